@@ -1,0 +1,98 @@
+/* storage.h - the sandbox's heart: what etcd and the generic API machinery are to a real cluster, in memory.
+ *
+ * Everything that reads or writes objects, HTTP handlers and simulated controllers alike, goes through these calls, so
+ * both see the same rules: resource versions from one counter, optimistic concurrency, defaulting and validation,
+ * finalizers, graceful deletion, watch history with compaction. One thread owns it.
+ *
+ * Objects are kept as packed msgpack (see rayvisor/value.h), refcounted, never changed in place.
+ */
+#ifndef RV_SANDBOX_STORAGE_H
+#define RV_SANDBOX_STORAGE_H
+
+#include "ipc/loop.h"
+#include "rayvisor/k8s.h"
+
+struct sb_storage;
+
+/* A served resource: built-in table or made from a CustomResourceDefinition. */
+struct sb_resource {
+    char *group, *version, *plural, *singular, *kind, *list_kind; /* group "" for core */
+    char *const *short_names;                                     /* NULL-terminated or NULL */
+    bool namespaced, has_status;
+    bool custom; /* from a CRD */
+    /* Hooks; each may be NULL. object is the tree about to be stored; old is absent on create. */
+    void (*defaults)(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+    /* Appends causes ("spec.replicas: Invalid value ...") as strings; any makes the write fail with 422. */
+    void (*validate)(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes);
+    void *schema; /* CRDs: compiled schema */
+};
+
+/* A Kubernetes Status to answer with. */
+struct sb_status {
+    int http; /* 404, 409, 422, ... */
+    const char *reason;
+    char *message; /* heap; sb_status_clear() */
+};
+void sb_status_set(struct sb_status *st, int http, const char *reason, const char *fmt, ...) RV_PRINTF(4, 5);
+void sb_status_clear(struct sb_status *st);
+
+struct sb_object {
+    unsigned refs;
+    const struct sb_resource *resource;
+    struct rv_str ns, name, uid; /* into value */
+    uint64_t version;
+    struct rv_val value; /* whole object */
+};
+struct sb_object *sb_object_ref(struct sb_object *o);
+struct sb_object *sb_object_unref(struct sb_object *o);
+
+struct sb_storage *sb_storage_new(struct rv_loop *l);
+struct sb_storage *sb_storage_free(struct sb_storage *s);
+uint64_t sb_version(const struct sb_storage *s); /* newest resourceVersion */
+
+const struct sb_resource *sb_resource_find(struct sb_storage *s, struct rv_str group, struct rv_str version,
+                                           struct rv_str plural);
+const struct sb_resource *sb_resource_by_kind(struct sb_storage *s, struct rv_str api_version, struct rv_str kind);
+typedef void (*sb_resource_fn)(void *arg, const struct sb_resource *r);
+void sb_resource_each(struct sb_storage *s, sb_resource_fn fn, void *arg);
+
+/* Reading: lent until the next write. NULL when absent. */
+struct sb_object *sb_get(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_str name);
+typedef bool (*sb_object_fn)(void *arg, struct sb_object *o); /* false stops */
+/* In (ns, name) order; ns empty: all. */
+void sb_each(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, sb_object_fn fn, void *arg);
+
+/* Writing. The result is a reference of the caller's. 0, or negative with st filled. */
+struct sb_write_opts {
+    bool status;       /* the status subresource: only .status (and metadata.resourceVersion check) applies */
+    bool dry_run;
+    const char *manager; /* field manager, may be NULL */
+};
+int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_node *object,
+              struct rv_arena *a, const struct sb_write_opts *o, struct sb_object **ret, struct sb_status *st);
+/* object.metadata.resourceVersion, if set, must match; uid likewise. */
+int sb_update(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_str name,
+              struct rv_node *object, struct rv_arena *a, const struct sb_write_opts *o, struct sb_object **ret,
+              struct sb_status *st);
+struct sb_delete_opts {
+    struct rv_str pre_uid, pre_version, propagation; /* empty: default (Background) */
+    int64_t grace_seconds;                           /* -1: the object's own */
+    bool dry_run;
+};
+/* Pods with grace > 0 and objects with finalizers get a deletionTimestamp; others go at once (*ret = last state). */
+int sb_delete(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_str name,
+              const struct sb_delete_opts *o, struct sb_object **ret, struct sb_status *st);
+
+/* Change stream: every write in version order, synchronously. prev is the state before (NULL on create). */
+enum sb_event { SB_ADDED, SB_MODIFIED, SB_DELETED };
+typedef void (*sb_change_fn)(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev);
+struct sb_listener;
+struct sb_listener *sb_listen(struct sb_storage *s, sb_change_fn fn, void *arg);
+struct sb_listener *sb_unlisten(struct sb_listener *l);
+/* Replays history after `version` for one resource (NULL = all) in order; -ESTALE when compacted away. */
+typedef void (*sb_history_fn)(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev);
+int sb_history(struct sb_storage *s, const struct sb_resource *r, uint64_t version, sb_history_fn fn, void *arg);
+void sb_compact(struct sb_storage *s); /* forgets all history: older watches get 410 */
+
+#endif

@@ -1,0 +1,44 @@
+/* lane.h - one ordered, private connection between the supervisor and one host incarnation, over ZeroMQ.
+ *
+ * The supervisor binds a ROUTER on ipc://<dir>/lane (directory mode 0700), the host connects a DEALER. Sending never
+ * blocks: when the peer's pipe is full, messages wait in the lane's own queue (bounded by the callers through credit)
+ * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; any other identity on
+ * the same socket is refused. Malformed messages are not delivered: they are reported through on_bad with the peer
+ * named, and the caller decides.
+ */
+#ifndef RV_IPC_LANE_H
+#define RV_IPC_LANE_H
+
+#include "ipc/loop.h"
+#include "ipc/msg.h"
+
+struct lane;
+struct lane_context; /* owns the ZeroMQ context: one per process */
+struct lane_context *lane_context_new(void);
+struct lane_context *lane_context_free(struct lane_context *c);
+
+struct lane_callbacks {
+    void (*on_message)(void *arg, const struct msg *m);
+    void (*on_bad)(void *arg, const struct rv_error *err); /* the lane goes on; the caller usually kills the peer */
+    void *arg;
+};
+
+/* A refcounted payload so that one object can be sent on many lanes without copying. */
+struct lane_blob;
+struct lane_blob *lane_blob_new(struct rv_bytes bytes); /* copies */
+struct lane_blob *lane_blob_ref(struct lane_blob *b);
+struct lane_blob *lane_blob_unref(struct lane_blob *b);
+struct rv_bytes lane_blob_bytes(const struct lane_blob *b);
+
+struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+                       struct rv_error *err);
+struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+                          struct rv_error *err);
+struct lane *lane_free(struct lane *l); /* drops what is queued; removes the socket file (bind side) */
+/* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. */
+int lane_send(struct lane *l, struct msg *m);
+int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload);
+size_t lane_queued(const struct lane *l); /* messages not yet handed to ZeroMQ */
+bool lane_flush(struct lane *l, int64_t timeout_ms); /* blocks until the queue is empty; true when it is */
+
+#endif

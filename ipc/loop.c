@@ -1,0 +1,1 @@
+#include "ipc/loop.h"
