@@ -126,7 +126,7 @@ void rv_buf_addc(struct rv_buf *b, uint8_t byte);
 void rv_buf_adds(struct rv_buf *b, const char *text);
 void rv_buf_add_str(struct rv_buf *b, struct rv_str s);
 void rv_buf_addf(struct rv_buf *b, const char *fmt, ...) RV_PRINTF(2, 3);
-void rv_buf_vaddf(struct rv_buf *b, const char *fmt, va_list ap);
+void rv_buf_vaddf(struct rv_buf *b, const char *fmt, va_list ap) RV_PRINTF(2, 0);
 void rv_buf_consume(struct rv_buf *b, size_t n); /* drops the first n bytes */
 void rv_buf_clear(struct rv_buf *b);             /* keeps the memory */
 void rv_buf_free(struct rv_buf *b);              /* back to {0} */

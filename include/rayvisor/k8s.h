@@ -23,8 +23,9 @@ void rv_name_suffix(const uint8_t random[5], char ret[6]);
 /* ---- quantities (apimachinery resource.Quantity) ------------------------------------------------------ */
 /* Exact: an integer count of nano units in 128 bits, with the format it was written in. */
 enum rv_quantity_format { RV_QUANTITY_DECIMAL_SI, RV_QUANTITY_BINARY_SI, RV_QUANTITY_EXPONENT };
+__extension__ typedef __int128 rv_int128;
 struct rv_quantity {
-    __int128 nano; /* value * 1e9; saturates */
+    rv_int128 nano; /* value * 1e9; saturates */
     enum rv_quantity_format format;
 };
 int rv_quantity_parse(struct rv_str s, struct rv_quantity *ret);
