@@ -1,0 +1,405 @@
+"""Processes, a Kubernetes client, waiting and the test runner of the integration tests (standard library only)."""
+import base64, collections, contextlib, fnmatch, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("RAYVISOR_BUILD", os.path.join(ROOT, "build"))
+# Sanitizer builds are slower; every wait is a bound on "never", not a performance assertion.
+PATIENCE = float(os.environ.get("RAYVISOR_PATIENCE", "1"))
+
+
+class Skip(Exception):
+    """Raised by a test that cannot run here; the text says why."""
+
+
+def binary(name):
+    return os.path.join(BUILD, "bin", name)
+
+
+def wait_for(what, fn, timeout=30):
+    """The first true value of fn(); a failure that shows the last one otherwise."""
+    end, last = time.monotonic() + timeout * PATIENCE, None
+    while time.monotonic() < end:
+        try:
+            last = fn()
+            if last:
+                return last
+        except (OSError, http.client.HTTPException, KeyError, ApiError) as e:
+            last = repr(e)
+        time.sleep(0.05)
+    raise AssertionError(f"waited {timeout} s for {what}; last seen: {str(last)[:600]}")
+
+
+class ApiError(Exception):
+    def __init__(self, status, body):
+        self.status, self.body = status, body
+        super().__init__(f"HTTP {status}: {body.get('message', body) if isinstance(body, dict) else body}")
+
+
+RESOURCES = {  # plural -> path prefix
+    "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "secrets": "/api/v1", "nodes": "/api/v1",
+    "resourcequotas": "/api/v1", "namespaces": "/api/v1",
+    "rayclusters": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
+    "jobs": "/apis/batch/v1", "leases": "/apis/coordination.k8s.io/v1",
+}
+
+
+class Kube:
+    """One kubeconfig context as a client. Every call is one connection: nothing hides behind a pool."""
+
+    def __init__(self, kubeconfig):
+        self.kubeconfig = kubeconfig
+        text = open(kubeconfig).read()
+        grab = lambda key: (re.search(rf"^\s*-?\s*{key}:\s*\"?([^\s\"]+)", text, re.M) or [None, None])[1]
+        url = re.match(r"(https?)://([^:/]+):(\d+)", grab("server"))
+        self.scheme, self.host, self.port = url[1], url[2], int(url[3])
+        self.token = grab("token")
+        self.ctx = ssl.create_default_context()
+        ca = grab("certificate-authority-data")
+        if ca:
+            self.ctx.load_verify_locations(cadata=base64.b64decode(ca).decode())
+        else:
+            self.ctx.check_hostname, self.ctx.verify_mode = False, ssl.CERT_NONE
+
+    def open(self, method, path, body=None, ctype="application/json", timeout=30):
+        c = http.client.HTTPSConnection(self.host, self.port, context=self.ctx, timeout=timeout) if self.scheme == "https" \
+            else http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        headers = {"Authorization": "Bearer " + self.token, "Accept": "application/json", "User-Agent": "integration-test"}
+        if body is not None:
+            headers["Content-Type"] = ctype
+            body = json.dumps(body)
+        c.request(method, path, body, headers)
+        return c, c.getresponse()
+
+    def call(self, method, path, body=None, ctype="application/json", timeout=30):
+        c, r = self.open(method, path, body, ctype, timeout)
+        try:
+            raw = r.read()
+        finally:
+            c.close()
+        try:
+            out = json.loads(raw) if raw else {}
+        except ValueError:
+            out = {"message": raw.decode(errors="replace")}
+        if r.status >= 300:
+            raise ApiError(r.status, out)
+        return out
+
+    @staticmethod
+    def path(resource, ns=None, name=None, sub=None):
+        p = RESOURCES[resource]
+        if ns: p += "/namespaces/" + ns
+        p += "/" + resource
+        if name: p += "/" + name
+        if sub: p += "/" + sub
+        return p
+
+    def get(self, resource, ns, name): return self.call("GET", self.path(resource, ns, name))
+
+    def find(self, resource, ns, name):
+        try:
+            return self.get(resource, ns, name)
+        except ApiError as e:
+            if e.status == 404: return None
+            raise
+
+    def list(self, resource, ns=None, selector=None):
+        q = "?labelSelector=" + selector.replace("=", "%3D").replace(",", "%2C") if selector else ""
+        return self.call("GET", self.path(resource, ns) + q)["items"]
+
+    def create(self, resource, ns, obj): return self.call("POST", self.path(resource, ns), obj)
+    def replace(self, resource, ns, name, obj): return self.call("PUT", self.path(resource, ns, name), obj)
+
+    def patch(self, resource, ns, name, patch, sub=None):
+        return self.call("PATCH", self.path(resource, ns, name, sub), patch, "application/merge-patch+json")
+
+    def json_patch(self, resource, ns, name, ops):
+        return self.call("PATCH", self.path(resource, ns, name), ops, "application/json-patch+json")
+
+    def delete(self, resource, ns, name, **opts):
+        return self.call("DELETE", self.path(resource, ns, name), opts or None)
+
+    def namespace(self, name):
+        with contextlib.suppress(ApiError):
+            self.call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        return name
+
+
+class Watcher(threading.Thread):
+    """Everything that happened to a resource since it was started: the judge of 'none twice'. Survives lost
+    connections by resuming from the last resourceVersion it saw."""
+
+    def __init__(self, kube, resource, ns=None):
+        super().__init__(daemon=True)
+        self.kube, self.resource, self.ns = kube, resource, ns
+        first = kube.call("GET", kube.path(resource, ns) + "?limit=1")
+        self.rv = first["metadata"]["resourceVersion"]
+        self.events, self.stopped = [], False
+        self.start()
+
+    def run(self):
+        while not self.stopped:
+            try:
+                c, r = self.kube.open("GET", self.kube.path(self.resource, self.ns) +
+                                      f"?watch=1&allowWatchBookmarks=true&resourceVersion={self.rv}", timeout=600)
+                for line in r:
+                    e = json.loads(line)
+                    if e["type"] == "ERROR": break
+                    self.rv = e["object"]["metadata"]["resourceVersion"]
+                    if e["type"] != "BOOKMARK": self.events.append((e["type"], e["object"]))
+                c.close()
+            except (OSError, ValueError, http.client.HTTPException):
+                pass
+            time.sleep(0.1)
+
+    def count(self, kind="ADDED", match=lambda o: True):
+        """Distinct objects (by uid) with such an event."""
+        return len({o["metadata"]["uid"] for t, o in list(self.events) if t == kind and match(o)})
+
+
+class Process:
+    """A child process with its output in a file; killed at the end of the test whatever happens."""
+
+    def __init__(self, argv, log, env=None):
+        self.argv, self.log = argv, log
+        self.file = open(log, "ab")
+        self.p = subprocess.Popen(argv, stdout=subprocess.PIPE if argv[0].endswith("sandbox") else self.file, stderr=self.file,
+                                  stdin=subprocess.DEVNULL, env=env, start_new_session=True)
+
+    @property
+    def pid(self): return self.p.pid
+    def alive(self): return self.p.poll() is None
+
+    def kill(self, sig=signal.SIGKILL):
+        if self.alive(): os.kill(self.p.pid, sig)
+
+    def wait(self, timeout=30): return self.p.wait(timeout * PATIENCE)
+
+    def stop(self, timeout=30):
+        self.kill(signal.SIGTERM)
+        try:
+            return self.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self.p.wait()
+            raise AssertionError(f"{self.argv[0]} did not end within {timeout} s of SIGTERM; log: {self.log}")
+
+    def output(self): return open(self.log, errors="replace").read()
+
+
+class Sandbox:
+    def __init__(self, dir, *args):
+        self.dir = os.path.join(dir, "sandbox")
+        os.makedirs(self.dir, exist_ok=True)
+        self.proc = Process([binary("rayvisor-sandbox"), "--dir", self.dir, "--load", os.path.join(ROOT, "deploy/crds"), *args],
+                            os.path.join(dir, "sandbox.log"))
+        line = self.proc.p.stdout.readline().decode()
+        m = re.match(r"ready (\S+) kubeconfig=(\S+)", line)
+        if not m: raise AssertionError(f"sandbox did not become ready: {line!r}\n{self.proc.output()[-2000:]}")
+        self.kube = Kube(m[2])
+
+    def fault(self, match, action, **more):
+        return self.kube.call("POST", "/sandbox/v1/faults", {"match": match, "action": action, **more})
+
+    def clear_faults(self): self.kube.call("DELETE", "/sandbox/v1/faults")
+    def post(self, what, body=None): return self.kube.call("POST", "/sandbox/v1/" + what, body if body is not None else {})
+    def stats(self): return self.kube.call("GET", "/sandbox/v1/stats")
+    def stop(self): self.proc.stop()
+
+
+class External:
+    """A cluster somebody else started (RAYVISOR_KUBECONFIG)."""
+
+    def __init__(self, kubeconfig): self.kube = Kube(kubeconfig)
+    def stop(self): pass
+
+
+class Operator:
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator"):
+        self.dir, self.kube = os.path.join(dir, name), kube
+        os.makedirs(self.dir, exist_ok=True)
+        self.config = os.path.join(self.dir, "rayvisor.yaml")
+        self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
+        self.extra = extra
+        self.write_config()
+        self.log = os.path.join(self.dir, "log")
+        self.starts = 0
+        self.start(wait)
+
+    def write_config(self, text=None):
+        if text is None:
+            text = f"""kubernetes:
+  kubeconfig: {self.kube.kubeconfig}
+runtimeDir: {self.dir}/run
+pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
+hostSandbox: best-effort
+log: {{format: json, level: debug}}
+http: {{bind: "127.0.0.1:0"}}
+{self.extra}
+plugins: {json.dumps(self.plugins)}
+"""
+        tmp = self.config + ".new"
+        with open(tmp, "w") as f: f.write(text)
+        os.rename(tmp, self.config)
+
+    def start(self, wait=True):
+        self.proc = Process([binary("rayvisord"), "--config", self.config], self.log)
+        self.starts += 1
+        if wait: self.wait_ready()
+
+    def wait_ready(self, timeout=30):
+        def ready():
+            if not self.proc.alive(): raise AssertionError("rayvisord ended: " + self.proc.output()[-3000:])
+            return self.control("status").get("ready")
+        try:
+            wait_for("operator to be ready", ready, timeout)
+        except AssertionError:
+            raise AssertionError("operator not ready; its log ends with:\n" + self.proc.output()[-3000:])
+
+    def control(self, cmd, **more):
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(10)
+        s.connect(os.path.join(self.dir, "run", "control.sock"))
+        s.sendall(json.dumps({"cmd": cmd, **more}).encode() + b"\n")
+        data = b""
+        while chunk := s.recv(65536): data += chunk
+        s.close()
+        return json.loads(data)
+
+    def plugin(self, name):
+        return next(p for p in self.control("plugins")["plugins"] if p["name"] == name)
+
+    def logs(self, *needles, **fields):
+        """Log lines (parsed) that contain all needles and have the fields."""
+        out = []
+        for l in open(self.log, errors="replace"):
+            if not all(n in l for n in needles): continue
+            try: d = json.loads(l)
+            except ValueError: d = {"raw": l}
+            if all(d.get(k) == v for k, v in fields.items()): out.append(d)
+        return out
+
+    def stop(self):
+        if self.proc.alive():
+            code = self.proc.stop()
+            assert code == 0, f"rayvisord ended with {code} on SIGTERM:\n" + self.proc.output()[-3000:]
+
+
+class Env:
+    """What one test gets: a folder, processes that end with it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.dir = tempfile.mkdtemp(prefix="rv-" + name[:20] + "-")
+        self.things = []
+
+    def keep(self, thing):
+        self.things.append(thing)
+        return thing
+
+    def sandbox(self, *args):
+        self.sb = self.keep(Sandbox(self.dir, *args))
+        self.kube = self.sb.kube
+        return self.sb
+
+    def cluster(self):
+        """The real cluster where one is named, else the sandbox."""
+        real = os.environ.get("RAYVISOR_KUBECONFIG")
+        if not real: return self.sandbox()
+        self.sb = None
+        self.kube = External(real).kube
+
+    def operator(self, **kw):
+        self.op = self.keep(Operator(self.dir, self.kube, **kw))
+        return self.op
+
+    def close(self, failed):
+        errors = []
+        for t in reversed(self.things):
+            try: t.stop()
+            except Exception as e: errors.append(str(e))
+        sanitizer = [f for f in ("operator/log", "sandbox.log") if os.path.exists(os.path.join(self.dir, f)) and
+                     re.search(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer", open(os.path.join(self.dir, f), errors="replace").read())]
+        if sanitizer: errors.append(f"sanitizer report in {sanitizer} of {self.dir}")
+        if failed or errors: print(f"    logs kept in {self.dir}")
+        else: shutil.rmtree(self.dir, ignore_errors=True)
+        return errors
+
+
+# ---- RayClusters ------------------------------------------------------------------------------------------
+
+def raycluster(name, workers=1, groups=None, **spec):
+    container = lambda n: {"name": n, "image": "rayproject/ray:2.52.0", "resources": {"limits": {"cpu": "1", "memory": "1Gi"}, "requests": {"cpu": "10m", "memory": "64Mi"}}}
+    groups = groups if groups is not None else {"small": workers}
+    return {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": name}, "spec": {
+        "rayVersion": "2.52.0",
+        "headGroupSpec": {"rayStartParams": {}, "template": {"spec": {"containers": [container("ray-head")]}}},
+        "workerGroupSpecs": [{"groupName": g, "replicas": n, "minReplicas": 0, "maxReplicas": 5000, "rayStartParams": {},
+                              "template": {"spec": {"containers": [container("ray-worker")]}}} for g, n in groups.items()], **spec}}
+
+
+def pods_of(kube, ns, name, group=None, live=True):
+    sel = f"ray.io/cluster={name}" + (f",ray.io/group={group}" if group else "")
+    return [p for p in kube.list("pods", ns, sel) if not live or "deletionTimestamp" not in p["metadata"]]
+
+
+def status_of(kube, ns, name): return kube.get("rayclusters", ns, name).get("status", {})
+
+
+def wait_ready(kube, ns, name, workers, timeout=60):
+    def ok():
+        s = status_of(kube, ns, name)
+        live = pods_of(kube, ns, name)
+        return s.get("state") == "ready" and s.get("availableWorkerReplicas", 0) == workers and len(live) == workers + 1 and s
+    return wait_for(f"RayCluster {ns}/{name} ready with {workers} workers", ok, timeout)
+
+
+def conditions(status): return {c["type"]: c for c in status.get("conditions", [])}
+
+
+def events_of(kube, ns, name, reason=None):
+    return [e for e in kube.list("events", ns) if e.get("regarding", {}).get("name") == name and (reason is None or e["reason"] == reason)]
+
+
+def assert_quiet(env, seconds=2.0):
+    """A converged system writes nothing. Sandbox only: it counts requests."""
+    def writes(): return sum(n for k, n in env.sb.stats()["requests"].items() if re.match(r"(create|update|patch|delete)", k))
+    before = wait_for("writes to settle", lambda: _settled(writes), 20)
+    time.sleep(seconds)
+    after = writes()
+    assert after == before, f"{after - before} writes by a converged system: {env.sb.stats()['requests']}"
+
+
+def _settled(fn):
+    a = fn()
+    time.sleep(0.5)
+    return a if fn() == a else None
+
+
+# ---- runner -------------------------------------------------------------------------------------------------
+
+def main():
+    mod = sys.modules["__main__"]
+    tests = [(n[5:], f) for n, f in vars(mod).items() if n.startswith("test_") and inspect.isfunction(f)]
+    wanted = sys.argv[1:]
+    if wanted: tests = [t for t in tests if any(fnmatch.fnmatch(t[0], w) for w in wanted)]
+    passed = failed = skipped = 0
+    for name, fn in tests:
+        env, t0, error = Env(name), time.monotonic(), None
+        try:
+            fn(env)
+        except Skip as e:
+            skipped += 1
+            print(f"SKIP {name}: {e}", flush=True)
+            env.close(False)
+            continue
+        except Exception:
+            error = traceback.format_exc()
+        errors = env.close(error is not None)
+        if error or errors:
+            failed += 1
+            print(f"FAIL {name} ({time.monotonic() - t0:.1f} s)\n{error or ''}" + "\n".join(errors), flush=True)
+        else:
+            passed += 1
+            print(f"ok   {name} ({time.monotonic() - t0:.1f} s)", flush=True)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    sys.exit(1 if failed else 77 if skipped and not passed else 0)
