@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""The API server misbehaves: the operator converges, creates nothing twice, loses nothing, and says what happened."""
+import os, signal, threading, time
+from harness import *
+
+NS = "faults"
+US = {"userAgent": "rayvisor"}  # faults meet the operator, not the test's own client
+
+
+def setup(env, *args, **kw):
+    env.sandbox(*args)
+    env.kube.namespace(NS)
+    env.operator(**kw)
+    return env.kube, Watcher(env.kube, "pods", NS)
+
+
+def check(env, seen, name, workers, created, timeout=90):
+    wait_ready(env.kube, NS, name, workers, timeout)
+    assert seen.count() == created, f"{seen.count()} pods were created instead of {created}"
+
+
+def test_watches_dropped(env):
+    kube, seen = setup(env)
+    kube.create("rayclusters", NS, raycluster("a", workers=3))
+    for n in range(5):
+        env.sb.post("drop-watches")
+        time.sleep(0.2)
+    check(env, seen, "a", 3, 4)
+    env.sb.post("drop-watches")
+    kube.create("rayclusters", NS, raycluster("b", workers=3))
+    check(env, seen, "b", 3, 8)
+    assert_quiet(env)
+
+
+def test_watch_stalled(env):
+    kube, seen = setup(env, extra="")
+    env.op.stop()
+    env.op.extra = ""
+    env.op.write_config(open(env.op.config).read().replace("kubernetes:\n", "kubernetes:\n  watchStallSeconds: 3\n"))
+    env.op.start()
+    env.sb.fault({"verb": "watch", **US}, {"stall": True}, count=4)
+    env.sb.post("drop-watches")
+    time.sleep(1)
+    kube.create("rayclusters", NS, raycluster("a", workers=2))
+    check(env, seen, "a", 2, 3)
+    assert env.op.logs("stall"), "the log does not name the stalled watch"
+
+
+def test_events_duplicated(env):
+    kube, seen = setup(env)
+    env.sb.fault({"verb": "watch", **US}, {"duplicateEvents": True})
+    env.sb.post("drop-watches")
+    kube.create("rayclusters", NS, raycluster("a", workers=5))
+    check(env, seen, "a", 5, 6)
+    assert_quiet(env)
+
+
+def test_compacted(env):
+    kube, seen = setup(env)
+    kube.create("rayclusters", NS, raycluster("a", workers=2))
+    check(env, seen, "a", 2, 3)
+    # While the watches are cut off: one cluster goes, one comes, one changes; then their place in history is gone.
+    kube.create("rayclusters", NS, raycluster("gone", workers=1))
+    check(env, seen, "gone", 1, 5)
+    env.sb.fault({"verb": "watch", **US}, {"status": 500}, count=6)
+    env.sb.post("drop-watches")
+    kube.delete("rayclusters", NS, "gone")
+    kube.create("rayclusters", NS, raycluster("new", workers=1))
+    kube.json_patch("rayclusters", NS, "a", [{"op": "replace", "path": "/spec/workerGroupSpecs/0/replicas", "value": 3}])
+    env.sb.post("compact")
+    check(env, seen, "new", 1, 8)
+    check(env, seen, "a", 3, 8)
+    wait_for("collected", lambda: not kube.list("pods", NS, "ray.io/cluster=gone"))
+    assert env.op.logs("410") or env.op.logs("relist") or env.op.logs("expired"), "the log does not say that it relisted"
+
+
+def test_truncated_and_garbage_answers(env):
+    kube, seen = setup(env)
+    env.sb.fault({"verb": "list", **US}, {"truncate": 200}, count=3)
+    env.sb.fault({"verb": "watch", **US}, {"garbage": True}, count=3)
+    env.sb.post("compact")
+    env.sb.post("drop-watches")
+    kube.create("rayclusters", NS, raycluster("a", workers=2))
+    check(env, seen, "a", 2, 3)
+    env.sb.fault({"verb": "create", "resource": "pods", **US}, {"truncate": 50}, count=3)
+    kube.create("rayclusters", NS, raycluster("b", workers=4))
+    check(env, seen, "b", 4, 8)
+
+
+def storm(env, status, probability=0.5, **action):
+    kube, seen = setup(env)
+    for verb in ("create", "patch", "delete", "get", "list", "watch"):
+        env.sb.fault({"verb": verb, **US}, {"status": status, **action}, probability=probability)
+    for i in range(5): kube.create("rayclusters", NS, raycluster(f"s{i}", workers=4))
+    time.sleep(5)
+    env.sb.clear_faults()
+    for i in range(5): wait_ready(kube, NS, f"s{i}", 4, 120)
+    assert seen.count() == 25, f"{seen.count()} pods were created instead of 25"
+    assert_quiet(env)
+
+
+def test_storm_409(env): storm(env, 409)
+def test_storm_429(env): storm(env, 429, retryAfter=1)
+def test_storm_500(env): storm(env, 500)
+
+
+def test_answers_lost_after_the_write(env):
+    """The write happened, the answer did not arrive: the case that makes duplicates."""
+    kube, seen = setup(env)
+    env.sb.fault({"verb": "create", **US}, {"dropConnection": "after"}, probability=0.5)
+    for i in range(4): kube.create("rayclusters", NS, raycluster(f"l{i}", workers=4))
+    time.sleep(4)
+    env.sb.clear_faults()
+    for i in range(4): wait_ready(kube, NS, f"l{i}", 4, 120)
+    assert seen.count() == 20, f"{seen.count()} pods were created instead of 20"
+    for i in range(4): assert len(kube.list("services", NS, f"ray.io/cluster=l{i}")) == 1
+
+
+def test_slow_answers(env):
+    kube, seen = setup(env)
+    env.sb.fault({"verb": "create", **US}, {"delayMs": 1500}, probability=0.3)
+    kube.create("rayclusters", NS, raycluster("a", workers=8))
+    check(env, seen, "a", 8, 9)
+
+
+def test_api_server_down_for_a_minute(env):
+    kube, seen = setup(env)
+    kube.create("rayclusters", NS, raycluster("a", workers=60))
+    wait_for("some pods", lambda: seen.count() > 3)
+    env.sb.post("pause", {"ms": 60000})
+    time.sleep(55)
+    assert env.op.proc.alive(), "rayvisord gave up"
+    assert env.op.control("status")["plugins"][0]["restarts"] == 0, "an outage must not restart a plugin"
+    check(env, seen, "a", 60, 61, 120)
+    kube.create("rayclusters", NS, raycluster("b", workers=1))
+    check(env, seen, "b", 1, 63, 120)
+
+
+def test_connections_lost(env):
+    kube, seen = setup(env)
+    for n in range(4):
+        kube.create("rayclusters", NS, raycluster(f"c{n}", workers=5))
+        env.sb.post("pause", {"ms": 300})
+        time.sleep(0.6)
+    for n in range(4): wait_ready(kube, NS, f"c{n}", 5, 90)
+    assert seen.count() == 24, seen.count()
+
+
+def test_quota(env):
+    kube, seen = setup(env)
+    kube.create("resourcequotas", NS, {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "3"}}})
+    kube.create("rayclusters", NS, raycluster("q", workers=6))
+    c = wait_for("ReplicaFailure", lambda: conditions(status_of(kube, NS, "q")).get("ReplicaFailure"))
+    assert c["status"] == "True" and c["reason"] == "FailedCreateWorkerPod" and "quota" in c["message"], c
+    wait_for("event", lambda: events_of(kube, NS, "q", "FailedToCreateWorkerPod"))
+    creates = lambda: sum(n for k, n in env.sb.stats()["requests"].items() if k.startswith("create pods"))
+    before = creates()
+    time.sleep(4)
+    assert creates() - before < 40, f"{creates() - before} attempts in 4 s: a quota is no reason to run hot"
+    kube.patch("resourcequotas", NS, "q", {"spec": {"hard": {"pods": "50"}}})
+    check(env, seen, "q", 6, 7, 120)
+    wait_for("ReplicaFailure gone", lambda: "ReplicaFailure" not in conditions(status_of(kube, NS, "q")))
+
+
+if __name__ == "__main__": main()

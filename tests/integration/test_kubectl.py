@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""The sandbox against the real kubectl, whichever version is installed (RAYVISOR_KUBECTL names another)."""
+import json, shutil, subprocess, tempfile, time
+from harness import *
+
+KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
+
+
+def setup(env, operator=True):
+    if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
+    env.sandbox()
+    if operator: env.operator()
+    cache = tempfile.mkdtemp(dir=env.dir)
+
+    def k(*args, ok=True, inp=None):
+        r = subprocess.run([KUBECTL, "--kubeconfig", env.kube.kubeconfig, "--cache-dir", cache, *args], capture_output=True, text=True, input=inp, timeout=60)
+        if ok: assert r.returncode == 0, f"kubectl {' '.join(args)}: {r.stderr}"
+        return r
+    return k
+
+
+def dump(*objects): return "\n---\n".join(json.dumps(o) for o in objects)
+
+
+def test_apply_get_describe_delete(env):
+    k = setup(env)
+    k("apply", "-f", "-", inp=dump(raycluster("demo", workers=1)))
+    wait_ready(env.kube, "default", "demo", 1)
+    table = k("get", "rayclusters").stdout.splitlines()
+    assert table[0].split() == "NAME DESIRED WORKERS AVAILABLE WORKERS CPUS MEMORY GPUS STATUS AGE".split(), table[0]
+    assert table[1].split()[:3] == ["demo", "1", "1"] and "ready" in table[1], table[1]
+    assert "IP" in k("get", "pods", "-o", "wide").stdout
+    assert "Running" in k("get", "pods").stdout
+    d = k("describe", "raycluster", "demo").stdout
+    assert "CreatedHeadPod" in d and "Head Group Spec" in d, d[-1500:]
+    k("apply", "-f", "-", inp=dump(raycluster("demo", workers=2)))
+    wait_ready(env.kube, "default", "demo", 2)
+    assert "unchanged" in k("apply", "-f", "-", inp=dump(raycluster("demo", workers=2))).stdout
+    k("delete", "raycluster", "demo", "--wait=true")
+    wait_for("pods gone", lambda: not env.kube.list("pods", "default"))
+
+
+def test_server_side_apply(env):
+    k = setup(env, operator=False)
+    k("apply", "--server-side", "-f", "-", inp=dump(raycluster("ssa")))
+    assert env.kube.get("rayclusters", "default", "ssa")["spec"]["rayVersion"] == "2.52.0"
+    k("apply", "--server-side", "-f", "-", inp=dump(raycluster("ssa", workers=4)))
+    assert env.kube.get("rayclusters", "default", "ssa")["spec"]["workerGroupSpecs"][0]["replicas"] == 4
+
+
+def test_builtin_kinds(env):
+    k = setup(env, operator=False)
+    k("create", "namespace", "two")
+    wait_for("namespace listed", lambda: "two" in k("get", "ns").stdout)
+    k("create", "configmap", "c", "--from-literal=a=b", "-n", "two")
+    k("patch", "configmap", "c", "-n", "two", "-p", '{"data":{"x":"y"}}')
+    assert env.kube.get("configmaps", "two", "c")["data"] == {"a": "b", "x": "y"}
+    k("label", "configmap", "c", "-n", "two", "team=red")
+    assert "c" in k("get", "configmap", "-n", "two", "-l", "team=red", "-o", "name").stdout
+    k("run", "p", "--image=busybox:1", "-n", "two")
+    k("wait", "pod/p", "-n", "two", "--for=condition=Ready", "--timeout=30s")
+    k("delete", "pod", "p", "-n", "two")
+    k("delete", "ns", "two")
+    assert k("get", "ns", "two", ok=False).returncode != 0
+    assert "rayclusters" in k("api-resources").stdout
+    assert "rayclusters.ray.io" in k("get", "crd").stdout
+
+
+def test_rejections_are_readable(env):
+    k = setup(env, operator=False)
+    c = raycluster("bad")
+    c["spec"]["workerGroupSpecs"][0]["replicas"] = "three"
+    r = k("apply", "--validate=false", "-f", "-", inp=dump(c), ok=False)
+    assert r.returncode != 0 and "replicas" in r.stderr, r.stderr
+    c = raycluster("bad", managedBy="somebody")
+    r = k("apply", "-f", "-", inp=dump(c), ok=False)
+    assert r.returncode != 0 and "managedBy" in r.stderr, r.stderr
+
+
+def test_samples_apply_and_become_ready(env):
+    k = setup(env)
+    folder = os.path.join(ROOT, "config/samples")
+    names = sorted(f for f in os.listdir(folder) if f.startswith("raycluster") and f.endswith(".yaml"))
+    assert names
+    for f in names: k("apply", "-f", os.path.join(folder, f))
+    for c in env.kube.list("rayclusters"):
+        want = "suspended" if c["spec"].get("suspend") else "ready"
+        ns, name = c["metadata"]["namespace"], c["metadata"]["name"]
+        wait_for(f"{name} {want}", lambda: status_of(env.kube, ns, name).get("state") == want, 60)
+
+
+if __name__ == "__main__": main()
