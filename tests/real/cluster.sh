@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# A real Kubernetes control plane (etcd, kube-apiserver, controller-manager, scheduler) with KWOK as kubelets, on loopback.
+#
+#   cluster.sh build            compile the tools (about ten minutes cold on two cores; kept in $RAYVISOR_REAL_BIN)
+#   cluster.sh up DIR [PORT]    start everything with its state in DIR; prints the kubeconfig's path
+#   cluster.sh down DIR         stop it
+#
+# RAYVISOR_REAL_BIN   where the binaries are kept (default ~/.cache/rayvisor-real)
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+bin=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}
+version=v1.36.3
+kwok=v0.8.0
+
+build() {
+    mkdir -p "$bin"
+    export CGO_ENABLED=0
+    local flags="-s -w"
+    for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+        flags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=36"
+    done
+    for tool in kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+        [ -x "$bin/$tool" ] || (cd "$here/kubernetes" && go build -ldflags "$flags" -o "$bin/$tool" "k8s.io/kubernetes/cmd/$tool")
+    done
+    [ -x "$bin/etcd" ] || (cd "$here/etcd" && go build -ldflags "-s -w" -o "$bin/etcd" go.etcd.io/etcd/server/v3)
+    [ -x "$bin/kwok" ] || GOBIN=$bin go install "sigs.k8s.io/kwok/cmd/kwok@$kwok"
+}
+
+stages() { # KWOK's own definitions of what a simulated kubelet does
+    local dir
+    dir=$(cd "$here" && go mod download -json "sigs.k8s.io/kwok@$kwok" | sed -n 's/^\s*"Dir": "\(.*\)",$/\1/p')
+    for f in "$dir"/kustomize/stage/pod/fast/pod-*.yaml "$dir"/kustomize/stage/node/fast/node-*.yaml \
+             "$dir"/kustomize/stage/node/heartbeat-with-lease/node-*.yaml; do
+        echo ---
+        cat "$f"
+    done
+}
+
+start() { # name, command...
+    local name=$1
+    shift
+    setsid "$@" >"$dir/$name.log" 2>&1 </dev/null &
+    echo $! >"$dir/$name.pid"
+}
+
+wait_until() { # what, command...
+    local what=$1
+    shift
+    for _ in $(seq 300); do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.2
+    done
+    echo "cluster.sh: waited 60 s for $what; logs are in $dir" >&2
+    return 1
+}
+
+up() {
+    dir=$1
+    local port=${2:-16443}
+    mkdir -p "$dir"
+    local etcd=http://127.0.0.1:$((port + 10000)) k="$bin/kubectl --kubeconfig $dir/kubeconfig"
+    openssl genrsa -out "$dir/sa.key" 2048 2>/dev/null
+    openssl rsa -in "$dir/sa.key" -pubout -out "$dir/sa.pub" 2>/dev/null
+    echo 'admintoken,admin,admin,"system:masters"' >"$dir/tokens.csv"
+    cat >"$dir/kubeconfig" <<EOF
+apiVersion: v1
+kind: Config
+current-context: real
+clusters: [{name: real, cluster: {server: "https://127.0.0.1:$port", insecure-skip-tls-verify: true}}]
+users: [{name: admin, user: {token: admintoken}}]
+contexts: [{name: real, context: {cluster: real, user: admin}}]
+EOF
+    # The test's own client reads one key a line.
+    cat >"$dir/kubeconfig.flat" <<EOF
+apiVersion: v1
+kind: Config
+current-context: real
+clusters:
+- name: real
+  cluster:
+    server: https://127.0.0.1:$port
+    insecure-skip-tls-verify: true
+users:
+- name: admin
+  user:
+    token: admintoken
+contexts:
+- name: real
+  context:
+    cluster: real
+    user: admin
+EOF
+    mv "$dir/kubeconfig.flat" "$dir/kubeconfig"
+    start etcd "$bin/etcd" --data-dir "$dir/etcd" --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
+        --listen-peer-urls "http://127.0.0.1:$((port + 10001))" --log-level error
+    start apiserver "$bin/kube-apiserver" --etcd-servers "$etcd" --cert-dir "$dir/certs" --secure-port "$port" \
+        --bind-address 127.0.0.1 --advertise-address 10.255.255.1 --service-cluster-ip-range 10.96.0.0/12 \
+        --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$dir/sa.pub" \
+        --service-account-signing-key-file "$dir/sa.key" --token-auth-file "$dir/tokens.csv" \
+        --authorization-mode RBAC --allow-privileged
+    wait_until "the API server" $k get --raw /readyz
+    start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
+        --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false \
+        --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000
+    start scheduler "$bin/kube-scheduler" --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port $((port + 3))
+    stages >"$dir/stages.yaml"
+    start kwok "$bin/kwok" --kubeconfig "$dir/kubeconfig" --config "$dir/stages.yaml" --manage-all-nodes \
+        --node-lease-duration-seconds 200
+    for i in $(seq 20); do
+        cat <<EOF
+---
+apiVersion: v1
+kind: Node
+metadata: {name: node-$i, annotations: {kwok.x-k8s.io/node: fake}, labels: {kubernetes.io/hostname: node-$i, kubernetes.io/os: linux, kubernetes.io/arch: amd64}}
+status:
+  allocatable: {cpu: 10k, memory: 100Ti, pods: 100k, nvidia.com/gpu: 10k}
+  capacity: {cpu: 10k, memory: 100Ti, pods: 100k, nvidia.com/gpu: 10k}
+EOF
+    done | $k apply -f - >/dev/null
+    wait_until "the default service account" $k get serviceaccount default
+    wait_until "a ready node" sh -c "$k get nodes | grep -q ' Ready'"
+    echo "$dir/kubeconfig"
+}
+
+down() {
+    dir=$1
+    for name in kwok scheduler controllers apiserver etcd; do
+        [ -f "$dir/$name.pid" ] || continue
+        local pid
+        pid=$(cat "$dir/$name.pid")
+        kill "$pid" 2>/dev/null || true
+        for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
+        kill -9 "$pid" 2>/dev/null || true
+        rm -f "$dir/$name.pid"
+    done
+}
+
+case "${1:-}" in
+build) build ;;
+up) up "$2" "${3:-16443}" ;;
+down) down "$2" ;;
+*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+esac
