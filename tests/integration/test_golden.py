@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""What we make of real manifests, against recordings of what the reference operator made of them.
+
+The recordings and the tool that compares live outside the repository: in ../shared, or where RAYVISOR_GOLDEN (the
+recordings' folder) points; without them, or without kubectl, the test reports itself skipped. Differences that are meant
+stand in golden_accepted.txt with their reasons; anything else fails.
+"""
+import json, os, re, shutil, subprocess, sys
+from harness import *
+
+GOLDEN = os.environ.get("RAYVISOR_GOLDEN") or os.path.join(os.path.dirname(ROOT), "shared", "golden")
+TOOL = os.path.join(os.path.dirname(GOLDEN), "tools", "golden.py")
+KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
+# Samples that ask for what a later version brings.
+LATER = ("gcsFaultToleranceOptions", "enableInTreeAutoscaling", "authOptions", "tlsOptions", "networkPolicy", "historyServerOptions")
+
+
+def plain(path):
+    for o in json.load(open(path))["input"]:
+        if o.get("kind") != "RayCluster": continue
+        spec, notes = o["spec"], o["metadata"].get("annotations") or {}
+        if any(spec.get(k) for k in LATER) or spec["headGroupSpec"].get("enableIngress") or "ray.io/ft-enabled" in notes: return False
+        if any(g.get("numOfHosts", 1) > 1 for g in spec.get("workerGroupSpecs", [])): return False
+    return True
+
+
+def accepted():
+    rules = []
+    for line in open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden_accepted.txt")):
+        line = line.strip()
+        if not line or line.startswith("#"): continue
+        pattern, _, reason = line.partition(" :: ")
+        assert reason, f"no reason given: {line}"
+        rules.append(re.compile(pattern))
+    return rules
+
+
+def test_plain_clusters(env):
+    if not os.path.isdir(GOLDEN) or not os.path.exists(TOOL): raise Skip(f"no recordings at {GOLDEN}")
+    if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
+    files = [f for f in sorted(os.listdir(GOLDEN)) if f.startswith("ray-cluster") and ".gates." not in f and plain(os.path.join(GOLDEN, f))]
+    assert len(files) >= 10, files
+    if os.environ.get("RAYVISOR_KUBECONFIG"): env.cluster()
+    else: env.sandbox("--nodes", "20", "--sim-opts", "node_cpu=10000,node_memory=100Ti,node_gpu=10000")
+    env.operator()
+    out = os.path.join(env.dir, "ours")
+    e = dict(os.environ, KUBECONFIG=env.kube.kubeconfig, KUBECTL=KUBECTL, HOME=env.dir)
+    run = subprocess.run([sys.executable, TOOL, "replay", out, *[os.path.join(GOLDEN, f) for f in files], "--settle", "6"],
+                         capture_output=True, text=True, env=e, timeout=900)
+    assert run.returncode == 0, run.stderr
+    rules, bad, used = accepted(), [], set()
+    for f in files:
+        d = subprocess.run([sys.executable, TOOL, "diff", os.path.join(GOLDEN, f), os.path.join(out, f)], capture_output=True, text=True)
+        for line in d.stdout.splitlines():
+            if line == "same": continue
+            hit = next((r for r in rules if r.search(line)), None)
+            if hit: used.add(hit.pattern)
+            else: bad.append(f"{f}: {line}")
+    print(f"    {len(files)} samples compared")
+    assert not bad, f"{len(bad)} unexplained differences:\n" + "\n".join(bad[:60])
+    assert used == {r.pattern for r in rules}, f"accepted differences that no longer occur: {({r.pattern for r in rules} - used)}"
+
+
+if __name__ == "__main__": main()
