@@ -2,8 +2,8 @@
  *
  * The supervisor binds a ROUTER on ipc://<dir>/lane (directory mode 0700), the host connects a DEALER. Sending never
  * blocks: when the peer's pipe is full, messages wait in the lane's own queue (bounded by the callers through credit)
- * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; any other identity on
- * the same socket is refused. Malformed messages are not delivered: they are reported through on_bad with the peer
+ * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; any other identity
+ * on the same socket is refused. Malformed messages are not delivered: they are reported through on_bad with the peer
  * named, and the caller decides.
  */
 #ifndef RV_IPC_LANE_H
@@ -38,7 +38,7 @@ struct lane *lane_free(struct lane *l); /* drops what is queued; removes the soc
 /* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. */
 int lane_send(struct lane *l, struct msg *m);
 int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload);
-size_t lane_queued(const struct lane *l); /* messages not yet handed to ZeroMQ */
+size_t lane_queued(const struct lane *l);            /* messages not yet handed to ZeroMQ */
 bool lane_flush(struct lane *l, int64_t timeout_ms); /* blocks until the queue is empty; true when it is */
 
 #endif

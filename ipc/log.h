@@ -20,9 +20,9 @@ void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_fie
 #define rv_info(...) rv_log(RV_LOG_INFO, __VA_ARGS__, NULL)
 #define rv_warn(...) rv_log(RV_LOG_WARN, __VA_ARGS__, NULL)
 #define rv_err(...) rv_log(RV_LOG_ERROR, __VA_ARGS__, NULL)
-#define rv_debug(...)                                                          \
-    do {                                                                       \
-        if (rv_log_enabled(RV_LOG_DEBUG)) rv_log(RV_LOG_DEBUG, __VA_ARGS__, NULL); \
+#define rv_debug(...)                                                                                                  \
+    do {                                                                                                               \
+        if (rv_log_enabled(RV_LOG_DEBUG)) rv_log(RV_LOG_DEBUG, __VA_ARGS__, NULL);                                     \
     } while (0)
 
 /* "trace", "debug", "info", "warn", "error" to a level; -EINVAL. */

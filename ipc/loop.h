@@ -12,7 +12,7 @@
 struct rv_loop;
 struct rv_loop *rv_loop_new(struct rv_error *err);
 struct rv_loop *rv_loop_free(struct rv_loop *l);
-void rv_loop_run(struct rv_loop *l);               /* until rv_loop_stop */
+void rv_loop_run(struct rv_loop *l);                       /* until rv_loop_stop */
 void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms); /* one turn; 0 does not block, -1 waits */
 void rv_loop_stop(struct rv_loop *l);
 
@@ -24,7 +24,8 @@ int64_t rv_mono_now(void);
 enum { RV_LOOP_READ = 1, RV_LOOP_WRITE = 2, RV_LOOP_ERROR = 4 };
 struct rv_watch;
 typedef void (*rv_watch_fn)(void *arg, int fd, unsigned events);
-struct rv_watch *rv_loop_fd(struct rv_loop *l, int fd, unsigned events, rv_watch_fn fn, void *arg); /* fd stays the caller's */
+struct rv_watch *rv_loop_fd(struct rv_loop *l, int fd, unsigned events, rv_watch_fn fn,
+                            void *arg); /* fd stays the caller's */
 void rv_watch_set(struct rv_watch *w, unsigned events);
 struct rv_watch *rv_watch_free(struct rv_watch *w);
 

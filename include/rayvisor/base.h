@@ -67,24 +67,24 @@ int rv_str_to_int(struct rv_str s, int64_t min, int64_t max, int64_t *ret_value)
 /* ---- errors ------------------------------------------------------------------------------------------ */
 
 /* Codes beside -errno; far away from any errno. X(name, number, text) */
-#define RV_ERROR_TABLE(X)                                                     \
-    X(RV_E_PARSE, 3001, "malformed input")                                    \
-    X(RV_E_TOO_BIG, 3002, "input exceeds a limit")                            \
-    X(RV_E_PROTOCOL, 3003, "peer violated the protocol")                      \
-    X(RV_E_CONFIG, 3004, "configuration error")                               \
-    X(RV_E_DENIED, 3005, "not granted by policy")                             \
-    X(RV_E_FORBIDDEN, 3006, "forbidden by the API server")                    \
-    X(RV_E_UNAUTHORIZED, 3007, "credentials rejected")                        \
-    X(RV_E_NOT_FOUND, 3008, "object not found")                               \
-    X(RV_E_EXISTS, 3009, "object already exists")                             \
-    X(RV_E_CONFLICT, 3010, "object changed meanwhile or precondition failed") \
-    X(RV_E_INVALID, 3011, "object is invalid")                                \
-    X(RV_E_GONE, 3012, "resource version too old")                            \
-    X(RV_E_THROTTLED, 3013, "throttled")                                      \
-    X(RV_E_UNAVAILABLE, 3014, "service unavailable")                          \
-    X(RV_E_TIMEOUT, 3015, "timed out")                                        \
-    X(RV_E_UNKNOWN, 3016, "request sent, outcome unknown")                    \
-    X(RV_E_SHUTDOWN, 3017, "shutting down")                                   \
+#define RV_ERROR_TABLE(X)                                                                                              \
+    X(RV_E_PARSE, 3001, "malformed input")                                                                             \
+    X(RV_E_TOO_BIG, 3002, "input exceeds a limit")                                                                     \
+    X(RV_E_PROTOCOL, 3003, "peer violated the protocol")                                                               \
+    X(RV_E_CONFIG, 3004, "configuration error")                                                                        \
+    X(RV_E_DENIED, 3005, "not granted by policy")                                                                      \
+    X(RV_E_FORBIDDEN, 3006, "forbidden by the API server")                                                             \
+    X(RV_E_UNAUTHORIZED, 3007, "credentials rejected")                                                                 \
+    X(RV_E_NOT_FOUND, 3008, "object not found")                                                                        \
+    X(RV_E_EXISTS, 3009, "object already exists")                                                                      \
+    X(RV_E_CONFLICT, 3010, "object changed meanwhile or precondition failed")                                          \
+    X(RV_E_INVALID, 3011, "object is invalid")                                                                         \
+    X(RV_E_GONE, 3012, "resource version too old")                                                                     \
+    X(RV_E_THROTTLED, 3013, "throttled")                                                                               \
+    X(RV_E_UNAVAILABLE, 3014, "service unavailable")                                                                   \
+    X(RV_E_TIMEOUT, 3015, "timed out")                                                                                 \
+    X(RV_E_UNKNOWN, 3016, "request sent, outcome unknown")                                                             \
+    X(RV_E_SHUTDOWN, 3017, "shutting down")                                                                            \
     X(RV_E_ABI, 3018, "plugin ABI mismatch")
 
 enum {
@@ -111,8 +111,8 @@ const char *rv_error_name(int code);
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
 void rv_oom(void) __attribute__((noreturn));
-void *rv_alloc(size_t size);                  /* zeroed; never NULL; size 0 gives a valid pointer */
-void *rv_alloc_array(size_t n, size_t size);  /* zeroed, overflow-checked */
+void *rv_alloc(size_t size);                 /* zeroed; never NULL; size 0 gives a valid pointer */
+void *rv_alloc_array(size_t n, size_t size); /* zeroed, overflow-checked */
 void *rv_realloc_array(void *p, size_t n, size_t size);
 
 /* A growable byte buffer. {0} is a valid empty one. */
@@ -144,8 +144,8 @@ static inline struct rv_bytes rv_buf_bytes(const struct rv_buf *b) {
 struct rv_arena;
 struct rv_arena *rv_arena_new(void);
 struct rv_arena *rv_arena_free(struct rv_arena *a);
-void rv_arena_reset(struct rv_arena *a); /* frees all allocations, keeps the first block */
-void *rv_arena_alloc(struct rv_arena *a, size_t size); /* zeroed, 16-byte aligned */
+void rv_arena_reset(struct rv_arena *a);                         /* frees all allocations, keeps the first block */
+void *rv_arena_alloc(struct rv_arena *a, size_t size);           /* zeroed, 16-byte aligned */
 struct rv_str rv_arena_str(struct rv_arena *a, struct rv_str s); /* copy; NUL behind it */
 struct rv_str rv_arena_fmt(struct rv_arena *a, const char *fmt, ...) RV_PRINTF(2, 3);
 
@@ -158,11 +158,11 @@ void rv_arena_freep(struct rv_arena **a);
 #define rv_autoclose rv_cleanup(rv_closep)
 #define rv_autoarena rv_cleanup(rv_arena_freep)
 /* The value of a pointer variable, which becomes NULL: hands ownership on. */
-#define RV_TAKE(ptr)                       \
-    __extension__({                                     \
-        __typeof__(ptr) rv_taken_ = (ptr); \
-        (ptr) = NULL;                      \
-        rv_taken_;                         \
+#define RV_TAKE(ptr)                                                                                                   \
+    __extension__({                                                                                                    \
+        __typeof__(ptr) rv_taken_ = (ptr);                                                                             \
+        (ptr) = NULL;                                                                                                  \
+        rv_taken_;                                                                                                     \
     })
 
 #ifdef __cplusplus

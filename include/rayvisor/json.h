@@ -23,7 +23,7 @@ struct rv_projection *rv_projection_free(struct rv_projection *p);
 struct rv_projection *rv_projection_union(const struct rv_projection *a, const struct rv_projection *b);
 
 struct rv_json_limits {
-    size_t max_bytes; /* per document, 0 = 16 MiB */
+    size_t max_bytes;   /* per document, 0 = 16 MiB */
     unsigned max_depth; /* 0 = RV_MP_MAX_DEPTH */
 };
 
@@ -44,7 +44,8 @@ int rv_json_reader_feed(struct rv_json_reader *r, const void *bytes, size_t n, s
 int rv_json_reader_finish(struct rv_json_reader *r, struct rv_val *ret_value, struct rv_error *err);
 void rv_json_reader_reset(struct rv_json_reader *r);
 
-/* A value as compact JSON appended to out (UTF-8, '/' unescaped, doubles in the shortest form that reads back the same). */
+/* A value as compact JSON appended to out (UTF-8, '/' unescaped, doubles in the shortest form that reads back the
+ * same). */
 void rv_json_write(struct rv_val v, struct rv_buf *out);
 /* The same with two-space indentation and a final newline. */
 void rv_json_write_pretty(struct rv_val v, struct rv_buf *out);

@@ -7,13 +7,13 @@
  * `rayvisor-host --replay` possible: never keep time, randomness or addresses from elsewhere.
  *
  * How a controller runs
- *   The supervisor mirrors the objects that the plugin's manifest reads into the host. A change of an object is mapped to
- *   a key of the manifest's primary kind (itself, or its controller owner) and queued once however often it
- *   changes. reconcile(key) then looks at the newest state and requests actions; it never waits.
- *   While any (non-detached) action of a key is in flight the key is not reconciled again. When the last result has
- *   arrived the host reconciles the key again at once, with those results readable through api->results(); by
- *   then everything that the actions wrote is visible in the mirror (read your writes). A pass that requests no action
- *   ends the round, and its outcome says what comes next. So a controller needs no expectations and no locks.
+ *   The supervisor mirrors the objects that the plugin's manifest reads into the host. A change of an object is mapped
+ * to a key of the manifest's primary kind (itself, or its controller owner) and queued once however often it changes.
+ * reconcile(key) then looks at the newest state and requests actions; it never waits. While any (non-detached) action
+ * of a key is in flight the key is not reconciled again. When the last result has arrived the host reconciles the key
+ * again at once, with those results readable through api->results(); by then everything that the actions wrote is
+ * visible in the mirror (read your writes). A pass that requests no action ends the round, and its outcome says what
+ * comes next. So a controller needs no expectations and no locks.
  *
  * Growth rules: structs begin with their size; fields are appended, never moved or removed; a side that reads a field
  * first checks RV_HAS(). A new meaning is a new field. Only fixed-width types cross.
@@ -53,15 +53,15 @@ struct rv_object {
 
 enum rv_verb {
     RV_VERB_CREATE = 1,
-    RV_VERB_APPLY,         /* server-side apply; field manager rayvisor-<plugin> */
-    RV_VERB_MERGE_PATCH,   /* RFC 7386 */
-    RV_VERB_JSON_PATCH,    /* RFC 6902 */
+    RV_VERB_APPLY,       /* server-side apply; field manager rayvisor-<plugin> */
+    RV_VERB_MERGE_PATCH, /* RFC 7386 */
+    RV_VERB_JSON_PATCH,  /* RFC 6902 */
     RV_VERB_DELETE,
     RV_VERB_DELETE_COLLECTION, /* by label selector */
-    RV_VERB_GET,           /* one object that is not mirrored; the body is in the result */
-    RV_VERB_EVENT,         /* through api->event() */
-    RV_VERB_HTTP,          /* through api->http() */
-    RV_VERB_TIMER,         /* result OK after delay_ms: for programs that have no queue of their own */
+    RV_VERB_GET,               /* one object that is not mirrored; the body is in the result */
+    RV_VERB_EVENT,             /* through api->event() */
+    RV_VERB_HTTP,              /* through api->http() */
+    RV_VERB_TIMER,             /* result OK after delay_ms: for programs that have no queue of their own */
 };
 
 enum {
@@ -71,10 +71,10 @@ enum {
 
 struct rv_action {
     uint32_t size;
-    uint32_t verb;  /* enum rv_verb */
+    uint32_t verb; /* enum rv_verb */
     uint32_t flags;
-    uint32_t timeout_ms; /* 0 = the supervisor's default (30 s) */
-    uint64_t tag;        /* yours; comes back in the result */
+    uint32_t timeout_ms;                              /* 0 = the supervisor's default (30 s) */
+    uint64_t tag;                                     /* yours; comes back in the result */
     struct rv_str api_version, resource, subresource; /* "v1" "pods" "", "ray.io/v1" "rayclusters" "status" */
     struct rv_str ns, name;
     struct rv_bytes body;      /* msgpack: object or patch */
@@ -115,14 +115,14 @@ struct rv_http_request {
 /* What became of one action. Exactly one per action. */
 struct rv_result {
     uint32_t size;
-    int32_t code;         /* 0 or RV_E_* / -errno */
+    int32_t code; /* 0 or RV_E_* / -errno */
     uint64_t id;
     uint64_t tag;
     uint32_t verb;
-    uint32_t http_status; /* 0 when there was no answer */
+    uint32_t http_status;             /* 0 when there was no answer */
     struct rv_str resource, ns, name; /* name as the API server gave it (generateName) */
     struct rv_str uid, resource_version;
-    struct rv_str reason;  /* Kubernetes Status.reason, e.g. "AlreadyExists" */
+    struct rv_str reason; /* Kubernetes Status.reason, e.g. "AlreadyExists" */
     struct rv_str message;
     int64_t retry_after_ms; /* as the server asked, 0 = not */
     struct rv_bytes body;   /* GET: msgpack object; HTTP: response body (JSON converted to msgpack when json is 1) */
@@ -155,8 +155,8 @@ struct rv_field {
 struct rv_query {
     uint32_t size;
     uint32_t kind;
-    struct rv_str ns;          /* empty: all namespaces */
-    struct rv_str owner_uid;   /* controller owner */
+    struct rv_str ns;        /* empty: all namespaces */
+    struct rv_str owner_uid; /* controller owner */
     struct rv_str label, label_value;
 };
 typedef void (*rv_list_fn)(void *arg, const struct rv_object *object);
@@ -167,7 +167,7 @@ struct rv_host_api {
     uint32_t abi_minor;
     /* -- reading the mirror -- */
     int32_t (*get)(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name,
-                   struct rv_object *ret); /* 0 or RV_E_NOT_FOUND */
+                   struct rv_object *ret);                                                   /* 0 or RV_E_NOT_FOUND */
     uint64_t (*list)(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg); /* how many */
     /* -- asking for things -- (RV_E_INVALID for a malformed request; grants are judged by the supervisor) */
     int32_t (*act)(struct rv_host *h, const struct rv_action *a, uint64_t *ret_id);
@@ -215,8 +215,8 @@ struct rv_plugin {
 typedef const struct rv_plugin *(*rv_plugin_fn)(void);
 
 /* `RV_PLUGIN(my_plugin)` at the end of a plugin exports it. */
-#define RV_PLUGIN(object)                                \
-    RV_EXPORT const struct rv_plugin *rv_plugin_v1(void); \
+#define RV_PLUGIN(object)                                                                                              \
+    RV_EXPORT const struct rv_plugin *rv_plugin_v1(void);                                                              \
     RV_EXPORT const struct rv_plugin *rv_plugin_v1(void) { return &(object); }
 
 #ifdef __cplusplus

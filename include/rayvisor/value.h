@@ -22,7 +22,7 @@ enum rv_type {
     RV_ABSENT = 0,
     RV_NULL,
     RV_BOOL,
-    RV_INT, /* fits int64_t */
+    RV_INT,  /* fits int64_t */
     RV_UINT, /* above INT64_MAX */
     RV_FLOAT,
     RV_STRING,
