@@ -4,7 +4,6 @@
 #include "mp.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 static bool head_of(struct rv_val v, struct mp_head *ret) { return v.n != 0 && mp_head(v.p, v.n, ret) == 0; }
 
@@ -34,14 +33,29 @@ struct rv_iter rv_iter(struct rv_val v) {
     return it;
 }
 
+/* The key at *p, which is moved behind it; p is NULL when there is none. Nearly all keys are short. */
+static struct rv_str key_at(const uint8_t **p, const uint8_t *end) {
+    size_t left = (size_t)(end - *p), head = 1, n;
+    struct mp_head h;
+    if (left > 0 && **p >= 0xa0 && **p <= 0xbf) {
+        n = **p & 0x1f;
+    } else {
+        if (mp_head(*p, left, &h) != 0 || h.type != RV_STRING) return (struct rv_str){NULL, 0};
+        head = h.head;
+        n = h.body;
+    }
+    if (n > left - head) return (struct rv_str){NULL, 0};
+    struct rv_str key = {(const char *)*p + head, n};
+    *p += head + n;
+    return key;
+}
+
 bool rv_iter_next(struct rv_iter *it) {
     if (it->left == 0) return false;
     it->left--;
     if (it->map) {
-        struct mp_head h;
-        if (mp_head(it->p, (size_t)(it->end - it->p), &h) != 0) return it->left = 0, false;
-        it->key = (struct rv_str){(const char *)it->p + h.head, h.body};
-        it->p += h.head + h.body;
+        it->key = key_at(&it->p, it->end);
+        if (it->key.p == NULL) return it->left = 0, false;
     }
     size_t size = mp_size(it->p, (size_t)(it->end - it->p));
     if (size == 0) return it->left = 0, false;
@@ -52,11 +66,18 @@ bool rv_iter_next(struct rv_iter *it) {
 
 /* ---- access ------------------------------------------------------------------------------------------- */
 
+/* The hot path of every controller: keys are compared by length first, values that do not match are skipped. */
 struct rv_val rv_val_getn(struct rv_val map, struct rv_str key) {
     struct rv_iter it = rv_iter(map);
     if (!it.map) return RV_VAL_ABSENT;
-    while (rv_iter_next(&it))
-        if (rv_str_eq(it.key, key)) return it.val;
+    const uint8_t *p = it.p;
+    for (; it.left > 0; it.left--) {
+        struct rv_str found = key_at(&p, it.end);
+        size_t size = found.p != NULL ? mp_size(p, (size_t)(it.end - p)) : 0;
+        if (size == 0) return RV_VAL_ABSENT;
+        if (found.n == key.n && (key.n == 0 || memcmp(found.p, key.p, key.n) == 0)) return (struct rv_val){p, size};
+        p += size;
+    }
     return RV_VAL_ABSENT;
 }
 
@@ -152,134 +173,3 @@ int64_t rv_path_int(struct rv_val v, const char *path, int64_t fallback) {
 bool rv_path_bool(struct rv_val v, const char *path, bool fallback) {
     return rv_val_bool(rv_val_path(v, path), fallback);
 }
-
-/* ---- hash and equality --------------------------------------------------------------------------------- */
-
-/* splitmix64's finaliser: a full-avalanche mix of 64 bits. */
-static uint64_t mix(uint64_t x) {
-    x ^= x >> 30;
-    x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27;
-    x *= UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
-static struct rv_hash hash_add(struct rv_hash h, uint64_t word) {
-    h.hi = mix(h.hi ^ word) + UINT64_C(0x9e3779b97f4a7c15);
-    h.lo = mix(h.lo + word * UINT64_C(0xd6e8feb86659fd93)) ^ (h.hi << 17 | h.hi >> 47);
-    return h;
-}
-
-static struct rv_hash hash_bytes(struct rv_hash h, const void *data, size_t n) {
-    const uint8_t *p = data;
-    h = hash_add(h, n);
-    while (n > 0) {
-        uint64_t word = 0;
-        size_t take = n < sizeof word ? n : sizeof word;
-        memcpy(&word, p, take);
-        h = hash_add(h, word);
-        p += take;
-        n -= take;
-    }
-    return h;
-}
-
-/* Depth is bounded by rv_mp_check; a map's entries are added up so that their order does not matter. */
-static struct rv_hash hash_val(struct rv_val v, unsigned depth) {
-    struct rv_hash h = {UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)};
-    struct mp_head head;
-    if (!head_of(v, &head)) return h;
-    double f;
-    switch (head.type) {
-    case RV_BOOL:
-        return hash_add(hash_add(h, 1), head.b);
-    case RV_INT:
-        f = (double)head.i;
-        return (int64_t)f == head.i && fabs(f) < 9e15 ? hash_bytes(hash_add(h, 2), &f, sizeof f)
-                                                      : hash_add(hash_add(h, 3), head.u);
-    case RV_UINT:
-        return hash_add(hash_add(h, 3), head.u);
-    case RV_FLOAT:
-        return hash_bytes(hash_add(h, 2), &head.f, sizeof head.f);
-    case RV_STRING:
-        return hash_bytes(hash_add(h, 4), v.p + head.head, head.body);
-    case RV_BIN:
-        return hash_bytes(hash_add(h, 5), v.p + head.head, head.body);
-    case RV_NULL:
-    case RV_ABSENT:
-        return hash_add(h, 6);
-    case RV_ARRAY:
-    case RV_MAP:
-        break;
-    }
-    h = hash_add(hash_add(h, head.type == RV_MAP ? 7 : 8), head.count);
-    struct rv_hash sum = {0, 0};
-    if (depth >= RV_MP_MAX_DEPTH) return h;
-    for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) {
-        struct rv_hash e = hash_val(it.val, depth + 1);
-        if (head.type == RV_MAP) {
-            e = hash_bytes(e, it.key.p, it.key.n);
-            sum.hi += e.hi;
-            sum.lo += e.lo;
-        } else {
-            h = hash_add(hash_add(h, e.hi), e.lo);
-        }
-    }
-    return head.type == RV_MAP ? hash_add(hash_add(h, sum.hi), sum.lo) : h;
-}
-
-struct rv_hash rv_val_hash(struct rv_val v) {
-    return hash_val(v, 0);
-}
-
-static bool scalars_equal(const struct mp_head *x, const struct mp_head *y, struct rv_val a, struct rv_val b) {
-    if (x->type == RV_FLOAT && y->type == RV_FLOAT) return x->f == y->f;
-    if (x->type != y->type)
-        return (x->type == RV_FLOAT || y->type == RV_FLOAT) && (x->type == RV_INT || y->type == RV_INT) &&
-               rv_val_float(a, 0) == rv_val_float(b, 1);
-    switch (x->type) {
-    case RV_BOOL:
-        return x->b == y->b;
-    case RV_INT:
-    case RV_UINT:
-        return x->u == y->u;
-    case RV_STRING:
-    case RV_BIN:
-        return x->body == y->body && memcmp(a.p + x->head, b.p + y->head, x->body) == 0;
-    default:
-        return true;
-    }
-}
-
-enum { LARGE_MAP = 64 };
-
-static bool equal_val(struct rv_val a, struct rv_val b, unsigned depth);
-
-static bool maps_equal(struct rv_val a, struct rv_val b, unsigned depth) {
-    struct rv_iter x = rv_iter(a), y = rv_iter(b);
-    if (x.left > LARGE_MAP) { /* lookups would be quadratic: the hash decides (128 bits) */
-        struct rv_hash p = hash_val(a, depth), q = hash_val(b, depth);
-        return p.hi == q.hi && p.lo == q.lo;
-    }
-    while (rv_iter_next(&x)) {
-        bool same_place = rv_iter_next(&y) && rv_str_eq(x.key, y.key);
-        struct rv_val other = same_place ? y.val : rv_val_getn(b, x.key);
-        if (other.n == 0 || !equal_val(x.val, other, depth + 1)) return false;
-    }
-    return true;
-}
-
-static bool equal_val(struct rv_val a, struct rv_val b, unsigned depth) {
-    if (a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0)) return true;
-    struct mp_head x, y;
-    if (depth >= RV_MP_MAX_DEPTH || !head_of(a, &x) || !head_of(b, &y)) return false;
-    if (x.type != RV_ARRAY && x.type != RV_MAP) return scalars_equal(&x, &y, a, b);
-    if (x.type != y.type || x.count != y.count) return false;
-    if (x.type == RV_MAP) return maps_equal(a, b, depth);
-    struct rv_iter i = rv_iter(a), k = rv_iter(b);
-    while (rv_iter_next(&i) && rv_iter_next(&k))
-        if (!equal_val(i.val, k.val, depth + 1)) return false;
-    return true;
-}
-
-bool rv_val_equal(struct rv_val a, struct rv_val b) { return equal_val(a, b, 0); }

@@ -1,0 +1,154 @@
+/* mp_check.c - the msgpack checker, UTF-8 and duplicate keys (see mp.h, rayvisor/value.h).
+ *
+ * The checker is what stands between a peer's bytes and every reader: after it no count, length or key can
+ * surprise. It walks once with an explicit stack; duplicate keys are found by comparing within small maps and by
+ * sorting references in large ones, so hostile input costs n log n at most. */
+#include "mp.h"
+
+#include <stdlib.h>
+
+/* ---- UTF-8 --------------------------------------------------------------------------------------------- */
+
+/* Length of the well-formed multi-byte sequence at p, 0 when there is none. */
+static size_t utf8_sequence(const uint8_t *p, size_t n) {
+    uint8_t c = p[0];
+    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    if (c < 0xc2 || c > 0xf4 || n < len) return 0;
+    for (size_t k = 1; k < len; k++)
+        if ((p[k] & 0xc0) != 0x80) return 0;
+    bool overlong = (c == 0xe0 && p[1] < 0xa0) || (c == 0xf0 && p[1] < 0x90);
+    bool outside = (c == 0xed && p[1] > 0x9f) || (c == 0xf4 && p[1] > 0x8f);
+    return overlong || outside ? 0 : len;
+}
+
+bool mp_utf8_valid(const uint8_t *p, size_t n) {
+    size_t i = 0;
+    while (i < n) {
+        uint64_t word;
+        if (n - i >= sizeof word) { /* eight ASCII characters at once */
+            memcpy(&word, p + i, sizeof word);
+            if ((word & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof word;
+                continue;
+            }
+        }
+        size_t len = p[i] < 0x80 ? 1 : utf8_sequence(p + i, n - i);
+        if (len == 0) return false;
+        i += len;
+    }
+    return true;
+}
+
+/* ---- keys ---------------------------------------------------------------------------------------------- */
+
+void mp_keys_push(struct mp_keys *keys, const uint8_t *base, size_t at, size_t n) {
+    if (keys->n == keys->cap) {
+        keys->cap = keys->cap != 0 ? keys->cap * 2 : 64;
+        keys->v = rv_realloc_array(keys->v, keys->cap, sizeof *keys->v);
+    }
+    uint32_t tag = 0, tail = 0;
+    size_t take = n < sizeof tag ? n : sizeof tag;
+    if (n != 0) {
+        memcpy(&tag, base + at, take);
+        memcpy(&tail, base + at + n - take, take);
+    }
+    keys->v[keys->n++] = (struct mp_key){at, (uint32_t)n, tag ^ (tail * UINT32_C(0x9e3779b1))};
+}
+
+static int key_compare(const void *pa, const void *pb, void *base) {
+    const struct mp_key *a = pa, *b = pb;
+    if (a->tag != b->tag) return a->tag < b->tag ? -1 : 1;
+    if (a->n != b->n) return a->n < b->n ? -1 : 1;
+    return a->n != 0 ? memcmp((const uint8_t *)base + a->at, (const uint8_t *)base + b->at, a->n) : 0;
+}
+
+enum { SMALL_MAP = 16 };
+
+bool mp_keys_pop_unique(struct mp_keys *keys, size_t from, const uint8_t *base) {
+    struct mp_key *v = keys->v + from;
+    size_t n = keys->n - from;
+    bool sorted = n > SMALL_MAP, unique = true;
+    if (n < 2) return keys->n = from, true;
+    void *where = (void *)(uintptr_t)base;
+    if (sorted) qsort_r(v, n, sizeof *v, key_compare, where);
+    for (size_t i = 1; unique && i < n; i++)
+        for (size_t k = sorted ? i - 1 : 0; unique && k < i; k++) unique = key_compare(&v[i], &v[k], where) != 0;
+    keys->n = from;
+    return unique;
+}
+
+void mp_keys_free(struct mp_keys *keys) {
+    free(keys->v);
+    *keys = (struct mp_keys){0};
+}
+
+/* ---- checking ------------------------------------------------------------------------------------------ */
+
+struct check_level {
+    size_t left; /* values (keys and values of a map) still to come */
+    size_t keys; /* where this map's keys begin on the stack of keys */
+    bool map;
+};
+
+struct check {
+    const uint8_t *start, *p, *end;
+    size_t nodes, depth;
+    struct check_level levels[RV_MP_MAX_DEPTH];
+    struct mp_keys keys;
+    struct rv_error *err;
+};
+
+static int check_fail(struct check *c, int code, const char *what) {
+    return rv_error_set(c->err, code, "msgpack: %s at byte %zu", what, (size_t)(c->p - c->start));
+}
+
+/* Leaves every level that is complete; a map's keys are compared when it closes. */
+static int check_close(struct check *c) {
+    while (c->depth > 0 && c->levels[c->depth - 1].left == 0) {
+        const struct check_level *l = &c->levels[--c->depth];
+        if (l->map && !mp_keys_pop_unique(&c->keys, l->keys, c->start))
+            return check_fail(c, RV_E_PARSE, "duplicate key in the map that ends");
+    }
+    return 0;
+}
+
+static int check_open(struct check *c, const struct mp_head *h) {
+    size_t left = (size_t)(c->end - c->p), values = h->count;
+    bool map = h->type == RV_MAP;
+    if (values > left || (map && values > left / 2))
+        return check_fail(c, RV_E_PARSE, "count larger than the rest of the message");
+    if (map) values *= 2;
+    if (c->depth == RV_MP_MAX_DEPTH) return check_fail(c, RV_E_TOO_BIG, "nesting too deep");
+    c->levels[c->depth++] = (struct check_level){values, c->keys.n, map};
+    return check_close(c);
+}
+
+static int check_one(struct check *c) {
+    struct mp_head h;
+    size_t left = (size_t)(c->end - c->p);
+    int r = mp_head(c->p, left, &h);
+    if (r != 0) return check_fail(c, RV_E_PARSE, r == RV_E_PARSE ? "truncated or reserved byte" : "extension type");
+    if (left - h.head < h.body) return check_fail(c, RV_E_PARSE, "text longer than the message");
+    if (++c->nodes > RV_MP_MAX_NODES) return check_fail(c, RV_E_TOO_BIG, "too many values");
+    struct check_level *up = c->depth > 0 ? &c->levels[c->depth - 1] : NULL;
+    bool is_key = up != NULL && up->map && up->left % 2 == 0;
+    if (is_key && h.type != RV_STRING) return check_fail(c, RV_E_PARSE, "map key that is not text");
+    const uint8_t *body = c->p + h.head;
+    if (h.type == RV_STRING && !mp_utf8_valid(body, h.body)) return check_fail(c, RV_E_PARSE, "invalid UTF-8");
+    if (is_key) mp_keys_push(&c->keys, c->start, (size_t)(body - c->start), h.body);
+    if (up != NULL) up->left--;
+    c->p = body + h.body;
+    return h.type == RV_ARRAY || h.type == RV_MAP ? check_open(c, &h) : check_close(c);
+}
+
+int rv_mp_check(struct rv_bytes bytes, struct rv_error *err) {
+    if (bytes.n == 0) return rv_error_set(err, RV_E_PARSE, "msgpack: empty message");
+    struct check c = {.start = bytes.p, .p = bytes.p, .end = bytes.p + bytes.n, .err = err};
+    int r;
+    do {
+        r = check_one(&c);
+    } while (r == 0 && c.depth > 0);
+    if (r == 0 && c.p != c.end) r = check_fail(&c, RV_E_PARSE, "bytes behind the value");
+    mp_keys_free(&c.keys);
+    return r;
+}
