@@ -2,6 +2,7 @@
 #include "rayvisor/value.h"
 
 #include "mp.h"
+#include "path.h"
 
 #include <math.h>
 
@@ -93,28 +94,13 @@ struct rv_val rv_val_at(struct rv_val array, size_t index) {
     return RV_VAL_ABSENT;
 }
 
-static struct rv_val bracket_step(struct rv_val v, struct rv_str inside) {
-    int64_t index;
-    if (rv_val_type(v) == RV_ARRAY && rv_str_to_int(inside, 0, INT32_MAX, &index) == 0)
-        return rv_val_at(v, (size_t)index);
-    return rv_val_getn(v, inside);
-}
-
 struct rv_val rv_val_path(struct rv_val v, const char *path) {
-    const char *p = path;
-    while (*p != 0 && v.n != 0) {
-        if (*p == '.') {
-            p++;
-        } else if (*p == '[') {
-            const char *close = strchr(p, ']');
-            if (close == NULL) return RV_VAL_ABSENT;
-            v = bracket_step(v, (struct rv_str){p + 1, (size_t)(close - p - 1)});
-            p = close + 1;
-        } else {
-            size_t n = strcspn(p, ".[");
-            v = rv_val_getn(v, (struct rv_str){p, n});
-            p += n;
-        }
+    struct path_step step;
+    while (v.n != 0 && path_next(&path, &step)) {
+        if (step.bad) return RV_VAL_ABSENT;
+        int64_t index;
+        bool at = step.bracket && rv_val_type(v) == RV_ARRAY && rv_str_to_int(step.text, 0, INT32_MAX, &index) == 0;
+        v = at ? rv_val_at(v, (size_t)index) : rv_val_getn(v, step.text);
     }
     return v;
 }
