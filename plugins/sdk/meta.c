@@ -1,0 +1,65 @@
+/* meta.c - owner references and conditions (see rayvisor/k8s.h). */
+#include "rayvisor/k8s.h"
+
+struct rv_str rv_meta_controller_uid(struct rv_val object) {
+    for (struct rv_iter it = rv_iter(rv_val_path(object, "metadata.ownerReferences")); rv_iter_next(&it);)
+        if (rv_path_bool(it.val, "controller", false)) return rv_path_str(it.val, "uid");
+    return (struct rv_str){NULL, 0};
+}
+
+void rv_meta_set_controller(struct rv_arena *a, struct rv_node *object, struct rv_str api_version, struct rv_str kind,
+                            struct rv_str name, struct rv_str uid) {
+    struct rv_node *refs = rv_node_ensure_array(a, rv_node_ensure_map(a, object, "metadata"), "ownerReferences");
+    struct rv_node *ref = rv_node_map(a);
+    rv_node_set_str(a, ref, "apiVersion", api_version);
+    rv_node_set_str(a, ref, "kind", kind);
+    rv_node_set_str(a, ref, "name", name);
+    rv_node_set_str(a, ref, "uid", uid);
+    rv_node_set_bool(a, ref, "controller", true);
+    rv_node_set_bool(a, ref, "blockOwnerDeletion", true);
+    rv_node_append(a, refs, ref);
+}
+
+bool rv_meta_deleting(struct rv_val object) { return rv_val_set(rv_val_path(object, "metadata.deletionTimestamp")); }
+
+struct rv_val rv_condition_find(struct rv_val conditions, const char *type) {
+    for (struct rv_iter it = rv_iter(conditions); rv_iter_next(&it);)
+        if (rv_str_is(rv_path_str(it.val, "type"), type)) return it.val;
+    return RV_VAL_ABSENT;
+}
+
+bool rv_condition_is(struct rv_val conditions, const char *type, const char *status) {
+    return rv_str_is(rv_path_str(rv_condition_find(conditions, type), "status"), status);
+}
+
+static bool set_text(struct rv_arena *a, struct rv_node *map, const char *key, struct rv_str value) {
+    struct rv_node *old = rv_node_get(map, key);
+    if (rv_node_type(old) == RV_STRING && rv_str_eq(rv_node_text(old), value)) return false;
+    rv_node_set_str(a, map, key, value);
+    return true;
+}
+
+bool rv_condition_set(struct rv_arena *a, struct rv_node *conditions, const char *type, const char *status,
+                      struct rv_str reason, struct rv_str message, int64_t now_ns) {
+    struct rv_node *c = rv_node_find(conditions, "type", rv_str(type));
+    if (c == NULL) {
+        c = rv_node_map(a);
+        rv_node_set_cstr(a, c, "type", type);
+        rv_node_append(a, conditions, c);
+    }
+    bool flipped = set_text(a, c, "status", rv_str(status));
+    if (flipped) {
+        char now[32];
+        rv_time_format(now_ns, now);
+        rv_node_set_cstr(a, c, "lastTransitionTime", now);
+    }
+    bool reworded = set_text(a, c, "reason", reason);
+    return set_text(a, c, "message", message) || reworded || flipped;
+}
+
+bool rv_condition_remove(struct rv_node *conditions, const char *type) {
+    for (size_t i = 0; i < rv_node_len(conditions); i++)
+        if (rv_str_is(rv_node_text(rv_node_get(rv_node_at(conditions, i), "type")), type))
+            return rv_node_remove_at(conditions, i);
+    return false;
+}
