@@ -1,1 +1,345 @@
+/* lane.c - one ordered connection between the supervisor and a host (see lane.h).
+ *
+ * ZeroMQ's descriptor is edge-triggered: it says "look again", once. So readiness is never taken from epoll alone:
+ * before every sleep a prepare hook asks ZMQ_EVENTS, and sending ends with the same question. What does not fit into
+ * ZeroMQ's pipe stays in our queue in order and is tried again on the next turn. */
 #include "ipc/lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+enum { HIGH_WATER = 1024, PER_TURN = 64, FRAMES_MAX = 4, PATH_LIMIT = 107 };
+
+struct lane_context {
+    void *zmq;
+};
+
+struct lane_blob {
+    unsigned refs;
+    size_t n;
+    uint8_t bytes[];
+};
+
+struct outgoing {
+    struct outgoing *next;
+    struct rv_buf header, body;
+    struct lane_blob *payload;
+};
+
+struct lane {
+    void *socket;
+    struct rv_loop *loop;
+    struct rv_watch *watch;
+    struct rv_prepare *prepare;
+    struct lane_callbacks cb;
+    char *path;
+    bool server, dead, in_callback;
+    uint8_t peer[256]; /* ROUTER: the one identity we talk to */
+    size_t peer_n;
+    uint64_t sent, received;
+    struct outgoing *first, **last;
+    size_t queued;
+};
+
+struct lane_context *lane_context_new(void) {
+    struct lane_context *c = rv_alloc(sizeof *c);
+    c->zmq = zmq_ctx_new();
+    if (c->zmq == NULL) rv_oom();
+    zmq_ctx_set(c->zmq, ZMQ_IO_THREADS, 1);
+    zmq_ctx_set(c->zmq, ZMQ_MAX_SOCKETS, 256);
+    return c;
+}
+
+struct lane_context *lane_context_free(struct lane_context *c) {
+    if (c == NULL) return NULL;
+    zmq_ctx_term(c->zmq);
+    free(c);
+    return NULL;
+}
+
+/* ---- blobs ---------------------------------------------------------------------------------------------- */
+
+struct lane_blob *lane_blob_new(struct rv_bytes bytes) {
+    size_t size;
+    if (__builtin_add_overflow(sizeof(struct lane_blob), bytes.n, &size)) rv_oom();
+    struct lane_blob *b = malloc(size);
+    if (b == NULL) rv_oom();
+    b->refs = 1;
+    b->n = bytes.n;
+    if (bytes.n != 0) memcpy(b->bytes, bytes.p, bytes.n);
+    return b;
+}
+
+/* ZeroMQ gives the last reference back on its own thread. */
+struct lane_blob *lane_blob_ref(struct lane_blob *b) {
+    __atomic_add_fetch(&b->refs, 1, __ATOMIC_RELAXED);
+    return b;
+}
+
+struct lane_blob *lane_blob_unref(struct lane_blob *b) {
+    if (b != NULL && __atomic_sub_fetch(&b->refs, 1, __ATOMIC_ACQ_REL) == 0) free(b);
+    return NULL;
+}
+
+struct rv_bytes lane_blob_bytes(const struct lane_blob *b) {
+    return (struct rv_bytes){b->bytes, b->n};
+}
+
+static void blob_release(void *data, void *hint) {
+    (void)data;
+    lane_blob_unref(hint);
+}
+
+/* ---- sending -------------------------------------------------------------------------------------------- */
+
+static bool send_copy(struct lane *l, const void *p, size_t n, int flags) {
+    return zmq_send(l->socket, p, n, flags | ZMQ_DONTWAIT) >= 0;
+}
+
+static bool send_payload(struct lane *l, struct lane_blob *blob) {
+    zmq_msg_t m;
+    lane_blob_ref(blob);
+    if (zmq_msg_init_data(&m, blob->bytes, blob->n, blob_release, blob) != 0) rv_oom();
+    if (zmq_msg_send(&m, l->socket, ZMQ_DONTWAIT) >= 0) return true;
+    zmq_msg_close(&m);
+    return false;
+}
+
+/* All frames of one message. Only the first frame can be refused: then nothing was sent. */
+static bool send_one(struct lane *l, struct outgoing *o) {
+    if (l->server) {
+        if (l->peer_n == 0) return false;
+        if (!send_copy(l, l->peer, l->peer_n, ZMQ_SNDMORE)) return false;
+    }
+    if (!send_copy(l, o->header.p, o->header.n, ZMQ_SNDMORE)) return false;
+    bool more = o->payload != NULL;
+    if (!send_copy(l, o->body.p, o->body.n, more ? ZMQ_SNDMORE : 0)) return false;
+    return !more || send_payload(l, o->payload);
+}
+
+static void outgoing_free(struct outgoing *o) {
+    rv_buf_free(&o->header);
+    rv_buf_free(&o->body);
+    lane_blob_unref(o->payload);
+    free(o);
+}
+
+/* Sends what ZeroMQ takes. True when something went out. */
+static bool pump_out(struct lane *l) {
+    bool any = false;
+    while (l->first != NULL && send_one(l, l->first)) {
+        struct outgoing *o = l->first;
+        l->first = o->next;
+        if (l->first == NULL) l->last = &l->first;
+        l->queued--;
+        outgoing_free(o);
+        any = true;
+    }
+    return any;
+}
+
+static int enqueue(struct lane *l, struct msg *m, struct lane_blob *payload) {
+    struct outgoing *o = rv_alloc(sizeof *o);
+    m->seq = ++l->sent;
+    msg_encode(m, &o->header, &o->body);
+    o->payload = payload;
+    *l->last = o;
+    l->last = &o->next;
+    l->queued++;
+    pump_out(l);
+    return 0;
+}
+
+int lane_send(struct lane *l, struct msg *m) {
+    return enqueue(l, m, m->payload.n != 0 ? lane_blob_new(m->payload) : NULL);
+}
+
+int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload) {
+    return enqueue(l, m, payload != NULL ? lane_blob_ref(payload) : NULL);
+}
+
+size_t lane_queued(const struct lane *l) { return l->queued; }
+
+bool lane_flush(struct lane *l, int64_t timeout_ms) {
+    int64_t end = rv_mono_now() + timeout_ms * 1000000;
+    while (pump_out(l), l->queued > 0) {
+        int64_t left = (end - rv_mono_now()) / 1000000;
+        if (left <= 0) return false;
+        zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
+        zmq_poll(&item, 1, left < 20 ? (long)left : 20);
+    }
+    return true;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------------ */
+
+struct incoming {
+    zmq_msg_t frames[FRAMES_MAX];
+    size_t n;
+    bool too_many;
+};
+
+static void incoming_close(struct incoming *in) {
+    for (size_t i = 0; i < in->n; i++) zmq_msg_close(&in->frames[i]);
+}
+
+static bool receive(struct lane *l, struct incoming *in) {
+    *in = (struct incoming){.n = 0};
+    for (bool more = true; more;) {
+        zmq_msg_t m;
+        zmq_msg_init(&m);
+        if (zmq_msg_recv(&m, l->socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(&m);
+            return false; /* only before the first frame: messages arrive whole */
+        }
+        more = zmq_msg_more(&m) != 0;
+        if (in->n < FRAMES_MAX) {
+            in->frames[in->n++] = m;
+        } else {
+            in->too_many = true;
+            zmq_msg_close(&m);
+        }
+    }
+    return true;
+}
+
+static struct rv_bytes frame(struct incoming *in, size_t i) {
+    if (i >= in->n) return (struct rv_bytes){NULL, 0};
+    return (struct rv_bytes){zmq_msg_data(&in->frames[i]), zmq_msg_size(&in->frames[i])};
+}
+
+/* The first peer that speaks is the peer. */
+static int check_peer(struct lane *l, struct rv_bytes id, struct rv_error *err) {
+    if (l->peer_n == 0 && id.n <= sizeof l->peer) {
+        memcpy(l->peer, id.p, id.n);
+        l->peer_n = id.n;
+    }
+    if (l->peer_n == id.n && memcmp(l->peer, id.p, id.n) == 0) return 0;
+    return rv_error_set(err, RV_E_PROTOCOL, "a second peer spoke on %s", l->path);
+}
+
+static int parse(struct lane *l, struct incoming *in, struct msg *m, struct rv_error *err) {
+    size_t first = l->server ? 1 : 0;
+    if (l->server && check_peer(l, frame(in, 0), err) != 0) return err->code;
+    if (in->too_many || in->n < first + 2 || in->n > first + 3)
+        return rv_error_set(err, RV_E_PROTOCOL, "message of %zu frames instead of 2 or 3", in->n - first);
+    int r = msg_decode(frame(in, first), frame(in, first + 1), frame(in, first + 2), l->server, m, err);
+    if (r != 0) return r;
+    if (m->seq != l->received + 1)
+        r = rv_error_set(err, RV_E_PROTOCOL, "%s message has number %llu, expected %llu", msg_type_name(m->type),
+                         (unsigned long long)m->seq, (unsigned long long)l->received + 1);
+    l->received = m->seq;
+    return r;
+}
+
+static bool receive_one(struct lane *l) {
+    struct incoming in;
+    if (!receive(l, &in)) return false;
+    struct msg m;
+    struct rv_error err = {0};
+    if (parse(l, &in, &m, &err) != 0)
+        l->cb.on_bad(l->cb.arg, &err);
+    else
+        l->cb.on_message(l->cb.arg, &m);
+    incoming_close(&in);
+    return true;
+}
+
+static void lane_destroy(struct lane *l);
+
+/* True when there may be more to do without waiting. */
+static bool pump(void *arg) {
+    struct lane *l = arg;
+    if (l->in_callback || l->dead) return false;
+    l->in_callback = true;
+    pump_out(l);
+    int budget = PER_TURN;
+    while (budget > 0 && !l->dead && receive_one(l)) budget--;
+    l->in_callback = false;
+    if (l->dead) {
+        lane_destroy(l);
+        return true;
+    }
+    return budget == 0;
+}
+
+static void on_readable(void *arg, int fd, unsigned events) {
+    (void)fd;
+    (void)events;
+    (void)arg; /* the prepare hook, which runs before the next sleep, does the work */
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static void set_int(void *socket, int option, int value) { (void)zmq_setsockopt(socket, option, &value, sizeof value); }
+
+static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, const char *path, bool server,
+                              const struct lane_callbacks *cb, struct rv_error *err) {
+    if (strlen(path) > PATH_LIMIT) {
+        rv_error_set(err, -ENAMETOOLONG, "socket path %s is longer than %d characters: choose a shorter runtimeDir",
+                     path, PATH_LIMIT);
+        return NULL;
+    }
+    struct lane *l = rv_alloc(sizeof *l);
+    l->socket = zmq_socket(c->zmq, server ? ZMQ_ROUTER : ZMQ_DEALER);
+    if (l->socket == NULL) rv_oom();
+    l->loop = loop;
+    l->server = server;
+    l->cb = *cb;
+    l->path = rv_strdup(rv_str(path));
+    l->last = &l->first;
+    set_int(l->socket, ZMQ_LINGER, 0);
+    set_int(l->socket, ZMQ_SNDHWM, HIGH_WATER);
+    set_int(l->socket, ZMQ_RCVHWM, HIGH_WATER);
+    if (server) set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
+    int64_t max = MSG_MAX_PAYLOAD + 1024;
+    (void)zmq_setsockopt(l->socket, ZMQ_MAXMSGSIZE, &max, sizeof max);
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "ipc://%s", path);
+    int r = server ? zmq_bind(l->socket, rv_buf_cstr(&url)) : zmq_connect(l->socket, rv_buf_cstr(&url));
+    if (r != 0) {
+        rv_error_set(err, -zmq_errno(), "cannot %s %s: %s", server ? "bind" : "connect to", path,
+                     zmq_strerror(zmq_errno()));
+        lane_destroy(l);
+        return NULL;
+    }
+    int fd = -1;
+    size_t size = sizeof fd;
+    zmq_getsockopt(l->socket, ZMQ_FD, &fd, &size);
+    l->watch = rv_loop_fd(loop, fd, RV_LOOP_READ, on_readable, l);
+    l->prepare = rv_loop_prepare(loop, pump, l);
+    return l;
+}
+
+struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+                       struct rv_error *err) {
+    return lane_open(c, l, path, true, cb, err);
+}
+
+struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+                          struct rv_error *err) {
+    return lane_open(c, l, path, false, cb, err);
+}
+
+static void lane_destroy(struct lane *l) {
+    rv_watch_free(l->watch);
+    rv_prepare_free(l->prepare);
+    zmq_close(l->socket);
+    if (l->server) unlink(l->path);
+    while (l->first != NULL) {
+        struct outgoing *o = l->first;
+        l->first = o->next;
+        outgoing_free(o);
+    }
+    free(l->path);
+    free(l);
+}
+
+struct lane *lane_free(struct lane *l) {
+    if (l == NULL || l->dead) return NULL;
+    l->dead = true;
+    if (!l->in_callback) lane_destroy(l); /* otherwise pump() does it when the callback is back */
+    return NULL;
+}
