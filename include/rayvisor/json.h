@@ -14,16 +14,20 @@ extern "C" {
 #endif
 
 /* Which fields are kept: a set of paths such as "metadata.name", "spec.containers[].name", "status" (all below it).
- * "[]" means every element of an array. `metadata.managedFields` is always dropped. An empty projection (NULL)
- * keeps everything but that. Immutable once made. */
+ * "[]" means every element of an array, "labels[ray.io/cluster]" a key with dots. `metadata.managedFields` of the
+ * document, of a list's elements and of a watch event's object is always dropped. An empty projection (NULL) keeps
+ * everything but that. Immutable once made. */
 struct rv_projection;
 struct rv_projection *rv_projection_new(const char *const *paths, size_t n, struct rv_error *err);
 struct rv_projection *rv_projection_free(struct rv_projection *p);
 /* Union of two (NULL = everything). A new object. */
 struct rv_projection *rv_projection_union(const struct rv_projection *a, const struct rv_projection *b);
+/* For watch events {"type":..,"object":{..}}: `p` (NULL = everything) applied below "object", plus what bookmarks and
+ * error events are read for. A new object. */
+struct rv_projection *rv_projection_watch(const struct rv_projection *p);
 
 struct rv_json_limits {
-    size_t max_bytes;   /* per document, 0 = 16 MiB */
+    size_t max_bytes;   /* per document, in a list per element; 0 = 16 MiB */
     unsigned max_depth; /* 0 = RV_MP_MAX_DEPTH */
 };
 

@@ -1,19 +1,25 @@
 /* json_read.c - JSON text, in chunks, to msgpack (see rayvisor/json.h).
  *
  * yajl finds the tokens; its callbacks write msgpack straight into one buffer. A container's count is known only at its
- * end, so its head is written then: five bytes are reserved in front and, when the container closes, the content moves
- * down over what the head does not need. Most containers are small, so the bytes moved are few; a blob that is kept for
- * years is compact. What a projection leaves out is counted through by depth alone and never written. */
+ * end, so its head is written then: one byte is reserved, enough for 15 entries as nearly all have, and the rare larger
+ * container moves up when it closes. So a blob that is kept for long is compact. What a projection leaves out is
+ * counted through by depth alone and never written.
+ *
+ * yajl is lenient about escaped surrogates and about UTF-8, so both are checked here as well. */
 #include "rayvisor/json.h"
 
+#include "escapes.h"
+#include "mp.h"
+#include "number.h"
 #include "projection.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
 
-enum { HEAD_ROOM = 5, MAX_DOCUMENT = 16 << 20 };
+enum { HEAD_ROOM = 1, MAX_DOCUMENT = 16 << 20, SLICE = 64 << 10, MAX_NUMBER = 4096 };
 
 struct level {
     size_t start; /* of the reserved head in the buffer */
@@ -21,9 +27,10 @@ struct level {
     const struct proj_node *proj;
     const struct proj_node *value_proj; /* of the value that comes next */
     bool map, list;                     /* list: the top-level items array in list mode */
+    bool object, next_object;           /* this map is a Kubernetes object; the value that comes is */
     bool metadata, next_metadata;       /* this map is an object's metadata; the value that comes is */
     bool next_items;                    /* the value that comes is the items array */
-    uint64_t keys_seen;                 /* a small Bloom filter of the map's key hashes */
+    size_t keys;                        /* where this map's keys begin on the stack of keys */
 };
 
 struct rv_json_reader {
@@ -31,14 +38,18 @@ struct rv_json_reader {
     const struct rv_projection *proj;
     struct proj_node all;
     size_t max_bytes, fed;
+    size_t since_item; /* bytes fed since the list's last complete element */
     unsigned max_depth;
     rv_json_item_fn on_item;
     void *arg;
     struct rv_buf out;
+    struct mp_keys keys;
+    struct escapes escapes;
     struct level *levels;
+    size_t nodes; /* in the document, or in the list's element */
     unsigned depth;
     unsigned skipping; /* containers open below something that is left out */
-    bool skip_next, done;
+    bool skip_next, done, items_seen;
     int failed;
     char why[160];
 };
@@ -53,9 +64,16 @@ static int fail(struct rv_json_reader *r, int code, const char *why) {
 
 /* ---- where the next value goes ---------------------------------------------------------------------------- */
 
-/* Called before a value: false when it is left out. */
-static bool wanted(struct rv_json_reader *r) {
+enum kind { KIND_NULL, KIND_SCALAR, KIND_MAP, KIND_ARRAY };
+
+static int count_node(struct rv_json_reader *r) {
+    return ++r->nodes <= RV_MP_MAX_NODES ? 1 : fail(r, RV_E_TOO_BIG, "too many values");
+}
+
+/* Called before a value: false when it is left out, or when it may not stand here (r->failed is set then). */
+static bool wanted(struct rv_json_reader *r, enum kind kind) {
     if (r->skipping > 0) return false;
+    if (!count_node(r)) return false;
     if (r->depth == 0) return true;
     struct level *l = &r->levels[r->depth - 1];
     if (l->map) {
@@ -64,6 +82,10 @@ static bool wanted(struct rv_json_reader *r) {
         if (skip) return false;
     } else if (l->value_proj == NULL) {
         return false;
+    }
+    if (l->next_items) { /* no entry of the rest: only its elements count, one by one */
+        if (kind != KIND_ARRAY && kind != KIND_NULL) fail(r, RV_E_PARSE, "\"items\" is not an array");
+        return kind == KIND_ARRAY;
     }
     l->count++;
     return true;
@@ -80,6 +102,7 @@ static int item_done(struct rv_json_reader *r, size_t start) {
     if (l == NULL || !l->list) return 1;
     int code = r->on_item(r->arg, (struct rv_val){r->out.p + start, r->out.n - start});
     r->out.n = start;
+    r->since_item = r->nodes = 0;
     l->count--;
     return code == 0 ? 1 : fail(r, code, "stopped by the receiver");
 }
@@ -89,74 +112,78 @@ static int scalar_done(struct rv_json_reader *r, size_t start) {
     return item_done(r, start);
 }
 
-#define SCALAR(r, write)                                                                                               \
-    do {                                                                                                               \
-        if (!wanted(r)) return 1;                                                                                      \
-        size_t start_ = (r)->out.n;                                                                                    \
-        write;                                                                                                         \
-        return scalar_done((r), start_);                                                                               \
-    } while (0)
-
 static int on_null(void *ctx) {
     struct rv_json_reader *r = ctx;
-    SCALAR(r, rv_mp_nil(&r->out));
+    if (!wanted(r, KIND_NULL)) return r->failed == 0;
+    size_t start = r->out.n;
+    rv_mp_nil(&r->out);
+    return scalar_done(r, start);
 }
 
 static int on_boolean(void *ctx, int v) {
     struct rv_json_reader *r = ctx;
-    SCALAR(r, rv_mp_bool(&r->out, v != 0));
+    if (!wanted(r, KIND_SCALAR)) return r->failed == 0;
+    size_t start = r->out.n;
+    rv_mp_bool(&r->out, v != 0);
+    return scalar_done(r, start);
 }
 
-/* Integers exactly, all else as the nearest double. yajl has checked the grammar. */
-static void write_number(struct rv_buf *out, const char *p, size_t n) {
-    struct rv_str s = {p, n};
-    int64_t i;
-    if (!(n == 2 && p[0] == '-' && p[1] == '0') && rv_str_to_int(s, INT64_MIN, INT64_MAX, &i) == 0) {
-        rv_mp_int(out, i);
-        return;
-    }
+/* What is no 64-bit integer: the nearest double. */
+static int write_double(struct rv_buf *out, struct rv_str s) {
     rv_autofree char *text = rv_strdup(s);
-    if (p[0] != '-' && strpbrk(text, ".eE") == NULL) {
-        errno = 0;
-        unsigned long long u = strtoull(text, NULL, 10);
-        if (errno == 0) {
-            rv_mp_uint(out, u);
-            return;
-        }
+    double v = number_parse(text);
+    if (!isfinite(v)) return -ERANGE;
+    rv_mp_float(out, v);
+    return 0;
+}
+
+/* Integers exactly. yajl has checked the grammar. */
+static int write_number(struct rv_buf *out, struct rv_str s) {
+    uint64_t v = 0;
+    bool negative = s.p[0] == '-', whole = true;
+    for (size_t i = negative ? 1 : 0; whole && i < s.n; i++) {
+        whole = s.p[i] >= '0' && s.p[i] <= '9' && !__builtin_mul_overflow(v, UINT64_C(10), &v) &&
+                !__builtin_add_overflow(v, (uint64_t)(s.p[i] - '0'), &v);
     }
-    rv_mp_float(out, strtod(text, NULL)); /* no setlocale() anywhere: the C locale */
+    if (!whole || (negative && v > (uint64_t)INT64_MAX + 1)) return write_double(out, s);
+    if (negative)
+        rv_mp_int(out, (int64_t)(0 - v));
+    else
+        rv_mp_uint(out, v);
+    return 0;
 }
 
 static int on_number(void *ctx, const char *p, size_t n) {
     struct rv_json_reader *r = ctx;
-    if (n > 4096) return fail(r, RV_E_TOO_BIG, "a number of more than 4096 characters");
-    SCALAR(r, write_number(&r->out, p, n));
-}
-
-/* yajl turns a lone surrogate escape into bytes that are not UTF-8, or into '?'. */
-static bool text_ok(const unsigned char *p, size_t n) {
-    for (size_t i = 0; i + 2 < n; i++)
-        if (p[i] == 0xed && p[i + 1] >= 0xa0) return false;
-    return true;
+    if (n > MAX_NUMBER) return fail(r, RV_E_TOO_BIG, "a number of more than 4096 characters");
+    if (!wanted(r, KIND_SCALAR)) return r->failed == 0;
+    size_t start = r->out.n;
+    if (write_number(&r->out, (struct rv_str){p, n}) != 0) return fail(r, RV_E_PARSE, "a number out of range");
+    return scalar_done(r, start);
 }
 
 static int on_string(void *ctx, const unsigned char *p, size_t n) {
     struct rv_json_reader *r = ctx;
-    if (!text_ok(p, n)) return fail(r, RV_E_PARSE, "a lone surrogate in a string");
-    SCALAR(r, rv_mp_str(&r->out, (struct rv_str){(const char *)p, n}));
+    if (!mp_utf8_valid(p, n)) return fail(r, RV_E_PARSE, "a string that is not UTF-8");
+    if (!wanted(r, KIND_SCALAR)) return r->failed == 0;
+    size_t start = r->out.n;
+    rv_mp_str(&r->out, (struct rv_str){(const char *)p, n});
+    return scalar_done(r, start);
 }
 
 /* ---- containers ------------------------------------------------------------------------------------------- */
 
 static int open_container(struct rv_json_reader *r, bool map) {
-    if (r->skipping > 0 || !wanted(r)) {
+    if (r->skipping > 0 || !wanted(r, map ? KIND_MAP : KIND_ARRAY)) {
+        if (r->failed != 0) return 0;
         if (r->depth + ++r->skipping > r->max_depth) return fail(r, RV_E_TOO_BIG, "nesting too deep");
         return 1;
     }
     if (r->depth == r->max_depth) return fail(r, RV_E_TOO_BIG, "nesting too deep");
     const struct level *up = r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
     struct level *l = &r->levels[r->depth];
-    *l = (struct level){.start = r->out.n, .proj = next_proj(r), .map = map};
+    *l = (struct level){.start = r->out.n, .proj = next_proj(r), .map = map, .keys = r->keys.n};
+    l->object = map && (up == NULL || up->list || up->next_object);
     l->metadata = map && up != NULL && up->next_metadata;
     l->list = !map && up != NULL && up->next_items;
     if (l->list)
@@ -172,17 +199,18 @@ static int open_container(struct rv_json_reader *r, bool map) {
 static int on_start_map(void *ctx) { return open_container(ctx, true); }
 static int on_start_array(void *ctx) { return open_container(ctx, false); }
 
-/* Writes the head into the reserved room and closes the gap. */
+/* Writes the head, moving the content up where one byte is not enough. */
 static void close_head(struct rv_json_reader *r, const struct level *l) {
-    uint8_t *p = r->out.p + l->start, fix = l->map ? 0x80 : 0x90, wide = l->map ? 0xde : 0xdc;
     size_t head = l->count < 16 ? 1 : l->count < 65536 ? 3 : 5;
     size_t body = r->out.n - l->start - HEAD_ROOM;
-    memmove(p + head, p + HEAD_ROOM, body);
+    rv_buf_reserve(&r->out, head);
+    uint8_t *p = r->out.p + l->start, fix = l->map ? 0x80 : 0x90, wide = l->map ? 0xde : 0xdc;
     r->out.n = l->start + head + body;
     if (head == 1) {
         p[0] = (uint8_t)(fix | l->count);
         return;
     }
+    memmove(p + head, p + HEAD_ROOM, body);
     p[0] = head == 3 ? wide : (uint8_t)(wide + 1);
     for (size_t i = 1; i < head; i++) p[i] = (uint8_t)(l->count >> (8 * (head - 1 - i)));
 }
@@ -193,6 +221,11 @@ static int close_container(struct rv_json_reader *r) {
         return 1;
     }
     struct level l = r->levels[--r->depth];
+    if (!mp_keys_pop_unique(&r->keys, l.keys, r->out.p)) return fail(r, RV_E_PARSE, "a key stands twice in the object");
+    if (l.list) { /* its elements went out one by one */
+        r->out.n = l.start;
+        return 1;
+    }
     close_head(r, &l);
     if (r->depth == 0) r->done = true;
     return item_done(r, l.start);
@@ -201,43 +234,32 @@ static int close_container(struct rv_json_reader *r) {
 static int on_end_map(void *ctx) { return close_container(ctx); }
 static int on_end_array(void *ctx) { return close_container(ctx); }
 
-static uint64_t key_bit(struct rv_str key) {
-    uint64_t h = UINT64_C(1469598103934665603);
-    for (size_t i = 0; i < key.n; i++) h = (h ^ (uint8_t)key.p[i]) * UINT64_C(1099511628211);
-    return UINT64_C(1) << (h >> 58);
-}
-
-enum { SEARCHED_KEYS = 4096 };
-
-/* Is the key in the map that is being written? Only asked when the filter says maybe; very large maps are left to
- * rv_mp_check, which sorts. */
-static bool key_repeated(const struct rv_json_reader *r, const struct level *l, struct rv_str key) {
-    if (l->count > SEARCHED_KEYS) return false;
-    const uint8_t *p = r->out.p + l->start + HEAD_ROOM;
-    struct rv_buf head = {0};
-    rv_mp_map(&head, l->count);
-    rv_buf_add(&head, p, r->out.n - l->start - HEAD_ROOM);
-    bool found = rv_val_present(rv_val_getn((struct rv_val){head.p, head.n}, key));
-    rv_buf_free(&head);
-    return found;
+/* What the value of this key is, and what of it is wanted. */
+static void classify_key(struct rv_json_reader *r, struct level *l, struct rv_str key) {
+    bool list_top = r->depth == 1 && r->on_item != NULL;
+    l->next_metadata = l->object && rv_str_is(key, "metadata");
+    l->next_object = r->depth == 1 && !list_top && rv_str_is(key, "object"); /* of a watch event */
+    l->next_items = list_top && rv_str_is(key, "items");
+    l->value_proj = list_top ? &r->all : proj_step(l->proj, key);
+    r->skip_next = l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields"));
 }
 
 static int on_key(void *ctx, const unsigned char *p, size_t n) {
     struct rv_json_reader *r = ctx;
+    if (!mp_utf8_valid(p, n)) return fail(r, RV_E_PARSE, "a key that is not UTF-8");
     if (r->skipping > 0) return 1;
     struct level *l = &r->levels[r->depth - 1];
     struct rv_str key = {(const char *)p, n};
-    if (!text_ok(p, n)) return fail(r, RV_E_PARSE, "a lone surrogate in a key");
-    bool list_top = r->depth == 1 && r->on_item != NULL;
-    l->next_metadata = rv_str_is(key, "metadata");
-    l->next_items = list_top && rv_str_is(key, "items");
-    l->value_proj = list_top ? &r->all : proj_step(l->proj, key);
-    if (l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields"))) return r->skip_next = true, 1;
-    if ((l->keys_seen & key_bit(key)) != 0 && key_repeated(r, l, key))
-        return fail(r, RV_E_PARSE, "a key stands twice in one object");
-    l->keys_seen |= key_bit(key);
+    classify_key(r, l, key);
+    if (l->next_items) {
+        bool again = r->items_seen;
+        r->items_seen = true;
+        return again ? fail(r, RV_E_PARSE, "\"items\" stands twice in the list") : 1;
+    }
+    if (r->skip_next) return 1;
     rv_mp_str(&r->out, key);
-    return 1;
+    mp_keys_push(&r->keys, r->out.p, r->out.n - n, n);
+    return count_node(r);
 }
 
 /* ---- the reader ------------------------------------------------------------------------------------------- */
@@ -245,10 +267,27 @@ static int on_key(void *ctx, const unsigned char *p, size_t n) {
 static const yajl_callbacks callbacks = {on_null,      on_boolean, NULL,       NULL,           on_number,   on_string,
                                          on_start_map, on_key,     on_end_map, on_start_array, on_end_array};
 
+static void *yajl_memory(void *ctx, size_t n) {
+    (void)ctx;
+    return rv_alloc(n);
+}
+
+static void *yajl_more_memory(void *ctx, void *p, size_t n) {
+    (void)ctx;
+    return rv_realloc_array(p, n, 1);
+}
+
+static void yajl_release(void *ctx, void *p) {
+    (void)ctx;
+    free(p);
+}
+
 static void start_yajl(struct rv_json_reader *r) {
+    yajl_alloc_funcs memory = {yajl_memory, yajl_more_memory, yajl_release, NULL};
     if (r->yajl != NULL) yajl_free(r->yajl);
-    r->yajl = yajl_alloc(&callbacks, NULL, r);
+    r->yajl = yajl_alloc(&callbacks, &memory, r);
     if (r->yajl == NULL) rv_oom();
+    yajl_config(r->yajl, yajl_dont_validate_strings, 1); /* mp_utf8_valid is stricter and faster */
 }
 
 struct rv_json_reader *rv_json_reader_new(const struct rv_projection *p, const struct rv_json_limits *limits,
@@ -269,6 +308,7 @@ struct rv_json_reader *rv_json_reader_free(struct rv_json_reader *r) {
     if (r == NULL) return NULL;
     yajl_free(r->yajl);
     rv_buf_free(&r->out);
+    mp_keys_free(&r->keys);
     free(r->levels);
     free(r);
     return NULL;
@@ -276,40 +316,65 @@ struct rv_json_reader *rv_json_reader_free(struct rv_json_reader *r) {
 
 void rv_json_reader_reset(struct rv_json_reader *r) {
     start_yajl(r);
-    r->fed = 0;
+    r->fed = r->since_item = r->nodes = r->keys.n = 0;
     r->depth = r->skipping = 0;
-    r->skip_next = r->done = false;
+    r->skip_next = r->done = r->items_seen = false;
+    r->escapes = (struct escapes){0};
     r->failed = 0;
     rv_buf_clear(&r->out);
 }
 
-static int report(struct rv_json_reader *r, const void *bytes, size_t n, struct rv_error *err) {
-    size_t at = r->fed - n + yajl_get_bytes_consumed(r->yajl);
-    if (r->failed != 0) return rv_error_set(err, r->failed, "JSON: %s near byte %zu", r->why, at);
-    r->failed = RV_E_PARSE;
-    unsigned char *text = yajl_get_error(r->yajl, 0, bytes, n);
-    size_t len = text != NULL ? strcspn((char *)text, "\n") : 0;
-    int code =
-        rv_error_set(err, RV_E_PARSE, "JSON: %.*s near byte %zu", (int)len, text != NULL ? (char *)text : "", at);
-    if (text != NULL) yajl_free_error(r->yajl, text);
-    return code;
+/* Printable text around offset `at` of a slice. */
+static void excerpt(const uint8_t *p, size_t n, size_t at, char ret[28]) {
+    size_t from = at > 12 ? at - 12 : 0, i = 0;
+    for (; i < 24 && from + i < n; i++) {
+        uint8_t c = p[from + i];
+        ret[i] = c >= 0x20 && c < 0x7f ? (char)c : '.';
+    }
+    ret[i] = 0;
+}
+
+/* The slice of n bytes at p was refused, by us (r->failed) or by yajl. */
+static int report(struct rv_json_reader *r, const uint8_t *p, size_t n, struct rv_error *err) {
+    size_t at = yajl_get_bytes_consumed(r->yajl);
+    char near[28];
+    if (at > n) at = n;
+    excerpt(p, n, at, near);
+    if (r->failed == 0) {
+        unsigned char *text = yajl_get_error(r->yajl, 0, p, n);
+        if (text != NULL) text[strcspn((char *)text, "\n")] = 0;
+        fail(r, RV_E_PARSE, text != NULL ? (const char *)text : "syntax error");
+        if (text != NULL) yajl_free_error(r->yajl, text);
+    }
+    return rv_error_set(err, r->failed, "JSON: %s near byte %zu (\"%s\")", r->why, r->fed - n + at, near);
+}
+
+static int feed_slice(struct rv_json_reader *r, const uint8_t *p, size_t n, struct rv_error *err) {
+    r->fed += n;
+    r->since_item += n;
+    /* The limit is on one document, which in a list is one element and whatever stands beside it. */
+    if ((r->on_item == NULL ? r->fed : r->since_item) > r->max_bytes) {
+        fail(r, RV_E_TOO_BIG, "document exceeds the limit");
+        return rv_error_set(err, RV_E_TOO_BIG, "JSON: document exceeds the limit of %zu bytes", r->max_bytes);
+    }
+    if (!escapes_feed(&r->escapes, p, n)) {
+        fail(r, RV_E_PARSE, "half a surrogate pair");
+        return rv_error_set(err, RV_E_PARSE, "JSON: half a surrogate pair before byte %zu", r->fed);
+    }
+    return yajl_parse(r->yajl, p, n) == yajl_status_ok ? 0 : report(r, p, n, err);
 }
 
 int rv_json_reader_feed(struct rv_json_reader *r, const void *bytes, size_t n, struct rv_error *err) {
     if (r->failed != 0) return rv_error_set(err, r->failed, "JSON: %s", r->why);
-    r->fed += n;
-    /* In list mode the cap is on one item: the buffer, which item_done empties. */
-    if (r->on_item == NULL ? r->fed > r->max_bytes : r->out.n > r->max_bytes) {
-        fail(r, RV_E_TOO_BIG, "document exceeds the limit");
-        return rv_error_set(err, RV_E_TOO_BIG, "JSON: document exceeds the limit of %zu bytes", r->max_bytes);
-    }
-    if (yajl_parse(r->yajl, bytes, n) != yajl_status_ok) return report(r, bytes, n, err);
-    return 0;
+    int code = 0;
+    for (size_t at = 0; code == 0 && at < n; at += SLICE)
+        code = feed_slice(r, (const uint8_t *)bytes + at, n - at < SLICE ? n - at : SLICE, err);
+    return code;
 }
 
 int rv_json_reader_finish(struct rv_json_reader *r, struct rv_val *ret_value, struct rv_error *err) {
     if (r->failed != 0) return rv_error_set(err, r->failed, "JSON: %s", r->why);
-    if (yajl_complete_parse(r->yajl) != yajl_status_ok) return report(r, "", 0, err);
+    if (yajl_complete_parse(r->yajl) != yajl_status_ok) return report(r, NULL, 0, err);
     if (!r->done || r->out.n == 0) return rv_error_set(err, RV_E_PARSE, "JSON: the text is empty or ends early");
     *ret_value = (struct rv_val){r->out.p, r->out.n};
     return 0;

@@ -1,10 +1,10 @@
 /* json_write.c - msgpack values as JSON text (see rayvisor/json.h). Depth is bounded by rv_mp_check. */
 #include "rayvisor/json.h"
 
+#include "number.h"
+
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 void rv_json_quote(struct rv_str s, struct rv_buf *out) {
     rv_buf_addc(out, '"');
@@ -44,13 +44,9 @@ static void write_double(double v, struct rv_buf *out) {
         rv_buf_adds(out, "null");
         return;
     }
-    char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtod(text, NULL) == v) break;
-    }
+    char text[32];
+    number_format(v, text);
     rv_buf_adds(out, text);
-    if (strpbrk(text, ".e") == NULL) rv_buf_adds(out, ".0"); /* stays a number with a fraction when read again */
 }
 
 static void write_base64(struct rv_bytes b, struct rv_buf *out) {

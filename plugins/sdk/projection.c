@@ -33,7 +33,9 @@ static int next_step(const char **p, struct rv_str *ret) {
     if (*s == '[') {
         const char *close = strchr(s, ']');
         if (close == NULL) return -EINVAL;
+        int64_t index;
         *ret = close == s + 1 ? RV_STR("[]") : (struct rv_str){s + 1, (size_t)(close - s - 1)};
+        if (rv_str_to_int(*ret, INT64_MIN, INT64_MAX, &index) != -EINVAL) return -EINVAL; /* a set has no elements */
         s = close + 1;
     } else {
         size_t n = strcspn(s, ".[");
@@ -91,4 +93,25 @@ struct rv_projection *rv_projection_union(const struct rv_projection *a, const s
     if (a != NULL) merge(p->arena, &p->root, &a->root, 0);
     if (b != NULL) merge(p->arena, &p->root, &b->root, 0);
     return p;
+}
+
+struct rv_projection *rv_projection_watch(const struct rv_projection *p) {
+    /* What bookmarks and error events (a Status) are read for, whatever the objects' own projection is. */
+    static const char *const always[] = {
+        "type",
+        "object.kind",
+        "object.apiVersion",
+        "object.code",
+        "object.reason",
+        "object.message",
+        "object.metadata.resourceVersion",
+        "object.metadata.annotations[k8s.io/initial-events-end]",
+    };
+    struct rv_projection *w = rv_projection_new(always, RV_ARRAY_LEN(always), NULL);
+    struct proj_node *object = grow(w->arena, &w->root, RV_STR("object"));
+    if (p == NULL)
+        object->keep = true;
+    else
+        merge(w->arena, object, &p->root, 0);
+    return w;
 }
