@@ -42,10 +42,11 @@ double rv_quantity_to_double(struct rv_quantity q);
 void rv_quantity_format(struct rv_quantity q, char ret[48]);
 
 /* ---- selectors ------------------------------------------------------------------------------------------ */
-/* Label selector text: "a=b,c!=d,e in (f,g),h notin (i),j,!k" (apimachinery labels.Parse). */
+/* Label selector text: "a=b,c!=d,e in (f,g),h notin (i),j,!k,l>1" (apimachinery labels.Parse). */
 struct rv_selector;
 struct rv_selector *rv_selector_parse(struct rv_str text, struct rv_error *err);
-/* From a LabelSelector object (matchLabels, matchExpressions). */
+/* From a LabelSelector object (matchLabels, matchExpressions). As in the API: an absent or null one matches nothing, an
+ * empty one everything. */
 struct rv_selector *rv_selector_from_val(struct rv_val v, struct rv_error *err);
 struct rv_selector *rv_selector_free(struct rv_selector *s);
 bool rv_selector_matches(const struct rv_selector *s, struct rv_val labels);
@@ -60,7 +61,8 @@ int rv_time_parse(struct rv_str s, int64_t *ret_ns);
 /* ---- metadata ------------------------------------------------------------------------------------------- */
 /* Uid of the controller owner (controller: true), or empty. */
 struct rv_str rv_meta_controller_uid(struct rv_val object);
-/* Appends the controller owner reference (controller and blockOwnerDeletion true) to metadata.ownerReferences. */
+/* Adds the controller owner reference (controller and blockOwnerDeletion true) to metadata.ownerReferences; one with
+ * the same uid is updated. */
 void rv_meta_set_controller(struct rv_arena *a, struct rv_node *object, struct rv_str api_version, struct rv_str kind,
                             struct rv_str name, struct rv_str uid);
 bool rv_meta_deleting(struct rv_val object);

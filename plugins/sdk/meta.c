@@ -10,14 +10,17 @@ struct rv_str rv_meta_controller_uid(struct rv_val object) {
 void rv_meta_set_controller(struct rv_arena *a, struct rv_node *object, struct rv_str api_version, struct rv_str kind,
                             struct rv_str name, struct rv_str uid) {
     struct rv_node *refs = rv_node_ensure_array(a, rv_node_ensure_map(a, object, "metadata"), "ownerReferences");
-    struct rv_node *ref = rv_node_map(a);
+    struct rv_node *ref = rv_node_find(refs, "uid", uid); /* an owner stands in the list once */
+    if (ref == NULL) {
+        ref = rv_node_map(a);
+        rv_node_append(a, refs, ref);
+    }
     rv_node_set_str(a, ref, "apiVersion", api_version);
     rv_node_set_str(a, ref, "kind", kind);
     rv_node_set_str(a, ref, "name", name);
     rv_node_set_str(a, ref, "uid", uid);
     rv_node_set_bool(a, ref, "controller", true);
     rv_node_set_bool(a, ref, "blockOwnerDeletion", true);
-    rv_node_append(a, refs, ref);
 }
 
 bool rv_meta_deleting(struct rv_val object) { return rv_val_set(rv_val_path(object, "metadata.deletionTimestamp")); }

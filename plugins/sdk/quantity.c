@@ -5,8 +5,9 @@
  * form has the largest suffix that leaves no fraction, in the family that the quantity was written in. */
 #include "rayvisor/k8s.h"
 
+#include "number.h"
+
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 
 #define NANO ((rv_int128)1000000000)
@@ -30,6 +31,9 @@ static const struct {
     {"Gi", 3, RV_QUANTITY_BINARY_SI},  {"Ti", 4, RV_QUANTITY_BINARY_SI},  {"Pi", 5, RV_QUANTITY_BINARY_SI},
     {"Ei", 6, RV_QUANTITY_BINARY_SI},
 };
+
+/* Far beyond what 128 bits hold: a larger exponent means the same. A number has at most DIGITS_MAX characters. */
+enum { EXPONENT_MAX = 10000, DIGITS_MAX = 4096 };
 
 struct number {
     rv_int128 digits; /* without the point */
@@ -74,10 +78,15 @@ static int parse_suffix(struct rv_str rest, struct number *n, struct rv_quantity
     }
     if (rest.n < 2 || (rest.p[0] != 'e' && rest.p[0] != 'E')) return -EINVAL;
     struct rv_str digits = {rest.p + 1, rest.n - 1};
-    if (digits.p[0] == '+') digits = (struct rv_str){digits.p + 1, digits.n - 1};
-    int64_t exponent;
-    if (rv_str_to_int(digits, -1000, 1000, &exponent) != 0) return -EINVAL;
-    n->scale += (int)exponent;
+    bool negative = digits.p[0] == '-';
+    if (negative || digits.p[0] == '+') digits = (struct rv_str){digits.p + 1, digits.n - 1};
+    if (digits.n == 0) return -EINVAL;
+    int exponent = 0;
+    for (size_t k = 0; k < digits.n; k++) {
+        if (digits.p[k] < '0' || digits.p[k] > '9') return -EINVAL;
+        if (exponent < EXPONENT_MAX) exponent = exponent * 10 + (digits.p[k] - '0');
+    }
+    n->scale += negative ? -exponent : exponent;
     q->format = RV_QUANTITY_EXPONENT;
     return 0;
 }
@@ -87,8 +96,13 @@ int rv_quantity_parse(struct rv_str s, struct rv_quantity *ret) {
     struct rv_quantity q = {0, RV_QUANTITY_DECIMAL_SI};
     rv_int128 binary;
     size_t i = 0;
-    if (parse_number(s, &i, &n) != 0) return -EINVAL;
+    if (s.n > DIGITS_MAX || parse_number(s, &i, &n) != 0) return -EINVAL;
     if (parse_suffix((struct rv_str){s.p + i, s.n - i}, &n, &q, &binary) != 0) return -EINVAL;
+    while (binary > 1 && n.scale < 0 && mul_sat(n.digits, binary) == QUANTITY_MAX) { /* digits too fine to matter */
+        n.inexact = n.inexact || n.digits % 10 != 0;
+        n.digits /= 10;
+        n.scale++;
+    }
     rv_int128 v = mul_sat(n.digits, binary);
     int scale = n.scale + 9;
     for (; scale > 0 && v != 0 && v < QUANTITY_MAX; scale--) v = mul_sat(v, 10);
@@ -110,8 +124,9 @@ int rv_quantity_from_val(struct rv_val v, struct rv_quantity *ret) {
     case RV_INT:
         *ret = (struct rv_quantity){mul_sat(rv_val_int(v, 0), NANO), RV_QUANTITY_DECIMAL_SI};
         return 0;
+    case RV_UINT:
     case RV_FLOAT:
-        snprintf(text, sizeof text, "%.17g", rv_val_float(v, 0));
+        number_format(rv_val_float(v, 0), text);
         if (rv_quantity_parse(rv_str(text), ret) != 0) return -EINVAL;
         ret->format = RV_QUANTITY_DECIMAL_SI;
         return 0;
@@ -170,12 +185,13 @@ void rv_quantity_format(struct rv_quantity q, char ret[48]) {
     }
     if (q.format == RV_QUANTITY_BINARY_SI && format_binary(q, v, ret)) return;
     int power = -9;
-    while (power + 3 <= 18 && v % 1000 == 0) {
+    int largest = q.format == RV_QUANTITY_EXPONENT ? 36 : 18;
+    while (power + 3 <= largest && v % 1000 == 0) {
         v /= 1000;
         power += 3;
     }
     if (q.format == RV_QUANTITY_EXPONENT) {
-        char e[8] = "";
+        char e[16] = "";
         if (power != 0) snprintf(e, sizeof e, "e%d", power);
         print_with(ret, q.nano < 0, v, e);
         return;

@@ -2,25 +2,27 @@
  *
  *   selector    = requirement { "," requirement }
  *   requirement = [ "!" ] key | key ( "=" | "==" | "!=" ) value | key ( "in" | "notin" ) "(" value { "," value } ")"
- */
+ *               | key ( ">" | "<" ) integer
+ * A value may be empty, a list may not: "a in ()" is refused, "a in (,)" is the list of the empty value. */
 #include "rayvisor/k8s.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
-enum op { OP_EXISTS, OP_ABSENT, OP_IN, OP_NOT_IN };
+enum op { OP_EXISTS, OP_ABSENT, OP_IN, OP_NOT_IN, OP_GREATER, OP_LESS };
 
 struct requirement {
     struct rv_str key;
     enum op op;
     struct rv_str *values;
-    size_t n;
+    size_t n, cap;
+    int64_t bound; /* of > and < */
     struct requirement *next;
 };
 
 struct rv_selector {
     struct rv_arena *arena;
     struct requirement *first, **last;
+    bool nothing; /* made from no selector at all */
 };
 
 static struct rv_selector *selector_new(void) {
@@ -46,10 +48,13 @@ static struct requirement *require(struct rv_selector *s, struct rv_str key, enu
 }
 
 static void add_value(struct rv_selector *s, struct requirement *r, struct rv_str value) {
-    struct rv_str *grown = rv_arena_alloc(s->arena, (r->n + 1) * sizeof *grown);
-    if (r->n != 0) memcpy(grown, r->values, r->n * sizeof *grown);
-    grown[r->n++] = rv_arena_str(s->arena, value);
-    r->values = grown;
+    if (r->n == r->cap) {
+        r->cap = r->cap != 0 ? r->cap * 2 : 4;
+        struct rv_str *grown = rv_arena_alloc(s->arena, r->cap * sizeof *grown);
+        if (r->n != 0) memcpy(grown, r->values, r->n * sizeof *grown);
+        r->values = grown;
+    }
+    r->values[r->n++] = rv_arena_str(s->arena, value);
 }
 
 /* ---- text ----------------------------------------------------------------------------------------------- */
@@ -65,8 +70,10 @@ static int complain(struct scan *c, const char *what) {
                         RV_STR_ARG(c->text), what, c->at + 1);
 }
 
+static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
 static void blanks(struct scan *c) {
-    while (c->at < c->text.n && isspace((unsigned char)c->text.p[c->at])) c->at++;
+    while (c->at < c->text.n && blank(c->text.p[c->at])) c->at++;
 }
 
 static char peek(struct scan *c) {
@@ -83,7 +90,7 @@ static bool take(struct scan *c, char want) {
 static struct rv_str word(struct scan *c) {
     blanks(c);
     size_t start = c->at;
-    while (c->at < c->text.n && strchr(",=!() \t\n", c->text.p[c->at]) == NULL && c->text.p[c->at] != 0) c->at++;
+    while (c->at < c->text.n && strchr(",=!()<> \t\r\n", c->text.p[c->at]) == NULL && c->text.p[c->at] != 0) c->at++;
     return (struct rv_str){c->text.p + start, c->at - start};
 }
 
@@ -96,10 +103,18 @@ static int parse_value(struct scan *c, struct rv_selector *s, struct requirement
 
 static int parse_set(struct scan *c, struct rv_selector *s, struct requirement *r) {
     if (!take(c, '(')) return complain(c, "'(' expected");
+    if (peek(c) == ')') return complain(c, "at least one value expected");
     do {
         if (parse_value(c, s, r) != 0) return RV_E_PARSE;
     } while (take(c, ','));
     return take(c, ')') ? 0 : complain(c, "',' or ')' expected");
+}
+
+static int parse_bound(struct scan *c, struct rv_selector *s, struct requirement *r) {
+    struct rv_str v = word(c);
+    if (rv_str_to_int(v, INT64_MIN, INT64_MAX, &r->bound) != 0) return complain(c, "an integer expected");
+    add_value(s, r, v);
+    return 0;
 }
 
 static int parse_requirement(struct scan *c, struct rv_selector *s) {
@@ -115,6 +130,11 @@ static int parse_requirement(struct scan *c, struct rv_selector *s) {
         if (next == '!' && !take(c, '=')) return complain(c, "'!=' expected");
         if (next == '=' && c->at < c->text.n && c->text.p[c->at] == '=') c->at++;
         return parse_value(c, s, r);
+    }
+    if (next == '>' || next == '<') {
+        c->at++;
+        r->op = next == '>' ? OP_GREATER : OP_LESS;
+        return parse_bound(c, s, r);
     }
     struct rv_str op = word(c);
     if (!rv_str_is(op, "in") && !rv_str_is(op, "notin")) return complain(c, "'=', '!=', 'in', 'notin' or ',' expected");
@@ -138,6 +158,17 @@ struct rv_selector *rv_selector_parse(struct rv_str text, struct rv_error *err) 
 
 /* ---- objects -------------------------------------------------------------------------------------------- */
 
+static int invalid(struct rv_error *err, const char *where, struct rv_str what, const char *why) {
+    return rv_error_set(err, RV_E_INVALID, "label selector: %s \"" RV_STR_FMT "\" %s", where, RV_STR_ARG(what), why);
+}
+
+static int checked_value(struct rv_selector *s, struct requirement *r, struct rv_val v, struct rv_error *err) {
+    const char *why = rv_val_type(v) == RV_STRING ? rv_name_label_value(rv_val_str(v)) : "must be a string";
+    if (why != NULL) return invalid(err, "a value of key", r->key, why);
+    add_value(s, r, rv_val_str(v));
+    return 0;
+}
+
 static int expression(struct rv_selector *s, struct rv_val e, struct rv_error *err) {
     static const struct {
         const char *name;
@@ -149,25 +180,42 @@ static int expression(struct rv_selector *s, struct rv_val e, struct rv_error *e
                {"DoesNotExist", OP_ABSENT, false}};
     struct rv_str op = rv_path_str(e, "operator"), key = rv_path_str(e, "key");
     struct rv_val values = rv_val_get(e, "values");
-    for (size_t i = 0; i < RV_ARRAY_LEN(ops); i++) {
-        if (!rv_str_is(op, ops[i].name)) continue;
-        if (ops[i].values != (rv_val_len(values) > 0))
-            return rv_error_set(err, RV_E_INVALID, "matchExpressions: operator %s %s values", ops[i].name,
-                                ops[i].values ? "needs" : "takes no");
-        struct requirement *r = require(s, key, ops[i].op);
-        for (struct rv_iter it = rv_iter(values); rv_iter_next(&it);) add_value(s, r, rv_val_str(it.val));
-        return 0;
+    size_t k = 0;
+    while (k < RV_ARRAY_LEN(ops) && !rv_str_is(op, ops[k].name)) k++;
+    if (k == RV_ARRAY_LEN(ops)) return invalid(err, "operator", op, "is none of In, NotIn, Exists, DoesNotExist");
+    const char *why = rv_name_label_key(key);
+    if (why != NULL) return invalid(err, "key", key, why);
+    bool some = rv_val_type(values) == RV_ARRAY && rv_val_len(values) > 0;
+    if (ops[k].values != some) return invalid(err, "operator", op, some ? "takes no values" : "needs values");
+    struct requirement *r = require(s, key, ops[k].op);
+    for (struct rv_iter it = rv_iter(values); rv_iter_next(&it);)
+        if (checked_value(s, r, it.val, err) != 0) return RV_E_INVALID;
+    return 0;
+}
+
+static int match_labels(struct rv_selector *s, struct rv_val labels, struct rv_error *err) {
+    for (struct rv_iter it = rv_iter(labels); rv_iter_next(&it);) {
+        const char *why = rv_name_label_key(it.key);
+        if (why != NULL) return invalid(err, "key", it.key, why);
+        if (checked_value(s, require(s, it.key, OP_IN), it.val, err) != 0) return RV_E_INVALID;
     }
-    return rv_error_set(err, RV_E_INVALID,
-                        "matchExpressions: operator \"" RV_STR_FMT "\" is none of In, NotIn, Exists, DoesNotExist",
-                        RV_STR_ARG(op));
+    return 0;
 }
 
 struct rv_selector *rv_selector_from_val(struct rv_val v, struct rv_error *err) {
     struct rv_selector *s = selector_new();
-    for (struct rv_iter it = rv_iter(rv_val_get(v, "matchLabels")); rv_iter_next(&it);)
-        add_value(s, require(s, it.key, OP_IN), rv_val_str(it.val));
-    for (struct rv_iter it = rv_iter(rv_val_get(v, "matchExpressions")); rv_iter_next(&it);)
+    struct rv_val labels = rv_val_get(v, "matchLabels"), list = rv_val_get(v, "matchExpressions");
+    s->nothing = !rv_val_set(v);
+    bool shapes = (!rv_val_set(v) || rv_val_type(v) == RV_MAP) &&
+                  (!rv_val_set(labels) || rv_val_type(labels) == RV_MAP) &&
+                  (!rv_val_set(list) || rv_val_type(list) == RV_ARRAY);
+    if (!shapes) {
+        rv_error_set(err, RV_E_INVALID,
+                     "label selector: must be an object with the map matchLabels and the list matchExpressions");
+        return rv_selector_free(s);
+    }
+    if (match_labels(s, labels, err) != 0) return rv_selector_free(s);
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);)
         if (expression(s, it.val, err) != 0) return rv_selector_free(s);
     return s;
 }
@@ -179,24 +227,33 @@ static bool meets(const struct requirement *r, struct rv_val labels) {
     bool present = rv_val_type(v) == RV_STRING, among = false;
     if (r->op == OP_EXISTS) return present;
     if (r->op == OP_ABSENT) return !present;
+    if (r->op == OP_GREATER || r->op == OP_LESS) {
+        int64_t n;
+        if (!present || rv_str_to_int(rv_val_str(v), INT64_MIN, INT64_MAX, &n) != 0) return false;
+        return r->op == OP_GREATER ? n > r->bound : n < r->bound;
+    }
     for (size_t i = 0; present && !among && i < r->n; i++) among = rv_str_eq(rv_val_str(v), r->values[i]);
     return r->op == OP_IN ? among : !among;
 }
 
 bool rv_selector_matches(const struct rv_selector *s, struct rv_val labels) {
+    if (s->nothing) return false;
     for (const struct requirement *r = s->first; r != NULL; r = r->next)
         if (!meets(r, labels)) return false;
     return true;
 }
 
 void rv_selector_print(const struct rv_selector *s, struct rv_buf *out) {
+    /* The empty text would match everything. */
+    if (s->nothing) rv_buf_adds(out, "nothing,!nothing");
     for (const struct requirement *r = s->first; r != NULL; r = r->next) {
         if (r != s->first) rv_buf_addc(out, ',');
         if (r->op == OP_ABSENT) rv_buf_addc(out, '!');
         rv_buf_add_str(out, r->key);
         if (r->op == OP_EXISTS || r->op == OP_ABSENT) continue;
         if (r->n == 1) {
-            rv_buf_addf(out, "%s" RV_STR_FMT, r->op == OP_IN ? "=" : "!=", RV_STR_ARG(r->values[0]));
+            static const char *const signs[] = {[OP_IN] = "=", [OP_NOT_IN] = "!=", [OP_GREATER] = ">", [OP_LESS] = "<"};
+            rv_buf_addf(out, "%s" RV_STR_FMT, signs[r->op], RV_STR_ARG(r->values[0]));
             continue;
         }
         rv_buf_adds(out, r->op == OP_IN ? " in (" : " notin (");

@@ -68,7 +68,7 @@ static bool expect(struct rv_str s, size_t *i, const char *any) {
 
 static int parse_offset(struct rv_str s, size_t *i, int64_t *ret_seconds) {
     *ret_seconds = 0;
-    if (expect(s, i, "Zz")) return 0;
+    if (expect(s, i, "Z")) return 0;
     bool west = *i < s.n && s.p[*i] == '-';
     if (!expect(s, i, "+-")) return -EINVAL;
     int64_t h = digits(s, i, 2);
@@ -79,17 +79,23 @@ static int parse_offset(struct rv_str s, size_t *i, int64_t *ret_seconds) {
     return 0;
 }
 
+static int64_t month_length(int64_t year, int64_t month) {
+    static const int8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
+/* As strict as the API server's parser: capital T and Z, no leap second. */
 int rv_time_parse(struct rv_str s, int64_t *ret_ns) {
-    static const int8_t month_days[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
     size_t i = 0;
     int64_t part[6];
-    static const char *const after[] = {"-", "-", "Tt ", ":", ":", NULL};
-    static const int64_t max[] = {9999, 12, 31, 23, 59, 60};
+    static const char *const after[] = {"-", "-", "T", ":", ":", NULL};
+    static const int64_t max[] = {9999, 12, 31, 23, 59, 59};
     for (size_t k = 0; k < 6; k++) {
         part[k] = digits(s, &i, k == 0 ? 4 : 2);
         if (part[k] < 0 || part[k] > max[k] || (after[k] != NULL && !expect(s, &i, after[k]))) return -EINVAL;
     }
-    if (part[1] < 1 || part[2] < 1 || part[2] > month_days[part[1] - 1]) return -EINVAL;
+    if (part[1] < 1 || part[2] < 1 || part[2] > month_length(part[0], part[1])) return -EINVAL;
     int64_t fraction = 0, unit = SECOND / 10, offset;
     if (i < s.n && s.p[i] == '.') {
         size_t first = ++i;
