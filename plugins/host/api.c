@@ -1,0 +1,204 @@
+/* api.c - the services that a plugin calls (rayvisor/plugin.h): everything it hands over is checked and copied here. */
+#include "engine_internal.h"
+
+#include "rayvisor/k8s.h"
+
+#include <stdlib.h>
+
+enum { NAME_MAX_BYTES = 512, EXPLAIN_LINE_MAX = 512 };
+
+static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
+    return mirror_get(h->engine->mirror, kind, ns, name, ret);
+}
+
+static uint64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
+    return mirror_list(h->engine->mirror, q, fn, arg);
+}
+
+/* The plugin may have been built against an older header: what it does not know is zero. */
+#define COPY_SIZED(to, from)                                                                                           \
+    do {                                                                                                               \
+        size_t n_ = (from)->size < sizeof(to) ? (from)->size : sizeof(to);                                             \
+        memset(&(to), 0, sizeof(to));                                                                                  \
+        memcpy(&(to), (from), n_);                                                                                     \
+    } while (0)
+
+static bool body_ok(struct rv_bytes body, bool needed) {
+    if (body.n == 0) return !needed;
+    return body.n <= MSG_MAX_PAYLOAD && rv_mp_check(body, NULL) == 0;
+}
+
+static bool action_ok(const struct rv_action *a) {
+    if (a->ns.n > NAME_MAX_BYTES || a->name.n > NAME_MAX_BYTES || a->resource.n > NAME_MAX_BYTES ||
+        a->api_version.n > NAME_MAX_BYTES)
+        return false;
+    bool object = a->api_version.n != 0 && a->resource.n != 0;
+    switch (a->verb) {
+    case RV_VERB_CREATE:
+        return object && body_ok(a->body, true);
+    case RV_VERB_APPLY:
+    case RV_VERB_MERGE_PATCH:
+    case RV_VERB_JSON_PATCH:
+        return object && a->name.n != 0 && body_ok(a->body, true);
+    case RV_VERB_DELETE:
+    case RV_VERB_GET:
+        return object && a->name.n != 0 && a->body.n == 0;
+    case RV_VERB_DELETE_COLLECTION:
+        return object && a->selector.n != 0 && a->body.n == 0; /* never everything */
+    case RV_VERB_TIMER:
+        return a->delay_ms >= 0;
+    default:
+        return false; /* events and HTTP have calls of their own */
+    }
+}
+
+static int32_t api_act(struct rv_host *h, const struct rv_action *given, uint64_t *ret_id) {
+    struct rv_action a;
+    if (given == NULL || given->size < offsetof(struct rv_action, tag)) return RV_E_INVALID;
+    COPY_SIZED(a, given);
+    a.size = sizeof a;
+    if (!action_ok(&a)) return RV_E_INVALID;
+    struct msg m = {.type = MSG_ACTION, .action = {.a = a}, .payload = a.body};
+    engine_submit(h->engine, &m, (a.flags & RV_ACTION_DETACHED) != 0, a.tag);
+    if (ret_id != NULL) *ret_id = m.action.id;
+    return 0;
+}
+
+static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
+    struct rv_event ev;
+    if (given == NULL || given->size < offsetof(struct rv_event, controller)) return RV_E_INVALID;
+    COPY_SIZED(ev, given);
+    ev.size = sizeof ev;
+    if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || ev.note.n > 65536) return RV_E_INVALID;
+    struct rv_action a = {.size = sizeof a,
+                          .verb = RV_VERB_EVENT,
+                          .flags = RV_ACTION_DETACHED,
+                          .ns = ev.ns,
+                          .api_version = RV_STR("events.k8s.io/v1"),
+                          .resource = RV_STR("events")};
+    struct msg m = {.type = MSG_ACTION, .action = {.a = a, .event = ev}};
+    engine_submit(h->engine, &m, true, 0);
+    return 0;
+}
+
+static int32_t api_http(struct rv_host *h, const struct rv_http_request *given, uint64_t *ret_id) {
+    struct rv_http_request r;
+    if (given == NULL || given->size < offsetof(struct rv_http_request, content_type)) return RV_E_INVALID;
+    COPY_SIZED(r, given);
+    r.size = sizeof r;
+    if (r.method.n == 0 || r.method.n > 16 || r.url.n == 0 || r.url.n > 8192 || r.body.n > MSG_MAX_PAYLOAD)
+        return RV_E_INVALID;
+    struct rv_action a = {.size = sizeof a, .verb = RV_VERB_HTTP, .flags = r.flags, .timeout_ms = r.timeout_ms};
+    struct msg m = {.type = MSG_ACTION, .action = {.a = a, .http = r}, .payload = r.body};
+    engine_submit(h->engine, &m, (r.flags & RV_ACTION_DETACHED) != 0, r.tag);
+    if (ret_id != NULL) *ret_id = m.action.id;
+    return 0;
+}
+
+static uint64_t api_results(struct rv_host *h, const struct rv_result **ret) {
+    *ret = h->engine->results;
+    return h->engine->results_n;
+}
+
+static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t delay_ms) {
+    struct engine *e = h->engine;
+    if (key == NULL || key->name.n == 0 || key->name.n > NAME_MAX_BYTES || key->ns.n > NAME_MAX_BYTES) return;
+    struct queue_key *k = queue_ensure(e->queue, key);
+    if (delay_ms <= 0)
+        queue_add(e->queue, k, e->state == ENGINE_SYNCING);
+    else
+        queue_delay(e->queue, k,
+                    e->now.mono + (delay_ms < INT64_C(1000000000) ? delay_ms : INT64_C(1000000000)) * 1000000);
+}
+
+static int64_t api_now(struct rv_host *h) { return h->engine->now.wall; }
+
+static void api_random(struct rv_host *h, void *out, uint64_t n) {
+    uint8_t *p = out;
+    while (n > 0) {
+        uint64_t word = engine_random(h->engine);
+        size_t take = n < sizeof word ? (size_t)n : sizeof word;
+        memcpy(p, &word, take);
+        p += take;
+        n -= take;
+    }
+}
+
+static struct rv_val api_settings(struct rv_host *h) { return h->engine->settings; }
+
+static void encode_fields(struct rv_buf *b, const struct rv_field *fields, uint64_t n) {
+    rv_mp_map(b, n);
+    for (uint64_t i = 0; i < n; i++) {
+        rv_mp_str(b, fields[i].key);
+        rv_mp_str(b, fields[i].value);
+    }
+}
+
+enum { FIELDS_MAX = 32 };
+
+/* Repeated keys would be refused on the way: the last one counts. */
+static uint64_t unique_fields(const struct rv_field *fields, uint64_t n, struct rv_field out[FIELDS_MAX]) {
+    uint64_t kept = 0;
+    for (uint64_t i = 0; i < n && kept < FIELDS_MAX; i++) {
+        bool later = false;
+        for (uint64_t k = i + 1; k < n && !later; k++) later = rv_str_eq(fields[i].key, fields[k].key);
+        if (!later) out[kept++] = fields[i];
+    }
+    return kept;
+}
+
+static void api_log(struct rv_host *h, int32_t level, struct rv_str message, const struct rv_field *fields,
+                    uint64_t n) {
+    struct engine *e = h->engine;
+    struct rv_field unique[FIELDS_MAX];
+    rv_autobuf struct rv_buf b = {0};
+    encode_fields(&b, unique, unique_fields(fields, n, unique));
+    struct msg m = {.type = MSG_LOG,
+                    .log = {.level = level < RV_LOG_DEBUG   ? RV_LOG_DEBUG
+                                     : level > RV_LOG_ERROR ? RV_LOG_ERROR
+                                                            : level,
+                            .message = message,
+                            .fields = {b.p, b.n}}};
+    if (m.log.message.n > 4096) m.log.message.n = 4096;
+    if (e->current != NULL) m.log.key = (struct rv_key){e->current->ns, e->current->name};
+    engine_send(e, &m);
+}
+
+static void api_explain(struct rv_host *h, struct rv_str line) {
+    struct rv_buf *b = &h->engine->explain;
+    if (h->engine->current == NULL) return;
+    if (b->n != 0) rv_buf_addc(b, '\n');
+    size_t n = line.n < EXPLAIN_LINE_MAX ? line.n : EXPLAIN_LINE_MAX;
+    for (size_t i = 0; i < n; i++) rv_buf_addc(b, line.p[i] == '\n' || line.p[i] == 0 ? ' ' : (uint8_t)line.p[i]);
+}
+
+static void api_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value,
+                       const struct rv_field *labels, uint64_t n) {
+    struct rv_field unique[FIELDS_MAX];
+    rv_autobuf struct rv_buf b = {0};
+    encode_fields(&b, unique, unique_fields(labels, n, unique));
+    engine_send(h->engine, &(struct msg){.type = MSG_METRIC, .metric = {name, type, value, {b.p, b.n}}});
+}
+
+static struct rv_str api_keep(struct rv_host *h, struct rv_str text) { return rv_arena_str(h->engine->scratch, text); }
+
+void api_fill(struct rv_host_api *api) {
+    *api = (struct rv_host_api){
+        .size = sizeof *api,
+        .abi_minor = RV_ABI_MINOR,
+        .get = api_get,
+        .list = api_list,
+        .act = api_act,
+        .event = api_event,
+        .http = api_http,
+        .results = api_results,
+        .requeue = api_requeue,
+        .now = api_now,
+        .random = api_random,
+        .settings = api_settings,
+        .log = api_log,
+        .explain = api_explain,
+        .metric = api_metric,
+        .keep = api_keep,
+    };
+}

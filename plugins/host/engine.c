@@ -1,0 +1,536 @@
+/* engine.c - the host's state machine (see engine.h). */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { PASSES_PER_TICK = 64, PASSES_IN_A_ROW = 1000, EXPLAIN_MAX = 2048 };
+
+static const int64_t MS = 1000000;
+
+/* ---- small things --------------------------------------------------------------------------------------- */
+
+/* xoshiro256**: not for secrets; it names pods and spreads retries, and must replay. */
+uint64_t engine_random(struct engine *e) {
+    uint64_t *s = e->rng, r = s[1] * 5, t = s[1] << 17;
+    r = (r << 7 | r >> 57) * 9;
+    s[2] ^= s[0];
+    s[3] ^= s[1];
+    s[1] ^= s[2];
+    s[0] ^= s[3];
+    s[2] ^= t;
+    s[3] = s[3] << 45 | s[3] >> 19;
+    return r;
+}
+
+void engine_send(struct engine *e, struct msg *m) { e->o.send(e->o.arg, m); }
+
+static void send_simple(struct engine *e, unsigned type) { engine_send(e, &(struct msg){.type = type}); }
+
+static void fail(struct engine *e, int code, const char *text) {
+    e->state = ENGINE_FAILED;
+    rv_error_set(&e->failure, code, "%s", text);
+    engine_send(e, &(struct msg){.type = MSG_FAILED, .text = {code, rv_str(e->failure.text)}});
+}
+
+static struct rv_str uid_of(struct engine *e, const struct rv_key *key) {
+    struct rv_object o;
+    return mirror_get(e->mirror, 0, key->ns, key->name, &o) == 0 ? o.uid : (struct rv_str){NULL, 0};
+}
+
+static void call_begin(struct engine *e, uint32_t call, const struct rv_key *key) {
+    rv_arena_reset(e->scratch);
+    if (e->o.flight != NULL)
+        flight_begin(e->o.flight, call, key, key != NULL ? uid_of(e, key) : (struct rv_str){NULL, 0}, e->now.mono);
+}
+
+static void call_end(struct engine *e) { flight_end(e->o.flight); }
+
+/* ---- actions in flight ---------------------------------------------------------------------------------- */
+
+static struct open_action **open_slot(struct engine *e, uint64_t id) {
+    struct open_action **p = &e->open[id & (e->open_size - 1)];
+    while (*p != NULL && (*p)->id != id) p = &(*p)->hash_next;
+    return p;
+}
+
+static void open_grow(struct engine *e) {
+    struct open_action **old = e->open;
+    size_t size = e->open_size;
+    e->open_size = size * 2;
+    e->open = rv_alloc_array(e->open_size, sizeof *e->open);
+    for (size_t b = 0; b < size; b++)
+        for (struct open_action *a = old[b], *next; a != NULL; a = next) {
+            next = a->hash_next;
+            a->hash_next = e->open[a->id & (e->open_size - 1)];
+            e->open[a->id & (e->open_size - 1)] = a;
+        }
+    free(old);
+}
+
+static void hold(struct engine *e, const struct msg *m) {
+    struct held_action *h = rv_alloc(sizeof *h);
+    msg_encode(m, &h->header, &h->body);
+    rv_buf_add(&h->payload, m->payload.p, m->payload.n);
+    *e->held_last = h;
+    e->held_last = &h->next;
+    e->held_n++;
+}
+
+void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag) {
+    const struct rv_action *a = &m->action.a;
+    struct rv_str resource = a->resource, ns = a->ns;
+    struct open_action *o = rv_alloc(sizeof *o + resource.n + ns.n);
+    o->id = m->action.id = ++e->next_id;
+    o->tag = tag;
+    o->verb = a->verb;
+    o->resource_n = (uint32_t)resource.n;
+    o->ns_n = (uint32_t)ns.n;
+    if (resource.n != 0) memcpy(o->text, resource.p, resource.n);
+    if (ns.n != 0) memcpy(o->text + resource.n, ns.p, ns.n);
+    if (e->current != NULL) {
+        m->action.key = (struct rv_key){e->current->ns, e->current->name};
+        if (!detached) {
+            o->key = e->current;
+            e->current->in_flight++;
+            e->asked++;
+        }
+    }
+    if (e->open_n >= e->open_size) open_grow(e);
+    struct open_action **slot = open_slot(e, o->id);
+    *slot = o;
+    e->open_n++;
+    if (e->open_n > e->max_in_flight)
+        hold(e, m);
+    else
+        engine_send(e, m);
+}
+
+static void release_held(struct engine *e) {
+    while (e->held != NULL && e->open_n - e->held_n < e->max_in_flight) {
+        struct held_action *h = e->held;
+        struct msg m;
+        int r = msg_decode(rv_buf_bytes(&h->header), rv_buf_bytes(&h->body), rv_buf_bytes(&h->payload), true, &m, NULL);
+        if (r == 0) engine_send(e, &m);
+        e->held = h->next;
+        if (e->held == NULL) e->held_last = &e->held;
+        e->held_n--;
+        rv_buf_free(&h->header);
+        rv_buf_free(&h->body);
+        rv_buf_free(&h->payload);
+        free(h);
+    }
+}
+
+static struct rv_str move_text(char **to, struct rv_str s) {
+    struct rv_str moved = {*to, s.n};
+    if (s.n != 0) memcpy(*to, s.p, s.n);
+    *to += s.n;
+    return moved;
+}
+
+/* A result that owns its texts, as the plugin will read it in the next pass. */
+static struct result_node *keep_result(const struct open_action *a, const struct rv_result *r) {
+    size_t n = (size_t)a->resource_n + a->ns_n + r->name.n + r->uid.n + r->resource_version.n + r->reason.n +
+               r->message.n + r->body.n;
+    struct result_node *k = rv_alloc(sizeof *k + n);
+    char *to = (char *)(k + 1);
+    k->r = *r;
+    k->r.size = sizeof k->r;
+    k->r.tag = a->tag;
+    k->r.verb = a->verb;
+    k->r.resource = move_text(&to, (struct rv_str){a->text, a->resource_n});
+    k->r.ns = move_text(&to, (struct rv_str){a->text + a->resource_n, a->ns_n});
+    k->r.name = move_text(&to, r->name);
+    k->r.uid = move_text(&to, r->uid);
+    k->r.resource_version = move_text(&to, r->resource_version);
+    k->r.reason = move_text(&to, r->reason);
+    k->r.message = move_text(&to, r->message);
+    k->r.body = (struct rv_bytes){(const uint8_t *)to, r->body.n};
+    if (r->body.n != 0) memcpy(to, r->body.p, r->body.n);
+    return k;
+}
+
+static void on_result(struct engine *e, const struct msg *m) {
+    struct open_action **slot = open_slot(e, m->result.r.id), *a = *slot;
+    if (a == NULL) return; /* answered already: at most one counts */
+    *slot = a->hash_next;
+    e->open_n--;
+    struct queue_key *k = a->key;
+    if (k != NULL) {
+        struct result_node *r = keep_result(a, &m->result.r);
+        *k->results_last = r;
+        k->results_last = &r->next;
+        k->result_n++;
+        if (--k->in_flight == 0) queue_continue(e->queue, k);
+    }
+    free(a);
+    release_held(e);
+}
+
+/* ---- changes to keys ------------------------------------------------------------------------------------ */
+
+static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
+    if (name.n == 0) return;
+    queue_add(e->queue, queue_ensure(e->queue, &(struct rv_key){ns, name}), e->state == ENGINE_SYNCING);
+}
+
+/* The primary object that controls this one, by kind and name of its controller reference. */
+static void touch_owner(struct engine *e, const struct rv_object *o) {
+    struct msg_kind primary;
+    if (!msg_kind_at(e->kinds, 0, &primary)) return;
+    for (struct rv_iter it = rv_iter(rv_val_path(o->value, "metadata.ownerReferences")); rv_iter_next(&it);) {
+        if (!rv_path_bool(it.val, "controller", false) || !rv_str_eq(rv_path_str(it.val, "kind"), primary.kind))
+            continue;
+        touch(e, o->ns, rv_path_str(it.val, "name"));
+    }
+}
+
+static void map_object(struct engine *e, const struct rv_object *o, bool deleted) {
+    uint32_t flags = o->kind < e->kind_n ? e->kind_flags[o->kind] : 0;
+    struct msg_kind k;
+    if ((flags & MSG_KIND_PRIMARY) != 0) touch(e, o->ns, o->name);
+    if ((flags & MSG_KIND_MAP_OWNER) != 0) touch_owner(e, o);
+    if ((flags & MSG_KIND_MAP_LABEL) != 0 && msg_kind_at(e->kinds, o->kind, &k))
+        touch(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
+    if ((flags & MSG_KIND_MAP_PLUGIN) != 0 && e->o.plugin->map != NULL && e->plugin_running) {
+        call_begin(e, FLIGHT_MAP, &(struct rv_key){o->ns, o->name});
+        e->o.plugin->map(e->plugin_state, o, deleted);
+        call_end(e);
+    }
+}
+
+static void on_change(void *arg, const struct rv_object *before, const struct rv_object *now) {
+    struct engine *e = arg;
+    if (now != NULL) map_object(e, now, false);
+    /* A new incarnation or a changed owner concerns the old one's key too; the same key counts once anyway. */
+    if (before != NULL && (now == NULL || (e->kind_flags[before->kind] & MSG_KIND_PRIMARY) == 0))
+        map_object(e, before, now == NULL);
+}
+
+static void give_credit(struct engine *e, size_t bytes) {
+    e->used_messages++;
+    e->used_bytes += (uint32_t)bytes;
+    if (e->used_messages * 2 < e->credit_messages && e->used_bytes / 2 < e->credit_bytes / 4) return;
+    engine_send(e, &(struct msg){.type = MSG_CREDIT, .credit = {e->used_messages, e->used_bytes}});
+    e->used_messages = e->used_bytes = 0;
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------- */
+
+static void load_settings(struct engine *e, struct rv_val settings) {
+    struct rv_buf copy = {0};
+    rv_mp_val(&copy, settings);
+    rv_buf_free(&e->settings_bytes);
+    e->settings_bytes = copy;
+    e->settings = (struct rv_val){copy.p, copy.n};
+}
+
+static void on_welcome(struct engine *e, const struct msg *m) {
+    const struct msg_welcome *w = &m->welcome;
+    rv_mp_val(&e->welcome, w->kinds);
+    e->kinds = (struct rv_val){e->welcome.p, e->welcome.n};
+    load_settings(e, w->settings);
+    struct msg_kind k;
+    for (size_t i = 0; i < RV_ARRAY_LEN(e->kind_flags) && msg_kind_at(e->kinds, i, &k); i++) {
+        e->kind_flags[i] = k.flags;
+        e->kind_n = i + 1;
+    }
+    if (w->seed.n < sizeof e->rng || e->kind_n == 0) {
+        fail(e, RV_E_PROTOCOL, "WELCOME without kinds or with a seed of less than 32 bytes");
+        return;
+    }
+    memcpy(e->rng, w->seed.p, sizeof e->rng);
+    e->rng[0] |= 1; /* the generator must not start at zero */
+    mirror_set_kinds(e->mirror, e->kinds);
+    e->max_in_flight = w->max_in_flight != 0 ? w->max_in_flight : 256;
+    e->credit_messages = w->credit_messages;
+    e->credit_bytes = w->credit_bytes;
+    e->state = ENGINE_SYNCING;
+    struct rv_error err = {0};
+    call_begin(e, FLIGHT_INIT, NULL);
+    int r = e->o.plugin->init(&e->api, &e->host, &e->plugin_state, &err);
+    call_end(e);
+    if (r == 0)
+        e->plugin_running = true;
+    else
+        fail(e, r, err.text[0] != 0 ? err.text : "the plugin's init failed without a reason");
+}
+
+static void on_settings(struct engine *e, const struct msg *m) {
+    if (e->o.plugin->settings_changed == NULL) {
+        fail(e, RV_E_CONFIG, "this plugin takes new settings only at its start");
+        return;
+    }
+    struct rv_buf old = {0};
+    rv_buf_add(&old, e->settings_bytes.p, e->settings_bytes.n);
+    load_settings(e, m->settings.settings);
+    struct rv_error err = {0};
+    call_begin(e, FLIGHT_SETTINGS, NULL);
+    int r = e->o.plugin->settings_changed(e->plugin_state, &err);
+    call_end(e);
+    if (r != 0) {
+        engine_send(e, &(struct msg){.type = MSG_LOG, .log = {.level = RV_LOG_ERROR, .message = rv_str(err.text)}});
+        load_settings(e, (struct rv_val){old.p, old.n});
+    }
+    rv_buf_free(&old);
+}
+
+static void on_explain(struct engine *e, const struct msg *m) {
+    struct queue_key *k = queue_find(e->queue, &m->explain.key);
+    struct msg out = {.type = MSG_EXPLANATION,
+                      .explain = {.corr = m->explain.corr, .key = m->explain.key, .next_ms = -1}};
+    if (k != NULL) {
+        out.explain.state = k->held           ? MSG_KEY_QUARANTINED
+                            : k->running      ? MSG_KEY_WAITING
+                            : k->queued       ? MSG_KEY_QUEUED
+                            : k->heap_at != 0 ? MSG_KEY_DELAYED
+                                              : MSG_KEY_IDLE;
+        out.explain.lines = rv_str(k->explain);
+        out.explain.retries = k->failures;
+        out.explain.decided = k->decided;
+        if (k->heap_at != 0) out.explain.next_ms = k->due > e->now.mono ? (k->due - e->now.mono) / MS : 0;
+    }
+    engine_send(e, &out);
+}
+
+static void on_ping(struct engine *e, const struct msg *m) {
+    struct queue_stats s = queue_stats(e->queue);
+    engine_send(e, &(struct msg){.type = MSG_PONG,
+                                 .ping = {m->ping.t, s.ready, s.delayed, e->open_n, mirror_count(e->mirror)}});
+}
+
+static void on_quarantine(struct engine *e, const struct msg *m) {
+    queue_hold(e->queue, queue_ensure(e->queue, &m->explain.key), m->explain.on != 0);
+}
+
+static void on_snapshot_end(struct engine *e) {
+    mirror_snapshot_end(e->mirror, on_change, e);
+    if (e->state != ENGINE_SYNCING) return;
+    e->state = ENGINE_READY;
+    send_simple(e, MSG_SYNCED);
+}
+
+static void drained_if_done(struct engine *e) {
+    if (e->state != ENGINE_DRAINING || e->open_n > 0) return;
+    e->state = ENGINE_DRAINED;
+    if (e->plugin_running && e->o.plugin->fini != NULL) {
+        call_begin(e, FLIGHT_FINI, NULL);
+        e->o.plugin->fini(e->plugin_state);
+        call_end(e);
+    }
+    e->plugin_running = false;
+    send_simple(e, MSG_DRAINED);
+}
+
+int engine_message(struct engine *e, struct engine_time now, const struct msg *m, struct rv_error *err) {
+    e->now = now;
+    bool handshake = m->type == MSG_WELCOME || m->type == MSG_REFUSE;
+    if (e->state == ENGINE_FAILED || e->state == ENGINE_DRAINED) return 0;
+    if (handshake != (e->state == ENGINE_HELLO) && m->type != MSG_PING)
+        return rv_error_set(err, RV_E_PROTOCOL, "%s message %s the handshake", msg_type_name(m->type),
+                            handshake ? "after" : "before");
+    struct rv_val value = {m->payload.p, m->payload.n};
+    switch (m->type) {
+    case MSG_WELCOME:
+        on_welcome(e, m);
+        break;
+    case MSG_REFUSE:
+        e->state = ENGINE_FAILED;
+        rv_error_set(&e->failure, m->text.code, RV_STR_FMT, RV_STR_ARG(m->text.text));
+        break;
+    case MSG_SNAP_BEGIN:
+        mirror_snapshot_begin(e->mirror);
+        break;
+    case MSG_OBJECT:
+        if (m->object.kind >= e->kind_n)
+            return rv_error_set(err, RV_E_PROTOCOL, "object of kind %u, there are %zu", m->object.kind, e->kind_n);
+        mirror_put(e->mirror, &m->object, value, on_change, e);
+        give_credit(e, m->payload.n);
+        break;
+    case MSG_DELETED:
+        if (m->object.kind >= e->kind_n)
+            return rv_error_set(err, RV_E_PROTOCOL, "deletion of kind %u, there are %zu", m->object.kind, e->kind_n);
+        mirror_delete(e->mirror, &m->object, on_change, e);
+        give_credit(e, 0);
+        break;
+    case MSG_SNAP_END:
+        on_snapshot_end(e);
+        break;
+    case MSG_RESULT:
+        on_result(e, m);
+        break;
+    case MSG_SETTINGS:
+        on_settings(e, m);
+        break;
+    case MSG_PING:
+        on_ping(e, m);
+        break;
+    case MSG_EXPLAIN:
+        on_explain(e, m);
+        break;
+    case MSG_QUARANTINE:
+        on_quarantine(e, m);
+        break;
+    case MSG_DRAIN:
+        e->state = ENGINE_DRAINING;
+        break;
+    default:
+        break;
+    }
+    drained_if_done(e);
+    return 0;
+}
+
+/* ---- passes --------------------------------------------------------------------------------------------- */
+
+/* Takes the key's collected results as an array in the scratch arena; the nodes live until the pass is over. */
+static struct result_node *take_results(struct engine *e, struct queue_key *k) {
+    struct result_node *nodes = k->results;
+    struct rv_result *array = rv_arena_alloc(e->scratch, (k->result_n != 0 ? k->result_n : 1) * sizeof *array);
+    size_t n = 0;
+    for (struct result_node *r = nodes; r != NULL; r = r->next) array[n++] = r->r;
+    e->results = array;
+    e->results_n = n;
+    k->results = NULL;
+    k->results_last = &k->results;
+    k->result_n = 0;
+    return nodes;
+}
+
+static void store_explain(struct engine *e, struct queue_key *k) {
+    if (e->explain.n > EXPLAIN_MAX) e->explain.n = EXPLAIN_MAX;
+    const char *text = rv_buf_cstr(&e->explain);
+    if (k->explain != NULL && strcmp(k->explain, text) == 0) return;
+    free(k->explain);
+    k->explain = rv_strdup(rv_str(text));
+}
+
+static void log_outcome(struct engine *e, const struct rv_key *key, int32_t level, struct rv_str text) {
+    if (text.n == 0) return;
+    engine_send(e, &(struct msg){.type = MSG_LOG, .log = {.level = level, .message = text, .key = *key}});
+}
+
+static void settle(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
+    struct rv_key key = {k->ns, k->name};
+    struct rv_object o;
+    k->passes = 0;
+    if (out->code == RV_DONE || out->code == RV_AFTER || out->code == RV_TERMINAL)
+        k->failures = 0;
+    else if (k->failures < UINT32_MAX)
+        k->failures++;
+    if (out->code == RV_TERMINAL) log_outcome(e, &key, RV_LOG_WARN, out->message);
+    if (k->failures > 0) log_outcome(e, &key, k->failures > 3 ? RV_LOG_WARN : RV_LOG_INFO, out->message);
+    bool gone = mirror_get(e->mirror, 0, key.ns, key.name, &o) != 0;
+    if (gone && k->failures == 0 && out->code != RV_AFTER && !k->dirty && !k->held) {
+        queue_forget(e->queue, k);
+        return;
+    }
+    if (k->failures > 0) {
+        /* A change meanwhile is looked at soon, but a key that keeps failing does not run hot on its own writes. */
+        int64_t ms = queue_backoff_ms(k->failures, engine_random(e));
+        if (k->dirty && ms > 1000) ms = 1000;
+        k->dirty = false;
+        queue_done(e->queue, k);
+        queue_delay(e->queue, k, e->now.mono + ms * MS);
+        return;
+    }
+    queue_done(e->queue, k);
+    if (out->code == RV_AFTER) queue_delay(e->queue, k, e->now.mono + (out->after_ms > 0 ? out->after_ms : 0) * MS);
+}
+
+static void pass(struct engine *e, struct queue_key *k) {
+    struct rv_key key = {k->ns, k->name};
+    struct rv_outcome out = {.size = sizeof out};
+    call_begin(e, FLIGHT_RECONCILE, &key);
+    struct result_node *nodes = take_results(e, k);
+    e->current = k;
+    e->asked = 0;
+    rv_buf_clear(&e->explain);
+    e->o.plugin->reconcile(e->plugin_state, &key, &out);
+    e->current = NULL;
+    call_end(e);
+    k->decided = e->now.wall;
+    store_explain(e, k);
+    for (struct result_node *next; nodes != NULL; nodes = next) {
+        next = nodes->next;
+        free(nodes);
+    }
+    e->results = NULL;
+    e->results_n = 0;
+    if (k->in_flight > 0 && ++k->passes <= PASSES_IN_A_ROW) return; /* continues when the results are in */
+    if (k->in_flight > 0) {
+        k->passes = 0;
+        k->failures = 20; /* the longest wait, once the results are in */
+        log_outcome(e, &key, RV_LOG_WARN,
+                    RV_STR("1000 passes in a row each asked for more actions: this key now waits"));
+        return;
+    }
+    settle(e, k, &out);
+}
+
+void engine_tick(struct engine *e, struct engine_time now) {
+    e->now = now;
+    for (int i = 0; i < PASSES_PER_TICK && e->state == ENGINE_READY; i++) {
+        struct queue_key *k = queue_next(e->queue, now.mono);
+        if (k == NULL) break;
+        pass(e, k);
+    }
+}
+
+int64_t engine_deadline(const struct engine *e) {
+    return e->state == ENGINE_READY ? queue_deadline(e->queue) : INT64_MAX;
+}
+enum engine_state engine_state(const struct engine *e) { return e->state; }
+const struct rv_error *engine_failure(const struct engine *e) { return &e->failure; }
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+struct engine *engine_new(const struct engine_opts *o) {
+    struct engine *e = rv_alloc(sizeof *e);
+    e->o = *o;
+    e->host.engine = e;
+    e->mirror = mirror_new();
+    e->queue = queue_new();
+    e->scratch = rv_arena_new();
+    e->open_size = 64;
+    e->open = rv_alloc_array(e->open_size, sizeof *e->open);
+    e->held_last = &e->held;
+    e->max_in_flight = 1;
+    api_fill(&e->api);
+    return e;
+}
+
+struct engine *engine_free(struct engine *e) {
+    if (e == NULL) return NULL;
+    for (size_t b = 0; b < e->open_size; b++)
+        for (struct open_action *a = e->open[b], *next; a != NULL; a = next) {
+            next = a->hash_next;
+            free(a);
+        }
+    free(e->open);
+    for (struct held_action *h = e->held, *next; h != NULL; h = next) {
+        next = h->next;
+        rv_buf_free(&h->header);
+        rv_buf_free(&h->body);
+        rv_buf_free(&h->payload);
+        free(h);
+    }
+    queue_free(e->queue);
+    mirror_free(e->mirror);
+    rv_arena_free(e->scratch);
+    rv_buf_free(&e->welcome);
+    rv_buf_free(&e->settings_bytes);
+    rv_buf_free(&e->explain);
+    free(e);
+    return NULL;
+}
+
+void engine_start(struct engine *e, struct engine_time now, struct rv_bytes token, int64_t pid) {
+    e->now = now;
+    const struct rv_plugin *p = e->o.plugin;
+    struct msg m = {
+        .type = MSG_HELLO,
+        .hello = {token, MSG_VERSION, p->abi_major, p->abi_minor, rv_str(p->name), rv_str(p->version), pid}};
+    engine_send(e, &m);
+}

@@ -1,0 +1,69 @@
+/* engine_internal.h - what engine.c and api.c share. */
+#ifndef HOST_ENGINE_INTERNAL_H
+#define HOST_ENGINE_INTERNAL_H
+
+#include "engine.h"
+#include "mirror.h"
+#include "queue.h"
+
+/* An action that has no result yet. */
+struct open_action {
+    struct open_action *hash_next;
+    struct queue_key *key; /* NULL: nobody waits (detached, or asked for outside a pass) */
+    uint64_t id, tag;
+    uint32_t verb, resource_n, ns_n;
+    char text[]; /* resource, ns */
+};
+
+/* An action that waits for room (max_in_flight): encoded, so that it owns its bytes. */
+struct held_action {
+    struct held_action *next;
+    struct rv_buf header, body, payload;
+};
+
+struct rv_host {
+    struct engine *engine;
+};
+
+struct engine {
+    struct engine_opts o;
+    struct rv_host host;
+    struct rv_host_api api;
+    enum engine_state state;
+    struct rv_error failure;
+    struct engine_time now;
+    struct mirror *mirror;
+    struct queue *queue;
+    void *plugin_state;
+    bool plugin_running; /* init succeeded */
+    uint64_t rng[4];
+    struct rv_buf welcome; /* owns kinds and settings */
+    struct rv_val kinds, settings;
+    struct rv_buf settings_bytes;
+    uint32_t kind_flags[64];
+    size_t kind_n;
+    /* the pass that is going on */
+    struct queue_key *current;
+    const struct rv_result *results;
+    size_t results_n;
+    uint32_t asked; /* non-detached actions of this pass */
+    struct rv_buf explain;
+    struct rv_arena *scratch; /* keep(): until the next callback */
+    /* actions */
+    uint64_t next_id;
+    struct open_action **open;
+    size_t open_size, open_n;
+    uint32_t max_in_flight;
+    struct held_action *held, **held_last;
+    size_t held_n;
+    /* credit to give back */
+    uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
+};
+
+void api_fill(struct rv_host_api *api);
+uint64_t engine_random(struct engine *e);
+void engine_send(struct engine *e, struct msg *m);
+/* Registers an open action and sends it, or holds it back. */
+void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag);
+
+#endif

@@ -1,0 +1,254 @@
+/* main.c - rayvisor-host: loads one plugin behind a sandbox and moves bytes between its engine and the lane.
+ *
+ * Exit status: 0 drained or supervisor gone, 70 protocol violation, 78 the plugin cannot run as configured or does not
+ * fit (starting again would not help), anything else is a crash. */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "engine.h"
+#include "ipc/lane.h"
+#include "ipc/log.h"
+#include "load.h"
+#include "record.h"
+#include "sandbox.h"
+
+enum { FD_TOKEN = 3, FD_FLIGHT = 4, TOKEN_SIZE = 32, EXIT_PROTOCOL = 70, EXIT_CONFIG = 78 };
+
+struct options {
+    const char *lane, *plugin, *record, *replay, *check;
+    enum rv_log_format log_format;
+    struct sandbox_opts sandbox;
+};
+
+struct host {
+    struct rv_loop *loop;
+    struct lane_context *context;
+    struct lane *lane;
+    struct engine *engine;
+    struct rv_timer *timer;
+    struct recorder *recorder;
+    struct engine_time now; /* of the input being played: what the recording says of its outputs */
+    int exit_code;
+};
+
+static struct engine_time time_now(void) { return (struct engine_time){rv_mono_now(), rv_wall_now()}; }
+
+/* ---- moving bytes --------------------------------------------------------------------------------------- */
+
+static void send_out(void *arg, struct msg *m) {
+    struct host *h = arg;
+    recorder_add(h->recorder, RECORD_OUT, h->now, m);
+    lane_send(h->lane, m);
+}
+
+static void stop(struct host *h, int code) {
+    h->exit_code = code;
+    rv_loop_stop(h->loop);
+}
+
+static void plan(struct host *h) {
+    switch (engine_state(h->engine)) {
+    case ENGINE_DRAINED:
+        stop(h, 0);
+        return;
+    case ENGINE_FAILED:
+        rv_err("the plugin cannot run", "reason", engine_failure(h->engine)->text);
+        stop(h, EXIT_CONFIG);
+        return;
+    default:
+        break;
+    }
+    int64_t due = engine_deadline(h->engine);
+    if (due == INT64_MAX)
+        rv_timer_disarm(h->timer);
+    else
+        rv_timer_arm(h->timer, due <= rv_mono_now() ? 0 : (due - rv_mono_now() + 999999) / 1000000);
+}
+
+static void on_timer(void *arg) {
+    struct host *h = arg;
+    h->now = time_now();
+    recorder_add(h->recorder, RECORD_TICK, h->now, NULL);
+    engine_tick(h->engine, h->now);
+    plan(h);
+}
+
+static void protocol_error(void *arg, const struct rv_error *err) {
+    struct host *h = arg;
+    rv_err("the supervisor sent a message that makes no sense", "reason", err->text);
+    stop(h, EXIT_PROTOCOL);
+}
+
+static void on_message(void *arg, const struct msg *m) {
+    struct host *h = arg;
+    struct rv_error err = {0};
+    h->now = time_now();
+    recorder_add(h->recorder, RECORD_IN, h->now, m);
+    if (engine_message(h->engine, h->now, m, &err) != 0)
+        protocol_error(h, &err);
+    else
+        plan(h);
+}
+
+/* ---- start ---------------------------------------------------------------------------------------------- */
+
+static int read_token(uint8_t token[TOKEN_SIZE], struct rv_error *err) {
+    size_t have = 0;
+    while (have < TOKEN_SIZE) {
+        ssize_t n = read(FD_TOKEN, token + have, TOKEN_SIZE - have);
+        if (n <= 0)
+            return rv_error_set(
+                err, RV_E_CONFIG,
+                "no token on descriptor 3: this program is started by rayvisord, or with --check or --replay");
+        have += (size_t)n;
+    }
+    close(FD_TOKEN);
+    return 0;
+}
+
+/* Opens the lane before the sandbox closes the file system, loads the plugin inside it. */
+static int start(struct host *h, const struct options *o, struct flight *flight, const uint8_t *token,
+                 struct rv_error *err) {
+    rv_autobuf struct rv_buf in_force = {0};
+    struct lane_callbacks cb = {on_message, protocol_error, h};
+    h->context = lane_context_new();
+    h->lane = lane_connect(h->context, h->loop, o->lane, &cb, err);
+    if (h->lane == NULL) return err->code;
+    if (o->record != NULL && (h->recorder = recorder_open(o->record, err)) == NULL) return err->code;
+    int r = sandbox_before_load(&o->sandbox, &in_force, err);
+    if (r != 0) return r;
+    flight_begin(flight, FLIGHT_LOAD, NULL, (struct rv_str){NULL, 0}, rv_mono_now());
+    const struct rv_plugin *plugin = load_plugin(o->plugin, err);
+    flight_end(flight);
+    if (plugin == NULL) return err->code;
+    r = sandbox_after_load(&o->sandbox, &in_force, err);
+    if (r != 0) return r;
+    rv_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
+            in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
+    h->engine = engine_new(&(struct engine_opts){plugin, flight, send_out, h});
+    h->now = time_now();
+    engine_start(h->engine, h->now, (struct rv_bytes){token, TOKEN_SIZE}, getpid());
+    return 0;
+}
+
+static int run(const struct options *o) {
+    struct host h = {0};
+    struct rv_error err = {0};
+    uint8_t token[TOKEN_SIZE] = {0};
+    struct flight *flight = flight_map(FD_FLIGHT, NULL);
+    h.loop = rv_loop_new(&err);
+    int r = h.loop == NULL ? err.code : read_token(token, &err);
+    if (r == 0) {
+        h.timer = rv_loop_timer(h.loop, on_timer, &h);
+        r = start(&h, o, flight, token, &err);
+    }
+    explicit_bzero(token, sizeof token);
+    if (r == 0) {
+        rv_loop_run(h.loop);
+    } else {
+        rv_err("cannot start", "reason", err.text);
+        if (h.lane != NULL) (void)lane_send(h.lane, &(struct msg){.type = MSG_FAILED, .text = {r, rv_str(err.text)}});
+        h.exit_code = EXIT_CONFIG;
+    }
+    if (h.lane != NULL) lane_flush(h.lane, 500);
+    recorder_close(h.recorder);
+    engine_free(h.engine);
+    lane_free(h.lane);
+    rv_timer_free(h.timer);
+    rv_loop_free(h.loop);
+    lane_context_free(h.context);
+    flight_unmap(flight);
+    return h.exit_code;
+}
+
+static int check_only(const char *path) {
+    struct rv_error err = {0};
+    const struct rv_plugin *p = load_plugin(path, &err);
+    if (p == NULL) {
+        fprintf(stderr, "rayvisor-host: %s\n", err.text);
+        return EXIT_CONFIG;
+    }
+    printf("{\"name\":\"%s\",\"version\":\"%s\",\"abi\":\"%u.%u\"}\n", p->name, p->version, (unsigned)p->abi_major,
+           (unsigned)p->abi_minor);
+    return 0;
+}
+
+static int replay_only(const struct options *o, const char *path) {
+    struct rv_error err = {0};
+    const struct rv_plugin *p = load_plugin(path, &err);
+    int r = p == NULL ? err.code : replay_run(o->replay, p, stdout, &err);
+    if (r < 0) fprintf(stderr, "rayvisor-host: %s\n", err.text);
+    return r < 0 ? EXIT_CONFIG : r;
+}
+
+/* ---- command line --------------------------------------------------------------------------------------- */
+
+static int usage(FILE *to) {
+    fputs("usage: rayvisor-host --check PLUGIN.so\n"
+          "       rayvisor-host --replay RECORDING PLUGIN.so\n"
+          "       rayvisor-host --lane SOCKET --plugin PLUGIN.so [--record FILE] [--sandbox off|best-effort|enforce]\n"
+          "                     [--max-memory BYTES] [--log-format text|json]   (started by rayvisord)\n",
+          to);
+    return to == stdout ? 0 : 64;
+}
+
+static int parse(int argc, char **argv, struct options *o) {
+    static const struct option longs[] = {
+        {"lane", 1, NULL, 'l'},   {"plugin", 1, NULL, 'p'}, {"record", 1, NULL, 'r'},     {"sandbox", 1, NULL, 's'},
+        {"replay", 1, NULL, 'R'}, {"check", 1, NULL, 'c'},  {"log-format", 1, NULL, 'f'}, {"max-memory", 1, NULL, 'm'},
+        {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
+    int64_t bytes;
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'l':
+            o->lane = optarg;
+            break;
+        case 'p':
+            o->plugin = optarg;
+            break;
+        case 'r':
+            o->record = optarg;
+            break;
+        case 'R':
+            o->replay = optarg;
+            break;
+        case 'c':
+            o->check = optarg;
+            break;
+        case 'f':
+            o->log_format = strcmp(optarg, "json") == 0 ? RV_LOG_JSON : RV_LOG_TEXT;
+            break;
+        case 's':
+            if (sandbox_mode_parse(optarg, &o->sandbox.mode) != 0) return -EINVAL;
+            break;
+        case 'm':
+            if (rv_str_to_int(rv_str(optarg), 0, INT64_MAX, &bytes) != 0) return -EINVAL;
+            o->sandbox.max_memory = (uint64_t)bytes;
+            break;
+        case 'h':
+            return 1;
+        default:
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    struct options o = {.sandbox = {.mode = SANDBOX_BEST_EFFORT}};
+    int r = parse(argc, argv, &o);
+    if (r != 0) return usage(r > 0 ? stdout : stderr);
+    if (o.check != NULL) return check_only(o.check);
+    if (o.replay != NULL) return optind < argc ? replay_only(&o, argv[optind]) : usage(stderr);
+    if (o.lane == NULL || o.plugin == NULL) return usage(stderr);
+    rv_log_setup(o.log_format, RV_LOG_DEBUG, STDERR_FILENO, "host");
+    /* Whatever else was inherited is nobody's business here. */
+    close_range(FD_FLIGHT + 1, ~0u, 0);
+    signal(SIGPIPE, SIG_IGN);
+    o.sandbox.plugin_path = o.plugin;
+    return run(&o);
+}

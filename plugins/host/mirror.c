@@ -1,0 +1,301 @@
+/* mirror.c - object mirror with three intrusive hash tables (see mirror.h). */
+#include "mirror.h"
+
+#include <stdlib.h>
+
+#include "rayvisor/k8s.h"
+
+enum index { BY_NAME, BY_OWNER, BY_LABEL, INDEXES };
+
+struct link {
+    struct entry *next, **back;
+    uint32_t hash;
+};
+
+struct entry {
+    struct link links[INDEXES];
+    uint32_t kind;
+    uint32_t ns_n, name_n, uid_n, version_n, value_n;
+    uint64_t rev;
+    bool marked;
+    char data[]; /* ns, name, uid, version, value */
+};
+
+struct table {
+    struct entry **buckets;
+    size_t size, n; /* size is a power of two */
+};
+
+struct mirror {
+    struct table tables[INDEXES];
+    struct rv_str labels[64]; /* by kind */
+    struct rv_arena *arena;
+    bool snapshot;
+    /* Deletions are deferred while a list callback runs; kept simple: callbacks never change the mirror. */
+};
+
+/* ---- hash tables ---------------------------------------------------------------------------------------- */
+
+static uint32_t hash_more(uint32_t h, struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
+    return (h ^ 0xff) * 16777619u;
+}
+
+static uint32_t hash_of(uint32_t kind, struct rv_str a, struct rv_str b) {
+    uint32_t h = hash_more(hash_more(2166136261u ^ kind * 2654435761u, a), b);
+    return h ^ h >> 15;
+}
+
+static void table_link(struct table *t, enum index i, struct entry *e) {
+    struct entry **head = &t->buckets[e->links[i].hash & (t->size - 1)];
+    e->links[i].next = *head;
+    e->links[i].back = head;
+    if (*head != NULL) (*head)->links[i].back = &e->links[i].next;
+    *head = e;
+}
+
+static void table_grow(struct table *t, enum index i) {
+    struct entry **old = t->buckets;
+    size_t size = t->size;
+    t->size = size == 0 ? 64 : size * 2;
+    t->buckets = rv_alloc_array(t->size, sizeof *t->buckets);
+    for (size_t b = 0; b < size; b++)
+        for (struct entry *e = old[b], *next; e != NULL; e = next) {
+            next = e->links[i].next;
+            table_link(t, i, e);
+        }
+    free(old);
+}
+
+static void table_add(struct table *t, enum index i, struct entry *e, uint32_t hash) {
+    if (t->n >= t->size) table_grow(t, i);
+    e->links[i].hash = hash;
+    table_link(t, i, e);
+    t->n++;
+}
+
+static void table_remove(struct table *t, enum index i, struct entry *e) {
+    if (e->links[i].back == NULL) return; /* not in this index */
+    *e->links[i].back = e->links[i].next;
+    if (e->links[i].next != NULL) e->links[i].next->links[i].back = e->links[i].back;
+    e->links[i].back = NULL;
+    t->n--;
+}
+
+static struct entry *table_first(const struct table *t, uint32_t hash) {
+    return t->size != 0 ? t->buckets[hash & (t->size - 1)] : NULL;
+}
+
+/* ---- entries -------------------------------------------------------------------------------------------- */
+
+static struct rv_str entry_ns(const struct entry *e) { return (struct rv_str){e->data, e->ns_n}; }
+static struct rv_str entry_name(const struct entry *e) { return (struct rv_str){e->data + e->ns_n, e->name_n}; }
+
+static struct rv_object entry_object(const struct entry *e) {
+    const char *p = e->data + e->ns_n + e->name_n;
+    return (struct rv_object){
+        .size = sizeof(struct rv_object),
+        .kind = e->kind,
+        .ns = entry_ns(e),
+        .name = entry_name(e),
+        .uid = {p, e->uid_n},
+        .resource_version = {p + e->uid_n, e->version_n},
+        .value = {(const uint8_t *)p + e->uid_n + e->version_n, e->value_n},
+    };
+}
+
+static struct rv_str label_of(const struct mirror *m, uint32_t kind, struct rv_val value) {
+    if (kind >= RV_ARRAY_LEN(m->labels) || m->labels[kind].n == 0) return (struct rv_str){NULL, 0};
+    return rv_val_str(rv_val_getn(rv_val_path(value, "metadata.labels"), m->labels[kind]));
+}
+
+static struct entry *entry_new(const struct msg_object *o, struct rv_val value) {
+    struct rv_str parts[] = {o->ns, o->name, o->uid, o->resource_version, {(const char *)value.p, value.n}};
+    size_t total = sizeof(struct entry);
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) total += parts[i].n; /* each at most MSG_MAX_* */
+    struct entry *e = rv_alloc(total);
+    e->kind = o->kind;
+    e->rev = o->rev;
+    e->ns_n = (uint32_t)o->ns.n;
+    e->name_n = (uint32_t)o->name.n;
+    e->uid_n = (uint32_t)o->uid.n;
+    e->version_n = (uint32_t)o->resource_version.n;
+    e->value_n = (uint32_t)value.n;
+    char *p = e->data;
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+        if (parts[i].n != 0) memcpy(p, parts[i].p, parts[i].n);
+        p += parts[i].n;
+    }
+    return e;
+}
+
+static void entry_link(struct mirror *m, struct entry *e) {
+    struct rv_object o = entry_object(e);
+    struct rv_str owner = rv_meta_controller_uid(o.value), label = label_of(m, e->kind, o.value);
+    table_add(&m->tables[BY_NAME], BY_NAME, e, hash_of(e->kind, o.ns, o.name));
+    if (owner.n != 0) table_add(&m->tables[BY_OWNER], BY_OWNER, e, hash_of(e->kind, owner, RV_STR("")));
+    if (label.n != 0) table_add(&m->tables[BY_LABEL], BY_LABEL, e, hash_of(e->kind, o.ns, label));
+}
+
+static void entry_unlink(struct mirror *m, struct entry *e) {
+    for (int i = 0; i < INDEXES; i++) table_remove(&m->tables[i], (enum index)i, e);
+}
+
+static struct entry *entry_find(const struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    uint32_t hash = hash_of(kind, ns, name);
+    for (struct entry *e = table_first(&m->tables[BY_NAME], hash); e != NULL; e = e->links[BY_NAME].next)
+        if (e->links[BY_NAME].hash == hash && e->kind == kind && rv_str_eq(entry_ns(e), ns) &&
+            rv_str_eq(entry_name(e), name))
+            return e;
+    return NULL;
+}
+
+/* ---- the mirror ----------------------------------------------------------------------------------------- */
+
+struct mirror *mirror_new(void) {
+    struct mirror *m = rv_alloc(sizeof *m);
+    m->arena = rv_arena_new();
+    return m;
+}
+
+static void each_entry(struct mirror *m, void (*fn)(struct mirror *, struct entry *, void *), void *arg) {
+    struct table *t = &m->tables[BY_NAME];
+    for (size_t b = 0; b < t->size; b++)
+        for (struct entry *e = t->buckets[b], *next; e != NULL; e = next) {
+            next = e->links[BY_NAME].next;
+            fn(m, e, arg);
+        }
+}
+
+static void drop(struct mirror *m, struct entry *e, void *arg) {
+    (void)m;
+    (void)arg;
+    free(e);
+}
+
+struct mirror *mirror_free(struct mirror *m) {
+    if (m == NULL) return NULL;
+    each_entry(m, drop, NULL);
+    for (int i = 0; i < INDEXES; i++) free(m->tables[i].buckets);
+    rv_arena_free(m->arena);
+    free(m);
+    return NULL;
+}
+
+void mirror_set_kinds(struct mirror *m, struct rv_val kinds) {
+    struct msg_kind k;
+    for (size_t i = 0; i < RV_ARRAY_LEN(m->labels) && msg_kind_at(kinds, i, &k); i++)
+        m->labels[i] = rv_arena_str(m->arena, k.index_label);
+}
+
+void mirror_put(struct mirror *m, const struct msg_object *o, struct rv_val value, mirror_change_fn fn, void *arg) {
+    struct entry *old = entry_find(m, o->kind, o->ns, o->name);
+    if (old != NULL && old->rev >= o->rev) {
+        if (old->rev == o->rev) old->marked = m->snapshot;
+        return;
+    }
+    struct entry *e = entry_new(o, value);
+    e->marked = m->snapshot;
+    struct rv_object before = {0}, now;
+    if (old != NULL) {
+        before = entry_object(old);
+        entry_unlink(m, old);
+    }
+    entry_link(m, e);
+    now = entry_object(e);
+    fn(arg, old != NULL ? &before : NULL, &now);
+    free(old);
+}
+
+static void remove_entry(struct mirror *m, struct entry *e, mirror_change_fn fn, void *arg) {
+    struct rv_object before = entry_object(e);
+    entry_unlink(m, e);
+    fn(arg, &before, NULL);
+    free(e);
+}
+
+void mirror_delete(struct mirror *m, const struct msg_object *o, mirror_change_fn fn, void *arg) {
+    struct entry *e = entry_find(m, o->kind, o->ns, o->name);
+    if (e != NULL && e->rev < o->rev) remove_entry(m, e, fn, arg);
+}
+
+static void unmark(struct mirror *m, struct entry *e, void *arg) {
+    (void)m;
+    (void)arg;
+    e->marked = false;
+}
+
+void mirror_snapshot_begin(struct mirror *m) {
+    each_entry(m, unmark, NULL);
+    m->snapshot = true;
+}
+
+struct sweep {
+    mirror_change_fn fn;
+    void *arg;
+};
+
+static void sweep_entry(struct mirror *m, struct entry *e, void *arg) {
+    struct sweep *s = arg;
+    if (!e->marked) remove_entry(m, e, s->fn, s->arg);
+}
+
+void mirror_snapshot_end(struct mirror *m, mirror_change_fn fn, void *arg) {
+    if (!m->snapshot) return;
+    m->snapshot = false;
+    each_entry(m, sweep_entry, &(struct sweep){fn, arg});
+}
+
+int mirror_get(struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
+    struct entry *e = entry_find(m, kind, ns, name);
+    if (e == NULL) return RV_E_NOT_FOUND;
+    *ret = entry_object(e);
+    return 0;
+}
+
+static bool query_matches(const struct entry *e, const struct rv_object *o, const struct rv_query *q) {
+    if (e->kind != q->kind) return false;
+    if (q->ns.n != 0 && !rv_str_eq(o->ns, q->ns)) return false;
+    if (q->owner_uid.n != 0 && !rv_str_eq(rv_meta_controller_uid(o->value), q->owner_uid)) return false;
+    return q->label.n == 0 ||
+           rv_str_eq(rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), q->label)), q->label_value);
+}
+
+static uint64_t list_chain(struct entry *e, enum index i, uint32_t hash, const struct rv_query *q, rv_list_fn fn,
+                           void *arg) {
+    uint64_t n = 0;
+    for (struct entry *next; e != NULL; e = next) {
+        next = e->links[i].next;
+        if (e->links[i].hash != hash) continue;
+        struct rv_object o = entry_object(e);
+        if (!query_matches(e, &o, q)) continue;
+        n++;
+        if (fn != NULL) fn(arg, &o);
+    }
+    return n;
+}
+
+uint64_t mirror_list(struct mirror *m, const struct rv_query *q, rv_list_fn fn, void *arg) {
+    if (q->owner_uid.n != 0) {
+        uint32_t hash = hash_of(q->kind, q->owner_uid, RV_STR(""));
+        return list_chain(table_first(&m->tables[BY_OWNER], hash), BY_OWNER, hash, q, fn, arg);
+    }
+    bool indexed = q->ns.n != 0 && q->label.n != 0 && q->label_value.n != 0 && q->kind < RV_ARRAY_LEN(m->labels) &&
+                   rv_str_eq(m->labels[q->kind], q->label);
+    if (indexed) {
+        uint32_t hash = hash_of(q->kind, q->ns, q->label_value);
+        return list_chain(table_first(&m->tables[BY_LABEL], hash), BY_LABEL, hash, q, fn, arg);
+    }
+    uint64_t n = 0;
+    struct table *t = &m->tables[BY_NAME];
+    for (size_t b = 0; b < t->size; b++)
+        for (struct entry *e = t->buckets[b]; e != NULL; e = e->links[BY_NAME].next) {
+            struct rv_object o = entry_object(e);
+            if (!query_matches(e, &o, q)) continue;
+            n++;
+            if (fn != NULL) fn(arg, &o);
+        }
+    return n;
+}
+
+size_t mirror_count(const struct mirror *m) { return m->tables[BY_NAME].n; }

@@ -1,0 +1,255 @@
+/* queue.c - the work queue (see queue.h). */
+#include "queue.h"
+
+#include <stdlib.h>
+
+struct fifo {
+    struct queue_key *first, **last;
+    size_t n;
+};
+
+struct queue {
+    struct queue_key **buckets;
+    size_t size, n;
+    struct fifo live, low;
+    struct queue_key **heap;
+    size_t heap_n, heap_cap, running;
+};
+
+static uint32_t hash_key(const struct rv_key *key) {
+    uint32_t h = 2166136261u;
+    const struct rv_str parts[] = {key->ns, RV_STR("/"), key->name};
+    for (size_t p = 0; p < RV_ARRAY_LEN(parts); p++)
+        for (size_t i = 0; i < parts[p].n; i++) h = (h ^ (uint8_t)parts[p].p[i]) * 16777619u;
+    return h ^ h >> 15;
+}
+
+struct queue *queue_new(void) {
+    struct queue *q = rv_alloc(sizeof *q);
+    q->live.last = &q->live.first;
+    q->low.last = &q->low.first;
+    q->size = 64;
+    q->buckets = rv_alloc_array(q->size, sizeof *q->buckets);
+    return q;
+}
+
+static void key_free(struct queue_key *k) {
+    for (struct result_node *r = k->results, *next; r != NULL; r = next) {
+        next = r->next;
+        free(r);
+    }
+    free(k->explain);
+    free(k);
+}
+
+struct queue *queue_free(struct queue *q) {
+    if (q == NULL) return NULL;
+    for (size_t b = 0; b < q->size; b++)
+        for (struct queue_key *k = q->buckets[b], *next; k != NULL; k = next) {
+            next = k->hash_next;
+            key_free(k);
+        }
+    free(q->buckets);
+    free(q->heap);
+    free(q);
+    return NULL;
+}
+
+static void grow(struct queue *q) {
+    size_t size = q->size * 2;
+    struct queue_key **buckets = rv_alloc_array(size, sizeof *buckets);
+    for (size_t b = 0; b < q->size; b++)
+        for (struct queue_key *k = q->buckets[b], *next; k != NULL; k = next) {
+            next = k->hash_next;
+            k->hash_next = buckets[k->hash & (size - 1)];
+            buckets[k->hash & (size - 1)] = k;
+        }
+    free(q->buckets);
+    q->buckets = buckets;
+    q->size = size;
+}
+
+struct queue_key *queue_find(struct queue *q, const struct rv_key *key) {
+    uint32_t hash = hash_key(key);
+    for (struct queue_key *k = q->buckets[hash & (q->size - 1)]; k != NULL; k = k->hash_next)
+        if (k->hash == hash && rv_str_eq(k->ns, key->ns) && rv_str_eq(k->name, key->name)) return k;
+    return NULL;
+}
+
+struct queue_key *queue_ensure(struct queue *q, const struct rv_key *key) {
+    struct queue_key *k = queue_find(q, key);
+    if (k != NULL) return k;
+    if (q->n >= q->size) grow(q);
+    k = rv_alloc(sizeof *k + key->ns.n + key->name.n);
+    if (key->ns.n != 0) memcpy(k->text, key->ns.p, key->ns.n);
+    if (key->name.n != 0) memcpy(k->text + key->ns.n, key->name.p, key->name.n);
+    k->ns = (struct rv_str){k->text, key->ns.n};
+    k->name = (struct rv_str){k->text + key->ns.n, key->name.n};
+    k->hash = hash_key(key);
+    k->results_last = &k->results;
+    struct queue_key **bucket = &q->buckets[k->hash & (q->size - 1)];
+    k->hash_next = *bucket;
+    *bucket = k;
+    q->n++;
+    return k;
+}
+
+/* ---- ready ---------------------------------------------------------------------------------------------- */
+
+static void fifo_push(struct fifo *f, struct queue_key *k) {
+    k->fifo_next = NULL;
+    *f->last = k;
+    f->last = &k->fifo_next;
+    f->n++;
+}
+
+static struct queue_key *fifo_pop(struct fifo *f) {
+    struct queue_key *k = f->first;
+    if (k == NULL) return NULL;
+    f->first = k->fifo_next;
+    if (f->first == NULL) f->last = &f->first;
+    f->n--;
+    return k;
+}
+
+static void fifo_remove(struct fifo *f, struct queue_key *k) {
+    for (struct queue_key **p = &f->first; *p != NULL; p = &(*p)->fifo_next) {
+        if (*p != k) continue;
+        *p = k->fifo_next;
+        if (*p == NULL) f->last = p;
+        f->n--;
+        return;
+    }
+}
+
+/* ---- delayed -------------------------------------------------------------------------------------------- */
+
+static void heap_put(struct queue *q, size_t i, struct queue_key *k) {
+    q->heap[i] = k;
+    k->heap_at = i + 1;
+}
+
+static void heap_fix(struct queue *q, size_t i) {
+    struct queue_key *k = q->heap[i];
+    for (; i > 0 && k->due < q->heap[(i - 1) / 2]->due; i = (i - 1) / 2) heap_put(q, i, q->heap[(i - 1) / 2]);
+    for (size_t child; (child = 2 * i + 1) < q->heap_n; i = child) {
+        if (child + 1 < q->heap_n && q->heap[child + 1]->due < q->heap[child]->due) child++;
+        if (q->heap[child]->due >= k->due) break;
+        heap_put(q, i, q->heap[child]);
+    }
+    heap_put(q, i, k);
+}
+
+static void heap_remove(struct queue *q, struct queue_key *k) {
+    if (k->heap_at == 0) return;
+    size_t i = k->heap_at - 1;
+    struct queue_key *last = q->heap[--q->heap_n];
+    k->heap_at = 0;
+    if (last == k) return;
+    heap_put(q, i, last);
+    heap_fix(q, i);
+}
+
+/* ---- the queue ------------------------------------------------------------------------------------------ */
+
+void queue_add(struct queue *q, struct queue_key *k, bool low) {
+    k->dirty = true;
+    if (k->queued || k->running || k->held) return;
+    heap_remove(q, k);
+    k->queued = true;
+    fifo_push(low ? &q->low : &q->live, k);
+}
+
+void queue_delay(struct queue *q, struct queue_key *k, int64_t due) {
+    if (k->queued) return;
+    if (k->heap_at != 0) {
+        if (due >= k->due) return;
+        k->due = due;
+        heap_fix(q, k->heap_at - 1);
+        return;
+    }
+    if (q->heap_n == q->heap_cap) {
+        q->heap_cap = q->heap_cap == 0 ? 64 : q->heap_cap * 2;
+        q->heap = rv_realloc_array(q->heap, q->heap_cap, sizeof *q->heap);
+    }
+    k->due = due;
+    heap_put(q, q->heap_n++, k);
+    heap_fix(q, q->heap_n - 1);
+}
+
+struct queue_key *queue_next(struct queue *q, int64_t now) {
+    while (q->heap_n > 0 && q->heap[0]->due <= now) {
+        struct queue_key *k = q->heap[0];
+        heap_remove(q, k);
+        queue_add(q, k, false);
+    }
+    struct queue_key *k = fifo_pop(&q->live);
+    if (k == NULL) k = fifo_pop(&q->low);
+    if (k == NULL) return NULL;
+    k->queued = k->dirty = false;
+    k->running = true;
+    q->running++;
+    return k;
+}
+
+void queue_continue(struct queue *q, struct queue_key *k) {
+    if (!k->running || k->queued) return;
+    k->running = false;
+    q->running--;
+    queue_add(q, k, false);
+}
+
+void queue_done(struct queue *q, struct queue_key *k) {
+    k->running = false;
+    q->running--;
+    if (k->dirty) queue_add(q, k, false);
+}
+
+void queue_forget(struct queue *q, struct queue_key *k) {
+    heap_remove(q, k);
+    if (k->queued) {
+        fifo_remove(&q->live, k);
+        fifo_remove(&q->low, k);
+    }
+    if (k->running) q->running--;
+    for (struct queue_key **p = &q->buckets[k->hash & (q->size - 1)]; *p != NULL; p = &(*p)->hash_next)
+        if (*p == k) {
+            *p = k->hash_next;
+            break;
+        }
+    q->n--;
+    key_free(k);
+}
+
+void queue_hold(struct queue *q, struct queue_key *k, bool hold) {
+    if (k->held == hold) return;
+    k->held = hold;
+    if (!hold) {
+        k->failures = 0;
+        queue_add(q, k, false);
+        return;
+    }
+    heap_remove(q, k);
+    if (!k->queued) return;
+    fifo_remove(&q->live, k);
+    fifo_remove(&q->low, k);
+    k->queued = false;
+}
+
+int64_t queue_deadline(const struct queue *q) {
+    if (q->live.n + q->low.n > 0) return 0;
+    return q->heap_n > 0 ? q->heap[0]->due : INT64_MAX;
+}
+
+int64_t queue_backoff_ms(uint32_t failures, uint64_t r) {
+    if (failures == 0) return 0;
+    int64_t ms = QUEUE_BACKOFF_MIN_MS;
+    for (uint32_t i = 1; i < failures && ms < QUEUE_BACKOFF_MAX_MS; i++) ms *= 2;
+    if (ms > QUEUE_BACKOFF_MAX_MS) ms = QUEUE_BACKOFF_MAX_MS;
+    int64_t spread = ms / 5; /* the last fifth is random, so that equals do not march in step */
+    return ms - spread + (int64_t)(r % (uint64_t)(spread + 1));
+}
+
+struct queue_stats queue_stats(const struct queue *q) {
+    return (struct queue_stats){q->n, q->live.n + q->low.n, q->heap_n, q->running};
+}

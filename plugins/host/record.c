@@ -1,0 +1,168 @@
+/* record.c - writing and replaying recordings (see record.h). */
+#include "record.h"
+
+#include "rayvisor/json.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct recorder {
+    FILE *file;
+};
+
+struct recorder *recorder_open(const char *path, struct rv_error *err) {
+    FILE *f = fopen(path, "we");
+    if (f == NULL) {
+        rv_error_set(err, -errno, "cannot write the recording %s: %m", path);
+        return NULL;
+    }
+    struct recorder *r = rv_alloc(sizeof *r);
+    r->file = f;
+    return r;
+}
+
+struct recorder *recorder_close(struct recorder *r) {
+    if (r == NULL) return NULL;
+    fclose(r->file);
+    free(r);
+    return NULL;
+}
+
+static void encode_record(struct rv_buf *b, enum record_what what, struct engine_time now, const struct msg *m) {
+    rv_autobuf struct rv_buf header = {0}, body = {0};
+    rv_mp_array(b, 6);
+    rv_mp_uint(b, what);
+    rv_mp_int(b, now.mono);
+    rv_mp_int(b, now.wall);
+    if (m != NULL) {
+        struct msg plain = *m;
+        plain.seq = 0;
+        msg_encode(&plain, &header, &body);
+    }
+    rv_mp_bin(b, rv_buf_bytes(&header));
+    rv_mp_bin(b, rv_buf_bytes(&body));
+    rv_mp_bin(b, m != NULL ? m->payload : (struct rv_bytes){NULL, 0});
+}
+
+void recorder_add(struct recorder *r, enum record_what what, struct engine_time now, const struct msg *m) {
+    if (r == NULL) return;
+    rv_autobuf struct rv_buf b = {0};
+    encode_record(&b, what, now, m);
+    fwrite(b.p, 1, b.n, r->file);
+    fflush(r->file); /* the moment before a crash is the one that matters */
+}
+
+/* ---- replay --------------------------------------------------------------------------------------------- */
+
+struct replay {
+    struct rv_bytes file;
+    size_t at; /* behind the record that is being played */
+    FILE *out;
+    struct engine *engine;
+    unsigned long requests, differences;
+};
+
+struct record {
+    int64_t what;
+    struct engine_time now;
+    struct rv_bytes header, body, payload;
+};
+
+/* The record at `at`; its size, 0 at the end, negative when broken. */
+static int64_t read_record(struct rv_bytes file, size_t at, struct record *ret, struct rv_error *err) {
+    if (at >= file.n) return 0;
+    /* Wrapping the rest as an array of one lets the ordinary iterator find the end of the next value. */
+    struct rv_iter it = {.p = file.p + at, .end = file.p + file.n, .left = 1};
+    if (!rv_iter_next(&it) || rv_mp_check((struct rv_bytes){it.val.p, it.val.n}, NULL) != 0 || rv_val_len(it.val) != 6)
+        return rv_error_set(err, RV_E_PARSE, "recording is broken at byte %zu", at);
+    *ret = (struct record){rv_val_int(rv_val_at(it.val, 0), -1),
+                           {rv_val_int(rv_val_at(it.val, 1), 0), rv_val_int(rv_val_at(it.val, 2), 0)},
+                           rv_val_bin(rv_val_at(it.val, 3)),
+                           rv_val_bin(rv_val_at(it.val, 4)),
+                           rv_val_bin(rv_val_at(it.val, 5))};
+    return (int64_t)it.val.n;
+}
+
+static bool same(struct rv_bytes a, const struct rv_buf *b) {
+    return a.n == b->n && (a.n == 0 || memcmp(a.p, b->p, a.n) == 0);
+}
+
+static void print_request(struct replay *r, const struct msg *m, const struct rv_buf *body) {
+    rv_autobuf struct rv_buf line = {0};
+    rv_buf_addf(&line, "{\"type\":\"%s\",\"body\":", msg_type_name(m->type));
+    rv_json_write((struct rv_val){body->p, body->n}, &line);
+    if (m->payload.n != 0 && m->type == MSG_ACTION && m->action.a.verb != RV_VERB_HTTP) {
+        rv_buf_adds(&line, ",\"payload\":");
+        rv_json_write((struct rv_val){m->payload.p, m->payload.n}, &line);
+    }
+    rv_buf_adds(&line, "}\n");
+    fwrite(line.p, 1, line.n, r->out);
+}
+
+/* The engine says something: it must be the next recorded output. */
+static void replay_send(void *arg, struct msg *m) {
+    struct replay *r = arg;
+    rv_autobuf struct rv_buf header = {0}, body = {0};
+    struct msg plain = *m;
+    plain.seq = 0;
+    msg_encode(&plain, &header, &body);
+    if (m->type == MSG_ACTION || m->type == MSG_FAILED) print_request(r, m, &body);
+    r->requests++;
+    struct record next;
+    int64_t n = read_record(r->file, r->at, &next, NULL);
+    struct rv_buf payload = {(uint8_t *)(uintptr_t)m->payload.p, m->payload.n, 0};
+    bool hello = m->type == MSG_HELLO; /* the token and the pid are this run's */
+    if (n > 0 && next.what == RECORD_OUT &&
+        (hello || (same(next.header, &header) && same(next.body, &body) && same(next.payload, &payload)))) {
+        r->at += (size_t)n;
+        return;
+    }
+    r->differences++;
+    fprintf(r->out, "{\"difference\":\"request %lu is not what was recorded at byte %zu\"}\n", r->requests, r->at);
+    if (n > 0 && next.what == RECORD_OUT) r->at += (size_t)n;
+}
+
+static int play(struct replay *r, const struct record *rec, struct rv_error *err) {
+    if (rec->what == RECORD_TICK) {
+        engine_tick(r->engine, rec->now);
+        return 0;
+    }
+    if (rec->what == RECORD_OUT) { /* recorded, but the engine did not say it */
+        r->differences++;
+        fprintf(r->out, "{\"difference\":\"a recorded request was not made\"}\n");
+        return 0;
+    }
+    struct msg m;
+    int code = msg_decode(rec->header, rec->body, rec->payload, false, &m, err);
+    if (code != 0) return rv_error_wrap(err, "recording");
+    return engine_message(r->engine, rec->now, &m, err);
+}
+
+int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE *out, struct rv_error *err) {
+    struct replay r = {.file = recording, .out = out};
+    r.engine = engine_new(&(struct engine_opts){.plugin = plugin, .send = replay_send, .arg = &r});
+    static const uint8_t no_token[32] = {0};
+    engine_start(r.engine, (struct engine_time){0, 0}, (struct rv_bytes){no_token, sizeof no_token}, 0);
+    struct record rec;
+    int64_t n;
+    int code = 0;
+    while (code == 0 && (n = read_record(recording, r.at, &rec, err)) != 0) {
+        if (n < 0)
+            code = (int)n;
+        else
+            r.at += (size_t)n;
+        if (code == 0) code = play(&r, &rec, err);
+    }
+    engine_free(r.engine);
+    return code != 0 ? code : r.differences != 0;
+}
+
+int replay_run(const char *path, const struct rv_plugin *plugin, FILE *out, struct rv_error *err) {
+    FILE *f = fopen(path, "re");
+    if (f == NULL) return rv_error_set(err, -errno, "cannot read the recording %s: %m", path);
+    rv_autobuf struct rv_buf b = {0};
+    uint8_t chunk[65536];
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;) rv_buf_add(&b, chunk, n);
+    fclose(f);
+    return replay_bytes(rv_buf_bytes(&b), plugin, out, err);
+}

@@ -1,0 +1,207 @@
+/* sandbox.c - limits, Landlock, namespaces and seccomp for a host (see sandbox.h). */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int sandbox_mode_parse(const char *text, enum sandbox_mode *ret) {
+    static const char *const names[] = {"off", "best-effort", "enforce"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
+        if (strcmp(text, names[i]) == 0) return *ret = (enum sandbox_mode)i, 0;
+    return -EINVAL;
+}
+
+/* Notes success, or turns failure into an error where the mode demands it. */
+static int part(const struct sandbox_opts *o, const char *name, int code, struct rv_buf *in_force,
+                struct rv_error *err) {
+    if (code == 0) {
+        if (in_force->n != 0) rv_buf_addc(in_force, ',');
+        rv_buf_adds(in_force, name);
+        return 0;
+    }
+    if (o->mode != SANDBOX_ENFORCE) return 0;
+    return rv_error_set(err, code,
+                        "hostSandbox: enforce, but %s is not available here (%s); use best-effort to run without it",
+                        name, rv_error_text(code));
+}
+
+static int limit(int resource, uint64_t value) {
+    struct rlimit l = {(rlim_t)value, (rlim_t)value};
+    return setrlimit((__rlimit_resource_t)resource, &l) == 0 ? 0 : -errno;
+}
+
+/* ---- Landlock: read and execute below a few folders, nothing else ----------------------------------------- */
+
+static const uint64_t FS_READ = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+static int landlock_allow(int ruleset, const char *path) {
+    rv_autoclose int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) return errno == ENOENT ? 0 : -errno;
+    struct landlock_path_beneath_attr rule = {.allowed_access = FS_READ, .parent_fd = fd};
+    return syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0 ? 0 : -errno;
+}
+
+static int landlock(const struct sandbox_opts *o) {
+    struct landlock_ruleset_attr attr = {.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1};
+    rv_autoclose int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
+    if (ruleset < 0) return -errno;
+    rv_autofree char *copy = rv_strdup(rv_str(o->plugin_path));
+    const char *const paths[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", dirname(copy)};
+    for (size_t i = 0; i < RV_ARRAY_LEN(paths); i++) {
+        int r = landlock_allow(ruleset, paths[i]);
+        /* Rules for a plain file may not name directory rights: the cache file is then simply unreadable. */
+        if (r != 0 && r != -EINVAL) return r;
+    }
+    return syscall(SYS_landlock_restrict_self, ruleset, 0) == 0 ? 0 : -errno;
+}
+
+int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %m");
+    if (o->mode == SANDBOX_OFF) return 0;
+    const struct {
+        const char *name;
+        int code;
+    } parts[] = {
+        {"no-new-privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno},
+        {"undumpable", prctl(PR_SET_DUMPABLE, 0) == 0 ? 0 : -errno},
+        {"no-core", limit(RLIMIT_CORE, 0)},
+        {"descriptor-limit", limit(RLIMIT_NOFILE, 128)},
+        {"memory-limit", o->max_memory != 0 ? limit(RLIMIT_DATA, o->max_memory) : 0},
+        {"landlock", landlock(o)},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+        int r = part(o, parts[i].name, parts[i].code, in_force, err);
+        if (r != 0) return r;
+    }
+    /* Its own network: there is nothing in it. Needs privileges that a container seldom has, so never demanded:
+     * the system call filter forbids network sockets anyway. */
+    if (unshare(CLONE_NEWNET) == 0) rv_buf_adds(in_force, ",own-network");
+    return 0;
+}
+
+/* ---- seccomp ---------------------------------------------------------------------------------------------- */
+
+static const int allowed[] = {
+    SCMP_SYS(read),
+    SCMP_SYS(readv),
+    SCMP_SYS(pread64),
+    SCMP_SYS(write),
+    SCMP_SYS(writev),
+    SCMP_SYS(close),
+    SCMP_SYS(lseek),
+    SCMP_SYS(mmap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(epoll_create1),
+    SCMP_SYS(epoll_ctl),
+    SCMP_SYS(epoll_wait),
+    SCMP_SYS(epoll_pwait),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(select),
+    SCMP_SYS(pselect6),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(timerfd_settime),
+    SCMP_SYS(signalfd4),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(connect),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getppid),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(getrusage),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(prlimit64),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(uname),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(getgid),
+#ifdef __SANITIZE_ADDRESS__
+    SCMP_SYS(openat),
+    SCMP_SYS(readlink),
+    SCMP_SYS(clone),
+    SCMP_SYS(clone3),
+    SCMP_SYS(prctl),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(wait4),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(access),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(tgkill),
+#endif
+};
+
+static int add_rules(scmp_filter_ctx ctx) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(allowed); i++) {
+        int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+        if (r != 0 && r != -EDOM) return r;
+    }
+    int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    /* abort() must reach ourselves, and only ourselves. */
+    if (r == 0)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    if (r == 0)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)gettid()));
+    return r == -EEXIST ? 0 : r;
+}
+
+/* Everything not listed fails with EPERM: a plugin that probes gets an answer, not a death that looks like a crash. */
+static int filter_calls(void) {
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (ctx == NULL) return -ENOMEM;
+    int r = add_rules(ctx);
+    if (r == 0) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* ZeroMQ's thread too */
+    if (r == 0) r = seccomp_load(ctx);
+    seccomp_release(ctx);
+    return r;
+}
+
+int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
+    if (o->mode == SANDBOX_OFF) return 0;
+    return part(o, "seccomp", filter_calls(), in_force, err);
+}

@@ -1,0 +1,25 @@
+/* sandbox.h - what a plugin cannot do, whatever it tries.
+ *
+ * Two steps, because loading needs files: sandbox_before_load() drops everything that a plugin's constructors must not
+ * have (descriptors, privileges, the file system but for libraries); sandbox_after_load() then allows only the system
+ * calls that computing, talking on the lane and logging need. Each step reports what is in force; in enforce mode a
+ * missing part is an error.
+ */
+#ifndef HOST_SANDBOX_H
+#define HOST_SANDBOX_H
+
+#include "rayvisor/base.h"
+
+enum sandbox_mode { SANDBOX_OFF, SANDBOX_BEST_EFFORT, SANDBOX_ENFORCE };
+int sandbox_mode_parse(const char *text, enum sandbox_mode *ret); /* -EINVAL */
+
+struct sandbox_opts {
+    enum sandbox_mode mode;
+    uint64_t max_memory;     /* RLIMIT_DATA; 0 = none */
+    const char *plugin_path; /* its folder stays readable */
+};
+/* in_force gets the names of the protections, comma-separated. */
+int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
+int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
+
+#endif
