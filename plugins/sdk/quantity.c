@@ -3,9 +3,8 @@
  * A quantity is a decimal number with a suffix: n u m "" k M G T P E (decimal SI), Ki..Ei (binary SI), or an exponent.
  * Kept as a whole number of 10^-9 units in 128 bits; anything finer is rounded up, as the reference does. The canonical
  * form has the largest suffix that leaves no fraction, in the family that the quantity was written in. */
+#include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
-
-#include "number.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -117,7 +116,7 @@ int rv_quantity_parse(struct rv_str s, struct rv_quantity *ret) {
 }
 
 int rv_quantity_from_val(struct rv_val v, struct rv_quantity *ret) {
-    char text[40];
+    rv_autobuf struct rv_buf text = {0};
     switch (rv_val_type(v)) {
     case RV_STRING:
         return rv_quantity_parse(rv_val_str(v), ret);
@@ -125,9 +124,9 @@ int rv_quantity_from_val(struct rv_val v, struct rv_quantity *ret) {
         *ret = (struct rv_quantity){mul_sat(rv_val_int(v, 0), NANO), RV_QUANTITY_DECIMAL_SI};
         return 0;
     case RV_UINT:
-    case RV_FLOAT:
-        number_format(rv_val_float(v, 0), text);
-        if (rv_quantity_parse(rv_str(text), ret) != 0) return -EINVAL;
+    case RV_FLOAT: /* what it says in JSON, digit by digit */
+        rv_json_write(v, &text);
+        if (rv_quantity_parse(rv_buf_str(&text), ret) != 0) return -EINVAL;
         ret->format = RV_QUANTITY_DECIMAL_SI;
         return 0;
     default:

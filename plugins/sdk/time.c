@@ -45,7 +45,7 @@ void rv_time_format(int64_t ns, char ret[32]) {
 
 void rv_time_format_micro(int64_t ns, char ret[40]) {
     int n = print_seconds(ns, ret, 30);
-    int64_t fraction = ns - floor_div(ns, SECOND) * SECOND;
+    int64_t fraction = ns % SECOND < 0 ? ns % SECOND + SECOND : ns % SECOND;
     snprintf(ret + n, (size_t)(40 - n), ".%06dZ", (int)(fraction / 1000));
 }
 
