@@ -176,17 +176,19 @@ static const int allowed[] = {
 #endif
 };
 
+static struct scmp_arg_cmp first_is(uint64_t value) {
+    return (struct scmp_arg_cmp){.arg = 0, .op = SCMP_CMP_EQ, .datum_a = value};
+}
+
 static int add_rules(scmp_filter_ctx ctx) {
     for (size_t i = 0; i < RV_ARRAY_LEN(allowed); i++) {
         int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
         if (r != 0 && r != -EDOM) return r;
     }
-    int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, first_is(AF_UNIX));
     /* abort() must reach ourselves, and only ourselves. */
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-    if (r == 0)
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tkill), 1, SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)gettid()));
+    if (r == 0) r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, first_is((uint64_t)getpid()));
+    if (r == 0) r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(tkill), 1, first_is((uint64_t)gettid()));
     return r == -EEXIST ? 0 : r;
 }
 

@@ -1,8 +1,8 @@
 /* store.h - the cache: the newest known state of every object that some plugin reads, as one packed msgpack blob each.
  *
- * A collection is one (resource, namespace, selector) with the union of the projections of the plugins that read it; it is
- * fed by one watch and by write-through of API answers. Every change gets the store's next rev and is told to
- * the listeners in order. Rules that keep it true:
+ * A collection is one (resource, namespace, selector) with the union of the projections of the plugins that read it; it
+ * is fed by one watch and by write-through of API answers. Every change gets the store's next rev and is told to the
+ * listeners in order. Rules that keep it true:
  *   - an older resourceVersion (decimal compare, same uid) never replaces a newer one;
  *   - a relist does not remove what was written through after the list's own resourceVersion;
  *   - a deletion is remembered until the list catches up, so a late watch event cannot resurrect the object;

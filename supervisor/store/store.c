@@ -1,0 +1,470 @@
+/* store.c - the cache (see store.h).
+ *
+ * A collection is a hash table by namespace and name. Entries are one allocation with their texts; the object itself is
+ * a refcounted blob that the lanes send without copying. Deleted objects leave a small tombstone with the version at
+ * which they went, so that nothing older can bring them back; tombstones go when the next list is complete, and are
+ * bounded. */
+#include "supervisor/store/store.h"
+
+#include <stdlib.h>
+
+#include "rayvisor/k8s.h"
+
+enum { TOMBSTONES_MAX = 10000 };
+
+struct node {
+    struct node *next;
+    uint32_t hash;
+    bool seen;      /* by the list that is being read */
+    bool tombstone; /* only texts and version are valid */
+    bool written;   /* by write-through since the last list began */
+    struct store_object o;
+    char text[];
+};
+
+struct store_listener {
+    struct store_collection *collection;
+    store_change_fn fn;
+    void *arg;
+    struct store_listener *next;
+    bool dead;
+};
+
+struct store_collection {
+    struct store *store;
+    struct store_collection *next;
+    unsigned refs;
+    char *api_version, *resource, *kind, *ns, *selector_text;
+    struct rv_selector *selector;
+    struct rv_projection *projection; /* NULL: everything */
+    struct node **buckets;
+    size_t size, nodes, live, tombstones;
+    bool synced, replacing;
+    struct store_listener *listeners;
+    unsigned announcing;
+};
+
+struct store {
+    struct store_collection *collections;
+    uint64_t rev;
+    struct store_stats stats;
+};
+
+struct store *store_new(void) {
+    return rv_alloc(sizeof(struct store));
+}
+
+/* ---- collections ---------------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b) { return (a == NULL || b == NULL) ? a == b : strcmp(a, b) == 0; }
+static char *dup_or_null(const char *s) { return s != NULL && s[0] != 0 ? rv_strdup(rv_str(s)) : NULL; }
+static const char *none_if_empty(const char *s) { return s != NULL && s[0] != 0 ? s : NULL; }
+
+static struct store_collection *find_collection(struct store *s, const struct store_collection_opts *o) {
+    for (struct store_collection *c = s->collections; c != NULL; c = c->next)
+        if (same_text(c->api_version, o->api_version) && same_text(c->resource, o->resource) &&
+            same_text(c->ns, none_if_empty(o->ns)) && same_text(c->selector_text, none_if_empty(o->selector)))
+            return c;
+    return NULL;
+}
+
+struct store_collection *store_collection_get(struct store *s, const struct store_collection_opts *o, bool *ret_widened,
+                                              struct rv_error *err) {
+    struct store_collection *c = find_collection(s, o);
+    *ret_widened = false;
+    if (c != NULL) {
+        c->refs++;
+        if (c->projection == NULL) return c;
+        /* Uniting with what is there already costs one relist at most; plugins come and go seldom. */
+        struct rv_projection *both = rv_projection_union(c->projection, o->projection);
+        rv_projection_free(c->projection);
+        c->projection = both;
+        *ret_widened = true;
+        return c;
+    }
+    struct rv_selector *selector = rv_selector_parse(rv_str(o->selector), err);
+    if (selector == NULL) return NULL;
+    c = rv_alloc(sizeof *c);
+    *c = (struct store_collection){.store = s, .refs = 1, .selector = selector, .next = s->collections};
+    c->api_version = dup_or_null(o->api_version);
+    c->resource = dup_or_null(o->resource);
+    c->kind = dup_or_null(o->kind);
+    c->ns = dup_or_null(o->ns);
+    c->selector_text = dup_or_null(o->selector);
+    c->projection = o->projection != NULL ? rv_projection_union(o->projection, o->projection) : NULL;
+    c->size = 64;
+    c->buckets = rv_alloc_array(c->size, sizeof *c->buckets);
+    s->collections = c;
+    return c;
+}
+
+static void account(struct store *s, const struct lane_blob *blob, int sign) {
+    uint64_t n = lane_blob_bytes(blob).n;
+    s->stats.blob_bytes = sign > 0 ? s->stats.blob_bytes + n : s->stats.blob_bytes - n;
+    s->stats.objects = sign > 0 ? s->stats.objects + 1 : s->stats.objects - 1;
+}
+
+static void node_free(struct store_collection *c, struct node *n) {
+    if (n->o.blob != NULL) {
+        account(c->store, n->o.blob, -1);
+        lane_blob_unref(n->o.blob);
+    }
+    free(n);
+}
+
+static void collection_free(struct store_collection *c) {
+    for (size_t b = 0; b < c->size; b++)
+        for (struct node *n = c->buckets[b], *next; n != NULL; n = next) {
+            next = n->next;
+            node_free(c, n);
+        }
+    for (struct store_listener *l = c->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        free(l);
+    }
+    free(c->buckets);
+    rv_selector_free(c->selector);
+    rv_projection_free(c->projection);
+    free(c->api_version);
+    free(c->resource);
+    free(c->kind);
+    free(c->ns);
+    free(c->selector_text);
+    free(c);
+}
+
+void store_collection_unref(struct store_collection *c) {
+    if (c == NULL || --c->refs > 0) return;
+    for (struct store_collection **p = &c->store->collections; *p != NULL; p = &(*p)->next)
+        if (*p == c) {
+            *p = c->next;
+            break;
+        }
+    collection_free(c);
+}
+
+struct store *store_free(struct store *s) {
+    if (s == NULL) return NULL;
+    for (struct store_collection *c = s->collections, *next; c != NULL; c = next) {
+        next = c->next;
+        collection_free(c);
+    }
+    free(s);
+    return NULL;
+}
+
+const struct rv_projection *store_collection_projection(const struct store_collection *c) { return c->projection; }
+const char *store_collection_resource(const struct store_collection *c) { return c->resource; }
+const char *store_collection_api_version(const struct store_collection *c) { return c->api_version; }
+const char *store_collection_kind(const struct store_collection *c) { return c->kind; }
+size_t store_collection_count(const struct store_collection *c) { return c->live; }
+bool store_collection_synced(const struct store_collection *c) { return c->synced; }
+
+/* ---- nodes ---------------------------------------------------------------------------------------------- */
+
+static uint32_t hash_name(struct rv_str ns, struct rv_str name) {
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
+    h = (h ^ '/') * 16777619u;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
+    return h ^ h >> 15;
+}
+
+static struct node **slot(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
+    uint32_t hash = hash_name(ns, name);
+    struct node **p = &c->buckets[hash & (c->size - 1)];
+    while (*p != NULL && !((*p)->hash == hash && rv_str_eq((*p)->o.ns, ns) && rv_str_eq((*p)->o.name, name)))
+        p = &(*p)->next;
+    return p;
+}
+
+static void grow(struct store_collection *c) {
+    size_t size = c->size * 2;
+    struct node **buckets = rv_alloc_array(size, sizeof *buckets);
+    for (size_t b = 0; b < c->size; b++)
+        for (struct node *n = c->buckets[b], *next; n != NULL; n = next) {
+            next = n->next;
+            n->next = buckets[n->hash & (size - 1)];
+            buckets[n->hash & (size - 1)] = n;
+        }
+    free(c->buckets);
+    c->buckets = buckets;
+    c->size = size;
+}
+
+struct identity {
+    struct rv_str ns, name, uid, version;
+};
+
+static struct identity identity_of(struct rv_val value) {
+    struct rv_val m = rv_val_get(value, "metadata");
+    return (struct identity){rv_path_str(m, "namespace"), rv_path_str(m, "name"), rv_path_str(m, "uid"),
+                             rv_path_str(m, "resourceVersion")};
+}
+
+static struct rv_str put_text(char **to, struct rv_str s) {
+    struct rv_str t = {*to, s.n};
+    if (s.n != 0) memcpy(*to, s.p, s.n);
+    *to += s.n;
+    return t;
+}
+
+static struct node *node_new(struct store_collection *c, const struct identity *id) {
+    struct node *n = rv_alloc(sizeof *n + id->ns.n + id->name.n + id->uid.n + id->version.n);
+    char *to = n->text;
+    n->o.collection = c;
+    n->o.ns = put_text(&to, id->ns);
+    n->o.name = put_text(&to, id->name);
+    n->o.uid = put_text(&to, id->uid);
+    n->o.resource_version = put_text(&to, id->version);
+    n->hash = hash_name(id->ns, id->name);
+    return n;
+}
+
+/* Decimal comparison of any length: negative when a is older. Versions that are no numbers compare as equal: then the
+ * order of arrival decides. */
+static int version_cmp(struct rv_str a, struct rv_str b) {
+    for (size_t i = 0; i < a.n; i++)
+        if (a.p[i] < '0' || a.p[i] > '9') return 0;
+    for (size_t i = 0; i < b.n; i++)
+        if (b.p[i] < '0' || b.p[i] > '9') return 0;
+    while (a.n > 0 && a.p[0] == '0') a = (struct rv_str){a.p + 1, a.n - 1};
+    while (b.n > 0 && b.p[0] == '0') b = (struct rv_str){b.p + 1, b.n - 1};
+    if (a.n != b.n) return a.n < b.n ? -1 : 1;
+    return a.n != 0 ? memcmp(a.p, b.p, a.n) : 0;
+}
+
+static void announce(struct store_collection *c, const struct store_object *o, bool deleted) {
+    c->announcing++;
+    for (struct store_listener *l = c->listeners; l != NULL; l = l->next)
+        if (!l->dead) l->fn(l->arg, o, deleted);
+    c->announcing--;
+}
+
+static bool blob_same(const struct lane_blob *old, struct rv_val value) {
+    struct rv_bytes b = lane_blob_bytes(old);
+    return b.n == value.n && memcmp(b.p, value.p, b.n) == 0;
+}
+
+/* The projected object differs from what is kept in more than its resourceVersion? */
+static bool changed(const struct node *old, struct rv_val value) {
+    if (blob_same(old->o.blob, value)) return false;
+    struct rv_bytes b = lane_blob_bytes(old->o.blob);
+    struct rv_iter x = rv_iter((struct rv_val){b.p, b.n}), y = rv_iter(value);
+    if (x.left != y.left) return true;
+    while (rv_iter_next(&x) && rv_iter_next(&y)) {
+        if (!rv_str_eq(x.key, y.key)) return true;
+        if (x.val.n == y.val.n && memcmp(x.val.p, y.val.p, x.val.n) == 0) continue;
+        if (!rv_str_is(x.key, "metadata")) return true;
+        struct rv_iter p = rv_iter(x.val), q = rv_iter(y.val);
+        if (p.left != q.left) return true;
+        while (rv_iter_next(&p) && rv_iter_next(&q))
+            if (!rv_str_eq(p.key, q.key) || (!rv_val_equal(p.val, q.val) && !rv_str_is(p.key, "resourceVersion")))
+                return true;
+    }
+    return false;
+}
+
+/* Puts n in the place of what is at p (which may be nothing). */
+static void replace_node(struct store_collection *c, struct node **p, struct node *n) {
+    struct node *old = *p;
+    if (old != NULL) {
+        n->next = old->next;
+        if (old->tombstone)
+            c->tombstones--;
+        else
+            c->live--;
+        c->nodes--;
+        node_free(c, old);
+    } else {
+        n->next = NULL;
+    }
+    *p = n;
+    c->nodes++;
+    if (n->tombstone)
+        c->tombstones++;
+    else
+        c->live++;
+    if (c->nodes > c->size) grow(c);
+}
+
+static void put(struct store_collection *c, struct rv_val value, bool written, bool seen) {
+    struct identity id = identity_of(value);
+    if (id.name.n == 0) return;
+    struct node **p = slot(c, id.ns, id.name), *old = *p;
+    if (old != NULL) {
+        int order = version_cmp(id.version, old->o.resource_version);
+        if (seen && !old->tombstone) old->seen = true;
+        if (order < 0 || (order == 0 && old->tombstone)) {
+            c->store->stats.stale++;
+            return;
+        }
+        if (!old->tombstone && rv_str_eq(id.uid, old->o.uid) && !changed(old, value)) {
+            c->store->stats.unchanged++;
+            if (order == 0) return;
+        }
+    }
+    bool quiet = old != NULL && !old->tombstone && rv_str_eq(id.uid, old->o.uid) && !changed(old, value);
+    struct node *n = node_new(c, &id);
+    n->o.blob = lane_blob_new((struct rv_bytes){value.p, value.n});
+    n->o.rev = quiet ? old->o.rev : ++c->store->rev;
+    n->seen = seen;
+    n->written = written;
+    account(c->store, n->o.blob, 1);
+    replace_node(c, p, n);
+    if (quiet) return;
+    c->store->stats.changes++;
+    announce(c, &n->o, false);
+}
+
+static void drop_tombstones(struct store_collection *c) {
+    for (size_t b = 0; b < c->size; b++)
+        for (struct node **p = &c->buckets[b]; *p != NULL;) {
+            struct node *n = *p;
+            if (!n->tombstone) {
+                p = &n->next;
+                continue;
+            }
+            *p = n->next;
+            c->tombstones--;
+            c->nodes--;
+            node_free(c, n);
+        }
+}
+
+/* Replaces the object by a tombstone and tells the listeners. */
+static void bury(struct store_collection *c, struct node **p, struct rv_str version) {
+    struct node *old = *p;
+    struct identity id = {old->o.ns, old->o.name, old->o.uid,
+                          version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
+    struct node *n = node_new(c, &id);
+    n->tombstone = true;
+    n->o.rev = ++c->store->rev;
+    n->o.blob = NULL;
+    if (c->tombstones >= TOMBSTONES_MAX) {
+        drop_tombstones(c);
+        p = slot(c, id.ns, id.name); /* chains changed */
+    }
+    struct store_object gone = old->o;
+    lane_blob_ref(gone.blob);
+    replace_node(c, p, n);
+    gone.ns = n->o.ns;
+    gone.name = n->o.name;
+    gone.uid = n->o.uid;
+    gone.resource_version = n->o.resource_version;
+    gone.rev = n->o.rev;
+    c->store->stats.changes++;
+    announce(c, &gone, true);
+    lane_blob_unref(gone.blob);
+}
+
+/* ---- feeding -------------------------------------------------------------------------------------------- */
+
+void store_put(struct store_collection *c, struct rv_val value) { put(c, value, false, c->replacing); }
+
+void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str name, struct rv_str uid,
+                  struct rv_str resource_version) {
+    struct node **p = slot(c, ns, name);
+    if (*p == NULL || (*p)->tombstone) return;
+    if (uid.n != 0 && !rv_str_eq((*p)->o.uid, uid)) return; /* a namesake came in the meantime */
+    if (version_cmp(resource_version, (*p)->o.resource_version) < 0) return;
+    bury(c, p, resource_version);
+}
+
+void store_replace_begin(struct store_collection *c) {
+    c->replacing = true;
+    for (size_t b = 0; b < c->size; b++)
+        for (struct node *n = c->buckets[b]; n != NULL; n = n->next) n->seen = n->written = false;
+}
+
+void store_replace_put(struct store_collection *c, struct rv_val value) { put(c, value, false, true); }
+
+void store_replace_end(struct store_collection *c, struct rv_str list_version) {
+    for (size_t b = 0; b < c->size; b++) {
+        struct node *n = c->buckets[b];
+        while (n != NULL) {
+            bool newer = n->written && version_cmp(n->o.resource_version, list_version) > 0;
+            if (n->tombstone || n->seen || newer) {
+                n = n->next;
+                continue;
+            }
+            struct node **p = slot(c, n->o.ns, n->o.name);
+            bury(c, p, list_version);
+            n = c->buckets[b]; /* the chain changed: start over; each object is buried once */
+        }
+    }
+    drop_tombstones(c);
+    c->replacing = false;
+    c->synced = true;
+}
+
+static bool concerns(const struct store_collection *c, struct rv_str api_version, struct rv_str resource,
+                     struct rv_str ns) {
+    return rv_str_is(api_version, c->api_version) && rv_str_is(resource, c->resource) &&
+           (c->ns == NULL || rv_str_is(ns, c->ns));
+}
+
+/* Drops what the projection does not keep: by way of JSON, which is where projections live. */
+static bool project(const struct store_collection *c, struct rv_val full, struct rv_buf *out) {
+    rv_autobuf struct rv_buf json = {0};
+    rv_json_write(full, &json);
+    return rv_json_to_mp(rv_buf_str(&json), c->projection, out, NULL) == 0;
+}
+
+void store_written(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_val full_object) {
+    struct identity id = identity_of(full_object);
+    struct rv_val labels = rv_val_path(full_object, "metadata.labels");
+    for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
+        if (!concerns(c, api_version, resource, id.ns)) continue;
+        if (!rv_selector_matches(c->selector, labels)) {
+            store_remove(c, id.ns, id.name, id.uid, id.version);
+            continue;
+        }
+        rv_autobuf struct rv_buf b = {0};
+        if (project(c, full_object, &b)) put(c, (struct rv_val){b.p, b.n}, true, c->replacing);
+    }
+}
+
+void store_written_deleted(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
+                           struct rv_str name, struct rv_str uid) {
+    for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
+        if (!concerns(c, api_version, resource, ns)) continue;
+        struct node **p = slot(c, ns, name);
+        if (*p != NULL && !(*p)->tombstone && (uid.n == 0 || rv_str_eq((*p)->o.uid, uid)))
+            bury(c, p, (*p)->o.resource_version);
+    }
+}
+
+/* ---- reading and listening ------------------------------------------------------------------------------ */
+
+const struct store_object *store_find(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
+    struct node *n = *slot(c, ns, name);
+    return n != NULL && !n->tombstone ? &n->o : NULL;
+}
+
+void store_each(const struct store_collection *c, store_each_fn fn, void *arg) {
+    for (size_t b = 0; b < c->size; b++)
+        for (struct node *n = c->buckets[b]; n != NULL; n = n->next)
+            if (!n->tombstone) fn(arg, &n->o);
+}
+
+uint64_t store_rev(const struct store *s) { return s->rev; }
+void store_stats(const struct store *s, struct store_stats *ret) { *ret = s->stats; }
+
+struct store_listener *store_listen(struct store_collection *c, store_change_fn fn, void *arg) {
+    struct store_listener *l = rv_alloc(sizeof *l);
+    *l = (struct store_listener){.collection = c, .fn = fn, .arg = arg, .next = c->listeners};
+    c->listeners = l;
+    return l;
+}
+
+struct store_listener *store_unlisten(struct store_listener *l) {
+    if (l == NULL) return NULL;
+    for (struct store_listener **p = &l->collection->listeners; *p != NULL; p = &(*p)->next)
+        if (*p == l) {
+            *p = l->next;
+            break;
+        }
+    free(l); /* never called from within an announcement: lanes end in the loop's own turn */
+    return NULL;
+}
