@@ -65,10 +65,10 @@ static int key_compare(const void *pa, const void *pb, void *base) {
 enum { SMALL_MAP = 16 };
 
 bool mp_keys_pop_unique(struct mp_keys *keys, size_t from, const uint8_t *base) {
-    struct mp_key *v = keys->v + from;
     size_t n = keys->n - from;
     bool sorted = n > SMALL_MAP, unique = true;
     if (n < 2) return keys->n = from, true;
+    struct mp_key *v = keys->v + from;
     void *where = (void *)(uintptr_t)base;
     if (sorted) qsort_r(v, n, sizeof *v, key_compare, where);
     for (size_t i = 1; unique && i < n; i++)

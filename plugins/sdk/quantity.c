@@ -14,7 +14,7 @@
 
 static rv_int128 mul_sat(rv_int128 a, rv_int128 b) {
     rv_int128 r;
-    if (!__builtin_mul_overflow(a, b, &r)) return r;
+    if (!__builtin_mul_overflow(a, b, &r)) return r < -QUANTITY_MAX ? -QUANTITY_MAX : r; /* can always be negated */
     return (a < 0) == (b < 0) ? QUANTITY_MAX : -QUANTITY_MAX;
 }
 
@@ -43,7 +43,7 @@ struct number {
 /* Sign, digits, point. Moves *i behind them. */
 static int parse_number(struct rv_str s, size_t *i, struct number *n) {
     *n = (struct number){0};
-    bool any = false, point = false;
+    bool any = false, point = false, full = false;
     if (*i < s.n && (s.p[*i] == '+' || s.p[*i] == '-')) n->negative = s.p[(*i)++] == '-';
     for (; *i < s.n; (*i)++) {
         char c = s.p[*i];
@@ -53,12 +53,15 @@ static int parse_number(struct rv_str s, size_t *i, struct number *n) {
         }
         if (c < '0' || c > '9') break;
         any = true;
-        if (n->digits >= QUANTITY_MAX / 100) { /* more digits than matter: note that something was there */
-            if (c != '0') n->inexact = true;
+        rv_int128 more;
+        full = full || __builtin_mul_overflow(n->digits, (rv_int128)10, &more) ||
+               __builtin_add_overflow(more, (rv_int128)(c - '0'), &more);
+        if (full) { /* more digits than matter: note that something was there */
+            n->inexact = n->inexact || c != '0';
             if (!point) n->scale++;
             continue;
         }
-        n->digits = n->digits * 10 + (c - '0');
+        n->digits = more;
         if (point) n->scale--;
     }
     return any ? 0 : -EINVAL;
@@ -138,7 +141,7 @@ void rv_quantity_add(struct rv_quantity *a, struct rv_quantity b) {
     if (a->nano == 0) a->format = b.format;
     rv_int128 sum;
     if (__builtin_add_overflow(a->nano, b.nano, &sum)) sum = a->nano < 0 ? -QUANTITY_MAX : QUANTITY_MAX;
-    a->nano = sum;
+    a->nano = sum < -QUANTITY_MAX ? -QUANTITY_MAX : sum;
 }
 
 void rv_quantity_mul(struct rv_quantity *a, int64_t factor) { a->nano = mul_sat(a->nano, factor); }
