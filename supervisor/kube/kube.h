@@ -69,8 +69,8 @@ struct kube_stats {
 };
 void kube_client_stats(const struct kube_client *c, struct kube_stats *ret);
 
-/* "/apis/ray.io/v1/namespaces/ns/rayclusters/name/status?k=v": every part escaped, any length. ns, name, sub may be empty.
- * Pairs of query keys and values end with NULL. The result is the caller's. */
+/* "/apis/ray.io/v1/namespaces/ns/rayclusters/name/status?k=v": every part escaped, any length. ns, name, sub may be
+ * empty. Pairs of query keys and values end with NULL. The result is the caller's. */
 char *kube_path(struct rv_str api_version, struct rv_str ns, struct rv_str resource, struct rv_str name,
                 struct rv_str sub, ...) __attribute__((sentinel));
 
@@ -78,17 +78,22 @@ char *kube_path(struct rv_str api_version, struct rv_str ns, struct rv_str resou
 
 struct store_collection;
 struct kube_watch;
-enum kube_watch_state { KUBE_WATCH_LISTING, KUBE_WATCH_WATCHING, KUBE_WATCH_BACKOFF, KUBE_WATCH_FORBIDDEN,
-                        KUBE_WATCH_MISSING /* the resource is not served (yet): asked again from time to time */ };
+enum kube_watch_state {
+    KUBE_WATCH_LISTING,
+    KUBE_WATCH_WATCHING,
+    KUBE_WATCH_BACKOFF,
+    KUBE_WATCH_FORBIDDEN,
+    KUBE_WATCH_MISSING /* the resource is not served (yet): asked again from time to time */
+};
 struct kube_watch_opts {
     const char *api_version, *resource;
     const char *ns;       /* NULL: all namespaces */
     const char *selector; /* label selector text or NULL */
     struct store_collection *into;
-    unsigned page_size;         /* 0 = 500 */
-    unsigned stall_ms;          /* no byte for so long: reconnect. 0 = 150000 */
+    unsigned page_size;                      /* 0 = 500 */
+    unsigned stall_ms;                       /* no byte for so long: reconnect. 0 = 150000 */
     unsigned backoff_min_ms, backoff_max_ms; /* 0 = 800, 30000 */
-    void (*on_synced)(void *arg); /* first complete list is in the store */
+    void (*on_synced)(void *arg);            /* first complete list is in the store */
     void (*on_state)(void *arg, enum kube_watch_state s, const char *why);
     void *arg;
 };

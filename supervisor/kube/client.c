@@ -1,0 +1,605 @@
+/* client.c - requests over libcurl's multi interface on the supervisor's loop (see kube.h, transfer.h).
+ *
+ * HTTP/1.1 with kept-alive connections. Easy handles are reused with their settled options (TLS, keep-alive), so a
+ * request costs a path, a few headers and the body. curl tells which sockets and which timeout it wants; we watch them.
+ */
+#include <curl/curl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "transfer.h"
+
+enum { CONNECT_MS = 10000, DEFAULT_MS = 30000, DEFAULT_BODY = 16 << 20, DEFAULT_POOL = 32, IDLE_HANDLES = 64 };
+
+struct kube_transfer {
+    struct kube_client *client;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct kube_transfer_opts o;
+    char *method, *url, *content_type;
+    struct rv_buf body, answer;
+    int64_t retry_after_ms;
+    int stopped; /* code with which on_data or the size limit ended it */
+    bool retried, cancelled, streaming;
+    char why[CURL_ERROR_SIZE];
+    struct kube_transfer *next, **back; /* of all that run */
+};
+
+struct kube_request {
+    struct kube_client *client;
+    struct kube_transfer *transfer; /* NULL while queued */
+    char *method, *path, *content_type;
+    struct rv_buf body;
+    unsigned timeout_ms;
+    size_t max_body;
+    kube_done_fn done;
+    void *arg;
+    struct kube_request *next, **back; /* queued or running */
+};
+
+struct kube_client {
+    struct rv_loop *loop;
+    const struct kube_config *config;
+    struct kube_auth *auth;
+    unsigned auth_generation;
+    CURLM *multi;
+    struct rv_timer *timer;
+    CURL *idle[IDLE_HANDLES];
+    size_t idle_n;
+    struct kube_transfer *transfers;
+    struct kube_request *urgent, **urgent_last, *normal, **normal_last, *running;
+    unsigned max_running, running_n, queued_n;
+    char *user_agent, *base;
+    struct curl_slist *connect_to;
+    struct kube_stats stats;
+    bool closing, pumping;
+};
+
+struct rv_loop *kube_client_loop(const struct kube_client *c) {
+    return c->loop;
+}
+struct kube_stats *kube_client_counters(struct kube_client *c) {
+    return &c->stats;
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------- */
+
+static int code_of_status(unsigned http, struct rv_str reason) {
+    static const struct {
+        unsigned http;
+        const char *reason; /* NULL: any */
+        int code;
+    } table[] = {
+        {401, NULL, RV_E_UNAUTHORIZED},      {403, NULL, RV_E_FORBIDDEN}, {404, NULL, RV_E_NOT_FOUND},
+        {409, "AlreadyExists", RV_E_EXISTS}, {409, NULL, RV_E_CONFLICT},  {410, NULL, RV_E_GONE},
+        {400, NULL, RV_E_INVALID},           {413, NULL, RV_E_TOO_BIG},   {422, NULL, RV_E_INVALID},
+        {429, NULL, RV_E_THROTTLED},         {408, NULL, RV_E_TIMEOUT},   {504, NULL, RV_E_TIMEOUT},
+    };
+    if (http >= 200 && http < 300) return 0;
+    for (size_t i = 0; i < RV_ARRAY_LEN(table); i++)
+        if (table[i].http == http && (table[i].reason == NULL || rv_str_is(reason, table[i].reason)))
+            return table[i].code;
+    return http >= 500 ? RV_E_UNAVAILABLE : RV_E_INVALID;
+}
+
+static int code_of_curl(CURLcode c) {
+    switch (c) {
+    case CURLE_OK:
+        return 0;
+    case CURLE_OPERATION_TIMEDOUT:
+        return RV_E_TIMEOUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+        return RV_E_UNAUTHORIZED;
+    default:
+        return RV_E_UNAVAILABLE;
+    }
+}
+
+/* Reason and message of a Status body; views into *mp. */
+static void read_status(const struct rv_buf *answer, struct rv_buf *mp, struct kube_response *r) {
+    static const struct rv_json_limits small = {.max_bytes = 256 << 10};
+    struct rv_json_reader *reader = rv_json_reader_new(NULL, &small, NULL, NULL);
+    struct rv_val v;
+    if (answer->n != 0 && rv_json_reader_feed(reader, answer->p, answer->n, NULL) == 0 &&
+        rv_json_reader_finish(reader, &v, NULL) == 0) {
+        rv_mp_val(mp, v);
+        v = (struct rv_val){mp->p, mp->n};
+        r->reason = rv_path_str(v, "reason");
+        r->message = rv_path_str(v, "message");
+        int64_t seconds = rv_path_int(v, "details.retryAfterSeconds", 0);
+        if (r->retry_after_ms == 0 && seconds > 0 && seconds < 86400) r->retry_after_ms = seconds * 1000;
+    }
+    rv_json_reader_free(reader);
+}
+
+/* ---- easy handles --------------------------------------------------------------------------------------- */
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg) {
+    struct kube_transfer *t = arg;
+    long http = 0;
+    n *= size;
+    t->client->stats.bytes_in += n;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http);
+    if (t->o.on_data != NULL && http >= 200 && http < 300) {
+        t->streaming = true;
+        t->stopped = t->o.on_data(t->o.arg, p, n);
+        return t->stopped == 0 ? n : CURL_WRITEFUNC_ERROR;
+    }
+    if (t->answer.n + n > t->o.max_body) {
+        t->stopped = RV_E_TOO_BIG;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    rv_buf_add(&t->answer, p, n);
+    return n;
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg) {
+    struct kube_transfer *t = arg;
+    struct rv_str line = {p, n * size};
+    static const char name[] = "retry-after:";
+    int64_t seconds;
+    if (line.n > sizeof name - 1 && rv_str_ieq((struct rv_str){p, sizeof name - 1}, name)) {
+        struct rv_str v = {p + sizeof name - 1, line.n - (sizeof name - 1)};
+        while (v.n > 0 && v.p[0] == ' ') v = (struct rv_str){v.p + 1, v.n - 1};
+        while (v.n > 0 && (v.p[v.n - 1] == '\r' || v.p[v.n - 1] == '\n' || v.p[v.n - 1] == ' ')) v.n--;
+        if (rv_str_to_int(v, 0, 3600, &seconds) == 0) t->retry_after_ms = seconds * 1000;
+    }
+    return n * size;
+}
+
+static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose) {
+    (void)arg;
+    (void)purpose;
+    unsigned ms = 30000; /* a peer that has gone silently is noticed within half a minute */
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    return CURL_SOCKOPT_OK;
+}
+
+static void set_blob(CURL *easy, CURLoption option, struct rv_bytes b) {
+    if (b.n == 0) return;
+    struct curl_blob blob = {(void *)(uintptr_t)b.p, b.n, CURL_BLOB_NOCOPY};
+    curl_easy_setopt(easy, option, &blob);
+}
+
+static void set_identity(struct kube_client *c, CURL *easy) {
+    const struct kube_config *k = c->config;
+    bool own = kube_auth_cert(c->auth).n != 0;
+    set_blob(easy, CURLOPT_SSLCERT_BLOB, own ? kube_auth_cert(c->auth) : rv_buf_bytes(&k->client_cert));
+    set_blob(easy, CURLOPT_SSLKEY_BLOB, own ? kube_auth_key(c->auth) : rv_buf_bytes(&k->client_key));
+}
+
+static CURL *easy_new(struct kube_client *c) {
+    const struct kube_config *k = c->config;
+    CURL *easy = curl_easy_init();
+    if (easy == NULL) rv_oom();
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_MS);
+    curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
+    curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, c->user_agent);
+    curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy != NULL ? k->proxy : "");
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 32768L);
+    if (k->insecure) {
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+    } else {
+        set_blob(easy, CURLOPT_CAINFO_BLOB, rv_buf_bytes(&k->ca));
+    }
+    set_identity(c, easy);
+    if (c->connect_to != NULL) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
+    return easy;
+}
+
+static CURL *easy_take(struct kube_client *c) {
+    if (c->auth_generation != kube_auth_generation(c->auth)) { /* another certificate: other handles */
+        while (c->idle_n > 0) curl_easy_cleanup(c->idle[--c->idle_n]);
+        c->auth_generation = kube_auth_generation(c->auth);
+    }
+    return c->idle_n > 0 ? c->idle[--c->idle_n] : easy_new(c);
+}
+
+static void easy_give(struct kube_client *c, CURL *easy) {
+    if (c->idle_n < IDLE_HANDLES)
+        c->idle[c->idle_n++] = easy;
+    else
+        curl_easy_cleanup(easy);
+}
+
+/* ---- transfers ------------------------------------------------------------------------------------------ */
+
+static void add_header(struct kube_transfer *t, const char *name, const char *value) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b, "%s%s", name, value);
+    struct curl_slist *l = curl_slist_append(t->headers, rv_buf_cstr(&b));
+    if (l == NULL) rv_oom();
+    t->headers = l;
+    if (b.p != NULL) explicit_bzero(b.p, b.cap);
+}
+
+static void free_headers(struct kube_transfer *t) {
+    for (struct curl_slist *h = t->headers; h != NULL; h = h->next) explicit_bzero(h->data, strlen(h->data));
+    curl_slist_free_all(t->headers);
+    t->headers = NULL;
+}
+
+static void set_headers(struct kube_transfer *t) {
+    free_headers(t);
+    add_header(t, "Accept: ", "application/json");
+    add_header(t, "Expect:", "");
+    if (t->content_type != NULL) add_header(t, "Content-Type: ", t->content_type);
+    const char *authorization = kube_auth_header(t->client->auth);
+    if (authorization != NULL) add_header(t, "Authorization: ", authorization);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+}
+
+static void set_exchange(struct kube_transfer *t) {
+    CURL *e = t->easy;
+    bool get = strcmp(t->method, "GET") == 0, body = t->body.n != 0 || strcmp(t->method, "POST") == 0;
+    curl_easy_setopt(e, CURLOPT_URL, t->url);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->why);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)t->o.timeout_ms);
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* clears what the last use left */
+    if (body) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.n);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body.p != NULL ? (const char *)t->body.p : "");
+    }
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, get ? NULL : t->method);
+    set_headers(t);
+}
+
+static void unlink_transfer(struct kube_transfer *t) {
+    *t->back = t->next;
+    if (t->next != NULL) t->next->back = t->back;
+}
+
+static void transfer_free(struct kube_transfer *t) {
+    unlink_transfer(t);
+    if (t->easy != NULL) {
+        curl_multi_remove_handle(t->client->multi, t->easy);
+        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+        easy_give(t->client, t->easy);
+    }
+    free_headers(t);
+    free(t->method);
+    free(t->url);
+    free(t->content_type);
+    if (t->body.p != NULL) explicit_bzero(t->body.p, t->body.n); /* may be a Secret */
+    rv_buf_free(&t->body);
+    if (t->answer.p != NULL) explicit_bzero(t->answer.p, t->answer.n);
+    rv_buf_free(&t->answer);
+    free(t);
+}
+
+static void begin(struct kube_transfer *t) {
+    struct rv_error err = {0};
+    if (kube_auth_refresh(t->client->auth, rv_wall_now(), t->retried, &err) != 0 &&
+        kube_auth_header(t->client->auth) == NULL)
+        snprintf(t->why, sizeof t->why, "%.200s", err.text);
+    set_exchange(t);
+    t->client->stats.requests++;
+    t->client->stats.bytes_out += t->body.n;
+    if (curl_multi_add_handle(t->client->multi, t->easy) != CURLM_OK) rv_oom();
+}
+
+struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct kube_transfer_opts *o) {
+    struct kube_transfer *t = rv_alloc(sizeof *t);
+    t->client = c;
+    t->o = *o;
+    if (t->o.max_body == 0) t->o.max_body = DEFAULT_BODY;
+    t->method = rv_strdup(rv_str(o->method));
+    t->content_type = o->content_type != NULL ? rv_strdup(rv_str(o->content_type)) : NULL;
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "%s%s", c->base, o->path);
+    t->url = rv_strdup(rv_buf_str(&url));
+    rv_buf_add(&t->body, o->body.p, o->body.n);
+    t->next = c->transfers;
+    if (t->next != NULL) t->next->back = &t->next;
+    t->back = &c->transfers;
+    c->transfers = t;
+    t->easy = easy_take(c);
+    begin(t);
+    return t;
+}
+
+void kube_transfer_cancel(struct kube_transfer *t) {
+    if (t != NULL) transfer_free(t);
+}
+
+static bool try_again(struct kube_transfer *t, long http) {
+    if (http != 401 || t->retried || t->streaming || t->client->closing) return false;
+    t->retried = true;
+    rv_buf_clear(&t->answer);
+    curl_multi_remove_handle(t->client->multi, t->easy);
+    begin(t);
+    return true;
+}
+
+static void finish(struct kube_transfer *t, CURLcode result) {
+    struct kube_client *c = t->client;
+    long http = 0, sent = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http);
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    if (result == CURLE_OK && try_again(t, http)) return;
+    rv_autobuf struct rv_buf mp = {0};
+    struct kube_response r = {
+        .http_status = (unsigned)http, .retry_after_ms = t->retry_after_ms, .body = rv_buf_bytes(&t->answer)};
+    if (result == CURLE_OK && (http < 200 || http >= 300)) read_status(&t->answer, &mp, &r);
+    r.code = t->stopped != 0      ? t->stopped
+             : result != CURLE_OK ? code_of_curl(result)
+                                  : code_of_status((unsigned)http, r.reason);
+    r.maybe_sent = result != CURLE_OK && sent > 0;
+    if (result != CURLE_OK && t->stopped == 0) r.http_status = 0;
+    if (r.message.n == 0 && r.code != 0)
+        r.message = rv_str(t->why[0] != 0       ? t->why
+                           : result != CURLE_OK ? curl_easy_strerror(result)
+                                                : rv_error_text(r.code));
+    if (r.code != 0) c->stats.failures++;
+    if (r.code == RV_E_THROTTLED) c->stats.throttled++;
+    void (*done)(void *, const struct kube_response *) = t->o.on_done;
+    curl_multi_remove_handle(c->multi, t->easy);
+    done(t->o.arg, &r);
+    transfer_free(t);
+}
+
+/* ---- curl on the loop ----------------------------------------------------------------------------------- */
+
+static void start_queued(struct kube_client *c);
+
+static void reap(struct kube_client *c) {
+    int left;
+    for (CURLMsg *m; (m = curl_multi_info_read(c->multi, &left)) != NULL;) {
+        if (m->msg != CURLMSG_DONE) continue;
+        struct kube_transfer *t = NULL;
+        CURLcode result = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+        finish(t, result);
+    }
+    start_queued(c);
+}
+
+static void on_fd(void *arg, int fd, unsigned events) {
+    struct kube_client *c = arg;
+    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
+                        ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
+                        ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
+    curl_multi_socket_action(c->multi, fd, what, &running);
+    reap(c);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
+    struct kube_client *c = arg;
+    struct rv_watch *w = assigned;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        rv_watch_free(w);
+        curl_multi_assign(c->multi, fd, NULL);
+        return 0;
+    }
+    unsigned events =
+        ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
+    if (w != NULL) {
+        rv_watch_set(w, events);
+        return 0;
+    }
+    w = rv_loop_fd(c->loop, fd, events, on_fd, c);
+    curl_multi_assign(c->multi, fd, w);
+    return 0;
+}
+
+static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
+    struct kube_client *c = arg;
+    (void)multi;
+    if (ms < 0)
+        rv_timer_disarm(c->timer);
+    else
+        rv_timer_arm(c->timer, ms);
+    return 0;
+}
+
+static void on_timer(void *arg) {
+    struct kube_client *c = arg;
+    int running;
+    curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    reap(c);
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------- */
+
+static void request_free(struct kube_request *r) {
+    free(r->method);
+    free(r->path);
+    free(r->content_type);
+    if (r->body.p != NULL) explicit_bzero(r->body.p, r->body.n);
+    rv_buf_free(&r->body);
+    free(r);
+}
+
+static void request_done(void *arg, const struct kube_response *response) {
+    struct kube_request *r = arg;
+    struct kube_client *c = r->client;
+    *r->back = r->next;
+    if (r->next != NULL) r->next->back = r->back;
+    c->running_n--;
+    r->done(r->arg, response);
+    request_free(r);
+}
+
+static void run_request(struct kube_client *c, struct kube_request *r) {
+    r->next = c->running;
+    if (r->next != NULL) r->next->back = &r->next;
+    r->back = &c->running;
+    c->running = r;
+    c->running_n++;
+    struct kube_transfer_opts o = {.method = r->method,
+                                   .path = r->path,
+                                   .content_type = r->content_type,
+                                   .body = rv_buf_bytes(&r->body),
+                                   .timeout_ms = r->timeout_ms,
+                                   .max_body = r->max_body,
+                                   .on_done = request_done,
+                                   .arg = r};
+    r->transfer = kube_transfer_start(c, &o);
+}
+
+static struct kube_request *pop(struct kube_request **first, struct kube_request ***last) {
+    struct kube_request *r = *first;
+    if (r == NULL) return NULL;
+    *first = r->next;
+    if (*first == NULL)
+        *last = first;
+    else
+        (*first)->back = first;
+    return r;
+}
+
+static void start_queued(struct kube_client *c) {
+    if (c->pumping || c->closing) return;
+    c->pumping = true;
+    while (c->running_n < c->max_running) {
+        struct kube_request *r = pop(&c->urgent, &c->urgent_last);
+        if (r == NULL) r = pop(&c->normal, &c->normal_last);
+        if (r == NULL) break;
+        c->queued_n--;
+        run_request(c, r);
+    }
+    c->pumping = false;
+}
+
+struct kube_request *kube_send(struct kube_client *c, const struct kube_request_opts *o, kube_done_fn done, void *arg) {
+    struct kube_request *r = rv_alloc(sizeof *r);
+    r->client = c;
+    r->method = rv_strdup(rv_str(o->method));
+    r->path = rv_strdup(rv_str(o->path));
+    r->content_type = o->content_type != NULL ? rv_strdup(rv_str(o->content_type)) : NULL;
+    rv_buf_add(&r->body, o->body.p, o->body.n);
+    r->timeout_ms = o->timeout_ms != 0 ? o->timeout_ms : DEFAULT_MS;
+    r->max_body = o->max_body;
+    r->done = done;
+    r->arg = arg;
+    struct kube_request ***last = o->urgent ? &c->urgent_last : &c->normal_last;
+    r->back = *last;
+    **last = r;
+    *last = &r->next;
+    c->queued_n++;
+    start_queued(c);
+    return r;
+}
+
+void kube_cancel(struct kube_request *r) {
+    if (r == NULL) return;
+    struct kube_client *c = r->client;
+    *r->back = r->next;
+    if (r->next != NULL)
+        r->next->back = r->back;
+    else if (r->transfer == NULL && c->urgent_last == &r->next)
+        c->urgent_last = r->back;
+    else if (r->transfer == NULL && c->normal_last == &r->next)
+        c->normal_last = r->back;
+    if (r->transfer != NULL) {
+        c->running_n--;
+        kube_transfer_cancel(r->transfer);
+    } else {
+        c->queued_n--;
+    }
+    request_free(r);
+    start_queued(c);
+}
+
+void kube_client_stats(const struct kube_client *c, struct kube_stats *ret) {
+    *ret = c->stats;
+    ret->in_flight = c->running_n;
+    ret->queued = c->queued_n;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+/* tls-server-name: the URL carries the name that the certificate must have, the connection goes to the real host. */
+static void use_server_name(struct kube_client *c) {
+    const struct kube_config *k = c->config;
+    if (k->tls_server_name == NULL) {
+        c->base = rv_strdup(rv_str(k->server));
+        return;
+    }
+    const char *host = strstr(k->server, "://") + 3; /* checked when it was read */
+    size_t n = strcspn(host, "/");
+    rv_autobuf struct rv_buf base = {0}, to = {0};
+    rv_buf_add(&base, k->server, (size_t)(host - k->server));
+    rv_buf_addf(&base, "%s%s", k->tls_server_name, host + n);
+    rv_buf_addf(&to, "::%.*s", (int)n, host);
+    if (strchr(host, ':') == NULL || host[n - 1] == ']') rv_buf_adds(&to, ":443");
+    c->base = rv_strdup(rv_buf_str(&base));
+    c->connect_to = curl_slist_append(NULL, rv_buf_cstr(&to));
+}
+
+struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config *cfg, const struct kube_client_opts *o,
+                                    struct rv_error *err) {
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        rv_error_set(err, RV_E_UNAVAILABLE, "libcurl cannot be initialised");
+        return NULL;
+    }
+    struct kube_client *c = rv_alloc(sizeof *c);
+    c->loop = l;
+    c->config = cfg;
+    c->auth = kube_auth_new(cfg);
+    c->max_running = o->max_connections != 0 ? o->max_connections : DEFAULT_POOL;
+    c->user_agent = rv_strdup(rv_str(o->user_agent != NULL ? o->user_agent : "rayvisor"));
+    c->urgent_last = &c->urgent;
+    c->normal_last = &c->normal;
+    use_server_name(c);
+    c->timer = rv_loop_timer(l, on_timer, c);
+    c->multi = curl_multi_init();
+    if (c->multi == NULL) rv_oom();
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->max_running + 32);
+    if (kube_auth_refresh(c->auth, rv_wall_now(), false, err) != 0) return kube_client_free(c);
+    return c;
+}
+
+static void fail_all(struct kube_request **first) {
+    struct kube_response r = {.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")};
+    for (struct kube_request *q; (q = *first) != NULL;) {
+        *first = q->next;
+        if (q->next != NULL) q->next->back = first;
+        r.maybe_sent = q->transfer != NULL;
+        if (q->transfer != NULL) kube_transfer_cancel(q->transfer);
+        q->done(q->arg, &r);
+        request_free(q);
+    }
+}
+
+struct kube_client *kube_client_free(struct kube_client *c) {
+    if (c == NULL) return NULL;
+    c->closing = true;
+    fail_all(&c->running);
+    fail_all(&c->urgent);
+    fail_all(&c->normal);
+    while (c->transfers != NULL) transfer_free(c->transfers);
+    while (c->idle_n > 0) curl_easy_cleanup(c->idle[--c->idle_n]);
+    curl_multi_cleanup(c->multi);
+    curl_slist_free_all(c->connect_to);
+    rv_timer_free(c->timer);
+    kube_auth_free(c->auth);
+    free(c->user_agent);
+    free(c->base);
+    free(c);
+    curl_global_cleanup();
+    return NULL;
+}

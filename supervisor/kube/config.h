@@ -1,0 +1,32 @@
+/* config.h - a resolved kubeconfig context, as client.c and auth.c see it. Internal to this folder. */
+#ifndef KUBE_CONFIG_H
+#define KUBE_CONFIG_H
+
+#include "supervisor/kube/kube.h"
+
+struct exec_plugin {
+    char **argv, **env; /* env: NAME=value, NULL-terminated */
+    char *api_version, *install_hint;
+};
+
+struct kube_config {
+    char *server, *ns, *tls_server_name, *proxy;
+    bool insecure;
+    struct rv_buf ca, client_cert, client_key; /* PEM */
+    char *token, *token_file, *basic;          /* at most one kind of credential counts */
+    struct exec_plugin *exec;
+};
+
+/* auth.c: the current Authorization header's value ("Bearer ..."), or NULL when there is none. Re-reads token files
+ * that are a minute old and runs the exec plugin when its credential has expired. */
+struct kube_auth;
+struct kube_auth *kube_auth_new(const struct kube_config *c);
+struct kube_auth *kube_auth_free(struct kube_auth *a);
+int kube_auth_refresh(struct kube_auth *a, int64_t now_ns, bool rejected, struct rv_error *err);
+const char *kube_auth_header(const struct kube_auth *a);
+/* Client certificate and key that an exec plugin gave; empty when none. */
+struct rv_bytes kube_auth_cert(const struct kube_auth *a);
+struct rv_bytes kube_auth_key(const struct kube_auth *a);
+unsigned kube_auth_generation(const struct kube_auth *a); /* changes when certificate or key do */
+
+#endif

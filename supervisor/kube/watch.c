@@ -1,0 +1,428 @@
+/* watch.c - one resource kept up to date in a store collection: list, then watch, for ever (see kube.h).
+ *
+ *              list ok                  ended / stalled / broken line
+ *   LISTING ──────────► WATCHING ─────────────────────────► (again from the last version, after a back-off if it
+ * failed) ▲  ▲                │ 410 in the stream or as status │  └────────────────┘ BACKOFF, FORBIDDEN, MISSING: wait,
+ * then list again
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "supervisor/store/store.h"
+#include "transfer.h"
+
+enum {
+    PAGE = 500,
+    STALL_MS = 150000,
+    LIST_STALL_MS = 60000,
+    BACKOFF_MIN = 800,
+    BACKOFF_MAX = 30000,
+    ASK_AGAIN_MS = 30000,
+    LINE_MAX_BYTES = 16 << 20,
+    SHORT_LIFE_MS = 1000
+};
+
+struct kube_watch {
+    struct kube_client *client;
+    char *api_version, *resource, *ns, *selector;
+    struct kube_watch_opts o;
+    struct kube_transfer *transfer;
+    struct rv_timer *retry, *stall;
+    struct rv_json_reader *reader; /* of the list page */
+    struct rv_buf line, scratch;
+    char *version, *next_page;
+    bool listing, synced, relist, stalled;
+    unsigned failures;
+    uint64_t events;
+    int64_t started;
+    enum kube_watch_state state;
+    char why[256];
+};
+
+static void again(void *arg);
+static void start_list(struct kube_watch *w);
+
+bool kube_watch_synced(const struct kube_watch *w) { return w->synced; }
+
+/* ---- helpers -------------------------------------------------------------------------------------------- */
+
+static uint32_t random_below(uint32_t n) {
+    uint32_t r = 0;
+    if (getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r) r = (uint32_t)rv_mono_now();
+    return n != 0 ? r % n : 0;
+}
+
+static void set_state(struct kube_watch *w, enum kube_watch_state s, const char *why) {
+    bool news = s != w->state || (why[0] != 0 && strcmp(why, w->why) != 0);
+    w->state = s;
+    snprintf(w->why, sizeof w->why, "%s", why);
+    if (news && w->o.on_state != NULL) w->o.on_state(w->o.arg, s, w->why);
+}
+
+static void set_text(char **to, struct rv_str s) {
+    char *copy = s.n != 0 ? rv_strdup(s) : NULL;
+    free(*to);
+    *to = copy;
+}
+
+static struct rv_str text(const char *s) { return rv_str(s); }
+
+static unsigned or_default(unsigned v, unsigned fallback) { return v != 0 ? v : fallback; }
+
+static int64_t backoff_ms(struct kube_watch *w) {
+    unsigned min = or_default(w->o.backoff_min_ms, BACKOFF_MIN), max = or_default(w->o.backoff_max_ms, BACKOFF_MAX);
+    uint64_t ms = min;
+    for (unsigned i = 1; i < w->failures && ms < max; i++) ms *= 2;
+    if (ms > max) ms = max;
+    return (int64_t)(ms + random_below((uint32_t)ms)); /* in [ms, 2 ms) */
+}
+
+static void drop_transfer(struct kube_watch *w) {
+    kube_transfer_cancel(w->transfer);
+    w->transfer = NULL;
+    w->reader = rv_json_reader_free(w->reader);
+    rv_buf_clear(&w->line);
+    rv_timer_disarm(w->stall);
+}
+
+static void retry_in(struct kube_watch *w, int64_t ms) { rv_timer_arm(w->retry, ms); }
+
+static void describe(char *out, size_t size, const char *doing, const struct kube_response *r) {
+    if (r->http_status != 0)
+        snprintf(out, size, "%s: HTTP %u %.*s", doing, r->http_status, (int)(r->message.n < 160 ? r->message.n : 160),
+                 r->message.n != 0 ? r->message.p : "");
+    else
+        snprintf(out, size, "%s: %.*s", doing, (int)(r->message.n < 180 ? r->message.n : 180),
+                 r->message.n != 0 ? r->message.p : "");
+}
+
+/* What every kind of failure leads to. relist: the place in history is lost. */
+static void failed(struct kube_watch *w, const char *doing, const struct kube_response *r) {
+    char why[256];
+    describe(why, sizeof why, doing, r);
+    w->failures++;
+    kube_client_counters(w->client)->watches_failed++;
+    if (r->code == RV_E_FORBIDDEN || r->code == RV_E_UNAUTHORIZED) {
+        set_state(w, KUBE_WATCH_FORBIDDEN, why);
+        w->relist = true;
+        retry_in(w, ASK_AGAIN_MS / 2 + random_below(ASK_AGAIN_MS / 2));
+    } else if (r->code == RV_E_NOT_FOUND) {
+        set_state(w, KUBE_WATCH_MISSING, why);
+        w->relist = true;
+        retry_in(w, w->synced ? ASK_AGAIN_MS : 2000 + random_below(1000));
+    } else {
+        int64_t ms = backoff_ms(w);
+        if (r->retry_after_ms > ms) ms = r->retry_after_ms;
+        set_state(w, KUBE_WATCH_BACKOFF, why);
+        retry_in(w, ms);
+    }
+}
+
+/* ---- listing -------------------------------------------------------------------------------------------- */
+
+static int on_item(void *arg, struct rv_val item) {
+    struct kube_watch *w = arg;
+    store_replace_put(w->o.into, item);
+    return 0;
+}
+
+static void touch_stall(struct kube_watch *w, unsigned ms) { rv_timer_arm(w->stall, ms); }
+
+static int on_list_data(void *arg, const void *bytes, size_t n) {
+    struct kube_watch *w = arg;
+    struct rv_error err = {0};
+    touch_stall(w, LIST_STALL_MS);
+    int r = rv_json_reader_feed(w->reader, bytes, n, &err);
+    if (r != 0) snprintf(w->why, sizeof w->why, "%.250s", err.text);
+    return r;
+}
+
+static void start_watch(struct kube_watch *w);
+
+static void list_page_read(struct kube_watch *w) {
+    struct rv_error err = {0};
+    struct rv_val top;
+    if (rv_json_reader_finish(w->reader, &top, &err) != 0) {
+        struct kube_response r = {.code = RV_E_PARSE, .message = rv_str(err.text)};
+        drop_transfer(w);
+        set_text(&w->next_page, RV_STR(""));
+        failed(w, "the list is malformed", &r);
+        return;
+    }
+    struct rv_str version = rv_path_str(top, "metadata.resourceVersion"), next = rv_path_str(top, "metadata.continue");
+    if (version.n != 0) set_text(&w->version, version);
+    set_text(&w->next_page, next);
+    drop_transfer(w);
+    if (w->next_page != NULL) {
+        start_list(w);
+        return;
+    }
+    store_replace_end(w->o.into, text(w->version));
+    bool first = !w->synced;
+    w->synced = true;
+    w->listing = w->relist = false;
+    w->failures = 0;
+    start_watch(w);
+    if (first && w->o.on_synced != NULL) w->o.on_synced(w->o.arg);
+}
+
+static void on_list_done(void *arg, const struct kube_response *r) {
+    struct kube_watch *w = arg;
+    w->transfer = NULL;
+    rv_timer_disarm(w->stall);
+    if (r->code == 0) {
+        list_page_read(w);
+        return;
+    }
+    bool expired = r->code == RV_E_GONE && w->next_page != NULL;
+    w->reader = rv_json_reader_free(w->reader);
+    set_text(&w->next_page, RV_STR("")); /* half a list is no list: from the start */
+    if (expired) {
+        retry_in(w, 0);
+        return;
+    }
+    struct kube_response shown = *r;
+    if (r->code == RV_E_PARSE && w->why[0] != 0) shown.message = rv_str(w->why);
+    char why[256];
+    snprintf(why, sizeof why, RV_STR_FMT, RV_STR_ARG(shown.message));
+    shown.message = rv_str(why);
+    failed(w, "list failed", &shown);
+}
+
+static void start_list(struct kube_watch *w) {
+    char limit[16];
+    snprintf(limit, sizeof limit, "%u", or_default(w->o.page_size, PAGE));
+    if (w->next_page == NULL) {
+        kube_client_counters(w->client)->relists++;
+        set_state(w, KUBE_WATCH_LISTING, "");
+        store_replace_begin(w->o.into);
+    }
+    w->listing = true;
+    w->reader = rv_json_reader_new(store_collection_projection(w->o.into), NULL, on_item, w);
+    const char *last = w->next_page != NULL ? "continue" : NULL;
+    rv_autofree char *path =
+        w->selector != NULL ? kube_path(text(w->api_version), text(w->ns), text(w->resource), RV_STR(""), RV_STR(""),
+                                        "limit", limit, "labelSelector", w->selector, last, w->next_page, NULL)
+                            : kube_path(text(w->api_version), text(w->ns), text(w->resource), RV_STR(""), RV_STR(""),
+                                        "limit", limit, last, w->next_page, NULL);
+    struct kube_transfer_opts o = {.method = "GET",
+                                   .path = path,
+                                   .on_data = on_list_data,
+                                   .on_done = on_list_done,
+                                   .arg = w,
+                                   .max_body = 256 << 10};
+    touch_stall(w, LIST_STALL_MS);
+    w->transfer = kube_transfer_start(w->client, &o);
+}
+
+/* ---- watching ------------------------------------------------------------------------------------------- */
+
+static int broken(struct kube_watch *w, const char *what) {
+    snprintf(w->why, sizeof w->why, "%.250s", what);
+    return RV_E_PARSE;
+}
+
+/* Splits {"type":"X","object":{...}} without parsing the object: the API server always writes it so. */
+static bool split_event(struct rv_str line, struct rv_str *type, struct rv_str *object) {
+    static const char head[] = "{\"type\":\"", mid[] = "\",\"object\":";
+    if (!rv_str_starts(line, head) || line.p[line.n - 1] != '}') return false;
+    const char *start = line.p + sizeof head - 1, *end = memchr(start, '"', line.n - (sizeof head - 1));
+    if (end == NULL) return false;
+    size_t at = (size_t)(end - line.p);
+    if (line.n - at <= sizeof mid - 1 || memcmp(end, mid, sizeof mid - 1) != 0) return false;
+    *type = (struct rv_str){start, (size_t)(end - start)};
+    *object = (struct rv_str){end + sizeof mid - 1, line.n - at - (sizeof mid - 1) - 1};
+    return true;
+}
+
+/* The slow way for lines of another form: through a tree of the whole event. */
+static int reorder_event(struct rv_str line, struct rv_buf *keep, struct rv_str *type, struct rv_str *object,
+                         struct rv_error *err) {
+    rv_autobuf struct rv_buf mp = {0};
+    int r = rv_json_to_mp(line, NULL, &mp, err);
+    if (r != 0) return r;
+    struct rv_val v = {mp.p, mp.n}, o = rv_val_get(v, "object");
+    struct rv_str t = rv_path_str(v, "type");
+    if (t.n == 0 || rv_val_type(o) != RV_MAP)
+        return rv_error_set(err, RV_E_PARSE, "a watch event without type or object");
+    rv_buf_clear(keep);
+    rv_buf_add_str(keep, t);
+    rv_json_write(o, keep);
+    *type = (struct rv_str){(const char *)keep->p, t.n};
+    *object = (struct rv_str){(const char *)keep->p + t.n, keep->n - t.n};
+    return 0;
+}
+
+static int on_error_event(struct kube_watch *w, struct rv_str object) {
+    rv_autobuf struct rv_buf mp = {0};
+    if (rv_json_to_mp(object, NULL, &mp, NULL) != 0) return broken(w, "a malformed ERROR event");
+    struct rv_val v = {mp.p, mp.n};
+    int64_t code = rv_path_int(v, "code", 0);
+    struct rv_str message = rv_path_str(v, "message");
+    snprintf(w->why, sizeof w->why, "%.*s", (int)(message.n < 200 ? message.n : 200), message.n != 0 ? message.p : "");
+    if (code == 410 || rv_str_is(rv_path_str(v, "reason"), "Expired")) return RV_E_GONE;
+    return code == 429 ? RV_E_THROTTLED : RV_E_UNAVAILABLE;
+}
+
+static int on_object_event(struct kube_watch *w, struct rv_str type, struct rv_str object) {
+    struct rv_error err = {0};
+    rv_buf_clear(&w->scratch);
+    if (rv_json_to_mp(object, store_collection_projection(w->o.into), &w->scratch, &err) != 0)
+        return broken(w, err.text);
+    struct rv_val v = {w->scratch.p, w->scratch.n}, meta = rv_val_get(v, "metadata");
+    struct rv_str version = rv_path_str(meta, "resourceVersion");
+    if (version.n == 0) return broken(w, "a watch event whose object has no resourceVersion");
+    set_text(&w->version, version);
+    if (rv_str_is(type, "BOOKMARK")) {
+        kube_client_counters(w->client)->bookmarks++;
+        return 0;
+    }
+    w->events++;
+    kube_client_counters(w->client)->events++;
+    if (rv_str_is(type, "DELETED"))
+        store_remove(w->o.into, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"), rv_path_str(meta, "uid"),
+                     version);
+    else if (rv_str_is(type, "ADDED") || rv_str_is(type, "MODIFIED"))
+        store_put(w->o.into, v);
+    else
+        return broken(w, "a watch event of unknown type");
+    return 0;
+}
+
+static int on_line(struct kube_watch *w, struct rv_str line) {
+    struct rv_str type, object;
+    struct rv_error err = {0};
+    while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' ')) line.n--;
+    if (line.n == 0) return 0;
+    rv_autobuf struct rv_buf keep = {0};
+    if (!split_event(line, &type, &object) && reorder_event(line, &keep, &type, &object, &err) != 0)
+        return broken(w, err.text);
+    return rv_str_is(type, "ERROR") ? on_error_event(w, object) : on_object_event(w, type, object);
+}
+
+/* Lines may be cut anywhere; what is complete is used in place, only the rest is copied. */
+static int on_watch_data(void *arg, const void *bytes, size_t n) {
+    struct kube_watch *w = arg;
+    const char *p = bytes, *end = p + n;
+    touch_stall(w, or_default(w->o.stall_ms, STALL_MS));
+    for (const char *nl; p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL; p = nl + 1) {
+        struct rv_str line = {p, (size_t)(nl - p)};
+        if (w->line.n != 0) {
+            rv_buf_add(&w->line, p, (size_t)(nl - p));
+            line = rv_buf_str(&w->line);
+        }
+        int r = on_line(w, line);
+        rv_buf_clear(&w->line);
+        if (r != 0) return r;
+    }
+    rv_buf_add(&w->line, p, (size_t)(end - p));
+    return w->line.n <= LINE_MAX_BYTES ? 0 : broken(w, "an object of more than 16 MiB");
+}
+
+static void on_watch_done(void *arg, const struct kube_response *r) {
+    struct kube_watch *w = arg;
+    w->transfer = NULL;
+    rv_buf_clear(&w->line);
+    rv_timer_disarm(w->stall);
+    struct kube_response shown = *r;
+    char why[256];
+    snprintf(why, sizeof why, "%s", w->why);
+    if ((r->code == RV_E_PARSE || r->code == RV_E_GONE) && why[0] != 0) shown.message = rv_str(why);
+    bool short_life = rv_mono_now() - w->started < SHORT_LIFE_MS * INT64_C(1000000) && w->events == 0;
+    if (r->code == RV_E_GONE) { /* our place in history is gone: list again, without hurry if that goes on */
+        w->relist = true;
+        w->failures++;
+        set_state(w, KUBE_WATCH_BACKOFF, "watch expired (410): listing again");
+        retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
+    } else if (r->code == 0 && !short_life) {
+        w->failures = 0;
+        retry_in(w, 0); /* the server ends watches every few minutes */
+    } else if (r->code == 0) {
+        shown.code = RV_E_UNAVAILABLE;
+        shown.message = RV_STR("the server ended it at once");
+        shown.http_status = 0;
+        failed(w, "watch ended", &shown);
+    } else {
+        failed(w, "watch failed", &shown);
+    }
+}
+
+static void start_watch(struct kube_watch *w) {
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%u", 290 + random_below(300));
+    const char *selector = w->selector != NULL ? "labelSelector" : NULL;
+    rv_autofree char *path =
+        kube_path(text(w->api_version), text(w->ns), text(w->resource), RV_STR(""), RV_STR(""), "watch", "1",
+                  "allowWatchBookmarks", "true", "resourceVersion", w->version != NULL ? w->version : "",
+                  "timeoutSeconds", seconds, selector, w->selector, NULL);
+    struct kube_transfer_opts o = {.method = "GET",
+                                   .path = path,
+                                   .on_data = on_watch_data,
+                                   .on_done = on_watch_done,
+                                   .arg = w,
+                                   .max_body = 256 << 10};
+    kube_client_counters(w->client)->watches_started++;
+    w->started = rv_mono_now();
+    w->events = 0;
+    w->why[0] = 0;
+    set_state(w, KUBE_WATCH_WATCHING, "");
+    touch_stall(w, or_default(w->o.stall_ms, STALL_MS));
+    w->transfer = kube_transfer_start(w->client, &o);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static void again(void *arg) {
+    struct kube_watch *w = arg;
+    if (w->transfer != NULL) return;
+    if (w->listing || w->relist || w->version == NULL)
+        start_list(w);
+    else
+        start_watch(w);
+}
+
+static void on_stall(void *arg) {
+    struct kube_watch *w = arg;
+    const char *what = w->listing ? "list stalled: no byte for a minute, trying again"
+                                  : "watch stalled: no byte for too long, reconnecting";
+    drop_transfer(w);
+    set_text(&w->next_page, RV_STR(""));
+    w->failures++;
+    set_state(w, KUBE_WATCH_BACKOFF, what);
+    retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
+}
+
+static char *dup_or_null(const char *s) { return s != NULL && s[0] != 0 ? rv_strdup(rv_str(s)) : NULL; }
+
+struct kube_watch *kube_watch_start(struct kube_client *c, const struct kube_watch_opts *o) {
+    struct kube_watch *w = rv_alloc(sizeof *w);
+    w->client = c;
+    w->o = *o;
+    w->api_version = dup_or_null(o->api_version);
+    w->resource = dup_or_null(o->resource);
+    w->ns = dup_or_null(o->ns);
+    w->selector = dup_or_null(o->selector);
+    w->retry = rv_loop_timer(kube_client_loop(c), again, w);
+    w->stall = rv_loop_timer(kube_client_loop(c), on_stall, w);
+    w->state = KUBE_WATCH_BACKOFF;
+    start_list(w);
+    return w;
+}
+
+struct kube_watch *kube_watch_free(struct kube_watch *w) {
+    if (w == NULL) return NULL;
+    drop_transfer(w);
+    rv_timer_free(w->retry);
+    rv_timer_free(w->stall);
+    rv_buf_free(&w->line);
+    rv_buf_free(&w->scratch);
+    free(w->api_version);
+    free(w->resource);
+    free(w->ns);
+    free(w->selector);
+    free(w->version);
+    free(w->next_page);
+    free(w);
+    return NULL;
+}
