@@ -255,7 +255,7 @@ void *rv_arena_alloc(struct rv_arena *a, size_t size) {
     if (__builtin_add_overflow(size, (size_t)(ARENA_ALIGN - 1), &rounded)) rv_oom();
     rounded &= ~(size_t)(ARENA_ALIGN - 1);
     if (a->head->cap - a->head->used < rounded) {
-        size_t cap = a->head->cap < 256 * 1024 ? a->head->cap * 2 : a->head->cap;
+        size_t cap = a->head->cap < (size_t)256 * 1024 ? a->head->cap * 2 : a->head->cap;
         a->head = arena_block_new(rounded > cap ? rounded : cap, a->head);
     }
     void *p = a->head->data + a->head->used;

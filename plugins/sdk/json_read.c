@@ -382,7 +382,7 @@ int rv_json_reader_finish(struct rv_json_reader *r, struct rv_val *ret_value, st
 
 int rv_json_to_mp(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, struct rv_error *err) {
     struct rv_json_reader *r = rv_json_reader_new(p, NULL, NULL, NULL);
-    struct rv_val v;
+    struct rv_val v = RV_VAL_ABSENT;
     int code = rv_json_reader_feed(r, text.p, text.n, err);
     if (code == 0) code = rv_json_reader_finish(r, &v, err);
     if (code == 0) rv_buf_add(out, v.p, v.n);

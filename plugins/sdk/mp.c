@@ -77,7 +77,7 @@ int mp_head(const uint8_t *p, size_t n, struct mp_head *ret) {
     uint8_t c = p[0];
     *ret = (struct mp_head){.type = RV_INT, .head = 1};
     if (c <= 0x7f) return ret->i = c, 0;
-    if (c >= 0xe0) return ret->i = (int8_t)c, 0;
+    if (c >= 0xe0) return ret->i = (int64_t)c - 256, 0;
     if (c <= 0x8f) return ret->type = RV_MAP, ret->count = c & 0x0f, 0;
     if (c <= 0x9f) return ret->type = RV_ARRAY, ret->count = c & 0x0f, 0;
     if (c <= 0xbf) return ret->type = RV_STRING, ret->body = c & 0x1f, 0;
