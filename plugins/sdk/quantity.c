@@ -156,16 +156,18 @@ int64_t rv_quantity_ceil(struct rv_quantity q) {
 
 double rv_quantity_to_double(struct rv_quantity q) { return (double)q.nano / 1e9; }
 
-/* |v| in decimal, then the suffix. */
+/* |v| in decimal, then the suffix: a sign, at most 39 digits, at most 4 characters and the NUL. */
 static void print_with(char ret[48], bool negative, rv_int128 v, const char *suffix) {
-    char digits[48];
-    size_t n = sizeof digits;
-    digits[--n] = 0;
+    char digits[39];
+    size_t n = sizeof digits, used = 0;
     do {
         digits[--n] = (char)('0' + (int)(v % 10));
         v /= 10;
     } while (v != 0);
-    snprintf(ret, 48, "%s%s%s", negative ? "-" : "", digits + n, suffix);
+    if (negative) ret[used++] = '-';
+    memcpy(ret + used, digits + n, sizeof digits - n);
+    used += sizeof digits - n;
+    memcpy(ret + used, suffix, strlen(suffix) + 1);
 }
 
 static bool format_binary(struct rv_quantity q, rv_int128 v, char ret[48]) {
