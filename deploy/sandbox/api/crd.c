@@ -1,0 +1,107 @@
+/* CustomResourceDefinitions: conditions, and turning each served version into a resource. */
+#include "deploy/sandbox/storage_internal.h"
+
+#include <stdlib.h>
+
+void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
+    struct rv_node *names = rv_node_ensure_map(a, spec, "names");
+    struct rv_str kind = rv_node_text(rv_node_get(names, "kind"));
+    if (rv_node_get(names, "listKind") == NULL && kind.n != 0)
+        rv_node_set_fmt(a, names, "listKind", RV_STR_FMT "List", RV_STR_ARG(kind));
+    if (rv_node_get(names, "singular") == NULL && kind.n != 0) {
+        char *low = rv_strdup(kind);
+        for (char *p = low; *p != '\0'; p++)
+            if (*p >= 'A' && *p <= 'Z') *p = (char)(*p - 'A' + 'a');
+        rv_node_set_cstr(a, names, "singular", low);
+        free(low);
+    }
+    struct rv_node *status = rv_node_ensure_map(a, object, "status");
+    struct rv_node *conditions = rv_node_ensure_array(a, status, "conditions");
+    int64_t now = rv_wall_now();
+    rv_condition_set(a, conditions, "NamesAccepted", "True", RV_STR("NoConflicts"), RV_STR("no conflicts found"), now);
+    rv_condition_set(a, conditions, "Established", "True", RV_STR("InitialNamesAccepted"),
+                     RV_STR("the initial names have been accepted"), now);
+    rv_node_set(a, status, "acceptedNames", rv_node_copy(a, names));
+    struct rv_node *stored = rv_node_array(a), *versions = rv_node_get(spec, "versions");
+    for (size_t i = 0; i < rv_node_len(versions); i++) {
+        struct rv_node *v = rv_node_at(versions, i);
+        if (rv_node_to_bool(rv_node_get(v, "storage"), false))
+            rv_node_append(a, stored, rv_node_str(a, rv_node_text(rv_node_get(v, "name"))));
+    }
+    rv_node_set(a, status, "storedVersions", stored);
+}
+
+void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes) {
+    (void)s;
+    (void)old;
+    struct rv_val crd = rv_node_freeze(a, object);
+    struct rv_str plural = rv_path_str(crd, "spec.names.plural"), group = rv_path_str(crd, "spec.group");
+    struct rv_str want = rv_arena_fmt(a, RV_STR_FMT "." RV_STR_FMT, RV_STR_ARG(plural), RV_STR_ARG(group));
+    if (!rv_str_eq(rv_path_str(crd, "metadata.name"), want))
+        sb_cause(a, causes, "metadata.name: Invalid value: must be spec.names.plural+\".\"+spec.group");
+    if (rv_path_str(crd, "spec.names.kind").n == 0) sb_cause(a, causes, "spec.names.kind: Required value");
+    if (rv_val_len(rv_val_path(crd, "spec.versions")) != 1)
+        sb_cause(a, causes, "spec.versions: Unsupported value: the sandbox serves CustomResourceDefinitions with exactly "
+                            "one version (it has no conversion)");
+    for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
+        struct rv_error err = {0};
+        void *schema = NULL;
+        if (sb_schema_compile(it.val, &schema, &err) != 0)
+            sb_cause(a, causes, "spec.versions[" RV_STR_FMT "].schema: Invalid value: %s",
+                     RV_STR_ARG(rv_val_str(rv_val_get(it.val, "name"))), err.text);
+        sb_schema_free(schema);
+    }
+}
+
+static char **short_names(struct rv_val list) {
+    if (rv_val_len(list) == 0) return NULL;
+    char **names = rv_alloc_array(rv_val_len(list) + 1, sizeof(char *));
+    size_t n = 0;
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);) names[n++] = rv_strdup(rv_val_str(it.val));
+    return names;
+}
+
+void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
+    struct rv_str group = rv_path_str(crd, "spec.group"), plural = rv_path_str(crd, "spec.names.plural");
+    for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
+        struct rv_str version = rv_val_str(rv_val_get(it.val, "name"));
+        void *schema = NULL;
+        if (sb_schema_compile(it.val, &schema, NULL) != 0) continue; /* validated before it was stored */
+        const struct sb_resource *have = sb_resource_find(s, group, version, plural);
+        if (have != NULL) {
+            sb_schema_free(sb_table_of(have)->pub.schema);
+            sb_table_of(have)->pub.schema = schema;
+            continue;
+        }
+        struct sb_resource r = {.group = rv_strdup(group),
+                                .version = rv_strdup(version),
+                                .plural = rv_strdup(plural),
+                                .singular = rv_strdup(rv_path_str(crd, "spec.names.singular")),
+                                .kind = rv_strdup(rv_path_str(crd, "spec.names.kind")),
+                                .list_kind = rv_strdup(rv_path_str(crd, "spec.names.listKind")),
+                                .short_names = short_names(rv_val_path(crd, "spec.names.shortNames")),
+                                .namespaced = rv_str_is(rv_path_str(crd, "spec.scope"), "Namespaced"),
+                                .has_status = rv_val_present(rv_val_path(it.val, "subresources.status")),
+                                .custom = true,
+                                .defaults = sb_schema_defaults,
+                                .validate = sb_schema_validate,
+                                .schema = schema};
+        sb_resource_add(s, &r);
+    }
+}
+
+/* The instances go with their definition. */
+void sb_crd_withdraw(struct sb_storage *s, struct rv_val crd) {
+    struct rv_str group = rv_path_str(crd, "spec.group"), plural = rv_path_str(crd, "spec.names.plural");
+    for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
+        const struct sb_resource *r = sb_resource_find(s, group, rv_val_str(rv_val_get(it.val, "name")), plural);
+        if (r == NULL) continue;
+        struct sb_table *t = sb_table_of(r);
+        while (t->n > 0) sb_drop(s, t->v[t->n - 1]);
+        t->gone = true;
+    }
+}

@@ -1,0 +1,82 @@
+/* storage_internal.h - what storage.c shares with the rest of the API half: the tables behind struct sb_resource and
+ * the rules of particular kinds (api/builtin.c, api/defaults.c, api/schema.c). */
+#ifndef RV_SANDBOX_STORAGE_INTERNAL_H
+#define RV_SANDBOX_STORAGE_INTERNAL_H
+
+#include "deploy/sandbox/storage.h"
+
+struct sb_table {
+    struct sb_resource pub; /* first: a resource pointer is a table pointer */
+    struct sb_object **v;   /* sorted by (ns, name) */
+    size_t n, cap;
+    bool gone; /* its CustomResourceDefinition was deleted */
+};
+struct sb_change {
+    uint64_t version;
+    enum sb_event type;
+    struct sb_object *object, *prev;
+};
+struct sb_listener {
+    sb_change_fn fn;
+    void *arg;
+};
+struct sb_storage {
+    struct rv_loop *loop;
+    uint64_t version, compacted; /* compacted: newest forgotten version */
+    struct sb_table **tables;
+    size_t n_tables;
+    struct sb_change *history; /* ring */
+    size_t history_first, history_n, history_bytes;
+    struct sb_listener **listeners;
+    size_t n_listeners;
+    unsigned emitting;
+    char *ca_pem; /* for kube-root-ca.crt; may be NULL */
+    unsigned next_ip, next_port;
+};
+
+static inline struct sb_table *sb_table_of(const struct sb_resource *r) { return (struct sb_table *)(uintptr_t)r; }
+
+void sb_random(void *p, size_t n);
+/* Takes over the names in *r (heap). */
+struct sb_resource *sb_resource_add(struct sb_storage *s, const struct sb_resource *r);
+size_t sb_lower_bound(const struct sb_resource *r, struct rv_str ns, struct rv_str name);
+void sb_qualified(const struct sb_resource *r, struct rv_buf *out); /* "rayclusters.ray.io" */
+int sb_fail_object(struct sb_status *st, int http, const char *reason, const struct sb_resource *r, struct rv_str name,
+                   const char *text);
+
+/* api/builtin.c */
+void sb_builtin_register(struct sb_storage *s);
+bool sb_has_generation(const struct sb_resource *r);
+void sb_validate_meta(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_node *causes);
+int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
+             struct sb_status *st); /* quota */
+void sb_after_create(struct sb_storage *s, struct sb_object *o);
+void sb_after_update(struct sb_storage *s, struct sb_object *o);
+
+void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) RV_PRINTF(3, 4);
+void sb_drop(struct sb_storage *s, struct sb_object *o); /* at once, whatever holds it */
+
+/* api/crd.c */
+void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes);
+void sb_crd_serve(struct sb_storage *s, struct rv_val crd);
+void sb_crd_withdraw(struct sb_storage *s, struct rv_val crd);
+
+/* api/defaults.c: hooks of built-in kinds */
+void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_namespace(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes);
+
+/* api/schema.c */
+int sb_schema_compile(struct rv_val crd_version, void **ret, struct rv_error *err);
+void sb_schema_free(void *schema);
+struct rv_val sb_schema_columns(const void *schema); /* additionalPrinterColumns */
+void sb_schema_defaults(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_schema_validate(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                        struct rv_node *causes);
+
+#endif
