@@ -57,7 +57,7 @@ bool rv_node_remove(struct rv_node *map, const char *key); /* true when it was t
 void rv_node_append(struct rv_arena *a, struct rv_node *array, struct rv_node *value);
 void rv_node_insert(struct rv_arena *a, struct rv_node *array, size_t index, struct rv_node *value);
 bool rv_node_remove_at(struct rv_node *array, size_t index);
-/* Replaces element index of an array. */
+/* Replaces element index of an array. NULL values are ignored here, in append and in insert. */
 void rv_node_put_at(struct rv_arena *a, struct rv_node *array, size_t index, struct rv_node *value);
 /* The map (or array) under key, made if absent, null or of another type. */
 struct rv_node *rv_node_ensure_map(struct rv_arena *a, struct rv_node *map, const char *key);
@@ -66,7 +66,8 @@ struct rv_node *rv_node_ensure_array(struct rv_arena *a, struct rv_node *map, co
 struct rv_node *rv_node_find(struct rv_node *array, const char *field, struct rv_str want);
 
 bool rv_node_equal(struct rv_node *a, struct rv_node *b);
-/* The tree as msgpack, appended to b. NULL becomes nil. */
+/* The tree as msgpack, appended to b. NULL becomes nil. What lies deeper than RV_MP_MAX_DEPTH becomes nil too: no peer
+ * would accept it, and a tree that was hung into itself ends. */
 void rv_node_encode(struct rv_node *n, struct rv_buf *b);
 /* The tree as msgpack in the arena: a view of it. */
 struct rv_val rv_node_freeze(struct rv_arena *a, struct rv_node *n);
