@@ -91,7 +91,7 @@ static void test_quantity_format(void) {
         {"1e3Gi", NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct rv_quantity q, again;
+        struct rv_quantity q = {0}, again = {0};
         int r = rv_quantity_parse(rv_str(rows[i].in), &q);
         CHECK_ROW((r == 0) == (rows[i].out != NULL), rows[i].in);
         if (r != 0 || rows[i].out == NULL) continue;
@@ -122,7 +122,7 @@ static void test_quantity_arithmetic(void) {
         {"1e3", "1", "1001", 1},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct rv_quantity a, b;
+        struct rv_quantity a = {0}, b = {0};
         char text[48];
         CHECK_ROW(rv_quantity_parse(rv_str(rows[i].a), &a) == 0 && rv_quantity_parse(rv_str(rows[i].b), &b) == 0,
                   rows[i].a);
