@@ -1,0 +1,278 @@
+/* config.c - reading and checking the configuration (see config.h). */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "supervisor/kube/yaml_tree.h"
+
+static const char *const sandbox_names[] = {"off", "best-effort", "enforce", NULL};
+static const char *const format_names[] = {"text", "json", NULL};
+static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
+
+struct top {
+    struct yaml_pos *kubernetes, *log, *http, *plugins, *heartbeat;
+};
+
+#define STRUCT struct config
+#define K(member, name, type, ...)                                                                                     \
+    { name, type, offsetof(STRUCT, member), __VA_ARGS__ }
+static const struct schema_key kubernetes_keys[] = {K(kubeconfig, "kubeconfig", S_TEXT, 0, 0, NULL, false),
+                                                    K(context, "context", S_TEXT, 0, 0, NULL, false),
+                                                    K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false),
+                                                    K(max_connections, "maxConnections", S_INT, 1, 1024, NULL, false),
+                                                    K(qps, "qps", S_INT, 0, 1000000, NULL, false),
+                                                    K(burst, "burst", S_INT, 0, 1000000, NULL, false),
+                                                    K(max_in_flight, "maxInFlight", S_INT, 1, 4096, NULL, false),
+                                                    K(watch_stall_s, "watchStallSeconds", S_INT, 1, 3600, NULL, false),
+                                                    K(page_size, "listPageSize", S_INT, 1, 10000, NULL, false),
+                                                    SCHEMA_END};
+static const struct schema_key log_keys[] = {K(log_format, "format", S_CHOICE, 0, 0, format_names, false),
+                                             K(log_level, "level", S_CHOICE, 0, 0, level_names, false), SCHEMA_END};
+static const struct schema_key http_keys[] = {K(bind, "bind", S_TEXT, 0, 0, NULL, false), SCHEMA_END};
+static const struct schema_key heartbeat_keys[] = {
+    K(heartbeat_ms, "intervalMs", S_INT, 50, 60000, NULL, false),
+    K(heartbeat_timeout_ms, "timeoutMs", S_INT, 200, 600000, NULL, false), SCHEMA_END};
+static const struct schema_key plain_keys[] = {
+    K(runtime_dir, "runtimeDir", S_TEXT, 0, 0, NULL, false), K(plugin_dirs, "pluginDirs", S_TEXTS, 0, 0, NULL, false),
+    K(host_binary, "hostBinary", S_TEXT, 0, 0, NULL, false),
+    K(host_sandbox, "hostSandbox", S_CHOICE, 0, 0, sandbox_names, false), SCHEMA_END};
+#undef STRUCT
+#define STRUCT struct top
+static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY, 0, 0, NULL, false),
+                                              K(log, "log", S_ANY, 0, 0, NULL, false),
+                                              K(http, "http", S_ANY, 0, 0, NULL, false),
+                                              K(heartbeat, "heartbeat", S_ANY, 0, 0, NULL, false),
+                                              K(plugins, "plugins", S_LIST, 0, 0, NULL, false),
+                                              SCHEMA_END};
+#undef STRUCT
+#define STRUCT struct config_plugin
+static const struct schema_key plugin_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
+                                                K(enabled, "enabled", S_BOOL, 0, 0, NULL, false),
+                                                K(manifest_path, "manifest", S_TEXT, 0, 0, NULL, false),
+                                                K(settings_node, "settings", S_MAP, 0, 0, NULL, false),
+                                                K(grants_node, "grants", S_ANY, 0, 0, NULL, false),
+                                                K(http, "http", S_TEXTS, 0, 0, NULL, false),
+                                                K(secrets, "secrets", S_BOOL, 0, 0, NULL, false),
+                                                K(limits_node, "limits", S_MAP, 0, 0, NULL, false),
+                                                SCHEMA_END};
+static const struct schema_key limit_keys[] = {
+    K(memory, "memory", S_BYTES, 0, 0, NULL, false), K(max_in_flight, "maxInFlight", S_INT, 1, 65536, NULL, false),
+    K(actions_per_second, "actionsPerSecond", S_INT, 0, 1000000, NULL, false), SCHEMA_END};
+
+/* The top level is two tables: values of the config itself, and parts with tables of their own. */
+static int read_top(const struct schema_reader *r, struct config *c, struct top *t) {
+    struct schema_key all[RV_ARRAY_LEN(plain_keys) + RV_ARRAY_LEN(part_keys)];
+    size_t n = 0;
+    struct {
+        struct config c;
+        struct top t;
+    } into = {.c = *c};
+    for (const struct schema_key *k = plain_keys; k->name != NULL; k++) all[n++] = *k;
+    for (const struct schema_key *k = part_keys; k->name != NULL; k++) {
+        all[n] = *k;
+        all[n++].offset += offsetof(__typeof__(into), t);
+    }
+    all[n] = (struct schema_key)SCHEMA_END;
+    int code = schema_read(r, r->doc->root, "the configuration", all, &into);
+    *c = into.c;
+    *t = into.t;
+    return code;
+}
+
+/* ---- plugins -------------------------------------------------------------------------------------------- */
+
+static char *find_manifest(const struct config *c, const struct config_env *env, const struct config_plugin *p,
+                           bool *ret_ours) {
+    rv_autobuf struct rv_buf b = {0};
+    const char *own[] = {env->build_plugins, env->install_plugins};
+    *ret_ours = false;
+    if (p->manifest_path.n != 0) return rv_strdup(p->manifest_path);
+    for (size_t i = 0; i < c->plugin_dirs.n + RV_ARRAY_LEN(own); i++) {
+        struct rv_str dir = i < c->plugin_dirs.n ? c->plugin_dirs.list[i] : rv_str(own[i - c->plugin_dirs.n]);
+        if (dir.n == 0) continue;
+        rv_buf_clear(&b);
+        rv_buf_addf(&b, RV_STR_FMT "/" RV_STR_FMT ".yaml", RV_STR_ARG(dir), RV_STR_ARG(p->name));
+        if (access(rv_buf_cstr(&b), R_OK) != 0) continue;
+        for (size_t k = 0; k < RV_ARRAY_LEN(own); k++) *ret_ours = *ret_ours || rv_str_eq(dir, rv_str(own[k]));
+        return rv_strdup(rv_buf_str(&b));
+    }
+    return NULL;
+}
+
+static int read_grants(const struct schema_reader *r, struct config_plugin *p, bool ours) {
+    struct yaml_pos *g = p->grants_node;
+    bool all = g == NULL ? ours : g->kind == YAML_POS_SCALAR && rv_str_is(g->text, "all");
+    if (g == NULL && !ours)
+        return schema_fail(r, p->node,
+                           "plugin " RV_STR_FMT " is not one of Rayvisor's own: say what it may do with grants: [...] "
+                                                "(or grants: all for what its manifest asks)",
+                           RV_STR_ARG(p->name));
+    if (all) {
+        p->all_grants = true;
+        p->grants = p->manifest->writes;
+        p->grant_n = p->manifest->write_n;
+        if (!p->http.given) p->http = p->manifest->http;
+        if (yaml_pos_get(p->node, "secrets") == NULL) p->secrets = p->manifest->secrets;
+        return 0;
+    }
+    if (g->kind != YAML_POS_LIST)
+        return schema_fail(
+            r, g, "grants must be \"all\" or a list of {apiVersion, resource, subresource, verbs, namespaces}");
+    return manifest_read_writes(r, g, "grants", &p->grants, &p->grant_n);
+}
+
+static int resolve_plugin(const struct schema_reader *r, struct config *c, const struct config_env *env,
+                          struct config_plugin *p) {
+    bool ours;
+    rv_autofree char *path = find_manifest(c, env, p, &ours);
+    if (path == NULL)
+        return schema_fail(r, p->node,
+                           "there is no manifest " RV_STR_FMT
+                           ".yaml in pluginDirs or the installation: check the name, or add its folder to pluginDirs",
+                           RV_STR_ARG(p->name));
+    p->manifest = manifest_load(path, r->err);
+    if (p->manifest == NULL) return RV_E_CONFIG;
+    if (!rv_str_eq(p->manifest->name, p->name))
+        return schema_fail(r, p->node, "the manifest %s is of plugin \"" RV_STR_FMT "\", not \"" RV_STR_FMT "\"", path,
+                           RV_STR_ARG(p->manifest->name), RV_STR_ARG(p->name));
+    size_t stem = strlen(path) - strlen(".yaml");
+    rv_autobuf struct rv_buf so = {0};
+    rv_buf_add(&so, path, rv_str_ends(rv_str(path), ".yaml") ? stem : strlen(path));
+    rv_buf_adds(&so, ".so");
+    p->library = rv_strdup(rv_buf_str(&so));
+    int code = schema_read(r, p->limits_node, "limits", limit_keys, p);
+    if (code == 0) code = read_grants(r, p, ours);
+    return code != 0 ? code : manifest_settings(p->manifest, r, p->settings_node, &p->settings);
+}
+
+static int read_plugins(const struct schema_reader *r, struct config *c, const struct config_env *env,
+                        struct yaml_pos *list) {
+    c->plugins = rv_alloc_array((list != NULL ? list->n : 0) + 1, sizeof *c->plugins);
+    for (struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
+        struct config_plugin *p = &c->plugins[c->plugin_n++];
+        *p = (struct config_plugin){.enabled = true, .memory = 256 << 20, .max_in_flight = 256, .node = n};
+        char what[32];
+        snprintf(what, sizeof what, "plugins[%zu]", c->plugin_n - 1);
+        int code = schema_read(r, n, what, plugin_keys, p);
+        for (size_t i = 0; code == 0 && i + 1 < c->plugin_n; i++)
+            if (rv_str_eq(c->plugins[i].name, p->name))
+                code = schema_fail(r, n, "plugin " RV_STR_FMT " stands here for the second time", RV_STR_ARG(p->name));
+        if (code == 0) code = resolve_plugin(r, c, env, p);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------ */
+
+static void set_defaults(struct config *c) {
+    c->runtime_dir = RV_STR("/run/rayvisor");
+    c->bind = RV_STR("127.0.0.1:8082");
+    c->max_connections = 32;
+    c->max_in_flight = 64;
+    c->watch_stall_s = 150;
+    c->page_size = 500;
+    c->heartbeat_ms = 1000;
+    c->heartbeat_timeout_ms = 10000;
+    c->host_sandbox = 1;
+    c->log_format = 1;
+    c->log_level = 1;
+}
+
+struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err) {
+    struct config *c = rv_alloc(sizeof *c);
+    struct top t = {0};
+    set_defaults(c);
+    int code = yaml_doc_parse(&c->doc, text, path, err);
+    struct schema_reader r = {&c->doc, err};
+    if (code == 0) code = read_top(&r, c, &t);
+    if (code == 0) code = schema_read(&r, t.kubernetes, "kubernetes", kubernetes_keys, c);
+    if (code == 0) code = schema_read(&r, t.log, "log", log_keys, c);
+    if (code == 0) code = schema_read(&r, t.http, "http", http_keys, c);
+    if (code == 0) code = schema_read(&r, t.heartbeat, "heartbeat", heartbeat_keys, c);
+    if (code == 0) code = read_plugins(&r, c, env, t.plugins);
+    return code == 0 ? c : config_free(c);
+}
+
+struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err) {
+    rv_autobuf struct rv_buf text = {0};
+    if (file_read(path, 1 << 20, &text, err) != 0) return NULL;
+    return config_parse(rv_buf_str(&text), path, env, err);
+}
+
+struct config *config_free(struct config *c) {
+    if (c == NULL) return NULL;
+    for (size_t i = 0; i < c->plugin_n; i++) {
+        manifest_free(c->plugins[i].manifest);
+        free(c->plugins[i].library);
+        rv_buf_free(&c->plugins[i].settings);
+    }
+    free(c->plugins);
+    yaml_doc_free(&c->doc);
+    free(c);
+    return NULL;
+}
+
+const char *config_sandbox_name(const struct config *c) { return sandbox_names[c->host_sandbox]; }
+
+static bool texts_same(const struct schema_texts *a, const struct schema_texts *b) {
+    if (a->n != b->n) return false;
+    for (size_t i = 0; i < a->n; i++)
+        if (!rv_str_eq(a->list[i], b->list[i])) return false;
+    return true;
+}
+
+bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b) {
+    if (a->enabled != b->enabled || a->secrets != b->secrets || a->memory != b->memory ||
+        a->max_in_flight != b->max_in_flight || a->actions_per_second != b->actions_per_second ||
+        a->grant_n != b->grant_n || strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) ||
+        !rv_str_eq(a->manifest->version, b->manifest->version))
+        return false;
+    for (size_t i = 0; i < a->grant_n; i++) {
+        const struct manifest_write *x = &a->grants[i], *y = &b->grants[i];
+        if (!rv_str_eq(x->api_version, y->api_version) || !rv_str_eq(x->resource, y->resource) ||
+            !rv_str_eq(x->subresource, y->subresource) || !texts_same(&x->verbs, &y->verbs) ||
+            !texts_same(&x->namespaces, &y->namespaces))
+            return false;
+    }
+    return true;
+}
+
+/* ---- RBAC ----------------------------------------------------------------------------------------------- */
+
+static void rbac_rule(struct rv_buf *out, struct rv_str api_version, struct rv_str resource, struct rv_str sub,
+                      const char *verbs) {
+    const char *slash = memchr(api_version.p, '/', api_version.n);
+    int group = slash != NULL ? (int)(slash - api_version.p) : 0;
+    rv_buf_addf(out,
+                "  - apiGroups: [\"%.*s\"]\n    resources: [\"" RV_STR_FMT "%s" RV_STR_FMT "\"]\n    verbs: [%s]\n",
+                group, api_version.p, RV_STR_ARG(resource), sub.n != 0 ? "/" : "", RV_STR_ARG(sub), verbs);
+}
+
+void config_print_rbac(const struct config *c, struct rv_buf *out) {
+    rv_buf_adds(out,
+                "# Generated by rayvisord --print-rbac from the enabled plugins' manifests and grants.\n"
+                "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata:\n  name: rayvisor\nrules:\n");
+    rbac_rule(out, RV_STR("events.k8s.io/v1"), RV_STR("events"), RV_STR(""), "create, patch");
+    for (size_t i = 0; i < c->plugin_n; i++) {
+        const struct config_plugin *p = &c->plugins[i];
+        if (!p->enabled) continue;
+        rv_buf_addf(out, "  # " RV_STR_FMT "\n", RV_STR_ARG(p->name));
+        for (size_t k = 0; k < p->manifest->kind_n; k++)
+            rbac_rule(out, p->manifest->kinds[k].api_version, p->manifest->kinds[k].resource, RV_STR(""),
+                      "get, list, watch");
+        for (size_t k = 0; k < p->grant_n; k++) {
+            rv_autobuf struct rv_buf verbs = {0};
+            for (size_t v = 0; v < p->grants[k].verbs.n; v++) {
+                struct rv_str verb = p->grants[k].verbs.list[v];
+                rv_buf_addf(&verbs, "%s" RV_STR_FMT, v > 0 ? ", " : "",
+                            RV_STR_ARG(rv_str_is(verb, "apply") ? RV_STR("patch") : verb));
+            }
+            rbac_rule(out, p->grants[k].api_version, p->grants[k].resource, p->grants[k].subresource,
+                      rv_buf_cstr(&verbs));
+        }
+        if (p->secrets) rbac_rule(out, RV_STR("v1"), RV_STR("secrets"), RV_STR(""), "get");
+    }
+}

@@ -1,0 +1,48 @@
+/* config.h - the supervisor's configuration: one YAML file, read whole, checked whole (config/README.md documents every
+ * key).
+ *
+ * A config is immutable; a reload makes a new one and compares. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include "ipc/log.h"
+#include "manifest.h"
+
+struct config_plugin {
+    struct rv_str name, manifest_path;
+    bool enabled, secrets, all_grants;
+    struct yaml_pos *settings_node, *grants_node, *limits_node, *node;
+    struct schema_texts http;
+    uint64_t memory;
+    int64_t max_in_flight, actions_per_second;
+    /* resolved */
+    struct manifest *manifest; /* owned */
+    char *library;
+    struct rv_buf settings; /* msgpack map, defaults filled in */
+    struct manifest_write *grants;
+    size_t grant_n;
+};
+
+struct config {
+    struct yaml_doc doc;
+    struct rv_str kubeconfig, context, runtime_dir, host_binary, bind;
+    struct schema_texts namespaces, plugin_dirs;
+    int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
+    int host_sandbox, log_format, log_level; /* choices */
+    struct config_plugin *plugins;
+    size_t plugin_n;
+};
+
+struct config_env {
+    const char *install_plugins, *build_plugins; /* folders whose plugins are ours */
+};
+struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err);
+struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err);
+struct config *config_free(struct config *c);
+const char *config_sandbox_name(const struct config *c);
+/* Do two entries run the same plugin in the same way (settings aside)? */
+bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b);
+/* A ClusterRole for what the enabled plugins and the supervisor itself need, as YAML. */
+void config_print_rbac(const struct config *c, struct rv_buf *out);
+
+#endif

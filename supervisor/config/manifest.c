@@ -1,0 +1,234 @@
+/* manifest.c - reading plugin manifests and checking settings against them (see manifest.h). */
+#include "manifest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rayvisor/json.h"
+#include "rayvisor/k8s.h"
+#include "supervisor/kube/yaml_tree.h"
+
+static const char *const map_names[] = {"owner", "label", "plugin", NULL};
+static const char *const setting_types[] = {"boolean", "integer", "number", "string", "list", "map", NULL};
+
+#define K(member, name, type, ...)                                                                                     \
+    { name, type, offsetof(STRUCT, member), __VA_ARGS__ }
+
+#define STRUCT struct manifest_kind
+static const struct schema_key kind_keys[] = {K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),
+                                              K(resource, "resource", S_TEXT, 0, 0, NULL, true),
+                                              K(kind, "kind", S_TEXT, 0, 0, NULL, true),
+                                              K(selector, "selector", S_TEXT, 0, 0, NULL, false),
+                                              K(fields, "fields", S_TEXTS, 0, 0, NULL, false),
+                                              K(map, "map", S_CHOICE, 0, 0, map_names, false),
+                                              K(index_label, "indexLabel", S_TEXT, 0, 0, NULL, false),
+                                              SCHEMA_END};
+#undef STRUCT
+#define STRUCT struct manifest_write
+static const struct schema_key write_keys[] = {
+    K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),   K(resource, "resource", S_TEXT, 0, 0, NULL, true),
+    K(subresource, "subresource", S_TEXT, 0, 0, NULL, false), K(verbs, "verbs", S_TEXTS, 0, 0, NULL, true),
+    K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false),  SCHEMA_END};
+#undef STRUCT
+#define STRUCT struct manifest_setting
+static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
+                                                 K(type, "type", S_CHOICE, 0, 0, setting_types, true),
+                                                 K(help, "help", S_TEXT, 0, 0, NULL, true),
+                                                 K(fallback, "default", S_ANY, 0, 0, NULL, false),
+                                                 K(min, "min", S_INT, INT64_MIN, INT64_MAX, NULL, false),
+                                                 K(max, "max", S_INT, INT64_MIN, INT64_MAX, NULL, false),
+                                                 K(choices, "choices", S_TEXTS, 0, 0, NULL, false),
+                                                 SCHEMA_END};
+#undef STRUCT
+
+struct raw {
+    struct rv_str name, version, description;
+    int64_t abi;
+    struct yaml_pos *primary, *reads, *writes, *settings;
+    struct schema_texts http;
+    bool secrets;
+};
+#define STRUCT struct raw
+static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
+                                             K(version, "version", S_TEXT, 0, 0, NULL, true),
+                                             K(abi, "abi", S_INT, 1, 1000, NULL, true),
+                                             K(description, "description", S_TEXT, 0, 0, NULL, true),
+                                             K(primary, "primary", S_MAP, 0, 0, NULL, true),
+                                             K(reads, "reads", S_LIST, 0, 0, NULL, false),
+                                             K(writes, "writes", S_LIST, 0, 0, NULL, false),
+                                             K(http, "http", S_TEXTS, 0, 0, NULL, false),
+                                             K(secrets, "secrets", S_BOOL, 0, 0, NULL, false),
+                                             K(settings, "settings", S_LIST, 0, 0, NULL, false),
+                                             SCHEMA_END};
+#undef STRUCT
+
+static int check_kind(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_kind *k) {
+    struct rv_error e = {0};
+    struct rv_selector *s = rv_selector_parse(k->selector, &e);
+    if (s == NULL) return schema_fail(r, at, "%s", e.text);
+    rv_selector_free(s);
+    if (k->map == 1 && k->index_label.n == 0) return schema_fail(r, at, "map: label needs indexLabel");
+    for (size_t i = 0; i < k->fields.n; i++) {
+        rv_autofree char *path = rv_strdup(k->fields.list[i]);
+        const char *const one[] = {path};
+        struct rv_projection *p = rv_projection_new(one, 1, &e);
+        if (p == NULL) return schema_fail(r, at, "%s", e.text);
+        rv_projection_free(p);
+    }
+    return 0;
+}
+
+static int read_kinds(const struct schema_reader *r, struct manifest *m, const struct raw *raw) {
+    size_t n = 1 + (raw->reads != NULL ? raw->reads->n : 0);
+    m->kinds = rv_arena_alloc(m->doc.arena, n * sizeof *m->kinds);
+    int code = schema_read(r, raw->primary, "primary", kind_keys, &m->kinds[0]);
+    if (code == 0) code = check_kind(r, raw->primary, &m->kinds[0]);
+    m->kind_n = 1;
+    for (struct yaml_pos *k = raw->reads != NULL ? raw->reads->kids : NULL; code == 0 && k != NULL; k = k->next) {
+        char what[32];
+        snprintf(what, sizeof what, "reads[%zu]", m->kind_n - 1);
+        code = schema_read(r, k, what, kind_keys, &m->kinds[m->kind_n]);
+        if (code == 0) code = check_kind(r, k, &m->kinds[m->kind_n]);
+        m->kind_n++;
+    }
+    return code != 0 || n <= 64 ? code
+                                : schema_fail(r, raw->reads, "a plugin reads at most 63 kinds beside its primary one");
+}
+
+static bool known_verb(struct rv_str v) {
+    static const char *const verbs[] = {"create", "patch", "delete", "deletecollection", "get", "apply"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++)
+        if (rv_str_is(v, verbs[i])) return true;
+    return false;
+}
+
+int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
+                         struct manifest_write **ret, size_t *ret_n) {
+    size_t n = 0;
+    *ret = rv_arena_alloc(r->doc->arena, ((list != NULL ? list->n : 0) + 1) * sizeof **ret);
+    for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next, n++) {
+        char name[64];
+        snprintf(name, sizeof name, "%s[%zu]", what, n);
+        int code = schema_read(r, k, name, write_keys, &(*ret)[n]);
+        if (code != 0) return code;
+        for (size_t v = 0; v < (*ret)[n].verbs.n; v++)
+            if (!known_verb((*ret)[n].verbs.list[v]))
+                return schema_fail(r, k,
+                                   "%s.verbs has \"" RV_STR_FMT
+                                   "\"; accepted are create, patch, apply, delete, deletecollection, get",
+                                   name, RV_STR_ARG((*ret)[n].verbs.list[v]));
+    }
+    *ret_n = n;
+    return 0;
+}
+
+static int read_settings(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *list) {
+    m->settings = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->settings);
+    for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
+        struct manifest_setting *s = &m->settings[m->setting_n++];
+        s->min = INT64_MIN;
+        s->max = INT64_MAX;
+        int code = schema_read(r, k, "settings[]", setting_keys, s);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
+static bool name_ok(struct rv_str s) {
+    if (s.n == 0 || s.n > 31 || s.p[0] < 'a' || s.p[0] > 'z') return false;
+    return rv_name_dns1123_label(s) == NULL;
+}
+
+struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_error *err) {
+    struct manifest *m = rv_alloc(sizeof *m);
+    struct raw raw = {0};
+    m->path = rv_strdup(rv_str(path));
+    int code = yaml_doc_parse(&m->doc, text, path, err);
+    struct schema_reader r = {&m->doc, err};
+    if (code == 0) code = schema_read(&r, m->doc.root, "the manifest", top_keys, &raw);
+    if (code == 0 && !name_ok(raw.name))
+        code = schema_fail(&r, m->doc.root,
+                           "name is \"" RV_STR_FMT
+                           "\"; accepted are a lower-case letter and up to 30 more letters, digits or '-'",
+                           RV_STR_ARG(raw.name));
+    m->name = raw.name;
+    m->version = raw.version;
+    m->description = raw.description;
+    m->abi = raw.abi;
+    m->http = raw.http;
+    m->secrets = raw.secrets;
+    if (code == 0) code = read_kinds(&r, m, &raw);
+    if (code == 0) code = manifest_read_writes(&r, raw.writes, "writes", &m->writes, &m->write_n);
+    if (code == 0) code = read_settings(&r, m, raw.settings);
+    return code == 0 ? m : manifest_free(m);
+}
+
+struct manifest *manifest_load(const char *path, struct rv_error *err) {
+    rv_autobuf struct rv_buf text = {0};
+    if (file_read(path, 1 << 20, &text, err) != 0) return NULL;
+    return manifest_parse(rv_buf_str(&text), path, err);
+}
+
+struct manifest *manifest_free(struct manifest *m) {
+    if (m == NULL) return NULL;
+    yaml_doc_free(&m->doc);
+    free(m->path);
+    free(m);
+    return NULL;
+}
+
+/* ---- settings ------------------------------------------------------------------------------------------- */
+
+static int check_setting(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_setting *s,
+                         struct rv_node *v) {
+    static const enum rv_type types[] = {RV_BOOL, RV_INT, RV_FLOAT, RV_STRING, RV_ARRAY, RV_MAP};
+    enum rv_type have = rv_node_type(v);
+    bool fits = have == types[s->type] || (s->type == SETTING_NUMBER && have == RV_INT) ||
+                (s->type == SETTING_STRING && at->kind == YAML_POS_SCALAR);
+    if (!fits)
+        return schema_fail(r, at, "settings." RV_STR_FMT " must be a %s: " RV_STR_FMT, RV_STR_ARG(s->name),
+                           setting_types[s->type], RV_STR_ARG(s->help));
+    if (have == RV_INT && (rv_node_to_int(v, 0) < s->min || rv_node_to_int(v, 0) > s->max))
+        return schema_fail(r, at, "settings." RV_STR_FMT " must lie between %lld and %lld", RV_STR_ARG(s->name),
+                           (long long)s->min, (long long)s->max);
+    bool chosen = s->choices.n == 0;
+    for (size_t i = 0; i < s->choices.n && !chosen; i++) chosen = rv_str_eq(s->choices.list[i], at->text);
+    return chosen ? 0
+                  : schema_fail(r, at, "settings." RV_STR_FMT " is \"" RV_STR_FMT "\", which is none of its choices",
+                                RV_STR_ARG(s->name), RV_STR_ARG(at->text));
+}
+
+static const struct manifest_setting *find_setting(const struct manifest *m, struct rv_str name) {
+    for (size_t i = 0; i < m->setting_n; i++)
+        if (rv_str_eq(m->settings[i].name, name)) return &m->settings[i];
+    return NULL;
+}
+
+static int refuse_setting(const struct manifest *m, const struct schema_reader *r, const struct yaml_pos *k) {
+    rv_autobuf struct rv_buf names = {0};
+    for (size_t i = 0; i < m->setting_n; i++)
+        rv_buf_addf(&names, "%s" RV_STR_FMT, i > 0 ? ", " : "", RV_STR_ARG(m->settings[i].name));
+    struct yaml_pos at = {.line = k->key_line, .column = k->key_column};
+    return schema_fail(r, &at, "plugin " RV_STR_FMT " has no setting \"" RV_STR_FMT "\"; its settings are: %s",
+                       RV_STR_ARG(m->name), RV_STR_ARG(k->key), names.n != 0 ? rv_buf_cstr(&names) : "none");
+}
+
+int manifest_settings(const struct manifest *m, const struct schema_reader *r, const struct yaml_pos *given,
+                      struct rv_buf *out) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *map = rv_node_map(a);
+    for (size_t i = 0; i < m->setting_n; i++)
+        if (m->settings[i].fallback != NULL)
+            rv_node_setn(a, map, m->settings[i].name, yaml_pos_data(a, m->settings[i].fallback));
+    for (const struct yaml_pos *k = given != NULL ? given->kids : NULL; k != NULL; k = k->next) {
+        const struct manifest_setting *s = find_setting(m, k->key);
+        if (s == NULL) return refuse_setting(m, r, k);
+        struct rv_node *v =
+            s->type == SETTING_STRING && k->kind == YAML_POS_SCALAR ? rv_node_str(a, k->text) : yaml_pos_data(a, k);
+        int code = check_setting(r, k, s, v);
+        if (code != 0) return code;
+        rv_node_setn(a, map, s->name, v);
+    }
+    rv_node_encode(map, out);
+    return 0;
+}

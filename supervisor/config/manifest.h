@@ -1,0 +1,51 @@
+/* manifest.h - what a plugin says of itself (plugins/README.md): what it reads, what it may ask for, its settings. */
+#ifndef CONFIG_MANIFEST_H
+#define CONFIG_MANIFEST_H
+
+#include "schema.h"
+
+struct manifest_kind {
+    struct rv_str api_version, resource, kind, selector, index_label;
+    struct schema_texts fields;
+    int map; /* 0 owner, 1 label, 2 plugin */
+};
+
+struct manifest_write {
+    struct rv_str api_version, resource, subresource;
+    struct schema_texts verbs, namespaces; /* namespaces: in grants only */
+};
+
+enum setting_type { SETTING_BOOLEAN, SETTING_INTEGER, SETTING_NUMBER, SETTING_STRING, SETTING_LIST, SETTING_MAP };
+struct manifest_setting {
+    struct rv_str name, help;
+    int type;
+    struct yaml_pos *fallback;
+    int64_t min, max;
+    struct schema_texts choices;
+};
+
+struct manifest {
+    struct yaml_doc doc;
+    struct rv_str name, version, description;
+    int64_t abi;
+    struct manifest_kind *kinds; /* 0 is the primary */
+    size_t kind_n;
+    struct manifest_write *writes;
+    size_t write_n;
+    struct schema_texts http;
+    bool secrets;
+    struct manifest_setting *settings;
+    size_t setting_n;
+    char *path;
+};
+struct manifest *manifest_load(const char *path, struct rv_error *err);
+struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_error *err);
+struct manifest *manifest_free(struct manifest *m);
+/* Reads a list of write rules; shared with the config's grants. */
+int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
+                         struct manifest_write **ret, size_t *ret_n);
+/* The settings given in the config, checked, with defaults filled in, as msgpack. */
+int manifest_settings(const struct manifest *m, const struct schema_reader *r, const struct yaml_pos *given,
+                      struct rv_buf *out);
+
+#endif
