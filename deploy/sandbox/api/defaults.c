@@ -1,0 +1,313 @@
+/* What a real API server fills in when a pod, a service, a job or a namespace is stored, admission included. */
+#include "deploy/sandbox/storage_internal.h"
+
+#include <stdio.h>
+
+static void def(struct rv_arena *a, struct rv_node *map, const char *key, struct rv_node *value) {
+    if (map != NULL && rv_node_get(map, key) == NULL) rv_node_set(a, map, key, value);
+}
+static void def_str(struct rv_arena *a, struct rv_node *map, const char *key, const char *value) {
+    def(a, map, key, rv_node_str(a, rv_str(value)));
+}
+static void def_int(struct rv_arena *a, struct rv_node *map, const char *key, int64_t value) {
+    def(a, map, key, rv_node_int(a, value));
+}
+
+static struct rv_str copy_text(struct rv_arena *a, struct rv_node *n) { return rv_arena_str(a, rv_node_text(n)); }
+
+/* ---- pods ---- */
+
+static void default_probe(struct rv_arena *a, struct rv_node *probe) {
+    if (probe == NULL) return;
+    def_int(a, probe, "timeoutSeconds", 1);
+    def_int(a, probe, "periodSeconds", 10);
+    def_int(a, probe, "successThreshold", 1);
+    def_int(a, probe, "failureThreshold", 3);
+    struct rv_node *get = rv_node_get(probe, "httpGet");
+    if (get != NULL) {
+        def_str(a, get, "path", "/");
+        def_str(a, get, "scheme", "HTTP");
+    }
+}
+
+static void default_resources(struct rv_arena *a, struct rv_node *container) {
+    struct rv_node *resources = rv_node_ensure_map(a, container, "resources");
+    struct rv_node *limits = rv_node_get(resources, "limits"), *v = NULL;
+    struct rv_str key;
+    if (rv_node_len(limits) == 0) return;
+    struct rv_node *requests = rv_node_ensure_map(a, resources, "requests");
+    for (size_t i = 0; rv_node_entry(limits, i, &key, &v); i++)
+        if (rv_node_getn(requests, key) == NULL) rv_node_setn(a, requests, key, rv_node_copy(a, v));
+}
+
+static void canonical_quantities(struct rv_arena *a, struct rv_node *list) {
+    struct rv_node *v = NULL;
+    struct rv_str key;
+    for (size_t i = 0; rv_node_entry(list, i, &key, &v); i++) {
+        struct rv_quantity q;
+        char text[48];
+        if (rv_quantity_from_val(rv_node_freeze(a, v), &q) != 0) continue;
+        rv_quantity_format(q, text);
+        rv_node_setn(a, list, rv_arena_str(a, key), rv_node_str(a, rv_str(text)));
+    }
+}
+
+static const char *pull_policy(struct rv_str image) {
+    for (size_t i = image.n; i > 0 && image.p[i - 1] != '/'; i--) {
+        if (image.p[i - 1] == '@') return "IfNotPresent";
+        if (image.p[i - 1] == ':')
+            return rv_str_is((struct rv_str){image.p + i, image.n - i}, "latest") ? "Always" : "IfNotPresent";
+    }
+    return "Always";
+}
+
+static void default_container(struct rv_arena *a, struct rv_node *c) {
+    def_str(a, c, "imagePullPolicy", pull_policy(rv_node_text(rv_node_get(c, "image"))));
+    def_str(a, c, "terminationMessagePath", "/dev/termination-log");
+    def_str(a, c, "terminationMessagePolicy", "File");
+    default_resources(a, c);
+    canonical_quantities(a, rv_node_path(c, "resources.limits"));
+    canonical_quantities(a, rv_node_path(c, "resources.requests"));
+    struct rv_node *ports = rv_node_get(c, "ports"), *env = rv_node_get(c, "env");
+    for (size_t i = 0; i < rv_node_len(ports); i++) def_str(a, rv_node_at(ports, i), "protocol", "TCP");
+    for (size_t i = 0; i < rv_node_len(env); i++) {
+        struct rv_node *ref = rv_node_path(rv_node_at(env, i), "valueFrom.fieldRef");
+        if (ref != NULL) def_str(a, ref, "apiVersion", "v1");
+    }
+    static const char *const probes[] = {"livenessProbe", "readinessProbe", "startupProbe"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(probes); i++) default_probe(a, rv_node_get(c, probes[i]));
+}
+
+static void default_volumes(struct rv_arena *a, struct rv_node *spec) {
+    static const char *const with_mode[] = {"secret", "configMap", "projected", "downwardAPI"};
+    struct rv_node *volumes = rv_node_get(spec, "volumes");
+    for (size_t i = 0; i < rv_node_len(volumes); i++) {
+        struct rv_node *v = rv_node_at(volumes, i), *host = rv_node_get(v, "hostPath");
+        for (size_t j = 0; j < RV_ARRAY_LEN(with_mode); j++) {
+            struct rv_node *source = rv_node_get(v, with_mode[j]);
+            if (source != NULL) def_int(a, source, "defaultMode", 420);
+        }
+        if (host != NULL) def_str(a, host, "type", "");
+        if (rv_node_len(v) == 1) rv_node_set(a, v, "emptyDir", rv_node_map(a));
+    }
+}
+
+static void default_pod_spec(struct rv_arena *a, struct rv_node *spec, const char *restart) {
+    static const char *const lists[] = {"containers", "initContainers"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(lists); i++) {
+        struct rv_node *list = rv_node_get(spec, lists[i]);
+        for (size_t j = 0; j < rv_node_len(list); j++) default_container(a, rv_node_at(list, j));
+    }
+    default_volumes(a, spec);
+    def_str(a, spec, "restartPolicy", restart);
+    def_str(a, spec, "dnsPolicy", "ClusterFirst");
+    def_str(a, spec, "schedulerName", "default-scheduler");
+    def_int(a, spec, "terminationGracePeriodSeconds", 30);
+    def(a, spec, "securityContext", rv_node_map(a));
+    struct rv_node *account = rv_node_get(spec, "serviceAccountName");
+    if (account != NULL) rv_node_set_str(a, spec, "serviceAccount", copy_text(a, account));
+}
+
+static struct rv_node *token_volume(struct rv_arena *a, const char *name) {
+    struct rv_node *v = rv_node_map(a), *projected = rv_node_ensure_map(a, v, "projected");
+    rv_node_set_cstr(a, v, "name", name);
+    rv_node_set_int(a, projected, "defaultMode", 420);
+    struct rv_node *sources = rv_node_ensure_array(a, projected, "sources"), *n = rv_node_map(a);
+    struct rv_node *token = rv_node_ensure_map(a, n, "serviceAccountToken");
+    rv_node_set_int(a, token, "expirationSeconds", 3607);
+    rv_node_set_cstr(a, token, "path", "token");
+    rv_node_append(a, sources, n);
+    n = rv_node_map(a);
+    struct rv_node *map = rv_node_ensure_map(a, n, "configMap"), *item = rv_node_map(a);
+    rv_node_set_cstr(a, map, "name", "kube-root-ca.crt");
+    rv_node_set_cstr(a, item, "key", "ca.crt");
+    rv_node_set_cstr(a, item, "path", "ca.crt");
+    rv_node_append(a, rv_node_ensure_array(a, map, "items"), item);
+    rv_node_append(a, sources, n);
+    n = rv_node_map(a);
+    item = rv_node_map(a);
+    struct rv_node *field = rv_node_ensure_map(a, item, "fieldRef");
+    rv_node_set_cstr(a, field, "apiVersion", "v1");
+    rv_node_set_cstr(a, field, "fieldPath", "metadata.namespace");
+    rv_node_set_cstr(a, item, "path", "namespace");
+    rv_node_append(a, rv_node_ensure_array(a, rv_node_ensure_map(a, n, "downwardAPI"), "items"), item);
+    rv_node_append(a, sources, n);
+    return v;
+}
+
+static const char TOKEN_PATH[] = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+static void admit_token(struct rv_arena *a, struct rv_node *spec) {
+    static const char *const lists[] = {"containers", "initContainers"};
+    if (!rv_node_to_bool(rv_node_get(spec, "automountServiceAccountToken"), true)) return;
+    uint8_t random[5];
+    char suffix[6], name[32];
+    sb_random(random, sizeof random);
+    rv_name_suffix(random, suffix);
+    snprintf(name, sizeof name, "kube-api-access-%s", suffix);
+    bool used = false;
+    for (size_t i = 0; i < RV_ARRAY_LEN(lists); i++) {
+        struct rv_node *list = rv_node_get(spec, lists[i]);
+        for (size_t j = 0; j < rv_node_len(list); j++) {
+            struct rv_node *mounts = rv_node_ensure_array(a, rv_node_at(list, j), "volumeMounts");
+            if (rv_node_find(mounts, "mountPath", rv_str(TOKEN_PATH)) != NULL) continue;
+            struct rv_node *m = rv_node_map(a);
+            rv_node_set_cstr(a, m, "name", name);
+            rv_node_set_bool(a, m, "readOnly", true);
+            rv_node_set_cstr(a, m, "mountPath", TOKEN_PATH);
+            rv_node_append(a, mounts, m);
+            used = true;
+        }
+    }
+    if (used) rv_node_append(a, rv_node_ensure_array(a, spec, "volumes"), token_volume(a, name));
+}
+
+static void admit_tolerations(struct rv_arena *a, struct rv_node *spec) {
+    static const char *const keys[] = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"};
+    struct rv_node *list = rv_node_ensure_array(a, spec, "tolerations");
+    for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++) {
+        if (rv_node_find(list, "key", rv_str(keys[i])) != NULL) continue;
+        struct rv_node *t = rv_node_map(a);
+        rv_node_set_cstr(a, t, "key", keys[i]);
+        rv_node_set_cstr(a, t, "operator", "Exists");
+        rv_node_set_cstr(a, t, "effect", "NoExecute");
+        rv_node_set_int(a, t, "tolerationSeconds", 300);
+        rv_node_append(a, list, t);
+    }
+}
+
+static bool quantity_set(struct rv_val v, struct rv_quantity *q) {
+    return rv_quantity_from_val(v, q) == 0 && !rv_quantity_is_zero(*q);
+}
+
+static const char *qos_class(struct rv_val spec) {
+    static const char *const lists[] = {"containers", "initContainers"}, *const names[] = {"cpu", "memory"};
+    bool any = false, guaranteed = true;
+    for (size_t i = 0; i < 2; i++) {
+        for (struct rv_iter it = rv_iter(rv_val_get(spec, lists[i])); rv_iter_next(&it);) {
+            for (size_t j = 0; j < 2; j++) {
+                struct rv_quantity limit, request;
+                bool l = quantity_set(rv_val_get(rv_val_path(it.val, "resources.limits"), names[j]), &limit);
+                bool r = quantity_set(rv_val_get(rv_val_path(it.val, "resources.requests"), names[j]), &request);
+                any = any || l || r;
+                guaranteed = guaranteed && l && r && rv_quantity_cmp(limit, request) == 0;
+            }
+        }
+    }
+    return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+}
+
+void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
+    if (!rv_val_present(old)) {
+        def_str(a, spec, "serviceAccountName", "default");
+        admit_token(a, spec);
+        admit_tolerations(a, spec);
+    }
+    default_pod_spec(a, spec, "Always");
+    def(a, spec, "enableServiceLinks", rv_node_bool(a, true));
+    def_int(a, spec, "priority", 0);
+    def_str(a, spec, "preemptionPolicy", "PreemptLowerPriority");
+    struct rv_node *status = rv_node_ensure_map(a, object, "status");
+    def_str(a, status, "phase", "Pending");
+    if (rv_node_get(status, "qosClass") == NULL)
+        rv_node_set_cstr(a, status, "qosClass", qos_class(rv_node_freeze(a, spec)));
+}
+
+void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes) {
+    (void)s;
+    (void)old;
+    struct rv_node *list = rv_node_path(object, "spec.containers");
+    if (rv_node_len(list) == 0) sb_cause(a, causes, "spec.containers: Required value");
+    for (size_t i = 0; i < rv_node_len(list); i++) {
+        struct rv_str name = rv_node_text(rv_node_get(rv_node_at(list, i), "name"));
+        const char *why = rv_name_dns1123_label(name);
+        if (why != NULL)
+            sb_cause(a, causes, "spec.containers[%zu].name: Invalid value: \"" RV_STR_FMT "\": %s", i, RV_STR_ARG(name),
+                     why);
+        for (size_t j = 0; j < i; j++)
+            if (rv_str_eq(rv_node_text(rv_node_get(rv_node_at(list, j), "name")), name))
+                sb_cause(a, causes, "spec.containers[%zu].name: Duplicate value: \"" RV_STR_FMT "\"", i,
+                         RV_STR_ARG(name));
+        if (rv_node_text(rv_node_get(rv_node_at(list, i), "image")).n == 0)
+            sb_cause(a, causes, "spec.containers[%zu].image: Required value", i);
+    }
+}
+
+/* ---- services, jobs, namespaces ---- */
+
+static void service_ports(struct sb_storage *s, struct rv_arena *a, struct rv_node *spec) {
+    struct rv_str type = rv_node_text(rv_node_get(spec, "type"));
+    bool node_ports = rv_str_is(type, "NodePort") || rv_str_is(type, "LoadBalancer");
+    struct rv_node *ports = rv_node_get(spec, "ports");
+    for (size_t i = 0; i < rv_node_len(ports); i++) {
+        struct rv_node *p = rv_node_at(ports, i);
+        def_str(a, p, "protocol", "TCP");
+        def_int(a, p, "targetPort", rv_node_to_int(rv_node_get(p, "port"), 0));
+        if (node_ports) def_int(a, p, "nodePort", 30000 + (int64_t)(s->next_port++ % 2768));
+    }
+}
+
+void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
+    def_str(a, spec, "type", "ClusterIP");
+    def_str(a, spec, "sessionAffinity", "None");
+    service_ports(s, a, spec);
+    def(a, rv_node_ensure_map(a, object, "status"), "loadBalancer", rv_node_map(a));
+    if (rv_str_is(rv_node_text(rv_node_get(spec, "type")), "ExternalName")) return;
+    def_str(a, spec, "internalTrafficPolicy", "Cluster");
+    def_str(a, spec, "ipFamilyPolicy", "SingleStack");
+    if (rv_node_get(spec, "ipFamilies") == NULL)
+        rv_node_append(a, rv_node_ensure_array(a, spec, "ipFamilies"), rv_node_str(a, RV_STR("IPv4")));
+    if (rv_node_get(spec, "clusterIP") == NULL) {
+        struct rv_str before = rv_path_str(old, "spec.clusterIP");
+        unsigned n = before.n != 0 ? 0 : ++s->next_ip;
+        if (before.n != 0) rv_node_set_str(a, spec, "clusterIP", before);
+        else rv_node_set_fmt(a, spec, "clusterIP", "10.96.%u.%u", (n >> 8) & 255, n & 255);
+    }
+    if (rv_node_get(spec, "clusterIPs") == NULL) {
+        struct rv_node *ips = rv_node_ensure_array(a, spec, "clusterIPs");
+        rv_node_append(a, ips, rv_node_str(a, copy_text(a, rv_node_get(spec, "clusterIP"))));
+    }
+}
+
+void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
+    def_int(a, spec, "parallelism", 1);
+    def_int(a, spec, "completions", 1);
+    def_int(a, spec, "backoffLimit", 6);
+    def_str(a, spec, "completionMode", "NonIndexed");
+    def(a, spec, "suspend", rv_node_bool(a, false));
+    def(a, spec, "manualSelector", rv_node_bool(a, false));
+    def_str(a, spec, "podReplacementPolicy", "TerminatingOrFailed");
+    struct rv_node *template = rv_node_ensure_map(a, spec, "template");
+    default_pod_spec(a, rv_node_ensure_map(a, template, "spec"), "Never");
+    struct rv_str uid = copy_text(a, rv_node_path(object, "metadata.uid"));
+    struct rv_str name = copy_text(a, rv_node_path(object, "metadata.name"));
+    if (rv_node_get(spec, "selector") == NULL) {
+        struct rv_node *match = rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "selector"), "matchLabels");
+        rv_node_set_str(a, match, "batch.kubernetes.io/controller-uid", uid);
+        struct rv_node *labels =
+            rv_node_ensure_map(a, rv_node_ensure_map(a, template, "metadata"), "labels");
+        rv_node_set_str(a, labels, "batch.kubernetes.io/controller-uid", uid);
+        rv_node_set_str(a, labels, "batch.kubernetes.io/job-name", name);
+        rv_node_set_str(a, labels, "controller-uid", uid);
+        rv_node_set_str(a, labels, "job-name", name);
+    }
+}
+
+void sb_default_namespace(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    struct rv_str name = copy_text(a, rv_node_path(object, "metadata.name"));
+    struct rv_node *labels = rv_node_ensure_map(a, rv_node_ensure_map(a, object, "metadata"), "labels");
+    rv_node_set_str(a, labels, "kubernetes.io/metadata.name", name);
+    if (!rv_val_present(old)) {
+        struct rv_node *list = rv_node_ensure_array(a, rv_node_ensure_map(a, object, "spec"), "finalizers");
+        if (rv_node_len(list) == 0) rv_node_append(a, list, rv_node_str(a, RV_STR("kubernetes")));
+    }
+    def_str(a, rv_node_ensure_map(a, object, "status"), "phase", "Active");
+}
