@@ -65,7 +65,7 @@ void sb_each(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns
 
 /* Writing. The result is a reference of the caller's. 0, or negative with st filled. */
 struct sb_write_opts {
-    bool status;       /* the status subresource: only .status (and metadata.resourceVersion check) applies */
+    bool status; /* the status subresource: only .status (and metadata.resourceVersion check) applies */
     bool dry_run;
     const char *manager; /* field manager, may be NULL */
 };

@@ -43,8 +43,8 @@ static const struct builtin builtins[] = {
     {"coordination.k8s.io", "v1", "leases", "Lease", "lease", NULL, true, false, NULL, NULL},
     {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", "pdb", true, true, NULL,
      NULL},
-    {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition",
-     "customresourcedefinition", "crd", false, true, sb_default_crd, sb_validate_crd},
+    {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", "customresourcedefinition",
+     "crd", false, true, sb_default_crd, sb_validate_crd},
 };
 
 static char *dup_text(const char *text) { return rv_strdup(rv_str(text)); }
@@ -105,8 +105,7 @@ void sb_validate_meta(struct rv_arena *a, const struct sb_resource *r, struct rv
     struct rv_node *meta = rv_node_get(object, "metadata");
     struct rv_str name = rv_node_text(rv_node_get(meta, "name"));
     const char *why = bad_name(r, name);
-    if (why != NULL)
-        sb_cause(a, causes, "metadata.name: Invalid value: \"" RV_STR_FMT "\": %s", RV_STR_ARG(name), why);
+    if (why != NULL) sb_cause(a, causes, "metadata.name: Invalid value: \"" RV_STR_FMT "\": %s", RV_STR_ARG(name), why);
     struct rv_node *labels = rv_node_get(meta, "labels"), *v = NULL;
     struct rv_str key;
     for (size_t i = 0; rv_node_entry(labels, i, &key, &v); i++) {

@@ -45,8 +45,9 @@ void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *o
         sb_cause(a, causes, "metadata.name: Invalid value: must be spec.names.plural+\".\"+spec.group");
     if (rv_path_str(crd, "spec.names.kind").n == 0) sb_cause(a, causes, "spec.names.kind: Required value");
     if (rv_val_len(rv_val_path(crd, "spec.versions")) != 1)
-        sb_cause(a, causes, "spec.versions: Unsupported value: the sandbox serves CustomResourceDefinitions with exactly "
-                            "one version (it has no conversion)");
+        sb_cause(a, causes,
+                 "spec.versions: Unsupported value: the sandbox serves CustomResourceDefinitions with exactly "
+                 "one version (it has no conversion)");
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
         struct rv_error err = {0};
         void *schema = NULL;

@@ -264,8 +264,10 @@ void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node
     if (rv_node_get(spec, "clusterIP") == NULL) {
         struct rv_str before = rv_path_str(old, "spec.clusterIP");
         unsigned n = before.n != 0 ? 0 : ++s->next_ip;
-        if (before.n != 0) rv_node_set_str(a, spec, "clusterIP", before);
-        else rv_node_set_fmt(a, spec, "clusterIP", "10.96.%u.%u", (n >> 8) & 255, n & 255);
+        if (before.n != 0)
+            rv_node_set_str(a, spec, "clusterIP", before);
+        else
+            rv_node_set_fmt(a, spec, "clusterIP", "10.96.%u.%u", (n >> 8) & 255, n & 255);
     }
     if (rv_node_get(spec, "clusterIPs") == NULL) {
         struct rv_node *ips = rv_node_ensure_array(a, spec, "clusterIPs");
@@ -291,8 +293,7 @@ void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     if (rv_node_get(spec, "selector") == NULL) {
         struct rv_node *match = rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "selector"), "matchLabels");
         rv_node_set_str(a, match, "batch.kubernetes.io/controller-uid", uid);
-        struct rv_node *labels =
-            rv_node_ensure_map(a, rv_node_ensure_map(a, template, "metadata"), "labels");
+        struct rv_node *labels = rv_node_ensure_map(a, rv_node_ensure_map(a, template, "metadata"), "labels");
         rv_node_set_str(a, labels, "batch.kubernetes.io/controller-uid", uid);
         rv_node_set_str(a, labels, "batch.kubernetes.io/job-name", name);
         rv_node_set_str(a, labels, "controller-uid", uid);

@@ -9,9 +9,10 @@ enum { DEPTH_MAX = 100 };
 static const struct {
     const char *list, *key;
 } merge_keys[] = {
-    {"containers", "name"},       {"initContainers", "name"}, {"volumes", "name"},       {"env", "name"},
-    {"volumeMounts", "mountPath"}, {"imagePullSecrets", "name"}, {"conditions", "type"},  {"ownerReferences", "uid"},
-    {"containerPorts", "containerPort"}, {"hostAliases", "ip"}, {"addresses", "type"}, {"secrets", "name"},
+    {"containers", "name"}, {"initContainers", "name"},    {"volumes", "name"},
+    {"env", "name"},        {"volumeMounts", "mountPath"}, {"imagePullSecrets", "name"},
+    {"conditions", "type"}, {"ownerReferences", "uid"},    {"containerPorts", "containerPort"},
+    {"hostAliases", "ip"},  {"addresses", "type"},         {"secrets", "name"},
 };
 
 /* A service's ports merge by port, a container's by containerPort: told apart by what an element has. */
@@ -81,7 +82,8 @@ static struct rv_node *merge(struct rv_arena *a, struct rv_node *target, struct 
         struct rv_node *have = rv_node_getn(target, key);
         const char *by = strategic && rv_node_type(v) == RV_ARRAY ? merge_key(key, v) : NULL;
         struct rv_node *next = NULL;
-        if (rv_node_type(v) == RV_NULL) next = NULL;
+        if (rv_node_type(v) == RV_NULL)
+            next = NULL;
         else if (by != NULL && rv_node_type(rv_node_at(v, 0)) == RV_MAP)
             next = merge_list(a, rv_node_type(have) == RV_ARRAY ? have : rv_node_array(a), v, by, depth + 1);
         else if (strategic && rv_str_is(key, "finalizers") && rv_node_type(have) == RV_ARRAY) {
@@ -92,7 +94,8 @@ static struct rv_node *merge(struct rv_arena *a, struct rv_node *target, struct 
                     there = there || rv_node_equal(rv_node_at(next, k), rv_node_at(v, j));
                 if (!there) rv_node_append(a, next, rv_node_copy(a, rv_node_at(v, j)));
             }
-        } else next = merge(a, have, v, strategic, depth + 1);
+        } else
+            next = merge(a, have, v, strategic, depth + 1);
         rv_node_setn(a, target, rv_arena_str(a, key), next);
     }
     return target;
@@ -126,10 +129,12 @@ static struct rv_node *walk(struct rv_arena *a, struct rv_node *root, struct rv_
             return n;
         }
         int64_t index = 0;
-        if (rv_node_type(n) == RV_MAP) n = rv_node_getn(n, text);
+        if (rv_node_type(n) == RV_MAP)
+            n = rv_node_getn(n, text);
         else if (rv_node_type(n) == RV_ARRAY && rv_str_to_int(text, 0, INT32_MAX, &index) == 0)
             n = rv_node_at(n, (size_t)index);
-        else return NULL;
+        else
+            return NULL;
         i = end + 1;
     }
     return NULL;
@@ -157,10 +162,14 @@ static bool add(struct rv_arena *a, struct rv_node *in, struct rv_str last, stru
     }
     if (rv_node_type(in) != RV_ARRAY) return false;
     int64_t len = (int64_t)rv_node_len(in);
-    if (rv_str_is(last, "-") && !replace) index = len;
-    else if (rv_str_to_int(last, 0, replace ? len - 1 : len, &index) != 0) return false;
-    if (replace) rv_node_put_at(a, in, (size_t)index, value);
-    else rv_node_insert(a, in, (size_t)index, value);
+    if (rv_str_is(last, "-") && !replace)
+        index = len;
+    else if (rv_str_to_int(last, 0, replace ? len - 1 : len, &index) != 0)
+        return false;
+    if (replace)
+        rv_node_put_at(a, in, (size_t)index, value);
+    else
+        rv_node_insert(a, in, (size_t)index, value);
     return true;
 }
 
@@ -195,11 +204,11 @@ int sb_patch_json(struct rv_arena *a, struct rv_node **target, struct rv_node *o
     for (size_t i = 0; i < rv_node_len(ops); i++) {
         struct rv_node *op = rv_node_at(ops, i);
         if (!apply_op(a, target, op))
-            return rv_error_set(err, RV_E_INVALID,
-                                "the server rejected our request due to an error in our request: operation %zu (" RV_STR_FMT
-                                " " RV_STR_FMT ") does not apply",
-                                i, RV_STR_ARG(rv_node_text(rv_node_get(op, "op"))),
-                                RV_STR_ARG(rv_node_text(rv_node_get(op, "path"))));
+            return rv_error_set(
+                err, RV_E_INVALID,
+                "the server rejected our request due to an error in our request: operation %zu (" RV_STR_FMT
+                " " RV_STR_FMT ") does not apply",
+                i, RV_STR_ARG(rv_node_text(rv_node_get(op, "op"))), RV_STR_ARG(rv_node_text(rv_node_get(op, "path"))));
     }
     return 0;
 }

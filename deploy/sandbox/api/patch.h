@@ -1,4 +1,5 @@
-/* patch.h - the patch formats as pure functions on trees. Each changes *target in place (json-patch may replace the whole). */
+/* patch.h - the patch formats as pure functions on trees. Each changes *target in place (json-patch may replace the
+ * whole). */
 #ifndef RV_SANDBOX_PATCH_H
 #define RV_SANDBOX_PATCH_H
 

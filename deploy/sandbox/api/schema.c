@@ -253,7 +253,8 @@ static void check_scalar(struct check *c, const struct schema_node *n, struct rv
         sb_cause(c->a, c->causes, RV_STR_FMT ": Invalid value: must be a date-time", RV_STR_ARG(path));
     rv_autofree char *z = rv_strdup(text);
     if (n->has_pattern && regexec(&n->pattern, z, 0, NULL, 0) != 0)
-        sb_cause(c->a, c->causes, RV_STR_FMT ": Invalid value: \"%s\": does not match the pattern", RV_STR_ARG(path), z);
+        sb_cause(c->a, c->causes, RV_STR_FMT ": Invalid value: \"%s\": does not match the pattern", RV_STR_ARG(path),
+                 z);
 }
 
 static void check(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_str path, unsigned depth) {

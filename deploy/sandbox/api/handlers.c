@@ -1,0 +1,396 @@
+/* Requests on resources: routing, the verbs, lists, selectors. */
+#include "deploy/sandbox/api/http.h"
+#include "deploy/sandbox/api/patch.h"
+#include "rayvisor/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- routing ---- */
+
+static struct rv_str segment(struct rv_str *rest) {
+    while (rest->n > 0 && rest->p[0] == '/') {
+        rest->p++;
+        rest->n--;
+    }
+    size_t n = 0;
+    while (n < rest->n && rest->p[n] != '/') n++;
+    struct rv_str s = {rest->p, n};
+    rest->p += n;
+    rest->n -= n;
+    return s;
+}
+
+int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret) {
+    struct rv_str top = segment(&path), group = RV_STR("");
+    if (rv_str_is(top, "apis"))
+        group = segment(&path);
+    else if (!rv_str_is(top, "api"))
+        return -1;
+    struct rv_str version = segment(&path), a = segment(&path), b = segment(&path), c = segment(&path);
+    struct sb_route r = {0};
+    if (rv_str_is(a, "namespaces") && c.n != 0) {
+        r.ns = b;
+        r.resource = sb_resource_find(s, group, version, c);
+        if (r.resource != NULL && r.resource->namespaced) {
+            r.name = segment(&path);
+            r.sub = segment(&path);
+            *ret = r;
+            return 0;
+        }
+    }
+    r = (struct sb_route){.resource = sb_resource_find(s, group, version, a), .name = b, .sub = c};
+    if (r.resource == NULL || (r.resource->namespaced && b.n != 0)) return -1;
+    *ret = r;
+    return 0;
+}
+
+static bool is_true(struct sb_request *q, const char *name) {
+    const char *v = q->query(q->query_arg, name);
+    return v != NULL && (strcmp(v, "true") == 0 || strcmp(v, "1") == 0);
+}
+
+const char *sb_verb(const struct sb_request *q, const struct sb_route *r) {
+    static const struct {
+        const char *method, *collection, *item;
+    } verbs[] = {{"POST", "create", "create"},
+                 {"PUT", "update", "update"},
+                 {"PATCH", "patch", "patch"},
+                 {"DELETE", "deletecollection", "delete"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++)
+        if (strcmp(q->method, verbs[i].method) == 0) return r->name.n != 0 ? verbs[i].item : verbs[i].collection;
+    const char *w = q->query(q->query_arg, "watch");
+    if (r->name.n == 0 && w != NULL && (strcmp(w, "true") == 0 || strcmp(w, "1") == 0)) return "watch";
+    return r->name.n != 0 ? "get" : "list";
+}
+
+/* ---- answers ---- */
+
+void sb_respond_status(struct sb_response *r, const struct sb_status *st) {
+    r->http = st->http;
+    rv_buf_clear(&r->body);
+    rv_buf_adds(&r->body,
+                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
+    rv_json_quote(rv_str(st->message != NULL ? st->message : ""), &r->body);
+    rv_buf_addf(&r->body, ",\"reason\":\"%s\",\"code\":%d}", st->reason != NULL ? st->reason : "", st->http);
+}
+
+static void fail(struct sb_response *r, int http, const char *reason, const char *message) {
+    struct sb_status st = {0};
+    sb_status_set(&st, http, reason, "%s", message);
+    sb_respond_status(r, &st);
+    sb_status_clear(&st);
+}
+
+static void respond_object(struct sb_request *q, struct sb_response *r, int http, struct sb_object *o) {
+    r->http = http;
+    if (sb_wants_table(q->accept)) {
+        sb_table_open(o->resource, o->version, &r->body);
+        sb_table_row(o, &r->body);
+        rv_buf_adds(&r->body, "]}");
+    } else {
+        rv_json_write(o->value, &r->body);
+    }
+}
+
+/* ---- selectors ---- */
+
+int sb_filter_init(struct sb_filter *f, const char *labels, const char *fields, struct rv_error *err) {
+    *f = (struct sb_filter){0};
+    if (labels != NULL && labels[0] != '\0') {
+        f->labels = rv_selector_parse(rv_str(labels), err);
+        if (f->labels == NULL) return RV_E_INVALID;
+    }
+    if (fields != NULL && fields[0] != '\0') f->fields = rv_strdup(rv_str(fields));
+    return 0;
+}
+
+void sb_filter_free(struct sb_filter *f) {
+    rv_selector_free(f->labels);
+    free(f->fields);
+    *f = (struct sb_filter){0};
+}
+
+bool sb_filter_matches(const struct sb_filter *f, const struct sb_object *o) {
+    if (f->labels != NULL && !rv_selector_matches(f->labels, rv_val_path(o->value, "metadata.labels"))) return false;
+    for (const char *p = f->fields; p != NULL && *p != '\0';) {
+        size_t n = strcspn(p, ","), eq = strcspn(p, "=!");
+        if (eq >= n) return false;
+        bool not_equal = p[eq] == '!';
+        size_t from = eq + 1 + (p[eq + 1] == '=');
+        char path[128];
+        snprintf(path, sizeof path, "%.*s", (int)eq, p);
+        struct rv_str have = rv_path_str(o->value, path), want = {p + from, from < n ? n - from : 0};
+        if (rv_str_eq(have, want) == not_equal) return false;
+        p += n + (p[n] == ',');
+    }
+    return true;
+}
+
+/* ---- lists ---- */
+
+static void list_head(const struct sb_resource *r, uint64_t version, struct rv_buf *out) {
+    rv_buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{\"resourceVersion\":\"%llu\"}",
+                r->list_kind, r->group, r->group[0] != '\0' ? "/" : "", r->version, (unsigned long long)version);
+}
+
+static void handle_list(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    struct rv_error err = {0};
+    struct sb_filter f;
+    if (sb_filter_init(&f, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"), &err) !=
+        0) {
+        fail(r, 400, "BadRequest", err.text);
+        return;
+    }
+    const struct sb_table *table = sb_table_of(t->resource);
+    const char *limit_text = q->query(q->query_arg, "limit"), *after = q->query(q->query_arg, "continue");
+    int64_t limit = 0;
+    if (limit_text != NULL && rv_str_to_int(rv_str(limit_text), 0, INT32_MAX, &limit) != 0) limit = 0;
+    size_t i = t->ns.n != 0 ? sb_lower_bound(t->resource, t->ns, RV_STR("")) : 0;
+    const char *slash = after != NULL ? strchr(after, '/') : NULL;
+    if (slash != NULL)
+        i = sb_lower_bound(t->resource, (struct rv_str){after, (size_t)(slash - after)}, rv_str(slash + 1));
+    bool tabular = sb_wants_table(q->accept);
+    rv_autobuf struct rv_buf items = {0};
+    int64_t n = 0;
+    const struct sb_object *next = NULL;
+    for (; i < table->n; i++) {
+        struct sb_object *o = table->v[i];
+        if (t->ns.n != 0 && !rv_str_eq(o->ns, t->ns)) break;
+        if (!sb_filter_matches(&f, o)) continue;
+        if (limit > 0 && !tabular && n == limit) { /* a table comes whole */
+            next = o;
+            break;
+        }
+        if (n++ > 0) rv_buf_addc(&items, ',');
+        if (tabular)
+            sb_table_row(o, &items);
+        else
+            rv_json_write(o->value, &items);
+    }
+    uint64_t version = sb_version(q->storage);
+    if (tabular)
+        sb_table_open(t->resource, version, &r->body);
+    else
+        list_head(t->resource, version, &r->body);
+    if (next != NULL && !tabular) {
+        r->body.n--; /* the metadata's brace */
+        rv_buf_addf(&r->body, ",\"continue\":\"" RV_STR_FMT "/" RV_STR_FMT "\"}", RV_STR_ARG(next->ns),
+                    RV_STR_ARG(next->name));
+    }
+    if (!tabular) rv_buf_adds(&r->body, ",\"items\":[");
+    rv_buf_add_str(&r->body, rv_buf_str(&items));
+    rv_buf_adds(&r->body, "]}");
+    r->http = 200;
+    sb_filter_free(&f);
+}
+
+/* ---- writes ---- */
+
+static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
+    struct rv_error err = {0};
+    rv_autobuf struct rv_buf mp = {0};
+    if (rv_json_to_mp(q->body, NULL, &mp, &err) != 0) {
+        fail(r, 400, "BadRequest", err.text);
+        return NULL;
+    }
+    struct rv_str kept = rv_arena_str(q->arena, rv_buf_str(&mp));
+    return rv_node_from(q->arena, (struct rv_val){(const uint8_t *)kept.p, kept.n});
+}
+
+static struct sb_write_opts write_opts(struct sb_request *q, const struct sb_route *t) {
+    const char *dry = q->query(q->query_arg, "dryRun");
+    return (struct sb_write_opts){.status = rv_str_is(t->sub, "status"),
+                                  .dry_run = dry != NULL && strcmp(dry, "All") == 0,
+                                  .manager = q->query(q->query_arg, "fieldManager")};
+}
+
+static void finish(struct sb_request *q, struct sb_response *r, int e, int http, struct sb_object *o,
+                   struct sb_status *st) {
+    if (e != 0)
+        sb_respond_status(r, st);
+    else
+        respond_object(q, r, http, o);
+    sb_object_unref(o);
+    sb_status_clear(st);
+}
+
+static bool check_type(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct sb_response *r) {
+    const struct sb_resource *k = t->resource;
+    struct rv_str api = rv_arena_fmt(q->arena, "%s%s%s", k->group, k->group[0] != '\0' ? "/" : "", k->version);
+    struct rv_node *have_api = rv_node_get(body, "apiVersion"), *have_kind = rv_node_get(body, "kind");
+    if (rv_node_type(body) != RV_MAP) {
+        fail(r, 400, "BadRequest", "the body must be a JSON object");
+        return false;
+    }
+    if (have_api == NULL) rv_node_set_str(q->arena, body, "apiVersion", api);
+    if (have_kind == NULL) rv_node_set_cstr(q->arena, body, "kind", k->kind);
+    if (rv_str_eq(rv_node_text(rv_node_get(body, "apiVersion")), api) &&
+        rv_str_is(rv_node_text(rv_node_get(body, "kind")), k->kind))
+        return true;
+    fail(r, 400, "BadRequest", "the API version and kind in the data do not match the expected ones of the resource");
+    return false;
+}
+
+static void handle_create(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    struct rv_node *body = read_body(q, r);
+    if (body == NULL || !check_type(q, t, body, r)) return;
+    struct sb_write_opts o = write_opts(q, t);
+    struct sb_object *made = NULL;
+    struct sb_status st = {0};
+    int e = sb_create(q->storage, t->resource, t->ns, body, q->arena, &o, &made, &st);
+    finish(q, r, e, 201, made, &st);
+}
+
+static void handle_update(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    struct rv_node *body = read_body(q, r);
+    if (body == NULL || !check_type(q, t, body, r)) return;
+    struct sb_write_opts o = write_opts(q, t);
+    struct sb_object *made = NULL;
+    struct sb_status st = {0};
+    int e = sb_update(q->storage, t->resource, t->ns, t->name, body, q->arena, &o, &made, &st);
+    finish(q, r, e, 200, made, &st);
+}
+
+static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node **tree, struct sb_response *r,
+                   bool custom) {
+    struct rv_error err = {0};
+    if (rv_str_starts(q->content_type, "application/json-patch")) {
+        int e = sb_patch_json(q->arena, tree, patch, &err);
+        if (e != 0) fail(r, 422, "Invalid", err.text);
+        return e;
+    }
+    bool strategic = rv_str_starts(q->content_type, "application/strategic-merge-patch");
+    if (strategic && custom) {
+        fail(r, 415, "UnsupportedMediaType",
+             "the body of the request was in an unknown format - accepted media types include: "
+             "application/json-patch+json, application/merge-patch+json");
+        return -1;
+    }
+    *tree = strategic ? sb_patch_strategic(q->arena, *tree, patch) : sb_patch_merge(q->arena, *tree, patch);
+    return 0;
+}
+
+static void handle_patch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    if (rv_str_starts(q->content_type, "application/apply-patch")) {
+        fail(r, 415, "UnsupportedMediaType",
+             "the sandbox has no server-side apply yet: use merge-patch or kubectl apply "
+             "without --server-side");
+        return;
+    }
+    struct rv_node *patch = read_body(q, r);
+    if (patch == NULL) return;
+    struct sb_object *old = sb_get(q->storage, t->resource, t->ns, t->name), *made = NULL;
+    struct sb_status st = {0};
+    if (old == NULL) {
+        int e = sb_fail_object(&st, 404, "NotFound", t->resource, t->name, "not found");
+        finish(q, r, e, 200, NULL, &st);
+        return;
+    }
+    struct rv_node *tree = rv_node_from(q->arena, old->value);
+    if (patched(q, patch, &tree, r, t->resource->custom) != 0) return;
+    struct sb_write_opts o = write_opts(q, t);
+    int e = sb_update(q->storage, t->resource, t->ns, t->name, tree, q->arena, &o, &made, &st);
+    finish(q, r, e, 200, made, &st);
+}
+
+static int delete_opts(struct sb_request *q, struct sb_response *r, struct sb_delete_opts *ret) {
+    struct rv_node *body = NULL;
+    if (q->body.n != 0 && (body = read_body(q, r)) == NULL) return -1;
+    const char *p = q->query(q->query_arg, "propagationPolicy"), *g = q->query(q->query_arg, "gracePeriodSeconds");
+    *ret = (struct sb_delete_opts){.pre_uid = rv_node_text(rv_node_path(body, "preconditions.uid")),
+                                   .pre_version = rv_node_text(rv_node_path(body, "preconditions.resourceVersion")),
+                                   .propagation = rv_node_text(rv_node_get(body, "propagationPolicy")),
+                                   .grace_seconds = rv_node_to_int(rv_node_get(body, "gracePeriodSeconds"), -1),
+                                   .dry_run = rv_node_len(rv_node_get(body, "dryRun")) != 0 ||
+                                              q->query(q->query_arg, "dryRun") != NULL};
+    if (p != NULL) ret->propagation = rv_str(p);
+    if (g != NULL && rv_str_to_int(rv_str(g), 0, INT32_MAX, &ret->grace_seconds) != 0) {
+        fail(r, 400, "BadRequest", "gracePeriodSeconds must be a number that is not negative");
+        return -1;
+    }
+    return 0;
+}
+
+static void handle_delete(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    struct sb_delete_opts o;
+    if (delete_opts(q, r, &o) != 0) return;
+    struct sb_object *last = NULL;
+    struct sb_status st = {0};
+    int e = sb_delete(q->storage, t->resource, t->ns, t->name, &o, &last, &st);
+    finish(q, r, e, 200, last, &st);
+}
+
+struct sweep {
+    struct sb_request *q;
+    const struct sb_delete_opts *opts;
+    const struct sb_filter *filter;
+};
+
+static bool sweep_one(void *arg, struct sb_object *o) {
+    struct sweep *w = arg;
+    struct sb_object *last = NULL;
+    struct sb_status st = {0};
+    if (sb_filter_matches(w->filter, o)) sb_delete(w->q->storage, o->resource, o->ns, o->name, w->opts, &last, &st);
+    sb_object_unref(last);
+    sb_status_clear(&st);
+    return true;
+}
+
+static void handle_sweep(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    struct sb_delete_opts o;
+    struct sb_filter f;
+    struct rv_error err = {0};
+    if (delete_opts(q, r, &o) != 0) return;
+    if (sb_filter_init(&f, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"), &err) !=
+        0) {
+        fail(r, 400, "BadRequest", err.text);
+        return;
+    }
+    struct sweep w = {q, &o, &f};
+    sb_each(q->storage, t->resource, t->ns, sweep_one, &w);
+    sb_filter_free(&f);
+    r->http = 200;
+    rv_buf_adds(&r->body, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Success\"}");
+}
+
+static void handle_get(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    struct sb_object *o = sb_get(q->storage, t->resource, t->ns, t->name);
+    struct sb_status st = {0};
+    if (o != NULL) sb_object_ref(o);
+    int e = o != NULL ? 0 : sb_fail_object(&st, 404, "NotFound", t->resource, t->name, "not found");
+    finish(q, r, e, 200, o, &st);
+}
+
+static void handle_watch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    (void)q;
+    r->http = 200;
+    r->watch = t->resource;
+    r->ns = t->ns;
+}
+
+void sb_handle(struct sb_request *q, struct sb_response *r) {
+    static const struct {
+        const char *verb;
+        void (*fn)(struct sb_request *, const struct sb_route *, struct sb_response *);
+    } verbs[] = {{"get", handle_get},       {"list", handle_list},
+                 {"watch", handle_watch},   {"create", handle_create},
+                 {"update", handle_update}, {"patch", handle_patch},
+                 {"delete", handle_delete}, {"deletecollection", handle_sweep}};
+    struct sb_route t;
+    r->type = "application/json";
+    if (sb_discovery(q, r)) return;
+    if (sb_route(q->storage, q->path, &t) != 0) {
+        fail(r, 404, "NotFound", "the server could not find the requested resource");
+        return;
+    }
+    bool sub_ok = t.sub.n == 0 || (rv_str_is(t.sub, "status") && t.resource->has_status) ||
+                  (rv_str_is(t.sub, "finalize") && strcmp(t.resource->plural, "namespaces") == 0);
+    if (!sub_ok || (is_true(q, "watch") && t.name.n != 0)) {
+        fail(r, 404, "NotFound", "the server could not find the requested resource");
+        return;
+    }
+    const char *verb = sb_verb(q, &t);
+    for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++)
+        if (strcmp(verb, verbs[i].verb) == 0) verbs[i].fn(q, &t, r);
+}

@@ -1,0 +1,58 @@
+/* http.h - what the handlers (api/handlers.c) see of a request and how they answer; api/server.c speaks HTTP. */
+#ifndef RV_SANDBOX_HTTP_H
+#define RV_SANDBOX_HTTP_H
+
+#include "deploy/sandbox/storage_internal.h"
+
+struct sb_server;
+struct sb_request {
+    struct sb_storage *storage;
+    const char *method;
+    struct rv_str path, body, accept, content_type, user_agent;
+    struct rv_arena *arena;
+    const char *(*query)(void *arg, const char *name); /* NULL when not given */
+    void *query_arg;
+};
+struct sb_response {
+    int http;
+    const char *type;
+    struct rv_buf body;
+    /* A watch: what is selected, from where on. */
+    const struct sb_resource *watch;
+    struct rv_str ns;
+};
+/* Where a path leads. */
+struct sb_route {
+    const struct sb_resource *resource;
+    struct rv_str ns, name, sub;
+};
+/* 0, or -1 when the path names no resource. */
+int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret);
+const char *sb_verb(const struct sb_request *q, const struct sb_route *r);
+void sb_handle(struct sb_request *q, struct sb_response *r);
+void sb_respond_status(struct sb_response *r, const struct sb_status *st);
+bool sb_discovery(struct sb_request *q, struct sb_response *r);
+
+struct sb_filter {
+    struct rv_selector *labels;
+    char *fields;
+};
+int sb_filter_init(struct sb_filter *f, const char *labels, const char *fields, struct rv_error *err);
+bool sb_filter_matches(const struct sb_filter *f, const struct sb_object *o);
+void sb_filter_free(struct sb_filter *f);
+
+/* meta.k8s.io/v1 Table */
+bool sb_wants_table(struct rv_str accept);
+void sb_table_open(const struct sb_resource *r, uint64_t version, struct rv_buf *out);
+void sb_table_row(const struct sb_object *o, struct rv_buf *out);
+
+struct sb_server_opts {
+    const char *bind, *token, *cert_pem, *key_pem;
+    uint16_t port;
+};
+struct sb_server *sb_server_new(struct rv_loop *l, struct sb_storage *s, const struct sb_server_opts *o,
+                                struct rv_error *err);
+struct sb_server *sb_server_free(struct sb_server *v);
+uint16_t sb_server_port(const struct sb_server *v);
+
+#endif
