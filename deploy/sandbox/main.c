@@ -1,5 +1,6 @@
 /* rayvisor-sandbox: options, a certificate, a kubeconfig, and the loop. */
 #include "deploy/sandbox/api/http.h"
+#include "deploy/sandbox/load.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,8 @@
 struct options {
     const char *dir, *bind, *token;
     int64_t port;
+    const char **loads; /* argv's texts */
+    size_t n_loads;
 };
 
 static char *bio_text(BIO *b) {
@@ -112,6 +115,7 @@ static int run(const struct options *o, struct rv_error *err) {
     for (size_t i = 0; i < RV_ARRAY_LEN(namespaces); i++) make_namespace(s, namespaces[i]);
     struct sb_server_opts so = {o->bind, o->token, cert, key, (uint16_t)o->port};
     int e = rv_loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);
+    for (size_t i = 0; e == 0 && i < o->n_loads; i++) e = sb_load(s, o->loads[i], err);
     struct sb_server *v = e == 0 ? sb_server_new(l, s, &so, err) : NULL;
     if (v != NULL && asprintf(&path, "%s/kubeconfig", o->dir) > 0) {
         e = write_kubeconfig(o, path, cert, sb_server_port(v));
@@ -132,13 +136,16 @@ static int run(const struct options *o, struct rv_error *err) {
 
 int main(int argc, char **argv) {
     static const struct option longs[] = {{"dir", 1, NULL, 'd'},   {"bind", 1, NULL, 'b'}, {"port", 1, NULL, 'p'},
-                                          {"token", 1, NULL, 't'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
-    static const char USAGE[] = "usage: rayvisor-sandbox --dir DIR [--port 0] [--bind 127.0.0.1] [--token T]\n";
+                                          {"token", 1, NULL, 't'}, {"load", 1, NULL, 'l'}, {"load", 1, NULL, 'l'},
+                                          {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
+    static const char USAGE[] =
+        "usage: rayvisor-sandbox --dir DIR [--port 0] [--bind 127.0.0.1] [--token T] [--load FILE_OR_DIR]...\n";
     char token[33];
     uint8_t random[16];
     sb_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++) snprintf(token + 2 * i, 3, "%02x", random[i]);
     struct options o = {.bind = "127.0.0.1", .token = token};
+    o.loads = rv_alloc_array((size_t)argc, sizeof *o.loads);
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         bool ok = true;
         if (c == 'd')
@@ -147,6 +154,8 @@ int main(int argc, char **argv) {
             o.bind = optarg;
         else if (c == 't')
             o.token = optarg;
+        else if (c == 'l')
+            o.loads[o.n_loads++] = optarg;
         else if (c == 'p')
             ok = rv_str_to_int(rv_str(optarg), 0, 65535, &o.port) == 0;
         else

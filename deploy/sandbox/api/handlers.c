@@ -190,6 +190,12 @@ static void handle_list(struct sb_request *q, const struct sb_route *t, struct s
 static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf mp = {0};
+    if (rv_str_starts(q->content_type, "application/vnd.kubernetes.protobuf")) {
+        fail(r, 415, "UnsupportedMediaType",
+             "the sandbox does not read protobuf bodies yet: send application/json "
+             "(kubectl apply does; kubectl create configmap does not)");
+        return NULL;
+    }
     if (rv_json_to_mp(q->body, NULL, &mp, &err) != 0) {
         fail(r, 400, "BadRequest", err.text);
         return NULL;
