@@ -1,0 +1,29 @@
+/* names.h - what the objects of a RayCluster are called. Users' scripts match on these names, so the rules, odd as some
+ * are, are contract: pod names keep the first 50 bytes and are lower-cased, checked names and labels keep the last 50
+ * and 63. Everything returned lives in the arena.
+ */
+#ifndef PLUGINS_RAYCLUSTER_NAMES_H
+#define PLUGINS_RAYCLUSTER_NAMES_H
+
+#include "rayvisor/base.h"
+
+/* An object's name of at most 50 bytes that does not begin with a digit or punctuation. */
+struct rv_str rc_name_checked(struct rv_arena *a, struct rv_str s);
+/* A label's value of at most 63 bytes that does not begin with punctuation. */
+struct rv_str rc_name_label(struct rv_arena *a, struct rv_str s);
+/* OpenShift puts the namespace into a route's host name, so the room for the name shrinks with it. */
+struct rv_str rc_name_route(struct rv_arena *a, struct rv_str s, struct rv_str ns);
+
+/* Prefixes for metadata.generateName, with their dash at the end. */
+struct rv_str rc_name_head_prefix(struct rv_arena *a, struct rv_str cluster);
+struct rv_str rc_name_worker_prefix(struct rv_arena *a, struct rv_str cluster, struct rv_str group);
+/* The head pod's whole name when the operator is set to deterministic head names. */
+struct rv_str rc_name_head_fixed(struct rv_arena *a, struct rv_str cluster);
+
+/* `custom` (headService.metadata.name) wins unless it is empty. */
+struct rv_str rc_name_head_service(struct rv_arena *a, struct rv_str cluster, struct rv_str custom);
+struct rv_str rc_name_serve_service(struct rv_arena *a, struct rv_str cluster);
+/* <service>.<ns>.svc.<domain> */
+struct rv_str rc_name_fqdn(struct rv_arena *a, struct rv_str service, struct rv_str ns, struct rv_str domain);
+
+#endif
