@@ -145,7 +145,8 @@ int main(int argc, char **argv) {
     sb_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++) snprintf(token + 2 * i, 3, "%02x", random[i]);
     struct options o = {.bind = "127.0.0.1", .token = token};
-    o.loads = rv_alloc_array((size_t)argc, sizeof *o.loads);
+    rv_autofree const char **loads = rv_alloc_array((size_t)argc, sizeof *loads);
+    o.loads = loads;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         bool ok = true;
         if (c == 'd')
