@@ -1,0 +1,615 @@
+/* executor.c - the action pipeline (see executor.h). */
+#include "executor.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "http_out.h"
+#include "policy.h"
+#include "recorder.h"
+#include "supervisor/proc/plugin.h"
+
+enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_REMEMBERED = 256, COUNTS_MAX = 512 };
+#define HOUR (INT64_C(3600) * 1000000000)
+
+/* One request from a plugin, until its result. Its texts are copies in its arena. */
+struct op {
+    struct executor *x;
+    struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
+    uint64_t instance;
+    struct rv_arena *arena;
+    struct msg_action m;
+    struct owner *owner;
+    struct op *next, **back;
+    unsigned retries;
+    bool running, looked; /* looked: the object was read after an AlreadyExists */
+    struct rv_timer *timer;
+    struct kube_request *request;
+    char *plugin_name;
+};
+
+/* The queue of one key of one plugin. */
+struct owner {
+    struct owner *next;
+    struct plugin *plugin;
+    char *ns, *name;
+    struct op *first, **last;
+};
+
+struct count {
+    char *plugin;
+    const char *verb, *code;
+    uint64_t n;
+};
+
+struct executor {
+    struct supervisor *s;
+    struct owner *owners, **owners_last; /* in turn */
+    struct op *running;
+    struct recorder *recorder;
+    struct http_out *http;
+    size_t queued, in_flight, limit; /* limit: how many may be in flight now (AIMD) */
+    double tokens;
+    int64_t refilled;
+    struct rv_timer *refill;
+    uint64_t denied_seen[DENIED_REMEMBERED];
+    int64_t denied_at[DENIED_REMEMBERED];
+    struct executor_stats stats;
+    struct count counts[COUNTS_MAX];
+    size_t count_n;
+    struct rv_prepare *prepare;
+    bool wake;
+};
+
+static bool pump(void *arg);
+static bool counts_in_flight(const struct op *op);
+
+/* ---- ops ------------------------------------------------------------------------------------------------ */
+
+static struct rv_str dup(struct op *op, struct rv_str s) { return s.n != 0 ? rv_arena_str(op->arena, s) : (struct rv_str){NULL, 0}; }
+
+static void copy_action(struct op *op, const struct msg *m) {
+    op->m = m->action;
+    struct rv_str *const texts[] = {
+        &op->m.key.ns, &op->m.key.name, &op->m.a.api_version, &op->m.a.resource, &op->m.a.subresource, &op->m.a.ns, &op->m.a.name, &op->m.a.pre_uid, &op->m.a.pre_version, &op->m.a.selector, &op->m.a.propagation,
+        &op->m.event.reason, &op->m.event.action, &op->m.event.note, &op->m.event.api_version, &op->m.event.kind, &op->m.event.ns, &op->m.event.name, &op->m.event.uid, &op->m.event.controller,
+        &op->m.http.method, &op->m.http.url, &op->m.http.content_type, &op->m.http.secret_ns, &op->m.http.secret_name, &op->m.http.secret_key, &op->m.http.auth_header, &op->m.http.auth_prefix};
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) *texts[i] = dup(op, *texts[i]);
+    struct rv_str body = dup(op, (struct rv_str){(const char *)m->payload.p, m->payload.n});
+    op->m.a.body = op->m.http.body = (struct rv_bytes){(const uint8_t *)body.p, body.n};
+}
+
+static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
+    struct op *op = rv_alloc(sizeof *op);
+    op->x = x;
+    op->plugin = p;
+    op->instance = instance;
+    op->arena = rv_arena_new();
+    op->plugin_name = p != NULL ? rv_strdup(plugin_config(p)->name) : rv_strdup(RV_STR("rayvisor"));
+    copy_action(op, m);
+    return op;
+}
+
+static void op_free(struct op *op) {
+    rv_timer_free(op->timer);
+    rv_arena_free(op->arena);
+    free(op->plugin_name);
+    free(op);
+}
+
+static void link_running(struct op *op) {
+    struct executor *x = op->x;
+    op->running = true;
+    op->next = x->running;
+    if (op->next != NULL) op->next->back = &op->next;
+    op->back = &x->running;
+    x->running = op;
+    if (counts_in_flight(op)) x->in_flight++;
+}
+
+static void count(struct executor *x, const char *plugin, const char *verb, const char *code) {
+    for (size_t i = 0; i < x->count_n; i++)
+        if (x->counts[i].verb == verb && x->counts[i].code == code && strcmp(x->counts[i].plugin, plugin) == 0) {
+            x->counts[i].n++;
+            return;
+        }
+    if (x->count_n < COUNTS_MAX) x->counts[x->count_n++] = (struct count){rv_strdup(rv_str(plugin)), verb, code, 1};
+}
+
+/* Ends an op: the result goes out, exactly once. */
+static void finish(struct op *op, const struct rv_result *r) {
+    struct executor *x = op->x;
+    struct rv_result out = *r;
+    out.size = sizeof out;
+    out.id = op->m.id;
+    out.ns = op->m.a.ns;
+    if (out.name.n == 0) out.name = op->m.a.name;
+    x->stats.done++;
+    if (r->code != 0) x->stats.failed++;
+    count(x, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
+    if (op->plugin != NULL) plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &out);
+    if (op->running) {
+        *op->back = op->next;
+        if (op->next != NULL) op->next->back = op->back;
+        if (counts_in_flight(op)) x->in_flight--;
+    }
+    op_free(op);
+    x->wake = true;
+}
+
+static void finish_code(struct op *op, int code, const char *message) {
+    finish(op, &(struct rv_result){.code = code, .message = rv_str(message)});
+}
+
+/* ---- bodies and paths ----------------------------------------------------------------------------------- */
+
+static struct rv_val body_of(const struct op *op) { return (struct rv_val){op->m.a.body.p, op->m.a.body.n}; }
+
+/* The patch with the preconditions in its metadata, as the API server checks them. */
+static void patch_body(const struct op *op, struct rv_buf *json) {
+    const struct rv_action *a = &op->m.a;
+    if (a->verb == RV_VERB_JSON_PATCH || (a->pre_uid.n == 0 && a->pre_version.n == 0)) {
+        rv_json_write(body_of(op), json);
+        return;
+    }
+    struct rv_arena *arena = rv_arena_new();
+    struct rv_node *n = rv_node_from(arena, body_of(op)), *meta = rv_node_ensure_map(arena, n, "metadata");
+    if (a->pre_uid.n != 0) rv_node_set_str(arena, meta, "uid", a->pre_uid);
+    if (a->pre_version.n != 0) rv_node_set_str(arena, meta, "resourceVersion", a->pre_version);
+    rv_json_write(rv_node_freeze(arena, n), json);
+    rv_arena_free(arena);
+}
+
+static void delete_body(const struct op *op, struct rv_buf *json) {
+    const struct rv_action *a = &op->m.a;
+    rv_buf_adds(json, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":");
+    rv_json_quote(a->propagation.n != 0 ? a->propagation : RV_STR("Background"), json);
+    if (a->grace_seconds > 0) rv_buf_addf(json, ",\"gracePeriodSeconds\":%lld", (long long)a->grace_seconds);
+    if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
+        rv_buf_adds(json, ",\"preconditions\":{");
+        if (a->pre_uid.n != 0) {
+            rv_buf_adds(json, "\"uid\":");
+            rv_json_quote(a->pre_uid, json);
+        }
+        if (a->pre_version.n != 0) {
+            rv_buf_addf(json, "%s\"resourceVersion\":", a->pre_uid.n != 0 ? "," : "");
+            rv_json_quote(a->pre_version, json);
+        }
+        rv_buf_adds(json, "}");
+    }
+    rv_buf_adds(json, "}");
+}
+
+static void on_response(void *arg, const struct kube_response *r);
+
+static void send_object(struct op *op) {
+    static const struct {
+        const char *method, *type;
+    } how[] = {{NULL, NULL}, {"POST", "application/json"}, {"PATCH", "application/apply-patch+yaml"}, {"PATCH", "application/merge-patch+json"}, {"PATCH", "application/json-patch+json"}, {"DELETE", "application/json"},
+               {"DELETE", "application/json"}, {"GET", NULL}};
+    const struct rv_action *a = &op->m.a;
+    rv_autobuf struct rv_buf json = {0}, manager = {0};
+    rv_buf_addf(&manager, "rayvisor-%s", op->plugin_name);
+    struct rv_str name = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_DELETE_COLLECTION ? RV_STR("") : a->name;
+    rv_autofree char *path = NULL;
+    if (a->verb == RV_VERB_DELETE_COLLECTION) {
+        rv_autofree char *selector = rv_strdup(a->selector);
+        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "labelSelector", selector, NULL);
+    } else if (a->verb == RV_VERB_APPLY) {
+        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "fieldManager", rv_buf_cstr(&manager), "force", "true", NULL);
+    } else {
+        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, NULL);
+    }
+    if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION) delete_body(op, &json);
+    else if (a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH) patch_body(op, &json);
+    else if (a->verb != RV_VERB_GET) rv_json_write(body_of(op), &json);
+    struct kube_request_opts o = {.method = how[a->verb].method, .path = path, .content_type = how[a->verb].type, .body = rv_buf_bytes(&json), .timeout_ms = a->timeout_ms,
+                                  .urgent = a->verb == RV_VERB_DELETE};
+    op->request = kube_send(op->x->s->client, &o, on_response, op);
+}
+
+static void send_get(struct op *op) {
+    const struct rv_action *a = &op->m.a;
+    rv_autofree char *path = kube_path(a->api_version, a->ns, a->resource, a->name, RV_STR(""), NULL);
+    struct kube_request_opts o = {.method = "GET", .path = path, .timeout_ms = a->timeout_ms};
+    op->looked = true;
+    op->request = kube_send(op->x->s->client, &o, on_response, op);
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------- */
+
+/* May it be done again when nobody knows whether it was done? */
+static bool repeatable(const struct op *op) {
+    const struct rv_action *a = &op->m.a;
+    switch (a->verb) {
+    case RV_VERB_CREATE: return a->name.n != 0;
+    case RV_VERB_JSON_PATCH: return a->pre_version.n != 0;
+    default: return true;
+    }
+}
+
+static bool transient(int code) { return code == RV_E_THROTTLED || code == RV_E_UNAVAILABLE || code == RV_E_TIMEOUT; }
+
+static void run(struct op *op);
+
+static void on_retry(void *arg) {
+    struct op *op = arg;
+    op->looked = false;
+    run(op);
+}
+
+static bool try_again(struct op *op, const struct kube_response *r) {
+    if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
+    if (r->code != RV_E_THROTTLED && r->maybe_sent && !repeatable(op)) return false;
+    uint32_t random;
+    supervisor_random(&random, sizeof random);
+    int64_t ms = (int64_t)RETRY_BASE_MS << op->retries;
+    ms += (int64_t)(random % (uint32_t)ms);
+    int64_t asked = r->retry_after_ms < RETRY_AFTER_MAX_MS ? r->retry_after_ms : RETRY_AFTER_MAX_MS;
+    op->retries++;
+    op->x->stats.retries++;
+    if (op->timer == NULL) op->timer = rv_loop_timer(op->x->s->loop, on_retry, op);
+    rv_timer_arm(op->timer, asked > ms ? asked : ms);
+    return true;
+}
+
+/* The pace follows the server: halved when it throttles, one more after each success. */
+static void adapt(struct executor *x, int code) {
+    size_t most = (size_t)x->s->config->max_in_flight;
+    if (code == RV_E_THROTTLED) x->limit = x->limit > 2 ? x->limit / 2 : 1;
+    else if (code == 0 && x->limit < most) x->limit++;
+}
+
+static void write_through(struct op *op, struct rv_val object) {
+    const struct rv_action *a = &op->m.a;
+    struct store *store = op->x->s->store;
+    if (a->verb == RV_VERB_DELETE && rv_str_is(rv_path_str(object, "kind"), "Status")) store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
+    else if (a->verb != RV_VERB_DELETE_COLLECTION && rv_path_str(object, "metadata.resourceVersion").n != 0) store_written(store, a->api_version, a->resource, object);
+}
+
+/* Is the object that was there already the one that we wanted to make? Its controller says so. */
+static bool is_ours(const struct op *op, struct rv_val found) {
+    for (struct rv_iter it = rv_iter(rv_val_path(body_of(op), "metadata.ownerReferences")); rv_iter_next(&it);) {
+        if (!rv_path_bool(it.val, "controller", false)) continue;
+        struct rv_str want = rv_path_str(it.val, "uid");
+        for (struct rv_iter f = rv_iter(rv_val_path(found, "metadata.ownerReferences")); rv_iter_next(&f);)
+            if (rv_path_bool(f.val, "controller", false) && rv_str_eq(rv_path_str(f.val, "uid"), want)) return want.n != 0;
+        return false;
+    }
+    return false;
+}
+
+static void on_success(struct op *op, const struct kube_response *r, struct rv_val object) {
+    bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
+    if (found && !is_ours(op, object)) {
+        finish(op, &(struct rv_result){.code = RV_E_EXISTS, .http_status = 409, .reason = RV_STR("AlreadyExists"), .message = RV_STR("an object of that name is there already and belongs to somebody else")});
+        return;
+    }
+    write_through(op, object);
+    struct rv_val meta = rv_val_get(object, "metadata");
+    struct rv_result out = {.http_status = r->http_status, .name = rv_path_str(meta, "name"), .uid = rv_path_str(meta, "uid"), .resource_version = rv_path_str(meta, "resourceVersion")};
+    if (op->m.a.verb == RV_VERB_GET) {
+        out.body = (struct rv_bytes){object.p, object.n};
+        out.json = 1;
+    }
+    finish(op, &out);
+}
+
+static void on_failure(struct op *op, const struct kube_response *r) {
+    bool unknown = r->maybe_sent && !repeatable(op);
+    if (r->code == RV_E_NOT_FOUND && op->m.a.verb == RV_VERB_DELETE) store_written_deleted(op->x->s->store, op->m.a.api_version, op->m.a.resource, op->m.a.ns, op->m.a.name, op->m.a.pre_uid);
+    struct rv_result out = {.code = unknown ? RV_E_UNKNOWN : r->code, .http_status = r->http_status, .reason = r->reason, .message = r->message, .retry_after_ms = r->retry_after_ms};
+    finish(op, &out);
+}
+
+static void on_response(void *arg, const struct kube_response *r) {
+    struct op *op = arg;
+    op->request = NULL;
+    adapt(op->x, r->code);
+    if (r->code == RV_E_EXISTS && op->m.a.verb == RV_VERB_CREATE && op->m.a.name.n != 0 && !op->looked) {
+        send_get(op);
+        return;
+    }
+    rv_autobuf struct rv_buf mp = {0};
+    struct rv_error err = {0};
+    struct kube_response shown = *r;
+    if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, &err) != 0) { /* done, but the answer is damaged */
+        shown.code = RV_E_UNAVAILABLE;
+        shown.maybe_sent = true;
+        shown.message = rv_str(err.text);
+    }
+    if (shown.code == 0) on_success(op, r, (struct rv_val){mp.p, mp.n});
+    else if (!try_again(op, &shown)) on_failure(op, &shown);
+}
+
+/* ---- other verbs ---------------------------------------------------------------------------------------- */
+
+static void on_event_answer(void *arg, const struct kube_response *r) {
+    struct op *op = arg;
+    op->request = NULL;
+    finish(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
+}
+
+static void run_event(struct op *op) {
+    struct recorder_request q;
+    if (!recorder_event(op->x->recorder, &op->m.event, rv_wall_now(), &q)) {
+        finish_code(op, 0, "");
+        return;
+    }
+    struct kube_request_opts o = {.method = q.method, .path = q.path, .content_type = q.content_type, .body = q.body};
+    op->request = kube_send(op->x->s->client, &o, on_event_answer, op);
+}
+
+static void on_http(void *arg, const struct http_answer *a) {
+    struct op *op = arg;
+    finish(op, &(struct rv_result){.code = a->code, .http_status = a->status, .body = a->body, .json = a->json, .message = a->message});
+}
+
+static void send_http(struct op *op, const char *credential) { http_out_send(op->x->http, &op->m.http, credential, on_http, op); }
+
+/* The Secret is read afresh each time; its value lives in one buffer that is wiped. */
+static void on_secret(void *arg, const struct kube_response *r) {
+    struct op *op = arg;
+    op->request = NULL;
+    rv_autobuf struct rv_buf mp = {0}, line = {0};
+    if (r->code != 0 || rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) != 0) {
+        finish_code(op, r->code != 0 ? r->code : RV_E_PARSE, "the Secret that holds the credential cannot be read");
+        return;
+    }
+    const struct rv_http_request *h = &op->m.http;
+    struct rv_str coded = rv_val_str(rv_val_getn(rv_val_get((struct rv_val){mp.p, mp.n}, "data"), h->secret_key));
+    rv_buf_addf(&line, RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(h->auth_header.n != 0 ? h->auth_header : RV_STR("Authorization")), RV_STR_ARG(h->auth_prefix));
+    size_t before = line.n;
+    uint32_t word = 0;
+    unsigned bits = 0;
+    for (size_t i = 0; i < coded.n; i++) {
+        static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const char *d = coded.p[i] != 0 ? strchr(alphabet, coded.p[i]) : NULL;
+        if (d == NULL) continue;
+        word = word << 6 | (uint32_t)(d - alphabet);
+        bits += 6;
+        if (bits >= 8) rv_buf_addc(&line, (uint8_t)(word >> (bits -= 8)));
+    }
+    bool bad = line.n == before || memchr(line.p, '\n', line.n) != NULL || memchr(line.p, '\r', line.n) != NULL;
+    if (bad) finish_code(op, RV_E_NOT_FOUND, "the Secret has no such key, or its value cannot be a header");
+    else send_http(op, rv_buf_cstr(&line));
+    explicit_bzero(mp.p, mp.cap);
+    if (line.p != NULL) explicit_bzero(line.p, line.cap);
+}
+
+static void run_http(struct op *op) {
+    const struct rv_http_request *h = &op->m.http;
+    if (h->secret_name.n == 0) {
+        send_http(op, NULL);
+        return;
+    }
+    rv_autofree char *path = kube_path(RV_STR("v1"), h->secret_ns, RV_STR("secrets"), h->secret_name, RV_STR(""), NULL);
+    op->request = kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_secret, op);
+}
+
+static void on_timer_verb(void *arg) { finish_code(arg, 0, ""); }
+
+static void run_timer(struct op *op) {
+    op->timer = rv_loop_timer(op->x->s->loop, on_timer_verb, op);
+    rv_timer_arm(op->timer, op->m.a.delay_ms);
+}
+
+static void run(struct op *op) {
+    switch (op->m.a.verb) {
+    case RV_VERB_EVENT: run_event(op); break;
+    case RV_VERB_HTTP: run_http(op); break;
+    case RV_VERB_TIMER: run_timer(op); break;
+    default: send_object(op); break;
+    }
+}
+
+/* ---- policy --------------------------------------------------------------------------------------------- */
+
+static uint64_t hash_text(const char *a, const char *b) {
+    uint64_t h = UINT64_C(1469598103934665603);
+    for (const char *p = a; *p != 0; p++) h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
+    for (const char *p = b; *p != 0; p++) h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
+    return h;
+}
+
+/* Said once an hour for each thing that is refused. */
+static void report_denied(struct op *op, const char *why) {
+    struct executor *x = op->x;
+    uint64_t h = hash_text(op->plugin_name, why);
+    size_t i = h % DENIED_REMEMBERED;
+    int64_t now = rv_mono_now();
+    if (x->denied_seen[i] == h && now - x->denied_at[i] < HOUR) return;
+    x->denied_seen[i] = h;
+    x->denied_at[i] = now;
+    rv_autofree char *ns = rv_strdup(op->m.key.ns), *name = rv_strdup(op->m.key.name);
+    rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", ns, "name", name, "reason", why);
+    if (op->m.key.name.n == 0 || op->plugin == NULL) return;
+    const struct manifest_kind *k = &plugin_config(op->plugin)->manifest->kinds[0];
+    executor_event(x, &(struct rv_event){.size = sizeof(struct rv_event), .warning = 1, .reason = RV_STR("ActionDenied"), .action = RV_STR("Reconcile"), .note = rv_str(why), .api_version = k->api_version, .kind = k->kind, .ns = op->m.key.ns, .name = op->m.key.name, .controller = RV_STR("rayvisor")});
+}
+
+/* ---- the fair queue ------------------------------------------------------------------------------------- */
+
+static struct owner *owner_of(struct executor *x, struct plugin *p, const struct rv_key *key) {
+    for (struct owner *o = x->owners; o != NULL; o = o->next)
+        if (o->plugin == p && rv_str_is(key->ns, o->ns) && rv_str_is(key->name, o->name)) return o;
+    struct owner *o = rv_alloc(sizeof *o);
+    *o = (struct owner){.plugin = p, .ns = rv_strdup(key->ns), .name = rv_strdup(key->name)};
+    o->last = &o->first;
+    *x->owners_last = o;
+    x->owners_last = &o->next;
+    return o;
+}
+
+static void owner_free(struct owner *o) {
+    free(o->ns);
+    free(o->name);
+    free(o);
+}
+
+static bool same_object(const struct rv_action *a, const struct rv_action *b) {
+    return a->name.n != 0 && rv_str_eq(a->name, b->name) && rv_str_eq(a->ns, b->ns) && rv_str_eq(a->resource, b->resource) && rv_str_eq(a->api_version, b->api_version);
+}
+
+/* Actions on one object keep their order: the second waits for the first. */
+static bool object_busy(const struct executor *x, const struct op *op) {
+    for (const struct op *o = x->running; o != NULL; o = o->next)
+        if (same_object(&o->m.a, &op->m.a)) return true;
+    return false;
+}
+
+static bool may_send(struct executor *x) {
+    const struct config *c = x->s->config;
+    if (c->qps == 0) return true;
+    int64_t now = rv_mono_now();
+    double most = (double)(c->burst > 0 ? c->burst : c->qps);
+    x->tokens += (double)(now - x->refilled) / 1e9 * (double)c->qps;
+    if (x->tokens > most) x->tokens = most;
+    x->refilled = now;
+    if (x->tokens >= 1) {
+        x->tokens -= 1;
+        return true;
+    }
+    rv_timer_arm(x->refill, 1000 / c->qps + 1);
+    return false;
+}
+
+static bool counts_in_flight(const struct op *op) { return op->m.a.verb != RV_VERB_TIMER && op->m.a.verb != RV_VERB_HTTP; }
+
+/* Takes one action from each key in turn while there is room. */
+static bool pump(void *arg) {
+    struct executor *x = arg;
+    if (!x->wake) return false;
+    x->wake = false;
+    bool any = true;
+    while (any && x->queued > 0) {
+        any = false;
+        size_t turns = 0;
+        for (struct owner *o = x->owners; o != NULL; o = o->next) turns++;
+        for (; turns > 0 && x->owners != NULL; turns--) {
+            if (x->in_flight >= x->limit) return false;
+            struct owner *o = x->owners;
+            x->owners = o->next;
+            if (x->owners == NULL) x->owners_last = &x->owners;
+            o->next = NULL;
+            struct op *op = o->first;
+            bool go = op != NULL && !object_busy(x, op) && (!counts_in_flight(op) || may_send(x));
+            if (go) {
+                o->first = op->next;
+                if (o->first == NULL) o->last = &o->first;
+                x->queued--;
+            }
+            if (o->first != NULL) {
+                *x->owners_last = o;
+                x->owners_last = &o->next;
+            } else {
+                owner_free(o);
+            }
+            if (!go) continue;
+            any = true;
+            link_running(op);
+            run(op);
+        }
+    }
+    return false;
+}
+
+void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
+    struct op *op = op_new(x, p, instance, m);
+    struct rv_error err = {0};
+    if (p != NULL && policy_check(plugin_config(p), &op->m, &err) != 0) {
+        x->stats.denied++;
+        report_denied(op, err.text);
+        finish_code(op, RV_E_DENIED, err.text);
+        return;
+    }
+    struct owner *o = owner_of(x, p, &op->m.key);
+    op->next = NULL;
+    *o->last = op;
+    o->last = &op->next;
+    x->queued++;
+    x->wake = true;
+}
+
+void executor_event(struct executor *x, const struct rv_event *e) {
+    struct msg m = {.type = MSG_ACTION, .action = {.a = {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT}, .event = *e, .key = {e->ns, e->name}}};
+    executor_submit(x, NULL, 0, &m);
+}
+
+void executor_forget(struct executor *x, struct plugin *p) {
+    struct owner *keep = NULL, **last = &keep;
+    for (struct owner *o = x->owners, *next; o != NULL; o = next) {
+        next = o->next;
+        o->next = NULL;
+        if (o->plugin != p) {
+            *last = o;
+            last = &o->next;
+            continue;
+        }
+        for (struct op *op = o->first, *following; op != NULL; op = following) {
+            following = op->next;
+            x->queued--;
+            op_free(op);
+        }
+        owner_free(o);
+    }
+    x->owners = keep;
+    x->owners_last = keep != NULL ? last : &x->owners;
+    for (struct op *op = x->running; op != NULL; op = op->next)
+        if (op->plugin == p) op->plugin = NULL; /* what was sent finishes and is written through */
+}
+
+bool executor_idle(const struct executor *x) { return x->queued == 0 && x->in_flight == 0; } /* timers and observations may be cut off */
+
+void executor_stats(const struct executor *x, struct executor_stats *ret) {
+    *ret = x->stats;
+    ret->queued = x->queued;
+    ret->in_flight = x->in_flight;
+}
+
+void executor_each_count(const struct executor *x, void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg) {
+    for (size_t i = 0; i < x->count_n; i++) fn(arg, x->counts[i].plugin, x->counts[i].verb, x->counts[i].code, x->counts[i].n);
+}
+
+static void on_refill(void *arg) {
+    struct executor *x = arg;
+    x->wake = true;
+}
+
+struct executor *executor_new(struct supervisor *s) {
+    struct executor *x = rv_alloc(sizeof *x);
+    x->s = s;
+    x->owners_last = &x->owners;
+    x->limit = (size_t)s->config->max_in_flight;
+    x->recorder = recorder_new();
+    x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
+    x->refill = rv_loop_timer(s->loop, on_refill, x);
+    x->refilled = rv_mono_now();
+    x->prepare = rv_loop_prepare(s->loop, pump, x);
+    return x;
+}
+
+struct executor *executor_free(struct executor *x) {
+    if (x == NULL) return NULL;
+    x->http = http_out_free(x->http);
+    while (x->running != NULL) {
+        struct op *op = x->running;
+        kube_cancel(op->request);
+        op->request = NULL;
+        finish_code(op, RV_E_SHUTDOWN, "shutting down");
+    }
+    for (struct owner *o = x->owners, *next; o != NULL; o = next) {
+        next = o->next;
+        for (struct op *op = o->first, *following; op != NULL; op = following) {
+            following = op->next;
+            op_free(op);
+        }
+        owner_free(o);
+    }
+    recorder_free(x->recorder);
+    rv_timer_free(x->refill);
+    rv_prepare_free(x->prepare);
+    for (size_t i = 0; i < x->count_n; i++) free(x->counts[i].plugin);
+    free(x);
+    return NULL;
+}

@@ -1,0 +1,32 @@
+/* executor.h - carries out what plugins ask for, and answers every request exactly once.
+ *
+ * policy ─► fair queue (plugins in turn, then keys in turn; one action per object at a time; bounded in flight)
+ *        ─► HTTP ─► write-through into the store ─► result
+ *
+ * Retried here, with back-off and the server's Retry-After: whatever may be repeated without harm (get, apply, patches, deletes
+ * with a uid, creates with a fixed name). A create that finds its own object already there (same controller) has succeeded.
+ */
+#ifndef ACTIONS_EXECUTOR_H
+#define ACTIONS_EXECUTOR_H
+
+#include "supervisor/supervisor.h"
+
+struct executor_stats {
+    uint64_t done, failed, denied, retries;
+    size_t queued, in_flight;
+};
+
+struct executor *executor_new(struct supervisor *s);
+struct executor *executor_free(struct executor *x);
+/* m is lent. */
+void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m);
+/* The incarnation is gone: what waits is dropped, what was sent finishes. Also before the plugin is freed. */
+void executor_forget(struct executor *x, struct plugin *p);
+/* A Kubernetes event of the supervisor's own about an object. */
+void executor_event(struct executor *x, const struct rv_event *e);
+bool executor_idle(const struct executor *x);
+void executor_stats(const struct executor *x, struct executor_stats *ret);
+/* Counts by plugin, verb and code, for metrics. */
+void executor_each_count(const struct executor *x, void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg);
+
+#endif

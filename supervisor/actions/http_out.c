@@ -1,0 +1,255 @@
+/* http_out.c - plugin HTTP over a curl multi handle of its own (see http_out.h). */
+#include "http_out.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { DEFAULT_MS = 2000, MAX_MS = 120000, DEFAULT_BYTES = 1 << 20, MAX_BYTES = 16 << 20 };
+
+struct exchange {
+    struct http_out *owner;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct rv_buf body, answer;
+    size_t max;
+    bool too_big, refused;
+    char why[CURL_ERROR_SIZE];
+    http_answer_fn done;
+    void *arg;
+    struct exchange *next, **back;
+};
+
+struct http_out {
+    struct rv_loop *loop;
+    CURLM *multi;
+    struct rv_timer *timer;
+    struct exchange *list;
+    struct sockaddr_storage api; /* where plugins must not go */
+    unsigned api_port;
+};
+
+/* Addresses that no Ray endpoint has. */
+static bool forbidden(const struct http_out *h, const struct curl_sockaddr *a) {
+    if (a->family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, &a->addr, sizeof in);
+        uint32_t ip = ntohl(in.sin_addr.s_addr);
+        struct sockaddr_in api;
+        memcpy(&api, &h->api, sizeof api);
+        bool server = api.sin_family == AF_INET && api.sin_addr.s_addr == in.sin_addr.s_addr && ntohs(in.sin_port) == h->api_port;
+        return server || ip >> 16 == 0xa9fe /* 169.254/16 */ || ip >> 28 == 0xe /* multicast */ || ip >> 24 == 0;
+    }
+    if (a->family == AF_INET6) {
+        struct sockaddr_in6 in;
+        memcpy(&in, &a->addr, sizeof in);
+        return IN6_IS_ADDR_LINKLOCAL(&in.sin6_addr) || IN6_IS_ADDR_MULTICAST(&in.sin6_addr);
+    }
+    return true;
+}
+
+/* After name resolution, so that a name cannot point somewhere else than it was checked for. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+    struct exchange *x = arg;
+    (void)purpose;
+    if (forbidden(x->owner, a)) {
+        x->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg) {
+    struct exchange *x = arg;
+    n *= size;
+    if (x->answer.n + n > x->max) {
+        x->too_big = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    rv_buf_add(&x->answer, p, n);
+    return n;
+}
+
+static void exchange_free(struct exchange *x) {
+    *x->back = x->next;
+    if (x->next != NULL) x->next->back = x->back;
+    curl_multi_remove_handle(x->owner->multi, x->easy);
+    curl_easy_cleanup(x->easy);
+    for (struct curl_slist *h = x->headers; h != NULL; h = h->next) explicit_bzero(h->data, strlen(h->data));
+    curl_slist_free_all(x->headers);
+    rv_buf_free(&x->body);
+    rv_buf_free(&x->answer);
+    free(x);
+}
+
+static bool says_json(CURL *easy) {
+    char *type = NULL;
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+    return type != NULL && rv_str_starts(rv_str(type), "application/json");
+}
+
+static void finish(struct exchange *x, CURLcode result) {
+    long status = 0;
+    curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+    struct http_answer a = {.status = (unsigned)status, .body = rv_buf_bytes(&x->answer)};
+    rv_autobuf struct rv_buf mp = {0};
+    struct rv_error err = {0};
+    if (x->refused) {
+        a = (struct http_answer){.code = RV_E_DENIED, .message = RV_STR("the address belongs to the API server or is link-local")};
+    } else if (result != CURLE_OK) {
+        a = (struct http_answer){.code = x->too_big ? RV_E_TOO_BIG : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT : RV_E_UNAVAILABLE, .message = rv_str(x->why[0] != 0 ? x->why : curl_easy_strerror(result))};
+    } else if (says_json(x->easy) && x->answer.n != 0) {
+        a.code = rv_json_to_mp(rv_buf_str(&x->answer), NULL, &mp, &err);
+        a.json = a.code == 0;
+        a.body = a.code == 0 ? rv_buf_bytes(&mp) : (struct rv_bytes){NULL, 0};
+        a.message = rv_str(err.text);
+    }
+    x->done(x->arg, &a);
+    exchange_free(x);
+}
+
+static void reap(struct http_out *h) {
+    int left;
+    for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL;) {
+        struct exchange *x = NULL;
+        if (m->msg != CURLMSG_DONE) continue;
+        CURLcode result = m->data.result;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
+        finish(x, result);
+    }
+}
+
+static void on_fd(void *arg, int fd, unsigned events) {
+    struct http_out *h = arg;
+    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) | ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) | ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
+    curl_multi_socket_action(h->multi, fd, what, &running);
+    reap(h);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
+    struct http_out *h = arg;
+    struct rv_watch *w = assigned;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        rv_watch_free(w);
+        curl_multi_assign(h->multi, fd, NULL);
+        return 0;
+    }
+    unsigned events = ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
+    if (w != NULL) rv_watch_set(w, events);
+    else curl_multi_assign(h->multi, fd, rv_loop_fd(h->loop, fd, events, on_fd, h));
+    return 0;
+}
+
+static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
+    struct http_out *h = arg;
+    (void)multi;
+    if (ms < 0) rv_timer_disarm(h->timer);
+    else rv_timer_arm(h->timer, ms);
+    return 0;
+}
+
+static void on_timer(void *arg) {
+    struct http_out *h = arg;
+    int running;
+    curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    reap(h);
+}
+
+static void remember_api(struct http_out *h, const char *server) {
+    const char *host = strstr(server, "://");
+    if (host == NULL) return;
+    host += 3;
+    size_t n = strcspn(host, ":/");
+    rv_autofree char *text = rv_strdup((struct rv_str){host, n});
+    struct sockaddr_in in = {.sin_family = AF_INET};
+    int64_t port = rv_str_starts(rv_str(server), "https") ? 443 : 80;
+    if (host[n] == ':') (void)rv_str_to_int((struct rv_str){host + n + 1, strcspn(host + n + 1, "/")}, 1, 65535, &port);
+    h->api_port = (unsigned)port;
+    if (inet_pton(AF_INET, text, &in.sin_addr) == 1) memcpy(&h->api, &in, sizeof in);
+}
+
+struct http_out *http_out_new(struct rv_loop *l, const char *api_server) {
+    struct http_out *h = rv_alloc(sizeof *h);
+    h->loop = l;
+    h->timer = rv_loop_timer(l, on_timer, h);
+    h->multi = curl_multi_init();
+    if (h->multi == NULL) rv_oom();
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    remember_api(h, api_server);
+    return h;
+}
+
+struct http_out *http_out_free(struct http_out *h) {
+    if (h == NULL) return NULL;
+    while (h->list != NULL) {
+        struct exchange *x = h->list;
+        x->done(x->arg, &(struct http_answer){.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")});
+        exchange_free(x);
+    }
+    curl_multi_cleanup(h->multi);
+    rv_timer_free(h->timer);
+    free(h);
+    return NULL;
+}
+
+static void add_header(struct exchange *x, const char *line) {
+    struct curl_slist *l = curl_slist_append(x->headers, line);
+    if (l == NULL) rv_oom();
+    x->headers = l;
+}
+
+static void set_options(struct exchange *x, const struct rv_http_request *r) {
+    CURL *e = x->easy;
+    rv_autofree char *url = rv_strdup(r->url), *method = rv_strdup(r->method);
+    unsigned ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < MAX_MS ? r->timeout_ms : MAX_MS;
+    curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)ms);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)(r->http2 != 0 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->why);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, x);
+    if (x->body.n != 0 || rv_str_is(r->method, "POST") || rv_str_is(r->method, "PUT")) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->body.p != NULL ? (const char *)x->body.p : "");
+    }
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+}
+
+void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done, void *arg) {
+    struct exchange *x = rv_alloc(sizeof *x);
+    x->owner = h;
+    x->done = done;
+    x->arg = arg;
+    x->max = r->max_bytes == 0 ? DEFAULT_BYTES : r->max_bytes < MAX_BYTES ? r->max_bytes : MAX_BYTES;
+    rv_buf_add(&x->body, r->body.p, r->body.n);
+    x->next = h->list;
+    if (x->next != NULL) x->next->back = &x->next;
+    x->back = &h->list;
+    h->list = x;
+    x->easy = curl_easy_init();
+    if (x->easy == NULL) rv_oom();
+    rv_autobuf struct rv_buf type = {0};
+    if (r->content_type.n != 0) {
+        rv_buf_addf(&type, "Content-Type: " RV_STR_FMT, RV_STR_ARG(r->content_type));
+        add_header(x, rv_buf_cstr(&type));
+    }
+    add_header(x, "Expect:");
+    if (credential != NULL) add_header(x, credential);
+    set_options(x, r);
+    if (curl_multi_add_handle(h->multi, x->easy) != CURLM_OK) rv_oom();
+}

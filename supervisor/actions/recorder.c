@@ -1,0 +1,119 @@
+/* recorder.c - event series and a bound on noise (see recorder.h). */
+#include "recorder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rayvisor/k8s.h"
+
+enum { REMEMBERED = 2048, NOTE_MAX = 1024, QUIET_S = 10 };
+#define SECOND INT64_C(1000000000)
+
+struct seen {
+    uint64_t hash;
+    int64_t last, sent; /* wall ns */
+    uint32_t count;
+    char *ns, *name; /* of the event object */
+};
+
+struct recorder {
+    struct seen seen[REMEMBERED]; /* direct-mapped by hash: forgetting an old one only costs another object */
+    struct rv_buf body;
+    char *path;
+    uint64_t serial;
+};
+
+struct recorder *recorder_new(void) { return rv_alloc(sizeof(struct recorder)); }
+
+struct recorder *recorder_free(struct recorder *r) {
+    if (r == NULL) return NULL;
+    for (size_t i = 0; i < REMEMBERED; i++) {
+        free(r->seen[i].ns);
+        free(r->seen[i].name);
+    }
+    rv_buf_free(&r->body);
+    free(r->path);
+    free(r);
+    return NULL;
+}
+
+static uint64_t hash_event(const struct rv_event *e) {
+    const struct rv_str parts[] = {e->reason, e->action, e->note, e->kind, e->ns, e->name, e->uid, e->controller};
+    uint64_t h = UINT64_C(1469598103934665603);
+    for (size_t p = 0; p < RV_ARRAY_LEN(parts); p++) {
+        for (size_t i = 0; i < parts[p].n; i++) h = (h ^ (uint8_t)parts[p].p[i]) * UINT64_C(1099511628211);
+        h = (h ^ 0xff) * UINT64_C(1099511628211);
+    }
+    return h;
+}
+
+static struct rv_str namespace_of(const struct rv_event *e) { return e->ns.n != 0 ? e->ns : RV_STR("default"); }
+
+static void encode(struct recorder *r, struct rv_arena *a, struct rv_node *n) {
+    struct rv_val v = rv_node_freeze(a, n);
+    rv_buf_clear(&r->body);
+    rv_json_write(v, &r->body);
+}
+
+static void build_event(struct recorder *r, const struct rv_event *e, const char *name, const char *now) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"), *about = rv_node_map(a);
+    rv_node_set_cstr(a, n, "apiVersion", "events.k8s.io/v1");
+    rv_node_set_cstr(a, n, "kind", "Event");
+    rv_node_set_cstr(a, meta, "name", name);
+    rv_node_set_str(a, meta, "namespace", namespace_of(e));
+    rv_node_set_cstr(a, n, "eventTime", now);
+    rv_node_set_str(a, n, "reportingController", e->controller.n != 0 ? e->controller : RV_STR("rayvisor"));
+    rv_node_set_cstr(a, n, "reportingInstance", "rayvisord");
+    rv_node_set_str(a, n, "action", e->action.n != 0 ? e->action : RV_STR("Reconcile"));
+    rv_node_set_str(a, n, "reason", e->reason);
+    rv_node_set_cstr(a, n, "type", e->warning != 0 ? "Warning" : "Normal");
+    struct rv_str note = e->note;
+    if (note.n > NOTE_MAX) note.n = NOTE_MAX;
+    while (note.n > 0 && note.n < e->note.n && ((unsigned char)note.p[note.n] & 0xc0) == 0x80) note.n--; /* not within a character */
+    rv_node_set_str(a, n, "note", note);
+    rv_node_set_str(a, about, "apiVersion", e->api_version);
+    rv_node_set_str(a, about, "kind", e->kind);
+    rv_node_set_str(a, about, "namespace", e->ns);
+    rv_node_set_str(a, about, "name", e->name);
+    if (e->uid.n != 0) rv_node_set_str(a, about, "uid", e->uid);
+    rv_node_set(a, n, "regarding", about);
+    encode(r, a, n);
+}
+
+static void build_series(struct recorder *r, uint32_t count, const char *now) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *n = rv_node_map(a), *series = rv_node_ensure_map(a, n, "series");
+    rv_node_set_int(a, series, "count", count);
+    rv_node_set_cstr(a, series, "lastObservedTime", now);
+    encode(r, a, n);
+}
+
+bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_ns, struct recorder_request *ret) {
+    uint64_t hash = hash_event(e);
+    struct seen *s = &r->seen[hash % REMEMBERED];
+    char now[40], name[96];
+    rv_time_format_micro(wall_ns, now);
+    bool repeat = s->hash == hash && s->name != NULL && wall_ns - s->last < 360 * SECOND;
+    s->last = wall_ns;
+    free(r->path);
+    r->path = NULL;
+    if (repeat) {
+        s->count++;
+        if (wall_ns - s->sent < QUIET_S * SECOND) return false; /* the count goes along with a later one */
+        s->sent = wall_ns;
+        build_series(r, s->count, now);
+        r->path = kube_path(RV_STR("events.k8s.io/v1"), rv_str(s->ns), RV_STR("events"), rv_str(s->name), RV_STR(""), NULL);
+        *ret = (struct recorder_request){"PATCH", r->path, "application/merge-patch+json", rv_buf_bytes(&r->body)};
+        return true;
+    }
+    uint64_t unique = (uint64_t)wall_ns + r->serial++;
+    snprintf(name, sizeof name, "%.*s.%llx", (int)(e->name.n < 60 ? e->name.n : 60), e->name.p, (unsigned long long)unique);
+    free(s->ns);
+    free(s->name);
+    *s = (struct seen){hash, wall_ns, wall_ns, 1, rv_strdup(namespace_of(e)), rv_strdup(rv_str(name))};
+    build_event(r, e, name, now);
+    r->path = kube_path(RV_STR("events.k8s.io/v1"), rv_str(s->ns), RV_STR("events"), RV_STR(""), RV_STR(""), NULL);
+    *ret = (struct recorder_request){"POST", r->path, "application/json", rv_buf_bytes(&r->body)};
+    return true;
+}

@@ -1,0 +1,156 @@
+/* feeds.c - sharing watches between plugins (see feeds.h). */
+#include "feeds.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct feed {
+    struct feeds *feeds;
+    struct feed *next;
+    unsigned refs;
+    struct store_collection *collection;
+    struct kube_watch *watch;
+    char *api_version, *resource, *ns, *selector, *why;
+    enum kube_watch_state state;
+};
+
+struct feeds {
+    struct supervisor *s;
+    struct feed *list;
+    void (*on_synced)(void *arg);
+    void *arg;
+};
+
+static const char *const state_names[] = {"listing", "watching", "back-off", "forbidden", "missing"};
+
+struct feeds *feeds_new(struct supervisor *s) {
+    struct feeds *f = rv_alloc(sizeof *f);
+    f->s = s;
+    return f;
+}
+
+static void on_state(void *arg, enum kube_watch_state state, const char *why) {
+    struct feed *feed = arg;
+    feed->state = state;
+    free(feed->why);
+    feed->why = rv_strdup(rv_str(why));
+    enum rv_log_level level = why[0] != 0 ? RV_LOG_WARN : RV_LOG_DEBUG;
+    rv_log(level, state == KUBE_WATCH_FORBIDDEN ? "watch forbidden: grant list and watch on this resource (rayvisord --print-rbac shows the role)" : "watch state", "resource",
+           feed->resource, "namespace", feed->ns, "state", state_names[state], "reason", why[0] != 0 ? why : NULL, NULL);
+}
+
+static void on_synced(void *arg) {
+    struct feed *feed = arg;
+    char count[24];
+    snprintf(count, sizeof count, "%zu", store_collection_count(feed->collection));
+    rv_info("resource mirrored", "resource", feed->resource, "objects", count);
+    if (feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
+}
+
+static void start(struct feed *feed) {
+    const struct config *c = feed->feeds->s->config;
+    struct kube_watch_opts o = {.api_version = feed->api_version, .resource = feed->resource, .ns = feed->ns, .selector = feed->selector, .into = feed->collection,
+                                .page_size = (unsigned)c->page_size, .stall_ms = (unsigned)c->watch_stall_s * 1000, .on_synced = on_synced, .on_state = on_state, .arg = feed};
+    feed->watch = kube_watch_start(feed->feeds->s->client, &o);
+}
+
+static char *or_null(struct rv_str s) { return s.n != 0 ? rv_strdup(s) : NULL; }
+
+static struct rv_projection *projection_of(const struct manifest_kind *k, struct rv_error *err) {
+    static const char *const basics[] = {"apiVersion",       "kind", "metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion", "metadata.generation", "metadata.labels",
+                                         "metadata.ownerReferences", "metadata.deletionTimestamp"};
+    size_t n = k->fields.n;
+    if (n == 0) return rv_projection_new(NULL, 0, err);
+    const char **paths = rv_alloc_array(n + RV_ARRAY_LEN(basics), sizeof *paths);
+    for (size_t i = 0; i < n; i++) paths[i] = rv_strdup(k->fields.list[i]);
+    for (size_t i = 0; i < RV_ARRAY_LEN(basics); i++) paths[n + i] = basics[i];
+    struct rv_projection *p = rv_projection_new(paths, n + RV_ARRAY_LEN(basics), err);
+    for (size_t i = 0; i < n; i++) free((void *)(uintptr_t)paths[i]);
+    free(paths);
+    return p;
+}
+
+struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err) {
+    rv_autofree char *api = rv_strdup(k->api_version), *resource = rv_strdup(k->resource), *kind = rv_strdup(k->kind), *selector = or_null(k->selector);
+    struct rv_projection *p = projection_of(k, err);
+    if (p == NULL) return NULL;
+    bool widened;
+    struct store_collection_opts o = {api, resource, kind, ns, selector, p};
+    struct store_collection *c = store_collection_get(f->s->store, &o, &widened, err);
+    rv_projection_free(p);
+    if (c == NULL) return NULL;
+    for (struct feed *feed = f->list; feed != NULL; feed = feed->next) {
+        if (feed->collection != c) continue;
+        feed->refs++;
+        if (widened) { /* more is kept from now on: read everything again */
+            kube_watch_free(feed->watch);
+            start(feed);
+        }
+        return feed;
+    }
+    struct feed *feed = rv_alloc(sizeof *feed);
+    *feed = (struct feed){.feeds = f, .next = f->list, .refs = 1, .collection = c};
+    feed->api_version = RV_TAKE(api);
+    feed->resource = RV_TAKE(resource);
+    feed->selector = RV_TAKE(selector);
+    feed->ns = ns != NULL ? rv_strdup(rv_str(ns)) : NULL;
+    f->list = feed;
+    start(feed);
+    return feed;
+}
+
+static void feed_free(struct feed *feed) {
+    kube_watch_free(feed->watch);
+    store_collection_unref(feed->collection);
+    free(feed->api_version);
+    free(feed->resource);
+    free(feed->selector);
+    free(feed->ns);
+    free(feed->why);
+    free(feed);
+}
+
+void feed_leave(struct feed *feed) {
+    if (feed == NULL) return;
+    if (--feed->refs > 0) {
+        store_collection_unref(feed->collection);
+        return;
+    }
+    for (struct feed **p = &feed->feeds->list; *p != NULL; p = &(*p)->next)
+        if (*p == feed) {
+            *p = feed->next;
+            break;
+        }
+    feed_free(feed);
+}
+
+struct feeds *feeds_free(struct feeds *f) {
+    if (f == NULL) return NULL;
+    for (struct feed *feed = f->list, *next; feed != NULL; feed = next) {
+        next = feed->next;
+        feed_free(feed);
+    }
+    free(f);
+    return NULL;
+}
+
+struct store_collection *feed_collection(const struct feed *feed) { return feed->collection; }
+bool feed_synced(const struct feed *feed) { return store_collection_synced(feed->collection); }
+
+bool feeds_all_synced(const struct feeds *f) {
+    for (const struct feed *feed = f->list; feed != NULL; feed = feed->next)
+        if (!feed_synced(feed)) return false;
+    return true;
+}
+
+void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg) {
+    for (const struct feed *feed = f->list; feed != NULL; feed = feed->next) {
+        struct feed_info i = {feed->api_version, feed->resource, feed->ns, feed->selector, state_names[feed->state], feed->why, store_collection_count(feed->collection)};
+        fn(arg, &i);
+    }
+}
+
+void feeds_on_synced(struct feeds *f, void (*fn)(void *arg), void *arg) {
+    f->on_synced = fn;
+    f->arg = arg;
+}

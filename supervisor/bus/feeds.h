@@ -1,0 +1,27 @@
+/* feeds.h - the watches that keep collections up to date, shared by the plugins that read the same. */
+#ifndef BUS_FEEDS_H
+#define BUS_FEEDS_H
+
+#include "supervisor/supervisor.h"
+
+struct feeds *feeds_new(struct supervisor *s);
+struct feeds *feeds_free(struct feeds *f);
+/* Starts or joins the watch of what the manifest's kind names, in one namespace (NULL: all). on_synced is called once the
+ * collection is complete (at once, from within, when it is already). */
+struct feed;
+struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err);
+void feed_leave(struct feed *feed);
+struct store_collection *feed_collection(const struct feed *feed);
+bool feed_synced(const struct feed *feed);
+
+struct feed_info {
+    const char *api_version, *resource, *ns, *selector, *state, *why;
+    size_t objects;
+};
+typedef void (*feed_info_fn)(void *arg, const struct feed_info *i);
+void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg);
+bool feeds_all_synced(const struct feeds *f);
+/* Told whenever any feed becomes complete. */
+void feeds_on_synced(struct feeds *f, void (*fn)(void *arg), void *arg);
+
+#endif

@@ -1,0 +1,124 @@
+/* metrics.c - the supervisor's metrics in the Prometheus text format. */
+#include <inttypes.h>
+
+#include "supervisor/actions/executor.h"
+#include "supervisor/bus/feeds.h"
+#include "supervisor/proc/plugin.h"
+#include "web.h"
+
+static void head(struct rv_buf *b, const char *name, const char *type, const char *help) { rv_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type); }
+
+static void single(struct rv_buf *b, const char *name, const char *type, const char *help, uint64_t v) {
+    head(b, name, type, help);
+    rv_buf_addf(b, "%s %" PRIu64 "\n", name, v);
+}
+
+struct deaths {
+    struct rv_buf *b;
+    const char *plugin;
+};
+
+static void print_death(void *arg, const char *cause, uint64_t n) {
+    struct deaths *d = arg;
+    rv_buf_addf(d->b, "rayvisor_plugin_deaths_total{plugin=\"%s\",cause=\"%s\"} %" PRIu64 "\n", d->plugin, cause, n);
+}
+
+static void count_quarantine(void *arg, const struct quarantine_info *q) {
+    (void)q;
+    ++*(uint64_t *)arg;
+}
+
+typedef uint64_t (*gauge_fn)(const struct plugin_info *i);
+static uint64_t g_ready(const struct plugin_info *i) { return i->ready; }
+static uint64_t g_queued(const struct plugin_info *i) { return i->queued; }
+static uint64_t g_flight(const struct plugin_info *i) { return i->in_flight; }
+static uint64_t g_objects(const struct plugin_info *i) { return i->objects; }
+static uint64_t g_outbox(const struct plugin_info *i) { return i->outbox; }
+static uint64_t g_merged(const struct plugin_info *i) { return i->merged; }
+static uint64_t g_memory(const struct plugin_info *i) { return i->memory; }
+
+static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
+    static const struct {
+        const char *name, *type, *help;
+        gauge_fn fn;
+    } gauges[] = {
+        {"rayvisor_plugin_ready", "gauge", "1 when the plugin reconciles", g_ready},
+        {"rayvisor_plugin_keys_waiting", "gauge", "keys queued or delayed", g_queued},
+        {"rayvisor_plugin_actions_open", "gauge", "actions without a result", g_flight},
+        {"rayvisor_plugin_objects", "gauge", "objects mirrored into the plugin", g_objects},
+        {"rayvisor_plugin_outbox", "gauge", "changed objects not yet told", g_outbox},
+        {"rayvisor_plugin_merged_total", "counter", "changes folded into a waiting one", g_merged},
+        {"rayvisor_plugin_memory_bytes", "gauge", "resident memory of the plugin's process", g_memory},
+    };
+    for (size_t k = 0; k < RV_ARRAY_LEN(gauges); k++) {
+        head(b, gauges[k].name, gauges[k].type, gauges[k].help);
+        for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
+            struct plugin_info i;
+            plugin_info(p, &i);
+            rv_buf_addf(b, "%s{plugin=\"" RV_STR_FMT "\"} %" PRIu64 "\n", gauges[k].name, RV_STR_ARG(i.config->name), gauges[k].fn(&i));
+        }
+    }
+    head(b, "rayvisor_plugin_deaths_total", "counter", "ends of the plugin's process that were not asked for");
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name.p});
+    head(b, "rayvisor_plugin_quarantined", "gauge", "objects kept from the plugin because it died on them");
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
+        uint64_t n = 0;
+        plugin_quarantines(p, count_quarantine, &n);
+        rv_buf_addf(b, "rayvisor_plugin_quarantined{plugin=\"%s\"} %" PRIu64 "\n", plugin_config(p)->name.p, n);
+    }
+}
+
+static void print_count(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n) {
+    rv_buf_addf(arg, "rayvisor_actions_total{plugin=\"%s\",verb=\"%s\",code=\"%s\"} %" PRIu64 "\n", plugin, verb, code, n);
+}
+
+static void print_feed(void *arg, const struct feed_info *i) {
+    rv_buf_addf(arg, "rayvisor_watch_objects{resource=\"%s\",namespace=\"%s\",state=\"%s\"} %zu\n", i->resource, i->ns != NULL ? i->ns : "", i->state, i->objects);
+}
+
+void metrics_print(struct supervisor *s, struct rv_buf *b) {
+    struct store_stats st;
+    struct kube_stats k;
+    struct executor_stats x;
+    store_stats(s->store, &st);
+    kube_client_stats(s->client, &k);
+    executor_stats(s->executor, &x);
+    head(b, "rayvisor_build_info", "gauge", "always 1");
+    rv_buf_adds(b, "rayvisor_build_info{version=\"" RV_VERSION "\"} 1\n");
+    plugin_gauges(s, b);
+    head(b, "rayvisor_actions_total", "counter", "actions by outcome");
+    executor_each_count(s->executor, print_count, b);
+    single(b, "rayvisor_actions_queued", "gauge", "actions that wait for their turn", x.queued);
+    single(b, "rayvisor_actions_in_flight", "gauge", "actions sent and not answered", x.in_flight);
+    single(b, "rayvisor_actions_denied_total", "counter", "actions refused by policy", x.denied);
+    single(b, "rayvisor_actions_retries_total", "counter", "actions sent again", x.retries);
+    single(b, "rayvisor_store_objects", "gauge", "objects in the cache", st.objects);
+    single(b, "rayvisor_store_bytes", "gauge", "bytes of their packed values", st.blob_bytes);
+    single(b, "rayvisor_store_changes_total", "counter", "changes announced", st.changes);
+    single(b, "rayvisor_store_unchanged_total", "counter", "changes of fields that nobody reads", st.unchanged);
+    single(b, "rayvisor_store_stale_total", "counter", "older states that were dropped", st.stale);
+    single(b, "rayvisor_api_requests_total", "counter", "requests to the API server", k.requests);
+    single(b, "rayvisor_api_failures_total", "counter", "requests that failed", k.failures);
+    single(b, "rayvisor_api_throttled_total", "counter", "answers with status 429", k.throttled);
+    single(b, "rayvisor_api_received_bytes_total", "counter", "bytes of answers", k.bytes_in);
+    single(b, "rayvisor_watch_events_total", "counter", "watch events", k.events);
+    single(b, "rayvisor_watch_lists_total", "counter", "lists begun, the first ones included", k.relists);
+    single(b, "rayvisor_watch_failures_total", "counter", "lists and watches that failed", k.watches_failed);
+    head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
+    feeds_each(s->feeds, print_feed, b);
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) plugin_metrics(p, b);
+}
+
+const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {
+    if (s->stopping) return "shutting down";
+    if (!feeds_all_synced(s->feeds)) return "waiting for the first complete list of every watched resource (rayvisorctl status shows which)";
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
+        struct plugin_info i;
+        plugin_info(p, &i);
+        if (!i.enabled || i.ready) continue;
+        rv_buf_clear(room);
+        rv_buf_addf(room, "plugin " RV_STR_FMT " is %s", RV_STR_ARG(i.config->name), i.state);
+        return rv_buf_cstr(room);
+    }
+    return NULL;
+}

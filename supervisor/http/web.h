@@ -1,0 +1,13 @@
+/* web.h - /healthz, /readyz and /metrics over HTTP (libmicrohttpd on the supervisor's loop). GET only, no state. */
+#ifndef HTTP_WEB_H
+#define HTTP_WEB_H
+
+#include "supervisor/supervisor.h"
+
+struct web *web_new(struct supervisor *s, struct rv_error *err);
+struct web *web_free(struct web *w);
+/* Why the supervisor is not ready; NULL when it is. Valid until the next call. */
+const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room);
+void metrics_print(struct supervisor *s, struct rv_buf *out);
+
+#endif

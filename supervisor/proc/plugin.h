@@ -1,0 +1,51 @@
+/* plugin.h - one configured plugin: its process, its lane, what it is told and what became of it. */
+#ifndef PROC_PLUGIN_H
+#define PROC_PLUGIN_H
+
+#include "supervisor/supervisor.h"
+
+struct plugin_info {
+    const struct config_plugin *config;
+    const char *state;
+    int pid;
+    uint64_t restarts, instance, queued, in_flight, objects, outbox, merged, memory;
+    const char *last_exit;
+    int64_t uptime_s;
+    bool enabled, ready;
+};
+struct quarantine_info {
+    const char *ns, *name, *reason;
+    int64_t since; /* wall ns */
+};
+
+struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c);
+struct plugin *plugin_free(struct plugin *p); /* only when stopped, or at the end of the process */
+struct plugin *plugin_next(const struct plugin *p);
+const struct config_plugin *plugin_config(const struct plugin *p);
+uint64_t plugin_instance(const struct plugin *p);
+void plugin_start(struct plugin *p);
+/* Drains and stops; on_stopped is called when its process is gone (at once when it had none). */
+void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg);
+bool plugin_stopped(const struct plugin *p);
+/* The config entry changed but the plugin goes on: only settings and the pointer are new. */
+void plugin_reconfigure(struct plugin *p, const struct config_plugin *c, bool settings_changed);
+/* A collection became complete: a waiting snapshot may begin. */
+void plugin_collections_changed(struct plugin *p);
+
+/* A result for the incarnation that asked; dropped when it is gone. The object's own change is told first. */
+void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource, const struct rv_result *r);
+
+void plugin_info(const struct plugin *p, struct plugin_info *ret);
+void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg);
+/* Takes a quarantined key up again; true when it was quarantined. */
+bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name);
+/* Death counts by cause, for metrics: "signal", "exit", "hang", "memory", "protocol". */
+void plugin_deaths(const struct plugin *p, void (*fn)(void *arg, const char *cause, uint64_t n), void *arg);
+/* Metrics that the plugin itself reported, as Prometheus sample lines. */
+void plugin_metrics(const struct plugin *p, struct rv_buf *out);
+
+/* Asks the host what it decided for a key. done is called with NULL when there is no answer. */
+typedef void (*plugin_explain_fn)(void *arg, const struct msg_explain *e);
+void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg);
+
+#endif

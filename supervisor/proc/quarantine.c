@@ -1,0 +1,154 @@
+/* quarantine.c - blame and its consequences (see quarantine.h). */
+#include "quarantine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "supervisor/actions/executor.h"
+
+enum { BLAMES = 2, BLAMED_MAX = 1024 };
+#define HOUR (INT64_C(3600) * 1000000000)
+
+struct blamed {
+    struct blamed *next;
+    char *ns, *name, *uid, *how, *version; /* version: what the object was when it was put away */
+    unsigned times;
+    int64_t last;  /* mono ns */
+    int64_t since; /* wall ns; 0: not quarantined */
+};
+
+struct quarantine {
+    struct supervisor *s;
+    const struct config_plugin *config;
+    void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on);
+    void *arg;
+    struct blamed *list;
+    size_t n;
+};
+
+struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c, void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
+    struct quarantine *q = rv_alloc(sizeof *q);
+    *q = (struct quarantine){s, c, on_key, arg, NULL, 0};
+    return q;
+}
+
+static void blamed_free(struct blamed *b) {
+    free(b->ns);
+    free(b->name);
+    free(b->uid);
+    free(b->how);
+    free(b->version);
+    free(b);
+}
+
+void quarantine_clear(struct quarantine *q) {
+    while (q->list != NULL) {
+        struct blamed *b = q->list;
+        q->list = b->next;
+        if (b->since != 0) q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), false);
+        blamed_free(b);
+    }
+    q->n = 0;
+}
+
+struct quarantine *quarantine_free(struct quarantine *q) {
+    if (q == NULL) return NULL;
+    for (struct blamed *b = q->list, *next; b != NULL; b = next) {
+        next = b->next;
+        blamed_free(b);
+    }
+    free(q);
+    return NULL;
+}
+
+void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c) { q->config = c; }
+
+static struct blamed **find(struct quarantine *q, struct rv_str ns, struct rv_str name) {
+    struct blamed **p = &q->list;
+    while (*p != NULL && !(rv_str_is(ns, (*p)->ns) && rv_str_is(name, (*p)->name))) p = &(*p)->next;
+    return p;
+}
+
+static void drop(struct quarantine *q, struct blamed **p) {
+    struct blamed *b = *p;
+    *p = b->next;
+    q->n--;
+    blamed_free(b);
+}
+
+static void put_away(struct quarantine *q, struct blamed *b) {
+    const struct manifest_kind *k = &q->config->manifest->kinds[0];
+    rv_autobuf struct rv_buf note = {0};
+    b->since = rv_wall_now();
+    rv_buf_addf(&note, "Plugin " RV_STR_FMT " died %u times while it worked on this object (%s). It is left alone until it changes, or until: rayvisorctl release " RV_STR_FMT " %s/%s", RV_STR_ARG(q->config->name), b->times, b->how,
+                RV_STR_ARG(q->config->name), b->ns, b->name);
+    rv_err("object quarantined: its plugin died twice while working on it", "plugin", q->config->name.p, "namespace", b->ns, "name", b->name, "how", b->how);
+    struct rv_event e = {.size = sizeof e, .warning = 1, .reason = RV_STR("Quarantined"), .action = RV_STR("Reconcile"), .note = rv_buf_str(&note), .api_version = k->api_version, .kind = k->kind,
+                         .ns = rv_str(b->ns), .name = rv_str(b->name), .uid = rv_str(b->uid), .controller = RV_STR("rayvisor")};
+    executor_event(q->s->executor, &e);
+    q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), true);
+}
+
+/* generation where the object has one (a status write is no change), else the resourceVersion. */
+static struct rv_str version_of(const struct store_object *o, char room[24]) {
+    struct rv_bytes b = lane_blob_bytes(o->blob);
+    int64_t generation = rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", -1);
+    if (generation < 0) return o->resource_version;
+    int n = snprintf(room, 24, "g%lld", (long long)generation);
+    return (struct rv_str){room, (size_t)n};
+}
+
+void quarantine_blame(struct quarantine *q, const struct store_object *o, const char *how) {
+    struct rv_str ns = o->ns, name = o->name, uid = o->uid;
+    char room[24];
+    int64_t now = rv_mono_now();
+    struct blamed **p = find(q, ns, name), *b = *p;
+    if (b != NULL && (!rv_str_is(uid, b->uid) || now - b->last > HOUR) && b->since == 0) {
+        drop(q, p);
+        b = NULL;
+    }
+    if (b == NULL) {
+        if (q->n >= BLAMED_MAX) return;
+        b = rv_alloc(sizeof *b);
+        *b = (struct blamed){.next = q->list, .ns = rv_strdup(ns), .name = rv_strdup(name), .uid = rv_strdup(uid), .version = rv_strdup(version_of(o, room))};
+        q->list = b;
+        q->n++;
+    }
+    free(b->how);
+    b->how = rv_strdup(rv_str(how));
+    b->last = now;
+    if (++b->times >= BLAMES && b->since == 0) put_away(q, b);
+}
+
+void quarantine_object_changed(struct quarantine *q, const struct store_object *o, bool deleted) {
+    if (q->list == NULL) return;
+    struct blamed **p = find(q, o->ns, o->name), *b = *p;
+    if (b == NULL) return;
+    char room[24];
+    struct rv_str version = version_of(o, room);
+    bool another = deleted || !rv_str_is(o->uid, b->uid) || !rv_str_is(version, b->version);
+    if (!another) return;
+    bool held = b->since != 0;
+    if (held) rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name", b->name);
+    drop(q, p);
+    if (held) q->on_key(q->arg, o->ns, o->name, false);
+}
+
+bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name) {
+    struct blamed **p = find(q, ns, name);
+    if (*p == NULL || (*p)->since == 0) return false;
+    drop(q, p);
+    rv_info("quarantine ended: released by hand", "plugin", q->config->name.p);
+    q->on_key(q->arg, ns, name, false);
+    return true;
+}
+
+void quarantine_each(const struct quarantine *q, void (*fn)(void *arg, const struct quarantine_info *i), void *arg) {
+    for (const struct blamed *b = q->list; b != NULL; b = b->next)
+        if (b->since != 0) fn(arg, &(struct quarantine_info){b->ns, b->name, b->how, b->since});
+}
+
+void quarantine_each_key(const struct quarantine *q, void (*fn)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
+    for (const struct blamed *b = q->list; b != NULL; b = b->next)
+        if (b->since != 0) fn(arg, rv_str(b->ns), rv_str(b->name), true);
+}

@@ -1,0 +1,18 @@
+/* spawn.h - making a host process: nothing inherited but what it is given, errors of exec reported here. */
+#ifndef PROC_SPAWN_H
+#define PROC_SPAWN_H
+
+#include "rayvisor/base.h"
+
+#include <sys/types.h>
+
+struct spawn_opts {
+    char *const *argv;
+    int output_fd; /* becomes 1 and 2 */
+    int token_fd;  /* becomes 3 */
+    int flight_fd; /* becomes 4 */
+};
+/* pidfd of the child, which the caller closes; negative on failure, also of exec. */
+int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err);
+
+#endif

@@ -1,0 +1,46 @@
+/* supervisor.h - the process's own context and the objects that its parts share.
+ *
+ *   config ──► plugins (proc/plugin.c) ──► lanes and outboxes (bus/)
+ *                  │  ACTION                     ▲ OBJECT, RESULT
+ *                  ▼                             │
+ *              actions/ ──► kube client ──► store ──► listeners
+ *
+ * One thread runs it all. Nothing here knows what a RayCluster is. */
+#ifndef SUPERVISOR_H
+#define SUPERVISOR_H
+
+#include "ipc/log.h"
+#include "supervisor/config/config.h"
+#include "supervisor/kube/kube.h"
+#include "supervisor/store/store.h"
+
+struct plugin;
+struct executor;
+struct feeds;
+struct web;
+struct control;
+
+struct supervisor {
+    struct rv_loop *loop;
+    struct config *config;
+    struct config_env env;
+    const char *config_path;
+    struct kube_config *kube_config;
+    struct kube_client *client;
+    struct store *store;
+    struct lane_context *lanes;
+    struct feeds *feeds;
+    struct executor *executor;
+    struct web *web;
+    struct control *control;
+    struct plugin *plugins; /* list */
+    char *host_binary;
+    uint64_t epoch;
+    int64_t started; /* mono ns */
+    bool stopping;
+};
+
+/* Random bytes from the kernel; aborts when there are none. */
+void supervisor_random(void *out, size_t n);
+
+#endif
