@@ -27,7 +27,7 @@ const char *flight_call_name(uint32_t call) {
 
 int flight_create(struct rv_error *err) {
     int fd = memfd_create("rayvisor-flight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0) return rv_error_set(err, -errno, "cannot make the flight recorder: %m");
+    if (fd < 0) return rv_error_set(err, -errno, "cannot make the flight recorder: %s", strerror(errno));
     if (ftruncate(fd, FLIGHT_PAGE) != 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         int code = -errno;
         close(fd);
@@ -39,7 +39,7 @@ int flight_create(struct rv_error *err) {
 struct flight *flight_map(int fd, struct rv_error *err) {
     void *p = mmap(NULL, FLIGHT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (p == MAP_FAILED) {
-        rv_error_set(err, -errno, "cannot map the flight recorder: %m");
+        rv_error_set(err, -errno, "cannot map the flight recorder: %s", strerror(errno));
         return NULL;
     }
     struct flight *f = rv_alloc(sizeof *f);

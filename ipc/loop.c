@@ -283,14 +283,14 @@ int rv_loop_signals(struct rv_loop *l, const int *signals, size_t n, rv_signal_f
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < n; i++) sigaddset(&set, signals[i]);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return rv_error_set(err, -errno, "cannot block signals: %m");
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return rv_error_set(err, -errno, "cannot block signals: %s", strerror(errno));
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0) return rv_error_set(err, -errno, "cannot make a signalfd: %m");
+    if (fd < 0) return rv_error_set(err, -errno, "cannot make a signalfd: %s", strerror(errno));
     l->signal_fd = fd;
     l->on_signal = fn;
     l->signal_arg = arg;
     l->signal_watch = rv_loop_fd(l, fd, RV_LOOP_READ, signal_ready, l);
-    if (l->signal_watch == NULL) return rv_error_set(err, -errno, "cannot watch the signalfd: %m");
+    if (l->signal_watch == NULL) return rv_error_set(err, -errno, "cannot watch the signalfd: %s", strerror(errno));
     return 0;
 }
 
@@ -299,7 +299,7 @@ int rv_loop_signals(struct rv_loop *l, const int *signals, size_t n, rv_signal_f
 struct rv_loop *rv_loop_new(struct rv_error *err) {
     int fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0) {
-        rv_error_set(err, -errno, "cannot make an epoll descriptor: %m");
+        rv_error_set(err, -errno, "cannot make an epoll descriptor: %s", strerror(errno));
         return NULL;
     }
     struct rv_loop *l = rv_alloc(sizeof *l);

@@ -13,7 +13,7 @@ struct recorder {
 struct recorder *recorder_open(const char *path, struct rv_error *err) {
     FILE *f = fopen(path, "we");
     if (f == NULL) {
-        rv_error_set(err, -errno, "cannot write the recording %s: %m", path);
+        rv_error_set(err, -errno, "cannot write the recording %s: %s", path, strerror(errno));
         return NULL;
     }
     struct recorder *r = rv_alloc(sizeof *r);
@@ -159,7 +159,7 @@ int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE
 
 int replay_run(const char *path, const struct rv_plugin *plugin, FILE *out, struct rv_error *err) {
     FILE *f = fopen(path, "re");
-    if (f == NULL) return rv_error_set(err, -errno, "cannot read the recording %s: %m", path);
+    if (f == NULL) return rv_error_set(err, -errno, "cannot read the recording %s: %s", path, strerror(errno));
     rv_autobuf struct rv_buf b = {0};
     uint8_t chunk[65536];
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;) rv_buf_add(&b, chunk, n);

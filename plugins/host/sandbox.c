@@ -68,7 +68,7 @@ static int landlock(const struct sandbox_opts *o) {
 
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-        return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %m");
+        return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %s", strerror(errno));
     if (o->mode == SANDBOX_OFF) return 0;
     const struct {
         const char *name;

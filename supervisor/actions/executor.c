@@ -66,14 +66,22 @@ static bool counts_in_flight(const struct op *op);
 
 /* ---- ops ------------------------------------------------------------------------------------------------ */
 
-static struct rv_str dup(struct op *op, struct rv_str s) { return s.n != 0 ? rv_arena_str(op->arena, s) : (struct rv_str){NULL, 0}; }
+static struct rv_str dup(struct op *op, struct rv_str s) {
+    return s.n != 0 ? rv_arena_str(op->arena, s) : (struct rv_str){NULL, 0};
+}
 
 static void copy_action(struct op *op, const struct msg *m) {
     op->m = m->action;
-    struct rv_str *const texts[] = {
-        &op->m.key.ns, &op->m.key.name, &op->m.a.api_version, &op->m.a.resource, &op->m.a.subresource, &op->m.a.ns, &op->m.a.name, &op->m.a.pre_uid, &op->m.a.pre_version, &op->m.a.selector, &op->m.a.propagation,
-        &op->m.event.reason, &op->m.event.action, &op->m.event.note, &op->m.event.api_version, &op->m.event.kind, &op->m.event.ns, &op->m.event.name, &op->m.event.uid, &op->m.event.controller,
-        &op->m.http.method, &op->m.http.url, &op->m.http.content_type, &op->m.http.secret_ns, &op->m.http.secret_name, &op->m.http.secret_key, &op->m.http.auth_header, &op->m.http.auth_prefix};
+    struct rv_str *const texts[] = {&op->m.key.ns,           &op->m.key.name,          &op->m.a.api_version,
+                                    &op->m.a.resource,       &op->m.a.subresource,     &op->m.a.ns,
+                                    &op->m.a.name,           &op->m.a.pre_uid,         &op->m.a.pre_version,
+                                    &op->m.a.selector,       &op->m.a.propagation,     &op->m.event.reason,
+                                    &op->m.event.action,     &op->m.event.note,        &op->m.event.api_version,
+                                    &op->m.event.kind,       &op->m.event.ns,          &op->m.event.name,
+                                    &op->m.event.uid,        &op->m.event.controller,  &op->m.http.method,
+                                    &op->m.http.url,         &op->m.http.content_type, &op->m.http.secret_ns,
+                                    &op->m.http.secret_name, &op->m.http.secret_key,   &op->m.http.auth_header,
+                                    &op->m.http.auth_prefix};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) *texts[i] = dup(op, *texts[i]);
     struct rv_str body = dup(op, (struct rv_str){(const char *)m->payload.p, m->payload.n});
     op->m.a.body = op->m.http.body = (struct rv_bytes){(const uint8_t *)body.p, body.n};
@@ -185,8 +193,14 @@ static void on_response(void *arg, const struct kube_response *r);
 static void send_object(struct op *op) {
     static const struct {
         const char *method, *type;
-    } how[] = {{NULL, NULL}, {"POST", "application/json"}, {"PATCH", "application/apply-patch+yaml"}, {"PATCH", "application/merge-patch+json"}, {"PATCH", "application/json-patch+json"}, {"DELETE", "application/json"},
-               {"DELETE", "application/json"}, {"GET", NULL}};
+    } how[] = {{NULL, NULL},
+               {"POST", "application/json"},
+               {"PATCH", "application/apply-patch+yaml"},
+               {"PATCH", "application/merge-patch+json"},
+               {"PATCH", "application/json-patch+json"},
+               {"DELETE", "application/json"},
+               {"DELETE", "application/json"},
+               {"GET", NULL}};
     const struct rv_action *a = &op->m.a;
     rv_autobuf struct rv_buf json = {0}, manager = {0};
     rv_buf_addf(&manager, "rayvisor-%s", op->plugin_name);
@@ -196,14 +210,22 @@ static void send_object(struct op *op) {
         rv_autofree char *selector = rv_strdup(a->selector);
         path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "labelSelector", selector, NULL);
     } else if (a->verb == RV_VERB_APPLY) {
-        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "fieldManager", rv_buf_cstr(&manager), "force", "true", NULL);
+        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "fieldManager",
+                         rv_buf_cstr(&manager), "force", "true", NULL);
     } else {
         path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, NULL);
     }
-    if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION) delete_body(op, &json);
-    else if (a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH) patch_body(op, &json);
-    else if (a->verb != RV_VERB_GET) rv_json_write(body_of(op), &json);
-    struct kube_request_opts o = {.method = how[a->verb].method, .path = path, .content_type = how[a->verb].type, .body = rv_buf_bytes(&json), .timeout_ms = a->timeout_ms,
+    if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION)
+        delete_body(op, &json);
+    else if (a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
+        patch_body(op, &json);
+    else if (a->verb != RV_VERB_GET)
+        rv_json_write(body_of(op), &json);
+    struct kube_request_opts o = {.method = how[a->verb].method,
+                                  .path = path,
+                                  .content_type = how[a->verb].type,
+                                  .body = rv_buf_bytes(&json),
+                                  .timeout_ms = a->timeout_ms,
                                   .urgent = a->verb == RV_VERB_DELETE};
     op->request = kube_send(op->x->s->client, &o, on_response, op);
 }
@@ -222,9 +244,12 @@ static void send_get(struct op *op) {
 static bool repeatable(const struct op *op) {
     const struct rv_action *a = &op->m.a;
     switch (a->verb) {
-    case RV_VERB_CREATE: return a->name.n != 0;
-    case RV_VERB_JSON_PATCH: return a->pre_version.n != 0;
-    default: return true;
+    case RV_VERB_CREATE:
+        return a->name.n != 0;
+    case RV_VERB_JSON_PATCH:
+        return a->pre_version.n != 0;
+    default:
+        return true;
     }
 }
 
@@ -256,15 +281,19 @@ static bool try_again(struct op *op, const struct kube_response *r) {
 /* The pace follows the server: halved when it throttles, one more after each success. */
 static void adapt(struct executor *x, int code) {
     size_t most = (size_t)x->s->config->max_in_flight;
-    if (code == RV_E_THROTTLED) x->limit = x->limit > 2 ? x->limit / 2 : 1;
-    else if (code == 0 && x->limit < most) x->limit++;
+    if (code == RV_E_THROTTLED)
+        x->limit = x->limit > 2 ? x->limit / 2 : 1;
+    else if (code == 0 && x->limit < most)
+        x->limit++;
 }
 
 static void write_through(struct op *op, struct rv_val object) {
     const struct rv_action *a = &op->m.a;
     struct store *store = op->x->s->store;
-    if (a->verb == RV_VERB_DELETE && rv_str_is(rv_path_str(object, "kind"), "Status")) store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
-    else if (a->verb != RV_VERB_DELETE_COLLECTION && rv_path_str(object, "metadata.resourceVersion").n != 0) store_written(store, a->api_version, a->resource, object);
+    if (a->verb == RV_VERB_DELETE && rv_str_is(rv_path_str(object, "kind"), "Status"))
+        store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
+    else if (a->verb != RV_VERB_DELETE_COLLECTION && rv_path_str(object, "metadata.resourceVersion").n != 0)
+        store_written(store, a->api_version, a->resource, object);
 }
 
 /* Is the object that was there already the one that we wanted to make? Its controller says so. */
@@ -273,7 +302,8 @@ static bool is_ours(const struct op *op, struct rv_val found) {
         if (!rv_path_bool(it.val, "controller", false)) continue;
         struct rv_str want = rv_path_str(it.val, "uid");
         for (struct rv_iter f = rv_iter(rv_val_path(found, "metadata.ownerReferences")); rv_iter_next(&f);)
-            if (rv_path_bool(f.val, "controller", false) && rv_str_eq(rv_path_str(f.val, "uid"), want)) return want.n != 0;
+            if (rv_path_bool(f.val, "controller", false) && rv_str_eq(rv_path_str(f.val, "uid"), want))
+                return want.n != 0;
         return false;
     }
     return false;
@@ -282,12 +312,19 @@ static bool is_ours(const struct op *op, struct rv_val found) {
 static void on_success(struct op *op, const struct kube_response *r, struct rv_val object) {
     bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
     if (found && !is_ours(op, object)) {
-        finish(op, &(struct rv_result){.code = RV_E_EXISTS, .http_status = 409, .reason = RV_STR("AlreadyExists"), .message = RV_STR("an object of that name is there already and belongs to somebody else")});
+        finish(op, &(struct rv_result){
+                       .code = RV_E_EXISTS,
+                       .http_status = 409,
+                       .reason = RV_STR("AlreadyExists"),
+                       .message = RV_STR("an object of that name is there already and belongs to somebody else")});
         return;
     }
     write_through(op, object);
     struct rv_val meta = rv_val_get(object, "metadata");
-    struct rv_result out = {.http_status = r->http_status, .name = rv_path_str(meta, "name"), .uid = rv_path_str(meta, "uid"), .resource_version = rv_path_str(meta, "resourceVersion")};
+    struct rv_result out = {.http_status = r->http_status,
+                            .name = rv_path_str(meta, "name"),
+                            .uid = rv_path_str(meta, "uid"),
+                            .resource_version = rv_path_str(meta, "resourceVersion")};
     if (op->m.a.verb == RV_VERB_GET) {
         out.body = (struct rv_bytes){object.p, object.n};
         out.json = 1;
@@ -297,8 +334,14 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
 
 static void on_failure(struct op *op, const struct kube_response *r) {
     bool unknown = r->maybe_sent && !repeatable(op);
-    if (r->code == RV_E_NOT_FOUND && op->m.a.verb == RV_VERB_DELETE) store_written_deleted(op->x->s->store, op->m.a.api_version, op->m.a.resource, op->m.a.ns, op->m.a.name, op->m.a.pre_uid);
-    struct rv_result out = {.code = unknown ? RV_E_UNKNOWN : r->code, .http_status = r->http_status, .reason = r->reason, .message = r->message, .retry_after_ms = r->retry_after_ms};
+    if (r->code == RV_E_NOT_FOUND && op->m.a.verb == RV_VERB_DELETE)
+        store_written_deleted(op->x->s->store, op->m.a.api_version, op->m.a.resource, op->m.a.ns, op->m.a.name,
+                              op->m.a.pre_uid);
+    struct rv_result out = {.code = unknown ? RV_E_UNKNOWN : r->code,
+                            .http_status = r->http_status,
+                            .reason = r->reason,
+                            .message = r->message,
+                            .retry_after_ms = r->retry_after_ms};
     finish(op, &out);
 }
 
@@ -313,13 +356,16 @@ static void on_response(void *arg, const struct kube_response *r) {
     rv_autobuf struct rv_buf mp = {0};
     struct rv_error err = {0};
     struct kube_response shown = *r;
-    if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, &err) != 0) { /* done, but the answer is damaged */
+    if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, &err) !=
+                            0) { /* done, but the answer is damaged */
         shown.code = RV_E_UNAVAILABLE;
         shown.maybe_sent = true;
         shown.message = rv_str(err.text);
     }
-    if (shown.code == 0) on_success(op, r, (struct rv_val){mp.p, mp.n});
-    else if (!try_again(op, &shown)) on_failure(op, &shown);
+    if (shown.code == 0)
+        on_success(op, r, (struct rv_val){mp.p, mp.n});
+    else if (!try_again(op, &shown))
+        on_failure(op, &shown);
 }
 
 /* ---- other verbs ---------------------------------------------------------------------------------------- */
@@ -342,10 +388,13 @@ static void run_event(struct op *op) {
 
 static void on_http(void *arg, const struct http_answer *a) {
     struct op *op = arg;
-    finish(op, &(struct rv_result){.code = a->code, .http_status = a->status, .body = a->body, .json = a->json, .message = a->message});
+    finish(op, &(struct rv_result){
+                   .code = a->code, .http_status = a->status, .body = a->body, .json = a->json, .message = a->message});
 }
 
-static void send_http(struct op *op, const char *credential) { http_out_send(op->x->http, &op->m.http, credential, on_http, op); }
+static void send_http(struct op *op, const char *credential) {
+    http_out_send(op->x->http, &op->m.http, credential, on_http, op);
+}
 
 /* The Secret is read afresh each time; its value lives in one buffer that is wiped. */
 static void on_secret(void *arg, const struct kube_response *r) {
@@ -358,7 +407,9 @@ static void on_secret(void *arg, const struct kube_response *r) {
     }
     const struct rv_http_request *h = &op->m.http;
     struct rv_str coded = rv_val_str(rv_val_getn(rv_val_get((struct rv_val){mp.p, mp.n}, "data"), h->secret_key));
-    rv_buf_addf(&line, RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(h->auth_header.n != 0 ? h->auth_header : RV_STR("Authorization")), RV_STR_ARG(h->auth_prefix));
+    rv_buf_addf(&line, RV_STR_FMT ": " RV_STR_FMT,
+                RV_STR_ARG(h->auth_header.n != 0 ? h->auth_header : RV_STR("Authorization")),
+                RV_STR_ARG(h->auth_prefix));
     size_t before = line.n;
     uint32_t word = 0;
     unsigned bits = 0;
@@ -371,8 +422,10 @@ static void on_secret(void *arg, const struct kube_response *r) {
         if (bits >= 8) rv_buf_addc(&line, (uint8_t)(word >> (bits -= 8)));
     }
     bool bad = line.n == before || memchr(line.p, '\n', line.n) != NULL || memchr(line.p, '\r', line.n) != NULL;
-    if (bad) finish_code(op, RV_E_NOT_FOUND, "the Secret has no such key, or its value cannot be a header");
-    else send_http(op, rv_buf_cstr(&line));
+    if (bad)
+        finish_code(op, RV_E_NOT_FOUND, "the Secret has no such key, or its value cannot be a header");
+    else
+        send_http(op, rv_buf_cstr(&line));
     explicit_bzero(mp.p, mp.cap);
     if (line.p != NULL) explicit_bzero(line.p, line.cap);
 }
@@ -384,7 +437,8 @@ static void run_http(struct op *op) {
         return;
     }
     rv_autofree char *path = kube_path(RV_STR("v1"), h->secret_ns, RV_STR("secrets"), h->secret_name, RV_STR(""), NULL);
-    op->request = kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_secret, op);
+    op->request =
+        kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_secret, op);
 }
 
 static void on_timer_verb(void *arg) { finish_code(arg, 0, ""); }
@@ -396,10 +450,18 @@ static void run_timer(struct op *op) {
 
 static void run(struct op *op) {
     switch (op->m.a.verb) {
-    case RV_VERB_EVENT: run_event(op); break;
-    case RV_VERB_HTTP: run_http(op); break;
-    case RV_VERB_TIMER: run_timer(op); break;
-    default: send_object(op); break;
+    case RV_VERB_EVENT:
+        run_event(op);
+        break;
+    case RV_VERB_HTTP:
+        run_http(op);
+        break;
+    case RV_VERB_TIMER:
+        run_timer(op);
+        break;
+    default:
+        send_object(op);
+        break;
     }
 }
 
@@ -425,7 +487,16 @@ static void report_denied(struct op *op, const char *why) {
     rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", ns, "name", name, "reason", why);
     if (op->m.key.name.n == 0 || op->plugin == NULL) return;
     const struct manifest_kind *k = &plugin_config(op->plugin)->manifest->kinds[0];
-    executor_event(x, &(struct rv_event){.size = sizeof(struct rv_event), .warning = 1, .reason = RV_STR("ActionDenied"), .action = RV_STR("Reconcile"), .note = rv_str(why), .api_version = k->api_version, .kind = k->kind, .ns = op->m.key.ns, .name = op->m.key.name, .controller = RV_STR("rayvisor")});
+    executor_event(x, &(struct rv_event){.size = sizeof(struct rv_event),
+                                         .warning = 1,
+                                         .reason = RV_STR("ActionDenied"),
+                                         .action = RV_STR("Reconcile"),
+                                         .note = rv_str(why),
+                                         .api_version = k->api_version,
+                                         .kind = k->kind,
+                                         .ns = op->m.key.ns,
+                                         .name = op->m.key.name,
+                                         .controller = RV_STR("rayvisor")});
 }
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
@@ -448,7 +519,8 @@ static void owner_free(struct owner *o) {
 }
 
 static bool same_object(const struct rv_action *a, const struct rv_action *b) {
-    return a->name.n != 0 && rv_str_eq(a->name, b->name) && rv_str_eq(a->ns, b->ns) && rv_str_eq(a->resource, b->resource) && rv_str_eq(a->api_version, b->api_version);
+    return a->name.n != 0 && rv_str_eq(a->name, b->name) && rv_str_eq(a->ns, b->ns) &&
+           rv_str_eq(a->resource, b->resource) && rv_str_eq(a->api_version, b->api_version);
 }
 
 /* Actions on one object keep their order: the second waits for the first. */
@@ -474,7 +546,9 @@ static bool may_send(struct executor *x) {
     return false;
 }
 
-static bool counts_in_flight(const struct op *op) { return op->m.a.verb != RV_VERB_TIMER && op->m.a.verb != RV_VERB_HTTP; }
+static bool counts_in_flight(const struct op *op) {
+    return op->m.a.verb != RV_VERB_TIMER && op->m.a.verb != RV_VERB_HTTP;
+}
 
 /* Takes one action from each key in turn while there is room. */
 static bool pump(void *arg) {
@@ -532,7 +606,10 @@ void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, co
 }
 
 void executor_event(struct executor *x, const struct rv_event *e) {
-    struct msg m = {.type = MSG_ACTION, .action = {.a = {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT}, .event = *e, .key = {e->ns, e->name}}};
+    struct msg m = {.type = MSG_ACTION,
+                    .action = {.a = {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT},
+                               .event = *e,
+                               .key = {e->ns, e->name}}};
     executor_submit(x, NULL, 0, &m);
 }
 
@@ -559,7 +636,9 @@ void executor_forget(struct executor *x, struct plugin *p) {
         if (op->plugin == p) op->plugin = NULL; /* what was sent finishes and is written through */
 }
 
-bool executor_idle(const struct executor *x) { return x->queued == 0 && x->in_flight == 0; } /* timers and observations may be cut off */
+bool executor_idle(const struct executor *x) {
+    return x->queued == 0 && x->in_flight == 0;
+} /* timers and observations may be cut off */
 
 void executor_stats(const struct executor *x, struct executor_stats *ret) {
     *ret = x->stats;
@@ -567,8 +646,11 @@ void executor_stats(const struct executor *x, struct executor_stats *ret) {
     ret->in_flight = x->in_flight;
 }
 
-void executor_each_count(const struct executor *x, void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg) {
-    for (size_t i = 0; i < x->count_n; i++) fn(arg, x->counts[i].plugin, x->counts[i].verb, x->counts[i].code, x->counts[i].n);
+void executor_each_count(const struct executor *x,
+                         void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n),
+                         void *arg) {
+    for (size_t i = 0; i < x->count_n; i++)
+        fn(arg, x->counts[i].plugin, x->counts[i].verb, x->counts[i].code, x->counts[i].n);
 }
 
 static void on_refill(void *arg) {

@@ -3,8 +3,9 @@
  * policy ─► fair queue (plugins in turn, then keys in turn; one action per object at a time; bounded in flight)
  *        ─► HTTP ─► write-through into the store ─► result
  *
- * Retried here, with back-off and the server's Retry-After: whatever may be repeated without harm (get, apply, patches, deletes
- * with a uid, creates with a fixed name). A create that finds its own object already there (same controller) has succeeded.
+ * Retried here, with back-off and the server's Retry-After: whatever may be repeated without harm (get, apply, patches,
+ * deletes with a uid, creates with a fixed name). A create that finds its own object already there (same controller)
+ * has succeeded.
  */
 #ifndef ACTIONS_EXECUTOR_H
 #define ACTIONS_EXECUTOR_H
@@ -27,6 +28,8 @@ void executor_event(struct executor *x, const struct rv_event *e);
 bool executor_idle(const struct executor *x);
 void executor_stats(const struct executor *x, struct executor_stats *ret);
 /* Counts by plugin, verb and code, for metrics. */
-void executor_each_count(const struct executor *x, void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg);
+void executor_each_count(const struct executor *x,
+                         void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n),
+                         void *arg);
 
 #endif

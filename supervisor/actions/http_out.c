@@ -39,7 +39,8 @@ static bool forbidden(const struct http_out *h, const struct curl_sockaddr *a) {
         uint32_t ip = ntohl(in.sin_addr.s_addr);
         struct sockaddr_in api;
         memcpy(&api, &h->api, sizeof api);
-        bool server = api.sin_family == AF_INET && api.sin_addr.s_addr == in.sin_addr.s_addr && ntohs(in.sin_port) == h->api_port;
+        bool server =
+            api.sin_family == AF_INET && api.sin_addr.s_addr == in.sin_addr.s_addr && ntohs(in.sin_port) == h->api_port;
         return server || ip >> 16 == 0xa9fe /* 169.254/16 */ || ip >> 28 == 0xe /* multicast */ || ip >> 24 == 0;
     }
     if (a->family == AF_INET6) {
@@ -97,9 +98,13 @@ static void finish(struct exchange *x, CURLcode result) {
     rv_autobuf struct rv_buf mp = {0};
     struct rv_error err = {0};
     if (x->refused) {
-        a = (struct http_answer){.code = RV_E_DENIED, .message = RV_STR("the address belongs to the API server or is link-local")};
+        a = (struct http_answer){.code = RV_E_DENIED,
+                                 .message = RV_STR("the address belongs to the API server or is link-local")};
     } else if (result != CURLE_OK) {
-        a = (struct http_answer){.code = x->too_big ? RV_E_TOO_BIG : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT : RV_E_UNAVAILABLE, .message = rv_str(x->why[0] != 0 ? x->why : curl_easy_strerror(result))};
+        a = (struct http_answer){.code = x->too_big                           ? RV_E_TOO_BIG
+                                         : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT
+                                                                              : RV_E_UNAVAILABLE,
+                                 .message = rv_str(x->why[0] != 0 ? x->why : curl_easy_strerror(result))};
     } else if (says_json(x->easy) && x->answer.n != 0) {
         a.code = rv_json_to_mp(rv_buf_str(&x->answer), NULL, &mp, &err);
         a.json = a.code == 0;
@@ -123,7 +128,9 @@ static void reap(struct http_out *h) {
 
 static void on_fd(void *arg, int fd, unsigned events) {
     struct http_out *h = arg;
-    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) | ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) | ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
+    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
+                        ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
+                        ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
     curl_multi_socket_action(h->multi, fd, what, &running);
     reap(h);
 }
@@ -137,17 +144,22 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *as
         curl_multi_assign(h->multi, fd, NULL);
         return 0;
     }
-    unsigned events = ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
-    if (w != NULL) rv_watch_set(w, events);
-    else curl_multi_assign(h->multi, fd, rv_loop_fd(h->loop, fd, events, on_fd, h));
+    unsigned events =
+        ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
+    if (w != NULL)
+        rv_watch_set(w, events);
+    else
+        curl_multi_assign(h->multi, fd, rv_loop_fd(h->loop, fd, events, on_fd, h));
     return 0;
 }
 
 static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
     struct http_out *h = arg;
     (void)multi;
-    if (ms < 0) rv_timer_disarm(h->timer);
-    else rv_timer_arm(h->timer, ms);
+    if (ms < 0)
+        rv_timer_disarm(h->timer);
+    else
+        rv_timer_arm(h->timer, ms);
     return 0;
 }
 
@@ -216,7 +228,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)ms);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)(r->http2 != 0 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                     (long)(r->http2 != 0 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->why);
@@ -230,7 +243,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }
 
-void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done, void *arg) {
+void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,
+                   void *arg) {
     struct exchange *x = rv_alloc(sizeof *x);
     x->owner = h;
     x->done = done;

@@ -1,5 +1,5 @@
-/* http_out.h - requests to Ray endpoints on behalf of plugins: bounded in time and size, no redirects, never to the API server or
- * to addresses that are nobody's service (link-local, metadata). */
+/* http_out.h - requests to Ray endpoints on behalf of plugins: bounded in time and size, no redirects, never to the API
+ * server or to addresses that are nobody's service (link-local, metadata). */
 #ifndef ACTIONS_HTTP_OUT_H
 #define ACTIONS_HTTP_OUT_H
 
@@ -17,6 +17,7 @@ typedef void (*http_answer_fn)(void *arg, const struct http_answer *a);
 struct http_out *http_out_new(struct rv_loop *l, const char *api_server);
 struct http_out *http_out_free(struct http_out *h); /* outstanding requests end with RV_E_SHUTDOWN */
 /* credential: a whole header line or NULL; copied and wiped. */
-void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done, void *arg);
+void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,
+                   void *arg);
 
 #endif

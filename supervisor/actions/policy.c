@@ -2,7 +2,8 @@
 #include "policy.h"
 
 const char *policy_verb(uint32_t verb) {
-    static const char *const names[] = {NULL, "create", "apply", "patch", "patch", "delete", "deletecollection", "get", "event", "http", "timer"};
+    static const char *const names[] = {NULL,  "create", "apply", "patch", "patch", "delete", "deletecollection",
+                                        "get", "event",  "http",  "timer"};
     return verb < RV_ARRAY_LEN(names) && names[verb] != NULL ? names[verb] : "unknown";
 }
 
@@ -13,7 +14,8 @@ static bool listed(const struct schema_texts *t, struct rv_str what) {
 }
 
 static bool grant_covers(const struct manifest_write *g, const struct rv_action *a, struct rv_str verb) {
-    return rv_str_eq(g->api_version, a->api_version) && rv_str_eq(g->resource, a->resource) && rv_str_eq(g->subresource, a->subresource) && listed(&g->verbs, verb) &&
+    return rv_str_eq(g->api_version, a->api_version) && rv_str_eq(g->resource, a->resource) &&
+           rv_str_eq(g->subresource, a->subresource) && listed(&g->verbs, verb) &&
            (g->namespaces.n == 0 || listed(&g->namespaces, a->ns));
 }
 
@@ -49,7 +51,8 @@ static bool split_url(struct rv_str url, struct url_parts *ret) {
         const char *slash = rest.n != 0 ? memchr(rest.p, '/', rest.n) : NULL;
         size_t host = slash != NULL ? (size_t)(slash - rest.p) : rest.n;
         *ret = (struct url_parts){{url.p, i}, {rest.p, host}, {rest.p + host, rest.n - host}};
-        return host != 0 && memchr(rest.p, '@', host) == NULL && memchr(rest.p, '?', host) == NULL && memchr(rest.p, '#', host) == NULL;
+        return host != 0 && memchr(rest.p, '@', host) == NULL && memchr(rest.p, '?', host) == NULL &&
+               memchr(rest.p, '#', host) == NULL;
     }
     return false;
 }
@@ -63,16 +66,21 @@ bool policy_url_matches(struct rv_str pattern, struct rv_str url) {
     for (size_t i = 0; i + 1 < have.path.n; i++)
         if (have.path.p[i] == '.' && have.path.p[i + 1] == '.') return false;
     struct rv_str path = have.path.n != 0 ? have.path : RV_STR("/");
-    return rv_str_eq(want.scheme, have.scheme) && glob(want.authority, have.authority) && glob(want.path.n != 0 ? want.path : RV_STR("/"), path);
+    return rv_str_eq(want.scheme, have.scheme) && glob(want.authority, have.authority) &&
+           glob(want.path.n != 0 ? want.path : RV_STR("/"), path);
 }
 
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
     bool granted = false;
     for (size_t i = 0; i < p->http.n && !granted; i++) granted = policy_url_matches(p->http.list[i], a->http.url);
     if (!granted)
-        return rv_error_set(err, RV_E_DENIED, "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches", RV_STR_ARG(p->name), (int)(a->http.url.n < 200 ? a->http.url.n : 200), a->http.url.p);
+        return rv_error_set(err, RV_E_DENIED,
+                            "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches",
+                            RV_STR_ARG(p->name), (int)(a->http.url.n < 200 ? a->http.url.n : 200), a->http.url.p);
     if (a->http.secret_name.n != 0 && !p->secrets)
-        return rv_error_set(err, RV_E_DENIED, "plugin " RV_STR_FMT " may not use Secrets as credentials: grant it with secrets: true", RV_STR_ARG(p->name));
+        return rv_error_set(err, RV_E_DENIED,
+                            "plugin " RV_STR_FMT " may not use Secrets as credentials: grant it with secrets: true",
+                            RV_STR_ARG(p->name));
     return 0;
 }
 
@@ -90,6 +98,10 @@ int policy_check(const struct config_plugin *p, const struct msg_action *m, stru
     }
     for (size_t i = 0; i < p->grant_n; i++)
         if (grant_covers(&p->grants[i], &as, verb)) return 0;
-    return rv_error_set(err, RV_E_DENIED, "plugin " RV_STR_FMT " may not " RV_STR_FMT " " RV_STR_FMT "%s" RV_STR_FMT " (" RV_STR_FMT ")%s" RV_STR_FMT ": its grants do not say so", RV_STR_ARG(p->name), RV_STR_ARG(verb),
-                        RV_STR_ARG(as.resource), as.subresource.n != 0 ? "/" : "", RV_STR_ARG(as.subresource), RV_STR_ARG(as.api_version), as.ns.n != 0 ? " in namespace " : "", RV_STR_ARG(as.ns));
+    return rv_error_set(err, RV_E_DENIED,
+                        "plugin " RV_STR_FMT " may not " RV_STR_FMT " " RV_STR_FMT "%s" RV_STR_FMT " (" RV_STR_FMT
+                        ")%s" RV_STR_FMT ": its grants do not say so",
+                        RV_STR_ARG(p->name), RV_STR_ARG(verb), RV_STR_ARG(as.resource),
+                        as.subresource.n != 0 ? "/" : "", RV_STR_ARG(as.subresource), RV_STR_ARG(as.api_version),
+                        as.ns.n != 0 ? " in namespace " : "", RV_STR_ARG(as.ns));
 }

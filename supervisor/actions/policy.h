@@ -1,5 +1,5 @@
-/* policy.h - may this plugin do this? Deny by default: an action needs a grant that names its resource, its verb and, where
- * the grant lists namespaces, its namespace. */
+/* policy.h - may this plugin do this? Deny by default: an action needs a grant that names its resource, its verb and,
+ * where the grant lists namespaces, its namespace. */
 #ifndef ACTIONS_POLICY_H
 #define ACTIONS_POLICY_H
 

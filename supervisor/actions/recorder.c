@@ -23,7 +23,9 @@ struct recorder {
     uint64_t serial;
 };
 
-struct recorder *recorder_new(void) { return rv_alloc(sizeof(struct recorder)); }
+struct recorder *recorder_new(void) {
+    return rv_alloc(sizeof(struct recorder));
+}
 
 struct recorder *recorder_free(struct recorder *r) {
     if (r == NULL) return NULL;
@@ -70,7 +72,8 @@ static void build_event(struct recorder *r, const struct rv_event *e, const char
     rv_node_set_cstr(a, n, "type", e->warning != 0 ? "Warning" : "Normal");
     struct rv_str note = e->note;
     if (note.n > NOTE_MAX) note.n = NOTE_MAX;
-    while (note.n > 0 && note.n < e->note.n && ((unsigned char)note.p[note.n] & 0xc0) == 0x80) note.n--; /* not within a character */
+    while (note.n > 0 && note.n < e->note.n && ((unsigned char)note.p[note.n] & 0xc0) == 0x80)
+        note.n--; /* not within a character */
     rv_node_set_str(a, n, "note", note);
     rv_node_set_str(a, about, "apiVersion", e->api_version);
     rv_node_set_str(a, about, "kind", e->kind);
@@ -103,12 +106,14 @@ bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_n
         if (wall_ns - s->sent < QUIET_S * SECOND) return false; /* the count goes along with a later one */
         s->sent = wall_ns;
         build_series(r, s->count, now);
-        r->path = kube_path(RV_STR("events.k8s.io/v1"), rv_str(s->ns), RV_STR("events"), rv_str(s->name), RV_STR(""), NULL);
+        r->path =
+            kube_path(RV_STR("events.k8s.io/v1"), rv_str(s->ns), RV_STR("events"), rv_str(s->name), RV_STR(""), NULL);
         *ret = (struct recorder_request){"PATCH", r->path, "application/merge-patch+json", rv_buf_bytes(&r->body)};
         return true;
     }
     uint64_t unique = (uint64_t)wall_ns + r->serial++;
-    snprintf(name, sizeof name, "%.*s.%llx", (int)(e->name.n < 60 ? e->name.n : 60), e->name.p, (unsigned long long)unique);
+    snprintf(name, sizeof name, "%.*s.%llx", (int)(e->name.n < 60 ? e->name.n : 60), e->name.p,
+             (unsigned long long)unique);
     free(s->ns);
     free(s->name);
     *s = (struct seen){hash, wall_ns, wall_ns, 1, rv_strdup(namespace_of(e)), rv_strdup(rv_str(name))};

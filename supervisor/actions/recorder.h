@@ -1,5 +1,5 @@
-/* recorder.h - Kubernetes events (events.k8s.io/v1): repeats of the same event about the same object become a series instead of
- * more objects. */
+/* recorder.h - Kubernetes events (events.k8s.io/v1): repeats of the same event about the same object become a series
+ * instead of more objects. */
 #ifndef ACTIONS_RECORDER_H
 #define ACTIONS_RECORDER_H
 

@@ -35,8 +35,12 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     free(feed->why);
     feed->why = rv_strdup(rv_str(why));
     enum rv_log_level level = why[0] != 0 ? RV_LOG_WARN : RV_LOG_DEBUG;
-    rv_log(level, state == KUBE_WATCH_FORBIDDEN ? "watch forbidden: grant list and watch on this resource (rayvisord --print-rbac shows the role)" : "watch state", "resource",
-           feed->resource, "namespace", feed->ns, "state", state_names[state], "reason", why[0] != 0 ? why : NULL, NULL);
+    rv_log(level,
+           state == KUBE_WATCH_FORBIDDEN
+               ? "watch forbidden: grant list and watch on this resource (rayvisord --print-rbac shows the role)"
+               : "watch state",
+           "resource", feed->resource, "namespace", feed->ns, "state", state_names[state], "reason",
+           why[0] != 0 ? why : NULL, NULL);
 }
 
 static void on_synced(void *arg) {
@@ -49,16 +53,32 @@ static void on_synced(void *arg) {
 
 static void start(struct feed *feed) {
     const struct config *c = feed->feeds->s->config;
-    struct kube_watch_opts o = {.api_version = feed->api_version, .resource = feed->resource, .ns = feed->ns, .selector = feed->selector, .into = feed->collection,
-                                .page_size = (unsigned)c->page_size, .stall_ms = (unsigned)c->watch_stall_s * 1000, .on_synced = on_synced, .on_state = on_state, .arg = feed};
+    struct kube_watch_opts o = {.api_version = feed->api_version,
+                                .resource = feed->resource,
+                                .ns = feed->ns,
+                                .selector = feed->selector,
+                                .into = feed->collection,
+                                .page_size = (unsigned)c->page_size,
+                                .stall_ms = (unsigned)c->watch_stall_s * 1000,
+                                .on_synced = on_synced,
+                                .on_state = on_state,
+                                .arg = feed};
     feed->watch = kube_watch_start(feed->feeds->s->client, &o);
 }
 
 static char *or_null(struct rv_str s) { return s.n != 0 ? rv_strdup(s) : NULL; }
 
 static struct rv_projection *projection_of(const struct manifest_kind *k, struct rv_error *err) {
-    static const char *const basics[] = {"apiVersion",       "kind", "metadata.name", "metadata.namespace", "metadata.uid", "metadata.resourceVersion", "metadata.generation", "metadata.labels",
-                                         "metadata.ownerReferences", "metadata.deletionTimestamp"};
+    static const char *const basics[] = {"apiVersion",
+                                         "kind",
+                                         "metadata.name",
+                                         "metadata.namespace",
+                                         "metadata.uid",
+                                         "metadata.resourceVersion",
+                                         "metadata.generation",
+                                         "metadata.labels",
+                                         "metadata.ownerReferences",
+                                         "metadata.deletionTimestamp"};
     size_t n = k->fields.n;
     if (n == 0) return rv_projection_new(NULL, 0, err);
     const char **paths = rv_alloc_array(n + RV_ARRAY_LEN(basics), sizeof *paths);
@@ -71,7 +91,8 @@ static struct rv_projection *projection_of(const struct manifest_kind *k, struct
 }
 
 struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err) {
-    rv_autofree char *api = rv_strdup(k->api_version), *resource = rv_strdup(k->resource), *kind = rv_strdup(k->kind), *selector = or_null(k->selector);
+    rv_autofree char *api = rv_strdup(k->api_version), *resource = rv_strdup(k->resource), *kind = rv_strdup(k->kind),
+                     *selector = or_null(k->selector);
     struct rv_projection *p = projection_of(k, err);
     if (p == NULL) return NULL;
     bool widened;
@@ -134,7 +155,9 @@ struct feeds *feeds_free(struct feeds *f) {
     return NULL;
 }
 
-struct store_collection *feed_collection(const struct feed *feed) { return feed->collection; }
+struct store_collection *feed_collection(const struct feed *feed) {
+    return feed->collection;
+}
 bool feed_synced(const struct feed *feed) { return store_collection_synced(feed->collection); }
 
 bool feeds_all_synced(const struct feeds *f) {
@@ -145,7 +168,13 @@ bool feeds_all_synced(const struct feeds *f) {
 
 void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg) {
     for (const struct feed *feed = f->list; feed != NULL; feed = feed->next) {
-        struct feed_info i = {feed->api_version, feed->resource, feed->ns, feed->selector, state_names[feed->state], feed->why, store_collection_count(feed->collection)};
+        struct feed_info i = {feed->api_version,
+                              feed->resource,
+                              feed->ns,
+                              feed->selector,
+                              state_names[feed->state],
+                              feed->why,
+                              store_collection_count(feed->collection)};
         fn(arg, &i);
     }
 }

@@ -65,7 +65,9 @@ struct outbox *outbox_free(struct outbox *b) {
 static struct entry **slot(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
     uint32_t hash = hash_of(kind, ns, name);
     struct entry **p = &b->buckets[hash & (b->size - 1)];
-    while (*p != NULL && !((*p)->hash == hash && (*p)->kind == kind && rv_str_eq((*p)->ns, ns) && rv_str_eq((*p)->name, name))) p = &(*p)->hash_next;
+    while (*p != NULL &&
+           !((*p)->hash == hash && (*p)->kind == kind && rv_str_eq((*p)->ns, ns) && rv_str_eq((*p)->name, name)))
+        p = &(*p)->hash_next;
     return p;
 }
 
@@ -95,8 +97,10 @@ static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, st
     e->hash = hash_of(kind, ns, name);
     e->order = ++b->order;
     e->prev = b->last;
-    if (b->last != NULL) b->last->next = e;
-    else b->first = e;
+    if (b->last != NULL)
+        b->last->next = e;
+    else
+        b->first = e;
     b->last = e;
     *p = e;
     if (++b->n > b->size) grow(b);
@@ -106,14 +110,20 @@ static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, st
 static void take_out(struct outbox *b, struct entry *e) {
     struct entry **p = slot(b, e->kind, e->ns, e->name);
     *p = e->hash_next;
-    if (e->prev != NULL) e->prev->next = e->next;
-    else b->first = e->next;
-    if (e->next != NULL) e->next->prev = e->prev;
-    else b->last = e->prev;
+    if (e->prev != NULL)
+        e->prev->next = e->next;
+    else
+        b->first = e->next;
+    if (e->next != NULL)
+        e->next->prev = e->prev;
+    else
+        b->last = e->prev;
     b->n--;
 }
 
-void outbox_changed(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) { (void)queue(b, kind, ns, name); }
+void outbox_changed(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    (void)queue(b, kind, ns, name);
+}
 
 void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *gone) {
     struct entry *e = queue(b, kind, gone->ns, gone->name);
@@ -129,7 +139,9 @@ static void tell(struct outbox *b, struct entry *e) {
     struct lane_blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
     o.kind = e->kind;
     if (e->deleted) {
-        struct msg m = {.type = MSG_DELETED, .object = {.kind = e->kind, .ns = e->ns, .name = e->name, .uid = rv_str(e->gone_uid), .rev = e->gone_rev}};
+        struct msg m = {
+            .type = MSG_DELETED,
+            .object = {.kind = e->kind, .ns = e->ns, .name = e->name, .uid = rv_str(e->gone_uid), .rev = e->gone_rev}};
         b->messages--;
         b->o.send(b->o.arg, &m, NULL);
     }

@@ -1,9 +1,9 @@
 /* outbox.h - what a plugin has still to be told: the set of changed objects in order, and control messages.
  *
- * An object stands in the set once, however often it changes; its newest state is fetched when it is sent. So a slow plugin
- * costs at most one small entry per object and always catches up with the newest state. Objects spend credit, which the host gives
- * back; control messages go at once. A result goes after the object that its own action changed (read your writes): that
- * object jumps the queue, credit or not.
+ * An object stands in the set once, however often it changes; its newest state is fetched when it is sent. So a slow
+ * plugin costs at most one small entry per object and always catches up with the newest state. Objects spend credit,
+ * which the host gives back; control messages go at once. A result goes after the object that its own action changed
+ * (read your writes): that object jumps the queue, credit or not.
  */
 #ifndef BUS_OUTBOX_H
 #define BUS_OUTBOX_H

@@ -107,7 +107,7 @@ static int read_grants(const struct schema_reader *r, struct config_plugin *p, b
     if (g == NULL && !ours)
         return schema_fail(r, p->node,
                            "plugin " RV_STR_FMT " is not one of Rayvisor's own: say what it may do with grants: [...] "
-                                                "(or grants: all for what its manifest asks)",
+                           "(or grants: all for what its manifest asks)",
                            RV_STR_ARG(p->name));
     if (all) {
         p->all_grants = true;

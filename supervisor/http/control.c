@@ -1,5 +1,5 @@
-/* control.c - the control socket (see control.h). Requests are small and answers are written whole; a client that does not read is
- * cut off. */
+/* control.c - the control socket (see control.h). Requests are small and answers are written whole; a client that does
+ * not read is cut off. */
 #include "control.h"
 
 #include <errno.h>
@@ -102,7 +102,8 @@ static void add_grants(struct rv_buf *b, const struct config_plugin *c) {
     for (size_t i = 0; i < c->grant_n; i++) {
         const struct manifest_write *g = &c->grants[i];
         rv_autobuf struct rv_buf text = {0};
-        rv_buf_addf(&text, RV_STR_FMT "/" RV_STR_FMT "%s" RV_STR_FMT ":", RV_STR_ARG(g->api_version), RV_STR_ARG(g->resource), g->subresource.n != 0 ? "/" : "", RV_STR_ARG(g->subresource));
+        rv_buf_addf(&text, RV_STR_FMT "/" RV_STR_FMT "%s" RV_STR_FMT ":", RV_STR_ARG(g->api_version),
+                    RV_STR_ARG(g->resource), g->subresource.n != 0 ? "/" : "", RV_STR_ARG(g->subresource));
         for (size_t v = 0; v < g->verbs.n; v++) rv_buf_addf(&text, " " RV_STR_FMT, RV_STR_ARG(g->verbs.list[v]));
         if (i > 0) rv_buf_addc(b, ',');
         rv_json_quote(rv_buf_str(&text), b);
@@ -118,9 +119,13 @@ static void add_plugin(struct rv_buf *b, const struct plugin *p) {
     field(b, "version", i.config->manifest->version);
     rv_buf_addc(b, ',');
     field(b, "description", i.config->manifest->description);
-    rv_buf_addf(b, ",\"enabled\":%s,\"state\":\"%s\",\"pid\":%d,\"restarts\":%" PRIu64 ",", i.enabled ? "true" : "false", i.state, i.pid, i.restarts);
+    rv_buf_addf(b, ",\"enabled\":%s,\"state\":\"%s\",\"pid\":%d,\"restarts\":%" PRIu64 ",",
+                i.enabled ? "true" : "false", i.state, i.pid, i.restarts);
     field(b, "lastExit", rv_str(i.last_exit));
-    rv_buf_addf(b, ",\"uptimeSeconds\":%" PRId64 ",\"memoryBytes\":%" PRIu64 ",\"queued\":%" PRIu64 ",\"inFlight\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"quarantined\":[", i.uptime_s, i.memory, i.queued, i.in_flight, i.objects);
+    rv_buf_addf(b,
+                ",\"uptimeSeconds\":%" PRId64 ",\"memoryBytes\":%" PRIu64 ",\"queued\":%" PRIu64
+                ",\"inFlight\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"quarantined\":[",
+                i.uptime_s, i.memory, i.queued, i.in_flight, i.objects);
     plugin_quarantines(p, add_quarantine, b);
     rv_buf_adds(b, "],\"settings\":");
     rv_json_write((struct rv_val){i.config->settings.p, i.config->settings.n}, b);
@@ -163,14 +168,19 @@ static void do_status(struct client *c, struct rv_val q) {
     (void)q;
     store_stats(s->store, &st);
     executor_stats(s->executor, &x);
-    rv_buf_addf(b, "{\"version\":\"" RV_VERSION "\",\"pid\":%d,\"uptimeSeconds\":%" PRId64 ",\"ready\":%s,", (int)getpid(), (rv_mono_now() - s->started) / INT64_C(1000000000), why == NULL ? "true" : "false");
+    rv_buf_addf(b, "{\"version\":\"" RV_VERSION "\",\"pid\":%d,\"uptimeSeconds\":%" PRId64 ",\"ready\":%s,",
+                (int)getpid(), (rv_mono_now() - s->started) / INT64_C(1000000000), why == NULL ? "true" : "false");
     field(b, "reason", rv_str(why));
     rv_buf_adds(b, ",\"kubernetes\":{");
     field(b, "server", rv_str(kube_config_server(s->kube_config)));
     rv_buf_adds(b, ",\"watches\":[");
     feeds_each(s->feeds, add_feed, b);
-    rv_buf_addf(b, "]},\"store\":{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"rev\":%" PRIu64 "},", st.objects, st.blob_bytes, store_rev(s->store));
-    rv_buf_addf(b, "\"actions\":{\"queued\":%zu,\"inFlight\":%zu,\"done\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"denied\":%" PRIu64 "},", x.queued, x.in_flight, x.done, x.failed, x.denied);
+    rv_buf_addf(b, "]},\"store\":{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"rev\":%" PRIu64 "},", st.objects,
+                st.blob_bytes, store_rev(s->store));
+    rv_buf_addf(b,
+                "\"actions\":{\"queued\":%zu,\"inFlight\":%zu,\"done\":%" PRIu64 ",\"failed\":%" PRIu64
+                ",\"denied\":%" PRIu64 "},",
+                x.queued, x.in_flight, x.done, x.failed, x.denied);
     add_plugins(s, b);
     rv_buf_adds(b, "}");
 }
@@ -186,7 +196,8 @@ static void do_plugins(struct client *c, struct rv_val q) {
 static bool names_kind(struct rv_str asked, const struct manifest_kind *k) {
     rv_autofree char *text = rv_strdup(asked);
     if (rv_str_ieq(k->kind, text) || rv_str_ieq(k->resource, text)) return true;
-    return k->resource.n == asked.n + 1 && k->resource.p[asked.n] == 's' && rv_str_ieq((struct rv_str){k->resource.p, asked.n}, text);
+    return k->resource.n == asked.n + 1 && k->resource.p[asked.n] == 's' &&
+           rv_str_ieq((struct rv_str){k->resource.p, asked.n}, text);
 }
 
 static void send_answer(struct client *c);
@@ -215,7 +226,8 @@ static void on_explained(void *arg, const struct msg_explain *e) {
     field(b, "namespace", e->key.ns);
     rv_buf_addc(b, ',');
     field(b, "name", e->key.name);
-    rv_buf_addf(b, ",\"state\":\"%s\",\"decidedAt\":\"%s\",\"nextMs\":%" PRId64 ",\"retries\":%u,\"lines\":[", (unsigned)e->state < RV_ARRAY_LEN(states) ? states[e->state] : "unknown", at, e->next_ms, e->retries);
+    rv_buf_addf(b, ",\"state\":\"%s\",\"decidedAt\":\"%s\",\"nextMs\":%" PRId64 ",\"retries\":%u,\"lines\":[",
+                (unsigned)e->state < RV_ARRAY_LEN(states) ? states[e->state] : "unknown", at, e->next_ms, e->retries);
     struct rv_str rest = e->lines;
     for (bool first = true; rest.n > 0; first = false) {
         const char *nl = memchr(rest.p, '\n', rest.n);
@@ -250,8 +262,10 @@ static void do_explain(struct client *c, struct rv_val q) {
 static void do_reload(struct client *c, struct rv_val q) {
     struct rv_error err = {0};
     (void)q;
-    if (c->control->reload(c->control->s, &err) != 0) fail(c, err.text, NULL);
-    else rv_buf_adds(&c->out, "{\"ok\":true}");
+    if (c->control->reload(c->control->s, &err) != 0)
+        fail(c, err.text, NULL);
+    else
+        rv_buf_adds(&c->out, "{\"ok\":true}");
 }
 
 static void do_release(struct client *c, struct rv_val q) {
@@ -268,7 +282,11 @@ static void do_release(struct client *c, struct rv_val q) {
 static const struct {
     const char *name;
     void (*fn)(struct client *c, struct rv_val q);
-} commands[] = {{"status", do_status}, {"plugins", do_plugins}, {"explain", do_explain}, {"reload", do_reload}, {"release", do_release}};
+} commands[] = {{"status", do_status},
+                {"plugins", do_plugins},
+                {"explain", do_explain},
+                {"reload", do_reload},
+                {"release", do_release}};
 
 /* ---- the socket ----------------------------------------------------------------------------------------- */
 
@@ -303,8 +321,10 @@ static void on_line(struct client *c) {
     struct rv_str cmd = rv_path_str(q, "cmd");
     size_t i = 0;
     while (i < RV_ARRAY_LEN(commands) && !rv_str_is(cmd, commands[i].name)) i++;
-    if (i < RV_ARRAY_LEN(commands)) commands[i].fn(c, q);
-    else fail(c, "unknown command: there are status, plugins, explain, reload, release", NULL);
+    if (i < RV_ARRAY_LEN(commands))
+        commands[i].fn(c, q);
+    else
+        fail(c, "unknown command: there are status, plugins, explain, reload, release", NULL);
     /* explain answers later, and may have done so already (then the client is gone or sent). */
     if (i < RV_ARRAY_LEN(commands) && commands[i].fn == do_explain && c->plugin_name != NULL) return;
     send_answer(c);
@@ -313,8 +333,10 @@ static void on_line(struct client *c) {
 static void on_client(void *arg, int fd, unsigned events) {
     struct client *c = arg;
     if (c->asked) {
-        if ((events & RV_LOOP_WRITE) != 0) flush(c);
-        else client_close(c);
+        if ((events & RV_LOOP_WRITE) != 0)
+            flush(c);
+        else
+            client_close(c);
         return;
     }
     rv_buf_reserve(&c->in, 4096);
@@ -355,7 +377,8 @@ static void on_connect(void *arg, int fd, unsigned events) {
     rv_timer_arm(c->timeout, CLIENT_MS);
 }
 
-struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err), struct rv_error *err) {
+struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err),
+                            struct rv_error *err) {
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, RV_STR_FMT "/control.sock", RV_STR_ARG(s->config->runtime_dir));
     struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -374,7 +397,7 @@ struct control *control_new(struct supervisor *s, int (*reload)(struct superviso
     int r = c->fd >= 0 ? bind(c->fd, (struct sockaddr *)&un, sizeof un) : -1;
     umask(old);
     if (r != 0 || listen(c->fd, 8) != 0) {
-        rv_error_set(err, -errno, "cannot listen on %s: %m", c->path);
+        rv_error_set(err, -errno, "cannot listen on %s: %s", c->path, strerror(errno));
         return control_free(c);
     }
     c->watch = rv_loop_fd(s->loop, c->fd, RV_LOOP_READ, on_connect, c);

@@ -4,7 +4,8 @@
 
 #include "supervisor/supervisor.h"
 
-struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err), struct rv_error *err);
+struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err),
+                            struct rv_error *err);
 struct control *control_free(struct control *c);
 
 #endif

@@ -6,7 +6,9 @@
 #include "supervisor/proc/plugin.h"
 #include "web.h"
 
-static void head(struct rv_buf *b, const char *name, const char *type, const char *help) { rv_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type); }
+static void head(struct rv_buf *b, const char *name, const char *type, const char *help) {
+    rv_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
 
 static void single(struct rv_buf *b, const char *name, const char *type, const char *help, uint64_t v) {
     head(b, name, type, help);
@@ -55,11 +57,13 @@ static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
         for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
             struct plugin_info i;
             plugin_info(p, &i);
-            rv_buf_addf(b, "%s{plugin=\"" RV_STR_FMT "\"} %" PRIu64 "\n", gauges[k].name, RV_STR_ARG(i.config->name), gauges[k].fn(&i));
+            rv_buf_addf(b, "%s{plugin=\"" RV_STR_FMT "\"} %" PRIu64 "\n", gauges[k].name, RV_STR_ARG(i.config->name),
+                        gauges[k].fn(&i));
         }
     }
     head(b, "rayvisor_plugin_deaths_total", "counter", "ends of the plugin's process that were not asked for");
-    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name.p});
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
+        plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name.p});
     head(b, "rayvisor_plugin_quarantined", "gauge", "objects kept from the plugin because it died on them");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         uint64_t n = 0;
@@ -69,11 +73,13 @@ static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
 }
 
 static void print_count(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n) {
-    rv_buf_addf(arg, "rayvisor_actions_total{plugin=\"%s\",verb=\"%s\",code=\"%s\"} %" PRIu64 "\n", plugin, verb, code, n);
+    rv_buf_addf(arg, "rayvisor_actions_total{plugin=\"%s\",verb=\"%s\",code=\"%s\"} %" PRIu64 "\n", plugin, verb, code,
+                n);
 }
 
 static void print_feed(void *arg, const struct feed_info *i) {
-    rv_buf_addf(arg, "rayvisor_watch_objects{resource=\"%s\",namespace=\"%s\",state=\"%s\"} %zu\n", i->resource, i->ns != NULL ? i->ns : "", i->state, i->objects);
+    rv_buf_addf(arg, "rayvisor_watch_objects{resource=\"%s\",namespace=\"%s\",state=\"%s\"} %zu\n", i->resource,
+                i->ns != NULL ? i->ns : "", i->state, i->objects);
 }
 
 void metrics_print(struct supervisor *s, struct rv_buf *b) {
@@ -111,7 +117,8 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
 
 const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {
     if (s->stopping) return "shutting down";
-    if (!feeds_all_synced(s->feeds)) return "waiting for the first complete list of every watched resource (rayvisorctl status shows which)";
+    if (!feeds_all_synced(s->feeds))
+        return "waiting for the first complete list of every watched resource (rayvisorctl status shows which)";
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         struct plugin_info i;
         plugin_info(p, &i);

@@ -15,7 +15,8 @@ struct web {
 };
 
 static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type, struct rv_buf *body) {
-    struct MHD_Response *r = MHD_create_response_from_buffer(body->n, body->p != NULL ? (void *)body->p : (void *)(uintptr_t)"", MHD_RESPMEM_MUST_COPY);
+    struct MHD_Response *r = MHD_create_response_from_buffer(
+        body->n, body->p != NULL ? (void *)body->p : (void *)(uintptr_t) "", MHD_RESPMEM_MUST_COPY);
     if (r == NULL) return MHD_NO;
     MHD_add_response_header(r, "Content-Type", type);
     enum MHD_Result result = MHD_queue_response(c, status, r);
@@ -23,7 +24,8 @@ static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const c
     return result;
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method, const char *version, const char *data, size_t *size, void **state) {
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *size, void **state) {
     struct web *w = arg;
     rv_autobuf struct rv_buf b = {0};
     (void)version;
@@ -54,8 +56,10 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 
 static void plan(struct web *w) {
     MHD_UNSIGNED_LONG_LONG ms;
-    if (MHD_get_timeout(w->daemon, &ms) == MHD_YES) rv_timer_arm(w->timer, (int64_t)ms);
-    else rv_timer_disarm(w->timer);
+    if (MHD_get_timeout(w->daemon, &ms) == MHD_YES)
+        rv_timer_arm(w->timer, (int64_t)ms);
+    else
+        rv_timer_disarm(w->timer);
 }
 
 static void turn(void *arg) {
@@ -73,13 +77,19 @@ static void on_readable(void *arg, int fd, unsigned events) {
 /* "127.0.0.1:8082", "[::1]:8082", ":8082". */
 static int parse_bind(struct rv_str bind, struct sockaddr_storage *ret, socklen_t *ret_size, struct rv_error *err) {
     const char *colon = bind.n != 0 ? memrchr(bind.p, ':', bind.n) : NULL;
-    if (colon == NULL) return rv_error_set(err, RV_E_CONFIG, "http.bind is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082", RV_STR_ARG(bind));
+    if (colon == NULL)
+        return rv_error_set(err, RV_E_CONFIG,
+                            "http.bind is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082",
+                            RV_STR_ARG(bind));
     struct rv_str host_text = {bind.p, (size_t)(colon - bind.p)};
     if (host_text.n > 1 && host_text.p[0] == '[') host_text = (struct rv_str){host_text.p + 1, host_text.n - 2};
-    rv_autofree char *host = rv_strdup(host_text), *port = rv_strdup((struct rv_str){colon + 1, bind.n - (size_t)(colon - bind.p) - 1});
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    rv_autofree char *host = rv_strdup(host_text),
+                     *port = rv_strdup((struct rv_str){colon + 1, bind.n - (size_t)(colon - bind.p) - 1});
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
+                    *found = NULL;
     int r = getaddrinfo(host[0] != 0 ? host : NULL, port, &hints, &found);
-    if (r != 0) return rv_error_set(err, RV_E_CONFIG, "http.bind is \"" RV_STR_FMT "\": %s", RV_STR_ARG(bind), gai_strerror(r));
+    if (r != 0)
+        return rv_error_set(err, RV_E_CONFIG, "http.bind is \"" RV_STR_FMT "\": %s", RV_STR_ARG(bind), gai_strerror(r));
     memcpy(ret, found->ai_addr, found->ai_addrlen);
     *ret_size = found->ai_addrlen;
     freeaddrinfo(found);
@@ -93,10 +103,12 @@ struct web *web_new(struct supervisor *s, struct rv_error *err) {
     struct web *w = rv_alloc(sizeof *w);
     w->s = s;
     unsigned flags = MHD_USE_EPOLL | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    w->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, w, MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_CONNECTION_LIMIT, 32u, MHD_OPTION_CONNECTION_TIMEOUT, 10u, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384,
-                                 MHD_OPTION_END);
+    w->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, w, MHD_OPTION_SOCK_ADDR, &address,
+                                 MHD_OPTION_CONNECTION_LIMIT, 32u, MHD_OPTION_CONNECTION_TIMEOUT, 10u,
+                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
     if (w->daemon == NULL) {
-        rv_error_set(err, -errno, "cannot listen on " RV_STR_FMT " (http.bind): %m", RV_STR_ARG(s->config->bind));
+        rv_error_set(err, -errno, "cannot listen on " RV_STR_FMT " (http.bind): %s", RV_STR_ARG(s->config->bind),
+                     strerror(errno));
         free(w);
         return NULL;
     }

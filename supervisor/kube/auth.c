@@ -160,7 +160,7 @@ static int take_credential(struct kube_auth *a, struct rv_buf *json, int64_t now
 static int from_exec(struct kube_auth *a, int64_t now, struct rv_error *err) {
     int fds[2];
     pid_t pid;
-    if (pipe2(fds, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %m");
+    if (pipe2(fds, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
     int r = spawn_plugin(a->config->exec, fds[1], &pid, err);
     close(fds[1]);
     struct rv_buf out = {0};

@@ -19,7 +19,9 @@ struct metrics_table {
     size_t n;
 };
 
-struct metrics_table *metrics_table_new(void) { return rv_alloc(sizeof(struct metrics_table)); }
+struct metrics_table *metrics_table_new(void) {
+    return rv_alloc(sizeof(struct metrics_table));
+}
 
 static void series_free(struct series *s) {
     free(s->name);
@@ -40,7 +42,8 @@ struct metrics_table *metrics_table_free(struct metrics_table *t) {
 static bool name_ok(struct rv_str s) {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i > 0 && c >= '0' && c <= '9'))) return false;
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (i > 0 && c >= '0' && c <= '9')))
+            return false;
     }
     return s.n > 0 && s.n < 128;
 }
@@ -59,7 +62,8 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     rv_autobuf struct rv_buf labels = {0};
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
     struct series **p = &t->list;
-    while (*p != NULL && !(rv_str_is(m->name, (*p)->name) && rv_str_is(rv_buf_str(&labels), (*p)->labels))) p = &(*p)->next;
+    while (*p != NULL && !(rv_str_is(m->name, (*p)->name) && rv_str_is(rv_buf_str(&labels), (*p)->labels)))
+        p = &(*p)->next;
     struct series *s = *p;
     if (m->type == 2) {
         if (s == NULL) return;

@@ -20,8 +20,21 @@
 #include "supervisor/bus/feeds.h"
 #include "supervisor/bus/outbox.h"
 
-enum { HELLO_MS = 10000, SYNC_MS = 120000, DRAIN_MS = 5000, KILL_MS = 2000, BROKEN_MS = 300000, HEALTHY_MS = 300000, DEATHS_WINDOW_MS = 300000, DEATHS_MAX = 5,
-       CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20, EXIT_CONFIG = 78, TOKEN_SIZE = 32, LOG_LINE_MAX = 8192 };
+enum {
+    HELLO_MS = 10000,
+    SYNC_MS = 120000,
+    DRAIN_MS = 5000,
+    KILL_MS = 2000,
+    BROKEN_MS = 300000,
+    HEALTHY_MS = 300000,
+    DEATHS_WINDOW_MS = 300000,
+    DEATHS_MAX = 5,
+    CREDIT_MESSAGES = 1024,
+    CREDIT_BYTES = 8 << 20,
+    EXIT_CONFIG = 78,
+    TOKEN_SIZE = 32,
+    LOG_LINE_MAX = 8192
+};
 #define MS INT64_C(1000000)
 
 struct pending_explain {
@@ -83,17 +96,22 @@ static void snapshot_if_complete(struct plugin *p);
 
 static const char *name_of(const struct plugin *p) { return p->config->name.p; } /* NUL behind it: from an arena */
 
-struct plugin *plugin_next(const struct plugin *p) { return p->next; }
+struct plugin *plugin_next(const struct plugin *p) {
+    return p->next;
+}
 const struct config_plugin *plugin_config(const struct plugin *p) { return p->config; }
 uint64_t plugin_instance(const struct plugin *p) { return p->instance; }
 bool plugin_stopped(const struct plugin *p) { return p->state == LIFE_DISABLED; }
 
 /* ---- telling -------------------------------------------------------------------------------------------- */
 
-static struct store_collection *collection_of(const struct plugin *p, size_t i) { return feed_collection(p->kinds[i].feed); }
+static struct store_collection *collection_of(const struct plugin *p, size_t i) {
+    return feed_collection(p->kinds[i].feed);
+}
 
 /* A kind may be fed by several collections, one per namespace. */
-static struct lane_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret) {
+static struct lane_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name,
+                                      struct msg_object *ret) {
     struct plugin *p = arg;
     for (size_t i = 0; i < p->kind_n; i++) {
         if (p->kinds[i].kind != kind) continue;
@@ -114,9 +132,14 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
     struct plugin *p = l->plugin;
     if (l->kind == 0) quarantine_object_changed(p->quarantine, o, deleted);
-    if (p->outbox == NULL || (p->state != LIFE_SYNCING && p->state != LIFE_READY && p->state != LIFE_DRAINING) || p->snapshot_waits) return;
-    if (deleted) outbox_deleted(p->outbox, l->kind, &(struct msg_object){l->kind, o->ns, o->name, o->uid, o->resource_version, o->rev});
-    else outbox_changed(p->outbox, l->kind, o->ns, o->name);
+    if (p->outbox == NULL || (p->state != LIFE_SYNCING && p->state != LIFE_READY && p->state != LIFE_DRAINING) ||
+        p->snapshot_waits)
+        return;
+    if (deleted)
+        outbox_deleted(p->outbox, l->kind,
+                       &(struct msg_object){l->kind, o->ns, o->name, o->uid, o->resource_version, o->rev});
+    else
+        outbox_changed(p->outbox, l->kind, o->ns, o->name);
 }
 
 static bool pump(void *arg) {
@@ -177,9 +200,15 @@ static void welcome(struct plugin *p) {
     supervisor_random(seed, sizeof seed);
     encode_kinds(p, &kinds);
     struct msg m = {.type = MSG_WELCOME,
-                    .welcome = {.epoch = p->s->epoch, .instance = p->instance, .credit_messages = CREDIT_MESSAGES, .credit_bytes = CREDIT_BYTES,
-                                .heartbeat_ms = (uint32_t)p->s->config->heartbeat_ms, .seed = {seed, sizeof seed}, .kinds = {kinds.p, kinds.n},
-                                .settings = {p->config->settings.p, p->config->settings.n}, .max_in_flight = (uint32_t)p->config->max_in_flight}};
+                    .welcome = {.epoch = p->s->epoch,
+                                .instance = p->instance,
+                                .credit_messages = CREDIT_MESSAGES,
+                                .credit_bytes = CREDIT_BYTES,
+                                .heartbeat_ms = (uint32_t)p->s->config->heartbeat_ms,
+                                .seed = {seed, sizeof seed},
+                                .kinds = {kinds.p, kinds.n},
+                                .settings = {p->config->settings.p, p->config->settings.n},
+                                .max_in_flight = (uint32_t)p->config->max_in_flight}};
     lane_send(p->lane, &m);
     outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
     p->snapshot_waits = true;
@@ -187,11 +216,13 @@ static void welcome(struct plugin *p) {
     snapshot_if_complete(p);
 }
 
-void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource, const struct rv_result *r) {
+void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                   const struct rv_result *r) {
     if (p->lane == NULL || p->instance != instance) return;
     const struct manifest *m = p->config->manifest;
     for (uint32_t k = 0; k < m->kind_n; k++)
-        if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource)) outbox_flush_object(p->outbox, k, r->ns, r->name);
+        if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource))
+            outbox_flush_object(p->outbox, k, r->ns, r->name);
     struct msg out = {.type = MSG_RESULT, .result = {*r}, .payload = r->body};
     lane_send(p->lane, &out);
 }
@@ -208,7 +239,8 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
     char why[256] = "";
     const struct manifest *m = p->config->manifest;
     unsigned different = 0;
-    for (size_t i = 0; i < TOKEN_SIZE && h->token.n == TOKEN_SIZE; i++) different |= (unsigned)(h->token.p[i] ^ p->token[i]);
+    for (size_t i = 0; i < TOKEN_SIZE && h->token.n == TOKEN_SIZE; i++)
+        different |= (unsigned)(h->token.p[i] ^ p->token[i]);
     if (p->state != LIFE_STARTING || h->token.n != TOKEN_SIZE || different != 0) {
         rv_err("a process without the right token spoke on the lane", "plugin", name_of(p));
         on_event(p, LIFE_ON_VIOLATION);
@@ -216,13 +248,19 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
     }
     explicit_bzero(p->token, sizeof p->token);
     if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
-        snprintf(why, sizeof why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major, h->abi_minor);
+        snprintf(why, sizeof why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major,
+                 h->abi_minor);
     else if (!rv_str_eq(h->plugin, m->name))
-        snprintf(why, sizeof why, "the library is plugin \"%.*s\", its manifest is of \"%s\"", (int)(h->plugin.n < 64 ? h->plugin.n : 64), h->plugin.p, name_of(p));
+        snprintf(why, sizeof why, "the library is plugin \"%.*s\", its manifest is of \"%s\"",
+                 (int)(h->plugin.n < 64 ? h->plugin.n : 64), h->plugin.p, name_of(p));
     else if (!rv_str_eq(h->plugin_version, m->version))
-        snprintf(why, sizeof why, "the library has version %.*s, its manifest %.*s: install both together", (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p, (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
-    if (why[0] != 0) refuse(p, why);
-    else on_event(p, LIFE_ON_HELLO);
+        snprintf(why, sizeof why, "the library has version %.*s, its manifest %.*s: install both together",
+                 (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
+                 (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
+    if (why[0] != 0)
+        refuse(p, why);
+    else
+        on_event(p, LIFE_ON_HELLO);
 }
 
 static void on_log(struct plugin *p, const struct msg_log *l) {
@@ -235,8 +273,10 @@ static void on_log(struct plugin *p, const struct msg_log *l) {
         fields[n++] = (struct rv_field){RV_STR("namespace"), l->key.ns};
         fields[n++] = (struct rv_field){RV_STR("name"), l->key.name};
     }
-    for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);) fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
-    enum rv_log_level level = l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
+    for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
+        fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
+    enum rv_log_level level =
+        l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
     rv_logv(level, l->message, fields, n);
 }
 
@@ -268,26 +308,45 @@ static void on_message(void *arg, const struct msg *m) {
         return;
     }
     switch (m->type) {
-    case MSG_HELLO: on_hello(p, &m->hello); break;
-    case MSG_SYNCED: on_event(p, LIFE_ON_SYNCED); break;
-    case MSG_CREDIT: outbox_credit(p->outbox, m->credit.messages, m->credit.bytes); break;
+    case MSG_HELLO:
+        on_hello(p, &m->hello);
+        break;
+    case MSG_SYNCED:
+        on_event(p, LIFE_ON_SYNCED);
+        break;
+    case MSG_CREDIT:
+        outbox_credit(p->outbox, m->credit.messages, m->credit.bytes);
+        break;
     case MSG_RESYNC:
         rv_warn("host asks for a new snapshot", "plugin", name_of(p));
         p->snapshot_waits = true;
         snapshot_if_complete(p);
         break;
-    case MSG_ACTION: executor_submit(p->s->executor, p, p->instance, m); break;
-    case MSG_LOG: on_log(p, &m->log); break;
-    case MSG_METRIC: metrics_table_set(p->metrics, &m->metric); break;
-    case MSG_PONG: p->gauges = m->ping; break;
-    case MSG_EXPLANATION: on_explanation(p, &m->explain); break;
-    case MSG_DRAINED: on_event(p, LIFE_ON_DRAINED); break;
+    case MSG_ACTION:
+        executor_submit(p->s->executor, p, p->instance, m);
+        break;
+    case MSG_LOG:
+        on_log(p, &m->log);
+        break;
+    case MSG_METRIC:
+        metrics_table_set(p->metrics, &m->metric);
+        break;
+    case MSG_PONG:
+        p->gauges = m->ping;
+        break;
+    case MSG_EXPLANATION:
+        on_explanation(p, &m->explain);
+        break;
+    case MSG_DRAINED:
+        on_event(p, LIFE_ON_DRAINED);
+        break;
     case MSG_FAILED: {
         rv_autofree char *text = rv_strdup(m->text.text);
         rv_err("plugin cannot run", "plugin", name_of(p), "reason", text);
         break;
     }
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -349,17 +408,30 @@ static void on_exit_seen(void *arg, int fd, unsigned events);
 
 static int make_dir(struct plugin *p, struct rv_error *err) {
     rv_autobuf struct rv_buf b = {0};
-    rv_buf_addf(&b, RV_STR_FMT "/%s.%llu", RV_STR_ARG(p->s->config->runtime_dir), name_of(p), (unsigned long long)p->instance);
+    rv_buf_addf(&b, RV_STR_FMT "/%s.%llu", RV_STR_ARG(p->s->config->runtime_dir), name_of(p),
+                (unsigned long long)p->instance);
     p->dir = rv_strdup(rv_buf_str(&b));
-    if (mkdir(p->dir, 0700) != 0 && errno != EEXIST) return rv_error_set(err, -errno, "cannot make %s: %m", p->dir);
+    if (mkdir(p->dir, 0700) != 0 && errno != EEXIST)
+        return rv_error_set(err, -errno, "cannot make %s: %s", p->dir, strerror(errno));
     return 0;
 }
 
-static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, const char *lane_path, struct rv_error *err) {
+static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, const char *lane_path,
+                  struct rv_error *err) {
     char memory[24];
     snprintf(memory, sizeof memory, "%llu", (unsigned long long)p->config->memory);
-    char *argv[] = {p->s->host_binary, (char *)(uintptr_t) "--lane", (char *)(uintptr_t)lane_path, (char *)(uintptr_t) "--plugin", p->config->library, (char *)(uintptr_t) "--sandbox",
-                    (char *)(uintptr_t)config_sandbox_name(p->s->config), (char *)(uintptr_t) "--log-format", (char *)(uintptr_t) "text", (char *)(uintptr_t) "--max-memory", memory, NULL};
+    char *argv[] = {p->s->host_binary,
+                    (char *)(uintptr_t) "--lane",
+                    (char *)(uintptr_t)lane_path,
+                    (char *)(uintptr_t) "--plugin",
+                    p->config->library,
+                    (char *)(uintptr_t) "--sandbox",
+                    (char *)(uintptr_t)config_sandbox_name(p->s->config),
+                    (char *)(uintptr_t) "--log-format",
+                    (char *)(uintptr_t) "text",
+                    (char *)(uintptr_t) "--max-memory",
+                    memory,
+                    NULL};
     return spawn_host(&(struct spawn_opts){argv, out_fd, token_fd, flight_fd}, &p->pid, err);
 }
 
@@ -369,7 +441,8 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     if (r != 0) return r;
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/lane", p->dir);
-    p->lane = lane_bind(p->s->lanes, p->s->loop, rv_buf_cstr(&path), &(struct lane_callbacks){on_message, on_bad, p}, err);
+    p->lane =
+        lane_bind(p->s->lanes, p->s->loop, rv_buf_cstr(&path), &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;
     p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});
     rv_autoclose int flight_fd = flight_create(err);
@@ -377,7 +450,8 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     if (flight_fd < 0) return flight_fd;
     p->flight = flight_map(flight_fd, err);
     if (p->flight == NULL) return err->code;
-    if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(token, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make pipes: %m");
+    if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(token, O_CLOEXEC) != 0)
+        return rv_error_set(err, -errno, "cannot make pipes: %s", strerror(errno));
     supervisor_random(p->token, sizeof p->token);
     ssize_t written = write(token[1], p->token, sizeof p->token);
     p->pidfd = launch(p, flight_fd, token[0], out[1], rv_buf_cstr(&path), err);
@@ -398,7 +472,8 @@ static void remember_library(struct plugin *p) {
 
 static bool library_changed(const struct plugin *p) {
     struct stat st;
-    return stat(p->config->library, &st) == 0 && (st.st_mtim.tv_sec != p->library_time.tv_sec || st.st_mtim.tv_nsec != p->library_time.tv_nsec);
+    return stat(p->config->library, &st) == 0 &&
+           (st.st_mtim.tv_sec != p->library_time.tv_sec || st.st_mtim.tv_nsec != p->library_time.tv_nsec);
 }
 
 static void spawn(struct plugin *p) {
@@ -420,7 +495,9 @@ static void spawn(struct plugin *p) {
 }
 
 static void kill_process(struct plugin *p) {
-    if (p->pidfd >= 0) (void)syscall(SYS_pidfd_send_signal, p->pidfd, p->kill_cause != NULL && strcmp(p->kill_cause, "hang") == 0 ? SIGABRT : SIGKILL, NULL, 0);
+    if (p->pidfd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, p->pidfd,
+                      p->kill_cause != NULL && strcmp(p->kill_cause, "hang") == 0 ? SIGABRT : SIGKILL, NULL, 0);
     rv_timer_arm(p->deadline, KILL_MS);
 }
 
@@ -435,7 +512,8 @@ static void drain(struct plugin *p) {
 
 static unsigned recent_deaths(const struct plugin *p, int64_t now) {
     unsigned n = 0;
-    for (size_t i = 0; i < RV_ARRAY_LEN(p->deaths); i++) n += p->deaths[i] != 0 && now - p->deaths[i] < DEATHS_WINDOW_MS * MS;
+    for (size_t i = 0; i < RV_ARRAY_LEN(p->deaths); i++)
+        n += p->deaths[i] != 0 && now - p->deaths[i] < DEATHS_WINDOW_MS * MS;
     return n;
 }
 
@@ -454,18 +532,23 @@ static void count_death(struct plugin *p, const char *cause) {
 static void report_death(struct plugin *p, const char *cause, const struct flight_record *f) {
     char key[FLIGHT_NS + FLIGHT_NAME + 2] = "";
     if (f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
-    rv_err(strcmp(cause, "hang") == 0 ? "plugin hung (no heartbeat) and was stopped; it will be started again" : "plugin died; it will be started again", "plugin", name_of(p), "how", p->last_exit, "cause", cause, "while",
-           flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
+    rv_err(strcmp(cause, "hang") == 0 ? "plugin hung (no heartbeat) and was stopped; it will be started again"
+                                      : "plugin died; it will be started again",
+           "plugin", name_of(p), "how", p->last_exit, "cause", cause, "while", flight_call_name(f->call), "key",
+           key[0] != 0 ? key : NULL);
     if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return;
     for (size_t i = 0; i < p->kind_n; i++) {
-        const struct store_object *o = p->kinds[i].kind == 0 ? store_find(collection_of(p, i), rv_str(f->ns), rv_str(f->name)) : NULL;
+        const struct store_object *o =
+            p->kinds[i].kind == 0 ? store_find(collection_of(p, i), rv_str(f->ns), rv_str(f->name)) : NULL;
         if (o != NULL && rv_str_is(o->uid, f->uid)) quarantine_blame(p->quarantine, o, p->last_exit);
     }
 }
 
 static void describe_exit(struct plugin *p, int status) {
-    if (WIFSIGNALED(status)) snprintf(p->last_exit, sizeof p->last_exit, "signal %d (%s)", WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
-    else snprintf(p->last_exit, sizeof p->last_exit, "exit status %d", WEXITSTATUS(status));
+    if (WIFSIGNALED(status))
+        snprintf(p->last_exit, sizeof p->last_exit, "signal %d (%s)", WTERMSIG(status), sigdescr_np(WTERMSIG(status)));
+    else
+        snprintf(p->last_exit, sizeof p->last_exit, "exit status %d", WEXITSTATUS(status));
 }
 
 static void on_exit_seen(void *arg, int fd, unsigned events) {
@@ -492,14 +575,16 @@ static void on_exit_seen(void *arg, int fd, unsigned events) {
     describe_exit(p, status);
     struct flight_record f = {0};
     if (p->flight != NULL) flight_read(p->flight, &f);
-    bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG, wanted = p->state == LIFE_DRAINING && !WIFSIGNALED(status);
+    bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG,
+         wanted = p->state == LIFE_DRAINING && !WIFSIGNALED(status);
     executor_forget(p->s->executor, p);
     if (!wanted && !config) {
         const char *cause = p->kill_cause != NULL ? p->kill_cause : WIFSIGNALED(status) ? "signal" : "exit";
         count_death(p, cause);
         report_death(p, cause, &f);
     } else if (config) {
-        rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin", name_of(p), "how", "ABI or configuration error (see the lines above)");
+        rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
+               name_of(p), "how", "ABI or configuration error (see the lines above)");
     }
     close_process(p);
     on_event(p, config ? LIFE_ON_EXITED_CONFIG : LIFE_ON_EXITED);
@@ -510,7 +595,8 @@ static void on_exit_seen(void *arg, int fd, unsigned events) {
 static void wait_for_restart(struct plugin *p) {
     int64_t now = rv_mono_now();
     if (recent_deaths(p, now) > DEATHS_MAX) {
-        rv_err("plugin died too often: it is switched off and tried again in five minutes; the others go on", "plugin", name_of(p), "last", p->last_exit);
+        rv_err("plugin died too often: it is switched off and tried again in five minutes; the others go on", "plugin",
+               name_of(p), "last", p->last_exit);
         on_event(p, LIFE_ON_TOO_MANY);
         return;
     }
@@ -531,16 +617,33 @@ static void on_event(struct plugin *p, enum life_event e) {
     struct life_step step = lifecycle_step(p->state, e);
     enum life_state before = p->state;
     p->state = step.next;
-    if (before != p->state) rv_debug("plugin state", "plugin", name_of(p), "from", life_state_name(before), "to", life_state_name(p->state));
+    if (before != p->state)
+        rv_debug("plugin state", "plugin", name_of(p), "from", life_state_name(before), "to",
+                 life_state_name(p->state));
     switch (step.action) {
-    case LIFE_DO_NOTHING: break;
-    case LIFE_DO_SPAWN: spawn(p); break;
-    case LIFE_DO_WELCOME: welcome(p); break;
-    case LIFE_DO_DRAIN: drain(p); break;
-    case LIFE_DO_KILL: kill_process(p); break;
-    case LIFE_DO_WAIT: wait_for_restart(p); break;
-    case LIFE_DO_WAIT_LONG: rv_timer_arm(p->retry, BROKEN_MS); break;
-    case LIFE_DO_FORGET: stopped(p); break;
+    case LIFE_DO_NOTHING:
+        break;
+    case LIFE_DO_SPAWN:
+        spawn(p);
+        break;
+    case LIFE_DO_WELCOME:
+        welcome(p);
+        break;
+    case LIFE_DO_DRAIN:
+        drain(p);
+        break;
+    case LIFE_DO_KILL:
+        kill_process(p);
+        break;
+    case LIFE_DO_WAIT:
+        wait_for_restart(p);
+        break;
+    case LIFE_DO_WAIT_LONG:
+        rv_timer_arm(p->retry, BROKEN_MS);
+        break;
+    case LIFE_DO_FORGET:
+        stopped(p);
+        break;
     }
     if (p->state == LIFE_READY && before != LIFE_READY) {
         rv_timer_disarm(p->deadline);
@@ -552,7 +655,8 @@ static void on_event(struct plugin *p, enum life_event e) {
 
 static void on_deadline(void *arg) {
     struct plugin *p = arg;
-    if (p->state == LIFE_DYING || (p->state == LIFE_DRAINING && p->kill_cause != NULL)) { /* the polite signal was not enough */
+    if (p->state == LIFE_DYING ||
+        (p->state == LIFE_DRAINING && p->kill_cause != NULL)) { /* the polite signal was not enough */
         if (p->pidfd >= 0) (void)syscall(SYS_pidfd_send_signal, p->pidfd, SIGKILL, NULL, 0);
         rv_timer_arm(p->deadline, KILL_MS);
         return;
@@ -573,7 +677,8 @@ static uint64_t resident_bytes(pid_t pid) {
     text[n] = 0;
     const char *space = strchr(text, ' ');
     int64_t pages;
-    if (space == NULL || rv_str_to_int((struct rv_str){space + 1, strcspn(space + 1, " ")}, 0, INT64_MAX, &pages) != 0) return 0;
+    if (space == NULL || rv_str_to_int((struct rv_str){space + 1, strcspn(space + 1, " ")}, 0, INT64_MAX, &pages) != 0)
+        return 0;
     return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -589,7 +694,8 @@ static void on_beat(void *arg) {
         on_event(p, LIFE_ON_VIOLATION);
         return;
     }
-    if (now - p->heard > p->s->config->heartbeat_timeout_ms * MS && (p->state == LIFE_READY || p->state == LIFE_SYNCING)) {
+    if (now - p->heard > p->s->config->heartbeat_timeout_ms * MS &&
+        (p->state == LIFE_READY || p->state == LIFE_SYNCING)) {
         p->kill_cause = "hang";
         on_event(p, LIFE_ON_VIOLATION);
         return;
@@ -630,7 +736,9 @@ static void leave_feeds(struct plugin *p) {
     p->kind_n = 0;
 }
 
-static void on_released(void *arg, struct rv_str ns, struct rv_str name, bool on) { send_quarantine(arg, ns, name, on); }
+static void on_released(void *arg, struct rv_str ns, struct rv_str name, bool on) {
+    send_quarantine(arg, ns, name, on);
+}
 
 struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     struct plugin *p = rv_alloc(sizeof *p);
@@ -677,21 +785,35 @@ void plugin_start(struct plugin *p) {
 void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg) {
     p->on_stopped = on_stopped;
     p->stopped_arg = arg;
-    if (p->state == LIFE_DISABLED) stopped(p);
-    else on_event(p, LIFE_ON_DISABLE);
+    if (p->state == LIFE_DISABLED)
+        stopped(p);
+    else
+        on_event(p, LIFE_ON_DISABLE);
 }
 
-void plugin_reconfigure(struct plugin *p, const struct config_plugin *c, bool settings_changed) {
+void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
     p->config = c;
     quarantine_reconfigure(p->quarantine, c);
-    struct msg m = {.type = MSG_SETTINGS, .settings = {{c->settings.p, c->settings.n}}};
-    if (settings_changed && p->lane != NULL && (p->state == LIFE_READY || p->state == LIFE_SYNCING)) lane_send(p->lane, &m);
-    if (p->state == LIFE_MISFIT) on_event(p, LIFE_ON_RETRY); /* perhaps it fits now */
+    if (p->state == LIFE_MISFIT && library_changed(p)) on_event(p, LIFE_ON_RETRY); /* perhaps it fits now */
+}
+
+struct supervisor *plugin_supervisor(const struct plugin *p) {
+    return p->s;
 }
 
 void plugin_info(const struct plugin *p, struct plugin_info *ret) {
-    *ret = (struct plugin_info){.config = p->config, .state = life_state_name(p->state), .pid = p->pid, .restarts = p->restarts, .instance = p->instance, .queued = p->gauges.queued + p->gauges.waiting,
-                                .in_flight = p->gauges.in_flight, .objects = p->gauges.objects, .memory = p->memory, .last_exit = p->last_exit, .enabled = p->config->enabled, .ready = p->state == LIFE_READY};
+    *ret = (struct plugin_info){.config = p->config,
+                                .state = life_state_name(p->state),
+                                .pid = p->pid,
+                                .restarts = p->restarts,
+                                .instance = p->instance,
+                                .queued = p->gauges.queued + p->gauges.waiting,
+                                .in_flight = p->gauges.in_flight,
+                                .objects = p->gauges.objects,
+                                .memory = p->memory,
+                                .last_exit = p->last_exit,
+                                .enabled = p->config->enabled,
+                                .ready = p->state == LIFE_READY};
     if (p->outbox != NULL) {
         ret->outbox = outbox_depth(p->outbox);
         ret->merged = outbox_merged(p->outbox);
@@ -699,8 +821,12 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
     if (p->pid != 0) ret->uptime_s = (rv_mono_now() - p->started) / INT64_C(1000000000);
 }
 
-void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) { quarantine_each(p->quarantine, fn, arg); }
-bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name) { return quarantine_release(p->quarantine, ns, name); }
+void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) {
+    quarantine_each(p->quarantine, fn, arg);
+}
+bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name) {
+    return quarantine_release(p->quarantine, ns, name);
+}
 
 void plugin_deaths(const struct plugin *p, void (*fn)(void *arg, const char *cause, uint64_t n), void *arg) {
     for (size_t i = 0; i < RV_ARRAY_LEN(causes); i++) fn(arg, causes[i], p->cause_counts[i]);

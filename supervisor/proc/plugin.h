@@ -27,13 +27,15 @@ void plugin_start(struct plugin *p);
 /* Drains and stops; on_stopped is called when its process is gone (at once when it had none). */
 void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg);
 bool plugin_stopped(const struct plugin *p);
-/* The config entry changed but the plugin goes on: only settings and the pointer are new. */
-void plugin_reconfigure(struct plugin *p, const struct config_plugin *c, bool settings_changed);
+/* A reload left this plugin as it was: its entry merely lives elsewhere now. */
+void plugin_reconfigure(struct plugin *p, const struct config_plugin *c);
+struct supervisor *plugin_supervisor(const struct plugin *p);
 /* A collection became complete: a waiting snapshot may begin. */
 void plugin_collections_changed(struct plugin *p);
 
 /* A result for the incarnation that asked; dropped when it is gone. The object's own change is told first. */
-void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource, const struct rv_result *r);
+void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                   const struct rv_result *r);
 
 void plugin_info(const struct plugin *p, struct plugin_info *ret);
 void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg);

@@ -26,7 +26,8 @@ struct quarantine {
     size_t n;
 };
 
-struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c, void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
+struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c,
+                                  void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
     struct quarantine *q = rv_alloc(sizeof *q);
     *q = (struct quarantine){s, c, on_key, arg, NULL, 0};
     return q;
@@ -80,11 +81,23 @@ static void put_away(struct quarantine *q, struct blamed *b) {
     const struct manifest_kind *k = &q->config->manifest->kinds[0];
     rv_autobuf struct rv_buf note = {0};
     b->since = rv_wall_now();
-    rv_buf_addf(&note, "Plugin " RV_STR_FMT " died %u times while it worked on this object (%s). It is left alone until it changes, or until: rayvisorctl release " RV_STR_FMT " %s/%s", RV_STR_ARG(q->config->name), b->times, b->how,
-                RV_STR_ARG(q->config->name), b->ns, b->name);
-    rv_err("object quarantined: its plugin died twice while working on it", "plugin", q->config->name.p, "namespace", b->ns, "name", b->name, "how", b->how);
-    struct rv_event e = {.size = sizeof e, .warning = 1, .reason = RV_STR("Quarantined"), .action = RV_STR("Reconcile"), .note = rv_buf_str(&note), .api_version = k->api_version, .kind = k->kind,
-                         .ns = rv_str(b->ns), .name = rv_str(b->name), .uid = rv_str(b->uid), .controller = RV_STR("rayvisor")};
+    rv_buf_addf(&note,
+                "Plugin " RV_STR_FMT " died %u times while it worked on this object (%s). It is left alone until it "
+                                     "changes, or until: rayvisorctl release " RV_STR_FMT " %s/%s",
+                RV_STR_ARG(q->config->name), b->times, b->how, RV_STR_ARG(q->config->name), b->ns, b->name);
+    rv_err("object quarantined: its plugin died twice while working on it", "plugin", q->config->name.p, "namespace",
+           b->ns, "name", b->name, "how", b->how);
+    struct rv_event e = {.size = sizeof e,
+                         .warning = 1,
+                         .reason = RV_STR("Quarantined"),
+                         .action = RV_STR("Reconcile"),
+                         .note = rv_buf_str(&note),
+                         .api_version = k->api_version,
+                         .kind = k->kind,
+                         .ns = rv_str(b->ns),
+                         .name = rv_str(b->name),
+                         .uid = rv_str(b->uid),
+                         .controller = RV_STR("rayvisor")};
     executor_event(q->s->executor, &e);
     q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), true);
 }
@@ -110,7 +123,11 @@ void quarantine_blame(struct quarantine *q, const struct store_object *o, const 
     if (b == NULL) {
         if (q->n >= BLAMED_MAX) return;
         b = rv_alloc(sizeof *b);
-        *b = (struct blamed){.next = q->list, .ns = rv_strdup(ns), .name = rv_strdup(name), .uid = rv_strdup(uid), .version = rv_strdup(version_of(o, room))};
+        *b = (struct blamed){.next = q->list,
+                             .ns = rv_strdup(ns),
+                             .name = rv_strdup(name),
+                             .uid = rv_strdup(uid),
+                             .version = rv_strdup(version_of(o, room))};
         q->list = b;
         q->n++;
     }
@@ -129,7 +146,9 @@ void quarantine_object_changed(struct quarantine *q, const struct store_object *
     bool another = deleted || !rv_str_is(o->uid, b->uid) || !rv_str_is(version, b->version);
     if (!another) return;
     bool held = b->since != 0;
-    if (held) rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name", b->name);
+    if (held)
+        rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name",
+                b->name);
     drop(q, p);
     if (held) q->on_key(q->arg, o->ns, o->name, false);
 }
@@ -148,7 +167,8 @@ void quarantine_each(const struct quarantine *q, void (*fn)(void *arg, const str
         if (b->since != 0) fn(arg, &(struct quarantine_info){b->ns, b->name, b->how, b->since});
 }
 
-void quarantine_each_key(const struct quarantine *q, void (*fn)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
+void quarantine_each_key(const struct quarantine *q,
+                         void (*fn)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
     for (const struct blamed *b = q->list; b != NULL; b = b->next)
         if (b->since != 0) fn(arg, rv_str(b->ns), rv_str(b->name), true);
 }

@@ -7,7 +7,8 @@
 
 struct quarantine;
 /* on_key is told when a key is released (on = false) or put away (on = true) while the plugin runs. */
-struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c, void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg);
+struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c,
+                                  void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg);
 struct quarantine *quarantine_free(struct quarantine *q);
 void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c);
 /* The plugin died while it worked on this key. */
@@ -17,6 +18,7 @@ void quarantine_object_changed(struct quarantine *q, const struct store_object *
 bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name);
 void quarantine_clear(struct quarantine *q);
 void quarantine_each(const struct quarantine *q, void (*fn)(void *arg, const struct quarantine_info *i), void *arg);
-void quarantine_each_key(const struct quarantine *q, void (*fn)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg);
+void quarantine_each_key(const struct quarantine *q,
+                         void (*fn)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg);
 
 #endif

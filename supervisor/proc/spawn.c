@@ -19,10 +19,11 @@ static void child(const struct spawn_opts *o, int error_fd) {
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     /* Out of the way first, so that no target number is overwritten before it is used. */
     int null = open("/dev/null", O_RDONLY);
-    int out = fcntl(o->output_fd, F_DUPFD, FD_SPARE), token = fcntl(o->token_fd, F_DUPFD, FD_SPARE), flight = fcntl(o->flight_fd, F_DUPFD, FD_SPARE);
+    int out = fcntl(o->output_fd, F_DUPFD, FD_SPARE), token = fcntl(o->token_fd, F_DUPFD, FD_SPARE),
+        flight = fcntl(o->flight_fd, F_DUPFD, FD_SPARE);
     int report = fcntl(error_fd, F_DUPFD_CLOEXEC, FD_SPARE);
-    bool ok = null >= 0 && out >= 0 && token >= 0 && flight >= 0 && report >= 0 && dup2(null, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && dup2(token, FD_TOKEN) >= 0 &&
-              dup2(flight, FD_FLIGHT) >= 0;
+    bool ok = null >= 0 && out >= 0 && token >= 0 && flight >= 0 && report >= 0 && dup2(null, 0) >= 0 &&
+              dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && dup2(token, FD_TOKEN) >= 0 && dup2(flight, FD_FLIGHT) >= 0;
     if (ok) {
         (void)close_range(FD_FLIGHT + 1, (unsigned)report - 1, 0);
         (void)close_range((unsigned)report + 1, ~0u, 0);
@@ -36,7 +37,7 @@ static void child(const struct spawn_opts *o, int error_fd) {
 
 int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err) {
     int pipe_fds[2], code = 0;
-    if (pipe2(pipe_fds, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %m");
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
     sigset_t all, old;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &old);
@@ -56,7 +57,7 @@ int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err)
         return rv_error_set(err, -code, "cannot run %s: %s (hostBinary names another)", o->argv[0], strerror(code));
     }
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0) return rv_error_set(err, -errno, "cannot watch process %d: %m", (int)pid);
+    if (fd < 0) return rv_error_set(err, -errno, "cannot watch process %d: %s", (int)pid, strerror(errno));
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     *ret_pid = pid;
     return fd;

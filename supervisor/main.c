@@ -1,0 +1,473 @@
+/* main.c - rayvisord: reads the configuration, connects, starts the plugins, runs the loop, and stops in order.
+ *
+ * Signals: TERM and INT drain and end; HUP reloads the configuration, as does a change of its file. A configuration
+ * that is not valid is refused whole and the running one stays. */
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "supervisor/actions/executor.h"
+#include "supervisor/bus/feeds.h"
+#include "supervisor/http/control.h"
+#include "supervisor/http/web.h"
+#include "supervisor/proc/plugin.h"
+
+enum { STOP_MS = 20000, RELOAD_MS = 100, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+
+struct options {
+    const char *config, *kubeconfig, *context, *runtime_dir;
+    bool check, rbac;
+};
+
+struct program {
+    struct supervisor s;
+    struct options o;
+    char *config_dir, *exe_dir;
+    char build_plugins[4096], install_plugins[4096];
+    struct rv_timer *stop_timer, *reload_timer, *stop_check;
+    struct rv_watch *inotify_watch;
+    int inotify_fd;
+    struct config **retired; /* kept while a stopping plugin still points into them */
+    size_t retired_n;
+};
+
+void supervisor_random(void *out, size_t n) {
+    uint8_t *p = out;
+    while (n > 0) {
+        ssize_t got = getrandom(p, n, 0);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) abort();
+        p += got;
+        n -= (size_t)got;
+    }
+}
+
+/* ---- plugins as configured -------------------------------------------------------------------------------- */
+
+static struct plugin *find_plugin(struct supervisor *s, struct rv_str name) {
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
+        if (rv_str_eq(plugin_config(p)->name, name)) return p;
+    return NULL;
+}
+
+static const struct config_plugin *find_entry(const struct config *c, struct rv_str name) {
+    for (size_t i = 0; i < c->plugin_n; i++)
+        if (rv_str_eq(c->plugins[i].name, name)) return &c->plugins[i];
+    return NULL;
+}
+
+static void add_plugin(struct supervisor *s, const struct config_plugin *c) {
+    struct plugin *p = plugin_new(s, c);
+    if (c->enabled) plugin_start(p);
+}
+
+/* A plugin that was stopped for a reload: gone, or begun again with the new configuration. */
+static void replaced(void *arg) {
+    struct plugin *p = arg;
+    /* The name outlives the plugin: retired configurations are kept until the end. */
+    struct rv_str name = plugin_config(p)->name;
+    struct supervisor *s = plugin_supervisor(p);
+    plugin_free(p);
+    const struct config_plugin *c = find_entry(s->config, name);
+    if (c != NULL && !s->stopping) add_plugin(s, c);
+}
+
+static bool settings_same(const struct config_plugin *a, const struct config_plugin *b) {
+    return rv_val_equal((struct rv_val){a->settings.p, a->settings.n}, (struct rv_val){b->settings.p, b->settings.n});
+}
+
+static void keep_until_end(struct program *g, struct config *c) {
+    g->retired = rv_realloc_array(g->retired, g->retired_n + 1, sizeof(struct config *));
+    g->retired[g->retired_n++] = c;
+}
+
+static void apply_changes(struct program *g, struct config *fresh) {
+    struct supervisor *s = &g->s;
+    struct config *old = s->config;
+    s->config = fresh;
+    unsigned changed = 0;
+    for (struct plugin *p = s->plugins, *next; p != NULL; p = next) {
+        next = plugin_next(p);
+        const struct config_plugin *before = plugin_config(p), *now = find_entry(fresh, before->name);
+        if (now != NULL && config_plugin_same(before, now) && settings_same(before, now)) {
+            plugin_reconfigure(p, now);
+            continue;
+        }
+        changed++;
+        rv_info(now == NULL     ? "plugin removed from the configuration"
+                : !now->enabled ? "plugin switched off"
+                                : "plugin replaced: its configuration changed",
+                "plugin", before->name.p);
+        plugin_stop(p, replaced, p);
+    }
+    for (size_t i = 0; i < fresh->plugin_n; i++)
+        if (find_plugin(s, fresh->plugins[i].name) == NULL) {
+            changed++;
+            rv_info("plugin added", "plugin", fresh->plugins[i].name.p);
+            add_plugin(s, &fresh->plugins[i]);
+        }
+    rv_log_setup((enum rv_log_format)fresh->log_format, (enum rv_log_level)fresh->log_level, STDERR_FILENO,
+                 "rayvisord");
+    char n[16];
+    snprintf(n, sizeof n, "%u", changed);
+    rv_info("configuration reloaded", "plugins_changed", n);
+    keep_until_end(g, old);
+}
+
+/* What needs a restart says so instead of being ignored. */
+static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
+    if (!rv_str_eq(a->runtime_dir, b->runtime_dir) || !rv_str_eq(a->bind, b->bind) ||
+        !rv_str_eq(a->kubeconfig, b->kubeconfig) || !rv_str_eq(a->context, b->context))
+        return rv_error_set(err, RV_E_CONFIG,
+                            "%s: runtimeDir, http.bind and kubernetes.kubeconfig/context take effect at a restart "
+                            "only: restart rayvisord, or put the old values back",
+                            b->doc.file);
+    return 0;
+}
+
+static void override(struct config *c, const struct options *o) {
+    if (o->kubeconfig != NULL) c->kubeconfig = rv_str(o->kubeconfig);
+    if (o->context != NULL) c->context = rv_str(o->context);
+    if (o->runtime_dir != NULL) c->runtime_dir = rv_str(o->runtime_dir);
+}
+
+static int reload(struct supervisor *s, struct rv_error *err) {
+    struct program *g = (struct program *)s; /* s is its first member */
+    struct rv_error own = {0};
+    if (err == NULL) err = &own;
+    struct config *fresh = config_load(s->config_path, &s->env, err);
+    if (fresh != NULL) {
+        override(fresh, &g->o);
+        if (check_fixed(s->config, fresh, err) != 0) fresh = config_free(fresh);
+    }
+    if (fresh == NULL) {
+        rv_err("configuration refused; the running one stays", "reason", err->text);
+        return err->code;
+    }
+    apply_changes(g, fresh);
+    return 0;
+}
+
+static void on_reload_timer(void *arg) {
+    struct program *g = arg;
+    if (!g->s.stopping) (void)reload(&g->s, NULL);
+}
+
+static void on_inotify(void *arg, int fd, unsigned events) {
+    struct program *g = arg;
+    _Alignas(struct inotify_event) char buffer[4096];
+    (void)events;
+    ssize_t n = read(fd, buffer, sizeof buffer);
+    rv_autofree char *path = rv_strdup(rv_str(g->s.config_path));
+    const char *name = basename(path);
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *e = (const struct inotify_event *)(const void *)(buffer + at);
+        /* Kubernetes swaps a mounted ConfigMap by renaming "..data". Editors write in steps: wait a moment. */
+        if (e->len > 0 && (strcmp(e->name, name) == 0 || strcmp(e->name, "..data") == 0))
+            rv_timer_arm(g->reload_timer, RELOAD_MS);
+        at += (ssize_t)sizeof *e + (ssize_t)e->len;
+    }
+}
+
+static void watch_config(struct program *g) {
+    g->reload_timer = rv_loop_timer(g->s.loop, on_reload_timer, g);
+    g->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (g->inotify_fd < 0 ||
+        inotify_add_watch(g->inotify_fd, g->config_dir, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0) {
+        rv_warn("the configuration file is not watched; use SIGHUP after a change", "reason", strerror(errno));
+        return;
+    }
+    g->inotify_watch = rv_loop_fd(g->s.loop, g->inotify_fd, RV_LOOP_READ, on_inotify, g);
+}
+
+/* ---- stopping --------------------------------------------------------------------------------------------- */
+
+static void check_stopped(void *arg) {
+    struct program *g = arg;
+    bool running = false;
+    for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) running = running || !plugin_stopped(p);
+    if (running || !executor_idle(g->s.executor))
+        rv_timer_arm(g->stop_check, 20);
+    else
+        rv_loop_stop(g->s.loop);
+}
+
+static void on_stop_timeout(void *arg) {
+    struct program *g = arg;
+    struct executor_stats x;
+    char n[24];
+    executor_stats(g->s.executor, &x);
+    snprintf(n, sizeof n, "%zu", x.in_flight + x.queued);
+    rv_warn("stopping although actions are unfinished", "actions", n);
+    rv_loop_stop(g->s.loop);
+}
+
+static void begin_stop(struct program *g, const char *why) {
+    if (g->s.stopping) return;
+    g->s.stopping = true;
+    rv_info("stopping: plugins finish what is in flight", "signal", why);
+    for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) plugin_stop(p, NULL, NULL);
+    rv_timer_arm(g->stop_timer, STOP_MS);
+    rv_timer_arm(g->stop_check, 0);
+}
+
+/* As PID 1 or subreaper we inherit orphans; our own hosts are reaped through their pidfd. */
+static void reap_strangers(struct program *g) {
+    siginfo_t i = {0};
+    while (waitid(P_ALL, 0, &i, WEXITED | WNOHANG | WNOWAIT) == 0 && i.si_pid != 0) {
+        bool ours = false;
+        for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) {
+            struct plugin_info info;
+            plugin_info(p, &info);
+            ours = ours || info.pid == i.si_pid;
+        }
+        if (ours) return;
+        waitpid(i.si_pid, NULL, WNOHANG);
+        i = (siginfo_t){0};
+    }
+}
+
+static void on_signal(void *arg, int signo) {
+    struct program *g = arg;
+    if (signo == SIGHUP)
+        (void)reload(&g->s, NULL);
+    else if (signo == SIGCHLD)
+        reap_strangers(g);
+    else
+        begin_stop(g, signo == SIGTERM ? "SIGTERM" : "SIGINT");
+}
+
+/* ---- starting --------------------------------------------------------------------------------------------- */
+
+static void on_synced(void *arg) {
+    struct supervisor *s = arg;
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) plugin_collections_changed(p);
+}
+
+static int make_runtime_dir(const struct config *c, struct rv_error *err) {
+    rv_autofree char *dir = rv_strdup(c->runtime_dir);
+    for (char *p = dir + 1; *p != 0; p++) {
+        if (*p != '/') continue;
+        *p = 0;
+        (void)mkdir(dir, 0755);
+        *p = '/';
+    }
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return rv_error_set(
+            err, -errno, "cannot make runtimeDir %s: %s. Set runtimeDir to a folder this user may write, or create it",
+            dir, strerror(errno));
+    struct stat st;
+    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode) || access(dir, W_OK | X_OK) != 0)
+        return rv_error_set(
+            err, -EACCES,
+            "runtimeDir %s is not a folder that this user may write: set runtimeDir to another, or change its owner",
+            dir);
+    if ((st.st_mode & 022) != 0 && chmod(dir, 0700) != 0)
+        return rv_error_set(err, -EACCES, "runtimeDir %s can be written by others: chmod 700 it", dir);
+    return 0;
+}
+
+static void harden(void) {
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none); /* credentials live in this memory */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static char *find_host(const struct program *g) {
+    const struct config *c = g->s.config;
+    rv_autobuf struct rv_buf b = {0};
+    if (c->host_binary.n != 0) return rv_strdup(c->host_binary);
+    const char *const places[] = {"%s/rayvisor-host", "%s/../libexec/rayvisor/rayvisor-host"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(places); i++) {
+        rv_buf_clear(&b);
+        rv_buf_adds(&b, g->exe_dir);
+        rv_buf_adds(&b, places[i] + 2);
+        if (access(rv_buf_cstr(&b), X_OK) == 0) break;
+    }
+    return rv_strdup(rv_buf_str(&b));
+}
+
+static int connect_cluster(struct program *g, struct rv_error *err) {
+    struct supervisor *s = &g->s;
+    rv_autofree char *kubeconfig = s->config->kubeconfig.n != 0 ? rv_strdup(s->config->kubeconfig) : NULL,
+                     *context = s->config->context.n != 0 ? rv_strdup(s->config->context) : NULL;
+    s->kube_config = kube_config_load(&(struct kube_config_opts){kubeconfig, context}, err);
+    if (s->kube_config == NULL) return err->code;
+    s->client =
+        kube_client_new(s->loop, s->kube_config,
+                        &(struct kube_client_opts){(unsigned)s->config->max_connections, "rayvisor/" RV_VERSION}, err);
+    return s->client != NULL ? 0 : err->code;
+}
+
+static int start(struct program *g, struct rv_error *err) {
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
+    struct supervisor *s = &g->s;
+    s->started = rv_mono_now();
+    supervisor_random(&s->epoch, sizeof s->epoch);
+    s->loop = rv_loop_new(err);
+    int r = s->loop == NULL ? err->code : rv_loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
+    if (r == 0) r = make_runtime_dir(s->config, err);
+    if (r == 0) r = connect_cluster(g, err);
+    if (r != 0) return r;
+    s->host_binary = find_host(g);
+    s->store = store_new();
+    s->lanes = lane_context_new();
+    s->feeds = feeds_new(s);
+    feeds_on_synced(s->feeds, on_synced, s);
+    s->executor = executor_new(s);
+    g->stop_timer = rv_loop_timer(s->loop, on_stop_timeout, g);
+    g->stop_check = rv_loop_timer(s->loop, check_stopped, g);
+    for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
+    s->web = web_new(s, err);
+    if (s->web == NULL) return err->code;
+    s->control = control_new(s, reload, err);
+    if (s->control == NULL) return err->code;
+    watch_config(g);
+    rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
+            s->config_path);
+    return 0;
+}
+
+static void finish(struct program *g) {
+    struct supervisor *s = &g->s;
+    control_free(s->control);
+    web_free(s->web);
+    if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
+    while (s->plugins != NULL) plugin_free(s->plugins);
+    feeds_free(s->feeds);
+    kube_client_free(s->client);
+    kube_config_free(s->kube_config);
+    store_free(s->store);
+    rv_timer_free(g->stop_timer);
+    rv_timer_free(g->stop_check);
+    rv_timer_free(g->reload_timer);
+    rv_watch_free(g->inotify_watch);
+    rv_closep(&g->inotify_fd);
+    lane_context_free(s->lanes);
+    rv_loop_free(s->loop);
+    free(s->host_binary);
+    for (size_t i = 0; i < g->retired_n; i++) config_free(g->retired[i]);
+    free(g->retired);
+    config_free(s->config);
+    free(g->config_dir);
+    free(g->exe_dir);
+}
+
+/* ---- command line ----------------------------------------------------------------------------------------- */
+
+static int usage(FILE *to) {
+    fputs("usage: rayvisord --config FILE [--kubeconfig FILE] [--context NAME] [--runtime-dir DIR]\n"
+          "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
+          "       rayvisord --config FILE --print-rbac      print the ClusterRole that it needs\n"
+          "       rayvisord --version\n",
+          to);
+    return to == stdout ? 0 : EXIT_USAGE;
+}
+
+static int parse(int argc, char **argv, struct options *o) {
+    static const struct option longs[] = {
+        {"config", 1, NULL, 'c'},      {"kubeconfig", 1, NULL, 'k'},   {"context", 1, NULL, 'x'},
+        {"runtime-dir", 1, NULL, 'r'}, {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
+        {"version", 0, NULL, 'v'},     {"help", 0, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
+        switch (c) {
+        case 'c':
+            o->config = optarg;
+            break;
+        case 'k':
+            o->kubeconfig = optarg;
+            break;
+        case 'x':
+            o->context = optarg;
+            break;
+        case 'r':
+            o->runtime_dir = optarg;
+            break;
+        case 'C':
+            o->check = true;
+            break;
+        case 'R':
+            o->rbac = true;
+            break;
+        case 'v':
+            return 'v';
+        case 'h':
+            return 'h';
+        default:
+            return '?';
+        }
+    }
+    return optind == argc ? 0 : '?';
+}
+
+static void find_places(struct program *g) {
+    char exe[4096];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = 0;
+    g->exe_dir = rv_strdup(rv_str(dirname(exe)));
+    rv_autofree char *copy = rv_strdup(rv_str(g->s.config_path));
+    g->config_dir = rv_strdup(rv_str(dirname(copy)));
+    snprintf(g->build_plugins, sizeof g->build_plugins, "%s/../lib/rayvisor/plugins", g->exe_dir);
+    snprintf(g->install_plugins, sizeof g->install_plugins, "%s", RV_PLUGIN_DIR);
+    char *real = realpath(g->build_plugins, NULL);
+    if (real != NULL && strlen(real) < sizeof g->build_plugins) memcpy(g->build_plugins, real, strlen(real) + 1);
+    free(real);
+    g->s.env = (struct config_env){g->install_plugins, g->build_plugins};
+}
+
+static int run(struct program *g) {
+    struct rv_error err = {0};
+    harden();
+    if (start(g, &err) != 0) {
+        rv_err("cannot start", "reason", err.text);
+        fprintf(stderr, "rayvisord: %s\n", err.text);
+        return EXIT_CONFIG;
+    }
+    rv_loop_run(g->s.loop);
+    rv_info("stopped");
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    struct program g = {.inotify_fd = -1};
+    int r = parse(argc, argv, &g.o);
+    if (r == 'v') return printf("rayvisord %s\n", RV_VERSION) < 0;
+    if (r == 'h') return usage(stdout);
+    if (r != 0 || g.o.config == NULL) return usage(stderr);
+    g.s.config_path = g.o.config;
+    find_places(&g);
+    struct rv_error err = {0};
+    g.s.config = config_load(g.o.config, &g.s.env, &err);
+    if (g.s.config == NULL) {
+        fprintf(stderr, "rayvisord: %s\n", err.text);
+        finish(&g);
+        return EXIT_CONFIG;
+    }
+    override(g.s.config, &g.o);
+    rv_log_setup((enum rv_log_format)g.s.config->log_format, (enum rv_log_level)g.s.config->log_level, STDERR_FILENO,
+                 "rayvisord");
+    int code = 0;
+    rv_autobuf struct rv_buf rbac = {0};
+    if (g.o.rbac) {
+        config_print_rbac(g.s.config, &rbac);
+        fwrite(rbac.p, 1, rbac.n, stdout);
+    } else if (g.o.check) {
+        printf("%s: valid\n", g.o.config);
+    } else {
+        code = run(&g);
+    }
+    finish(&g);
+    return code;
+}
