@@ -1,0 +1,145 @@
+/* toy.c - a small controller that does what its objects say: the fault tests' subject.
+ *
+ * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
+ * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), probe (tries
+ * what the sandbox forbids).
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rayvisor/k8s.h"
+#include "rayvisor/plugin.h"
+
+struct toy {
+    const struct rv_host_api *api;
+    struct rv_host *host;
+};
+
+static int32_t toy_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
+    struct toy *t = rv_alloc(sizeof *t);
+    (void)err;
+    *t = (struct toy){api, h};
+    *ret_state = t;
+    return 0;
+}
+
+static void toy_fini(void *state) { free(state); }
+
+static void create(struct toy *t, const char *resource, const char *kind, const struct rv_object *o,
+                   const char *suffix) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf body = {0};
+    struct rv_str name = rv_arena_fmt(a, RV_STR_FMT "%s", RV_STR_ARG(o->name), suffix);
+    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
+    rv_node_set_cstr(a, n, "apiVersion", "v1");
+    rv_node_set_cstr(a, n, "kind", kind);
+    rv_node_set_str(a, meta, "name", name);
+    rv_node_set_str(a, meta, "namespace", o->ns);
+    rv_node_set_cstr(a, rv_node_ensure_map(a, meta, "labels"), "toy-child", "yes");
+    rv_meta_set_controller(a, n, RV_STR("v1"), RV_STR("ConfigMap"), o->name, o->uid);
+    rv_node_encode(n, &body);
+    struct rv_action act = {.size = sizeof act,
+                            .verb = RV_VERB_CREATE,
+                            .api_version = RV_STR("v1"),
+                            .resource = rv_str(resource),
+                            .ns = o->ns,
+                            .name = name,
+                            .body = rv_buf_bytes(&body)};
+    (void)t->api->act(t->host, &act, NULL);
+}
+
+static void note(struct toy *t, const struct rv_object *o, const char *reason, const char *text) {
+    struct rv_event e = {.size = sizeof e,
+                         .reason = rv_str(reason),
+                         .action = RV_STR("Play"),
+                         .note = rv_str(text),
+                         .api_version = RV_STR("v1"),
+                         .kind = RV_STR("ConfigMap"),
+                         .ns = o->ns,
+                         .name = o->name,
+                         .uid = o->uid,
+                         .controller = RV_STR("toy-controller")};
+    (void)t->api->event(t->host, &e);
+}
+
+/* What the sandbox lets through, as an event. */
+static void probe(struct toy *t, const struct rv_object *o) {
+    char text[200];
+    int file = open("/etc/passwd", O_RDONLY), net = socket(AF_INET, SOCK_STREAM, 0), child = fork();
+    if (child == 0) _exit(0);
+    snprintf(text, sizeof text, "open %s, network %s, fork %s, kill %s", file < 0 ? "denied" : "allowed",
+             net < 0 ? "denied" : "allowed", child < 0 ? "denied" : "allowed",
+             kill(getppid(), 0) != 0 ? "denied" : "allowed");
+    note(t, o, "Probed", text);
+}
+
+static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mode) {
+    if (rv_str_is(mode, "crash")) abort();
+    while (rv_str_is(mode, "hang")) (void)t->api->now(t->host);
+    while (rv_str_is(mode, "leak")) {
+        char *p = malloc(1 << 20);
+        if (p == NULL) abort();
+        memset(p, 1, 1 << 20);
+        usleep(1000);
+    }
+    for (int i = 0; i < 100000 && rv_str_is(mode, "flood"); i++) note(t, o, "Flood", "one of many");
+    if (rv_str_is(mode, "deny")) create(t, "secrets", "Secret", o, "-stolen");
+    if (rv_str_is(mode, "probe")) probe(t, o);
+}
+
+static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
+    struct toy *t = state;
+    struct rv_object o, child;
+    if (t->api->get(t->host, 0, key->ns, key->name, &o) != 0) return;
+    const struct rv_result *results;
+    uint64_t n = t->api->results(t->host, &results);
+    for (uint64_t i = 0; i < n; i++)
+        if (results[i].code != 0) {
+            out->code = results[i].code == RV_E_DENIED ? RV_TERMINAL : RV_RETRY;
+            out->message = t->api->keep(t->host, results[i].message);
+            return;
+        }
+    misbehave(t, &o, rv_path_str(o.value, "data.mode"));
+    rv_autobuf struct rv_buf name = {0};
+    rv_buf_addf(&name, RV_STR_FMT "-child", RV_STR_ARG(o.name));
+    if (t->api->get(t->host, 1, o.ns, rv_buf_str(&name), &child) == 0) {
+        t->api->explain(t->host, RV_STR("the child is there"));
+        return;
+    }
+    t->api->explain(t->host, RV_STR("making the child"));
+    create(t, "configmaps", "ConfigMap", &o, "-child");
+}
+
+#ifndef TOY_NAME
+#define TOY_NAME "toy"
+#endif
+#ifndef TOY_ABI
+#define TOY_ABI RV_ABI_MAJOR
+#endif
+
+#ifdef TOY_CRASH_LOAD
+__attribute__((constructor)) static void crash_at_load(void) { abort(); }
+#endif
+
+#ifdef TOY_CRASH_INIT
+static int32_t crash_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
+    (void)toy_init(api, h, ret_state, err);
+    abort();
+}
+#define toy_init crash_init
+#endif
+
+static const struct rv_plugin toy = {.size = sizeof toy,
+                                     .magic = RV_ABI_MAGIC,
+                                     .abi_major = TOY_ABI,
+                                     .abi_minor = RV_ABI_MINOR,
+                                     .name = TOY_NAME,
+                                     .version = "1.0.0",
+                                     .init = toy_init,
+                                     .reconcile = toy_reconcile,
+                                     .fini = toy_fini};
+RV_PLUGIN(toy)
