@@ -7,7 +7,8 @@
 /* Labels */
 #define RC_LABEL_CLUSTER "ray.io/cluster"
 #define RC_LABEL_NODE_TYPE "ray.io/node-type" /* head, worker */
-#define RC_LABEL_GROUP "ray.io/group"         /* the head's group is RC_HEAD_GROUP */
+#define RC_LABEL_REPLICA_INDEX "ray.io/worker-group-replica-index"
+#define RC_LABEL_GROUP "ray.io/group" /* the head's group is RC_HEAD_GROUP */
 #define RC_LABEL_IS_RAY_NODE "ray.io/is-ray-node"
 #define RC_LABEL_IDENTIFIER "ray.io/identifier"
 #define RC_LABEL_SERVE "ray.io/serve"

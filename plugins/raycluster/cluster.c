@@ -1,0 +1,51 @@
+/* cluster.c - reading a RayCluster for one pass (see cluster.h). */
+#include "cluster.h"
+
+#include "fields.h"
+
+bool rc_gate(const struct rc_settings *s, const char *name, bool fallback) {
+    return rv_val_bool(rv_val_get(s->gates, name), fallback);
+}
+
+struct rv_str rc_annotation(const struct rc_cluster *c, const char *key) {
+    return rv_val_str(rv_val_get(rv_val_get(c->meta, "annotations"), key));
+}
+
+struct rv_val rc_groups(const struct rc_cluster *c) {
+    return rv_val_get(c->spec, "workerGroupSpecs");
+}
+
+struct rv_val rc_head_container(const struct rc_cluster *c) {
+    return rv_val_path(c->spec, "headGroupSpec.template.spec.containers[0]");
+}
+
+/* Only RayJob and RayService leave their mark; everything else counts as made by hand. */
+static struct rv_str creator_of(struct rv_val meta) {
+    struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(meta, "labels"), RC_LABEL_ORIGIN_KIND));
+    return rv_str_is(kind, "RayJob") || rv_str_is(kind, "RayService") ? kind : RV_STR("RayCluster");
+}
+
+void rc_cluster_read(struct rc_cluster *c, struct rv_val value, const struct rc_settings *s) {
+    struct rv_val meta = rv_val_get(value, "metadata");
+    *c = (struct rc_cluster){.value = value,
+                             .meta = meta,
+                             .spec = rv_val_get(value, "spec"),
+                             .status = rv_val_get(value, "status"),
+                             .ns = rv_path_str(meta, "namespace"),
+                             .name = rv_path_str(meta, "name"),
+                             .uid = rv_path_str(meta, "uid"),
+                             .generation = rv_path_int(meta, "generation", 0),
+                             .settings = s,
+                             .creator = creator_of(meta)};
+}
+
+static int64_t clamp_int32(int64_t v) { return v > INT32_MAX ? INT32_MAX : v; }
+
+int64_t rc_group_desired(struct rv_val group) {
+    if (rv_path_bool(group, "suspend", false)) return 0;
+    int64_t min = rv_path_int(group, "minReplicas", 0), max = rv_path_int(group, "maxReplicas", INT32_MAX);
+    int64_t n = rv_path_int(group, "replicas", min), hosts = rv_path_int(group, "numOfHosts", 1);
+    if (n < min) n = min;
+    if (n > max) n = max;
+    return n < 0 || hosts < 0 ? 0 : clamp_int32(n * hosts);
+}

@@ -1,0 +1,163 @@
+/* plugin.c - the RayCluster controller as the host sees it: settings, memory between passes, one reconcile per key. */
+#include <stdlib.h>
+
+#include "fields.h"
+#include "reconcile.h"
+
+struct controller {
+    const struct rv_host_api *api;
+    struct rv_host *host;
+    struct rc_settings settings;
+    struct memo *memos[256]; /* by hash of the uid */
+};
+
+/* ---- settings --------------------------------------------------------------------------------------------- */
+
+static const char *const known_gates[] = {"RayClusterStatusConditions",
+                                          "RayJobDeletionPolicy",
+                                          "RayMultiHostIndexing",
+                                          "RayServiceIncrementalUpgrade",
+                                          "RayCronJob",
+                                          "SidecarSubmitterRestart",
+                                          "RayClusterNetworkPolicy",
+                                          "GCSFaultToleranceEmbeddedStorage",
+                                          "RayClusterMTLS",
+                                          "RayClusterHistoryServer",
+                                          "KubernetesWAS"};
+
+static int check_gates(struct rv_val gates, struct rv_error *err) {
+    for (struct rv_iter it = rv_iter(gates); rv_iter_next(&it);) {
+        bool known = false;
+        for (size_t i = 0; i < RV_ARRAY_LEN(known_gates) && !known; i++) known = rv_str_is(it.key, known_gates[i]);
+        if (!known)
+            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates has no gate \"" RV_STR_FMT "\"",
+                                RV_STR_ARG(it.key));
+        if (rv_val_type(it.val) != RV_BOOL)
+            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
+                                RV_STR_ARG(it.key));
+        if (rv_str_is(it.key, "RayClusterStatusConditions") && !rv_val_bool(it.val, true))
+            return rv_error_set(err, RV_E_CONFIG,
+                                "settings.featureGates.RayClusterStatusConditions cannot be switched off: conditions "
+                                "are always written");
+    }
+    return 0;
+}
+
+static int read_settings(struct controller *k, struct rv_error *err) {
+    struct rv_val s = k->api->settings(k->host);
+    int r = check_gates(rv_val_get(s, "featureGates"), err);
+    if (r != 0) return r;
+    k->settings = (struct rc_settings){.init_container_injection = rv_path_bool(s, "initContainerInjection", true),
+                                       .probes_injection = rv_path_bool(s, "probesInjection", true),
+                                       .login_shell = rv_path_bool(s, "loginShell", false),
+                                       .deterministic_head_name = rv_path_bool(s, "deterministicHeadName", false),
+                                       .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
+                                       .random_pod_delete = rv_path_bool(s, "randomPodDelete", false),
+                                       .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
+                                       .requeue_seconds = rv_path_int(s, "requeueSeconds", 300),
+                                       .default_env = rv_val_get(s, "defaultContainerEnvs"),
+                                       .default_annotations = rv_val_get(s, "defaultPodAnnotations"),
+                                       .default_labels = rv_val_get(s, "defaultPodLabels"),
+                                       .head_sidecars = rv_val_get(s, "headSidecarContainers"),
+                                       .worker_sidecars = rv_val_get(s, "workerSidecarContainers"),
+                                       .gates = rv_val_get(s, "featureGates")};
+    return 0;
+}
+
+static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
+    struct controller *k = rv_alloc(sizeof *k);
+    k->api = api;
+    k->host = h;
+    int r = read_settings(k, err);
+    if (r != 0) {
+        free(k);
+        return r;
+    }
+    *ret_state = k;
+    return 0;
+}
+
+static int32_t on_settings(void *state, struct rv_error *err) { return read_settings(state, err); }
+
+/* ---- memory between passes ---------------------------------------------------------------------------------- */
+
+static struct memo **memo_slot(struct controller *k, struct rv_str uid) {
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < uid.n; i++) h = (h ^ (uint8_t)uid.p[i]) * 16777619u;
+    struct memo **m = &k->memos[(h ^ h >> 16) & 255];
+    while (*m != NULL && !rv_str_is(uid, (*m)->uid)) m = &(*m)->next;
+    return m;
+}
+
+static struct memo *memo_of(struct controller *k, struct rv_str uid) {
+    struct memo **m = memo_slot(k, uid);
+    if (*m == NULL) {
+        *m = rv_alloc(sizeof **m);
+        **m = (struct memo){.uid = rv_strdup(uid), .batch = 16, .said = -1};
+    }
+    return *m;
+}
+
+static void memo_drop(struct controller *k, struct rv_str uid) {
+    struct memo **m = memo_slot(k, uid), *gone = *m;
+    if (gone == NULL) return;
+    *m = gone->next;
+    free(gone->uid);
+    free(gone);
+}
+
+static void on_fini(void *state) {
+    struct controller *k = state;
+    for (size_t i = 0; i < RV_ARRAY_LEN(k->memos); i++)
+        while (k->memos[i] != NULL) memo_drop(k, rv_str(k->memos[i]->uid));
+    free(k);
+}
+
+/* ---- reconcile -------------------------------------------------------------------------------------------- */
+
+static bool somebody_elses(struct rv_val spec) {
+    struct rv_val manager = rv_val_get(spec, "managedBy");
+    return rv_val_set(manager) && !rv_str_is(rv_val_str(manager), "ray.io/kuberay-operator");
+}
+
+static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
+    struct controller *k = state;
+    struct rv_object o;
+    struct rc_cluster c;
+    if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0)
+        return; /* the garbage collector does the rest */
+    rc_cluster_read(&c, o.value, &k->settings);
+    if (somebody_elses(c.spec)) {
+        k->api->explain(k->host, RV_STR("spec.managedBy names another manager: not ours"));
+        return;
+    }
+    if (rv_meta_deleting(o.value)) {
+        memo_drop(k, c.uid);
+        k->api->explain(k->host, RV_STR("being deleted: its pods and services go with it"));
+        return;
+    }
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    struct pass p = {.api = k->api, .host = k->host, .arena = arena, .c = &c, .memo = memo_of(k, c.uid)};
+    rc_reconcile(&p, out);
+}
+
+/* A cluster that vanished without being seen deleting leaves a memo of some 100 bytes: taken back here. */
+static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
+    if (deleted != 0 && o->kind == KIND_CLUSTER) memo_drop(state, o->uid);
+}
+
+static const struct rv_plugin raycluster = {
+    .size = sizeof raycluster,
+    .magic = RV_ABI_MAGIC,
+    .abi_major = RV_ABI_MAJOR,
+    .abi_minor = RV_ABI_MINOR,
+    .name = "raycluster",
+    .version = RV_VERSION,
+    .init = on_init,
+    .reconcile = on_reconcile,
+    .map = on_map,
+    .settings_changed = on_settings,
+    .fini = on_fini,
+};
+
+RV_PLUGIN(raycluster)

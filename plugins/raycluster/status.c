@@ -1,0 +1,328 @@
+/* status.c - what a RayCluster's status says (spec section 10), as the smallest merge patch that makes it so.
+ *
+ * Beyond the contract: observedGeneration and the desired resources follow every change, a cluster that cannot go on
+ * says so in a Stalled condition, and changes of counters alone are gathered for a moment so that a thousand starting
+ * pods do not cause a thousand writes. */
+#include <stdio.h>
+
+#include "fields.h"
+#include "pass.h"
+
+enum { GATHER_MS = 100 };
+#define MS INT64_C(1000000)
+
+struct counts {
+    int64_t ready, available, desired, min, max;
+    size_t pods, running;
+};
+
+static struct rv_str fmt_quantity(struct pass *p, struct rv_quantity q) {
+    char text[48];
+    rv_quantity_format(q, text);
+    return rv_arena_str(p->arena, rv_str(text));
+}
+
+/* ---- desired resources ------------------------------------------------------------------------------------ */
+
+struct totals {
+    struct rv_quantity cpu, memory, gpu, tpu;
+};
+
+bool rc_gpu_like(struct rv_str r) {
+    if (rv_str_ends(r, "gpu")) return true;
+    static const char mig[] = "nvidia.com/mig-";
+    if (!rv_str_starts(r, mig) || !rv_str_ends(r, "gb")) return false;
+    size_t i = sizeof mig - 1, digits = 0; /* <n>g.<n>gb */
+    for (; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
+    if (digits == 0 || i + 1 >= r.n || r.p[i] != 'g' || r.p[i + 1] != '.') return false;
+    for (i += 2, digits = 0; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
+    return digits > 0 && i + 2 == r.n;
+}
+
+static void add_resource(struct totals *t, struct rv_str name, struct rv_val value, int64_t times) {
+    struct rv_quantity q;
+    if (rv_quantity_from_val(value, &q) != 0) return;
+    rv_quantity_mul(&q, times);
+    if (rv_str_is(name, "cpu"))
+        rv_quantity_add(&t->cpu, q);
+    else if (rv_str_is(name, "memory"))
+        rv_quantity_add(&t->memory, q);
+    else if (rv_str_is(name, "google.com/tpu"))
+        rv_quantity_add(&t->tpu, q);
+    else if (rc_gpu_like(name))
+        rv_quantity_add(&t->gpu, q);
+}
+
+/* Requests, and limits where there is no request. */
+static void add_pod(struct totals *t, struct rv_val group, int64_t times) {
+    for (struct rv_iter c = rv_iter(rv_val_path(group, "template.spec.containers")); rv_iter_next(&c);) {
+        struct rv_val requests = rv_val_path(c.val, "resources.requests"),
+                      limits = rv_val_path(c.val, "resources.limits");
+        for (struct rv_iter r = rv_iter(requests); rv_iter_next(&r);) add_resource(t, r.key, r.val, times);
+        for (struct rv_iter r = rv_iter(limits); rv_iter_next(&r);)
+            if (!rv_val_present(rv_val_getn(requests, r.key))) add_resource(t, r.key, r.val, times);
+    }
+}
+
+static struct totals desired_totals(const struct rc_cluster *c) {
+    struct totals t = {0};
+    add_pod(&t, rv_val_get(c->spec, "headGroupSpec"), 1);
+    for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
+        if (!rv_path_bool(g.val, "suspend", false))
+            add_pod(&t, g.val, rv_path_int(g.val, "numOfHosts", 1) * rv_path_int(g.val, "replicas", 0));
+    return t;
+}
+
+/* ---- counters --------------------------------------------------------------------------------------------- */
+
+static int64_t clamp(int64_t v) { return v > INT32_MAX ? INT32_MAX : v; }
+
+static struct counts count(const struct pass *p) {
+    struct counts n = {0};
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
+        int64_t hosts = rv_path_int(g.val, "numOfHosts", 1);
+        n.desired = clamp(n.desired + rc_group_desired(g.val));
+        if (rv_path_bool(g.val, "suspend", false)) continue;
+        n.min = clamp(n.min + rv_path_int(g.val, "minReplicas", 0) * hosts);
+        n.max = clamp(n.max + rv_path_int(g.val, "maxReplicas", INT32_MAX) * hosts);
+    }
+    for (size_t i = 0; i < p->pod_n; i++) {
+        const struct pass_pod *pod = &p->pods[i];
+        n.pods++;
+        n.running +=
+            pod->running &&
+            (pod->ready || !rv_val_present(rv_condition_find(rv_val_path(pod->value, "status.conditions"), "Ready")));
+        if (pod->head) continue;
+        n.available += pod->running;
+        n.ready += pod->running && pod->ready;
+    }
+    return n;
+}
+
+/* ---- head ------------------------------------------------------------------------------------------------- */
+
+static const struct pass_pod *head_pod(const struct pass *p) {
+    const struct pass_pod *found = NULL;
+    for (size_t i = 0; i < p->pod_n; i++)
+        if (p->pods[i].head && (found == NULL || !p->pods[i].deleting)) found = &p->pods[i];
+    return found;
+}
+
+static struct rv_node *head_info(struct pass *p) {
+    struct rv_arena *a = p->arena;
+    struct rv_node *n = rv_node_map(a);
+    const struct pass_pod *head = head_pod(p);
+    struct rv_str ip = head != NULL ? rv_path_str(head->value, "status.podIP") : (struct rv_str){NULL, 0};
+    if (ip.n != 0) rv_node_set_str(a, n, "podIP", ip);
+    if (head != NULL) rv_node_set_str(a, n, "podName", head->name);
+    if (!rv_val_present(p->head_service)) return n;
+    struct rv_str cluster_ip = rv_path_str(p->head_service, "spec.clusterIP");
+    if (rv_str_is(cluster_ip, "None")) cluster_ip = ip; /* headless: the pod's own address */
+    if (cluster_ip.n != 0) rv_node_set_str(a, n, "serviceIP", cluster_ip);
+    rv_node_set_str(a, n, "serviceName", rv_path_str(p->head_service, "metadata.name"));
+    return n;
+}
+
+static struct rv_node *endpoints(struct pass *p) {
+    struct rv_node *n = rv_node_map(p->arena);
+    for (struct rv_iter it = rv_iter(rv_val_path(p->head_service, "spec.ports")); rv_iter_next(&it);) {
+        struct rv_str name = rv_path_str(it.val, "name"), text = rv_path_str(it.val, "targetPort");
+        int64_t port = rv_path_int(it.val, "nodePort", 0);
+        if (port == 0) port = rv_path_int(it.val, "targetPort", 0);
+        if (name.n == 0) continue;
+        rv_node_setn(p->arena, n, name,
+                     port != 0 ? rv_node_fmt(p->arena, "%lld", (long long)port) : rv_node_str(p->arena, text));
+    }
+    return n;
+}
+
+/* ---- conditions ------------------------------------------------------------------------------------------- */
+
+/* Why the head is not ready, from its pod: the Ready condition, made concrete by a waiting or terminated container. */
+static void head_condition(struct pass *p, struct rv_node *conditions, int64_t now) {
+    const struct pass_pod *head = head_pod(p);
+    if (head == NULL) {
+        rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, "False", RV_STR("HeadPodNotFound"),
+                         RV_STR("Head Pod not found"), now);
+        return;
+    }
+    struct rv_val status = rv_val_get(head->value, "status"),
+                  ready = rv_condition_find(rv_val_get(status, "conditions"), "Ready");
+    bool is = rv_str_is(rv_path_str(ready, "status"), "True");
+    struct rv_str reason = rv_path_str(ready, "reason"), message = rv_path_str(ready, "message");
+    if (rv_str_is(reason, "ContainersNotReady")) {
+        for (struct rv_iter it = rv_iter(rv_val_get(status, "containerStatuses")); rv_iter_next(&it);) {
+            struct rv_val why = rv_val_path(it.val, "state.waiting");
+            if (!rv_val_present(why)) why = rv_val_path(it.val, "state.terminated");
+            struct rv_str concrete = rv_path_str(why, "reason"), text = rv_path_str(why, "message");
+            if (concrete.n == 0) continue; /* an empty reason would make the API server refuse the whole status */
+            reason = concrete;
+            if (text.n != 0)
+                message = rv_arena_fmt(p->arena, RV_STR_FMT "; " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(message),
+                                       RV_STR_ARG(rv_path_str(it.val, "name")), RV_STR_ARG(text));
+            break;
+        }
+    }
+    if (reason.n == 0) reason = is ? RV_STR("HeadPodRunningAndReady") : RV_STR("Unknown");
+    rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, is ? "True" : "False", reason, message, now);
+}
+
+/* Suspending and Suspended as a small machine; suspension is atomic: once begun it runs to zero pods. */
+static void suspend_conditions(struct pass *p, struct rv_node *conditions, size_t pods, int64_t now) {
+    struct rv_val old = rv_val_get(p->c->status, "conditions"), suspend = rv_val_get(p->c->spec, "suspend");
+    bool wanted = rv_val_bool(suspend, false), suspending = rv_condition_is(old, RC_CONDITION_SUSPENDING, "True"),
+         suspended = rv_condition_is(old, RC_CONDITION_SUSPENDED, "True");
+    if (suspending && pods == 0) {
+        rv_condition_set(p->arena, conditions, RC_CONDITION_PROVISIONED, "False", RV_STR("RayClusterPodsProvisioning"),
+                         RV_STR("RayCluster has been suspended"), now);
+        suspending = false;
+        suspended = true;
+    } else if (suspended) {
+        if (rv_val_type(suspend) == RV_BOOL && !wanted) suspended = false;
+    } else if (!suspending) {
+        suspending = wanted;
+    }
+    rv_condition_set(p->arena, conditions, RC_CONDITION_SUSPENDING, suspending ? "True" : "False",
+                     RV_STR(RC_CONDITION_SUSPENDING), RV_STR(""), now);
+    rv_condition_set(p->arena, conditions, RC_CONDITION_SUSPENDED, suspended ? "True" : "False",
+                     RV_STR(RC_CONDITION_SUSPENDED), RV_STR(""), now);
+}
+
+static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_t now) {
+    struct rv_arena *a = p->arena;
+    struct rv_val old = rv_val_get(p->c->status, "conditions");
+    struct rv_node *list = rv_val_len(old) > 0 ? rv_node_from(a, old) : rv_node_array(a);
+    if (p->stalled_reason.n != 0)
+        rv_condition_set(a, list, "Stalled", "True", p->stalled_reason, p->stalled_text, now);
+    else
+        rv_condition_remove(list, "Stalled");
+    if (p->stalled_reason.n != 0) return list;
+    if (p->failure != NULL)
+        rv_condition_set(a, list, RC_CONDITION_REPLICA_FAILURE, "True", rv_str(p->failure), p->failure_text, now);
+    else if (p->creates == 0 && p->deletes == 0 && !p->retry)
+        rv_condition_remove(list, RC_CONDITION_REPLICA_FAILURE);
+    head_condition(p, list, now);
+    bool sticky = rv_condition_is(old, RC_CONDITION_PROVISIONED, "True"),
+         suspended = rv_condition_is(old, RC_CONDITION_SUSPENDED, "True");
+    if (!sticky && !suspended) {
+        /* Better than the reference: provisioned means that all wanted pods ran, not just those that exist. */
+        bool all = n->pods > 0 && n->running == n->pods && (int64_t)n->pods == n->desired + 1;
+        rv_condition_set(a, list, RC_CONDITION_PROVISIONED, all ? "True" : "False",
+                         all ? RV_STR("AllPodRunningAndReadyFirstTime") : RV_STR("RayClusterPodsProvisioning"),
+                         all ? RV_STR("All Ray Pods are ready for the first time")
+                             : RV_STR("RayCluster Pods are being provisioned for first time"),
+                         now);
+    }
+    suspend_conditions(p, list, n->pods, now);
+    return list;
+}
+
+/* ---- the patch -------------------------------------------------------------------------------------------- */
+
+static void set_count(struct pass *p, struct rv_node *s, const char *key, int64_t v) {
+    if (v != 0) rv_node_set_int(p->arena, s, key, v);
+}
+
+static struct rv_node *compute(struct pass *p, int64_t now) {
+    struct rv_arena *a = p->arena;
+    struct counts n = count(p);
+    struct rv_node *s = rv_node_map(a);
+    struct rv_str old_state = rv_path_str(p->c->status, "state"), state = old_state;
+    rv_node_set(a, s, "conditions", conditions(p, &n, now));
+    rv_node_set_int(a, s, "observedGeneration", p->c->generation);
+    if (p->stalled_reason.n != 0) {
+        if (old_state.n != 0) rv_node_set_str(a, s, "state", old_state);
+        return s;
+    }
+    struct totals t = desired_totals(p->c);
+    rv_node_set_str(a, s, "desiredCPU", fmt_quantity(p, t.cpu));
+    rv_node_set_str(a, s, "desiredMemory", fmt_quantity(p, t.memory));
+    rv_node_set_str(a, s, "desiredGPU", fmt_quantity(p, t.gpu));
+    rv_node_set_str(a, s, "desiredTPU", fmt_quantity(p, t.tpu));
+    set_count(p, s, "desiredWorkerReplicas", n.desired);
+    set_count(p, s, "availableWorkerReplicas", n.available);
+    set_count(p, s, "readyWorkerReplicas", n.ready);
+    set_count(p, s, "minWorkerReplicas", n.min);
+    set_count(p, s, "maxWorkerReplicas", n.max);
+    struct rv_node *ports = endpoints(p), *head = head_info(p);
+    if (rv_node_len(ports) > 0)
+        rv_node_set(a, s, "endpoints", ports);
+    else if (rv_val_present(rv_val_get(p->c->status, "endpoints")))
+        rv_node_set(a, s, "endpoints", rv_node_from(a, rv_val_get(p->c->status, "endpoints")));
+    rv_node_set(a, s, "head", head);
+    if (p->failure == NULL && (int64_t)n.pods == n.desired + 1 && n.running == n.pods) state = RV_STR("ready");
+    if (rv_path_bool(p->c->spec, "suspend", false) && n.pods == 0) state = RV_STR("suspended");
+    if (state.n != 0) rv_node_set_str(a, s, "state", state);
+    if (!rv_str_eq(state, old_state)) {
+        char text[32];
+        rv_time_format(now, text);
+        struct rv_val old_times = rv_val_get(p->c->status, "stateTransitionTimes");
+        struct rv_node *times = rv_val_len(old_times) > 0 ? rv_node_from(a, old_times) : rv_node_map(a);
+        rv_node_setn(a, times, state, rv_node_str(a, rv_str(text)));
+        rv_node_set(a, s, "stateTransitionTimes", times);
+    } else if (rv_val_present(rv_val_get(p->c->status, "stateTransitionTimes"))) {
+        rv_node_set(a, s, "stateTransitionTimes", rv_node_from(a, rv_val_get(p->c->status, "stateTransitionTimes")));
+    }
+    return s;
+}
+
+/* Fields whose absence from the new status means that they are gone. */
+static const char *const managed[] = {"state",
+                                      "desiredWorkerReplicas",
+                                      "availableWorkerReplicas",
+                                      "readyWorkerReplicas",
+                                      "minWorkerReplicas",
+                                      "maxWorkerReplicas"};
+
+/* What must change, as a merge patch of the status; *counters: nothing but counters does. */
+static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *counters) {
+    struct rv_arena *a = p->arena;
+    struct rv_val old = p->c->status;
+    struct rv_node *patch = rv_node_map(a), *value;
+    struct rv_str key;
+    *counters = true;
+    for (size_t i = 0; rv_node_entry(fresh, i, &key, &value); i++) {
+        struct rv_val have = rv_val_getn(old, key), want = rv_node_freeze(a, value);
+        if (rv_val_present(have) && rv_val_equal(have, want)) continue;
+        if (rv_val_len(want) == 0 && rv_val_type(want) == RV_MAP && !rv_val_present(have)) continue;
+        rv_node_setn(a, patch, key, value);
+        if (!rv_str_ends(key, "WorkerReplicas")) *counters = false;
+        /* A merge patch leaves keys that it does not name: those that went must be named. */
+        if (rv_val_type(want) == RV_MAP)
+            for (struct rv_iter it = rv_iter(have); rv_iter_next(&it);)
+                if (!rv_val_present(rv_val_getn(want, it.key))) rv_node_setn(a, value, it.key, rv_node_null(a));
+    }
+    for (size_t i = 0; i < RV_ARRAY_LEN(managed) && p->stalled_reason.n == 0; i++)
+        if (rv_val_set(rv_val_get(old, managed[i])) && rv_node_get(fresh, managed[i]) == NULL)
+            rv_node_set(a, patch, managed[i], rv_node_null(a));
+    return patch;
+}
+
+void pass_status(struct pass *p) {
+    struct rv_arena *a = p->arena;
+    int64_t now = p->api->now(p->host);
+    bool counters;
+    struct rv_node *patch = difference(p, compute(p, now), &counters);
+    if (rv_node_len(patch) == 0) return;
+    if (counters && now - p->memo->status_written < GATHER_MS * MS && now >= p->memo->status_written) {
+        p->status_delayed = true;
+        return;
+    }
+    char text[32];
+    rv_time_format(now, text);
+    rv_node_set_cstr(a, patch, "lastUpdateTime", text);
+    struct rv_node *body = rv_node_map(a);
+    rv_node_set(a, body, "status", patch);
+    struct rv_val v = rv_node_freeze(a, body);
+    struct rv_action act = {.size = sizeof act,
+                            .verb = RV_VERB_MERGE_PATCH,
+                            .tag = TAG_STATUS,
+                            .api_version = RV_STR("ray.io/v1"),
+                            .resource = RV_STR("rayclusters"),
+                            .subresource = RV_STR("status"),
+                            .ns = p->c->ns,
+                            .name = p->c->name,
+                            .body = {v.p, v.n},
+                            .pre_uid = p->c->uid};
+    if (p->api->act(p->host, &act, NULL) == 0) p->memo->status_written = now;
+}
