@@ -2,9 +2,9 @@
  *
  * The supervisor binds a ROUTER on ipc://<dir>/lane (directory mode 0700), the host connects a DEALER. Sending never
  * blocks: when the peer's pipe is full, messages wait in the lane's own queue (bounded by the callers through credit)
- * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; any other identity
- * on the same socket is refused. Malformed messages are not delivered: they are reported through on_bad with the peer
- * named, and the caller decides.
+ * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; messages of any
+ * other identity on the same socket are dropped. Malformed messages are not delivered: they are reported through on_bad
+ * with the peer named, and the caller decides.
  */
 #ifndef RV_IPC_LANE_H
 #define RV_IPC_LANE_H
@@ -38,6 +38,8 @@ struct lane *lane_free(struct lane *l); /* drops what is queued; removes the soc
 /* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. */
 int lane_send(struct lane *l, struct msg *m);
 int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload);
+/* Connecting side: blocks until the connection stands. False when it does not. */
+bool lane_wait_connected(struct lane *l, int64_t timeout_ms);
 size_t lane_queued(const struct lane *l);            /* messages not yet handed to ZeroMQ */
 bool lane_flush(struct lane *l, int64_t timeout_ms); /* blocks until the queue is empty; true when it is */
 

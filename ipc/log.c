@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "ipc/loop.h"
+#include "ipc/text.h"
 
 /* The process's sink: set once in main, before anything logs. */
 static struct {
@@ -37,19 +38,23 @@ int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret) {
     return -EINVAL;
 }
 
-/* A quoted string in which nothing can end the line or the quote. */
+/* A quoted string in which nothing can end the line or the quote, and which is UTF-8 whatever it was made from. */
 static void add_quoted(struct rv_buf *b, struct rv_str s) {
     rv_buf_addc(b, '"');
-    for (size_t i = 0; i < s.n; i++) {
+    for (size_t i = 0; i < s.n;) {
         unsigned char c = (unsigned char)s.p[i];
+        size_t n = rv_utf8_sequence((struct rv_str){s.p + i, s.n - i});
         if (c == '"' || c == '\\')
             rv_buf_addf(b, "\\%c", c);
         else if (c == '\n')
             rv_buf_adds(b, "\\n");
         else if (c < 0x20 || c == 0x7f)
             rv_buf_addf(b, "\\u%04x", c);
+        else if (n == 0)
+            rv_buf_addc(b, '?');
         else
-            rv_buf_addc(b, c);
+            rv_buf_add(b, s.p + i, n);
+        i += n != 0 ? n : 1;
     }
     rv_buf_addc(b, '"');
 }
