@@ -3,9 +3,17 @@
 
 #include "rayvisor/k8s.h"
 
-#include <stdlib.h>
+#include "ipc/text.h"
 
-enum { NAME_MAX_BYTES = 512, EXPLAIN_LINE_MAX = 512 };
+enum { NAME_MAX_BYTES = 512, TEXT_MAX_BYTES = 8192, EXPLAIN_LINE_MAX = 512, EXPLAIN_MAX = 4096, LOG_MAX_BYTES = 4096 };
+
+/* Every text goes out as msgpack, where it must be UTF-8, in a body of limited size: a plugin that hands over anything
+ * else is told so, instead of being killed for a message that the supervisor cannot read. */
+static bool texts_ok(const struct rv_str *const *texts, size_t n, size_t max) {
+    for (size_t i = 0; i < n; i++)
+        if (texts[i]->n > max || !rv_utf8_valid(*texts[i])) return false;
+    return true;
+}
 
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
     return mirror_get(h->engine->mirror, kind, ns, name, ret);
@@ -29,9 +37,10 @@ static bool body_ok(struct rv_bytes body, bool needed) {
 }
 
 static bool action_ok(const struct rv_action *a) {
-    if (a->ns.n > NAME_MAX_BYTES || a->name.n > NAME_MAX_BYTES || a->resource.n > NAME_MAX_BYTES ||
-        a->api_version.n > NAME_MAX_BYTES)
-        return false;
+    const struct rv_str *const names[] = {&a->ns,          &a->name,    &a->resource,    &a->api_version,
+                                          &a->subresource, &a->pre_uid, &a->pre_version, &a->propagation};
+    const struct rv_str *const texts[] = {&a->selector};
+    if (!texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES) || !texts_ok(texts, 1, TEXT_MAX_BYTES)) return false;
     bool object = a->api_version.n != 0 && a->resource.n != 0;
     switch (a->verb) {
     case RV_VERB_CREATE:
@@ -69,7 +78,11 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
     if (given == NULL || given->size < offsetof(struct rv_event, controller)) return RV_E_INVALID;
     COPY_SIZED(ev, given);
     ev.size = sizeof ev;
-    if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || ev.note.n > 65536) return RV_E_INVALID;
+    const struct rv_str *const names[] = {&ev.reason, &ev.action, &ev.api_version, &ev.kind,
+                                          &ev.ns,     &ev.name,   &ev.uid,         &ev.controller};
+    if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES))
+        return RV_E_INVALID;
+    ev.note = rv_utf8_clip(ev.note, TEXT_MAX_BYTES); /* prose: what is there is better than nothing */
     struct rv_action a = {.size = sizeof a,
                           .verb = RV_VERB_EVENT,
                           .flags = RV_ACTION_DETACHED,
@@ -86,7 +99,11 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *given, 
     if (given == NULL || given->size < offsetof(struct rv_http_request, content_type)) return RV_E_INVALID;
     COPY_SIZED(r, given);
     r.size = sizeof r;
-    if (r.method.n == 0 || r.method.n > 16 || r.url.n == 0 || r.url.n > 8192 || r.body.n > MSG_MAX_PAYLOAD)
+    const struct rv_str *const names[] = {&r.method,     &r.content_type, &r.secret_ns,  &r.secret_name,
+                                          &r.secret_key, &r.auth_header,  &r.auth_prefix};
+    const struct rv_str *const texts[] = {&r.url};
+    if (r.method.n == 0 || r.method.n > 16 || r.url.n == 0 || r.body.n > MSG_MAX_PAYLOAD ||
+        !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES) || !texts_ok(texts, 1, TEXT_MAX_BYTES))
         return RV_E_INVALID;
     struct rv_action a = {.size = sizeof a, .verb = RV_VERB_HTTP, .flags = r.flags, .timeout_ms = r.timeout_ms};
     struct msg m = {.type = MSG_ACTION, .action = {.a = a, .http = r}, .payload = r.body};
@@ -102,13 +119,14 @@ static uint64_t api_results(struct rv_host *h, const struct rv_result **ret) {
 
 static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t delay_ms) {
     struct engine *e = h->engine;
-    if (key == NULL || key->name.n == 0 || key->name.n > NAME_MAX_BYTES || key->ns.n > NAME_MAX_BYTES) return;
+    if (key == NULL || key->name.n == 0) return;
+    const struct rv_str *const names[] = {&key->ns, &key->name};
+    if (!texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES)) return;
     struct queue_key *k = queue_ensure(e->queue, key);
     if (delay_ms <= 0)
         queue_add(e->queue, k, e->state == ENGINE_SYNCING);
     else
-        queue_delay(e->queue, k,
-                    e->now.mono + (delay_ms < INT64_C(1000000000) ? delay_ms : INT64_C(1000000000)) * 1000000);
+        queue_delay(e->queue, k, engine_due(e, delay_ms));
 }
 
 static int64_t api_now(struct rv_host *h) { return h->engine->now.wall; }
@@ -136,13 +154,14 @@ static void encode_fields(struct rv_buf *b, const struct rv_field *fields, uint6
 
 enum { FIELDS_MAX = 32 };
 
-/* Repeated keys would be refused on the way: the last one counts. */
+/* Repeated keys would be refused on the way: the last one counts. Long and broken texts are cut. */
 static uint64_t unique_fields(const struct rv_field *fields, uint64_t n, struct rv_field out[FIELDS_MAX]) {
     uint64_t kept = 0;
     for (uint64_t i = 0; i < n && kept < FIELDS_MAX; i++) {
         bool later = false;
         for (uint64_t k = i + 1; k < n && !later; k++) later = rv_str_eq(fields[i].key, fields[k].key);
-        if (!later) out[kept++] = fields[i];
+        if (later || !rv_utf8_valid(fields[i].key) || fields[i].key.n > NAME_MAX_BYTES) continue;
+        out[kept++] = (struct rv_field){fields[i].key, rv_utf8_clip(fields[i].value, LOG_MAX_BYTES)};
     }
     return kept;
 }
@@ -157,25 +176,26 @@ static void api_log(struct rv_host *h, int32_t level, struct rv_str message, con
                     .log = {.level = level < RV_LOG_DEBUG   ? RV_LOG_DEBUG
                                      : level > RV_LOG_ERROR ? RV_LOG_ERROR
                                                             : level,
-                            .message = message,
+                            .message = rv_utf8_clip(message, LOG_MAX_BYTES),
                             .fields = {b.p, b.n}}};
-    if (m.log.message.n > 4096) m.log.message.n = 4096;
     if (e->current != NULL) m.log.key = (struct rv_key){e->current->ns, e->current->name};
     engine_send(e, &m);
 }
 
 static void api_explain(struct rv_host *h, struct rv_str line) {
     struct rv_buf *b = &h->engine->explain;
-    if (h->engine->current == NULL) return;
+    if (h->engine->current == NULL || b->n >= EXPLAIN_MAX) return;
     if (b->n != 0) rv_buf_addc(b, '\n');
-    size_t n = line.n < EXPLAIN_LINE_MAX ? line.n : EXPLAIN_LINE_MAX;
-    for (size_t i = 0; i < n; i++) rv_buf_addc(b, line.p[i] == '\n' || line.p[i] == 0 ? ' ' : (uint8_t)line.p[i]);
+    line = rv_utf8_clip(line, EXPLAIN_LINE_MAX);
+    for (size_t i = 0; i < line.n; i++) rv_buf_addc(b, line.p[i] == '\n' || line.p[i] == 0 ? ' ' : (uint8_t)line.p[i]);
 }
 
 static void api_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value,
                        const struct rv_field *labels, uint64_t n) {
     struct rv_field unique[FIELDS_MAX];
     rv_autobuf struct rv_buf b = {0};
+    const struct rv_str *const names[] = {&name};
+    if (!texts_ok(names, 1, NAME_MAX_BYTES)) return;
     encode_fields(&b, unique, unique_fields(labels, n, unique));
     engine_send(h->engine, &(struct msg){.type = MSG_METRIC, .metric = {name, type, value, {b.p, b.n}}});
 }

@@ -1,10 +1,13 @@
 /* engine.c - the host's state machine (see engine.h). */
 #include "engine_internal.h"
 
+#include "ipc/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PASSES_PER_TICK = 64, PASSES_IN_A_ROW = 1000, EXPLAIN_MAX = 2048 };
+/* RESTLESS_FAILURES: as many failures in a row make about a second of back-off, and each further run doubles it. */
+enum { PASSES_PER_TICK = 64, PASSES_IN_A_ROW = 1000, RESTLESS_FAILURES = 9, EXPLAIN_MAX = 2048, MESSAGE_MAX = 1024 };
 
 static const int64_t MS = 1000000;
 
@@ -23,13 +26,19 @@ uint64_t engine_random(struct engine *e) {
     return r;
 }
 
+int64_t engine_due(const struct engine *e, int64_t delay_ms) {
+    static const int64_t longest = INT64_C(1000000000); /* eleven days; also keeps the product in range */
+    int64_t ms = delay_ms < 0 ? 0 : delay_ms < longest ? delay_ms : longest;
+    return e->now.mono + ms * MS;
+}
+
 void engine_send(struct engine *e, struct msg *m) { e->o.send(e->o.arg, m); }
 
 static void send_simple(struct engine *e, unsigned type) { engine_send(e, &(struct msg){.type = type}); }
 
 static void fail(struct engine *e, int code, const char *text) {
     e->state = ENGINE_FAILED;
-    rv_error_set(&e->failure, code, "%s", text);
+    rv_error_set(&e->failure, code, RV_STR_FMT, RV_STR_ARG(rv_utf8_clip(rv_str(text), sizeof e->failure.text - 8)));
     engine_send(e, &(struct msg){.type = MSG_FAILED, .text = {code, rv_str(e->failure.text)}});
 }
 
@@ -151,6 +160,19 @@ static struct result_node *keep_result(const struct open_action *a, const struct
     return k;
 }
 
+/* The results are in. A key that never comes to rest is made to wait, or it would keep everybody busy. */
+static void continue_key(struct engine *e, struct queue_key *k) {
+    if (k->passes <= PASSES_IN_A_ROW) {
+        queue_continue(e->queue, k);
+        return;
+    }
+    k->passes = 0;
+    k->dirty = false;
+    k->failures = k->failures < RESTLESS_FAILURES ? RESTLESS_FAILURES : k->failures + 1;
+    queue_done(e->queue, k);
+    queue_delay(e->queue, k, e->now.mono + queue_backoff_ms(k->failures, engine_random(e)) * MS);
+}
+
 static void on_result(struct engine *e, const struct msg *m) {
     struct open_action **slot = open_slot(e, m->result.r.id), *a = *slot;
     if (a == NULL) return; /* answered already: at most one counts */
@@ -162,7 +184,7 @@ static void on_result(struct engine *e, const struct msg *m) {
         *k->results_last = r;
         k->results_last = &r->next;
         k->result_n++;
-        if (--k->in_flight == 0) queue_continue(e->queue, k);
+        if (--k->in_flight == 0) continue_key(e, k);
     }
     free(a);
     release_held(e);
@@ -270,7 +292,9 @@ static void on_settings(struct engine *e, const struct msg *m) {
     int r = e->o.plugin->settings_changed(e->plugin_state, &err);
     call_end(e);
     if (r != 0) {
-        engine_send(e, &(struct msg){.type = MSG_LOG, .log = {.level = RV_LOG_ERROR, .message = rv_str(err.text)}});
+        engine_send(
+            e, &(struct msg){.type = MSG_LOG,
+                             .log = {.level = RV_LOG_ERROR, .message = rv_utf8_clip(rv_str(err.text), MESSAGE_MAX)}});
         load_settings(e, (struct rv_val){old.p, old.n});
     }
     rv_buf_free(&old);
@@ -399,7 +423,7 @@ static struct result_node *take_results(struct engine *e, struct queue_key *k) {
 }
 
 static void store_explain(struct engine *e, struct queue_key *k) {
-    if (e->explain.n > EXPLAIN_MAX) e->explain.n = EXPLAIN_MAX;
+    e->explain.n = rv_utf8_clip(rv_buf_str(&e->explain), EXPLAIN_MAX).n;
     const char *text = rv_buf_cstr(&e->explain);
     if (k->explain != NULL && strcmp(k->explain, text) == 0) return;
     free(k->explain);
@@ -408,7 +432,8 @@ static void store_explain(struct engine *e, struct queue_key *k) {
 
 static void log_outcome(struct engine *e, const struct rv_key *key, int32_t level, struct rv_str text) {
     if (text.n == 0) return;
-    engine_send(e, &(struct msg){.type = MSG_LOG, .log = {.level = level, .message = text, .key = *key}});
+    struct msg m = {.type = MSG_LOG, .log = {.level = level, .message = rv_utf8_clip(text, MESSAGE_MAX), .key = *key}};
+    engine_send(e, &m);
 }
 
 static void settle(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
@@ -436,7 +461,7 @@ static void settle(struct engine *e, struct queue_key *k, const struct rv_outcom
         return;
     }
     queue_done(e->queue, k);
-    if (out->code == RV_AFTER) queue_delay(e->queue, k, e->now.mono + (out->after_ms > 0 ? out->after_ms : 0) * MS);
+    if (out->code == RV_AFTER) queue_delay(e->queue, k, engine_due(e, out->after_ms));
 }
 
 static void pass(struct engine *e, struct queue_key *k) {
@@ -458,15 +483,14 @@ static void pass(struct engine *e, struct queue_key *k) {
     }
     e->results = NULL;
     e->results_n = 0;
-    if (k->in_flight > 0 && ++k->passes <= PASSES_IN_A_ROW) return; /* continues when the results are in */
-    if (k->in_flight > 0) {
-        k->passes = 0;
-        k->failures = 20; /* the longest wait, once the results are in */
-        log_outcome(e, &key, RV_LOG_WARN,
-                    RV_STR("1000 passes in a row each asked for more actions: this key now waits"));
+    if (k->in_flight == 0) {
+        settle(e, k, &out);
         return;
     }
-    settle(e, k, &out);
+    /* Goes on when the results are in: continue_key(). */
+    if (++k->passes == PASSES_IN_A_ROW + 1)
+        log_outcome(e, &key, RV_LOG_WARN,
+                    RV_STR("1000 passes in a row each asked for more actions: this key now waits"));
 }
 
 void engine_tick(struct engine *e, struct engine_time now) {
@@ -489,6 +513,9 @@ const struct rv_error *engine_failure(const struct engine *e) { return &e->failu
 struct engine *engine_new(const struct engine_opts *o) {
     struct engine *e = rv_alloc(sizeof *e);
     e->o = *o;
+    /* A plugin built against an older header has a shorter descriptor: what it does not have is NULL. */
+    memcpy(&e->plugin, o->plugin, o->plugin->size < sizeof e->plugin ? o->plugin->size : sizeof e->plugin);
+    e->o.plugin = &e->plugin;
     e->host.engine = e;
     e->mirror = mirror_new();
     e->queue = queue_new();

@@ -27,6 +27,7 @@ struct rv_host {
 
 struct engine {
     struct engine_opts o;
+    struct rv_plugin plugin; /* a copy, as long as this host knows it */
     struct rv_host host;
     struct rv_host_api api;
     enum engine_state state;
@@ -62,6 +63,7 @@ struct engine {
 
 void api_fill(struct rv_host_api *api);
 uint64_t engine_random(struct engine *e);
+int64_t engine_due(const struct engine *e, int64_t delay_ms); /* mono ns */
 void engine_send(struct engine *e, struct msg *m);
 /* Registers an open action and sends it, or holds it back. */
 void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag);

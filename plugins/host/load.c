@@ -1,7 +1,14 @@
 /* load.c - dlopen and the ABI checks (see load.h). */
 #include "load.h"
 
+#include "ipc/text.h"
+
 #include <dlfcn.h>
+
+static bool name_ok(const char *name) {
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return n >= 1 && n <= 31 && name[n] == 0 && name[0] >= 'a' && name[0] <= 'z';
+}
 
 static int check(const char *path, const struct rv_plugin *p, struct rv_error *err) {
     if (p == NULL) return rv_error_set(err, RV_E_ABI, "%s: " RV_PLUGIN_SYMBOL "() returned nothing", path);
@@ -15,6 +22,10 @@ static int check(const char *path, const struct rv_plugin *p, struct rv_error *e
             (unsigned)p->abi_major, RV_ABI_MAJOR);
     if (p->name == NULL || p->version == NULL || p->init == NULL || p->reconcile == NULL)
         return rv_error_set(err, RV_E_ABI, "%s: name, version, init and reconcile must be set", path);
+    if (!name_ok(p->name) || strlen(p->version) > 64 || !rv_utf8_valid(rv_str(p->version)))
+        return rv_error_set(err, RV_E_ABI,
+                            "%s: its name must look like [a-z][a-z0-9-]{0,30} and its version be short UTF-8 text",
+                            path);
     return 0;
 }
 

@@ -191,7 +191,7 @@ void mirror_set_kinds(struct mirror *m, struct rv_val kinds) {
 void mirror_put(struct mirror *m, const struct msg_object *o, struct rv_val value, mirror_change_fn fn, void *arg) {
     struct entry *old = entry_find(m, o->kind, o->ns, o->name);
     if (old != NULL && old->rev >= o->rev) {
-        if (old->rev == o->rev) old->marked = m->snapshot;
+        old->marked = m->snapshot; /* old news, but it says that the object is there */
         return;
     }
     struct entry *e = entry_new(o, value);

@@ -80,6 +80,8 @@ static int64_t read_record(struct rv_bytes file, size_t at, struct record *ret, 
                            rv_val_bin(rv_val_at(it.val, 3)),
                            rv_val_bin(rv_val_at(it.val, 4)),
                            rv_val_bin(rv_val_at(it.val, 5))};
+    if (ret->what < RECORD_IN || ret->what > RECORD_TICK)
+        return rv_error_set(err, RV_E_PARSE, "recording: no such kind of record at byte %zu", at);
     return (int64_t)it.val.n;
 }
 
