@@ -99,7 +99,8 @@ static void apply_changes(struct program *g, struct config *fresh) {
     for (struct plugin *p = s->plugins, *next; p != NULL; p = next) {
         next = plugin_next(p);
         const struct config_plugin *before = plugin_config(p), *now = find_entry(fresh, before->name);
-        if (now != NULL && config_plugin_same(before, now) && settings_same(before, now)) {
+        if (now != NULL && old->host_sandbox == fresh->host_sandbox && config_plugin_same(before, now) &&
+            settings_same(before, now)) {
             plugin_reconfigure(p, now);
             continue;
         }
@@ -124,14 +125,29 @@ static void apply_changes(struct program *g, struct config *fresh) {
     keep_until_end(g, old);
 }
 
+static bool texts_differ(const struct schema_texts *a, const struct schema_texts *b) {
+    bool differ = a->n != b->n;
+    for (size_t i = 0; !differ && i < a->n; i++) differ = !rv_str_eq(a->list[i], b->list[i]);
+    return differ;
+}
+
 /* What needs a restart says so instead of being ignored. */
 static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
-    if (!rv_str_eq(a->runtime_dir, b->runtime_dir) || !rv_str_eq(a->bind, b->bind) ||
-        !rv_str_eq(a->kubeconfig, b->kubeconfig) || !rv_str_eq(a->context, b->context))
-        return rv_error_set(err, RV_E_CONFIG,
-                            "%s: runtimeDir, http.bind and kubernetes.kubeconfig/context take effect at a restart "
-                            "only: restart rayvisord, or put the old values back",
-                            b->doc.file);
+    const struct {
+        const char *key;
+        bool differs;
+    } fixed[] = {{"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
+                 {"hostBinary", !rv_str_eq(a->host_binary, b->host_binary)},
+                 {"http.bind", !rv_str_eq(a->bind, b->bind)},
+                 {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
+                 {"kubernetes.context", !rv_str_eq(a->context, b->context)},
+                 {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
+                 {"kubernetes.maxConnections", a->max_connections != b->max_connections}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(fixed); i++)
+        if (fixed[i].differs)
+            return rv_error_set(err, RV_E_CONFIG,
+                                "%s: %s takes effect at a restart only: restart rayvisord, or put the old value back",
+                                b->doc.file, fixed[i].key);
     return 0;
 }
 
@@ -329,11 +345,12 @@ static int start(struct program *g, struct rv_error *err) {
     s->executor = executor_new(s);
     g->stop_timer = rv_loop_timer(s->loop, on_stop_timeout, g);
     g->stop_check = rv_loop_timer(s->loop, check_stopped, g);
-    for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     s->web = web_new(s, err);
     if (s->web == NULL) return err->code;
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
+    /* After the control socket, which only one instance can have: lanes lie in the same folder. */
+    for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     watch_config(g);
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
             s->config_path);

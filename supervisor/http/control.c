@@ -27,7 +27,6 @@ struct client {
     struct rv_buf in, out;
     bool asked, waiting; /* waiting: for a plugin's explanation */
     bool gone;
-    struct rv_val ns, name;
     char *kind_name, *plugin_name;
 };
 
@@ -158,7 +157,7 @@ static void add_feed(void *arg, const struct feed_info *i) {
     rv_buf_addc(b, '}');
 }
 
-static void do_status(struct client *c, struct rv_val q) {
+static bool do_status(struct client *c, struct rv_val q) {
     struct supervisor *s = c->control->s;
     struct rv_buf *b = &c->out;
     rv_autobuf struct rv_buf room = {0};
@@ -183,13 +182,15 @@ static void do_status(struct client *c, struct rv_val q) {
                 x.queued, x.in_flight, x.done, x.failed, x.denied);
     add_plugins(s, b);
     rv_buf_adds(b, "}");
+    return true;
 }
 
-static void do_plugins(struct client *c, struct rv_val q) {
+static bool do_plugins(struct client *c, struct rv_val q) {
     (void)q;
     rv_buf_adds(&c->out, "{");
     add_plugins(c->control->s, &c->out);
     rv_buf_adds(&c->out, "}");
+    return true;
 }
 
 /* "raycluster", "RayCluster", "rayclusters": all name the kind. */
@@ -240,11 +241,11 @@ static void on_explained(void *arg, const struct msg_explain *e) {
     send_answer(c);
 }
 
-static void do_explain(struct client *c, struct rv_val q) {
+static bool do_explain(struct client *c, struct rv_val q) {
     struct rv_str kind = rv_path_str(q, "kind"), ns = rv_path_str(q, "namespace"), name = rv_path_str(q, "name");
     if (kind.n == 0 || name.n == 0) {
         fail(c, "explain needs kind and name", NULL);
-        return;
+        return true;
     }
     for (struct plugin *p = c->control->s->plugins; p != NULL; p = plugin_next(p)) {
         const struct config_plugin *cfg = plugin_config(p);
@@ -252,36 +253,40 @@ static void do_explain(struct client *c, struct rv_val q) {
         c->kind_name = rv_strdup(cfg->manifest->kinds[0].kind);
         c->plugin_name = rv_strdup(cfg->name);
         c->waiting = true;
-        plugin_explain(p, ns, name, on_explained, c);
-        return;
+        plugin_explain(p, ns, name, on_explained, c); /* may answer at once, and then c is gone */
+        return false;
     }
     rv_autofree char *text = rv_strdup(kind);
     fail(c, "no enabled plugin reconciles this kind", text);
+    return true;
 }
 
-static void do_reload(struct client *c, struct rv_val q) {
+static bool do_reload(struct client *c, struct rv_val q) {
     struct rv_error err = {0};
     (void)q;
     if (c->control->reload(c->control->s, &err) != 0)
         fail(c, err.text, NULL);
     else
         rv_buf_adds(&c->out, "{\"ok\":true}");
+    return true;
 }
 
-static void do_release(struct client *c, struct rv_val q) {
+static bool do_release(struct client *c, struct rv_val q) {
     struct rv_str plugin = rv_path_str(q, "plugin");
     for (struct plugin *p = c->control->s->plugins; p != NULL; p = plugin_next(p)) {
         if (!rv_str_eq(plugin_config(p)->name, plugin)) continue;
         bool was = plugin_release(p, rv_path_str(q, "namespace"), rv_path_str(q, "name"));
         rv_buf_addf(&c->out, "{\"ok\":true,\"wasQuarantined\":%s}", was ? "true" : "false");
-        return;
+        return true;
     }
     fail(c, "there is no plugin of that name", NULL);
+    return true;
 }
 
+/* True: the answer is in c->out. False: it comes, or came, by another way. */
 static const struct {
     const char *name;
-    void (*fn)(struct client *c, struct rv_val q);
+    bool (*fn)(struct client *c, struct rv_val q);
 } commands[] = {{"status", do_status},
                 {"plugins", do_plugins},
                 {"explain", do_explain},
@@ -312,6 +317,7 @@ static void on_line(struct client *c) {
     rv_autobuf struct rv_buf mp = {0};
     struct rv_error err = {0};
     c->asked = true;
+    rv_watch_set(c->watch, 0); /* a client that shuts its sending side down still gets its answer */
     if (rv_json_to_mp(rv_buf_str(&c->in), NULL, &mp, &err) != 0) {
         fail(c, "the request is not JSON", err.text);
         send_answer(c);
@@ -321,13 +327,12 @@ static void on_line(struct client *c) {
     struct rv_str cmd = rv_path_str(q, "cmd");
     size_t i = 0;
     while (i < RV_ARRAY_LEN(commands) && !rv_str_is(cmd, commands[i].name)) i++;
+    bool answered = true;
     if (i < RV_ARRAY_LEN(commands))
-        commands[i].fn(c, q);
+        answered = commands[i].fn(c, q);
     else
         fail(c, "unknown command: there are status, plugins, explain, reload, release", NULL);
-    /* explain answers later, and may have done so already (then the client is gone or sent). */
-    if (i < RV_ARRAY_LEN(commands) && commands[i].fn == do_explain && c->plugin_name != NULL) return;
-    send_answer(c);
+    if (answered) send_answer(c);
 }
 
 static void on_client(void *arg, int fd, unsigned events) {
@@ -377,6 +382,12 @@ static void on_connect(void *arg, int fd, unsigned events) {
     rv_timer_arm(c->timeout, CLIENT_MS);
 }
 
+/* Does somebody answer on that socket? A leftover of a crash refuses the connection. */
+static bool is_served(const struct sockaddr_un *un) {
+    rv_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)un, sizeof *un) == 0;
+}
+
 struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err),
                             struct rv_error *err) {
     rv_autobuf struct rv_buf path = {0};
@@ -387,6 +398,12 @@ struct control *control_new(struct supervisor *s, int (*reload)(struct superviso
         return NULL;
     }
     memcpy(un.sun_path, path.p, path.n);
+    if (is_served(&un)) {
+        rv_error_set(err, -EADDRINUSE,
+                     "another rayvisord serves %s: stop it, or give this one a runtimeDir of its own (--runtime-dir)",
+                     rv_buf_cstr(&path));
+        return NULL;
+    }
     struct control *c = rv_alloc(sizeof *c);
     c->s = s;
     c->reload = reload;

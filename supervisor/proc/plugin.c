@@ -33,7 +33,8 @@ enum {
     CREDIT_BYTES = 8 << 20,
     EXIT_CONFIG = 78,
     TOKEN_SIZE = 32,
-    LOG_LINE_MAX = 8192
+    LOG_LINE_MAX = 8192,
+    LIBRARY_MS = 3000
 };
 #define MS INT64_C(1000000)
 
@@ -645,6 +646,7 @@ static void on_event(struct plugin *p, enum life_event e) {
         stopped(p);
         break;
     }
+    if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) rv_timer_arm(p->retry, LIBRARY_MS);
     if (p->state == LIFE_READY && before != LIFE_READY) {
         rv_timer_disarm(p->deadline);
         rv_info("plugin ready", "plugin", name_of(p));
@@ -666,7 +668,14 @@ static void on_deadline(void *arg) {
     on_event(p, LIFE_ON_DEADLINE);
 }
 
-static void on_retry(void *arg) { on_event(arg, LIFE_ON_RETRY); }
+/* A plugin that does not fit waits until its library is another file. */
+static void on_retry(void *arg) {
+    struct plugin *p = arg;
+    if (p->state == LIFE_MISFIT && !library_changed(p))
+        rv_timer_arm(p->retry, LIBRARY_MS);
+    else
+        on_event(p, LIFE_ON_RETRY);
+}
 
 static uint64_t resident_bytes(pid_t pid) {
     char path[64], text[128];
