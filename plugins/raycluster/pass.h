@@ -31,7 +31,7 @@ struct pass_pod {
 /* What the plugin remembers between passes of one cluster. Never needed for correctness. */
 struct memo {
     struct memo *next;
-    char *uid;
+    char *uid, *ns, *name;
     uint32_t batch;         /* slow start: how many pods may be created at once */
     int64_t status_written; /* wall ns */
     int64_t said;           /* generation for which invalid or unsupported was reported, -1 none */

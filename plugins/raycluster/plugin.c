@@ -8,7 +8,7 @@ struct controller {
     const struct rv_host_api *api;
     struct rv_host *host;
     struct rc_settings settings;
-    struct memo *memos[256]; /* by hash of the uid */
+    struct memo *memos[256]; /* by hash of namespace and name */
 };
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
@@ -81,35 +81,41 @@ static int32_t on_settings(void *state, struct rv_error *err) { return read_sett
 
 /* ---- memory between passes ---------------------------------------------------------------------------------- */
 
-static struct memo **memo_slot(struct controller *k, struct rv_str uid) {
+static struct memo **memo_slot(struct controller *k, struct rv_str ns, struct rv_str name) {
     uint32_t h = 2166136261u;
-    for (size_t i = 0; i < uid.n; i++) h = (h ^ (uint8_t)uid.p[i]) * 16777619u;
+    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
     struct memo **m = &k->memos[(h ^ h >> 16) & 255];
-    while (*m != NULL && !rv_str_is(uid, (*m)->uid)) m = &(*m)->next;
+    while (*m != NULL && !(rv_str_is(ns, (*m)->ns) && rv_str_is(name, (*m)->name))) m = &(*m)->next;
     return m;
 }
 
-static struct memo *memo_of(struct controller *k, struct rv_str uid) {
-    struct memo **m = memo_slot(k, uid);
-    if (*m == NULL) {
-        *m = rv_alloc(sizeof **m);
-        **m = (struct memo){.uid = rv_strdup(uid), .batch = 16, .said = -1};
-    }
-    return *m;
-}
-
-static void memo_drop(struct controller *k, struct rv_str uid) {
-    struct memo **m = memo_slot(k, uid), *gone = *m;
+static void memo_drop(struct memo **m) {
+    struct memo *gone = *m;
     if (gone == NULL) return;
     *m = gone->next;
     free(gone->uid);
+    free(gone->ns);
+    free(gone->name);
     free(gone);
+}
+
+static struct memo *memo_of(struct controller *k, const struct rc_cluster *c) {
+    struct memo **m = memo_slot(k, c->ns, c->name);
+    if (*m != NULL && !rv_str_is(c->uid, (*m)->uid)) memo_drop(m); /* a namesake */
+    if (*m == NULL) {
+        m = memo_slot(k, c->ns, c->name);
+        *m = rv_alloc(sizeof **m);
+        **m = (struct memo){
+            .uid = rv_strdup(c->uid), .ns = rv_strdup(c->ns), .name = rv_strdup(c->name), .batch = 16, .said = -1};
+    }
+    return *m;
 }
 
 static void on_fini(void *state) {
     struct controller *k = state;
     for (size_t i = 0; i < RV_ARRAY_LEN(k->memos); i++)
-        while (k->memos[i] != NULL) memo_drop(k, rv_str(k->memos[i]->uid));
+        while (k->memos[i] != NULL) memo_drop(&k->memos[i]);
     free(k);
 }
 
@@ -132,18 +138,13 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
         return;
     }
     if (rv_meta_deleting(o.value)) {
-        memo_drop(k, c.uid);
+        memo_drop(memo_slot(k, c.ns, c.name));
         k->api->explain(k->host, RV_STR("being deleted: its pods and services go with it"));
         return;
     }
     rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct pass p = {.api = k->api, .host = k->host, .arena = arena, .c = &c, .memo = memo_of(k, c.uid)};
+    struct pass p = {.api = k->api, .host = k->host, .arena = arena, .c = &c, .memo = memo_of(k, &c)};
     rc_reconcile(&p, out);
-}
-
-/* A cluster that vanished without being seen deleting leaves a memo of some 100 bytes: taken back here. */
-static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
-    if (deleted != 0 && o->kind == KIND_CLUSTER) memo_drop(state, o->uid);
 }
 
 static const struct rv_plugin raycluster = {
@@ -155,7 +156,6 @@ static const struct rv_plugin raycluster = {
     .version = RV_VERSION,
     .init = on_init,
     .reconcile = on_reconcile,
-    .map = on_map,
     .settings_changed = on_settings,
     .fini = on_fini,
 };

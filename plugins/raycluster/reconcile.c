@@ -11,7 +11,7 @@
 #include "fields.h"
 #include "names.h"
 
-enum { BATCH_FIRST = 16, BATCH_MAX = 512, TAG_BITS = 8 };
+enum { BATCH_MAX = 512 };
 
 /* ---- saying ----------------------------------------------------------------------------------------------- */
 

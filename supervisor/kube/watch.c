@@ -291,7 +291,7 @@ static int on_object_event(struct kube_watch *w, struct rv_str type, struct rv_s
 }
 
 static int on_line(struct kube_watch *w, struct rv_str line) {
-    struct rv_str type, object;
+    struct rv_str type = {NULL, 0}, object = {NULL, 0};
     struct rv_error err = {0};
     while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' ')) line.n--;
     if (line.n == 0) return 0;

@@ -1,0 +1,194 @@
+/* service.c - the head service and the serve service (spec sections 7.4 and 7.6), and the spec's hash (8.7). */
+#include <stdlib.h>
+
+#include "cluster.h"
+#include "fields.h"
+#include "names.h"
+
+struct rv_str rc_head_service_name(struct rv_arena *a, const struct rc_cluster *c) {
+    return rc_name_head_service(a, c->name, rv_path_str(c->spec, "headGroupSpec.headService.metadata.name"));
+}
+
+static struct rv_node *port(struct rv_arena *a, struct rv_str name, int64_t number, bool app_protocol) {
+    struct rv_node *n = rv_node_map(a);
+    rv_node_set_str(a, n, "name", name);
+    rv_node_set_int(a, n, "port", number);
+    if (app_protocol) rv_node_set_cstr(a, n, "appProtocol", "tcp");
+    return n;
+}
+
+/* A later port of the same name replaces the earlier one. */
+static void put_port(struct rv_arena *a, struct rv_node *ports, struct rv_str name, int64_t number) {
+    for (size_t i = 0; i < rv_node_len(ports); i++)
+        if (rv_str_eq(rv_node_text(rv_node_get(rv_node_at(ports, i), "name")), name)) {
+            rv_node_put_at(a, ports, i, port(a, name, number, true));
+            return;
+        }
+    rv_node_append(a, ports, port(a, name, number, true));
+}
+
+static struct rv_node *head_ports(struct rv_arena *a, const struct rc_cluster *c) {
+    static const struct {
+        const char *name;
+        int64_t number;
+    } defaults[] = {{"gcs-server", RC_PORT_GCS},
+                    {"dashboard", RC_PORT_DASHBOARD},
+                    {"client", RC_PORT_CLIENT},
+                    {"metrics", RC_PORT_METRICS},
+                    {"serve", RC_PORT_SERVE}};
+    struct rv_node *ports = rv_node_array(a);
+    struct rv_val given = rv_val_get(rc_head_container(c), "ports");
+    for (struct rv_iter it = rv_iter(given); rv_iter_next(&it);) {
+        int64_t number = rv_path_int(it.val, "containerPort", 0);
+        struct rv_str name = rv_path_str(it.val, "name");
+        put_port(a, ports, name.n != 0 ? name : rv_arena_fmt(a, "%lld-port", (long long)number), number);
+    }
+    for (size_t i = 0; i < RV_ARRAY_LEN(defaults) && rv_val_len(given) == 0; i++)
+        put_port(a, ports, rv_str(defaults[i].name), defaults[i].number);
+    if (rv_node_find(ports, "name", RV_STR("metrics")) == NULL) put_port(a, ports, RV_STR("metrics"), RC_PORT_METRICS);
+    return ports;
+}
+
+static int name_order(const void *x, const void *y) {
+    return rv_str_cmp(rv_node_text(rv_node_get(*(struct rv_node *const *)x, "name")),
+                      rv_node_text(rv_node_get(*(struct rv_node *const *)y, "name")));
+}
+
+static struct rv_node *sorted_ports(struct rv_arena *a, struct rv_node *ports) {
+    size_t n = rv_node_len(ports);
+    struct rv_node **list = rv_arena_alloc(a, (n + 1) * sizeof *list), *out = rv_node_array(a);
+    for (size_t i = 0; i < n; i++) list[i] = rv_node_at(ports, i);
+    qsort(list, n, sizeof(struct rv_node *), name_order);
+    for (size_t i = 0; i < n; i++) rv_node_append(a, out, list[i]);
+    return out;
+}
+
+static struct rv_node *head_labels(struct rv_arena *a, const struct rc_cluster *c) {
+    struct rv_node *n = rv_node_map(a);
+    struct rv_str app =
+        rv_val_str(rv_val_get(rv_val_path(c->spec, "headGroupSpec.template.metadata.labels"), RC_LABEL_APP_NAME));
+    rv_node_set_str(a, n, RC_LABEL_CLUSTER, c->name);
+    rv_node_set_cstr(a, n, RC_LABEL_NODE_TYPE, "head");
+    rv_node_set_str(a, n, RC_LABEL_IDENTIFIER,
+                    rc_name_label(a, rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(c->name))));
+    rv_node_set_str(a, n, RC_LABEL_APP_NAME, app.n != 0 ? app : RV_STR("kuberay"));
+    rv_node_set_cstr(a, n, RC_LABEL_CREATED_BY, "kuberay-operator");
+    return n;
+}
+
+static void merge(struct rv_arena *a, struct rv_node *into, struct rv_val from) {
+    for (struct rv_iter it = rv_iter(from); rv_iter_next(&it);)
+        rv_node_setn(a, into, it.key, rv_node_str(a, rv_val_str(it.val)));
+}
+
+/* The user's template: selector and namespace are ours, labels ours win, annotations of headServiceAnnotations win. */
+static void from_template(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *service,
+                          struct rv_val given) {
+    struct rv_node *meta = rv_node_get(service, "metadata"), *spec = rv_val_set(rv_val_get(given, "spec"))
+                                                                         ? rv_node_from(a, rv_val_get(given, "spec"))
+                                                                         : rv_node_map(a);
+    struct rv_node *all = rv_node_map(a), *ports = rv_node_ensure_array(a, spec, "ports"), *own = head_ports(a, c);
+    merge(a, all, rv_val_path(given, "metadata.labels"));
+    merge(a, all, rv_node_freeze(a, head_labels(a, c)));
+    rv_node_set(a, meta, "labels", all);
+    struct rv_node *notes = rv_node_map(a);
+    merge(a, notes, rv_val_path(given, "metadata.annotations"));
+    merge(a, notes, rv_val_get(c->spec, "headServiceAnnotations"));
+    if (rv_node_len(notes) > 0) rv_node_set(a, meta, "annotations", notes);
+    /* A default port that the user lists too would be refused by the API server: the user's counts. */
+    for (size_t i = 0; i < rv_node_len(own); i++)
+        if (rv_node_find(ports, "name", rv_node_text(rv_node_get(rv_node_at(own, i), "name"))) == NULL)
+            rv_node_append(a, ports, rv_node_copy(a, rv_node_at(own, i)));
+    rv_node_set(a, spec, "selector", head_labels(a, c));
+    struct rv_str type = rv_path_str(c->spec, "headGroupSpec.serviceType");
+    if (rv_node_text(rv_node_get(spec, "type")).n == 0 && type.n != 0) rv_node_set_str(a, spec, "type", type);
+    rv_node_set(a, service, "spec", spec);
+}
+
+static struct rv_node *new_service(struct rv_arena *a, const struct rc_cluster *c, struct rv_str name) {
+    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
+    rv_node_set_cstr(a, n, "apiVersion", "v1");
+    rv_node_set_cstr(a, n, "kind", "Service");
+    rv_node_set_str(a, meta, "name", name);
+    rv_node_set_str(a, meta, "namespace", c->ns);
+    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), c->name, c->uid);
+    return n;
+}
+
+struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c) {
+    struct rv_node *n = new_service(a, c, rc_head_service_name(a, c)), *meta = rv_node_get(n, "metadata");
+    struct rv_val given = rv_val_path(c->spec, "headGroupSpec.headService"),
+                  notes = rv_val_get(c->spec, "headServiceAnnotations");
+    if (rv_val_type(given) == RV_MAP) {
+        from_template(a, c, n, given);
+        return n;
+    }
+    struct rv_str type = rv_path_str(c->spec, "headGroupSpec.serviceType");
+    struct rv_node *spec = rv_node_ensure_map(a, n, "spec");
+    rv_node_set(a, meta, "labels", head_labels(a, c));
+    if (rv_val_len(notes) > 0) rv_node_set(a, meta, "annotations", rv_node_from(a, notes));
+    rv_node_set(a, spec, "selector", head_labels(a, c));
+    rv_node_set(a, spec, "ports", sorted_ports(a, head_ports(a, c)));
+    if (type.n != 0) rv_node_set_str(a, spec, "type", type);
+    if ((type.n == 0 || rv_str_is(type, "ClusterIP")) && !c->settings->head_cluster_ip_service) {
+        rv_node_set_cstr(a, spec, "clusterIP", "None");
+        rv_node_set_bool(a, spec, "publishNotReadyAddresses", true);
+    }
+    return n;
+}
+
+struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c, struct rv_error *err) {
+    struct rv_node *n = new_service(a, c, rc_name_serve_service(a, c->name)), *meta = rv_node_get(n, "metadata"),
+                   *spec = rv_node_ensure_map(a, n, "spec");
+    struct rv_node *labels = rv_node_map(a), *ports = rv_node_array(a);
+    for (struct rv_iter it = rv_iter(rv_val_get(rc_head_container(c), "ports")); rv_iter_next(&it);) {
+        struct rv_str name = rv_path_str(it.val, "name");
+        if (rv_str_is(name, "serve") || rv_str_starts(name, "serve-"))
+            rv_node_append(a, ports, port(a, name, rv_path_int(it.val, "containerPort", 0), false));
+    }
+    if (rv_node_len(ports) == 0) {
+        rv_error_set(err, RV_E_INVALID,
+                     "Please specify a port named 'serve' (or 'serve-...') on the head's first container: the serve "
+                     "service needs one");
+        return NULL;
+    }
+    rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, c->name);
+    rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayCluster");
+    rv_node_set_fmt(a, labels, RC_LABEL_SERVE, RV_STR_FMT "-serve", RV_STR_ARG(c->name));
+    rv_node_set(a, meta, "labels", labels);
+    rv_node_set_str(a, rv_node_ensure_map(a, spec, "selector"), RC_LABEL_CLUSTER, c->name);
+    rv_node_set(a, spec, "ports", ports);
+    struct rv_str type = rv_path_str(c->spec, "headGroupSpec.serviceType");
+    if (type.n != 0) rv_node_set_str(a, spec, "type", type);
+    return n;
+}
+
+/* ---- hash ------------------------------------------------------------------------------------------------- */
+
+static void strip(struct rv_node *group, bool head) {
+    struct rv_node *pod = rv_node_path(group, "template.spec");
+    rv_node_remove(pod, "tolerations");
+    rv_node_remove(pod, "schedulingGates");
+    if (head) return;
+    rv_node_remove(group, "replicas");
+    rv_node_remove(group, "minReplicas");
+    rv_node_remove(group, "maxReplicas");
+    rv_node_remove(rv_node_get(group, "scaleStrategy"), "workersToDelete");
+    if (rv_node_len(rv_node_get(group, "scaleStrategy")) == 0) rv_node_remove(group, "scaleStrategy");
+}
+
+void rc_spec_hash(const struct rc_cluster *c, char ret[33]) {
+    static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUV";
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *spec = rv_node_from(a, c->spec), *groups = rv_node_get(spec, "workerGroupSpecs");
+    strip(rv_node_get(spec, "headGroupSpec"), true);
+    for (size_t i = 0; i < rv_node_len(groups); i++) strip(rv_node_at(groups, i), false);
+    rv_node_remove(spec, "upgradeStrategy");
+    rv_node_remove(spec, "suspend"); /* suspending deletes all pods anyway; resuming must not do so again */
+    struct rv_hash h = rv_val_hash(rv_node_freeze(a, spec));
+    for (int i = 0; i < 32; i++) {
+        uint64_t word = i < 16 ? h.hi : h.lo;
+        ret[i] = digits[(word >> (4 * (i % 16))) & 31];
+    }
+    ret[32] = 0;
+}

@@ -1,0 +1,16 @@
+/* start_params.h - the flags of `ray start`: what the user set, what resources and labels imply, what is always there
+ * (spec sections 9.3 and 9.4). */
+#ifndef RAYCLUSTER_START_PARAMS_H
+#define RAYCLUSTER_START_PARAMS_H
+
+#include "cluster.h"
+
+/* All parameters of one group as a map node (text values), sorted nowhere yet. `address` is empty for the head. */
+struct rv_node *rc_start_params(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group, bool head,
+                                struct rv_str address);
+/* "ray start --head  --block  --num-cpus=1 ": sorted by key. */
+struct rv_str rc_start_command(struct rv_arena *a, struct rv_node *params, bool head);
+/* The head's GCS port as text ("6379" unless rayStartParams.port says otherwise). */
+struct rv_str rc_gcs_port(const struct rc_cluster *c);
+
+#endif
