@@ -245,6 +245,7 @@ void rv_loop_defer(struct rv_loop *l, rv_timer_fn fn, void *arg) {
 
 static void run_deferred(struct rv_loop *l) {
     size_t n = l->deferred_n;
+    if (n == 0) return;
     for (size_t i = 0; i < n; i++) l->deferred[i].fn(l->deferred[i].arg);
     memmove(l->deferred, l->deferred + n, (l->deferred_n - n) * sizeof *l->deferred);
     l->deferred_n -= n;
@@ -283,7 +284,8 @@ int rv_loop_signals(struct rv_loop *l, const int *signals, size_t n, rv_signal_f
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < n; i++) sigaddset(&set, signals[i]);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return rv_error_set(err, -errno, "cannot block signals: %s", strerror(errno));
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return rv_error_set(err, -errno, "cannot block signals: %s", strerror(errno));
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) return rv_error_set(err, -errno, "cannot make a signalfd: %s", strerror(errno));
     l->signal_fd = fd;

@@ -1,14 +1,18 @@
 /* toy.c - a small controller that does what its objects say: the fault tests' subject.
  *
  * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
- * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), probe (tries
- * what the sandbox forbids).
+ * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
+ * (tries what the sandbox forbids).
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "rayvisor/k8s.h"
@@ -66,15 +70,35 @@ static void note(struct toy *t, const struct rv_object *o, const char *reason, c
     (void)t->api->event(t->host, &e);
 }
 
-/* What the sandbox lets through, as an event. */
+/* What the sandbox lets through, as an event: one word for each attempt. */
 static void probe(struct toy *t, const struct rv_object *o) {
-    char text[200];
-    int file = open("/etc/passwd", O_RDONLY), net = socket(AF_INET, SOCK_STREAM, 0), child = fork();
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/docker.sock"};
+    struct rlimit limit = {1, 1};
+    pid_t parent = getppid(), child = fork();
     if (child == 0) _exit(0);
-    snprintf(text, sizeof text, "open %s, network %s, fork %s, kill %s", file < 0 ? "denied" : "allowed",
-             net < 0 ? "denied" : "allowed", child < 0 ? "denied" : "allowed",
-             kill(getppid(), 0) != 0 ? "denied" : "allowed");
-    note(t, o, "Probed", text);
+    char *const argv[] = {(char[]){"true"}, NULL};
+    const struct {
+        const char *name;
+        bool allowed;
+    } tries[] = {
+        {"open", open("/etc/passwd", O_RDONLY) >= 0},
+        {"write", open("/tmp/toy-was-here", O_WRONLY | O_CREAT, 0600) >= 0},
+        {"network", socket(AF_INET, SOCK_STREAM, 0) >= 0},
+        {"unix", socket(AF_UNIX, SOCK_STREAM, 0) >= 0},
+        {"connect", connect(-1, (struct sockaddr *)&address, sizeof address) != 0 && errno != EPERM},
+        {"fork", child >= 0},
+        {"exec", execv("/bin/nothing-here", argv) != 0 && errno != EPERM},
+        {"kill", kill(parent, 0) == 0},
+        {"limit", prlimit(parent, RLIMIT_CORE, NULL, &limit) == 0},
+        {"owner", fcntl(0, F_SETOWN, parent) == 0},
+        {"code", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED},
+        {"think", getpid() > 0},
+    };
+    rv_autobuf struct rv_buf text = {0};
+    for (size_t i = 0; i < RV_ARRAY_LEN(tries); i++)
+        rv_buf_addf(&text, "%s %s%s", tries[i].name, tries[i].allowed ? "allowed" : "denied",
+                    i + 1 < RV_ARRAY_LEN(tries) ? ", " : "");
+    note(t, o, "Probed", rv_buf_cstr(&text));
 }
 
 static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mode) {
@@ -89,6 +113,7 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
     for (int i = 0; i < 100000 && rv_str_is(mode, "flood"); i++) note(t, o, "Flood", "one of many");
     if (rv_str_is(mode, "deny")) create(t, "secrets", "Secret", o, "-stolen");
     if (rv_str_is(mode, "probe")) probe(t, o);
+    if (rv_str_is(mode, "slow")) usleep(200000);
 }
 
 static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {

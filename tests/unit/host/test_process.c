@@ -1,0 +1,326 @@
+/* test_process.c - the real rayvisor-host with the toy plugin, and this test as its supervisor. */
+#include "script.h"
+
+#include "ipc/flight.h"
+#include "ipc/lane.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+enum { MAX_HEARD = 64, PATIENCE_S = 60 };
+
+struct heard {
+    unsigned type;
+    uint64_t id;
+    uint32_t verb;
+    int32_t code;
+    char text[512]; /* an action's object, an event's note, an explanation, a failure */
+};
+
+struct run {
+    char dir[64], lane_path[96], record_path[96], toy[512];
+    struct rv_loop *loop;
+    struct lane_context *context;
+    struct lane *lane;
+    struct flight *flight;
+    struct rv_arena *arena;
+    pid_t pid;
+    int status;
+    bool bad, exited;
+    uint8_t token[32];
+    bool token_right;
+    struct heard heard[MAX_HEARD];
+    size_t n;
+};
+
+static void note_text(struct heard *h, struct rv_str s) {
+    snprintf(h->text, sizeof h->text, RV_STR_FMT, RV_STR_ARG(s));
+}
+
+static void on_message(void *arg, const struct msg *m) {
+    struct run *r = arg;
+    if (r->n == MAX_HEARD) return;
+    struct heard *h = &r->heard[r->n++];
+    h->type = m->type;
+    switch (m->type) {
+    case MSG_HELLO:
+        note_text(h, m->hello.plugin);
+        r->token_right =
+            m->hello.token.n == sizeof r->token && memcmp(m->hello.token.p, r->token, sizeof r->token) == 0;
+        break;
+    case MSG_ACTION:
+        h->id = m->action.id;
+        h->verb = m->action.a.verb;
+        note_text(h, m->action.a.verb == RV_VERB_EVENT ? m->action.event.note : m->action.a.name);
+        break;
+    case MSG_EXPLANATION:
+        note_text(h, m->explain.lines);
+        break;
+    case MSG_FAILED:
+        h->code = m->text.code;
+        note_text(h, m->text.text);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_bad(void *arg, const struct rv_error *err) {
+    struct run *r = arg;
+    printf("\n    bad message: %s", err->text);
+    r->bad = true;
+}
+
+/* In the child: descriptors 3 and 4, an empty environment, exec. */
+static void become_host(const char *const *argv, int token, int flight) {
+    int a = fcntl(token, F_DUPFD, 20), b = fcntl(flight, F_DUPFD, 20);
+    char *const environment[] = {SANITIZED ? (char[]){"ASAN_OPTIONS=detect_leaks=0"} : NULL, NULL};
+    if (dup2(a, 3) == 3 && dup2(b, 4) == 4) execve(argv[0], (char *const *)(uintptr_t)argv, environment);
+    _exit(127);
+}
+
+static void spawn(struct run *r, const char *const *argv) {
+    int token[2], flight = flight_create(NULL);
+    CU_ASSERT_FATAL(flight >= 0 && pipe2(token, O_CLOEXEC) == 0);
+    for (size_t i = 0; i < sizeof r->token; i++) r->token[i] = (uint8_t)(i * 7 + 1);
+    CU_ASSERT_FATAL(write(token[1], r->token, sizeof r->token) == sizeof r->token);
+    r->flight = flight_map(flight, NULL);
+    fflush(NULL);
+    r->pid = fork();
+    CU_ASSERT_FATAL(r->pid >= 0);
+    if (r->pid == 0) become_host(argv, token[0], flight);
+    close(token[0]);
+    close(token[1]);
+    close(flight);
+}
+
+static struct run *begin(const char *toy, const char *sandbox) {
+    struct run *r = rv_alloc(sizeof *r);
+    snprintf(r->dir, sizeof r->dir, "/tmp/rv-host-XXXXXX");
+    CU_ASSERT_FATAL(mkdtemp(r->dir) != NULL);
+    snprintf(r->lane_path, sizeof r->lane_path, "%s/lane", r->dir);
+    snprintf(r->record_path, sizeof r->record_path, "%s/record", r->dir);
+    snprintf(r->toy, sizeof r->toy, "%s/%s.so", TOYS, toy);
+    r->arena = rv_arena_new();
+    r->loop = rv_loop_new(NULL);
+    r->context = lane_context_new();
+    r->lane = lane_bind(r->context, r->loop, r->lane_path, &(struct lane_callbacks){on_message, on_bad, r}, NULL);
+    CU_ASSERT_FATAL(r->lane != NULL);
+    const char *argv[] = {HOST_BINARY, "--lane", r->lane_path, "--plugin",     r->toy,
+                          "--sandbox", sandbox,  "--record",   r->record_path, NULL};
+    spawn(r, argv);
+    return r;
+}
+
+static void end(struct run *r) {
+    if (!r->exited) {
+        kill(r->pid, SIGKILL);
+        waitpid(r->pid, NULL, 0);
+    }
+    lane_free(r->lane);
+    lane_context_free(r->context);
+    rv_loop_free(r->loop);
+    flight_unmap(r->flight);
+    rv_arena_free(r->arena);
+    unlink(r->record_path);
+    rmdir(r->dir);
+    free(r);
+}
+
+static void say(struct run *r, struct msg m) { lane_send(r->lane, &m); }
+
+static bool check_exit(struct run *r) {
+    if (!r->exited) r->exited = waitpid(r->pid, &r->status, WNOHANG) == r->pid;
+    return r->exited;
+}
+
+/* The next message of that type (from index *at on), waiting for it. NULL when the host ends without it. */
+static struct heard *hear(struct run *r, unsigned type, size_t *at) {
+    int64_t end_at = rv_mono_now() + (int64_t)PATIENCE_S * 1000000000;
+    for (bool last = false;; rv_loop_turn(r->loop, 20)) {
+        for (; *at < r->n; ++*at)
+            if (r->heard[*at].type == type) return &r->heard[(*at)++];
+        if (last || rv_mono_now() > end_at) return NULL;
+        last = check_exit(r);
+    }
+}
+
+static int wait_exit(struct run *r) {
+    int64_t end_at = rv_mono_now() + (int64_t)PATIENCE_S * 1000000000;
+    while (!check_exit(r) && rv_mono_now() < end_at) rv_loop_turn(r->loop, 20);
+    CU_ASSERT_TRUE(r->exited);
+    return r->status;
+}
+
+/* Handshake and a snapshot of one object. */
+static void greet(struct run *r, size_t *at, const char *name, const char *mode) {
+    struct heard *h = hear(r, MSG_HELLO, at);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+    CU_ASSERT_TRUE(r->token_right);
+    say(r, script_welcome(r->arena));
+    say(r, script_snap(MSG_SNAP_BEGIN, 1));
+    say(r, script_object(r->arena, 0, name, mode, 1));
+    say(r, script_snap(MSG_SNAP_END, 1));
+}
+
+static int replay(struct run *r) {
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int null = open("/dev/null", O_WRONLY);
+        dup2(null, 1);
+        execl(HOST_BINARY, HOST_BINARY, "--replay", r->record_path, r->toy, (char *)NULL);
+        _exit(127);
+    }
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void falsify(const char *path) {
+    FILE *f = fopen(path, "r+");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    /* Within the last action's payload text: the file still parses. */
+    char *bytes = malloc(1 << 20);
+    size_t n = fread(bytes, 1, 1 << 20, f);
+    char *at = memmem(bytes, n, "good-child", 10);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    fseek(f, at - bytes, SEEK_SET);
+    fputc('w', f);
+    fclose(f);
+    free(bytes);
+}
+
+static void life(void) {
+    struct run *r = begin("toy", "best-effort");
+    size_t at = 0;
+    greet(r, &at, "good", "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_SYNCED, &at));
+    struct heard *h = hear(r, MSG_ACTION, &at);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+    CU_ASSERT_EQUAL(h->verb, RV_VERB_CREATE);
+    CU_ASSERT_STRING_EQUAL(h->text, "good-child");
+    say(r, script_object(r->arena, 1, "good-child", "good", 2));
+    say(r, script_result(h->id, 0));
+    say(r, (struct msg){.type = MSG_PING, .ping = {.t = 5}});
+    CU_ASSERT_PTR_NOT_NULL(hear(r, MSG_PONG, &at));
+    for (int tries = 0; tries < 1000; tries++) { /* the pass comes after the messages that were waiting */
+        say(r, (struct msg){.type = MSG_EXPLAIN, .explain = {.corr = 1, .key = {RV_STR("ns"), RV_STR("good")}}});
+        h = hear(r, MSG_EXPLANATION, &at);
+        if (h == NULL || strcmp(h->text, "the child is there") == 0) break;
+        r->n = at = 0;
+    }
+    CU_ASSERT_TRUE(h != NULL && strcmp(h->text, "the child is there") == 0);
+    say(r, (struct msg){.type = MSG_DRAIN});
+    CU_ASSERT_PTR_NOT_NULL(hear(r, MSG_DRAINED, &at));
+    CU_ASSERT_EQUAL(wait_exit(r), 0);
+    CU_ASSERT_FALSE(r->bad);
+    CU_ASSERT_EQUAL(replay(r), 0);
+    falsify(r->record_path);
+    CU_ASSERT_EQUAL(replay(r), 1);
+    end(r);
+}
+
+static void sandbox(void) {
+    static const char *const denied[] = {"open", "write", "network", "unix", "kill", "owner"};
+    static const char *const denied_unsanitized[] = {"connect", "fork", "exec", "limit", "code"};
+    struct run *r = begin("toy", "best-effort");
+    size_t at = 0;
+    greet(r, &at, "probe", "probe");
+    struct heard *h = NULL;
+    while ((h = hear(r, MSG_ACTION, &at)) != NULL && h->verb != RV_VERB_EVENT) continue;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(h);
+    char want[64];
+    for (size_t i = 0; i < RV_ARRAY_LEN(denied); i++) {
+        snprintf(want, sizeof want, "%s denied", denied[i]);
+        CHECK_ROW(strstr(h->text, want) != NULL, denied[i]);
+    }
+    /* A sanitizer's runtime needs some of these itself. */
+    for (size_t i = 0; i < RV_ARRAY_LEN(denied_unsanitized) && !SANITIZED; i++) {
+        snprintf(want, sizeof want, "%s denied", denied_unsanitized[i]);
+        CHECK_ROW(strstr(h->text, want) != NULL, denied_unsanitized[i]);
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(h->text, "think allowed"));
+    CU_ASSERT_NOT_EQUAL(access("/tmp/toy-was-here", F_OK), 0);
+    end(r);
+}
+
+static void crash(void) {
+    static const struct {
+        const char *plugin, *mode;
+        uint32_t call;
+        const char *name, *uid;
+    } rows[] = {
+        {"toy", "crash", FLIGHT_RECONCILE, "victim", "uid-victim"},
+        {"crash-init", "", FLIGHT_INIT, "", ""},
+        {"crash-load", "", FLIGHT_LOAD, "", ""},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct run *r = begin(rows[i].plugin, "best-effort");
+        size_t at = 0;
+        if (rows[i].call != FLIGHT_LOAD) greet(r, &at, "victim", rows[i].mode);
+        int status = wait_exit(r);
+        CHECK_ROW(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, rows[i].plugin);
+        struct flight_record f;
+        flight_read(r->flight, &f);
+        CHECK_ROW(f.call == rows[i].call, rows[i].plugin);
+        CU_ASSERT_STRING_EQUAL(f.name, rows[i].name);
+        CU_ASSERT_STRING_EQUAL(f.uid, rows[i].uid);
+        end(r);
+    }
+}
+
+static void misfits(void) {
+    struct run *r = begin("old-abi", "best-effort");
+    size_t at = 0;
+    struct heard *h = hear(r, MSG_FAILED, &at);
+    CU_ASSERT_TRUE(h != NULL && h->code == RV_E_ABI && strstr(h->text, "ABI 0") != NULL);
+    int status = wait_exit(r);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);
+    end(r);
+    r = begin("no-such-plugin", "off");
+    status = wait_exit(r);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);
+    end(r);
+}
+
+static void protocol_errors(void) {
+    struct run *r = begin("toy", "off");
+    size_t at = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_HELLO, &at));
+    say(r, script_snap(MSG_SNAP_BEGIN, 1)); /* before WELCOME */
+    int status = wait_exit(r);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 70);
+    end(r);
+    r = begin("toy", "off");
+    at = 0;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_HELLO, &at));
+    say(r, (struct msg){.type = MSG_REFUSE, .text = {RV_E_ABI, RV_STR("not you")}});
+    status = wait_exit(r);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);
+    end(r);
+}
+
+static const struct suite_test tests[] = {
+    {"life, recording and replay", life},
+    {"what the sandbox denies", sandbox},
+    {"the flight recorder names the crash", crash},
+    {"a plugin that does not fit", misfits},
+    {"a supervisor that makes no sense", protocol_errors},
+};
+SUITE_MAIN("host process", tests)
