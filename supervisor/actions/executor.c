@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fair.h"
 #include "http_out.h"
 #include "policy.h"
 #include "recorder.h"
@@ -14,12 +15,13 @@ enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_
 
 /* One request from a plugin, until its result. Its texts are copies in its arena. */
 struct op {
+    struct fair_item item; /* first: an item of the queue is its op */
     struct executor *x;
     struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
+    struct client *client; /* likewise */
     uint64_t instance;
     struct rv_arena *arena;
     struct msg_action m;
-    struct owner *owner;
     struct op *next, **back;
     unsigned retries;
     bool running, looked; /* looked: the object was read after an AlreadyExists */
@@ -28,12 +30,18 @@ struct op {
     char *plugin_name;
 };
 
-/* The queue of one key of one plugin. */
-struct owner {
-    struct owner *next;
+/* So many per second, as many at once as a burst allows. Rate 0: no limit. */
+struct bucket {
+    double tokens;
+    int64_t refilled; /* mono ns */
+};
+
+/* A plugin that asks: its own limits. */
+struct client {
+    struct client *next;
     struct plugin *plugin;
-    char *ns, *name;
-    struct op *first, **last;
+    struct bucket rate;
+    size_t open; /* actions without a result */
 };
 
 struct count {
@@ -44,13 +52,13 @@ struct count {
 
 struct executor {
     struct supervisor *s;
-    struct owner *owners, **owners_last; /* in turn */
+    struct fair *queue;
+    struct client *clients;
     struct op *running;
     struct recorder *recorder;
     struct http_out *http;
-    size_t queued, in_flight, limit; /* limit: how many may be in flight now (AIMD) */
-    double tokens;
-    int64_t refilled;
+    size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
+    struct bucket rate;
     struct rv_timer *refill;
     uint64_t denied_seen[DENIED_REMEMBERED];
     int64_t denied_at[DENIED_REMEMBERED];
@@ -135,6 +143,7 @@ static void finish(struct op *op, const struct rv_result *r) {
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
     count(x, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
+    if (op->client != NULL) op->client->open--;
     if (op->plugin != NULL) plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &out);
     if (op->running) {
         *op->back = op->next;
@@ -248,6 +257,10 @@ static bool repeatable(const struct op *op) {
         return a->name.n != 0;
     case RV_VERB_JSON_PATCH:
         return a->pre_version.n != 0;
+    case RV_VERB_DELETE: /* else it might hit a new object of the same name */
+        return a->pre_uid.n != 0 || a->pre_version.n != 0;
+    case RV_VERB_DELETE_COLLECTION:
+        return false;
     default:
         return true;
     }
@@ -285,6 +298,7 @@ static void adapt(struct executor *x, int code) {
         x->limit = x->limit > 2 ? x->limit / 2 : 1;
     else if (code == 0 && x->limit < most)
         x->limit++;
+    if (x->limit > most) x->limit = most; /* a reload lowered it */
 }
 
 static void write_through(struct op *op, struct rv_val object) {
@@ -501,23 +515,6 @@ static void report_denied(struct op *op, const char *why) {
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
 
-static struct owner *owner_of(struct executor *x, struct plugin *p, const struct rv_key *key) {
-    for (struct owner *o = x->owners; o != NULL; o = o->next)
-        if (o->plugin == p && rv_str_is(key->ns, o->ns) && rv_str_is(key->name, o->name)) return o;
-    struct owner *o = rv_alloc(sizeof *o);
-    *o = (struct owner){.plugin = p, .ns = rv_strdup(key->ns), .name = rv_strdup(key->name)};
-    o->last = &o->first;
-    *x->owners_last = o;
-    x->owners_last = &o->next;
-    return o;
-}
-
-static void owner_free(struct owner *o) {
-    free(o->ns);
-    free(o->name);
-    free(o);
-}
-
 static bool same_object(const struct rv_action *a, const struct rv_action *b) {
     return a->name.n != 0 && rv_str_eq(a->name, b->name) && rv_str_eq(a->ns, b->ns) &&
            rv_str_eq(a->resource, b->resource) && rv_str_eq(a->api_version, b->api_version);
@@ -530,78 +527,84 @@ static bool object_busy(const struct executor *x, const struct op *op) {
     return false;
 }
 
-static bool may_send(struct executor *x) {
-    const struct config *c = x->s->config;
-    if (c->qps == 0) return true;
+/* Takes a token, or says when to ask again. */
+static bool take_token(struct executor *x, struct bucket *b, int64_t rate, int64_t burst) {
+    if (rate == 0) return true;
     int64_t now = rv_mono_now();
-    double most = (double)(c->burst > 0 ? c->burst : c->qps);
-    x->tokens += (double)(now - x->refilled) / 1e9 * (double)c->qps;
-    if (x->tokens > most) x->tokens = most;
-    x->refilled = now;
-    if (x->tokens >= 1) {
-        x->tokens -= 1;
-        return true;
+    double most = (double)(burst > 0 ? burst : rate);
+    b->tokens += (double)(now - b->refilled) / 1e9 * (double)rate;
+    if (b->tokens > most) b->tokens = most;
+    b->refilled = now;
+    if (b->tokens < 1) {
+        rv_timer_arm(x->refill, 1000 / rate + 1);
+        return false;
     }
-    rv_timer_arm(x->refill, 1000 / c->qps + 1);
-    return false;
+    b->tokens -= 1;
+    return true;
 }
 
 static bool counts_in_flight(const struct op *op) {
     return op->m.a.verb != RV_VERB_TIMER && op->m.a.verb != RV_VERB_HTTP;
 }
 
-/* Takes one action from each key in turn while there is room. */
+/* May this one go now? A yes takes the tokens. */
+static bool is_ready(void *arg, struct fair_item *item) {
+    struct executor *x = arg;
+    const struct op *op = (const struct op *)item;
+    const struct config *c = x->s->config;
+    if (object_busy(x, op)) return false;
+    if (!counts_in_flight(op)) return true;
+    if (x->in_flight >= x->limit) return false;
+    if (op->client != NULL &&
+        !take_token(x, &op->client->rate, plugin_config(op->client->plugin)->actions_per_second, 0))
+        return false;
+    return take_token(x, &x->rate, c->qps, c->burst);
+}
+
 static bool pump(void *arg) {
     struct executor *x = arg;
     if (!x->wake) return false;
     x->wake = false;
-    bool any = true;
-    while (any && x->queued > 0) {
-        any = false;
-        size_t turns = 0;
-        for (struct owner *o = x->owners; o != NULL; o = o->next) turns++;
-        for (; turns > 0 && x->owners != NULL; turns--) {
-            if (x->in_flight >= x->limit) return false;
-            struct owner *o = x->owners;
-            x->owners = o->next;
-            if (x->owners == NULL) x->owners_last = &x->owners;
-            o->next = NULL;
-            struct op *op = o->first;
-            bool go = op != NULL && !object_busy(x, op) && (!counts_in_flight(op) || may_send(x));
-            if (go) {
-                o->first = op->next;
-                if (o->first == NULL) o->last = &o->first;
-                x->queued--;
-            }
-            if (o->first != NULL) {
-                *x->owners_last = o;
-                x->owners_last = &o->next;
-            } else {
-                owner_free(o);
-            }
-            if (!go) continue;
-            any = true;
-            link_running(op);
-            run(op);
-        }
+    for (struct fair_item *i; (i = fair_pop(x->queue, is_ready, x)) != NULL;) {
+        struct op *op = (struct op *)i;
+        link_running(op);
+        run(op);
     }
     return false;
 }
 
-void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
-    struct op *op = op_new(x, p, instance, m);
+static struct client *client_of(struct executor *x, struct plugin *p) {
+    struct client *c = x->clients;
+    while (c != NULL && c->plugin != p) c = c->next;
+    if (c != NULL || p == NULL) return c;
+    c = rv_alloc(sizeof *c);
+    *c = (struct client){x->clients, p, {(double)plugin_config(p)->actions_per_second, rv_mono_now()}, 0};
+    x->clients = c;
+    return c;
+}
+
+/* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
+static bool refused(struct op *op) {
     struct rv_error err = {0};
-    if (p != NULL && policy_check(plugin_config(p), &op->m, &err) != 0) {
-        x->stats.denied++;
+    if (op->plugin == NULL) return false;
+    const struct config_plugin *c = plugin_config(op->plugin);
+    if (policy_check(c, &op->m, &err) != 0) {
+        op->x->stats.denied++;
         report_denied(op, err.text);
         finish_code(op, RV_E_DENIED, err.text);
-        return;
+        return true;
     }
-    struct owner *o = owner_of(x, p, &op->m.key);
-    op->next = NULL;
-    *o->last = op;
-    o->last = &op->next;
-    x->queued++;
+    if (op->client->open <= (size_t)c->max_in_flight) return false;
+    finish_code(op, RV_E_THROTTLED, "more actions are open than limits.maxInFlight allows");
+    return true;
+}
+
+void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
+    struct op *op = op_new(x, p, instance, m);
+    op->client = client_of(x, p);
+    if (op->client != NULL) op->client->open++;
+    if (refused(op)) return;
+    fair_push(x->queue, p, op->m.key.ns, op->m.key.name, &op->item);
     x->wake = true;
 }
 
@@ -613,36 +616,35 @@ void executor_event(struct executor *x, const struct rv_event *e) {
     executor_submit(x, NULL, 0, &m);
 }
 
+static void drop_item(void *arg, struct fair_item *item) {
+    (void)arg;
+    op_free((struct op *)item);
+}
+
 void executor_forget(struct executor *x, struct plugin *p) {
-    struct owner *keep = NULL, **last = &keep;
-    for (struct owner *o = x->owners, *next; o != NULL; o = next) {
-        next = o->next;
-        o->next = NULL;
-        if (o->plugin != p) {
-            *last = o;
-            last = &o->next;
-            continue;
-        }
-        for (struct op *op = o->first, *following; op != NULL; op = following) {
-            following = op->next;
-            x->queued--;
-            op_free(op);
-        }
-        owner_free(o);
-    }
-    x->owners = keep;
-    x->owners_last = keep != NULL ? last : &x->owners;
+    if (x == NULL) return; /* at the end of the process the executor goes first */
+    fair_drop(x->queue, p, drop_item, NULL);
     for (struct op *op = x->running; op != NULL; op = op->next)
-        if (op->plugin == p) op->plugin = NULL; /* what was sent finishes and is written through */
+        if (op->plugin == p) { /* what was sent finishes and is written through */
+            op->plugin = NULL;
+            op->client = NULL;
+        }
+    for (struct client **c = &x->clients; *c != NULL; c = &(*c)->next)
+        if ((*c)->plugin == p) {
+            struct client *gone = *c;
+            *c = gone->next;
+            free(gone);
+            break;
+        }
 }
 
 bool executor_idle(const struct executor *x) {
-    return x->queued == 0 && x->in_flight == 0;
+    return fair_count(x->queue) == 0 && x->in_flight == 0;
 } /* timers and observations may be cut off */
 
 void executor_stats(const struct executor *x, struct executor_stats *ret) {
     *ret = x->stats;
-    ret->queued = x->queued;
+    ret->queued = fair_count(x->queue);
     ret->in_flight = x->in_flight;
 }
 
@@ -661,12 +663,12 @@ static void on_refill(void *arg) {
 struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
     x->s = s;
-    x->owners_last = &x->owners;
+    x->queue = fair_new();
     x->limit = (size_t)s->config->max_in_flight;
     x->recorder = recorder_new();
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
     x->refill = rv_loop_timer(s->loop, on_refill, x);
-    x->refilled = rv_mono_now();
+    x->rate.refilled = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump, x);
     return x;
 }
@@ -680,13 +682,11 @@ struct executor *executor_free(struct executor *x) {
         op->request = NULL;
         finish_code(op, RV_E_SHUTDOWN, "shutting down");
     }
-    for (struct owner *o = x->owners, *next; o != NULL; o = next) {
-        next = o->next;
-        for (struct op *op = o->first, *following; op != NULL; op = following) {
-            following = op->next;
-            op_free(op);
-        }
-        owner_free(o);
+    fair_drop_all(x->queue, drop_item, NULL);
+    fair_free(x->queue);
+    for (struct client *c = x->clients, *next; c != NULL; c = next) {
+        next = c->next;
+        free(c);
     }
     recorder_free(x->recorder);
     rv_timer_free(x->refill);

@@ -1,0 +1,194 @@
+/* fair.c - two rings of turns (see fair.h). A plugin or key without items is not in its ring. */
+#include "fair.h"
+
+#include <stdlib.h>
+
+enum { BUCKETS = 256 };
+
+struct owner {
+    struct owner *next /* in turn */, *hash_next;
+    uint32_t hash;
+    struct fair_item *first, **last;
+    size_t ns_n;
+    size_t name_n;
+    char text[];
+};
+
+struct share {
+    struct share *next;
+    const void *plugin;
+    struct owner *first, **last, *buckets[BUCKETS];
+    size_t n; /* keys */
+};
+
+struct fair {
+    struct share *first, **last;
+    size_t shares, items;
+};
+
+struct fair *fair_new(void) {
+    struct fair *f = rv_alloc(sizeof *f);
+    f->last = &f->first;
+    return f;
+}
+
+static uint32_t hash_of(struct rv_str ns, struct rv_str name) {
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
+    h = (h ^ '/') * 16777619u;
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
+    return h ^ h >> 16;
+}
+
+static struct share *share_of(struct fair *f, const void *plugin) {
+    for (struct share *s = f->first; s != NULL; s = s->next)
+        if (s->plugin == plugin) return s;
+    struct share *s = rv_alloc(sizeof *s);
+    s->plugin = plugin;
+    s->last = &s->first;
+    *f->last = s;
+    f->last = &s->next;
+    f->shares++;
+    return s;
+}
+
+static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str name) {
+    uint32_t hash = hash_of(ns, name);
+    struct owner **p = &s->buckets[hash % BUCKETS];
+    for (; *p != NULL; p = &(*p)->hash_next) {
+        struct owner *o = *p;
+        if (o->hash == hash && rv_str_eq(ns, (struct rv_str){o->text, o->ns_n}) &&
+            rv_str_eq(name, (struct rv_str){o->text + o->ns_n, o->name_n}))
+            return o;
+    }
+    struct owner *o = rv_alloc(sizeof *o + ns.n + name.n);
+    if (ns.n != 0) memcpy(o->text, ns.p, ns.n);
+    if (name.n != 0) memcpy(o->text + ns.n, name.p, name.n);
+    o->ns_n = ns.n;
+    o->name_n = name.n;
+    o->hash = hash;
+    o->last = &o->first;
+    *p = o;
+    *s->last = o;
+    s->last = &o->next;
+    s->n++;
+    return o;
+}
+
+void fair_push(struct fair *f, const void *plugin, struct rv_str ns, struct rv_str name, struct fair_item *item) {
+    struct owner *o = owner_of(share_of(f, plugin), ns, name);
+    item->next = NULL;
+    *o->last = item;
+    o->last = &item->next;
+    f->items++;
+}
+
+/* The first key leaves its ring; it is put behind the others, or freed when it has nothing left. */
+static struct owner *owner_shift(struct share *s) {
+    struct owner *o = s->first;
+    s->first = o->next;
+    if (s->first == NULL) s->last = &s->first;
+    o->next = NULL;
+    return o;
+}
+
+static void owner_settle(struct share *s, struct owner *o) {
+    if (o->first != NULL) {
+        *s->last = o;
+        s->last = &o->next;
+        return;
+    }
+    struct owner **p = &s->buckets[o->hash % BUCKETS];
+    while (*p != o) p = &(*p)->hash_next;
+    *p = o->hash_next;
+    s->n--;
+    free(o);
+}
+
+static struct fair_item *share_pop(struct share *s, bool (*ready)(void *arg, struct fair_item *item), void *arg) {
+    for (size_t turns = s->n; turns > 0; turns--) {
+        struct owner *o = owner_shift(s);
+        struct fair_item *item = ready(arg, o->first) ? o->first : NULL;
+        if (item != NULL) {
+            o->first = item->next;
+            if (o->first == NULL) o->last = &o->first;
+            item->next = NULL;
+        }
+        owner_settle(s, o);
+        if (item != NULL) return item;
+    }
+    return NULL;
+}
+
+static struct share *share_shift(struct fair *f) {
+    struct share *s = f->first;
+    f->first = s->next;
+    if (f->first == NULL) f->last = &f->first;
+    s->next = NULL;
+    return s;
+}
+
+static void share_settle(struct fair *f, struct share *s) {
+    if (s->n == 0) {
+        f->shares--;
+        free(s);
+        return;
+    }
+    *f->last = s;
+    f->last = &s->next;
+}
+
+struct fair_item *fair_pop(struct fair *f, bool (*ready)(void *arg, struct fair_item *item), void *arg) {
+    for (size_t turns = f->shares; turns > 0; turns--) {
+        struct share *s = share_shift(f);
+        struct fair_item *item = share_pop(s, ready, arg);
+        share_settle(f, s);
+        if (item == NULL) continue;
+        f->items--;
+        return item;
+    }
+    return NULL;
+}
+
+struct dropping {
+    void (*fn)(void *arg, struct fair_item *item);
+    void *arg;
+};
+
+static void share_empty(struct fair *f, struct share *s, const struct dropping *d) {
+    while (s->first != NULL) {
+        struct owner *o = owner_shift(s);
+        for (struct fair_item *i = o->first, *next; i != NULL; i = next) {
+            next = i->next;
+            f->items--;
+            if (d->fn != NULL) d->fn(d->arg, i);
+        }
+        o->first = NULL;
+        owner_settle(s, o);
+    }
+}
+
+void fair_drop(struct fair *f, const void *plugin, void (*fn)(void *arg, struct fair_item *item), void *arg) {
+    for (size_t turns = f->shares; turns > 0; turns--) {
+        struct share *s = share_shift(f);
+        if (s->plugin == plugin) share_empty(f, s, &(struct dropping){fn, arg});
+        share_settle(f, s);
+    }
+}
+
+void fair_drop_all(struct fair *f, void (*fn)(void *arg, struct fair_item *item), void *arg) {
+    while (f->first != NULL) {
+        struct share *s = share_shift(f);
+        share_empty(f, s, &(struct dropping){fn, arg});
+        share_settle(f, s);
+    }
+}
+
+struct fair *fair_free(struct fair *f) {
+    if (f == NULL) return NULL;
+    fair_drop_all(f, NULL, NULL);
+    free(f);
+    return NULL;
+}
+
+size_t fair_count(const struct fair *f) { return f->items; }
