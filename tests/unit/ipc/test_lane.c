@@ -1,0 +1,266 @@
+/* test_lane.c - both ends of lanes in one process and on one loop. */
+#include "ipc/lane.h"
+#include "tests/unit/sdk/suite.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zmq.h>
+
+struct end {
+    struct lane *lane;
+    uint64_t got, bytes, bad, last_id;
+    bool in_order, free_on_message;
+    struct end *echo_to; /* answers on this lane from within the callback */
+    char why[256];
+};
+
+struct world {
+    char dir[64], path[2][96];
+    struct rv_loop *loop;
+    struct lane_context *context;
+};
+
+static void on_message(void *arg, const struct msg *m) {
+    struct end *e = arg;
+    e->got++;
+    e->bytes += m->payload.n;
+    if (m->type == MSG_PING || m->type == MSG_PONG) {
+        if (m->ping.t != e->last_id + 1) e->in_order = false;
+        e->last_id = m->ping.t;
+    }
+    if (e->echo_to != NULL) lane_send(e->echo_to->lane, &(struct msg){.type = MSG_PONG, .ping = {.t = m->ping.t}});
+    if (e->free_on_message) e->lane = lane_free(e->lane);
+}
+
+static void on_bad(void *arg, const struct rv_error *err) {
+    struct end *e = arg;
+    e->bad++;
+    snprintf(e->why, sizeof e->why, "%.250s", err->text);
+}
+
+static struct world begin(void) {
+    struct world w = {.dir = "/tmp/rv-lane-XXXXXX"};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(w.dir));
+    for (int i = 0; i < 2; i++) snprintf(w.path[i], sizeof w.path[i], "%s/lane%d", w.dir, i);
+    w.loop = rv_loop_new(NULL);
+    w.context = lane_context_new();
+    return w;
+}
+
+static void finish(struct world *w) {
+    lane_context_free(w->context);
+    rv_loop_free(w->loop);
+    CU_ASSERT_EQUAL(rmdir(w->dir), 0); /* the sockets' files are gone */
+}
+
+static void open_end(struct world *w, struct end *e, bool server, int lane) {
+    struct lane_callbacks cb = {on_message, on_bad, e};
+    e->in_order = true;
+    e->lane = server ? lane_bind(w->context, w->loop, w->path[lane], &cb, NULL)
+                     : lane_connect(w->context, w->loop, w->path[lane], &cb, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(e->lane);
+}
+
+/* Sleeps between turns as a real loop would: a lost wake-up shows as a hang, which the test's time limit ends. */
+static void turn_until(struct world *w, const uint64_t *counter, uint64_t want) {
+    while (*counter < want) rv_loop_turn(w->loop, -1);
+}
+
+static void ping(struct end *e, uint64_t t) { lane_send(e->lane, &(struct msg){.type = MSG_PONG, .ping = {.t = t}}); }
+static void order(struct end *e, uint64_t t) { lane_send(e->lane, &(struct msg){.type = MSG_PING, .ping = {.t = t}}); }
+
+static void many_in_order(void) {
+    enum { MANY = 100000 };
+    struct world w = begin();
+    struct end s = {0}, h = {0};
+    open_end(&w, &s, true, 0);
+    open_end(&w, &h, false, 0);
+    CU_ASSERT_TRUE(lane_wait_connected(h.lane, 10000));
+    for (uint64_t t = 1; t <= MANY; t++) ping(&h, t);
+    CU_ASSERT_TRUE(lane_queued(h.lane) > 0); /* more than ZeroMQ takes at once */
+    turn_until(&w, &s.got, MANY);
+    for (uint64_t t = 1; t <= MANY; t++) order(&s, t);
+    turn_until(&w, &h.got, MANY);
+    CU_ASSERT_TRUE(s.in_order && h.in_order && s.bad == 0 && h.bad == 0);
+    CU_ASSERT_EQUAL(lane_queued(h.lane) + lane_queued(s.lane), 0);
+    lane_free(h.lane);
+    lane_free(s.lane);
+    finish(&w);
+}
+
+/* Answers sent from inside another lane's callback swallow that lane's edge: nothing may be left lying. */
+static void echo_across_lanes(void) {
+    enum { ROUNDS = 5000 };
+    struct world w = begin();
+    struct end s[2] = {{0}}, h[2] = {{0}};
+    for (int i = 0; i < 2; i++) {
+        open_end(&w, &s[i], true, i);
+        open_end(&w, &h[i], false, i);
+        CU_ASSERT_TRUE(lane_wait_connected(h[i].lane, 10000));
+        ping(&h[i], 1);
+        turn_until(&w, &s[i].got, 1);
+    }
+    s[0].echo_to = &h[1];
+    s[1].echo_to = &h[0];
+    ping(&h[0], 2);
+    turn_until(&w, &s[0].got, ROUNDS);
+    CU_ASSERT_TRUE(s[0].bad + s[1].bad == 0);
+    s[0].echo_to = s[1].echo_to = NULL;
+    for (int i = 0; i < 2; i++) {
+        lane_free(h[i].lane);
+        lane_free(s[i].lane);
+    }
+    finish(&w);
+}
+
+/* One peer never reads (its lane belongs to a loop that does not turn): the other lane does not notice. */
+static void stalled_peer(void) {
+    enum { MANY = 20000 };
+    struct world w = begin(), asleep = begin();
+    struct end s[2] = {{0}}, awake = {0}, stalled = {0};
+    open_end(&w, &s[0], true, 0);
+    open_end(&w, &s[1], true, 1);
+    struct lane_callbacks cb = {on_message, on_bad, &stalled};
+    stalled.lane = lane_connect(asleep.context, asleep.loop, w.path[0], &cb, NULL);
+    open_end(&w, &awake, false, 1);
+    CU_ASSERT_TRUE(lane_wait_connected(stalled.lane, 10000) && lane_wait_connected(awake.lane, 10000));
+    ping(&stalled, 1);
+    ping(&awake, 1);
+    turn_until(&w, &s[0].got, 1);
+    turn_until(&w, &s[1].got, 1);
+    for (uint64_t t = 1; t <= MANY; t++) {
+        order(&s[0], t);
+        order(&s[1], t);
+    }
+    turn_until(&w, &awake.got, MANY);
+    CU_ASSERT_TRUE(awake.in_order && stalled.got == 0 && lane_queued(s[0].lane) > 0);
+    CU_ASSERT_FALSE(lane_flush(s[0].lane, 1));
+    stalled.in_order = true; /* when it wakes up, everything is there */
+    while (stalled.got < MANY) {
+        rv_loop_turn(asleep.loop, 1);
+        rv_loop_turn(w.loop, 0);
+    }
+    CU_ASSERT_TRUE(stalled.in_order);
+    lane_free(stalled.lane);
+    lane_free(awake.lane);
+    lane_free(s[0].lane);
+    lane_free(s[1].lane);
+    finish(&asleep);
+    finish(&w);
+}
+
+/* Raw frames from a bare socket: each row is one message. */
+static void refusals(void) {
+    static const struct {
+        const char *what;
+        unsigned frames;
+        uint64_t seq;
+        const char *why;
+    } rows[] = {
+        {"one frame", 1, 1, "fewer frames"},
+        {"four frames", 4, 1, "more frames"},
+        {"a gap", 2, 3, "expected 1"},
+        {"five frames", 5, 1, "more frames"},
+        {"good", 2, 1, NULL},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct end s = {0};
+        open_end(&w, &s, true, 0);
+        void *zmq = zmq_ctx_new(), *socket = zmq_socket(zmq, ZMQ_DEALER);
+        char url[128];
+        snprintf(url, sizeof url, "ipc://%s", w.path[0]);
+        CU_ASSERT_EQUAL_FATAL(zmq_connect(socket, url), 0);
+        rv_autobuf struct rv_buf header = {0}, body = {0};
+        msg_encode(&(struct msg){.type = MSG_SYNCED, .seq = rows[i].seq}, &header, &body);
+        for (unsigned f = 0; f < rows[i].frames; f++)
+            zmq_send(socket, f == 0 ? header.p : body.p, f == 0 ? header.n : body.n,
+                     f + 1 < rows[i].frames ? ZMQ_SNDMORE : 0);
+        turn_until(&w, rows[i].why != NULL ? &s.bad : &s.got, 1);
+        CHECK_ROW(s.got + s.bad == 1, rows[i].what);
+        if (rows[i].why != NULL) CHECK_ROW(strstr(s.why, rows[i].why) != NULL, rows[i].what);
+        zmq_close(socket);
+        zmq_ctx_term(zmq);
+        lane_free(s.lane);
+        finish(&w);
+    }
+}
+
+static void strangers(void) {
+    struct world w = begin();
+    struct end s = {0}, h = {0}, stranger = {0};
+    open_end(&w, &s, true, 0);
+    open_end(&w, &h, false, 0);
+    ping(&h, 1);
+    turn_until(&w, &s.got, 1);
+    open_end(&w, &stranger, false, 0);
+    ping(&stranger, 1);
+    CU_ASSERT_TRUE(lane_flush(stranger.lane, 10000));
+    for (uint64_t t = 2; t <= 200; t++) ping(&h, t);
+    turn_until(&w, &s.got, 200);
+    order(&s, 1); /* and the answer goes to the right one */
+    turn_until(&w, &h.got, 1);
+    CU_ASSERT_TRUE(s.in_order && s.bad == 0 && stranger.got == 0);
+    lane_free(stranger.lane);
+    lane_free(h.lane);
+    lane_free(s.lane);
+    finish(&w);
+}
+
+static void blobs_and_death(void) {
+    enum { SIZE = 1 << 20, TIMES = 8 };
+    struct world w = begin();
+    struct end s = {0}, h = {0};
+    open_end(&w, &s, true, 0);
+    open_end(&w, &h, false, 0);
+    ping(&h, 1);
+    turn_until(&w, &s.got, 1);
+    rv_autobuf struct rv_buf big = {0};
+    uint8_t *zeros = rv_alloc(SIZE);
+    rv_mp_bin(&big, (struct rv_bytes){zeros, SIZE});
+    free(zeros);
+    struct lane_blob *blob = lane_blob_new(rv_buf_bytes(&big));
+    for (uint64_t i = 0; i < TIMES; i++)
+        lane_send_blob(s.lane, &(struct msg){.type = MSG_OBJECT, .object = {.rev = i}}, blob);
+    lane_blob_unref(blob);
+    turn_until(&w, &h.got, TIMES);
+    CU_ASSERT_EQUAL(h.bytes, TIMES * big.n);
+    h.free_on_message = true; /* a lane freed by its own callback, with more messages under way */
+    for (uint64_t i = 0; i < 10; i++) order(&s, i + 1);
+    turn_until(&w, &h.got, TIMES + 1);
+    rv_loop_turn(w.loop, 0);
+    CU_ASSERT_TRUE(h.lane == NULL && h.got == TIMES + 1);
+    lane_free(s.lane); /* with a queue nobody will ever read */
+    finish(&w);
+}
+
+static void paths(void) {
+    struct world w = begin();
+    struct rv_error err = {0};
+    struct lane_callbacks cb = {on_message, on_bad, NULL};
+    char path[200];
+    memset(path, 'x', sizeof path - 1);
+    path[0] = '/';
+    path[sizeof path - 1] = 0;
+    CU_ASSERT_PTR_NULL(lane_bind(w.context, w.loop, path, &cb, &err));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "longer than"));
+    CU_ASSERT_PTR_NULL(lane_bind(w.context, w.loop, "/nonexistent/dir/lane", &cb, &err));
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/nonexistent/dir/lane"));
+    struct end h = {0};
+    open_end(&w, &h, false, 0);
+    CU_ASSERT_FALSE(lane_wait_connected(h.lane, 1)); /* nobody is there */
+    lane_free(h.lane);
+    finish(&w);
+}
+
+static const struct suite_test tests[] = {
+    {"many messages in order", many_in_order},
+    {"echo across lanes", echo_across_lanes},
+    {"a stalled peer", stalled_peer},
+    {"refusals", refusals},
+    {"strangers", strangers},
+    {"blobs and death", blobs_and_death},
+    {"paths", paths},
+};
+SUITE_MAIN("lane", tests)

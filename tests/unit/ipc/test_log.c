@@ -1,0 +1,80 @@
+/* test_log.c - one line per event, whatever the values contain. */
+#include "ipc/log.h"
+#include "tests/unit/sdk/suite.h"
+
+#include <unistd.h>
+
+/* What a call wrote, read back through a pipe. */
+static size_t read_line(int fd, char *to, size_t room) {
+    ssize_t n = read(fd, to, room - 1);
+    to[n > 0 ? n : 0] = 0;
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void json_lines(void) {
+    static const struct {
+        const char *value, *want;
+    } rows[] = {
+        {"plain", "plain"},
+        {"two\nlines", "two\nlines"},
+        {"\"quoted\\\"", "\"quoted\\\""},
+        {"bell\a\x7f", "bell\a\x7f"},
+        {"caf\xc3\xa9", "caf\xc3\xa9"},
+        {"broken \xff\xc3", "broken ??"},
+        {"", ""},
+    };
+    int p[2];
+    char line[1024];
+    CU_ASSERT_FATAL(pipe(p) == 0);
+    rv_log_setup(RV_LOG_JSON, RV_LOG_INFO, p[1], "test");
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_warn("it happened", "key", rows[i].value, "left-out", NULL);
+        size_t n = read_line(p[0], line, sizeof line);
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        CHECK_ROW(n > 0 && strchr(line, '\n') == line + n - 1, rows[i].value);
+        struct rv_val v = from_json(a, line);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "key"), rows[i].want), rows[i].value);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "level"), "warn") && rv_str_is(rv_path_str(v, "msg"), "it happened"),
+                  rows[i].value);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "component"), "test"), rows[i].value);
+        CHECK_ROW(!rv_val_present(rv_val_get(v, "left-out")), rows[i].value);
+        CHECK_ROW(rv_path_str(v, "time").n == sizeof "2026-01-01T00:00:00.000000Z" - 1, rows[i].value);
+    }
+    close(p[0]);
+    close(p[1]);
+}
+
+static void text_lines(void) {
+    int p[2];
+    char line[1024];
+    CU_ASSERT_FATAL(pipe(p) == 0);
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
+    rv_info("it\nhappened", "a", "plain", "b", "with space", "c", "x=\ny");
+    (void)read_line(p[0], line, sizeof line);
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, " info  test: it happened a=plain b=\"with space\" c=\"x=\\ny\"\n"));
+    rv_debug("not enabled");
+    rv_err("enabled");
+    (void)read_line(p[0], line, sizeof line);
+    CU_ASSERT_PTR_NULL(strstr(line, "not enabled"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, " error test: enabled\n"));
+    close(p[0]);
+    close(p[1]);
+}
+
+static void levels(void) {
+    static const struct {
+        const char *text;
+        int code;
+        enum rv_log_level level;
+    } rows[] = {{"trace", 0, RV_LOG_DEBUG}, {"debug", 0, RV_LOG_DEBUG}, {"info", 0, RV_LOG_INFO},
+                {"warn", 0, RV_LOG_WARN},   {"error", 0, RV_LOG_ERROR}, {"loud", -1, RV_LOG_INFO},
+                {"", -1, RV_LOG_INFO}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        enum rv_log_level got = RV_LOG_INFO;
+        CHECK_ROW((rv_log_level_parse(rv_str(rows[i].text), &got) == 0) == (rows[i].code == 0), rows[i].text);
+        CHECK_ROW(got == rows[i].level, rows[i].text);
+    }
+}
+
+static const struct suite_test tests[] = {{"JSON", json_lines}, {"text", text_lines}, {"levels", levels}};
+SUITE_MAIN("log", tests)
