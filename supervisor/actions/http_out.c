@@ -1,13 +1,13 @@
 /* http_out.c - plugin HTTP over a curl multi handle of its own (see http_out.h). */
 #include "http_out.h"
 
-#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_MS = 2000, MAX_MS = 120000, DEFAULT_BYTES = 1 << 20, MAX_BYTES = 16 << 20 };
+enum { DEFAULT_MS = 2000, MAX_MS = 120000, DEFAULT_BYTES = 1 << 20, MAX_BYTES = 16 << 20, API_MAX = 16 };
 
 struct exchange {
     struct http_out *owner;
@@ -27,35 +27,59 @@ struct http_out {
     CURLM *multi;
     struct rv_timer *timer;
     struct exchange *list;
-    struct sockaddr_storage api; /* where plugins must not go */
+    struct in6_addr api[API_MAX]; /* where plugins must not go */
+    size_t api_n;
     unsigned api_port;
 };
 
-/* Addresses that no Ray endpoint has. */
-static bool forbidden(const struct http_out *h, const struct curl_sockaddr *a) {
-    if (a->family == AF_INET) {
+static bool forbidden_v4(uint32_t ip) { /* host order */
+    return ip >> 16 == 0xa9fe /* 169.254/16: link-local and metadata */ || ip >> 28 == 0xe /* multicast */ ||
+           ip >> 24 == 0 || ip == 0xffffffff || ip == 0x646464c8 /* 100.100.100.200: metadata */;
+}
+
+static bool forbidden_v6(const struct in6_addr *a) {
+    static const uint8_t metadata[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54};
+    return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MULTICAST(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
+           memcmp(a, metadata, sizeof metadata) == 0;
+}
+
+/* Every address as IPv6, an IPv4 one in its mapped form: so that both spellings of one address are the same. */
+static bool to_v6(const struct sockaddr *from, struct in6_addr *ret, unsigned *ret_port) {
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    if (from->sa_family == AF_INET) {
         struct sockaddr_in in;
-        memcpy(&in, &a->addr, sizeof in);
-        uint32_t ip = ntohl(in.sin_addr.s_addr);
-        struct sockaddr_in api;
-        memcpy(&api, &h->api, sizeof api);
-        bool server =
-            api.sin_family == AF_INET && api.sin_addr.s_addr == in.sin_addr.s_addr && ntohs(in.sin_port) == h->api_port;
-        return server || ip >> 16 == 0xa9fe /* 169.254/16 */ || ip >> 28 == 0xe /* multicast */ || ip >> 24 == 0;
+        memcpy(&in, from, sizeof in);
+        memcpy(ret, mapped, sizeof mapped);
+        memcpy(ret->s6_addr + 12, &in.sin_addr, 4);
+        *ret_port = ntohs(in.sin_port);
+        return true;
     }
-    if (a->family == AF_INET6) {
-        struct sockaddr_in6 in;
-        memcpy(&in, &a->addr, sizeof in);
-        return IN6_IS_ADDR_LINKLOCAL(&in.sin6_addr) || IN6_IS_ADDR_MULTICAST(&in.sin6_addr);
-    }
+    if (from->sa_family != AF_INET6) return false;
+    struct sockaddr_in6 in;
+    memcpy(&in, from, sizeof in);
+    *ret = in.sin6_addr;
+    *ret_port = ntohs(in.sin6_port);
     return true;
+}
+
+/* Addresses that no Ray endpoint has. */
+static bool forbidden(const struct http_out *h, const struct sockaddr *to) {
+    struct in6_addr a;
+    unsigned port;
+    if (!to_v6(to, &a, &port)) return true;
+    for (size_t i = 0; i < h->api_n; i++)
+        if (port == h->api_port && memcmp(&a, &h->api[i], sizeof a) == 0) return true;
+    if (!IN6_IS_ADDR_V4MAPPED(&a)) return forbidden_v6(&a);
+    uint32_t ip;
+    memcpy(&ip, a.s6_addr + 12, sizeof ip);
+    return forbidden_v4(ntohl(ip));
 }
 
 /* After name resolution, so that a name cannot point somewhere else than it was checked for. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct exchange *x = arg;
     (void)purpose;
-    if (forbidden(x->owner, a)) {
+    if (forbidden(x->owner, (const struct sockaddr *)&a->addr)) {
         x->refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -170,17 +194,25 @@ static void on_timer(void *arg) {
     reap(h);
 }
 
+/* "https://HOST:PORT/..." with HOST a name or an address, IPv6 in brackets. */
 static void remember_api(struct http_out *h, const char *server) {
     const char *host = strstr(server, "://");
     if (host == NULL) return;
     host += 3;
-    size_t n = strcspn(host, ":/");
-    rv_autofree char *text = rv_strdup((struct rv_str){host, n});
-    struct sockaddr_in in = {.sin_family = AF_INET};
+    bool bracket = host[0] == '[';
+    size_t n = strcspn(host + bracket, bracket ? "]" : ":/");
+    rv_autofree char *text = rv_strdup((struct rv_str){host + bracket, n});
+    const char *after = host + bracket + n + (bracket && host[1 + n] == ']');
     int64_t port = rv_str_starts(rv_str(server), "https") ? 443 : 80;
-    if (host[n] == ':') (void)rv_str_to_int((struct rv_str){host + n + 1, strcspn(host + n + 1, "/")}, 1, 65535, &port);
+    if (*after == ':') (void)rv_str_to_int((struct rv_str){after + 1, strcspn(after + 1, "/")}, 1, 65535, &port);
     h->api_port = (unsigned)port;
-    if (inet_pton(AF_INET, text, &in.sin_addr) == 1) memcpy(&h->api, &in, sizeof in);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    if (getaddrinfo(text, NULL, &hints, &found) != 0) return;
+    for (struct addrinfo *a = found; a != NULL && h->api_n < API_MAX; a = a->ai_next) {
+        unsigned unused;
+        if (to_v6(a->ai_addr, &h->api[h->api_n], &unused)) h->api_n++;
+    }
+    freeaddrinfo(found);
 }
 
 struct http_out *http_out_new(struct rv_loop *l, const char *api_server) {
@@ -224,6 +256,7 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was granted is what is asked */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)ms);

@@ -57,17 +57,44 @@ static bool split_url(struct rv_str url, struct url_parts *ret) {
     return false;
 }
 
+static bool has_control(struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f) return true;
+    return false;
+}
+
+/* Dots that climb would leave the granted path, written out or as %2e. */
+static bool climbs(struct rv_str path) {
+    size_t dots = 0;
+    for (size_t i = 0; i < path.n; i++) {
+        char c = path.p[i];
+        bool coded = c == '%' && i + 2 < path.n && path.p[i + 1] == '2' && (path.p[i + 2] | 0x20) == 'e';
+        dots = c == '.' || coded ? dots + 1 : 0;
+        if (dots == 2) return true;
+        if (coded) i += 2;
+    }
+    return false;
+}
+
 bool policy_url_matches(struct rv_str pattern, struct rv_str url) {
     struct url_parts want, have;
-    if (!split_url(pattern, &want) || !split_url(url, &have)) return false;
-    for (size_t i = 0; i < url.n; i++)
-        if ((unsigned char)url.p[i] <= ' ' || url.p[i] == '\\' || url.p[i] == 0x7f) return false;
-    /* Dots that climb would leave the granted path. */
-    for (size_t i = 0; i + 1 < have.path.n; i++)
-        if (have.path.p[i] == '.' && have.path.p[i + 1] == '.') return false;
+    if (!split_url(pattern, &want) || !split_url(url, &have) || climbs(have.path)) return false;
+    if (has_control(url) || memchr(url.p, ' ', url.n) != NULL || memchr(url.p, '\\', url.n) != NULL) return false;
     struct rv_str path = have.path.n != 0 ? have.path : RV_STR("/");
     return rv_str_eq(want.scheme, have.scheme) && glob(want.authority, have.authority) &&
            glob(want.path.n != 0 ? want.path : RV_STR("/"), path);
+}
+
+/* What would end a line of the request early, or say another method than it seems. */
+static int check_request(const struct config_plugin *p, const struct rv_http_request *r, struct rv_error *err) {
+    bool method = r->method.n != 0 && r->method.n <= 16;
+    for (size_t i = 0; i < r->method.n && method; i++) method = r->method.p[i] >= 'A' && r->method.p[i] <= 'Z';
+    if (method && !has_control(r->content_type) && !has_control(r->auth_header) && !has_control(r->auth_prefix))
+        return 0;
+    return rv_error_set(err, RV_E_DENIED,
+                        "plugin " RV_STR_FMT " made a malformed HTTP request: the method is upper-case letters, and no "
+                        "header has control characters",
+                        RV_STR_ARG(p->name));
 }
 
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
@@ -81,7 +108,7 @@ static int check_http(const struct config_plugin *p, const struct msg_action *a,
         return rv_error_set(err, RV_E_DENIED,
                             "plugin " RV_STR_FMT " may not use Secrets as credentials: grant it with secrets: true",
                             RV_STR_ARG(p->name));
-    return 0;
+    return check_request(p, &a->http, err);
 }
 
 int policy_check(const struct config_plugin *p, const struct msg_action *m, struct rv_error *err) {

@@ -1,0 +1,20 @@
+/* The configuration file: whatever it says, reading ends in a config or in one error with a position. */
+#include "supervisor/config/config.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const struct config_env env = {"/nonexistent/install", "/nonexistent/build"};
+    struct rv_error err = {0};
+    struct config *c = config_parse((struct rv_str){(const char *)data, size}, "f.yaml", &env, &err);
+    if (c == NULL) {
+        if (err.code == 0 || err.text[0] == 0) abort();
+        return 0;
+    }
+    rv_autobuf struct rv_buf rbac = {0};
+    config_print_rbac(c, &rbac);
+    config_free(c);
+    return 0;
+}

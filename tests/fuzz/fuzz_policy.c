@@ -1,0 +1,22 @@
+/* Granted URL patterns against hostile URLs: "pattern NEWLINE url". What is let through must stay on the host and the
+ * path of the pattern, judged here in another way than policy.c does. */
+#include "supervisor/actions/policy.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const uint8_t *nl = size != 0 ? memchr(data, '\n', size) : NULL;
+    if (nl == NULL) return 0;
+    struct rv_str pattern = {(const char *)data, (size_t)(nl - data)},
+                  url = {(const char *)nl + 1, size - pattern.n - 1};
+    bool any = policy_url_matches(pattern, url);
+    if (any && memchr(url.p, '\\', url.n) != NULL) abort();
+    if (any && memmem(url.p, url.n, "..", 2) != NULL && memmem(url.p, url.n, "/..", 3) != NULL &&
+        memchr(url.p, '?', url.n) == NULL)
+        abort();
+    bool fixed = policy_url_matches(RV_STR("http://ray.svc:8265/api/*"), url);
+    if (fixed && !rv_str_starts(url, "http://ray.svc:8265/api/")) abort();
+    return 0;
+}
