@@ -75,8 +75,8 @@ def test_deleted_pod_comes_back(env):
     kube, ns = setup(env)
     kube.create("rayclusters", ns, raycluster("d", workers=2))
     wait_ready(kube, ns, "d", 2)
+    old = {p["metadata"]["uid"] for p in pods_of(kube, ns, "d")}
     for p in pods_of(kube, ns, "d"): kube.delete("pods", ns, p["metadata"]["name"])
-    old = {p["metadata"]["uid"] for p in pods_of(kube, ns, "d", live=False)}
     wait_for("three new pods", lambda: len([p for p in pods_of(kube, ns, "d") if p["metadata"]["uid"] not in old]) == 3, 60)
     wait_ready(kube, ns, "d", 2)
 
