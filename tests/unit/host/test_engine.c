@@ -1,0 +1,475 @@
+/* test_engine.c - a plugin's life, scripted: messages and times in, messages out. No process, no clock. */
+#include "plugins/host/engine.h"
+#include "script.h"
+
+#include <stdlib.h>
+
+static const int64_t MS = 1000000;
+
+struct sent {
+    unsigned type;
+    uint64_t id;
+    struct msg_explain explain; /* without its texts */
+    struct msg_ping ping;
+    char text[128];
+};
+
+/* One plugin and its engine. The plugin's behaviour is the test's function. */
+struct sim {
+    struct rv_arena *arena;
+    struct engine *engine;
+    struct engine_time now;
+    const struct rv_host_api *api;
+    struct rv_host *host;
+    void (*reconcile)(struct sim *s, const struct rv_key *key, struct rv_outcome *out);
+    char passes[2048]; /* the keys' first letters, in order; capital: the object is not there */
+    size_t passes_n;
+    struct sent *sent;
+    size_t sent_n, actions, finished;
+    int todo, settings_code;
+    int32_t result_code;
+    uint64_t result_tag, results;
+    bool unreadable;
+};
+static struct sim *sim; /* the plugin ABI gives init nothing to find the test by */
+
+static int32_t init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
+    (void)err;
+    sim->api = api;
+    sim->host = h;
+    *ret_state = sim;
+    return 0;
+}
+
+static int32_t init_fails(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
+    (void)init(api, h, ret_state, err);
+    return rv_error_set(err, RV_E_CONFIG, "no such thing");
+}
+
+static void reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
+    struct sim *s = state;
+    struct rv_object o;
+    const struct rv_result *results;
+    bool there = s->api->get(s->host, 0, key->ns, key->name, &o) == 0;
+    s->results = s->api->results(s->host, &results);
+    if (s->results > 0) s->result_code = results[0].code, s->result_tag = results[0].tag;
+    if (s->passes_n + 1 < sizeof s->passes) s->passes[s->passes_n++] = (char)(key->name.p[0] - (there ? 0 : 32));
+    if (s->reconcile != NULL) s->reconcile(s, key, out);
+}
+
+static int32_t settings_changed(void *state, struct rv_error *err) {
+    struct sim *s = state;
+    if (s->settings_code != 0) return rv_error_set(err, s->settings_code, "not these");
+    return 0;
+}
+
+static void fini(void *state) { ((struct sim *)state)->finished++; }
+
+/* Whatever an engine says must be readable on the other side. */
+static void on_send(void *arg, struct msg *m) {
+    struct sim *s = arg;
+    rv_autobuf struct rv_buf header = {0}, body = {0};
+    struct msg again;
+    m->seq = s->sent_n + 1;
+    msg_encode(m, &header, &body);
+    if (msg_decode(rv_buf_bytes(&header), rv_buf_bytes(&body), m->payload, true, &again, NULL) != 0)
+        s->unreadable = true;
+    s->sent = rv_realloc_array(s->sent, s->sent_n + 1, sizeof *s->sent);
+    struct sent *out = &s->sent[s->sent_n++];
+    *out = (struct sent){.type = m->type};
+    struct rv_str text = {NULL, 0};
+    if (m->type == MSG_ACTION) out->id = m->action.id, s->actions++;
+    if (m->type == MSG_EXPLANATION) out->explain = m->explain, text = m->explain.lines;
+    if (m->type == MSG_PONG) out->ping = m->ping;
+    if (m->type == MSG_LOG) text = m->log.message;
+    if (m->type == MSG_FAILED) text = m->text.text;
+    snprintf(out->text, sizeof out->text, RV_STR_FMT, RV_STR_ARG(text));
+}
+
+static struct sim *begin(const struct rv_plugin *base) {
+    struct rv_plugin p = base != NULL ? *base
+                                      : (struct rv_plugin){.size = sizeof p,
+                                                           .magic = RV_ABI_MAGIC,
+                                                           .abi_major = 1,
+                                                           .name = "test",
+                                                           .version = "1",
+                                                           .init = init,
+                                                           .reconcile = reconcile,
+                                                           .settings_changed = settings_changed,
+                                                           .fini = fini};
+    sim = rv_alloc(sizeof *sim);
+    sim->arena = rv_arena_new();
+    sim->now = (struct engine_time){1000 * MS, 5000 * MS};
+    sim->engine = engine_new(&(struct engine_opts){.plugin = &p, .send = on_send, .arg = sim});
+    engine_start(sim->engine, sim->now, (struct rv_bytes){script_seed, 32}, 1);
+    return sim;
+}
+
+static void end(struct sim *s) {
+    CU_ASSERT_FALSE(s->unreadable);
+    engine_free(s->engine);
+    rv_arena_free(s->arena);
+    free(s->sent);
+    free(s);
+}
+
+static int tell(struct sim *s, struct msg m) { return engine_message(s->engine, s->now, &m, NULL); }
+
+static void tick(struct sim *s) {
+    for (int i = 0; i < 100 && engine_deadline(s->engine) <= s->now.mono; i++) engine_tick(s->engine, s->now);
+}
+
+static size_t count(const struct sim *s, unsigned type) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->sent_n; i++) n += s->sent[i].type == type;
+    return n;
+}
+
+static const struct sent *last(const struct sim *s, unsigned type) {
+    for (size_t i = s->sent_n; i-- > 0;)
+        if (s->sent[i].type == type) return &s->sent[i];
+    static const struct sent none;
+    return &none;
+}
+
+/* Ready, with these primary objects (one letter each). */
+static struct sim *ready(const char *names, void (*fn)(struct sim *, const struct rv_key *, struct rv_outcome *)) {
+    struct sim *s = begin(NULL);
+    s->reconcile = fn;
+    tell(s, script_welcome(s->arena));
+    tell(s, script_snap(MSG_SNAP_BEGIN, 1));
+    for (; *names != 0; names++) tell(s, script_object(s->arena, 0, (const char[]){*names, 0}, "", 1));
+    tell(s, script_snap(MSG_SNAP_END, 1));
+    return s;
+}
+
+static void snapshot_then_passes(void) {
+    struct sim *s = begin(NULL);
+    CU_ASSERT_EQUAL(s->sent[0].type, MSG_HELLO);
+    tell(s, script_welcome(s->arena));
+    tell(s, script_snap(MSG_SNAP_BEGIN, 1));
+    tell(s, script_object(s->arena, 0, "a", "", 1));
+    tell(s, script_object(s->arena, 1, "child", "a", 2));
+    tell(s, script_object(s->arena, 1, "stray", "b", 3)); /* its owner is not there: reconciled all the same */
+    engine_tick(s->engine, s->now);
+    CU_ASSERT_STRING_EQUAL(s->passes, ""); /* nothing before everything is known */
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), INT64_MAX);
+    tell(s, script_snap(MSG_SNAP_END, 3));
+    CU_ASSERT_EQUAL(count(s, MSG_SYNCED), 1);
+    tick(s);
+    CU_ASSERT_STRING_EQUAL(s->passes, "aB");
+    tell(s, script_object(s->arena, 0, "c", "", 4));
+    tell(s, script_object(s->arena, 1, "child", "a", 5));
+    tell(s, script_object(s->arena, 1, "child", "a", 6));
+    tell(s, script_deleted(s->arena, 0, "c", 7));
+    tick(s);
+    CU_ASSERT_STRING_EQUAL(s->passes, "aBCa"); /* each key once, in its newest state */
+    tell(s, script_snap(MSG_SNAP_BEGIN, 8));   /* a resync without "a" */
+    tell(s, script_snap(MSG_SNAP_END, 8));
+    tick(s);
+    CU_ASSERT_EQUAL(strncmp(s->passes, "aBCaA", 5), 0);
+    CU_ASSERT_EQUAL(count(s, MSG_SYNCED), 1);
+    end(s);
+}
+
+static int32_t ask(struct sim *s, uint32_t flags, uint64_t tag) {
+    struct rv_action a = {.size = sizeof a, .verb = RV_VERB_TIMER, .flags = flags, .tag = tag};
+    return s->api->act(s->host, &a, NULL);
+}
+
+static void ask_todo(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)key;
+    (void)out;
+    for (; s->todo > 0; s->todo--) ask(s, 0, (uint64_t)s->todo + 40);
+}
+
+static void results(void) {
+    struct sim *s = ready("", ask_todo);
+    s->todo = 2;
+    tell(s, script_object(s->arena, 0, "a", "", 2));
+    tick(s);
+    CU_ASSERT_TRUE(s->actions == 2 && s->passes_n == 1);
+    tell(s, script_object(s->arena, 0, "a", "x", 3)); /* a change meanwhile does not start a second pass */
+    tell(s, script_result(1, RV_E_CONFLICT));
+    tell(s, script_result(1, 0));  /* answered twice: once counts */
+    tell(s, script_result(99, 0)); /* never asked */
+    tick(s);
+    CU_ASSERT_EQUAL(s->passes_n, 1);
+    tell(s, script_result(2, 0));
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 2 && s->results == 2 && s->result_code == RV_E_CONFLICT && s->result_tag == 42);
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), INT64_MAX);
+    end(s);
+}
+
+static void ask_detached(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)key;
+    (void)out;
+    ask(s, RV_ACTION_DETACHED, 1);
+}
+
+static void detached(void) {
+    struct sim *s = ready("a", ask_detached);
+    tick(s);
+    tell(s, script_result(1, RV_E_DENIED));
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 1 && s->actions == 1);
+    end(s);
+}
+
+/* No more than max_in_flight (4) at a time; the rest goes out in order as room comes. */
+static void in_flight_limit(void) {
+    struct sim *s = ready("", ask_todo);
+    s->todo = 10;
+    tell(s, script_object(s->arena, 0, "a", "", 2));
+    tick(s);
+    CU_ASSERT_EQUAL(s->actions, 4);
+    for (uint64_t id = 1; id <= 10; id++) {
+        CU_ASSERT_EQUAL(last(s, MSG_ACTION)->id, id + 3 < 10 ? id + 3 : 10);
+        tell(s, script_result(id, 0));
+    }
+    tick(s);
+    CU_ASSERT_TRUE(s->actions == 10 && s->passes_n == 2 && s->results == 10);
+    end(s);
+}
+
+static void say_todo(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)key;
+    out->code = s->todo;
+    out->after_ms = s->todo == RV_AFTER ? s->settings_code : 0;
+}
+
+static void outcomes(void) {
+    struct sim *s = ready("a", say_todo);
+    s->todo = RV_RETRY;
+    tick(s);
+    int64_t previous = 0;
+    for (int i = 0; i < 12; i++) { /* each wait longer than the one before */
+        int64_t wait = engine_deadline(s->engine) - s->now.mono;
+        CU_ASSERT_TRUE(wait > previous && wait <= (5 << i) * MS);
+        previous = wait;
+        s->now.mono += wait;
+        tick(s);
+    }
+    tell(s, script_object(s->arena, 0, "a", "x", 2)); /* a change does not wait */
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), 0);
+    s->todo = RV_DONE;
+    tick(s);
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), INT64_MAX);
+    s->todo = 77; /* anything else counts as a failure, and failures start at the beginning again */
+    tell(s, script_object(s->arena, 0, "a", "y", 3));
+    tick(s);
+    CU_ASSERT_TRUE(engine_deadline(s->engine) - s->now.mono <= 5 * MS);
+    s->todo = RV_AFTER;
+    s->settings_code = 500;
+    s->now.mono = engine_deadline(s->engine);
+    tick(s);
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), s->now.mono + 500 * MS);
+    s->todo = RV_TERMINAL;
+    s->now.mono += 500 * MS;
+    tick(s);
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), INT64_MAX);
+    end(s);
+}
+
+static void say_forever(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)s;
+    (void)key;
+    out->code = RV_AFTER;
+    out->after_ms = INT64_MAX;
+}
+
+static void ask_always(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)key;
+    (void)out;
+    ask(s, 0, 1);
+}
+
+static void no_hot_loop(void) {
+    struct sim *s = ready("a", ask_always);
+    int rounds = 0;
+    for (uint64_t id = 1; rounds < 5000; rounds++, id++) {
+        tick(s);
+        if (last(s, MSG_ACTION)->id != id) break;
+        tell(s, script_result(id, 0));
+    }
+    CU_ASSERT_EQUAL(rounds, 1001);
+    int64_t wait = engine_deadline(s->engine) - s->now.mono;
+    CU_ASSERT_TRUE(wait > 500 * MS && wait < 5000 * MS);
+    CU_ASSERT_PTR_NOT_NULL(strstr(last(s, MSG_LOG)->text, "1000 passes"));
+    s->now.mono += wait;
+    tick(s);
+    CU_ASSERT_TRUE(s->results == 1 && s->actions == 1002); /* it goes on, and its results were kept */
+    end(s);
+    s = ready("a", say_forever);
+    tick(s);
+    CU_ASSERT_TRUE(engine_deadline(s->engine) > s->now.mono && engine_deadline(s->engine) < INT64_MAX);
+    end(s);
+}
+
+static struct msg key_message(unsigned type, const char *name, int32_t on) {
+    return (struct msg){.type = type, .explain = {.corr = 9, .key = {RV_STR("ns"), rv_str(name)}, .on = on}};
+}
+
+static void explain_line(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    (void)out;
+    (void)key;
+    s->api->explain(s->host, RV_STR("first\nline"));
+    s->api->explain(s->host, RV_STR("second"));
+}
+
+static void quarantine_and_explain(void) {
+    struct sim *s = ready("ab", explain_line);
+    tell(s, key_message(MSG_QUARANTINE, "a", 1));
+    tick(s);
+    CU_ASSERT_STRING_EQUAL(s->passes, "b");
+    tell(s, key_message(MSG_EXPLAIN, "b", 0));
+    CU_ASSERT_STRING_EQUAL(last(s, MSG_EXPLANATION)->text, "first line\nsecond");
+    CU_ASSERT_TRUE(last(s, MSG_EXPLANATION)->explain.state == MSG_KEY_IDLE &&
+                   last(s, MSG_EXPLANATION)->explain.corr == 9);
+    CU_ASSERT_EQUAL(last(s, MSG_EXPLANATION)->explain.decided, s->now.wall);
+    tell(s, key_message(MSG_EXPLAIN, "a", 0));
+    CU_ASSERT_EQUAL(last(s, MSG_EXPLANATION)->explain.state, MSG_KEY_QUARANTINED);
+    tell(s, key_message(MSG_EXPLAIN, "nobody", 0));
+    CU_ASSERT_EQUAL(last(s, MSG_EXPLANATION)->explain.state, MSG_KEY_UNKNOWN);
+    tell(s, script_object(s->arena, 0, "a", "x", 2));
+    tick(s);
+    CU_ASSERT_STRING_EQUAL(s->passes, "b");
+    tell(s, key_message(MSG_QUARANTINE, "a", 0));
+    tick(s);
+    CU_ASSERT_STRING_EQUAL(s->passes, "ba");
+    tell(s, (struct msg){.type = MSG_PING, .ping = {.t = 3}});
+    CU_ASSERT_TRUE(last(s, MSG_PONG)->ping.t == 3 && last(s, MSG_PONG)->ping.objects == 2);
+    end(s);
+}
+
+static void credit(void) {
+    struct sim *s = ready("", NULL);
+    for (uint64_t i = 0; i < 640; i++) tell(s, script_object(s->arena, 0, "a", "", i + 2));
+    CU_ASSERT_EQUAL(count(s, MSG_CREDIT), 20); /* half of the 64 at a time */
+    end(s);
+}
+
+static void draining(void) {
+    struct sim *s = ready("", ask_todo);
+    s->todo = 1;
+    tell(s, script_object(s->arena, 0, "a", "", 2));
+    tick(s);
+    tell(s, (struct msg){.type = MSG_DRAIN});
+    tell(s, script_object(s->arena, 0, "b", "", 3));
+    tick(s);
+    CU_ASSERT_TRUE(count(s, MSG_DRAINED) == 0 && s->passes_n == 1); /* one action is still out; nothing new starts */
+    tell(s, script_result(1, 0));
+    CU_ASSERT_TRUE(count(s, MSG_DRAINED) == 1 && s->finished == 1 && engine_state(s->engine) == ENGINE_DRAINED);
+    end(s);
+}
+
+static void failures(void) {
+    struct sim *s = begin(&(struct rv_plugin){.size = offsetof(struct rv_plugin, map),
+                                              .magic = RV_ABI_MAGIC,
+                                              .abi_major = 1,
+                                              .name = "t",
+                                              .version = "1",
+                                              .init = init_fails,
+                                              .reconcile = reconcile});
+    tell(s, script_welcome(s->arena));
+    CU_ASSERT_TRUE(engine_state(s->engine) == ENGINE_FAILED && engine_failure(s->engine)->code == RV_E_CONFIG);
+    CU_ASSERT_STRING_EQUAL(last(s, MSG_FAILED)->text, "no such thing");
+    end(s);
+    s = ready("a", NULL);
+    struct msg settings = {.type = MSG_SETTINGS, .settings.settings = from_json(s->arena, "{\"n\":1}")};
+    tell(s, settings);
+    CU_ASSERT_EQUAL(rv_path_int(s->api->settings(s->host), "n", 0), 1);
+    s->settings_code = RV_E_CONFIG;
+    settings.settings.settings = from_json(s->arena, "{\"n\":2}");
+    tell(s, settings);
+    CU_ASSERT_EQUAL(rv_path_int(s->api->settings(s->host), "n", 0), 1); /* refused: the old ones stay */
+    CU_ASSERT_STRING_EQUAL(last(s, MSG_LOG)->text, "not these");
+    CU_ASSERT_EQUAL(tell(s, script_welcome(s->arena)), RV_E_PROTOCOL);
+    CU_ASSERT_EQUAL(tell(s, script_object(s->arena, 2, "a", "", 9)), RV_E_PROTOCOL);
+    end(s);
+}
+
+/* Requests that make no sense are refused where they are made; texts that do not fit are cut, never sent broken. */
+static void hostile_plugin(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    char text[6000];
+    for (size_t i = 0; i < sizeof text; i += 2) memcpy(text + i, "\xc3\xa9", 2);
+    struct rv_str odd = {text + 1, sizeof text - 2}, bad = RV_STR("\xff"), lng = {text, sizeof text};
+    const struct rv_action actions[] = {
+        {.size = sizeof(struct rv_action), .verb = 0},
+        {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT},
+        {.size = 4, .verb = RV_VERB_TIMER},
+        {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER, .delay_ms = -1},
+        {.size = sizeof(struct rv_action),
+         .verb = RV_VERB_GET,
+         .api_version = RV_STR("v1"),
+         .resource = RV_STR("pods")},
+        {.size = sizeof(struct rv_action),
+         .verb = RV_VERB_GET,
+         .api_version = RV_STR("v1"),
+         .resource = bad,
+         .name = RV_STR("n")},
+        {.size = sizeof(struct rv_action),
+         .verb = RV_VERB_GET,
+         .api_version = RV_STR("v1"),
+         .resource = RV_STR("pods"),
+         .name = lng},
+        {.size = sizeof(struct rv_action),
+         .verb = RV_VERB_CREATE,
+         .api_version = RV_STR("v1"),
+         .resource = RV_STR("pods")},
+        {.size = sizeof(struct rv_action),
+         .verb = RV_VERB_DELETE_COLLECTION,
+         .api_version = RV_STR("v1"),
+         .resource = RV_STR("pods")},
+        {.size = sizeof(struct rv_action),
+         .verb = RV_VERB_CREATE,
+         .api_version = RV_STR("v1"),
+         .resource = RV_STR("pods"),
+         .body = {(const uint8_t *)"\xc1", 1}},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(actions); i++)
+        CU_ASSERT_EQUAL(s->api->act(s->host, &actions[i], NULL), RV_E_INVALID);
+    CU_ASSERT_EQUAL(s->api->act(s->host, NULL, NULL), RV_E_INVALID);
+    struct rv_field fields[] = {{RV_STR("k"), lng}, {bad, bad}, {RV_STR("k"), odd}};
+    s->api->log(s->host, 99, (struct rv_str){text, 4097}, fields, 3);
+    s->api->log(s->host, -5, odd, NULL, 0);
+    for (int i = 0; i < 50; i++) s->api->explain(s->host, lng);
+    s->api->metric(s->host, bad, 0, 1, NULL, 0);
+    s->api->metric(s->host, RV_STR("good"), 0, 1, fields, 3);
+    s->api->requeue(s->host, &(struct rv_key){bad, bad}, 0);
+    s->api->requeue(s->host, key, INT64_MAX);
+    struct rv_event e = {
+        .size = sizeof e, .reason = RV_STR("R"), .kind = RV_STR("Pod"), .name = RV_STR("n"), .note = lng};
+    CU_ASSERT_EQUAL(s->api->event(s->host, &e), 0);
+    e.reason = bad;
+    CU_ASSERT_EQUAL(s->api->event(s->host, &e), RV_E_INVALID);
+    struct rv_http_request h = {.size = sizeof h, .method = RV_STR("GET"), .url = bad};
+    CU_ASSERT_EQUAL(s->api->http(s->host, &h, NULL), RV_E_INVALID);
+    out->code = RV_TERMINAL;
+    out->message = s->api->keep(s->host, (struct rv_str){text, 1025});
+}
+
+static void hostile_requests(void) {
+    struct sim *s = ready("a", hostile_plugin);
+    tick(s);
+    CU_ASSERT_EQUAL(s->actions, 1); /* the one good event */
+    tell(s, key_message(MSG_EXPLAIN, "a", 0));
+    CU_ASSERT_EQUAL(count(s, MSG_METRIC), 1);
+    end(s);
+}
+
+static const struct suite_test tests[] = {
+    {"snapshot, then passes", snapshot_then_passes},
+    {"results", results},
+    {"detached", detached},
+    {"limit of actions in flight", in_flight_limit},
+    {"outcomes", outcomes},
+    {"no hot loop", no_hot_loop},
+    {"quarantine and explain", quarantine_and_explain},
+    {"credit", credit},
+    {"draining", draining},
+    {"failures", failures},
+    {"hostile requests", hostile_requests},
+};
+SUITE_MAIN("engine", tests)
