@@ -345,11 +345,11 @@ static int start(struct program *g, struct rv_error *err) {
     s->executor = executor_new(s);
     g->stop_timer = rv_loop_timer(s->loop, on_stop_timeout, g);
     g->stop_check = rv_loop_timer(s->loop, check_stopped, g);
-    s->web = web_new(s, err);
-    if (s->web == NULL) return err->code;
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
-    /* After the control socket, which only one instance can have: lanes lie in the same folder. */
+    s->web = web_new(s, err);
+    if (s->web == NULL) return err->code;
+    /* After the control socket, which one instance at a time has: lanes lie in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     watch_config(g);
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",

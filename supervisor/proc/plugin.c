@@ -536,7 +536,7 @@ static void count_death(struct plugin *p, const char *cause) {
 /* One line that says what happened, to whom, and while doing what. */
 static void report_death(struct plugin *p, const char *cause, const struct flight_record *f) {
     char key[FLIGHT_NS + FLIGHT_NAME + 2] = "";
-    if (f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
+    if (f->call != FLIGHT_IDLE && f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
     rv_err(strcmp(cause, "hang") == 0 ? "plugin hung (no heartbeat) and was stopped; it will be started again"
                                       : "plugin died; it will be started again",
            "plugin", name_of(p), "how", p->last_exit, "cause", cause, "while", flight_call_name(f->call), "key",
@@ -580,14 +580,16 @@ static void on_exit_seen(void *arg, int fd, unsigned events) {
     describe_exit(p, status);
     struct flight_record f = {0};
     if (p->flight != NULL) flight_read(p->flight, &f);
-    bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG,
-         wanted = p->state == LIFE_DRAINING && !WIFSIGNALED(status);
+    bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG, wanted = p->state == LIFE_DRAINING;
     executor_forget(p->s->executor, p);
-    if (!wanted && !config) {
+    if (wanted) {
+        if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)
+            rv_warn("plugin did not end by itself when it was asked to", "plugin", name_of(p), "how", p->last_exit);
+    } else if (!config) {
         const char *cause = p->kill_cause != NULL ? p->kill_cause : WIFSIGNALED(status) ? "signal" : "exit";
         count_death(p, cause);
         report_death(p, cause, &f);
-    } else if (config) {
+    } else {
         rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
                name_of(p), "how", "ABI or configuration error (see the lines above)");
     }
@@ -647,8 +649,8 @@ static void on_event(struct plugin *p, enum life_event e) {
         rv_timer_arm(p->retry, BROKEN_MS);
         break;
     case LIFE_DO_FORGET:
-        stopped(p);
-        break;
+        stopped(p); /* who waits for this may free the plugin */
+        return;
     }
     if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) rv_timer_arm(p->retry, LIBRARY_MS);
     if (p->state == LIFE_READY && before != LIFE_READY) {

@@ -83,7 +83,7 @@ static void put_away(struct quarantine *q, struct blamed *b) {
     b->since = rv_wall_now();
     rv_buf_addf(&note,
                 "Plugin " RV_STR_FMT " died %u times while it worked on this object (%s). It is left alone until it "
-                                     "changes, or until: rayvisorctl release " RV_STR_FMT " %s/%s",
+                "changes, or until: rayvisorctl release " RV_STR_FMT " %s/%s",
                 RV_STR_ARG(q->config->name), b->times, b->how, RV_STR_ARG(q->config->name), b->ns, b->name);
     rv_err("object quarantined: its plugin died twice while working on it", "plugin", q->config->name.p, "namespace",
            b->ns, "name", b->name, "how", b->how);
