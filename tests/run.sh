@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, and runs everything; CTest's summary is the last thing printed.
+#
+#   tests/run.sh                 all: unit, fuzz corpora, integration, lint, and the unit tests again under sanitizers
+#   tests/run.sh unit            only tests whose label matches (unit, fuzz, integration, lint, asan)
+#
+# RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+label=${1:-}
+
+packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl
+ libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev libcap-ng-dev
+ libmicrohttpd-dev libcunit1-dev libclang-rt-14-dev kubernetes-client"
+
+install_packages() {
+    [ -z "${RAYVISOR_NO_INSTALL:-}" ] || return 0
+    local missing="" p sudo=""
+    for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing+=" $p"; done
+    [ -n "$missing" ] || return 0
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+build() { # preset, target...
+    local preset=$1
+    shift
+    cmake --preset "$preset" >/dev/null
+    cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0 | tail -n 3
+}
+
+install_packages
+build release
+case "$label" in
+'' | asan) build asan ;;
+esac
+[ -n "$label" ] || build clang
+exec ctest --test-dir build --output-on-failure ${label:+-L "$label"} -j "$(nproc)"
