@@ -1,0 +1,47 @@
+/* sim.h - the cluster behind the sandbox's API server: nodes, scheduler, kubelets, the controllers a RayCluster meets
+ * (Job, EndpointSlice, garbage collection, namespaces, volume claims) and Ray itself, simulated.
+ *
+ * It sees the API server's storage exactly as real controllers see a real one: it listens to changes and writes
+ * objects. One thread, one loop; nothing polls: a change or the nearest due time wakes it, and every turn of work is
+ * bounded, so that 20,000 pods coming up never keep a request waiting for long.
+ *
+ * The storage and the loop outlive the simulation. Freed before the storage.
+ */
+#ifndef RV_SANDBOX_SIM_H
+#define RV_SANDBOX_SIM_H
+
+#include "deploy/sandbox/storage.h"
+
+struct sim;
+
+struct sim_opts {
+    size_t size; /* sizeof(struct sim_opts), set by sim_opts_init */
+    int64_t nodes;
+    int64_t node_cpu;  /* cores */
+    char *node_memory; /* quantity */
+    int64_t node_gpu, node_pods;
+    int64_t schedule_ms, start_ms, ready_ms, terminate_ms, init_ms; /* start: image pull and start of all containers */
+    int64_t job_ms;                                                 /* how long the containers of a Job's pod run */
+    int64_t backoff_ms;                /* first CrashLoopBackOff; doubles up to 30 times this */
+    int64_t ray_port;                  /* plain HTTP for the simulated Ray on 127.0.0.1; 0: none */
+    int64_t ray_run_ms, ray_deploy_ms; /* how long a Ray job runs in all, how long Serve deploys */
+    int64_t verbose;                   /* 1: also Pulled, Created, Started and Killing events */
+    int64_t seed;                      /* of nothing that names objects; spreads equal nodes */
+};
+void sim_opts_init(struct sim_opts *o);
+void sim_opts_free(struct sim_opts *o);
+/* "node_cpu=64,node_memory=256Gi,start_ms=5": unknown keys and bad values are refused by name. */
+int sim_opts_parse(struct sim_opts *o, struct rv_str text, struct rv_error *err);
+
+struct sim *sim_new(struct rv_loop *l, struct sb_storage *s, const struct sim_opts *o, struct rv_error *err);
+struct sim *sim_free(struct sim *m);
+
+/* The control API below /sandbox/v1/sim (path begins with "/pods", "/nodes" or "/state"; see README.md here).
+ * RV_E_NOT_FOUND (404), RV_E_INVALID (400), RV_E_DENIED (405). */
+int sim_control(struct sim *m, struct rv_str method, struct rv_str path, struct rv_val body, struct rv_buf *out_json,
+                struct rv_error *err);
+/* A request through .../services/NAME:PORT/proxy/PATH. Always answers: *ret_status is the HTTP status, out the body. */
+int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_str port, struct rv_str method,
+              struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out);
+
+#endif
