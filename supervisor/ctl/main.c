@@ -1,0 +1,236 @@
+/* main.c - rayvisorctl: asks a running rayvisord, and starts and stops the sandbox.
+ *
+ * Exit status: 0 done, 1 the question was answered with an error or nothing was found, 64 the command line makes no
+ * sense. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "client.h"
+#include "sandbox.h"
+
+enum { EXIT_USAGE = 64 };
+
+struct context {
+    struct rv_arena *arena;
+    const char *socket, *ns;
+    bool json;
+    int argc;
+    char **argv; /* behind the command's name */
+    struct rv_error err;
+};
+
+static const char *socket_path(struct context *c) {
+    const char *runtime = getenv("RAYVISOR_RUNTIME_DIR");
+    if (c->socket != NULL) return c->socket;
+    if (runtime != NULL && runtime[0] != 0) return rv_arena_fmt(c->arena, "%s/control.sock", runtime).p;
+    const char *sandbox = rv_arena_fmt(c->arena, "%s/run/control.sock", sandbox_dir(c->arena).p).p;
+    return access(sandbox, F_OK) == 0 ? sandbox : "/run/rayvisor/control.sock";
+}
+
+static int ask(struct context *c, const char *request, struct rv_val *ret) {
+    struct rv_buf out = {0};
+    int r = ctl_ask(socket_path(c), rv_str(request), &out, &c->err);
+    if (r == 0) {
+        struct rv_str kept = rv_arena_str(c->arena, rv_buf_str(&out));
+        *ret = (struct rv_val){(const uint8_t *)kept.p, kept.n};
+    }
+    rv_buf_free(&out);
+    return r;
+}
+
+static bool print_json(struct context *c, struct rv_val v) {
+    if (!c->json) return false;
+    rv_autobuf struct rv_buf b = {0};
+    rv_json_write_pretty(v, &b);
+    fwrite(b.p, 1, b.n, stdout);
+    return true;
+}
+
+static void plugin_table(struct rv_val plugins) {
+    printf("%-16s %-10s %-10s %-8s %8s %8s %9s %8s  %s\n", "PLUGIN", "VERSION", "STATE", "PID", "OBJECTS", "QUEUED",
+           "RESTARTS", "MEMORY", "LAST EXIT");
+    for (struct rv_iter it = rv_iter(plugins); rv_iter_next(&it);) {
+        struct rv_str name = rv_path_str(it.val, "name"), version = rv_path_str(it.val, "version"),
+                      state = rv_path_str(it.val, "state"), last = rv_path_str(it.val, "lastExit");
+        printf("%-16.*s %-10.*s %-10.*s %-8lld %8lld %8lld %9lld %6lldKi  %.*s\n", (int)name.n, name.p, (int)version.n,
+               version.p, (int)state.n, state.p, (long long)rv_path_int(it.val, "pid", 0),
+               (long long)rv_path_int(it.val, "objects", 0), (long long)rv_path_int(it.val, "queued", 0),
+               (long long)rv_path_int(it.val, "restarts", 0), (long long)rv_path_int(it.val, "memoryBytes", 0) / 1024,
+               RV_STR_ARG(last));
+        for (struct rv_iter q = rv_iter(rv_val_get(it.val, "quarantined")); rv_iter_next(&q);)
+            printf("  quarantined: " RV_STR_FMT "/" RV_STR_FMT " since " RV_STR_FMT " (" RV_STR_FMT ")\n",
+                   RV_STR_ARG(rv_path_str(q.val, "namespace")), RV_STR_ARG(rv_path_str(q.val, "name")),
+                   RV_STR_ARG(rv_path_str(q.val, "since")), RV_STR_ARG(rv_path_str(q.val, "reason")));
+    }
+}
+
+static int cmd_status(struct context *c) {
+    struct rv_val v;
+    int r = ask(c, "{\"cmd\":\"status\"}", &v);
+    if (r != 0 || print_json(c, v)) return r;
+    bool ready = rv_path_bool(v, "ready", false);
+    printf("rayvisord " RV_STR_FMT ", pid %lld, up %lld s: %s" RV_STR_FMT "\n", RV_STR_ARG(rv_path_str(v, "version")),
+           (long long)rv_path_int(v, "pid", 0), (long long)rv_path_int(v, "uptimeSeconds", 0),
+           ready ? "ready" : "not ready: ", RV_STR_ARG(rv_path_str(v, "reason")));
+    printf("API server " RV_STR_FMT "; %lld objects, %lld KiB cached; actions: %lld queued, %lld in flight, %lld done, "
+                                    "%lld failed, %lld denied\n\n",
+           RV_STR_ARG(rv_path_str(v, "kubernetes.server")), (long long)rv_path_int(v, "store.objects", 0),
+           (long long)rv_path_int(v, "store.bytes", 0) / 1024, (long long)rv_path_int(v, "actions.queued", 0),
+           (long long)rv_path_int(v, "actions.inFlight", 0), (long long)rv_path_int(v, "actions.done", 0),
+           (long long)rv_path_int(v, "actions.failed", 0), (long long)rv_path_int(v, "actions.denied", 0));
+    plugin_table(rv_val_get(v, "plugins"));
+    printf("\n%-16s %-14s %-44s %-10s %8s  %s\n", "WATCH", "NAMESPACE", "SELECTOR", "STATE", "OBJECTS", "REASON");
+    for (struct rv_iter it = rv_iter(rv_val_path(v, "kubernetes.watches")); rv_iter_next(&it);) {
+        struct rv_str resource = rv_path_str(it.val, "resource"), ns = rv_path_str(it.val, "namespace"),
+                      selector = rv_path_str(it.val, "selector"), state = rv_path_str(it.val, "state");
+        printf("%-16.*s %-14.*s %-44.*s %-10.*s %8lld  " RV_STR_FMT "\n", (int)resource.n, resource.p,
+               ns.n != 0 ? (int)ns.n : 3, ns.n != 0 ? ns.p : "all", (int)selector.n, selector.p, (int)state.n, state.p,
+               (long long)rv_path_int(it.val, "objects", 0), RV_STR_ARG(rv_path_str(it.val, "why")));
+    }
+    return ready ? 0 : rv_error_set(&c->err, RV_E_UNAVAILABLE, "not ready");
+}
+
+static int cmd_plugins(struct context *c) {
+    struct rv_val v;
+    int r = ask(c, "{\"cmd\":\"plugins\"}", &v);
+    if (r == 0 && !print_json(c, v)) plugin_table(rv_val_get(v, "plugins"));
+    return r;
+}
+
+static int cmd_explain(struct context *c) {
+    const char *slash = c->argc == 1 ? strchr(c->argv[0], '/') : NULL;
+    if (slash == NULL)
+        return rv_error_set(
+            &c->err, -EXIT_USAGE,
+            "say what to explain as KIND/NAME, for example: rayvisorctl explain raycluster/demo -n default");
+    rv_autobuf struct rv_buf q = {0};
+    rv_buf_adds(&q, "{\"cmd\":\"explain\",\"kind\":");
+    rv_json_quote((struct rv_str){c->argv[0], (size_t)(slash - c->argv[0])}, &q);
+    rv_buf_adds(&q, ",\"namespace\":");
+    rv_json_quote(rv_str(c->ns), &q);
+    rv_buf_adds(&q, ",\"name\":");
+    rv_json_quote(rv_str(slash + 1), &q);
+    rv_buf_adds(&q, "}");
+    struct rv_val v;
+    int r = ask(c, rv_buf_cstr(&q), &v);
+    if (r != 0 || print_json(c, v)) return r;
+    if (!rv_path_bool(v, "found", false))
+        return rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no %s in namespace %s",
+                            RV_STR_ARG(rv_path_str(v, "plugin")), c->argv[0], c->ns);
+    printf(RV_STR_FMT " %s/%s (plugin " RV_STR_FMT "): " RV_STR_FMT, RV_STR_ARG(rv_path_str(v, "kind")), c->ns,
+           slash + 1, RV_STR_ARG(rv_path_str(v, "plugin")), RV_STR_ARG(rv_path_str(v, "state")));
+    int64_t next = rv_path_int(v, "nextMs", -1), retries = rv_path_int(v, "retries", 0);
+    if (retries > 0) printf(", failed %lld times in a row", (long long)retries);
+    if (next >= 0) printf(", looked at again in %.1f s at the latest", (double)next / 1000);
+    printf("\nlast decided at " RV_STR_FMT ":\n", RV_STR_ARG(rv_path_str(v, "decidedAt")));
+    for (struct rv_iter it = rv_iter(rv_val_get(v, "lines")); rv_iter_next(&it);)
+        printf("  - " RV_STR_FMT "\n", RV_STR_ARG(rv_val_str(it.val)));
+    return 0;
+}
+
+static int cmd_reload(struct context *c) {
+    struct rv_val v;
+    int r = ask(c, "{\"cmd\":\"reload\"}", &v);
+    if (r == 0 && !print_json(c, v)) puts("configuration reloaded");
+    return r;
+}
+
+static int cmd_release(struct context *c) {
+    const char *slash = c->argc == 2 ? strchr(c->argv[1], '/') : NULL;
+    if (slash == NULL) return rv_error_set(&c->err, -EXIT_USAGE, "say which object as PLUGIN NAMESPACE/NAME");
+    rv_autobuf struct rv_buf q = {0};
+    rv_buf_adds(&q, "{\"cmd\":\"release\",\"plugin\":");
+    rv_json_quote(rv_str(c->argv[0]), &q);
+    rv_buf_adds(&q, ",\"namespace\":");
+    rv_json_quote((struct rv_str){c->argv[1], (size_t)(slash - c->argv[1])}, &q);
+    rv_buf_adds(&q, ",\"name\":");
+    rv_json_quote(rv_str(slash + 1), &q);
+    rv_buf_adds(&q, "}");
+    struct rv_val v;
+    int r = ask(c, rv_buf_cstr(&q), &v);
+    if (r == 0 && !print_json(c, v))
+        puts(rv_path_bool(v, "wasQuarantined", false) ? "released" : "it was not quarantined");
+    return r;
+}
+
+static int cmd_sandbox(struct context *c) {
+    const char *what = c->argc == 1 ? c->argv[0] : "";
+    if (strcmp(what, "up") == 0) return sandbox_up(c->arena, &c->err);
+    if (strcmp(what, "down") == 0) return sandbox_down(c->arena, &c->err);
+    if (strcmp(what, "kubeconfig") == 0) return printf("%s/cluster/kubeconfig\n", sandbox_dir(c->arena).p) < 0;
+    return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down or kubeconfig");
+}
+
+static int cmd_version(struct context *c) {
+    (void)c;
+    return printf("rayvisorctl %s\n", RV_VERSION) < 0;
+}
+
+static const struct {
+    const char *name, *args, *help;
+    int (*run)(struct context *c);
+} commands[] = {
+    {"status", "", "what the operator does: plugins, watches, actions", cmd_status},
+    {"plugins", "", "the plugins and their quarantined objects", cmd_plugins},
+    {"explain", "KIND/NAME [-n NAMESPACE]", "what was last decided for an object and what it waits for", cmd_explain},
+    {"reload", "", "read the configuration file again", cmd_reload},
+    {"release", "PLUGIN NAMESPACE/NAME", "take a quarantined object up again", cmd_release},
+    {"sandbox", "up|down|kubeconfig", "an embedded cluster with an operator on this machine", cmd_sandbox},
+    {"version", "", "the version of rayvisorctl", cmd_version},
+};
+
+static int usage(FILE *to) {
+    fputs("usage: rayvisorctl [-o json] [--socket PATH] COMMAND ...\n\n", to);
+    for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++)
+        fprintf(to, "  %-8s %-26s %s\n", commands[i].name, commands[i].args, commands[i].help);
+    fputs(
+        "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
+        "Exit status: 0 done, 1 failed, 64 wrong command line.\n",
+        to);
+    return to == stdout ? 0 : EXIT_USAGE;
+}
+
+static int parse(int argc, char **argv, struct context *c) {
+    static const struct option longs[] = {{"output", 1, NULL, 'o'},
+                                          {"socket", 1, NULL, 's'},
+                                          {"namespace", 1, NULL, 'n'},
+                                          {"help", 0, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    for (int o; (o = getopt_long(argc, argv, "o:n:h", longs, NULL)) != -1;) {
+        switch (o) {
+        case 'o':
+            c->json = strcmp(optarg, "json") == 0;
+            if (!c->json && strcmp(optarg, "table") != 0) return EXIT_USAGE;
+            break;
+        case 's':
+            c->socket = optarg;
+            break;
+        case 'n':
+            c->ns = optarg;
+            break;
+        case 'h':
+            return -1;
+        default:
+            return EXIT_USAGE;
+        }
+    }
+    return optind < argc ? 0 : EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    struct context c = {.arena = arena, .ns = "default"};
+    int r = parse(argc, argv, &c);
+    if (r != 0) return usage(r < 0 ? stdout : stderr);
+    for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++) {
+        if (strcmp(argv[optind], commands[i].name) != 0) continue;
+        c.argc = argc - optind - 1;
+        c.argv = argv + optind + 1;
+        r = commands[i].run(&c);
+        if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", c.err.text);
+        return r == 0 ? 0 : r == -EXIT_USAGE ? EXIT_USAGE : 1;
+    }
+    return usage(stderr);
+}

@@ -1,0 +1,184 @@
+/* sandbox.c - the two processes of a sandbox, detached, with logs and pid files in one folder (see sandbox.h). */
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "client.h"
+
+enum { START_S = 20, STOP_S = 25, TAIL = 1500 };
+
+struct rv_str sandbox_dir(struct rv_arena *a) {
+    const char *own = getenv("RAYVISOR_SANDBOX_DIR"), *runtime = getenv("XDG_RUNTIME_DIR");
+    if (own != NULL && own[0] != 0) return rv_arena_str(a, rv_str(own));
+    if (runtime != NULL && runtime[0] != 0) return rv_arena_fmt(a, "%s/rayvisor-sandbox", runtime);
+    return rv_arena_fmt(a, "/tmp/rayvisor-sandbox-%u", (unsigned)getuid());
+}
+
+static const char *in_dir(struct rv_arena *a, const char *name) {
+    return rv_arena_fmt(a, "%s/%s", sandbox_dir(a).p, name).p;
+}
+
+static const char *exe_dir(struct rv_arena *a) {
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    return rv_arena_str(a, rv_str(dirname(path))).p;
+}
+
+/* The first of these that exists, relative to the executable: a build tree, then an installation. */
+static const char *find_beside(struct rv_arena *a, const char *const *places, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const char *path = rv_arena_fmt(a, "%s/%s", exe_dir(a), places[i]).p;
+        if (access(path, F_OK) == 0) return path;
+    }
+    return NULL;
+}
+
+static void sleep_ms(long ms) {
+    struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static pid_t read_pid(struct rv_arena *a, const char *name) {
+    char text[32];
+    int64_t pid;
+    rv_autoclose int fd = open(in_dir(a, name), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : 0;
+    if (n <= 0 || rv_str_to_int((struct rv_str){text, (size_t)n}, 2, INT32_MAX, &pid) != 0) return 0;
+    return kill((pid_t)pid, 0) == 0 ? (pid_t)pid : 0;
+}
+
+static int start(struct rv_arena *a, const char *name, char *const *argv, struct rv_error *err) {
+    const char *log = in_dir(a, rv_arena_fmt(a, "%s.log", name).p);
+    rv_autoclose int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600),
+                     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (out < 0 || null < 0) return rv_error_set(err, -errno, "cannot write %s: %s", log, strerror(errno));
+    pid_t pid = fork();
+    if (pid < 0) return rv_error_set(err, -errno, "cannot start a process: %s", strerror(errno));
+    if (pid == 0) {
+        (void)setsid();
+        (void)dup2(null, 0);
+        (void)dup2(out, 1);
+        (void)dup2(out, 2);
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    rv_autoclose int fd =
+        open(in_dir(a, rv_arena_fmt(a, "%s.pid", name).p), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    char text[16];
+    int n = snprintf(text, sizeof text, "%d", (int)pid);
+    return fd >= 0 && write(fd, text, (size_t)n) == n
+               ? 0
+               : rv_error_set(err, -errno, "cannot write the pid file of %s", name);
+}
+
+static void show_log(struct rv_arena *a, const char *name) {
+    char text[TAIL + 1];
+    rv_autoclose int fd = open(in_dir(a, rv_arena_fmt(a, "%s.log", name).p), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    off_t end = lseek(fd, 0, SEEK_END);
+    lseek(fd, end > TAIL ? end - TAIL : 0, SEEK_SET);
+    ssize_t n = read(fd, text, TAIL);
+    if (n > 0) fprintf(stderr, "--- the end of %s.log ---\n%.*s\n", name, (int)n, text);
+}
+
+static bool sandbox_ready(struct rv_arena *a) {
+    char text[256];
+    rv_autoclose int fd = open(in_dir(a, "cluster.log"), O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    text[n > 0 ? n : 0] = 0;
+    return strstr(text, "ready https://") != NULL;
+}
+
+static bool operator_ready(struct rv_arena *a) {
+    rv_autobuf struct rv_buf out = {0};
+    if (ctl_ask(in_dir(a, "run/control.sock"), RV_STR("{\"cmd\":\"status\"}"), &out, NULL) != 0) return false;
+    return rv_path_bool((struct rv_val){out.p, out.n}, "ready", false);
+}
+
+static int wait_for(struct rv_arena *a, const char *name, bool (*ready)(struct rv_arena *), struct rv_error *err) {
+    for (int i = 0; i < START_S * 20; i++) {
+        if (ready(a)) return 0;
+        (void)waitpid(-1, NULL, WNOHANG);
+        if (read_pid(a, rv_arena_fmt(a, "%s.pid", name).p) == 0) break;
+        sleep_ms(50);
+    }
+    show_log(a, name);
+    return rv_error_set(err, RV_E_TIMEOUT, "%s did not become ready; its log is %s", name,
+                        in_dir(a, rv_arena_fmt(a, "%s.log", name).p));
+}
+
+static char *arg(const char *s) { return (char *)(uintptr_t)s; }
+
+int sandbox_up(struct rv_arena *a, struct rv_error *err) {
+    static const char *const crd_places[] = {"../../deploy/crds", "../share/rayvisor/crds"},
+                             *const config_places[] = {"../../config/rayvisor.yaml", "../share/rayvisor/rayvisor.yaml"},
+                             *const daemon_places[] = {"rayvisord", "../sbin/rayvisord"};
+    const char *crds = find_beside(a, crd_places, 2), *config = find_beside(a, config_places, 2),
+               *daemon = find_beside(a, daemon_places, 2);
+    if (crds == NULL || config == NULL || daemon == NULL)
+        return rv_error_set(err, -ENOENT,
+                            "the installation is incomplete: CRDs, default configuration or rayvisord are not where "
+                            "rayvisorctl looks (%s)",
+                            exe_dir(a));
+    if (mkdir(sandbox_dir(a).p, 0700) != 0 && errno != EEXIST)
+        return rv_error_set(err, -errno, "cannot make %s: %s", sandbox_dir(a).p, strerror(errno));
+    if (read_pid(a, "cluster.pid") == 0) {
+        const char *binary = rv_arena_fmt(a, "%s/rayvisor-sandbox", exe_dir(a)).p;
+        char *const argv[] = {arg(binary), arg("--dir"), arg(in_dir(a, "cluster")), arg("--load"), arg(crds), NULL};
+        (void)mkdir(in_dir(a, "cluster"), 0700);
+        int r = start(a, "cluster", argv, err);
+        if (r == 0) r = wait_for(a, "cluster", sandbox_ready, err);
+        if (r != 0) return r;
+    }
+    if (read_pid(a, "operator.pid") == 0) {
+        char *const argv[] = {arg(daemon),
+                              arg("--config"),
+                              arg(config),
+                              arg("--kubeconfig"),
+                              arg(in_dir(a, "cluster/kubeconfig")),
+                              arg("--runtime-dir"),
+                              arg(in_dir(a, "run")),
+                              NULL};
+        int r = start(a, "operator", argv, err);
+        if (r != 0) return r;
+    }
+    int r = wait_for(a, "operator", operator_ready, err);
+    if (r != 0) return r;
+    printf("The sandbox cluster and the operator are running.\n\n"
+           "  export KUBECONFIG=%s\n"
+           "  kubectl get nodes\n"
+           "  rayvisorctl status\n\n"
+           "Logs: %s/*.log   Stop: rayvisorctl sandbox down\n",
+           in_dir(a, "cluster/kubeconfig"), sandbox_dir(a).p);
+    return 0;
+}
+
+static int stop(struct rv_arena *a, const char *name, struct rv_error *err) {
+    const char *file = rv_arena_fmt(a, "%s.pid", name).p;
+    pid_t pid = read_pid(a, file);
+    if (pid == 0) return 0;
+    kill(pid, SIGTERM);
+    for (int i = 0; i < STOP_S * 20; i++) {
+        if (read_pid(a, file) == 0) return unlink(in_dir(a, file)), 0;
+        sleep_ms(50);
+    }
+    kill(pid, SIGKILL);
+    return rv_error_set(err, RV_E_TIMEOUT, "%s (process %d) did not stop within %d s and was killed", name, (int)pid,
+                        STOP_S);
+}
+
+int sandbox_down(struct rv_arena *a, struct rv_error *err) {
+    int r = stop(a, "operator", err), q = stop(a, "cluster", err);
+    if (r == 0 && q == 0) puts("The sandbox is down.");
+    return r != 0 ? r : q;
+}

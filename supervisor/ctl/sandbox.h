@@ -1,0 +1,13 @@
+/* sandbox.h - starting and stopping the embedded cluster and an operator on it (`rayvisorctl sandbox ...`). */
+#ifndef CTL_SANDBOX_H
+#define CTL_SANDBOX_H
+
+#include "rayvisor/base.h"
+
+/* Where a sandbox keeps everything: $RAYVISOR_SANDBOX_DIR, else $XDG_RUNTIME_DIR/rayvisor-sandbox, else
+ * /tmp/rayvisor-sandbox-UID. */
+struct rv_str sandbox_dir(struct rv_arena *a);
+int sandbox_up(struct rv_arena *a, struct rv_error *err);
+int sandbox_down(struct rv_arena *a, struct rv_error *err);
+
+#endif
