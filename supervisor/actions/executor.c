@@ -387,6 +387,7 @@ static void on_response(void *arg, const struct kube_response *r) {
 static void on_event_answer(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
+    if (r->code != 0) recorder_lost(op->x->recorder, &op->m.event);
     finish(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
 }
 
@@ -424,6 +425,7 @@ static void on_secret(void *arg, const struct kube_response *r) {
     rv_buf_addf(&line, RV_STR_FMT ": " RV_STR_FMT,
                 RV_STR_ARG(h->auth_header.n != 0 ? h->auth_header : RV_STR("Authorization")),
                 RV_STR_ARG(h->auth_prefix));
+    rv_buf_reserve(&line, coded.n + 1); /* no copy of the value is left behind by growing */
     size_t before = line.n;
     uint32_t word = 0;
     unsigned bits = 0;

@@ -6,7 +6,7 @@
 
 #include "rayvisor/k8s.h"
 
-enum { REMEMBERED = 2048, NOTE_MAX = 1024, QUIET_S = 10 };
+enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
 #define SECOND INT64_C(1000000000)
 
 struct seen {
@@ -16,7 +16,15 @@ struct seen {
     char *ns, *name; /* of the event object */
 };
 
+/* New events about one object: a burst, then one every REFILL_S seconds. */
+struct budget {
+    uint64_t hash;
+    int64_t at; /* wall ns; tokens were counted then */
+    unsigned tokens;
+};
+
 struct recorder {
+    struct budget budgets[OBJECTS];
     struct seen seen[REMEMBERED]; /* direct-mapped by hash: forgetting an old one only costs another object */
     struct rv_buf body;
     char *path;
@@ -39,14 +47,34 @@ struct recorder *recorder_free(struct recorder *r) {
     return NULL;
 }
 
-static uint64_t hash_event(const struct rv_event *e) {
-    const struct rv_str parts[] = {e->reason, e->action, e->note, e->kind, e->ns, e->name, e->uid, e->controller};
+static uint64_t hash_texts(const struct rv_str *parts, size_t n) {
     uint64_t h = UINT64_C(1469598103934665603);
-    for (size_t p = 0; p < RV_ARRAY_LEN(parts); p++) {
+    for (size_t p = 0; p < n; p++) {
         for (size_t i = 0; i < parts[p].n; i++) h = (h ^ (uint8_t)parts[p].p[i]) * UINT64_C(1099511628211);
         h = (h ^ 0xff) * UINT64_C(1099511628211);
     }
     return h;
+}
+
+static uint64_t hash_event(const struct rv_event *e) {
+    const struct rv_str parts[] = {e->reason, e->action, e->note, e->kind, e->ns, e->name, e->uid, e->controller};
+    return hash_texts(parts, RV_ARRAY_LEN(parts));
+}
+
+/* May one more new event be written about this object? */
+static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
+    const struct rv_str parts[] = {e->kind, e->ns, e->name, e->uid};
+    uint64_t h = hash_texts(parts, RV_ARRAY_LEN(parts));
+    struct budget *b = &r->budgets[h % OBJECTS];
+    if (b->hash != h) *b = (struct budget){h, now, BURST};
+    int64_t earned = (now - b->at) / (REFILL_S * SECOND);
+    if (earned > 0) {
+        b->tokens = earned >= BURST || b->tokens + (unsigned)earned > BURST ? BURST : b->tokens + (unsigned)earned;
+        b->at += earned * REFILL_S * SECOND;
+    }
+    if (b->tokens == 0) return false;
+    b->tokens--;
+    return true;
 }
 
 static struct rv_str namespace_of(const struct rv_event *e) { return e->ns.n != 0 ? e->ns : RV_STR("default"); }
@@ -98,10 +126,10 @@ bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_n
     char now[40], name[96];
     rv_time_format_micro(wall_ns, now);
     bool repeat = s->hash == hash && s->name != NULL && wall_ns - s->last < 360 * SECOND;
-    s->last = wall_ns;
     free(r->path);
     r->path = NULL;
     if (repeat) {
+        s->last = wall_ns;
         s->count++;
         if (wall_ns - s->sent < QUIET_S * SECOND) return false; /* the count goes along with a later one */
         s->sent = wall_ns;
@@ -111,6 +139,7 @@ bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_n
         *ret = (struct recorder_request){"PATCH", r->path, "application/merge-patch+json", rv_buf_bytes(&r->body)};
         return true;
     }
+    if (!spend(r, e, wall_ns)) return false;
     uint64_t unique = (uint64_t)wall_ns + r->serial++;
     snprintf(name, sizeof name, "%.*s.%llx", (int)(e->name.n < 60 ? e->name.n : 60), e->name.p,
              (unsigned long long)unique);
@@ -121,4 +150,9 @@ bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_n
     r->path = kube_path(RV_STR("events.k8s.io/v1"), rv_str(s->ns), RV_STR("events"), RV_STR(""), RV_STR(""), NULL);
     *ret = (struct recorder_request){"POST", r->path, "application/json", rv_buf_bytes(&r->body)};
     return true;
+}
+
+void recorder_lost(struct recorder *r, const struct rv_event *e) {
+    uint64_t hash = hash_event(e);
+    if (r->seen[hash % REMEMBERED].hash == hash) r->seen[hash % REMEMBERED].last = 0;
 }

@@ -1,0 +1,156 @@
+/* Blame: twice within an hour puts a key away; a change, a release or a new build frees it. The test plays the executor
+ * and notes the events. */
+#include "supervisor/proc/quarantine.h"
+
+#include "supervisor/actions/executor.h"
+#include "tests/unit/sdk/suite.h"
+
+static unsigned events, put_away, released;
+static char last_note[512], last_name[64];
+
+void executor_event(struct executor *x, const struct rv_event *e) {
+    (void)x;
+    events++;
+    CU_ASSERT_TRUE(rv_str_is(e->reason, "Quarantined") && e->warning == 1);
+    snprintf(last_note, sizeof last_note, "%.*s", (int)e->note.n, e->note.p);
+    snprintf(last_name, sizeof last_name, "%.*s", (int)e->name.n, e->name.p);
+}
+
+static void on_key(void *arg, struct rv_str ns, struct rv_str name, bool on) {
+    (void)arg;
+    (void)ns;
+    (void)name;
+    if (on)
+        put_away++;
+    else
+        released++;
+}
+
+static struct manifest_kind kind;
+static struct manifest manifest;
+static struct config_plugin config;
+static struct supervisor supervisor;
+
+static struct quarantine *fresh(void) {
+    events = put_away = released = 0;
+    kind = (struct manifest_kind){.api_version = RV_STR("ray.io/v1"), .kind = RV_STR("RayCluster")};
+    manifest = (struct manifest){.kinds = &kind, .kind_n = 1};
+    config = (struct config_plugin){.name = RV_STR("toy"), .manifest = &manifest};
+    return quarantine_new(&supervisor, &config, on_key, NULL);
+}
+
+/* An object with a generation (-1: none), a resourceVersion and a uid. */
+static struct store_object object(const char *uid, int generation, const char *version) {
+    rv_autobuf struct rv_buf json = {0}, mp = {0};
+    rv_buf_adds(&json, "{\"metadata\":{");
+    if (generation >= 0) rv_buf_addf(&json, "\"generation\":%d", generation);
+    rv_buf_adds(&json, "}}");
+    CU_ASSERT_EQUAL_FATAL(rv_json_to_mp(rv_buf_str(&json), NULL, &mp, NULL), 0);
+    return (struct store_object){.ns = RV_STR("ns"),
+                                 .name = RV_STR("bad"),
+                                 .uid = rv_str(uid),
+                                 .resource_version = rv_str(version),
+                                 .blob = lane_blob_new(rv_buf_bytes(&mp))};
+}
+
+static void count(void *arg, const struct quarantine_info *i) {
+    ++*(unsigned *)arg;
+    CU_ASSERT_STRING_EQUAL(i->name, "bad");
+    CU_ASSERT_STRING_EQUAL(i->ns, "ns");
+    CU_ASSERT_TRUE(i->since > 0);
+}
+
+static unsigned held(const struct quarantine *q) {
+    unsigned n = 0;
+    quarantine_each(q, count, &n);
+    return n;
+}
+
+static void twice(void) {
+    struct quarantine *q = fresh();
+    struct store_object o = object("u1", 3, "10");
+    quarantine_blame(q, &o, "signal 6");
+    CU_ASSERT_EQUAL(held(q), 0);
+    CU_ASSERT_EQUAL(events, 0);
+    quarantine_blame(q, &o, "signal 11");
+    CU_ASSERT_EQUAL(held(q), 1);
+    CU_ASSERT_EQUAL(put_away, 1);
+    CU_ASSERT_EQUAL(events, 1);
+    CU_ASSERT_STRING_EQUAL(last_name, "bad");
+    CU_ASSERT_PTR_NOT_NULL(strstr(last_note, "signal 11"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(last_note, "rayvisorctl release toy ns/bad"));
+    quarantine_blame(q, &o, "signal 6"); /* said once */
+    CU_ASSERT_EQUAL(events, 1);
+    lane_blob_unref(o.blob);
+    quarantine_free(q);
+}
+
+/* What happens to an object that is put away at generation 3, resourceVersion 10, uid u1. */
+static void changes(void) {
+    static const struct {
+        const char *row, *uid;
+        int before, after;
+        const char *version;
+        bool deleted, frees;
+    } rows[] = {
+        {"a status write", "u1", 3, 3, "11", false, false},
+        {"a new generation", "u1", 3, 4, "11", false, true},
+        {"made again", "u2", 3, 3, "12", false, true},
+        {"deleted", "u1", 3, 3, "11", true, true},
+        {"a kind without generations", "u1", -1, -1, "11", false, true},
+        {"the same again", "u1", -1, -1, "10", false, false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct quarantine *q = fresh();
+        struct store_object o = object("u1", rows[i].before, "10"),
+                            now = object(rows[i].uid, rows[i].after, rows[i].version);
+        quarantine_blame(q, &o, "x");
+        quarantine_blame(q, &o, "x");
+        quarantine_object_changed(q, &now, rows[i].deleted);
+        CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
+        CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
+        lane_blob_unref(o.blob);
+        lane_blob_unref(now.blob);
+        quarantine_free(q);
+    }
+}
+
+static void one_blame_is_forgotten_by_a_change(void) {
+    struct quarantine *q = fresh();
+    struct store_object o = object("u1", 1, "1"), edited = object("u1", 2, "2"), other = object("u9", 1, "3");
+    quarantine_blame(q, &o, "x");
+    quarantine_object_changed(q, &edited, false);
+    quarantine_blame(q, &edited, "x");
+    CU_ASSERT_EQUAL(held(q), 0);
+    quarantine_blame(q, &other, "x"); /* another incarnation starts at one */
+    CU_ASSERT_EQUAL(held(q), 0);
+    CU_ASSERT_EQUAL(released, 0);
+    lane_blob_unref(o.blob);
+    lane_blob_unref(edited.blob);
+    lane_blob_unref(other.blob);
+    quarantine_free(q);
+}
+
+static void by_hand_and_by_a_new_build(void) {
+    struct quarantine *q = fresh();
+    struct store_object o = object("u1", 1, "1");
+    CU_ASSERT_FALSE(quarantine_release(q, o.ns, o.name));
+    quarantine_blame(q, &o, "x");
+    CU_ASSERT_FALSE(quarantine_release(q, o.ns, o.name)); /* blamed, but not put away */
+    quarantine_blame(q, &o, "x");
+    CU_ASSERT_TRUE(quarantine_release(q, o.ns, o.name));
+    CU_ASSERT_EQUAL(held(q), 0);
+    quarantine_blame(q, &o, "x");
+    quarantine_blame(q, &o, "x");
+    quarantine_clear(q);
+    CU_ASSERT_EQUAL(held(q), 0);
+    CU_ASSERT_EQUAL(released, 2);
+    lane_blob_unref(o.blob);
+    quarantine_free(q);
+}
+
+static const struct suite_test tests[] = {{"twice", twice},
+                                          {"changes", changes},
+                                          {"one blame is forgotten by a change", one_blame_is_forgotten_by_a_change},
+                                          {"by hand and by a new build", by_hand_and_by_a_new_build}};
+SUITE_MAIN("quarantine", tests)
