@@ -1,0 +1,284 @@
+/* Configuration and manifests: every mistake is refused with its place and the way out; the rest means what it says. */
+#include "supervisor/config/config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/unit/sdk/suite.h"
+
+static char ours[64], theirs[64]; /* folders of manifests: the installation's, a vendor's */
+
+static const char manifest_text[] =
+    "name: toy\nversion: 1.0.0\nabi: 1\ndescription: d\n"
+    "primary: {apiVersion: v1, resource: configmaps, kind: ConfigMap}\n"
+    "reads:\n"
+    "  - {apiVersion: v1, resource: pods, kind: Pod, selector: \"a=b\", fields: [metadata.name], "
+    "map: label, indexLabel: a}\n"
+    "writes:\n"
+    "  - {apiVersion: v1, resource: pods, verbs: [create, apply]}\n"
+    "http: [\"http://*.svc:8265/*\"]\n"
+    "secrets: true\n"
+    "settings:\n"
+    "  - {name: seconds, type: integer, default: 300, min: 1, max: 900, help: h}\n"
+    "  - {name: mode, type: string, default: fast, choices: [fast, safe], help: h}\n"
+    "  - {name: list, type: list, help: h}\n"
+    "  - {name: on, type: boolean, default: true, help: h}\n"
+    "  - {name: ratio, type: number, help: h}\n"
+    "  - {name: map, type: map, help: h}\n";
+
+static void write_manifest(const char *dir, const char *name) {
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/%s.yaml", dir, name);
+    FILE *f = fopen(rv_buf_cstr(&path), "we");
+    if (f == NULL || fprintf(f, "name: %s\n%s", name, strchr(manifest_text, '\n') + 1) < 0 || fclose(f) != 0) exit(2);
+}
+
+static struct config *parse(const char *text, struct rv_error *err) {
+    const struct config_env env = {ours, "/nonexistent"};
+    rv_autobuf struct rv_buf all = {0};
+    rv_buf_adds(&all, text);
+    rv_buf_addf(&all, "\npluginDirs: [%s]\n", theirs);
+    return config_parse(rv_buf_str(&all), "f.yaml", &env, err);
+}
+
+static void mistakes(void) {
+    static const struct {
+        const char *text, *place, *says;
+    } rows[] = {
+        {"runtimedir: /x", "f.yaml:1:1:", "did you mean \"runtimeDir\""},
+        {"log:\n  levle: info", "f.yaml:2:3:", "did you mean \"level\""},
+        {"log:\n  level: loud", "f.yaml:2:10:", "debug or info or warn or error"},
+        {"hostSandbox: maybe", "f.yaml:1:14:", "best-effort"},
+        {"log: [a]", "f.yaml:1:6:", "mapping"},
+        {"log: {level: [a]}", "f.yaml:1:14:", "a list"},
+        {"kubernetes: {qps: -1}", "f.yaml:1:19:", "from 0 to 1000000"},
+        {"kubernetes: {qps: many}", "f.yaml:1:19:", "whole number"},
+        {"kubernetes: {maxConnections: 0}", "f.yaml:1:30:", "from 1 to 1024"},
+        {"kubernetes: {namespaces: a}", "f.yaml:1:26:", "list of texts"},
+        {"kubernetes: {maxInFlight: 99999999999999999999}", "f.yaml:1:27:", "from 1 to 4096"},
+        {"runtimeDir: /a\nruntimeDir: /b", "f.yaml:2:1:", "second time"},
+        {"log: &x {level: info}", "f.yaml:1:6:", "anchors"},
+        {"log: *x", "f.yaml:1:6:", "aliases"},
+        {"<<: {a: 1}", "f.yaml:1:1:", "merge keys"},
+        {"? [a]\n: b", "f.yaml:1:3:", "key"},
+        {"log: {level: info", "f.yaml:", ""},
+        {"a: 1\n---\nb: 2", "f.yaml:2:1:", "one document"},
+        {"plugins: [{enabled: true}]", "f.yaml:1:11:", "needs the key \"name\""},
+        {"plugins: {name: toy}", "f.yaml:1:10:", "a list"},
+        {"plugins: [{name: nobody}]", "f.yaml:1:11:", "no manifest nobody.yaml"},
+        {"plugins: [{name: toy}, {name: toy}]", "f.yaml:1:24:", "second time"},
+        {"plugins:\n- name: toy\n  enabled: yes", "f.yaml:3:12:", "true or false"},
+        {"plugins:\n- name: toy\n  limits: {memory: lots}", "f.yaml:3:20:", "256Mi"},
+        {"plugins:\n- name: toy\n  limits: {memory: -1}", "f.yaml:3:20:", "256Mi"},
+        {"plugins:\n- name: toy\n  limits: {maxInFlight: 0}", "f.yaml:3:25:", "from 1 to"},
+        {"plugins:\n- name: toy\n  grants: some", "f.yaml:3:11:", "\"all\" or a list"},
+        {"plugins:\n- name: toy\n  grants: [{apiVersion: v1, resource: pods}]", "f.yaml:3:12:", "verbs"},
+        {"plugins:\n- name: toy\n  grants: [{apiVersion: v1, resource: pods, verbs: [eat]}]",
+         "f.yaml:3:12:", "deletecollection"},
+        {"plugins:\n- name: toy\n  grants: [{apiVersion: v1, resource: pods, verb: [get]}]",
+         "f.yaml:3:45:", "did you mean \"verbs\""},
+        {"plugins:\n- name: vendor", "f.yaml:2:3:", "grants: [...]"},
+        {"plugins:\n- name: toy\n  settings: {second: 1}", "f.yaml:3:14:", "seconds, mode"},
+        {"plugins:\n- name: toy\n  settings: {seconds: 0}", "f.yaml:3:23:", "between 1 and 900"},
+        {"plugins:\n- name: toy\n  settings: {seconds: \"5\"}", "f.yaml:3:23:", "integer"},
+        {"plugins:\n- name: toy\n  settings: {mode: slow}", "f.yaml:3:20:", "none of its choices"},
+        {"plugins:\n- name: toy\n  settings: {list: a}", "f.yaml:3:20:", "list"},
+        {"plugins:\n- name: toy\n  settings: {on: 1}", "f.yaml:3:18:", "boolean"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        struct config *c = parse(rows[i].text, &err);
+        CHECK_ROW(c == NULL, rows[i].text);
+        CHECK_ROW(err.code == RV_E_CONFIG, rows[i].text);
+        bool good =
+            strncmp(err.text, rows[i].place, strlen(rows[i].place)) == 0 && strstr(err.text, rows[i].says) != NULL;
+        if (!good) printf("\n    said: %s", err.text);
+        CHECK_ROW(good, rows[i].text);
+        config_free(c);
+    }
+}
+
+static void nothing_means_defaults(void) {
+    struct rv_error err = {0};
+    struct config *c = parse("", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_TRUE(rv_str_is(c->runtime_dir, "/run/rayvisor"));
+    CU_ASSERT_TRUE(rv_str_is(c->bind, "127.0.0.1:8082"));
+    CU_ASSERT_EQUAL(c->qps, 0);
+    CU_ASSERT_EQUAL(c->plugin_n, 0);
+    CU_ASSERT_STRING_EQUAL(config_sandbox_name(c), "best-effort");
+    config_free(c);
+    c = parse("log:\nkubernetes:\nplugins:", &err); /* left empty */
+    CU_ASSERT_PTR_NOT_NULL(c);
+    config_free(c);
+}
+
+static bool settings_are(const struct config_plugin *p, const char *json) {
+    return json_is((struct rv_val){p->settings.p, p->settings.n}, json);
+}
+
+static void values(void) {
+    struct rv_error err = {0};
+    struct config *c =
+        parse("kubernetes: {namespaces: [a, b], qps: 7, burst: 9}\nlog: {format: text, level: error}\n"
+              "plugins:\n- name: toy\n  enabled: false\n  limits: {memory: 1Gi, maxInFlight: 5, actionsPerSecond: 3}\n"
+              "  settings: {seconds: 5, mode: safe, ratio: 2, map: {x: [1, null]}}\n",
+              &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    const struct config_plugin *p = &c->plugins[0];
+    CU_ASSERT_TRUE(c->namespaces.n == 2 && rv_str_is(c->namespaces.list[1], "b"));
+    CU_ASSERT_TRUE(c->qps == 7 && c->burst == 9);
+    CU_ASSERT_FALSE(p->enabled);
+    CU_ASSERT_TRUE(p->memory == UINT64_C(1) << 30 && p->max_in_flight == 5 && p->actions_per_second == 3);
+    CU_ASSERT_TRUE(
+        settings_are(p, "{\"seconds\":5,\"mode\":\"safe\",\"on\":true,\"ratio\":2,\"map\":{\"x\":[1,null]}}"));
+    CU_ASSERT_TRUE(rv_str_ends(rv_str(p->library), "/toy.so"));
+    config_free(c);
+}
+
+/* A plugin of the installation gets what its manifest asks for unless told otherwise; a vendor's gets what is granted.
+ */
+static void grants(void) {
+    struct rv_error err = {0};
+    struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, grants: []}\n", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_EQUAL(c->plugins[0].grant_n, 1);
+    CU_ASSERT_TRUE(c->plugins[0].secrets && c->plugins[0].http.n == 1);
+    CU_ASSERT_EQUAL(c->plugins[1].grant_n, 0);
+    CU_ASSERT_TRUE(!c->plugins[1].secrets && c->plugins[1].http.n == 0);
+    config_free(c);
+    c = parse("plugins:\n- {name: toy, secrets: false, http: []}\n- {name: vendor, grants: all}\n", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_TRUE(!c->plugins[0].secrets && c->plugins[0].http.n == 0);
+    CU_ASSERT_TRUE(c->plugins[1].grant_n == 1 && c->plugins[1].secrets);
+    config_free(c);
+}
+
+static void comparing(void) {
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"{name: toy}", "{name: toy}", true},
+        {"{name: toy}", "{name: toy, enabled: true, grants: all}", true},
+        {"{name: toy}", "{name: toy, enabled: false}", false},
+        {"{name: toy}", "{name: toy, limits: {memory: 1Gi}}", false},
+        {"{name: toy}", "{name: toy, limits: {actionsPerSecond: 5}}", false},
+        {"{name: toy}", "{name: toy, secrets: false}", false},
+        {"{name: toy}", "{name: toy, http: []}", false},
+        {"{name: toy}", "{name: toy, grants: []}", false},
+        {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
+         "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get], namespaces: [a]}]}", false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf a = {0}, b = {0};
+        rv_buf_addf(&a, "plugins: [%s]", rows[i].a);
+        rv_buf_addf(&b, "plugins: [%s]", rows[i].b);
+        struct config *x = parse(rv_buf_cstr(&a), &err), *y = parse(rv_buf_cstr(&b), &err);
+        CU_ASSERT_TRUE_FATAL(x != NULL && y != NULL);
+        CHECK_ROW(config_plugin_same(&x->plugins[0], &y->plugins[0]) == rows[i].same, rows[i].b);
+        config_free(x);
+        config_free(y);
+    }
+}
+
+static void rbac(void) {
+    struct rv_error err = {0};
+    rv_autobuf struct rv_buf out = {0};
+    struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, enabled: false, grants: all}\n", &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    config_print_rbac(c, &out);
+    const char *text = rv_buf_cstr(&out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "kind: ClusterRole"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "resources: [\"configmaps\"]\n    verbs: [get, list, watch]"));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(text, "resources: [\"pods\"]\n    verbs: [create, patch]")); /* apply is patch there */
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "resources: [\"secrets\"]\n    verbs: [get]"));
+    CU_ASSERT_PTR_NULL(strstr(text, "# vendor"));
+    struct yaml_doc doc = {0};
+    CU_ASSERT_EQUAL(yaml_doc_parse(&doc, rv_buf_str(&out), "rbac", &err), 0);
+    yaml_doc_free(&doc);
+    config_free(c);
+}
+
+static void manifests(void) {
+    static const struct {
+        const char *from, *to, *says;
+    } rows[] = {
+        {"name: toy", "name: Toy", "lower-case letter"},
+        {"abi: 1", "abi: 0", "from 1"},
+        {"abi: 1", "abi: 1\nextra: 1", "unknown key \"extra\""},
+        {"description: d\n", "", "needs the key \"description\""},
+        {"kind: ConfigMap}", "kind: ConfigMap, fields: [\"a[\"]}", ":"},
+        {"selector: \"a=b\"", "selector: \"a in (\"", ":"},
+        {", indexLabel: a", "", "needs indexLabel"},
+        {"map: label", "map: somewhere", "owner or label or plugin"},
+        {"[create, apply]", "[create, watch]", "\"watch\""},
+        {"type: integer", "type: int", "boolean or integer"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf text = {0};
+        const char *at = strstr(manifest_text, rows[i].from);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+        rv_buf_add(&text, manifest_text, (size_t)(at - manifest_text));
+        rv_buf_adds(&text, rows[i].to);
+        rv_buf_adds(&text, at + strlen(rows[i].from));
+        struct manifest *m = manifest_parse(rv_buf_str(&text), "m.yaml", &err);
+        CHECK_ROW(m == NULL, rows[i].to);
+        if (strstr(err.text, rows[i].says) == NULL) printf("\n    said: %s", err.text);
+        CHECK_ROW(strncmp(err.text, "m.yaml:", 7) == 0 && strstr(err.text, rows[i].says) != NULL, rows[i].to);
+        manifest_free(m);
+    }
+    struct manifest *m = manifest_parse(rv_str(manifest_text), "m.yaml", NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    CU_ASSERT_TRUE(m->kind_n == 2 && m->kinds[1].map == 1 && rv_str_is(m->kinds[1].index_label, "a"));
+    manifest_free(m);
+}
+
+/* A text cut anywhere, or with a byte changed, is a config or an error, never something else. */
+static void damaged(void) {
+    static const char text[] = "kubernetes: {namespaces: [a], qps: 1}\nlog: {level: info}\nplugins:\n- name: toy\n"
+                               "  settings: {seconds: 5}\n";
+    for (size_t n = 0; n < sizeof text - 1; n++) {
+        rv_autofree char *cut = rv_strdup((struct rv_str){text, sizeof text - 1});
+        cut[n] = "{}[]:,&*!\"'\n\t#-x"[n % 16];
+        struct rv_error err = {0};
+        const struct config_env env = {ours, theirs};
+        struct config *c = config_parse((struct rv_str){cut, sizeof text - 1}, "f", &env, &err);
+        CU_ASSERT_TRUE(c != NULL || err.text[0] != 0);
+        config_free(c);
+        err.text[0] = 0;
+        c = config_parse((struct rv_str){text, n}, "f", &env, &err);
+        CU_ASSERT_TRUE(c != NULL || err.text[0] != 0);
+        config_free(c);
+    }
+}
+
+static const struct suite_test tests[] = {{"mistakes", mistakes},   {"defaults", nothing_means_defaults},
+                                          {"values", values},       {"grants", grants},
+                                          {"comparing", comparing}, {"rbac", rbac},
+                                          {"manifests", manifests}, {"damaged", damaged}};
+
+static void make_dir(char *dir, size_t size, const char *name) {
+    snprintf(dir, size, "/tmp/rayvisor-config-XXXXXX");
+    if (mkdtemp(dir) == NULL) exit(2);
+    write_manifest(dir, name);
+}
+
+static void remove_dir(const char *dir, const char *name) {
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/%s.yaml", dir, name);
+    unlink(rv_buf_cstr(&path));
+    rmdir(dir);
+}
+
+int main(void) {
+    make_dir(ours, sizeof ours, "toy");
+    make_dir(theirs, sizeof theirs, "vendor");
+    int r = suite_run("config", tests, RV_ARRAY_LEN(tests));
+    remove_dir(ours, "toy");
+    remove_dir(theirs, "vendor");
+    return r;
+}
