@@ -143,6 +143,11 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
     rv_buf_adds(&so, ".so");
     p->library = rv_strdup(rv_buf_str(&so));
     int code = schema_read(r, p->limits_node, "limits", limit_keys, p);
+    for (size_t i = 0; code == 0 && i < p->http.n; i++)
+        if (!rv_str_starts(p->http.list[i], "http://") && !rv_str_starts(p->http.list[i], "https://"))
+            code = schema_fail(r, yaml_pos_get(p->node, "http"),
+                               "\"" RV_STR_FMT "\" is not a URL pattern such as http://*.svc.cluster.local:8265/api/*",
+                               RV_STR_ARG(p->http.list[i]));
     if (code == 0) code = read_grants(r, p, ours);
     return code != 0 ? code : manifest_settings(p->manifest, r, p->settings_node, &p->settings);
 }
@@ -181,6 +186,26 @@ static void set_defaults(struct config *c) {
     c->log_level = 1;
 }
 
+/* What no table can say. */
+static int check_values(const struct schema_reader *r, const struct config *c, const struct top *t) {
+    const char *colon = c->bind.n != 0 ? memrchr(c->bind.p, ':', c->bind.n) : NULL;
+    struct rv_str port = colon != NULL ? (struct rv_str){colon + 1, (size_t)(c->bind.p + c->bind.n - colon) - 1}
+                                       : (struct rv_str){NULL, 0};
+    int64_t number;
+    if (rv_str_to_int(port, 0, 65535, &number) != 0)
+        return schema_fail(r, yaml_pos_get(t->http, "bind"),
+                           "bind is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082",
+                           RV_STR_ARG(c->bind));
+    if (c->heartbeat_timeout_ms < 2 * c->heartbeat_ms)
+        return schema_fail(r, t->heartbeat, "heartbeat.timeoutMs must be at least twice intervalMs (%lld)",
+                           (long long)c->heartbeat_ms);
+    if (c->runtime_dir.n == 0 || c->runtime_dir.p[0] != '/')
+        return schema_fail(r, yaml_pos_get(r->doc->root, "runtimeDir"),
+                           "runtimeDir is \"" RV_STR_FMT "\"; accepted is an absolute path",
+                           RV_STR_ARG(c->runtime_dir));
+    return 0;
+}
+
 struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err) {
     struct config *c = rv_alloc(sizeof *c);
     struct top t = {0};
@@ -192,6 +217,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.log, "log", log_keys, c);
     if (code == 0) code = schema_read(&r, t.http, "http", http_keys, c);
     if (code == 0) code = schema_read(&r, t.heartbeat, "heartbeat", heartbeat_keys, c);
+    if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
     return code == 0 ? c : config_free(c);
 }

@@ -122,6 +122,22 @@ int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *l
     return 0;
 }
 
+static int check_setting(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_setting *s,
+                         struct rv_node *v);
+
+/* A text may look like a number: "1.10" stays text where text is asked for. */
+static struct rv_node *value_of(struct rv_arena *a, const struct manifest_setting *s, const struct yaml_pos *at) {
+    return s->type == SETTING_STRING && at->kind == YAML_POS_SCALAR ? rv_node_str(a, at->text) : yaml_pos_data(a, at);
+}
+
+/* A default is a value like any other. */
+static int check_default(const struct schema_reader *r, const struct manifest_setting *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    const struct yaml_pos *at = s->fallback;
+    if (at == NULL) return 0;
+    return check_setting(r, at, s, value_of(a, s, at));
+}
+
 static int read_settings(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *list) {
     m->settings = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->settings);
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
@@ -129,6 +145,7 @@ static int read_settings(const struct schema_reader *r, struct manifest *m, cons
         s->min = INT64_MIN;
         s->max = INT64_MAX;
         int code = schema_read(r, k, "settings[]", setting_keys, s);
+        if (code == 0) code = check_default(r, s);
         if (code != 0) return code;
     }
     return 0;
@@ -219,12 +236,11 @@ int manifest_settings(const struct manifest *m, const struct schema_reader *r, c
     struct rv_node *map = rv_node_map(a);
     for (size_t i = 0; i < m->setting_n; i++)
         if (m->settings[i].fallback != NULL)
-            rv_node_setn(a, map, m->settings[i].name, yaml_pos_data(a, m->settings[i].fallback));
+            rv_node_setn(a, map, m->settings[i].name, value_of(a, &m->settings[i], m->settings[i].fallback));
     for (const struct yaml_pos *k = given != NULL ? given->kids : NULL; k != NULL; k = k->next) {
         const struct manifest_setting *s = find_setting(m, k->key);
         if (s == NULL) return refuse_setting(m, r, k);
-        struct rv_node *v =
-            s->type == SETTING_STRING && k->kind == YAML_POS_SCALAR ? rv_node_str(a, k->text) : yaml_pos_data(a, k);
+        struct rv_node *v = value_of(a, s, k);
         int code = check_setting(r, k, s, v);
         if (code != 0) return code;
         rv_node_setn(a, map, s->name, v);

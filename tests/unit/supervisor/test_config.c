@@ -63,6 +63,11 @@ static void mistakes(void) {
         {"? [a]\n: b", "f.yaml:1:3:", "key"},
         {"log: {level: info", "f.yaml:", ""},
         {"a: 1\n---\nb: 2", "f.yaml:2:1:", "one document"},
+        {"http: {bind: localhost}", "f.yaml:1:14:", "127.0.0.1:8082"},
+        {"http: {bind: \"a:b\"}", "f.yaml:1:14:", "ADDRESS:PORT"},
+        {"heartbeat: {intervalMs: 1000, timeoutMs: 1500}", "f.yaml:1:12:", "at least twice"},
+        {"runtimeDir: run", "f.yaml:1:13:", "absolute"},
+        {"plugins:\n- name: toy\n  http: [nowhere]", "f.yaml:3:9:", "URL pattern"},
         {"plugins: [{enabled: true}]", "f.yaml:1:11:", "needs the key \"name\""},
         {"plugins: {name: toy}", "f.yaml:1:10:", "a list"},
         {"plugins: [{name: nobody}]", "f.yaml:1:11:", "no manifest nobody.yaml"},
@@ -216,6 +221,9 @@ static void manifests(void) {
         {"map: label", "map: somewhere", "owner or label or plugin"},
         {"[create, apply]", "[create, watch]", "\"watch\""},
         {"type: integer", "type: int", "boolean or integer"},
+        {"default: 300", "default: 3000", "between 1 and 900"},
+        {"default: fast", "default: slow", "none of its choices"},
+        {"type: boolean, default: true", "type: boolean, default: 1", "boolean"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct rv_error err = {0};
