@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libgen.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
 
-enum { STOP_MS = 20000, RELOAD_MS = 100, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+enum { STOP_MS = 20000, RELOAD_MS = 100, TRIM_MS = 20000, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 struct options {
     const char *config, *kubeconfig, *context, *runtime_dir;
@@ -34,7 +35,7 @@ struct program {
     struct options o;
     char *config_dir, *exe_dir;
     char build_plugins[4096], install_plugins[4096];
-    struct rv_timer *stop_timer, *reload_timer, *stop_check;
+    struct rv_timer *trim_timer, *stop_timer, *reload_timer, *stop_check;
     struct rv_watch *inotify_watch;
     int inotify_fd;
     struct config **retired; /* kept while a stopping plugin still points into them */
@@ -299,6 +300,14 @@ static void harden(void) {
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     signal(SIGPIPE, SIG_IGN);
+    (void)mallopt(M_ARENA_MAX, 1); /* one thread allocates; ZeroMQ's hardly does */
+}
+
+/* What a burst needed goes back to the system once it is over. */
+static void give_back(void *arg) {
+    struct program *g = arg;
+    malloc_trim(0);
+    rv_timer_arm(g->trim_timer, TRIM_MS);
 }
 
 static char *find_host(const struct program *g) {
@@ -345,6 +354,8 @@ static int start(struct program *g, struct rv_error *err) {
     s->executor = executor_new(s);
     g->stop_timer = rv_loop_timer(s->loop, on_stop_timeout, g);
     g->stop_check = rv_loop_timer(s->loop, check_stopped, g);
+    g->trim_timer = rv_loop_timer(s->loop, give_back, g);
+    rv_timer_arm(g->trim_timer, TRIM_MS);
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
@@ -369,6 +380,7 @@ static void finish(struct program *g) {
     store_free(s->store);
     rv_timer_free(g->stop_timer);
     rv_timer_free(g->stop_check);
+    rv_timer_free(g->trim_timer);
     rv_timer_free(g->reload_timer);
     rv_watch_free(g->inotify_watch);
     rv_closep(&g->inotify_fd);
