@@ -1,0 +1,133 @@
+/* internal.h - what the simulated controllers share: the work loop (changes in, due timers, dirty queues), writing
+ * helpers and the table of pods.
+ *
+ * A controller is a row of sim_modules in sim.c: it is told every change in order, and run() is called whenever there
+ * was work, until it says that nothing is left. Changes made by a controller come back to all of them as changes.
+ */
+#ifndef RV_SANDBOX_SIM_INTERNAL_H
+#define RV_SANDBOX_SIM_INTERNAL_H
+
+#include "deploy/sandbox/sim/sim.h"
+
+enum { SIM_BATCH = 1000 }; /* changes, timers or dirty keys that one turn handles */
+
+/* ---- timers: a heap of our own under one rv_timer; embedded in what they wake ---- */
+struct sim_timer {
+    int64_t due; /* ms, monotonic */
+    uint64_t order;
+    size_t at; /* place in the heap + 1; 0: not armed */
+    void (*fn)(struct sim *m, struct sim_timer *t);
+};
+void sim_timer_arm(struct sim *m, struct sim_timer *t, int64_t delay_ms);
+void sim_timer_disarm(struct sim *m, struct sim_timer *t);
+
+/* ---- a map from text to pointer; the key's bytes are the entry's own and outlive it ---- */
+struct sim_map {
+    struct sim_entry **slots;
+    size_t n_slots, n;
+};
+struct sim_entry { /* first member of what is kept */
+    struct rv_str key;
+    uint64_t hash;
+    struct sim_entry *next;
+};
+void *sim_map_get(const struct sim_map *map, struct rv_str key);
+void sim_map_put(struct sim_map *map, struct sim_entry *e); /* the key must be absent */
+void sim_map_remove(struct sim_map *map, struct sim_entry *e);
+/* Any entry (NULL when empty): for emptying a map. */
+void *sim_map_any(const struct sim_map *map);
+/* Visits each; fn may not change the map. */
+void sim_map_each(const struct sim_map *map, void (*fn)(void *arg, void *entry), void *arg);
+void sim_map_free(struct sim_map *map); /* the slots only */
+
+/* A queue of map entries to look at, each once: see sim_queue_push. */
+struct sim_link {
+    struct sim_link *next;
+    bool queued;
+};
+struct sim_queue {
+    struct sim_link *first, *last;
+};
+void sim_queue_push(struct sim_queue *q, struct sim_link *l); /* nothing when it waits already */
+struct sim_link *sim_queue_pop(struct sim_queue *q);
+void sim_queue_remove(struct sim_queue *q, struct sim_link *l);
+#define SIM_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* ---- the context ---- */
+enum sim_module_id {
+    SIM_NODES,
+    SIM_PODS,
+    SIM_GC,
+    SIM_NAMESPACES,
+    SIM_ENDPOINTS,
+    SIM_JOBS,
+    SIM_VOLUMES,
+    SIM_RAY,
+    SIM_N
+};
+
+struct sim_change {
+    enum sb_event type;
+    struct sb_object *o, *prev; /* references */
+};
+
+struct sim_resources { /* of the storage, looked up once */
+    const struct sb_resource *nodes, *pods, *services, *endpoints, *slices, *namespaces, *jobs, *events, *configmaps,
+        *secrets, *claims, *volumes;
+};
+
+struct sim {
+    struct rv_loop *loop;
+    struct sb_storage *storage;
+    struct sb_listener *listener;
+    struct sim_opts opts;
+    struct sim_resources r;
+    struct rv_prepare *prepare;
+    struct rv_timer *wake;
+    int64_t now_ms;
+    struct sim_timer **heap;
+    size_t heap_n, heap_cap;
+    uint64_t order;
+    struct sim_change *changes;
+    size_t changes_first, changes_n, changes_cap; /* [first, n) wait */
+    bool dirty;                                   /* a module may have something to run */
+    void *modules[SIM_N];
+    uint64_t random;
+};
+
+struct sim_module {
+    void *(*make)(struct sim *m);
+    void (*free)(struct sim *m, void *module);
+    void (*change)(struct sim *m, const struct sim_change *c);
+    bool (*run)(struct sim *m); /* one batch; true: more is waiting. May be NULL */
+};
+extern const struct sim_module sim_nodes_module, sim_pods_module, sim_gc_module, sim_namespaces_module,
+    sim_endpoints_module, sim_jobs_module, sim_volumes_module, sim_ray_module;
+
+/* Something was put in a module's queue outside change() and run(). */
+void sim_poke(struct sim *m);
+uint64_t sim_random(struct sim *m);
+int64_t sim_wall_s(void);
+
+/* ---- writing ---- */
+struct sim_ref {
+    const struct sb_resource *r;
+    struct rv_str ns, name;
+};
+/* The newest version of an object, or NULL when it is gone or another has its name. Lent until the next write. */
+struct sb_object *sim_fresh(struct sim *m, struct sim_ref ref, struct rv_str uid);
+/* Stores a tree made from the newest version. 0 or the storage's code. */
+int sim_write(struct sim *m, struct sim_ref ref, struct rv_arena *a, struct rv_node *tree, bool status);
+/* Creates; *ret_name (in a) is the name it got, ret_name may be NULL. */
+int sim_create(struct sim *m, const struct sb_resource *r, struct rv_str ns, struct rv_arena *a, struct rv_node *tree,
+               struct rv_str *ret_name);
+int sim_delete(struct sim *m, struct sim_ref ref, struct rv_str uid, int64_t grace, const char *propagation);
+/* {apiVersion, kind, metadata: {name, namespace}} */
+struct rv_node *sim_object(struct rv_arena *a, const struct sb_resource *r, struct rv_str ns, struct rv_str name);
+void sim_set_time(struct rv_arena *a, struct rv_node *map, const char *key, int64_t wall_s);
+/* An Event about an object; the same text about the same object raises its count. type "Normal" or "Warning". */
+void sim_event(struct sim *m, struct sb_object *about, const char *type, const char *reason, const char *component,
+               const char *fmt, ...) RV_PRINTF(6, 7);
+bool sim_is(struct rv_val v, const char *path, const char *text);
+
+#endif
