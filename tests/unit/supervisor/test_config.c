@@ -118,6 +118,29 @@ static void nothing_means_defaults(void) {
     config_free(c);
 }
 
+/* The file that we ship says what would hold without it. */
+static void the_default_file(void) {
+    struct rv_error err = {0};
+    const struct config_env env = {"plugins/raycluster", "/nonexistent"};
+    struct config *file = config_load("config/rayvisor.yaml", &env, &err), *none = parse("", &err);
+    if (file == NULL) printf("\n    said: %s", err.text);
+    CU_ASSERT_TRUE_FATAL(file != NULL && none != NULL);
+    const int64_t has[] = {file->max_connections, file->qps,          file->burst,
+                           file->max_in_flight,   file->heartbeat_ms, file->heartbeat_timeout_ms,
+                           file->watch_stall_s,   file->page_size,    file->host_sandbox,
+                           file->log_format,      file->log_level};
+    const int64_t wants[] = {none->max_connections, none->qps,          none->burst,
+                             none->max_in_flight,   none->heartbeat_ms, none->heartbeat_timeout_ms,
+                             none->watch_stall_s,   none->page_size,    none->host_sandbox,
+                             none->log_format,      none->log_level};
+    CU_ASSERT_EQUAL(memcmp(has, wants, sizeof has), 0);
+    CU_ASSERT_TRUE(rv_str_eq(file->runtime_dir, none->runtime_dir) && rv_str_eq(file->bind, none->bind));
+    CU_ASSERT_TRUE(file->kubeconfig.n == 0 && file->namespaces.n == 0 && file->host_binary.n == 0);
+    CU_ASSERT_TRUE(file->plugin_n == 1 && rv_str_is(file->plugins[0].name, "raycluster"));
+    config_free(file);
+    config_free(none);
+}
+
 static bool settings_are(const struct config_plugin *p, const char *json) {
     return json_is((struct rv_val){p->settings.p, p->settings.n}, json);
 }
@@ -264,10 +287,15 @@ static void damaged(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"mistakes", mistakes},   {"defaults", nothing_means_defaults},
-                                          {"values", values},       {"grants", grants},
-                                          {"comparing", comparing}, {"rbac", rbac},
-                                          {"manifests", manifests}, {"damaged", damaged}};
+static const struct suite_test tests[] = {{"mistakes", mistakes},
+                                          {"defaults", nothing_means_defaults},
+                                          {"the default file", the_default_file},
+                                          {"values", values},
+                                          {"grants", grants},
+                                          {"comparing", comparing},
+                                          {"rbac", rbac},
+                                          {"manifests", manifests},
+                                          {"damaged", damaged}};
 
 static void make_dir(char *dir, size_t size, const char *name) {
     snprintf(dir, size, "/tmp/rayvisor-config-XXXXXX");
