@@ -219,6 +219,7 @@ static struct rv_bytes frame(struct incoming *in, size_t i) {
 /* The first peer that speaks is the peer. Whoever comes later is not listened to: reporting it would let a stranger
  * have the right one killed. */
 static bool is_peer(struct lane *l, struct rv_bytes id) {
+    if (id.n == 0) return false;
     if (l->peer_n == 0 && id.n <= sizeof l->peer) {
         memcpy(l->peer, id.p, id.n);
         l->peer_n = id.n;

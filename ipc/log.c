@@ -123,8 +123,11 @@ void rv_log(enum rv_log_level level, const char *message, ...) {
     size_t n = 0;
     va_list ap;
     va_start(ap, message);
-    for (const char *key; n < RV_ARRAY_LEN(fields) && (key = va_arg(ap, const char *)) != NULL;) {
-        const char *value = va_arg(ap, const char *);
+    while (n < RV_ARRAY_LEN(fields)) {
+        const char *key = va_arg(ap, const char *);
+        if (key == NULL) break;
+        /* The analyzer loses the list across the loop. */
+        const char *value = va_arg(ap, const char *); /* NOLINT(clang-analyzer-valist.Uninitialized) */
         if (value != NULL) fields[n++] = (struct rv_field){rv_str(key), rv_str(value)};
     }
     va_end(ap);

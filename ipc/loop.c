@@ -135,7 +135,7 @@ void rv_timer_arm(struct rv_timer *t, int64_t delay_ms) {
     t->order = l->order++;
     if (l->heap_n == l->heap_cap) {
         l->heap_cap = l->heap_cap == 0 ? 16 : l->heap_cap * 2;
-        l->heap = rv_realloc_array(l->heap, l->heap_cap, sizeof *l->heap);
+        l->heap = rv_realloc_array(l->heap, l->heap_cap, sizeof(struct rv_timer *));
     }
     heap_put(l, l->heap_n++, t);
     heap_up(l, l->heap_n - 1);

@@ -67,7 +67,7 @@ static void open_grow(struct engine *e) {
     struct open_action **old = e->open;
     size_t size = e->open_size;
     e->open_size = size * 2;
-    e->open = rv_alloc_array(e->open_size, sizeof *e->open);
+    e->open = rv_alloc_array(e->open_size, sizeof(struct open_action *));
     for (size_t b = 0; b < size; b++)
         for (struct open_action *a = old[b], *next; a != NULL; a = next) {
             next = a->hash_next;
@@ -521,7 +521,7 @@ struct engine *engine_new(const struct engine_opts *o) {
     e->queue = queue_new();
     e->scratch = rv_arena_new();
     e->open_size = 64;
-    e->open = rv_alloc_array(e->open_size, sizeof *e->open);
+    e->open = rv_alloc_array(e->open_size, sizeof(struct open_action *));
     e->held_last = &e->held;
     e->max_in_flight = 1;
     api_fill(&e->api);

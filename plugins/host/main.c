@@ -4,6 +4,7 @@
  * run as configured or does not fit (starting again would not help), anything else is a crash. */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -42,6 +43,7 @@ struct host {
     struct recorder *recorder;
     struct engine_time now; /* of the input being played: what the recording says of its outputs */
     int exit_code;
+    unsigned pings;
 };
 
 static struct engine_time time_now(void) { return (struct engine_time){rv_mono_now(), rv_wall_now()}; }
@@ -99,6 +101,8 @@ static void on_message(void *arg, const struct msg *m) {
     struct rv_error err = {0};
     h->now = time_now();
     recorder_add(h->recorder, RECORD_IN, h->now, m);
+    /* About every 20 heartbeats, what a burst needed goes back to the system. */
+    if (m->type == MSG_PING && ++h->pings % 20 == 0) malloc_trim(0);
     if (engine_message(h->engine, h->now, m, &err) != 0)
         protocol_error(h, &err);
     else
@@ -131,14 +135,11 @@ static int open_lane(struct host *h, const char *path, struct rv_error *err) {
     return rv_error_set(err, -ETIMEDOUT, "nobody answers on %s", path);
 }
 
-static int load(const struct options *o, struct flight *flight, struct rv_buf *in_force,
-                const struct rv_plugin **ret_plugin, struct rv_error *err) {
+static const struct rv_plugin *load(const struct options *o, struct flight *flight, struct rv_error *err) {
     flight_begin(flight, FLIGHT_LOAD, NULL, (struct rv_str){NULL, 0}, rv_mono_now());
     const struct rv_plugin *plugin = load_plugin(o->plugin, err);
     flight_end(flight);
-    if (plugin == NULL) return err->code;
-    *ret_plugin = plugin;
-    return sandbox_after_load(&o->sandbox, in_force, err);
+    return plugin;
 }
 
 /* The order matters: what the sandbox takes away it takes from the one thread there is, and ZeroMQ's thread, born
@@ -148,13 +149,15 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
                  struct rv_error *err) {
     rv_autobuf struct rv_buf in_force = {0};
     struct rv_error lane_err = {0};
-    const struct rv_plugin *plugin = NULL;
     if (o->record != NULL && (h->recorder = recorder_open(o->record, err)) == NULL) return err->code;
     int r = sandbox_before_load(&o->sandbox, &in_force, err);
     int lane = open_lane(h, o->lane, &lane_err);
     if (r == 0 && lane != 0) *err = lane_err;
     if (r == 0) r = lane;
-    if (r == 0) r = load(o, flight, &in_force, &plugin, err);
+    if (r != 0) return r;
+    const struct rv_plugin *plugin = load(o, flight, err);
+    if (plugin == NULL) return err->code;
+    r = sandbox_after_load(&o->sandbox, &in_force, err);
     if (r != 0) return r;
     rv_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
             in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
@@ -282,6 +285,7 @@ int main(int argc, char **argv) {
     /* Whatever else was inherited is nobody's business here. */
     close_range(FD_FLIGHT + 1, ~0u, 0);
     signal(SIGPIPE, SIG_IGN);
+    (void)mallopt(M_ARENA_MAX, 1);
     o.sandbox.plugin_path = o.plugin;
     return run(&o);
 }

@@ -58,7 +58,7 @@ static void table_grow(struct table *t, enum index i) {
     struct entry **old = t->buckets;
     size_t size = t->size;
     t->size = size == 0 ? 64 : size * 2;
-    t->buckets = rv_alloc_array(t->size, sizeof *t->buckets);
+    t->buckets = rv_alloc_array(t->size, sizeof(struct entry *));
     for (size_t b = 0; b < size; b++)
         for (struct entry *e = old[b], *next; e != NULL; e = next) {
             next = e->links[i].next;

@@ -29,7 +29,7 @@ struct queue *queue_new(void) {
     q->live.last = &q->live.first;
     q->low.last = &q->low.first;
     q->size = 64;
-    q->buckets = rv_alloc_array(q->size, sizeof *q->buckets);
+    q->buckets = rv_alloc_array(q->size, sizeof(struct queue_key *));
     return q;
 }
 
@@ -57,7 +57,7 @@ struct queue *queue_free(struct queue *q) {
 
 static void grow(struct queue *q) {
     size_t size = q->size * 2;
-    struct queue_key **buckets = rv_alloc_array(size, sizeof *buckets);
+    struct queue_key **buckets = rv_alloc_array(size, sizeof(struct queue_key *));
     for (size_t b = 0; b < q->size; b++)
         for (struct queue_key *k = q->buckets[b], *next; k != NULL; k = next) {
             next = k->hash_next;
@@ -170,7 +170,7 @@ void queue_delay(struct queue *q, struct queue_key *k, int64_t due) {
     }
     if (q->heap_n == q->heap_cap) {
         q->heap_cap = q->heap_cap == 0 ? 64 : q->heap_cap * 2;
-        q->heap = rv_realloc_array(q->heap, q->heap_cap, sizeof *q->heap);
+        q->heap = rv_realloc_array(q->heap, q->heap_cap, sizeof(struct queue_key *));
     }
     k->due = due;
     heap_put(q, q->heap_n++, k);

@@ -110,7 +110,7 @@ static void replay_send(void *arg, struct msg *m) {
     msg_encode(&plain, &header, &body);
     if (m->type == MSG_ACTION || m->type == MSG_FAILED) print_request(r, m, &body);
     r->requests++;
-    struct record next;
+    struct record next = {0};
     int64_t n = read_record(r->file, r->at, &next, NULL);
     struct rv_buf payload = {(uint8_t *)(uintptr_t)m->payload.p, m->payload.n, 0};
     bool hello = m->type == MSG_HELLO; /* the token and the pid are this run's */

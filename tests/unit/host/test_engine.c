@@ -393,7 +393,7 @@ static void failures(void) {
 /* Requests that make no sense are refused where they are made; texts that do not fit are cut, never sent broken. */
 static void hostile_plugin(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
     char text[6000];
-    for (size_t i = 0; i < sizeof text; i += 2) memcpy(text + i, "\xc3\xa9", 2);
+    for (size_t i = 0; i < sizeof text; i += 2) text[i] = (char)0xc3, text[i + 1] = (char)0xa9;
     struct rv_str odd = {text + 1, sizeof text - 2}, bad = RV_STR("\xff"), lng = {text, sizeof text};
     const struct rv_action actions[] = {
         {.size = sizeof(struct rv_action), .verb = 0},

@@ -60,8 +60,8 @@ static void hostile_pages(void) {
     static const uint32_t values[] = {0, 1, 63, 64, 255, 256, 257, 4096, UINT32_MAX, INT32_MAX};
     int fd = flight_create(NULL);
     struct flight *f = flight_map(fd, NULL);
-    uint8_t *page = mmap(NULL, FLIGHT_PAGE, PROT_READ, MAP_SHARED, fd, 0), *copy = malloc(FLIGHT_PAGE);
-    CU_ASSERT_FATAL(page != MAP_FAILED && copy != NULL);
+    uint8_t *page = mmap(NULL, FLIGHT_PAGE, PROT_READ, MAP_SHARED, fd, 0), *copy = rv_alloc(FLIGHT_PAGE);
+    CU_ASSERT_FATAL(page != MAP_FAILED);
     close(fd);
     flight_begin(f, FLIGHT_RECONCILE, &key, RV_STR("uid"), 7);
     struct flight_record r;
@@ -77,8 +77,7 @@ static void hostile_pages(void) {
         }
     CU_ASSERT_TRUE(known > 0);
     for (size_t n = 0; n < FLIGHT_PAGE; n += 7) {
-        uint8_t *exact = malloc(n + 1);
-        CU_ASSERT_PTR_NOT_NULL_FATAL(exact);
+        uint8_t *exact = rv_alloc(n);
         memcpy(exact, page, n);
         flight_parse(exact, n, &r);
         free(exact);

@@ -69,7 +69,7 @@ static void many_timers(void) {
     enum { MANY = 2000 };
     struct trace t = {.loop = rv_loop_new(NULL)};
     struct tick k = {&t, '.', -1};
-    struct rv_timer **timers = rv_alloc_array(MANY, sizeof *timers);
+    struct rv_timer **timers = rv_alloc_array(MANY, sizeof(struct rv_timer *));
     unsigned seed = 1;
     for (int i = 0; i < MANY; i++) {
         timers[i] = rv_loop_timer(t.loop, on_tick, &k);
@@ -99,7 +99,7 @@ static void on_fd(void *arg, int fd, unsigned events) {
 
 static void watches_die_in_callbacks(void) {
     struct trace t = {.loop = rv_loop_new(NULL)};
-    int a[2], b[2];
+    int a[2] = {-1, -1}, b[2] = {-1, -1};
     CU_ASSERT_FATAL(pipe(a) == 0 && pipe(b) == 0);
     CU_ASSERT_EQUAL(write(a[1], "x", 1) + write(b[1], "x", 1), 2);
     t.watches[0] = rv_loop_fd(t.loop, a[0], RV_LOOP_READ, on_fd, &t);

@@ -186,8 +186,7 @@ static void truncations(void) {
         msg_encode(&m, &w.header, &w.body);
         for (size_t n = 0; n < w.header.n + w.body.n; n++) {
             size_t header_n = n < w.header.n ? n : w.header.n, body_n = n < w.header.n ? w.body.n : n - w.header.n;
-            uint8_t *header = malloc(header_n + 1), *body = malloc(body_n + 1);
-            CU_ASSERT_FATAL(header != NULL && body != NULL);
+            uint8_t *header = rv_alloc(header_n), *body = rv_alloc(body_n);
             memcpy(header, w.header.p, header_n);
             memcpy(body, w.body.p, body_n);
             CHECK_ROW(msg_decode((struct rv_bytes){header, header_n}, (struct rv_bytes){body, body_n}, m.payload,
