@@ -115,12 +115,25 @@ size_t sim_node_lacks(const struct sim_node *n, const struct sim_ask *ask, unsig
     return lacks;
 }
 
-void sim_node_take(struct sim_node *n, const struct sim_ask *ask, int sign) {
+void sim_node_take(struct sim_node *n, const struct sim_ask *ask) {
     for (size_t i = 0; i < ask->n; i++) {
         node_know(n, ask->v[i].id + 1);
-        n->used[ask->v[i].id] += sign * ask->v[i].q;
+        n->used[ask->v[i].id] += ask->v[i].q;
     }
-    n->n_pods = sign > 0 ? n->n_pods + 1 : n->n_pods - 1;
+    n->n_pods++;
+}
+
+static void node_destroy(struct sim_node *n) {
+    sb_object_unref(n->o);
+    free((void *)(uintptr_t)n->entry.key.p);
+    free(n->total);
+    free(n->used);
+    free(n);
+}
+
+void sim_node_give_back(struct sim_node *n, const struct sim_ask *ask) {
+    for (size_t i = 0; i < ask->n; i++) n->used[ask->v[i].id] -= ask->v[i].q;
+    if (--n->n_pods == 0 && n->gone) node_destroy(n);
 }
 
 static double share(const struct sim_node *n, unsigned id) {
@@ -162,11 +175,8 @@ static void node_free(struct sim_nodes *t, struct sim_node *n) {
     sim_map_remove(&t->map, &n->entry);
     t->v[n->index] = t->v[--t->n];
     t->v[n->index]->index = n->index;
-    sb_object_unref(n->o);
-    free((void *)(uintptr_t)n->entry.key.p);
-    free(n->total);
-    free(n->used);
-    free(n);
+    n->gone = true;
+    if (n->n_pods == 0) node_destroy(n);
     t->epoch++;
 }
 

@@ -20,7 +20,7 @@ struct sim_node {
     int64_t *total, *used;  /* by resource id; n_known long */
     size_t n_known;
     size_t n_pods;
-    bool ready;
+    bool ready, gone; /* gone: deleted; the books stay until the last pod has left */
 };
 struct sim_nodes {
     struct sim_map map;
@@ -38,7 +38,8 @@ const char *sim_resource_name(struct sim *m, unsigned id);
 struct sim_ask *sim_ask_new(struct sim *m, struct rv_val pod_spec);
 /* Ids that do not fit, at most max of them; 0: fits. */
 size_t sim_node_lacks(const struct sim_node *n, const struct sim_ask *ask, unsigned *ids, size_t max);
-void sim_node_take(struct sim_node *n, const struct sim_ask *ask, int sign);
+void sim_node_take(struct sim_node *n, const struct sim_ask *ask);
+void sim_node_give_back(struct sim_node *n, const struct sim_ask *ask); /* may free a node that is gone */
 /* Share of cpu and memory in use, 0 to 2; lower is better. */
 double sim_node_load(const struct sim_node *n);
 
