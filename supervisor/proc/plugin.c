@@ -68,6 +68,7 @@ struct plugin {
     uint64_t instance;
     int64_t started, heard; /* mono ns */
     const char *kill_cause; /* why we killed it */
+    bool unfit;             /* refused, or it said that it cannot run: however it ends, that is why */
     struct rv_buf log_line;
     /* what it is told */
     struct outbox *outbox;
@@ -93,6 +94,7 @@ struct plugin {
 static const char *const causes[] = {"exit", "signal", "hang", "memory", "protocol"};
 
 static void on_event(struct plugin *p, enum life_event e);
+static void count_death(struct plugin *p, const char *cause);
 static void snapshot_if_complete(struct plugin *p);
 
 static const char *name_of(const struct plugin *p) { return p->config->name.p; } /* NUL behind it: from an arena */
@@ -233,6 +235,7 @@ void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_versio
 static void refuse(struct plugin *p, const char *why) {
     struct msg m = {.type = MSG_REFUSE, .text = {RV_E_ABI, rv_str(why)}};
     rv_err("plugin refused", "plugin", name_of(p), "reason", why);
+    p->unfit = true;
     lane_send(p->lane, &m);
 }
 
@@ -344,6 +347,7 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_FAILED: {
         rv_autofree char *text = rv_strdup(m->text.text);
         rv_err("plugin cannot run", "plugin", name_of(p), "reason", text);
+        p->unfit = p->unfit || m->text.code == RV_E_ABI || m->text.code == RV_E_CONFIG;
         break;
     }
     default:
@@ -484,6 +488,7 @@ static bool library_changed(const struct plugin *p) {
 static void spawn(struct plugin *p) {
     struct rv_error err = {0};
     p->kill_cause = NULL;
+    p->unfit = false;
     p->snapshot_waits = false;
     p->started = p->heard = rv_mono_now();
     if (library_changed(p)) quarantine_clear(p->quarantine); /* another build deserves another chance */
@@ -491,6 +496,7 @@ static void spawn(struct plugin *p) {
     if (start_process(p, &err) != 0) {
         rv_err("cannot start a plugin's host", "plugin", name_of(p), "reason", err.text);
         snprintf(p->last_exit, sizeof p->last_exit, "not started");
+        count_death(p, "exit"); /* so that the next attempts come more and more slowly */
         close_process(p);
         on_event(p, LIFE_ON_EXITED);
         return;
@@ -580,7 +586,8 @@ static void on_exit_seen(void *arg, int fd, unsigned events) {
     describe_exit(p, status);
     struct flight_record f = {0};
     if (p->flight != NULL) flight_read(p->flight, &f);
-    bool config = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG, wanted = p->state == LIFE_DRAINING;
+    bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
+         wanted = p->state == LIFE_DRAINING;
     executor_forget(p->s->executor, p);
     if (wanted) {
         if (WIFSIGNALED(status) || WEXITSTATUS(status) != 0)
