@@ -372,6 +372,8 @@ static void failures(void) {
                                               .version = "1",
                                               .init = init_fails,
                                               .reconcile = reconcile});
+    CU_ASSERT_EQUAL(tell(s, (struct msg){.type = 99}), 0);
+    CU_ASSERT_EQUAL(tell(s, script_snap(MSG_SNAP_BEGIN, 1)), RV_E_PROTOCOL);
     tell(s, script_welcome(s->arena));
     CU_ASSERT_TRUE(engine_state(s->engine) == ENGINE_FAILED && engine_failure(s->engine)->code == RV_E_CONFIG);
     CU_ASSERT_STRING_EQUAL(last(s, MSG_FAILED)->text, "no such thing");
