@@ -110,7 +110,7 @@ static int spawn_plugin(const struct exec_plugin *e, int out, pid_t *ret_pid, st
 static int collect(pid_t pid, int fd, struct rv_buf *out, const char *name, struct rv_error *err) {
     int64_t end = rv_mono_now() + EXEC_SECONDS * SECOND;
     bool open = true;
-    while (open && out->n <= TOKEN_MAX * 4) {
+    while (open && out->n <= (size_t)TOKEN_MAX * 4) {
         int64_t left = (end - rv_mono_now()) / 1000000;
         struct pollfd p = {.fd = fd, .events = POLLIN};
         if (left <= 0 || poll(&p, 1, (int)left) <= 0) break;

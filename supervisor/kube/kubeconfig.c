@@ -270,6 +270,7 @@ static bool in_pod(void) { return getenv("KUBERNETES_SERVICE_HOST") != NULL && a
 static int pod_config(struct kube_config *c, struct rv_error *err) {
     const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
     rv_autobuf struct rv_buf b = {0};
+    if (host == NULL) return rv_error_set(err, RV_E_CONFIG, "KUBERNETES_SERVICE_HOST is not set");
     bool v6 = strchr(host, ':') != NULL;
     rv_buf_addf(&b, "https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port != NULL ? port : "443");
     c->server = rv_strdup(rv_buf_str(&b));
