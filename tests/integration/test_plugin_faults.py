@@ -3,13 +3,14 @@
 import os, signal, time
 from harness import *
 
-NS = "plugins"
+NS = ""  # a namespace for each test: setup()
 FAST = {"limits": {"memory": "128Mi"}}
 
 
 def setup(env, *plugins, extra="", wait=False):
-    env.sandbox()
-    env.kube.namespace(NS)
+    global NS
+    env.cluster()
+    NS = env.kube.namespace(f"pf-{env.name.replace('_', '-')[:30]}-{os.getpid()}")
     env.operator(plugins=[{"name": "raycluster"}, *plugins], extra=extra, wait=wait)
     wait_for("raycluster plugin", lambda: env.op.plugin("raycluster")["state"].lower() == "ready")
     return env.kube
@@ -67,7 +68,7 @@ def test_hang(env):
 
 
 def test_leak(env):
-    kube = setup(env, toy(**FAST))
+    kube = setup(env, toy(**FAST), extra="heartbeat: {intervalMs: 200, timeoutMs: 10000}")
     kube.create("configmaps", NS, configmap("bad", "leak"))
     others_work(env)
     wait_for("the limit was noticed", lambda: env.op.plugin("toy")["restarts"] >= 1, 60)
