@@ -30,8 +30,8 @@ struct sim_ctr {
     enum sim_ctr_next next;
     bool ready, sidecar, has_last;
     unsigned restarts, crashes;
-    int64_t due, started_s, backoff_ms;
-    struct sim_exit now, last; /* how it ended; last: the run before */
+    int64_t due, begun, started_s, backoff_ms; /* due, begun: ms, monotonic */
+    struct sim_exit now, last;                 /* how it ended; last: the run before */
 };
 
 enum sim_effect_kind {

@@ -216,6 +216,7 @@ bool sim_schedule(struct sim *m) {
     struct sim_pods *s = sim_pods_of(m);
     bool changed = s->epoch != sim_nodes_of(m)->epoch || s->freed;
     if (changed && s->parked.first != NULL && s->retry.at == 0) sim_timer_arm(m, &s->retry, RETRY_MS);
+    if (s->parked.first == NULL) s->freed = false;
     s->epoch = sim_nodes_of(m)->epoch;
     for (size_t i = 0; i < SIM_BATCH; i++) {
         struct sim_link *l = sim_queue_pop(&s->waiting);

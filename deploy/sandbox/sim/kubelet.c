@@ -1,0 +1,326 @@
+/* kubelet.c - the lives of a bound pod's containers: mounts, init containers in order, running, ready, exits and
+ * restarts with back-off, the end. Each pod sleeps until the nearest thing that is due. */
+#include "deploy/sandbox/sim/pods.h"
+
+#include <stdlib.h>
+
+static const int64_t FOREVER = INT64_MAX;
+enum { BACKOFF_CAP = 30, CALM_MS = 600000 }; /* calm: a run this long forgets the back-off */
+
+bool sim_pod_initialized(const struct sim_pod *p) {
+    for (size_t i = 0; i < p->n_init; i++) {
+        const struct sim_ctr *c = &p->c[i];
+        bool ok = c->sidecar ? c->state == CTR_RUNNING || c->restarts > 0 : c->state == CTR_EXITED && c->now.code == 0;
+        if (!ok) return false;
+    }
+    return true;
+}
+
+void sim_pod_release(struct sim *m, struct sim_pod *p) {
+    if (p->node != NULL && p->ask != NULL) {
+        sim_node_give_back(p->node, p->ask);
+        sim_pods_of(m)->freed = true;
+        sim_poke(m);
+    }
+    p->node = NULL;
+    free(p->ask);
+    p->ask = NULL;
+}
+
+static struct rv_val ctr_spec(struct rv_val pod, const struct sim_pod *p, size_t i) {
+    struct rv_val spec = rv_val_get(pod, "spec");
+    return i < p->n_init ? rv_val_at(rv_val_get(spec, "initContainers"), i)
+                         : rv_val_at(rv_val_get(spec, "containers"), i - p->n_init);
+}
+
+/* ---- one container ---- */
+
+static const struct sim_effect *crash_of(const struct sim_pod *p, const struct sim_ctr *c, struct rv_str name) {
+    const struct sim_effect *e = sim_effect_of(p, EFFECT_CRASH, name);
+    return e != NULL && (e->times == 0 || c->crashes < e->times) ? e : NULL;
+}
+
+static const struct sim_effect *end_of(const struct sim_pod *p) {
+    const struct sim_effect *e = sim_effect_of(p, EFFECT_FAIL, RV_STR(""));
+    return e != NULL ? e : sim_effect_of(p, EFFECT_SUCCEED, RV_STR(""));
+}
+
+/* What a running container does next, and when. */
+static void plan(struct sim *m, const struct sim_pod *p, size_t i, struct rv_str name) {
+    struct sim_ctr *c = &p->c[i];
+    int64_t ready = FOREVER, leave = FOREVER;
+    bool init = i < p->n_init && !c->sidecar;
+    if (!init && !c->ready && !p->held_ready && sim_effect_of(p, EFFECT_NOT_READY, name) == NULL)
+        ready = c->begun + sim_delay_of(p, offsetof(struct sim_effect, ready_ms), m->opts.ready_ms);
+    const struct sim_effect *crash = crash_of(p, c, name), *end = init ? NULL : end_of(p);
+    if (crash != NULL)
+        leave = c->begun + crash->after_ms;
+    else if (init)
+        leave = c->begun + m->opts.init_ms;
+    else if (p->job && !c->sidecar)
+        leave = c->begun + m->opts.job_ms;
+    if (end != NULL && c->begun + end->after_ms < leave) leave = c->begun + end->after_ms;
+    c->next = leave < ready ? NEXT_EXIT : ready != FOREVER ? NEXT_READY : NEXT_NONE;
+    c->due = leave < ready ? leave : ready;
+}
+
+static void ctr_start(struct sim *m, struct sim_pod *p, struct sb_object *o, size_t i) {
+    struct sim_ctr *c = &p->c[i];
+    struct rv_val spec = ctr_spec(o->value, p, i);
+    struct rv_str name = rv_path_str(spec, "name"), image = rv_path_str(spec, "image");
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str missing = sim_env_missing(m, a, p->ns, spec);
+    c->next = NEXT_NONE;
+    if (sim_effect_of(p, EFFECT_IMAGE_PULL_ERROR, name) != NULL) {
+        c->state = CTR_PULL_ERROR;
+        sim_event(m, o, "Warning", "Failed", "kubelet", "Failed to pull image \"" RV_STR_FMT "\": not found",
+                  RV_STR_ARG(image));
+        sim_event(m, o, "Warning", "BackOff", "kubelet", "Back-off pulling image \"" RV_STR_FMT "\"",
+                  RV_STR_ARG(image));
+        return;
+    }
+    if (missing.n != 0) {
+        c->state = CTR_CONFIG_ERROR;
+        sim_queue_push(&sim_pods_of(m)->mounts, &p->link);
+        sim_event(m, o, "Warning", "Failed", "kubelet", "Error: " RV_STR_FMT, RV_STR_ARG(missing));
+        return;
+    }
+    if (c->state == CTR_BACKOFF || c->state == CTR_EXITED) {
+        if (c->state == CTR_EXITED) c->last = c->now;
+        c->has_last = true;
+        c->restarts++;
+    }
+    c->state = CTR_RUNNING;
+    c->ready = false;
+    c->started_s = sim_wall_s();
+    c->begun = m->now_ms;
+    plan(m, p, i, name);
+    if (!m->opts.verbose) return;
+    sim_event(m, o, "Normal", "Pulled", "kubelet", "Successfully pulled image \"" RV_STR_FMT "\"", RV_STR_ARG(image));
+    sim_event(m, o, "Normal", "Created", "kubelet", "Created container: " RV_STR_FMT, RV_STR_ARG(name));
+    sim_event(m, o, "Normal", "Started", "kubelet", "Started container " RV_STR_FMT, RV_STR_ARG(name));
+}
+
+static bool restarts(const struct sim_pod *p, const struct sim_ctr *c, int code) {
+    if (p->terminating || p->forced) return false;
+    if (c->sidecar) return true;
+    if (p->never) return false;
+    bool init = c < p->c + p->n_init;
+    return code != 0 || (!p->on_failure && !init);
+}
+
+static void ctr_exit(struct sim *m, struct sim_pod *p, size_t i, int code, const char *reason) {
+    struct sim_ctr *c = &p->c[i];
+    c->now = (struct sim_exit){code, reason, c->started_s != 0 ? c->started_s : p->started_s, sim_wall_s()};
+    c->state = CTR_EXITED;
+    c->ready = false;
+    c->next = NEXT_NONE;
+    c->crashes += code != 0;
+    if (!restarts(p, c, code)) return;
+    bool calm = m->now_ms - c->begun > CALM_MS;
+    c->next = NEXT_START;
+    if (c->restarts == 0 || calm) { /* the first time at once */
+        c->backoff_ms = m->opts.backoff_ms;
+        c->due = m->now_ms + m->opts.start_ms;
+        return;
+    }
+    c->state = CTR_BACKOFF;
+    c->last = c->now;
+    c->has_last = true;
+    c->due = m->now_ms + c->backoff_ms;
+    struct sb_object *o = sim_pod_fresh(m, p);
+    if (o != NULL) {
+        sb_object_ref(o);
+        struct rv_str name = rv_path_str(ctr_spec(o->value, p, i), "name");
+        sim_event(m, o, "Warning", "BackOff", "kubelet",
+                  "Back-off restarting failed container " RV_STR_FMT " in pod " RV_STR_FMT, RV_STR_ARG(name),
+                  RV_STR_ARG(p->name));
+        sb_object_unref(o);
+    }
+    if (c->backoff_ms < m->opts.backoff_ms * BACKOFF_CAP) c->backoff_ms *= 2;
+}
+
+/* ---- the pod ---- */
+
+static void finish(struct sim *m, struct sim_pod *p, const char *phase) {
+    for (size_t i = 0; i < p->n_init + p->n_ctr; i++) {
+        struct sim_ctr *c = &p->c[i];
+        c->next = NEXT_NONE;
+        c->ready = false;
+        if (c->state != CTR_RUNNING) continue;
+        bool sidecar_end = c->sidecar && !p->forced;
+        int code = sidecar_end || strcmp(phase, "Succeeded") == 0 ? 0 : p->terminating ? 143 : 137;
+        c->now = (struct sim_exit){code, code == 0 ? "Completed" : "Error", c->started_s, sim_wall_s()};
+        c->state = CTR_EXITED;
+    }
+    p->phase = phase;
+    p->step = STEP_DONE;
+    sim_timer_disarm(m, &p->timer);
+    sim_status_write(m, p);
+    sim_pod_release(m, p);
+}
+
+/* Has the pod come to its end by itself? */
+static const char *ended(const struct sim_pod *p) {
+    bool failed = false;
+    for (size_t i = 0; i < p->n_init; i++) {
+        const struct sim_ctr *c = &p->c[i];
+        if (!c->sidecar && c->state == CTR_EXITED && c->next == NEXT_NONE && c->now.code != 0) return "Failed";
+    }
+    for (size_t i = p->n_init; i < p->n_init + p->n_ctr; i++) {
+        const struct sim_ctr *c = &p->c[i];
+        if (c->state != CTR_EXITED || c->next != NEXT_NONE) return NULL;
+        failed = failed || c->now.code != 0;
+    }
+    return failed ? "Failed" : "Succeeded";
+}
+
+/* Starts whatever may start now: init containers one by one, then all others. */
+static bool advance(struct sim *m, struct sim_pod *p, struct sb_object *o) {
+    bool changed = false;
+    for (size_t i = 0; i < p->n_init; i++) {
+        struct sim_ctr *c = &p->c[i];
+        if (c->state == CTR_WAITING && c->next == NEXT_NONE) {
+            ctr_start(m, p, o, i);
+            changed = true;
+        }
+        bool passed =
+            c->sidecar ? c->state == CTR_RUNNING || c->restarts > 0 : c->state == CTR_EXITED && c->now.code == 0;
+        if (!passed) return changed;
+    }
+    for (size_t i = p->n_init; i < p->n_init + p->n_ctr; i++) {
+        if (p->c[i].state != CTR_WAITING || p->c[i].next != NEXT_NONE) continue;
+        ctr_start(m, p, o, i);
+        changed = true;
+    }
+    return changed;
+}
+
+static bool act(struct sim *m, struct sim_pod *p, struct sb_object *o, size_t i) {
+    struct sim_ctr *c = &p->c[i];
+    if (c->next == NEXT_NONE || c->due > m->now_ms) return false;
+    struct rv_str name = rv_path_str(ctr_spec(o->value, p, i), "name");
+    enum sim_ctr_next next = c->next;
+    c->next = NEXT_NONE;
+    if (next == NEXT_START) {
+        ctr_start(m, p, o, i);
+    } else if (next == NEXT_READY) {
+        c->ready = true;
+        plan(m, p, i, name);
+    } else {
+        const struct sim_effect *crash = crash_of(p, c, name), *end = end_of(p);
+        bool whole = end != NULL && (i >= p->n_init || c->sidecar) && c->begun + end->after_ms <= m->now_ms;
+        if (whole)
+            sim_kubelet_force(m, p, end->kind == EFFECT_FAIL ? "Failed" : "Succeeded", end->reason, end->message);
+        else if (crash != NULL)
+            ctr_exit(m, p, i, crash->exit_code, crash->reason != NULL ? crash->reason : "Error");
+        else
+            ctr_exit(m, p, i, 0, "Completed");
+    }
+    return true;
+}
+
+static void rearm(struct sim *m, struct sim_pod *p) {
+    int64_t due = FOREVER;
+    for (size_t i = 0; i < p->n_init + p->n_ctr; i++)
+        if (p->c[i].next != NEXT_NONE && p->c[i].due < due) due = p->c[i].due;
+    if (due != FOREVER)
+        sim_timer_arm(m, &p->timer, due - m->now_ms);
+    else
+        sim_timer_disarm(m, &p->timer);
+}
+
+/* After anything happened to containers: what follows from it, written down once. */
+static void settle(struct sim *m, struct sim_pod *p, struct sb_object *o, bool changed) {
+    if (p->step != STEP_RUN) return;
+    changed = advance(m, p, o) || changed;
+    const char *phase = ended(p);
+    if (phase != NULL) {
+        finish(m, p, phase);
+        return;
+    }
+    if (changed) sim_status_write(m, p);
+    rearm(m, p);
+}
+
+static bool mounted(struct sim *m, struct sim_pod *p, struct sb_object *o) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str missing = sim_mounts_missing(m, a, o->value);
+    if (missing.n == 0) return true;
+    if (p->step != STEP_MOUNT) sim_event(m, o, "Warning", "FailedMount", "kubelet", RV_STR_FMT, RV_STR_ARG(missing));
+    p->step = STEP_MOUNT;
+    sim_queue_push(&sim_pods_of(m)->mounts, &p->link);
+    return false;
+}
+
+static void leave(struct sim *m, struct sim_pod *p, struct sb_object *o) {
+    if (rv_val_len(rv_val_path(o->value, "metadata.finalizers")) != 0 && p->node != NULL) finish(m, p, "Failed");
+    sim_delete(m, sim_pod_ref(m, p), p->entry.key, 0, NULL);
+}
+
+void sim_kubelet_wake(struct sim *m, struct sim_pod *p) {
+    struct sb_object *o = sim_pod_fresh(m, p);
+    if (o == NULL) return;
+    sb_object_ref(o);
+    if (p->step == STEP_TERMINATE) {
+        leave(m, p, o);
+    } else if ((p->step == STEP_BOUND || p->step == STEP_MOUNT) && mounted(m, p, o)) {
+        p->step = STEP_RUN;
+        settle(m, p, o, true);
+    } else if (p->step == STEP_RUN) {
+        bool changed = false;
+        for (size_t i = 0; i < p->n_init + p->n_ctr && p->step == STEP_RUN; i++) changed = act(m, p, o, i) || changed;
+        settle(m, p, o, changed);
+    }
+    sb_object_unref(o);
+}
+
+void sim_kubelet_start(struct sim *m, struct sim_pod *p, struct rv_val pod) {
+    struct rv_val inits = rv_val_path(pod, "spec.initContainers");
+    p->n_init = (unsigned)rv_val_len(inits);
+    p->n_ctr = (unsigned)rv_val_len(rv_val_path(pod, "spec.containers"));
+    free(p->c);
+    p->c = rv_alloc_array(p->n_init + p->n_ctr, sizeof *p->c);
+    size_t i = 0;
+    for (struct rv_iter it = rv_iter(inits); rv_iter_next(&it); i++)
+        p->c[i].sidecar = sim_is(it.val, "restartPolicy", "Always");
+    p->ip = ++sim_pods_of(m)->next_ip;
+    p->started_s = sim_wall_s();
+    p->step = STEP_BOUND;
+    sim_status_write(m, p);
+    sim_timer_arm(m, &p->timer, sim_delay_of(p, offsetof(struct sim_effect, start_ms), m->opts.start_ms));
+}
+
+void sim_kubelet_stop(struct sim *m, struct sim_pod *p, int64_t grace_s) {
+    bool first = !p->terminating;
+    p->terminating = true;
+    p->grace_s = grace_s;
+    if (sim_effect_of(p, EFFECT_STUCK_TERMINATING, RV_STR("")) != NULL && grace_s > 0) {
+        p->step = STEP_STUCK;
+        sim_timer_disarm(m, &p->timer);
+        return;
+    }
+    int64_t delay = sim_delay_of(p, offsetof(struct sim_effect, terminate_ms), m->opts.terminate_ms);
+    if (delay > grace_s * 1000) delay = grace_s * 1000;
+    p->step = STEP_TERMINATE;
+    sim_timer_arm(m, &p->timer, delay);
+    struct sb_object *o = first && m->opts.verbose ? sim_pod_fresh(m, p) : NULL;
+    if (o != NULL) sim_event(m, o, "Normal", "Killing", "kubelet", "Stopping pod " RV_STR_FMT, RV_STR_ARG(p->name));
+}
+
+void sim_kubelet_exit(struct sim *m, struct sim_pod *p, size_t ctr, int code, const char *reason) {
+    struct sb_object *o = sim_pod_fresh(m, p);
+    if (o == NULL || p->step != STEP_RUN || ctr >= p->n_init + p->n_ctr) return;
+    sb_object_ref(o);
+    ctr_exit(m, p, ctr, code, reason);
+    settle(m, p, o, true);
+    sb_object_unref(o);
+}
+
+void sim_kubelet_force(struct sim *m, struct sim_pod *p, const char *phase, const char *reason, const char *message) {
+    if (p->step == STEP_DONE) return;
+    p->forced = true;
+    p->reason = reason;
+    p->message = message;
+    finish(m, p, phase);
+}
