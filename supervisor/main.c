@@ -299,7 +299,7 @@ static void harden(void) {
     (void)setrlimit(RLIMIT_CORE, &none); /* credentials live in this memory */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
     (void)mallopt(M_ARENA_MAX, 1); /* one thread allocates; ZeroMQ's hardly does */
 }
 
@@ -397,11 +397,11 @@ static void finish(struct program *g) {
 /* ---- command line ----------------------------------------------------------------------------------------- */
 
 static int usage(FILE *to) {
-    fputs("usage: rayvisord --config FILE [--kubeconfig FILE] [--context NAME] [--runtime-dir DIR]\n"
-          "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
-          "       rayvisord --config FILE --print-rbac      print the ClusterRole that it needs\n"
-          "       rayvisord --version\n",
-          to);
+    (void)fputs("usage: rayvisord --config FILE [--kubeconfig FILE] [--context NAME] [--runtime-dir DIR]\n"
+                "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
+                "       rayvisord --config FILE --print-rbac      print the ClusterRole that it needs\n"
+                "       rayvisord --version\n",
+                to);
     return to == stdout ? 0 : EXIT_USAGE;
 }
 
@@ -491,7 +491,7 @@ int main(int argc, char **argv) {
     rv_autobuf struct rv_buf rbac = {0};
     if (g.o.rbac) {
         config_print_rbac(g.s.config, &rbac);
-        fwrite(rbac.p, 1, rbac.n, stdout);
+        code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
     } else if (g.o.check) {
         printf("%s: valid\n", g.o.config);
     } else {

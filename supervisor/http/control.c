@@ -424,7 +424,7 @@ struct control *control_new(struct supervisor *s, int (*reload)(struct superviso
 struct control *control_free(struct control *c) {
     if (c == NULL) return NULL;
     while (c->clients != NULL) {
-        c->clients->waiting = false;
+        c->clients->waiting = false; /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         client_free(c->clients);
     }
     rv_watch_free(c->watch);

@@ -14,6 +14,7 @@
 #include "ipc/flight.h"
 #include "lifecycle.h"
 #include "metrics_table.h"
+#include "output.h"
 #include "quarantine.h"
 #include "spawn.h"
 #include "supervisor/actions/executor.h"
@@ -33,7 +34,6 @@ enum {
     CREDIT_BYTES = 8 << 20,
     EXIT_CONFIG = 78,
     TOKEN_SIZE = 32,
-    LOG_LINE_MAX = 8192,
     LIBRARY_MS = 3000
 };
 #define MS INT64_C(1000000)
@@ -59,8 +59,9 @@ struct plugin {
     enum life_state state;
     /* the process */
     pid_t pid;
-    int pidfd, output_fd;
-    struct rv_watch *pid_watch, *output_watch;
+    int pidfd;
+    struct rv_watch *pid_watch;
+    struct host_output *output;
     struct flight *flight;
     struct lane *lane;
     char *dir;
@@ -69,7 +70,6 @@ struct plugin {
     int64_t started, heard; /* mono ns */
     const char *kill_cause; /* why we killed it */
     bool unfit;             /* refused, or it said that it cannot run: however it ends, that is why */
-    struct rv_buf log_line;
     /* what it is told */
     struct outbox *outbox;
     struct listened *kinds;
@@ -362,39 +362,12 @@ static void on_bad(void *arg, const struct rv_error *err) {
     on_event(p, LIFE_ON_VIOLATION);
 }
 
-/* What the host prints: our own host's JSON lines as they are, everything else as the plugin's words. */
-static void print_line(struct plugin *p, struct rv_str line) {
-    struct rv_field fields[] = {{RV_STR("plugin"), p->config->name}, {RV_STR("line"), line}};
-    if (line.n != 0) rv_logv(RV_LOG_INFO, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
-}
-
-static void on_output(void *arg, int fd, unsigned events) {
-    struct plugin *p = arg;
-    char chunk[4096];
-    (void)events;
-    ssize_t n = read(fd, chunk, sizeof chunk);
-    if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) {
-        p->output_watch = rv_watch_free(p->output_watch);
-        return;
-    }
-    for (ssize_t i = 0; i < n; i++) {
-        if (chunk[i] != '\n') {
-            if (p->log_line.n < LOG_LINE_MAX) rv_buf_addc(&p->log_line, (uint8_t)chunk[i]);
-            continue;
-        }
-        print_line(p, rv_buf_str(&p->log_line));
-        rv_buf_clear(&p->log_line);
-    }
-}
-
 /* ---- the process ---------------------------------------------------------------------------------------- */
 
 static void close_process(struct plugin *p) {
     p->pid_watch = rv_watch_free(p->pid_watch);
-    p->output_watch = rv_watch_free(p->output_watch);
+    p->output = host_output_free(p->output);
     rv_closep(&p->pidfd);
-    rv_closep(&p->output_fd);
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
     p->flight = flight_unmap(p->flight);
@@ -464,13 +437,12 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     supervisor_random(p->token, sizeof p->token);
     ssize_t written = write(token[1], p->token, sizeof p->token);
     p->pidfd = launch(p, flight_fd, token[0], out[1], rv_buf_cstr(&path), err);
-    p->output_fd = out[0];
+    p->output = host_output_new(p->s->loop, out[0], p->config->name);
     close(out[1]);
     close(token[0]);
     close(token[1]);
     if (p->pidfd < 0 || written != (ssize_t)sizeof p->token) return p->pidfd;
     p->pid_watch = rv_loop_fd(p->s->loop, p->pidfd, RV_LOOP_READ, on_exit_seen, p);
-    p->output_watch = rv_loop_fd(p->s->loop, p->output_fd, RV_LOOP_READ, on_output, p);
     return 0;
 }
 
@@ -568,21 +540,7 @@ static void on_exit_seen(void *arg, int fd, unsigned events) {
     (void)fd;
     (void)events;
     if (waitpid(p->pid, &status, WNOHANG) != p->pid) return;
-    while (p->output_watch != NULL && p->output_fd >= 0) { /* its last words */
-        struct rv_watch *before = p->output_watch;
-        char peek;
-        ssize_t n = read(p->output_fd, &peek, 1);
-        if (n != 1) break;
-        if (peek == '\n') {
-            print_line(p, rv_buf_str(&p->log_line));
-            rv_buf_clear(&p->log_line);
-        } else if (p->log_line.n < LOG_LINE_MAX) {
-            rv_buf_addc(&p->log_line, (uint8_t)peek);
-        }
-        if (before != p->output_watch) break;
-    }
-    print_line(p, rv_buf_str(&p->log_line));
-    rv_buf_clear(&p->log_line);
+    p->output = host_output_free(p->output); /* its last words, before we say how it ended */
     describe_exit(p, status);
     struct flight_record f = {0};
     if (p->flight != NULL) flight_read(p->flight, &f);
@@ -766,7 +724,7 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     struct plugin *p = rv_alloc(sizeof *p);
     p->s = s;
     p->config = c;
-    p->pidfd = p->output_fd = -1;
+    p->pidfd = -1;
     p->deadline = rv_loop_timer(s->loop, on_deadline, p);
     p->retry = rv_loop_timer(s->loop, on_retry, p);
     p->beat = rv_loop_timer(s->loop, on_beat, p);
@@ -792,7 +750,6 @@ struct plugin *plugin_free(struct plugin *p) {
     rv_timer_free(p->deadline);
     rv_timer_free(p->retry);
     rv_timer_free(p->beat);
-    rv_buf_free(&p->log_line);
     quarantine_free(p->quarantine);
     metrics_table_free(p->metrics);
     free(p);

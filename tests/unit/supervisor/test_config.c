@@ -6,6 +6,13 @@
 
 #include "tests/unit/sdk/suite.h"
 
+/* The rest of a test makes no sense without it. */
+#define NEED(condition)                                                                                                \
+    do {                                                                                                               \
+        CU_ASSERT_TRUE(condition);                                                                                     \
+        if (!(condition)) return;                                                                                      \
+    } while (0)
+
 static char ours[64], theirs[64]; /* folders of manifests: the installation's, a vendor's */
 
 static const char manifest_text[] =
@@ -106,7 +113,7 @@ static void mistakes(void) {
 static void nothing_means_defaults(void) {
     struct rv_error err = {0};
     struct config *c = parse("", &err);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    NEED(c != NULL);
     CU_ASSERT_TRUE(rv_str_is(c->runtime_dir, "/run/rayvisor"));
     CU_ASSERT_TRUE(rv_str_is(c->bind, "127.0.0.1:8082"));
     CU_ASSERT_EQUAL(c->qps, 0);
@@ -124,7 +131,7 @@ static void the_default_file(void) {
     const struct config_env env = {"plugins/raycluster", "/nonexistent"};
     struct config *file = config_load("config/rayvisor.yaml", &env, &err), *none = parse("", &err);
     if (file == NULL) printf("\n    said: %s", err.text);
-    CU_ASSERT_TRUE_FATAL(file != NULL && none != NULL);
+    NEED(file != NULL && none != NULL);
     const int64_t has[] = {file->max_connections, file->qps,          file->burst,
                            file->max_in_flight,   file->heartbeat_ms, file->heartbeat_timeout_ms,
                            file->watch_stall_s,   file->page_size,    file->host_sandbox,
@@ -152,7 +159,7 @@ static void values(void) {
               "plugins:\n- name: toy\n  enabled: false\n  limits: {memory: 1Gi, maxInFlight: 5, actionsPerSecond: 3}\n"
               "  settings: {seconds: 5, mode: safe, ratio: 2, map: {x: [1, null]}}\n",
               &err);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    NEED(c != NULL);
     const struct config_plugin *p = &c->plugins[0];
     CU_ASSERT_TRUE(c->namespaces.n == 2 && rv_str_is(c->namespaces.list[1], "b"));
     CU_ASSERT_TRUE(c->qps == 7 && c->burst == 9);
@@ -169,14 +176,14 @@ static void values(void) {
 static void grants(void) {
     struct rv_error err = {0};
     struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, grants: []}\n", &err);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    NEED(c != NULL);
     CU_ASSERT_EQUAL(c->plugins[0].grant_n, 1);
     CU_ASSERT_TRUE(c->plugins[0].secrets && c->plugins[0].http.n == 1);
     CU_ASSERT_EQUAL(c->plugins[1].grant_n, 0);
     CU_ASSERT_TRUE(!c->plugins[1].secrets && c->plugins[1].http.n == 0);
     config_free(c);
     c = parse("plugins:\n- {name: toy, secrets: false, http: []}\n- {name: vendor, grants: all}\n", &err);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    NEED(c != NULL);
     CU_ASSERT_TRUE(!c->plugins[0].secrets && c->plugins[0].http.n == 0);
     CU_ASSERT_TRUE(c->plugins[1].grant_n == 1 && c->plugins[1].secrets);
     config_free(c);
@@ -204,7 +211,7 @@ static void comparing(void) {
         rv_buf_addf(&a, "plugins: [%s]", rows[i].a);
         rv_buf_addf(&b, "plugins: [%s]", rows[i].b);
         struct config *x = parse(rv_buf_cstr(&a), &err), *y = parse(rv_buf_cstr(&b), &err);
-        CU_ASSERT_TRUE_FATAL(x != NULL && y != NULL);
+        NEED(x != NULL && y != NULL);
         CHECK_ROW(config_plugin_same(&x->plugins[0], &y->plugins[0]) == rows[i].same, rows[i].b);
         config_free(x);
         config_free(y);
@@ -215,7 +222,7 @@ static void rbac(void) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf out = {0};
     struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, enabled: false, grants: all}\n", &err);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    NEED(c != NULL);
     config_print_rbac(c, &out);
     const char *text = rv_buf_cstr(&out);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "kind: ClusterRole"));
@@ -263,7 +270,7 @@ static void manifests(void) {
         manifest_free(m);
     }
     struct manifest *m = manifest_parse(rv_str(manifest_text), "m.yaml", NULL);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    NEED(m != NULL);
     CU_ASSERT_TRUE(m->kind_n == 2 && m->kinds[1].map == 1 && rv_str_is(m->kinds[1].index_label, "a"));
     manifest_free(m);
 }

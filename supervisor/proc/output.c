@@ -1,0 +1,67 @@
+/* output.c - see output.h. */
+#include "output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+
+enum { LINE_MAX_BYTES = 8192, LAST_MAX_BYTES = 256 << 10 };
+
+struct host_output {
+    int fd;
+    struct rv_watch *watch;
+    struct rv_str plugin;
+    struct rv_buf line;
+};
+
+static void print_line(struct host_output *o) {
+    struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
+    if (o->line.n != 0) rv_logv(RV_LOG_INFO, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
+    rv_buf_clear(&o->line);
+}
+
+/* One chunk. Like read(): 0 at the end, negative on failure. */
+static ssize_t take(struct host_output *o) {
+    char chunk[4096];
+    ssize_t n = read(o->fd, chunk, sizeof chunk);
+    for (ssize_t i = 0; i < n; i++) {
+        if (chunk[i] == '\n')
+            print_line(o);
+        else if (o->line.n < LINE_MAX_BYTES)
+            rv_buf_addc(&o->line, (uint8_t)chunk[i]);
+    }
+    return n;
+}
+
+static void on_readable(void *arg, int fd, unsigned events) {
+    struct host_output *o = arg;
+    (void)fd;
+    (void)events;
+    ssize_t n = take(o);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) o->watch = rv_watch_free(o->watch);
+}
+
+struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plugin) {
+    struct host_output *o = rv_alloc(sizeof *o);
+    o->fd = fd;
+    o->plugin = plugin;
+    o->watch = rv_loop_fd(l, fd, RV_LOOP_READ, on_readable, o);
+    return o;
+}
+
+struct host_output *host_output_free(struct host_output *o) {
+    if (o == NULL) return NULL;
+    ssize_t n = 1;
+    for (size_t total = 0; o->watch != NULL && n > 0 && total < LAST_MAX_BYTES; total += (size_t)n) {
+        n = take(o);
+        if (n < 0) break;
+    }
+    print_line(o);
+    rv_watch_free(o->watch);
+    rv_closep(&o->fd);
+    rv_buf_free(&o->line);
+    free(o);
+    return NULL;
+}

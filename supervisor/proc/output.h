@@ -1,0 +1,13 @@
+/* output.h - what a host prints on its standard output and error, as log lines with the plugin's name. Long lines are
+ * cut; what a dying host said last is not lost. */
+#ifndef PROC_OUTPUT_H
+#define PROC_OUTPUT_H
+
+#include "ipc/loop.h"
+
+struct host_output;
+/* Takes the pipe's reading end, which must not block. plugin must outlive it. */
+struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plugin);
+struct host_output *host_output_free(struct host_output *o); /* prints what is left first */
+
+#endif
