@@ -375,6 +375,7 @@ static void close_process(struct plugin *p) {
     free(p->dir);
     p->dir = NULL;
     p->pid = 0;
+    p->snapshot_waits = false; /* lists that complete later find no outbox */
     p->memory = 0;
     p->gauges = (struct msg_ping){0};
     fail_explains(p);
@@ -648,26 +649,12 @@ static void on_retry(void *arg) {
         on_event(p, LIFE_ON_RETRY);
 }
 
-static uint64_t resident_bytes(pid_t pid) {
-    char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    rv_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    if (n <= 0) return 0;
-    text[n] = 0;
-    const char *space = strchr(text, ' ');
-    int64_t pages;
-    if (space == NULL || rv_str_to_int((struct rv_str){space + 1, strcspn(space + 1, " ")}, 0, INT64_MAX, &pages) != 0)
-        return 0;
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void on_beat(void *arg) {
     struct plugin *p = arg;
     int64_t now = rv_mono_now();
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
     if (p->pid == 0 || p->state == LIFE_DYING) return;
-    p->memory = resident_bytes(p->pid);
+    p->memory = process_resident_bytes(p->pid);
     if (p->config->memory != 0 && p->memory > p->config->memory) {
         rv_err("plugin exceeds its memory limit and is stopped", "plugin", name_of(p));
         p->kill_cause = "memory";

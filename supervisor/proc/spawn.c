@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,4 +62,18 @@ int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err)
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     *ret_pid = pid;
     return fd;
+}
+
+uint64_t process_resident_bytes(pid_t pid) {
+    char path[64], text[128];
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    rv_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (n <= 0) return 0;
+    text[n] = 0;
+    const char *space = strchr(text, ' ');
+    int64_t pages;
+    if (space == NULL || rv_str_to_int((struct rv_str){space + 1, strcspn(space + 1, " ")}, 0, INT64_MAX, &pages) != 0)
+        return 0;
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }

@@ -15,4 +15,7 @@ struct spawn_opts {
 /* pidfd of the child, which the caller closes; negative on failure, also of exec. */
 int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err);
 
+/* What the process has in memory now; 0 when that cannot be read. */
+uint64_t process_resident_bytes(pid_t pid);
+
 #endif
