@@ -3,6 +3,8 @@
 #
 #   tests/run.sh                 all: unit, fuzz corpora, integration, lint, and the unit tests again under sanitizers
 #   tests/run.sh unit            only tests whose label matches (unit, fuzz, integration, lint, asan)
+#   tests/run.sh real            the integration tests against a real Kubernetes control plane (needs Go; the first
+#                                time ten minutes to compile it), with simulated kubelets
 #
 # RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/.
 set -euo pipefail
@@ -31,8 +33,24 @@ build() { # preset, target...
     cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0 | tail -n 3
 }
 
+real() {
+    local dir
+    dir=$(mktemp -d)
+    tests/real/cluster.sh build
+    # shellcheck disable=SC2064
+    trap "tests/real/cluster.sh down '$dir'; rm -rf '$dir'" EXIT
+    RAYVISOR_KUBECONFIG=$(tests/real/cluster.sh up "$dir" | tail -n 1)
+    export RAYVISOR_KUBECONFIG RAYVISOR_KUBECTL=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl
+    "$RAYVISOR_KUBECTL" --kubeconfig "$RAYVISOR_KUBECONFIG" apply -f deploy/crds >/dev/null
+    ctest --test-dir build --output-on-failure -L integration
+}
+
 install_packages
 build release
+if [ "$label" = real ]; then
+    real
+    exit
+fi
 case "$label" in
 '' | asan) build asan ;;
 esac

@@ -39,9 +39,12 @@ static int replay_path(const char *path) {
     int bad = 0;
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         if (e->d_name[0] == '.') continue;
-        char full[4096];
-        snprintf(full, sizeof full, "%s/%s", path, e->d_name);
+        size_t n = strlen(path) + strlen(e->d_name) + 2;
+        char *full = malloc(n);
+        if (full == NULL) abort();
+        snprintf(full, n, "%s/%s", path, e->d_name);
         bad |= replay_path(full);
+        free(full);
     }
     closedir(d);
     return bad;
