@@ -75,7 +75,7 @@ static int cmd_status(struct context *c) {
            (long long)rv_path_int(v, "pid", 0), (long long)rv_path_int(v, "uptimeSeconds", 0),
            ready ? "ready" : "not ready: ", RV_STR_ARG(rv_path_str(v, "reason")));
     printf("API server " RV_STR_FMT "; %lld objects, %lld KiB cached; actions: %lld queued, %lld in flight, %lld done, "
-                                    "%lld failed, %lld denied\n\n",
+           "%lld failed, %lld denied\n\n",
            RV_STR_ARG(rv_path_str(v, "kubernetes.server")), (long long)rv_path_int(v, "store.objects", 0),
            (long long)rv_path_int(v, "store.bytes", 0) / 1024, (long long)rv_path_int(v, "actions.queued", 0),
            (long long)rv_path_int(v, "actions.inFlight", 0), (long long)rv_path_int(v, "actions.done", 0),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -241,6 +242,33 @@ static void on_explained(void *arg, const struct msg_explain *e) {
     send_answer(c);
 }
 
+struct quarantine_search {
+    struct rv_str ns, name;
+    char text[200];
+    int64_t since;
+};
+
+static void match_quarantine(void *arg, const struct quarantine_info *i) {
+    struct quarantine_search *s = arg;
+    if (!rv_str_is(s->ns, i->ns) || !rv_str_is(s->name, i->name)) return;
+    s->since = i->since;
+    snprintf(s->text, sizeof s->text,
+             "quarantined: the plugin died while working on it (%.100s); it waits for a change", i->reason);
+}
+
+/* What is put away the supervisor knows itself, even while the plugin is being started again. */
+static bool explain_quarantined(struct client *c, struct plugin *p, struct rv_str ns, struct rv_str name) {
+    struct quarantine_search s = {.ns = ns, .name = name};
+    plugin_quarantines(p, match_quarantine, &s);
+    if (s.since == 0) return false;
+    on_explained(c, &(struct msg_explain){.key = {ns, name},
+                                          .state = MSG_KEY_QUARANTINED,
+                                          .lines = rv_str(s.text),
+                                          .next_ms = -1,
+                                          .decided = s.since});
+    return true;
+}
+
 static bool do_explain(struct client *c, struct rv_val q) {
     struct rv_str kind = rv_path_str(q, "kind"), ns = rv_path_str(q, "namespace"), name = rv_path_str(q, "name");
     if (kind.n == 0 || name.n == 0) {
@@ -252,6 +280,7 @@ static bool do_explain(struct client *c, struct rv_val q) {
         if (!cfg->enabled || !names_kind(kind, &cfg->manifest->kinds[0])) continue;
         c->kind_name = rv_strdup(cfg->manifest->kinds[0].kind);
         c->plugin_name = rv_strdup(cfg->name);
+        if (explain_quarantined(c, p, ns, name)) return false;
         c->waiting = true;
         plugin_explain(p, ns, name, on_explained, c); /* may answer at once, and then c is gone */
         return false;
