@@ -1,6 +1,7 @@
 /* rayvisor-sandbox: options, a certificate, a kubeconfig, and the loop. */
 #include "deploy/sandbox/api/http.h"
 #include "deploy/sandbox/load.h"
+#include "deploy/sandbox/sim/sim.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@ struct options {
     int64_t port;
     const char **loads; /* argv's texts */
     size_t n_loads;
+    struct sim_opts sim;
 };
 
 static char *bio_text(BIO *b) {
@@ -116,7 +118,8 @@ static int run(const struct options *o, struct rv_error *err) {
     struct sb_server_opts so = {o->bind, o->token, cert, key, (uint16_t)o->port};
     int e = rv_loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);
     for (size_t i = 0; e == 0 && i < o->n_loads; i++) e = sb_load(s, o->loads[i], err);
-    struct sb_server *v = e == 0 ? sb_server_new(l, s, &so, err) : NULL;
+    struct sim *sim = e == 0 ? sim_new(l, s, &o->sim, err) : NULL;
+    struct sb_server *v = sim != NULL ? sb_server_new(l, s, &so, err) : NULL;
     if (v != NULL && asprintf(&path, "%s/kubeconfig", o->dir) > 0) {
         e = write_kubeconfig(o, path, cert, sb_server_port(v));
         if (e != 0)
@@ -129,22 +132,33 @@ static int run(const struct options *o, struct rv_error *err) {
     } else
         e = -1;
     sb_server_free(v);
+    sim_free(sim);
     sb_storage_free(s);
     rv_loop_free(l);
     return e;
 }
 
+static bool sim_options(struct sim_opts *o, const char *text) {
+    struct rv_error err = {0};
+    if (sim_opts_parse(o, rv_str(text), &err) == 0) return true;
+    fprintf(stderr, "rayvisor-sandbox: --sim-opts: %s\n", err.text);
+    return false;
+}
+
 int main(int argc, char **argv) {
-    static const struct option longs[] = {{"dir", 1, NULL, 'd'},   {"bind", 1, NULL, 'b'}, {"port", 1, NULL, 'p'},
-                                          {"token", 1, NULL, 't'}, {"load", 1, NULL, 'l'}, {"load", 1, NULL, 'l'},
-                                          {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"dir", 1, NULL, 'd'},   {"bind", 1, NULL, 'b'},  {"port", 1, NULL, 'p'},
+                                          {"token", 1, NULL, 't'}, {"load", 1, NULL, 'l'},  {"load", 1, NULL, 'l'},
+                                          {"help", 0, NULL, 'h'},  {"nodes", 1, NULL, 'n'}, {"sim-opts", 1, NULL, 's'},
+                                          {NULL, 0, NULL, 0}};
     static const char USAGE[] =
-        "usage: rayvisor-sandbox --dir DIR [--port 0] [--bind 127.0.0.1] [--token T] [--load FILE_OR_DIR]...\n";
+        "usage: rayvisor-sandbox --dir DIR [--port 0] [--bind 127.0.0.1] [--token T] [--load FILE_OR_DIR]...\n"
+        "  [--nodes N] [--sim-opts node_cpu=64,node_memory=256Gi,start_ms=20,...]\n";
     char token[33];
     uint8_t random[16];
     sb_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++) snprintf(token + 2 * i, 3, "%02x", random[i]);
     struct options o = {.bind = "127.0.0.1", .token = token};
+    sim_opts_init(&o.sim);
     rv_autofree const char **loads = rv_alloc_array((size_t)argc, sizeof *loads);
     o.loads = loads;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -159,19 +173,27 @@ int main(int argc, char **argv) {
             o.loads[o.n_loads++] = optarg;
         else if (c == 'p')
             ok = rv_str_to_int(rv_str(optarg), 0, 65535, &o.port) == 0;
+        else if (c == 'n')
+            ok = rv_str_to_int(rv_str(optarg), 0, 10000, &o.sim.nodes) == 0;
+        else if (c == 's')
+            ok = sim_options(&o.sim, optarg);
         else
             ok = false;
         if (ok) continue;
+        sim_opts_free(&o.sim);
         fputs(USAGE, c == 'h' ? stdout : stderr);
         return c == 'h' ? 0 : 2;
     }
     if (o.dir == NULL) {
+        sim_opts_free(&o.sim);
         fputs(USAGE, stderr);
         return 2;
     }
     mkdir(o.dir, 0700);
     struct rv_error err = {0};
-    if (run(&o, &err) == 0) return 0;
+    int e = run(&o, &err);
+    sim_opts_free(&o.sim);
+    if (e == 0) return 0;
     fprintf(stderr, "rayvisor-sandbox: %s\n", err.text);
     return 1;
 }

@@ -21,6 +21,7 @@ struct sb_server {
     struct stream *streams;
     char *token;
     uint16_t port;
+    bool resumed; /* a watch has something to send: the daemon must look, whatever its timeout says */
 };
 
 struct stream {
@@ -46,6 +47,7 @@ struct call {
 static void wake(struct stream *w) {
     if (!w->suspended) return;
     w->suspended = false;
+    w->server->resumed = true;
     MHD_resume_connection(w->connection);
 }
 
@@ -280,6 +282,11 @@ static void on_timer(void *arg) { MHD_run(((struct sb_server *)arg)->daemon); }
 static bool before_sleep(void *arg) {
     struct sb_server *v = arg;
     MHD_UNSIGNED_LONG_LONG ms = 0;
+    if (v->resumed) {
+        v->resumed = false;
+        MHD_run(v->daemon);
+        return true;
+    }
     if (MHD_get_timeout(v->daemon, &ms) != MHD_YES) return false;
     if (ms == 0) {
         MHD_run(v->daemon);

@@ -54,17 +54,7 @@ void sim_queue_remove(struct sim_queue *q, struct sim_link *l);
 #define SIM_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* ---- the context ---- */
-enum sim_module_id {
-    SIM_NODES,
-    SIM_PODS,
-    SIM_GC,
-    SIM_NAMESPACES,
-    SIM_ENDPOINTS,
-    SIM_JOBS,
-    SIM_VOLUMES,
-    SIM_RAY,
-    SIM_N
-};
+enum sim_module_id { SIM_NODES, SIM_PODS, SIM_GC, SIM_NAMESPACES, SIM_N };
 
 struct sim_change {
     enum sb_event type;
@@ -93,10 +83,12 @@ struct sim {
     bool dirty;                                   /* a module may have something to run */
     void *modules[SIM_N];
     uint64_t random;
+    char **texts; /* sim_intern */
+    size_t n_texts;
 };
 
 struct sim_module {
-    void *(*make)(struct sim *m);
+    void *(*make)(struct sim *m, struct rv_error *err); /* NULL: failed, err says why */
     void (*free)(struct sim *m, void *module);
     void (*change)(struct sim *m, const struct sim_change *c);
     bool (*run)(struct sim *m); /* one batch; true: more is waiting. May be NULL */
@@ -106,6 +98,8 @@ extern const struct sim_module sim_nodes_module, sim_pods_module, sim_gc_module,
 
 /* Something was put in a module's queue outside change() and run(). */
 void sim_poke(struct sim *m);
+/* A copy that lives as long as the simulation; one per distinct text. NULL stays NULL. */
+const char *sim_intern(struct sim *m, const char *text);
 uint64_t sim_random(struct sim *m);
 int64_t sim_wall_s(void);
 

@@ -211,9 +211,10 @@ static bool act(struct sim *m, struct sim_pod *p, struct sb_object *o, size_t i)
         const struct sim_effect *crash = crash_of(p, c, name), *end = end_of(p);
         bool whole = end != NULL && (i >= p->n_init || c->sidecar) && c->begun + end->after_ms <= m->now_ms;
         if (whole)
-            sim_kubelet_force(m, p, end->kind == EFFECT_FAIL ? "Failed" : "Succeeded", end->reason, end->message);
+            sim_kubelet_force(m, p, end->kind == EFFECT_FAIL ? "Failed" : "Succeeded", sim_intern(m, end->reason),
+                              sim_intern(m, end->message));
         else if (crash != NULL)
-            ctr_exit(m, p, i, crash->exit_code, crash->reason != NULL ? crash->reason : "Error");
+            ctr_exit(m, p, i, crash->exit_code, crash->reason != NULL ? sim_intern(m, crash->reason) : "Error");
         else
             ctr_exit(m, p, i, 0, "Completed");
     }
@@ -262,7 +263,9 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p) {
     struct sb_object *o = sim_pod_fresh(m, p);
     if (o == NULL) return;
     sb_object_ref(o);
-    if (p->step == STEP_TERMINATE) {
+    if (p->node != NULL && p->node->gone) { /* nobody is left who could stop it gracefully */
+        sim_delete(m, sim_pod_ref(m, p), p->entry.key, 0, NULL);
+    } else if (p->step == STEP_TERMINATE) {
         leave(m, p, o);
     } else if ((p->step == STEP_BOUND || p->step == STEP_MOUNT) && mounted(m, p, o)) {
         p->step = STEP_RUN;
@@ -323,4 +326,19 @@ void sim_kubelet_force(struct sim *m, struct sim_pod *p, const char *phase, cons
     p->reason = reason;
     p->message = message;
     finish(m, p, phase);
+}
+
+void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr) {
+    struct sb_object *o = sim_pod_fresh(m, p);
+    if (o == NULL || p->c[ctr].state != CTR_RUNNING) return;
+    struct rv_str name = rv_path_str(ctr_spec(o->value, p, ctr), "name");
+    if (p->c[ctr].ready && (p->held_ready || sim_effect_of(p, EFFECT_NOT_READY, name) != NULL)) {
+        p->c[ctr].ready = false;
+        sim_status_write(m, p);
+        o = sim_pod_fresh(m, p);
+        if (o == NULL) return;
+        name = rv_path_str(ctr_spec(o->value, p, ctr), "name");
+    }
+    plan(m, p, ctr, name);
+    rearm(m, p);
 }

@@ -230,7 +230,8 @@ static void make_node(struct sim *m, int64_t index) {
     sim_create(m, m->r.nodes, RV_STR(""), a, o, NULL);
 }
 
-static void *nodes_make(struct sim *m) {
+static void *nodes_make(struct sim *m, struct rv_error *err) {
+    (void)err;
     struct sim_nodes *t = rv_alloc(sizeof *t);
     m->modules[SIM_NODES] = t;
     resource_id(t, RV_STR("pods"));

@@ -22,7 +22,7 @@ enum sim_ctr_next { NEXT_NONE, NEXT_START, NEXT_READY, NEXT_EXIT };
 
 struct sim_exit {
     int code;
-    const char *reason; /* static or a behaviour's, which lives as long as the pod */
+    const char *reason; /* static or interned */
     int64_t started_s, finished_s;
 };
 struct sim_ctr {
@@ -69,7 +69,7 @@ struct sim_pod {
     struct sim_ctr *c; /* init containers first */
     int64_t started_s, grace_s;
     const char *phase;            /* when forced: Failed or Succeeded */
-    const char *reason, *message; /* static or an effect's */
+    const char *reason, *message; /* static or interned */
     struct sim_effect **effects;
     size_t n_effects;
 };
@@ -102,7 +102,8 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p);                     /* 
 void sim_kubelet_stop(struct sim *m, struct sim_pod *p, int64_t grace_s);    /* deletionTimestamp was set */
 void sim_kubelet_exit(struct sim *m, struct sim_pod *p, size_t ctr, int code, const char *reason);
 void sim_kubelet_force(struct sim *m, struct sim_pod *p, const char *phase, const char *reason, const char *message);
-void sim_pod_release(struct sim *m, struct sim_pod *p); /* gives its place on the node back */
+void sim_pod_release(struct sim *m, struct sim_pod *p);                /* gives its place on the node back */
+void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr); /* its behaviours changed */
 bool sim_pod_initialized(const struct sim_pod *p);
 
 /* status.c */

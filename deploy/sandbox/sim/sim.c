@@ -1,7 +1,6 @@
 /* sim.c - the work loop of the simulation: changes and timers in, modules run, bounded per turn. */
 #include "deploy/sandbox/sim/internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 static const struct sim_module *const sim_modules[SIM_N] = {
@@ -9,10 +8,6 @@ static const struct sim_module *const sim_modules[SIM_N] = {
     [SIM_PODS] = &sim_pods_module,
     [SIM_GC] = &sim_gc_module,
     [SIM_NAMESPACES] = &sim_namespaces_module,
-    [SIM_ENDPOINTS] = &sim_endpoints_module,
-    [SIM_JOBS] = &sim_jobs_module,
-    [SIM_VOLUMES] = &sim_volumes_module,
-    [SIM_RAY] = &sim_ray_module,
 };
 
 uint64_t sim_random(struct sim *m) {
@@ -21,6 +16,15 @@ uint64_t sim_random(struct sim *m) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
+}
+
+const char *sim_intern(struct sim *m, const char *text) {
+    if (text == NULL) return NULL;
+    for (size_t i = 0; i < m->n_texts; i++)
+        if (strcmp(m->texts[i], text) == 0) return m->texts[i];
+    m->texts = rv_realloc_array(m->texts, m->n_texts + 1, sizeof(char *));
+    m->texts[m->n_texts] = rv_strdup(rv_str(text));
+    return m->texts[m->n_texts++];
 }
 
 int64_t sim_wall_s(void) { return rv_wall_now() / 1000000000; }
@@ -187,11 +191,11 @@ struct sim *sim_new(struct rv_loop *l, struct sb_storage *s, const struct sim_op
     m->prepare = rv_loop_prepare(l, work, m);
     m->wake = rv_loop_timer(l, on_wake, m);
     sb_resource_each(s, replay_resource, m); /* what was loaded before */
-    for (size_t i = 0; i < SIM_N; i++) m->modules[i] = sim_modules[i]->make(m);
-    if (m->modules[SIM_RAY] != NULL) return m;
-    rv_error_set(err, -EADDRINUSE, "the simulated Ray cannot listen on 127.0.0.1:%lld: is the port taken? (ray_port=)",
-                 (long long)o->ray_port);
-    return sim_free(m);
+    for (size_t i = 0; i < SIM_N; i++) {
+        m->modules[i] = sim_modules[i]->make(m, err);
+        if (m->modules[i] == NULL) return sim_free(m);
+    }
+    return m;
 }
 
 struct sim *sim_free(struct sim *m) {
@@ -203,6 +207,8 @@ struct sim *sim_free(struct sim *m) {
     rv_prepare_free(m->prepare);
     rv_timer_free(m->wake);
     sim_opts_free(&m->opts);
+    for (size_t i = 0; i < m->n_texts; i++) free(m->texts[i]);
+    free(m->texts);
     free(m->changes);
     free(m->heap);
     free(m);

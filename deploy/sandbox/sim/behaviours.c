@@ -1,0 +1,221 @@
+/* behaviours.c - rules that bend the lives of pods, made over the control API or by an annotation of the pod. */
+#include "deploy/sandbox/sim/pods.h"
+
+#include "rayvisor/json.h"
+
+#include <stdlib.h>
+
+struct rule {
+    int64_t id, left; /* left: pods that it still takes; -1: any number */
+    char *ns, *prefix;
+    struct rv_selector *labels;
+    struct sim_effect *effect;
+};
+struct rules {
+    struct rule *v;
+    size_t n;
+    int64_t last_id;
+};
+
+static const char *const kinds[EFFECT_N] = {
+    [EFFECT_NEVER_SCHEDULE] = "never-schedule",
+    [EFFECT_IMAGE_PULL_ERROR] = "image-pull-error",
+    [EFFECT_CRASH] = "crash",
+    [EFFECT_FAIL] = "fail",
+    [EFFECT_SUCCEED] = "succeed",
+    [EFFECT_NOT_READY] = "not-ready",
+    [EFFECT_STUCK_TERMINATING] = "stuck-terminating",
+    [EFFECT_DELAY] = "delay",
+};
+
+/* ---- effects ---- */
+
+struct sim_effect *sim_effect_unref(struct sim_effect *e) {
+    if (e == NULL || --e->refs > 0) return NULL;
+    free(e->container);
+    free(e->reason);
+    free(e->message);
+    free(e);
+    return NULL;
+}
+
+static char *text_or_null(struct rv_val args, const char *key) {
+    struct rv_str s = rv_path_str(args, key);
+    return s.n != 0 ? rv_strdup(s) : NULL;
+}
+
+int sim_rule_effect(struct rv_str kind, struct rv_val args, struct sim_effect **ret, struct rv_error *err) {
+    unsigned k = 0;
+    while (k < EFFECT_N && !rv_str_is(kind, kinds[k])) k++;
+    if (k == EFFECT_N) {
+        rv_autobuf struct rv_buf known = {0};
+        for (size_t i = 0; i < EFFECT_N; i++) rv_buf_addf(&known, "%s%s", i != 0 ? ", " : "", kinds[i]);
+        return rv_error_set(err, RV_E_INVALID, "unknown behavior \"" RV_STR_FMT "\"; known are %s", RV_STR_ARG(kind),
+                            rv_buf_cstr(&known));
+    }
+    struct sim_effect *e = rv_alloc(sizeof *e);
+    e->refs = 1;
+    e->kind = (enum sim_effect_kind)k;
+    e->container = text_or_null(rv_val_get(args, "match"), "container");
+    if (e->container == NULL) e->container = text_or_null(args, "container");
+    e->reason = text_or_null(args, "reason");
+    e->message = text_or_null(args, "message");
+    e->exit_code = (int)rv_path_int(args, "exitCode", 1);
+    int64_t times = rv_path_int(args, "times", 0);
+    e->times = times > 0 && times < 1000000 ? (unsigned)times : 0;
+    e->after_ms = rv_path_int(args, "afterMs", 0);
+    e->schedule_ms = rv_path_int(args, "scheduleMs", -1);
+    e->start_ms = rv_path_int(args, "startMs", -1);
+    e->ready_ms = rv_path_int(args, "readyMs", -1);
+    e->terminate_ms = rv_path_int(args, "terminateMs", -1);
+    *ret = e;
+    return 0;
+}
+
+const struct sim_effect *sim_effect_of(const struct sim_pod *p, enum sim_effect_kind kind, struct rv_str container) {
+    for (size_t i = 0; i < p->n_effects; i++) {
+        const struct sim_effect *e = p->effects[i];
+        bool mine = e->container == NULL || container.n == 0 || rv_str_is(container, e->container);
+        if (e->kind == kind && mine) return e;
+    }
+    return NULL;
+}
+
+int64_t sim_delay_of(const struct sim_pod *p, size_t offset, int64_t otherwise) {
+    for (size_t i = 0; i < p->n_effects; i++) {
+        const struct sim_effect *e = p->effects[i];
+        int64_t ms;
+        memcpy(&ms, (const char *)e + offset, sizeof ms);
+        if (e->kind == EFFECT_DELAY && ms >= 0) return ms;
+    }
+    return otherwise;
+}
+
+static void give(struct sim_pod *p, struct sim_effect *e) {
+    p->effects = (struct sim_effect **)rv_realloc_array((void *)p->effects, p->n_effects + 1, sizeof e);
+    e->refs++;
+    p->effects[p->n_effects++] = e;
+}
+
+/* ---- rules ---- */
+
+void *sim_rules_new(void) { return rv_alloc(sizeof(struct rules)); }
+
+static void rule_clear(struct rule *r) {
+    free(r->ns);
+    free(r->prefix);
+    rv_selector_free(r->labels);
+    sim_effect_unref(r->effect);
+}
+
+void sim_rules_free(void *rules) {
+    struct rules *s = rules;
+    for (size_t i = 0; i < s->n; i++) rule_clear(&s->v[i]);
+    free(s->v);
+    free(s);
+}
+
+/* "crash", or as JSON what a rule's body has: {"do": "crash", "exitCode": 137}. */
+static void annotated(struct sim *m, struct sim_pod *p, struct rv_str text) {
+    rv_autobuf struct rv_buf b = {0};
+    struct rv_error err = {0};
+    struct sim_effect *e = NULL;
+    struct rv_val args = RV_VAL_ABSENT;
+    struct rv_str kind = text;
+    if (rv_str_starts(text, "{") && rv_json_to_mp(text, NULL, &b, &err) == 0) {
+        args = (struct rv_val){b.p, b.n};
+        kind = rv_path_str(args, "do");
+    }
+    if (sim_rule_effect(kind, args, &e, &err) == 0) {
+        give(p, e);
+        sim_effect_unref(e);
+        return;
+    }
+    struct sb_object *o = sim_pod_fresh(m, p);
+    if (o != NULL) sim_event(m, o, "Warning", "BadBehavior", "rayvisor-sandbox", "%s", err.text);
+}
+
+void sim_rules_claim(struct sim *m, struct sim_pod *p, struct rv_val pod) {
+    struct rules *s = sim_pods_of(m)->rules;
+    struct rv_val labels = rv_val_path(pod, "metadata.labels");
+    struct rv_str own =
+        rv_val_str(rv_val_get(rv_val_path(pod, "metadata.annotations"), "sandbox.rayvisor.io/behavior"));
+    if (own.n != 0) annotated(m, p, own);
+    for (size_t i = 0; i < s->n; i++) {
+        struct rule *r = &s->v[i];
+        if (r->left == 0 || (r->ns != NULL && !rv_str_is(p->ns, r->ns))) continue;
+        if (r->prefix != NULL && !rv_str_starts(p->name, r->prefix)) continue;
+        if (r->labels != NULL && !rv_selector_matches(r->labels, labels)) continue;
+        if (r->left > 0) r->left--;
+        give(p, r->effect);
+    }
+}
+
+static int rule_add(struct rules *s, struct rv_val body, struct rv_buf *out, struct rv_error *err) {
+    struct rv_val match = rv_val_get(body, "match"), selector = rv_val_get(match, "labelSelector");
+    struct rule r = {.id = s->last_id + 1, .left = rv_path_int(body, "count", -1)};
+    int e = sim_rule_effect(rv_path_str(body, "do"), body, &r.effect, err);
+    if (e != 0) return e;
+    if (rv_val_set(selector)) {
+        struct rv_str text = rv_val_str(selector);
+        r.labels = text.n != 0 ? rv_selector_parse(text, err) : rv_selector_from_val(selector, err);
+        if (r.labels == NULL) {
+            rule_clear(&r);
+            return RV_E_INVALID;
+        }
+    }
+    r.ns = text_or_null(match, "namespace");
+    r.prefix = text_or_null(match, "name");
+    s->v = rv_realloc_array(s->v, s->n + 1, sizeof *s->v);
+    s->v[s->n++] = r;
+    s->last_id = r.id;
+    rv_buf_addf(out, "{\"id\":%lld}", (long long)r.id);
+    return 0;
+}
+
+static void quoted(struct rv_buf *out, const char *key, const char *text) {
+    if (text == NULL) return;
+    rv_buf_addf(out, ",\"%s\":", key);
+    rv_json_quote(rv_str(text), out);
+}
+
+static void rules_list(const struct rules *s, struct rv_buf *out) {
+    rv_buf_adds(out, "{\"rules\":[");
+    for (size_t i = 0; i < s->n; i++) {
+        const struct rule *r = &s->v[i];
+        rv_buf_addf(out, "%s{\"id\":%lld,\"do\":\"%s\"", i != 0 ? "," : "", (long long)r->id, kinds[r->effect->kind]);
+        quoted(out, "namespace", r->ns);
+        quoted(out, "name", r->prefix);
+        quoted(out, "container", r->effect->container);
+        if (r->left >= 0) rv_buf_addf(out, ",\"left\":%lld", (long long)r->left);
+        rv_buf_addc(out, '}');
+    }
+    rv_buf_adds(out, "]}");
+}
+
+/* rest: "" is all rules, else the id of one. Pods that a rule has taken keep what it does. */
+int sim_rules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
+                      struct rv_error *err) {
+    struct rules *s = sim_pods_of(m)->rules;
+    if (rest.n == 0 && rv_str_is(method, "POST")) return rule_add(s, body, out, err);
+    if (rest.n == 0 && rv_str_is(method, "GET")) {
+        rules_list(s, out);
+        return 0;
+    }
+    if (!rv_str_is(method, "DELETE"))
+        return rv_error_set(err, RV_E_DENIED, "rules take GET, POST and DELETE, not " RV_STR_FMT, RV_STR_ARG(method));
+    int64_t id = 0;
+    if (rest.n != 0 && rv_str_to_int(rest, 1, INT64_MAX, &id) != 0)
+        return rv_error_set(err, RV_E_INVALID, "\"" RV_STR_FMT "\" is not the id of a rule", RV_STR_ARG(rest));
+    size_t kept = 0, before = s->n;
+    for (size_t i = 0; i < s->n; i++) {
+        if (id == 0 || s->v[i].id == id)
+            rule_clear(&s->v[i]);
+        else
+            s->v[kept++] = s->v[i];
+    }
+    s->n = kept;
+    if (id != 0 && kept == before) return rv_error_set(err, RV_E_NOT_FOUND, "there is no rule %lld", (long long)id);
+    rv_buf_addf(out, "{\"deleted\":%zu}", before - kept);
+    return 0;
+}
