@@ -159,8 +159,9 @@ static int cmd_sandbox(struct context *c) {
     const char *what = c->argc == 1 ? c->argv[0] : "";
     if (strcmp(what, "up") == 0) return sandbox_up(c->arena, &c->err);
     if (strcmp(what, "down") == 0) return sandbox_down(c->arena, &c->err);
+    if (strcmp(what, "status") == 0) return sandbox_status(c->arena, &c->err);
     if (strcmp(what, "kubeconfig") == 0) return printf("%s/cluster/kubeconfig\n", sandbox_dir(c->arena).p) < 0;
-    return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down or kubeconfig");
+    return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down, status or kubeconfig");
 }
 
 static int cmd_version(struct context *c) {
@@ -177,14 +178,14 @@ static const struct {
     {"explain", "KIND/NAME [-n NAMESPACE]", "what was last decided for an object and what it waits for", cmd_explain},
     {"reload", "", "read the configuration file again", cmd_reload},
     {"release", "PLUGIN NAMESPACE/NAME", "take a quarantined object up again", cmd_release},
-    {"sandbox", "up|down|kubeconfig", "an embedded cluster with an operator on this machine", cmd_sandbox},
+    {"sandbox", "up|down|status|kubeconfig", "an embedded cluster with an operator on this machine", cmd_sandbox},
     {"version", "", "the version of rayvisorctl", cmd_version},
 };
 
 static int usage(FILE *to) {
     fputs("usage: rayvisorctl [-o json] [--socket PATH] COMMAND ...\n\n", to);
     for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++)
-        fprintf(to, "  %-8s %-26s %s\n", commands[i].name, commands[i].args, commands[i].help);
+        fprintf(to, "  %-8s %-28s %s\n", commands[i].name, commands[i].args, commands[i].help);
     fputs(
         "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
         "Exit status: 0 done, 1 failed, 64 wrong command line.\n",

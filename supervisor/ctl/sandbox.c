@@ -48,13 +48,36 @@ static void sleep_ms(long ms) {
     nanosleep(&t, NULL);
 }
 
+/* A pid file may be older than the machine's last start: only a process that was started for this folder counts. */
+static bool belongs_here(struct rv_arena *a, pid_t pid) {
+    char args[8192];
+    rv_autoclose int fd = open(rv_arena_fmt(a, "/proc/%d/cmdline", (int)pid).p, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, args, sizeof args) : 0;
+    struct rv_str dir = sandbox_dir(a);
+    return n > 0 && memmem(args, (size_t)n, dir.p, dir.n) != NULL;
+}
+
 static pid_t read_pid(struct rv_arena *a, const char *name) {
     char text[32];
     int64_t pid;
     rv_autoclose int fd = open(in_dir(a, name), O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text) : 0;
     if (n <= 0 || rv_str_to_int((struct rv_str){text, (size_t)n}, 2, INT32_MAX, &pid) != 0) return 0;
-    return kill((pid_t)pid, 0) == 0 ? (pid_t)pid : 0;
+    return belongs_here(a, (pid_t)pid) ? (pid_t)pid : 0;
+}
+
+/* The folder holds a credential and may lie in /tmp, where anybody could have made it first. */
+static int make_dir(struct rv_arena *a, struct rv_error *err) {
+    const char *dir = sandbox_dir(a).p;
+    struct stat st;
+    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+        return rv_error_set(err, -errno, "cannot make %s: %s", dir, strerror(errno));
+    if (lstat(dir, &st) != 0) return rv_error_set(err, -errno, "cannot look at %s: %s", dir, strerror(errno));
+    if (S_ISDIR(st.st_mode) && st.st_uid == getuid() && (st.st_mode & 077) == 0) return 0;
+    return rv_error_set(err, -EPERM,
+                        "%s is not a folder that only you can enter; remove it, or name another with "
+                        "RAYVISOR_SANDBOX_DIR",
+                        dir);
 }
 
 static int start(struct rv_arena *a, const char *name, char *const *argv, struct rv_error *err) {
@@ -130,8 +153,8 @@ int sandbox_up(struct rv_arena *a, struct rv_error *err) {
                             "the installation is incomplete: CRDs, default configuration or rayvisord are not where "
                             "rayvisorctl looks (%s)",
                             exe_dir(a));
-    if (mkdir(sandbox_dir(a).p, 0700) != 0 && errno != EEXIST)
-        return rv_error_set(err, -errno, "cannot make %s: %s", sandbox_dir(a).p, strerror(errno));
+    int made = make_dir(a, err);
+    if (made != 0) return made;
     if (read_pid(a, "cluster.pid") == 0) {
         const char *binary = rv_arena_fmt(a, "%s/rayvisor-sandbox", exe_dir(a)).p;
         char *const argv[] = {arg(binary), arg("--dir"), arg(in_dir(a, "cluster")), arg("--load"), arg(crds), NULL};
@@ -181,4 +204,24 @@ int sandbox_down(struct rv_arena *a, struct rv_error *err) {
     int r = stop(a, "operator", err), q = stop(a, "cluster", err);
     if (r == 0 && q == 0) puts("The sandbox is down.");
     return r != 0 ? r : q;
+}
+
+int sandbox_status(struct rv_arena *a, struct rv_error *err) {
+    static const struct {
+        const char *name;
+        bool (*ready)(struct rv_arena *a);
+    } parts[] = {{"cluster", sandbox_ready}, {"operator", operator_ready}};
+    bool all = true;
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+        pid_t pid = read_pid(a, rv_arena_fmt(a, "%s.pid", parts[i].name).p);
+        bool ready = pid != 0 && parts[i].ready(a);
+        all = all && ready;
+        if (pid == 0)
+            printf("%-9s not running\n", parts[i].name);
+        else
+            printf("%-9s pid %d, %s\n", parts[i].name, (int)pid, ready ? "ready" : "not ready");
+    }
+    printf("%-9s %s\n", "folder", sandbox_dir(a).p);
+    return all ? 0
+               : rv_error_set(err, RV_E_UNAVAILABLE, "the sandbox is not up; start it with: rayvisorctl sandbox up");
 }

@@ -9,5 +9,7 @@
 struct rv_str sandbox_dir(struct rv_arena *a);
 int sandbox_up(struct rv_arena *a, struct rv_error *err);
 int sandbox_down(struct rv_arena *a, struct rv_error *err);
+/* Prints what runs; an error when not both parts are ready. */
+int sandbox_status(struct rv_arena *a, struct rv_error *err);
 
 #endif
