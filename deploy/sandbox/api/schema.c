@@ -1,5 +1,6 @@
 /* Structural schemas: compiled once per CustomResourceDefinition into nodes, because looking things up in the packed
  * schema of a pod template would scan hundreds of kilobytes per field. What is not understood refuses the CRD. */
+#include "deploy/sandbox/api/cel.h"
 #include "deploy/sandbox/storage_internal.h"
 #include "rayvisor/json.h"
 
@@ -11,6 +12,7 @@ enum { DEPTH_MAX = 64 };
 struct schema_node {
     struct rv_str type, format;
     struct rv_val required, choices, fallback; /* enum, default */
+    struct rv_val rules;                       /* x-kubernetes-validations */
     struct rv_val min, max, min_len, max_len, min_items, max_items;
     struct schema_node **props, *items, *additional;
     struct rv_str *names;
@@ -62,7 +64,7 @@ static int compile_children(struct rv_val v, unsigned depth, struct schema_node 
 
 static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, struct rv_error *err) {
     if (depth > DEPTH_MAX) return rv_error_set(err, RV_E_TOO_BIG, "nested deeper than %d", DEPTH_MAX);
-    static const char *const refused[] = {"x-kubernetes-validations", "oneOf", "not", "$ref"};
+    static const char *const refused[] = {"oneOf", "not", "$ref"};
     for (size_t i = 0; i < RV_ARRAY_LEN(refused); i++)
         if (rv_val_set(rv_val_get(v, refused[i])))
             return rv_error_set(err, RV_E_INVALID, "%s is not supported by the sandbox; use a real API server for it",
@@ -73,6 +75,7 @@ static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, st
     n->required = rv_val_get(v, "required");
     n->choices = rv_val_get(v, "enum");
     n->fallback = rv_val_get(v, "default");
+    n->rules = rv_val_get(v, "x-kubernetes-validations");
     n->min = rv_val_get(v, "minimum");
     n->max = rv_val_get(v, "maximum");
     n->min_len = rv_val_get(v, "minLength");
@@ -91,6 +94,10 @@ static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, st
         /* int-or-string quantities use Perl syntax; their check is the type's own. */
         if (!n->has_pattern && !n->int_or_string)
             e = rv_error_set(err, RV_E_INVALID, "pattern %s is not a POSIX extended expression", text);
+    }
+    for (struct rv_iter it = rv_iter(n->rules); e == 0 && rv_iter_next(&it);) {
+        bool transition;
+        e = cel_check(rv_path_str(it.val, "rule"), &transition, err);
     }
     if (e == 0) e = compile_children(v, depth, n, err);
     if (e != 0) {
@@ -257,7 +264,23 @@ static void check_scalar(struct check *c, const struct schema_node *n, struct rv
                  z);
 }
 
-static void check(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_str path, unsigned depth) {
+/* Rules that look at oldSelf are judged only where there was a value before. */
+static void check_rules(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_val old,
+                        struct rv_str path) {
+    for (struct rv_iter it = rv_iter(n->rules); rv_iter_next(&it);) {
+        struct rv_str rule = rv_path_str(it.val, "rule"), message = rv_path_str(it.val, "message");
+        bool transition = false;
+        if (cel_check(rule, &transition, NULL) != 0 || (transition && !rv_val_present(old)) || cel_holds(rule, v, old))
+            continue;
+        rv_autobuf struct rv_buf have = {0};
+        rv_json_write(v, &have);
+        sb_cause(c->a, c->causes, RV_STR_FMT ": Invalid value: %.*s: " RV_STR_FMT, RV_STR_ARG(path),
+                 (int)(have.n < 100 ? have.n : 100), (const char *)have.p, RV_STR_ARG(message.n != 0 ? message : rule));
+    }
+}
+
+static void check(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_val old, struct rv_str path,
+                  unsigned depth) {
     if (n == NULL || depth > DEPTH_MAX) return;
     if (!type_fits(n, v)) {
         rv_autobuf struct rv_buf have = {0};
@@ -268,6 +291,7 @@ static void check(struct check *c, const struct schema_node *n, struct rv_val v,
         return;
     }
     check_scalar(c, n, v, path);
+    if (rv_val_present(n->rules)) check_rules(c, n, v, old, path);
     for (struct rv_iter it = rv_iter(n->required); rv_val_type(v) == RV_MAP && rv_iter_next(&it);)
         if (!rv_val_present(rv_val_getn(v, rv_val_str(it.val))))
             sb_cause(c->a, c->causes, RV_STR_FMT "%s" RV_STR_FMT ": Required value", RV_STR_ARG(path),
@@ -279,14 +303,15 @@ static void check(struct check *c, const struct schema_node *n, struct rv_val v,
         struct rv_str sub = map ? rv_arena_fmt(c->a, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(path),
                                                path.n != 0 ? "." : "", RV_STR_ARG(it.key))
                                 : rv_arena_fmt(c->a, RV_STR_FMT "[%zu]", RV_STR_ARG(path), i);
-        check(c, map ? prop(n, it.key) : n->items, it.val, sub, depth + 1);
+        /* Elements of a list have no counterpart: lists are replaced whole. */
+        check(c, map ? prop(n, it.key) : n->items, it.val, map ? rv_val_getn(old, it.key) : RV_VAL_ABSENT, sub,
+              depth + 1);
     }
 }
 
 void sb_schema_validate(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                         struct rv_node *causes) {
-    (void)old;
     const struct schema *schema = schema_of(s, object);
     struct check c = {a, causes};
-    if (schema != NULL) check(&c, schema->root, rv_node_freeze(a, object), RV_STR(""), 0);
+    if (schema != NULL) check(&c, schema->root, rv_node_freeze(a, object), old, RV_STR(""), 0);
 }

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# From a bare Debian 12 to a RayCluster on the embedded sandbox cluster: installs packages, builds, starts, shows it.
+#
+#   deploy/quickstart.sh           leaves the sandbox running for you to look around
+#   deploy/quickstart.sh --check   also verifies what it shows, scales, deletes, stops everything; the exit status tells
+#
+# RAYVISOR_NO_INSTALL=1 skips the packages, RAYVISOR_BUILD names a build tree to use instead of making build/, KUBECTL a kubectl.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+check=
+case "${1:-}" in
+--check) check=1 ;;
+'') ;;
+*) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 64 ;;
+esac
+
+packages="build-essential cmake ninja-build pkg-config libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev
+ libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev"
+
+say() { printf '\n== %s\n' "$*"; }
+die() { echo "quickstart: $*" >&2; exit 1; }
+
+install_packages() {
+    [ -z "${RAYVISOR_NO_INSTALL:-}" ] || return 0
+    local missing="" p sudo=""
+    command -v "${KUBECTL:-kubectl}" >/dev/null || packages+=" kubernetes-client"
+    for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing+=" $p"; done
+    [ -n "$missing" ] || return 0
+    say "installing packages:$missing"
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+build() {
+    if [ -n "${RAYVISOR_BUILD:-}" ]; then
+        bin=$RAYVISOR_BUILD/bin
+        return 0
+    fi
+    say "building (build/)"
+    cmake --preset release >/dev/null
+    cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugin_raycluster | tail -n 1
+    bin=build/bin
+}
+
+field() { kubectl get raycluster minimal -o "jsonpath={.status.$1}"; }
+count() { kubectl get "$@" --no-headers -o name 2>/dev/null | wc -l; }
+
+wait_for() { # what, seconds, command...
+    local what=$1 limit=$2
+    shift 2
+    for _ in $(seq $((limit * 4))); do
+        "$@" && return 0
+        sleep 0.25
+    done
+    kubectl get rayclusters,pods,services >&2 || true
+    "$bin/rayvisorctl" explain raycluster/minimal >&2 || true
+    die "waited $limit s for $what"
+}
+
+is_ready() { [ "$(field state)" = ready ] && [ "$(field availableWorkerReplicas)" = "$1" ]; }
+has_workers() { [ "$(count pods -l ray.io/cluster=minimal,ray.io/node-type=worker)" = "$1" ]; }
+is_gone() { [ "$(count pods,services -l ray.io/cluster=minimal)" = 0 ]; }
+
+verify() {
+    say "checking"
+    has_workers 1 || die "expected one worker pod"
+    [ "$(field head.serviceName)" = minimal-head-svc ] || die "the status names no head service"
+    kubectl get service minimal-head-svc >/dev/null || die "there is no head service"
+    kubectl patch raycluster minimal --type=json -p '[{"op":"replace","path":"/spec/workerGroupSpecs/0/replicas","value":2}]'
+    wait_for "two workers" 60 is_ready 2
+    has_workers 2 || die "expected two worker pods"
+    kubectl delete raycluster minimal
+    wait_for "pods and services to go" 60 is_gone
+    echo "all as expected"
+}
+
+install_packages
+build
+# A check neither uses nor stops a sandbox that somebody works with.
+if [ -n "$check" ]; then
+    RAYVISOR_SANDBOX_DIR=$(mktemp -d)
+    export RAYVISOR_SANDBOX_DIR
+    trap '"$bin/rayvisorctl" sandbox down; rm -rf "$RAYVISOR_SANDBOX_DIR"' EXIT
+fi
+say "starting the sandbox cluster and the operator"
+"$bin/rayvisorctl" sandbox up
+KUBECONFIG=$("$bin/rayvisorctl" sandbox kubeconfig)
+export KUBECONFIG
+kubectl() { command "${KUBECTL:-kubectl}" "$@"; }
+
+say "kubectl apply -f config/samples/raycluster-minimal.yaml"
+kubectl apply -f config/samples/raycluster-minimal.yaml
+wait_for "the cluster to be ready" 60 is_ready 1
+kubectl get rayclusters,pods,services
+"$bin/rayvisorctl" explain raycluster/minimal
+
+if [ -n "$check" ]; then
+    verify
+    exit
+fi
+cat <<EOF
+
+Look around:
+  export KUBECONFIG=$KUBECONFIG
+  kubectl get rayclusters -w
+  kubectl edit raycluster minimal
+  $bin/rayvisorctl status
+Stop:
+  $bin/rayvisorctl sandbox down
+EOF
