@@ -85,16 +85,28 @@ static int start(struct rv_arena *a, const char *name, char *const *argv, struct
     rv_autoclose int out = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600),
                      null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (out < 0 || null < 0) return rv_error_set(err, -errno, "cannot write %s: %s", log, strerror(errno));
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
+    rv_autoclose int from = ends[0];
     pid_t pid = fork();
-    if (pid < 0) return rv_error_set(err, -errno, "cannot start a process: %s", strerror(errno));
+    if (pid < 0) {
+        close(ends[1]);
+        return rv_error_set(err, -errno, "cannot start a process: %s", strerror(errno));
+    }
     if (pid == 0) {
         (void)setsid();
         (void)dup2(null, 0);
         (void)dup2(out, 1);
         (void)dup2(out, 2);
         execv(argv[0], argv);
-        _exit(127);
+        int code = errno;
+        _exit(write(ends[1], &code, sizeof code) == sizeof code ? 127 : 126);
     }
+    /* The pipe closes when the program has been loaded; otherwise it says why that failed. */
+    int code = 0;
+    close(ends[1]);
+    if (read(from, &code, sizeof code) == sizeof code)
+        return rv_error_set(err, -code, "cannot start %s: %s", argv[0], strerror(code));
     rv_autoclose int fd =
         open(in_dir(a, rv_arena_fmt(a, "%s.pid", name).p), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     char text[16];
