@@ -8,6 +8,7 @@ static const struct sim_module *const sim_modules[SIM_N] = {
     [SIM_PODS] = &sim_pods_module,
     [SIM_GC] = &sim_gc_module,
     [SIM_NAMESPACES] = &sim_namespaces_module,
+    [SIM_ENDPOINTS] = &sim_endpoints_module,
 };
 
 uint64_t sim_random(struct sim *m) {
