@@ -13,11 +13,12 @@ label=${1:-}
 
 packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl
  libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev libcap-ng-dev
- libmicrohttpd-dev libcunit1-dev libclang-rt-14-dev kubernetes-client"
+ libmicrohttpd-dev libcunit1-dev libclang-rt-14-dev"
 
 install_packages() {
     [ -z "${RAYVISOR_NO_INSTALL:-}" ] || return 0
     local missing="" p sudo=""
+    command -v kubectl >/dev/null || packages+=" kubernetes-client" # another package may provide it already
     for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing+=" $p"; done
     [ -n "$missing" ] || return 0
     [ "$(id -u)" = 0 ] || sudo=sudo
