@@ -88,8 +88,11 @@ static struct rv_node *shell(struct build *b) {
 }
 
 static void add_words(struct rv_buf *out, struct rv_val list) {
-    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);)
-        rv_buf_addf(out, " " RV_STR_FMT " ", RV_STR_ARG(rv_val_str(it.val)));
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);) {
+        rv_buf_addc(out, ' ');
+        rv_buf_add_str(out, rv_val_str(it.val));
+        rv_buf_addc(out, ' ');
+    }
 }
 
 /* The user's command runs first, in the same shell; one that starts Ray itself is left alone. */
@@ -102,8 +105,11 @@ static void command(struct build *b) {
                                                  RC_ANNOTATION_OVERWRITE_CMD)),
                            "true");
     b->command = rc_start_command(b->a, b->params, b->head);
-    if (keep || (user.n != 0 && strstr(rv_buf_cstr(&user), "ray start") != NULL)) return;
-    if (user.n != 0) rv_buf_addf(&line, "%s && ", rv_buf_cstr(&user));
+    if (keep || (user.n != 0 && memmem(user.p, user.n, "ray start", 9) != NULL)) return;
+    if (user.n != 0) {
+        rv_buf_add(&line, user.p, user.n);
+        rv_buf_adds(&line, " && ");
+    }
     rv_buf_addf(&line, "ulimit -n ${RAY_START_ULIMIT_OPEN_FILES:-65536}; " RV_STR_FMT, RV_STR_ARG(b->command));
     struct rv_node *args = rv_node_array(b->a);
     rv_node_append(b->a, args, rv_node_str(b->a, rv_buf_str(&line)));
@@ -205,7 +211,7 @@ static struct rv_str probe_command(struct build *b, bool serve_check) {
 
 static void probe(struct build *b, const char *which, int64_t delay, int64_t failures) {
     struct rv_arena *a = b->a;
-    if (rv_node_get(b->ray, which) != NULL) return;
+    if (rv_node_type(rv_node_get(b->ray, which)) > RV_NULL) return; /* the user has one */
     bool serve_check = !b->head && rv_str_is(b->c->creator, "RayService") && strcmp(which, "readinessProbe") == 0;
     struct rv_node *p = rv_node_map(a);
     if (has_health_endpoint(rv_path_str(b->c->spec, "rayVersion")) && !serve_check) {
@@ -332,7 +338,7 @@ static struct rv_node *build_pod(struct build *b, const char *suffix, int64_t in
     b->service = rc_head_service_name(a, b->c);
     b->fqdn = rc_name_fqdn(a, b->service, b->c->ns, b->c->settings->cluster_domain);
     b->address = rv_arena_fmt(a, RV_STR_FMT ":" RV_STR_FMT, RV_STR_ARG(b->fqdn), RV_STR_ARG(rc_gcs_port(b->c)));
-    b->params = rc_start_params(a, b->c, b->group, b->head, b->address);
+    b->params = rc_start_params(a, b->group, b->head, b->address);
     b->pod = rv_node_map(a);
     rv_node_set_cstr(a, b->pod, "apiVersion", "v1");
     rv_node_set_cstr(a, b->pod, "kind", "Pod");

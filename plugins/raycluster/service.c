@@ -81,6 +81,20 @@ static void merge(struct rv_arena *a, struct rv_node *into, struct rv_val from) 
         rv_node_setn(a, into, it.key, rv_node_str(a, rv_val_str(it.val)));
 }
 
+/* The API server refuses a Service that has two ports of one name, or two of one number and protocol. */
+static bool taken(struct rv_node *ports, struct rv_node *mine) {
+    struct rv_str name = rv_node_text(rv_node_get(mine, "name"));
+    int64_t number = rv_node_to_int(rv_node_get(mine, "port"), 0);
+    for (size_t i = 0; i < rv_node_len(ports); i++) {
+        struct rv_node *given = rv_node_at(ports, i);
+        struct rv_str protocol = rv_node_text(rv_node_get(given, "protocol"));
+        if (rv_str_eq(rv_node_text(rv_node_get(given, "name")), name)) return true;
+        if (rv_node_to_int(rv_node_get(given, "port"), 0) == number && (protocol.n == 0 || rv_str_is(protocol, "TCP")))
+            return true;
+    }
+    return false;
+}
+
 /* The user's template: selector and namespace are ours, labels ours win, annotations of headServiceAnnotations win. */
 static void from_template(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *service,
                           struct rv_val given) {
@@ -95,10 +109,8 @@ static void from_template(struct rv_arena *a, const struct rc_cluster *c, struct
     merge(a, notes, rv_val_path(given, "metadata.annotations"));
     merge(a, notes, rv_val_get(c->spec, "headServiceAnnotations"));
     if (rv_node_len(notes) > 0) rv_node_set(a, meta, "annotations", notes);
-    /* A default port that the user lists too would be refused by the API server: the user's counts. */
     for (size_t i = 0; i < rv_node_len(own); i++)
-        if (rv_node_find(ports, "name", rv_node_text(rv_node_get(rv_node_at(own, i), "name"))) == NULL)
-            rv_node_append(a, ports, rv_node_copy(a, rv_node_at(own, i)));
+        if (!taken(ports, rv_node_at(own, i))) rv_node_append(a, ports, rv_node_copy(a, rv_node_at(own, i)));
     rv_node_set(a, spec, "selector", head_labels(a, c));
     struct rv_str type = rv_path_str(c->spec, "headGroupSpec.serviceType");
     if (rv_node_text(rv_node_get(spec, "type")).n == 0 && type.n != 0) rv_node_set_str(a, spec, "type", type);
@@ -169,6 +181,7 @@ static void strip(struct rv_node *group, bool head) {
     struct rv_node *pod = rv_node_path(group, "template.spec");
     rv_node_remove(pod, "tolerations");
     rv_node_remove(pod, "schedulingGates");
+    if (rv_node_len(rv_node_get(group, "rayStartParams")) == 0) rv_node_remove(group, "rayStartParams");
     if (head) return;
     rv_node_remove(group, "replicas");
     rv_node_remove(group, "minReplicas");

@@ -20,10 +20,20 @@ struct rv_str rc_gcs_port(const struct rc_cluster *c) {
 
 /* ---- custom resources as JSON -------------------------------------------------------------------------------- */
 
+static int key_order(const void *x, const void *y) {
+    return rv_str_cmp(*(const struct rv_str *)x, *(const struct rv_str *)y);
+}
+
+/* Sorted by name, so that equal clusters get equal commands. */
 static void set_custom(struct rv_arena *a, struct rv_node *params, struct rv_node *custom) {
-    struct rv_val v = rv_node_freeze(a, custom);
+    size_t n = rv_node_len(custom);
+    struct rv_str *keys = rv_arena_alloc(a, (n + 1) * sizeof *keys);
+    struct rv_node *ordered = rv_node_map(a), *value;
+    for (size_t i = 0; i < n; i++) rv_node_entry(custom, i, &keys[i], &value);
+    qsort(keys, n, sizeof *keys, key_order);
+    for (size_t i = 0; i < n; i++) rv_node_setn(a, ordered, keys[i], rv_node_getn(custom, keys[i]));
     rv_autobuf struct rv_buf json = {0};
-    rv_json_write(v, &json);
+    rv_json_write(rv_node_freeze(a, ordered), &json);
     rv_node_set_fmt(a, params, "resources", "'%s'", rv_buf_cstr(&json));
 }
 
@@ -43,7 +53,8 @@ static struct rv_node *read_custom(struct rv_arena *a, struct rv_node *params) {
 
 static struct rv_node *number(struct rv_arena *a, struct rv_quantity q) {
     double v = rv_quantity_to_double(q);
-    return (double)(int64_t)v == v ? rv_node_int(a, (int64_t)v) : rv_node_float(a, v);
+    bool whole = v > -1e15 && v < 1e15 && (double)(int64_t)v == v;
+    return whole ? rv_node_int(a, (int64_t)v) : rv_node_float(a, v);
 }
 
 /* ---- from the group's `resources` and `labels` ------------------------------------------------------------------ */
@@ -146,8 +157,7 @@ static void from_container(struct rv_arena *a, struct rv_node *params, struct rv
     accelerators(a, params, limits);
 }
 
-struct rv_node *rc_start_params(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group, bool head,
-                                struct rv_str address) {
+struct rv_node *rc_start_params(struct rv_arena *a, struct rv_val group, bool head, struct rv_str address) {
     struct rv_val given = rv_val_get(group, "rayStartParams");
     struct rv_node *params = rv_node_map(a);
     for (struct rv_iter it = rv_iter(given); rv_iter_next(&it);)
@@ -161,7 +171,6 @@ struct rv_node *rc_start_params(struct rv_arena *a, const struct rc_cluster *c, 
     set_default(a, params, "metrics-export-port", "8080");
     set_default(a, params, "dashboard-agent-listen-port", "52365");
     rv_node_set_cstr(a, params, "block", "true");
-    (void)c;
     from_container(a, params, rv_val_path(group, "template.spec.containers[0]"));
     return params;
 }

@@ -5,9 +5,9 @@
 
 #include "cluster.h"
 
-/* All parameters of one group as a map node (text values), sorted nowhere yet. `address` is empty for the head. */
-struct rv_node *rc_start_params(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group, bool head,
-                                struct rv_str address);
+/* All parameters of one group as a map node (text values), sorted nowhere yet. `address` (of the GCS) is
+ * for workers; the head does not read it. */
+struct rv_node *rc_start_params(struct rv_arena *a, struct rv_val group, bool head, struct rv_str address);
 /* "ray start --head  --block  --num-cpus=1 ": sorted by key. */
 struct rv_str rc_start_command(struct rv_arena *a, struct rv_node *params, bool head);
 /* The head's GCS port as text ("6379" unless rayStartParams.port says otherwise). */

@@ -8,6 +8,7 @@ US = {"userAgent": "rayvisor"}  # faults meet the operator, not the test's own c
 
 
 def setup(env, *args, **kw):
+    env.needs_faults()
     env.sandbox(*args)
     env.kube.namespace(NS)
     env.operator(**kw)

@@ -28,7 +28,7 @@ def test_negative_replicas(env):
     c = raycluster("neg")
     c["spec"]["workerGroupSpecs"][0]["minReplicas"] = -1
     bad_manifest(env, c, "minReplicas")
-    if env.sb: assert_quiet(env)
+    assert_quiet(env)
     kube.json_patch("rayclusters", NS, "neg", [{"op": "replace", "path": "/spec/workerGroupSpecs/0/minReplicas", "value": 0}])
     wait_ready(kube, NS, "neg", 1)
 

@@ -54,7 +54,17 @@ void sim_queue_remove(struct sim_queue *q, struct sim_link *l);
 #define SIM_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* ---- the context ---- */
-enum sim_module_id { SIM_NODES, SIM_PODS, SIM_GC, SIM_NAMESPACES, SIM_ENDPOINTS, SIM_JOBS, SIM_VOLUMES, SIM_N };
+enum sim_module_id {
+    SIM_NODES,
+    SIM_PODS,
+    SIM_GC,
+    SIM_NAMESPACES,
+    SIM_ENDPOINTS,
+    SIM_JOBS,
+    SIM_VOLUMES,
+    SIM_RAY,
+    SIM_N
+};
 
 struct sim_change {
     enum sb_event type;

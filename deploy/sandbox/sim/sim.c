@@ -4,9 +4,14 @@
 #include <stdlib.h>
 
 static const struct sim_module *const sim_modules[SIM_N] = {
-    [SIM_NODES] = &sim_nodes_module,           [SIM_PODS] = &sim_pods_module,           [SIM_GC] = &sim_gc_module,
-    [SIM_NAMESPACES] = &sim_namespaces_module, [SIM_ENDPOINTS] = &sim_endpoints_module, [SIM_JOBS] = &sim_jobs_module,
+    [SIM_NODES] = &sim_nodes_module,
+    [SIM_PODS] = &sim_pods_module,
+    [SIM_GC] = &sim_gc_module,
+    [SIM_NAMESPACES] = &sim_namespaces_module,
+    [SIM_ENDPOINTS] = &sim_endpoints_module,
+    [SIM_JOBS] = &sim_jobs_module,
     [SIM_VOLUMES] = &sim_volumes_module,
+    [SIM_RAY] = &sim_ray_module,
 };
 
 uint64_t sim_random(struct sim *m) {

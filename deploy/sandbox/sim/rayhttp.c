@@ -1,0 +1,158 @@
+/* rayhttp.c - the simulated Ray over plain HTTP on 127.0.0.1. Which service is meant stands in the Host header
+ * (NAME.NAMESPACE.svc...:PORT) or in front of the path (/NAMESPACE/NAME:PORT/...). */
+#include "deploy/sandbox/sim/ray.h"
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+
+enum { BODY_MAX = 4 << 20 };
+
+struct rayhttp {
+    struct sim *m;
+    struct MHD_Daemon *daemon;
+    struct rv_watch *watch;
+    struct rv_timer *timer;
+    struct rv_prepare *prepare;
+};
+struct call {
+    struct rv_buf body;
+    bool too_big;
+};
+struct target {
+    struct rv_str ns, service, port, path;
+};
+
+static struct rv_str until(struct rv_str *s, char stop) {
+    const char *at = s->n != 0 ? memchr(s->p, stop, s->n) : NULL;
+    struct rv_str head = {s->p, at != NULL ? (size_t)(at - s->p) : s->n};
+    *s = at != NULL ? (struct rv_str){at + 1, s->n - head.n - 1} : RV_STR("");
+    return head;
+}
+
+static struct target target_of(struct rv_str host, struct rv_str url) {
+    struct target t = {.path = url};
+    struct rv_str name = until(&host, ':'), all = name;
+    t.port = host;
+    t.service = until(&name, '.');
+    t.ns = until(&name, '.');
+    bool named = t.ns.n != 0 && rv_str_starts(name, "svc");
+    if (named || all.n == 0) return t;
+    struct rv_str rest = {url.p + 1, url.n != 0 ? url.n - 1 : 0};
+    t.ns = until(&rest, '/');
+    struct rv_str service = until(&rest, '/');
+    t.path = rest.n != 0 ? (struct rv_str){rest.p - 1, rest.n + 1} : RV_STR("/");
+    t.service = until(&service, ':');
+    t.port = service;
+    return t;
+}
+
+struct query {
+    struct rv_buf b;
+};
+
+static enum MHD_Result add_query(void *arg, enum MHD_ValueKind kind, const char *key, const char *value) {
+    (void)kind;
+    struct query *q = arg;
+    rv_buf_addf(&q->b, "%s%s%s%s", q->b.n != 0 ? "&" : "?", key, value != NULL ? "=" : "", value != NULL ? value : "");
+    return MHD_YES;
+}
+
+static enum MHD_Result answer(struct rayhttp *h, struct MHD_Connection *c, const char *url, const char *method,
+                              struct call *call) {
+    rv_autobuf struct rv_buf out = {0}, path = {0};
+    struct query q = {{0}};
+    int status = 413;
+    struct target t = target_of(rv_str(MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Host")), rv_str(url));
+    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_query, &q);
+    rv_buf_add_str(&path, t.path);
+    rv_buf_add_str(&path, rv_buf_str(&q.b));
+    rv_buf_free(&q.b);
+    if (!call->too_big)
+        sim_proxy(h->m, t.ns, t.service, t.port, rv_str(method), rv_buf_str(&path), rv_buf_bytes(&call->body), &status,
+                  &out);
+    struct MHD_Response *r = MHD_create_response_from_buffer(out.n, out.p, MHD_RESPMEM_MUST_COPY);
+    bool json = out.n != 0 && (out.p[0] == '{' || out.p[0] == '[');
+    MHD_add_response_header(r, "Content-Type", json ? "application/json" : "text/plain");
+    enum MHD_Result ok = MHD_queue_response(c, (unsigned)status, r);
+    MHD_destroy_response(r);
+    return ok;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *n, void **state) {
+    (void)version;
+    struct call *call = *state;
+    if (call == NULL) {
+        *state = rv_alloc(sizeof(struct call));
+        return MHD_YES;
+    }
+    if (*n == 0) return answer(arg, c, url, method, call);
+    call->too_big = call->too_big || call->body.n + *n > BODY_MAX;
+    if (!call->too_big) rv_buf_add(&call->body, data, *n);
+    *n = 0;
+    return MHD_YES;
+}
+
+static void on_done(void *arg, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode why) {
+    (void)arg;
+    (void)c;
+    (void)why;
+    struct call *call = *state;
+    if (call != NULL) rv_buf_free(&call->body);
+    free(call);
+    *state = NULL;
+}
+
+static void on_ready(void *arg, int fd, unsigned events) {
+    (void)fd;
+    (void)events;
+    MHD_run(((struct rayhttp *)arg)->daemon);
+}
+
+static void on_timer(void *arg) { MHD_run(((struct rayhttp *)arg)->daemon); }
+
+static bool before_sleep(void *arg) {
+    struct rayhttp *h = arg;
+    MHD_UNSIGNED_LONG_LONG ms = 0;
+    if (MHD_get_timeout(h->daemon, &ms) != MHD_YES) return false;
+    if (ms == 0) {
+        MHD_run(h->daemon);
+        return true;
+    }
+    rv_timer_arm(h->timer, (int64_t)ms);
+    return false;
+}
+
+struct rayhttp *rayhttp_new(struct sim *m, uint16_t port, struct rv_error *err) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct rayhttp *h = rv_alloc(sizeof *h);
+    h->m = m;
+    h->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG, port, NULL, NULL, on_request, h,
+                                 MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_NOTIFY_COMPLETED, on_done,
+                                 NULL, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+    if (h->daemon == NULL) {
+        rv_error_set(err, RV_E_UNAVAILABLE,
+                     "the simulated Ray cannot listen on 127.0.0.1:%u; is the port taken? (--sim-opts ray_port=)",
+                     port);
+        free(h);
+        return NULL;
+    }
+    int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+    h->watch = rv_loop_fd(m->loop, fd, RV_LOOP_READ, on_ready, h);
+    h->timer = rv_loop_timer(m->loop, on_timer, h);
+    h->prepare = rv_loop_prepare(m->loop, before_sleep, h);
+    return h;
+}
+
+struct rayhttp *rayhttp_free(struct rayhttp *h) {
+    if (h == NULL) return NULL;
+    rv_watch_free(h->watch);
+    rv_timer_free(h->timer);
+    rv_prepare_free(h->prepare);
+    MHD_stop_daemon(h->daemon);
+    free(h);
+    return NULL;
+}
