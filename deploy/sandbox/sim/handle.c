@@ -1,0 +1,71 @@
+/* handle.c - the simulation's two doors by URL path, so that the HTTP half needs one call. */
+#include "deploy/sandbox/sim/sim.h"
+#include "rayvisor/json.h"
+
+static bool skip(struct rv_str *s, const char *prefix) {
+    size_t n = strlen(prefix);
+    if (!rv_str_starts(*s, prefix)) return false;
+    *s = (struct rv_str){s->p + n, s->n - n};
+    return true;
+}
+
+static struct rv_str until(struct rv_str *s, char stop) {
+    const char *at = s->n != 0 ? memchr(s->p, stop, s->n) : NULL;
+    struct rv_str head = {s->p, at != NULL ? (size_t)(at - s->p) : s->n};
+    *s = (struct rv_str){s->p + head.n, s->n - head.n};
+    return head;
+}
+
+static const struct {
+    int code, http;
+    const char *reason;
+} answers[] = {{RV_E_NOT_FOUND, 404, "NotFound"},
+               {RV_E_INVALID, 400, "BadRequest"},
+               {RV_E_DENIED, 405, "MethodNotAllowed"},
+               {RV_E_CONFLICT, 409, "Conflict"}};
+
+static int failed(int code, const struct rv_error *err, struct rv_buf *out) {
+    size_t i = 0;
+    while (i < RV_ARRAY_LEN(answers) && answers[i].code != code) i++;
+    bool known = i < RV_ARRAY_LEN(answers);
+    int http = known ? answers[i].http : 500;
+    rv_buf_clear(out);
+    rv_buf_adds(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
+    rv_json_quote(rv_str(err->text), out);
+    rv_buf_addf(out, ",\"reason\":\"%s\",\"code\":%d}", known ? answers[i].reason : "InternalError", http);
+    return http;
+}
+
+static int control(struct sim *m, struct rv_str method, struct rv_str path, struct rv_bytes body, struct rv_buf *out) {
+    rv_autobuf struct rv_buf b = {0};
+    struct rv_error err = {0};
+    struct rv_str text = {(const char *)body.p, body.n}, clean = until(&path, '?');
+    int e = text.n != 0 ? rv_json_to_mp(text, NULL, &b, &err) : 0;
+    if (e != 0) return failed(RV_E_INVALID, &err, out);
+    e = sim_control(m, method, clean, (struct rv_val){b.p, b.n}, out, &err);
+    return e == 0 ? 200 : failed(e, &err, out);
+}
+
+bool sim_handle(struct sim *m, struct rv_str method, struct rv_str path, struct rv_bytes body, int *ret_status,
+                struct rv_buf *out) {
+    if (skip(&path, "/sandbox/v1/sim/")) {
+        *ret_status = control(m, method, path, body, out);
+        return true;
+    }
+    if (!skip(&path, "/api/v1/namespaces/")) return false;
+    struct rv_str ns = until(&path, '/');
+    if (!skip(&path, "/services/")) return false;
+    struct rv_str name = until(&path, '/');
+    if (!skip(&path, "/proxy") || (path.n != 0 && path.p[0] != '/' && path.p[0] != '?')) return false;
+    struct rv_str first = until(&name, ':'), port = {0};
+    if (name.n != 0) {
+        skip(&name, ":");
+        port = until(&name, ':');
+    }
+    if (name.n != 0) { /* three parts: the first was the scheme */
+        first = port;
+        port = (struct rv_str){name.p + 1, name.n - 1};
+    }
+    sim_proxy(m, ns, first, port, method, path, body, ret_status, out);
+    return true;
+}
