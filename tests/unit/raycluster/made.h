@@ -1,0 +1,32 @@
+/* made.h - clusters out of JSON for the builders' tests: `made()` reads one, the rest shortens the tables. */
+#ifndef TESTS_RAYCLUSTER_MADE_H
+#define TESTS_RAYCLUSTER_MADE_H
+
+#include "plugins/raycluster/cluster.h"
+#include "tests/unit/sdk/suite.h"
+
+/* Single quotes in the text stand for double ones, so that the tables can be read. */
+static inline struct rv_val quoted(struct rv_arena *a, const char *text) {
+    struct rv_str s = rv_arena_str(a, rv_str(text));
+    char *p = rv_arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) p[i] = s.p[i] == '\'' ? '"' : s.p[i];
+    return from_json(a, p);
+}
+
+/* The settings that an operator has who changed none. */
+#define MADE_SETTINGS                                                                                                  \
+    {                                                                                                                  \
+        .init_container_injection = true, .probes_injection = true, .cluster_domain = { "cluster.local", 13 }          \
+    }
+
+/* A cluster n/c with uid u. `meta` and `spec` are what stands inside the braces; meta begins with a comma or is "". */
+static inline void made(struct rv_arena *a, const char *meta, const char *spec, const struct rc_settings *settings,
+                        struct rc_cluster *ret) {
+    struct rv_str text =
+        rv_arena_fmt(a, "{'metadata':{'name':'c','namespace':'n','uid':'u'%s},'spec':{%s}}", meta, spec);
+    struct rv_val v = quoted(a, text.p);
+    CU_ASSERT_TRUE_FATAL(rv_val_present(v));
+    rc_cluster_read(ret, v, settings);
+}
+
+#endif
