@@ -47,16 +47,28 @@ struct rv_str sim_mounts_missing(struct sim *m, struct rv_arena *a, struct rv_va
     return RV_STR("");
 }
 
+/* What one reference lacks: the object, or the key in it. */
+static struct rv_str reference_missing(struct sim *m, struct rv_arena *a, const struct sb_resource *r, struct rv_str ns,
+                                       struct rv_val ref) {
+    static const char *const maps[] = {"data", "stringData", "binaryData"};
+    struct rv_str name = {0}, key = rv_path_str(ref, "key");
+    if (source_missing(m, r, ns, ref, "name", &name)) return missing_text(a, r->singular, name);
+    if (key.n == 0 || name.n == 0) return RV_STR(""); /* nothing referred to, or optional */
+    struct sb_object *o = sim_fresh(m, (struct sim_ref){r, ns, name}, RV_STR(""));
+    for (size_t i = 0; o != NULL && i < RV_ARRAY_LEN(maps); i++)
+        if (rv_val_present(rv_val_getn(rv_val_get(o->value, maps[i]), key))) return RV_STR("");
+    return rv_arena_fmt(a, "couldn't find key " RV_STR_FMT " in %s " RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(key),
+                        r->kind, RV_STR_ARG(ns), RV_STR_ARG(name));
+}
+
 struct rv_str sim_env_missing(struct sim *m, struct rv_arena *a, struct rv_str ns, struct rv_val container) {
     static const char *const lists[][3] = {{"env", "valueFrom.secretKeyRef", "valueFrom.configMapKeyRef"},
                                            {"envFrom", "secretRef", "configMapRef"}};
-    struct rv_str name = {0};
     for (size_t i = 0; i < RV_ARRAY_LEN(lists); i++)
         for (struct rv_iter it = rv_iter(rv_val_get(container, lists[i][0])); rv_iter_next(&it);) {
-            if (source_missing(m, m->r.secrets, ns, rv_val_path(it.val, lists[i][1]), "name", &name))
-                return missing_text(a, "secret", name);
-            if (source_missing(m, m->r.configmaps, ns, rv_val_path(it.val, lists[i][2]), "name", &name))
-                return missing_text(a, "configmap", name);
+            struct rv_str why = reference_missing(m, a, m->r.secrets, ns, rv_val_path(it.val, lists[i][1]));
+            if (why.n == 0) why = reference_missing(m, a, m->r.configmaps, ns, rv_val_path(it.val, lists[i][2]));
+            if (why.n != 0) return why;
         }
     return RV_STR("");
 }
