@@ -145,7 +145,7 @@ int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE
     r.engine = engine_new(&(struct engine_opts){.plugin = plugin, .send = replay_send, .arg = &r});
     static const uint8_t no_token[32] = {0};
     engine_start(r.engine, (struct engine_time){0, 0}, (struct rv_bytes){no_token, sizeof no_token}, 0);
-    struct record rec;
+    struct record rec = {0};
     int64_t n;
     int code = 0;
     while (code == 0 && (n = read_record(recording, r.at, &rec, err)) != 0) {

@@ -63,7 +63,8 @@ static int from_file(struct kube_auth *a, int64_t now, struct rv_error *err) {
     int r = file_read(a->config->token_file, TOKEN_MAX, &b, err);
     if (r == 0) set_bearer(a, rv_buf_str(&b));
     wipe(&b);
-    if (r != 0 && a->header.n != 0) r = 0; /* keep the old one; the server decides */
+    if (r != 0 && a->header.n == 0 && a->config->token != NULL) set_bearer(a, rv_str(a->config->token));
+    if (r != 0 && a->header.n != 0) r = 0; /* keep what there is; the server decides */
     a->fresh_until = now + 60 * SECOND;
     return r;
 }
@@ -81,12 +82,39 @@ static char **merged_environment(const struct exec_plugin *e, char *info) {
     return env;
 }
 
-static int spawn_plugin(const struct exec_plugin *e, int out, pid_t *ret_pid, struct rv_error *err) {
+static void add_field(struct rv_buf *b, const char *key, const char *value) {
+    if (value == NULL) return;
+    rv_buf_addf(b, "%s\"%s\":", b->p[b->n - 1] == '{' ? "" : ",", key);
+    rv_json_quote(rv_str(value), b);
+}
+
+/* The ExecCredential that a plugin finds in its environment. */
+static void exec_info(const struct kube_config *c, struct rv_buf *b) {
+    rv_buf_adds(b, "KUBERNETES_EXEC_INFO={");
+    add_field(b, "apiVersion", c->exec->api_version);
+    rv_buf_adds(b, ",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false");
+    if (c->exec->with_cluster) {
+        rv_buf_adds(b, ",\"cluster\":{");
+        add_field(b, "server", c->server);
+        add_field(b, "tls-server-name", c->tls_server_name);
+        add_field(b, "proxy-url", c->proxy);
+        if (c->insecure) rv_buf_adds(b, ",\"insecure-skip-tls-verify\":true");
+        if (c->ca.n != 0) {
+            rv_autobuf struct rv_buf mp = {0};
+            rv_mp_bin(&mp, rv_buf_bytes(&c->ca));
+            rv_buf_adds(b, ",\"certificate-authority-data\":");
+            rv_json_write((struct rv_val){mp.p, mp.n}, b); /* base64 */
+        }
+        if (c->exec->cluster_config != NULL) rv_buf_addf(b, ",\"config\":%s", c->exec->cluster_config);
+        rv_buf_adds(b, "}");
+    }
+    rv_buf_adds(b, "}}");
+}
+
+static int spawn_plugin(const struct kube_config *c, int out, pid_t *ret_pid, struct rv_error *err) {
+    const struct exec_plugin *e = c->exec;
     rv_autobuf struct rv_buf info = {0};
-    rv_buf_addf(
-        &info,
-        "KUBERNETES_EXEC_INFO={\"apiVersion\":\"%s\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false}}",
-        e->api_version);
+    exec_info(c, &info);
     rv_autofree char *text = rv_strdup(rv_buf_str(&info));
     rv_autofree char **env = merged_environment(e, text);
     posix_spawn_file_actions_t fa;
@@ -161,7 +189,7 @@ static int from_exec(struct kube_auth *a, int64_t now, struct rv_error *err) {
     int fds[2];
     pid_t pid;
     if (pipe2(fds, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
-    int r = spawn_plugin(a->config->exec, fds[1], &pid, err);
+    int r = spawn_plugin(a->config, fds[1], &pid, err);
     close(fds[1]);
     struct rv_buf out = {0};
     if (r == 0) r = collect(pid, fds[0], &out, a->config->exec->argv[0], err);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "status.h"
 #include "transfer.h"
 
 enum { CONNECT_MS = 10000, DEFAULT_MS = 30000, DEFAULT_BODY = 16 << 20, DEFAULT_POOL = 32, IDLE_HANDLES = 64 };
@@ -67,24 +68,6 @@ struct kube_stats *kube_client_counters(struct kube_client *c) {
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
 
-static int code_of_status(unsigned http, struct rv_str reason) {
-    static const struct {
-        unsigned http;
-        const char *reason; /* NULL: any */
-        int code;
-    } table[] = {
-        {401, NULL, RV_E_UNAUTHORIZED},      {403, NULL, RV_E_FORBIDDEN}, {404, NULL, RV_E_NOT_FOUND},
-        {409, "AlreadyExists", RV_E_EXISTS}, {409, NULL, RV_E_CONFLICT},  {410, NULL, RV_E_GONE},
-        {400, NULL, RV_E_INVALID},           {413, NULL, RV_E_TOO_BIG},   {422, NULL, RV_E_INVALID},
-        {429, NULL, RV_E_THROTTLED},         {408, NULL, RV_E_TIMEOUT},   {504, NULL, RV_E_TIMEOUT},
-    };
-    if (http >= 200 && http < 300) return 0;
-    for (size_t i = 0; i < RV_ARRAY_LEN(table); i++)
-        if (table[i].http == http && (table[i].reason == NULL || rv_str_is(reason, table[i].reason)))
-            return table[i].code;
-    return http >= 500 ? RV_E_UNAVAILABLE : RV_E_INVALID;
-}
-
 static int code_of_curl(CURLcode c) {
     switch (c) {
     case CURLE_OK:
@@ -97,23 +80,6 @@ static int code_of_curl(CURLcode c) {
     default:
         return RV_E_UNAVAILABLE;
     }
-}
-
-/* Reason and message of a Status body; views into *mp. */
-static void read_status(const struct rv_buf *answer, struct rv_buf *mp, struct kube_response *r) {
-    static const struct rv_json_limits small = {.max_bytes = 256 << 10};
-    struct rv_json_reader *reader = rv_json_reader_new(NULL, &small, NULL, NULL);
-    struct rv_val v;
-    if (answer->n != 0 && rv_json_reader_feed(reader, answer->p, answer->n, NULL) == 0 &&
-        rv_json_reader_finish(reader, &v, NULL) == 0) {
-        rv_mp_val(mp, v);
-        v = (struct rv_val){mp->p, mp->n};
-        r->reason = rv_path_str(v, "reason");
-        r->message = rv_path_str(v, "message");
-        int64_t seconds = rv_path_int(v, "details.retryAfterSeconds", 0);
-        if (r->retry_after_ms == 0 && seconds > 0 && seconds < 86400) r->retry_after_ms = seconds * 1000;
-    }
-    rv_json_reader_free(reader);
 }
 
 /* ---- easy handles --------------------------------------------------------------------------------------- */
@@ -323,6 +289,7 @@ void kube_transfer_cancel(struct kube_transfer *t) {
 static bool try_again(struct kube_transfer *t, long http) {
     if (http != 401 || t->retried || t->streaming || t->client->closing) return false;
     t->retried = true;
+    t->client->stats.retries++;
     rv_buf_clear(&t->answer);
     curl_multi_remove_handle(t->client->multi, t->easy);
     begin(t);
@@ -338,10 +305,10 @@ static void finish(struct kube_transfer *t, CURLcode result) {
     rv_autobuf struct rv_buf mp = {0};
     struct kube_response r = {
         .http_status = (unsigned)http, .retry_after_ms = t->retry_after_ms, .body = rv_buf_bytes(&t->answer)};
-    if (result == CURLE_OK && (http < 200 || http >= 300)) read_status(&t->answer, &mp, &r);
+    if (result == CURLE_OK && (http < 200 || http >= 300)) kube_status_read(rv_buf_bytes(&t->answer), &mp, &r);
     r.code = t->stopped != 0      ? t->stopped
              : result != CURLE_OK ? code_of_curl(result)
-                                  : code_of_status((unsigned)http, r.reason);
+                                  : kube_status_code((unsigned)http, r.reason);
     r.maybe_sent = result != CURLE_OK && sent > 0;
     if (result != CURLE_OK && t->stopped == 0) r.http_status = 0;
     if (r.message.n == 0 && r.code != 0)
@@ -573,11 +540,14 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
     return c;
 }
 
-static void fail_all(struct kube_request **first) {
+static void fail_all(struct kube_request **first, struct kube_request ***last) {
     struct kube_response r = {.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")};
     for (struct kube_request *q; (q = *first) != NULL;) {
         *first = q->next;
-        if (q->next != NULL) q->next->back = first;
+        if (q->next != NULL)
+            q->next->back = first;
+        else if (last != NULL)
+            *last = first; /* done may ask again, and is answered in the same way */
         r.maybe_sent = q->transfer != NULL;
         if (q->transfer != NULL) kube_transfer_cancel(q->transfer);
         q->done(q->arg, &r);
@@ -588,9 +558,9 @@ static void fail_all(struct kube_request **first) {
 struct kube_client *kube_client_free(struct kube_client *c) {
     if (c == NULL) return NULL;
     c->closing = true;
-    fail_all(&c->running);
-    fail_all(&c->urgent);
-    fail_all(&c->normal);
+    fail_all(&c->running, NULL);
+    fail_all(&c->urgent, &c->urgent_last);
+    fail_all(&c->normal, &c->normal_last);
     while (c->transfers != NULL) transfer_free(c->transfers);
     while (c->idle_n > 0) curl_easy_cleanup(c->idle[--c->idle_n]);
     curl_multi_cleanup(c->multi);

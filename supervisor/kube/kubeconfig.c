@@ -13,12 +13,7 @@
 #include "yaml_tree.h"
 
 #define POD_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
-enum { PEM_MAX = 1 << 20 };
-
-static char *text_or_null(struct rv_node *n) {
-    struct rv_str s = rv_node_text(n);
-    return s.n != 0 ? rv_strdup(s) : NULL;
-}
+enum { PEM_MAX = 1 << 20, FILE_MAX = 8 << 20 };
 
 static void wipe_text(char *s) {
     if (s == NULL) return;
@@ -53,6 +48,7 @@ struct kube_config *kube_config_free(struct kube_config *c) {
         strings_free(c->exec->env);
         free(c->exec->api_version);
         free(c->exec->install_hint);
+        free(c->exec->cluster_config);
         free(c->exec);
     }
     free(c);
@@ -70,20 +66,22 @@ static int base64_digit(char c) {
     return p != NULL ? (int)(p - alphabet) : -1;
 }
 
+/* Strict: padding at the end only, and not a single digit too much. Line breaks and blanks are allowed anywhere. */
 static int base64_decode(struct rv_str s, struct rv_buf *out) {
     uint32_t word = 0;
-    unsigned bits = 0;
+    unsigned bits = 0, padding = 0;
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '=' || s.p[i] == '\n' || s.p[i] == '\r' || s.p[i] == ' ') continue;
+        if (s.p[i] == '\n' || s.p[i] == '\r' || s.p[i] == ' ') continue;
         int d = base64_digit(s.p[i]);
-        if (d < 0) return -EINVAL;
+        if (s.p[i] == '=' && padding++ < 2) continue;
+        if (d < 0 || padding != 0) return -EINVAL;
         word = word << 6 | (uint32_t)d;
         bits += 6;
         if (bits < 8) continue;
         bits -= 8;
         rv_buf_addc(out, (uint8_t)(word >> bits));
     }
-    return 0;
+    return bits < 6 ? 0 : -EINVAL;
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
@@ -91,6 +89,7 @@ static int base64_decode(struct rv_str s, struct rv_buf *out) {
 struct source { /* one kubeconfig file */
     const char *path;
     struct rv_node *root;
+    struct yaml_marks marks;
 };
 
 struct files {
@@ -99,16 +98,26 @@ struct files {
     size_t n;
 };
 
-static int load_file(struct files *f, const char *path, struct rv_error *err) {
+static int add_text(struct files *f, struct rv_str text, const char *path, struct rv_error *err) {
     if (f->n == RV_ARRAY_LEN(f->list))
         return rv_error_set(err, RV_E_CONFIG, "KUBECONFIG names more than %zu files", RV_ARRAY_LEN(f->list));
-    struct rv_node *root = yaml_tree_load(f->arena, path, err);
-    if (root == NULL) return err != NULL ? err->code : RV_E_CONFIG;
-    if (rv_node_type(root) != RV_MAP)
+    struct source *in = &f->list[f->n];
+    *in = (struct source){.path = rv_arena_str(f->arena, rv_str(path)).p};
+    in->root = yaml_tree_parse(f->arena, text, path, &in->marks, err);
+    if (in->root == NULL) return RV_E_CONFIG;
+    if (rv_node_type(in->root) != RV_MAP)
         return rv_error_set(err, RV_E_CONFIG, "%s:1: a kubeconfig is a mapping with clusters, users and contexts",
                             path);
-    f->list[f->n++] = (struct source){rv_arena_str(f->arena, rv_str(path)).p, root};
+    f->n++;
     return 0;
+}
+
+static int load_file(struct files *f, const char *path, struct rv_error *err) {
+    struct rv_buf text = {0};
+    int r = file_read(path, FILE_MAX, &text, err);
+    if (r == 0) r = add_text(f, rv_buf_str(&text), path, err);
+    wipe_buf(&text);
+    return r;
 }
 
 static int load_paths(struct files *f, const char *paths, struct rv_error *err) {
@@ -149,95 +158,233 @@ static char *beside(const struct source *in, struct rv_str path) {
     return full;
 }
 
-/* `<key>-data` as base64, or the file that `<key>` names. */
+/* ---- what entries say ----------------------------------------------------------------------------------- */
+
+/* An error about a node: file and line, then the sentence. */
+RV_PRINTF(4, 5)
+static int wrong(const struct source *in, const struct rv_node *at, struct rv_error *err, const char *fmt, ...) {
+    rv_autobuf struct rv_buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    size_t line = yaml_line(&in->marks, at);
+    if (line == 0) return rv_error_set(err, RV_E_CONFIG, "%s: %s", in->path, rv_buf_cstr(&b));
+    return rv_error_set(err, RV_E_CONFIG, "%s:%zu: %s", in->path, line, rv_buf_cstr(&b));
+}
+
+/* Text under a key; empty when it is absent or null. An unquoted 1234 or true is no text, as for kubectl. */
+static int get_text(const struct source *in, struct rv_node *map, const char *key, struct rv_str *ret,
+                    struct rv_error *err) {
+    struct rv_node *n = rv_node_get(map, key);
+    *ret = rv_node_text(n);
+    if (n == NULL || rv_node_type(n) == RV_NULL || rv_node_type(n) == RV_STRING) return 0;
+    return wrong(in, n, err, "%s must be text: put it in quotes", key);
+}
+
+static int get_bool(const struct source *in, struct rv_node *map, const char *key, bool *ret, struct rv_error *err) {
+    struct rv_node *n = rv_node_get(map, key);
+    *ret = rv_node_to_bool(n, false);
+    if (n == NULL || rv_node_type(n) == RV_NULL || rv_node_type(n) == RV_BOOL) return 0;
+    return wrong(in, n, err, "%s must be true or false", key);
+}
+
+struct text_field {
+    const char *key;
+    char **to; /* a heap copy, NULL when the text is empty */
+};
+
+static int get_texts(const struct source *in, struct rv_node *map, const struct text_field *fields, size_t n,
+                     struct rv_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        struct rv_str s;
+        int r = get_text(in, map, fields[i].key, &s, err);
+        if (r != 0) return r;
+        if (s.n != 0) *fields[i].to = rv_strdup(s);
+    }
+    return 0;
+}
+
+/* `<key>-data` as base64, or the file that `<key>` names: PEM either way. */
 static int load_pem(const struct source *in, struct rv_node *map, const char *key, struct rv_buf *out,
                     struct rv_error *err) {
+    static const char begin[] = "-----BEGIN ";
     rv_autobuf struct rv_buf data_key = {0};
     rv_buf_addf(&data_key, "%s-data", key);
-    struct rv_str data = rv_node_text(rv_node_get(map, rv_buf_cstr(&data_key)));
+    struct rv_str data, path;
+    int r = get_text(in, map, rv_buf_cstr(&data_key), &data, err);
+    if (r == 0) r = get_text(in, map, key, &path, err);
+    if (r != 0 || (data.n == 0 && path.n == 0)) return r;
+    struct rv_node *at = rv_node_get(map, data.n != 0 ? rv_buf_cstr(&data_key) : key);
     if (data.n != 0) {
-        if (base64_decode(data, out) == 0) return 0;
-        return rv_error_set(err, RV_E_CONFIG, "%s: %s is not base64", in->path, rv_buf_cstr(&data_key));
+        if (base64_decode(data, out) != 0) return wrong(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
+    } else {
+        rv_autofree char *full = beside(in, path);
+        struct rv_error why = {0};
+        if (file_read(full, PEM_MAX, out, &why) != 0) return wrong(in, at, err, "%s: %s", key, why.text);
     }
-    struct rv_str path = rv_node_text(rv_node_get(map, key));
-    if (path.n == 0) return 0;
-    rv_autofree char *full = beside(in, path);
-    return file_read(full, PEM_MAX, out, err);
+    if (out->n != 0 && memmem(out->p, out->n, begin, sizeof begin - 1) != NULL) return 0;
+    return wrong(in, at, err, "%s is not PEM: it has no \"-----BEGIN \" line", key);
 }
 
-/* ---- parts ---------------------------------------------------------------------------------------------- */
+static bool has_scheme(const char *url, const char *const *schemes) {
+    for (; *schemes != NULL; schemes++)
+        if (rv_str_starts(rv_str(url), *schemes) && url[strlen(*schemes)] != 0) return true;
+    return false;
+}
 
 static int read_cluster(struct kube_config *c, const struct source *in, struct rv_node *cluster, struct rv_error *err) {
-    c->server = text_or_null(rv_node_get(cluster, "server"));
-    if (c->server == NULL ||
-        (!rv_str_starts(rv_str(c->server), "https://") && !rv_str_starts(rv_str(c->server), "http://")))
-        return rv_error_set(err, RV_E_CONFIG, "%s: the cluster's server must be an http:// or https:// URL", in->path);
+    static const char *const web[] = {"https://", "http://", NULL}, *const proxies[] = {"http://", "https://",
+                                                                                        "socks5://", "socks5h://",
+                                                                                        NULL};
+    const struct text_field fields[] = {
+        {"server", &c->server}, {"tls-server-name", &c->tls_server_name}, {"proxy-url", &c->proxy}};
+    int r = get_texts(in, cluster, fields, RV_ARRAY_LEN(fields), err);
+    if (r != 0) return r;
+    if (c->server == NULL || !has_scheme(c->server, web))
+        return wrong(in, c->server != NULL ? rv_node_get(cluster, "server") : cluster, err,
+                     "the cluster's server must be an http:// or https:// URL");
     for (size_t n = strlen(c->server); n > 0 && c->server[n - 1] == '/'; n--) c->server[n - 1] = 0;
-    c->insecure = rv_node_to_bool(rv_node_get(cluster, "insecure-skip-tls-verify"), false);
-    c->tls_server_name = text_or_null(rv_node_get(cluster, "tls-server-name"));
-    c->proxy = text_or_null(rv_node_get(cluster, "proxy-url"));
-    return load_pem(in, cluster, "certificate-authority", &c->ca, err);
+    if (c->proxy != NULL && !has_scheme(c->proxy, proxies))
+        return wrong(in, rv_node_get(cluster, "proxy-url"), err,
+                     "proxy-url must be an http://, https:// or socks5:// URL");
+    r = get_bool(in, cluster, "insecure-skip-tls-verify", &c->insecure, err);
+    if (r == 0) r = load_pem(in, cluster, "certificate-authority", &c->ca, err);
+    if (r == 0 && c->insecure && c->ca.n != 0)
+        r = wrong(in, rv_node_get(cluster, "insecure-skip-tls-verify"), err,
+                  "insecure-skip-tls-verify and a certificate-authority exclude each other: remove one");
+    return r;
 }
 
-static char **string_list(struct rv_node *array, struct rv_str first) {
-    size_t n = 0, len = rv_node_len(array);
-    char **list = rv_alloc_array(len + 2, sizeof *list);
-    if (first.n != 0) list[n++] = rv_strdup(first);
-    for (size_t i = 0; i < len; i++) list[n++] = rv_strdup(rv_node_text(rv_node_at(array, i)));
-    return list;
+/* ---- exec plugins --------------------------------------------------------------------------------------- */
+
+static bool is_list(const struct rv_node *n) {
+    return n == NULL || rv_node_type(n) == RV_ARRAY || rv_node_type(n) == RV_NULL;
 }
 
-static int read_exec(struct kube_config *c, const struct source *in, struct rv_node *exec, struct rv_error *err) {
-    struct rv_str command = rv_node_text(rv_node_get(exec, "command")),
-                  version = rv_node_text(rv_node_get(exec, "apiVersion"));
-    if (command.n == 0) return rv_error_set(err, RV_E_CONFIG, "%s: users[].user.exec.command is missing", in->path);
-    if (!rv_str_is(version, "client.authentication.k8s.io/v1") &&
-        !rv_str_is(version, "client.authentication.k8s.io/v1beta1"))
-        return rv_error_set(err, RV_E_CONFIG,
-                            "%s: users[].user.exec.apiVersion must be client.authentication.k8s.io/v1 or v1beta1",
-                            in->path);
-    c->exec = rv_alloc(sizeof *c->exec);
-    c->exec->api_version = rv_strdup(version);
-    c->exec->install_hint = text_or_null(rv_node_get(exec, "installHint"));
+static int exec_args(struct kube_config *c, const struct source *in, struct rv_node *exec, struct rv_error *err) {
+    struct rv_node *args = rv_node_get(exec, "args"), *env = rv_node_get(exec, "env");
+    if (!is_list(args)) return wrong(in, args, err, "exec.args must be a list of texts");
+    if (!is_list(env)) return wrong(in, env, err, "exec.env must be a list of name and value");
+    size_t n = rv_node_len(args), at = 1;
+    struct rv_str command = rv_node_text(rv_node_get(exec, "command"));
+    c->exec->argv = rv_alloc_array(n + 2, sizeof *c->exec->argv);
     /* A command with a slash is relative to the file, like every path. */
-    rv_autofree char *full = memchr(command.p, '/', command.n) != NULL ? beside(in, command) : rv_strdup(command);
-    c->exec->argv = string_list(rv_node_get(exec, "args"), rv_str(full));
-    struct rv_node *env = rv_node_get(exec, "env");
-    c->exec->env = rv_alloc_array(rv_node_len(env) + 1, sizeof *c->exec->env);
-    for (size_t i = 0; i < rv_node_len(env); i++) {
-        rv_autobuf struct rv_buf b = {0};
+    c->exec->argv[0] = memchr(command.p, '/', command.n) != NULL ? beside(in, command) : rv_strdup(command);
+    for (size_t i = 0; i < n; i++) {
+        struct rv_node *arg = rv_node_at(args, i);
+        if (rv_node_type(arg) != RV_STRING) return wrong(in, arg, err, "exec.args must be texts: put them in quotes");
+        c->exec->argv[at++] = rv_strdup(rv_node_text(arg));
+    }
+    n = rv_node_len(env);
+    c->exec->env = rv_alloc_array(n + 1, sizeof *c->exec->env);
+    for (size_t i = 0; i < n; i++) {
         struct rv_node *e = rv_node_at(env, i);
-        rv_buf_addf(&b, RV_STR_FMT "=" RV_STR_FMT, RV_STR_ARG(rv_node_text(rv_node_get(e, "name"))),
-                    RV_STR_ARG(rv_node_text(rv_node_get(e, "value"))));
+        struct rv_str name, value;
+        int r = get_text(in, e, "name", &name, err);
+        if (r == 0) r = get_text(in, e, "value", &value, err);
+        if (r != 0) return r;
+        if (name.n == 0) return wrong(in, e, err, "exec.env needs a name");
+        rv_autobuf struct rv_buf b = {0};
+        rv_buf_addf(&b, RV_STR_FMT "=" RV_STR_FMT, RV_STR_ARG(name), RV_STR_ARG(value));
         c->exec->env[i] = rv_strdup(rv_buf_str(&b));
     }
     return 0;
 }
 
-static int read_user(struct kube_config *c, const struct source *in, struct rv_node *user, struct rv_error *err) {
-    int r = load_pem(in, user, "client-certificate", &c->client_cert, err);
-    if (r == 0) r = load_pem(in, user, "client-key", &c->client_key, err);
-    if (r != 0) return r;
-    c->token = text_or_null(rv_node_get(user, "token"));
-    struct rv_str token_file = rv_node_text(rv_node_get(user, "tokenFile"));
-    if (token_file.n != 0) c->token_file = beside(in, token_file);
-    struct rv_str name = rv_node_text(rv_node_get(user, "username")),
-                  password = rv_node_text(rv_node_get(user, "password"));
-    if (name.n != 0) {
-        rv_autobuf struct rv_buf b = {0};
-        rv_buf_addf(&b, RV_STR_FMT ":" RV_STR_FMT, RV_STR_ARG(name), RV_STR_ARG(password));
-        c->basic = rv_strdup(rv_buf_str(&b));
-        explicit_bzero(b.p, b.cap);
-    }
-    if (rv_node_get(user, "auth-provider") != NULL)
-        return rv_error_set(err, RV_E_CONFIG,
-                            "%s: users[].user.auth-provider was removed from Kubernetes: use an exec plugin", in->path);
-    struct rv_node *exec = rv_node_get(user, "exec");
-    return rv_node_type(exec) == RV_MAP ? read_exec(c, in, exec, err) : 0;
+/* What the cluster's entry keeps for credential plugins. */
+static char *cluster_config(struct rv_node *cluster) {
+    struct rv_node *e =
+        rv_node_find(rv_node_get(cluster, "extensions"), "name", RV_STR("client.authentication.k8s.io/exec"));
+    if (rv_node_get(e, "extension") == NULL) return NULL;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf json = {0};
+    rv_json_write(rv_node_freeze(a, rv_node_get(e, "extension")), &json);
+    return rv_strdup(rv_buf_str(&json));
 }
 
+static int read_exec(struct kube_config *c, const struct source *in, struct rv_node *exec, struct rv_node *cluster,
+                     struct rv_error *err) {
+    struct rv_str command, version, mode;
+    c->exec = rv_alloc(sizeof *c->exec);
+    const struct text_field hint = {"installHint", &c->exec->install_hint};
+    int r = get_text(in, exec, "command", &command, err);
+    if (r == 0) r = get_text(in, exec, "apiVersion", &version, err);
+    if (r == 0) r = get_text(in, exec, "interactiveMode", &mode, err);
+    if (r == 0) r = get_texts(in, exec, &hint, 1, err);
+    if (r == 0) r = get_bool(in, exec, "provideClusterInfo", &c->exec->with_cluster, err);
+    if (r != 0) return r;
+    if (command.n == 0) return wrong(in, exec, err, "users[].user.exec.command is missing");
+    if (!rv_str_is(version, "client.authentication.k8s.io/v1") &&
+        !rv_str_is(version, "client.authentication.k8s.io/v1beta1"))
+        return wrong(in, version.n != 0 ? rv_node_get(exec, "apiVersion") : exec, err,
+                     "users[].user.exec.apiVersion must be client.authentication.k8s.io/v1 or v1beta1");
+    if (mode.n != 0 && !rv_str_is(mode, "Never") && !rv_str_is(mode, "IfAvailable"))
+        return wrong(in, rv_node_get(exec, "interactiveMode"), err,
+                     "users[].user.exec.interactiveMode must be Never or IfAvailable: nobody sits here");
+    c->exec->api_version = rv_strdup(version);
+    if (c->exec->with_cluster) c->exec->cluster_config = cluster_config(cluster);
+    return exec_args(c, in, exec, err);
+}
+
+/* ---- users ---------------------------------------------------------------------------------------------- */
+
+/* What would be wrong to leave out: refused, with what to do instead. */
+static int refuse_unsupported(const struct source *in, struct rv_node *user, struct rv_error *err) {
+    static const struct {
+        const char *key, *instead;
+    } table[] = {
+        {"auth-provider", "was removed from Kubernetes: use an exec plugin"},
+        {"as", "(impersonation) is not supported: use an account of its own"},
+        {"as-uid", "(impersonation) is not supported: use an account of its own"},
+        {"as-groups", "(impersonation) is not supported: use an account of its own"},
+        {"as-user-extra", "(impersonation) is not supported: use an account of its own"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(table); i++) {
+        struct rv_node *n = rv_node_get(user, table[i].key);
+        if (n != NULL && rv_node_type(n) != RV_NULL)
+            return wrong(in, n, err, "users[].user.%s %s", table[i].key, table[i].instead);
+    }
+    return 0;
+}
+
+static int read_basic(struct kube_config *c, const struct source *in, struct rv_node *user, struct rv_error *err) {
+    struct rv_str name, password;
+    int r = get_text(in, user, "username", &name, err);
+    if (r == 0) r = get_text(in, user, "password", &password, err);
+    if (r != 0 || name.n == 0) return r;
+    struct rv_buf b = {0};
+    rv_buf_addf(&b, RV_STR_FMT ":" RV_STR_FMT, RV_STR_ARG(name), RV_STR_ARG(password));
+    c->basic = rv_strdup(rv_buf_str(&b));
+    wipe_buf(&b);
+    return 0;
+}
+
+static int read_user(struct kube_config *c, const struct source *in, struct rv_node *user, struct rv_node *cluster,
+                     struct rv_error *err) {
+    const struct text_field token = {"token", &c->token};
+    struct rv_str token_file;
+    int r = refuse_unsupported(in, user, err);
+    if (r == 0) r = load_pem(in, user, "client-certificate", &c->client_cert, err);
+    if (r == 0) r = load_pem(in, user, "client-key", &c->client_key, err);
+    if (r == 0 && (c->client_cert.n != 0) != (c->client_key.n != 0))
+        r = wrong(in, user, err, "client-certificate and client-key need each other: %s is missing",
+                  c->client_key.n == 0 ? "client-key" : "client-certificate");
+    if (r == 0) r = get_texts(in, user, &token, 1, err);
+    if (r == 0) r = get_text(in, user, "tokenFile", &token_file, err);
+    if (r == 0) r = read_basic(c, in, user, err);
+    if (r != 0) return r;
+    if (token_file.n != 0) c->token_file = beside(in, token_file);
+    struct rv_node *exec = rv_node_get(user, "exec");
+    if (exec == NULL || rv_node_type(exec) == RV_NULL) return 0;
+    if (rv_node_type(exec) != RV_MAP) return wrong(in, exec, err, "users[].user.exec must be a mapping");
+    return read_exec(c, in, exec, cluster, err);
+}
+
+/* ---- the context ---------------------------------------------------------------------------------------- */
+
 static int resolve(struct kube_config *c, struct files *f, const char *context, struct rv_error *err) {
-    struct rv_str name = rv_str(context);
+    struct rv_str name = rv_str(context), cluster, user;
     for (size_t i = 0; name.n == 0 && i < f->n; i++)
         name = rv_node_text(rv_node_get(f->list[i].root, "current-context"));
     const char *first = f->n != 0 ? f->list[0].path : "kubeconfig";
@@ -246,21 +393,24 @@ static int resolve(struct kube_config *c, struct files *f, const char *context, 
     struct rv_node *ctx = find_entry(f, "contexts", "context", name, &in);
     if (ctx == NULL)
         return rv_error_set(err, RV_E_CONFIG, "%s: there is no context \"" RV_STR_FMT "\"", first, RV_STR_ARG(name));
-    struct rv_str cluster = rv_node_text(rv_node_get(ctx, "cluster")), user = rv_node_text(rv_node_get(ctx, "user"));
-    c->ns = text_or_null(rv_node_get(ctx, "namespace"));
-    struct rv_node *entry = find_entry(f, "clusters", "cluster", cluster, &in);
+    const struct text_field ns = {"namespace", &c->ns};
+    int r = get_texts(in, ctx, &ns, 1, err);
+    if (r == 0) r = get_text(in, ctx, "cluster", &cluster, err);
+    if (r == 0) r = get_text(in, ctx, "user", &user, err);
+    if (r != 0) return r;
+    struct source *from = in;
+    struct rv_node *entry = find_entry(f, "clusters", "cluster", cluster, &from), *cluster_entry = entry;
     if (entry == NULL)
-        return rv_error_set(err, RV_E_CONFIG,
-                            "%s: context \"" RV_STR_FMT "\" names cluster \"" RV_STR_FMT "\", which is not there",
-                            first, RV_STR_ARG(name), RV_STR_ARG(cluster));
-    int r = read_cluster(c, in, entry, err);
+        return wrong(in, ctx, err, "context \"" RV_STR_FMT "\" names cluster \"" RV_STR_FMT "\", which is not there",
+                     RV_STR_ARG(name), RV_STR_ARG(cluster));
+    r = read_cluster(c, from, entry, err);
     if (r != 0 || user.n == 0) return r;
-    entry = find_entry(f, "users", "user", user, &in);
+    from = in;
+    entry = find_entry(f, "users", "user", user, &from);
     if (entry == NULL)
-        return rv_error_set(err, RV_E_CONFIG,
-                            "%s: context \"" RV_STR_FMT "\" names user \"" RV_STR_FMT "\", who is not there", first,
-                            RV_STR_ARG(name), RV_STR_ARG(user));
-    return read_user(c, in, entry, err);
+        return wrong(in, ctx, err, "context \"" RV_STR_FMT "\" names user \"" RV_STR_FMT "\", who is not there",
+                     RV_STR_ARG(name), RV_STR_ARG(user));
+    return read_user(c, from, entry, cluster_entry, err);
 }
 
 /* ---- in a pod ------------------------------------------------------------------------------------------- */
@@ -299,12 +449,23 @@ static int load_any(struct kube_config *c, struct files *f, const struct kube_co
     return r != 0 ? r : resolve(c, f, o->context, err);
 }
 
-struct kube_config *kube_config_load(const struct kube_config_opts *o, struct rv_error *err) {
-    struct kube_config *c = rv_alloc(sizeof *c);
-    struct files f = {.arena = rv_arena_new()};
-    int r = load_any(c, &f, o, err);
-    rv_arena_free(f.arena);
+/* Ends both ways of reading. */
+static struct kube_config *done(struct kube_config *c, struct files *f, int r) {
+    rv_arena_free(f->arena);
     if (r != 0) return kube_config_free(c);
     if (c->ns == NULL) c->ns = rv_strdup(RV_STR("default"));
     return c;
+}
+
+struct kube_config *kube_config_load(const struct kube_config_opts *o, struct rv_error *err) {
+    struct kube_config *c = rv_alloc(sizeof *c);
+    struct files f = {.arena = rv_arena_new()};
+    return done(c, &f, load_any(c, &f, o, err));
+}
+
+struct kube_config *kube_config_parse(struct rv_str text, const char *name, const char *context, struct rv_error *err) {
+    struct kube_config *c = rv_alloc(sizeof *c);
+    struct files f = {.arena = rv_arena_new()};
+    int r = add_text(&f, text, name, err);
+    return done(c, &f, r != 0 ? r : resolve(c, &f, context, err));
 }

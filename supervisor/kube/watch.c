@@ -1,16 +1,19 @@
 /* watch.c - one resource kept up to date in a store collection: list, then watch, for ever (see kube.h).
  *
- *              list ok                  ended / stalled / broken line
- *   LISTING ──────────► WATCHING ─────────────────────────► (again from the last version, after a back-off if it
- * failed) ▲  ▲                │ 410 in the stream or as status │  └────────────────┘ BACKOFF, FORBIDDEN, MISSING: wait,
- * then list again
+ * LISTING    the pages of one list; complete: WATCHING from the list's version
+ * WATCHING   until it ends (watch again from the last version), stalls or fails (BACKOFF, then watch again), or the
+ *            server has forgotten that version (410: list again)
+ * BACKOFF, FORBIDDEN, MISSING
+ *            wait, then go on where the place in history is known, else list again
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "status.h"
 #include "supervisor/store/store.h"
 #include "transfer.h"
+#include "watch_stream.h"
 
 enum {
     PAGE = 500,
@@ -19,7 +22,6 @@ enum {
     BACKOFF_MIN = 800,
     BACKOFF_MAX = 30000,
     ASK_AGAIN_MS = 30000,
-    LINE_MAX_BYTES = 16 << 20,
     SHORT_LIFE_MS = 1000
 };
 
@@ -30,9 +32,9 @@ struct kube_watch {
     struct kube_transfer *transfer;
     struct rv_timer *retry, *stall;
     struct rv_json_reader *reader; /* of the list page */
-    struct rv_buf line, scratch;
+    struct watch_stream stream;
     char *version, *next_page;
-    bool listing, synced, relist, stalled;
+    bool listing, synced, relist;
     unsigned failures;
     uint64_t events;
     int64_t started;
@@ -70,19 +72,16 @@ static struct rv_str text(const char *s) { return rv_str(s); }
 
 static unsigned or_default(unsigned v, unsigned fallback) { return v != 0 ? v : fallback; }
 
-static int64_t backoff_ms(struct kube_watch *w) {
-    unsigned min = or_default(w->o.backoff_min_ms, BACKOFF_MIN), max = or_default(w->o.backoff_max_ms, BACKOFF_MAX);
-    uint64_t ms = min;
-    for (unsigned i = 1; i < w->failures && ms < max; i++) ms *= 2;
-    if (ms > max) ms = max;
-    return (int64_t)(ms + random_below((uint32_t)ms)); /* in [ms, 2 ms) */
+static int64_t backoff_ms(const struct kube_watch *w) {
+    return kube_backoff_ms(or_default(w->o.backoff_min_ms, BACKOFF_MIN), or_default(w->o.backoff_max_ms, BACKOFF_MAX),
+                           w->failures, random_below(UINT32_MAX));
 }
 
 static void drop_transfer(struct kube_watch *w) {
     kube_transfer_cancel(w->transfer);
     w->transfer = NULL;
     w->reader = rv_json_reader_free(w->reader);
-    rv_buf_clear(&w->line);
+    watch_stream_clear(&w->stream);
     rv_timer_disarm(w->stall);
 }
 
@@ -127,12 +126,15 @@ static int on_item(void *arg, struct rv_val item) {
     return 0;
 }
 
-static void touch_stall(struct kube_watch *w, unsigned ms) { rv_timer_arm(w->stall, ms); }
+static void touch_stall(struct kube_watch *w) {
+    unsigned ms = or_default(w->o.stall_ms, STALL_MS);
+    rv_timer_arm(w->stall, w->listing && ms > LIST_STALL_MS ? LIST_STALL_MS : ms);
+}
 
 static int on_list_data(void *arg, const void *bytes, size_t n) {
     struct kube_watch *w = arg;
     struct rv_error err = {0};
-    touch_stall(w, LIST_STALL_MS);
+    touch_stall(w);
     int r = rv_json_reader_feed(w->reader, bytes, n, &err);
     if (r != 0) snprintf(w->why, sizeof w->why, "%.250s", err.text);
     return r;
@@ -151,7 +153,14 @@ static void list_page_read(struct kube_watch *w) {
         return;
     }
     struct rv_str version = rv_path_str(top, "metadata.resourceVersion"), next = rv_path_str(top, "metadata.continue");
-    if (version.n != 0) set_text(&w->version, version);
+    if (version.n == 0) { /* some other document: not an empty list, which would delete everything */
+        struct kube_response r = {.code = RV_E_PARSE, .message = RV_STR("it has no metadata.resourceVersion")};
+        drop_transfer(w);
+        set_text(&w->next_page, RV_STR(""));
+        failed(w, "the list is malformed", &r);
+        return;
+    }
+    set_text(&w->version, version);
     set_text(&w->next_page, next);
     drop_transfer(w);
     if (w->next_page != NULL) {
@@ -178,12 +187,17 @@ static void on_list_done(void *arg, const struct kube_response *r) {
     bool expired = r->code == RV_E_GONE && w->next_page != NULL;
     w->reader = rv_json_reader_free(w->reader);
     set_text(&w->next_page, RV_STR("")); /* half a list is no list: from the start */
-    if (expired) {
-        retry_in(w, 0);
+    if (expired) {                       /* a list that took too long; without hurry if that goes on */
+        w->failures++;
+        set_state(w, KUBE_WATCH_BACKOFF, "the list expired between two pages (410): listing again");
+        retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
         return;
     }
     struct kube_response shown = *r;
-    if (r->code == RV_E_PARSE && w->why[0] != 0) shown.message = rv_str(w->why);
+    if (r->code == RV_E_PARSE && w->why[0] != 0) {
+        shown.message = rv_str(w->why);
+        shown.http_status = 0;
+    }
     char why[256];
     snprintf(why, sizeof why, RV_STR_FMT, RV_STR_ARG(shown.message));
     shown.message = rv_str(why);
@@ -212,130 +226,55 @@ static void start_list(struct kube_watch *w) {
                                    .on_done = on_list_done,
                                    .arg = w,
                                    .max_body = 256 << 10};
-    touch_stall(w, LIST_STALL_MS);
+    touch_stall(w);
     w->transfer = kube_transfer_start(w->client, &o);
 }
 
 /* ---- watching ------------------------------------------------------------------------------------------- */
 
-static int broken(struct kube_watch *w, const char *what) {
-    snprintf(w->why, sizeof w->why, "%.250s", what);
-    return RV_E_PARSE;
-}
-
-/* Splits {"type":"X","object":{...}} without parsing the object: the API server always writes it so. */
-static bool split_event(struct rv_str line, struct rv_str *type, struct rv_str *object) {
-    static const char head[] = "{\"type\":\"", mid[] = "\",\"object\":";
-    if (!rv_str_starts(line, head) || line.p[line.n - 1] != '}') return false;
-    const char *start = line.p + sizeof head - 1, *end = memchr(start, '"', line.n - (sizeof head - 1));
-    if (end == NULL) return false;
-    size_t at = (size_t)(end - line.p);
-    if (line.n - at <= sizeof mid - 1 || memcmp(end, mid, sizeof mid - 1) != 0) return false;
-    *type = (struct rv_str){start, (size_t)(end - start)};
-    *object = (struct rv_str){end + sizeof mid - 1, line.n - at - (sizeof mid - 1) - 1};
-    return true;
-}
-
-/* The slow way for lines of another form: through a tree of the whole event. */
-static int reorder_event(struct rv_str line, struct rv_buf *keep, struct rv_str *type, struct rv_str *object,
-                         struct rv_error *err) {
-    rv_autobuf struct rv_buf mp = {0};
-    int r = rv_json_to_mp(line, NULL, &mp, err);
-    if (r != 0) return r;
-    struct rv_val v = {mp.p, mp.n}, o = rv_val_get(v, "object");
-    struct rv_str t = rv_path_str(v, "type");
-    if (t.n == 0 || rv_val_type(o) != RV_MAP)
-        return rv_error_set(err, RV_E_PARSE, "a watch event without type or object");
-    rv_buf_clear(keep);
-    rv_buf_add_str(keep, t);
-    rv_json_write(o, keep);
-    *type = (struct rv_str){(const char *)keep->p, t.n};
-    *object = (struct rv_str){(const char *)keep->p + t.n, keep->n - t.n};
-    return 0;
-}
-
-static int on_error_event(struct kube_watch *w, struct rv_str object) {
-    rv_autobuf struct rv_buf mp = {0};
-    if (rv_json_to_mp(object, NULL, &mp, NULL) != 0) return broken(w, "a malformed ERROR event");
-    struct rv_val v = {mp.p, mp.n};
-    int64_t code = rv_path_int(v, "code", 0);
-    struct rv_str message = rv_path_str(v, "message");
-    snprintf(w->why, sizeof w->why, "%.*s", (int)(message.n < 200 ? message.n : 200), message.n != 0 ? message.p : "");
-    if (code == 410 || rv_str_is(rv_path_str(v, "reason"), "Expired")) return RV_E_GONE;
-    return code == 429 ? RV_E_THROTTLED : RV_E_UNAVAILABLE;
-}
-
-static int on_object_event(struct kube_watch *w, struct rv_str type, struct rv_str object) {
-    struct rv_error err = {0};
-    rv_buf_clear(&w->scratch);
-    if (rv_json_to_mp(object, store_collection_projection(w->o.into), &w->scratch, &err) != 0)
-        return broken(w, err.text);
-    struct rv_val v = {w->scratch.p, w->scratch.n}, meta = rv_val_get(v, "metadata");
-    struct rv_str version = rv_path_str(meta, "resourceVersion");
-    if (version.n == 0) return broken(w, "a watch event whose object has no resourceVersion");
-    set_text(&w->version, version);
-    if (rv_str_is(type, "BOOKMARK")) {
+static void on_event(void *arg, const struct watch_event *e) {
+    struct kube_watch *w = arg;
+    struct rv_val meta = rv_val_get(e->object, "metadata");
+    set_text(&w->version, e->version);
+    if (e->type == WATCH_BOOKMARK) {
         kube_client_counters(w->client)->bookmarks++;
-        return 0;
+        return;
     }
     w->events++;
     kube_client_counters(w->client)->events++;
-    if (rv_str_is(type, "DELETED"))
+    if (e->type == WATCH_DELETED)
         store_remove(w->o.into, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"), rv_path_str(meta, "uid"),
-                     version);
-    else if (rv_str_is(type, "ADDED") || rv_str_is(type, "MODIFIED"))
-        store_put(w->o.into, v);
+                     e->version);
     else
-        return broken(w, "a watch event of unknown type");
-    return 0;
+        store_put(w->o.into, e->object);
 }
 
-static int on_line(struct kube_watch *w, struct rv_str line) {
-    struct rv_str type = {NULL, 0}, object = {NULL, 0};
-    struct rv_error err = {0};
-    while (line.n > 0 && (line.p[line.n - 1] == '\r' || line.p[line.n - 1] == ' ')) line.n--;
-    if (line.n == 0) return 0;
-    rv_autobuf struct rv_buf keep = {0};
-    if (!split_event(line, &type, &object) && reorder_event(line, &keep, &type, &object, &err) != 0)
-        return broken(w, err.text);
-    return rv_str_is(type, "ERROR") ? on_error_event(w, object) : on_object_event(w, type, object);
-}
-
-/* Lines may be cut anywhere; what is complete is used in place, only the rest is copied. */
 static int on_watch_data(void *arg, const void *bytes, size_t n) {
     struct kube_watch *w = arg;
-    const char *p = bytes, *end = p + n;
-    touch_stall(w, or_default(w->o.stall_ms, STALL_MS));
-    for (const char *nl; p < end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL; p = nl + 1) {
-        struct rv_str line = {p, (size_t)(nl - p)};
-        if (w->line.n != 0) {
-            rv_buf_add(&w->line, p, (size_t)(nl - p));
-            line = rv_buf_str(&w->line);
-        }
-        int r = on_line(w, line);
-        rv_buf_clear(&w->line);
-        if (r != 0) return r;
-    }
-    rv_buf_add(&w->line, p, (size_t)(end - p));
-    return w->line.n <= LINE_MAX_BYTES ? 0 : broken(w, "an object of more than 16 MiB");
+    touch_stall(w);
+    return watch_stream_feed(&w->stream, store_collection_projection(w->o.into), bytes, n, on_event, w);
 }
 
 static void on_watch_done(void *arg, const struct kube_response *r) {
     struct kube_watch *w = arg;
     w->transfer = NULL;
-    rv_buf_clear(&w->line);
     rv_timer_disarm(w->stall);
     struct kube_response shown = *r;
     char why[256];
-    snprintf(why, sizeof why, "%s", w->why);
-    if ((r->code == RV_E_PARSE || r->code == RV_E_GONE) && why[0] != 0) shown.message = rv_str(why);
-    bool short_life = rv_mono_now() - w->started < SHORT_LIFE_MS * INT64_C(1000000) && w->events == 0;
+    snprintf(why, sizeof why, "%s", w->stream.why);
+    watch_stream_clear(&w->stream);
+    if (why[0] != 0) { /* the stream ended it, not the transport */
+        shown.message = rv_str(why);
+        shown.http_status = 0;
+    }
+    bool lived = rv_mono_now() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
+    if (lived) w->failures = 0; /* those before it are over */
     if (r->code == RV_E_GONE) { /* our place in history is gone: list again, without hurry if that goes on */
         w->relist = true;
         w->failures++;
         set_state(w, KUBE_WATCH_BACKOFF, "watch expired (410): listing again");
         retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
-    } else if (r->code == 0 && !short_life) {
+    } else if (r->code == 0 && (lived || w->events != 0)) {
         w->failures = 0;
         retry_in(w, 0); /* the server ends watches every few minutes */
     } else if (r->code == 0) {
@@ -367,7 +306,7 @@ static void start_watch(struct kube_watch *w) {
     w->events = 0;
     w->why[0] = 0;
     set_state(w, KUBE_WATCH_WATCHING, "");
-    touch_stall(w, or_default(w->o.stall_ms, STALL_MS));
+    touch_stall(w);
     w->transfer = kube_transfer_start(w->client, &o);
 }
 
@@ -384,7 +323,7 @@ static void again(void *arg) {
 
 static void on_stall(void *arg) {
     struct kube_watch *w = arg;
-    const char *what = w->listing ? "list stalled: no byte for a minute, trying again"
+    const char *what = w->listing ? "list stalled: no byte for too long, trying again"
                                   : "watch stalled: no byte for too long, reconnecting";
     drop_transfer(w);
     set_text(&w->next_page, RV_STR(""));
@@ -415,8 +354,7 @@ struct kube_watch *kube_watch_free(struct kube_watch *w) {
     drop_transfer(w);
     rv_timer_free(w->retry);
     rv_timer_free(w->stall);
-    rv_buf_free(&w->line);
-    rv_buf_free(&w->scratch);
+    watch_stream_free(&w->stream);
     free(w->api_version);
     free(w->resource);
     free(w->ns);

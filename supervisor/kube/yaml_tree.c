@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
-enum { DEPTH_MAX = 64, FILE_MAX = 8 << 20 };
+enum { DEPTH_MAX = 64 };
 
 int file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err) {
     rv_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -21,6 +21,18 @@ int file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error 
     }
 }
 
+struct yaml_mark {
+    const struct rv_node *node;
+    size_t line;
+    struct yaml_mark *before;
+};
+
+size_t yaml_line(const struct yaml_marks *m, const struct rv_node *n) {
+    for (const struct yaml_mark *y = m->last; y != NULL; y = y->before)
+        if (y->node == n) return y->line;
+    return 0;
+}
+
 struct frame {
     struct rv_node *container;
     struct rv_node *key; /* maps: the key that waits for its value */
@@ -28,6 +40,7 @@ struct frame {
 
 struct builder {
     struct rv_arena *arena;
+    struct yaml_marks *marks;
     const char *name;
     struct rv_error *err;
     struct frame frames[DEPTH_MAX];
@@ -51,7 +64,15 @@ static struct rv_node *scalar(struct rv_arena *a, const yaml_event_t *e) {
     return rv_node_str(a, s);
 }
 
+static void mark(struct builder *b, const struct rv_node *n, const yaml_mark_t *m) {
+    if (b->marks == NULL) return;
+    struct yaml_mark *y = rv_arena_alloc(b->arena, sizeof *y);
+    *y = (struct yaml_mark){n, m->line + 1, b->marks->last};
+    b->marks->last = y;
+}
+
 static int place(struct builder *b, struct rv_node *n, const yaml_mark_t *m) {
+    mark(b, n, m);
     if (b->depth == 0) {
         b->root = n;
         return 0;
@@ -113,8 +134,9 @@ static int parse_events(struct builder *b, yaml_parser_t *p) {
     return 0;
 }
 
-struct rv_node *yaml_tree_parse(struct rv_arena *a, struct rv_str text, const char *name, struct rv_error *err) {
-    struct builder b = {.arena = a, .name = name, .err = err};
+struct rv_node *yaml_tree_parse(struct rv_arena *a, struct rv_str text, const char *name, struct yaml_marks *marks,
+                                struct rv_error *err) {
+    struct builder b = {.arena = a, .marks = marks, .name = name, .err = err};
     yaml_parser_t p;
     if (!yaml_parser_initialize(&p)) rv_oom();
     yaml_parser_set_input_string(&p, (const unsigned char *)text.p, text.n);
@@ -122,10 +144,4 @@ struct rv_node *yaml_tree_parse(struct rv_arena *a, struct rv_str text, const ch
     yaml_parser_delete(&p);
     if (r != 0) return NULL;
     return b.root != NULL && rv_node_type(b.root) != RV_NULL ? b.root : rv_node_map(a);
-}
-
-struct rv_node *yaml_tree_load(struct rv_arena *a, const char *path, struct rv_error *err) {
-    rv_autobuf struct rv_buf text = {0};
-    if (file_read(path, FILE_MAX, &text, err) != 0) return NULL;
-    return yaml_tree_parse(a, rv_buf_str(&text), path, err);
 }

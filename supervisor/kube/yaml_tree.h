@@ -5,9 +5,15 @@
 
 #include "rayvisor/tree.h"
 
-/* NULL with RV_E_CONFIG and "name:line: what". An empty document is an empty map. */
-struct rv_node *yaml_tree_parse(struct rv_arena *a, struct rv_str text, const char *name, struct rv_error *err);
-struct rv_node *yaml_tree_load(struct rv_arena *a, const char *path, struct rv_error *err);
+/* Where nodes stand, for errors about what they say. Lives in the tree's arena. */
+struct yaml_marks {
+    struct yaml_mark *last;
+};
+size_t yaml_line(const struct yaml_marks *m, const struct rv_node *n); /* from 1; 0: unknown */
+
+/* NULL with RV_E_CONFIG and "name:line: what". An empty document is an empty map. marks may be NULL. */
+struct rv_node *yaml_tree_parse(struct rv_arena *a, struct rv_str text, const char *name, struct yaml_marks *marks,
+                                struct rv_error *err);
 /* A whole file, at most max bytes. */
 int file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err);
 

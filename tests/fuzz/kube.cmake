@@ -1,0 +1,5 @@
+rv_fuzz(kubeconfig ${CMAKE_CURRENT_LIST_DIR}/fuzz_kubeconfig.c rv_kube)
+rv_fuzz(watch ${CMAKE_CURRENT_LIST_DIR}/fuzz_watch.c rv_kube)
+rv_fuzz(status ${CMAKE_CURRENT_LIST_DIR}/fuzz_status.c rv_kube)
+rv_fuzz(control ${CMAKE_CURRENT_LIST_DIR}/fuzz_control.c rv_stage_control)
+set_tests_properties(fuzz.control PROPERTIES WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

@@ -1,0 +1,55 @@
+/* script_server.h - an HTTP server for tests that runs on the test's own loop and answers by a script.
+ *
+ * No thread and no clock: a test turns the loop until what it waits for has happened. Answers are used in the order in
+ * which they were given, each for the first request whose "METHOD target" contains its text. */
+#ifndef TESTS_SUPPORT_SCRIPT_SERVER_H
+#define TESTS_SUPPORT_SCRIPT_SERVER_H
+
+#include "ipc/loop.h"
+
+enum script_how {
+    SCRIPT_WHOLE,  /* with a length; the connection stays open */
+    SCRIPT_STREAM, /* chunked, and open: script_say() goes on with it */
+    SCRIPT_CUT,    /* promises more than it sends, and closes */
+    SCRIPT_HANGUP, /* closes without a byte */
+    SCRIPT_SILENT, /* says nothing at all */
+};
+struct script_answer {   /* its texts must outlive the server */
+    const char *when;    /* NULL: any request */
+    unsigned status;     /* 0: 200 */
+    const char *headers; /* further lines, each with \r\n */
+    const char *body;
+    enum script_how how;
+    unsigned times; /* 0: once */
+};
+struct script_request {
+    char *line; /* "GET /api/v1/pods?limit=500" */
+    char *headers, *body;
+};
+
+struct script_server;
+struct script_server *script_new(struct rv_loop *l);
+struct script_server *script_free(struct script_server *s);
+const char *script_url(const struct script_server *s); /* "http://127.0.0.1:PORT" */
+void script_on(struct script_server *s, const struct script_answer *a);
+size_t script_count(const struct script_server *s); /* requests so far */
+size_t script_count_of(const struct script_server *s, const char *when);
+const struct script_request *script_at(const struct script_server *s, size_t i);
+const struct script_request *script_last(const struct script_server *s);
+size_t script_unexpected(const struct script_server *s); /* requests without an answer in the script: they get 500 */
+
+/* The newest stream that is open. */
+bool script_streaming(const struct script_server *s);
+void script_say(struct script_server *s, const char *text); /* one chunk */
+void script_end(struct script_server *s);                   /* the last chunk */
+void script_cut(struct script_server *s);                   /* half a chunk, then the connection is gone */
+
+/* Turns the loop until the condition holds. Gives up after a time in which anything that will happen has happened. */
+#define SCRIPT_UNTIL(loop, condition)                                                                                  \
+    do {                                                                                                               \
+        int64_t give_up_ = rv_mono_now() + INT64_C(20000000000);                                                       \
+        while (!(condition) && rv_mono_now() < give_up_) rv_loop_turn(loop, 20);                                       \
+        CU_ASSERT_TRUE(condition);                                                                                     \
+    } while (0)
+
+#endif

@@ -1,0 +1,272 @@
+/* Credentials that change: token files are read again, exec plugins are asked again, and what fails keeps what is
+ * there. Time is an argument. */
+#include "supervisor/kube/config.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/sdk/suite.h"
+
+#define SECOND INT64_C(1000000000)
+#define START (INT64_C(1790000000) * SECOND) /* 2026-09-21T14:13:20Z */
+
+static char dir[64];
+
+static char *in_dir(const char *name) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b, "%s/%s", dir, name);
+    return rv_strdup(rv_buf_str(&b));
+}
+
+static void write_file(const char *name, const char *text) {
+    rv_autofree char *path = in_dir(name);
+    FILE *f = fopen(path, "we");
+    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0 || chmod(path, 0700) != 0) exit(2);
+}
+
+static bool header_is(const struct kube_auth *a, const char *want) {
+    const char *have = kube_auth_header(a);
+    bool same = (have == NULL || want == NULL) ? have == want : strcmp(have, want) == 0;
+    if (!same) printf("\n    header \"%s\"", have != NULL ? have : "(none)");
+    return same;
+}
+
+static void fixed_credentials(void) {
+    static const struct {
+        const char *token, *basic, *want;
+    } rows[] = {{NULL, NULL, NULL},
+                {(const char *)"abc\n", NULL, "Bearer abc"},
+                {NULL, "user:pass", "Basic dXNlcjpwYXNz"},
+                {"t", "user:pass", "Bearer t"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autofree char *token = rows[i].token != NULL ? rv_strdup(rv_str(rows[i].token)) : NULL,
+                         *basic = rows[i].basic != NULL ? rv_strdup(rv_str(rows[i].basic)) : NULL;
+        struct kube_config c = {.token = token, .basic = basic};
+        struct kube_auth *a = kube_auth_new(&c);
+        CU_ASSERT_TRUE(header_is(a, NULL));
+        CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+        CU_ASSERT_TRUE(header_is(a, rows[i].want));
+        CU_ASSERT_EQUAL(kube_auth_refresh(a, START, true, NULL), 0); /* rejected: there is no other */
+        CU_ASSERT_TRUE(header_is(a, rows[i].want));
+        kube_auth_free(a);
+    }
+}
+
+static void token_file(void) {
+    rv_autofree char *path = in_dir("token");
+    struct kube_config c = {.token_file = path};
+    struct kube_auth *a = kube_auth_new(&c);
+    struct rv_error err = {0};
+    CU_ASSERT_NOT_EQUAL(kube_auth_refresh(a, START, false, &err), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
+    write_file("token", "one\r\n");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, true, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer one"));
+    write_file("token", "two");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 59 * SECOND, false, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer one")); /* looked at once a minute */
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 60 * SECOND, false, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer two"));
+    write_file("token", "three");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 61 * SECOND, true, NULL), 0); /* rejected: at once */
+    CU_ASSERT_TRUE(header_is(a, "Bearer three"));
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 300 * SECOND, false, NULL), 0); /* the old one may still do */
+    CU_ASSERT_TRUE(header_is(a, "Bearer three"));
+    kube_auth_free(a);
+}
+
+/* With both, the file counts once it could be read; until then the token. */
+static void token_and_file(void) {
+    rv_autofree char *path = in_dir("token"), *token = rv_strdup(RV_STR("fixed"));
+    struct kube_config c = {.token_file = path, .token = token};
+    struct kube_auth *a = kube_auth_new(&c);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer fixed"));
+    write_file("token", "rotated");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 60 * SECOND, false, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer rotated"));
+    CU_ASSERT_EQUAL(unlink(path), 0);
+    kube_auth_free(a);
+}
+
+/* The plugin's script counts its calls in the file "calls" and leaves what it was told in "info". */
+static void write_plugin(const char *status) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b,
+                "#!/bin/sh\ncd %s\necho x >> calls\nprintf %%s \"$KUBERNETES_EXEC_INFO\" > info\n"
+                "[ \"$1$A\" = argvalue ] || exit 9\n"
+                "echo '{\"kind\":\"ExecCredential\",\"status\":%s}'\n",
+                dir, status);
+    write_file("plugin", rv_buf_cstr(&b));
+}
+
+static size_t calls(void) {
+    rv_autofree char *path = in_dir("calls");
+    struct stat st;
+    return stat(path, &st) == 0 ? (size_t)st.st_size / 2 : 0;
+}
+
+struct exec_case {
+    char *argv[3], *env[2];
+    struct exec_plugin e;
+    struct kube_config c;
+};
+
+static void exec_case(struct exec_case *x) {
+    *x =
+        (struct exec_case){.argv = {in_dir("plugin"), rv_strdup(RV_STR("arg"))}, .env = {rv_strdup(RV_STR("A=value"))}};
+    x->e = (struct exec_plugin){
+        .argv = x->argv, .env = x->env, .api_version = rv_strdup(RV_STR("client.authentication.k8s.io/v1"))};
+    x->c = (struct kube_config){.server = rv_strdup(RV_STR("https://a")), .exec = &x->e};
+    rv_autofree char *path = in_dir("calls");
+    (void)unlink(path);
+}
+
+static void exec_case_free(struct exec_case *x) {
+    free(x->argv[0]);
+    free(x->argv[1]);
+    free(x->env[0]);
+    free(x->e.api_version);
+    free(x->c.server);
+}
+
+static void exec_plugin(void) {
+    struct exec_case x;
+    exec_case(&x);
+    struct kube_auth *a = kube_auth_new(&x.c);
+    write_plugin("{\"token\":\"one\",\"expirationTimestamp\":\"2026-09-21T14:15:20Z\"}"); /* START + 120 s */
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer one"));
+    write_plugin("{\"token\":\"two\"}");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 89 * SECOND, false, NULL), 0);
+    CU_ASSERT_EQUAL(calls(), 1);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 90 * SECOND, false, NULL), 0); /* half a minute before it expires */
+    CU_ASSERT_TRUE(header_is(a, "Bearer two"));
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 90000 * SECOND, false, NULL), 0);
+    CU_ASSERT_EQUAL(calls(), 2); /* no expiry: until it is rejected */
+    write_plugin("{\"token\":\"three\"}");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, true, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer three"));
+    CU_ASSERT_EQUAL(kube_auth_generation(a), 0);
+    kube_auth_free(a);
+    exec_case_free(&x);
+}
+
+static void exec_certificates(void) {
+    struct exec_case x;
+    exec_case(&x);
+    struct kube_auth *a = kube_auth_new(&x.c);
+    write_plugin("{\"clientCertificateData\":\"CERT\",\"clientKeyData\":\"KEY\"}");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+    unsigned first = kube_auth_generation(a);
+    CU_ASSERT_TRUE(first > 0 && header_is(a, NULL));
+    CU_ASSERT_TRUE(kube_auth_cert(a).n == 4 && memcmp(kube_auth_cert(a).p, "CERT", 4) == 0);
+    CU_ASSERT_TRUE(kube_auth_key(a).n == 3 && memcmp(kube_auth_key(a).p, "KEY", 3) == 0);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, true, NULL), 0); /* the same again */
+    CU_ASSERT_EQUAL(kube_auth_generation(a), first);
+    write_plugin("{\"clientCertificateData\":\"CERT2\",\"clientKeyData\":\"KEY\"}");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, true, NULL), 0);
+    CU_ASSERT_TRUE(kube_auth_generation(a) > first);
+    kube_auth_free(a);
+    exec_case_free(&x);
+}
+
+static void exec_failures(void) {
+    static const struct {
+        const char *script, *says;
+    } rows[] = {{"#!/bin/sh\nexit 3\n", "failed (status 3): run it by hand"},
+                {"#!/bin/sh\nkill -9 $$\n", "failed (status 137)"},
+                {"#!/bin/sh\necho no\n", "credential plugin"},
+                {"#!/bin/sh\necho '{}'\n", "neither a token nor a certificate"},
+                {"#!/bin/sh\necho '{\"status\":{\"token\":7}}'\n", "neither a token nor a certificate"},
+                {NULL, "cannot be started: No such file or directory. get it there"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct exec_case x;
+        struct rv_error err = {0};
+        exec_case(&x);
+        rv_autofree char *hint = rv_strdup(RV_STR("get it there"));
+        x.e.install_hint = hint;
+        (void)unlink(x.argv[0]);
+        if (rows[i].script != NULL) write_file("plugin", rows[i].script);
+        struct kube_auth *a = kube_auth_new(&x.c);
+        CHECK_ROW(kube_auth_refresh(a, START, false, &err) != 0 && kube_auth_header(a) == NULL, rows[i].says);
+        CHECK_ROW(strstr(err.text, rows[i].says) != NULL, rows[i].says);
+        if (strstr(err.text, rows[i].says) == NULL) printf("\n    says: %s", err.text);
+        write_plugin("{\"token\":\"later\"}");
+        CHECK_ROW(kube_auth_refresh(a, START + SECOND, false, NULL) == 0 && calls() == 0, rows[i].says); /* a pause */
+        CHECK_ROW(kube_auth_refresh(a, START + 5 * SECOND, false, NULL) == 0 && header_is(a, "Bearer later"),
+                  rows[i].says);
+        kube_auth_free(a);
+        exec_case_free(&x);
+    }
+}
+
+/* A failure later on keeps the credential that there was. */
+static void exec_keeps(void) {
+    struct exec_case x;
+    exec_case(&x);
+    struct kube_auth *a = kube_auth_new(&x.c);
+    write_plugin("{\"token\":\"one\",\"expirationTimestamp\":\"2026-09-21T14:15:20Z\"}");
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+    write_file("plugin", "#!/bin/sh\nexit 1\n");
+    CU_ASSERT_NOT_EQUAL(kube_auth_refresh(a, START + 100 * SECOND, false, NULL), 0);
+    CU_ASSERT_TRUE(header_is(a, "Bearer one"));
+    kube_auth_free(a);
+    exec_case_free(&x);
+}
+
+static void what_the_plugin_is_told(void) {
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    rv_autofree char *path = in_dir("info"), *config = rv_strdup(RV_STR("{\"audience\":\"x\"}"));
+    for (int with = 0; with < 2; with++) {
+        struct exec_case x;
+        exec_case(&x);
+        write_plugin("{\"token\":\"t\"}");
+        x.e.with_cluster = with != 0;
+        x.e.cluster_config = config;
+        rv_buf_adds(&x.c.ca, "PEM");
+        struct kube_auth *a = kube_auth_new(&x.c);
+        CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+        kube_auth_free(a);
+        rv_buf_free(&x.c.ca);
+        char text[1024] = "";
+        FILE *f = fopen(path, "re");
+        CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+        CU_ASSERT_TRUE(fread(text, 1, sizeof text - 1, f) > 0);
+        fclose(f);
+        struct rv_val v = from_json(arena, text);
+        CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "apiVersion"), "client.authentication.k8s.io/v1"));
+        CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "kind"), "ExecCredential"));
+        CU_ASSERT_FALSE(rv_path_bool(v, "spec.interactive", true));
+        struct rv_val cluster = rv_val_path(v, "spec.cluster");
+        CU_ASSERT_EQUAL(rv_val_present(cluster), with != 0);
+        if (with != 0)
+            CU_ASSERT_TRUE(json_is(cluster, "{\"server\":\"https://a\",\"certificate-authority-data\":\"UEVN\","
+                                            "\"config\":{\"audience\":\"x\"}}"));
+        exec_case_free(&x);
+    }
+}
+
+static const struct suite_test tests[] = {{"fixed credentials", fixed_credentials},
+                                          {"token file", token_file},
+                                          {"token and file", token_and_file},
+                                          {"exec plugin", exec_plugin},
+                                          {"exec certificates", exec_certificates},
+                                          {"exec failures", exec_failures},
+                                          {"exec keeps", exec_keeps},
+                                          {"what the plugin is told", what_the_plugin_is_told}};
+
+int main(void) {
+    snprintf(dir, sizeof dir, "/tmp/rv-auth-XXXXXX");
+    if (mkdtemp(dir) == NULL) return 2;
+    int r = suite_run("auth", tests, RV_ARRAY_LEN(tests));
+    static const char *const files[] = {"plugin", "calls", "info", "token"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(files); i++) {
+        rv_autofree char *path = in_dir(files[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+    return r;
+}
