@@ -18,6 +18,7 @@ struct node {
     bool seen;      /* by the list that is being read */
     bool tombstone; /* only texts and version are valid */
     bool written;   /* by write-through since the last list began */
+    bool final;     /* a tombstone of an object that the API server says is gone, not only out of the selection */
     struct store_object o;
     char text[];
 };
@@ -79,6 +80,7 @@ struct store_collection *store_collection_get(struct store *s, const struct stor
         struct rv_projection *both = rv_projection_union(c->projection, o->projection);
         rv_projection_free(c->projection);
         c->projection = both;
+        c->synced = false; /* what is there lacks fields: not complete for whoever came now */
         *ret_widened = true;
         return c;
     }
@@ -295,7 +297,8 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     if (old != NULL) {
         int order = version_cmp(id.version, old->o.resource_version);
         if (seen && !old->tombstone) old->seen = true;
-        if (order < 0 || (order == 0 && old->tombstone)) {
+        bool dead = old->tombstone && (order == 0 || (old->final && id.uid.n != 0 && rv_str_eq(id.uid, old->o.uid)));
+        if (order < 0 || dead) {
             c->store->stats.stale++;
             return;
         }
@@ -308,7 +311,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     struct node *n = node_new(c, &id);
     n->o.blob = lane_blob_new((struct rv_bytes){value.p, value.n});
     n->o.rev = quiet ? old->o.rev : ++c->store->rev;
-    n->seen = seen;
+    n->seen = seen || (old != NULL && old->seen);
     n->written = written;
     account(c->store, n->o.blob, 1);
     replace_node(c, p, n);
@@ -333,12 +336,13 @@ static void drop_tombstones(struct store_collection *c) {
 }
 
 /* Replaces the object by a tombstone and tells the listeners. */
-static void bury(struct store_collection *c, struct node **p, struct rv_str version) {
+static void bury(struct store_collection *c, struct node **p, struct rv_str version, bool final) {
     struct node *old = *p;
     struct identity id = {old->o.ns, old->o.name, old->o.uid,
                           version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
     struct node *n = node_new(c, &id);
     n->tombstone = true;
+    n->final = final;
     n->o.rev = ++c->store->rev;
     n->o.blob = NULL;
     if (c->tombstones >= TOMBSTONES_MAX) {
@@ -368,7 +372,7 @@ void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str na
     if (*p == NULL || (*p)->tombstone) return;
     if (uid.n != 0 && !rv_str_eq((*p)->o.uid, uid)) return; /* a namesake came in the meantime */
     if (version_cmp(resource_version, (*p)->o.resource_version) < 0) return;
-    bury(c, p, resource_version);
+    bury(c, p, resource_version, false);
 }
 
 void store_replace_begin(struct store_collection *c) {
@@ -389,7 +393,7 @@ void store_replace_end(struct store_collection *c, struct rv_str list_version) {
                 continue;
             }
             struct node **p = slot(c, n->o.ns, n->o.name);
-            bury(c, p, list_version);
+            bury(c, p, list_version, false);
             n = c->buckets[b]; /* the chain changed: start over; each object is buried once */
         }
     }
@@ -421,7 +425,7 @@ void store_written(struct store *s, struct rv_str api_version, struct rv_str res
             continue;
         }
         rv_autobuf struct rv_buf b = {0};
-        if (project(c, full_object, &b)) put(c, (struct rv_val){b.p, b.n}, true, c->replacing);
+        if (project(c, full_object, &b)) put(c, (struct rv_val){b.p, b.n}, true, false);
     }
 }
 
@@ -431,7 +435,7 @@ void store_written_deleted(struct store *s, struct rv_str api_version, struct rv
         if (!concerns(c, api_version, resource, ns)) continue;
         struct node **p = slot(c, ns, name);
         if (*p != NULL && !(*p)->tombstone && (uid.n == 0 || rv_str_eq((*p)->o.uid, uid)))
-            bury(c, p, (*p)->o.resource_version);
+            bury(c, p, (*p)->o.resource_version, true);
     }
 }
 

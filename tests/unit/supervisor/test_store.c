@@ -1,0 +1,332 @@
+/* The cache: what it keeps, what it announces, and in which order things may come without making it lie. */
+#include "supervisor/store/store.h"
+
+#include "tests/unit/sdk/suite.h"
+
+struct world {
+    struct rv_arena *arena;
+    struct store *store;
+    struct store_collection *pods;
+    struct store_listener *listener;
+    struct rv_buf told; /* "+a@3 " changed, "-a@4 " deleted */
+    uint64_t last_rev;
+};
+
+static void on_change(void *arg, const struct store_object *o, bool deleted) {
+    struct world *w = arg;
+    rv_buf_addf(&w->told, "%c" RV_STR_FMT "@" RV_STR_FMT " ", deleted ? '-' : '+', RV_STR_ARG(o->name),
+                RV_STR_ARG(o->resource_version));
+    CU_ASSERT_TRUE(o->rev > w->last_rev && o->rev == store_rev(w->store)); /* one more for each change */
+    CU_ASSERT_PTR_NOT_NULL(o->blob);                                       /* the last state also of what is deleted */
+    w->last_rev = o->rev;
+}
+
+static struct store_collection *collection(struct world *w, const char *ns, const char *selector,
+                                           const struct rv_projection *p) {
+    bool widened;
+    struct store_collection_opts o = {"v1", "pods", "Pod", ns, selector, p};
+    return store_collection_get(w->store, &o, &widened, NULL);
+}
+
+static void begin(struct world *w) {
+    *w = (struct world){.arena = rv_arena_new(), .store = store_new()};
+    w->pods = collection(w, NULL, NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->pods);
+    w->listener = store_listen(w->pods, on_change, w);
+}
+
+static void end(struct world *w) {
+    store_unlisten(w->listener);
+    store_collection_unref(w->pods);
+    store_free(w->store);
+    rv_buf_free(&w->told);
+    rv_arena_free(w->arena);
+}
+
+static struct rv_val object(struct world *w, const char *name, const char *uid, int version, const char *spec) {
+    return from_json(w->arena, rv_arena_fmt(w->arena,
+                                            "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"%s\","
+                                            "\"namespace\":\"d\",\"uid\":\"%s\",\"resourceVersion\":\"%d\"},\"spec\":"
+                                            "\"%s\"}",
+                                            name, uid, version, spec)
+                                   .p);
+}
+
+/* Steps, one after another; returns what was announced. */
+static bool told(struct world *w, const char *want) {
+    bool same = rv_str_is(rv_buf_str(&w->told), want);
+    if (!same) printf("\n    told \"%s\"", rv_buf_cstr(&w->told));
+    rv_buf_clear(&w->told);
+    return same;
+}
+
+static const struct store_object *find(struct world *w, const char *name) {
+    return store_find(w->pods, RV_STR("d"), rv_str(name));
+}
+
+static void remove_it(struct world *w, const char *name, const char *uid, int version) {
+    store_remove(w->pods, RV_STR("d"), rv_str(name), rv_str(uid), rv_arena_fmt(w->arena, "%d", version));
+}
+
+/* One step: p put, w written through, r removed by the watch, d deleted by us, g gone without a known uid. Then what is
+ * told. The object is "a". */
+static void orders(void) {
+    static const struct {
+        const char *row;
+        struct {
+            char what;
+            const char *uid;
+            int version;
+            const char *spec;
+        } steps[4];
+        const char *want;
+        const char *kept; /* its version; NULL: not there */
+    } rows[] = {
+        {"put", {{'p', "u", 5, "x"}}, "+a@5 ", "5"},
+        {"put twice", {{'p', "u", 5, "x"}, {'p', "u", 5, "x"}}, "+a@5 ", "5"},
+        {"newer", {{'p', "u", 5, "x"}, {'p', "u", 6, "y"}}, "+a@5 +a@6 ", "6"},
+        {"older", {{'p', "u", 6, "x"}, {'p', "u", 5, "y"}}, "+a@6 ", "6"},
+        {"decimal, not text", {{'p', "u", 9, "x"}, {'p', "u", 10, "y"}}, "+a@9 +a@10 ", "10"},
+        {"only the version", {{'p', "u", 5, "x"}, {'p', "u", 6, "x"}}, "+a@5 ", "6"},
+        {"made again", {{'p', "u", 5, "x"}, {'p', "v", 9, "x"}}, "+a@5 +a@9 ", "9"},
+        {"removed", {{'p', "u", 5, "x"}, {'r', "u", 6, ""}}, "+a@5 -a@6 ", NULL},
+        {"removed twice", {{'p', "u", 5, "x"}, {'r', "u", 6, ""}, {'r', "u", 6, ""}}, "+a@5 -a@6 ", NULL},
+        {"an old removal", {{'p', "u", 5, "x"}, {'r', "u", 4, ""}}, "+a@5 ", "5"},
+        {"removal of a namesake", {{'p', "v", 9, "x"}, {'r', "u", 10, ""}}, "+a@9 ", "9"},
+        {"a late event", {{'p', "u", 5, "x"}, {'r', "u", 8, ""}, {'p', "u", 7, "y"}}, "+a@5 -a@8 ", NULL},
+        {"out of the selection and back",
+         {{'p', "u", 5, "x"}, {'r', "u", 8, ""}, {'p', "u", 9, "y"}},
+         "+a@5 -a@8 +a@9 ",
+         "9"},
+        {"written, then its event", {{'w', "u", 5, "x"}, {'p', "u", 5, "x"}}, "+a@5 ", "5"},
+        {"written, then an old event", {{'w', "u", 5, "x"}, {'p', "u", 4, "w"}}, "+a@5 ", "5"},
+        {"deleted by us", {{'p', "u", 5, "x"}, {'d', "u", 0, ""}}, "+a@5 -a@5 ", NULL},
+        {"deleted by us, then its events",
+         {{'p', "u", 5, "x"}, {'d', "u", 0, ""}, {'p', "u", 6, "y"}, {'r', "u", 7, ""}},
+         "+a@5 -a@5 ",
+         NULL},
+        {"deleted by us, then made again",
+         {{'p', "u", 5, "x"}, {'d', "u", 0, ""}, {'p', "v", 8, "y"}},
+         "+a@5 -a@5 +a@8 ",
+         "8"},
+        {"another incarnation deleted", {{'p', "v", 9, "x"}, {'d', "u", 0, ""}}, "+a@9 ", "9"},
+        {"not found by the server", {{'p', "u", 5, "x"}, {'g', "", 0, ""}}, "+a@5 -a@5 ", NULL},
+        {"removed without having been", {{'r', "u", 5, ""}, {'d', "u", 0, ""}}, "", NULL},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        begin(&w);
+        for (size_t k = 0; k < RV_ARRAY_LEN(rows[i].steps) && rows[i].steps[k].what != 0; k++) {
+            const char *uid = rows[i].steps[k].uid;
+            int version = rows[i].steps[k].version;
+            struct rv_val o = object(&w, "a", uid, version, rows[i].steps[k].spec);
+            if (rows[i].steps[k].what == 'p')
+                store_put(w.pods, o);
+            else if (rows[i].steps[k].what == 'w')
+                store_written(w.store, RV_STR("v1"), RV_STR("pods"), o);
+            else if (rows[i].steps[k].what == 'r')
+                remove_it(&w, "a", uid, version);
+            else
+                store_written_deleted(w.store, RV_STR("v1"), RV_STR("pods"), RV_STR("d"), RV_STR("a"), rv_str(uid));
+        }
+        const struct store_object *o = find(&w, "a");
+        CHECK_ROW(told(&w, rows[i].want), rows[i].row);
+        CHECK_ROW(rows[i].kept == NULL ? o == NULL : o != NULL && rv_str_is(o->resource_version, rows[i].kept),
+                  rows[i].row);
+        CHECK_ROW(store_collection_count(w.pods) == (rows[i].kept != NULL), rows[i].row);
+        end(&w);
+    }
+}
+
+/* A new version without a change is not announced, but kept, with the same rev. */
+static void quiet(void) {
+    struct world w;
+    begin(&w);
+    store_put(w.pods, object(&w, "a", "u", 5, "x"));
+    uint64_t rev = find(&w, "a")->rev;
+    store_put(w.pods, object(&w, "a", "u", 6, "x"));
+    CU_ASSERT_TRUE(find(&w, "a")->rev == rev && store_rev(w.store) == rev);
+    CU_ASSERT_TRUE(rv_str_is(find(&w, "a")->resource_version, "6"));
+    struct rv_bytes b = lane_blob_bytes(find(&w, "a")->blob);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str((struct rv_val){b.p, b.n}, "metadata.resourceVersion"), "6"));
+    struct store_stats st;
+    store_stats(w.store, &st);
+    CU_ASSERT_TRUE(st.objects == 1 && st.unchanged == 1 && st.changes == 1 && st.blob_bytes == b.n);
+    end(&w);
+}
+
+static void relist(void) {
+    struct world w;
+    begin(&w);
+    CU_ASSERT_FALSE(store_collection_synced(w.pods));
+    store_replace_begin(w.pods);
+    store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
+    store_replace_put(w.pods, object(&w, "b", "u2", 6, "x"));
+    store_replace_put(w.pods, object(&w, "c", "u3", 7, "x"));
+    CU_ASSERT_FALSE(store_collection_synced(w.pods));
+    store_replace_end(w.pods, RV_STR("10"));
+    CU_ASSERT_TRUE(store_collection_synced(w.pods) && told(&w, "+a@5 +b@6 +c@7 "));
+    remove_it(&w, "c", "u3", 11);
+    CU_ASSERT_TRUE(told(&w, "-c@11 "));
+    /* The next list: a is unchanged, b is gone, d is new. While it is read, e is made and a stale c comes by. */
+    store_replace_begin(w.pods);
+    store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
+    store_replace_put(w.pods, object(&w, "c", "u3", 7, "x"));
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "e", "u5", 25, "x"));
+    store_replace_put(w.pods, object(&w, "d", "u4", 15, "x"));
+    CU_ASSERT_TRUE(told(&w, "+e@25 +d@15 "));
+    store_replace_end(w.pods, RV_STR("20"));
+    CU_ASSERT_TRUE(told(&w, "-b@20 "));
+    CU_ASSERT_TRUE(find(&w, "a") != NULL && find(&w, "b") == NULL && find(&w, "c") == NULL && find(&w, "e") != NULL);
+    /* Not in the next list either, and that is newer than what was written: gone. */
+    store_replace_begin(w.pods);
+    store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
+    store_replace_end(w.pods, RV_STR("30"));
+    CU_ASSERT_EQUAL(store_collection_count(w.pods), 1);
+    end(&w);
+}
+
+/* What was written before the list's version and is not in it was deleted by somebody. */
+static void written_and_listed_away(void) {
+    struct world w;
+    begin(&w);
+    store_replace_begin(w.pods);
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "x"));
+    store_replace_end(w.pods, RV_STR("10"));
+    CU_ASSERT_TRUE(told(&w, "+a@5 -a@10 "));
+    end(&w);
+}
+
+/* Collections by namespace and selector: a write reaches those that it concerns, a change of labels moves it. */
+static void selections(void) {
+    struct world w;
+    begin(&w);
+    struct store_collection *other = collection(&w, "other", NULL, NULL),
+                            *red = collection(&w, NULL, "color=red", NULL);
+    struct rv_val o = from_json(w.arena, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"d\",\"uid\":\"u\","
+                                         "\"resourceVersion\":\"5\",\"labels\":{\"color\":\"red\"}}}");
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), o);
+    CU_ASSERT_TRUE(store_collection_count(w.pods) == 1 && store_collection_count(red) == 1);
+    CU_ASSERT_EQUAL(store_collection_count(other), 0);
+    store_written(w.store, RV_STR("v1"), RV_STR("services"), o); /* another resource */
+    store_written(w.store, RV_STR("v2"), RV_STR("pods"), o);
+    CU_ASSERT_EQUAL(store_collection_count(w.pods), 1);
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"),
+                  from_json(w.arena, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"d\",\"uid\":\"u\","
+                                     "\"resourceVersion\":\"6\",\"labels\":{\"color\":\"blue\"}}}"));
+    CU_ASSERT_TRUE(store_collection_count(w.pods) == 1 && store_collection_count(red) == 0);
+    struct rv_error err = {0};
+    bool widened;
+    struct store_collection_opts bad = {.api_version = "v1", .resource = "pods", .selector = "a in ("};
+    CU_ASSERT_PTR_NULL(store_collection_get(w.store, &bad, &widened, &err));
+    CU_ASSERT_TRUE(err.text[0] != 0);
+    store_collection_unref(other);
+    store_collection_unref(red);
+    end(&w);
+}
+
+/* Who comes later and reads more shares the collection, which is not complete until it was listed again. */
+static void widening(void) {
+    static const char *const name[] = {"metadata"}, *const spec[] = {"spec"};
+    struct rv_projection *a = rv_projection_new(name, 1, NULL), *b = rv_projection_new(spec, 1, NULL);
+    struct world w;
+    begin(&w);
+    bool widened;
+    struct store_collection_opts o = {"v1", "pods", "Pod", "d", "x=y", a};
+    struct store_collection *first = store_collection_get(w.store, &o, &widened, NULL);
+    CU_ASSERT_FALSE(widened);
+    store_replace_begin(first);
+    store_replace_end(first, RV_STR("1"));
+    CU_ASSERT_TRUE(store_collection_synced(first));
+    o.projection = b;
+    struct store_collection *second = store_collection_get(w.store, &o, &widened, NULL);
+    CU_ASSERT_TRUE(second == first && widened && !store_collection_synced(first));
+    rv_autobuf struct rv_buf mp = {0};
+    CU_ASSERT_EQUAL(rv_json_to_mp(RV_STR("{\"metadata\":{\"name\":\"n\"},\"spec\":1,\"status\":2}"),
+                                  store_collection_projection(first), &mp, NULL),
+                    0);
+    CU_ASSERT_TRUE(json_is((struct rv_val){mp.p, mp.n}, "{\"metadata\":{\"name\":\"n\"},\"spec\":1}"));
+    store_collection_unref(first);
+    CU_ASSERT_EQUAL(store_collection_count(second), 0); /* still there for the other */
+    store_collection_unref(second);
+    rv_projection_free(a);
+    rv_projection_free(b);
+    end(&w);
+}
+
+/* A write-through keeps only what the projection keeps, like the watch. */
+static void written_is_projected(void) {
+    static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid",
+                                        "metadata.resourceVersion"};
+    struct rv_projection *p = rv_projection_new(paths, RV_ARRAY_LEN(paths), NULL);
+    struct world w;
+    begin(&w);
+    struct store_collection *c = collection(&w, "d", NULL, p);
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "long"));
+    const struct store_object *o = store_find(c, RV_STR("d"), RV_STR("a"));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    struct rv_bytes b = lane_blob_bytes(o->blob);
+    CU_ASSERT_FALSE(rv_val_present(rv_val_path((struct rv_val){b.p, b.n}, "spec")));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str((struct rv_val){b.p, b.n}, "metadata.uid"), "u"));
+    store_collection_unref(c);
+    rv_projection_free(p);
+    end(&w);
+}
+
+static void count_one(void *arg, const struct store_object *o) {
+    CU_ASSERT_TRUE(o->blob != NULL);
+    ++*(size_t *)arg;
+}
+
+/* Thousands: the table grows, all are found, tombstones do not stay for ever. */
+static void many(void) {
+    enum { N = 20000 };
+    struct world w;
+    begin(&w);
+    store_unlisten(w.listener);
+    w.listener = NULL;
+    for (int i = 0; i < N; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "pod-%d", i);
+        store_put(w.pods, object(&w, name, "u", i + 1, "x"));
+        if (i % 1000 == 0) rv_arena_reset(w.arena);
+    }
+    size_t seen = 0;
+    store_each(w.pods, count_one, &seen);
+    CU_ASSERT_TRUE(seen == N && store_collection_count(w.pods) == N);
+    for (int i = 0; i < N; i += 2) {
+        char name[24];
+        snprintf(name, sizeof name, "pod-%d", i);
+        remove_it(&w, name, "u", N + i);
+    }
+    seen = 0;
+    store_each(w.pods, count_one, &seen);
+    CU_ASSERT_TRUE(seen == N / 2 && store_collection_count(w.pods) == N / 2);
+    CU_ASSERT_TRUE(find(&w, "pod-1") != NULL && find(&w, "pod-2") == NULL && find(&w, "pod-19999") != NULL);
+    store_replace_begin(w.pods);
+    store_replace_end(w.pods, RV_STR("99999"));
+    struct store_stats st;
+    store_stats(w.store, &st);
+    CU_ASSERT_TRUE(store_collection_count(w.pods) == 0 && st.objects == 0 && st.blob_bytes == 0);
+    end(&w);
+}
+
+static void nameless(void) {
+    struct world w;
+    begin(&w);
+    store_put(w.pods, from_json(w.arena, "{\"metadata\":{\"resourceVersion\":\"1\"}}"));
+    store_put(w.pods, from_json(w.arena, "{}"));
+    CU_ASSERT_TRUE(store_collection_count(w.pods) == 0 && told(&w, ""));
+    end(&w);
+}
+
+static const struct suite_test tests[] = {{"orders", orders},
+                                          {"quiet", quiet},
+                                          {"relist", relist},
+                                          {"written and listed away", written_and_listed_away},
+                                          {"selections", selections},
+                                          {"widening", widening},
+                                          {"written is projected", written_is_projected},
+                                          {"many", many},
+                                          {"nameless", nameless}};
+SUITE_MAIN("store", tests)
