@@ -82,7 +82,7 @@ struct rv_action {
     struct rv_str pre_version; /* only this resourceVersion */
     struct rv_str selector;    /* delete collection */
     struct rv_str propagation; /* "Background" (default), "Foreground", "Orphan" */
-    int64_t grace_seconds;     /* delete: -1 = the object's own */
+    int64_t grace_seconds;     /* delete: at least 1; else the object's own */
     int64_t delay_ms;          /* timer */
 };
 

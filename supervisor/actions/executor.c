@@ -8,10 +8,12 @@
 #include "http_out.h"
 #include "policy.h"
 #include "recorder.h"
+#include "supervisor/kube/status.h"
 #include "supervisor/proc/plugin.h"
 
 enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_REMEMBERED = 256, COUNTS_MAX = 512 };
-#define HOUR (INT64_C(3600) * 1000000000)
+#define MILLISECOND INT64_C(1000000)
+#define HOUR (3600 * 1000 * MILLISECOND)
 
 /* One request from a plugin, until its result. Its texts are copies in its arena. */
 struct op {
@@ -60,6 +62,7 @@ struct executor {
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct bucket rate;
     struct rv_timer *refill;
+    int64_t refill_at; /* mono ns */
     uint64_t denied_seen[DENIED_REMEMBERED];
     int64_t denied_at[DENIED_REMEMBERED];
     struct executor_stats stats;
@@ -162,19 +165,29 @@ static void finish_code(struct op *op, int code, const char *message) {
 
 static struct rv_val body_of(const struct op *op) { return (struct rv_val){op->m.a.body.p, op->m.a.body.n}; }
 
-/* The patch with the preconditions in its metadata, as the API server checks them. */
+static struct rv_node *json_patch_op(struct rv_arena *arena, const char *path, struct rv_str value) {
+    struct rv_node *op = rv_node_map(arena);
+    rv_node_set_cstr(arena, op, "op", "add");
+    rv_node_set_cstr(arena, op, "path", path);
+    rv_node_set_str(arena, op, "value", value);
+    return op;
+}
+
+/* The patch with the preconditions in its metadata: the API server answers 409 when they do not hold. */
 static void patch_body(const struct op *op, struct rv_buf *json) {
     const struct rv_action *a = &op->m.a;
-    if (a->verb == RV_VERB_JSON_PATCH || (a->pre_uid.n == 0 && a->pre_version.n == 0)) {
-        rv_json_write(body_of(op), json);
-        return;
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    struct rv_node *n = rv_node_from(arena, body_of(op));
+    if (a->verb == RV_VERB_JSON_PATCH) {
+        if (a->pre_version.n != 0)
+            rv_node_insert(arena, n, 0, json_patch_op(arena, "/metadata/resourceVersion", a->pre_version));
+        if (a->pre_uid.n != 0) rv_node_insert(arena, n, 0, json_patch_op(arena, "/metadata/uid", a->pre_uid));
+    } else if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
+        struct rv_node *meta = rv_node_ensure_map(arena, n, "metadata");
+        if (a->pre_uid.n != 0) rv_node_set_str(arena, meta, "uid", a->pre_uid);
+        if (a->pre_version.n != 0) rv_node_set_str(arena, meta, "resourceVersion", a->pre_version);
     }
-    struct rv_arena *arena = rv_arena_new();
-    struct rv_node *n = rv_node_from(arena, body_of(op)), *meta = rv_node_ensure_map(arena, n, "metadata");
-    if (a->pre_uid.n != 0) rv_node_set_str(arena, meta, "uid", a->pre_uid);
-    if (a->pre_version.n != 0) rv_node_set_str(arena, meta, "resourceVersion", a->pre_version);
     rv_json_write(rv_node_freeze(arena, n), json);
-    rv_arena_free(arena);
 }
 
 static void delete_body(const struct op *op, struct rv_buf *json) {
@@ -195,6 +208,23 @@ static void delete_body(const struct op *op, struct rv_buf *json) {
         rv_buf_adds(json, "}");
     }
     rv_buf_adds(json, "}");
+}
+
+/* May it be done again when nobody knows whether it was done? */
+static bool repeatable(const struct op *op) {
+    const struct rv_action *a = &op->m.a;
+    switch (a->verb) {
+    case RV_VERB_CREATE:
+        return a->name.n != 0;
+    case RV_VERB_JSON_PATCH:
+        return a->pre_version.n != 0;
+    case RV_VERB_DELETE: /* else it might hit a new object of the same name */
+        return a->pre_uid.n != 0 || a->pre_version.n != 0;
+    case RV_VERB_DELETE_COLLECTION:
+        return false;
+    default:
+        return true;
+    }
 }
 
 static void on_response(void *arg, const struct kube_response *r);
@@ -226,7 +256,7 @@ static void send_object(struct op *op) {
     }
     if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION)
         delete_body(op, &json);
-    else if (a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
+    else if (a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
         patch_body(op, &json);
     else if (a->verb != RV_VERB_GET)
         rv_json_write(body_of(op), &json);
@@ -235,7 +265,8 @@ static void send_object(struct op *op) {
                                   .content_type = how[a->verb].type,
                                   .body = rv_buf_bytes(&json),
                                   .timeout_ms = a->timeout_ms,
-                                  .urgent = a->verb == RV_VERB_DELETE};
+                                  .urgent = a->verb == RV_VERB_DELETE,
+                                  .once = !repeatable(op)};
     op->request = kube_send(op->x->s->client, &o, on_response, op);
 }
 
@@ -249,23 +280,6 @@ static void send_get(struct op *op) {
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
 
-/* May it be done again when nobody knows whether it was done? */
-static bool repeatable(const struct op *op) {
-    const struct rv_action *a = &op->m.a;
-    switch (a->verb) {
-    case RV_VERB_CREATE:
-        return a->name.n != 0;
-    case RV_VERB_JSON_PATCH:
-        return a->pre_version.n != 0;
-    case RV_VERB_DELETE: /* else it might hit a new object of the same name */
-        return a->pre_uid.n != 0 || a->pre_version.n != 0;
-    case RV_VERB_DELETE_COLLECTION:
-        return false;
-    default:
-        return true;
-    }
-}
-
 static bool transient(int code) { return code == RV_E_THROTTLED || code == RV_E_UNAVAILABLE || code == RV_E_TIMEOUT; }
 
 static void run(struct op *op);
@@ -276,13 +290,18 @@ static void on_retry(void *arg) {
     run(op);
 }
 
+/* Nobody knows whether it was done: the answer is lost, or the server failed and did not say "not now". */
+static bool unknown_outcome(const struct kube_response *r) {
+    bool failed = r->http_status >= 500 || r->http_status == 408;
+    return r->maybe_sent || (failed && r->retry_after_ms == 0);
+}
+
 static bool try_again(struct op *op, const struct kube_response *r) {
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
-    if (r->code != RV_E_THROTTLED && r->maybe_sent && !repeatable(op)) return false;
+    if (unknown_outcome(r) && !repeatable(op)) return false;
     uint32_t random;
     supervisor_random(&random, sizeof random);
-    int64_t ms = (int64_t)RETRY_BASE_MS << op->retries;
-    ms += (int64_t)(random % (uint32_t)ms);
+    int64_t ms = kube_backoff_ms(RETRY_BASE_MS, RETRY_BASE_MS << RETRIES_MAX, op->retries + 1, random);
     int64_t asked = r->retry_after_ms < RETRY_AFTER_MAX_MS ? r->retry_after_ms : RETRY_AFTER_MAX_MS;
     op->retries++;
     op->x->stats.retries++;
@@ -347,11 +366,14 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
 }
 
 static void on_failure(struct op *op, const struct kube_response *r) {
-    bool unknown = r->maybe_sent && !repeatable(op);
+    bool unknown = unknown_outcome(r) && !repeatable(op);
+    bool went = op->looked && r->code == RV_E_NOT_FOUND; /* there when we created, gone when we looked */
     if (r->code == RV_E_NOT_FOUND && op->m.a.verb == RV_VERB_DELETE)
         store_written_deleted(op->x->s->store, op->m.a.api_version, op->m.a.resource, op->m.a.ns, op->m.a.name,
                               op->m.a.pre_uid);
-    struct rv_result out = {.code = unknown ? RV_E_UNKNOWN : r->code,
+    struct rv_result out = {.code = unknown ? RV_E_UNKNOWN
+                                    : went  ? RV_E_CONFLICT
+                                            : r->code,
                             .http_status = r->http_status,
                             .reason = r->reason,
                             .message = r->message,
@@ -529,20 +551,21 @@ static bool object_busy(const struct executor *x, const struct op *op) {
     return false;
 }
 
-/* Takes a token, or says when to ask again. */
-static bool take_token(struct executor *x, struct bucket *b, int64_t rate, int64_t burst) {
+/* Is there a token? If not, when to ask again. */
+static bool has_token(struct executor *x, struct bucket *b, int64_t rate, int64_t burst) {
     if (rate == 0) return true;
     int64_t now = rv_mono_now();
     double most = (double)(burst > 0 ? burst : rate);
     b->tokens += (double)(now - b->refilled) / 1e9 * (double)rate;
     if (b->tokens > most) b->tokens = most;
     b->refilled = now;
-    if (b->tokens < 1) {
-        rv_timer_arm(x->refill, 1000 / rate + 1);
-        return false;
+    if (b->tokens >= 1) return true;
+    int64_t ms = 1000 / rate + 1;
+    if (!rv_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) { /* the soonest of all buckets counts */
+        x->refill_at = now + ms * MILLISECOND;
+        rv_timer_arm(x->refill, ms);
     }
-    b->tokens -= 1;
-    return true;
+    return false;
 }
 
 static bool counts_in_flight(const struct op *op) {
@@ -557,10 +580,12 @@ static bool is_ready(void *arg, struct fair_item *item) {
     if (object_busy(x, op)) return false;
     if (!counts_in_flight(op)) return true;
     if (x->in_flight >= x->limit) return false;
-    if (op->client != NULL &&
-        !take_token(x, &op->client->rate, plugin_config(op->client->plugin)->actions_per_second, 0))
-        return false;
-    return take_token(x, &x->rate, c->qps, c->burst);
+    struct bucket *own = op->client != NULL ? &op->client->rate : NULL;
+    int64_t own_rate = own != NULL ? plugin_config(op->client->plugin)->actions_per_second : 0;
+    if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
+    if (own_rate != 0) own->tokens -= 1;
+    if (c->qps != 0) x->rate.tokens -= 1;
+    return true;
 }
 
 static bool pump(void *arg) {

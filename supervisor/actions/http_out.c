@@ -275,6 +275,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->body.p != NULL ? (const char *)x->body.p : "");
     }
+    /* curl asks again by itself when a kept connection turns out to be dead. What changes something gets a new one. */
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, rv_str_is(r->method, "GET") ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }

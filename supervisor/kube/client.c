@@ -22,6 +22,7 @@ struct kube_transfer {
     struct kube_transfer_opts o;
     char *method, *url, *content_type;
     struct rv_buf body, answer;
+    size_t sent; /* of the body, when it is sent only once */
     int64_t retry_after_ms;
     int stopped; /* code with which on_data or the size limit ended it */
     bool retried, cancelled, streaming;
@@ -36,6 +37,7 @@ struct kube_request {
     struct rv_buf body;
     unsigned timeout_ms;
     size_t max_body;
+    bool once;
     kube_done_fn done;
     void *arg;
     struct kube_request *next, **back; /* queued or running */
@@ -210,6 +212,26 @@ static void set_headers(struct kube_transfer *t) {
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 }
 
+static size_t read_body(char *to, size_t size, size_t n, void *arg) {
+    struct kube_transfer *t = arg;
+    size_t left = t->body.n - t->sent;
+    n = n * size < left ? n * size : left;
+    if (n != 0) memcpy(to, t->body.p + t->sent, n);
+    t->sent += n;
+    return n;
+}
+
+/* When a kept connection dies, curl repeats a request by itself, whatever its method. It cannot when the body comes
+ * from a function that does not rewind: then the request fails. */
+static void set_body(struct kube_transfer *t) {
+    CURL *e = t->easy;
+    t->sent = 0;
+    curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.n);
+    curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->o.once ? NULL : t->body.p != NULL ? (const char *)t->body.p : "");
+    curl_easy_setopt(e, CURLOPT_READFUNCTION, read_body);
+    curl_easy_setopt(e, CURLOPT_READDATA, t);
+}
+
 static void set_exchange(struct kube_transfer *t) {
     CURL *e = t->easy;
     bool get = strcmp(t->method, "GET") == 0, body = t->body.n != 0 || strcmp(t->method, "POST") == 0;
@@ -220,10 +242,7 @@ static void set_exchange(struct kube_transfer *t) {
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->why);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)t->o.timeout_ms);
     curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* clears what the last use left */
-    if (body) {
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.n);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDS, t->body.p != NULL ? (const char *)t->body.p : "");
-    }
+    if (body) set_body(t);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, get ? NULL : t->method);
     set_headers(t);
 }
@@ -418,6 +437,7 @@ static void run_request(struct kube_client *c, struct kube_request *r) {
                                    .body = rv_buf_bytes(&r->body),
                                    .timeout_ms = r->timeout_ms,
                                    .max_body = r->max_body,
+                                   .once = r->once,
                                    .on_done = request_done,
                                    .arg = r};
     r->transfer = kube_transfer_start(c, &o);
@@ -456,6 +476,7 @@ struct kube_request *kube_send(struct kube_client *c, const struct kube_request_
     rv_buf_add(&r->body, o->body.p, o->body.n);
     r->timeout_ms = o->timeout_ms != 0 ? o->timeout_ms : DEFAULT_MS;
     r->max_body = o->max_body;
+    r->once = o->once;
     r->done = done;
     r->arg = arg;
     struct kube_request ***last = o->urgent ? &c->urgent_last : &c->normal_last;

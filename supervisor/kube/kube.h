@@ -56,6 +56,7 @@ struct kube_request_opts {
     unsigned timeout_ms;      /* 0 = 30 s */
     size_t max_body;          /* of the answer; 0 = 16 MiB */
     bool urgent;              /* ahead of the pool's queue */
+    bool once;                /* a body is never sent a second time when a kept connection turns out to be dead */
 };
 /* Exactly one call of done, never from within kube_send. */
 struct kube_request *kube_send(struct kube_client *c, const struct kube_request_opts *o, kube_done_fn done, void *arg);

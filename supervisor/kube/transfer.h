@@ -13,6 +13,7 @@ struct kube_transfer_opts {
     struct rv_bytes body;
     unsigned timeout_ms; /* 0 = none */
     size_t max_body;
+    bool once; /* as in kube_request_opts */
     /* Streaming, for 2xx answers only: non-zero ends the transfer with that code. */
     int (*on_data)(void *arg, const void *bytes, size_t n);
     void (*on_done)(void *arg, const struct kube_response *r);

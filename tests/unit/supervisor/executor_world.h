@@ -1,0 +1,51 @@
+/* executor_world.h - the executor with a scripted API server; the test plays the plugins and notes their results. */
+#ifndef TESTS_EXECUTOR_WORLD_H
+#define TESTS_EXECUTOR_WORLD_H
+
+#include "supervisor/actions/executor.h"
+#include "tests/support/script_server.h"
+#include "tests/support/stage.h"
+#include "tests/unit/sdk/suite.h"
+
+enum { RESULTS_MAX = 64 };
+
+struct seen_result {
+    unsigned times; /* must end as 1 */
+    int code;
+    unsigned http;
+    char reason[64], message[200], name[64], uid[64], version[32], body[200];
+    bool cached; /* the cache had the object of that name and version when the result came */
+};
+
+struct plugin { /* what the executor knows as one */
+    struct config_plugin config;
+    struct store_collection *pods;
+    struct seen_result results[RESULTS_MAX];
+    size_t result_n;
+};
+
+struct world {
+    struct stage *stage;
+    struct script_server *server;
+    struct executor *executor;
+    struct store_collection *pods;
+    struct plugin a, b;
+};
+
+struct world *world_new(void);
+struct world *world_free(struct world *w);
+
+struct ask { /* one action on pods of namespace "n", or what its verb needs */
+    uint64_t id;
+    uint32_t verb;
+    const char *name, *body;   /* body: JSON */
+    const char *uid, *version; /* preconditions */
+    const char *selector, *propagation, *resource, *subresource, *url, *method;
+    int64_t grace;
+    const char *key; /* NULL: "k" */
+};
+void world_ask(struct world *w, struct plugin *p, const struct ask *a);
+/* Turns until that action has its result; it must come once. */
+const struct seen_result *world_result(struct world *w, struct plugin *p, uint64_t id);
+
+#endif

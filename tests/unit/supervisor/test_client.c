@@ -1,0 +1,338 @@
+/* Requests to the API server, against a scripted one: what goes out, what each answer becomes, and that every request
+ * ends exactly once. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "supervisor/kube/config.h"
+#include "tests/support/script_server.h"
+#include "tests/support/stage.h"
+#include "tests/unit/sdk/suite.h"
+
+struct world {
+    struct stage *stage;
+    struct script_server *server;
+};
+
+struct answer {
+    unsigned times;
+    int code;
+    unsigned http;
+    bool maybe_sent;
+    int64_t retry_after;
+    char reason[64], message[256], body[256];
+    struct rv_buf *order; /* where its letter goes */
+    char letter;
+};
+
+static void on_done(void *arg, const struct kube_response *r) {
+    struct answer *a = arg;
+    a->times++;
+    a->code = r->code;
+    a->http = r->http_status;
+    a->maybe_sent = r->maybe_sent;
+    a->retry_after = r->retry_after_ms;
+    snprintf(a->reason, sizeof a->reason, "%.*s", RV_STR_ARG(r->reason));
+    snprintf(a->message, sizeof a->message, "%.*s", RV_STR_ARG(r->message));
+    snprintf(a->body, sizeof a->body, "%.*s", (int)(r->body.n < 200 ? r->body.n : 200),
+             r->body.n != 0 ? (const char *)r->body.p : "");
+    if (a->order != NULL) rv_buf_addc(a->order, (uint8_t)a->letter);
+}
+
+static struct world begin(void) {
+    struct world w = {.stage = stage_new("", "http://127.0.0.1:1")};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w.stage);
+    w.server = script_new(w.stage->s.loop);
+    CU_ASSERT_TRUE(stage_connect(w.stage, script_url(w.server)));
+    return w;
+}
+
+static void end(struct world *w) {
+    CU_ASSERT_EQUAL(script_unexpected(w->server), 0);
+    w->stage->s.client = kube_client_free(w->stage->s.client);
+    script_free(w->server);
+    stage_free(w->stage);
+}
+
+static const struct kube_request_opts get = {.method = "GET", .path = "/x"};
+
+static bool has_line(const struct script_request *r, const char *line) { return strstr(r->headers, line) != NULL; }
+
+static void requests(void) {
+    struct world w = begin();
+    struct rv_loop *l = w.stage->s.loop;
+    script_on(w.server, &(struct script_answer){.body = "{\"a\":1}"});
+    script_on(w.server, &(struct script_answer){.status = 201, .times = 3});
+    struct answer a = {0}, b = {0}, c = {0}, d = {0};
+    struct kube_request_opts o = {.method = "GET", .path = "/api/v1/pods?limit=5"};
+    kube_send(w.stage->s.client, &o, on_done, &a);
+    CU_ASSERT_EQUAL(a.times, 0); /* never from within */
+    SCRIPT_UNTIL(l, a.times == 1);
+    CU_ASSERT_TRUE(a.code == 0 && a.http == 200 && strcmp(a.body, "{\"a\":1}") == 0);
+    const struct script_request *r = script_last(w.server);
+    CU_ASSERT_STRING_EQUAL(r->line, "GET /api/v1/pods?limit=5");
+    CU_ASSERT_TRUE(has_line(r, "Accept: application/json\r\n") && has_line(r, "User-Agent: stage\r\n"));
+    CU_ASSERT_FALSE(has_line(r, "Content-Type:") || has_line(r, "Authorization:") || has_line(r, "Expect:"));
+    static const char body[] = "{\"kind\":\"Pod\"}";
+    o = (struct kube_request_opts){.method = "POST",
+                                   .path = "/api/v1/namespaces/n/pods",
+                                   .content_type = "application/json",
+                                   .body = {(const uint8_t *)body, sizeof body - 1}};
+    kube_send(w.stage->s.client, &o, on_done, &b);
+    SCRIPT_UNTIL(l, b.times == 1);
+    r = script_last(w.server);
+    CU_ASSERT_STRING_EQUAL(r->line, "POST /api/v1/namespaces/n/pods");
+    CU_ASSERT_TRUE(b.code == 0 && b.http == 201 && strcmp(r->body, body) == 0);
+    CU_ASSERT_TRUE(has_line(r, "Content-Type: application/json\r\n") && has_line(r, "Content-Length: 14\r\n"));
+    o.method = "PATCH";
+    o.content_type = "application/merge-patch+json";
+    kube_send(w.stage->s.client, &o, on_done, &c);
+    SCRIPT_UNTIL(l, c.times == 1);
+    CU_ASSERT_TRUE(strncmp(script_last(w.server)->line, "PATCH ", 6) == 0);
+    /* A handle that sent a body before sends none now. */
+    kube_send(w.stage->s.client, &(struct kube_request_opts){.method = "DELETE", .path = "/x"}, on_done, &d);
+    SCRIPT_UNTIL(l, d.times == 1);
+    CU_ASSERT_TRUE(script_last(w.server)->body[0] == 0 && strcmp(script_last(w.server)->line, "DELETE /x") == 0);
+    end(&w);
+}
+
+static void failures(void) {
+    static const struct {
+        const char *row;
+        struct script_answer answer;
+        int code;
+        unsigned http;
+        bool maybe_sent;
+        int64_t retry_after;
+        const char *reason, *message;
+    } rows[] = {
+        {"exists",
+         {.status = 409, .body = "{\"reason\":\"AlreadyExists\",\"message\":\"pods \\\"a\\\" already exists\"}"},
+         RV_E_EXISTS,
+         409,
+         false,
+         0,
+         "AlreadyExists",
+         "already exists"},
+        {"throttled",
+         {.status = 429, .headers = "Retry-After: 7\r\n"},
+         RV_E_THROTTLED,
+         429,
+         false,
+         7000,
+         "",
+         "throttled"},
+        {"header before body",
+         {.status = 429, .headers = "retry-after:3\r\n", .body = "{\"details\":{\"retryAfterSeconds\":9}}"},
+         RV_E_THROTTLED,
+         429,
+         false,
+         3000,
+         "",
+         ""},
+        {"a date",
+         {.status = 503, .headers = "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT\r\n"},
+         RV_E_UNAVAILABLE,
+         503,
+         false,
+         0,
+         "",
+         "unavailable"},
+        {"a page", {.status = 502, .body = "<html>"}, RV_E_UNAVAILABLE, 502, false, 0, "", "unavailable"},
+        {"a redirect",
+         {.status = 302, .headers = "Location: http://127.0.0.1:1/\r\n"},
+         RV_E_INVALID,
+         302,
+         false,
+         0,
+         "",
+         ""},
+        {"cut", {.body = "{\"a\":", .how = SCRIPT_CUT}, RV_E_UNAVAILABLE, 0, true, 0, "", "transfer closed"},
+        {"hung up", {.how = SCRIPT_HANGUP}, RV_E_UNAVAILABLE, 0, true, 0, "", "Empty reply"},
+        {"silent", {.how = SCRIPT_SILENT}, RV_E_TIMEOUT, 0, true, 0, "", "timed out"},
+        {"too big", {.body = "0123456789012345678901234567890123456789"}, RV_E_TOO_BIG, 200, true, 0, "", ""},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct answer a = {0};
+        script_on(w.server, &rows[i].answer);
+        struct kube_request_opts o = get;
+        if (rows[i].answer.how == SCRIPT_SILENT) o.timeout_ms = 50;
+        if (rows[i].code == RV_E_TOO_BIG) o.max_body = 20;
+        kube_send(w.stage->s.client, &o, on_done, &a);
+        SCRIPT_UNTIL(w.stage->s.loop, a.times == 1);
+        CHECK_ROW(a.code == rows[i].code && a.http == rows[i].http, rows[i].row);
+        CHECK_ROW(a.maybe_sent == rows[i].maybe_sent && a.retry_after == rows[i].retry_after, rows[i].row);
+        CHECK_ROW(strcmp(a.reason, rows[i].reason) == 0 && strstr(a.message, rows[i].message) != NULL, rows[i].row);
+        if (strstr(a.message, rows[i].message) == NULL) printf("\n    says: %s", a.message);
+        struct kube_stats st;
+        kube_client_stats(w.stage->s.client, &st);
+        CHECK_ROW(st.requests == 1 && st.failures == 1 && st.in_flight == 0, rows[i].row);
+        CHECK_ROW(st.throttled == (rows[i].code == RV_E_THROTTLED), rows[i].row);
+        end(&w);
+    }
+}
+
+/* A kept connection that dies under a request: curl asks again, but never for what must not happen twice. */
+static void dead_connection(void) {
+    static const struct {
+        const char *row, *method;
+        bool once;
+        size_t sent;
+    } rows[] = {{"get", "GET", false, 2},
+                {"patch", "PATCH", false, 2},
+                {"post, once", "POST", true, 1},
+                {"delete, once", "DELETE", true, 1}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct answer a = {0}, b = {0};
+        script_on(w.server, &(struct script_answer){.when = "/x", .body = "{}"});
+        script_on(w.server, &(struct script_answer){.when = "/y", .how = SCRIPT_HANGUP});
+        script_on(w.server, &(struct script_answer){.when = "/y", .body = "{}"});
+        kube_send(w.stage->s.client, &get, on_done, &a);
+        SCRIPT_UNTIL(w.stage->s.loop, a.times == 1);
+        struct kube_request_opts o = {.method = rows[i].method, .path = "/y", .once = rows[i].once};
+        if (rows[i].method[0] != 'G') o.body = (struct rv_bytes){(const uint8_t *)"{\"a\":1}", 7};
+        kube_send(w.stage->s.client, &o, on_done, &b);
+        SCRIPT_UNTIL(w.stage->s.loop, b.times == 1);
+        CHECK_ROW(script_count_of(w.server, "/y") == rows[i].sent, rows[i].row);
+        CHECK_ROW(b.code == (rows[i].once ? RV_E_UNAVAILABLE : 0) && b.maybe_sent == rows[i].once, rows[i].row);
+        CHECK_ROW(rows[i].method[0] == 'G' || strcmp(script_last(w.server)->body, "{\"a\":1}") == 0, rows[i].row);
+        end(&w);
+    }
+}
+
+static void nobody_there(void) {
+    struct world w = begin();
+    struct answer a = {0};
+    CU_ASSERT_TRUE(stage_connect(w.stage, "http://127.0.0.1:1"));
+    kube_send(w.stage->s.client, &get, on_done, &a);
+    CU_ASSERT_EQUAL(a.times, 0);
+    SCRIPT_UNTIL(w.stage->s.loop, a.times == 1);
+    CU_ASSERT_TRUE(a.code == RV_E_UNAVAILABLE && a.http == 0 && !a.maybe_sent); /* surely not done */
+    end(&w);
+}
+
+/* A rejected token is read again from its file, once. */
+static void unauthorized(void) {
+    struct world w = begin();
+    struct supervisor *s = &w.stage->s;
+    rv_autobuf struct rv_buf path = {0}, text = {0};
+    rv_buf_addf(&path, "%s/token", w.stage->dir);
+    FILE *f = fopen(rv_buf_cstr(&path), "we");
+    CU_ASSERT_TRUE_FATAL(f != NULL && fputs("one", f) >= 0 && fclose(f) == 0);
+    rv_buf_addf(&text,
+                "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+                "clusters: [{name: k, cluster: {server: \"%s\"}}]\nusers: [{name: u, user: {tokenFile: \"%s\"}}]\n",
+                script_url(w.server), rv_buf_cstr(&path));
+    s->client = kube_client_free(s->client);
+    kube_config_free(s->kube_config);
+    s->kube_config = kube_config_parse(rv_buf_str(&text), "test", NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->kube_config);
+    s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){0}, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->client);
+    f = fopen(rv_buf_cstr(&path), "we");
+    CU_ASSERT_TRUE_FATAL(f != NULL && fputs("two", f) >= 0 && fclose(f) == 0);
+    script_on(w.server, &(struct script_answer){.status = 401, .body = "{\"message\":\"old\"}"});
+    script_on(w.server, &(struct script_answer){.body = "{}"});
+    script_on(w.server, &(struct script_answer){.status = 401, .times = 2});
+    struct answer a = {0}, b = {0};
+    kube_send(s->client, &get, on_done, &a);
+    SCRIPT_UNTIL(s->loop, a.times == 1);
+    CU_ASSERT_TRUE(a.code == 0 && strcmp(a.body, "{}") == 0);
+    CU_ASSERT_TRUE(has_line(script_at(w.server, 0), "Authorization: Bearer one\r\n"));
+    CU_ASSERT_TRUE(has_line(script_at(w.server, 1), "Authorization: Bearer two\r\n"));
+    kube_send(s->client, &get, on_done, &b);
+    SCRIPT_UNTIL(s->loop, b.times == 1);
+    CU_ASSERT_TRUE(b.code == RV_E_UNAUTHORIZED && script_count(w.server) == 4);
+    CU_ASSERT_EQUAL(unlink(rv_buf_cstr(&path)), 0);
+    end(&w);
+}
+
+/* One connection: the others wait in order, urgent ones before them. */
+static void queue(void) {
+    struct world w = begin();
+    struct supervisor *s = &w.stage->s;
+    s->client = kube_client_free(s->client);
+    s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.max_connections = 1}, NULL);
+    script_on(w.server, &(struct script_answer){.body = "{}", .times = 5});
+    rv_autobuf struct rv_buf order = {0};
+    struct answer a[6];
+    struct kube_request *r[6];
+    for (size_t i = 0; i < 6; i++) {
+        a[i] = (struct answer){.order = &order, .letter = "abcDEf"[i]};
+        struct kube_request_opts o = get;
+        o.urgent = a[i].letter < 'a';
+        r[i] = kube_send(s->client, &o, on_done, &a[i]);
+    }
+    struct kube_stats st;
+    kube_client_stats(s->client, &st);
+    CU_ASSERT_TRUE(st.in_flight == 1 && st.queued == 5);
+    kube_cancel(r[2]); /* in the middle of the queue */
+    SCRIPT_UNTIL(s->loop, order.n == 5);
+    CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&order), "aDEbf"));
+    CU_ASSERT_EQUAL(a[2].times, 0);
+    kube_client_stats(s->client, &st);
+    CU_ASSERT_TRUE(st.in_flight == 0 && st.queued == 0);
+    end(&w);
+}
+
+static void cancel(void) {
+    struct world w = begin();
+    struct supervisor *s = &w.stage->s;
+    s->client = kube_client_free(s->client);
+    s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.max_connections = 1}, NULL);
+    script_on(w.server, &(struct script_answer){.how = SCRIPT_SILENT});
+    script_on(w.server, &(struct script_answer){.body = "{}", .times = 2});
+    struct answer a = {0}, b = {0}, c = {0}, d = {0};
+    struct kube_request *running = kube_send(s->client, &get, on_done, &a);
+    kube_send(s->client, &get, on_done, &b);
+    struct kube_request *last = kube_send(s->client, &get, on_done, &c);
+    SCRIPT_UNTIL(s->loop, script_count(w.server) == 1);
+    kube_cancel(last); /* the end of the queue: the next one goes behind b */
+    kube_send(s->client, &get, on_done, &d);
+    kube_cancel(running); /* makes room */
+    SCRIPT_UNTIL(s->loop, b.times == 1 && d.times == 1);
+    CU_ASSERT_TRUE(a.times == 0 && c.times == 0);
+    kube_cancel(NULL);
+    end(&w);
+}
+
+struct asks_again {
+    struct answer first, second;
+    struct kube_client *client;
+};
+
+static void ask_again(void *arg, const struct kube_response *r) {
+    struct asks_again *x = arg;
+    on_done(&x->first, r);
+    kube_send(x->client, &get, on_done, &x->second);
+}
+
+/* At the end everything is answered, also what is asked from within an answer. */
+static void shutdown_answers(void) {
+    struct world w = begin();
+    struct supervisor *s = &w.stage->s;
+    s->client = kube_client_free(s->client);
+    s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.max_connections = 1}, NULL);
+    script_on(w.server, &(struct script_answer){.how = SCRIPT_SILENT});
+    struct answer a = {0};
+    struct asks_again b = {.client = s->client};
+    kube_send(s->client, &get, on_done, &a);
+    kube_send(s->client, &get, ask_again, &b);
+    SCRIPT_UNTIL(s->loop, script_count(w.server) == 1);
+    s->client = kube_client_free(s->client);
+    CU_ASSERT_TRUE(a.times == 1 && a.code == RV_E_SHUTDOWN && a.maybe_sent);
+    CU_ASSERT_TRUE(b.first.times == 1 && b.first.code == RV_E_SHUTDOWN && !b.first.maybe_sent);
+    CU_ASSERT_TRUE(b.second.times == 1 && b.second.code == RV_E_SHUTDOWN);
+    end(&w);
+}
+
+static const struct suite_test tests[] = {{"requests", requests},
+                                          {"failures", failures},
+                                          {"dead connection", dead_connection},
+                                          {"nobody there", nobody_there},
+                                          {"unauthorized", unauthorized},
+                                          {"queue", queue},
+                                          {"cancel", cancel},
+                                          {"shutdown", shutdown_answers}};
+SUITE_MAIN("client", tests)
