@@ -41,7 +41,7 @@ static int ask(struct context *c, const char *request, struct rv_val *ret) {
 }
 
 static bool print_json(struct context *c, struct rv_val v) {
-    if (!c->json) return false;
+    if (!c->json || !rv_val_present(v)) return false;
     rv_autobuf struct rv_buf b = {0};
     rv_json_write_pretty(v, &b);
     fwrite(b.p, 1, b.n, stdout);
@@ -69,8 +69,10 @@ static void plugin_table(struct rv_val plugins) {
 static int cmd_status(struct context *c) {
     struct rv_val v;
     int r = ask(c, "{\"cmd\":\"status\"}", &v);
-    if (r != 0 || print_json(c, v)) return r;
+    if (r != 0) return r;
     bool ready = rv_path_bool(v, "ready", false);
+    if (!ready) r = rv_error_set(&c->err, RV_E_UNAVAILABLE, "not ready");
+    if (print_json(c, v)) return r;
     printf("rayvisord " RV_STR_FMT ", pid %lld, up %lld s: %s" RV_STR_FMT "\n", RV_STR_ARG(rv_path_str(v, "version")),
            (long long)rv_path_int(v, "pid", 0), (long long)rv_path_int(v, "uptimeSeconds", 0),
            ready ? "ready" : "not ready: ", RV_STR_ARG(rv_path_str(v, "reason")));
@@ -89,7 +91,7 @@ static int cmd_status(struct context *c) {
                ns.n != 0 ? (int)ns.n : 3, ns.n != 0 ? ns.p : "all", (int)selector.n, selector.p, (int)state.n, state.p,
                (long long)rv_path_int(it.val, "objects", 0), RV_STR_ARG(rv_path_str(it.val, "why")));
     }
-    return ready ? 0 : rv_error_set(&c->err, RV_E_UNAVAILABLE, "not ready");
+    return r;
 }
 
 static int cmd_plugins(struct context *c) {
@@ -113,12 +115,12 @@ static int cmd_explain(struct context *c) {
     rv_buf_adds(&q, ",\"name\":");
     rv_json_quote(rv_str(slash + 1), &q);
     rv_buf_adds(&q, "}");
-    struct rv_val v;
+    struct rv_val v = RV_VAL_ABSENT;
     int r = ask(c, rv_buf_cstr(&q), &v);
-    if (r != 0 || print_json(c, v)) return r;
-    if (!rv_path_bool(v, "found", false))
-        return rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no %s in namespace %s",
-                            RV_STR_ARG(rv_path_str(v, "plugin")), c->argv[0], c->ns);
+    if (r == 0 && !rv_path_bool(v, "found", false))
+        r = rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no %s in namespace %s",
+                         RV_STR_ARG(rv_path_str(v, "plugin")), c->argv[0], c->ns);
+    if (print_json(c, v) || r != 0) return r;
     printf(RV_STR_FMT " %s/%s (plugin " RV_STR_FMT "): " RV_STR_FMT, RV_STR_ARG(rv_path_str(v, "kind")), c->ns,
            slash + 1, RV_STR_ARG(rv_path_str(v, "plugin")), RV_STR_ARG(rv_path_str(v, "state")));
     int64_t next = rv_path_int(v, "nextMs", -1), retries = rv_path_int(v, "retries", 0);
@@ -229,7 +231,10 @@ int main(int argc, char **argv) {
         if (strcmp(argv[optind], commands[i].name) != 0) continue;
         c.argc = argc - optind - 1;
         c.argv = argv + optind + 1;
-        r = commands[i].run(&c);
+        r = commands[i].args[0] != 0 || c.argc == 0
+                ? commands[i].run(&c)
+                : rv_error_set(&c.err, -EXIT_USAGE, "%s takes no arguments", commands[i].name);
+        (void)fflush(stdout); /* in the order in which it was said, also through a pipe */
         if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", c.err.text);
         return r == 0 ? 0 : r == -EXIT_USAGE ? EXIT_USAGE : 1;
     }

@@ -1,0 +1,232 @@
+/* rayvisorctl as a user sees it: what it asks, what it prints for a canned answer, and its exit status. A child process
+ * plays rayvisord. */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/sdk/suite.h"
+
+static char dir[64], socket_path[96], asked_path[96];
+
+static int listen_there(void) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    snprintf(un.sun_path, sizeof un.sun_path, "%s", socket_path);
+    (void)unlink(socket_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof un) != 0 || listen(fd, 4) != 0) abort();
+    return fd;
+}
+
+/* Reads one line, notes it, answers. */
+static void serve(int listener, const char *answer) {
+    int fd = accept(listener, NULL, NULL);
+    char line[4096];
+    size_t n = 0;
+    FILE *f = fopen(asked_path, "we");
+    while (f != NULL && n < sizeof line && read(fd, line + n, 1) == 1 && line[n] != '\n') n++;
+    if (f == NULL || fwrite(line, 1, n, f) != n || fclose(f) != 0) _exit(1);
+    for (size_t at = 0, size = strlen(answer); at < size;) {
+        ssize_t sent = write(fd, answer + at, size - at);
+        if (sent <= 0) _exit(1);
+        at += (size_t)sent;
+    }
+    _exit(0);
+}
+
+struct outcome {
+    int status;
+    char out[8192], asked[4096];
+};
+
+static void read_file(const char *path, char *to, size_t size) {
+    FILE *f = fopen(path, "re");
+    size_t n = f != NULL ? fread(to, 1, size - 1, f) : 0;
+    to[n] = 0;
+    if (f != NULL) fclose(f);
+}
+
+/* answer NULL: nobody listens. Standard output and standard error together. */
+static struct outcome run(const char *args, const char *answer) {
+    struct outcome o = {0};
+    (void)unlink(asked_path);
+    pid_t child = 0;
+    int listener = answer != NULL ? listen_there() : -1;
+    if (answer != NULL) {
+        fflush(NULL);
+        child = fork();
+        if (child == 0) serve(listener, answer);
+        close(listener);
+    } else {
+        (void)unlink(socket_path);
+    }
+    rv_autobuf struct rv_buf command = {0};
+    rv_buf_addf(&command, "RAYVISOR_RUNTIME_DIR=%s " RAYVISORCTL " %s 2>&1", dir, args);
+    FILE *p = popen(rv_buf_cstr(&command), "re"); /* NOLINT(cert-env33-c): fixed text */
+    if (p == NULL) abort();
+    o.out[fread(o.out, 1, sizeof o.out - 1, p)] = 0;
+    int status = pclose(p);
+    o.status = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    if (child > 0) {
+        (void)kill(child, SIGKILL); /* a question that was never asked */
+        (void)waitpid(child, NULL, 0);
+    }
+    read_file(asked_path, o.asked, sizeof o.asked);
+    return o;
+}
+
+#define PLUGINS                                                                                                        \
+    "\"plugins\":[{\"name\":\"raycluster\",\"version\":\"1.2.0\",\"state\":\"ready\",\"pid\":41,\"objects\":12,"       \
+    "\"queued\":3,\"restarts\":1,\"memoryBytes\":2097152,\"lastExit\":\"signal 9\",\"quarantined\":[{\"namespace\":"   \
+    "\"n\",\"name\":\"bad\",\"since\":\"2026-01-01T00:00:00Z\",\"reason\":\"signal 11\"}]},"                           \
+    "{\"name\":\"off\",\"version\":\"0.1\",\"state\":\"disabled\",\"pid\":0,\"lastExit\":\"\"}]"
+#define PLUGIN_TABLE                                                                                                   \
+    "PLUGIN           VERSION    STATE      PID       OBJECTS   QUEUED  RESTARTS   MEMORY  LAST EXIT\n"                \
+    "raycluster       1.2.0      ready      41             12        3         1   2048Ki  signal 9\n"                 \
+    "  quarantined: n/bad since 2026-01-01T00:00:00Z (signal 11)\n"                                                    \
+    "off              0.1        disabled   0               0        0         0      0Ki  \n"
+#define STATUS(ready, reason)                                                                                          \
+    "{\"version\":\"0.1.0\",\"pid\":7,\"uptimeSeconds\":90,\"ready\":" ready ",\"reason\":\"" reason                   \
+    "\",\"kubernetes\":{\"server\":\"https://a:6443\",\"watches\":[{\"resource\":\"pods\",\"namespace\":\"\","         \
+    "\"selector\":\"ray.io/x=y\",\"state\":\"watching\",\"objects\":5,\"why\":\"\"},{\"resource\":\"jobs\","           \
+    "\"namespace\":\"team\",\"selector\":\"\",\"state\":\"back-off\",\"objects\":0,\"why\":\"HTTP 500\"}]},"           \
+    "\"store\":{\"objects\":5,\"bytes\":10240,\"rev\":9},\"actions\":{\"queued\":1,\"inFlight\":2,\"done\":30,"        \
+    "\"failed\":4,\"denied\":5}," PLUGINS "}\n"
+#define STATUS_TABLE(state)                                                                                            \
+    "rayvisord 0.1.0, pid 7, up 90 s: " state "\n"                                                                     \
+    "API server https://a:6443; 5 objects, 10 KiB cached; actions: 1 queued, 2 in flight, 30 done, 4 failed, 5 "       \
+    "denied\n\n" PLUGIN_TABLE "\n"                                                                                     \
+    "WATCH            NAMESPACE      SELECTOR                                     STATE       OBJECTS  REASON\n"       \
+    "pods             all            ray.io/x=y                                   watching          5  \n"             \
+    "jobs             team                                                        back-off          0  HTTP 500\n"
+#define EXPLAINED(found)                                                                                               \
+    "{\"found\":" found ",\"plugin\":\"raycluster\",\"kind\":\"RayCluster\",\"namespace\":\"n\",\"name\":\"demo\","    \
+    "\"state\":\"delayed\",\"decidedAt\":\"2026-01-01T00:00:00.000001Z\",\"nextMs\":1500,\"retries\":2,\"lines\":["    \
+    "\"head pod is not ready\",\"waits for 2 workers\"]}\n"
+
+static void commands(void) {
+    static const struct {
+        const char *args, *answer, *asked, *out;
+        int status;
+    } rows[] = {
+        {"status", STATUS("true", ""), "{\"cmd\":\"status\"}", STATUS_TABLE("ready"), 0},
+        {"status", STATUS("false", "waiting"), "{\"cmd\":\"status\"}",
+         STATUS_TABLE("not ready: waiting") "rayvisorctl: not ready\n", 1},
+        {"plugins", "{" PLUGINS "}\n", "{\"cmd\":\"plugins\"}", PLUGIN_TABLE, 0},
+        {"-o table plugins", "{\"plugins\":[]}\n", "{\"cmd\":\"plugins\"}",
+         "PLUGIN           VERSION    STATE      PID       OBJECTS   QUEUED  RESTARTS   MEMORY  LAST EXIT\n", 0},
+        {"explain raycluster/demo -n n", EXPLAINED("true"),
+         "{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"n\",\"name\":\"demo\"}",
+         "RayCluster n/demo (plugin raycluster): delayed, failed 2 times in a row, looked at again in 1.5 s at the "
+         "latest\nlast decided at 2026-01-01T00:00:00.000001Z:\n  - head pod is not ready\n  - waits for 2 workers\n",
+         0},
+        {"explain raycluster/demo", EXPLAINED("false"),
+         "{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"default\",\"name\":\"demo\"}",
+         "rayvisorctl: plugin raycluster knows no raycluster/demo in namespace default\n", 1},
+        {"explain 'a\"b/c\\d'", "{\"error\":\"no\"}\n",
+         "{\"cmd\":\"explain\",\"kind\":\"a\\\"b\",\"namespace\":\"default\",\"name\":\"c\\\\d\"}", "rayvisorctl: no\n",
+         1},
+        {"reload", "{\"ok\":true}\n", "{\"cmd\":\"reload\"}", "configuration reloaded\n", 0},
+        {"reload", "{\"error\":\"f.yaml:1:2: no\"}\n", "{\"cmd\":\"reload\"}", "rayvisorctl: f.yaml:1:2: no\n", 1},
+        {"release toy n/bad", "{\"ok\":true,\"wasQuarantined\":true}\n",
+         "{\"cmd\":\"release\",\"plugin\":\"toy\",\"namespace\":\"n\",\"name\":\"bad\"}", "released\n", 0},
+        {"release toy n/bad", "{\"ok\":true,\"wasQuarantined\":false}\n",
+         "{\"cmd\":\"release\",\"plugin\":\"toy\",\"namespace\":\"n\",\"name\":\"bad\"}", "it was not quarantined\n",
+         0},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct outcome o = run(rows[i].args, rows[i].answer);
+        CHECK_ROW(o.status == rows[i].status, rows[i].args);
+        CHECK_ROW(strcmp(o.asked, rows[i].asked) == 0, rows[i].args);
+        CHECK_ROW(strcmp(o.out, rows[i].out) == 0, rows[i].args);
+        if (strcmp(o.out, rows[i].out) != 0) printf("\n%s\n---\n%s", o.out, rows[i].out);
+    }
+}
+
+/* -o json: the answer itself, with the same exit status. */
+static void as_json(void) {
+    static const struct {
+        const char *args, *answer;
+        int status;
+    } rows[] = {{"status -o json", STATUS("true", ""), 0},
+                {"status -o json", STATUS("false", "waiting"), 1},
+                {"-ojson plugins", "{" PLUGINS "}", 0},
+                {"explain a/b --output=json", EXPLAINED("true"), 0},
+                {"explain a/b -o json", EXPLAINED("false"), 1},
+                {"reload -o json", "{\"ok\":true}", 0},
+                {"release a b/c -o json", "{\"ok\":true,\"wasQuarantined\":false}", 0}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct outcome o = run(rows[i].args, rows[i].answer);
+        char *complaint = strstr(o.out, "rayvisorctl: "); /* on standard error, which may come first */
+        CHECK_ROW(o.status == rows[i].status && (complaint != NULL) == (rows[i].status != 0), rows[i].args);
+        char *begin = strchr(o.out, '{');
+        if (complaint != NULL && complaint > begin) *complaint = 0;
+        CHECK_ROW(begin != NULL && rv_val_equal(from_json(a, begin), from_json(a, rows[i].answer)), rows[i].args);
+    }
+}
+
+static void troubles(void) {
+    static const struct {
+        const char *args, *answer, *says;
+        int status;
+    } rows[] = {
+        {"status", NULL, "no rayvisord answers at", 1},
+        {"--socket /nonexistent/x status", NULL, "/nonexistent/x", 1},
+        {"status", "", "rayvisord's answer", 1},
+        {"status", "<html>", "rayvisord's answer", 1},
+        {"status", "{\"version\":", "rayvisord's answer", 1},
+        {"", NULL, "usage: rayvisorctl", 64},
+        {"dance", NULL, "usage: rayvisorctl", 64},
+        {"--tango status", NULL, "usage: rayvisorctl", 64},
+        {"-o yaml status", NULL, "usage: rayvisorctl", 64},
+        {"-h", NULL, "usage: rayvisorctl", 0},
+        {"explain", NULL, "KIND/NAME", 64},
+        {"explain raycluster", NULL, "KIND/NAME", 64},
+        {"explain a/b c/d", NULL, "KIND/NAME", 64},
+        {"release toy", NULL, "PLUGIN NAMESPACE/NAME", 64},
+        {"release toy bad", NULL, "PLUGIN NAMESPACE/NAME", 64},
+        {"status now", NULL, "status takes no arguments", 64},
+        {"reload all", NULL, "reload takes no arguments", 64},
+        {"sandbox sideways", NULL, "up, down, status or kubeconfig", 64},
+        {"version", NULL, "rayvisorctl " RV_VERSION "\n", 0},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct outcome o = run(rows[i].args, rows[i].answer);
+        CHECK_ROW(o.status == rows[i].status && strstr(o.out, rows[i].says) != NULL, rows[i].args);
+        if (strstr(o.out, rows[i].says) == NULL) printf("\n    %s", o.out);
+        CHECK_ROW(rows[i].answer != NULL || o.asked[0] == 0, rows[i].args);
+    }
+    rv_autobuf struct rv_buf longest = {0};
+    rv_buf_adds(&longest, "--socket /");
+    for (int i = 0; i < 120; i++) rv_buf_addc(&longest, 'x');
+    rv_buf_adds(&longest, " status");
+    CU_ASSERT_PTR_NOT_NULL(strstr(run(rv_buf_cstr(&longest), NULL).out, "too long"));
+}
+
+/* An answer larger than any buffer on the way. */
+static void a_long_answer(void) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_adds(&b, "{\"plugins\":[");
+    for (int i = 0; i < 20000; i++) rv_buf_addf(&b, "%s{\"name\":\"p%d\",\"restarts\":%d}", i > 0 ? "," : "", i, i);
+    rv_buf_adds(&b, "]}\n");
+    struct outcome o = run("plugins | tail -n 1", rv_buf_cstr(&b));
+    CU_ASSERT_TRUE(strncmp(o.out, "p19999 ", 7) == 0 && strstr(o.out, " 19999 ") != NULL);
+}
+
+static const struct suite_test tests[] = {
+    {"commands", commands}, {"as json", as_json}, {"troubles", troubles}, {"a long answer", a_long_answer}};
+
+int main(void) {
+    snprintf(dir, sizeof dir, "/tmp/rv-ctl-XXXXXX");
+    if (mkdtemp(dir) == NULL) return 2;
+    snprintf(socket_path, sizeof socket_path, "%s/control.sock", dir);
+    snprintf(asked_path, sizeof asked_path, "%s/asked", dir);
+    int r = suite_run("ctl", tests, RV_ARRAY_LEN(tests));
+    (void)unlink(asked_path);
+    (void)unlink(socket_path);
+    (void)rmdir(dir);
+    return r;
+}
