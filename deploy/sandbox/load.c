@@ -1,4 +1,5 @@
 #include "deploy/sandbox/load.h"
+#include "deploy/sandbox/api/view.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -57,7 +58,9 @@ static int load_object(struct sb_storage *s, struct rv_arena *a, struct rv_node 
     struct rv_str ns = rv_node_text(rv_node_path(o, "metadata.namespace"));
     struct sb_object *made = NULL;
     struct sb_status st = {0};
-    int e = sb_create(s, r, ns.n != 0 ? ns : RV_STR("default"), o, a, NULL, &made, &st);
+    int e = sb_view_take(s, r, a, o, RV_VAL_ABSENT, &st);
+    r = sb_view_stored(s, r);
+    if (e == 0) e = sb_create(s, r, ns.n != 0 ? ns : RV_STR("default"), o, a, NULL, &made, &st);
     if (e != 0) rv_error_set(err, e, "%s: %s", path, st.message);
     sb_object_unref(made);
     sb_status_clear(&st);

@@ -25,6 +25,7 @@ void sb_status_set(struct sb_status *st, int http, const char *reason, const cha
 
 void sb_status_clear(struct sb_status *st) {
     free(st->message);
+    free(st->details);
     *st = (struct sb_status){0};
 }
 
@@ -293,10 +294,11 @@ int sb_fail_object(struct sb_status *st, int http, const char *reason, const str
     sb_qualified(r, &q);
     sb_status_set(st, http, reason, RV_STR_FMT " \"" RV_STR_FMT "\" %s", RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(name),
                   text);
+    sb_status_about(st, r, name, r->plural, NULL);
     return http == 404 ? RV_E_NOT_FOUND : RV_E_EXISTS;
 }
 
-static int fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes) {
+int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes) {
     rv_autobuf struct rv_buf text = {0};
     size_t n = rv_node_len(causes);
     if (n > 1) rv_buf_addc(&text, '[');
@@ -307,6 +309,7 @@ static int fail_causes(struct sb_status *st, const struct sb_resource *r, struct
     if (n > 1) rv_buf_addc(&text, ']');
     sb_status_set(st, 422, "Invalid", "%s%s%s \"" RV_STR_FMT "\" is invalid: " RV_STR_FMT, r->kind,
                   r->group[0] != '\0' ? "." : "", r->group, RV_STR_ARG(name), RV_STR_ARG(rv_buf_str(&text)));
+    sb_status_about(st, r, name, r->kind, causes);
     return RV_E_INVALID;
 }
 
@@ -317,7 +320,7 @@ static int run_hooks(struct sb_storage *s, const struct sb_resource *r, struct r
     if (r->defaults != NULL) r->defaults(s, a, object, old);
     sb_validate_meta(a, r, object, causes);
     if (r->validate != NULL) r->validate(s, a, object, old, causes);
-    return rv_node_len(causes) != 0 ? fail_causes(st, r, name, causes) : 0;
+    return rv_node_len(causes) != 0 ? sb_fail_causes(st, r, name, causes) : 0;
 }
 
 static int check_namespace(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_str name,
@@ -333,6 +336,7 @@ static int check_namespace(struct sb_storage *s, const struct sb_resource *r, st
                   RV_STR_FMT " \"" RV_STR_FMT "\" is forbidden: unable to create new content in namespace " RV_STR_FMT
                              " because it is being terminated",
                   RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(name), RV_STR_ARG(ns));
+    sb_status_about(st, r, name, r->plural, NULL);
     return RV_E_FORBIDDEN;
 }
 
@@ -435,6 +439,7 @@ static int check_preconditions(const struct sb_object *old, struct rv_str versio
                       "Operation cannot be fulfilled on " RV_STR_FMT " \"" RV_STR_FMT
                       "\": Precondition failed: UID in precondition: " RV_STR_FMT ", UID in object meta: " RV_STR_FMT,
                       RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(old->name), RV_STR_ARG(uid), RV_STR_ARG(old->uid));
+        sb_status_about(st, old->resource, old->name, old->resource->plural, NULL);
         return RV_E_CONFLICT;
     }
     if (version.n != 0 && !rv_str_is(version, "0") && !rv_str_is(version, now)) {
@@ -442,6 +447,7 @@ static int check_preconditions(const struct sb_object *old, struct rv_str versio
                       "Operation cannot be fulfilled on " RV_STR_FMT " \"" RV_STR_FMT
                       "\": the object has been modified; please apply your changes to the latest version and try again",
                       RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(old->name));
+        sb_status_about(st, old->resource, old->name, old->resource->plural, NULL);
         return RV_E_CONFLICT;
     }
     return 0;

@@ -13,6 +13,7 @@
 #include "rayvisor/k8s.h"
 
 struct sb_storage;
+struct sb_view; /* api/view.h */
 
 /* A served resource: built-in table or made from a CustomResourceDefinition. */
 struct sb_resource {
@@ -26,13 +27,18 @@ struct sb_resource {
     void (*validate)(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
     void *schema; /* CRDs: compiled schema */
+    /* Another API group's face of a resource that is stored as something else (events.k8s.io); NULL mostly. Its own
+     * table stays empty: HTTP handlers convert and use the stored resource. */
+    const struct sb_view *view;
 };
 
 /* A Kubernetes Status to answer with. */
 struct sb_status {
     int http; /* 404, 409, 422, ... */
     const char *reason;
-    char *message; /* heap; sb_status_clear() */
+    char *message;   /* heap; sb_status_clear() */
+    char *details;   /* heap: members of Status.details as JSON ("\"name\":\"x\",..."), or NULL */
+    int retry_after; /* seconds; 0: not said */
 };
 void sb_status_set(struct sb_status *st, int http, const char *reason, const char *fmt, ...) RV_PRINTF(4, 5);
 void sb_status_clear(struct sb_status *st);

@@ -43,6 +43,12 @@ size_t sb_lower_bound(const struct sb_resource *r, struct rv_str ns, struct rv_s
 void sb_qualified(const struct sb_resource *r, struct rv_buf *out); /* "rayclusters.ray.io" */
 int sb_fail_object(struct sb_status *st, int http, const char *reason, const struct sb_resource *r, struct rv_str name,
                    const char *text);
+/* 422 with all the causes; they are texts. */
+int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes);
+
+/* api/status.c: what the Status is about; causes (may be NULL) are texts "field: Invalid value: ...". */
+void sb_status_about(struct sb_status *st, const struct sb_resource *r, struct rv_str name, const char *kind,
+                     struct rv_node *causes);
 
 /* api/builtin.c */
 void sb_builtin_register(struct sb_storage *s);
@@ -68,6 +74,9 @@ void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
 void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_namespace(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                       struct rv_node *causes);
 void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
 

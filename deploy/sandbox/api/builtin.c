@@ -1,5 +1,6 @@
 /* The built-in resources as one table, and the few rules that belong to a kind rather than to storage: names, pod
  * quota, what a new namespace contains, what a CustomResourceDefinition serves. */
+#include "deploy/sandbox/api/view.h"
 #include "deploy/sandbox/storage_internal.h"
 
 #include <stdio.h>
@@ -23,7 +24,7 @@ static const struct builtin builtins[] = {
     {"", "v1", "configmaps", "ConfigMap", "configmap", "cm", true, false, NULL, NULL},
     {"", "v1", "secrets", "Secret", "secret", NULL, true, false, NULL, NULL},
     {"", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", "sa", true, false, NULL, NULL},
-    {"", "v1", "events", "Event", "event", "ev", true, false, NULL, NULL},
+    {"", "v1", "events", "Event", "event", "ev", true, false, sb_default_event, sb_validate_event},
     {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", "pvc", true, true, NULL,
      NULL},
     {"", "v1", "persistentvolumes", "PersistentVolume", "persistentvolume", "pv", false, true, NULL, NULL},
@@ -43,6 +44,7 @@ static const struct builtin builtins[] = {
     {"coordination.k8s.io", "v1", "leases", "Lease", "lease", NULL, true, false, NULL, NULL},
     {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", "pdb", true, true, NULL,
      NULL},
+    {"events.k8s.io", "v1", "events", "Event", "event", "ev", true, false, NULL, NULL},
     {"apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", "customresourcedefinition",
      "crd", false, true, sb_default_crd, sb_validate_crd},
 };
@@ -73,7 +75,8 @@ void sb_builtin_register(struct sb_storage *s) {
                                 .namespaced = b->namespaced,
                                 .has_status = b->status,
                                 .defaults = b->defaults,
-                                .validate = b->validate};
+                                .validate = b->validate,
+                                .view = sb_view_of(b->group)};
         sb_resource_add(s, &r);
     }
 }

@@ -21,6 +21,13 @@ static struct rv_str segment(struct rv_str *rest) {
     return s;
 }
 
+static int settle(struct sb_storage *s, struct sb_route *ret, struct sb_route r) {
+    r.served = r.resource;
+    if (r.served->view != NULL) r.resource = sb_view_stored(s, r.served);
+    *ret = r;
+    return 0;
+}
+
 int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret) {
     struct rv_str top = segment(&path), group = RV_STR("");
     if (rv_str_is(top, "apis"))
@@ -35,14 +42,12 @@ int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret) {
         if (r.resource != NULL && r.resource->namespaced) {
             r.name = segment(&path);
             r.sub = segment(&path);
-            *ret = r;
-            return 0;
+            return settle(s, ret, r);
         }
     }
     r = (struct sb_route){.resource = sb_resource_find(s, group, version, a), .name = b, .sub = c};
     if (r.resource == NULL || (r.resource->namespaced && b.n != 0)) return -1;
-    *ret = r;
-    return 0;
+    return settle(s, ret, r);
 }
 
 static bool is_true(struct sb_request *q, const char *name) {
@@ -64,67 +69,16 @@ const char *sb_verb(const struct sb_request *q, const struct sb_route *r) {
     return r->name.n != 0 ? "get" : "list";
 }
 
-/* ---- answers ---- */
-
-void sb_respond_status(struct sb_response *r, const struct sb_status *st) {
-    r->http = st->http;
-    rv_buf_clear(&r->body);
-    rv_buf_adds(&r->body,
-                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
-    rv_json_quote(rv_str(st->message != NULL ? st->message : ""), &r->body);
-    rv_buf_addf(&r->body, ",\"reason\":\"%s\",\"code\":%d}", st->reason != NULL ? st->reason : "", st->http);
-}
-
-static void fail(struct sb_response *r, int http, const char *reason, const char *message) {
-    struct sb_status st = {0};
-    sb_status_set(&st, http, reason, "%s", message);
-    sb_respond_status(r, &st);
-    sb_status_clear(&st);
-}
-
-static void respond_object(struct sb_request *q, struct sb_response *r, int http, struct sb_object *o) {
+static void respond_object(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int http,
+                           struct sb_object *o) {
     r->http = http;
     if (sb_wants_table(q->accept)) {
         sb_table_open(o->resource, o->version, &r->body);
         sb_table_row(o, &r->body);
         rv_buf_adds(&r->body, "]}");
     } else {
-        rv_json_write(o->value, &r->body);
+        sb_write_object(t->served, o, &r->body);
     }
-}
-
-/* ---- selectors ---- */
-
-int sb_filter_init(struct sb_filter *f, const char *labels, const char *fields, struct rv_error *err) {
-    *f = (struct sb_filter){0};
-    if (labels != NULL && labels[0] != '\0') {
-        f->labels = rv_selector_parse(rv_str(labels), err);
-        if (f->labels == NULL) return RV_E_INVALID;
-    }
-    if (fields != NULL && fields[0] != '\0') f->fields = rv_strdup(rv_str(fields));
-    return 0;
-}
-
-void sb_filter_free(struct sb_filter *f) {
-    rv_selector_free(f->labels);
-    free(f->fields);
-    *f = (struct sb_filter){0};
-}
-
-bool sb_filter_matches(const struct sb_filter *f, const struct sb_object *o) {
-    if (f->labels != NULL && !rv_selector_matches(f->labels, rv_val_path(o->value, "metadata.labels"))) return false;
-    for (const char *p = f->fields; p != NULL && *p != '\0';) {
-        size_t n = strcspn(p, ","), eq = strcspn(p, "=!");
-        if (eq >= n) return false;
-        bool not_equal = p[eq] == '!';
-        size_t from = eq + 1 + (p[eq + 1] == '=');
-        char path[128];
-        snprintf(path, sizeof path, "%.*s", (int)eq, p);
-        struct rv_str have = rv_path_str(o->value, path), want = {p + from, from < n ? n - from : 0};
-        if (rv_str_eq(have, want) == not_equal) return false;
-        p += n + (p[n] == ',');
-    }
-    return true;
 }
 
 /* ---- lists ---- */
@@ -137,9 +91,9 @@ static void list_head(const struct sb_resource *r, uint64_t version, struct rv_b
 static void handle_list(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
     struct rv_error err = {0};
     struct sb_filter f;
-    if (sb_filter_init(&f, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"), &err) !=
-        0) {
-        fail(r, 400, "BadRequest", err.text);
+    if (sb_filter_init(&f, t->served, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"),
+                       &err) != 0) {
+        sb_fail(r, 400, "BadRequest", err.text);
         return;
     }
     const struct sb_table *table = sb_table_of(t->resource);
@@ -166,13 +120,13 @@ static void handle_list(struct sb_request *q, const struct sb_route *t, struct s
         if (tabular)
             sb_table_row(o, &items);
         else
-            rv_json_write(o->value, &items);
+            sb_write_object(t->served, o, &items);
     }
     uint64_t version = sb_version(q->storage);
     if (tabular)
         sb_table_open(t->resource, version, &r->body);
     else
-        list_head(t->resource, version, &r->body);
+        list_head(t->served, version, &r->body);
     if (next != NULL && !tabular) {
         r->body.n--; /* the metadata's brace */
         rv_buf_addf(&r->body, ",\"continue\":\"" RV_STR_FMT "/" RV_STR_FMT "\"}", RV_STR_ARG(next->ns),
@@ -191,13 +145,13 @@ static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf mp = {0};
     if (rv_str_starts(q->content_type, "application/vnd.kubernetes.protobuf")) {
-        fail(r, 415, "UnsupportedMediaType",
-             "the sandbox does not read protobuf bodies yet: send application/json "
-             "(kubectl apply does; kubectl create configmap does not)");
+        sb_fail(r, 415, "UnsupportedMediaType",
+                "the sandbox does not read protobuf bodies yet: send application/json "
+                "(kubectl apply does; kubectl create configmap does not)");
         return NULL;
     }
     if (rv_json_to_mp(q->body, NULL, &mp, &err) != 0) {
-        fail(r, 400, "BadRequest", err.text);
+        sb_fail(r, 400, "BadRequest", err.text);
         return NULL;
     }
     struct rv_str kept = rv_arena_str(q->arena, rv_buf_str(&mp));
@@ -211,22 +165,22 @@ static struct sb_write_opts write_opts(struct sb_request *q, const struct sb_rou
                                   .manager = q->query(q->query_arg, "fieldManager")};
 }
 
-static void finish(struct sb_request *q, struct sb_response *r, int e, int http, struct sb_object *o,
-                   struct sb_status *st) {
+static void finish(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int e, int http,
+                   struct sb_object *o, struct sb_status *st) {
     if (e != 0)
         sb_respond_status(r, st);
     else
-        respond_object(q, r, http, o);
+        respond_object(q, t, r, http, o);
     sb_object_unref(o);
     sb_status_clear(st);
 }
 
 static bool check_type(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct sb_response *r) {
-    const struct sb_resource *k = t->resource;
+    const struct sb_resource *k = t->served;
     struct rv_str api = rv_arena_fmt(q->arena, "%s%s%s", k->group, k->group[0] != '\0' ? "/" : "", k->version);
     struct rv_node *have_api = rv_node_get(body, "apiVersion"), *have_kind = rv_node_get(body, "kind");
     if (rv_node_type(body) != RV_MAP) {
-        fail(r, 400, "BadRequest", "the body must be a JSON object");
+        sb_fail(r, 400, "BadRequest", "the body must be a JSON object");
         return false;
     }
     if (have_api == NULL) rv_node_set_str(q->arena, body, "apiVersion", api);
@@ -234,28 +188,40 @@ static bool check_type(struct sb_request *q, const struct sb_route *t, struct rv
     if (rv_str_eq(rv_node_text(rv_node_get(body, "apiVersion")), api) &&
         rv_str_is(rv_node_text(rv_node_get(body, "kind")), k->kind))
         return true;
-    fail(r, 400, "BadRequest", "the API version and kind in the data do not match the expected ones of the resource");
+    sb_fail(r, 400, "BadRequest",
+            "the API version and kind in the data do not match the expected ones of the resource");
     return false;
+}
+
+/* From what the client speaks to what is stored. */
+static bool stored(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct rv_val old,
+                   struct sb_response *r) {
+    struct sb_status st = {0};
+    int e = sb_view_take(q->storage, t->served, q->arena, body, old, &st);
+    if (e != 0) sb_respond_status(r, &st);
+    sb_status_clear(&st);
+    return e == 0;
 }
 
 static void handle_create(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
     struct rv_node *body = read_body(q, r);
-    if (body == NULL || !check_type(q, t, body, r)) return;
+    if (body == NULL || !check_type(q, t, body, r) || !stored(q, t, body, RV_VAL_ABSENT, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     struct sb_object *made = NULL;
     struct sb_status st = {0};
     int e = sb_create(q->storage, t->resource, t->ns, body, q->arena, &o, &made, &st);
-    finish(q, r, e, 201, made, &st);
+    finish(q, t, r, e, 201, made, &st);
 }
 
 static void handle_update(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
     struct rv_node *body = read_body(q, r);
     if (body == NULL || !check_type(q, t, body, r)) return;
+    struct sb_object *old = sb_get(q->storage, t->resource, t->ns, t->name), *made = NULL;
+    if (!stored(q, t, body, old != NULL ? old->value : RV_VAL_ABSENT, r)) return;
     struct sb_write_opts o = write_opts(q, t);
-    struct sb_object *made = NULL;
     struct sb_status st = {0};
     int e = sb_update(q->storage, t->resource, t->ns, t->name, body, q->arena, &o, &made, &st);
-    finish(q, r, e, 200, made, &st);
+    finish(q, t, r, e, 200, made, &st);
 }
 
 static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node **tree, struct sb_response *r,
@@ -263,14 +229,14 @@ static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node *
     struct rv_error err = {0};
     if (rv_str_starts(q->content_type, "application/json-patch")) {
         int e = sb_patch_json(q->arena, tree, patch, &err);
-        if (e != 0) fail(r, 422, "Invalid", err.text);
+        if (e != 0) sb_fail(r, 422, "Invalid", err.text);
         return e;
     }
     bool strategic = rv_str_starts(q->content_type, "application/strategic-merge-patch");
     if (strategic && custom) {
-        fail(r, 415, "UnsupportedMediaType",
-             "the body of the request was in an unknown format - accepted media types include: "
-             "application/json-patch+json, application/merge-patch+json");
+        sb_fail(r, 415, "UnsupportedMediaType",
+                "the body of the request was in an unknown format - accepted media types include: "
+                "application/json-patch+json, application/merge-patch+json");
         return -1;
     }
     *tree = strategic ? sb_patch_strategic(q->arena, *tree, patch) : sb_patch_merge(q->arena, *tree, patch);
@@ -279,9 +245,9 @@ static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node *
 
 static void handle_patch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
     if (rv_str_starts(q->content_type, "application/apply-patch")) {
-        fail(r, 415, "UnsupportedMediaType",
-             "the sandbox has no server-side apply yet: use merge-patch or kubectl apply "
-             "without --server-side");
+        sb_fail(r, 415, "UnsupportedMediaType",
+                "the sandbox has no server-side apply yet: use merge-patch or kubectl apply "
+                "without --server-side");
         return;
     }
     struct rv_node *patch = read_body(q, r);
@@ -290,14 +256,15 @@ static void handle_patch(struct sb_request *q, const struct sb_route *t, struct 
     struct sb_status st = {0};
     if (old == NULL) {
         int e = sb_fail_object(&st, 404, "NotFound", t->resource, t->name, "not found");
-        finish(q, r, e, 200, NULL, &st);
+        finish(q, t, r, e, 200, NULL, &st);
         return;
     }
     struct rv_node *tree = rv_node_from(q->arena, old->value);
-    if (patched(q, patch, &tree, r, t->resource->custom) != 0) return;
+    sb_view_show(t->served, q->arena, tree);
+    if (patched(q, patch, &tree, r, t->resource->custom) != 0 || !stored(q, t, tree, old->value, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     int e = sb_update(q->storage, t->resource, t->ns, t->name, tree, q->arena, &o, &made, &st);
-    finish(q, r, e, 200, made, &st);
+    finish(q, t, r, e, 200, made, &st);
 }
 
 static int delete_opts(struct sb_request *q, struct sb_response *r, struct sb_delete_opts *ret) {
@@ -312,7 +279,7 @@ static int delete_opts(struct sb_request *q, struct sb_response *r, struct sb_de
                                               q->query(q->query_arg, "dryRun") != NULL};
     if (p != NULL) ret->propagation = rv_str(p);
     if (g != NULL && rv_str_to_int(rv_str(g), 0, INT32_MAX, &ret->grace_seconds) != 0) {
-        fail(r, 400, "BadRequest", "gracePeriodSeconds must be a number that is not negative");
+        sb_fail(r, 400, "BadRequest", "gracePeriodSeconds must be a number that is not negative");
         return -1;
     }
     return 0;
@@ -324,7 +291,7 @@ static void handle_delete(struct sb_request *q, const struct sb_route *t, struct
     struct sb_object *last = NULL;
     struct sb_status st = {0};
     int e = sb_delete(q->storage, t->resource, t->ns, t->name, &o, &last, &st);
-    finish(q, r, e, 200, last, &st);
+    finish(q, t, r, e, 200, last, &st);
 }
 
 struct sweep {
@@ -348,9 +315,9 @@ static void handle_sweep(struct sb_request *q, const struct sb_route *t, struct 
     struct sb_filter f;
     struct rv_error err = {0};
     if (delete_opts(q, r, &o) != 0) return;
-    if (sb_filter_init(&f, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"), &err) !=
-        0) {
-        fail(r, 400, "BadRequest", err.text);
+    if (sb_filter_init(&f, t->served, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"),
+                       &err) != 0) {
+        sb_fail(r, 400, "BadRequest", err.text);
         return;
     }
     struct sweep w = {q, &o, &f};
@@ -365,13 +332,14 @@ static void handle_get(struct sb_request *q, const struct sb_route *t, struct sb
     struct sb_status st = {0};
     if (o != NULL) sb_object_ref(o);
     int e = o != NULL ? 0 : sb_fail_object(&st, 404, "NotFound", t->resource, t->name, "not found");
-    finish(q, r, e, 200, o, &st);
+    finish(q, t, r, e, 200, o, &st);
 }
 
 static void handle_watch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
     (void)q;
     r->http = 200;
     r->watch = t->resource;
+    r->served = t->served;
     r->ns = t->ns;
 }
 
@@ -387,13 +355,13 @@ void sb_handle(struct sb_request *q, struct sb_response *r) {
     r->type = "application/json";
     if (sb_discovery(q, r)) return;
     if (sb_route(q->storage, q->path, &t) != 0) {
-        fail(r, 404, "NotFound", "the server could not find the requested resource");
+        sb_fail(r, 404, "NotFound", "the server could not find the requested resource");
         return;
     }
     bool sub_ok = t.sub.n == 0 || (rv_str_is(t.sub, "status") && t.resource->has_status) ||
                   (rv_str_is(t.sub, "finalize") && strcmp(t.resource->plural, "namespaces") == 0);
     if (!sub_ok || (is_true(q, "watch") && t.name.n != 0)) {
-        fail(r, 404, "NotFound", "the server could not find the requested resource");
+        sb_fail(r, 404, "NotFound", "the server could not find the requested resource");
         return;
     }
     const char *verb = sb_verb(q, &t);

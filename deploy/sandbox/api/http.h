@@ -2,6 +2,7 @@
 #ifndef RV_SANDBOX_HTTP_H
 #define RV_SANDBOX_HTTP_H
 
+#include "deploy/sandbox/api/view.h"
 #include "deploy/sandbox/storage_internal.h"
 
 struct sb_server;
@@ -17,13 +18,15 @@ struct sb_response {
     int http;
     const char *type;
     struct rv_buf body;
-    /* A watch: what is selected, from where on. */
-    const struct sb_resource *watch;
+    struct rv_buf warnings; /* lines; each becomes a Warning header */
+    int retry_after;        /* becomes a Retry-After header */
+    /* A watch: what is selected, from where on, and as what it is shown. */
+    const struct sb_resource *watch, *served;
     struct rv_str ns;
 };
-/* Where a path leads. */
+/* Where a path leads: what is stored, and as what it is served (the same but for views). */
 struct sb_route {
-    const struct sb_resource *resource;
+    const struct sb_resource *resource, *served;
     struct rv_str ns, name, sub;
 };
 /* 0, or -1 when the path names no resource. */
@@ -31,13 +34,19 @@ int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret);
 const char *sb_verb(const struct sb_request *q, const struct sb_route *r);
 void sb_handle(struct sb_request *q, struct sb_response *r);
 void sb_respond_status(struct sb_response *r, const struct sb_status *st);
+void sb_fail(struct sb_response *r, int http, const char *reason, const char *message);
+/* An object as JSON, as `served` shows it. */
+void sb_write_object(const struct sb_resource *served, const struct sb_object *o, struct rv_buf *out);
 bool sb_discovery(struct sb_request *q, struct sb_response *r);
 
+/* Label and field selectors of a list or watch (api/filter.c). */
 struct sb_filter {
     struct rv_selector *labels;
-    char *fields;
+    struct sb_field *fields;
+    size_t n_fields;
 };
-int sb_filter_init(struct sb_filter *f, const char *labels, const char *fields, struct rv_error *err);
+int sb_filter_init(struct sb_filter *f, const struct sb_resource *served, const char *labels, const char *fields,
+                   struct rv_error *err);
 bool sb_filter_matches(const struct sb_filter *f, const struct sb_object *o);
 void sb_filter_free(struct sb_filter *f);
 

@@ -28,7 +28,7 @@ struct stream {
     struct stream *next, **at;
     struct sb_server *server;
     struct MHD_Connection *connection;
-    const struct sb_resource *resource;
+    const struct sb_resource *resource, *served;
     char *ns;
     struct sb_filter filter;
     struct sb_listener *listener;
@@ -58,7 +58,7 @@ static void stream_event(struct stream *w, const char *type, struct sb_object *o
         sb_table_row(o, &w->out);
         rv_buf_adds(&w->out, "]}");
     } else {
-        rv_json_write(o->value, &w->out);
+        sb_write_object(w->served, o, &w->out);
     }
     rv_buf_adds(&w->out, "}\n");
     wake(w);
@@ -115,7 +115,7 @@ static void stream_free(void *arg) {
 }
 
 static void bookmark(struct stream *w, bool initial) {
-    const struct sb_resource *r = w->resource;
+    const struct sb_resource *r = w->served;
     rv_buf_addf(&w->out,
                 "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{"
                 "\"resourceVersion\":\"%llu\"%s}}}\n",
@@ -154,6 +154,7 @@ static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connecti
     w->server = v;
     w->connection = c;
     w->resource = r->watch;
+    w->served = r->served;
     w->ns = rv_strdup(r->ns);
     w->table = sb_wants_table(q->accept);
     w->end = rv_loop_timer(v->loop, on_end, w);
@@ -162,8 +163,8 @@ static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connecti
     if (w->next != NULL) w->next->at = &w->next;
     v->streams = w;
     struct rv_error err = {0};
-    if (sb_filter_init(&w->filter, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"),
-                       &err) != 0)
+    if (sb_filter_init(&w->filter, w->served, q->query(q->query_arg, "labelSelector"),
+                       q->query(q->query_arg, "fieldSelector"), &err) != 0)
         w->ended = true;
     else
         stream_start(w, q);
@@ -202,12 +203,30 @@ static bool control(struct sb_server *v, struct sb_request *q, struct sb_respons
     return true;
 }
 
+/* Warning (RFC 7234, as API servers use it) and Retry-After. */
+static void extra_headers(struct MHD_Response *m, const struct sb_response *r) {
+    for (size_t i = 0; i < r->warnings.n;) {
+        const char *line = (const char *)r->warnings.p + i, *end = memchr(line, '\n', r->warnings.n - i);
+        size_t n = end != NULL ? (size_t)(end - line) : r->warnings.n - i;
+        rv_autobuf struct rv_buf text = {0}, quoted = {0};
+        rv_json_quote((struct rv_str){line, n}, &quoted);
+        rv_buf_adds(&text, "299 - ");
+        rv_buf_add_str(&text, rv_buf_str(&quoted));
+        MHD_add_response_header(m, "Warning", rv_buf_cstr(&text));
+        i += n + 1;
+    }
+    char seconds[16];
+    snprintf(seconds, sizeof seconds, "%d", r->retry_after);
+    if (r->retry_after > 0) MHD_add_response_header(m, "Retry-After", seconds);
+}
+
 static enum MHD_Result reply(struct sb_server *v, struct MHD_Connection *c, struct sb_request *q,
                              struct sb_response *r) {
     struct MHD_Response *m = r->watch != NULL
                                  ? start_watch(v, c, q, r)
                                  : MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_COPY);
     MHD_add_response_header(m, "Content-Type", r->type);
+    extra_headers(m, r);
     enum MHD_Result ok = MHD_queue_response(c, (unsigned)r->http, m);
     MHD_destroy_response(m);
     return ok;
@@ -239,6 +258,7 @@ static enum MHD_Result execute(struct sb_server *v, struct MHD_Connection *c, co
     sb_status_clear(&st);
     enum MHD_Result ok = reply(v, c, &q, &r);
     rv_buf_free(&r.body);
+    rv_buf_free(&r.warnings);
     return ok;
 }
 
