@@ -19,6 +19,8 @@ extern "C" {
  * everything but that. Immutable once made. */
 struct rv_projection;
 struct rv_projection *rv_projection_new(const char *const *paths, size_t n, struct rv_error *err);
+/* Is nothing kept but what lies under this top-level field (and apiVersion and kind)? */
+bool rv_projection_only(const struct rv_projection *p, const char *field);
 struct rv_projection *rv_projection_free(struct rv_projection *p);
 /* Union of two (NULL = everything). A new object. */
 struct rv_projection *rv_projection_union(const struct rv_projection *a, const struct rv_projection *b);

@@ -13,7 +13,8 @@
  * of a key is in flight the key is not reconciled again. When the last result has arrived the host reconciles the key
  * again at once, with those results readable through api->results(); by then everything that the actions wrote is
  * visible in the mirror (read your writes). A pass that requests no action ends the round, and its outcome says what
- * comes next. So a controller needs no expectations and no locks.
+ * comes next; of a pass that did request some only RV_RETRY counts: the next pass then waits for the back-off too. So a
+ * controller needs no expectations and no locks.
  *
  * Growth rules: structs begin with their size; fields are appended, never moved or removed; a side that reads a field
  * first checks RV_HAS(). A new meaning is a new field. Only fixed-width types cross.
@@ -63,6 +64,10 @@ enum rv_verb {
     RV_VERB_HTTP,              /* through api->http() */
     RV_VERB_TIMER,             /* result OK after delay_ms: for programs that have no queue of their own */
 };
+
+/* Creating a Secret whose stringData has this value under some key: the supervisor puts 32 random bytes there, in
+ * base64, as it sends the request. So a plugin can make a credential that it never sees and no recording holds. */
+#define RV_GENERATE_TOKEN "rayvisor.io/generate-token"
 
 enum {
     /* The key does not wait for this action and is not reconciled again because of its result. */

@@ -87,6 +87,10 @@ bool rv_iter_next(struct rv_iter *it);
 /* Deep equality by value: map order and integer width do not matter; 1 and 1.0 are equal. */
 bool rv_val_equal(struct rv_val a, struct rv_val b);
 
+/* Is everything that want says so in have? Maps may have more keys (what the API server or others added), lists must be
+ * of one length. How a controller sees drift of what it wrote. */
+bool rv_val_within(struct rv_val want, struct rv_val have);
+
 /* Deterministic 128-bit hash of the value, independent of map order (for change detection, not security). */
 struct rv_hash {
     uint64_t hi, lo;

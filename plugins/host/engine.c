@@ -160,15 +160,17 @@ static struct result_node *keep_result(const struct open_action *a, const struct
     return k;
 }
 
-/* The results are in. A key that never comes to rest is made to wait, or it would keep everybody busy. */
+/* The results are in. A pass that failed goes on after its back-off only, and a key that never comes to rest is made to
+ * wait too, or it would keep everybody busy. */
 static void continue_key(struct engine *e, struct queue_key *k) {
-    if (k->passes <= PASSES_IN_A_ROW) {
+    bool restless = k->passes > PASSES_IN_A_ROW;
+    if (!restless && !k->retry) {
         queue_continue(e->queue, k);
         return;
     }
-    k->passes = 0;
-    k->dirty = false;
-    k->failures = k->failures < RESTLESS_FAILURES ? RESTLESS_FAILURES : k->failures + 1;
+    if (restless) k->passes = 0;
+    k->dirty = k->retry = false;
+    k->failures = restless && k->failures < RESTLESS_FAILURES ? RESTLESS_FAILURES : k->failures + 1;
     queue_done(e->queue, k);
     queue_delay(e->queue, k, e->now.mono + queue_backoff_ms(k->failures, engine_random(e)) * MS);
 }
@@ -489,6 +491,7 @@ static void pass(struct engine *e, struct queue_key *k) {
         return;
     }
     /* Goes on when the results are in: continue_key(). */
+    k->retry = out.code != RV_DONE && out.code != RV_AFTER && out.code != RV_TERMINAL;
     if (++k->passes == PASSES_IN_A_ROW + 1)
         log_outcome(e, &key, RV_LOG_WARN,
                     RV_STR("1000 passes in a row each asked for more actions: this key now waits"));

@@ -37,6 +37,7 @@ void rc_cluster_read(struct rc_cluster *c, struct rv_val value, const struct rc_
                              .generation = rv_path_int(meta, "generation", 0),
                              .settings = s,
                              .creator = creator_of(meta)};
+    rc_features_read(&c->f, c);
 }
 
 static int64_t clamp_int32(int64_t v) { return v > INT32_MAX ? INT32_MAX : v; }

@@ -1,13 +1,19 @@
 /* cluster.h - one RayCluster as a pass sees it, and the plugin's settings. Views only: nothing here owns memory.
  *
  *   validate.c   is it a valid cluster?               start_params.c  `ray start` and its flags
- *   pod.c        head and worker pods                 service.c       head and serve services
- *   status.c     what to say about it                 reconcile.c     what to do about it
+ *   features.c   which optional features it asks for  names.c         what its objects are called
+ *   pod.c        head and worker pods                 inject.c        what the features add to them
+ *   service.c    head and serve services              objects.c       everything else that is created
+ *   scheduler.c  batch schedulers                     see.c           what is there
+ *   workers.c    groups of workers                    replicas.c      groups whose replicas are several hosts
+ *   sub.c        the objects beside the pods          teardown.c      deletion with a Redis to empty
+ *   status.c     what to say about it                 reconcile.c     what to do about it, in order
  *   plugin.c     the vtable that the host calls
  */
 #ifndef RAYCLUSTER_CLUSTER_H
 #define RAYCLUSTER_CLUSTER_H
 
+#include "features.h"
 #include "rayvisor/k8s.h"
 #include "rayvisor/plugin.h"
 
@@ -15,6 +21,8 @@
 struct rc_settings {
     bool init_container_injection, probes_injection; /* default true */
     bool login_shell, deterministic_head_name, head_cluster_ip_service, random_pod_delete;
+    bool redis_cleanup, routes;   /* routes: OpenShift's instead of Ingresses */
+    struct rv_str scheduler;      /* batch scheduler, or empty */
     struct rv_str cluster_domain; /* "cluster.local" */
     int64_t requeue_seconds;      /* 300 */
     struct rv_val default_env, default_annotations, default_labels, head_sidecars, worker_sidecars;
@@ -28,6 +36,14 @@ struct rc_cluster {
     int64_t generation;
     const struct rc_settings *settings;
     struct rv_str creator; /* "RayCluster", "RayJob" or "RayService" (label originated-from-crd) */
+    struct rc_features f;
+};
+
+/* Where a worker stands in its group. */
+struct rc_place {
+    int64_t index;         /* of the replica; -1: no label */
+    struct rv_str replica; /* multi-host: the replica's name, else empty */
+    int64_t host;          /* multi-host: which host of it */
 };
 void rc_cluster_read(struct rc_cluster *c, struct rv_val value, const struct rc_settings *s);
 struct rv_str rc_annotation(const struct rc_cluster *c, const char *key);
@@ -41,13 +57,21 @@ int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4
  * two); NULL with deterministic_head_name. spec_hash may be empty. */
 struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
                             struct rv_str spec_hash);
-/* replica_index < 0: no index label. */
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
-                              int64_t replica_index, const char *suffix);
+                              const struct rc_place *place, const char *suffix);
 struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c);
-/* NULL with err when no port is named serve (spec 7.6). */
-struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c, struct rv_error *err);
+/* Spec 7.6: possible only when the head has a port named serve or serve-... */
+bool rc_serve_service_possible(const struct rc_cluster *c);
+struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c);
 struct rv_str rc_head_service_name(struct rv_arena *a, const struct rc_cluster *c);
+/* Names that several builders must agree on. */
+struct rv_str rc_user_account(const struct rc_cluster *c); /* of the head's template, or empty */
+struct rv_str rc_name_service_account(struct rv_arena *a, const struct rc_cluster *c);
+struct rv_str rc_token_secret(struct rv_arena *a, const struct rc_cluster *c);
+struct rv_str rc_gcs_claim(struct rv_arena *a, const struct rc_cluster *c);
+struct rv_str rc_storage_namespace(const struct rc_cluster *c); /* in Redis */
+/* What the batch scheduler of the settings wants on a pod (scheduler.c). */
+void rc_schedule_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *pod, struct rv_str group);
 /* Hash of the spec without what 8.7 leaves out, as 32 characters. */
 void rc_spec_hash(const struct rc_cluster *c, char ret[33]);
 
@@ -56,8 +80,4 @@ void rc_spec_hash(const struct rc_cluster *c, char ret[33]);
 /* Sections 5.1 to 5.4 in the spec's order. NULL when valid; else the event reason (static), with the sentence in
  * *message: it names the field path and what is accepted. */
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message);
-/* Fields that this version does not act on. Calls fn for each field path; harmful: going on would make an insecure or
- * wrong cluster (auth token, TLS, GCS fault tolerance, network policy), so the caller stops with a condition. */
-void rc_unsupported(const struct rc_cluster *c, void (*fn)(void *arg, const char *path, bool harmful), void *arg);
-
 #endif

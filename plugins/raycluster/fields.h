@@ -8,10 +8,17 @@
 #define RC_LABEL_CLUSTER "ray.io/cluster"
 #define RC_LABEL_NODE_TYPE "ray.io/node-type" /* head, worker */
 #define RC_LABEL_REPLICA_INDEX "ray.io/worker-group-replica-index"
-#define RC_LABEL_GROUP "ray.io/group" /* the head's group is RC_HEAD_GROUP */
+#define RC_LABEL_REPLICA_NAME "ray.io/worker-group-replica-name" /* multi-host: which replica */
+#define RC_LABEL_HOST_INDEX "ray.io/replica-host-index"          /* multi-host: which of its hosts */
+#define RC_LABEL_GROUP "ray.io/group"                            /* the head's group is RC_HEAD_GROUP */
 #define RC_LABEL_IS_RAY_NODE "ray.io/is-ray-node"
 #define RC_LABEL_IDENTIFIER "ray.io/identifier"
 #define RC_LABEL_SERVE "ray.io/serve"
+#define RC_LABEL_HEADLESS "ray.io/headless-worker-svc"
+#define RC_LABEL_SUBMISSION_MODE "ray.io/job-submission-mode"
+#define RC_LABEL_PRIORITY_CLASS "ray.io/priority-class-name"
+#define RC_LABEL_GANG "ray.io/gang-scheduling-enabled"
+#define RC_NODE_TYPE_CLEANUP "redis-cleanup"
 #define RC_LABEL_ORIGIN_NAME "ray.io/originated-from-cr-name"
 #define RC_LABEL_ORIGIN_KIND "ray.io/originated-from-crd"
 #define RC_LABEL_APP_NAME "app.kubernetes.io/name"
@@ -27,6 +34,30 @@
 #define RC_ANNOTATION_SPEC_HASH "ray.io/upgrade-strategy-recreate-hash"
 #define RC_ANNOTATION_VERSION "ray.io/kuberay-version"
 
+#define RC_ANNOTATION_FT_DELETION_TIMEOUT "ray.io/gcs-ft-deletion-timeout"
+#define RC_ANNOTATION_INGRESS_CLASS "kubernetes.io/ingress.class"
+#define RC_FINALIZER_REDIS "ray.io/gcs-ft-redis-cleanup-finalizer"
+
+/* Containers and volumes that the operator adds to pods */
+#define RC_CONTAINER_WAIT_GCS "wait-gcs-ready"
+#define RC_CONTAINER_WAIT_TLS "wait-for-tls-ip-san"
+#define RC_CONTAINER_AUTOSCALER "autoscaler"
+#define RC_CONTAINER_COLLECTOR "ray-history-collector"
+#define RC_VOLUME_GCS "gcs-storage"
+#define RC_GCS_PATH "/data/gcs"
+#define RC_VOLUME_TLS "ray-tls"
+#define RC_TLS_PATH "/etc/ray/tls"
+
+/* Feature gates */
+#define RC_GATE_CONDITIONS "RayClusterStatusConditions"
+#define RC_GATE_DELETION_POLICY "RayJobDeletionPolicy"
+#define RC_GATE_MULTI_HOST "RayMultiHostIndexing"
+#define RC_GATE_NETWORK_POLICY "RayClusterNetworkPolicy"
+#define RC_GATE_EMBEDDED_FT "GCSFaultToleranceEmbeddedStorage"
+#define RC_GATE_MTLS "RayClusterMTLS"
+#define RC_GATE_HISTORY "RayClusterHistoryServer"
+#define RC_GATE_WAS "KubernetesWAS"
+
 /* Ports; head rayStartParams `port` replaces the GCS port in addresses only, never in the Service. */
 enum {
     RC_PORT_GCS = 6379,
@@ -37,10 +68,13 @@ enum {
     RC_PORT_DASHBOARD_AGENT = 52365,
 };
 
+enum { RC_CLEANUP_DEADLINE_S = 300, RC_FT_DELETION_TIMEOUT_S = 300 };
+
 /* Condition types of status.conditions */
 #define RC_CONDITION_HEAD_READY "HeadPodReady"
 #define RC_CONDITION_PROVISIONED "RayClusterProvisioned"
 #define RC_CONDITION_REPLICA_FAILURE "ReplicaFailure"
+#define RC_CONDITION_RECONCILING "Reconciling" /* kstatus; only while True */
 #define RC_CONDITION_SUSPENDING "RayClusterSuspending"
 #define RC_CONDITION_SUSPENDED "RayClusterSuspended"
 

@@ -69,6 +69,14 @@ struct rv_str rc_name_serve_service(struct rv_arena *a, struct rv_str cluster) {
     return rv_arena_fmt(a, RV_STR_FMT "-serve-svc", RV_STR_ARG(cluster));
 }
 
+struct rv_str rc_name_headless_service(struct rv_arena *a, struct rv_str cluster) {
+    return rv_arena_fmt(a, RV_STR_FMT "-headless", RV_STR_ARG(cluster));
+}
+
+struct rv_str rc_name_ingress(struct rv_arena *a, struct rv_str cluster) {
+    return rc_name_checked(a, rv_arena_fmt(a, RV_STR_FMT "-head-ingress", RV_STR_ARG(cluster)));
+}
+
 struct rv_str rc_name_fqdn(struct rv_arena *a, struct rv_str service, struct rv_str ns, struct rv_str domain) {
     return rv_arena_fmt(a, RV_STR_FMT "." RV_STR_FMT ".svc." RV_STR_FMT, RV_STR_ARG(service), RV_STR_ARG(ns),
                         RV_STR_ARG(domain));

@@ -23,6 +23,8 @@ struct rv_str rc_name_head_fixed(struct rv_arena *a, struct rv_str cluster);
 /* `custom` (headService.metadata.name) wins unless it is empty. */
 struct rv_str rc_name_head_service(struct rv_arena *a, struct rv_str cluster, struct rv_str custom);
 struct rv_str rc_name_serve_service(struct rv_arena *a, struct rv_str cluster);
+struct rv_str rc_name_headless_service(struct rv_arena *a, struct rv_str cluster);
+struct rv_str rc_name_ingress(struct rv_arena *a, struct rv_str cluster);
 /* <service>.<ns>.svc.<domain> */
 struct rv_str rc_name_fqdn(struct rv_arena *a, struct rv_str service, struct rv_str ns, struct rv_str domain);
 

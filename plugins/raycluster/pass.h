@@ -1,42 +1,47 @@
-/* pass.h - one reconcile pass: what was seen, what was decided, what went wrong. Shared by reconcile.c and status.c. */
+/* pass.h - one reconcile pass: what was seen, what was decided, what went wrong; and the ways of asking for things.
+ *
+ * A pass looks at what is there and asks for everything that is missing or too much, all at once; the next pass sees
+ * the results. Nothing here waits. */
 #ifndef RAYCLUSTER_PASS_H
 #define RAYCLUSTER_PASS_H
 
-#include "cluster.h"
-
-/* Kinds in the order of raycluster.yaml. */
-enum { KIND_CLUSTER, KIND_POD, KIND_SERVICE, KIND_SERVE_SERVICE };
+#include "see.h"
 
 /* What an action was for; comes back in its result's tag. */
 enum pass_tag {
     TAG_OTHER,
     TAG_HEAD_POD,
     TAG_WORKER_POD,
-    TAG_SERVICE,
     TAG_DELETE_HEAD,
     TAG_DELETE_WORKER,
     TAG_DELETE_ALL,
-    TAG_STATUS
+    TAG_STATUS,
+    TAG_FINALIZER,
+    TAG_CLEANUP_JOB,
+    TAG_ACCOUNT_LOOKUP,
+    TAG_CLAIM_LOOKUP,
+    TAG_SUB = 64 /* and up: sub.c's own */
 };
 
-/* A pod that the cluster controls. */
-struct pass_pod {
-    struct rv_val value;
-    struct rv_str name, uid, group;
-    bool head, deleting, running, ready, chosen; /* chosen: deleted by this pass */
-    int64_t index;                               /* replica index label, -1 none */
-    struct rv_str created;
-};
+enum memo_told { TOLD_NOTHING, TOLD_PROVISIONED, TOLD_UNPROVISIONED };
 
-/* What the plugin remembers between passes of one cluster. Never needed for correctness. */
+/* What the plugin remembers between passes of one cluster. Never needed for correctness: after a restart it is empty.
+ */
 struct memo {
     struct memo *next;
     char *uid, *ns, *name;
-    uint32_t batch;         /* slow start: how many pods may be created at once */
-    int64_t status_written; /* wall ns */
-    int64_t said;           /* generation for which invalid or unsupported was reported, -1 none */
+    uint32_t batch;           /* slow start: how many pods may be created at once */
+    uint32_t create_failures; /* in a row */
+    int64_t create_after;     /* wall ns: no pod is created before */
+    uint32_t foreign;         /* sub-objects whose name somebody else's object has (bit per rule) */
+    int64_t status_written;   /* wall ns */
+    int64_t said;             /* generation for which invalid was reported, -1 none */
+    int64_t claim_said;       /* the same for a claim that differs or is missing */
+    int64_t account_known;    /* generation for which the user's ServiceAccount was seen */
     int64_t hash_generation;
     char hash[33];
+    enum memo_told told; /* by the metric of provisioning */
+    char *owner_kind;    /* as the metric of the cluster's existence has it; NULL: not told yet */
 };
 
 struct pass {
@@ -48,20 +53,55 @@ struct pass {
     struct pass_pod *pods;
     size_t pod_n;
     struct rv_val head_service; /* absent: not there yet */
-    uint32_t creates, deletes;  /* asked for in this pass */
-    const char *failure;        /* marker (reason of ReplicaFailure) of the first failed action, or NULL */
+    uint32_t creates, deletes;  /* pods asked for in this pass */
+    const char *failure;        /* marker (reason of ReplicaFailure) of the first failed action on pods, or NULL */
     struct rv_str failure_text;
-    bool retry;                                 /* something failed in a way that another try may mend */
+    bool retry;                                 /* something failed in a way that another try may mend: no pods now */
+    bool sub_retry;                             /* the same of an object that pods do not need */
+    struct rv_str hold;                         /* set: why no pods are created now */
     struct rv_str stalled_reason, stalled_text; /* set: the cluster cannot go on as it is */
     bool status_delayed;
+    int64_t after_ms; /* look again so soon; 0: as usual */
 };
 
-/* Sends the status that this pass makes, if it differs from what is stored (status.c). */
-void pass_status(struct pass *p);
+/* ---- asking (pass.c) ---- */
+void pass_create(struct pass *p, const char *api_version, const char *resource, struct rv_node *object, uint64_t tag);
+void pass_delete(struct pass *p, const char *api_version, const char *resource, struct rv_str name, struct rv_str uid,
+                 uint64_t tag);
+void pass_patch(struct pass *p, const char *api_version, const char *resource, struct rv_str name, struct rv_str uid,
+                struct rv_node *body, uint64_t tag);
+void pass_get(struct pass *p, const char *api_version, const char *resource, struct rv_str name, uint64_t tag);
+void pass_delete_pod(struct pass *p, struct pass_pod *pod, enum pass_tag tag);
+/* All pods, or those of one group (group.n != 0). How many were not being deleted already. */
+size_t pass_delete_pods(struct pass *p, struct rv_str group);
+/* Five characters for a generated name. */
+void pass_suffix(struct pass *p, char out[6]);
+struct rv_str pass_spec_hash(struct pass *p);
+
+/* ---- saying (pass.c) ---- */
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note);
 void pass_explain(struct pass *p, const char *fmt, ...) RV_PRINTF(2, 3);
-/* The first pod that keeps the cluster from being ready, and why (one line); empty when none does. */
-struct rv_str pass_blocker(struct pass *p);
+
+/* ---- the parts, each in its file ---- */
+/* How long after a failed creation no other is tried: one second, doubling to a minute. */
+void pass_hold_creations(struct pass *p);
+/* Results of the last pass's actions on pods: events, failure, growing or shrinking batches (outcome.c). */
+void pass_take_results(struct pass *p);
+/* The objects beside the pods: created, kept as wanted, deleted when no longer wanted (sub.c). */
+void sub_reconcile(struct pass *p);
+void sub_result(struct pass *p, const struct rv_result *r);
+/* Groups of workers (workers.c), and those whose replicas are several hosts (replicas.c). */
+void workers_reconcile(struct pass *p);
+void replicas_reconcile(struct pass *p, struct rv_val group);
+/* False: this group may not shrink by our choice (the autoscaler names its victims). */
+bool workers_may_shrink(const struct pass *p);
+bool workers_named_for_deletion(struct rv_val group, struct rv_str name);
+/* The finalizer that a Redis which must be emptied asks for (teardown.c). True: nothing else in this pass. */
+bool teardown_guard(struct pass *p);
+void teardown(struct pass *p, struct rv_outcome *out);
+void teardown_result(struct pass *p, const struct rv_result *r);
+/* Sends the status that this pass makes, if it differs from what is stored (status.c). */
+void pass_status(struct pass *p);
 bool rc_gpu_like(struct rv_str resource);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "fields.h"
+#include "metrics.h"
 #include "reconcile.h"
 
 struct controller {
@@ -13,17 +14,17 @@ struct controller {
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
-static const char *const known_gates[] = {"RayClusterStatusConditions",
-                                          "RayJobDeletionPolicy",
-                                          "RayMultiHostIndexing",
+static const char *const known_gates[] = {RC_GATE_CONDITIONS,
+                                          RC_GATE_DELETION_POLICY,
+                                          RC_GATE_MULTI_HOST,
                                           "RayServiceIncrementalUpgrade",
                                           "RayCronJob",
                                           "SidecarSubmitterRestart",
-                                          "RayClusterNetworkPolicy",
-                                          "GCSFaultToleranceEmbeddedStorage",
-                                          "RayClusterMTLS",
-                                          "RayClusterHistoryServer",
-                                          "KubernetesWAS"};
+                                          RC_GATE_NETWORK_POLICY,
+                                          RC_GATE_EMBEDDED_FT,
+                                          RC_GATE_MTLS,
+                                          RC_GATE_HISTORY,
+                                          RC_GATE_WAS};
 
 static int check_gates(struct rv_val gates, struct rv_error *err) {
     for (struct rv_iter it = rv_iter(gates); rv_iter_next(&it);) {
@@ -35,10 +36,10 @@ static int check_gates(struct rv_val gates, struct rv_error *err) {
         if (rv_val_type(it.val) != RV_BOOL)
             return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
                                 RV_STR_ARG(it.key));
-        if (rv_str_is(it.key, "RayClusterStatusConditions") && !rv_val_bool(it.val, true))
+        if (rv_str_is(it.key, RC_GATE_CONDITIONS) && !rv_val_bool(it.val, true))
             return rv_error_set(err, RV_E_CONFIG,
-                                "settings.featureGates.RayClusterStatusConditions cannot be switched off: conditions "
-                                "are always written");
+                                "settings.featureGates." RC_GATE_CONDITIONS
+                                " cannot be switched off: conditions are always written");
     }
     return 0;
 }
@@ -53,6 +54,9 @@ static int read_settings(struct controller *k, struct rv_error *err) {
                                        .deterministic_head_name = rv_path_bool(s, "deterministicHeadName", false),
                                        .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
                                        .random_pod_delete = rv_path_bool(s, "randomPodDelete", false),
+                                       .redis_cleanup = rv_path_bool(s, "redisCleanup", true),
+                                       .routes = rv_path_bool(s, "openshiftRoutes", false),
+                                       .scheduler = rv_path_str(s, "batchScheduler"),
                                        .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
                                        .requeue_seconds = rv_path_int(s, "requeueSeconds", 300),
                                        .default_env = rv_val_get(s, "defaultContainerEnvs"),
@@ -61,6 +65,13 @@ static int read_settings(struct controller *k, struct rv_error *err) {
                                        .head_sidecars = rv_val_get(s, "headSidecarContainers"),
                                        .worker_sidecars = rv_val_get(s, "workerSidecarContainers"),
                                        .gates = rv_val_get(s, "featureGates")};
+    if (rc_gate(&k->settings, RC_GATE_WAS, false)) {
+        if (k->settings.scheduler.n != 0 && !rv_str_is(k->settings.scheduler, "kubernetes-was"))
+            return rv_error_set(err, RV_E_CONFIG,
+                                "settings.featureGates." RC_GATE_WAS " excludes settings.batchScheduler " RV_STR_FMT,
+                                RV_STR_ARG(k->settings.scheduler));
+        k->settings.scheduler = RV_STR("kubernetes-was");
+    }
     return 0;
 }
 
@@ -97,17 +108,26 @@ static void memo_drop(struct memo **m) {
     free(gone->uid);
     free(gone->ns);
     free(gone->name);
+    free(gone->owner_kind);
     free(gone);
 }
 
 static struct memo *memo_of(struct controller *k, const struct rc_cluster *c) {
     struct memo **m = memo_slot(k, c->ns, c->name);
-    if (*m != NULL && !rv_str_is(c->uid, (*m)->uid)) memo_drop(m); /* a namesake */
+    if (*m != NULL && !rv_str_is(c->uid, (*m)->uid)) { /* a namesake */
+        metrics_remove(k->api, k->host, *m);
+        memo_drop(m);
+    }
     if (*m == NULL) {
         m = memo_slot(k, c->ns, c->name);
         *m = rv_alloc(sizeof **m);
-        **m = (struct memo){
-            .uid = rv_strdup(c->uid), .ns = rv_strdup(c->ns), .name = rv_strdup(c->name), .batch = 16, .said = -1};
+        **m = (struct memo){.uid = rv_strdup(c->uid),
+                            .ns = rv_strdup(c->ns),
+                            .name = rv_strdup(c->name),
+                            .batch = 16,
+                            .said = -1,
+                            .claim_said = -1,
+                            .account_known = -1};
     }
     return *m;
 }
@@ -117,6 +137,14 @@ static void on_fini(void *state) {
     for (size_t i = 0; i < RV_ARRAY_LEN(k->memos); i++)
         while (k->memos[i] != NULL) memo_drop(&k->memos[i]);
     free(k);
+}
+
+/* The cluster is gone: so are its memory and its metrics. */
+static void forget(struct controller *k, const struct rv_key *key) {
+    struct memo **m = memo_slot(k, key->ns, key->name);
+    if (*m == NULL) return;
+    metrics_remove(k->api, k->host, *m);
+    memo_drop(m);
 }
 
 /* ---- reconcile -------------------------------------------------------------------------------------------- */
@@ -130,21 +158,22 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     struct controller *k = state;
     struct rv_object o;
     struct rc_cluster c;
-    if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0)
+    if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0) {
+        forget(k, key);
         return; /* the garbage collector does the rest */
-    rc_cluster_read(&c, o.value, &k->settings);
-    if (somebody_elses(c.spec)) {
-        k->api->explain(k->host, RV_STR("spec.managedBy names another manager: not ours"));
-        return;
     }
-    if (rv_meta_deleting(o.value)) {
-        memo_drop(memo_slot(k, c.ns, c.name));
-        k->api->explain(k->host, RV_STR("being deleted: its pods and services go with it"));
+    rc_cluster_read(&c, o.value, &k->settings);
+    bool deleting = rv_meta_deleting(o.value);
+    if (somebody_elses(c.spec) && !deleting) {
+        k->api->explain(k->host, RV_STR("spec.managedBy names another manager: not ours"));
         return;
     }
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct pass p = {.api = k->api, .host = k->host, .arena = arena, .c = &c, .memo = memo_of(k, &c)};
-    rc_reconcile(&p, out);
+    if (deleting)
+        teardown(&p, out);
+    else
+        rc_reconcile(&p, out);
 }
 
 static const struct rv_plugin raycluster = {

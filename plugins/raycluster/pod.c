@@ -1,19 +1,9 @@
 /* pod.c - head and worker pods (spec section 9), built on the user's template, which is shared and copied only where it
  * changes. */
-#include "cluster.h"
 #include "fields.h"
 #include "names.h"
+#include "pod_build.h"
 #include "start_params.h"
-
-struct build {
-    struct rv_arena *a;
-    const struct rc_cluster *c;
-    struct rv_val group, container; /* container: the Ray container as the user wrote it */
-    bool head;
-    struct rv_node *pod, *meta, *spec, *ray; /* ray: containers[0] of the tree */
-    struct rv_str group_name, fqdn, service, address, command;
-    struct rv_node *params;
-};
 
 /* ---- metadata --------------------------------------------------------------------------------------------- */
 
@@ -21,12 +11,12 @@ static bool guarded(struct rv_str key) {
     return rv_str_is(key, RC_LABEL_NODE_TYPE) || rv_str_is(key, RC_LABEL_GROUP) || rv_str_is(key, RC_LABEL_CLUSTER);
 }
 
-static void overlay(struct build *b, struct rv_node *labels, struct rv_val from) {
+static void overlay(struct pod_build *b, struct rv_node *labels, struct rv_val from) {
     for (struct rv_iter it = rv_iter(from); rv_iter_next(&it);)
         if (!guarded(it.key)) rv_node_setn(b->a, labels, it.key, rv_node_str(b->a, rv_val_str(it.val)));
 }
 
-static void labels(struct build *b, int64_t index) {
+static void labels(struct pod_build *b, const struct rc_place *place) {
     struct rv_arena *a = b->a;
     struct rv_node *l = rv_node_map(a);
     struct rv_str identifier =
@@ -40,30 +30,37 @@ static void labels(struct build *b, int64_t index) {
     rv_node_set_cstr(a, l, RC_LABEL_CREATED_BY, "kuberay-operator");
     overlay(b, l, rv_val_path(b->group, "template.metadata.labels"));
     overlay(b, l, rv_val_get(b->group, "labels"));
-    if (!b->head && index >= 0) rv_node_set_fmt(a, l, RC_LABEL_REPLICA_INDEX, "%lld", (long long)index);
+    if (place != NULL && place->index >= 0)
+        rv_node_set_fmt(a, l, RC_LABEL_REPLICA_INDEX, "%lld", (long long)place->index);
+    if (place != NULL && place->replica.n != 0) {
+        rv_node_set_str(a, l, RC_LABEL_REPLICA_NAME, place->replica);
+        rv_node_set_fmt(a, l, RC_LABEL_HOST_INDEX, "%lld", (long long)place->host);
+    }
     for (struct rv_iter it = rv_iter(b->c->settings->default_labels); rv_iter_next(&it);)
         if (rv_node_getn(l, it.key) == NULL) rv_node_setn(a, l, it.key, rv_node_str(a, rv_val_str(it.val)));
     if (rv_str_is(b->c->creator, "RayService")) rv_node_set_cstr(a, l, RC_LABEL_SERVE, b->head ? "false" : "true");
     rv_node_set(a, b->meta, "labels", l);
 }
 
-static void annotations(struct build *b, struct rv_str hash) {
+static void annotations(struct pod_build *b, struct rv_str hash) {
     struct rv_arena *a = b->a;
     struct rv_val given = rv_val_path(b->group, "template.metadata.annotations");
-    struct rv_node *n = rv_val_len(given) > 0 ? rv_node_from(a, given) : rv_node_map(a);
+    b->notes = rv_val_len(given) > 0 ? rv_node_from(a, given) : rv_node_map(a);
     if (rv_str_ieq(rc_annotation(b->c, RC_ANNOTATION_OVERWRITE_CMD), "true"))
-        rv_node_set_cstr(a, n, RC_ANNOTATION_OVERWRITE_CMD, "true");
-    if (b->head) {
-        rv_node_set_cstr(a, n, RC_ANNOTATION_FT_ENABLED, "false");
-        rv_node_set_cstr(a, n, RC_ANNOTATION_VERSION, "v" RV_VERSION);
-        if (hash.n != 0) rv_node_set_str(a, n, RC_ANNOTATION_SPEC_HASH, hash);
-    }
-    for (struct rv_iter it = rv_iter(b->c->settings->default_annotations); rv_iter_next(&it);)
-        if (rv_node_getn(n, it.key) == NULL) rv_node_setn(a, n, it.key, rv_node_str(a, rv_val_str(it.val)));
-    if (rv_node_len(n) > 0) rv_node_set(a, b->meta, "annotations", n);
+        rv_node_set_cstr(a, b->notes, RC_ANNOTATION_OVERWRITE_CMD, "true");
+    if (!b->head) return;
+    rv_node_set_cstr(a, b->notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
+    if (hash.n != 0) rv_node_set_str(a, b->notes, RC_ANNOTATION_SPEC_HASH, hash);
 }
 
-static void name(struct build *b, const char *suffix) {
+static void default_annotations(struct pod_build *b) {
+    for (struct rv_iter it = rv_iter(b->c->settings->default_annotations); rv_iter_next(&it);)
+        if (rv_node_getn(b->notes, it.key) == NULL)
+            rv_node_setn(b->a, b->notes, it.key, rv_node_str(b->a, rv_val_str(it.val)));
+    if (rv_node_len(b->notes) > 0) rv_node_set(b->a, b->meta, "annotations", b->notes);
+}
+
+static void name(struct pod_build *b, const char *suffix) {
     struct rv_str prefix =
         b->head ? rc_name_head_prefix(b->a, b->c->name) : rc_name_worker_prefix(b->a, b->c->name, b->group_name);
     if (b->head && suffix == NULL) {
@@ -79,7 +76,7 @@ static void name(struct build *b, const char *suffix) {
 
 /* ---- command ---------------------------------------------------------------------------------------------- */
 
-static struct rv_node *shell(struct build *b) {
+struct rv_node *pod_shell(struct pod_build *b) {
     struct rv_node *n = rv_node_array(b->a);
     rv_node_append(b->a, n, rv_node_str(b->a, RV_STR("/bin/bash")));
     rv_node_append(b->a, n, rv_node_str(b->a, b->c->settings->login_shell ? RV_STR("-cl") : RV_STR("-c")));
@@ -96,7 +93,7 @@ static void add_words(struct rv_buf *out, struct rv_val list) {
 }
 
 /* The user's command runs first, in the same shell; one that starts Ray itself is left alone. */
-static void command(struct build *b) {
+static void command(struct pod_build *b) {
     rv_autobuf struct rv_buf user = {0}, line = {0};
     add_words(&user, rv_val_get(b->container, "command"));
     add_words(&user, rv_val_get(b->container, "args"));
@@ -113,20 +110,20 @@ static void command(struct build *b) {
     rv_buf_addf(&line, "ulimit -n ${RAY_START_ULIMIT_OPEN_FILES:-65536}; " RV_STR_FMT, RV_STR_ARG(b->command));
     struct rv_node *args = rv_node_array(b->a);
     rv_node_append(b->a, args, rv_node_str(b->a, rv_buf_str(&line)));
-    rv_node_set(b->a, b->ray, "command", shell(b));
+    rv_node_set(b->a, b->ray, "command", pod_shell(b));
     rv_node_set(b->a, b->ray, "args", args);
 }
 
 /* ---- environment ------------------------------------------------------------------------------------------ */
 
-static void env_value(struct build *b, struct rv_node *env, const char *key, struct rv_str value) {
+void pod_env(struct pod_build *b, struct rv_node *env, const char *key, struct rv_str value) {
     struct rv_node *n = rv_node_map(b->a);
     rv_node_set_cstr(b->a, n, "name", key);
     rv_node_set_str(b->a, n, "value", value);
     rv_node_append(b->a, env, n);
 }
 
-static void env_field(struct build *b, struct rv_node *env, const char *key, const char *path) {
+void pod_env_field(struct pod_build *b, struct rv_node *env, const char *key, const char *path) {
     struct rv_node *n = rv_node_map(b->a);
     rv_node_set_cstr(b->a, n, "name", key);
     rv_node_set_cstr(b->a, rv_node_ensure_map(b->a, rv_node_ensure_map(b->a, n, "valueFrom"), "fieldRef"), "fieldPath",
@@ -134,45 +131,44 @@ static void env_field(struct build *b, struct rv_node *env, const char *key, con
     rv_node_append(b->a, env, n);
 }
 
-/* Only where the user did not set that name. */
-static void env_default(struct build *b, struct rv_node *env, const char *key, struct rv_str value) {
-    if (rv_node_find(env, "name", rv_str(key)) == NULL) env_value(b, env, key, value);
+void pod_env_default(struct pod_build *b, struct rv_node *env, const char *key, struct rv_str value) {
+    if (rv_node_find(env, "name", rv_str(key)) == NULL) pod_env(b, env, key, value);
 }
 
-static void environment(struct build *b) {
+static void environment(struct pod_build *b) {
     struct rv_arena *a = b->a;
     struct rv_node *env = rv_node_ensure_array(a, b->ray, "env");
     for (struct rv_iter it = rv_iter(b->c->settings->default_env); rv_iter_next(&it);)
         if (rv_node_find(env, "name", rv_path_str(it.val, "name")) == NULL)
             rv_node_append(a, env, rv_node_from(a, it.val));
     if (!b->head) {
-        env_value(b, env, "FQ_RAY_IP", b->fqdn);
-        env_value(b, env, "RAY_IP", b->service);
+        pod_env(b, env, "FQ_RAY_IP", b->fqdn);
+        pod_env(b, env, "RAY_IP", b->service);
     }
-    env_field(b, env, "RAY_CLUSTER_NAME", "metadata.labels['ray.io/cluster']");
-    env_field(b, env, "RAY_CLUSTER_NAMESPACE", "metadata.namespace");
-    env_field(b, env, "RAY_CLOUD_INSTANCE_ID", "metadata.name");
-    env_field(b, env, "RAY_NODE_TYPE_NAME", "metadata.labels['ray.io/group']");
-    env_value(b, env, "KUBERAY_GEN_RAY_START_CMD", b->command);
-    env_default(b, env, "RAY_PORT", rc_gcs_port(b->c));
+    pod_env_field(b, env, "RAY_CLUSTER_NAME", "metadata.labels['ray.io/cluster']");
+    pod_env_field(b, env, "RAY_CLUSTER_NAMESPACE", "metadata.namespace");
+    pod_env_field(b, env, "RAY_CLOUD_INSTANCE_ID", "metadata.name");
+    pod_env_field(b, env, "RAY_NODE_TYPE_NAME", "metadata.labels['ray.io/group']");
+    pod_env(b, env, "KUBERAY_GEN_RAY_START_CMD", b->command);
+    pod_env_default(b, env, "RAY_PORT", rc_gcs_port(b->c));
     if (rv_str_is(b->c->creator, "RayService")) {
-        env_default(b, env, "RAY_timeout_ms_task_wait_for_death_info", RV_STR("0"));
-        env_default(b, env, "RAY_gcs_server_request_timeout_seconds", RV_STR("5"));
-        env_default(b, env, "RAY_SERVE_KV_TIMEOUT_S", RV_STR("5"));
+        pod_env_default(b, env, "RAY_timeout_ms_task_wait_for_death_info", RV_STR("0"));
+        pod_env_default(b, env, "RAY_gcs_server_request_timeout_seconds", RV_STR("5"));
+        pod_env_default(b, env, "RAY_SERVE_KV_TIMEOUT_S", RV_STR("5"));
     }
-    env_default(b, env, "RAY_ADDRESS",
-                b->head ? rv_arena_fmt(a, "127.0.0.1:" RV_STR_FMT, RV_STR_ARG(rc_gcs_port(b->c))) : b->address);
-    env_default(b, env, "RAY_USAGE_STATS_KUBERAY_IN_USE", RV_STR("1"));
+    pod_env_default(b, env, "RAY_ADDRESS",
+                    b->head ? rv_arena_fmt(a, "127.0.0.1:" RV_STR_FMT, RV_STR_ARG(rc_gcs_port(b->c))) : b->address);
+    pod_env_default(b, env, "RAY_USAGE_STATS_KUBERAY_IN_USE", RV_STR("1"));
     if (b->head)
-        env_value(
-            b, env, "RAY_USAGE_STATS_EXTRA_TAGS",
-            rv_arena_fmt(a, "kuberay_version=v" RV_VERSION ";kuberay_crd=" RV_STR_FMT, RV_STR_ARG(b->c->creator)));
-    env_default(b, env, "RAY_DASHBOARD_ENABLE_K8S_DISK_USAGE", RV_STR("1"));
+        pod_env(b, env, "RAY_USAGE_STATS_EXTRA_TAGS",
+                rv_arena_fmt(a, "kuberay_version=v" RV_VERSION ";kuberay_crd=" RV_STR_FMT, RV_STR_ARG(b->c->creator)));
+    pod_env_default(b, env, "RAY_DASHBOARD_ENABLE_K8S_DISK_USAGE", RV_STR("1"));
+    inject_collector_env(b, env);
 }
 
 /* ---- probes ----------------------------------------------------------------------------------------------- */
 
-static int64_t port_param(struct build *b, const char *key, int64_t fallback) {
+static int64_t port_param(struct pod_build *b, const char *key, int64_t fallback) {
     int64_t port;
     return rv_str_to_int(rv_node_text(rv_node_get(b->params, key)), 1, 65535, &port) == 0 ? port : fallback;
 }
@@ -192,7 +188,7 @@ static bool has_health_endpoint(struct rv_str version) {
     return major > 2 || (major == 2 && minor >= 53);
 }
 
-static struct rv_str probe_command(struct build *b, bool serve_check) {
+static struct rv_str probe_command(struct pod_build *b, bool serve_check) {
     rv_autobuf struct rv_buf t = {0};
     rv_buf_addf(&t, "wget --tries 1 -T 2 -q -O- http://localhost:%lld/api/local_raylet_healthz | grep success",
                 (long long)port_param(b, "dashboard-agent-listen-port", RC_PORT_DASHBOARD_AGENT));
@@ -209,7 +205,7 @@ static struct rv_str probe_command(struct build *b, bool serve_check) {
     return rv_arena_str(b->a, rv_buf_str(&t));
 }
 
-static void probe(struct build *b, const char *which, int64_t delay, int64_t failures) {
+static void probe(struct pod_build *b, const char *which, int64_t delay, int64_t failures) {
     struct rv_arena *a = b->a;
     if (rv_node_type(rv_node_get(b->ray, which)) > RV_NULL) return; /* the user has one */
     bool serve_check = !b->head && rv_str_is(b->c->creator, "RayService") && strcmp(which, "readinessProbe") == 0;
@@ -234,29 +230,44 @@ static void probe(struct build *b, const char *which, int64_t delay, int64_t fai
 
 /* ---- volumes and ports ------------------------------------------------------------------------------------ */
 
-static void shared_memory(struct build *b) {
+void pod_mount(struct pod_build *b, struct rv_node *container, const char *volume, const char *path, bool read_only) {
+    struct rv_node *mounts = rv_node_ensure_array(b->a, container, "volumeMounts"), *n = rv_node_map(b->a);
+    if (rv_node_find(mounts, "mountPath", rv_str(path)) != NULL) return;
+    rv_node_set_cstr(b->a, n, "name", volume);
+    rv_node_set_cstr(b->a, n, "mountPath", path);
+    if (read_only) rv_node_set_bool(b->a, n, "readOnly", true);
+    rv_node_append(b->a, mounts, n);
+}
+
+struct rv_node *pod_volume(struct pod_build *b, const char *name, bool *ret_new) {
+    struct rv_node *volumes = rv_node_ensure_array(b->a, b->spec, "volumes"),
+                   *found = rv_node_find(volumes, "name", rv_str(name));
+    *ret_new = found == NULL;
+    if (found != NULL) return found;
+    struct rv_node *n = rv_node_map(b->a);
+    rv_node_set_cstr(b->a, n, "name", name);
+    rv_node_append(b->a, volumes, n);
+    return n;
+}
+
+static void shared_memory(struct pod_build *b) {
     struct rv_arena *a = b->a;
     struct rv_node *mounts = rv_node_get(b->ray, "volumeMounts");
     if (rv_node_get(b->params, "plasma-directory") != NULL ||
         rv_node_find(mounts, "mountPath", RV_STR("/dev/shm")) != NULL)
         return;
-    struct rv_node *mount = rv_node_map(a);
-    rv_node_set_cstr(a, mount, "name", "shared-mem");
-    rv_node_set_cstr(a, mount, "mountPath", "/dev/shm");
-    rv_node_append(a, rv_node_ensure_array(a, b->ray, "volumeMounts"), mount);
-    struct rv_node *volumes = rv_node_ensure_array(a, b->spec, "volumes");
-    if (rv_node_find(volumes, "name", RV_STR("shared-mem")) != NULL) return;
-    struct rv_node *volume = rv_node_map(a), *dir = rv_node_map(a);
+    pod_mount(b, b->ray, "shared-mem", "/dev/shm", false);
+    bool fresh;
+    struct rv_node *volume = pod_volume(b, "shared-mem", &fresh), *dir = rv_node_map(a);
+    if (!fresh) return;
     struct rv_val size = rv_val_path(b->container, "resources.limits.memory");
     if (!rv_val_set(size)) size = rv_val_path(b->container, "resources.requests.memory");
     rv_node_set_cstr(a, dir, "medium", "Memory");
     if (rv_val_set(size)) rv_node_set(a, dir, "sizeLimit", rv_node_from(a, size));
-    rv_node_set_cstr(a, volume, "name", "shared-mem");
     rv_node_set(a, volume, "emptyDir", dir);
-    rv_node_append(a, volumes, volume);
 }
 
-static void metrics_port(struct build *b) {
+static void metrics_port(struct pod_build *b) {
     struct rv_node *ports = rv_node_ensure_array(b->a, b->ray, "ports");
     if (rv_node_find(ports, "name", RV_STR("metrics")) != NULL) return;
     struct rv_node *n = rv_node_map(b->a);
@@ -267,14 +278,14 @@ static void metrics_port(struct build *b) {
 
 /* ---- init containers -------------------------------------------------------------------------------------- */
 
-static void copy_field(struct build *b, struct rv_node *to, const char *key) {
+void pod_copy_field(struct pod_build *b, struct rv_node *to, const char *key) {
     struct rv_val v = rv_val_get(b->container, key);
     if (rv_val_set(v)) rv_node_set(b->a, to, key, rv_node_from(b->a, v));
 }
 
 /* Quiet for two minutes, because a head takes that long to start; from then on Ray's own words are shown. Never gives
  * up. */
-static struct rv_str wait_script(struct build *b) {
+static struct rv_str wait_script(struct pod_build *b) {
     return rv_arena_fmt(b->a,
                         "started=$(date +%%s)\n"
                         "check() { ray health-check --address " RV_STR_FMT "; }\n"
@@ -288,50 +299,70 @@ static struct rv_str wait_script(struct build *b) {
                         RV_STR_ARG(b->address), RV_STR_ARG(b->address));
 }
 
-static struct rv_node *amounts(struct build *b) {
+struct rv_node *pod_amounts(struct pod_build *b, const char *cpu, const char *memory) {
     struct rv_node *n = rv_node_map(b->a);
-    rv_node_set_cstr(b->a, n, "cpu", "200m");
-    rv_node_set_cstr(b->a, n, "memory", "256Mi");
+    rv_node_set_cstr(b->a, n, "cpu", cpu);
+    rv_node_set_cstr(b->a, n, "memory", memory);
     return n;
 }
 
-static void wait_for_gcs(struct build *b) {
+static void wait_for_gcs(struct pod_build *b) {
     struct rv_arena *a = b->a;
     struct rv_node *n = rv_node_map(a), *args = rv_node_array(a), *resources = rv_node_map(a);
     rv_node_set_cstr(a, n, "name", "wait-gcs-ready");
-    copy_field(b, n, "image");
-    copy_field(b, n, "imagePullPolicy");
-    copy_field(b, n, "securityContext");
-    copy_field(b, n, "env");
-    copy_field(b, n, "volumeMounts");
+    pod_copy_field(b, n, "image");
+    pod_copy_field(b, n, "imagePullPolicy");
+    pod_copy_field(b, n, "securityContext");
+    pod_copy_field(b, n, "env");
+    pod_copy_field(b, n, "volumeMounts");
     rv_node_append(a, args, rv_node_str(a, wait_script(b)));
-    rv_node_set(a, n, "command", shell(b));
+    rv_node_set(a, n, "command", pod_shell(b));
     rv_node_set(a, n, "args", args);
-    rv_node_set(a, resources, "limits", amounts(b));
-    rv_node_set(a, resources, "requests", amounts(b));
+    rv_node_set(a, resources, "limits", pod_amounts(b, "200m", "256Mi"));
+    rv_node_set(a, resources, "requests", pod_amounts(b, "200m", "256Mi"));
     rv_node_set(a, n, "resources", resources);
     rv_node_append(a, rv_node_ensure_array(a, b->spec, "initContainers"), n);
 }
 
-static void init_environment(struct build *b) {
+static void init_environment(struct pod_build *b) {
     struct rv_node *inits = rv_node_get(b->spec, "initContainers");
     for (size_t i = 0; i < rv_node_len(inits); i++) {
         struct rv_node *env = rv_node_ensure_array(b->a, rv_node_at(inits, i), "env");
-        env_value(b, env, "FQ_RAY_IP", b->fqdn);
-        env_value(b, env, "RAY_IP", b->service);
+        pod_env(b, env, "FQ_RAY_IP", b->fqdn);
+        pod_env(b, env, "RAY_IP", b->service);
     }
 }
 
 /* ---- the pod ---------------------------------------------------------------------------------------------- */
 
-static void sidecars(struct build *b) {
+static void sidecars(struct pod_build *b) {
     struct rv_node *containers = rv_node_ensure_array(b->a, b->spec, "containers");
     for (struct rv_iter it = rv_iter(b->head ? b->c->settings->head_sidecars : b->c->settings->worker_sidecars);
          rv_iter_next(&it);)
         rv_node_append(b->a, containers, rv_node_from(b->a, it.val));
 }
 
-static struct rv_node *build_pod(struct build *b, const char *suffix, int64_t index, struct rv_str hash) {
+/* The order is the reference's: later steps see, and may not undo, what earlier ones did. */
+static void decorate(struct pod_build *b) {
+    inject_autoscaler(b);
+    inject_fault_tolerance(b);
+    metrics_port(b);
+    inject_token(b);
+    inject_tls(b);
+    inject_collector(b);
+    sidecars(b);
+    default_annotations(b);
+    shared_memory(b);
+    command(b);
+    init_environment(b);
+    environment(b);
+    if (!b->c->settings->probes_injection) return;
+    probe(b, "livenessProbe", 30, 120);
+    probe(b, "readinessProbe", 10, 10);
+}
+
+static struct rv_node *build_pod(struct pod_build *b, const char *suffix, const struct rc_place *place,
+                                 struct rv_str hash) {
     struct rv_arena *a = b->a;
     struct rv_val template_spec = rv_val_path(b->group, "template.spec");
     b->container = rv_val_path(template_spec, "containers[0]");
@@ -348,34 +379,26 @@ static struct rv_node *build_pod(struct build *b, const char *suffix, int64_t in
     b->ray = rv_node_at(rv_node_get(b->spec, "containers"), 0);
     name(b, suffix);
     if (!b->head && b->c->settings->init_container_injection) wait_for_gcs(b);
-    labels(b, index);
+    labels(b, place);
     annotations(b, hash);
-    metrics_port(b);
-    sidecars(b);
-    shared_memory(b);
-    command(b);
-    init_environment(b);
-    environment(b);
-    if (b->c->settings->probes_injection) {
-        probe(b, "livenessProbe", 30, 120);
-        probe(b, "readinessProbe", 10, 10);
-    }
+    decorate(b);
     rv_meta_set_controller(a, b->pod, RV_STR("ray.io/v1"), RV_STR("RayCluster"), b->c->name, b->c->uid);
+    rc_schedule_pod(a, b->c, b->pod, b->group_name);
     return b->pod;
 }
 
 struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
                             struct rv_str spec_hash) {
-    struct build b = {.a = a,
-                      .c = c,
-                      .group = rv_val_get(c->spec, "headGroupSpec"),
-                      .head = true,
-                      .group_name = RV_STR(RC_HEAD_GROUP)};
-    return build_pod(&b, suffix, -1, spec_hash);
+    struct pod_build b = {.a = a,
+                          .c = c,
+                          .group = rv_val_get(c->spec, "headGroupSpec"),
+                          .head = true,
+                          .group_name = RV_STR(RC_HEAD_GROUP)};
+    return build_pod(&b, suffix, NULL, spec_hash);
 }
 
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
-                              int64_t replica_index, const char *suffix) {
-    struct build b = {.a = a, .c = c, .group = group, .group_name = rv_path_str(group, "groupName")};
-    return build_pod(&b, suffix, replica_index, (struct rv_str){NULL, 0});
+                              const struct rc_place *place, const char *suffix) {
+    struct pod_build b = {.a = a, .c = c, .group = group, .group_name = rv_path_str(group, "groupName")};
+    return build_pod(&b, suffix, place, (struct rv_str){NULL, 0});
 }

@@ -149,27 +149,30 @@ struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c) 
     return n;
 }
 
-struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c, struct rv_error *err) {
-    struct rv_node *n = new_service(a, c, rc_name_serve_service(a, c->name)), *meta = rv_node_get(n, "metadata"),
-                   *spec = rv_node_ensure_map(a, n, "spec");
-    struct rv_node *labels = rv_node_map(a), *ports = rv_node_array(a);
+static struct rv_node *serve_ports(struct rv_arena *a, const struct rc_cluster *c) {
+    struct rv_node *ports = rv_node_array(a);
     for (struct rv_iter it = rv_iter(rv_val_get(rc_head_container(c), "ports")); rv_iter_next(&it);) {
         struct rv_str name = rv_path_str(it.val, "name");
         if (rv_str_is(name, "serve") || rv_str_starts(name, "serve-"))
             rv_node_append(a, ports, port(a, name, rv_path_int(it.val, "containerPort", 0), false));
     }
-    if (rv_node_len(ports) == 0) {
-        rv_error_set(err, RV_E_INVALID,
-                     "Please specify a port named 'serve' (or 'serve-...') on the head's first container: the serve "
-                     "service needs one");
-        return NULL;
-    }
+    return ports;
+}
+
+bool rc_serve_service_possible(const struct rc_cluster *c) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    return rv_node_len(serve_ports(a, c)) > 0;
+}
+
+struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c) {
+    struct rv_node *n = new_service(a, c, rc_name_serve_service(a, c->name)), *meta = rv_node_get(n, "metadata"),
+                   *spec = rv_node_ensure_map(a, n, "spec"), *labels = rv_node_map(a);
     rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, c->name);
     rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayCluster");
     rv_node_set_fmt(a, labels, RC_LABEL_SERVE, RV_STR_FMT "-serve", RV_STR_ARG(c->name));
     rv_node_set(a, meta, "labels", labels);
     rv_node_set_str(a, rv_node_ensure_map(a, spec, "selector"), RC_LABEL_CLUSTER, c->name);
-    rv_node_set(a, spec, "ports", ports);
+    rv_node_set(a, spec, "ports", serve_ports(a, c));
     struct rv_str type = rv_path_str(c->spec, "headGroupSpec.serviceType");
     if (type.n != 0) rv_node_set_str(a, spec, "type", type);
     return n;

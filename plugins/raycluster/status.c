@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "fields.h"
+#include "metrics.h"
 #include "pass.h"
 
 enum { GATHER_MS = 100 };
@@ -101,17 +102,10 @@ static struct counts count(const struct pass *p) {
 
 /* ---- head ------------------------------------------------------------------------------------------------- */
 
-static const struct pass_pod *head_pod(const struct pass *p) {
-    const struct pass_pod *found = NULL;
-    for (size_t i = 0; i < p->pod_n; i++)
-        if (p->pods[i].head && (found == NULL || !p->pods[i].deleting)) found = &p->pods[i];
-    return found;
-}
-
 static struct rv_node *head_info(struct pass *p) {
     struct rv_arena *a = p->arena;
     struct rv_node *n = rv_node_map(a);
-    const struct pass_pod *head = head_pod(p);
+    const struct pass_pod *head = see_head(p);
     struct rv_str ip = head != NULL ? rv_path_str(head->value, "status.podIP") : (struct rv_str){NULL, 0};
     if (ip.n != 0) rv_node_set_str(a, n, "podIP", ip);
     if (head != NULL) rv_node_set_str(a, n, "podName", head->name);
@@ -140,7 +134,7 @@ static struct rv_node *endpoints(struct pass *p) {
 
 /* Why the head is not ready, from its pod: the Ready condition, made concrete by a waiting or terminated container. */
 static void head_condition(struct pass *p, struct rv_node *conditions, int64_t now) {
-    const struct pass_pod *head = head_pod(p);
+    const struct pass_pod *head = see_head(p);
     if (head == NULL) {
         rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, "False", RV_STR("HeadPodNotFound"),
                          RV_STR("Head Pod not found"), now);
@@ -165,6 +159,23 @@ static void head_condition(struct pass *p, struct rv_node *conditions, int64_t n
     }
     if (reason.n == 0) reason = is ? RV_STR("HeadPodRunningAndReady") : RV_STR("Unknown");
     rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, is ? "True" : "False", reason, message, now);
+}
+
+/* As kstatus reads it: there while the cluster is on its way, with the word and the line that say what it waits for.
+ * While all goes its way the text does not follow every step, or each would cost a write. */
+static void reconciling(struct pass *p, struct rv_node *conditions, const struct counts *n, int64_t now) {
+    struct blocker b = see_blocker(p);
+    bool suspending = rv_path_bool(p->c->spec, "suspend", false), settled = n->running == n->pods;
+    if (b.reason.n == 0 && !suspending && (int64_t)n->pods < n->desired + 1)
+        b = (struct blocker){RV_STR("PodsMissing"), p->hold.n != 0 ? p->hold : RV_STR("Not all Ray pods exist yet"),
+                             true};
+    if (suspending ? n->pods == 0 : b.reason.n == 0 && settled && (int64_t)n->pods >= n->desired + 1) {
+        rv_condition_remove(conditions, RC_CONDITION_RECONCILING);
+        return;
+    }
+    if (suspending) b = (struct blocker){RV_STR("Suspending"), RV_STR("Waiting for the Ray pods to be gone"), true};
+    if (!b.stuck) b = (struct blocker){RV_STR("PodsNotReady"), RV_STR("Waiting for the Ray pods to be ready"), true};
+    rv_condition_set(p->arena, conditions, RC_CONDITION_RECONCILING, "True", b.reason, b.text, now);
 }
 
 /* Suspending and Suspended as a small machine; suspension is atomic: once begun it runs to zero pods. */
@@ -199,7 +210,7 @@ static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_
     if (p->stalled_reason.n != 0) return list;
     if (p->failure != NULL)
         rv_condition_set(a, list, RC_CONDITION_REPLICA_FAILURE, "True", rv_str(p->failure), p->failure_text, now);
-    else if (p->creates == 0 && p->deletes == 0 && !p->retry)
+    else if (p->creates == 0 && p->deletes == 0 && !p->retry && p->hold.n == 0)
         rv_condition_remove(list, RC_CONDITION_REPLICA_FAILURE);
     head_condition(p, list, now);
     bool sticky = rv_condition_is(old, RC_CONDITION_PROVISIONED, "True"),
@@ -214,6 +225,7 @@ static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_
                          now);
     }
     suspend_conditions(p, list, n->pods, now);
+    reconciling(p, list, n, now);
     return list;
 }
 
@@ -221,6 +233,19 @@ static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_
 
 static void set_count(struct pass *p, struct rv_node *s, const char *key, int64_t v) {
     if (v != 0) rv_node_set_int(p->arena, s, key, v);
+}
+
+/* Ready is what is so now, not what once was: without a ready head, or with fewer ready workers than asked for (with an
+ * autoscaler, which adds and removes all the time: than the least), the word is taken back. */
+static struct rv_str state_of(const struct pass *p, const struct counts *n, struct rv_str old) {
+    const struct pass_pod *head = see_head(p);
+    bool all = p->failure == NULL && (int64_t)n->pods == n->desired + 1 && n->running == n->pods,
+         head_up = head != NULL && !head->deleting && head->running && head->ready;
+    int64_t least = p->c->f.autoscaling ? n->min : n->desired;
+    if (rv_path_bool(p->c->spec, "suspend", false) && n->pods == 0) return RV_STR("suspended");
+    if (all) return RV_STR("ready");
+    if (rv_str_is(old, "ready") && (!head_up || n->ready < least)) return (struct rv_str){NULL, 0};
+    return old;
 }
 
 static struct rv_node *compute(struct pass *p, int64_t now) {
@@ -250,10 +275,9 @@ static struct rv_node *compute(struct pass *p, int64_t now) {
     else if (rv_val_present(rv_val_get(p->c->status, "endpoints")))
         rv_node_set(a, s, "endpoints", rv_node_from(a, rv_val_get(p->c->status, "endpoints")));
     rv_node_set(a, s, "head", head);
-    if (p->failure == NULL && (int64_t)n.pods == n.desired + 1 && n.running == n.pods) state = RV_STR("ready");
-    if (rv_path_bool(p->c->spec, "suspend", false) && n.pods == 0) state = RV_STR("suspended");
+    state = state_of(p, &n, old_state);
     if (state.n != 0) rv_node_set_str(a, s, "state", state);
-    if (!rv_str_eq(state, old_state)) {
+    if (!rv_str_eq(state, old_state) && state.n != 0) {
         char text[32];
         rv_time_format(now, text);
         struct rv_val old_times = rv_val_get(p->c->status, "stateTransitionTimes");
@@ -298,11 +322,20 @@ static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *c
     return patch;
 }
 
+static void tell_metrics(struct pass *p, struct rv_node *fresh) {
+    struct rv_val old = rv_val_get(p->c->status, "conditions"),
+                  now = rv_node_freeze(p->arena, rv_node_get(fresh, "conditions"));
+    metrics_tell(p, rv_condition_is(now, RC_CONDITION_PROVISIONED, "True"),
+                 rv_condition_is(old, RC_CONDITION_PROVISIONED, "True"));
+}
+
 void pass_status(struct pass *p) {
     struct rv_arena *a = p->arena;
     int64_t now = p->api->now(p->host);
     bool counters;
-    struct rv_node *patch = difference(p, compute(p, now), &counters);
+    struct rv_node *fresh = compute(p, now);
+    tell_metrics(p, fresh);
+    struct rv_node *patch = difference(p, fresh, &counters);
     if (rv_node_len(patch) == 0) return;
     if (counters && now - p->memo->status_written < GATHER_MS * MS && now >= p->memo->status_written) {
         p->status_delayed = true;

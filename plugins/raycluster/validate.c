@@ -5,17 +5,10 @@
  * be unique and not "headgroup", because two groups of one name would fight over the same pods. */
 #include <stdio.h>
 
-#include "cluster.h"
 #include "fields.h"
+#include "validate.h"
 
-struct check {
-    const struct rc_cluster *c;
-    struct rv_buf *out;
-};
-
-/* Every rule returns true when it has complained. */
-static bool complain(struct check *k, const char *fmt, ...) RV_PRINTF(2, 3);
-static bool complain(struct check *k, const char *fmt, ...) {
+bool check_complain(struct check *k, const char *fmt, ...) {
     va_list ap;
     va_start(ap, fmt);
     rv_buf_vaddf(k->out, fmt, ap);
@@ -25,13 +18,13 @@ static bool complain(struct check *k, const char *fmt, ...) {
 
 /* ---- small readers ---------------------------------------------------------------------------------------- */
 
-static struct rv_val env_of(struct rv_val container, const char *name) {
+struct rv_val check_env(struct rv_val container, const char *name) {
     for (struct rv_iter it = rv_iter(rv_val_get(container, "env")); rv_iter_next(&it);)
         if (rv_str_is(rv_path_str(it.val, "name"), name)) return it.val;
     return RV_VAL_ABSENT;
 }
 
-static bool non_empty(struct rv_val map, const char *key) { return rv_val_str(rv_val_get(map, key)).n != 0; }
+bool check_non_empty(struct rv_val map, const char *key) { return rv_val_str(rv_val_get(map, key)).n != 0; }
 
 static bool truthy(struct rv_str s) { return rv_str_is(s, "1") || rv_str_ieq(s, "true"); }
 
@@ -61,19 +54,20 @@ static bool at_least(const struct version *v, int64_t major, int64_t minor) {
 }
 
 /* What a feature needs of rayVersion. True when it complained. */
-static bool need_version(struct check *k, const char *what, int64_t major, int64_t minor) {
+bool check_need_version(struct check *k, const char *what, int64_t major, int64_t minor) {
     struct rv_str text = rv_path_str(k->c->spec, "rayVersion");
     struct version v;
     if (text.n == 0)
-        return complain(k, "%s but spec.rayVersion was not specified. Ray version %lld.%lld.0 or later is required",
-                        what, (long long)major, (long long)minor);
+        return check_complain(k,
+                              "%s but spec.rayVersion was not specified. Ray version %lld.%lld.0 or later is required",
+                              what, (long long)major, (long long)minor);
     if (!parse_version(text, &v))
-        return complain(
+        return check_complain(
             k, "%s but the format of spec.rayVersion is invalid: " RV_STR_FMT ", accepted is MAJOR.MINOR.PATCH", what,
             RV_STR_ARG(text));
     if (!at_least(&v, major, minor))
-        return complain(k, "%s but minimum Ray version is %lld.%lld.0, got " RV_STR_FMT, what, (long long)major,
-                        (long long)minor, RV_STR_ARG(text));
+        return check_complain(k, "%s but minimum Ray version is %lld.%lld.0, got " RV_STR_FMT, what, (long long)major,
+                              (long long)minor, RV_STR_ARG(text));
     return false;
 }
 
@@ -81,7 +75,7 @@ static bool autoscaling(const struct rc_cluster *c) { return rv_path_bool(c->spe
 
 static bool autoscaler_v2(const struct rc_cluster *c) {
     return rv_str_is(rv_path_str(c->spec, "autoscalerOptions.version"), "v2") ||
-           truthy(rv_path_str(env_of(rc_head_container(c), "RAY_enable_autoscaler_v2"), "value"));
+           truthy(rv_path_str(check_env(rc_head_container(c), "RAY_enable_autoscaler_v2"), "value"));
 }
 
 /* ---- metadata --------------------------------------------------------------------------------------------- */
@@ -89,9 +83,10 @@ static bool autoscaler_v2(const struct rc_cluster *c) {
 static bool bad_metadata(struct check *k) {
     struct rv_str name = k->c->name;
     if (name.n > 53)
-        return complain(k, "metadata.name: RayCluster name should be no more than 53 characters, it has %zu", name.n);
+        return check_complain(k, "metadata.name: RayCluster name should be no more than 53 characters, it has %zu",
+                              name.n);
     const char *why = rv_name_dns1035_label(name);
-    return why != NULL && complain(k, "metadata.name: RayCluster name should be a valid DNS1035 label: %s", why);
+    return why != NULL && check_complain(k, "metadata.name: RayCluster name should be a valid DNS1035 label: %s", why);
 }
 
 /* ---- groups ----------------------------------------------------------------------------------------------- */
@@ -100,11 +95,11 @@ static bool bad_labels(struct check *k, struct rv_val group, const char *path, c
     for (struct rv_iter it = rv_iter(rv_val_get(group, "labels")); rv_iter_next(&it);) {
         const char *why = rv_name_label_key(it.key);
         if (why != NULL)
-            return complain(k, "%s.labels: invalid label key for %s: '" RV_STR_FMT "', error: %s", path, who,
-                            RV_STR_ARG(it.key), why);
+            return check_complain(k, "%s.labels: invalid label key for %s: '" RV_STR_FMT "', error: %s", path, who,
+                                  RV_STR_ARG(it.key), why);
         why = rv_name_label_value(rv_val_str(it.val));
         if (why != NULL)
-            return complain(
+            return check_complain(
                 k, "%s.labels: invalid label value for key '" RV_STR_FMT "' in %s: '" RV_STR_FMT "', error: %s", path,
                 RV_STR_ARG(it.key), who, RV_STR_ARG(rv_val_str(it.val)), why);
     }
@@ -115,40 +110,43 @@ static bool bad_resources(struct check *k, struct rv_val group, const char *path
     static const char *const params[] = {"num-cpus", "num-gpus", "memory", "resources"};
     struct rv_val start = rv_val_get(group, "rayStartParams");
     for (size_t i = 0; i < RV_ARRAY_LEN(params); i++)
-        if (non_empty(start, params[i]) && rv_val_len(rv_val_get(group, "resources")) > 0)
-            return complain(k,
-                            "%s: resource fields should not be set in both rayStartParams and Resources for %s; please "
-                            "use only one",
-                            path, who);
+        if (check_non_empty(start, params[i]) && rv_val_len(rv_val_get(group, "resources")) > 0)
+            return check_complain(
+                k,
+                "%s: resource fields should not be set in both rayStartParams and Resources for %s; please "
+                "use only one",
+                path, who);
     if (rv_val_present(rv_val_get(start, "labels")))
-        return complain(k,
-                        "%s.rayStartParams: rayStartParams['labels'] is not supported for %s; please use the top-level "
-                        "Labels field instead",
-                        path, who);
+        return check_complain(
+            k,
+            "%s.rayStartParams: rayStartParams['labels'] is not supported for %s; please use the top-level "
+            "Labels field instead",
+            path, who);
     return bad_labels(k, group, path, who);
 }
 
 static bool bad_counts(struct check *k, struct rv_val g, const char *path, struct rv_str name) {
     struct rv_val min = rv_val_get(g, "minReplicas"), max = rv_val_get(g, "maxReplicas");
     if (!autoscaling(k->c) && (!rv_val_set(min) || !rv_val_set(max)))
-        return complain(
+        return check_complain(
             k, "%s: worker group " RV_STR_FMT " must set both minReplicas and maxReplicas when autoscaling is disabled",
             path, RV_STR_ARG(name));
     int64_t lo = rv_val_int(min, 0), hi = rv_val_int(max, INT32_MAX), replicas = rv_path_int(g, "replicas", 0);
     if (lo < 0)
-        return complain(
+        return check_complain(
             k, "%s.minReplicas: worker group " RV_STR_FMT " has negative minReplicas %lld; accepted is 0 or more", path,
             RV_STR_ARG(name), (long long)lo);
     if (hi < 0)
-        return complain(
+        return check_complain(
             k, "%s.maxReplicas: worker group " RV_STR_FMT " has negative maxReplicas %lld; accepted is 0 or more", path,
             RV_STR_ARG(name), (long long)hi);
     if (lo > hi)
-        return complain(k, "%s: worker group " RV_STR_FMT " has minReplicas %lld greater than maxReplicas %lld", path,
-                        RV_STR_ARG(name), (long long)lo, (long long)hi);
+        return check_complain(k, "%s: worker group " RV_STR_FMT " has minReplicas %lld greater than maxReplicas %lld",
+                              path, RV_STR_ARG(name), (long long)lo, (long long)hi);
     if (replicas < 0)
-        return complain(k, "%s.replicas: worker group " RV_STR_FMT " has negative replicas %lld; accepted is 0 or more",
-                        path, RV_STR_ARG(name), (long long)replicas);
+        return check_complain(
+            k, "%s.replicas: worker group " RV_STR_FMT " has negative replicas %lld; accepted is 0 or more", path,
+            RV_STR_ARG(name), (long long)replicas);
     return false;
 }
 
@@ -156,36 +154,37 @@ static bool bad_autoscaler_fields(struct check *k, struct rv_val g, const char *
     struct rv_val idle = rv_val_get(g, "idleTimeoutSeconds");
     char what[160];
     if (rv_val_set(idle) && rv_val_int(idle, 0) < 0)
-        return complain(
+        return check_complain(
             k, "%s.idleTimeoutSeconds: worker group " RV_STR_FMT ": idleTimeoutSeconds must be non-negative, got %lld",
             path, RV_STR_ARG(name), (long long)rv_val_int(idle, 0));
     if (rv_val_set(idle) && !autoscaler_v2(k->c))
-        return complain(k,
-                        "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
-                        ": idleTimeoutSeconds is set, but autoscaler v2 is not enabled. Please set "
-                        ".spec.autoscalerOptions.version to 'v2'",
-                        path, RV_STR_ARG(name));
+        return check_complain(k,
+                              "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
+                              ": idleTimeoutSeconds is set, but autoscaler v2 is not enabled. Please set "
+                              ".spec.autoscalerOptions.version to 'v2'",
+                              path, RV_STR_ARG(name));
     int64_t priority = rv_path_int(g, "priority", 0);
     if (priority == 0) return false;
     snprintf(what, sizeof what, "%s.priority: worker group %.*s: priority is set,", path,
              (int)(name.n < 63 ? name.n : 63), name.p);
-    if (need_version(k, what, 2, 56)) return true;
+    if (check_need_version(k, what, 2, 56)) return true;
     return !autoscaler_v2(k->c) &&
-           complain(
+           check_complain(
                k, "%s to %lld, but autoscaler v2 is not enabled. Priority is only supported with autoscaler v2 enabled",
                what, (long long)priority);
 }
 
 static bool bad_name(struct check *k, struct rv_val groups, size_t at, const char *path, struct rv_str name) {
-    if (name.n == 0) return complain(k, "%s.groupName: every worker group needs a name", path);
+    if (name.n == 0) return check_complain(k, "%s.groupName: every worker group needs a name", path);
     if (rv_str_is(name, RC_HEAD_GROUP))
-        return complain(k, "%s.groupName: \"" RC_HEAD_GROUP "\" is the head's own group; choose another name", path);
+        return check_complain(k, "%s.groupName: \"" RC_HEAD_GROUP "\" is the head's own group; choose another name",
+                              path);
     for (size_t i = 0; i < at; i++)
         if (rv_str_eq(rv_path_str(rv_val_at(groups, i), "groupName"), name))
-            return complain(k,
-                            "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
-                            "\" is also the name of spec.workerGroupSpecs[%zu]",
-                            path, RV_STR_ARG(name), i);
+            return check_complain(k,
+                                  "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
+                                  "\" is also the name of spec.workerGroupSpecs[%zu]",
+                                  path, RV_STR_ARG(name), i);
     return false;
 }
 
@@ -195,7 +194,8 @@ static bool bad_group(struct check *k, struct rv_val groups, struct rv_val g, si
     snprintf(path, sizeof path, "spec.workerGroupSpecs[%zu]", at);
     snprintf(who, sizeof who, "%.*s group", (int)(name.n < 100 ? name.n : 100), name.n != 0 ? name.p : "");
     if (rv_val_len(rv_val_path(g, "template.spec.containers")) == 0)
-        return complain(k, "%s.template.spec.containers: workerGroupSpec should have at least one container", path);
+        return check_complain(k, "%s.template.spec.containers: workerGroupSpec should have at least one container",
+                              path);
     return bad_name(k, groups, at, path, name) || bad_counts(k, g, path, name) || bad_resources(k, g, path, who) ||
            bad_autoscaler_fields(k, g, path, name);
 }
@@ -203,66 +203,13 @@ static bool bad_group(struct check *k, struct rv_val groups, struct rv_val g, si
 static bool bad_groups(struct check *k) {
     struct rv_val head = rv_val_get(k->c->spec, "headGroupSpec"), groups = rc_groups(k->c);
     if (rv_val_len(rv_val_path(head, "template.spec.containers")) == 0)
-        return complain(
+        return check_complain(
             k, "spec.headGroupSpec.template.spec.containers: headGroupSpec should have at least one container");
     if (bad_resources(k, head, "spec.headGroupSpec", "Head group")) return true;
     size_t i = 0;
     for (struct rv_iter it = rv_iter(groups); rv_iter_next(&it); i++)
         if (bad_group(k, groups, it.val, i)) return true;
     return false;
-}
-
-/* ---- GCS fault tolerance ------------------------------------------------------------------------------------ */
-
-static bool ft_options_conflicts(struct check *k, struct rv_val options) {
-    struct rv_val head = rc_head_container(k->c);
-    if (non_empty(rv_val_path(k->c->spec, "headGroupSpec.rayStartParams"), "redis-password"))
-        return complain(k, "cannot set `redis-password` in rayStartParams when GcsFaultToleranceOptions is enabled - "
-                           "use GcsFaultToleranceOptions.RedisPassword instead");
-    if (rv_val_present(env_of(head, "REDIS_PASSWORD")))
-        return complain(k, "cannot set `REDIS_PASSWORD` env var in head Pod when GcsFaultToleranceOptions is enabled - "
-                           "use GcsFaultToleranceOptions.RedisPassword instead");
-    if (rv_val_present(env_of(head, "RAY_REDIS_ADDRESS")))
-        return complain(k, "cannot set `RAY_REDIS_ADDRESS` env var in head Pod when GcsFaultToleranceOptions is "
-                           "enabled - use GcsFaultToleranceOptions.RedisAddress instead");
-    if (rc_annotation(k->c, RC_ANNOTATION_STORAGE_NAMESPACE).n != 0)
-        return complain(k, "cannot set `" RC_ANNOTATION_STORAGE_NAMESPACE
-                           "` annotation when GcsFaultToleranceOptions is enabled - use "
-                           "GcsFaultToleranceOptions.ExternalStorageNamespace instead");
-    bool rocks = rv_str_is(rv_path_str(options, "backend"), "rocksdb");
-    if (!rocks)
-        return rv_val_set(rv_val_get(options, "storage")) &&
-               complain(k, "cannot set GcsFaultToleranceOptions.Storage when backend is 'redis' - it only applies to "
-                           "the 'rocksdb' backend");
-    if (!rc_gate(k->c->settings, "GCSFaultToleranceEmbeddedStorage", false))
-        return complain(k, "the embedded RocksDB GCS fault tolerance backend (GcsFaultToleranceOptions.Backend: "
-                           "'rocksdb') requires the GCSFaultToleranceEmbeddedStorage feature gate to be enabled");
-    static const char *const redis_only[][2] = {{"redisAddress", "RedisAddress"},
-                                                {"redisUsername", "RedisUsername"},
-                                                {"redisPassword", "RedisPassword"},
-                                                {"externalStorageNamespace", "ExternalStorageNamespace"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(redis_only); i++)
-        if (rv_val_set(rv_val_get(options, redis_only[i][0])))
-            return complain(k, "cannot set GcsFaultToleranceOptions.%s when backend is 'rocksdb'", redis_only[i][1]);
-    return false;
-}
-
-static bool bad_fault_tolerance(struct check *k) {
-    struct rv_val options = rv_val_get(k->c->spec, "gcsFaultToleranceOptions"), head = rc_head_container(k->c);
-    struct rv_str note = rc_annotation(k->c, RC_ANNOTATION_FT_ENABLED);
-    bool set = rv_val_set(options);
-    if (note.n != 0 && set)
-        return complain(k, RC_ANNOTATION_FT_ENABLED " annotation and GcsFaultToleranceOptions are both set. Please use "
-                                                    "only GcsFaultToleranceOptions to configure GCS fault tolerance");
-    if (!set && !rv_str_ieq(note, "true") && rv_val_present(env_of(head, "RAY_REDIS_ADDRESS")))
-        return complain(
-            k, "RAY_REDIS_ADDRESS is set which implicitly enables GCS fault tolerance, but GcsFaultToleranceOptions is "
-               "not set. Please set GcsFaultToleranceOptions to enable GCS fault tolerance");
-    if (set && ft_options_conflicts(k, options)) return true;
-    return (non_empty(rv_val_path(k->c->spec, "headGroupSpec.rayStartParams"), "redis-username") ||
-            rv_val_present(env_of(head, "REDIS_USERNAME"))) &&
-           complain(k, "cannot set redis username in rayStartParams or environment variables - use "
-                       "GcsFaultToleranceOptions.RedisUsername instead");
 }
 
 /* ---- autoscaler ------------------------------------------------------------------------------------------- */
@@ -273,132 +220,87 @@ static bool restarts(struct rv_val group) {
 }
 
 static bool bad_autoscaler(struct check *k) {
-    struct rv_val spec = k->c->spec, switched = env_of(rc_head_container(k->c), "RAY_enable_autoscaler_v2");
+    struct rv_val spec = k->c->spec, switched = check_env(rc_head_container(k->c), "RAY_enable_autoscaler_v2");
     bool on = autoscaling(k->c), v2 = rv_str_is(rv_path_str(spec, "autoscalerOptions.version"), "v2");
     for (struct rv_iter it = rv_iter(rc_groups(k->c)); rv_iter_next(&it);) {
         if (!rv_path_bool(it.val, "suspend", false)) continue;
         struct rv_str name = rv_path_str(it.val, "groupName");
         if (!rc_gate(k->c->settings, "RayJobDeletionPolicy", true))
-            return complain(k,
-                            "worker group " RV_STR_FMT
-                            " can be suspended only when the RayJobDeletionPolicy feature gate is enabled",
-                            RV_STR_ARG(name));
+            return check_complain(k,
+                                  "worker group " RV_STR_FMT
+                                  " can be suspended only when the RayJobDeletionPolicy feature gate is enabled",
+                                  RV_STR_ARG(name));
         if (on)
-            return complain(k, "worker group " RV_STR_FMT " cannot be suspended with Autoscaler enabled",
-                            RV_STR_ARG(name));
+            return check_complain(k, "worker group " RV_STR_FMT " cannot be suspended with Autoscaler enabled",
+                                  RV_STR_ARG(name));
     }
     if (!on && truthy(rv_path_str(switched, "value")))
-        return complain(
+        return check_complain(
             k,
             "environment variable RAY_enable_autoscaler_v2 cannot be set to '" RV_STR_FMT
             "' when enableInTreeAutoscaling is false. Please set enableInTreeAutoscaling: true to use autoscaler v2",
             RV_STR_ARG(rv_path_str(switched, "value")));
     if (on && rv_val_set(rv_val_path(spec, "autoscalerOptions.version")) && rv_val_present(switched))
-        return complain(k, "both .spec.autoscalerOptions.version and head Pod env var RAY_enable_autoscaler_v2 are "
-                           "set, please only use the former");
+        return check_complain(k,
+                              "both .spec.autoscalerOptions.version and head Pod env var RAY_enable_autoscaler_v2 are "
+                              "set, please only use the former");
     if (on && v2 && restarts(rv_val_get(spec, "headGroupSpec")))
-        return complain(k, "restartPolicy for head Pod should be Never or unset when using autoscaler V2");
+        return check_complain(k, "restartPolicy for head Pod should be Never or unset when using autoscaler V2");
     for (struct rv_iter it = rv_iter(rc_groups(k->c)); on && v2 && rv_iter_next(&it);)
         if (restarts(it.val))
-            return complain(
+            return check_complain(
                 k, "restartPolicy for worker group " RV_STR_FMT " should be Never or unset when using autoscaler V2",
                 RV_STR_ARG(rv_path_str(it.val, "groupName")));
     int64_t idle = rv_path_int(spec, "autoscalerOptions.idleTimeoutSeconds", 0);
     if (idle < 0)
-        return complain(k, "autoscalerOptions.idleTimeoutSeconds must be non-negative, got %lld", (long long)idle);
-    return rv_val_present(env_of(rv_val_get(spec, "autoscalerOptions"), "KUBERAY_GEN_AUTOSCALER_START_CMD")) &&
-           complain(k, "autoscalerOptions.env must not contain KUBERAY_GEN_AUTOSCALER_START_CMD: it is managed by "
-                       "KubeRay and injected automatically into the autoscaler container");
+        return check_complain(k, "autoscalerOptions.idleTimeoutSeconds must be non-negative, got %lld",
+                              (long long)idle);
+    return rv_val_present(check_env(rv_val_get(spec, "autoscalerOptions"), "KUBERAY_GEN_AUTOSCALER_START_CMD")) &&
+           check_complain(k,
+                          "autoscalerOptions.env must not contain KUBERAY_GEN_AUTOSCALER_START_CMD: it is managed by "
+                          "KubeRay and injected automatically into the autoscaler container");
 }
 
-/* ---- gates, authentication, strategy ------------------------------------------------------------------------- */
-
-static bool bad_gated(struct check *k) {
-    static const struct {
-        const char *field, *gate, *text;
-    } gated[] = {
-        {"historyServerOptions", "RayClusterHistoryServer", "RayClusterHistoryServer feature gate is not enabled"},
-        {"networkPolicy", "RayClusterNetworkPolicy",
-         "spec.networkPolicy requires the RayClusterNetworkPolicy feature gate to be enabled"},
-        {"tlsOptions", "RayClusterMTLS", "spec.tlsOptions requires the RayClusterMTLS feature gate to be enabled"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(gated); i++)
-        if (rv_val_set(rv_val_get(k->c->spec, gated[i].field)) && !rc_gate(k->c->settings, gated[i].gate, false))
-            return complain(k, "%s", gated[i].text);
-    return false;
-}
-
-static bool bad_authentication(struct check *k) {
-    struct rv_val auth = rv_val_get(k->c->spec, "authOptions");
-    bool token = rv_str_is(rv_path_str(auth, "mode"), "token"),
-         by_kubernetes = rv_path_bool(auth, "enableK8sTokenAuth", false);
-    if (token && need_version(k, "authOptions.mode is 'token'", 2, 52)) return true;
-    if (by_kubernetes && !token)
-        return complain(k, "authOptions.enableK8sTokenAuth is enabled but authOptions.mode not set to 'token'");
-    if (by_kubernetes && need_version(k, "authOptions.enableK8sTokenAuth is enabled", 2, 55)) return true;
-    return by_kubernetes && rv_path_str(auth, "secretName").n != 0 &&
-           complain(k, "authOptions.enableK8sTokenAuth is enabled and authOptions.secretName is also set");
-}
+/* ---- strategy and status ------------------------------------------------------------------------------------ */
 
 static bool bad_strategy(struct check *k) {
     struct rv_str type = rv_path_str(k->c->spec, "upgradeStrategy.type");
     if (type.n == 0) return false;
     if (!rv_str_is(type, "Recreate") && !rv_str_is(type, "None"))
-        return complain(k,
-                        "The RayCluster spec is invalid: Spec.UpgradeStrategy.Type value " RV_STR_FMT
-                        " is invalid, valid options are Recreate or None",
-                        RV_STR_ARG(type));
+        return check_complain(k,
+                              "The RayCluster spec is invalid: Spec.UpgradeStrategy.Type value " RV_STR_FMT
+                              " is invalid, valid options are Recreate or None",
+                              RV_STR_ARG(type));
     return !rv_str_is(k->c->creator, "RayCluster") &&
-           complain(k, "upgradeStrategy cannot be set when RayCluster is created by " RV_STR_FMT,
-                    RV_STR_ARG(k->c->creator));
+           check_complain(k, "upgradeStrategy cannot be set when RayCluster is created by " RV_STR_FMT,
+                          RV_STR_ARG(k->c->creator));
 }
 
 static bool bad_status(struct check *k) {
     struct rv_val conditions = rv_val_get(k->c->status, "conditions");
     return rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True") &&
            rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True") &&
-           complain(k, "invalid RayCluster State: " RC_CONDITION_SUSPENDING " and " RC_CONDITION_SUSPENDED
-                       " conditions should not be both true");
+           check_complain(k, "invalid RayCluster State: " RC_CONDITION_SUSPENDING " and " RC_CONDITION_SUSPENDED
+                             " conditions should not be both true");
 }
 
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
     static const struct {
         bool (*bad)(struct check *);
         const char *reason;
-    } rules[] = {{bad_metadata, "InvalidRayClusterMetadata"},    {bad_groups, "InvalidRayClusterSpec"},
-                 {bad_fault_tolerance, "InvalidRayClusterSpec"}, {bad_autoscaler, "InvalidRayClusterSpec"},
-                 {bad_gated, "InvalidRayClusterSpec"},           {bad_authentication, "InvalidRayClusterSpec"},
-                 {bad_strategy, "InvalidRayClusterSpec"},        {bad_status, "InvalidRayClusterStatus"}};
+    } rules[] = {{bad_metadata, "InvalidRayClusterMetadata"},
+                 {bad_groups, "InvalidRayClusterSpec"},
+                 {check_fault_tolerance, "InvalidRayClusterSpec"},
+                 {bad_autoscaler, "InvalidRayClusterSpec"},
+                 {check_gates, "InvalidRayClusterSpec"},
+                 {check_history, "InvalidRayClusterSpec"},
+                 {check_authentication, "InvalidRayClusterSpec"},
+                 {check_network_policy, "InvalidRayClusterSpec"},
+                 {check_tls, "InvalidRayClusterSpec"},
+                 {bad_strategy, "InvalidRayClusterSpec"},
+                 {bad_status, "InvalidRayClusterStatus"}};
     struct check k = {c, message};
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
         if (rules[i].bad(&k)) return rules[i].reason;
     return NULL;
-}
-
-/* ---- what this version leaves out ------------------------------------------------------------------------------ */
-
-void rc_unsupported(const struct rc_cluster *c, void (*fn)(void *arg, const char *path, bool harmful), void *arg) {
-    struct rv_val spec = c->spec;
-    static const struct {
-        const char *path;
-        bool harmful;
-    } fields[] = {{"gcsFaultToleranceOptions", true},
-                  {"tlsOptions", true},
-                  {"networkPolicy", true},
-                  {"historyServerOptions", false}};
-    char text[64];
-    for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++) {
-        if (!rv_val_set(rv_val_get(spec, fields[i].path))) continue;
-        snprintf(text, sizeof text, "spec.%s", fields[i].path);
-        fn(arg, text, fields[i].harmful);
-    }
-    if (rv_str_ieq(rc_annotation(c, RC_ANNOTATION_FT_ENABLED), "true"))
-        fn(arg, "metadata.annotations[" RC_ANNOTATION_FT_ENABLED "]", true);
-    if (rv_str_is(rv_path_str(spec, "authOptions.mode"), "token")) fn(arg, "spec.authOptions", true);
-    if (rv_path_bool(spec, "enableInTreeAutoscaling", false)) fn(arg, "spec.enableInTreeAutoscaling", false);
-    if (rv_path_bool(spec, "headGroupSpec.enableIngress", false)) fn(arg, "spec.headGroupSpec.enableIngress", false);
-    for (struct rv_iter it = rv_iter(rc_groups(c)); rv_iter_next(&it);)
-        if (rv_path_int(it.val, "numOfHosts", 1) > 1) {
-            fn(arg, "spec.workerGroupSpecs[].numOfHosts", true);
-            return;
-        }
 }

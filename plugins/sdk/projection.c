@@ -115,3 +115,10 @@ struct rv_projection *rv_projection_watch(const struct rv_projection *p) {
         merge(w->arena, object, &p->root, 0);
     return w;
 }
+
+bool rv_projection_only(const struct rv_projection *p, const char *field) {
+    if (p == NULL || p->root.keep) return false;
+    for (const struct proj_node *k = p->root.kids; k != NULL; k = k->next)
+        if (!rv_str_is(k->key, field) && !rv_str_is(k->key, "apiVersion") && !rv_str_is(k->key, "kind")) return false;
+    return p->root.kids != NULL;
+}

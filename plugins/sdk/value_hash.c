@@ -169,3 +169,20 @@ static bool equal_val(struct rv_val a, struct rv_val b, unsigned depth) {
 }
 
 bool rv_val_equal(struct rv_val a, struct rv_val b) { return equal_val(a, b, 0); }
+
+bool rv_val_within(struct rv_val want, struct rv_val have) {
+    if (rv_val_type(want) == RV_MAP) {
+        for (struct rv_iter it = rv_iter(want); rv_iter_next(&it);)
+            if (!rv_val_within(it.val, rv_val_getn(have, it.key))) return false;
+        return rv_val_type(have) == RV_MAP || rv_val_len(want) == 0;
+    }
+    if (rv_val_type(want) == RV_ARRAY) {
+        if (rv_val_len(want) == 0 && !rv_val_set(have)) return true; /* an empty list is not stored */
+        if (rv_val_type(have) != RV_ARRAY || rv_val_len(have) != rv_val_len(want)) return false;
+        struct rv_iter x = rv_iter(want), y = rv_iter(have);
+        while (rv_iter_next(&x) && rv_iter_next(&y))
+            if (!rv_val_within(x.val, y.val)) return false;
+        return true;
+    }
+    return rv_val_equal(want, have);
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "fair.h"
+#include "generate.h"
 #include "http_out.h"
 #include "policy.h"
 #include "recorder.h"
@@ -260,6 +261,7 @@ static void send_object(struct op *op) {
         patch_body(op, &json);
     else if (a->verb != RV_VERB_GET)
         rv_json_write(body_of(op), &json);
+    bool secret = generate_tokens(a, &json);
     struct kube_request_opts o = {.method = how[a->verb].method,
                                   .path = path,
                                   .content_type = how[a->verb].type,
@@ -268,6 +270,7 @@ static void send_object(struct op *op) {
                                   .urgent = a->verb == RV_VERB_DELETE,
                                   .once = !repeatable(op)};
     op->request = kube_send(op->x->s->client, &o, on_response, op);
+    if (secret) explicit_bzero(json.p, json.n);
 }
 
 static void send_get(struct op *op) {

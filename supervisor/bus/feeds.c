@@ -11,6 +11,7 @@ struct feed {
     struct store_collection *collection;
     struct kube_watch *watch;
     char *api_version, *resource, *ns, *selector, *why;
+    bool optional; /* every reader can do without */
     enum kube_watch_state state;
 };
 
@@ -31,16 +32,19 @@ struct feeds *feeds_new(struct supervisor *s) {
 
 static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     struct feed *feed = arg;
+    bool was = feed_synced(feed);
     feed->state = state;
     free(feed->why);
     feed->why = rv_strdup(rv_str(why));
-    enum rv_log_level level = why[0] != 0 ? RV_LOG_WARN : RV_LOG_DEBUG;
+    bool absent = state == KUBE_WATCH_MISSING && feed->optional;
+    enum rv_log_level level = absent ? RV_LOG_INFO : why[0] != 0 ? RV_LOG_WARN : RV_LOG_DEBUG;
     rv_log(level,
            state == KUBE_WATCH_FORBIDDEN
                ? "watch forbidden: grant list and watch on this resource (rayvisord --print-rbac shows the role)"
                : "watch state",
            "resource", feed->resource, "namespace", feed->ns, "state", state_names[state], "reason",
            why[0] != 0 ? why : NULL, NULL);
+    if (!was && absent && feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 
 static void on_synced(void *arg) {
@@ -103,6 +107,7 @@ struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const cha
     for (struct feed *feed = f->list; feed != NULL; feed = feed->next) {
         if (feed->collection != c) continue;
         feed->refs++;
+        feed->optional &= k->optional;
         if (widened) { /* more is kept from now on: read everything again */
             kube_watch_free(feed->watch);
             start(feed);
@@ -115,6 +120,7 @@ struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const cha
     feed->resource = RV_TAKE(resource);
     feed->selector = RV_TAKE(selector);
     feed->ns = ns != NULL ? rv_strdup(rv_str(ns)) : NULL;
+    feed->optional = k->optional;
     f->list = feed;
     start(feed);
     return feed;
@@ -158,7 +164,9 @@ struct feeds *feeds_free(struct feeds *f) {
 struct store_collection *feed_collection(const struct feed *feed) {
     return feed->collection;
 }
-bool feed_synced(const struct feed *feed) { return store_collection_synced(feed->collection); }
+bool feed_synced(const struct feed *feed) {
+    return store_collection_synced(feed->collection) || (feed->optional && feed->state == KUBE_WATCH_MISSING);
+}
 
 bool feeds_all_synced(const struct feeds *f) {
     for (const struct feed *feed = f->list; feed != NULL; feed = feed->next)

@@ -111,8 +111,10 @@ static int read_grants(const struct schema_reader *r, struct config_plugin *p, b
                            RV_STR_ARG(p->name));
     if (all) {
         p->all_grants = true;
-        p->grants = p->manifest->writes;
-        p->grant_n = p->manifest->write_n;
+        p->grants = rv_arena_alloc(r->doc->arena, (p->manifest->write_n + 1) * sizeof *p->grants);
+        for (size_t i = 0; i < p->manifest->write_n; i++) /* what a feature that is off would need is not granted */
+            if (manifest_when(&p->manifest->writes[i].when, &p->settings))
+                p->grants[p->grant_n++] = p->manifest->writes[i];
         if (!p->http.given) p->http = p->manifest->http;
         if (yaml_pos_get(p->node, "secrets") == NULL) p->secrets = p->manifest->secrets;
         return 0;
@@ -148,8 +150,8 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
             code = schema_fail(r, yaml_pos_get(p->node, "http"),
                                "\"" RV_STR_FMT "\" is not a URL pattern such as http://*.svc.cluster.local:8265/api/*",
                                RV_STR_ARG(p->http.list[i]));
-    if (code == 0) code = read_grants(r, p, ours);
-    return code != 0 ? code : manifest_settings(p->manifest, r, p->settings_node, &p->settings);
+    if (code == 0) code = manifest_settings(p->manifest, r, p->settings_node, &p->settings);
+    return code != 0 ? code : read_grants(r, p, ours);
 }
 
 static int read_plugins(const struct schema_reader *r, struct config *c, const struct config_env *env,
@@ -256,6 +258,10 @@ bool config_plugin_same(const struct config_plugin *a, const struct config_plugi
         a->grant_n != b->grant_n || strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) ||
         !rv_str_eq(a->manifest->version, b->manifest->version))
         return false;
+    for (size_t i = 0; i < a->manifest->kind_n && i < b->manifest->kind_n; i++) /* settings that change what is read */
+        if (manifest_when(&a->manifest->kinds[i].when, &a->settings) !=
+            manifest_when(&b->manifest->kinds[i].when, &b->settings))
+            return false;
     for (size_t i = 0; i < a->grant_n; i++) {
         const struct manifest_write *x = &a->grants[i], *y = &b->grants[i];
         if (!rv_str_eq(x->api_version, y->api_version) || !rv_str_eq(x->resource, y->resource) ||
@@ -278,9 +284,11 @@ static void rbac_rule(struct rv_buf *out, struct rv_str api_version, struct rv_s
 }
 
 /* The same resource under another selector needs no second rule. */
-static bool reads_before(const struct manifest *m, size_t k) {
+static bool reads_before(const struct config_plugin *p, size_t k) {
+    const struct manifest *m = p->manifest;
     for (size_t i = 0; i < k; i++)
-        if (rv_str_eq(m->kinds[i].api_version, m->kinds[k].api_version) &&
+        if (manifest_when(&m->kinds[i].when, &p->settings) &&
+            rv_str_eq(m->kinds[i].api_version, m->kinds[k].api_version) &&
             rv_str_eq(m->kinds[i].resource, m->kinds[k].resource))
             return true;
     return false;
@@ -296,7 +304,7 @@ void config_print_rbac(const struct config *c, struct rv_buf *out) {
         if (!p->enabled) continue;
         rv_buf_addf(out, "  # " RV_STR_FMT "\n", RV_STR_ARG(p->name));
         for (size_t k = 0; k < p->manifest->kind_n; k++)
-            if (!reads_before(p->manifest, k))
+            if (!reads_before(p, k) && manifest_when(&p->manifest->kinds[k].when, &p->settings))
                 rbac_rule(out, p->manifest->kinds[k].api_version, p->manifest->kinds[k].resource, RV_STR(""),
                           "get, list, watch");
         for (size_t k = 0; k < p->grant_n; k++) {

@@ -22,13 +22,18 @@ static const struct schema_key kind_keys[] = {K(api_version, "apiVersion", S_TEX
                                               K(fields, "fields", S_TEXTS, 0, 0, NULL, false),
                                               K(map, "map", S_CHOICE, 0, 0, map_names, false),
                                               K(index_label, "indexLabel", S_TEXT, 0, 0, NULL, false),
+                                              K(optional, "optional", S_BOOL, 0, 0, NULL, false),
+                                              K(when, "when", S_TEXTS, 0, 0, NULL, false),
                                               SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct manifest_write
-static const struct schema_key write_keys[] = {
-    K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),   K(resource, "resource", S_TEXT, 0, 0, NULL, true),
-    K(subresource, "subresource", S_TEXT, 0, 0, NULL, false), K(verbs, "verbs", S_TEXTS, 0, 0, NULL, true),
-    K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false),  SCHEMA_END};
+static const struct schema_key write_keys[] = {K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),
+                                               K(resource, "resource", S_TEXT, 0, 0, NULL, true),
+                                               K(subresource, "subresource", S_TEXT, 0, 0, NULL, false),
+                                               K(verbs, "verbs", S_TEXTS, 0, 0, NULL, true),
+                                               K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false),
+                                               K(when, "when", S_TEXTS, 0, 0, NULL, false),
+                                               SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct manifest_setting
 static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
@@ -151,6 +156,58 @@ static int read_settings(const struct schema_reader *r, struct manifest *m, cons
     return 0;
 }
 
+/* ---- conditions ----------------------------------------------------------------------------------------- */
+
+/* "name.key=value" -> its three parts; key may be empty. */
+static bool split_when(struct rv_str text, struct rv_str *name, struct rv_str *key, struct rv_str *value) {
+    const char *eq = text.n != 0 ? memchr(text.p, '=', text.n) : NULL;
+    if (eq == NULL || eq == text.p) return false;
+    *name = (struct rv_str){text.p, (size_t)(eq - text.p)};
+    *value = (struct rv_str){eq + 1, (size_t)(text.p + text.n - eq - 1)};
+    const char *dot = memchr(name->p, '.', name->n);
+    *key = dot != NULL ? (struct rv_str){dot + 1, (size_t)(eq - dot - 1)} : (struct rv_str){NULL, 0};
+    if (dot != NULL) name->n = (size_t)(dot - text.p);
+    return true;
+}
+
+bool manifest_when(const struct schema_texts *when, const struct rv_buf *settings) {
+    struct rv_val all = {settings->p, settings->n};
+    for (size_t i = 0; i < when->n; i++) {
+        struct rv_str name, key, value;
+        if (!split_when(when->list[i], &name, &key, &value)) continue;
+        struct rv_val v = rv_val_getn(all, name);
+        if (key.n != 0) v = rv_val_getn(v, key);
+        if (rv_val_type(v) == RV_BOOL ? rv_str_is(value, rv_val_bool(v, false) ? "true" : "false")
+                                      : rv_str_eq(rv_val_str(v), value))
+            return true;
+    }
+    return when->n == 0;
+}
+
+static const struct manifest_setting *find_setting(const struct manifest *m, struct rv_str name);
+
+static int check_when(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest *m,
+                      const struct schema_texts *when) {
+    for (size_t i = 0; i < when->n; i++) {
+        struct rv_str name, key, value;
+        if (!split_when(when->list[i], &name, &key, &value))
+            return schema_fail(r, at, "when has \"" RV_STR_FMT "\"; accepted is setting=value or setting.key=value",
+                               RV_STR_ARG(when->list[i]));
+        if (find_setting(m, name) == NULL)
+            return schema_fail(r, at, "when names the setting \"" RV_STR_FMT "\", which this manifest does not have",
+                               RV_STR_ARG(name));
+    }
+    return 0;
+}
+
+static int check_conditions(const struct schema_reader *r, const struct manifest *m) {
+    int code = 0;
+    if (m->kinds[0].when.n != 0) return schema_fail(r, m->doc.root, "primary cannot have conditions (when)");
+    for (size_t i = 0; i < m->kind_n && code == 0; i++) code = check_when(r, m->doc.root, m, &m->kinds[i].when);
+    for (size_t i = 0; i < m->write_n && code == 0; i++) code = check_when(r, m->doc.root, m, &m->writes[i].when);
+    return code;
+}
+
 static bool name_ok(struct rv_str s) {
     if (s.n == 0 || s.n > 31 || s.p[0] < 'a' || s.p[0] > 'z') return false;
     return rv_name_dns1123_label(s) == NULL;
@@ -177,6 +234,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     if (code == 0) code = read_kinds(&r, m, &raw);
     if (code == 0) code = manifest_read_writes(&r, raw.writes, "writes", &m->writes, &m->write_n);
     if (code == 0) code = read_settings(&r, m, raw.settings);
+    if (code == 0) code = check_conditions(&r, m);
     return code == 0 ? m : manifest_free(m);
 }
 

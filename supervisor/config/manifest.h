@@ -8,11 +8,16 @@ struct manifest_kind {
     struct rv_str api_version, resource, kind, selector, index_label;
     struct schema_texts fields;
     int map; /* 0 owner, 1 label, 2 plugin */
+    /* The API may lack it: then there are none of it. Asked again from time to time. */
+    bool optional;
+    /* "setting=value", "setting.key=value": read only where one of them holds. Empty: always. */
+    struct schema_texts when;
 };
 
 struct manifest_write {
     struct rv_str api_version, resource, subresource;
     struct schema_texts verbs, namespaces; /* namespaces: in grants only */
+    struct schema_texts when;              /* as above; in manifests only */
 };
 
 enum setting_type { SETTING_BOOLEAN, SETTING_INTEGER, SETTING_NUMBER, SETTING_STRING, SETTING_LIST, SETTING_MAP };
@@ -44,6 +49,8 @@ struct manifest *manifest_free(struct manifest *m);
 /* Reads a list of write rules; shared with the config's grants. */
 int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
                          struct manifest_write **ret, size_t *ret_n);
+/* Does one of these conditions hold for these settings (msgpack, with defaults)? No conditions: yes. */
+bool manifest_when(const struct schema_texts *when, const struct rv_buf *settings);
 /* The settings given in the config, checked, with defaults filled in, as msgpack. */
 int manifest_settings(const struct manifest *m, const struct schema_reader *r, const struct yaml_pos *given,
                       struct rv_buf *out);

@@ -204,7 +204,7 @@ static void free_headers(struct kube_transfer *t) {
 
 static void set_headers(struct kube_transfer *t) {
     free_headers(t);
-    add_header(t, "Accept: ", "application/json");
+    add_header(t, "Accept: ", t->o.accept != NULL ? t->o.accept : "application/json");
     add_header(t, "Expect:", "");
     if (t->content_type != NULL) add_header(t, "Content-Type: ", t->content_type);
     const char *authorization = kube_auth_header(t->client->auth);

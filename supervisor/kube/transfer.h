@@ -10,6 +10,7 @@
 struct kube_transfer;
 struct kube_transfer_opts {
     const char *method, *path, *content_type;
+    const char *accept; /* NULL: application/json. A literal: not copied */
     struct rv_bytes body;
     unsigned timeout_ms; /* 0 = none */
     size_t max_body;

@@ -204,6 +204,14 @@ static void on_list_done(void *arg, const struct kube_response *r) {
     failed(w, "list failed", &shown);
 }
 
+/* Where nothing but metadata is kept, nothing else is asked for: so the content of a Secret never comes near us.
+ * (Kubernetes API concepts, "Metadata-only fetches"; servers that cannot answer with the whole object.) */
+#define ACCEPT_METADATA(kind) "application/json;as=" kind ";g=meta.k8s.io;v=v1,application/json"
+
+static bool metadata_only(const struct kube_watch *w) {
+    return rv_projection_only(store_collection_projection(w->o.into), "metadata");
+}
+
 static void start_list(struct kube_watch *w) {
     char limit[16];
     snprintf(limit, sizeof limit, "%u", or_default(w->o.page_size, PAGE));
@@ -222,6 +230,7 @@ static void start_list(struct kube_watch *w) {
                                         "limit", limit, last, w->next_page, NULL);
     struct kube_transfer_opts o = {.method = "GET",
                                    .path = path,
+                                   .accept = metadata_only(w) ? ACCEPT_METADATA("PartialObjectMetadataList") : NULL,
                                    .on_data = on_list_data,
                                    .on_done = on_list_done,
                                    .arg = w,
@@ -297,6 +306,7 @@ static void start_watch(struct kube_watch *w) {
                   "timeoutSeconds", seconds, selector, w->selector, NULL);
     struct kube_transfer_opts o = {.method = "GET",
                                    .path = path,
+                                   .accept = metadata_only(w) ? ACCEPT_METADATA("PartialObjectMetadata") : NULL,
                                    .on_data = on_watch_data,
                                    .on_done = on_watch_done,
                                    .arg = w,

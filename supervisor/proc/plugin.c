@@ -681,6 +681,7 @@ static void join_feeds(struct plugin *p) {
     for (size_t k = 0; k < m->kind_n; k++)
         for (size_t i = 0; i < per_kind; i++) {
             struct rv_error err = {0};
+            if (!manifest_when(&m->kinds[k].when, &p->config->settings)) continue;
             rv_autofree char *one = ns->n != 0 ? rv_strdup(ns->list[i]) : NULL;
             struct listened *l = &p->kinds[p->kind_n];
             *l = (struct listened){p, (uint32_t)k, feed_join(p->s->feeds, &m->kinds[k], one, &err), NULL};

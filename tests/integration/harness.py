@@ -208,12 +208,20 @@ class Sandbox:
 
 class External:
     """A cluster somebody else started (RAYVISOR_KUBECONFIG)."""
+    made = 0
 
     def __init__(self, kubeconfig):
         self.kube = Kube(kubeconfig)
         self.namespaces = []
         make = self.kube.namespace
-        self.kube.namespace = lambda name: (self.namespaces.append(name), make(name))[1]
+
+        def namespace(name):
+            """A namespace of this test's own: the one of the test before is still being deleted."""
+            External.made += 1
+            self.namespaces.append(f"{name}-{External.made}")
+            return make(self.namespaces[-1])
+
+        self.kube.namespace = namespace
 
     def stop(self):
         """Leaves nothing behind that the next test's plugins would meet."""

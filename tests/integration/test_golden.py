@@ -11,17 +11,7 @@ from harness import *
 GOLDEN = os.environ.get("RAYVISOR_GOLDEN") or os.path.join(os.path.dirname(ROOT), "shared", "golden")
 TOOL = os.path.join(os.path.dirname(GOLDEN), "tools", "golden.py")
 KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
-# Samples that ask for what a later version brings.
-LATER = ("gcsFaultToleranceOptions", "enableInTreeAutoscaling", "authOptions", "tlsOptions", "networkPolicy", "historyServerOptions")
-
-
-def plain(path):
-    for o in json.load(open(path))["input"]:
-        if o.get("kind") != "RayCluster": continue
-        spec, notes = o["spec"], o["metadata"].get("annotations") or {}
-        if any(spec.get(k) for k in LATER) or spec["headGroupSpec"].get("enableIngress") or "ray.io/ft-enabled" in notes: return False
-        if any(g.get("numOfHosts", 1) > 1 for g in spec.get("workerGroupSpecs", [])): return False
-    return True
+GATES = ("RayClusterNetworkPolicy", "RayClusterHistoryServer", "GCSFaultToleranceEmbeddedStorage")
 
 
 def accepted():
@@ -35,14 +25,9 @@ def accepted():
     return rules
 
 
-def test_plain_clusters(env):
-    if not os.path.isdir(GOLDEN) or not os.path.exists(TOOL): raise Skip(f"no recordings at {GOLDEN}")
-    if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
-    files = [f for f in sorted(os.listdir(GOLDEN)) if f.startswith("ray-cluster") and ".gates." not in f and plain(os.path.join(GOLDEN, f))]
-    assert len(files) >= 10, files
-    if os.environ.get("RAYVISOR_KUBECONFIG"): env.cluster()
-    else: raise Skip("the embedded cluster stores too little of what a real one defaults; set RAYVISOR_KUBECONFIG")
-    env.operator()
+def compare(env, files, plugins):
+    """The differences that no rule accepts, and the rules that accepted some."""
+    op = env.operator(plugins=plugins)
     out = os.path.join(env.dir, "ours")
     e = dict(os.environ, KUBECONFIG=env.kube.kubeconfig, KUBECTL=KUBECTL, HOME=env.dir)
     run = subprocess.run([sys.executable, TOOL, "replay", out, *[os.path.join(GOLDEN, f) for f in files], "--settle", "6"],
@@ -57,8 +42,26 @@ def test_plain_clusters(env):
             if hit: used.add(hit.pattern)
             else: bad.append(f"{f}: {line}")
     print(f"    {len(files)} samples compared")
+    op.stop()
+    return bad, used
+
+
+def test_clusters(env):
+    if not os.path.isdir(GOLDEN) or not os.path.exists(TOOL): raise Skip(f"no recordings at {GOLDEN}")
+    if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
+    only = os.environ.get("RAYVISOR_GOLDEN_ONLY", "")
+    files = [f for f in sorted(os.listdir(GOLDEN)) if f.startswith("ray-cluster") and only in f]
+    gated = [f for f in files if ".gates." in f]
+    assert only or len(files) >= 25 and len(gated) >= 2, files
+    if os.environ.get("RAYVISOR_KUBECONFIG"): env.cluster()
+    else: raise Skip("the embedded cluster stores too little of what a real one defaults; set RAYVISOR_KUBECONFIG")
+    gates = {"featureGates": {g: True for g in GATES}}
+    bad, used = compare(env, [f for f in files if f not in gated], [{"name": "raycluster"}])
+    more, also = compare(env, gated, [{"name": "raycluster", "settings": gates}, {"name": "networkpolicy", "settings": {}}])
+    bad += more
     assert not bad, f"{len(bad)} unexplained differences:\n" + "\n".join(bad[:60])
-    assert used == {r.pattern for r in rules}, f"accepted differences that no longer occur: {({r.pattern for r in rules} - used)}"
+    unused = {r.pattern for r in accepted()} - used - also
+    assert only or not unused, f"accepted differences that no longer occur: {unused}"
 
 
 if __name__ == "__main__": main()

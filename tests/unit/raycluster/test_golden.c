@@ -80,15 +80,16 @@ static struct rv_val group_named(const struct rc_cluster *c, struct rv_str name)
 static struct rv_val counterpart(struct recording *r, struct rv_val stored) {
     struct rv_val labels = rv_val_path(stored, "metadata.labels");
     struct rv_str group = rv_val_str(rv_val_get(labels, RC_LABEL_GROUP));
-    int64_t index = -1;
+    struct rc_place place = {.index = -1, .replica = rv_val_str(rv_val_get(labels, RC_LABEL_REPLICA_NAME))};
     if (rv_str_is(group, RC_HEAD_GROUP)) {
         char hash[33];
         rc_spec_hash(&r->cluster, hash);
         return rv_node_freeze(r->arena, rc_head_pod(r->arena, &r->cluster, "RAND", rv_str(hash)));
     }
-    rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_REPLICA_INDEX)), 0, INT32_MAX, &index);
+    rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_REPLICA_INDEX)), 0, INT32_MAX, &place.index);
+    rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_HOST_INDEX)), 0, INT32_MAX, &place.host);
     return rv_node_freeze(r->arena,
-                          rc_worker_pod(r->arena, &r->cluster, group_named(&r->cluster, group), index, "RAND"));
+                          rc_worker_pod(r->arena, &r->cluster, group_named(&r->cluster, group), &place, "RAND"));
 }
 
 static void compare_pods(struct recording *r, const char *sample) {

@@ -1,0 +1,114 @@
+/* policy.c - see policy.h (spec section 13). */
+#include "policy.h"
+
+#include "plugins/raycluster/fields.h"
+
+void policy_cluster_read(struct policy_cluster *c, struct rv_val value) {
+    struct rv_val meta = rv_val_get(value, "metadata"), spec = rv_val_get(value, "spec");
+    *c = (struct policy_cluster){.value = value,
+                                 .meta = meta,
+                                 .spec = spec,
+                                 .policy = rv_val_get(spec, "networkPolicy"),
+                                 .ns = rv_path_str(meta, "namespace"),
+                                 .name = rv_path_str(meta, "name"),
+                                 .uid = rv_path_str(meta, "uid")};
+}
+
+static void put(struct rv_arena *a, struct rv_node *labels, const char *key, struct rv_str value) {
+    rv_node_set_str(a, labels, key, value);
+}
+
+/* {podSelector: {matchLabels: ...}} with nothing in it yet; *ret_labels is where they go. */
+static struct rv_node *pods_with(struct rv_arena *a, struct rv_node **ret_labels) {
+    struct rv_node *n = rv_node_map(a);
+    *ret_labels = rv_node_ensure_map(a, rv_node_ensure_map(a, n, "podSelector"), "matchLabels");
+    return n;
+}
+
+/* {from|to: [the cluster's own pods]} */
+static struct rv_node *own_pods(struct rv_arena *a, const struct policy_cluster *c, const char *direction) {
+    struct rv_node *rule = rv_node_map(a), *labels, *peer = pods_with(a, &labels);
+    put(a, labels, RC_LABEL_CLUSTER, c->name);
+    rv_node_append(a, rv_node_ensure_array(a, rule, direction), peer);
+    return rule;
+}
+
+/* The RayJob that controls the cluster and submits from a pod of its own, or empty. */
+static struct rv_str submitting_job(const struct policy_cluster *c) {
+    struct rv_str mode = rv_val_str(rv_val_get(rv_val_get(c->meta, "labels"), RC_LABEL_SUBMISSION_MODE));
+    if (!rv_str_is(mode, "K8sJobMode")) return (struct rv_str){NULL, 0};
+    for (struct rv_iter it = rv_iter(rv_val_get(c->meta, "ownerReferences")); rv_iter_next(&it);)
+        if (rv_path_bool(it.val, "controller", false) && rv_str_is(rv_path_str(it.val, "kind"), "RayJob") &&
+            rv_str_starts(rv_path_str(it.val, "apiVersion"), "ray.io/"))
+            return rv_path_str(it.val, "name");
+    return (struct rv_str){NULL, 0};
+}
+
+/* Its submitter must reach the dashboard. */
+static void submitter_rule(struct rv_arena *a, const struct policy_cluster *c, struct rv_node *ingress) {
+    struct rv_str job = submitting_job(c);
+    if (job.n == 0) return;
+    struct rv_node *rule = rv_node_map(a), *labels, *peer = pods_with(a, &labels), *port = rv_node_map(a);
+    int64_t number;
+    if (rv_str_to_int(rv_path_str(c->spec, "headGroupSpec.rayStartParams.dashboard-port"), 1, 65535, &number) != 0)
+        number = RC_PORT_DASHBOARD;
+    put(a, labels, RC_LABEL_ORIGIN_NAME, job);
+    put(a, labels, RC_LABEL_ORIGIN_KIND, RV_STR("RayJob"));
+    rv_node_append(a, rv_node_ensure_array(a, rule, "from"), peer);
+    rv_node_set_cstr(a, port, "protocol", "TCP");
+    rv_node_set_int(a, port, "port", number);
+    rv_node_append(a, rv_node_ensure_array(a, rule, "ports"), port);
+    rv_node_append(a, ingress, rule);
+}
+
+/* What the user allows beyond that: the group's own entry replaces the one for all workers. */
+static struct rv_val user_rules(const struct policy_cluster *c, struct rv_str group) {
+    if (group.n == 0) return rv_val_get(c->policy, "head");
+    for (struct rv_iter it = rv_iter(rv_val_get(c->policy, "workerGroups")); rv_iter_next(&it);)
+        if (rv_str_eq(rv_path_str(it.val, "groupName"), group)) return it.val;
+    return rv_val_get(c->policy, "worker");
+}
+
+static void add_all(struct rv_arena *a, struct rv_node *list, struct rv_val rules) {
+    for (struct rv_iter it = rv_iter(rules); rv_iter_next(&it);) rv_node_append(a, list, rv_node_from(a, it.val));
+}
+
+static void directions(struct rv_arena *a, const struct policy_cluster *c, struct rv_str group, struct rv_node *spec) {
+    static const struct {
+        const char *type, *list, *peers, *rules, *only_other;
+    } both[] = {{"Ingress", "ingress", "from", "ingressRules", "DenyAllEgress"},
+                {"Egress", "egress", "to", "egressRules", "DenyAllIngress"}};
+    struct rv_str mode = rv_val_str_or(rv_val_get(c->policy, "mode"), "DenyAll");
+    struct rv_node *types = rv_node_ensure_array(a, spec, "policyTypes");
+    for (size_t i = 0; i < RV_ARRAY_LEN(both); i++) {
+        if (rv_str_is(mode, both[i].only_other)) continue;
+        struct rv_node *list = rv_node_ensure_array(a, spec, both[i].list);
+        rv_node_append(a, types, rv_node_str(a, rv_str(both[i].type)));
+        rv_node_append(a, list, own_pods(a, c, both[i].peers));
+        if (i == 0 && group.n == 0) submitter_rule(a, c, list);
+        add_all(a, list, rv_val_get(user_rules(c, group), both[i].rules));
+    }
+}
+
+struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c, struct rv_str group) {
+    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"),
+                   *spec = rv_node_ensure_map(a, n, "spec"), *labels = rv_node_ensure_map(a, meta, "labels"),
+                   *selector = rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "podSelector"), "matchLabels");
+    rv_node_set_cstr(a, n, "apiVersion", "networking.k8s.io/v1");
+    rv_node_set_cstr(a, n, "kind", "NetworkPolicy");
+    if (group.n == 0)
+        rv_node_set_fmt(a, meta, "name", RV_STR_FMT "-head", RV_STR_ARG(c->name));
+    else
+        rv_node_set_fmt(a, meta, "name", RV_STR_FMT "-workers-" RV_STR_FMT, RV_STR_ARG(c->name), RV_STR_ARG(group));
+    rv_node_set_str(a, meta, "namespace", c->ns);
+    put(a, labels, RC_LABEL_CLUSTER, c->name);
+    put(a, labels, RC_LABEL_GROUP, group.n != 0 ? group : RV_STR(RC_HEAD_GROUP));
+    put(a, labels, RC_LABEL_APP_NAME, RV_STR("kuberay"));
+    put(a, labels, RC_LABEL_CREATED_BY, RV_STR("kuberay-operator"));
+    put(a, selector, RC_LABEL_CLUSTER, c->name);
+    put(a, selector, RC_LABEL_NODE_TYPE, group.n != 0 ? RV_STR("worker") : RV_STR("head"));
+    if (group.n != 0) put(a, selector, RC_LABEL_GROUP, group);
+    directions(a, c, group, spec);
+    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), c->name, c->uid);
+    return n;
+}

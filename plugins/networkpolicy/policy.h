@@ -1,0 +1,16 @@
+/* policy.h - the NetworkPolicies that one RayCluster should have. */
+#ifndef NETWORKPOLICY_POLICY_H
+#define NETWORKPOLICY_POLICY_H
+
+#include "rayvisor/k8s.h"
+
+struct policy_cluster {
+    struct rv_val value, meta, spec, policy;
+    struct rv_str ns, name, uid;
+};
+void policy_cluster_read(struct policy_cluster *c, struct rv_val value);
+
+/* group empty: the head's. New tree in the arena, complete with labels and owner reference. */
+struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c, struct rv_str group);
+
+#endif

@@ -1,0 +1,27 @@
+/* features.h - which of the optional features a RayCluster asks for: read once, used by every builder.
+ *
+ * The rules are the reference's (shared spec 1.4, 1.5, 9): an annotation or an options object may switch a feature on,
+ * and some need a feature gate. validate.c has refused contradictions before anything here is acted on. */
+#ifndef RAYCLUSTER_FEATURES_H
+#define RAYCLUSTER_FEATURES_H
+
+#include "rayvisor/value.h"
+
+struct rc_cluster;
+
+struct rc_features {
+    bool autoscaling;
+    int autoscaler; /* version: 1, 2, or 0 where Ray decides */
+    bool ft;        /* GCS fault tolerance, in whichever way */
+    bool ft_rocksdb, ft_redis;
+    bool token, kubernetes_token; /* authOptions.mode token; its tokens are the API server's */
+    bool own_secret;              /* the token's Secret is made by us */
+    bool tls;
+    bool multi_host;
+    struct rv_val ft_options, autoscaler_options, collector; /* absent when not given */
+    struct rv_str token_secret;                              /* name as the user gave it; empty: ours */
+};
+
+void rc_features_read(struct rc_features *f, const struct rc_cluster *c);
+
+#endif

@@ -1,0 +1,97 @@
+/* pass.c - asking and saying (see pass.h). */
+#include "pass.h"
+
+#include "fields.h"
+
+void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
+    struct rv_event e = {.size = sizeof e,
+                         .warning = warning,
+                         .reason = rv_str(reason),
+                         .action = rv_str(action),
+                         .note = note,
+                         .api_version = RV_STR("ray.io/v1"),
+                         .kind = RV_STR("RayCluster"),
+                         .ns = p->c->ns,
+                         .name = p->c->name,
+                         .uid = p->c->uid,
+                         .controller = RV_STR("raycluster-controller")};
+    (void)p->api->event(p->host, &e);
+}
+
+void pass_explain(struct pass *p, const char *fmt, ...) {
+    rv_autobuf struct rv_buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    p->api->explain(p->host, rv_buf_str(&b));
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------------------- */
+
+static bool act(struct pass *p, struct rv_action *a, const char *api_version, const char *resource, uint64_t tag) {
+    a->size = sizeof *a;
+    a->api_version = rv_str(api_version);
+    a->resource = rv_str(resource);
+    a->ns = p->c->ns;
+    a->tag = tag;
+    if (p->api->act(p->host, a, NULL) == 0) return true;
+    p->retry = true;
+    return false;
+}
+
+void pass_create(struct pass *p, const char *api_version, const char *resource, struct rv_node *object, uint64_t tag) {
+    struct rv_val v = rv_node_freeze(p->arena, object);
+    struct rv_action a = {.verb = RV_VERB_CREATE, .name = rv_path_str(v, "metadata.name"), .body = {v.p, v.n}};
+    if (act(p, &a, api_version, resource, tag) && (tag == TAG_HEAD_POD || tag == TAG_WORKER_POD)) p->creates++;
+}
+
+void pass_delete(struct pass *p, const char *api_version, const char *resource, struct rv_str name, struct rv_str uid,
+                 uint64_t tag) {
+    struct rv_action a = {.verb = RV_VERB_DELETE, .name = name, .pre_uid = uid, .grace_seconds = -1};
+    act(p, &a, api_version, resource, tag);
+}
+
+void pass_patch(struct pass *p, const char *api_version, const char *resource, struct rv_str name, struct rv_str uid,
+                struct rv_node *body, uint64_t tag) {
+    struct rv_val v = rv_node_freeze(p->arena, body);
+    struct rv_action a = {.verb = RV_VERB_MERGE_PATCH, .name = name, .pre_uid = uid, .body = {v.p, v.n}};
+    act(p, &a, api_version, resource, tag);
+}
+
+void pass_get(struct pass *p, const char *api_version, const char *resource, struct rv_str name, uint64_t tag) {
+    struct rv_action a = {.verb = RV_VERB_GET, .name = name};
+    act(p, &a, api_version, resource, tag);
+}
+
+void pass_delete_pod(struct pass *p, struct pass_pod *pod, enum pass_tag tag) {
+    if (pod->chosen || pod->deleting) return;
+    pod->chosen = true;
+    p->deletes++;
+    pass_delete(p, "v1", "pods", pod->name, pod->uid, tag);
+}
+
+size_t pass_delete_pods(struct pass *p, struct rv_str group) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->pod_n; i++) {
+        if (group.n != 0 && (p->pods[i].head || !rv_str_eq(p->pods[i].group, group))) continue;
+        if (!p->pods[i].deleting) n++;
+        pass_delete_pod(p, &p->pods[i], TAG_DELETE_ALL);
+    }
+    return n;
+}
+
+void pass_suffix(struct pass *p, char out[6]) {
+    uint8_t random[5];
+    p->api->random(p->host, random, sizeof random);
+    rv_name_suffix(random, out);
+}
+
+struct rv_str pass_spec_hash(struct pass *p) {
+    struct memo *m = p->memo;
+    if (m->hash_generation != p->c->generation || m->hash[0] == 0) {
+        rc_spec_hash(p->c, m->hash);
+        m->hash_generation = p->c->generation;
+    }
+    return rv_str(m->hash);
+}

@@ -1,0 +1,121 @@
+/* workers.c - groups of workers whose replicas are single pods (spec sections 8.3 and 8.4).
+ *
+ * A group is judged by itself: one that is stuck, full or failing never keeps another from going on. */
+#include <stdlib.h>
+
+#include "fields.h"
+#include "pass.h"
+
+/* Who goes first on scale-down: not running, then not ready, then the newest. */
+static int victim_order(const void *a, const void *b) {
+    const struct pass_pod *x = *(struct pass_pod *const *)a, *y = *(struct pass_pod *const *)b;
+    if (x->running != y->running) return x->running - y->running;
+    if (x->ready != y->ready) return x->ready - y->ready;
+    int newest = rv_str_cmp(y->created, x->created);
+    return newest != 0 ? newest : rv_str_cmp(x->name, y->name);
+}
+
+static int index_order(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void grow(struct pass *p, struct rv_val group, struct pass_pod **live, size_t live_n, int64_t want) {
+    int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0;
+    size_t u = 0;
+    bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
+    for (size_t i = 0; i < live_n; i++) used[i] = live[i]->index;
+    qsort(used, live_n, sizeof *used, index_order);
+    for (int64_t n = 0; n < want && p->creates < p->memo->batch; n++, next++) {
+        char five[6];
+        while (u < live_n && used[u] <= next) {
+            if (used[u] == next) next++;
+            u++;
+        }
+        pass_suffix(p, five);
+        struct rc_place place = {.index = indexed ? next : -1};
+        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five), TAG_WORKER_POD);
+    }
+}
+
+bool workers_named_for_deletion(struct rv_val group, struct rv_str name) {
+    for (struct rv_iter it = rv_iter(rv_val_path(group, "scaleStrategy.workersToDelete")); rv_iter_next(&it);)
+        if (rv_str_eq(rv_val_str(it.val), name)) return true;
+    return false;
+}
+
+bool workers_may_shrink(const struct pass *p) { return !p->c->f.autoscaling || p->c->settings->random_pod_delete; }
+
+static void shrink(struct pass *p, struct pass_pod **live, size_t n, size_t surplus) {
+    qsort(live, n, sizeof(struct pass_pod *), victim_order);
+    for (size_t i = 0; i < surplus; i++) pass_delete_pod(p, live[i], TAG_DELETE_WORKER);
+}
+
+static void single_host(struct pass *p, struct rv_val group, struct rv_str name) {
+    struct pass_pod **live = rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof *live);
+    size_t n = 0;
+    for (size_t i = 0; i < p->pod_n; i++) {
+        struct pass_pod *pod = &p->pods[i];
+        if (pod->head || pod->deleting || !rv_str_eq(pod->group, name)) continue;
+        if (pod->ended || workers_named_for_deletion(group, pod->name))
+            pass_delete_pod(p, pod, TAG_DELETE_WORKER);
+        else
+            live[n++] = pod;
+    }
+    int64_t desired = rc_group_desired(group), have = (int64_t)n;
+    if (desired > have && p->hold.n == 0) {
+        pass_explain(p, "group " RV_STR_FMT ": creating %lld of %lld workers", RV_STR_ARG(name),
+                     (long long)(desired - have), (long long)desired);
+        grow(p, group, live, n, desired - have);
+    } else if (desired < have && workers_may_shrink(p)) {
+        pass_explain(p, "group " RV_STR_FMT ": %lld workers too many, deleting the least useful", RV_STR_ARG(name),
+                     (long long)(have - desired));
+        shrink(p, live, n, (size_t)(have - desired));
+    }
+}
+
+static void suspended_group(struct pass *p, struct rv_str name) {
+    if (pass_delete_pods(p, name) > 0)
+        pass_event(p, false, "DeletedWorkerPod", "Delete",
+                   rv_arena_fmt(p->arena,
+                                "Deleted all pods for suspended worker group " RV_STR_FMT " in RayCluster " RV_STR_FMT
+                                "/" RV_STR_FMT,
+                                RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
+}
+
+/* Groups that the spec no longer has: nobody would ever touch their pods again. */
+static void orphans(struct pass *p) {
+    size_t n = 0;
+    struct rv_str group = {NULL, 0};
+    for (size_t i = 0; i < p->pod_n; i++) {
+        struct pass_pod *pod = &p->pods[i];
+        bool known = pod->head || pod->deleting;
+        for (struct rv_iter g = rv_iter(rc_groups(p->c)); !known && rv_iter_next(&g);)
+            known = rv_str_eq(rv_path_str(g.val, "groupName"), pod->group);
+        if (known) continue;
+        pass_delete_pod(p, pod, TAG_DELETE_ALL);
+        group = pod->group;
+        n++;
+    }
+    if (n == 0) return;
+    pass_explain(p, "deleting %zu workers of groups that are no longer in the spec", n);
+    pass_event(p, false, "DeletedWorkerPod", "Delete",
+               rv_arena_fmt(p->arena,
+                            "Deleted %zu worker Pods of groups that are no longer in spec.workerGroupSpecs (" RV_STR_FMT
+                            ")",
+                            n, RV_STR_ARG(group)));
+}
+
+void workers_reconcile(struct pass *p) {
+    bool replicas = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
+        struct rv_str name = rv_path_str(g.val, "groupName");
+        if (rv_path_bool(g.val, "suspend", false))
+            suspended_group(p, name);
+        else if (replicas && rv_path_int(g.val, "numOfHosts", 1) > 1)
+            replicas_reconcile(p, g.val);
+        else
+            single_host(p, g.val, name);
+    }
+    orphans(p);
+}
