@@ -4,6 +4,7 @@
  * another back only where that one needs it. */
 #include "reconcile.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "fields.h"
@@ -178,8 +179,8 @@ static void creations_wait(struct pass *p) {
         p->failure = rv_arena_str(p->arena, rv_path_str(told, "reason")).p;
         p->failure_text = rv_path_str(told, "message");
     }
-    p->hold = rv_arena_fmt(p->arena, "the last creation failed; the next try is in %lld s",
-                           (long long)(left / 1000000000 + 1));
+    int64_t seconds = left / 1000000000 + 1;
+    p->hold = rv_arena_fmt(p->arena, "the last creation failed; the next try is in %" PRId64 " s", seconds);
     p->after_ms = left / 1000000 + 1;
 }
 

@@ -252,7 +252,7 @@ static struct rv_node *compute(struct pass *p, int64_t now) {
     struct rv_arena *a = p->arena;
     struct counts n = count(p);
     struct rv_node *s = rv_node_map(a);
-    struct rv_str old_state = rv_path_str(p->c->status, "state"), state = old_state;
+    struct rv_str old_state = rv_path_str(p->c->status, "state");
     rv_node_set(a, s, "conditions", conditions(p, &n, now));
     rv_node_set_int(a, s, "observedGeneration", p->c->generation);
     if (p->stalled_reason.n != 0) {
@@ -275,7 +275,7 @@ static struct rv_node *compute(struct pass *p, int64_t now) {
     else if (rv_val_present(rv_val_get(p->c->status, "endpoints")))
         rv_node_set(a, s, "endpoints", rv_node_from(a, rv_val_get(p->c->status, "endpoints")));
     rv_node_set(a, s, "head", head);
-    state = state_of(p, &n, old_state);
+    struct rv_str state = state_of(p, &n, old_state);
     if (state.n != 0) rv_node_set_str(a, s, "state", state);
     if (!rv_str_eq(state, old_state) && state.n != 0) {
         char text[32];
