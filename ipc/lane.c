@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "tsan.h"
+
 enum { HIGH_WATER = 1024, PER_TURN = 64, FRAMES_MAX = 4, PATH_LIMIT = 107 };
 
 struct lane_context {
@@ -89,6 +91,7 @@ struct rv_bytes lane_blob_bytes(const struct lane_blob *b) {
 
 static void blob_release(void *data, void *hint) {
     (void)data;
+    TSAN_TAKE_OVER(hint);
     lane_blob_unref(hint);
 }
 
@@ -101,6 +104,7 @@ static bool send_copy(struct lane *l, const void *p, size_t n, int flags) {
 static bool send_payload(struct lane *l, struct lane_blob *blob) {
     zmq_msg_t m;
     lane_blob_ref(blob);
+    TSAN_HAND_OVER(blob);
     if (zmq_msg_init_data(&m, blob->bytes, blob->n, blob_release, blob) != 0) rv_oom();
     if (zmq_msg_send(&m, l->socket, ZMQ_DONTWAIT) >= 0) return true;
     zmq_msg_close(&m);

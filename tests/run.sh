@@ -2,11 +2,11 @@
 # Installs what the tests need, builds, and runs everything; CTest's summary is the last thing printed.
 #
 #   tests/run.sh                 all: unit, fuzz corpora, integration, lint, and the unit tests again under sanitizers
-#   tests/run.sh unit            only tests whose label matches (unit, fuzz, integration, lint, asan)
+#   tests/run.sh unit            only tests whose label matches (unit, fuzz, integration, lint, asan, tsan)
 #   tests/run.sh real            the integration tests against a real Kubernetes control plane (needs Go; the first
 #                                time ten minutes to compile it), with simulated kubelets
 #
-# RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/.
+# RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 label=${1:-}
@@ -53,7 +53,8 @@ if [ "$label" = real ]; then
     exit
 fi
 case "$label" in
-'' | asan) build asan ;;
+'' | asan) build asan ;;&
+'' | tsan) build tsan ;;
 esac
 [ -n "$label" ] || build clang
 exec ctest --test-dir build --output-on-failure ${label:+-L "$label"} -j "$(nproc)"
