@@ -14,7 +14,7 @@
 
 enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_REMEMBERED = 256, COUNTS_MAX = 512 };
 #define MILLISECOND INT64_C(1000000)
-#define HOUR (3600 * 1000 * MILLISECOND)
+#define HOUR (INT64_C(3600000) * MILLISECOND)
 
 /* One request from a plugin, until its result. Its texts are copies in its arena. */
 struct op {

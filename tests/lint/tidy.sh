@@ -1,4 +1,4 @@
 #!/bin/sh
 # clang-tidy over the product's C files, with the flags of the build tree given.
-git ls-files 'ipc/*.c' 'plugins/*.c' 'supervisor/*.c' | grep -v example-vendor |
+git ls-files 'ipc/*.c' 'plugins/*.c' 'supervisor/*.c' 'deploy/*.c' | grep -v example-vendor |
     xargs -P "$(nproc)" -n 4 clang-tidy -p "$1" --quiet 2>/dev/null

@@ -167,7 +167,7 @@ static struct sb_write_opts write_opts(struct sb_request *q, const struct sb_rou
 
 static void finish(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int e, int http,
                    struct sb_object *o, struct sb_status *st) {
-    if (e != 0)
+    if (e != 0 || o == NULL)
         sb_respond_status(r, st);
     else
         respond_object(q, t, r, http, o);

@@ -335,7 +335,7 @@ static void write_slices(const struct sync *y) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         struct sb_object *old = i < have.n ? have.v[i] : NULL;
         struct sim_ref ref = {m->r.slices, y->s->o->ns, old != NULL ? old->name : RV_STR("")};
-        if (i >= need) {
+        if (old != NULL && i >= need) {
             sim_delete(m, ref, old->uid, -1, NULL);
             continue;
         }
