@@ -105,6 +105,11 @@ static void make_namespace(struct sb_storage *s, const char *name) {
     sb_status_clear(&st);
 }
 
+static bool ask_simulation(void *arg, struct rv_str method, struct rv_str uri, struct rv_bytes body, int *ret_status,
+                           struct rv_buf *out) {
+    return sim_handle(arg, method, uri, body, ret_status, out);
+}
+
 static int run(const struct options *o, struct rv_error *err) {
     static const int signals[] = {SIGTERM, SIGINT};
     static const char *const namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
@@ -115,10 +120,16 @@ static int run(const struct options *o, struct rv_error *err) {
     struct sb_storage *s = sb_storage_new(l);
     s->ca_pem = rv_strdup(rv_str(cert));
     for (size_t i = 0; i < RV_ARRAY_LEN(namespaces); i++) make_namespace(s, namespaces[i]);
-    struct sb_server_opts so = {o->bind, o->token, cert, key, (uint16_t)o->port};
     int e = rv_loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);
     for (size_t i = 0; e == 0 && i < o->n_loads; i++) e = sb_load(s, o->loads[i], err);
     struct sim *sim = e == 0 ? sim_new(l, s, &o->sim, err) : NULL;
+    const struct sb_server_opts so = {.bind = o->bind,
+                                      .token = o->token,
+                                      .cert_pem = cert,
+                                      .key_pem = key,
+                                      .port = (uint16_t)o->port,
+                                      .other = ask_simulation,
+                                      .other_arg = sim};
     struct sb_server *v = sim != NULL ? sb_server_new(l, s, &so, err) : NULL;
     if (v != NULL && asprintf(&path, "%s/kubeconfig", o->dir) > 0) {
         e = write_kubeconfig(o, path, cert, sb_server_port(v));

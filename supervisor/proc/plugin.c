@@ -395,13 +395,21 @@ static int make_dir(struct plugin *p, struct rv_error *err) {
     return 0;
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature) /* clang's way of saying it */
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, const char *lane_path,
                   struct rv_error *err) {
     char memory[24];
-    uint64_t most = p->config->memory;
-#ifdef __SANITIZE_ADDRESS__
-    most = 0; /* shadow memory would count against it */
-#endif
+    uint64_t most = SANITIZED ? 0 : p->config->memory; /* shadow memory would count against it */
     snprintf(memory, sizeof memory, "%llu", (unsigned long long)most);
     char *argv[] = {p->s->host_binary,
                     (char *)(uintptr_t) "--lane",

@@ -58,7 +58,12 @@ void sb_table_row(const struct sb_object *o, struct rv_buf *out);
 struct sb_server_opts {
     const char *bind, *token, *cert_pem, *key_pem;
     uint16_t port;
+    /* Who else answers, by URI as it was sent (the simulation's paths); false: the path is not theirs. May be NULL. */
+    bool (*other)(void *arg, struct rv_str method, struct rv_str uri, struct rv_bytes body, int *ret_status,
+                  struct rv_buf *out);
+    void *other_arg;
 };
+/* The options outlive the server. */
 struct sb_server *sb_server_new(struct rv_loop *l, struct sb_storage *s, const struct sb_server_opts *o,
                                 struct rv_error *err);
 struct sb_server *sb_server_free(struct sb_server *v);
