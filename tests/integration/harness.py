@@ -126,7 +126,7 @@ class Kube:
 
 class Watcher(threading.Thread):
     """Everything that happened to a resource since it was started: the judge of 'none twice'. Survives lost
-    connections by resuming from the last resourceVersion it saw."""
+    connections by resuming from the last resourceVersion it saw, and a forgotten history by listing afresh."""
 
     def __init__(self, kube, resource, ns=None):
         super().__init__(daemon=True)
@@ -143,13 +143,20 @@ class Watcher(threading.Thread):
                                       f"?watch=1&allowWatchBookmarks=true&resourceVersion={self.rv}", timeout=600)
                 for line in r:
                     e = json.loads(line)
-                    if e["type"] == "ERROR": break
+                    if e["type"] == "ERROR":
+                        if e["object"].get("code") == 410: self.relist()
+                        break
                     self.rv = e["object"]["metadata"]["resourceVersion"]
                     if e["type"] != "BOOKMARK": self.events.append((e["type"], e["object"]))
                 c.close()
-            except (OSError, ValueError, http.client.HTTPException):
+            except (OSError, ValueError, ApiError, http.client.HTTPException):
                 pass
             time.sleep(0.1)
+
+    def relist(self):
+        now = self.kube.call("GET", self.kube.path(self.resource, self.ns))
+        self.events += [("ADDED", o) for o in now["items"]]
+        self.rv = now["metadata"]["resourceVersion"]
 
     def count(self, kind="ADDED", match=lambda o: True):
         """Distinct objects (by uid) with such an event."""
@@ -271,6 +278,7 @@ plugins: {json.dumps(self.plugins)}
         try:
             wait_for("operator to be ready", ready, timeout)
         except AssertionError:
+            self.proc.kill()
             raise AssertionError("operator not ready; its log ends with:\n" + self.proc.output()[-3000:])
 
     def control(self, cmd, **more):
@@ -314,16 +322,6 @@ class Env:
         self.things.append(thing)
         return thing
 
-    def needs_faults(self):
-        """For tests whose sandbox feature is not there yet (deploy/sandbox/README.md): reported as skipped."""
-        probe = self.sandbox()
-        try:
-            probe.stats()
-        except ApiError:
-            raise Skip("the embedded cluster has no fault injection yet")
-        self.things.remove(probe)
-        probe.stop()
-
     def sandbox(self, *args):
         self.sb = self.keep(Sandbox(self.dir, *args))
         self.kube = self.sb.kube
@@ -346,7 +344,7 @@ class Env:
             try: t.stop()
             except Exception as e: errors.append(str(e))
         sanitizer = [f for f in ("operator/log", "sandbox.log") if os.path.exists(os.path.join(self.dir, f)) and
-                     re.search(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSanitizer", open(os.path.join(self.dir, f), errors="replace").read())]
+                     re.search(r"(ERROR|WARNING): [A-Z][a-z]+Sanitizer|runtime error:", open(os.path.join(self.dir, f), errors="replace").read())]
         if sanitizer: errors.append(f"sanitizer report in {sanitizer} of {self.dir}")
         if failed or errors: print(f"    logs kept in {self.dir}")
         else: shutil.rmtree(self.dir, ignore_errors=True)

@@ -8,7 +8,6 @@ US = {"userAgent": "rayvisor"}  # faults meet the operator, not the test's own c
 
 
 def setup(env, *args, **kw):
-    env.needs_faults()
     env.sandbox(*args)
     env.kube.namespace(NS)
     env.operator(**kw)
@@ -17,6 +16,7 @@ def setup(env, *args, **kw):
 
 def check(env, seen, name, workers, created, timeout=90):
     wait_ready(env.kube, NS, name, workers, timeout)
+    wait_for(f"{created} pods to be seen", lambda: seen.count() >= created)
     assert seen.count() == created, f"{seen.count()} pods were created instead of {created}"
 
 
