@@ -37,7 +37,7 @@ class ApiError(Exception):
 
 RESOURCES = {  # plural -> path prefix
     "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "secrets": "/api/v1", "nodes": "/api/v1",
-    "resourcequotas": "/api/v1", "namespaces": "/api/v1",
+    "resourcequotas": "/api/v1", "namespaces": "/api/v1", "endpoints": "/api/v1", "persistentvolumeclaims": "/api/v1",
     "rayclusters": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
     "jobs": "/apis/batch/v1", "leases": "/apis/coordination.k8s.io/v1",
 }

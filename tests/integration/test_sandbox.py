@@ -166,4 +166,98 @@ def test_pause(env):
     refused(400, lambda: sb.post("pause", {"ms": 0}))
 
 
+def head(name="c-head", cluster="c"):
+    return {"metadata": {"name": name, "labels": {"ray.io/cluster": cluster, "ray.io/node-type": "head", "app": cluster}},
+            "spec": {"containers": [{"name": "ray-head", "image": "rayproject/ray:2.52.0", "ports": [{"name": "dashboard", "containerPort": 8265}]}]}}
+
+
+def service(name="c-head-svc", cluster="c"):
+    return {"metadata": {"name": name}, "spec": {"selector": {"app": cluster}, "ports": [{"name": "dashboard", "port": 8265}, {"name": "serve", "port": 8000}]}}
+
+
+def phase(kube, name): return kube.get("pods", NS, name).get("status", {}).get("phase")
+
+
+def is_ready(kube, name):
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in kube.get("pods", NS, name).get("status", {}).get("conditions", []))
+
+
+def test_proxy_to_ray(env):
+    sb, kube = start(env, "--sim-opts", "ray_run_ms=300,ray_deploy_ms=100")
+    base = f"/api/v1/namespaces/{NS}/services/c-head-svc:dashboard/proxy"
+    refused(404, lambda: kube.call("GET", base + "/api/version"))
+    kube.create("services", NS, service())
+    e = refused(503, lambda: kube.call("GET", base + "/api/version"))
+    assert e.body["kind"] == "Status" and "no endpoints" in e.body["message"], e.body
+    kube.create("pods", NS, head())
+    version = wait_for("Ray", lambda: kube.call("GET", base + "/api/version"))
+    assert version["ray_version"] == "2.52.0", version
+    for other in ("c-head-svc:8265", "http:c-head-svc:8265", "http:c-head-svc:dashboard"):
+        assert kube.call("GET", f"/api/v1/namespaces/{NS}/services/{other}/proxy/api/version") == version
+    refused(503, lambda: kube.call("GET", f"/api/v1/namespaces/{NS}/services/c-head-svc:9/proxy/api/version"))
+    assert kube.call("GET", f"/api/v1/namespaces/{NS}/pods/c-head:8265/proxy/api/version") == version
+    refused(404, lambda: kube.call("GET", f"/api/v1/namespaces/{NS}/pods/nobody:8265/proxy/api/version"))
+    job = kube.call("POST", base + "/api/jobs/", {"entrypoint": "python x.py", "submission_id": "s1", "metadata": {"k": "v"}})
+    assert job["submission_id"] == "s1", job
+    wait_for("the job's end", lambda: kube.call("GET", base + "/api/jobs/s1")["status"] == "SUCCEEDED")
+    refused(404, lambda: kube.call("GET", base + "/api/jobs/other"))
+    config = {"applications": [{"name": "app", "import_path": "m.app", "route_prefix": "/"}]}
+    c, r = kube.open("PUT", base + "/api/serve/applications/", config)
+    assert r.status == 200, r.read()
+    wait_for("the application", lambda: kube.call("GET", base + "/api/serve/applications/")["applications"]["app"]["status"] == "RUNNING")
+    s = sb.stats()["requests"]
+    assert s["create services/proxy"] == 1 and s["update services/proxy"] == 1, s
+    sb.fault({"resource": "services", "subresource": "proxy", "verb": "get"}, {"status": 500}, count=1)
+    refused(500, lambda: kube.call("GET", base + "/api/version"))
+    kube.delete("pods", NS, "c-head", gracePeriodSeconds=0)
+    wait_for("no endpoints", lambda: refused(503, lambda: kube.call("GET", base + "/api/version")))
+
+
+def test_simulated_misfortune(env):
+    sb, kube = start(env)
+    sb.post("sim/pods", {"match": {"namespace": NS, "name": "stuck"}, "do": "never-schedule"})
+    kube.create("pods", NS, {**POD, "metadata": {"name": "stuck-1"}})
+    kube.create("pods", NS, POD)
+    wait_for("a pod to run", lambda: is_ready(kube, "p"))
+    assert phase(kube, "stuck-1") == "Pending"
+    assert len(kube.call("GET", "/sandbox/v1/sim/pods")["rules"]) == 1
+    sb.post(f"sim/pods/{NS}/p/unready")
+    wait_for("unready", lambda: not is_ready(kube, "p"))
+    sb.post(f"sim/pods/{NS}/p/evict")
+    wait_for("eviction", lambda: phase(kube, "p") == "Failed")
+    node = kube.list("nodes")[0]["metadata"]["name"]
+    sb.post(f"sim/nodes/{node}/cordon")
+    assert kube.get("nodes", None, node)["spec"]["unschedulable"] is True
+    assert kube.call("GET", "/sandbox/v1/sim/state")["nodes"] == 3
+    refused(404, lambda: sb.post(f"sim/pods/{NS}/nobody/crash"))
+    refused(400, lambda: sb.post(f"sim/pods/{NS}/p/explode"))
+    refused(405, lambda: kube.call("DELETE", f"/sandbox/v1/sim/nodes/{node}/drain"))
+    refused(404, lambda: kube.call("GET", "/sandbox/v1/nothing"))
+
+
+def test_controllers(env):
+    """Those beside the operator, in the real process: Jobs, EndpointSlices and Endpoints, volume claims."""
+    sb, kube = start(env, "--sim-opts", "job_ms=50")
+    kube.create("services", NS, service())
+    kube.create("pods", NS, head())
+    slices = lambda: [e for s in kube.list("endpointslices", NS, "kubernetes.io/service-name=c-head-svc") for e in s.get("endpoints") or []]
+    wait_for("an endpoint", lambda: [e for e in slices() if e["conditions"]["ready"]])
+    assert kube.get("endpoints", NS, "c-head-svc")["subsets"][0]["addresses"][0]["targetRef"]["name"] == "c-head"
+    sb.post(f"sim/pods/{NS}/c-head/unready")
+    wait_for("no ready endpoint", lambda: not [e for e in slices() if e["conditions"]["ready"]])
+    template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}
+    kube.create("jobs", NS, {"metadata": {"name": "j"}, "spec": {"template": template, "completions": 2}})
+    wait_for("the job", lambda: kube.get("jobs", NS, "j")["status"].get("succeeded") == 2)
+    assert "Complete" in [c["type"] for c in kube.get("jobs", NS, "j")["status"]["conditions"]]
+    sb.post("sim/pods", {"match": {"name": "bad"}, "do": "fail"})
+    kube.create("jobs", NS, {"metadata": {"name": "bad"}, "spec": {"template": template, "backoffLimit": 0}})
+    wait_for("its failure", lambda: [c for c in kube.get("jobs", NS, "bad")["status"].get("conditions", []) if c["type"] == "Failed"])
+    kube.create("persistentvolumeclaims", NS, {"metadata": {"name": "v"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}})
+    kube.create("pods", NS, {"metadata": {"name": "w"}, "spec": {**POD["spec"], "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "v"}}]}})
+    wait_for("the claim", lambda: kube.get("persistentvolumeclaims", NS, "v")["status"].get("phase") == "Bound")
+    wait_for("the pod on it", lambda: is_ready(kube, "w"))
+    kube.delete("jobs", NS, "j", propagationPolicy="Background")
+    wait_for("the job's pods to go", lambda: not kube.list("pods", NS, "job-name=j"))
+
+
 if __name__ == "__main__": main()

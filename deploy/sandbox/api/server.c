@@ -257,7 +257,6 @@ static struct MHD_Response *make_answer(struct sb_server *v, struct MHD_Connecti
         rv_buf_clear(&r->body);
         rv_buf_add(&r->body, GARBAGE, sizeof GARBAGE - 1);
     }
-    sb_stats_answer(v->stats, r->http, r->body.n);
     if (fault->truncate != 0) return cut_answer(&r->body, (size_t)fault->truncate);
     return MHD_create_response_from_buffer(r->body.n, r->body.p, MHD_RESPMEM_MUST_COPY);
 }
@@ -367,7 +366,8 @@ static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, stru
     struct sb_response r = {.type = "application/json"};
     struct sb_fault fault = {0};
     enum MHD_Result ok = MHD_NO;
-    if (!control(v, q, &r)) {
+    bool counted = !control(v, q, &r);
+    if (counted) {
         meet(v, q, &fault);
         if (fault.drop == SB_DROP_BEFORE) return MHD_NO;
         if (fault.status != 0)
@@ -379,6 +379,7 @@ static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, stru
         struct MHD_Response *m = make_answer(v, c, q, &r, &fault);
         MHD_add_response_header(m, "Content-Type", r.type);
         extra_headers(m, &r);
+        if (counted && r.watch == NULL) sb_stats_answer(v->stats, r.http, r.body.n);
         call->answer = m;
         call->http = r.http;
         ok = MHD_YES;

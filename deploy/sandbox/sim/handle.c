@@ -54,7 +54,8 @@ bool sim_handle(struct sim *m, struct rv_str method, struct rv_str path, struct 
     }
     if (!skip(&path, "/api/v1/namespaces/")) return false;
     struct rv_str ns = until(&path, '/');
-    if (!skip(&path, "/services/")) return false;
+    bool pod = rv_str_starts(path, "/pods/");
+    if (!skip(&path, "/services/") && !skip(&path, "/pods/")) return false;
     struct rv_str name = until(&path, '/');
     if (!skip(&path, "/proxy") || (path.n != 0 && path.p[0] != '/' && path.p[0] != '?')) return false;
     struct rv_str first = until(&name, ':'), port = {0};
@@ -66,6 +67,6 @@ bool sim_handle(struct sim *m, struct rv_str method, struct rv_str path, struct 
         first = port;
         port = (struct rv_str){name.p + 1, name.n - 1};
     }
-    sim_proxy(m, ns, first, port, method, path, body, ret_status, out);
+    (pod ? sim_proxy_pod : sim_proxy)(m, ns, first, port, method, path, body, ret_status, out);
     return true;
 }

@@ -213,29 +213,53 @@ static struct ray_head *head_behind(struct sim *m, struct rv_str ns, struct rv_s
     return sim_map_get(&ray_of(m)->heads, head_key(&b, ns, rv_val_path(pod->value, "metadata.labels")));
 }
 
+static int ask(struct sim *m, struct ray_head *h, struct sb_object *pod, struct rv_str method, struct rv_str path,
+               struct rv_bytes body, struct rv_buf *out) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct ray_call c = {m, a, h, sb_object_ref(pod), method, path, RV_STR(""), RV_STR(""), body, out};
+    const char *mark = path.n != 0 ? memchr(path.p, '?', path.n) : NULL;
+    if (mark != NULL) {
+        c.path.n = (size_t)(mark - path.p);
+        c.query = (struct rv_str){mark + 1, path.n - c.path.n - 1};
+    }
+    if (c.path.n == 0) c.path = RV_STR("/");
+    int status = dispatch(&c);
+    sb_object_unref(pod);
+    return status;
+}
+
 int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_str port, struct rv_str method,
               struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out) {
     struct sb_object *s = sb_get(m->storage, m->r.services, ns, service);
     struct ray_head *h = s != NULL ? head_behind(m, ns, service) : NULL;
     struct sb_object *pod = h != NULL ? sb_get(m->storage, m->r.pods, rv_str(h->ns), rv_str(h->pod)) : NULL;
-    if (s == NULL) {
+    if (s == NULL)
         *ret_status = refuse(out, 404, "NotFound", service, "service not found:");
-    } else if (!has_port(s, port)) {
+    else if (!has_port(s, port))
         *ret_status = refuse(out, 503, "ServiceUnavailable", service, "no such port of service");
-    } else if (pod == NULL || !ready(pod->value)) {
+    else if (pod == NULL || !ready(pod->value))
         *ret_status = refuse(out, 503, "ServiceUnavailable", service, "no endpoints available for service");
-    } else {
-        rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct ray_call c = {m, a, h, sb_object_ref(pod), method, path, RV_STR(""), RV_STR(""), body, out};
-        const char *mark = path.n != 0 ? memchr(path.p, '?', path.n) : NULL;
-        if (mark != NULL) {
-            c.path.n = (size_t)(mark - path.p);
-            c.query = (struct rv_str){mark + 1, path.n - c.path.n - 1};
-        }
-        if (c.path.n == 0) c.path = RV_STR("/");
-        *ret_status = dispatch(&c);
-        sb_object_unref(pod);
-    }
+    else
+        *ret_status = ask(m, h, pod, method, path, body, out);
+    return 0;
+}
+
+/* A pod is asked whether or not it is ready, as long as it runs: readiness may depend on the answer. */
+int sim_proxy_pod(struct sim *m, struct rv_str ns, struct rv_str name, struct rv_str port, struct rv_str method,
+                  struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out) {
+    struct sb_object *pod = sb_get(m->storage, m->r.pods, ns, name);
+    rv_autobuf struct rv_buf b = {0};
+    struct rv_val labels = pod != NULL ? rv_val_path(pod->value, "metadata.labels") : RV_VAL_ABSENT;
+    struct ray_head *h = pod != NULL ? sim_map_get(&ray_of(m)->heads, head_key(&b, ns, labels)) : NULL;
+    int64_t number = 0;
+    bool heard = h != NULL && rv_str_is(pod->uid, h->uid) && sim_is(pod->value, "status.phase", "Running") &&
+                 (port.n == 0 || rv_str_to_int(port, 1, 65535, &number) == 0);
+    if (pod == NULL)
+        *ret_status = refuse(out, 404, "NotFound", name, "pod not found:");
+    else if (!heard)
+        *ret_status = refuse(out, 503, "ServiceUnavailable", name, "nothing listens there in pod");
+    else
+        *ret_status = ask(m, h, pod, method, path, body, out);
     return 0;
 }
 

@@ -43,9 +43,12 @@ int sim_control(struct sim *m, struct rv_str method, struct rv_str path, struct 
 /* A request through .../services/NAME:PORT/proxy/PATH. Always answers: *ret_status is the HTTP status, out the body. */
 int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_str port, struct rv_str method,
               struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out);
-/* Both of the above by URL path (may carry a query), for the HTTP half: /sandbox/v1/sim/... and
- * /api/v1/namespaces/NS/services/[SCHEME:]NAME[:PORT]/proxy/... False when the path is neither. The body is JSON text
- * for the first and anything for the second. */
+/* The same for .../pods/NAME:PORT/proxy/PATH: only a head has something to say. */
+int sim_proxy_pod(struct sim *m, struct rv_str ns, struct rv_str pod, struct rv_str port, struct rv_str method,
+                  struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out);
+/* All of the above by URL path (may carry a query), for the HTTP half: /sandbox/v1/sim/... and
+ * /api/v1/namespaces/NS/{services,pods}/[SCHEME:]NAME[:PORT]/proxy/... False when the path is neither. The body is JSON
+ * text for the first and anything for the second. */
 bool sim_handle(struct sim *m, struct rv_str method, struct rv_str path, struct rv_bytes body, int *ret_status,
                 struct rv_buf *out);
 
