@@ -1,8 +1,10 @@
 /* metrics.c - the supervisor's metrics in the Prometheus text format. */
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/proc/metrics_table.h"
 #include "supervisor/proc/plugin.h"
 #include "web.h"
 
@@ -78,8 +80,21 @@ static void print_count(void *arg, const char *plugin, const char *verb, const c
 }
 
 static void print_feed(void *arg, const struct feed_info *i) {
-    rv_buf_addf(arg, "rayvisor_watch_objects{resource=\"%s\",namespace=\"%s\",state=\"%s\"} %zu\n", i->resource,
-                i->ns != NULL ? i->ns : "", i->state, i->objects);
+    rv_buf_addf(arg, "rayvisor_watch_objects{resource=\"%s\",namespace=\"%s\",selector=", i->resource,
+                i->ns != NULL ? i->ns : "");
+    metrics_quote(rv_str(i->selector), arg);
+    rv_buf_addf(arg, ",state=\"%s\"} %zu\n", i->state, i->objects);
+}
+
+static void print_reported(struct supervisor *s, struct rv_buf *b) {
+    size_t n = 0;
+    for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) n++;
+    struct metrics_source *list = rv_alloc_array(n, sizeof *list);
+    n = 0;
+    for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
+        list[n++] = (struct metrics_source){plugin_config(p)->name.p, plugin_metrics(p)};
+    metrics_tables_print(list, n, b);
+    free(list);
 }
 
 void metrics_print(struct supervisor *s, struct rv_buf *b) {
@@ -112,7 +127,7 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     single(b, "rayvisor_watch_failures_total", "counter", "lists and watches that failed", k.watches_failed);
     head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
     feeds_each(s->feeds, print_feed, b);
-    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) plugin_metrics(p, b);
+    print_reported(s, b);
 }
 
 const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {

@@ -2,11 +2,10 @@
  * thousands of objects. */
 #include "metrics_table.h"
 
+#include <math.h>
 #include <stdlib.h>
 
-#include "rayvisor/json.h"
-
-enum { SERIES_MAX = 100000, LABEL_MAX = 256, FIRST_SIZE = 64 };
+enum { SERIES_MAX = 100000, LABEL_MAX = 256, LABELS_MAX = 4096, FIRST_SIZE = 64 };
 /* Names that users' dashboards know are exported as they are. */
 static const char contract[] = "kuberay_";
 
@@ -57,12 +56,27 @@ static bool name_ok(struct rv_str s) {
     return s.n > 0 && s.n < 128;
 }
 
+void metrics_quote(struct rv_str value, struct rv_buf *out) {
+    rv_buf_addc(out, '"');
+    for (size_t i = 0; i < value.n; i++) {
+        char c = value.p[i];
+        if (c == '"' || c == '\\')
+            rv_buf_addf(out, "\\%c", c);
+        else if (c == '\n')
+            rv_buf_adds(out, "\\n");
+        else
+            rv_buf_addc(out, (unsigned char)c < ' ' ? ' ' : (uint8_t)c); /* there is no escape for these */
+    }
+    rv_buf_addc(out, '"');
+}
+
+/* False: a scraper would stumble over them, or they are too many. The label "plugin" is ours. */
 static bool print_labels(struct rv_val labels, struct rv_buf *out) {
     for (struct rv_iter it = rv_iter(labels); rv_iter_next(&it);) {
         struct rv_str v = rv_val_str(it.val);
-        if (!name_ok(it.key) || v.n > LABEL_MAX) return false;
+        if (!name_ok(it.key) || v.n > LABEL_MAX || out->n > LABELS_MAX || rv_str_is(it.key, "plugin")) return false;
         rv_buf_addf(out, "," RV_STR_FMT "=", RV_STR_ARG(it.key));
-        rv_json_quote(v, out); /* the same escapes as Prometheus wants */
+        metrics_quote(v, out);
     }
     return true;
 }
@@ -98,6 +112,7 @@ static void grow(struct metrics_table *t) {
 void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     rv_autobuf struct rv_buf labels = {0};
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
+    if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter only grows */
     uint32_t hash = hash_of(m->name, rv_buf_str(&labels));
     struct series **p = find(t, hash, m->name, rv_buf_str(&labels)), *s = *p;
     if (m->type == 2) {
@@ -117,18 +132,40 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     s->value = m->type == 0 ? s->value + m->value : m->value;
 }
 
-static void print_contract(const struct series *s, struct rv_buf *out) {
-    struct rv_str labels = rv_str(s->labels); /* each begins with a comma */
-    if (labels.n > 0) labels = (struct rv_str){labels.p + 1, labels.n - 1};
-    rv_buf_addf(out, "%s{" RV_STR_FMT "} %.17g\n", s->name, RV_STR_ARG(labels), s->value);
+struct sample {
+    const struct series *s;
+    const char *plugin;
+};
+
+static int by_name(const void *a, const void *b) {
+    const struct sample *x = a, *y = b;
+    int c = strcmp(x->s->name, y->s->name);
+    if (c == 0) c = strcmp(x->plugin, y->plugin);
+    return c != 0 ? c : strcmp(x->s->labels, y->s->labels);
 }
 
-void metrics_table_print(const struct metrics_table *t, const char *plugin, struct rv_buf *out) {
-    for (size_t b = 0; b < t->size; b++)
-        for (const struct series *s = t->buckets[b]; s != NULL; s = s->next) {
-            if (rv_str_starts(rv_str(s->name), contract))
-                print_contract(s, out);
-            else
-                rv_buf_addf(out, "rayvisor_plugin_%s{plugin=\"%s\"%s} %.17g\n", s->name, plugin, s->labels, s->value);
-        }
+static void print_sample(const struct sample *x, bool first, struct rv_buf *out) {
+    const struct series *s = x->s;
+    bool as_is = rv_str_starts(rv_str(s->name), contract);
+    const char *prefix = as_is ? "" : "rayvisor_plugin_";
+    if (first) rv_buf_addf(out, "# TYPE %s%s %s\n", prefix, s->name, s->counter ? "counter" : "gauge");
+    if (!as_is)
+        rv_buf_addf(out, "%s%s{plugin=\"%s\"%s} %.17g\n", prefix, s->name, x->plugin, s->labels, s->value);
+    else /* labels begin with a comma */
+        rv_buf_addf(out, "%s{%s} %.17g\n", s->name, s->labels[0] != 0 ? s->labels + 1 : "", s->value);
+}
+
+void metrics_tables_print(const struct metrics_source *list, size_t n, struct rv_buf *out) {
+    size_t total = 0, at = 0;
+    for (size_t i = 0; i < n; i++) total += list[i].table->n;
+    if (total == 0) return;
+    struct sample *all = rv_alloc_array(total, sizeof *all);
+    for (size_t i = 0; i < n; i++)
+        for (size_t b = 0; b < list[i].table->size; b++)
+            for (const struct series *s = list[i].table->buckets[b]; s != NULL; s = s->next)
+                all[at++] = (struct sample){s, list[i].plugin};
+    qsort(all, total, sizeof *all, by_name);
+    for (size_t i = 0; i < total; i++)
+        print_sample(&all[i], i == 0 || strcmp(all[i - 1].s->name, all[i].s->name) != 0, out);
+    free(all);
 }

@@ -8,6 +8,14 @@ struct metrics_table;
 struct metrics_table *metrics_table_new(void);
 struct metrics_table *metrics_table_free(struct metrics_table *t);
 void metrics_table_set(struct metrics_table *t, const struct msg_metric *m);
-void metrics_table_print(const struct metrics_table *t, const char *plugin, struct rv_buf *out);
+/* A label's value in quotes, escaped as the Prometheus text format wants it (not JSON: one wrong escape and a scraper
+ * refuses everything). */
+void metrics_quote(struct rv_str value, struct rv_buf *out);
+/* The tables of several plugins as one text: each metric once, with its type and all its samples below it. */
+struct metrics_source {
+    const char *plugin;
+    const struct metrics_table *table;
+};
+void metrics_tables_print(const struct metrics_source *list, size_t n, struct rv_buf *out);
 
 #endif

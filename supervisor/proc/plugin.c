@@ -807,7 +807,7 @@ void plugin_deaths(const struct plugin *p, void (*fn)(void *arg, const char *cau
     for (size_t i = 0; i < RV_ARRAY_LEN(causes); i++) fn(arg, causes[i], p->cause_counts[i]);
 }
 
-void plugin_metrics(const struct plugin *p, struct rv_buf *out) { metrics_table_print(p->metrics, name_of(p), out); }
+const struct metrics_table *plugin_metrics(const struct plugin *p) { return p->metrics; }
 
 void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
     if (p->lane == NULL || (p->state != LIFE_READY && p->state != LIFE_SYNCING)) {

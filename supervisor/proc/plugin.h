@@ -43,8 +43,9 @@ void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const stru
 bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name);
 /* Death counts by cause, for metrics: "signal", "exit", "hang", "memory", "protocol". */
 void plugin_deaths(const struct plugin *p, void (*fn)(void *arg, const char *cause, uint64_t n), void *arg);
-/* Metrics that the plugin itself reported, as Prometheus sample lines. */
-void plugin_metrics(const struct plugin *p, struct rv_buf *out);
+/* Metrics that the plugin itself reported. */
+struct metrics_table;
+const struct metrics_table *plugin_metrics(const struct plugin *p);
 
 /* Asks the host what it decided for a key. done is called with NULL when there is no answer. */
 typedef void (*plugin_explain_fn)(void *arg, const struct msg_explain *e);

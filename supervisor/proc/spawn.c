@@ -58,7 +58,12 @@ int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err)
         return rv_error_set(err, -code, "cannot run %s: %s (hostBinary names another)", o->argv[0], strerror(code));
     }
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0) return rv_error_set(err, -errno, "cannot watch process %d: %s", (int)pid, strerror(errno));
+    if (fd < 0) {
+        code = errno;
+        kill(pid, SIGKILL); /* nobody would see its end */
+        waitpid(pid, NULL, 0);
+        return rv_error_set(err, -code, "cannot watch process %d: %s", (int)pid, strerror(code));
+    }
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     *ret_pid = pid;
     return fd;

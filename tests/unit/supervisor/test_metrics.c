@@ -1,0 +1,117 @@
+/* Metrics that plugins report: what a scraper would stumble over never reaches it. */
+#include "supervisor/proc/metrics_table.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "tests/unit/sdk/suite.h"
+
+static void set(struct metrics_table *t, struct rv_arena *a, const char *name, uint32_t type, double value,
+                const char *labels) {
+    struct msg_metric m = {.name = rv_str(name), .type = type, .value = value, .labels = from_json(a, labels)};
+    metrics_table_set(t, &m);
+}
+
+static bool printed(const struct metrics_source *list, size_t n, const char *want) {
+    rv_autobuf struct rv_buf b = {0};
+    metrics_tables_print(list, n, &b);
+    bool same = rv_str_is(rv_buf_str(&b), want);
+    if (!same) printf("\n%s", rv_buf_cstr(&b));
+    return same;
+}
+
+enum { COUNTER, GAUGE, REMOVED };
+
+static void kinds(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
+    const struct metrics_source both[] = {{"toy", t}, {"other", u}};
+    CU_ASSERT_TRUE(printed(both, 2, ""));
+    set(t, a, "jobs", COUNTER, 2, "{\"ns\":\"b\"}");
+    set(t, a, "jobs", COUNTER, 3, "{\"ns\":\"b\"}");
+    set(t, a, "jobs", COUNTER, 1, "{\"ns\":\"a\"}");
+    set(t, a, "jobs", COUNTER, -1, "{\"ns\":\"a\"}"); /* a counter only grows */
+    set(t, a, "jobs", COUNTER, NAN, "{\"ns\":\"a\"}");
+    set(t, a, "load", GAUGE, 7, "{}");
+    set(t, a, "load", GAUGE, 0.5, "{}");
+    set(t, a, "old", GAUGE, 1, "{}");
+    set(t, a, "old", REMOVED, 0, "{}");
+    set(t, a, "never", REMOVED, 0, "{}");
+    set(t, a, "kuberay_cluster_info", GAUGE, 1, "{\"name\":\"x\"}");
+    set(t, a, "kuberay_plain", GAUGE, -3, "{}");
+    set(u, a, "jobs", COUNTER, 9, "{}");
+    CU_ASSERT_TRUE(printed(both, 2,
+                           "# TYPE rayvisor_plugin_jobs counter\n"
+                           "rayvisor_plugin_jobs{plugin=\"other\"} 9\n"
+                           "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"a\"} 1\n"
+                           "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"b\"} 5\n"
+                           "# TYPE kuberay_cluster_info gauge\n"
+                           "kuberay_cluster_info{name=\"x\"} 1\n"
+                           "# TYPE kuberay_plain gauge\n"
+                           "kuberay_plain{} -3\n"
+                           "# TYPE rayvisor_plugin_load gauge\n"
+                           "rayvisor_plugin_load{plugin=\"toy\"} 0.5\n"));
+    metrics_table_free(t);
+    metrics_table_free(u);
+}
+
+static void refused(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new();
+    const struct metrics_source one = {"toy", t};
+    rv_autobuf struct rv_buf big = {0}, wide = {0}, name = {0};
+    rv_buf_adds(&big, "{\"a\":\"");
+    for (int i = 0; i < 257; i++) rv_buf_addc(&big, 'x');
+    rv_buf_adds(&big, "\"}");
+    rv_buf_adds(&wide, "{\"l\":\"\"");
+    for (int i = 0; i < 1000; i++) rv_buf_addf(&wide, ",\"l%d\":\"xxxx\"", i);
+    rv_buf_adds(&wide, "}");
+    for (int i = 0; i < 128; i++) rv_buf_addc(&name, 'n');
+    const struct {
+        const char *name, *labels;
+    } rows[] = {{"", "{}"},
+                {"a b", "{}"},
+                {"1a", "{}"},
+                {"a{x=\"1\"} 1\nb", "{}"},
+                {"caf\xc3\xa9", "{}"},
+                {rv_buf_cstr(&name), "{}"},
+                {"a", "{\"x y\":\"1\"}"},
+                {"a", "{\"\":\"1\"}"},
+                {"a", "{\"plugin\":\"other\"}"}, /* twice the same label: the whole page would be refused */
+                {"a", rv_buf_cstr(&big)},
+                {"a", rv_buf_cstr(&wide)}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        set(t, a, rows[i].name, GAUGE, 1, rows[i].labels);
+        CHECK_ROW(printed(&one, 1, ""), rows[i].labels);
+    }
+    set(t, a, "a", GAUGE, 1, "{\"x\":\"q\\\"b\\\\n\\nt\\tc\\u0001\"}");
+    CU_ASSERT_TRUE(printed(&one, 1,
+                           "# TYPE rayvisor_plugin_a gauge\n"
+                           "rayvisor_plugin_a{plugin=\"toy\",x=\"q\\\"b\\\\n\\nt c \"} 1\n"));
+    metrics_table_free(t);
+}
+
+static void many(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new();
+    const struct metrics_source one = {"toy", t};
+    for (int i = 0; i < 100010; i++) {
+        set(t, a, "m", GAUGE, i, rv_arena_fmt(a, "{\"i\":\"%d\"}", i).p);
+        if (i % 1000 == 0) rv_arena_reset(a);
+    }
+    rv_autobuf struct rv_buf b = {0};
+    metrics_tables_print(&one, 1, &b);
+    size_t lines = 0;
+    for (size_t i = 0; i < b.n; i++) lines += b.p[i] == '\n';
+    CU_ASSERT_EQUAL(lines, 1 + 100000); /* bounded */
+    set(t, a, "m", REMOVED, 0, "{\"i\":\"5\"}");
+    set(t, a, "late", GAUGE, 1, "{}");
+    rv_buf_clear(&b);
+    metrics_tables_print(&one, 1, &b);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&b), "rayvisor_plugin_late{plugin=\"toy\"} 1\n"));
+    CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&b), "{plugin=\"toy\",i=\"5\"}"));
+    metrics_table_free(t);
+}
+
+static const struct suite_test tests[] = {{"kinds", kinds}, {"refused", refused}, {"many", many}};
+SUITE_MAIN("metrics", tests)

@@ -1,0 +1,154 @@
+/* Making processes: what a child gets and what it does not, errors of exec, and what it prints. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "supervisor/proc/output.h"
+#include "supervisor/proc/spawn.h"
+#include "tests/unit/sdk/suite.h"
+
+/* A file without a name that holds the text, at its beginning. */
+static int file_of(const char *text) {
+    char path[] = "/tmp/rv-spawn-XXXXXX";
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0 || unlink(path) != 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text)) abort();
+    (void)lseek(fd, 0, SEEK_SET);
+    return fd;
+}
+
+static void read_back(int fd, char *to, size_t size) {
+    (void)lseek(fd, 0, SEEK_SET);
+    ssize_t n = read(fd, to, size - 1);
+    to[n > 0 ? n : 0] = 0;
+}
+
+static void a_child(void) {
+    char *const argv[] = {
+        (char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c",
+        (char *)(uintptr_t) "echo \"token $(cat <&3)\"; echo flight >&4; echo \"in $(cat)\"; echo err >&2;"
+                            "for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do"
+                            "  [ -e /proc/$$/fd/$i ] && echo \"fd $i\"; done;"
+                            "echo \"home $HOME\"; kill -TERM $$; echo alive",
+        NULL};
+    rv_autoclose int out = file_of(""), token = file_of("secret"), flight = file_of("");
+    int keep = open("/dev/null", O_RDONLY); /* not close-on-exec: must not leak either */
+    struct rv_error err = {0};
+    pid_t pid = 0;
+    (void)signal(SIGTERM, SIG_IGN); /* not inherited */
+    sigset_t term, old;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, &old);
+    int pidfd = spawn_host(&(struct spawn_opts){argv, out, token, flight}, &pid, &err);
+    sigset_t after;
+    sigprocmask(SIG_SETMASK, &old, &after);
+    (void)signal(SIGTERM, SIG_DFL);
+    CU_ASSERT_TRUE(pidfd >= 0 && pid > 0 && (fcntl(pidfd, F_GETFD) & FD_CLOEXEC) != 0);
+    CU_ASSERT_EQUAL(sigismember(&after, SIGTERM), 1); /* our own mask is as it was */
+    CU_ASSERT_EQUAL(sigismember(&after, SIGINT), 0);
+    int status = 0;
+    CU_ASSERT_EQUAL(waitpid(pid, &status, 0), pid);
+    CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    close(pidfd);
+    close(keep);
+    char text[512];
+    read_back(out, text, sizeof text);
+    CU_ASSERT_STRING_EQUAL(text, "token secret\nin \nerr\nfd 0\nfd 1\nfd 2\nfd 3\nfd 4\nhome \n");
+    read_back(flight, text, sizeof text);
+    CU_ASSERT_STRING_EQUAL(text, "flight\n");
+}
+
+static void not_there(void) {
+    char *const argv[] = {(char *)(uintptr_t) "/nonexistent/host", NULL};
+    rv_autoclose int fd = file_of("");
+    struct rv_error err = {0};
+    pid_t pid = -5;
+    CU_ASSERT_EQUAL(spawn_host(&(struct spawn_opts){argv, fd, fd, fd}, &pid, &err), -ENOENT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cannot run /nonexistent/host: No such file or directory (hostBinary"));
+    CU_ASSERT_TRUE(pid == -5 && waitpid(-1, NULL, WNOHANG) == -1); /* no child is left */
+}
+
+static void memory(void) {
+    CU_ASSERT_TRUE(process_resident_bytes(getpid()) > 100000);
+    CU_ASSERT_EQUAL(process_resident_bytes(INT32_MAX), 0);
+}
+
+/* ---- output --------------------------------------------------------------------------------------------- */
+
+struct pipes {
+    struct rv_loop *loop;
+    struct host_output *output;
+    int in, log;
+};
+
+static struct pipes begin(void) {
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) abort();
+    struct pipes p = {.loop = rv_loop_new(NULL), .in = fds[1], .log = file_of("")};
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p.log, "test");
+    p.output = host_output_new(p.loop, fds[0], RV_STR("toy"));
+    return p;
+}
+
+static void end(struct pipes *p) {
+    host_output_free(p->output);
+    if (p->in >= 0) close(p->in);
+    rv_loop_free(p->loop);
+    close(p->log);
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, "test");
+}
+
+static size_t lines_of(const struct pipes *p, const char *what, char *text, size_t size) {
+    read_back(p->log, text, size);
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+    return n;
+}
+
+static void say(struct pipes *p, const char *text) {
+    if (write(p->in, text, strlen(text)) != (ssize_t)strlen(text)) abort();
+    rv_loop_turn(p->loop, 0);
+}
+
+static void lines(void) {
+    char text[65536];
+    struct pipes p = begin();
+    say(&p, "one\ntw");
+    CU_ASSERT_EQUAL(lines_of(&p, "host output plugin=toy line=one", text, sizeof text), 1);
+    CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 1);
+    say(&p, "o\n\n\n"); /* empty lines say nothing */
+    CU_ASSERT_EQUAL(lines_of(&p, "line=two", text, sizeof text), 1);
+    CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 2);
+    for (int i = 0; i < 20; i++) { /* a line of 20000 bytes is cut */
+        char part[1001];
+        memset(part, 'x', 1000);
+        part[1000] = 0;
+        say(&p, part);
+    }
+    say(&p, "\nlast words");
+    CU_ASSERT_TRUE(lines_of(&p, "host output", text, sizeof text) == 3 && strlen(text) > 8192 && strlen(text) < 10000);
+    if (write(p.in, " of it", 6) != 6) abort(); /* not looked at yet when it dies */
+    close(p.in);
+    p.in = -1;
+    p.output = host_output_free(p.output);
+    CU_ASSERT_EQUAL(lines_of(&p, "line=\"last words of it\"", text, sizeof text), 1);
+    end(&p);
+}
+
+/* Bytes that are no text stay one log line. */
+static void no_text(void) {
+    char text[4096];
+    struct pipes p = begin();
+    say(&p, "a\x1b[31m\r\xff\xfe\"b\n");
+    CU_ASSERT_EQUAL(lines_of(&p, "\n", text, sizeof text), 1);
+    CU_ASSERT_TRUE(strchr(text, 0x1b) == NULL && strchr(text, '\r') == NULL && strchr(text, (char)0xff) == NULL);
+    end(&p);
+}
+
+static const struct suite_test tests[] = {
+    {"a child", a_child}, {"not there", not_there}, {"memory", memory}, {"lines", lines}, {"no text", no_text}};
+SUITE_MAIN("spawn", tests)

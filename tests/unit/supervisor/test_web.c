@@ -1,0 +1,228 @@
+/* The HTTP endpoints, and the feeds that readiness depends on: a supervisor without processes, a scripted API server,
+ * and a client of a few lines. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "supervisor/bus/feeds.h"
+#include "supervisor/http/web.h"
+#include "tests/support/script_server.h"
+#include "tests/support/stage.h"
+#include "tests/unit/sdk/suite.h"
+
+#define LIST(version) "{\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[]}"
+
+struct world {
+    struct stage *stage;
+    struct script_server *server;
+    unsigned port, synced;
+};
+
+static void on_synced(void *arg) { ((struct world *)arg)->synced++; }
+
+/* A port that is free now. */
+static unsigned free_port(void) {
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof in;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&in, size) != 0 || getsockname(fd, (struct sockaddr *)&in, &size) != 0)
+        abort();
+    close(fd);
+    return ntohs(in.sin_port);
+}
+
+static int no_reload(struct supervisor *s, struct rv_error *err) {
+    (void)s;
+    return rv_error_set(err, RV_E_CONFIG, "not here");
+}
+
+static struct world *begin(bool plugin) {
+    struct world *w = rv_alloc(sizeof *w);
+    char config[256];
+    w->port = free_port();
+    snprintf(config, sizeof config, "http: {bind: \"127.0.0.1:%u\"}\nplugins: [{name: raycluster, enabled: %s}]\n",
+             w->port, plugin ? "true" : "false");
+    w->stage = stage_new(config, "http://127.0.0.1:1");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->stage);
+    w->server = script_new(w->stage->s.loop);
+    CU_ASSERT_TRUE(stage_connect(w->stage, script_url(w->server)));
+    CU_ASSERT_TRUE_FATAL(stage_open_control(w->stage, no_reload));
+    feeds_on_synced(w->stage->s.feeds, on_synced, w);
+    struct rv_error err = {0};
+    w->stage->s.web = web_new(&w->stage->s, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->stage->s.web);
+    return w;
+}
+
+static void end(struct world *w) {
+    web_free(w->stage->s.web);
+    stage_close_control(w->stage);
+    w->stage->s.client = kube_client_free(w->stage->s.client);
+    CU_ASSERT_EQUAL(script_unexpected(w->server), 0);
+    script_free(w->server);
+    stage_free(w->stage);
+    free(w);
+}
+
+/* A whole exchange; the answer with its head. */
+static void ask(struct world *w, const char *request, struct rv_buf *out) {
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)w->port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (struct sockaddr *)&in, sizeof in) != 0) abort();
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request)) abort();
+    rv_buf_clear(out);
+    for (int i = 0; i < 1000; i++) {
+        rv_buf_reserve(out, 65536);
+        ssize_t n = recv(fd, out->p + out->n, 65536, MSG_DONTWAIT);
+        if (n == 0 || (n < 0 && errno != EAGAIN)) break;
+        if (n > 0) out->n += (size_t)n;
+        if (n < 0) rv_loop_turn(w->stage->s.loop, 10);
+    }
+    close(fd);
+    (void)rv_buf_cstr(out);
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+static void endpoints(void) {
+    static const struct {
+        const char *request, *status, *body;
+    } rows[] = {
+        {GET("/healthz"), "200", "\r\n\r\nok\n"},
+        {GET("/livez"), "200", "\r\n\r\nok\n"},
+        {GET("/readyz"), "503", "\r\n\r\nplugin raycluster is disabled\n"},
+        {GET("/readyz?verbose"), "503", "plugin raycluster is disabled\n"},
+        {GET("/"), "404", "there are /healthz, /readyz and /metrics\n"},
+        {GET("/../etc/passwd"), "404", ""},
+        {"HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200", "\r\n\r\n"},
+        {"POST /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", "405", "only GET"},
+        {"DELETE /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "only GET"},
+        {GET("/metrics"), "200", "\nrayvisor_build_info{version=\"" RV_VERSION "\"} 1\n"},
+        {GET("/metrics"), "200", "\nrayvisor_plugin_ready{plugin=\"raycluster\"} 0\n"},
+        {GET("/metrics"), "200", "Content-Type: text/plain; version=0.0.4\r\n"},
+    };
+    struct world *w = begin(true);
+    rv_autobuf struct rv_buf out = {0};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        ask(w, rows[i].request, &out);
+        CHECK_ROW(out.n > 12 && strncmp((const char *)out.p + 9, rows[i].status, 3) == 0, rows[i].request);
+        CHECK_ROW(strstr(rv_buf_cstr(&out), rows[i].body) != NULL, rows[i].request);
+    }
+    end(w);
+}
+
+static struct manifest_kind kind(const char *selector, struct rv_str *fields, size_t n) {
+    return (struct manifest_kind){.api_version = RV_STR("v1"),
+                                  .resource = RV_STR("pods"),
+                                  .kind = RV_STR("Pod"),
+                                  .selector = rv_str(selector),
+                                  .fields = {fields, n, n != 0}};
+}
+
+/* Every sample line belongs to the metric whose type stands above it, and none comes twice. */
+static void well_formed(void) {
+    struct world *w = begin(true);
+    struct manifest_kind one = kind("x=y", NULL, 0), two = kind("z", NULL, 0);
+    struct rv_error err = {0};
+    rv_autobuf struct rv_buf out = {0};
+    script_on(w->server, &(struct script_answer){.how = SCRIPT_SILENT, .times = 2});
+    CU_ASSERT_PTR_NOT_NULL(feed_join(w->stage->s.feeds, &one, NULL, &err)); /* told apart by their selectors */
+    CU_ASSERT_PTR_NOT_NULL(feed_join(w->stage->s.feeds, &two, NULL, &err));
+    ask(w, GET("/metrics"), &out);
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *seen = rv_node_map(a);
+    struct rv_str metric = {NULL, 0}, rest = rv_str(strstr(rv_buf_cstr(&out), "\r\n\r\n") + 4);
+    size_t samples = 0;
+    while (rest.n > 0) {
+        const char *nl = memchr(rest.p, '\n', rest.n);
+        struct rv_str line = {rest.p, nl != NULL ? (size_t)(nl - rest.p) : rest.n};
+        rest = (struct rv_str){line.p + line.n + (nl != NULL), rest.n - line.n - (nl != NULL)};
+        if (rv_str_starts(line, "# TYPE ")) metric = (struct rv_str){line.p + 7, strcspn(line.p + 7, " ")};
+        if (line.n == 0 || line.p[0] == '#') continue;
+        struct rv_str name = {line.p, strcspn(line.p, "{ ")},
+                      series = {line.p, (size_t)((const char *)memrchr(line.p, ' ', line.n) - line.p)};
+        CU_ASSERT_TRUE(rv_str_eq(name, metric));
+        CU_ASSERT_PTR_NULL(rv_node_getn(seen, series));
+        rv_node_setn(a, seen, series, rv_node_bool(a, true));
+        samples++;
+    }
+    CU_ASSERT_TRUE(samples > 20);
+    end(w);
+}
+
+static bool ready(struct world *w, const char *why) {
+    rv_autobuf struct rv_buf out = {0};
+    ask(w, GET("/readyz"), &out);
+    bool is = strstr(rv_buf_cstr(&out), " 200 ") != NULL;
+    if (!is) CU_ASSERT_TRUE(why != NULL && strstr(rv_buf_cstr(&out), why) != NULL);
+    return is;
+}
+
+static void count_feed(void *arg, const struct feed_info *i) {
+    rv_buf_addf(arg, "%s %s %s %zu; ", i->resource, i->selector, i->state, i->objects);
+}
+
+static bool feeds_are(struct world *w, const char *want) {
+    rv_autobuf struct rv_buf b = {0};
+    feeds_each(w->stage->s.feeds, count_feed, &b);
+    bool same = rv_str_is(rv_buf_str(&b), want);
+    if (!same) printf("\n    feeds %s", rv_buf_cstr(&b));
+    return same;
+}
+
+#define WAITING "waiting for the first complete list"
+#define UNTIL(condition) SCRIPT_UNTIL(w->stage->s.loop, condition)
+
+/* Ready when every watch has its first list; shared by those who read the same; listed again when one reads more, and
+ * until then not complete for whoever came. */
+static void feeds(void) {
+    static const char head[] = "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[",
+                      rest[] =
+                          "{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"uid\":\"u\",\"resourceVersion\":\"3\"},"
+                          "\"spec\":{\"a\":1,\"b\":2},\"status\":3}]}";
+    struct world *w = begin(false);
+    struct supervisor *s = &w->stage->s;
+    struct rv_str spec = RV_STR("spec.a"), status = RV_STR("status");
+    struct manifest_kind narrow = kind("x=y", &spec, 1), wide = kind("x=y", &status, 1), other = kind("z", &spec, 1);
+    struct rv_error err = {0};
+    script_on(w->server, &(struct script_answer){.when = "watch=1", .how = SCRIPT_SILENT, .times = 4});
+    script_on(w->server, &(struct script_answer){.when = "x%3Dy", .body = head, .how = SCRIPT_STREAM, .times = 2});
+    script_on(w->server, &(struct script_answer){.when = "Selector=z", .body = LIST("9")});
+    CU_ASSERT_TRUE(ready(w, NULL));
+    struct feed *a = feed_join(s->feeds, &narrow, NULL, &err);
+    UNTIL(script_streaming(w->server));
+    CU_ASSERT_TRUE(a != NULL && !feed_synced(a) && !ready(w, WAITING) && feeds_are(w, "pods x=y listing 0; "));
+    script_say(w->server, rest);
+    script_end(w->server);
+    UNTIL(w->synced == 1);
+    CU_ASSERT_TRUE(feed_synced(a) && ready(w, NULL) && feeds_are(w, "pods x=y watching 1; "));
+    struct feed *b = feed_join(s->feeds, &wide, NULL, &err);
+    UNTIL(script_streaming(w->server));
+    CU_ASSERT_TRUE(b == a && !feed_synced(b) && !ready(w, WAITING));
+    script_say(w->server, rest);
+    script_end(w->server);
+    UNTIL(w->synced == 2);
+    const struct store_object *o = store_find(feed_collection(a), RV_STR("n"), RV_STR("p"));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    struct rv_bytes bytes = lane_blob_bytes(o->blob);
+    CU_ASSERT_TRUE(json_is(rv_val_get((struct rv_val){bytes.p, bytes.n}, "spec"), "{\"a\":1}"));
+    CU_ASSERT_EQUAL(rv_path_int((struct rv_val){bytes.p, bytes.n}, "status", 0), 3);
+    struct feed *c = feed_join(s->feeds, &other, "team", &err);
+    UNTIL(w->synced == 3);
+    CU_ASSERT_TRUE(c != NULL && c != a && strstr(script_last(w->server)->line, "/namespaces/team/pods") != NULL);
+    CU_ASSERT_TRUE(feeds_are(w, "pods z watching 0; pods x=y watching 1; "));
+    feed_leave(a);
+    CU_ASSERT_TRUE(feeds_are(w, "pods z watching 0; pods x=y watching 1; ")); /* b still reads it */
+    feed_leave(b);
+    CU_ASSERT_TRUE(feeds_are(w, "pods z watching 0; "));
+    feed_leave(NULL);
+    struct manifest_kind bad = kind("a in (", NULL, 0);
+    CU_ASSERT_TRUE(feed_join(s->feeds, &bad, NULL, &err) == NULL && err.text[0] != 0);
+    end(w);
+}
+
+static const struct suite_test tests[] = {{"endpoints", endpoints}, {"well formed", well_formed}, {"feeds", feeds}};
+SUITE_MAIN("web", tests)
