@@ -48,6 +48,18 @@ static bool print_json(struct context *c, struct rv_val v) {
     return true;
 }
 
+/* The newest few; -o json has the last 32. */
+static void death_lines(struct rv_val deaths) {
+    int left = 5;
+    for (struct rv_iter d = rv_iter(deaths); left-- > 0 && rv_iter_next(&d);) {
+        struct rv_str doing = rv_path_str(d.val, "while"), key = rv_path_str(d.val, "key");
+        printf("  died " RV_STR_FMT ": " RV_STR_FMT " (" RV_STR_FMT ")%s" RV_STR_FMT "%s" RV_STR_FMT "\n",
+               RV_STR_ARG(rv_path_str(d.val, "at")), RV_STR_ARG(rv_path_str(d.val, "how")),
+               RV_STR_ARG(rv_path_str(d.val, "cause")), doing.n != 0 ? " in " : "", RV_STR_ARG(doing),
+               key.n != 0 ? " of " : "", RV_STR_ARG(key));
+    }
+}
+
 static void plugin_table(struct rv_val plugins) {
     printf("%-16s %-10s %-10s %-8s %8s %8s %9s %8s  %s\n", "PLUGIN", "VERSION", "STATE", "PID", "OBJECTS", "QUEUED",
            "RESTARTS", "MEMORY", "LAST EXIT");
@@ -63,6 +75,7 @@ static void plugin_table(struct rv_val plugins) {
             printf("  quarantined: " RV_STR_FMT "/" RV_STR_FMT " since " RV_STR_FMT " (" RV_STR_FMT ")\n",
                    RV_STR_ARG(rv_path_str(q.val, "namespace")), RV_STR_ARG(rv_path_str(q.val, "name")),
                    RV_STR_ARG(rv_path_str(q.val, "since")), RV_STR_ARG(rv_path_str(q.val, "reason")));
+        death_lines(rv_val_get(it.val, "deaths"));
     }
 }
 

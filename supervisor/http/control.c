@@ -98,6 +98,25 @@ static void add_quarantine(void *arg, const struct quarantine_info *q) {
     rv_buf_addc(b, '}');
 }
 
+static void add_death(void *arg, const struct death_info *d) {
+    struct rv_buf *b = arg;
+    char at[32];
+    rv_time_format(d->at, at);
+    rv_buf_adds(b, b->p[b->n - 1] == '[' ? "{" : ",{");
+    field(b, "at", rv_str(at));
+    rv_buf_addc(b, ',');
+    field(b, "cause", rv_str(d->cause));
+    rv_buf_addc(b, ',');
+    field(b, "how", rv_str(d->how));
+    if (d->signal != 0) rv_buf_addf(b, ",\"signal\":%d", d->signal);
+    if (d->status >= 0) rv_buf_addf(b, ",\"exitStatus\":%d", d->status);
+    rv_buf_addc(b, ',');
+    field(b, "while", rv_str(d->doing));
+    rv_buf_addc(b, ',');
+    field(b, "key", rv_str(d->key));
+    rv_buf_addc(b, '}');
+}
+
 static void add_grants(struct rv_buf *b, const struct config_plugin *c) {
     for (size_t i = 0; i < c->grant_n; i++) {
         const struct manifest_write *g = &c->grants[i];
@@ -127,6 +146,8 @@ static void add_plugin(struct rv_buf *b, const struct plugin *p) {
                 ",\"inFlight\":%" PRIu64 ",\"objects\":%" PRIu64 ",\"quarantined\":[",
                 i.uptime_s, i.memory, i.queued, i.in_flight, i.objects);
     plugin_quarantines(p, add_quarantine, b);
+    rv_buf_adds(b, "],\"deaths\":[");
+    plugin_each_death(p, add_death, b);
     rv_buf_adds(b, "],\"settings\":");
     rv_json_write((struct rv_val){i.config->settings.p, i.config->settings.n}, b);
     rv_buf_adds(b, ",\"grants\":[");

@@ -27,6 +27,11 @@ static void print_death(void *arg, const char *cause, uint64_t n) {
     rv_buf_addf(d->b, "rayvisor_plugin_deaths_total{plugin=\"%s\",cause=\"%s\"} %" PRIu64 "\n", d->plugin, cause, n);
 }
 
+static void note_last(void *arg, const struct death_info *d) {
+    int64_t *last = arg;
+    if (*last == 0) *last = d->at; /* the newest comes first */
+}
+
 static void count_quarantine(void *arg, const struct quarantine_info *q) {
     (void)q;
     ++*(uint64_t *)arg;
@@ -66,6 +71,13 @@ static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
     head(b, "rayvisor_plugin_deaths_total", "counter", "ends of the plugin's process that were not asked for");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
         plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name.p});
+    head(b, "rayvisor_plugin_last_death_timestamp_seconds", "gauge", "when its process last ended so; 0 never");
+    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
+        int64_t last = 0;
+        plugin_each_death(p, note_last, &last);
+        rv_buf_addf(b, "rayvisor_plugin_last_death_timestamp_seconds{plugin=\"%s\"} %" PRId64 "\n",
+                    plugin_config(p)->name.p, last / INT64_C(1000000000));
+    }
     head(b, "rayvisor_plugin_quarantined", "gauge", "objects kept from the plugin because it died on them");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         uint64_t n = 0;

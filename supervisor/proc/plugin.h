@@ -18,6 +18,12 @@ struct quarantine_info {
     int64_t since; /* wall ns */
 };
 
+struct death_info {
+    int64_t at;                            /* wall ns */
+    const char *cause, *how, *doing, *key; /* doing, key: "" when it was idle */
+    int signal, status;                    /* status: -1 when it was a signal, or never started */
+};
+
 struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c);
 struct plugin *plugin_free(struct plugin *p); /* only when stopped, or at the end of the process */
 struct plugin *plugin_next(const struct plugin *p);
@@ -43,6 +49,8 @@ void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const stru
 bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name);
 /* Death counts by cause, for metrics: "signal", "exit", "hang", "memory", "protocol". */
 void plugin_deaths(const struct plugin *p, void (*fn)(void *arg, const char *cause, uint64_t n), void *arg);
+/* The last 32, newest first. */
+void plugin_each_death(const struct plugin *p, void (*fn)(void *arg, const struct death_info *i), void *arg);
 /* Metrics that the plugin itself reported. */
 struct metrics_table;
 const struct metrics_table *plugin_metrics(const struct plugin *p);

@@ -291,6 +291,11 @@ plugins: {json.dumps(self.plugins)}
         s.close()
         return json.loads(data)
 
+    def ctl(self, *args):
+        """What rayvisorctl prints, on both streams."""
+        return subprocess.run([binary("rayvisorctl"), "--socket", os.path.join(self.dir, "run", "control.sock"), *args], text=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
     def plugin(self, name):
         return next(p for p in self.control("plugins")["plugins"] if p["name"] == name)
 

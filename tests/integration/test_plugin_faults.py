@@ -45,6 +45,10 @@ def test_crash_on_one_key_only(env):
     kube.create("configmaps", NS, configmap("bad", "crash"))
     q = wait_for("quarantine", lambda: env.op.plugin("toy")["quarantined"], 40)
     assert [x["name"] for x in q] == ["bad"], q
+    died = env.op.plugin("toy")["deaths"]
+    assert len(died) == 2 and all((d["cause"], d["signal"], d["while"], d["key"]) == ("signal", 6, "reconcile", f"{NS}/bad") for d in died), died
+    assert died[0]["at"] >= died[1]["at"] > "2000", died
+    assert f"in reconcile of {NS}/bad" in env.op.ctl("plugins"), env.op.ctl("plugins")
     kube.create("configmaps", NS, configmap("good"))
     wait_for("the others of the same plugin", child(env, "good"))
     others_work(env)

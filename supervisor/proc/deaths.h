@@ -1,0 +1,40 @@
+/* deaths.h - what became of a plugin's processes: counts by cause, and of the last 32 deaths when, why and on which
+ * object. An operator who comes a day later still sees what happened in the night. */
+#ifndef PROC_DEATHS_H
+#define PROC_DEATHS_H
+
+#include "plugin.h"
+
+/* X(NAME, text) */
+#define DEATH_CAUSES(X)                                                                                                \
+    X(EXIT, "exit")         /* it ended by itself */                                                                   \
+    X(SIGNAL, "signal")     /* it crashed */                                                                           \
+    X(HANG, "hang")         /* no heartbeat, or a deadline missed */                                                   \
+    X(MEMORY, "memory")     /* above its limit */                                                                      \
+    X(PROTOCOL, "protocol") /* it sent what makes no sense */
+
+enum death_cause {
+#define DEATH_X(name, text) DEATH_##name,
+    DEATH_CAUSES(DEATH_X)
+#undef DEATH_X
+        DEATH_CAUSE_COUNT
+};
+const char *death_cause_name(enum death_cause c);
+
+struct deaths;
+struct deaths *deaths_new(void);
+struct deaths *deaths_free(struct deaths *d);
+/* status: as waitpid() gives it, -1 when there was no process. doing and key ("ns/name") may be empty. The copy is the
+ * tally's own. */
+void deaths_add(struct deaths *d, enum death_cause cause, int status, const char *doing, const char *key, int64_t now);
+unsigned deaths_since(const struct deaths *d, int64_t mono); /* of those that are kept */
+uint64_t deaths_count(const struct deaths *d, enum death_cause cause);
+uint64_t deaths_total(const struct deaths *d);
+/* "signal 6 (Aborted)", "exit status 1", "not started"; "" before the first. */
+const char *deaths_last(const struct deaths *d);
+void deaths_each(const struct deaths *d, void (*fn)(void *arg, const struct death_info *i),
+                 void *arg); /* newest first */
+
+void death_describe(int status, char *out, size_t size);
+
+#endif

@@ -1,0 +1,108 @@
+/* plugin_internal.h - one plugin as its three files see it:
+ *
+ *   plugin.c   its life: what the table (lifecycle.h) asks for, timers, restarts, replacement
+ *   process.c  its process: starting, killing, and what is to be learnt from an end
+ *   talk.c     its lane: what it is told, what it says, the watches that feed it
+ */
+#ifndef PROC_PLUGIN_INTERNAL_H
+#define PROC_PLUGIN_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "deaths.h"
+#include "ipc/flight.h"
+#include "lifecycle.h"
+#include "metrics_table.h"
+#include "output.h"
+#include "plugin.h"
+#include "quarantine.h"
+#include "supervisor/bus/feeds.h"
+#include "supervisor/bus/outbox.h"
+
+enum { PLUGIN_TOKEN_SIZE = 32 };
+#define MS INT64_C(1000000)
+
+struct pending_explain {
+    struct pending_explain *next;
+    uint64_t corr;
+    plugin_explain_fn done;
+    void *arg;
+};
+
+/* A watch that feeds one kind of the manifest; several when namespaces are named. */
+struct listened {
+    struct plugin *plugin;
+    uint32_t kind;
+    struct feed *feed;
+    struct store_listener *listener;
+};
+
+struct plugin {
+    struct supervisor *s;
+    struct plugin *next;
+    const struct config_plugin *config;
+    enum life_state state;
+    /* process.c */
+    pid_t pid;
+    int pidfd;
+    struct rv_watch *pid_watch;
+    struct host_output *output;
+    struct flight *flight;
+    char *dir;
+    uint64_t instance, memory;
+    int64_t started;              /* mono ns */
+    bool killed, unfit;           /* unfit: refused, or it said that it cannot run: however it ends, that is why */
+    enum death_cause kill_cause;  /* why we killed it */
+    struct timespec library_time; /* when its library was written that was loaded last */
+    /* talk.c */
+    struct lane *lane;
+    struct outbox *outbox;
+    uint8_t token[PLUGIN_TOKEN_SIZE];
+    int64_t heard; /* mono ns */
+    struct listened *kinds;
+    size_t kind_n; /* may be larger than the manifest's: one per namespace */
+    bool snapshot_waits;
+    struct msg_ping gauges;
+    struct pending_explain *explains;
+    uint64_t corr;
+    /* plugin.c */
+    struct rv_timer *deadline, *retry, *beat;
+    unsigned deaths_in_row;
+    struct deaths *deaths;
+    struct quarantine *quarantine;
+    struct metrics_table *metrics;
+    void (*on_stopped)(void *arg);
+    void *stopped_arg;
+};
+
+static inline const char *plugin_name(const struct plugin *p) { return p->config->name.p; } /* NUL behind: an arena's */
+static inline bool plugin_listens(const struct plugin *p) {
+    return p->lane != NULL && (p->state == LIFE_READY || p->state == LIFE_SYNCING);
+}
+
+/* It is about to be killed, and this is why. */
+static inline void plugin_condemn(struct plugin *p, enum death_cause why) {
+    p->killed = true;
+    p->kill_cause = why;
+}
+
+/* plugin.c */
+void plugin_event(struct plugin *p, enum life_event e);
+
+/* process.c */
+void process_spawn(struct plugin *p);
+void process_kill(struct plugin *p, int signo);
+void process_close(struct plugin *p); /* what there is left of it */
+bool process_library_changed(const struct plugin *p);
+
+/* talk.c */
+int talk_open(struct plugin *p, const char *path, struct rv_error *err);
+void talk_close(struct plugin *p);
+void talk_welcome(struct plugin *p);
+void talk_join_feeds(struct plugin *p);
+void talk_leave_feeds(struct plugin *p);
+void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
+const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns, struct rv_str name);
+bool talk_pump(void *arg); /* arg: the supervisor; sends what credit allows */
+
+#endif

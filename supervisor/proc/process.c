@@ -1,0 +1,185 @@
+/* process.c - a plugin's process (see plugin_internal.h, spawn.h). */
+#include "plugin_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "spawn.h"
+#include "supervisor/actions/executor.h"
+
+enum { HEALTHY_MS = 300000, EXIT_CONFIG = 78 };
+
+/* ---- the process ---------------------------------------------------------------------------------------- */
+
+void process_close(struct plugin *p) {
+    p->pid_watch = rv_watch_free(p->pid_watch);
+    p->output = host_output_free(p->output);
+    rv_closep(&p->pidfd);
+    talk_close(p);
+    p->flight = flight_unmap(p->flight);
+    if (p->dir != NULL) rmdir(p->dir);
+    free(p->dir);
+    p->dir = NULL;
+    p->pid = 0;
+    p->memory = 0;
+    rv_timer_disarm(p->deadline);
+    rv_timer_disarm(p->beat);
+}
+
+static void on_end(void *arg, int fd, unsigned events);
+
+static int make_dir(struct plugin *p, struct rv_error *err) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b, RV_STR_FMT "/%s.%llu", RV_STR_ARG(p->s->config->runtime_dir), plugin_name(p),
+                (unsigned long long)p->instance);
+    p->dir = rv_strdup(rv_buf_str(&b));
+    if (mkdir(p->dir, 0700) != 0 && errno != EEXIST)
+        return rv_error_set(err, -errno, "cannot make %s: %s", p->dir, strerror(errno));
+    return 0;
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature) /* clang's way of saying it */
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, const char *lane_path,
+                  struct rv_error *err) {
+    char memory[24];
+    uint64_t most = SANITIZED ? 0 : p->config->memory; /* shadow memory would count against it */
+    snprintf(memory, sizeof memory, "%llu", (unsigned long long)most);
+    char *argv[] = {p->s->host_binary,
+                    (char *)(uintptr_t) "--lane",
+                    (char *)(uintptr_t)lane_path,
+                    (char *)(uintptr_t) "--plugin",
+                    p->config->library,
+                    (char *)(uintptr_t) "--sandbox",
+                    (char *)(uintptr_t)config_sandbox_name(p->s->config),
+                    (char *)(uintptr_t) "--log-format",
+                    (char *)(uintptr_t) "text",
+                    (char *)(uintptr_t) "--max-memory",
+                    memory,
+                    NULL};
+    return spawn_host(&(struct spawn_opts){argv, out_fd, token_fd, flight_fd}, &p->pid, err);
+}
+
+static int start_process(struct plugin *p, struct rv_error *err) {
+    p->instance++;
+    int r = make_dir(p, err);
+    if (r != 0) return r;
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/lane", p->dir);
+    r = talk_open(p, rv_buf_cstr(&path), err);
+    if (r != 0) return r;
+    rv_autoclose int flight_fd = flight_create(err);
+    int out[2] = {-1, -1}, token[2] = {-1, -1};
+    if (flight_fd < 0) return flight_fd;
+    p->flight = flight_map(flight_fd, err);
+    if (p->flight == NULL) return err->code;
+    if (pipe2(out, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(token, O_CLOEXEC) != 0)
+        return rv_error_set(err, -errno, "cannot make pipes: %s", strerror(errno));
+    ssize_t written = write(token[1], p->token, sizeof p->token);
+    p->pidfd = launch(p, flight_fd, token[0], out[1], rv_buf_cstr(&path), err);
+    p->output = host_output_new(p->s->loop, out[0], p->config->name);
+    close(out[1]);
+    close(token[0]);
+    close(token[1]);
+    if (p->pidfd < 0 || written != (ssize_t)sizeof p->token) return p->pidfd;
+    p->pid_watch = rv_loop_fd(p->s->loop, p->pidfd, RV_LOOP_READ, on_end, p);
+    return 0;
+}
+
+static void remember_library(struct plugin *p) {
+    struct stat st;
+    if (stat(p->config->library, &st) == 0) p->library_time = st.st_mtim;
+}
+
+bool process_library_changed(const struct plugin *p) {
+    struct stat st;
+    return stat(p->config->library, &st) == 0 &&
+           (st.st_mtim.tv_sec != p->library_time.tv_sec || st.st_mtim.tv_nsec != p->library_time.tv_nsec);
+}
+
+/* ---- the end --------------------------------------------------------------------------------------------- */
+
+/* One line that says what happened, to whom, and while doing what. */
+static void report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
+                         const char *key) {
+    rv_err(cause == DEATH_HANG ? "plugin hung (no heartbeat) and was stopped; it will be started again"
+                               : "plugin died; it will be started again",
+           "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while", flight_call_name(f->call),
+           "key", key[0] != 0 ? key : NULL);
+    if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return;
+    const struct store_object *o = talk_primary(p, rv_str(f->ns), rv_str(f->name));
+    if (o != NULL && rv_str_is(o->uid, f->uid)) quarantine_blame(p->quarantine, o, how);
+}
+
+static void count_death(struct plugin *p, int status) {
+    struct flight_record f = {0};
+    char key[FLIGHT_NS + FLIGHT_NAME + 2] = "", how[128];
+    enum death_cause cause = p->killed ? p->kill_cause : status >= 0 && WIFSIGNALED(status) ? DEATH_SIGNAL : DEATH_EXIT;
+    int64_t now = rv_mono_now();
+    if (status >= 0 && p->flight != NULL) flight_read(p->flight, &f);
+    if (f.call != FLIGHT_IDLE && f.name[0] != 0) snprintf(key, sizeof key, "%s/%s", f.ns, f.name);
+    if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
+    p->deaths_in_row++;
+    deaths_add(p->deaths, cause, status, f.call != FLIGHT_IDLE ? flight_call_name(f.call) : "", key, now);
+    death_describe(status, how, sizeof how);
+    if (status >= 0) report_death(p, cause, how, &f, key);
+}
+
+static void on_end(void *arg, int fd, unsigned events) {
+    struct plugin *p = arg;
+    int status = 0;
+    char how[128];
+    (void)fd;
+    (void)events;
+    if (waitpid(p->pid, &status, WNOHANG) != p->pid) return;
+    p->output = host_output_free(p->output); /* its last words, before we say how it ended */
+    bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
+         wanted = p->state == LIFE_DRAINING;
+    executor_forget(p->s->executor, p);
+    death_describe(status, how, sizeof how);
+    if (wanted) {
+        if (status != 0)
+            rv_warn("plugin did not end by itself when it was asked to", "plugin", plugin_name(p), "how", how);
+    } else if (!config) {
+        count_death(p, status);
+    } else {
+        rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
+               plugin_name(p), "how", "ABI or configuration error (see the lines above)");
+    }
+    process_close(p);
+    plugin_event(p, config ? LIFE_ON_EXITED_CONFIG : LIFE_ON_EXITED);
+}
+
+/* ---- what the others ask for ----------------------------------------------------------------------------- */
+
+void process_spawn(struct plugin *p) {
+    struct rv_error err = {0};
+    p->killed = p->unfit = false;
+    p->started = rv_mono_now();
+    if (process_library_changed(p)) quarantine_clear(p->quarantine); /* another build deserves another chance */
+    remember_library(p);
+    if (start_process(p, &err) == 0) return;
+    rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
+    count_death(p, -1); /* so that the next attempts come more and more slowly */
+    process_close(p);
+    plugin_event(p, LIFE_ON_EXITED);
+}
+
+void process_kill(struct plugin *p, int signo) {
+    if (p->pidfd >= 0) (void)syscall(SYS_pidfd_send_signal, p->pidfd, signo, NULL, 0);
+}

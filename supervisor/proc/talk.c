@@ -1,0 +1,339 @@
+/* talk.c - a plugin's lane: objects, results and questions go down, actions and answers come up (see
+ * plugin_internal.h). */
+#include "plugin_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "supervisor/actions/executor.h"
+
+enum { SYNC_MS = 120000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
+
+/* ---- telling -------------------------------------------------------------------------------------------- */
+
+static struct store_collection *collection_of(const struct plugin *p, size_t i) {
+    return feed_collection(p->kinds[i].feed);
+}
+
+/* A kind may be fed by several collections, one per namespace. */
+static struct lane_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name,
+                                      struct msg_object *ret) {
+    struct plugin *p = arg;
+    for (size_t i = 0; i < p->kind_n; i++) {
+        if (p->kinds[i].kind != kind) continue;
+        const struct store_object *o = store_find(collection_of(p, i), ns, name);
+        if (o == NULL) continue;
+        *ret = (struct msg_object){kind, o->ns, o->name, o->uid, o->resource_version, o->rev};
+        return o->blob;
+    }
+    return NULL;
+}
+
+static void outbox_send(void *arg, struct msg *m, struct lane_blob *payload) {
+    struct plugin *p = arg;
+    if (p->lane != NULL) lane_send_blob(p->lane, m, payload);
+}
+
+static void on_change(void *arg, const struct store_object *o, bool deleted) {
+    struct listened *l = arg;
+    struct plugin *p = l->plugin;
+    if (l->kind == 0) quarantine_object_changed(p->quarantine, o, deleted);
+    if (p->outbox == NULL || (p->state != LIFE_SYNCING && p->state != LIFE_READY && p->state != LIFE_DRAINING) ||
+        p->snapshot_waits)
+        return;
+    if (deleted)
+        outbox_deleted(p->outbox, l->kind,
+                       &(struct msg_object){l->kind, o->ns, o->name, o->uid, o->resource_version, o->rev});
+    else
+        outbox_changed(p->outbox, l->kind, o->ns, o->name);
+}
+
+bool talk_pump(void *arg) {
+    struct supervisor *s = arg;
+    for (struct plugin *p = s->plugins; p != NULL; p = p->next)
+        if (p->outbox != NULL && p->lane != NULL && !p->snapshot_waits) outbox_pump(p->outbox);
+    return false;
+}
+
+static void queue_object(void *arg, const struct store_object *o) {
+    struct listened *l = arg;
+    outbox_changed(l->plugin->outbox, l->kind, o->ns, o->name);
+}
+
+void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on) {
+    struct plugin *p = arg;
+    struct msg m = {.type = MSG_QUARANTINE, .explain = {.key = {ns, name}, .on = on ? 1 : 0}};
+    if (plugin_listens(p)) lane_send(p->lane, &m);
+}
+
+static void snapshot_if_complete(struct plugin *p) {
+    if (!p->snapshot_waits) return;
+    for (size_t i = 0; i < p->kind_n; i++)
+        if (!feed_synced(p->kinds[i].feed)) return;
+    p->snapshot_waits = false;
+    uint64_t rev = store_rev(p->s->store);
+    outbox_snapshot_begin(p->outbox, rev);
+    quarantine_each_key(p->quarantine, talk_quarantine, p);
+    for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
+    outbox_snapshot_end(p->outbox, rev);
+}
+
+void plugin_collections_changed(struct plugin *p) { snapshot_if_complete(p); }
+
+static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
+    const struct manifest *m = p->config->manifest;
+    static const uint32_t map_flags[] = {MSG_KIND_MAP_OWNER, MSG_KIND_MAP_LABEL, MSG_KIND_MAP_PLUGIN};
+    rv_mp_array(out, m->kind_n);
+    for (size_t i = 0; i < m->kind_n; i++) {
+        const struct manifest_kind *k = &m->kinds[i];
+        rv_mp_map(out, 5);
+        rv_mp_cstr(out, "a");
+        rv_mp_str(out, k->api_version);
+        rv_mp_cstr(out, "r");
+        rv_mp_str(out, k->resource);
+        rv_mp_cstr(out, "k");
+        rv_mp_str(out, k->kind);
+        rv_mp_cstr(out, "f");
+        rv_mp_uint(out, i == 0 ? (uint32_t)MSG_KIND_PRIMARY : map_flags[k->map]);
+        rv_mp_cstr(out, "l");
+        rv_mp_str(out, k->index_label);
+    }
+}
+
+void talk_welcome(struct plugin *p) {
+    rv_autobuf struct rv_buf kinds = {0};
+    uint8_t seed[32];
+    supervisor_random(seed, sizeof seed);
+    encode_kinds(p, &kinds);
+    struct msg m = {.type = MSG_WELCOME,
+                    .welcome = {.epoch = p->s->epoch,
+                                .instance = p->instance,
+                                .credit_messages = CREDIT_MESSAGES,
+                                .credit_bytes = CREDIT_BYTES,
+                                .heartbeat_ms = (uint32_t)p->s->config->heartbeat_ms,
+                                .seed = {seed, sizeof seed},
+                                .kinds = {kinds.p, kinds.n},
+                                .settings = {p->config->settings.p, p->config->settings.n},
+                                .max_in_flight = (uint32_t)p->config->max_in_flight}};
+    lane_send(p->lane, &m);
+    outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
+    p->snapshot_waits = true;
+    rv_timer_arm(p->deadline, SYNC_MS);
+    snapshot_if_complete(p);
+}
+
+void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                   const struct rv_result *r) {
+    if (p->lane == NULL || p->instance != instance) return;
+    const struct manifest *m = p->config->manifest;
+    for (uint32_t k = 0; k < m->kind_n; k++)
+        if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource))
+            outbox_flush_object(p->outbox, k, r->ns, r->name);
+    struct msg out = {.type = MSG_RESULT, .result = {*r}, .payload = r->body};
+    lane_send(p->lane, &out);
+}
+
+/* ---- hearing -------------------------------------------------------------------------------------------- */
+
+static void refuse(struct plugin *p, const char *why) {
+    struct msg m = {.type = MSG_REFUSE, .text = {RV_E_ABI, rv_str(why)}};
+    rv_err("plugin refused", "plugin", plugin_name(p), "reason", why);
+    p->unfit = true;
+    lane_send(p->lane, &m);
+}
+
+static void on_hello(struct plugin *p, const struct msg_hello *h) {
+    char why[256] = "";
+    const struct manifest *m = p->config->manifest;
+    unsigned different = 0;
+    for (size_t i = 0; i < PLUGIN_TOKEN_SIZE && h->token.n == PLUGIN_TOKEN_SIZE; i++)
+        different |= (unsigned)(h->token.p[i] ^ p->token[i]);
+    if (p->state != LIFE_STARTING || h->token.n != PLUGIN_TOKEN_SIZE || different != 0) {
+        rv_err("a process without the right token spoke on the lane", "plugin", plugin_name(p));
+        plugin_event(p, LIFE_ON_VIOLATION);
+        return;
+    }
+    explicit_bzero(p->token, sizeof p->token);
+    if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
+        snprintf(why, sizeof why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major,
+                 h->abi_minor);
+    else if (!rv_str_eq(h->plugin, m->name))
+        snprintf(why, sizeof why, "the library is plugin \"%.*s\", its manifest is of \"%s\"",
+                 (int)(h->plugin.n < 64 ? h->plugin.n : 64), h->plugin.p, plugin_name(p));
+    else if (!rv_str_eq(h->plugin_version, m->version))
+        snprintf(why, sizeof why, "the library has version %.*s, its manifest %.*s: install both together",
+                 (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
+                 (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
+    if (why[0] != 0)
+        refuse(p, why);
+    else
+        plugin_event(p, LIFE_ON_HELLO);
+}
+
+static void on_log(struct plugin *p, const struct msg_log *l) {
+    struct rv_field fields[32];
+    char instance[24];
+    size_t n = 0;
+    snprintf(instance, sizeof instance, "%llu", (unsigned long long)p->instance);
+    fields[n++] = (struct rv_field){RV_STR("plugin"), p->config->name};
+    if (l->key.name.n != 0) {
+        fields[n++] = (struct rv_field){RV_STR("namespace"), l->key.ns};
+        fields[n++] = (struct rv_field){RV_STR("name"), l->key.name};
+    }
+    for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
+        fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
+    enum rv_log_level level =
+        l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
+    rv_logv(level, l->message, fields, n);
+}
+
+static void on_explanation(struct plugin *p, const struct msg_explain *e) {
+    for (struct pending_explain **q = &p->explains; *q != NULL; q = &(*q)->next) {
+        struct pending_explain *found = *q;
+        if (found->corr != e->corr) continue;
+        *q = found->next;
+        found->done(found->arg, e);
+        free(found);
+        return;
+    }
+}
+
+static void fail_explains(struct plugin *p) {
+    while (p->explains != NULL) {
+        struct pending_explain *e = p->explains;
+        p->explains = e->next;
+        e->done(e->arg, NULL);
+        free(e);
+    }
+}
+
+static void on_message(void *arg, const struct msg *m) {
+    struct plugin *p = arg;
+    p->heard = rv_mono_now();
+    if (m->type != MSG_HELLO && m->type != MSG_FAILED && p->state == LIFE_STARTING) {
+        plugin_event(p, LIFE_ON_VIOLATION);
+        return;
+    }
+    switch (m->type) {
+    case MSG_HELLO:
+        on_hello(p, &m->hello);
+        break;
+    case MSG_SYNCED:
+        plugin_event(p, LIFE_ON_SYNCED);
+        break;
+    case MSG_CREDIT:
+        outbox_credit(p->outbox, m->credit.messages, m->credit.bytes);
+        break;
+    case MSG_RESYNC:
+        rv_warn("host asks for a new snapshot", "plugin", plugin_name(p));
+        p->snapshot_waits = true;
+        snapshot_if_complete(p);
+        break;
+    case MSG_ACTION:
+        executor_submit(p->s->executor, p, p->instance, m);
+        break;
+    case MSG_LOG:
+        on_log(p, &m->log);
+        break;
+    case MSG_METRIC:
+        metrics_table_set(p->metrics, &m->metric);
+        break;
+    case MSG_PONG:
+        p->gauges = m->ping;
+        break;
+    case MSG_EXPLANATION:
+        on_explanation(p, &m->explain);
+        break;
+    case MSG_DRAINED:
+        plugin_event(p, LIFE_ON_DRAINED);
+        break;
+    case MSG_FAILED: {
+        rv_autofree char *text = rv_strdup(m->text.text);
+        rv_err("plugin cannot run", "plugin", plugin_name(p), "reason", text);
+        p->unfit = p->unfit || m->text.code == RV_E_ABI || m->text.code == RV_E_CONFIG;
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static void on_bad(void *arg, const struct rv_error *err) {
+    struct plugin *p = arg;
+    rv_err("malformed message from a plugin's host: it is stopped", "plugin", plugin_name(p), "reason", err->text);
+    plugin_condemn(p, DEATH_PROTOCOL);
+    plugin_event(p, LIFE_ON_VIOLATION);
+}
+
+void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
+    if (!plugin_listens(p)) {
+        done(arg, NULL);
+        return;
+    }
+    struct pending_explain *e = rv_alloc(sizeof *e);
+    *e = (struct pending_explain){p->explains, ++p->corr, done, arg};
+    p->explains = e;
+    struct msg m = {.type = MSG_EXPLAIN, .explain = {.corr = e->corr, .key = {ns, name}}};
+    lane_send(p->lane, &m);
+}
+
+/* ---- its watches ----------------------------------------------------------------------------------------- */
+
+void talk_join_feeds(struct plugin *p) {
+    const struct manifest *m = p->config->manifest;
+    const struct schema_texts *ns = &p->s->config->namespaces;
+    size_t per_kind = ns->n != 0 ? ns->n : 1;
+    p->kinds = rv_alloc_array(m->kind_n * per_kind, sizeof *p->kinds);
+    for (size_t k = 0; k < m->kind_n; k++)
+        for (size_t i = 0; i < per_kind; i++) {
+            struct rv_error err = {0};
+            if (!manifest_when(&m->kinds[k].when, &p->config->settings)) continue;
+            rv_autofree char *one = ns->n != 0 ? rv_strdup(ns->list[i]) : NULL;
+            struct listened *l = &p->kinds[p->kind_n];
+            *l = (struct listened){p, (uint32_t)k, feed_join(p->s->feeds, &m->kinds[k], one, &err), NULL};
+            if (l->feed == NULL) {
+                rv_err("cannot watch what a plugin reads", "plugin", plugin_name(p), "reason", err.text);
+                continue;
+            }
+            l->listener = store_listen(feed_collection(l->feed), on_change, l);
+            p->kind_n++;
+        }
+}
+
+void talk_leave_feeds(struct plugin *p) {
+    for (size_t i = 0; i < p->kind_n; i++) {
+        store_unlisten(p->kinds[i].listener);
+        feed_leave(p->kinds[i].feed);
+    }
+    free(p->kinds);
+    p->kinds = NULL;
+    p->kind_n = 0;
+}
+
+const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns, struct rv_str name) {
+    for (size_t i = 0; i < p->kind_n; i++) {
+        const struct store_object *o = p->kinds[i].kind == 0 ? store_find(collection_of(p, i), ns, name) : NULL;
+        if (o != NULL) return o;
+    }
+    return NULL;
+}
+
+/* ---- the lane -------------------------------------------------------------------------------------------- */
+
+int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
+    p->snapshot_waits = false;
+    p->heard = rv_mono_now();
+    p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
+    if (p->lane == NULL) return err->code;
+    p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});
+    supervisor_random(p->token, sizeof p->token);
+    return 0;
+}
+
+void talk_close(struct plugin *p) {
+    p->lane = lane_free(p->lane);
+    p->outbox = outbox_free(p->outbox);
+    p->snapshot_waits = false; /* lists that complete later find no outbox */
+    p->gauges = (struct msg_ping){0};
+    fail_explains(p);
+}
