@@ -43,9 +43,23 @@ static bool forbidden_v6(const struct in6_addr *a) {
            memcmp(a, metadata, sizeof metadata) == 0;
 }
 
-/* Every address as IPv6, an IPv4 one in its mapped form: so that both spellings of one address are the same. */
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff},
+                     nat64[12] = {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}, six_to_four[2] = {0x20, 0x02};
+
+/* IPv6 addresses that lead to an IPv4 one become its mapped form. */
+static void unwrap(struct in6_addr *a) {
+    const uint8_t *v4 = NULL;
+    if (IN6_IS_ADDR_V4COMPAT(a) || memcmp(a->s6_addr, nat64, sizeof nat64) == 0)
+        v4 = a->s6_addr + 12;
+    else if (memcmp(a->s6_addr, six_to_four, sizeof six_to_four) == 0)
+        v4 = a->s6_addr + 2;
+    if (v4 == NULL) return;
+    memmove(a->s6_addr + 12, v4, 4);
+    memcpy(a->s6_addr, mapped, sizeof mapped);
+}
+
+/* Every address as IPv6, an IPv4 one in its mapped form: so that all spellings of one address are the same. */
 static bool to_v6(const struct sockaddr *from, struct in6_addr *ret, unsigned *ret_port) {
-    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
     if (from->sa_family == AF_INET) {
         struct sockaddr_in in;
         memcpy(&in, from, sizeof in);
@@ -58,6 +72,7 @@ static bool to_v6(const struct sockaddr *from, struct in6_addr *ret, unsigned *r
     struct sockaddr_in6 in;
     memcpy(&in, from, sizeof in);
     *ret = in.sin6_addr;
+    unwrap(ret);
     *ret_port = ntohs(in.sin6_port);
     return true;
 }

@@ -91,8 +91,8 @@ static bool answer(struct peer *p, const struct script_request *r) {
     p->close_after = a->how == SCRIPT_CUT || a->how == SCRIPT_HANGUP;
     p->stream = a->how == SCRIPT_STREAM;
     if (a->how != SCRIPT_SILENT && a->how != SCRIPT_HANGUP) {
-        rv_buf_addf(&p->out, "HTTP/1.1 %u X\r\nContent-Type: application/json\r\n%s", a->status != 0 ? a->status : 200,
-                    headers);
+        const char *type = strstr(headers, "Content-Type:") == NULL ? "Content-Type: application/json\r\n" : "";
+        rv_buf_addf(&p->out, "HTTP/1.1 %u X\r\n%s%s", a->status != 0 ? a->status : 200, type, headers);
         if (p->stream)
             rv_buf_adds(&p->out, "Transfer-Encoding: chunked\r\n\r\n");
         else

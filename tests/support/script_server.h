@@ -17,7 +17,7 @@ enum script_how {
 struct script_answer {   /* its texts must outlive the server */
     const char *when;    /* NULL: any request */
     unsigned status;     /* 0: 200 */
-    const char *headers; /* further lines, each with \r\n */
+    const char *headers; /* further lines, each with \r\n; a Content-Type replaces JSON */
     const char *body;
     enum script_how how;
     unsigned times; /* 0: once */
