@@ -7,6 +7,7 @@
 #include "fair.h"
 #include "generate.h"
 #include "http_out.h"
+#include "owners.h"
 #include "policy.h"
 #include "recorder.h"
 #include "supervisor/kube/status.h"
@@ -28,6 +29,7 @@ struct op {
     struct op *next, **back;
     unsigned retries;
     bool running, looked; /* looked: the object was read after an AlreadyExists */
+    bool owned;           /* the owner is known to be there */
     struct rv_timer *timer;
     struct kube_request *request;
     char *plugin_name;
@@ -60,6 +62,7 @@ struct executor {
     struct op *running;
     struct recorder *recorder;
     struct http_out *http;
+    struct owners *owners;
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct bucket rate;
     struct rv_timer *refill;
@@ -489,6 +492,30 @@ static void run_timer(struct op *op) {
     rv_timer_arm(op->timer, op->m.a.delay_ms);
 }
 
+/* ---- owners --------------------------------------------------------------------------------------------- */
+
+static void on_owner(void *arg, const struct kube_response *r) {
+    struct op *op = arg;
+    op->request = NULL;
+    int code = owners_judge(op->x->owners, &op->m.a, r);
+    struct kube_response shown = {.code = code, .message = r->message, .retry_after_ms = r->retry_after_ms};
+    if (code == RV_E_NOT_FOUND) shown.message = RV_STR("its owner is gone: nothing is made for it");
+    op->owned = code == 0;
+    if (op->owned)
+        send_object(op);
+    else if (!try_again(op, &shown))
+        on_failure(op, &shown);
+}
+
+static void run_object(struct op *op) {
+    rv_autofree char *path = op->owned ? NULL : owners_doubtful(op->x->owners, &op->m.a);
+    if (path != NULL)
+        op->request =
+            kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_owner, op);
+    else
+        send_object(op);
+}
+
 static void run(struct op *op) {
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
@@ -501,7 +528,7 @@ static void run(struct op *op) {
         run_timer(op);
         break;
     default:
-        send_object(op);
+        run_object(op);
         break;
     }
 }
@@ -695,6 +722,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->s = s;
     x->queue = fair_new();
     x->limit = (size_t)s->config->max_in_flight;
+    x->owners = owners_new(s);
     x->recorder = recorder_new();
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
     x->refill = rv_loop_timer(s->loop, on_refill, x);
@@ -719,6 +747,7 @@ struct executor *executor_free(struct executor *x) {
         free(c);
     }
     recorder_free(x->recorder);
+    owners_free(x->owners);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);
     for (size_t i = 0; i < x->count_n; i++) free(x->counts[i].plugin);

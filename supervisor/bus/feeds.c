@@ -13,6 +13,7 @@ struct feed {
     char *api_version, *resource, *ns, *selector, *why;
     bool optional; /* every reader can do without */
     enum kube_watch_state state;
+    int64_t since; /* of that state, mono ns */
 };
 
 struct feeds {
@@ -34,6 +35,7 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     struct feed *feed = arg;
     bool was = feed_synced(feed);
     feed->state = state;
+    feed->since = rv_mono_now();
     free(feed->why);
     feed->why = rv_strdup(rv_str(why));
     bool absent = state == KUBE_WATCH_MISSING && feed->optional;
@@ -185,6 +187,25 @@ void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg) {
                               store_collection_count(feed->collection)};
         fn(arg, &i);
     }
+}
+
+static bool current(const struct feed *feed) {
+    return feed->state == KUBE_WATCH_WATCHING && rv_mono_now() - feed->since > INT64_C(1000000000);
+}
+
+const struct store_object *feeds_find_stale(const struct feeds *f, struct rv_str api_version, struct rv_str kind,
+                                            struct rv_str ns, struct rv_str name, struct rv_str uid) {
+    const struct store_object *stale = NULL;
+    for (const struct feed *feed = f->list; feed != NULL; feed = feed->next) {
+        const struct store_collection *c = feed->collection;
+        if (!rv_str_is(api_version, feed->api_version) || !rv_str_is(kind, store_collection_kind(c))) continue;
+        const struct store_object *o = store_find(c, ns, name);
+        if (o == NULL) o = store_find(c, RV_STR(""), name);
+        if (o == NULL || !rv_str_eq(o->uid, uid)) continue;
+        if (current(feed)) return NULL;
+        stale = o;
+    }
+    return stale;
 }
 
 void feeds_on_synced(struct feeds *f, void (*fn)(void *arg), void *arg) {

@@ -21,6 +21,11 @@ struct feed_info {
 typedef void (*feed_info_fn)(void *arg, const struct feed_info *i);
 void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg);
 bool feeds_all_synced(const struct feeds *f);
+/* The cached object of that identity, when nobody can be sure that it is still there: no watch of its kind is up to
+ * date, or has been for longer than a moment (a watch that has just begun may still be told that it comes too late).
+ * ns: where its dependents are; an owner is there or in no namespace. NULL otherwise. */
+const struct store_object *feeds_find_stale(const struct feeds *f, struct rv_str api_version, struct rv_str kind,
+                                            struct rv_str ns, struct rv_str name, struct rv_str uid);
 /* Told whenever any feed becomes complete. */
 void feeds_on_synced(struct feeds *f, void (*fn)(void *arg), void *arg);
 
