@@ -29,6 +29,7 @@ static const struct builtin builtins[] = {
      NULL},
     {"", "v1", "persistentvolumes", "PersistentVolume", "persistentvolume", "pv", false, true, NULL, NULL},
     {"", "v1", "resourcequotas", "ResourceQuota", "resourcequota", "quota", true, true, NULL, NULL},
+    {"", "v1", "limitranges", "LimitRange", "limitrange", "limits", true, false, NULL, NULL},
     {"apps", "v1", "deployments", "Deployment", "deployment", "deploy", true, true, NULL, NULL},
     {"apps", "v1", "replicasets", "ReplicaSet", "replicaset", "rs", true, true, NULL, NULL},
     {"batch", "v1", "jobs", "Job", "job", NULL, true, true, sb_default_job, NULL},

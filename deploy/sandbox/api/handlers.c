@@ -1,6 +1,7 @@
-/* Requests on resources: routing, the verbs, lists, selectors. */
+/* Requests on resources: routing and the verbs. */
 #include "deploy/sandbox/api/http.h"
 #include "deploy/sandbox/api/patch.h"
+#include "deploy/sandbox/api/table.h"
 #include "rayvisor/json.h"
 
 #include <stdio.h>
@@ -50,7 +51,7 @@ int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret) {
     return settle(s, ret, r);
 }
 
-static bool is_true(struct sb_request *q, const char *name) {
+bool sb_is_true(struct sb_request *q, const char *name) {
     const char *v = q->query(q->query_arg, name);
     return v != NULL && (strcmp(v, "true") == 0 || strcmp(v, "1") == 0);
 }
@@ -72,71 +73,8 @@ const char *sb_verb(const struct sb_request *q, const struct sb_route *r) {
 static void respond_object(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int http,
                            struct sb_object *o) {
     r->http = http;
-    if (sb_wants_table(q->accept)) {
-        sb_table_open(o->resource, o->version, &r->body);
-        sb_table_row(o, &r->body);
-        rv_buf_adds(&r->body, "]}");
-    } else {
-        sb_write_object(t->served, o, &r->body);
-    }
-}
-
-/* ---- lists ---- */
-
-static void list_head(const struct sb_resource *r, uint64_t version, struct rv_buf *out) {
-    rv_buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{\"resourceVersion\":\"%llu\"}",
-                r->list_kind, r->group, r->group[0] != '\0' ? "/" : "", r->version, (unsigned long long)version);
-}
-
-static void handle_list(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
-    struct rv_error err = {0};
-    struct sb_filter f;
-    if (sb_filter_init(&f, t->served, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"),
-                       &err) != 0) {
-        sb_fail(r, 400, "BadRequest", err.text);
-        return;
-    }
-    const struct sb_table *table = sb_table_of(t->resource);
-    const char *limit_text = q->query(q->query_arg, "limit"), *after = q->query(q->query_arg, "continue");
-    int64_t limit = 0;
-    if (limit_text != NULL && rv_str_to_int(rv_str(limit_text), 0, INT32_MAX, &limit) != 0) limit = 0;
-    size_t i = t->ns.n != 0 ? sb_lower_bound(t->resource, t->ns, RV_STR("")) : 0;
-    const char *slash = after != NULL ? strchr(after, '/') : NULL;
-    if (slash != NULL)
-        i = sb_lower_bound(t->resource, (struct rv_str){after, (size_t)(slash - after)}, rv_str(slash + 1));
-    bool tabular = sb_wants_table(q->accept);
-    rv_autobuf struct rv_buf items = {0};
-    int64_t n = 0;
-    const struct sb_object *next = NULL;
-    for (; i < table->n; i++) {
-        struct sb_object *o = table->v[i];
-        if (t->ns.n != 0 && !rv_str_eq(o->ns, t->ns)) break;
-        if (!sb_filter_matches(&f, o)) continue;
-        if (limit > 0 && !tabular && n == limit) { /* a table comes whole */
-            next = o;
-            break;
-        }
-        if (n++ > 0) rv_buf_addc(&items, ',');
-        if (tabular)
-            sb_table_row(o, &items);
-        else
-            sb_write_object(t->served, o, &items);
-    }
-    uint64_t version = sb_version(q->storage);
-    if (tabular)
-        sb_table_open(t->resource, version, &r->body);
-    else
-        list_head(t->served, version, &r->body);
-    if (next != NULL && !tabular) {
-        r->body.n--; /* the metadata's brace */
-        rv_buf_addf(&r->body, ",\"continue\":\"" RV_STR_FMT "/" RV_STR_FMT "\"}", RV_STR_ARG(next->ns),
-                    RV_STR_ARG(next->name));
-    }
-    if (!tabular) rv_buf_adds(&r->body, ",\"items\":[");
-    rv_buf_add_str(&r->body, rv_buf_str(&items));
-    rv_buf_adds(&r->body, "]}");
-    r->http = 200;
-    sb_filter_free(&f);
+    struct sb_form f = sb_form_of(q->accept, q->query(q->query_arg, "includeObject"));
+    sb_form_object(f, t->served, o, true, &r->body);
 }
 
 /* ---- writes ---- */
@@ -336,7 +274,24 @@ static void handle_get(struct sb_request *q, const struct sb_route *t, struct sb
 }
 
 static void handle_watch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
-    (void)q;
+    const char *match = q->query(q->query_arg, "resourceVersionMatch");
+    struct rv_error err = {0};
+    struct sb_filter f;
+    if (sb_filter_init(&f, t->served, q->query(q->query_arg, "labelSelector"), q->query(q->query_arg, "fieldSelector"),
+                       &err) != 0) {
+        sb_fail(r, 400, "BadRequest", err.text);
+        return;
+    }
+    sb_filter_free(&f);
+    bool initial = sb_is_true(q, "sendInitialEvents"), given = q->query(q->query_arg, "sendInitialEvents") != NULL;
+    if (given != (match != NULL) || (given && strcmp(match, "NotOlderThan") != 0) ||
+        (initial && !sb_is_true(q, "allowWatchBookmarks"))) {
+        sb_fail(
+            r, 422, "Invalid",
+            "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents needs resourceVersionMatch=NotOlderThan and "
+            "allowWatchBookmarks=true, and the other way round");
+        return;
+    }
     r->http = 200;
     r->watch = t->resource;
     r->served = t->served;
@@ -347,9 +302,8 @@ void sb_handle(struct sb_request *q, struct sb_response *r) {
     static const struct {
         const char *verb;
         void (*fn)(struct sb_request *, const struct sb_route *, struct sb_response *);
-    } verbs[] = {{"get", handle_get},       {"list", handle_list},
-                 {"watch", handle_watch},   {"create", handle_create},
-                 {"update", handle_update}, {"patch", handle_patch},
+    } verbs[] = {{"get", handle_get},       {"list", sb_handle_list},          {"watch", handle_watch},
+                 {"create", handle_create}, {"update", handle_update},         {"patch", handle_patch},
                  {"delete", handle_delete}, {"deletecollection", handle_sweep}};
     struct sb_route t;
     r->type = "application/json";
@@ -360,7 +314,7 @@ void sb_handle(struct sb_request *q, struct sb_response *r) {
     }
     bool sub_ok = t.sub.n == 0 || (rv_str_is(t.sub, "status") && t.resource->has_status) ||
                   (rv_str_is(t.sub, "finalize") && strcmp(t.resource->plural, "namespaces") == 0);
-    if (!sub_ok || (is_true(q, "watch") && t.name.n != 0)) {
+    if (!sub_ok || (sb_is_true(q, "watch") && t.name.n != 0)) {
         sb_fail(r, 404, "NotFound", "the server could not find the requested resource");
         return;
     }

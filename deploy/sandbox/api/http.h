@@ -30,6 +30,7 @@ struct sb_route {
     struct rv_str ns, name, sub;
 };
 /* 0, or -1 when the path names no resource. */
+bool sb_is_true(struct sb_request *q, const char *name); /* a query parameter */
 int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret);
 const char *sb_verb(const struct sb_request *q, const struct sb_route *r);
 void sb_handle(struct sb_request *q, struct sb_response *r);
@@ -50,10 +51,8 @@ int sb_filter_init(struct sb_filter *f, const struct sb_resource *served, const 
 bool sb_filter_matches(const struct sb_filter *f, const struct sb_object *o);
 void sb_filter_free(struct sb_filter *f);
 
-/* meta.k8s.io/v1 Table */
-bool sb_wants_table(struct rv_str accept);
-void sb_table_open(const struct sb_resource *r, uint64_t version, struct rv_buf *out);
-void sb_table_row(const struct sb_object *o, struct rv_buf *out);
+/* api/list.c */
+void sb_handle_list(struct sb_request *q, const struct sb_route *t, struct sb_response *r);
 
 struct sb_server_opts {
     const char *bind, *token, *cert_pem, *key_pem;

@@ -1,6 +1,7 @@
 /* HTTPS on the event loop: libmicrohttpd with its epoll descriptor in ours, no threads. A watch is an answer whose
  * reader suspends the connection while there is nothing to send. */
 #include "deploy/sandbox/api/control.h"
+#include "deploy/sandbox/api/table.h"
 #include "rayvisor/json.h"
 
 #include <arpa/inet.h>
@@ -11,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY_MAX = 3 << 20 };
+enum { BODY_MAX = 3 << 20, BOOKMARK_MS = 10000 };
 
 struct sb_server {
     struct rv_loop *loop;
@@ -43,7 +44,11 @@ struct stream {
     struct rv_timer *end;
     struct rv_buf out;
     struct sb_fault fault;
-    bool table, suspended, ended;
+    struct sb_form form;
+    struct rv_timer *mark; /* bookmarks, where they are wanted */
+    uint64_t marked;
+    bool headed, suspended, ended;
+>>>>>>> 9078dcb (Sandbox: tables as a real API server prints them, lists paged on a snapshot, bookmarks)
 };
 
 struct call {
@@ -73,13 +78,8 @@ static void stream_event(struct stream *w, const char *type, struct sb_object *o
     if (w->fault.stall) return;
     size_t before = w->out.n;
     rv_buf_addf(&w->out, "{\"type\":\"%s\",\"object\":", type);
-    if (w->table) {
-        sb_table_open(o->resource, o->version, &w->out);
-        sb_table_row(o, &w->out);
-        rv_buf_adds(&w->out, "]}");
-    } else {
-        sb_write_object(w->served, o, &w->out);
-    }
+    sb_form_object(w->form, w->served, o, !w->headed, &w->out);
+    w->headed = true;
     rv_buf_adds(&w->out, "}\n");
     if (w->fault.duplicate_events) {
         rv_buf_reserve(&w->out, w->out.n - before);
@@ -136,6 +136,7 @@ static void stream_free(void *arg) {
     sb_stats_watch(w->server->stats, w->resource->plural, -1);
     sb_unlisten(w->listener);
     rv_timer_free(w->end);
+    rv_timer_free(w->mark);
     *w->at = w->next;
     if (w->next != NULL) w->next->at = w->at;
     sb_filter_free(&w->filter);
@@ -145,21 +146,24 @@ static void stream_free(void *arg) {
 }
 
 static void bookmark(struct stream *w, bool initial) {
-    const struct sb_resource *r = w->served;
-    rv_buf_addf(&w->out,
-                "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{"
-                "\"resourceVersion\":\"%llu\"%s}}}\n",
-                r->kind, r->group, r->group[0] != '\0' ? "/" : "", r->version,
-                (unsigned long long)sb_version(w->server->storage),
-                initial ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+    w->marked = sb_version(w->server->storage);
+    sb_form_bookmark(w->form, w->served, w->marked, initial, &w->out);
+}
+
+/* Lets a client that sees few changes resume from a version that is not long forgotten. */
+static void on_mark(void *arg) {
+    struct stream *w = arg;
+    rv_timer_arm(w->mark, BOOKMARK_MS);
+    if (w->ended || w->fault.stall || w->marked == sb_version(w->server->storage)) return;
+    bookmark(w, false);
+    wake(w);
 }
 
 static void stream_start(struct stream *w, struct sb_request *q) {
     struct sb_storage *s = w->server->storage;
-    const char *from = q->query(q->query_arg, "resourceVersion"),
-               *initial = q->query(q->query_arg, "sendInitialEvents");
+    const char *from = q->query(q->query_arg, "resourceVersion");
     const char *timeout = q->query(q->query_arg, "timeoutSeconds");
-    bool initial_events = initial != NULL && strcmp(initial, "true") == 0;
+    bool initial_events = sb_is_true(q, "sendInitialEvents");
     int64_t version = 0, seconds = 0;
     bool exact = from != NULL && rv_str_to_int(rv_str(from), 1, INT64_MAX, &version) == 0 && !initial_events;
     if (!exact) {
@@ -176,6 +180,7 @@ static void stream_start(struct stream *w, struct sb_request *q) {
     w->listener = sb_listen(s, on_change, w);
     if (timeout != NULL && rv_str_to_int(rv_str(timeout), 1, 86400, &seconds) == 0)
         rv_timer_arm(w->end, seconds * 1000);
+    if (sb_is_true(q, "allowWatchBookmarks")) rv_timer_arm(w->mark, BOOKMARK_MS);
 }
 
 static const char GARBAGE[] = "\xff\xfe{\"type\":\"ADDED\",\"object\":{\"kind\":]\x01\n";
@@ -191,7 +196,8 @@ static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connecti
     sb_stats_watch(v->stats, w->resource->plural, 1);
     if (w->fault.garbage) rv_buf_add(&w->out, GARBAGE, sizeof GARBAGE - 1);
     w->ns = rv_strdup(r->ns);
-    w->table = sb_wants_table(q->accept);
+    w->form = sb_form_of(q->accept, q->query(q->query_arg, "includeObject"));
+    w->mark = rv_loop_timer(v->loop, on_mark, w);
     w->end = rv_loop_timer(v->loop, on_end, w);
     w->at = &v->streams;
     w->next = v->streams;
