@@ -48,6 +48,23 @@ static struct rv_node *convert(struct rv_arena *a, yaml_document_t *d, int index
     return out;
 }
 
+struct rv_node *sb_yaml_parse(struct rv_arena *a, struct rv_str text, struct rv_error *err) {
+    yaml_parser_t parser;
+    yaml_document_t doc;
+    struct rv_node *n = NULL;
+    yaml_parser_initialize(&parser);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)(text.n != 0 ? text.p : ""), text.n);
+    if (yaml_parser_load(&parser, &doc) == 0) {
+        rv_error_set(err, RV_E_PARSE, "line %zu: %s", parser.problem_mark.line + 1, parser.problem);
+    } else {
+        if (yaml_document_get_root_node(&doc) != NULL) n = convert(a, &doc, 1, 0);
+        if (n == NULL) rv_error_set(err, RV_E_PARSE, "not a YAML document, or nested too deeply");
+        yaml_document_delete(&doc);
+    }
+    yaml_parser_delete(&parser);
+    return n;
+}
+
 static int load_object(struct sb_storage *s, struct rv_arena *a, struct rv_node *o, const char *path,
                        struct rv_error *err) {
     if (rv_node_type(o) != RV_MAP) return rv_error_set(err, RV_E_CONFIG, "%s: a document is not a map", path);

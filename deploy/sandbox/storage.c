@@ -1,5 +1,7 @@
 /* Objects, versions, history and the rules of writing. Per resource the objects are one array sorted by (namespace,
  * name): a 20,000-pointer memmove costs microseconds and keeps LIST order and paging trivial. */
+#include "deploy/sandbox/api/apply.h"
+#include "deploy/sandbox/api/types.h"
 #include "deploy/sandbox/storage_internal.h"
 
 #include <errno.h>
@@ -62,6 +64,7 @@ struct sb_storage *sb_storage_new(struct rv_loop *l) {
     struct sb_storage *s = rv_alloc(sizeof *s);
     s->loop = l;
     s->version = 1;
+    s->types = sb_types_new();
     sb_builtin_register(s);
     return s;
 }
@@ -92,6 +95,7 @@ struct sb_storage *sb_storage_free(struct sb_storage *s) {
     free(s->listeners);
     free(s->tables);
     free(s->history);
+    sb_types_free(s->types);
     free(s->ca_pem);
     free(s);
     return NULL;
@@ -472,9 +476,12 @@ static struct rv_node *merge_with_old(struct rv_arena *a, struct rv_node *object
         "uid",          "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "namespace", "name",
         "generateName", "generation",        "resourceVersion"};
     struct rv_node *old_tree = rv_node_from(a, old->value);
+    struct rv_node *owners = rv_node_path(object, "metadata.managedFields");
     if (status) {
         struct rv_node *st = rv_node_get(object, "status");
         rv_node_set(a, old_tree, "status", st != NULL ? rv_node_copy(a, st) : NULL);
+        if (owners != NULL)
+            rv_node_set(a, rv_node_ensure_map(a, old_tree, "metadata"), "managedFields", rv_node_copy(a, owners));
         return old_tree;
     }
     struct rv_node *meta = rv_node_ensure_map(a, object, "metadata");
@@ -482,6 +489,9 @@ static struct rv_node *merge_with_old(struct rv_arena *a, struct rv_node *object
         struct rv_val v = rv_val_get(rv_val_get(old->value, "metadata"), kept[i]);
         rv_node_set(a, meta, kept[i], rv_val_present(v) ? rv_node_from(a, v) : NULL);
     }
+    struct rv_val old_owners = rv_val_path(old->value, "metadata.managedFields");
+    if (owners == NULL && rv_val_present(old_owners))
+        rv_node_set(a, meta, "managedFields", rv_node_from(a, old_owners));
     struct rv_val old_status = rv_val_get(old->value, "status");
     if (old->resource->has_status)
         rv_node_set(a, object, "status", rv_val_present(old_status) ? rv_node_from(a, old_status) : NULL);
@@ -508,6 +518,7 @@ int sb_update(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     object = merge_with_old(a, object, old, o != NULL && o->status);
     e = run_hooks(s, r, a, object, old->value, st);
     if (e != 0) return e;
+    if (o == NULL || !o->applied) sb_track_update(s, r, a, object, old->value, o);
     if (may_go(old, object)) return commit(s, r, a, object, old, SB_DELETED, o != NULL && o->dry_run, ret);
     struct rv_val frozen = rv_node_freeze(a, object);
     if (rv_val_equal(frozen, old->value)) {

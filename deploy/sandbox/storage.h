@@ -73,6 +73,7 @@ void sb_each(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns
 struct sb_write_opts {
     bool status; /* the status subresource: only .status (and metadata.resourceVersion check) applies */
     bool dry_run;
+    bool applied;        /* managedFields are already as they should be (api/apply.c) */
     const char *manager; /* field manager, may be NULL */
 };
 int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_node *object,

@@ -5,6 +5,7 @@
 
 #include "deploy/sandbox/storage.h"
 
+struct sb_types;
 struct sb_table {
     struct sb_resource pub; /* first: a resource pointer is a table pointer */
     struct sb_object **v;   /* sorted by (ns, name) */
@@ -32,6 +33,7 @@ struct sb_storage {
     unsigned emitting;
     char *ca_pem; /* for kube-root-ca.crt; may be NULL */
     unsigned next_ip, next_port;
+    struct sb_types *types;
 };
 
 static inline struct sb_table *sb_table_of(const struct sb_resource *r) { return (struct sb_table *)(uintptr_t)r; }
@@ -81,7 +83,10 @@ void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *o
                      struct rv_node *causes);
 
 /* api/schema.c */
-int sb_schema_compile(struct rv_val crd_version, void **ret, struct rv_error *err);
+struct sb_type;
+struct sb_types;
+int sb_schema_compile(const struct sb_types *types, struct rv_val crd_version, void **ret, struct rv_error *err);
+const struct sb_type *sb_schema_type(const void *schema);
 void sb_schema_free(void *schema);
 struct rv_val sb_schema_columns(const void *schema); /* additionalPrinterColumns */
 void sb_schema_defaults(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);

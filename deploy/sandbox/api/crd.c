@@ -36,7 +36,6 @@ void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
 
 void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes) {
-    (void)s;
     (void)old;
     struct rv_val crd = rv_node_freeze(a, object);
     struct rv_str plural = rv_path_str(crd, "spec.names.plural"), group = rv_path_str(crd, "spec.group");
@@ -51,7 +50,7 @@ void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *o
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
         struct rv_error err = {0};
         void *schema = NULL;
-        if (sb_schema_compile(it.val, &schema, &err) != 0)
+        if (sb_schema_compile(s->types, it.val, &schema, &err) != 0)
             sb_cause(a, causes, "spec.versions[" RV_STR_FMT "].schema: Invalid value: %s",
                      RV_STR_ARG(rv_val_str(rv_val_get(it.val, "name"))), err.text);
         sb_schema_free(schema);
@@ -71,7 +70,7 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
         struct rv_str version = rv_val_str(rv_val_get(it.val, "name"));
         void *schema = NULL;
-        if (sb_schema_compile(it.val, &schema, NULL) != 0) continue; /* validated before it was stored */
+        if (sb_schema_compile(s->types, it.val, &schema, NULL) != 0) continue; /* validated before it was stored */
         const struct sb_resource *have = sb_resource_find(s, group, version, plural);
         if (have != NULL) {
             sb_schema_free(sb_table_of(have)->pub.schema);

@@ -1,7 +1,9 @@
 /* Requests on resources: routing and the verbs. */
+#include "deploy/sandbox/api/apply.h"
 #include "deploy/sandbox/api/http.h"
 #include "deploy/sandbox/api/patch.h"
 #include "deploy/sandbox/api/table.h"
+#include "deploy/sandbox/load.h"
 #include "rayvisor/json.h"
 
 #include <stdio.h>
@@ -88,6 +90,12 @@ static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
                 "(kubectl apply does; kubectl create configmap does not)");
         return NULL;
     }
+    if (q->content_type.n != 0 && memmem(q->content_type.p, q->content_type.n, "yaml", 4) != NULL &&
+        !rv_str_starts(q->body, "{")) {
+        struct rv_node *n = sb_yaml_parse(q->arena, q->body, &err);
+        if (n == NULL) sb_fail(r, 400, "BadRequest", err.text);
+        return n;
+    }
     if (rv_json_to_mp(q->body, NULL, &mp, &err) != 0) {
         sb_fail(r, 400, "BadRequest", err.text);
         return NULL;
@@ -96,11 +104,20 @@ static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
     return rv_node_from(q->arena, (struct rv_val){(const uint8_t *)kept.p, kept.n});
 }
 
+/* Ownership needs a name; a client that gives none is known by its program. */
+static const char *manager_of(struct sb_request *q) {
+    const char *given = q->query(q->query_arg, "fieldManager");
+    if (given != NULL && given[0] != '\0') return given;
+    size_t n = 0;
+    while (n < q->user_agent.n && q->user_agent.p[n] != '/') n++;
+    return n != 0 ? rv_arena_str(q->arena, (struct rv_str){q->user_agent.p, n}).p : "unknown";
+}
+
 static struct sb_write_opts write_opts(struct sb_request *q, const struct sb_route *t) {
     const char *dry = q->query(q->query_arg, "dryRun");
     return (struct sb_write_opts){.status = rv_str_is(t->sub, "status"),
                                   .dry_run = dry != NULL && strcmp(dry, "All") == 0,
-                                  .manager = q->query(q->query_arg, "fieldManager")};
+                                  .manager = manager_of(q)};
 }
 
 static void finish(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int e, int http,
@@ -181,11 +198,33 @@ static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node *
     return 0;
 }
 
+static void handle_apply(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    const char *manager = q->query(q->query_arg, "fieldManager");
+    if (manager == NULL || manager[0] == '\0') {
+        sb_fail(r, 422, "Invalid",
+                "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
+        return;
+    }
+    struct rv_node *config = read_body(q, r);
+    struct sb_object *old = sb_get(q->storage, t->resource, t->ns, t->name), *made = NULL;
+    if (config == NULL || !check_type(q, t, config, r) ||
+        !stored(q, t, config, old != NULL ? old->value : RV_VAL_ABSENT, r))
+        return;
+    struct sb_apply_opts o = {.write = write_opts(q, t), .force = sb_is_true(q, "force")};
+    struct sb_status st = {0};
+    bool created = false;
+    int e = sb_apply(q->storage, t->resource, t->ns, t->name, config, q->arena, &o, &made, &created, &st);
+    finish(q, t, r, e, created ? 201 : 200, made, &st);
+}
+
 static void handle_patch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
     if (rv_str_starts(q->content_type, "application/apply-patch")) {
-        sb_fail(r, 415, "UnsupportedMediaType",
-                "the sandbox has no server-side apply yet: use merge-patch or kubectl apply "
-                "without --server-side");
+        handle_apply(q, t, r);
+        return;
+    }
+    if (q->query(q->query_arg, "force") != NULL) {
+        sb_fail(r, 422, "Invalid",
+                "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch");
         return;
     }
     struct rv_node *patch = read_body(q, r);

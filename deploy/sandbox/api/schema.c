@@ -1,6 +1,7 @@
 /* Structural schemas: compiled once per CustomResourceDefinition into nodes, because looking things up in the packed
  * schema of a pod template would scan hundreds of kilobytes per field. What is not understood refuses the CRD. */
 #include "deploy/sandbox/api/cel.h"
+#include "deploy/sandbox/api/types.h"
 #include "deploy/sandbox/storage_internal.h"
 #include "rayvisor/json.h"
 
@@ -24,6 +25,8 @@ struct schema {
     uint8_t *bytes; /* the version's packed definition, which the views above look into */
     struct rv_val columns;
     struct schema_node *root;
+    struct rv_arena *arena;
+    const struct sb_type *type;
 };
 
 static void node_free(struct schema_node *n) {
@@ -108,7 +111,7 @@ static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, st
     return 0;
 }
 
-int sb_schema_compile(struct rv_val crd_version, void **ret, struct rv_error *err) {
+int sb_schema_compile(const struct sb_types *types, struct rv_val crd_version, void **ret, struct rv_error *err) {
     struct schema *s = rv_alloc(sizeof *s);
     s->bytes = rv_alloc(crd_version.n);
     memcpy(s->bytes, crd_version.p, crd_version.n);
@@ -121,14 +124,21 @@ int sb_schema_compile(struct rv_val crd_version, void **ret, struct rv_error *er
         sb_schema_free(s);
         return e;
     }
+    s->arena = rv_arena_new();
+    s->type = sb_type_from_schema(s->arena, root, sb_types_find(types, "ObjectMeta"));
     *ret = s;
     return 0;
+}
+
+const struct sb_type *sb_schema_type(const void *schema) {
+    return schema != NULL ? ((const struct schema *)schema)->type : NULL;
 }
 
 void sb_schema_free(void *schema) {
     struct schema *s = schema;
     if (s == NULL) return;
     node_free(s->root);
+    rv_arena_free(s->arena);
     free(s->bytes);
     free(s);
 }

@@ -48,7 +48,6 @@ struct stream {
     struct rv_timer *mark; /* bookmarks, where they are wanted */
     uint64_t marked;
     bool headed, suspended, ended;
->>>>>>> 9078dcb (Sandbox: tables as a real API server prints them, lists paged on a snapshot, bookmarks)
 };
 
 struct call {

@@ -1,0 +1,22 @@
+/* apply.h - server-side apply: who owns which field (metadata.managedFields), and what follows from it.
+ *
+ * As in older API servers, ownership is kept from an object's first apply on; what was there before belongs to
+ * "before-first-apply" (to kubectl's client-side apply where its annotation says so). */
+#ifndef RV_SANDBOX_APPLY_H
+#define RV_SANDBOX_APPLY_H
+
+#include "deploy/sandbox/storage.h"
+
+struct sb_apply_opts {
+    struct sb_write_opts write; /* manager is required */
+    bool force;
+};
+/* Creates or changes. *ret_created tells which. */
+int sb_apply(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_str name,
+             struct rv_node *config, struct rv_arena *a, const struct sb_apply_opts *o, struct sb_object **ret,
+             bool *ret_created, struct sb_status *st);
+/* Another kind of write to an object that has owners: what it changed is its manager's now. */
+void sb_track_update(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
+                     struct rv_val old, const struct sb_write_opts *o);
+
+#endif

@@ -1,0 +1,72 @@
+/* types.h - what the fields of an object are: names, types, and how lists and maps merge. The built-in kinds' types
+ * come from kinds.inc, those of custom resources from their schemas. Field ownership, strict decoding, protobuf bodies,
+ * strategic patches and OpenAPI are all walks along these. */
+#ifndef RV_SANDBOX_TYPES_H
+#define RV_SANDBOX_TYPES_H
+
+#include "deploy/sandbox/storage.h"
+
+enum sb_type_kind {
+    SB_ANY, /* nothing is known: kept as it is, owned as a whole */
+    SB_STRING,
+    SB_BOOL,
+    SB_INT32,
+    SB_INT64,
+    SB_NUMBER,
+    SB_BYTES,
+    SB_QUANTITY,
+    SB_INT_OR_STRING,
+    SB_TIME,
+    SB_MICROTIME,
+    SB_STRUCT, /* named fields */
+    SB_MAP,    /* any names, one type */
+    SB_LIST
+};
+enum sb_list_kind { SB_LIST_ATOMIC, SB_LIST_SET, SB_LIST_KEYED };
+
+struct sb_prop;
+struct sb_type {
+    enum sb_type_kind kind;
+    struct rv_str name, api; /* "Container"; of kinds also "v1/Pod", "apps/v1/Deployment" */
+    struct sb_prop *props;   /* struct */
+    size_t n_props;
+    const struct sb_type *items; /* map, list; a struct that takes further names: their type */
+    enum sb_list_kind list;
+    struct rv_str keys[4]; /* of a keyed list */
+    size_t n_keys;
+    bool atomic;             /* struct, map: owned as a whole */
+    bool open;               /* struct: unknown fields are kept */
+    bool merge;              /* list: a strategic patch merges it, */
+    struct rv_str merge_key; /* by this key; empty: by value */
+    struct rv_str text;      /* kinds.inc's line, until it is parsed */
+};
+struct sb_prop {
+    struct rv_str name, tag; /* tag: protobuf number, "2.1" where nested */
+    struct rv_str fallback;  /* default, of a text */
+    struct rv_str description;
+    bool required;
+    const struct sb_type *type;
+};
+
+struct sb_types; /* the built-in ones */
+struct sb_types *sb_types_new(void);
+struct sb_types *sb_types_free(struct sb_types *t);
+const struct sb_type *sb_types_find(const struct sb_types *t, const char *name);
+/* "v1/Pod", "apps/v1/Deployment"; NULL when unknown. */
+const struct sb_type *sb_types_kind(const struct sb_types *t, struct rv_str api_version, struct rv_str kind);
+
+/* A structural schema's root; meta is the type of metadata. The bytes are borrowed. */
+const struct sb_type *sb_type_from_schema(struct rv_arena *a, struct rv_val schema, const struct sb_type *meta);
+
+/* Of what a resource's objects are; NULL when nothing is known. */
+const struct sb_type *sb_type_of(struct sb_storage *s, const struct sb_resource *r);
+/* The property, or NULL. */
+const struct sb_prop *sb_type_prop(const struct sb_type *struct_type, struct rv_str name);
+/* What is behind a name of a struct or map; NULL: nothing is known (or allowed). */
+const struct sb_type *sb_type_child(const struct sb_type *t, struct rv_str name);
+/* The key fields of a list's element as JSON ({"name":"x"}), defaults filled in. False when one is missing. */
+bool sb_type_element_key(const struct sb_type *list, struct rv_node *element, struct rv_buf *out);
+/* Index of the element with the same key as `like`, or the list's length. */
+size_t sb_type_find(const struct sb_type *list, struct rv_node *in, struct rv_node *like);
+
+#endif
