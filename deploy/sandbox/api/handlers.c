@@ -2,6 +2,7 @@
 #include "deploy/sandbox/api/apply.h"
 #include "deploy/sandbox/api/http.h"
 #include "deploy/sandbox/api/patch.h"
+#include "deploy/sandbox/api/protobuf.h"
 #include "deploy/sandbox/api/table.h"
 #include "deploy/sandbox/load.h"
 #include "rayvisor/json.h"
@@ -85,10 +86,12 @@ static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf mp = {0};
     if (rv_str_starts(q->content_type, "application/vnd.kubernetes.protobuf")) {
-        sb_fail(r, 415, "UnsupportedMediaType",
-                "the sandbox does not read protobuf bodies yet: send application/json "
-                "(kubectl apply does; kubectl create configmap does not)");
-        return NULL;
+        struct rv_node *n = NULL;
+        int e = sb_protobuf_decode(q->storage->types, q->arena,
+                                   (struct rv_bytes){(const uint8_t *)q->body.p, q->body.n}, &n, &err);
+        if (e == RV_E_INVALID) sb_fail(r, 415, "UnsupportedMediaType", err.text);
+        if (e == RV_E_PARSE) sb_fail(r, 400, "BadRequest", err.text);
+        return n;
     }
     if (q->content_type.n != 0 && memmem(q->content_type.p, q->content_type.n, "yaml", 4) != NULL &&
         !rv_str_starts(q->body, "{")) {

@@ -5,7 +5,7 @@ kinds.py OPENAPI_DIR GO_MODULES    OPENAPI_DIR has what GET /openapi/v3/api/v1, 
                                    GO_MODULES is the folder with k8s.io/api@VERSION and k8s.io/apimachinery@VERSION
 
 One line a type: its name ("!" when it is applied as a whole), "@GROUP/VERSION/KIND" when it is a kind, then its fields:
-    [*]NAME[#TAG]:TYPE[=DEFAULT]      * required; TAG is the protobuf number, "2.1" where protobuf nests and JSON does not
+    [*][?]NAME[#TAG]:TYPE[=DEFAULT]   * required; ? zero differs from absent; TAG is the protobuf number, "2.1" where protobuf nests and JSON does not
     TYPE: s string, b bool, i int32, l int64, d number, y bytes, q quantity, o int or string, t time, u microseconds time,
           x anything, else the name of a type; [TYPE] a list: followed by {key,key} a map, by = a set, else as a whole;
           then +key or + how a strategic patch merges it; {TYPE} a map of names, with ! as a whole
@@ -39,9 +39,22 @@ def load_protos(modules):
     return out
 
 
+def load_kept(modules):
+    """(type, JSON field) of numbers and truth values that are written although they are zero: pointers, and fields without omitempty."""
+    out = set()
+    for d, _, files in os.walk(modules, followlinks=True):
+        if "types.go" not in files or "/internal" in d: continue
+        text = open(os.path.join(d, "types.go")).read()
+        for m in re.finditer(r"^type (\w+) struct \{\n(.*?)^\}", text, re.M | re.S):
+            for kind, tag in re.findall(r"^\t\w+ +(\S+) +`json:\"([^\"]+)\"", m[2], re.M):
+                name, *opts = tag.split(",")
+                if kind.startswith("*") or "omitempty" not in opts: out.add((m[1], name))
+    return out
+
+
 class Maker:
-    def __init__(self, schemas, protos):
-        self.schemas, self.protos, self.names, self.lines = schemas, protos, {}, {}
+    def __init__(self, schemas, protos, kept):
+        self.schemas, self.protos, self.kept, self.names, self.lines = schemas, protos, kept, {}, {}
 
     def short(self, full):
         if full in self.names: return self.names[full]
@@ -96,7 +109,9 @@ class Maker:
         for n in sorted(props):
             p = props[n]
             default = p.get("default")
-            line += f" {'*' if n in s.get('required', []) else ''}{n}{'#' + tags[n] if n in tags else ''}:{self.type(p)}"
+            kind = self.type(p)
+            flags = ("*" if n in s.get("required", []) else "") + ("?" if kind in "bild" and (full.split(".")[-1], n) in self.kept else "")
+            line += f" {flags}{n}{'#' + tags[n] if n in tags else ''}:{kind}"
             if isinstance(default, str) and default and " " not in default: line += "=" + default
         self.lines[self.short(full)] = line
 
@@ -115,7 +130,7 @@ class Maker:
 
 
 def main():
-    lines = Maker(load_schemas(sys.argv[1]), load_protos(sys.argv[2])).run()
+    lines = Maker(load_schemas(sys.argv[1]), load_protos(sys.argv[2]), load_kept(sys.argv[2])).run()
     longest = max(map(len, lines))
     assert longest < 4095, "a C string is at most 4095 bytes"
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.inc"), "w") as f:

@@ -93,6 +93,7 @@ static void parse_line(struct sb_types *t, struct sb_type *y) {
         }
         struct sb_prop *p = &y->props[y->n_props++];
         p->required = skip(&s, '*');
+        p->keep_zero = skip(&s, '?');
         p->name = until(&s, "#:");
         if (skip(&s, '#')) p->tag = until(&s, ":");
         skip(&s, ':');

@@ -45,6 +45,7 @@ struct sb_prop {
     struct rv_str fallback;  /* default, of a text */
     struct rv_str description;
     bool required;
+    bool keep_zero; /* 0 and false are not the same as absent */
     const struct sb_type *type;
 };
 
