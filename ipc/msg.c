@@ -20,11 +20,15 @@ struct field {
 #define END                                                                                                            \
     { NULL, F_INT32, 0, false }
 
-static const struct field hello_fields[] = {
-    F(hello.token, "tok", F_BIN, true),          F(hello.protocol, "proto", F_UINT32, true),
-    F(hello.abi_major, "major", F_UINT32, true), F(hello.abi_minor, "minor", F_UINT32, true),
-    F(hello.plugin, "p", F_STR, true),           F(hello.plugin_version, "v", F_STR, true),
-    F(hello.pid, "pid", F_INT64, true),          END};
+static const struct field hello_fields[] = {F(hello.token, "tok", F_BIN, true),
+                                            F(hello.protocol, "proto", F_UINT32, true),
+                                            F(hello.abi_major, "major", F_UINT32, true),
+                                            F(hello.abi_minor, "minor", F_UINT32, true),
+                                            F(hello.plugin, "p", F_STR, true),
+                                            F(hello.plugin_version, "v", F_STR, true),
+                                            F(hello.pid, "pid", F_INT64, true),
+                                            F(hello.can, "can", F_UINT32, false),
+                                            END};
 static const struct field welcome_fields[] = {
     F(welcome.epoch, "epoch", F_UINT64, true),        F(welcome.instance, "inst", F_UINT64, true),
     F(welcome.credit_messages, "cm", F_UINT32, true), F(welcome.credit_bytes, "cb", F_UINT32, true),
@@ -142,6 +146,7 @@ static const struct shape {
     {MSG_QUARANTINE, "QUARANTINE", false, PAYLOAD_NONE, explain_fields},
     {MSG_REFUSE, "REFUSE", false, PAYLOAD_NONE, text_fields},
     {MSG_FAILED, "FAILED", true, PAYLOAD_NONE, text_fields},
+    {MSG_ADOPTED, "ADOPTED", true, PAYLOAD_NONE, text_fields},
 };
 
 static const struct shape *shape_of(unsigned type) {

@@ -41,7 +41,8 @@ enum { MSG_MUST_UNDERSTAND = 1 };
     X(DRAINED, 20, H)                                                                                                  \
     X(QUARANTINE, 21, S) /* keep off this key, or take it up again */                                                  \
     X(REFUSE, 22, S)     /* handshake refused; the text says why */                                                    \
-    X(FAILED, 23, H)     /* the plugin cannot run: code and text; the host exits */
+    X(FAILED, 23, H)     /* the plugin cannot run: code and text; the host exits */                                    \
+    X(ADOPTED, 24, H)    /* answers SETTINGS: code 0, or the plugin refused them and keeps the old ones */
 
 enum msg_type {
 #define MSG_X(name, number, who) MSG_##name = number,
@@ -55,7 +56,9 @@ struct msg_hello {
     uint32_t protocol, abi_major, abi_minor;
     struct rv_str plugin, plugin_version; /* as the .so says */
     int64_t pid;
+    uint32_t can; /* MSG_CAN_* */
 };
+enum { MSG_CAN_SETTINGS = 1 /* takes new settings while it runs */ };
 /* What one entry of the manifest's `reads` became. */
 struct msg_kind {
     struct rv_str api_version, resource, kind;
@@ -87,7 +90,7 @@ struct msg_snap {
 struct msg_credit {
     uint32_t messages, bytes;
 };
-struct msg_text { /* RESYNC, REFUSE, FAILED */
+struct msg_text { /* RESYNC, REFUSE, FAILED, ADOPTED */
     int32_t code;
     struct rv_str text;
 };

@@ -72,15 +72,16 @@ static void add_plugin(struct supervisor *s, const struct config_plugin *c) {
     if (c->enabled) plugin_start(p);
 }
 
-/* A plugin that was stopped for a reload: gone, or begun again with the new configuration. */
+/* A plugin that was stopped for a reload: gone, or begun again with the newest configuration. */
 static void replaced(void *arg) {
     struct plugin *p = arg;
-    /* The name outlives the plugin: retired configurations are kept until the end. */
-    struct rv_str name = plugin_config(p)->name;
     struct supervisor *s = plugin_supervisor(p);
-    plugin_free(p);
+    struct rv_str name = plugin_config(p)->name;
     const struct config_plugin *c = find_entry(s->config, name);
-    if (c != NULL && !s->stopping) add_plugin(s, c);
+    if (c != NULL && !s->stopping)
+        plugin_replace(p, c);
+    else
+        plugin_free(p);
 }
 
 static bool settings_same(const struct config_plugin *a, const struct config_plugin *b) {
@@ -101,7 +102,8 @@ static void apply_changes(struct program *g, struct config *fresh) {
         next = plugin_next(p);
         const struct config_plugin *before = plugin_config(p), *now = find_entry(fresh, before->name);
         if (now != NULL && old->host_sandbox == fresh->host_sandbox && config_plugin_same(before, now) &&
-            settings_same(before, now)) {
+            (settings_same(before, now) || plugin_takes_settings(p))) {
+            changed += !settings_same(before, now);
             plugin_reconfigure(p, now);
             continue;
         }

@@ -243,11 +243,8 @@ static void give_credit(struct engine *e, size_t bytes) {
 /* ---- messages ------------------------------------------------------------------------------------------- */
 
 static void load_settings(struct engine *e, struct rv_val settings) {
-    struct rv_buf copy = {0};
-    rv_mp_val(&copy, settings);
-    rv_buf_free(&e->settings_bytes);
-    e->settings_bytes = copy;
-    e->settings = (struct rv_val){copy.p, copy.n};
+    rv_mp_val(&e->settings_bytes, settings);
+    e->settings = (struct rv_val){e->settings_bytes.p, e->settings_bytes.n};
 }
 
 static void on_welcome(struct engine *e, const struct msg *m) {
@@ -281,25 +278,29 @@ static void on_welcome(struct engine *e, const struct msg *m) {
         fail(e, r, err.text[0] != 0 ? err.text : "the plugin's init failed without a reason");
 }
 
+static void touch_primary(void *arg, const struct rv_object *o) { touch(arg, o->ns, o->name); }
+
+/* The bytes of the old settings stay where they are until the plugin took the new ones: it may point into them. */
 static void on_settings(struct engine *e, const struct msg *m) {
-    if (e->o.plugin->settings_changed == NULL) {
-        fail(e, RV_E_CONFIG, "this plugin takes new settings only at its start");
-        return;
-    }
-    struct rv_buf old = {0};
-    rv_buf_add(&old, e->settings_bytes.p, e->settings_bytes.n);
-    load_settings(e, m->settings.settings);
     struct rv_error err = {0};
-    call_begin(e, FLIGHT_SETTINGS, NULL);
-    int r = e->o.plugin->settings_changed(e->plugin_state, &err);
-    call_end(e);
-    if (r != 0) {
-        engine_send(
-            e, &(struct msg){.type = MSG_LOG,
-                             .log = {.level = RV_LOG_ERROR, .message = rv_utf8_clip(rv_str(err.text), MESSAGE_MAX)}});
-        load_settings(e, (struct rv_val){old.p, old.n});
+    struct rv_buf old = e->settings_bytes;
+    int r = e->o.plugin->settings_changed != NULL
+                ? 0
+                : rv_error_set(&err, RV_E_CONFIG, "this plugin takes new settings only at its start");
+    if (r == 0) {
+        e->settings_bytes = (struct rv_buf){0};
+        load_settings(e, m->settings.settings);
+        call_begin(e, FLIGHT_SETTINGS, NULL);
+        r = e->o.plugin->settings_changed(e->plugin_state, &err);
+        call_end(e);
+        struct rv_buf *gone = r == 0 ? &old : &e->settings_bytes;
+        rv_buf_free(gone);
+        if (r != 0) e->settings_bytes = old;
+        e->settings = (struct rv_val){e->settings_bytes.p, e->settings_bytes.n};
     }
-    rv_buf_free(&old);
+    if (r == 0) mirror_list(e->mirror, &(struct rv_query){.size = sizeof(struct rv_query)}, touch_primary, e);
+    if (r != 0 && err.text[0] == 0) rv_error_set(&err, r, "refused without a reason");
+    engine_send(e, &(struct msg){.type = MSG_ADOPTED, .text = {r, rv_utf8_clip(rv_str(err.text), MESSAGE_MAX)}});
 }
 
 static void on_explain(struct engine *e, const struct msg *m) {
@@ -353,7 +354,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
     e->now = now;
     bool handshake = m->type == MSG_WELCOME || m->type == MSG_REFUSE;
     if (e->state == ENGINE_FAILED || e->state == ENGINE_DRAINED) return 0;
-    if (m->type > MSG_FAILED) return 0; /* of a later version, and not necessary to understand */
+    if (m->type > MSG_ADOPTED) return 0; /* of a later version, and not necessary to understand */
     if (handshake != (e->state == ENGINE_HELLO) && m->type != MSG_PING)
         return rv_error_set(err, RV_E_PROTOCOL, "%s message %s the handshake", msg_type_name(m->type),
                             handshake ? "after" : "before");
@@ -560,8 +561,8 @@ struct engine *engine_free(struct engine *e) {
 void engine_start(struct engine *e, struct engine_time now, struct rv_bytes token, int64_t pid) {
     e->now = now;
     const struct rv_plugin *p = e->o.plugin;
-    struct msg m = {
-        .type = MSG_HELLO,
-        .hello = {token, MSG_VERSION, p->abi_major, p->abi_minor, rv_str(p->name), rv_str(p->version), pid}};
+    struct msg m = {.type = MSG_HELLO,
+                    .hello = {token, MSG_VERSION, p->abi_major, p->abi_minor, rv_str(p->name), rv_str(p->version), pid,
+                              p->settings_changed != NULL ? MSG_CAN_SETTINGS : 0}};
     engine_send(e, &m);
 }

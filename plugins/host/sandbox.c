@@ -139,6 +139,8 @@ static const int allowed[] = {
     SCMP_SYS(futex),
     SCMP_SYS(sched_yield),
     SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(sched_getparam),
+    SCMP_SYS(sched_getscheduler),
     SCMP_SYS(set_robust_list),
     SCMP_SYS(rseq),
     SCMP_SYS(epoll_create1),
@@ -219,6 +221,8 @@ static int add_narrow_rules(scmp_filter_ctx ctx) {
         /* abort() must reach ourselves, and only ourselves. */
         {SCMP_SYS(tgkill), 0, SCMP_CMP_EQ, self, 0},
         {SCMP_SYS(tkill), 0, SCMP_CMP_EQ, main_thread, 0},
+        /* A thread of ZeroMQ sets what it has when it begins, which may be now, and aborts when it may not. */
+        {SCMP_SYS(sched_setscheduler), 1, SCMP_CMP_EQ, SCHED_OTHER, 0},
         /* Our own limits: those of the supervisor, who may be the same user, would be a way to kill it. */
         {SCMP_SYS(prlimit64), 0, SCMP_CMP_EQ, 0, 0},
         /* Not F_SETOWN, which sends signals to others. */

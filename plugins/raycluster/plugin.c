@@ -48,30 +48,31 @@ static int read_settings(struct controller *k, struct rv_error *err) {
     struct rv_val s = k->api->settings(k->host);
     int r = check_gates(rv_val_get(s, "featureGates"), err);
     if (r != 0) return r;
-    k->settings = (struct rc_settings){.init_container_injection = rv_path_bool(s, "initContainerInjection", true),
-                                       .probes_injection = rv_path_bool(s, "probesInjection", true),
-                                       .login_shell = rv_path_bool(s, "loginShell", false),
-                                       .deterministic_head_name = rv_path_bool(s, "deterministicHeadName", false),
-                                       .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
-                                       .random_pod_delete = rv_path_bool(s, "randomPodDelete", false),
-                                       .redis_cleanup = rv_path_bool(s, "redisCleanup", true),
-                                       .routes = rv_path_bool(s, "openshiftRoutes", false),
-                                       .scheduler = rv_path_str(s, "batchScheduler"),
-                                       .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
-                                       .requeue_seconds = rv_path_int(s, "requeueSeconds", 300),
-                                       .default_env = rv_val_get(s, "defaultContainerEnvs"),
-                                       .default_annotations = rv_val_get(s, "defaultPodAnnotations"),
-                                       .default_labels = rv_val_get(s, "defaultPodLabels"),
-                                       .head_sidecars = rv_val_get(s, "headSidecarContainers"),
-                                       .worker_sidecars = rv_val_get(s, "workerSidecarContainers"),
-                                       .gates = rv_val_get(s, "featureGates")};
-    if (rc_gate(&k->settings, RC_GATE_WAS, false)) {
-        if (k->settings.scheduler.n != 0 && !rv_str_is(k->settings.scheduler, "kubernetes-was"))
+    struct rc_settings fresh = {.init_container_injection = rv_path_bool(s, "initContainerInjection", true),
+                                .probes_injection = rv_path_bool(s, "probesInjection", true),
+                                .login_shell = rv_path_bool(s, "loginShell", false),
+                                .deterministic_head_name = rv_path_bool(s, "deterministicHeadName", false),
+                                .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
+                                .random_pod_delete = rv_path_bool(s, "randomPodDelete", false),
+                                .redis_cleanup = rv_path_bool(s, "redisCleanup", true),
+                                .routes = rv_path_bool(s, "openshiftRoutes", false),
+                                .scheduler = rv_path_str(s, "batchScheduler"),
+                                .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
+                                .requeue_seconds = rv_path_int(s, "requeueSeconds", 300),
+                                .default_env = rv_val_get(s, "defaultContainerEnvs"),
+                                .default_annotations = rv_val_get(s, "defaultPodAnnotations"),
+                                .default_labels = rv_val_get(s, "defaultPodLabels"),
+                                .head_sidecars = rv_val_get(s, "headSidecarContainers"),
+                                .worker_sidecars = rv_val_get(s, "workerSidecarContainers"),
+                                .gates = rv_val_get(s, "featureGates")};
+    if (rc_gate(&fresh, RC_GATE_WAS, false)) {
+        if (fresh.scheduler.n != 0 && !rv_str_is(fresh.scheduler, "kubernetes-was"))
             return rv_error_set(err, RV_E_CONFIG,
                                 "settings.featureGates." RC_GATE_WAS " excludes settings.batchScheduler " RV_STR_FMT,
-                                RV_STR_ARG(k->settings.scheduler));
-        k->settings.scheduler = RV_STR("kubernetes-was");
+                                RV_STR_ARG(fresh.scheduler));
+        fresh.scheduler = RV_STR("kubernetes-was");
     }
+    k->settings = fresh; /* whole, or not at all */
     return 0;
 }
 

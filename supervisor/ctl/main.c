@@ -76,6 +76,8 @@ static void plugin_table(struct rv_val plugins) {
                    RV_STR_ARG(rv_path_str(q.val, "namespace")), RV_STR_ARG(rv_path_str(q.val, "name")),
                    RV_STR_ARG(rv_path_str(q.val, "since")), RV_STR_ARG(rv_path_str(q.val, "reason")));
         death_lines(rv_val_get(it.val, "deaths"));
+        struct rv_str refused = rv_path_str(it.val, "settingsRefused");
+        if (refused.n != 0) printf("  settings refused: " RV_STR_FMT "\n", RV_STR_ARG(refused));
     }
 }
 

@@ -149,7 +149,11 @@ static void add_plugin(struct rv_buf *b, const struct plugin *p) {
     rv_buf_adds(b, "],\"deaths\":[");
     plugin_each_death(p, add_death, b);
     rv_buf_adds(b, "],\"settings\":");
-    rv_json_write((struct rv_val){i.config->settings.p, i.config->settings.n}, b);
+    rv_json_write(i.settings, b);
+    if (i.settings_refused != NULL) {
+        rv_buf_addc(b, ',');
+        field(b, "settingsRefused", rv_str(i.settings_refused));
+    }
     rv_buf_adds(b, ",\"grants\":[");
     add_grants(b, i.config);
     rv_buf_adds(b, "]}");

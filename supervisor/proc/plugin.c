@@ -47,8 +47,8 @@ static void drain(struct plugin *p) {
 }
 
 static void wait_for_restart(struct plugin *p) {
-    int64_t now = rv_mono_now();
-    if (deaths_since(p->deaths, now - DEATHS_WINDOW_MS * MS) > DEATHS_MAX) {
+    int64_t begin = rv_mono_now() - DEATHS_WINDOW_MS * MS;
+    if (deaths_since(p->deaths, begin > p->replaced ? begin : p->replaced) > DEATHS_MAX) {
         rv_err("plugin died too often: it is switched off and tried again in five minutes; the others go on", "plugin",
                plugin_name(p), "last", deaths_last(p->deaths));
         plugin_event(p, LIFE_ON_TOO_MANY);
@@ -103,6 +103,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
     if (p->state == LIFE_READY && before != LIFE_READY) {
         rv_timer_disarm(p->deadline);
         rv_info("plugin ready", "plugin", plugin_name(p));
+        settings_sync(p, false);
     }
 }
 
@@ -163,6 +164,7 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     p->beat = rv_loop_timer(s->loop, on_beat, p);
     p->quarantine = quarantine_new(s, c, talk_quarantine, p);
     p->deaths = deaths_new();
+    settings_adopt(p);
     p->metrics = metrics_table_new();
     if (s->plugins == NULL) rv_loop_prepare(s->loop, talk_pump, s);
     struct plugin **last = &s->plugins;
@@ -186,6 +188,7 @@ struct plugin *plugin_free(struct plugin *p) {
     rv_timer_free(p->beat);
     quarantine_free(p->quarantine);
     deaths_free(p->deaths);
+    settings_free(p);
     metrics_table_free(p->metrics);
     free(p);
     return NULL;
@@ -205,10 +208,33 @@ void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg) {
         plugin_event(p, LIFE_ON_DISABLE);
 }
 
-void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
+static void configure(struct plugin *p, const struct config_plugin *c) {
     p->config = c;
     quarantine_reconfigure(p->quarantine, c);
+}
+
+bool plugin_takes_settings(const struct plugin *p) { return p->live && plugin_listens(p); }
+
+void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
+    configure(p, c);
+    settings_sync(p, true);
     if (p->state == LIFE_MISFIT && process_library_changed(p)) plugin_event(p, LIFE_ON_RETRY); /* perhaps it fits now */
+}
+
+void plugin_replace(struct plugin *p, const struct config_plugin *c) {
+    bool other = !rv_val_equal((struct rv_val){c->settings.p, c->settings.n},
+                               (struct rv_val){p->settings.in_force.p, p->settings.in_force.n});
+    configure(p, c);
+    if (other) quarantine_clear(p->quarantine);
+    settings_adopt(p);
+    p->metrics = (metrics_table_free(p->metrics), metrics_table_new());
+    p->deaths_in_row = 0;
+    p->replaced = rv_mono_now();
+    if (!c->enabled)
+        talk_leave_feeds(p);
+    else if (p->kinds != NULL)
+        talk_rejoin_feeds(p);
+    if (c->enabled) plugin_start(p);
 }
 
 struct supervisor *plugin_supervisor(const struct plugin *p) {
@@ -226,6 +252,8 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
                                 .objects = p->gauges.objects,
                                 .memory = p->memory,
                                 .last_exit = deaths_last(p->deaths),
+                                .settings = {p->settings.in_force.p, p->settings.in_force.n},
+                                .settings_refused = p->settings.refusal,
                                 .enabled = p->config->enabled,
                                 .ready = p->state == LIFE_READY};
     if (p->outbox != NULL) {

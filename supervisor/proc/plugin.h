@@ -10,6 +10,8 @@ struct plugin_info {
     int pid;
     uint64_t restarts, instance, queued, in_flight, objects, outbox, merged, memory;
     const char *last_exit;
+    struct rv_val settings;       /* in force */
+    const char *settings_refused; /* file:line:column and why, or NULL */
     int64_t uptime_s;
     bool enabled, ready;
 };
@@ -33,8 +35,14 @@ void plugin_start(struct plugin *p);
 /* Drains and stops; on_stopped is called when its process is gone (at once when it had none). */
 void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg);
 bool plugin_stopped(const struct plugin *p);
-/* A reload left this plugin as it was: its entry merely lives elsewhere now. */
+/* Takes other settings without another process. */
+bool plugin_takes_settings(const struct plugin *p);
+/* A reload left this plugin as it was but for its settings, which are sent if they differ; its entry lives elsewhere
+ * now. */
 void plugin_reconfigure(struct plugin *p, const struct config_plugin *c);
+/* A stopped plugin begins anew as configured. Its history (deaths, quarantined keys unless the settings are others) and
+ * the watches that it goes on reading stay. */
+void plugin_replace(struct plugin *p, const struct config_plugin *c);
 struct supervisor *plugin_supervisor(const struct plugin *p);
 /* A collection became complete: a waiting snapshot may begin. */
 void plugin_collections_changed(struct plugin *p);

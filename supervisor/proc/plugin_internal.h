@@ -1,8 +1,9 @@
-/* plugin_internal.h - one plugin as its three files see it:
+/* plugin_internal.h - one plugin as its files see it:
  *
  *   plugin.c   its life: what the table (lifecycle.h) asks for, timers, restarts, replacement
  *   process.c  its process: starting, killing, and what is to be learnt from an end
  *   talk.c     its lane: what it is told, what it says, the watches that feed it
+ *   settings.c which settings are in force
  */
 #ifndef PROC_PLUGIN_INTERNAL_H
 #define PROC_PLUGIN_INTERNAL_H
@@ -37,6 +38,12 @@ struct listened {
     struct store_listener *listener;
 };
 
+struct plugin_settings {
+    struct rv_buf in_force, sent, refused; /* msgpack; sent: no answer yet; empty: none */
+    const struct config_plugin *sent_from;
+    char *refusal; /* why, with file and line */
+};
+
 struct plugin {
     struct supervisor *s;
     struct plugin *next;
@@ -65,9 +72,12 @@ struct plugin {
     struct msg_ping gauges;
     struct pending_explain *explains;
     uint64_t corr;
+    bool live; /* its host takes settings while it runs */
+    struct plugin_settings settings;
     /* plugin.c */
     struct rv_timer *deadline, *retry, *beat;
     unsigned deaths_in_row;
+    int64_t replaced; /* mono ns: deaths before do not count against what is configured now */
     struct deaths *deaths;
     struct quarantine *quarantine;
     struct metrics_table *metrics;
@@ -101,8 +111,16 @@ void talk_close(struct plugin *p);
 void talk_welcome(struct plugin *p);
 void talk_join_feeds(struct plugin *p);
 void talk_leave_feeds(struct plugin *p);
+void talk_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
 void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
 const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns, struct rv_str name);
 bool talk_pump(void *arg); /* arg: the supervisor; sends what credit allows */
+
+/* settings.c */
+void settings_adopt(struct plugin *p); /* what is configured is in force: for a process that is not started yet */
+void settings_free(struct plugin *p);
+void settings_sync(struct plugin *p, bool again); /* again: also what was refused before */
+void settings_answer(struct plugin *p, const struct msg_text *m);
+void settings_process_gone(struct plugin *p, uint32_t call); /* call: what it died in, FLIGHT_* */
 
 #endif

@@ -126,37 +126,38 @@ static void report_death(struct plugin *p, enum death_cause cause, const char *h
     if (o != NULL && rv_str_is(o->uid, f->uid)) quarantine_blame(p->quarantine, o, how);
 }
 
-static void count_death(struct plugin *p, int status) {
-    struct flight_record f = {0};
+static void count_death(struct plugin *p, int status, const struct flight_record *f) {
     char key[FLIGHT_NS + FLIGHT_NAME + 2] = "", how[128];
     enum death_cause cause = p->killed ? p->kill_cause : status >= 0 && WIFSIGNALED(status) ? DEATH_SIGNAL : DEATH_EXIT;
     int64_t now = rv_mono_now();
-    if (status >= 0 && p->flight != NULL) flight_read(p->flight, &f);
-    if (f.call != FLIGHT_IDLE && f.name[0] != 0) snprintf(key, sizeof key, "%s/%s", f.ns, f.name);
+    if (f->call != FLIGHT_IDLE && f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
     if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
     p->deaths_in_row++;
-    deaths_add(p->deaths, cause, status, f.call != FLIGHT_IDLE ? flight_call_name(f.call) : "", key, now);
+    deaths_add(p->deaths, cause, status, f->call != FLIGHT_IDLE ? flight_call_name(f->call) : "", key, now);
     death_describe(status, how, sizeof how);
-    if (status >= 0) report_death(p, cause, how, &f, key);
+    if (status >= 0) report_death(p, cause, how, f, key);
 }
 
 static void on_end(void *arg, int fd, unsigned events) {
     struct plugin *p = arg;
     int status = 0;
     char how[128];
+    struct flight_record f = {0};
     (void)fd;
     (void)events;
     if (waitpid(p->pid, &status, WNOHANG) != p->pid) return;
     p->output = host_output_free(p->output); /* its last words, before we say how it ended */
+    if (p->flight != NULL) flight_read(p->flight, &f);
     bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
          wanted = p->state == LIFE_DRAINING;
     executor_forget(p->s->executor, p);
+    settings_process_gone(p, f.call);
     death_describe(status, how, sizeof how);
     if (wanted) {
         if (status != 0)
             rv_warn("plugin did not end by itself when it was asked to", "plugin", plugin_name(p), "how", how);
     } else if (!config) {
-        count_death(p, status);
+        count_death(p, status, &f);
     } else {
         rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
                plugin_name(p), "how", "ABI or configuration error (see the lines above)");
@@ -171,11 +172,14 @@ void process_spawn(struct plugin *p) {
     struct rv_error err = {0};
     p->killed = p->unfit = false;
     p->started = rv_mono_now();
-    if (process_library_changed(p)) quarantine_clear(p->quarantine); /* another build deserves another chance */
+    if (process_library_changed(p)) { /* another build deserves another chance */
+        quarantine_clear(p->quarantine);
+        settings_adopt(p);
+    }
     remember_library(p);
     if (start_process(p, &err) == 0) return;
     rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
-    count_death(p, -1); /* so that the next attempts come more and more slowly */
+    count_death(p, -1, &(struct flight_record){0}); /* so that the next attempts come more and more slowly */
     process_close(p);
     plugin_event(p, LIFE_ON_EXITED);
 }

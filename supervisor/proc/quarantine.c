@@ -142,22 +142,36 @@ void quarantine_object_changed(struct quarantine *q, const struct store_object *
     struct blamed **p = find(q, o->ns, o->name), *b = *p;
     if (b == NULL) return;
     char room[24];
-    struct rv_str version = version_of(o, room);
-    bool another = deleted || !rv_str_is(o->uid, b->uid) || !rv_str_is(version, b->version);
-    if (!another) return;
-    bool held = b->since != 0;
-    if (held)
+    if (!deleted && rv_str_is(o->uid, b->uid) && rv_str_is(version_of(o, room), b->version)) return;
+    *p = b->next;
+    q->n--;
+    if (b->since != 0) {
         rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name",
                 b->name);
-    drop(q, p);
-    if (held) q->on_key(q->arg, o->ns, o->name, false);
+        q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), false);
+    }
+    blamed_free(b);
+}
+
+void quarantine_refresh(struct quarantine *q,
+                        const struct store_object *(*lookup)(void *arg, struct rv_str ns, struct rv_str name),
+                        void *arg) {
+    for (struct blamed *b = q->list, *next; b != NULL; b = next) {
+        next = b->next;
+        const struct store_object *o = lookup(arg, rv_str(b->ns), rv_str(b->name));
+        if (o != NULL)
+            quarantine_object_changed(q, o, false);
+        else
+            quarantine_object_changed(q, &(struct store_object){.ns = rv_str(b->ns), .name = rv_str(b->name)}, true);
+    }
 }
 
 bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name) {
     struct blamed **p = find(q, ns, name);
     if (*p == NULL || (*p)->since == 0) return false;
+    rv_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
+            (*p)->name);
     drop(q, p);
-    rv_info("quarantine ended: released by hand", "plugin", q->config->name.p);
     q->on_key(q->arg, ns, name, false);
     return true;
 }

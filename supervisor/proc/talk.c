@@ -66,6 +66,10 @@ void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on) {
     if (plugin_listens(p)) lane_send(p->lane, &m);
 }
 
+static const struct store_object *find_primary(void *arg, struct rv_str ns, struct rv_str name) {
+    return talk_primary(arg, ns, name);
+}
+
 static void snapshot_if_complete(struct plugin *p) {
     if (!p->snapshot_waits) return;
     for (size_t i = 0; i < p->kind_n; i++)
@@ -73,6 +77,7 @@ static void snapshot_if_complete(struct plugin *p) {
     p->snapshot_waits = false;
     uint64_t rev = store_rev(p->s->store);
     outbox_snapshot_begin(p->outbox, rev);
+    quarantine_refresh(p->quarantine, find_primary, p);
     quarantine_each_key(p->quarantine, talk_quarantine, p);
     for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
     outbox_snapshot_end(p->outbox, rev);
@@ -113,7 +118,7 @@ void talk_welcome(struct plugin *p) {
                                 .heartbeat_ms = (uint32_t)p->s->config->heartbeat_ms,
                                 .seed = {seed, sizeof seed},
                                 .kinds = {kinds.p, kinds.n},
-                                .settings = {p->config->settings.p, p->config->settings.n},
+                                .settings = {p->settings.in_force.p, p->settings.in_force.n},
                                 .max_in_flight = (uint32_t)p->config->max_in_flight}};
     lane_send(p->lane, &m);
     outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
@@ -154,6 +159,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
         return;
     }
     explicit_bzero(p->token, sizeof p->token);
+    p->live = (h->can & MSG_CAN_SETTINGS) != 0;
     if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
         snprintf(why, sizeof why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major,
                  h->abi_minor);
@@ -241,6 +247,9 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_PONG:
         p->gauges = m->ping;
         break;
+    case MSG_ADOPTED:
+        settings_answer(p, &m->text);
+        break;
     case MSG_EXPLANATION:
         on_explanation(p, &m->explain);
         break;
@@ -283,6 +292,7 @@ void talk_join_feeds(struct plugin *p) {
     const struct manifest *m = p->config->manifest;
     const struct schema_texts *ns = &p->s->config->namespaces;
     size_t per_kind = ns->n != 0 ? ns->n : 1;
+    p->kind_n = 0;
     p->kinds = rv_alloc_array(m->kind_n * per_kind, sizeof *p->kinds);
     for (size_t k = 0; k < m->kind_n; k++)
         for (size_t i = 0; i < per_kind; i++) {
@@ -300,14 +310,25 @@ void talk_join_feeds(struct plugin *p) {
         }
 }
 
-void talk_leave_feeds(struct plugin *p) {
-    for (size_t i = 0; i < p->kind_n; i++) {
-        store_unlisten(p->kinds[i].listener);
-        feed_leave(p->kinds[i].feed);
+static void leave(struct listened *kinds, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        store_unlisten(kinds[i].listener);
+        feed_leave(kinds[i].feed);
     }
-    free(p->kinds);
+    free(kinds);
+}
+
+void talk_leave_feeds(struct plugin *p) {
+    leave(p->kinds, p->kind_n);
     p->kinds = NULL;
     p->kind_n = 0;
+}
+
+void talk_rejoin_feeds(struct plugin *p) {
+    struct listened *old = p->kinds;
+    size_t n = p->kind_n;
+    talk_join_feeds(p);
+    leave(old, n);
 }
 
 const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns, struct rv_str name) {

@@ -19,16 +19,28 @@
 #include "rayvisor/plugin.h"
 
 struct toy {
+    char greeting[64]; /* a setting: what is explained when all is well */
     const struct rv_host_api *api;
     struct rv_host *host;
 };
 
+/* settings.mood says how the new ones are received. */
+static int32_t toy_settings(void *state, struct rv_error *err) {
+    struct toy *t = state;
+    struct rv_val v = t->api->settings(t->host);
+    struct rv_str greeting = rv_path_str(v, "greeting"), mood = rv_path_str(v, "mood");
+    if (rv_str_is(mood, "crash")) abort();
+    if (rv_str_is(mood, "refuse")) return rv_error_set(err, RV_E_CONFIG, "the mood is not acceptable");
+    snprintf(t->greeting, sizeof t->greeting, RV_STR_FMT, RV_STR_ARG(greeting));
+    return 0;
+}
+
 static int32_t toy_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
     struct toy *t = rv_alloc(sizeof *t);
-    (void)err;
-    *t = (struct toy){api, h};
+    t->api = api;
+    t->host = h;
     *ret_state = t;
-    return 0;
+    return toy_settings(t, err);
 }
 
 static void toy_fini(void *state) { free(state); }
@@ -132,7 +144,9 @@ static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outco
     rv_autobuf struct rv_buf name = {0};
     rv_buf_addf(&name, RV_STR_FMT "-child", RV_STR_ARG(o.name));
     if (t->api->get(t->host, 1, o.ns, rv_buf_str(&name), &child) == 0) {
-        t->api->explain(t->host, RV_STR("the child is there"));
+        rv_autobuf struct rv_buf said = {0};
+        rv_buf_addf(&said, "the child is there%s%s", t->greeting[0] != 0 ? ", " : "", t->greeting);
+        t->api->explain(t->host, rv_buf_str(&said));
         return;
     }
     t->api->explain(t->host, RV_STR("making the child"));
@@ -166,5 +180,6 @@ static const struct rv_plugin toy = {.size = sizeof toy,
                                      .version = "1.0.0",
                                      .init = toy_init,
                                      .reconcile = toy_reconcile,
+                                     .settings_changed = toy_settings,
                                      .fini = toy_fini};
 RV_PLUGIN(toy)

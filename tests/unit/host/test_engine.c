@@ -82,7 +82,7 @@ static void on_send(void *arg, struct msg *m) {
     if (m->type == MSG_EXPLANATION) out->explain = m->explain, text = m->explain.lines;
     if (m->type == MSG_PONG) out->ping = m->ping;
     if (m->type == MSG_LOG) text = m->log.message;
-    if (m->type == MSG_FAILED) text = m->text.text;
+    if (m->type == MSG_FAILED || m->type == MSG_ADOPTED) text = m->text.text;
     snprintf(out->text, sizeof out->text, RV_STR_FMT, RV_STR_ARG(text));
 }
 
@@ -386,7 +386,7 @@ static void failures(void) {
     settings.settings.settings = from_json(s->arena, "{\"n\":2}");
     tell(s, settings);
     CU_ASSERT_EQUAL(rv_path_int(s->api->settings(s->host), "n", 0), 1); /* refused: the old ones stay */
-    CU_ASSERT_STRING_EQUAL(last(s, MSG_LOG)->text, "not these");
+    CU_ASSERT_STRING_EQUAL(last(s, MSG_ADOPTED)->text, "not these");
     CU_ASSERT_EQUAL(tell(s, script_welcome(s->arena)), RV_E_PROTOCOL);
     CU_ASSERT_EQUAL(tell(s, script_object(s->arena, 2, "a", "", 9)), RV_E_PROTOCOL);
     end(s);

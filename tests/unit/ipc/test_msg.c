@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { TYPES = MSG_FAILED };
+enum { TYPES = MSG_ADOPTED };
 
 static const uint8_t token[32] = {9, 8, 7};
 static const uint8_t empty_map[] = {0x80};
@@ -22,7 +22,7 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
     struct msg m = {.type = type};
     switch (type) {
     case MSG_HELLO:
-        m.hello = (struct msg_hello){{token, 32}, 1, 1, 2, RV_STR("toy"), RV_STR("1.0"), 4711};
+        m.hello = (struct msg_hello){{token, 32}, 1, 1, 2, RV_STR("toy"), RV_STR("1.0"), 4711, 1};
         break;
     case MSG_CREDIT:
         m.credit = (struct msg_credit){12, UINT32_MAX};
@@ -79,6 +79,7 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
         break;
     case MSG_RESYNC:
     case MSG_FAILED:
+    case MSG_ADOPTED:
         m.text = (struct msg_text){RV_E_ABI, RV_STR("why")};
         break;
     default: /* SYNCED, DRAINED: nothing in them */

@@ -149,8 +149,41 @@ static void by_hand_and_by_a_new_build(void) {
     quarantine_free(q);
 }
 
+static struct store_object *there; /* what a look at the store finds */
+static const struct store_object *look(void *arg, struct rv_str ns, struct rv_str name) {
+    (void)arg;
+    CU_ASSERT_TRUE(rv_str_is(ns, "ns") && rv_str_is(name, "bad"));
+    return there;
+}
+
+/* The plugin was off for a while, and nobody told us what happened meanwhile. */
+static void unseen_changes(void) {
+    static const struct {
+        const char *row, *uid;
+        int generation;
+        bool gone, frees;
+    } rows[] = {{"nothing", "u1", 3, false, false},
+                {"edited", "u1", 4, false, true},
+                {"made again", "u2", 3, false, true},
+                {"deleted", "u1", 3, true, true}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct quarantine *q = fresh();
+        struct store_object o = object("u1", 3, "10"), now = object(rows[i].uid, rows[i].generation, "11");
+        there = rows[i].gone ? NULL : &now;
+        quarantine_blame(q, &o, "x");
+        quarantine_blame(q, &o, "x");
+        quarantine_refresh(q, look, NULL);
+        CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
+        CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
+        lane_blob_unref(o.blob);
+        lane_blob_unref(now.blob);
+        quarantine_free(q);
+    }
+}
+
 static const struct suite_test tests[] = {{"twice", twice},
                                           {"changes", changes},
                                           {"one blame is forgotten by a change", one_blame_is_forgotten_by_a_change},
+                                          {"unseen changes", unseen_changes},
                                           {"by hand and by a new build", by_hand_and_by_a_new_build}};
 SUITE_MAIN("quarantine", tests)

@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""What a reload does to a running plugin: settings are sent to it, everything else replaces its process, its history stays."""
+import os, time
+from harness import *
+
+GRANTS = [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+          {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]
+
+
+def toy(**kw): return {"name": "toy", "grants": GRANTS, **kw}
+
+
+def configmap(name, mode=""):
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": mode}}
+
+
+def setup(env, *plugins, **kw):
+    env.cluster()
+    ns = env.kube.namespace(f"rl-{env.name.replace('_', '-')[:30]}-{os.getpid()}")
+    env.operator(plugins=list(plugins), **kw)
+    return env.kube, ns
+
+
+def reload(env, *plugins):
+    """Writes a configuration with these plugins and waits until it is the running one."""
+    before = len(env.op.logs("configuration reloaded"))
+    env.op.plugins = list(plugins)
+    env.op.write_config()
+    wait_for("reload", lambda: len(env.op.logs("configuration reloaded")) > before)
+
+
+def said(env, ns, name): return " ".join(env.op.control("explain", kind="configmap", namespace=ns, name=name).get("lines", []))
+
+
+def quarantined(env, plugin="toy"): return [q["name"] for q in env.op.plugin(plugin)["quarantined"]]
+
+
+def test_settings_reach_the_running_process(env):
+    kube, ns = setup(env, toy())
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("first pass", lambda: "the child is there" in said(env, ns, "a"))
+    pid = env.op.plugin("toy")["pid"]
+    reload(env, toy(settings={"greeting": "good day"}))
+    wait_for("every object is looked at with the new settings", lambda: "there, good day" in said(env, ns, "a"))
+    p = env.op.plugin("toy")
+    assert p["pid"] == pid and p["restarts"] == 0 and p["settings"]["greeting"] == "good day", p
+    assert "settingsRefused" not in p, p
+
+
+def test_refused_settings_leave_the_old_ones(env):
+    kube, ns = setup(env, toy(settings={"greeting": "old"}))
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("first pass", lambda: "there, old" in said(env, ns, "a"))
+    pid = env.op.plugin("toy")["pid"]
+    reload(env, toy(settings={"greeting": "new", "mood": "refuse"}))
+    p = wait_for("refusal", lambda: (lambda p: p if p.get("settingsRefused") else None)(env.op.plugin("toy")))
+    assert p["pid"] == pid and p["settings"]["greeting"] == "old", p
+    line = next(i for i, l in enumerate(open(env.op.config), 1) if "plugins:" in l)
+    assert p["settingsRefused"].startswith(f"{env.op.config}:{line}:") and "mood is not acceptable" in p["settingsRefused"], p
+    assert p["settingsRefused"] in env.op.ctl("plugins"), env.op.ctl("plugins")
+    assert env.op.logs("settings refused by the plugin", plugin="toy"), "nothing in the log"
+    os.kill(pid, 9)  # a new process gets what was in force, not what was refused
+    wait_for("restart", lambda: env.op.plugin("toy")["restarts"] == 1 and env.op.plugin("toy")["state"] == "ready")
+    wait_for("pass of the new process", lambda: "there, old" in said(env, ns, "a"))
+    reload(env, toy(settings={"greeting": "newer"}))
+    wait_for("better settings", lambda: "there, newer" in said(env, ns, "a"))
+    assert "settingsRefused" not in env.op.plugin("toy")
+
+
+def test_settings_that_kill_the_plugin(env):
+    kube, ns = setup(env, toy(settings={"greeting": "old"}))
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("first pass", lambda: "there, old" in said(env, ns, "a"))
+    reload(env, toy(settings={"mood": "crash"}))
+    p = wait_for("refusal", lambda: (lambda p: p if p.get("settingsRefused") and p["state"] == "ready" else None)(env.op.plugin("toy")))
+    assert p["restarts"] == 1 and p["deaths"][0]["while"] == "settings" and p["settings"]["greeting"] == "old", p
+    assert not p["quarantined"], p
+    wait_for("works as before", lambda: "there, old" in said(env, ns, "a"))
+
+
+def test_raycluster_takes_settings_and_is_replaced_for_what_it_reads(env):
+    ray = lambda **s: {"name": "raycluster", "settings": s}
+    kube, ns = setup(env, ray(requeueSeconds=100))
+    kube.create("rayclusters", ns, raycluster("r", workers=1))
+    wait_ready(kube, ns, "r", 1)
+    pid = env.op.plugin("raycluster")["pid"]
+    reload(env, ray(requeueSeconds=200, defaultPodLabels={"team": "a"}))
+    wait_for("settings in force", lambda: env.op.plugin("raycluster")["settings"]["requeueSeconds"] == 200)
+    assert env.op.plugin("raycluster")["pid"] == pid
+    kube.create("rayclusters", ns, raycluster("s", workers=1))
+    wait_ready(kube, ns, "s", 1)
+    assert all(p["metadata"]["labels"].get("team") == "a" for p in pods_of(kube, ns, "s"))
+    reload(env, {"name": "raycluster", "limits": {"maxInFlight": 9}})
+    wait_for("another process", lambda: env.op.plugin("raycluster")["pid"] not in (0, pid) and env.op.plugin("raycluster")["state"] == "ready")
+    assert env.op.plugin("raycluster")["restarts"] == 0, "a wanted end counts as a death"
+    assert_quiet(env)
+
+
+def test_quarantine_outlives_a_replacement(env):
+    kube, ns = setup(env, toy())
+    kube.create("configmaps", ns, configmap("bad", "crash"))
+    wait_for("quarantine", lambda: quarantined(env) == ["bad"], 40)
+    wait_for("restarted", lambda: env.op.plugin("toy")["state"] == "ready")
+    pid = env.op.plugin("toy")["pid"]
+    reload(env, toy(limits={"maxInFlight": 9}))
+    wait_for("another process", lambda: env.op.plugin("toy")["pid"] not in (0, pid) and env.op.plugin("toy")["state"] == "ready")
+    kube.create("configmaps", ns, configmap("good"))
+    wait_for("the others work", lambda: kube.find("configmaps", ns, "good-child"))
+    p = env.op.plugin("toy")
+    assert quarantined(env) == ["bad"] and len(p["deaths"]) == 2, p
+    reload(env, toy(limits={"maxInFlight": 9}, enabled=False))
+    wait_for("off", lambda: env.op.plugin("toy")["state"] == "disabled")
+    assert quarantined(env) == ["bad"]
+    reload(env, toy(limits={"maxInFlight": 9}))
+    wait_for("on", lambda: env.op.plugin("toy")["state"] == "ready")
+    assert quarantined(env) == ["bad"] and env.op.plugin("toy")["restarts"] == 2
+    assert "released" in env.op.ctl("release", "toy", f"{ns}/bad")
+    wait_for("it is tried again, with what follows", lambda: env.op.plugin("toy")["restarts"] == 3)
+
+
+def test_quarantine_ends_with_a_change_while_the_plugin_is_off(env):
+    kube, ns = setup(env, toy())
+    kube.create("configmaps", ns, configmap("bad", "crash"))
+    wait_for("quarantine", lambda: quarantined(env) == ["bad"], 40)
+    reload(env, toy(enabled=False))
+    wait_for("off", lambda: env.op.plugin("toy")["state"] == "disabled")
+    kube.patch("configmaps", ns, "bad", {"data": {"mode": ""}})
+    reload(env, toy())
+    wait_for("taken up again", lambda: kube.find("configmaps", ns, "bad-child"))
+    assert quarantined(env) == []
+
+
+def test_quarantine_ends_with_other_settings(env):
+    kube, ns = setup(env, toy())
+    kube.create("configmaps", ns, configmap("bad", "crash"))
+    wait_for("quarantine", lambda: quarantined(env) == ["bad"], 40)
+    wait_for("restarted", lambda: env.op.plugin("toy")["state"] == "ready")
+    before = env.op.plugin("toy")["restarts"]
+    reload(env, toy(settings={"greeting": "again"}))
+    wait_for("one more try, with what follows", lambda: env.op.plugin("toy")["restarts"] > before)
+
+
+if __name__ == "__main__": main()
