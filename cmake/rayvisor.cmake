@@ -1,7 +1,7 @@
 # Compile flags, packages and the few helper functions that the folders' CMakeLists.txt use.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-foreach(lib IN ITEMS libzmq libcurl yaml-0.1 yajl openssl libseccomp libmicrohttpd)
+foreach(lib IN ITEMS libzmq libcurl yaml-0.1 yajl openssl libseccomp libmicrohttpd gnutls)
   string(MAKE_C_IDENTIFIER ${lib} id)
   pkg_check_modules(${id} REQUIRED IMPORTED_TARGET ${lib})
 endforeach()

@@ -1,5 +1,6 @@
 /* rayvisor-sandbox: options, a certificate, a kubeconfig, and the loop. */
 #include "deploy/sandbox/api/http.h"
+#include "deploy/sandbox/certs.h"
 #include "deploy/sandbox/load.h"
 #include "deploy/sandbox/sim/sim.h"
 
@@ -7,8 +8,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,67 +22,39 @@ struct options {
     struct sim_opts sim;
 };
 
-static char *bio_text(BIO *b) {
-    char *p = NULL;
-    long n = BIO_get_mem_data(b, &p);
-    char *text = rv_strdup((struct rv_str){p, (size_t)n});
-    BIO_free(b);
-    return text;
+static void base64(const char *text, struct rv_buf *out) {
+    size_t n = strlen(text), size = 4 * ((n + 2) / 3) + 1;
+    rv_buf_reserve(out, size);
+    out->n += (size_t)EVP_EncodeBlock(out->p + out->n, (const unsigned char *)text, (int)n);
 }
 
-static void extend(X509 *x, int nid, const char *value) {
-    X509V3_CTX ctx;
-    X509V3_set_ctx_nodb(&ctx);
-    X509V3_set_ctx(&ctx, x, x, NULL, NULL, 0);
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
-    if (e == NULL) return;
-    X509_add_ext(x, e, -1);
-    X509_EXTENSION_free(e);
-}
-
-/* One self-signed certificate is both authority and server. */
-static int make_cert(const char *bind, char **ret_cert, char **ret_key) {
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    X509 *x = X509_new();
-    if (key == NULL || x == NULL) return -ENOMEM;
-    uint64_t serial = 0;
-    sb_random(&serial, sizeof serial);
-    X509_set_version(x, 2);
-    ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial >> 1);
-    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(x), 365L * 86400);
-    X509_set_pubkey(x, key);
-    X509_NAME *name = X509_get_subject_name(x);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"rayvisor-sandbox", -1, -1, 0);
-    X509_set_issuer_name(x, name);
-    char san[128];
-    snprintf(san, sizeof san, "IP:127.0.0.1,DNS:localhost,IP:%s", bind);
-    extend(x, NID_basic_constraints, "critical,CA:TRUE");
-    extend(x, NID_subject_alt_name, san);
-    extend(x, NID_subject_key_identifier, "hash");
-    X509_sign(x, key, EVP_sha256());
-    BIO *cert = BIO_new(BIO_s_mem()), *priv = BIO_new(BIO_s_mem());
-    PEM_write_bio_X509(cert, x);
-    PEM_write_bio_PrivateKey(priv, key, NULL, NULL, 0, NULL, NULL);
-    *ret_cert = bio_text(cert);
-    *ret_key = bio_text(priv);
-    X509_free(x);
-    EVP_PKEY_free(key);
-    return 0;
-}
-
-static int write_kubeconfig(const struct options *o, const char *path, const char *ca, uint16_t port) {
-    size_t n = strlen(ca);
-    rv_autofree char *b64 = rv_alloc(4 * ((n + 2) / 3) + 1);
-    EVP_EncodeBlock((unsigned char *)b64, (const unsigned char *)ca, (int)n);
+static int write_file(const char *path, struct rv_buf *text) {
     rv_autoclose int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0) return -errno;
-    int w = dprintf(fd,
-                    "apiVersion: v1\nkind: Config\ncurrent-context: sandbox\nclusters:\n- name: sandbox\n  cluster:\n"
-                    "    server: https://%s:%u\n    certificate-authority-data: %s\nusers:\n- name: admin\n  user:\n"
-                    "    token: %s\ncontexts:\n- name: sandbox\n  context: {cluster: sandbox, user: admin}\n",
-                    o->bind, port, b64, o->token);
-    return w < 0 ? -EIO : 0;
+    return write(fd, text->p, text->n) == (ssize_t)text->n ? 0 : -EIO;
+}
+
+/* certified: with the administrator's certificate instead of the token. */
+static int write_kubeconfig(const struct options *o, const char *path, const struct sb_certs *c, uint16_t port,
+                            bool certified) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b,
+                "apiVersion: v1\nkind: Config\ncurrent-context: sandbox\nclusters:\n- name: sandbox\n  cluster:\n"
+                "    server: https://%s:%u\n    certificate-authority-data: ",
+                o->bind, port);
+    base64(c->ca, &b);
+    rv_buf_adds(&b, "\nusers:\n- name: admin\n  user:\n");
+    if (certified) {
+        rv_buf_adds(&b, "    client-certificate-data: ");
+        base64(c->client, &b);
+        rv_buf_adds(&b, "\n    client-key-data: ");
+        base64(c->client_key, &b);
+        rv_buf_adds(&b, "\n");
+    } else {
+        rv_buf_addf(&b, "    token: %s\n", o->token);
+    }
+    rv_buf_adds(&b, "contexts:\n- name: sandbox\n  context: {cluster: sandbox, user: admin}\n");
+    return write_file(path, &b);
 }
 
 static void on_signal(void *arg, int signo) {
@@ -113,26 +84,29 @@ static bool ask_simulation(void *arg, struct rv_str method, struct rv_str uri, s
 static int run(const struct options *o, struct rv_error *err) {
     static const int signals[] = {SIGTERM, SIGINT};
     static const char *const namespaces[] = {"default", "kube-system", "kube-public", "kube-node-lease"};
-    rv_autofree char *cert = NULL, *key = NULL, *path = NULL;
-    if (make_cert(o->bind, &cert, &key) != 0) return rv_error_set(err, -ENOMEM, "cannot make a certificate");
+    rv_autofree char *path = NULL, *cert_path = NULL;
+    struct sb_certs certs = {0};
+    if (sb_certs_make(o->bind, &certs) != 0) return rv_error_set(err, -ENOMEM, "cannot make a certificate");
     struct rv_loop *l = rv_loop_new(err);
     if (l == NULL) return -1;
     struct sb_storage *s = sb_storage_new(l);
-    s->ca_pem = rv_strdup(rv_str(cert));
+    s->ca_pem = rv_strdup(rv_str(certs.ca));
     for (size_t i = 0; i < RV_ARRAY_LEN(namespaces); i++) make_namespace(s, namespaces[i]);
     int e = rv_loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);
     for (size_t i = 0; e == 0 && i < o->n_loads; i++) e = sb_load(s, o->loads[i], err);
     struct sim *sim = e == 0 ? sim_new(l, s, &o->sim, err) : NULL;
     const struct sb_server_opts so = {.bind = o->bind,
                                       .token = o->token,
-                                      .cert_pem = cert,
-                                      .key_pem = key,
+                                      .cert_pem = certs.ca,
+                                      .key_pem = certs.key,
                                       .port = (uint16_t)o->port,
                                       .other = ask_simulation,
                                       .other_arg = sim};
     struct sb_server *v = sim != NULL ? sb_server_new(l, s, &so, err) : NULL;
-    if (v != NULL && asprintf(&path, "%s/kubeconfig", o->dir) > 0) {
-        e = write_kubeconfig(o, path, cert, sb_server_port(v));
+    if (v != NULL && asprintf(&path, "%s/kubeconfig", o->dir) > 0 &&
+        asprintf(&cert_path, "%s/kubeconfig.cert", o->dir) > 0) {
+        e = write_kubeconfig(o, path, &certs, sb_server_port(v), false);
+        if (e == 0) e = write_kubeconfig(o, cert_path, &certs, sb_server_port(v), true);
         if (e != 0)
             rv_error_set(err, e, "cannot write %s: %s", path, rv_error_text(e));
         else {
@@ -146,6 +120,7 @@ static int run(const struct options *o, struct rv_error *err) {
     sim_free(sim);
     sb_storage_free(s);
     rv_loop_free(l);
+    sb_certs_free(&certs);
     return e;
 }
 

@@ -76,8 +76,11 @@ static void free_names(struct sb_resource *r) {
     free(r->singular);
     free(r->kind);
     free(r->list_kind);
-    for (size_t i = 0; r->short_names != NULL && r->short_names[i] != NULL; i++) free(r->short_names[i]);
-    free((void *)r->short_names);
+    char *const *const lists[] = {r->short_names, r->categories};
+    for (size_t k = 0; k < RV_ARRAY_LEN(lists); k++) {
+        for (size_t i = 0; lists[k] != NULL && lists[k][i] != NULL; i++) free(lists[k][i]);
+        free((void *)(uintptr_t)lists[k]);
+    }
 }
 
 struct sb_storage *sb_storage_free(struct sb_storage *s) {

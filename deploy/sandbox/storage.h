@@ -18,7 +18,7 @@ struct sb_view; /* api/view.h */
 /* A served resource: built-in table or made from a CustomResourceDefinition. */
 struct sb_resource {
     char *group, *version, *plural, *singular, *kind, *list_kind; /* group "" for core */
-    char *const *short_names;                                     /* NULL-terminated or NULL */
+    char *const *short_names, *const *categories;                 /* NULL-terminated or NULL */
     bool namespaced, has_status;
     bool custom; /* from a CRD */
     /* Hooks; each may be NULL. object is the tree about to be stored; old is absent on create. */

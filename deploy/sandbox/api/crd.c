@@ -57,7 +57,7 @@ void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *o
     }
 }
 
-static char **short_names(struct rv_val list) {
+static char **text_list(struct rv_val list) {
     if (rv_val_len(list) == 0) return NULL;
     char **names = rv_alloc_array(rv_val_len(list) + 1, sizeof(char *));
     size_t n = 0;
@@ -83,7 +83,8 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
                                 .singular = rv_strdup(rv_path_str(crd, "spec.names.singular")),
                                 .kind = rv_strdup(rv_path_str(crd, "spec.names.kind")),
                                 .list_kind = rv_strdup(rv_path_str(crd, "spec.names.listKind")),
-                                .short_names = short_names(rv_val_path(crd, "spec.names.shortNames")),
+                                .short_names = text_list(rv_val_path(crd, "spec.names.shortNames")),
+                                .categories = text_list(rv_val_path(crd, "spec.names.categories")),
                                 .namespaced = rv_str_is(rv_path_str(crd, "spec.scope"), "Namespaced"),
                                 .has_status = rv_val_present(rv_val_path(it.val, "subresources.status")),
                                 .custom = true,

@@ -1,8 +1,10 @@
 /* Requests on resources: routing and the verbs. */
 #include "deploy/sandbox/api/apply.h"
 #include "deploy/sandbox/api/http.h"
+#include "deploy/sandbox/api/logs.h"
 #include "deploy/sandbox/api/patch.h"
 #include "deploy/sandbox/api/protobuf.h"
+#include "deploy/sandbox/api/strict.h"
 #include "deploy/sandbox/api/table.h"
 #include "deploy/sandbox/load.h"
 #include "rayvisor/json.h"
@@ -82,7 +84,7 @@ static void respond_object(struct sb_request *q, const struct sb_route *t, struc
 
 /* ---- writes ---- */
 
-static struct rv_node *read_body(struct sb_request *q, struct sb_response *r) {
+struct rv_node *sb_read_body(struct sb_request *q, struct sb_response *r) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf mp = {0};
     if (rv_str_starts(q->content_type, "application/vnd.kubernetes.protobuf")) {
@@ -151,10 +153,45 @@ static bool check_type(struct sb_request *q, const struct sb_route *t, struct rv
     return false;
 }
 
+/* What the type does not know is dropped, refused or warned of. An apply is typed throughout: it is refused. */
+static bool decode(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct sb_response *r) {
+    const char *how = q->query(q->query_arg, "fieldValidation");
+    const struct sb_resource *k = t->served;
+    bool strict = how != NULL && strcmp(how, "Strict") == 0,
+         apply = rv_str_starts(q->content_type, "application/apply-patch");
+    struct sb_strict found;
+    sb_strict_decode(q->arena, sb_type_of(q->storage, k), body, k->custom, &found);
+    rv_autobuf struct rv_buf list = {0}, text = {0};
+    for (size_t i = 0; i < rv_node_len(found.unknown); i++) {
+        struct rv_str path = rv_node_text(rv_node_at(found.unknown, i));
+        rv_buf_addf(&list, "%sunknown field \"" RV_STR_FMT "\"", i != 0 ? ", " : "", RV_STR_ARG(path));
+        if (!strict && (how == NULL || strcmp(how, "Warn") == 0))
+            rv_buf_addf(&r->warnings, "unknown field \"" RV_STR_FMT "\"\n", RV_STR_ARG(path));
+    }
+    if (apply && list.n != 0) {
+        rv_buf_addf(&text,
+                    "failed to create typed patch object (" RV_STR_FMT "/" RV_STR_FMT "; %s, Kind=%s): ." RV_STR_FMT
+                    ": field not declared in schema",
+                    RV_STR_ARG(t->ns), RV_STR_ARG(t->name), k->version, k->kind,
+                    RV_STR_ARG(rv_node_text(rv_node_at(found.unknown, 0))));
+        sb_fail(r, 500, "InternalError", rv_buf_cstr(&text));
+        return false;
+    }
+    if (found.mismatch.n == 0 && (!strict || list.n == 0)) return true;
+    rv_buf_addf(&text, "%s in version \"%s\" cannot be handled as a %s: ", k->kind, k->version, k->kind);
+    if (found.mismatch.n != 0)
+        rv_buf_add_str(&text, found.mismatch);
+    else
+        rv_buf_addf(&text, "strict decoding error: " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&list)));
+    sb_fail(r, 400, "BadRequest", rv_buf_cstr(&text));
+    return false;
+}
+
 /* From what the client speaks to what is stored. */
 static bool stored(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct rv_val old,
                    struct sb_response *r) {
     struct sb_status st = {0};
+    if (!decode(q, t, body, r)) return false;
     int e = sb_view_take(q->storage, t->served, q->arena, body, old, &st);
     if (e != 0) sb_respond_status(r, &st);
     sb_status_clear(&st);
@@ -162,7 +199,7 @@ static bool stored(struct sb_request *q, const struct sb_route *t, struct rv_nod
 }
 
 static void handle_create(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
-    struct rv_node *body = read_body(q, r);
+    struct rv_node *body = sb_read_body(q, r);
     if (body == NULL || !check_type(q, t, body, r) || !stored(q, t, body, RV_VAL_ABSENT, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     struct sb_object *made = NULL;
@@ -172,9 +209,19 @@ static void handle_create(struct sb_request *q, const struct sb_route *t, struct
 }
 
 static void handle_update(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
-    struct rv_node *body = read_body(q, r);
+    struct rv_node *body = sb_read_body(q, r);
     if (body == NULL || !check_type(q, t, body, r)) return;
     struct sb_object *old = sb_get(q->storage, t->resource, t->ns, t->name), *made = NULL;
+    struct rv_str name = rv_node_text(rv_node_path(body, "metadata.name"));
+    if (name.n != 0 && !rv_str_eq(name, t->name)) {
+        sb_fail(r, 400, "BadRequest",
+                rv_arena_fmt(q->arena,
+                             "the name of the object (" RV_STR_FMT ") does not match the name on the URL (" RV_STR_FMT
+                             ")",
+                             RV_STR_ARG(name), RV_STR_ARG(t->name))
+                    .p);
+        return;
+    }
     if (!stored(q, t, body, old != NULL ? old->value : RV_VAL_ABSENT, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     struct sb_status st = {0};
@@ -208,7 +255,7 @@ static void handle_apply(struct sb_request *q, const struct sb_route *t, struct 
                 "PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
         return;
     }
-    struct rv_node *config = read_body(q, r);
+    struct rv_node *config = sb_read_body(q, r);
     struct sb_object *old = sb_get(q->storage, t->resource, t->ns, t->name), *made = NULL;
     if (config == NULL || !check_type(q, t, config, r) ||
         !stored(q, t, config, old != NULL ? old->value : RV_VAL_ABSENT, r))
@@ -230,7 +277,7 @@ static void handle_patch(struct sb_request *q, const struct sb_route *t, struct 
                 "PatchOptions.meta.k8s.io \"\" is invalid: force: Forbidden: may not be specified for non-apply patch");
         return;
     }
-    struct rv_node *patch = read_body(q, r);
+    struct rv_node *patch = sb_read_body(q, r);
     if (patch == NULL) return;
     struct sb_object *old = sb_get(q->storage, t->resource, t->ns, t->name), *made = NULL;
     struct sb_status st = {0};
@@ -249,7 +296,7 @@ static void handle_patch(struct sb_request *q, const struct sb_route *t, struct 
 
 static int delete_opts(struct sb_request *q, struct sb_response *r, struct sb_delete_opts *ret) {
     struct rv_node *body = NULL;
-    if (q->body.n != 0 && (body = read_body(q, r)) == NULL) return -1;
+    if (q->body.n != 0 && (body = sb_read_body(q, r)) == NULL) return -1;
     const char *p = q->query(q->query_arg, "propagationPolicy"), *g = q->query(q->query_arg, "gracePeriodSeconds");
     *ret = (struct sb_delete_opts){.pre_uid = rv_node_text(rv_node_path(body, "preconditions.uid")),
                                    .pre_version = rv_node_text(rv_node_path(body, "preconditions.resourceVersion")),
@@ -349,13 +396,18 @@ void sb_handle(struct sb_request *q, struct sb_response *r) {
                  {"delete", handle_delete}, {"deletecollection", handle_sweep}};
     struct sb_route t;
     r->type = "application/json";
-    if (sb_discovery(q, r)) return;
+    if (sb_discovery(q, r) || sb_access(q, r)) return;
     if (sb_route(q->storage, q->path, &t) != 0) {
         sb_fail(r, 404, "NotFound", "the server could not find the requested resource");
         return;
     }
     bool sub_ok = t.sub.n == 0 || (rv_str_is(t.sub, "status") && t.resource->has_status) ||
                   (rv_str_is(t.sub, "finalize") && strcmp(t.resource->plural, "namespaces") == 0);
+    bool log = rv_str_is(t.sub, "log") && strcmp(t.resource->plural, "pods") == 0 && strcmp(q->method, "GET") == 0;
+    if (log) {
+        sb_handle_log(q, &t, r);
+        return;
+    }
     if (!sub_ok || (sb_is_true(q, "watch") && t.name.n != 0)) {
         sb_fail(r, 404, "NotFound", "the server could not find the requested resource");
         return;

@@ -23,6 +23,7 @@ struct sb_response {
     /* A watch: what is selected, from where on, and as what it is shown. */
     const struct sb_resource *watch, *served;
     struct rv_str ns;
+    struct sb_log *log; /* heap; the watch is shown as the lines of a container (api/logs.h) */
 };
 /* Where a path leads: what is stored, and as what it is served (the same but for views). */
 struct sb_route {
@@ -39,6 +40,16 @@ void sb_fail(struct sb_response *r, int http, const char *reason, const char *me
 /* An object as JSON, as `served` shows it. */
 void sb_write_object(const struct sb_resource *served, const struct sb_object *o, struct rv_buf *out);
 bool sb_discovery(struct sb_request *q, struct sb_response *r);
+/* The body as a tree, whatever it is encoded in; NULL with the answer filled. */
+struct rv_node *sb_read_body(struct sb_request *q, struct sb_response *r);
+
+/* api/openapi.c */
+bool sb_openapi(struct sb_request *q, struct sb_response *r);
+
+/* api/access.c: resources that only answer. */
+bool sb_access(struct sb_request *q, struct sb_response *r);
+bool sb_access_group(size_t i, const char **ret_group);
+size_t sb_access_list(struct rv_str group, struct rv_str version, size_t n, struct rv_buf *out);
 
 /* Label and field selectors of a list or watch (api/filter.c). */
 struct sb_filter {

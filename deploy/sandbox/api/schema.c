@@ -23,7 +23,7 @@ struct schema_node {
 };
 struct schema {
     uint8_t *bytes; /* the version's packed definition, which the views above look into */
-    struct rv_val columns;
+    struct rv_val columns, raw;
     struct schema_node *root;
     struct rv_arena *arena;
     const struct sb_type *type;
@@ -124,6 +124,7 @@ int sb_schema_compile(const struct sb_types *types, struct rv_val crd_version, v
         sb_schema_free(s);
         return e;
     }
+    s->raw = root;
     s->arena = rv_arena_new();
     s->type = sb_type_from_schema(s->arena, root, sb_types_find(types, "ObjectMeta"));
     *ret = s;
@@ -141,6 +142,10 @@ void sb_schema_free(void *schema) {
     rv_arena_free(s->arena);
     free(s->bytes);
     free(s);
+}
+
+struct rv_val sb_schema_raw(const void *schema) {
+    return ((const struct schema *)schema)->raw;
 }
 
 struct rv_val sb_schema_columns(const void *schema) {

@@ -1,6 +1,8 @@
 /* HTTPS on the event loop: libmicrohttpd with its epoll descriptor in ours, no threads. A watch is an answer whose
  * reader suspends the connection while there is nothing to send. */
 #include "deploy/sandbox/api/control.h"
+#include "deploy/sandbox/api/logs.h"
+#include "deploy/sandbox/api/peer.h"
 #include "deploy/sandbox/api/table.h"
 #include "rayvisor/json.h"
 
@@ -44,6 +46,7 @@ struct stream {
     struct rv_timer *end;
     struct rv_buf out;
     struct sb_fault fault;
+    struct sb_log *log; /* it shows a container's lines instead of events */
     struct sb_form form;
     struct rv_timer *mark; /* bookmarks, where they are wanted */
     uint64_t marked;
@@ -76,6 +79,11 @@ static void wake(struct stream *w) {
 static void stream_event(struct stream *w, const char *type, struct sb_object *o) {
     if (w->fault.stall) return;
     size_t before = w->out.n;
+    if (w->log != NULL) {
+        sb_log_more(w->log, o, strcmp(type, "DELETED") == 0, &w->out, &w->ended);
+        wake(w);
+        return;
+    }
     rv_buf_addf(&w->out, "{\"type\":\"%s\",\"object\":", type);
     sb_form_object(w->form, w->served, o, !w->headed, &w->out);
     w->headed = true;
@@ -136,6 +144,7 @@ static void stream_free(void *arg) {
     sb_unlisten(w->listener);
     rv_timer_free(w->end);
     rv_timer_free(w->mark);
+    sb_log_free(w->log);
     *w->at = w->next;
     if (w->next != NULL) w->next->at = w->at;
     sb_filter_free(&w->filter);
@@ -185,7 +194,7 @@ static void stream_start(struct stream *w, struct sb_request *q) {
 static const char GARBAGE[] = "\xff\xfe{\"type\":\"ADDED\",\"object\":{\"kind\":]\x01\n";
 
 static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connection *c, struct sb_request *q,
-                                        const struct sb_response *r, const struct sb_fault *fault) {
+                                        struct sb_response *r, const struct sb_fault *fault) {
     struct stream *w = rv_alloc(sizeof *w);
     w->server = v;
     w->connection = c;
@@ -195,6 +204,8 @@ static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connecti
     sb_stats_watch(v->stats, w->resource->plural, 1);
     if (w->fault.garbage) rv_buf_add(&w->out, GARBAGE, sizeof GARBAGE - 1);
     w->ns = rv_strdup(r->ns);
+    w->log = RV_TAKE(r->log);
+    if (w->log != NULL) rv_buf_add_str(&w->out, rv_buf_str(&r->body));
     w->form = sb_form_of(q->accept, q->query(q->query_arg, "includeObject"));
     w->mark = rv_loop_timer(v->loop, on_mark, w);
     w->end = rv_loop_timer(v->loop, on_end, w);
@@ -224,6 +235,7 @@ static struct rv_str header(struct MHD_Connection *c, const char *name) {
 static bool authorized(const struct sb_server *v, struct MHD_Connection *c) {
     struct rv_str h = header(c, "Authorization");
     size_t n = strlen(v->opts.token);
+    if (h.n == 0) return sb_peer_certified(c);
     if (h.n != n + 7 || memcmp(h.p, "Bearer ", 7) != 0) return false;
     unsigned char diff = 0;
     for (size_t i = 0; i < n; i++) diff |= (unsigned char)(h.p[7 + i] ^ v->opts.token[i]);
@@ -395,6 +407,7 @@ static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, stru
     }
     rv_buf_free(&r.body);
     rv_buf_free(&r.warnings);
+    sb_log_free(r.log);
     return ok;
 }
 
@@ -510,12 +523,12 @@ static int open_daemon(struct sb_server *v, struct rv_error *err) {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(v->port)};
     if (inet_pton(AF_INET, v->opts.bind, &at.sin_addr) != 1)
         return rv_error_set(err, RV_E_CONFIG, "--bind %s is not an IPv4 address", v->opts.bind);
-    v->daemon =
-        MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, v->port, NULL,
-                         NULL, on_request, v, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at, MHD_OPTION_HTTPS_MEM_KEY,
-                         v->opts.key_pem, MHD_OPTION_HTTPS_MEM_CERT, v->opts.cert_pem, MHD_OPTION_URI_LOG_CALLBACK,
-                         on_uri, v, MHD_OPTION_NOTIFY_COMPLETED, on_done, v, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                         (size_t)131072, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
+    v->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, v->port,
+                                 NULL, NULL, on_request, v, MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&at,
+                                 MHD_OPTION_HTTPS_MEM_KEY, v->opts.key_pem, MHD_OPTION_HTTPS_MEM_CERT, v->opts.cert_pem,
+                                 MHD_OPTION_HTTPS_MEM_TRUST, v->opts.cert_pem, MHD_OPTION_URI_LOG_CALLBACK, on_uri, v,
+                                 MHD_OPTION_NOTIFY_COMPLETED, on_done, v, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                 (size_t)131072, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_END);
     if (v->daemon == NULL)
         return rv_error_set(err, RV_E_UNAVAILABLE, "cannot listen on %s:%u; is the port taken?", v->opts.bind, v->port);
     v->port = MHD_get_daemon_info(v->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
