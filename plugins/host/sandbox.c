@@ -222,7 +222,7 @@ static int add_narrow_rules(scmp_filter_ctx ctx) {
         {SCMP_SYS(tgkill), 0, SCMP_CMP_EQ, self, 0},
         {SCMP_SYS(tkill), 0, SCMP_CMP_EQ, main_thread, 0},
         /* A thread of ZeroMQ sets what it has when it begins, which may be now, and aborts when it may not. */
-        {SCMP_SYS(sched_setscheduler), 1, SCMP_CMP_EQ, SCHED_OTHER, 0},
+        {SCMP_SYS(sched_setscheduler), 1, SCMP_CMP_EQ, (uint64_t)sched_getscheduler(0), 0},
         /* Our own limits: those of the supervisor, who may be the same user, would be a way to kill it. */
         {SCMP_SYS(prlimit64), 0, SCMP_CMP_EQ, 0, 0},
         /* Not F_SETOWN, which sends signals to others. */
