@@ -152,11 +152,11 @@ static bool check_exit(struct run *r) {
 /* The next message of that type (from index *at on), waiting for it. NULL when the host ends without it. */
 static struct heard *hear(struct run *r, unsigned type, size_t *at) {
     int64_t end_at = rv_mono_now() + (int64_t)PATIENCE_S * 1000000000;
-    for (bool last = false;; rv_loop_turn(r->loop, 20)) {
+    for (int after = 0;; rv_loop_turn(r->loop, 20)) {
         for (; *at < r->n; ++*at)
             if (r->heard[*at].type == type) return &r->heard[(*at)++];
-        if (last || rv_mono_now() > end_at) return NULL;
-        last = check_exit(r);
+        if (after > 50 || rv_mono_now() > end_at) return NULL;
+        after += check_exit(r); /* its last words may still be on their way through ZeroMQ's thread */
     }
 }
 
