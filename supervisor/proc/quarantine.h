@@ -17,7 +17,8 @@ void quarantine_blame(struct quarantine *q, const struct store_object *o, const 
 void quarantine_object_changed(struct quarantine *q, const struct store_object *o, bool deleted);
 /* Looks at all of them: changes may have happened while nobody watched. lookup: NULL when there is no such object. */
 void quarantine_refresh(struct quarantine *q,
-                        const struct store_object *(*lookup)(void *arg, struct rv_str ns, struct rv_str name), void *arg);
+                        const struct store_object *(*lookup)(void *arg, struct rv_str ns, struct rv_str name),
+                        void *arg);
 bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name);
 void quarantine_clear(struct quarantine *q);
 void quarantine_each(const struct quarantine *q, void (*fn)(void *arg, const struct quarantine_info *i), void *arg);
