@@ -23,6 +23,7 @@ enum {
     FD_FLIGHT = 4,
     TOKEN_SIZE = 32,
     CONNECT_MS = 10000,
+    LANE_PATH_MAX = 108,
     EXIT_NO_LANE = 69,
     EXIT_PROTOCOL = 70,
     EXIT_CONFIG = 78
@@ -30,6 +31,8 @@ enum {
 
 struct options {
     const char *lane, *plugin, *record, *replay, *check;
+    uint64_t record_max;
+    int64_t parent; /* 0: not said */
     enum rv_log_format log_format;
     struct sandbox_opts sandbox;
 };
@@ -149,7 +152,8 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
                  struct rv_error *err) {
     rv_autobuf struct rv_buf in_force = {0};
     struct rv_error lane_err = {0};
-    if (o->record != NULL && (h->recorder = recorder_open(o->record, err)) == NULL) return err->code;
+    if (o->record != NULL && (h->recorder = recorder_open(o->record, o->record_max, &lane_err)) == NULL)
+        rv_warn("nothing is recorded", "reason", lane_err.text); /* no reason not to run */
     int r = sandbox_before_load(&o->sandbox, &in_force, err);
     int lane = open_lane(h, o->lane, &lane_err);
     if (r == 0 && lane != 0) *err = lane_err;
@@ -185,7 +189,7 @@ static int run(const struct options *o) {
     } else {
         rv_err("cannot start", "reason", err.text);
         if (h.lane != NULL) (void)lane_send(h.lane, &(struct msg){.type = MSG_FAILED, .text = {r, rv_str(err.text)}});
-        h.exit_code = r == -ETIMEDOUT ? EXIT_NO_LANE : EXIT_CONFIG;
+        h.exit_code = r == -ETIMEDOUT || r == -ESRCH ? EXIT_NO_LANE : EXIT_CONFIG;
     }
     if (h.lane != NULL) lane_flush(h.lane, 500);
     recorder_close(h.recorder);
@@ -226,16 +230,18 @@ static int usage(FILE *to) {
     fputs("usage: rayvisor-host --check PLUGIN.so\n"
           "       rayvisor-host --replay RECORDING PLUGIN.so\n"
           "       rayvisor-host --lane SOCKET --plugin PLUGIN.so [--record FILE] [--sandbox off|best-effort|enforce]\n"
-          "                     [--max-memory BYTES] [--log-format text|json]   (started by rayvisord)\n",
+          "                     [--record-max BYTES] [--max-memory BYTES] [--log-format text|json] [--parent PID]\n"
+          "                     (started by rayvisord)\n",
           to);
     return to == stdout ? 0 : 64;
 }
 
 static int parse(int argc, char **argv, struct options *o) {
     static const struct option longs[] = {
-        {"lane", 1, NULL, 'l'},   {"plugin", 1, NULL, 'p'}, {"record", 1, NULL, 'r'},     {"sandbox", 1, NULL, 's'},
-        {"replay", 1, NULL, 'R'}, {"check", 1, NULL, 'c'},  {"log-format", 1, NULL, 'f'}, {"max-memory", 1, NULL, 'm'},
-        {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
+        {"lane", 1, NULL, 'l'},       {"plugin", 1, NULL, 'p'},     {"record", 1, NULL, 'r'},
+        {"sandbox", 1, NULL, 's'},    {"replay", 1, NULL, 'R'},     {"check", 1, NULL, 'c'},
+        {"log-format", 1, NULL, 'f'}, {"max-memory", 1, NULL, 'm'}, {"help", 0, NULL, 'h'},
+        {"record-max", 1, NULL, 'M'}, {"parent", 1, NULL, 'P'},     {NULL, 0, NULL, 0}};
     int64_t bytes;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -247,6 +253,13 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'r':
             o->record = optarg;
+            break;
+        case 'M':
+            if (rv_str_to_int(rv_str(optarg), 0, INT64_MAX, &bytes) != 0) return -EINVAL;
+            o->record_max = (uint64_t)bytes;
+            break;
+        case 'P':
+            if (rv_str_to_int(rv_str(optarg), 1, INT32_MAX, &o->parent) != 0) return -EINVAL;
             break;
         case 'R':
             o->replay = optarg;
@@ -286,6 +299,12 @@ int main(int argc, char **argv) {
     close_range(FD_FLIGHT + 1, ~0u, 0);
     signal(SIGPIPE, SIG_IGN);
     (void)mallopt(M_ARENA_MAX, 1);
+    /* Without links: what they lead through is not there in the view that the plugin gets. */
+    rv_autofree char *plugin = realpath(o.plugin, NULL), *lane = realpath(o.lane, NULL);
+    if (plugin != NULL) o.plugin = plugin;
+    if (lane != NULL && strlen(lane) < LANE_PATH_MAX) o.lane = lane;
     o.sandbox.plugin_path = o.plugin;
+    o.sandbox.lane_path = o.lane;
+    o.sandbox.parent = (pid_t)o.parent;
     return run(&o);
 }

@@ -4,26 +4,31 @@
 #include "rayvisor/json.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
 
 struct recorder {
-    FILE *file;
+    int fd; /* -1: it has ended */
+    uint64_t size, max;
 };
 
-struct recorder *recorder_open(const char *path, struct rv_error *err) {
-    FILE *f = fopen(path, "we");
-    if (f == NULL) {
+struct recorder *recorder_open(const char *path, uint64_t max, struct rv_error *err) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
         rv_error_set(err, -errno, "cannot write the recording %s: %s", path, strerror(errno));
         return NULL;
     }
     struct recorder *r = rv_alloc(sizeof *r);
-    r->file = f;
+    *r = (struct recorder){fd, 0, max != 0 ? max : UINT64_MAX};
     return r;
 }
 
 struct recorder *recorder_close(struct recorder *r) {
     if (r == NULL) return NULL;
-    fclose(r->file);
+    rv_closep(&r->fd);
     free(r);
     return NULL;
 }
@@ -44,12 +49,29 @@ static void encode_record(struct rv_buf *b, enum record_what what, struct engine
     rv_mp_bin(b, m != NULL ? m->payload : (struct rv_bytes){NULL, 0});
 }
 
+static int write_all(int fd, const struct rv_buf *b) {
+    for (size_t at = 0; at < b->n;) {
+        ssize_t n = write(fd, b->p + at, b->n - at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 ? -errno : -EIO;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+/* At once and whole: the moment before a crash is the one that matters. Half a record is taken back. */
 void recorder_add(struct recorder *r, enum record_what what, struct engine_time now, const struct msg *m) {
-    if (r == NULL) return;
+    if (r == NULL || r->fd < 0) return;
     rv_autobuf struct rv_buf b = {0};
     encode_record(&b, what, now, m);
-    fwrite(b.p, 1, b.n, r->file);
-    fflush(r->file); /* the moment before a crash is the one that matters */
+    int code = write_all(r->fd, &b);
+    if (code != 0) {
+        rv_warn("the recording ends here: it cannot be written", "reason", strerror(-code));
+        if (ftruncate(r->fd, (off_t)r->size) != 0) rv_debug("and its last record is not whole");
+    }
+    r->size += b.n;
+    if (code == 0 && r->size >= r->max) rv_info("the recording is full and ends here");
+    if (code != 0 || r->size >= r->max) rv_closep(&r->fd);
 }
 
 /* ---- replay --------------------------------------------------------------------------------------------- */
@@ -68,9 +90,40 @@ struct record {
     struct rv_bytes header, body, payload;
 };
 
+/* Bytes of the msgpack integer or binary that begins here, with its head; 0 when it is neither. Not more than n is
+ * read. */
+static uint64_t scalar_size(const uint8_t *p, size_t n) {
+    static const struct {
+        uint8_t code, head;
+        bool counted; /* the head ends in the number of bytes behind it */
+    } shapes[] = {{0xcc, 2, false}, {0xcd, 3, false}, {0xce, 5, false}, {0xcf, 9, false},
+                  {0xd0, 2, false}, {0xd1, 3, false}, {0xd2, 5, false}, {0xd3, 9, false},
+                  {0xc4, 2, true},  {0xc5, 3, true},  {0xc6, 5, true}};
+    if (p[0] < 0x80 || p[0] >= 0xe0) return 1;
+    for (size_t i = 0; i < RV_ARRAY_LEN(shapes); i++) {
+        if (p[0] != shapes[i].code) continue;
+        uint64_t behind = 0;
+        for (size_t k = 1; shapes[i].counted && k < shapes[i].head && k < n; k++) behind = behind << 8 | p[k];
+        return shapes[i].head + behind;
+    }
+    return 0;
+}
+
+/* Whoever wrote this died while doing so: the beginning of a record and nothing behind it. */
+static bool is_cut(struct rv_bytes file, size_t at) {
+    if (file.p[at++] != 0x96) return false;
+    for (int i = 0; i < 6; i++) {
+        uint64_t size = at < file.n ? scalar_size(file.p + at, file.n - at) : UINT64_MAX;
+        if (size == 0) return false;
+        if (size > file.n - at) return true;
+        at += (size_t)size;
+    }
+    return false;
+}
+
 /* The record at `at`; its size, 0 at the end, negative when broken. */
 static int64_t read_record(struct rv_bytes file, size_t at, struct record *ret, struct rv_error *err) {
-    if (at >= file.n) return 0;
+    if (at >= file.n || is_cut(file, at)) return 0;
     /* Wrapping the rest as an array of one lets the ordinary iterator find the end of the next value. */
     struct rv_iter it = {.p = file.p + at, .end = file.p + file.n, .left = 1};
     if (!rv_iter_next(&it) || rv_mp_check((struct rv_bytes){it.val.p, it.val.n}, NULL) != 0 || rv_val_len(it.val) != 6)
@@ -112,6 +165,7 @@ static void replay_send(void *arg, struct msg *m) {
     r->requests++;
     struct record next = {0};
     int64_t n = read_record(r->file, r->at, &next, NULL);
+    if (n == 0) return; /* a recording may end anywhere: it was full, or its host was killed */
     struct rv_buf payload = {(uint8_t *)(uintptr_t)m->payload.p, m->payload.n, 0};
     bool hello = m->type == MSG_HELLO; /* the token and the pid are this run's */
     if (n > 0 && next.what == RECORD_OUT &&

@@ -13,7 +13,8 @@
 enum record_what { RECORD_IN, RECORD_OUT, RECORD_TICK };
 
 struct recorder;
-struct recorder *recorder_open(const char *path, struct rv_error *err);
+/* Ends by itself, and says so once, when it has grown to max bytes (0: no limit) or cannot be written. */
+struct recorder *recorder_open(const char *path, uint64_t max, struct rv_error *err);
 struct recorder *recorder_close(struct recorder *r);
 /* m may be NULL for a tick. A recorder of NULL does nothing. */
 void recorder_add(struct recorder *r, enum record_what what, struct engine_time now, const struct msg *m);

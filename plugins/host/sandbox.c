@@ -18,6 +18,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ipc/log.h"
+
 int sandbox_mode_parse(const char *text, enum sandbox_mode *ret) {
     static const char *const names[] = {"off", "best-effort", "enforce"};
     for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
@@ -79,12 +81,18 @@ static int drop_capabilities(void) {
 }
 
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
+    /* Needs privileges that a container seldom has, so never demanded: Landlock and the system call filter forbid the
+     * same. Before everything else, because new namespaces change what a process may do. */
+    int view = o->mode != SANDBOX_OFF ? sandbox_enter_view(o) : 0;
+    if (view != 0)
+        rv_info("no view of its own: Landlock and seccomp alone close files and network", "reason", strerror(-view));
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %s", strerror(errno));
+    /* It may have died before that line. */
+    if (o->parent != 0 && getppid() != o->parent)
+        return rv_error_set(err, -ESRCH, "the supervisor that started this host is gone");
     if (o->mode == SANDBOX_OFF) return 0;
-    /* Its own network: there is nothing in it. Needs privileges that a container seldom has, so never demanded:
-     * the system call filter forbids network sockets anyway. The lane's socket is a file and does not mind. */
-    if (unshare(CLONE_NEWNET) == 0) (void)part(o, "own-network", 0, in_force, err);
+    if (view == 0) (void)part(o, "own-view", 0, in_force, err);
     const struct {
         const char *name;
         int code;
@@ -132,6 +140,7 @@ static const int allowed[] = {
     SCMP_SYS(writev),
     SCMP_SYS(close),
     SCMP_SYS(lseek),
+    SCMP_SYS(ftruncate), /* of a recording; the flight recorder is sealed */
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
     SCMP_SYS(madvise),

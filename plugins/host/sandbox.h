@@ -8,6 +8,8 @@
 #ifndef HOST_SANDBOX_H
 #define HOST_SANDBOX_H
 
+#include <sys/types.h>
+
 #include "rayvisor/base.h"
 
 enum sandbox_mode { SANDBOX_OFF, SANDBOX_BEST_EFFORT, SANDBOX_ENFORCE };
@@ -17,7 +19,12 @@ struct sandbox_opts {
     enum sandbox_mode mode;
     uint64_t max_memory;     /* RLIMIT_DATA; 0 = none */
     const char *plugin_path; /* its folder stays readable */
+    const char *lane_path;   /* so does the lane's */
+    pid_t parent;            /* whom this process must not outlive; 0: whoever it is */
 };
+/* A view of the file system that holds nothing but libraries and the two folders, read-only, and a network with nothing
+ * in it (view.c). -errno where the kernel does not allow that; then nothing changed. */
+int sandbox_enter_view(const struct sandbox_opts *o);
 /* in_force gets the names of the protections, comma-separated. */
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
 int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);

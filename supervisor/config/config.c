@@ -55,10 +55,12 @@ static const struct schema_key plugin_keys[] = {K(name, "name", S_TEXT, 0, 0, NU
                                                 K(grants_node, "grants", S_ANY, 0, 0, NULL, false),
                                                 K(http, "http", S_TEXTS, 0, 0, NULL, false),
                                                 K(secrets, "secrets", S_BOOL, 0, 0, NULL, false),
+                                                K(record, "record", S_TEXT, 0, 0, NULL, false),
                                                 K(limits_node, "limits", S_MAP, 0, 0, NULL, false),
                                                 SCHEMA_END};
 static const struct schema_key limit_keys[] = {
-    K(memory, "memory", S_BYTES, 0, 0, NULL, false), K(max_in_flight, "maxInFlight", S_INT, 1, 65536, NULL, false),
+    K(memory, "memory", S_BYTES, 0, 0, NULL, false), K(recording, "recording", S_BYTES, 0, 0, NULL, false),
+    K(max_in_flight, "maxInFlight", S_INT, 1, 65536, NULL, false),
     K(actions_per_second, "actionsPerSecond", S_INT, 0, 1000000, NULL, false), SCHEMA_END};
 
 /* The top level is two tables: values of the config itself, and parts with tables of their own. */
@@ -145,6 +147,13 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
     rv_buf_adds(&so, ".so");
     p->library = rv_strdup(rv_buf_str(&so));
     int code = schema_read(r, p->limits_node, "limits", limit_keys, p);
+    if (code == 0 && p->record.n != 0 && p->record.p[0] != '/')
+        code = schema_fail(r, yaml_pos_get(p->node, "record"),
+                           "record is \"" RV_STR_FMT "\"; accepted is the absolute path of a folder",
+                           RV_STR_ARG(p->record));
+    if (code == 0 && p->recording < 65536)
+        code = schema_fail(r, yaml_pos_get(p->limits_node, "recording"),
+                           "limits.recording is too small for a recording: at least 64Ki");
     for (size_t i = 0; code == 0 && i < p->http.n; i++)
         if (!rv_str_starts(p->http.list[i], "http://") && !rv_str_starts(p->http.list[i], "https://"))
             code = schema_fail(r, yaml_pos_get(p->node, "http"),
@@ -159,7 +168,8 @@ static int read_plugins(const struct schema_reader *r, struct config *c, const s
     c->plugins = rv_alloc_array((list != NULL ? list->n : 0) + 1, sizeof *c->plugins);
     for (struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
         struct config_plugin *p = &c->plugins[c->plugin_n++];
-        *p = (struct config_plugin){.enabled = true, .memory = 256 << 20, .max_in_flight = 256, .node = n};
+        *p = (struct config_plugin){
+            .enabled = true, .memory = 256 << 20, .recording = 64 << 20, .max_in_flight = 256, .node = n};
         char what[32];
         snprintf(what, sizeof what, "plugins[%zu]", c->plugin_n - 1);
         int code = schema_read(r, n, what, plugin_keys, p);
@@ -254,8 +264,9 @@ static bool texts_same(const struct schema_texts *a, const struct schema_texts *
 
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b) {
     if (a->enabled != b->enabled || a->secrets != b->secrets || a->memory != b->memory ||
-        a->max_in_flight != b->max_in_flight || a->actions_per_second != b->actions_per_second ||
-        a->grant_n != b->grant_n || strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) ||
+        a->recording != b->recording || !rv_str_eq(a->record, b->record) || a->max_in_flight != b->max_in_flight ||
+        a->actions_per_second != b->actions_per_second || a->grant_n != b->grant_n ||
+        strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) ||
         !rv_str_eq(a->manifest->version, b->manifest->version))
         return false;
     for (size_t i = 0; i < a->manifest->kind_n && i < b->manifest->kind_n; i++) /* settings that change what is read */

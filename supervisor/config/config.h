@@ -9,11 +9,11 @@
 #include "manifest.h"
 
 struct config_plugin {
-    struct rv_str name, manifest_path;
+    struct rv_str name, manifest_path, record;
     bool enabled, secrets, all_grants;
     struct yaml_pos *settings_node, *grants_node, *limits_node, *node;
     struct schema_texts http;
-    uint64_t memory;
+    uint64_t memory, recording; /* bytes */
     int64_t max_in_flight, actions_per_second;
     /* resolved */
     struct manifest *manifest; /* owned */

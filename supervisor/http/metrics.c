@@ -44,6 +44,7 @@ static uint64_t g_flight(const struct plugin_info *i) { return i->in_flight; }
 static uint64_t g_objects(const struct plugin_info *i) { return i->objects; }
 static uint64_t g_outbox(const struct plugin_info *i) { return i->outbox; }
 static uint64_t g_merged(const struct plugin_info *i) { return i->merged; }
+static uint64_t g_repeated(const struct plugin_info *i) { return i->repeated; }
 static uint64_t g_memory(const struct plugin_info *i) { return i->memory; }
 
 static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
@@ -57,6 +58,8 @@ static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
         {"rayvisor_plugin_objects", "gauge", "objects mirrored into the plugin", g_objects},
         {"rayvisor_plugin_outbox", "gauge", "changed objects not yet told", g_outbox},
         {"rayvisor_plugin_merged_total", "counter", "changes folded into a waiting one", g_merged},
+        {"rayvisor_plugin_repeated_actions_total", "counter", "actions refused because of an id used before",
+         g_repeated},
         {"rayvisor_plugin_memory_bytes", "gauge", "resident memory of the plugin's process", g_memory},
     };
     for (size_t k = 0; k < RV_ARRAY_LEN(gauges); k++) {

@@ -14,7 +14,8 @@ enum {
     BROKEN_MS = 300000,
     DEATHS_WINDOW_MS = 300000,
     DEATHS_MAX = 5,
-    LIBRARY_MS = 3000
+    LIBRARY_MS = 3000,
+    RECORDING_MS = 10000
 };
 
 struct plugin *plugin_next(const struct plugin *p) {
@@ -130,6 +131,17 @@ static void on_retry(void *arg) {
         plugin_event(p, LIFE_ON_RETRY);
 }
 
+static void again(void *arg) { plugin_start(arg); }
+
+/* A recording is of one process from its beginning: the next file needs another one. Not all the time, however small
+ * the files may be. */
+static void follow_recording(struct plugin *p, int64_t now) {
+    if (p->state != LIFE_READY || now - p->started < RECORDING_MS * MS || !process_recording_full(p)) return;
+    rv_info("recording is full: the plugin is started again with the next one", "plugin", plugin_name(p), "file",
+            p->recording);
+    plugin_stop(p, again, p);
+}
+
 static void on_beat(void *arg) {
     struct plugin *p = arg;
     int64_t now = rv_mono_now();
@@ -148,6 +160,7 @@ static void on_beat(void *arg) {
         plugin_event(p, LIFE_ON_VIOLATION);
         return;
     }
+    follow_recording(p, now);
     struct msg m = {.type = MSG_PING, .ping = {.t = (uint64_t)now}};
     if (plugin_listens(p)) lane_send(p->lane, &m);
 }
@@ -251,6 +264,7 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
                                 .in_flight = p->gauges.in_flight,
                                 .objects = p->gauges.objects,
                                 .memory = p->memory,
+                                .repeated = p->repeated,
                                 .last_exit = deaths_last(p->deaths),
                                 .settings = {p->settings.in_force.p, p->settings.in_force.n},
                                 .settings_refused = p->settings.refusal,

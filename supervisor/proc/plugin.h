@@ -8,7 +8,7 @@ struct plugin_info {
     const struct config_plugin *config;
     const char *state;
     int pid;
-    uint64_t restarts, instance, queued, in_flight, objects, outbox, merged, memory;
+    uint64_t restarts, instance, queued, in_flight, objects, outbox, merged, memory, repeated;
     const char *last_exit;
     struct rv_val settings;       /* in force */
     const char *settings_refused; /* file:line:column and why, or NULL */

@@ -55,7 +55,7 @@ struct plugin {
     struct rv_watch *pid_watch;
     struct host_output *output;
     struct flight *flight;
-    char *dir;
+    char *dir, *recording; /* recording: NULL when there is none */
     uint64_t instance, memory;
     int64_t started;              /* mono ns */
     bool killed, unfit;           /* unfit: refused, or it said that it cannot run: however it ends, that is why */
@@ -71,8 +71,8 @@ struct plugin {
     bool snapshot_waits;
     struct msg_ping gauges;
     struct pending_explain *explains;
-    uint64_t corr;
-    bool live; /* its host takes settings while it runs */
+    uint64_t corr, last_action, repeated; /* repeated: actions with the id of another one */
+    bool live;                            /* its host takes settings while it runs */
     struct plugin_settings settings;
     /* plugin.c */
     struct rv_timer *deadline, *retry, *beat;
@@ -104,6 +104,7 @@ void process_spawn(struct plugin *p);
 void process_kill(struct plugin *p, int signo);
 void process_close(struct plugin *p); /* what there is left of it */
 bool process_library_changed(const struct plugin *p);
+bool process_recording_full(const struct plugin *p);
 
 /* talk.c */
 int talk_open(struct plugin *p, const char *path, struct rv_error *err);

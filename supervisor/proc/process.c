@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "recordings.h"
 #include "spawn.h"
 #include "supervisor/actions/executor.h"
 
@@ -25,7 +27,8 @@ void process_close(struct plugin *p) {
     p->flight = flight_unmap(p->flight);
     if (p->dir != NULL) rmdir(p->dir);
     free(p->dir);
-    p->dir = NULL;
+    free(p->recording);
+    p->dir = p->recording = NULL;
     p->pid = 0;
     p->memory = 0;
     rv_timer_disarm(p->deadline);
@@ -55,23 +58,45 @@ static int make_dir(struct plugin *p, struct rv_error *err) {
 #define SANITIZED 0
 #endif
 
+/* A plugin that cannot be recorded runs all the same. */
+static void name_recording(struct plugin *p) {
+    struct rv_error err = {0};
+    if (p->config->record.n == 0) return;
+    rv_autofree char *dir = rv_strdup(p->config->record);
+    p->recording = recordings_next(dir, plugin_name(p), p->instance, &err);
+    if (p->recording == NULL) rv_err("plugin is not recorded", "plugin", plugin_name(p), "reason", err.text);
+}
+
+bool process_recording_full(const struct plugin *p) {
+    struct stat st;
+    return p->recording != NULL && stat(p->recording, &st) == 0 && (uint64_t)st.st_size >= p->config->recording;
+}
+
+static void add(char **argv, const char *option, const char *value) {
+    while (*argv != NULL) argv++;
+    argv[0] = (char *)(uintptr_t)option;
+    argv[1] = (char *)(uintptr_t)value;
+}
+
 static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, const char *lane_path,
                   struct rv_error *err) {
-    char memory[24];
-    uint64_t most = SANITIZED ? 0 : p->config->memory; /* shadow memory would count against it */
-    snprintf(memory, sizeof memory, "%llu", (unsigned long long)most);
-    char *argv[] = {p->s->host_binary,
-                    (char *)(uintptr_t) "--lane",
-                    (char *)(uintptr_t)lane_path,
-                    (char *)(uintptr_t) "--plugin",
-                    p->config->library,
-                    (char *)(uintptr_t) "--sandbox",
-                    (char *)(uintptr_t)config_sandbox_name(p->s->config),
-                    (char *)(uintptr_t) "--log-format",
-                    (char *)(uintptr_t) "text",
-                    (char *)(uintptr_t) "--max-memory",
-                    memory,
-                    NULL};
+    char memory[24], parent[24], most[24];
+    char *argv[24] = {p->s->host_binary};
+    /* A sanitizer's shadow memory would count against it. */
+    snprintf(memory, sizeof memory, "%" PRIu64, SANITIZED ? 0 : p->config->memory);
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    snprintf(most, sizeof most, "%" PRIu64, p->config->recording);
+    add(argv, "--lane", lane_path);
+    add(argv, "--plugin", p->config->library);
+    add(argv, "--sandbox", config_sandbox_name(p->s->config));
+    add(argv, "--log-format", "text");
+    add(argv, "--max-memory", memory);
+    add(argv, "--parent", parent);
+    name_recording(p);
+    if (p->recording != NULL) {
+        add(argv, "--record", p->recording);
+        add(argv, "--record-max", most);
+    }
     return spawn_host(&(struct spawn_opts){argv, out_fd, token_fd, flight_fd}, &p->pid, err);
 }
 

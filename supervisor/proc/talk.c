@@ -213,6 +213,23 @@ static void fail_explains(struct plugin *p) {
     }
 }
 
+/* An id says which result belongs to which action: one that comes again is never carried out again. */
+static void on_action(struct plugin *p, const struct msg *m) {
+    if (m->action.id > p->last_action) {
+        p->last_action = m->action.id;
+        executor_submit(p->s->executor, p, p->instance, m);
+        return;
+    }
+    p->repeated++;
+    rv_err("a host used the id of an action again: refused", "plugin", plugin_name(p));
+    struct msg out = {.type = MSG_RESULT,
+                      .result.r = {.id = m->action.id,
+                                   .code = RV_E_PROTOCOL,
+                                   .reason = RV_STR("RepeatedActionId"),
+                                   .message = RV_STR("the id of an action must be greater than those before it")}};
+    lane_send(p->lane, &out);
+}
+
 static void on_message(void *arg, const struct msg *m) {
     struct plugin *p = arg;
     p->heard = rv_mono_now();
@@ -236,7 +253,7 @@ static void on_message(void *arg, const struct msg *m) {
         snapshot_if_complete(p);
         break;
     case MSG_ACTION:
-        executor_submit(p->s->executor, p, p->instance, m);
+        on_action(p, m);
         break;
     case MSG_LOG:
         on_log(p, &m->log);
@@ -344,6 +361,7 @@ const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns
 int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
     p->heard = rv_mono_now();
+    p->last_action = 0;
     p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;
     p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});

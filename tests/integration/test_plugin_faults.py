@@ -122,6 +122,21 @@ def test_old_abi(env):
     assert env.op.plugin("old-abi")["restarts"] == restarts, "what cannot fit is not started again and again"
 
 
+def test_repeated_action_ids(env):
+    """A host that asks with ids 7, 7, 3, 8: the two in the middle are refused, and nothing is done twice."""
+    global NS
+    env.cluster()
+    NS = env.kube.namespace("rogue")
+    env.operator(plugins=[toy()], extra=f"hostBinary: {binary('rogue-host')}")
+    answers = wait_for("four results", lambda: (lambda a: a if len(a) == 4 else None)([l["msg"] for l in env.op.logs("result id=", plugin="toy")]))
+    assert sorted(answers) == ["result id=3 code=-3003 reason=RepeatedActionId", "result id=7 code=-3003 reason=RepeatedActionId",
+                               "result id=7 code=0 reason=", "result id=8 code=0 reason="], answers
+    assert len([c for c in env.kube.list("configmaps", NS) if c["metadata"]["name"].startswith("once-")]) == 2
+    assert len(env.op.logs("used the id of an action again")) == 2
+    p = env.op.plugin("toy")
+    assert p["state"] == "ready" and p["restarts"] == 0, p
+
+
 def test_host_killed_from_outside(env):
     kube = setup(env, toy())
     seen = Watcher(kube, "pods", NS)

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +35,7 @@ struct heard {
 };
 
 struct run {
-    char dir[64], lane_path[96], record_path[96], toy[512];
+    char dir[64], lane_path[96], record_path[96], toy[512], parent[24];
     struct rv_loop *loop;
     struct lane_context *context;
     struct lane *lane;
@@ -109,7 +111,8 @@ static void spawn(struct run *r, const char *const *argv) {
     close(flight);
 }
 
-static struct run *begin(const char *toy, const char *sandbox) {
+/* parent: whom the host takes for its supervisor; limit: of its recording. */
+static struct run *begin_as(const char *toy, const char *sandbox, pid_t parent, const char *limit) {
     struct run *r = rv_alloc(sizeof *r);
     snprintf(r->dir, sizeof r->dir, "/tmp/rv-host-XXXXXX");
     CU_ASSERT_FATAL(mkdtemp(r->dir) != NULL);
@@ -121,11 +124,14 @@ static struct run *begin(const char *toy, const char *sandbox) {
     r->context = lane_context_new();
     r->lane = lane_bind(r->context, r->loop, r->lane_path, &(struct lane_callbacks){on_message, on_bad, r}, NULL);
     CU_ASSERT_FATAL(r->lane != NULL);
-    const char *argv[] = {HOST_BINARY, "--lane", r->lane_path, "--plugin",     r->toy,
-                          "--sandbox", sandbox,  "--record",   r->record_path, NULL};
+    const char *argv[] = {HOST_BINARY, "--lane",       r->lane_path, "--plugin", r->toy,         "--sandbox", sandbox,
+                          "--record",  r->record_path, "--parent",   r->parent,  "--record-max", limit,       NULL};
+    snprintf(r->parent, sizeof r->parent, "%d", (int)parent);
     spawn(r, argv);
     return r;
 }
+
+static struct run *begin(const char *toy, const char *sandbox) { return begin_as(toy, sandbox, getpid(), "0"); }
 
 static void end(struct run *r) {
     if (!r->exited) {
@@ -318,11 +324,92 @@ static void protocol_errors(void) {
     end(r);
 }
 
+/* Its supervisor died between fork and the death signal: whoever the parent is now, it is not who it should be. */
+static void orphan(void) {
+    struct run *r = begin_as("toy", "best-effort", getppid(), "0");
+    int status = wait_exit(r);
+    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 69);
+    size_t at = 0;
+    CU_ASSERT_PTR_NULL(hear(r, MSG_HELLO, &at));
+    end(r);
+}
+
+/* Which namespaces may be made here? The host's own order of trying. */
+static bool namespaces_allowed(void) {
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) == 0 ? 0
+                                                                                                                   : 1);
+    int status = -1;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+static ino_t namespace_of(pid_t pid, const char *what) {
+    char path[64];
+    struct stat st = {0};
+    snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, what);
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* What the host sees of files, looked at from outside; skipped, and said so, where nobody may have a view. */
+static void view(void) {
+    struct run *r = begin("toy", "best-effort");
+    size_t at = 0;
+    greet(r, &at, "good", "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_SYNCED, &at));
+    bool own = namespace_of(r->pid, "mnt") != namespace_of(getpid(), "mnt");
+    CU_ASSERT_EQUAL(own, namespaces_allowed());
+    CU_ASSERT_EQUAL(namespace_of(r->pid, "net") != namespace_of(getpid(), "net"), own);
+    char path[96], line[1024];
+    snprintf(path, sizeof path, "/proc/%d/mounts", (int)r->pid);
+    FILE *f = own ? fopen(path, "re") : NULL;
+    unsigned mounts = 0;
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        mounts++;
+        CHECK_ROW(strstr(line, " ro,") != NULL, line);
+    }
+    if (f != NULL) fclose(f);
+    CU_ASSERT_TRUE(!own || mounts >= 2);
+    static const char *const gone[] = {"/etc/passwd", "/proc/self", "/home", "/root", "/dev/null", "/sys/kernel"};
+    for (size_t i = 0; own && i < RV_ARRAY_LEN(gone); i++) {
+        snprintf(path, sizeof path, "/proc/%d/root%s", (int)r->pid, gone[i]);
+        CHECK_ROW(access(path, F_OK) != 0 && errno == ENOENT, gone[i]);
+    }
+    snprintf(path, sizeof path, "/proc/%d/root/usr/lib", (int)r->pid);
+    CU_ASSERT_TRUE(!own || access(path, F_OK) == 0);
+    end(r);
+}
+
+/* A recording ends at its size, can be replayed up to there, and also when its last record is cut. */
+static void recording_limits(void) {
+    struct run *r = begin_as("toy", "best-effort", getpid(), "1000");
+    struct stat st;
+    size_t at = 0;
+    greet(r, &at, "good", "");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_ACTION, &at));
+    say(r, (struct msg){.type = MSG_DRAIN});
+    for (int i = 0; i < 50; i++) say(r, (struct msg){.type = MSG_PING, .ping = {.t = 5}});
+    for (int i = 0; i < 50; i++) CU_ASSERT_PTR_NOT_NULL(hear(r, MSG_PONG, &at));
+    CU_ASSERT_TRUE(stat(r->record_path, &st) == 0 && st.st_size >= 1000 && st.st_size < 3000);
+    CU_ASSERT_EQUAL(st.st_mode & 0777, 0600);
+    CU_ASSERT_EQUAL(replay(r), 0);
+    CU_ASSERT_EQUAL(truncate(r->record_path, st.st_size - 3), 0);
+    CU_ASSERT_NOT_EQUAL(replay(r), 78);
+    CU_ASSERT_EQUAL(truncate(r->record_path, 2), 0);
+    CU_ASSERT_NOT_EQUAL(replay(r), 78);
+    end(r);
+}
+
 static const struct suite_test tests[] = {
     {"life, recording and replay", life},
     {"what the sandbox denies", sandbox},
     {"the flight recorder names the crash", crash},
     {"a plugin that does not fit", misfits},
     {"a supervisor that makes no sense", protocol_errors},
+    {"a host whose supervisor is gone", orphan},
+    {"its view of the world", view},
+    {"a recording's size", recording_limits},
 };
 SUITE_MAIN("host process", tests)
