@@ -21,9 +21,10 @@
 #include "supervisor/bus/feeds.h"
 #include "supervisor/http/control.h"
 #include "supervisor/http/web.h"
+#include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
-enum { STOP_MS = 20000, RELOAD_MS = 100, TRIM_MS = 20000, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+enum { STOP_MS = 20000, RELOAD_MS = 100, TRIM_MS = 20000, EXIT_USAGE = 64, EXIT_LOST = 75, EXIT_CONFIG = 78 };
 
 struct options {
     const char *config, *kubeconfig, *context, *runtime_dir;
@@ -40,6 +41,7 @@ struct program {
     int inotify_fd;
     struct config **retired; /* kept while a stopping plugin still points into them */
     size_t retired_n;
+    int exit_code;
 };
 
 void supervisor_random(void *out, size_t n) {
@@ -134,6 +136,11 @@ static bool texts_differ(const struct schema_texts *a, const struct schema_texts
     return differ;
 }
 
+static bool lead_differs(const struct config_lead *a, const struct config_lead *b) {
+    return a->enabled != b->enabled || !rv_str_eq(a->ns, b->ns) || !rv_str_eq(a->name, b->name) ||
+           a->duration_s != b->duration_s || a->renew_s != b->renew_s || a->retry_s != b->retry_s;
+}
+
 /* What needs a restart says so instead of being ignored. */
 static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
     const struct {
@@ -142,6 +149,7 @@ static int check_fixed(const struct config *a, const struct config *b, struct rv
     } fixed[] = {{"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
                  {"hostBinary", !rv_str_eq(a->host_binary, b->host_binary)},
                  {"http.bind", !rv_str_eq(a->bind, b->bind)},
+                 {"leaderElection", lead_differs(&a->lead, &b->lead)},
                  {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
                  {"kubernetes.context", !rv_str_eq(a->context, b->context)},
                  {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
@@ -211,14 +219,23 @@ static void watch_config(struct program *g) {
 
 /* ---- stopping --------------------------------------------------------------------------------------------- */
 
+static void end_loop(void *arg) { rv_loop_stop(((struct program *)arg)->s.loop); }
+
 static void check_stopped(void *arg) {
     struct program *g = arg;
     bool running = false;
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) running = running || !plugin_stopped(p);
-    if (running || !executor_idle(g->s.executor))
+    if (running || (leadership_acts(&g->s) && !executor_idle(g->s.executor)))
         rv_timer_arm(g->stop_check, 20);
     else
-        rv_loop_stop(g->s.loop);
+        leadership_release(&g->s, end_loop, g); /* nothing of ours is under way any more */
+}
+
+static void on_lost(void *arg) {
+    struct program *g = arg;
+    g->exit_code = EXIT_LOST;
+    g->s.stopping = true;
+    rv_loop_stop(g->s.loop);
 }
 
 static void on_stop_timeout(void *arg) {
@@ -364,6 +381,7 @@ static int start(struct program *g, struct rv_error *err) {
     if (s->web == NULL) return err->code;
     /* After the control socket, which one instance at a time has: lanes lie in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
+    if (leadership_start(s, on_lost, g, err) != 0) return err->code;
     watch_config(g);
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
             s->config_path);
@@ -374,6 +392,7 @@ static void finish(struct program *g) {
     struct supervisor *s = &g->s;
     control_free(s->control);
     web_free(s->web);
+    leadership_free(s);
     if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
     while (s->plugins != NULL) plugin_free(s->plugins);
     feeds_free(s->feeds);
@@ -468,7 +487,7 @@ static int run(struct program *g) {
     }
     rv_loop_run(g->s.loop);
     rv_info("stopped");
-    return 0;
+    return g->exit_code;
 }
 
 int main(int argc, char **argv) {

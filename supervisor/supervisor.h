@@ -19,6 +19,7 @@ struct executor;
 struct feeds;
 struct web;
 struct control;
+struct leadership;
 
 struct supervisor {
     struct rv_loop *loop;
@@ -33,7 +34,8 @@ struct supervisor {
     struct executor *executor;
     struct web *web;
     struct control *control;
-    struct plugin *plugins; /* list */
+    struct leadership *leadership; /* NULL: this one acts, there is no other */
+    struct plugin *plugins;        /* list */
     char *host_binary;
     uint64_t epoch;
     int64_t started; /* mono ns */

@@ -11,6 +11,7 @@
 #include "policy.h"
 #include "recorder.h"
 #include "supervisor/kube/status.h"
+#include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
 enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_REMEMBERED = 256, COUNTS_MAX = 512 };
@@ -620,7 +621,7 @@ static bool is_ready(void *arg, struct fair_item *item) {
 
 static bool pump(void *arg) {
     struct executor *x = arg;
-    if (!x->wake) return false;
+    if (!x->wake || !leadership_acts(x->s)) return false;
     x->wake = false;
     for (struct fair_item *i; (i = fair_pop(x->queue, is_ready, x)) != NULL;) {
         struct op *op = (struct op *)i;

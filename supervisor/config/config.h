@@ -23,11 +23,18 @@ struct config_plugin {
     size_t grant_n;
 };
 
+struct config_lead { /* leaderElection */
+    bool enabled;
+    struct rv_str ns, name;
+    int64_t duration_s, renew_s, retry_s;
+};
+
 struct config {
     struct yaml_doc doc;
     struct rv_str kubeconfig, context, runtime_dir, host_binary, bind;
     struct schema_texts namespaces, plugin_dirs;
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
+    struct config_lead lead;
     int host_sandbox, log_format, log_level; /* choices */
     struct config_plugin *plugins;
     size_t plugin_n;

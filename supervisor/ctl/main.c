@@ -91,6 +91,15 @@ static int cmd_status(struct context *c) {
     printf("rayvisord " RV_STR_FMT ", pid %lld, up %lld s: %s" RV_STR_FMT "\n", RV_STR_ARG(rv_path_str(v, "version")),
            (long long)rv_path_int(v, "pid", 0), (long long)rv_path_int(v, "uptimeSeconds", 0),
            ready ? "ready" : "not ready: ", RV_STR_ARG(rv_path_str(v, "reason")));
+    struct rv_val lead = rv_val_get(v, "leadership");
+    if (rv_path_bool(lead, "enabled", false)) {
+        struct rv_str holder = rv_path_str(lead, "holder");
+        bool leads = rv_path_bool(lead, "leader", false);
+        printf("%s" RV_STR_FMT "%s\n", leads ? "leads as " : "stands by: ", RV_STR_ARG(holder),
+               leads           ? ""
+               : holder.n != 0 ? " leads"
+                               : "nobody leads yet");
+    }
     printf("API server " RV_STR_FMT "; %lld objects, %lld KiB cached; actions: %lld queued, %lld in flight, %lld done, "
            "%lld failed, %lld denied\n\n",
            RV_STR_ARG(rv_path_str(v, "kubernetes.server")), (long long)rv_path_int(v, "store.objects", 0),

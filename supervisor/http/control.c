@@ -14,6 +14,7 @@
 #include "rayvisor/k8s.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 #include "web.h"
 
@@ -196,6 +197,9 @@ static bool do_status(struct client *c, struct rv_val q) {
     rv_buf_addf(b, "{\"version\":\"" RV_VERSION "\",\"pid\":%d,\"uptimeSeconds\":%" PRId64 ",\"ready\":%s,",
                 (int)getpid(), (rv_mono_now() - s->started) / INT64_C(1000000000), why == NULL ? "true" : "false");
     field(b, "reason", rv_str(why));
+    rv_buf_addf(b, ",\"httpPort\":%u", web_port(s->web));
+    rv_buf_adds(b, ",\"leadership\":");
+    leadership_json(s, b);
     rv_buf_adds(b, ",\"kubernetes\":{");
     field(b, "server", rv_str(kube_config_server(s->kube_config)));
     rv_buf_adds(b, ",\"watches\":[");

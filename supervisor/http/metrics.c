@@ -4,6 +4,7 @@
 
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/leadership.h"
 #include "supervisor/proc/metrics_table.h"
 #include "supervisor/proc/plugin.h"
 #include "web.h"
@@ -121,6 +122,7 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     executor_stats(s->executor, &x);
     head(b, "rayvisor_build_info", "gauge", "always 1");
     rv_buf_adds(b, "rayvisor_build_info{version=\"" RV_VERSION "\"} 1\n");
+    single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by", !leadership_stands_by(s));
     plugin_gauges(s, b);
     head(b, "rayvisor_actions_total", "counter", "actions by outcome");
     executor_each_count(s->executor, print_count, b);

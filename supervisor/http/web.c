@@ -7,6 +7,8 @@
 #include <netdb.h>
 #include <stdlib.h>
 
+#include "supervisor/leadership.h"
+
 struct web {
     struct supervisor *s;
     struct MHD_Daemon *daemon;
@@ -43,7 +45,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (strcmp(url, "/readyz") == 0) {
         rv_autobuf struct rv_buf room = {0};
         const char *why = supervisor_not_ready(w->s, &room);
-        rv_buf_addf(&b, "%s\n", why != NULL ? why : "ok");
+        rv_buf_addf(&b, "%s\n", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
         return answer(c, why == NULL ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", &b);
     }
     if (strcmp(url, "/metrics") == 0) {
@@ -116,6 +118,11 @@ struct web *web_new(struct supervisor *s, struct rv_error *err) {
     w->timer = rv_loop_timer(s->loop, turn, w);
     w->watch = rv_loop_fd(s->loop, info->epoll_fd, RV_LOOP_READ, on_readable, w);
     return w;
+}
+
+unsigned web_port(const struct web *w) {
+    const union MHD_DaemonInfo *info = w != NULL ? MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
+    return info != NULL ? info->port : 0;
 }
 
 struct web *web_free(struct web *w) {

@@ -256,7 +256,7 @@ struct supervisor *plugin_supervisor(const struct plugin *p) {
 
 void plugin_info(const struct plugin *p, struct plugin_info *ret) {
     *ret = (struct plugin_info){.config = p->config,
-                                .state = life_state_name(p->state),
+                                .state = p->stands_by ? "standby" : life_state_name(p->state),
                                 .pid = p->pid,
                                 .restarts = deaths_total(p->deaths),
                                 .instance = p->instance,
@@ -269,7 +269,7 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
                                 .settings = {p->settings.in_force.p, p->settings.in_force.n},
                                 .settings_refused = p->settings.refusal,
                                 .enabled = p->config->enabled,
-                                .ready = p->state == LIFE_READY};
+                                .ready = p->state == LIFE_READY || p->stands_by};
     if (p->outbox != NULL) {
         ret->outbox = outbox_depth(p->outbox);
         ret->merged = outbox_merged(p->outbox);

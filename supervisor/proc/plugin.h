@@ -13,7 +13,7 @@ struct plugin_info {
     struct rv_val settings;       /* in force */
     const char *settings_refused; /* file:line:column and why, or NULL */
     int64_t uptime_s;
-    bool enabled, ready;
+    bool enabled, ready; /* ready: also to take over, where this instance stands by */
 };
 struct quarantine_info {
     const char *ns, *name, *reason;
@@ -44,6 +44,8 @@ void plugin_reconfigure(struct plugin *p, const struct config_plugin *c);
  * the watches that it goes on reading stay. */
 void plugin_replace(struct plugin *p, const struct config_plugin *c);
 struct supervisor *plugin_supervisor(const struct plugin *p);
+/* This instance leads from now on: the plugin may reconcile. */
+void plugin_lead(struct plugin *p);
 /* A collection became complete: a waiting snapshot may begin. */
 void plugin_collections_changed(struct plugin *p);
 

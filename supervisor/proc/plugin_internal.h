@@ -67,8 +67,9 @@ struct plugin {
     uint8_t token[PLUGIN_TOKEN_SIZE];
     int64_t heard; /* mono ns */
     struct listened *kinds;
-    size_t kind_n; /* may be larger than the manifest's: one per namespace */
-    bool snapshot_waits;
+    size_t kind_n;                  /* may be larger than the manifest's: one per namespace */
+    bool snapshot_waits, stands_by; /* stands_by: has everything but SNAP_END */
+    uint64_t snapshot_rev;
     struct msg_ping gauges;
     struct pending_explain *explains;
     uint64_t corr, last_action, repeated; /* repeated: actions with the id of another one */

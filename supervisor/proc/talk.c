@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "supervisor/actions/executor.h"
+#include "supervisor/leadership.h"
 
 enum { SYNC_MS = 120000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
 
@@ -80,7 +81,19 @@ static void snapshot_if_complete(struct plugin *p) {
     quarantine_refresh(p->quarantine, find_primary, p);
     quarantine_each_key(p->quarantine, talk_quarantine, p);
     for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
-    outbox_snapshot_end(p->outbox, rev);
+    p->stands_by = leadership_stands_by(p->s);
+    p->snapshot_rev = rev;
+    if (p->stands_by)
+        rv_timer_disarm(p->deadline); /* no answer is expected */
+    else
+        outbox_snapshot_end(p->outbox, rev);
+}
+
+void plugin_lead(struct plugin *p) {
+    if (!p->stands_by) return;
+    p->stands_by = false;
+    rv_timer_arm(p->deadline, SYNC_MS);
+    outbox_snapshot_end(p->outbox, p->snapshot_rev);
 }
 
 void plugin_collections_changed(struct plugin *p) { snapshot_if_complete(p); }
@@ -213,21 +226,27 @@ static void fail_explains(struct plugin *p) {
     }
 }
 
+static void refuse_action(struct plugin *p, uint64_t id, int code, const char *reason, const char *message) {
+    struct msg out = {.type = MSG_RESULT,
+                      .result.r = {.id = id, .code = code, .reason = rv_str(reason), .message = rv_str(message)}};
+    lane_send(p->lane, &out);
+}
+
 /* An id says which result belongs to which action: one that comes again is never carried out again. */
 static void on_action(struct plugin *p, const struct msg *m) {
-    if (m->action.id > p->last_action) {
-        p->last_action = m->action.id;
-        executor_submit(p->s->executor, p, p->instance, m);
+    uint64_t id = m->action.id;
+    if (id <= p->last_action) {
+        p->repeated++;
+        rv_err("a host used the id of an action again: refused", "plugin", plugin_name(p));
+        refuse_action(p, id, RV_E_PROTOCOL, "RepeatedActionId",
+                      "the id of an action must be greater than those before it");
         return;
     }
-    p->repeated++;
-    rv_err("a host used the id of an action again: refused", "plugin", plugin_name(p));
-    struct msg out = {.type = MSG_RESULT,
-                      .result.r = {.id = m->action.id,
-                                   .code = RV_E_PROTOCOL,
-                                   .reason = RV_STR("RepeatedActionId"),
-                                   .message = RV_STR("the id of an action must be greater than those before it")}};
-    lane_send(p->lane, &out);
+    p->last_action = id;
+    if (leadership_stands_by(p->s))
+        refuse_action(p, id, RV_E_UNAVAILABLE, "Standby", "another instance leads");
+    else
+        executor_submit(p->s->executor, p, p->instance, m);
 }
 
 static void on_message(void *arg, const struct msg *m) {
@@ -372,7 +391,7 @@ int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
 void talk_close(struct plugin *p) {
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
-    p->snapshot_waits = false; /* lists that complete later find no outbox */
+    p->snapshot_waits = p->stands_by = false; /* lists that complete later find no outbox */
     p->gauges = (struct msg_ping){0};
     fail_explains(p);
 }

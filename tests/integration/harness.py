@@ -1,5 +1,5 @@
 """Processes, a Kubernetes client, waiting and the test runner of the integration tests (standard library only)."""
-import base64, collections, contextlib, fnmatch, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback
+import base64, collections, contextlib, fnmatch, glob, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RAYVISOR_BUILD", os.path.join(ROOT, "build"))
@@ -348,7 +348,7 @@ class Env:
         for t in reversed(self.things):
             try: t.stop()
             except Exception as e: errors.append(str(e))
-        sanitizer = [f for f in ("operator/log", "sandbox.log") if os.path.exists(os.path.join(self.dir, f)) and
+        sanitizer = [f for f in [*glob.glob("*/log", root_dir=self.dir), "sandbox.log"] if os.path.exists(os.path.join(self.dir, f)) and
                      re.search(r"(ERROR|WARNING): [A-Z][a-z]+Sanitizer|runtime error:", open(os.path.join(self.dir, f), errors="replace").read())]
         if sanitizer: errors.append(f"sanitizer report in {sanitizer} of {self.dir}")
         if failed or errors: print(f"    logs kept in {self.dir}")

@@ -3,12 +3,16 @@
 
 #include <stdlib.h>
 
+#include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
 #define S(text)                                                                                                        \
     { text, sizeof(text) - 1 }
 
 const struct config_plugin *plugin_config(const struct plugin *p) { return &p->config; }
+
+/* The only instance. */
+bool leadership_acts(const struct supervisor *s) { return s != NULL; }
 
 static void take(char *to, size_t size, struct rv_str s) { snprintf(to, size, "%.*s", RV_STR_ARG(s)); }
 

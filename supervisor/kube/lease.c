@@ -1,0 +1,260 @@
+/* lease.c - see lease.h. One request at a time: read it, take it, renew it, give it up. */
+#include "lease.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "rayvisor/k8s.h"
+
+enum { SOON_MS = 100, RELEASE_MS = 3000 };
+
+struct lease {
+    struct rv_loop *loop;
+    struct kube_client *client;
+    struct lease_opts o;
+    char *ns, *name, *identity, *path, *collection;
+    struct rv_timer *tick, *deadline;
+    struct kube_request *request;
+    /* as last seen */
+    char *holder, *renewal, *version;
+    int64_t seen_at, duration_ms, transitions; /* seen_at: when this renewal was seen first, by our clock */
+    /* ours */
+    int64_t asked_at, renewed_at, renewed_wall; /* renewed_at: when the request was sent that renewed it */
+    bool held, ended;
+    void (*released)(void *arg);
+    void *released_arg;
+};
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool lease_holds(const struct lease *l) { return l->held && now_ms() - l->renewed_at < l->o.renew_ms; }
+const char *lease_holder(const struct lease *l) { return l->holder; }
+int64_t lease_renewed(const struct lease *l) { return l->renewed_wall; }
+
+static void later(struct lease *l) {
+    int64_t ms = l->o.retry_ms;
+    if (!l->ended) rv_timer_arm(l->tick, ms + rv_wall_now() / 1000 % (ms / 5 + 1)); /* not all at once */
+}
+
+static void set(char **text, struct rv_str value) {
+    char *fresh = rv_strdup(value);
+    free(*text);
+    *text = fresh;
+}
+
+static void lose(struct lease *l) {
+    l->held = false;
+    l->ended = true;
+    rv_timer_disarm(l->tick);
+    rv_timer_disarm(l->deadline);
+    l->o.on_change(l->o.arg, LEASE_LOST);
+}
+
+static void on_deadline(void *arg) {
+    struct lease *l = arg;
+    if (l->held && !lease_holds(l))
+        lose(l);
+    else if (l->held) /* the clocks differ by the time asleep, and timers may be early by a moment */
+        rv_timer_arm(l->deadline, l->renewed_at + l->o.renew_ms - now_ms() + 1);
+}
+
+static void send(struct lease *l, const char *method, const char *path, const char *type, const struct rv_buf *body,
+                 kube_done_fn done) {
+    int64_t timeout = l->o.renew_ms / 2;
+    l->asked_at = now_ms();
+    l->request = kube_send(l->client,
+                           &(struct kube_request_opts){.method = method,
+                                                       .path = path,
+                                                       .content_type = type,
+                                                       .body = rv_buf_bytes(body),
+                                                       .timeout_ms = (unsigned)(timeout < 1000 ? 1000 : timeout),
+                                                       .max_body = 1 << 20,
+                                                       .urgent = true},
+                           done, l);
+}
+
+/* ---- what the server says ------------------------------------------------------------------------------- */
+
+/* False when that is no Lease. A renewal counts from when it was seen: other machines' clocks are not trusted. */
+static bool observe(struct lease *l, struct rv_bytes body) {
+    rv_autobuf struct rv_buf mp = {0};
+    if (rv_json_to_mp((struct rv_str){(const char *)body.p, body.n}, NULL, &mp, NULL) != 0) return false;
+    struct rv_val v = {mp.p, mp.n};
+    struct rv_str holder = rv_path_str(v, "spec.holderIdentity"), renewal = rv_path_str(v, "spec.renewTime"),
+                  version = rv_path_str(v, "metadata.resourceVersion");
+    if (version.n == 0) return false;
+    bool other = l->seen_at == 0 || !rv_str_is(holder, l->holder);
+    if (other || !rv_str_is(renewal, l->renewal)) l->seen_at = now_ms();
+    set(&l->holder, holder);
+    set(&l->renewal, renewal);
+    set(&l->version, version);
+    l->duration_ms = rv_path_int(v, "spec.leaseDurationSeconds", 0) * 1000;
+    l->transitions = rv_path_int(v, "spec.leaseTransitions", 0);
+    if (other && holder.n != 0 && !rv_str_is(holder, l->identity)) l->o.on_change(l->o.arg, LEASE_FOLLOWED);
+    return true;
+}
+
+static bool mine(const struct lease *l) { return strcmp(l->holder, l->identity) == 0; }
+
+static bool is_free(const struct lease *l) {
+    int64_t wait = l->duration_ms > l->o.duration_ms ? l->duration_ms : l->o.duration_ms;
+    return l->holder[0] == 0 || now_ms() - l->seen_at >= wait;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------- */
+
+static void ask(struct lease *l);
+
+static void on_written(void *arg, const struct kube_response *r) {
+    struct lease *l = arg;
+    l->request = NULL;
+    if (l->ended) return;
+    if (r->code == 0 && observe(l, r->body) && mine(l)) {
+        bool won = !l->held;
+        l->renewed_at = l->asked_at;
+        l->renewed_wall = rv_wall_now();
+        l->held = true;
+        rv_timer_arm(l->deadline, l->o.renew_ms);
+        later(l);
+        if (won) l->o.on_change(l->o.arg, LEASE_WON);
+    } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
+        set(&l->version, RV_STR("")); /* somebody was faster, or deleted it: look again */
+        rv_timer_arm(l->tick, SOON_MS);
+    } else {
+        later(l);
+    }
+}
+
+/* taken: by us from nobody or from somebody else. */
+static void write_spec(const struct lease *l, bool taken, struct rv_buf *b) {
+    char now[40];
+    rv_time_format_micro(rv_wall_now(), now);
+    rv_buf_adds(b, "\"spec\":{\"holderIdentity\":");
+    rv_json_quote(rv_str(l->identity), b);
+    rv_buf_addf(b, ",\"leaseDurationSeconds\":%lld,\"renewTime\":\"%s\"", (long long)((l->o.duration_ms + 999) / 1000),
+                now);
+    if (taken)
+        rv_buf_addf(b, ",\"acquireTime\":\"%s\",\"leaseTransitions\":%lld", now,
+                    (long long)(l->version[0] != 0 ? l->transitions + 1 : 0));
+    rv_buf_adds(b, "}}");
+}
+
+static void create(struct lease *l) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_adds(&b, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":");
+    rv_json_quote(rv_str(l->name), &b);
+    rv_buf_adds(&b, "},");
+    write_spec(l, true, &b);
+    send(l, "POST", l->collection, "application/json", &b, on_written);
+}
+
+/* The resourceVersion makes it ours only if nobody else wrote meanwhile. */
+static void patch_head(const struct lease *l, struct rv_buf *b) {
+    rv_buf_adds(b, "{\"metadata\":{\"resourceVersion\":");
+    rv_json_quote(rv_str(l->version), b);
+    rv_buf_adds(b, "},");
+}
+
+static void renew(struct lease *l) {
+    rv_autobuf struct rv_buf b = {0};
+    patch_head(l, &b);
+    write_spec(l, !mine(l), &b);
+    send(l, "PATCH", l->path, "application/merge-patch+json", &b, on_written);
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+static void on_read(void *arg, const struct kube_response *r) {
+    struct lease *l = arg;
+    l->request = NULL;
+    if (l->ended) return;
+    if (r->code == RV_E_NOT_FOUND)
+        create(l);
+    else if (r->code != 0 || !observe(l, r->body))
+        later(l);
+    else if (l->held && !mine(l))
+        lose(l); /* somebody took it from us */
+    else if (mine(l) || is_free(l))
+        renew(l);
+    else
+        later(l);
+}
+
+/* The holder knows what it wrote and writes again; the others look. */
+static void ask(struct lease *l) {
+    if (l->held && l->version[0] != 0)
+        renew(l);
+    else
+        send(l, "GET", l->path, NULL, &(struct rv_buf){0}, on_read);
+}
+
+static void on_tick(void *arg) {
+    struct lease *l = arg;
+    if (l->request == NULL && !l->ended) ask(l);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+struct lease *lease_start(struct rv_loop *loop, struct kube_client *c, const struct lease_opts *o) {
+    struct rv_str api = RV_STR("coordination.k8s.io/v1"), leases = RV_STR("leases"), none = {NULL, 0};
+    struct lease *l = rv_alloc(sizeof *l);
+    l->loop = loop;
+    l->client = c;
+    l->o = *o;
+    l->ns = rv_strdup(rv_str(o->ns));
+    l->name = rv_strdup(rv_str(o->name));
+    l->identity = rv_strdup(rv_str(o->identity));
+    l->path = kube_path(api, rv_str(l->ns), leases, rv_str(l->name), none, NULL);
+    l->collection = kube_path(api, rv_str(l->ns), leases, none, none, NULL);
+    l->holder = rv_strdup(none);
+    l->renewal = rv_strdup(none);
+    l->version = rv_strdup(none);
+    l->tick = rv_loop_timer(loop, on_tick, l);
+    l->deadline = rv_loop_timer(loop, on_deadline, l);
+    rv_timer_arm(l->tick, 0);
+    return l;
+}
+
+struct lease *lease_free(struct lease *l) {
+    if (l == NULL) return NULL;
+    if (l->request != NULL) kube_cancel(l->request);
+    rv_timer_free(l->tick);
+    rv_timer_free(l->deadline);
+    char *const texts[] = {l->ns, l->name, l->identity, l->path, l->collection, l->holder, l->renewal, l->version};
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) free(texts[i]);
+    free(l);
+    return NULL;
+}
+
+static void on_given_up(void *arg, const struct kube_response *r) {
+    struct lease *l = arg;
+    (void)r; /* not known to the server: then the others wait for its end */
+    l->request = NULL;
+    l->released(l->released_arg);
+}
+
+void lease_release(struct lease *l, void (*done)(void *arg), void *arg) {
+    bool held = l->held && l->version[0] != 0;
+    l->held = false;
+    l->ended = true;
+    rv_timer_disarm(l->tick);
+    rv_timer_disarm(l->deadline);
+    if (l->request != NULL) kube_cancel(l->request);
+    l->request = NULL;
+    if (!held) {
+        rv_loop_defer(l->loop, done, arg);
+        return;
+    }
+    rv_autobuf struct rv_buf b = {0};
+    l->released = done;
+    l->released_arg = arg;
+    patch_head(l, &b);
+    rv_buf_adds(&b, "\"spec\":{\"holderIdentity\":\"\",\"leaseDurationSeconds\":1}}");
+    l->o.renew_ms = RELEASE_MS; /* a short timeout */
+    send(l, "PATCH", l->path, "application/merge-patch+json", &b, on_given_up);
+}

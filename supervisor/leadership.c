@@ -1,0 +1,110 @@
+/* leadership.c - see leadership.h. */
+#include "leadership.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "supervisor/kube/lease.h"
+#include "supervisor/proc/plugin.h"
+
+/* A client of its own: renewing never waits behind the operator's own requests. */
+struct leadership {
+    struct supervisor *s;
+    struct kube_client *client;
+    struct lease *lease;
+    char *identity, *ns, *name;
+    bool leader;
+    void (*on_lost)(void *arg);
+    void *arg;
+};
+
+static void on_change(void *arg, enum lease_change c) {
+    struct leadership *l = arg;
+    switch (c) {
+    case LEASE_WON:
+        l->leader = true;
+        rv_info("this instance leads", "lease", l->name, "namespace", l->ns, "identity", l->identity);
+        for (struct plugin *p = l->s->plugins; p != NULL; p = plugin_next(p)) plugin_lead(p);
+        break;
+    case LEASE_FOLLOWED:
+        rv_info("this instance stands by", "leader", lease_holder(l->lease), "lease", l->name, "namespace", l->ns);
+        break;
+    case LEASE_LOST:
+        l->leader = false;
+        rv_err("the lease is lost: this process ends at once, so that two never act", "lease", l->name, "holder",
+               lease_holder(l->lease));
+        l->on_lost(l->arg);
+        break;
+    }
+}
+
+static char *make_identity(uint64_t epoch) {
+    char host[256] = "rayvisord";
+    rv_autobuf struct rv_buf b = {0};
+    (void)gethostname(host, sizeof host - 1);
+    rv_buf_addf(&b, "%s_%016" PRIx64, host, epoch);
+    return rv_strdup(rv_buf_str(&b));
+}
+
+int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg, struct rv_error *err) {
+    const struct config_lead *c = &s->config->lead;
+    if (!c->enabled) return 0;
+    struct leadership *l = rv_alloc(sizeof *l);
+    s->leadership = l;
+    l->s = s;
+    l->on_lost = on_lost;
+    l->arg = arg;
+    l->identity = make_identity(s->epoch);
+    l->ns = rv_strdup(c->ns.n != 0 ? c->ns : rv_str(kube_config_namespace(s->kube_config)));
+    l->name = rv_strdup(c->name);
+    l->client = kube_client_new(
+        s->loop, s->kube_config,
+        &(struct kube_client_opts){.max_connections = 1, .user_agent = "rayvisor-lease/" RV_VERSION}, err);
+    if (l->client == NULL) return err->code;
+    l->lease = lease_start(s->loop, l->client,
+                           &(struct lease_opts){.ns = l->ns,
+                                                .name = l->name,
+                                                .identity = l->identity,
+                                                .duration_ms = c->duration_s * 1000,
+                                                .renew_ms = c->renew_s * 1000,
+                                                .retry_ms = c->retry_s * 1000,
+                                                .on_change = on_change,
+                                                .arg = l});
+    return 0;
+}
+
+void leadership_free(struct supervisor *s) {
+    struct leadership *l = s->leadership;
+    if (l == NULL) return;
+    lease_free(l->lease);
+    kube_client_free(l->client);
+    free(l->identity);
+    free(l->ns);
+    free(l->name);
+    free(l);
+    s->leadership = NULL;
+}
+
+void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg) {
+    if (s->leadership != NULL)
+        lease_release(s->leadership->lease, done, arg);
+    else
+        done(arg);
+}
+
+bool leadership_acts(const struct supervisor *s) { return s->leadership == NULL || lease_holds(s->leadership->lease); }
+bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->leader; }
+
+void leadership_json(const struct supervisor *s, struct rv_buf *b) {
+    const struct leadership *l = s->leadership;
+    rv_buf_addf(b, "{\"enabled\":%s,\"leader\":%s", l != NULL ? "true" : "false",
+                leadership_stands_by(s) ? "false" : "true");
+    if (l != NULL) {
+        rv_buf_adds(b, ",\"holder\":");
+        rv_json_quote(rv_str(lease_holder(l->lease)), b);
+        rv_buf_adds(b, ",\"identity\":");
+        rv_json_quote(rv_str(l->identity), b);
+    }
+    rv_buf_addc(b, '}');
+}

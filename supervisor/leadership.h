@@ -1,0 +1,23 @@
+/* leadership.h - of several rayvisords one acts, the others stand by: their caches are warm and their plugins loaded
+ * with every object, but no key is reconciled (a host reconciles nothing before SNAP_END, and that is held back). So
+ * taking over costs what the lease costs, and no list. */
+#ifndef SUPERVISOR_LEADERSHIP_H
+#define SUPERVISOR_LEADERSHIP_H
+
+#include "supervisor/supervisor.h"
+
+/* Nothing to do where leaderElection is not enabled. on_lost: another one may act any moment, so the process has to end
+ * without doing anything more. */
+int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg, struct rv_error *err);
+void leadership_free(struct supervisor *s);
+/* Everything is done: gives the lease up, so that another one begins at once; then done. */
+void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg);
+
+/* May anything be sent to the API server? Asked before every action: a process that was stopped for a while does not
+ * know yet that its time is over. */
+bool leadership_acts(const struct supervisor *s);
+bool leadership_stands_by(const struct supervisor *s);
+/* {"enabled":true,"leader":false,"holder":"a_1","identity":"b_2"} */
+void leadership_json(const struct supervisor *s, struct rv_buf *b);
+
+#endif
