@@ -276,6 +276,17 @@ void sb_random(void *p, size_t n) {
     if (getrandom(p, n, 0) != (ssize_t)n) rv_oom();
 }
 
+void sb_base64(struct rv_str s, struct rv_buf *out) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.n; i += 3) {
+        uint32_t v = (uint32_t)(uint8_t)s.p[i] << 16;
+        if (i + 1 < s.n) v |= (uint32_t)(uint8_t)s.p[i + 1] << 8;
+        if (i + 2 < s.n) v |= (uint8_t)s.p[i + 2];
+        for (unsigned k = 0; k < 4; k++)
+            rv_buf_addc(out, k <= s.n - i ? (uint8_t)letters[v >> (18 - 6 * k) & 63] : '=');
+    }
+}
+
 static void set_now(struct rv_arena *a, struct rv_node *map, const char *key, int64_t plus_s) {
     char text[32];
     rv_time_format(rv_wall_now() + plus_s * 1000000000, text);
@@ -325,6 +336,7 @@ static int run_hooks(struct sb_storage *s, const struct sb_resource *r, struct r
     struct rv_node *causes = rv_node_array(a);
     struct rv_str name = rv_node_text(rv_node_path(object, "metadata.name"));
     if (r->defaults != NULL) r->defaults(s, a, object, old);
+    if (!r->custom) sb_default_literals(a, r->plural, object);
     sb_validate_meta(a, r, object, causes);
     if (r->validate != NULL) r->validate(s, a, object, old, causes);
     return rv_node_len(causes) != 0 ? sb_fail_causes(st, r, name, causes) : 0;

@@ -39,6 +39,7 @@ struct sb_storage {
 static inline struct sb_table *sb_table_of(const struct sb_resource *r) { return (struct sb_table *)(uintptr_t)r; }
 
 void sb_random(void *p, size_t n);
+void sb_base64(struct rv_str s, struct rv_buf *out);
 /* Takes over the names in *r (heap). */
 struct sb_resource *sb_resource_add(struct sb_storage *s, const struct sb_resource *r);
 size_t sb_lower_bound(const struct sb_resource *r, struct rv_str ns, struct rv_str name);
@@ -76,6 +77,15 @@ void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
 void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_namespace(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_secret(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_claim(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_deployment(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_replicaset(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_cronjob(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_network_policy(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+void sb_default_binding(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
+/* api/literals.c: plain values, by table; for every built-in kind after its own hook */
+void sb_default_literals(struct rv_arena *a, const char *plural, struct rv_node *object);
 void sb_default_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                        struct rv_node *causes);

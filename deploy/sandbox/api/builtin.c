@@ -22,26 +22,28 @@ static const struct builtin builtins[] = {
     {"", "v1", "services", "Service", "service", "svc", true, true, sb_default_service, NULL},
     {"", "v1", "endpoints", "Endpoints", "endpoints", "ep", true, false, NULL, NULL},
     {"", "v1", "configmaps", "ConfigMap", "configmap", "cm", true, false, NULL, NULL},
-    {"", "v1", "secrets", "Secret", "secret", NULL, true, false, NULL, NULL},
+    {"", "v1", "secrets", "Secret", "secret", NULL, true, false, sb_default_secret, NULL},
     {"", "v1", "serviceaccounts", "ServiceAccount", "serviceaccount", "sa", true, false, NULL, NULL},
     {"", "v1", "events", "Event", "event", "ev", true, false, sb_default_event, sb_validate_event},
-    {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", "pvc", true, true, NULL,
-     NULL},
+    {"", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", "persistentvolumeclaim", "pvc", true, true,
+     sb_default_claim, NULL},
     {"", "v1", "persistentvolumes", "PersistentVolume", "persistentvolume", "pv", false, true, NULL, NULL},
     {"", "v1", "resourcequotas", "ResourceQuota", "resourcequota", "quota", true, true, NULL, NULL},
     {"", "v1", "limitranges", "LimitRange", "limitrange", "limits", true, false, NULL, NULL},
-    {"apps", "v1", "deployments", "Deployment", "deployment", "deploy", true, true, NULL, NULL},
-    {"apps", "v1", "replicasets", "ReplicaSet", "replicaset", "rs", true, true, NULL, NULL},
+    {"apps", "v1", "deployments", "Deployment", "deployment", "deploy", true, true, sb_default_deployment, NULL},
+    {"apps", "v1", "replicasets", "ReplicaSet", "replicaset", "rs", true, true, sb_default_replicaset, NULL},
     {"batch", "v1", "jobs", "Job", "job", NULL, true, true, sb_default_job, NULL},
-    {"batch", "v1", "cronjobs", "CronJob", "cronjob", "cj", true, true, NULL, NULL},
+    {"batch", "v1", "cronjobs", "CronJob", "cronjob", "cj", true, true, sb_default_cronjob, NULL},
     {"discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", "endpointslice", NULL, true, false, NULL, NULL},
     {NET, "v1", "ingresses", "Ingress", "ingress", "ing", true, true, NULL, NULL},
     {NET, "v1", "ingressclasses", "IngressClass", "ingressclass", NULL, false, false, NULL, NULL},
-    {NET, "v1", "networkpolicies", "NetworkPolicy", "networkpolicy", "netpol", true, false, NULL, NULL},
+    {NET, "v1", "networkpolicies", "NetworkPolicy", "networkpolicy", "netpol", true, false, sb_default_network_policy,
+     NULL},
     {RBAC, "v1", "roles", "Role", "role", NULL, true, false, NULL, NULL},
-    {RBAC, "v1", "rolebindings", "RoleBinding", "rolebinding", NULL, true, false, NULL, NULL},
+    {RBAC, "v1", "rolebindings", "RoleBinding", "rolebinding", NULL, true, false, sb_default_binding, NULL},
     {RBAC, "v1", "clusterroles", "ClusterRole", "clusterrole", NULL, false, false, NULL, NULL},
-    {RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", NULL, false, false, NULL, NULL},
+    {RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", "clusterrolebinding", NULL, false, false,
+     sb_default_binding, NULL},
     {"coordination.k8s.io", "v1", "leases", "Lease", "lease", NULL, true, false, NULL, NULL},
     {"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", "poddisruptionbudget", "pdb", true, true, NULL,
      NULL},
@@ -149,10 +151,27 @@ static bool tightest(void *arg, struct sb_object *o) {
     return true;
 }
 
+/* A pod's service account must be there; the names of generated ones are told as far as they were given. */
+static bool account_exists(struct sb_storage *s, struct rv_node *pod, struct sb_status *st) {
+    struct rv_str ns = rv_node_text(rv_node_path(pod, "metadata.namespace"));
+    struct rv_str account = rv_node_text(rv_node_path(pod, "spec.serviceAccountName"));
+    struct rv_str name = rv_node_text(rv_node_path(pod, "metadata.generateName"));
+    if (name.n == 0) name = rv_node_text(rv_node_path(pod, "metadata.name"));
+    const struct sb_resource *accounts = sb_resource_find(s, RV_STR(""), RV_STR("v1"), RV_STR("serviceaccounts"));
+    if (sb_get(s, accounts, ns, account) != NULL) return true;
+    sb_status_set(st, 403, "Forbidden",
+                  "pods \"" RV_STR_FMT "\" is forbidden: error looking up service account " RV_STR_FMT "/" RV_STR_FMT
+                  ": serviceaccount \"" RV_STR_FMT "\" not found",
+                  RV_STR_ARG(name), RV_STR_ARG(ns), RV_STR_ARG(account), RV_STR_ARG(account));
+    sb_status_about(st, sb_resource_find(s, RV_STR(""), RV_STR("v1"), RV_STR("pods")), name, "pods", NULL);
+    return false;
+}
+
 int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
              struct sb_status *st) {
     (void)a;
     if (strcmp(r->plural, "pods") != 0 || r->group[0] != '\0') return 0;
+    if (!account_exists(s, object, st)) return RV_E_FORBIDDEN;
     struct quota q = {.s = s, .hard = -1};
     struct rv_str ns = rv_node_text(rv_node_path(object, "metadata.namespace"));
     sb_each(s, sb_resource_find(s, RV_STR(""), RV_STR("v1"), RV_STR("resourcequotas")), ns, tightest, &q);

@@ -17,17 +17,21 @@ static struct rv_str copy_text(struct rv_arena *a, struct rv_node *n) { return r
 
 /* ---- pods ---- */
 
+static void default_http_get(struct rv_arena *a, struct rv_node *get) {
+    if (get == NULL) return;
+    def_str(a, get, "path", "/");
+    def_str(a, get, "scheme", "HTTP");
+}
+
 static void default_probe(struct rv_arena *a, struct rv_node *probe) {
     if (probe == NULL) return;
     def_int(a, probe, "timeoutSeconds", 1);
     def_int(a, probe, "periodSeconds", 10);
     def_int(a, probe, "successThreshold", 1);
     def_int(a, probe, "failureThreshold", 3);
-    struct rv_node *get = rv_node_get(probe, "httpGet");
-    if (get != NULL) {
-        def_str(a, get, "path", "/");
-        def_str(a, get, "scheme", "HTTP");
-    }
+    default_http_get(a, rv_node_get(probe, "httpGet"));
+    struct rv_node *grpc = rv_node_get(probe, "grpc");
+    if (grpc != NULL) def_str(a, grpc, "service", "");
 }
 
 static void default_resources(struct rv_arena *a, struct rv_node *container) {
@@ -71,11 +75,29 @@ static void default_container(struct rv_arena *a, struct rv_node *c) {
     struct rv_node *ports = rv_node_get(c, "ports"), *env = rv_node_get(c, "env");
     for (size_t i = 0; i < rv_node_len(ports); i++) def_str(a, rv_node_at(ports, i), "protocol", "TCP");
     for (size_t i = 0; i < rv_node_len(env); i++) {
-        struct rv_node *ref = rv_node_path(rv_node_at(env, i), "valueFrom.fieldRef");
-        if (ref != NULL) def_str(a, ref, "apiVersion", "v1");
+        struct rv_node *from = rv_node_get(rv_node_at(env, i), "valueFrom");
+        struct rv_node *field = rv_node_get(from, "fieldRef"), *amount = rv_node_get(from, "resourceFieldRef");
+        if (field != NULL) def_str(a, field, "apiVersion", "v1");
+        if (amount != NULL) def_str(a, amount, "divisor", "0");
     }
     static const char *const probes[] = {"livenessProbe", "readinessProbe", "startupProbe"};
     for (size_t i = 0; i < RV_ARRAY_LEN(probes); i++) default_probe(a, rv_node_get(c, probes[i]));
+    static const char *const hooks[] = {"lifecycle.postStart.httpGet", "lifecycle.preStop.httpGet"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(hooks); i++) default_http_get(a, rv_node_path(c, hooks[i]));
+}
+
+/* What a projected volume or a downward API volume names. */
+static void default_items(struct rv_arena *a, struct rv_node *source) {
+    struct rv_node *items = rv_node_get(source, "items"), *sources = rv_node_get(source, "sources");
+    for (size_t i = 0; i < rv_node_len(items); i++) {
+        struct rv_node *field = rv_node_get(rv_node_at(items, i), "fieldRef");
+        if (field != NULL) def_str(a, field, "apiVersion", "v1");
+    }
+    for (size_t i = 0; i < rv_node_len(sources); i++) {
+        struct rv_node *s = rv_node_at(sources, i), *token = rv_node_get(s, "serviceAccountToken");
+        if (token != NULL) def_int(a, token, "expirationSeconds", 3600);
+        default_items(a, rv_node_get(s, "downwardAPI"));
+    }
 }
 
 static void default_volumes(struct rv_arena *a, struct rv_node *spec) {
@@ -86,9 +108,24 @@ static void default_volumes(struct rv_arena *a, struct rv_node *spec) {
         for (size_t j = 0; j < RV_ARRAY_LEN(with_mode); j++) {
             struct rv_node *source = rv_node_get(v, with_mode[j]);
             if (source != NULL) def_int(a, source, "defaultMode", 420);
+            default_items(a, source);
         }
         if (host != NULL) def_str(a, host, "type", "");
+        struct rv_node *claim = rv_node_path(v, "ephemeral.volumeClaimTemplate.spec");
+        if (claim != NULL) def_str(a, claim, "volumeMode", "Filesystem");
         if (rv_node_len(v) == 1) rv_node_set(a, v, "emptyDir", rv_node_map(a));
+    }
+}
+
+/* In the host's network a port is the host's. */
+static void default_host_ports(struct rv_arena *a, struct rv_node *spec) {
+    struct rv_node *list = rv_node_get(spec, "containers");
+    for (size_t i = 0; i < rv_node_len(list); i++) {
+        struct rv_node *ports = rv_node_get(rv_node_at(list, i), "ports");
+        for (size_t j = 0; j < rv_node_len(ports); j++) {
+            struct rv_node *p = rv_node_at(ports, j);
+            def_int(a, p, "hostPort", rv_node_to_int(rv_node_get(p, "containerPort"), 0));
+        }
     }
 }
 
@@ -104,6 +141,7 @@ static void default_pod_spec(struct rv_arena *a, struct rv_node *spec, const cha
     def_str(a, spec, "schedulerName", "default-scheduler");
     def_int(a, spec, "terminationGracePeriodSeconds", 30);
     def(a, spec, "securityContext", rv_node_map(a));
+    if (rv_node_to_bool(rv_node_get(spec, "hostNetwork"), false)) default_host_ports(a, spec);
     struct rv_node *account = rv_node_get(spec, "serviceAccountName");
     if (account != NULL) rv_node_set_str(a, spec, "serviceAccount", copy_text(a, account));
 }
@@ -255,6 +293,13 @@ void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node
     def_str(a, spec, "type", "ClusterIP");
     def_str(a, spec, "sessionAffinity", "None");
     service_ports(s, a, spec);
+    struct rv_str type = rv_node_text(rv_node_get(spec, "type"));
+    bool balancer = rv_str_is(type, "LoadBalancer");
+    if (balancer || rv_str_is(type, "NodePort")) def_str(a, spec, "externalTrafficPolicy", "Cluster");
+    if (balancer) def(a, spec, "allocateLoadBalancerNodePorts", rv_node_bool(a, true));
+    if (rv_str_is(rv_node_text(rv_node_get(spec, "sessionAffinity")), "ClientIP"))
+        def_int(a, rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "sessionAffinityConfig"), "clientIP"),
+                "timeoutSeconds", 10800);
     def(a, rv_node_ensure_map(a, object, "status"), "loadBalancer", rv_node_map(a));
     if (rv_str_is(rv_node_text(rv_node_get(spec, "type")), "ExternalName")) return;
     def_str(a, spec, "internalTrafficPolicy", "Cluster");
@@ -299,6 +344,82 @@ void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
         rv_node_set_str(a, labels, "controller-uid", uid);
         rv_node_set_str(a, labels, "job-name", name);
     }
+}
+
+static void default_template(struct rv_arena *a, struct rv_node *owner, const char *restart) {
+    struct rv_node *spec = rv_node_path(owner, "template.spec");
+    if (spec != NULL) default_pod_spec(a, spec, restart);
+}
+
+void sb_default_deployment(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    struct rv_node *strategy = rv_node_ensure_map(a, rv_node_ensure_map(a, object, "spec"), "strategy");
+    def_str(a, strategy, "type", "RollingUpdate");
+    if (rv_str_is(rv_node_text(rv_node_get(strategy, "type")), "RollingUpdate")) {
+        struct rv_node *rolling = rv_node_ensure_map(a, strategy, "rollingUpdate");
+        def_str(a, rolling, "maxSurge", "25%");
+        def_str(a, rolling, "maxUnavailable", "25%");
+    }
+    default_template(a, rv_node_get(object, "spec"), "Always");
+}
+
+void sb_default_replicaset(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    default_template(a, rv_node_ensure_map(a, object, "spec"), "Always");
+}
+
+void sb_default_cronjob(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    default_template(a, rv_node_path(object, "spec.jobTemplate.spec"), "Never");
+}
+
+/* Which directions a policy is about follows from what it says. */
+void sb_default_network_policy(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
+    if (rv_node_len(rv_node_get(spec, "policyTypes")) != 0) return;
+    struct rv_node *types = rv_node_ensure_array(a, spec, "policyTypes");
+    rv_node_append(a, types, rv_node_str(a, RV_STR("Ingress")));
+    if (rv_node_len(rv_node_get(spec, "egress")) != 0) rv_node_append(a, types, rv_node_str(a, RV_STR("Egress")));
+}
+
+void sb_default_binding(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    struct rv_node *list = rv_node_get(object, "subjects");
+    for (size_t i = 0; i < rv_node_len(list); i++) {
+        struct rv_node *subject = rv_node_at(list, i);
+        if (!rv_str_is(rv_node_text(rv_node_get(subject, "kind")), "ServiceAccount"))
+            def_str(a, subject, "apiGroup", "rbac.authorization.k8s.io");
+    }
+}
+
+/* stringData is only for writing: it goes into data. */
+void sb_default_secret(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    (void)old;
+    struct rv_node *plain = rv_node_get(object, "stringData"), *v = NULL;
+    struct rv_str key;
+    for (size_t i = 0; rv_node_entry(plain, i, &key, &v); i++) {
+        rv_autobuf struct rv_buf b = {0};
+        sb_base64(rv_node_text(v), &b);
+        rv_node_setn(a, rv_node_ensure_map(a, object, "data"), key, rv_node_str(a, rv_buf_str(&b)));
+    }
+    rv_node_remove(object, "stringData");
+}
+
+/* Kept until no pod uses it (the simulation's claims). */
+void sb_default_claim(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
+    (void)s;
+    if (rv_val_present(old)) return;
+    struct rv_node *list = rv_node_ensure_array(a, rv_node_ensure_map(a, object, "metadata"), "finalizers");
+    for (size_t i = 0; i < rv_node_len(list); i++)
+        if (rv_str_is(rv_node_text(rv_node_at(list, i)), "kubernetes.io/pvc-protection")) return;
+    rv_node_append(a, list, rv_node_str(a, RV_STR("kubernetes.io/pvc-protection")));
 }
 
 void sb_default_namespace(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {

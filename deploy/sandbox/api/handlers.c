@@ -229,8 +229,8 @@ static void handle_update(struct sb_request *q, const struct sb_route *t, struct
     finish(q, t, r, e, 200, made, &st);
 }
 
-static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node **tree, struct sb_response *r,
-                   bool custom) {
+static int patched(struct sb_request *q, const struct sb_route *t, struct rv_node *patch, struct rv_node **tree,
+                   struct sb_response *r) {
     struct rv_error err = {0};
     if (rv_str_starts(q->content_type, "application/json-patch")) {
         int e = sb_patch_json(q->arena, tree, patch, &err);
@@ -238,13 +238,14 @@ static int patched(struct sb_request *q, struct rv_node *patch, struct rv_node *
         return e;
     }
     bool strategic = rv_str_starts(q->content_type, "application/strategic-merge-patch");
-    if (strategic && custom) {
+    if (strategic && t->resource->custom) {
         sb_fail(r, 415, "UnsupportedMediaType",
                 "the body of the request was in an unknown format - accepted media types include: "
                 "application/json-patch+json, application/merge-patch+json");
         return -1;
     }
-    *tree = strategic ? sb_patch_strategic(q->arena, *tree, patch) : sb_patch_merge(q->arena, *tree, patch);
+    *tree = strategic ? sb_patch_strategic(q->arena, sb_type_of(q->storage, t->served), *tree, patch)
+                      : sb_patch_merge(q->arena, *tree, patch);
     return 0;
 }
 
@@ -288,7 +289,7 @@ static void handle_patch(struct sb_request *q, const struct sb_route *t, struct 
     }
     struct rv_node *tree = rv_node_from(q->arena, old->value);
     sb_view_show(t->served, q->arena, tree);
-    if (patched(q, patch, &tree, r, t->resource->custom) != 0 || !stored(q, t, tree, old->value, r)) return;
+    if (patched(q, t, patch, &tree, r) != 0 || !stored(q, t, tree, old->value, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     int e = sb_update(q->storage, t->resource, t->ns, t->name, tree, q->arena, &o, &made, &st);
     finish(q, t, r, e, 200, made, &st);

@@ -4,108 +4,157 @@
 
 enum { DEPTH_MAX = 100 };
 
-/* ---- merge and strategic merge: one walk ---- */
+/* ---- merge and strategic merge: one walk; a strategic one follows the types ---- */
 
-static const struct {
-    const char *list, *key;
-} merge_keys[] = {
-    {"containers", "name"}, {"initContainers", "name"},    {"volumes", "name"},
-    {"env", "name"},        {"volumeMounts", "mountPath"}, {"imagePullSecrets", "name"},
-    {"conditions", "type"}, {"ownerReferences", "uid"},    {"containerPorts", "containerPort"},
-    {"hostAliases", "ip"},  {"addresses", "type"},         {"secrets", "name"},
-};
+static struct rv_node *merge(struct rv_arena *a, const struct sb_type *t, struct rv_node *target, struct rv_node *patch,
+                             bool strategic, unsigned depth);
 
-/* A service's ports merge by port, a container's by containerPort: told apart by what an element has. */
-static const char *merge_key(struct rv_str list, struct rv_node *patch) {
-    if (rv_str_is(list, "ports"))
-        return rv_node_get(rv_node_at(patch, 0), "containerPort") != NULL ? "containerPort" : "port";
-    for (size_t i = 0; i < RV_ARRAY_LEN(merge_keys); i++)
-        if (rv_str_is(list, merge_keys[i].list)) return merge_keys[i].key;
-    return NULL;
-}
+static bool merges(const struct sb_type *t) { return t != NULL && t->kind == SB_LIST && t->merge; }
 
-static struct rv_node *merge(struct rv_arena *a, struct rv_node *target, struct rv_node *patch, bool strategic,
-                             unsigned depth);
-
-static size_t find_by_key(struct rv_node *list, const char *key, struct rv_node *want) {
+static size_t find_by_key(struct rv_node *list, struct rv_str key, struct rv_node *want) {
     size_t n = rv_node_len(list), i = 0;
-    while (i < n && !rv_node_equal(rv_node_get(rv_node_at(list, i), key), want)) i++;
+    while (i < n && !rv_node_equal(rv_node_getn(rv_node_at(list, i), key), want)) i++;
     return i;
 }
 
-static struct rv_node *merge_list(struct rv_arena *a, struct rv_node *target, struct rv_node *patch, const char *key,
-                                  unsigned depth) {
+static struct rv_node *merge_maps(struct rv_arena *a, const struct sb_type *t, struct rv_node *target,
+                                  struct rv_node *patch, unsigned depth) {
     for (size_t i = 0; i < rv_node_len(patch); i++) {
-        struct rv_node *p = rv_node_at(patch, i), *id = rv_node_get(p, key);
+        struct rv_node *p = rv_node_at(patch, i), *id = rv_node_getn(p, t->merge_key);
         struct rv_str directive = rv_node_text(rv_node_get(p, "$patch"));
         if (rv_str_is(directive, "replace")) {
-            rv_node_remove_at(patch, i);
-            return patch;
+            struct rv_node *whole = rv_node_copy(a, patch);
+            rv_node_remove_at(whole, i);
+            return whole;
         }
-        size_t at = id != NULL ? find_by_key(target, key, id) : rv_node_len(target);
+        size_t at = id != NULL ? find_by_key(target, t->merge_key, id) : rv_node_len(target);
         bool found = at < rv_node_len(target);
         if (rv_str_is(directive, "delete")) {
             if (found) rv_node_remove_at(target, at);
         } else if (found) {
-            rv_node_put_at(a, target, at, merge(a, rv_node_at(target, at), p, true, depth + 1));
+            rv_node_put_at(a, target, at, merge(a, t->items, rv_node_at(target, at), p, true, depth + 1));
         } else {
-            rv_node_append(a, target, merge(a, rv_node_map(a), p, true, depth + 1));
+            rv_node_append(a, target, merge(a, t->items, rv_node_map(a), p, true, depth + 1));
         }
     }
     return target;
 }
 
-static bool directive_key(struct rv_arena *a, struct rv_node *target, struct rv_str key, struct rv_node *v) {
-    static const char PREFIX[] = "$deleteFromPrimitiveList/";
-    if (rv_str_starts(key, "$setElementOrder/") || rv_str_is(key, "$retainKeys") || rv_str_is(key, "$patch"))
-        return true;
-    if (!rv_str_starts(key, PREFIX)) return false;
-    struct rv_str name = {key.p + sizeof PREFIX - 1, key.n - (sizeof PREFIX - 1)};
-    struct rv_node *list = rv_node_getn(target, name);
-    (void)a;
-    for (size_t i = 0; i < rv_node_len(v); i++)
+static size_t find_value(struct rv_node *list, struct rv_node *want) {
+    size_t n = rv_node_len(list), i = 0;
+    while (i < n && !rv_node_equal(rv_node_at(list, i), want)) i++;
+    return i;
+}
+
+static struct rv_node *merge_values(struct rv_arena *a, struct rv_node *target, struct rv_node *patch) {
+    for (size_t i = 0; i < rv_node_len(patch); i++)
+        if (find_value(target, rv_node_at(patch, i)) == rv_node_len(target))
+            rv_node_append(a, target, rv_node_copy(a, rv_node_at(patch, i)));
+    return target;
+}
+
+static struct rv_node *merge_list(struct rv_arena *a, const struct sb_type *t, struct rv_node *have,
+                                  struct rv_node *patch, unsigned depth) {
+    struct rv_node *target = rv_node_type(have) == RV_ARRAY ? have : rv_node_array(a);
+    return t->merge_key.n != 0 ? merge_maps(a, t, target, patch, depth) : merge_values(a, target, patch);
+}
+
+/* ---- directives: keys of a patch that are no fields ---- */
+
+static void delete_values(struct rv_node *list, struct rv_node *values) {
+    for (size_t i = 0; i < rv_node_len(values); i++)
         for (size_t j = rv_node_len(list); j-- > 0;)
-            if (rv_node_equal(rv_node_at(list, j), rv_node_at(v, i))) rv_node_remove_at(list, j);
+            if (rv_node_equal(rv_node_at(list, j), rv_node_at(values, i))) rv_node_remove_at(list, j);
+}
+
+/* Of a union (a volume's source) only these stay. */
+static void retain(struct rv_arena *a, struct rv_node *target, struct rv_node *keys) {
+    struct rv_str key;
+    struct rv_node *v = NULL;
+    for (size_t i = 0; rv_node_entry(target, i, &key, &v);) {
+        bool kept = false;
+        for (size_t j = 0; j < rv_node_len(keys); j++) kept = kept || rv_str_eq(rv_node_text(rv_node_at(keys, j)), key);
+        if (!kept)
+            rv_node_setn(a, target, rv_arena_str(a, key), NULL);
+        else
+            i++;
+    }
+}
+
+/* The elements that the order names take it among themselves; others stay where they are. */
+static void reorder(struct rv_arena *a, const struct sb_type *t, struct rv_node *list, struct rv_node *order) {
+    struct rv_node *sorted = rv_node_array(a);
+    size_t next = 0;
+    for (size_t i = 0; i < rv_node_len(order); i++) {
+        struct rv_node *o = rv_node_at(order, i);
+        size_t at =
+            t->merge_key.n != 0 ? find_by_key(list, t->merge_key, rv_node_getn(o, t->merge_key)) : find_value(list, o);
+        if (at < rv_node_len(list)) rv_node_append(a, sorted, rv_node_copy(a, rv_node_at(list, at)));
+    }
+    for (size_t i = 0; i < rv_node_len(list) && next < rv_node_len(sorted); i++) {
+        struct rv_node *e = rv_node_at(list, i);
+        size_t named = t->merge_key.n != 0 ? find_by_key(order, t->merge_key, rv_node_getn(e, t->merge_key))
+                                           : find_value(order, e);
+        if (named < rv_node_len(order)) rv_node_put_at(a, list, i, rv_node_copy(a, rv_node_at(sorted, next++)));
+    }
+}
+
+static bool after(struct rv_str key, const char *prefix, struct rv_str *ret) {
+    size_t n = strlen(prefix);
+    if (!rv_str_starts(key, prefix)) return false;
+    *ret = (struct rv_str){key.p + n, key.n - n};
     return true;
 }
 
-static struct rv_node *merge(struct rv_arena *a, struct rv_node *target, struct rv_node *patch, bool strategic,
-                             unsigned depth) {
+static bool is_directive(struct rv_str key) {
+    return rv_str_starts(key, "$setElementOrder/") || rv_str_starts(key, "$deleteFromPrimitiveList/") ||
+           rv_str_is(key, "$retainKeys") || rv_str_is(key, "$patch");
+}
+
+static void follow(struct rv_arena *a, const struct sb_type *t, struct rv_node *target, struct rv_node *patch) {
+    struct rv_str key, name;
+    struct rv_node *v = NULL;
+    for (size_t i = 0; rv_node_entry(patch, i, &key, &v); i++) {
+        if (after(key, "$deleteFromPrimitiveList/", &name)) delete_values(rv_node_getn(target, name), v);
+        if (rv_str_is(key, "$retainKeys")) retain(a, target, v);
+    }
+    for (size_t i = 0; rv_node_entry(patch, i, &key, &v); i++) {
+        if (!after(key, "$setElementOrder/", &name)) continue;
+        const struct sb_type *list = sb_type_child(t, name);
+        if (merges(list) && rv_node_getn(target, name) != NULL) reorder(a, list, rv_node_getn(target, name), v);
+    }
+}
+
+static struct rv_node *merge(struct rv_arena *a, const struct sb_type *t, struct rv_node *target, struct rv_node *patch,
+                             bool strategic, unsigned depth) {
     if (rv_node_type(patch) != RV_MAP || depth > DEPTH_MAX) return rv_node_copy(a, patch);
-    if (rv_node_type(target) != RV_MAP) target = rv_node_map(a);
-    if (strategic && rv_str_is(rv_node_text(rv_node_get(patch, "$patch")), "replace")) target = rv_node_map(a);
-    if (strategic && rv_str_is(rv_node_text(rv_node_get(patch, "$patch")), "delete")) return rv_node_map(a);
+    struct rv_str how = strategic ? rv_node_text(rv_node_get(patch, "$patch")) : RV_STR("");
+    if (rv_node_type(target) != RV_MAP || rv_str_is(how, "replace")) target = rv_node_map(a);
+    if (rv_str_is(how, "delete")) return rv_node_map(a);
     struct rv_str key;
     struct rv_node *v = NULL;
     for (size_t i = 0; rv_node_entry(patch, i, &key, &v); i++) {
-        if (strategic && directive_key(a, target, key, v)) continue;
-        struct rv_node *have = rv_node_getn(target, key);
-        const char *by = strategic && rv_node_type(v) == RV_ARRAY ? merge_key(key, v) : NULL;
-        struct rv_node *next = NULL;
+        if (strategic && is_directive(key)) continue;
+        struct rv_node *have = rv_node_getn(target, key), *next = NULL;
+        const struct sb_type *child = strategic ? sb_type_child(t, key) : NULL;
         if (rv_node_type(v) == RV_NULL)
             next = NULL;
-        else if (by != NULL && rv_node_type(rv_node_at(v, 0)) == RV_MAP)
-            next = merge_list(a, rv_node_type(have) == RV_ARRAY ? have : rv_node_array(a), v, by, depth + 1);
-        else if (strategic && rv_str_is(key, "finalizers") && rv_node_type(have) == RV_ARRAY) {
-            next = rv_node_copy(a, have);
-            for (size_t j = 0; j < rv_node_len(v); j++) {
-                bool there = false;
-                for (size_t k = 0; k < rv_node_len(next); k++)
-                    there = there || rv_node_equal(rv_node_at(next, k), rv_node_at(v, j));
-                if (!there) rv_node_append(a, next, rv_node_copy(a, rv_node_at(v, j)));
-            }
-        } else
-            next = merge(a, have, v, strategic, depth + 1);
+        else if (strategic && merges(child) && rv_node_type(v) == RV_ARRAY)
+            next = merge_list(a, child, have, v, depth + 1);
+        else
+            next = merge(a, child, have, v, strategic, depth + 1);
         rv_node_setn(a, target, rv_arena_str(a, key), next);
     }
+    if (strategic) follow(a, t, target, patch);
     return target;
 }
 
 struct rv_node *sb_patch_merge(struct rv_arena *a, struct rv_node *target, struct rv_node *patch) {
-    return merge(a, target, patch, false, 0);
+    return merge(a, NULL, target, patch, false, 0);
 }
-struct rv_node *sb_patch_strategic(struct rv_arena *a, struct rv_node *target, struct rv_node *patch) {
-    return merge(a, target, patch, true, 0);
+struct rv_node *sb_patch_strategic(struct rv_arena *a, const struct sb_type *t, struct rv_node *target,
+                                   struct rv_node *patch) {
+    return merge(a, t, target, patch, true, 0);
 }
 
 /* ---- json-patch ---- */

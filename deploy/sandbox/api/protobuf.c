@@ -1,4 +1,5 @@
 #include "deploy/sandbox/api/protobuf.h"
+#include "deploy/sandbox/storage_internal.h"
 
 #include <stdio.h>
 
@@ -81,15 +82,9 @@ struct decoder {
 static struct rv_node *message(struct decoder *d, const struct sb_type *t, struct reader in, struct rv_node *out,
                                struct rv_str prefix, unsigned depth);
 
-static struct rv_node *base64(struct rv_arena *a, struct rv_str s) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static struct rv_node *bytes_node(struct rv_arena *a, struct rv_str s) {
     rv_autobuf struct rv_buf b = {0};
-    for (size_t i = 0; i < s.n; i += 3) {
-        uint32_t v = (uint32_t)(uint8_t)s.p[i] << 16;
-        if (i + 1 < s.n) v |= (uint32_t)(uint8_t)s.p[i + 1] << 8;
-        if (i + 2 < s.n) v |= (uint8_t)s.p[i + 2];
-        for (unsigned k = 0; k < 4; k++) rv_buf_addc(&b, k <= s.n - i ? (uint8_t)letters[v >> (18 - 6 * k) & 63] : '=');
-    }
+    sb_base64(s, &b);
     return rv_node_str(a, rv_buf_str(&b));
 }
 
@@ -130,7 +125,7 @@ static struct rv_node *value(struct decoder *d, const struct sb_type *t, const s
         memcpy(&number, &f->value, sizeof number);
         return rv_node_float(d->a, number);
     case SB_BYTES:
-        return base64(d->a, text(f));
+        return bytes_node(d->a, text(f));
     case SB_QUANTITY:
         return rv_node_str(d->a, lookup(f->in, 1, &inner) ? text(&inner) : RV_STR("0"));
     case SB_INT_OR_STRING:

@@ -5,6 +5,7 @@
 #include "deploy/sandbox/storage_internal.h"
 #include "rayvisor/json.h"
 
+#include <math.h>
 #include <regex.h>
 #include <stdlib.h>
 
@@ -14,8 +15,14 @@ struct schema_node {
     struct rv_str type, format;
     struct rv_val required, choices, fallback; /* enum, default */
     struct rv_val rules;                       /* x-kubernetes-validations */
-    struct rv_val min, max, min_len, max_len, min_items, max_items;
-    struct schema_node **props, *items, *additional;
+    struct rv_val min, max, min_len, max_len, min_items, max_items, min_props, max_props, multiple;
+    struct rv_val list_keys;
+    struct schema_node **props, *items, *additional, *not ;
+    struct group {
+        struct schema_node **v;
+        size_t n;
+    } all, any, one;
+    bool list_map, list_set, above_min, below_max; /* the latter: bounds are exclusive */
     struct rv_str *names;
     size_t n_props;
     bool nullable, int_or_string, preserve, embedded, has_pattern;
@@ -29,11 +36,22 @@ struct schema {
     const struct sb_type *type;
 };
 
+static void node_free(struct schema_node *n);
+
+static void group_free(struct group *g) {
+    for (size_t i = 0; i < g->n; i++) node_free(g->v[i]);
+    free(g->v);
+}
+
 static void node_free(struct schema_node *n) {
     if (n == NULL) return;
     for (size_t i = 0; i < n->n_props; i++) node_free(n->props[i]);
     node_free(n->items);
     node_free(n->additional);
+    node_free(n->not );
+    group_free(&n->all);
+    group_free(&n->any);
+    group_free(&n->one);
     if (n->has_pattern) regfree(&n->pattern);
     free(n->props);
     free(n->names);
@@ -65,13 +83,31 @@ static int compile_children(struct rv_val v, unsigned depth, struct schema_node 
     return 0;
 }
 
+static int compile_group(struct rv_val v, const char *key, unsigned depth, struct group *g, struct rv_error *err) {
+    struct rv_val list = rv_val_get(v, key);
+    g->v = rv_alloc_array(rv_val_len(list) + 1, sizeof(struct schema_node *));
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it); g->n++) {
+        int e = compile(it.val, depth + 1, &g->v[g->n], err);
+        if (e != 0) return rv_error_wrap(err, "%s[%zu]", key, g->n);
+    }
+    return 0;
+}
+
+static int compile_groups(struct rv_val v, unsigned depth, struct schema_node *n, struct rv_error *err) {
+    int e = compile_group(v, "allOf", depth, &n->all, err);
+    if (e == 0) e = compile_group(v, "anyOf", depth, &n->any, err);
+    if (e == 0) e = compile_group(v, "oneOf", depth, &n->one, err);
+    if (e != 0 || rv_val_type(rv_val_get(v, "not")) != RV_MAP) return e;
+    e = compile(rv_val_get(v, "not"), depth + 1, &n->not, err);
+    return e != 0 ? rv_error_wrap(err, "not") : 0;
+}
+
 static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, struct rv_error *err) {
     if (depth > DEPTH_MAX) return rv_error_set(err, RV_E_TOO_BIG, "nested deeper than %d", DEPTH_MAX);
-    static const char *const refused[] = {"oneOf", "not", "$ref"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(refused); i++)
-        if (rv_val_set(rv_val_get(v, refused[i])))
-            return rv_error_set(err, RV_E_INVALID, "%s is not supported by the sandbox; use a real API server for it",
-                                refused[i]);
+    if (rv_val_set(rv_val_get(v, "$ref"))) return rv_error_set(err, RV_E_INVALID, "$ref: Forbidden");
+    if (rv_val_bool(rv_val_get(v, "uniqueItems"), false))
+        return rv_error_set(err, RV_E_INVALID,
+                            "uniqueItems cannot be set to true since the runtime complexity becomes quadratic");
     struct schema_node *n = rv_alloc(sizeof *n);
     n->type = rv_val_str(rv_val_get(v, "type"));
     n->format = rv_val_str(rv_val_get(v, "format"));
@@ -85,6 +121,14 @@ static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, st
     n->max_len = rv_val_get(v, "maxLength");
     n->min_items = rv_val_get(v, "minItems");
     n->max_items = rv_val_get(v, "maxItems");
+    n->min_props = rv_val_get(v, "minProperties");
+    n->max_props = rv_val_get(v, "maxProperties");
+    n->multiple = rv_val_get(v, "multipleOf");
+    n->above_min = rv_val_bool(rv_val_get(v, "exclusiveMinimum"), false);
+    n->below_max = rv_val_bool(rv_val_get(v, "exclusiveMaximum"), false);
+    n->list_map = rv_str_is(rv_path_str(v, "x-kubernetes-list-type"), "map");
+    n->list_set = rv_str_is(rv_path_str(v, "x-kubernetes-list-type"), "set");
+    n->list_keys = rv_val_get(v, "x-kubernetes-list-map-keys");
     n->nullable = rv_val_bool(rv_val_get(v, "nullable"), false);
     n->int_or_string = rv_val_bool(rv_val_get(v, "x-kubernetes-int-or-string"), false);
     n->preserve = rv_val_bool(rv_val_get(v, "x-kubernetes-preserve-unknown-fields"), false);
@@ -103,6 +147,7 @@ static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, st
         e = cel_check(rv_path_str(it.val, "rule"), &transition, err);
     }
     if (e == 0) e = compile_children(v, depth, n, err);
+    if (e == 0) e = compile_groups(v, depth, n, err);
     if (e != 0) {
         node_free(n);
         return e;
@@ -254,8 +299,13 @@ static void check_scalar(struct check *c, const struct schema_node *n, struct rv
     if (rv_val_present(n->choices)) check_choices(c, n, v, path);
     if (t == RV_INT || t == RV_UINT || t == RV_FLOAT) {
         double d = rv_val_float(v, 0);
-        check_bound(c, path, d < rv_val_float(n->min, d), n->min, "should be greater than or equal to");
-        check_bound(c, path, d > rv_val_float(n->max, d), n->max, "should be less than or equal to");
+        double min = rv_val_float(n->min, -INFINITY), max = rv_val_float(n->max, INFINITY);
+        double step = rv_val_float(n->multiple, 0);
+        check_bound(c, path, n->above_min ? d <= min : d < min, n->min,
+                    n->above_min ? "should be greater than" : "should be greater than or equal to");
+        check_bound(c, path, n->below_max ? d >= max : d > max, n->max,
+                    n->below_max ? "should be less than" : "should be less than or equal to");
+        check_bound(c, path, step > 0 && fmod(d, step) != 0, n->multiple, "should be a multiple of");
         int64_t i = rv_val_int(v, 0);
         if (rv_str_is(n->format, "int32") && (i > INT32_MAX || i < INT32_MIN))
             sb_cause(c->a, c->causes, RV_STR_FMT ": Invalid value: must fit 32 bits", RV_STR_ARG(path));
@@ -264,6 +314,11 @@ static void check_scalar(struct check *c, const struct schema_node *n, struct rv
         int64_t len = (int64_t)rv_val_len(v);
         check_bound(c, path, len < rv_val_int(n->min_items, len), n->min_items, "should have at least items:");
         check_bound(c, path, len > rv_val_int(n->max_items, len), n->max_items, "should have at most items:");
+    }
+    if (t == RV_MAP) {
+        int64_t len = (int64_t)rv_val_len(v);
+        check_bound(c, path, len < rv_val_int(n->min_props, len), n->min_props, "should have at least properties:");
+        check_bound(c, path, len > rv_val_int(n->max_props, len), n->max_props, "must have at most properties:");
     }
     if (t != RV_STRING) return;
     struct rv_str text = rv_val_str(v);
@@ -295,6 +350,79 @@ static void check_rules(struct check *c, const struct schema_node *n, struct rv_
 }
 
 static void check(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_val old, struct rv_str path,
+                  unsigned depth);
+
+/* Does the value pass a part of a combination? Its own causes are forgotten: the combination says what is wrong. */
+static bool passes(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_str path, unsigned depth) {
+    struct check own = {c->a, rv_node_array(c->a)};
+    check(&own, n, v, RV_VAL_ABSENT, path, depth + 1);
+    return rv_node_len(own.causes) == 0;
+}
+
+static size_t count_passes(struct check *c, const struct group *g, struct rv_val v, struct rv_str path,
+                           unsigned depth) {
+    size_t n = 0;
+    for (size_t i = 0; i < g->n; i++) n += passes(c, g->v[i], v, path, depth);
+    return n;
+}
+
+static void check_groups(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_str path,
+                         unsigned depth) {
+    for (size_t i = 0; i < n->all.n; i++) check(c, n->all.v[i], v, RV_VAL_ABSENT, path, depth + 1);
+    const char *what = NULL;
+    if (n->any.n != 0 && count_passes(c, &n->any, v, path, depth) == 0)
+        what = "must validate at least one schema (anyOf)";
+    else if (n->one.n != 0 && count_passes(c, &n->one, v, path, depth) != 1)
+        what = "must validate one and only one schema (oneOf)";
+    else if (n->not != NULL && passes(c, n->not, v, path, depth))
+        what = "must not validate the schema (not)";
+    if (what != NULL)
+        sb_cause(c->a, c->causes, RV_STR_FMT ": Invalid value: \"\": " RV_STR_FMT " %s", RV_STR_ARG(path),
+                 RV_STR_ARG(path), what);
+}
+
+/* ---- lists whose elements have keys ---- */
+
+struct element {
+    struct rv_hash hash;
+    size_t index;
+};
+
+static int by_hash(const void *x, const void *y) {
+    const struct element *a = x, *b = y;
+    if (a->hash.hi != b->hash.hi) return a->hash.hi < b->hash.hi ? -1 : 1;
+    if (a->hash.lo != b->hash.lo) return a->hash.lo < b->hash.lo ? -1 : 1;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+/* The key fields of an element with their defaults, as a value. */
+static struct rv_val key_of(struct check *c, const struct schema_node *n, struct rv_val element) {
+    struct rv_node *key = rv_node_array(c->a);
+    if (n->list_set) return element;
+    for (struct rv_iter it = rv_iter(n->list_keys); rv_iter_next(&it);) {
+        struct rv_val v = rv_val_getn(element, rv_val_str(it.val));
+        rv_node_append(c->a, key, rv_val_present(v) ? rv_node_from(c->a, v) : rv_node_null(c->a));
+    }
+    return rv_node_freeze(c->a, key);
+}
+
+static void check_unique(struct check *c, const struct schema_node *n, struct rv_val list, struct rv_str path) {
+    size_t len = rv_val_len(list), i = 0;
+    if ((!n->list_map && !n->list_set) || len < 2 || rv_val_type(list) != RV_ARRAY) return;
+    struct element *v = rv_arena_alloc(c->a, len * sizeof *v);
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it); i++)
+        v[i] = (struct element){rv_val_hash(key_of(c, n, it.val)), i};
+    qsort(v, len, sizeof *v, by_hash);
+    for (i = 1; i < len; i++) {
+        if (v[i].hash.hi != v[i - 1].hash.hi || v[i].hash.lo != v[i - 1].hash.lo) continue;
+        rv_autobuf struct rv_buf have = {0};
+        rv_json_write(key_of(c, n, rv_val_at(list, v[i].index)), &have);
+        sb_cause(c->a, c->causes, RV_STR_FMT "[%zu]: Duplicate value: " RV_STR_FMT, RV_STR_ARG(path), v[i].index,
+                 RV_STR_ARG(rv_buf_str(&have)));
+    }
+}
+
+static void check(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_val old, struct rv_str path,
                   unsigned depth) {
     if (n == NULL || depth > DEPTH_MAX) return;
     if (!type_fits(n, v)) {
@@ -306,6 +434,8 @@ static void check(struct check *c, const struct schema_node *n, struct rv_val v,
         return;
     }
     check_scalar(c, n, v, path);
+    check_unique(c, n, v, path);
+    check_groups(c, n, v, path, depth);
     if (rv_val_present(n->rules)) check_rules(c, n, v, old, path);
     for (struct rv_iter it = rv_iter(n->required); rv_val_type(v) == RV_MAP && rv_iter_next(&it);)
         if (!rv_val_present(rv_val_getn(v, rv_val_str(it.val))))

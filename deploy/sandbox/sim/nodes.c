@@ -195,7 +195,8 @@ static void condition(struct rv_arena *a, struct rv_node *list, const char *type
 static void capacity(const struct sim *m, struct rv_arena *a, struct rv_node *list) {
     rv_node_set_fmt(a, list, "cpu", "%lld", (long long)m->opts.node_cpu);
     rv_node_set_cstr(a, list, "memory", m->opts.node_memory);
-    rv_node_set_cstr(a, list, "ephemeral-storage", "100Ti");
+    if (m->opts.node_storage > 0)
+        rv_node_set_fmt(a, list, "ephemeral-storage", "%lldTi", (long long)m->opts.node_storage);
     rv_node_set_fmt(a, list, "pods", "%lld", (long long)m->opts.node_pods);
     if (m->opts.node_gpu > 0) rv_node_set_fmt(a, list, "nvidia.com/gpu", "%lld", (long long)m->opts.node_gpu);
 }

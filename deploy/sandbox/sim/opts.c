@@ -13,11 +13,23 @@ struct option {
     { #name, offsetof(struct sim_opts, name), initial, min, max }
 
 static const struct option options[] = {
-    OPT(nodes, 3, 0, 10000),           OPT(node_cpu, 1000, 0, 1000000),      OPT(node_gpu, 100, 0, 1000000),
-    OPT(node_pods, 5000, 0, 1000000),  OPT(schedule_ms, 5, 0, 3600000),      OPT(start_ms, 20, 0, 3600000),
-    OPT(init_ms, 10, 0, 3600000),      OPT(ready_ms, 10, 0, 3600000),        OPT(terminate_ms, 20, 0, 3600000),
-    OPT(job_ms, 1000, 0, 3600000),     OPT(backoff_ms, 1000, 1, 3600000),    OPT(ray_port, 0, 0, 65535),
-    OPT(ray_run_ms, 5000, 0, 3600000), OPT(ray_deploy_ms, 3000, 0, 3600000), OPT(verbose, 0, 0, 1),
+    OPT(nodes, 3, 0, 10000),
+    OPT(node_cpu, 1000, 0, 1000000),
+    OPT(node_gpu, 100, 0, 1000000),
+    OPT(node_pods, 5000, 0, 1000000),
+    OPT(schedule_ms, 5, 0, 3600000),
+    OPT(start_ms, 20, 0, 3600000),
+    OPT(init_ms, 10, 0, 3600000),
+    OPT(ready_ms, 10, 0, 3600000),
+    OPT(terminate_ms, 20, 0, 3600000),
+    OPT(job_ms, 1000, 0, 3600000),
+    OPT(backoff_ms, 1000, 1, 3600000),
+    OPT(ray_port, 0, 0, 65535),
+    OPT(ray_run_ms, 5000, 0, 3600000),
+    OPT(ray_deploy_ms, 3000, 0, 3600000),
+    OPT(verbose, 0, 0, 1),
+    OPT(node_storage, 100, 0, 1000000),
+    OPT(volumes, 1, 0, 1),
     OPT(seed, 1, 0, INT64_MAX),
 };
 

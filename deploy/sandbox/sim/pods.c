@@ -182,7 +182,10 @@ static void pods_change(struct sim *m, const struct sim_change *c) {
     const struct sb_resource *r = c->o->resource;
     if (r == m->r.pods)
         one_changed(m, c);
-    else if (c->type != SB_DELETED && (r == m->r.configmaps || r == m->r.secrets || r == m->r.claims))
+    else if (c->type != SB_DELETED && r == m->r.claims) {
+        sim_pods_of(m)->freed = true; /* it may be bound now */
+        mounts_changed(m);
+    } else if (c->type != SB_DELETED && (r == m->r.configmaps || r == m->r.secrets))
         mounts_changed(m);
     else if (r == m->r.nodes && c->type == SB_DELETED)
         node_gone(m);

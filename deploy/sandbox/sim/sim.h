@@ -25,6 +25,8 @@ struct sim_opts {
     int64_t backoff_ms;                /* first CrashLoopBackOff; doubles up to 30 times this */
     int64_t ray_port;                  /* plain HTTP for the simulated Ray on 127.0.0.1; 0: none */
     int64_t ray_run_ms, ray_deploy_ms; /* how long a Ray job runs in all, how long Serve deploys */
+    int64_t node_storage;              /* Ti of ephemeral storage; 0: nodes do not offer that */
+    int64_t volumes;                   /* 1: every claim gets a volume at once; 0: none does */
     int64_t verbose;                   /* 1: also Pulled, Created, Started and Killing events */
     int64_t seed;                      /* of nothing that names objects; spreads equal nodes */
 };

@@ -1,5 +1,6 @@
-/* volumes.c - volume claims: each gets a volume of its own at once; the volume goes with the claim. */
-#include "deploy/sandbox/sim/internal.h"
+/* volumes.c - volume claims: each gets a volume of its own at once; the volume goes with the claim, and the claim no
+ * sooner than the last pod that uses it. */
+#include "deploy/sandbox/sim/pods.h"
 
 #include <stdlib.h>
 
@@ -61,16 +62,75 @@ static void release(struct sim *m, const struct sb_object *claim) {
     sim_delete(m, (struct sim_ref){m->r.volumes, RV_STR(""), name}, v->uid, -1, NULL);
 }
 
+static bool uses(struct rv_val pod, struct rv_str claim) {
+    for (struct rv_iter it = rv_iter(rv_val_path(pod, "spec.volumes")); rv_iter_next(&it);)
+        if (rv_str_eq(rv_path_str(it.val, "persistentVolumeClaim.claimName"), claim)) return true;
+    return false;
+}
+
+struct search {
+    struct rv_str claim;
+    bool found;
+};
+
+static bool look(void *arg, struct sb_object *pod) {
+    struct search *s = arg;
+    bool over = sim_is(pod->value, "status.phase", "Succeeded") || sim_is(pod->value, "status.phase", "Failed");
+    s->found = !over && uses(pod->value, s->claim);
+    return !s->found;
+}
+
+/* A claim that is being deleted goes when no pod uses it any more. */
+static void let_go(struct sim *m, struct sb_object *claim) {
+    struct search s = {claim->name, false};
+    sb_each(m->storage, m->r.pods, claim->ns, look, &s);
+    if (s.found) return;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *tree = rv_node_from(a, claim->value), *list = rv_node_path(tree, "metadata.finalizers");
+    for (size_t i = rv_node_len(list); i-- > 0;)
+        if (rv_str_is(rv_node_text(rv_node_at(list, i)), "kubernetes.io/pvc-protection")) rv_node_remove_at(list, i);
+    sim_write(m, (struct sim_ref){m->r.claims, claim->ns, claim->name}, a, tree, false);
+}
+
+/* A pod is gone: may claims that waited for that go, too? */
+static void pod_gone(struct sim *m, const struct sb_object *pod) {
+    for (struct rv_iter it = rv_iter(rv_val_path(pod->value, "spec.volumes")); rv_iter_next(&it);) {
+        struct rv_str name = rv_path_str(it.val, "persistentVolumeClaim.claimName");
+        struct sb_object *claim =
+            name.n != 0 ? sim_fresh(m, (struct sim_ref){m->r.claims, pod->ns, name}, RV_STR("")) : NULL;
+        if (claim == NULL || !rv_meta_deleting(claim->value)) continue;
+        sb_object_ref(claim);
+        let_go(m, claim);
+        sb_object_unref(claim);
+    }
+}
+
+bool sim_volumes_unbound(struct sim *m, struct rv_str ns, struct rv_val spec) {
+    for (struct rv_iter it = rv_iter(rv_val_get(spec, "volumes")); m->opts.volumes == 0 && rv_iter_next(&it);) {
+        struct rv_str name = rv_path_str(it.val, "persistentVolumeClaim.claimName");
+        struct sb_object *claim =
+            name.n != 0 ? sim_fresh(m, (struct sim_ref){m->r.claims, ns, name}, RV_STR("")) : NULL;
+        if (claim != NULL && !sim_is(claim->value, "status.phase", "Bound")) return true;
+    }
+    return false;
+}
+
 static void volumes_change(struct sim *m, const struct sim_change *c) {
+    if (c->o->resource == m->r.pods && c->type == SB_DELETED) pod_gone(m, c->o);
     if (c->o->resource != m->r.claims) return;
     if (c->type == SB_DELETED) {
         release(m, c->o);
         return;
     }
     struct sb_object *o = sim_fresh(m, (struct sim_ref){m->r.claims, c->o->ns, c->o->name}, c->o->uid);
-    if (o == NULL || rv_meta_deleting(o->value) || sim_is(o->value, "status.phase", "Bound")) return;
+    if (o == NULL) return;
+    bool deleting = rv_meta_deleting(o->value);
+    if (!deleting && (m->opts.volumes == 0 || sim_is(o->value, "status.phase", "Bound"))) return;
     sb_object_ref(o);
-    bind(m, o);
+    if (deleting)
+        let_go(m, o);
+    else
+        bind(m, o);
     sb_object_unref(o);
 }
 
