@@ -15,7 +15,7 @@ enum { EXIT_USAGE = 64 };
 struct context {
     struct rv_arena *arena;
     const char *socket, *ns;
-    bool json;
+    bool json, help;
     int argc;
     char **argv; /* behind the command's name */
     struct rv_error err;
@@ -190,33 +190,74 @@ static int cmd_sandbox(struct context *c) {
     return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down, status or kubeconfig");
 }
 
+static int cmd_help(struct context *c);
+
 static int cmd_version(struct context *c) {
     (void)c;
     return printf("rayvisorctl %s\n", RV_VERSION) < 0;
 }
 
-static const struct {
-    const char *name, *args, *help;
+static const struct command {
+    const char *name, *args, *help, *more;
     int (*run)(struct context *c);
 } commands[] = {
-    {"status", "", "what the operator does: plugins, watches, actions", cmd_status},
-    {"plugins", "", "the plugins and their quarantined objects", cmd_plugins},
-    {"explain", "KIND/NAME [-n NAMESPACE]", "what was last decided for an object and what it waits for", cmd_explain},
-    {"reload", "", "read the configuration file again", cmd_reload},
-    {"release", "PLUGIN NAMESPACE/NAME", "take a quarantined object up again", cmd_release},
-    {"sandbox", "up|down|status|kubeconfig", "an embedded cluster with an operator on this machine", cmd_sandbox},
-    {"version", "", "the version of rayvisorctl", cmd_version},
+    {"status", "", "what the operator does: plugins, watches, actions",
+     "Says whether it is ready, and if not why; whether it leads or stands by; each plugin with its quarantined "
+     "objects,\n"
+     "last deaths and refused settings; each watch with its state. Exit status 1 when it is not ready.",
+     cmd_status},
+    {"plugins", "", "the plugins, their deaths and quarantined objects",
+     "With -o json also: the last 32 deaths of each (when, why, on which object), settings in force, grants.",
+     cmd_plugins},
+    {"explain", "KIND/NAME [-n NAMESPACE]", "what was last decided for an object and what it waits for",
+     "KIND is the kind, its plural or lower-case name: rayvisorctl explain raycluster/demo -n team-a\n"
+     "The namespace is \"default\" where none is given. Exit status 1 when the plugin knows no such object.",
+     cmd_explain},
+    {"reload", "", "read the configuration file again",
+     "A file that is not valid is refused with file, line and column, and the running configuration stays. Settings "
+     "are\n"
+     "taken by the running plugins; what one of them refuses is shown by `rayvisorctl plugins`. The same as SIGHUP.",
+     cmd_reload},
+    {"release", "PLUGIN NAMESPACE/NAME", "take a quarantined object up again",
+     "An object on which its plugin died twice is left alone until it changes, its plugin's library or settings "
+     "change,\n"
+     "or this is said.",
+     cmd_release},
+    {"sandbox", "up|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
+     "up starts both in the background, down stops them, status says what runs, kubeconfig prints the file's path:\n"
+     "export KUBECONFIG=$(rayvisorctl sandbox kubeconfig). $RAYVISOR_SANDBOX_DIR names another folder for everything.",
+     cmd_sandbox},
+    {"help", "[COMMAND]", "this list, or more about one command", "The same as COMMAND --help.", cmd_help},
+    {"version", "", "the version of rayvisorctl", "Of the running operator: rayvisorctl status", cmd_version},
 };
 
 static int usage(FILE *to) {
-    fputs("usage: rayvisorctl [-o json] [--socket PATH] COMMAND ...\n\n", to);
+    fputs("usage: rayvisorctl [-o json|table] [--socket PATH] COMMAND ...\n\n", to);
     for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++)
         fprintf(to, "  %-8s %-28s %s\n", commands[i].name, commands[i].args, commands[i].help);
     fputs(
         "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
-        "Exit status: 0 done, 1 failed, 64 wrong command line.\n",
+        "Exit status: 0 done, 1 failed, 64 wrong command line. More about one: rayvisorctl help COMMAND\n",
         to);
     return to == stdout ? 0 : EXIT_USAGE;
+}
+
+static const struct command *find_command(const char *name) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++)
+        if (strcmp(name, commands[i].name) == 0) return &commands[i];
+    return NULL;
+}
+
+static int help_of(const struct command *k) {
+    printf("usage: rayvisorctl %s%s%s\n\n%s.\n\n%s\n", k->name, k->args[0] != 0 ? " " : "", k->args, k->help, k->more);
+    return 0;
+}
+
+static int cmd_help(struct context *c) {
+    const struct command *k = c->argc == 1 ? find_command(c->argv[0]) : NULL;
+    if (k != NULL) return help_of(k);
+    if (c->argc == 0) return usage(stdout);
+    return rv_error_set(&c->err, -EXIT_USAGE, "there is no command \"%s\": rayvisorctl help lists them", c->argv[0]);
 }
 
 static int parse(int argc, char **argv, struct context *c) {
@@ -238,29 +279,27 @@ static int parse(int argc, char **argv, struct context *c) {
             c->ns = optarg;
             break;
         case 'h':
-            return -1;
+            c->help = true;
+            break;
         default:
             return EXIT_USAGE;
         }
     }
-    return optind < argc ? 0 : EXIT_USAGE;
+    return optind < argc || c->help ? 0 : EXIT_USAGE;
 }
 
 int main(int argc, char **argv) {
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct context c = {.arena = arena, .ns = "default"};
-    int r = parse(argc, argv, &c);
-    if (r != 0) return usage(r < 0 ? stdout : stderr);
-    for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++) {
-        if (strcmp(argv[optind], commands[i].name) != 0) continue;
-        c.argc = argc - optind - 1;
-        c.argv = argv + optind + 1;
-        r = commands[i].args[0] != 0 || c.argc == 0
-                ? commands[i].run(&c)
-                : rv_error_set(&c.err, -EXIT_USAGE, "%s takes no arguments", commands[i].name);
-        (void)fflush(stdout); /* in the order in which it was said, also through a pipe */
-        if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", c.err.text);
-        return r == 0 ? 0 : r == -EXIT_USAGE ? EXIT_USAGE : 1;
-    }
-    return usage(stderr);
+    if (parse(argc, argv, &c) != 0) return usage(stderr);
+    const struct command *k = optind < argc ? find_command(argv[optind]) : NULL;
+    if (c.help && (k != NULL || optind == argc)) return k != NULL ? help_of(k) : usage(stdout);
+    if (k == NULL) return usage(stderr);
+    c.argc = argc - optind - 1;
+    c.argv = argv + optind + 1;
+    int r = k->args[0] != 0 || c.argc == 0 ? k->run(&c)
+                                           : rv_error_set(&c.err, -EXIT_USAGE, "%s takes no arguments", k->name);
+    (void)fflush(stdout); /* in the order in which it was said, also through a pipe */
+    if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", c.err.text);
+    return r == 0 ? 0 : r == -EXIT_USAGE ? EXIT_USAGE : 1;
 }

@@ -183,6 +183,12 @@ static void troubles(void) {
         {"--tango status", NULL, "usage: rayvisorctl", 64},
         {"-o yaml status", NULL, "usage: rayvisorctl", 64},
         {"-h", NULL, "usage: rayvisorctl", 0},
+        {"--help", NULL, "usage: rayvisorctl", 0},
+        {"help", NULL, "help COMMAND", 0},
+        {"dance --help", NULL, "usage: rayvisorctl", 64},
+        {"help dance", NULL, "no command \"dance\"", 64},
+        {"explain --help", NULL, "usage: rayvisorctl explain KIND/NAME [-n NAMESPACE]\n\nwhat was last", 0},
+        {"status -h -o json", NULL, "usage: rayvisorctl status\n", 0},
         {"explain", NULL, "KIND/NAME", 64},
         {"explain raycluster", NULL, "KIND/NAME", 64},
         {"explain a/b c/d", NULL, "KIND/NAME", 64},
@@ -206,6 +212,24 @@ static void troubles(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(run(rv_buf_cstr(&longest), NULL).out, "too long"));
 }
 
+/* Every command that the list names says more about itself, both ways, and asks nobody. */
+static void help(void) {
+    struct outcome list = run("help", NULL);
+    unsigned n = 0;
+    for (char *line = strstr(list.out, "\n\n") + 2, *next; line[0] == ' '; line = next + 1, n++) {
+        char name[32] = "", args[64], want[96];
+        next = strchr(line, '\n');
+        CU_ASSERT_EQUAL_FATAL(sscanf(line, " %31s", name), 1); /* NOLINT(cert-err34-c) */
+        snprintf(want, sizeof want, "usage: rayvisorctl %s", name);
+        for (int way = 0; way < 2; way++) {
+            snprintf(args, sizeof args, way == 0 ? "help %s" : "%s --help", name);
+            struct outcome o = run(args, NULL);
+            CHECK_ROW(o.status == 0 && strncmp(o.out, want, strlen(want)) == 0 && strlen(o.out) > 60, args);
+        }
+    }
+    CU_ASSERT_TRUE(n >= 8);
+}
+
 /* An answer larger than any buffer on the way. */
 static void a_long_answer(void) {
     rv_autobuf struct rv_buf b = {0};
@@ -216,8 +240,11 @@ static void a_long_answer(void) {
     CU_ASSERT_TRUE(strncmp(o.out, "p19999 ", 7) == 0 && strstr(o.out, " 19999 ") != NULL);
 }
 
-static const struct suite_test tests[] = {
-    {"commands", commands}, {"as json", as_json}, {"troubles", troubles}, {"a long answer", a_long_answer}};
+static const struct suite_test tests[] = {{"commands", commands},
+                                          {"as json", as_json},
+                                          {"troubles", troubles},
+                                          {"help", help},
+                                          {"a long answer", a_long_answer}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-ctl-XXXXXX");

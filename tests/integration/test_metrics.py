@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""/metrics, read as strictly as a scraper may: the Prometheus text format 0.0.4, after everything that leaves a metric has happened."""
+import os, re, shutil, subprocess, urllib.request
+from harness import *
+
+NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(,|(?=\}))')
+VALUE = re.compile(r"[+-]?(\d+(\.\d+)?([eE][+-]?\d+)?|Inf)|NaN")
+TYPES = ("counter", "gauge", "histogram", "summary", "untyped")
+
+
+def parse_labels(line, at):
+    labels, at = {}, at + 1
+    while line[at] != "}":
+        m = LABEL.match(line, at)
+        assert m, f"labels: {line}"
+        assert m[1] not in labels, f"label twice: {line}"
+        assert not m[1].startswith("__"), f"reserved label: {line}"
+        labels[m[1]] = m[2]
+        at = m.end()
+    return labels, at + 1
+
+
+def parse(text):
+    """{name: (type, {labels: value})}; fails at the first thing that the format does not allow."""
+    assert text.endswith("\n"), "the last line does not end"
+    metrics, current, helped = {}, None, set()
+    for line in text.split("\n")[:-1]:
+        assert line == line.strip() and line, f"blank: {line!r}"
+        if line.startswith("#"):
+            _, what, name, rest = line.split(" ", 3)
+            assert NAME.fullmatch(name), line
+            if what == "HELP":
+                assert name not in helped and name not in metrics, f"second HELP: {line}"
+                helped.add(name)
+            else:
+                assert what == "TYPE" and rest in TYPES and name not in metrics, line
+                metrics[name] = (rest, {})
+                current = name
+            continue
+        m = NAME.match(line)
+        labels, at = parse_labels(line, m.end()) if line[m.end()] == "{" else ({}, m.end())
+        assert m[0] == current, f"a sample of {m[0]} among those of {current}"
+        assert line[at] == " " and VALUE.fullmatch(line[at + 1:]), f"value: {line}"
+        kind, samples = metrics[current]
+        key = tuple(sorted(labels.items()))
+        assert key not in samples, f"series twice: {line}"
+        value = samples[key] = float(line[at + 1:].replace("Inf", "inf"))
+        assert kind != "counter" or value >= 0, f"negative counter: {line}"
+        assert kind == "counter" or not m[0].endswith("_total"), f"{m[0]} is called like a counter and is a {kind}"
+    return metrics
+
+
+def test_everything_at_once(env):
+    env.cluster()
+    ns = env.kube.namespace(f"metrics-{os.getpid()}")
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create"]}]}])
+    configmap = lambda name, mode: {"metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": mode}}
+    env.kube.create("rayclusters", ns, raycluster("one", workers=2))
+    env.kube.create("rayclusters", ns, raycluster("two", workers=1))
+    env.kube.create("configmaps", ns, configmap("bad", "crash"))
+    env.kube.create("configmaps", ns, configmap("thief", "deny"))
+    wait_ready(env.kube, ns, "one", 2)
+    wait_ready(env.kube, ns, "two", 1)
+    wait_for("quarantine", lambda: env.op.plugin("toy")["quarantined"], 40)
+    wait_for("refusal", lambda: env.op.control("status")["actions"]["denied"] > 0)
+    url = f"http://127.0.0.1:{env.op.control('status')['httpPort']}/metrics"
+    r = urllib.request.urlopen(url, timeout=10)
+    assert r.headers["Content-Type"] == "text/plain; version=0.0.4", r.headers["Content-Type"]
+    text = r.read().decode()
+    metrics = parse(text)
+    of = lambda name, **labels: sum(v for k, v in metrics[name][1].items() if labels.items() <= dict(k).items())
+    assert of("rayvisor_plugin_deaths_total", plugin="toy", cause="signal") == 2 and of("rayvisor_plugin_deaths_total", plugin="raycluster") == 0
+    assert of("rayvisor_plugin_last_death_timestamp_seconds", plugin="toy") > 1e9 and of("rayvisor_plugin_quarantined", plugin="toy") == 1
+    assert of("rayvisor_actions_total", plugin="raycluster", verb="create", code="ok") >= 7 or of("rayvisor_actions_total", plugin="raycluster") >= 7
+    assert of("rayvisor_actions_denied_total") >= 1 and of("rayvisor_leader") == 1 and of("rayvisor_plugin_ready", plugin="raycluster") == 1
+    assert any(n.startswith("kuberay_cluster") for n in metrics), sorted(metrics)
+    if shutil.which("promtool"):  # the reference, where it is installed
+        p = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert p.returncode in (0, 3), p.stdout  # 3: remarks on style
+
+
+def test_the_parser_itself(env):
+    """What a scraper would refuse is refused here."""
+    parse('# HELP a b c\n# TYPE a counter\na{x="1"} 5\na{x="\\"q\\\\"} 1e+06\n# TYPE g gauge\ng +Inf\n')
+    for text in ("# TYPE a gauge\na 1", "a 1\n", "# TYPE a gauge\n# TYPE b gauge\na 1\n", "# TYPE a gauge\na 1\na 1\n", "# TYPE a gauge\na{x=\"\\t\"} 1\n",
+                 "# TYPE a counter\na -1\n", "# TYPE a gauge\na one\n", "# TYPE a gauge\n\na 1\n", "# TYPE a_total gauge\na_total 1\n",
+                 "# TYPE a gauge\n# TYPE a gauge\n", "# TYPE a gauge\na{x=\"1\",x=\"2\"} 1\n", "# TYPE a gauge\na{x=1} 1\n"):
+        try: parse(text)
+        except (AssertionError, ValueError, IndexError): continue
+        raise AssertionError(f"accepted: {text!r}")
+
+
+if __name__ == "__main__": main()
