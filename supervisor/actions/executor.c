@@ -7,6 +7,7 @@
 #include "fair.h"
 #include "generate.h"
 #include "http_out.h"
+#include "http_proxy.h"
 #include "owners.h"
 #include "policy.h"
 #include "recorder.h"
@@ -63,6 +64,7 @@ struct executor {
     struct op *running;
     struct recorder *recorder;
     struct http_out *http;
+    struct http_proxy *proxy;
     struct owners *owners;
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct bucket rate;
@@ -437,7 +439,10 @@ static void on_http(void *arg, const struct http_answer *a) {
 }
 
 static void send_http(struct op *op, const char *credential) {
-    http_out_send(op->x->http, &op->m.http, credential, on_http, op);
+    struct executor *x = op->x;
+    if (x->s->config->proxy_http && http_proxy_send(x->proxy, op->m.key.ns, &op->m.http, credential, on_http, op))
+        return;
+    http_out_send(x->http, &op->m.http, credential, on_http, op);
 }
 
 /* The Secret is read afresh each time; its value lives in one buffer that is wiped. */
@@ -725,6 +730,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->limit = (size_t)s->config->max_in_flight;
     x->owners = owners_new(s);
     x->recorder = recorder_new();
+    x->proxy = http_proxy_new(s);
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
     x->refill = rv_loop_timer(s->loop, on_refill, x);
     x->rate.refilled = rv_mono_now();
@@ -735,6 +741,7 @@ struct executor *executor_new(struct supervisor *s) {
 struct executor *executor_free(struct executor *x) {
     if (x == NULL) return NULL;
     x->http = http_out_free(x->http);
+    x->proxy = http_proxy_free(x->proxy);
     while (x->running != NULL) {
         struct op *op = x->running;
         kube_cancel(op->request); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_MS = 2000, MAX_MS = 120000, DEFAULT_BYTES = 1 << 20, MAX_BYTES = 16 << 20, API_MAX = 16 };
+enum { DEFAULT_MS = 2000, API_MAX = 16 };
 
 struct exchange {
     struct http_out *owner;
@@ -269,7 +269,7 @@ static void add_header(struct exchange *x, const char *line) {
 static void set_options(struct exchange *x, const struct rv_http_request *r) {
     CURL *e = x->easy;
     rv_autofree char *url = rv_strdup(r->url), *method = rv_strdup(r->method);
-    unsigned ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < MAX_MS ? r->timeout_ms : MAX_MS;
+    unsigned ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
     curl_easy_setopt(e, CURLOPT_URL, url);
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -302,7 +302,7 @@ void http_out_send(struct http_out *h, const struct rv_http_request *r, const ch
     x->owner = h;
     x->done = done;
     x->arg = arg;
-    x->max = r->max_bytes == 0 ? DEFAULT_BYTES : r->max_bytes < MAX_BYTES ? r->max_bytes : MAX_BYTES;
+    x->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
     rv_buf_add(&x->body, r->body.p, r->body.n);
     x->next = h->list;
     if (x->next != NULL) x->next->back = &x->next;

@@ -5,6 +5,8 @@
 
 #include "supervisor/supervisor.h"
 
+enum { HTTP_MAX_MS = 120000, HTTP_DEFAULT_BYTES = 1 << 20, HTTP_MAX_BYTES = 16 << 20 };
+
 struct http_out;
 struct http_answer {
     int code;

@@ -28,6 +28,7 @@ static const struct schema_key kubernetes_keys[] = {K(kubeconfig, "kubeconfig", 
                                                     K(max_in_flight, "maxInFlight", S_INT, 1, 4096, NULL, false),
                                                     K(watch_stall_s, "watchStallSeconds", S_INT, 1, 3600, NULL, false),
                                                     K(page_size, "listPageSize", S_INT, 1, 10000, NULL, false),
+                                                    K(proxy_http, "proxyHttp", S_BOOL, 0, 0, NULL, false),
                                                     SCHEMA_END};
 static const struct schema_key log_keys[] = {K(log_format, "format", S_CHOICE, 0, 0, format_names, false),
                                              K(log_level, "level", S_CHOICE, 0, 0, level_names, false), SCHEMA_END};
@@ -347,6 +348,11 @@ void config_print_rbac(const struct config *c, struct rv_buf *out) {
             }
             rbac_rule(out, p->grants[k].api_version, p->grants[k].resource, p->grants[k].subresource,
                       rv_buf_cstr(&verbs));
+        }
+        if (c->proxy_http && p->http.n != 0) {
+            rbac_rule(out, RV_STR("v1"), RV_STR("services"), RV_STR("proxy"), "get, create, update, patch, delete");
+            rbac_rule(out, RV_STR("v1"), RV_STR("pods"), RV_STR("proxy"), "get, create, update, patch, delete");
+            rbac_rule(out, RV_STR("v1"), RV_STR("pods"), RV_STR(""), "list");
         }
         if (p->secrets) rbac_rule(out, RV_STR("v1"), RV_STR("secrets"), RV_STR(""), "get");
     }

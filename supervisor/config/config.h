@@ -35,6 +35,7 @@ struct config {
     struct schema_texts namespaces, plugin_dirs;
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
     struct config_lead lead;
+    bool proxy_http;
     int host_sandbox, log_format, log_level; /* choices */
     struct config_plugin *plugins;
     size_t plugin_n;

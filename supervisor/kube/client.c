@@ -20,7 +20,7 @@ struct kube_transfer {
     CURL *easy;
     struct curl_slist *headers;
     struct kube_transfer_opts o;
-    char *method, *url, *content_type;
+    char *method, *url, *content_type, *header;
     struct rv_buf body, answer;
     size_t sent; /* of the body, when it is sent only once */
     int64_t retry_after_ms;
@@ -209,6 +209,7 @@ static void set_headers(struct kube_transfer *t) {
     if (t->content_type != NULL) add_header(t, "Content-Type: ", t->content_type);
     const char *authorization = kube_auth_header(t->client->auth);
     if (authorization != NULL) add_header(t, "Authorization: ", authorization);
+    if (t->header != NULL) add_header(t, t->header, "");
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
 }
 
@@ -263,6 +264,8 @@ static void transfer_free(struct kube_transfer *t) {
     free(t->method);
     free(t->url);
     free(t->content_type);
+    if (t->header != NULL) explicit_bzero(t->header, strlen(t->header));
+    free(t->header);
     if (t->body.p != NULL) explicit_bzero(t->body.p, t->body.n); /* may be a Secret */
     rv_buf_free(&t->body);
     if (t->answer.p != NULL) explicit_bzero(t->answer.p, t->answer.n);
@@ -288,6 +291,7 @@ struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct ku
     if (t->o.max_body == 0) t->o.max_body = DEFAULT_BODY;
     t->method = rv_strdup(rv_str(o->method));
     t->content_type = o->content_type != NULL ? rv_strdup(rv_str(o->content_type)) : NULL;
+    t->header = o->header != NULL ? rv_strdup(rv_str(o->header)) : NULL;
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "%s%s", c->base, o->path);
     t->url = rv_strdup(rv_buf_str(&url));
@@ -318,12 +322,15 @@ static bool try_again(struct kube_transfer *t, long http) {
 static void finish(struct kube_transfer *t, CURLcode result) {
     struct kube_client *c = t->client;
     long http = 0, sent = 0;
+    char *type = NULL;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http);
     curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     if (result == CURLE_OK && try_again(t, http)) return;
     rv_autobuf struct rv_buf mp = {0};
     struct kube_response r = {
         .http_status = (unsigned)http, .retry_after_ms = t->retry_after_ms, .body = rv_buf_bytes(&t->answer)};
+    r.content_type = rv_str(type);
     if (result == CURLE_OK && (http < 200 || http >= 300)) kube_status_read(rv_buf_bytes(&t->answer), &mp, &r);
     r.code = t->stopped != 0      ? t->stopped
              : result != CURLE_OK ? code_of_curl(result)

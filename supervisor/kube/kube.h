@@ -37,13 +37,14 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
 struct kube_client *kube_client_free(struct kube_client *c); /* outstanding requests end with RV_E_SHUTDOWN first */
 
 struct kube_response {
-    int code;               /* 0 for 2xx; else RV_E_* from status and Status body, or from the transport */
-    unsigned http_status;   /* 0: no answer */
-    bool maybe_sent;        /* with a transport failure: the server may have seen the request */
-    int64_t retry_after_ms; /* 0: not asked for */
-    struct rv_bytes body;   /* raw; lent until the callback returns */
-    struct rv_str reason;   /* Status.reason, lent */
-    struct rv_str message;  /* Status.message or the transport's, lent */
+    int code;                   /* 0 for 2xx; else RV_E_* from status and Status body, or from the transport */
+    unsigned http_status;       /* 0: no answer */
+    bool maybe_sent;            /* with a transport failure: the server may have seen the request */
+    int64_t retry_after_ms;     /* 0: not asked for */
+    struct rv_bytes body;       /* raw; lent until the callback returns */
+    struct rv_str content_type; /* of the body, lent */
+    struct rv_str reason;       /* Status.reason, lent */
+    struct rv_str message;      /* Status.message or the transport's, lent */
 };
 typedef void (*kube_done_fn)(void *arg, const struct kube_response *r);
 

@@ -9,6 +9,7 @@
 
 struct kube_transfer;
 struct kube_transfer_opts {
+    const char *header; /* a further line, copied and wiped; NULL: none */
     const char *method, *path, *content_type;
     const char *accept; /* NULL: application/json. A literal: not copied */
     struct rv_bytes body;

@@ -2,7 +2,7 @@
  *
  * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
  * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
- * (tries what the sandbox forbids).
+ * (tries what the sandbox forbids), http (asks data.url and tells the answer in an event).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 #include "rayvisor/plugin.h"
 
@@ -128,6 +129,24 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
     if (rv_str_is(mode, "slow")) usleep(200000);
 }
 
+/* True while it waits for the answer. */
+static bool ask(struct toy *t, const struct rv_object *o, const struct rv_result *results, uint64_t n) {
+    rv_autobuf struct rv_buf text = {0};
+    for (uint64_t i = 0; i < n; i++) {
+        if (results[i].verb != RV_VERB_HTTP) continue;
+        rv_buf_addf(&text, "%s %u ", rv_error_name(results[i].code), results[i].http_status);
+        if (results[i].json != 0)
+            rv_json_write((struct rv_val){results[i].body.p, results[i].body.n}, &text);
+        else
+            rv_buf_add(&text, results[i].body.p, results[i].body.n);
+        note(t, o, "Answered", rv_buf_cstr(&text));
+        return false;
+    }
+    if (n != 0) return false;
+    struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_path_str(o->value, "data.url")};
+    return t->api->http(t->host, &r, NULL) == 0;
+}
+
 static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct toy *t = state;
     struct rv_object o, child;
@@ -135,11 +154,12 @@ static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outco
     const struct rv_result *results;
     uint64_t n = t->api->results(t->host, &results);
     for (uint64_t i = 0; i < n; i++)
-        if (results[i].code != 0) {
+        if (results[i].code != 0 && results[i].verb != RV_VERB_HTTP) {
             out->code = results[i].code == RV_E_DENIED ? RV_TERMINAL : RV_RETRY;
             out->message = t->api->keep(t->host, results[i].message);
             return;
         }
+    if (rv_str_is(rv_path_str(o.value, "data.mode"), "http") && ask(t, &o, results, n)) return;
     misbehave(t, &o, rv_path_str(o.value, "data.mode"));
     rv_autobuf struct rv_buf name = {0};
     rv_buf_addf(&name, RV_STR_FMT "-child", RV_STR_ARG(o.name));

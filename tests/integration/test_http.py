@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""A plugin's requests reach the simulated Ray by way of the API server (kubernetes.proxyHttp)."""
+from harness import *
+
+NS = "http"
+URLS = ["http://*.svc.cluster.local:8265/*", "http://10.*:8000/*"]
+
+
+def setup(env, proxy=True):
+    env.sandbox("--sim-opts", "ray_run_ms=200")
+    env.kube.namespace(NS)
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "http": URLS, "grants": [
+        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+        {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}])
+    if proxy:
+        env.op.write_config(open(env.op.config).read().replace("kubernetes:\n", "kubernetes:\n  proxyHttp: true\n"))
+        wait_for("the reload", lambda: env.op.control("reload").get("ok"))
+    env.kube.create("rayclusters", NS, raycluster("r", workers=1))
+    wait_ready(env.kube, NS, "r", 1)
+    return env.kube
+
+
+def ask(env, name, url):
+    """What became of the toy's request to that URL."""
+    env.kube.create("configmaps", NS, {"metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": "http", "url": url}})
+    return wait_for("the answer", lambda: events_of(env.kube, NS, name, "Answered"), 40)[0]["note"]
+
+
+def test_services_and_pods(env):
+    kube = setup(env)
+    service = kube.list("services", NS, "ray.io/cluster=r")[0]["metadata"]["name"]
+    head = pods_of(kube, NS, "r", "headgroup")[0]
+    note = ask(env, "version", f"http://{service}.{NS}.svc.cluster.local:8265/api/version")
+    assert note.startswith('OK 200 {') and '"ray_version":"2.52.0"' in note, note
+    note = ask(env, "query", f"http://{service}.{NS}.svc.cluster.local:8265/nodes?view=summary")
+    assert '"summary":[' in note, note
+    assert ask(env, "pod", f"http://{head['status']['podIP']}:8000/-/healthz") == "OK 200 success"
+    assert ask(env, "missing", f"http://{service}.{NS}.svc.cluster.local:8265/api/jobs/none").split()[1] == "404"
+    assert ask(env, "nobody", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")
+    assert ask(env, "address", "http://10.255.255.1:8000/-/healthz").startswith("UNAVAILABLE 0")
+    assert ask(env, "elsewhere", f"http://{service}.{NS}.svc.cluster.local:9999/api/version").startswith("DENIED 0")
+    by = env.sb.stats()["requests"]
+    assert by["get services/proxy"] >= 4 and by["get pods/proxy"] >= 1, by
+
+
+def test_faults_reach_it(env):
+    kube = setup(env)
+    service = kube.list("services", NS, "ray.io/cluster=r")[0]["metadata"]["name"]
+    url = f"http://{service}.{NS}.svc.cluster.local:8265/api/version"
+    env.sb.fault({"resource": "services", "subresource": "proxy"}, {"status": 503}, count=1)
+    assert ask(env, "refused", url).startswith("UNAVAILABLE 0")
+    env.sb.fault({"resource": "services", "subresource": "proxy"}, {"truncate": 5}, count=1)
+    assert ask(env, "cut", url).startswith("UNAVAILABLE 0")
+    env.sb.fault({"resource": "services", "subresource": "proxy"}, {"garbage": True}, count=1)
+    assert ask(env, "garbled", url).startswith("PARSE 200")
+    assert ask(env, "whole", url).startswith("OK 200")
+
+
+def test_without_the_option_nothing_goes_that_way(env):
+    setup(env, proxy=False)
+    assert ask(env, "direct", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")
+    assert not [k for k in env.sb.stats()["requests"] if "proxy" in k]
+
+
+if __name__ == "__main__": main()
