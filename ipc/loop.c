@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_PER_TURN = 64 };
+enum { EVENTS_PER_TURN = 64, GATHER_BURST = 64 };
 
 struct rv_watch {
     struct rv_loop *loop;
@@ -49,6 +49,8 @@ struct deferred {
 };
 
 struct rv_loop {
+    int64_t gather_ns, gathered; /* see rv_loop_gather() */
+    double turns;
     int epoll_fd, signal_fd;
     bool stopped;
     int64_t now;
@@ -335,9 +337,42 @@ static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
     return wait > INT32_MAX ? INT32_MAX : (int)wait;
 }
 
+/* Each wait costs one of the turns that accrue with time; when none is left, the loop sleeps before it looks again, so
+ * that what comes meanwhile is handled together. */
+static void gather(struct rv_loop *l) {
+    if (l->gather_ns == 0) return;
+    int64_t now = rv_mono_now();
+    l->turns += (double)(now - l->gathered) / (double)l->gather_ns;
+    if (l->turns > GATHER_BURST) l->turns = GATHER_BURST;
+    l->gathered = now;
+    if (l->turns >= 1) {
+        l->turns -= 1;
+        return;
+    }
+    struct timespec pause = {0, (long)l->gather_ns};
+    (void)nanosleep(&pause, NULL);
+}
+
+/* What is ready is never kept waiting: only a wait that would end at the next small thing is made a little longer. */
+static void wait_for_events(struct rv_loop *l, int timeout_ms) {
+    if (timeout_ms == 0 || l->gather_ns == 0) {
+        run_events(l, timeout_ms);
+        return;
+    }
+    if (run_events(l, 0) || l->stopped) return;
+    gather(l);
+    run_events(l, turn_timeout(l, timeout_ms));
+}
+
+void rv_loop_gather(struct rv_loop *l, int64_t ms) {
+    l->gather_ns = ms * 1000000;
+    l->gathered = rv_mono_now();
+    l->turns = GATHER_BURST;
+}
+
 void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms) {
     bool more = run_prepares(l);
-    run_events(l, more ? 0 : turn_timeout(l, max_wait_ms));
+    wait_for_events(l, more ? 0 : turn_timeout(l, max_wait_ms));
     run_timers(l);
     run_deferred(l);
     bury(l);

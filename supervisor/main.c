@@ -24,7 +24,7 @@
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
-enum { STOP_MS = 20000, RELOAD_MS = 100, TRIM_MS = 20000, EXIT_USAGE = 64, EXIT_LOST = 75, EXIT_CONFIG = 78 };
+enum { STOP_MS = 20000, RELOAD_MS = 100, GATHER_MS = 10, TRIM_MS = 20000, EXIT_USAGE = 64, EXIT_LOST = 75, EXIT_CONFIG = 78 };
 
 struct options {
     const char *config, *kubeconfig, *context, *runtime_dir;
@@ -362,6 +362,7 @@ static int start(struct program *g, struct rv_error *err) {
     supervisor_random(&s->epoch, sizeof s->epoch);
     s->loop = rv_loop_new(err);
     int r = s->loop == NULL ? err->code : rv_loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
+    if (s->loop != NULL) rv_loop_gather(s->loop, GATHER_MS);
     if (r == 0) r = make_runtime_dir(s->config, err);
     if (r == 0) r = connect_cluster(g, err);
     if (r != 0) return r;

@@ -19,6 +19,7 @@
 #include "sandbox.h"
 
 enum {
+    GATHER_MS = 10,
     FD_TOKEN = 3,
     FD_FLIGHT = 4,
     TOKEN_SIZE = 32,
@@ -179,6 +180,7 @@ static int run(const struct options *o) {
     close(FD_FLIGHT);
     h.loop = rv_loop_new(&err);
     int r = h.loop == NULL ? err.code : read_token(token, &err);
+    if (h.loop != NULL) rv_loop_gather(h.loop, GATHER_MS);
     if (r == 0) {
         h.timer = rv_loop_timer(h.loop, on_timer, &h);
         r = start(&h, o, flight, token, &err);

@@ -84,7 +84,6 @@ static void take_failure(struct pass *p, const struct rv_result *r, const struct
 
 static void status_result(struct pass *p, const struct rv_result *r) {
     if (r->code == 0) return;
-    p->memo->status_written = 0;
     /* Gone or replaced meanwhile is no failure: the next event brings the newer object. */
     if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) p->retry = true;
 }

@@ -34,7 +34,8 @@ struct memo {
     uint32_t create_failures; /* in a row */
     int64_t create_after;     /* wall ns: no pod is created before */
     uint32_t foreign;         /* sub-objects whose name somebody else's object has (bit per rule) */
-    int64_t status_written;   /* wall ns */
+    int64_t first_pass;       /* wall ns */
+    int64_t progress_since;   /* wall ns: mere progress that no status tells of yet; 0: none */
     int64_t said;             /* generation for which invalid was reported, -1 none */
     int64_t claim_said;       /* the same for a claim that differs or is missing */
     int64_t account_known;    /* generation for which the user's ServiceAccount was seen */
@@ -60,8 +61,8 @@ struct pass {
     bool sub_retry;                             /* the same of an object that pods do not need */
     struct rv_str hold;                         /* set: why no pods are created now */
     struct rv_str stalled_reason, stalled_text; /* set: the cluster cannot go on as it is */
-    bool status_delayed;
-    int64_t after_ms; /* look again so soon; 0: as usual */
+    int64_t status_delay_ms;                    /* a status is due in so long; 0: none */
+    int64_t after_ms;                           /* look again so soon; 0: as usual */
 };
 
 /* ---- asking (pass.c) ---- */

@@ -190,6 +190,7 @@ static void pods(struct pass *p) {
 }
 
 void rc_reconcile(struct pass *p, struct rv_outcome *out) {
+    if (p->memo->first_pass == 0) p->memo->first_pass = p->api->now(p->host);
     pass_take_results(p);
     see(p);
     if (acceptable(p)) {
@@ -204,5 +205,7 @@ void rc_reconcile(struct pass *p, struct rv_outcome *out) {
     log_work(p);
     out->code = p->retry || p->sub_retry ? RV_RETRY : RV_AFTER;
     out->message = p->failure_text.n != 0 ? p->api->keep(p->host, p->failure_text) : (struct rv_str){NULL, 0};
-    out->after_ms = p->status_delayed ? 100 : p->after_ms > 0 ? p->after_ms : p->c->settings->requeue_seconds * 1000;
+    out->after_ms = p->status_delay_ms > 0 ? p->status_delay_ms
+                    : p->after_ms > 0      ? p->after_ms
+                                           : p->c->settings->requeue_seconds * 1000;
 }

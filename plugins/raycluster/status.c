@@ -1,15 +1,15 @@
 /* status.c - what a RayCluster's status says (spec section 10), as the smallest merge patch that makes it so.
  *
  * Beyond the contract: observedGeneration and the desired resources follow every change, a cluster that cannot go on
- * says so in a Stalled condition, and changes of counters alone are gathered for a moment so that a thousand starting
- * pods do not cause a thousand writes. */
+ * says so in a Stalled condition, and mere progress (counters, the head's address, a pod that got one step further) is
+ * gathered for a moment so that a thousand starting pods do not cause a thousand writes. */
 #include <stdio.h>
 
 #include "fields.h"
 #include "metrics.h"
 #include "pass.h"
 
-enum { GATHER_MS = 100 };
+enum { GATHER_MS = 1000 };
 #define MS INT64_C(1000000)
 
 struct counts {
@@ -298,19 +298,29 @@ static const char *const managed[] = {"state",
                                       "minWorkerReplicas",
                                       "maxWorkerReplicas"};
 
-/* What must change, as a merge patch of the status; *counters: nothing but counters does. */
-static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *counters) {
+/* Steps on the way that may be told together: everything but the state and the conditions that others wait for. */
+static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val want) {
+    static const char *const news[] = {RC_CONDITION_PROVISIONED, RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_SUSPENDING,
+                                       RC_CONDITION_SUSPENDED, "Stalled"};
+    if (rv_str_is(key, "state") || rv_str_is(key, "observedGeneration")) return false;
+    for (size_t i = 0; i < RV_ARRAY_LEN(news) && rv_str_is(key, "conditions"); i++)
+        if (!rv_val_equal(rv_condition_find(have, news[i]), rv_condition_find(want, news[i]))) return false;
+    return true;
+}
+
+/* What must change, as a merge patch of the status; *progress: nothing but steps on the way. */
+static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *progress) {
     struct rv_arena *a = p->arena;
     struct rv_val old = p->c->status;
     struct rv_node *patch = rv_node_map(a), *value;
     struct rv_str key;
-    *counters = true;
+    *progress = true;
     for (size_t i = 0; rv_node_entry(fresh, i, &key, &value); i++) {
         struct rv_val have = rv_val_getn(old, key), want = rv_node_freeze(a, value);
         if (rv_val_present(have) && rv_val_equal(have, want)) continue;
         if (rv_val_len(want) == 0 && rv_val_type(want) == RV_MAP && !rv_val_present(have)) continue;
         rv_node_setn(a, patch, key, value);
-        if (!rv_str_ends(key, "WorkerReplicas")) *counters = false;
+        if (!is_progress(key, have, want)) *progress = false;
         /* A merge patch leaves keys that it does not name: those that went must be named. */
         if (rv_val_type(want) == RV_MAP)
             for (struct rv_iter it = rv_iter(have); rv_iter_next(&it);)
@@ -332,15 +342,24 @@ static void tell_metrics(struct pass *p, struct rv_node *fresh) {
 void pass_status(struct pass *p) {
     struct rv_arena *a = p->arena;
     int64_t now = p->api->now(p->host);
-    bool counters;
+    bool progress, first = !rv_val_present(rv_val_get(p->c->status, "conditions"));
     struct rv_node *fresh = compute(p, now);
     tell_metrics(p, fresh);
-    struct rv_node *patch = difference(p, fresh, &counters);
+    struct rv_node *patch = difference(p, fresh, &progress);
     if (rv_node_len(patch) == 0) return;
-    if (counters && now - p->memo->status_written < GATHER_MS * MS && now >= p->memo->status_written) {
-        p->status_delayed = true;
-        return;
+    /* The first one waits for what this pass creates: it is seen in a moment. */
+    struct memo *m = p->memo;
+    bool young = now - m->first_pass < GATHER_MS * MS;
+    if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;
+    if (progress && !first) {
+        if (m->progress_since == 0) m->progress_since = now;
+        int64_t waited = now - m->progress_since;
+        if (waited >= 0 && waited < GATHER_MS * MS) {
+            p->status_delay_ms = GATHER_MS - waited / MS;
+            return;
+        }
     }
+    m->progress_since = 0;
     char text[32];
     rv_time_format(now, text);
     rv_node_set_cstr(a, patch, "lastUpdateTime", text);
@@ -357,5 +376,5 @@ void pass_status(struct pass *p) {
                             .name = p->c->name,
                             .body = {v.p, v.n},
                             .pre_uid = p->c->uid};
-    if (p->api->act(p->host, &act, NULL) == 0) p->memo->status_written = now;
+    if (p->api->act(p->host, &act, NULL) != 0) p->retry = true;
 }

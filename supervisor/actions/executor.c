@@ -8,6 +8,7 @@
 #include "generate.h"
 #include "http_out.h"
 #include "http_proxy.h"
+#include "news.h"
 #include "owners.h"
 #include "policy.h"
 #include "recorder.h"
@@ -22,6 +23,8 @@ enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_
 /* One request from a plugin, until its result. Its texts are copies in its arena. */
 struct op {
     struct fair_item item; /* first: an item of the queue is its op */
+    struct news_item news; /* the same, for events */
+    int64_t sent;          /* mono ns */
     struct executor *x;
     struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
     struct client *client; /* likewise */
@@ -60,6 +63,7 @@ struct count {
 struct executor {
     struct supervisor *s;
     struct fair *queue;
+    struct news *news; /* events, which give way */
     struct client *clients;
     struct op *running;
     struct recorder *recorder;
@@ -68,7 +72,7 @@ struct executor {
     struct owners *owners;
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct bucket rate;
-    struct rv_timer *refill;
+    struct rv_timer *refill, *news_timer;
     int64_t refill_at; /* mono ns */
     uint64_t denied_seen[DENIED_REMEMBERED];
     int64_t denied_at[DENIED_REMEMBERED];
@@ -393,6 +397,7 @@ static void on_failure(struct op *op, const struct kube_response *r) {
 static void on_response(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
+    news_measure(op->x->news, rv_mono_now() - op->sent, rv_mono_now());
     adapt(op->x, r->code);
     if (r->code == RV_E_EXISTS && op->m.a.verb == RV_VERB_CREATE && op->m.a.name.n != 0 && !op->looked) {
         send_get(op);
@@ -418,6 +423,7 @@ static void on_response(void *arg, const struct kube_response *r) {
 static void on_event_answer(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
+    news_measure(op->x->news, rv_mono_now() - op->sent, rv_mono_now());
     if (r->code != 0) recorder_lost(op->x->recorder, &op->m.event);
     finish(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
 }
@@ -523,6 +529,7 @@ static void run_object(struct op *op) {
 }
 
 static void run(struct op *op) {
+    op->sent = rv_mono_now();
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
         run_event(op);
@@ -624,6 +631,20 @@ static bool is_ready(void *arg, struct fair_item *item) {
     return true;
 }
 
+/* Events go when there is room beside the work, and when the API server is quick; all of them at the end. */
+static void pump_news(struct executor *x) {
+    const struct config *c = x->s->config;
+    while (news_count(x->news) > 0 && x->in_flight <= x->limit / 2 && has_token(x, &x->rate, c->qps, c->burst)) {
+        struct news_item *i = news_pop(x->news, rv_mono_now(), x->s->stopping);
+        if (i == NULL) break;
+        if (c->qps != 0) x->rate.tokens -= 1;
+        struct op *op = (struct op *)(void *)((char *)i - offsetof(struct op, news));
+        link_running(op);
+        run(op);
+    }
+    if (news_count(x->news) > 0 && !rv_timer_armed(x->news_timer)) rv_timer_arm(x->news_timer, NEWS_ASK_AGAIN_MS);
+}
+
 static bool pump(void *arg) {
     struct executor *x = arg;
     if (!x->wake || !leadership_acts(x->s)) return false;
@@ -633,6 +654,7 @@ static bool pump(void *arg) {
         link_running(op);
         run(op);
     }
+    pump_news(x);
     return false;
 }
 
@@ -662,13 +684,31 @@ static bool refused(struct op *op) {
     return true;
 }
 
+/* Nobody waits for an event: its asker is answered at once, and it goes when there is time. */
+static void take_event(struct op *op) {
+    struct executor *x = op->x;
+    if (op->plugin != NULL) {
+        struct rv_result done = {.size = sizeof done, .id = op->m.id, .tag = op->m.a.tag, .verb = op->m.a.verb};
+        plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &done);
+    }
+    if (op->client != NULL) op->client->open--;
+    op->client = NULL;
+    op->plugin = NULL;
+    if (news_push(x->news, &op->news, rv_mono_now())) return;
+    recorder_lost(x->recorder, &op->m.event);
+    finish_code(op, RV_E_THROTTLED, "too many events are waiting");
+}
+
 void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
     struct op *op = op_new(x, p, instance, m);
     op->client = client_of(x, p);
     if (op->client != NULL) op->client->open++;
     if (refused(op)) return;
-    fair_push(x->queue, p, op->m.key.ns, op->m.key.name, &op->item);
     x->wake = true;
+    if (op->m.a.verb == RV_VERB_EVENT)
+        take_event(op);
+    else
+        fair_push(x->queue, p, op->m.key.ns, op->m.key.name, &op->item);
 }
 
 void executor_event(struct executor *x, const struct rv_event *e) {
@@ -702,12 +742,12 @@ void executor_forget(struct executor *x, struct plugin *p) {
 }
 
 bool executor_idle(const struct executor *x) {
-    return fair_count(x->queue) == 0 && x->in_flight == 0;
+    return fair_count(x->queue) + news_count(x->news) == 0 && x->in_flight == 0;
 } /* timers and observations may be cut off */
 
 void executor_stats(const struct executor *x, struct executor_stats *ret) {
     *ret = x->stats;
-    ret->queued = fair_count(x->queue);
+    ret->queued = fair_count(x->queue) + news_count(x->news);
     ret->in_flight = x->in_flight;
 }
 
@@ -727,6 +767,8 @@ struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
     x->s = s;
     x->queue = fair_new();
+    x->news = news_new();
+    x->news_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
     x->owners = owners_new(s);
     x->recorder = recorder_new();
@@ -750,6 +792,10 @@ struct executor *executor_free(struct executor *x) {
     }
     fair_drop_all(x->queue, drop_item, NULL);
     fair_free(x->queue);
+    for (struct news_item *i; (i = news_pop(x->news, 0, true)) != NULL;)
+        op_free((struct op *)(void *)((char *)i - offsetof(struct op, news)));
+    news_free(x->news);
+    rv_timer_free(x->news_timer);
     for (struct client *c = x->clients, *next; c != NULL; c = next) {
         next = c->next;
         free(c);

@@ -127,3 +127,5 @@ const struct seen_result *world_result(struct world *w, struct plugin *p, uint64
     SCRIPT_UNTIL(w->stage->s.loop, p->results[id].times != 0);
     return &p->results[id];
 }
+
+void world_sent(struct world *w, unsigned n) { SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) >= n); }

@@ -47,5 +47,7 @@ struct ask { /* one action on pods of namespace "n", or what its verb needs */
 void world_ask(struct world *w, struct plugin *p, const struct ask *a);
 /* Turns until that action has its result; it must come once. */
 const struct seen_result *world_result(struct world *w, struct plugin *p, uint64_t id);
+/* Turns until the server has had so many requests. */
+void world_sent(struct world *w, unsigned n);
 
 #endif

@@ -1,0 +1,309 @@
+/* plugin.c - the mTLS controller: the five objects of objects.c, the addresses in the two leaf certificates, and what
+ * is to be said about them. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "objects.h"
+#include "plugins/raycluster/fields.h"
+#include "rayvisor/plugin.h"
+
+enum { KIND_CLUSTER, KIND_POD, KIND_ISSUER, KIND_CERTIFICATE };
+enum { TAG_UPDATE = 64, TAG_OWNER = 128 }; /* plus which object; creations have the bare number */
+enum { AGAIN_MS = 300000, EXPIRY_H = 24 };
+
+/* What was said of a cluster, so that it is not said at every pass. Never needed for correctness. */
+struct said {
+    struct said *next;
+    char *uid;
+    bool ready, waiting, expiring;
+    bool owned[MTLS_OBJECTS]; /* its Secret got its owner */
+};
+
+struct controller {
+    const struct rv_host_api *api;
+    struct rv_host *host;
+    struct rv_str domain;
+    struct said *said;
+};
+
+struct pass {
+    struct controller *k;
+    const struct mtls_cluster *c;
+    struct said *said;
+    struct rv_arena *arena;
+    struct rv_str *addresses[2]; /* of head and workers, sorted */
+    size_t address_n[2];
+    bool retry, busy;
+};
+
+static void event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
+    struct rv_event e = {.size = sizeof e,
+                         .warning = warning,
+                         .reason = rv_str(reason),
+                         .action = rv_str(action),
+                         .note = note,
+                         .api_version = RV_STR("ray.io/v1"),
+                         .kind = RV_STR("RayCluster"),
+                         .ns = p->c->ns,
+                         .name = p->c->name,
+                         .uid = p->c->uid,
+                         .controller = RV_STR("raycluster-mtls-controller")};
+    (void)p->k->api->event(p->k->host, &e);
+}
+
+/* ---- addresses -----------------------------------------------------------------------------------------------------
+ */
+
+static void see_pod(void *arg, const struct rv_object *o) {
+    struct pass *p = arg;
+    struct rv_str ip = rv_path_str(o->value, "status.podIP"), phase = rv_path_str(o->value, "status.phase"),
+                  type = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE));
+    if (ip.n == 0 || rv_meta_deleting(o->value) || rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed")) return;
+    size_t which = rv_str_is(type, "head") ? 0 : 1;
+    p->addresses[which][p->address_n[which]++] = ip;
+}
+
+static int text_order(const void *a, const void *b) {
+    return rv_str_cmp(*(const struct rv_str *)a, *(const struct rv_str *)b);
+}
+
+static void find_addresses(struct pass *p) {
+    struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->c->ns, .owner_uid = p->c->uid};
+    uint64_t n = p->k->api->list(p->k->host, &q, NULL, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        p->addresses[i] = rv_arena_alloc(p->arena, (size_t)(n + 1) * sizeof(struct rv_str));
+        p->addresses[i][0] = RV_STR("127.0.0.1");
+        p->address_n[i] = 1;
+    }
+    p->k->api->list(p->k->host, &q, see_pod, p);
+    for (size_t i = 0; i < 2; i++) qsort(p->addresses[i], p->address_n[i], sizeof(struct rv_str), text_order);
+}
+
+/* ---- objects -------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_certificate(enum mtls_object which) { return which != MTLS_SELF_ISSUER && which != MTLS_CA_ISSUER; }
+
+static void act(struct pass *p, uint32_t verb, enum mtls_object which, uint64_t tag, struct rv_str name,
+                struct rv_str uid, struct rv_node *body) {
+    struct rv_val v = rv_node_freeze(p->arena, body);
+    struct rv_action a = {.size = sizeof a,
+                          .verb = verb,
+                          .tag = tag,
+                          .api_version = RV_STR("cert-manager.io/v1"),
+                          .resource = is_certificate(which) ? RV_STR("certificates") : RV_STR("issuers"),
+                          .ns = p->c->ns,
+                          .name = name,
+                          .pre_uid = uid,
+                          .body = {v.p, v.n}};
+    p->busy = true;
+    if (p->k->api->act(p->k->host, &a, NULL) != 0) p->retry = true;
+}
+
+static bool find(struct pass *p, enum mtls_object which, struct rv_object *ret) {
+    return p->k->api->get(p->k->host, is_certificate(which) ? KIND_CERTIFICATE : KIND_ISSUER, p->c->ns,
+                          mtls_name(p->arena, p->c, which), ret) == 0;
+}
+
+/* A pod whose address is not in the certificate waits for it; an address of a pod that is gone must not stay in it. */
+static void keep(struct pass *p, enum mtls_object which) {
+    static const char *const sets[] = {"dnsNames", "ipAddresses"};
+    size_t group = which == MTLS_HEAD ? 0 : 1;
+    bool leaf = which == MTLS_HEAD || which == MTLS_WORKER;
+    struct rv_node *want =
+        mtls_build(p->arena, p->c, which, leaf ? p->addresses[group] : NULL, leaf ? p->address_n[group] : 0);
+    struct rv_object have;
+    if (!find(p, which, &have)) {
+        act(p, RV_VERB_CREATE, which, which, mtls_name(p->arena, p->c, which), (struct rv_str){NULL, 0}, want);
+        return;
+    }
+    if (!leaf || rv_meta_deleting(have.value)) return;
+    struct rv_node *patch = NULL;
+    for (size_t i = 0; i < RV_ARRAY_LEN(sets); i++) {
+        struct rv_node *set = rv_node_get(rv_node_get(want, "spec"), sets[i]);
+        if (rv_val_equal(rv_node_freeze(p->arena, set), rv_val_get(rv_val_get(have.value, "spec"), sets[i]))) continue;
+        if (patch == NULL) patch = rv_node_map(p->arena);
+        rv_node_set(p->arena, patch, sets[i], set);
+    }
+    if (patch == NULL) return;
+    struct rv_node *body = rv_node_map(p->arena);
+    rv_node_set(p->arena, body, "spec", patch);
+    act(p, RV_VERB_MERGE_PATCH, which, TAG_UPDATE + which, have.name, have.uid, body);
+}
+
+/* ---- readiness
+ * ------------------------------------------------------------------------------------------------------- */
+
+static bool ready(struct pass *p, enum mtls_object which, struct rv_object *ret) {
+    if (!find(p, which, ret)) return false;
+    struct rv_val condition = rv_condition_find(rv_val_path(ret->value, "status.conditions"), "Ready");
+    return rv_str_is(rv_path_str(condition, "status"), "True") &&
+           rv_path_int(condition, "observedGeneration", 0) == rv_path_int(ret->value, "metadata.generation", 0);
+}
+
+/* cert-manager leaves the Secrets behind when their Certificates go: with an owner the garbage collector takes them. */
+static void own_secret(struct pass *p, enum mtls_object which, const struct rv_object *certificate) {
+    if (p->said->owned[which]) return;
+    struct rv_node *body = rv_node_map(p->arena), *owner = rv_node_map(p->arena);
+    rv_node_set_cstr(p->arena, owner, "apiVersion", "cert-manager.io/v1");
+    rv_node_set_cstr(p->arena, owner, "kind", "Certificate");
+    rv_node_set_str(p->arena, owner, "name", certificate->name);
+    rv_node_set_str(p->arena, owner, "uid", certificate->uid);
+    rv_node_append(p->arena,
+                   rv_node_ensure_array(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "ownerReferences"),
+                   owner);
+    struct rv_val v = rv_node_freeze(p->arena, body);
+    struct rv_action a = {.size = sizeof a,
+                          .verb = RV_VERB_MERGE_PATCH,
+                          .tag = TAG_OWNER + which,
+                          .api_version = RV_STR("v1"),
+                          .resource = RV_STR("secrets"),
+                          .ns = p->c->ns,
+                          .name = mtls_secret(p->arena, p->c, which),
+                          .body = {v.p, v.n}};
+    p->busy = true;
+    if (p->k->api->act(p->k->host, &a, NULL) == 0) p->said->owned[which] = true;
+}
+
+static bool expiring(struct pass *p, const struct rv_object *certificate) {
+    int64_t end;
+    if (rv_time_parse(rv_path_str(certificate->value, "status.notAfter"), &end) != 0) return false;
+    return end - p->k->api->now(p->k->host) < INT64_C(3600000000000) * EXPIRY_H;
+}
+
+static void judge(struct pass *p) {
+    static const enum mtls_object leaves[] = {MTLS_HEAD, MTLS_WORKER};
+    struct rv_object o;
+    bool all = true, soon = false;
+    for (size_t i = 0; i < RV_ARRAY_LEN(leaves); i++) {
+        bool one = ready(p, leaves[i], &o);
+        all &= one;
+        soon |= one && expiring(p, &o);
+        if (one) own_secret(p, leaves[i], &o);
+    }
+    if (ready(p, MTLS_CA, &o)) own_secret(p, MTLS_CA, &o);
+    if (all && !p->said->ready) event(p, false, "MTLSPKIReady", "Reconcile", RV_STR("mTLS certificates are ready"));
+    if (!all && !p->said->waiting)
+        event(p, false, "MTLSCertsNotReady", "Reconcile", RV_STR("Waiting for cert-manager to issue the certificates"));
+    if (soon && !p->said->expiring)
+        event(p, true, "MTLSCertificateExpiringSoon", "Reconcile",
+              RV_STR("A certificate ends within 24 hours: cert-manager should have renewed it"));
+    p->said->ready = all;
+    p->said->waiting = !all;
+    p->said->expiring = soon;
+    p->k->api->explain(p->k->host, all ? RV_STR("the certificates of head and workers are ready")
+                                       : RV_STR("waiting for cert-manager to issue the certificates"));
+}
+
+/* ---- results
+ * ----------------------------------------------------------------------------------------------------------- */
+
+static void take_result(struct pass *p, const struct rv_result *r) {
+    static const char *const steps[] = {"self-signed Issuer", "CA Certificate", "CA Issuer", "head Certificate",
+                                        "worker Certificate"};
+    size_t which = r->tag % TAG_UPDATE;
+    if (which >= RV_ARRAY_LEN(steps)) return;
+    if (r->code == 0 && r->tag >= TAG_UPDATE && r->tag < TAG_OWNER)
+        event(p, false, "MTLSCertificatesUpdated", "Update",
+              rv_arena_fmt(p->arena, "Updated the addresses in the %s", steps[which]));
+    if (r->code == 0) return;
+    if (r->tag >= TAG_OWNER) {
+        p->said->owned[which] = false;
+        if (r->code == RV_E_NOT_FOUND) return; /* not there yet: when the Certificate changes again */
+    }
+    p->retry = true;
+    struct rv_str why = r->code == RV_E_NOT_FOUND && r->tag < TAG_UPDATE
+                            ? RV_STR("cert-manager is not installed (the API server has no cert-manager.io/v1)")
+                        : r->message.n != 0 ? r->message
+                                            : rv_str(rv_error_text(r->code));
+    event(p, true, "MTLSFailedToReconcile", "Reconcile",
+          rv_arena_fmt(p->arena, "Failed to reconcile mTLS %s: " RV_STR_FMT, steps[which], RV_STR_ARG(why)));
+    p->k->api->explain(p->k->host, why);
+}
+
+/* ---- the vtable
+ * -------------------------------------------------------------------------------------------------------- */
+
+static struct said **said_slot(struct controller *k, struct rv_str uid) {
+    struct said **s = &k->said;
+    while (*s != NULL && !rv_str_is(uid, (*s)->uid)) s = &(*s)->next;
+    return s;
+}
+
+static struct said *said_of(struct controller *k, struct rv_str uid) {
+    struct said **s = said_slot(k, uid);
+    if (*s == NULL) {
+        *s = rv_alloc(sizeof **s);
+        (*s)->uid = rv_strdup(uid);
+    }
+    return *s;
+}
+
+static void forget(struct controller *k, struct rv_str uid) {
+    struct said **s = said_slot(k, uid), *gone = *s;
+    if (gone == NULL) return;
+    *s = gone->next;
+    free(gone->uid);
+    free(gone);
+}
+
+static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
+    struct controller *k = state;
+    struct rv_object o;
+    struct mtls_cluster c;
+    if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0) return;
+    mtls_cluster_read(&c, o.value, k->domain);
+    struct rv_val manager = rv_val_get(c.spec, "managedBy");
+    bool ours = !rv_val_set(manager) || rv_str_is(rv_val_str(manager), "ray.io/kuberay-operator");
+    if (rv_meta_deleting(o.value) || !ours || !rv_path_bool(c.spec, "tlsOptions.enabled", false)) {
+        forget(k, c.uid);
+        return;
+    }
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    struct pass p = {.k = k, .c = &c, .arena = arena, .said = said_of(k, c.uid)};
+    const struct rv_result *results;
+    uint64_t n = k->api->results(k->host, &results);
+    for (uint64_t i = 0; i < n; i++) take_result(&p, &results[i]);
+    if (!p.retry) {
+        find_addresses(&p);
+        for (enum mtls_object which = MTLS_SELF_ISSUER; which < MTLS_OBJECTS; which++) keep(&p, which);
+        judge(&p);
+    }
+    out->code = p.retry ? RV_RETRY : RV_AFTER;
+    out->after_ms = AGAIN_MS;
+}
+
+static int32_t on_settings(void *state, struct rv_error *err) {
+    struct controller *k = state;
+    (void)err;
+    k->domain = rv_val_str_or(rv_val_get(k->api->settings(k->host), "clusterDomain"), "cluster.local");
+    return 0;
+}
+
+static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
+    struct controller *k = rv_alloc(sizeof *k);
+    *k = (struct controller){.api = api, .host = h};
+    *ret_state = k;
+    return on_settings(k, err);
+}
+
+static void on_fini(void *state) {
+    struct controller *k = state;
+    while (k->said != NULL) forget(k, rv_str(k->said->uid));
+    free(k);
+}
+
+static const struct rv_plugin mtls = {
+    .size = sizeof mtls,
+    .magic = RV_ABI_MAGIC,
+    .abi_major = RV_ABI_MAJOR,
+    .abi_minor = RV_ABI_MINOR,
+    .name = "mtls",
+    .version = RV_VERSION,
+    .init = on_init,
+    .reconcile = on_reconcile,
+    .settings_changed = on_settings,
+    .fini = on_fini,
+};
+
+RV_PLUGIN(mtls)
