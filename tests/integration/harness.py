@@ -39,6 +39,12 @@ RESOURCES = {  # plural -> path prefix
     "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "secrets": "/api/v1", "nodes": "/api/v1",
     "resourcequotas": "/api/v1", "namespaces": "/api/v1", "endpoints": "/api/v1", "persistentvolumeclaims": "/api/v1",
     "rayclusters": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
+    "serviceaccounts": "/api/v1", "persistentvolumeclaims": "/api/v1",
+    "roles": "/apis/rbac.authorization.k8s.io/v1", "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
+    "ingresses": "/apis/networking.k8s.io/v1", "networkpolicies": "/apis/networking.k8s.io/v1",
+    "issuers": "/apis/cert-manager.io/v1", "certificates": "/apis/cert-manager.io/v1",
+    "podgroups": "/apis/scheduling.volcano.sh/v1beta1",
+    "customresourcedefinitions": "/apis/apiextensions.k8s.io/v1",
     "jobs": "/apis/batch/v1", "leases": "/apis/coordination.k8s.io/v1",
 }
 
@@ -404,8 +410,20 @@ def assert_quiet(env, seconds=2.0):
 
 def _settled(fn):
     a = fn()
-    time.sleep(0.5)
+    time.sleep(1.5)  # mere progress is told once a second
     return a if fn() == a else None
+
+
+def foreign_kind(kube, group, version, kind, plural):
+    """Another project's kind, without its schema: enough to see what is written."""
+    name = f"{plural}.{group}"
+    if not kube.find("customresourcedefinitions", None, name):
+        kube.create("customresourcedefinitions", None, {
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+            "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
+                     "versions": [{"name": version, "served": True, "storage": True, "subresources": {"status": {}},
+                                   "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
+    wait_for(f"{plural} to be served", lambda: kube.call("GET", f"/apis/{group}/{version}/{plural}"))
 
 
 # ---- runner -------------------------------------------------------------------------------------------------

@@ -1,0 +1,385 @@
+#!/usr/bin/env python3
+"""The optional features of RayClusters, each through its life. Runs against the sandbox or a real kube-apiserver."""
+import base64, os, time
+from harness import *
+
+
+def setup(env, plugins=None, **settings):
+    env.cluster()
+    ns = env.kube.namespace(f"feat-{env.name.replace('_', '-')[:24]}-{os.getpid()}")
+    env.operator(plugins=plugins or [{"name": "raycluster", "settings": settings}])
+    return env.kube, ns
+
+
+def head_of(kube, ns, name):
+    pods = pods_of(kube, ns, name, "headgroup")
+    return pods[0] if pods else None
+
+
+def explain(env, ns, name): return json.dumps(env.op.control("explain", kind="raycluster", namespace=ns, name=name))
+
+
+def edit(kube, ns, name, **spec): return kube.patch("rayclusters", ns, name, {"spec": spec})
+
+
+def gone(kube, resource, ns, name): wait_for(f"{resource}/{name} to be gone", lambda: kube.find(resource, ns, name) is None)
+
+
+def test_autoscaler(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("a", workers=1, enableInTreeAutoscaling=True, autoscalerOptions={"version": "v2", "idleTimeoutSeconds": 60}))
+    wait_ready(kube, ns, "a", 1)
+    role = kube.get("roles", ns, "a")
+    assert [r["resources"] for r in role["rules"]] == [["pods"], ["pods/resize"], ["rayclusters"]], role["rules"]
+    assert kube.get("rolebindings", ns, "a")["subjects"][0]["name"] == "a" and kube.get("serviceaccounts", ns, "a")
+    head = head_of(kube, ns, "a")["spec"]
+    sidecar = next(c for c in head["containers"] if c["name"] == "autoscaler")
+    assert head["serviceAccountName"] == "a" and head["restartPolicy"] == "Never" and "kuberay-autoscaler" in sidecar["args"][0]
+    # A rule that somebody took away comes back; scaling down is the autoscaler's business, by name.
+    kube.patch("roles", ns, "a", {"rules": role["rules"][:1]})
+    wait_for("the role's rules to be back", lambda: len(kube.get("roles", ns, "a")["rules"]) == 3)
+    edit(kube, ns, "a", workerGroupSpecs=raycluster("a", workers=3)["spec"]["workerGroupSpecs"])
+    wait_ready(kube, ns, "a", 3)
+    victim = pods_of(kube, ns, "a", "small")[1]["metadata"]["name"]
+    kube.json_patch("rayclusters", ns, "a", [{"op": "replace", "path": "/spec/workerGroupSpecs/0/replicas", "value": 2},
+                                            {"op": "add", "path": "/spec/workerGroupSpecs/0/scaleStrategy", "value": {"workersToDelete": [victim]}}])
+    wait_for("the named worker to go", lambda: victim not in [p["metadata"]["name"] for p in pods_of(kube, ns, "a")] and len(pods_of(kube, ns, "a")) == 3)
+    edit(kube, ns, "a", workerGroupSpecs=raycluster("a", workers=1)["spec"]["workerGroupSpecs"])
+    time.sleep(1)
+    assert len(pods_of(kube, ns, "a")) == 3, "the operator chose victims itself"
+    assert_quiet(env)
+
+
+def test_account_of_the_user_is_missing(env):
+    kube, ns = setup(env)
+    rc = raycluster("u", workers=1, enableInTreeAutoscaling=True)
+    rc["spec"]["headGroupSpec"]["template"]["spec"]["serviceAccountName"] = "mine"
+    kube.create("rayclusters", ns, rc)
+    wait_for("the event", lambda: events_of(kube, ns, "u", "AutoscalerServiceAccountNotFound"))
+    assert not pods_of(kube, ns, "u") and "mine" in explain(env, ns, "u")
+    kube.create("serviceaccounts", ns, {"metadata": {"name": "mine"}})
+    wait_for("the head", lambda: head_of(kube, ns, "u"), 60)
+    assert head_of(kube, ns, "u")["spec"]["serviceAccountName"] == "mine"
+
+
+def test_ingress(env):
+    kube, ns = setup(env)
+    rc = raycluster("i", workers=0)
+    rc["metadata"]["annotations"] = {"kubernetes.io/ingress.class": "nginx", "team": "a"}
+    rc["spec"]["headGroupSpec"].update(enableIngress=True, ingressOptions={"host": "ray.example.org"})
+    kube.create("rayclusters", ns, rc)
+    i = wait_for("the ingress", lambda: kube.find("ingresses", ns, "i-head-ingress"))
+    assert i["spec"]["ingressClassName"] == "nginx" and i["spec"]["rules"][0]["host"] == "ray.example.org", i["spec"]
+    assert i["metadata"]["annotations"]["team"] == "a" and "kubernetes.io/ingress.class" not in i["metadata"]["annotations"]
+    backend = i["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+    assert backend == {"name": "i-head-svc", "port": {"number": 8265}}, backend
+    kube.patch("ingresses", ns, "i-head-ingress", {"metadata": {"annotations": {"controller": "set this"}}})
+    kube.patch("rayclusters", ns, "i", {"spec": {"headGroupSpec": {"ingressOptions": {"host": "other.example.org"}}}})
+    wait_for("the host to follow", lambda: kube.get("ingresses", ns, "i-head-ingress")["spec"]["rules"][0]["host"] == "other.example.org")
+    assert kube.get("ingresses", ns, "i-head-ingress")["metadata"]["annotations"]["controller"] == "set this"
+    wait_for("the event", lambda: events_of(kube, ns, "i", "UpdatedIngress"))
+    kube.patch("rayclusters", ns, "i", {"spec": {"headGroupSpec": {"enableIngress": False}}})
+    gone(kube, "ingresses", ns, "i-head-ingress")
+    assert_quiet(env)
+
+
+def test_ingress_of_somebody_else(env):
+    kube, ns = setup(env)
+    other = {"metadata": {"name": "f-head-ingress"}, "spec": {"defaultBackend": {"service": {"name": "x", "port": {"number": 80}}}}}
+    kube.create("ingresses", ns, other)
+    rc = raycluster("f", workers=1)
+    rc["spec"]["headGroupSpec"]["enableIngress"] = True
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "f", 1)
+    wait_for("the event", lambda: events_of(kube, ns, "f", "FailedToCreateIngress"))
+    assert kube.get("ingresses", ns, "f-head-ingress")["spec"] == other["spec"]
+    assert_quiet(env)
+
+
+def test_token(env):
+    kube, ns = setup(env)
+    for name in ("t1", "t2"): kube.create("rayclusters", ns, raycluster(name, workers=1, authOptions={"mode": "token"}))
+    for name in ("t1", "t2"): wait_ready(kube, ns, name, 1)
+    tokens = [base64.b64decode(kube.get("secrets", ns, n)["data"]["auth_token"]).decode() for n in ("t1", "t2")]
+    assert len(set(tokens)) == 2 and all(len(base64.b64decode(t)) == 32 for t in tokens), "not 32 random bytes each"
+    for pod in pods_of(kube, ns, "t1"):
+        containers = pod["spec"]["containers"] + pod["spec"].get("initContainers", [])
+        env_of = lambda c: {e["name"]: e for e in c["env"]}
+        assert all(env_of(c)["RAY_AUTH_TOKEN"]["valueFrom"]["secretKeyRef"] == {"name": "t1", "key": "auth_token"} for c in containers)
+    log = open(env.op.log, errors="replace").read()
+    assert not any(t in log for t in tokens), "a token is in the log"
+    env.op.proc.kill()
+    env.op.start()
+    assert_quiet(env)
+    assert base64.b64decode(kube.get("secrets", ns, "t1")["data"]["auth_token"]).decode() == tokens[0], "the token changed"
+
+
+def test_redis(env):
+    kube, ns = setup(env)
+    rc = raycluster("r", workers=1, gcsFaultToleranceOptions={"redisAddress": "redis:6379", "redisPassword": {"value": "pw"}})
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "r", 1)
+    cluster, head = kube.get("rayclusters", ns, "r"), head_of(kube, ns, "r")
+    assert cluster["metadata"]["finalizers"] == ["ray.io/gcs-ft-redis-cleanup-finalizer"]
+    assert head["metadata"]["annotations"]["ray.io/external-storage-namespace"] == cluster["metadata"]["uid"]
+    jobs = Watcher(kube, "jobs", ns)
+    kube.delete("rayclusters", ns, "r")
+    gone(kube, "rayclusters", ns, "r")
+    made = [o for kind, o in jobs.events if kind == "ADDED"]
+    assert len(made) == 1 and made[0]["metadata"]["labels"]["ray.io/node-type"] == "redis-cleanup", made
+    spec = made[0]["spec"]["template"]["spec"]
+    assert len(spec["containers"]) == 1 and "cleanup_redis_storage" in spec["containers"][0]["args"][0]
+    assert made[0]["spec"]["backoffLimit"] == 0 and made[0]["spec"]["activeDeadlineSeconds"] == 300
+
+
+def test_redis_that_never_answers(env):
+    """The deadline frees the cluster, whatever became of its spec."""
+    kube, ns = setup(env)
+    rc = raycluster("d", workers=0, gcsFaultToleranceOptions={"redisAddress": "redis:6379"})
+    rc["metadata"]["annotations"] = {"ray.io/gcs-ft-deletion-timeout": "2"}
+    rc["spec"]["headGroupSpec"]["template"]["metadata"] = {"finalizers": ["example.org/never"]}  # its pod never goes
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "d", 0)
+    kube.delete("rayclusters", ns, "d")
+    gone(kube, "rayclusters", ns, "d")
+    for p in pods_of(kube, ns, "d", live=False): kube.patch("pods", ns, p["metadata"]["name"], {"metadata": {"finalizers": None}})
+
+
+def test_invalid_cluster_can_be_deleted(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("x", workers=0, gcsFaultToleranceOptions={"redisAddress": "redis:6379"}))
+    wait_ready(kube, ns, "x", 0)
+    kube.json_patch("rayclusters", ns, "x", [{"op": "remove", "path": "/spec/gcsFaultToleranceOptions"},
+                                            {"op": "add", "path": "/spec/workerGroupSpecs/0/minReplicas", "value": 9},
+                                            {"op": "add", "path": "/spec/workerGroupSpecs/0/maxReplicas", "value": 1}])
+    wait_for("Stalled", lambda: conditions(status_of(kube, ns, "x")).get("Stalled"))
+    kube.delete("rayclusters", ns, "x")
+    gone(kube, "rayclusters", ns, "x")
+
+
+def test_rocksdb(env):
+    kube, ns = setup(env, featureGates={"GCSFaultToleranceEmbeddedStorage": True})
+    kube.create("rayclusters", ns, raycluster("e", workers=0, gcsFaultToleranceOptions={"backend": "rocksdb", "storage": {"size": "2Gi", "subPath": "gcs"}}))
+    pvc = wait_for("the claim", lambda: kube.find("persistentvolumeclaims", ns, "e-gcs-pvc"))
+    assert pvc["spec"]["accessModes"] == ["ReadWriteOnce"] and pvc["spec"]["resources"]["requests"]["storage"] == "2Gi", pvc["spec"]
+    assert pvc["metadata"]["ownerReferences"][0]["name"] == "e"
+    head = wait_for("the head", lambda: head_of(kube, ns, "e"))
+    mount = next(m for m in head["spec"]["containers"][0]["volumeMounts"] if m["name"] == "gcs-storage")
+    assert mount["mountPath"] == "/data/gcs" and mount["subPath"] == "gcs"
+    assert "finalizers" not in kube.get("rayclusters", ns, "e")["metadata"]
+    edit(kube, ns, "e", gcsFaultToleranceOptions={"storage": {"deletionPolicy": "Retain"}})
+    wait_for("the owner to go", lambda: not kube.get("persistentvolumeclaims", ns, "e-gcs-pvc")["metadata"].get("ownerReferences"))
+    kube.delete("rayclusters", ns, "e")
+    gone(kube, "rayclusters", ns, "e")
+    wait_for("the pods to go", lambda: not pods_of(kube, ns, "e"))
+    assert kube.find("persistentvolumeclaims", ns, "e-gcs-pvc"), "a retained claim was deleted"
+    kube.create("rayclusters", ns, raycluster("e", workers=0, gcsFaultToleranceOptions={"backend": "rocksdb", "storage": {"size": "5Gi"}}))
+    wait_for("adoption", lambda: kube.get("persistentvolumeclaims", ns, "e-gcs-pvc")["metadata"].get("ownerReferences"))
+    wait_for("the drift to be told", lambda: events_of(kube, ns, "e", "FailedToCreatePVC"))
+    assert_quiet(env)
+
+
+def replicas(kube, ns, name):
+    out = {}
+    for p in pods_of(kube, ns, name, "tpu"):
+        labels = p["metadata"]["labels"]
+        out.setdefault(labels["ray.io/worker-group-replica-name"], []).append(
+            (int(labels["ray.io/worker-group-replica-index"]), int(labels["ray.io/replica-host-index"])))
+    return out
+
+
+def whole(kube, ns, name, n, hosts):
+    r = replicas(kube, ns, name)
+    ok = len(r) == n and all(sorted(h for _, h in v) == list(range(hosts)) and len({i for i, _ in v}) == 1 for v in r.values())
+    return r if ok and sorted(v[0][0] for v in r.values()) == list(range(n)) else None
+
+
+def test_multi_host(env):
+    kube, ns = setup(env)
+    rc = raycluster("m", groups={"tpu": 2})
+    rc["spec"]["workerGroupSpecs"][0]["numOfHosts"] = 3
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "m", 6)
+    first = wait_for("two whole replicas", lambda: whole(kube, ns, "m", 2, 3))
+    assert kube.get("services", ns, "m-headless")["spec"]["selector"] == {"ray.io/cluster": "m", "ray.io/node-type": "worker"}
+    victim = pods_of(kube, ns, "m", "tpu")[0]["metadata"]
+    kube.delete("pods", ns, victim["name"])
+    lost = victim["labels"]["ray.io/worker-group-replica-name"]
+    after = wait_for("the broken replica to be replaced whole", lambda: (lambda r: r if r and lost not in r else None)(whole(kube, ns, "m", 2, 3)))
+    assert len(set(first) & set(after)) == 1, "the other replica was touched"
+    name = sorted(after)[0]
+    named = next(p["metadata"]["name"] for p in pods_of(kube, ns, "m", "tpu") if p["metadata"]["labels"]["ray.io/worker-group-replica-name"] == name)
+    kube.json_patch("rayclusters", ns, "m", [{"op": "add", "path": "/spec/workerGroupSpecs/0/replicas", "value": 1},
+                                            {"op": "add", "path": "/spec/workerGroupSpecs/0/scaleStrategy", "value": {"workersToDelete": [named]}}])
+    wait_for("one replica, not the named one", lambda: (lambda r: len(r) == 1 and name not in r and len(list(r.values())[0]) == 3)(replicas(kube, ns, "m")))
+    assert_quiet(env)
+
+
+def test_serve_service_comes_and_goes(env):
+    kube, ns = setup(env)
+    rc = raycluster("s", workers=0)
+    rc["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["ports"] = [{"name": "serve", "containerPort": 8000}, {"name": "dashboard", "containerPort": 8265}]
+    rc["metadata"]["annotations"] = {"ray.io/enable-serve-service": "true"}
+    kube.create("rayclusters", ns, rc)
+    svc = wait_for("the serve service", lambda: kube.find("services", ns, "s-serve-svc"))
+    assert svc["spec"]["selector"] == {"ray.io/cluster": "s"} and [p["name"] for p in svc["spec"]["ports"]] == ["serve"], svc["spec"]
+    kube.patch("rayclusters", ns, "s", {"metadata": {"annotations": {"ray.io/enable-serve-service": None}}})
+    gone(kube, "services", ns, "s-serve-svc")
+
+
+def test_head_service_follows_the_spec(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("h", workers=0))
+    wait_ready(kube, ns, "h", 0)
+    edit(kube, ns, "h", headServiceAnnotations={"who": "me"})
+    wait_for("the annotation", lambda: kube.get("services", ns, "h-head-svc")["metadata"].get("annotations", {}).get("who") == "me")
+    kube.delete("services", ns, "h-head-svc")
+    wait_for("the service to be back", lambda: kube.find("services", ns, "h-head-svc"))
+    assert_quiet(env)
+
+
+def test_quota(env):
+    kube, ns = setup(env)
+    kube.create("resourcequotas", ns, {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "3"}}})
+    if env.sb is None: wait_for("the quota to count", lambda: kube.get("resourcequotas", ns, "q").get("status", {}).get("hard"))
+    kube.create("rayclusters", ns, raycluster("q", workers=6))
+    c = wait_for("the quota in a condition", lambda: (lambda c: c if c.get("Reconciling", {}).get("reason") == "QuotaExceeded" else None)(conditions(status_of(kube, ns, "q"))))
+    assert c["ReplicaFailure"]["status"] == "True" and c["ReplicaFailure"]["reason"] == "FailedCreateWorkerPod", c
+    before = actions_done(env)
+    time.sleep(3)
+    assert actions_done(env) - before < 20, f"{actions_done(env) - before} actions in 3 s against a quota"
+    assert "exceeded quota" in explain(env, ns, "q")
+    kube.patch("resourcequotas", ns, "q", {"spec": {"hard": {"pods": "10"}}})
+    wait_ready(kube, ns, "q", 6, 90)
+    c = wait_for("the failure to be over", lambda: (lambda c: c if "ReplicaFailure" not in c and "Reconciling" not in c else None)(conditions(status_of(kube, ns, "q"))))
+
+
+def test_stuck_pod_is_named(env):
+    kube, ns = setup(env)
+    rc = raycluster("n", workers=1)
+    rc["spec"]["workerGroupSpecs"][0]["template"]["spec"]["nodeSelector"] = {"no": "such-node"}
+    kube.create("rayclusters", ns, rc)
+    worker = wait_for("the worker", lambda: pods_of(kube, ns, "n", "small"))[0]["metadata"]["name"]
+    c = wait_for("the reason", lambda: (lambda c: c.get("Reconciling") if c.get("Reconciling", {}).get("reason") == "Unschedulable" else None)(conditions(status_of(kube, ns, "n"))))
+    assert worker in c["message"], c
+    assert worker in explain(env, ns, "n") and "not scheduled" in explain(env, ns, "n")
+
+
+def test_state_follows_the_head(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("g", workers=1))
+    wait_ready(kube, ns, "g", 1)
+    rc = Watcher(kube, "rayclusters", ns)
+    kube.delete("pods", ns, head_of(kube, ns, "g")["metadata"]["name"])
+    wait_for("ready to be taken back", lambda: any("state" not in o.get("status", {}) for _, o in rc.events))
+    wait_ready(kube, ns, "g", 1)
+
+
+def test_removed_group(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("o", groups={"a": 1, "b": 2}))
+    wait_ready(kube, ns, "o", 3)
+    edit(kube, ns, "o", workerGroupSpecs=raycluster("o", groups={"a": 1})["spec"]["workerGroupSpecs"])
+    wait_for("its workers to go", lambda: len(pods_of(kube, ns, "o")) == 2)
+    wait_ready(kube, ns, "o", 1)
+
+
+def test_pods_that_only_look_alike_are_left_alone(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("l", workers=1))
+    wait_ready(kube, ns, "l", 1)
+    twin = pods_of(kube, ns, "l", "small")[0]
+    kube.create("pods", ns, {"metadata": {"name": "twin", "labels": twin["metadata"]["labels"]}, "spec": {"containers": [{"name": "c", "image": "i"}]}})
+    edit(kube, ns, "l", workerGroupSpecs=[dict(raycluster("l", workers=1)["spec"]["workerGroupSpecs"][0], scaleStrategy={"workersToDelete": ["twin"]})])
+    time.sleep(1.5)
+    assert kube.find("pods", ns, "twin") and len(pods_of(kube, ns, "l")) == 3
+    assert_quiet(env)
+
+
+def test_volcano(env):
+    kube, ns = None, None
+    env.cluster()
+    foreign_kind(env.kube, "scheduling.volcano.sh", "v1beta1", "PodGroup", "podgroups")
+    kube, ns = env.kube, env.kube.namespace(f"feat-volcano-{os.getpid()}")
+    env.operator(plugins=[{"name": "raycluster", "settings": {"batchScheduler": "volcano"}}])
+    rc = raycluster("v", workers=2)
+    rc["metadata"]["labels"] = {"volcano.sh/queue-name": "q1", "ray.io/priority-class-name": "high"}
+    kube.create("rayclusters", ns, rc)
+    pg = wait_for("the group", lambda: kube.find("podgroups", ns, "ray-v-pg"))
+    assert pg["spec"]["minMember"] == 3 and pg["spec"]["queue"] == "q1" and pg["spec"]["minResources"]["memory"] == "192Mi", pg["spec"]
+    head = wait_for("the head", lambda: head_of(kube, ns, "v") or events_of(kube, ns, "v", "FailedToCreateHeadPod"))
+    edit(kube, ns, "v", workerGroupSpecs=raycluster("v", workers=4)["spec"]["workerGroupSpecs"])
+    wait_for("the group to follow", lambda: kube.get("podgroups", ns, "ray-v-pg")["spec"]["minMember"] == 5)
+
+
+def test_scheduler_that_is_not_installed(env):
+    """The kind that it needs is missing: said, and everything else goes on."""
+    kube, ns = setup(env, batchScheduler="scheduler-plugins")
+    rc = raycluster("p", workers=1)
+    rc["metadata"]["labels"] = {"ray.io/gang-scheduling-enabled": "true"}
+    kube.create("rayclusters", ns, rc)
+    wait_for("the event", lambda: events_of(kube, ns, "p", "FailedToCreatePodGroup"))
+    pods = wait_for("the pods", lambda: (lambda l: l if len(l) == 2 else None)(pods_of(kube, ns, "p")))
+    assert all(p["spec"]["schedulerName"] == "scheduler-plugins-scheduler" and p["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"] == "p" for p in pods)
+
+
+def test_network_policy(env):
+    plugins = [{"name": "raycluster", "settings": {"featureGates": {"RayClusterNetworkPolicy": True}}}, {"name": "networkpolicy"}]
+    kube, ns = setup(env, plugins)
+    rule = {"to": [{"namespaceSelector": {}}], "ports": [{"port": 53}]}
+    kube.create("rayclusters", ns, raycluster("np", groups={"a": 1, "b": 0}, networkPolicy={"mode": "DenyAll", "worker": {"egressRules": [rule]}}))
+    names = lambda: sorted(o["metadata"]["name"] for o in kube.list("networkpolicies", ns))
+    wait_for("three policies", lambda: names() == ["np-head", "np-workers-a", "np-workers-b"])
+    a = kube.get("networkpolicies", ns, "np-workers-a")["spec"]
+    assert a["policyTypes"] == ["Ingress", "Egress"] and len(a["egress"]) == 2 and len(a["ingress"]) == 1, a
+    wait_ready(kube, ns, "np", 1)
+    assert_quiet(env)
+    edit(kube, ns, "np", networkPolicy={"mode": "DenyAllIngress", "worker": None})
+    wait_for("the mode to follow", lambda: kube.get("networkpolicies", ns, "np-head")["spec"]["policyTypes"] == ["Ingress"])
+    assert not kube.get("networkpolicies", ns, "np-head")["spec"].get("egress")
+    kube.delete("networkpolicies", ns, "np-workers-b")
+    wait_for("a deleted one to be back", lambda: "np-workers-b" in names())
+    edit(kube, ns, "np", networkPolicy=None)
+    wait_for("no policy", lambda: names() == [])
+    assert_quiet(env)
+
+
+def test_mtls(env):
+    env.cluster()
+    for kind, plural in (("Issuer", "issuers"), ("Certificate", "certificates")): foreign_kind(env.kube, "cert-manager.io", "v1", kind, plural)
+    kube, ns = env.kube, env.kube.namespace(f"feat-mtls-{os.getpid()}")
+    env.operator(plugins=[{"name": "raycluster", "settings": {"featureGates": {"RayClusterMTLS": True}}}, {"name": "mtls"}])
+    kube.create("rayclusters", ns, raycluster("tls", workers=1, tlsOptions={"enabled": True}))
+    head = wait_for("the head's certificate", lambda: kube.find("certificates", ns, "ray-head-cert-tls"))
+    assert head["spec"]["dnsNames"] == ["localhost", f"tls-head-svc.{ns}.svc.cluster.local"] and head["spec"]["ipAddresses"] == ["127.0.0.1"], head["spec"]
+    assert len(kube.list("issuers", ns)) == 2 and len(kube.list("certificates", ns)) == 3
+    time.sleep(0.5)
+    assert not pods_of(kube, ns, "tls"), "pods before their certificates"
+
+    def issue():  # what cert-manager does
+        for name in ("head", "worker"):
+            c = kube.get("certificates", ns, f"ray-{name}-cert-tls")
+            kube.patch("certificates", ns, f"ray-{name}-cert-tls", {"status": {"conditions": [
+                {"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z",
+                 "observedGeneration": c["metadata"]["generation"]}]}}, "status")
+    issue()
+    pod = wait_for("the head", lambda: head_of(kube, ns, "tls"), 60)
+    assert pod["spec"]["initContainers"][0]["name"] == "wait-for-tls-ip-san"
+    assert any(v.get("secret", {}).get("secretName") == "ray-head-secret-tls" for v in pod["spec"]["volumes"])
+    wait_for("its address in the certificate", lambda: len(kube.get("certificates", ns, "ray-head-cert-tls")["spec"]["ipAddresses"]) == 2)
+
+
+def test_kstatus(env):
+    """Reconciling while on the way, gone when settled; observedGeneration follows every edit."""
+    kube, ns = setup(env)
+    rc = Watcher(kube, "rayclusters", ns)
+    kube.create("rayclusters", ns, raycluster("k", workers=1))
+    wait_ready(kube, ns, "k", 1)
+    settled = lambda: (lambda o: "Reconciling" not in conditions(o["status"]) and o["status"]["observedGeneration"] == o["metadata"]["generation"])(kube.get("rayclusters", ns, "k"))
+    wait_for("rest", settled)
+    assert any(conditions(o.get("status", {})).get("Reconciling", {}).get("status") == "True" for _, o in rc.events)
+    edit(kube, ns, "k", headServiceAnnotations={"a": "b"})
+    wait_for("rest after the edit", settled)
+
+
+if __name__ == "__main__": main()
