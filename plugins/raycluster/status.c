@@ -327,8 +327,10 @@ static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *p
                 if (!rv_val_present(rv_val_getn(want, it.key))) rv_node_setn(a, value, it.key, rv_node_null(a));
     }
     for (size_t i = 0; i < RV_ARRAY_LEN(managed) && p->stalled_reason.n == 0; i++)
-        if (rv_val_set(rv_val_get(old, managed[i])) && rv_node_get(fresh, managed[i]) == NULL)
+        if (rv_val_set(rv_val_get(old, managed[i])) && rv_node_get(fresh, managed[i]) == NULL) {
             rv_node_set(a, patch, managed[i], rv_node_null(a));
+            *progress &= strcmp(managed[i], "state") != 0;
+        }
     return patch;
 }
 

@@ -402,7 +402,7 @@ def actions_done(env): return env.op.control("status")["actions"]["done"]
 
 def assert_quiet(env, seconds=2.0):
     """A converged system writes nothing: the operator asks for no more actions, not even refused or failing ones."""
-    before = wait_for("actions to settle", lambda: (_settled(lambda: actions_done(env)) or 0) + 1, 20)
+    before = wait_for("actions to settle", lambda: _settled(lambda: actions_done(env) + 1), 20)
     time.sleep(seconds)
     after = actions_done(env) + 1
     assert after == before, f"{after - before} actions by a converged system"

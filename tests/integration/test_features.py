@@ -109,6 +109,7 @@ def test_token(env):
     log = open(env.op.log, errors="replace").read()
     assert not any(t in log for t in tokens), "a token is in the log"
     env.op.proc.kill()
+    env.op.proc.wait()
     env.op.start()
     assert_quiet(env)
     assert base64.b64decode(kube.get("secrets", ns, "t1")["data"]["auth_token"]).decode() == tokens[0], "the token changed"

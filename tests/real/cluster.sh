@@ -100,7 +100,7 @@ EOF
         --authorization-mode RBAC --allow-privileged
     wait_until "the API server" $k get --raw /readyz
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
-        --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false \
+        --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false --node-monitor-grace-period 30m \
         --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000
     start scheduler "$bin/kube-scheduler" --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port $((port + 3))
     stages >"$dir/stages.yaml"
