@@ -10,6 +10,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 label=${1:-}
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 
 packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl
  libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev libcap-ng-dev
@@ -31,7 +33,11 @@ build() { # preset, target...
     local preset=$1
     shift
     cmake --preset "$preset" >/dev/null
-    cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0 | tail -n 3
+    echo "== building ($preset)"
+    NINJA_STATUS= cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0 >"$log" 2>&1 || {
+        grep -v -E '^(Building|Linking|Generating)' "$log"
+        exit 1
+    }
 }
 
 real() {
@@ -39,7 +45,7 @@ real() {
     dir=$(mktemp -d)
     tests/real/cluster.sh build
     # shellcheck disable=SC2064
-    trap "tests/real/cluster.sh down '$dir'; rm -rf '$dir'" EXIT
+    trap "tests/real/cluster.sh down '$dir'; rm -rf '$dir' '$log'" EXIT
     RAYVISOR_KUBECONFIG=$(tests/real/cluster.sh up "$dir" | tail -n 1)
     export RAYVISOR_KUBECONFIG RAYVISOR_KUBECTL=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl
     "$RAYVISOR_KUBECTL" --kubeconfig "$RAYVISOR_KUBECONFIG" apply -f deploy/crds >/dev/null
@@ -57,4 +63,4 @@ case "$label" in
 '' | tsan) build tsan ;;
 esac
 [ -n "$label" ] || build clang
-exec ctest --test-dir build --output-on-failure ${label:+-L "$label"} -j "$(nproc)"
+ctest --test-dir build --output-on-failure ${label:+-L "$label"} -j "$(nproc)"

@@ -92,7 +92,7 @@ static void write_struct(struct doc *d, const struct sb_type *t, const struct sb
 /* A custom kind: its own schema, with what every object has. */
 static void write_custom(struct doc *d, const struct sb_resource *r) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    rv_autobuf struct rv_buf gvk = {0}, ref = {0}, mp = {0};
+    rv_autobuf struct rv_buf ref = {0}, mp = {0};
     struct rv_node *n = rv_node_from(a, sb_schema_raw(r->schema)), *props = rv_node_ensure_map(a, n, "properties");
     const struct sb_prop *meta = sb_type_prop(sb_schema_type(r->schema), RV_STR("metadata"));
     static const char *const texts[] = {"apiVersion", "kind"};

@@ -44,7 +44,7 @@ static const struct {
      {{APPLY, "a", "{'data':{'x':'1','y':'1'}}", NULL},
       {FORCE, "b", "{'data':{'x':'2'}}", NULL},
       {APPLY, "a", "{'data':{'y':'1'}}", NULL}, /* no longer owns x, so x stays */
-      {END}},
+      {END, NULL, NULL, NULL}},
      "data",
      "{'x':'2','y':'1'}"},
     {"an update owns what it changed",
