@@ -24,7 +24,15 @@
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
-enum { STOP_MS = 20000, RELOAD_MS = 100, GATHER_MS = 10, TRIM_MS = 20000, EXIT_USAGE = 64, EXIT_LOST = 75, EXIT_CONFIG = 78 };
+enum {
+    STOP_MS = 20000,
+    RELOAD_MS = 100,
+    GATHER_MS = 10,
+    TRIM_MS = 20000,
+    EXIT_USAGE = 64,
+    EXIT_LOST = 75,
+    EXIT_CONFIG = 78
+};
 
 struct options {
     const char *config, *kubeconfig, *context, *runtime_dir;
