@@ -72,6 +72,10 @@ void rv_node_encode(struct rv_node *n, struct rv_buf *b);
 /* The tree as msgpack in the arena: a view of it. */
 struct rv_val rv_node_freeze(struct rv_arena *a, struct rv_node *n);
 
+/* The merge patch (RFC 7386) that makes want of have: NULL when they are equal. What have has and want has not becomes
+ * null, lists are taken whole. have may be absent, want must be a map. */
+struct rv_node *rv_node_merge_patch(struct rv_arena *a, struct rv_val have, struct rv_val want);
+
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,36 @@ bool rc_gate(const struct rc_settings *s, const char *name, bool fallback) {
     return rv_val_bool(rv_val_get(s->gates, name), fallback);
 }
 
+static const char *const known_gates[] = {RC_GATE_CONDITIONS,
+                                          RC_GATE_DELETION_POLICY,
+                                          RC_GATE_MULTI_HOST,
+                                          "RayServiceIncrementalUpgrade",
+                                          "RayCronJob",
+                                          "SidecarSubmitterRestart",
+                                          RC_GATE_NETWORK_POLICY,
+                                          RC_GATE_EMBEDDED_FT,
+                                          RC_GATE_MTLS,
+                                          RC_GATE_HISTORY,
+                                          RC_GATE_WAS};
+
+int rc_check_gates(struct rv_val gates, struct rv_error *err) {
+    for (struct rv_iter it = rv_iter(gates); rv_iter_next(&it);) {
+        bool known = false;
+        for (size_t i = 0; i < RV_ARRAY_LEN(known_gates) && !known; i++) known = rv_str_is(it.key, known_gates[i]);
+        if (!known)
+            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates has no gate \"" RV_STR_FMT "\"",
+                                RV_STR_ARG(it.key));
+        if (rv_val_type(it.val) != RV_BOOL)
+            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
+                                RV_STR_ARG(it.key));
+        if (rv_str_is(it.key, RC_GATE_CONDITIONS) && !rv_val_bool(it.val, true))
+            return rv_error_set(err, RV_E_CONFIG,
+                                "settings.featureGates." RC_GATE_CONDITIONS
+                                " cannot be switched off: conditions are always written");
+    }
+    return 0;
+}
+
 struct rv_str rc_annotation(const struct rc_cluster *c, const char *key) {
     return rv_val_str(rv_val_get(rv_val_get(c->meta, "annotations"), key));
 }
@@ -49,4 +79,15 @@ int64_t rc_group_desired(struct rv_val group) {
     if (n < min) n = min;
     if (n > max) n = max;
     return n < 0 || hosts < 0 ? 0 : clamp_int32(n * hosts);
+}
+
+bool rc_gpu_like(struct rv_str r) {
+    if (rv_str_ends(r, "gpu")) return true;
+    static const char mig[] = "nvidia.com/mig-";
+    if (!rv_str_starts(r, mig) || !rv_str_ends(r, "gb")) return false;
+    size_t i = sizeof mig - 1, digits = 0; /* <n>g.<n>gb */
+    for (; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
+    if (digits == 0 || i + 1 >= r.n || r.p[i] != 'g' || r.p[i + 1] != '.') return false;
+    for (i += 2, digits = 0; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
+    return digits > 0 && i + 2 == r.n;
 }

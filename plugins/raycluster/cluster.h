@@ -29,6 +29,8 @@ struct rc_settings {
     struct rv_val gates; /* map name -> bool */
 };
 bool rc_gate(const struct rc_settings *s, const char *name, bool fallback);
+/* The setting featureGates: names that the reference operator knows, true or false. RV_E_CONFIG. */
+int rc_check_gates(struct rv_val gates, struct rv_error *err);
 
 struct rc_cluster {
     struct rv_val value, meta, spec, status;
@@ -37,6 +39,7 @@ struct rc_cluster {
     const struct rc_settings *settings;
     struct rv_str creator; /* "RayCluster", "RayJob" or "RayService" (label originated-from-crd) */
     struct rc_features f;
+    struct rv_val submitter; /* of a RayJob whose gang this is: {template} of the pod that submits, else absent */
 };
 
 /* Where a worker stands in its group. */
@@ -49,6 +52,7 @@ void rc_cluster_read(struct rc_cluster *c, struct rv_val value, const struct rc_
 struct rv_str rc_annotation(const struct rc_cluster *c, const char *key);
 struct rv_val rc_groups(const struct rc_cluster *c);         /* spec.workerGroupSpecs */
 struct rv_val rc_head_container(const struct rc_cluster *c); /* containers[0] of the head */
+bool rc_gpu_like(struct rv_str resource);                    /* counts as a GPU */
 int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4: pods, 0 when suspended */
 
 /* ---- builders (pod.c, service.c): new trees in the arena, complete with owner reference ----------------- */

@@ -24,6 +24,7 @@
 #define RC_LABEL_APP_NAME "app.kubernetes.io/name"
 #define RC_LABEL_CREATED_BY "app.kubernetes.io/created-by"
 #define RC_HEAD_GROUP "headgroup"
+#define RC_SUBMITTER_GROUP "submittergroup"
 
 /* Annotations */
 #define RC_ANNOTATION_FT_ENABLED "ray.io/ft-enabled"

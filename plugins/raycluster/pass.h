@@ -103,6 +103,5 @@ void teardown(struct pass *p, struct rv_outcome *out);
 void teardown_result(struct pass *p, const struct rv_result *r);
 /* Sends the status that this pass makes, if it differs from what is stored (status.c). */
 void pass_status(struct pass *p);
-bool rc_gpu_like(struct rv_str resource);
 
 #endif

@@ -14,39 +14,9 @@ struct controller {
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
-static const char *const known_gates[] = {RC_GATE_CONDITIONS,
-                                          RC_GATE_DELETION_POLICY,
-                                          RC_GATE_MULTI_HOST,
-                                          "RayServiceIncrementalUpgrade",
-                                          "RayCronJob",
-                                          "SidecarSubmitterRestart",
-                                          RC_GATE_NETWORK_POLICY,
-                                          RC_GATE_EMBEDDED_FT,
-                                          RC_GATE_MTLS,
-                                          RC_GATE_HISTORY,
-                                          RC_GATE_WAS};
-
-static int check_gates(struct rv_val gates, struct rv_error *err) {
-    for (struct rv_iter it = rv_iter(gates); rv_iter_next(&it);) {
-        bool known = false;
-        for (size_t i = 0; i < RV_ARRAY_LEN(known_gates) && !known; i++) known = rv_str_is(it.key, known_gates[i]);
-        if (!known)
-            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates has no gate \"" RV_STR_FMT "\"",
-                                RV_STR_ARG(it.key));
-        if (rv_val_type(it.val) != RV_BOOL)
-            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
-                                RV_STR_ARG(it.key));
-        if (rv_str_is(it.key, RC_GATE_CONDITIONS) && !rv_val_bool(it.val, true))
-            return rv_error_set(err, RV_E_CONFIG,
-                                "settings.featureGates." RC_GATE_CONDITIONS
-                                " cannot be switched off: conditions are always written");
-    }
-    return 0;
-}
-
 static int read_settings(struct controller *k, struct rv_error *err) {
     struct rv_val s = k->api->settings(k->host);
-    int r = check_gates(rv_val_get(s, "featureGates"), err);
+    int r = rc_check_gates(rv_val_get(s, "featureGates"), err);
     if (r != 0) return r;
     struct rc_settings fresh = {.init_container_injection = rv_path_bool(s, "initContainerInjection", true),
                                 .probes_injection = rv_path_bool(s, "probesInjection", true),

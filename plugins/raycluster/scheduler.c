@@ -72,6 +72,7 @@ static struct rv_node *gang_resources(struct rv_arena *a, const struct rc_cluste
     add_group(a, &sums, rv_val_get(c->spec, "headGroupSpec"), 1);
     for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
         add_group(a, &sums, g.val, gang_workers(c, g.val));
+    add_group(a, &sums, c->submitter, 1);
     return sum_node(a, sums);
 }
 
@@ -173,6 +174,7 @@ static struct rv_str task_groups(struct rv_arena *a, const struct rc_cluster *c)
     for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
         task_group(a, list, g.val, rv_path_str(g.val, "groupName"),
                    rv_path_int(g.val, "minReplicas", 0) * rv_path_int(g.val, "numOfHosts", 1));
+    if (rv_val_present(c->submitter)) task_group(a, list, c->submitter, RV_STR(RC_SUBMITTER_GROUP), 1);
     rv_autobuf struct rv_buf json = {0};
     rv_json_write(rv_node_freeze(a, list), &json);
     return rv_arena_str(a, rv_buf_str(&json));

@@ -29,17 +29,6 @@ struct totals {
     struct rv_quantity cpu, memory, gpu, tpu;
 };
 
-bool rc_gpu_like(struct rv_str r) {
-    if (rv_str_ends(r, "gpu")) return true;
-    static const char mig[] = "nvidia.com/mig-";
-    if (!rv_str_starts(r, mig) || !rv_str_ends(r, "gb")) return false;
-    size_t i = sizeof mig - 1, digits = 0; /* <n>g.<n>gb */
-    for (; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
-    if (digits == 0 || i + 1 >= r.n || r.p[i] != 'g' || r.p[i + 1] != '.') return false;
-    for (i += 2, digits = 0; i < r.n && r.p[i] >= '0' && r.p[i] <= '9'; i++) digits++;
-    return digits > 0 && i + 2 == r.n;
-}
-
 static void add_resource(struct totals *t, struct rv_str name, struct rv_val value, int64_t times) {
     struct rv_quantity q;
     if (rv_quantity_from_val(value, &q) != 0) return;

@@ -38,7 +38,7 @@ class ApiError(Exception):
 RESOURCES = {  # plural -> path prefix
     "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "secrets": "/api/v1", "nodes": "/api/v1",
     "resourcequotas": "/api/v1", "namespaces": "/api/v1", "endpoints": "/api/v1", "persistentvolumeclaims": "/api/v1",
-    "rayclusters": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
+    "rayclusters": "/apis/ray.io/v1", "rayjobs": "/apis/ray.io/v1", "raycronjobs": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
     "serviceaccounts": "/api/v1", "persistentvolumeclaims": "/api/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1", "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "ingresses": "/apis/networking.k8s.io/v1", "networkpolicies": "/apis/networking.k8s.io/v1",
@@ -239,18 +239,18 @@ class External:
     def stop(self):
         """Leaves nothing behind that the next test's plugins would meet."""
         for ns in self.namespaces:
-            for resource in ("rayclusters", "configmaps"):
+            for resource in ("raycronjobs", "rayjobs", "rayclusters", "configmaps"):
                 with contextlib.suppress(ApiError): self.kube.call("DELETE", Kube.path(resource, ns))
             with contextlib.suppress(ApiError): self.kube.delete("namespaces", None, ns)
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator"):
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False):
         self.dir, self.kube = os.path.join(dir, name), kube
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
-        self.extra = extra
+        self.extra, self.proxy = extra, proxy
         self.write_config()
         self.log = os.path.join(self.dir, "log")
         self.starts = 0
@@ -260,6 +260,7 @@ class Operator:
         if text is None:
             text = f"""kubernetes:
   kubeconfig: {self.kube.kubeconfig}
+  proxyHttp: {str(self.proxy).lower()}
 runtimeDir: {self.dir}/run
 pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
 hostSandbox: best-effort
@@ -372,6 +373,25 @@ def raycluster(name, workers=1, groups=None, **spec):
         "headGroupSpec": {"rayStartParams": {}, "template": {"spec": {"containers": [container("ray-head")]}}},
         "workerGroupSpecs": [{"groupName": g, "replicas": n, "minReplicas": 0, "maxReplicas": 5000, "rayStartParams": {},
                               "template": {"spec": {"containers": [container("ray-worker")]}}} for g, n in groups.items()], **spec}}
+
+
+def rayjob(name, entrypoint="python -c 'print(1)'", workers=1, mode=None, **spec):
+    cluster = raycluster("x", workers=workers)["spec"]
+    body = {"entrypoint": entrypoint, "rayClusterSpec": cluster, **({"submissionMode": mode} if mode else {}), **spec}
+    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": name}, "spec": {k: v for k, v in body.items() if v is not None}}
+
+
+def job_status(kube, ns, name): return kube.get("rayjobs", ns, name).get("status", {})
+
+
+def wait_job(kube, ns, name, deployment, timeout=60, **fields):
+    def ok():
+        s = job_status(kube, ns, name)
+        return s.get("jobDeploymentStatus", "") == deployment and all(s.get(k) == v for k, v in fields.items()) and s
+    try:
+        return wait_for(f"RayJob {ns}/{name} {deployment} {fields or ''}", ok, timeout)
+    except AssertionError as e:
+        raise AssertionError(f"{e}; it is {json.dumps(job_status(kube, ns, name))}")
 
 
 def pods_of(kube, ns, name, group=None, live=True):

@@ -1,0 +1,220 @@
+/* ending.c - what is deleted, and when: after the end (spec section 5), between two attempts and for a suspension, and
+ * when the RayJob itself goes. The next deletion that is due stands in the status before it happens. */
+#include "fields.h"
+#include "pass.h"
+
+enum { STOP_PATIENCE_S = 10 };
+
+/* ---- actions --------------------------------------------------------------------------------------------------------
+ */
+
+static void delete_cluster(struct pass *p) {
+    if (!see_cluster_ours(p) || rv_meta_deleting(p->cluster.value)) return;
+    pass_explain(p, "deleting RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
+    pass_delete(p, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, TAG_CLUSTER_DELETE);
+}
+
+static bool cluster_going(const struct pass *p) { return !see_cluster(p) || rv_meta_deleting(p->cluster.value); }
+
+static bool workers_suspended(const struct pass *p) {
+    for (struct rv_iter it = rv_iter(rc_groups(&p->c)); rv_iter_next(&it);)
+        if (!rv_path_bool(it.val, "suspend", false)) return false;
+    return true;
+}
+
+/* Each group is named by its place: the version of what was read makes sure that the places are still the same. */
+static void suspend_workers(struct pass *p) {
+    struct rv_node *ops = rv_node_array(p->arena), *test = rv_node_map(p->arena);
+    size_t i = 0;
+    rv_node_set_cstr(p->arena, test, "op", "test");
+    rv_node_set_cstr(p->arena, test, "path", "/metadata/resourceVersion");
+    rv_node_set_str(p->arena, test, "value", p->cluster.resource_version);
+    rv_node_append(p->arena, ops, test);
+    for (struct rv_iter it = rv_iter(rc_groups(&p->c)); rv_iter_next(&it); i++) {
+        struct rv_node *op = rv_node_map(p->arena);
+        rv_node_set_cstr(p->arena, op, "op", "add");
+        rv_node_set_fmt(p->arena, op, "path", "/spec/workerGroupSpecs/%zu/suspend", i);
+        rv_node_set_bool(p->arena, op, "value", true);
+        rv_node_append(p->arena, ops, op);
+    }
+    pass_explain(p, "suspending the worker groups of RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
+    pass_patch(p, RV_VERB_JSON_PATCH, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, ops,
+               TAG_CLUSTER_UPDATE);
+}
+
+static void delete_self(struct pass *p) {
+    pass_explain(p, "deleting the RayJob");
+    pass_delete(p, "ray.io/v1", "rayjobs", p->j->name, p->j->uid, TAG_SELF_DELETE);
+}
+
+/* ---- policies -------------------------------------------------------------------------------------------------------
+ */
+
+static bool never(const struct pass *p) {
+    (void)p;
+    return false;
+}
+
+static bool no_cluster(const struct pass *p) { return p->j->selector || cluster_going(p); }
+static bool no_workers(const struct pass *p) { return no_cluster(p) || workers_suspended(p); }
+
+/* By priority: of several that are due the first is carried out. DeleteNone is none of them. */
+static const struct policy {
+    const char *name;
+    bool (*achieved)(const struct pass *p);
+    void (*act)(struct pass *p);
+} policies[] = {{"DeleteSelf", never, delete_self},
+                {"DeleteCluster", no_cluster, delete_cluster},
+                {"DeleteWorkers", no_workers, suspend_workers}};
+
+static const struct policy *policy_of(struct rv_str name) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(policies); i++)
+        if (rv_str_is(name, policies[i].name)) return &policies[i];
+    return NULL;
+}
+
+struct plan {
+    const struct policy *due, *next; /* next: the earliest that is not due yet */
+    int64_t next_at;
+};
+
+static void plan_add(struct pass *p, struct plan *plan, struct rv_str name, int64_t ttl) {
+    const struct policy *policy = policy_of(name);
+    int64_t at = rj_time(p->now.end) + ttl * RJ_SECOND;
+    if (policy == NULL || policy->achieved(p)) return;
+    if (p->time >= at) {
+        if (plan->due == NULL || policy < plan->due) plan->due = policy;
+    } else if (plan->next == NULL || at < plan->next_at) {
+        plan->next = policy;
+        plan->next_at = at;
+    }
+}
+
+static void plan_rules(struct pass *p, struct plan *plan, struct rv_val rules) {
+    for (struct rv_iter it = rv_iter(rules); rv_iter_next(&it);) {
+        struct rv_val c = rv_val_get(it.val, "condition");
+        struct rv_str job = rv_path_str(c, "jobStatus"), deployment = rv_path_str(c, "jobDeploymentStatus");
+        bool met = job.n != 0 ? rv_str_eq(job, p->now.job_status)
+                              : rv_str_is(deployment, rj_phase_name(p->now.phase)) && deployment.n != 0;
+        if (met) plan_add(p, plan, rv_path_str(it.val, "policy"), rv_path_int(c, "ttlSeconds", 0));
+    }
+}
+
+static void plan_shutdown(struct pass *p, struct plan *plan, int64_t ttl) {
+    bool self = p->j->settings->delete_self;
+    if (!rv_path_bool(p->j->spec, "shutdownAfterJobFinishes", false) || p->j->selector) return;
+    plan_add(p, plan, self ? RV_STR("DeleteSelf") : RV_STR("DeleteCluster"), ttl);
+}
+
+static struct plan make_plan(struct pass *p) {
+    struct plan plan = {0};
+    struct rv_val strategy = rv_val_get(p->j->spec, "deletionStrategy"), rules = rv_val_get(strategy, "deletionRules");
+    int64_t ttl = rv_path_int(p->j->spec, "ttlSecondsAfterFinished", 0);
+    if (p->invalid.n != 0) return plan; /* who knows what was meant */
+    if (rv_val_set(rules))
+        plan_rules(p, &plan, rules);
+    else if (rv_val_set(strategy) && rv_str_is(p->now.job_status, "SUCCEEDED"))
+        plan_add(p, &plan, rv_path_str(strategy, "onSuccess.policy"), ttl);
+    else if (rv_val_set(strategy) && rv_str_is(p->now.job_status, "FAILED"))
+        plan_add(p, &plan, rv_path_str(strategy, "onFailure.policy"), ttl);
+    else
+        plan_shutdown(p, &plan, ttl);
+    return plan;
+}
+
+void ending_step(struct pass *p) {
+    struct plan plan = make_plan(p);
+    ending_group(p, false);
+    p->now.planned_time = p->now.planned_policy = (struct rv_str){NULL, 0};
+    if (plan.next != NULL) {
+        p->now.planned_time = rj_time_text(p->arena, plan.next_at);
+        p->now.planned_policy = rv_str(plan.next->name);
+        pass_wake(p, plan.next_at);
+        pass_explain(p, "ended; %s at " RV_STR_FMT, plan.next->name, RV_STR_ARG(p->now.planned_time));
+    }
+    if (plan.due != NULL && !p->retry) plan.due->act(p);
+    if (plan.due == NULL && plan.next == NULL) pass_explain(p, "ended; nothing is left to be deleted");
+}
+
+/* ---- between attempts ---------------------------------------------------------------------------------------------
+ */
+
+static void reset(struct rj_state *s) {
+    struct rj_state kept = {.phase = s->phase == RJ_SUSPENDING ? RJ_SUSPENDED : RJ_NEW,
+                            .start = s->start,
+                            .end = s->end,
+                            .succeeded = s->succeeded,
+                            .failed = s->failed,
+                            .conditions = s->conditions};
+    *s = kept;
+}
+
+void ending_clear(struct pass *p) {
+    bool job_left = p->submitter.there && (p->j->mode == RJ_K8S || p->j->mode == RJ_INTERACTIVE),
+         cluster_left = see_cluster_ours(p);
+    if (p->retry) return;
+    if (cluster_left) delete_cluster(p);
+    if (job_left && !p->submitter.deleting)
+        pass_delete(p, "batch/v1", "jobs", p->j->name, p->submitter.uid, TAG_SUBMITTER_DELETE);
+    ending_group(p, false);
+    p->waiting = RV_STR("what the last attempt left is being deleted");
+    p->waiting_reason = p->now.phase == RJ_SUSPENDING ? "Suspending" : "Retrying";
+    if (job_left || cluster_left) return;
+    p->memo->polled_since_end = false;
+    p->memo->failures = p->memo->unknown = 0;
+    p->memo->next_poll = 0;
+    reset(&p->now);
+    p->waiting = (struct rv_str){NULL, 0};
+}
+
+/* ---- Volcano's gang ------------------------------------------------------------------------------------------------
+ */
+
+void ending_group(struct pass *p, bool wanted) {
+    struct rv_object o;
+    struct rv_node *want = rj_pod_group(p->arena, p->j, !wanted && cluster_going(p));
+    if (want == NULL || !rv_val_set(p->j->cluster_spec)) return;
+    if (p->api->get(p->host, KIND_GROUP, p->j->ns, rj_pod_group_name(p->arena, p->j), &o) != 0) {
+        if (wanted) pass_create(p, "scheduling.volcano.sh/v1beta1", "podgroups", want, TAG_GROUP_CREATE);
+        return;
+    }
+    static const char *const fields[] = {"minMember", "minResources"};
+    struct rv_node *have = rv_node_map(p->arena), *part = rv_node_map(p->arena);
+    for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++) {
+        struct rv_val v = rv_val_get(rv_val_get(o.value, "spec"), fields[i]);
+        if (rv_val_set(v)) rv_node_set(p->arena, have, fields[i], rv_node_from(p->arena, v));
+        rv_node_set(p->arena, part, fields[i],
+                    rv_node_copy(p->arena, rv_node_get(rv_node_get(want, "spec"), fields[i])));
+    }
+    struct rv_node *patch =
+        rv_node_merge_patch(p->arena, rv_node_freeze(p->arena, have), rv_node_freeze(p->arena, part));
+    if (patch == NULL) return;
+    struct rv_node *body = rv_node_map(p->arena);
+    rv_node_set(p->arena, body, "spec", patch);
+    pass_patch(p, RV_VERB_MERGE_PATCH, "scheduling.volcano.sh/v1beta1", "podgroups", o.name, o.uid, body,
+               TAG_GROUP_UPDATE);
+}
+
+/* ---- the RayJob goes ------------------------------------------------------------------------------------------------
+ */
+
+/* A running job is stopped, once and not for long: no dashboard can hold a deletion. */
+void ending_deleted(struct pass *p, struct rv_outcome *out) {
+    int64_t deleted = rj_time(rv_path_str(p->j->meta, "deletionTimestamp"));
+    bool running =
+        p->now.job_id.n != 0 && p->now.dashboard.n != 0 && !rj_job_ended(p->now.job_status) && see_cluster(p);
+    if (!pass_has_finalizer(p)) {
+        pass_explain(p, "being deleted: what it owns goes with it");
+        return;
+    }
+    bool patient = p->time < deleted + STOP_PATIENCE_S * RJ_SECOND;
+    if (running && patient && !p->stop_answered && !p->memo->stop_asked) {
+        pass_explain(p, "stopping the job before the RayJob goes");
+        p->memo->stop_asked = true;
+        dashboard_stop(p);
+        return;
+    }
+    pass_explain(p, "being deleted: removing the finalizer");
+    pass_finalizer(p, false);
+    out->code = p->retry ? RV_RETRY : RV_DONE;
+}

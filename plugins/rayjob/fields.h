@@ -1,0 +1,40 @@
+/* fields.h - the words of the RayJob contract (labels, annotations, conditions, names), beside those that RayClusters
+ * share (plugins/raycluster/fields.h). Users' tools match on them; none may change. */
+#ifndef RAYJOB_FIELDS_H
+#define RAYJOB_FIELDS_H
+
+#include "plugins/raycluster/fields.h"
+
+#define RJ_FINALIZER "ray.io/rayjob-finalizer"
+#define RJ_SELECTOR_KEY "ray.io/cluster"
+#define RJ_SUBMITTER_CONTAINER "ray-job-submitter"
+#define RJ_DASHBOARD_PORT_NAME "dashboard"
+#define RJ_HEALTH_PATH "api/gcs_healthz"
+#define RJ_MANAGER "ray.io/kuberay-operator"
+#define RJ_GATE_SIDECAR_RESTART "SidecarSubmitterRestart"
+
+/* Condition types of status.conditions. kstatus reads the first two; each is there only while it is True. */
+#define RJ_CONDITION_RECONCILING "Reconciling"
+#define RJ_CONDITION_STALLED "Stalled"
+#define RJ_CONDITION_COMPLETE "Complete"
+#define RJ_CONDITION_FAILED "Failed"
+
+/* status.reason */
+#define RJ_REASON_SUBMISSION "SubmissionFailed"
+#define RJ_REASON_APP "AppFailed"
+#define RJ_REASON_DEADLINE "DeadlineExceeded"
+#define RJ_REASON_PRERUNNING "PreRunningDeadlineExceeded"
+#define RJ_REASON_GRACE "JobDeploymentStatusTransitionGracePeriodExceeded"
+#define RJ_REASON_CHECK "JobStatusCheckTimeoutExceeded"
+#define RJ_REASON_INVALID "ValidationFailed"
+
+enum {
+    RJ_NAME_MAX = 47, /* a cluster's 53 less a dash and five characters */
+    RJ_POLL_S = 3,
+    RJ_SUBMITTER_GRACE_S = 30,
+    RJ_TTL_SLACK_S = 2,
+    RJ_SUBMITTER_BACKOFF = 2,
+    RJ_SIDECAR_RESTARTS = 2,
+};
+
+#endif

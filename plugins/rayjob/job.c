@@ -1,0 +1,140 @@
+/* job.c - reading a RayJob and its status (see job.h). */
+#include "job.h"
+
+#include "fields.h"
+
+static const char *const modes[] = {"K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode"};
+static const char *const phases[] = {"",       "Initializing",     "Waiting",    "Running",   "Complete",
+                                     "Failed", "ValidationFailed", "Suspending", "Suspended", "Retrying"};
+
+struct rv_str rj_mode_name(enum rj_mode m) {
+    return rv_str(modes[m]);
+}
+
+const char *rj_phase_name(enum rj_phase p) { return phases[p]; }
+
+static enum rj_mode mode_of(struct rv_str text) {
+    if (text.n == 0) return RJ_K8S;
+    for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++)
+        if (rv_str_is(text, modes[i])) return (enum rj_mode)i;
+    return RJ_MODE_UNKNOWN;
+}
+
+static enum rj_phase phase_of(struct rv_str text) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(phases); i++)
+        if (rv_str_is(text, phases[i])) return (enum rj_phase)i;
+    return RJ_PHASE_UNKNOWN;
+}
+
+void rj_job_read(struct rj_job *j, struct rv_val value, const struct rj_settings *s) {
+    struct rv_val meta = rv_val_get(value, "metadata"), spec = rv_val_get(value, "spec");
+    *j = (struct rj_job){.value = value,
+                         .meta = meta,
+                         .spec = spec,
+                         .status = rv_val_get(value, "status"),
+                         .cluster_spec = rv_val_get(spec, "rayClusterSpec"),
+                         .ns = rv_path_str(meta, "namespace"),
+                         .name = rv_path_str(meta, "name"),
+                         .uid = rv_path_str(meta, "uid"),
+                         .generation = rv_path_int(meta, "generation", 0),
+                         .settings = s,
+                         .mode = mode_of(rv_path_str(spec, "submissionMode")),
+                         .mode_text = rv_path_str(spec, "submissionMode"),
+                         .selector = rv_val_len(rv_val_get(spec, "clusterSelector")) > 0,
+                         .selected = rv_val_str(rv_val_get(rv_val_get(spec, "clusterSelector"), RJ_SELECTOR_KEY))};
+}
+
+void rj_as_cluster(struct rv_arena *a, const struct rj_job *j, struct rv_str name, struct rc_cluster *ret) {
+    static const char *const kept[] = {"labels", "annotations"};
+    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
+    rv_node_set_str(a, meta, "name", name);
+    rv_node_set_str(a, meta, "namespace", j->ns);
+    rv_node_set_str(a, meta, "uid", j->uid);
+    for (size_t i = 0; i < RV_ARRAY_LEN(kept); i++)
+        if (rv_val_len(rv_val_get(j->meta, kept[i])) > 0)
+            rv_node_set(a, meta, kept[i], rv_node_from(a, rv_val_get(j->meta, kept[i])));
+    if (rv_val_present(j->cluster_spec)) rv_node_set(a, n, "spec", rv_node_from(a, j->cluster_spec));
+    rc_cluster_read(ret, rv_node_freeze(a, n), &j->settings->cluster);
+}
+
+/* ---- the status ------------------------------------------------------------------------------------------------ */
+
+void rj_state_read(struct rj_state *s, struct rv_val status) {
+    struct rv_val head = rv_val_get(status, "submittedTo");
+    *s = (struct rj_state){.phase = phase_of(rv_path_str(status, "jobDeploymentStatus")),
+                           .job_status = rv_path_str(status, "jobStatus"),
+                           .reason = rv_path_str(status, "reason"),
+                           .message = rv_path_str(status, "message"),
+                           .job_id = rv_path_str(status, "jobId"),
+                           .cluster = rv_path_str(status, "rayClusterName"),
+                           .dashboard = rv_path_str(status, "dashboardURL"),
+                           .start = rv_path_str(status, "startTime"),
+                           .end = rv_path_str(status, "endTime"),
+                           .check_failure = rv_path_str(status, "jobStatusCheckFailureStartTime"),
+                           .info_start = rv_path_str(status, "rayJobInfo.startTime"),
+                           .info_end = rv_path_str(status, "rayJobInfo.endTime"),
+                           .planned_time = rv_path_str(status, "plannedDeletion.time"),
+                           .planned_policy = rv_path_str(status, "plannedDeletion.policy"),
+                           .head = {.pod = rv_path_str(head, "podName"),
+                                    .uid = rv_path_str(head, "podUID"),
+                                    .restarts = rv_path_int(head, "restarts", 0)},
+                           .succeeded = rv_path_int(status, "succeeded", 0),
+                           .failed = rv_path_int(status, "failed", 0),
+                           .cluster_status = rv_val_get(status, "rayClusterStatus"),
+                           .conditions = rv_val_get(status, "conditions")};
+}
+
+static void set(struct rv_arena *a, struct rv_node *n, const char *key, struct rv_str text) {
+    if (text.n != 0) rv_node_set_str(a, n, key, text);
+}
+
+struct rv_node *rj_state_node(struct rv_arena *a, const struct rj_state *s) {
+    struct rv_node *n = rv_node_map(a), *info = rv_node_ensure_map(a, n, "rayJobInfo");
+    set(a, info, "startTime", s->info_start);
+    set(a, info, "endTime", s->info_end);
+    set(a, n, "jobId", s->job_id);
+    set(a, n, "rayClusterName", s->cluster);
+    set(a, n, "dashboardURL", s->dashboard);
+    set(a, n, "jobStatus", s->job_status);
+    set(a, n, "jobDeploymentStatus", rv_str(rj_phase_name(s->phase)));
+    set(a, n, "reason", s->reason);
+    set(a, n, "message", s->message);
+    set(a, n, "startTime", s->start);
+    set(a, n, "endTime", s->end);
+    set(a, n, "jobStatusCheckFailureStartTime", s->check_failure);
+    rv_node_set_int(a, n, "succeeded", s->succeeded);
+    rv_node_set_int(a, n, "failed", s->failed);
+    rv_node_set(a, n, "rayClusterStatus",
+                rv_val_type(s->cluster_status) == RV_MAP ? rv_node_from(a, s->cluster_status) : rv_node_map(a));
+    if (s->planned_time.n != 0) {
+        struct rv_node *planned = rv_node_ensure_map(a, n, "plannedDeletion");
+        set(a, planned, "time", s->planned_time);
+        set(a, planned, "policy", s->planned_policy);
+    }
+    if (s->head.uid.n != 0) {
+        struct rv_node *head = rv_node_ensure_map(a, n, "submittedTo");
+        set(a, head, "podName", s->head.pod);
+        set(a, head, "podUID", s->head.uid);
+        rv_node_set_int(a, head, "restarts", s->head.restarts);
+    }
+    return n;
+}
+
+bool rj_job_ended(struct rv_str s) {
+    return rv_str_is(s, "STOPPED") || rv_str_is(s, "SUCCEEDED") || rv_str_is(s, "FAILED");
+}
+
+bool rj_job_status_known(struct rv_str s) {
+    return rj_job_ended(s) || rv_str_is(s, "PENDING") || rv_str_is(s, "RUNNING");
+}
+
+int64_t rj_time(struct rv_str text) {
+    int64_t ns;
+    return text.n != 0 && rv_time_parse(text, &ns) == 0 ? ns : 0;
+}
+
+struct rv_str rj_time_text(struct rv_arena *a, int64_t ns) {
+    char text[32];
+    rv_time_format(ns, text);
+    return rv_arena_str(a, rv_str(text));
+}

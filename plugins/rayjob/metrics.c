@@ -1,0 +1,68 @@
+/* metrics.c - kuberay_job_*: the reference's names and labels (spec section 10), told when they change. */
+#include "fields.h"
+#include "pass.h"
+
+enum { GAUGE = 1, REMOVED = 2 };
+#define INFO "kuberay_job_info"
+#define STATUS "kuberay_job_deployment_status"
+#define DURATION "kuberay_job_execution_duration_seconds"
+
+struct series {
+    const struct rv_host_api *api;
+    struct rv_host *host;
+    const struct memo *m;
+};
+
+static void gauge(const struct series *s, const char *name, uint32_t type, double value, const struct rv_field *more,
+                  size_t n) {
+    struct rv_field labels[5] = {{RV_STR("name"), rv_str(s->m->name)},
+                                 {RV_STR("namespace"), rv_str(s->m->ns)},
+                                 {RV_STR("uid"), rv_str(s->m->uid)}};
+    for (size_t i = 0; i < n; i++) labels[3 + i] = more[i];
+    s->api->metric(s->host, rv_str(name), type, value, labels, 3 + n);
+}
+
+static void status(const struct series *s, int phase, uint32_t type) {
+    struct rv_field label = {RV_STR("deployment_status"), rv_str(rj_phase_name((enum rj_phase)phase))};
+    gauge(s, STATUS, type, 1, &label, 1);
+}
+
+static void duration(struct pass *p, const struct series *s) {
+    enum rj_phase was = p->was.phase, now = p->now.phase;
+    bool ended = rj_phase_ended(now) || now == RJ_RETRYING;
+    int64_t start = rj_time(p->was.start);
+    if (was == now || !ended || rj_phase_ended(was) || was == RJ_RETRYING || start == 0) return;
+    struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},
+                                {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)p->was.failed)}};
+    gauge(s, DURATION, GAUGE, (double)(p->time - start) / 1e9, labels, RV_ARRAY_LEN(labels));
+    p->memo->durations++;
+}
+
+void metrics_tell(struct pass *p) {
+    struct memo *m = p->memo;
+    struct series s = {p->api, p->host, m};
+    if (m->told_phase < 0) gauge(&s, INFO, GAUGE, 1, NULL, 0);
+    if (m->told_phase != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
+        if (m->told_phase >= 0) status(&s, m->told_phase, REMOVED);
+        status(&s, (int)p->now.phase, GAUGE);
+        m->told_phase = (int)p->now.phase;
+    }
+    duration(p, &s);
+}
+
+/* Which durations were told is not remembered one by one: every attempt may have ended in one of three ways. */
+void metrics_forget(const struct rv_host_api *api, struct rv_host *h, struct memo *m) {
+    static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
+    struct series s = {api, h, m};
+    if (m->told_phase < 0) return;
+    gauge(&s, INFO, REMOVED, 0, NULL, 0);
+    status(&s, m->told_phase, REMOVED);
+    for (int64_t retry = 0; retry < m->durations + 1 && m->durations > 0; retry++)
+        for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
+            rv_autobuf struct rv_buf count = {0};
+            rv_buf_addf(&count, "%lld", (long long)retry);
+            struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(ends[i]))},
+                                        {RV_STR("retry_count"), rv_buf_str(&count)}};
+            gauge(&s, DURATION, REMOVED, 0, labels, RV_ARRAY_LEN(labels));
+        }
+}

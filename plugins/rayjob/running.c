@@ -1,0 +1,253 @@
+/* running.c - the state Running: the submitter, Ray's own word on the job, and what to believe when they differ.
+ *
+ * Ray is asked first and believed when it answers; the submitter's end decides only where Ray has nothing to say. A
+ * dashboard that does not answer for a while changes nothing: its job goes on. A job whose head is gone does not,
+ * unless GCS fault tolerance keeps what Ray knew. Better than the reference in these points (deploy/COMPATIBILITY.md).
+ */
+#include "fields.h"
+#include "pass.h"
+
+enum { UNKNOWN_MAX = 3 }; /* so often Ray may know nothing of a job that it had: it may still be loading */
+
+static bool has_submitter(const struct pass *p) { return p->j->mode == RJ_K8S || p->j->mode == RJ_SIDECAR; }
+
+static bool was_known(const struct pass *p) { return p->now.job_status.n != 0; }
+
+/* ---- the head service under the job's name ---------------------------------------------------------------------- */
+
+static void keep_service(struct pass *p) {
+    struct rv_object o;
+    if (p->j->selector) return;
+    struct rv_node *want = rj_head_service(p->arena, p->j, p->now.cluster);
+    if (p->api->get(p->host, KIND_SERVICE, p->j->ns, rj_head_service_name(p->arena, p->j), &o) != 0) {
+        pass_create(p, "v1", "services", want, TAG_SERVICE_CREATE);
+        return;
+    }
+    struct rv_str now = rv_val_str(rv_val_get(rv_val_path(o.value, "spec.selector"), RC_LABEL_CLUSTER));
+    if (rv_str_eq(now, p->now.cluster) || !rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
+    struct rv_node *patch = rv_node_map(p->arena), *spec = rv_node_get(want, "spec");
+    rv_node_remove(spec, "clusterIP"); /* cannot be changed */
+    rv_node_set(p->arena, patch, "spec", spec);
+    pass_patch(p, RV_VERB_MERGE_PATCH, "v1", "services", o.name, o.uid, patch, TAG_SERVICE_UPDATE);
+}
+
+/* ---- a job that is lost -------------------------------------------------------------------------------------------
+ */
+
+static void lost(struct pass *p, struct rv_str why) {
+    p->now.job_status = RV_STR("FAILED");
+    states_fail(p, RJ_REASON_APP, why);
+    pass_event(p, true, "RayJobLost", "Watch", why);
+}
+
+static bool head_replaced(const struct pass *p) {
+    const struct rj_head *then = &p->now.head, *now = &p->head;
+    if (then->uid.n == 0 || now->uid.n == 0) return false;
+    return !rv_str_eq(then->uid, now->uid) || now->restarts > then->restarts;
+}
+
+/* Without fault tolerance a job lives and dies with the head on which it was submitted. */
+static bool lost_with_head(struct pass *p) {
+    if (!was_known(p) || rj_job_ended(p->now.job_status)) return false;
+    if (!see_cluster(p) && !p->j->selector) {
+        lost(p, RV_STR("the RayCluster was deleted while the job ran on it"));
+        return true;
+    }
+    if (!see_cluster(p) || p->c.f.ft || !head_replaced(p)) return false;
+    if (rv_str_eq(p->now.head.uid, p->head.uid))
+        lost(p, rv_arena_fmt(p->arena,
+                             "the Ray container of head pod " RV_STR_FMT
+                             " was restarted while the job ran on it, and GCS fault tolerance is off",
+                             RV_STR_ARG(p->head.pod)));
+    else
+        lost(p, rv_arena_fmt(p->arena,
+                             "head pod " RV_STR_FMT " on which the job ran was replaced by " RV_STR_FMT
+                             ", and GCS fault tolerance is off",
+                             RV_STR_ARG(p->now.head.pod), RV_STR_ARG(p->head.pod)));
+    return true;
+}
+
+static bool sidecar_without_head(struct pass *p) {
+    if (p->j->mode != RJ_SIDECAR || p->heads > 0 || !see_cluster(p)) return false;
+    states_fail(
+        p, RJ_REASON_APP,
+        rv_arena_fmt(p->arena, "Ray head pod not found for RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster)));
+    return true;
+}
+
+/* ---- what Ray says ------------------------------------------------------------------------------------------------
+ */
+
+static struct rv_str moment(struct pass *p, const char *field, struct rv_str old) {
+    int64_t ms = rv_path_int(p->info_value, field, 0);
+    if (ms <= 0 || ms > INT64_C(253402300799000)) return old; /* the year 9999 */
+    return rj_time_text(p->arena, ms * 1000000);
+}
+
+static struct rv_str shortened(struct rv_str s) {
+    enum { MOST = 4096 };
+    size_t n = s.n < MOST ? s.n : MOST;
+    while (n > 0 && n < s.n && ((uint8_t)s.p[n] & 0xc0) == 0x80) n--;
+    return (struct rv_str){s.p, n};
+}
+
+static void believe(struct pass *p) {
+    struct rj_state *s = &p->now;
+    s->check_failure = (struct rv_str){NULL, 0};
+    s->job_status = rv_arena_str(p->arena, rv_path_str(p->info_value, "status"));
+    s->message = rv_arena_str(p->arena, shortened(rv_path_str(p->info_value, "message")));
+    s->info_start = moment(p, "start_time", s->info_start);
+    s->info_end = moment(p, "end_time", s->info_end);
+    p->memo->unknown = 0;
+    if (p->submitter.finished) p->memo->polled_since_end = true;
+    if (p->head.uid.n != 0 && (s->head.uid.n == 0 || p->c.f.ft)) s->head = p->head;
+    if (see_cluster(p)) {
+        struct rv_node *n = rv_node_from(p->arena, rv_val_get(p->cluster.value, "status"));
+        rv_node_remove(n, "lastUpdateTime");
+        if (n != NULL) s->cluster_status = rv_node_freeze(p->arena, n);
+    }
+}
+
+static void no_answer(struct pass *p) {
+    if (p->now.check_failure.n == 0) p->now.check_failure = rj_time_text(p->arena, p->time);
+    p->waiting = rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " cannot be asked: " RV_STR_FMT,
+                              RV_STR_ARG(p->now.dashboard), RV_STR_ARG(p->ray_error));
+    p->waiting_reason = "DashboardUnreachable";
+}
+
+/* Ray answers and has no such job. */
+static void unknown_job(struct pass *p) {
+    p->now.check_failure = (struct rv_str){NULL, 0};
+    if (was_known(p)) {
+        if (++p->memo->unknown >= UNKNOWN_MAX)
+            lost(p, RV_STR("Ray no longer knows the job: its head was restarted, or the job was deleted there"));
+    } else if (p->j->mode == RJ_HTTP) {
+        pass_explain(p, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
+        dashboard_submit(p);
+    } else if (has_submitter(p) && p->submitter.finished) {
+        states_fail(p, RJ_REASON_APP,
+                    p->submitter.failed ? p->submitter.why
+                                        : RV_STR("the submitter has finished, but Ray does not know the job"));
+        if (p->submitter.failed) p->now.reason = RV_STR(RJ_REASON_SUBMISSION);
+    }
+}
+
+static void take_answers(struct pass *p) {
+    if (p->info == ANSWER_KNOWN) believe(p);
+    if (p->info == ANSWER_ERROR || p->submitted == ANSWER_ERROR) no_answer(p);
+    if (p->info == ANSWER_UNKNOWN_JOB) unknown_job(p);
+}
+
+/* ---- the end -------------------------------------------------------------------------------------------------------
+ */
+
+static void ended(struct pass *p) {
+    bool failed = rv_str_is(p->now.job_status, "FAILED");
+    p->now.phase = failed ? RJ_FAILED : RJ_COMPLETE;
+    p->now.reason = failed ? RV_STR(RJ_REASON_APP) : (struct rv_str){NULL, 0};
+}
+
+/* Whoever submits follows the log: only when he is done is all of it read. */
+static bool log_drained(const struct pass *p) { return !has_submitter(p) || p->submitter.finished; }
+
+static bool grace_over(struct pass *p) {
+    int64_t end = rj_time(p->now.info_end), due = end + p->j->settings->grace_s * RJ_SECOND;
+    if (!rj_job_ended(p->now.job_status) || end == 0) return false;
+    if (p->time < due) {
+        pass_wake(p, due);
+        p->waiting = RV_STR("the job has ended; the submitter still has to finish");
+        p->waiting_reason = "WaitingForSubmitter";
+        return false;
+    }
+    bool failed = rv_str_is(p->now.job_status, "FAILED");
+    p->now.phase = failed ? RJ_FAILED : RJ_COMPLETE;
+    p->now.reason = RV_STR(RJ_REASON_GRACE);
+    p->now.message = rv_arena_fmt(p->arena, "the job ended %lld s ago and its submitter has not finished since",
+                                  (long long)p->j->settings->grace_s);
+    return true;
+}
+
+static bool check_timed_out(struct pass *p) {
+    int64_t since = rj_time(p->now.check_failure), due = since + p->j->settings->check_timeout_s * RJ_SECOND;
+    if (since == 0) return false;
+    if (p->time < due) {
+        pass_wake(p, due);
+        return false;
+    }
+    states_fail(p, RJ_REASON_CHECK,
+                rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " did not answer for %lld s%s" RV_STR_FMT,
+                             RV_STR_ARG(p->now.dashboard), (long long)p->j->settings->check_timeout_s,
+                             p->ray_error.n != 0 ? ": " : "", RV_STR_ARG(p->ray_error)));
+    return true;
+}
+
+/* The submitter is done and the job is not. Ray was asked before, so this is its last word or its silence. */
+static bool submitter_over(struct pass *p) {
+    const struct submitter *s = &p->submitter;
+    if (!has_submitter(p) || !s->finished) return false;
+    if (s->failed && (p->memo->polled_since_end || p->info != ANSWER_NONE)) {
+        states_fail(p, rv_str_is(p->now.job_status, "FAILED") ? RJ_REASON_APP : RJ_REASON_SUBMISSION, s->why);
+        return true;
+    }
+    int64_t due = s->finished_at + RJ_SUBMITTER_GRACE_S * RJ_SECOND;
+    if (p->time < due || !p->memo->polled_since_end) {
+        if (p->time < due) pass_wake(p, due);
+        return false;
+    }
+    p->now.job_status = RV_STR("FAILED");
+    states_fail(p, RJ_REASON_GRACE,
+                rv_arena_fmt(p->arena, "the submitter finished more than %d s ago, but the job has not ended",
+                             RJ_SUBMITTER_GRACE_S));
+    return true;
+}
+
+/* ---- the state ------------------------------------------------------------------------------------------------------
+ */
+
+static void keep_submitter(struct pass *p) {
+    if (p->j->mode != RJ_K8S || p->submitter.there || !see_cluster(p)) return;
+    struct rj_target t = {p->now.job_id, p->now.dashboard, &p->c};
+    pass_explain(p, "the submitter Job is gone: creating it again");
+    pass_create(p, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
+}
+
+static void ask_ray(struct pass *p) {
+    bool news = p->submitter.finished && !p->memo->polled_since_end && p->memo->failures == 0;
+    if (p->info != ANSWER_NONE || p->submitted != ANSWER_NONE) news = false;
+    if (!news && p->time < p->memo->next_poll) {
+        pass_wake(p, p->memo->next_poll);
+        return;
+    }
+    if (p->now.job_id.n == 0) return;
+    dashboard_ask(p);
+}
+
+/* With a clusterSelector the cluster lives on: the job must not. */
+static void stop_in_shared_cluster(struct pass *p) {
+    if (p->now.phase != RJ_FAILED || !p->j->selector || rj_job_ended(p->now.job_status) || p->now.job_id.n == 0) return;
+    if (rv_str_is(p->now.reason, RJ_REASON_DEADLINE)) dashboard_stop(p);
+}
+
+static void step(struct pass *p) {
+    take_answers(p);
+    if (p->now.phase != RJ_RUNNING) return;
+    if (rj_job_ended(p->now.job_status) && log_drained(p)) {
+        ended(p);
+        return;
+    }
+    if (states_deadlines(p, false) || grace_over(p) || check_timed_out(p)) return;
+    if (lost_with_head(p) || sidecar_without_head(p)) return;
+    if (p->retry || !states_need_cluster(p) || submitter_over(p)) return;
+    keep_service(p);
+    keep_submitter(p);
+    if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
+}
+
+void running_step(struct pass *p) {
+    if (rv_path_bool(p->j->spec, "suspend", false)) {
+        p->now.phase = RJ_SUSPENDING;
+        return;
+    }
+    step(p);
+    stop_in_shared_cluster(p);
+}

@@ -1,0 +1,123 @@
+/* see.c - what is there: the cluster that the job uses, its head pod, the submitter. */
+#include "fields.h"
+#include "pass.h"
+
+/* ---- the head pod ------------------------------------------------------------------------------------------------ */
+
+static struct rv_val container_status(struct rv_val pod, struct rv_str name) {
+    for (struct rv_iter it = rv_iter(rv_val_path(pod, "status.containerStatuses")); rv_iter_next(&it);)
+        if (rv_str_eq(rv_path_str(it.val, "name"), name)) return it.val;
+    return RV_VAL_ABSENT;
+}
+
+static void see_head(void *arg, const struct rv_object *o) {
+    struct pass *p = arg;
+    if (rv_meta_deleting(o->value)) return;
+    struct rv_val ray = container_status(o->value, rv_path_str(o->value, "spec.containers[0].name"));
+    p->heads++;
+    p->head = (struct rj_head){o->name, o->uid, rv_path_int(ray, "restartCount", 0)};
+    p->head_value = o->value;
+}
+
+/* ---- the submitter ------------------------------------------------------------------------------------------------
+ */
+
+static void see_submitter_job(struct pass *p) {
+    struct submitter *s = &p->submitter;
+    struct rv_object o;
+    if (p->api->get(p->host, KIND_SUBMITTER, p->j->ns, p->j->name, &o) != 0) return;
+    if (!rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
+    *s = (struct submitter){.there = true, .deleting = rv_meta_deleting(o.value), .uid = o.uid};
+    for (struct rv_iter it = rv_iter(rv_val_path(o.value, "status.conditions")); rv_iter_next(&it);) {
+        struct rv_str type = rv_path_str(it.val, "type");
+        bool failed = rv_str_is(type, "Failed");
+        if (!rv_str_is(rv_path_str(it.val, "status"), "True") || (!failed && !rv_str_is(type, "Complete"))) continue;
+        int64_t at = rj_time(rv_path_str(it.val, "lastTransitionTime"));
+        if (failed) {
+            s->failed = true;
+            s->why =
+                rv_arena_fmt(p->arena, "the submitter Job failed: " RV_STR_FMT ": " RV_STR_FMT,
+                             RV_STR_ARG(rv_path_str(it.val, "reason")), RV_STR_ARG(rv_path_str(it.val, "message")));
+        }
+        if (s->finished || at == 0) continue;
+        s->finished = true;
+        s->finished_at = at;
+    }
+}
+
+/* The container in the head pod. With the restart gate, an end with an error counts only when it may not try again. */
+static void see_sidecar(struct pass *p) {
+    struct submitter *s = &p->submitter;
+    struct rv_val status = container_status(p->head_value, RV_STR(RJ_SUBMITTER_CONTAINER)),
+                  end = rv_val_path(status, "state.terminated"), last = rv_val_path(status, "lastState.terminated");
+    bool restarts = rc_gate(&p->j->settings->cluster, RJ_GATE_SIDECAR_RESTART, false), ended = rv_val_set(end);
+    int64_t code = rv_path_int(end, "exitCode", 0),
+            limit = rv_path_int(p->j->spec, "submitterConfig.backoffLimit", RJ_SIDECAR_RESTARTS);
+    s->there = rv_val_set(status);
+    s->finished = ended;
+    s->finished_at = rj_time(rv_path_str(end, "finishedAt"));
+    if (!restarts)
+        s->failed = ended && code != 0;
+    else
+        s->failed = rv_val_set(last) && !(ended && code == 0) && rv_path_int(status, "restartCount", 0) >= limit;
+    if (!s->failed) return;
+    struct rv_val shown = ended ? end : last;
+    s->why =
+        rv_arena_fmt(p->arena, "the submitter container of pod " RV_STR_FMT " ended with exit code %lld: " RV_STR_FMT,
+                     RV_STR_ARG(p->head.pod), (long long)rv_path_int(shown, "exitCode", 0),
+                     RV_STR_ARG(rv_path_str(shown, "reason")));
+}
+
+void see(struct pass *p) {
+    struct rv_str name = p->now.cluster.n != 0 ? p->now.cluster : p->j->selected;
+    if (name.n != 0 && p->api->get(p->host, KIND_CLUSTER, p->j->ns, name, &p->cluster) != 0)
+        p->cluster = (struct rv_object){0};
+    if (see_cluster(p)) {
+        p->cluster.size = sizeof p->cluster;
+        rc_cluster_read(&p->c, p->cluster.value, &p->j->settings->cluster);
+        struct rv_query q = {.size = sizeof q, .kind = KIND_HEAD, .ns = p->j->ns, .owner_uid = p->cluster.uid};
+        p->api->list(p->host, &q, see_head, p);
+    }
+    if (p->j->mode == RJ_SIDECAR)
+        see_sidecar(p);
+    else
+        see_submitter_job(p);
+}
+
+bool see_cluster_ready(const struct pass *p) {
+    return see_cluster(p) && !rv_meta_deleting(p->cluster.value) &&
+           rv_str_is(rv_path_str(p->cluster.value, "status.state"), "ready");
+}
+
+bool see_cluster_ours(const struct pass *p) {
+    return see_cluster(p) && rv_str_eq(rv_meta_controller_uid(p->cluster.value), p->j->uid);
+}
+
+/* ---- why it is not ready ------------------------------------------------------------------------------------------
+ */
+
+/* A condition's word as a C string of ours: it goes into a condition of the RayJob. */
+static const char *word(struct pass *p, struct rv_str reason) {
+    return reason.n != 0 ? rv_arena_fmt(p->arena, RV_STR_FMT, RV_STR_ARG(reason)).p : "RayClusterNotReady";
+}
+
+struct rv_str see_obstacle(struct pass *p, const char **ret_reason, bool *ret_stuck) {
+    static const char *const types[] = {"Stalled", RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_RECONCILING};
+    static const char *const usual[] = {"PodsNotReady", "PodsMissing", "Suspending"};
+    struct rv_val conditions = rv_val_path(p->cluster.value, "status.conditions");
+    *ret_reason = "RayClusterNotReady";
+    *ret_stuck = false;
+    if (rv_meta_deleting(p->cluster.value)) return RV_STR("the RayCluster is being deleted");
+    if (rv_path_bool(p->cluster.value, "spec.suspend", false)) return RV_STR("the RayCluster is suspended");
+    for (size_t i = 0; i < RV_ARRAY_LEN(types); i++) {
+        struct rv_val c = rv_condition_find(conditions, types[i]);
+        if (!rv_str_is(rv_path_str(c, "status"), "True")) continue;
+        struct rv_str reason = rv_path_str(c, "reason");
+        *ret_reason = word(p, reason);
+        *ret_stuck = true;
+        for (size_t k = 0; k < RV_ARRAY_LEN(usual); k++)
+            if (rv_str_is(reason, usual[k])) *ret_stuck = false;
+        return rv_path_str(c, "message");
+    }
+    return RV_STR("its pods are being started");
+}

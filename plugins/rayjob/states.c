@@ -1,0 +1,186 @@
+/* states.c - the states of a RayJob and what leads from one to the next (spec section 3.3).
+ *
+ *   New ─► Initializing ─► Running ─► Complete | Failed            (Interactive: Initializing ─► Waiting ─► Running)
+ *            │  ▲   │          │            │
+ *   Suspended│  │   └──────────┴► Suspending│─► Suspended ─► New
+ *            └──┴──────────────────────────Retrying ─► New
+ *
+ * Each state is one function; what takes long is asked for and looked at again in a later pass. */
+#include "fields.h"
+#include "pass.h"
+
+void states_fail(struct pass *p, const char *reason, struct rv_str message) {
+    p->now.phase = RJ_FAILED;
+    p->now.reason = rv_str(reason);
+    p->now.message = message;
+}
+
+/* ---- deadlines ----------------------------------------------------------------------------------------------------
+ */
+
+static bool passed(struct pass *p, const char *field, const char *reason, const char *what) {
+    int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rj_time(p->now.start);
+    if (seconds <= 0 || start == 0) return false;
+    if (p->time < start + seconds * RJ_SECOND) {
+        pass_wake(p, start + seconds * RJ_SECOND);
+        return false;
+    }
+    struct rv_str why = p->waiting.n != 0 ? p->waiting : p->now.message;
+    states_fail(p, reason,
+                rv_arena_fmt(p->arena, "%s within spec.%s (%lld s)%s" RV_STR_FMT, what, field, (long long)seconds,
+                             why.n != 0 ? ": " : "", RV_STR_ARG(why)));
+    return true;
+}
+
+bool states_deadlines(struct pass *p, bool pre_running) {
+    return passed(p, "activeDeadlineSeconds", RJ_REASON_DEADLINE, "The RayJob did not finish") ||
+           (pre_running &&
+            passed(p, "preRunningDeadlineSeconds", RJ_REASON_PRERUNNING, "The RayJob did not begin to run"));
+}
+
+static bool suspended(struct pass *p) {
+    if (!rv_path_bool(p->j->spec, "suspend", false)) return false;
+    p->now.phase = RJ_SUSPENDING;
+    return true;
+}
+
+/* ---- the cluster --------------------------------------------------------------------------------------------------
+ */
+
+/* What was said of another obstacle is not said again. */
+static void say_stuck(struct pass *p, const char *reason, struct rv_str text) {
+    struct rv_node *n = rv_node_str(p->arena, text);
+    struct rv_hash h = rv_val_hash(rv_node_freeze(p->arena, n));
+    if (h.hi == p->memo->said_stuck.hi && h.lo == p->memo->said_stuck.lo) return;
+    p->memo->said_stuck = h;
+    pass_event(p, true, reason, "Wait", text);
+}
+
+bool states_need_cluster(struct pass *p) {
+    if (see_cluster(p)) return true;
+    if (p->j->selector) {
+        p->waiting =
+            rv_arena_fmt(p->arena, "RayCluster " RV_STR_FMT "/" RV_STR_FMT " of spec.clusterSelector does not exist",
+                         RV_STR_ARG(p->j->ns), RV_STR_ARG(p->now.cluster));
+        p->waiting_reason = "RayClusterNotFound";
+        p->now.message = p->waiting;
+        pass_event(p, true, "RayClusterNotFound", "Validate", p->waiting);
+        p->retry = true;
+        return false;
+    }
+    pass_explain(p, "creating RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
+    pass_create(p, "ray.io/v1", "rayclusters", rj_cluster(p->arena, p->j, &p->now), TAG_CLUSTER_CREATE);
+    p->waiting = RV_STR("the RayCluster is being created");
+    p->waiting_reason = "RayClusterNotReady";
+    return false;
+}
+
+/* The cluster's status as the RayJob shows it: without the time of its last change, which would be a write each. */
+static struct rv_val shown(struct pass *p) {
+    struct rv_val status = rv_val_get(p->cluster.value, "status");
+    if (rv_val_type(status) != RV_MAP) return p->now.cluster_status;
+    struct rv_node *n = rv_node_from(p->arena, status);
+    rv_node_remove(n, "lastUpdateTime");
+    return rv_node_freeze(p->arena, n);
+}
+
+/* True when the job can go on; else why not is said. */
+static bool cluster_ready(struct pass *p) {
+    const char *reason;
+    bool stuck;
+    if (p->now.dashboard.n != 0) return true;
+    if (see_cluster_ready(p)) {
+        p->now.dashboard = rj_dashboard(p->arena, p->j, p->cluster.value);
+        if (p->now.dashboard.n != 0) return true;
+        p->waiting = RV_STR("the head Service of the RayCluster has no port named " RJ_DASHBOARD_PORT_NAME
+                            ": name one so in headGroupSpec's ports or headService");
+        p->waiting_reason = "NoDashboardPort";
+        say_stuck(p, p->waiting_reason, p->waiting);
+    } else {
+        struct rv_str why = see_obstacle(p, &reason, &stuck);
+        p->now.cluster_status = shown(p);
+        p->waiting = rv_arena_fmt(p->arena, "RayCluster " RV_STR_FMT " is not ready: " RV_STR_FMT,
+                                  RV_STR_ARG(p->now.cluster), RV_STR_ARG(why));
+        p->waiting_reason = reason;
+        if (stuck) say_stuck(p, reason, p->waiting);
+    }
+    p->now.message = p->waiting;
+    return false;
+}
+
+/* ---- the states ---------------------------------------------------------------------------------------------------
+ */
+
+static void step_new(struct pass *p) {
+    struct rj_state *s = &p->now;
+    if (!pass_has_finalizer(p)) pass_finalizer(p, true);
+    if (p->j->mode != RJ_INTERACTIVE && s->job_id.n == 0) {
+        struct rv_str given = rv_path_str(p->j->spec, "jobId");
+        s->job_id = given.n != 0 ? given
+                                 : rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(p->j->name),
+                                                RV_STR_ARG(pass_suffix(p)));
+    }
+    if (s->cluster.n == 0)
+        s->cluster = p->j->selector ? p->j->selected
+                                    : rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(p->j->name),
+                                                   RV_STR_ARG(pass_suffix(p)));
+    s->phase = RJ_INITIALIZING;
+    s->start = rj_time_text(p->arena, p->time);
+    s->message = s->reason = (struct rv_str){NULL, 0};
+}
+
+static void create_submitter(struct pass *p) {
+    struct rj_target t = {p->now.job_id, p->now.dashboard, &p->c};
+    if (p->submitter.there) return;
+    pass_explain(p, "creating the submitter Job");
+    pass_create(p, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
+}
+
+static void step_initializing(struct pass *p) {
+    if (suspended(p)) return;
+    ending_group(p, true);
+    bool ready = !p->retry && states_need_cluster(p) && cluster_ready(p);
+    if (states_deadlines(p, true) || !ready) return;
+    if (p->j->mode == RJ_INTERACTIVE) {
+        p->now.phase = RJ_WAITING;
+    } else {
+        if (p->j->mode == RJ_K8S) create_submitter(p);
+        p->now.phase = RJ_RUNNING;
+    }
+    p->now.message = (struct rv_str){NULL, 0};
+}
+
+static void step_waiting(struct pass *p) {
+    struct rv_str id = rv_path_str(p->j->spec, "jobId");
+    if (suspended(p)) return;
+    p->waiting = RV_STR("spec.jobId must be set to the id of the job that was submitted");
+    p->waiting_reason = "WaitingForJobId";
+    if (states_deadlines(p, true) || id.n == 0) return;
+    p->now.job_id = id;
+    p->now.phase = RJ_RUNNING;
+    p->waiting = (struct rv_str){NULL, 0};
+}
+
+static void step_suspended(struct pass *p) {
+    if (rv_path_bool(p->j->spec, "suspend", false)) {
+        pass_explain(p, "suspended: waiting for spec.suspend to be false");
+        return;
+    }
+    p->now.job_status = (struct rv_str){NULL, 0};
+    p->now.phase = RJ_NEW;
+}
+
+/* The spec was repaired, or a word stands there that nobody knows: from the beginning. */
+static void step_renew(struct pass *p) {
+    p->now.phase = RJ_NEW;
+    p->now.reason = p->now.message = (struct rv_str){NULL, 0};
+}
+
+void states_step(struct pass *p) {
+    static void (*const steps[])(struct pass *) = {
+        [RJ_NEW] = step_new,          [RJ_INITIALIZING] = step_initializing, [RJ_WAITING] = step_waiting,
+        [RJ_RUNNING] = running_step,  [RJ_COMPLETE] = ending_step,           [RJ_FAILED] = ending_step,
+        [RJ_INVALID] = step_renew,    [RJ_SUSPENDING] = ending_clear,        [RJ_SUSPENDED] = step_suspended,
+        [RJ_RETRYING] = ending_clear, [RJ_PHASE_UNKNOWN] = step_renew};
+    steps[p->now.phase](p);
+}

@@ -1,0 +1,100 @@
+/* status.c - what a pass found out, as the status (spec section 3.6 without its gaps: whatever differs is written). */
+#include "fields.h"
+#include "pass.h"
+
+/* Counters and the decision to try again (spec section 3.4). They go into the same write as what they count. */
+static void account(struct pass *p) {
+    struct rj_state *s = &p->now;
+    int64_t limit = rv_path_int(p->j->spec, "backoffLimit", -1);
+    if (s->phase == p->was.phase) return;
+    if (s->phase == RJ_COMPLETE && rv_str_is(s->job_status, "SUCCEEDED")) s->succeeded++;
+    if (s->phase == RJ_FAILED) s->failed++;
+    if (s->phase == RJ_FAILED && limit >= 0 && s->failed <= limit && p->invalid.n == 0 && !p->j->selector &&
+        !rv_str_is(s->reason, RJ_REASON_DEADLINE) && !rv_str_is(s->reason, RJ_REASON_CHECK)) {
+        s->phase = RJ_RETRYING;
+        pass_event(p, true, "Retrying", "Retry",
+                   rv_arena_fmt(p->arena, "Attempt %lld of %lld failed: " RV_STR_FMT ": " RV_STR_FMT,
+                                (long long)s->failed, (long long)limit + 1, RV_STR_ARG(s->reason),
+                                RV_STR_ARG(s->message)));
+    }
+    if (rj_phase_ended(s->phase)) s->end = rj_time_text(p->arena, p->time);
+}
+
+/* The steps that people wait for. */
+static void tell_phase(struct pass *p) {
+    static const struct {
+        enum rj_phase phase;
+        bool warning;
+        const char *reason, *note;
+    } news[] = {{RJ_RUNNING, false, "RayJobRunning", "The RayCluster is ready; the job is being submitted"},
+                {RJ_WAITING, false, "RayJobWaiting", "The RayCluster is ready; waiting for spec.jobId"},
+                {RJ_COMPLETE, false, "RayJobComplete", "The job has ended"},
+                {RJ_FAILED, true, "RayJobFailed", "The job has failed"},
+                {RJ_SUSPENDED, false, "RayJobSuspended", "Suspended: its cluster is gone"}};
+    if (p->now.phase == p->was.phase) return;
+    for (size_t i = 0; i < RV_ARRAY_LEN(news); i++) {
+        if (news[i].phase != p->now.phase) continue;
+        struct rv_str why = rj_phase_ended(p->now.phase) ? p->now.message : (struct rv_str){NULL, 0},
+                      word = p->now.reason.n != 0 ? p->now.reason : p->now.job_status;
+        pass_event(p, news[i].warning, news[i].reason, "Run",
+                   why.n == 0 ? rv_str(news[i].note)
+                              : rv_arena_fmt(p->arena, "%s: " RV_STR_FMT ": " RV_STR_FMT, news[i].note,
+                                             RV_STR_ARG(word), RV_STR_ARG(why)));
+    }
+}
+
+/* ---- conditions
+ * ------------------------------------------------------------------------------------------------------ */
+
+static void condition(struct pass *p, struct rv_node *list, const char *type, bool is, struct rv_str reason,
+                      struct rv_str message) {
+    if (!is)
+        rv_condition_remove(list, type);
+    else
+        rv_condition_set(p->arena, list, type, "True", reason, message, p->time);
+}
+
+static struct rv_node *conditions(struct pass *p) {
+    const struct rj_state *s = &p->now;
+    struct rv_node *list =
+        rv_val_len(s->conditions) > 0 ? rv_node_from(p->arena, s->conditions) : rv_node_array(p->arena);
+    bool over = rj_phase_ended(s->phase) || s->phase == RJ_INVALID || s->phase == RJ_SUSPENDED;
+    struct rv_str word = rv_str(s->phase == RJ_NEW ? "New" : rj_phase_name(s->phase)), what = p->waiting;
+    if (p->waiting_reason != NULL && p->waiting.n != 0) word = rv_str(p->waiting_reason);
+    if (what.n == 0 && s->phase == RJ_RUNNING) what = RV_STR("The job is being submitted, or runs");
+    struct rv_str reason = s->reason.n != 0 ? s->reason : s->job_status.n != 0 ? s->job_status : RV_STR("Ended");
+    condition(p, list, RJ_CONDITION_RECONCILING, !over, word, what);
+    condition(p, list, RJ_CONDITION_COMPLETE, s->phase == RJ_COMPLETE, reason, s->message);
+    condition(p, list, RJ_CONDITION_FAILED, s->phase == RJ_FAILED, reason, s->message);
+    condition(p, list, RJ_CONDITION_STALLED, p->invalid.n != 0 || s->phase == RJ_INVALID, RV_STR(RJ_REASON_INVALID),
+              p->invalid.n != 0 ? p->invalid : s->message);
+    return list;
+}
+
+/* ---- the patch
+ * -------------------------------------------------------------------------------------------------------- */
+
+void status_write(struct pass *p) {
+    account(p);
+    tell_phase(p);
+    struct rv_node *fresh = rj_state_node(p->arena, &p->now), *list = conditions(p);
+    if (rv_node_len(list) > 0) rv_node_set(p->arena, fresh, "conditions", list);
+    rv_node_set_int(p->arena, fresh, "observedGeneration", p->j->generation);
+    struct rv_node *patch = rv_node_merge_patch(p->arena, p->j->status, rv_node_freeze(p->arena, fresh));
+    if (patch == NULL) return;
+    struct rv_node *body = rv_node_map(p->arena);
+    struct rv_val frozen;
+    rv_node_set(p->arena, body, "status", patch);
+    frozen = rv_node_freeze(p->arena, body);
+    struct rv_action a = {.size = sizeof a,
+                          .verb = RV_VERB_MERGE_PATCH,
+                          .tag = TAG_STATUS,
+                          .api_version = RV_STR("ray.io/v1"),
+                          .resource = RV_STR("rayjobs"),
+                          .subresource = RV_STR("status"),
+                          .ns = p->j->ns,
+                          .name = p->j->name,
+                          .pre_uid = p->j->uid,
+                          .body = {frozen.p, frozen.n}};
+    if (p->api->act(p->host, &a, NULL) != 0) p->retry = true;
+}

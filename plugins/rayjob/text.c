@@ -1,0 +1,168 @@
+/* text.c - the two quotings of the contract: shell words in double quotes, and JSON with sorted keys. Both are read by
+ * programs that users have in their images, so the bytes are the reference's. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "job.h"
+
+/* ---- UTF-8 ------------------------------------------------------------------------------------------------------ */
+
+/* One code point; a byte that begins none gives -1 and length 1. */
+static int32_t decode(struct rv_str s, size_t at, size_t *ret_length) {
+    static const struct {
+        uint8_t mask, lead, bits;
+        int32_t least;
+    } forms[] = {{0x80, 0x00, 7, 0}, {0xe0, 0xc0, 5, 0x80}, {0xf0, 0xe0, 4, 0x800}, {0xf8, 0xf0, 3, 0x10000}};
+    const uint8_t *p = (const uint8_t *)s.p + at;
+    *ret_length = 1;
+    for (size_t i = 0; i < RV_ARRAY_LEN(forms); i++) {
+        if ((p[0] & forms[i].mask) != forms[i].lead) continue;
+        int32_t c = p[0] & ((1 << forms[i].bits) - 1);
+        if (at + i + 1 > s.n) return -1;
+        for (size_t k = 1; k <= i; k++) {
+            if ((p[k] & 0xc0) != 0x80) return -1;
+            c = c << 6 | (p[k] & 0x3f);
+        }
+        if (c < forms[i].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return -1;
+        *ret_length = i + 1;
+        return c;
+    }
+    return -1;
+}
+
+/* What has no picture: controls, spaces other than the usual one, private use, non-characters. */
+static bool printable(int32_t c) {
+    static const int32_t hidden[][2] = {
+        {0x00, 0x1f},     {0x7f, 0xa0},     {0xad, 0xad},     {0x600, 0x605},   {0x61c, 0x61c},   {0x6dd, 0x6dd},
+        {0x70f, 0x70f},   {0x1680, 0x1680}, {0x180e, 0x180e}, {0x2000, 0x200f}, {0x2028, 0x202f}, {0x205f, 0x206f},
+        {0x3000, 0x3000}, {0xd800, 0xf8ff}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb}, {0xfffe, 0xffff}};
+    if (c >= 0xe0000) return false;
+    for (size_t i = 0; i < RV_ARRAY_LEN(hidden); i++)
+        if (c >= hidden[i][0] && c <= hidden[i][1]) return false;
+    return true;
+}
+
+void rj_quote(struct rv_buf *out, struct rv_str s) {
+    static const char named[] = "\a\b\f\n\r\t\v\"\\", letters[] = "abfnrtv\"\\";
+    rv_buf_addc(out, '"');
+    for (size_t at = 0, length; at < s.n; at += length) {
+        int32_t c = decode(s, at, &length);
+        const char *special = c > 0 && c < 128 ? strchr(named, c) : NULL;
+        if (special != NULL)
+            rv_buf_addf(out, "\\%c", letters[special - named]);
+        else if (c < 0 || (!printable(c) && c < 0x80))
+            rv_buf_addf(out, "\\x%02x", (uint8_t)s.p[at]);
+        else if (!printable(c))
+            rv_buf_addf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);
+        else
+            rv_buf_add(out, s.p + at, length);
+    }
+    rv_buf_addc(out, '"');
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------------------------- */
+
+static void json_text(struct rv_buf *out, struct rv_str s) {
+    static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
+    rv_buf_addc(out, '"');
+    for (size_t at = 0, length; at < s.n; at += length) {
+        int32_t c = decode(s, at, &length);
+        const char *special = c > 0 && c < 128 ? strchr(named, c) : NULL;
+        if (special != NULL)
+            rv_buf_addf(out, "\\%c", letters[special - named]);
+        else if (c < 0)
+            rv_buf_adds(out, "\\ufffd");
+        else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x2028 || c == 0x2029)
+            rv_buf_addf(out, "\\u%04x", (unsigned)c);
+        else
+            rv_buf_add(out, s.p + at, length);
+    }
+    rv_buf_addc(out, '"');
+}
+
+/* The shortest form that reads back the same; an exponent only for the very small and the very large. */
+static void json_float(struct rv_buf *out, double v) {
+    char text[64];
+    if (!isfinite(v)) {
+        rv_buf_adds(out, "null");
+        return;
+    }
+    int digits = 1;
+    do {
+        snprintf(text, sizeof text, "%.*e", digits - 1, v);
+    } while (strtod(text, NULL) != v && ++digits <= 17);
+    double size = fabs(v);
+    if (size != 0 && (size < 1e-6 || size >= 1e21)) {
+        char *e = strchr(text, 'e');
+        long exponent = strtol(e + 1, NULL, 10);
+        *e = 0;
+        rv_buf_addf(out, "%se%s%02ld", text, exponent < 0 ? "-" : "+", labs(exponent));
+        /* e-09 is written e-9 */
+        if (exponent < 0 && labs(exponent) < 10) {
+            out->n -= 2;
+            rv_buf_addf(out, "%ld", labs(exponent));
+        }
+        return;
+    }
+    long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
+    int decimals = digits - 1 - (int)exponent;
+    rv_buf_addf(out, "%.*f", decimals > 0 ? decimals : 0, v);
+}
+
+struct entry {
+    struct rv_str key;
+    struct rv_val val;
+};
+
+static int by_key(const void *x, const void *y) {
+    return rv_str_cmp(((const struct entry *)x)->key, ((const struct entry *)y)->key);
+}
+
+static void json_map(struct rv_buf *out, struct rv_val v) {
+    size_t n = 0, count = rv_val_len(v);
+    rv_autofree struct entry *list = rv_alloc_array(count + 1, sizeof *list);
+    for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) list[n++] = (struct entry){it.key, it.val};
+    qsort(list, n, sizeof *list, by_key);
+    rv_buf_addc(out, '{');
+    for (size_t i = 0; i < n; i++) {
+        if (i != 0) rv_buf_addc(out, ',');
+        json_text(out, list[i].key);
+        rv_buf_addc(out, ':');
+        rj_json(out, list[i].val);
+    }
+    rv_buf_addc(out, '}');
+}
+
+void rj_json(struct rv_buf *out, struct rv_val v) {
+    size_t i = 0;
+    switch (rv_val_type(v)) {
+    case RV_MAP:
+        json_map(out, v);
+        return;
+    case RV_ARRAY:
+        rv_buf_addc(out, '[');
+        for (struct rv_iter it = rv_iter(v); rv_iter_next(&it); i++) {
+            if (i != 0) rv_buf_addc(out, ',');
+            rj_json(out, it.val);
+        }
+        rv_buf_addc(out, ']');
+        return;
+    case RV_STRING:
+        json_text(out, rv_val_str(v));
+        return;
+    case RV_BOOL:
+        rv_buf_adds(out, rv_val_bool(v, false) ? "true" : "false");
+        return;
+    case RV_INT:
+        rv_buf_addf(out, "%lld", (long long)rv_val_int(v, 0));
+        return;
+    case RV_UINT:
+    case RV_FLOAT:
+        json_float(out, rv_val_float(v, 0));
+        return;
+    default:
+        rv_buf_adds(out, "null");
+        return;
+    }
+}
