@@ -4,7 +4,7 @@
 #include "fields.h"
 #include "pass.h"
 
-enum { REQUEST_MS = 2000, ANSWER_BYTES = 1 << 20, POLL_SLOWEST_S = 30 };
+enum { REQUEST_MS = 2000, ANSWER_BYTES = 1 << 20, POLL_SLOWEST_S = 15 };
 
 /* After a failure the next question comes later and later, and never from all jobs at once. */
 static void pace(struct pass *p, bool answered) {

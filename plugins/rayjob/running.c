@@ -7,6 +7,7 @@
 #include "fields.h"
 #include "pass.h"
 
+#define UNREACHABLE "DashboardUnreachable"
 enum { UNKNOWN_MAX = 3 }; /* so often Ray may know nothing of a job that it had: it may still be loading */
 
 static bool has_submitter(const struct pass *p) { return p->j->mode == RJ_K8S || p->j->mode == RJ_SIDECAR; }
@@ -112,7 +113,15 @@ static void no_answer(struct pass *p) {
     if (p->now.check_failure.n == 0) p->now.check_failure = rj_time_text(p->arena, p->time);
     p->waiting = rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " cannot be asked: " RV_STR_FMT,
                               RV_STR_ARG(p->now.dashboard), RV_STR_ARG(p->ray_error));
-    p->waiting_reason = "DashboardUnreachable";
+    p->waiting_reason = UNREACHABLE;
+}
+
+/* Between two questions: what the last one met still stands. */
+static void still_no_answer(struct pass *p) {
+    struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
+    if (p->now.check_failure.n == 0 || p->waiting.n != 0 || !rv_str_is(rv_path_str(c, "reason"), UNREACHABLE)) return;
+    p->waiting = rv_path_str(c, "message");
+    p->waiting_reason = UNREACHABLE;
 }
 
 /* Ray answers and has no such job. */
@@ -136,6 +145,7 @@ static void take_answers(struct pass *p) {
     if (p->info == ANSWER_KNOWN) believe(p);
     if (p->info == ANSWER_ERROR || p->submitted == ANSWER_ERROR) no_answer(p);
     if (p->info == ANSWER_UNKNOWN_JOB) unknown_job(p);
+    still_no_answer(p);
 }
 
 /* ---- the end -------------------------------------------------------------------------------------------------------

@@ -89,6 +89,7 @@ static bool cluster_ready(struct pass *p) {
     const char *reason;
     bool stuck;
     if (p->now.dashboard.n != 0) return true;
+    p->now.cluster_status = shown(p);
     if (see_cluster_ready(p)) {
         p->now.dashboard = rj_dashboard(p->arena, p->j, p->cluster.value);
         if (p->now.dashboard.n != 0) return true;
@@ -98,7 +99,6 @@ static bool cluster_ready(struct pass *p) {
         say_stuck(p, p->waiting_reason, p->waiting);
     } else {
         struct rv_str why = see_obstacle(p, &reason, &stuck);
-        p->now.cluster_status = shown(p);
         p->waiting = rv_arena_fmt(p->arena, "RayCluster " RV_STR_FMT " is not ready: " RV_STR_FMT,
                                   RV_STR_ARG(p->now.cluster), RV_STR_ARG(why));
         p->waiting_reason = reason;

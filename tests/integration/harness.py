@@ -245,12 +245,12 @@ class External:
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False):
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None):
         self.dir, self.kube = os.path.join(dir, name), kube
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
-        self.extra, self.proxy = extra, proxy
+        self.extra, self.proxy, self.kubeconfig = extra, proxy, kubeconfig or kube.kubeconfig
         self.write_config()
         self.log = os.path.join(self.dir, "log")
         self.starts = 0
@@ -259,7 +259,7 @@ class Operator:
     def write_config(self, text=None):
         if text is None:
             text = f"""kubernetes:
-  kubeconfig: {self.kube.kubeconfig}
+  kubeconfig: {self.kubeconfig}
   proxyHttp: {str(self.proxy).lower()}
 runtimeDir: {self.dir}/run
 pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]

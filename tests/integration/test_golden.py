@@ -6,34 +6,49 @@ recordings' folder) points; without them, or without kubectl, the test reports i
 stand in golden_accepted.txt with their reasons; anything else fails.
 """
 import json, os, re, shutil, subprocess, sys
+from front import FakeRay, Front
 from harness import *
 
 GOLDEN = os.environ.get("RAYVISOR_GOLDEN") or os.path.join(os.path.dirname(ROOT), "shared", "golden")
 TOOL = os.path.join(os.path.dirname(GOLDEN), "tools", "golden.py")
 KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
+LANES = 8
 GATES = ("RayClusterNetworkPolicy", "RayClusterHistoryServer", "GCSFaultToleranceEmbeddedStorage")
 
 
-def accepted():
-    rules = []
+def accepted(section):
+    """The rules of a section and of those before it; which are the section's own."""
+    rules, own, at = [], set(), "clusters"
     for line in open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "golden_accepted.txt")):
         line = line.strip()
         if not line or line.startswith("#"): continue
+        if line.startswith("["):
+            if at == section: break
+            at = line.strip("[]")
+            continue
         pattern, _, reason = line.partition(" :: ")
         assert reason, f"no reason given: {line}"
         rules.append(re.compile(pattern))
-    return rules
+        if at == section: own.add(pattern)
+    return rules, own
 
 
-def compare(env, files, plugins):
-    """The differences that no rule accepts, and the rules that accepted some."""
-    op = env.operator(plugins=plugins)
+def replay(env, files, settle):
+    """What we make of the samples, each in a namespace of its own; several at a time, for most of it is waiting."""
     out = os.path.join(env.dir, "ours")
     e = dict(os.environ, KUBECONFIG=env.kube.kubeconfig, KUBECTL=KUBECTL, HOME=env.dir)
-    run = subprocess.run([sys.executable, TOOL, "replay", out, *[os.path.join(GOLDEN, f) for f in files], "--settle", "6" if env.sb is None else "2"],
-                         capture_output=True, text=True, env=e, timeout=900)
-    assert run.returncode == 0, run.stderr
-    rules, bad, used = accepted(), [], set()
+    lanes = [files[i::LANES] for i in range(LANES)] if settle > 10 else [files]
+    runs = [subprocess.Popen([sys.executable, TOOL, "replay", out, *[os.path.join(GOLDEN, f) for f in lane], "--settle", str(settle)],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=e) for lane in lanes if lane]
+    for run in runs: assert run.communicate(timeout=900) and run.returncode == 0, "the recording tool failed"
+    return out
+
+
+def compare(env, files, plugins, section, settle=None, **more):
+    """The differences that no rule accepts, and the rules that accepted some."""
+    op = env.operator(plugins=plugins, **more)
+    out = replay(env, files, settle or (6 if env.sb is None else 2))
+    (rules, _), bad, used = accepted(section), [], set()
     for f in files:
         d = subprocess.run([sys.executable, TOOL, "diff", os.path.join(GOLDEN, f), os.path.join(out, f)], capture_output=True, text=True)
         for line in d.stdout.splitlines():
@@ -46,25 +61,44 @@ def compare(env, files, plugins):
     return bad, used
 
 
-def test_clusters(env):
+def samples(env, prefix, least):
+    """The recordings of one kind, and whether only some of them are wanted."""
     if not os.path.isdir(GOLDEN) or not os.path.exists(TOOL): raise Skip(f"no recordings at {GOLDEN}")
     if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
     only = os.environ.get("RAYVISOR_GOLDEN_ONLY", "")
-    files = [f for f in sorted(os.listdir(GOLDEN)) if f.startswith("ray-cluster") and only in f]
-    gated = [f for f in files if ".gates." in f]
-    assert only or len(files) >= 25 and len(gated) >= 2, files
-    # The recorded cluster offered no ephemeral storage and no volumes; the sandbox has no Deployments (samples with a Redis).
+    files = [f for f in sorted(os.listdir(GOLDEN)) if f.startswith(prefix) and only in f]
+    assert only or len(files) >= least, files
+    if not files: raise Skip(f"no sample called {only}")
+    # The recorded cluster offered no ephemeral storage and no volumes.
     if os.environ.get("RAYVISOR_KUBECONFIG"): env.cluster()
-    else:
-        env.sandbox("--nodes", "20", "--sim-opts", "node_storage=0,volumes=0")
+    else: env.sandbox("--nodes", "20", "--sim-opts", "node_storage=0,volumes=0")
+    return files, bool(only)
+
+
+def judge(env, section, bad, used, some):
+    assert not bad, f"{len(bad)} unexplained differences:\n" + "\n".join(bad[:160])
+    unused = accepted(section)[1] - used
+    # The sandbox is spared some of the differences that a real cluster makes.
+    assert some or env.sb or not unused, f"accepted differences that no longer occur: {unused}"
+
+
+def test_clusters(env):
+    files, some = samples(env, "ray-cluster", 25)
+    if env.sb: # the sandbox has no Deployments (samples with a Redis)
         files = [f for f in files if '"Deployment"' not in open(os.path.join(GOLDEN, f)).read()]
+    gated = [f for f in files if ".gates." in f]
     gates = {"featureGates": {g: True for g in GATES}}
-    bad, used = compare(env, [f for f in files if f not in gated], [{"name": "raycluster"}])
-    more, also = compare(env, gated, [{"name": "raycluster", "settings": gates}, {"name": "networkpolicy", "settings": {}}])
-    bad += more
-    assert not bad, f"{len(bad)} unexplained differences:\n" + "\n".join(bad[:60])
-    unused = {r.pattern for r in accepted()} - used - also
-    assert only or not unused, f"accepted differences that no longer occur: {unused}"
+    bad, used = compare(env, [f for f in files if f not in gated], [{"name": "raycluster"}], "clusters")
+    more, also = compare(env, gated, [{"name": "raycluster", "settings": gates}, {"name": "networkpolicy", "settings": {}}], "clusters")
+    judge(env, "clusters", bad + more, used | also, some)
+
+
+def test_jobs(env):
+    """With a Ray behind every head service that answers as that of the recording did."""
+    files, some = samples(env, "ray-job", 10)
+    front = env.keep(Front(env.dir, env.kube, answer=FakeRay()))
+    bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayjob"}], "jobs", settle=25, proxy=True, kubeconfig=front.kubeconfig)
+    judge(env, "jobs", bad, used, some)
 
 
 if __name__ == "__main__": main()

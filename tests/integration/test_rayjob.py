@@ -3,7 +3,7 @@
 from harness import *
 
 NS = "jobs"
-PLUGINS = [{"name": "raycluster"}, {"name": "rayjob"}]
+LONG = 25000  # ms; the first fifth of it a simulated job is PENDING
 
 
 def setup(env, run_ms=600, settings=None, *more):
@@ -84,7 +84,7 @@ def test_suspended_at_birth_and_resumed(env):
 
 
 def test_suspended_while_it_runs(env):
-    kube = setup(env, 60000)
+    kube = setup(env, LONG)
     kube.create("rayjobs", NS, rayjob("j", shutdownAfterJobFinishes=True))
     wait_job(kube, NS, "j", "Running", jobStatus="RUNNING", timeout=60)
     kube.patch("rayjobs", NS, "j", {"spec": {"suspend": True}})
@@ -93,7 +93,7 @@ def test_suspended_while_it_runs(env):
 
 
 def test_deadlines(env):
-    kube = setup(env, 60000)
+    kube = setup(env, LONG)
     kube.create("rayjobs", NS, rayjob("active", mode="HTTPMode", activeDeadlineSeconds=3, backoffLimit=3))
     stuck = rayjob("pre", preRunningDeadlineSeconds=2)
     stuck["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["metadata"] = {"annotations": {"sandbox.rayvisor.io/behavior": "image-pull-error"}}
@@ -117,8 +117,8 @@ def test_says_why_it_does_not_begin(env):
 
 
 def test_selected_cluster(env):
-    kube = setup(env, 60000)
-    kube.create("rayjobs", NS, rayjob("j", mode="HTTPMode", rayClusterSpec=None, clusterSelector={"ray.io/cluster": "shared"}, activeDeadlineSeconds=8))
+    kube = setup(env, LONG)
+    kube.create("rayjobs", NS, rayjob("j", mode="HTTPMode", rayClusterSpec=None, clusterSelector={"ray.io/cluster": "shared"}, activeDeadlineSeconds=14))
     wait_for("the event", lambda: events_of(kube, NS, "j", "RayClusterNotFound"))
     kube.create("rayclusters", NS, raycluster("shared", workers=0))
     s = wait_job(kube, NS, "j", "Running", jobStatus="RUNNING")
@@ -132,7 +132,7 @@ def test_selected_cluster(env):
 
 
 def test_deletion_stops_the_job(env):
-    kube = setup(env, 60000)
+    kube = setup(env, LONG)
     kube.create("rayclusters", NS, raycluster("shared", workers=0))
     kube.create("rayjobs", NS, rayjob("j", mode="HTTPMode", rayClusterSpec=None, clusterSelector={"ray.io/cluster": "shared"}))
     s = wait_job(kube, NS, "j", "Running", jobStatus="RUNNING")
@@ -142,7 +142,7 @@ def test_deletion_stops_the_job(env):
 
 
 def test_lost_head(env):
-    kube = setup(env, 60000)
+    kube = setup(env, LONG)
     for name, more in (("fails", {}), ("retries", {"backoffLimit": 1})):
         kube.create("rayjobs", NS, rayjob(name, mode="HTTPMode", **more))
     for name in ("fails", "retries"):
@@ -185,12 +185,12 @@ def test_invalid(env):
 def test_dashboard_that_lies(env):
     """Garbage, errors and hang-ups change nothing but the time of the first failure; when Ray answers again, all is well."""
     kube = setup(env, 1500)
-    for action in ({"garbage": True}, {"truncate": 5}, {"status": 503}, {"status": 500}, {"status": 401}):
-        env.sb.fault({"resource": "services", "subresource": "proxy"}, action, count=2)
+    for action in ({"garbage": True}, {"truncate": 5}, {"status": 503}):
+        env.sb.fault({"resource": "services", "subresource": "proxy"}, action, count=1)
     kube.create("rayjobs", NS, rayjob("j", mode="HTTPMode"))
     s = wait_for("the failure to be noted", lambda: job_status(kube, NS, "j").get("jobStatusCheckFailureStartTime") and job_status(kube, NS, "j"))
     assert s["jobDeploymentStatus"] == "Running" and conditions(s)["Reconciling"]["reason"] == "DashboardUnreachable", s
-    s = wait_job(kube, NS, "j", "Complete", timeout=150, jobStatus="SUCCEEDED", failed=0)
+    s = wait_job(kube, NS, "j", "Complete", timeout=90, jobStatus="SUCCEEDED", failed=0)
     assert "jobStatusCheckFailureStartTime" not in s
 
 

@@ -1,0 +1,127 @@
+"""A front of an API server: everything goes through it, and a test may answer for it, delay it or cut it off.
+
+The operator gets the front's kubeconfig. It speaks HTTP/1.1 over TLS with a certificate of its own, forwards requests with
+their credentials and streams the answers back (watches stay open). Standard library only."""
+import base64, http.client, http.server, json, os, re, socket, ssl, subprocess, threading, time, urllib.parse
+from harness import Kube
+
+HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "te", "upgrade"}
+
+
+class Front:
+    """answer(method, path, body) -> None to forward, or (status, object or text).
+    after(method, path, status) is called when the API server has answered and before the operator hears of it; False
+    cuts the connection instead."""
+
+    def __init__(self, dir, kube, answer=None, after=None):
+        self.upstream, self.answer, self.after = kube, answer, after
+        cert, key = os.path.join(dir, "front.crt"), os.path.join(dir, "front.key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
+                        "-subj", "/CN=front", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ctx.load_cert_chain(cert, key)
+        front = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            def log_message(self, *a): pass
+            def setup(self):
+                self.request = ctx.wrap_socket(self.request, server_side=True)
+                super().setup()
+            def any(self): front.serve(self)
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = any
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads, request_queue_size = True, 512
+            def handle_error(self, request, address): pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.kubeconfig = os.path.join(dir, "front.kubeconfig")
+        ca = base64.b64encode(open(cert, "rb").read()).decode()
+        with open(self.kubeconfig, "w") as f:
+            f.write(f"""apiVersion: v1
+kind: Config
+current-context: front
+clusters: [{{name: front, cluster: {{server: "https://127.0.0.1:{self.server.server_port}", certificate-authority-data: {ca}}}}}]
+users: [{{name: front, user: {{token: "{kube.token}"}}}}]
+contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
+""")
+
+    def serve(self, h):
+        body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
+        said = self.answer(h.command, h.path, body) if self.answer else None
+        if said:
+            status, what = said
+            data = what.encode() if isinstance(what, str) else json.dumps(what).encode()
+            h.send_response(status)
+            h.send_header("Content-Type", "text/plain" if isinstance(what, str) else "application/json")
+            h.send_header("Content-Length", str(len(data)))
+            h.end_headers()
+            h.wfile.write(data)
+            return
+        up = self.upstream
+        c = http.client.HTTPSConnection(up.host, up.port, context=up.ctx, timeout=600)
+        try:
+            c.request(h.command, h.path, body or None, {k: v for k, v in h.headers.items() if k.lower() not in HOP})
+            r = c.getresponse()
+            watch = "watch=" in h.path
+            whole = None if watch else r.read()
+            if self.after and self.after(h.command, h.path, r.status) is False:
+                h.close_connection = True
+                h.connection.shutdown(socket.SHUT_RDWR)
+                return
+            h.send_response(r.status)
+            for k, v in r.getheaders():
+                if k.lower() not in HOP: h.send_header(k, v)
+            if whole is not None:
+                h.send_header("Content-Length", str(len(whole)))
+                h.end_headers()
+                h.wfile.write(whole)
+                return
+            h.send_header("Transfer-Encoding", "chunked")
+            h.end_headers()
+            while chunk := r.read1(65536):
+                h.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+                h.wfile.flush()
+            h.wfile.write(b"0\r\n\r\n")
+        except OSError:
+            h.close_connection = True
+        finally:
+            c.close()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class FakeRay:
+    """Ray behind every head service, for a cluster whose pods run nothing: any job that is asked for exists, is PENDING for a
+    second, RUNNING until five, then has SUCCEEDED, or FAILED where its entrypoint says "fail"."""
+
+    def __init__(self):
+        self.jobs, self.lock = {}, threading.Lock()
+
+    def __call__(self, method, path, body):
+        m = re.match(r"/api/v1/namespaces/([^/]+)/services/(?:https?:)?([^/:]+):([^/]*)/proxy/(.*)", path)
+        if not m: return None
+        ns, service, _, rest = m.groups()
+        parts = urllib.parse.urlparse(rest).path.strip("/").split("/")
+        with self.lock:
+            if parts[:2] != ["api", "jobs"]: return 404, "not found"
+            if len(parts) == 2:
+                request = json.loads(body)
+                self.job(ns, service, request["submission_id"])["entrypoint"] = request["entrypoint"]
+                return 200, {"job_id": request["submission_id"], "submission_id": request["submission_id"]}
+            job = self.job(ns, service, parts[2])
+            if parts[3:] == ["stop"]:
+                job["stopped"] = job.get("stopped") or time.time()
+                return 200, {"stopped": True}
+            age = time.time() - job["since"]
+            end = "FAILED" if "fail" in job["entrypoint"] else "SUCCEEDED"
+            status = "STOPPED" if "stopped" in job else "PENDING" if age < 1 else "RUNNING" if age < 5 else end
+            over = status not in ("PENDING", "RUNNING")
+            return 200, {"status": status, "message": "fake " + status, "submission_id": parts[2], "end_time": int((job["since"] + 5) * 1000) if over else None}
+
+    def job(self, ns, service, id):
+        return self.jobs.setdefault((ns, service, id), {"since": time.time(), "entrypoint": ""})
