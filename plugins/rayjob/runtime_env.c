@@ -94,8 +94,8 @@ static int key_of(struct reader *r, int index, struct rv_str *ret) {
 /* "<<": what the merged map says, where the map itself says nothing. */
 static int merge(struct reader *r, struct rv_node *into, int index, size_t depth) {
     const yaml_node_t *n = yaml_document_get_node(r->doc, index);
-    struct rv_node *from, *value;
-    struct rv_str key;
+    struct rv_node *from = NULL, *value = NULL;
+    struct rv_str key = {0};
     int e = 0;
     if (n->type == YAML_SEQUENCE_NODE) {
         for (yaml_node_item_t *i = n->data.sequence.items.start; e == 0 && i < n->data.sequence.items.top; i++)
@@ -111,8 +111,8 @@ static int merge(struct reader *r, struct rv_node *into, int index, size_t depth
 
 static int mapping(struct reader *r, const yaml_node_t *n, size_t depth, struct rv_node *out) {
     const yaml_node_pair_t *pairs = n->data.mapping.pairs.start, *end = n->data.mapping.pairs.top;
-    struct rv_str key;
-    struct rv_node *value;
+    struct rv_str key = {0};
+    struct rv_node *value = NULL;
     int e = 0;
     for (const yaml_node_pair_t *p = pairs; e == 0 && p < end; p++) {
         e = key_of(r, p->key, &key);
@@ -130,7 +130,7 @@ static int mapping(struct reader *r, const yaml_node_t *n, size_t depth, struct 
 }
 
 static int sequence(struct reader *r, const yaml_node_t *n, size_t depth, struct rv_node *out) {
-    struct rv_node *value;
+    struct rv_node *value = NULL;
     int e = 0;
     for (yaml_node_item_t *i = n->data.sequence.items.start; e == 0 && i < n->data.sequence.items.top; i++) {
         e = convert(r, *i, depth + 1, &value);

@@ -105,9 +105,16 @@ static void json_float(struct rv_buf *out, double v) {
         }
         return;
     }
-    long exponent = strtol(strchr(text, 'e') + 1, NULL, 10);
+    char *e = strchr(text, 'e');
+    long exponent = strtol(e + 1, NULL, 10);
     int decimals = digits - 1 - (int)exponent;
-    rv_buf_addf(out, "%.*f", decimals > 0 ? decimals : 0, v);
+    if (decimals >= 0) {
+        rv_buf_addf(out, "%.*f", decimals, v);
+        return;
+    }
+    for (const char *p = text; p < e; p++)
+        if (*p != '.') rv_buf_addc(out, (uint8_t)*p);
+    for (; decimals < 0; decimals++) rv_buf_addc(out, '0'); /* further digits would be invented */
 }
 
 struct entry {

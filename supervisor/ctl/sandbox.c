@@ -183,6 +183,7 @@ int sandbox_up(struct rv_arena *a, struct rv_error *err) {
                               arg(in_dir(a, "cluster/kubeconfig")),
                               arg("--runtime-dir"),
                               arg(in_dir(a, "run")),
+                              arg("--proxy-http"),
                               NULL};
         int r = start(a, "operator", argv, err);
         if (r != 0) return r;

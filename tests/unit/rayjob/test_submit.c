@@ -1,0 +1,157 @@
+/* test_submit.c - the line, the request and the pod by which a job is submitted. */
+#include "plugins/rayjob/job.h"
+#include "plugins/rayjob/submit.h"
+#include "tests/unit/sdk/suite.h"
+
+#define CLUSTER                                                                                                        \
+    "\"rayClusterSpec\":{\"rayVersion\":\"2.52.0\",%s\"headGroupSpec\":{\"template\":{\"spec\":{\"containers\":[{"     \
+    "\"name\":\"h\","                                                                                                  \
+    "\"image\":\"ray:1\",\"ports\":[{\"name\":\"dashboard\",\"containerPort\":8266}]}]}}}}"
+
+struct scene {
+    struct rv_arena *a;
+    struct rj_settings settings;
+    struct rj_job j;
+    struct rc_cluster c;
+    struct rj_target t;
+};
+
+static void scene_set(struct scene *s, const char *cluster, const char *more) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_adds(&b, "{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\"},\"spec\":{");
+    rv_buf_addf(&b, CLUSTER, cluster);
+    rv_buf_addf(&b, "%s}}", more);
+    s->a = rv_arena_new();
+    rj_job_read(&s->j, from_json(s->a, rv_buf_cstr(&b)), &s->settings);
+    rj_as_cluster(s->a, &s->j, RV_STR("j-abcde"), &s->c);
+    s->t = (struct rj_target){RV_STR("id"), RV_STR("svc.n.svc.cluster.local:8265"), &s->c};
+}
+
+#define PROBE(at)                                                                                                      \
+    "until python -c \"import urllib.request; r=urllib.request.urlopen('http://" at                                    \
+    "/api/gcs_healthz', timeout=10); exit(0 if b'success' in r.read() else 1)\" >/dev/null 2>&1 ; do echo "
+#define AT "http://svc.n.svc.cluster.local:8265"
+
+static void test_line(void) {
+    static const struct {
+        const char *more, *want;
+        bool sidecar;
+    } rows[] = {
+        {",\"entrypoint\":\"  python x.py \\n\"",
+         PROBE("svc.n.svc.cluster.local:8265") "\"Waiting for Ray Dashboard GCS to become healthy at " AT
+                                               " ...\" ; sleep 2 ; done ; if ! ray job status --address " AT
+                                               " id >/dev/null 2>&1 ; then ray job submit --address " AT
+                                               " --no-wait --submission-id id -- python x.py ; fi ; ray job logs "
+                                               "--address " AT " --follow id",
+         false},
+        {",\"entrypoint\":\"e\",\"runtimeEnvYAML\":\"b: <1>\\na: "
+         "2\",\"metadata\":{\"k\":\"v\"},\"entrypointNumCpus\":1,"
+         "\"entrypointNumGpus\":0.5,\"entrypointResources\":\"{\\\"r\\\": 1}\"",
+         PROBE("localhost:8266") "\"Waiting for Ray Dashboard GCS to become healthy at http://127.0.0.1:8266 ...\" ; "
+                                 "sleep 2 ; "
+                                 "done ; ray job submit --address http://127.0.0.1:8266 --runtime-env-json "
+                                 "\"{\\\"a\\\":2,\\\"b\\\":\\\"\\\\u003c1\\\\u003e\\\"}\" --metadata-json "
+                                 "\"{\\\"k\\\":\\\"v\\\"}\" "
+                                 "--submission-id id --entrypoint-num-cpus 1.000000 --entrypoint-num-gpus 0.500000 "
+                                 "--entrypoint-resources \"{\\\"r\\\": 1}\" -- e ;",
+         true}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {0};
+        scene_set(&s, "", rows[i].more);
+        struct rv_str line = rj_command(s.a, &s.j, &s.t, rows[i].sidecar);
+        if (!rv_str_is(line, rows[i].want))
+            printf("\n    got  " RV_STR_FMT "\n    want %s", RV_STR_ARG(line), rows[i].want);
+        CU_ASSERT_TRUE(rv_str_is(line, rows[i].want));
+        rv_arena_free(s.a);
+    }
+}
+
+static void test_request(void) {
+    struct scene s = {0};
+    scene_set(
+        &s, "",
+        ",\"entrypoint\":\" e \",\"runtimeEnvYAML\":\"pip: [a]\",\"metadata\":{\"k\":\"v\"},\"entrypointNumCpus\":1.5,"
+        "\"entrypointResources\":\"{\\\"r\\\": 2}\"");
+    struct rv_str body = rj_request(s.a, &s.j, RV_STR("id"));
+    CU_ASSERT_TRUE(rv_str_is(body,
+                             "{\"entrypoint\":\" e \",\"entrypoint_num_cpus\":1.5,\"entrypoint_resources\":{\"r\":2},"
+                             "\"metadata\":{\"k\":\"v\"},\"runtime_env\":{\"pip\":[\"a\"]},\"submission_id\":\"id\"}"));
+    rv_arena_free(s.a);
+}
+
+/* What stands at a path of the template. */
+static void check_at(const struct scene *s, struct rv_node *n, const char *path, const char *want) {
+    CHECK_ROW(json_is(rv_node_freeze(s->a, rv_node_path(n, path)), want), path);
+}
+
+static void test_pods(void) {
+    struct scene s = {0};
+    scene_set(&s, "", "");
+    struct rv_node *n = rj_submitter_template(s.a, &s.j, &s.t);
+    check_at(&s, n, "spec.restartPolicy", "\"Never\"");
+    check_at(&s, n, "spec.containers[0].image", "\"ray:1\"");
+    check_at(&s, n, "spec.containers[0].command", "[\"/bin/bash\",\"-ce\",\"--\"]");
+    check_at(&s, n, "spec.containers[0].env[1]",
+             "{\"name\":\"RAY_DASHBOARD_ADDRESS\",\"value\":\"svc.n.svc.cluster.local:8265\"}");
+    rv_arena_free(s.a);
+
+    /* a template of the user's: its command stays, the environment is added behind his own */
+    scene_set(&s, "\"authOptions\":{\"mode\":\"token\"},",
+              ",\"submitterPodTemplate\":{\"spec\":{\"containers\":[{\"name\":\"mine\",\"image\":\"i\",\"command\":[\"/"
+              "s\"],\"env\":"
+              "[{\"name\":\"RAY_AUTH_MODE\",\"value\":\"x\"}]}]}}");
+    n = rj_submitter_template(s.a, &s.j, &s.t);
+    check_at(&s, n, "spec.containers[0].command", "[\"/s\"]");
+    check_at(&s, n, "spec.containers[0].env[0].value", "\"x\"");
+    check_at(
+        &s, n, "spec.containers[0].env[4]",
+        "{\"valueFrom\":{\"secretKeyRef\":{\"name\":\"j-abcde\",\"key\":\"auth_token\"}},\"name\":\"RAY_AUTH_TOKEN\"}");
+    rv_arena_free(s.a);
+
+    /* our own submitter instead of the head's image */
+    s.settings.submitter_image = RV_STR("submit:1");
+    scene_set(&s, "", ",\"entrypoint\":\"python a b\",\"runtimeEnvYAML\":\"a: 1\"");
+    n = rj_submitter_template(s.a, &s.j, &s.t);
+    check_at(&s, n, "spec.containers[0].image", "\"submit:1\"");
+    check_at(&s, n, "spec.containers[0].args", "[\"--runtime-env-json\",\"{\\\"a\\\":1}\",\"--\",\"python a b\"]");
+    CU_ASSERT_PTR_NULL(rv_node_path(n, "spec.containers[0].command"));
+    rv_arena_free(s.a);
+}
+
+static void test_sidecar_cluster(void) {
+    struct scene s = {0};
+    scene_set(&s, "", ",\"submissionMode\":\"SidecarMode\",\"entrypoint\":\"e\"");
+    struct rj_state state = {.cluster = RV_STR("j-abcde"), .job_id = RV_STR("id")};
+    struct rv_node *n = rj_cluster(s.a, &s.j, &state);
+    check_at(&s, n, "metadata.labels",
+             "{\"ray.io/originated-from-cr-name\":\"j\",\"ray.io/originated-from-crd\":\"RayJob\",\"ray.io/"
+             "job-submission-mode\":"
+             "\"SidecarMode\"}");
+    check_at(&s, n, "metadata.annotations", "{\"ray.io/disable-provisioned-head-restart\":\"true\"}");
+    check_at(&s, n, "spec.headGroupSpec.template.spec.containers[1].name", "\"ray-job-submitter\"");
+    check_at(&s, n, "spec.headGroupSpec.template.spec.containers[1].env[1]", "{\"name\":\"RAY_DASHBOARD_ADDRESS\"}");
+    check_at(&s, n, "spec.headGroupSpec.template.spec.restartPolicy", "\"Never\"");
+    rv_arena_free(s.a);
+}
+
+static void test_volcano(void) {
+    struct scene s = {.settings = {.cluster = {.scheduler = RV_STR("volcano")}}};
+    scene_set(&s, "", "");
+    struct rv_node *n = rj_pod_group(s.a, &s.j, false);
+    check_at(&s, n, "metadata.name", "\"ray-j-pg\"");
+    check_at(&s, n, "spec.minMember", "1");
+    check_at(&s, n, "spec.minResources", "{\"cpu\":\"500m\",\"memory\":\"200Mi\"}");
+    struct rj_state state = {.cluster = RV_STR("j-abcde")};
+    n = rj_cluster(s.a, &s.j, &state);
+    check_at(&s, n, "metadata.annotations",
+             "{\"scheduling.k8s.io/group-name\":\"ray-j-pg\",\"volcano.sh/task-spec\":\"\"}");
+    CU_ASSERT_PTR_NULL(rv_node_path(n, "spec.schedulerName"));
+    rv_arena_free(s.a);
+}
+
+static const struct suite_test tests[] = {{"the shell line", test_line},
+                                          {"the request", test_request},
+                                          {"submitter pods", test_pods},
+                                          {"a cluster with a sidecar", test_sidecar_cluster},
+                                          {"Volcano's gang", test_volcano}};
+SUITE_MAIN("rayjob submission", tests)
