@@ -27,8 +27,10 @@ if(RV_FUZZ)
 endif()
 
 # rv_plugin(NAME SOURCES...): one controller as lib/rayvisor/plugins/NAME.so with its manifest NAME.yaml beside it.
+add_custom_target(plugins)
 function(rv_plugin name)
   add_library(plugin_${name} MODULE ${ARGN})
+  add_dependencies(plugins plugin_${name})
   set_target_properties(plugin_${name} PROPERTIES PREFIX "" OUTPUT_NAME ${name}
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib/rayvisor/plugins)
   target_link_libraries(plugin_${name} PRIVATE rv_flags rv_sdk)

@@ -40,7 +40,7 @@ build() {
     fi
     say "building (build/)"
     cmake --preset release >/dev/null
-    cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugin_raycluster | tail -n 1
+    cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugins | tail -n 1
     bin=build/bin
 }
 
