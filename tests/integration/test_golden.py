@@ -93,11 +93,20 @@ def test_clusters(env):
     judge(env, "clusters", bad + more, used | also, some)
 
 
+def test_cronjobs(env):
+    files, some = samples(env, "ray-cronjob", 1)
+    front = env.keep(Front(env.dir, env.kube, answer=FakeRay()))
+    plugins = [{"name": "raycluster"}, {"name": "rayjob"}, {"name": "raycronjob"}]
+    settle = 60 - time.time() % 60 + 30  # one minute begins, and its job ends
+    bad, used = compare(env, files, plugins, "cronjobs", settle=round(settle), proxy=True, kubeconfig=front.kubeconfig)
+    judge(env, "cronjobs", bad, used, some)
+
+
 def test_jobs(env):
     """With a Ray behind every head service that answers as that of the recording did."""
     files, some = samples(env, "ray-job", 10)
     front = env.keep(Front(env.dir, env.kube, answer=FakeRay()))
-    bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayjob"}], "jobs", settle=25, proxy=True, kubeconfig=front.kubeconfig)
+    bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayjob"}], "jobs", settle=28, proxy=True, kubeconfig=front.kubeconfig)
     judge(env, "jobs", bad, used, some)
 
 

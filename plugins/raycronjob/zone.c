@@ -1,0 +1,187 @@
+/* zone.c - see zone.h. Rules by POSIX.1 (TZ) with the extensions of RFC 8536: hours from -167 to 167. */
+#include "zone.h"
+
+#include <stdlib.h>
+
+enum { DAY = 86400 };
+
+/* ---- the calendar --------------------------------------------------------------------------------------------------
+ */
+
+/* Days since 1970-01-01; the year begins in March, so that the odd day stands at its end. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day) {
+    int64_t months = year * 12 + month - 1;
+    year = months >= 0 ? months / 12 : -((11 - months) / 12);
+    month = months - year * 12 + 1;
+    int64_t y = month <= 2 ? year - 1 : year, era = (y >= 0 ? y : y - 399) / 400, in_era = y - era * 400;
+    int64_t in_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5;
+    return era * 146097 + in_era * 365 + in_era / 4 - in_era / 100 + in_year + day - 1 - 719468;
+}
+
+static void date_of(int64_t days, struct zone_clock *c) {
+    int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097, in_era = z - era * 146097;
+    int64_t y = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365,
+            in_year = in_era - (365 * y + y / 4 - y / 100), m = (5 * in_year + 2) / 153;
+    c->day = in_year - (153 * m + 2) / 5 + 1;
+    c->month = m < 10 ? m + 3 : m - 9;
+    c->year = y + era * 400 + (c->month <= 2);
+    c->weekday = (int)((days % 7 + 11) % 7); /* 1970-01-01 was a Thursday */
+}
+
+static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+/* ---- rules ---------------------------------------------------------------------------------------------------------
+ */
+
+struct rule_day {
+    char kind; /* 'M' month.week.weekday, 'J' day without 29 February, 0 day with it */
+    int64_t a, b, c, time;
+};
+
+struct rule {
+    int32_t standard, summer; /* offsets */
+    bool changes;
+    struct rule_day begin, end;
+};
+
+static void skip_name(const char **p) {
+    if (**p == '<') {
+        while (**p != 0 && **p != '>') (*p)++;
+        if (**p == '>') (*p)++;
+        return;
+    }
+    while ((**p >= 'a' && **p <= 'z') || (**p >= 'A' && **p <= 'Z')) (*p)++;
+}
+
+static int64_t number(const char **p) {
+    char *end;
+    int64_t n = strtol(*p, &end, 10);
+    *p = end;
+    return n;
+}
+
+/* [+-]hh[:mm[:ss]] in seconds */
+static int64_t span(const char **p) {
+    bool minus = **p == '-';
+    if (**p == '-' || **p == '+') (*p)++;
+    int64_t s = number(p) * 3600;
+    for (int64_t unit = 60; **p == ':' && unit >= 1; unit /= 60) {
+        (*p)++;
+        s += number(p) * unit;
+    }
+    return minus ? -s : s;
+}
+
+static struct rule_day day(const char **p) {
+    struct rule_day d = {.time = 7200};
+    if (**p == ',') (*p)++;
+    if (**p == 'M' || **p == 'J') d.kind = *(*p)++;
+    d.a = number(p);
+    if (d.kind == 'M' && **p == '.') {
+        (*p)++;
+        d.b = number(p);
+    }
+    if (d.kind == 'M' && **p == '.') {
+        (*p)++;
+        d.c = number(p);
+    }
+    if (**p == '/') {
+        (*p)++;
+        d.time = span(p);
+    }
+    return d;
+}
+
+static struct rule rule_read(const char *text) {
+    struct rule r = {0};
+    skip_name(&text);
+    r.standard = (int32_t)-span(&text);
+    r.changes = *text != 0;
+    if (!r.changes) return r;
+    skip_name(&text);
+    r.summer = *text != ',' && *text != 0 ? (int32_t)-span(&text) : r.standard + 3600;
+    r.begin = day(&text);
+    r.end = day(&text);
+    return r;
+}
+
+static bool leap(int64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
+
+/* In a year, by the clock that is shown until then. */
+static int64_t rule_moment(const struct rule_day *d, int64_t year) {
+    struct zone_clock c;
+    int64_t n = days_of(year, 1, 1);
+    if (d->kind == 'J') {
+        n += d->a - 1 + (leap(year) && d->a > 59);
+    } else if (d->kind == 0) {
+        n += d->a;
+    } else {
+        n = days_of(year, d->a, 1);
+        date_of(n, &c);
+        n += (d->c - c.weekday + 7) % 7 + 7 * (d->b - 1);
+        while (n >= days_of(year, d->a + 1, 1)) n -= 7;
+    }
+    return n * DAY + d->time;
+}
+
+/* Standard time may begin before summer time in a year: that is the southern half of the world. */
+static int32_t rule_offset(const char *text, int64_t unix_s) {
+    struct rule r = rule_read(text);
+    struct zone_clock c;
+    if (!r.changes) return r.standard;
+    date_of(floor_div(unix_s + r.standard, DAY), &c);
+    int64_t last = INT64_MIN;
+    int32_t offset = r.standard;
+    for (int64_t year = c.year - 1; year <= c.year + 1; year++) {
+        int64_t begin = rule_moment(&r.begin, year) - r.standard, end = rule_moment(&r.end, year) - r.summer;
+        if (begin <= unix_s && begin > last) {
+            last = begin;
+            offset = r.summer;
+        }
+        if (end <= unix_s && end > last) {
+            last = end;
+            offset = r.standard;
+        }
+    }
+    return offset;
+}
+
+/* ---- zones ---------------------------------------------------------------------------------------------------------
+ */
+
+static int by_name(const void *key, const void *row) {
+    return rv_str_cmp(*(const struct rv_str *)key, rv_str(((const struct zone *)row)->name));
+}
+
+const struct zone *zone_find(struct rv_str name) {
+    return bsearch(&name, zone_table, zone_table_length, sizeof *zone_table, by_name);
+}
+
+int32_t zone_offset(const struct zone *z, int64_t unix_s) {
+    if (z->change_n == 0) return rule_offset(z->rule, unix_s);
+    size_t low = 0, high = z->change_n; /* the first change that is later */
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (z->changes[mid].at <= unix_s)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == z->change_n) return rule_offset(z->rule, unix_s);
+    return low == 0 ? z->first : z->changes[low - 1].offset;
+}
+
+void zone_show(const struct zone *z, int64_t unix_s, struct zone_clock *ret) {
+    int64_t local = unix_s + zone_offset(z, unix_s), days = floor_div(local, DAY), rest = local - days * DAY;
+    date_of(days, ret);
+    ret->hour = rest / 3600;
+    ret->minute = rest / 60 % 60;
+    ret->second = rest % 60;
+}
+
+int64_t zone_moment(const struct zone *z, const struct zone_clock *c) {
+    int64_t local = days_of(c->year, c->month, c->day) * DAY + c->hour * 3600 + c->minute * 60 + c->second;
+    int32_t offset = zone_offset(z, local); /* near enough, unless a change is near */
+    if (offset != 0) offset = zone_offset(z, local - offset);
+    return local - offset;
+}

@@ -1,0 +1,37 @@
+/* zone.h - time zones: what the clocks of a place show. The database is compiled in (zones.c, made by zones.py),
+ * because a plugin has no files. Pure functions; valid from 2020 on, for good by the zone's last rule. */
+#ifndef RAYCRONJOB_ZONE_H
+#define RAYCRONJOB_ZONE_H
+
+#include "rayvisor/base.h"
+
+struct zone_change {
+    int64_t at;     /* Unix seconds */
+    int32_t offset; /* seconds east of UTC from then on */
+};
+
+struct zone {
+    const char *name;
+    int32_t first; /* offset before the first change */
+    uint32_t change_n;
+    const struct zone_change *changes;
+    const char *rule; /* POSIX TZ text for what comes after the last change */
+};
+extern const struct zone zone_table[]; /* sorted by name */
+extern const size_t zone_table_length;
+
+/* By IANA name ("Europe/Berlin", "UTC"); NULL: there is none. */
+const struct zone *zone_find(struct rv_str name);
+/* Seconds east of UTC at that moment. */
+int32_t zone_offset(const struct zone *z, int64_t unix_s);
+
+/* A moment as the clocks of a zone show it. Fields may be out of range when they are given: the 32nd is the 1st. */
+struct zone_clock {
+    int64_t year, month, day, hour, minute, second; /* month and day from 1 */
+    int weekday;                                    /* 0 Sunday */
+};
+void zone_show(const struct zone *z, int64_t unix_s, struct zone_clock *ret);
+/* The moment that a clock names. One that is skipped or comes twice at a change is one of the two that are meant. */
+int64_t zone_moment(const struct zone *z, const struct zone_clock *c);
+
+#endif

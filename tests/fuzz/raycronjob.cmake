@@ -1,0 +1,1 @@
+rv_fuzz(schedule ${CMAKE_CURRENT_LIST_DIR}/fuzz_schedule.c rv_schedule)

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""RayCronJobs: a RayJob for each time of the schedule, each once; missed runs, suspension, what is wrong with them."""
+import datetime
+from harness import *
+
+NS = "cron"
+
+
+def setup(env, **settings):
+    env.cluster()
+    ns = env.kube.namespace(NS)
+    env.operator(plugins=[{"name": "raycronjob", "settings": settings}])
+    return env.kube, env.kube.namespaces[-1] if hasattr(env.kube, "namespaces") else ns
+
+
+def cronjob(name, schedule, **spec):
+    return {"apiVersion": "ray.io/v1", "kind": "RayCronJob", "metadata": {"name": name}, "spec": {
+        "schedule": schedule, "jobTemplate": {**rayjob("x")["spec"], **spec.pop("template", {})}, **spec}}
+
+
+def stamp(seconds): return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+def unix(text): return datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc).timestamp()
+def status(kube, ns, name): return kube.get("raycronjobs", ns, name).get("status", {})
+def jobs(kube, ns, name): return kube.list("rayjobs", ns, f"ray.io/cronjob-name={name}")
+
+
+def missed(kube, ns, name, minutes):
+    """As if the last run had been so long ago: the status is what the controller goes by."""
+    kube.patch("raycronjobs", ns, name, {"status": {"lastScheduleTime": stamp(time.time() // 60 * 60 - 60 * minutes)}}, "status")
+
+
+def test_runs_are_made_once(env):
+    kube, ns = setup(env)
+    made = env.keep(Watch(kube, ns))
+    kube.create("raycronjobs", ns, cronjob("c", "* * * * *", suspend=True, timeZone="Europe/Berlin"))
+    wait_for("the event", lambda: events_of(kube, ns, "c", "SuspendedRayCronJob"))
+    missed(kube, ns, "c", 3)
+    kube.patch("raycronjobs", ns, "c", {"spec": {"suspend": False}})
+    wait_for("three runs", lambda: len(jobs(kube, ns, "c")) >= 3)
+    env.op.proc.kill()
+    env.op.proc.wait()
+    env.op.start()
+    time.sleep(1)
+    all = jobs(kube, ns, "c")
+    assert 3 <= len(all) <= 4 and made.w.count() == len(all), [j["metadata"]["name"] for j in all]
+    for j in all:
+        m = j["metadata"]
+        when = m["annotations"]["ray.io/cronjob-scheduled-timestamp"]
+        assert m["name"] == f"c-{int(unix(when)) // 60}" and m["ownerReferences"][0]["kind"] == "RayCronJob" and m["ownerReferences"][0]["controller"], m
+        assert m["labels"] == {"ray.io/cronjob-name": "c"} and j["spec"]["entrypoint"] == rayjob("x")["spec"]["entrypoint"]
+    s = status(kube, ns, "c")
+    assert s["lastScheduleTime"] == max(j["metadata"]["annotations"]["ray.io/cronjob-scheduled-timestamp"] for j in all), s
+    assert unix(s["nextScheduleTime"]) == unix(s["lastScheduleTime"]) + 60, s
+
+
+class Watch:
+    def __init__(self, kube, ns): self.w = Watcher(kube, "rayjobs", ns)
+    def stop(self): self.w.stopped = True
+
+
+def test_seconds(env):
+    """Ticks within one minute are one run: its name says which."""
+    kube, ns = setup(env)
+    kube.create("raycronjobs", ns, cronjob("c", "@every 2s"))
+    wait_for("two ticks", lambda: (lambda s: "lastScheduleTime" in s and unix(s["lastScheduleTime"]) > unix(kube.get("raycronjobs", ns, "c")["metadata"]["creationTimestamp"]) + 3)(status(kube, ns, "c")))
+    assert 1 <= len(jobs(kube, ns, "c")) <= 2
+
+
+def test_a_long_sleep(env):
+    kube, ns = setup(env, missedRunsLimit=5)
+    kube.create("raycronjobs", ns, cronjob("c", "* * * * *", suspend=True))
+    wait_for("the event", lambda: events_of(kube, ns, "c", "SuspendedRayCronJob"))
+    missed(kube, ns, "c", 5000)
+    kube.patch("raycronjobs", ns, "c", {"spec": {"suspend": False}})
+    wait_for("the newest runs", lambda: len(jobs(kube, ns, "c")) >= 5)
+    wait_for("the event", lambda: events_of(kube, ns, "c", "TooManyMissedRuns"))
+    time.sleep(1)
+    assert len(jobs(kube, ns, "c")) <= 6
+
+
+def test_what_is_wrong(env):
+    kube, ns = setup(env)
+    for name, words, spec in (("line", "spec.schedule: minute", {"schedule": "61 * * * *"}), ("tz", "spec.timeZone", {"schedule": "TZ=UTC * * * * *"}),
+                              ("zone", "Europe/Nowhere", {"schedule": "* * * * *", "timeZone": "Europe/Nowhere"}),
+                              ("template", "spec.jobTemplate: spec.backoffLimit", {"schedule": "* * * * *", "template": {"backoffLimit": -1}})):
+        kube.create("raycronjobs", ns, cronjob(name, **spec))
+        c = wait_for("the condition", lambda: conditions(status(kube, ns, name)).get("Stalled"))
+        assert words in c["message"], c
+        wait_for("the event", lambda: events_of(kube, ns, name, "InvalidRayCronJobSpec"))
+    kube.create("raycronjobs", ns, cronjob("never", "0 0 30 2 *"))
+    assert wait_for("the condition", lambda: conditions(status(kube, ns, "never")).get("Stalled"))["reason"] == "NeverDue"
+    assert not kube.list("rayjobs", ns)
+    assert_quiet(env)
+    kube.patch("raycronjobs", ns, "line", {"spec": {"schedule": "@yearly"}})
+    s = wait_for("the repair", lambda: "Stalled" not in conditions(status(kube, ns, "line")) and status(kube, ns, "line"))
+    assert s["nextScheduleTime"].endswith("-01-01T00:00:00Z")
+
+
+if __name__ == "__main__": main()
