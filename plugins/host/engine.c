@@ -7,7 +7,14 @@
 #include <stdlib.h>
 
 /* RESTLESS_FAILURES: as many failures in a row make about a second of back-off, and each further run doubles it. */
-enum { PASSES_PER_TICK = 64, PASSES_IN_A_ROW = 1000, RESTLESS_FAILURES = 9, EXPLAIN_MAX = 2048, MESSAGE_MAX = 1024 };
+enum {
+    PASSES_PER_TICK = 64,
+    PASSES_IN_A_ROW = 1000,
+    FLOOD = 10000,
+    RESTLESS_FAILURES = 9,
+    EXPLAIN_MAX = 2048,
+    MESSAGE_MAX = 1024
+};
 
 static const int64_t MS = 1000000;
 
@@ -77,6 +84,12 @@ static void open_grow(struct engine *e) {
     free(old);
 }
 
+static void log_outcome(struct engine *e, const struct rv_key *key, int32_t level, struct rv_str text) {
+    if (text.n == 0) return;
+    struct msg m = {.type = MSG_LOG, .log = {.level = level, .message = rv_utf8_clip(text, MESSAGE_MAX), .key = *key}};
+    engine_send(e, &m);
+}
+
 static void hold(struct engine *e, const struct msg *m) {
     struct held_action *h = rv_alloc(sizeof *h);
     msg_encode(m, &h->header, &h->body);
@@ -99,6 +112,9 @@ void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag)
     if (ns.n != 0) memcpy(o->text + resource.n, ns.p, ns.n);
     if (e->current != NULL) {
         m->action.key = (struct rv_key){e->current->ns, e->current->name};
+        if (++e->submitted == FLOOD)
+            log_outcome(e, &m->action.key, RV_LOG_WARN,
+                        RV_STR("a flood: this pass asks for more than 10000 actions, which are done a few at a time"));
         if (!detached) {
             o->key = e->current;
             e->current->in_flight++;
@@ -434,12 +450,6 @@ static void store_explain(struct engine *e, struct queue_key *k) {
     k->explain = rv_strdup(rv_str(text));
 }
 
-static void log_outcome(struct engine *e, const struct rv_key *key, int32_t level, struct rv_str text) {
-    if (text.n == 0) return;
-    struct msg m = {.type = MSG_LOG, .log = {.level = level, .message = rv_utf8_clip(text, MESSAGE_MAX), .key = *key}};
-    engine_send(e, &m);
-}
-
 static void settle(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
     struct rv_key key = {k->ns, k->name};
     struct rv_object o;
@@ -474,7 +484,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
     e->current = k;
-    e->asked = 0;
+    e->asked = e->submitted = 0;
     rv_buf_clear(&e->explain);
     e->o.plugin->reconcile(e->plugin_state, &key, &out);
     e->current = NULL;

@@ -47,7 +47,8 @@ struct engine {
     struct queue_key *current;
     const struct rv_result *results;
     size_t results_n;
-    uint32_t asked; /* non-detached actions of this pass */
+    uint32_t asked;     /* non-detached actions of this pass */
+    uint32_t submitted; /* all of them */
     struct rv_buf explain;
     struct rv_arena *scratch; /* keep(): until the next callback */
     /* actions */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "body.h"
 #include "fair.h"
 #include "generate.h"
 #include "http_out.h"
@@ -15,6 +16,7 @@
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
+#include "supervisor/trouble.h"
 
 enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_REMEMBERED = 256, COUNTS_MAX = 512 };
 #define MILLISECOND INT64_C(1000000)
@@ -70,6 +72,7 @@ struct executor {
     struct http_out *http;
     struct http_proxy *proxy;
     struct owners *owners;
+    struct trouble *trouble; /* requests that failed and are sent again */
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct bucket rate;
     struct rv_timer *refill, *news_timer;
@@ -176,51 +179,6 @@ static void finish_code(struct op *op, int code, const char *message) {
 
 static struct rv_val body_of(const struct op *op) { return (struct rv_val){op->m.a.body.p, op->m.a.body.n}; }
 
-static struct rv_node *json_patch_op(struct rv_arena *arena, const char *path, struct rv_str value) {
-    struct rv_node *op = rv_node_map(arena);
-    rv_node_set_cstr(arena, op, "op", "add");
-    rv_node_set_cstr(arena, op, "path", path);
-    rv_node_set_str(arena, op, "value", value);
-    return op;
-}
-
-/* The patch with the preconditions in its metadata: the API server answers 409 when they do not hold. */
-static void patch_body(const struct op *op, struct rv_buf *json) {
-    const struct rv_action *a = &op->m.a;
-    rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct rv_node *n = rv_node_from(arena, body_of(op));
-    if (a->verb == RV_VERB_JSON_PATCH) {
-        if (a->pre_version.n != 0)
-            rv_node_insert(arena, n, 0, json_patch_op(arena, "/metadata/resourceVersion", a->pre_version));
-        if (a->pre_uid.n != 0) rv_node_insert(arena, n, 0, json_patch_op(arena, "/metadata/uid", a->pre_uid));
-    } else if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
-        struct rv_node *meta = rv_node_ensure_map(arena, n, "metadata");
-        if (a->pre_uid.n != 0) rv_node_set_str(arena, meta, "uid", a->pre_uid);
-        if (a->pre_version.n != 0) rv_node_set_str(arena, meta, "resourceVersion", a->pre_version);
-    }
-    rv_json_write(rv_node_freeze(arena, n), json);
-}
-
-static void delete_body(const struct op *op, struct rv_buf *json) {
-    const struct rv_action *a = &op->m.a;
-    rv_buf_adds(json, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":");
-    rv_json_quote(a->propagation.n != 0 ? a->propagation : RV_STR("Background"), json);
-    if (a->grace_seconds > 0) rv_buf_addf(json, ",\"gracePeriodSeconds\":%lld", (long long)a->grace_seconds);
-    if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
-        rv_buf_adds(json, ",\"preconditions\":{");
-        if (a->pre_uid.n != 0) {
-            rv_buf_adds(json, "\"uid\":");
-            rv_json_quote(a->pre_uid, json);
-        }
-        if (a->pre_version.n != 0) {
-            rv_buf_addf(json, "%s\"resourceVersion\":", a->pre_uid.n != 0 ? "," : "");
-            rv_json_quote(a->pre_version, json);
-        }
-        rv_buf_adds(json, "}");
-    }
-    rv_buf_adds(json, "}");
-}
-
 /* May it be done again when nobody knows whether it was done? */
 static bool repeatable(const struct op *op) {
     const struct rv_action *a = &op->m.a;
@@ -266,9 +224,9 @@ static void send_object(struct op *op) {
         path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, NULL);
     }
     if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION)
-        delete_body(op, &json);
+        body_delete(a, &json);
     else if (a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
-        patch_body(op, &json);
+        body_patch(a, &json);
     else if (a->verb != RV_VERB_GET)
         rv_json_write(body_of(op), &json);
     bool secret = generate_tokens(a, &json);
@@ -309,7 +267,17 @@ static bool unknown_outcome(const struct kube_response *r) {
     return r->maybe_sent || (failed && r->retry_after_ms == 0);
 }
 
+static void report_failure(struct op *op, const struct kube_response *r) {
+    const struct rv_action *a = &op->m.a;
+    rv_autobuf struct rv_buf of = {0}, reason = {0};
+    rv_buf_addf(&of, "%s " RV_STR_FMT, policy_verb(a->verb), RV_STR_ARG(a->resource));
+    if (r->http_status != 0) rv_buf_addf(&reason, "HTTP %u ", r->http_status);
+    rv_buf_add(&reason, r->message.p, r->message.n);
+    trouble_report(op->x->trouble, rv_buf_str(&of), rv_buf_str(&reason));
+}
+
 static bool try_again(struct op *op, const struct kube_response *r) {
+    if (transient(r->code)) report_failure(op, r);
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
     uint32_t random;
@@ -771,6 +739,10 @@ struct executor *executor_new(struct supervisor *s) {
     x->news_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
     x->owners = owners_new(s);
+    x->trouble = trouble_new(&(struct trouble_opts){.loop = s->loop,
+                                                    .begins = "requests to the API server fail and are tried again",
+                                                    .lasts = "requests to the API server still fail",
+                                                    .over = "requests to the API server work again"});
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
@@ -802,6 +774,7 @@ struct executor *executor_free(struct executor *x) {
     }
     recorder_free(x->recorder);
     owners_free(x->owners);
+    trouble_free(x->trouble);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);
     for (size_t i = 0; i < x->count_n; i++) free(x->counts[i].plugin);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "supervisor/trouble.h"
+
 struct feed {
     struct feeds *feeds;
     struct feed *next;
@@ -19,15 +21,29 @@ struct feed {
 struct feeds {
     struct supervisor *s;
     struct feed *list;
+    struct trouble *trouble; /* watches that broke */
     void (*on_synced)(void *arg);
     void *arg;
 };
 
 static const char *const state_names[] = {"listing", "watching", "back-off", "forbidden", "missing"};
 
+static bool some_broken(void *arg) {
+    const struct feeds *f = arg;
+    for (const struct feed *feed = f->list; feed != NULL; feed = feed->next)
+        if (feed->state == KUBE_WATCH_BACKOFF) return true;
+    return false;
+}
+
 struct feeds *feeds_new(struct supervisor *s) {
     struct feeds *f = rv_alloc(sizeof *f);
     f->s = s;
+    f->trouble = trouble_new(&(struct trouble_opts){.loop = s->loop,
+                                                    .begins = "watches broke and are begun again",
+                                                    .lasts = "watches still break",
+                                                    .over = "all watches work again",
+                                                    .persists = some_broken,
+                                                    .arg = f});
     return f;
 }
 
@@ -38,8 +54,9 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     feed->since = rv_mono_now();
     free(feed->why);
     feed->why = rv_strdup(rv_str(why));
-    bool absent = state == KUBE_WATCH_MISSING && feed->optional;
-    enum rv_log_level level = absent ? RV_LOG_INFO : why[0] != 0 ? RV_LOG_WARN : RV_LOG_DEBUG;
+    bool absent = state == KUBE_WATCH_MISSING && feed->optional, broken = state == KUBE_WATCH_BACKOFF;
+    enum rv_log_level level = absent ? RV_LOG_INFO : why[0] != 0 && !broken ? RV_LOG_WARN : RV_LOG_DEBUG;
+    if (broken) trouble_report(feed->feeds->trouble, rv_str(feed->resource), rv_str(why));
     rv_log(level,
            state == KUBE_WATCH_FORBIDDEN
                ? "watch forbidden: grant list and watch on this resource (rayvisord --print-rbac shows the role)"
@@ -159,6 +176,7 @@ struct feeds *feeds_free(struct feeds *f) {
         next = feed->next;
         feed_free(feed);
     }
+    trouble_free(f->trouble);
     free(f);
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -139,21 +140,41 @@ bool process_library_changed(const struct plugin *p) {
 
 /* ---- the end --------------------------------------------------------------------------------------------- */
 
+static const char *death_told(enum death_cause cause) {
+    switch (cause) {
+    case DEATH_HANG:
+        return "plugin hung (no heartbeat) and was stopped; it will be started again";
+    case DEATH_MEMORY:
+        return "plugin reached its memory limit and died; it will be started again";
+    default:
+        return "plugin died; it will be started again";
+    }
+}
+
 /* One line that says what happened, to whom, and while doing what. */
 static void report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
                          const char *key) {
-    rv_err(cause == DEATH_HANG ? "plugin hung (no heartbeat) and was stopped; it will be started again"
-                               : "plugin died; it will be started again",
-           "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while", flight_call_name(f->call),
-           "key", key[0] != 0 ? key : NULL);
+    rv_err(death_told(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
+           flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
     if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return;
     const struct store_object *o = talk_primary(p, rv_str(f->ns), rv_str(f->name));
     if (o != NULL && rv_str_is(o->uid, f->uid)) quarantine_blame(p->quarantine, o, how);
 }
 
-static void count_death(struct plugin *p, int status, const struct flight_record *f) {
+/* At the limit allocations fail, and what then happens looks like any other crash. A process inherits the peak of the
+ * one that it was forked from, so a peak that is not above our own says nothing. */
+static bool was_starved(const struct plugin *p, const struct rusage *its) {
+    struct rusage own;
+    if (p->config->memory == 0 || getrusage(RUSAGE_SELF, &own) != 0 || its->ru_maxrss <= own.ru_maxrss) return false;
+    return (uint64_t)its->ru_maxrss * 1024 >= p->config->memory / 8 * 7;
+}
+
+static void count_death(struct plugin *p, int status, bool starved, const struct flight_record *f) {
     char key[FLIGHT_NS + FLIGHT_NAME + 2] = "", how[128];
-    enum death_cause cause = p->killed ? p->kill_cause : status >= 0 && WIFSIGNALED(status) ? DEATH_SIGNAL : DEATH_EXIT;
+    enum death_cause cause = p->killed                            ? p->kill_cause
+                             : starved                            ? DEATH_MEMORY
+                             : status >= 0 && WIFSIGNALED(status) ? DEATH_SIGNAL
+                                                                  : DEATH_EXIT;
     int64_t now = rv_mono_now();
     if (f->call != FLIGHT_IDLE && f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
     if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
@@ -168,9 +189,10 @@ static void on_end(void *arg, int fd, unsigned events) {
     int status = 0;
     char how[128];
     struct flight_record f = {0};
+    struct rusage usage = {0};
     (void)fd;
     (void)events;
-    if (waitpid(p->pid, &status, WNOHANG) != p->pid) return;
+    if (wait4(p->pid, &status, WNOHANG, &usage) != p->pid) return;
     p->output = host_output_free(p->output); /* its last words, before we say how it ended */
     if (p->flight != NULL) flight_read(p->flight, &f);
     bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
@@ -182,7 +204,7 @@ static void on_end(void *arg, int fd, unsigned events) {
         if (status != 0)
             rv_warn("plugin did not end by itself when it was asked to", "plugin", plugin_name(p), "how", how);
     } else if (!config) {
-        count_death(p, status, &f);
+        count_death(p, status, was_starved(p, &usage), &f);
     } else {
         rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
                plugin_name(p), "how", "ABI or configuration error (see the lines above)");
@@ -204,7 +226,7 @@ void process_spawn(struct plugin *p) {
     remember_library(p);
     if (start_process(p, &err) == 0) return;
     rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
-    count_death(p, -1, &(struct flight_record){0}); /* so that the next attempts come more and more slowly */
+    count_death(p, -1, false, &(struct flight_record){0}); /* so that the next attempts come more and more slowly */
     process_close(p);
     plugin_event(p, LIFE_ON_EXITED);
 }

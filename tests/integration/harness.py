@@ -358,7 +358,7 @@ class Env:
         sanitizer = [f for f in [*glob.glob("*/log", root_dir=self.dir), "sandbox.log"] if os.path.exists(os.path.join(self.dir, f)) and
                      re.search(r"(ERROR|WARNING): [A-Z][a-z]+Sanitizer|runtime error:", open(os.path.join(self.dir, f), errors="replace").read())]
         if sanitizer: errors.append(f"sanitizer report in {sanitizer} of {self.dir}")
-        if failed or errors: print(f"    logs kept in {self.dir}")
+        if failed or errors or os.environ.get("RAYVISOR_KEEP"): print(f"    logs kept in {self.dir}")
         else: shutil.rmtree(self.dir, ignore_errors=True)
         return errors
 
@@ -426,6 +426,19 @@ def assert_quiet(env, seconds=2.0):
     time.sleep(seconds)
     after = actions_done(env) + 1
     assert after == before, f"{after - before} actions by a converged system"
+
+
+def told(env, *needles, most=8):
+    """The log says it: lines of level warn or above, each of which holds all the needles; and it does not say it without end."""
+    lines = wait_for(f"one log line with {needles}", lambda: [l for l in env.op.logs(*needles) if l.get("level") in ("warn", "error")], 15)
+    assert len(lines) <= most, f"{len(lines)} lines say {needles}"
+    return lines
+
+
+def wait_created(seen, n):
+    """So many objects were made since the watcher began, and not one more."""
+    wait_for(f"{n} objects to be seen", lambda: seen.count() >= n)
+    assert seen.count() == n, f"{seen.count()} were created instead of {n}"
 
 
 def _settled(fn):

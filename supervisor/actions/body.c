@@ -1,0 +1,47 @@
+/* body.c - what is sent for patches and deletions (see body.h). */
+#include "body.h"
+
+#include "rayvisor/json.h"
+#include "rayvisor/k8s.h"
+
+static struct rv_node *json_patch_op(struct rv_arena *arena, const char *path, struct rv_str value) {
+    struct rv_node *op = rv_node_map(arena);
+    rv_node_set_cstr(arena, op, "op", "add");
+    rv_node_set_cstr(arena, op, "path", path);
+    rv_node_set_str(arena, op, "value", value);
+    return op;
+}
+
+void body_patch(const struct rv_action *a, struct rv_buf *json) {
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    struct rv_node *n = rv_node_from(arena, (struct rv_val){a->body.p, a->body.n});
+    if (a->verb == RV_VERB_JSON_PATCH) {
+        if (a->pre_version.n != 0)
+            rv_node_insert(arena, n, 0, json_patch_op(arena, "/metadata/resourceVersion", a->pre_version));
+        if (a->pre_uid.n != 0) rv_node_insert(arena, n, 0, json_patch_op(arena, "/metadata/uid", a->pre_uid));
+    } else if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
+        struct rv_node *meta = rv_node_ensure_map(arena, n, "metadata");
+        if (a->pre_uid.n != 0) rv_node_set_str(arena, meta, "uid", a->pre_uid);
+        if (a->pre_version.n != 0) rv_node_set_str(arena, meta, "resourceVersion", a->pre_version);
+    }
+    rv_json_write(rv_node_freeze(arena, n), json);
+}
+
+void body_delete(const struct rv_action *a, struct rv_buf *json) {
+    rv_buf_adds(json, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":");
+    rv_json_quote(a->propagation.n != 0 ? a->propagation : RV_STR("Background"), json);
+    if (a->grace_seconds > 0) rv_buf_addf(json, ",\"gracePeriodSeconds\":%lld", (long long)a->grace_seconds);
+    if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
+        rv_buf_adds(json, ",\"preconditions\":{");
+        if (a->pre_uid.n != 0) {
+            rv_buf_adds(json, "\"uid\":");
+            rv_json_quote(a->pre_uid, json);
+        }
+        if (a->pre_version.n != 0) {
+            rv_buf_addf(json, "%s\"resourceVersion\":", a->pre_uid.n != 0 ? "," : "");
+            rv_json_quote(a->pre_version, json);
+        }
+        rv_buf_adds(json, "}");
+    }
+    rv_buf_adds(json, "}");
+}

@@ -1,0 +1,128 @@
+/* trouble.c - one line for many failures (see trouble.h). */
+#include "trouble.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ipc/log.h"
+#include "ipc/text.h"
+
+/* LONGEST: of the pauses between two lines about the same trouble. */
+enum { GATHER_MS = 300, QUIET_MS = 5000, LONGEST_MS = 60000, NAMES_MAX = 8, NAMED = 4, REASON_MAX = 200 };
+
+struct name {
+    char *text;
+    uint64_t n;
+};
+
+struct tally {
+    struct name names[NAMES_MAX];
+    size_t n;
+    bool more; /* others, that are not named */
+};
+
+struct trouble {
+    struct trouble_opts o;
+    struct rv_timer *timer;
+    struct tally of, reasons;
+    uint64_t times, told; /* since it began; of which the log knows */
+    int64_t began, last;  /* mono ns; 0: there is none */
+    int64_t pause_ms;     /* until the next line */
+    int64_t next;         /* mono ns */
+};
+
+static void tally_add(struct tally *t, struct rv_str text) {
+    for (size_t i = 0; i < t->n; i++)
+        if (rv_str_is(text, t->names[i].text)) {
+            t->names[i].n++;
+            return;
+        }
+    if (t->n == NAMES_MAX)
+        t->more = true;
+    else
+        t->names[t->n++] = (struct name){rv_strdup(text), 1};
+}
+
+static void tally_clear(struct tally *t) {
+    for (size_t i = 0; i < t->n; i++) free(t->names[i].text);
+    *t = (struct tally){0};
+}
+
+static void tally_print(const struct tally *t, bool counts, struct rv_buf *out) {
+    for (size_t i = 0; i < t->n && i < NAMED; i++) {
+        rv_buf_addf(out, "%s%s", i == 0 ? "" : ", ", t->names[i].text);
+        if (counts && t->n > 1) rv_buf_addf(out, " (%" PRIu64 ")", t->names[i].n);
+    }
+    if (t->n > NAMED || t->more) rv_buf_adds(out, " and others");
+}
+
+static void tell(struct trouble *t, int64_t now) {
+    rv_autobuf struct rv_buf of = {0}, reasons = {0};
+    char times[24];
+    tally_print(&t->of, false, &of);
+    tally_print(&t->reasons, true, &reasons);
+    snprintf(times, sizeof times, "%" PRIu64, t->times - t->told);
+    rv_warn(t->told == 0 ? t->o.begins : t->o.lasts, "times", times, "of", rv_buf_cstr(&of), "reason",
+            rv_buf_cstr(&reasons));
+    tally_clear(&t->of);
+    tally_clear(&t->reasons);
+    t->told = t->times;
+    t->pause_ms = t->pause_ms == 0 ? t->o.quiet_ms * 2 : t->pause_ms * 2 < LONGEST_MS ? t->pause_ms * 2 : LONGEST_MS;
+    t->next = now + t->pause_ms * INT64_C(1000000);
+}
+
+static void tell_end(struct trouble *t, int64_t now) {
+    char times[24], after[24];
+    snprintf(times, sizeof times, "%" PRIu64, t->times);
+    snprintf(after, sizeof after, "%.1f s", (double)(t->last - t->began) / 1e9);
+    rv_info(t->o.over, "after", after, "times", times);
+    tally_clear(&t->of); /* what came since the last line is counted in this one */
+    tally_clear(&t->reasons);
+    t->times = t->told = 0;
+    t->began = t->pause_ms = 0;
+    t->next = now;
+}
+
+static void on_timer(void *arg) {
+    struct trouble *t = arg;
+    int64_t now = rv_mono_now();
+    bool lasts = t->o.persists != NULL && t->o.persists(t->o.arg);
+    if (lasts) t->last = now;
+    if (t->times > t->told && now >= t->next) tell(t, now);
+    if (!lasts && now - t->last >= t->o.quiet_ms * INT64_C(1000000))
+        tell_end(t, now);
+    else
+        rv_timer_arm(t->timer, t->o.quiet_ms);
+}
+
+struct trouble *trouble_new(const struct trouble_opts *o) {
+    struct trouble *t = rv_alloc(sizeof *t);
+    t->o = *o;
+    if (t->o.gather_ms == 0) t->o.gather_ms = GATHER_MS;
+    if (t->o.quiet_ms == 0) t->o.quiet_ms = QUIET_MS;
+    t->timer = rv_loop_timer(o->loop, on_timer, t);
+    return t;
+}
+
+struct trouble *trouble_free(struct trouble *t) {
+    if (t == NULL) return NULL;
+    if (t->times > t->told) tell(t, rv_mono_now());
+    rv_timer_free(t->timer);
+    tally_clear(&t->of);
+    tally_clear(&t->reasons);
+    free(t);
+    return NULL;
+}
+
+void trouble_report(struct trouble *t, struct rv_str of, struct rv_str reason) {
+    t->last = rv_mono_now();
+    if (t->began == 0) {
+        t->began = t->last;
+        t->next = 0;
+        rv_timer_arm(t->timer, t->o.gather_ms);
+    }
+    t->times++;
+    tally_add(&t->of, of);
+    tally_add(&t->reasons, rv_utf8_clip(reason, REASON_MAX));
+}

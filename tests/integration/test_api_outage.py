@@ -1,0 +1,33 @@
+#!/usr/bin/env python3
+"""The API server is down for a minute. On its own because it takes so long; the shorter faults are in test_api_faults.py."""
+import time
+from harness import *
+
+NS = "outage"
+
+
+def test_down_for_a_minute(env):
+    env.sandbox()
+    kube = env.kube
+    kube.namespace(NS)
+    env.operator()
+    seen = Watcher(kube, "pods", NS)
+    kube.create("rayclusters", NS, raycluster("a", workers=60))
+    wait_for("some pods", lambda: seen.count() > 3)
+    env.sb.post("pause", {"ms": 60000})
+    time.sleep(55)
+    assert env.op.proc.alive(), "rayvisord gave up"
+    told(env, "watches broke and are begun again", most=1)
+    wait_ready(kube, NS, "a", 60, 120)
+    wait_created(seen, 61)
+    kube.create("rayclusters", NS, raycluster("b"))
+    wait_ready(kube, NS, "b", 1, 120)
+    wait_created(seen, 63)
+    wait_for("the end of it to be told", lambda: env.op.logs("all watches work again"), 45)
+    loud = [l["msg"] for l in env.op.logs() if l.get("level") in ("warn", "error")]
+    assert len(loud) < 12, f"an outage is no reason to fill the log: {loud}"
+    assert env.op.plugin("raycluster")["restarts"] == 0, "an outage must not restart a plugin"
+    assert_quiet(env)
+
+
+if __name__ == "__main__": main()

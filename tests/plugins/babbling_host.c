@@ -1,0 +1,79 @@
+/* babbling_host.c - a host that greets as it should and then sends one message that makes no sense. It passes for the
+ * toy plugin; for any other it becomes the real host. The name that it is run by (a link to it) says what it sends:
+ * random, truncated, oversized, unknown, gap, frames. */
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "ipc/msg.h"
+
+enum { OVERSIZED = 2 << 20 };
+
+static void put(void *socket, const struct rv_buf *frame, bool more) {
+    if (zmq_send(socket, frame->p, frame->n, more ? ZMQ_SNDMORE : 0) < 0) abort();
+}
+
+/* seq is what the receiver expects, 2, unless it is the point. */
+static void babble(void *socket, const char *what) {
+    rv_autobuf struct rv_buf header = {0}, body = {0};
+    struct msg m = {.type = MSG_CREDIT, .seq = strcmp(what, "gap") == 0 ? 7 : 2, .credit = {1, 1}};
+    msg_encode(&m, &header, &body);
+    if (strcmp(what, "random") == 0) {
+        for (size_t i = 0; i < body.n; i++) body.p[i] = (uint8_t)(0xC1 + i * 37); /* 0xC1 is never msgpack */
+    } else if (strcmp(what, "truncated") == 0) {
+        body.n--;
+    } else if (strcmp(what, "oversized") == 0) {
+        rv_buf_reserve(&body, OVERSIZED);
+        memset(body.p + body.n, 0, OVERSIZED);
+        body.n += OVERSIZED;
+    } else if (strcmp(what, "unknown") == 0) { /* [1, 99, 2, 1]: of an unknown type that must be understood */
+        rv_buf_clear(&header);
+        rv_buf_add(&header, "\x94\x01\x63\x02\x01", 5);
+    }
+    bool frames = strcmp(what, "frames") == 0;
+    put(socket, &header, true);
+    put(socket, &body, frames);
+    if (!frames) return;
+    put(socket, &body, true);
+    put(socket, &body, false);
+}
+
+static void become_the_real_one(char **argv) {
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) abort();
+    self[n] = 0;
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/rayvisor-host", dirname(self));
+    argv[0] = (char *)(uintptr_t)rv_buf_cstr(&path);
+    execv(argv[0], argv);
+    abort();
+}
+
+static const char *option(char **argv, const char *name) {
+    for (; argv[0] != NULL && argv[1] != NULL; argv++)
+        if (strcmp(argv[0], name) == 0) return argv[1];
+    return "";
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    if (strstr(option(argv, "--plugin"), "/toy.so") == NULL) become_the_real_one(argv);
+    uint8_t token[32];
+    if (read(3, token, sizeof token) != sizeof token) return 64;
+    rv_autobuf struct rv_buf url = {0}, header = {0}, body = {0};
+    rv_buf_addf(&url, "ipc://%s", option(argv, "--lane"));
+    void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_DEALER);
+    if (zmq_connect(socket, rv_buf_cstr(&url)) != 0) return 69;
+    struct msg hello = {
+        .type = MSG_HELLO,
+        .seq = 1,
+        .hello = {{token, sizeof token}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
+    msg_encode(&hello, &header, &body);
+    put(socket, &header, true);
+    put(socket, &body, false);
+    babble(socket, basename(argv[0]));
+    for (;;) pause(); /* the supervisor ends it */
+}

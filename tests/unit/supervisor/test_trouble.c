@@ -1,0 +1,113 @@
+/* Many failures are one line when they begin, one now and then, one when they are over. */
+#include "supervisor/trouble.h"
+
+#include "ipc/log.h"
+#include "tests/unit/sdk/suite.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { GATHER_MS = 20, QUIET_MS = 60 };
+
+struct scene {
+    struct rv_loop *loop;
+    struct trouble *trouble;
+    int log[2];
+    bool broken;
+    char text[8192];
+};
+
+static bool is_broken(void *arg) { return ((const struct scene *)arg)->broken; }
+static void stop(void *arg) { rv_loop_stop(((const struct scene *)arg)->loop); }
+
+static void begin(struct scene *s) {
+    struct rv_error err = {0};
+    s->loop = rv_loop_new(&err);
+    CU_ASSERT_FATAL(s->loop != NULL && pipe2(s->log, O_NONBLOCK) == 0);
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, s->log[1], "test");
+    s->trouble = trouble_new(&(struct trouble_opts){s->loop, "it broke", "it is broken still", "it works again",
+                                                    is_broken, s, GATHER_MS, QUIET_MS});
+}
+
+static void end(struct scene *s) {
+    trouble_free(s->trouble);
+    rv_loop_free(s->loop);
+    close(s->log[0]);
+    close(s->log[1]);
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
+}
+
+/* What was logged meanwhile. */
+static const char *after(struct scene *s, int64_t ms) {
+    struct rv_timer *t = rv_loop_timer(s->loop, stop, s);
+    rv_timer_arm(t, ms);
+    rv_loop_run(s->loop);
+    rv_timer_free(t);
+    ssize_t n = read(s->log[0], s->text, sizeof s->text - 1);
+    s->text[n > 0 ? n : 0] = 0;
+    return s->text;
+}
+
+static size_t lines(const char *text) {
+    size_t n = 0;
+    for (; *text != 0; text++) n += *text == '\n';
+    return n;
+}
+
+static void a_hundred_are_one(void) {
+    struct scene s = {0};
+    begin(&s);
+    for (int i = 0; i < 100; i++) {
+        char of[24];
+        snprintf(of, sizeof of, "thing %d", i % 12);
+        trouble_report(s.trouble, rv_str(of), i % 4 == 0 ? RV_STR("HTTP 500") : RV_STR("HTTP 429"));
+    }
+    const char *text = after(&s, GATHER_MS + 20);
+    CU_ASSERT_EQUAL(lines(text), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "it broke"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "times=100"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "thing 0, thing 1, thing 2, thing 3 and others"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "HTTP 500 (25), HTTP 429 (75)"));
+    text = after(&s, 3 * QUIET_MS);
+    CU_ASSERT_EQUAL(lines(text), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "it works again"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "times=100"));
+    trouble_report(s.trouble, RV_STR("pods"), RV_STR("gone"));
+    text = after(&s, GATHER_MS + 20);
+    CU_ASSERT_TRUE(lines(text) == 1 && strstr(text, "it broke") != NULL && strstr(text, "times=1 ") != NULL);
+    end(&s);
+}
+
+/* Nothing is over while it is still so, and what lasts is told again, at growing distances. */
+static void lasting(void) {
+    struct scene s = {.broken = true};
+    begin(&s);
+    trouble_report(s.trouble, RV_STR("pods"), RV_STR("gone"));
+    CU_ASSERT_EQUAL(lines(after(&s, GATHER_MS + 20)), 1);
+    CU_ASSERT_STRING_EQUAL(after(&s, 3 * QUIET_MS), "");
+    trouble_report(s.trouble, RV_STR("pods"), RV_STR("gone"));
+    const char *text = after(&s, 3 * QUIET_MS);
+    CU_ASSERT_TRUE(lines(text) == 1 && strstr(text, "it is broken still") != NULL);
+    s.broken = false;
+    text = after(&s, 4 * QUIET_MS);
+    CU_ASSERT_TRUE(lines(text) == 1 && strstr(text, "it works again") != NULL);
+    end(&s);
+}
+
+/* What was gathered but not told yet is told at the end. */
+static void at_the_end(void) {
+    struct scene s = {0};
+    begin(&s);
+    trouble_report(s.trouble, RV_STR("pods"), RV_STR("gone"));
+    s.trouble = trouble_free(s.trouble);
+    const char *text = after(&s, 1);
+    CU_ASSERT_TRUE(lines(text) == 1 && strstr(text, "it broke") != NULL);
+    end(&s);
+}
+
+static const struct suite_test tests[] = {
+    {"a hundred are one line", a_hundred_are_one},
+    {"what lasts", lasting},
+    {"at the end", at_the_end},
+};
+SUITE_MAIN("trouble", tests)
