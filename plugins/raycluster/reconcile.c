@@ -80,7 +80,19 @@ static void stamp(struct pass *p, const struct pass_pod *pod) {
     pass_patch(p, "v1", "pods", pod->name, pod->uid, body, TAG_OTHER);
 }
 
-/* Pods of another operator version are stamped anew instead of recreated: hashes of two versions cannot be compared.
+/* How many were asked to go. */
+static size_t delete_workers(struct pass *p) {
+    size_t n = 0;
+    for (size_t i = 0; i < p->pod_n; i++) {
+        if (p->pods[i].head || p->pods[i].deleting) continue;
+        pass_delete_pod(p, &p->pods[i], TAG_DELETE_ALL);
+        n++;
+    }
+    return n;
+}
+
+/* The head goes last: its annotation is all that tells which spec the pods are of, and must be there until no worker of
+ * the old one is left, whoever dies in between. Pods of another operator version are stamped anew instead of recreated: hashes of two versions cannot be compared.
  * True: everything is being deleted. */
 static bool recreate(struct pass *p) {
     if (!rv_str_is(rv_path_str(p->c->spec, "upgradeStrategy.type"), "Recreate")) return false;
@@ -95,7 +107,7 @@ static bool recreate(struct pass *p) {
         return false;
     }
     pass_explain(p, "spec changed with upgradeStrategy Recreate: deleting all pods");
-    if (pass_delete_pods(p, (struct rv_str){NULL, 0}) > 0)
+    if (delete_workers(p) == 0 && pass_delete_pods(p, (struct rv_str){NULL, 0}) > 0)
         pass_event(p, false, "DeletedPod", "Delete",
                    rv_arena_fmt(p->arena,
                                 "Deleted all Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT

@@ -245,12 +245,13 @@ class External:
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None):
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=()):
         self.dir, self.kube = os.path.join(dir, name), kube
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
         self.extra, self.proxy, self.kubeconfig = extra, proxy, kubeconfig or kube.kubeconfig
+        self.namespaces = list(namespaces)
         self.write_config()
         self.log = os.path.join(self.dir, "log")
         self.starts = 0
@@ -261,6 +262,7 @@ class Operator:
             text = f"""kubernetes:
   kubeconfig: {self.kubeconfig}
   proxyHttp: {str(self.proxy).lower()}
+  namespaces: {json.dumps(self.namespaces)}
 runtimeDir: {self.dir}/run
 pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
 hostSandbox: best-effort

@@ -11,10 +11,7 @@ def setup(env, proxy=True):
     env.kube.namespace(NS)
     env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "http": URLS, "grants": [
         {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
-        {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}])
-    if proxy:
-        env.op.write_config(open(env.op.config).read().replace("kubernetes:\n", "kubernetes:\n  proxyHttp: true\n"))
-        wait_for("the reload", lambda: env.op.control("reload").get("ok"))
+        {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}], proxy=proxy)
     env.kube.create("rayclusters", NS, raycluster("r", workers=1))
     wait_ready(env.kube, NS, "r", 1)
     return env.kube
