@@ -62,7 +62,7 @@ int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4
 struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
                             struct rv_str spec_hash);
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
-                              const struct rc_place *place, const char *suffix);
+                              const struct rc_place *place, const char *suffix, struct rv_str spec_hash);
 struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c);
 /* Spec 7.6: possible only when the head has a port named serve or serve-... */
 bool rc_serve_service_possible(const struct rc_cluster *c);

@@ -95,3 +95,11 @@ struct rv_str pass_spec_hash(struct pass *p) {
     }
     return rv_str(m->hash);
 }
+
+bool pass_recreates(const struct pass *p) {
+    return rv_str_is(rv_path_str(p->c->spec, "upgradeStrategy.type"), "Recreate");
+}
+
+struct rv_str pass_worker_hash(struct pass *p) {
+    return pass_recreates(p) ? pass_spec_hash(p) : (struct rv_str){NULL, 0};
+}

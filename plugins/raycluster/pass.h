@@ -78,6 +78,9 @@ size_t pass_delete_pods(struct pass *p, struct rv_str group);
 /* Five characters for a generated name. */
 void pass_suffix(struct pass *p, char out[6]);
 struct rv_str pass_spec_hash(struct pass *p);
+bool pass_recreates(const struct pass *p); /* upgradeStrategy Recreate */
+/* Of the worker pods: empty unless it would ever be compared. */
+struct rv_str pass_worker_hash(struct pass *p);
 
 /* ---- saying (pass.c) ---- */
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note);

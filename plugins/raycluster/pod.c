@@ -48,8 +48,7 @@ static void annotations(struct pod_build *b, struct rv_str hash) {
     b->notes = rv_val_len(given) > 0 ? rv_node_from(a, given) : rv_node_map(a);
     if (rv_str_ieq(rc_annotation(b->c, RC_ANNOTATION_OVERWRITE_CMD), "true"))
         rv_node_set_cstr(a, b->notes, RC_ANNOTATION_OVERWRITE_CMD, "true");
-    if (!b->head) return;
-    rv_node_set_cstr(a, b->notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
+    if (b->head || hash.n != 0) rv_node_set_cstr(a, b->notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
     if (hash.n != 0) rv_node_set_str(a, b->notes, RC_ANNOTATION_SPEC_HASH, hash);
 }
 
@@ -398,7 +397,7 @@ struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, cons
 }
 
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
-                              const struct rc_place *place, const char *suffix) {
+                              const struct rc_place *place, const char *suffix, struct rv_str spec_hash) {
     struct pod_build b = {.a = a, .c = c, .group = group, .group_name = rv_path_str(group, "groupName")};
-    return build_pod(&b, suffix, place, (struct rv_str){NULL, 0});
+    return build_pod(&b, suffix, place, spec_hash);
 }

@@ -80,34 +80,42 @@ static void stamp(struct pass *p, const struct pass_pod *pod) {
     pass_patch(p, "v1", "pods", pod->name, pod->uid, body, TAG_OTHER);
 }
 
-/* How many were asked to go. */
-static size_t delete_workers(struct pass *p) {
+enum made { MADE_OF_THIS_SPEC, MADE_OF_ANOTHER, MADE_BY_ANOTHER_VERSION };
+
+static enum made made_of(struct pass *p, const struct pass_pod *pod) {
+    struct rv_val notes = rv_val_path(pod->value, "metadata.annotations");
+    struct rv_str have = rv_val_str(rv_val_get(notes, RC_ANNOTATION_SPEC_HASH)),
+                  version = rv_val_str(rv_val_get(notes, RC_ANNOTATION_VERSION));
+    if (have.n == 0 || rv_str_eq(have, pass_spec_hash(p))) return MADE_OF_THIS_SPEC;
+    return version.n == 0 || rv_str_is(version, "v" RV_VERSION) ? MADE_OF_ANOTHER : MADE_BY_ANOTHER_VERSION;
+}
+
+/* Asks the heads, or the workers, of another spec to go; with all set, those that do not tell as well. How many. */
+static size_t delete_old(struct pass *p, bool heads, bool all) {
     size_t n = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
-        if (p->pods[i].head || p->pods[i].deleting) continue;
-        pass_delete_pod(p, &p->pods[i], TAG_DELETE_ALL);
+        struct pass_pod *pod = &p->pods[i];
+        if (pod->head != heads || pod->deleting || (!all && made_of(p, pod) != MADE_OF_ANOTHER)) continue;
+        pass_delete_pod(p, pod, TAG_DELETE_ALL);
         n++;
     }
     return n;
 }
 
-/* The head goes last: its annotation is all that tells which spec the pods are of, and must be there until no worker of
- * the old one is left, whoever dies in between. Pods of another operator version are stamped anew instead of recreated: hashes of two versions cannot be compared.
- * True: everything is being deleted. */
+/* With an old head everything goes, and the head last: it speaks for workers that do not tell what they were made of
+ * (another operator's), whoever dies in between. Those that tell go as well when the head was lost meanwhile, or was
+ * made after the change. A head of another operator version is stamped anew instead: hashes of two versions cannot be
+ * compared. True: nothing is made in this pass. */
 static bool recreate(struct pass *p) {
-    if (!rv_str_is(rv_path_str(p->c->spec, "upgradeStrategy.type"), "Recreate")) return false;
+    if (!pass_recreates(p)) return false;
     const struct pass_pod *head = see_head(p);
-    if (head == NULL) return false;
-    struct rv_val notes = rv_val_path(head->value, "metadata.annotations");
-    struct rv_str have = rv_val_str(rv_val_get(notes, RC_ANNOTATION_SPEC_HASH)),
-                  version = rv_val_str(rv_val_get(notes, RC_ANNOTATION_VERSION));
-    if (have.n == 0 || rv_str_eq(have, pass_spec_hash(p))) return false;
-    if (version.n != 0 && !rv_str_is(version, "v" RV_VERSION)) {
-        if (!head->deleting) stamp(p, head);
-        return false;
-    }
-    pass_explain(p, "spec changed with upgradeStrategy Recreate: deleting all pods");
-    if (delete_workers(p) == 0 && pass_delete_pods(p, (struct rv_str){NULL, 0}) > 0)
+    enum made made = head != NULL ? made_of(p, head) : MADE_OF_THIS_SPEC;
+    if (made == MADE_BY_ANOTHER_VERSION && !head->deleting) stamp(p, head);
+    bool all = made == MADE_OF_ANOTHER;
+    size_t workers = delete_old(p, false, all), heads = workers == 0 ? delete_old(p, true, all) : 0;
+    if (workers + heads == 0 && !all) return false;
+    pass_explain(p, "spec changed with upgradeStrategy Recreate: deleting the pods that were made before");
+    if (heads > 0 || !all)
         pass_event(p, false, "DeletedPod", "Delete",
                    rv_arena_fmt(p->arena,
                                 "Deleted all Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT

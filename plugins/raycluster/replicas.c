@@ -78,7 +78,8 @@ static void complete(struct pass *p, struct rv_val group, const struct replica *
         if (has_host(r, h)) continue;
         pass_suffix(p, five);
         struct rc_place place = {.index = r->index, .replica = r->name, .host = h};
-        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five), TAG_WORKER_POD);
+        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five, pass_worker_hash(p)),
+                    TAG_WORKER_POD);
     }
 }
 

@@ -34,7 +34,8 @@ static void grow(struct pass *p, struct rv_val group, struct pass_pod **live, si
         }
         pass_suffix(p, five);
         struct rc_place place = {.index = indexed ? next : -1};
-        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five), TAG_WORKER_POD);
+        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five, pass_worker_hash(p)),
+                    TAG_WORKER_POD);
     }
 }
 

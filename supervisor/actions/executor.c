@@ -709,6 +709,12 @@ void executor_forget(struct executor *x, struct plugin *p) {
         }
 }
 
+bool executor_unfinished(const struct executor *x, const char *plugin) {
+    for (const struct op *op = x != NULL ? x->running : NULL; op != NULL; op = op->next)
+        if (op->plugin == NULL && op->m.a.verb < RV_VERB_GET && strcmp(op->plugin_name, plugin) == 0) return true;
+    return false;
+}
+
 bool executor_idle(const struct executor *x) {
     return fair_count(x->queue) + news_count(x->news) == 0 && x->in_flight == 0;
 } /* timers and observations may be cut off */

@@ -23,6 +23,8 @@ struct executor *executor_free(struct executor *x);
 void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m);
 /* The incarnation is gone: what waits is dropped, what was sent finishes. Also before the plugin is freed. */
 void executor_forget(struct executor *x, struct plugin *p);
+/* Is a write under way that an incarnation before asked for? Nobody knows yet what it will have made. */
+bool executor_unfinished(const struct executor *x, const char *plugin);
 /* A Kubernetes event of the supervisor's own about an object. */
 void executor_event(struct executor *x, const struct rv_event *e);
 bool executor_idle(const struct executor *x);

@@ -70,6 +70,7 @@ struct plugin {
     size_t kind_n;                  /* may be larger than the manifest's: one per namespace */
     bool snapshot_waits, stands_by; /* stands_by: has everything but SNAP_END */
     uint64_t snapshot_rev;
+    int64_t end_waits_until; /* mono ns: SNAP_END is held back for writes of the process before; 0: it is not */
     struct msg_ping gauges;
     struct pending_explain *explains;
     uint64_t corr, last_action, repeated; /* repeated: actions with the id of another one */

@@ -8,7 +8,7 @@
 #include "supervisor/actions/executor.h"
 #include "supervisor/leadership.h"
 
-enum { SYNC_MS = 120000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
+enum { SYNC_MS = 120000, UNFINISHED_MS = 60000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
 
 /* ---- telling -------------------------------------------------------------------------------------------- */
 
@@ -49,10 +49,26 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
         outbox_changed(p->outbox, l->kind, o->ns, o->name);
 }
 
+/* What the process before asked for is finished first: while a write is under way, nobody can say what is there, and a
+ * plugin that decides without it makes the same again. */
+static void end_snapshot(struct plugin *p) {
+    int64_t now = rv_mono_now();
+    if (executor_unfinished(p->s->executor, plugin_name(p))) {
+        if (p->end_waits_until == 0) p->end_waits_until = now + UNFINISHED_MS * INT64_C(1000000);
+        if (now < p->end_waits_until) return;
+        rv_warn("writes of the process before are still under way: no longer waited for", "plugin", plugin_name(p));
+    }
+    p->end_waits_until = 0;
+    outbox_snapshot_end(p->outbox, p->snapshot_rev);
+}
+
 bool talk_pump(void *arg) {
     struct supervisor *s = arg;
-    for (struct plugin *p = s->plugins; p != NULL; p = p->next)
-        if (p->outbox != NULL && p->lane != NULL && !p->snapshot_waits) outbox_pump(p->outbox);
+    for (struct plugin *p = s->plugins; p != NULL; p = p->next) {
+        if (p->outbox == NULL || p->lane == NULL || p->snapshot_waits) continue;
+        if (p->end_waits_until != 0) end_snapshot(p);
+        outbox_pump(p->outbox);
+    }
     return false;
 }
 
@@ -86,14 +102,14 @@ static void snapshot_if_complete(struct plugin *p) {
     if (p->stands_by)
         rv_timer_disarm(p->deadline); /* no answer is expected */
     else
-        outbox_snapshot_end(p->outbox, rev);
+        end_snapshot(p);
 }
 
 void plugin_lead(struct plugin *p) {
     if (!p->stands_by) return;
     p->stands_by = false;
     rv_timer_arm(p->deadline, SYNC_MS);
-    outbox_snapshot_end(p->outbox, p->snapshot_rev);
+    end_snapshot(p);
 }
 
 void plugin_collections_changed(struct plugin *p) { snapshot_if_complete(p); }
@@ -391,6 +407,7 @@ int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
 void talk_close(struct plugin *p) {
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
+    p->end_waits_until = 0;
     p->snapshot_waits = p->stands_by = false; /* lists that complete later find no outbox */
     p->gauges = (struct msg_ping){0};
     fail_explains(p);

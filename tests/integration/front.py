@@ -2,7 +2,7 @@
 
 The operator gets the front's kubeconfig. It speaks HTTP/1.1 over TLS with a certificate of its own, forwards requests with
 their credentials and streams the answers back (watches stay open). Standard library only."""
-import base64, http.client, http.server, json, os, re, socket, ssl, subprocess, threading, time, urllib.parse
+import base64, contextlib, http.client, http.server, json, os, re, socket, ssl, subprocess, threading, time, urllib.parse
 from harness import Kube
 
 HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "te", "upgrade"}
@@ -10,11 +10,11 @@ HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "te", 
 
 class Front:
     """answer(method, path, body) -> None to forward, or (status, object or text).
-    after(method, path, status) is called when the API server has answered and before the operator hears of it; False
-    cuts the connection instead."""
+    before(method, path, body) is called before it is forwarded, after(method, path, body, status) when the API server has
+    answered and before the operator hears of it. Both may wait; False cuts the connection instead."""
 
-    def __init__(self, dir, kube, answer=None, after=None):
-        self.upstream, self.answer, self.after = kube, answer, after
+    def __init__(self, dir, kube, answer=None, before=None, after=None):
+        self.upstream, self.answer, self.before, self.after = kube, answer, before, after
         cert, key = os.path.join(dir, "front.crt"), os.path.join(dir, "front.key")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
                         "-subj", "/CN=front", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
@@ -60,6 +60,7 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
             h.end_headers()
             h.wfile.write(data)
             return
+        if self.before and self.before(h.command, h.path, body) is False: return self.cut(h)
         up = self.upstream
         c = http.client.HTTPSConnection(up.host, up.port, context=up.ctx, timeout=600)
         try:
@@ -67,10 +68,7 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
             r = c.getresponse()
             watch = "watch=" in h.path
             whole = None if watch else r.read()
-            if self.after and self.after(h.command, h.path, r.status) is False:
-                h.close_connection = True
-                h.connection.shutdown(socket.SHUT_RDWR)
-                return
+            if self.after and self.after(h.command, h.path, body, r.status) is False: return self.cut(h)
             h.send_response(r.status)
             for k, v in r.getheaders():
                 if k.lower() not in HOP: h.send_header(k, v)
@@ -89,6 +87,11 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
             h.close_connection = True
         finally:
             c.close()
+
+    @staticmethod
+    def cut(h):
+        h.close_connection = True
+        with contextlib.suppress(OSError): h.connection.shutdown(socket.SHUT_RDWR)
 
     def stop(self):
         self.server.shutdown()

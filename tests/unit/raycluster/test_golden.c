@@ -88,8 +88,8 @@ static struct rv_val counterpart(struct recording *r, struct rv_val stored) {
     }
     rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_REPLICA_INDEX)), 0, INT32_MAX, &place.index);
     rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_HOST_INDEX)), 0, INT32_MAX, &place.host);
-    return rv_node_freeze(r->arena,
-                          rc_worker_pod(r->arena, &r->cluster, group_named(&r->cluster, group), &place, "RAND"));
+    return rv_node_freeze(
+        r->arena, rc_worker_pod(r->arena, &r->cluster, group_named(&r->cluster, group), &place, "RAND", RV_STR("")));
 }
 
 static void compare_pods(struct recording *r, const char *sample) {
