@@ -23,11 +23,14 @@ class Front:
         front = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+            protocol_version, disable_nagle_algorithm, kept = "HTTP/1.1", True, None  # kept: the connection upstream
             def log_message(self, *a): pass
             def setup(self):
                 self.request = ctx.wrap_socket(self.request, server_side=True)
                 super().setup()
+            def finish(self):
+                if self.kept: self.kept.close()
+                super().finish()
             def any(self): front.serve(self)
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = any
 
@@ -61,13 +64,13 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
             h.wfile.write(data)
             return
         if self.before and self.before(h.command, h.path, body) is False: return self.cut(h)
-        up = self.upstream
-        c = http.client.HTTPSConnection(up.host, up.port, context=up.ctx, timeout=600)
+        c, h.kept = h.kept or self.connect(), None
         try:
             c.request(h.command, h.path, body or None, {k: v for k, v in h.headers.items() if k.lower() not in HOP})
             r = c.getresponse()
             watch = "watch=" in h.path
             whole = None if watch else r.read()
+            if whole is not None and not r.will_close: h.kept = c
             if self.after and self.after(h.command, h.path, body, r.status) is False: return self.cut(h)
             h.send_response(r.status)
             for k, v in r.getheaders():
@@ -86,7 +89,13 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
         except OSError:
             h.close_connection = True
         finally:
-            c.close()
+            if h.kept is not c: c.close()
+
+    def connect(self):
+        c = http.client.HTTPSConnection(self.upstream.host, self.upstream.port, context=self.upstream.ctx, timeout=600)
+        c.connect()
+        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return c
 
     @staticmethod
     def cut(h):

@@ -245,13 +245,13 @@ class External:
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=()):
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None):
         self.dir, self.kube = os.path.join(dir, name), kube
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
-        self.extra, self.proxy, self.kubeconfig = extra, proxy, kubeconfig or kube.kubeconfig
-        self.namespaces = list(namespaces)
+        self.extra = extra
+        self.kubernetes = {"kubeconfig": kubeconfig or kube.kubeconfig, "proxyHttp": proxy, "namespaces": list(namespaces), **(kubernetes or {})}
         self.write_config()
         self.log = os.path.join(self.dir, "log")
         self.starts = 0
@@ -259,10 +259,7 @@ class Operator:
 
     def write_config(self, text=None):
         if text is None:
-            text = f"""kubernetes:
-  kubeconfig: {self.kubeconfig}
-  proxyHttp: {str(self.proxy).lower()}
-  namespaces: {json.dumps(self.namespaces)}
+            text = "kubernetes:\n" + "".join(f"  {k}: {json.dumps(v)}\n" for k, v in self.kubernetes.items()) + f"""\
 runtimeDir: {self.dir}/run
 pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
 hostSandbox: best-effort

@@ -92,9 +92,8 @@ class Life:
         folder = os.path.join(env.dir, name)
         os.makedirs(folder)
         front = env.keep(Front(folder, kube, before=self.gate.before, after=self.gate.after))
-        self.op = env.keep(Operator(folder, kube, kubeconfig=front.kubeconfig, namespaces=[ns],
+        self.op = env.keep(Operator(folder, kube, kubeconfig=front.kubeconfig, namespaces=[ns], kubernetes={"maxInFlight": 500, "maxConnections": 500},
                                     plugins=[{"name": "raycluster", "settings": {"randomPodDelete": True}}]))
-        self.op.write_config(open(self.op.config).read().replace("kubernetes:\n", "kubernetes:\n  maxInFlight: 500\n", 1))
         self.made = {r: Watcher(kube, r, ns) for r in KINDS if r != "rayclusters"}
 
     def world(self):
