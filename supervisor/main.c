@@ -28,7 +28,7 @@ enum {
     STOP_MS = 20000,
     RELOAD_MS = 100,
     GATHER_MS = 10,
-    TRIM_MS = 20000,
+    TRIM_MS = 2000,
     EXIT_USAGE = 64,
     EXIT_LOST = 75,
     EXIT_CONFIG = 78
@@ -45,6 +45,7 @@ struct program {
     struct options o;
     char *config_dir, *exe_dir;
     char build_plugins[4096], install_plugins[4096];
+    uint64_t work_seen, work_trimmed; /* changes and actions so far: give_back() */
     struct rv_timer *trim_timer, *stop_timer, *reload_timer, *stop_check;
     struct rv_watch *inotify_watch;
     int inotify_fd;
@@ -332,10 +333,18 @@ static void harden(void) {
     (void)mallopt(M_ARENA_MAX, 1); /* one thread allocates; ZeroMQ's hardly does */
 }
 
-/* What a burst needed goes back to the system once it is over. */
+/* What a burst needed goes back to the system once it is over: no change and no action for a moment. */
 static void give_back(void *arg) {
     struct program *g = arg;
-    malloc_trim(0);
+    struct executor_stats e;
+    executor_stats(g->s.executor, &e);
+    uint64_t work = store_rev(g->s.store) + e.done;
+    if (work == g->work_seen && work != g->work_trimmed) {
+        kube_client_trim(g->s.client);
+        malloc_trim(0);
+        g->work_trimmed = work;
+    }
+    g->work_seen = work;
     rv_timer_arm(g->trim_timer, TRIM_MS);
 }
 

@@ -14,9 +14,10 @@ extern "C" {
 #endif
 
 /* Which fields are kept: a set of paths such as "metadata.name", "spec.containers[].name", "status" (all below it).
- * "[]" means every element of an array, "labels[ray.io/cluster]" a key with dots. `metadata.managedFields` of the
- * document, of a list's elements and of a watch event's object is always dropped. An empty projection (NULL) keeps
- * everything but that. Immutable once made. */
+ * "[]" means every element of an array, "labels[ray.io/cluster]" a key with dots. Of the document, of a
+ * list's elements and of a watch event's object `metadata.managedFields` and kubectl's copy of what was applied last
+ * (an annotation as large as the object) are always dropped. An empty projection (NULL) keeps everything but these.
+ * Immutable once made. */
 struct rv_projection;
 struct rv_projection *rv_projection_new(const char *const *paths, size_t n, struct rv_error *err);
 /* Is nothing kept but what lies under this top-level field (and apiVersion and kind)? */

@@ -47,7 +47,7 @@ struct host {
     struct recorder *recorder;
     struct engine_time now; /* of the input being played: what the recording says of its outputs */
     int exit_code;
-    unsigned pings;
+    uint64_t messages, seen, trimmed; /* give_back() */
 };
 
 static struct engine_time time_now(void) { return (struct engine_time){rv_mono_now(), rv_wall_now()}; }
@@ -100,13 +100,24 @@ static void protocol_error(void *arg, const struct rv_error *err) {
     stop(h, EXIT_PROTOCOL);
 }
 
+/* What a burst needed goes back to the system once it is over: nothing but a heartbeat since the one before. */
+static void give_back(struct host *h) {
+    if (h->messages == h->seen && h->messages != h->trimmed) {
+        malloc_trim(0);
+        h->trimmed = h->messages;
+    }
+    h->seen = h->messages;
+}
+
 static void on_message(void *arg, const struct msg *m) {
     struct host *h = arg;
     struct rv_error err = {0};
     h->now = time_now();
     recorder_add(h->recorder, RECORD_IN, h->now, m);
-    /* About every 20 heartbeats, what a burst needed goes back to the system. */
-    if (m->type == MSG_PING && ++h->pings % 20 == 0) malloc_trim(0);
+    if (m->type == MSG_PING)
+        give_back(h);
+    else
+        h->messages++;
     if (engine_message(h->engine, h->now, m, &err) != 0)
         protocol_error(h, &err);
     else

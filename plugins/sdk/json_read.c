@@ -29,6 +29,7 @@ struct level {
     bool map, list;                     /* list: the top-level items array in list mode */
     bool object, next_object;           /* this map is a Kubernetes object; the value that comes is */
     bool metadata, next_metadata;       /* this map is an object's metadata; the value that comes is */
+    bool notes, next_notes;             /* the same of its annotations */
     bool next_items;                    /* the value that comes is the items array */
     size_t keys;                        /* where this map's keys begin on the stack of keys */
 };
@@ -185,6 +186,7 @@ static int open_container(struct rv_json_reader *r, bool map) {
     *l = (struct level){.start = r->out.n, .proj = next_proj(r), .map = map, .keys = r->keys.n};
     l->object = map && (up == NULL || up->list || up->next_object);
     l->metadata = map && up != NULL && up->next_metadata;
+    l->notes = map && up != NULL && up->next_notes;
     l->list = !map && up != NULL && up->next_items;
     if (l->list)
         l->value_proj = r->proj != NULL ? &r->proj->root : &r->all;
@@ -241,7 +243,9 @@ static void classify_key(struct rv_json_reader *r, struct level *l, struct rv_st
     l->next_object = r->depth == 1 && !list_top && rv_str_is(key, "object"); /* of a watch event */
     l->next_items = list_top && rv_str_is(key, "items");
     l->value_proj = list_top ? &r->all : proj_step(l->proj, key);
-    r->skip_next = l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields"));
+    l->next_notes = l->metadata && rv_str_is(key, "annotations");
+    r->skip_next = l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields")) ||
+                   (l->notes && rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"));
 }
 
 static int on_key(void *ctx, const unsigned char *p, size_t n) {

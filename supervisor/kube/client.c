@@ -13,7 +13,14 @@
 #include "status.h"
 #include "transfer.h"
 
-enum { CONNECT_MS = 10000, DEFAULT_MS = 30000, DEFAULT_BODY = 16 << 20, DEFAULT_POOL = 32, IDLE_HANDLES = 64 };
+enum {
+    CONNECT_MS = 10000,
+    DEFAULT_MS = 30000,
+    DEFAULT_BODY = 16 << 20,
+    DEFAULT_POOL = 32,
+    IDLE_HANDLES = 64,
+    IDLE_CONNECTION_S = 30
+};
 
 struct kube_transfer {
     struct kube_client *client;
@@ -159,6 +166,7 @@ static CURL *easy_new(struct kube_client *c) {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, c->user_agent);
     curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy != NULL ? k->proxy : "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 32768L);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     if (k->insecure) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -170,9 +178,13 @@ static CURL *easy_new(struct kube_client *c) {
     return easy;
 }
 
+void kube_client_trim(struct kube_client *c) {
+    while (c->idle_n > 0) curl_easy_cleanup(c->idle[--c->idle_n]);
+}
+
 static CURL *easy_take(struct kube_client *c) {
     if (c->auth_generation != kube_auth_generation(c->auth)) { /* another certificate: other handles */
-        while (c->idle_n > 0) curl_easy_cleanup(c->idle[--c->idle_n]);
+        kube_client_trim(c);
         c->auth_generation = kube_auth_generation(c->auth);
     }
     return c->idle_n > 0 ? c->idle[--c->idle_n] : easy_new(c);
@@ -590,7 +602,7 @@ struct kube_client *kube_client_free(struct kube_client *c) {
     fail_all(&c->urgent, &c->urgent_last);
     fail_all(&c->normal, &c->normal_last);
     while (c->transfers != NULL) transfer_free(c->transfers);
-    while (c->idle_n > 0) curl_easy_cleanup(c->idle[--c->idle_n]);
+    kube_client_trim(c);
     curl_multi_cleanup(c->multi);
     curl_slist_free_all(c->connect_to);
     rv_timer_free(c->timer);

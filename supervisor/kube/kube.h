@@ -63,6 +63,9 @@ struct kube_request_opts {
 struct kube_request *kube_send(struct kube_client *c, const struct kube_request_opts *o, kube_done_fn done, void *arg);
 void kube_cancel(struct kube_request *r); /* done is not called */
 
+/* Gives back what is kept for the next requests (buffers of some 50 KiB each); they make it again. */
+void kube_client_trim(struct kube_client *c);
+
 /* Counters for /metrics. */
 struct kube_stats {
     uint64_t requests, failures, throttled, retries, bytes_in, bytes_out, watches_started, watches_failed, relists,

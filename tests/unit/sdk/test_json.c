@@ -204,6 +204,11 @@ static void test_projection(void) {
         {{"metadata"}, "{\"metadata\":{\"managedFields\":[{}],\"name\":\"n\"}}", "{\"metadata\":{\"name\":\"n\"}}"},
         {{"metadata.managedFields"}, "{\"metadata\":{\"managedFields\":[{}]}}", "{\"metadata\":{}}"},
         {{NULL},
+         "{\"metadata\":{\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":\"{}\",\"a\":\"b\"}},"
+         "\"spec\":{\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":\"\"}}}",
+         "{\"metadata\":{\"annotations\":{\"a\":\"b\"}},"
+         "\"spec\":{\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":\"\"}}}"},
+        {{NULL},
          "{\"metadata\":{\"managedFields\":1,\"name\":\"n\"},\"spec\":{\"metadata\":{\"managedFields\":1}}}",
          "{\"metadata\":{\"name\":\"n\"},\"spec\":{\"metadata\":{\"managedFields\":1}}}"},
     };
