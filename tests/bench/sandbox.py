@@ -52,10 +52,6 @@ def timed(fn):
     return time.monotonic() - t, out
 
 
-def phases(kube):
-    return kube.call("GET", "/sandbox/v1/sim/state")
-
-
 def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 20000
     env = Env("sandbox-bench")
@@ -104,6 +100,7 @@ def main():
         took, _ = timed(lambda: wait_for("events", lambda: all(len(w.events) >= 2000 for w in watchers), 120))
         rows.append(("2000 patches with 10 watchers", f"{change:.1f} s, {2000 / change:.0f}/s; the last event {took:.2f} s later"))
         for w in watchers: w.stopped = True
+        env.sb.post("drop-watches")
         took, _ = timed(lambda: s.call("DELETE", path))
         gone, _ = timed(lambda: wait_for("the pods to go", lambda: not json.loads(s.call("GET", f"{path}?limit=1"))["items"], 300))
         rows.append(("delete them all (collection, then gone)", f"{took:.2f} s, {gone:.1f} s"))

@@ -117,6 +117,18 @@ def test_watch_faults(env):
         pass
 
 
+def test_watcher_that_does_not_read(env):
+    """What it does not take is kept up to a bound; then its watch ends, and it can go on from where it was."""
+    env.sandbox()
+    kube = env.kube
+    kube.create("configmaps", "default", {"metadata": {"name": "big"}, "data": {"x": "y" * 900_000}})
+    c, r = kube.open("GET", Kube.path("configmaps", "default") + "?watch=1&resourceVersion=1", timeout=60)
+    for i in range(150): kube.patch("configmaps", "default", "big", {"metadata": {"annotations": {"n": str(i)}}})
+    seen = [json.loads(l)["object"] for l in r]
+    c.close()
+    assert 60 < len(seen) < 151, f"{len(seen)} events before the end"
+
+
 def test_rules_are_listed_and_forgotten(env):
     sb, kube = start(env)
     n = sb.fault({"verb": "list"}, {"status": 503})["id"]

@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BODY_MAX = 3 << 20, BOOKMARK_MS = 10000 };
+/* BACKLOG: what is kept for a watcher that does not read. Then its watch ends, as a real API server does it. */
+enum { BODY_MAX = 3 << 20, BOOKMARK_MS = 10000, BACKLOG_MAX = 64 << 20 };
 
 struct sb_server {
     struct rv_loop *loop;
@@ -93,13 +94,14 @@ static void stream_event(struct stream *w, const char *type, struct sb_object *o
         rv_buf_add(&w->out, w->out.p + before, w->out.n - before);
     }
     sb_stats_events(w->server->stats, w->fault.duplicate_events ? 2 : 1);
+    if (w->listener != NULL && w->out.n > BACKLOG_MAX) w->ended = true; /* it may come back for the rest */
     wake(w);
 }
 
 /* With a selector, entering and leaving the selection are what the client sees as added and deleted. */
 static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev) {
     struct stream *w = arg;
-    if (o->resource != w->resource || (w->ns[0] != '\0' && !rv_str_is(o->ns, w->ns))) return;
+    if (w->ended || o->resource != w->resource || (w->ns[0] != '\0' && !rv_str_is(o->ns, w->ns))) return;
     bool now = type != SB_DELETED && sb_filter_matches(&w->filter, o);
     bool before = prev != NULL && sb_filter_matches(&w->filter, prev);
     if (now)

@@ -23,6 +23,7 @@ struct service {
 struct anchor {
     struct sim_entry entry; /* by "ns/key=value" */
     struct service *first;
+    size_t n;
 };
 struct endpoints {
     struct sim_map services, anchors;
@@ -68,25 +69,37 @@ static bool member_remove(struct service *s, struct rv_str pod) {
     return true;
 }
 
-/* The longest value is most likely the one that tells this service from others. */
-static void anchor_set(struct endpoints *e, struct service *s) {
-    struct rv_str key = {0}, value = {0};
-    for (struct rv_iter it = rv_iter(selector_of(s->o)); rv_iter_next(&it);) {
-        if (key.n != 0 && rv_val_str(it.val).n <= value.n) continue;
-        key = it.key;
-        value = rv_val_str(it.val);
-    }
+static struct anchor *anchor_get(struct endpoints *e, const struct service *s, struct rv_str key, struct rv_str value) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str at = key_of(&b, s->o->ns, key, "=", value);
     struct anchor *x = sim_map_get(&e->anchors, at);
-    if (x == NULL) {
-        x = rv_alloc(sizeof *x);
-        x->entry.key = keep(at);
-        sim_map_put(&e->anchors, &x->entry);
+    if (x != NULL) return x;
+    x = rv_alloc(sizeof *x);
+    x->entry.key = keep(at);
+    sim_map_put(&e->anchors, &x->entry);
+    return x;
+}
+
+/* At the pair that the fewest others hang at: what all services of an operator have in common soon tells nothing. Of
+ * equal ones the longest value, which is most likely the one that tells this service from others. */
+static void anchor_set(struct endpoints *e, struct service *s) {
+    rv_autobuf struct rv_buf b = {0};
+    struct rv_str key = {0}, value = {0};
+    size_t fewest = 0;
+    for (struct rv_iter it = rv_iter(selector_of(s->o)); rv_iter_next(&it);) {
+        struct rv_str v = rv_val_str(it.val);
+        const struct anchor *x = sim_map_get(&e->anchors, key_of(&b, s->o->ns, it.key, "=", v));
+        size_t n = x != NULL ? x->n : 0;
+        if (key.n != 0 && (n > fewest || (n == fewest && v.n <= value.n))) continue;
+        key = it.key;
+        value = v;
+        fewest = n;
     }
+    struct anchor *x = anchor_get(e, s, key, value);
     s->anchor = x;
     s->next = x->first;
     x->first = s;
+    x->n++;
 }
 
 static void anchor_leave(struct endpoints *e, struct service *s) {
@@ -95,6 +108,7 @@ static void anchor_leave(struct endpoints *e, struct service *s) {
     struct service **p = &x->first;
     while (*p != s) p = &(*p)->next;
     *p = s->next;
+    x->n--;
     s->anchor = NULL;
     if (x->first != NULL) return;
     sim_map_remove(&e->anchors, &x->entry);
