@@ -182,8 +182,8 @@ static void move_to(struct search *q, int64_t at) {
     zone_show(q->z, at, &q->c);
 }
 
-/* The first moment that is shown as that day, which may be out of range (the 32nd). Some clocks change at midnight: then
- * a day begins at one, or what is shown as midnight comes twice. No clock changes at noon. */
+/* The first moment that is shown as that day, which may be out of range (the 32nd). Some clocks change at midnight:
+ * then a day begins at one, or what is shown as midnight comes twice. No clock changes at noon. */
 static void set_day(struct search *q, int64_t year, int64_t month, int64_t day) {
     enum { QUARTER = 900, MOST = 16 };
     move_to(q, zone_moment(q->z, &(struct zone_clock){.year = year, .month = month, .day = day, .hour = 12}));
