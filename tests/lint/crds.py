@@ -2,6 +2,7 @@
 """The CRDs as they stand on disk: small enough, and real manifests pass their schemas with no field unknown.
 
 crds.py samples    sizes; config/samples; and that the judge here refuses what is wrong
+crds.py contract   columns, defaults, enums, bounds and rules that users' tools rely on
 crds.py golden     every manifest of the recordings (RAYVISOR_GOLDEN, or ../shared/golden); skipped (77) without them
 
 The judge knows exactly the keywords that our schemas use and stops at any other. Rules in CEL are not evaluated here:
@@ -110,6 +111,74 @@ def samples(found):
     print(f"{len(found)} CRDs, {n} samples")
 
 
+POLICY = ["DeleteCluster", "DeleteWorkers", "DeleteSelf", "DeleteNone"]
+CLUSTER = {  # below spec of a RayCluster, spec.rayClusterSpec of a RayJob, ...: what each field has to say
+    "workerGroupSpecs[].replicas": {"default": 0}, "workerGroupSpecs[].minReplicas": {"default": 0},
+    "workerGroupSpecs[].maxReplicas": {"default": 2147483647}, "workerGroupSpecs[].numOfHosts": {"default": 1},
+    "workerGroupSpecs[].priority": {"default": 0}, "workerGroupSpecs[]": {"required": {"groupName", "minReplicas", "maxReplicas", "template"}},
+    "headGroupSpec": {"required": {"template"}}, "": {"required": {"headGroupSpec"}},
+    "headGroupSpec.ingressOptions.pathType": {"enum": ["Exact", "Prefix", "ImplementationSpecific"]},
+    "autoscalerOptions.upscalingMode": {"enum": ["Default", "Aggressive", "Conservative"]}, "autoscalerOptions.version": {"enum": ["v1", "v2"]},
+    "upgradeStrategy.type": {"enum": ["Recreate", "None"]}, "authOptions.mode": {"enum": ["disabled", "token"]},
+    "gcsFaultToleranceOptions.backend": {"enum": ["redis", "rocksdb"], "rules": ["gcsFaultToleranceOptions.backend is immutable"]},
+    "gcsFaultToleranceOptions.storage.deletionPolicy": {"enum": ["DeleteWithCluster", "Retain"]},
+    "networkPolicy.mode": {"default": "DenyAll", "enum": ["DenyAll", "DenyAllIngress", "DenyAllEgress"]},
+    "networkPolicy.workerGroups": {"x-kubernetes-list-map-keys": ["groupName"]},
+    "managedBy": {"rules": ["the managedBy field is immutable", "the managedBy field value must be either 'ray.io/kuberay-operator' or 'kueue.x-k8s.io/multikueue'"]},
+}
+JOB = {
+    "backoffLimit": {"default": 0}, "submissionMode": {"default": "K8sJobMode"}, "ttlSecondsAfterFinished": {"default": 0}, "preRunningDeadlineSeconds": {"minimum": 1},
+    "managedBy": CLUSTER["managedBy"], "deletionStrategy": {"rules": [None, None]}, "deletionStrategy.deletionRules": {"minItems": 1},
+    "deletionStrategy.onSuccess.policy": {"enum": POLICY}, "deletionStrategy.onFailure.policy": {"enum": POLICY},
+    "deletionStrategy.deletionRules[]": {"required": {"policy", "condition"}}, "deletionStrategy.deletionRules[].policy": {"enum": POLICY},
+    "deletionStrategy.deletionRules[].condition": {"rules": [None, None]},
+    "deletionStrategy.deletionRules[].condition.jobStatus": {"enum": ["SUCCEEDED", "FAILED"]},
+    "deletionStrategy.deletionRules[].condition.jobDeploymentStatus": {"enum": ["Failed"]},
+    "deletionStrategy.deletionRules[].condition.ttlSeconds": {"default": 0, "minimum": 0},
+    **{("rayClusterSpec." + k).rstrip("."): v for k, v in CLUSTER.items()},
+}
+CONTRACT = {  # kind: columns (name type path; * only with -o wide), fields below spec
+    "RayCluster": ("desired workers integer .status.desiredWorkerReplicas|available workers integer .status.availableWorkerReplicas|cpus string .status.desiredCPU|"
+                   "memory string .status.desiredMemory|gpus string .status.desiredGPU|tpus string .status.desiredTPU*|status string .status.state|"
+                   "age date .metadata.creationTimestamp|head pod IP string .status.head.podIP*|head service IP string .status.head.serviceIP*", CLUSTER),
+    "RayJob": ("job status string .status.jobStatus|deployment status string .status.jobDeploymentStatus|ray cluster name string .status.rayClusterName|"
+               "start time string .status.startTime|end time string .status.endTime|age date .metadata.creationTimestamp", JOB),
+    "RayService": ("service status string .status.serviceStatus|num serve endpoints string .status.numServeEndpoints", {
+        "": {"required": {"rayClusterConfig"}}, "managedBy": CLUSTER["managedBy"], "rayClusterDeletionDelaySeconds": {"minimum": 0},
+        "upgradeStrategy.clusterUpgradeOptions": {"required": {"stepSizePercent", "intervalSeconds", "gatewayClassName"}},
+        "upgradeStrategy.clusterUpgradeOptions.maxSurgePercent": {"default": 100}, **{("rayClusterConfig." + k).rstrip("."): v for k, v in CLUSTER.items()}}),
+    "RayCronJob": ("schedule string .spec.schedule|timezone string .spec.timeZone|last schedule date .status.lastScheduleTime|age date .metadata.creationTimestamp|"
+                   "suspend boolean .spec.suspend", {"": {"required": {"jobTemplate", "schedule"}}, "timeZone": {"minLength": 1},
+                                                     **{"jobTemplate." + k: v for k, v in JOB.items()}}),
+}
+
+
+def field(schema, path):
+    for step in path.split(".") if path else []:
+        schema = schema["properties"][step.removesuffix("[]")]
+        if step.endswith("[]"): schema = schema["items"]
+    return schema
+
+
+def contract(found):
+    n = 0
+    for kind, (columns, fields) in CONTRACT.items():
+        _, crd, schema = found[kind]
+        (version,) = crd["spec"]["versions"]
+        have = [f"{c['name']} {c['type']} {c['jsonPath']}" + ("*" if c.get("priority") else "") for c in version["additionalPrinterColumns"]]
+        assert have == columns.split("|"), f"{kind}: columns {have}"
+        assert crd["spec"]["names"]["categories"] == ["all"] and "status" in version["subresources"] and version["storage"], kind
+        for path, want in fields.items():
+            s = field(schema["properties"]["spec"], path)
+            for what, value in want.items():
+                rules = [r.get("message") for r in s.get("x-kubernetes-validations", [])]
+                is_so = set(s.get("required", [])) == value if what == "required" else s.get(what) == value if what != "rules" else \
+                    len(rules) == len(value) and all(v is None or v in rules for v in value)
+                assert is_so, f"{kind} spec.{path}: {what} is {rules if what == 'rules' else s.get(what)}, not {value}"
+                n += 1
+    print(f"{n} properties")
+
+
 def golden(found):
     if not os.path.isdir(GOLDEN):
         print(f"skipped: no recordings at {GOLDEN} (RAYVISOR_GOLDEN)")
@@ -121,4 +190,4 @@ def golden(found):
     print(f"{n} manifests")
 
 
-if __name__ == "__main__": {"samples": samples, "golden": golden}[sys.argv[1]](crds())
+if __name__ == "__main__": {"samples": samples, "contract": contract, "golden": golden}[sys.argv[1]](crds())
