@@ -5,6 +5,7 @@
 #   tests/run.sh unit            only tests whose label matches (unit, fuzz, integration, lint, asan, tsan)
 #   tests/run.sh real            the integration tests against a real Kubernetes control plane (needs Go; the first
 #                                time ten minutes to compile it), with simulated kubelets
+#   tests/run.sh ray             RayJobs on a real kubelet and a real Ray (needs root and Go; skipped where it cannot be)
 #
 # RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/.
 set -euo pipefail
@@ -15,7 +16,7 @@ trap 'rm -f "$log"' EXIT
 
 packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl
  libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev libcap-ng-dev
- libmicrohttpd-dev libcunit1-dev libclang-rt-14-dev"
+ libmicrohttpd-dev libcunit1-dev libclang-rt-14-dev libmbedtls-dev libhttp-parser-dev"
 
 install_packages() {
     [ -z "${RAYVISOR_NO_INSTALL:-}" ] || return 0
@@ -52,8 +53,25 @@ real() {
     ctest --test-dir build --output-on-failure -L integration
 }
 
+ray() {
+    local dir status=0
+    tests/real/node.sh can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
+    tests/real/node.sh build
+    dir=$(mktemp -d)
+    # shellcheck disable=SC2064
+    trap "tests/real/node.sh down '$dir'; rm -rf '$dir' '$log'" EXIT
+    tests/real/node.sh up "$dir"
+    "${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl" --kubeconfig "$dir/kubeconfig" apply -f deploy/crds >/dev/null
+    RAYVISOR_NODE=$dir python3 tests/real/test_ray.py || status=$?
+    [ "$status" = 77 ] || return "$status"
+}
+
 install_packages
 build release
+if [ "$label" = ray ]; then
+    ray
+    exit
+fi
 if [ "$label" = real ]; then
     real
     exit

@@ -5,7 +5,9 @@
 #   cluster.sh up DIR [PORT]    start everything with its state in DIR; prints the kubeconfig's path
 #   cluster.sh down DIR         stop it
 #
-# RAYVISOR_REAL_BIN   where the binaries are kept (default ~/.cache/rayvisor-real)
+# RAYVISOR_REAL_BIN    where the binaries are kept (default ~/.cache/rayvisor-real)
+# RAYVISOR_REAL_NODES  how many simulated nodes (default 20); 0: none, and no KWOK
+# RAYVISOR_REAL_TOOLS  further programs to build, such as kubelet
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}
@@ -19,7 +21,8 @@ build() {
     for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
         flags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=36"
     done
-    for tool in kube-apiserver kube-controller-manager kube-scheduler kubectl; do
+    # shellcheck disable=SC2086
+    for tool in kube-apiserver kube-controller-manager kube-scheduler kubectl ${RAYVISOR_REAL_TOOLS:-}; do
         [ -x "$bin/$tool" ] || (cd "$here/kubernetes" && go build -ldflags "$flags" -o "$bin/$tool" "k8s.io/kubernetes/cmd/$tool")
     done
     [ -x "$bin/etcd" ] || (cd "$here/etcd" && go build -ldflags "-s -w" -o "$bin/etcd" go.etcd.io/etcd/server/v3)
@@ -97,16 +100,21 @@ EOF
         --bind-address 127.0.0.1 --advertise-address 10.255.255.1 --service-cluster-ip-range 10.96.0.0/12 \
         --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$dir/sa.pub" \
         --service-account-signing-key-file "$dir/sa.key" --token-auth-file "$dir/tokens.csv" \
-        --authorization-mode RBAC --allow-privileged
+        --authorization-mode RBAC --allow-privileged --kubelet-preferred-address-types InternalIP
     wait_until "the API server" $k get --raw /readyz
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
         --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false --node-monitor-grace-period 30m \
         --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000
     start scheduler "$bin/kube-scheduler" --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port $((port + 3))
+    wait_until "the default service account" $k get serviceaccount default
+    [ "${RAYVISOR_REAL_NODES:-20}" != 0 ] || {
+        echo "$dir/kubeconfig"
+        return
+    }
     stages >"$dir/stages.yaml"
     start kwok "$bin/kwok" --kubeconfig "$dir/kubeconfig" --config "$dir/stages.yaml" --manage-all-nodes \
         --node-lease-duration-seconds 200
-    for i in $(seq 20); do
+    for i in $(seq "${RAYVISOR_REAL_NODES:-20}"); do
         cat <<EOF
 ---
 apiVersion: v1
@@ -117,7 +125,6 @@ status:
   capacity: {cpu: 10k, memory: 100Ti, pods: 100k, nvidia.com/gpu: 10k}
 EOF
     done | $k apply -f - >/dev/null
-    wait_until "the default service account" $k get serviceaccount default
     wait_until "a ready node" sh -c "$k get nodes | grep -q ' Ready'"
     echo "$dir/kubeconfig"
 }
@@ -139,5 +146,5 @@ case "${1:-}" in
 build) build ;;
 up) up "$2" "${3:-16443}" ;;
 down) down "$2" ;;
-*) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -1,0 +1,249 @@
+/* rayvisor-submit - submits a job to Ray unless it is there, follows its log and ends as the job does.
+ *
+ *   wait until the dashboard is up ─► is the job there? ─no─► submit ─► follow its log ─► how did it end?
+ *                    ▲                                                       │
+ *                    └──────────── connection lost: wait, ask, go on ────────┘
+ *
+ * What Ray says of the job decides the exit status, never the end of a connection. Ray's log stream begins anew with
+ * each connection, so what was printed is counted and left out the next time: no line is lost, none printed twice. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frames.h"
+#include "http.h"
+#include "rayvisor/json.h"
+
+enum { EXIT_SUCCEEDED = 0, EXIT_FAILED = 1, EXIT_STOPPED = 2, EXIT_LOST = 3, EXIT_REFUSED = 69, EXIT_SIGNAL = 143 };
+enum { WAIT_MS = 2000, WAIT_MOST_MS = 15000, LOG_SILENCE_MS = 15000, UNKNOWN_MAX = 3, SUBMIT_TRIES = 5 };
+
+enum job { JOB_UNKNOWN, JOB_ACTIVE, JOB_SUCCEEDED, JOB_FAILED, JOB_STOPPED, JOB_NO_ANSWER };
+
+struct program {
+    struct options o;
+    uint64_t printed, seen; /* bytes of the log: on standard output; of this connection */
+    unsigned failures;      /* in a row */
+    bool closed;            /* the server ended the stream */
+    struct rv_buf reply;    /* frames to send */
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int s) {
+    (void)s;
+    stop = 1;
+    _exit(EXIT_SIGNAL);
+}
+
+static void say(const char *what, const char *detail) {
+    (void)fprintf(stderr, "rayvisor-submit: %s%s\n", what, detail);
+}
+
+/* Longer after each failure, and never in step with others. */
+static void wait_a_little(struct program *p) {
+    uint8_t random = 128;
+    int64_t ms = WAIT_MS;
+    for (unsigned i = 1; i < p->failures && ms < WAIT_MOST_MS; i++) ms *= 2;
+    if (ms > WAIT_MOST_MS) ms = WAIT_MOST_MS;
+    (void)wire_random(&random, 1);
+    ms = ms * (768 + 2 * random) / 1024;
+    (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+/* ---- asking
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *word;
+    enum job job;
+} words[] = {{"PENDING", JOB_ACTIVE},
+             {"RUNNING", JOB_ACTIVE},
+             {"SUCCEEDED", JOB_SUCCEEDED},
+             {"FAILED", JOB_FAILED},
+             {"STOPPED", JOB_STOPPED}};
+
+static struct rv_str job_path(struct program *p, const char *rest) {
+    return rv_arena_fmt(p->o.arena, "/api/jobs/" RV_STR_FMT "%s", RV_STR_ARG(p->o.id), rest);
+}
+
+static enum job read_job(const struct http_answer *a, struct rv_buf *message) {
+    rv_autobuf struct rv_buf mp = {0};
+    if (a->status == 404) return JOB_UNKNOWN;
+    if (a->status != 200 || rv_json_to_mp(rv_buf_str(&a->body), NULL, &mp, NULL) != 0) return JOB_NO_ANSWER;
+    struct rv_val v = {mp.p, mp.n};
+    rv_buf_add_str(message, rv_path_str(v, "message"));
+    for (size_t i = 0; i < RV_ARRAY_LEN(words); i++)
+        if (rv_str_is(rv_path_str(v, "status"), words[i].word)) return words[i].job;
+    return JOB_NO_ANSWER;
+}
+
+/* Without an answer: why is said, and a little time has passed. */
+static enum job ask_job(struct program *p, struct rv_buf *message) {
+    struct http_answer a;
+    struct rv_error err = {0};
+    enum job job = JOB_NO_ANSWER;
+    rv_buf_clear(message);
+    if (http_ask(&p->o, "GET", job_path(p, "").p, (struct rv_str){NULL, 0}, &a, &err) == 0) {
+        job = read_job(&a, message);
+        if (job == JOB_NO_ANSWER)
+            rv_error_set(&err, RV_E_UNAVAILABLE, "the answer is not that of a Ray dashboard (HTTP status %u)",
+                         a.status);
+        rv_buf_free(&a.body);
+    }
+    p->failures = job == JOB_NO_ANSWER ? p->failures + 1 : 0;
+    if (job != JOB_NO_ANSWER) return job;
+    say("waiting for the dashboard: ", err.text);
+    wait_a_little(p);
+    return job;
+}
+
+static enum job ask_until_answered(struct program *p, struct rv_buf *message) {
+    enum job job;
+    while ((job = ask_job(p, message)) == JOB_NO_ANSWER) {
+    }
+    return job;
+}
+
+/* ---- submitting
+ * -------------------------------------------------------------------------------------------------------- */
+
+/* 0: it is there; else an exit status. */
+static int submit(struct program *p) {
+    static const char known[] = "Please use a different submission_id";
+    rv_autobuf struct rv_buf body = {0}, ignored = {0};
+    rv_json_write(rv_node_freeze(p->o.arena, p->o.request), &body);
+    for (int i = 0; i < SUBMIT_TRIES; i++) {
+        struct http_answer a;
+        struct rv_error err = {0};
+        if (http_ask(&p->o, "POST", "/api/jobs/", rv_buf_str(&body), &a, &err) == 0) {
+            rv_autobuf struct rv_buf text = a.body;
+            if (a.status >= 200 && a.status < 300) return 0;
+            if (text.n != 0 && memmem(text.p, text.n, known, sizeof known - 1) != NULL) return 0;
+            rv_error_set(&err, RV_E_UNAVAILABLE, "HTTP status %u: %.*s", a.status, (int)(text.n < 300 ? text.n : 300),
+                         rv_buf_cstr(&text));
+            if (a.status >= 400 && a.status < 500 && a.status != 429) i = SUBMIT_TRIES;
+        }
+        p->failures++;
+        say("the job was not accepted: ", err.text);
+        if (i >= SUBMIT_TRIES) break;
+        wait_a_little(p);
+        if (ask_job(p, &ignored) > JOB_UNKNOWN && p->failures == 0) return 0; /* the answer alone was lost */
+    }
+    return EXIT_REFUSED;
+}
+
+/* ---- the log
+ * ------------------------------------------------------------------------------------------------------------ */
+
+static void print(struct program *p, const uint8_t *at, size_t n) {
+    uint64_t begin = p->seen;
+    p->seen += n;
+    if (p->seen <= p->printed) return;
+    size_t skip = p->printed > begin ? (size_t)(p->printed - begin) : 0;
+    at += skip;
+    n -= skip;
+    p->printed += n;
+    while (n > 0) {
+        ssize_t r = write(STDOUT_FILENO, at, n);
+        if (r < 0 && errno == EINTR) continue;
+        if (r <= 0) exit(EXIT_FAILED); /* nobody reads */
+        at += r;
+        n -= (size_t)r;
+    }
+}
+
+static void on_frame(void *arg, enum frames_event event, const uint8_t *at, size_t n) {
+    struct program *p = arg;
+    uint8_t mask[4] = {0};
+    (void)wire_random(mask, sizeof mask);
+    if (event == FRAMES_DATA) print(p, at, n);
+    if (event == FRAMES_PING) frames_write(&p->reply, FRAMES_OP_PONG, at, n, mask);
+    if (event == FRAMES_CLOSE) {
+        frames_write(&p->reply, FRAMES_OP_CLOSE, at, n < 2 ? n : 2, mask);
+        p->closed = true;
+    }
+}
+
+/* Until the server ends the stream, or the connection breaks. A log may be silent for long: Ray is asked now and then
+ * whether the job still runs. */
+static void follow(struct program *p, struct rv_error *err) {
+    rv_autobuf struct rv_buf early = {0}, message = {0};
+    struct frames frames = {0};
+    uint8_t piece[65536];
+    p->seen = 0;
+    p->closed = false;
+    struct wire *w = http_upgrade(&p->o, job_path(p, "/logs/tail").p, &early, err);
+    if (w == NULL) return;
+    wire_timeout(w, LOG_SILENCE_MS);
+    int r = frames_feed(&frames, early.p, early.n, on_frame, p);
+    while (r == 0 && !p->closed) {
+        ssize_t n = wire_read(w, piece, sizeof piece, err);
+        if (n == RV_E_TIMEOUT) {
+            if (ask_job(p, &message) != JOB_ACTIVE) break;
+            continue;
+        }
+        if (n <= 0) break;
+        p->failures = 0;
+        r = frames_feed(&frames, piece, (size_t)n, on_frame, p);
+        if (r == 0 && p->reply.n != 0) r = wire_write(w, p->reply.p, p->reply.n, err);
+        rv_buf_clear(&p->reply);
+    }
+    wire_close(w);
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static int finish(struct program *p, enum job job, struct rv_buf *message) {
+    static const struct {
+        const char *text;
+        int status;
+    } ends[] = {[JOB_SUCCEEDED] = {"succeeded", EXIT_SUCCEEDED},
+                [JOB_FAILED] = {"failed", EXIT_FAILED},
+                [JOB_STOPPED] = {"was stopped", EXIT_STOPPED}};
+    (void)fprintf(stderr, "rayvisor-submit: job " RV_STR_FMT " %s%s%s\n", RV_STR_ARG(p->o.id), ends[job].text,
+                  message->n != 0 && job != JOB_SUCCEEDED ? ": " : "",
+                  job != JOB_SUCCEEDED ? rv_buf_cstr(message) : "");
+    return ends[job].status;
+}
+
+/* The stream of a job that has ended is read once more from its beginning if it did not come to its own end. */
+static int watch(struct program *p) {
+    rv_autobuf struct rv_buf message = {0};
+    unsigned unknown = 0;
+    for (;;) {
+        struct rv_error err = {0};
+        follow(p, &err);
+        bool whole = p->closed;
+        enum job job = ask_until_answered(p, &message);
+        unknown = job == JOB_UNKNOWN ? unknown + 1 : 0;
+        if (unknown >= UNKNOWN_MAX) {
+            say("Ray no longer knows the job: its head was restarted, or the job was deleted", "");
+            return EXIT_LOST;
+        }
+        if (job > JOB_ACTIVE && (whole || p->failures > 2)) return finish(p, job, &message);
+        p->failures++;
+        if (!whole && err.text[0] != 0) say("the log broke off, going on: ", err.text);
+        wait_a_little(p);
+    }
+}
+
+int main(int argc, char **argv) {
+    struct program p = {0};
+    rv_autobuf struct rv_buf message = {0};
+    int r = options_read(&p.o, argc, argv);
+    if (r != 0) return r == 1 ? 0 : r;
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTERM, on_signal);
+    (void)signal(SIGINT, on_signal);
+    enum job job = ask_until_answered(&p, &message);
+    if (job == JOB_UNKNOWN) {
+        r = submit(&p);
+        if (r != 0) return r;
+        (void)fprintf(stderr, "rayvisor-submit: job " RV_STR_FMT " submitted\n", RV_STR_ARG(p.o.id));
+    }
+    return watch(&p);
+}

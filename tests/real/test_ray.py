@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""RayJobs on a real Ray: pods by a real kubelet, jobs that really run. Needs a node made by node.sh: RAYVISOR_NODE names its folder.
+
+One core a cluster and two clusters at a time is what a small machine can bear, so the jobs go in pairs."""
+import os, subprocess, sys
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+from harness import *
+
+RAY = os.environ.get("RAYVISOR_RAY", "2.60.0")
+NODE = os.environ.get("RAYVISOR_NODE", "")
+BIN = os.environ.get("RAYVISOR_REAL_BIN", os.path.expanduser("~/.cache/rayvisor-real"))
+SUBMIT = "rayvisor.test/submit:1"
+SLOW = 240
+
+
+def kubectl(*args, **kw):
+    return subprocess.run([f"{BIN}/kubectl", "--kubeconfig", f"{NODE}/kubeconfig", *args], capture_output=True, text=True, timeout=120, **kw)
+
+
+def box(name, memory="3Gi"):
+    return {"name": name, "image": f"rayproject/ray:{RAY}", "imagePullPolicy": "IfNotPresent",
+            "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": memory}}}
+
+
+def real_cluster(workers=0):
+    group = {"groupName": "w", "replicas": workers, "minReplicas": 0, "maxReplicas": 2, "rayStartParams": {}, "template": {"spec": {"containers": [box("ray-worker", "2Gi")]}}}
+    return {"rayVersion": RAY, "headGroupSpec": {"rayStartParams": {}, "template": {"spec": {"containers": [box("ray-head")]}}}, "workerGroupSpecs": [group] if workers else []}
+
+
+def job(name, code, **spec):
+    """Like the manifests of users: the entrypoint is a shell line."""
+    return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": name}, "spec": {
+        "entrypoint": f'python -c "{code}"', "shutdownAfterJobFinishes": True, "rayClusterSpec": real_cluster(), **spec}}
+
+
+def setup(env, **settings):
+    if not NODE: raise Skip("no node: RAYVISOR_NODE is not set (tests/run.sh ray makes one)")
+    env.sb = None
+    env.kube = env.keep(External(f"{NODE}/kubeconfig")).kube
+    env.kube.namespace("ray")
+    env.ns = env.things[0].namespaces[-1]
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "rayjob", "settings": settings}], proxy=True)
+    return env.kube, env.ns
+
+
+def submitter_log(ns, name): return kubectl("logs", "-n", ns, "-l", f"job-name={name}", "--tail=-1").stdout
+
+
+def gone(kube, ns): return not kube.list("rayclusters", ns) and not [p for p in kube.list("pods", ns) if "ray.io/cluster" in p["metadata"].get("labels", {})]
+
+
+def test_cluster(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": "c"}, "spec": real_cluster(1)})
+    wait_ready(kube, ns, "c", 1, SLOW)
+    head = pods_of(kube, ns, "c", "headgroup")[0]["metadata"]["name"]
+    out = wait_for("the worker to join", lambda: (lambda o: "1 w" in o and "1 headgroup" in o and o)(kubectl("exec", "-n", ns, head, "--", "ray", "status").stdout), 60)
+    assert "0.0/2.0 CPU" in out, out
+    kube.delete("rayclusters", ns, "c")
+    wait_for("the pods to go", lambda: gone(kube, ns), SLOW)
+
+
+def test_success_and_failure(env):
+    kube, ns = setup(env)
+    kube.create("rayjobs", ns, job("good", "import ray, os; ray.init(); print('hello from', len(ray.nodes()), 'node', os.environ['A'])", runtimeEnvYAML="env_vars:\n  A: <1>\n", metadata={"k": "v"}))
+    kube.create("rayjobs", ns, job("bad", "raise SystemExit('my message')", submissionMode="HTTPMode"))
+    s = wait_job(kube, ns, "bad", "Failed", SLOW, jobStatus="FAILED", reason="AppFailed")
+    assert "my message" in s["message"], s["message"]
+    s = wait_job(kube, ns, "good", "Complete", SLOW, jobStatus="SUCCEEDED")
+    log = submitter_log(ns, "good")
+    assert "hello from 1 node <1>" in log, log[-2000:]
+    wait_for("the clusters to be deleted", lambda: gone(kube, ns), SLOW)
+    assert job_status(kube, ns, "good")["succeeded"] == 1 and "succeeded" in log
+
+
+def test_suspended_and_lost(env):
+    kube, ns = setup(env)
+    kube.create("rayjobs", ns, job("later", "print('at last')", submissionMode="HTTPMode", suspend=True))
+    kube.create("rayjobs", ns, job("lost", "import time; print('begun', flush=True); time.sleep(600)", submissionMode="HTTPMode"))
+    wait_job(kube, ns, "later", "Suspended", SLOW)
+    s = wait_job(kube, ns, "lost", "Running", SLOW, jobStatus="RUNNING")
+    kube.delete("pods", ns, pods_of(kube, ns, s["rayClusterName"], "headgroup")[0]["metadata"]["name"], gracePeriodSeconds=1)
+    kube.patch("rayjobs", ns, "later", {"spec": {"suspend": False}})
+    s = wait_job(kube, ns, "lost", "Failed", SLOW, reason="AppFailed", jobStatus="FAILED")
+    assert "head" in s["message"], s["message"]
+    wait_job(kube, ns, "later", "Complete", SLOW, jobStatus="SUCCEEDED")
+    wait_for("the clusters to be deleted", lambda: gone(kube, ns), SLOW)
+
+
+def test_small_submitter_and_sidecar(env):
+    if not os.path.exists(binary("rayvisor-submit")): raise Skip("rayvisor-submit is not built here")
+    folder = os.path.join(env.dir, "image")
+    os.makedirs(folder)
+    shutil.copy(binary("rayvisor-submit"), folder)
+    subprocess.run([sys.executable, os.path.join(ROOT, "tests/real/node/image.py"), f"{env.dir}/submit.tar", SUBMIT, "--entrypoint", "/rayvisor-submit", folder], check=True)
+    subprocess.run(["ctr", "--address", f"{NODE}/containerd.sock", "-n", "k8s.io", "images", "import", f"{env.dir}/submit.tar"], check=True, capture_output=True)
+    kube, ns = setup(env, submitterImage=SUBMIT)
+    kube.create("rayjobs", ns, job("small", "import time; [print('line', i, flush=True) or time.sleep(1) for i in range(5)]"))
+    kube.create("rayjobs", ns, job("beside", "print('from the side')", submissionMode="SidecarMode"))
+    wait_job(kube, ns, "small", "Complete", SLOW, jobStatus="SUCCEEDED")
+    log = submitter_log(ns, "small")
+    assert [l for l in log.splitlines() if l.startswith("line")] == [f"line {i}" for i in range(5)], log
+    wait_job(kube, ns, "beside", "Complete", SLOW, jobStatus="SUCCEEDED")
+
+
+if __name__ == "__main__": main()
