@@ -18,7 +18,14 @@
 #include "rayvisor/json.h"
 
 enum { EXIT_SUCCEEDED = 0, EXIT_FAILED = 1, EXIT_STOPPED = 2, EXIT_LOST = 3, EXIT_REFUSED = 69, EXIT_SIGNAL = 143 };
-enum { WAIT_MS = 2000, WAIT_MOST_MS = 15000, LOG_SILENCE_MS = 15000, UNKNOWN_MAX = 3, SUBMIT_TRIES = 5 };
+enum {
+    WAIT_MS = 2000,
+    WAIT_MOST_MS = 15000,
+    LOG_SILENCE_MS = 15000,
+    UNKNOWN_MAX = 3,
+    SUBMIT_TRIES = 5,
+    LAST_TRIES = 3
+};
 
 enum job { JOB_UNKNOWN, JOB_ACTIVE, JOB_SUCCEEDED, JOB_FAILED, JOB_STOPPED, JOB_NO_ANSWER };
 
@@ -188,7 +195,8 @@ static void follow(struct program *p, struct rv_error *err) {
         if (n <= 0) break;
         p->failures = 0;
         r = frames_feed(&frames, piece, (size_t)n, on_frame, p);
-        if (r == 0 && p->reply.n != 0) r = wire_write(w, p->reply.p, p->reply.n, err);
+        /* A server that is gone hears nothing; what it sent before is still read. */
+        if (p->reply.n != 0) (void)wire_write(w, p->reply.p, p->reply.n, NULL);
         rv_buf_clear(&p->reply);
     }
     wire_close(w);
@@ -210,10 +218,10 @@ static int finish(struct program *p, enum job job, struct rv_buf *message) {
     return ends[job].status;
 }
 
-/* The stream of a job that has ended is read once more from its beginning if it did not come to its own end. */
+/* The stream of a job that has ended is read again from its beginning if it did not come to its own end. */
 static int watch(struct program *p) {
     rv_autobuf struct rv_buf message = {0};
-    unsigned unknown = 0;
+    unsigned unknown = 0, tries = 0;
     for (;;) {
         struct rv_error err = {0};
         follow(p, &err);
@@ -224,7 +232,7 @@ static int watch(struct program *p) {
             say("Ray no longer knows the job: its head was restarted, or the job was deleted", "");
             return EXIT_LOST;
         }
-        if (job > JOB_ACTIVE && (whole || p->failures > 2)) return finish(p, job, &message);
+        if (job > JOB_ACTIVE && (whole || ++tries > LAST_TRIES)) return finish(p, job, &message);
         p->failures++;
         if (!whole && err.text[0] != 0) say("the log broke off, going on: ", err.text);
         wait_a_little(p);

@@ -48,14 +48,14 @@ build_image() {
     rm -rf "$work"
     mkdir -p "$work/pause" "$work/site"
     gcc -static -Os -s -o "$work/pause/pause" "$here/node/pause.c"
-    python3 "$here/node/image.py" "$bin/pause.tar" rayvisor.test/pause:1 --entrypoint /pause "$work/pause"
+    python3 "$here/../../deploy/image.py" "$bin/pause.tar" rayvisor.test/pause:1 --entrypoint /pause "$work/pause"
     debootstrap --variant=minbase --include=python3,wget,ca-certificates,procps bookworm "$work/root" >"$work/debootstrap.log" 2>&1
     rm -rf "$work/root/var/cache/apt" "$work/root/var/lib/apt/lists" "$work/root/dev" "$work/root/usr/share/doc"
     mkdir -p "$work/root/dev" "$work/root/home/ray/samples"
     ln -s python3 "$work/root/usr/bin/python"
     python3 -m pip install --quiet --root-user-action=ignore --target "$work/site" --python-version 3.11 --only-binary=:all: "ray[default,serve]==$ray"
     sed -i '1s|^#!.*|#!/usr/bin/python3|' "$work"/site/bin/*
-    python3 "$here/node/image.py" "$bin/ray-$ray.tar" "docker.io/rayproject/ray:$ray" --env PYTHONPATH=/opt/ray --env HOME=/home/ray \
+    python3 "$here/../../deploy/image.py" "$bin/ray-$ray.tar" "docker.io/rayproject/ray:$ray" --env PYTHONPATH=/opt/ray --env HOME=/home/ray \
         --env PATH=/opt/ray/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$work/root" "$work/site=opt/ray"
     rm -rf "$work"
 }

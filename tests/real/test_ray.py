@@ -92,7 +92,7 @@ def test_small_submitter_and_sidecar(env):
     folder = os.path.join(env.dir, "image")
     os.makedirs(folder)
     shutil.copy(binary("rayvisor-submit"), folder)
-    subprocess.run([sys.executable, os.path.join(ROOT, "tests/real/node/image.py"), f"{env.dir}/submit.tar", SUBMIT, "--entrypoint", "/rayvisor-submit", folder], check=True)
+    subprocess.run([sys.executable, os.path.join(ROOT, "deploy/image.py"), f"{env.dir}/submit.tar", SUBMIT, "--entrypoint", "/rayvisor-submit", folder], check=True)
     subprocess.run(["ctr", "--address", f"{NODE}/containerd.sock", "-n", "k8s.io", "images", "import", f"{env.dir}/submit.tar"], check=True, capture_output=True)
     kube, ns = setup(env, submitterImage=SUBMIT)
     kube.create("rayjobs", ns, job("small", "import time; [print('line', i, flush=True) or time.sleep(1) for i in range(5)]"))

@@ -1,0 +1,3 @@
+if(TARGET rv_submitter)
+  rv_fuzz(frames ${CMAKE_CURRENT_LIST_DIR}/fuzz_frames.c rv_submitter)
+endif()
