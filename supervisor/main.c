@@ -35,7 +35,7 @@ enum {
 };
 
 struct options {
-    const char *config, *kubeconfig, *context, *runtime_dir;
+    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind;
     bool proxy_http;
     bool check, rbac;
 };
@@ -177,6 +177,7 @@ static void override(struct config *c, const struct options *o) {
     if (o->context != NULL) c->context = rv_str(o->context);
     if (o->runtime_dir != NULL) c->runtime_dir = rv_str(o->runtime_dir);
     if (o->proxy_http) c->proxy_http = true;
+    if (o->http_bind != NULL) c->bind = rv_str(o->http_bind);
 }
 
 static int reload(struct supervisor *s, struct rv_error *err) {
@@ -439,6 +440,7 @@ static void finish(struct program *g) {
 
 static int usage(FILE *to) {
     (void)fputs("usage: rayvisord --config FILE [--kubeconfig FILE] [--context NAME] [--runtime-dir DIR]\n"
+                "                 [--http-bind ADDRESS:PORT]    (0: any port that is free; rayvisorctl status tells)\n"
                 "                 [--proxy-http]    (outside of the cluster: kubernetes.proxyHttp)\n"
                 "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
                 "       rayvisord --config FILE --print-rbac      print the ClusterRole that it needs\n"
@@ -448,11 +450,17 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"config", 1, NULL, 'c'},       {"kubeconfig", 1, NULL, 'k'},
-                                          {"context", 1, NULL, 'x'},      {"runtime-dir", 1, NULL, 'r'},
-                                          {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
-                                          {"version", 0, NULL, 'v'},      {"help", 0, NULL, 'h'},
-                                          {"proxy-http", 0, NULL, 'P'},   {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"config", 1, NULL, 'c'},
+                                          {"kubeconfig", 1, NULL, 'k'},
+                                          {"context", 1, NULL, 'x'},
+                                          {"runtime-dir", 1, NULL, 'r'},
+                                          {"check-config", 0, NULL, 'C'},
+                                          {"print-rbac", 0, NULL, 'R'},
+                                          {"version", 0, NULL, 'v'},
+                                          {"help", 0, NULL, 'h'},
+                                          {"proxy-http", 0, NULL, 'P'},
+                                          {"http-bind", 1, NULL, 'b'},
+                                          {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'c':
@@ -466,6 +474,9 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'r':
             o->runtime_dir = optarg;
+            break;
+        case 'b':
+            o->http_bind = optarg;
             break;
         case 'P':
             o->proxy_http = true;

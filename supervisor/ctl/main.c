@@ -100,6 +100,9 @@ static int cmd_status(struct context *c) {
                : holder.n != 0 ? " leads"
                                : "nobody leads yet");
     }
+    if (rv_path_int(v, "httpPort", 0) != 0)
+        printf("health and metrics on port %lld (/healthz, /readyz, /metrics)\n",
+               (long long)rv_path_int(v, "httpPort", 0));
     printf("API server " RV_STR_FMT "; %lld objects, %lld KiB cached; actions: %lld queued, %lld in flight, %lld done, "
            "%lld failed, %lld denied\n\n",
            RV_STR_ARG(rv_path_str(v, "kubernetes.server")), (long long)rv_path_int(v, "store.objects", 0),

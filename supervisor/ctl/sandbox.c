@@ -183,6 +183,8 @@ int sandbox_up(struct rv_arena *a, struct rv_error *err) {
                               arg(in_dir(a, "cluster/kubeconfig")),
                               arg("--runtime-dir"),
                               arg(in_dir(a, "run")),
+                              arg("--http-bind"), /* beside whatever else runs on this machine */
+                              arg("127.0.0.1:0"),
                               arg("--proxy-http"),
                               NULL};
         int r = start(a, "operator", argv, err);

@@ -117,6 +117,28 @@ def test_watch_faults(env):
         pass
 
 
+def test_two_side_by_side(env):
+    """rayvisorctl sandbox up, twice on one machine: nothing is shared, no port is fixed."""
+    def ctl(name, *args):
+        return subprocess.run([binary("rayvisorctl"), *args], env={**os.environ, "RAYVISOR_SANDBOX_DIR": os.path.join(env.dir, name)}, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    try:
+        for name in ("one", "two"):
+            up = ctl(name, "sandbox", "up")
+            assert up.returncode == 0, up.stdout
+        ports = set()
+        for name in ("one", "two"):
+            status = ctl(name, "status").stdout
+            ports.add(re.search(r"health and metrics on port (\d+)", status)[1])
+            kube = Kube(ctl(name, "sandbox", "kubeconfig").stdout.strip())
+            kube.create("rayclusters", "default", raycluster(name))
+            wait_ready(kube, "default", name, 1)
+            assert len(kube.list("rayclusters")) == 1
+        assert len(ports) == 2, ports
+    finally:
+        for name in ("one", "two"): ctl(name, "sandbox", "down")
+
+
 def test_watcher_that_does_not_read(env):
     """What it does not take is kept up to a bound; then its watch ends, and it can go on from where it was."""
     env.sandbox()
