@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""The ways a kubeconfig names who we are: client certificate, token in a file that changes, exec plugin whose tokens expire."""
+import datetime
+from harness import *
+
+
+def setup(env):
+    env.sandbox()
+    return env.kube, open(env.kube.kubeconfig).read()
+
+
+def with_user(env, text, user):
+    """The sandbox's kubeconfig with another user in it."""
+    path = os.path.join(env.dir, "kubeconfig")
+    assert re.search(r"^\s+token: .*$", text, re.M), text
+    with open(path, "w") as f: f.write(re.sub(r"^(\s+)token: .*$", lambda m: "\n".join(m[1] + l for l in user.split("\n")), text, flags=re.M))
+    return path
+
+
+def works(env, name="c"):
+    env.kube.create("rayclusters", "default", raycluster(name))
+    wait_ready(env.kube, "default", name, 1)
+
+
+def test_client_certificate(env):
+    setup(env)
+    config = os.path.join(env.sb.dir, "kubeconfig.cert")
+    assert "token" not in open(config).read()
+    env.operator(kubeconfig=config)
+    works(env)
+
+
+def test_token_file_is_read_again(env):
+    kube, text = setup(env)
+    token = os.path.join(env.dir, "token")
+    open(token, "w").write("not-yet")
+    env.operator(kubeconfig=with_user(env, text, f"tokenFile: {token}"), wait=False)
+    wait_for("the refusal", lambda: env.op.logs("401"))
+    assert env.op.proc.alive()
+    with open(token + ".new", "w") as f: f.write(kube.token + "\n")
+    os.rename(token + ".new", token)
+    env.op.wait_ready(90)
+    works(env)
+    assert not env.op.logs(kube.token), "a token is in the log"
+
+
+def test_exec_plugin(env):
+    kube, text = setup(env)
+    calls, script = os.path.join(env.dir, "calls"), os.path.join(env.dir, "login")
+    with open(script, "w") as f:
+        f.write(f"""#!{sys.executable}
+import datetime, json, os
+open({calls!r}, "a").write(os.environ.get("WHO", "") + "\\n")
+end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=4)
+print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+                  "status": {{"token": {kube.token!r}, "expirationTimestamp": end.strftime("%Y-%m-%dT%H:%M:%SZ")}}}}))
+""")
+    os.chmod(script, 0o755)
+    env.operator(kubeconfig=with_user(env, text, f"""exec:
+  apiVersion: client.authentication.k8s.io/v1
+  command: {script}
+  interactiveMode: Never
+  env:
+  - name: WHO
+    value: rayvisor"""))
+    works(env, "a")
+    time.sleep(5)
+    works(env, "b")
+    n = open(calls).read().split("\n")[:-1]
+    assert len(n) >= 2 and set(n) == {"rayvisor"}, f"called {n}: a token that has expired is not used again"
+    assert not env.op.logs(kube.token), "a token is in the log"
+
+
+def test_exec_plugin_that_fails_is_named(env):
+    kube, text = setup(env)
+    env.operator(kubeconfig=with_user(env, text, "exec:\n  apiVersion: client.authentication.k8s.io/v1\n  command: /nowhere/login\n  interactiveMode: Never"), wait=False)
+    env.op.proc.wait(20)
+    out = env.op.proc.output()
+    assert "/nowhere/login" in out, out[-600:]
+
+
+if __name__ == "__main__": main()
