@@ -87,6 +87,11 @@ void pass_suffix(struct pass *p, char out[6]) {
     rv_name_suffix(random, out);
 }
 
+void pass_wake(struct pass *p, int64_t at_ns) {
+    int64_t ms = (at_ns - p->api->now(p->host)) / 1000000 + 1;
+    if (p->after_ms == 0 || ms < p->after_ms) p->after_ms = ms > 0 ? ms : 1;
+}
+
 struct rv_str pass_spec_hash(struct pass *p) {
     struct memo *m = p->memo;
     if (m->hash_generation != p->c->generation || m->hash[0] == 0) {

@@ -34,6 +34,8 @@ struct memo {
     uint32_t create_failures; /* in a row */
     int64_t create_after;     /* wall ns: no pod is created before */
     uint32_t foreign;         /* sub-objects whose name somebody else's object has (bit per rule) */
+    uint32_t foreign_tries;   /* in a row */
+    int64_t foreign_after;    /* wall ns: none of those is asked for before */
     int64_t first_pass;       /* wall ns */
     int64_t progress_since;   /* wall ns: mere progress that no status tells of yet; 0: none */
     int64_t said;             /* generation for which invalid was reported, -1 none */
@@ -77,6 +79,8 @@ void pass_delete_pod(struct pass *p, struct pass_pod *pod, enum pass_tag tag);
 size_t pass_delete_pods(struct pass *p, struct rv_str group);
 /* Five characters for a generated name. */
 void pass_suffix(struct pass *p, char out[6]);
+/* To be looked at again then, or sooner. */
+void pass_wake(struct pass *p, int64_t at_ns);
 struct rv_str pass_spec_hash(struct pass *p);
 bool pass_recreates(const struct pass *p); /* upgradeStrategy Recreate */
 /* Of the worker pods: empty unless it would ever be compared. */

@@ -201,7 +201,7 @@ static void creations_wait(struct pass *p) {
     }
     int64_t seconds = left / 1000000000 + 1;
     p->hold = rv_arena_fmt(p->arena, "the last creation failed; the next try is in %" PRId64 " s", seconds);
-    p->after_ms = left / 1000000 + 1;
+    pass_wake(p, p->memo->create_after);
 }
 
 static void pods(struct pass *p) {

@@ -71,6 +71,12 @@ static bool has_host(const struct replica *r, int64_t host) {
     return false;
 }
 
+static bool host_twice(const struct replica *r, size_t at) {
+    for (size_t i = 0; i < at; i++)
+        if (host_of(r->pods[i]) == host_of(r->pods[at])) return true;
+    return false;
+}
+
 /* Creates the hosts that the replica lacks; a whole new one lacks them all. */
 static void complete(struct pass *p, struct rv_val group, const struct replica *r, int64_t hosts) {
     for (int64_t h = 0; h < hosts; h++) {
@@ -115,8 +121,11 @@ static int victim_order(const void *a, const void *b) {
     return newest != 0 ? newest : rv_str_cmp(x->name, y->name);
 }
 
-/* Some host is missing. Still being made: none runs yet, or the last creation failed. Otherwise it broke apart. */
+/* Some host is missing. Still being made: none runs yet, or the last creation failed. Otherwise it broke apart. More
+ * than there should be: numOfHosts became smaller, or an answer got lost. */
 static bool broken(const struct pass *p, const struct replica *r, int64_t hosts) {
+    for (size_t i = 0; i < r->n; i++)
+        if (host_of(r->pods[i]) >= hosts || host_twice(r, i)) return true;
     return (int64_t)r->n < hosts && r->running > 0 && p->memo->batch > 1;
 }
 

@@ -10,6 +10,7 @@
 #include "pass.h"
 #include "scheduler.h"
 
+enum { FOREIGN_WAIT_MAX_S = 300 };
 enum sub_op { OP_CREATE, OP_UPDATE, OP_DELETE, OP_N };
 
 struct rule {
@@ -253,8 +254,29 @@ static void not_wanted(struct pass *p, const struct rule *r, size_t i) {
     pass_delete(p, r->api_version, r->resource, have.name, have.uid, tag_of(i, OP_DELETE));
 }
 
+static void set_foreign(struct memo *m, size_t rule, bool on) {
+    uint32_t bit = UINT32_C(1) << rule;
+    m->foreign = on ? m->foreign | bit : m->foreign & ~bit;
+    if (m->foreign == 0) m->foreign_tries = 0;
+}
+
+/* Somebody else's object has the name: of a namesake before us, which is collected any moment, or of somebody who means
+ * to keep it. Tried again, less and less often. */
+static void wait_for_name(struct pass *p) {
+    struct memo *m = p->memo;
+    int64_t seconds = INT64_C(1) << (m->foreign_tries < 8 ? m->foreign_tries : 8), now = p->api->now(p->host);
+    if (seconds > FOREIGN_WAIT_MAX_S) seconds = FOREIGN_WAIT_MAX_S;
+    if (m->foreign_after > now) return; /* another name of this pass */
+    m->foreign_tries++;
+    m->foreign_after = now + seconds * INT64_C(1000000000);
+}
+
 static void missing(struct pass *p, const struct rule *r, size_t i, struct rv_node *want) {
-    if ((p->memo->foreign >> i & 1) != 0) return; /* somebody else's is there: said already */
+    if ((p->memo->foreign >> i & 1) != 0 && p->api->now(p->host) < p->memo->foreign_after) {
+        pass_explain(p, "the name of the %s is taken by an object that is not ours", r->what);
+        pass_wake(p, p->memo->foreign_after);
+        return;
+    }
     pass_explain(p, "creating the %s", r->what);
     pass_create(p, r->api_version, r->resource, want, tag_of(i, OP_CREATE));
     if (r->kind == KIND_ACCOUNT) p->hold = RV_STR("the autoscaler's service account is being created");
@@ -284,7 +306,9 @@ static void keep(struct pass *p, const struct rule *r, size_t i) {
         return;
     }
     struct rv_node *want = r->build(p->arena, p->c);
-    if (look(p, r, want, &have, &ours))
+    bool there = look(p, r, want, &have, &ours);
+    if (there) set_foreign(p->memo, i, false);
+    if (there)
         present(p, r, i, want, &have, ours);
     else
         missing(p, r, i, want);
@@ -401,11 +425,11 @@ void sub_result(struct pass *p, const struct rv_result *res) {
     enum sub_op op = (enum sub_op)((res->tag - TAG_SUB) % OP_N);
     if (!rule_at(p->c, i, &r)) return;
     bool exists = res->code == RV_E_EXISTS && op == OP_CREATE;
-    if (exists) p->memo->foreign |= UINT32_C(1) << i;
-    if (exists && r.shared) return;
+    bool said = (p->memo->foreign >> i & 1) != 0;
+    if (op == OP_CREATE && (exists || res->code == 0)) set_foreign(p->memo, i, exists);
+    if (exists) wait_for_name(p);
+    if (exists && (r.shared || said)) return;
     if (op != OP_CREATE && (res->code == RV_E_NOT_FOUND || res->code == RV_E_CONFLICT)) return;
     tell(p, &r, op, res);
     if (res->code != 0 && !exists) p->sub_retry = true;
-    if (exists && r.kind == KIND_SERVICE) p->sub_retry = true; /* nothing works without it: asked again, slowly */
-    if (exists && r.kind == KIND_SERVICE) p->memo->foreign &= ~(UINT32_C(1) << i);
 }

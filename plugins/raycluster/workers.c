@@ -55,10 +55,12 @@ static void shrink(struct pass *p, struct pass_pod **live, size_t n, size_t surp
 static void single_host(struct pass *p, struct rv_val group, struct rv_str name) {
     struct pass_pod **live = rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof *live);
     size_t n = 0;
+    bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     for (size_t i = 0; i < p->pod_n; i++) {
         struct pass_pod *pod = &p->pods[i];
         if (pod->head || pod->deleting || !rv_str_eq(pod->group, name)) continue;
-        if (pod->ended || workers_named_for_deletion(group, pod->name))
+        bool of_many = indexed && pod->replica.n != 0; /* from when the group had several hosts */
+        if (pod->ended || of_many || workers_named_for_deletion(group, pod->name))
             pass_delete_pod(p, pod, TAG_DELETE_WORKER);
         else
             live[n++] = pod;

@@ -1,0 +1,453 @@
+/* fakehost.c - see fakehost.h. */
+#include "fakehost.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rayvisor/json.h"
+#include "supervisor/config/manifest.h"
+
+enum { KINDS_MAX = 64, RUN_MAX = 10000 };
+#define MS INT64_C(1000000)
+
+/* A change that the plugin has still to be told: once for each object, however often it changes. */
+struct news {
+    struct news *next;
+    uint32_t kind;
+    char *name, *uid;
+    uint64_t version;
+};
+
+/* A request. done: carried out, its result is on the way. */
+struct request {
+    struct request *next;
+    struct rv_buf header, body, payload; /* encoded: it owns its bytes */
+    struct msg m;                        /* decoded, views into those */
+    bool done;
+    int code;
+    struct rv_buf answer; /* GET */
+    char name[256], uid[64], version[24];
+};
+
+struct fakehost {
+    struct fakehost_opts o;
+    struct engine *engine;
+    struct engine_time now;
+    struct manifest *manifest;
+    struct rv_selector *selectors[KINDS_MAX];
+    struct rv_projection *fields[KINDS_MAX];
+    struct rv_buf kinds, settings;
+    struct news *news;
+    struct request *requests;
+    size_t news_n, request_n;
+    uint64_t writes, instance;
+};
+
+/* ---- dice -------------------------------------------------------------------------------------------------------- */
+
+uint32_t dice_roll(struct dice *d, uint32_t n) { /* splitmix64 */
+    uint64_t z = d->state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return n != 0 ? (uint32_t)((z ^ z >> 31) % n) : 0;
+}
+
+bool dice_chance(struct dice *d, uint32_t percent) { return dice_roll(d, 100) < percent; }
+
+static void note(struct fakehost *h, const char *fmt, ...) RV_PRINTF(2, 3);
+static void note(struct fakehost *h, const char *fmt, ...) {
+    char line[400];
+    va_list ap;
+    if (h->o.note == NULL) return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof line, fmt, ap);
+    va_end(ap);
+    h->o.note(h->o.arg, line);
+}
+
+/* ---- what the plugin is told ------------------------------------------------------------------------------------- */
+
+static bool kind_has(const struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+    const struct manifest_kind *k = &h->manifest->kinds[kind];
+    return rv_str_is(k->resource, o->resource) && rv_str_is(k->api_version, o->api_version) &&
+           (h->selectors[kind] == NULL ||
+            rv_selector_matches(h->selectors[kind], rv_val_path(o->value, "metadata.labels")));
+}
+
+static const struct fake_object *of_kind(const struct fakehost *h, uint32_t kind, const char *name) {
+    const struct manifest_kind *k = &h->manifest->kinds[kind];
+    const struct fake_object *o = fakeapi_find(h->o.api, k->api_version, k->resource, rv_str(name));
+    return o != NULL && kind_has(h, kind, o) ? o : NULL;
+}
+
+static void on_changed(void *arg, const struct fake_object *o, bool deleted) {
+    struct fakehost *h = arg;
+    for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++) {
+        if (!kind_has(h, kind, o)) continue;
+        struct news *n = h->news;
+        while (n != NULL && !(n->kind == kind && strcmp(n->name, o->name) == 0)) n = n->next;
+        if (n == NULL) {
+            n = rv_alloc(sizeof *n);
+            *n = (struct news){.next = h->news, .kind = kind, .name = rv_strdup(rv_str(o->name))};
+            h->news = n;
+            h->news_n++;
+        }
+        if (!deleted) continue;
+        free(n->uid);
+        n->uid = rv_strdup(rv_str(o->uid));
+        n->version = o->version;
+    }
+}
+
+static void hear(struct fakehost *h, struct msg *m) {
+    struct rv_error err = {0};
+    if (engine_message(h->engine, h->now, m, &err) == 0) return;
+    printf("the engine refuses %s: %s\n", msg_type_name(m->type), err.text);
+    abort();
+}
+
+static void tell_object(struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+    rv_autobuf struct rv_buf json = {0}, value = {0};
+    rv_json_write(o->value, &json);
+    if (rv_json_to_mp(rv_buf_str(&json), h->fields[kind], &value, NULL) != 0) abort();
+    struct msg m = {.type = MSG_OBJECT,
+                    .object = {kind, RV_STR(FAKE_NAMESPACE), rv_str(o->name), rv_str(o->uid),
+                               rv_path_str(o->value, "metadata.resourceVersion"), o->version},
+                    .payload = rv_buf_bytes(&value)};
+    hear(h, &m);
+}
+
+static void news_free(struct fakehost *h, struct news **at) {
+    struct news *n = *at;
+    *at = n->next;
+    h->news_n--;
+    free(n->name);
+    free(n->uid);
+    free(n);
+}
+
+static void tell(struct fakehost *h, struct news **at) {
+    const struct news *n = *at;
+    const struct fake_object *o = of_kind(h, n->kind, n->name);
+    if (o != NULL) {
+        tell_object(h, n->kind, o);
+    } else if (n->uid != NULL) {
+        struct msg m = {
+            .type = MSG_DELETED,
+            .object = {n->kind, RV_STR(FAKE_NAMESPACE), rv_str(n->name), rv_str(n->uid), RV_STR(""), n->version}};
+        hear(h, &m);
+    }
+    news_free(h, at);
+}
+
+bool fakehost_tell(struct fakehost *h) {
+    struct news **at = &h->news;
+    if (*at == NULL) return false;
+    for (uint32_t i = dice_roll(h->o.dice, (uint32_t)h->news_n); i > 0; i--) at = &(*at)->next;
+    tell(h, at);
+    return true;
+}
+
+void fakehost_repeat(struct fakehost *h) {
+    uint32_t n = 0;
+    for (const struct fake_object *o = h->o.api->objects; o != NULL; o = o->next) n++;
+    const struct fake_object *o = h->o.api->objects;
+    for (uint32_t i = dice_roll(h->o.dice, n); o != NULL && i > 0; i--) o = o->next;
+    for (uint32_t kind = 0; o != NULL && kind < h->manifest->kind_n; kind++)
+        if (kind_has(h, kind, o)) tell_object(h, kind, o);
+}
+
+void fakehost_resync(struct fakehost *h) {
+    struct msg m = {.type = MSG_SNAP_BEGIN, .snap = {h->o.api->version}};
+    note(h, "  snapshot");
+    hear(h, &m);
+    while (h->news != NULL) news_free(h, &h->news);
+    for (const struct fake_object *o = h->o.api->objects; o != NULL; o = o->next)
+        for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++)
+            if (kind_has(h, kind, o)) tell_object(h, kind, o);
+    m.type = MSG_SNAP_END;
+    hear(h, &m);
+}
+
+/* ---- what the plugin asks for ------------------------------------------------------------------------------------ */
+
+static void on_send(void *arg, struct msg *m) {
+    struct fakehost *h = arg;
+    if (m->type == MSG_FAILED) {
+        printf("the plugin does not start: " RV_STR_FMT "\n", RV_STR_ARG(m->text.text));
+        abort();
+    }
+    if (m->type != MSG_ACTION) return;
+    struct request *r = rv_alloc(sizeof *r), **last = &h->requests;
+    m->seq = 1;
+    msg_encode(m, &r->header, &r->body);
+    rv_buf_add(&r->payload, m->payload.p, m->payload.n);
+    if (msg_decode(rv_buf_bytes(&r->header), rv_buf_bytes(&r->body), rv_buf_bytes(&r->payload), true, &r->m, NULL) != 0)
+        abort();
+    r->m.action.a.body = rv_buf_bytes(&r->payload);
+    while (*last != NULL) last = &(*last)->next;
+    *last = r;
+    h->request_n++;
+    uint32_t verb = r->m.action.a.verb;
+    if (verb != RV_VERB_GET && verb != RV_VERB_TIMER) h->writes++;
+}
+
+static void request_free(struct fakehost *h, struct request **at) {
+    struct request *r = *at;
+    *at = r->next;
+    h->request_n--;
+    rv_buf_free(&r->header);
+    rv_buf_free(&r->body);
+    rv_buf_free(&r->payload);
+    rv_buf_free(&r->answer);
+    free(r);
+}
+
+static struct rv_val payload(const struct rv_action *a) { return (struct rv_val){a->body.p, a->body.n}; }
+
+static void remember(struct request *r, const struct fake_object *o) {
+    snprintf(r->name, sizeof r->name, "%s", o->name);
+    snprintf(r->uid, sizeof r->uid, "%s", o->uid);
+    snprintf(r->version, sizeof r->version, "%llu", (unsigned long long)o->version);
+}
+
+/* A create that finds its own object already there has succeeded, as the supervisor sees it. */
+static int create(struct fakehost *h, struct request *r) {
+    const struct rv_action *a = &r->m.action.a;
+    struct fake_object *o;
+    int code = fakeapi_create(h->o.api, a->api_version, a->resource, payload(a), &o);
+    struct rv_str owner = rv_meta_controller_uid(payload(a));
+    if (code == RV_E_EXISTS && owner.n != 0 && rv_str_eq(owner, rv_meta_controller_uid(o->value))) code = 0;
+    if (code == 0) remember(r, o);
+    return code;
+}
+
+static int carry_out(struct fakehost *h, struct request *r) {
+    const struct rv_action *a = &r->m.action.a;
+    struct fake_object *o = fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
+    if (a->verb == RV_VERB_CREATE) return create(h, r);
+    if (a->verb == RV_VERB_EVENT || a->verb == RV_VERB_TIMER) return 0;
+    if (o == NULL) return RV_E_NOT_FOUND;
+    remember(r, o);
+    if (a->verb == RV_VERB_GET) {
+        rv_mp_val(&r->answer, o->value);
+        return 0;
+    }
+    if (a->verb == RV_VERB_MERGE_PATCH)
+        return fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
+    if (a->verb == RV_VERB_DELETE) return fakeapi_delete(h->o.api, o, a->pre_uid);
+    printf("the plugin asks for verb %u, which the fake does not know\n", a->verb);
+    abort();
+}
+
+/* What may become of a request: whether it is done, and what the plugin hears. The lossy ones last. */
+static const struct {
+    bool done;
+    int code;
+} troubles[] = {{false, RV_E_UNAVAILABLE}, {false, RV_E_TIMEOUT},   {false, RV_E_THROTTLED},
+                {false, RV_E_CONFLICT},    {false, RV_E_FORBIDDEN}, {false, RV_E_UNKNOWN},
+                {true, RV_E_UNAVAILABLE},  {true, RV_E_TIMEOUT},    {true, RV_E_UNKNOWN}};
+enum { LOSSY = 3 };
+
+static void execute(struct fakehost *h, struct request *r, uint32_t trouble) {
+    const struct rv_action *a = &r->m.action.a;
+    size_t which = dice_roll(h->o.dice, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
+    bool fails = dice_chance(h->o.dice, trouble) && a->verb != RV_VERB_EVENT;
+    r->code = fails && !troubles[which].done ? troubles[which].code : carry_out(h, r);
+    if (fails && r->code == 0) r->code = troubles[which].code;
+    r->done = true;
+    if (a->verb == RV_VERB_EVENT)
+        note(h, "  event " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(r->m.action.event.reason),
+             RV_STR_ARG(r->m.action.event.note));
+    else
+        note(h, "  verb %u " RV_STR_FMT "/" RV_STR_FMT " " RV_STR_FMT ": %s%s", a->verb, RV_STR_ARG(a->resource),
+             RV_STR_ARG(a->subresource), RV_STR_ARG(a->name), r->code != 0 ? rv_error_name(r->code) : "done",
+             fails && troubles[which].done ? " (but done)" : "");
+}
+
+/* Read your writes: what an answered write made is told before its result. */
+static void answer(struct fakehost *h, struct request **at) {
+    struct request *r = *at;
+    const struct rv_action *a = &r->m.action.a;
+    for (struct news **n = &h->news; r->code == 0 && a->verb != RV_VERB_EVENT && *n != NULL;) {
+        const struct manifest_kind *k = &h->manifest->kinds[(*n)->kind];
+        bool its = rv_str_eq(k->resource, a->resource) && rv_str_eq(k->api_version, a->api_version) &&
+                   (strcmp((*n)->name, r->name) == 0 || rv_str_is(a->name, (*n)->name));
+        if (its)
+            tell(h, n);
+        else
+            n = &(*n)->next;
+    }
+    struct msg m = {.type = MSG_RESULT,
+                    .result.r = {.size = sizeof m.result.r,
+                                 .code = r->code,
+                                 .id = r->m.action.id,
+                                 .name = r->name[0] != 0 ? rv_str(r->name) : a->name,
+                                 .uid = rv_str(r->uid),
+                                 .resource_version = rv_str(r->version),
+                                 .message = r->code != 0 ? RV_STR("made up by the test") : RV_STR(""),
+                                 .body = rv_buf_bytes(&r->answer),
+                                 .json = 1}};
+    if (r->answer.n != 0) m.payload = rv_buf_bytes(&r->answer);
+    hear(h, &m);
+    request_free(h, at);
+}
+
+bool fakehost_serve(struct fakehost *h, uint32_t trouble) {
+    struct request **at = &h->requests;
+    if (*at == NULL) return false;
+    for (uint32_t i = dice_roll(h->o.dice, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
+    if (!(*at)->done) execute(h, *at, trouble);
+    if (trouble == 0 || dice_chance(h->o.dice, 70)) answer(h, at); /* else it is long in coming */
+    return true;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static void start(struct fakehost *h) {
+    uint8_t seed[32];
+    for (size_t i = 0; i < sizeof seed; i++) seed[i] = (uint8_t)dice_roll(h->o.dice, 256);
+    h->engine = engine_new(&(struct engine_opts){.plugin = h->o.plugin, .send = on_send, .arg = h});
+    engine_start(h->engine, h->now, (struct rv_bytes){seed, sizeof seed}, 1);
+    struct msg m = {.type = MSG_WELCOME,
+                    .welcome = {.epoch = 1,
+                                .instance = ++h->instance,
+                                .credit_messages = 1 << 20,
+                                .credit_bytes = 1 << 30,
+                                .heartbeat_ms = 1000,
+                                .seed = {seed, sizeof seed},
+                                .kinds = {h->kinds.p, h->kinds.n},
+                                .settings = {h->settings.p, h->settings.n},
+                                .max_in_flight = 16}};
+    hear(h, &m);
+    fakehost_resync(h);
+}
+
+void fakehost_run(struct fakehost *h) {
+    for (int i = 0; engine_deadline(h->engine) <= h->now.mono; i++) {
+        engine_tick(h->engine, h->now);
+        if (i < RUN_MAX) continue;
+        printf("the plugin does not come to rest\n");
+        abort();
+    }
+}
+
+void fakehost_advance(struct fakehost *h, int64_t ms) {
+    h->now.mono += ms * MS;
+    h->now.wall += ms * MS;
+    h->o.api->now = h->now.wall;
+}
+
+/* Drained, so that the plugin gives its memory back; it decides nothing any more. */
+static void stop(struct fakehost *h) {
+    if (h->engine == NULL) return;
+    hear(h, &(struct msg){.type = MSG_DRAIN});
+    while (h->requests != NULL) {
+        struct rv_result r = {.size = sizeof r, .code = RV_E_SHUTDOWN, .id = h->requests->m.action.id};
+        hear(h, &(struct msg){.type = MSG_RESULT, .result.r = r});
+        request_free(h, &h->requests);
+    }
+    h->engine = engine_free(h->engine);
+}
+
+void fakehost_restart(struct fakehost *h) {
+    note(h, "  the host dies");
+    for (struct request *r = h->requests; r != NULL; r = r->next)
+        if (!r->done && dice_chance(h->o.dice, 50)) execute(h, r, 0);
+    stop(h);
+    start(h);
+}
+
+int64_t fakehost_idle_ms(const struct fakehost *h) {
+    int64_t due = engine_deadline(h->engine);
+    if (due == INT64_MAX) return -1;
+    return due <= h->now.mono ? 0 : (due - h->now.mono) / MS + 1;
+}
+
+size_t fakehost_waiting(const struct fakehost *h) { return h->news_n + h->request_n; }
+uint64_t fakehost_writes(const struct fakehost *h) { return h->writes; }
+
+static void encode_kinds(struct fakehost *h) {
+    static const uint32_t map_flags[] = {MSG_KIND_MAP_OWNER, MSG_KIND_MAP_LABEL, MSG_KIND_MAP_PLUGIN};
+    rv_mp_array(&h->kinds, h->manifest->kind_n);
+    for (size_t i = 0; i < h->manifest->kind_n; i++) {
+        const struct manifest_kind *k = &h->manifest->kinds[i];
+        const struct rv_str texts[] = {k->api_version, k->resource, k->kind, k->index_label};
+        static const char *const keys[] = {"a", "r", "k", "l"};
+        rv_mp_map(&h->kinds, 5);
+        for (size_t t = 0; t < RV_ARRAY_LEN(texts); t++) {
+            rv_mp_cstr(&h->kinds, keys[t]);
+            rv_mp_str(&h->kinds, texts[t]);
+        }
+        rv_mp_cstr(&h->kinds, "f");
+        rv_mp_uint(&h->kinds, i == 0 ? (uint32_t)MSG_KIND_PRIMARY : map_flags[k->map]);
+    }
+}
+
+/* As the supervisor does: what the manifest reads, and the metadata that every object keeps. */
+static struct rv_projection *projection(const struct manifest_kind *k) {
+    static const char *const always[] = {"apiVersion",          "kind",
+                                         "metadata.name",       "metadata.namespace",
+                                         "metadata.uid",        "metadata.resourceVersion",
+                                         "metadata.labels",     "metadata.ownerReferences",
+                                         "metadata.generation", "metadata.deletionTimestamp"};
+    if (k->fields.n == 0) return NULL;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    size_t n = 0;
+    const char **paths = rv_arena_alloc(a, (k->fields.n + RV_ARRAY_LEN(always)) * sizeof *paths);
+    for (size_t i = 0; i < RV_ARRAY_LEN(always); i++) paths[n++] = always[i];
+    for (size_t i = 0; i < k->fields.n; i++) paths[n++] = rv_arena_str(a, k->fields.list[i]).p;
+    return rv_projection_new(paths, n, NULL);
+}
+
+static bool read_settings(struct fakehost *h, struct rv_error *err) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf defaults = {0}, ours = {0};
+    const struct schema_reader reader = {&h->manifest->doc, err};
+    if (manifest_settings(h->manifest, &reader, NULL, &defaults) != 0) return false;
+    if (rv_json_to_mp(rv_str(h->o.settings), NULL, &ours, err) != 0) return false;
+    struct rv_node *n = rv_node_from(a, (struct rv_val){defaults.p, defaults.n});
+    for (struct rv_iter it = rv_iter((struct rv_val){ours.p, ours.n}); rv_iter_next(&it);)
+        rv_node_setn(a, n, it.key, rv_node_from(a, it.val));
+    rv_node_encode(n, &h->settings);
+    return true;
+}
+
+struct fakehost *fakehost_new(const struct fakehost_opts *o) {
+    struct rv_error err = {0};
+    struct fakehost *h = rv_alloc(sizeof *h);
+    h->o = *o;
+    h->now = (struct engine_time){INT64_C(1000000000), o->api->now};
+    h->manifest = manifest_load(o->manifest, &err);
+    if (h->manifest == NULL || h->manifest->kind_n > KINDS_MAX || !read_settings(h, &err)) {
+        printf("%s\n", err.text);
+        return fakehost_free(h);
+    }
+    for (size_t i = 0; i < h->manifest->kind_n; i++) {
+        const struct manifest_kind *k = &h->manifest->kinds[i];
+        if (k->selector.n != 0) h->selectors[i] = rv_selector_parse(k->selector, NULL);
+        h->fields[i] = projection(k);
+    }
+    encode_kinds(h);
+    o->api->changed = on_changed;
+    o->api->arg = h;
+    start(h);
+    return h;
+}
+
+struct fakehost *fakehost_free(struct fakehost *h) {
+    if (h == NULL) return NULL;
+    h->o.api->changed = NULL;
+    stop(h);
+    while (h->news != NULL) news_free(h, &h->news);
+    while (h->requests != NULL) request_free(h, &h->requests);
+    for (size_t i = 0; i < KINDS_MAX; i++) {
+        rv_selector_free(h->selectors[i]);
+        rv_projection_free(h->fields[i]);
+    }
+    manifest_free(h->manifest);
+    rv_buf_free(&h->kinds);
+    rv_buf_free(&h->settings);
+    free(h);
+    return NULL;
+}

@@ -1,0 +1,38 @@
+/* model.h - what a random user wants of one RayCluster, and whether he has got it. */
+#ifndef TESTS_RAYCLUSTER_MODEL_H
+#define TESTS_RAYCLUSTER_MODEL_H
+
+#include "tests/support/fakehost.h"
+
+#define MODEL_NAME "c"
+#define MODEL_BYSTANDER "bystander" /* a pod with the cluster's labels that nobody owns */
+enum { MODEL_GROUPS = 4, MODEL_VICTIMS = 2 };
+
+struct model_group {
+    bool used, suspend;
+    uint32_t replicas, min, max, hosts, image;
+    char victims[MODEL_VICTIMS][64]; /* scaleStrategy.workersToDelete */
+};
+
+struct model {
+    /* for a whole story */
+    bool recreate, autoscaling, indexing;
+    bool lossy; /* writes may be done without anybody hearing of it */
+    /* at the moment */
+    bool exists, invalid, suspend, ingress, serve, redis;
+    uint32_t head_image;
+    struct model_group groups[MODEL_GROUPS];
+};
+
+void model_init(struct model *m, struct dice *d);
+/* Changes one thing, in the model only. api: to choose victims from. */
+void model_edit(struct model *m, struct dice *d, const struct fakeapi *api);
+/* Makes the cluster so: creates it, edits it, or has it deleted. */
+void model_apply(const struct model *m, struct fakeapi *api);
+/* Is the world as wanted? Says in out what is not. */
+bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf *out);
+
+/* The cluster's own pods that are not being deleted. */
+bool model_live_pod(const struct fakeapi *api, const struct fake_object *o);
+
+#endif

@@ -1,0 +1,282 @@
+/* test_property.c - whatever happens to a RayCluster, once it stops happening the cluster becomes what its spec says,
+ * and then the plugin is quiet.
+ *
+ * A story is drawn from a seed: edits, pods that start, fail and vanish, writes that fail or whose answers get lost,
+ * news that come late, twice or out of order, deaths of the host. After each chapter the disturbances end; within
+ * SETTLE simulated minutes nothing more may be written, and everything must be as wanted. The same seed tells the same
+ * story: RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "model.h"
+#include "tests/unit/sdk/suite.h"
+
+const struct rv_plugin *rv_plugin_v1(void);
+
+enum { RUNS = 60, CHAPTERS = 3, STEPS = 50, LINES = 120, LINE = 400 };
+#define MINUTE_MS INT64_C(60000)
+#define QUIET_MS (12 * MINUTE_MS)  /* longer than every requeue and back-off */
+#define SETTLE_MS (60 * MINUTE_MS) /* until then it must have become quiet */
+
+struct story {
+    uint64_t seed;
+    struct dice dice;
+    struct model model;
+    struct fakeapi *api;
+    struct fakehost *host;
+    uint32_t trouble; /* percent of requests that go wrong */
+    char lines[LINES][LINE];
+    size_t line_n;
+};
+
+static void on_note(void *arg, const char *line) {
+    struct story *s = arg;
+    snprintf(s->lines[s->line_n++ % LINES], LINE, "%s", line);
+}
+
+/* ---- kubelets, and others who act in the cluster ----------------------------------------------------------------- */
+
+struct pod_state {
+    const char *name, *status;
+};
+#define WAITING "{'containerStatuses':[{'name':'r','state':{'waiting':{'reason':'CrashLoopBackOff'}}}]"
+#define READY(word) "'conditions':[{'type':'Ready','status':'" word "','reason':'x'}]"
+static const struct pod_state states[] = {
+    {"runs", "{'phase':'Running','podIP':'10.0.0.1'," READY("False") ",'containerStatuses':[]}"},
+    {"is ready", "{'phase':'Running','podIP':'10.0.0.1'," READY("True") ",'containerStatuses':[]}"},
+    {"waits", WAITING ",'phase':'Pending'," READY("False") "}"},
+    {"failed", "{'phase':'Failed','reason':'Evicted'," READY("False") ",'containerStatuses':[]}"},
+    {"succeeded", "{'phase':'Succeeded'," READY("False") ",'containerStatuses':[]}"},
+    {"has a container that ended",
+     "{'phase':'Running','podIP':'10.0.0.1'," READY(
+         "False") ",'containerStatuses':["
+                  "{'name':'ray-worker','state':{'terminated':{'reason':'Error','exitCode':1}}},"
+                  "{'name':'ray-head','state':{'terminated':{'reason':'Error','exitCode':1}}}]}"},
+};
+enum { POD_RUNS, POD_READY };
+
+static void patch_status(struct story *s, struct fake_object *o, const char *status) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str text = rv_arena_fmt(a, "{'status':%s}", status);
+    char *p = rv_arena_alloc(a, text.n + 1);
+    for (size_t i = 0; i < text.n; i++) p[i] = text.p[i] == '\'' ? '"' : text.p[i];
+    (void)fakeapi_patch(s->api, o, true, RV_STR(""), from_json(a, p));
+}
+
+static bool is(const struct fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
+
+/* One of the kind, not the bystander; NULL: none. */
+static struct fake_object *any(struct story *s, const char *resource) {
+    struct fake_object *chosen = NULL;
+    uint32_t n = 0;
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        if ((resource != NULL ? is(o, resource) : !is(o, "pods") && !is(o, "rayclusters")) &&
+            strcmp(o->name, MODEL_BYSTANDER) != 0 && dice_roll(&s->dice, ++n) == 0)
+            chosen = o;
+    return chosen;
+}
+
+static void note(struct story *s, const char *what, const struct fake_object *o) {
+    char line[LINE];
+    snprintf(line, sizeof line, "%s%s%s %s", o != NULL ? o->resource : "", o != NULL ? " " : "",
+             o != NULL ? o->name : "", what);
+    on_note(s, line);
+}
+
+static void pod_event(struct story *s) {
+    struct fake_object *pod = any(s, "pods");
+    if (pod == NULL) return;
+    /* What has ended stays so; most do well. */
+    bool over = rv_str_is(rv_path_str(pod->value, "status.phase"), "Failed") ||
+                rv_str_is(rv_path_str(pod->value, "status.phase"), "Succeeded");
+    size_t next = dice_chance(&s->dice, 60) ? dice_roll(&s->dice, 2) : dice_roll(&s->dice, RV_ARRAY_LEN(states));
+    if (over) return;
+    note(s, states[next].name, pod);
+    patch_status(s, pod, states[next].status);
+}
+
+/* A container that ended comes back, unless its pod says never. */
+static bool may_run(const struct fake_object *pod) {
+    struct rv_str phase = rv_path_str(pod->value, "status.phase");
+    if (rv_str_is(phase, "Failed") || rv_str_is(phase, "Succeeded")) return false;
+    bool ended = rv_val_present(rv_val_path(pod->value, "status.containerStatuses[0].state.terminated"));
+    return !ended || !rv_str_is(rv_path_str(pod->value, "spec.restartPolicy"), "Never");
+}
+
+static bool kubelets(struct story *s) {
+    bool any_pod = false;
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next) {
+        if (is(o, "jobs") && !rv_val_present(rv_val_path(o->value, "status.conditions"))) {
+            patch_status(s, o, "{'conditions':[{'type':'Complete','status':'True'}]}");
+            any_pod = true;
+        }
+        bool ready = rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True");
+        if (!is(o, "pods") || ready || rv_meta_deleting(o->value) || !may_run(o)) continue;
+        patch_status(s, o, states[POD_READY].status);
+        any_pod = true;
+    }
+    return any_pod;
+}
+
+static void somebody_deletes(struct story *s, const char *resource) {
+    struct fake_object *o = any(s, resource);
+    if (o == NULL) return;
+    note(s, "is deleted by somebody", o);
+    if (dice_chance(&s->dice, 30)) o->gone_at = s->api->now; /* at once */
+    (void)fakeapi_delete(s->api, o, RV_STR(""));
+}
+
+static void bystander(struct story *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    struct rv_val v =
+        from_json(a, "{\"metadata\":{\"name\":\"" MODEL_BYSTANDER "\",\"labels\":{\"ray.io/cluster\":\"" MODEL_NAME
+                     "\",\"ray.io/node-type\":\"worker\",\"ray.io/group\":\"g0\",\"ray.io/is-ray-node\":\"yes\"}}}");
+    (void)fakeapi_create(s->api, RV_STR("v1"), RV_STR("pods"), v, &made);
+}
+
+/* ---- a story ----------------------------------------------------------------------------------------------------- */
+
+static void edit(struct story *s) {
+    model_edit(&s->model, &s->dice, s->api);
+    note(s, "-- the user edits the cluster", NULL);
+    model_apply(&s->model, s->api);
+}
+
+static void step(struct story *s) {
+    static const uint32_t troubles[] = {0, 0, 10, 40, 90};
+    uint32_t what = dice_roll(&s->dice, 100), n = 1 + dice_roll(&s->dice, 5);
+    if (what < 28)
+        while (n-- > 0 && fakehost_tell(s->host)) {
+        }
+    else if (what < 54)
+        while (n-- > 0 && fakehost_serve(s->host, s->trouble)) {
+        }
+    else if (what < 64)
+        fakehost_advance(s->host, dice_roll(&s->dice, 3000));
+    else if (what < 66)
+        fakehost_advance(s->host, dice_roll(&s->dice, 300000));
+    else if (what < 78)
+        pod_event(s);
+    else if (what < 80)
+        somebody_deletes(s, "pods");
+    else if (what < 82)
+        somebody_deletes(s, NULL);
+    else if (what < 90)
+        edit(s);
+    else if (what < 92)
+        fakehost_repeat(s->host);
+    else if (what < 93)
+        fakehost_resync(s->host);
+    else if (what < 95)
+        fakehost_restart(s->host);
+    else if (what < 97)
+        (void)fakeapi_collect(s->api);
+    else if (what < 98)
+        (void)kubelets(s);
+    else
+        s->trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+    if (dice_chance(&s->dice, 80)) fakehost_run(s->host);
+}
+
+/* Everybody does what he should, until nothing is left to do at this moment. */
+static bool work(struct story *s) {
+    bool did = false;
+    for (bool more = true; more; did |= more) {
+        more = fakeapi_collect(s->api);
+        more |= kubelets(s);
+        while (fakehost_tell(s->host)) more = true;
+        fakehost_run(s->host);
+        while (fakehost_serve(s->host, 0)) more = true;
+        fakehost_run(s->host);
+    }
+    return did;
+}
+
+static int64_t next_moment(struct story *s) {
+    int64_t ms = fakehost_idle_ms(s->host);
+    if (ms < 0 || ms > MINUTE_MS) ms = MINUTE_MS;
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        if (o->gone_at > s->api->now && (o->gone_at - s->api->now) / 1000000 + 1 < ms)
+            ms = (o->gone_at - s->api->now) / 1000000 + 1;
+    return ms > 0 ? ms : 1;
+}
+
+/* False: it still writes after SETTLE_MS. */
+static bool settle(struct story *s) {
+    int64_t waited = 0, quiet = 0;
+    note(s, "== the disturbances end", NULL);
+    while (quiet < QUIET_MS && waited < SETTLE_MS) {
+        uint64_t writes = fakehost_writes(s->host);
+        if (s->model.exists) model_apply(&s->model, s->api); /* once an old one of the name is gone */
+        bool did = work(s);
+        if (did || writes != fakehost_writes(s->host)) quiet = 0;
+        int64_t ms = next_moment(s);
+        fakehost_advance(s->host, ms);
+        fakehost_run(s->host);
+        waited += ms;
+        quiet += ms;
+    }
+    return quiet >= QUIET_MS;
+}
+
+static void report(struct story *s, const char *what) {
+    printf("\nseed %llu: %s\n", (unsigned long long)s->seed, what);
+    for (size_t i = s->line_n > LINES ? s->line_n - LINES : 0; i < s->line_n; i++)
+        printf("    %s\n", s->lines[i % LINES]);
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next) {
+        rv_autobuf struct rv_buf json = {0};
+        rv_json_write(is(o, "rayclusters") ? o->value : rv_val_get(o->value, "metadata"), &json);
+        printf("    %s %s\n", o->resource, rv_buf_cstr(&json));
+    }
+}
+
+static bool chapter(struct story *s) {
+    for (int i = 0; i < STEPS; i++) step(s);
+    bool came_to_rest = settle(s);
+    rv_autobuf struct rv_buf faults = {0};
+    if (came_to_rest && model_check(&s->model, s->api, &faults)) return true;
+    rv_buf_adds(&faults, came_to_rest ? "" : "it writes on and on\n");
+    report(s, rv_buf_cstr(&faults));
+    return false;
+}
+
+static bool tell_story(uint64_t seed) {
+    struct story *s = rv_alloc(sizeof *s);
+    char settings[200];
+    s->seed = seed;
+    s->dice.state = seed * 1000003;
+    model_init(&s->model, &s->dice);
+    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    snprintf(settings, sizeof settings,
+             "{\"randomPodDelete\":true,\"deterministicHeadName\":%s,\"featureGates\":{\"RayJobDeletionPolicy\":true,"
+             "\"RayMultiHostIndexing\":%s}}",
+             dice_chance(&s->dice, 30) ? "true" : "false", s->model.indexing ? "true" : "false");
+    bystander(s);
+    model_apply(&s->model, s->api);
+    s->host = fakehost_new(&(struct fakehost_opts){rv_plugin_v1(), "plugins/raycluster/raycluster.yaml", settings,
+                                                   s->api, &s->dice, s->model.lossy, on_note, s});
+    bool ok = s->host != NULL;
+    for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
+    fakehost_free(s->host);
+    fakeapi_free(s->api);
+    free(s);
+    return ok;
+}
+
+static uint64_t from_environment(const char *name, uint64_t fallback) {
+    const char *text = getenv(name);
+    return text != NULL ? strtoull(text, NULL, 10) : fallback;
+}
+
+static void stories(void) {
+    uint64_t seed = from_environment("RAYVISOR_PROPERTY_SEED", 1),
+             runs = from_environment("RAYVISOR_PROPERTY_RUNS", RUNS);
+    unsigned failed = 0;
+    for (uint64_t i = 0; i < runs && failed < 12; i++)
+        if (!tell_story(seed + i)) failed++;
+    CU_ASSERT_EQUAL(failed, 0);
+}
+
+static const struct suite_test tests[] = {{"stories", stories}};
+SUITE_MAIN("raycluster: whatever happens", tests)
