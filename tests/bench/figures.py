@@ -113,4 +113,4 @@ def main():
         env.close(False)
 
 
-main()
+if __name__ == "__main__": main()
