@@ -79,6 +79,53 @@ def test_rejections_are_readable(env):
     assert r.returncode != 0 and "managedBy" in r.stderr, r.stderr
 
 
+def test_server_side_conflicts(env):
+    k = setup(env, operator=False)
+    cm = lambda **data: dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": data})
+    k("apply", "--server-side", "-f", "-", inp=cm(a="1", b="1"))
+    version = env.kube.get("configmaps", "default", "c")["metadata"]["resourceVersion"]
+    k("apply", "--server-side", "-f", "-", inp=cm(a="1", b="1"))
+    assert env.kube.get("configmaps", "default", "c")["metadata"]["resourceVersion"] == version, "the same again is no change"
+    r = k("apply", "--server-side", "--field-manager=other", "-f", "-", inp=cm(a="2"), ok=False)
+    assert r.returncode != 0 and 'conflict with "kubectl"' in r.stderr and ".data.a" in r.stderr, r.stderr
+    k("apply", "--server-side", "--field-manager=other", "--force-conflicts", "-f", "-", inp=cm(a="2"))
+    k("apply", "--server-side", "-f", "-", inp=cm())
+    assert env.kube.get("configmaps", "default", "c")["data"] == {"a": "2"}, "what is dropped goes, what another owns stays"
+
+
+def test_unknown_fields_are_told(env):
+    k = setup(env, operator=False)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"strange": 1, "containers": [{"name": "c", "image": "x:1"}]}}
+    r = k("create", "--validate=strict", "-f", "-", inp=dump(pod), ok=False)
+    assert r.returncode != 0 and "strange" in r.stderr, r.stderr
+    assert env.kube.find("pods", "default", "p") is None
+    k("create", "--validate=ignore", "-f", "-", inp=dump(pod))
+    assert "strange" not in env.kube.get("pods", "default", "p")["spec"]
+
+
+def test_looking_around(env):
+    k = setup(env, operator=False)
+    k("run", "p", "--image=busybox:1", "--", "sleep", "9")
+    k("wait", "pod/p", "--for=condition=Ready", "--timeout=30s")
+    assert k("get", "pods").stdout.splitlines()[0].split() == "NAME READY STATUS RESTARTS AGE".split()
+    assert "NOMINATED NODE" in k("get", "pods", "-o", "wide").stdout
+    assert "+ sleep 9" in k("logs", "p").stdout and k("logs", "p", "--tail=1").stdout.count("\n") == 1
+    assert "Scheduled" in k("get", "events").stdout and "Scheduled" in k("get", "events.events.k8s.io").stdout
+    assert "Scheduled" in k("get", "events", "--field-selector", "involvedObject.name=p").stdout
+    assert "Scheduled" not in k("get", "events", "--field-selector", "involvedObject.name=q").stdout
+    assert k("auth", "can-i", "list", "pods").stdout.strip() == "yes"
+    k("create", "deployment", "d", "--image=nginx:1", "--replicas=2")
+    assert "0/2" in k("get", "deployments").stdout
+    k("create", "secret", "generic", "s", "--from-literal=a=b")
+    assert env.kube.get("secrets", "default", "s")["data"] == {"a": "Yg=="}
+
+
+def test_client_certificate(env):
+    k = setup(env, operator=False)
+    r = subprocess.run([KUBECTL, "--kubeconfig", env.kube.kubeconfig + ".cert", "get", "ns"], capture_output=True, text=True, timeout=60)
+    assert "kube-system" in r.stdout, r.stderr
+
+
 def test_samples_apply_and_become_ready(env):
     k = setup(env)
     folder = os.path.join(ROOT, "config/samples")

@@ -78,11 +78,12 @@ void sb_log_more(struct sb_log *l, const struct sb_object *pod, bool deleted, st
     if (!rv_str_is(pod->name, l->pod)) return;
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct line lines[LINES];
-    size_t n = life(a, pod->value, rv_str(l->container), false, lines);
-    for (size_t i = l->lines; i < n; i++) write_line(&lines[i], l->timestamps, out);
+    size_t n = life(a, pod->value, rv_str(l->container), false, lines), from = l->lines;
+    bool ended = rv_val_set(rv_val_path(status_of(pod->value, rv_str(l->container)), "state.terminated"));
+    if (ended && n != 0) from = n - 1; /* that it was ready is no longer told, its end is */
+    for (size_t i = from; i < n; i++) write_line(&lines[i], l->timestamps, out);
     if (n > l->lines) l->lines = n;
-    struct rv_val s = status_of(pod->value, rv_str(l->container));
-    if (deleted || rv_val_set(rv_val_path(s, "state.terminated"))) *ret_over = true;
+    if (deleted || ended) *ret_over = true;
 }
 
 /* ---- the request ---- */
