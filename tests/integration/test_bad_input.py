@@ -70,7 +70,7 @@ def test_object_of_1500_kib(env):
     kube = setup(env)
     c = raycluster("big")
     c["metadata"]["annotations"] = {"example.com/blob": "x" * 200_000}
-    c["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["env"] = [{"name": f"E{i}", "value": "v" * 1000} for i in range(1150 if env.sb is None else 1330)]
+    c["spec"]["headGroupSpec"]["template"]["spec"]["containers"][0]["env"] = [{"name": f"E{i}", "value": "v" * 1000} for i in range(1150 if env.sb is None else 1345)]
     # A real API server stores no more than 1.5 MiB, its own notes of who owns what included.
     assert len(json.dumps(c)) > (1.3 if env.sb is None else 1.5) * 2**20
     seen = Watcher(kube, "pods", NS)
