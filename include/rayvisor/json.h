@@ -14,9 +14,9 @@ extern "C" {
 #endif
 
 /* Which fields are kept: a set of paths such as "metadata.name", "spec.containers[].name", "status" (all below it).
- * "[]" means every element of an array, "labels[ray.io/cluster]" a key with dots. Of the document, of a
- * list's elements and of a watch event's object `metadata.managedFields` and kubectl's copy of what was applied last
- * (an annotation as large as the object) are always dropped. An empty projection (NULL) keeps everything but these.
+ * "[]" means every element of an array, "labels[ray.io/cluster]" a key with dots. No paths: all of them. Of the
+ * document, of a list's elements and of a watch event's object every projection drops kubectl's copy of what was
+ * applied last (an annotation as large as the object); `metadata.managedFields` is dropped without one (NULL), too.
  * Immutable once made. */
 struct rv_projection;
 struct rv_projection *rv_projection_new(const char *const *paths, size_t n, struct rv_error *err);

@@ -245,7 +245,7 @@ static void classify_key(struct rv_json_reader *r, struct level *l, struct rv_st
     l->value_proj = list_top ? &r->all : proj_step(l->proj, key);
     l->next_notes = l->metadata && rv_str_is(key, "annotations");
     r->skip_next = l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields")) ||
-                   (l->notes && rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"));
+                   (r->proj != NULL && l->notes && rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"));
 }
 
 static int on_key(void *ctx, const unsigned char *p, size_t n) {

@@ -123,12 +123,12 @@ def test_storm_500(env): storm(env, 500)
 def test_answers_lost_after_the_write(env):
     """The write happened, the answer did not arrive: the case that makes duplicates."""
     kube, seen = setup(env)
-    env.sb.fault({"verb": "create", **US}, {"dropConnection": "after"}, probability=0.5)
+    env.sb.fault({"verb": "create", **US}, {"dropConnection": "after"}, probability=0.85)  # the HTTP library itself tries again, where the connection was not new
     for i in range(4): kube.create("rayclusters", NS, raycluster(f"l{i}", workers=4))
     time.sleep(4)
     env.sb.clear_faults()
     for i in range(4): check(env, seen, f"l{i}", 4, 20, 120)
-    one_line(env, FAILED, "create ", "Empty reply")
+    one_line(env, FAILED, "create ")
     for i in range(4): assert len(kube.list("services", NS, f"ray.io/cluster=l{i}")) == 1
 
 

@@ -186,6 +186,12 @@ static void test_compact(void) {
     CU_ASSERT_EQUAL(b.n, 9);
 }
 
+static void project(const struct rv_projection *p, const char *in, const char *want) {
+    rv_autobuf struct rv_buf b = {0};
+    CU_ASSERT_EQUAL(convert(rv_str(in), p, &b, NULL), 0);
+    CHECK_ROW(json_is((struct rv_val){b.p, b.n}, want), in);
+}
+
 static void test_projection(void) {
     static const struct {
         const char *paths[3], *in, *out;
@@ -221,18 +227,15 @@ static void test_projection(void) {
         CHECK_ROW(json_is((struct rv_val){b.p, b.n}, rows[i].out), rows[i].in);
         rv_projection_free(p);
     }
+    /* Whoever asks for no projection (an API server stores what it was sent) gets the copy of what was applied last. */
+    project(NULL, "{\"metadata\":{\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":\"{}\"}}}",
+            "{\"metadata\":{\"annotations\":{\"kubectl.kubernetes.io/last-applied-configuration\":\"{}\"}}}");
     static const char *const bad[] = {"a..b", ".a", "a.", "a[", "a[0].b", "a[-3]"};
     for (size_t i = 0; i < RV_ARRAY_LEN(bad); i++) {
         struct rv_error err = {0};
         CHECK_ROW(rv_projection_new(&bad[i], 1, &err) == NULL, bad[i]);
         CHECK_ROW(err.code == RV_E_CONFIG, bad[i]);
     }
-}
-
-static void project(const struct rv_projection *p, const char *in, const char *want) {
-    rv_autobuf struct rv_buf b = {0};
-    CU_ASSERT_EQUAL(convert(rv_str(in), p, &b, NULL), 0);
-    CHECK_ROW(json_is((struct rv_val){b.p, b.n}, want), in);
 }
 
 static void test_projection_algebra(void) {
