@@ -129,21 +129,39 @@ static bool broken(const struct pass *p, const struct replica *r, int64_t hosts)
     return (int64_t)r->n < hosts && r->running > 0 && p->memo->batch > 1;
 }
 
+/* Two of one index: an answer got lost, or hosts that had ended run again and were replaced already. Whoever counts
+ * replicas by their index takes them for one; the more useful one stays. */
+static bool index_taken(const struct table *t, const struct replica *r) {
+    for (size_t i = 0; i < t->n; i++) {
+        const struct replica *o = &t->list[i];
+        if (o != r && !o->doomed && o->index == r->index && victim_order(&r, &o) < 0) return true;
+    }
+    return false;
+}
+
+static void delete_unfit(struct pass *p, struct table *t, int64_t hosts) {
+    for (size_t i = 0; i < t->n; i++) {
+        struct replica *r = &t->list[i];
+        if (!r->doomed && !broken(p, r, hosts)) continue;
+        pass_explain(p, "replica " RV_STR_FMT ": one of its hosts is lost, deleting all of them", RV_STR_ARG(r->name));
+        delete_replica(p, r);
+    }
+    for (size_t i = 0; i < t->n; i++) {
+        struct replica *r = &t->list[i];
+        if (r->doomed || !index_taken(t, r)) continue;
+        pass_explain(p, "replica " RV_STR_FMT ": another one has its index, deleting it", RV_STR_ARG(r->name));
+        delete_replica(p, r);
+    }
+}
+
 void replicas_reconcile(struct pass *p, struct rv_val group) {
     int64_t hosts = rv_path_int(group, "numOfHosts", 1), desired = rc_group_desired(group) / hosts, have = 0;
     struct rv_str name = rv_path_str(group, "groupName");
     struct table t = read_replicas(p, group);
     struct replica **live = rv_arena_alloc(p->arena, (t.n + 1) * sizeof *live);
-    for (size_t i = 0; i < t.n; i++) {
-        struct replica *r = &t.list[i];
-        if (r->doomed || broken(p, r, hosts)) {
-            pass_explain(p, "replica " RV_STR_FMT ": one of its hosts is lost, deleting all of them",
-                         RV_STR_ARG(r->name));
-            delete_replica(p, r);
-        } else {
-            live[have++] = r;
-        }
-    }
+    delete_unfit(p, &t, hosts);
+    for (size_t i = 0; i < t.n; i++)
+        if (!t.list[i].doomed) live[have++] = &t.list[i];
     if (have > desired && workers_may_shrink(p)) {
         pass_explain(p, "group " RV_STR_FMT ": %lld replicas too many, deleting the least useful", RV_STR_ARG(name),
                      (long long)(have - desired));
