@@ -77,6 +77,16 @@ static bool owner_there(const struct fakeapi *f, struct rv_str uid) {
     return false;
 }
 
+static struct rv_node *merged(struct rv_arena *a, struct rv_node *have, struct rv_val patch) {
+    if (rv_val_type(patch) != RV_MAP) return rv_node_from(a, patch);
+    if (have == NULL || rv_node_type(have) != RV_MAP) have = rv_node_map(a);
+    for (struct rv_iter it = rv_iter(patch); rv_iter_next(&it);) {
+        struct rv_node *old = rv_node_getn(have, it.key);
+        rv_node_setn(a, have, it.key, rv_val_type(it.val) == RV_NULL ? NULL : merged(a, old, it.val));
+    }
+    return have;
+}
+
 int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str resource, struct rv_val object,
                    struct fake_object **ret_object) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
@@ -92,7 +102,7 @@ int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str r
     char text[40];
     snprintf(text, sizeof text, "uid-%llu", (unsigned long long)++f->uids);
     o->uid = rv_strdup(rv_str(text));
-    struct rv_node *tree = rv_node_from(a, object), *meta = rv_node_ensure_map(a, tree, "metadata");
+    struct rv_node *tree = merged(a, NULL, object), *meta = rv_node_ensure_map(a, tree, "metadata"); /* no nulls */
     rv_node_set_cstr(a, meta, "uid", o->uid);
     rv_node_set_cstr(a, meta, "namespace", FAKE_NAMESPACE);
     rv_node_set_int(a, meta, "generation", 1);
@@ -107,16 +117,6 @@ int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str r
 }
 
 /* ---- patching ---------------------------------------------------------------------------------------------------- */
-
-static struct rv_node *merged(struct rv_arena *a, struct rv_node *have, struct rv_val patch) {
-    if (rv_val_type(patch) != RV_MAP) return rv_node_from(a, patch);
-    if (have == NULL || rv_node_type(have) != RV_MAP) have = rv_node_map(a);
-    for (struct rv_iter it = rv_iter(patch); rv_iter_next(&it);) {
-        struct rv_node *old = rv_node_getn(have, it.key);
-        rv_node_setn(a, have, it.key, rv_val_type(it.val) == RV_NULL ? NULL : merged(a, old, it.val));
-    }
-    return have;
-}
 
 int fakeapi_patch(struct fakeapi *f, struct fake_object *o, bool status, struct rv_str pre_uid, struct rv_val patch) {
     rv_autoarena struct rv_arena *a = rv_arena_new();

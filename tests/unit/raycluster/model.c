@@ -7,6 +7,10 @@
 
 static const struct rv_str api_version = {"ray.io/v1", 9}, resource = {"rayclusters", 11};
 
+static struct rv_str label(const struct fake_object *o, const char *key) {
+    return rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), key));
+}
+
 /* ---- wishes ------------------------------------------------------------------------------------------------------ */
 
 static void new_group(struct model_group *g, struct dice *d, const struct model *m) {
@@ -28,24 +32,32 @@ void model_init(struct model *m, struct dice *d) {
     new_group(&m->groups[1], d, m);
 }
 
-/* The name of one of the group's pods, or of the head, or of somebody else's pod. */
-static void choose_victim(char out[64], struct dice *d, const struct fakeapi *api) {
+static void group_name(size_t i, char out[24]) { snprintf(out, 24, "g%zu", i); }
+
+/* The name of one of the group's pods, or of any: of another group's, of the head, of somebody else's. */
+static void choose_victim(char out[64], struct dice *d, const struct fakeapi *api, size_t group) {
     const struct fake_object *chosen = NULL;
+    char name[24];
     uint32_t n = 0;
+    bool own = dice_chance(d, 75);
+    group_name(group, name);
     for (const struct fake_object *o = api->objects; o != NULL; o = o->next)
-        if (strcmp(o->resource, "pods") == 0 && dice_roll(d, ++n) == 0) chosen = o;
+        if (strcmp(o->resource, "pods") == 0 && (!own || rv_str_is(label(o, RC_LABEL_GROUP), name)) &&
+            dice_roll(d, ++n) == 0)
+            chosen = o;
     snprintf(out, 64, "%s", chosen != NULL ? chosen->name : "nobody");
 }
 
-static void edit_group(struct model *m, struct model_group *g, struct dice *d, const struct fakeapi *api) {
+static void edit_group(struct model *m, size_t i, struct dice *d, const struct fakeapi *api) {
     static const uint32_t kinds = 16;
+    struct model_group *g = &m->groups[i];
     uint32_t what = dice_roll(d, kinds);
     if (!g->used) {
         new_group(g, d, m);
-    } else if (what < 7) {
+    } else if (what < 6) {
         g->replicas = dice_roll(d, 6);
     } else if (what < 9) {
-        choose_victim(g->victims[dice_roll(d, MODEL_VICTIMS)], d, api);
+        choose_victim(g->victims[dice_roll(d, MODEL_VICTIMS)], d, api, i);
         if (g->replicas > 0 && dice_chance(d, 70)) g->replicas--;
     } else if (what < 10) {
         memset(g->victims, 0, sizeof g->victims);
@@ -67,7 +79,7 @@ void model_edit(struct model *m, struct dice *d, const struct fakeapi *api) {
     bool *const switches[] = {&m->suspend, &m->suspend, &m->ingress, &m->serve, &m->redis, &m->invalid};
     uint32_t what = dice_roll(d, 100);
     if (what < 65)
-        edit_group(m, &m->groups[dice_roll(d, MODEL_GROUPS)], d, api);
+        edit_group(m, dice_roll(d, MODEL_GROUPS), d, api);
     else if (what < 75)
         m->head_image++;
     else if (what < 95) {
@@ -94,12 +106,10 @@ static struct rv_node *template(struct rv_arena *a, const char *name, uint32_t i
     return t;
 }
 
-static void group_name(size_t i, char out[8]) { snprintf(out, 8, "g%zu", i); }
-
 static struct rv_node *group_node(struct rv_arena *a, const struct model *m, size_t i) {
     const struct model_group *g = &m->groups[i];
     struct rv_node *n = rv_node_map(a);
-    char name[8];
+    char name[24];
     group_name(i, name);
     rv_node_set_cstr(a, n, "groupName", m->invalid ? "" : name);
     rv_node_set_int(a, n, "replicas", g->replicas);
@@ -169,10 +179,6 @@ bool model_live_pod(const struct fakeapi *api, const struct fake_object *o) {
            owned(o, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)));
 }
 
-static struct rv_str label(const struct fake_object *o, const char *key) {
-    return rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), key));
-}
-
 static void check_pod(struct check *k, const struct fake_object *pod, uint32_t image) {
     char want[24];
     snprintf(want, sizeof want, "ray:%u", image);
@@ -192,8 +198,8 @@ static bool alike(const struct fake_object *a, const struct fake_object *b, cons
     return rv_str_eq(label(a, key), label(b, key));
 }
 
-/* Indices are unique in a group, unless a pod was made without anybody hearing of it. A replica of several hosts is
- * whole, and has each of them once. */
+/* Indices are unique in a group, unless a single pod was made without anybody hearing of it. A replica of several hosts
+ * is whole, and has each of them once. */
 static void check_place(struct check *k, const struct fake_object *pod, const struct model_group *g) {
     uint32_t hosts = 0;
     for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next) {
@@ -202,7 +208,7 @@ static void check_place(struct check *k, const struct fake_object *pod, const st
         hosts += replica;
         if (o == pod) break; /* each pair once; the last one of a replica sees all of it */
         if (replica && alike(o, pod, RC_LABEL_HOST_INDEX)) FAULT(k, "%s and %s are one host", pod->name, o->name);
-        if (!replica && !k->m->lossy && alike(o, pod, RC_LABEL_REPLICA_INDEX))
+        if (!replica && (g->hosts > 1 || !k->m->lossy) && alike(o, pod, RC_LABEL_REPLICA_INDEX))
             FAULT(k, "pods %s and %s have one index", pod->name, o->name);
     }
     bool last = true;
@@ -219,7 +225,7 @@ static uint32_t wanted(const struct model_group *g) {
 
 static void check_group(struct check *k, size_t i) {
     const struct model_group *g = &k->m->groups[i];
-    char name[8];
+    char name[24];
     uint32_t n = 0;
     group_name(i, name);
     for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next) {
@@ -317,6 +323,13 @@ static bool has_finalizer(const struct fake_object *cluster) {
     return false;
 }
 
+/* What is wrong are the names of the groups. */
+static bool is_invalid(const struct model *m) {
+    bool any = false;
+    for (size_t i = 0; i < MODEL_GROUPS; i++) any |= m->groups[i].used;
+    return m->invalid && any;
+}
+
 bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf *out) {
     struct check k = {m, api, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
     const struct fake_object *bystander = fakeapi_get(api, "pods", MODEL_BYSTANDER);
@@ -325,7 +338,7 @@ bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf
         check_gone(&k);
     } else if (k.cluster == NULL || rv_meta_deleting(k.cluster->value)) {
         FAULT(&k, "there is no cluster");
-    } else if (m->invalid) {
+    } else if (is_invalid(m)) {
         check_condition(&k, "Stalled", "True");
     } else {
         if (m->redis && !has_finalizer(k.cluster)) FAULT(&k, "the finalizer is missing");
