@@ -42,7 +42,7 @@ def test_watches_dropped(env):
     kube.create("rayclusters", NS, raycluster("b", workers=3))
     check(env, seen, "b", 3, 8)
     assert_quiet(env)
-    one_line(env, BROKE, "pods", "ended it at once")
+    one_line(env, BROKE, "ended it at once")
 
 
 def test_watch_stalled(env):
