@@ -61,6 +61,9 @@ wait_for() { # what, seconds, command...
 
 is_ready() { [ "$(field state)" = ready ] && [ "$(field availableWorkerReplicas)" = "$1" ]; }
 has_workers() { [ "$(count pods -l ray.io/cluster=minimal,ray.io/node-type=worker)" = "$1" ]; }
+job() { kubectl get rayjob hello -o "jsonpath={.status.$1}"; }
+has_succeeded() { [ "$(job jobDeploymentStatus)" = Complete ] && [ "$(job jobStatus)" = SUCCEEDED ]; }
+job_is_gone() { [ "$(count rayclusters,jobs,pods)" = 0 ]; }
 is_gone() { [ "$(count pods,services -l ray.io/cluster=minimal)" = 0 ]; }
 
 verify() {
@@ -73,6 +76,9 @@ verify() {
     has_workers 2 || die "expected two worker pods"
     kubectl delete raycluster minimal
     wait_for "pods and services to go" 60 is_gone
+    [ -n "$(kubectl get jobs hello -o jsonpath='{.status.succeeded}')" ] || die "the job's submitter did not succeed"
+    kubectl delete rayjob hello
+    wait_for "the job's cluster to go" 60 job_is_gone
     echo "all as expected"
 }
 
@@ -96,6 +102,12 @@ wait_for "the cluster to be ready" 60 is_ready 1
 kubectl get rayclusters,pods,services
 "$bin/rayvisorctl" explain raycluster/minimal
 
+say "kubectl apply -f config/samples/rayjob-minimal.yaml"
+kubectl apply -f config/samples/rayjob-minimal.yaml
+wait_for "the job to succeed" 60 has_succeeded
+kubectl get rayjobs,jobs
+"$bin/rayvisorctl" explain rayjob/hello
+
 if [ -n "$check" ]; then
     verify
     exit
@@ -106,6 +118,7 @@ Look around:
   export KUBECONFIG=$KUBECONFIG
   kubectl get rayclusters -w
   kubectl edit raycluster minimal
+  kubectl get rayjobs,rayclusters,pods -w     # the job's cluster goes ten seconds after its end
   $bin/rayvisorctl status
 Stop:
   $bin/rayvisorctl sandbox down
