@@ -1,10 +1,9 @@
 /* schedule.c - see schedule.h. */
 #include "schedule.h"
 
-enum { YEARS_AHEAD = 5, STEP_LIMIT = 200000 };
+enum { YEARS_AHEAD = 5, STEP_LIMIT = 10000 /* days, and changes of the clocks */ };
 
-/* ---- reading --------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------------------- */
 
 struct field {
     const char *name;
@@ -44,16 +43,17 @@ static bool value_of(const struct field *f, struct rv_str s, unsigned *ret) {
             *ret = f->min + i;
             return true;
         }
-    if (s.n == 0 || s.p[0] < '0' || s.p[0] > '9' || rv_str_to_int(s, 0, 1000000, &n) != 0) return false;
+    if (s.n > 1 && s.p[0] == '+') s = (struct rv_str){s.p + 1, s.n - 1};
+    if (s.n == 0 || s.p[0] < '0' || s.p[0] > '9' || rv_str_to_int(s, 0, INT32_MAX, &n) != 0) return false;
     *ret = (unsigned)n;
     return true;
 }
 
-/* star, a, a-b, each with /step. *star: every value is meant. */
+/* star, a, a-b, each with /step. *star: every value is meant. Behind a star the reference takes any range (*-5). */
 static int read_range(const struct field *f, struct rv_str text, uint64_t *bits, bool *star, struct rv_error *err) {
     struct rv_str step_text = text, range = cut(&step_text, '/'), high_text = range, low_text = cut(&high_text, '-');
     unsigned low = f->min, high = f->max, step = 1;
-    bool stepped = range.n < text.n, all = rv_str_is(range, "*") || rv_str_is(range, "?"),
+    bool stepped = range.n < text.n, all = rv_str_is(low_text, "*") || rv_str_is(low_text, "?"),
          ranged = low_text.n < range.n;
     if (!all && !value_of(f, low_text, &low)) return complain(err, f, text, "is not a value");
     if (!all && ranged && !value_of(f, high_text, &high)) return complain(err, f, text, "is not a range");
@@ -67,11 +67,14 @@ static int read_range(const struct field *f, struct rv_str text, uint64_t *bits,
     return 0;
 }
 
+/* A list; commas too many are of no meaning, as with the reference. */
 static int read_field(const struct field *f, struct rv_str text, uint64_t *bits, bool *star, struct rv_error *err) {
-    int r = 0;
-    if (text.n == 0 || text.p[text.n - 1] == ',') return complain(err, f, text, "is empty, or ends with a comma");
-    for (struct rv_str rest = text; rest.n != 0 && r == 0;) r = read_range(f, cut(&rest, ','), bits, star, err);
-    return r;
+    for (struct rv_str rest = text; rest.n != 0;) {
+        struct rv_str part = cut(&rest, ',');
+        int r = part.n != 0 ? read_range(f, part, bits, star, err) : 0;
+        if (r != 0) return r;
+    }
+    return *bits != 0 ? 0 : complain(err, f, text, "has no value");
 }
 
 /* 1h30m, 90s, 1.5h: as Go writes durations. In seconds, at least one. */
@@ -162,36 +165,32 @@ int schedule_parse(struct rv_str text, struct schedule *ret, struct rv_error *er
     return 0;
 }
 
-/* ---- the next time --------------------------------------------------------------------------------------------------
- */
+/* ---- the next time --------------------------------------------------------------------------------------- */
 
-/* A search goes up through months, days, hours and minutes, each step to the beginning of the next; what passes the end
- * of a larger unit begins again with the largest. Steps are of real time: what the clocks skip is never seen, what they
- * show twice is seen twice. */
+/* A search goes forward, each step to where the largest unit that does not fit begins anew, but never across a change
+ * of the clocks: there it looks again. So what the clocks skip is never seen, and what they show twice is seen twice.
+ */
 struct search {
     const struct schedule *s;
     const struct zone *z;
     int64_t at;
+    struct zone_span span; /* around at */
     struct zone_clock c;
 };
 
 static bool has(uint64_t bits, int64_t i) { return (bits >> i & 1) != 0; }
 
-static void move_to(struct search *q, int64_t at) {
-    q->at = at;
-    zone_show(q->z, at, &q->c);
+/* How far it is from i to the next bit, or to the end. */
+static int64_t ahead(uint64_t bits, int64_t i, int64_t end) {
+    int64_t next = i + 1;
+    while (next < end && !has(bits, next)) next++;
+    return next - i;
 }
 
-/* The first moment that is shown as that day, which may be out of range (the 32nd). Some clocks change at midnight:
- * then a day begins at one, or what is shown as midnight comes twice. No clock changes at noon. */
-static void set_day(struct search *q, int64_t year, int64_t month, int64_t day) {
-    enum { QUARTER = 900, MOST = 16 };
-    move_to(q, zone_moment(q->z, &(struct zone_clock){.year = year, .month = month, .day = day, .hour = 12}));
-    int64_t wanted = q->c.day;
-    move_to(q, q->at - q->at % QUARTER - (q->c.hour * 60 + q->c.minute) * 60);
-    for (int i = 0; i < MOST && q->c.day != wanted; i++) move_to(q, q->at + QUARTER);
-    for (int i = 0; i < MOST && q->c.day == wanted; i++) move_to(q, q->at - QUARTER);
-    if (q->c.day != wanted) move_to(q, q->at + QUARTER);
+static void move_to(struct search *q, int64_t at) {
+    q->at = at < q->span.until ? at : q->span.until;
+    if (q->at == q->span.until) zone_span(q->z, q->at, &q->span);
+    zone_clock_at(q->at, q->span.offset, &q->c);
 }
 
 static bool day_fits(const struct search *q) {
@@ -199,57 +198,32 @@ static bool day_fits(const struct search *q) {
     return q->s->any_day || q->s->any_weekday ? day && weekday : day || weekday;
 }
 
-/* Each returns true when it went past the end of the larger unit. */
-static bool seek_month(struct search *q) {
-    while (!has(q->s->month, q->c.month)) {
-        set_day(q, q->c.year, q->c.month + 1, 1);
-        if (q->c.month == 1) return true;
-    }
-    return false;
+/* The beginning of a day, by the clock of now; the day may be out of range (the 32nd). */
+static int64_t day_begin(const struct search *q, int64_t month, int64_t day) {
+    return zone_utc(&(struct zone_clock){.year = q->c.year, .month = month, .day = day}) - q->span.offset;
 }
 
-static bool seek_day(struct search *q) {
-    while (!day_fits(q)) {
-        set_day(q, q->c.year, q->c.month, q->c.day + 1);
-        if (q->c.day == 1) return true;
-    }
-    return false;
-}
-
-static bool seek_hour(struct search *q) {
-    while (!has(q->s->hour, q->c.hour)) {
-        int64_t day = q->c.day, hour = q->c.hour;
-        /* to the next full hour, or to where a change of the clocks makes another hour of it */
-        move_to(q, q->at - q->at % 60 + (60 - q->c.minute) * 60);
-        for (int i = 0; i < 4 && q->c.minute != 0; i++) move_to(q, q->at - 900);
-        if (q->c.hour == hour && q->c.day == day) move_to(q, q->at + 3600);
-        if (q->c.day != day) return true;
-    }
-    return false;
-}
-
-static bool seek_minute(struct search *q) {
-    while (!has(q->s->minute, q->c.minute)) {
-        int64_t hour = q->c.hour;
-        move_to(q, q->at - q->at % 60 + 60);
-        if (q->c.hour != hour || q->c.minute == 0) return true;
-    }
-    return false;
-}
-
-/* Fields have no seconds: only full minutes are met. */
-static bool seek_second(struct search *q) {
-    if (q->c.second == 0) return false;
-    move_to(q, q->at - q->at % 60 + 60);
-    return true;
+/* Where to look next; the moment itself when all of it fits. */
+static int64_t next_look(const struct search *q) {
+    const struct zone_clock *c = &q->c;
+    int64_t hour_begin = q->at - c->minute * 60 - c->second;
+    if (!has(q->s->month, c->month)) return day_begin(q, c->month + ahead(q->s->month, c->month, 13), 1);
+    if (!day_fits(q)) return day_begin(q, c->month, c->day + 1);
+    if (!has(q->s->hour, c->hour)) return hour_begin + ahead(q->s->hour, c->hour, 24) * 3600;
+    if (!has(q->s->minute, c->minute)) return hour_begin + (c->minute + ahead(q->s->minute, c->minute, 60)) * 60;
+    return c->second != 0 ? q->at - c->second + 60 : q->at;
 }
 
 int64_t schedule_next(const struct schedule *s, const struct zone *z, int64_t after) {
-    struct search q = {.s = s, .z = z};
+    struct search q = {.s = s, .z = z, .at = after + 1};
     if (s->every != 0) return after + s->every;
-    move_to(&q, after + 1);
+    zone_span(z, q.at, &q.span);
+    zone_clock_at(q.at, q.span.offset, &q.c);
     int64_t last = q.c.year + YEARS_AHEAD;
-    for (int i = 0; i < STEP_LIMIT && q.c.year <= last; i++)
-        if (!seek_month(&q) && !seek_day(&q) && !seek_hour(&q) && !seek_minute(&q) && !seek_second(&q)) return q.at;
+    for (int i = 0; i < STEP_LIMIT && q.c.year <= last; i++) {
+        int64_t next = next_look(&q);
+        if (next == q.at) return q.at;
+        move_to(&q, next);
+    }
     return 0;
 }

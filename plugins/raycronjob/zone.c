@@ -5,8 +5,7 @@
 
 enum { DAY = 86400 };
 
-/* ---- the calendar --------------------------------------------------------------------------------------------------
- */
+/* ---- the calendar ---------------------------------------------------------------------------------------- */
 
 /* Days since 1970-01-01; the year begins in March, so that the odd day stands at its end. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day) {
@@ -30,8 +29,7 @@ static void date_of(int64_t days, struct zone_clock *c) {
 
 static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
-/* ---- rules ---------------------------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------------------- */
 
 struct rule_day {
     char kind; /* 'M' month.week.weekday, 'J' day without 29 February, 0 day with it */
@@ -124,30 +122,29 @@ static int64_t rule_moment(const struct rule_day *d, int64_t year) {
     return n * DAY + d->time;
 }
 
-/* Standard time may begin before summer time in a year: that is the southern half of the world. */
-static int32_t rule_offset(const char *text, int64_t unix_s) {
-    struct rule r = rule_read(text);
-    struct zone_clock c;
-    if (!r.changes) return r.standard;
-    date_of(floor_div(unix_s + r.standard, DAY), &c);
-    int64_t last = INT64_MIN;
-    int32_t offset = r.standard;
-    for (int64_t year = c.year - 1; year <= c.year + 1; year++) {
-        int64_t begin = rule_moment(&r.begin, year) - r.standard, end = rule_moment(&r.end, year) - r.summer;
-        if (begin <= unix_s && begin > last) {
-            last = begin;
-            offset = r.summer;
-        }
-        if (end <= unix_s && end > last) {
-            last = end;
-            offset = r.standard;
-        }
+/* A change that the rule makes: the latest until a moment begins what holds then, the earliest after it ends that. */
+static void take_change(struct zone_span *ret, int64_t unix_s, int64_t at, int32_t offset) {
+    if (at <= unix_s && at > ret->from) {
+        ret->from = at;
+        ret->offset = offset;
     }
-    return offset;
+    if (at > unix_s && at < ret->until) ret->until = at;
 }
 
-/* ---- zones ---------------------------------------------------------------------------------------------------------
- */
+/* Standard time may begin before summer time in a year: that is the southern half of the world. */
+static void rule_span(const char *text, int64_t unix_s, struct zone_span *ret) {
+    struct rule r = rule_read(text);
+    struct zone_clock c;
+    *ret = (struct zone_span){.from = INT64_MIN, .until = INT64_MAX, .offset = r.standard};
+    if (!r.changes) return;
+    date_of(floor_div(unix_s + r.standard, DAY), &c);
+    for (int64_t year = c.year - 1; year <= c.year + 1; year++) {
+        take_change(ret, unix_s, rule_moment(&r.begin, year) - r.standard, r.summer);
+        take_change(ret, unix_s, rule_moment(&r.end, year) - r.summer, r.standard);
+    }
+}
+
+/* ---- zones ----------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *key, const void *row) {
     return rv_str_cmp(*(const struct rv_str *)key, rv_str(((const struct zone *)row)->name));
@@ -157,8 +154,7 @@ const struct zone *zone_find(struct rv_str name) {
     return bsearch(&name, zone_table, zone_table_length, sizeof *zone_table, by_name);
 }
 
-int32_t zone_offset(const struct zone *z, int64_t unix_s) {
-    if (z->change_n == 0) return rule_offset(z->rule, unix_s);
+void zone_span(const struct zone *z, int64_t unix_s, struct zone_span *ret) {
     size_t low = 0, high = z->change_n; /* the first change that is later */
     while (low < high) {
         size_t mid = low + (high - low) / 2;
@@ -167,21 +163,34 @@ int32_t zone_offset(const struct zone *z, int64_t unix_s) {
         else
             high = mid;
     }
-    if (low == z->change_n) return rule_offset(z->rule, unix_s);
-    return low == 0 ? z->first : z->changes[low - 1].offset;
+    int64_t from = low == 0 ? INT64_MIN : z->changes[low - 1].at;
+    if (low < z->change_n) {
+        int32_t offset = low == 0 ? z->first : z->changes[low - 1].offset;
+        *ret = (struct zone_span){.from = from, .until = z->changes[low].at, .offset = offset};
+        return;
+    }
+    rule_span(z->rule, unix_s, ret);
+    if (ret->from < from) ret->from = from;
 }
 
-void zone_show(const struct zone *z, int64_t unix_s, struct zone_clock *ret) {
-    int64_t local = unix_s + zone_offset(z, unix_s), days = floor_div(local, DAY), rest = local - days * DAY;
+int32_t zone_offset(const struct zone *z, int64_t unix_s) {
+    struct zone_span span;
+    zone_span(z, unix_s, &span);
+    return span.offset;
+}
+
+void zone_clock_at(int64_t unix_s, int32_t offset, struct zone_clock *ret) {
+    int64_t local = unix_s + offset, days = floor_div(local, DAY), rest = local - days * DAY;
     date_of(days, ret);
     ret->hour = rest / 3600;
     ret->minute = rest / 60 % 60;
     ret->second = rest % 60;
 }
 
-int64_t zone_moment(const struct zone *z, const struct zone_clock *c) {
-    int64_t local = days_of(c->year, c->month, c->day) * DAY + c->hour * 3600 + c->minute * 60 + c->second;
-    int32_t offset = zone_offset(z, local); /* near enough, unless a change is near */
-    if (offset != 0) offset = zone_offset(z, local - offset);
-    return local - offset;
+void zone_show(const struct zone *z, int64_t unix_s, struct zone_clock *ret) {
+    zone_clock_at(unix_s, zone_offset(z, unix_s), ret);
+}
+
+int64_t zone_utc(const struct zone_clock *c) {
+    return days_of(c->year, c->month, c->day) * DAY + c->hour * 3600 + c->minute * 60 + c->second;
 }

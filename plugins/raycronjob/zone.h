@@ -22,16 +22,24 @@ extern const size_t zone_table_length;
 
 /* By IANA name ("Europe/Berlin", "UTC"); NULL: there is none. */
 const struct zone *zone_find(struct rv_str name);
-/* Seconds east of UTC at that moment. */
+
+/* The time around a moment in which the clocks are not changed: [from, until). */
+struct zone_span {
+    int64_t from, until;
+    int32_t offset; /* seconds east of UTC */
+};
+void zone_span(const struct zone *z, int64_t unix_s, struct zone_span *ret);
+/* Only the offset. */
 int32_t zone_offset(const struct zone *z, int64_t unix_s);
 
-/* A moment as the clocks of a zone show it. Fields may be out of range when they are given: the 32nd is the 1st. */
+/* What clocks show. Fields may be out of range when they are given: the 32nd is the 1st. */
 struct zone_clock {
     int64_t year, month, day, hour, minute, second; /* month and day from 1 */
     int weekday;                                    /* 0 Sunday */
 };
+/* The same with an offset that is known, and back with none. */
+void zone_clock_at(int64_t unix_s, int32_t offset, struct zone_clock *ret);
+int64_t zone_utc(const struct zone_clock *c);
 void zone_show(const struct zone *z, int64_t unix_s, struct zone_clock *ret);
-/* The moment that a clock names. One that is skipped or comes twice at a change is one of the two that are meant. */
-int64_t zone_moment(const struct zone *z, const struct zone_clock *c);
 
 #endif

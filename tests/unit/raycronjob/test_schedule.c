@@ -31,9 +31,11 @@ static void test_parse(void) {
                 {"*/0 * * * *", "step"},
                 {"*/x * * * *", "step"},
                 {"1- * * * *", "is not a range"},
-                {"1,, * * * *", "minute"},
+                {"1,,2, * * * *", NULL}, /* as the reference takes them */
+                {"+1 * * * *", NULL},
+                {"*-5 * * * *", NULL},
+                {", * * * *", "minute \",\" has no value"},
                 {"-1 * * * *", "minute"},
-                {"+1 * * * *", "minute"},
                 {"@reboot", "unknown"},
                 {"@every", "unknown"},
                 {"@every x", "duration"},

@@ -1,21 +1,47 @@
-/* zone_dump.c - prints what zones.py compares: "NAME UNIX OFFSET" for moments read from standard input as "NAME UNIX".
- */
-#include "plugins/raycronjob/zone.h"
+/* zone_dump.c - answers the questions of zones.py and schedules.py, one per line of standard input, fields apart by
+ * tabs.
+ *
+ *   ZONE UNIX               "ZONE UNIX OFFSET": seconds east of UTC at that moment
+ *   ZONE UNIX UNTIL LINE    the moments of a cron line after the first and until the second, apart by spaces */
+#include "plugins/raycronjob/schedule.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+static void show_offset(const char *name, const struct zone *z, long long at) {
+    if (z == NULL)
+        printf("%s %lld none\n", name, at);
+    else
+        printf("%s %lld %d\n", name, at, (int)zone_offset(z, at));
+}
+
+static void show_moments(const struct zone *z, int64_t at, int64_t until, const char *line) {
+    struct schedule s;
+    struct rv_error err = {0};
+    if (z == NULL || schedule_parse(rv_str(line), &s, &err) != 0) {
+        printf("refused %s\n", err.text);
+        return;
+    }
+    while ((at = schedule_next(&s, z, at)) != 0 && at <= until) printf("%lld ", (long long)at);
+    printf("\n");
+}
+
 int main(void) {
-    char line[256];
+    char line[512];
     while (fgets(line, sizeof line, stdin) != NULL) {
-        char *space = strchr(line, ' ');
-        if (space == NULL) return 1;
-        const struct zone *z = zone_find((struct rv_str){line, (size_t)(space - line)});
-        long long at = strtoll(space + 1, NULL, 10);
-        if (z == NULL)
-            printf("%.*s %lld none\n", (int)(space - line), line, at);
+        char *fields[4] = {line}, *p = line;
+        size_t n = 1;
+        line[strcspn(line, "\n")] = 0;
+        while (n < RV_ARRAY_LEN(fields) && (p = strchr(p, '\t')) != NULL) {
+            *p++ = 0;
+            fields[n++] = p;
+        }
+        if (n != 2 && n != 4) return 1;
+        const struct zone *z = zone_find(rv_str(fields[0]));
+        if (n == 2)
+            show_offset(fields[0], z, strtoll(fields[1], NULL, 10));
         else
-            printf("%s %lld %d\n", z->name, at, (int)zone_offset(z, at));
+            show_moments(z, strtoll(fields[1], NULL, 10), strtoll(fields[2], NULL, 10), fields[3]);
     }
     return 0;
 }

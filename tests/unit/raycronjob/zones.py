@@ -17,7 +17,7 @@ def main():
     begin, end = (int(t.timestamp()) for t in SETTLED)
     for name in names: asked += [(name, at) for at in range(begin, end, 86400 * 3 + 3571)]
     for name in AHEAD: asked += [(name, rng.randrange(begin, 4102444800)) for _ in range(4000)]
-    text = "".join(f"{n} {t}\n" for n, t in asked)
+    text = "".join(f"{n}\t{t}\n" for n, t in asked)
     got = subprocess.run([sys.argv[1]], input=text, capture_output=True, text=True, check=True).stdout.splitlines()
     bad = 0
     for (name, at), line in zip(asked, got):

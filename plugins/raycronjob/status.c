@@ -1,0 +1,65 @@
+/* status.c - what a pass found out, as the status: one patch of what differs. */
+#include "pass.h"
+#include "rayvisor/k8s.h"
+
+static struct rv_node *conditions(struct pass *p) {
+    struct rv_val old = rv_val_get(p->status, "conditions");
+    struct rv_node *list = rv_val_len(old) > 0 ? rv_node_from(p->arena, old) : rv_node_array(p->arena);
+    if (p->undecided) return list;
+    if (p->stalled.n != 0)
+        rv_condition_set(p->arena, list, CRON_CONDITION_STALLED, "True", p->stalled_reason, p->stalled, p->now_ns);
+    else
+        rv_condition_remove(list, CRON_CONDITION_STALLED);
+    return list;
+}
+
+static struct rv_node *active(struct pass *p) {
+    struct rv_node *list = rv_node_array(p->arena);
+    for (size_t i = 0; i < p->job_n; i++)
+        if (p->jobs[i].state == JOB_ACTIVE) rv_node_append(p->arena, list, rv_node_str(p->arena, p->jobs[i].name));
+    return list;
+}
+
+/* The reference's CRD knows lastScheduleTime only, and the API server drops what its CRD does not know: without this, a
+ * patch that changes nothing would follow the other. */
+static void judge_crd(struct pass *p) {
+    if (!p->status_written || p->k->narrow_crd || rv_val_present(rv_val_get(p->status, "observedGeneration"))) return;
+    p->k->narrow_crd = true;
+    p->k->api->log(p->k->host, RV_LOG_WARN,
+                   RV_STR("the CRD of RayCronJobs knows no status.conditions, so what is wrong with one is told by "
+                          "events only: apply the CRDs of this version (deploy/crds)"),
+                   NULL, 0);
+}
+
+static struct rv_node *fresh_status(struct pass *p) {
+    struct rv_arena *a = p->arena;
+    struct rv_node *fresh = rv_node_map(a), *list;
+    if (p->last.n != 0) rv_node_set_str(a, fresh, "lastScheduleTime", p->last);
+    if (p->k->narrow_crd) return fresh;
+    if (p->next.n != 0) rv_node_set_str(a, fresh, "nextScheduleTime", p->next);
+    if (rv_node_len(list = active(p)) > 0) rv_node_set(a, fresh, "active", list);
+    if (rv_node_len(list = conditions(p)) > 0) rv_node_set(a, fresh, "conditions", list);
+    rv_node_set_int(a, fresh, "observedGeneration", p->generation);
+    return fresh;
+}
+
+void status_write(struct pass *p) {
+    struct rv_arena *a = p->arena;
+    judge_crd(p);
+    struct rv_node *patch = rv_node_merge_patch(a, p->status, rv_node_freeze(a, fresh_status(p))),
+                   *body = rv_node_map(a);
+    if (patch == NULL) return;
+    rv_node_set(a, body, "status", patch);
+    struct rv_val v = rv_node_freeze(a, body);
+    struct rv_action action = {.size = sizeof action,
+                               .verb = RV_VERB_MERGE_PATCH,
+                               .tag = TAG_STATUS,
+                               .api_version = RV_STR("ray.io/v1"),
+                               .resource = RV_STR("raycronjobs"),
+                               .subresource = RV_STR("status"),
+                               .ns = p->ns,
+                               .name = p->name,
+                               .pre_uid = p->uid,
+                               .body = {v.p, v.n}};
+    if (p->k->api->act(p->k->host, &action, NULL) != 0) p->retry = true;
+}

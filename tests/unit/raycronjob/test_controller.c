@@ -1,0 +1,378 @@
+/* test_controller.c - the plugin in a world with a clock of its own: each run once and in time, through crashes, jumps
+ * of the clock, long sleeps and everything that may be wrong. */
+#include "plugins/raycronjob/zone.h"
+#include "tests/unit/sdk/suite.h"
+#include "world.h"
+
+#define HOUR INT64_C(3600)
+#define DAY INT64_C(86400)
+
+static int64_t moment(const char *text) {
+    int64_t ns = 0;
+    CU_ASSERT_EQUAL_FATAL(rv_time_parse(rv_str(text), &ns), 0);
+    return ns / 1000000000;
+}
+
+static bool contains(struct rv_str s, const char *words) {
+    return s.n != 0 && memmem(s.p, s.n, words, strlen(words)) != NULL;
+}
+
+/* Each minute whose clock is wanted has one RayJob, no other has, and none came late. Clocks change by whole quarters
+ * of an hour, so of a schedule that is coarser only these are looked at. */
+static unsigned check_runs(const struct world *w, const struct zone *z, int64_t from, int hour, int minute, int every,
+                           int64_t late) {
+    unsigned wrong = 0;
+    size_t i = 0;
+    int64_t step = every % 15 == 0 && minute % 15 == 0 ? 900 : 60, to = w->now / 1000;
+    for (int64_t at = from - from % step + step; at <= to; at += step) {
+        struct zone_clock c;
+        zone_show(z, at, &c);
+        if ((hour >= 0 && c.hour != hour) || c.minute % every != minute) continue;
+        if (i >= w->job_n || w->jobs[i].at != at || w->jobs[i].made < at || w->jobs[i].made > at + late) wrong++;
+        i++;
+    }
+    return wrong + (i != w->job_n);
+}
+
+#define KEEP_FEW "'rayvisor.io/successful-jobs-history-limit':'2','rayvisor.io/failed-jobs-history-limit':'0'"
+
+/* Years of it: skipped hours, doubled hours, midnights that are not there. */
+static void test_runs(void) {
+    static const struct {
+        const char *line, *zone;
+        int hour, minute, every; /* hour -1: any; minutes that leave `minute` when divided by `every` */
+        const char *begin;
+        int days;
+        unsigned crash_one_in, lose_one_in;
+    } rows[] = {
+        {"@hourly", "UTC", -1, 0, 60, "2026-01-01T00:00:30Z", 40, 0, 0},
+        {"30 2 * * *", "Europe/Berlin", 2, 30, 60, "2026-01-01T00:00:00Z", 4 * 365, 0, 0},
+        {"0 2 * * *", "Europe/Berlin", 2, 0, 60, "2029-01-15T00:00:00Z", 3 * 365, 7, 5},
+        {"15 1 * * *", "America/New_York", 1, 15, 60, "2027-01-01T00:00:00Z", 3 * 365, 0, 6},
+        {"0,30 0 * * *", "Africa/Cairo", 0, 0, 30, "2026-04-01T00:00:00Z", 3 * 365, 0, 0},
+        {"0 0 * * *", "America/Santiago", 0, 0, 60, "2026-01-01T00:00:00Z", 4 * 365, 5, 0},
+        {"45 1 * * *", "Australia/Lord_Howe", 1, 45, 60, "2026-01-01T00:00:00Z", 4 * 365, 3, 9},
+        {"*/15 * * * *", "Pacific/Chatham", -1, 0, 15, "2026-04-01T00:00:00Z", 10, 3, 0},
+        {"* * * * *", "UTC", -1, 0, 1, "2026-12-30T12:00:01Z", 2, 4, 4},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        char spec[128];
+        snprintf(spec, sizeof spec, "'schedule':'%s','timeZone':'%s'", rows[i].line, rows[i].zone);
+        struct world w = {.spec = spec,
+                          .annotations = KEEP_FEW,
+                          .duration = 20,
+                          .crash_one_in = rows[i].crash_one_in,
+                          .lose_one_in = rows[i].lose_one_in,
+                          .coarse_ms = rows[i].every >= 15 ? 900000 : 0,
+                          .luck = i};
+        int64_t begin = moment(rows[i].begin);
+        world_begin(&w, begin);
+        CHECK_ROW(world_run(&w, begin + (int64_t)rows[i].days * DAY, 3000000), spec);
+        CHECK_ROW(check_runs(&w, zone_find(rv_str(rows[i].zone)), begin, rows[i].hour, rows[i].minute, rows[i].every,
+                             rows[i].lose_one_in != 0 ? 10 : 0) == 0,
+                  spec);
+        CHECK_ROW(w.creates == w.job_n, spec); /* what is there is not asked for again */
+        CHECK_ROW(world_jobs(&w) <= 3, spec);
+        world_end(&w);
+    }
+}
+
+static void test_clock_jumps(void) {
+    struct world w = {.spec = "'schedule':'*/10 * * * *'"};
+    int64_t begin = moment("2026-05-01T00:00:00Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 1000));
+    CU_ASSERT_EQUAL(w.job_n, 6);
+    w.now += 3 * HOUR * 1000; /* all of these are made up for */
+    CU_ASSERT_TRUE(world_run(&w, begin + 4 * HOUR, 1000));
+    CU_ASSERT_EQUAL(w.job_n, 24);
+    w.now -= 2 * HOUR * 1000; /* these were made already */
+    CU_ASSERT_TRUE(world_run(&w, begin + 4 * HOUR, 1000));
+    CU_ASSERT_EQUAL(w.job_n, 24);
+    CU_ASSERT_EQUAL(w.creates, 24);
+    CU_ASSERT_TRUE(world_run(&w, begin + 5 * HOUR, 1000));
+    CU_ASSERT_EQUAL(w.job_n, 30);
+    CU_ASSERT_EQUAL(world_events(&w, "CreatedRayJob"), 30);
+    world_end(&w);
+}
+
+/* Each run of the time that the operator was down, the oldest first; the newest ones if they are too many. */
+static void test_stops(void) {
+    struct world w = {
+        .spec = "'schedule':'30 2 * * *','timeZone':'Europe/Berlin'", .annotations = KEEP_FEW, .coarse_ms = 900000};
+    const struct zone *z = zone_find(RV_STR("Europe/Berlin"));
+    int64_t begin = moment("2026-01-01T00:00:00Z");
+    world_begin(&w, begin);
+    for (int i = 0; i < 40; i++) {
+        CU_ASSERT_TRUE(world_run(&w, w.now / 1000 + 3 * DAY, 1000));
+        world_stop(&w, (i * 37 % 60) * DAY + i * HOUR);
+    }
+    CU_ASSERT_TRUE(world_run(&w, w.now / 1000 + DAY, 1000));
+    CU_ASSERT_EQUAL(check_runs(&w, z, begin, 2, 30, 60, 61 * DAY), 0);
+    CU_ASSERT_EQUAL(w.creates, w.job_n);
+    CU_ASSERT_EQUAL(world_events(&w, "TooManyMissedRuns"), 0);
+    size_t before = w.job_n;
+    world_stop(&w, 200 * DAY);
+    int64_t now = w.now / 1000;
+    CU_ASSERT_TRUE(world_run(&w, now + 1, 1000));
+    CU_ASSERT_EQUAL(w.job_n, before + 100);
+    CU_ASSERT_EQUAL(world_events(&w, "TooManyMissedRuns"), 1);
+    CU_ASSERT_TRUE(w.jobs[before].at > now - 101 * DAY && w.jobs[w.job_n - 1].at > now - DAY);
+    world_end(&w);
+}
+
+/* The new line counts from the last run on. */
+static void test_edits(void) {
+    struct world w = {.spec = "'schedule':'0 6 * * *'"};
+    world_begin(&w, moment("2026-05-01T00:00:00Z"));
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T09:30:00Z"), 1000));
+    CU_ASSERT_EQUAL(w.job_n, 1);
+    world_edit(&w, "'schedule':'0 */4 * * *'"); /* 08:00 was wanted, by this one */
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T12:30:00Z"), 1000));
+    CU_ASSERT_EQUAL_FATAL(w.job_n, 3);
+    CU_ASSERT_EQUAL(w.jobs[1].at, moment("2026-05-01T08:00:00Z"));
+    CU_ASSERT_EQUAL(w.jobs[2].at, moment("2026-05-01T12:00:00Z"));
+    world_edit(&w, "'schedule':'0 18 * * *','timeZone':'Asia/Tokyo'"); /* 09:00 in UTC is over: tomorrow */
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-02T08:00:00Z"), 3000));
+    CU_ASSERT_EQUAL(w.job_n, 3);
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-02T09:00:00Z"));
+    world_edit(&w, "'schedule':'nonsense'");
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-02T12:00:00Z"), 3000));
+    CU_ASSERT_EQUAL(w.job_n, 3);
+    CU_ASSERT_EQUAL(world_status(&w, "nextScheduleTime").n, 0);
+    world_edit(&w, "'schedule':'0 12 * * *'"); /* due at this very moment, and again the day after */
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-03T11:59:59Z"), 3000));
+    CU_ASSERT_EQUAL_FATAL(w.job_n, 4);
+    CU_ASSERT_EQUAL(w.jobs[3].at, moment("2026-05-02T12:00:00Z"));
+    world_end(&w);
+}
+
+/* The garbage collector takes the RayJobs; no new one comes in between. */
+static void test_deletion(void) {
+    struct world w = {.spec = "'schedule':'* * * * *'", .annotations = KEEP_FEW, .duration = 10};
+    int64_t begin = moment("2026-05-01T00:00:30Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + 290, 1000));
+    size_t made = w.job_n;
+    unsigned writes = w.status_writes, deletes = w.deletes;
+    CU_ASSERT_EQUAL(made, 5);
+    w.deleting = true;
+    w.object.value = RV_VAL_ABSENT;
+    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 1000));
+    w.gone = true;
+    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 1000));
+    CU_ASSERT_TRUE(w.job_n == made && w.status_writes == writes && w.deletes == deletes);
+    world_end(&w);
+}
+
+/* Done, but the answer says a failure: nothing is made twice. */
+static void test_lost_answers(void) {
+    struct world w = {.spec = "'schedule':'0 * * * *'", .duration = 10, .annotations = KEEP_FEW, .lose_one_in = 2};
+    int64_t begin = moment("2026-05-01T00:00:30Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + 400 * HOUR, 100000));
+    CU_ASSERT_EQUAL(check_runs(&w, zone_find(RV_STR("UTC")), begin, -1, 0, 60, 60), 0);
+    CU_ASSERT_EQUAL(w.creates, w.job_n);
+    w.lose_one_in = 0;
+    CU_ASSERT_TRUE(world_run(&w, begin + 401 * HOUR, 1000));
+    CU_ASSERT_EQUAL(world_stalled(&w).n, 0);
+    world_end(&w);
+}
+
+static void test_suspend(void) {
+    struct world w = {.spec = "'schedule':'*/5 * * * *','suspend':true"};
+    int64_t begin = moment("2026-05-01T00:01:00Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 10));
+    CU_ASSERT_EQUAL(w.job_n, 0);
+    CU_ASSERT_EQUAL(world_events(&w, "SuspendedRayCronJob"), 1);
+    CU_ASSERT_EQUAL(world_status(&w, "lastScheduleTime").n, 0);
+    world_edit(&w, "'schedule':'*/5 * * * *'"); /* the contract: each run since the creation */
+    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 100));
+    CU_ASSERT_EQUAL(w.job_n, 12);
+    CU_ASSERT_EQUAL(w.jobs[0].at, begin + INT64_C(240));
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "lastScheduleTime"), "2026-05-01T01:00:00Z"));
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-01T01:05:00Z"));
+    world_edit(&w, "'schedule':'*/5 * * * *','suspend':true");
+    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 100));
+    CU_ASSERT_EQUAL(world_status(&w, "nextScheduleTime").n, 0);
+    CU_ASSERT_EQUAL(w.job_n, 12);
+    world_end(&w);
+}
+
+/* Ten years of minutes: the newest hundred, and at once. */
+static void test_long_sleep(void) {
+    static const char *const lines[] = {"'schedule':'* * * * *'", "'schedule':'@every 7s'", "'schedule':'* * * 1 *'",
+                                        "'schedule':'0 0 1 1 *'"};
+    static const size_t made[] = {100, 12, 100, 10}; /* a hundred times seven seconds fall into twelve minutes */
+    for (size_t i = 0; i < RV_ARRAY_LEN(lines); i++) {
+        struct world w = {.spec = lines[i], .created = moment("2026-05-01T00:00:00Z")};
+        int64_t now = moment("2036-05-01T00:00:00Z");
+        world_begin(&w, now);
+        CHECK_ROW(world_run(&w, now + 1, 500), lines[i]);
+        CHECK_ROW(w.job_n == made[i], lines[i]);
+        CHECK_ROW(w.jobs[w.job_n - 1].at <= now && w.jobs[0].at < w.jobs[w.job_n - 1].at, lines[i]);
+        CHECK_ROW(world_events(&w, "TooManyMissedRuns") == (made[i] != 10), lines[i]);
+        world_end(&w);
+    }
+}
+
+static void test_seconds(void) {
+    struct world w = {.spec = "'schedule':'@every 1s'", .duration = 5};
+    int64_t begin = moment("2026-05-01T00:00:30Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + 600, 3000));
+    CU_ASSERT_EQUAL(w.job_n, 11); /* one for each minute that has a tick */
+    CU_ASSERT_EQUAL(w.creates, 11);
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "lastScheduleTime"), "2026-05-01T00:10:30Z"));
+    world_end(&w);
+}
+
+/* What is wrong is told once, in words that say where; when it is mended all is well. */
+static void test_wrong(void) {
+    static const struct {
+        const char *name, *spec, *annotations, *words, *reason;
+    } rows[] = {
+        {NULL, "'schedule':'61 * * * *'", NULL, "spec.schedule: minute \"61\" is out of range (0 to 59",
+         "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'TZ=UTC * * * * *'", NULL, "spec.timeZone", "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *','timeZone':'Mars/Base'", NULL, "spec.timeZone \"Mars/Base\"",
+         "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *','timeZone':''", NULL, "spec.timeZone", "InvalidRayCronJobSpec"},
+        {"2-begins-with-a-digit", "'schedule':'* * * * *'", NULL, "metadata.name", "InvalidRayCronJobSpec"},
+        {"a-name-of-thirty-seven-characters-xyz", "'schedule':'* * * * *'", NULL, "at most 36",
+         "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'0 0 30 2 *'", NULL, "no moment", "NeverDue"},
+        {NULL, "'schedule':'* * * * *'", "'rayvisor.io/concurrency-policy':'forbid'", "one of Allow, Forbid, Replace",
+         "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", "'rayvisor.io/failed-jobs-history-limit':'-1'", "a whole number",
+         "InvalidRayCronJobSpec"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = {.name = rows[i].name, .spec = rows[i].spec, .annotations = rows[i].annotations};
+        int64_t begin = moment("2026-05-01T00:00:00Z");
+        world_begin(&w, begin);
+        CHECK_ROW(world_run(&w, begin + HOUR, 10), rows[i].words);
+        CHECK_ROW(contains(world_stalled(&w), rows[i].words), rows[i].words);
+        CHECK_ROW(world_events(&w, rows[i].reason) == 1, rows[i].words);
+        CHECK_ROW(w.job_n == 0 && w.status_writes == 1, rows[i].words);
+        w.annotations = NULL;
+        w.name = NULL;
+        world_edit(&w, "'schedule':'30 1 * * *'");
+        CHECK_ROW(world_run(&w, begin + 2 * HOUR, 200), rows[i].words);
+        CHECK_ROW(world_stalled(&w).n == 0 && w.job_n == 1, rows[i].words);
+        world_end(&w);
+    }
+}
+
+static void test_failures(void) {
+    struct world w = {.spec = "'schedule':'* * * * *'", .fail_creates = 5};
+    int64_t begin = moment("2026-05-01T00:00:30Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + 33, 20));
+    CU_ASSERT_TRUE(contains(world_stalled(&w), "Failed to create RayJob ns/c-"));
+    CU_ASSERT_EQUAL(w.status_writes, 2); /* the first status, and what is wrong: not again and again */
+    CU_ASSERT_TRUE(world_run(&w, begin + 55, 50));
+    CU_ASSERT_EQUAL(world_events(&w, "FailedToCreateRayJob"), 5);
+    CU_ASSERT_EQUAL(w.job_n, 1);
+    CU_ASSERT_EQUAL(world_stalled(&w).n, 0);
+    world_end(&w);
+}
+
+/* A CRD that drops what is written costs one patch, not an endless row of them. */
+static void test_narrow_crd(void) {
+    static const char *const specs[] = {"'schedule':'0 * * * *'", "'schedule':'x'", "'schedule':'0 0 30 2 *'",
+                                        "'schedule':'0 * * * *','suspend':true"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(specs); i++) {
+        struct world w = {.spec = specs[i], .narrow = true, .duration = 10};
+        int64_t begin = moment("2026-05-01T00:00:30Z");
+        world_begin(&w, begin);
+        CHECK_ROW(world_run(&w, begin + 2 * HOUR, 200), specs[i]);
+        CHECK_ROW(w.job_n == (i == 0 ? 2 : 0) && w.status_writes == w.job_n + 1, specs[i]);
+        world_end(&w);
+    }
+}
+
+/* ---- what annotations ask for ----------------------------------------------------------------------------- */
+
+static void test_concurrency(void) {
+    static const struct {
+        const char *policy;
+        size_t made, there;
+    } rows[] = {{"'rayvisor.io/concurrency-policy':'Allow'", 60, 60},
+                {"'rayvisor.io/concurrency-policy':'Forbid'", 24, 24}, /* one after the other, 150 s each */
+                {"'rayvisor.io/concurrency-policy':'Replace'", 60, 1}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = {.spec = "'schedule':'* * * * *'", .annotations = rows[i].policy, .duration = 150};
+        int64_t begin = moment("2026-05-01T00:00:00Z"), last = 0;
+        world_begin(&w, begin);
+        CHECK_ROW(world_run(&w, begin + HOUR, 2000), rows[i].policy);
+        CHECK_ROW(w.job_n == rows[i].made && world_jobs(&w) == rows[i].there, rows[i].policy);
+        for (size_t k = 0; k < w.job_n && i == 1; k++) {
+            CHECK_ROW(w.jobs[k].made >= last + 150, rows[i].policy);
+            CHECK_ROW(w.jobs[k].made - w.jobs[k].at < 60, rows[i].policy); /* the newest run, not a queue of old ones */
+            last = w.jobs[k].made;
+        }
+        world_end(&w);
+    }
+}
+
+static void test_deadline(void) {
+    struct world w = {.spec = "'schedule':'0 * * * *'",
+                      .annotations = "'rayvisor.io/starting-deadline-seconds':'600'",
+                      .created = moment("2026-05-01T00:30:00Z")};
+    int64_t begin = moment("2026-05-01T00:31:00Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T02:30:00Z"), 300));
+    CU_ASSERT_EQUAL(w.job_n, 2);
+    w.now = moment("2026-05-01T09:15:00Z") * 1000; /* 03:00 to 09:00 come too late */
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T09:50:00Z"), 300));
+    CU_ASSERT_EQUAL(w.job_n, 2);
+    CU_ASSERT_EQUAL(world_events(&w, "MissSchedule"), 1);
+    w.now = moment("2026-05-01T12:09:00Z") * 1000; /* 12:00 does not */
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T12:50:00Z"), 300));
+    CU_ASSERT_EQUAL(w.job_n, 3);
+    CU_ASSERT_EQUAL(w.jobs[2].at, moment("2026-05-01T12:00:00Z"));
+    world_end(&w);
+}
+
+static void test_history(void) {
+    struct world w = {.spec = "'schedule':'* * * * *'",
+                      .annotations = "'rayvisor.io/successful-jobs-history-limit':'3','rayvisor.io/"
+                                     "failed-jobs-history-limit':'1'",
+                      .duration = 10,
+                      .fail_deletes = 2};
+    int64_t begin = moment("2026-05-01T00:00:00Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + HOUR - 30, 2000));
+    CU_ASSERT_EQUAL(w.job_n, 59);
+    CU_ASSERT_EQUAL(world_jobs(&w), 3);
+    CU_ASSERT_EQUAL(world_events(&w, "FailedToDeleteRayJob"), 2);
+    CU_ASSERT_EQUAL(w.jobs[58].gone, false);
+    CU_ASSERT_EQUAL(world_stalled(&w).n, 0);
+    w.fail_jobs = true;
+    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR - 30, 2000));
+    CU_ASSERT_EQUAL(world_jobs(&w), 4);                      /* three that succeeded, one that failed */
+    world_edit(&w, "'schedule':'* * * * *','suspend':true"); /* tidying goes on */
+    w.annotations = "'rayvisor.io/failed-jobs-history-limit':'0'";
+    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 20));
+    CU_ASSERT_EQUAL(world_jobs(&w), 3);
+    world_end(&w);
+}
+
+static const struct suite_test tests[] = {{"runs through changes of the clocks", test_runs},
+                                          {"stops of the operator", test_stops},
+                                          {"edits", test_edits},
+                                          {"deletion", test_deletion},
+                                          {"lost answers", test_lost_answers},
+                                          {"jumps of the clock", test_clock_jumps},
+                                          {"suspended", test_suspend},
+                                          {"a long sleep", test_long_sleep},
+                                          {"seconds", test_seconds},
+                                          {"what is wrong", test_wrong},
+                                          {"failures", test_failures},
+                                          {"a narrow CRD", test_narrow_crd},
+                                          {"concurrency", test_concurrency},
+                                          {"a starting deadline", test_deadline},
+                                          {"history", test_history}};
+SUITE_MAIN("raycronjob", tests)

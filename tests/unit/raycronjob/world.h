@@ -1,0 +1,72 @@
+/* world.h - a small world for the plugin raycronjob: one RayCronJob, the RayJobs that it makes, a clock that is ours,
+ * and mishaps. The plugin is called as a host would call it. */
+#ifndef TESTS_RAYCRONJOB_WORLD_H
+#define TESTS_RAYCRONJOB_WORLD_H
+
+#include "rayvisor/k8s.h"
+#include "rayvisor/plugin.h"
+
+enum { WORLD_JOBS = 20000, WORLD_EVENTS = 64 };
+#define WORLD_NEVER INT64_MAX
+
+struct world_job {
+    int64_t at, made; /* the run's moment, and when it was created; Unix seconds */
+    char name[64];
+    struct rv_val values[2]; /* running, ended */
+    bool gone;
+};
+
+struct world {
+    int64_t now;       /* Unix milliseconds */
+    int64_t coarse_ms; /* looks of the plugin in between of these are left out, to simulate years; 0: none */
+    /* the RayCronJob */
+    const char *spec;        /* JSON without the template: "'schedule':'...'" with single quotes */
+    const char *annotations; /* "'key':'value'" or NULL */
+    const char *name;        /* NULL: "c" */
+    const char *settings;    /* JSON, single quotes; NULL: the defaults */
+    int64_t created, generation;
+    struct rv_arena *status_arena;
+    struct rv_val status;
+    /* RayJobs */
+    struct world_job *jobs;
+    size_t job_n, first; /* before it all are gone */
+    int64_t duration;    /* of a job in seconds; 0: ended at once, -1: never */
+    bool fail_jobs;
+    /* mishaps */
+    unsigned fail_creates, fail_deletes; /* so many */
+    unsigned crash_one_in;               /* a pass: its results are lost, another plugin begins */
+    unsigned lose_one_in;                /* an answer: it says a failure, though half of them were carried out */
+    uint64_t luck;
+    bool deleting, gone; /* the RayCronJob */
+    bool narrow;         /* a CRD that knows lastScheduleTime only */
+    /* what was seen */
+    unsigned passes, creates, deletes, status_writes;
+    struct {
+        char reason[40];
+        unsigned n;
+    } events[WORLD_EVENTS];
+    /* inside */
+    const struct rv_plugin *plugin;
+    void *state;
+    struct rv_arena *object_arena, *keep;
+    struct rv_object object; /* of the last pass; without a value when it has changed */
+    struct rv_val settings_value;
+    struct rv_result results[64];
+    size_t result_n, acted;
+};
+
+void world_begin(struct world *w, int64_t unix_s);
+void world_end(struct world *w);
+/* Lets the plugin run until the clock shows that, in no more than that many passes; false: too many. */
+bool world_run(struct world *w, int64_t until_unix_s, unsigned passes);
+/* A change of the spec by its user. */
+void world_edit(struct world *w, const char *spec);
+/* The operator was down since the last pass; seconds. */
+void world_stop(struct world *w, int64_t seconds);
+unsigned world_events(const struct world *w, const char *reason);
+struct rv_str world_status(const struct world *w, const char *path);
+/* Message of the condition Stalled, or empty. */
+struct rv_str world_stalled(const struct world *w);
+size_t world_jobs(const struct world *w); /* that are there */
+
+#endif
