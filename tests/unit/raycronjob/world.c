@@ -160,7 +160,10 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a, uint64_t *r
     r->name = rv_arena_str(w->keep, a->name);
     bool lost = mishap(w, w->lose_one_in);
     r->code = RV_E_TIMEOUT;
-    if (lost && mishap(w, 2)) return 0;
+    if (lost && mishap(w, 2)) {
+        w->refused += a->verb == RV_VERB_CREATE;
+        return 0;
+    }
     int32_t code = a->verb == RV_VERB_CREATE   ? create(w, body, a->name)
                    : a->verb == RV_VERB_DELETE ? delete (w, a->name)
                                                : patch_status(w, body);
@@ -245,8 +248,8 @@ static int64_t pass(struct world *w) {
         start_plugin(w);
         return w->now;
     }
+    if (w->acted != 0) return w->now; /* results wake it, in a back-off too */
     if (out.code == RV_RETRY) return w->now + 1000;
-    if (w->acted != 0) return w->now;
     if (out.code != RV_AFTER) return WORLD_NEVER;
     int64_t next = w->now + out.after_ms, rest = w->coarse_ms != 0 ? next % w->coarse_ms : 0;
     return rest != 0 ? next - rest + w->coarse_ms : next;

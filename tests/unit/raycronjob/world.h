@@ -41,6 +41,7 @@ struct world {
     bool narrow;         /* a CRD that knows lastScheduleTime only */
     /* what was seen */
     unsigned passes, creates, deletes, status_writes;
+    unsigned refused; /* creations that were lost before they were carried out */
     struct {
         char reason[40];
         unsigned n;
