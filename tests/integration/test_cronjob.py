@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """RayCronJobs: a RayJob for each time of the schedule, each once; missed runs, suspension, what is wrong with them."""
-import datetime
+import datetime, yaml
 from harness import *
 
 NS = "cron"
@@ -76,6 +76,27 @@ def test_a_long_sleep(env):
     wait_for("the event", lambda: events_of(kube, ns, "c", "TooManyMissedRuns"))
     time.sleep(1)
     assert len(jobs(kube, ns, "c")) <= 6
+
+
+def test_annotations(env):
+    """One at a time, and few are kept: the sample with other times."""
+    kube, ns = setup(env)
+    sample = yaml.safe_load(open(os.path.join(ROOT, "config", "samples", "raycronjob-minimal.yaml")))
+    sample["spec"].update(schedule="* * * * *", suspend=True)
+    sample["metadata"]["annotations"]["rayvisor.io/successful-jobs-history-limit"] = "0"
+    kube.create("raycronjobs", ns, sample)
+    wait_for("the event", lambda: events_of(kube, ns, "report", "SuspendedRayCronJob"))
+    missed(kube, ns, "report", 5)
+    kube.patch("raycronjobs", ns, "report", {"spec": {"suspend": False}})
+    (first,) = wait_for("a run", lambda: jobs(kube, ns, "report"))
+    name = first["metadata"]["name"]
+    wait_for("the status", lambda: status(kube, ns, "report").get("active") == [name])
+    assert events_of(kube, ns, "report", "TooManyMissedRuns")  # the newest only
+    time.sleep(1)
+    assert len(jobs(kube, ns, "report")) == 1
+    kube.patch("rayjobs", ns, name, {"status": {"jobDeploymentStatus": "Complete"}}, "status")
+    wait_for("its deletion", lambda: name not in [j["metadata"]["name"] for j in jobs(kube, ns, "report")])
+    wait_for("the event", lambda: events_of(kube, ns, "report", "DeletedRayJob"))
 
 
 def test_what_is_wrong(env):
