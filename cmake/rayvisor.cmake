@@ -50,7 +50,7 @@ function(rv_unit name)
   target_link_libraries(unit_${name} PRIVATE rv_flags ${arg_LIBS} cunit)
   set_target_properties(unit_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME unit.${name} COMMAND unit_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(unit.${name} PROPERTIES TIMEOUT 120 LABELS unit)
+  set_tests_properties(unit.${name} PROPERTIES TIMEOUT $<IF:$<BOOL:${RV_SANITIZE}>,600,120> LABELS unit)
 endfunction()
 
 # rv_fuzz(NAME SOURCE LIBS...): with RV_FUZZ a libFuzzer target; always a replayer that CTest runs over
