@@ -43,6 +43,11 @@ function(rv_plugin name)
   install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/${name}.yaml DESTINATION ${CMAKE_INSTALL_LIBDIR}/rayvisor/plugins)
 endfunction()
 
+set(RV_UNIT_SECONDS 120) # a unit test may take
+if(RV_SANITIZE)
+  set(RV_UNIT_SECONDS 600)
+endif()
+
 # rv_unit(NAME SOURCES... LIBS libs...): one CUnit executable, run by CTest under "unit.NAME".
 function(rv_unit name)
   cmake_parse_arguments(arg "" "" "SOURCES;LIBS" ${ARGN})
@@ -50,7 +55,7 @@ function(rv_unit name)
   target_link_libraries(unit_${name} PRIVATE rv_flags ${arg_LIBS} cunit)
   set_target_properties(unit_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME unit.${name} COMMAND unit_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(unit.${name} PROPERTIES TIMEOUT $<IF:$<BOOL:${RV_SANITIZE}>,600,120> LABELS unit)
+  set_tests_properties(unit.${name} PROPERTIES TIMEOUT ${RV_UNIT_SECONDS} LABELS unit)
 endfunction()
 
 # rv_fuzz(NAME SOURCE LIBS...): with RV_FUZZ a libFuzzer target; always a replayer that CTest runs over
