@@ -120,6 +120,8 @@ void events_take_results(struct pass *p);
 void states_step(struct pass *p); /* states.c */
 void states_fail(struct pass *p, const char *reason, struct rv_str message);
 bool states_deadlines(struct pass *p, bool pre_running); /* true: it has failed */
+/* The user wants it suspended, and may: true, and that is the next state. */
+bool states_suspended(struct pass *p);
 /* Creates the cluster if there is none. False: there is nothing to go on with yet. */
 bool states_need_cluster(struct pass *p);
 void running_step(struct pass *p); /* running.c */

@@ -254,10 +254,7 @@ static void step(struct pass *p) {
 }
 
 void running_step(struct pass *p) {
-    if (rv_path_bool(p->j->spec, "suspend", false)) {
-        p->now.phase = RJ_SUSPENDING;
-        return;
-    }
+    if (states_suspended(p)) return;
     step(p);
     stop_in_shared_cluster(p);
 }

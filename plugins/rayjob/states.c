@@ -38,8 +38,8 @@ bool states_deadlines(struct pass *p, bool pre_running) {
             passed(p, "preRunningDeadlineSeconds", RJ_REASON_PRERUNNING, "The RayJob did not begin to run"));
 }
 
-static bool suspended(struct pass *p) {
-    if (!rv_path_bool(p->j->spec, "suspend", false)) return false;
+bool states_suspended(struct pass *p) {
+    if (p->invalid.n != 0 || !rv_path_bool(p->j->spec, "suspend", false)) return false;
     p->now.phase = RJ_SUSPENDING;
     return true;
 }
@@ -137,7 +137,7 @@ static void create_submitter(struct pass *p) {
 }
 
 static void step_initializing(struct pass *p) {
-    if (suspended(p)) return;
+    if (states_suspended(p)) return;
     ending_group(p, true);
     bool ready = !p->retry && states_need_cluster(p) && cluster_ready(p);
     if (states_deadlines(p, true) || !ready) return;
@@ -152,7 +152,7 @@ static void step_initializing(struct pass *p) {
 
 static void step_waiting(struct pass *p) {
     struct rv_str id = rv_path_str(p->j->spec, "jobId");
-    if (suspended(p)) return;
+    if (states_suspended(p)) return;
     p->waiting = RV_STR("spec.jobId must be set to the id of the job that was submitted");
     p->waiting_reason = "WaitingForJobId";
     if (states_deadlines(p, true) || id.n == 0) return;

@@ -96,5 +96,9 @@ void status_write(struct pass *p) {
                           .name = p->j->name,
                           .pre_uid = p->j->uid,
                           .body = {frozen.p, frozen.n}};
+    /* A step is taken from what was read, or not at all: what ended meanwhile by a write whose answer got lost has
+     * ended. The first one goes out together with the finalizer, which makes a new version. */
+    if (p->now.phase != p->was.phase && p->was.phase != RJ_NEW)
+        a.pre_version = rv_path_str(p->j->meta, "resourceVersion");
     if (p->api->act(p->host, &a, NULL) != 0) p->retry = true;
 }
