@@ -118,6 +118,19 @@ int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str r
 
 /* ---- patching ---------------------------------------------------------------------------------------------------- */
 
+/* A change of anything but the status has been made to tree. */
+static int replace(struct fakeapi *f, struct fake_object *o, struct rv_arena *a, struct rv_node *tree) {
+    struct rv_node *meta = rv_node_ensure_map(a, tree, "metadata");
+    struct rv_val spec = rv_node_freeze(a, rv_node_get(tree, "spec"));
+    if (!rv_val_equal(spec, rv_val_get(o->value, "spec")))
+        rv_node_set_int(a, meta, "generation", rv_path_int(o->value, "metadata.generation", 1) + 1);
+    /* What changes nothing is no write. */
+    if (rv_val_equal(rv_node_freeze(a, tree), o->value)) return 0;
+    store(f, o, a, tree);
+    if (rv_meta_deleting(o->value) && !held(o) && o->gone_at == 0) drop(f, o);
+    return 0;
+}
+
 int fakeapi_patch(struct fakeapi *f, struct fake_object *o, bool status, struct rv_str pre_uid, struct rv_val patch) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str version = rv_path_str(patch, "metadata.resourceVersion");
@@ -127,19 +140,46 @@ int fakeapi_patch(struct fakeapi *f, struct fake_object *o, bool status, struct 
     if (status) {
         rv_node_set(a, tree, "status", merged(a, rv_node_get(tree, "status"), rv_val_get(patch, "status")));
     } else {
-        struct rv_node *old_status = rv_node_from(a, rv_val_get(o->value, "status")), *meta;
+        struct rv_node *old_status = rv_node_from(a, rv_val_get(o->value, "status"));
         tree = merged(a, tree, patch);
         rv_node_set(a, tree, "status", old_status);
-        meta = rv_node_ensure_map(a, tree, "metadata");
-        struct rv_val spec = rv_node_freeze(a, rv_node_get(tree, "spec"));
-        if (!rv_val_equal(spec, rv_val_get(o->value, "spec")))
-            rv_node_set_int(a, meta, "generation", rv_path_int(o->value, "metadata.generation", 1) + 1);
     }
-    /* What changes nothing is no write. */
-    if (rv_val_equal(rv_node_freeze(a, tree), o->value)) return 0;
-    store(f, o, a, tree);
-    if (rv_meta_deleting(o->value) && !held(o) && o->gone_at == 0) drop(f, o);
-    return 0;
+    return replace(f, o, a, tree);
+}
+
+/* Where a path's last part is to be found; *part gets that part. NULL: nowhere. */
+static struct rv_node *parent_of(struct rv_node *n, struct rv_str path, struct rv_str *part) {
+    const char *p = path.p, *end = path.p + path.n;
+    while (n != NULL && p < end && *p == '/') {
+        p++;
+        const char *slash = memchr(p, '/', (size_t)(end - p)), *stop = slash != NULL ? slash : end;
+        int64_t index;
+        *part = (struct rv_str){p, (size_t)(stop - p)};
+        if (slash == NULL) return n;
+        if (rv_node_type(n) != RV_ARRAY)
+            n = rv_node_getn(n, *part);
+        else
+            n = rv_str_to_int(*part, 0, INT32_MAX, &index) == 0 ? rv_node_at(n, (size_t)index) : NULL;
+        p = slash;
+    }
+    return NULL;
+}
+
+int fakeapi_json_patch(struct fakeapi *f, struct fake_object *o, struct rv_str pre_uid, struct rv_val ops) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *tree = rv_node_from(a, o->value);
+    if (pre_uid.n != 0 && !rv_str_is(pre_uid, o->uid)) return RV_E_CONFLICT;
+    for (struct rv_iter it = rv_iter(ops); rv_iter_next(&it);) {
+        struct rv_str part, op = rv_path_str(it.val, "op");
+        struct rv_val value = rv_val_get(it.val, "value");
+        struct rv_node *at = parent_of(tree, rv_path_str(it.val, "path"), &part);
+        if (at == NULL || rv_node_type(at) != RV_MAP) return RV_E_INVALID;
+        if (rv_str_is(op, "add"))
+            rv_node_setn(a, at, part, rv_node_from(a, value));
+        else if (!rv_val_equal(rv_node_freeze(a, rv_node_getn(at, part)), value))
+            return RV_E_CONFLICT;
+    }
+    return replace(f, o, a, tree);
 }
 
 /* ---- deleting ---------------------------------------------------------------------------------------------------- */

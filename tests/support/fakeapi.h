@@ -39,6 +39,8 @@ int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str r
 /* A merge patch. status: only what is below .status counts; else .status is left alone and spec changes count in
  * metadata.generation. pre_uid may be empty. */
 int fakeapi_patch(struct fakeapi *f, struct fake_object *o, bool status, struct rv_str pre_uid, struct rv_val patch);
+/* RFC 6902 as far as plugins go: test, and add of a field, each by its path. */
+int fakeapi_json_patch(struct fakeapi *f, struct fake_object *o, struct rv_str pre_uid, struct rv_val ops);
 int fakeapi_delete(struct fakeapi *f, struct fake_object *o, struct rv_str pre_uid);
 /* Pods whose grace is over, and what lost its owner. True when there was any. */
 bool fakeapi_collect(struct fakeapi *f);

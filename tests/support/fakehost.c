@@ -25,7 +25,7 @@ struct request {
     struct msg m;                        /* decoded, views into those */
     bool done;
     int code;
-    struct rv_buf answer; /* GET */
+    struct fake_answer answer; /* GET and HTTP */
     char name[256], uid[64], version[24];
 };
 
@@ -189,7 +189,8 @@ static void on_send(void *arg, struct msg *m) {
     *last = r;
     h->request_n++;
     uint32_t verb = r->m.action.a.verb;
-    if (verb != RV_VERB_GET && verb != RV_VERB_TIMER) h->writes++;
+    bool read = verb == RV_VERB_HTTP && rv_str_is(r->m.action.http.method, "GET");
+    if (verb != RV_VERB_GET && verb != RV_VERB_TIMER && !read) h->writes++;
 }
 
 static void request_free(struct fakehost *h, struct request **at) {
@@ -199,7 +200,7 @@ static void request_free(struct fakehost *h, struct request **at) {
     rv_buf_free(&r->header);
     rv_buf_free(&r->body);
     rv_buf_free(&r->payload);
-    rv_buf_free(&r->answer);
+    rv_buf_free(&r->answer.body);
     free(r);
 }
 
@@ -227,12 +228,18 @@ static int carry_out(struct fakehost *h, struct request *r) {
     struct fake_object *o = fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
     if (a->verb == RV_VERB_CREATE) return create(h, r);
     if (a->verb == RV_VERB_EVENT || a->verb == RV_VERB_TIMER) return 0;
+    if (a->verb == RV_VERB_HTTP && h->o.http != NULL) {
+        h->o.http(h->o.arg, &r->m.action.http, &r->answer);
+        return r->answer.code;
+    }
     if (o == NULL) return RV_E_NOT_FOUND;
     remember(r, o);
+    if (a->pre_version.n != 0 && !rv_str_is(a->pre_version, r->version)) return RV_E_CONFLICT;
     if (a->verb == RV_VERB_GET) {
-        rv_mp_val(&r->answer, o->value);
+        rv_mp_val(&r->answer.body, o->value);
         return 0;
     }
+    if (a->verb == RV_VERB_JSON_PATCH) return fakeapi_json_patch(h->o.api, o, a->pre_uid, payload(a));
     if (a->verb == RV_VERB_MERGE_PATCH)
         return fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
     if (a->verb == RV_VERB_DELETE) return fakeapi_delete(h->o.api, o, a->pre_uid);
@@ -259,6 +266,9 @@ static void execute(struct fakehost *h, struct request *r, uint32_t trouble) {
     if (a->verb == RV_VERB_EVENT)
         note(h, "  event " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(r->m.action.event.reason),
              RV_STR_ARG(r->m.action.event.note));
+    else if (a->verb == RV_VERB_HTTP)
+        note(h, "  " RV_STR_FMT " " RV_STR_FMT ": %s %u", RV_STR_ARG(r->m.action.http.method),
+             RV_STR_ARG(r->m.action.http.url), r->code != 0 ? rv_error_name(r->code) : "HTTP", r->answer.status);
     else
         note(h, "  verb %u " RV_STR_FMT "/" RV_STR_FMT " " RV_STR_FMT ": %s%s", a->verb, RV_STR_ARG(a->resource),
              RV_STR_ARG(a->subresource), RV_STR_ARG(a->name), r->code != 0 ? rv_error_name(r->code) : "done",
@@ -286,9 +296,11 @@ static void answer(struct fakehost *h, struct request **at) {
                                  .uid = rv_str(r->uid),
                                  .resource_version = rv_str(r->version),
                                  .message = r->code != 0 ? RV_STR("made up by the test") : RV_STR(""),
-                                 .body = rv_buf_bytes(&r->answer),
-                                 .json = 1}};
-    if (r->answer.n != 0) m.payload = rv_buf_bytes(&r->answer);
+                                 .http_status = r->code == 0 ? r->answer.status : 0}};
+    if (r->code == 0 && r->answer.body.n != 0) {
+        m.payload = m.result.r.body = rv_buf_bytes(&r->answer.body);
+        m.result.r.json = a->verb == RV_VERB_GET || r->answer.json;
+    }
     hear(h, &m);
     request_free(h, at);
 }

@@ -14,6 +14,14 @@ struct dice {
 uint32_t dice_roll(struct dice *d, uint32_t n); /* 0 .. n-1 */
 bool dice_chance(struct dice *d, uint32_t percent);
 
+/* What a server answers. */
+struct fake_answer {
+    int code; /* 0 or RV_E_*: no answer came */
+    uint32_t status;
+    struct rv_buf body; /* msgpack when json, else any text */
+    bool json;
+};
+
 struct fakehost;
 struct fakehost_opts {
     const struct rv_plugin *plugin;
@@ -23,6 +31,7 @@ struct fakehost_opts {
     struct dice *dice;
     bool lossy;                                /* among the troubles: done, but the answer is lost */
     void (*note)(void *arg, const char *line); /* what happens, for a failure's report; may be NULL */
+    void (*http)(void *arg, const struct rv_http_request *r, struct fake_answer *out); /* NULL: nobody asks */
     void *arg;
 };
 /* Started, welcomed and told everything that is there. NULL with the reason printed. */
@@ -46,7 +55,8 @@ void fakehost_restart(struct fakehost *h);
 
 /* ms until the plugin wants to run again; -1: never. */
 int64_t fakehost_idle_ms(const struct fakehost *h);
-size_t fakehost_waiting(const struct fakehost *h);  /* changes untold and requests unanswered */
-uint64_t fakehost_writes(const struct fakehost *h); /* asked for ever, events among them; reads are none */
+size_t fakehost_waiting(const struct fakehost *h); /* changes untold and requests unanswered */
+uint64_t
+fakehost_writes(const struct fakehost *h); /* asked for ever, events among them; reads are none, of HTTP neither */
 
 #endif

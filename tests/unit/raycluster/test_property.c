@@ -276,8 +276,14 @@ static bool tell_story(uint64_t seed) {
              dice_chance(&s->dice, 30) ? "true" : "false", s->model.indexing ? "true" : "false");
     bystander(s);
     model_apply(&s->model, s->api);
-    s->host = fakehost_new(&(struct fakehost_opts){rv_plugin_v1(), "plugins/raycluster/raycluster.yaml", settings,
-                                                   s->api, &s->dice, s->model.lossy, on_note, s});
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+                                                   .manifest = "plugins/raycluster/raycluster.yaml",
+                                                   .settings = settings,
+                                                   .api = s->api,
+                                                   .dice = &s->dice,
+                                                   .lossy = s->model.lossy,
+                                                   .note = on_note,
+                                                   .arg = s});
     bool ok = s->host != NULL;
     for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
     fakehost_free(s->host);

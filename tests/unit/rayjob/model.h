@@ -1,0 +1,37 @@
+/* model.h - what a random user wants of one RayJob, and whether what became of it fits what happened. */
+#ifndef TESTS_RAYJOB_MODEL_H
+#define TESTS_RAYJOB_MODEL_H
+
+#include "plugins/rayjob/job.h"
+#include "world.h"
+
+#define MODEL_USER_ID "by-hand" /* the id under which the user submits in InteractiveMode */
+
+struct model {
+    /* for a whole story */
+    enum rj_mode mode;
+    bool selector;
+    size_t strategy;
+    /* at the moment */
+    bool exists, suspend, shutdown, invalid, has_id;
+    uint32_t ttl, active, before_running, limit;
+    /* what was ever wanted: a deadline may have passed, or a limit been reached, before an edit */
+    uint32_t least_active, least_before_running, most_limit;
+    bool was_invalid, limit_edited, policy_edited, deleted; /* deleted: by the user, this incarnation */
+    /* what was seen of this incarnation */
+    char uid[64], phase[32], job_status[32], job_id[64], submitter[64];
+    int64_t failed;
+};
+
+void model_init(struct model *m, struct dice *d);
+/* Changes one thing, in the model only. */
+void model_edit(struct model *m, struct dice *d);
+/* Makes it so: creates the RayJob, edits it, or has it deleted. */
+void model_apply(const struct model *m, struct fakeapi *api);
+bool model_ended(const struct model *m); /* as last watched */
+/* What must hold at every moment. Says in out what does not. */
+void model_watch(struct model *m, const struct world *w, struct rv_buf *out);
+/* What must hold when nothing happens any more. */
+void model_check(const struct model *m, const struct world *w, struct rv_buf *out);
+
+#endif

@@ -1,0 +1,425 @@
+/* world.c - see world.h. */
+#include "world.h"
+
+#include <stdio.h>
+
+#include "plugins/rayjob/fields.h"
+#include "rayvisor/json.h"
+
+static bool is(const struct fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
+
+static bool owned(const struct fake_object *o, const struct fake_object *by) {
+    return rv_str_is(rv_meta_controller_uid(o->value), by->uid);
+}
+
+struct rv_val world_json(struct rv_arena *a, struct rv_str text) {
+    rv_autobuf struct rv_buf b = {0}, out = {0};
+    for (size_t i = 0; i < text.n; i++) rv_buf_addc(&b, (uint8_t)(text.p[i] == '\'' ? '"' : text.p[i]));
+    if (rv_json_to_mp(rv_buf_str(&b), NULL, &out, NULL) != 0) return RV_VAL_ABSENT;
+    return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
+}
+
+static void set_status(struct world *w, struct fake_object *o, const char *fmt, ...) RV_PRINTF(3, 4);
+static void set_status(struct world *w, struct fake_object *o, const char *fmt, ...) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    (void)fakeapi_patch(w->api, o, true, RV_STR(""),
+                        world_json(a, rv_arena_fmt(a, "{'status':" RV_STR_FMT "}", RV_STR_ARG(rv_buf_str(&b)))));
+}
+
+static struct rv_str now_text(struct rv_arena *a, const struct world *w) {
+    char text[32];
+    rv_time_format(w->api->now, text);
+    return rv_arena_str(a, rv_str(text));
+}
+
+/* ---- clusters and heads ----------------------------------------------------------------------------------------- */
+
+static struct fake_object *head_of(const struct world *w, const struct fake_object *cluster) {
+    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+        if (is(o, "pods") && owned(o, cluster) && !rv_meta_deleting(o->value)) return o;
+    return NULL;
+}
+
+static bool runs(const struct fake_object *head) {
+    return head != NULL && rv_str_is(rv_path_str(head->value, "status.phase"), "Running");
+}
+
+static bool ready(const struct fake_object *cluster) {
+    return rv_str_is(rv_path_str(cluster->value, "status.state"), "ready");
+}
+
+static void make_head(struct world *w, const struct fake_object *cluster) {
+    static const char sidecar[] = "spec.headGroupSpec.template.spec.containers";
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    struct rv_node *n = rv_node_from(
+        a, world_json(a, rv_arena_fmt(a,
+                                      "{'metadata':{'name':'%s-head-%llu','labels':{'ray.io/cluster':'%s','ray.io/"
+                                      "node-type':'head'}},'spec':{'containers':[{'name':'ray-head'}%s]}}",
+                                      cluster->name, (unsigned long long)w->api->uids, cluster->name,
+                                      rv_val_len(rv_val_path(cluster->value, sidecar)) > 1 ? ",{'name':'s'}" : "")));
+    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), rv_str(cluster->name),
+                           rv_str(cluster->uid));
+    (void)fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, n), &made);
+}
+
+static bool keeps_head_down(const struct fake_object *cluster) {
+    struct rv_val notes = rv_val_path(cluster->value, "metadata.annotations");
+    return rv_val_set(rv_val_get(notes, RC_ANNOTATION_KEEP_HEAD_DOWN)) &&
+           rv_val_set(rv_val_get(cluster->value, "status"));
+}
+
+/* A cluster that is being deleted is let go; another gets its head, and is ready once that runs. */
+static bool tend_cluster(struct world *w, struct fake_object *o) {
+    struct fake_object *head = head_of(w, o);
+    if (rv_meta_deleting(o->value)) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        (void)fakeapi_patch(w->api, o, false, RV_STR(""), world_json(a, RV_STR("{'metadata':{'finalizers':null}}")));
+        return true;
+    }
+    if (head == NULL && keeps_head_down(o)) return false;
+    if (head == NULL) {
+        make_head(w, o);
+        return true;
+    }
+    if (!runs(head)) {
+        set_status(w, head,
+                   "{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0,'state':{}}]}");
+        return true;
+    }
+    if (ready(o)) return false;
+    set_status(w, o, "{'state':'ready'}");
+    return true;
+}
+
+static bool tend_clusters(struct world *w) {
+    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+        if (is(o, "rayclusters") && tend_cluster(w, o)) return true;
+    return false;
+}
+
+/* ---- Ray --------------------------------------------------------------------------------------------------------- */
+
+static void life_of(const struct fake_object *head, char out[64]) {
+    snprintf(out, 64, "%s/%lld", head->uid,
+             (long long)rv_path_int(head->value, "status.containerStatuses[0].restartCount", 0));
+}
+
+static struct ray_run *find_run(struct world *w, const struct fake_object *head, struct rv_str id) {
+    char life[64];
+    life_of(head, life);
+    for (size_t i = 0; i < w->run_n; i++)
+        if (rv_str_is(id, w->runs[i].id) && strcmp(w->runs[i].head, life) == 0) return &w->runs[i];
+    return NULL;
+}
+
+static void accept(struct world *w, const struct fake_object *head, struct rv_str id) {
+    if (w->run_n == WORLD_RUNS || find_run(w, head, id) != NULL) return;
+    struct ray_run *r = &w->runs[w->run_n++];
+    *r = (struct ray_run){.status = "PENDING", .start = w->api->now};
+    snprintf(r->id, sizeof r->id, RV_STR_FMT, RV_STR_ARG(id));
+    life_of(head, r->head);
+}
+
+const struct ray_run *world_run(const struct world *w, struct rv_str id) {
+    for (size_t i = w->run_n; i > 0; i--)
+        if (rv_str_is(id, w->runs[i - 1].id)) return &w->runs[i - 1];
+    return NULL;
+}
+
+bool world_said(const struct world *w, struct rv_str id, struct rv_str status) {
+    for (size_t i = 0; i < w->run_n; i++)
+        if (rv_str_is(id, w->runs[i].id) && rv_str_is(status, w->runs[i].status)) return true;
+    return false;
+}
+
+static bool over(const struct ray_run *r) {
+    return strcmp(r->status, "PENDING") != 0 && strcmp(r->status, "RUNNING") != 0;
+}
+
+static bool lives(const struct world *w, const struct ray_run *r) {
+    for (const struct fake_object *o = w->api->objects; o != NULL; o = o->next) {
+        char life[64];
+        if (!is(o, "pods") || rv_meta_deleting(o->value)) continue;
+        life_of(o, life);
+        if (strcmp(life, r->head) == 0) return true;
+    }
+    return false;
+}
+
+static bool go_on(struct world *w, struct ray_run *r) {
+    static const char *const ends[] = {"SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "SUCCEEDED",
+                                       "FAILED",    "FAILED",    "STOPPED"};
+    if (over(r) || !lives(w, r)) return false;
+    bool pending = strcmp(r->status, "PENDING") == 0;
+    r->status = pending ? "RUNNING" : ends[dice_roll(w->dice, RV_ARRAY_LEN(ends))];
+    if (!pending) r->end = w->api->now;
+    return true;
+}
+
+static struct fake_object *cluster_named(const struct world *w, struct rv_str name) {
+    return fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
+}
+
+/* The head behind a dashboard's address; NULL: nobody answers. */
+static struct fake_object *behind(const struct world *w, struct rv_str url) {
+    static const char scheme[] = "http://", service[] = "-head-svc.";
+    if (url.n > strlen(scheme) && memcmp(url.p, scheme, strlen(scheme)) == 0)
+        url = (struct rv_str){url.p + strlen(scheme), url.n - strlen(scheme)};
+    const char *end = memmem(url.p, url.n, service, strlen(service));
+    if (end == NULL) return NULL;
+    struct fake_object *cluster = cluster_named(w, (struct rv_str){url.p, (size_t)(end - url.p)});
+    struct fake_object *head = cluster != NULL ? head_of(w, cluster) : NULL;
+    return runs(head) ? head : NULL;
+}
+
+static void say(struct fake_answer *out, uint32_t status, const char *text, bool json) {
+    out->status = status;
+    out->json = json;
+    if (json)
+        (void)rv_json_to_mp(rv_str(text), NULL, &out->body, NULL);
+    else
+        rv_buf_adds(&out->body, text);
+}
+
+/* Answers that are none. */
+static void garble(struct world *w, struct fake_answer *out) {
+    uint32_t which = dice_roll(w->dice, w->false_404 ? 7 : 6);
+    if (which == 0) out->code = RV_E_TIMEOUT;
+    if (which == 1) out->code = RV_E_UNAVAILABLE;
+    if (which == 2) say(out, 500, "Traceback (most recent call last)", false);
+    if (which == 3) say(out, 200, "{\"status\":\"Failure\",\"message\":\"no endpoints\"}", true);
+    if (which == 4) say(out, 200, "<html>sign in</html>", false);
+    if (which == 5) say(out, 503, "{}", true);
+    if (which == 6) say(out, 404, "not found", false);
+}
+
+static void tell(const struct ray_run *r, struct fake_answer *out) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b, "{\"status\":\"%s\",\"message\":\"about %s\",\"start_time\":%lld", r->status, r->id,
+                (long long)(r->start / 1000000));
+    if (over(r)) rv_buf_addf(&b, ",\"end_time\":%lld", (long long)(r->end / 1000000));
+    rv_buf_adds(&b, "}");
+    say(out, 200, rv_buf_cstr(&b), true);
+}
+
+void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+    static const char api[] = "/api/jobs/", stop[] = "/stop";
+    struct world *w = arg;
+    rv_autobuf struct rv_buf body = {0};
+    struct fake_object *head = behind(w, r->url);
+    const char *path = memmem(r->url.p, r->url.n, api, strlen(api));
+    if (head == NULL || path == NULL) {
+        out->code = RV_E_UNAVAILABLE;
+        return;
+    }
+    if (dice_chance(w->dice, w->http_trouble)) {
+        garble(w, out);
+        return;
+    }
+    struct rv_str id = {path + strlen(api), (size_t)(r->url.p + r->url.n - path) - strlen(api)};
+    if (id.n == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &body, NULL) == 0) {
+        struct rv_str wanted = rv_path_str((struct rv_val){body.p, body.n}, "submission_id");
+        bool there = find_run(w, head, wanted) != NULL;
+        accept(w, head, wanted);
+        say(out, there ? 500 : 200, there ? "Please use a different submission_id." : "{}", !there);
+        return;
+    }
+    bool stops = id.n > strlen(stop) && memcmp(id.p + id.n - strlen(stop), stop, strlen(stop)) == 0;
+    if (stops) id.n -= strlen(stop);
+    struct ray_run *run = find_run(w, head, id);
+    if (run == NULL) {
+        say(out, 404, "Job not found", false);
+    } else if (stops) {
+        if (!over(run)) run->end = w->api->now;
+        if (!over(run)) run->status = "STOPPED";
+        say(out, 200, "{\"stopped\":true}", true);
+    } else {
+        tell(run, out);
+    }
+}
+
+void world_submit(struct world *w, struct rv_str cluster, const char *id) {
+    struct fake_object *o = cluster_named(w, cluster), *head = o != NULL ? head_of(w, o) : NULL;
+    if (runs(head)) accept(w, head, rv_str(id));
+}
+
+/* ---- who submits ------------------------------------------------------------------------------------------------- */
+
+static struct rv_str variable(struct rv_val container, const char *name) {
+    for (struct rv_iter it = rv_iter(rv_val_get(container, "env")); rv_iter_next(&it);)
+        if (rv_str_is(rv_path_str(it.val, "name"), name)) return rv_path_str(it.val, "value");
+    return RV_STR("");
+}
+
+static void end_job(struct world *w, struct fake_object *job, bool well) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    set_status(
+        w, job,
+        "{'conditions':[{'type':'%s','status':'True','reason':'r','message':'m','lastTransitionTime':'" RV_STR_FMT
+        "'}]}",
+        well ? "Complete" : "Failed", RV_STR_ARG(now_text(a, w)));
+}
+
+/* Submits, follows the job to its end, and ends as that did; without a head it gives up. */
+static bool tend_job(struct world *w, struct fake_object *job) {
+    struct rv_val container = rv_val_path(job->value, "spec.template.spec.containers[0]");
+    struct fake_object *head = behind(w, variable(container, "RAY_DASHBOARD_ADDRESS"));
+    struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
+    if (rv_val_len(rv_val_path(job->value, "status.conditions")) > 0) return false;
+    struct ray_run *run = head != NULL ? find_run(w, head, id) : NULL;
+    if (head == NULL) {
+        end_job(w, job, false);
+    } else if (run == NULL) {
+        accept(w, head, id);
+    } else if (over(run)) {
+        end_job(w, job, strcmp(run->status, "SUCCEEDED") == 0 || dice_chance(w->dice, 50));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void end_sidecar(struct world *w, struct fake_object *head, int code) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    set_status(w, head,
+               "{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':%lld,'state':{}},{'name':'"
+               "ray-job-submitter','restartCount':0,'state':{'terminated':{'exitCode':%d,'reason':'x','finishedAt':"
+               "'" RV_STR_FMT "'}}}]}",
+               (long long)rv_path_int(head->value, "status.containerStatuses[0].restartCount", 0), code,
+               RV_STR_ARG(now_text(a, w)));
+}
+
+static bool tend_sidecar(struct world *w, struct fake_object *cluster) {
+    struct rv_val container = rv_val_path(cluster->value, "spec.headGroupSpec.template.spec.containers[1]");
+    struct fake_object *head = head_of(w, cluster);
+    struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
+    if (id.n == 0 || !runs(head) || rv_val_len(rv_val_path(head->value, "status.containerStatuses")) > 1) return false;
+    struct ray_run *run = find_run(w, head, id);
+    if (run == NULL)
+        accept(w, head, id);
+    else if (over(run))
+        end_sidecar(w, head, strcmp(run->status, "SUCCEEDED") != 0);
+    else
+        return false;
+    return true;
+}
+
+static bool tend_submitters(struct world *w) {
+    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next) {
+        if (is(o, "jobs") && !rv_meta_deleting(o->value) && tend_job(w, o)) return true;
+        if (is(o, "rayclusters") && !rv_meta_deleting(o->value) && tend_sidecar(w, o)) return true;
+    }
+    return false;
+}
+
+bool world_work(struct world *w) {
+    bool did = fakeapi_collect(w->api);
+    while (tend_clusters(w) || tend_submitters(w)) did = true;
+    for (size_t i = 0; i < w->run_n; i++) did |= dice_chance(w->dice, 30) && go_on(w, &w->runs[i]);
+    return did;
+}
+
+/* ---- what happens ------------------------------------------------------------------------------------------------ */
+
+static struct fake_object *any(struct world *w, const char *resource) {
+    struct fake_object *chosen = NULL;
+    uint32_t n = 0;
+    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+        if (is(o, resource) && !rv_meta_deleting(o->value) && dice_roll(w->dice, ++n) == 0) chosen = o;
+    return chosen;
+}
+
+static bool tend_any(struct world *w) {
+    struct fake_object *o = any(w, "rayclusters");
+    return o != NULL && tend_cluster(w, o);
+}
+
+static bool submit_any(struct world *w) { return tend_submitters(w); }
+
+static bool ray_goes_on(struct world *w) {
+    return w->run_n > 0 && go_on(w, &w->runs[dice_roll(w->dice, (uint32_t)w->run_n)]);
+}
+
+static bool cluster_not_ready(struct world *w) {
+    struct fake_object *o = any(w, "rayclusters");
+    if (o == NULL || !ready(o)) return false;
+    set_status(w, o, "{'state':'','reason':'x'}");
+    return true;
+}
+
+static bool container_restarts(struct world *w) {
+    struct fake_object *o = any(w, "pods");
+    if (!runs(o) || rv_val_len(rv_val_path(o->value, "spec.containers")) > 1) return false; /* Never, with a sidecar */
+    set_status(w, o, "{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':%lld,'state':{}}]}",
+               (long long)rv_path_int(o->value, "status.containerStatuses[0].restartCount", 0) + 1);
+    return true;
+}
+
+static bool deleted(struct world *w, const char *resource) {
+    struct fake_object *o = any(w, resource);
+    if (o == NULL || strcmp(o->name, WORLD_SHARED) == 0) return false;
+    (void)fakeapi_delete(w->api, o, RV_STR(""));
+    return true;
+}
+
+static bool head_deleted(struct world *w) { return deleted(w, "pods"); }
+static bool cluster_deleted(struct world *w) { return deleted(w, "rayclusters"); }
+static bool service_deleted(struct world *w) { return deleted(w, "services"); }
+static bool submitter_deleted(struct world *w) { return deleted(w, "jobs"); }
+
+static bool submitter_fails(struct world *w) {
+    struct fake_object *o = any(w, "jobs");
+    if (o == NULL || rv_val_len(rv_val_path(o->value, "status.conditions")) > 0) return false;
+    end_job(w, o, dice_chance(w->dice, 30));
+    return true;
+}
+
+/* Somebody else's cluster holds on for a while when it is deleted. */
+static bool cluster_held(struct world *w) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *o = any(w, "rayclusters");
+    if (o != NULL)
+        (void)fakeapi_patch(w->api, o, false, RV_STR(""), world_json(a, RV_STR("{'metadata':{'finalizers':['x/y']}}")));
+    return o != NULL;
+}
+
+static bool collected(struct world *w) { return fakeapi_collect(w->api); }
+
+const char *world_event(struct world *w) {
+    static const struct {
+        uint32_t weight;
+        bool harm;
+        bool (*happens)(struct world *w);
+        const char *what;
+    } events[] = {{30, false, tend_any, "a cluster is tended"},
+                  {20, false, submit_any, "a submitter goes on"},
+                  {12, false, ray_goes_on, "Ray goes on"},
+                  {3, false, collected, "garbage is collected"},
+                  {3, false, cluster_held, "a cluster gets a finalizer"},
+                  {3, false, cluster_not_ready, "a cluster is no longer ready"},
+                  {2, false, service_deleted, "a service is deleted"},
+                  {1, true, container_restarts, "a head's container restarts"},
+                  {1, true, head_deleted, "a head is deleted"},
+                  {1, true, cluster_deleted, "a cluster is deleted"},
+                  {1, true, submitter_deleted, "a submitter is deleted"},
+                  {1, true, submitter_fails, "a submitter ends too early"}};
+    uint32_t sum = 0, roll;
+    for (size_t i = 0; i < RV_ARRAY_LEN(events); i++) sum += !events[i].harm || w->harsh ? events[i].weight : 0;
+    roll = dice_roll(w->dice, sum);
+    for (size_t i = 0; i < RV_ARRAY_LEN(events); i++) {
+        uint32_t weight = !events[i].harm || w->harsh ? events[i].weight : 0;
+        if (roll < weight) {
+            bool happens = events[i].happens(w);
+            w->harmed |= happens && events[i].harm;
+            return happens ? events[i].what : NULL;
+        }
+        roll -= weight;
+    }
+    return NULL;
+}
