@@ -113,7 +113,10 @@ static bool cluster_ready(struct pass *p) {
 
 static void step_new(struct pass *p) {
     struct rj_state *s = &p->now;
-    if (!pass_has_finalizer(p)) pass_finalizer(p, true);
+    if (!pass_has_finalizer(p)) { /* first, alone: it makes a new version, and the names are written to a known one */
+        pass_finalizer(p, true);
+        return;
+    }
     if (p->j->mode != RJ_INTERACTIVE && s->job_id.n == 0) {
         struct rv_str given = rv_path_str(p->j->spec, "jobId");
         s->job_id = given.n != 0 ? given

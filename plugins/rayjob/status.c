@@ -75,6 +75,7 @@ static struct rv_node *conditions(struct pass *p) {
  * -------------------------------------------------------------------------------------------------------- */
 
 void status_write(struct pass *p) {
+    if (p->now.phase == RJ_NEW && p->was.phase == RJ_NEW) return; /* nothing yet but the finalizer */
     account(p);
     tell_phase(p);
     struct rv_node *fresh = rj_state_node(p->arena, &p->now), *list = conditions(p);
@@ -97,8 +98,7 @@ void status_write(struct pass *p) {
                           .pre_uid = p->j->uid,
                           .body = {frozen.p, frozen.n}};
     /* A step is taken from what was read, or not at all: what ended meanwhile by a write whose answer got lost has
-     * ended. The first one goes out together with the finalizer, which makes a new version. */
-    if (p->now.phase != p->was.phase && p->was.phase != RJ_NEW)
-        a.pre_version = rv_path_str(p->j->meta, "resourceVersion");
+     * ended, and what has names keeps them. */
+    if (p->now.phase != p->was.phase) a.pre_version = rv_path_str(p->j->meta, "resourceVersion");
     if (p->api->act(p->host, &a, NULL) != 0) p->retry = true;
 }
