@@ -3,7 +3,7 @@
 #include "fields.h"
 #include "pass.h"
 
-enum { STOP_PATIENCE_S = 10 };
+enum { STOP_PATIENCE_S = 10, STRAY_AGE_S = 10 };
 
 /* ---- actions --------------------------------------------------------------------------------------------------------
  */
@@ -165,6 +165,26 @@ void ending_clear(struct pass *p) {
     p->memo->next_poll = 0;
     reset(&p->now);
     p->waiting = (struct rv_str){NULL, 0};
+}
+
+/* A cluster of ours that the status does not name: its creation was given up, and came about after all when the job had
+ * already gone on without it. Not at once: the news of the status may come later than those of the cluster. */
+static void stray(void *arg, const struct rv_object *o) {
+    struct pass *p = arg;
+    if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return;
+    int64_t due = rj_time(rv_path_str(o->value, "metadata.creationTimestamp")) + STRAY_AGE_S * RJ_SECOND;
+    if (due > p->time) {
+        pass_wake(p, due);
+        return;
+    }
+    pass_explain(p, "deleting RayCluster " RV_STR_FMT ", which a creation that was given up has left",
+                 RV_STR_ARG(o->name));
+    pass_delete(p, "ray.io/v1", "rayclusters", o->name, o->uid, TAG_CLUSTER_DELETE);
+}
+
+void ending_strays(struct pass *p) {
+    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->j->ns, .owner_uid = p->j->uid};
+    p->api->list(p->host, &q, stray, p);
 }
 
 /* ---- Volcano's gang ------------------------------------------------------------------------------------------------

@@ -124,9 +124,10 @@ bool states_deadlines(struct pass *p, bool pre_running); /* true: it has failed 
 bool states_suspended(struct pass *p);
 /* Creates the cluster if there is none. False: there is nothing to go on with yet. */
 bool states_need_cluster(struct pass *p);
-void running_step(struct pass *p); /* running.c */
-void ending_step(struct pass *p);  /* ending.c: Complete and Failed */
-void ending_clear(struct pass *p); /* Suspending and Retrying */
+void running_step(struct pass *p);  /* running.c */
+void ending_step(struct pass *p);   /* ending.c: Complete and Failed */
+void ending_clear(struct pass *p);  /* Suspending and Retrying */
+void ending_strays(struct pass *p); /* clusters of ours that the status does not name */
 void ending_group(struct pass *p, bool wanted);
 void ending_deleted(struct pass *p, struct rv_outcome *out); /* deletionTimestamp is set */
 /* Writes what differs (status.c). */

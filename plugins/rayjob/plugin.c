@@ -171,6 +171,7 @@ static void reconcile(struct pass *p, struct rv_outcome *out) {
     const char *event = rj_validate(p->j, &why);
     if (event != NULL) invalid(p, event, rv_arena_str(p->arena, rv_buf_str(&why)));
     if (p->now.phase != RJ_INVALID || p->invalid.n == 0) states_step(p);
+    ending_strays(p);
     if (p->waiting.n != 0) pass_explain(p, "waiting: " RV_STR_FMT, RV_STR_ARG(p->waiting));
     status_write(p);
     metrics_tell(p);
