@@ -110,20 +110,14 @@ static bool meets(const struct schedule *s, const struct zone *z, int64_t at) {
            (s->any_day || s->any_weekday ? day && weekday : day || weekday);
 }
 
-/* Every moment of some years, in zones that change their clocks in different ways. One year is enough to look for
- * races that a program without threads does not have. */
-#ifdef __SANITIZE_THREAD__
-#define LAST_MOMENT "2025-01-01T00:00:00Z"
-#else
-#define LAST_MOMENT "2029-01-01T00:00:00Z"
-#endif
+/* Every moment of five years, in zones that change their clocks in different ways. */
 static void test_all_minutes(void) {
     static const char *const zones[] = {"UTC",          "Europe/Berlin",       "America/New_York",  "America/Santiago",
                                         "Africa/Cairo", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata",
                                         "Asia/Beirut",  "Pacific/Chatham"};
     static const char *const lines[] = {"30 2 * * *", "0 0 * * *", "15 1,3 * 3,10 0", "*/20 0-4 25-31 * *",
                                         "0 12 1 * 1"};
-    int64_t begin = moment("2024-01-01T00:00:00Z"), end = moment(LAST_MOMENT);
+    int64_t begin = moment("2024-01-01T00:00:00Z"), end = moment("2029-01-01T00:00:00Z");
     for (size_t i = 0; i < RV_ARRAY_LEN(zones); i++)
         for (size_t k = 0; k < RV_ARRAY_LEN(lines); k++) {
             struct schedule s;
@@ -142,12 +136,12 @@ static void test_all_minutes(void) {
                 next = schedule_next(&s, z, next);
                 met++;
             }
-            CU_ASSERT_TRUE(met >= 12);
+            CU_ASSERT_TRUE(met > 40);
         }
 }
 
 static const struct suite_test tests[] = {{"lines", test_parse},
                                           {"moments by hand", test_next},
                                           {"never", test_never},
-                                          {"every minute of some years", test_all_minutes}};
+                                          {"every minute of five years", test_all_minutes}};
 SUITE_MAIN("schedule", tests)
