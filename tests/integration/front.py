@@ -109,10 +109,12 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
 
 class FakeRay:
     """Ray behind every head service, for a cluster whose pods run nothing: any job that is asked for exists, is PENDING for a
-    second, RUNNING until five, then has SUCCEEDED, or FAILED where its entrypoint says "fail"."""
+    fifth of its time, RUNNING for the rest, then has SUCCEEDED, or FAILED where its entrypoint says "fail".
+    kube: who is asked what the RayJob runs; one in HTTPMode is unknown until it is submitted.
+    lies: answers (status, text) that are given first, in place of the truth; always: one that is given every time."""
 
-    def __init__(self):
-        self.jobs, self.lock = {}, threading.Lock()
+    def __init__(self, seconds=5.0, kube=None):
+        self.jobs, self.lock, self.seconds, self.kube, self.lies, self.always = {}, threading.Lock(), seconds, kube, [], None
 
     def __call__(self, method, path, body):
         m = re.match(r"/api/v1/namespaces/([^/]+)/services/(?:https?:)?([^/:]+):([^/]*)/proxy/(.*)", path)
@@ -120,20 +122,28 @@ class FakeRay:
         ns, service, _, rest = m.groups()
         parts = urllib.parse.urlparse(rest).path.strip("/").split("/")
         with self.lock:
+            if self.always or self.lies: return self.always or self.lies.pop(0)
             if parts[:2] != ["api", "jobs"]: return 404, "not found"
             if len(parts) == 2:
                 request = json.loads(body)
                 self.job(ns, service, request["submission_id"])["entrypoint"] = request["entrypoint"]
                 return 200, {"job_id": request["submission_id"], "submission_id": request["submission_id"]}
+            if self.kube and (ns, service, parts[2]) not in self.jobs and not self.submitted(ns, service, parts[2]): return 404, "no such job"
             job = self.job(ns, service, parts[2])
             if parts[3:] == ["stop"]:
                 job["stopped"] = job.get("stopped") or time.time()
                 return 200, {"stopped": True}
             age = time.time() - job["since"]
             end = "FAILED" if "fail" in job["entrypoint"] else "SUCCEEDED"
-            status = "STOPPED" if "stopped" in job else "PENDING" if age < 1 else "RUNNING" if age < 5 else end
+            status = "STOPPED" if "stopped" in job else "PENDING" if age < self.seconds / 5 else "RUNNING" if age < self.seconds else end
             over = status not in ("PENDING", "RUNNING")
-            return 200, {"status": status, "message": "fake " + status, "submission_id": parts[2], "end_time": int((job["since"] + 5) * 1000) if over else None}
+            return 200, {"status": status, "message": "fake " + status, "submission_id": parts[2], "end_time": int((job["since"] + self.seconds) * 1000) if over else None}
 
     def job(self, ns, service, id):
         return self.jobs.setdefault((ns, service, id), {"since": time.time(), "entrypoint": ""})
+
+    def submitted(self, ns, service, id):
+        """As a submitter would have done it, whose pod runs nothing."""
+        spec = next((o["spec"] for o in self.kube.list("rayjobs", ns) if o.get("status", {}).get("jobId") == id), None)
+        if spec and spec.get("submissionMode") != "HTTPMode": self.job(ns, service, id)["entrypoint"] = spec.get("entrypoint", "")
+        return (ns, service, id) in self.jobs

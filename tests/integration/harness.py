@@ -231,16 +231,19 @@ class External:
         def namespace(name):
             """A namespace of this test's own: the one of the test before is still being deleted."""
             External.made += 1
-            self.namespaces.append(f"{name}-{External.made}")
+            self.namespaces.append(f"{name}-{os.getpid()}-{External.made}")
             return make(self.namespaces[-1])
 
         self.kube.namespace = namespace
 
     def stop(self):
-        """Leaves nothing behind that the next test's plugins would meet."""
+        """Leaves nothing behind that the next test's plugins would meet; nobody is left who would take off finalizers."""
         for ns in self.namespaces:
             for resource in ("raycronjobs", "rayjobs", "rayclusters", "configmaps"):
                 with contextlib.suppress(ApiError): self.kube.call("DELETE", Kube.path(resource, ns))
+            for resource in ("rayjobs", "rayclusters"):
+                for o in self.kube.list(resource, ns):
+                    with contextlib.suppress(ApiError): self.kube.patch(resource, ns, o["metadata"]["name"], {"metadata": {"finalizers": None}})
             with contextlib.suppress(ApiError): self.kube.delete("namespaces", None, ns)
 
 
@@ -333,15 +336,17 @@ class Env:
         self.things.append(thing)
         return thing
 
-    def sandbox(self, *args):
+    def sandbox(self, *args, why="rests on what only the sandbox can do"):
+        """The embedded cluster; where a real one is named the test is skipped, for that reason."""
+        if os.environ.get("RAYVISOR_KUBECONFIG"): raise Skip(why)
         self.sb = self.keep(Sandbox(self.dir, *args))
         self.kube = self.sb.kube
         return self.sb
 
-    def cluster(self):
-        """The real cluster where one is named, else the sandbox."""
+    def cluster(self, *args):
+        """The real cluster where one is named, else the sandbox (with such arguments)."""
         real = os.environ.get("RAYVISOR_KUBECONFIG")
-        if not real: return self.sandbox()
+        if not real: return self.sandbox(*args)
         self.sb = None
         self.kube = self.keep(External(real)).kube
 

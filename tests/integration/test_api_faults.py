@@ -11,7 +11,7 @@ BROKE, FAILED = "watches broke and are begun again", "requests to the API server
 
 
 def setup(env, *args, **kw):
-    env.sandbox(*args)
+    env.sandbox(*args, why="injects faults through the sandbox's control endpoint")
     env.kube.namespace(NS)
     env.operator(**kw)
     return env.kube, Watcher(env.kube, "pods", NS)

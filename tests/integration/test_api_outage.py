@@ -7,7 +7,7 @@ NS = "outage"
 
 
 def test_down_for_a_minute(env):
-    env.sandbox()
+    env.sandbox(why="pauses the sandbox")
     kube = env.kube
     kube.namespace(NS)
     env.operator()

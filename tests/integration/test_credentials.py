@@ -5,12 +5,13 @@ from harness import *
 
 
 def setup(env):
-    env.sandbox()
+    env.cluster()
+    env.ns = env.kube.namespace("credentials")
     return env.kube, open(env.kube.kubeconfig).read()
 
 
 def with_user(env, text, user):
-    """The sandbox's kubeconfig with another user in it."""
+    """The cluster's kubeconfig with another user in it."""
     path = os.path.join(env.dir, "kubeconfig")
     assert re.search(r"^\s+token: .*$", text, re.M), text
     with open(path, "w") as f: f.write(re.sub(r"^(\s+)token: .*$", lambda m: "\n".join(m[1] + l for l in user.split("\n")), text, flags=re.M))
@@ -18,12 +19,13 @@ def with_user(env, text, user):
 
 
 def works(env, name="c"):
-    env.kube.create("rayclusters", "default", raycluster(name))
-    wait_ready(env.kube, "default", name, 1)
+    env.kube.create("rayclusters", env.ns, raycluster(name))
+    wait_ready(env.kube, env.ns, name, 1)
 
 
 def test_client_certificate(env):
     setup(env)
+    if not env.sb: raise Skip("the real cluster's script gives no client certificates")
     config = os.path.join(env.sb.dir, "kubeconfig.cert")
     assert "token" not in open(config).read()
     env.operator(kubeconfig=config)

@@ -10,7 +10,7 @@ def setup(env, **settings):
     env.cluster()
     ns = env.kube.namespace(NS)
     env.operator(plugins=[{"name": "raycronjob", "settings": settings}])
-    return env.kube, env.kube.namespaces[-1] if hasattr(env.kube, "namespaces") else ns
+    return env.kube, ns
 
 
 def cronjob(name, schedule, **spec):

@@ -7,7 +7,7 @@ URLS = ["http://*.svc.cluster.local:8265/*", "http://10.*:8000/*"]
 
 
 def setup(env, proxy=True):
-    env.sandbox("--sim-opts", "ray_run_ms=200")
+    env.sandbox("--sim-opts", "ray_run_ms=200", why="wants the simulated Ray in the pods, and the sandbox's faults")
     env.kube.namespace(NS)
     env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "http": URLS, "grants": [
         {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},

@@ -8,7 +8,7 @@ KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
 
 def setup(env, operator=True):
     if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
-    env.sandbox()
+    env.sandbox(why="tests the sandbox itself")
     if operator: env.operator()
     cache = tempfile.mkdtemp(dir=env.dir)
 

@@ -8,7 +8,7 @@ POD = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image":
 
 
 def start(env, *args):
-    sb = env.sandbox(*args)
+    sb = env.sandbox(*args, why="tests the sandbox itself")
     return sb, sb.kube
 
 
@@ -141,7 +141,7 @@ def test_two_side_by_side(env):
 
 def test_watcher_that_does_not_read(env):
     """What it does not take is kept up to a bound; then its watch ends, and it can go on from where it was."""
-    env.sandbox()
+    env.sandbox(why="tests the sandbox itself")
     kube = env.kube
     kube.create("configmaps", "default", {"metadata": {"name": "big"}, "data": {"x": "y" * 900_000}})
     c, r = kube.open("GET", Kube.path("configmaps", "default") + "?watch=1&resourceVersion=1", timeout=60)

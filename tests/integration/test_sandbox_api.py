@@ -7,7 +7,7 @@ NS = "default"
 
 
 def start(env):
-    env.sandbox()
+    env.sandbox(why="tests the sandbox itself")
     return env.kube
 
 
