@@ -152,7 +152,8 @@ static bool one_head(struct pass *p) {
     return present > 0;
 }
 
-/* False: without a head, and none is to be made: workers would be of no use. */
+/* False: without a head, workers would be of no use. They wait for its creation to be answered: against a quota, those
+ * that are quicker would take the head's place for good. */
 static bool head(struct pass *p) {
     if (one_head(p)) return true;
     bool provisioned = rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_PROVISIONED, "True");
@@ -166,7 +167,7 @@ static bool head(struct pass *p) {
     pass_explain(p, "creating the head pod");
     const char *suffix = p->c->settings->deterministic_head_name ? NULL : five;
     pass_create(p, "v1", "pods", rc_head_pod(p->arena, p->c, suffix, pass_spec_hash(p)), TAG_HEAD_POD);
-    return true;
+    return false;
 }
 
 /* ---- the pass

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The optional features of RayClusters, each through its life. Runs against the sandbox or a real kube-apiserver."""
 import base64, os, time
+from front import Front
 from harness import *
 
 
@@ -244,6 +245,22 @@ def test_head_service_follows_the_spec(env):
     assert_quiet(env)
 
 
+def test_workers_wait_for_the_head(env):
+    """Against a quota, workers that are quicker would take its place for good."""
+    env.cluster()
+    ns, order = env.kube.namespace("feat-order"), []
+
+    def before(method, path, body):
+        if method != "POST" or not path.partition("?")[0].endswith("/pods"): return
+        head = json.loads(body)["metadata"]["labels"]["ray.io/node-type"] == "head"
+        if head: time.sleep(0.5)
+        order.append("head" if head else "worker")
+    env.operator(kubeconfig=env.keep(Front(env.dir, env.kube, before=before)).kubeconfig)
+    env.kube.create("rayclusters", ns, raycluster("o", workers=3))
+    wait_ready(env.kube, ns, "o", 3)
+    assert order == ["head", "worker", "worker", "worker"], order
+
+
 def test_quota(env):
     kube, ns = setup(env)
     kube.create("resourcequotas", ns, {"metadata": {"name": "q"}, "spec": {"hard": {"pods": "3"}}})
@@ -254,7 +271,7 @@ def test_quota(env):
     before = actions_done(env)
     time.sleep(3)
     assert actions_done(env) - before < 20, f"{actions_done(env) - before} actions in 3 s against a quota"
-    assert "exceeded quota" in explain(env, ns, "q")
+    wait_for("the quota to be explained", lambda: "exceeded quota" in explain(env, ns, "q"))
     kube.patch("resourcequotas", ns, "q", {"spec": {"hard": {"pods": "10"}}})
     wait_ready(kube, ns, "q", 6, 90)
     c = wait_for("the failure to be over", lambda: (lambda c: c if "ReplicaFailure" not in c and "Reconciling" not in c else None)(conditions(status_of(kube, ns, "q"))))
