@@ -1,5 +1,5 @@
 """Processes, a Kubernetes client, waiting and the test runner of the integration tests (standard library only)."""
-import base64, collections, contextlib, fnmatch, glob, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback
+import base64, collections, contextlib, fcntl, fnmatch, glob, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RAYVISOR_BUILD", os.path.join(ROOT, "build"))
@@ -220,11 +220,12 @@ class Sandbox:
 
 
 class External:
-    """A cluster somebody else started (RAYVISOR_KUBECONFIG)."""
-    made = 0
+    """A cluster somebody else started (RAYVISOR_KUBECONFIG); of several, with colons between, one that no other test uses."""
+    made, taken = 0, None
 
-    def __init__(self, kubeconfig):
-        self.kube = Kube(kubeconfig)
+    def __init__(self, kubeconfigs):
+        External.taken = External.taken or wait_for("a cluster to be free", lambda: next(filter(None, map(self.take, kubeconfigs.split(":"))), None), 600)
+        self.kube = Kube(External.taken.name)
         self.namespaces = []
         make = self.kube.namespace
 
@@ -235,6 +236,16 @@ class External:
             return make(self.namespaces[-1])
 
         self.kube.namespace = namespace
+
+    @staticmethod
+    def take(kubeconfig):
+        """The opened file, which is locked until this process ends; None when another holds it."""
+        f = open(kubeconfig)
+        try:
+            fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return f
+        except BlockingIOError:
+            f.close()
 
     def stop(self):
         """Leaves nothing behind that the next test's plugins would meet; nobody is left who would take off finalizers."""

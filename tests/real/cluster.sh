@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real Kubernetes control plane (etcd, kube-apiserver, controller-manager, scheduler) with KWOK as kubelets, on loopback.
 #
+#   cluster.sh can              says why the tools are neither there nor can be built (exit status 77)
 #   cluster.sh build            compile the tools (about ten minutes cold on two cores; kept in $RAYVISOR_REAL_BIN)
 #   cluster.sh up DIR [PORT]    start everything with its state in DIR; prints the kubeconfig's path
 #   cluster.sh down DIR         stop it
@@ -13,6 +14,22 @@ here=$(cd "$(dirname "$0")" && pwd)
 bin=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}
 version=v1.36.3
 kwok=v0.8.0
+
+cannot() {
+    echo "cluster.sh: no real control plane here: $1"
+    exit 77
+}
+
+can() {
+    local tool missing=""
+    for tool in kube-apiserver kube-controller-manager kube-scheduler kubectl etcd kwok kwok-stages.yaml; do
+        [ -s "$bin/$tool" ] || missing+=" $tool"
+    done
+    [ -n "$missing" ] || return 0
+    command -v go >/dev/null || cannot "$bin lacks$missing, and there is no Go to build with"
+    (cd "$here/kubernetes" && go mod download k8s.io/kubernetes) >/dev/null 2>&1 ||
+        cannot "$bin lacks$missing, and the Go modules to build from can be neither found nor fetched"
+}
 
 build() {
     mkdir -p "$bin"
@@ -27,6 +44,7 @@ build() {
     done
     [ -x "$bin/etcd" ] || (cd "$here/etcd" && go build -ldflags "-s -w" -o "$bin/etcd" go.etcd.io/etcd/server/v3)
     [ -x "$bin/kwok" ] || GOBIN=$bin go install "sigs.k8s.io/kwok/cmd/kwok@$kwok"
+    [ -s "$bin/kwok-stages.yaml" ] || { stages >"$bin/stages.new" && mv "$bin/stages.new" "$bin/kwok-stages.yaml"; }
 }
 
 stages() { # KWOK's own definitions of what a simulated kubelet does
@@ -102,6 +120,7 @@ EOF
         --service-account-signing-key-file "$dir/sa.key" --token-auth-file "$dir/tokens.csv" \
         --authorization-mode RBAC --allow-privileged --kubelet-preferred-address-types InternalIP
     wait_until "the API server" $k get --raw /readyz
+    kill -0 "$(cat "$dir/apiserver.pid")" || { echo "cluster.sh: port $port belongs to somebody else's API server" >&2 && return 1; }
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
         --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false --node-monitor-grace-period 30m \
         --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000
@@ -111,7 +130,7 @@ EOF
         echo "$dir/kubeconfig"
         return
     }
-    stages >"$dir/stages.yaml"
+    if [ -s "$bin/kwok-stages.yaml" ]; then cp "$bin/kwok-stages.yaml" "$dir/stages.yaml"; else stages >"$dir/stages.yaml"; fi
     start kwok "$bin/kwok" --kubeconfig "$dir/kubeconfig" --config "$dir/stages.yaml" --manage-all-nodes \
         --node-lease-duration-seconds 200
     for i in $(seq "${RAYVISOR_REAL_NODES:-20}"); do
@@ -143,8 +162,9 @@ down() {
 }
 
 case "${1:-}" in
+can) can ;;
 build) build ;;
 up) up "$2" "${3:-16443}" ;;
 down) down "$2" ;;
-*) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
