@@ -188,7 +188,7 @@ def test_repeated_action_ids(env):
     """A host that asks with ids 7, 7, 3, 8: the two in the middle are refused, and nothing is done twice."""
     global NS
     env.cluster()
-    NS = env.kube.namespace("rogue")
+    NS = Kube.namespace(env.kube, "rogue")  # the host knows this name alone
     env.operator(plugins=[toy()], extra=f"hostBinary: {binary('rogue-host')}")
     answers = wait_for("four results", lambda: (lambda a: a if len(a) == 4 else None)([l["msg"] for l in env.op.logs("result id=", plugin="toy")]))
     assert sorted(answers) == ["result id=3 code=-3003 reason=RepeatedActionId", "result id=7 code=-3003 reason=RepeatedActionId",
@@ -197,6 +197,7 @@ def test_repeated_action_ids(env):
     assert len(env.op.logs("used the id of an action again")) == 2
     p = env.op.plugin("toy")
     assert p["state"] == "ready" and p["restarts"] == 0, p
+    if env.sb is None: env.kube.delete("namespaces", None, NS)
 
 
 def test_host_killed_from_outside(env):
