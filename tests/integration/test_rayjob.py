@@ -77,8 +77,9 @@ def test_http(env):
 def test_interactive(env):
     kube, ns = setup(env)
     kube.create("rayjobs", ns, rayjob("j", entrypoint=None, mode="InteractiveMode"))
-    s = wait_job(kube, ns, "j", "Waiting")
-    assert not s.get("jobId") and conditions(s)["Reconciling"]["reason"] == "WaitingForJobId", s
+    wait_job(kube, ns, "j", "Waiting")
+    s = wait_for("the reason", lambda: (lambda s: conditions(s)["Reconciling"]["reason"] == "WaitingForJobId" and s)(job_status(kube, ns, "j")))
+    assert not s.get("jobId"), s
     dashboard(env, ns, s["rayClusterName"] + "-head-svc", "POST", "api/jobs/", {"entrypoint": "true", "submission_id": "by-hand"})
     kube.patch("rayjobs", ns, "j", {"spec": {"jobId": "by-hand"}})
     wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED", jobId="by-hand")
@@ -124,7 +125,7 @@ def test_suspended_while_it_runs(env):
 def test_deadlines(env):
     kube, ns = setup(env, LONG)
     kube.create("rayjobs", ns, rayjob("active", mode="HTTPMode", activeDeadlineSeconds=3, backoffLimit=3))
-    stuck = rayjob("pre", preRunningDeadlineSeconds=2)
+    stuck = rayjob("pre", preRunningDeadlineSeconds=6)
     why = stuck_head(env, stuck)
     kube.create("rayjobs", ns, stuck)
     s = wait_job(kube, ns, "active", "Failed", reason="DeadlineExceeded")
