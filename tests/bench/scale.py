@@ -4,9 +4,10 @@
 scale.py [CLUSTERS...]       default 500 1000; each: floor, then the operator, each on a control plane of its own
 scale.py big [WORKERS]       one cluster from 1 to WORKERS (default 1000) workers, and a small one created meanwhile
 
-Needs tests/real/cluster.sh's binaries (RAYVISOR_REAL_BIN), and the two programs that create the load, scale.py and floor.py, in
-RAYVISOR_TOOLS (default ../shared/tools; they need aiohttp). Printed, never asserted."""
-import json, os, subprocess, sys, tempfile, time
+Needs tests/real/cluster.sh's binaries (RAYVISOR_REAL_BIN), aiohttp, and the program that creates the RayClusters, scale.py, in
+RAYVISOR_TOOLS (default ../shared/tools). Printed, never asserted."""
+import asyncio, json, os, ssl, subprocess, sys, tempfile, time
+import aiohttp
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 from harness import *
 from figures import cpu, pss
@@ -24,7 +25,7 @@ class Plane:
         self.kubeconfig = f"{self.dir}/real/kubeconfig"
         subprocess.run([f"{BIN}/kubectl", "--kubeconfig", self.kubeconfig, "apply", "-f", f"{ROOT}/deploy/crds"], check=True, capture_output=True)
         self.kube = Kube(self.kubeconfig)
-        time.sleep(2)
+        time.sleep(8)  # its caches fill
         return self
 
     def __exit__(self, *a):
@@ -32,17 +33,62 @@ class Plane:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def tool(name, *args, timeout=900):
+def tool(name, *args, timeout=400):
     out = subprocess.run([sys.executable, f"{TOOLS}/{name}", "--url", f"https://127.0.0.1:{PORT}", *args], capture_output=True, text=True, timeout=timeout)
     assert out.returncode == 0, out.stderr[-2000:]
     return json.loads(out.stdout.splitlines()[0])
+
+
+# ---- the floor: the same Services and Pods by a client that does nothing else -------------------------------------
+
+POD = {"containers": [{"name": "c", "image": "rayproject/ray:2.52.0", "env": [{"name": f"E{i}", "value": "v" * 20} for i in range(15)],
+                       "resources": {"requests": {"cpu": "10m"}, "limits": {"cpu": "1"}}}]}
+SERVICE = {"clusterIP": "None", "selector": {"a": "b"}, "ports": [{"name": "p", "port": 8265}]}
+
+
+async def until_ready(session, pods, total):
+    """A watch that a hasty server ends is begun again where it ended."""
+    ready, version = set(), None
+    while len(ready) < total:
+        if version is None:
+            async with session.get(pods, params={"limit": "1"}) as r: version = (await r.json())["metadata"]["resourceVersion"]
+        async with session.get(pods, params={"watch": "1", "resourceVersion": version}) as r:
+            async for line in r.content:
+                event = json.loads(line)
+                assert event["type"] != "ERROR", event
+                o = event["object"]
+                version = o["metadata"]["resourceVersion"]
+                if any(c["type"] == "Ready" and c["status"] == "True" for c in o.get("status", {}).get("conditions", [])): ready.add(o["metadata"]["name"])
+                if len(ready) == total: return
+
+
+async def create_floor(n, pods_each):
+    tls = ssl.create_default_context()
+    tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+    base, turns = "/api/v1/namespaces/floor", asyncio.Semaphore(64)
+    async with aiohttp.ClientSession(f"https://127.0.0.1:{PORT}", headers={"Authorization": "Bearer admintoken"}, read_bufsize=2**22,
+                                     connector=aiohttp.TCPConnector(ssl=tls, limit=68), timeout=aiohttp.ClientTimeout(total=None)) as session:
+        async def post(path, name, spec):
+            async with turns, session.post(path, json={"metadata": {"name": name}, **({"spec": spec} if spec else {})}) as r:
+                assert r.status == 201, await r.text()
+        await post("/api/v1/namespaces", "floor", None)
+        await asyncio.sleep(1)  # its service account
+        begin = time.monotonic()
+        seen = asyncio.create_task(until_ready(session, f"{base}/pods", n * pods_each))
+        await asyncio.gather(*[post(f"{base}/services", f"s-{i}", SERVICE) for i in range(n)],
+                             *[post(f"{base}/pods", f"p-{i}-{k}", POD) for i in range(n) for k in range(pods_each)])
+        await seen
+        return time.monotonic() - begin
+
+
+def floor_of(n, pods_each): return asyncio.run(create_floor(n, pods_each))
 
 
 def mib(pid): return sum(pss(pid).values()) / 1024
 
 
 def many(n):
-    with Plane(): floor = tool("floor.py", "-n", str(n))["all_ready_s"]
+    with Plane(): floor = floor_of(n, 4)
     with Plane() as p:
         op = Operator(p.dir, p.kube, plugins=[{"name": "raycluster"}], extra="")
         time.sleep(3)
@@ -67,8 +113,7 @@ def many(n):
 
 def big(workers):
     with Plane() as p:
-        t0 = time.monotonic()
-        floor = tool("floor.py", "-n", "1", "-w", str(workers - 1))["all_ready_s"]
+        floor = floor_of(1, workers - 1)
     with Plane() as p:
         ns = p.kube.namespace("big")
         op = Operator(p.dir, p.kube, plugins=[{"name": "raycluster"}])
