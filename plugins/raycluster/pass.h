@@ -102,6 +102,8 @@ void sub_result(struct pass *p, const struct rv_result *r);
 void workers_reconcile(struct pass *p);
 void replicas_reconcile(struct pass *p, struct rv_val group);
 /* False: this group may not shrink by our choice (the autoscaler names its victims). */
+/* How many pods of the group may be created now. */
+uint32_t workers_room(struct pass *p, struct rv_val group);
 bool workers_may_shrink(const struct pass *p);
 bool workers_named_for_deletion(struct rv_val group, struct rv_str name);
 /* The finalizer that a Redis which must be emptied asks for (teardown.c). True: nothing else in this pass. */

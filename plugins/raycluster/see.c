@@ -32,6 +32,8 @@ static void see_pod(void *arg, const struct rv_object *o) {
                              .running = rv_str_is(rv_path_str(v, "status.phase"), "Running"),
                              .ready = rv_condition_is(rv_val_path(v, "status.conditions"), "Ready", "True")};
     pod->ended = has_ended(v, pod->running);
+    pod->queued = !pod->running && !pod->ended &&
+                  !rv_val_present(rv_condition_find(rv_val_path(v, "status.conditions"), "PodScheduled"));
 }
 
 static void see_service(void *arg, const struct rv_object *o) {

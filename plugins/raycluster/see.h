@@ -37,6 +37,7 @@ struct pass_pod {
     struct rv_str replica; /* multi-host: label of its replica */
     int64_t index;         /* replica index label, -1 none */
     bool head, deleting, running, ready;
+    bool queued; /* no scheduler has looked at it yet */
     bool ended;  /* for good: a new one must take its place */
     bool chosen; /* deleted by this pass */
 };

@@ -5,6 +5,7 @@
 
 #include "fields.h"
 #include "pass.h"
+#include "scheduler.h"
 
 /* Who goes first on scale-down: not running, then not ready, then the newest. */
 static int victim_order(const void *a, const void *b) {
@@ -20,13 +21,48 @@ static int index_order(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+/* A scheduler takes one pod after the other (Kubernetes' own binds 50 a second unless told otherwise): whoever throws a
+ * thousand at it keeps everybody else's pods waiting behind them. So there are never more than a few that it has not
+ * looked at. A gang must be there whole, and a scheduler that is not there must not stop us: one that is older than
+ * some seconds no longer counts. */
+enum { QUEUE_MAX = 16, QUEUE_PATIENCE_S = 5 };
+#define SECOND INT64_C(1000000000)
+
+static uint32_t queued(struct pass *p) {
+    uint32_t n = 0;
+    int64_t now = p->api->now(p->host), created, oldest = INT64_MAX;
+    for (size_t i = 0; i < p->pod_n; i++) {
+        if (!p->pods[i].queued || p->pods[i].deleting || rv_time_parse(p->pods[i].created, &created) != 0) continue;
+        if (created > now + QUEUE_PATIENCE_S * SECOND || created < now - QUEUE_PATIENCE_S * SECOND) continue;
+        if (created < oldest) oldest = created;
+        n++;
+    }
+    if (n >= QUEUE_MAX) pass_wake(p, oldest + (QUEUE_PATIENCE_S + 1) * SECOND);
+    return n;
+}
+
+static bool one_by_one(const struct pass *p, struct rv_val group) {
+    struct rv_str scheduler = rv_path_str(group, "template.spec.schedulerName");
+    return rc_scheduler_of(p->c) == NULL && (scheduler.n == 0 || rv_str_is(scheduler, "default-scheduler"));
+}
+
+uint32_t workers_room(struct pass *p, struct rv_val group) {
+    uint32_t room = p->memo->batch;
+    if (one_by_one(p, group)) {
+        uint32_t wait = queued(p), left = wait < QUEUE_MAX ? QUEUE_MAX - wait : 0;
+        if (left == 0) pass_explain(p, "%u pods wait for the scheduler; more follow when it has looked at them", wait);
+        if (left < room) room = left;
+    }
+    return room > p->creates ? room - p->creates : 0;
+}
+
 static void grow(struct pass *p, struct rv_val group, struct pass_pod **live, size_t live_n, int64_t want) {
-    int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0;
+    int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0, room = workers_room(p, group);
     size_t u = 0;
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     for (size_t i = 0; i < live_n; i++) used[i] = live[i]->index;
     qsort(used, live_n, sizeof *used, index_order);
-    for (int64_t n = 0; n < want && p->creates < p->memo->batch; n++, next++) {
+    for (int64_t n = 0; n < want && n < room; n++, next++) {
         char five[6];
         while (u < live_n && used[u] <= next) {
             if (used[u] == next) next++;
