@@ -9,6 +9,9 @@
 /* RESTLESS_FAILURES: as many failures in a row make about a second of back-off, and each further run doubles it. */
 enum {
     PASSES_PER_TICK = 64,
+    SOON_MS = 250,     /* between two looks at an object of which much changes, */
+    SOON_BURST = 64,   /* unless there was little to do: so many are looked at at once, */
+    SOON_EACH_MS = 20, /* and one more after so long */
     PASSES_IN_A_ROW = 1000,
     FLOOD = 10000,
     RESTLESS_FAILURES = 9,
@@ -215,6 +218,22 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
     queue_add(e->queue, queue_ensure(e->queue, &(struct rv_key){ns, name}), e->state == ENGINE_SYNCING);
 }
 
+/* Something of the object's changed. A few such are looked at at once; when many come, an object that was looked at a
+ * moment ago waits for the rest of its news: a pod that starts is half a dozen. */
+static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
+    struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
+    int64_t due = k != NULL ? k->passed + SOON_MS * MS : 0;
+    double fresh = (double)(e->now.mono - e->soon_at) / ((double)SOON_EACH_MS * (double)MS);
+    e->soon_at = e->now.mono;
+    e->soon = e->soon + fresh > SOON_BURST ? SOON_BURST : e->soon + fresh;
+    if (e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono || e->soon >= 1) {
+        if (e->soon >= 1) e->soon -= 1;
+        touch(e, ns, name);
+        return;
+    }
+    if (!k->held) queue_delay(e->queue, k, due);
+}
+
 /* The primary object that controls this one, by kind and name of its controller reference. */
 static void touch_owner(struct engine *e, const struct rv_object *o) {
     struct msg_kind primary;
@@ -222,7 +241,7 @@ static void touch_owner(struct engine *e, const struct rv_object *o) {
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "metadata.ownerReferences")); rv_iter_next(&it);) {
         if (!rv_path_bool(it.val, "controller", false) || !rv_str_eq(rv_path_str(it.val, "kind"), primary.kind))
             continue;
-        touch(e, o->ns, rv_path_str(it.val, "name"));
+        touch_soon(e, o->ns, rv_path_str(it.val, "name"));
     }
 }
 
@@ -232,7 +251,7 @@ static void map_object(struct engine *e, const struct rv_object *o, bool deleted
     if ((flags & MSG_KIND_PRIMARY) != 0) touch(e, o->ns, o->name);
     if ((flags & MSG_KIND_MAP_OWNER) != 0) touch_owner(e, o);
     if ((flags & MSG_KIND_MAP_LABEL) != 0 && msg_kind_at(e->kinds, o->kind, &k))
-        touch(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
+        touch_soon(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
     if ((flags & MSG_KIND_MAP_PLUGIN) != 0 && e->o.plugin->map != NULL && e->plugin_running) {
         call_begin(e, FLIGHT_MAP, &(struct rv_key){o->ns, o->name});
         e->o.plugin->map(e->plugin_state, o, deleted);
@@ -490,6 +509,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     e->current = NULL;
     call_end(e);
     k->decided = e->now.wall;
+    k->passed = e->now.mono;
     store_explain(e, k);
     for (struct result_node *next; nodes != NULL; nodes = next) {
         next = nodes->next;

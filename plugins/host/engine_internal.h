@@ -58,6 +58,9 @@ struct engine {
     uint32_t max_in_flight;
     struct held_action *held, **held_last;
     size_t held_n;
+    /* how many more secondary changes are looked at at once, and since when that is so */
+    double soon;
+    int64_t soon_at;
     /* credit to give back */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
 };

@@ -28,6 +28,7 @@ struct queue_key {
     uint32_t failures, passes, in_flight, result_n;
     struct result_node *results, **results_last;
     int64_t decided; /* wall ns of the last pass */
+    int64_t passed;  /* mono ns of it */
     char *explain;   /* what the last pass said; NULL nothing */
     struct rv_str ns, name;
     char text[];

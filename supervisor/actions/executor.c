@@ -22,7 +22,7 @@ enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_
 #define MILLISECOND INT64_C(1000000)
 #define HOUR (INT64_C(3600000) * MILLISECOND)
 
-/* One request from a plugin, until its result. Its texts are copies in its arena. */
+/* One request from a plugin, until its result. */
 struct op {
     struct fair_item item; /* first: an item of the queue is its op */
     struct news_item news; /* the same, for events */
@@ -31,7 +31,7 @@ struct op {
     struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
     struct client *client; /* likewise */
     uint64_t instance;
-    struct rv_arena *arena;
+    char *bytes; /* its texts, each with a NUL, and the body */
     struct msg_action m;
     struct op *next, **back;
     unsigned retries;
@@ -91,10 +91,6 @@ static bool counts_in_flight(const struct op *op);
 
 /* ---- ops ------------------------------------------------------------------------------------------------ */
 
-static struct rv_str dup(struct op *op, struct rv_str s) {
-    return s.n != 0 ? rv_arena_str(op->arena, s) : (struct rv_str){NULL, 0};
-}
-
 static void copy_action(struct op *op, const struct msg *m) {
     op->m = m->action;
     struct rv_str *const texts[] = {&op->m.key.ns,           &op->m.key.name,          &op->m.a.api_version,
@@ -107,9 +103,15 @@ static void copy_action(struct op *op, const struct msg *m) {
                                     &op->m.http.url,         &op->m.http.content_type, &op->m.http.secret_ns,
                                     &op->m.http.secret_name, &op->m.http.secret_key,   &op->m.http.auth_header,
                                     &op->m.http.auth_prefix};
-    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) *texts[i] = dup(op, *texts[i]);
-    struct rv_str body = dup(op, (struct rv_str){(const char *)m->payload.p, m->payload.n});
-    op->m.a.body = op->m.http.body = (struct rv_bytes){(const uint8_t *)body.p, body.n};
+    size_t n = m->payload.n, at = 0;
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) n += texts[i]->n + 1;
+    op->bytes = rv_alloc(n); /* thousands may wait: one allocation, and no larger than it must be */
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); at += texts[i++]->n + 1) {
+        if (texts[i]->n != 0) memcpy(op->bytes + at, texts[i]->p, texts[i]->n);
+        *texts[i] = (struct rv_str){texts[i]->n != 0 ? op->bytes + at : NULL, texts[i]->n};
+    }
+    if (m->payload.n != 0) memcpy(op->bytes + at, m->payload.p, m->payload.n);
+    op->m.a.body = op->m.http.body = (struct rv_bytes){(const uint8_t *)op->bytes + at, m->payload.n};
 }
 
 static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
@@ -117,7 +119,6 @@ static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance
     op->x = x;
     op->plugin = p;
     op->instance = instance;
-    op->arena = rv_arena_new();
     op->plugin_name = p != NULL ? rv_strdup(plugin_config(p)->name) : rv_strdup(RV_STR("rayvisor"));
     copy_action(op, m);
     return op;
@@ -125,7 +126,7 @@ static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance
 
 static void op_free(struct op *op) {
     rv_timer_free(op->timer);
-    rv_arena_free(op->arena);
+    free(op->bytes);
     free(op->plugin_name);
     free(op);
 }

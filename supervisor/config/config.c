@@ -197,8 +197,8 @@ static int read_plugins(const struct schema_reader *r, struct config *c, const s
 static void set_defaults(struct config *c) {
     c->runtime_dir = RV_STR("/run/rayvisor");
     c->bind = RV_STR("127.0.0.1:8082");
-    c->max_connections = 32;
-    c->max_in_flight = 64;
+    c->max_connections = 16;
+    c->max_in_flight = 32;
     c->watch_stall_s = 150;
     c->page_size = 500;
     c->heartbeat_ms = 1000;

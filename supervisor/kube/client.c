@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,8 +18,9 @@ enum {
     CONNECT_MS = 10000,
     DEFAULT_MS = 30000,
     DEFAULT_BODY = 16 << 20,
-    DEFAULT_POOL = 32,
-    IDLE_HANDLES = 64,
+    DEFAULT_POOL = 16,
+    IDLE_HANDLES = 16,
+    BUFFER = 16384,
     IDLE_CONNECTION_S = 30
 };
 
@@ -134,6 +136,14 @@ static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose) {
     return CURL_SOCKOPT_OK;
 }
 
+/* Most connections are idle, watches most of all: 34 KiB less for each. */
+static CURLcode on_tls(CURL *easy, void *ctx, void *arg) {
+    (void)easy;
+    (void)arg;
+    (void)SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    return CURLE_OK;
+}
+
 static void set_blob(CURL *easy, CURLoption option, struct rv_bytes b) {
     if (b.n == 0) return;
     struct curl_blob blob = {(void *)(uintptr_t)b.p, b.n, CURL_BLOB_NOCOPY};
@@ -165,7 +175,9 @@ static CURL *easy_new(struct kube_client *c) {
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, c->user_agent);
     curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy != NULL ? k->proxy : "");
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 32768L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)IDLE_CONNECTION_S);
     if (k->insecure) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);

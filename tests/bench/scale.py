@@ -96,9 +96,10 @@ def many(n):
         r = tool("scale.py", "--pid", str(op.proc.pid), "-n", str(n), "-w", "3")
         at_ready = mib(op.proc.pid)
         time.sleep(8)
+        shares = ", ".join(f"{k.split(':')[0]} {v / 1024:.1f}" for k, v in pss(op.proc.pid).items())
         later, done = mib(op.proc.pid), op.control("status")["actions"]["done"]
         print(f"{n} x (1+3): floor {floor:.1f} s; all ready {r['all_ready_s']} s = {r['all_ready_s'] / floor:.2f} x floor, p99 {r['latency_p99_s']} s; "
-              f"CPU {r['cpu_s']} s = {1000 * r['cpu_s'] / n:.1f} ms a cluster; PSS {idle:.1f} MiB idle, {at_ready:.1f} when ready, {later:.1f} 8 s later "
+              f"CPU {r['cpu_s']} s = {1000 * r['cpu_s'] / n:.1f} ms a cluster; PSS {idle:.1f} MiB idle, {at_ready:.1f} when ready, {later:.1f} 8 s later ({shares}) "
               f"= {1024 * (later - idle) / n:.1f} KiB a cluster; {done / n:.1f} writes a cluster", flush=True)
         op.stop()
         t0 = time.monotonic()
