@@ -33,7 +33,7 @@ class Plane:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-def tool(name, *args, timeout=400):
+def tool(name, *args, timeout=300):
     out = subprocess.run([sys.executable, f"{TOOLS}/{name}", "--url", f"https://127.0.0.1:{PORT}", *args], capture_output=True, text=True, timeout=timeout)
     assert out.returncode == 0, out.stderr[-2000:]
     return json.loads(out.stdout.splitlines()[0])
