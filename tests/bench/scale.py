@@ -28,7 +28,12 @@ class Plane:
         time.sleep(8)  # its caches fill
         return self
 
+    def operator(self, **more):
+        self.op = Operator(self.dir, self.kube, plugins=[{"name": "raycluster"}], **more)
+        return self.op
+
     def __exit__(self, *a):
+        if getattr(self, "op", None): self.op.stop()
         subprocess.run([f"{ROOT}/tests/real/cluster.sh", "down", f"{self.dir}/real"], check=False)
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -90,7 +95,7 @@ def mib(pid): return sum(pss(pid).values()) / 1024
 def many(n):
     with Plane(): floor = floor_of(n, 4)
     with Plane() as p:
-        op = Operator(p.dir, p.kube, plugins=[{"name": "raycluster"}], extra="")
+        op = p.operator(extra="")
         time.sleep(3)
         idle = mib(op.proc.pid)
         r = tool("scale.py", "--pid", str(op.proc.pid), "-n", str(n), "-w", "3")
@@ -117,7 +122,7 @@ def big(workers):
         floor = floor_of(1, workers - 1)
     with Plane() as p:
         ns = p.kube.namespace("big")
-        op = Operator(p.dir, p.kube, plugins=[{"name": "raycluster"}])
+        op = p.operator()
         p.kube.create("rayclusters", ns, raycluster("alone", workers=1))
         t0 = time.monotonic()
         wait_ready(p.kube, ns, "alone", 1)

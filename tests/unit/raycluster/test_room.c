@@ -1,0 +1,122 @@
+/* test_room.c - a big group is created no faster than the scheduler takes its pods; gangs, other schedulers, and one
+ * that is not there are not waited for. */
+#include <stdio.h>
+
+#include "tests/support/fakehost.h"
+#include "tests/unit/sdk/suite.h"
+
+const struct rv_plugin *rv_plugin_v1(void);
+
+enum { ROOM = 16, PATIENCE_MS = 7000 };
+
+struct world {
+    struct fakeapi *api;
+    struct fakehost *host;
+    struct dice dice;
+};
+
+static void start(struct world *w, const char *settings, const char *worker_spec, unsigned replicas) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    struct rv_str text = rv_arena_fmt(
+        a,
+        "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"headGroupSpec\":{\"rayStartParams\":{},\"template\":{\"spec\":{"
+        "\"containers\":[{\"name\":\"h\",\"image\":\"i\"}]}}},\"workerGroupSpecs\":[{\"groupName\":\"g\",\"replicas\":%"
+        "u,"
+        "\"minReplicas\":0,\"maxReplicas\":1000,\"rayStartParams\":{},\"template\":{\"spec\":{%s\"containers\":["
+        "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}",
+        replicas, worker_spec);
+    *w = (struct world){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
+    CU_ASSERT_EQUAL(fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made), 0);
+    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+                                                   .manifest = "plugins/raycluster/raycluster.yaml",
+                                                   .settings = settings,
+                                                   .api = w->api,
+                                                   .dice = &w->dice});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
+}
+
+static void stop(struct world *w) {
+    fakehost_free(w->host);
+    fakeapi_free(w->api);
+}
+
+/* Until nothing more happens at this moment. */
+static unsigned workers(struct world *w) {
+    unsigned n = 0;
+    for (bool more = true; more;) {
+        more = false;
+        while (fakehost_tell(w->host)) more = true;
+        fakehost_run(w->host);
+        while (fakehost_serve(w->host, 0)) more = true;
+        fakehost_run(w->host);
+    }
+    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, "pods") == 0 && strstr(o->name, "-worker-") != NULL;
+    return n;
+}
+
+/* The scheduler takes n pods; it finds no node for them, which is an answer, too. */
+static void schedule(struct world *w, unsigned n) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_val status = from_json(a, "{\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\","
+                                        "\"status\":\"False\",\"reason\":\"Unschedulable\"}]}}");
+    for (struct fake_object *o = w->api->objects; o != NULL && n > 0; o = o->next)
+        if (strcmp(o->resource, "pods") == 0 && !rv_val_present(rv_val_path(o->value, "status.conditions"))) {
+            CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, true, RV_STR(""), status), 0);
+            n--;
+        }
+}
+
+/* What happens at this moment, and what of it was put off for less than a second. */
+static unsigned soon(struct world *w) {
+    (void)workers(w);
+    fakehost_advance(w->host, 900);
+    return workers(w);
+}
+
+static void test_pace(void) {
+    struct world w;
+    start(&w, "{}", "", 100);
+    unsigned n = workers(&w);
+    CU_ASSERT_TRUE(n < ROOM && n > ROOM / 2); /* with the head */
+    schedule(&w, 10);
+    CU_ASSERT_EQUAL(soon(&w), n + 10);
+    schedule(&w, ROOM);
+    CU_ASSERT_EQUAL(soon(&w), n + 10 + ROOM);
+    stop(&w);
+}
+
+static void test_no_scheduler(void) {
+    struct world w;
+    start(&w, "{}", "", 40);
+    unsigned n = workers(&w);
+    for (int i = 0; i < 4; i++) {
+        fakehost_advance(w.host, PATIENCE_MS);
+        unsigned more = workers(&w);
+        CU_ASSERT_TRUE(more > n || n == 40);
+        n = more;
+    }
+    CU_ASSERT_EQUAL(n, 40);
+    stop(&w);
+}
+
+static void test_whole_gangs(void) {
+    static const struct {
+        const char *what, *settings, *spec;
+    } rows[] = {
+        {"a batch scheduler", "{\"batchScheduler\":\"yunikorn\"}", ""},
+        {"a scheduler of the user", "{}", "\"schedulerName\":\"mine\","},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        start(&w, rows[i].settings, rows[i].spec, 60);
+        CHECK_ROW(soon(&w) == 60, rows[i].what);
+        stop(&w);
+    }
+}
+
+static const struct suite_test tests[] = {{"no faster than the scheduler", test_pace},
+                                          {"a scheduler that is not there", test_no_scheduler},
+                                          {"gangs are created whole", test_whole_gangs}};
+SUITE_MAIN("raycluster: room for pods", tests)
