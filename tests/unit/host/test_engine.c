@@ -461,6 +461,33 @@ static void hostile_requests(void) {
     end(s);
 }
 
+/* News of an object's parts: at once while there is little, gathered when there is much; its own at once always. */
+static void parts_gathered(void) {
+    struct sim *s = ready("ab", NULL);
+    uint64_t rev = 2;
+    tick(s);
+    CU_ASSERT_STRING_EQUAL(s->passes, "ab");
+    s->now.mono += 1000 * MS;
+    for (int i = 0; i < 400; i++) { /* one every five milliseconds, for two seconds */
+        s->now.mono += 5 * MS;
+        tell(s, script_object(s->arena, 1, "child", "a", rev++));
+        tick(s);
+    }
+    size_t much = s->passes_n - 2;
+    CU_ASSERT_TRUE(much > 64 && much < 200);
+    s->now.mono += MS; /* what was put off is not forgotten, */
+    tell(s, script_object(s->arena, 1, "child", "a", rev++));
+    tick(s);
+    size_t before = s->passes_n;
+    s->now.mono += 300 * MS;
+    tick(s);
+    CU_ASSERT_EQUAL(s->passes_n, before + 1);
+    tell(s, script_object(s->arena, 0, "a", "", rev++)); /* and the object itself does not wait */
+    tick(s);
+    CU_ASSERT_EQUAL(s->passes_n, before + 2);
+    end(s);
+}
+
 static const struct suite_test tests[] = {
     {"snapshot, then passes", snapshot_then_passes},
     {"results", results},
@@ -469,6 +496,7 @@ static const struct suite_test tests[] = {
     {"outcomes", outcomes},
     {"no hot loop", no_hot_loop},
     {"quarantine and explain", quarantine_and_explain},
+    {"news of parts are gathered", parts_gathered},
     {"credit", credit},
     {"draining", draining},
     {"failures", failures},
