@@ -35,10 +35,8 @@ static void outbox_send(void *arg, struct msg *m, struct lane_blob *payload) {
     if (p->lane != NULL) lane_send_blob(p->lane, m, payload);
 }
 
-static void on_change(void *arg, const struct store_object *o, bool deleted) {
-    struct listened *l = arg;
+static void queue_change(struct listened *l, const struct store_object *o, bool deleted) {
     struct plugin *p = l->plugin;
-    if (l->kind == 0) quarantine_object_changed(p->quarantine, o, deleted);
     if (p->outbox == NULL || (p->state != LIFE_SYNCING && p->state != LIFE_READY && p->state != LIFE_DRAINING) ||
         p->snapshot_waits)
         return;
@@ -47,6 +45,12 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
                        &(struct msg_object){l->kind, o->ns, o->name, o->uid, o->resource_version, o->rev});
     else
         outbox_changed(p->outbox, l->kind, o->ns, o->name);
+}
+
+static void on_change(void *arg, const struct store_object *o, bool deleted) {
+    struct listened *l = arg;
+    queue_change(l, o, deleted);
+    if (l->kind == 0) quarantine_object_changed(l->plugin->quarantine, o, deleted);
 }
 
 /* What the process before asked for is finished first: while a write is under way, nobody can say what is there, and a
@@ -80,7 +84,10 @@ static void queue_object(void *arg, const struct store_object *o) {
 void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on) {
     struct plugin *p = arg;
     struct msg m = {.type = MSG_QUARANTINE, .explain = {.key = {ns, name}, .on = on ? 1 : 0}};
-    if (plugin_listens(p)) lane_send(p->lane, &m);
+    if (!plugin_listens(p)) return;
+    /* Freed because it changed: not before the change is known, or the plugin dies on the old one once more. */
+    if (!on && p->outbox != NULL) outbox_flush_object(p->outbox, 0, ns, name);
+    lane_send(p->lane, &m);
 }
 
 static const struct store_object *find_primary(void *arg, struct rv_str ns, struct rv_str name) {
