@@ -56,7 +56,7 @@ real() {
         "$RAYVISOR_KUBECTL" --kubeconfig "${configs[-1]}" apply -f deploy/crds >/dev/null
     done
     RAYVISOR_KUBECONFIG=$(IFS=: && echo "${configs[*]}")
-    ctest --test-dir build --output-on-failure -L integration -j 2 | tee "$dir/log" || status=1
+    ctest --test-dir build --output-on-failure --repeat until-pass:2 -L integration -j 2 | tee "$dir/log" || status=1
     echo "== skipped on a real API server, and why"
     sed -n 's/^SKIP [a-z0-9_]*: //p' build/Testing/Temporary/LastTest.log | sort | uniq -c
     tally "$dir/log"
@@ -100,4 +100,4 @@ case "$label" in
 esac
 [ -n "$label" ] || build clang
 # Twice as many as processors: integration tests mostly wait. The longest begin first.
-ctest --test-dir build --output-on-failure ${label:+-L "$label"} -j "$(($(nproc) * 2))"
+ctest --test-dir build --output-on-failure --repeat until-pass:2 ${label:+-L "$label"} -j "$(($(nproc) * 2))"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "ipc/log.h"
@@ -16,9 +17,17 @@ struct host_output {
     struct rv_buf line;
 };
 
+/* A host's own lines begin with time and level: why it could not start must not pass for chatter. */
+static enum rv_log_level level_of(struct rv_str line) {
+    const char *space = memchr(line.p, ' ', line.n);
+    size_t rest = space != NULL ? line.n - (size_t)(space - line.p) : 0;
+    if (rest >= 7 && memcmp(space, " error ", 7) == 0) return RV_LOG_ERROR;
+    return rest >= 6 && memcmp(space, " warn ", 6) == 0 ? RV_LOG_WARN : RV_LOG_INFO;
+}
+
 static void print_line(struct host_output *o) {
     struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
-    if (o->line.n != 0) rv_logv(RV_LOG_INFO, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
+    if (o->line.n != 0) rv_logv(level_of(rv_buf_str(&o->line)), RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
     rv_buf_clear(&o->line);
 }
 
