@@ -664,7 +664,6 @@ static void take_event(struct op *op) {
     op->client = NULL;
     op->plugin = NULL;
     if (news_push(x->news, &op->news, rv_mono_now())) return;
-    recorder_lost(x->recorder, &op->m.event);
     finish_code(op, RV_E_THROTTLED, "too many events are waiting");
 }
 

@@ -382,6 +382,22 @@ static void refused(void) {
     world_free(w);
 }
 
+/* The same event again and again, more often than may wait: one event object, whatever is dropped of its repeats. */
+static void flooded(void) {
+    struct world *w = world_new();
+    const struct rv_event e = {
+        .kind = RV_STR("Pod"), .ns = RV_STR("n"), .name = RV_STR("p"), .reason = RV_STR("Flood")};
+    script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}", .times = 9});
+    executor_event(w->executor, &e);
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    for (int i = 0; i < 30000; i++) executor_event(w->executor, &e);
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    executor_event(w->executor, &e);
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    CU_ASSERT_EQUAL(script_count(w->server), 1);
+    world_free(w);
+}
+
 /* A plugin that died: what waits is dropped, what was sent ends in the cache, nobody is told. */
 static void forgotten(void) {
     struct world *w = world_new();
@@ -521,6 +537,7 @@ static const struct suite_test tests[] = {{"what is sent", what_is_sent},
                                           {"besides", besides},
                                           {"throttle", throttle},
                                           {"refused", refused},
+                                          {"flooded", flooded},
                                           {"forgotten", forgotten},
                                           {"shutdown", shutdown_now},
                                           {"counts", counts},
