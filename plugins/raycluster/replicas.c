@@ -101,9 +101,8 @@ static int64_t free_index(const struct table *t) {
 static void grow(struct pass *p, struct rv_val group, struct table *t, int64_t missing, int64_t hosts) {
     struct table all = {rv_arena_alloc(p->arena, (t->n + (size_t)missing + 1) * sizeof(struct replica)), t->n};
     if (t->n > 0) memcpy(all.list, t->list, t->n * sizeof(struct replica));
-    for (int64_t i = 0; i < missing; i++) {
-        uint32_t room = workers_room(p, group);
-        if (room == 0 || (i > 0 && room < hosts)) return;
+    int64_t room = missing > 0 ? workers_room(p, group) : 0;
+    for (int64_t i = 0; i < missing && room > 0 && (i == 0 || room >= hosts); i++, room -= hosts) {
         char five[6];
         pass_suffix(p, five);
         struct replica fresh = {
