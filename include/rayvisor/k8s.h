@@ -4,6 +4,7 @@
 #ifndef RAYVISOR_K8S_H
 #define RAYVISOR_K8S_H
 
+#include "rayvisor/plugin.h"
 #include "rayvisor/tree.h"
 
 #ifdef __cplusplus
@@ -75,6 +76,14 @@ bool rv_condition_is(struct rv_val conditions, const char *type, const char *sta
 bool rv_condition_set(struct rv_arena *a, struct rv_node *conditions, const char *type, const char *status,
                       struct rv_str reason, struct rv_str message, int64_t now_ns);
 bool rv_condition_remove(struct rv_node *conditions, const char *type);
+
+/* ---- status --------------------------------------------------------------------------------------------- */
+/* The write of an object's status: a merge patch of its status subresource, for this incarnation (uid) only (API
+ * conventions, "Spec and Status"). `patch` is what goes under "status" (rv_node_merge_patch()). The action borrows from
+ * the arena and the texts until it is submitted; set its tag, and pre_version where only this version may be written.
+ */
+struct rv_action rv_status_patch(struct rv_arena *a, struct rv_str api_version, struct rv_str resource,
+                                 const struct rv_key *key, struct rv_str uid, struct rv_node *patch);
 
 #ifdef __cplusplus
 }

@@ -354,18 +354,8 @@ void pass_status(struct pass *p) {
     char text[32];
     rv_time_format(now, text);
     rv_node_set_cstr(a, patch, "lastUpdateTime", text);
-    struct rv_node *body = rv_node_map(a);
-    rv_node_set(a, body, "status", patch);
-    struct rv_val v = rv_node_freeze(a, body);
-    struct rv_action act = {.size = sizeof act,
-                            .verb = RV_VERB_MERGE_PATCH,
-                            .tag = TAG_STATUS,
-                            .api_version = RV_STR("ray.io/v1"),
-                            .resource = RV_STR("rayclusters"),
-                            .subresource = RV_STR("status"),
-                            .ns = p->c->ns,
-                            .name = p->c->name,
-                            .body = {v.p, v.n},
-                            .pre_uid = p->c->uid};
+    struct rv_action act = rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("rayclusters"),
+                                           &(struct rv_key){p->c->ns, p->c->name}, p->c->uid, patch);
+    act.tag = TAG_STATUS;
     if (p->api->act(p->host, &act, NULL) != 0) p->retry = true;
 }

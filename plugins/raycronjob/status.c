@@ -46,20 +46,10 @@ static struct rv_node *fresh_status(struct pass *p) {
 void status_write(struct pass *p) {
     struct rv_arena *a = p->arena;
     judge_crd(p);
-    struct rv_node *patch = rv_node_merge_patch(a, p->status, rv_node_freeze(a, fresh_status(p))),
-                   *body = rv_node_map(a);
+    struct rv_node *patch = rv_node_merge_patch(a, p->status, rv_node_freeze(a, fresh_status(p)));
     if (patch == NULL) return;
-    rv_node_set(a, body, "status", patch);
-    struct rv_val v = rv_node_freeze(a, body);
-    struct rv_action action = {.size = sizeof action,
-                               .verb = RV_VERB_MERGE_PATCH,
-                               .tag = TAG_STATUS,
-                               .api_version = RV_STR("ray.io/v1"),
-                               .resource = RV_STR("raycronjobs"),
-                               .subresource = RV_STR("status"),
-                               .ns = p->ns,
-                               .name = p->name,
-                               .pre_uid = p->uid,
-                               .body = {v.p, v.n}};
+    struct rv_action action =
+        rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("raycronjobs"), &(struct rv_key){p->ns, p->name}, p->uid, patch);
+    action.tag = TAG_STATUS;
     if (p->k->api->act(p->k->host, &action, NULL) != 0) p->retry = true;
 }

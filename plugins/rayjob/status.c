@@ -83,20 +83,9 @@ void status_write(struct pass *p) {
     rv_node_set_int(p->arena, fresh, "observedGeneration", p->j->generation);
     struct rv_node *patch = rv_node_merge_patch(p->arena, p->j->status, rv_node_freeze(p->arena, fresh));
     if (patch == NULL) return;
-    struct rv_node *body = rv_node_map(p->arena);
-    struct rv_val frozen;
-    rv_node_set(p->arena, body, "status", patch);
-    frozen = rv_node_freeze(p->arena, body);
-    struct rv_action a = {.size = sizeof a,
-                          .verb = RV_VERB_MERGE_PATCH,
-                          .tag = TAG_STATUS,
-                          .api_version = RV_STR("ray.io/v1"),
-                          .resource = RV_STR("rayjobs"),
-                          .subresource = RV_STR("status"),
-                          .ns = p->j->ns,
-                          .name = p->j->name,
-                          .pre_uid = p->j->uid,
-                          .body = {frozen.p, frozen.n}};
+    struct rv_action a = rv_status_patch(p->arena, RV_STR("ray.io/v1"), RV_STR("rayjobs"),
+                                         &(struct rv_key){p->j->ns, p->j->name}, p->j->uid, patch);
+    a.tag = TAG_STATUS;
     /* A step is taken from what was read, or not at all: what ended meanwhile by a write whose answer got lost has
      * ended, and what has names keeps them. */
     if (p->now.phase != p->was.phase) a.pre_version = rv_path_str(p->j->meta, "resourceVersion");

@@ -66,3 +66,21 @@ bool rv_condition_remove(struct rv_node *conditions, const char *type) {
             return rv_node_remove_at(conditions, i);
     return false;
 }
+
+/* ---- status --------------------------------------------------------------------------------------------- */
+
+struct rv_action rv_status_patch(struct rv_arena *a, struct rv_str api_version, struct rv_str resource,
+                                 const struct rv_key *key, struct rv_str uid, struct rv_node *patch) {
+    struct rv_node *body = rv_node_map(a);
+    rv_node_set(a, body, "status", patch);
+    struct rv_val v = rv_node_freeze(a, body);
+    return (struct rv_action){.size = sizeof(struct rv_action),
+                              .verb = RV_VERB_MERGE_PATCH,
+                              .api_version = api_version,
+                              .resource = resource,
+                              .subresource = RV_STR("status"),
+                              .ns = key->ns,
+                              .name = key->name,
+                              .pre_uid = uid,
+                              .body = {v.p, v.n}};
+}

@@ -398,6 +398,20 @@ static void test_conditions(void) {
     CU_ASSERT_EQUAL(rv_node_len(list), 0);
 }
 
+static void test_status_patch(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *patch = rv_node_map(a);
+    rv_node_set_cstr(a, patch, "state", "ready");
+    struct rv_action act = rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("rayclusters"),
+                                           &(struct rv_key){RV_STR("n"), RV_STR("c")}, RV_STR("u"), patch);
+    CU_ASSERT_TRUE(act.size == sizeof act && act.verb == RV_VERB_MERGE_PATCH && act.grace_seconds == 0);
+    CU_ASSERT_TRUE(rv_str_is(act.subresource, "status") && rv_str_is(act.resource, "rayclusters"));
+    CU_ASSERT_TRUE(rv_str_is(act.ns, "n") && rv_str_is(act.name, "c") && rv_str_is(act.pre_uid, "u"));
+    CU_ASSERT_EQUAL(act.pre_version.n, 0);
+    struct rv_val body = {act.body.p, act.body.n};
+    CU_ASSERT_TRUE(rv_val_len(body) == 1 && rv_str_is(rv_path_str(body, "status.state"), "ready"));
+}
+
 static const struct suite_test tests[] = {
     {"names", test_names},
     {"quantity: canonical form", test_quantity_format},
@@ -408,5 +422,6 @@ static const struct suite_test tests[] = {
     {"times", test_times},
     {"owners", test_owners},
     {"conditions", test_conditions},
+    {"status patch", test_status_patch},
 };
 SUITE_MAIN("sdk k8s", tests)
