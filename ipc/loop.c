@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bucket.h"
+
 enum { EVENTS_PER_TURN = 64, GATHER_BURST = 64 };
 
 struct rv_watch {
@@ -49,8 +51,8 @@ struct deferred {
 };
 
 struct rv_loop {
-    int64_t gather_ns, gathered; /* see rv_loop_gather() */
-    double turns;
+    int64_t gather_ns; /* see rv_loop_gather() */
+    struct rv_bucket turns;
     int epoll_fd, signal_fd;
     bool stopped;
     int64_t now;
@@ -341,14 +343,7 @@ static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
  * that what comes meanwhile is handled together. */
 static void gather(struct rv_loop *l) {
     if (l->gather_ns == 0) return;
-    int64_t now = rv_mono_now();
-    l->turns += (double)(now - l->gathered) / (double)l->gather_ns;
-    if (l->turns > GATHER_BURST) l->turns = GATHER_BURST;
-    l->gathered = now;
-    if (l->turns >= 1) {
-        l->turns -= 1;
-        return;
-    }
+    if (rv_bucket_take(&l->turns, rv_mono_now(), (double)l->gather_ns, GATHER_BURST)) return;
     struct timespec pause = {0, (long)l->gather_ns};
     (void)nanosleep(&pause, NULL);
 }
@@ -366,8 +361,7 @@ static void wait_for_events(struct rv_loop *l, int timeout_ms) {
 
 void rv_loop_gather(struct rv_loop *l, int64_t ms) {
     l->gather_ns = ms * 1000000;
-    l->gathered = rv_mono_now();
-    l->turns = GATHER_BURST;
+    l->turns = (struct rv_bucket){GATHER_BURST, rv_mono_now()};
 }
 
 void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms) {

@@ -223,15 +223,11 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
 static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
     struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
     int64_t due = k != NULL ? k->passed + SOON_MS * MS : 0;
-    double fresh = (double)(e->now.mono - e->soon_at) / ((double)SOON_EACH_MS * (double)MS);
-    e->soon_at = e->now.mono;
-    e->soon = e->soon + fresh > SOON_BURST ? SOON_BURST : e->soon + fresh;
-    if (e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono || e->soon >= 1) {
-        if (e->soon >= 1) e->soon -= 1;
+    bool at_once = rv_bucket_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
+    if (at_once || e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono)
         touch(e, ns, name);
-        return;
-    }
-    if (!k->held) queue_delay(e->queue, k, due);
+    else if (!k->held)
+        queue_delay(e->queue, k, due);
 }
 
 /* The primary object that controls this one, by kind and name of its controller reference. */

@@ -3,6 +3,7 @@
 #define HOST_ENGINE_INTERNAL_H
 
 #include "engine.h"
+#include "ipc/bucket.h"
 #include "mirror.h"
 #include "queue.h"
 
@@ -59,8 +60,7 @@ struct engine {
     struct held_action *held, **held_last;
     size_t held_n;
     /* how many more secondary changes are looked at at once, and since when that is so */
-    double soon;
-    int64_t soon_at;
+    struct rv_bucket soon;
     /* credit to give back */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
 };

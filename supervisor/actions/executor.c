@@ -9,6 +9,7 @@
 #include "generate.h"
 #include "http_out.h"
 #include "http_proxy.h"
+#include "ipc/bucket.h"
 #include "news.h"
 #include "owners.h"
 #include "policy.h"
@@ -43,16 +44,11 @@ struct op {
 };
 
 /* So many per second, as many at once as a burst allows. Rate 0: no limit. */
-struct bucket {
-    double tokens;
-    int64_t refilled; /* mono ns */
-};
-
 /* A plugin that asks: its own limits. */
 struct client {
     struct client *next;
     struct plugin *plugin;
-    struct bucket rate;
+    struct rv_bucket rate;
     size_t open; /* actions without a result */
 };
 
@@ -74,7 +70,7 @@ struct executor {
     struct owners *owners;
     struct trouble *trouble; /* requests that failed and are sent again */
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
-    struct bucket rate;
+    struct rv_bucket rate;
     struct rv_timer *refill, *news_timer;
     int64_t refill_at; /* mono ns */
     uint64_t denied_seen[DENIED_REMEMBERED];
@@ -564,14 +560,10 @@ static bool object_busy(const struct executor *x, const struct op *op) {
 }
 
 /* Is there a token? If not, when to ask again. */
-static bool has_token(struct executor *x, struct bucket *b, int64_t rate, int64_t burst) {
+static bool has_token(struct executor *x, struct rv_bucket *b, int64_t rate, int64_t burst) {
     if (rate == 0) return true;
     int64_t now = rv_mono_now();
-    double most = (double)(burst > 0 ? burst : rate);
-    b->tokens += (double)(now - b->refilled) / 1e9 * (double)rate;
-    if (b->tokens > most) b->tokens = most;
-    b->refilled = now;
-    if (b->tokens >= 1) return true;
+    if (rv_bucket_has(b, now, 1e9 / (double)rate, (double)(burst > 0 ? burst : rate))) return true;
     int64_t ms = 1000 / rate + 1;
     if (!rv_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) { /* the soonest of all buckets counts */
         x->refill_at = now + ms * MILLISECOND;
@@ -592,7 +584,7 @@ static bool is_ready(void *arg, struct fair_item *item) {
     if (object_busy(x, op)) return false;
     if (!counts_in_flight(op)) return true;
     if (x->in_flight >= x->limit) return false;
-    struct bucket *own = op->client != NULL ? &op->client->rate : NULL;
+    struct rv_bucket *own = op->client != NULL ? &op->client->rate : NULL;
     int64_t own_rate = own != NULL ? plugin_config(op->client->plugin)->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
     if (own_rate != 0) own->tokens -= 1;
@@ -753,7 +745,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->proxy = http_proxy_new(s);
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
     x->refill = rv_loop_timer(s->loop, on_refill, x);
-    x->rate.refilled = rv_mono_now();
+    x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump, x);
     return x;
 }

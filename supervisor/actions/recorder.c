@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/bucket.h"
 #include "rayvisor/k8s.h"
 
 enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
@@ -19,8 +20,7 @@ struct seen {
 /* New events about one object: a burst, then one every REFILL_S seconds. */
 struct budget {
     uint64_t hash;
-    int64_t at; /* wall ns; tokens were counted then */
-    unsigned tokens;
+    struct rv_bucket left;
 };
 
 struct recorder {
@@ -66,15 +66,8 @@ static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
     const struct rv_str parts[] = {e->kind, e->ns, e->name, e->uid};
     uint64_t h = hash_texts(parts, RV_ARRAY_LEN(parts));
     struct budget *b = &r->budgets[h % OBJECTS];
-    if (b->hash != h) *b = (struct budget){h, now, BURST};
-    int64_t earned = (now - b->at) / (REFILL_S * SECOND);
-    if (earned > 0) {
-        b->tokens = earned >= BURST || b->tokens + (unsigned)earned > BURST ? BURST : b->tokens + (unsigned)earned;
-        b->at += earned * REFILL_S * SECOND;
-    }
-    if (b->tokens == 0) return false;
-    b->tokens--;
-    return true;
+    if (b->hash != h) *b = (struct budget){h, {BURST, now}};
+    return rv_bucket_take(&b->left, now, (double)REFILL_S * (double)SECOND, BURST);
 }
 
 static struct rv_str namespace_of(const struct rv_event *e) { return e->ns.n != 0 ? e->ns : RV_STR("default"); }

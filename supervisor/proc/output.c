@@ -19,10 +19,12 @@ struct host_output {
 
 /* A host's own lines begin with time and level: why it could not start must not pass for chatter. */
 static enum rv_log_level level_of(struct rv_str line) {
-    const char *space = memchr(line.p, ' ', line.n);
-    size_t rest = space != NULL ? line.n - (size_t)(space - line.p) : 0;
-    if (rest >= 7 && memcmp(space, " error ", 7) == 0) return RV_LOG_ERROR;
-    return rest >= 6 && memcmp(space, " warn ", 6) == 0 ? RV_LOG_WARN : RV_LOG_INFO;
+    enum rv_log_level level = RV_LOG_INFO;
+    const char *stop = line.p + line.n, *word = memchr(line.p, ' ', line.n);
+    const char *end = word != NULL ? memchr(word + 1, ' ', (size_t)(stop - word - 1)) : NULL;
+    if (end == NULL || rv_log_level_parse((struct rv_str){word + 1, (size_t)(end - word - 1)}, &level) != 0)
+        return RV_LOG_INFO;
+    return level > RV_LOG_INFO ? level : RV_LOG_INFO;
 }
 
 static void print_line(struct host_output *o) {
