@@ -152,7 +152,7 @@ static int enqueue(struct lane *l, struct msg *m, struct lane_blob *payload) {
     *l->last = o;
     l->last = &o->next;
     l->queued++;
-    pump_out(l);
+    rv_loop_again(l->loop);
     return 0;
 }
 
@@ -163,6 +163,8 @@ int lane_send(struct lane *l, struct msg *m) {
 int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload) {
     return enqueue(l, m, payload != NULL ? lane_blob_ref(payload) : NULL);
 }
+
+void lane_push(struct lane *l) { pump_out(l); }
 
 size_t lane_queued(const struct lane *l) { return l->queued; }
 

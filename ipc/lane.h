@@ -35,9 +35,11 @@ struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *pa
 struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
                           struct rv_error *err);
 struct lane *lane_free(struct lane *l); /* drops what is queued; removes the socket file (bind side) */
-/* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. */
+/* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. Goes out before the loop
+ * sleeps: together with what else is sent in this turn, since each time wakes ZeroMQ's thread and then the peer's. */
 int lane_send(struct lane *l, struct msg *m);
 int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload);
+void lane_push(struct lane *l); /* hands over what was sent now: it may be the last that this process does */
 /* Connecting side: blocks until the connection stands. False when it does not. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms);
 size_t lane_queued(const struct lane *l);            /* messages not yet handed to ZeroMQ */

@@ -53,6 +53,7 @@ struct deferred {
 struct rv_loop {
     int64_t gather_ns; /* see rv_loop_gather() */
     struct rv_bucket turns;
+    bool again; /* somebody wants the prepare hooks to run once more before the wait */
     int epoll_fd, signal_fd;
     bool stopped;
     int64_t now;
@@ -234,10 +235,13 @@ struct rv_prepare *rv_prepare_free(struct rv_prepare *p) {
 
 static bool run_prepares(struct rv_loop *l) {
     bool more = false;
+    l->again = false;
     for (struct rv_prepare *p = l->prepares; p != NULL; p = p->next)
         if (!p->dead && p->fn(p->arg)) more = true;
-    return more;
+    return more || l->again;
 }
+
+void rv_loop_again(struct rv_loop *l) { l->again = true; }
 
 void rv_loop_defer(struct rv_loop *l, rv_timer_fn fn, void *arg) {
     if (l->deferred_n == l->deferred_cap) {

@@ -49,6 +49,8 @@ struct rv_prepare;
 typedef bool (*rv_prepare_fn)(void *arg);
 struct rv_prepare *rv_loop_prepare(struct rv_loop *l, rv_prepare_fn fn, void *arg);
 struct rv_prepare *rv_prepare_free(struct rv_prepare *p);
+/* Called within a prepare hook: all hooks run once more before the loop sleeps. */
+void rv_loop_again(struct rv_loop *l);
 
 /* Runs fn once at the end of this turn. */
 void rv_loop_defer(struct rv_loop *l, rv_timer_fn fn, void *arg);

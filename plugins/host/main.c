@@ -60,6 +60,7 @@ static void send_out(void *arg, struct msg *m) {
     if (m->type == MSG_HELLO) noted.hello.token = (struct rv_bytes){NULL, 0}; /* a secret is in no file */
     recorder_add(h->recorder, RECORD_OUT, h->now, &noted);
     lane_send(h->lane, m);
+    if (m->type == MSG_LOG) lane_push(h->lane); /* what is said before a crash is heard */
 }
 
 static void stop(struct host *h, int code) {

@@ -59,7 +59,8 @@ def test_kubernetes_job(env):
     assert kube.get("rayjobs", ns, "j")["metadata"]["finalizers"] == ["ray.io/rayjob-finalizer"]
     assert_quiet(env)
     kube.delete("rayjobs", ns, "j")
-    wait_for("everything to be gone", lambda: not kube.list("rayjobs", ns) and not kube.list("rayclusters", ns) and not kube.list("pods", ns))
+    # A garbage collector that has just started looks for new kinds twice a minute.
+    wait_for("everything to be gone", lambda: not kube.list("rayjobs", ns) and not kube.list("rayclusters", ns) and not kube.list("pods", ns), 90)
 
 
 def test_http(env):

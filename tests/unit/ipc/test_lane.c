@@ -126,6 +126,7 @@ static void stalled_peer(void) {
     open_end(&w, &awake, false, 1);
     CU_ASSERT_TRUE(lane_wait_connected(stalled.lane, 10000) && lane_wait_connected(awake.lane, 10000));
     ping(&stalled, 1);
+    lane_push(stalled.lane); /* its loop does not turn */
     ping(&awake, 1);
     turn_until(&w, &s[0].got, 1);
     turn_until(&w, &s[1].got, 1);
