@@ -10,9 +10,17 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "ipc/batch.h"
 #include "tsan.h"
 
-enum { HIGH_WATER = 1024, PER_TURN = 64, FRAMES_MAX = 4, PATH_LIMIT = 107 };
+enum {
+    HIGH_WATER = 16,        /* batches in ZeroMQ's pipe */
+    BATCH_BYTES = 64 << 10, /* about: the message that passes it is the batch's last */
+    INLINE_MAX = 16 << 10,  /* larger payloads travel behind their batch, uncopied */
+    PER_TURN = 64,
+    FRAMES_MAX = 3,
+    PATH_LIMIT = 107
+};
 
 struct lane_context {
     void *zmq;
@@ -24,10 +32,11 @@ struct lane_blob {
     uint8_t bytes[];
 };
 
-struct outgoing {
+struct outgoing { /* one batch */
     struct outgoing *next;
-    struct rv_buf header, body;
-    struct lane_blob *payload;
+    struct rv_buf bytes;
+    size_t messages;
+    struct lane_blob *payload; /* of the last message, behind the batch */
 };
 
 struct lane {
@@ -41,7 +50,8 @@ struct lane {
     uint8_t peer[256]; /* ROUTER: the one identity we talk to */
     size_t peer_n;
     uint64_t sent, received;
-    struct outgoing *first, **last;
+    struct outgoing *first, *last; /* the last is still open */
+    struct rv_buf header, body;    /* for encoding */
     size_t queued;
 };
 
@@ -111,21 +121,19 @@ static bool send_payload(struct lane *l, struct lane_blob *blob) {
     return false;
 }
 
-/* All frames of one message. Only the first frame can be refused: then nothing was sent. */
+/* All frames of one batch. Only the first frame can be refused: then nothing was sent. */
 static bool send_one(struct lane *l, struct outgoing *o) {
     if (l->server) {
         if (l->peer_n == 0) return false;
         if (!send_copy(l, l->peer, l->peer_n, ZMQ_SNDMORE)) return false;
     }
-    if (!send_copy(l, o->header.p, o->header.n, ZMQ_SNDMORE)) return false;
     bool more = o->payload != NULL;
-    if (!send_copy(l, o->body.p, o->body.n, more ? ZMQ_SNDMORE : 0)) return false;
+    if (!send_copy(l, o->bytes.p, o->bytes.n, more ? ZMQ_SNDMORE : 0)) return false;
     return !more || send_payload(l, o->payload);
 }
 
 static void outgoing_free(struct outgoing *o) {
-    rv_buf_free(&o->header);
-    rv_buf_free(&o->body);
+    rv_buf_free(&o->bytes);
     lane_blob_unref(o->payload);
     free(o);
 }
@@ -136,32 +144,47 @@ static bool pump_out(struct lane *l) {
     while (l->first != NULL && send_one(l, l->first)) {
         struct outgoing *o = l->first;
         l->first = o->next;
-        if (l->first == NULL) l->last = &l->first;
-        l->queued--;
+        if (l->first == NULL) l->last = NULL;
+        l->queued -= o->messages;
         outgoing_free(o);
         any = true;
     }
     return any;
 }
 
-static int enqueue(struct lane *l, struct msg *m, struct lane_blob *payload) {
-    struct outgoing *o = rv_alloc(sizeof *o);
+static struct outgoing *open_batch(struct lane *l) {
+    struct outgoing *o = l->last;
+    if (o != NULL && o->payload == NULL && o->bytes.n < BATCH_BYTES) return o;
+    o = rv_alloc(sizeof *o);
+    if (l->last != NULL)
+        l->last->next = o;
+    else
+        l->first = o;
+    return l->last = o;
+}
+
+/* behind: takes the reference; the payload is not in the batch. */
+static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struct lane_blob *behind) {
+    struct outgoing *o = open_batch(l);
     m->seq = ++l->sent;
-    msg_encode(m, &o->header, &o->body);
-    o->payload = payload;
-    *l->last = o;
-    l->last = &o->next;
+    rv_buf_clear(&l->header);
+    rv_buf_clear(&l->body);
+    msg_encode(m, &l->header, &l->body);
+    batch_add(&o->bytes, rv_buf_bytes(&l->header), rv_buf_bytes(&l->body), behind == NULL ? &payload : NULL);
+    o->payload = behind;
+    o->messages++;
     l->queued++;
     rv_loop_again(l->loop);
     return 0;
 }
 
 int lane_send(struct lane *l, struct msg *m) {
-    return enqueue(l, m, m->payload.n != 0 ? lane_blob_new(m->payload) : NULL);
+    return enqueue(l, m, m->payload, m->payload.n > INLINE_MAX ? lane_blob_new(m->payload) : NULL);
 }
 
 int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload) {
-    return enqueue(l, m, payload != NULL ? lane_blob_ref(payload) : NULL);
+    struct rv_bytes bytes = payload != NULL ? lane_blob_bytes(payload) : (struct rv_bytes){NULL, 0};
+    return enqueue(l, m, bytes, bytes.n > INLINE_MAX ? lane_blob_ref(payload) : NULL);
 }
 
 void lane_push(struct lane *l) { pump_out(l); }
@@ -218,7 +241,7 @@ static bool receive(struct lane *l, struct incoming *in) {
 }
 
 static struct rv_bytes frame(struct incoming *in, size_t i) {
-    if (i >= in->n) return (struct rv_bytes){NULL, 0};
+    if (i >= in->n) return (struct rv_bytes){NULL, 0}; /* zmq_msg_data() is never NULL */
     return (struct rv_bytes){zmq_msg_data(&in->frames[i]), zmq_msg_size(&in->frames[i])};
 }
 
@@ -233,12 +256,8 @@ static bool is_peer(struct lane *l, struct rv_bytes id) {
     return l->peer_n == id.n && memcmp(l->peer, id.p, id.n) == 0;
 }
 
-static int parse(struct lane *l, struct incoming *in, struct msg *m, struct rv_error *err) {
-    size_t first = l->server ? 1 : 0;
-    if (in->too_many || in->n < first + 2 || in->n > first + 3)
-        return rv_error_set(err, RV_E_PROTOCOL, "message of %s frames than 2 or 3",
-                            in->n < first + 2 ? "fewer" : "more");
-    int r = msg_decode(frame(in, first), frame(in, first + 1), frame(in, first + 2), l->server, m, err);
+static int parse(struct lane *l, const struct batch_iter *b, struct msg *m, struct rv_error *err) {
+    int r = msg_decode(b->header, b->body, b->payload, l->server, m, err);
     if (r != 0) return r;
     if (m->seq != l->received + 1)
         r = rv_error_set(err, RV_E_PROTOCOL, "%s message has number %llu, expected %llu", msg_type_name(m->type),
@@ -247,21 +266,40 @@ static int parse(struct lane *l, struct incoming *in, struct msg *m, struct rv_e
     return r;
 }
 
-static bool receive_one(struct lane *l) {
-    struct incoming in;
-    if (!receive(l, &in)) return false;
-    struct msg m;
+static int unpack(struct lane *l, struct incoming *in, struct batch_iter *ret, struct rv_error *err) {
+    size_t first = l->server ? 1 : 0;
+    if (in->too_many || in->n < first + 1 || in->n > first + 2)
+        return rv_error_set(err, RV_E_PROTOCOL, "message of %s frames than 1 or 2",
+                            in->n < first + 1 ? "fewer" : "more");
+    return batch_iter(frame(in, first), frame(in, first + 1), ret, err);
+}
+
+/* All messages of one batch; less when the lane is freed by a callback. How many there were. */
+static int deliver(struct lane *l, struct incoming *in) {
+    int n = 1;
+    struct batch_iter b;
     struct rv_error err = {0};
-    if (l->server && !is_peer(l, frame(&in, 0))) {
-        incoming_close(&in);
-        return true;
-    }
-    if (parse(l, &in, &m, &err) != 0)
+    if (unpack(l, in, &b, &err) != 0) {
         l->cb.on_bad(l->cb.arg, &err);
-    else
-        l->cb.on_message(l->cb.arg, &m);
+        return n;
+    }
+    for (; !l->dead && batch_next(&b); n++) {
+        struct msg m;
+        if (parse(l, &b, &m, &err) != 0)
+            l->cb.on_bad(l->cb.arg, &err);
+        else
+            l->cb.on_message(l->cb.arg, &m);
+    }
+    return n;
+}
+
+/* 0: nothing is there. */
+static int receive_one(struct lane *l) {
+    struct incoming in;
+    if (!receive(l, &in)) return 0;
+    int n = !l->server || is_peer(l, frame(&in, 0)) ? deliver(l, &in) : 1;
     incoming_close(&in);
-    return true;
+    return n;
 }
 
 static void lane_destroy(struct lane *l);
@@ -284,7 +322,7 @@ static bool pump(void *arg) {
     refresh(l);
     bool any = pump_out(l);
     int budget = PER_TURN;
-    while (budget > 0 && !l->dead && receive_one(l)) budget--;
+    for (int n = 1; n > 0 && budget > 0 && !l->dead; budget -= n) n = receive_one(l);
     /* Receiving may have learnt of room that was not there before. */
     if (!l->dead && pump_out(l)) any = true;
     l->in_callback = false;
@@ -319,7 +357,6 @@ static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, cons
     l->server = server;
     l->cb = *cb;
     l->path = rv_strdup(rv_str(path));
-    l->last = &l->first;
     set_int(l->socket, ZMQ_LINGER, 0);
     set_int(l->socket, ZMQ_SNDHWM, HIGH_WATER);
     set_int(l->socket, ZMQ_RCVHWM, HIGH_WATER);
@@ -367,6 +404,8 @@ static void lane_destroy(struct lane *l) {
         l->first = o->next;
         outgoing_free(o);
     }
+    rv_buf_free(&l->header);
+    rv_buf_free(&l->body);
     free(l->path);
     free(l);
 }

@@ -1,10 +1,10 @@
 /* msg.h - the messages between the supervisor and a host. README.md in this folder is their specification; this header
  * is its C form.
  *
- * On the wire a message is 2 or 3 ZeroMQ frames:
- *   0  header: msgpack array [version, type, seq, flags]
- *   1  body:   msgpack map with short keys (by type)
- *   2  payload (OBJECT, ACTION, RESULT only, may be absent): one msgpack value or raw bytes, sent without copying
+ * A message has 2 or 3 parts (batch.h puts them into frames):
+ *   header:  msgpack array [version, type, seq, flags]
+ *   body:    msgpack map with short keys (by type)
+ *   payload: (OBJECT, ACTION, RESULT only, may be absent) one msgpack value or raw bytes
  * seq is dense per direction and lane incarnation, starting at 1: a gap is a protocol error. Unknown types without
  * MSG_MUST_UNDERSTAND and unknown body keys are ignored; missing or wrongly typed required keys refuse the message.
  * Decoding lends views into the frames; encoding copies.

@@ -170,7 +170,7 @@ def test_malformed_messages(env):
     global NS
     env.cluster()
     NS = env.kube.namespace(f"pf-babble-{os.getpid()}")
-    for what, says in (("random", "reserved byte"), ("truncated", "truncated"), ("oversized", "bytes"), ("unknown", "99"), ("gap", "expected 2"), ("frames", "frames")):
+    for what, says in (("random", "reserved byte"), ("truncated", "truncated"), ("oversized", "bytes"), ("unknown", "99"), ("gap", "expected 2"), ("frames", "frames"), ("batch", "batch")):
         link = os.path.join(env.dir, what)
         os.symlink(binary("babbling-host"), link)
         env.operator(plugins=[{"name": "raycluster"}, toy()], extra=f"hostBinary: {link}", wait=False, name=f"operator-{what}")

@@ -1,12 +1,13 @@
 /* babbling_host.c - a host that greets as it should and then sends one message that makes no sense. It passes for the
  * toy plugin; for any other it becomes the real host. The name that it is run by (a link to it) says what it sends:
- * random, truncated, oversized, unknown, gap, frames. */
+ * random, truncated, oversized, unknown, gap, frames, batch. */
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <zmq.h>
 
+#include "ipc/batch.h"
 #include "ipc/msg.h"
 
 enum { OVERSIZED = 2 << 20 };
@@ -15,11 +16,21 @@ static void put(void *socket, const struct rv_buf *frame, bool more) {
     if (zmq_send(socket, frame->p, frame->n, more ? ZMQ_SNDMORE : 0) < 0) abort();
 }
 
+static void put_message(void *socket, const struct rv_buf *header, const struct rv_buf *body, bool more) {
+    rv_autobuf struct rv_buf batch = {0};
+    batch_add(&batch, rv_buf_bytes(header), rv_buf_bytes(body), &(struct rv_bytes){NULL, 0});
+    put(socket, &batch, more);
+}
+
 /* seq is what the receiver expects, 2, unless it is the point. */
 static void babble(void *socket, const char *what) {
     rv_autobuf struct rv_buf header = {0}, body = {0};
     struct msg m = {.type = MSG_CREDIT, .seq = strcmp(what, "gap") == 0 ? 7 : 2, .credit = {1, 1}};
     msg_encode(&m, &header, &body);
+    if (strcmp(what, "batch") == 0) { /* a map */
+        put(socket, &body, false);
+        return;
+    }
     if (strcmp(what, "random") == 0) {
         for (size_t i = 0; i < body.n; i++) body.p[i] = (uint8_t)(0xC1 + i * 37); /* 0xC1 is never msgpack */
     } else if (strcmp(what, "truncated") == 0) {
@@ -33,11 +44,8 @@ static void babble(void *socket, const char *what) {
         rv_buf_add(&header, "\x94\x01\x63\x02\x01", 5);
     }
     bool frames = strcmp(what, "frames") == 0;
-    put(socket, &header, true);
-    put(socket, &body, frames);
-    if (!frames) return;
-    put(socket, &body, true);
-    put(socket, &body, false);
+    put_message(socket, &header, &body, frames);
+    if (frames) put(socket, &body, false);
 }
 
 static void become_the_real_one(char **argv) {
@@ -72,8 +80,7 @@ int main(int argc, char **argv) {
         .seq = 1,
         .hello = {{token, sizeof token}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
     msg_encode(&hello, &header, &body);
-    put(socket, &header, true);
-    put(socket, &body, false);
+    put_message(socket, &header, &body, false);
     babble(socket, basename(argv[0]));
     for (;;) pause(); /* the supervisor ends it */
 }
