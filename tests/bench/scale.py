@@ -29,7 +29,7 @@ class Plane:
         return self
 
     def operator(self, **more):
-        self.op = Operator(self.dir, self.kube, plugins=[{"name": "raycluster"}], **more)
+        self.op = Operator(self.dir, self.kube, plugins=[{"name": "raycluster"}], level="info", **more)
         return self.op
 
     def __exit__(self, *a):

@@ -259,8 +259,8 @@ class External:
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None):
-        self.dir, self.kube = os.path.join(dir, name), kube
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug"):
+        self.dir, self.kube, self.level = os.path.join(dir, name), kube, level
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
@@ -277,7 +277,7 @@ class Operator:
 runtimeDir: {self.dir}/run
 pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
 hostSandbox: best-effort
-log: {{format: json, level: debug}}
+log: {{format: json, level: {self.level}}}
 http: {{bind: "127.0.0.1:0"}}
 {self.extra}
 plugins: {json.dumps(self.plugins)}
