@@ -298,13 +298,23 @@ static void adapt(struct executor *x, int code) {
     if (x->limit > most) x->limit = most; /* a reload lowered it */
 }
 
-static void write_through(struct op *op, struct rv_val object) {
+/* How much of an answer is read: of a change to an object what the cache keeps of it, else everything. */
+static const struct rv_projection *reads_with(const struct op *op) {
+    const struct rv_action *a = &op->m.a;
+    bool change = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH ||
+                  a->verb == RV_VERB_JSON_PATCH;
+    return change && !op->looked ? store_reads_with(op->x->s->store, a->api_version, a->resource, a->ns) : NULL;
+}
+
+static void write_through(struct op *op, struct rv_val object, const struct rv_projection *read_with) {
     const struct rv_action *a = &op->m.a;
     struct store *store = op->x->s->store;
     if (a->verb == RV_VERB_DELETE && rv_str_is(rv_path_str(object, "kind"), "Status"))
         store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
+    else if (a->subresource.n != 0 && !rv_str_is(a->subresource, "status"))
+        return; /* the answer is a Scale, an Eviction: of that name, but another kind */
     else if (a->verb != RV_VERB_DELETE_COLLECTION && rv_path_str(object, "metadata.resourceVersion").n != 0)
-        store_written(store, a->api_version, a->resource, object);
+        store_written(store, a->api_version, a->resource, object, read_with);
 }
 
 /* Is the object that was there already the one that we wanted to make? Its controller says so. */
@@ -320,7 +330,8 @@ static bool is_ours(const struct op *op, struct rv_val found) {
     return false;
 }
 
-static void on_success(struct op *op, const struct kube_response *r, struct rv_val object) {
+static void on_success(struct op *op, const struct kube_response *r, struct rv_val object,
+                       const struct rv_projection *read_with) {
     bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
     if (found && !is_ours(op, object)) {
         finish(op, &(struct rv_result){
@@ -330,7 +341,7 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
                        .message = RV_STR("an object of that name is there already and belongs to somebody else")});
         return;
     }
-    write_through(op, object);
+    write_through(op, object, read_with);
     struct rv_val meta = rv_val_get(object, "metadata");
     struct rv_result out = {.http_status = r->http_status,
                             .name = rv_path_str(meta, "name"),
@@ -371,14 +382,15 @@ static void on_response(void *arg, const struct kube_response *r) {
     rv_autobuf struct rv_buf mp = {0};
     struct rv_error err = {0};
     struct kube_response shown = *r;
-    if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, &err) !=
-                            0) { /* done, but the answer is damaged */
+    const struct rv_projection *p = reads_with(op);
+    struct rv_str text = {(const char *)r->body.p, r->body.n};
+    if (r->code == 0 && rv_json_to_mp(text, p, &mp, &err) != 0) { /* done, but the answer is damaged */
         shown.code = RV_E_UNAVAILABLE;
         shown.maybe_sent = true;
         shown.message = rv_str(err.text);
     }
     if (shown.code == 0)
-        on_success(op, r, (struct rv_val){mp.p, mp.n});
+        on_success(op, r, (struct rv_val){mp.p, mp.n}, p);
     else if (!try_again(op, &shown))
         on_failure(op, &shown);
 }

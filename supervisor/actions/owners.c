@@ -78,7 +78,7 @@ int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_
         uint64_t h = hash_of(uid);
         o->seen[h % REMEMBERED].uid = h;
         o->seen[h % REMEMBERED].at = rv_mono_now();
-        if (known != NULL) store_written(o->s->store, rv_str(api), rv_str(resource), object);
+        if (known != NULL) store_written(o->s->store, rv_str(api), rv_str(resource), object, NULL);
         return 0;
     }
     if (known != NULL) {

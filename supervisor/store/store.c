@@ -294,6 +294,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     struct identity id = identity_of(value);
     if (id.name.n == 0) return;
     struct node **p = slot(c, id.ns, id.name), *old = *p;
+    bool quiet = false;
     if (old != NULL) {
         int order = version_cmp(id.version, old->o.resource_version);
         if (seen && !old->tombstone) old->seen = true;
@@ -302,12 +303,12 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
             c->store->stats.stale++;
             return;
         }
-        if (!old->tombstone && rv_str_eq(id.uid, old->o.uid) && !changed(old, value)) {
+        quiet = !old->tombstone && rv_str_eq(id.uid, old->o.uid) && !changed(old, value);
+        if (quiet) {
             c->store->stats.unchanged++;
             if (order == 0) return;
         }
     }
-    bool quiet = old != NULL && !old->tombstone && rv_str_eq(id.uid, old->o.uid) && !changed(old, value);
     struct node *n = node_new(c, &id);
     n->o.blob = lane_blob_new((struct rv_bytes){value.p, value.n});
     n->o.rev = quiet ? old->o.rev : ++c->store->rev;
@@ -415,9 +416,21 @@ static bool project(const struct store_collection *c, struct rv_val full, struct
     return rv_json_to_mp(rv_buf_str(&json), c->projection, out, NULL) == 0;
 }
 
-void store_written(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_val full_object) {
-    struct identity id = identity_of(full_object);
-    struct rv_val labels = rv_val_path(full_object, "metadata.labels");
+const struct rv_projection *store_reads_with(const struct store *s, struct rv_str api_version, struct rv_str resource,
+                                             struct rv_str ns) {
+    const struct store_collection *one = NULL;
+    for (const struct store_collection *c = s->collections; c != NULL; c = c->next) {
+        if (!concerns(c, api_version, resource, ns)) continue;
+        if (one != NULL) return NULL;
+        one = c;
+    }
+    return one != NULL ? one->projection : NULL;
+}
+
+void store_written(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_val object,
+                   const struct rv_projection *read_with) {
+    struct identity id = identity_of(object);
+    struct rv_val labels = rv_val_path(object, "metadata.labels");
     for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
         if (!concerns(c, api_version, resource, id.ns)) continue;
         if (!rv_selector_matches(c->selector, labels)) {
@@ -425,7 +438,10 @@ void store_written(struct store *s, struct rv_str api_version, struct rv_str res
             continue;
         }
         rv_autobuf struct rv_buf b = {0};
-        if (project(c, full_object, &b)) put(c, (struct rv_val){b.p, b.n}, true, false);
+        if (c->projection == read_with)
+            put(c, object, true, false);
+        else if (project(c, object, &b))
+            put(c, (struct rv_val){b.p, b.n}, true, false);
     }
 }
 

@@ -51,9 +51,14 @@ void store_replace_begin(struct store_collection *c);
 void store_replace_put(struct store_collection *c, struct rv_val value);
 void store_replace_end(struct store_collection *c, struct rv_str list_version); /* removes what was not seen */
 bool store_collection_synced(const struct store_collection *c);
-/* Feeding (write-through of an API answer, full object as msgpack). Goes into every collection of that resource
- * whose namespace and selector match. */
-void store_written(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_val full_object);
+/* Feeding (write-through of an API answer). Goes into every collection of that resource whose namespace and selector
+ * match. read_with is the projection the object was read with: a collection that keeps the same takes it as it is, any
+ * other needs it whole (read with NULL). store_reads_with says how to read an answer about an object of that kind so
+ * that it is read once: the projection of the one collection it concerns, NULL where there is none or more than one. */
+void store_written(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_val object,
+                   const struct rv_projection *read_with);
+const struct rv_projection *store_reads_with(const struct store *s, struct rv_str api_version, struct rv_str resource,
+                                             struct rv_str ns);
 void store_written_deleted(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
                            struct rv_str name, struct rv_str uid);
 

@@ -45,6 +45,7 @@ static void configure(struct world *w, struct plugin *p, struct rv_str name) {
     static struct manifest_write grants[] = {
         {.api_version = S("v1"), .resource = S("pods"), .verbs = {verbs, RV_ARRAY_LEN(verbs), true}},
         {.api_version = S("v1"), .resource = S("pods"), .subresource = S("status"), .verbs = {verbs, 6, true}},
+        {.api_version = S("v1"), .resource = S("pods"), .subresource = S("scale"), .verbs = {verbs, 6, true}},
         {.api_version = S("events.k8s.io/v1"), .resource = S("events"), .verbs = {say, 1, true}}};
     static struct manifest_kind kind = {
         .api_version = S("ray.io/v1"), .resource = S("rayclusters"), .kind = S("RayCluster")};

@@ -101,8 +101,19 @@ static void read_your_writes(void) {
     world_ask(w, &w->a, &(struct ask){.id = 2, .verb = RV_VERB_GET, .name = "p-x7k2m"});
     r = world_result(w, &w->a, 2);
     CU_ASSERT_TRUE(strcmp(r->body, POD("p-x7k2m", "6", "")) == 0 && r->cached);
+    /* What a subresource other than status answers is no such object (a Scale has its name and version). */
+    script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "8", ",\"kind\":\"Scale\"")});
+    world_ask(
+        w, &w->a,
+        &(struct ask){.id = 5, .verb = RV_VERB_MERGE_PATCH, .name = "p-x7k2m", .subresource = "scale", .body = "{}"});
+    CU_ASSERT_TRUE(world_result(w, &w->a, 5)->code == 0 && !world_result(w, &w->a, 5)->cached);
+    script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "8", "")});
+    world_ask(
+        w, &w->a,
+        &(struct ask){.id = 6, .verb = RV_VERB_MERGE_PATCH, .name = "p-x7k2m", .subresource = "status", .body = "{}"});
+    CU_ASSERT_TRUE(world_result(w, &w->a, 6)->cached);
     /* Deleted: gone at once when the server says so, still there while it has a grace period. */
-    script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "7", ",\"deletionTimestamp\":\"x\"")});
+    script_on(w->server, &(struct script_answer){.body = POD("p-x7k2m", "9", ",\"deletionTimestamp\":\"x\"")});
     world_ask(w, &w->a, &(struct ask){.id = 3, .verb = RV_VERB_DELETE, .name = "p-x7k2m", .uid = "u1"});
     CU_ASSERT_TRUE(world_result(w, &w->a, 3)->cached);
     script_on(w->server, &(struct script_answer){.body = "{\"kind\":\"Status\",\"status\":\"Success\"}"});

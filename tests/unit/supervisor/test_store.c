@@ -123,7 +123,7 @@ static void orders(void) {
             if (rows[i].steps[k].what == 'p')
                 store_put(w.pods, o);
             else if (rows[i].steps[k].what == 'w')
-                store_written(w.store, RV_STR("v1"), RV_STR("pods"), o);
+                store_written(w.store, RV_STR("v1"), RV_STR("pods"), o, NULL);
             else if (rows[i].steps[k].what == 'r')
                 remove_it(&w, "a", uid, version);
             else
@@ -172,7 +172,7 @@ static void relist(void) {
     store_replace_begin(w.pods);
     store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
     store_replace_put(w.pods, object(&w, "c", "u3", 7, "x"));
-    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "e", "u5", 25, "x"));
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "e", "u5", 25, "x"), NULL);
     store_replace_put(w.pods, object(&w, "d", "u4", 15, "x"));
     CU_ASSERT_TRUE(told(&w, "+e@25 +d@15 "));
     store_replace_end(w.pods, RV_STR("20"));
@@ -191,7 +191,7 @@ static void written_and_listed_away(void) {
     struct world w;
     begin(&w);
     store_replace_begin(w.pods);
-    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "x"));
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "x"), NULL);
     store_replace_end(w.pods, RV_STR("10"));
     CU_ASSERT_TRUE(told(&w, "+a@5 -a@10 "));
     end(&w);
@@ -205,15 +205,16 @@ static void selections(void) {
                             *red = collection(&w, NULL, "color=red", NULL);
     struct rv_val o = from_json(w.arena, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"d\",\"uid\":\"u\","
                                          "\"resourceVersion\":\"5\",\"labels\":{\"color\":\"red\"}}}");
-    store_written(w.store, RV_STR("v1"), RV_STR("pods"), o);
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), o, NULL);
     CU_ASSERT_TRUE(store_collection_count(w.pods) == 1 && store_collection_count(red) == 1);
     CU_ASSERT_EQUAL(store_collection_count(other), 0);
-    store_written(w.store, RV_STR("v1"), RV_STR("services"), o); /* another resource */
-    store_written(w.store, RV_STR("v2"), RV_STR("pods"), o);
+    store_written(w.store, RV_STR("v1"), RV_STR("services"), o, NULL); /* another resource */
+    store_written(w.store, RV_STR("v2"), RV_STR("pods"), o, NULL);
     CU_ASSERT_EQUAL(store_collection_count(w.pods), 1);
     store_written(w.store, RV_STR("v1"), RV_STR("pods"),
                   from_json(w.arena, "{\"metadata\":{\"name\":\"a\",\"namespace\":\"d\",\"uid\":\"u\","
-                                     "\"resourceVersion\":\"6\",\"labels\":{\"color\":\"blue\"}}}"));
+                                     "\"resourceVersion\":\"6\",\"labels\":{\"color\":\"blue\"}}}"),
+                  NULL);
     CU_ASSERT_TRUE(store_collection_count(w.pods) == 1 && store_collection_count(red) == 0);
     struct rv_error err = {0};
     bool widened;
@@ -262,7 +263,7 @@ static void written_is_projected(void) {
     struct world w;
     begin(&w);
     struct store_collection *c = collection(&w, "d", NULL, p);
-    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "long"));
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "long"), NULL);
     const struct store_object *o = store_find(c, RV_STR("d"), RV_STR("a"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     struct rv_bytes b = lane_blob_bytes(o->blob);
@@ -271,6 +272,40 @@ static void written_is_projected(void) {
     store_collection_unref(c);
     rv_projection_free(p);
     end(&w);
+}
+
+/* An answer that was read as the only collection reads is taken as it is; with two, it is read whole for both. */
+static void read_once(void) {
+    static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid", "metadata.labels",
+                                        "metadata.resourceVersion"};
+    struct rv_projection *p = rv_projection_new(paths, RV_ARRAY_LEN(paths), NULL);
+    struct world w = {.arena = rv_arena_new(), .store = store_new()};
+    struct rv_str v1 = RV_STR("v1"), pods = RV_STR("pods");
+    CU_ASSERT_PTR_NULL(store_reads_with(w.store, v1, pods, RV_STR("d")));
+    struct store_collection *red = collection(&w, NULL, "color=red", p);
+    const struct rv_projection *with = store_reads_with(w.store, v1, pods, RV_STR("d"));
+    CU_ASSERT_PTR_EQUAL(with, store_collection_projection(red));
+    CU_ASSERT_PTR_NULL(store_reads_with(w.store, v1, RV_STR("services"), RV_STR("d")));
+    rv_autobuf struct rv_buf mp = {0};
+    static const char text[] =
+        "{\"metadata\":{\"name\":\"a\",\"namespace\":\"d\",\"uid\":\"u\",\"resourceVersion\":\"5\","
+        "\"labels\":{\"color\":\"red\"}},\"spec\":1}";
+    CU_ASSERT_EQUAL(rv_json_to_mp(rv_str(text), with, &mp, NULL), 0);
+    store_written(w.store, v1, pods, (struct rv_val){mp.p, mp.n}, with);
+    const struct store_object *o = store_find(red, RV_STR("d"), RV_STR("a"));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    CU_ASSERT_EQUAL(lane_blob_bytes(o->blob).n, mp.n);
+    struct store_collection *all = collection(&w, "d", NULL, NULL), *other = collection(&w, "other", NULL, NULL);
+    CU_ASSERT_PTR_NULL(store_reads_with(w.store, v1, pods, RV_STR("d")));
+    CU_ASSERT_PTR_EQUAL(store_reads_with(w.store, v1, pods, RV_STR("elsewhere")), with);
+    store_written(w.store, v1, pods, object(&w, "b", "v", 6, "whole"), NULL);
+    CU_ASSERT_TRUE(store_collection_count(all) == 1 && store_collection_count(red) == 1);
+    store_collection_unref(red);
+    store_collection_unref(all);
+    store_collection_unref(other);
+    store_free(w.store);
+    rv_projection_free(p);
+    rv_arena_free(w.arena);
 }
 
 static void count_one(void *arg, const struct store_object *o) {
@@ -327,6 +362,7 @@ static const struct suite_test tests[] = {{"orders", orders},
                                           {"selections", selections},
                                           {"widening", widening},
                                           {"written is projected", written_is_projected},
+                                          {"an answer is read once", read_once},
                                           {"many", many},
                                           {"nameless", nameless}};
 SUITE_MAIN("store", tests)
