@@ -47,7 +47,7 @@ struct host {
     struct recorder *recorder;
     struct engine_time now; /* of the input being played: what the recording says of its outputs */
     int exit_code;
-    uint64_t messages, seen, trimmed; /* give_back() */
+    uint64_t messages, trimmed; /* give_back() */
 };
 
 static struct engine_time time_now(void) { return (struct engine_time){rv_mono_now(), rv_wall_now()}; }
@@ -101,13 +101,11 @@ static void protocol_error(void *arg, const struct rv_error *err) {
     stop(h, EXIT_PROTOCOL);
 }
 
-/* What a burst needed goes back to the system once it is over: nothing but a heartbeat since the one before. */
+/* What work needed goes back to the system at a heartbeat, in the middle of a long burst as well. */
 static void give_back(struct host *h) {
-    if (h->messages == h->seen && h->messages != h->trimmed) {
-        malloc_trim(0);
-        h->trimmed = h->messages;
-    }
-    h->seen = h->messages;
+    if (h->messages == h->trimmed) return;
+    malloc_trim(0);
+    h->trimmed = h->messages;
 }
 
 static void on_message(void *arg, const struct msg *m) {

@@ -38,6 +38,8 @@ struct memo {
     int64_t foreign_after;    /* wall ns: none of those is asked for before */
     int64_t first_pass;       /* wall ns */
     int64_t progress_since;   /* wall ns: mere progress that no status tells of yet; 0: none */
+    int64_t told_at;          /* wall ns: the last status that was asked for; 0: none */
+    bool told_progress;       /* it told of nothing but progress */
     int64_t said;             /* generation for which invalid was reported, -1 none */
     int64_t claim_said;       /* the same for a claim that differs or is missing */
     int64_t account_known;    /* generation for which the user's ServiceAccount was seen */

@@ -9,7 +9,8 @@
 #include "metrics.h"
 #include "pass.h"
 
-enum { GATHER_MS = 1000 };
+/* The first step after news or quiet is told within a second, the next ones every two. */
+enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };
 #define MS INT64_C(1000000)
 
 struct counts {
@@ -330,6 +331,19 @@ static void tell_metrics(struct pass *p, struct rv_node *fresh) {
                  rv_condition_is(old, RC_CONDITION_PROVISIONED, "True"));
 }
 
+/* Whether mere progress waits for more of it, and for how long. */
+static bool gathers(struct memo *m, int64_t now, int64_t *delay_ms) {
+    if (m->progress_since == 0) {
+        m->progress_since = now;
+        if (now - m->told_at > QUIET_MS * MS) m->told_progress = false;
+    }
+    int64_t gather = m->told_progress ? GATHER_MS : FIRST_GATHER_MS;
+    int64_t waited = now - m->progress_since;
+    if (waited < 0 || waited >= gather * MS) return false;
+    *delay_ms = gather - waited / MS;
+    return true;
+}
+
 void pass_status(struct pass *p) {
     struct rv_arena *a = p->arena;
     int64_t now = p->api->now(p->host);
@@ -340,16 +354,11 @@ void pass_status(struct pass *p) {
     if (rv_node_len(patch) == 0) return;
     /* The first one waits for what this pass creates: it is seen in a moment. */
     struct memo *m = p->memo;
-    bool young = now - m->first_pass < GATHER_MS * MS;
+    bool young = now - m->first_pass < FIRST_GATHER_MS * MS;
     if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;
-    if (progress && !first) {
-        if (m->progress_since == 0) m->progress_since = now;
-        int64_t waited = now - m->progress_since;
-        if (waited >= 0 && waited < GATHER_MS * MS) {
-            p->status_delay_ms = GATHER_MS - waited / MS;
-            return;
-        }
-    }
+    if (progress && !first && gathers(m, now, &p->status_delay_ms)) return;
+    m->told_progress = progress && !first;
+    m->told_at = now;
     m->progress_since = 0;
     char text[32];
     rv_time_format(now, text);

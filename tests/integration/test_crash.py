@@ -8,7 +8,7 @@ import collections, json, os, re, signal, threading, time
 from harness import *
 from front import Front
 
-QUIET = 1.3   # longer than mere progress of a status is gathered for
+QUIET = 2.3   # longer than mere progress of a status is gathered for
 KINDS = ("rayclusters", "pods", "services", "serviceaccounts", "roles", "rolebindings", "ingresses", "jobs", "secrets", "persistentvolumeclaims")
 LANE = re.compile(r"c\d\d")
 
