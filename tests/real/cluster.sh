@@ -11,6 +11,7 @@
 # RAYVISOR_REAL_TOOLS  further programs to build, such as kubelet
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/processes.sh"
 bin=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}
 version=v1.36.3
 kwok=v0.8.0
@@ -57,24 +58,6 @@ stages() { # KWOK's own definitions of what a simulated kubelet does
     done
 }
 
-start() { # name, command...
-    local name=$1
-    shift
-    setsid "$@" >"$dir/$name.log" 2>&1 </dev/null &
-    echo $! >"$dir/$name.pid"
-}
-
-wait_until() { # what, command...
-    local what=$1
-    shift
-    for _ in $(seq 300); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.2
-    done
-    echo "cluster.sh: waited 60 s for $what; logs are in $dir" >&2
-    return 1
-}
-
 up() {
     dir=$1
     local port=${2:-16443}
@@ -83,16 +66,8 @@ up() {
     openssl genrsa -out "$dir/sa.key" 2048 2>/dev/null
     openssl rsa -in "$dir/sa.key" -pubout -out "$dir/sa.pub" 2>/dev/null
     echo 'admintoken,admin,admin,"system:masters"' >"$dir/tokens.csv"
-    cat >"$dir/kubeconfig" <<EOF
-apiVersion: v1
-kind: Config
-current-context: real
-clusters: [{name: real, cluster: {server: "https://127.0.0.1:$port", insecure-skip-tls-verify: true}}]
-users: [{name: admin, user: {token: admintoken}}]
-contexts: [{name: real, context: {cluster: real, user: admin}}]
-EOF
     # The test's own client reads one key a line.
-    cat >"$dir/kubeconfig.flat" <<EOF
+    cat >"$dir/kubeconfig" <<EOF
 apiVersion: v1
 kind: Config
 current-context: real
@@ -111,7 +86,6 @@ contexts:
     cluster: real
     user: admin
 EOF
-    mv "$dir/kubeconfig.flat" "$dir/kubeconfig"
     start etcd "$bin/etcd" --data-dir "$dir/etcd" --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
         --listen-peer-urls "http://127.0.0.1:$((port + 10001))" --log-level error
     start apiserver "$bin/kube-apiserver" --etcd-servers "$etcd" --cert-dir "$dir/certs" --secure-port "$port" \
@@ -150,15 +124,7 @@ EOF
 
 down() {
     dir=$1
-    for name in kwok scheduler controllers apiserver etcd; do
-        [ -f "$dir/$name.pid" ] || continue
-        local pid
-        pid=$(cat "$dir/$name.pid")
-        kill "$pid" 2>/dev/null || true
-        for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-        kill -9 "$pid" 2>/dev/null || true
-        rm -f "$dir/$name.pid"
-    done
+    for name in kwok scheduler controllers apiserver etcd; do stop $name; done
 }
 
 case "${1:-}" in

@@ -11,6 +11,7 @@
 # RAYVISOR_RAY        the Ray release in the image (default 2.60.0), which answers to every tag of rayproject/ray in RAYVISOR_RAY_TAGS
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/processes.sh"
 bin=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}
 ray=${RAYVISOR_RAY:-2.60.0}
 tags=${RAYVISOR_RAY_TAGS:-2.46.0 2.52.0 2.53.0 $ray}
@@ -65,24 +66,6 @@ build() {
     install_packages
     RAYVISOR_REAL_TOOLS="kubelet kube-proxy" "$here/cluster.sh" build
     build_image
-}
-
-start() { # name, command...
-    local name=$1
-    shift
-    setsid "$@" >"$dir/$name.log" 2>&1 </dev/null &
-    echo $! >"$dir/$name.pid"
-}
-
-wait_until() { # what, command...
-    local what=$1
-    shift
-    for _ in $(seq 300); do
-        "$@" >/dev/null 2>&1 && return 0
-        sleep 0.2
-    done
-    echo "node.sh: waited 60 s for $what; logs are in $dir" >&2
-    return 1
 }
 
 configure() {
@@ -167,16 +150,6 @@ up() {
     start proxy "$bin/kube-proxy" --config "$dir/proxy.yaml"
     wait_until "the node to be ready" sh -c "$bin/kubectl --kubeconfig $dir/kubeconfig get nodes | grep -q ' Ready'"
     echo "$dir/kubeconfig"
-}
-
-stop() { # name
-    [ -f "$dir/$1.pid" ] || return 0
-    local pid
-    pid=$(cat "$dir/$1.pid")
-    kill "$pid" 2>/dev/null || true
-    for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-    kill -9 "$pid" 2>/dev/null || true
-    rm -f "$dir/$1.pid"
 }
 
 down() {

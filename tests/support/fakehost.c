@@ -344,6 +344,15 @@ void fakehost_run(struct fakehost *h) {
     }
 }
 
+bool fakehost_round(struct fakehost *h) {
+    bool did = false;
+    while (fakehost_tell(h)) did = true;
+    fakehost_run(h);
+    while (fakehost_serve(h, 0)) did = true;
+    fakehost_run(h);
+    return did;
+}
+
 void fakehost_advance(struct fakehost *h, int64_t ms) {
     h->now.mono += ms * MS;
     h->now.wall += ms * MS;

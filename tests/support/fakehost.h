@@ -48,6 +48,9 @@ void fakehost_resync(struct fakehost *h);
 bool fakehost_serve(struct fakehost *h, uint32_t trouble);
 /* Lets the plugin run until it has nothing to do now. */
 void fakehost_run(struct fakehost *h);
+/* All of these without trouble: every change told, every request served, what follows from it done. Whether anything
+ * was to be told or served. */
+bool fakehost_round(struct fakehost *h);
 /* The clock of API server and host. */
 void fakehost_advance(struct fakehost *h, int64_t ms);
 /* The process dies: of what was asked some is done yet, the rest never; a new one takes over. */

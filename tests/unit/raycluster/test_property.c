@@ -9,11 +9,12 @@
 #include <stdlib.h>
 
 #include "model.h"
+#include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v1(void);
 
-enum { RUNS = 150, CHAPTERS = 3, STEPS = 50, LINES = 120, LINE = 400 };
+enum { RUNS = 150, CHAPTERS = 3, STEPS = 50 };
 #define MINUTE_MS INT64_C(60000)
 #define QUIET_MS (12 * MINUTE_MS)  /* longer than every requeue and back-off */
 #define SETTLE_MS (60 * MINUTE_MS) /* until then it must have become quiet */
@@ -26,13 +27,12 @@ struct story {
     struct fakeapi *api;
     struct fakehost *host;
     uint32_t trouble; /* percent of requests that go wrong */
-    char lines[LINES][LINE];
-    size_t line_n;
+    struct chronicle chronicle;
 };
 
 static void on_note(void *arg, const char *line) {
     struct story *s = arg;
-    snprintf(s->lines[s->line_n++ % LINES], LINE, "%s", line);
+    chronicle_add(&s->chronicle, line);
 }
 
 /* ---- kubelets, and others who act in the cluster ----------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static struct fake_object *any(struct story *s, const char *resource) {
 }
 
 static void note(struct story *s, const char *what, const struct fake_object *o) {
-    char line[LINE];
+    char line[STORY_LINE];
     snprintf(line, sizeof line, "%s%s%s %s", o != NULL ? o->resource : "", o != NULL ? " " : "",
              o != NULL ? o->name : "", what);
     on_note(s, line);
@@ -186,21 +186,9 @@ static bool work(struct story *s) {
     for (bool more = true; more; did |= more) {
         more = fakeapi_collect(s->api);
         more |= kubelets(s);
-        while (fakehost_tell(s->host)) more = true;
-        fakehost_run(s->host);
-        while (fakehost_serve(s->host, 0)) more = true;
-        fakehost_run(s->host);
+        more |= fakehost_round(s->host);
     }
     return did;
-}
-
-static int64_t next_moment(struct story *s) {
-    int64_t ms = fakehost_idle_ms(s->host);
-    if (ms < 0 || ms > MINUTE_MS) ms = MINUTE_MS;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
-        if (o->gone_at > s->api->now && (o->gone_at - s->api->now) / 1000000 + 1 < ms)
-            ms = (o->gone_at - s->api->now) / 1000000 + 1;
-    return ms > 0 ? ms : 1;
 }
 
 /* Redis has been emptied, and nothing holds the deleted cluster any longer. */
@@ -232,7 +220,7 @@ static const char *settle(struct story *s) {
         if (made_in_vain(s, informed)) return "  - a pod is made and at once deleted\n";
         if (informed == 0) informed = s->api->uids;
         if (did || writes != fakehost_writes(s->host)) quiet = 0;
-        int64_t ms = next_moment(s);
+        int64_t ms = story_next_moment(s->host, s->api);
         fakehost_advance(s->host, ms);
         fakehost_run(s->host);
         waited += ms;
@@ -243,23 +231,12 @@ static const char *settle(struct story *s) {
     return quiet >= QUIET_MS ? NULL : "  - it writes on and on\n";
 }
 
-static void report(struct story *s, const char *what) {
-    printf("\nseed %llu: %s\n", (unsigned long long)s->seed, what);
-    for (size_t i = s->line_n > LINES ? s->line_n - LINES : 0; i < s->line_n; i++)
-        printf("    %s\n", s->lines[i % LINES]);
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next) {
-        rv_autobuf struct rv_buf json = {0};
-        rv_json_write(is(o, "rayclusters") ? o->value : rv_val_get(o->value, "metadata"), &json);
-        printf("    %s %s\n", o->resource, rv_buf_cstr(&json));
-    }
-}
-
 static bool chapter(struct story *s) {
     for (int i = 0; i < STEPS; i++) step(s);
     const char *unrest = settle(s);
     rv_autobuf struct rv_buf faults = {0};
     if (unrest == NULL && model_check(&s->model, s->api, &faults)) return true;
-    report(s, unrest != NULL ? unrest : rv_buf_cstr(&faults));
+    chronicle_report(&s->chronicle, s->seed, unrest != NULL ? unrest : rv_buf_cstr(&faults), s->api, "rayclusters");
     return false;
 }
 
@@ -292,19 +269,7 @@ static bool tell_story(uint64_t seed) {
     return ok;
 }
 
-static uint64_t from_environment(const char *name, uint64_t fallback) {
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 10) : fallback;
-}
-
-static void stories(void) {
-    uint64_t seed = from_environment("RAYVISOR_PROPERTY_SEED", 1),
-             runs = from_environment("RAYVISOR_PROPERTY_RUNS", RUNS);
-    unsigned failed = 0;
-    for (uint64_t i = 0; i < runs && failed < 12; i++)
-        if (!tell_story(seed + i)) failed++;
-    CU_ASSERT_EQUAL(failed, 0);
-}
+static void stories(void) { CU_ASSERT_EQUAL(stories_tell(RUNS, tell_story), 0); }
 
 static const struct suite_test tests[] = {{"stories", stories}};
 SUITE_MAIN("raycluster: whatever happens", tests)

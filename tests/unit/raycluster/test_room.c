@@ -44,12 +44,7 @@ static void stop(struct world *w) {
 /* Until nothing more happens at this moment. */
 static unsigned workers(struct world *w) {
     unsigned n = 0;
-    for (bool more = true; more;) {
-        more = false;
-        while (fakehost_tell(w->host)) more = true;
-        fakehost_run(w->host);
-        while (fakehost_serve(w->host, 0)) more = true;
-        fakehost_run(w->host);
+    while (fakehost_round(w->host)) {
     }
     for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "pods") == 0 && strstr(o->name, "-worker-") != NULL;

@@ -10,11 +10,12 @@
 #include <stdlib.h>
 
 #include "model.h"
+#include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v1(void);
 
-enum { RUNS = 200, CHAPTERS = 3, STEPS = 60, LINES = 160, LINE = 400 };
+enum { RUNS = 200, CHAPTERS = 3, STEPS = 60 };
 #define MINUTE_MS INT64_C(60000)
 #define QUIET_MS (20 * MINUTE_MS)   /* longer than every deadline, requeue and back-off */
 #define SETTLE_MS (180 * MINUTE_MS) /* until then it must have become quiet */
@@ -28,13 +29,12 @@ struct story {
     struct fakehost *host;
     uint32_t trouble; /* percent of writes that go wrong */
     struct rv_buf faults;
-    char lines[LINES][LINE];
-    size_t line_n;
+    struct chronicle chronicle;
 };
 
 static void on_note(void *arg, const char *line) {
     struct story *s = arg;
-    snprintf(s->lines[s->line_n++ % LINES], LINE, "%s", line);
+    chronicle_add(&s->chronicle, line);
 }
 
 static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
@@ -95,15 +95,6 @@ static bool work(struct story *s) {
     return did;
 }
 
-static int64_t next_moment(struct story *s) {
-    int64_t ms = fakehost_idle_ms(s->host);
-    if (ms < 0 || ms > MINUTE_MS) ms = MINUTE_MS;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
-        if (o->gone_at > s->api->now && (o->gone_at - s->api->now) / 1000000 + 1 < ms)
-            ms = (o->gone_at - s->api->now) / 1000000 + 1;
-    return ms > 0 ? ms : 1;
-}
-
 static void settle(struct story *s) {
     int64_t waited = 0, quiet = 0;
     on_note(s, " == the disturbances end");
@@ -113,7 +104,7 @@ static void settle(struct story *s) {
         if (s->model.exists) model_apply(&s->model, s->api); /* once an old one of the name is gone */
         work(s);
         if (writes != fakehost_writes(s->host)) quiet = 0;
-        int64_t ms = next_moment(s);
+        int64_t ms = story_next_moment(s->host, s->api);
         fakehost_advance(s->host, ms);
         fakehost_run(s->host);
         waited += ms;
@@ -123,14 +114,7 @@ static void settle(struct story *s) {
 }
 
 static void report(struct story *s) {
-    printf("\nseed %llu: %s\n", (unsigned long long)s->seed, rv_buf_cstr(&s->faults));
-    for (size_t i = s->line_n > LINES ? s->line_n - LINES : 0; i < s->line_n; i++)
-        printf("    %s\n", s->lines[i % LINES]);
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next) {
-        rv_autobuf struct rv_buf json = {0};
-        rv_json_write(strcmp(o->resource, "rayjobs") == 0 ? o->value : rv_val_get(o->value, "metadata"), &json);
-        printf("    %s %s\n", o->resource, rv_buf_cstr(&json));
-    }
+    chronicle_report(&s->chronicle, s->seed, rv_buf_cstr(&s->faults), s->api, "rayjobs");
     for (size_t i = 0; i < s->world.run_n; i++)
         printf("    Ray: %s on %s: %s\n", s->world.runs[i].id, s->world.runs[i].head, s->world.runs[i].status);
 }
@@ -182,19 +166,7 @@ static bool tell_story(uint64_t seed) {
     return ok;
 }
 
-static uint64_t from_environment(const char *name, uint64_t fallback) {
-    const char *text = getenv(name);
-    return text != NULL ? strtoull(text, NULL, 10) : fallback;
-}
-
-static void stories(void) {
-    uint64_t seed = from_environment("RAYVISOR_PROPERTY_SEED", 1),
-             runs = from_environment("RAYVISOR_PROPERTY_RUNS", RUNS);
-    unsigned failed = 0;
-    for (uint64_t i = 0; i < runs && failed < 12; i++)
-        if (!tell_story(seed + i)) failed++;
-    CU_ASSERT_EQUAL(failed, 0);
-}
+static void stories(void) { CU_ASSERT_EQUAL(stories_tell(RUNS, tell_story), 0); }
 
 static const struct suite_test tests[] = {{"stories", stories}};
 SUITE_MAIN("rayjob: whatever happens", tests)
