@@ -156,8 +156,8 @@ static const struct rv_plugin *load(const struct options *o, struct flight *flig
     return plugin;
 }
 
-/* The order matters: what the sandbox takes away it takes from the one thread there is, and ZeroMQ's thread, born
- * later, inherits that; the lane stands before the filter forbids connecting. A sandbox that is refused is still
+/* The order matters: what the sandbox takes away it takes from the one thread there is, and ZeroMQ's threads, born
+ * later, inherit that; the lane stands before the filters forbid connecting. A sandbox that is refused is still
  * reported over the lane. */
 static int start(struct host *h, const struct options *o, struct flight *flight, const uint8_t *token,
                  struct rv_error *err) {
@@ -169,6 +169,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     int lane = open_lane(h, o->lane, &lane_err);
     if (r == 0 && lane != 0) *err = lane_err;
     if (r == 0) r = lane;
+    if (r == 0) r = sandbox_for_load(&o->sandbox, &in_force, err);
     if (r != 0) return r;
     const struct rv_plugin *plugin = load(o, flight, err);
     if (plugin == NULL) return err->code;

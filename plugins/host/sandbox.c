@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -81,10 +82,10 @@ static int drop_capabilities(void) {
 }
 
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
-    /* Needs privileges that a container seldom has, so never demanded: Landlock and the system call filter forbid the
+    /* Needs privileges that a container seldom has: where they lack, Landlock and the system call filter forbid the
      * same. Before everything else, because new namespaces change what a process may do. */
     int view = o->mode != SANDBOX_OFF ? sandbox_enter_view(o) : 0;
-    if (view != 0)
+    if (view != 0 && o->mode != SANDBOX_ENFORCE)
         rv_info("no view of its own: Landlock and seccomp alone close files and network", "reason", strerror(-view));
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %s", strerror(errno));
@@ -92,11 +93,11 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
     if (o->parent != 0 && getppid() != o->parent)
         return rv_error_set(err, -ESRCH, "the supervisor that started this host is gone");
     if (o->mode == SANDBOX_OFF) return 0;
-    if (view == 0) (void)part(o, "own-view", 0, in_force, err);
     const struct {
         const char *name;
         int code;
     } parts[] = {
+        {"own-view", view},
         {"no-new-privileges", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? 0 : -errno},
         {"undumpable", prctl(PR_SET_DUMPABLE, 0) == 0 ? 0 : -errno},
         {"no-core", limit(RLIMIT_CORE, 0)},
@@ -215,6 +216,13 @@ static const int allowed[] = {
 #endif
 };
 
+/* What loading needs besides: files (which ones, Landlock and the view say), and memory that runs. */
+static const int for_loading[] = {
+    SCMP_SYS(open),   SCMP_SYS(openat),  SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
+    SCMP_SYS(stat),   SCMP_SYS(lstat),   SCMP_SYS(statx),      SCMP_SYS(readlink),  SCMP_SYS(readlinkat),
+    SCMP_SYS(getcwd), SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(mmap),      SCMP_SYS(mprotect),
+};
+
 /* Calls that are allowed with certain arguments only. */
 static int add_narrow_rules(scmp_filter_ctx ctx) {
     const uint64_t self = (uint64_t)getpid(), main_thread = (uint64_t)gettid();
@@ -249,27 +257,43 @@ static int add_narrow_rules(scmp_filter_ctx ctx) {
     return 0;
 }
 
-/* No socket() and no connect(): the lane stands already, and a unix socket can lead to anything. */
-static int add_rules(scmp_filter_ctx ctx) {
-    for (size_t i = 0; i < RV_ARRAY_LEN(allowed); i++) {
-        int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
+static int add_calls(scmp_filter_ctx ctx, const int *calls, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        int r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
         if (r != 0 && r != -EDOM && r != -EEXIST) return r;
     }
-    return add_narrow_rules(ctx);
+    return 0;
+}
+
+/* No socket() and no connect(): the lane stands already, and a unix socket can lead to anything. No clone(): ZeroMQ's
+ * threads run already, and a process made before the last filter would live on without it. */
+static int add_rules(scmp_filter_ctx ctx, bool loading) {
+    int r = add_calls(ctx, allowed, RV_ARRAY_LEN(allowed));
+    if (r == 0 && loading) r = add_calls(ctx, for_loading, RV_ARRAY_LEN(for_loading));
+    if (r == 0 && loading) /* the filter to come; its privileges are gone, so that needs no prctl() */
+        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 1,
+                             SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER, 0));
+    return r != 0 ? r : add_narrow_rules(ctx);
 }
 
 /* Everything not listed fails with EPERM: a plugin that probes gets an answer, not a death that looks like a crash. */
-static int filter_calls(void) {
+static int filter_calls(bool loading) {
     scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (ctx == NULL) return -ENOMEM;
-    int r = add_rules(ctx);
-    if (r == 0) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* ZeroMQ's thread too */
+    int r = add_rules(ctx, loading);
+    if (r == 0) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* ZeroMQ's threads too */
+    if (r == 0 && !loading) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
     if (r == 0) r = seccomp_load(ctx);
     seccomp_release(ctx);
     return r;
 }
 
+int sandbox_for_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
+    if (o->mode == SANDBOX_OFF) return 0;
+    return part(o, "seccomp-load", filter_calls(true), in_force, err);
+}
+
 int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
     if (o->mode == SANDBOX_OFF) return 0;
-    return part(o, "seccomp", filter_calls(), in_force, err);
+    return part(o, "seccomp", filter_calls(false), in_force, err);
 }

@@ -1,9 +1,11 @@
 /* sandbox.h - what a plugin cannot do, whatever it tries.
  *
- * Two steps, because loading needs files: sandbox_before_load() drops everything that a plugin's constructors must not
- * have (descriptors, privileges, the file system but for libraries); sandbox_after_load() then allows only the system
- * calls that computing, talking on the lane and logging need. Each step reports what is in force; in enforce mode a
- * missing part is an error.
+ * Three steps, because loading needs files and the lane needs a socket and threads: sandbox_before_load() drops
+ * privileges and the file system but for libraries. When the lane stands, sandbox_for_load() takes what a constructor
+ * of the plugin must not have: sockets, processes, everything but loading. sandbox_after_load() then allows only the
+ * system calls that computing, talking on the lane and logging need. The middle one is the wall: code of the plugin
+ * runs before the last and could prevent it. Each step reports what is in force; in enforce mode a missing part is an
+ * error.
  */
 #ifndef HOST_SANDBOX_H
 #define HOST_SANDBOX_H
@@ -27,6 +29,7 @@ struct sandbox_opts {
 int sandbox_enter_view(const struct sandbox_opts *o);
 /* in_force gets the names of the protections, comma-separated. */
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
+int sandbox_for_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
 int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
 
 #endif

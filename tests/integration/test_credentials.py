@@ -81,4 +81,19 @@ def test_exec_plugin_that_fails_is_named(env):
     assert "/nowhere/login" in out, out[-600:]
 
 
+def test_memory_with_credentials_stays_closed(env):
+    """No core image, and nobody of the same user looks into it: as root's own, /proc would show the same either way."""
+    setup(env)
+    env.operator()
+    if os.geteuid() == 0:
+        env.op.stop()
+        nobody = 65534
+        for at in [env.dir, *glob.glob(env.dir + "/**", recursive=True)]: os.chown(at, nobody, nobody)
+        env.op.proc = env.keep(Process(["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups", binary("rayvisord"), "--config", env.op.config], env.op.log))
+        env.op.wait_ready()
+    pid = env.op.proc.pid
+    assert re.search(r"^Max core file size +0 +0 ", open(f"/proc/{pid}/limits").read(), re.M), "it would leave a core image"
+    assert os.stat(f"/proc/{pid}/mem").st_uid == 0, "it can be looked into"
+
+
 if __name__ == "__main__": main()

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -83,6 +84,22 @@ static void note(struct toy *t, const struct rv_object *o, const char *reason, c
     (void)t->api->event(t->host, &e);
 }
 
+#ifdef TOY_GREEDY
+/* What a constructor gets hold of before anybody could know what it is: a way out, or a process that lives on. */
+static bool early_socket, early_fork, early_exec, early_kill;
+__attribute__((constructor)) static void grab(void) {
+    char *const argv[] = {(char[]){"true"}, NULL};
+    pid_t child = fork();
+    if (child == 0) _exit(0);
+    early_fork = child >= 0;
+    early_socket = socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+    early_exec = execv("/bin/nothing-here", argv) != 0 && errno != EPERM;
+    early_kill = kill(getppid(), 0) == 0 || prctl(PR_SET_PDEATHSIG, 0) == 0;
+}
+#else
+static const bool early_socket, early_fork, early_exec, early_kill;
+#endif
+
 /* What the sandbox lets through, as an event: one word for each attempt. */
 static void probe(struct toy *t, const struct rv_object *o) {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/docker.sock"};
@@ -105,6 +122,10 @@ static void probe(struct toy *t, const struct rv_object *o) {
         {"limit", prlimit(parent, RLIMIT_CORE, NULL, &limit) == 0},
         {"owner", fcntl(0, F_SETOWN, parent) == 0},
         {"code", mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) != MAP_FAILED},
+        {"early socket", early_socket},
+        {"early fork", early_fork},
+        {"early exec", early_exec},
+        {"early kill", early_kill},
         {"think", getpid() > 0},
     };
     rv_autobuf struct rv_buf text = {0};

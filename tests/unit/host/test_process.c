@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -88,15 +89,24 @@ static void on_bad(void *arg, const struct rv_error *err) {
     r->bad = true;
 }
 
+/* A kernel, or a container, that allows no namespaces. */
+static void forbid_namespaces(void) {
+    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+    if (ctx == NULL || seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(unshare), 0) != 0 ||
+        seccomp_load(ctx) != 0)
+        _exit(127);
+}
+
 /* In the child: descriptors 3 and 4, an empty environment, exec. */
-static void become_host(const char *const *argv, int token, int flight) {
+static void become_host(const char *const *argv, int token, int flight, bool confined) {
+    if (confined) forbid_namespaces();
     int a = fcntl(token, F_DUPFD, 20), b = fcntl(flight, F_DUPFD, 20);
     char *const environment[] = {SANITIZED ? (char[]){"ASAN_OPTIONS=detect_leaks=0"} : NULL, NULL};
     if (dup2(a, 3) == 3 && dup2(b, 4) == 4) execve(argv[0], (char *const *)(uintptr_t)argv, environment);
     _exit(127);
 }
 
-static void spawn(struct run *r, const char *const *argv) {
+static void spawn(struct run *r, const char *const *argv, bool confined) {
     int token[2], flight = flight_create(NULL);
     CU_ASSERT_FATAL(flight >= 0 && pipe2(token, O_CLOEXEC) == 0);
     for (size_t i = 0; i < sizeof r->token; i++) r->token[i] = (uint8_t)(i * 7 + 1);
@@ -105,14 +115,14 @@ static void spawn(struct run *r, const char *const *argv) {
     fflush(NULL);
     r->pid = fork();
     CU_ASSERT_FATAL(r->pid >= 0);
-    if (r->pid == 0) become_host(argv, token[0], flight);
+    if (r->pid == 0) become_host(argv, token[0], flight, confined);
     close(token[0]);
     close(token[1]);
     close(flight);
 }
 
-/* parent: whom the host takes for its supervisor; limit: of its recording. */
-static struct run *begin_as(const char *toy, const char *sandbox, pid_t parent, const char *limit) {
+/* parent: whom the host takes for its supervisor; limit: of its recording; confined: no namespaces for it. */
+static struct run *begin_as(const char *toy, const char *sandbox, pid_t parent, const char *limit, bool confined) {
     struct run *r = rv_alloc(sizeof *r);
     snprintf(r->dir, sizeof r->dir, "/tmp/rv-host-XXXXXX");
     CU_ASSERT_FATAL(mkdtemp(r->dir) != NULL);
@@ -127,11 +137,11 @@ static struct run *begin_as(const char *toy, const char *sandbox, pid_t parent, 
     const char *argv[] = {HOST_BINARY, "--lane",       r->lane_path, "--plugin", r->toy,         "--sandbox", sandbox,
                           "--record",  r->record_path, "--parent",   r->parent,  "--record-max", limit,       NULL};
     snprintf(r->parent, sizeof r->parent, "%d", (int)parent);
-    spawn(r, argv);
+    spawn(r, argv, confined);
     return r;
 }
 
-static struct run *begin(const char *toy, const char *sandbox) { return begin_as(toy, sandbox, getpid(), "0"); }
+static struct run *begin(const char *toy, const char *sandbox) { return begin_as(toy, sandbox, getpid(), "0", false); }
 
 static void end(struct run *r) {
     if (!r->exited) {
@@ -244,9 +254,10 @@ static void life(void) {
 }
 
 static void sandbox(void) {
-    static const char *const denied[] = {"open", "write", "network", "unix", "kill", "owner"};
-    static const char *const denied_unsanitized[] = {"connect", "fork", "exec", "limit", "code"};
-    struct run *r = begin("toy", "best-effort");
+    static const char *const denied[] = {"open", "write", "network", "unix", "kill", "owner", "early socket"};
+    static const char *const denied_unsanitized[] = {"connect", "fork",       "exec",       "limit",
+                                                     "code",    "early fork", "early exec", "early kill"};
+    struct run *r = begin("greedy", "best-effort");
     size_t at = 0;
     greet(r, &at, "probe", "probe");
     struct heard *h = NULL;
@@ -326,7 +337,7 @@ static void protocol_errors(void) {
 
 /* Its supervisor died between fork and the death signal: whoever the parent is now, it is not who it should be. */
 static void orphan(void) {
-    struct run *r = begin_as("toy", "best-effort", getppid(), "0");
+    struct run *r = begin_as("toy", "best-effort", getppid(), "0", false);
     int status = wait_exit(r);
     CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 69);
     size_t at = 0;
@@ -351,6 +362,29 @@ static ino_t namespace_of(pid_t pid, const char *what) {
     struct stat st = {0};
     snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)pid, what);
     return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* All of it or nothing: where a part is missing the plugin does not run, and it is named. */
+static void enforced(void) {
+    for (int confined = 0; confined < 2; confined++) {
+        struct run *r = begin_as("toy", "enforce", getpid(), "0", confined != 0);
+        size_t at = 0;
+        if (confined == 0 && namespaces_allowed()) {
+            greet(r, &at, "good", "");
+            CU_ASSERT_PTR_NOT_NULL(hear(r, MSG_SYNCED, &at));
+        } else {
+            struct heard *h = hear(r, MSG_FAILED, &at);
+            CU_ASSERT_TRUE(h != NULL && strstr(h->text, "own-view is not available") != NULL);
+            int status = wait_exit(r);
+            CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);
+        }
+        end(r);
+    }
+    struct run *r = begin_as("toy", "best-effort", getpid(), "0", true);
+    size_t at = 0;
+    greet(r, &at, "good", "");
+    CU_ASSERT_PTR_NOT_NULL(hear(r, MSG_SYNCED, &at));
+    end(r);
 }
 
 /* What the host sees of files, looked at from outside. */
@@ -388,7 +422,7 @@ static void view(void) {
 
 /* A recording ends at its size, can be replayed up to there, and also when its last record is cut. */
 static void recording_limits(void) {
-    struct run *r = begin_as("toy", "best-effort", getpid(), "1000");
+    struct run *r = begin_as("toy", "best-effort", getpid(), "1000", false);
     struct stat st;
     size_t at = 0;
     greet(r, &at, "good", "");
@@ -414,6 +448,7 @@ static const struct suite_test tests[] = {
     {"a supervisor that makes no sense", protocol_errors},
     {"a host whose supervisor is gone", orphan},
     {"its view of the world", view},
+    {"a sandbox that is demanded", enforced},
     {"a recording's size", recording_limits},
 };
 SUITE_MAIN("host process", tests)
