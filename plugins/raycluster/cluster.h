@@ -31,6 +31,8 @@ struct rc_settings {
 bool rc_gate(const struct rc_settings *s, const char *name, bool fallback);
 /* The setting featureGates: names that the reference operator knows, true or false. RV_E_CONFIG. */
 int rc_check_gates(struct rv_val gates, struct rv_error *err);
+/* Settles which scheduler it is: the gate KubernetesWAS chooses one too. RV_E_CONFIG when the two contradict. */
+int rc_settle_scheduler(struct rc_settings *s, struct rv_error *err);
 
 struct rc_cluster {
     struct rv_val value, meta, spec, status;
@@ -61,6 +63,9 @@ int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4
  * two); NULL with deterministic_head_name. spec_hash may be empty. */
 struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
                             struct rv_str spec_hash);
+/* Without what a batch scheduler wants: no member of the gang. */
+struct rv_node *rc_unscheduled_head(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
+                                    struct rv_str spec_hash);
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
                               const struct rc_place *place, const char *suffix, struct rv_str spec_hash);
 struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c);

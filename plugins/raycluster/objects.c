@@ -253,11 +253,12 @@ static void make_cleanup_container(struct rv_arena *a, const struct rc_cluster *
     rv_node_set(a, ray, "resources", resources);
 }
 
-/* The head pod's environment, reduced to its Ray container. */
+/* The head pod's environment, reduced to its Ray container. No member of the gang: the others are gone, and a scheduler
+ * would wait for them for ever. */
 struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c) {
-    struct rv_node *pod = rc_head_pod(a, c, NULL, (struct rv_str){NULL, 0}), *meta = rv_node_get(pod, "metadata"),
-                   *spec = rv_node_get(pod, "spec"), *inits = rv_node_get(spec, "initContainers"),
-                   *containers = rv_node_get(spec, "containers");
+    struct rv_node *pod = rc_unscheduled_head(a, c, NULL, (struct rv_str){NULL, 0}),
+                   *meta = rv_node_get(pod, "metadata"), *spec = rv_node_get(pod, "spec"),
+                   *inits = rv_node_get(spec, "initContainers"), *containers = rv_node_get(spec, "containers");
     while (rv_node_len(containers) > 1) rv_node_remove_at(containers, rv_node_len(containers) - 1);
     for (size_t i = 0; i < rv_node_len(inits); i++)
         if (rv_str_is(rv_node_text(rv_node_get(rv_node_at(inits, i), "name")), RC_CONTAINER_WAIT_TLS))

@@ -35,13 +35,8 @@ static int read_settings(struct controller *k, struct rv_error *err) {
                                 .head_sidecars = rv_val_get(s, "headSidecarContainers"),
                                 .worker_sidecars = rv_val_get(s, "workerSidecarContainers"),
                                 .gates = rv_val_get(s, "featureGates")};
-    if (rc_gate(&fresh, RC_GATE_WAS, false)) {
-        if (fresh.scheduler.n != 0 && !rv_str_is(fresh.scheduler, "kubernetes-was"))
-            return rv_error_set(err, RV_E_CONFIG,
-                                "settings.featureGates." RC_GATE_WAS " excludes settings.batchScheduler " RV_STR_FMT,
-                                RV_STR_ARG(fresh.scheduler));
-        fresh.scheduler = RV_STR("kubernetes-was");
-    }
+    r = rc_settle_scheduler(&fresh, err);
+    if (r != 0) return r;
     k->settings = fresh; /* whole, or not at all */
     return 0;
 }

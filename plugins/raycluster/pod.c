@@ -382,12 +382,11 @@ static struct rv_node *build_pod(struct pod_build *b, const char *suffix, const 
     annotations(b, hash);
     decorate(b);
     rv_meta_set_controller(a, b->pod, RV_STR("ray.io/v1"), RV_STR("RayCluster"), b->c->name, b->c->uid);
-    rc_schedule_pod(a, b->c, b->pod, b->group_name);
     return b->pod;
 }
 
-struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
-                            struct rv_str spec_hash) {
+struct rv_node *rc_unscheduled_head(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
+                                    struct rv_str spec_hash) {
     struct pod_build b = {.a = a,
                           .c = c,
                           .group = rv_val_get(c->spec, "headGroupSpec"),
@@ -396,8 +395,17 @@ struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, cons
     return build_pod(&b, suffix, NULL, spec_hash);
 }
 
+struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
+                            struct rv_str spec_hash) {
+    struct rv_node *pod = rc_unscheduled_head(a, c, suffix, spec_hash);
+    rc_schedule_pod(a, c, pod, RV_STR(RC_HEAD_GROUP));
+    return pod;
+}
+
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
                               const struct rc_place *place, const char *suffix, struct rv_str spec_hash) {
     struct pod_build b = {.a = a, .c = c, .group = group, .group_name = rv_path_str(group, "groupName")};
-    return build_pod(&b, suffix, place, spec_hash);
+    struct rv_node *pod = build_pod(&b, suffix, place, spec_hash);
+    rc_schedule_pod(a, c, pod, b.group_name);
+    return pod;
 }

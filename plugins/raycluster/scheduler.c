@@ -76,8 +76,8 @@ static struct rv_node *gang_resources(struct rv_arena *a, const struct rc_cluste
     return sum_node(a, sums);
 }
 
-/* ---- writing to pods -----------------------------------------------------------------------------------------------
- */
+/* ---- writing to pods
+ * ------------------------------------------------------------------------------------------------- */
 
 static struct rv_node *pod_labels(struct rv_arena *a, struct rv_node *pod) {
     return rv_node_ensure_map(a, rv_node_get(pod, "metadata"), "labels");
@@ -114,8 +114,6 @@ static struct rv_str volcano_group(struct rv_arena *a, const struct rc_cluster *
 static void volcano_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *pod, struct rv_str group) {
     copy_label(a, c, pod, VOLCANO_QUEUE, VOLCANO_QUEUE);
     copy_label(a, c, pod, RC_LABEL_PRIORITY_CLASS, RC_LABEL_PRIORITY_CLASS);
-    if (label(c, RC_LABEL_PRIORITY_CLASS).n != 0)
-        rv_node_set_str(a, rv_node_get(pod, "spec"), "priorityClassName", label(c, RC_LABEL_PRIORITY_CLASS));
     rv_node_set_str(a, pod_notes(a, pod), "scheduling.k8s.io/group-name", volcano_group(a, c));
     rv_node_set_str(a, pod_notes(a, pod), "volcano.sh/task-spec", group);
     scheduled_by(a, pod, "volcano");
@@ -123,6 +121,22 @@ static void volcano_pod(struct rv_arena *a, const struct rc_cluster *c, struct r
 
 /* A RayJob's group is made by its own controller, because it covers the submitter too. */
 static bool volcano_wanted(const struct rc_cluster *c) { return !from_rayjob(c); }
+
+static bool topology_tier(const struct rc_cluster *c, int64_t *ret) {
+    return rv_str_to_int(label(c, VOLCANO_TOPOLOGY_TIER), 0, INT32_MAX, ret) == 0;
+}
+
+/* Read only where there is a mode. */
+static bool volcano_complains(const struct rc_cluster *c, struct rv_buf *out) {
+    struct rv_str tier = label(c, VOLCANO_TOPOLOGY_TIER);
+    int64_t n;
+    if (label(c, VOLCANO_TOPOLOGY_MODE).n == 0 || tier.n == 0 || topology_tier(c, &n)) return false;
+    rv_buf_addf(out,
+                "metadata.labels: " VOLCANO_TOPOLOGY_TIER " is \"" RV_STR_FMT
+                "\"; accepted is a whole number that is not negative",
+                RV_STR_ARG(tier));
+    return true;
+}
 
 static struct rv_node *volcano_build(struct rv_arena *a, const struct rc_cluster *c) {
     struct rv_node *n = rc_new_object(a, c, "scheduling.volcano.sh/v1beta1", "PodGroup", volcano_group(a, c));
@@ -135,24 +149,24 @@ static struct rv_node *volcano_build(struct rv_arena *a, const struct rc_cluster
     struct rv_str queue = label(c, VOLCANO_QUEUE), class = label(c, RC_LABEL_PRIORITY_CLASS),
                   mode = label(c, VOLCANO_TOPOLOGY_MODE);
     int64_t tier;
+    rv_node_set_cstr(a, rv_node_ensure_map(a, n, "status"), "phase", "Pending");
     if (queue.n != 0) rv_node_set_str(a, spec, "queue", queue);
     if (class.n != 0) rv_node_set_str(a, spec, "priorityClassName", class);
     if (mode.n != 0) {
         struct rv_node *topology = rv_node_ensure_map(a, spec, "networkTopology");
         rv_node_set_str(a, topology, "mode", mode);
-        if (rv_str_to_int(label(c, VOLCANO_TOPOLOGY_TIER), 0, INT32_MAX, &tier) == 0)
-            rv_node_set_int(a, topology, "highestTierAllowed", tier);
+        if (topology_tier(c, &tier)) rv_node_set_int(a, topology, "highestTierAllowed", tier);
     }
     return n;
 }
 
 /* ---- YuniKorn
- * --------------------------------------------------------------------------------------------------------- */
+ * -------------------------------------------------------------------------------------------------------- */
 
 #define YUNIKORN_GROUPS "yunikorn.apache.org/task-groups"
 
 static void task_group(struct rv_arena *a, struct rv_node *list, struct rv_val group, struct rv_str name, int64_t min) {
-    static const char *const copied[] = {"nodeSelector", "affinity", "topologySpreadConstraints", "tolerations"};
+    static const char *const copied[] = {"nodeSelector", "affinity", "tolerations"};
     struct rv_node *n = rv_node_map(a);
     struct sum *sums = NULL;
     add_group(a, &sums, group, 1);
@@ -161,7 +175,7 @@ static void task_group(struct rv_arena *a, struct rv_node *list, struct rv_val g
     rv_node_set(a, n, "minResource", sum_node(a, sums));
     for (size_t i = 0; i < RV_ARRAY_LEN(copied); i++) {
         struct rv_val v = rv_val_get(rv_val_path(group, "template.spec"), copied[i]);
-        if (rv_val_set(v)) rv_node_set(a, n, copied[i], rv_node_from(a, v));
+        if (rv_val_len(v) > 0) rv_node_set(a, n, copied[i], rv_node_from(a, v));
     }
     rv_node_append(a, list, n);
 }
@@ -186,11 +200,11 @@ static void yunikorn_pod(struct rv_arena *a, const struct rc_cluster *c, struct 
     scheduled_by(a, pod, "yunikorn");
     if (!has_label(c, RC_LABEL_GANG)) return;
     rv_node_set_str(a, pod_notes(a, pod), YUNIKORN_GROUPS, task_groups(a, c));
-    rv_node_set_str(a, pod_notes(a, pod), "yunikorn.apache.org/task-group-name", group);
+    if (group.n != 0) rv_node_set_str(a, pod_notes(a, pod), "yunikorn.apache.org/task-group-name", group);
 }
 
 /* ---- KAI
- * --------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void kai_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *pod, struct rv_str group) {
     (void)group;
@@ -199,7 +213,7 @@ static void kai_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_no
 }
 
 /* ---- scheduler-plugins
- * ---------------------------------------------------------------------------------------------------- */
+ * ----------------------------------------------------------------------------------------------- */
 
 static bool gang_asked(const struct rc_cluster *c) { return has_label(c, RC_LABEL_GANG); }
 
@@ -219,7 +233,7 @@ static struct rv_node *plugins_build(struct rv_arena *a, const struct rc_cluster
 }
 
 /* ---- Kubernetes workload-aware scheduling
- * ------------------------------------------------------------------------------- */
+ * ---------------------------------------------------------------------------- */
 
 #define WAS_API "scheduling.k8s.io/v1alpha2"
 #define WAS_TEMPLATE "cluster"
@@ -271,22 +285,61 @@ static struct rv_node *was_pod_group(struct rv_arena *a, const struct rc_cluster
 }
 
 /* ---- the table
- * ------------------------------------------------------------------------------------------------------------- */
+ * ------------------------------------------------------------------------------------------------------- */
+
+#define SCHEDULER_WAS "kubernetes-was"
 
 static const struct rc_scheduler schedulers[] = {
     {"volcano",
      volcano_pod,
+     volcano_complains,
      {{KIND_VOLCANO_GROUP, "scheduling.volcano.sh/v1beta1", "podgroups", volcano_wanted, volcano_build, false}}},
-    {"yunikorn", yunikorn_pod, {{0}}},
-    {"kai-scheduler", kai_pod, {{0}}},
+    {"yunikorn", yunikorn_pod, NULL, {{0}}},
+    {"kai-scheduler", kai_pod, NULL, {{0}}},
     {"scheduler-plugins",
      plugins_pod,
+     NULL,
      {{KIND_PLUGINS_GROUP, "scheduling.x-k8s.io/v1alpha1", "podgroups", gang_asked, plugins_build, false}}},
-    {"kubernetes-was",
+    {SCHEDULER_WAS,
      was_pod,
+     NULL,
      {{KIND_WAS_WORKLOAD, WAS_API, "workloads", was_wanted, was_workload, true},
       {KIND_WAS_GROUP, WAS_API, "podgroups", was_wanted, was_pod_group, true}}},
 };
+
+int rc_settle_scheduler(struct rc_settings *s, struct rv_error *err) {
+    bool gate = rc_gate(s, RC_GATE_WAS, false), named = rv_str_is(s->scheduler, SCHEDULER_WAS);
+    if (gate && s->scheduler.n != 0 && !named)
+        return rv_error_set(err, RV_E_CONFIG,
+                            "settings.featureGates." RC_GATE_WAS " excludes settings.batchScheduler " RV_STR_FMT,
+                            RV_STR_ARG(s->scheduler));
+    if (named && !gate)
+        return rv_error_set(err, RV_E_CONFIG,
+                            "settings.batchScheduler " SCHEDULER_WAS " needs settings.featureGates." RC_GATE_WAS
+                            ": true; its API is alpha");
+    if (gate) s->scheduler = RV_STR(SCHEDULER_WAS);
+    return 0;
+}
+
+bool rc_scheduler_complains(const struct rc_cluster *c, struct rv_buf *out) {
+    const struct rc_scheduler *s = rc_scheduler_of(c);
+    return s != NULL && s->complains != NULL && s->complains(c, out);
+}
+
+struct rv_node *rc_gang_patch(struct rv_arena *a, struct rv_val have, struct rv_val want) {
+    static const char *const fields[] = {"minMember", "minResources"};
+    struct rv_node *old = rv_node_map(a), *new = rv_node_map(a), *body = rv_node_map(a);
+    for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++) {
+        struct rv_val from = rv_val_get(rv_val_get(have, "spec"), fields[i]),
+                      to = rv_val_get(rv_val_get(want, "spec"), fields[i]);
+        if (rv_val_set(from)) rv_node_set(a, old, fields[i], rv_node_from(a, from));
+        if (rv_val_set(to)) rv_node_set(a, new, fields[i], rv_node_from(a, to));
+    }
+    struct rv_node *patch = rv_node_merge_patch(a, rv_node_freeze(a, old), rv_node_freeze(a, new));
+    if (patch == NULL) return NULL;
+    rv_node_set(a, body, "spec", patch);
+    return body;
+}
 
 const struct rc_scheduler *rc_scheduler_of(const struct rc_cluster *c) {
     for (size_t i = 0; i < RV_ARRAY_LEN(schedulers); i++)

@@ -140,6 +140,10 @@ static struct rv_node *claim_drift(struct pass *p, struct rv_val have, struct rv
 }
 
 static struct rv_node *gang_drift(struct pass *p, struct rv_val have, struct rv_node *want) {
+    return rc_gang_patch(p->arena, have, rv_node_freeze(p->arena, want));
+}
+
+static struct rv_node *fixed_gang_drift(struct pass *p, struct rv_val have, struct rv_node *want) {
     static const char *const fields[] = {"spec"};
     return differing(p, have, want, fields, RV_ARRAY_LEN(fields));
 }
@@ -188,23 +192,36 @@ static const struct rule rules[] = {
 };
 enum { RULES = RV_ARRAY_LEN(rules) };
 
-/* The scheduler's objects are rules too, made on the fly. */
-static bool gang_rule(const struct rc_cluster *c, size_t i, struct rule *ret) {
+static const struct rc_gang *gang_of(const struct rc_cluster *c, size_t rule) {
     const struct rc_scheduler *s = rc_scheduler_of(c);
-    if (s == NULL || i >= RC_SCHEDULER_OBJECTS || s->gangs[i].api_version == NULL) return false;
-    const struct rc_gang *g = &s->gangs[i];
-    *ret = (struct rule){g->kind,     g->api_version,
-                         g->resource, "scheduling group",
-                         g->wanted,   g->build,
-                         gang_drift,  true,
-                         true,        false,
-                         NULL,        "FailedToCreatePodGroup",
-                         NULL,        "FailedToUpdatePodGroup"};
+    bool any = s != NULL && rule >= RULES && rule - RULES < RC_SCHEDULER_OBJECTS;
+    return any && s->gangs[rule - RULES].api_version != NULL ? &s->gangs[rule - RULES] : NULL;
+}
+
+/* The scheduler's objects are rules too, made on the fly. Somebody else's group of that name is as good, unless it
+ * would have to be made anew. */
+static bool gang_rule(const struct rc_cluster *c, size_t i, struct rule *ret) {
+    const struct rc_gang *g = gang_of(c, i);
+    if (g == NULL) return false;
+    *ret = (struct rule){g->kind,
+                         g->api_version,
+                         g->resource,
+                         "scheduling group",
+                         g->wanted,
+                         g->build,
+                         g->immutable ? fixed_gang_drift : gang_drift,
+                         true,
+                         true,
+                         !g->immutable,
+                         NULL,
+                         "FailedToCreatePodGroup",
+                         NULL,
+                         "FailedToUpdatePodGroup"};
     return true;
 }
 
 static bool rule_at(const struct rc_cluster *c, size_t i, struct rule *ret) {
-    if (i >= RULES) return gang_rule(c, i - RULES, ret);
+    if (i >= RULES) return gang_rule(c, i, ret);
     *ret = rules[i];
     return true;
 }
@@ -246,10 +263,64 @@ static bool look(struct pass *p, const struct rule *r, struct rv_node *want, str
 
 static uint64_t tag_of(size_t rule, enum sub_op op) { return TAG_SUB + rule * OP_N + op; }
 
+/* ---- groups that cannot be changed ----------------------------------------------------------------------------------
+ */
+
+static bool gang_fixed(const struct rc_cluster *c, size_t rule) {
+    const struct rc_gang *g = gang_of(c, rule);
+    return g != NULL && g->immutable;
+}
+
+static bool gang_there(struct pass *p, size_t rule) {
+    struct rule r;
+    struct rv_object have;
+    bool ours;
+    return gang_rule(p->c, rule, &r) && look(p, &r, NULL, &have, &ours);
+}
+
+/* As it should be, to be referred to. */
+static bool gang_done(struct pass *p, size_t rule) {
+    struct rule r;
+    struct rv_object have;
+    bool ours;
+    return gang_rule(p->c, rule, &r) && look(p, &r, NULL, &have, &ours) && !rv_meta_deleting(have.value) &&
+           r.drift(p, have.value, r.build(p->arena, p->c)) == NULL;
+}
+
+static void take_guard_off(struct pass *p, const struct rule *r, size_t i, const struct rv_object *have) {
+    struct rv_node *body = rv_node_map(p->arena),
+                   *list = rv_node_ensure_array(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "finalizers");
+    struct rv_val given = rv_val_path(have->value, "metadata.finalizers");
+    for (struct rv_iter it = rv_iter(given); rv_iter_next(&it);)
+        if (!rv_str_is(rv_val_str(it.val), RC_FINALIZER_GROUP))
+            rv_node_append(p->arena, list, rv_node_from(p->arena, it.val));
+    if (rv_node_len(list) == rv_val_len(given)) return;
+    pass_patch(p, r->api_version, r->resource, have->name, have->uid, body, tag_of(i, OP_UPDATE));
+}
+
+/* In steps that later passes go on with: what refers to it first; then it is asked to go; then what Kubernetes keeps it
+ * by for the sake of its pods, which stay, is taken off. */
+static void gang_delete(struct pass *p, const struct rule *r, size_t i, const struct rv_object *have) {
+    if (gang_there(p, i + 1)) return;
+    pass_explain(p, "deleting the %s " RV_STR_FMT, r->what, RV_STR_ARG(have->name));
+    if (rv_meta_deleting(have->value))
+        take_guard_off(p, r, i, have);
+    else
+        pass_delete(p, r->api_version, r->resource, have->name, have->uid, tag_of(i, OP_DELETE));
+}
+
+/* ---- one that is not wanted, missing, there -------------------------------------------------------------------------
+ */
+
 static void not_wanted(struct pass *p, const struct rule *r, size_t i) {
     struct rv_object have;
     bool ours;
-    if (!r->remove || !look(p, r, NULL, &have, &ours) || rv_meta_deleting(have.value)) return;
+    if (!r->remove || !look(p, r, NULL, &have, &ours)) return;
+    if (gang_fixed(p->c, i)) {
+        gang_delete(p, r, i, &have);
+        return;
+    }
+    if (rv_meta_deleting(have.value)) return;
     pass_explain(p, "deleting the %s " RV_STR_FMT ": no longer asked for", r->what, RV_STR_ARG(have.name));
     pass_delete(p, r->api_version, r->resource, have.name, have.uid, tag_of(i, OP_DELETE));
 }
@@ -275,8 +346,11 @@ static void missing(struct pass *p, const struct rule *r, size_t i, struct rv_no
     if ((p->memo->foreign >> i & 1) != 0 && p->api->now(p->host) < p->memo->foreign_after) {
         pass_explain(p, "the name of the %s is taken by an object that is not ours", r->what);
         pass_wake(p, p->memo->foreign_after);
+        if (gang_fixed(p->c, i)) p->hold = RV_STR("the name of the scheduling group is taken");
         return;
     }
+    if (i >= RULES) p->hold = RV_STR("the scheduling group is being created");
+    if (i > RULES && !gang_done(p, i - 1)) return;
     pass_explain(p, "creating the %s", r->what);
     pass_create(p, r->api_version, r->resource, want, tag_of(i, OP_CREATE));
     if (r->kind == KIND_ACCOUNT) p->hold = RV_STR("the autoscaler's service account is being created");
@@ -284,14 +358,14 @@ static void missing(struct pass *p, const struct rule *r, size_t i, struct rv_no
 
 static void present(struct pass *p, const struct rule *r, size_t i, struct rv_node *want, const struct rv_object *have,
                     bool ours) {
-    bool adopt = r->kind == KIND_CLAIM;
-    if (r->drift == NULL || (!ours && !adopt) || rv_meta_deleting(have->value)) return;
+    bool adopt = r->kind == KIND_CLAIM, deleting = rv_meta_deleting(have->value);
+    if (deleting && i >= RULES) p->hold = RV_STR("the scheduling group is being deleted");
+    if (r->drift == NULL || (!ours && !adopt) || (deleting && !gang_fixed(p->c, i))) return;
     struct rv_node *patch = r->drift(p, have->value, want);
     if (patch == NULL) return;
-    const struct rc_scheduler *s = i >= RULES ? rc_scheduler_of(p->c) : NULL;
-    if (s != NULL && s->gangs[i - RULES].immutable) {
-        pass_explain(p, "the %s is outdated and cannot be changed: making it again", r->what);
-        pass_delete(p, r->api_version, r->resource, have->name, have->uid, tag_of(i, OP_DELETE));
+    if (i >= RULES) p->hold = RV_STR("the scheduling group is being brought to the cluster's size");
+    if (gang_fixed(p->c, i)) {
+        gang_delete(p, r, i, have);
         return;
     }
     pass_explain(p, "updating the %s " RV_STR_FMT, r->what, RV_STR_ARG(have->name));
@@ -431,5 +505,7 @@ void sub_result(struct pass *p, const struct rv_result *res) {
     if (exists && (r.shared || said)) return;
     if (op != OP_CREATE && (res->code == RV_E_NOT_FOUND || res->code == RV_E_CONFLICT)) return;
     tell(p, &r, op, res);
-    if (res->code != 0 && !exists) p->sub_retry = true;
+    if (res->code == 0 || exists) return;
+    p->sub_retry = true;
+    if (i >= RULES) p->hold = RV_STR("the scheduling group could not be made");
 }

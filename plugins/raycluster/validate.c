@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "fields.h"
+#include "scheduler.h"
 #include "validate.h"
 
 bool check_complain(struct check *k, const char *fmt, ...) {
@@ -284,6 +285,8 @@ static bool bad_status(struct check *k) {
                              " conditions should not be both true");
 }
 
+static bool bad_scheduling(struct check *k) { return rc_scheduler_complains(k->c, k->out); }
+
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
     static const struct {
         bool (*bad)(struct check *);
@@ -298,7 +301,8 @@ const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
                  {check_network_policy, "InvalidRayClusterSpec"},
                  {check_tls, "InvalidRayClusterSpec"},
                  {bad_strategy, "InvalidRayClusterSpec"},
-                 {bad_status, "InvalidRayClusterStatus"}};
+                 {bad_status, "InvalidRayClusterStatus"},
+                 {bad_scheduling, "InvalidRayClusterMetadata"}};
     struct check k = {c, message};
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
         if (rules[i].bad(&k)) return rules[i].reason;

@@ -2,6 +2,7 @@
  * when the RayJob itself goes. The next deletion that is due stands in the status before it happens. */
 #include "fields.h"
 #include "pass.h"
+#include "plugins/raycluster/scheduler.h"
 
 enum { STOP_PATIENCE_S = 10, STRAY_AGE_S = 10 };
 
@@ -198,19 +199,8 @@ void ending_group(struct pass *p, bool wanted) {
         if (wanted) pass_create(p, "scheduling.volcano.sh/v1beta1", "podgroups", want, TAG_GROUP_CREATE);
         return;
     }
-    static const char *const fields[] = {"minMember", "minResources"};
-    struct rv_node *have = rv_node_map(p->arena), *part = rv_node_map(p->arena);
-    for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++) {
-        struct rv_val v = rv_val_get(rv_val_get(o.value, "spec"), fields[i]);
-        if (rv_val_set(v)) rv_node_set(p->arena, have, fields[i], rv_node_from(p->arena, v));
-        rv_node_set(p->arena, part, fields[i],
-                    rv_node_copy(p->arena, rv_node_get(rv_node_get(want, "spec"), fields[i])));
-    }
-    struct rv_node *patch =
-        rv_node_merge_patch(p->arena, rv_node_freeze(p->arena, have), rv_node_freeze(p->arena, part));
-    if (patch == NULL) return;
-    struct rv_node *body = rv_node_map(p->arena);
-    rv_node_set(p->arena, body, "spec", patch);
+    struct rv_node *body = rc_gang_patch(p->arena, o.value, rv_node_freeze(p->arena, want));
+    if (body == NULL) return;
     pass_patch(p, RV_VERB_MERGE_PATCH, "scheduling.volcano.sh/v1beta1", "podgroups", o.name, o.uid, body,
                TAG_GROUP_UPDATE);
 }

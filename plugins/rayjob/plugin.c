@@ -33,6 +33,8 @@ static int read_settings(struct controller *k, struct rv_error *err) {
         .grace_s = rv_path_int(s, "transitionGracePeriodSeconds", 300),
         .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
         .submitter_image = rv_path_str(s, "submitterImage")};
+    r = rc_settle_scheduler(&fresh.cluster, err);
+    if (r != 0) return r;
     k->settings = fresh;
     return 0;
 }

@@ -266,6 +266,7 @@ struct rv_node *rj_submitter_job(struct rv_arena *a, const struct rj_job *j, con
     rv_node_set_int(a, spec, "backoffLimit",
                     rv_path_int(j->spec, "submitterConfig.backoffLimit", RJ_SUBMITTER_BACKOFF));
     rj_as_cluster(a, j, j->name, &gang);
+    gang.submitter = rv_node_freeze(a, rj_submitter_shape(a, j)); /* a group of its own to YuniKorn */
     /* scheduler-plugins knows the gang of the cluster only: a pod that names another would wait for ever */
     if (!rv_str_is(gang.settings->scheduler, "scheduler-plugins") &&
         !rv_str_is(gang.settings->scheduler, "kubernetes-was"))

@@ -29,4 +29,23 @@ static inline void made(struct rv_arena *a, const char *meta, const char *spec, 
     rc_cluster_read(ret, v, settings);
 }
 
+/* Keys of labels, annotations and resources have dots, so the last key stands behind a bar. */
+static inline struct rv_val made_at(struct rv_arena *a, struct rv_val object, const char *path) {
+    const char *bar = strchr(path, '|');
+    if (bar == NULL) return path[0] != 0 ? rv_val_path(object, path) : object;
+    struct rv_str front = rv_arena_str(a, (struct rv_str){path, (size_t)(bar - path)});
+    return rv_val_get(rv_val_path(object, front.p), bar + 1);
+}
+
+/* want: JSON with single quotes; NULL: must be absent. */
+static inline void made_is(struct rv_arena *a, const char *row, struct rv_val got, const char *want) {
+    struct rv_val value = want != NULL ? quoted(a, want) : RV_VAL_ABSENT;
+    CHECK_ROW(want == NULL || rv_val_present(value), row);
+    bool same = want == NULL ? !rv_val_present(got) : rv_val_equal(got, value);
+    rv_autobuf struct rv_buf text = {0};
+    if (!same && rv_val_present(got)) rv_json_write(got, &text);
+    if (!same) printf("\n    got %s", text.n != 0 ? rv_buf_cstr(&text) : "nothing");
+    CHECK_ROW(same, row);
+}
+
 #endif

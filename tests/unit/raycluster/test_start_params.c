@@ -81,7 +81,8 @@ static void commands(void) {
         CHECK_ROW(rv_val_present(group), rows[i].row);
         struct rv_node *params = rc_start_params(a, group, rows[i].head, RV_STR("gcs:1"));
         struct rv_str got = rc_start_command(a, params, rows[i].head);
-        if (!rv_str_is(got, rows[i].want)) printf("\n    got  %s\n    want %s", got.p, rows[i].want);
+        if (!rv_str_is(got, rows[i].want))
+            printf("\n    got  " RV_STR_FMT "\n    want %s", RV_STR_ARG(got), rows[i].want);
         CHECK_ROW(rv_str_is(got, rows[i].want), rows[i].row);
     }
 }

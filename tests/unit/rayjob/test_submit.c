@@ -149,9 +149,104 @@ static void test_volcano(void) {
     rv_arena_free(s.a);
 }
 
+/* A job with labels that every scheduler has one of. */
+static void scheduled(struct scene *s, const char *scheduler, const char *mode) {
+    *s = (struct scene){.a = rv_arena_new(), .settings = {.cluster = {.scheduler = rv_str(scheduler)}}};
+    struct rv_str text = rv_arena_fmt(
+        s->a,
+        "{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\",\"labels\":{"
+        "\"ray.io/gang-scheduling-enabled\":\"true\",\"yunikorn.apache.org/app-id\":\"app\",\"yunikorn.apache.org/"
+        "queue\":"
+        "\"yq\",\"kai.scheduler/queue\":\"kq\",\"volcano.sh/queue-name\":\"vq\",\"ray.io/priority-class-name\":\"p\"}},"
+        "\"spec\":{\"submissionMode\":\"%s\",\"entrypoint\":\"e\",\"rayClusterSpec\":{\"headGroupSpec\":{\"template\":{"
+        "\"spec\":{"
+        "\"containers\":[{\"name\":\"h\",\"image\":\"i\",\"resources\":{\"requests\":{\"cpu\":\"2\"}}}]}}},"
+        "\"workerGroupSpecs\":["
+        "{\"groupName\":\"g\",\"replicas\":2,\"minReplicas\":1,\"maxReplicas\":2,\"template\":{\"spec\":{"
+        "\"containers\":["
+        "{\"name\":\"w\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}}]}}}]}}}",
+        mode);
+    rj_job_read(&s->j, from_json(s->a, text.p), &s->settings);
+    rj_as_cluster(s->a, &s->j, RV_STR("j-abcde"), &s->c);
+    s->t = (struct rj_target){RV_STR("id"), RV_STR("svc.n.svc.cluster.local:8265"), &s->c};
+}
+
+#define TASKS                                                                                                          \
+    "[{\"name\":\"headgroup\",\"minMember\":1,\"minResource\":{\"cpu\":\"2\"}},{\"name\":\"g\",\"minMember\":1,"       \
+    "\"minResource\":{\"cpu\":\"1\"}},{\"name\":\"submittergroup\",\"minMember\":1,\"minResource\":{\"cpu\":\"500m\"," \
+    "\"memory\":\"200Mi\"}}]"
+
+/* What a scheduler finds on the submitter's pod and on the cluster of K8sJobMode, beside what is there anyway. */
+static void test_schedulers(void) {
+    static const struct {
+        const char *scheduler, *pod_scheduler; /* NULL: none */
+        const char *key, *pod, *cluster;       /* a label, or an annotation when it has ! in front */
+    } rows[] = {
+        {"volcano", "volcano", "!scheduling.k8s.io/group-name", "ray-j-pg", "ray-j-pg"},
+        {"volcano", "volcano", "!volcano.sh/task-spec", "submittergroup", ""},
+        {"volcano", "volcano", "volcano.sh/queue-name", "vq", "vq"},
+        {"volcano", "volcano", "ray.io/priority-class-name", "p", "p"},
+        {"yunikorn", "yunikorn", "applicationId", "app", "app"},
+        {"yunikorn", "yunikorn", "queue", "yq", "yq"},
+        {"yunikorn", "yunikorn", "!yunikorn.apache.org/task-groups", TASKS, TASKS},
+        {"yunikorn", "yunikorn", "!yunikorn.apache.org/task-group-name", "submittergroup", NULL},
+        {"kai-scheduler", "kai-scheduler", "kai.scheduler/queue", "kq", "kq"},
+        {"scheduler-plugins", NULL, "scheduling.x-k8s.io/pod-group", NULL, NULL},
+        {"kubernetes-was", NULL, "scheduling.x-k8s.io/pod-group", NULL, NULL},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s;
+        struct rj_state state = {.cluster = RV_STR("j-abcde"), .job_id = RV_STR("id")};
+        scheduled(&s, rows[i].scheduler, "K8sJobMode");
+        struct rv_node *pod = rv_node_path(rj_submitter_job(s.a, &s.j, &s.t), "spec.template"),
+                       *cluster = rj_cluster(s.a, &s.j, &state);
+        bool note = rows[i].key[0] == '!';
+        const char *where = note ? "metadata.annotations" : "metadata.labels", *key = rows[i].key + note;
+        struct rv_node *on_pod = rv_node_get(rv_node_path(pod, where), key),
+                       *on_cluster = rv_node_get(rv_node_path(cluster, where), key),
+                       *name = rv_node_path(pod, "spec.schedulerName");
+        CHECK_ROW((on_pod != NULL) == (rows[i].pod != NULL), key);
+        CHECK_ROW(on_pod == NULL || rv_str_is(rv_node_text(on_pod), rows[i].pod), key);
+        CHECK_ROW((on_cluster != NULL) == (rows[i].cluster != NULL), key);
+        CHECK_ROW(on_cluster == NULL || rv_str_is(rv_node_text(on_cluster), rows[i].cluster), key);
+        CHECK_ROW((name != NULL) == (rows[i].pod_scheduler != NULL), rows[i].scheduler);
+        CHECK_ROW(name == NULL || rv_str_is(rv_node_text(name), rows[i].pod_scheduler), rows[i].scheduler);
+        CU_ASSERT_PTR_NULL(rv_node_path(cluster, "spec.schedulerName"));
+        rv_arena_free(s.a);
+    }
+}
+
+/* The submitter counts in what the group needs, not in its size. */
+static void test_volcano_group(void) {
+    static const struct {
+        const char *mode, *resources;
+    } rows[] = {{"K8sJobMode", "{\"cpu\":\"4500m\",\"memory\":\"200Mi\"}"},
+                {"SidecarMode", "{\"cpu\":\"4500m\",\"memory\":\"200Mi\"}"},
+                {"HTTPMode", "{\"cpu\":\"4\"}"},
+                {"InteractiveMode", "{\"cpu\":\"4\"}"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s;
+        scheduled(&s, "volcano", rows[i].mode);
+        struct rv_node *n = rj_pod_group(s.a, &s.j, false);
+        check_at(&s, n, "metadata.name", "\"ray-j-pg\"");
+        check_at(&s, n, "metadata.ownerReferences[0].kind", "\"RayJob\"");
+        check_at(&s, n, "spec.minMember", "3");
+        check_at(&s, n, "spec.minResources", rows[i].resources);
+        check_at(&s, n, "spec.queue", "\"vq\"");
+        check_at(&s, n, "spec.priorityClassName", "\"p\"");
+        check_at(&s, n, "status.phase", "\"Pending\"");
+        n = rj_pod_group(s.a, &s.j, true);
+        check_at(&s, n, "spec.minMember", "0");
+        check_at(&s, n, "spec.minResources", "{}");
+        rv_arena_free(s.a);
+    }
+}
+
 static const struct suite_test tests[] = {{"the shell line", test_line},
                                           {"the request", test_request},
                                           {"submitter pods", test_pods},
                                           {"a cluster with a sidecar", test_sidecar_cluster},
-                                          {"Volcano's gang", test_volcano}};
+                                          {"Volcano's gang", test_volcano},
+                                          {"every scheduler", test_schedulers},
+                                          {"what Volcano's group needs", test_volcano_group}};
 SUITE_MAIN("rayjob submission", tests)
