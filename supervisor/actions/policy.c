@@ -1,6 +1,12 @@
 /* policy.c - grants (see policy.h). */
 #include "policy.h"
 
+#include "rayvisor/k8s.h"
+#include "supervisor/config/url.h"
+
+/* What a plugin said, for "%.*s": as much of it as a line bears. */
+#define QUOTE(s) (int)((s).n < 200 ? (s).n : 200), (s).p
+
 const char *policy_verb(uint32_t verb) {
     static const char *const names[] = {NULL,  "create", "apply", "patch", "patch", "delete", "deletecollection",
                                         "get", "event",  "http",  "timer"};
@@ -19,70 +25,10 @@ static bool grant_covers(const struct manifest_write *g, const struct rv_action 
            (g->namespaces.n == 0 || listed(&g->namespaces, a->ns));
 }
 
-/* Text of the pattern with '*' as "any run of these characters". Backtracks over one star at a time. */
-static bool glob(struct rv_str pattern, struct rv_str text) {
-    size_t p = 0, t = 0, star = SIZE_MAX, mark = 0;
-    while (t < text.n) {
-        if (p < pattern.n && pattern.p[p] == '*') {
-            star = p++;
-            mark = t;
-        } else if (p < pattern.n && pattern.p[p] == text.p[t]) {
-            p++;
-            t++;
-        } else if (star != SIZE_MAX) {
-            p = star + 1;
-            t = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (p < pattern.n && pattern.p[p] == '*') p++;
-    return p == pattern.n;
-}
-
-struct url_parts {
-    struct rv_str scheme, authority, path;
-};
-
-static bool split_url(struct rv_str url, struct url_parts *ret) {
-    for (size_t i = 0; i + 2 < url.n; i++) {
-        if (memcmp(url.p + i, "://", 3) != 0) continue;
-        struct rv_str rest = {url.p + i + 3, url.n - i - 3};
-        const char *slash = rest.n != 0 ? memchr(rest.p, '/', rest.n) : NULL;
-        size_t host = slash != NULL ? (size_t)(slash - rest.p) : rest.n;
-        *ret = (struct url_parts){{url.p, i}, {rest.p, host}, {rest.p + host, rest.n - host}};
-        return host != 0 && memchr(rest.p, '@', host) == NULL && memchr(rest.p, '?', host) == NULL &&
-               memchr(rest.p, '#', host) == NULL;
-    }
-    return false;
-}
-
 static bool has_control(struct rv_str s) {
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f) return true;
     return false;
-}
-
-/* Dots that climb would leave the granted path, written out or as %2e. */
-static bool climbs(struct rv_str path) {
-    size_t dots = 0;
-    for (size_t i = 0; i < path.n; i++) {
-        char c = path.p[i];
-        bool coded = c == '%' && i + 2 < path.n && path.p[i + 1] == '2' && (path.p[i + 2] | 0x20) == 'e';
-        dots = c == '.' || coded ? dots + 1 : 0;
-        if (dots == 2) return true;
-        if (coded) i += 2;
-    }
-    return false;
-}
-
-bool policy_url_matches(struct rv_str pattern, struct rv_str url) {
-    struct url_parts want, have;
-    if (!split_url(pattern, &want) || !split_url(url, &have) || climbs(have.path)) return false;
-    if (has_control(url) || memchr(url.p, ' ', url.n) != NULL || memchr(url.p, '\\', url.n) != NULL) return false;
-    struct rv_str path = have.path.n != 0 ? have.path : RV_STR("/");
-    return rv_str_eq(want.scheme, have.scheme) && glob(want.authority, have.authority) &&
-           glob(want.path.n != 0 ? want.path : RV_STR("/"), path);
 }
 
 /* What would end a line of the request early, or say another method than it seems. */
@@ -97,18 +43,53 @@ static int check_request(const struct config_plugin *p, const struct rv_http_req
                         RV_STR_ARG(p->name));
 }
 
+static bool any_glob(const struct schema_texts *t, struct rv_str what) {
+    for (size_t i = 0; i < t->n; i++)
+        if (glob_matches(t->list[i], what)) return true;
+    return false;
+}
+
+static bool may_use(const struct config_plugin *p, const struct rv_http_request *r) {
+    if (rv_name_dns1123_label(r->secret_ns) != NULL || rv_name_dns1123_subdomain(r->secret_name) != NULL) return false;
+    for (size_t i = 0; i < p->secret_n; i++) {
+        const struct manifest_secret *g = &p->secrets[i];
+        if ((g->namespaces.n == 0 || any_glob(&g->namespaces, r->secret_ns)) && any_glob(&g->names, r->secret_name) &&
+            r->secret_key.n != 0 && any_glob(&g->keys, r->secret_key))
+            return true;
+    }
+    return false;
+}
+
+/* Which Secret, and to whom: what a namespace keeps secret goes to the Services of that namespace only. */
+static int check_secret(const struct config_plugin *p, const struct rv_http_request *r, struct rv_error *err) {
+    bool home = false;
+    if (!may_use(p, r))
+        return rv_error_set(err, RV_E_DENIED,
+                            "plugin " RV_STR_FMT " may not use key %.*s of Secret %.*s/%.*s as a credential: none of "
+                            "its secrets grants says so",
+                            RV_STR_ARG(p->name), QUOTE(r->secret_key), QUOTE(r->secret_ns), QUOTE(r->secret_name));
+    for (size_t i = 0; i < p->http.n && !home; i++)
+        home = url_matches(p->http.list[i], r->url) && url_is_service(p->http.list[i], r->url, r->secret_ns);
+    return home ? 0
+                : rv_error_set(err, RV_E_DENIED,
+                               "plugin " RV_STR_FMT " may not send Secret %.*s/%.*s to %.*s: a credential goes to a "
+                               "Service of its own namespace (NAME.%.*s.svc.DOMAIN), by an http pattern that spells "
+                               "the domain out",
+                               RV_STR_ARG(p->name), QUOTE(r->secret_ns), QUOTE(r->secret_name), QUOTE(r->url),
+                               QUOTE(r->secret_ns));
+}
+
 static int check_http(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err) {
+    const struct rv_http_request *r = &a->http;
     bool granted = false;
-    for (size_t i = 0; i < p->http.n && !granted; i++) granted = policy_url_matches(p->http.list[i], a->http.url);
+    for (size_t i = 0; i < p->http.n && !granted; i++) granted = url_matches(p->http.list[i], r->url);
     if (!granted)
         return rv_error_set(err, RV_E_DENIED,
                             "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches",
-                            RV_STR_ARG(p->name), (int)(a->http.url.n < 200 ? a->http.url.n : 200), a->http.url.p);
-    if (a->http.secret_name.n != 0 && !p->secrets)
-        return rv_error_set(err, RV_E_DENIED,
-                            "plugin " RV_STR_FMT " may not use Secrets as credentials: grant it with secrets: true",
-                            RV_STR_ARG(p->name));
-    return check_request(p, &a->http, err);
+                            RV_STR_ARG(p->name), QUOTE(r->url));
+    bool secret = r->secret_name.n != 0 || r->secret_ns.n != 0 || r->secret_key.n != 0;
+    int code = secret ? check_secret(p, r, err) : 0;
+    return code != 0 ? code : check_request(p, r, err);
 }
 
 int policy_check(const struct config_plugin *p, const struct msg_action *m, struct rv_error *err) {

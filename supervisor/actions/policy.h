@@ -1,5 +1,6 @@
 /* policy.h - may this plugin do this? Deny by default: an action needs a grant that names its resource, its verb and,
- * where the grant lists namespaces, its namespace. */
+ * where the grant lists namespaces, its namespace. A request needs a URL pattern (supervisor/config/url.h), and a
+ * credential in it a grant of that Secret and key. */
 #ifndef ACTIONS_POLICY_H
 #define ACTIONS_POLICY_H
 
@@ -10,7 +11,5 @@
 const char *policy_verb(uint32_t verb);
 /* 0, or RV_E_DENIED with a text that says which grant is missing. */
 int policy_check(const struct config_plugin *p, const struct msg_action *a, struct rv_error *err);
-/* Does a URL match a pattern? '*' in the host matches one or more labels; '*' at the path's end matches the rest. */
-bool policy_url_matches(struct rv_str pattern, struct rv_str url);
 
 #endif

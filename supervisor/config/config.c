@@ -64,7 +64,7 @@ static const struct schema_key plugin_keys[] = {K(name, "name", S_TEXT, 0, 0, NU
                                                 K(settings_node, "settings", S_MAP, 0, 0, NULL, false),
                                                 K(grants_node, "grants", S_ANY, 0, 0, NULL, false),
                                                 K(http, "http", S_TEXTS, 0, 0, NULL, false),
-                                                K(secrets, "secrets", S_BOOL, 0, 0, NULL, false),
+                                                K(secrets_node, "secrets", S_ANY, 0, 0, NULL, false),
                                                 K(record, "record", S_TEXT, 0, 0, NULL, false),
                                                 K(limits_node, "limits", S_MAP, 0, 0, NULL, false),
                                                 SCHEMA_END};
@@ -128,13 +128,29 @@ static int read_grants(const struct schema_reader *r, struct config_plugin *p, b
             if (manifest_when(&p->manifest->writes[i].when, &p->settings))
                 p->grants[p->grant_n++] = p->manifest->writes[i];
         if (!p->http.given) p->http = p->manifest->http;
-        if (yaml_pos_get(p->node, "secrets") == NULL) p->secrets = p->manifest->secrets;
+        if (p->secrets_node == NULL) {
+            p->secrets = p->manifest->secrets;
+            p->secret_n = p->manifest->secret_n;
+        }
         return 0;
     }
     if (g->kind != YAML_POS_LIST)
         return schema_fail(
             r, g, "grants must be \"all\" or a list of {apiVersion, resource, subresource, verbs, namespaces}");
     return manifest_read_writes(r, g, "grants", &p->grants, &p->grant_n);
+}
+
+static int fill_patterns(const struct schema_reader *r, struct config_plugin *p) {
+    struct rv_str *list = rv_arena_alloc(r->doc->arena, (p->http.n + 1) * sizeof *list);
+    const struct yaml_pos *given = yaml_pos_get(p->node, "http");
+    for (size_t i = 0; i < p->http.n; i++) {
+        struct rv_error e = {0};
+        rv_autofree char *text = manifest_pattern(p->http.list[i], &p->settings, &e);
+        if (text == NULL) return schema_fail(r, given != NULL ? given : p->node, "%s", e.text);
+        list[i] = rv_arena_str(r->doc->arena, rv_str(text));
+    }
+    p->http.list = list;
+    return 0;
 }
 
 static int resolve_plugin(const struct schema_reader *r, struct config *c, const struct config_env *env,
@@ -164,13 +180,10 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
     if (code == 0 && p->recording < 65536)
         code = schema_fail(r, yaml_pos_get(p->limits_node, "recording"),
                            "limits.recording is too small for a recording: at least 64Ki");
-    for (size_t i = 0; code == 0 && i < p->http.n; i++)
-        if (!rv_str_starts(p->http.list[i], "http://") && !rv_str_starts(p->http.list[i], "https://"))
-            code = schema_fail(r, yaml_pos_get(p->node, "http"),
-                               "\"" RV_STR_FMT "\" is not a URL pattern such as http://*.svc.cluster.local:8265/api/*",
-                               RV_STR_ARG(p->http.list[i]));
     if (code == 0) code = manifest_settings(p->manifest, r, p->settings_node, &p->settings);
-    return code != 0 ? code : read_grants(r, p, ours);
+    if (code == 0) code = manifest_read_secrets(r, p->secrets_node, &p->secrets, &p->secret_n);
+    if (code == 0) code = read_grants(r, p, ours);
+    return code != 0 ? code : fill_patterns(r, p);
 }
 
 static int read_plugins(const struct schema_reader *r, struct config *c, const struct config_env *env,
@@ -281,11 +294,20 @@ static bool texts_same(const struct schema_texts *a, const struct schema_texts *
     return true;
 }
 
+static bool secrets_same(const struct config_plugin *a, const struct config_plugin *b) {
+    bool same = a->secret_n == b->secret_n;
+    for (size_t i = 0; same && i < a->secret_n; i++)
+        same = texts_same(&a->secrets[i].names, &b->secrets[i].names) &&
+               texts_same(&a->secrets[i].keys, &b->secrets[i].keys) &&
+               texts_same(&a->secrets[i].namespaces, &b->secrets[i].namespaces);
+    return same;
+}
+
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b) {
-    if (a->enabled != b->enabled || a->secrets != b->secrets || a->memory != b->memory ||
-        a->recording != b->recording || !rv_str_eq(a->record, b->record) || a->max_in_flight != b->max_in_flight ||
+    if (a->enabled != b->enabled || a->memory != b->memory || a->recording != b->recording ||
+        !rv_str_eq(a->record, b->record) || a->max_in_flight != b->max_in_flight ||
         a->actions_per_second != b->actions_per_second || a->grant_n != b->grant_n ||
-        strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) ||
+        strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) || !secrets_same(a, b) ||
         !rv_str_eq(a->manifest->version, b->manifest->version))
         return false;
     for (size_t i = 0; i < a->manifest->kind_n && i < b->manifest->kind_n; i++) /* settings that change what is read */
@@ -354,6 +376,6 @@ void config_print_rbac(const struct config *c, struct rv_buf *out) {
             rbac_rule(out, RV_STR("v1"), RV_STR("pods"), RV_STR("proxy"), "get, create, update, patch, delete");
             rbac_rule(out, RV_STR("v1"), RV_STR("pods"), RV_STR(""), "list");
         }
-        if (p->secrets) rbac_rule(out, RV_STR("v1"), RV_STR("secrets"), RV_STR(""), "get");
+        if (p->secret_n != 0) rbac_rule(out, RV_STR("v1"), RV_STR("secrets"), RV_STR(""), "get");
     }
 }

@@ -10,9 +10,9 @@
 
 struct config_plugin {
     struct rv_str name, manifest_path, record;
-    bool enabled, secrets, all_grants;
-    struct yaml_pos *settings_node, *grants_node, *limits_node, *node;
-    struct schema_texts http;
+    bool enabled, all_grants;
+    struct yaml_pos *settings_node, *grants_node, *limits_node, *secrets_node, *node;
+    struct schema_texts http;   /* URL patterns, settings in them filled in */
     uint64_t memory, recording; /* bytes */
     int64_t max_in_flight, actions_per_second;
     /* resolved */
@@ -21,6 +21,8 @@ struct config_plugin {
     struct rv_buf settings; /* msgpack map, defaults filled in */
     struct manifest_write *grants;
     size_t grant_n;
+    struct manifest_secret *secrets;
+    size_t secret_n;
 };
 
 struct config_lead { /* leaderElection */

@@ -7,6 +7,7 @@
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/kube/yaml_tree.h"
+#include "url.h"
 
 static const char *const map_names[] = {"owner", "label", "plugin", NULL};
 static const char *const setting_types[] = {"boolean", "integer", "number", "string", "list", "map", NULL};
@@ -35,6 +36,11 @@ static const struct schema_key write_keys[] = {K(api_version, "apiVersion", S_TE
                                                K(when, "when", S_TEXTS, 0, 0, NULL, false),
                                                SCHEMA_END};
 #undef STRUCT
+#define STRUCT struct manifest_secret
+static const struct schema_key secret_keys[] = {K(names, "names", S_TEXTS, 0, 0, NULL, true),
+                                                K(keys, "keys", S_TEXTS, 0, 0, NULL, true),
+                                                K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
+#undef STRUCT
 #define STRUCT struct manifest_setting
 static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
                                                  K(type, "type", S_CHOICE, 0, 0, setting_types, true),
@@ -49,9 +55,8 @@ static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, N
 struct raw {
     struct rv_str name, version, description;
     int64_t abi;
-    struct yaml_pos *primary, *reads, *writes, *settings;
+    struct yaml_pos *primary, *reads, *writes, *settings, *secrets;
     struct schema_texts http;
-    bool secrets;
 };
 #define STRUCT struct raw
 static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
@@ -62,7 +67,7 @@ static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL,
                                              K(reads, "reads", S_LIST, 0, 0, NULL, false),
                                              K(writes, "writes", S_LIST, 0, 0, NULL, false),
                                              K(http, "http", S_TEXTS, 0, 0, NULL, false),
-                                             K(secrets, "secrets", S_BOOL, 0, 0, NULL, false),
+                                             K(secrets, "secrets", S_ANY, 0, 0, NULL, false),
                                              K(settings, "settings", S_LIST, 0, 0, NULL, false),
                                              SCHEMA_END};
 #undef STRUCT
@@ -124,6 +129,24 @@ int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *l
                                    name, RV_STR_ARG((*ret)[n].verbs.list[v]));
     }
     *ret_n = n;
+    return 0;
+}
+
+int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_secret **ret,
+                          size_t *ret_n) {
+    if (list != NULL && list->kind != YAML_POS_LIST)
+        return schema_fail(r, list,
+                           "secrets is %s; accepted is a list that says which Secrets may be credentials, such as "
+                           "[{names: [\"*\"], keys: [auth_token], namespaces: [team-a]}]",
+                           yaml_kind_name(list->kind));
+    *ret = rv_arena_alloc(r->doc->arena, ((list != NULL ? list->n : 0) + 1) * sizeof **ret);
+    *ret_n = 0;
+    for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
+        char name[32];
+        snprintf(name, sizeof name, "secrets[%zu]", *ret_n);
+        int code = schema_read(r, k, name, secret_keys, &(*ret)[(*ret_n)++]);
+        if (code != 0) return code;
+    }
     return 0;
 }
 
@@ -208,6 +231,52 @@ static int check_conditions(const struct schema_reader *r, const struct manifest
     return code;
 }
 
+/* ---- URL patterns --------------------------------------------------------------------------------------- */
+
+/* Calls for the setting in the next {}; what stands before it is added to out. False: there is no more. */
+static bool next_setting(struct rv_str *rest, struct rv_buf *out, struct rv_str *ret) {
+    const char *open = rest->n != 0 ? memchr(rest->p, '{', rest->n) : NULL;
+    const char *close = open != NULL ? memchr(open, '}', (size_t)(rest->p + rest->n - open)) : NULL;
+    rv_buf_add(out, rest->p, close != NULL ? (size_t)(open - rest->p) : rest->n);
+    if (close == NULL) return false;
+    *ret = (struct rv_str){open + 1, (size_t)(close - open) - 1};
+    *rest = (struct rv_str){close + 1, (size_t)(rest->p + rest->n - close) - 1};
+    return true;
+}
+
+char *manifest_pattern(struct rv_str pattern, const struct rv_buf *settings, struct rv_error *err) {
+    rv_autobuf struct rv_buf out = {0};
+    struct rv_str rest = pattern, name;
+    while (next_setting(&rest, &out, &name))
+        rv_buf_add_str(&out, rv_val_str(rv_val_getn((struct rv_val){settings->p, settings->n}, name)));
+    const char *wrong = url_pattern_wrong(rv_buf_str(&out));
+    if (wrong == NULL) return rv_strdup(rv_buf_str(&out));
+    rv_error_set(err, RV_E_CONFIG, "\"%s\" is not a URL pattern such as http://*.svc.cluster.local:8265/api/*: %s",
+                 rv_buf_cstr(&out), wrong);
+    return NULL;
+}
+
+/* With any values of the settings: those come later. */
+static int check_patterns(const struct schema_reader *r, const struct manifest *m) {
+    for (size_t i = 0; i < m->http.n; i++) {
+        rv_autobuf struct rv_buf out = {0};
+        struct rv_str rest = m->http.list[i], name;
+        while (next_setting(&rest, &out, &name)) {
+            const struct manifest_setting *s = find_setting(m, name);
+            if (s == NULL || s->type != SETTING_STRING)
+                return schema_fail(r, yaml_pos_get(r->doc->root, "http"),
+                                   "\"" RV_STR_FMT "\" names \"" RV_STR_FMT "\", which is no setting of type string",
+                                   RV_STR_ARG(m->http.list[i]), RV_STR_ARG(name));
+            rv_buf_addc(&out, 'x');
+        }
+        const char *wrong = url_pattern_wrong(rv_buf_str(&out));
+        if (wrong != NULL)
+            return schema_fail(r, yaml_pos_get(r->doc->root, "http"), "\"" RV_STR_FMT "\" is not a URL pattern: %s",
+                               RV_STR_ARG(m->http.list[i]), wrong);
+    }
+    return 0;
+}
+
 static bool name_ok(struct rv_str s) {
     if (s.n == 0 || s.n > 31 || s.p[0] < 'a' || s.p[0] > 'z') return false;
     return rv_name_dns1123_label(s) == NULL;
@@ -230,11 +299,12 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     m->description = raw.description;
     m->abi = raw.abi;
     m->http = raw.http;
-    m->secrets = raw.secrets;
     if (code == 0) code = read_kinds(&r, m, &raw);
     if (code == 0) code = manifest_read_writes(&r, raw.writes, "writes", &m->writes, &m->write_n);
     if (code == 0) code = read_settings(&r, m, raw.settings);
     if (code == 0) code = check_conditions(&r, m);
+    if (code == 0) code = manifest_read_secrets(&r, raw.secrets, &m->secrets, &m->secret_n);
+    if (code == 0) code = check_patterns(&r, m);
     return code == 0 ? m : manifest_free(m);
 }
 

@@ -20,6 +20,11 @@ struct manifest_write {
     struct schema_texts when;              /* as above; in manifests only */
 };
 
+/* Which Secrets may be named as credentials; '*' is any run of characters. */
+struct manifest_secret {
+    struct schema_texts namespaces, names, keys; /* no namespaces: in all */
+};
+
 enum setting_type { SETTING_BOOLEAN, SETTING_INTEGER, SETTING_NUMBER, SETTING_STRING, SETTING_LIST, SETTING_MAP };
 struct manifest_setting {
     struct rv_str name, help;
@@ -38,7 +43,8 @@ struct manifest {
     struct manifest_write *writes;
     size_t write_n;
     struct schema_texts http;
-    bool secrets;
+    struct manifest_secret *secrets;
+    size_t secret_n;
     struct manifest_setting *settings;
     size_t setting_n;
     char *path;
@@ -49,6 +55,11 @@ struct manifest *manifest_free(struct manifest *m);
 /* Reads a list of write rules; shared with the config's grants. */
 int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
                          struct manifest_write **ret, size_t *ret_n);
+/* The same of Secrets. */
+int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_secret **ret,
+                          size_t *ret_n);
+/* A URL pattern with each {setting} replaced by its value; NULL with a text when that makes no pattern. */
+char *manifest_pattern(struct rv_str pattern, const struct rv_buf *settings, struct rv_error *err);
 /* Does one of these conditions hold for these settings (msgpack, with defaults)? No conditions: yes. */
 bool manifest_when(const struct schema_texts *when, const struct rv_buf *settings);
 /* The settings given in the config, checked, with defaults filled in, as msgpack. */

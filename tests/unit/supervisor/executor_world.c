@@ -41,7 +41,9 @@ void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_versio
 
 static void configure(struct world *w, struct plugin *p, struct rv_str name) {
     static struct rv_str verbs[] = {S("create"), S("apply"), S("patch"), S("delete"), S("deletecollection"), S("get")},
-                         say[] = {S("create")}, urls[] = {S("http://127.0.0.1:*/*")};
+                         say[] = {S("create")}, urls[] = {S("http://127.0.0.1:*/*"), S("http://*.*.svc:8265/*")},
+                         any[] = {S("*")}, token[] = {S("auth_token")};
+    static struct manifest_secret secrets[] = {{.names = {any, 1, true}, .keys = {token, 1, true}}};
     static struct manifest_write grants[] = {
         {.api_version = S("v1"), .resource = S("pods"), .verbs = {verbs, RV_ARRAY_LEN(verbs), true}},
         {.api_version = S("v1"), .resource = S("pods"), .subresource = S("status"), .verbs = {verbs, 6, true}},
@@ -55,7 +57,9 @@ static void configure(struct world *w, struct plugin *p, struct rv_str name) {
                                        .manifest = &manifest,
                                        .grants = grants,
                                        .grant_n = RV_ARRAY_LEN(grants),
-                                       .http = {urls, 1, true},
+                                       .http = {urls, RV_ARRAY_LEN(urls), true},
+                                       .secrets = secrets,
+                                       .secret_n = RV_ARRAY_LEN(secrets),
                                        .max_in_flight = 1000};
 }
 
@@ -121,6 +125,13 @@ void world_ask(struct world *w, struct plugin *p, const struct ask *a) {
         m.action.http = (struct rv_http_request){.size = sizeof(struct rv_http_request),
                                                  .method = rv_str(a->method != NULL ? a->method : "GET"),
                                                  .url = rv_str(a->url)};
+    if (a->secret != NULL) {
+        const char *slash = strchr(a->secret, '/');
+        m.action.http.secret_ns = (struct rv_str){a->secret, (size_t)(slash - a->secret)};
+        m.action.http.secret_name = rv_str(slash + 1);
+        m.action.http.secret_key = RV_STR("auth_token");
+        m.action.http.auth_prefix = RV_STR("Bearer ");
+    }
     executor_submit(w->executor, p, 7, &m);
 }
 

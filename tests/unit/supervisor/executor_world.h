@@ -38,9 +38,9 @@ struct world *world_free(struct world *w);
 struct ask { /* one action on pods of namespace "n", or what its verb needs */
     uint64_t id;
     uint32_t verb;
-    const char *name, *body;   /* body: JSON */
-    const char *uid, *version; /* preconditions */
-    const char *selector, *propagation, *resource, *subresource, *url, *method;
+    const char *name, *body;                                                             /* body: JSON */
+    const char *uid, *version;                                                           /* preconditions */
+    const char *selector, *propagation, *resource, *subresource, *url, *method, *secret; /* secret: "NAMESPACE/NAME" */
     int64_t grace;
     const char *key; /* NULL: "k" */
 };

@@ -23,8 +23,8 @@ static const char manifest_text[] =
     "map: label, indexLabel: a}\n"
     "writes:\n"
     "  - {apiVersion: v1, resource: pods, verbs: [create, apply]}\n"
-    "http: [\"http://*.svc:8265/*\"]\n"
-    "secrets: true\n"
+    "http: [\"http://*.svc.{mode}:8265/*\"]\n"
+    "secrets: [{names: [token], keys: [\"*\"]}]\n"
     "settings:\n"
     "  - {name: seconds, type: integer, default: 300, min: 1, max: 900, help: h}\n"
     "  - {name: mode, type: string, default: fast, choices: [fast, safe], help: h}\n"
@@ -75,6 +75,10 @@ static void mistakes(void) {
         {"heartbeat: {intervalMs: 1000, timeoutMs: 1500}", "f.yaml:1:12:", "at least twice"},
         {"runtimeDir: run", "f.yaml:1:13:", "absolute"},
         {"plugins:\n- name: toy\n  http: [nowhere]", "f.yaml:3:9:", "URL pattern"},
+        {"plugins:\n- name: toy\n  http: [\"http://a/../b\"]", "f.yaml:3:9:", "its path"},
+        {"plugins:\n- name: toy\n  http: [\"http://{none}/\"]", "f.yaml:3:9:", "its host"},
+        {"plugins:\n- name: toy\n  secrets: true", "f.yaml:3:12:", "names: [\"*\"]"},
+        {"plugins:\n- name: toy\n  secrets: [{names: [a]}]", "f.yaml:3:13:", "\"keys\""},
         {"plugins: [{enabled: true}]", "f.yaml:1:11:", "needs the key \"name\""},
         {"plugins: {name: toy}", "f.yaml:1:10:", "a list"},
         {"plugins: [{name: nobody}]", "f.yaml:1:11:", "no manifest nobody.yaml"},
@@ -186,14 +190,15 @@ static void grants(void) {
     struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, grants: []}\n", &err);
     NEED(c != NULL);
     CU_ASSERT_EQUAL(c->plugins[0].grant_n, 1);
-    CU_ASSERT_TRUE(c->plugins[0].secrets && c->plugins[0].http.n == 1);
+    CU_ASSERT_TRUE(c->plugins[0].secret_n == 1 && c->plugins[0].http.n == 1);
+    CU_ASSERT_TRUE(rv_str_is(c->plugins[0].http.list[0], "http://*.svc.fast:8265/*")); /* its setting filled in */
     CU_ASSERT_EQUAL(c->plugins[1].grant_n, 0);
-    CU_ASSERT_TRUE(!c->plugins[1].secrets && c->plugins[1].http.n == 0);
+    CU_ASSERT_TRUE(c->plugins[1].secret_n == 0 && c->plugins[1].http.n == 0);
     config_free(c);
-    c = parse("plugins:\n- {name: toy, secrets: false, http: []}\n- {name: vendor, grants: all}\n", &err);
+    c = parse("plugins:\n- {name: toy, secrets: [], http: []}\n- {name: vendor, grants: all}\n", &err);
     NEED(c != NULL);
-    CU_ASSERT_TRUE(!c->plugins[0].secrets && c->plugins[0].http.n == 0);
-    CU_ASSERT_TRUE(c->plugins[1].grant_n == 1 && c->plugins[1].secrets);
+    CU_ASSERT_TRUE(c->plugins[0].secret_n == 0 && c->plugins[0].http.n == 0);
+    CU_ASSERT_TRUE(c->plugins[1].grant_n == 1 && c->plugins[1].secret_n == 1);
     config_free(c);
 }
 
@@ -210,8 +215,13 @@ static void comparing(void) {
         {"{name: toy}", "{name: toy, record: /r}", false},
         {"{name: toy, record: /r}", "{name: toy, record: /r, limits: {recording: 1Mi}}", false},
         {"{name: toy, record: /r}", "{name: toy, record: /r, limits: {recording: 64Mi}}", true},
-        {"{name: toy}", "{name: toy, secrets: false}", false},
+        {"{name: toy}", "{name: toy, secrets: []}", false},
+        {"{name: toy, secrets: [{names: [a], keys: [b]}]}", "{name: toy, secrets: [{names: [a], keys: [b]}]}", true},
+        {"{name: toy, secrets: [{names: [a], keys: [b]}]}", "{name: toy, secrets: [{names: [a], keys: [c]}]}", false},
+        {"{name: toy, secrets: [{names: [a], keys: [b]}]}",
+         "{name: toy, secrets: [{names: [a], keys: [b], namespaces: [n]}]}", false},
         {"{name: toy}", "{name: toy, http: []}", false},
+        {"{name: toy}", "{name: toy, settings: {mode: safe}}", false}, /* it is in a pattern */
         {"{name: toy}", "{name: toy, grants: []}", false},
         {"{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get]}]}",
          "{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [get], namespaces: [a]}]}", false},
@@ -264,6 +274,11 @@ static void manifests(void) {
         {"type: integer", "type: int", "boolean or integer"},
         {"default: 300", "default: 3000", "between 1 and 900"},
         {"default: fast", "default: slow", "none of its choices"},
+        {"*.svc.{mode}", "*.svc.{seconds}", "no setting of type string"},
+        {"*.svc.{mode}", "*.svc.{none}", "no setting of type string"},
+        {"*.svc.{mode}", "*.svc.?", "not a URL pattern"},
+        {"[{names: [token], keys: [\"*\"]}]", "true", "which Secrets"},
+        {"names: [token], ", "", "\"names\""},
         {"type: boolean, default: true", "type: boolean, default: 1", "boolean"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {

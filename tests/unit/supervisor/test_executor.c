@@ -349,6 +349,35 @@ static void besides(void) {
     world_free(w);
 }
 
+/* A Secret is read for a Service of its own namespace only; the plugin never learns its value. */
+static void credentials(void) {
+    struct world *w = world_new();
+    w->stage->s.config->proxy_http = true;
+    struct ask a = {.id = 0, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
+    script_on(w->server, &(struct script_answer){.when = "GET /api/v1/namespaces/n/secrets/token",
+                                                 .body = "{\"data\":{\"auth_token\":\"czNjcjN0\"}}"});
+    script_on(w->server, &(struct script_answer){.when = "services/ray:8265/proxy/x", .body = "{\"ok\":1}"});
+    world_ask(w, &w->a, &a);
+    CU_ASSERT_TRUE(world_result(w, &w->a, 0)->code == 0 && strcmp(w->a.results[0].body, "{\"ok\":1}") == 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->headers, "Authorization: Bearer s3cr3t\r\n"));
+    script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}", .times = 2});
+    a = (struct ask){.id = 1, .verb = RV_VERB_HTTP, .url = "http://ray.other.svc:8265/x", .secret = "n/token"};
+    world_ask(w, &w->a, &a);
+    a = (struct ask){.id = 2, .verb = RV_VERB_HTTP, .url = "http://127.0.0.1:1/x", .secret = "n/token"};
+    world_ask(w, &w->a, &a);
+    CU_ASSERT_TRUE(w->a.results[1].code == RV_E_DENIED && w->a.results[2].code == RV_E_DENIED); /* at once */
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[1].message, "may not send Secret n/token"));
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    CU_ASSERT_EQUAL(script_count_of(w->server, "secrets"), 1);
+    script_on(w->server,
+              &(struct script_answer){.when = "secrets/token", .body = "{\"data\":{\"other\":\"czNjcjN0\"}}"});
+    a = (struct ask){.id = 3, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
+    world_ask(w, &w->a, &a);
+    CU_ASSERT_EQUAL(world_result(w, &w->a, 3)->code, RV_E_NOT_FOUND);
+    CU_ASSERT_EQUAL(script_count_of(w->server, "proxy"), 1);
+    world_free(w);
+}
+
 /* Halved by each 429, raised by each success. */
 static void throttle(void) {
     struct world *w = world_new();
@@ -546,6 +575,7 @@ static const struct suite_test tests[] = {{"what is sent", what_is_sent},
                                           {"turns", turns},
                                           {"in flight", in_flight},
                                           {"besides", besides},
+                                          {"credentials", credentials},
                                           {"throttle", throttle},
                                           {"refused", refused},
                                           {"flooded", flooded},

@@ -1,6 +1,7 @@
 /* Grants: what a plugin may do, and above all what it may not. */
 #include "supervisor/actions/policy.h"
 
+#include "supervisor/config/url.h"
 #include "tests/unit/sdk/suite.h"
 
 #define S(text)                                                                                                        \
@@ -17,9 +18,19 @@ static struct manifest_write grants[] = {
      .namespaces = {namespaces, 2, true}},
 };
 
+static struct rv_str token_names[] = {S("token"), S("ray-*")}, token_keys[] = {S("auth_token")}, any[] = {S("*")},
+                     own_key[] = {S("key-*")}, own_ns[] = {S("team-b"), S("dev-*")};
+static struct manifest_secret secret_grants[] = {
+    {.names = {token_names, 2, true}, .keys = {token_keys, 1, true}},
+    {.names = {any, 1, true}, .keys = {own_key, 1, true}, .namespaces = {own_ns, 2, true}},
+};
+
 static struct config_plugin plugin(bool secrets) {
-    struct config_plugin p = {
-        .name = RV_STR("toy"), .grants = grants, .grant_n = RV_ARRAY_LEN(grants), .secrets = secrets};
+    struct config_plugin p = {.name = RV_STR("toy"),
+                              .grants = grants,
+                              .grant_n = RV_ARRAY_LEN(grants),
+                              .secrets = secret_grants,
+                              .secret_n = secrets ? RV_ARRAY_LEN(secret_grants) : 0};
     p.http = (struct schema_texts){urls, 1, true};
     return p;
 }
@@ -93,9 +104,40 @@ static void patterns(void) {
         {"http://ray/*", "", false},
         {"http://a*b*c/*", "http://axxbyybzzc/", true},
         {"http://a*b*c/*", "http://axxbyybzz/", false},
+        /* a star never reaches into another domain */
+        {"http://*.svc.*/api/*", "http://a.n.svc.evil.com/api/x", false},
+        {"http://*.svc.*/api/*", "http://a.n.svc.evil/api/x", true},
+        {"http://*.*.svc/*", "http://a.n.svc/x", true},
+        {"http://*.*.svc/*", "http://n.svc/x", false},
+        {"http://*.*.svc/*", "http://svc/x", false},
+        {"http://a.*/*", "http://a.b.c/x", false},
+        {"http://a*/*", "http://a.b/x", false},
+        {"http://*a/*", "http://b.a/x", false},
+        {"http://*.a/*", "http://.a/x", false},
+        {"http://*.a/*", "http://b..a/x", false},
+        {"http://*.a/*", "http://b.a./x", false},
+        {"http://*.a/*", "http://b%2ea/x", false},
+        {"http://*.a/*", "http://evil%2f.a/x", false},
+        {"http://10.*/*", "http://10.1.2.3/x", true},
+        {"http://10.*/*", "http://10.evil.com/x", false},
+        {"http://10.*/*", "http://110.1.2.3/x", false},
+        {"http://[fd00:*]/*", "http://[fd00::1]/x", true},
+        {"http://[fd00:*]/*", "http://[fe80::1]/x", false},
+        {"http://[fd00:*]/*", "http://[fd00::1/x", false},
+        {"http://*/*", "http://[fd00::1]/x", true},
+        {"http://*/*", "http://a.b.c/x", true},
+        /* nor into the port, nor is one port another */
+        {"http://a/*", "http://a:80/x", false},
+        {"http://a:*/*", "http://a:80/x", true},
+        {"http://a:*/*", "http://a/x", false},
+        {"http://a:*/*", "http://a:0/x", false},
+        {"http://a:*/*", "http://a:70000/x", false},
+        {"http://a:*/*", "http://a:80@evil.com/x", false},
+        {"http://a*:80/*", "http://a:80:80/x", false},
+        {"http://a:8*/*", "http://a:80/x", false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
-        CHECK_ROW(policy_url_matches(rv_str(rows[i].pattern), rv_str(rows[i].url)) == rows[i].match, rows[i].url);
+        CHECK_ROW(url_matches(rv_str(rows[i].pattern), rv_str(rows[i].url)) == rows[i].match, rows[i].url);
 }
 
 static void http(void) {
@@ -105,13 +147,14 @@ static void http(void) {
     } rows[] = {
         {"plain", "GET", "http://a.svc.cluster.local:8265/api/x", "", "", "", false, true},
         {"elsewhere", "GET", "http://10.0.0.1/api/x", "", "", "", false, false},
-        {"a secret without the grant", "GET", "http://a.svc.cluster.local:8265/api/x", "", "", "token", false, false},
-        {"a secret", "GET", "http://a.svc.cluster.local:8265/api/x", "", "", "token", true, true},
+        {"a secret without the grant", "GET", "http://a.b.svc.cluster.local:8265/api/x", "", "", "token", false, false},
+        {"a secret", "GET", "http://a.b.svc.cluster.local:8265/api/x", "", "", "token", true, true},
         {"no method", "", "http://a.svc.cluster.local:8265/api/x", "", "", "", false, false},
         {"a method with a line end", "GET / HTTP/1.1\r\nX", "http://a.svc.cluster.local:8265/api/x", "", "", "", false,
          false},
         {"a type with a line end", "PUT", "http://a.svc.cluster.local:8265/api/x", "a\r\nX: y", "", "", false, false},
-        {"a header with a line end", "PUT", "http://a.svc.cluster.local:8265/api/x", "", "A\nB", "token", true, false},
+        {"a header with a line end", "PUT", "http://a.b.svc.cluster.local:8265/api/x", "", "A\nB", "token", true,
+         false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct config_plugin p = plugin(rows[i].secrets);
@@ -120,11 +163,127 @@ static void http(void) {
                                         .url = rv_str(rows[i].url),
                                         .content_type = rv_str(rows[i].type),
                                         .auth_header = rv_str(rows[i].header),
-                                        .secret_name = rv_str(rows[i].secret)}};
+                                        .secret_ns = RV_STR("b"),
+                                        .secret_name = rv_str(rows[i].secret),
+                                        .secret_key = RV_STR("auth_token")}};
+        if (rows[i].secret[0] == 0) m.http.secret_ns = m.http.secret_key = RV_STR("");
         CHECK_ROW(policy_check(&p, &m, NULL) == (rows[i].may ? 0 : RV_E_DENIED), rows[i].row);
     }
 }
 
-static const struct suite_test tests[] = {
-    {"resources and verbs", resources}, {"url patterns", patterns}, {"http", http}};
+/* ---- whole tables: every combination, judged here by what is listed as granted ------------------------- */
+
+static bool among(const char *what, const char *list) { /* of words between blanks */
+    rv_autobuf struct rv_buf word = {0};
+    rv_buf_addf(&word, " %s ", what);
+    return strstr(list, rv_buf_cstr(&word)) != NULL;
+}
+
+static const char granted[] =
+    " create|v1|pods|| create|v1|pods||a create|v1|pods||team-a create|v1|pods||team-aa "
+    "delete|v1|pods|| delete|v1|pods||a delete|v1|pods||team-a delete|v1|pods||team-aa "
+    "patch|ray.io/v1|rayclusters|status|team-a json-patch|ray.io/v1|rayclusters|status|team-a ";
+
+static void every_action(void) {
+    static const struct {
+        uint32_t verb;
+        const char *name;
+    } verbs[] = {{RV_VERB_CREATE, "create"},
+                 {RV_VERB_APPLY, "apply"},
+                 {RV_VERB_MERGE_PATCH, "patch"},
+                 {RV_VERB_JSON_PATCH, "json-patch"},
+                 {RV_VERB_DELETE, "delete"},
+                 {RV_VERB_DELETE_COLLECTION, "deletecollection"},
+                 {RV_VERB_GET, "get"},
+                 {RV_VERB_EVENT, "event"},
+                 {0, "none"},
+                 {200, "unknown"}};
+    static const char *const apis[] = {"", "v1", "ray.io/v1", "v1beta1"},
+                             *const resources[] = {"", "pods", "rayclusters", "secrets", "pod"},
+                             *const subs[] = {"", "status", "exec"}, *const spaces[] = {"", "a", "team-a", "team-aa"};
+    struct config_plugin p = plugin(true), none = {.name = RV_STR("none")};
+    const struct config_plugin *const plugins[] = {&p, &none};
+    enum {
+        V = RV_ARRAY_LEN(verbs),
+        A = RV_ARRAY_LEN(apis),
+        R = RV_ARRAY_LEN(resources),
+        U = RV_ARRAY_LEN(subs),
+        N = RV_ARRAY_LEN(spaces)
+    };
+    unsigned allowed = 0;
+    for (size_t i = 0; i < (size_t)2 * V * A * R * U * N; i++) {
+        size_t v = i % V, a = i / V % A, r = i / V / A % R, u = i / V / A / R % U, n = i / V / A / R / U % N;
+        const struct config_plugin *who = plugins[i / V / A / R / U / N];
+        rv_autobuf struct rv_buf row = {0};
+        rv_buf_addf(&row, "%s|%s|%s|%s|%s", verbs[v].name, apis[a], resources[r], subs[u], spaces[n]);
+        struct msg_action m = {.a = {.verb = verbs[v].verb,
+                                     .api_version = rv_str(apis[a]),
+                                     .resource = rv_str(resources[r]),
+                                     .subresource = rv_str(subs[u]),
+                                     .ns = rv_str(spaces[n])}};
+        bool may = who == &p && among(rv_buf_cstr(&row), granted);
+        allowed += may;
+        CHECK_ROW((policy_check(who, &m, NULL) == 0) == may, rv_buf_cstr(&row));
+    }
+    CU_ASSERT_EQUAL(allowed, 10); /* the list is reached */
+}
+
+/* A request with a credential: where to, and which. */
+static void every_credential(void) {
+    static const struct {
+        const char *url, *home; /* home: whose Service it is, as far as the pattern says so */
+    } urls_[] = {{"http://s.team-a.svc.cluster.local:8265/api/x", "team-a"},
+                 {"http://s.team-b.svc.cluster.local:8265/api/x", "team-b"},
+                 {"http://s.dev-1.svc.cluster.local:8265/api/x", "dev-1"},
+                 {"http://t.s.team-a.svc.cluster.local:8265/api/x", "-"}, /* a pod of a headless Service: too deep */
+                 {"http://team-a.svc.cluster.local:8265/api/x", "-"},
+                 {"http://s.team-a.svc.evil.com:8265/api/x", NULL},
+                 {"http://s.team-a.svc.cluster.local.evil.com:8265/api/x", NULL},
+                 {"http://s.team-a.svc.corp:8265/api/x", "-"}, /* granted, but by a star for the domain */
+                 {"http://s.team-a.svc:8000/x", "team-a"},
+                 {"http://s.team-a.pod.cluster.local:8000/x", "-"},
+                 {"http://s.team-a.svc.cluster.local:8265/other", NULL},
+                 {"https://s.team-a.svc.cluster.local:8265/api/x", NULL},
+                 {"http://10.1.2.3:8265/api/x", "-"},
+                 {"http://169.254.169.254/latest", NULL}};
+    static struct rv_str patterns_[] = {S("http://*.svc.cluster.local:8265/api/*"), S("http://*.svc.*:8265/api/*"),
+                                        S("http://*.*.svc:8000/*"), S("http://*.pod.cluster.local:8000/*"),
+                                        S("http://10.*:8265/api/*")};
+    static const char *const spaces[] = {"", "team-a", "team-b", "dev-1", "*", "a/b"},
+                             *const names[] = {"", "token", "ray-head", "tokens", "kube-root", "../x"},
+                             *const keys[] = {"", "auth_token", "key-x", "password"};
+    static const char may_use[] = " token|auth_token|team-a ray-head|auth_token|team-a token|auth_token|team-b "
+                                  "ray-head|auth_token|team-b token|auth_token|dev-1 ray-head|auth_token|dev-1 "
+                                  "token|key-x|team-b ray-head|key-x|team-b tokens|key-x|team-b kube-root|key-x|team-b "
+                                  "token|key-x|dev-1 ray-head|key-x|dev-1 tokens|key-x|dev-1 kube-root|key-x|dev-1 ";
+    enum { L = RV_ARRAY_LEN(urls_), P = RV_ARRAY_LEN(spaces), M = RV_ARRAY_LEN(names), K = RV_ARRAY_LEN(keys) };
+    struct config_plugin with = plugin(true), without = plugin(false);
+    with.http = without.http = (struct schema_texts){patterns_, RV_ARRAY_LEN(patterns_), true};
+    unsigned allowed = 0;
+    for (size_t i = 0; i < (size_t)2 * L * P * M * K; i++) {
+        size_t l = i % L, n = i / L % P, s = i / L / P % M, k = i / L / P / M % K;
+        const struct config_plugin *who = i / L / P / M / K == 0 ? &with : &without;
+        rv_autobuf struct rv_buf use = {0}, row = {0};
+        rv_buf_addf(&use, "%s|%s|%s", names[s], keys[k], spaces[n]);
+        rv_buf_addf(&row, "%s %s", rv_buf_cstr(&use), urls_[l].url);
+        struct msg_action m = {.a = {.verb = RV_VERB_HTTP},
+                               .http = {.method = RV_STR("GET"),
+                                        .url = rv_str(urls_[l].url),
+                                        .secret_ns = rv_str(spaces[n]),
+                                        .secret_name = rv_str(names[s]),
+                                        .secret_key = rv_str(keys[k])}};
+        bool plain = strcmp(rv_buf_cstr(&use), "||") == 0,
+             may = urls_[l].home != NULL && (plain || (who == &with && strcmp(urls_[l].home, spaces[n]) == 0 &&
+                                                       among(rv_buf_cstr(&use), may_use)));
+        allowed += may && !plain;
+        CHECK_ROW((policy_check(who, &m, NULL) == 0) == may, rv_buf_cstr(&row));
+    }
+    CU_ASSERT_EQUAL(allowed, 2 * 2 + 6 + 6); /* team-a by two URLs, team-b and dev-1 by one each */
+}
+
+static const struct suite_test tests[] = {{"resources and verbs", resources},
+                                          {"url patterns", patterns},
+                                          {"http", http},
+                                          {"every action", every_action},
+                                          {"every credential", every_credential}};
 SUITE_MAIN("policy", tests)
