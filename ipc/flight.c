@@ -13,6 +13,7 @@ struct page {
     uint32_t magic, seq, call, ns_n, name_n, uid_n;
     int64_t since_ns;
     char ns[FLIGHT_NS], name[FLIGHT_NAME], uid[FLIGHT_UID];
+    uint32_t kind;
 };
 _Static_assert(sizeof(struct page) <= FLIGHT_PAGE, "the record must fit the page");
 
@@ -62,12 +63,14 @@ static uint32_t put(char *to, size_t room, struct rv_str s) {
 
 static void step(struct page *p) { __atomic_store_n(&p->seq, p->seq + 1, __ATOMIC_SEQ_CST); }
 
-void flight_begin(struct flight *f, uint32_t call, const struct rv_key *key, struct rv_str uid, int64_t since_ns) {
+void flight_begin(struct flight *f, uint32_t call, uint32_t kind, const struct rv_key *key, struct rv_str uid,
+                  int64_t since_ns) {
     if (f == NULL) return;
     struct page *p = f->page;
     step(p);
     p->magic = MAGIC;
     p->call = call;
+    p->kind = kind;
     p->since_ns = since_ns;
     p->ns_n = key != NULL ? put(p->ns, sizeof p->ns, key->ns) : 0;
     p->name_n = key != NULL ? put(p->name, sizeof p->name, key->name) : 0;
@@ -95,6 +98,7 @@ void flight_parse(const uint8_t *bytes, size_t n, struct flight_record *ret) {
     memcpy(&p, bytes, sizeof p);
     if (p.magic != MAGIC || p.seq % 2 != 0 || p.call > FLIGHT_FINI) return;
     ret->call = p.call;
+    ret->kind = p.kind;
     ret->since_ns = p.since_ns;
     take(ret->ns, sizeof ret->ns, p.ns, p.ns_n);
     take(ret->name, sizeof ret->name, p.name, p.name_n);

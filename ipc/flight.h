@@ -21,12 +21,14 @@ int flight_create(struct rv_error *err);
 struct flight; /* a mapping */
 struct flight *flight_map(int fd, struct rv_error *err);
 struct flight *flight_unmap(struct flight *f);
-void flight_begin(struct flight *f, uint32_t call, const struct rv_key *key, struct rv_str uid, int64_t since_ns);
+/* kind: which of the plugin's kinds the key is of. */
+void flight_begin(struct flight *f, uint32_t call, uint32_t kind, const struct rv_key *key, struct rv_str uid,
+                  int64_t since_ns);
 void flight_end(struct flight *f);
 
 /* What the page says. call is FLIGHT_IDLE when nothing was going on or the page makes no sense. */
 struct flight_record {
-    uint32_t call;
+    uint32_t call, kind;
     int64_t since_ns;
     char ns[FLIGHT_NS], name[FLIGHT_NAME], uid[FLIGHT_UID];
 };

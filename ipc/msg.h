@@ -125,6 +125,7 @@ struct msg_ping { /* PING, PONG */
 };
 struct msg_explain { /* EXPLAIN, EXPLANATION, QUARANTINE */
     uint64_t corr;
+    uint32_t kind; /* QUARANTINE: whose key it is; another than 0: keep that object from map() */
     struct rv_key key;
     int32_t state;       /* EXPLANATION: enum msg_key_state */
     struct rv_str lines; /* EXPLANATION: newline-separated */

@@ -60,7 +60,7 @@ static struct rv_str uid_of(struct engine *e, const struct rv_key *key) {
 static void call_begin(struct engine *e, uint32_t call, const struct rv_key *key) {
     rv_arena_reset(e->scratch);
     if (e->o.flight != NULL)
-        flight_begin(e->o.flight, call, key, key != NULL ? uid_of(e, key) : (struct rv_str){NULL, 0}, e->now.mono);
+        flight_begin(e->o.flight, call, 0, key, key != NULL ? uid_of(e, key) : (struct rv_str){NULL, 0}, e->now.mono);
 }
 
 static void call_end(struct engine *e) { flight_end(e->o.flight); }
@@ -241,6 +241,30 @@ static void touch_owner(struct engine *e, const struct rv_object *o) {
     }
 }
 
+static struct kept_off **find_kept_off(struct engine *e, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    struct kept_off **p = &e->kept_off;
+    while (*p != NULL && !((*p)->kind == kind && rv_str_is(ns, (*p)->ns) && rv_str_is(name, (*p)->name)))
+        p = &(*p)->next;
+    return p;
+}
+
+static void drop_kept_off(struct kept_off **p) {
+    struct kept_off *k = *p;
+    *p = k->next;
+    free(k->ns);
+    free(k->name);
+    free(k);
+}
+
+/* The plugin says whom an object concerns. */
+static void ask_map(struct engine *e, const struct rv_object *o, bool deleted) {
+    if (e->o.plugin->map == NULL || !e->plugin_running || *find_kept_off(e, o->kind, o->ns, o->name) != NULL) return;
+    rv_arena_reset(e->scratch);
+    flight_begin(e->o.flight, FLIGHT_MAP, o->kind, &(struct rv_key){o->ns, o->name}, o->uid, e->now.mono);
+    e->o.plugin->map(e->plugin_state, o, deleted);
+    call_end(e);
+}
+
 static void map_object(struct engine *e, const struct rv_object *o, bool deleted) {
     uint32_t flags = o->kind < e->kind_n ? e->kind_flags[o->kind] : 0;
     struct msg_kind k;
@@ -248,11 +272,7 @@ static void map_object(struct engine *e, const struct rv_object *o, bool deleted
     if ((flags & MSG_KIND_MAP_OWNER) != 0) touch_owner(e, o);
     if ((flags & MSG_KIND_MAP_LABEL) != 0 && msg_kind_at(e->kinds, o->kind, &k))
         touch_soon(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
-    if ((flags & MSG_KIND_MAP_PLUGIN) != 0 && e->o.plugin->map != NULL && e->plugin_running) {
-        call_begin(e, FLIGHT_MAP, &(struct rv_key){o->ns, o->name});
-        e->o.plugin->map(e->plugin_state, o, deleted);
-        call_end(e);
-    }
+    if ((flags & MSG_KIND_MAP_PLUGIN) != 0) ask_map(e, o, deleted);
 }
 
 static void on_change(void *arg, const struct rv_object *before, const struct rv_object *now) {
@@ -358,8 +378,25 @@ static void on_ping(struct engine *e, const struct msg *m) {
                                  .ping = {m->ping.t, s.ready, s.delayed, e->open_n, mirror_count(e->mirror)}});
 }
 
+static void keep_off(struct engine *e, uint32_t kind, const struct rv_key *key, bool on) {
+    struct kept_off **p = find_kept_off(e, kind, key->ns, key->name);
+    struct rv_object o;
+    if (on && *p == NULL) {
+        struct kept_off *k = rv_alloc(sizeof *k);
+        *k = (struct kept_off){e->kept_off, kind, rv_strdup(key->ns), rv_strdup(key->name)};
+        e->kept_off = k;
+    } else if (!on && *p != NULL) {
+        drop_kept_off(p);
+        if (mirror_get(e->mirror, kind, key->ns, key->name, &o) == 0) map_object(e, &o, false);
+    }
+}
+
 static void on_quarantine(struct engine *e, const struct msg *m) {
-    queue_hold(e->queue, queue_ensure(e->queue, &m->explain.key), m->explain.on != 0);
+    const struct msg_explain *q = &m->explain;
+    if (q->kind == 0)
+        queue_hold(e->queue, queue_ensure(e->queue, &q->key), q->on != 0);
+    else
+        keep_off(e, q->kind, &q->key, q->on != 0);
 }
 
 static void on_snapshot_end(struct engine *e) {
@@ -429,6 +466,8 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
         on_explain(e, m);
         break;
     case MSG_QUARANTINE:
+        if (m->explain.kind >= e->kind_n)
+            return rv_error_set(err, RV_E_PROTOCOL, "quarantine of kind %u, there are %zu", m->explain.kind, e->kind_n);
         on_quarantine(e, m);
         break;
     case MSG_DRAIN:
@@ -574,6 +613,7 @@ struct engine *engine_free(struct engine *e) {
         rv_buf_free(&h->payload);
         free(h);
     }
+    while (e->kept_off != NULL) drop_kept_off(&e->kept_off);
     queue_free(e->queue);
     mirror_free(e->mirror);
     rv_arena_free(e->scratch);

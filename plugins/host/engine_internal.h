@@ -22,6 +22,13 @@ struct held_action {
     struct rv_buf header, body, payload;
 };
 
+/* An object of a secondary kind on which the plugin died: map() is not called for it. */
+struct kept_off {
+    struct kept_off *next;
+    uint32_t kind;
+    char *ns, *name;
+};
+
 struct rv_host {
     struct engine *engine;
 };
@@ -59,6 +66,7 @@ struct engine {
     uint32_t max_in_flight;
     struct held_action *held, **held_last;
     size_t held_n;
+    struct kept_off *kept_off;
     /* how many more secondary changes are looked at at once, and since when that is so */
     struct rv_bucket soon;
     /* credit to give back */

@@ -150,7 +150,7 @@ static int open_lane(struct host *h, const char *path, struct rv_error *err) {
 }
 
 static const struct rv_plugin *load(const struct options *o, struct flight *flight, struct rv_error *err) {
-    flight_begin(flight, FLIGHT_LOAD, NULL, (struct rv_str){NULL, 0}, rv_mono_now());
+    flight_begin(flight, FLIGHT_LOAD, 0, NULL, (struct rv_str){NULL, 0}, rv_mono_now());
     const struct rv_plugin *plugin = load_plugin(o->plugin, err);
     flight_end(flight);
     return plugin;

@@ -72,9 +72,11 @@ static void plugin_table(struct rv_val plugins) {
                (long long)rv_path_int(it.val, "restarts", 0), (long long)rv_path_int(it.val, "memoryBytes", 0) / 1024,
                RV_STR_ARG(last));
         for (struct rv_iter q = rv_iter(rv_val_get(it.val, "quarantined")); rv_iter_next(&q);)
-            printf("  quarantined: " RV_STR_FMT "/" RV_STR_FMT " since " RV_STR_FMT " (" RV_STR_FMT ")\n",
-                   RV_STR_ARG(rv_path_str(q.val, "namespace")), RV_STR_ARG(rv_path_str(q.val, "name")),
-                   RV_STR_ARG(rv_path_str(q.val, "since")), RV_STR_ARG(rv_path_str(q.val, "reason")));
+            printf("  quarantined: " RV_STR_FMT " " RV_STR_FMT "/" RV_STR_FMT " since " RV_STR_FMT " (" RV_STR_FMT
+                   ")\n",
+                   RV_STR_ARG(rv_path_str(q.val, "kind")), RV_STR_ARG(rv_path_str(q.val, "namespace")),
+                   RV_STR_ARG(rv_path_str(q.val, "name")), RV_STR_ARG(rv_path_str(q.val, "since")),
+                   RV_STR_ARG(rv_path_str(q.val, "reason")));
         death_lines(rv_val_get(it.val, "deaths"));
         struct rv_str refused = rv_path_str(it.val, "settingsRefused");
         if (refused.n != 0) printf("  settings refused: " RV_STR_FMT "\n", RV_STR_ARG(refused));

@@ -89,6 +89,8 @@ static void add_quarantine(void *arg, const struct quarantine_info *q) {
     char since[32];
     rv_time_format(q->since, since);
     rv_buf_adds(b, b->p[b->n - 1] == '[' ? "{" : ",{");
+    field(b, "kind", q->kind);
+    rv_buf_addc(b, ',');
     field(b, "namespace", rv_str(q->ns));
     rv_buf_addc(b, ',');
     field(b, "name", rv_str(q->name));
@@ -279,7 +281,7 @@ struct quarantine_search {
 
 static void match_quarantine(void *arg, const struct quarantine_info *i) {
     struct quarantine_search *s = arg;
-    if (!rv_str_is(s->ns, i->ns) || !rv_str_is(s->name, i->name)) return;
+    if (i->kind_index != 0 || !rv_str_is(s->ns, i->ns) || !rv_str_is(s->name, i->name)) return;
     s->since = i->since;
     snprintf(s->text, sizeof s->text,
              "quarantined: the plugin died while working on it (%.100s); it waits for a change", i->reason);

@@ -5,12 +5,13 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-enum { KEPT = 32, HOW_MAX = 96 };
+enum { KEPT = 32, HOW_MAX = 96, BLAMED_FREE = 20 /* ten objects */ };
 
 struct death {
     int64_t mono, wall; /* ns */
     enum death_cause cause;
     int status;
+    bool blamed;
     char how[HOW_MAX], *doing, *key;
 };
 
@@ -54,10 +55,12 @@ struct deaths *deaths_free(struct deaths *d) {
     return NULL;
 }
 
-void deaths_add(struct deaths *d, enum death_cause cause, int status, const char *doing, const char *key, int64_t now) {
+void deaths_add(struct deaths *d, enum death_cause cause, int status, const char *doing, const char *key, bool blamed,
+                int64_t now) {
     struct death *x = &d->ring[d->total++ % KEPT];
     forget(x);
-    *x = (struct death){now, rv_wall_now(), cause, status, "", rv_strdup(rv_str(doing)), rv_strdup(rv_str(key))};
+    *x =
+        (struct death){now, rv_wall_now(), cause, status, blamed, "", rv_strdup(rv_str(doing)), rv_strdup(rv_str(key))};
     death_describe(status, x->how, sizeof x->how);
     d->counts[cause]++;
 }
@@ -68,9 +71,10 @@ static size_t kept(const struct deaths *d) { return d->total < KEPT ? (size_t)d-
 static const struct death *nth(const struct deaths *d, size_t i) { return &d->ring[(d->total - 1 - i) % KEPT]; }
 
 unsigned deaths_since(const struct deaths *d, int64_t mono) {
-    unsigned n = 0;
-    for (size_t i = 0; i < kept(d); i++) n += nth(d, i)->mono > mono;
-    return n;
+    unsigned own = 0, blamed = 0;
+    for (size_t i = 0; i < kept(d); i++)
+        if (nth(d, i)->mono > mono) *(nth(d, i)->blamed ? &blamed : &own) += 1;
+    return own + (blamed > BLAMED_FREE ? blamed - BLAMED_FREE : 0);
 }
 
 uint64_t deaths_count(const struct deaths *d, enum death_cause cause) { return d->counts[cause]; }

@@ -24,10 +24,13 @@ const char *death_cause_name(enum death_cause c);
 struct deaths;
 struct deaths *deaths_new(void);
 struct deaths *deaths_free(struct deaths *d);
-/* status: as waitpid() gives it, -1 when there was no process. doing and key ("ns/name") may be empty. The copy is the
- * tally's own. */
-void deaths_add(struct deaths *d, enum death_cause cause, int status, const char *doing, const char *key, int64_t now);
-unsigned deaths_since(const struct deaths *d, int64_t mono); /* of those that are kept */
+/* status: as waitpid() gives it, -1 when there was no process. doing and key ("ns/name") may be empty. blamed: on an
+ * object, which quarantine deals with. The copy is the tally's own. */
+void deaths_add(struct deaths *d, enum death_cause cause, int status, const char *doing, const char *key, bool blamed,
+                int64_t now);
+/* How many speak against the plugin: a few bad objects are no reason to switch it off for all the others, but one that
+ * dies on object after object is no better than one that dies by itself. Of those that are kept. */
+unsigned deaths_since(const struct deaths *d, int64_t mono);
 uint64_t deaths_count(const struct deaths *d, enum death_cause cause);
 uint64_t deaths_total(const struct deaths *d);
 /* "signal 6 (Aborted)", "exit status 1", "not started"; "" before the first. */

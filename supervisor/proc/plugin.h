@@ -16,6 +16,8 @@ struct plugin_info {
     bool enabled, ready; /* ready: also to take over, where this instance stands by */
 };
 struct quarantine_info {
+    struct rv_str kind;
+    uint32_t kind_index; /* 0: a primary object */
     const char *ns, *name, *reason;
     int64_t since; /* wall ns */
 };

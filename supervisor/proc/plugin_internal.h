@@ -115,8 +115,8 @@ void talk_welcome(struct plugin *p);
 void talk_join_feeds(struct plugin *p);
 void talk_leave_feeds(struct plugin *p);
 void talk_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
-void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
-const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns, struct rv_str name);
+void talk_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
+const struct store_object *talk_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
 bool talk_pump(void *arg); /* arg: the supervisor; sends what credit allows */
 
 /* settings.c */

@@ -152,13 +152,13 @@ static const char *death_told(enum death_cause cause) {
 }
 
 /* One line that says what happened, to whom, and while doing what. */
-static void report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
-                         const char *key) {
+static enum blame report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
+                               const char *key) {
     rv_err(death_told(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
            flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
-    if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return;
-    const struct store_object *o = talk_primary(p, rv_str(f->ns), rv_str(f->name));
-    if (o != NULL && rv_str_is(o->uid, f->uid)) quarantine_blame(p->quarantine, o, how);
+    if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return BLAME_NOBODY;
+    const struct store_object *o = talk_find(p, f->kind, rv_str(f->ns), rv_str(f->name));
+    return o != NULL && rv_str_is(o->uid, f->uid) ? quarantine_blame(p->quarantine, f->kind, o, how) : BLAME_NOBODY;
 }
 
 /* At the limit allocations fail, and what then happens looks like any other crash. A process inherits the peak of the
@@ -179,9 +179,11 @@ static void count_death(struct plugin *p, int status, bool starved, const struct
     if (f->call != FLIGHT_IDLE && f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
     if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
     p->deaths_in_row++;
-    deaths_add(p->deaths, cause, status, f->call != FLIGHT_IDLE ? flight_call_name(f->call) : "", key, now);
     death_describe(status, how, sizeof how);
-    if (status >= 0) report_death(p, cause, how, f, key);
+    enum blame blame = status >= 0 ? report_death(p, cause, how, f, key) : BLAME_NOBODY;
+    if (blame == BLAME_PUT_AWAY) p->deaths_in_row = 0; /* what it died of is out of its way */
+    deaths_add(p->deaths, cause, status, f->call != FLIGHT_IDLE ? flight_call_name(f->call) : "", key,
+               blame != BLAME_NOBODY, now);
 }
 
 static void on_end(void *arg, int fd, unsigned events) {

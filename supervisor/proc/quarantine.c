@@ -12,6 +12,7 @@ enum { BLAMES = 2, BLAMED_MAX = 1024 };
 struct blamed {
     struct blamed *next;
     char *ns, *name, *uid, *how, *version; /* version: what the object was when it was put away */
+    uint32_t kind;
     unsigned times;
     int64_t last;  /* mono ns */
     int64_t since; /* wall ns; 0: not quarantined */
@@ -20,17 +21,21 @@ struct blamed {
 struct quarantine {
     struct supervisor *s;
     const struct config_plugin *config;
-    void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on);
+    quarantine_key_fn on_key;
     void *arg;
     struct blamed *list;
     size_t n;
 };
 
-struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c,
-                                  void (*on_key)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
+struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c, quarantine_key_fn on_key,
+                                  void *arg) {
     struct quarantine *q = rv_alloc(sizeof *q);
     *q = (struct quarantine){s, c, on_key, arg, NULL, 0};
     return q;
+}
+
+static void tell(const struct quarantine *q, const struct blamed *b, bool on) {
+    q->on_key(q->arg, b->kind, rv_str(b->ns), rv_str(b->name), on);
 }
 
 static void blamed_free(struct blamed *b) {
@@ -46,7 +51,7 @@ void quarantine_clear(struct quarantine *q) {
     while (q->list != NULL) {
         struct blamed *b = q->list;
         q->list = b->next;
-        if (b->since != 0) q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), false);
+        if (b->since != 0) tell(q, b, false);
         blamed_free(b);
     }
     q->n = 0;
@@ -62,14 +67,6 @@ struct quarantine *quarantine_free(struct quarantine *q) {
     return NULL;
 }
 
-void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c) { q->config = c; }
-
-static struct blamed **find(struct quarantine *q, struct rv_str ns, struct rv_str name) {
-    struct blamed **p = &q->list;
-    while (*p != NULL && !(rv_str_is(ns, (*p)->ns) && rv_str_is(name, (*p)->name))) p = &(*p)->next;
-    return p;
-}
-
 static void drop(struct quarantine *q, struct blamed **p) {
     struct blamed *b = *p;
     *p = b->next;
@@ -77,8 +74,25 @@ static void drop(struct quarantine *q, struct blamed **p) {
     blamed_free(b);
 }
 
+/* A manifest that reads less: what it does not read cannot kill. */
+void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c) {
+    q->config = c;
+    for (struct blamed **p = &q->list; *p != NULL;)
+        if ((*p)->kind >= c->manifest->kind_n)
+            drop(q, p);
+        else
+            p = &(*p)->next;
+}
+
+static struct blamed **find(struct quarantine *q, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    struct blamed **p = &q->list;
+    while (*p != NULL && !((*p)->kind == kind && rv_str_is(ns, (*p)->ns) && rv_str_is(name, (*p)->name)))
+        p = &(*p)->next;
+    return p;
+}
+
 static void put_away(struct quarantine *q, struct blamed *b) {
-    const struct manifest_kind *k = &q->config->manifest->kinds[0];
+    const struct manifest_kind *k = &q->config->manifest->kinds[b->kind];
     rv_autobuf struct rv_buf note = {0};
     b->since = rv_wall_now();
     rv_buf_addf(&note,
@@ -99,7 +113,7 @@ static void put_away(struct quarantine *q, struct blamed *b) {
                          .uid = rv_str(b->uid),
                          .controller = RV_STR("rayvisor")};
     executor_event(q->s->executor, &e);
-    q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), true);
+    tell(q, b, true);
 }
 
 /* generation where the object has one (a status write is no change), else the resourceVersion. */
@@ -111,19 +125,20 @@ static struct rv_str version_of(const struct store_object *o, char room[24]) {
     return (struct rv_str){room, (size_t)n};
 }
 
-void quarantine_blame(struct quarantine *q, const struct store_object *o, const char *how) {
+enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct store_object *o, const char *how) {
     struct rv_str ns = o->ns, name = o->name, uid = o->uid;
     char room[24];
     int64_t now = rv_mono_now();
-    struct blamed **p = find(q, ns, name), *b = *p;
+    struct blamed **p = find(q, kind, ns, name), *b = *p;
     if (b != NULL && (!rv_str_is(uid, b->uid) || now - b->last > HOUR) && b->since == 0) {
         drop(q, p);
         b = NULL;
     }
     if (b == NULL) {
-        if (q->n >= BLAMED_MAX) return;
+        if (q->n >= BLAMED_MAX) return BLAME_NOBODY;
         b = rv_alloc(sizeof *b);
         *b = (struct blamed){.next = q->list,
+                             .kind = kind,
                              .ns = rv_strdup(ns),
                              .name = rv_strdup(name),
                              .uid = rv_strdup(uid),
@@ -134,12 +149,14 @@ void quarantine_blame(struct quarantine *q, const struct store_object *o, const 
     free(b->how);
     b->how = rv_strdup(rv_str(how));
     b->last = now;
-    if (++b->times >= BLAMES && b->since == 0) put_away(q, b);
+    if (++b->times < BLAMES || b->since != 0) return BLAME_NOTED;
+    put_away(q, b);
+    return BLAME_PUT_AWAY;
 }
 
-void quarantine_object_changed(struct quarantine *q, const struct store_object *o, bool deleted) {
+void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct store_object *o, bool deleted) {
     if (q->list == NULL) return;
-    struct blamed **p = find(q, o->ns, o->name), *b = *p;
+    struct blamed **p = find(q, kind, o->ns, o->name), *b = *p;
     if (b == NULL) return;
     char room[24];
     if (!deleted && rv_str_is(o->uid, b->uid) && rv_str_is(version_of(o, room), b->version)) return;
@@ -148,41 +165,48 @@ void quarantine_object_changed(struct quarantine *q, const struct store_object *
     if (b->since != 0) {
         rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name",
                 b->name);
-        q->on_key(q->arg, rv_str(b->ns), rv_str(b->name), false);
+        tell(q, b, false);
     }
     blamed_free(b);
 }
 
 void quarantine_refresh(struct quarantine *q,
-                        const struct store_object *(*lookup)(void *arg, struct rv_str ns, struct rv_str name),
+                        const struct store_object *(*lookup)(void *arg, uint32_t kind, struct rv_str ns,
+                                                             struct rv_str name),
                         void *arg) {
     for (struct blamed *b = q->list, *next; b != NULL; b = next) {
         next = b->next;
-        const struct store_object *o = lookup(arg, rv_str(b->ns), rv_str(b->name));
+        const struct store_object *o = lookup(arg, b->kind, rv_str(b->ns), rv_str(b->name));
         if (o != NULL)
-            quarantine_object_changed(q, o, false);
+            quarantine_object_changed(q, b->kind, o, false);
         else
-            quarantine_object_changed(q, &(struct store_object){.ns = rv_str(b->ns), .name = rv_str(b->name)}, true);
+            quarantine_object_changed(q, b->kind, &(struct store_object){.ns = rv_str(b->ns), .name = rv_str(b->name)},
+                                      true);
     }
 }
 
 bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name) {
-    struct blamed **p = find(q, ns, name);
-    if (*p == NULL || (*p)->since == 0) return false;
-    rv_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
-            (*p)->name);
-    drop(q, p);
-    q->on_key(q->arg, ns, name, false);
-    return true;
+    bool any = false;
+    for (uint32_t kind = 0; kind < q->config->manifest->kind_n; kind++) {
+        struct blamed **p = find(q, kind, ns, name);
+        if (*p == NULL || (*p)->since == 0) continue;
+        rv_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
+                (*p)->name);
+        drop(q, p);
+        q->on_key(q->arg, kind, ns, name, false);
+        any = true;
+    }
+    return any;
 }
 
 void quarantine_each(const struct quarantine *q, void (*fn)(void *arg, const struct quarantine_info *i), void *arg) {
     for (const struct blamed *b = q->list; b != NULL; b = b->next)
-        if (b->since != 0) fn(arg, &(struct quarantine_info){b->ns, b->name, b->how, b->since});
+        if (b->since != 0)
+            fn(arg, &(struct quarantine_info){q->config->manifest->kinds[b->kind].kind, b->kind, b->ns, b->name, b->how,
+                                              b->since});
 }
 
-void quarantine_each_key(const struct quarantine *q,
-                         void (*fn)(void *arg, struct rv_str ns, struct rv_str name, bool on), void *arg) {
+void quarantine_each_key(const struct quarantine *q, quarantine_key_fn fn, void *arg) {
     for (const struct blamed *b = q->list; b != NULL; b = b->next)
-        if (b->since != 0) fn(arg, rv_str(b->ns), rv_str(b->name), true);
+        if (b->since != 0) fn(arg, b->kind, rv_str(b->ns), rv_str(b->name), true);
 }

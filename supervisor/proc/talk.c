@@ -50,7 +50,7 @@ static void queue_change(struct listened *l, const struct store_object *o, bool 
 static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
     queue_change(l, o, deleted);
-    if (l->kind == 0) quarantine_object_changed(l->plugin->quarantine, o, deleted);
+    quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
 }
 
 /* What the process before asked for is finished first: while a write is under way, nobody can say what is there, and a
@@ -81,17 +81,17 @@ static void queue_object(void *arg, const struct store_object *o) {
     outbox_changed(l->plugin->outbox, l->kind, o->ns, o->name);
 }
 
-void talk_quarantine(void *arg, struct rv_str ns, struct rv_str name, bool on) {
+void talk_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on) {
     struct plugin *p = arg;
-    struct msg m = {.type = MSG_QUARANTINE, .explain = {.key = {ns, name}, .on = on ? 1 : 0}};
+    struct msg m = {.type = MSG_QUARANTINE, .explain = {.kind = kind, .key = {ns, name}, .on = on ? 1 : 0}};
     if (!plugin_listens(p)) return;
     /* Freed because it changed: not before the change is known, or the plugin dies on the old one once more. */
-    if (!on && p->outbox != NULL) outbox_flush_object(p->outbox, 0, ns, name);
+    if (!on && p->outbox != NULL) outbox_flush_object(p->outbox, kind, ns, name);
     lane_send(p->lane, &m);
 }
 
-static const struct store_object *find_primary(void *arg, struct rv_str ns, struct rv_str name) {
-    return talk_primary(arg, ns, name);
+static const struct store_object *find_object(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    return talk_find(arg, kind, ns, name);
 }
 
 static void snapshot_if_complete(struct plugin *p) {
@@ -101,7 +101,7 @@ static void snapshot_if_complete(struct plugin *p) {
     p->snapshot_waits = false;
     uint64_t rev = store_rev(p->s->store);
     outbox_snapshot_begin(p->outbox, rev);
-    quarantine_refresh(p->quarantine, find_primary, p);
+    quarantine_refresh(p->quarantine, find_object, p);
     quarantine_each_key(p->quarantine, talk_quarantine, p);
     for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
     p->stands_by = leadership_stands_by(p->s);
@@ -390,9 +390,9 @@ void talk_rejoin_feeds(struct plugin *p) {
     leave(old, n);
 }
 
-const struct store_object *talk_primary(const struct plugin *p, struct rv_str ns, struct rv_str name) {
+const struct store_object *talk_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name) {
     for (size_t i = 0; i < p->kind_n; i++) {
-        const struct store_object *o = p->kinds[i].kind == 0 ? store_find(collection_of(p, i), ns, name) : NULL;
+        const struct store_object *o = p->kinds[i].kind == kind ? store_find(collection_of(p, i), ns, name) : NULL;
         if (o != NULL) return o;
     }
     return NULL;

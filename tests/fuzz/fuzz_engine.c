@@ -108,7 +108,7 @@ static void step(struct world *w, uint8_t what, uint8_t which, uint8_t number) {
         break;
     case MSG_EXPLAIN:
     case MSG_QUARANTINE:
-        m.explain = (struct msg_explain){.key = {RV_STR("ns"), rv_str(name)}, .on = number & 1};
+        m.explain = (struct msg_explain){.kind = which / 6 % 4, .key = {RV_STR("ns"), rv_str(name)}, .on = number & 1};
         break;
     default:
         break;

@@ -88,6 +88,38 @@ def test_crash_on_one_key_only(env):
     assert env.op.plugin("toy")["restarts"] == 2
 
 
+def test_many_bad_objects(env):
+    """Each is put away after two deaths; that is no reason to switch the plugin off for the others."""
+    kube = setup(env, toy())
+    others = Bystanders(env, workers=3)
+    bad = [f"bad{i}" for i in range(5)]
+    for name in bad: kube.create("configmaps", NS, configmap(name, "crash"))
+    wait_for("all of them to be put away", lambda: sorted(q["name"] for q in env.op.plugin("toy")["quarantined"]) == bad, 90)
+    others.are_well()
+    p = env.op.plugin("toy")
+    assert p["state"] == "ready" and p["restarts"] == 10, p
+    assert not env.op.logs("died too often"), "the breaker counted what quarantine had dealt with"
+
+
+def test_crash_in_map(env):
+    """A secondary object that kills map() is put away itself, and nothing else is."""
+    kube = setup(env, toy())
+    others = Bystanders(env, workers=3)
+    note = configmap("bad", "crash", of="good")
+    note["metadata"]["labels"] = {"toy-note": "yes"}
+    kube.create("configmaps", NS, note)
+    quarantined(env)
+    assert [(d["while"], d["key"]) for d in env.op.plugin("toy")["deaths"]] == [("map", f"{NS}/bad")] * 2, env.op.plugin("toy")["deaths"]
+    others.are_well()
+    assert env.op.plugin("toy")["restarts"] == 2 and env.op.plugin("toy")["quarantined"][0]["kind"] == "ConfigMap"
+    decided = lambda: env.op.control("explain", kind="configmap", namespace=NS, name="good")["decidedAt"]
+    before = decided()
+    kube.patch("configmaps", NS, "bad", {"data": {"mode": ""}})
+    wait_for("release by the change", lambda: not env.op.plugin("toy")["quarantined"])
+    wait_for("a pass over what it concerns", lambda: decided() != before)
+    assert env.op.plugin("toy")["restarts"] == 2
+
+
 def test_hang(env):
     kube = setup(env, toy(), extra="heartbeat: {intervalMs: 200, timeoutMs: 1500}")
     others = Bystanders(env)

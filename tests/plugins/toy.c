@@ -2,7 +2,8 @@
  *
  * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
  * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
- * (tries what the sandbox forbids), http (asks data.url and tells the answer in an event).
+ * (tries what the sandbox forbids), http (asks data.url and tells the answer in an event). A ConfigMap labelled
+ * toy-note=yes concerns the one that its data.of names; map() dies on it where its data.mode is crash.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -194,6 +195,13 @@ static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outco
     create(t, "configmaps", "ConfigMap", &o, "-child");
 }
 
+static void toy_map(void *state, const struct rv_object *o, int32_t deleted) {
+    struct toy *t = state;
+    (void)deleted;
+    if (rv_str_is(rv_path_str(o->value, "data.mode"), "crash")) abort();
+    t->api->requeue(t->host, &(struct rv_key){o->ns, rv_path_str(o->value, "data.of")}, 0);
+}
+
 #ifndef TOY_NAME
 #define TOY_NAME "toy"
 #endif
@@ -221,6 +229,7 @@ static const struct rv_plugin toy = {.size = sizeof toy,
                                      .version = "1.0.0",
                                      .init = toy_init,
                                      .reconcile = toy_reconcile,
+                                     .map = toy_map,
                                      .settings_changed = toy_settings,
                                      .fini = toy_fini};
 RV_PLUGIN(toy)

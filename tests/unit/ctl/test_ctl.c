@@ -79,13 +79,14 @@ static struct outcome run(const char *args, const char *answer) {
 
 #define PLUGINS                                                                                                        \
     "\"plugins\":[{\"name\":\"raycluster\",\"version\":\"1.2.0\",\"state\":\"ready\",\"pid\":41,\"objects\":12,"       \
-    "\"queued\":3,\"restarts\":1,\"memoryBytes\":2097152,\"lastExit\":\"signal 9\",\"quarantined\":[{\"namespace\":"   \
-    "\"n\",\"name\":\"bad\",\"since\":\"2026-01-01T00:00:00Z\",\"reason\":\"signal 11\"}]},"                           \
+    "\"queued\":3,\"restarts\":1,\"memoryBytes\":2097152,\"lastExit\":\"signal 9\",\"quarantined\":[{\"kind\":"        \
+    "\"RayCluster\",\"namespace\":\"n\",\"name\":\"bad\",\"since\":\"2026-01-01T00:00:00Z\",\"reason\":\"signal "      \
+    "11\"}]},"                                                                                                         \
     "{\"name\":\"off\",\"version\":\"0.1\",\"state\":\"disabled\",\"pid\":0,\"lastExit\":\"\"}]"
 #define PLUGIN_TABLE                                                                                                   \
     "PLUGIN           VERSION    STATE      PID       OBJECTS   QUEUED  RESTARTS   MEMORY  LAST EXIT\n"                \
     "raycluster       1.2.0      ready      41             12        3         1   2048Ki  signal 9\n"                 \
-    "  quarantined: n/bad since 2026-01-01T00:00:00Z (signal 11)\n"                                                    \
+    "  quarantined: RayCluster n/bad since 2026-01-01T00:00:00Z (signal 11)\n"                                         \
     "off              0.1        disabled   0               0        0         0      0Ki  \n"
 #define STATUS(ready, reason)                                                                                          \
     "{\"version\":\"0.1.0\",\"pid\":7,\"uptimeSeconds\":90,\"ready\":" ready ",\"reason\":\"" reason                   \

@@ -25,7 +25,8 @@ struct sim {
     char passes[2048]; /* the keys' first letters, in order; capital: the object is not there */
     size_t passes_n;
     struct sent *sent;
-    size_t sent_n, actions, finished;
+    size_t sent_n, actions, finished, mapped;
+    struct flight *flight;
     int todo, settings_code;
     int32_t result_code;
     uint64_t result_tag, results;
@@ -63,6 +64,18 @@ static int32_t settings_changed(void *state, struct rv_error *err) {
     return 0;
 }
 
+/* Notes whom it was asked about, and what would be said of it if it died now. */
+static void map(void *state, const struct rv_object *o, int32_t deleted) {
+    struct sim *s = state;
+    struct flight_record f;
+    (void)deleted;
+    flight_read(s->flight, &f);
+    s->mapped++;
+    CU_ASSERT_TRUE(f.call == FLIGHT_MAP && f.kind == o->kind && o->kind == 1);
+    CU_ASSERT_TRUE(rv_str_is(o->name, f.name) && rv_str_is(o->uid, f.uid));
+    s->api->requeue(s->host, &(struct rv_key){RV_STR("ns"), RV_STR("a")}, 0);
+}
+
 static void fini(void *state) { ((struct sim *)state)->finished++; }
 
 /* Whatever an engine says must be readable on the other side. */
@@ -95,12 +108,15 @@ static struct sim *begin(const struct rv_plugin *base) {
                                                            .version = "1",
                                                            .init = init,
                                                            .reconcile = reconcile,
+                                                           .map = map,
                                                            .settings_changed = settings_changed,
                                                            .fini = fini};
     sim = rv_alloc(sizeof *sim);
     sim->arena = rv_arena_new();
     sim->now = (struct engine_time){1000 * MS, 5000 * MS};
-    sim->engine = engine_new(&(struct engine_opts){.plugin = &p, .send = on_send, .arg = sim});
+    rv_autoclose int page = flight_create(NULL);
+    sim->flight = flight_map(page, NULL);
+    sim->engine = engine_new(&(struct engine_opts){.plugin = &p, .flight = sim->flight, .send = on_send, .arg = sim});
     engine_start(sim->engine, sim->now, (struct rv_bytes){script_seed, 32}, 1);
     return sim;
 }
@@ -108,6 +124,7 @@ static struct sim *begin(const struct rv_plugin *base) {
 static void end(struct sim *s) {
     CU_ASSERT_FALSE(s->unreadable);
     engine_free(s->engine);
+    flight_unmap(s->flight);
     rv_arena_free(s->arena);
     free(s->sent);
     free(s);
@@ -488,6 +505,38 @@ static void parts_gathered(void) {
     end(s);
 }
 
+/* An object on which map() died is not shown to it until it is released; then it is, as it is now. */
+static void kept_from_map(void) {
+    struct sim *s = begin(NULL);
+    struct msg welcome = script_welcome(s->arena);
+    welcome.welcome.kinds = from_json(s->arena, "[{\"a\":\"v1\",\"r\":\"x\",\"k\":\"X\",\"f\":1,\"l\":\"\"},"
+                                                "{\"a\":\"v1\",\"r\":\"y\",\"k\":\"Y\",\"f\":8,\"l\":\"\"}]");
+    tell(s, welcome);
+    struct msg off = key_message(MSG_QUARANTINE, "bad", 1), on = key_message(MSG_QUARANTINE, "bad", 0);
+    off.explain.kind = on.explain.kind = 1;
+    tell(s, script_snap(MSG_SNAP_BEGIN, 1));
+    tell(s, off);
+    tell(s, off);
+    tell(s, script_object(s->arena, 0, "a", "", 1));
+    tell(s, script_object(s->arena, 1, "bad", "a", 1));
+    tell(s, script_snap(MSG_SNAP_END, 1));
+    tick(s);
+    CU_ASSERT_TRUE(s->mapped == 0 && s->passes_n == 1);
+    tell(s, script_object(s->arena, 1, "good", "a", 2));
+    tell(s, script_object(s->arena, 1, "bad", "a", 3));
+    tick(s);
+    CU_ASSERT_TRUE(s->mapped == 1 && s->passes_n == 2);
+    tell(s, on);
+    tick(s);
+    CU_ASSERT_TRUE(s->mapped == 2 && s->passes_n == 3);
+    tell(s, on);
+    tell(s, script_object(s->arena, 1, "bad", "a", 4));
+    CU_ASSERT_EQUAL(s->mapped, 4); /* its old state too: it may have named another */
+    off.explain.kind = 2;
+    CU_ASSERT_EQUAL(tell(s, off), RV_E_PROTOCOL);
+    end(s);
+}
+
 static const struct suite_test tests[] = {
     {"snapshot, then passes", snapshot_then_passes},
     {"results", results},
@@ -496,6 +545,7 @@ static const struct suite_test tests[] = {
     {"outcomes", outcomes},
     {"no hot loop", no_hot_loop},
     {"quarantine and explain", quarantine_and_explain},
+    {"kept from map", kept_from_map},
     {"news of parts are gathered", parts_gathered},
     {"credit", credit},
     {"draining", draining},

@@ -17,9 +17,10 @@ static void round_trip(void) {
     struct flight_record r;
     flight_read(supervisor, &r);
     CU_ASSERT_EQUAL(r.call, FLIGHT_IDLE);
-    flight_begin(host, FLIGHT_RECONCILE, &key, RV_STR("uid-1"), 42);
+    flight_begin(host, FLIGHT_RECONCILE, 3, &key, RV_STR("uid-1"), 42);
     flight_read(supervisor, &r);
     CU_ASSERT_EQUAL(r.call, FLIGHT_RECONCILE);
+    CU_ASSERT_EQUAL(r.kind, 3);
     CU_ASSERT_EQUAL(r.since_ns, 42);
     CU_ASSERT_STRING_EQUAL(r.ns, "ns");
     CU_ASSERT_STRING_EQUAL(r.name, "name");
@@ -27,11 +28,11 @@ static void round_trip(void) {
     flight_end(host);
     flight_read(supervisor, &r);
     CU_ASSERT_EQUAL(r.call, FLIGHT_IDLE);
-    flight_begin(host, FLIGHT_INIT, NULL, (struct rv_str){NULL, 0}, 1);
+    flight_begin(host, FLIGHT_INIT, 0, NULL, (struct rv_str){NULL, 0}, 1);
     flight_read(supervisor, &r);
     CU_ASSERT_EQUAL(r.call, FLIGHT_INIT);
     CU_ASSERT_STRING_EQUAL(r.name, "");
-    flight_begin(NULL, FLIGHT_INIT, NULL, (struct rv_str){NULL, 0}, 1); /* no recorder: nothing happens */
+    flight_begin(NULL, FLIGHT_INIT, 0, NULL, (struct rv_str){NULL, 0}, 1); /* no recorder: nothing happens */
     flight_end(NULL);
     flight_unmap(host);
     flight_unmap(supervisor);
@@ -45,7 +46,7 @@ static void long_names(void) {
     memset(text, 'x', sizeof text);
     text[3] = '\n';
     struct rv_str s = {text, sizeof text};
-    flight_begin(f, FLIGHT_MAP, &(struct rv_key){s, s}, s, 1);
+    flight_begin(f, FLIGHT_MAP, 0, &(struct rv_key){s, s}, s, 1);
     struct flight_record r;
     flight_read(f, &r);
     CU_ASSERT_EQUAL(strlen(r.ns), FLIGHT_NS - 1);
@@ -63,7 +64,7 @@ static void hostile_pages(void) {
     uint8_t *page = mmap(NULL, FLIGHT_PAGE, PROT_READ, MAP_SHARED, fd, 0), *copy = rv_alloc(FLIGHT_PAGE);
     CU_ASSERT_FATAL(page != MAP_FAILED);
     close(fd);
-    flight_begin(f, FLIGHT_RECONCILE, &key, RV_STR("uid"), 7);
+    flight_begin(f, FLIGHT_RECONCILE, 0, &key, RV_STR("uid"), 7);
     struct flight_record r;
     unsigned known = 0;
     for (size_t at = 0; at < 64; at += 4)

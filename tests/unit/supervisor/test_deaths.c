@@ -48,7 +48,8 @@ static void ring(void) {
     for (int i = 0; i < 40; i++) {
         char key[16];
         snprintf(key, sizeof key, "ns/k%d", i);
-        deaths_add(d, i % 4 == 0 ? DEATH_HANG : DEATH_EXIT, i % 4 == 0 ? SIGABRT : i << 8, "reconcile", key, i * 1000);
+        deaths_add(d, i % 4 == 0 ? DEATH_HANG : DEATH_EXIT, i % 4 == 0 ? SIGABRT : i << 8, "reconcile", key, false,
+                   i * 1000);
     }
     deaths_each(d, see, &s);
     CU_ASSERT_EQUAL_FATAL(s.n, 32);
@@ -67,5 +68,24 @@ static void ring(void) {
     deaths_free(d);
 }
 
-static const struct suite_test tests[] = {{"described", described}, {"empty", empty}, {"ring", ring}};
+/* What it died of on an object is dealt with; only a plugin that does so on one after the other is at fault itself. */
+static void what_speaks_against_it(void) {
+    static const struct {
+        int own, blamed;
+        unsigned against;
+    } rows[] = {{0, 0, 0}, {3, 0, 3}, {0, 6, 0}, {2, 20, 2}, {0, 21, 1}, {6, 26, 12}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        char row[32];
+        struct deaths *d = deaths_new();
+        for (int n = 0; n < rows[i].own + rows[i].blamed; n++)
+            deaths_add(d, DEATH_SIGNAL, SIGABRT, "reconcile", "ns/k", n >= rows[i].own, 1000);
+        snprintf(row, sizeof row, "%d and %d", rows[i].own, rows[i].blamed);
+        CHECK_ROW(deaths_since(d, 0) == rows[i].against, row);
+        CHECK_ROW(deaths_since(d, 1000) == 0, row);
+        deaths_free(d);
+    }
+}
+
+static const struct suite_test tests[] = {
+    {"described", described}, {"empty", empty}, {"ring", ring}, {"what speaks against it", what_speaks_against_it}};
 SUITE_MAIN("deaths", tests)

@@ -6,18 +6,21 @@
 #include "tests/unit/sdk/suite.h"
 
 static unsigned events, put_away, released;
-static char last_note[512], last_name[64];
+static char last_note[512], last_name[64], last_kind[64];
+static uint32_t last_index;
 
 void executor_event(struct executor *x, const struct rv_event *e) {
     (void)x;
     events++;
     CU_ASSERT_TRUE(rv_str_is(e->reason, "Quarantined") && e->warning == 1);
     snprintf(last_note, sizeof last_note, "%.*s", (int)e->note.n, e->note.p);
+    snprintf(last_kind, sizeof last_kind, "%.*s", (int)e->kind.n, e->kind.p);
     snprintf(last_name, sizeof last_name, "%.*s", (int)e->name.n, e->name.p);
 }
 
-static void on_key(void *arg, struct rv_str ns, struct rv_str name, bool on) {
+static void on_key(void *arg, uint32_t index, struct rv_str ns, struct rv_str name, bool on) {
     (void)arg;
+    last_index = index;
     (void)ns;
     (void)name;
     if (on)
@@ -26,15 +29,16 @@ static void on_key(void *arg, struct rv_str ns, struct rv_str name, bool on) {
         released++;
 }
 
-static struct manifest_kind kind;
+static struct manifest_kind kinds[2];
 static struct manifest manifest;
 static struct config_plugin config;
 static struct supervisor supervisor;
 
 static struct quarantine *fresh(void) {
     events = put_away = released = 0;
-    kind = (struct manifest_kind){.api_version = RV_STR("ray.io/v1"), .kind = RV_STR("RayCluster")};
-    manifest = (struct manifest){.kinds = &kind, .kind_n = 1};
+    kinds[0] = (struct manifest_kind){.api_version = RV_STR("ray.io/v1"), .kind = RV_STR("RayCluster")};
+    kinds[1] = (struct manifest_kind){.api_version = RV_STR("v1"), .kind = RV_STR("Pod")};
+    manifest = (struct manifest){.kinds = kinds, .kind_n = 2};
     config = (struct config_plugin){.name = RV_STR("toy"), .manifest = &manifest};
     return quarantine_new(&supervisor, &config, on_key, NULL);
 }
@@ -69,17 +73,17 @@ static unsigned held(const struct quarantine *q) {
 static void twice(void) {
     struct quarantine *q = fresh();
     struct store_object o = object("u1", 3, "10");
-    quarantine_blame(q, &o, "signal 6");
+    quarantine_blame(q, 0, &o, "signal 6");
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(events, 0);
-    quarantine_blame(q, &o, "signal 11");
+    quarantine_blame(q, 0, &o, "signal 11");
     CU_ASSERT_EQUAL(held(q), 1);
     CU_ASSERT_EQUAL(put_away, 1);
     CU_ASSERT_EQUAL(events, 1);
     CU_ASSERT_STRING_EQUAL(last_name, "bad");
     CU_ASSERT_PTR_NOT_NULL(strstr(last_note, "signal 11"));
     CU_ASSERT_PTR_NOT_NULL(strstr(last_note, "rayvisorctl release toy ns/bad"));
-    quarantine_blame(q, &o, "signal 6"); /* said once */
+    quarantine_blame(q, 0, &o, "signal 6"); /* said once */
     CU_ASSERT_EQUAL(events, 1);
     lane_blob_unref(o.blob);
     quarantine_free(q);
@@ -104,9 +108,9 @@ static void changes(void) {
         struct quarantine *q = fresh();
         struct store_object o = object("u1", rows[i].before, "10"),
                             now = object(rows[i].uid, rows[i].after, rows[i].version);
-        quarantine_blame(q, &o, "x");
-        quarantine_blame(q, &o, "x");
-        quarantine_object_changed(q, &now, rows[i].deleted);
+        quarantine_blame(q, 0, &o, "x");
+        quarantine_blame(q, 0, &o, "x");
+        quarantine_object_changed(q, 0, &now, rows[i].deleted);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
         CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
         lane_blob_unref(o.blob);
@@ -118,11 +122,11 @@ static void changes(void) {
 static void one_blame_is_forgotten_by_a_change(void) {
     struct quarantine *q = fresh();
     struct store_object o = object("u1", 1, "1"), edited = object("u1", 2, "2"), other = object("u9", 1, "3");
-    quarantine_blame(q, &o, "x");
-    quarantine_object_changed(q, &edited, false);
-    quarantine_blame(q, &edited, "x");
+    quarantine_blame(q, 0, &o, "x");
+    quarantine_object_changed(q, 0, &edited, false);
+    quarantine_blame(q, 0, &edited, "x");
     CU_ASSERT_EQUAL(held(q), 0);
-    quarantine_blame(q, &other, "x"); /* another incarnation starts at one */
+    quarantine_blame(q, 0, &other, "x"); /* another incarnation starts at one */
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(released, 0);
     lane_blob_unref(o.blob);
@@ -135,13 +139,13 @@ static void by_hand_and_by_a_new_build(void) {
     struct quarantine *q = fresh();
     struct store_object o = object("u1", 1, "1");
     CU_ASSERT_FALSE(quarantine_release(q, o.ns, o.name));
-    quarantine_blame(q, &o, "x");
+    quarantine_blame(q, 0, &o, "x");
     CU_ASSERT_FALSE(quarantine_release(q, o.ns, o.name)); /* blamed, but not put away */
-    quarantine_blame(q, &o, "x");
+    quarantine_blame(q, 0, &o, "x");
     CU_ASSERT_TRUE(quarantine_release(q, o.ns, o.name));
     CU_ASSERT_EQUAL(held(q), 0);
-    quarantine_blame(q, &o, "x");
-    quarantine_blame(q, &o, "x");
+    quarantine_blame(q, 0, &o, "x");
+    quarantine_blame(q, 0, &o, "x");
     quarantine_clear(q);
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(released, 2);
@@ -150,9 +154,9 @@ static void by_hand_and_by_a_new_build(void) {
 }
 
 static struct store_object *there; /* what a look at the store finds */
-static const struct store_object *look(void *arg, struct rv_str ns, struct rv_str name) {
+static const struct store_object *look(void *arg, uint32_t index, struct rv_str ns, struct rv_str name) {
     (void)arg;
-    CU_ASSERT_TRUE(rv_str_is(ns, "ns") && rv_str_is(name, "bad"));
+    CU_ASSERT_TRUE(index == 0 && rv_str_is(ns, "ns") && rv_str_is(name, "bad"));
     return there;
 }
 
@@ -170,8 +174,8 @@ static void unseen_changes(void) {
         struct quarantine *q = fresh();
         struct store_object o = object("u1", 3, "10"), now = object(rows[i].uid, rows[i].generation, "11");
         there = rows[i].gone ? NULL : &now;
-        quarantine_blame(q, &o, "x");
-        quarantine_blame(q, &o, "x");
+        quarantine_blame(q, 0, &o, "x");
+        quarantine_blame(q, 0, &o, "x");
         quarantine_refresh(q, look, NULL);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
         CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
@@ -181,9 +185,33 @@ static void unseen_changes(void) {
     }
 }
 
+/* A pod of the same name on which map() died: it is put away as what it is, and the other goes on. */
+static void of_another_kind(void) {
+    struct quarantine *q = fresh();
+    struct store_object o = object("u1", 1, "1");
+    CU_ASSERT_EQUAL(quarantine_blame(q, 1, &o, "x"), BLAME_NOTED);
+    CU_ASSERT_EQUAL(quarantine_blame(q, 0, &o, "x"), BLAME_NOTED);
+    CU_ASSERT_EQUAL(quarantine_blame(q, 1, &o, "x"), BLAME_PUT_AWAY);
+    CU_ASSERT_EQUAL(quarantine_blame(q, 1, &o, "x"), BLAME_NOTED);
+    CU_ASSERT_TRUE(last_index == 1 && put_away == 1 && held(q) == 1);
+    CU_ASSERT_STRING_EQUAL(last_kind, "Pod");
+    quarantine_object_changed(q, 0, &o, true);
+    CU_ASSERT_EQUAL(held(q), 1);
+    CU_ASSERT_TRUE(quarantine_release(q, o.ns, o.name));
+    CU_ASSERT_TRUE(last_index == 1 && released == 1 && held(q) == 0);
+    (void)quarantine_blame(q, 1, &o, "x");
+    (void)quarantine_blame(q, 1, &o, "x");
+    manifest.kind_n = 1;
+    quarantine_reconfigure(q, &config);
+    CU_ASSERT_EQUAL(held(q), 0);
+    lane_blob_unref(o.blob);
+    quarantine_free(q);
+}
+
 static const struct suite_test tests[] = {{"twice", twice},
                                           {"changes", changes},
                                           {"one blame is forgotten by a change", one_blame_is_forgotten_by_a_change},
                                           {"unseen changes", unseen_changes},
+                                          {"of another kind", of_another_kind},
                                           {"by hand and by a new build", by_hand_and_by_a_new_build}};
 SUITE_MAIN("quarantine", tests)
