@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "body.h"
+#include "busy.h"
 #include "fair.h"
 #include "generate.h"
 #include "http_out.h"
@@ -27,6 +28,7 @@ enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_
 struct op {
     struct fair_item item; /* first: an item of the queue is its op */
     struct news_item news; /* the same, for events */
+    struct busy_item busy; /* while it runs */
     int64_t sent;          /* mono ns */
     struct executor *x;
     struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
@@ -61,6 +63,7 @@ struct count {
 struct executor {
     struct supervisor *s;
     struct fair *queue;
+    struct busy *busy; /* objects that running actions concern */
     struct news *news; /* events, which give way */
     struct client *clients;
     struct op *running;
@@ -134,6 +137,7 @@ static void link_running(struct op *op) {
     if (op->next != NULL) op->next->back = &op->next;
     op->back = &x->running;
     x->running = op;
+    busy_enter(x->busy, &op->busy, &op->m.a);
     if (counts_in_flight(op)) x->in_flight++;
 }
 
@@ -162,6 +166,7 @@ static void finish(struct op *op, const struct rv_result *r) {
     if (op->running) {
         *op->back = op->next;
         if (op->next != NULL) op->next->back = op->back;
+        busy_leave(&op->busy);
         if (counts_in_flight(op)) x->in_flight--;
     }
     op_free(op);
@@ -559,18 +564,6 @@ static void report_denied(struct op *op, const char *why) {
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
 
-static bool same_object(const struct rv_action *a, const struct rv_action *b) {
-    return a->name.n != 0 && rv_str_eq(a->name, b->name) && rv_str_eq(a->ns, b->ns) &&
-           rv_str_eq(a->resource, b->resource) && rv_str_eq(a->api_version, b->api_version);
-}
-
-/* Actions on one object keep their order: the second waits for the first. */
-static bool object_busy(const struct executor *x, const struct op *op) {
-    for (const struct op *o = x->running; o != NULL; o = o->next)
-        if (same_object(&o->m.a, &op->m.a)) return true;
-    return false;
-}
-
 /* Is there a token? If not, when to ask again. */
 static bool has_token(struct executor *x, struct rv_bucket *b, int64_t rate, int64_t burst) {
     if (rate == 0) return true;
@@ -593,9 +586,9 @@ static bool is_ready(void *arg, struct fair_item *item) {
     struct executor *x = arg;
     const struct op *op = (const struct op *)item;
     const struct config *c = x->s->config;
-    if (object_busy(x, op)) return false;
+    if (counts_in_flight(op) && x->in_flight >= x->limit) return false;
+    if (busy_with(x->busy, &op->m.a)) return false; /* actions on one object keep their order */
     if (!counts_in_flight(op)) return true;
-    if (x->in_flight >= x->limit) return false;
     struct rv_bucket *own = op->client != NULL ? &op->client->rate : NULL;
     int64_t own_rate = own != NULL ? plugin_config(op->client->plugin)->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
@@ -745,6 +738,7 @@ struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
     x->s = s;
     x->queue = fair_new();
+    x->busy = busy_new();
     x->news = news_new();
     x->news_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
@@ -774,6 +768,7 @@ struct executor *executor_free(struct executor *x) {
     }
     fair_drop_all(x->queue, drop_item, NULL);
     fair_free(x->queue);
+    busy_free(x->busy);
     for (struct news_item *i; (i = news_pop(x->news, 0, true)) != NULL;)
         op_free((struct op *)(void *)((char *)i - offsetof(struct op, news)));
     news_free(x->news);

@@ -1,0 +1,59 @@
+/* busy.c - see busy.h. */
+#include "busy.h"
+
+#include <stdlib.h>
+
+enum { BUCKETS = 256 };
+
+struct busy {
+    struct busy_item *buckets[BUCKETS];
+};
+
+struct busy *busy_new(void) {
+    return rv_alloc(sizeof(struct busy));
+}
+
+struct busy *busy_free(struct busy *b) {
+    free(b);
+    return NULL;
+}
+
+static uint32_t mix(uint32_t h, struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
+    return (h ^ '/') * 16777619u;
+}
+
+static uint32_t hash_of(const struct rv_action *a) {
+    uint32_t h = mix(mix(mix(2166136261u, a->resource), a->ns), a->name);
+    return h ^ h >> 15;
+}
+
+static bool same_object(const struct rv_action *a, const struct rv_action *b) {
+    return rv_str_eq(a->name, b->name) && rv_str_eq(a->ns, b->ns) && rv_str_eq(a->resource, b->resource) &&
+           rv_str_eq(a->api_version, b->api_version);
+}
+
+void busy_enter(struct busy *b, struct busy_item *item, const struct rv_action *a) {
+    if (a->name.n == 0) return;
+    item->action = a;
+    item->hash = hash_of(a);
+    item->back = &b->buckets[item->hash % BUCKETS];
+    item->next = *item->back;
+    if (item->next != NULL) item->next->back = &item->next;
+    *item->back = item;
+}
+
+void busy_leave(struct busy_item *item) {
+    if (item->back == NULL) return;
+    *item->back = item->next;
+    if (item->next != NULL) item->next->back = item->back;
+    item->back = NULL;
+}
+
+bool busy_with(const struct busy *b, const struct rv_action *a) {
+    if (a->name.n == 0) return false;
+    uint32_t hash = hash_of(a);
+    for (const struct busy_item *i = b->buckets[hash % BUCKETS]; i != NULL; i = i->next)
+        if (i->hash == hash && same_object(i->action, a)) return true;
+    return false;
+}
