@@ -334,16 +334,19 @@ static void harden(void) {
     (void)mallopt(M_ARENA_MAX, 1); /* one thread allocates; ZeroMQ's hardly does */
 }
 
-/* What a burst needed goes back to the system once it is over: no change and no action for a moment. */
+/* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only
+ * make again is kept until the burst is over: no change and no action for a moment. */
 static void give_back(void *arg) {
     struct program *g = arg;
     struct executor_stats e;
     executor_stats(g->s.executor, &e);
     uint64_t work = store_rev(g->s.store) + e.done;
-    if (work == g->work_seen && work != g->work_trimmed) {
-        kube_client_trim(g->s.client);
+    if (work != g->work_trimmed) {
+        if (work == g->work_seen) {
+            kube_client_trim(g->s.client);
+            g->work_trimmed = work;
+        }
         malloc_trim(0);
-        g->work_trimmed = work;
     }
     g->work_seen = work;
     rv_timer_arm(g->trim_timer, TRIM_MS);

@@ -6,6 +6,7 @@
 
 #include "body.h"
 #include "busy.h"
+#include "denied.h"
 #include "fair.h"
 #include "generate.h"
 #include "http_out.h"
@@ -19,15 +20,14 @@
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 #include "supervisor/trouble.h"
+#include "waiting.h"
 
-enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, DENIED_REMEMBERED = 256, COUNTS_MAX = 512 };
+enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, COUNTS_MAX = 512 };
 #define MILLISECOND INT64_C(1000000)
-#define HOUR (INT64_C(3600000) * MILLISECOND)
 
 /* One request from a plugin, until its result. */
 struct op {
     struct fair_item item; /* first: an item of the queue is its op */
-    struct news_item news; /* the same, for events */
     struct busy_item busy; /* while it runs */
     int64_t sent;          /* mono ns */
     struct executor *x;
@@ -45,7 +45,6 @@ struct op {
     char *plugin_name;
 };
 
-/* So many per second, as many at once as a burst allows. Rate 0: no limit. */
 /* A plugin that asks: its own limits. */
 struct client {
     struct client *next;
@@ -75,9 +74,8 @@ struct executor {
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct rv_bucket rate;
     struct rv_timer *refill, *news_timer;
-    int64_t refill_at; /* mono ns */
-    uint64_t denied_seen[DENIED_REMEMBERED];
-    int64_t denied_at[DENIED_REMEMBERED];
+    int64_t refill_at;     /* mono ns */
+    struct denied *denied; /* refusals told lately */
     struct executor_stats stats;
     struct count counts[COUNTS_MAX];
     size_t count_n;
@@ -120,6 +118,23 @@ static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance
     op->instance = instance;
     op->plugin_name = p != NULL ? rv_strdup(plugin_config(p)->name) : rv_strdup(RV_STR("rayvisor"));
     copy_action(op, m);
+    return op;
+}
+
+/* An event whose turn has come; frees w. NULL: it cannot be read, and is lost. */
+static struct op *op_of_waiting(struct executor *x, struct waiting *w) {
+    struct msg m;
+    struct rv_str plugin;
+    struct rv_error err = {0};
+    struct op *op = NULL;
+    if (waiting_open(w, &m, &plugin, &err) == 0) {
+        op = op_new(x, NULL, 0, &m);
+        free(op->plugin_name);
+        op->plugin_name = rv_strdup(plugin);
+    } else {
+        rv_err("an event that waited cannot be read again: it is lost", "reason", err.text, NULL);
+    }
+    free(w);
     return op;
 }
 
@@ -530,22 +545,9 @@ static void run(struct op *op) {
 
 /* ---- policy --------------------------------------------------------------------------------------------- */
 
-static uint64_t hash_text(const char *a, const char *b) {
-    uint64_t h = UINT64_C(1469598103934665603);
-    for (const char *p = a; *p != 0; p++) h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
-    for (const char *p = b; *p != 0; p++) h = (h ^ (uint8_t)*p) * UINT64_C(1099511628211);
-    return h;
-}
-
-/* Said once an hour for each thing that is refused. */
 static void report_denied(struct op *op, const char *why) {
     struct executor *x = op->x;
-    uint64_t h = hash_text(op->plugin_name, why);
-    size_t i = h % DENIED_REMEMBERED;
-    int64_t now = rv_mono_now();
-    if (x->denied_seen[i] == h && now - x->denied_at[i] < HOUR) return;
-    x->denied_seen[i] = h;
-    x->denied_at[i] = now;
+    if (!denied_is_news(x->denied, op->plugin_name, why, rv_mono_now())) return;
     rv_autofree char *ns = rv_strdup(op->m.key.ns), *name = rv_strdup(op->m.key.name);
     rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", ns, "name", name, "reason", why);
     if (op->m.key.name.n == 0 || op->plugin == NULL) return;
@@ -604,7 +606,8 @@ static void pump_news(struct executor *x) {
         struct news_item *i = news_pop(x->news, rv_mono_now(), x->s->stopping);
         if (i == NULL) break;
         if (c->qps != 0) x->rate.tokens -= 1;
-        struct op *op = (struct op *)(void *)((char *)i - offsetof(struct op, news));
+        struct op *op = op_of_waiting(x, (struct waiting *)i);
+        if (op == NULL) continue;
         link_running(op);
         run(op);
     }
@@ -660,7 +663,12 @@ static void take_event(struct op *op) {
     if (op->client != NULL) op->client->open--;
     op->client = NULL;
     op->plugin = NULL;
-    if (news_push(x->news, &op->news, rv_mono_now())) return;
+    struct waiting *w = waiting_pack(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
+    if (news_push(x->news, &w->news, rv_mono_now())) {
+        op_free(op);
+        return;
+    }
+    free(w);
     finish_code(op, RV_E_THROTTLED, "too many events are waiting");
 }
 
@@ -739,6 +747,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->s = s;
     x->queue = fair_new();
     x->busy = busy_new();
+    x->denied = denied_new();
     x->news = news_new();
     x->news_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
@@ -769,8 +778,8 @@ struct executor *executor_free(struct executor *x) {
     fair_drop_all(x->queue, drop_item, NULL);
     fair_free(x->queue);
     busy_free(x->busy);
-    for (struct news_item *i; (i = news_pop(x->news, 0, true)) != NULL;)
-        op_free((struct op *)(void *)((char *)i - offsetof(struct op, news)));
+    denied_free(x->denied);
+    for (struct news_item *i; (i = news_pop(x->news, 0, true)) != NULL;) free(i);
     news_free(x->news);
     rv_timer_free(x->news_timer);
     for (struct client *c = x->clients, *next; c != NULL; c = next) {
