@@ -3,11 +3,15 @@
 
 #include "fields.h"
 
+/* What is on by default is beta, the rest alpha. */
 bool rc_gate(const struct rc_settings *s, const char *name, bool fallback) {
-    return rv_val_bool(rv_val_get(s->gates, name), fallback);
+    bool stage = rv_val_bool(rv_val_get(s->gates, fallback ? RC_GATE_ALL_BETA : RC_GATE_ALL_ALPHA), fallback);
+    return rv_val_bool(rv_val_get(s->gates, name), stage);
 }
 
-static const char *const known_gates[] = {RC_GATE_CONDITIONS,
+static const char *const known_gates[] = {RC_GATE_ALL_ALPHA,
+                                          RC_GATE_ALL_BETA,
+                                          RC_GATE_CONDITIONS,
                                           RC_GATE_DELETION_POLICY,
                                           RC_GATE_MULTI_HOST,
                                           "RayServiceIncrementalUpgrade",
@@ -29,11 +33,12 @@ int rc_check_gates(struct rv_val gates, struct rv_error *err) {
         if (rv_val_type(it.val) != RV_BOOL)
             return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
                                 RV_STR_ARG(it.key));
-        if (rv_str_is(it.key, RC_GATE_CONDITIONS) && !rv_val_bool(it.val, true))
-            return rv_error_set(err, RV_E_CONFIG,
-                                "settings.featureGates." RC_GATE_CONDITIONS
-                                " cannot be switched off: conditions are always written");
     }
+    const struct rc_settings s = {.gates = gates};
+    if (!rc_gate(&s, RC_GATE_CONDITIONS, true))
+        return rv_error_set(err, RV_E_CONFIG,
+                            "settings.featureGates." RC_GATE_CONDITIONS
+                            " cannot be switched off: conditions are always written");
     return 0;
 }
 

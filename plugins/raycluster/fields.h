@@ -50,6 +50,8 @@
 #define RC_TLS_PATH "/etc/ray/tls"
 
 /* Feature gates */
+#define RC_GATE_ALL_ALPHA "AllAlpha" /* every gate of that stage that is not named itself */
+#define RC_GATE_ALL_BETA "AllBeta"
 #define RC_GATE_CONDITIONS "RayClusterStatusConditions"
 #define RC_GATE_DELETION_POLICY "RayJobDeletionPolicy"
 #define RC_GATE_MULTI_HOST "RayMultiHostIndexing"

@@ -144,6 +144,11 @@ static bool bad_counts(struct check *k, struct rv_val g, const char *path, struc
     if (lo > hi)
         return check_complain(k, "%s: worker group " RV_STR_FMT " has minReplicas %lld greater than maxReplicas %lld",
                               path, RV_STR_ARG(name), (long long)lo, (long long)hi);
+    int64_t hosts = rv_path_int(g, "numOfHosts", 1);
+    if (hosts < 0)
+        return check_complain(
+            k, "%s.numOfHosts: worker group " RV_STR_FMT " has negative numOfHosts %lld; accepted is 0 or more", path,
+            RV_STR_ARG(name), (long long)hosts);
     if (replicas < 0)
         return check_complain(
             k, "%s.replicas: worker group " RV_STR_FMT " has negative replicas %lld; accepted is 0 or more", path,
@@ -226,7 +231,7 @@ static bool bad_autoscaler(struct check *k) {
     for (struct rv_iter it = rv_iter(rc_groups(k->c)); rv_iter_next(&it);) {
         if (!rv_path_bool(it.val, "suspend", false)) continue;
         struct rv_str name = rv_path_str(it.val, "groupName");
-        if (!rc_gate(k->c->settings, "RayJobDeletionPolicy", true))
+        if (!rc_gate(k->c->settings, RC_GATE_DELETION_POLICY, true))
             return check_complain(k,
                                   "worker group " RV_STR_FMT
                                   " can be suspended only when the RayJobDeletionPolicy feature gate is enabled",
@@ -291,17 +296,11 @@ const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message) {
     static const struct {
         bool (*bad)(struct check *);
         const char *reason;
-    } rules[] = {{bad_metadata, "InvalidRayClusterMetadata"},
-                 {bad_groups, "InvalidRayClusterSpec"},
-                 {check_fault_tolerance, "InvalidRayClusterSpec"},
-                 {bad_autoscaler, "InvalidRayClusterSpec"},
-                 {check_gates, "InvalidRayClusterSpec"},
-                 {check_history, "InvalidRayClusterSpec"},
-                 {check_authentication, "InvalidRayClusterSpec"},
-                 {check_network_policy, "InvalidRayClusterSpec"},
-                 {check_tls, "InvalidRayClusterSpec"},
-                 {bad_strategy, "InvalidRayClusterSpec"},
-                 {bad_status, "InvalidRayClusterStatus"},
+    } rules[] = {{bad_metadata, "InvalidRayClusterMetadata"},      {bad_groups, "InvalidRayClusterSpec"},
+                 {check_fault_tolerance, "InvalidRayClusterSpec"}, {bad_autoscaler, "InvalidRayClusterSpec"},
+                 {check_history, "InvalidRayClusterSpec"},         {check_authentication, "InvalidRayClusterSpec"},
+                 {check_network_policy, "InvalidRayClusterSpec"},  {check_tls, "InvalidRayClusterSpec"},
+                 {bad_strategy, "InvalidRayClusterSpec"},          {bad_status, "InvalidRayClusterStatus"},
                  {bad_scheduling, "InvalidRayClusterMetadata"}};
     struct check k = {c, message};
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)

@@ -19,7 +19,6 @@ struct rv_val check_env(struct rv_val container, const char *name);
 bool check_non_empty(struct rv_val map, const char *key);
 
 bool check_fault_tolerance(struct check *k);
-bool check_gates(struct check *k);
 bool check_history(struct check *k);
 bool check_authentication(struct check *k);
 bool check_network_policy(struct check *k);

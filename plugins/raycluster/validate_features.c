@@ -4,14 +4,24 @@
 #include "fields.h"
 #include "validate.h"
 
+static bool gate_off(struct check *k, const char *gate, const char *text) {
+    return !rc_gate(k->c->settings, gate, false) && check_complain(k, "%s", text);
+}
+
 /* ---- GCS fault tolerance ------------------------------------------------------------------------------------ */
+
+/* An empty list is as good as none; an empty text, too, unless the field tells the two apart. */
+static bool given(struct rv_val v, bool empty_text) {
+    if (rv_val_type(v) == RV_ARRAY) return rv_val_len(v) > 0;
+    return rv_val_set(v) && (empty_text || rv_val_type(v) != RV_STRING || rv_val_str(v).n != 0);
+}
 
 /* What the embedded backend sets itself. */
 static bool rocksdb_conflicts(struct check *k, struct rv_val storage) {
     static const char *const exclusive[] = {"size", "storageClassName", "accessModes"};
     struct rv_val head = rc_head_container(k->c);
     for (size_t i = 0; i < RV_ARRAY_LEN(exclusive) && rv_path_str(storage, "claimName").n != 0; i++)
-        if (rv_val_set(rv_val_get(storage, exclusive[i])))
+        if (given(rv_val_get(storage, exclusive[i]), true))
             return check_complain(
                 k, "spec.gcsFaultToleranceOptions.storage: GcsFaultToleranceOptions.Storage.ClaimName is "
                    "mutually exclusive with size, storageClassName, and accessModes");
@@ -57,15 +67,16 @@ static bool ft_options_conflicts(struct check *k, struct rv_val options) {
                check_complain(
                    k, "cannot set GcsFaultToleranceOptions.Storage when backend is 'redis' - it only applies to "
                       "the 'rocksdb' backend");
-    if (!rc_gate(k->c->settings, "GCSFaultToleranceEmbeddedStorage", false))
-        return check_complain(k, "the embedded RocksDB GCS fault tolerance backend (GcsFaultToleranceOptions.Backend: "
-                                 "'rocksdb') requires the GCSFaultToleranceEmbeddedStorage feature gate to be enabled");
+    if (gate_off(k, RC_GATE_EMBEDDED_FT,
+                 "the embedded RocksDB GCS fault tolerance backend (GcsFaultToleranceOptions.Backend: "
+                 "'rocksdb') requires the GCSFaultToleranceEmbeddedStorage feature gate to be enabled"))
+        return true;
     static const char *const redis_only[][2] = {{"redisAddress", "RedisAddress"},
                                                 {"redisUsername", "RedisUsername"},
                                                 {"redisPassword", "RedisPassword"},
                                                 {"externalStorageNamespace", "ExternalStorageNamespace"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(redis_only); i++)
-        if (rv_val_set(rv_val_get(options, redis_only[i][0])))
+        if (given(rv_val_get(options, redis_only[i][0]), false))
             return check_complain(k, "cannot set GcsFaultToleranceOptions.%s when backend is 'rocksdb'",
                                   redis_only[i][1]);
     return rocksdb_conflicts(k, rv_val_get(options, "storage"));
@@ -171,6 +182,7 @@ bool check_history(struct check *k) {
     struct rv_val history = rv_val_get(k->c->spec, "historyServerOptions"),
                   options = rv_val_get(history, "collectorOptions"), env = rv_val_get(options, "env");
     if (!rv_val_set(history)) return false;
+    if (gate_off(k, RC_GATE_HISTORY, "RayClusterHistoryServer feature gate is not enabled")) return true;
     if (!rv_val_set(options)) return check_complain(k, "historyServerOptions.collectorOptions must be set");
     if (rv_path_str(options, "image").n == 0)
         return check_complain(k, "historyServerOptions.collectorOptions.image must be set");
@@ -184,21 +196,7 @@ bool check_history(struct check *k) {
     return bad_backend(k, env) || second_collector(k);
 }
 
-/* ---- gates, authentication, strategy ------------------------------------------------------------------------- */
-
-bool check_gates(struct check *k) {
-    static const struct {
-        const char *field, *gate, *text;
-    } gated[] = {
-        {"historyServerOptions", "RayClusterHistoryServer", "RayClusterHistoryServer feature gate is not enabled"},
-        {"networkPolicy", "RayClusterNetworkPolicy",
-         "spec.networkPolicy requires the RayClusterNetworkPolicy feature gate to be enabled"},
-        {"tlsOptions", "RayClusterMTLS", "spec.tlsOptions requires the RayClusterMTLS feature gate to be enabled"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(gated); i++)
-        if (rv_val_set(rv_val_get(k->c->spec, gated[i].field)) && !rc_gate(k->c->settings, gated[i].gate, false))
-            return check_complain(k, "%s", gated[i].text);
-    return false;
-}
+/* ---- authentication ------------------------------------------------------------------------- */
 
 bool check_authentication(struct check *k) {
     struct rv_val auth = rv_val_get(k->c->spec, "authOptions");
@@ -236,6 +234,9 @@ bool check_network_policy(struct check *k) {
     struct rv_val policy = rv_val_get(k->c->spec, "networkPolicy");
     struct rv_str mode = rv_val_str_or(rv_val_get(policy, "mode"), "DenyAll");
     if (!rv_val_set(policy)) return false;
+    if (gate_off(k, RC_GATE_NETWORK_POLICY,
+                 "spec.networkPolicy requires the RayClusterNetworkPolicy feature gate to be enabled"))
+        return true;
     if (idle_rules(k, mode, rv_val_get(policy, "head"), "head") ||
         idle_rules(k, mode, rv_val_get(policy, "worker"), "worker"))
         return true;
@@ -294,6 +295,9 @@ static bool tls_conflicts(struct check *k, struct rv_val container, const char *
 }
 
 bool check_tls(struct check *k) {
+    if (!rv_val_set(rv_val_get(k->c->spec, "tlsOptions"))) return false;
+    if (gate_off(k, RC_GATE_MTLS, "spec.tlsOptions requires the RayClusterMTLS feature gate to be enabled"))
+        return true;
     if (!k->c->f.tls) return false;
     if (tls_conflicts(k, rc_head_container(k->c), "head Pod")) return true;
     for (struct rv_iter g = rv_iter(rc_groups(k->c)); rv_iter_next(&g);) {
