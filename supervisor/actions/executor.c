@@ -6,6 +6,7 @@
 
 #include "body.h"
 #include "busy.h"
+#include "credential.h"
 #include "denied.h"
 #include "fair.h"
 #include "generate.h"
@@ -43,6 +44,7 @@ struct op {
     struct rv_timer *timer;
     struct kube_request *request;
     char *plugin_name;
+    char *conflict; /* the answer to be given once the newest object has been read */
 };
 
 /* A plugin that asks: its own limits. */
@@ -141,6 +143,7 @@ static struct op *op_of_waiting(struct executor *x, struct waiting *w) {
 static void op_free(struct op *op) {
     rv_timer_free(op->timer);
     free(op->bytes);
+    free(op->conflict);
     free(op->plugin_name);
     free(op);
 }
@@ -337,23 +340,10 @@ static void write_through(struct op *op, struct rv_val object, const struct rv_p
         store_written(store, a->api_version, a->resource, object, read_with);
 }
 
-/* Is the object that was there already the one that we wanted to make? Its controller says so. */
-static bool is_ours(const struct op *op, struct rv_val found) {
-    for (struct rv_iter it = rv_iter(rv_val_path(body_of(op), "metadata.ownerReferences")); rv_iter_next(&it);) {
-        if (!rv_path_bool(it.val, "controller", false)) continue;
-        struct rv_str want = rv_path_str(it.val, "uid");
-        for (struct rv_iter f = rv_iter(rv_val_path(found, "metadata.ownerReferences")); rv_iter_next(&f);)
-            if (rv_path_bool(f.val, "controller", false) && rv_str_eq(rv_path_str(f.val, "uid"), want))
-                return want.n != 0;
-        return false;
-    }
-    return false;
-}
-
 static void on_success(struct op *op, const struct kube_response *r, struct rv_val object,
                        const struct rv_projection *read_with) {
     bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
-    if (found && !is_ours(op, object)) {
+    if (found && !owners_same(&op->m.a, object)) {
         finish(op, &(struct rv_result){
                        .code = RV_E_EXISTS,
                        .http_status = 409,
@@ -390,6 +380,46 @@ static void on_failure(struct op *op, const struct kube_response *r) {
     finish(op, &out);
 }
 
+/* Has the plugin been told, or will it be before the result, of something newer than what it knew? */
+static bool knows_better(const struct op *op) {
+    const struct rv_action *a = &op->m.a;
+    struct rv_str version =
+        a->pre_version.n != 0 ? a->pre_version : rv_path_str(body_of(op), "metadata.resourceVersion");
+    bool conditional = version.n != 0 || a->pre_uid.n != 0;
+    return !conditional ||
+           store_refused(op->x->s->store, a->api_version, a->resource, a->ns, a->name, a->pre_uid, version);
+}
+
+static void on_newest(void *arg, const struct kube_response *r) {
+    struct op *op = arg;
+    const struct rv_action *a = &op->m.a;
+    struct store *store = op->x->s->store;
+    rv_autobuf struct rv_buf mp = {0};
+    op->request = NULL;
+    if (r->code == RV_E_NOT_FOUND)
+        store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
+    else if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) == 0)
+        store_written(store, a->api_version, a->resource, (struct rv_val){mp.p, mp.n}, NULL);
+    (void)knows_better(op); /* it may differ in nothing but its version */
+    finish(op, &(struct rv_result){.code = RV_E_CONFLICT,
+                                   .http_status = 409,
+                                   .reason = RV_STR("Conflict"),
+                                   .message = rv_str(op->conflict)});
+}
+
+/* Refused because the object is another by now: who tries again at once without knowing that one asks the same again.
+ * True: it is read first. */
+static bool read_newest(struct op *op, const struct kube_response *r) {
+    const struct rv_action *a = &op->m.a;
+    bool object = a->name.n != 0 && a->verb != RV_VERB_CREATE && a->verb != RV_VERB_GET;
+    if (r->code != RV_E_CONFLICT || !object || knows_better(op)) return false;
+    rv_autofree char *path = kube_path(a->api_version, a->ns, a->resource, a->name, RV_STR(""), NULL);
+    op->conflict = rv_strdup(r->message);
+    op->request =
+        kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_newest, op);
+    return true;
+}
+
 static void on_response(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
@@ -411,7 +441,7 @@ static void on_response(void *arg, const struct kube_response *r) {
     }
     if (shown.code == 0)
         on_success(op, r, (struct rv_val){mp.p, mp.n}, p);
-    else if (!try_again(op, &shown))
+    else if (!try_again(op, &shown) && !read_newest(op, &shown))
         on_failure(op, &shown);
 }
 
@@ -457,25 +487,7 @@ static void on_secret(void *arg, const struct kube_response *r) {
         finish_code(op, r->code != 0 ? r->code : RV_E_PARSE, "the Secret that holds the credential cannot be read");
         return;
     }
-    const struct rv_http_request *h = &op->m.http;
-    struct rv_str coded = rv_val_str(rv_val_getn(rv_val_get((struct rv_val){mp.p, mp.n}, "data"), h->secret_key));
-    rv_buf_addf(&line, RV_STR_FMT ": " RV_STR_FMT,
-                RV_STR_ARG(h->auth_header.n != 0 ? h->auth_header : RV_STR("Authorization")),
-                RV_STR_ARG(h->auth_prefix));
-    rv_buf_reserve(&line, coded.n + 1); /* no copy of the value is left behind by growing */
-    size_t before = line.n;
-    uint32_t word = 0;
-    unsigned bits = 0;
-    for (size_t i = 0; i < coded.n; i++) {
-        static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        const char *d = coded.p[i] != 0 ? strchr(alphabet, coded.p[i]) : NULL;
-        if (d == NULL) continue;
-        word = word << 6 | (uint32_t)(d - alphabet);
-        bits += 6;
-        if (bits >= 8) rv_buf_addc(&line, (uint8_t)(word >> (bits -= 8)));
-    }
-    bool bad = line.n == before || memchr(line.p, '\n', line.n) != NULL || memchr(line.p, '\r', line.n) != NULL;
-    if (bad)
+    if (!credential_line(&op->m.http, (struct rv_val){mp.p, mp.n}, &line))
         finish_code(op, RV_E_NOT_FOUND, "the Secret has no such key, or its value cannot be a header");
     else
         send_http(op, rv_buf_cstr(&line));

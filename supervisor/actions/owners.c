@@ -28,12 +28,20 @@ struct owners *owners_free(struct owners *o) {
     return NULL;
 }
 
-static struct rv_val controller_of(const struct rv_action *a) {
-    struct rv_val body = {a->body.p, a->body.n};
-    if (a->verb != RV_VERB_CREATE && a->verb != RV_VERB_APPLY) return RV_VAL_ABSENT;
-    for (struct rv_iter it = rv_iter(rv_val_path(body, "metadata.ownerReferences")); rv_iter_next(&it);)
+static struct rv_val controller_in(struct rv_val object) {
+    for (struct rv_iter it = rv_iter(rv_val_path(object, "metadata.ownerReferences")); rv_iter_next(&it);)
         if (rv_path_bool(it.val, "controller", false)) return it.val;
     return RV_VAL_ABSENT;
+}
+
+static struct rv_val controller_of(const struct rv_action *a) {
+    if (a->verb != RV_VERB_CREATE && a->verb != RV_VERB_APPLY) return RV_VAL_ABSENT;
+    return controller_in((struct rv_val){a->body.p, a->body.n});
+}
+
+bool owners_same(const struct rv_action *a, struct rv_val found) {
+    struct rv_str want = rv_path_str(controller_in((struct rv_val){a->body.p, a->body.n}), "uid");
+    return want.n != 0 && rv_str_eq(rv_path_str(controller_in(found), "uid"), want);
 }
 
 static const struct store_object *find(const struct owners *o, const struct rv_action *a, struct rv_val ref) {

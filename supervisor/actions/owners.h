@@ -17,5 +17,7 @@ struct owners *owners_free(struct owners *o);
 char *owners_doubtful(struct owners *o, const struct rv_action *a);
 /* What was read: 0, RV_E_NOT_FOUND (and the cache knows it), or the code of a failure that may pass. */
 int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_response *r);
+/* Is the object that was there already the one that a create wanted to make? Its controller says so. */
+bool owners_same(const struct rv_action *a, struct rv_val found);
 
 #endif

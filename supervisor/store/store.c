@@ -18,6 +18,7 @@ struct node {
     bool seen;      /* by the list that is being read */
     bool tombstone; /* only texts and version are valid */
     bool written;   /* by write-through since the last list began */
+    bool untold;    /* its version is newer than what the listeners were told */
     bool final;     /* a tombstone of an object that the API server says is gone, not only out of the selection */
     struct store_object o;
     char text[];
@@ -314,6 +315,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     n->o.rev = quiet ? old->o.rev : ++c->store->rev;
     n->seen = seen || (old != NULL && old->seen);
     n->written = written;
+    n->untold = quiet;
     account(c->store, n->o.blob, 1);
     replace_node(c, p, n);
     if (quiet) return;
@@ -453,6 +455,23 @@ void store_written_deleted(struct store *s, struct rv_str api_version, struct rv
         if (*p != NULL && !(*p)->tombstone && (uid.n == 0 || rv_str_eq((*p)->o.uid, uid)))
             bury(c, p, (*p)->o.resource_version, true);
     }
+}
+
+bool store_refused(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
+                   struct rv_str name, struct rv_str uid, struct rv_str version) {
+    bool newer = true;
+    for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
+        if (!concerns(c, api_version, resource, ns)) continue;
+        struct node *n = *slot(c, ns, name);
+        if (n == NULL || n->tombstone) continue;
+        if (rv_str_eq(n->o.resource_version, version) || (version.n == 0 && rv_str_eq(n->o.uid, uid))) newer = false;
+        if (!n->untold) continue;
+        n->untold = false;
+        n->o.rev = ++s->rev;
+        s->stats.changes++;
+        announce(c, &n->o, false);
+    }
+    return newer;
 }
 
 /* ---- reading and listening ------------------------------------------------------------------------------ */

@@ -6,7 +6,8 @@
  *   - an older resourceVersion (decimal compare, same uid) never replaces a newer one;
  *   - a relist does not remove what was written through after the list's own resourceVersion;
  *   - a deletion is remembered until the list catches up, so a late watch event cannot resurrect the object;
- *   - an identical blob (after projection) bumps the resourceVersion but is not announced.
+ *   - an identical blob (after projection) bumps the resourceVersion but is not announced, until a write with the
+ * version before is refused for it (store_refused).
  */
 #ifndef RV_STORE_H
 #define RV_STORE_H
@@ -61,6 +62,11 @@ const struct rv_projection *store_reads_with(const struct store *s, struct rv_st
                                              struct rv_str ns);
 void store_written_deleted(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
                            struct rv_str name, struct rv_str uid);
+/* A write was refused because the object is no longer what the writer knew (uid, version; either may be empty): a
+ * version that was noted without announcing it is announced now, or the writer would try with the old one for ever.
+ * False when what is kept here is what the writer knew: then only reading the object again helps. */
+bool store_refused(struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
+                   struct rv_str name, struct rv_str uid, struct rv_str version);
 
 /* Reading. */
 const struct store_object *store_find(const struct store_collection *c, struct rv_str ns, struct rv_str name);

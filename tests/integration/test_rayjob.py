@@ -114,6 +114,21 @@ def test_suspended_at_birth_and_resumed(env):
     wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED")
 
 
+def test_version_moves_unseen(env):
+    """What the plugin does not read changes, and with it the version that its next step depends on."""
+    kube, ns = setup(env, 8000)
+    kube.create("rayjobs", ns, rayjob("j", mode="HTTPMode"))
+    wait_job(kube, ns, "j", "Running", jobStatus="RUNNING")
+    for n in range(3):  # the first may come so soon that it is told together with the status
+        kube.patch("rayjobs", ns, "j", {"metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": str(n)}}})
+        time.sleep(0.5)
+    asked = lambda: sum(n for k, n in env.sb.stats()["requests"].items() if k.startswith("patch rayjobs")) if env.sb else 0
+    before = asked()
+    wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED")
+    assert asked() - before < 10, f"{asked() - before} attempts: one that is refused is not made again without knowing why"
+    assert_quiet(env)
+
+
 def test_suspended_while_it_runs(env):
     kube, ns = setup(env, LONG)
     kube.create("rayjobs", ns, rayjob("j", shutdownAfterJobFinishes=True))

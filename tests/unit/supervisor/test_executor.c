@@ -210,6 +210,74 @@ static void tries(void) {
     }
 }
 
+static void note_change(void *arg, const struct store_object *o, bool deleted) {
+    rv_buf_addf(arg, "%c" RV_STR_FMT " ", deleted ? '-' : '+', RV_STR_ARG(o->resource_version));
+}
+
+/* Who was refused for what it knew is told what is there now, or it would ask the same again at once, for ever. */
+static void conflicts(void) {
+    static const struct {
+        const char *row;
+        struct ask ask;
+        bool quiet; /* the cache has noted version 6 without telling it */
+        struct script_answer newest;
+        const char *told;
+    } rows[] = {
+        {"noted", {.verb = RV_VERB_MERGE_PATCH, .version = "5", .body = "{}"}, true, {.status = 0}, "+6 "},
+        {"noted, version in the body",
+         {.verb = RV_VERB_MERGE_PATCH, .body = "{\"metadata\":{\"resourceVersion\":\"5\"}}", .subresource = "status"},
+         true,
+         {.status = 0},
+         "+6 "},
+        {"not known yet",
+         {.verb = RV_VERB_APPLY, .version = "5", .body = "{}"},
+         false,
+         {.body = POD("p", "7", "")},
+         "+7 "},
+        {"not known yet, version in the body",
+         {.verb = RV_VERB_MERGE_PATCH, .body = "{\"metadata\":{\"resourceVersion\":\"5\"}}"},
+         false,
+         {.body = POD("p", "7", "")},
+         "+7 "},
+        {"noted, and newer still",
+         {.verb = RV_VERB_JSON_PATCH, .version = "6", .body = "[]"},
+         true,
+         {.body = POD("p", "7", "")},
+         "+6 +7 "},
+        {"another incarnation",
+         {.verb = RV_VERB_DELETE, .uid = "u1"},
+         false,
+         {.body = "{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"uid\":\"u2\",\"resourceVersion\":\"9\"}}"},
+         "+9 "},
+        {"gone", {.verb = RV_VERB_DELETE, .uid = "u1", .version = "5"}, false, {.status = 404}, "-5 "},
+        {"cannot be read", {.verb = RV_VERB_DELETE, .version = "5"}, false, {.status = 403}, ""},
+        {"without a condition", {.verb = RV_VERB_APPLY, .body = "{}"}, true, {.status = 0}, ""},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = world_new();
+        rv_autoarena struct rv_arena *arena = rv_arena_new();
+        rv_autobuf struct rv_buf told = {0};
+        store_put(w->pods, from_json(arena, POD("p", "5", "")));
+        struct store_listener *l = store_listen(w->pods, note_change, &told);
+        if (rows[i].quiet) store_put(w->pods, from_json(arena, POD("p", "6", "")));
+        script_on(w->server, &(struct script_answer){.status = 409, .body = STATUS("409", "Conflict")});
+        bool reads = rows[i].newest.status != 0 || rows[i].newest.body != NULL;
+        if (reads) script_on(w->server, &rows[i].newest);
+        struct ask a = rows[i].ask;
+        a.id = 1;
+        a.name = "p";
+        CHECK_ROW(told.n == 0, rows[i].row);
+        world_ask(w, &w->a, &a);
+        const struct seen_result *r = world_result(w, &w->a, 1);
+        CHECK_ROW(r->code == RV_E_CONFLICT && r->http == 409 && strcmp(r->message, "told") == 0, rows[i].row);
+        CHECK_ROW(strcmp(r->reason, "Conflict") == 0 && script_count(w->server) == (reads ? 2 : 1), rows[i].row);
+        CHECK_ROW(!reads || strcmp(script_last(w->server)->line, "GET " PODS "/p") == 0, rows[i].row);
+        CHECK_ROW(rv_str_is(rv_buf_str(&told), rows[i].told), rows[i].row); /* before the result */
+        store_unlisten(l);
+        world_free(w);
+    }
+}
+
 static void gives_up(void) {
     struct world *w = world_new();
     script_on(w->server,
@@ -569,6 +637,7 @@ static void owners(void) {
 static const struct suite_test tests[] = {{"what is sent", what_is_sent},
                                           {"read your writes", read_your_writes},
                                           {"tries", tries},
+                                          {"conflicts", conflicts},
                                           {"gives up", gives_up},
                                           {"already there", already_there},
                                           {"lost but made", lost_but_made},

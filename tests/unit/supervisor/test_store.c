@@ -155,6 +155,31 @@ static void quiet(void) {
     end(&w);
 }
 
+/* A version that was only noted is told once somebody was refused for the one before. */
+static void refused(void) {
+    struct world w;
+    begin(&w);
+    struct rv_str v1 = RV_STR("v1"), pods = RV_STR("pods"), d = RV_STR("d"), a = RV_STR("a"), none = {NULL, 0};
+    store_put(w.pods, object(&w, "a", "u1", 3, "x"));
+    CU_ASSERT_TRUE(told(&w, "+a@3 "));
+    CU_ASSERT_FALSE(store_refused(w.store, v1, pods, d, a, none, RV_STR("3"))); /* nothing newer is known */
+    store_put(w.pods, object(&w, "a", "u1", 5, "x"));
+    store_put(w.pods, object(&w, "a", "u1", 6, "x"));
+    CU_ASSERT_TRUE(told(&w, ""));
+    CU_ASSERT_TRUE(store_refused(w.store, v1, pods, d, a, none, RV_STR("3")));
+    CU_ASSERT_TRUE(told(&w, "+a@6 "));
+    CU_ASSERT_TRUE(store_refused(w.store, v1, pods, d, a, none, RV_STR("3"))); /* told already */
+    CU_ASSERT_FALSE(store_refused(w.store, v1, pods, d, a, RV_STR("u1"), none));
+    CU_ASSERT_TRUE(store_refused(w.store, v1, pods, d, a, RV_STR("u0"), none));          /* it is another */
+    CU_ASSERT_TRUE(store_refused(w.store, v1, RV_STR("jobs"), d, a, none, RV_STR("3"))); /* nobody reads it */
+    CU_ASSERT_TRUE(told(&w, ""));
+    store_put(w.pods, object(&w, "a", "u1", 7, "y")); /* a change of content tells of the version, too */
+    CU_ASSERT_TRUE(told(&w, "+a@7 "));
+    CU_ASSERT_TRUE(store_refused(w.store, v1, pods, d, a, none, RV_STR("3")));
+    CU_ASSERT_TRUE(told(&w, ""));
+    end(&w);
+}
+
 static void relist(void) {
     struct world w;
     begin(&w);
@@ -357,6 +382,7 @@ static void nameless(void) {
 
 static const struct suite_test tests[] = {{"orders", orders},
                                           {"quiet", quiet},
+                                          {"refused", refused},
                                           {"relist", relist},
                                           {"written and listed away", written_and_listed_away},
                                           {"selections", selections},
