@@ -3,6 +3,7 @@
 
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
+#include "supervisor/kube/kube.h"
 
 static struct rv_node *json_patch_op(struct rv_arena *arena, const char *path, struct rv_str value) {
     struct rv_node *op = rv_node_map(arena);
@@ -44,4 +45,18 @@ void body_delete(const struct rv_action *a, struct rv_buf *json) {
         rv_buf_adds(json, "}");
     }
     rv_buf_adds(json, "}");
+}
+
+char *body_path(const struct rv_action *a, const char *plugin) {
+    bool nameless = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_DELETE_COLLECTION;
+    struct rv_str name = nameless ? RV_STR("") : a->name;
+    if (a->verb == RV_VERB_DELETE_COLLECTION) {
+        rv_autofree char *selector = rv_strdup(a->selector);
+        return kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "labelSelector", selector, NULL);
+    }
+    if (a->verb != RV_VERB_APPLY) return kube_path(a->api_version, a->ns, a->resource, name, a->subresource, NULL);
+    rv_autobuf struct rv_buf manager = {0};
+    rv_buf_addf(&manager, "rayvisor-%s", plugin);
+    return kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "fieldManager", rv_buf_cstr(&manager),
+                     "force", "true", NULL);
 }

@@ -9,5 +9,7 @@
 void body_patch(const struct rv_action *a, struct rv_buf *json);
 /* DeleteOptions: propagation, grace, preconditions. */
 void body_delete(const struct rv_action *a, struct rv_buf *json);
+/* Where it is sent. The caller's. */
+char *body_path(const struct rv_action *a, const char *plugin);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "body.h"
 #include "busy.h"
+#include "counts.h"
 #include "credential.h"
 #include "denied.h"
 #include "fair.h"
@@ -23,7 +24,7 @@
 #include "supervisor/trouble.h"
 #include "waiting.h"
 
-enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, COUNTS_MAX = 512 };
+enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, CONFLICTS_USUAL = 20 };
 #define MILLISECOND INT64_C(1000000)
 
 /* One request from a plugin, until its result. */
@@ -55,12 +56,6 @@ struct client {
     size_t open; /* actions without a result */
 };
 
-struct count {
-    char *plugin;
-    const char *verb, *code;
-    uint64_t n;
-};
-
 struct executor {
     struct supervisor *s;
     struct fair *queue;
@@ -73,14 +68,15 @@ struct executor {
     struct http_proxy *proxy;
     struct owners *owners;
     struct trouble *trouble; /* requests that failed and are sent again */
+    struct trouble *refused; /* writes, for what others wrote, more often than now and then */
+    struct rv_bucket conflicts;
     size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
     struct rv_bucket rate;
     struct rv_timer *refill, *news_timer;
     int64_t refill_at;     /* mono ns */
     struct denied *denied; /* refusals told lately */
     struct executor_stats stats;
-    struct count counts[COUNTS_MAX];
-    size_t count_n;
+    struct counts *counts;
     struct rv_prepare *prepare;
     bool wake;
 };
@@ -159,15 +155,6 @@ static void link_running(struct op *op) {
     if (counts_in_flight(op)) x->in_flight++;
 }
 
-static void count(struct executor *x, const char *plugin, const char *verb, const char *code) {
-    for (size_t i = 0; i < x->count_n; i++)
-        if (x->counts[i].verb == verb && x->counts[i].code == code && strcmp(x->counts[i].plugin, plugin) == 0) {
-            x->counts[i].n++;
-            return;
-        }
-    if (x->count_n < COUNTS_MAX) x->counts[x->count_n++] = (struct count){rv_strdup(rv_str(plugin)), verb, code, 1};
-}
-
 /* Ends an op: the result goes out, exactly once. */
 static void finish(struct op *op, const struct rv_result *r) {
     struct executor *x = op->x;
@@ -178,7 +165,7 @@ static void finish(struct op *op, const struct rv_result *r) {
     if (out.name.n == 0) out.name = op->m.a.name;
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
-    count(x, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
+    counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
     if (op->client != NULL) op->client->open--;
     if (op->plugin != NULL) plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &out);
     if (op->running) {
@@ -230,19 +217,8 @@ static void send_object(struct op *op) {
                {"DELETE", "application/json"},
                {"GET", NULL}};
     const struct rv_action *a = &op->m.a;
-    rv_autobuf struct rv_buf json = {0}, manager = {0};
-    rv_buf_addf(&manager, "rayvisor-%s", op->plugin_name);
-    struct rv_str name = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_DELETE_COLLECTION ? RV_STR("") : a->name;
-    rv_autofree char *path = NULL;
-    if (a->verb == RV_VERB_DELETE_COLLECTION) {
-        rv_autofree char *selector = rv_strdup(a->selector);
-        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "labelSelector", selector, NULL);
-    } else if (a->verb == RV_VERB_APPLY) {
-        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, "fieldManager",
-                         rv_buf_cstr(&manager), "force", "true", NULL);
-    } else {
-        path = kube_path(a->api_version, a->ns, a->resource, name, a->subresource, NULL);
-    }
+    rv_autobuf struct rv_buf json = {0};
+    rv_autofree char *path = body_path(a, op->plugin_name);
     if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION)
         body_delete(a, &json);
     else if (a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
@@ -287,17 +263,20 @@ static bool unknown_outcome(const struct kube_response *r) {
     return r->maybe_sent || (failed && r->retry_after_ms == 0);
 }
 
+/* Now and then two write to one object: that is no news, but one each second is. */
+static bool is_usual(struct executor *x) { return rv_bucket_take(&x->conflicts, rv_mono_now(), 1e9, CONFLICTS_USUAL); }
+
 static void report_failure(struct op *op, const struct kube_response *r) {
     const struct rv_action *a = &op->m.a;
     rv_autobuf struct rv_buf of = {0}, reason = {0};
     rv_buf_addf(&of, "%s " RV_STR_FMT, policy_verb(a->verb), RV_STR_ARG(a->resource));
     if (r->http_status != 0) rv_buf_addf(&reason, "HTTP %u ", r->http_status);
     rv_buf_add(&reason, r->message.p, r->message.n);
-    trouble_report(op->x->trouble, rv_buf_str(&of), rv_buf_str(&reason));
+    trouble_report(r->code == RV_E_CONFLICT ? op->x->refused : op->x->trouble, rv_buf_str(&of), rv_buf_str(&reason));
 }
 
 static bool try_again(struct op *op, const struct kube_response *r) {
-    if (transient(r->code)) report_failure(op, r);
+    if (transient(r->code) || (r->code == RV_E_CONFLICT && !is_usual(op->x))) report_failure(op, r);
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
     uint32_t random;
@@ -745,8 +724,7 @@ void executor_stats(const struct executor *x, struct executor_stats *ret) {
 void executor_each_count(const struct executor *x,
                          void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n),
                          void *arg) {
-    for (size_t i = 0; i < x->count_n; i++)
-        fn(arg, x->counts[i].plugin, x->counts[i].verb, x->counts[i].code, x->counts[i].n);
+    counts_each(x->counts, fn, arg);
 }
 
 static void on_refill(void *arg) {
@@ -763,11 +741,16 @@ struct executor *executor_new(struct supervisor *s) {
     x->news = news_new();
     x->news_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
+    x->counts = counts_new();
     x->owners = owners_new(s);
     x->trouble = trouble_new(&(struct trouble_opts){.loop = s->loop,
                                                     .begins = "requests to the API server fail and are tried again",
                                                     .lasts = "requests to the API server still fail",
                                                     .over = "requests to the API server work again"});
+    x->refused = trouble_new(&(struct trouble_opts){.loop = s->loop,
+                                                    .begins = "writes are refused again and again: conflicts",
+                                                    .lasts = "writes are still refused again and again: conflicts",
+                                                    .over = "writes are no longer refused for conflicts"});
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
@@ -801,9 +784,10 @@ struct executor *executor_free(struct executor *x) {
     recorder_free(x->recorder);
     owners_free(x->owners);
     trouble_free(x->trouble);
+    trouble_free(x->refused);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);
-    for (size_t i = 0; i < x->count_n; i++) free(x->counts[i].plugin);
+    counts_free(x->counts);
     free(x);
     return NULL;
 }

@@ -8,6 +8,7 @@ US = {"userAgent": "rayvisor"}  # faults meet the operator, not the test's own c
 
 
 BROKE, FAILED = "watches broke and are begun again", "requests to the API server fail and are tried again"
+REFUSED = "writes are refused again and again"
 
 
 def setup(env, *args, **kw):
@@ -112,7 +113,9 @@ def storm(env, status, probability=0.5, **action):
     env.sb.clear_faults()
     for i in range(5): check(env, seen, f"s{i}", 4, 25, 120)
     assert_quiet(env)
-    if status != 409: one_line(env, FAILED, f"HTTP {status}")
+    if status != 409: return one_line(env, FAILED, f"HTTP {status}")
+    told(env, REFUSED, "HTTP 409", most=1)
+    wait_for("the end of it to be told", lambda: env.op.logs("writes are no longer refused"), 45)
 
 
 def test_storm_409(env): storm(env, 409)

@@ -1,0 +1,15 @@
+/* counts.h - how many actions of which plugin ended how, for metrics. */
+#ifndef ACTIONS_COUNTS_H
+#define ACTIONS_COUNTS_H
+
+#include "rayvisor/base.h"
+
+struct counts;
+struct counts *counts_new(void);
+struct counts *counts_free(struct counts *c);
+/* verb and code are literals: told apart by their addresses. */
+void counts_add(struct counts *c, const char *plugin, const char *verb, const char *code);
+void counts_each(const struct counts *c,
+                 void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg);
+
+#endif
