@@ -130,6 +130,24 @@ static int cmd_plugins(struct context *c) {
     return r;
 }
 
+/* What one plugin says. */
+static void print_view(struct rv_val v, const char *ns, const char *name) {
+    struct rv_str error = rv_path_str(v, "error"), decided = rv_path_str(v, "decidedAt");
+    printf(RV_STR_FMT " %s/%s (plugin " RV_STR_FMT "): ", RV_STR_ARG(rv_path_str(v, "kind")), ns, name,
+           RV_STR_ARG(rv_path_str(v, "plugin")));
+    if (error.n != 0 || !rv_path_bool(v, "found", false)) {
+        printf(RV_STR_FMT "\n", RV_STR_ARG(error.n != 0 ? error : RV_STR("not known to it")));
+        return;
+    }
+    printf(RV_STR_FMT, RV_STR_ARG(rv_path_str(v, "state")));
+    int64_t next = rv_path_int(v, "nextMs", -1), retries = rv_path_int(v, "retries", 0);
+    if (retries > 0) printf(", failed %lld times in a row", (long long)retries);
+    if (next >= 0) printf(", looked at again in %.1f s at the latest", (double)next / 1000);
+    printf("\nlast decided at " RV_STR_FMT ":\n", RV_STR_ARG(decided.n != 0 ? decided : RV_STR("(not yet)")));
+    for (struct rv_iter it = rv_iter(rv_val_get(v, "lines")); rv_iter_next(&it);)
+        printf("  - " RV_STR_FMT "\n", RV_STR_ARG(rv_val_str(it.val)));
+}
+
 static int cmd_explain(struct context *c) {
     const char *slash = c->argc == 1 ? strchr(c->argv[0], '/') : NULL;
     if (slash == NULL)
@@ -150,14 +168,8 @@ static int cmd_explain(struct context *c) {
         r = rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no %s in namespace %s",
                          RV_STR_ARG(rv_path_str(v, "plugin")), c->argv[0], c->ns);
     if (print_json(c, v) || r != 0) return r;
-    printf(RV_STR_FMT " %s/%s (plugin " RV_STR_FMT "): " RV_STR_FMT, RV_STR_ARG(rv_path_str(v, "kind")), c->ns,
-           slash + 1, RV_STR_ARG(rv_path_str(v, "plugin")), RV_STR_ARG(rv_path_str(v, "state")));
-    int64_t next = rv_path_int(v, "nextMs", -1), retries = rv_path_int(v, "retries", 0);
-    if (retries > 0) printf(", failed %lld times in a row", (long long)retries);
-    if (next >= 0) printf(", looked at again in %.1f s at the latest", (double)next / 1000);
-    printf("\nlast decided at " RV_STR_FMT ":\n", RV_STR_ARG(rv_path_str(v, "decidedAt")));
-    for (struct rv_iter it = rv_iter(rv_val_get(v, "lines")); rv_iter_next(&it);)
-        printf("  - " RV_STR_FMT "\n", RV_STR_ARG(rv_val_str(it.val)));
+    for (struct rv_iter it = rv_iter(rv_val_get(v, "plugins")); rv_iter_next(&it);)
+        print_view(it.val, c->ns, slash + 1);
     return 0;
 }
 
@@ -214,9 +226,10 @@ static const struct command {
     {"plugins", "", "the plugins, their deaths and quarantined objects",
      "With -o json also: the last 32 deaths of each (when, why, on which object), settings in force, grants.",
      cmd_plugins},
-    {"explain", "KIND/NAME [-n NAMESPACE]", "what was last decided for an object and what it waits for",
+    {"explain", "KIND/NAME [-n NAMESPACE]", "what each plugin last decided for an object and what it waits for",
      "KIND is the kind, its plural or lower-case name: rayvisorctl explain raycluster/demo -n team-a\n"
-     "The namespace is \"default\" where none is given. Exit status 1 when the plugin knows no such object.",
+     "The namespace is \"default\" where none is given. Each plugin that decides something about the\n"
+     "kind says so; with -o json they are in \"plugins\". Exit status 1 when none knows such an object.",
      cmd_explain},
     {"reload", "", "read the configuration file again",
      "A file that is not valid is refused with file, line and column, and the running configuration stays. Settings "

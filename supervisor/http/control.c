@@ -18,7 +18,15 @@
 #include "supervisor/proc/plugin.h"
 #include "web.h"
 
-enum { REQUEST_MAX = 64 << 10, CLIENT_MS = 5000, CLIENTS_MAX = 16 };
+enum { REQUEST_MAX = 64 << 10, CLIENT_MS = 5000, EXPLAIN_MS = 3000, CLIENTS_MAX = 16 };
+
+/* What one plugin says of the object that a client asks about. */
+struct view {
+    struct client *client;
+    struct plugin *plugin; /* NULL: it has answered */
+    struct rv_buf json;
+    bool found, failed;
+};
 
 struct client {
     struct control *control;
@@ -27,9 +35,9 @@ struct client {
     struct rv_watch *watch;
     struct rv_timer *timeout;
     struct rv_buf in, out;
-    bool asked, waiting; /* waiting: for a plugin's explanation */
-    bool gone;
-    char *kind_name, *plugin_name;
+    bool asked;
+    struct view *views;
+    size_t view_n, waits; /* waits: for so many views */
 };
 
 struct control {
@@ -42,29 +50,25 @@ struct control {
     size_t n;
 };
 
-static void client_free(struct client *c) {
+static void views_free(struct client *c) {
+    for (struct view *v = c->views; v < c->views + c->view_n; v++) {
+        if (v->plugin != NULL) plugin_explain_cancel(v->plugin, v);
+        rv_buf_free(&v->json);
+    }
+    free(c->views);
+}
+
+static void client_close(struct client *c) {
     *c->back = c->next;
     if (c->next != NULL) c->next->back = c->back;
     c->control->n--;
+    views_free(c);
     rv_watch_free(c->watch);
     rv_timer_free(c->timeout);
     rv_closep(&c->fd);
     rv_buf_free(&c->in);
     rv_buf_free(&c->out);
-    free(c->kind_name);
-    free(c->plugin_name);
     free(c);
-}
-
-/* A client that waits for a plugin's answer is freed when that arrives: the callback holds it. */
-static void client_close(struct client *c) {
-    if (!c->waiting) {
-        client_free(c);
-        return;
-    }
-    c->gone = true;
-    c->watch = rv_watch_free(c->watch);
-    rv_timer_disarm(c->timeout);
 }
 
 /* ---- answers -------------------------------------------------------------------------------------------- */
@@ -74,9 +78,9 @@ static void field(struct rv_buf *b, const char *key, struct rv_str value) {
     rv_json_quote(value, b);
 }
 
-static void fail(struct client *c, const char *fmt, const char *what) {
+static void fail(struct client *c, const char *why, const char *what) {
     rv_autobuf struct rv_buf text = {0};
-    rv_buf_adds(&text, fmt);
+    rv_buf_adds(&text, why);
     if (what != NULL) rv_buf_addf(&text, ": %s", what);
     rv_buf_clear(&c->out);
     rv_buf_addc(&c->out, '{');
@@ -235,33 +239,7 @@ static bool names_kind(struct rv_str asked, const struct manifest_kind *k) {
 
 static void send_answer(struct client *c);
 
-static void on_explained(void *arg, const struct msg_explain *e) {
-    struct client *c = arg;
-    static const char *const states[] = {"unknown", "queued", "waiting", "delayed", "idle", "quarantined"};
-    c->waiting = false;
-    if (c->gone) {
-        client_free(c);
-        return;
-    }
-    if (e == NULL) {
-        fail(c, "the plugin is not running, so it cannot say", NULL);
-        send_answer(c);
-        return;
-    }
-    struct rv_buf *b = &c->out;
-    char at[40] = "";
-    if (e->decided != 0) rv_time_format_micro(e->decided, at);
-    rv_buf_addf(b, "{\"found\":%s,", e->state != MSG_KEY_UNKNOWN ? "true" : "false");
-    field(b, "plugin", rv_str(c->plugin_name));
-    rv_buf_addc(b, ',');
-    field(b, "kind", rv_str(c->kind_name));
-    rv_buf_addc(b, ',');
-    field(b, "namespace", e->key.ns);
-    rv_buf_addc(b, ',');
-    field(b, "name", e->key.name);
-    rv_buf_addf(b, ",\"state\":\"%s\",\"decidedAt\":\"%s\",\"nextMs\":%" PRId64 ",\"retries\":%u,\"lines\":[",
-                (unsigned)e->state < RV_ARRAY_LEN(states) ? states[e->state] : "unknown", at, e->next_ms, e->retries);
-    struct rv_str rest = e->lines;
+static void add_lines(struct rv_buf *b, struct rv_str rest) {
     for (bool first = true; rest.n > 0; first = false) {
         const char *nl = memchr(rest.p, '\n', rest.n);
         size_t n = nl != NULL ? (size_t)(nl - rest.p) : rest.n;
@@ -269,7 +247,79 @@ static void on_explained(void *arg, const struct msg_explain *e) {
         rv_json_quote((struct rv_str){rest.p, n}, b);
         rest = (struct rv_str){rest.p + n + (nl != NULL), rest.n - n - (nl != NULL)};
     }
+}
+
+static void begin_view(struct view *v) {
+    const struct config_plugin *cfg = plugin_config(v->plugin);
+    rv_buf_addc(&v->json, '{');
+    field(&v->json, "plugin", cfg->name);
+    rv_buf_addc(&v->json, ',');
+    field(&v->json, "kind", cfg->manifest->kinds[0].kind);
+    rv_buf_addc(&v->json, ',');
+    v->plugin = NULL;
+    v->client->waits--;
+}
+
+static void fail_view(struct view *v, const char *why) {
+    begin_view(v);
+    v->failed = true;
+    rv_buf_adds(&v->json, "\"found\":false,");
+    field(&v->json, "error", rv_str(why));
+    rv_buf_addc(&v->json, '}');
+}
+
+static void fill_view(struct view *v, const struct msg_explain *e) {
+    static const char *const states[] = {"unknown", "queued", "waiting", "delayed", "idle", "quarantined"};
+    struct rv_buf *b = &v->json;
+    char at[40] = "";
+    if (e->decided != 0) rv_time_format_micro(e->decided, at);
+    begin_view(v);
+    v->found = e->state != MSG_KEY_UNKNOWN;
+    rv_buf_addf(b, "\"found\":%s,", v->found ? "true" : "false");
+    field(b, "namespace", e->key.ns);
+    rv_buf_addc(b, ',');
+    field(b, "name", e->key.name);
+    rv_buf_addf(b, ",\"state\":\"%s\",\"decidedAt\":\"%s\",\"nextMs\":%" PRId64 ",\"retries\":%u,\"lines\":[",
+                (unsigned)e->state < RV_ARRAY_LEN(states) ? states[e->state] : "unknown", at, e->next_ms, e->retries);
+    add_lines(b, e->lines);
     rv_buf_adds(b, "]}");
+}
+
+/* The view of the plugin that knows most, which may be the only one, and behind it all of them. */
+static void combine_views(struct client *c) {
+    const struct view *best = c->views;
+    for (const struct view *v = c->views; v < c->views + c->view_n; v++)
+        if (v->found > best->found || (v->found == best->found && v->failed < best->failed)) best = v;
+    rv_buf_add(&c->out, best->json.p, best->json.n - 1);
+    rv_buf_adds(&c->out, ",\"plugins\":[");
+    for (const struct view *v = c->views; v < c->views + c->view_n; v++) {
+        if (v != c->views) rv_buf_addc(&c->out, ',');
+        rv_buf_add(&c->out, v->json.p, v->json.n);
+    }
+    rv_buf_adds(&c->out, "]}");
+}
+
+static void on_explained(void *arg, const struct msg_explain *e) {
+    struct view *v = arg;
+    struct client *c = v->client;
+    if (e == NULL)
+        fail_view(v, "the plugin is not running, so it cannot say");
+    else
+        fill_view(v, e);
+    if (c->waits > 0) return;
+    combine_views(c);
+    send_answer(c);
+}
+
+/* Whoever hangs keeps nobody from seeing what the others say. */
+static void answer_without_the_silent(struct client *c) {
+    for (struct view *v = c->views; v < c->views + c->view_n; v++) {
+        if (v->plugin == NULL) continue;
+        plugin_explain_cancel(v->plugin, v);
+        fail_view(v, "the plugin did not answer within three seconds");
+    }
+    combine_views(c);
+    rv_timer_arm(c->timeout, CLIENT_MS);
     send_answer(c);
 }
 
@@ -288,16 +338,30 @@ static void match_quarantine(void *arg, const struct quarantine_info *i) {
 }
 
 /* What is put away the supervisor knows itself, even while the plugin is being started again. */
-static bool explain_quarantined(struct client *c, struct plugin *p, struct rv_str ns, struct rv_str name) {
+static bool view_quarantined(struct view *v, struct rv_str ns, struct rv_str name) {
     struct quarantine_search s = {.ns = ns, .name = name};
-    plugin_quarantines(p, match_quarantine, &s);
+    plugin_quarantines(v->plugin, match_quarantine, &s);
     if (s.since == 0) return false;
-    on_explained(c, &(struct msg_explain){.key = {ns, name},
-                                          .state = MSG_KEY_QUARANTINED,
-                                          .lines = rv_str(s.text),
-                                          .next_ms = -1,
-                                          .decided = s.since});
+    fill_view(v, &(struct msg_explain){.key = {ns, name},
+                                       .state = MSG_KEY_QUARANTINED,
+                                       .lines = rv_str(s.text),
+                                       .next_ms = -1,
+                                       .decided = s.since});
     return true;
+}
+
+/* Those for which it is the primary kind: they all decide something about it. */
+static size_t find_views(struct client *c, struct rv_str kind) {
+    struct plugin *first = c->control->s->plugins;
+    size_t n = 0;
+    for (struct plugin *p = first; p != NULL; p = plugin_next(p)) n++;
+    c->views = rv_alloc_array(n != 0 ? n : 1, sizeof *c->views);
+    for (struct plugin *p = first; p != NULL; p = plugin_next(p)) {
+        const struct config_plugin *cfg = plugin_config(p);
+        if (cfg->enabled && names_kind(kind, &cfg->manifest->kinds[0]))
+            c->views[c->view_n++] = (struct view){.client = c, .plugin = p};
+    }
+    return c->view_n;
 }
 
 static bool do_explain(struct client *c, struct rv_val q) {
@@ -306,18 +370,17 @@ static bool do_explain(struct client *c, struct rv_val q) {
         fail(c, "explain needs kind and name", NULL);
         return true;
     }
-    for (struct plugin *p = c->control->s->plugins; p != NULL; p = plugin_next(p)) {
-        const struct config_plugin *cfg = plugin_config(p);
-        if (!cfg->enabled || !names_kind(kind, &cfg->manifest->kinds[0])) continue;
-        c->kind_name = rv_strdup(cfg->manifest->kinds[0].kind);
-        c->plugin_name = rv_strdup(cfg->name);
-        if (explain_quarantined(c, p, ns, name)) return false;
-        c->waiting = true;
-        plugin_explain(p, ns, name, on_explained, c); /* may answer at once, and then c is gone */
-        return false;
+    if (find_views(c, kind) == 0) {
+        rv_autofree char *text = rv_strdup(kind);
+        fail(c, "no enabled plugin reconciles this kind", text);
+        return true;
     }
-    rv_autofree char *text = rv_strdup(kind);
-    fail(c, "no enabled plugin reconciles this kind", text);
+    c->waits = c->view_n + 1; /* one more: who answers at once is not the last */
+    for (struct view *v = c->views; v < c->views + c->view_n; v++)
+        if (!view_quarantined(v, ns, name)) plugin_explain(v->plugin, ns, name, on_explained, v);
+    rv_timer_arm(c->timeout, EXPLAIN_MS);
+    if (--c->waits > 0) return false;
+    combine_views(c);
     return true;
 }
 
@@ -418,7 +481,13 @@ static void on_client(void *arg, int fd, unsigned events) {
     on_line(c);
 }
 
-static void on_timeout(void *arg) { client_close(arg); }
+static void on_timeout(void *arg) {
+    struct client *c = arg;
+    if (c->waits > 0)
+        answer_without_the_silent(c);
+    else
+        client_close(c);
+}
 
 static void on_connect(void *arg, int fd, unsigned events) {
     struct control *control = arg;
@@ -483,10 +552,7 @@ struct control *control_new(struct supervisor *s, int (*reload)(struct superviso
 
 struct control *control_free(struct control *c) {
     if (c == NULL) return NULL;
-    while (c->clients != NULL) {
-        c->clients->waiting = false; /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
-        client_free(c->clients);
-    }
+    while (c->clients != NULL) client_close(c->clients); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
     rv_watch_free(c->watch);
     if (c->watch != NULL) unlink(c->path);
     rv_closep(&c->fd);

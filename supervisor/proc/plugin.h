@@ -67,8 +67,10 @@ void plugin_each_death(const struct plugin *p, void (*fn)(void *arg, const struc
 struct metrics_table;
 const struct metrics_table *plugin_metrics(const struct plugin *p);
 
-/* Asks the host what it decided for a key. done is called with NULL when there is no answer. */
+/* Asks the host what it decided for a key. done is called once, which may be at once: with NULL when there will be no
+ * answer. A host may never answer: who no longer waits cancels, and done is not called any more. */
 typedef void (*plugin_explain_fn)(void *arg, const struct msg_explain *e);
 void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg);
+void plugin_explain_cancel(struct plugin *p, const void *arg);
 
 #endif

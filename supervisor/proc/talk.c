@@ -345,6 +345,18 @@ void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plug
     lane_send(p->lane, &m);
 }
 
+void plugin_explain_cancel(struct plugin *p, const void *arg) {
+    for (struct pending_explain **q = &p->explains; *q != NULL;) {
+        struct pending_explain *found = *q;
+        if (found->arg != arg) {
+            q = &found->next;
+            continue;
+        }
+        *q = found->next;
+        free(found);
+    }
+}
+
 /* ---- its watches ----------------------------------------------------------------------------------------- */
 
 void talk_join_feeds(struct plugin *p) {

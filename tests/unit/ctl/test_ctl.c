@@ -102,10 +102,16 @@ static struct outcome run(const char *args, const char *answer) {
     "WATCH            NAMESPACE      SELECTOR                                     STATE       OBJECTS  REASON\n"       \
     "pods             all            ray.io/x=y                                   watching          5  \n"             \
     "jobs             team                                                        back-off          0  HTTP 500\n"
-#define EXPLAINED(found)                                                                                               \
-    "{\"found\":" found ",\"plugin\":\"raycluster\",\"kind\":\"RayCluster\",\"namespace\":\"n\",\"name\":\"demo\","    \
+#define VIEW(found)                                                                                                    \
+    "\"found\":" found ",\"plugin\":\"raycluster\",\"kind\":\"RayCluster\",\"namespace\":\"n\",\"name\":\"demo\","     \
     "\"state\":\"delayed\",\"decidedAt\":\"2026-01-01T00:00:00.000001Z\",\"nextMs\":1500,\"retries\":2,\"lines\":["    \
-    "\"head pod is not ready\",\"waits for 2 workers\"]}\n"
+    "\"head pod is not ready\",\"waits for 2 workers\"]"
+#define EXPLAINED(found)                                                                                               \
+    "{" VIEW(found) ",\"plugins\":[{" VIEW(                                                                            \
+        found) "},{\"plugin\":\"mtls\",\"kind\":\"RayCluster\",\"found\":false},"                                      \
+               "{\"plugin\":\"networkpolicy\",\"kind\":\"RayCluster\",\"found\":false,\"error\":\"it hangs\"},"        \
+               "{\"plugin\":\"other\",\"kind\":\"RayCluster\",\"found\":true,\"state\":\"quarantined\",\"nextMs\":-1," \
+               "\"decidedAt\":\"\",\"lines\":[\"it died\"]}]}\n"
 
 static void commands(void) {
     static const struct {
@@ -121,7 +127,10 @@ static void commands(void) {
         {"explain raycluster/demo -n n", EXPLAINED("true"),
          "{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"n\",\"name\":\"demo\"}",
          "RayCluster n/demo (plugin raycluster): delayed, failed 2 times in a row, looked at again in 1.5 s at the "
-         "latest\nlast decided at 2026-01-01T00:00:00.000001Z:\n  - head pod is not ready\n  - waits for 2 workers\n",
+         "latest\nlast decided at 2026-01-01T00:00:00.000001Z:\n  - head pod is not ready\n  - waits for 2 workers\n"
+         "RayCluster n/demo (plugin mtls): not known to it\n"
+         "RayCluster n/demo (plugin networkpolicy): it hangs\n"
+         "RayCluster n/demo (plugin other): quarantined\nlast decided at (not yet):\n  - it died\n",
          0},
         {"explain raycluster/demo", EXPLAINED("false"),
          "{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"default\",\"name\":\"demo\"}",
@@ -188,7 +197,7 @@ static void troubles(void) {
         {"help", NULL, "help COMMAND", 0},
         {"dance --help", NULL, "usage: rayvisorctl", 64},
         {"help dance", NULL, "no command \"dance\"", 64},
-        {"explain --help", NULL, "usage: rayvisorctl explain KIND/NAME [-n NAMESPACE]\n\nwhat was last", 0},
+        {"explain --help", NULL, "usage: rayvisorctl explain KIND/NAME [-n NAMESPACE]\n\nwhat each plugin last", 0},
         {"status -h -o json", NULL, "usage: rayvisorctl status\n", 0},
         {"explain", NULL, "KIND/NAME", 64},
         {"explain raycluster", NULL, "KIND/NAME", 64},

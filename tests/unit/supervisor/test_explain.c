@@ -1,0 +1,221 @@
+/* What several plugins say of one object, over the control socket; the test plays the plugins, of which some keep
+ * silent. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "supervisor/actions/executor.h"
+#include "supervisor/bus/feeds.h"
+#include "supervisor/http/control.h"
+#include "supervisor/http/web.h"
+#include "supervisor/leadership.h"
+#include "supervisor/proc/plugin.h"
+#include "tests/support/stage.h"
+#include "tests/unit/sdk/suite.h"
+
+enum manner { ANSWERS, NOT_RUNNING, SILENT, LATER, IGNORANT, PUT_AWAY };
+
+struct plugin {
+    struct plugin *next;
+    struct config_plugin config;
+    enum manner manner;
+    plugin_explain_fn done;
+    void *arg;
+    unsigned cancelled;
+};
+
+static struct manifest_kind kind, other_kind;
+static struct manifest manifest = {.kinds = &kind, .kind_n = 1}, other_manifest = {.kinds = &other_kind, .kind_n = 1};
+
+/* ---- the rest of the supervisor, as far as the socket asks for it ----------------------------------------- */
+
+struct plugin *plugin_next(const struct plugin *p) {
+    return p->next;
+}
+const struct config_plugin *plugin_config(const struct plugin *p) { return &p->config; }
+void plugin_info(const struct plugin *p, struct plugin_info *ret) { *ret = (struct plugin_info){.config = &p->config}; }
+bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name) {
+    (void)ns;
+    (void)name;
+    return p == NULL;
+}
+void plugin_each_death(const struct plugin *p, void (*fn)(void *arg, const struct death_info *i), void *arg) {
+    (void)p;
+    (void)fn;
+    (void)arg;
+}
+void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) {
+    if (p->manner != PUT_AWAY) return;
+    fn(arg, &(struct quarantine_info){RV_STR("Pod"), 1, "n", "demo", "signal 6", 3});
+    fn(arg, &(struct quarantine_info){kind.kind, 0, "n", "demo", "signal 11", 5});
+}
+void executor_stats(const struct executor *x, struct executor_stats *ret) {
+    (void)x;
+    *ret = (struct executor_stats){0};
+}
+void feeds_each(const struct feeds *f, void (*fn)(void *arg, const struct feed_info *i), void *arg) {
+    (void)f;
+    (void)fn;
+    (void)arg;
+}
+unsigned web_port(const struct web *w) { return w == NULL ? 1 : 2; }
+void leadership_json(const struct supervisor *s, struct rv_buf *b) {
+    (void)s;
+    rv_buf_adds(b, "{}");
+}
+const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {
+    (void)s;
+    (void)room;
+    return NULL;
+}
+
+static void say(struct plugin *p, plugin_explain_fn done, void *arg) {
+    rv_autofree char *line = rv_strdup(p->config.name);
+    done(arg, &(struct msg_explain){.key = {RV_STR("n"), RV_STR("demo")},
+                                    .state = p->manner == IGNORANT ? MSG_KEY_UNKNOWN : MSG_KEY_IDLE,
+                                    .lines = rv_str(line),
+                                    .next_ms = -1});
+}
+
+void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
+    CU_ASSERT_TRUE(rv_str_is(ns, "n") && rv_str_is(name, "demo"));
+    if (p->manner == NOT_RUNNING)
+        done(arg, NULL);
+    else if (p->manner == ANSWERS || p->manner == IGNORANT)
+        say(p, done, arg);
+    else
+        p->done = done, p->arg = arg;
+}
+
+void plugin_explain_cancel(struct plugin *p, const void *arg) {
+    CU_ASSERT_TRUE(p->done != NULL && p->arg == arg);
+    p->done = NULL;
+    p->cancelled++;
+}
+
+/* ---- the tests ---------------------------------------------------------------------------------------------- */
+
+struct world {
+    struct stage *t;
+    struct plugin p[4];
+};
+
+/* Plugins a, b, c for RayClusters and d for RayJobs. */
+static void begin(struct world *w, enum manner a, enum manner b, enum manner c) {
+    static const char *const names[] = {"a", "b", "c", "d"};
+    kind = (struct manifest_kind){.kind = RV_STR("RayCluster"), .resource = RV_STR("rayclusters")};
+    other_kind = (struct manifest_kind){.kind = RV_STR("RayJob"), .resource = RV_STR("rayjobs")};
+    const enum manner manners[] = {a, b, c, ANSWERS};
+    struct rv_error err = {0};
+    *w = (struct world){.t = stage_new("", "http://127.0.0.1:1")};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->t);
+    for (size_t i = 0; i < RV_ARRAY_LEN(w->p); i++)
+        w->p[i] = (struct plugin){
+            .next = i + 1 < RV_ARRAY_LEN(w->p) ? &w->p[i + 1] : NULL,
+            .config = {.name = rv_str(names[i]), .enabled = true, .manifest = i < 3 ? &manifest : &other_manifest},
+            .manner = manners[i]};
+    w->t->s.plugins = w->p;
+    w->t->s.control = control_new(&w->t->s, NULL, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->t->s.control);
+}
+
+static void end(struct world *w) {
+    w->t->s.control = control_free(w->t->s.control);
+    w->t->s.plugins = NULL;
+    stage_free(w->t);
+}
+
+static int ask(struct world *w, const char *line) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    snprintf(un.sun_path, sizeof un.sun_path, "%s/control.sock", w->t->dir);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof un) != 0) abort();
+    CU_ASSERT_EQUAL(send(fd, line, strlen(line), MSG_NOSIGNAL), (ssize_t)strlen(line));
+    for (int i = 0; i < 20; i++) rv_loop_turn(w->t->s.loop, 1);
+    return fd;
+}
+
+#define EXPLAIN "{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"n\",\"name\":\"demo\"}\n"
+
+/* Its whole answer; closes fd. */
+static struct rv_val answer(struct world *w, int fd, struct rv_arena *a) {
+    rv_autobuf struct rv_buf out = {0};
+    ssize_t n = -1;
+    for (int i = 0; i < 3000 && n != 0; i++) {
+        rv_buf_reserve(&out, 4096);
+        n = recv(fd, out.p + out.n, 4096, 0);
+        if (n > 0) out.n += (size_t)n;
+        if (n < 0) rv_loop_turn(w->t->s.loop, 10);
+    }
+    close(fd);
+    CU_ASSERT_EQUAL_FATAL(n, 0);
+    return from_json(a, rv_buf_cstr(&out));
+}
+
+static void all_are_asked(void) {
+    static const struct {
+        const char *row;
+        enum manner a, b, c;
+        const char *plugin, *state, *error; /* at the top: of which plugin, and what it says */
+    } rows[] = {
+        {"all know", ANSWERS, ANSWERS, ANSWERS, "a", "idle", ""},
+        {"the last knows", NOT_RUNNING, IGNORANT, ANSWERS, "c", "idle", ""},
+        {"nobody knows", NOT_RUNNING, IGNORANT, IGNORANT, "b", "unknown", ""},
+        {"nobody runs", NOT_RUNNING, NOT_RUNNING, NOT_RUNNING, "a", "", "the plugin is not running, so it cannot say"},
+        {"put away", NOT_RUNNING, PUT_AWAY, IGNORANT, "b", "quarantined", ""},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        begin(&w, rows[i].a, rows[i].b, rows[i].c);
+        struct rv_val v = answer(&w, ask(&w, EXPLAIN), a), views = rv_val_get(v, "plugins");
+        CHECK_ROW(rv_str_is(rv_path_str(v, "plugin"), rows[i].plugin), rows[i].row);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "state"), rows[i].state), rows[i].row);
+        CHECK_ROW(rv_str_is(rv_path_str(v, "error"), rows[i].error), rows[i].row);
+        CHECK_ROW(rv_val_len(views) == 3, rows[i].row);
+        CHECK_ROW(rv_str_is(rv_path_str(views, "[0].plugin"), "a") && rv_str_is(rv_path_str(views, "[2].plugin"), "c"),
+                  rows[i].row);
+        end(&w);
+    }
+}
+
+/* One answers later, one never does: what the others say comes all the same, and the place is free again. */
+static void the_silent(void) {
+    struct world w;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    begin(&w, SILENT, LATER, ANSWERS);
+    int fds[16];
+    for (size_t i = 0; i < RV_ARRAY_LEN(fds); i++) {
+        fds[i] = ask(&w, EXPLAIN);
+        say(&w.p[1], w.p[1].done, w.p[1].arg);
+        w.p[1].done = NULL;
+        if (i + 1 < RV_ARRAY_LEN(fds)) { /* these lose patience themselves */
+            close(fds[i]);
+            for (int n = 0; n < 20; n++) rv_loop_turn(w.t->s.loop, 1);
+            CU_ASSERT_TRUE(w.p[0].cancelled == i + 1 && w.p[0].done == NULL);
+        }
+    }
+    struct rv_val v = answer(&w, fds[15], a);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "plugin"), "b") && rv_path_bool(v, "found", false));
+    CU_ASSERT_TRUE(rv_str_starts(rv_path_str(v, "plugins[0].error"), "the plugin did not answer"));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "plugins[2].lines[0]"), "c"));
+    CU_ASSERT_EQUAL(w.p[0].cancelled, 16);
+    end(&w);
+}
+
+/* The socket goes before the plugins do: what is still open is taken back. */
+static void the_end(void) {
+    struct world w;
+    begin(&w, SILENT, ANSWERS, SILENT);
+    int fd = ask(&w, EXPLAIN);
+    CU_ASSERT_TRUE(w.p[0].done != NULL && w.p[2].done != NULL);
+    end(&w);
+    CU_ASSERT_TRUE(w.p[0].done == NULL && w.p[2].done == NULL && w.p[1].cancelled == 0);
+    close(fd);
+}
+
+static const struct suite_test tests[] = {
+    {"all are asked", all_are_asked}, {"the silent", the_silent}, {"the end", the_end}};
+SUITE_MAIN("explain", tests)
