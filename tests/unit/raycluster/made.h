@@ -48,4 +48,18 @@ static inline void made_is(struct rv_arena *a, const char *row, struct rv_val go
     CHECK_ROW(same, row);
 }
 
+/* The names of a list's elements: "a b c". */
+static inline struct rv_str made_names(struct rv_arena *a, struct rv_val list) {
+    rv_autobuf struct rv_buf out = {0};
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);)
+        rv_buf_addf(&out, "%s" RV_STR_FMT, out.n != 0 ? " " : "", RV_STR_ARG(rv_path_str(it.val, "name")));
+    return rv_arena_str(a, rv_buf_str(&out));
+}
+
+static inline void made_named(struct rv_arena *a, const char *row, struct rv_val list, const char *want) {
+    struct rv_str got = made_names(a, list);
+    if (!rv_str_is(got, want)) printf("\n    got  " RV_STR_FMT "\n    want %s", RV_STR_ARG(got), want);
+    CHECK_ROW(rv_str_is(got, want), row);
+}
+
 #endif
