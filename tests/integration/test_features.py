@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The optional features of RayClusters, each through its life. Runs against the sandbox or a real kube-apiserver."""
-import base64, os, time
+import base64, json, os, time
 from front import Front
 from harness import *
 
@@ -336,12 +336,17 @@ def test_volcano(env):
 
 
 def test_scheduler_that_is_not_installed(env):
-    """The kind that it needs is missing: said, and everything else goes on."""
+    """The kind that it needs is missing: said. Pods wait, for they would never be scheduled; everything else goes on."""
     kube, ns = setup(env, batchScheduler="scheduler-plugins")
+    if kube.find("customresourcedefinitions", None, "podgroups.scheduling.x-k8s.io"): raise Skip("a test before this one has made the kind")
     rc = raycluster("p", workers=1)
     rc["metadata"]["labels"] = {"ray.io/gang-scheduling-enabled": "true"}
     kube.create("rayclusters", ns, rc)
     wait_for("the event", lambda: events_of(kube, ns, "p", "FailedToCreatePodGroup"))
+    assert kube.find("services", ns, "p-head-svc") and not pods_of(kube, ns, "p")
+    why = kube.get("rayclusters", ns, "p")["status"]
+    assert "scheduling group" in json.dumps(conditions(why)["Reconciling"]), why
+    foreign_kind(kube, "scheduling.x-k8s.io", "v1alpha1", "PodGroup", "podgroups")
     pods = wait_for("the pods", lambda: (lambda l: l if len(l) == 2 else None)(pods_of(kube, ns, "p")))
     assert all(p["spec"]["schedulerName"] == "scheduler-plugins-scheduler" and p["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"] == "p" for p in pods)
 
