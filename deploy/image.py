@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A container image of folders, without a daemon: image.py OUT.tar NAME [--env K=V]... [--entrypoint PROGRAM] FOLDER...
+"""A container image of folders, without a daemon: image.py OUT.tar NAME [--env K=V]... [--entrypoint PROGRAM] [--user UID:GID] FOLDER...
 
 Each folder becomes one uncompressed layer; a FOLDER=PREFIX puts it below that path. OUT.tar is an OCI layout, which `ctr images
 import` reads; the image is called NAME (with registry and tag)."""
@@ -19,7 +19,7 @@ def layer(folder, prefix):
 
 
 def main():
-    args, env, entry = sys.argv[1:], ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], None
+    args, env, entry, user = sys.argv[1:], ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"], None, None
     while "--env" in args:
         i = args.index("--env")
         env.append(args[i + 1])
@@ -28,10 +28,14 @@ def main():
         i = args.index("--entrypoint")
         entry = args[i + 1]
         del args[i:i + 2]
+    if "--user" in args:
+        i = args.index("--user")
+        user = args[i + 1]
+        del args[i:i + 2]
     out, name, folders = args[0], args[1], args[2:]
     layers = [layer(*(f.split("=") if "=" in f else (f, "."))) for f in folders]
     paths = {k: v for v in env for k in [v.split("=")[0]]}
-    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": list(paths.values()), **({"Entrypoint": [entry]} if entry else {})},
+    config = json.dumps({"architecture": "amd64", "os": "linux", "config": {"Env": list(paths.values()), **({"Entrypoint": [entry]} if entry else {}), **({"User": user} if user else {})},
                          "rootfs": {"type": "layers", "diff_ids": ["sha256:" + d for _, d in layers]}}).encode()
     describe = lambda kind, data: {"mediaType": "application/vnd.oci.image." + kind, "digest": "sha256:" + hashlib.sha256(data).hexdigest(), "size": len(data)}
     manifest = json.dumps({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": describe("config.v1+json", config),

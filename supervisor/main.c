@@ -35,7 +35,7 @@ enum {
 };
 
 struct options {
-    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind;
+    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns;
     bool proxy_http;
     bool check, rbac;
 };
@@ -446,24 +446,20 @@ static int usage(FILE *to) {
                 "                 [--http-bind ADDRESS:PORT]    (0: any port that is free; rayvisorctl status tells)\n"
                 "                 [--proxy-http]    (outside of the cluster: kubernetes.proxyHttp)\n"
                 "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
-                "       rayvisord --config FILE --print-rbac      print the ClusterRole that it needs\n"
+                "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
+                "                 print the roles that it needs, for ServiceAccount rayvisor of that namespace "
+                "(rayvisor-system)\n"
                 "       rayvisord --version\n",
                 to);
     return to == stdout ? 0 : EXIT_USAGE;
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"config", 1, NULL, 'c'},
-                                          {"kubeconfig", 1, NULL, 'k'},
-                                          {"context", 1, NULL, 'x'},
-                                          {"runtime-dir", 1, NULL, 'r'},
-                                          {"check-config", 0, NULL, 'C'},
-                                          {"print-rbac", 0, NULL, 'R'},
-                                          {"version", 0, NULL, 'v'},
-                                          {"help", 0, NULL, 'h'},
-                                          {"proxy-http", 0, NULL, 'P'},
-                                          {"http-bind", 1, NULL, 'b'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"config", 1, NULL, 'c'},      {"kubeconfig", 1, NULL, 'k'},   {"context", 1, NULL, 'x'},
+        {"runtime-dir", 1, NULL, 'r'}, {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
+        {"version", 0, NULL, 'v'},     {"help", 0, NULL, 'h'},         {"proxy-http", 0, NULL, 'P'},
+        {"http-bind", 1, NULL, 'b'},   {"namespace", 1, NULL, 'n'},    {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'c':
@@ -480,6 +476,9 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'b':
             o->http_bind = optarg;
+            break;
+        case 'n':
+            o->ns = optarg;
             break;
         case 'P':
             o->proxy_http = true;
@@ -550,7 +549,7 @@ int main(int argc, char **argv) {
     int code = 0;
     rv_autobuf struct rv_buf rbac = {0};
     if (g.o.rbac) {
-        config_print_rbac(g.s.config, &rbac);
+        config_print_rbac(g.s.config, rv_str(g.o.ns != NULL ? g.o.ns : "rayvisor-system"), &rbac);
         code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
     } else if (g.o.check) {
         printf("%s: valid\n", g.o.config);

@@ -52,7 +52,8 @@ struct config *config_free(struct config *c);
 const char *config_sandbox_name(const struct config *c);
 /* Do two entries run the same plugin in the same way (settings aside)? */
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b);
-/* A ClusterRole for what the enabled plugins and the supervisor itself need, as YAML. */
-void config_print_rbac(const struct config *c, struct rv_buf *out);
+/* Roles for what the enabled plugins and the supervisor itself need, and their bindings to ServiceAccount "rayvisor" of
+ * namespace ns, as YAML. */
+void config_print_rbac(const struct config *c, struct rv_str ns, struct rv_buf *out);
 
 #endif

@@ -106,7 +106,7 @@ static int read_kinds(const struct schema_reader *r, struct manifest *m, const s
 }
 
 static bool known_verb(struct rv_str v) {
-    static const char *const verbs[] = {"create", "patch", "delete", "deletecollection", "get", "apply"};
+    static const char *const verbs[] = {"create", "patch", "delete", "deletecollection", "get", "apply", "own"};
     for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++)
         if (rv_str_is(v, verbs[i])) return true;
     return false;
@@ -125,7 +125,7 @@ int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *l
             if (!known_verb((*ret)[n].verbs.list[v]))
                 return schema_fail(r, k,
                                    "%s.verbs has \"" RV_STR_FMT
-                                   "\"; accepted are create, patch, apply, delete, deletecollection, get",
+                                   "\"; accepted are create, patch, apply, own, delete, deletecollection, get",
                                    name, RV_STR_ARG((*ret)[n].verbs.list[v]));
     }
     *ret_n = n;

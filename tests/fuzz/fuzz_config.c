@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     rv_autobuf struct rv_buf rbac = {0};
-    config_print_rbac(c, &rbac);
+    config_print_rbac(c, RV_STR("n"), &rbac);
     config_free(c);
     return 0;
 }

@@ -72,7 +72,7 @@ class Kube:
         headers = {"Authorization": "Bearer " + self.token, "Accept": "application/json", "User-Agent": "integration-test"}
         if body is not None:
             headers["Content-Type"] = ctype
-            body = json.dumps(body)
+            body = body if isinstance(body, str) else json.dumps(body)
         c.request(method, path, body, headers)
         return c, c.getresponse()
 
@@ -258,6 +258,46 @@ class External:
             with contextlib.suppress(ApiError): self.kube.delete("namespaces", None, ns)
 
 
+class Account:
+    """On a real API server the operator is ServiceAccount rayvisor, with the roles that --print-rbac prints for its configuration and
+    nothing more."""
+    NS = "rayvisor-test"
+
+    def __init__(self, kube, dir):
+        self.kube, self.kubeconfig = kube, os.path.join(dir, "kubeconfig")
+        for path, kind, name in (("/api/v1/namespaces", "Namespace", self.NS), (f"/api/v1/namespaces/{self.NS}/serviceaccounts", "ServiceAccount", "rayvisor")):
+            with contextlib.suppress(ApiError): kube.call("POST", path, {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
+        token = kube.call("POST", f"/api/v1/namespaces/{self.NS}/serviceaccounts/rayvisor/token",
+                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}})["status"]["token"]
+        text = open(kube.kubeconfig).read()
+        with open(self.kubeconfig, "w") as f: f.write(text.replace(kube.token, token))
+
+    def grant(self, config):
+        """Puts the roles for this configuration in force."""
+        r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", self.NS], stdout=subprocess.PIPE, text=True)
+        if r.returncode: return  # no valid configuration: it is the operator who is to say so
+        docs = r.stdout.split("---\n")[1:]
+        if not any("kind: ClusterRole\n" in d for d in docs):
+            with contextlib.suppress(ApiError): self.kube.call("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/rayvisor")
+        for doc in docs:
+            kind = re.search(r"^kind: (\w+)$", doc, re.M)[1]
+            ns = (re.search(r"^  namespace: (\S+)$", doc, re.M) or [None, None])[1]
+            self.kube.call("PATCH", "/apis/rbac.authorization.k8s.io/v1" + (f"/namespaces/{ns}" if ns else "") + f"/{kind.lower()}s/rayvisor?fieldManager=test&force=true",
+                           doc, "application/apply-patch+yaml")
+        for doc in docs: self.wait(doc)
+
+    def wait(self, doc):
+        """The authorizer learns of roles by a watch of its own."""
+        ns = (re.search(r"^  namespace: (\S+)$", doc, re.M) or [None, ""])[1]
+        for group, resource, verbs in re.findall(r'apiGroups: \["(.*)"\]\n    resources: \["(.*)"\]\n    verbs: \[(.*)\]', doc):
+            plain, _, sub = resource.partition("/")
+            ask = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {
+                "user": f"system:serviceaccount:{self.NS}:rayvisor",
+                "resourceAttributes": {"group": group, "resource": plain, "subresource": sub, "verb": verbs.split(", ")[-1], "namespace": ns}}}
+            wait_for(f"{verbs} {resource} to be allowed in {ns or 'all namespaces'}",
+                     lambda: self.kube.call("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", ask)["status"]["allowed"])
+
+
 class Operator:
     def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug"):
         self.dir, self.kube, self.level = os.path.join(dir, name), kube, level
@@ -265,7 +305,8 @@ class Operator:
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
         self.extra = extra
-        self.kubernetes = {"kubeconfig": kubeconfig or kube.kubeconfig, "proxyHttp": proxy, "namespaces": list(namespaces), **(kubernetes or {})}
+        self.account = Account(kube, self.dir) if os.environ.get("RAYVISOR_KUBECONFIG") and not kubeconfig else None
+        self.kubernetes = {"kubeconfig": kubeconfig or (self.account or kube).kubeconfig, "proxyHttp": proxy, "namespaces": list(namespaces), **(kubernetes or {})}
         self.write_config()
         self.log = os.path.join(self.dir, "log")
         self.starts = 0
@@ -284,6 +325,7 @@ plugins: {json.dumps(self.plugins)}
 """
         tmp = self.config + ".new"
         with open(tmp, "w") as f: f.write(text)
+        if self.account: self.account.grant(tmp)
         os.rename(tmp, self.config)
 
     def start(self, wait=True):
@@ -301,10 +343,12 @@ plugins: {json.dumps(self.plugins)}
             self.proc.kill()
             raise AssertionError("operator not ready; its log ends with:\n" + self.proc.output()[-3000:])
 
+    def socket_path(self): return os.path.join(self.dir, "run", "control.sock")
+
     def control(self, cmd, **more):
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(10)
-        s.connect(os.path.join(self.dir, "run", "control.sock"))
+        s.connect(self.socket_path())
         s.sendall(json.dumps({"cmd": cmd, **more}).encode() + b"\n")
         data = b""
         while chunk := s.recv(65536): data += chunk
@@ -313,7 +357,7 @@ plugins: {json.dumps(self.plugins)}
 
     def ctl(self, *args):
         """What rayvisorctl prints, on both streams."""
-        return subprocess.run([binary("rayvisorctl"), "--socket", os.path.join(self.dir, "run", "control.sock"), *args], text=True, timeout=60,
+        return subprocess.run([binary("rayvisorctl"), "--socket", self.socket_path(), *args], text=True, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
 
     def plugin(self, name):

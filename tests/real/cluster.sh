@@ -92,7 +92,7 @@ EOF
         --bind-address 127.0.0.1 --advertise-address 10.255.255.1 --service-cluster-ip-range 10.96.0.0/12 \
         --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$dir/sa.pub" \
         --service-account-signing-key-file "$dir/sa.key" --token-auth-file "$dir/tokens.csv" \
-        --authorization-mode RBAC --allow-privileged --kubelet-preferred-address-types InternalIP
+        --authorization-mode RBAC --enable-admission-plugins OwnerReferencesPermissionEnforcement --allow-privileged --kubelet-preferred-address-types InternalIP
     wait_until "the API server" $k get --raw /readyz
     kill -0 "$(cat "$dir/apiserver.pid")" || { echo "cluster.sh: port $port belongs to somebody else's API server" >&2 && return 1; }
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \

@@ -239,23 +239,86 @@ static void comparing(void) {
     }
 }
 
+static const struct yaml_pos *entry(const struct yaml_pos *list, const char *key, const char *is) {
+    for (const struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
+        const struct yaml_pos *v = yaml_pos_get(k, key);
+        if (v != NULL && v->kids != NULL) v = v->kids; /* [pods] */
+        if (v != NULL && rv_str_is(v->text, is)) return k;
+    }
+    return NULL;
+}
+
+/* The verbs of a resource in the role of that namespace ("": the ClusterRole); resourceNames follow in brackets. */
+static void verbs_in(const char *yaml, const char *ns, const char *resource, struct rv_buf *out) {
+    rv_buf_adds(out, "");
+    for (const char *at = yaml; (at = strstr(at, "---\n")) != NULL;) {
+        struct yaml_doc doc = {0};
+        const char *end = strstr(at += 4, "---\n");
+        CU_ASSERT_EQUAL_FATAL(
+            yaml_doc_parse(&doc, (struct rv_str){at, end != NULL ? (size_t)(end - at) : strlen(at)}, "rbac", NULL), 0);
+        const struct yaml_pos *space = yaml_pos_get(yaml_pos_get(doc.root, "metadata"), "namespace"),
+                              *rule = entry(yaml_pos_get(doc.root, "rules"), "resources", resource),
+                              *verbs = yaml_pos_get(rule, "verbs"), *names = yaml_pos_get(rule, "resourceNames");
+        if (rule != NULL && rv_str_is(space != NULL ? space->text : RV_STR(""), ns)) {
+            for (const struct yaml_pos *v = verbs->kids; v != NULL; v = v->next)
+                rv_buf_addf(out, "%s" RV_STR_FMT, v != verbs->kids ? " " : "", RV_STR_ARG(v->text));
+            for (const struct yaml_pos *v = names != NULL ? names->kids : NULL; v != NULL; v = v->next)
+                rv_buf_addf(out, " (" RV_STR_FMT ")", RV_STR_ARG(v->text));
+        }
+        yaml_doc_free(&doc);
+    }
+}
+
 static void rbac(void) {
-    struct rv_error err = {0};
-    rv_autobuf struct rv_buf out = {0};
-    struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, enabled: false, grants: all}\n", &err);
-    NEED(c != NULL);
-    config_print_rbac(c, &out);
-    const char *text = rv_buf_cstr(&out);
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "kind: ClusterRole"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "resources: [\"configmaps\"]\n    verbs: [get, list, watch]"));
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(text, "resources: [\"pods\"]\n    verbs: [create, patch]")); /* apply is patch there */
-    CU_ASSERT_PTR_NOT_NULL(strstr(text, "resources: [\"secrets\"]\n    verbs: [get]"));
-    CU_ASSERT_PTR_NULL(strstr(text, "# vendor"));
-    struct yaml_doc doc = {0};
-    CU_ASSERT_EQUAL(yaml_doc_parse(&doc, rv_buf_str(&out), "rbac", &err), 0);
-    yaml_doc_free(&doc);
-    config_free(c);
+    static const struct {
+        const char *config, *ns, *resource, *verbs; /* "": no such rule */
+    } rows[] = {
+        {"plugins: [{name: toy}]", "", "configmaps", "get list watch"},
+        {"plugins: [{name: toy}]", "", "pods", "get list watch create patch"}, /* apply makes what is not there */
+        {"plugins: [{name: toy}]", "", "configmaps/finalizers", "update"},     /* it owns what it makes */
+        {"plugins: [{name: toy, grants: []}]", "", "configmaps/finalizers", ""},
+        {"plugins: [{name: toy, grants: [{apiVersion: v1, resource: secrets, verbs: [patch, own]}], secrets: []}]", "",
+         "secrets", "patch delete"},
+        {"plugins: [{name: toy}]", "", "events", "create patch"},
+        {"plugins: [{name: toy}]", "", "secrets", "get (token)"},
+        {"plugins: [{name: toy}]", "", "services/proxy", ""},
+        {"plugins: [{name: toy}]", "", "leases", ""},
+        {"kubernetes: {proxyHttp: true}\nplugins: [{name: toy}]", "", "services/proxy",
+         "get create update patch delete"},
+        {"kubernetes: {proxyHttp: true}\nplugins: [{name: toy, http: []}]", "", "services/proxy", ""},
+        {"plugins: [{name: toy, enabled: false}]", "", "pods", ""},
+        {"plugins: [{name: toy}, {name: vendor, enabled: false, grants: all}]", "", "pods",
+         "get list watch create patch"},
+        {"leaderElection: {enabled: true}", "", "leases", ""},
+        {"leaderElection: {enabled: true}", "home", "leases", "get create patch"},
+        {"leaderElection: {enabled: true, namespace: other}", "other", "leases", "get create patch"},
+        /* some namespaces only */
+        {"kubernetes: {namespaces: [a, b]}\nplugins: [{name: toy}]", "", "pods", ""},
+        {"kubernetes: {namespaces: [a, b]}\nplugins: [{name: toy}]", "a", "pods", "get list watch create patch"},
+        {"kubernetes: {namespaces: [a, b]}\nplugins: [{name: toy}]", "b", "events", "create patch"},
+        {"kubernetes: {namespaces: [a, b]}\nplugins: [{name: toy}]", "b", "secrets", "get (token)"},
+        {"kubernetes: {namespaces: [a, b]}\nplugins: [{name: toy}]", "b", "configmaps/finalizers", "update"},
+        {"plugins: [{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [delete], namespaces: [c]}]}]", "c",
+         "pods", "delete"},
+        {"plugins: [{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [delete], namespaces: [c]}]}]", "",
+         "pods", "get list watch"},
+        {"plugins: [{name: toy, secrets: [{names: [\"*\"], keys: [k], namespaces: [c]}]}]", "c", "secrets", "get"},
+        {"plugins: [{name: toy, secrets: [{names: [\"*\"], keys: [k], namespaces: [c]}]}]", "", "secrets", ""},
+        {"plugins: [{name: toy, secrets: [{names: [x, y], keys: [k], namespaces: [\"c*\"]}]}]", "", "secrets",
+         "get (x) (y)"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf out = {0}, verbs = {0};
+        struct config *c = parse(rows[i].config, &err);
+        NEED(c != NULL);
+        config_print_rbac(c, RV_STR("home"), &out);
+        verbs_in(rv_buf_cstr(&out), rows[i].ns, rows[i].resource, &verbs);
+        if (strcmp(rv_buf_cstr(&verbs), rows[i].verbs) != 0) printf("\n    has: %s", rv_buf_cstr(&verbs));
+        CHECK_ROW(strcmp(rv_buf_cstr(&verbs), rows[i].verbs) == 0, rows[i].config);
+        CHECK_ROW(strstr(rv_buf_cstr(&out), "name: rayvisor\n    namespace: home\n") != NULL, rows[i].config);
+        config_free(c);
+    }
 }
 
 static void manifests(void) {

@@ -7,14 +7,14 @@
 #define S(text)                                                                                                        \
     { text, sizeof(text) - 1 }
 
-static struct rv_str pod_verbs[] = {S("create"), S("delete")}, status_verbs[] = {S("patch")},
+static struct rv_str pod_verbs[] = {S("create"), S("delete")}, status_verbs[] = {S("patch"), S("own")},
                      namespaces[] = {S("team-a"), S("team-b")}, urls[] = {S("http://*.svc.cluster.local:8265/api/*")};
 static struct manifest_write grants[] = {
     {.api_version = S("v1"), .resource = S("pods"), .verbs = {pod_verbs, 2, true}},
     {.api_version = S("ray.io/v1"),
      .resource = S("rayclusters"),
      .subresource = S("status"),
-     .verbs = {status_verbs, 1, true},
+     .verbs = {status_verbs, 2, true},
      .namespaces = {namespaces, 2, true}},
 };
 
