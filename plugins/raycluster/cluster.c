@@ -77,13 +77,19 @@ void rc_cluster_read(struct rc_cluster *c, struct rv_val value, const struct rc_
 
 static int64_t clamp_int32(int64_t v) { return v > INT32_MAX ? INT32_MAX : v; }
 
+/* Objects that were stored without defaults may have 0. */
+int64_t rc_group_hosts(struct rv_val group) {
+    int64_t n = rv_path_int(group, "numOfHosts", 1);
+    return n < 1 ? 1 : n;
+}
+
 int64_t rc_group_desired(struct rv_val group) {
     if (rv_path_bool(group, "suspend", false)) return 0;
     int64_t min = rv_path_int(group, "minReplicas", 0), max = rv_path_int(group, "maxReplicas", INT32_MAX);
-    int64_t n = rv_path_int(group, "replicas", min), hosts = rv_path_int(group, "numOfHosts", 1);
+    int64_t n = rv_path_int(group, "replicas", min);
     if (n < min) n = min;
     if (n > max) n = max;
-    return n < 0 || hosts < 0 ? 0 : clamp_int32(n * hosts);
+    return n < 0 ? 0 : clamp_int32(n * rc_group_hosts(group));
 }
 
 bool rc_gpu_like(struct rv_str r) {

@@ -6,6 +6,7 @@
  *   service.c    head and serve services              objects.c       everything else that is created
  *   scheduler.c  batch schedulers                     see.c           what is there
  *   workers.c    groups of workers                    replicas.c      groups whose replicas are several hosts
+ *   pace.c       how fast a group's pods are made     outdated.c      pods of an older spec
  *   sub.c        the objects beside the pods          teardown.c      deletion with a Redis to empty
  *   status.c     what to say about it                 reconcile.c     what to do about it, in order
  *   plugin.c     the vtable that the host calls
@@ -55,6 +56,7 @@ struct rv_str rc_annotation(const struct rc_cluster *c, const char *key);
 struct rv_val rc_groups(const struct rc_cluster *c);         /* spec.workerGroupSpecs */
 struct rv_val rc_head_container(const struct rc_cluster *c); /* containers[0] of the head */
 bool rc_gpu_like(struct rv_str resource);                    /* counts as a GPU */
+int64_t rc_group_hosts(struct rv_val group);                 /* numOfHosts, at least 1 */
 int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4: pods, 0 when suspended */
 
 /* ---- builders (pod.c, service.c): new trees in the arena, complete with owner reference ----------------- */

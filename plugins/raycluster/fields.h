@@ -34,6 +34,7 @@
 #define RC_ANNOTATION_KEEP_HEAD_DOWN "ray.io/disable-provisioned-head-restart"
 #define RC_ANNOTATION_SPEC_HASH "ray.io/upgrade-strategy-recreate-hash"
 #define RC_ANNOTATION_VERSION "ray.io/kuberay-version"
+#define RC_ANNOTATION_POD_SPEC "rayvisor.io/pod-spec" /* ours: version and hash of what the pod was made of */
 
 #define RC_ANNOTATION_FT_DELETION_TIMEOUT "ray.io/gcs-ft-deletion-timeout"
 #define RC_ANNOTATION_INGRESS_CLASS "kubernetes.io/ingress.class"
@@ -78,6 +79,8 @@ enum { RC_CLEANUP_DEADLINE_S = 300, RC_FT_DELETION_TIMEOUT_S = 300 };
 #define RC_CONDITION_PROVISIONED "RayClusterProvisioned"
 #define RC_CONDITION_REPLICA_FAILURE "ReplicaFailure"
 #define RC_CONDITION_RECONCILING "Reconciling" /* kstatus; only while True */
+#define RC_CONDITION_STALLED "Stalled"         /* kstatus; only while True */
+#define RC_CONDITION_OUTDATED "PodsOutdated"   /* ours; only while True */
 #define RC_CONDITION_SUSPENDING "RayClusterSuspending"
 #define RC_CONDITION_SUSPENDED "RayClusterSuspended"
 

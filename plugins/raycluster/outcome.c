@@ -1,10 +1,9 @@
-/* outcome.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace. Batches of
- * creations double while all goes well; the first failure makes them small again and the key backs off, so that a quota
- * is not hammered. */
+/* outcome.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each group.
+ */
 #include "fields.h"
 #include "pass.h"
 
-enum { BATCH_MAX = 512, CREATE_WAIT_MAX_S = 60, NAMES_BYTES = 800 /* an event's note has room for 1024 */ };
+enum { NAMES_BYTES = 700 /* an event's note has room for 1024 */, TEXT_MAX = 2048, STAMP_WAIT_MAX_S = 300 };
 
 static const struct outcome_text {
     const char *did, *failed, *marker, *action, *did_note, *failed_note;
@@ -17,6 +16,8 @@ static const struct outcome_text {
                          "Failed to delete the head Pod"},
     [TAG_DELETE_WORKER] = {"DeletedWorkerPod", "FailedToDeleteWorkerPod", "FailedDeleteWorkerPod", "Delete",
                            "Deleted worker Pod", "Failed to delete worker Pod"},
+    [TAG_DELETE_GROUP] = {NULL, "FailedToDeleteWorkerPodCollection", "FailedDeleteWorkerPod", "Delete", "",
+                          "Failed to delete worker Pod"},
     [TAG_DELETE_ALL] = {NULL, "FailedToDeletePodCollection", "FailedDeleteAllPods", "Delete", "",
                         "Failed to delete Pod"},
 };
@@ -26,6 +27,7 @@ struct tally {
     unsigned n;
     bool cut;
     struct rv_buf names;
+    struct rv_str how; /* the last of them that had ended did so */
 };
 
 static void tally_add(struct tally *t, struct rv_str name) {
@@ -45,6 +47,9 @@ static void tally_tell(struct pass *p, const struct tally *t, const struct outco
                                                   RV_STR_ARG(p->c->ns), RV_STR_ARG(names))
                                    : rv_arena_fmt(p->arena, "%ss %u in namespace " RV_STR_FMT ": " RV_STR_FMT,
                                                   text->did_note, t->n, RV_STR_ARG(p->c->ns), RV_STR_ARG(names));
+    if (t->how.n != 0)
+        note = rv_arena_fmt(p->arena, RV_STR_FMT "; %s" RV_STR_FMT, RV_STR_ARG(note), t->n > 1 ? "the last: " : "",
+                            RV_STR_ARG(t->how));
     pass_event(p, false, text->did, text->action, note);
 }
 
@@ -56,30 +61,41 @@ static struct rv_str without_suffix(struct pass *p, struct rv_str text, struct r
     return rv_arena_fmt(p->arena, "%.*s*%.*s", (int)(before + name.n - 5), text.p, (int)after, at + name.n);
 }
 
-void pass_hold_creations(struct pass *p) {
-    struct memo *m = p->memo;
-    int64_t seconds = INT64_C(1) << (m->create_failures < 6 ? m->create_failures : 6);
-    if (seconds > CREATE_WAIT_MAX_S) seconds = CREATE_WAIT_MAX_S;
-    m->create_failures++;
-    m->create_after = p->api->now(p->host) + seconds * INT64_C(1000000000);
-    m->batch = 1;
+/* Of a group's failures one is told: the others failed for the same reason. */
+static void creation_failed(struct pass *p, const struct rv_result *r, const struct outcome_text *t, struct rv_str why,
+                            struct rv_str note) {
+    struct pace *pace = pace_by_id(p, TAG_PACE(r->tag));
+    if (pace == NULL || pace->failed) return;
+    pass_event(p, true, t->failed, t->action, note);
+    pace_failed(p, pace,
+                rv_arena_fmt(p->arena, "%s: " RV_STR_FMT, t->failed_note, RV_STR_ARG(without_suffix(p, why, r->name))));
 }
 
 static void take_failure(struct pass *p, const struct rv_result *r, const struct outcome_text *t) {
-    struct rv_str why = r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
+    struct rv_str why = pass_clipped(r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code)), TEXT_MAX);
     struct rv_str note = rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->failed_note,
                                       RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
-    bool create = r->verb == RV_VERB_CREATE;
-    if (p->failure_text.n != 0) return; /* the others failed for the same reason */
+    if (r->verb == RV_VERB_CREATE) {
+        creation_failed(p, r, t, why, note);
+        return;
+    }
+    p->retry = true;
+    if (p->failure_text.n != 0) return;
     pass_event(p, true, t->failed, t->action, note);
     p->failure = t->marker;
-    p->failure_text =
-        create ? rv_arena_fmt(p->arena, "%s: " RV_STR_FMT, t->failed_note, RV_STR_ARG(without_suffix(p, why, r->name)))
-               : note;
-    if (create)
-        pass_hold_creations(p);
-    else
-        p->retry = true;
+    p->failure_text = note;
+}
+
+/* A pod that cannot be stamped holds nothing but the stamping. */
+static void stamp_result(struct pass *p, const struct rv_result *r) {
+    struct backoff *b = &p->memo->stamping;
+    int64_t now = p->api->now(p->host);
+    if (r->code == 0 && b->after <= now) b->tries = 0;
+    if (r->code == 0 || r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT || b->after > now) return;
+    backoff_failed(b, now, STAMP_WAIT_MAX_S);
+    const struct rv_field fields[] = {{RV_STR("pod"), r->name}, {RV_STR("reason"), r->message}};
+    p->api->log(p->host, RV_LOG_WARN, RV_STR("cannot note on a pod which spec it was made of"), fields,
+                RV_ARRAY_LEN(fields));
 }
 
 static void status_result(struct pass *p, const struct rv_result *r) {
@@ -88,29 +104,40 @@ static void status_result(struct pass *p, const struct rv_result *r) {
     if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) p->retry = true;
 }
 
+static void succeeded(struct pass *p, const struct rv_result *r, struct tally *t) {
+    struct pace *pace = pace_by_id(p, TAG_PACE(r->tag));
+    if (pace != NULL && r->verb == RV_VERB_CREATE) pace->made++;
+    /* How a pod ended is told with its deletion. */
+    if (pace != NULL && r->verb == RV_VERB_DELETE && pace->end_name != NULL && rv_str_is(r->name, pace->end_name))
+        t->how = rv_arena_str(p->arena, rv_str(pace->end_text));
+    tally_add(t, r->name);
+}
+
+static void take_result(struct pass *p, const struct rv_result *r, struct tally *tallies) {
+    bool gone = r->verb == RV_VERB_DELETE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT);
+    uint32_t tag = TAG_KIND(r->tag);
+    if (tag == TAG_STATUS)
+        status_result(p, r);
+    else if (tag == TAG_STAMP)
+        stamp_result(p, r);
+    else if (tag == TAG_FINALIZER || tag == TAG_CLEANUP_JOB)
+        teardown_result(p, r);
+    else if (tag >= RV_ARRAY_LEN(texts))
+        sub_result(p, r);
+    else if (tag == TAG_OTHER || gone)
+        return;
+    else if (r->code != 0)
+        take_failure(p, r, &texts[tag]);
+    else
+        succeeded(p, r, &tallies[tag]);
+}
+
 void pass_take_results(struct pass *p) {
     const struct rv_result *results;
     struct tally tallies[RV_ARRAY_LEN(texts)] = {0};
     uint64_t n = p->api->results(p->host, &results);
-    for (uint64_t i = 0; i < n; i++) {
-        const struct rv_result *r = &results[i];
-        bool gone = r->verb == RV_VERB_DELETE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT);
-        if (r->tag == TAG_STATUS)
-            status_result(p, r);
-        else if (r->tag == TAG_FINALIZER || r->tag == TAG_CLEANUP_JOB)
-            teardown_result(p, r);
-        else if (r->tag >= RV_ARRAY_LEN(texts))
-            sub_result(p, r);
-        else if (r->tag == TAG_OTHER || gone)
-            continue;
-        else if (r->code != 0)
-            take_failure(p, r, &texts[r->tag]);
-        else
-            tally_add(&tallies[r->tag], r->name);
-    }
-    bool grew = tallies[TAG_HEAD_POD].n + tallies[TAG_WORKER_POD].n > 0 && p->failure == NULL;
-    if (grew) p->memo->create_failures = 0;
-    if (grew && p->memo->batch < BATCH_MAX) p->memo->batch *= 2;
+    for (uint64_t i = 0; i < n; i++) take_result(p, &results[i], tallies);
+    pace_grow(p);
     for (size_t i = 0; i < RV_ARRAY_LEN(tallies); i++) {
         tally_tell(p, &tallies[i], &texts[i]);
         rv_buf_free(&tallies[i].names);

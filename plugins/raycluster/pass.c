@@ -43,7 +43,8 @@ static bool act(struct pass *p, struct rv_action *a, const char *api_version, co
 void pass_create(struct pass *p, const char *api_version, const char *resource, struct rv_node *object, uint64_t tag) {
     struct rv_val v = rv_node_freeze(p->arena, object);
     struct rv_action a = {.verb = RV_VERB_CREATE, .name = rv_path_str(v, "metadata.name"), .body = {v.p, v.n}};
-    if (act(p, &a, api_version, resource, tag) && (tag == TAG_HEAD_POD || tag == TAG_WORKER_POD)) p->creates++;
+    bool pod = TAG_KIND(tag) == TAG_HEAD_POD || TAG_KIND(tag) == TAG_WORKER_POD;
+    if (act(p, &a, api_version, resource, tag) && pod) p->creates++;
 }
 
 void pass_delete(struct pass *p, const char *api_version, const char *resource, struct rv_str name, struct rv_str uid,
@@ -64,17 +65,29 @@ void pass_get(struct pass *p, const char *api_version, const char *resource, str
     act(p, &a, api_version, resource, tag);
 }
 
+static uint64_t paced(struct pass *p, struct rv_str group, enum pass_tag tag) {
+    return (uint64_t)pace_of(p, group)->id << 32 | tag;
+}
+
+void pass_create_pod(struct pass *p, struct rv_str group, struct rv_node *pod, enum pass_tag tag) {
+    struct rv_node *notes = rv_node_ensure_map(p->arena, rv_node_get(pod, "metadata"), "annotations");
+    rv_node_set_str(p->arena, notes, RC_ANNOTATION_POD_SPEC, outdated_mark(p, group));
+    pace_of(p, group)->asked++;
+    pass_create(p, "v1", "pods", pod, paced(p, group, tag));
+}
+
 void pass_delete_pod(struct pass *p, struct pass_pod *pod, enum pass_tag tag) {
     if (pod->chosen || pod->deleting) return;
     pod->chosen = true;
     p->deletes++;
-    pass_delete(p, "v1", "pods", pod->name, pod->uid, tag);
+    bool one = tag == TAG_DELETE_HEAD || tag == TAG_DELETE_WORKER;
+    pass_delete(p, "v1", "pods", pod->name, pod->uid,
+                one ? paced(p, pod->head ? RV_STR(RC_HEAD_GROUP) : pod->group, tag) : (uint64_t)tag);
 }
 
-size_t pass_delete_pods(struct pass *p, struct rv_str group) {
+size_t pass_delete_pods(struct pass *p) {
     size_t n = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
-        if (group.n != 0 && (p->pods[i].head || !rv_str_eq(p->pods[i].group, group))) continue;
         if (!p->pods[i].deleting) n++;
         pass_delete_pod(p, &p->pods[i], TAG_DELETE_ALL);
     }
@@ -107,4 +120,11 @@ bool pass_recreates(const struct pass *p) {
 
 struct rv_str pass_worker_hash(struct pass *p) {
     return pass_recreates(p) ? pass_spec_hash(p) : (struct rv_str){NULL, 0};
+}
+
+/* Never in the middle of a character. */
+struct rv_str pass_clipped(struct rv_str s, size_t max) {
+    if (s.n <= max) return s;
+    while (max > 0 && ((unsigned char)s.p[max] & 0xc0) == 0x80) max--;
+    return (struct rv_str){s.p, max};
 }

@@ -75,6 +75,11 @@ static void memo_drop(struct memo **m) {
     free(gone->ns);
     free(gone->name);
     free(gone->owner_kind);
+    free(gone->invalid);
+    for (struct pace *pace = gone->paces, *next; pace != NULL; pace = next) {
+        next = pace->next;
+        pace_free(pace);
+    }
     free(gone);
 }
 
@@ -90,7 +95,6 @@ static struct memo *memo_of(struct controller *k, const struct rc_cluster *c) {
         **m = (struct memo){.uid = rv_strdup(c->uid),
                             .ns = rv_strdup(c->ns),
                             .name = rv_strdup(c->name),
-                            .batch = 16,
                             .said = -1,
                             .claim_said = -1,
                             .account_known = -1};

@@ -7,13 +7,20 @@
 
 /* ---- metadata --------------------------------------------------------------------------------------------- */
 
-static bool guarded(struct rv_str key) {
-    return rv_str_is(key, RC_LABEL_NODE_TYPE) || rv_str_is(key, RC_LABEL_GROUP) || rv_str_is(key, RC_LABEL_CLUSTER);
+/* What the controller knows its pods by: one that is copied into a template must not reach the pod. And of the head
+ * what its service selects. */
+static bool guarded(const struct pod_build *b, struct rv_str key) {
+    static const char *const ours[] = {RC_LABEL_NODE_TYPE,     RC_LABEL_GROUP,        RC_LABEL_CLUSTER,
+                                       RC_LABEL_REPLICA_INDEX, RC_LABEL_REPLICA_NAME, RC_LABEL_HOST_INDEX,
+                                       RC_LABEL_IS_RAY_NODE};
+    for (size_t i = 0; i < RV_ARRAY_LEN(ours); i++)
+        if (rv_str_is(key, ours[i])) return true;
+    return b->head && (rv_str_is(key, RC_LABEL_CREATED_BY) || rv_str_is(key, RC_LABEL_IDENTIFIER));
 }
 
 static void overlay(struct pod_build *b, struct rv_node *labels, struct rv_val from) {
     for (struct rv_iter it = rv_iter(from); rv_iter_next(&it);)
-        if (!guarded(it.key)) rv_node_setn(b->a, labels, it.key, rv_node_str(b->a, rv_val_str(it.val)));
+        if (!guarded(b, it.key)) rv_node_setn(b->a, labels, it.key, rv_node_str(b->a, rv_val_str(it.val)));
 }
 
 static void labels(struct pod_build *b, const struct rc_place *place) {
@@ -37,7 +44,8 @@ static void labels(struct pod_build *b, const struct rc_place *place) {
         rv_node_set_fmt(a, l, RC_LABEL_HOST_INDEX, "%lld", (long long)place->host);
     }
     for (struct rv_iter it = rv_iter(b->c->settings->default_labels); rv_iter_next(&it);)
-        if (rv_node_getn(l, it.key) == NULL) rv_node_setn(a, l, it.key, rv_node_str(a, rv_val_str(it.val)));
+        if (rv_node_getn(l, it.key) == NULL && !guarded(b, it.key))
+            rv_node_setn(a, l, it.key, rv_node_str(a, rv_val_str(it.val)));
     if (rv_str_is(b->c->creator, "RayService")) rv_node_set_cstr(a, l, RC_LABEL_SERVE, b->head ? "false" : "true");
     rv_node_set(a, b->meta, "labels", l);
 }

@@ -4,10 +4,12 @@
  * another back only where that one needs it. */
 #include "reconcile.h"
 
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "fields.h"
+
+enum { INVALID_MAX = 4096 }; /* bytes of what is said of an invalid cluster */
 
 /* ---- is it valid? ------------------------------------------------------------------------------------------------ */
 
@@ -30,19 +32,33 @@ static void warn_restarts(struct pass *p) {
                          RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name), rv_buf_cstr(&names)));
 }
 
-/* False: the cluster cannot go on as it is; said in an event and a condition, once for each edit. */
+/* News is what neither the condition nor the last pass has said, whatever it came from: an edit of the spec, of an
+ * annotation, or of the settings. */
+static void say_invalid(struct pass *p, const char *reason, struct rv_str text) {
+    struct rv_val told = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_STALLED);
+    struct memo *m = p->memo;
+    bool news = (m->invalid == NULL || !rv_str_is(text, m->invalid)) && !rv_str_eq(rv_path_str(told, "message"), text);
+    free(m->invalid);
+    m->invalid = rv_strdup(text);
+    if (!news) return;
+    const struct rv_field fields[] = {{RV_STR("reason"), rv_str(reason)}, {RV_STR("message"), text}};
+    pass_event(p, true, reason, "Validate", text);
+    p->api->log(p->host, RV_LOG_WARN, RV_STR("the cluster is not valid"), fields, RV_ARRAY_LEN(fields));
+}
+
+/* False: the cluster cannot go on as it is; said in an event, a condition and the log. */
 static bool acceptable(struct pass *p) {
     rv_autobuf struct rv_buf text = {0};
     const char *reason = rc_validate(p->c, &text);
-    bool news = p->memo->said != p->c->generation;
     if (reason == NULL) {
-        if (news) warn_restarts(p);
+        free(p->memo->invalid);
+        p->memo->invalid = NULL;
+        if (p->memo->said != p->c->generation) warn_restarts(p);
         return true;
     }
     p->memo->said = p->c->generation;
-    struct rv_str said = rv_arena_str(p->arena, rv_buf_str(&text)),
-                  old = rv_path_str(rv_condition_find(rv_val_get(p->c->status, "conditions"), "Stalled"), "message");
-    if (news && !rv_str_eq(old, said)) pass_event(p, true, reason, "Validate", said);
+    struct rv_str said = rv_arena_str(p->arena, pass_clipped(rv_buf_str(&text), INVALID_MAX));
+    say_invalid(p, reason, said);
     pass_explain(p, "not valid: " RV_STR_FMT, RV_STR_ARG(said));
     p->stalled_reason = rv_str(reason);
     p->stalled_text = said;
@@ -57,7 +73,7 @@ static bool suspended(struct pass *p) {
     struct rv_val conditions = rv_val_get(p->c->status, "conditions");
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True")) {
         pass_explain(p, "suspending: waiting for %zu pods to be gone", p->pod_n);
-        if (pass_delete_pods(p, (struct rv_str){NULL, 0}) > 0)
+        if (pass_delete_pods(p) > 0)
             pass_event(p, false, "DeletedPod", "Delete",
                        rv_arena_fmt(p->arena,
                                     "Deleted Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT " due to suspension",
@@ -71,23 +87,14 @@ static bool suspended(struct pass *p) {
     return rv_path_bool(p->c->spec, "suspend", false);
 }
 
-static void stamp(struct pass *p, const struct pass_pod *pod) {
-    struct rv_arena *a = p->arena;
-    struct rv_node *body = rv_node_map(a),
-                   *notes = rv_node_ensure_map(a, rv_node_ensure_map(a, body, "metadata"), "annotations");
-    rv_node_set_str(a, notes, RC_ANNOTATION_SPEC_HASH, pass_spec_hash(p));
-    rv_node_set_cstr(a, notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
-    pass_patch(p, "v1", "pods", pod->name, pod->uid, body, TAG_OTHER);
-}
-
 enum made { MADE_OF_THIS_SPEC, MADE_OF_ANOTHER, MADE_BY_ANOTHER_VERSION };
 
 static enum made made_of(struct pass *p, const struct pass_pod *pod) {
     struct rv_val notes = rv_val_path(pod->value, "metadata.annotations");
     struct rv_str have = rv_val_str(rv_val_get(notes, RC_ANNOTATION_SPEC_HASH)),
                   version = rv_val_str(rv_val_get(notes, RC_ANNOTATION_VERSION));
-    if (have.n == 0 || rv_str_eq(have, pass_spec_hash(p))) return MADE_OF_THIS_SPEC;
-    return version.n == 0 || rv_str_is(version, "v" RV_VERSION) ? MADE_OF_ANOTHER : MADE_BY_ANOTHER_VERSION;
+    if (have.n != 0 && version.n != 0 && !rv_str_is(version, "v" RV_VERSION)) return MADE_BY_ANOTHER_VERSION;
+    return have.n == 0 || rv_str_eq(have, pass_spec_hash(p)) ? MADE_OF_THIS_SPEC : MADE_OF_ANOTHER;
 }
 
 /* Asks the heads, or the workers, of another spec to go; with all set, those that do not tell as well. How many. */
@@ -104,13 +111,12 @@ static size_t delete_old(struct pass *p, bool heads, bool all) {
 
 /* With an old head everything goes, and the head last: it speaks for workers that do not tell what they were made of
  * (another operator's), whoever dies in between. Those that tell go as well when the head was lost meanwhile, or was
- * made after the change. A head of another operator version is stamped anew instead: hashes of two versions cannot be
- * compared. True: nothing is made in this pass. */
+ * made after the change. Pods of another operator version are stamped anew instead (outdated.c). True: nothing is made
+ * in this pass. */
 static bool recreate(struct pass *p) {
     if (!pass_recreates(p)) return false;
     const struct pass_pod *head = see_head(p);
     enum made made = head != NULL ? made_of(p, head) : MADE_OF_THIS_SPEC;
-    if (made == MADE_BY_ANOTHER_VERSION && !head->deleting) stamp(p, head);
     bool all = made == MADE_OF_ANOTHER;
     size_t workers = delete_old(p, false, all), heads = workers == 0 ? delete_old(p, true, all) : 0;
     if (workers + heads == 0 && !all) return false;
@@ -129,7 +135,7 @@ static bool recreate(struct pass *p) {
 
 /* At most one head. One that ended is deleted and replaced when it is really gone: two heads behind one service never
  * exist. */
-static bool one_head(struct pass *p) {
+static bool one_head(struct pass *p, struct pace *pace) {
     struct pass_pod *keep = NULL;
     size_t present = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
@@ -140,6 +146,7 @@ static bool one_head(struct pass *p) {
         bool older = keep != NULL && rv_str_cmp(pod->created, keep->created) < 0;
         if (pod->ended) {
             pass_explain(p, "the head pod " RV_STR_FMT " has ended: deleting it", RV_STR_ARG(pod->name));
+            pace_ended(p, pace, pod);
             pass_delete_pod(p, pod, TAG_DELETE_HEAD);
         } else if (keep == NULL || older) {
             if (keep != NULL) pass_delete_pod(p, keep, TAG_DELETE_HEAD);
@@ -149,24 +156,27 @@ static bool one_head(struct pass *p) {
         }
     }
     if (present > 0 && keep == NULL) pass_explain(p, "waiting for the old head pod to be gone");
+    if (keep != NULL) pace_content(pace);
     return present > 0;
 }
 
 /* False: without a head, workers would be of no use. They wait for its creation to be answered: against a quota, those
  * that are quicker would take the head's place for good. */
 static bool head(struct pass *p) {
-    if (one_head(p)) return true;
+    struct pace *pace = pace_of(p, RV_STR(RC_HEAD_GROUP));
+    if (one_head(p, pace)) return true;
     bool provisioned = rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_PROVISIONED, "True");
     if (provisioned && rv_str_is(rc_annotation(p->c, RC_ANNOTATION_KEEP_HEAD_DOWN), "true")) {
         pass_explain(p, "the head is gone and " RC_ANNOTATION_KEEP_HEAD_DOWN " keeps it so");
         return false;
     }
+    if (p->hold.n == 0 && pace_waits(p, pace)) p->hold = RV_STR("the head pod has to be made first");
     if (p->hold.n != 0) return true;
     char five[6];
     pass_suffix(p, five);
     pass_explain(p, "creating the head pod");
     const char *suffix = p->c->settings->deterministic_head_name ? NULL : five;
-    pass_create(p, "v1", "pods", rc_head_pod(p->arena, p->c, suffix, pass_spec_hash(p)), TAG_HEAD_POD);
+    pass_create_pod(p, RV_STR(RC_HEAD_GROUP), rc_head_pod(p->arena, p->c, suffix, pass_spec_hash(p)), TAG_HEAD_POD);
     return false;
 }
 
@@ -191,35 +201,33 @@ static void log_work(struct pass *p) {
     p->api->log(p->host, RV_LOG_INFO, RV_STR("changing the cluster's objects"), fields, RV_ARRAY_LEN(fields));
 }
 
-/* After a failed creation others would fail too: wait. What failed stays in the condition until then. */
-static void creations_wait(struct pass *p) {
-    int64_t left = p->memo->create_after - p->api->now(p->host);
-    if (left <= 0 || p->memo->create_failures == 0) return;
-    struct rv_val told = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_REPLICA_FAILURE);
-    if (p->failure == NULL && rv_str_is(rv_path_str(told, "status"), "True")) {
-        p->failure = rv_arena_str(p->arena, rv_path_str(told, "reason")).p;
-        p->failure_text = rv_path_str(told, "message");
-    }
-    int64_t seconds = left / 1000000000 + 1;
-    p->hold = rv_arena_fmt(p->arena, "the last creation failed; the next try is in %" PRId64 " s", seconds);
-    pass_wake(p, p->memo->create_after);
+/* No pods are wanted: what failed is past. */
+static void rest(struct pass *p) {
+    for (struct pace *pace = p->memo->paces; pace != NULL; pace = pace->next) pace_content(pace);
 }
 
 static void pods(struct pass *p) {
-    if (p->retry || suspended(p) || recreate(p)) return;
+    if (p->retry) return;
+    if (suspended(p)) {
+        rest(p);
+        return;
+    }
+    if (recreate(p)) return;
     if (head(p)) workers_reconcile(p);
+    outdated_stamp(p);
 }
 
 void rc_reconcile(struct pass *p, struct rv_outcome *out) {
     if (p->memo->first_pass == 0) p->memo->first_pass = p->api->now(p->host);
+    pace_begin(p);
     pass_take_results(p);
     see(p);
     if (acceptable(p)) {
         if (teardown_guard(p)) return; /* its result brings us back */
         if (!p->sub_retry) sub_reconcile(p);
         p->memo->said = p->c->generation;
-        creations_wait(p);
         pods(p);
+        pace_tell_failure(p);
         say_state(p);
     }
     pass_status(p);

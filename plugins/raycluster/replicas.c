@@ -1,9 +1,10 @@
 /* replicas.c - worker groups whose replicas are several hosts, all or nothing (spec section 8.5).
  *
  * A replica is the set of pods with one replica name. It lives and dies as a whole: if one of its hosts ends, is named
- * for deletion or went missing while others run, all of it goes, and another whole one takes its place. A replica that
- * is incomplete because creations failed is completed rather than thrown away, or a quota would have it made and
- * deleted for ever: its host indices tell what is missing. */
+ * for deletion or went missing while others run, all of it goes, and another whole one takes its place. One that is
+ * incomplete because it is still being made (the room of a pass may be less than a replica), or because creations
+ * failed, is completed rather than thrown away, or a quota would have it made and deleted for ever: its host indices
+ * tell what is missing. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -11,107 +12,118 @@
 
 struct replica {
     struct rv_str name, created;
-    struct pass_pod **pods;
-    size_t n;
+    struct pod_range pods; /* in the order of their hosts */
     int64_t index;
-    bool doomed, deleting; /* deleting: some host is on its way out already */
+    bool doomed;
     size_t ready, running;
 };
 
+/* One group in this pass. */
 struct table {
+    struct rv_val group;
+    struct rv_str name;
+    struct pace *pace;
+    int64_t hosts;
     struct replica *list;
     size_t n;
 };
 
-static struct replica *find(struct pass *p, struct table *t, struct rv_str name) {
-    for (size_t i = 0; i < t->n; i++)
-        if (rv_str_eq(t->list[i].name, name)) return &t->list[i];
-    struct replica *r = &t->list[t->n++];
-    *r = (struct replica){.name = name, .index = -1};
-    r->pods = rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof(struct pass_pod *));
-    return r;
+static void read_pod(struct table *t, struct replica *r, const struct pass_pod *pod) {
+    r->index = pod->index;
+    r->created = pod->created;
+    r->doomed |= pod->ended || pod->deleting || workers_named_for_deletion(t->group, pod->name);
+    r->ready += pod->ready;
+    r->running += pod->running;
 }
 
-static struct table read_replicas(struct pass *p, struct rv_val group) {
-    struct table t = {rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof(struct replica)), 0};
-    struct rv_str name = rv_path_str(group, "groupName");
-    for (size_t i = 0; i < p->pod_n; i++) {
-        struct pass_pod *pod = &p->pods[i];
-        if (pod->head || !rv_str_eq(pod->group, name)) continue;
+static void read_replicas(struct pass *p, struct table *t) {
+    struct pod_range all = see_group(p, t->name);
+    t->list = rv_arena_alloc(p->arena, (all.n + 1) * sizeof *t->list);
+    for (size_t i = 0; i < all.n; i++) {
+        struct pass_pod *pod = all.list[i];
+        if (pod->ended && !pod->deleting) pace_ended(p, t->pace, pod);
         if (pod->replica.n == 0) { /* from before the group had several hosts: of no replica */
-            if (!pod->deleting) pass_delete_pod(p, pod, TAG_DELETE_WORKER);
+            pass_delete_pod(p, pod, TAG_DELETE_WORKER);
             continue;
         }
-        struct replica *r = find(p, &t, pod->replica);
-        r->pods[r->n++] = pod;
-        r->index = pod->index;
-        r->created = pod->created;
-        r->deleting |= pod->deleting;
-        r->doomed |= pod->ended || pod->deleting || workers_named_for_deletion(group, pod->name);
-        r->ready += pod->ready;
-        r->running += pod->running;
+        struct replica *r = t->n > 0 ? &t->list[t->n - 1] : NULL;
+        if (r == NULL || !rv_str_eq(r->name, pod->replica)) {
+            r = &t->list[t->n++];
+            *r = (struct replica){.name = pod->replica, .pods = {&all.list[i], 0}};
+        }
+        r->pods.n++;
+        read_pod(t, r, pod);
     }
-    return t;
 }
 
 static void delete_replica(struct pass *p, struct replica *r) {
     r->doomed = true;
-    for (size_t i = 0; i < r->n; i++) pass_delete_pod(p, r->pods[i], TAG_DELETE_WORKER);
+    for (size_t i = 0; i < r->pods.n; i++) pass_delete_pod(p, r->pods.list[i], TAG_DELETE_WORKER);
 }
 
-static int64_t host_of(const struct pass_pod *pod) {
-    int64_t host;
-    struct rv_val labels = rv_val_path(pod->value, "metadata.labels");
-    return rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_HOST_INDEX)), 0, INT32_MAX, &host) == 0 ? host : -1;
+/* ---- unfinished ones --------------------------------------------------------------------------------------------- */
+
+static const struct replica *named(const struct table *t, const char *name) {
+    for (size_t i = 0; i < t->n; i++)
+        if (rv_str_is(t->list[i].name, name)) return &t->list[i];
+    return NULL;
 }
 
-static bool has_host(const struct replica *r, int64_t host) {
-    for (size_t i = 0; i < r->n; i++)
-        if (host_of(r->pods[i]) == host) return true;
-    return false;
+/* A replica that is whole, or gone, is no longer being made. */
+static void forget_finished(struct table *t) {
+    for (struct unfinished *u = t->pace->unfinished, *next; u != NULL; u = next) {
+        const struct replica *r = named(t, u->replica);
+        next = u->next;
+        if (r == NULL || (int64_t)r->pods.n >= t->hosts) pace_finished(t->pace, rv_str(u->replica));
+    }
 }
 
-static bool host_twice(const struct replica *r, size_t at) {
-    for (size_t i = 0; i < at; i++)
-        if (host_of(r->pods[i]) == host_of(r->pods[at])) return true;
-    return false;
-}
-
-/* Creates the hosts that the replica lacks; a whole new one lacks them all. */
-static void complete(struct pass *p, struct rv_val group, const struct replica *r, int64_t hosts) {
-    for (int64_t h = 0; h < hosts; h++) {
+/* Creates the hosts that the replica lacks, as many as there is room for; a whole new one lacks them all. */
+static void complete(struct pass *p, struct table *t, const struct replica *r, int64_t room) {
+    size_t at = 0;
+    for (int64_t h = 0; h < t->hosts && room > 0; h++) {
         char five[6];
-        if (has_host(r, h)) continue;
+        while (at < r->pods.n && r->pods.list[at]->host < h) at++;
+        if (at < r->pods.n && r->pods.list[at]->host == h) continue;
         pass_suffix(p, five);
         struct rc_place place = {.index = r->index, .replica = r->name, .host = h};
-        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five, pass_worker_hash(p)),
-                    TAG_WORKER_POD);
+        pass_create_pod(p, t->name, rc_worker_pod(p->arena, p->c, t->group, &place, five, pass_worker_hash(p)),
+                        TAG_WORKER_POD);
+        room--;
     }
+    pace_unfinished(t->pace, r->name);
 }
 
-static int64_t free_index(const struct table *t) {
-    for (int64_t index = 0;; index++) {
-        bool used = false;
-        for (size_t i = 0; i < t->n && !used; i++) used = t->list[i].index == index && !t->list[i].doomed;
-        if (!used) return index;
-    }
+/* ---- growing ----------------------------------------------------------------------------------------------------- */
+
+static int number_order(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
 }
 
-/* The batch is a whole number of replicas, at least one: half a replica is of no use to anybody. */
-static void grow(struct pass *p, struct rv_val group, struct table *t, int64_t missing, int64_t hosts) {
-    struct table all = {rv_arena_alloc(p->arena, (t->n + (size_t)missing + 1) * sizeof(struct replica)), t->n};
-    if (t->n > 0) memcpy(all.list, t->list, t->n * sizeof(struct replica));
-    int64_t room = missing > 0 ? workers_room(p, group) : 0;
-    for (int64_t i = 0; i < missing && room > 0 && (i == 0 || room >= hosts); i++, room -= hosts) {
+/* The batch is a whole number of replicas, at least one: half a replica is of no use to anybody. One that is bigger
+ * than AT_ONCE is made in several passes. */
+enum { AT_ONCE = 16 };
+
+static void grow(struct pass *p, struct table *t, int64_t missing) {
+    int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0, room = workers_room(p, t->group);
+    size_t used_n = 0, u = 0;
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->list[i].doomed) used[used_n++] = t->list[i].index;
+    qsort(used, used_n, sizeof *used, number_order);
+    for (int64_t i = 0; i < missing && room > 0 && (i == 0 || room >= t->hosts); i++, room -= t->hosts, index++) {
         char five[6];
+        for (; u < used_n && used[u] <= index; u++)
+            if (used[u] == index) index++;
         pass_suffix(p, five);
-        struct replica fresh = {
-            .index = free_index(&all),
-            .name = rv_arena_fmt(p->arena, RV_STR_FMT "-%s", RV_STR_ARG(rv_path_str(group, "groupName")), five)};
-        complete(p, group, &fresh, hosts);
-        all.list[all.n++] = fresh;
+        struct replica fresh = {.index = index,
+                                .name = rv_arena_fmt(p->arena, RV_STR_FMT "-%s", RV_STR_ARG(t->name), five)};
+        int64_t least = t->hosts < AT_ONCE ? t->hosts : AT_ONCE;
+        complete(p, t, &fresh, room > least ? room : least);
     }
 }
+
+/* ---- shrinking --------------------------------------------------------------------------------------------------- */
 
 /* Least useful first: fewest running hosts, fewest ready, newest. */
 static int victim_order(const void *a, const void *b) {
@@ -122,59 +134,68 @@ static int victim_order(const void *a, const void *b) {
     return newest != 0 ? newest : rv_str_cmp(x->name, y->name);
 }
 
-/* Some host is missing. Still being made: none runs yet, or the last creation failed. Otherwise it broke apart. More
- * than there should be: numOfHosts became smaller, or an answer got lost. */
-static bool broken(const struct pass *p, const struct replica *r, int64_t hosts) {
-    for (size_t i = 0; i < r->n; i++)
-        if (host_of(r->pods[i]) >= hosts || host_twice(r, i)) return true;
-    return (int64_t)r->n < hosts && r->running > 0 && p->memo->batch > 1;
+static int index_order(const void *a, const void *b) {
+    const struct replica *x = *(struct replica *const *)a, *y = *(struct replica *const *)b;
+    return x->index != y->index ? (x->index < y->index ? -1 : 1) : victim_order(a, b);
 }
 
-/* Two of one index: an answer got lost, or hosts that had ended run again and were replaced already. Whoever counts
- * replicas by their index takes them for one; the more useful one stays. */
-static bool index_taken(const struct table *t, const struct replica *r) {
-    for (size_t i = 0; i < t->n; i++) {
-        const struct replica *o = &t->list[i];
-        if (o != r && !o->doomed && o->index == r->index && victim_order(&r, &o) < 0) return true;
+/* Some host is missing though it was there, or though others run and nobody is making it. More than there should be:
+ * numOfHosts became smaller, or an answer got lost. */
+static bool broken(const struct table *t, const struct replica *r) {
+    for (size_t i = 0; i < r->pods.n; i++) {
+        const struct pass_pod *pod = r->pods.list[i];
+        if (pod->host < 0 || pod->host >= t->hosts || (i > 0 && pod->host == r->pods.list[i - 1]->host)) return true;
     }
-    return false;
+    return (int64_t)r->pods.n < t->hosts && r->running > 0 && !pace_is_unfinished(t->pace, r->name);
 }
 
-static void delete_unfit(struct pass *p, struct table *t, int64_t hosts) {
+/* The replicas that stay. Two of one index: an answer got lost, or hosts that had ended run again and were replaced
+ * already. Whoever counts replicas by their index takes them for one; the more useful one stays. */
+static size_t fit(struct pass *p, struct table *t, struct replica **live) {
+    size_t n = 0, kept = 0;
     for (size_t i = 0; i < t->n; i++) {
         struct replica *r = &t->list[i];
-        if (!r->doomed && !broken(p, r, hosts)) continue;
+        if (!r->doomed && !broken(t, r)) {
+            live[n++] = r;
+            continue;
+        }
         pass_explain(p, "replica " RV_STR_FMT ": one of its hosts is lost, deleting all of them", RV_STR_ARG(r->name));
         delete_replica(p, r);
     }
-    for (size_t i = 0; i < t->n; i++) {
-        struct replica *r = &t->list[i];
-        if (r->doomed || !index_taken(t, r)) continue;
-        pass_explain(p, "replica " RV_STR_FMT ": another one has its index, deleting it", RV_STR_ARG(r->name));
-        delete_replica(p, r);
+    qsort(live, n, sizeof *live, index_order);
+    for (size_t i = 0; i < n; i++) {
+        if (i + 1 == n || live[i]->index < 0 || live[i]->index != live[i + 1]->index) {
+            live[kept++] = live[i];
+            continue;
+        }
+        pass_explain(p, "replica " RV_STR_FMT ": another one has its index, deleting it", RV_STR_ARG(live[i]->name));
+        delete_replica(p, live[i]);
     }
+    return kept;
 }
 
 void replicas_reconcile(struct pass *p, struct rv_val group) {
-    int64_t hosts = rv_path_int(group, "numOfHosts", 1), desired = rc_group_desired(group) / hosts, have = 0;
-    struct rv_str name = rv_path_str(group, "groupName");
-    struct table t = read_replicas(p, group);
+    struct table t = {.group = group, .name = rv_path_str(group, "groupName"), .hosts = rc_group_hosts(group)};
+    t.pace = pace_of(p, t.name);
+    read_replicas(p, &t);
+    forget_finished(&t);
     struct replica **live = rv_arena_alloc(p->arena, (t.n + 1) * sizeof *live);
-    delete_unfit(p, &t, hosts);
-    for (size_t i = 0; i < t.n; i++)
-        if (!t.list[i].doomed) live[have++] = &t.list[i];
+    int64_t desired = rc_group_desired(group) / t.hosts, have = (int64_t)fit(p, &t, live), whole = 0;
+    for (int64_t i = 0; i < have; i++) whole += (int64_t)live[i]->pods.n >= t.hosts;
+    if (whole >= desired) pace_content(t.pace);
     if (have > desired && workers_may_shrink(p)) {
-        pass_explain(p, "group " RV_STR_FMT ": %lld replicas too many, deleting the least useful", RV_STR_ARG(name),
+        pass_explain(p, "group " RV_STR_FMT ": %lld replicas too many, deleting the least useful", RV_STR_ARG(t.name),
                      (long long)(have - desired));
-        qsort(live, (size_t)have, sizeof(struct replica *), victim_order);
+        qsort(live, (size_t)have, sizeof *live, victim_order);
         for (int64_t i = 0; i < have - desired; i++) delete_replica(p, live[i]);
         return;
     }
-    if (p->hold.n != 0) return;
+    if (whole == have && have >= desired) return;
+    if (p->hold.n != 0 || pace_waits(p, t.pace)) return;
     for (int64_t i = 0; i < have; i++)
-        if ((int64_t)live[i]->n < hosts) complete(p, group, live[i], hosts);
+        if ((int64_t)live[i]->pods.n < t.hosts) complete(p, &t, live[i], workers_room(p, t.group));
     if (have >= desired) return;
-    pass_explain(p, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(name),
+    pass_explain(p, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name),
                  (long long)(desired - have), (long long)desired);
-    grow(p, group, &t, desired - have, hosts);
+    grow(p, &t, desired - have);
 }

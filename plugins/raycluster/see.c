@@ -1,8 +1,13 @@
 /* see.c - see see.h. */
 #include "see.h"
 
+#include <stdlib.h>
+
 #include "fields.h"
 #include "pass.h"
+
+enum { TEXT_MAX = 200, LONG_S = 60 };
+#define SECOND INT64_C(1000000000)
 
 /* A pod that has ended for good, whatever its restart policy; or whose Ray container has and may not come back. */
 static bool has_ended(struct rv_val v, bool running) {
@@ -14,23 +19,28 @@ static bool has_ended(struct rv_val v, bool running) {
     return false;
 }
 
+static int64_t number(struct rv_val labels, const char *key) {
+    int64_t n;
+    return rv_str_to_int(rv_val_str(rv_val_get(labels, key)), 0, INT32_MAX, &n) == 0 ? n : -1;
+}
+
 static void see_pod(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     struct rv_val v = o->value, labels = rv_val_path(v, "metadata.labels");
     struct pass_pod *pod = &p->pods[p->pod_n++];
-    int64_t index;
-    bool indexed = rv_str_to_int(rv_val_str(rv_val_get(labels, RC_LABEL_REPLICA_INDEX)), 0, INT32_MAX, &index) == 0;
     *pod = (struct pass_pod){.value = v,
                              .name = o->name,
                              .uid = o->uid,
                              .group = rv_val_str(rv_val_get(labels, RC_LABEL_GROUP)),
                              .replica = rv_val_str(rv_val_get(labels, RC_LABEL_REPLICA_NAME)),
                              .created = rv_path_str(v, "metadata.creationTimestamp"),
-                             .index = indexed ? index : -1,
+                             .index = number(labels, RC_LABEL_REPLICA_INDEX),
+                             .host = number(labels, RC_LABEL_HOST_INDEX),
                              .head = rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_NODE_TYPE)), "head"),
                              .deleting = rv_meta_deleting(v),
                              .running = rv_str_is(rv_path_str(v, "status.phase"), "Running"),
                              .ready = rv_condition_is(rv_val_path(v, "status.conditions"), "Ready", "True")};
+    if (rv_time_parse(pod->created, &pod->made) != 0) pod->made = 0;
     pod->ended = has_ended(v, pod->running);
     pod->queued = !pod->running && !pod->ended &&
                   !rv_val_present(rv_condition_find(rv_val_path(v, "status.conditions"), "PodScheduled"));
@@ -42,45 +52,124 @@ static void see_service(void *arg, const struct rv_object *o) {
         p->head_service = o->value;
 }
 
+static int worker_order(const void *a, const void *b) {
+    const struct pass_pod *x = *(struct pass_pod *const *)a, *y = *(struct pass_pod *const *)b;
+    int r = rv_str_cmp(x->group, y->group);
+    if (r == 0) r = rv_str_cmp(x->replica, y->replica);
+    if (r == 0) r = (x->host > y->host) - (x->host < y->host);
+    return r != 0 ? r : rv_str_cmp(x->name, y->name);
+}
+
+static void sort_workers(struct pass *p) {
+    struct pod_range *w = &p->workers;
+    w->list = rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof(struct pass_pod *));
+    for (size_t i = 0; i < p->pod_n; i++)
+        if (!p->pods[i].head) w->list[w->n++] = &p->pods[i];
+    qsort(w->list, w->n, sizeof(struct pass_pod *), worker_order);
+}
+
+/* The first worker whose group is not before this one, or with past set: is after it. */
+static size_t bound(const struct pod_range *w, struct rv_str group, bool past) {
+    size_t low = 0, high = w->n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int r = rv_str_cmp(w->list[mid]->group, group);
+        if (r < 0 || (past && r == 0))
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+struct pod_range see_group(const struct pass *p, struct rv_str group) {
+    size_t first = bound(&p->workers, group, false);
+    return (struct pod_range){p->workers.list + first, bound(&p->workers, group, true) - first};
+}
+
 void see(struct pass *p) {
     struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .owner_uid = p->c->uid};
     uint64_t n = p->api->list(p->host, &q, NULL, NULL);
     p->pods = rv_arena_alloc(p->arena, (size_t)(n + 1) * sizeof *p->pods);
     p->api->list(p->host, &q, see_pod, p);
+    sort_workers(p);
     q.kind = KIND_SERVICE;
     p->api->list(p->host, &q, see_service, p);
+}
+
+/* Who is seen first: what is being deleted last, then the older. */
+static bool before(const struct pass_pod *a, const struct pass_pod *b) {
+    if (a->deleting != b->deleting) return b->deleting;
+    int older = rv_str_cmp(a->created, b->created);
+    return older != 0 ? older < 0 : rv_str_cmp(a->name, b->name) < 0;
 }
 
 const struct pass_pod *see_head(const struct pass *p) {
     const struct pass_pod *found = NULL;
     for (size_t i = 0; i < p->pod_n; i++)
-        if (p->pods[i].head && (found == NULL || !p->pods[i].deleting)) found = &p->pods[i];
+        if (p->pods[i].head && (found == NULL || before(&p->pods[i], found))) found = &p->pods[i];
     return found;
 }
 
 /* ---- what blocks ------------------------------------------------------------------------------------------------ */
 
-static struct rv_str shortened(struct rv_str s) { return s.n > 200 ? (struct rv_str){s.p, 200} : s; }
+static struct rv_str shortened(struct rv_str s) { return pass_clipped(s, TEXT_MAX); }
+
+/* "Error, exit code 1" */
+static struct rv_str terminated(struct pass *p, struct rv_val t) {
+    return rv_arena_fmt(p->arena, RV_STR_FMT ", exit code %lld",
+                        RV_STR_ARG(rv_val_str_or(rv_val_get(t, "reason"), "an error")),
+                        (long long)rv_path_int(t, "exitCode", 0));
+}
 
 /* How the container ended the last time, for one that is started again and again. */
 static struct rv_str last_end(struct pass *p, struct rv_val container) {
     struct rv_val last = rv_val_path(container, "lastState.terminated");
     if (!rv_val_set(last)) return (struct rv_str){NULL, 0};
-    return rv_arena_fmt(p->arena, " (it ended with " RV_STR_FMT ", exit code %lld)",
-                        RV_STR_ARG(rv_val_str_or(rv_val_get(last, "reason"), "an error")),
-                        (long long)rv_path_int(last, "exitCode", 0));
+    return rv_arena_fmt(p->arena, " (it ended with " RV_STR_FMT ")", RV_STR_ARG(terminated(p, last)));
+}
+
+/* Failed (Evicted: the node was low on memory) */
+static struct rv_str phase_and_why(struct pass *p, struct rv_val v) {
+    struct rv_str phase = rv_path_str(v, "status.phase"), reason = rv_path_str(v, "status.reason"),
+                  message = shortened(rv_path_str(v, "status.message"));
+    if (reason.n == 0) return phase;
+    return rv_arena_fmt(p->arena, RV_STR_FMT " (" RV_STR_FMT "%s" RV_STR_FMT ")", RV_STR_ARG(phase), RV_STR_ARG(reason),
+                        message.n != 0 ? ": " : "", RV_STR_ARG(message));
+}
+
+struct rv_str see_end(struct pass *p, const struct pass_pod *pod) {
+    struct rv_str ray = rv_path_str(pod->value, "spec.containers[0].name"), how = RV_STR("not known");
+    for (struct rv_iter it = rv_iter(rv_val_path(pod->value, "status.containerStatuses")); rv_iter_next(&it);) {
+        struct rv_val t = rv_val_path(it.val, "state.terminated");
+        if (rv_str_eq(rv_path_str(it.val, "name"), ray) && rv_val_set(t)) how = terminated(p, t);
+    }
+    return rv_arena_fmt(
+        p->arena,
+        "Pod status: " RV_STR_FMT "; Pod restart policy: " RV_STR_FMT "; Ray container terminated status: " RV_STR_FMT,
+        RV_STR_ARG(phase_and_why(p, pod->value)),
+        RV_STR_ARG(rv_val_str_or(rv_val_path(pod->value, "spec.restartPolicy"), "Always")), RV_STR_ARG(how));
+}
+
+/* Whether something takes longer than it should. If not yet, it is looked at again when it does. */
+static bool lasts(struct pass *p, int64_t since) {
+    int64_t until = since + LONG_S * SECOND;
+    if (since == 0 || p->api->now(p->host) >= until) return true;
+    pass_wake(p, until);
+    return false;
 }
 
 static struct blocker waiting(struct pass *p, const struct pass_pod *pod, const char *list) {
     for (struct rv_iter it = rv_iter(rv_val_path(pod->value, list)); rv_iter_next(&it);) {
         struct rv_val w = rv_val_path(it.val, "state.waiting");
         struct rv_str reason = rv_path_str(w, "reason"), message = shortened(rv_path_str(w, "message"));
-        if (reason.n == 0 || rv_str_is(reason, "ContainerCreating") || rv_str_is(reason, "PodInitializing")) continue;
-        struct rv_str text =
-            rv_arena_fmt(p->arena, "container " RV_STR_FMT " waits: " RV_STR_FMT "%s" RV_STR_FMT RV_STR_FMT,
-                         RV_STR_ARG(rv_path_str(it.val, "name")), RV_STR_ARG(reason), message.n != 0 ? ": " : "",
-                         RV_STR_ARG(message), RV_STR_ARG(last_end(p, it.val)));
-        return (struct blocker){reason, text, true};
+        bool usual = rv_str_is(reason, "ContainerCreating") || rv_str_is(reason, "PodInitializing");
+        if (reason.n == 0 || (usual && !lasts(p, pod->made))) continue;
+        struct rv_str text = rv_arena_fmt(
+            p->arena, "container " RV_STR_FMT " waits%s: " RV_STR_FMT "%s" RV_STR_FMT RV_STR_FMT,
+            RV_STR_ARG(rv_path_str(it.val, "name")), usual ? " for more than a minute" : "", RV_STR_ARG(reason),
+            message.n != 0 ? ": " : "", RV_STR_ARG(message), RV_STR_ARG(last_end(p, it.val)));
+        return (struct blocker){usual ? RV_STR("PodsNotReady") : reason, text, true};
     }
     return (struct blocker){0};
 }
@@ -93,32 +182,91 @@ static struct blocker not_scheduled(struct pass *p, const struct pass_pod *pod) 
     return (struct blocker){rv_val_str_or(rv_val_get(c, "reason"), "Unschedulable"), text, true};
 }
 
-static struct blocker of_pod(struct pass *p, const struct pass_pod *pod) {
+/* Nothing says what is wrong. */
+static struct blocker not_ready(struct pass *p, const struct pass_pod *pod, bool stuck) {
+    struct rv_val ready = rv_condition_find(rv_val_path(pod->value, "status.conditions"), "Ready");
+    struct rv_str phase = rv_val_str_or(rv_val_path(pod->value, "status.phase"), "Pending"),
+                  why = shortened(rv_path_str(ready, "message"));
+    struct rv_str text =
+        stuck ? rv_arena_fmt(p->arena, "phase " RV_STR_FMT ", made more than a minute ago and not ready%s" RV_STR_FMT,
+                             RV_STR_ARG(phase), why.n != 0 ? ": " : "", RV_STR_ARG(why))
+              : rv_arena_fmt(p->arena, "phase " RV_STR_FMT ", not ready yet", RV_STR_ARG(phase));
+    return (struct blocker){RV_STR("PodsNotReady"), text, stuck};
+}
+
+/* Empty: it is just starting, as many others are. */
+static struct blocker stuck_pod(struct pass *p, const struct pass_pod *pod) {
     struct blocker b = waiting(p, pod, "status.initContainerStatuses");
     if (b.reason.n == 0) b = waiting(p, pod, "status.containerStatuses");
     if (b.reason.n == 0) b = not_scheduled(p, pod);
-    if (b.reason.n == 0) {
-        struct rv_str phase = rv_val_str_or(rv_val_path(pod->value, "status.phase"), "Pending");
-        b = (struct blocker){RV_STR("PodsNotReady"),
-                             rv_arena_fmt(p->arena, "phase " RV_STR_FMT ", not ready yet", RV_STR_ARG(phase)), false};
-    }
+    if (b.reason.n == 0 && lasts(p, pod->made)) b = not_ready(p, pod, true);
+    return b;
+}
+
+static struct blocker with_name(struct pass *p, const struct pass_pod *pod, struct blocker b) {
     b.text = rv_arena_fmt(p->arena, "%s pod " RV_STR_FMT ": " RV_STR_FMT, pod->head ? "head" : "worker",
                           RV_STR_ARG(pod->name), RV_STR_ARG(b.text));
     return b;
 }
 
-struct blocker see_blocker(struct pass *p) {
+/* Deleted, and still there after its grace: a finalizer holds it, or its node does not answer. */
+static struct blocker lingering(struct pass *p, const struct pass_pod *pod) {
+    int64_t gone;
+    struct rv_val held = rv_val_path(pod->value, "metadata.finalizers");
+    if (rv_time_parse(rv_path_str(pod->value, "metadata.deletionTimestamp"), &gone) != 0 || !lasts(p, gone))
+        return (struct blocker){0};
+    struct rv_str text = rv_val_len(held) > 0
+                             ? rv_arena_fmt(p->arena, "the finalizer " RV_STR_FMT " holds it",
+                                            RV_STR_ARG(rv_val_str(rv_val_at(held, 0))))
+                             : RV_STR("its node has not stopped it; if the node is gone, delete the pod with --force");
+    return (struct blocker){RV_STR("PodTerminating"),
+                            rv_arena_fmt(p->arena, "%s pod " RV_STR_FMT " was deleted and does not go: " RV_STR_FMT,
+                                         pod->head ? "head" : "worker", RV_STR_ARG(pod->name), RV_STR_ARG(text)),
+                            true};
+}
+
+/* The head is told rather than a worker, the older rather than the younger. */
+static bool rather(const struct pass_pod *a, const struct pass_pod *b) {
+    if (b == NULL || a->head != b->head) return b == NULL || a->head;
+    return before(a, b);
+}
+
+struct blocker see_lingering(struct pass *p) {
     struct blocker first = {0};
-    if (p->failure_text.n != 0) {
-        bool quota = memmem(p->failure_text.p, p->failure_text.n, "exceeded quota", 14) != NULL;
-        return (struct blocker){quota ? RV_STR("QuotaExceeded") : rv_str(p->failure), p->failure_text, true};
-    }
+    const struct pass_pod *of = NULL;
     for (size_t i = 0; i < p->pod_n; i++) {
         const struct pass_pod *pod = &p->pods[i];
-        if (pod->ready || pod->deleting || pod->chosen) continue;
-        struct blocker b = of_pod(p, pod);
-        if (b.stuck) return b;
-        if (first.reason.n == 0) first = b;
+        if (!pod->deleting || !rather(pod, of)) continue;
+        struct blocker b = lingering(p, pod);
+        if (b.reason.n == 0) continue;
+        first = b;
+        of = pod;
     }
     return first;
+}
+
+static struct blocker of_failure(struct pass *p) {
+    bool quota = memmem(p->failure_text.p, p->failure_text.n, "exceeded quota", 14) != NULL;
+    return (struct blocker){quota ? RV_STR("QuotaExceeded") : rv_str(p->failure), p->failure_text, true};
+}
+
+struct blocker see_blocker(struct pass *p) {
+    const struct pass_pod *stuck = NULL, *slow = NULL, *head = see_head(p);
+    struct blocker first = {0};
+    if (p->failure_text.n != 0) return of_failure(p);
+    first = pace_blocker(p);
+    if (first.reason.n != 0) return first;
+    for (size_t i = 0; i < p->pod_n; i++) {
+        const struct pass_pod *pod = &p->pods[i];
+        bool old_head = pod == head && pod->deleting; /* the next one waits for it to be gone */
+        if (pod->chosen || (!old_head && (pod->ready || pod->deleting)) || !rather(pod, stuck)) continue;
+        struct blocker b = old_head ? lingering(p, pod) : stuck_pod(p, pod);
+        if (b.reason.n != 0) {
+            first = old_head ? b : with_name(p, pod, b);
+            stuck = pod;
+        } else if (!old_head && rather(pod, slow)) {
+            slow = pod;
+        }
+    }
+    return stuck != NULL || slow == NULL ? first : with_name(p, slow, not_ready(p, slow, false));
 }

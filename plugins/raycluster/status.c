@@ -13,9 +13,11 @@
 enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };
 #define MS INT64_C(1000000)
 
+/* Pods that are being deleted are replaced already: they count as there (available, pods), never as ready or live. */
 struct counts {
     int64_t ready, available, desired, min, max;
-    size_t pods, running;
+    size_t pods, live, running; /* all; those that stay; those of them that run and say nothing else than ready */
+    bool head;                  /* one that stays */
 };
 
 static struct rv_str fmt_quantity(struct pass *p, struct rv_quantity q) {
@@ -55,12 +57,14 @@ static void add_pod(struct totals *t, struct rv_val group, int64_t times) {
     }
 }
 
+static int64_t at_least_0(int64_t v) { return v < 0 ? 0 : v; }
+
 static struct totals desired_totals(const struct rc_cluster *c) {
     struct totals t = {0};
     add_pod(&t, rv_val_get(c->spec, "headGroupSpec"), 1);
     for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
         if (!rv_path_bool(g.val, "suspend", false))
-            add_pod(&t, g.val, rv_path_int(g.val, "numOfHosts", 1) * rv_path_int(g.val, "replicas", 0));
+            add_pod(&t, g.val, rc_group_hosts(g.val) * at_least_0(rv_path_int(g.val, "replicas", 0)));
     return t;
 }
 
@@ -68,26 +72,33 @@ static struct totals desired_totals(const struct rc_cluster *c) {
 
 static int64_t clamp(int64_t v) { return v > INT32_MAX ? INT32_MAX : v; }
 
+static void count_pod(struct counts *n, const struct pass_pod *pod) {
+    bool says = rv_val_present(rv_condition_find(rv_val_path(pod->value, "status.conditions"), "Ready"));
+    n->pods++;
+    n->available += !pod->head && pod->running;
+    if (pod->deleting) return;
+    n->live++;
+    n->running += pod->running && (pod->ready || !says);
+    n->ready += !pod->head && pod->running && pod->ready;
+    n->head |= pod->head;
+}
+
 static struct counts count(const struct pass *p) {
     struct counts n = {0};
     for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
-        int64_t hosts = rv_path_int(g.val, "numOfHosts", 1);
+        int64_t hosts = rc_group_hosts(g.val);
         n.desired = clamp(n.desired + rc_group_desired(g.val));
         if (rv_path_bool(g.val, "suspend", false)) continue;
-        n.min = clamp(n.min + rv_path_int(g.val, "minReplicas", 0) * hosts);
-        n.max = clamp(n.max + rv_path_int(g.val, "maxReplicas", INT32_MAX) * hosts);
+        n.min = clamp(n.min + at_least_0(rv_path_int(g.val, "minReplicas", 0)) * hosts);
+        n.max = clamp(n.max + at_least_0(rv_path_int(g.val, "maxReplicas", INT32_MAX)) * hosts);
     }
-    for (size_t i = 0; i < p->pod_n; i++) {
-        const struct pass_pod *pod = &p->pods[i];
-        n.pods++;
-        n.running +=
-            pod->running &&
-            (pod->ready || !rv_val_present(rv_condition_find(rv_val_path(pod->value, "status.conditions"), "Ready")));
-        if (pod->head) continue;
-        n.available += pod->running;
-        n.ready += pod->running && pod->ready;
-    }
+    for (size_t i = 0; i < p->pod_n; i++) count_pod(&n, &p->pods[i]);
     return n;
+}
+
+/* Every wanted pod is there and runs, and nothing else is there that would stay. */
+static bool all_run(const struct counts *n) {
+    return n->head && (int64_t)n->live == n->desired + 1 && n->running == n->live;
 }
 
 /* ---- head ------------------------------------------------------------------------------------------------- */
@@ -130,6 +141,12 @@ static void head_condition(struct pass *p, struct rv_node *conditions, int64_t n
                          RV_STR("Head Pod not found"), now);
         return;
     }
+    if (head->deleting) {
+        rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, "False", RV_STR("HeadPodTerminating"),
+                         rv_arena_fmt(p->arena, "Head Pod " RV_STR_FMT " is being deleted", RV_STR_ARG(head->name)),
+                         now);
+        return;
+    }
     struct rv_val status = rv_val_get(head->value, "status"),
                   ready = rv_condition_find(rv_val_get(status, "conditions"), "Ready");
     bool is = rv_str_is(rv_path_str(ready, "status"), "True");
@@ -151,20 +168,47 @@ static void head_condition(struct pass *p, struct rv_node *conditions, int64_t n
     rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, is ? "True" : "False", reason, message, now);
 }
 
+static struct blocker because(const char *reason, struct rv_str text) {
+    return (struct blocker){rv_str(reason), text, true};
+}
+
+/* Why there are fewer pods than wanted. */
+static struct blocker missing(struct pass *p) {
+    const struct pass_pod *head = see_head(p);
+    struct rv_val conditions = rv_val_get(p->c->status, "conditions");
+    bool provisioned = rv_condition_is(conditions, RC_CONDITION_PROVISIONED, "True");
+    if (rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True") &&
+        rv_val_type(rv_val_get(p->c->spec, "suspend")) != RV_BOOL)
+        return because("Suspended", RV_STR("spec.suspend was taken away, which resumes nothing: set it to false"));
+    if (head == NULL && provisioned && rv_str_is(rc_annotation(p->c, RC_ANNOTATION_KEEP_HEAD_DOWN), "true"))
+        return because("HeadPodKeptDown",
+                       RV_STR("The head pod is gone, and the annotation " RC_ANNOTATION_KEEP_HEAD_DOWN
+                              " keeps it so: remove it to have a new one made"));
+    if (head != NULL && head->deleting)
+        return because("PodsMissing", RV_STR("The old head pod has to be gone before a new one is made"));
+    return because("PodsMissing", p->hold.n != 0 ? p->hold : RV_STR("Not all Ray pods exist yet"));
+}
+
+static struct blocker suspending(struct pass *p, const struct counts *n) {
+    struct blocker b = see_lingering(p);
+    if (n->pods == 0) return (struct blocker){0};
+    return because("Suspending", b.reason.n != 0 ? b.text : RV_STR("Waiting for the Ray pods to be gone"));
+}
+
 /* As kstatus reads it: there while the cluster is on its way, with the word and the line that say what it waits for.
- * While all goes its way the text does not follow every step, or each would cost a write. */
+ * While all goes its way the text does not follow every step, or each would cost a write. A stalled one is on no way.
+ */
 static void reconciling(struct pass *p, struct rv_node *conditions, const struct counts *n, int64_t now) {
-    struct blocker b = see_blocker(p);
-    bool suspending = rv_path_bool(p->c->spec, "suspend", false), settled = n->running == n->pods;
-    if (b.reason.n == 0 && !suspending && (int64_t)n->pods < n->desired + 1)
-        b = (struct blocker){RV_STR("PodsMissing"), p->hold.n != 0 ? p->hold : RV_STR("Not all Ray pods exist yet"),
-                             true};
-    if (suspending ? n->pods == 0 : b.reason.n == 0 && settled && (int64_t)n->pods >= n->desired + 1) {
+    bool gone = rv_path_bool(p->c->spec, "suspend", false) ||
+                rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_SUSPENDING, "True");
+    struct blocker b = p->stalled_reason.n != 0 ? (struct blocker){0} : gone ? suspending(p, n) : see_blocker(p);
+    bool settled = p->stalled_reason.n != 0 || gone || (n->running == n->live && (int64_t)n->live >= n->desired + 1);
+    if (!settled && !b.stuck && (!n->head || (int64_t)n->live < n->desired + 1)) b = missing(p);
+    if (b.reason.n == 0 && settled) {
         rv_condition_remove(conditions, RC_CONDITION_RECONCILING);
         return;
     }
-    if (suspending) b = (struct blocker){RV_STR("Suspending"), RV_STR("Waiting for the Ray pods to be gone"), true};
-    if (!b.stuck) b = (struct blocker){RV_STR("PodsNotReady"), RV_STR("Waiting for the Ray pods to be ready"), true};
+    if (!b.stuck) b = because("PodsNotReady", RV_STR("Waiting for the Ray pods to be ready"));
     rv_condition_set(p->arena, conditions, RC_CONDITION_RECONCILING, "True", b.reason, b.text, now);
 }
 
@@ -189,32 +233,53 @@ static void suspend_conditions(struct pass *p, struct rv_node *conditions, size_
                      RV_STR(RC_CONDITION_SUSPENDED), RV_STR(""), now);
 }
 
-static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_t now) {
-    struct rv_arena *a = p->arena;
-    struct rv_val old = rv_val_get(p->c->status, "conditions");
-    struct rv_node *list = rv_val_len(old) > 0 ? rv_node_from(a, old) : rv_node_array(a);
+static void stalled(struct pass *p, struct rv_node *list, int64_t now) {
     if (p->stalled_reason.n != 0)
-        rv_condition_set(a, list, "Stalled", "True", p->stalled_reason, p->stalled_text, now);
+        rv_condition_set(p->arena, list, RC_CONDITION_STALLED, "True", p->stalled_reason, p->stalled_text, now);
     else
-        rv_condition_remove(list, "Stalled");
-    if (p->stalled_reason.n != 0) return list;
+        rv_condition_remove(list, RC_CONDITION_STALLED);
+}
+
+static void replica_failure(struct pass *p, struct rv_node *list, int64_t now) {
     if (p->failure != NULL)
-        rv_condition_set(a, list, RC_CONDITION_REPLICA_FAILURE, "True", rv_str(p->failure), p->failure_text, now);
-    else if (p->creates == 0 && p->deletes == 0 && !p->retry && p->hold.n == 0)
-        rv_condition_remove(list, RC_CONDITION_REPLICA_FAILURE);
-    head_condition(p, list, now);
-    bool sticky = rv_condition_is(old, RC_CONDITION_PROVISIONED, "True"),
-         suspended = rv_condition_is(old, RC_CONDITION_SUSPENDED, "True");
-    if (!sticky && !suspended) {
-        /* Better than the reference: provisioned means that all wanted pods ran, not just those that exist. */
-        bool all = n->pods > 0 && n->running == n->pods && (int64_t)n->pods == n->desired + 1;
-        rv_condition_set(a, list, RC_CONDITION_PROVISIONED, all ? "True" : "False",
-                         all ? RV_STR("AllPodRunningAndReadyFirstTime") : RV_STR("RayClusterPodsProvisioning"),
-                         all ? RV_STR("All Ray Pods are ready for the first time")
-                             : RV_STR("RayCluster Pods are being provisioned for first time"),
+        rv_condition_set(p->arena, list, RC_CONDITION_REPLICA_FAILURE, "True", rv_str(p->failure), p->failure_text,
                          now);
+    else if (p->creates == 0 && p->deletes == 0 && !p->retry && p->hold.n == 0 && p->stalled_reason.n == 0)
+        rv_condition_remove(list, RC_CONDITION_REPLICA_FAILURE);
+}
+
+/* Better than the reference: provisioned means that all wanted pods ran, not just those that exist. */
+static void provisioned(struct pass *p, struct rv_node *list, const struct counts *n, int64_t now) {
+    struct rv_val old = rv_val_get(p->c->status, "conditions");
+    bool all = all_run(n);
+    if (rv_condition_is(old, RC_CONDITION_PROVISIONED, "True") || rv_condition_is(old, RC_CONDITION_SUSPENDED, "True"))
+        return;
+    rv_condition_set(p->arena, list, RC_CONDITION_PROVISIONED, all ? "True" : "False",
+                     all ? RV_STR("AllPodRunningAndReadyFirstTime") : RV_STR("RayClusterPodsProvisioning"),
+                     all ? RV_STR("All Ray Pods are ready for the first time")
+                         : RV_STR("RayCluster Pods are being provisioned for first time"),
+                     now);
+}
+
+static void outdated(struct pass *p, struct rv_node *list, int64_t now) {
+    struct rv_str text = outdated_pods(p);
+    if (text.n != 0)
+        rv_condition_set(p->arena, list, RC_CONDITION_OUTDATED, "True", RV_STR("SpecChanged"), text, now);
+    else
+        rv_condition_remove(list, RC_CONDITION_OUTDATED);
+}
+
+static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_t now) {
+    struct rv_val old = rv_val_get(p->c->status, "conditions");
+    struct rv_node *list = rv_val_len(old) > 0 ? rv_node_from(p->arena, old) : rv_node_array(p->arena);
+    stalled(p, list, now);
+    replica_failure(p, list, now);
+    head_condition(p, list, now);
+    if (p->stalled_reason.n == 0) {
+        provisioned(p, list, n, now);
+        suspend_conditions(p, list, n->pods, now);
+        outdated(p, list, now);
     }
-    suspend_conditions(p, list, n->pods, now);
     reconciling(p, list, n, now);
     return list;
 }
@@ -229,7 +294,7 @@ static void set_count(struct pass *p, struct rv_node *s, const char *key, int64_
  * autoscaler, which adds and removes all the time: than the least), the word is taken back. */
 static struct rv_str state_of(const struct pass *p, const struct counts *n, struct rv_str old) {
     const struct pass_pod *head = see_head(p);
-    bool all = p->failure == NULL && (int64_t)n->pods == n->desired + 1 && n->running == n->pods,
+    bool all = p->failure == NULL && p->stalled_reason.n == 0 && all_run(n),
          head_up = head != NULL && !head->deleting && head->running && head->ready;
     int64_t least = p->c->f.autoscaling ? n->min : n->desired;
     if (rv_path_bool(p->c->spec, "suspend", false) && n->pods == 0) return RV_STR("suspended");
@@ -245,10 +310,6 @@ static struct rv_node *compute(struct pass *p, int64_t now) {
     struct rv_str old_state = rv_path_str(p->c->status, "state");
     rv_node_set(a, s, "conditions", conditions(p, &n, now));
     rv_node_set_int(a, s, "observedGeneration", p->c->generation);
-    if (p->stalled_reason.n != 0) {
-        if (old_state.n != 0) rv_node_set_str(a, s, "state", old_state);
-        return s;
-    }
     struct totals t = desired_totals(p->c);
     rv_node_set_str(a, s, "desiredCPU", fmt_quantity(p, t.cpu));
     rv_node_set_str(a, s, "desiredMemory", fmt_quantity(p, t.memory));
@@ -291,7 +352,7 @@ static const char *const managed[] = {"state",
 /* Steps on the way that may be told together: everything but the state and the conditions that others wait for. */
 static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val want) {
     static const char *const news[] = {RC_CONDITION_PROVISIONED, RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_SUSPENDING,
-                                       RC_CONDITION_SUSPENDED, "Stalled"};
+                                       RC_CONDITION_SUSPENDED, RC_CONDITION_STALLED};
     if (rv_str_is(key, "state") || rv_str_is(key, "observedGeneration")) return false;
     for (size_t i = 0; i < RV_ARRAY_LEN(news) && rv_str_is(key, "conditions"); i++)
         if (!rv_val_equal(rv_condition_find(have, news[i]), rv_condition_find(want, news[i]))) return false;
@@ -316,7 +377,7 @@ static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *p
             for (struct rv_iter it = rv_iter(have); rv_iter_next(&it);)
                 if (!rv_val_present(rv_val_getn(want, it.key))) rv_node_setn(a, value, it.key, rv_node_null(a));
     }
-    for (size_t i = 0; i < RV_ARRAY_LEN(managed) && p->stalled_reason.n == 0; i++)
+    for (size_t i = 0; i < RV_ARRAY_LEN(managed); i++)
         if (rv_val_set(rv_val_get(old, managed[i])) && rv_node_get(fresh, managed[i]) == NULL) {
             rv_node_set(a, patch, managed[i], rv_node_null(a));
             *progress &= strcmp(managed[i], "state") != 0;

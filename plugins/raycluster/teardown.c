@@ -80,7 +80,7 @@ static void step(struct pass *p) {
         release(p, "the spec no longer says where the state of the GCS is kept");
         return;
     }
-    pass_delete_pods(p, (struct rv_str){NULL, 0});
+    pass_delete_pods(p);
     if (left <= 0) {
         pass_event(p, true, "ForceDeletedStuckCluster", "Cleanup",
                    RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT

@@ -25,7 +25,7 @@ static int index_order(const void *a, const void *b) {
  * thousand at it keeps everybody else's pods waiting behind them. So there are never more than a few that it has not
  * looked at. A gang must be there whole, and a scheduler that is not there must not stop us: one that is older than
  * some seconds no longer counts. */
-enum { QUEUE_MAX = 16, QUEUE_PATIENCE_S = 5 };
+enum { QUEUE_MAX = 16, QUEUE_PATIENCE_S = 5, PASS_MAX = 512 };
 #define SECOND INT64_C(1000000000)
 
 static uint32_t queued(struct pass *p) {
@@ -47,13 +47,16 @@ static bool one_by_one(const struct pass *p, struct rv_val group) {
 }
 
 uint32_t workers_room(struct pass *p, struct rv_val group) {
-    uint32_t room = p->memo->batch;
+    const struct pace *pace = pace_of(p, rv_path_str(group, "groupName"));
+    uint32_t room = pace->batch > pace->asked ? pace->batch - pace->asked : 0,
+             others = p->creates < PASS_MAX ? PASS_MAX - p->creates : 0;
+    if (others < room) room = others;
     if (one_by_one(p, group)) {
-        uint32_t wait = queued(p), left = wait < QUEUE_MAX ? QUEUE_MAX - wait : 0;
+        uint32_t wait = queued(p) + p->creates, left = wait < QUEUE_MAX ? QUEUE_MAX - wait : 0;
         if (left == 0) pass_explain(p, "%u pods wait for the scheduler; more follow when it has looked at them", wait);
         if (left < room) room = left;
     }
-    return room > p->creates ? room - p->creates : 0;
+    return room;
 }
 
 static void grow(struct pass *p, struct rv_val group, struct pass_pod **live, size_t live_n, int64_t want) {
@@ -70,8 +73,8 @@ static void grow(struct pass *p, struct rv_val group, struct pass_pod **live, si
         }
         pass_suffix(p, five);
         struct rc_place place = {.index = indexed ? next : -1};
-        pass_create(p, "v1", "pods", rc_worker_pod(p->arena, p->c, group, &place, five, pass_worker_hash(p)),
-                    TAG_WORKER_POD);
+        pass_create_pod(p, rv_path_str(group, "groupName"),
+                        rc_worker_pod(p->arena, p->c, group, &place, five, pass_worker_hash(p)), TAG_WORKER_POD);
     }
 }
 
@@ -88,21 +91,32 @@ static void shrink(struct pass *p, struct pass_pod **live, size_t n, size_t surp
     for (size_t i = 0; i < surplus; i++) pass_delete_pod(p, live[i], TAG_DELETE_WORKER);
 }
 
-static void single_host(struct pass *p, struct rv_val group, struct rv_str name) {
-    struct pass_pod **live = rv_arena_alloc(p->arena, (p->pod_n + 1) * sizeof *live);
-    size_t n = 0;
+/* The pods that stay. The others are deleted: those that ended, are named for deletion, or are of when the group had
+ * several hosts. */
+static size_t keep(struct pass *p, struct rv_val group, struct pace *pace, struct pass_pod **live) {
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
-    for (size_t i = 0; i < p->pod_n; i++) {
-        struct pass_pod *pod = &p->pods[i];
-        if (pod->head || pod->deleting || !rv_str_eq(pod->group, name)) continue;
-        bool of_many = indexed && pod->replica.n != 0; /* from when the group had several hosts */
+    struct pod_range all = see_group(p, rv_path_str(group, "groupName"));
+    size_t n = 0;
+    for (size_t i = 0; i < all.n; i++) {
+        struct pass_pod *pod = all.list[i];
+        bool of_many = indexed && pod->replica.n != 0;
+        if (pod->deleting) continue;
+        if (pod->ended) pace_ended(p, pace, pod);
         if (pod->ended || of_many || workers_named_for_deletion(group, pod->name))
             pass_delete_pod(p, pod, TAG_DELETE_WORKER);
         else
             live[n++] = pod;
     }
+    return n;
+}
+
+static void single_host(struct pass *p, struct rv_val group, struct rv_str name) {
+    struct pace *pace = pace_of(p, name);
+    struct pass_pod **live = rv_arena_alloc(p->arena, (see_group(p, name).n + 1) * sizeof *live);
+    size_t n = keep(p, group, pace, live);
     int64_t desired = rc_group_desired(group), have = (int64_t)n;
-    if (desired > have && p->hold.n == 0) {
+    if (desired <= have) pace_content(pace);
+    if (desired > have && p->hold.n == 0 && !pace_waits(p, pace)) {
         pass_explain(p, "group " RV_STR_FMT ": creating %lld of %lld workers", RV_STR_ARG(name),
                      (long long)(desired - have), (long long)desired);
         grow(p, group, live, n, desired - have);
@@ -113,8 +127,18 @@ static void single_host(struct pass *p, struct rv_val group, struct rv_str name)
     }
 }
 
+static size_t delete_group(struct pass *p, struct pod_range r) {
+    size_t n = 0;
+    for (size_t i = 0; i < r.n; i++) {
+        n += !r.list[i]->deleting;
+        pass_delete_pod(p, r.list[i], TAG_DELETE_GROUP);
+    }
+    return n;
+}
+
 static void suspended_group(struct pass *p, struct rv_str name) {
-    if (pass_delete_pods(p, name) > 0)
+    pace_content(pace_of(p, name));
+    if (delete_group(p, see_group(p, name)) > 0)
         pass_event(p, false, "DeletedWorkerPod", "Delete",
                    rv_arena_fmt(p->arena,
                                 "Deleted all pods for suspended worker group " RV_STR_FMT " in RayCluster " RV_STR_FMT
@@ -122,19 +146,23 @@ static void suspended_group(struct pass *p, struct rv_str name) {
                                 RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
 }
 
+static bool in_spec(const struct pass *p, struct rv_str group) {
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);)
+        if (rv_str_eq(rv_path_str(g.val, "groupName"), group)) return true;
+    return false;
+}
+
 /* Groups that the spec no longer has: nobody would ever touch their pods again. */
 static void orphans(struct pass *p) {
     size_t n = 0;
     struct rv_str group = {NULL, 0};
-    for (size_t i = 0; i < p->pod_n; i++) {
-        struct pass_pod *pod = &p->pods[i];
-        bool known = pod->head || pod->deleting;
-        for (struct rv_iter g = rv_iter(rc_groups(p->c)); !known && rv_iter_next(&g);)
-            known = rv_str_eq(rv_path_str(g.val, "groupName"), pod->group);
-        if (known) continue;
-        pass_delete_pod(p, pod, TAG_DELETE_ALL);
-        group = pod->group;
-        n++;
+    for (size_t i = 0; i < p->workers.n;) {
+        struct pod_range r = see_group(p, p->workers.list[i]->group);
+        i += r.n;
+        if (in_spec(p, r.list[0]->group)) continue;
+        size_t gone = delete_group(p, r);
+        if (gone > 0) group = r.list[0]->group;
+        n += gone;
     }
     if (n == 0) return;
     pass_explain(p, "deleting %zu workers of groups that are no longer in the spec", n);
@@ -151,7 +179,7 @@ void workers_reconcile(struct pass *p) {
         struct rv_str name = rv_path_str(g.val, "groupName");
         if (rv_path_bool(g.val, "suspend", false))
             suspended_group(p, name);
-        else if (replicas && rv_path_int(g.val, "numOfHosts", 1) > 1)
+        else if (replicas && rc_group_hosts(g.val) > 1)
             replicas_reconcile(p, g.val);
         else
             single_host(p, g.val, name);

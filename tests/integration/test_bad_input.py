@@ -19,6 +19,8 @@ def bad_manifest(env, cluster, needle, reason="InvalidRayClusterSpec"):
     kube.create("rayclusters", NS, cluster)
     e = wait_for(f"event {reason} on {name}", lambda: events_of(kube, NS, name, reason))
     assert needle in e[0]["note"], e[0]["note"]
+    lines = wait_for("a line in the log", lambda: env.op.logs("the cluster is not valid", needle, reason, name))
+    assert len(lines) == 1 and lines[0]["level"] == "warn", lines
     assert not kube.list("pods", NS, f"ray.io/cluster={name}")
     return e
 

@@ -25,6 +25,7 @@ struct request {
     struct msg m;                        /* decoded, views into those */
     bool done;
     int code;
+    struct rv_str message;     /* why not */
     struct fake_answer answer; /* GET and HTTP */
     char name[256], uid[64], version[24];
 };
@@ -260,7 +261,8 @@ static void execute(struct fakehost *h, struct request *r, uint32_t trouble) {
     const struct rv_action *a = &r->m.action.a;
     size_t which = dice_roll(h->o.dice, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
     bool fails = dice_chance(h->o.dice, trouble) && a->verb != RV_VERB_EVENT;
-    r->code = fails && !troubles[which].done ? troubles[which].code : carry_out(h, r);
+    int refused = h->o.refuse != NULL ? h->o.refuse(h->o.arg, a, &r->message) : 0;
+    r->code = fails && !troubles[which].done ? troubles[which].code : refused != 0 ? refused : carry_out(h, r);
     if (fails && r->code == 0) r->code = troubles[which].code;
     r->done = true;
     if (a->verb == RV_VERB_EVENT)
@@ -295,7 +297,9 @@ static void answer(struct fakehost *h, struct request **at) {
                                  .name = r->name[0] != 0 ? rv_str(r->name) : a->name,
                                  .uid = rv_str(r->uid),
                                  .resource_version = rv_str(r->version),
-                                 .message = r->code != 0 ? RV_STR("made up by the test") : RV_STR(""),
+                                 .message = r->code == 0        ? RV_STR("")
+                                            : r->message.n != 0 ? r->message
+                                                                : RV_STR("made up by the test"),
                                  .http_status = r->code == 0 ? r->answer.status : 0}};
     if (r->code == 0 && r->answer.body.n != 0) {
         m.payload = m.result.r.body = rv_buf_bytes(&r->answer.body);

@@ -32,6 +32,8 @@ struct fakehost_opts {
     bool lossy;                                /* among the troubles: done, but the answer is lost */
     void (*note)(void *arg, const char *line); /* what happens, for a failure's report; may be NULL */
     void (*http)(void *arg, const struct rv_http_request *r, struct fake_answer *out); /* NULL: nobody asks */
+    /* What the API server never does: RV_E_* and, if it likes, words of its own (static); 0: it does. May be NULL. */
+    int (*refuse)(void *arg, const struct rv_action *a, struct rv_str *message);
     void *arg;
 };
 /* Started, welcomed and told everything that is there. NULL with the reason printed. */

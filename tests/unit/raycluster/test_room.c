@@ -15,17 +15,18 @@ struct world {
     struct dice dice;
 };
 
-static void start(struct world *w, const char *settings, const char *worker_spec, unsigned replicas) {
+static void start_group(struct world *w, const char *settings, const char *worker_spec, const char *more,
+                        unsigned replicas) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct fake_object *made;
     struct rv_str text = rv_arena_fmt(
         a,
         "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"headGroupSpec\":{\"rayStartParams\":{},\"template\":{\"spec\":{"
         "\"containers\":[{\"name\":\"h\",\"image\":\"i\"}]}}},\"workerGroupSpecs\":[{\"groupName\":\"g\",\"replicas\":%"
-        "u,"
-        "\"minReplicas\":0,\"maxReplicas\":1000,\"rayStartParams\":{},\"template\":{\"spec\":{%s\"containers\":["
+        "u,%s"
+        "\"minReplicas\":0,\"maxReplicas\":2147483647,\"rayStartParams\":{},\"template\":{\"spec\":{%s\"containers\":["
         "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}",
-        replicas, worker_spec);
+        replicas, more, worker_spec);
     *w = (struct world){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
     CU_ASSERT_EQUAL(fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made), 0);
     w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
@@ -34,6 +35,10 @@ static void start(struct world *w, const char *settings, const char *worker_spec
                                                    .api = w->api,
                                                    .dice = &w->dice});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
+}
+
+static void start(struct world *w, const char *settings, const char *worker_spec, unsigned replicas) {
+    start_group(w, settings, worker_spec, "", replicas);
 }
 
 static void stop(struct world *w) {
@@ -111,7 +116,33 @@ static void test_whole_gangs(void) {
     }
 }
 
+/* However much is asked for, a pass makes no more than there is room for. */
+static void test_sizes(void) {
+    static const struct {
+        const char *what, *more;
+        unsigned replicas, least, most, whole; /* whole: as many in the end */
+    } rows[] = {
+        {"as many replicas as there are numbers", "\"numOfHosts\":2,", 2147483647, 8, 16, 0},
+        {"as many pods", "", 2147483647, 8, 16, 0},
+        {"a replica of as many hosts", "\"numOfHosts\":2147483647,", 1, 8, 32, 0},
+        {"a replica of many hosts", "\"numOfHosts\":100,", 1, 8, 32, 100},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        start_group(&w, "{}", "", rows[i].more, rows[i].replicas);
+        unsigned n = workers(&w);
+        CHECK_ROW(n >= rows[i].least && n <= rows[i].most, rows[i].what);
+        for (unsigned k = 0; k < 20; k++) {
+            schedule(&w, 100);
+            n = soon(&w);
+        }
+        CHECK_ROW(rows[i].whole == 0 ? n > 200 : n == rows[i].whole, rows[i].what);
+        stop(&w);
+    }
+}
+
 static const struct suite_test tests[] = {{"no faster than the scheduler", test_pace},
                                           {"a scheduler that is not there", test_no_scheduler},
-                                          {"gangs are created whole", test_whole_gangs}};
+                                          {"gangs are created whole", test_whole_gangs},
+                                          {"sizes beyond reason", test_sizes}};
 SUITE_MAIN("raycluster: room for pods", tests)

@@ -1,0 +1,137 @@
+/* outdated.c - pods that were made of an older spec. Under upgradeStrategy Recreate they are replaced (reconcile.c);
+ * else they stay, and the condition PodsOutdated says so: an edit that changes nothing must not look as if it did.
+ *
+ * A pod carries a hash of just what it was made of, so that a scaled or added group makes no other pod look old. Hashes
+ * of two versions of the operator cannot be compared (the schema's defaults may differ too): pods of another version
+ * are stamped anew, a few at a time, and count as of this spec. */
+#include <stdio.h>
+
+#include "fields.h"
+#include "pass.h"
+
+enum { STAMPS_MAX = 16 };
+
+/* ---- what a pod is made of --------------------------------------------------------------------------------------- */
+
+static void take(struct rv_arena *a, struct rv_node *to, struct rv_val from, const char *const *keys, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        struct rv_val v = rv_val_get(from, keys[i]);
+        bool empty = rv_val_type(v) == RV_MAP && rv_val_len(v) == 0;
+        if (rv_val_set(v) && !empty) rv_node_set(a, to, keys[i], rv_node_from(a, v));
+    }
+}
+
+static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, char ret[33]) {
+    static const char *const of_group[] = {"template", "rayStartParams", "resources", "labels"},
+                             *const of_all[] = {"rayVersion", "gcsFaultToleranceOptions", "authOptions", "tlsOptions",
+                                                "historyServerOptions"},
+                             *const of_head[] = {"enableInTreeAutoscaling", "autoscalerOptions"};
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *n = rv_node_map(a), *own = rv_node_ensure_map(a, n, "group");
+    take(a, own, group, of_group, RV_ARRAY_LEN(of_group));
+    take(a, n, c->spec, of_all, RV_ARRAY_LEN(of_all));
+    if (head && c->f.autoscaling) take(a, n, c->spec, of_head, RV_ARRAY_LEN(of_head));
+    struct rv_node *spec = rv_node_path(own, "template.spec");
+    rv_node_remove(spec, "tolerations"); /* as in the spec's hash: others may add to them */
+    rv_node_remove(spec, "schedulingGates");
+    struct rv_hash h = rv_val_hash(rv_node_freeze(a, n));
+    snprintf(ret, 33, "%016llx%016llx", (unsigned long long)h.hi, (unsigned long long)h.lo);
+}
+
+/* Absent: the spec has no such group any more. */
+static struct rv_val group_of(const struct pass *p, const struct pace *pace) {
+    if (strcmp(pace->group, RC_HEAD_GROUP) == 0) return rv_val_get(p->c->spec, "headGroupSpec");
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);)
+        if (rv_str_is(rv_path_str(g.val, "groupName"), pace->group)) return g.val;
+    return RV_VAL_ABSENT;
+}
+
+static const char *wanted_hash(struct pass *p, struct rv_str group) {
+    struct pace *pace = pace_of(p, group);
+    uint64_t generation = (uint64_t)p->c->generation + 1;
+    if (pace->made_of != generation) {
+        struct rv_val v = group_of(p, pace);
+        pace->hash[0] = 0;
+        if (rv_val_present(v)) hash_of(p->c, v, strcmp(pace->group, RC_HEAD_GROUP) == 0, pace->hash);
+        pace->made_of = generation;
+    }
+    return pace->hash;
+}
+
+struct rv_str outdated_mark(struct pass *p, struct rv_str group) {
+    return rv_arena_fmt(p->arena, "v" RV_VERSION "/%s", wanted_hash(p, group));
+}
+
+/* ---- looking ----------------------------------------------------------------------------------------------------- */
+
+static struct rv_str annotation(const struct pass_pod *pod, const char *key) {
+    return rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.annotations"), key));
+}
+
+static struct rv_str group_name(const struct pass_pod *pod) { return pod->head ? RV_STR(RC_HEAD_GROUP) : pod->group; }
+
+static bool of_this_version(struct rv_str mark) { return rv_str_starts(mark, "v" RV_VERSION "/"); }
+
+static bool outdated(struct pass *p, const struct pass_pod *pod) {
+    struct rv_str mark = annotation(pod, RC_ANNOTATION_POD_SPEC);
+    if (pod->deleting || pod->chosen || !of_this_version(mark)) return false;
+    size_t skip = sizeof "v" RV_VERSION "/" - 1;
+    const char *want = wanted_hash(p, group_name(pod));
+    return want[0] != 0 && !rv_str_is((struct rv_str){mark.p + skip, mark.n - skip}, want);
+}
+
+struct rv_str outdated_pods(struct pass *p) {
+    const struct pass_pod *first = NULL;
+    size_t n = 0;
+    if (pass_recreates(p)) return (struct rv_str){NULL, 0};
+    for (size_t i = 0; i < p->pod_n; i++) {
+        const struct pass_pod *pod = &p->pods[i];
+        if (!outdated(p, pod)) continue;
+        n++;
+        bool rather = first == NULL || (pod->head && !first->head) ||
+                      (pod->head == first->head && rv_str_cmp(pod->name, first->name) < 0);
+        if (rather) first = pod;
+    }
+    if (n == 0) return (struct rv_str){NULL, 0};
+    bool by_hand = rv_str_is(p->c->creator, "RayCluster");
+    return rv_arena_fmt(p->arena,
+                        "%zu %s made of an older spec and stay%s as they are (" RV_STR_FMT "%s): %sdelete them to have "
+                        "them made anew",
+                        n, n > 1 ? "pods were" : "pod was", n > 1 ? "" : "s", RV_STR_ARG(first->name),
+                        n > 1 ? ", ..." : "", by_hand ? "set spec.upgradeStrategy.type to Recreate, or " : "");
+}
+
+/* ---- stamping ---------------------------------------------------------------------------------------------------- */
+
+static bool of_another_version(const struct pass_pod *pod) {
+    struct rv_str version = annotation(pod, RC_ANNOTATION_VERSION), mark = annotation(pod, RC_ANNOTATION_POD_SPEC);
+    return (version.n != 0 && !rv_str_is(version, "v" RV_VERSION)) || (mark.n != 0 && !of_this_version(mark));
+}
+
+static void stamp(struct pass *p, const struct pass_pod *pod) {
+    struct rv_arena *a = p->arena;
+    struct rv_node *body = rv_node_map(a),
+                   *notes = rv_node_ensure_map(a, rv_node_ensure_map(a, body, "metadata"), "annotations");
+    if (annotation(pod, RC_ANNOTATION_SPEC_HASH).n != 0)
+        rv_node_set_str(a, notes, RC_ANNOTATION_SPEC_HASH, pass_spec_hash(p));
+    if (annotation(pod, RC_ANNOTATION_VERSION).n != 0)
+        rv_node_set_cstr(a, notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
+    rv_node_set_str(a, notes, RC_ANNOTATION_POD_SPEC, outdated_mark(p, group_name(pod)));
+    pass_patch(p, "v1", "pods", pod->name, pod->uid, body, TAG_STAMP);
+}
+
+void outdated_stamp(struct pass *p) {
+    size_t n = 0;
+    if (p->creates + p->deletes > 0) return;
+    for (size_t i = 0; i < p->pod_n && n < STAMPS_MAX; i++) {
+        const struct pass_pod *pod = &p->pods[i];
+        if (pod->deleting || !of_another_version(pod)) continue;
+        if (p->memo->stamping.after > p->api->now(p->host)) {
+            pass_wake(p, p->memo->stamping.after);
+            return;
+        }
+        stamp(p, pod);
+        n++;
+    }
+    if (n > 0) pass_explain(p, "noting on %zu pods of another version of the operator that they are of this spec", n);
+}

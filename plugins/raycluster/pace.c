@@ -1,0 +1,198 @@
+/* pace.c - how fast the pods of one group are made: batches that double while all goes well, a pause after a failure,
+ * another after pods that end as soon as they run. Each group has a pace of its own, and the head has one, so that a
+ * group that cannot be made keeps no other from being made. */
+#include <stdlib.h>
+
+#include "fields.h"
+#include "pass.h"
+
+enum { BATCH_FIRST = 16, BATCH_MAX = 512, WAIT_MAX_S = 60, EARLY_S = 600, TEXT_MAX = 2048 };
+#define SECOND INT64_C(1000000000)
+
+void backoff_failed(struct backoff *b, int64_t now, int64_t max_s) {
+    int64_t seconds = INT64_C(1) << (b->tries < 20 ? b->tries : 20);
+    b->tries++;
+    b->after = now + (seconds < max_s ? seconds : max_s) * SECOND;
+}
+
+/* ---- one for each group ------------------------------------------------------------------------------------------ */
+
+void pace_free(struct pace *pace) {
+    while (pace->unfinished != NULL) pace_finished(pace, rv_str(pace->unfinished->replica));
+    free(pace->group);
+    free(pace->why);
+    free(pace->end_name);
+    free(pace->end_text);
+    free(pace);
+}
+
+struct pace *pace_of(struct pass *p, struct rv_str group) {
+    struct memo *m = p->memo;
+    for (struct pace *pace = m->paces; pace != NULL; pace = pace->next)
+        if (rv_str_is(group, pace->group)) return pace;
+    struct pace *fresh = rv_alloc(sizeof *fresh);
+    *fresh = (struct pace){.next = m->paces, .group = rv_strdup(group), .id = ++m->pace_ids, .batch = BATCH_FIRST};
+    m->paces = fresh;
+    return fresh;
+}
+
+struct pace *pace_by_id(struct pass *p, uint32_t id) {
+    for (struct pace *pace = p->memo->paces; pace != NULL; pace = pace->next)
+        if (pace->id == id) return pace;
+    return NULL;
+}
+
+static bool in_spec(const struct pass *p, const char *group) {
+    if (strcmp(group, RC_HEAD_GROUP) == 0) return true;
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);)
+        if (rv_str_is(rv_path_str(g.val, "groupName"), group)) return true;
+    return false;
+}
+
+/* Groups that are gone are forgotten. An edit may mend what failed: it is tried at once; but not a mere change of
+ * sizes, which an autoscaler makes all the time. */
+static void after_edit(struct pass *p) {
+    struct memo *m = p->memo;
+    bool edited = !rv_str_is(pass_spec_hash(p), m->paced_hash);
+    for (struct pace **at = &m->paces; *at != NULL;) {
+        struct pace *pace = *at;
+        if (!in_spec(p, pace->group)) {
+            *at = pace->next;
+            pace_free(pace);
+            continue;
+        }
+        if (edited) {
+            pace->creation.after = 0;
+            pace->ends = 0;
+        }
+        at = &pace->next;
+    }
+    m->paced = p->c->generation;
+    memcpy(m->paced_hash, pass_spec_hash(p).p, sizeof m->paced_hash);
+}
+
+void pace_begin(struct pass *p) {
+    if (p->memo->paced != p->c->generation || p->memo->paced_hash[0] == 0) after_edit(p);
+    for (struct pace *pace = p->memo->paces; pace != NULL; pace = pace->next) {
+        pace->asked = pace->made = 0;
+        pace->failed = false;
+    }
+}
+
+void pace_grow(struct pass *p) {
+    for (struct pace *pace = p->memo->paces; pace != NULL; pace = pace->next) {
+        if (pace->made == 0 || pace->failed) continue;
+        pace->creation.tries = 0;
+        if (pace->batch < BATCH_MAX) pace->batch *= 2;
+    }
+}
+
+/* ---- failures ---------------------------------------------------------------------------------------------------- */
+
+static void keep(char **at, struct rv_str text) {
+    free(*at);
+    *at = rv_strdup(pass_clipped(text, TEXT_MAX));
+}
+
+void pace_failed(struct pass *p, struct pace *pace, struct rv_str why) {
+    pace->failed = true;
+    pace->batch = 1;
+    keep(&pace->why, why);
+    backoff_failed(&pace->creation, p->api->now(p->host), WAIT_MAX_S);
+}
+
+void pace_content(struct pace *pace) { pace->creation = (struct backoff){0}; }
+
+bool pace_waits(struct pass *p, struct pace *pace) {
+    int64_t left = pace->creation.after - p->api->now(p->host);
+    if (left <= 0) return false;
+    pass_explain(p, "group %s: %s; the next try is in %lld s", pace->group,
+                 pace->creation.tries > 0 ? "the last creation failed" : "its pods end soon after their start",
+                 (long long)(left / SECOND + 1));
+    pass_wake(p, pace->creation.after);
+    return true;
+}
+
+static void tell(struct pass *p, const char *group, const char *marker) {
+    for (struct pace *pace = p->memo->paces; pace != NULL && p->failure == NULL; pace = pace->next)
+        if (strcmp(pace->group, group) == 0 && pace->creation.tries > 0) {
+            p->failure = marker;
+            p->failure_text = rv_arena_str(p->arena, rv_str(pace->why));
+        }
+}
+
+void pace_tell_failure(struct pass *p) {
+    tell(p, RC_HEAD_GROUP, "FailedCreateHeadPod");
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); p->failure == NULL && rv_iter_next(&g);)
+        tell(p, rv_arena_str(p->arena, rv_path_str(g.val, "groupName")).p, "FailedCreateWorkerPod");
+}
+
+/* ---- pods that end ----------------------------------------------------------------------------------------------- */
+
+void pace_ended(struct pass *p, struct pace *pace, const struct pass_pod *pod) {
+    int64_t now = p->api->now(p->host), wait = 0;
+    keep(&pace->end_name, pod->name);
+    keep(&pace->end_text, see_end(p, pod));
+    if (pod->made + SECOND <= pace->ended) return; /* of the batch whose end was counted already */
+    if (now - pace->ended > EARLY_S * SECOND) pace->ends = 0;
+    pace->ends = now - pod->made < EARLY_S * SECOND ? pace->ends + 1 : 0;
+    pace->ended = now;
+    if (pace->ends > 1) wait = INT64_C(1) << (pace->ends < 8 ? pace->ends - 2 : 6); /* the first is replaced at once */
+    if (wait > WAIT_MAX_S) wait = WAIT_MAX_S;
+    if (now + wait * SECOND > pace->creation.after) pace->creation.after = now + wait * SECOND;
+}
+
+static bool complete(const struct pass *p, struct rv_str group, int64_t desired) {
+    struct pod_range r = see_group(p, group);
+    int64_t ready = 0;
+    for (size_t i = 0; i < r.n; i++) ready += r.list[i]->ready && !r.list[i]->deleting;
+    return ready >= desired;
+}
+
+static struct blocker crash_loop(struct pass *p, struct pace *pace, bool head, int64_t desired) {
+    const struct pass_pod *there = head ? see_head(p) : NULL;
+    if (pace->ends < 2 || p->api->now(p->host) - pace->ended > EARLY_S * SECOND) return (struct blocker){0};
+    if (head ? there != NULL && there->ready && !there->deleting : complete(p, rv_str(pace->group), desired))
+        return (struct blocker){0};
+    struct rv_str text = rv_arena_fmt(
+        p->arena, "%s%s: %u in a row ended soon after their start, the last was %s; %s. Its log may say why",
+        head ? "head pods" : "worker pods of group ", head ? "" : pace->group, pace->ends, pace->end_name,
+        pace->end_text);
+    return (struct blocker){RV_STR("CrashLoop"), text, true};
+}
+
+struct blocker pace_blocker(struct pass *p) {
+    struct blocker b = crash_loop(p, pace_of(p, RV_STR(RC_HEAD_GROUP)), true, 1);
+    for (struct rv_iter g = rv_iter(rc_groups(p->c)); b.reason.n == 0 && rv_iter_next(&g);)
+        b = crash_loop(p, pace_of(p, rv_path_str(g.val, "groupName")), false, rc_group_desired(g.val));
+    return b;
+}
+
+/* ---- replicas that are being made -------------------------------------------------------------------------------- */
+
+static struct unfinished **find(struct pace *pace, struct rv_str replica) {
+    struct unfinished **u = &pace->unfinished;
+    while (*u != NULL && !rv_str_is(replica, (*u)->replica)) u = &(*u)->next;
+    return u;
+}
+
+void pace_unfinished(struct pace *pace, struct rv_str replica) {
+    struct unfinished **u = find(pace, replica);
+    if (*u != NULL) return;
+    *u = rv_alloc(sizeof **u);
+    **u = (struct unfinished){.replica = rv_strdup(replica)};
+}
+
+void pace_finished(struct pace *pace, struct rv_str replica) {
+    struct unfinished **u = find(pace, replica), *gone = *u;
+    if (gone == NULL) return;
+    *u = gone->next;
+    free(gone->replica);
+    free(gone);
+}
+
+bool pace_is_unfinished(const struct pace *pace, struct rv_str replica) {
+    for (const struct unfinished *u = pace->unfinished; u != NULL; u = u->next)
+        if (rv_str_is(replica, u->replica)) return true;
+    return false;
+}

@@ -1,0 +1,233 @@
+/* test_told.c - what a cluster's conditions say: which pod blocks, that an edit reached no pod, what is not valid, how
+ * to resume. And what is noted on pods of another version of the operator. */
+#include "plugins/raycluster/fields.h"
+#include "scene.h"
+
+#define MINUTE INT64_C(60000)
+#define GROUP(n, image)                                                                                                \
+    "{'groupName':'aa','replicas':" #n ",'minReplicas':0,'maxReplicas':9,'rayStartParams':{},'template':{'spec':{"     \
+    "'containers':[{'name':'w','image':'" image "'}]}}}"
+#define SPEC(n) SCENE_HEAD ",'workerGroupSpecs':[" GROUP(n, "i") "]"
+#define WAITS(why) "{'phase':'Pending','containerStatuses':[{'name':'w','state':{'waiting':{'reason':'" why "'}}}]}"
+#define RUNS                                                                                                           \
+    "{'phase':'Running','containerStatuses':[],'conditions':[{'type':'Ready','status':'False','message':'probe "       \
+    "failed'}]}"
+#define OLD_VERSION "{'metadata':{'annotations':{'ray.io/kuberay-version':'v0.0.1'}}}"
+
+static bool told(const struct scene *s, const char *type, const char *part) {
+    return scene_has(scene_condition(s, type, "message"), part);
+}
+
+static void start(struct scene *s, const char *spec) {
+    scene_start(s, "{}", spec);
+    scene_pass(s, 5000);
+}
+
+/* ---- what blocks ------------------------------------------------------------------------------------------------- */
+
+/* The pods change in turn; the one that is told stays. */
+static void test_one_that_blocks(void) {
+    struct scene s = {0};
+    start(&s, SPEC(4));
+    scene_become(&s, "-worker-", WAITS("ImagePullBackOff"));
+    scene_pass(&s, 5000);
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str first = rv_arena_str(a, scene_condition(&s, RC_CONDITION_RECONCILING, "message"));
+    CU_ASSERT_TRUE(scene_has(first, "worker pod c-aa-worker-") && scene_has(first, "ImagePullBackOff"));
+    uint64_t writes = fakehost_writes(s.host);
+    for (struct fake_object *o = s.api->objects; o != NULL; o = o->next) {
+        if (strstr(o->name, "-worker-") == NULL) continue;
+        scene_patch(&s, o, false, "{'metadata':{'annotations':{'x':'y'}}}");
+        scene_pass(&s, 5000);
+        CU_ASSERT_TRUE(rv_str_eq(scene_condition(&s, RC_CONDITION_RECONCILING, "message"), first));
+    }
+    CU_ASSERT_EQUAL(fakehost_writes(s.host), writes);
+    scene_become(&s, "-head-", WAITS("ErrImagePull"));
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, "head pod"));
+    scene_stop(&s);
+}
+
+static void test_long_without_a_reason(void) {
+    static const struct {
+        const char *status, *want;
+    } rows[] = {{WAITS("ContainerCreating"), "container w waits for more than a minute: ContainerCreating"},
+                {RUNS, "made more than a minute ago and not ready: probe failed"},
+                {"{'phase':'Pending'}", "phase Pending, made more than a minute ago"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {0};
+        start(&s, SPEC(1));
+        scene_become(&s, "-head-", SCENE_READY);
+        scene_become(&s, "-worker-", rows[i].status);
+        scene_pass(&s, 20000);
+        CHECK_ROW(!told(&s, RC_CONDITION_RECONCILING, "-worker-"), rows[i].want);
+        scene_pass(&s, MINUTE);
+        CHECK_ROW(told(&s, RC_CONDITION_RECONCILING, "worker pod c-aa-worker-"), rows[i].want);
+        CHECK_ROW(told(&s, RC_CONDITION_RECONCILING, rows[i].want), rows[i].want);
+        scene_stop(&s);
+    }
+}
+
+static void test_how_to_resume(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(1));
+    scene_edit(&s, "{'spec':{'suspend':true}}");
+    scene_pass(&s, MINUTE);
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_SUSPENDED, "status"), "True"));
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_RECONCILING, "status").n, 0);
+    scene_edit(&s, "{'spec':{'suspend':null}}");
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_RECONCILING, "reason"), "Suspended"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, "set it to false"));
+    scene_stop(&s);
+}
+
+static void test_head_kept_down(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(1));
+    scene_edit(&s, "{'metadata':{'annotations':{'ray.io/disable-provisioned-head-restart':'true'}}}");
+    CU_ASSERT_EQUAL(fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
+    scene_pass(&s, MINUTE);
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_RECONCILING, "reason"), "HeadPodKeptDown"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, "ray.io/disable-provisioned-head-restart"));
+    scene_stop(&s);
+}
+
+/* ---- what is not valid ------------------------------------------------------------------------------------------- */
+
+static void test_not_valid(void) {
+    struct scene s = {0};
+    start(&s, SPEC(2));
+    scene_become(&s, "-head-", SCENE_READY);
+    scene_become(&s, "-worker-", SCENE_READY);
+    scene_pass(&s, 5000);
+    scene_become(&s, "-worker-", RUNS);
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_RECONCILING, "status"), "True"));
+    scene_edit(&s, "{'spec':{'upgradeStrategy':{'type':'Sometimes'}}}");
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_STALLED, "status"), "True"));
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_RECONCILING, "status").n, 0);
+    scene_become(&s, "-worker-", SCENE_READY); /* what is so is told, valid or not */
+    scene_become(&s, "-head-", RUNS);
+    scene_pass(&s, 5000);
+    CU_ASSERT_EQUAL(rv_val_int(scene_status(&s, "readyWorkerReplicas"), 0), 2);
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_HEAD_READY, "status"), "False"));
+    CU_ASSERT_EQUAL(rv_val_str(scene_status(&s, "state")).n, 0);
+    scene_stop(&s);
+}
+
+/* Not every cluster that becomes invalid does so by an edit of its spec. */
+static void test_not_valid_by_an_annotation(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(1));
+    scene_edit(&s, "{'spec':{'gcsFaultToleranceOptions':{'redisAddress':'redis:6379'}}}");
+    CU_ASSERT_FALSE(scene_said(&s, "event InvalidRayClusterSpec"));
+    scene_edit(&s, "{'metadata':{'annotations':{'ray.io/ft-enabled':'false'}}}");
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_STALLED, "status"), "True"));
+    CU_ASSERT_TRUE(scene_said(&s, "event InvalidRayClusterSpec"));
+    scene_forget(&s);
+    scene_edit(&s, "{'metadata':{'annotations':{'x':'y'}}}");
+    fakehost_restart(s.host);
+    scene_pass(&s, 20 * MINUTE);
+    CU_ASSERT_FALSE(scene_said(&s, "event InvalidRayClusterSpec"));
+    scene_stop(&s);
+}
+
+/* ---- an older spec ----------------------------------------------------------------------------------------------- */
+
+static void test_outdated(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(2));
+    scene_edit(&s, "{'spec':{'workerGroupSpecs':[" GROUP(3, "i") "," SCENE_GROUP("bb", 1, "") "]}}");
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0); /* sizes make no pod old */
+    scene_edit(&s, "{'spec':{'workerGroupSpecs':[" GROUP(3, "newer") "," SCENE_GROUP("bb", 1, "") "]}}");
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_OUTDATED, "status"), "True"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "3 pods were made of an older spec"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "spec.upgradeStrategy.type"));
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_RECONCILING, "status").n, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        struct fake_object *old = s.api->objects;
+        while (strstr(old->name, "-aa-worker-") == NULL || rv_meta_deleting(old->value) ||
+               !rv_str_is(rv_path_str(old->value, "spec.containers[0].image"), "i"))
+            old = old->next;
+        CU_ASSERT_EQUAL(fakeapi_delete(s.api, old, RV_STR("")), 0);
+        scene_pass(&s, 5000);
+        CU_ASSERT_EQUAL(told(&s, RC_CONDITION_OUTDATED, "1 pod was made"), i == 1);
+    }
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
+    scene_edit(&s, "{'spec':{'headGroupSpec':{'rayStartParams':{'num-cpus':'0'}}}}");
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "-head-"));
+    scene_stop(&s);
+}
+
+static bool noted(const struct fake_object *pod, const char *key, const char *part) {
+    return scene_has(rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.annotations"), key)), part);
+}
+
+/* The schema's new version brings defaults of its own, and the operator another hash. */
+static void test_another_version(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(20));
+    for (struct fake_object *o = s.api->objects; o != NULL; o = o->next)
+        if (strcmp(o->resource, "pods") == 0)
+            scene_patch(&s, o, false, "{'metadata':{'annotations':{'rayvisor.io/pod-spec':'v0.0.1/other'}}}");
+    scene_pass(&s, 5000);
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
+    for (struct fake_object *o = s.api->objects; o != NULL; o = o->next)
+        if (strcmp(o->resource, "pods") == 0) CU_ASSERT_TRUE(noted(o, RC_ANNOTATION_POD_SPEC, "v" RV_VERSION "/"));
+    scene_edit(&s, "{'spec':{'workerGroupSpecs':[" GROUP(20, "newer") "]}}");
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "9 pods were made")); /* maxReplicas */
+    scene_stop(&s);
+}
+
+/* ---- Recreate, after another version of the operator ------------------------------------------------------------- */
+
+#define RECREATE(n) SPEC(n) ",'upgradeStrategy':{'type':'Recreate'}"
+
+static void test_recreate_after_upgrade(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, RECREATE(1));
+    scene_patch(&s, scene_pod(&s, "-head-"), false, OLD_VERSION); /* its hash is the same */
+    scene_patch(&s, scene_pod(&s, "-worker-"), false, OLD_VERSION);
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(noted(scene_pod(&s, "-head-"), RC_ANNOTATION_VERSION, "v" RV_VERSION));
+    uint64_t before = s.api->uids;
+    scene_edit(&s, "{'spec':{'workerGroupSpecs':[" GROUP(1, "newer") "]}}");
+    scene_pass(&s, 2 * MINUTE);
+    CU_ASSERT_EQUAL(s.api->uids, before + 2); /* all of them are made anew */
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_pod(&s, "-worker-")->value, "spec.containers[0].image"), "newer"));
+    scene_stop(&s);
+}
+
+static void test_stamping_refused(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, RECREATE(1));
+    s.no_verb = RV_VERB_MERGE_PATCH;
+    s.no_resource = "pods";
+    s.no_code = RV_E_FORBIDDEN;
+    scene_patch(&s, scene_pod(&s, "-head-"), false, OLD_VERSION);
+    scene_pass(&s, 10 * MINUTE);
+    uint64_t writes = fakehost_writes(s.host);
+    scene_pass(&s, 30 * MINUTE);
+    CU_ASSERT_TRUE(fakehost_writes(s.host) - writes <= 7);
+    CU_ASSERT_EQUAL(fakeapi_delete(s.api, scene_pod(&s, "-worker-"), RV_STR("")), 0); /* it holds nothing else */
+    scene_pass(&s, 5000);
+    CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 1);
+    s.no_verb = 0;
+    scene_pass(&s, 6 * MINUTE);
+    CU_ASSERT_TRUE(noted(scene_pod(&s, "-head-"), RC_ANNOTATION_VERSION, "v" RV_VERSION));
+    scene_stop(&s);
+}
+
+static const struct suite_test tests[] = {
+    {"one pod that blocks, always the same", test_one_that_blocks},
+    {"long without a reason", test_long_without_a_reason},
+    {"how to resume", test_how_to_resume},
+    {"a head that is kept down", test_head_kept_down},
+    {"not valid", test_not_valid},
+    {"not valid by an annotation", test_not_valid_by_an_annotation},
+    {"pods of an older spec", test_outdated},
+    {"pods of another version", test_another_version},
+    {"recreate after an upgrade of the operator", test_recreate_after_upgrade},
+    {"stamping is refused", test_stamping_refused},
+};
+SUITE_MAIN("raycluster: what is told", tests)
