@@ -332,13 +332,15 @@ int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_
 }
 
 static int run_hooks(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
-                     struct rv_val old, struct sb_status *st) {
+                     struct rv_val old, const struct sb_write_opts *o, struct sb_status *st) {
     struct rv_node *causes = rv_node_array(a);
     struct rv_str name = rv_node_text(rv_node_path(object, "metadata.name"));
     if (r->defaults != NULL) r->defaults(s, a, object, old);
     if (!r->custom) sb_default_literals(a, r->plural, object);
     sb_validate_meta(a, r, object, causes);
     if (r->validate != NULL) r->validate(s, a, object, old, causes);
+    if (rv_val_present(old) && (o == NULL || (!o->status && !o->system)))
+        sb_validate_immutable(a, r, object, old, causes);
     return rv_node_len(causes) != 0 ? sb_fail_causes(st, r, name, causes) : 0;
 }
 
@@ -361,6 +363,9 @@ static int check_namespace(struct sb_storage *s, const struct sb_resource *r, st
 
 static int commit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
                   struct sb_object *prev, enum sb_event type, bool dry_run, struct sb_object **ret) {
+    /* The instances go before their definition. */
+    bool withdrawn = type == SB_DELETED && !dry_run && strcmp(r->plural, "customresourcedefinitions") == 0;
+    if (withdrawn) sb_crd_withdraw(s, prev->value);
     uint64_t version = dry_run ? s->version : ++s->version;
     struct rv_node *meta = rv_node_ensure_map(a, object, "metadata");
     if (!dry_run || prev != NULL) rv_node_set_fmt(a, meta, "resourceVersion", "%llu", (unsigned long long)version);
@@ -373,7 +378,6 @@ static int commit(struct sb_storage *s, const struct sb_resource *r, struct rv_a
             table_put(o);
         emit(s, type, o, prev);
         sb_object_unref(prev);
-        if (type == SB_DELETED && strcmp(r->plural, "customresourcedefinitions") == 0) sb_crd_withdraw(s, o->value);
     }
     *ret = o;
     return 0;
@@ -436,8 +440,9 @@ int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     set_uid(a, meta);
     set_now(a, meta, "creationTimestamp", 0);
     if (sb_has_generation(r)) rv_node_set_int(a, meta, "generation", 1);
-    if (r->custom && r->has_status) rv_node_remove(object, "status");
-    e = run_hooks(s, r, a, object, RV_VAL_ABSENT, st);
+    /* Of the built-in kinds only nodes may be born with a status. */
+    if (r->has_status && strcmp(r->plural, "nodes") != 0) rv_node_remove(object, "status");
+    e = run_hooks(s, r, a, object, RV_VAL_ABSENT, o, st);
     if (e == 0) e = sb_admit(s, r, a, object, st);
     if (e != 0) return e;
     e = commit(s, r, a, object, NULL, SB_ADDED, o != NULL && o->dry_run, ret);
@@ -531,7 +536,7 @@ int sb_update(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
                                 rv_node_text(rv_node_path(object, "metadata.uid")), st);
     if (e != 0) return e;
     object = merge_with_old(a, object, old, o != NULL && o->status);
-    e = run_hooks(s, r, a, object, old->value, st);
+    e = run_hooks(s, r, a, object, old->value, o, st);
     if (e != 0) return e;
     if (o == NULL || !o->applied) sb_track_update(s, r, a, object, old->value, o);
     if (may_go(old, object)) return commit(s, r, a, object, old, SB_DELETED, o != NULL && o->dry_run, ret);

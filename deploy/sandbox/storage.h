@@ -74,6 +74,7 @@ struct sb_write_opts {
     bool status; /* the status subresource: only .status (and metadata.resourceVersion check) applies */
     bool dry_run;
     bool applied;        /* managedFields are already as they should be (api/apply.c) */
+    bool system;         /* a controller's: what a client may not change, such as where a pod runs, it may */
     const char *manager; /* field manager, may be NULL */
 };
 int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_node *object,

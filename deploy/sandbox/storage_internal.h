@@ -10,7 +10,7 @@ struct sb_table {
     struct sb_resource pub; /* first: a resource pointer is a table pointer */
     struct sb_object **v;   /* sorted by (ns, name) */
     size_t n, cap;
-    bool gone; /* its CustomResourceDefinition was deleted */
+    bool gone; /* its CustomResourceDefinition was deleted: what watches it ends */
 };
 struct sb_change {
     uint64_t version;
@@ -58,12 +58,17 @@ void sb_builtin_register(struct sb_storage *s);
 bool sb_has_generation(const struct sb_resource *r);
 void sb_validate_meta(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_node *causes);
 int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
-             struct sb_status *st); /* quota */
+             struct sb_status *st);                 /* quota */
+bool sb_needs_version(const struct sb_resource *r); /* a PUT must say which version it replaces */
 void sb_after_create(struct sb_storage *s, struct sb_object *o);
 void sb_after_update(struct sb_storage *s, struct sb_object *o);
 
 void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) RV_PRINTF(3, 4);
 void sb_drop(struct sb_storage *s, struct sb_object *o); /* at once, whatever holds it */
+
+/* api/immutable.c */
+void sb_validate_immutable(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_val old,
+                           struct rv_node *causes);
 
 /* api/crd.c */
 void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);

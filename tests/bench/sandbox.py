@@ -34,7 +34,7 @@ class Session:
 def pod(i):
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"p{i}", "labels": {"app": f"a{i % 50}", "ray.io/cluster": f"c{i // 4}"}}, "spec": {
         "containers": [{"name": "main", "image": "rayproject/ray:2.52.0", "env": [{"name": f"E{k}", "value": "v" * 20} for k in range(10)],
-                        "resources": {"requests": {"cpu": "1m", "memory": "1Mi"}}}]}}
+                        "resources": {"requests": {"cpu": "1", "memory": "1Gi"}}}]}}
 
 
 def parallel(kube, n, fn):
@@ -56,8 +56,7 @@ def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 20000
     env = Env("sandbox-bench")
     try:
-        # The nodes hold 110 pods each, as real ones do.
-        env.sandbox("--sim-opts", f"nodes={n // 100 + 2}")
+        env.sandbox()
         kube, pid, path = env.kube, env.sb.proc.pid, "/api/v1/namespaces/default/pods"
         rows = [("memory before, MiB", round(rss(pid), 1))]
         create, _ = timed(lambda: parallel(kube, n, lambda s, i: s.call("POST", path, pod(i))))

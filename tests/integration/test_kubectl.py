@@ -96,10 +96,12 @@ def test_server_side_conflicts(env):
 def test_unknown_fields_are_told(env):
     k = setup(env, operator=False)
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"strange": 1, "containers": [{"name": "c", "image": "x:1"}]}}
-    r = k("create", "--validate=strict", "-f", "-", inp=dump(pod), ok=False)
-    assert r.returncode != 0 and "strange" in r.stderr, r.stderr
-    assert env.kube.find("pods", "default", "p") is None
-    k("create", "--validate=ignore", "-f", "-", inp=dump(pod))
+    modern = "strict" in k("create", "--help").stdout  # before 1.25 kubectl judges alone, by OpenAPI v2, which the sandbox does not have
+    if modern:
+        r = k("create", "--validate=strict", "-f", "-", inp=dump(pod), ok=False)
+        assert r.returncode != 0 and "strange" in r.stderr, r.stderr
+        assert env.kube.find("pods", "default", "p") is None
+    k("create", "--validate=" + ("ignore" if modern else "false"), "-f", "-", inp=dump(pod))
     assert "strange" not in env.kube.get("pods", "default", "p")["spec"]
 
 

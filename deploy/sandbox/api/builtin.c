@@ -91,6 +91,13 @@ bool sb_has_generation(const struct sb_resource *r) {
     return r->custom || r->has_status;
 }
 
+bool sb_needs_version(const struct sb_resource *r) {
+    static const char *const kinds[] = {"leases", "poddisruptionbudgets", "customresourcedefinitions"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++)
+        if (strcmp(r->plural, kinds[i]) == 0) return true;
+    return r->custom;
+}
+
 void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) {
     rv_autobuf struct rv_buf b = {0};
     va_list ap;

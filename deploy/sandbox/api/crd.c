@@ -34,10 +34,23 @@ void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     rv_node_set(a, status, "storedVersions", stored);
 }
 
+/* The scope, and the version that objects were stored in. */
+static void check_kept(struct rv_arena *a, struct rv_val crd, struct rv_val old, struct rv_node *causes) {
+    struct rv_str scope = rv_path_str(crd, "spec.scope");
+    struct rv_str version = rv_path_str(old, "spec.versions[0].name");
+    if (!rv_str_eq(scope, rv_path_str(old, "spec.scope")))
+        sb_cause(a, causes, "spec.scope: Invalid value: \"" RV_STR_FMT "\": field is immutable", RV_STR_ARG(scope));
+    if (!rv_str_eq(version, rv_path_str(crd, "spec.versions[0].name")))
+        sb_cause(a, causes,
+                 "status.storedVersions[0]: Invalid value: \"" RV_STR_FMT
+                 "\": missing from spec.versions; it was a storage version and must remain there",
+                 RV_STR_ARG(version));
+}
+
 void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes) {
-    (void)old;
     struct rv_val crd = rv_node_freeze(a, object);
+    if (rv_val_present(old)) check_kept(a, crd, old, causes);
     struct rv_str plural = rv_path_str(crd, "spec.names.plural"), group = rv_path_str(crd, "spec.group");
     struct rv_str want = rv_arena_fmt(a, RV_STR_FMT "." RV_STR_FMT, RV_STR_ARG(plural), RV_STR_ARG(group));
     if (!rv_str_eq(rv_path_str(crd, "metadata.name"), want))
@@ -65,6 +78,28 @@ static char **text_list(struct rv_val list) {
     return names;
 }
 
+static void free_list(char *const *list) {
+    for (size_t i = 0; list != NULL && list[i] != NULL; i++) free(list[i]);
+    free((void *)(uintptr_t)list);
+}
+
+/* What an update may change: names but for the plural, the status subresource, the schema. */
+static void take_names(struct sb_resource *r, struct rv_val crd, struct rv_val version, void *schema) {
+    free(r->singular);
+    free(r->kind);
+    free(r->list_kind);
+    free_list(r->short_names);
+    free_list(r->categories);
+    sb_schema_free(r->schema);
+    r->singular = rv_strdup(rv_path_str(crd, "spec.names.singular"));
+    r->kind = rv_strdup(rv_path_str(crd, "spec.names.kind"));
+    r->list_kind = rv_strdup(rv_path_str(crd, "spec.names.listKind"));
+    r->short_names = text_list(rv_val_path(crd, "spec.names.shortNames"));
+    r->categories = text_list(rv_val_path(crd, "spec.names.categories"));
+    r->has_status = rv_val_present(rv_val_path(version, "subresources.status"));
+    r->schema = schema;
+}
+
 void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
     struct rv_str group = rv_path_str(crd, "spec.group"), plural = rv_path_str(crd, "spec.names.plural");
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
@@ -73,24 +108,17 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
         if (sb_schema_compile(s->types, it.val, &schema, NULL) != 0) continue; /* validated before it was stored */
         const struct sb_resource *have = sb_resource_find(s, group, version, plural);
         if (have != NULL) {
-            sb_schema_free(sb_table_of(have)->pub.schema);
-            sb_table_of(have)->pub.schema = schema;
+            take_names(&sb_table_of(have)->pub, crd, it.val, schema);
             continue;
         }
         struct sb_resource r = {.group = rv_strdup(group),
                                 .version = rv_strdup(version),
                                 .plural = rv_strdup(plural),
-                                .singular = rv_strdup(rv_path_str(crd, "spec.names.singular")),
-                                .kind = rv_strdup(rv_path_str(crd, "spec.names.kind")),
-                                .list_kind = rv_strdup(rv_path_str(crd, "spec.names.listKind")),
-                                .short_names = text_list(rv_val_path(crd, "spec.names.shortNames")),
-                                .categories = text_list(rv_val_path(crd, "spec.names.categories")),
                                 .namespaced = rv_str_is(rv_path_str(crd, "spec.scope"), "Namespaced"),
-                                .has_status = rv_val_present(rv_val_path(it.val, "subresources.status")),
                                 .custom = true,
                                 .defaults = sb_schema_defaults,
-                                .validate = sb_schema_validate,
-                                .schema = schema};
+                                .validate = sb_schema_validate};
+        take_names(&r, crd, it.val, schema);
         sb_resource_add(s, &r);
     }
 }

@@ -306,7 +306,7 @@ void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node
     def_str(a, spec, "ipFamilyPolicy", "SingleStack");
     if (rv_node_get(spec, "ipFamilies") == NULL)
         rv_node_append(a, rv_node_ensure_array(a, spec, "ipFamilies"), rv_node_str(a, RV_STR("IPv4")));
-    if (rv_node_get(spec, "clusterIP") == NULL) {
+    if (rv_node_text(rv_node_get(spec, "clusterIP")).n == 0) {
         struct rv_str before = rv_path_str(old, "spec.clusterIP");
         unsigned n = before.n != 0 ? 0 : ++s->next_ip;
         if (before.n != 0)
@@ -324,8 +324,10 @@ void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     (void)s;
     (void)old;
     struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
-    def_int(a, spec, "parallelism", 1);
-    def_int(a, spec, "completions", 1);
+    if (rv_node_get(spec, "parallelism") == NULL) { /* with it and without completions it is a work queue */
+        def_int(a, spec, "completions", 1);
+        def_int(a, spec, "parallelism", 1);
+    }
     def_int(a, spec, "backoffLimit", 6);
     def_str(a, spec, "completionMode", "NonIndexed");
     def(a, spec, "suspend", rv_node_bool(a, false));

@@ -225,6 +225,13 @@ static void handle_update(struct sb_request *q, const struct sb_route *t, struct
     if (!stored(q, t, body, old != NULL ? old->value : RV_VAL_ABSENT, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     struct sb_status st = {0};
+    struct rv_str version = rv_node_text(rv_node_path(body, "metadata.resourceVersion"));
+    if (old != NULL && sb_needs_version(t->resource) && (version.n == 0 || rv_str_is(version, "0"))) {
+        struct rv_node *causes = rv_node_array(q->arena);
+        sb_cause(q->arena, causes, "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update");
+        finish(q, t, r, sb_fail_causes(&st, t->resource, t->name, causes), 200, NULL, &st);
+        return;
+    }
     int e = sb_update(q->storage, t->resource, t->ns, t->name, body, q->arena, &o, &made, &st);
     finish(q, t, r, e, 200, made, &st);
 }
@@ -238,12 +245,6 @@ static int patched(struct sb_request *q, const struct sb_route *t, struct rv_nod
         return e;
     }
     bool strategic = rv_str_starts(q->content_type, "application/strategic-merge-patch");
-    if (strategic && t->resource->custom) {
-        sb_fail(r, 415, "UnsupportedMediaType",
-                "the body of the request was in an unknown format - accepted media types include: "
-                "application/json-patch+json, application/merge-patch+json");
-        return -1;
-    }
     *tree = strategic ? sb_patch_strategic(q->arena, sb_type_of(q->storage, t->served), *tree, patch)
                       : sb_patch_merge(q->arena, *tree, patch);
     return 0;
@@ -268,7 +269,30 @@ static void handle_apply(struct sb_request *q, const struct sb_route *t, struct 
     finish(q, t, r, e, created ? 201 : 200, made, &st);
 }
 
+static bool known_patch(const struct sb_request *q, const struct sb_route *t) {
+    static const char *const types[] = {"application/json-patch+json", "application/merge-patch+json",
+                                        "application/apply-patch+yaml", "application/strategic-merge-patch+json"};
+    struct rv_str type = q->content_type;
+    const char *end = type.n != 0 ? memchr(type.p, ';', type.n) : NULL;
+    if (end != NULL) type.n = (size_t)(end - type.p);
+    while (type.n > 0 && type.p[type.n - 1] == ' ') type.n--;
+    for (size_t i = 0; i < RV_ARRAY_LEN(types) - t->resource->custom; i++)
+        if (rv_str_is(type, types[i])) return true;
+    return false;
+}
+
 static void handle_patch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
+    if (!known_patch(q, t)) {
+        sb_fail(r, 415, "UnsupportedMediaType",
+                t->resource->custom
+                    ? "the body of the request was in an unknown format - accepted media types include: "
+                      "application/json-patch+json, application/merge-patch+json, "
+                      "application/apply-patch+yaml"
+                    : "the body of the request was in an unknown format - accepted media types include: "
+                      "application/json-patch+json, application/merge-patch+json, "
+                      "application/strategic-merge-patch+json, application/apply-patch+yaml");
+        return;
+    }
     if (rv_str_starts(q->content_type, "application/apply-patch")) {
         handle_apply(q, t, r);
         return;

@@ -224,8 +224,7 @@ static void shape(struct rv_arena *a, const struct schema_node *n, struct rv_nod
             rv_node_setn(a, v, rv_arena_str(a, key), NULL);
             continue;
         }
-        bool drop_null = p != NULL && rv_node_type(child) == RV_NULL && !p->nullable;
-        if (drop_null && rv_val_present(p->fallback)) {
+        if (p != NULL && rv_node_type(child) == RV_NULL && !p->nullable) { /* as if it had not been said */
             rv_node_setn(a, v, rv_arena_str(a, key), NULL);
             continue;
         }
@@ -262,9 +261,9 @@ struct check {
 static bool type_fits(const struct schema_node *n, struct rv_val v) {
     enum rv_type t = rv_val_type(v);
     bool integer = t == RV_INT || t == RV_UINT;
+    if (t == RV_NULL && n->nullable) return true;
     if (n->int_or_string) return integer || t == RV_STRING;
     if (n->type.n == 0) return true;
-    if (t == RV_NULL) return n->nullable;
     if (rv_str_is(n->type, "object")) return t == RV_MAP;
     if (rv_str_is(n->type, "array")) return t == RV_ARRAY;
     if (rv_str_is(n->type, "string")) return t == RV_STRING;

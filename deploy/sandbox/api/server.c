@@ -98,9 +98,16 @@ static void stream_event(struct stream *w, const char *type, struct sb_object *o
     wake(w);
 }
 
+static void on_end(void *arg) {
+    struct stream *w = arg;
+    w->ended = true;
+    wake(w);
+}
+
 /* With a selector, entering and leaving the selection are what the client sees as added and deleted. */
 static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev) {
     struct stream *w = arg;
+    if (sb_table_of(w->resource)->gone) on_end(w); /* the deletion of its definition comes here too */
     if (w->ended || o->resource != w->resource || (w->ns[0] != '\0' && !rv_str_is(o->ns, w->ns))) return;
     bool now = type != SB_DELETED && sb_filter_matches(&w->filter, o);
     bool before = prev != NULL && sb_filter_matches(&w->filter, prev);
@@ -113,12 +120,6 @@ static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct
 static bool on_initial(void *arg, struct sb_object *o) {
     on_change(arg, SB_ADDED, o, NULL);
     return true;
-}
-
-static void on_end(void *arg) {
-    struct stream *w = arg;
-    w->ended = true;
-    wake(w);
 }
 
 static ssize_t read_stream(void *arg, uint64_t pos, char *buf, size_t max) {

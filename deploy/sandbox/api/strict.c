@@ -75,7 +75,15 @@ static void look(struct walk *w, const struct sb_type *t, struct rv_node *v, str
         for (size_t i = 0; i < rv_node_len(v); i++)
             look(w, t->items, rv_node_at(v, i), rv_arena_fmt(w->a, RV_STR_FMT "[%zu]", RV_STR_ARG(path), i), depth + 1);
     if (t->kind != SB_STRUCT && t->kind != SB_MAP) return;
+    /* An empty annotation is no text, but read as one, in custom resources too. */
+    bool texts = t->kind == SB_MAP && t->items != NULL && t->items->kind == SB_STRING &&
+                 (!w->keep || rv_str_starts(path, "metadata."));
     for (size_t i = 0; rv_node_entry(v, i, &key, &child);) {
+        if (texts && rv_node_type(child) == RV_NULL) {
+            rv_node_setn(w->a, v, rv_arena_str(w->a, key), rv_node_str(w->a, RV_STR("")));
+            i++;
+            continue;
+        }
         const struct sb_type *ct = sb_type_child(t, key);
         struct rv_str sub =
             rv_arena_fmt(w->a, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(path), path.n != 0 ? "." : "", RV_STR_ARG(key));

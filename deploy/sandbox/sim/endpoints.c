@@ -245,8 +245,8 @@ static void collect(void *arg, void *entry) {
     if (rv_path_str(o->value, "status.podIP").n == 0 || rv_str_is(phase, "Failed") || rv_str_is(phase, "Succeeded"))
         return;
     struct found f = {.pod = o, .terminating = rv_meta_deleting(o->value)};
-    f.serving = rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True") || y->publish_not_ready;
-    f.ready = f.serving && (!f.terminating || y->publish_not_ready);
+    f.serving = rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True");
+    f.ready = y->publish_not_ready || (f.serving && !f.terminating);
     y->v[y->n++] = f;
 }
 
@@ -299,7 +299,8 @@ static struct rv_node *slice_endpoints(struct rv_arena *a, const struct sync *y,
         rv_node_set_bool(a, conditions, "ready", f->ready);
         rv_node_set_bool(a, conditions, "serving", f->serving);
         rv_node_set_bool(a, conditions, "terminating", f->terminating);
-        if (host.n != 0) rv_node_set_str(a, n, "hostname", host);
+        if (host.n != 0 && rv_str_eq(rv_path_str(f->pod->value, "spec.subdomain"), y->s->o->name))
+            rv_node_set_str(a, n, "hostname", host);
         rv_node_set_str(a, n, "nodeName", rv_path_str(f->pod->value, "spec.nodeName"));
         rv_node_set(a, n, "targetRef", target(a, f));
         rv_node_append(a, list, n);

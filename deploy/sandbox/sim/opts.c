@@ -14,9 +14,9 @@ struct option {
 
 static const struct option options[] = {
     OPT(nodes, 3, 0, 10000),
-    OPT(node_cpu, 1000, 0, 1000000),
+    OPT(node_cpu, 10000, 0, 1000000),
     OPT(node_gpu, 100, 0, 1000000),
-    OPT(node_pods, 5000, 0, 1000000),
+    OPT(node_pods, 10000, 0, 1000000),
     OPT(schedule_ms, 5, 0, 3600000),
     OPT(start_ms, 20, 0, 3600000),
     OPT(init_ms, 10, 0, 3600000),
@@ -36,7 +36,7 @@ static const struct option options[] = {
 static int64_t *place(struct sim_opts *o, const struct option *d) { return (int64_t *)(void *)((char *)o + d->offset); }
 
 void sim_opts_init(struct sim_opts *o) {
-    *o = (struct sim_opts){.size = sizeof *o, .node_memory = rv_strdup(RV_STR("10Ti"))};
+    *o = (struct sim_opts){.size = sizeof *o, .node_memory = rv_strdup(RV_STR("100Ti"))};
     for (size_t i = 0; i < RV_ARRAY_LEN(options); i++) *place(o, &options[i]) = options[i].initial;
 }
 

@@ -11,7 +11,7 @@ struct sb_object *sim_fresh(struct sim *m, struct sim_ref ref, struct rv_str uid
 }
 
 int sim_write(struct sim *m, struct sim_ref ref, struct rv_arena *a, struct rv_node *tree, bool status) {
-    struct sb_write_opts o = {.status = status, .manager = "sandbox"};
+    struct sb_write_opts o = {.status = status, .system = true, .manager = "sandbox"};
     struct sb_object *made = NULL;
     struct sb_status st = {0};
     int e = sb_update(m->storage, ref.r, ref.ns, ref.name, tree, a, &o, &made, &st);

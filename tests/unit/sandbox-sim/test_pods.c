@@ -295,6 +295,49 @@ static void options(void) {
     }
 }
 
+/* A delay of an hour at one point: everything up to there happens, nothing after it. */
+static void delay_table(void) {
+    static const struct {
+        const char *rule, *node, *phase, *ready; /* node: is it on one? */
+        bool leaves;                             /* when it is deleted */
+    } rows[] = {{"scheduleMs", "", "Pending", "", true},
+                {"startMs", "yes", "Pending", "False", true},
+                {"readyMs", "yes", "Running", "False", true},
+                {"terminateMs", "yes", "Running", "True", false}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        rv_autobuf struct rv_buf b = {0};
+        world_open(&w, NULL);
+        rv_buf_addf(&b, "{'match':{'name':'p'},'do':'delay','%s':3600000}", rows[i].rule);
+        CU_ASSERT_EQUAL(world_control(&w, "POST", "pods", rv_buf_cstr(&b)), 200);
+        world_create(&w, "pods", POD("p", "'terminationGracePeriodSeconds':7200,"));
+        world_create(&w, "pods", POD("other", ""));
+        CU_ASSERT_TRUE(world_until(&w, "pods", "other", "status.phase", "Running"));
+        world_settle(&w);
+        struct rv_val ready = rv_condition_find(rv_val_path(world_get(&w, "pods", "p"), "status.conditions"), "Ready");
+        CHECK_ROW((pod_text(&w, "spec.nodeName")[0] != '\0') == (rows[i].node[0] != '\0'), rows[i].rule);
+        CHECK_ROW(strcmp(pod_text(&w, "status.phase"), rows[i].phase) == 0, rows[i].rule);
+        CHECK_ROW(rv_str_is(rv_path_str(ready, "status"), rows[i].ready), rows[i].rule);
+        world_delete(&w, "pods", "p", "");
+        world_settle(&w);
+        CHECK_ROW(rv_val_present(world_get(&w, "pods", "p")) == !rows[i].leaves, rows[i].rule);
+        CHECK_ROW(rows[i].leaves || rv_meta_deleting(world_get(&w, "pods", "p")), rows[i].rule);
+        world_close(&w);
+    }
+}
+
+/* Without any option: 20,000 pods of a processor and 4 GiB. */
+static void default_room(void) {
+    struct sim_opts o;
+    struct rv_quantity memory;
+    sim_opts_init(&o);
+    CU_ASSERT_TRUE(o.nodes * o.node_cpu >= 20000);
+    CU_ASSERT_TRUE(o.nodes * o.node_pods >= 20000);
+    CU_ASSERT_EQUAL(rv_quantity_parse(rv_str(o.node_memory), &memory), 0);
+    CU_ASSERT_TRUE(o.nodes * rv_quantity_ceil(memory) >= (int64_t)20000 * 4 << 30);
+    sim_opts_free(&o);
+}
+
 static const struct suite_test tests[] = {{"status shape", status_shape},
                                           {"addresses are unique", addresses_are_unique},
                                           {"ending table", ending_table},
@@ -309,5 +352,7 @@ static const struct suite_test tests[] = {{"status shape", status_shape},
                                           {"one shots", one_shots},
                                           {"nodes go", nodes_go},
                                           {"status written by others", status_by_others},
-                                          {"options", options}};
+                                          {"options", options},
+                                          {"delay table", delay_table},
+                                          {"default room", default_room}};
 SUITE_MAIN("pods", tests)
