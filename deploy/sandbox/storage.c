@@ -58,6 +58,13 @@ static struct sb_object *object_new(const struct sb_resource *r, struct rv_node 
     return o;
 }
 
+struct sb_object *sb_object_at(const struct sb_object *o, uint64_t version) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *tree = rv_node_from(a, o->value);
+    rv_node_set_fmt(a, rv_node_ensure_map(a, tree, "metadata"), "resourceVersion", "%llu", (unsigned long long)version);
+    return object_new(o->resource, tree, version);
+}
+
 /* ---- resources and lookups ---- */
 
 struct sb_storage *sb_storage_new(struct rv_loop *l) {
@@ -401,10 +408,9 @@ static int pick_name(struct sb_storage *s, const struct sb_resource *r, struct r
         return sb_fail_object(st, 409, "AlreadyExists", r, name, "already exists");
     }
     if (base.n == 0) {
-        sb_status_set(st, 422, "Invalid",
-                      "%s%s%s \"\" is invalid: metadata.name: Required value: name or generateName is required",
-                      r->kind, r->group[0] != '\0' ? "." : "", r->group);
-        return RV_E_INVALID;
+        struct rv_node *causes = rv_node_array(a);
+        sb_cause(a, causes, "metadata.name: Required value: name or generateName is required");
+        return sb_fail_causes(st, r, name, causes);
     }
     if (base.n > 58) base.n = 58;
     for (int tries = 0; tries < 8; tries++) {

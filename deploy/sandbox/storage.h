@@ -52,6 +52,8 @@ struct sb_object {
 };
 struct sb_object *sb_object_ref(struct sb_object *o);
 struct sb_object *sb_object_unref(struct sb_object *o);
+/* The same content said to be of another version: a reference of the caller's. */
+struct sb_object *sb_object_at(const struct sb_object *o, uint64_t version);
 
 struct sb_storage *sb_storage_new(struct rv_loop *l);
 struct sb_storage *sb_storage_free(struct sb_storage *s);

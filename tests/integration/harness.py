@@ -66,10 +66,10 @@ class Kube:
         else:
             self.ctx.check_hostname, self.ctx.verify_mode = False, ssl.CERT_NONE
 
-    def open(self, method, path, body=None, ctype="application/json", timeout=30):
+    def open(self, method, path, body=None, ctype="application/json", timeout=30, accept="application/json"):
         c = http.client.HTTPSConnection(self.host, self.port, context=self.ctx, timeout=timeout) if self.scheme == "https" \
             else http.client.HTTPConnection(self.host, self.port, timeout=timeout)
-        headers = {"Authorization": "Bearer " + self.token, "Accept": "application/json", "User-Agent": "integration-test"}
+        headers = {"Authorization": "Bearer " + self.token, "Accept": accept, "User-Agent": "integration-test"}
         if body is not None:
             headers["Content-Type"] = ctype
             body = body if isinstance(body, str) else json.dumps(body)

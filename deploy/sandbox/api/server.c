@@ -104,7 +104,8 @@ static void on_end(void *arg) {
     wake(w);
 }
 
-/* With a selector, entering and leaving the selection are what the client sees as added and deleted. */
+/* With a selector, entering and leaving the selection are what the client sees as added and deleted; what leaves is
+ * shown as it was when it still belonged. */
 static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev) {
     struct stream *w = arg;
     if (sb_table_of(w->resource)->gone) on_end(w); /* the deletion of its definition comes here too */
@@ -113,8 +114,11 @@ static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct
     bool before = prev != NULL && sb_filter_matches(&w->filter, prev);
     if (now)
         stream_event(w, before ? "MODIFIED" : "ADDED", o);
-    else if (before)
-        stream_event(w, "DELETED", o);
+    else if (before) {
+        struct sb_object *last = type == SB_DELETED ? sb_object_ref(o) : sb_object_at(prev, o->version);
+        stream_event(w, "DELETED", last);
+        sb_object_unref(last);
+    }
 }
 
 static bool on_initial(void *arg, struct sb_object *o) {

@@ -127,7 +127,7 @@ int sim_rules_control(struct sim *m, struct rv_str method, struct rv_str rest, s
                       struct rv_error *err);
 int sim_rule_effect(struct rv_str kind, struct rv_val args, struct sim_effect **ret, struct rv_error *err);
 
-/* volumes.c: waits the pod for a volume that nobody will make? */
-bool sim_volumes_unbound(struct sim *m, struct rv_str ns, struct rv_val spec);
+/* volumes.c: what the pod's claims lack for it to be put on a node; empty: nothing. */
+struct rv_str sim_volumes_lack(struct sim *m, struct rv_arena *a, struct rv_str ns, struct rv_val spec);
 
 #endif

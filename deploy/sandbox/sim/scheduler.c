@@ -128,8 +128,8 @@ static struct rv_str explain(struct sim *m, struct rv_arena *a, const struct sim
     struct sim_nodes *t = sim_nodes_of(m);
     if (sim_effect_of(p, EFFECT_NEVER_SCHEDULE, RV_STR("")) != NULL)
         return rv_arena_fmt(a, "0/%zu nodes are available: held back by a sandbox behavior.", t->n);
-    if (sim_volumes_unbound(m, p->ns, spec))
-        return rv_arena_fmt(a, "0/%zu nodes are available: pod has unbound immediate PersistentVolumeClaims.", t->n);
+    struct rv_str claim = sim_volumes_lack(m, a, p->ns, spec);
+    if (claim.n != 0) return rv_arena_fmt(a, "0/%zu nodes are available: " RV_STR_FMT ".", t->n, RV_STR_ARG(claim));
     if (t->n == 0) return RV_STR("no nodes available to schedule pods");
     struct reasons r = {.a = a};
     for (size_t i = 0; i < t->n; i++) why_not(m, &r, p, spec, t->v[i]);
@@ -154,7 +154,9 @@ static bool fits(const struct sim_pod *p, struct rv_val spec, const struct sim_n
 
 static struct sim_node *choose(struct sim *m, const struct sim_pod *p, struct rv_val spec) {
     struct sim_nodes *t = sim_nodes_of(m);
-    if (sim_effect_of(p, EFFECT_NEVER_SCHEDULE, RV_STR("")) != NULL || sim_volumes_unbound(m, p->ns, spec)) return NULL;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    if (sim_effect_of(p, EFFECT_NEVER_SCHEDULE, RV_STR("")) != NULL) return NULL;
+    if (sim_volumes_lack(m, a, p->ns, spec).n != 0) return NULL;
     struct sim_node *best = NULL;
     double best_load = 0;
     size_t start = t->n != 0 ? ++t->last % t->n : 0;

@@ -105,19 +105,23 @@ static void pod_gone(struct sim *m, const struct sb_object *pod) {
     }
 }
 
-bool sim_volumes_unbound(struct sim *m, struct rv_str ns, struct rv_val spec) {
-    for (struct rv_iter it = rv_iter(rv_val_get(spec, "volumes")); m->opts.volumes == 0 && rv_iter_next(&it);) {
+struct rv_str sim_volumes_lack(struct sim *m, struct rv_arena *a, struct rv_str ns, struct rv_val spec) {
+    for (struct rv_iter it = rv_iter(rv_val_get(spec, "volumes")); rv_iter_next(&it);) {
         struct rv_str name = rv_path_str(it.val, "persistentVolumeClaim.claimName");
-        struct sb_object *claim =
-            name.n != 0 ? sim_fresh(m, (struct sim_ref){m->r.claims, ns, name}, RV_STR("")) : NULL;
-        if (claim != NULL && !sim_is(claim->value, "status.phase", "Bound")) return true;
+        if (name.n == 0) continue;
+        struct sb_object *claim = sim_fresh(m, (struct sim_ref){m->r.claims, ns, name}, RV_STR(""));
+        if (claim == NULL)
+            return rv_arena_fmt(a, "persistentvolumeclaim \"" RV_STR_FMT "\" not found", RV_STR_ARG(name));
+        if (m->opts.volumes == 0 && !sim_is(claim->value, "status.phase", "Bound"))
+            return RV_STR("pod has unbound immediate PersistentVolumeClaims");
     }
-    return false;
+    return RV_STR("");
 }
 
 static void volumes_change(struct sim *m, const struct sim_change *c) {
     if (c->o->resource == m->r.pods && c->type == SB_DELETED) pod_gone(m, c->o);
     if (c->o->resource != m->r.claims) return;
+    sim_pods_of(m)->freed = true; /* pods may have waited for it */
     if (c->type == SB_DELETED) {
         release(m, c->o);
         return;

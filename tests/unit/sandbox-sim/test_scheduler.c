@@ -124,6 +124,23 @@ static void gates_hold(void) {
     world_close(&w);
 }
 
+static void waits_for_claims(void) {
+    struct world w;
+    world_open(&w, NULL);
+    make_pod(&w, "p", "{'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'data'}}]}");
+    CU_ASSERT_TRUE(world_until(&w, "pods", "p", "status.conditions[0].reason", "Unschedulable"));
+    CU_ASSERT_TRUE(world_event(&w, "FailedScheduling", "persistentvolumeclaim \"data\" not found"));
+    world_create(&w, "persistentvolumeclaims", "{'metadata':{'name':'data'},'spec':{'accessModes':['ReadWriteOnce']}}");
+    CU_ASSERT_TRUE(world_until(&w, "pods", "p", "status.phase", "Running"));
+    world_close(&w);
+    world_open(&w, "volumes=0"); /* nobody makes volumes */
+    world_create(&w, "persistentvolumeclaims", "{'metadata':{'name':'data'},'spec':{'accessModes':['ReadWriteOnce']}}");
+    make_pod(&w, "p", "{'volumes':[{'name':'v','persistentVolumeClaim':{'claimName':'data'}}]}");
+    CU_ASSERT_TRUE(world_until(&w, "pods", "p", "status.conditions[0].reason", "Unschedulable"));
+    CU_ASSERT_TRUE(world_event(&w, "FailedScheduling", "pod has unbound immediate PersistentVolumeClaims"));
+    world_close(&w);
+}
+
 static void spreads(void) {
     struct world w;
     world_open(&w, "nodes=4,node_cpu=8");
@@ -147,5 +164,6 @@ static const struct suite_test tests[] = {{"fit table", fit_table},
                                           {"waits for room", waits_for_room},
                                           {"taints and cordon", taints_and_cordon},
                                           {"scheduling gates hold", gates_hold},
+                                          {"waits for claims", waits_for_claims},
                                           {"spreads and keeps count", spreads}};
 SUITE_MAIN("scheduler", tests)
