@@ -85,7 +85,8 @@ int rv_str_to_int(struct rv_str s, int64_t min, int64_t max, int64_t *ret_value)
     X(RV_E_TIMEOUT, 3015, "timed out")                                                                                 \
     X(RV_E_UNKNOWN, 3016, "request sent, outcome unknown")                                                             \
     X(RV_E_SHUTDOWN, 3017, "shutting down")                                                                            \
-    X(RV_E_ABI, 3018, "plugin ABI mismatch")
+    X(RV_E_ABI, 3018, "plugin ABI mismatch")                                                                           \
+    X(RV_E_CREDENTIAL, 3019, "the credential cannot be read")
 
 enum {
 #define RV_X(name, number, text) name = -(number),

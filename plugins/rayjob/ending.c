@@ -23,14 +23,11 @@ static bool workers_suspended(const struct pass *p) {
     return true;
 }
 
-/* Each group is named by its place: the version of what was read makes sure that the places are still the same. */
+/* Each group is named by its place: the version of what was read makes sure that the places are still the same, and is
+ * a conflict when they may not be. */
 static void suspend_workers(struct pass *p) {
-    struct rv_node *ops = rv_node_array(p->arena), *test = rv_node_map(p->arena);
+    struct rv_node *ops = rv_node_array(p->arena);
     size_t i = 0;
-    rv_node_set_cstr(p->arena, test, "op", "test");
-    rv_node_set_cstr(p->arena, test, "path", "/metadata/resourceVersion");
-    rv_node_set_str(p->arena, test, "value", p->cluster.resource_version);
-    rv_node_append(p->arena, ops, test);
     for (struct rv_iter it = rv_iter(rc_groups(&p->c)); rv_iter_next(&it); i++) {
         struct rv_node *op = rv_node_map(p->arena);
         rv_node_set_cstr(p->arena, op, "op", "add");
@@ -39,8 +36,7 @@ static void suspend_workers(struct pass *p) {
         rv_node_append(p->arena, ops, op);
     }
     pass_explain(p, "suspending the worker groups of RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
-    pass_patch(p, RV_VERB_JSON_PATCH, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, ops,
-               TAG_CLUSTER_UPDATE);
+    pass_patch_version(p, RV_VERB_JSON_PATCH, "ray.io/v1", "rayclusters", &p->cluster, ops, TAG_CLUSTER_UPDATE);
 }
 
 static void delete_self(struct pass *p) {
@@ -107,12 +103,19 @@ static void plan_shutdown(struct pass *p, struct plan *plan, int64_t ttl) {
     plan_add(p, plan, self ? RV_STR("DeleteSelf") : RV_STR("DeleteCluster"), ttl);
 }
 
+/* The spec no longer says what is to be deleted: what was planned before is. */
+static void plan_planned(struct pass *p, struct plan *plan) {
+    int64_t after = (rj_time(p->was.planned_time) - rj_time(p->now.end)) / RJ_SECOND;
+    if (p->was.planned_time.n != 0) plan_add(p, plan, p->was.planned_policy, after > 0 ? after : 0);
+}
+
 static struct plan make_plan(struct pass *p) {
     struct plan plan = {0};
     struct rv_val strategy = rv_val_get(p->j->spec, "deletionStrategy"), rules = rv_val_get(strategy, "deletionRules");
     int64_t ttl = rv_path_int(p->j->spec, "ttlSecondsAfterFinished", 0);
-    if (p->invalid.n != 0) return plan; /* who knows what was meant */
-    if (rv_val_set(rules))
+    if (p->invalid.n != 0 && !rj_deletion_valid(p->j))
+        plan_planned(p, &plan);
+    else if (rv_val_set(rules))
         plan_rules(p, &plan, rules);
     else if (rv_val_set(strategy) && rv_str_is(p->now.job_status, "SUCCEEDED"))
         plan_add(p, &plan, rv_path_str(strategy, "onSuccess.policy"), ttl);
@@ -123,8 +126,29 @@ static struct plan make_plan(struct pass *p) {
     return plan;
 }
 
+/* Whoever has not finished submitting must not: it would run a job again that has ended, or wait for a dashboard for
+ * ever. Suspended, what its pods have said can still be read. */
+static void suspend_submitter(struct pass *p) {
+    const struct submitter *s = &p->submitter;
+    if (p->j->mode == RJ_SIDECAR || !s->there || s->deleting || s->finished || s->suspended || p->retry) return;
+    struct rv_node *body = rv_node_map(p->arena);
+    rv_node_set_bool(p->arena, rv_node_ensure_map(p->arena, body, "spec"), "suspend", true);
+    pass_explain(p, "suspending the submitter Job: the job has ended");
+    pass_patch(p, RV_VERB_MERGE_PATCH, "batch/v1", "jobs", p->j->name, s->uid, body, TAG_SUBMITTER_SUSPEND);
+}
+
+/* With a clusterSelector the cluster lives on: a job that was given up must not. */
+static void stop_job(struct pass *p) {
+    bool over = rj_job_ended(p->now.job_status) && !rv_str_is(p->now.reason, RJ_REASON_GRACE);
+    if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !see_cluster(p)) return;
+    if (dashboard_stop(p, rj_time(p->now.end) + STOP_PATIENCE_S * RJ_SECOND))
+        pass_explain(p, "stopping the job on a cluster that lives on");
+}
+
 void ending_step(struct pass *p) {
     struct plan plan = make_plan(p);
+    suspend_submitter(p);
+    stop_job(p);
     ending_group(p, false);
     p->now.planned_time = p->now.planned_policy = (struct rv_str){NULL, 0};
     if (plan.next != NULL) {
@@ -161,9 +185,9 @@ void ending_clear(struct pass *p) {
     p->waiting = RV_STR("what the last attempt left is being deleted");
     p->waiting_reason = p->now.phase == RJ_SUSPENDING ? "Suspending" : "Retrying";
     if (job_left || cluster_left) return;
-    p->memo->polled_since_end = false;
-    p->memo->failures = p->memo->unknown = 0;
-    p->memo->next_poll = 0;
+    p->memo->polled_since_end = p->memo->asked_after_end = p->memo->stopped = false;
+    p->memo->failures = p->memo->refusals = p->memo->unknown = 0;
+    p->memo->next_poll = p->memo->next_stop = 0;
     reset(&p->now);
     p->waiting = (struct rv_str){NULL, 0};
 }
@@ -208,7 +232,8 @@ void ending_group(struct pass *p, bool wanted) {
 /* ---- the RayJob goes ------------------------------------------------------------------------------------------------
  */
 
-/* A running job is stopped, once and not for long: no dashboard can hold a deletion. */
+/* A running job is stopped, but not for long: no dashboard can hold a deletion. One whose cluster goes as well is told
+ * so once. */
 void ending_deleted(struct pass *p, struct rv_outcome *out) {
     int64_t deleted = rj_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =
@@ -217,11 +242,10 @@ void ending_deleted(struct pass *p, struct rv_outcome *out) {
         pass_explain(p, "being deleted: what it owns goes with it");
         return;
     }
-    bool patient = p->time < deleted + STOP_PATIENCE_S * RJ_SECOND;
-    if (running && patient && !p->stop_answered && !p->memo->stop_asked) {
+    bool told = p->memo->next_stop != 0 && !p->j->selector;
+    if (running && !told && dashboard_stop(p, deleted + STOP_PATIENCE_S * RJ_SECOND)) {
         pass_explain(p, "stopping the job before the RayJob goes");
-        p->memo->stop_asked = true;
-        dashboard_stop(p);
+        *out = (struct rv_outcome){.size = out->size, .code = RV_AFTER, .after_ms = (p->wake - p->time) / 1000000 + 1};
         return;
     }
     pass_explain(p, "being deleted: removing the finalizer");

@@ -15,6 +15,8 @@ static const struct told {
                               "create", "Created"},
     [TAG_SUBMITTER_DELETE] = {"submitter Job", "DeletedRayJobSubmitter", "FailedToDeleteRayJobSubmitter", "Delete",
                               "delete", "Deleted"},
+    [TAG_SUBMITTER_SUSPEND] = {"submitter Job", "SuspendedRayJobSubmitter", "FailedToSuspendRayJobSubmitter", "Suspend",
+                               "suspend", "Suspended"},
     [TAG_SERVICE_CREATE] = {"Service", "CreatedService", "FailedToCreateService", "Create", "create", "Created"},
     [TAG_SERVICE_UPDATE] = {"Service", "UpdatedService", "FailedToUpdateService", "Update", "update", "Updated"},
     [TAG_GROUP_CREATE] = {"PodGroup", NULL, "FailedToCreatePodGroup", "Create", "create", ""},
@@ -42,11 +44,20 @@ static bool ours_already(struct pass *p, const struct rv_result *r) {
            rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid);
 }
 
+/* What failed is asked for again later and later. */
+static void put_off(struct pass *p) {
+    enum { MOST_S = 60 };
+    uint32_t n = p->memo->rejected++;
+    int64_t seconds = n < 6 ? INT64_C(1) << n : MOST_S;
+    p->memo->next_try = p->time + seconds * RJ_SECOND;
+}
+
 static void take(struct pass *p, const struct rv_result *r) {
     const struct told *t = &told[r->tag];
     struct rv_str why = r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
     bool gone = r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT;
     if (r->code == 0) {
+        p->memo->rejected = 0;
         if (t->did != NULL)
             pass_event(p, false, t->did, t->action,
                        rv_arena_fmt(p->arena, "%s %s " RV_STR_FMT "/" RV_STR_FMT, t->past, t->what, RV_STR_ARG(r->ns),
@@ -54,8 +65,12 @@ static void take(struct pass *p, const struct rv_result *r) {
         return;
     }
     if (ours_already(p, r)) return;
-    if (gone && r->verb != RV_VERB_CREATE) return; /* what comes next is seen in the mirror */
+    if (gone && r->verb != RV_VERB_CREATE) { /* what comes next is seen in the mirror, a little later */
+        p->retry = p->retry || r->code == RV_E_CONFLICT;
+        return;
+    }
     p->retry = true;
+    put_off(p);
     if (r->code == RV_E_EXISTS) why = taken(p, t, r);
     struct rv_str note = rv_arena_fmt(p->arena, "Failed to %s %s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->verb,
                                       t->what, RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));

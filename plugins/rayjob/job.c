@@ -8,13 +8,12 @@ static const char *const phases[] = {"",       "Initializing",     "Waiting",   
                                      "Failed", "ValidationFailed", "Suspending", "Suspended", "Retrying"};
 
 struct rv_str rj_mode_name(enum rj_mode m) {
-    return rv_str(modes[m]);
+    return m < RJ_MODE_UNKNOWN ? rv_str(modes[m]) : (struct rv_str){NULL, 0};
 }
 
 const char *rj_phase_name(enum rj_phase p) { return phases[p]; }
 
-static enum rj_mode mode_of(struct rv_str text) {
-    if (text.n == 0) return RJ_K8S;
+enum rj_mode rj_mode_of(struct rv_str text) {
     for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++)
         if (rv_str_is(text, modes[i])) return (enum rj_mode)i;
     return RJ_MODE_UNKNOWN;
@@ -28,6 +27,7 @@ static enum rj_phase phase_of(struct rv_str text) {
 
 void rj_job_read(struct rj_job *j, struct rv_val value, const struct rj_settings *s) {
     struct rv_val meta = rv_val_get(value, "metadata"), spec = rv_val_get(value, "spec");
+    struct rv_str mode = rv_path_str(spec, "submissionMode");
     *j = (struct rj_job){.value = value,
                          .meta = meta,
                          .spec = spec,
@@ -38,8 +38,8 @@ void rj_job_read(struct rj_job *j, struct rv_val value, const struct rj_settings
                          .uid = rv_path_str(meta, "uid"),
                          .generation = rv_path_int(meta, "generation", 0),
                          .settings = s,
-                         .mode = mode_of(rv_path_str(spec, "submissionMode")),
-                         .mode_text = rv_path_str(spec, "submissionMode"),
+                         .mode = mode.n != 0 ? rj_mode_of(mode) : RJ_K8S,
+                         .mode_text = mode,
                          .selector = rv_val_len(rv_val_get(spec, "clusterSelector")) > 0,
                          .selected = rv_val_str(rv_val_get(rv_val_get(spec, "clusterSelector"), RJ_SELECTOR_KEY))};
 }

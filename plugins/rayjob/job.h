@@ -30,14 +30,15 @@ struct rj_job {
     struct rv_str ns, name, uid;
     int64_t generation;
     const struct rj_settings *settings;
-    enum rj_mode mode;
+    enum rj_mode mode;       /* in which it is run */
     struct rv_str mode_text; /* as written */
     bool selector;           /* clusterSelector is given: an existing cluster is used */
     struct rv_str selected;  /* its name */
 };
 
 void rj_job_read(struct rj_job *j, struct rv_val value, const struct rj_settings *s);
-struct rv_str rj_mode_name(enum rj_mode m);
+struct rv_str rj_mode_name(enum rj_mode m); /* empty: RJ_MODE_UNKNOWN */
+enum rj_mode rj_mode_of(struct rv_str name);
 /* The RayJob as if it were its RayCluster, under the given name: for validation and builders. */
 void rj_as_cluster(struct rv_arena *a, const struct rj_job *j, struct rv_str name, struct rc_cluster *ret);
 
@@ -91,6 +92,8 @@ struct rv_str rj_time_text(struct rv_arena *a, int64_t ns);
 const char *rj_validate(const struct rj_job *j, struct rv_buf *message);
 /* Only the spec (7.3): what a RayCronJob asks of its template. NULL or a static event reason. */
 const char *rj_validate_spec(const struct rj_job *j, struct rv_buf *message);
+/* Only what says what is deleted when. */
+bool rj_deletion_valid(const struct rj_job *j);
 
 /* ---- text (text.c, runtime_env.c) ------------------------------------------------------------------------------ */
 

@@ -56,6 +56,14 @@ void pass_patch(struct pass *p, uint32_t verb, const char *api_version, const ch
     act(p, &a, api_version, resource, tag);
 }
 
+void pass_patch_version(struct pass *p, uint32_t verb, const char *api_version, const char *resource,
+                        const struct rv_object *o, struct rv_node *body, uint64_t tag) {
+    struct rv_val v = rv_node_freeze(p->arena, body);
+    struct rv_action a = {
+        .verb = verb, .name = o->name, .pre_uid = o->uid, .pre_version = o->resource_version, .body = {v.p, v.n}};
+    act(p, &a, api_version, resource, tag);
+}
+
 void pass_wake(struct pass *p, int64_t when) {
     if (p->wake == 0 || when < p->wake) p->wake = when;
 }

@@ -19,6 +19,7 @@ enum pass_tag {
     TAG_CLUSTER_UPDATE,
     TAG_SUBMITTER_CREATE,
     TAG_SUBMITTER_DELETE,
+    TAG_SUBMITTER_SUSPEND,
     TAG_SERVICE_CREATE,
     TAG_SERVICE_UPDATE,
     TAG_GROUP_CREATE,
@@ -38,23 +39,37 @@ struct memo {
     char *selected;        /* clusterSelector's cluster, for mapping its events; or NULL */
     int64_t next_poll;     /* wall ns */
     uint32_t failures;     /* polls in a row without an answer */
+    uint32_t refusals;     /* submissions in a row that Ray did not take */
     uint32_t unknown;      /* answers in a row that know nothing of a job that was there */
-    bool polled_since_end; /* Ray was asked since the submitter ended */
-    bool stop_asked;
-    int64_t said_invalid; /* generation for which the event was sent, -1 none */
+    int64_t unknown_since; /* wall ns of the first of them */
+    bool heard;            /* since this process began Ray was asked, with or without success */
+    bool asked_after_end;  /* the last question was put after the submitter had ended */
+    bool polled_since_end; /* and Ray has answered it */
+    uint32_t rejected;     /* actions in a row that failed */
+    int64_t next_try;      /* wall ns: nothing is created before */
+    int64_t next_stop;     /* wall ns: when the job is told again to stop */
+    bool stopped;          /* Ray has heard it */
+    int64_t said_invalid;  /* generation for which the event was sent, -1 none */
     struct rv_hash said_stuck;
     int told_phase;    /* by the metrics, -1 none */
     int64_t durations; /* told by the metrics */
 };
 
 struct submitter {
-    bool there, deleting, failed, finished;
+    bool there, deleting, suspended, failed, finished;
     int64_t finished_at; /* wall ns */
     struct rv_str why;
     struct rv_str uid;
 };
 
-enum answer { ANSWER_NONE, ANSWER_KNOWN, ANSWER_UNKNOWN_JOB, ANSWER_ERROR };
+enum answer {
+    ANSWER_NONE,
+    ANSWER_KNOWN,
+    ANSWER_UNKNOWN_JOB,
+    ANSWER_REFUSED,   /* the job itself is wrong: it will never be taken */
+    ANSWER_NOT_ASKED, /* the question never left: no credential, no grant, too many at once */
+    ANSWER_ERROR
+};
 
 struct pass {
     const struct rv_host_api *api;
@@ -75,7 +90,6 @@ struct pass {
     enum answer info, submitted;
     struct rv_val info_value;
     struct rv_str ray_error;
-    bool stop_answered;
     /* the outcome */
     bool retry;
     struct rv_str invalid; /* set: what is wrong with the spec, while an attempt goes on */
@@ -90,6 +104,9 @@ void pass_delete(struct pass *p, const char *api_version, const char *resource, 
                  uint64_t tag);
 void pass_patch(struct pass *p, uint32_t verb, const char *api_version, const char *resource, struct rv_str name,
                 struct rv_str uid, struct rv_node *body, uint64_t tag);
+/* Only the version that was read. */
+void pass_patch_version(struct pass *p, uint32_t verb, const char *api_version, const char *resource,
+                        const struct rv_object *o, struct rv_node *body, uint64_t tag);
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note);
 void pass_explain(struct pass *p, const char *fmt, ...) RV_PRINTF(2, 3);
 /* Look again at this moment at the latest. */
@@ -112,7 +129,8 @@ struct rv_str see_obstacle(struct pass *p, const char **ret_reason, bool *ret_st
 void dashboard_result(struct pass *p, const struct rv_result *r);
 void dashboard_ask(struct pass *p);
 void dashboard_submit(struct pass *p);
-void dashboard_stop(struct pass *p);
+/* Tells the job to stop, again and again until Ray has heard it or the moment has come. False: nothing more to do. */
+bool dashboard_stop(struct pass *p, int64_t until);
 
 /* ---- the machine ---- */
 /* Results of the last pass: events, failures (events.c). */
@@ -124,6 +142,12 @@ bool states_deadlines(struct pass *p, bool pre_running); /* true: it has failed 
 bool states_suspended(struct pass *p);
 /* Creates the cluster if there is none. False: there is nothing to go on with yet. */
 bool states_need_cluster(struct pass *p);
+/* Creates the submitter Job if the mode has one and there is none. False: it is not there yet. */
+bool states_need_submitter(struct pass *p);
+/* May something be created? Not at once after a failure. */
+bool states_may_try(struct pass *p);
+/* Why a thing that is wanted is not there; what was said of another obstacle is not said again. */
+void states_stuck(struct pass *p, const char *reason, struct rv_str text);
 void running_step(struct pass *p);  /* running.c */
 void ending_step(struct pass *p);   /* ending.c: Complete and Failed */
 void ending_clear(struct pass *p);  /* Suspending and Retrying */

@@ -158,10 +158,13 @@ static void invalid(struct pass *p, const char *event, struct rv_str message) {
     p->now.message = message;
 }
 
+/* A moment that was waited for is not missed for an action that fails. */
 static void outcome(const struct pass *p, struct rv_outcome *out) {
     if (p->retry) {
         out->code = RV_RETRY;
         out->message = RV_STR("an action failed");
+        if (p->wake > p->time)
+            p->api->requeue(p->host, &(struct rv_key){p->j->ns, p->j->name}, (p->wake - p->time) / 1000000 + 1);
     } else if (p->wake != 0) {
         out->code = RV_AFTER;
         out->after_ms = p->wake > p->time ? (p->wake - p->time) / 1000000 + 1 : 1;
@@ -180,6 +183,19 @@ static void reconcile(struct pass *p, struct rv_outcome *out) {
     outcome(p, out);
 }
 
+/* A word that nobody knows does not change how a job is run that has begun: its cluster, or its submitter, says how. */
+static void keep_mode(struct controller *k, struct rj_job *j) {
+    struct rv_str name = rv_path_str(j->status, "rayClusterName");
+    struct rv_object o;
+    if (j->mode != RJ_MODE_UNKNOWN) return;
+    if (name.n != 0 && k->api->get(k->host, KIND_CLUSTER, j->ns, name, &o) == 0 &&
+        rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
+        j->mode = rj_mode_of(rv_val_str(rv_val_get(rv_val_path(o.value, "metadata.labels"), RC_LABEL_SUBMISSION_MODE)));
+    else if (k->api->get(k->host, KIND_SUBMITTER, j->ns, j->name, &o) == 0 &&
+             rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
+        j->mode = RJ_K8S;
+}
+
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct controller *k = state;
     struct rv_object o;
@@ -189,6 +205,7 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
         return; /* the garbage collector does the rest */
     }
     rj_job_read(&j, o.value, &k->settings);
+    keep_mode(k, &j);
     bool deleting = rv_meta_deleting(o.value);
     if (somebody_elses(j.spec) && !deleting) {
         k->api->explain(k->host, RV_STR("spec.managedBy names another manager: not ours"));

@@ -8,7 +8,13 @@
 #include "pass.h"
 
 #define UNREACHABLE "DashboardUnreachable"
-enum { UNKNOWN_MAX = 3 }; /* so often Ray may know nothing of a job that it had: it may still be loading */
+#define REFUSED "JobNotAccepted"
+#define NOT_ASKED "DashboardNotAsked"
+enum {
+    UNKNOWN_MAX = 3,    /* so often, and for so long, Ray may know nothing of a job that it had: */
+    UNKNOWN_MIN_S = 30, /* it may still be loading */
+    SILENT_MIN = 2      /* so often it was asked in vain before time alone decides */
+};
 
 static bool has_submitter(const struct pass *p) { return p->j->mode == RJ_K8S || p->j->mode == RJ_SIDECAR; }
 
@@ -21,7 +27,7 @@ static void keep_service(struct pass *p) {
     if (p->j->selector) return;
     struct rv_node *want = rj_head_service(p->arena, p->j, p->now.cluster);
     if (p->api->get(p->host, KIND_SERVICE, p->j->ns, rj_head_service_name(p->arena, p->j), &o) != 0) {
-        pass_create(p, "v1", "services", want, TAG_SERVICE_CREATE);
+        if (states_may_try(p)) pass_create(p, "v1", "services", want, TAG_SERVICE_CREATE);
         return;
     }
     struct rv_str now = rv_val_str(rv_val_get(rv_val_path(o.value, "spec.selector"), RC_LABEL_CLUSTER));
@@ -50,11 +56,11 @@ static bool head_replaced(const struct pass *p) {
 /* Without fault tolerance a job lives and dies with the head on which it was submitted. */
 static bool lost_with_head(struct pass *p) {
     if (!was_known(p) || rj_job_ended(p->now.job_status)) return false;
-    if (!see_cluster(p) && !p->j->selector) {
+    if (!see_cluster(p)) {
         lost(p, RV_STR("the RayCluster was deleted while the job ran on it"));
         return true;
     }
-    if (!see_cluster(p) || p->c.f.ft || !head_replaced(p)) return false;
+    if (p->c.f.ft || !head_replaced(p)) return false;
     if (rv_str_eq(p->now.head.uid, p->head.uid))
         lost(p, rv_arena_fmt(p->arena,
                              "the Ray container of head pod " RV_STR_FMT
@@ -100,7 +106,7 @@ static void believe(struct pass *p) {
     s->info_start = moment(p, "start_time", s->info_start);
     s->info_end = moment(p, "end_time", s->info_end);
     p->memo->unknown = 0;
-    if (p->submitter.finished) p->memo->polled_since_end = true;
+    p->memo->polled_since_end = p->submitter.finished && p->memo->asked_after_end;
     if (p->head.uid.n != 0 && (s->head.uid.n == 0 || p->c.f.ft)) s->head = p->head;
     if (see_cluster(p)) {
         struct rv_node *n = rv_node_from(p->arena, rv_val_get(p->cluster.value, "status"));
@@ -109,42 +115,72 @@ static void believe(struct pass *p) {
     }
 }
 
-static void no_answer(struct pass *p) {
-    if (p->now.check_failure.n == 0) p->now.check_failure = rj_time_text(p->arena, p->time);
-    p->waiting = rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " cannot be asked: " RV_STR_FMT,
-                              RV_STR_ARG(p->now.dashboard), RV_STR_ARG(p->ray_error));
-    p->waiting_reason = UNREACHABLE;
+static void say_no_answer(struct pass *p, enum answer what, bool submitted) {
+    bool asked = what != ANSWER_NOT_ASKED;
+    if (!asked)
+        p->now.check_failure = (struct rv_str){NULL, 0};
+    else if (p->now.check_failure.n == 0)
+        p->now.check_failure = rj_time_text(p->arena, p->time);
+    p->waiting =
+        rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " %s: " RV_STR_FMT, RV_STR_ARG(p->now.dashboard),
+                     asked && submitted ? "does not take the job" : "cannot be asked", RV_STR_ARG(p->ray_error));
+    p->waiting_reason = !asked ? NOT_ASKED : submitted ? REFUSED : UNREACHABLE;
 }
 
 /* Between two questions: what the last one met still stands. */
 static void still_no_answer(struct pass *p) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
-    if (p->now.check_failure.n == 0 || p->waiting.n != 0 || !rv_str_is(rv_path_str(c, "reason"), UNREACHABLE)) return;
+    struct rv_str reason = rv_path_str(c, "reason");
+    bool timed = p->now.check_failure.n != 0, answered = p->info == ANSWER_KNOWN || p->info == ANSWER_UNKNOWN_JOB;
+    const char *word = timed && rv_str_is(reason, UNREACHABLE)     ? UNREACHABLE
+                       : timed && rv_str_is(reason, REFUSED)       ? REFUSED
+                       : !answered && rv_str_is(reason, NOT_ASKED) ? NOT_ASKED
+                                                                   : NULL;
+    if (word == NULL || p->waiting.n != 0 || p->submitted == ANSWER_KNOWN) return;
     p->waiting = rv_path_str(c, "message");
-    p->waiting_reason = UNREACHABLE;
+    p->waiting_reason = word;
 }
 
-/* Ray answers and has no such job. */
+/* Does it know nothing of the job for good? */
+static bool unknown_for_long(struct pass *p) {
+    struct memo *m = p->memo;
+    if (m->unknown++ == 0) m->unknown_since = p->time;
+    return m->unknown >= UNKNOWN_MAX && p->time >= m->unknown_since + UNKNOWN_MIN_S * RJ_SECOND;
+}
+
+static void submit(struct pass *p) {
+    pass_explain(p, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
+    dashboard_submit(p);
+}
+
+/* Ray answers and has no such job. That it answers does not mean, in HTTPMode, that it takes one. */
 static void unknown_job(struct pass *p) {
-    p->now.check_failure = (struct rv_str){NULL, 0};
-    if (was_known(p)) {
-        if (++p->memo->unknown >= UNKNOWN_MAX)
-            lost(p, RV_STR("Ray no longer knows the job: its head was restarted, or the job was deleted there"));
-    } else if (p->j->mode == RJ_HTTP) {
-        pass_explain(p, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
-        dashboard_submit(p);
-    } else if (has_submitter(p) && p->submitter.finished) {
-        states_fail(p, RJ_REASON_APP,
-                    p->submitter.failed ? p->submitter.why
-                                        : RV_STR("the submitter has finished, but Ray does not know the job"));
-        if (p->submitter.failed) p->now.reason = RV_STR(RJ_REASON_SUBMISSION);
+    bool submitter_done = has_submitter(p) && p->submitter.finished && p->memo->asked_after_end;
+    if (p->j->mode != RJ_HTTP || was_known(p)) p->now.check_failure = (struct rv_str){NULL, 0};
+    if (!was_known(p) && p->j->mode == RJ_HTTP) submit(p);
+    if (!was_known(p) && !submitter_done) {
+        p->memo->unknown = 0;
+        return;
     }
+    if (!unknown_for_long(p)) return;
+    if (was_known(p))
+        lost(p, RV_STR("Ray no longer knows the job: its head was restarted, or the job was deleted there"));
+    else if (p->submitter.failed)
+        states_fail(p, RJ_REASON_SUBMISSION, p->submitter.why);
+    else
+        states_fail(p, RJ_REASON_APP, RV_STR("the submitter has finished, but Ray does not know the job"));
 }
 
 static void take_answers(struct pass *p) {
+    if (!p->submitter.finished) p->memo->polled_since_end = false;
     if (p->info == ANSWER_KNOWN) believe(p);
-    if (p->info == ANSWER_ERROR || p->submitted == ANSWER_ERROR) no_answer(p);
+    if (p->submitted == ANSWER_KNOWN) p->now.check_failure = (struct rv_str){NULL, 0};
+    if (p->info >= ANSWER_NOT_ASKED) say_no_answer(p, p->info, false);
+    if (p->submitted >= ANSWER_NOT_ASKED) say_no_answer(p, p->submitted, true);
     if (p->info == ANSWER_UNKNOWN_JOB) unknown_job(p);
+    if (p->submitted == ANSWER_REFUSED)
+        states_fail(p, RJ_REASON_SUBMISSION,
+                    rv_arena_fmt(p->arena, "Ray refuses the job: " RV_STR_FMT, RV_STR_ARG(p->ray_error)));
     still_no_answer(p);
 }
 
@@ -159,6 +195,14 @@ static void ended(struct pass *p) {
 
 /* Whoever submits follows the log: only when he is done is all of it read. */
 static bool log_drained(const struct pass *p) { return !has_submitter(p) || p->submitter.finished; }
+
+/* There is no log any more, nor anything else of a job that has ended. Whoever would still follow it finds a Ray that
+ * has never heard of the job. */
+static bool head_gone(const struct pass *p) {
+    if (!see_cluster(p) || (p->j->mode == RJ_SIDECAR && p->heads == 0)) return true;
+    if (p->c.f.ft || p->now.head.uid.n == 0) return false;
+    return p->heads == 0 || head_replaced(p);
+}
 
 static bool grace_over(struct pass *p) {
     int64_t end = rj_time(p->now.info_end), due = end + p->j->settings->grace_s * RJ_SECOND;
@@ -179,29 +223,31 @@ static bool grace_over(struct pass *p) {
 
 static bool check_timed_out(struct pass *p) {
     int64_t since = rj_time(p->now.check_failure), due = since + p->j->settings->check_timeout_s * RJ_SECOND;
+    struct rv_str why = p->ray_error.n != 0 ? p->ray_error : p->waiting;
     if (since == 0) return false;
     if (p->time < due) {
         pass_wake(p, due);
         return false;
     }
+    if (p->memo->failures + p->memo->refusals < SILENT_MIN) return false;
     states_fail(p, RJ_REASON_CHECK,
-                rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " did not answer for %lld s%s" RV_STR_FMT,
-                             RV_STR_ARG(p->now.dashboard), (long long)p->j->settings->check_timeout_s,
-                             p->ray_error.n != 0 ? ": " : "", RV_STR_ARG(p->ray_error)));
+                rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " did not %s for %lld s%s" RV_STR_FMT,
+                             RV_STR_ARG(p->now.dashboard), p->memo->refusals > 0 ? "take the job" : "answer",
+                             (long long)p->j->settings->check_timeout_s, why.n != 0 ? ": " : "", RV_STR_ARG(why)));
     return true;
 }
 
-/* The submitter is done and the job is not. Ray was asked before, so this is its last word or its silence. */
+/* The submitter is done and the job is not. Ray has said so since: this is its last word. */
 static bool submitter_over(struct pass *p) {
     const struct submitter *s = &p->submitter;
-    if (!has_submitter(p) || !s->finished) return false;
-    if (s->failed && (p->memo->polled_since_end || p->info != ANSWER_NONE)) {
+    if (!has_submitter(p) || !s->finished || !p->memo->polled_since_end) return false;
+    if (s->failed) {
         states_fail(p, rv_str_is(p->now.job_status, "FAILED") ? RJ_REASON_APP : RJ_REASON_SUBMISSION, s->why);
         return true;
     }
     int64_t due = s->finished_at + RJ_SUBMITTER_GRACE_S * RJ_SECOND;
-    if (p->time < due || !p->memo->polled_since_end) {
-        if (p->time < due) pass_wake(p, due);
+    if (p->time < due) {
+        pass_wake(p, due);
         return false;
     }
     p->now.job_status = RV_STR("FAILED");
@@ -214,16 +260,8 @@ static bool submitter_over(struct pass *p) {
 /* ---- the state ------------------------------------------------------------------------------------------------------
  */
 
-static void keep_submitter(struct pass *p) {
-    if (p->j->mode != RJ_K8S || p->submitter.there || !see_cluster(p)) return;
-    struct rj_target t = {p->now.job_id, p->now.dashboard, &p->c};
-    pass_explain(p, "the submitter Job is gone: creating it again");
-    pass_create(p, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
-}
-
 static void ask_ray(struct pass *p) {
-    bool news = p->submitter.finished && !p->memo->polled_since_end && p->memo->failures == 0;
-    if (p->info != ANSWER_NONE || p->submitted != ANSWER_NONE) news = false;
+    bool news = p->submitter.finished && !p->memo->asked_after_end && p->memo->failures == 0;
     if (!news && p->time < p->memo->next_poll) {
         pass_wake(p, p->memo->next_poll);
         return;
@@ -232,29 +270,25 @@ static void ask_ray(struct pass *p) {
     dashboard_ask(p);
 }
 
-/* With a clusterSelector the cluster lives on: the job must not. */
-static void stop_in_shared_cluster(struct pass *p) {
-    if (p->now.phase != RJ_FAILED || !p->j->selector || rj_job_ended(p->now.job_status) || p->now.job_id.n == 0) return;
-    if (rv_str_is(p->now.reason, RJ_REASON_DEADLINE)) dashboard_stop(p);
-}
+/* Time alone decides nothing before this process has asked: a deadline may have passed while nobody looked, and the
+ * job have ended well before it. */
+static bool must_ask_first(const struct pass *p) { return !p->memo->heard && see_cluster(p) && p->now.job_id.n != 0; }
 
-static void step(struct pass *p) {
-    take_answers(p);
-    if (p->now.phase != RJ_RUNNING) return;
-    if (rj_job_ended(p->now.job_status) && log_drained(p)) {
-        ended(p);
-        return;
-    }
-    if (states_deadlines(p, false) || grace_over(p) || check_timed_out(p)) return;
-    if (lost_with_head(p) || sidecar_without_head(p)) return;
-    if (p->retry || !states_need_cluster(p) || submitter_over(p)) return;
-    keep_service(p);
-    keep_submitter(p);
-    if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
+static bool out_of_time(struct pass *p) {
+    return !must_ask_first(p) && (states_deadlines(p, false) || grace_over(p) || check_timed_out(p));
 }
 
 void running_step(struct pass *p) {
     if (states_suspended(p)) return;
-    step(p);
-    stop_in_shared_cluster(p);
+    take_answers(p);
+    if (p->now.phase != RJ_RUNNING) return;
+    if (rj_job_ended(p->now.job_status) && (log_drained(p) || head_gone(p))) {
+        ended(p);
+        return;
+    }
+    if (out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
+    if (!states_need_cluster(p) || submitter_over(p)) return;
+    keep_service(p);
+    if (!states_need_submitter(p)) pass_explain(p, "the submitter Job is gone: it is made again");
+    if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
 }

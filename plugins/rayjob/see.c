@@ -10,13 +10,32 @@ static struct rv_val container_status(struct rv_val pod, struct rv_str name) {
     return RV_VAL_ABSENT;
 }
 
+static bool is_over(struct rv_val pod) {
+    struct rv_str phase = rv_path_str(pod, "status.phase");
+    return rv_str_is(phase, "Failed") || rv_str_is(phase, "Succeeded");
+}
+
+/* Of several the one that lives, then the one on which the job was seen, then the oldest: that one the cluster's
+ * controller keeps. */
+static bool is_better(const struct pass *p, const struct rv_object *o) {
+    if (p->heads == 0) return true;
+    if (is_over(o->value) != is_over(p->head_value)) return !is_over(o->value);
+    if (rv_str_eq(o->uid, p->now.head.uid) || rv_str_eq(p->head.uid, p->now.head.uid))
+        return rv_str_eq(o->uid, p->now.head.uid);
+    int64_t a = rj_time(rv_path_str(o->value, "metadata.creationTimestamp")),
+            b = rj_time(rv_path_str(p->head_value, "metadata.creationTimestamp"));
+    return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
+}
+
 static void see_head(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     if (rv_meta_deleting(o->value)) return;
     struct rv_val ray = container_status(o->value, rv_path_str(o->value, "spec.containers[0].name"));
+    if (is_better(p, o)) {
+        p->head = (struct rj_head){o->name, o->uid, rv_path_int(ray, "restartCount", 0)};
+        p->head_value = o->value;
+    }
     p->heads++;
-    p->head = (struct rj_head){o->name, o->uid, rv_path_int(ray, "restartCount", 0)};
-    p->head_value = o->value;
 }
 
 /* ---- the submitter ------------------------------------------------------------------------------------------------
@@ -27,7 +46,10 @@ static void see_submitter_job(struct pass *p) {
     struct rv_object o;
     if (p->api->get(p->host, KIND_SUBMITTER, p->j->ns, p->j->name, &o) != 0) return;
     if (!rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
-    *s = (struct submitter){.there = true, .deleting = rv_meta_deleting(o.value), .uid = o.uid};
+    *s = (struct submitter){.there = true,
+                            .deleting = rv_meta_deleting(o.value),
+                            .suspended = rv_path_bool(o.value, "spec.suspend", false),
+                            .uid = o.uid};
     for (struct rv_iter it = rv_iter(rv_val_path(o.value, "status.conditions")); rv_iter_next(&it);) {
         struct rv_str type = rv_path_str(it.val, "type");
         bool failed = rv_str_is(type, "Failed");
@@ -45,7 +67,8 @@ static void see_submitter_job(struct pass *p) {
     }
 }
 
-/* The container in the head pod. With the restart gate, an end with an error counts only when it may not try again. */
+/* The container in the head pod. With the restart gate, an end with an error counts only when it may not try again:
+ * until then it has not finished. */
 static void see_sidecar(struct pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_val status = container_status(p->head_value, RV_STR(RJ_SUBMITTER_CONTAINER)),
@@ -54,14 +77,14 @@ static void see_sidecar(struct pass *p) {
     int64_t code = rv_path_int(end, "exitCode", 0),
             limit = rv_path_int(p->j->spec, "submitterConfig.backoffLimit", RJ_SIDECAR_RESTARTS);
     s->there = rv_val_set(status);
-    s->finished = ended;
-    s->finished_at = rj_time(rv_path_str(end, "finishedAt"));
     if (!restarts)
         s->failed = ended && code != 0;
     else
         s->failed = rv_val_set(last) && !(ended && code == 0) && rv_path_int(status, "restartCount", 0) >= limit;
-    if (!s->failed) return;
     struct rv_val shown = ended ? end : last;
+    s->finished = s->failed || (ended && code == 0);
+    if (s->finished) s->finished_at = rj_time(rv_path_str(shown, "finishedAt"));
+    if (!s->failed) return;
     s->why =
         rv_arena_fmt(p->arena, "the submitter container of pod " RV_STR_FMT " ended with exit code %lld: " RV_STR_FMT,
                      RV_STR_ARG(p->head.pod), (long long)rv_path_int(shown, "exitCode", 0),

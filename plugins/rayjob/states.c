@@ -47,13 +47,26 @@ bool states_suspended(struct pass *p) {
 /* ---- the cluster --------------------------------------------------------------------------------------------------
  */
 
-/* What was said of another obstacle is not said again. */
-static void say_stuck(struct pass *p, const char *reason, struct rv_str text) {
+void states_stuck(struct pass *p, const char *reason, struct rv_str text) {
     struct rv_node *n = rv_node_str(p->arena, text);
     struct rv_hash h = rv_val_hash(rv_node_freeze(p->arena, n));
     if (h.hi == p->memo->said_stuck.hi && h.lo == p->memo->said_stuck.lo) return;
     p->memo->said_stuck = h;
     pass_event(p, true, reason, "Wait", text);
+}
+
+bool states_may_try(struct pass *p) {
+    if (p->time < p->memo->next_try) pass_wake(p, p->memo->next_try);
+    return !p->retry && p->time >= p->memo->next_try;
+}
+
+/* Something is being created. After a refusal that one stands until the thing is there: not two writes for each try. */
+static void being_created(struct pass *p, const char *refusal, struct rv_str what) {
+    struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
+    bool refused = rv_str_is(rv_path_str(c, "reason"), refusal);
+    if (p->waiting.n != 0) return;
+    p->waiting = refused ? rv_path_str(c, "message") : what;
+    p->waiting_reason = refused ? refusal : "RayClusterNotReady";
 }
 
 bool states_need_cluster(struct pass *p) {
@@ -68,10 +81,20 @@ bool states_need_cluster(struct pass *p) {
         p->retry = true;
         return false;
     }
+    being_created(p, "FailedToCreateRayCluster", RV_STR("the RayCluster is being created"));
+    if (!states_may_try(p)) return false;
     pass_explain(p, "creating RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
     pass_create(p, "ray.io/v1", "rayclusters", rj_cluster(p->arena, p->j, &p->now), TAG_CLUSTER_CREATE);
-    p->waiting = RV_STR("the RayCluster is being created");
-    p->waiting_reason = "RayClusterNotReady";
+    return false;
+}
+
+bool states_need_submitter(struct pass *p) {
+    struct rj_target t = {p->now.job_id, p->now.dashboard, &p->c};
+    if (p->j->mode != RJ_K8S || p->submitter.there) return true;
+    being_created(p, "FailedToCreateRayJobSubmitter", RV_STR("the submitter Job is being created"));
+    if (!states_may_try(p)) return false;
+    pass_explain(p, "creating the submitter Job");
+    pass_create(p, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
     return false;
 }
 
@@ -96,13 +119,13 @@ static bool cluster_ready(struct pass *p) {
         p->waiting = RV_STR("the head Service of the RayCluster has no port named " RJ_DASHBOARD_PORT_NAME
                             ": name one so in headGroupSpec's ports or headService");
         p->waiting_reason = "NoDashboardPort";
-        say_stuck(p, p->waiting_reason, p->waiting);
+        states_stuck(p, p->waiting_reason, p->waiting);
     } else {
         struct rv_str why = see_obstacle(p, &reason, &stuck);
         p->waiting = rv_arena_fmt(p->arena, "RayCluster " RV_STR_FMT " is not ready: " RV_STR_FMT,
                                   RV_STR_ARG(p->now.cluster), RV_STR_ARG(why));
         p->waiting_reason = reason;
-        if (stuck) say_stuck(p, reason, p->waiting);
+        if (stuck) states_stuck(p, reason, p->waiting);
     }
     p->now.message = p->waiting;
     return false;
@@ -132,24 +155,13 @@ static void step_new(struct pass *p) {
     s->message = s->reason = (struct rv_str){NULL, 0};
 }
 
-static void create_submitter(struct pass *p) {
-    struct rj_target t = {p->now.job_id, p->now.dashboard, &p->c};
-    if (p->submitter.there) return;
-    pass_explain(p, "creating the submitter Job");
-    pass_create(p, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
-}
-
 static void step_initializing(struct pass *p) {
     if (states_suspended(p)) return;
     ending_group(p, true);
-    bool ready = !p->retry && states_need_cluster(p) && cluster_ready(p);
+    bool ready = states_need_cluster(p) && cluster_ready(p) && states_need_submitter(p);
+    if (!ready && p->waiting.n != 0) p->now.message = p->waiting;
     if (states_deadlines(p, true) || !ready) return;
-    if (p->j->mode == RJ_INTERACTIVE) {
-        p->now.phase = RJ_WAITING;
-    } else {
-        if (p->j->mode == RJ_K8S) create_submitter(p);
-        p->now.phase = RJ_RUNNING;
-    }
+    p->now.phase = p->j->mode == RJ_INTERACTIVE ? RJ_WAITING : RJ_RUNNING;
     p->now.message = (struct rv_str){NULL, 0};
 }
 

@@ -209,7 +209,7 @@ static bool bad_combination(struct check *k) {
 }
 
 static bool bad_mode(struct check *k) {
-    return k->j->mode == RJ_MODE_UNKNOWN &&
+    return k->j->mode_text.n != 0 && rj_mode_of(k->j->mode_text) == RJ_MODE_UNKNOWN &&
            complain(k,
                     "spec.submissionMode \"" RV_STR_FMT
                     "\" is unknown: one of K8sJobMode, HTTPMode, InteractiveMode, SidecarMode",
@@ -282,6 +282,12 @@ const char *rj_validate_spec(const struct rj_job *j, struct rv_buf *message) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
         if (rules[i](&k)) return "InvalidRayJobSpec";
     return NULL;
+}
+
+bool rj_deletion_valid(const struct rj_job *j) {
+    rv_autobuf struct rv_buf ignored = {0};
+    struct check k = {j, &ignored};
+    return !bad_ttl(&k) && !bad_deletion(&k);
 }
 
 const char *rj_validate(const struct rj_job *j, struct rv_buf *message) {

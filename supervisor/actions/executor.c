@@ -457,17 +457,26 @@ static void send_http(struct op *op, const char *credential) {
     http_out_send(x->http, &op->m.http, credential, on_http, op);
 }
 
+/* Nobody was asked: not to be taken for the silence of the one who should have been. */
+static void no_credential(struct op *op, const char *why) {
+    const struct rv_http_request *h = &op->m.http;
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_addf(&text, "key " RV_STR_FMT " of Secret " RV_STR_FMT "/" RV_STR_FMT " cannot be used: %s",
+                RV_STR_ARG(h->secret_key), RV_STR_ARG(h->secret_ns), RV_STR_ARG(h->secret_name), why);
+    finish_code(op, RV_E_CREDENTIAL, rv_buf_cstr(&text));
+}
+
 /* The Secret is read afresh each time; its value lives in one buffer that is wiped. */
 static void on_secret(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
     rv_autobuf struct rv_buf mp = {0}, line = {0};
     if (r->code != 0 || rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) != 0) {
-        finish_code(op, r->code != 0 ? r->code : RV_E_PARSE, "the Secret that holds the credential cannot be read");
+        no_credential(op, r->code != 0 ? rv_error_text(r->code) : "the answer is no object");
         return;
     }
     if (!credential_line(&op->m.http, (struct rv_val){mp.p, mp.n}, &line))
-        finish_code(op, RV_E_NOT_FOUND, "the Secret has no such key, or its value cannot be a header");
+        no_credential(op, "it has no such key, or its value cannot be a header");
     else
         send_http(op, rv_buf_cstr(&line));
     explicit_bzero(mp.p, mp.cap);

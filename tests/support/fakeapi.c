@@ -177,7 +177,7 @@ int fakeapi_json_patch(struct fakeapi *f, struct fake_object *o, struct rv_str p
         if (rv_str_is(op, "add"))
             rv_node_setn(a, at, part, rv_node_from(a, value));
         else if (!rv_val_equal(rv_node_freeze(a, rv_node_getn(at, part)), value))
-            return RV_E_CONFLICT;
+            return RV_E_INVALID;
     }
     return replace(f, o, a, tree);
 }

@@ -297,9 +297,10 @@ static void answer(struct fakehost *h, struct request **at) {
                                  .name = r->name[0] != 0 ? rv_str(r->name) : a->name,
                                  .uid = rv_str(r->uid),
                                  .resource_version = rv_str(r->version),
-                                 .message = r->code == 0        ? RV_STR("")
-                                            : r->message.n != 0 ? r->message
-                                                                : RV_STR("made up by the test"),
+                                 .message = r->code == 0                ? RV_STR("")
+                                            : r->message.n != 0         ? r->message
+                                            : r->answer.message != NULL ? rv_str(r->answer.message)
+                                                                        : RV_STR("made up by the test"),
                                  .http_status = r->code == 0 ? r->answer.status : 0}};
     if (r->code == 0 && r->answer.body.n != 0) {
         m.payload = m.result.r.body = rv_buf_bytes(&r->answer.body);

@@ -20,6 +20,7 @@ struct fake_answer {
     uint32_t status;
     struct rv_buf body; /* msgpack when json, else any text */
     bool json;
+    const char *message; /* with a code: why, static; NULL: made up */
 };
 
 struct fakehost;

@@ -166,6 +166,7 @@ static void gone(struct model *m, struct rv_buf *out) {
     }
     m->uid[0] = m->phase[0] = m->job_status[0] = m->job_id[0] = m->submitter[0] = 0;
     m->failed = 0;
+    m->clusters = 0;
     m->deleted = false;
 }
 
@@ -181,7 +182,11 @@ void model_watch(struct model *m, const struct world *w, struct rv_buf *out) {
     struct rv_str phase = rv_path_str(status, "jobDeploymentStatus"), job_id = rv_path_str(status, "jobId");
     int64_t failed = rv_path_int(status, "failed", 0);
     copy(m->uid, sizeof m->uid, rv_str(o->uid));
-    if (count(w->api, "rayclusters", o->uid) > 1) FAULT(out, "two clusters");
+    uint32_t clusters = count(w->api, "rayclusters", o->uid);
+    if (clusters > 1) FAULT(out, "two clusters");
+    if (clusters > m->clusters && rj_job_ended(rv_str(m->job_status)) && rv_str_is(job_id, m->job_id))
+        FAULT(out, "a cluster is made for a job that has ended");
+    m->clusters = clusters;
     if (ended(m->phase) && !rv_str_is(phase, m->phase))
         FAULT(out, "%s became " RV_STR_FMT, m->phase, RV_STR_ARG(phase));
     if (ended(m->phase) && !rv_str_is(rv_path_str(status, "jobStatus"), m->job_status))
@@ -240,9 +245,9 @@ static void check_truth(struct check *k) {
     struct rv_str says = rv_path_str(k->status, "jobStatus"), reason = rv_path_str(k->status, "reason");
     const struct ray_run *run = world_run(k->w, rv_path_str(k->status, "jobId"));
     const char *truth = run != NULL ? run->status : "unknown";
-    bool calm = !k->w->harmed && !k->w->false_404, timed = reason_is(k, RJ_REASON_DEADLINE) ||
-                                                           reason_is(k, RJ_REASON_PRERUNNING) ||
-                                                           reason_is(k, RJ_REASON_CHECK);
+    bool calm = !k->w->harmed && !k->w->false_404 && !k->w->refuses, timed = reason_is(k, RJ_REASON_DEADLINE) ||
+                                                                             reason_is(k, RJ_REASON_PRERUNNING) ||
+                                                                             reason_is(k, RJ_REASON_CHECK);
     if (phase_is(k, "Complete") && !world_said(k->w, rv_path_str(k->status, "jobId"), says))
         FAULT(k->out, "Complete with " RV_STR_FMT ", but Ray says %s", RV_STR_ARG(says), truth);
     if (phase_is(k, "Complete") && rv_str_is(says, "FAILED")) FAULT(k->out, "Complete, but failed");
@@ -284,8 +289,12 @@ static void check_left(struct check *k) {
     if (want < LEFT_NO_CLUSTER && cluster == NULL && !k->m->selector && !k->w->harmed && !k->m->policy_edited &&
         rv_path_str(k->status, "dashboardURL").n != 0)
         FAULT(k->out, "the cluster is gone, and nobody wanted that");
-    if (phase_is(k, "Suspended") && fakeapi_get(k->w->api, "jobs", WORLD_JOB) != NULL)
-        FAULT(k->out, "the submitter is left over");
+    const struct fake_object *job = fakeapi_get(k->w->api, "jobs", WORLD_JOB);
+    if (ended(k->m->phase) && job != NULL && owned_by(job, k->m->uid) &&
+        !rv_path_bool(job->value, "spec.suspend", false) &&
+        rv_val_len(rv_val_path(job->value, "status.conditions")) == 0)
+        FAULT(k->out, "the submitter goes on");
+    if (phase_is(k, "Suspended") && job != NULL) FAULT(k->out, "the submitter is left over");
     if (rv_val_set(rv_val_get(k->status, "plannedDeletion"))) FAULT(k->out, "a deletion is still planned");
 }
 
@@ -304,6 +313,7 @@ void model_check(const struct model *m, const struct world *w, struct rv_buf *ou
         FAULT(out, "it was not looked at since the last edit");
     if (is_invalid(m)) {
         if (!condition_is(&k, "Stalled")) FAULT(out, "invalid, but not Stalled");
+        if (ended(m->phase)) check_left(&k);
         return;
     }
     check_phase(&k);

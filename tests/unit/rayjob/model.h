@@ -21,6 +21,7 @@ struct model {
     /* what was seen of this incarnation */
     char uid[64], phase[32], job_status[32], job_id[64], submitter[64];
     int64_t failed;
+    uint32_t clusters;
 };
 
 void model_init(struct model *m, struct dice *d);

@@ -146,6 +146,7 @@ static bool tell_story(uint64_t seed) {
     s->world = (struct world){.api = s->api, .dice = &s->dice};
     s->world.harsh = dice_chance(&s->dice, 50);
     s->world.false_404 = dice_chance(&s->dice, 30);
+    s->world.refuses = dice_chance(&s->dice, 5);
     shared_cluster(s);
     model_apply(&s->model, s->api);
     s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),

@@ -196,7 +196,7 @@ static void garble(struct world *w, struct fake_answer *out) {
     if (which == 3) say(out, 200, "{\"status\":\"Failure\",\"message\":\"no endpoints\"}", true);
     if (which == 4) say(out, 200, "<html>sign in</html>", false);
     if (which == 5) say(out, 503, "{}", true);
-    if (which == 6) say(out, 404, "not found", false);
+    if (which == 6) say(out, 404, dice_chance(w->dice, 50) ? "404: Not Found" : "Job x does not exist", false);
 }
 
 static void tell(const struct ray_run *r, struct fake_answer *out) {
@@ -226,6 +226,10 @@ void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *
     if (id.n == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &body, NULL) == 0) {
         struct rv_str wanted = rv_path_str((struct rv_val){body.p, body.n}, "submission_id");
         bool there = find_run(w, head, wanted) != NULL;
+        if (w->refuses && !there) {
+            say(out, 400, "Traceback (most recent call last)", false);
+            return;
+        }
         accept(w, head, wanted);
         say(out, there ? 500 : 200, there ? "Please use a different submission_id." : "{}", !there);
         return;
@@ -272,8 +276,10 @@ static bool tend_job(struct world *w, struct fake_object *job) {
     struct fake_object *head = behind(w, variable(container, "RAY_DASHBOARD_ADDRESS"));
     struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
     if (rv_val_len(rv_val_path(job->value, "status.conditions")) > 0) return false;
+    if (rv_path_bool(job->value, "spec.suspend", false)) return false;
     struct ray_run *run = head != NULL ? find_run(w, head, id) : NULL;
-    if (head == NULL) {
+    if (head == NULL) { /* some wait, for ever if need be */
+        if (dice_chance(w->dice, 50)) return false;
         end_job(w, job, false);
     } else if (run == NULL) {
         accept(w, head, id);

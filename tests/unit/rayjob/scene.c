@@ -1,0 +1,230 @@
+/* scene.c - see scene.h. */
+#include "scene.h"
+
+#include <CUnit/Basic.h>
+#include <stdio.h>
+
+#include "rayvisor/json.h"
+
+const struct rv_plugin *rv_plugin_v1(void);
+
+static struct rv_val json_value(struct rv_arena *a, struct rv_str text) {
+    rv_autobuf struct rv_buf b = {0}, out = {0};
+    for (size_t i = 0; i < text.n; i++) rv_buf_addc(&b, (uint8_t)(text.p[i] == '\'' ? '"' : text.p[i]));
+    CU_ASSERT_EQUAL_FATAL(rv_json_to_mp(rv_buf_str(&b), NULL, &out, NULL), 0);
+    return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
+}
+
+/* ---- Ray -------------------------------------------------------------------------------------------------------- */
+
+static void answer(const struct scene_fault *f, struct fake_answer *out) {
+    out->code = f->code;
+    out->status = f->status;
+    out->message = f->text;
+    if (f->text != NULL) rv_buf_adds(&out->body, f->text);
+}
+
+static void tell(const struct scene *s, struct fake_answer *out) {
+    rv_autobuf struct rv_buf b = {0};
+    out->status = s->ray != NULL ? 200 : 404;
+    if (s->ray == NULL) {
+        rv_buf_adds(&out->body, "Job x does not exist");
+        return;
+    }
+    rv_buf_addf(&b, "{\"status\":\"%s\",\"message\":\"m\",\"end_time\":%lld}", s->ray,
+                (long long)(s->api->now / 1000000));
+    out->json = rv_json_to_mp(rv_buf_str(&b), NULL, &out->body, NULL) == 0;
+}
+
+static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+    struct scene *s = arg;
+    bool get = rv_str_is(r->method, "GET"), stop = rv_str_ends(r->url, "/stop");
+    unsigned *count = get ? &s->asked : stop ? &s->stopped : &s->submitted;
+    const struct scene_fault *f = get ? &s->asking : stop ? &s->stopping : &s->submitting;
+    ++*count;
+    if (f->code != 0 || f->status != 0) {
+        answer(f, out);
+    } else if (get) {
+        tell(s, out);
+    } else {
+        if (!stop && s->ray == NULL) s->ray = "PENDING";
+        out->status = 200;
+    }
+}
+
+/* ---- the world -------------------------------------------------------------------------------------------------- */
+
+static void make(struct scene *s, const char *api_version, const char *resource, struct rv_str json) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    CU_ASSERT_EQUAL_FATAL(fakeapi_create(s->api, rv_str(api_version), rv_str(resource), json_value(a, json), &made), 0);
+}
+
+void scene_patch(struct scene *s, const char *resource, const char *name, bool status, const char *json) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *o = fakeapi_get(s->api, resource, name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    CU_ASSERT_EQUAL_FATAL(fakeapi_patch(s->api, o, status, RV_STR(""), json_value(a, rv_str(json))), 0);
+}
+
+struct fake_object *scene_cluster(const struct scene *s) {
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        if (strcmp(o->resource, "rayclusters") == 0) return o;
+    return NULL;
+}
+
+void scene_head(struct scene *s, const char *name) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    const struct fake_object *c = scene_cluster(s);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    make(s, "v1", "pods",
+         rv_arena_fmt(a,
+                      "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'%s','ray.io/node-type':'head'},"
+                      "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'%s','uid':'%s',"
+                      "'controller':true}]},'spec':{'containers':[{'name':'ray-head'}]},'status':{}}",
+                      name, c->name, c->name, c->uid));
+    scene_patch(s, "pods", name, true,
+                "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0}]}}");
+}
+
+void scene_cluster_runs(struct scene *s) {
+    for (int i = 0; i < 10 && scene_cluster(s) == NULL; i++) scene_wait(s, 1);
+    scene_head(s, "head-1");
+    scene_patch(s, "rayclusters", scene_cluster(s)->name, true, "{'status':{'state':'ready'}}");
+    scene_settle(s);
+}
+
+void scene_delete(struct scene *s, const char *resource, const char *name) {
+    struct fake_object *o = name != NULL ? fakeapi_get(s->api, resource, name) : scene_cluster(s);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    (void)fakeapi_delete(s->api, o, RV_STR(""));
+}
+
+void scene_submitter_ends(struct scene *s, bool well) {
+    char now[32], json[256];
+    rv_time_format(s->api->now, now);
+    snprintf(json, sizeof json,
+             "{'status':{'conditions':[{'type':'%s','status':'True','reason':'r','message':'m','lastTransitionTime':"
+             "'%s'}]}}",
+             well ? "Complete" : "Failed", now);
+    scene_patch(s, "jobs", SCENE_JOB, true, json);
+}
+
+/* ---- a scene ---------------------------------------------------------------------------------------------------- */
+
+static void on_note(void *arg, const char *line) {
+    struct scene *s = arg;
+    s->complaints += strstr(line, "event FailedTo") != NULL;
+}
+
+static int on_refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
+    struct scene *s = arg;
+    (void)message;
+    return s->refuse != NULL ? s->refuse(s, a) : 0;
+}
+
+static struct rv_str manifest(struct rv_arena *a, const struct scene *s) {
+    static const char cluster[] =
+        "{'headGroupSpec':{'rayStartParams':{},'template':{'spec':{'containers':[{'name':'ray-head','image':'r'}]}}},"
+        "'workerGroupSpecs':[{'groupName':'g','replicas':1,'minReplicas':0,'maxReplicas':2,'rayStartParams':{},"
+        "'template':{'spec':{'containers':[{'name':'ray-worker','image':'r'}]}}}]";
+    struct rv_str auth =
+        s->auth != NULL ? rv_arena_fmt(a, ",'rayVersion':'2.52.0','authOptions':%s", s->auth) : RV_STR("");
+    struct rv_str where = s->shared != NULL
+                              ? rv_arena_fmt(a, "'clusterSelector':{'ray.io/cluster':'%s'}", s->shared)
+                              : rv_arena_fmt(a, "'rayClusterSpec':%s" RV_STR_FMT "}", cluster, RV_STR_ARG(auth));
+    return rv_arena_fmt(a,
+                        "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'" SCENE_JOB
+                        "'},'spec':{'entrypoint':'x','submissionMode':'%s'," RV_STR_FMT "%s}}",
+                        s->mode, RV_STR_ARG(where), s->spec != NULL ? s->spec : "");
+}
+
+static void make_shared(struct scene *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    make(s, "ray.io/v1", "rayclusters",
+         rv_arena_fmt(a,
+                      "{'metadata':{'name':'%s'},'spec':{'authOptions':%s,'headGroupSpec':{'template':{'spec':{"
+                      "'containers':[{'name':'ray-head','image':'r'}]}}}}}",
+                      s->shared, s->auth != NULL ? s->auth : "null"));
+    scene_head(s, "head-1");
+    scene_patch(s, "rayclusters", s->shared, true, "{'status':{'state':'ready'}}");
+}
+
+void scene_begin(struct scene *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    s->dice.state = 7;
+    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    if (s->shared != NULL) make_shared(s);
+    make(s, "ray.io/v1", "rayjobs", manifest(a, s));
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+                                                   .manifest = "plugins/rayjob/rayjob.yaml",
+                                                   .settings = s->settings != NULL ? s->settings : "{}",
+                                                   .api = s->api,
+                                                   .dice = &s->dice,
+                                                   .note = on_note,
+                                                   .http = on_http,
+                                                   .refuse = on_refuse,
+                                                   .arg = s});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
+    scene_settle(s);
+}
+
+void scene_end(struct scene *s) {
+    fakehost_free(s->host);
+    fakeapi_free(s->api);
+}
+
+void scene_settle(struct scene *s) {
+    fakehost_run(s->host);
+    while (fakehost_round(s->host)) {
+    }
+}
+
+void scene_wait(struct scene *s, unsigned seconds) {
+    for (unsigned i = 0; i < seconds; i++) {
+        fakehost_advance(s->host, 1000);
+        (void)fakeapi_collect(s->api);
+        scene_settle(s);
+    }
+}
+
+void scene_away(struct scene *s, unsigned seconds, void (*meanwhile)(struct scene *s)) {
+    fakehost_advance(s->host, (int64_t)seconds * 1000);
+    if (meanwhile != NULL) meanwhile(s);
+    fakehost_restart(s->host);
+    scene_settle(s);
+}
+
+/* ---- what is seen ----------------------------------------------------------------------------------------------- */
+
+static struct rv_val status_of(const struct scene *s) {
+    const struct fake_object *o = fakeapi_get(s->api, "rayjobs", SCENE_JOB);
+    return o != NULL ? rv_val_get(o->value, "status") : RV_VAL_ABSENT;
+}
+
+struct rv_str scene_status(const struct scene *s, const char *path) {
+    return rv_path_str(status_of(s), path);
+}
+
+bool scene_is(const struct scene *s, const char *phase, const char *reason) {
+    struct rv_str p = scene_status(s, "jobDeploymentStatus"), r = scene_status(s, "reason");
+    bool is = rv_str_is(p, phase) && rv_str_is(r, reason);
+    if (!is)
+        printf("\n    it is " RV_STR_FMT "/" RV_STR_FMT " (" RV_STR_FMT "), not %s/%s", RV_STR_ARG(p), RV_STR_ARG(r),
+               RV_STR_ARG(scene_status(s, "message")), phase, reason);
+    return is;
+}
+
+struct rv_val scene_condition(const struct scene *s, const char *type) {
+    return rv_condition_find(rv_val_get(status_of(s), "conditions"), type);
+}
+
+bool scene_says(struct rv_str text, const char *words) {
+    return text.n != 0 && memmem(text.p, text.n, words, strlen(words)) != NULL;
+}
+
+unsigned scene_count(const struct scene *s, const char *resource) {
+    unsigned n = 0;
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    return n;
+}

@@ -1,0 +1,480 @@
+/* test_running.c - single scenes of a RayJob's life, one for each way in which it once went wrong. */
+#include "scene.h"
+#include "tests/unit/sdk/suite.h"
+
+#define OWN_JOB ",'shutdownAfterJobFinishes':true"
+
+static bool reason_is(const struct scene *s, const char *reason) {
+    struct rv_str is = rv_path_str(scene_condition(s, "Reconciling"), "reason");
+    bool same = rv_str_is(is, reason);
+    if (!same) printf("\n    the reason is " RV_STR_FMT ", not %s", RV_STR_ARG(is), reason);
+    return same;
+}
+
+static void begin_running(struct scene *s) {
+    scene_begin(s);
+    scene_cluster_runs(s);
+    scene_wait(s, 5);
+    CU_ASSERT_TRUE(scene_is(s, "Running", ""));
+}
+
+/* ---- submitting over HTTP --------------------------------------------------------------------------------------- */
+
+static void test_refused_for_long(void) {
+    struct scene s = {.mode = "HTTPMode",
+                      .submitting = {.status = 500, .text = "Traceback (most)\n  x\nNoAgent: later\n"}};
+    begin_running(&s);
+    scene_wait(&s, 60);
+    uint64_t writes = fakehost_writes(s.host), submitted = s.submitted;
+    CU_ASSERT_TRUE(submitted <= 8);
+    CU_ASSERT_TRUE(reason_is(&s, "JobNotAccepted"));
+    CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), ": NoAgent: later"));
+    CU_ASSERT_TRUE(scene_status(&s, "jobStatusCheckFailureStartTime").n != 0);
+    scene_wait(&s, 60);
+    CU_ASSERT_EQUAL(fakehost_writes(s.host) - writes, s.submitted - submitted); /* each is one, the status is none */
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    scene_wait(&s, 240);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "JobStatusCheckTimeoutExceeded"));
+    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "did not take the job"));
+    scene_end(&s);
+}
+
+static void test_refused_for_good(void) {
+    static const uint32_t statuses[] = {400, 422};
+    for (size_t i = 0; i < RV_ARRAY_LEN(statuses); i++) {
+        struct scene s = {
+            .mode = "HTTPMode",
+            .submitting = {.status = statuses[i], .text = "Traceback (most)\n  x\nValueError: no such env"}};
+        scene_begin(&s);
+        scene_cluster_runs(&s);
+        scene_wait(&s, 5);
+        CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
+        CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), ": ValueError: no such env"));
+        CU_ASSERT_EQUAL(s.submitted, 1);
+        scene_end(&s);
+    }
+}
+
+static void test_taken_at_last(void) {
+    struct scene s = {.mode = "HTTPMode", .submitting = {.status = 503}};
+    begin_running(&s);
+    scene_wait(&s, 100);
+    s.submitting = (struct scene_fault){0};
+    scene_wait(&s, 20);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    CU_ASSERT_EQUAL(scene_status(&s, "jobStatusCheckFailureStartTime").n, 0);
+    s.ray = "SUCCEEDED";
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    scene_end(&s);
+}
+
+/* ---- an operator that was away ---------------------------------------------------------------------------------- */
+
+static void succeeds(struct scene *s) {
+    s->ray = "SUCCEEDED";
+    s->asking = (struct scene_fault){0};
+}
+
+static void recovers(struct scene *s) { s->asking = (struct scene_fault){0}; }
+
+static void test_away(void) {
+    static const struct {
+        const char *spec;
+        struct scene_fault before;
+        void (*meanwhile)(struct scene *s);
+        const char *phase, *reason;
+    } rows[] = {
+        {"", {.code = RV_E_TIMEOUT}, succeeds, "Complete", ""},
+        {"", {.code = RV_E_TIMEOUT}, recovers, "Running", ""},
+        {"", {.code = RV_E_TIMEOUT}, NULL, "Failed", "JobStatusCheckTimeoutExceeded"},
+        {",'activeDeadlineSeconds':300", {0}, succeeds, "Complete", ""},
+        {",'activeDeadlineSeconds':300", {0}, NULL, "Failed", "DeadlineExceeded"},
+        {",'activeDeadlineSeconds':300", {.code = RV_E_TIMEOUT}, NULL, "Failed", "DeadlineExceeded"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "HTTPMode", .spec = rows[i].spec};
+        begin_running(&s);
+        s.asking = rows[i].before;
+        scene_wait(&s, 4);
+        scene_away(&s, 600, rows[i].meanwhile);
+        scene_wait(&s, 5);
+        CHECK_ROW(scene_is(&s, rows[i].phase, rows[i].reason), rows[i].spec);
+        scene_end(&s);
+    }
+}
+
+/* ---- a submitter that would run the job again ------------------------------------------------------------------- */
+
+static bool submitter_suspended(const struct scene *s) {
+    const struct fake_object *o = fakeapi_get(s->api, "jobs", SCENE_JOB);
+    return o != NULL && rv_path_bool(o->value, "spec.suspend", false);
+}
+
+static void test_submitter_of_a_lost_job(void) {
+    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+    begin_running(&s);
+    CU_ASSERT_FALSE(submitter_suspended(&s));
+    scene_head(&s, "head-2");
+    scene_delete(&s, "pods", "head-1");
+    scene_wait(&s, 1);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
+    CU_ASSERT_TRUE(submitter_suspended(&s));
+    scene_end(&s);
+}
+
+/* Ray has said how it ended; the submitter still reads the log. */
+static void test_ended_before_the_log_was_read(void) {
+    static const char *const gone[] = {"rayclusters", "pods"};
+    static const char *const modes[] = {"K8sJobMode", "SidecarMode"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(gone); i++)
+        for (size_t k = 0; k < RV_ARRAY_LEN(modes); k++) {
+            struct scene s = {.mode = modes[k], .ray = "RUNNING"};
+            begin_running(&s);
+            s.ray = "SUCCEEDED";
+            scene_wait(&s, 5);
+            CHECK_ROW(scene_is(&s, "Running", ""), modes[k]);
+            scene_delete(&s, gone[i], i == 0 ? NULL : "head-1");
+            scene_wait(&s, 40);
+            CHECK_ROW(scene_is(&s, "Complete", ""), modes[k]);
+            CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), "SUCCEEDED"), modes[k]);
+            CHECK_ROW((scene_cluster(&s) == NULL) == (i == 0), "no cluster is made again");
+            CHECK_ROW(k == 1 || submitter_suspended(&s), modes[k]);
+            scene_end(&s);
+        }
+}
+
+static void test_submitter_that_hangs(void) {
+    struct scene s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
+    begin_running(&s);
+    scene_wait(&s, 310);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", "JobDeploymentStatusTransitionGracePeriodExceeded"));
+    CU_ASSERT_TRUE(submitter_suspended(&s));
+    scene_end(&s);
+}
+
+/* ---- a submitter that ends --------------------------------------------------------------------------------------- */
+
+static void test_submitter_fails_and_nobody_answers(void) {
+    static const struct scene_fault faults[] = {
+        {.code = RV_E_TIMEOUT}, {.status = 503}, {.status = 404, .text = "<html>"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(faults); i++) {
+        struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+        begin_running(&s);
+        s.ray = "SUCCEEDED";
+        s.asking = faults[i];
+        scene_submitter_ends(&s, false);
+        scene_wait(&s, 60);
+        CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+        s.asking = (struct scene_fault){0};
+        scene_wait(&s, 20);
+        CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+        scene_end(&s);
+    }
+}
+
+static void test_submitter_fails(void) {
+    static const struct {
+        const char *ray; /* before and after */
+        unsigned seconds;
+    } rows[] = {{"RUNNING", 5}, {NULL, 40}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "K8sJobMode", .ray = rows[i].ray};
+        begin_running(&s);
+        scene_submitter_ends(&s, false);
+        scene_wait(&s, rows[i].seconds);
+        CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
+        scene_end(&s);
+    }
+}
+
+static int no_jobs(void *arg, const struct rv_action *a) {
+    struct scene *s = arg;
+    bool job = a->verb == RV_VERB_CREATE && rv_str_is(a->resource, "jobs");
+    s->tried += job;
+    return job ? RV_E_INVALID : 0;
+}
+
+static void test_submitter_cannot_be_created(void) {
+    struct scene s = {.mode = "K8sJobMode", .spec = ",'preRunningDeadlineSeconds':200", .refuse = no_jobs};
+    scene_begin(&s);
+    scene_cluster_runs(&s);
+    scene_wait(&s, 100);
+    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
+    CU_ASSERT_TRUE(reason_is(&s, "FailedToCreateRayJobSubmitter"));
+    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "Failed to create submitter Job ns/j"));
+    CU_ASSERT_TRUE(s.tried <= 9);
+    scene_wait(&s, 110);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "PreRunningDeadlineExceeded"));
+    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "Failed to create submitter Job"));
+    scene_end(&s);
+}
+
+static void test_submitter_created_at_last(void) {
+    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING", .refuse = no_jobs};
+    scene_begin(&s);
+    scene_cluster_runs(&s);
+    scene_wait(&s, 30);
+    s.refuse = NULL;
+    scene_wait(&s, 70);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    CU_ASSERT_EQUAL(scene_count(&s, "jobs"), 1);
+    CU_ASSERT_FALSE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "Failed"));
+    scene_end(&s);
+}
+
+/* ---- somebody else's cluster ------------------------------------------------------------------------------------ */
+
+static void test_shared_cluster_deleted(void) {
+    struct scene s = {.mode = "HTTPMode", .shared = "theirs", .ray = "RUNNING"};
+    scene_begin(&s);
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    scene_delete(&s, "rayclusters", "theirs");
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
+    scene_end(&s);
+}
+
+static void test_stopped_in_a_shared_cluster(void) {
+    struct scene s = {.mode = "HTTPMode",
+                      .shared = "theirs",
+                      .ray = "RUNNING",
+                      .spec = ",'activeDeadlineSeconds':20",
+                      .stopping = {.code = RV_E_TIMEOUT}};
+    scene_begin(&s);
+    scene_wait(&s, 25);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "DeadlineExceeded"));
+    CU_ASSERT_TRUE(s.stopped >= 2);
+    s.stopping = (struct scene_fault){0};
+    unsigned before = s.stopped;
+    scene_wait(&s, 60);
+    CU_ASSERT_EQUAL(s.stopped, before + 1);
+    scene_end(&s);
+}
+
+static void test_not_stopped_for_ever(void) {
+    struct scene s = {.mode = "K8sJobMode", .shared = "theirs", .ray = "RUNNING", .stopping = {.status = 503}};
+    scene_begin(&s);
+    scene_wait(&s, 5);
+    scene_submitter_ends(&s, false);
+    scene_wait(&s, 60);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
+    CU_ASSERT_TRUE(s.stopped >= 3 && s.stopped <= 6);
+    scene_end(&s);
+}
+
+static void test_deleted_on_a_shared_cluster(void) {
+    struct scene s = {.mode = "HTTPMode", .shared = "theirs", .ray = "RUNNING", .stopping = {.status = 503}};
+    scene_begin(&s);
+    scene_wait(&s, 5);
+    scene_delete(&s, "rayjobs", SCENE_JOB);
+    scene_wait(&s, 5);
+    CU_ASSERT_EQUAL(scene_count(&s, "rayjobs"), 1);
+    s.stopping = (struct scene_fault){0};
+    scene_wait(&s, 5);
+    CU_ASSERT_EQUAL(scene_count(&s, "rayjobs"), 0);
+    CU_ASSERT_TRUE(s.stopped >= 3);
+    scene_end(&s);
+}
+
+/* ---- heads ------------------------------------------------------------------------------------------------------ */
+
+static void test_two_heads(void) {
+    static const char *const others[] = {"a-head", "z-head"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(others); i++) {
+        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
+        begin_running(&s);
+        scene_head(&s, others[i]);
+        scene_wait(&s, 10);
+        CHECK_ROW(scene_is(&s, "Running", ""), others[i]);
+        scene_patch(&s, "pods", "head-1", false, "{'metadata':{'labels':{'x':'y'}}}"); /* listed in another order */
+        scene_wait(&s, 10);
+        CHECK_ROW(scene_is(&s, "Running", ""), others[i]);
+        scene_end(&s);
+    }
+}
+
+static void test_sidecar_that_will_restart(void) {
+    struct scene s = {
+        .mode = "SidecarMode", .ray = "RUNNING", .settings = "{\"featureGates\":{\"SidecarSubmitterRestart\":true}}"};
+    static const char ended[] =
+        "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0},"
+        "{'name':'ray-job-submitter','restartCount':%d,'state':{'terminated':{'exitCode':%d,"
+        "'finishedAt':'2023-11-14T22:13:30Z'}},'lastState':{'terminated':{'exitCode':1}}}]}}";
+    char json[512];
+    begin_running(&s);
+    s.ray = "SUCCEEDED";
+    snprintf(json, sizeof json, ended, 1, 1);
+    scene_patch(&s, "pods", "head-1", true, json);
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    snprintf(json, sizeof json, ended, 2, 0);
+    scene_patch(&s, "pods", "head-1", true, json);
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    scene_end(&s);
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+static void test_credential_that_cannot_be_read(void) {
+    struct scene s = {
+        .mode = "HTTPMode", .ray = "RUNNING", .auth = "{'mode':'token'}", .asking = {.code = RV_E_TIMEOUT}};
+    begin_running(&s);
+    scene_wait(&s, 10);
+    s.asking = (struct scene_fault){.code = RV_E_CREDENTIAL, .text = "the key cannot be used"};
+    scene_wait(&s, 600);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    CU_ASSERT_EQUAL(scene_status(&s, "jobStatusCheckFailureStartTime").n, 0);
+    CU_ASSERT_TRUE(reason_is(&s, "DashboardNotAsked"));
+    s.asking = (struct scene_fault){0};
+    scene_wait(&s, 20);
+    CU_ASSERT_TRUE(reason_is(&s, "Running"));
+    scene_end(&s);
+}
+
+static void test_404_of_others(void) {
+    static const char *const texts[] = {"<html>404 Not Found</html>", "404: Not Found", "Job x does not exist"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) {
+        struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
+        begin_running(&s);
+        s.asking = (struct scene_fault){.status = 404, .text = texts[i]};
+        scene_wait(&s, 20);
+        CHECK_ROW(scene_is(&s, "Running", ""), texts[i]);
+        scene_wait(&s, 20);
+        CHECK_ROW(scene_is(&s, i < 2 ? "Running" : "Failed", i < 2 ? "" : "AppFailed"), texts[i]);
+        scene_end(&s);
+    }
+}
+
+static void test_text_that_changes(void) {
+    static const char *const texts[] = {"Failed to connect to h port 8265 after 3 ms: Connection refused",
+                                        "Failed to connect to h port 8265 after 17 ms: Connection refused"};
+    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
+    begin_running(&s);
+    for (int i = 0; i < 6; i++) {
+        s.asking = (struct scene_fault){.code = RV_E_UNAVAILABLE, .text = texts[i % 2]};
+        scene_wait(&s, 15);
+        if (i == 0) s.tried = (unsigned)fakehost_writes(s.host);
+    }
+    CU_ASSERT_EQUAL(fakehost_writes(s.host), s.tried);
+    CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "8265: Connection refused"));
+    scene_end(&s);
+}
+
+/* ---- actions that fail ------------------------------------------------------------------------------------------ */
+
+static int no_services(void *arg, const struct rv_action *a) {
+    struct scene *s = arg;
+    bool service = a->verb == RV_VERB_CREATE && rv_str_is(a->resource, "services");
+    s->tried += service;
+    return service ? RV_E_FORBIDDEN : 0;
+}
+
+static void test_deadline_beside_a_failing_action(void) {
+    struct scene s = {
+        .mode = "HTTPMode", .ray = "RUNNING", .spec = ",'activeDeadlineSeconds':200", .refuse = no_services};
+    begin_running(&s);
+    scene_wait(&s, 190);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    CU_ASSERT_TRUE(s.asked >= 40); /* every 3 s and a little */
+    CU_ASSERT_TRUE(s.tried <= 12);
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "DeadlineExceeded"));
+    scene_end(&s);
+}
+
+/* The cluster changes between the reading and the patch. */
+static int hasty(void *arg, const struct rv_action *a) {
+    struct scene *s = arg;
+    if (a->verb == RV_VERB_JSON_PATCH && s->tried++ == 0)
+        scene_patch(s, "rayclusters", scene_cluster(s)->name, true, "{'status':{'reason':'x'}}");
+    return 0;
+}
+
+static void test_lost_race(void) {
+    struct scene s = {
+        .mode = "HTTPMode",
+        .ray = "SUCCEEDED",
+        .refuse = hasty,
+        .spec = ",'deletionStrategy':{'onSuccess':{'policy':'DeleteWorkers'},'onFailure':{'policy':'DeleteNone'}}"};
+    scene_begin(&s);
+    scene_cluster_runs(&s);
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    CU_ASSERT_EQUAL(s.tried, 2);
+    CU_ASSERT_TRUE(rv_path_bool(scene_cluster(&s)->value, "spec.workerGroupSpecs[0].suspend", false));
+    CU_ASSERT_EQUAL(s.complaints, 0);
+    scene_end(&s);
+}
+
+/* ---- edits ------------------------------------------------------------------------------------------------------ */
+
+static void test_cleaned_up_while_invalid(void) {
+    static const struct {
+        const char *spec, *edit;
+        bool deleted;
+    } rows[] = {
+        {OWN_JOB ",'ttlSecondsAfterFinished':60", "{'spec':{'entrypointResources':'{'}}", true},
+        {OWN_JOB ",'ttlSecondsAfterFinished':60", "{'spec':{'backoffLimit':-1}}", true},
+        {OWN_JOB ",'ttlSecondsAfterFinished':60", "{'spec':{'ttlSecondsAfterFinished':-1}}", true}, /* as was planned */
+        {",'backoffLimit':0", "{'spec':{'backoffLimit':-1}}", false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "HTTPMode", .ray = "SUCCEEDED", .spec = rows[i].spec};
+        scene_begin(&s);
+        scene_cluster_runs(&s);
+        scene_wait(&s, 5);
+        CHECK_ROW(scene_is(&s, "Complete", ""), rows[i].edit);
+        scene_patch(&s, "rayjobs", SCENE_JOB, false, rows[i].edit);
+        scene_wait(&s, 40);
+        CHECK_ROW(rv_str_is(rv_path_str(scene_condition(&s, "Stalled"), "status"), "True"), rows[i].edit);
+        CHECK_ROW(scene_cluster(&s) != NULL, rows[i].edit);
+        scene_wait(&s, 40);
+        CHECK_ROW((scene_cluster(&s) == NULL) == rows[i].deleted, rows[i].edit);
+        scene_end(&s);
+    }
+}
+
+/* What was begun in one mode goes on in it, whatever word stands there now. */
+static void test_unknown_mode(void) {
+    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+    begin_running(&s);
+    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'submissionMode':'PigeonMode'}}");
+    s.ray = "SUCCEEDED";
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", "")); /* the submitter still reads the log */
+    scene_submitter_ends(&s, true);
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    scene_end(&s);
+}
+
+static const struct suite_test tests[] = {
+    {"HTTPMode: refused for long", test_refused_for_long},
+    {"HTTPMode: refused for good", test_refused_for_good},
+    {"HTTPMode: taken at last", test_taken_at_last},
+    {"the operator was away", test_away},
+    {"the submitter of a lost job", test_submitter_of_a_lost_job},
+    {"ended before the log was read", test_ended_before_the_log_was_read},
+    {"a submitter that hangs", test_submitter_that_hangs},
+    {"a submitter fails and nobody answers", test_submitter_fails_and_nobody_answers},
+    {"a submitter fails", test_submitter_fails},
+    {"a submitter that cannot be created", test_submitter_cannot_be_created},
+    {"a submitter that is created at last", test_submitter_created_at_last},
+    {"a shared cluster is deleted", test_shared_cluster_deleted},
+    {"stopped in a shared cluster", test_stopped_in_a_shared_cluster},
+    {"not stopped for ever", test_not_stopped_for_ever},
+    {"deleted on a shared cluster", test_deleted_on_a_shared_cluster},
+    {"two heads", test_two_heads},
+    {"a sidecar that will restart", test_sidecar_that_will_restart},
+    {"a credential that cannot be read", test_credential_that_cannot_be_read},
+    {"404 of others", test_404_of_others},
+    {"a text that changes", test_text_that_changes},
+    {"a deadline beside a failing action", test_deadline_beside_a_failing_action},
+    {"a lost race", test_lost_race},
+    {"cleaned up while invalid", test_cleaned_up_while_invalid},
+    {"unknown mode", test_unknown_mode},
+};
+SUITE_MAIN("rayjob: scenes", tests)
