@@ -441,7 +441,12 @@ static void credentials(void) {
               &(struct script_answer){.when = "secrets/token", .body = "{\"data\":{\"other\":\"czNjcjN0\"}}"});
     a = (struct ask){.id = 3, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
     world_ask(w, &w->a, &a);
-    CU_ASSERT_EQUAL(world_result(w, &w->a, 3)->code, RV_E_NOT_FOUND);
+    CU_ASSERT_EQUAL(world_result(w, &w->a, 3)->code, RV_E_CREDENTIAL); /* and not that of an endpoint */
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[3].message, "of Secret n/token cannot be used"));
+    script_on(w->server, &(struct script_answer){.when = "secrets/token", .status = 404});
+    a = (struct ask){.id = 4, .verb = RV_VERB_HTTP, .url = "http://ray.n.svc:8265/x", .secret = "n/token"};
+    world_ask(w, &w->a, &a);
+    CU_ASSERT_EQUAL(world_result(w, &w->a, 4)->code, RV_E_CREDENTIAL);
     CU_ASSERT_EQUAL(script_count_of(w->server, "proxy"), 1);
     world_free(w);
 }
