@@ -117,12 +117,16 @@ static enum job ask_until_answered(struct program *p, struct rv_buf *message) {
 /* ---- submitting
  * -------------------------------------------------------------------------------------------------------- */
 
-/* 0: it is there; else an exit status. */
+/* Whoever stands before Ray says that it is not there? */
+static bool of_a_gateway(unsigned status) { return status == 502 || status == 503 || status == 504; }
+
+/* 0: it is there; else an exit status. Only what Ray answers counts as a refusal: a dashboard that is being restarted
+ * is waited for. */
 static int submit(struct program *p) {
     static const char known[] = "Please use a different submission_id";
     rv_autobuf struct rv_buf body = {0}, ignored = {0};
     rv_json_write(rv_node_freeze(p->o.arena, p->o.request), &body);
-    for (int i = 0; i < SUBMIT_TRIES; i++) {
+    for (unsigned refused = 0; refused < SUBMIT_TRIES;) {
         struct http_answer a;
         struct rv_error err = {0};
         if (http_ask(&p->o, "POST", "/api/jobs/", rv_buf_str(&body), &a, &err) == 0) {
@@ -131,11 +135,12 @@ static int submit(struct program *p) {
             if (text.n != 0 && memmem(text.p, text.n, known, sizeof known - 1) != NULL) return 0;
             rv_error_set(&err, RV_E_UNAVAILABLE, "HTTP status %u: %.*s", a.status, (int)(text.n < 300 ? text.n : 300),
                          rv_buf_cstr(&text));
-            if (a.status >= 400 && a.status < 500 && a.status != 429) i = SUBMIT_TRIES;
+            refused += of_a_gateway(a.status) ? 0 : 1;
+            if (a.status >= 400 && a.status < 500 && a.status != 429) refused = SUBMIT_TRIES;
         }
         p->failures++;
         say("the job was not accepted: ", err.text);
-        if (i >= SUBMIT_TRIES) break;
+        if (refused >= SUBMIT_TRIES) break;
         wait_a_little(p);
         if (ask_job(p, &ignored) > JOB_UNKNOWN && p->failures == 0) return 0; /* the answer alone was lost */
     }

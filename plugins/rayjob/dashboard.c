@@ -30,7 +30,7 @@ static void request(struct pass *p, const char *method, struct rv_str path, stru
         .url = rv_arena_fmt(p->arena, "http://" RV_STR_FMT RV_STR_FMT, RV_STR_ARG(host), RV_STR_ARG(path)),
         .body = {(const uint8_t *)body.p, body.n}};
     if (rv_str_is(r.method, "POST")) r.content_type = RV_STR("application/json");
-    if (see_cluster(p) && p->c.f.token && !p->c.f.kubernetes_token) {
+    if (see_cluster(p) && p->c.f.token) {
         r.secret_ns = p->j->ns;
         r.secret_name = rc_token_secret(p->arena, &p->c);
         r.secret_key = RV_STR("auth_token");
@@ -56,7 +56,7 @@ void dashboard_submit(struct pass *p) {
 }
 
 bool dashboard_stop(struct pass *p, int64_t until) {
-    if (p->memo->stopped || p->time >= until) return false;
+    if (p->memo->stopped || p->time >= until || see_cluster_mute(p)) return false;
     if (p->time >= p->memo->next_stop) {
         p->memo->next_stop = p->time + STOP_AGAIN_S * RJ_SECOND;
         request(p, "POST", job_path(p, "/stop"), RV_STR(""), TAG_STOP);

@@ -120,6 +120,10 @@ bool pass_has_finalizer(const struct pass *p);
 /* ---- what is there (see.c) ---- */
 void see(struct pass *p);
 static inline bool see_cluster(const struct pass *p) { return p->cluster.size != 0; }
+/* Ray wants a Kubernetes token there, and this process has none to send: nobody can be asked. */
+static inline bool see_cluster_mute(const struct pass *p) {
+    return see_cluster(p) && p->c.f.token && p->c.f.kubernetes_token;
+}
 bool see_cluster_ready(const struct pass *p);
 bool see_cluster_ours(const struct pass *p); /* controlled by this RayJob */
 /* Why it is not ready: one line, and a word for the condition. *stuck: it will not mend itself. */

@@ -260,6 +260,17 @@ static bool submitter_over(struct pass *p) {
 /* ---- the state ------------------------------------------------------------------------------------------------------
  */
 
+/* Where Ray cannot be asked, the submitter's end is all that is known. */
+static void believe_submitter(struct pass *p) {
+    p->waiting = RV_STR("only the submitter knows how the job is: its RayCluster asks for Kubernetes tokens");
+    p->waiting_reason = NOT_ASKED;
+    if (!p->submitter.finished) return;
+    p->now.job_status = p->submitter.failed ? RV_STR("FAILED") : RV_STR("SUCCEEDED");
+    p->now.message = p->submitter.why;
+    p->waiting = (struct rv_str){NULL, 0};
+    ended(p);
+}
+
 static void ask_ray(struct pass *p) {
     bool news = p->submitter.finished && !p->memo->asked_after_end && p->memo->failures == 0;
     if (!news && p->time < p->memo->next_poll) {
@@ -272,7 +283,9 @@ static void ask_ray(struct pass *p) {
 
 /* Time alone decides nothing before this process has asked: a deadline may have passed while nobody looked, and the
  * job have ended well before it. */
-static bool must_ask_first(const struct pass *p) { return !p->memo->heard && see_cluster(p) && p->now.job_id.n != 0; }
+static bool must_ask_first(const struct pass *p) {
+    return !p->memo->heard && see_cluster(p) && !see_cluster_mute(p) && p->now.job_id.n != 0;
+}
 
 static bool out_of_time(struct pass *p) {
     return !must_ask_first(p) && (states_deadlines(p, false) || grace_over(p) || check_timed_out(p));
@@ -286,9 +299,11 @@ void running_step(struct pass *p) {
         ended(p);
         return;
     }
-    if (out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
+    if (see_cluster_mute(p)) believe_submitter(p);
+    if (p->now.phase != RJ_RUNNING || out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
     if (!states_need_cluster(p) || submitter_over(p)) return;
     keep_service(p);
     if (!states_need_submitter(p)) pass_explain(p, "the submitter Job is gone: it is made again");
+    if (see_cluster_mute(p)) return;
     if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
 }

@@ -155,8 +155,20 @@ static void step_new(struct pass *p) {
     s->message = s->reason = (struct rv_str){NULL, 0};
 }
 
+/* What would ask Ray itself cannot, there. */
+static bool nobody_could_ask(struct pass *p) {
+    if (!see_cluster_mute(p) || (p->j->mode != RJ_HTTP && p->j->mode != RJ_INTERACTIVE)) return false;
+    states_fail(p, RJ_REASON_SUBMISSION,
+                rv_arena_fmt(p->arena,
+                             "spec.submissionMode " RV_STR_FMT " is not supported on RayCluster " RV_STR_FMT
+                             " of spec.clusterSelector: its authOptions.enableK8sTokenAuth asks for Kubernetes tokens, "
+                             "which the operator does not send; use K8sJobMode",
+                             RV_STR_ARG(rj_mode_name(p->j->mode)), RV_STR_ARG(p->now.cluster)));
+    return true;
+}
+
 static void step_initializing(struct pass *p) {
-    if (states_suspended(p)) return;
+    if (states_suspended(p) || nobody_could_ask(p)) return;
     ending_group(p, true);
     bool ready = states_need_cluster(p) && cluster_ready(p) && states_need_submitter(p);
     if (!ready && p->waiting.n != 0) p->now.message = p->waiting;

@@ -59,6 +59,7 @@ static struct rv_str address(struct rv_arena *a, const struct rj_target *t, bool
     return rv_arena_fmt(a, "http://" RV_STR_FMT, RV_STR_ARG(t->dashboard));
 }
 
+/* Following the log always ends well. Where the submitter is the only one who can ask Ray, it ends as the job does. */
 struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t, bool sidecar) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str at = address(a, t, sidecar, "127.0.0.1"), probe = address(a, t, sidecar, "localhost"), id = t->job_id;
@@ -79,6 +80,11 @@ struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struc
     if (check)
         rv_buf_addf(&b, " fi ; ray job logs --address " RV_STR_FMT " --follow " RV_STR_FMT, RV_STR_ARG(at),
                     RV_STR_ARG(id));
+    if (!sidecar && t->cluster->f.token && t->cluster->f.kubernetes_token)
+        rv_buf_addf(&b,
+                    " ; ray job status --address " RV_STR_FMT " " RV_STR_FMT " 2>&1 | grep -q \"'" RV_STR_FMT
+                    "' succeeded\"",
+                    RV_STR_ARG(at), RV_STR_ARG(id), RV_STR_ARG(id));
     return rv_arena_str(a, rv_buf_str(&b));
 }
 

@@ -50,7 +50,9 @@ class Dashboard:
         self.requests.append((h.command, h.path))
         if self.token and h.headers.get("x-ray-authorization") != "Bearer " + self.token: return self.reply(h, 401, b"no")
         if h.command == "POST" and h.path == "/api/jobs/":
-            if self.posts: return self.reply(h, *self.posts.pop(0))
+            if self.posts:
+                a = self.posts.pop(0)
+                return a(h) if callable(a) else self.reply(h, *a)
             if self.known: return self.reply(h, 500, b"Please use a different submission_id")
             self.known, self.posted = True, json.loads(body)
             return self.reply(h, 200, {"submission_id": ID})
@@ -124,8 +126,17 @@ def test_a_long_line_and_binary(env):
     assert run(d, "--", "x").stdout == log
 
 
+def hang_up(h): h.connection.shutdown(socket.SHUT_RDWR)
+
+
+def test_restarts_while_it_submits(env):
+    d = env.keep(Dashboard())
+    d.posts = [hang_up] * 3 + [(503, b"no endpoints")] * 3 + [(500, b"No available agent")]
+    r = run(d, "--", "x", timeout=120)
+    assert r.returncode == 0 and r.stdout == d.log and not d.posts, r
+
+
 def test_answers_that_are_none(env):
-    def hang_up(h): h.connection.shutdown(socket.SHUT_RDWR)
     def cut(h):
         h.send_response(200)
         h.send_header("Content-Length", "100")

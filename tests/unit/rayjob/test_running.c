@@ -334,6 +334,33 @@ static void test_credential_that_cannot_be_read(void) {
     scene_end(&s);
 }
 
+/* A cluster that wants Kubernetes tokens. */
+static void test_nobody_can_ask(void) {
+    static const struct {
+        const char *mode;
+        bool ends, well;
+        const char *phase, *reason, *job;
+    } rows[] = {{"K8sJobMode", false, false, "Running", "", ""},
+                {"K8sJobMode", true, true, "Complete", "", "SUCCEEDED"},
+                {"K8sJobMode", true, false, "Failed", "AppFailed", "FAILED"},
+                {"HTTPMode", false, false, "Failed", "SubmissionFailed", ""},
+                {"InteractiveMode", false, false, "Failed", "SubmissionFailed", ""}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = rows[i].mode,
+                          .shared = "theirs",
+                          .auth = "{'mode':'token','enableK8sTokenAuth':true}",
+                          .asking = {.status = 401}};
+        scene_begin(&s);
+        scene_wait(&s, 400);
+        if (rows[i].ends) scene_submitter_ends(&s, rows[i].well);
+        scene_wait(&s, 5);
+        CHECK_ROW(scene_is(&s, rows[i].phase, rows[i].reason), rows[i].mode);
+        CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), rows[i].job), rows[i].mode);
+        CHECK_ROW(s.asked + s.submitted + s.stopped == 0, rows[i].mode);
+        scene_end(&s);
+    }
+}
+
 static void test_404_of_others(void) {
     static const char *const texts[] = {"<html>404 Not Found</html>", "404: Not Found", "Job x does not exist"};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) {
@@ -470,6 +497,7 @@ static const struct suite_test tests[] = {
     {"two heads", test_two_heads},
     {"a sidecar that will restart", test_sidecar_that_will_restart},
     {"a credential that cannot be read", test_credential_that_cannot_be_read},
+    {"nobody can ask", test_nobody_can_ask},
     {"404 of others", test_404_of_others},
     {"a text that changes", test_text_that_changes},
     {"a deadline beside a failing action", test_deadline_beside_a_failing_action},

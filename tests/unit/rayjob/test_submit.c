@@ -66,6 +66,16 @@ static void test_line(void) {
     }
 }
 
+/* Of a cluster that only the submitter can ask: following the log ends well whatever becomes of the job. */
+static void test_line_with_verdict(void) {
+    struct scene s = {0};
+    scene_set(&s, "\"authOptions\":{\"mode\":\"token\",\"enableK8sTokenAuth\":true},", ",\"entrypoint\":\"e\"");
+    struct rv_str line = rj_command(s.a, &s.j, &s.t, false);
+    CU_ASSERT_TRUE(
+        rv_str_ends(line, " --follow id ; ray job status --address " AT " id 2>&1 | grep -q \"'id' succeeded\""));
+    rv_arena_free(s.a);
+}
+
 static void test_request(void) {
     struct scene s = {0};
     scene_set(
@@ -243,6 +253,7 @@ static void test_volcano_group(void) {
 }
 
 static const struct suite_test tests[] = {{"the shell line", test_line},
+                                          {"a line that knows how the job ended", test_line_with_verdict},
                                           {"the request", test_request},
                                           {"submitter pods", test_pods},
                                           {"a cluster with a sidecar", test_sidecar_cluster},
