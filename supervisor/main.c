@@ -105,6 +105,11 @@ static void keep_until_end(struct program *g, struct config *c) {
     g->retired[g->retired_n++] = c;
 }
 
+static void warn_of(void *arg, const char *text) {
+    (void)arg;
+    rv_warn("configuration", "reason", text);
+}
+
 static void apply_changes(struct program *g, struct config *fresh) {
     struct supervisor *s = &g->s;
     struct config *old = s->config;
@@ -113,7 +118,8 @@ static void apply_changes(struct program *g, struct config *fresh) {
     for (struct plugin *p = s->plugins, *next; p != NULL; p = next) {
         next = plugin_next(p);
         const struct config_plugin *before = plugin_config(p), *now = find_entry(fresh, before->name);
-        if (now != NULL && old->host_sandbox == fresh->host_sandbox && config_plugin_same(before, now) &&
+        bool rebuilt = now != NULL && config_plugin_same(before, now) && plugin_library_changed(p);
+        if (now != NULL && !rebuilt && old->host_sandbox == fresh->host_sandbox && config_plugin_same(before, now) &&
             (settings_same(before, now) || plugin_takes_settings(p))) {
             changed += !settings_same(before, now);
             plugin_reconfigure(p, now);
@@ -122,6 +128,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
         changed++;
         rv_info(now == NULL     ? "plugin removed from the configuration"
                 : !now->enabled ? "plugin switched off"
+                : rebuilt       ? "plugin replaced: its library is another file"
                                 : "plugin replaced: its configuration changed",
                 "plugin", before->name.p);
         plugin_stop(p, replaced, p);
@@ -137,6 +144,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
     char n[16];
     snprintf(n, sizeof n, "%u", changed);
     rv_info("configuration reloaded", "plugins_changed", n);
+    config_warnings(fresh, warn_of, NULL);
     keep_until_end(g, old);
 }
 
@@ -315,13 +323,20 @@ static int make_runtime_dir(const struct config *c, struct rv_error *err) {
             err, -errno, "cannot make runtimeDir %s: %s. Set runtimeDir to a folder this user may write, or create it",
             dir, strerror(errno));
     struct stat st;
-    if (stat(dir, &st) != 0 || !S_ISDIR(st.st_mode) || access(dir, W_OK | X_OK) != 0)
-        return rv_error_set(
-            err, -EACCES,
-            "runtimeDir %s is not a folder that this user may write: set runtimeDir to another, or change its owner",
-            dir);
-    if ((st.st_mode & 022) != 0 && chmod(dir, 0700) != 0)
-        return rv_error_set(err, -EACCES, "runtimeDir %s can be written by others: chmod 700 it", dir);
+    if (lstat(dir, &st) != 0 || !S_ISDIR(st.st_mode))
+        return rv_error_set(err, -ENOTDIR,
+                            "runtimeDir %s is %s, not a folder: set runtimeDir to a folder of this user's own", dir,
+                            S_ISLNK(st.st_mode) ? "a link" : "something else");
+    if (st.st_uid != geteuid())
+        return rv_error_set(err, -EACCES,
+                            "runtimeDir %s belongs to user %u, and this is user %u: set runtimeDir to a folder of this "
+                            "user's own, or change its owner",
+                            dir, (unsigned)st.st_uid, (unsigned)geteuid());
+    if ((st.st_mode & 022) != 0)
+        return rv_error_set(err, -EACCES,
+                            "runtimeDir %s can be written by others (mode %04o), who could put their sockets there: "
+                            "chmod 700 it, or set runtimeDir to a folder in it",
+                            dir, (unsigned)st.st_mode & 07777);
     return 0;
 }
 
@@ -409,6 +424,7 @@ static int start(struct program *g, struct rv_error *err) {
     watch_config(g);
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
             s->config_path);
+    config_warnings(s->config, warn_of, NULL);
     return 0;
 }
 
@@ -528,6 +544,11 @@ static int run(struct program *g) {
     return g->exit_code;
 }
 
+static void print_warning(void *arg, const char *text) {
+    (void)arg;
+    fprintf(stderr, "rayvisord: warning: %s\n", text);
+}
+
 int main(int argc, char **argv) {
     struct program g = {.inotify_fd = -1};
     int r = parse(argc, argv, &g.o);
@@ -552,6 +573,7 @@ int main(int argc, char **argv) {
         config_print_rbac(g.s.config, rv_str(g.o.ns != NULL ? g.o.ns : "rayvisor-system"), &rbac);
         code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
     } else if (g.o.check) {
+        config_warnings(g.s.config, print_warning, NULL);
         printf("%s: valid\n", g.o.config);
     } else {
         code = run(&g);

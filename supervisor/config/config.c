@@ -137,7 +137,7 @@ static int read_grants(const struct schema_reader *r, struct config_plugin *p, b
     if (g->kind != YAML_POS_LIST)
         return schema_fail(
             r, g, "grants must be \"all\" or a list of {apiVersion, resource, subresource, verbs, namespaces}");
-    return manifest_read_writes(r, g, "grants", &p->grants, &p->grant_n);
+    return manifest_read_grants(r, g, &p->grants, &p->grant_n);
 }
 
 static int fill_patterns(const struct schema_reader *r, struct config_plugin *p) {
@@ -308,7 +308,7 @@ bool config_plugin_same(const struct config_plugin *a, const struct config_plugi
         !rv_str_eq(a->record, b->record) || a->max_in_flight != b->max_in_flight ||
         a->actions_per_second != b->actions_per_second || a->grant_n != b->grant_n ||
         strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) || !secrets_same(a, b) ||
-        !rv_str_eq(a->manifest->version, b->manifest->version))
+        !rv_str_eq(a->manifest->text, b->manifest->text))
         return false;
     for (size_t i = 0; i < a->manifest->kind_n && i < b->manifest->kind_n; i++) /* settings that change what is read */
         if (manifest_when(&a->manifest->kinds[i].when, &a->settings) !=
@@ -322,4 +322,46 @@ bool config_plugin_same(const struct config_plugin *a, const struct config_plugi
             return false;
     }
     return true;
+}
+
+/* ---- what is strange but no mistake --------------------------------------------------------------------- */
+
+static bool runs(const struct config *c, struct rv_str name) {
+    for (size_t i = 0; i < c->plugin_n; i++)
+        if (rv_str_eq(c->plugins[i].name, name)) return c->plugins[i].enabled;
+    return false;
+}
+
+/* The setting that a condition names, where the file has it. */
+static const struct yaml_pos *setting_node(const struct config_plugin *p, struct rv_str condition) {
+    for (const struct yaml_pos *k = p->settings_node != NULL ? p->settings_node->kids : NULL; k != NULL; k = k->next)
+        if (condition.n > k->key.n && memcmp(condition.p, k->key.p, k->key.n) == 0 &&
+            (condition.p[k->key.n] == '.' || condition.p[k->key.n] == '='))
+            return k;
+    return p->node;
+}
+
+static void warn_of(const struct config *c, const struct config_plugin *p, const struct manifest_expectation *e,
+                    config_warning_fn fn, void *arg) {
+    for (size_t i = 0; i < e->when.n; i++) {
+        const struct schema_texts one = {&e->when.list[i], 1, true};
+        if (!manifest_when(&one, &p->settings)) continue;
+        rv_autobuf struct rv_buf text = {0};
+        const struct yaml_pos *at = setting_node(p, e->when.list[i]);
+        rv_buf_addf(&text,
+                    "%s:%zu:%zu: plugin " RV_STR_FMT " with " RV_STR_FMT " relies on plugin " RV_STR_FMT
+                    ", which does not run: add \"- name: " RV_STR_FMT "\" to plugins",
+                    c->doc.file, at->line, at->column, RV_STR_ARG(p->name), RV_STR_ARG(e->when.list[i]),
+                    RV_STR_ARG(e->plugin), RV_STR_ARG(e->plugin));
+        fn(arg, rv_buf_cstr(&text));
+        return;
+    }
+}
+
+void config_warnings(const struct config *c, config_warning_fn fn, void *arg) {
+    for (size_t i = 0; i < c->plugin_n; i++) {
+        const struct config_plugin *p = &c->plugins[i];
+        for (size_t k = 0; p->enabled && k < p->manifest->expect_n; k++)
+            if (!runs(c, p->manifest->expects[k].plugin)) warn_of(c, p, &p->manifest->expects[k], fn, arg);
+    }
 }

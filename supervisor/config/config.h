@@ -52,6 +52,9 @@ struct config *config_free(struct config *c);
 const char *config_sandbox_name(const struct config *c);
 /* Do two entries run the same plugin in the same way (settings aside)? */
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b);
+/* What is likely not meant, each as one line with file:line:column. */
+typedef void (*config_warning_fn)(void *arg, const char *text);
+void config_warnings(const struct config *c, config_warning_fn fn, void *arg);
 /* Roles for what the enabled plugins and the supervisor itself need, and their bindings to ServiceAccount "rayvisor" of
  * namespace ns, as YAML. */
 void config_print_rbac(const struct config *c, struct rv_str ns, struct rv_buf *out);

@@ -28,6 +28,10 @@ static const struct schema_key kind_keys[] = {K(api_version, "apiVersion", S_TEX
                                               SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct manifest_write
+static const struct schema_key grant_keys[] = {
+    K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),   K(resource, "resource", S_TEXT, 0, 0, NULL, true),
+    K(subresource, "subresource", S_TEXT, 0, 0, NULL, false), K(verbs, "verbs", S_TEXTS, 0, 0, NULL, true),
+    K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false),  SCHEMA_END};
 static const struct schema_key write_keys[] = {K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),
                                                K(resource, "resource", S_TEXT, 0, 0, NULL, true),
                                                K(subresource, "subresource", S_TEXT, 0, 0, NULL, false),
@@ -40,6 +44,10 @@ static const struct schema_key write_keys[] = {K(api_version, "apiVersion", S_TE
 static const struct schema_key secret_keys[] = {K(names, "names", S_TEXTS, 0, 0, NULL, true),
                                                 K(keys, "keys", S_TEXTS, 0, 0, NULL, true),
                                                 K(namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
+#undef STRUCT
+#define STRUCT struct manifest_expectation
+static const struct schema_key expect_keys[] = {K(plugin, "plugin", S_TEXT, 0, 0, NULL, true),
+                                                K(when, "when", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct manifest_setting
 static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
@@ -55,21 +63,17 @@ static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, N
 struct raw {
     struct rv_str name, version, description;
     int64_t abi;
-    struct yaml_pos *primary, *reads, *writes, *settings, *secrets;
+    struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects;
     struct schema_texts http;
 };
 #define STRUCT struct raw
-static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
-                                             K(version, "version", S_TEXT, 0, 0, NULL, true),
-                                             K(abi, "abi", S_INT, 1, 1000, NULL, true),
-                                             K(description, "description", S_TEXT, 0, 0, NULL, true),
-                                             K(primary, "primary", S_MAP, 0, 0, NULL, true),
-                                             K(reads, "reads", S_LIST, 0, 0, NULL, false),
-                                             K(writes, "writes", S_LIST, 0, 0, NULL, false),
-                                             K(http, "http", S_TEXTS, 0, 0, NULL, false),
-                                             K(secrets, "secrets", S_ANY, 0, 0, NULL, false),
-                                             K(settings, "settings", S_LIST, 0, 0, NULL, false),
-                                             SCHEMA_END};
+static const struct schema_key top_keys[] = {
+    K(name, "name", S_TEXT, 0, 0, NULL, true),          K(version, "version", S_TEXT, 0, 0, NULL, true),
+    K(abi, "abi", S_INT, 1, 1000, NULL, true),          K(description, "description", S_TEXT, 0, 0, NULL, true),
+    K(primary, "primary", S_MAP, 0, 0, NULL, true),     K(reads, "reads", S_LIST, 0, 0, NULL, false),
+    K(writes, "writes", S_LIST, 0, 0, NULL, false),     K(http, "http", S_TEXTS, 0, 0, NULL, false),
+    K(secrets, "secrets", S_ANY, 0, 0, NULL, false),    K(expects, "expects", S_LIST, 0, 0, NULL, false),
+    K(settings, "settings", S_LIST, 0, 0, NULL, false), SCHEMA_END};
 #undef STRUCT
 
 static int check_kind(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_kind *k) {
@@ -112,14 +116,14 @@ static bool known_verb(struct rv_str v) {
     return false;
 }
 
-int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
-                         struct manifest_write **ret, size_t *ret_n) {
+static int read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
+                       const struct schema_key *keys, struct manifest_write **ret, size_t *ret_n) {
     size_t n = 0;
     *ret = rv_arena_alloc(r->doc->arena, ((list != NULL ? list->n : 0) + 1) * sizeof **ret);
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next, n++) {
         char name[64];
         snprintf(name, sizeof name, "%s[%zu]", what, n);
-        int code = schema_read(r, k, name, write_keys, &(*ret)[n]);
+        int code = schema_read(r, k, name, keys, &(*ret)[n]);
         if (code != 0) return code;
         for (size_t v = 0; v < (*ret)[n].verbs.n; v++)
             if (!known_verb((*ret)[n].verbs.list[v]))
@@ -130,6 +134,11 @@ int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *l
     }
     *ret_n = n;
     return 0;
+}
+
+int manifest_read_grants(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_write **ret,
+                         size_t *ret_n) {
+    return read_writes(r, list, "grants", grant_keys, ret, ret_n); /* what is granted is granted: no conditions */
 }
 
 int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_secret **ret,
@@ -145,6 +154,15 @@ int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *
         char name[32];
         snprintf(name, sizeof name, "secrets[%zu]", *ret_n);
         int code = schema_read(r, k, name, secret_keys, &(*ret)[(*ret_n)++]);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
+static int read_expectations(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *list) {
+    m->expects = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->expects);
+    for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
+        int code = schema_read(r, k, "expects[]", expect_keys, &m->expects[m->expect_n++]);
         if (code != 0) return code;
     }
     return 0;
@@ -228,6 +246,7 @@ static int check_conditions(const struct schema_reader *r, const struct manifest
     if (m->kinds[0].when.n != 0) return schema_fail(r, m->doc.root, "primary cannot have conditions (when)");
     for (size_t i = 0; i < m->kind_n && code == 0; i++) code = check_when(r, m->doc.root, m, &m->kinds[i].when);
     for (size_t i = 0; i < m->write_n && code == 0; i++) code = check_when(r, m->doc.root, m, &m->writes[i].when);
+    for (size_t i = 0; i < m->expect_n && code == 0; i++) code = check_when(r, m->doc.root, m, &m->expects[i].when);
     return code;
 }
 
@@ -294,14 +313,16 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
                            "name is \"" RV_STR_FMT
                            "\"; accepted are a lower-case letter and up to 30 more letters, digits or '-'",
                            RV_STR_ARG(raw.name));
+    if (m->doc.arena != NULL) m->text = rv_arena_str(m->doc.arena, text);
     m->name = raw.name;
     m->version = raw.version;
     m->description = raw.description;
     m->abi = raw.abi;
     m->http = raw.http;
     if (code == 0) code = read_kinds(&r, m, &raw);
-    if (code == 0) code = manifest_read_writes(&r, raw.writes, "writes", &m->writes, &m->write_n);
+    if (code == 0) code = read_writes(&r, raw.writes, "writes", write_keys, &m->writes, &m->write_n);
     if (code == 0) code = read_settings(&r, m, raw.settings);
+    if (code == 0) code = read_expectations(&r, m, raw.expects);
     if (code == 0) code = check_conditions(&r, m);
     if (code == 0) code = manifest_read_secrets(&r, raw.secrets, &m->secrets, &m->secret_n);
     if (code == 0) code = check_patterns(&r, m);

@@ -25,6 +25,12 @@ struct manifest_secret {
     struct schema_texts namespaces, names, keys; /* no namespaces: in all */
 };
 
+/* Another plugin that does what some settings promise; only for a warning. */
+struct manifest_expectation {
+    struct rv_str plugin;
+    struct schema_texts when;
+};
+
 enum setting_type { SETTING_BOOLEAN, SETTING_INTEGER, SETTING_NUMBER, SETTING_STRING, SETTING_LIST, SETTING_MAP };
 struct manifest_setting {
     struct rv_str name, help;
@@ -36,12 +42,14 @@ struct manifest_setting {
 
 struct manifest {
     struct yaml_doc doc;
-    struct rv_str name, version, description;
+    struct rv_str name, version, description, text; /* text: the whole of it */
     int64_t abi;
     struct manifest_kind *kinds; /* 0 is the primary */
     size_t kind_n;
     struct manifest_write *writes;
     size_t write_n;
+    struct manifest_expectation *expects;
+    size_t expect_n;
     struct schema_texts http;
     struct manifest_secret *secrets;
     size_t secret_n;
@@ -52,10 +60,9 @@ struct manifest {
 struct manifest *manifest_load(const char *path, struct rv_error *err);
 struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_error *err);
 struct manifest *manifest_free(struct manifest *m);
-/* Reads a list of write rules; shared with the config's grants. */
-int manifest_read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
-                         struct manifest_write **ret, size_t *ret_n);
-/* The same of Secrets. */
+/* Reads the config's grants, and what it or the manifest says of Secrets. */
+int manifest_read_grants(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_write **ret,
+                         size_t *ret_n);
 int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_secret **ret,
                           size_t *ret_n);
 /* A URL pattern with each {setting} replaced by its value; NULL with a text when that makes no pattern. */

@@ -228,6 +228,8 @@ static void configure(struct plugin *p, const struct config_plugin *c) {
 
 bool plugin_takes_settings(const struct plugin *p) { return p->live && plugin_listens(p); }
 
+bool plugin_library_changed(const struct plugin *p) { return p->pid != 0 && process_library_changed(p); }
+
 void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
     configure(p, c);
     settings_sync(p, true);

@@ -39,6 +39,8 @@ void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg);
 bool plugin_stopped(const struct plugin *p);
 /* Takes other settings without another process. */
 bool plugin_takes_settings(const struct plugin *p);
+/* Its library is another file than the one that it runs. */
+bool plugin_library_changed(const struct plugin *p);
 /* A reload left this plugin as it was but for its settings, which are sent if they differ; its entry lives elsewhere
  * now. */
 void plugin_reconfigure(struct plugin *p, const struct config_plugin *c);

@@ -57,10 +57,14 @@ struct plugin {
     struct flight *flight;
     char *dir, *recording; /* recording: NULL when there is none */
     uint64_t instance, memory;
-    int64_t started;              /* mono ns */
-    bool killed, unfit;           /* unfit: refused, or it said that it cannot run: however it ends, that is why */
-    enum death_cause kill_cause;  /* why we killed it */
-    struct timespec library_time; /* when its library was written that was loaded last */
+    int64_t started;             /* mono ns */
+    bool killed, unfit;          /* unfit: refused, or it said that it cannot run: however it ends, that is why */
+    enum death_cause kill_cause; /* why we killed it */
+    struct library_id {
+        struct timespec time; /* when it was written */
+        ino_t inode;
+        off_t size;
+    } library; /* the file that was loaded last; all zero: none yet */
     /* talk.c */
     struct lane *lane;
     struct outbox *outbox;

@@ -127,15 +127,18 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     return 0;
 }
 
-static void remember_library(struct plugin *p) {
+static bool look_at_library(const struct plugin *p, struct library_id *ret) {
     struct stat st;
-    if (stat(p->config->library, &st) == 0) p->library_time = st.st_mtim;
+    if (stat(p->config->library, &st) != 0) return false;
+    *ret = (struct library_id){st.st_mtim, st.st_ino, st.st_size};
+    return true;
 }
 
 bool process_library_changed(const struct plugin *p) {
-    struct stat st;
-    return stat(p->config->library, &st) == 0 &&
-           (st.st_mtim.tv_sec != p->library_time.tv_sec || st.st_mtim.tv_nsec != p->library_time.tv_nsec);
+    struct library_id now;
+    return look_at_library(p, &now) &&
+           (now.time.tv_sec != p->library.time.tv_sec || now.time.tv_nsec != p->library.time.tv_nsec ||
+            now.inode != p->library.inode || now.size != p->library.size);
 }
 
 /* ---- the end --------------------------------------------------------------------------------------------- */
@@ -225,7 +228,7 @@ void process_spawn(struct plugin *p) {
         quarantine_clear(p->quarantine);
         settings_adopt(p);
     }
-    remember_library(p);
+    (void)look_at_library(p, &p->library);
     if (start_process(p, &err) == 0) return;
     rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
     count_death(p, -1, false, &(struct flight_record){0}); /* so that the next attempts come more and more slowly */

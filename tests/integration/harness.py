@@ -263,13 +263,13 @@ class Account:
     nothing more."""
     NS = "rayvisor-test"
 
-    def __init__(self, kube, dir):
+    def __init__(self, kube, dir, like):
         self.kube, self.kubeconfig = kube, os.path.join(dir, "kubeconfig")
         for path, kind, name in (("/api/v1/namespaces", "Namespace", self.NS), (f"/api/v1/namespaces/{self.NS}/serviceaccounts", "ServiceAccount", "rayvisor")):
             with contextlib.suppress(ApiError): kube.call("POST", path, {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
         token = kube.call("POST", f"/api/v1/namespaces/{self.NS}/serviceaccounts/rayvisor/token",
                           {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}})["status"]["token"]
-        text = open(kube.kubeconfig).read()
+        text = open(like).read()
         with open(self.kubeconfig, "w") as f: f.write(text.replace(kube.token, token))
 
     def grant(self, config):
@@ -305,8 +305,9 @@ class Operator:
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
         self.extra = extra
-        self.account = Account(kube, self.dir) if os.environ.get("RAYVISOR_KUBECONFIG") and not kubeconfig else None
-        self.kubernetes = {"kubeconfig": kubeconfig or (self.account or kube).kubeconfig, "proxyHttp": proxy, "namespaces": list(namespaces), **(kubernetes or {})}
+        kubeconfig = kubeconfig or kube.kubeconfig
+        self.account = Account(kube, self.dir, kubeconfig) if os.environ.get("RAYVISOR_KUBECONFIG") and kube.token in open(kubeconfig).read() else None
+        self.kubernetes = {"kubeconfig": self.account.kubeconfig if self.account else kubeconfig, "proxyHttp": proxy, "namespaces": list(namespaces), **(kubernetes or {})}
         self.write_config()
         self.log = os.path.join(self.dir, "log")
         self.starts = 0

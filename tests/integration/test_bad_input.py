@@ -125,4 +125,30 @@ def test_default_config_is_valid(env):
     assert r.returncode == 0, r.stderr
 
 
+def test_runtime_dir_of_somebody_else(env):
+    """Whoever owns the folder, or may write in it, could stand in for the operator's sockets."""
+    env.sandbox()
+
+    def refused(dir, *needles):
+        c = os.path.join(env.dir, "c.yaml")
+        open(c, "w").write(f"kubernetes: {{kubeconfig: {env.kube.kubeconfig}}}\nruntimeDir: {dir}\nhttp: {{bind: \"127.0.0.1:0\"}}\n")
+        r = subprocess.run([binary("rayvisord"), "--config", c], capture_output=True, text=True, timeout=20)
+        assert r.returncode == 78, (r.returncode, r.stderr)
+        for n in (f"runtimeDir {dir}", *needles): assert n in r.stderr, r.stderr
+
+    wide, own, link, file = (os.path.join(env.dir, n) for n in ("wide", "own", "link", "file"))
+    for d, mode in ((wide, 0o770), (own, 0o700)):
+        os.mkdir(d)
+        os.chmod(d, mode)
+    os.symlink(own, link)
+    open(file, "w").close()
+    refused(wide, "written by others (mode 0770)", "chmod 700")
+    refused(link, "is a link")
+    refused(file, "not a folder")
+    assert os.stat(wide).st_mode & 0o777 == 0o770, "it was changed"
+    if os.geteuid() != 0: return
+    os.chown(own, 12345, 12345)
+    refused(own, "belongs to user 12345", "change its owner")
+
+
 if __name__ == "__main__": main()

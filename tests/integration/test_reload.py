@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a reload does to a running plugin: settings are sent to it, everything else replaces its process, its history stays."""
-import os, time
+import os, shutil, time
 from harness import *
 
 GRANTS = [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
@@ -138,6 +138,95 @@ def test_quarantine_ends_with_other_settings(env):
     before = env.op.plugin("toy")["restarts"]
     reload(env, toy(settings={"greeting": "again"}))
     wait_for("one more try, with what follows", lambda: env.op.plugin("toy")["restarts"] > before)
+
+
+def copied_toy(env):
+    """A toy whose files this test may edit."""
+    for name in ("toy.so", "toy.yaml"): shutil.copy(f"{BUILD}/lib/rayvisor/toys/{name}", f"{env.dir}/{name}")
+    return toy(manifest=f"{env.dir}/toy.yaml")
+
+
+def write_anew(path, text):
+    with open(path + ".new", "wb") as f: f.write(text)
+    os.rename(path + ".new", path)
+
+
+def another_process(env, pid, plugin="toy"):
+    wait_for("another process", lambda: (lambda p: p["pid"] not in (0, pid) and p["state"] == "ready")(env.op.plugin(plugin)))
+    return env.op.plugin(plugin)["pid"]
+
+
+def test_an_edited_manifest_replaces_the_plugin(env):
+    """Of the same version: what it reads, and in which order, is taken whole or not at all."""
+    entry = copied_toy(env)
+    kube, ns = setup(env, entry, {"name": "raycluster"})
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("first pass", lambda: "the child is there" in said(env, ns, "a"))
+    pid, other = env.op.plugin("toy")["pid"], env.op.plugin("raycluster")["pid"]
+    text = open(f"{env.dir}/toy.yaml", "rb").read()
+    write_anew(f"{env.dir}/toy.yaml", text.replace(b"reads:\n", b"reads:\n  - {apiVersion: v1, resource: pods, kind: Pod, fields: [metadata.name], map: owner}\n"))
+    reload(env, entry, {"name": "raycluster"})
+    pid = another_process(env, pid)
+    kube.create("configmaps", ns, configmap("b"))
+    wait_for("a child of what came after", lambda: kube.find("configmaps", ns, "b-child"))
+    write_anew(f"{env.dir}/toy.yaml", text)
+    reload(env, entry, {"name": "raycluster"})
+    another_process(env, pid)
+    kube.create("configmaps", ns, configmap("c"))
+    wait_for("it works as before", lambda: "the child is there" in said(env, ns, "c"))
+    p = env.op.plugin("toy")
+    assert p["restarts"] == 0 and not p["quarantined"], p
+    assert env.op.plugin("raycluster")["pid"] == other, "the edit of one plugin's manifest touched another plugin"
+
+
+def test_a_rebuilt_library_replaces_the_plugin(env):
+    entry = copied_toy(env)
+    kube, ns = setup(env, entry)
+    pid = env.op.plugin("toy")["pid"]
+    reload(env, entry)
+    assert env.op.plugin("toy")["pid"] == pid, "nothing had changed"
+    text, was = open(f"{env.dir}/toy.so", "rb").read(), os.stat(f"{env.dir}/toy.so")
+    write_anew(f"{env.dir}/toy.so", text)
+    os.utime(f"{env.dir}/toy.so", ns=(was.st_atime_ns, was.st_mtime_ns))  # a package's files have the time of its build
+    reload(env, entry)
+    pid = another_process(env, pid)
+    assert env.op.logs("its library is another file", plugin="toy")
+    reload(env, entry)
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("it works", lambda: kube.find("configmaps", ns, "a-child"))
+    p = env.op.plugin("toy")
+    assert p["pid"] == pid and p["restarts"] == 0, p
+
+
+def test_a_file_that_is_cut_off_changes_nothing(env):
+    """Half a file, as a slow editor or a full disk leaves it: one line with the place, and everything goes on."""
+    kube, ns = setup(env, toy(), {"name": "raycluster"})
+    pids = {p["name"]: p["pid"] for p in env.op.control("plugins")["plugins"]}
+    whole = open(env.op.config).read()
+    plugins = whole.index("plugins: [{")
+    broken = {"in a list": whole[:plugins + 40], "in a word": whole.replace("level: debug}", "level: deb"), "a mapping": whole[:plugins] + "plugins: {name: toy}\n",
+              "a tab": whole[:plugins] + "plugins:\n\t- name: toy\n", "other bytes": whole[:plugins] + "plugins: \x01\x02\n"}
+    for n, (what, text) in enumerate(broken.items(), 1):
+        env.op.write_config(text)
+        lines = wait_for(f"{what} is refused", lambda: (lambda l: l if len(l) == n else None)(env.op.logs("configuration refused; the running one stays")))
+        assert lines[-1]["level"] == "error" and re.match(re.escape(env.op.config) + r":\d+:\d+: ", lines[-1]["reason"]), lines[-1]
+    assert "refused" not in env.op.ctl("status")
+    assert env.op.control("reload").get("error", "").startswith(env.op.config), env.op.control("reload")
+    assert {p["name"]: p["pid"] for p in env.op.control("plugins")["plugins"]} == pids
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("all goes on", lambda: kube.find("configmaps", ns, "a-child"))
+    reload(env, toy(), {"name": "raycluster"})
+    assert {p["name"]: p["pid"] for p in env.op.control("plugins")["plugins"]} == pids
+
+
+def test_a_feature_without_the_plugin_that_does_it(env):
+    ray = lambda **gates: {"name": "raycluster", "settings": {"featureGates": gates}}
+    setup(env, ray())
+    reload(env, ray(RayClusterNetworkPolicy=True))
+    line = wait_for("a warning", lambda: env.op.logs("relies on plugin networkpolicy, which does not run"))
+    assert len(line) == 1 and line[0]["level"] == "warn" and line[0]["reason"].startswith(f"{env.op.config}:"), line
+    reload(env, ray(RayClusterNetworkPolicy=True), {"name": "networkpolicy"})
+    assert len(env.op.logs("relies on plugin")) == 1
 
 
 if __name__ == "__main__": main()

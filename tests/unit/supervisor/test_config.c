@@ -25,6 +25,7 @@ static const char manifest_text[] =
     "  - {apiVersion: v1, resource: pods, verbs: [create, apply]}\n"
     "http: [\"http://*.svc.{mode}:8265/*\"]\n"
     "secrets: [{names: [token], keys: [\"*\"]}]\n"
+    "expects: [{plugin: vendor, when: [mode=safe, map.x=true]}]\n"
     "settings:\n"
     "  - {name: seconds, type: integer, default: 300, min: 1, max: 900, help: h}\n"
     "  - {name: mode, type: string, default: fast, choices: [fast, safe], help: h}\n"
@@ -100,6 +101,8 @@ static void mistakes(void) {
          "f.yaml:3:12:", "deletecollection"},
         {"plugins:\n- name: toy\n  grants: [{apiVersion: v1, resource: pods, verb: [get]}]",
          "f.yaml:3:45:", "did you mean \"verbs\""},
+        {"plugins:\n- name: toy\n  grants:\n  - {apiVersion: v1, resource: pods, verbs: [get], when: [\"on=true\"]}",
+         "f.yaml:4:52:", "unknown key \"when\" in grants[0]"},
         {"plugins:\n- name: vendor", "f.yaml:2:3:", "grants: [...]"},
         {"plugins:\n- name: toy\n  settings: {second: 1}", "f.yaml:3:14:", "seconds, mode"},
         {"plugins:\n- name: toy\n  settings: {seconds: 0}", "f.yaml:3:23:", "between 1 and 900"},
@@ -239,6 +242,64 @@ static void comparing(void) {
     }
 }
 
+/* A manifest that was edited is another one, whatever version it says; so is what it reads by other settings. */
+static void edited_manifests(void) {
+    struct rv_error err = {0};
+    struct config *a = parse("plugins: [{name: toy}]", &err), *b = parse("plugins: [{name: toy}]", &err);
+    NEED(a != NULL && b != NULL);
+    CU_ASSERT_TRUE(config_plugin_same(&a->plugins[0], &b->plugins[0]));
+    static const char *const edits[][2] = {{"selector: \"a=b\"", "selector: \"a=c\""},
+                                           {"fields: [metadata.name]", "fields: [spec]"},
+                                           {"map: label", "map: owner"},
+                                           {"kind: Pod", "kind: Pox"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(edits); i++) {
+        rv_autobuf struct rv_buf text = {0};
+        const char *at = strstr(manifest_text, edits[i][0]);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+        rv_buf_add(&text, manifest_text, (size_t)(at - manifest_text));
+        rv_buf_adds(&text, edits[i][1]);
+        rv_buf_adds(&text, at + strlen(edits[i][0]));
+        struct manifest *was = b->plugins[0].manifest;
+        b->plugins[0].manifest = manifest_parse(rv_buf_str(&text), "m.yaml", &err);
+        NEED(b->plugins[0].manifest != NULL);
+        CHECK_ROW(!config_plugin_same(&a->plugins[0], &b->plugins[0]), edits[i][1]);
+        manifest_free(b->plugins[0].manifest);
+        b->plugins[0].manifest = was;
+    }
+    config_free(a);
+    config_free(b);
+}
+
+static void note_warning(void *arg, const char *text) { rv_buf_addf(arg, "%s\n", text); }
+
+/* What one plugin promises and another one does. */
+static void expectations(void) {
+    static const struct {
+        const char *config, *says; /* NULL: nothing */
+    } rows[] = {
+        {"plugins:\n- {name: toy}", NULL},
+        {"plugins:\n- name: toy\n  settings: {mode: safe}",
+         "f.yaml:3:20: plugin toy with mode=safe relies on plugin vendor, which does not run: add \"- name: vendor\""},
+        {"plugins:\n- name: toy\n  settings: {seconds: 5, map: {x: true}}", "f.yaml:3:31: plugin toy with map.x=true"},
+        {"plugins:\n- name: toy\n  settings: {map: {x: false}}", NULL},
+        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: []}", NULL},
+        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: [], enabled: false}",
+         "f.yaml:3:20:"},
+        {"plugins:\n- name: toy\n  enabled: false\n  settings: {mode: safe}", NULL},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf said = {0};
+        struct config *c = parse(rows[i].config, &err);
+        NEED(c != NULL);
+        config_warnings(c, note_warning, &said);
+        bool good = rows[i].says == NULL ? said.n == 0 : rv_str_starts(rv_buf_str(&said), rows[i].says);
+        if (!good) printf("\n    said: %s", rv_buf_cstr(&said));
+        CHECK_ROW(good, rows[i].config);
+        config_free(c);
+    }
+}
+
 static const struct yaml_pos *entry(const struct yaml_pos *list, const char *key, const char *is) {
     for (const struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
         const struct yaml_pos *v = yaml_pos_get(k, key);
@@ -342,6 +403,8 @@ static void manifests(void) {
         {"*.svc.{mode}", "*.svc.?", "not a URL pattern"},
         {"[{names: [token], keys: [\"*\"]}]", "true", "which Secrets"},
         {"names: [token], ", "", "\"names\""},
+        {"plugin: vendor, ", "", "\"plugin\""},
+        {"mode=safe", "moody=safe", "\"moody\""},
         {"type: boolean, default: true", "type: boolean, default: 1", "boolean"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
@@ -389,6 +452,8 @@ static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"values", values},
                                           {"grants", grants},
                                           {"comparing", comparing},
+                                          {"edited manifests", edited_manifests},
+                                          {"expectations", expectations},
                                           {"rbac", rbac},
                                           {"manifests", manifests},
                                           {"damaged", damaged}};
