@@ -58,9 +58,11 @@ int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg
     l->identity = make_identity(s->epoch);
     l->ns = rv_strdup(c->ns.n != 0 ? c->ns : rv_str(kube_config_namespace(s->kube_config)));
     l->name = rv_strdup(c->name);
-    l->client = kube_client_new(
-        s->loop, s->kube_config,
-        &(struct kube_client_opts){.max_connections = 1, .user_agent = "rayvisor-lease/" RV_VERSION}, err);
+    l->client = kube_client_new(s->loop, s->kube_config,
+                                &(struct kube_client_opts){.max_connections = 1,
+                                                           .user_agent = "rayvisor-lease/" RV_VERSION,
+                                                           .credentials_of = s->client},
+                                err);
     if (l->client == NULL) return err->code;
     l->lease = lease_start(s->loop, l->client,
                            &(struct lease_opts){.ns = l->ns,

@@ -281,7 +281,7 @@ static void begin_stop(struct program *g, const char *why) {
 static void reap_strangers(struct program *g) {
     siginfo_t i = {0};
     while (waitid(P_ALL, 0, &i, WEXITED | WNOHANG | WNOWAIT) == 0 && i.si_pid != 0) {
-        bool ours = false;
+        bool ours = i.si_pid == kube_client_child(g->s.client);
         for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) {
             struct plugin_info info;
             plugin_info(p, &info);
@@ -387,9 +387,10 @@ static int connect_cluster(struct program *g, struct rv_error *err) {
                      *context = s->config->context.n != 0 ? rv_strdup(s->config->context) : NULL;
     s->kube_config = kube_config_load(&(struct kube_config_opts){kubeconfig, context}, err);
     if (s->kube_config == NULL) return err->code;
-    s->client =
-        kube_client_new(s->loop, s->kube_config,
-                        &(struct kube_client_opts){(unsigned)s->config->max_connections, "rayvisor/" RV_VERSION}, err);
+    s->client = kube_client_new(s->loop, s->kube_config,
+                                &(struct kube_client_opts){.max_connections = (unsigned)s->config->max_connections,
+                                                           .user_agent = "rayvisor/" RV_VERSION},
+                                err);
     return s->client != NULL ? 0 : err->code;
 }
 

@@ -1,52 +1,99 @@
-/* auth.c - credentials that change: token files and exec plugins (see config.h). With client.c the only file that sees
- * a token. Everything that held one is wiped.
+/* auth.c - credentials that change: token files, certificate files and exec plugins (see config.h). With client.c and
+ * auth_exec.c the only files that see a token. Everything that held one is wiped.
  *
- * An exec plugin runs without a shell, with our environment plus its own, for at most ten seconds; its ExecCredential
- * names the time at which it is asked again. */
+ * An exec plugin's ExecCredential names the time at which it expires: half a minute before, the plugin is run again,
+ * beside everything else; what there is serves until then. There is one run at a time, however many wait for it. */
 #include "config.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "auth_exec.h"
 #include "rayvisor/k8s.h"
 #include "yaml_tree.h"
 
-enum { TOKEN_MAX = 64 << 10, EXEC_SECONDS = 10 };
+enum { TOKEN_MAX = 64 << 10, PEM_MAX = 1 << 20 };
 #define SECOND INT64_C(1000000000)
-extern char **environ;
+#define FILES_EACH (60 * SECOND)
+
+struct kept { /* a PEM file */
+    const char *path;
+    struct rv_bytes first; /* as it was when the kubeconfig was read */
+    struct rv_buf now;     /* as it is; empty while that is the same */
+};
 
 struct kube_auth {
     const struct kube_config *config;
-    struct rv_buf header, cert, key;
+    struct rv_loop *loop;
+    struct rv_buf header, cert, key; /* cert, key: a plugin's */
+    struct kept ca_file, cert_file, key_file;
     int64_t fresh_until; /* wall ns; 0: never asked */
-    unsigned generation;
+    int64_t expires, asked_at, files_at;
+    unsigned generation, serial;
+    bool refused; /* the server does not take what we have */
+    struct auth_exec *run;
+    struct rv_error why; /* of the last run; code 0: it went well */
+    struct kube_auth_listener *listeners;
 };
+
+struct kube_auth_listener {
+    struct kube_auth *auth;
+    void (*fn)(void *arg);
+    void *arg;
+    struct kube_auth_listener *next;
+};
+
+/* Between two runs of a plugin that do not help. */
+static int64_t pause_of(const struct kube_auth *a) {
+    return a->config->exec->pause_ms != 0 ? a->config->exec->pause_ms * 1000000 : 5 * SECOND;
+}
 
 static void wipe(struct rv_buf *b) {
     if (b->p != NULL) explicit_bzero(b->p, b->cap);
     rv_buf_free(b);
 }
 
-struct kube_auth *kube_auth_new(const struct kube_config *c) {
+struct kube_auth *kube_auth_new(const struct kube_config *c, struct rv_loop *loop) {
     struct kube_auth *a = rv_alloc(sizeof *a);
     a->config = c;
+    a->loop = loop;
+    a->ca_file = (struct kept){.path = c->ca_file, .first = rv_buf_bytes(&c->ca)};
+    a->cert_file = (struct kept){.path = c->cert_file, .first = rv_buf_bytes(&c->client_cert)};
+    a->key_file = (struct kept){.path = c->key_file, .first = rv_buf_bytes(&c->client_key)};
     return a;
 }
 
 struct kube_auth *kube_auth_free(struct kube_auth *a) {
     if (a == NULL) return NULL;
+    auth_exec_cancel(a->run);
     wipe(&a->header);
     wipe(&a->cert);
     wipe(&a->key);
+    wipe(&a->ca_file.now);
+    wipe(&a->cert_file.now);
+    wipe(&a->key_file.now);
     free(a);
     return NULL;
 }
+
+struct kube_auth_listener *kube_auth_listen(struct kube_auth *a, void (*fn)(void *arg), void *arg) {
+    struct kube_auth_listener *l = rv_alloc(sizeof *l);
+    *l = (struct kube_auth_listener){a, fn, arg, a->listeners};
+    a->listeners = l;
+    return l;
+}
+
+struct kube_auth_listener *kube_auth_unlisten(struct kube_auth_listener *l) {
+    for (struct kube_auth_listener **p = l != NULL ? &l->auth->listeners : NULL; p != NULL && *p != NULL;
+         p = &(*p)->next)
+        if (*p == l) {
+            *p = l->next;
+            break;
+        }
+    free(l);
+    return NULL;
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------- */
 
 static void set_bearer(struct kube_auth *a, struct rv_str token) {
     while (token.n > 0 && (token.p[token.n - 1] == '\n' || token.p[token.n - 1] == '\r' || token.p[token.n - 1] == ' '))
@@ -65,100 +112,39 @@ static int from_file(struct kube_auth *a, int64_t now, struct rv_error *err) {
     wipe(&b);
     if (r != 0 && a->header.n == 0 && a->config->token != NULL) set_bearer(a, rv_str(a->config->token));
     if (r != 0 && a->header.n != 0) r = 0; /* keep what there is; the server decides */
-    a->fresh_until = now + 60 * SECOND;
+    a->fresh_until = now + FILES_EACH;
     return r;
 }
 
+static struct rv_bytes content(const struct kept *k) { return k->now.n != 0 ? rv_buf_bytes(&k->now) : k->first; }
+
+/* A file that is gone or half written leaves what there was. */
+static bool read_again(struct kept *k) {
+    static const char begin[] = "-----BEGIN ";
+    struct rv_buf b = {0};
+    bool news = k->path != NULL && file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
+                memmem(b.p, b.n, begin, sizeof begin - 1) != NULL &&
+                !(b.n == content(k).n && memcmp(b.p, content(k).p, b.n) == 0);
+    if (news) {
+        wipe(&k->now);
+        k->now = b;
+    } else {
+        wipe(&b);
+    }
+    return news;
+}
+
+static void check_files(struct kube_auth *a, int64_t now) {
+    if (a->files_at == 0) a->files_at = now; /* they have just been read */
+    if (now - a->files_at < FILES_EACH) return;
+    a->files_at = now;
+    bool ca = read_again(&a->ca_file), cert = read_again(&a->cert_file), key = read_again(&a->key_file);
+    if (ca || cert || key) a->generation++;
+}
+
+void kube_auth_distrust_files(struct kube_auth *a) { a->files_at = -FILES_EACH; }
+
 /* ---- exec plugins --------------------------------------------------------------------------------------- */
-
-static char **merged_environment(const struct exec_plugin *e, char *info) {
-    size_t n = 0, extra = 0, at = 0;
-    while (environ[n] != NULL) n++;
-    while (e->env[extra] != NULL) extra++;
-    char **env = rv_alloc_array(n + extra + 2, sizeof *env);
-    for (size_t i = 0; i < n; i++) env[at++] = environ[i];
-    for (size_t i = 0; i < extra; i++) env[at++] = e->env[i];
-    env[at] = info;
-    return env;
-}
-
-static void add_field(struct rv_buf *b, const char *key, const char *value) {
-    if (value == NULL) return;
-    rv_buf_addf(b, "%s\"%s\":", b->p[b->n - 1] == '{' ? "" : ",", key);
-    rv_json_quote(rv_str(value), b);
-}
-
-/* The ExecCredential that a plugin finds in its environment. */
-static void exec_info(const struct kube_config *c, struct rv_buf *b) {
-    rv_buf_adds(b, "KUBERNETES_EXEC_INFO={");
-    add_field(b, "apiVersion", c->exec->api_version);
-    rv_buf_adds(b, ",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false");
-    if (c->exec->with_cluster) {
-        rv_buf_adds(b, ",\"cluster\":{");
-        add_field(b, "server", c->server);
-        add_field(b, "tls-server-name", c->tls_server_name);
-        add_field(b, "proxy-url", c->proxy);
-        if (c->insecure) rv_buf_adds(b, ",\"insecure-skip-tls-verify\":true");
-        if (c->ca.n != 0) {
-            rv_autobuf struct rv_buf mp = {0};
-            rv_mp_bin(&mp, rv_buf_bytes(&c->ca));
-            rv_buf_adds(b, ",\"certificate-authority-data\":");
-            rv_json_write((struct rv_val){mp.p, mp.n}, b); /* base64 */
-        }
-        if (c->exec->cluster_config != NULL) rv_buf_addf(b, ",\"config\":%s", c->exec->cluster_config);
-        rv_buf_adds(b, "}");
-    }
-    rv_buf_adds(b, "}}");
-}
-
-static int spawn_plugin(const struct kube_config *c, int out, pid_t *ret_pid, struct rv_error *err) {
-    const struct exec_plugin *e = c->exec;
-    rv_autobuf struct rv_buf info = {0};
-    exec_info(c, &info);
-    rv_autofree char *text = rv_strdup(rv_buf_str(&info));
-    rv_autofree char **env = merged_environment(e, text);
-    posix_spawn_file_actions_t fa;
-    posix_spawn_file_actions_init(&fa);
-    posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO);
-    posix_spawnattr_t attr;
-    posix_spawnattr_init(&attr);
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawnattr_setsigmask(&attr, &none);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-    int r = posix_spawnp(ret_pid, e->argv[0], &fa, &attr, e->argv, env);
-    posix_spawn_file_actions_destroy(&fa);
-    posix_spawnattr_destroy(&attr);
-    if (r == 0) return 0;
-    return rv_error_set(err, -r, "credential plugin %s cannot be started: %s%s%s", e->argv[0], strerror(r),
-                        e->install_hint != NULL ? ". " : "", e->install_hint != NULL ? e->install_hint : "");
-}
-
-static int collect(pid_t pid, int fd, struct rv_buf *out, const char *name, struct rv_error *err) {
-    int64_t end = rv_mono_now() + EXEC_SECONDS * SECOND;
-    bool open = true;
-    while (open && out->n <= (size_t)TOKEN_MAX * 4) {
-        int64_t left = (end - rv_mono_now()) / 1000000;
-        struct pollfd p = {.fd = fd, .events = POLLIN};
-        if (left <= 0 || poll(&p, 1, (int)left) <= 0) break;
-        rv_buf_reserve(out, 4096);
-        ssize_t n = read(fd, out->p + out->n, 4096);
-        if (n > 0)
-            out->n += (size_t)n;
-        else
-            open = false;
-    }
-    int status = 0;
-    if (open) kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    if (open)
-        return rv_error_set(err, RV_E_TIMEOUT, "credential plugin %s gave no answer within %d s", name, EXEC_SECONDS);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return rv_error_set(err, RV_E_CONFIG, "credential plugin %s failed (status %d): run it by hand to see why",
-                            name, WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
-    return 0;
-}
 
 static void set_if_different(struct kube_auth *a, struct rv_buf *b, struct rv_str s) {
     if (rv_str_eq(rv_buf_str(b), s)) return;
@@ -167,40 +153,69 @@ static void set_if_different(struct kube_auth *a, struct rv_buf *b, struct rv_st
     a->generation++;
 }
 
-static int take_credential(struct kube_auth *a, struct rv_buf *json, int64_t now, struct rv_error *err) {
+static int take_credential(struct kube_auth *a, struct rv_str json, int64_t now, struct rv_error *err) {
     const char *name = a->config->exec->argv[0];
     struct rv_buf mp = {0};
-    if (rv_json_to_mp(rv_buf_str(json), NULL, &mp, err) != 0) return rv_error_wrap(err, "credential plugin %s", name);
+    if (rv_json_to_mp(json, NULL, &mp, err) != 0) return rv_error_wrap(err, "credential plugin %s", name);
     struct rv_val v = {mp.p, mp.n}, status = rv_val_get(v, "status");
     struct rv_str token = rv_path_str(status, "token"), expires = rv_path_str(status, "expirationTimestamp");
     set_bearer(a, token);
     set_if_different(a, &a->cert, rv_path_str(status, "clientCertificateData"));
     set_if_different(a, &a->key, rv_path_str(status, "clientKeyData"));
-    int64_t until;
-    a->fresh_until = rv_time_parse(expires, &until) == 0 ? until - 30 * SECOND : INT64_MAX;
-    if (a->fresh_until <= now) a->fresh_until = now + 5 * SECOND;
+    if (rv_time_parse(expires, &a->expires) != 0) a->expires = INT64_MAX;
+    a->fresh_until = a->expires != INT64_MAX ? a->expires - 30 * SECOND : INT64_MAX;
+    if (a->fresh_until <= now) a->fresh_until = now + pause_of(a);
     bool empty = token.n == 0 && a->cert.n == 0;
     wipe(&mp);
     return empty ? rv_error_set(err, RV_E_CONFIG, "credential plugin %s gave neither a token nor a certificate", name)
                  : 0;
 }
 
-static int from_exec(struct kube_auth *a, int64_t now, struct rv_error *err) {
-    int fds[2];
-    pid_t pid;
-    if (pipe2(fds, O_CLOEXEC) != 0) return rv_error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
-    int r = spawn_plugin(a->config, fds[1], &pid, err);
-    close(fds[1]);
-    struct rv_buf out = {0};
-    if (r == 0) r = collect(pid, fds[0], &out, a->config->exec->argv[0], err);
-    if (r == 0) r = take_credential(a, &out, now, err);
-    close(fds[0]);
-    wipe(&out);
-    if (r != 0) a->fresh_until = now + 5 * SECOND; /* not in a hot loop */
-    return r;
+static void failed(struct kube_auth *a, int64_t now, const struct rv_error *err) {
+    a->why = *err;
+    a->fresh_until = now + pause_of(a); /* not in a hot loop */
 }
 
-/* ---- the header ----------------------------------------------------------------------------------------- */
+static void on_run(void *arg, struct rv_str output, const struct rv_error *err) {
+    struct kube_auth *a = arg;
+    struct rv_error own = {0};
+    int64_t now = a->loop != NULL ? rv_wall_now() : a->asked_at;
+    a->run = NULL;
+    a->why = (struct rv_error){0};
+    if (err == NULL && take_credential(a, output, now, &own) != 0) err = &own;
+    if (err != NULL) {
+        failed(a, now, err);
+    } else {
+        a->serial++;
+        a->refused = false;
+    }
+    for (struct kube_auth_listener *l = a->listeners, *next; l != NULL; l = next) {
+        next = l->next;
+        l->fn(l->arg);
+    }
+}
+
+static bool start_run(struct kube_auth *a, struct rv_loop *loop, int64_t now) {
+    struct rv_error err = {0};
+    a->asked_at = now;
+    a->run = auth_exec_start(loop, a->config, content(&a->ca_file), on_run, a, &err);
+    if (a->run == NULL) failed(a, now, &err);
+    return a->run != NULL;
+}
+
+/* In place, blocking: for the start of the process. */
+static int from_exec(struct kube_auth *a, int64_t now, struct rv_error *err) {
+    struct rv_loop *loop = a->loop;
+    a->loop = NULL;
+    if (start_run(a, NULL, now)) auth_exec_wait(a->run);
+    a->loop = loop;
+    if (a->why.code != 0 && err != NULL) *err = a->why;
+    return a->why.code;
+}
+
+pid_t kube_auth_child(const struct kube_auth *a) { return a->run != NULL ? auth_exec_pid(a->run) : 0; }
+
+/* ---- what to use now ------------------------------------------------------------------------------------ */
 
 static void set_basic(struct kube_auth *a) {
     rv_autobuf struct rv_buf mp = {0};
@@ -216,11 +231,9 @@ static void set_basic(struct kube_auth *a) {
 
 int kube_auth_refresh(struct kube_auth *a, int64_t now_ns, bool rejected, struct rv_error *err) {
     const struct kube_config *c = a->config;
+    check_files(a, now_ns);
     if (!rejected && a->fresh_until != 0 && now_ns < a->fresh_until) return 0;
-    if (c->exec != NULL)
-        return rejected && now_ns + 5 * SECOND < a->fresh_until && a->fresh_until != INT64_MAX && a->header.n == 0
-                   ? 0
-                   : from_exec(a, now_ns, err);
+    if (c->exec != NULL) return from_exec(a, now_ns, err);
     if (c->token_file != NULL) return from_file(a, now_ns, err);
     a->fresh_until = INT64_MAX;
     if (a->header.n != 0) return 0;
@@ -231,11 +244,44 @@ int kube_auth_refresh(struct kube_auth *a, int64_t now_ns, bool rejected, struct
     return 0;
 }
 
+static bool usable(const struct kube_auth *a, int64_t now) {
+    return (a->header.n != 0 || a->cert.n != 0) && now < a->expires && !a->refused;
+}
+
+enum kube_auth_state kube_auth_check(struct kube_auth *a, int64_t now_ns, struct rv_error *err) {
+    if (a->config->exec == NULL) {
+        int r = kube_auth_refresh(a, now_ns, false, err);
+        return r == 0 || a->header.n != 0 ? KUBE_AUTH_READY : KUBE_AUTH_FAILED;
+    }
+    check_files(a, now_ns);
+    if (a->run == NULL && now_ns >= a->fresh_until) (void)start_run(a, a->loop, now_ns);
+    if (usable(a, now_ns)) return KUBE_AUTH_READY;
+    if (a->run != NULL) return KUBE_AUTH_WAIT;
+    if (a->why.code == 0) return KUBE_AUTH_READY; /* what it gave is short-lived: the server decides */
+    *err = a->why;
+    return KUBE_AUTH_FAILED;
+}
+
+bool kube_auth_rejected(struct kube_auth *a, unsigned serial, int64_t now_ns) {
+    if (a->config->exec == NULL) {
+        (void)kube_auth_refresh(a, now_ns, true, NULL);
+        return true;
+    }
+    if (serial != a->serial) return true; /* others came meanwhile */
+    if (a->run == NULL && (now_ns - a->asked_at < pause_of(a) || !start_run(a, a->loop, now_ns))) return false;
+    a->refused = true;
+    return true;
+}
+
 const char *kube_auth_header(const struct kube_auth *a) { return a->header.n != 0 ? (const char *)a->header.p : NULL; }
+struct rv_bytes kube_auth_ca(const struct kube_auth *a) {
+    return content(&a->ca_file);
+}
 struct rv_bytes kube_auth_cert(const struct kube_auth *a) {
-    return rv_buf_bytes(&a->cert);
+    return a->cert.n != 0 ? rv_buf_bytes(&a->cert) : content(&a->cert_file);
 }
 struct rv_bytes kube_auth_key(const struct kube_auth *a) {
-    return rv_buf_bytes(&a->key);
+    return a->cert.n != 0 ? rv_buf_bytes(&a->key) : content(&a->key_file);
 }
 unsigned kube_auth_generation(const struct kube_auth *a) { return a->generation; }
+unsigned kube_auth_serial(const struct kube_auth *a) { return a->serial; }

@@ -33,8 +33,9 @@ struct kube_transfer {
     struct rv_buf body, answer;
     size_t sent; /* of the body, when it is sent only once */
     int64_t retry_after_ms;
-    int stopped; /* code with which on_data or the size limit ended it */
-    bool retried, cancelled, streaming;
+    int stopped;                      /* code with which on_data or the size limit ended it */
+    unsigned generation, serial;      /* of the credentials it goes with */
+    bool retried, waiting, streaming; /* waiting: for credentials; it has no handle */
     char why[CURL_ERROR_SIZE];
     struct kube_transfer *next, **back; /* of all that run */
 };
@@ -56,6 +57,9 @@ struct kube_client {
     struct rv_loop *loop;
     const struct kube_config *config;
     struct kube_auth *auth;
+    bool shares_auth;
+    struct kube_auth_listener *auth_listener;
+    struct rv_timer *auth_failed; /* what waits is told in the loop's own turn */
     unsigned auth_generation;
     CURLM *multi;
     struct rv_timer *timer;
@@ -73,6 +77,7 @@ struct kube_client {
 struct rv_loop *kube_client_loop(const struct kube_client *c) {
     return c->loop;
 }
+pid_t kube_client_child(const struct kube_client *c) { return kube_auth_child(c->auth); }
 struct kube_stats *kube_client_counters(struct kube_client *c) {
     return &c->stats;
 }
@@ -144,17 +149,11 @@ static CURLcode on_tls(CURL *easy, void *ctx, void *arg) {
     return CURLE_OK;
 }
 
-static void set_blob(CURL *easy, CURLoption option, struct rv_bytes b) {
+/* What may change while curl has it is copied. */
+static void set_blob(CURL *easy, CURLoption option, struct rv_bytes b, const struct rv_buf *first) {
     if (b.n == 0) return;
-    struct curl_blob blob = {(void *)(uintptr_t)b.p, b.n, CURL_BLOB_NOCOPY};
+    struct curl_blob blob = {(void *)(uintptr_t)b.p, b.n, b.p == first->p ? CURL_BLOB_NOCOPY : CURL_BLOB_COPY};
     curl_easy_setopt(easy, option, &blob);
-}
-
-static void set_identity(struct kube_client *c, CURL *easy) {
-    const struct kube_config *k = c->config;
-    bool own = kube_auth_cert(c->auth).n != 0;
-    set_blob(easy, CURLOPT_SSLCERT_BLOB, own ? kube_auth_cert(c->auth) : rv_buf_bytes(&k->client_cert));
-    set_blob(easy, CURLOPT_SSLKEY_BLOB, own ? kube_auth_key(c->auth) : rv_buf_bytes(&k->client_key));
 }
 
 static CURL *easy_new(struct kube_client *c) {
@@ -183,9 +182,10 @@ static CURL *easy_new(struct kube_client *c) {
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     } else {
-        set_blob(easy, CURLOPT_CAINFO_BLOB, rv_buf_bytes(&k->ca));
+        set_blob(easy, CURLOPT_CAINFO_BLOB, kube_auth_ca(c->auth), &k->ca);
     }
-    set_identity(c, easy);
+    set_blob(easy, CURLOPT_SSLCERT_BLOB, kube_auth_cert(c->auth), &k->client_cert);
+    set_blob(easy, CURLOPT_SSLKEY_BLOB, kube_auth_key(c->auth), &k->client_key);
     if (c->connect_to != NULL) curl_easy_setopt(easy, CURLOPT_CONNECT_TO, c->connect_to);
     return easy;
 }
@@ -202,8 +202,8 @@ static CURL *easy_take(struct kube_client *c) {
     return c->idle_n > 0 ? c->idle[--c->idle_n] : easy_new(c);
 }
 
-static void easy_give(struct kube_client *c, CURL *easy) {
-    if (c->idle_n < IDLE_HANDLES)
+static void easy_give(struct kube_client *c, CURL *easy, unsigned generation) {
+    if (c->idle_n < IDLE_HANDLES && generation == c->auth_generation)
         c->idle[c->idle_n++] = easy;
     else
         curl_easy_cleanup(easy);
@@ -277,13 +277,17 @@ static void unlink_transfer(struct kube_transfer *t) {
     if (t->next != NULL) t->next->back = t->back;
 }
 
+static void drop_handle(struct kube_transfer *t) {
+    if (t->easy == NULL) return;
+    curl_multi_remove_handle(t->client->multi, t->easy);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+    easy_give(t->client, t->easy, t->generation);
+    t->easy = NULL;
+}
+
 static void transfer_free(struct kube_transfer *t) {
     unlink_transfer(t);
-    if (t->easy != NULL) {
-        curl_multi_remove_handle(t->client->multi, t->easy);
-        curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
-        easy_give(t->client, t->easy);
-    }
+    drop_handle(t);
     free_headers(t);
     free(t->method);
     free(t->url);
@@ -297,15 +301,63 @@ static void transfer_free(struct kube_transfer *t) {
     free(t);
 }
 
+/* Goes out with the credentials that there are now. */
+static void send_out(struct kube_transfer *t) {
+    struct kube_client *c = t->client;
+    t->waiting = false;
+    t->easy = easy_take(c);
+    t->generation = c->auth_generation;
+    t->serial = kube_auth_serial(c->auth);
+    set_exchange(t);
+    c->stats.requests++;
+    c->stats.bytes_out += t->body.n;
+    if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) rv_oom();
+}
+
 static void begin(struct kube_transfer *t) {
     struct rv_error err = {0};
-    if (kube_auth_refresh(t->client->auth, rv_wall_now(), t->retried, &err) != 0 &&
-        kube_auth_header(t->client->auth) == NULL)
-        snprintf(t->why, sizeof t->why, "%.200s", err.text);
-    set_exchange(t);
-    t->client->stats.requests++;
-    t->client->stats.bytes_out += t->body.n;
-    if (curl_multi_add_handle(t->client->multi, t->easy) != CURLM_OK) rv_oom();
+    t->waiting = true;
+    switch (kube_auth_check(t->client->auth, rv_wall_now(), &err)) {
+    case KUBE_AUTH_READY:
+        send_out(t);
+        break;
+    case KUBE_AUTH_WAIT:
+        break; /* until on_auth */
+    case KUBE_AUTH_FAILED:
+        rv_timer_arm(t->client->auth_failed, 0);
+        break;
+    }
+}
+
+static void fail_unsent(struct kube_transfer *t, const struct rv_error *err) {
+    struct kube_response r = {.code = RV_E_UNAVAILABLE, .message = rv_str(err->text)};
+    t->waiting = false;
+    t->client->stats.failures++;
+    t->o.on_done(t->o.arg, &r);
+    transfer_free(t);
+}
+
+static struct kube_transfer *first_waiting(const struct kube_client *c) {
+    struct kube_transfer *t = c->transfers;
+    while (t != NULL && !t->waiting) t = t->next;
+    return t;
+}
+
+static void start_queued(struct kube_client *c);
+
+/* Credentials have come, or will not. */
+static void on_auth(void *arg) {
+    struct kube_client *c = arg;
+    for (struct kube_transfer *t; (t = first_waiting(c)) != NULL;) {
+        struct rv_error err = {0};
+        enum kube_auth_state state = kube_auth_check(c->auth, rv_wall_now(), &err);
+        if (state == KUBE_AUTH_WAIT) break;
+        if (state == KUBE_AUTH_READY)
+            send_out(t);
+        else
+            fail_unsent(t, &err);
+    }
+    start_queued(c);
 }
 
 struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct kube_transfer_opts *o) {
@@ -324,7 +376,6 @@ struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct ku
     if (t->next != NULL) t->next->back = &t->next;
     t->back = &c->transfers;
     c->transfers = t;
-    t->easy = easy_take(c);
     begin(t);
     return t;
 }
@@ -334,11 +385,13 @@ void kube_transfer_cancel(struct kube_transfer *t) {
 }
 
 static bool try_again(struct kube_transfer *t, long http) {
-    if (http != 401 || t->retried || t->streaming || t->client->closing) return false;
+    struct kube_client *c = t->client;
+    if (http != 401 || t->retried || t->streaming || c->closing) return false;
+    if (!kube_auth_rejected(c->auth, t->serial, rv_wall_now())) return false;
     t->retried = true;
-    t->client->stats.retries++;
+    c->stats.retries++;
     rv_buf_clear(&t->answer);
-    curl_multi_remove_handle(t->client->multi, t->easy);
+    drop_handle(t);
     begin(t);
     return true;
 }
@@ -351,6 +404,7 @@ static void finish(struct kube_transfer *t, CURLcode result) {
     curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
     if (result == CURLE_OK && try_again(t, http)) return;
+    if (code_of_curl(result) == RV_E_UNAUTHORIZED) kube_auth_distrust_files(c->auth);
     rv_autobuf struct rv_buf mp = {0};
     struct kube_response r = {
         .http_status = (unsigned)http, .retry_after_ms = t->retry_after_ms, .body = rv_buf_bytes(&t->answer)};
@@ -374,8 +428,6 @@ static void finish(struct kube_transfer *t, CURLcode result) {
 }
 
 /* ---- curl on the loop ----------------------------------------------------------------------------------- */
-
-static void start_queued(struct kube_client *c);
 
 static void reap(struct kube_client *c) {
     int left;
@@ -574,7 +626,10 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
     struct kube_client *c = rv_alloc(sizeof *c);
     c->loop = l;
     c->config = cfg;
-    c->auth = kube_auth_new(cfg);
+    c->shares_auth = o->credentials_of != NULL;
+    c->auth = c->shares_auth ? o->credentials_of->auth : kube_auth_new(cfg, l);
+    c->auth_listener = kube_auth_listen(c->auth, on_auth, c);
+    c->auth_failed = rv_loop_timer(l, on_auth, c);
     c->max_running = o->max_connections != 0 ? o->max_connections : DEFAULT_POOL;
     c->user_agent = rv_strdup(rv_str(o->user_agent != NULL ? o->user_agent : "rayvisor"));
     c->urgent_last = &c->urgent;
@@ -588,7 +643,7 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
     curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
     curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->max_running + 32);
-    if (kube_auth_refresh(c->auth, rv_wall_now(), false, err) != 0) return kube_client_free(c);
+    if (!c->shares_auth && kube_auth_refresh(c->auth, rv_wall_now(), false, err) != 0) return kube_client_free(c);
     return c;
 }
 
@@ -618,7 +673,9 @@ struct kube_client *kube_client_free(struct kube_client *c) {
     curl_multi_cleanup(c->multi);
     curl_slist_free_all(c->connect_to);
     rv_timer_free(c->timer);
-    kube_auth_free(c->auth);
+    kube_auth_unlisten(c->auth_listener);
+    rv_timer_free(c->auth_failed);
+    if (!c->shares_auth) kube_auth_free(c->auth);
     free(c->user_agent);
     free(c->base);
     free(c);

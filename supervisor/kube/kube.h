@@ -1,14 +1,17 @@
 /* kube.h - the Kubernetes API client: one set of credentials, one pool of connections, any number of requests
  * and watches, never blocking (libcurl multi on the supervisor's loop).
  *
- *   kubeconfig.c  which server, which credentials (kubeconfig, in-cluster)      auth.c  tokens that change
+ *   kubeconfig.c  which server, which credentials (kubeconfig, in-cluster)
+ *   auth.c        tokens and certificates that change      auth_exec.c  credential plugins
  *   client.c      requests: pool, deadlines, size caps, Retry-After, Status decoding
  *   watch.c       one list+watch per resource and selector, feeding a store collection
  *
- * The only files that see a token are auth.c and client.c. Nothing here logs a header or a body.
+ * The only files that see a token are auth.c, auth_exec.c and client.c. Nothing here logs a header or a body.
  */
 #ifndef RV_KUBE_H
 #define RV_KUBE_H
+
+#include <sys/types.h>
 
 #include "ipc/loop.h"
 #include "rayvisor/json.h"
@@ -31,6 +34,7 @@ struct kube_client;
 struct kube_client_opts {
     unsigned max_connections; /* for requests; watches have one of their own each. 0 = 32 */
     const char *user_agent;
+    struct kube_client *credentials_of; /* shares those of another client, which must live longer; NULL: its own */
 };
 struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config *cfg, const struct kube_client_opts *o,
                                     struct rv_error *err);
@@ -65,6 +69,9 @@ void kube_cancel(struct kube_request *r); /* done is not called */
 
 /* Gives back what is kept for the next requests (buffers of some 50 KiB each); they make it again. */
 void kube_client_trim(struct kube_client *c);
+
+/* The credential plugin that runs now, or 0: whoever reaps children leaves it alone. */
+pid_t kube_client_child(const struct kube_client *c);
 
 /* Counters for /metrics. */
 struct kube_stats {

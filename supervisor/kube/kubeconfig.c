@@ -43,6 +43,9 @@ struct kube_config *kube_config_free(struct kube_config *c) {
     wipe_text(c->token);
     wipe_text(c->basic);
     free(c->token_file);
+    free(c->ca_file);
+    free(c->cert_file);
+    free(c->key_file);
     if (c->exec != NULL) {
         strings_free(c->exec->argv);
         strings_free(c->exec->env);
@@ -206,7 +209,7 @@ static int get_texts(const struct source *in, struct rv_node *map, const struct 
 }
 
 /* `<key>-data` as base64, or the file that `<key>` names: PEM either way. */
-static int load_pem(const struct source *in, struct rv_node *map, const char *key, struct rv_buf *out,
+static int load_pem(const struct source *in, struct rv_node *map, const char *key, struct rv_buf *out, char **file,
                     struct rv_error *err) {
     static const char begin[] = "-----BEGIN ";
     rv_autobuf struct rv_buf data_key = {0};
@@ -219,9 +222,9 @@ static int load_pem(const struct source *in, struct rv_node *map, const char *ke
     if (data.n != 0) {
         if (base64_decode(data, out) != 0) return wrong(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
     } else {
-        rv_autofree char *full = beside(in, path);
         struct rv_error why = {0};
-        if (file_read(full, PEM_MAX, out, &why) != 0) return wrong(in, at, err, "%s: %s", key, why.text);
+        *file = beside(in, path);
+        if (file_read(*file, PEM_MAX, out, &why) != 0) return wrong(in, at, err, "%s: %s", key, why.text);
     }
     if (out->n != 0 && memmem(out->p, out->n, begin, sizeof begin - 1) != NULL) return 0;
     return wrong(in, at, err, "%s is not PEM: it has no \"-----BEGIN \" line", key);
@@ -249,7 +252,7 @@ static int read_cluster(struct kube_config *c, const struct source *in, struct r
         return wrong(in, rv_node_get(cluster, "proxy-url"), err,
                      "proxy-url must be an http://, https:// or socks5:// URL");
     r = get_bool(in, cluster, "insecure-skip-tls-verify", &c->insecure, err);
-    if (r == 0) r = load_pem(in, cluster, "certificate-authority", &c->ca, err);
+    if (r == 0) r = load_pem(in, cluster, "certificate-authority", &c->ca, &c->ca_file, err);
     if (r == 0 && c->insecure && c->ca.n != 0)
         r = wrong(in, rv_node_get(cluster, "insecure-skip-tls-verify"), err,
                   "insecure-skip-tls-verify and a certificate-authority exclude each other: remove one");
@@ -365,8 +368,8 @@ static int read_user(struct kube_config *c, const struct source *in, struct rv_n
     const struct text_field token = {"token", &c->token};
     struct rv_str token_file;
     int r = refuse_unsupported(in, user, err);
-    if (r == 0) r = load_pem(in, user, "client-certificate", &c->client_cert, err);
-    if (r == 0) r = load_pem(in, user, "client-key", &c->client_key, err);
+    if (r == 0) r = load_pem(in, user, "client-certificate", &c->client_cert, &c->cert_file, err);
+    if (r == 0) r = load_pem(in, user, "client-key", &c->client_key, &c->key_file, err);
     if (r == 0 && (c->client_cert.n != 0) != (c->client_key.n != 0))
         r = wrong(in, user, err, "client-certificate and client-key need each other: %s is missing",
                   c->client_key.n == 0 ? "client-key" : "client-certificate");

@@ -30,6 +30,7 @@ bool plugin_stopped(const struct plugin *p) { return p->state == LIFE_DISABLED; 
 static void spawn(struct plugin *p) {
     process_spawn(p);
     if (p->pid == 0) return; /* it could not be started: that was an event of its own */
+    p->beaten = 0;
     rv_timer_arm(p->deadline, HELLO_MS);
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
 }
@@ -147,6 +148,9 @@ static void on_beat(void *arg) {
     int64_t now = rv_mono_now();
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
     if (p->pid == 0 || p->state == LIFE_DYING) return;
+    /* If this comes late, it was we who stood still, and what the host said meanwhile has still to be read. */
+    if (p->beaten != 0 && now - p->beaten > 2 * p->s->config->heartbeat_ms * MS) p->heard = now;
+    p->beaten = now;
     p->memory = process_resident_bytes(p->pid);
     if (p->config->memory != 0 && p->memory > p->config->memory) {
         rv_err("plugin exceeds its memory limit and is stopped", "plugin", plugin_name(p));

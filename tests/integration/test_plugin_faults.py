@@ -130,6 +130,19 @@ def test_hang(env):
     others.are_well()
 
 
+def test_supervisor_stands_still(env):
+    """Stopped, swapped out, or held up: that its hosts said nothing meanwhile is not their fault."""
+    setup(env, toy(), extra="heartbeat: {intervalMs: 200, timeoutMs: 1500}")
+    others = Bystanders(env)
+    time.sleep(1)
+    os.kill(env.op.proc.pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(env.op.proc.pid, signal.SIGCONT)
+    time.sleep(1)
+    assert all(p["restarts"] == 0 for p in env.op.control("plugins")["plugins"]), env.op.control("plugins")["plugins"]
+    others.are_well()
+
+
 def test_leak(env):
     kube = setup(env, toy(**FAST), extra="heartbeat: {intervalMs: 200, timeoutMs: 10000}")
     others = Bystanders(env)

@@ -2,6 +2,7 @@
  * there. Time is an argument. */
 #include "supervisor/kube/config.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ static void fixed_credentials(void) {
         rv_autofree char *token = rows[i].token != NULL ? rv_strdup(rv_str(rows[i].token)) : NULL,
                          *basic = rows[i].basic != NULL ? rv_strdup(rv_str(rows[i].basic)) : NULL;
         struct kube_config c = {.token = token, .basic = basic};
-        struct kube_auth *a = kube_auth_new(&c);
+        struct kube_auth *a = kube_auth_new(&c, NULL);
         CU_ASSERT_TRUE(header_is(a, NULL));
         CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
         CU_ASSERT_TRUE(header_is(a, rows[i].want));
@@ -56,7 +57,7 @@ static void fixed_credentials(void) {
 static void token_file(void) {
     rv_autofree char *path = in_dir("token");
     struct kube_config c = {.token_file = path};
-    struct kube_auth *a = kube_auth_new(&c);
+    struct kube_auth *a = kube_auth_new(&c, NULL);
     struct rv_error err = {0};
     CU_ASSERT_NOT_EQUAL(kube_auth_refresh(a, START, false, &err), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, path));
@@ -81,7 +82,7 @@ static void token_file(void) {
 static void token_and_file(void) {
     rv_autofree char *path = in_dir("token"), *token = rv_strdup(RV_STR("fixed"));
     struct kube_config c = {.token_file = path, .token = token};
-    struct kube_auth *a = kube_auth_new(&c);
+    struct kube_auth *a = kube_auth_new(&c, NULL);
     CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
     CU_ASSERT_TRUE(header_is(a, "Bearer fixed"));
     write_file("token", "rotated");
@@ -135,7 +136,7 @@ static void exec_case_free(struct exec_case *x) {
 static void exec_plugin(void) {
     struct exec_case x;
     exec_case(&x);
-    struct kube_auth *a = kube_auth_new(&x.c);
+    struct kube_auth *a = kube_auth_new(&x.c, NULL);
     write_plugin("{\"token\":\"one\",\"expirationTimestamp\":\"2026-09-21T14:15:20Z\"}"); /* START + 120 s */
     CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
     CU_ASSERT_TRUE(header_is(a, "Bearer one"));
@@ -157,7 +158,7 @@ static void exec_plugin(void) {
 static void exec_certificates(void) {
     struct exec_case x;
     exec_case(&x);
-    struct kube_auth *a = kube_auth_new(&x.c);
+    struct kube_auth *a = kube_auth_new(&x.c, NULL);
     write_plugin("{\"clientCertificateData\":\"CERT\",\"clientKeyData\":\"KEY\"}");
     CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
     unsigned first = kube_auth_generation(a);
@@ -190,7 +191,7 @@ static void exec_failures(void) {
         x.e.install_hint = hint;
         (void)unlink(x.argv[0]);
         if (rows[i].script != NULL) write_file("plugin", rows[i].script);
-        struct kube_auth *a = kube_auth_new(&x.c);
+        struct kube_auth *a = kube_auth_new(&x.c, NULL);
         CHECK_ROW(kube_auth_refresh(a, START, false, &err) != 0 && kube_auth_header(a) == NULL, rows[i].says);
         CHECK_ROW(strstr(err.text, rows[i].says) != NULL, rows[i].says);
         if (strstr(err.text, rows[i].says) == NULL) printf("\n    says: %s", err.text);
@@ -207,7 +208,7 @@ static void exec_failures(void) {
 static void exec_keeps(void) {
     struct exec_case x;
     exec_case(&x);
-    struct kube_auth *a = kube_auth_new(&x.c);
+    struct kube_auth *a = kube_auth_new(&x.c, NULL);
     write_plugin("{\"token\":\"one\",\"expirationTimestamp\":\"2026-09-21T14:15:20Z\"}");
     CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
     write_file("plugin", "#!/bin/sh\nexit 1\n");
@@ -215,6 +216,154 @@ static void exec_keeps(void) {
     CU_ASSERT_TRUE(header_is(a, "Bearer one"));
     kube_auth_free(a);
     exec_case_free(&x);
+}
+
+/* ---- beside the loop ------------------------------------------------------------------------------------ */
+
+static void count_call(void *arg) { ++*(unsigned *)arg; }
+
+#define UNTIL(l, condition)                                                                                            \
+    for (int64_t end_ = rv_mono_now() + 20 * SECOND; !(condition) && rv_mono_now() < end_;) rv_loop_turn(l, 20)
+
+/* A slow plugin holds nobody up, and runs once, however many ask. */
+static void exec_beside_the_loop(void) {
+    struct exec_case x;
+    struct rv_error err = {0};
+    unsigned told = 0;
+    exec_case(&x);
+    struct rv_loop *l = rv_loop_new(NULL);
+    struct kube_auth *a = kube_auth_new(&x.c, l);
+    struct kube_auth_listener *listener = kube_auth_listen(a, count_call, &told);
+    write_plugin("{\"token\":\"one\"}' && while [ ! -e go ]; do sleep 0.01; done && echo '");
+    int64_t now = rv_wall_now();
+    for (int i = 0; i < 5; i++) CU_ASSERT_EQUAL(kube_auth_check(a, now, &err), KUBE_AUTH_WAIT);
+    for (int i = 0; i < 5; i++) rv_loop_turn(l, 10);
+    CU_ASSERT_TRUE(told == 0 && kube_auth_child(a) > 0 && kube_auth_header(a) == NULL);
+    write_file("go", "");
+    UNTIL(l, told != 0);
+    CU_ASSERT_TRUE(told == 1 && calls() == 1 && kube_auth_child(a) == 0);
+    CU_ASSERT_EQUAL(kube_auth_check(a, now, &err), KUBE_AUTH_READY);
+    CU_ASSERT_TRUE(header_is(a, "Bearer one"));
+    /* Refused: many say so of the same credential. One run, and meanwhile nobody uses it. */
+    rv_autofree char *go = in_dir("go");
+    (void)unlink(go);
+    write_plugin("{\"token\":\"two\"}");
+    unsigned serial = kube_auth_serial(a);
+    now += 10 * SECOND;
+    for (int i = 0; i < 5; i++) CU_ASSERT_TRUE(kube_auth_rejected(a, serial, now));
+    CU_ASSERT_EQUAL(kube_auth_check(a, now, &err), KUBE_AUTH_WAIT);
+    UNTIL(l, told != 1);
+    CU_ASSERT_TRUE(header_is(a, "Bearer two") && calls() == 2);
+    CU_ASSERT_TRUE(kube_auth_rejected(a, serial, now));               /* there are others already */
+    CU_ASSERT_FALSE(kube_auth_rejected(a, kube_auth_serial(a), now)); /* nor do those help: not again at once */
+    CU_ASSERT_EQUAL(calls(), 2);
+    CU_ASSERT_EQUAL(kube_auth_check(a, now, &err), KUBE_AUTH_READY);
+    kube_auth_unlisten(listener);
+    kube_auth_free(a);
+    rv_loop_free(l);
+    exec_case_free(&x);
+}
+
+/* What is about to expire serves while the next is fetched; what has expired does not. */
+static void exec_expires(void) {
+    struct exec_case x;
+    struct rv_error err = {0};
+    exec_case(&x);
+    struct rv_loop *l = rv_loop_new(NULL);
+    struct kube_auth *a = kube_auth_new(&x.c, l);
+    write_plugin("{\"token\":\"one\",\"expirationTimestamp\":\"2026-09-21T14:15:20Z\"}"); /* START + 120 s */
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+    write_file("plugin", "#!/bin/sh\nexit 4\n");
+    CU_ASSERT_EQUAL(kube_auth_check(a, START + 100 * SECOND, &err), KUBE_AUTH_READY);
+    CU_ASSERT_TRUE(kube_auth_child(a) > 0);
+    CU_ASSERT_EQUAL(kube_auth_check(a, START + 121 * SECOND, &err), KUBE_AUTH_WAIT);
+    UNTIL(l, kube_auth_child(a) == 0);
+    CU_ASSERT_EQUAL(kube_auth_check(a, START + 119 * SECOND, &err), KUBE_AUTH_READY);
+    CU_ASSERT_EQUAL(kube_auth_check(a, START + 121 * SECOND, &err), KUBE_AUTH_FAILED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "status 4"));
+    kube_auth_free(a);
+    rv_loop_free(l);
+    exec_case_free(&x);
+}
+
+/* Whatever it does, it comes to an end, in the loop and where it is waited for. */
+static void exec_misbehaves(void) {
+    static const struct {
+        const char *script, *says; /* says NULL: it succeeds */
+    } rows[] = {
+        {"#!/bin/sh\nsleep 100\n", "gave no answer within 300 ms"},
+        {"#!/bin/sh\ntrap '' TERM\nsleep 100 & sleep 100\n", "gave no answer within 300 ms"},
+        {"#!/bin/sh\necho '{\"status\":{\"token\":\"t\"}}'\nexec >&-\nsleep 100\n", "did not end within 300 ms"},
+        {"#!/bin/sh\nyes\n", "printed more than 262144 bytes"},
+        {"#!/bin/sh\necho '{\"status\":{\"token\":\"t\"}}'\nsleep 3 &\n", NULL}}; /* a child keeps its output */
+    for (size_t i = 0; i < 2 * RV_ARRAY_LEN(rows); i++) {
+        const char *says = rows[i / 2].says, *row = says != NULL ? says : "leaves a child";
+        struct exec_case x;
+        struct rv_error err = {0};
+        exec_case(&x);
+        x.e.timeout_ms = says != NULL ? 300 : 20000;
+        if (says != NULL && strstr(says, "printed") != NULL) x.e.timeout_ms = 20000;
+        write_file("plugin", rows[i / 2].script);
+        struct rv_loop *l = rv_loop_new(NULL);
+        struct kube_auth *a = kube_auth_new(&x.c, l);
+        int64_t now = rv_wall_now();
+        if (i % 2 == 0) {
+            CHECK_ROW(kube_auth_check(a, now, &err) == KUBE_AUTH_WAIT, row);
+            pid_t pid = kube_auth_child(a);
+            UNTIL(l, kube_auth_child(a) == 0);
+            CHECK_ROW(kill(pid, 0) != 0, row); /* reaped */
+            CHECK_ROW(kube_auth_check(a, now, &err) == (says != NULL ? KUBE_AUTH_FAILED : KUBE_AUTH_READY), row);
+        } else {
+            CHECK_ROW((kube_auth_refresh(a, now, false, &err) == 0) == (says == NULL), row);
+        }
+        CHECK_ROW(says == NULL || strstr(err.text, says) != NULL, row);
+        CHECK_ROW(header_is(a, says == NULL ? "Bearer t" : NULL), row);
+        if (says != NULL && strstr(err.text, says) == NULL) printf("\n    says: %s", err.text);
+        kube_auth_free(a);
+        rv_loop_free(l);
+        exec_case_free(&x);
+    }
+    struct exec_case x; /* freed while it runs */
+    exec_case(&x);
+    write_file("plugin", rows[0].script);
+    struct rv_loop *l = rv_loop_new(NULL);
+    struct kube_auth *a = kube_auth_new(&x.c, l);
+    CU_ASSERT_EQUAL(kube_auth_check(a, rv_wall_now(), &(struct rv_error){0}), KUBE_AUTH_WAIT);
+    pid_t pid = kube_auth_child(a);
+    kube_auth_free(a);
+    CU_ASSERT_NOT_EQUAL(kill(pid, 0), 0);
+    rv_loop_free(l);
+    exec_case_free(&x);
+}
+
+/* Certificates in files are read again once a minute, or when TLS failed with them. */
+static void certificate_files(void) {
+    rv_autofree char *ca = in_dir("ca"), *cert = in_dir("cert"), *key = in_dir("key");
+    struct kube_config c = {.ca_file = ca, .cert_file = cert, .key_file = key};
+    rv_buf_adds(&c.ca, "-----BEGIN A1");
+    rv_buf_adds(&c.client_cert, "-----BEGIN B1");
+    rv_buf_adds(&c.client_key, "-----BEGIN C1");
+    write_file("ca", "-----BEGIN A1");
+    write_file("cert", "-----BEGIN B2");
+    write_file("key", "half a ke");
+    struct kube_auth *a = kube_auth_new(&c, NULL);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 59 * SECOND, false, NULL), 0);
+    CU_ASSERT_TRUE(kube_auth_generation(a) == 0 && kube_auth_cert(a).p == c.client_cert.p);
+    CU_ASSERT_EQUAL(kube_auth_refresh(a, START + 60 * SECOND, false, NULL), 0);
+    CU_ASSERT_TRUE(kube_auth_generation(a) == 1 && memcmp(kube_auth_cert(a).p, "-----BEGIN B2", 13) == 0);
+    CU_ASSERT_TRUE(kube_auth_key(a).p == c.client_key.p && kube_auth_ca(a).p == c.ca.p);
+    write_file("key", "-----BEGIN C2");
+    kube_auth_distrust_files(a);
+    CU_ASSERT_EQUAL(kube_auth_check(a, START + 61 * SECOND, NULL), KUBE_AUTH_READY);
+    CU_ASSERT_TRUE(kube_auth_generation(a) == 2 && memcmp(kube_auth_key(a).p, "-----BEGIN C2", 13) == 0);
+    kube_auth_distrust_files(a); /* nothing new: the same generation */
+    CU_ASSERT_EQUAL(kube_auth_check(a, START + 62 * SECOND, NULL), KUBE_AUTH_READY);
+    CU_ASSERT_EQUAL(kube_auth_generation(a), 2);
+    kube_auth_free(a);
+    rv_buf_free(&c.ca);
+    rv_buf_free(&c.client_cert);
+    rv_buf_free(&c.client_key);
 }
 
 static void what_the_plugin_is_told(void) {
@@ -227,7 +376,7 @@ static void what_the_plugin_is_told(void) {
         x.e.with_cluster = with != 0;
         x.e.cluster_config = config;
         rv_buf_adds(&x.c.ca, "PEM");
-        struct kube_auth *a = kube_auth_new(&x.c);
+        struct kube_auth *a = kube_auth_new(&x.c, NULL);
         CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
         kube_auth_free(a);
         rv_buf_free(&x.c.ca);
@@ -256,13 +405,17 @@ static const struct suite_test tests[] = {{"fixed credentials", fixed_credential
                                           {"exec certificates", exec_certificates},
                                           {"exec failures", exec_failures},
                                           {"exec keeps", exec_keeps},
+                                          {"exec beside the loop", exec_beside_the_loop},
+                                          {"exec expires", exec_expires},
+                                          {"exec misbehaves", exec_misbehaves},
+                                          {"certificate files", certificate_files},
                                           {"what the plugin is told", what_the_plugin_is_told}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-auth-XXXXXX");
     if (mkdtemp(dir) == NULL) return 2;
     int r = suite_run("auth", tests, RV_ARRAY_LEN(tests));
-    static const char *const files[] = {"plugin", "calls", "info", "token"};
+    static const char *const files[] = {"plugin", "calls", "info", "token", "go", "ca", "cert", "key"};
     for (size_t i = 0; i < RV_ARRAY_LEN(files); i++) {
         rv_autofree char *path = in_dir(files[i]);
         (void)unlink(path);

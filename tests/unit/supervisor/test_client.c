@@ -1,6 +1,7 @@
 /* Requests to the API server, against a scripted one: what goes out, what each answer becomes, and that every request
  * ends exactly once. */
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "supervisor/kube/config.h"
@@ -248,6 +249,62 @@ static void unauthorized(void) {
     end(&w);
 }
 
+/* Many requests meet a rejected token at once, of two clients with the same credentials: the plugin runs once, all wait
+ * for it and go out again with what it gave. When it fails, they end with its reason and nothing is sent. */
+static void unauthorized_together(void) {
+    struct world w = begin();
+    struct supervisor *s = &w.stage->s;
+    rv_autobuf struct rv_buf path = {0}, text = {0}, script = {0}, calls = {0};
+    rv_buf_addf(&path, "%s/plugin", w.stage->dir);
+    rv_buf_addf(&calls, "%s/calls", w.stage->dir);
+    rv_buf_addf(&script,
+                "#!/bin/sh\ncd %s\necho x >> calls\nn=$(wc -l < calls)\n[ $n -lt 3 ] || { rm -f calls; exit 5; }\n"
+                "[ $n -lt 2 ] || sleep 0.2\necho \"{\\\"status\\\":{\\\"token\\\":\\\"t$n\\\"}}\"\n",
+                w.stage->dir);
+    FILE *f = fopen(rv_buf_cstr(&path), "we");
+    CU_ASSERT_TRUE_FATAL(f != NULL && fputs(rv_buf_cstr(&script), f) >= 0 && fclose(f) == 0);
+    CU_ASSERT_EQUAL(chmod(rv_buf_cstr(&path), 0700), 0);
+    rv_buf_addf(&text,
+                "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+                "clusters: [{name: k, cluster: {server: \"%s\"}}]\nusers: [{name: u, user: {exec: {command: %s, "
+                "apiVersion: client.authentication.k8s.io/v1}}}]\n",
+                script_url(w.server), rv_buf_cstr(&path));
+    s->client = kube_client_free(s->client);
+    kube_config_free(s->kube_config);
+    s->kube_config = kube_config_parse(rv_buf_str(&text), "test", NULL, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->kube_config);
+    s->kube_config->exec->pause_ms = 1;
+    s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){0}, NULL);
+    struct kube_client *second =
+        kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.credentials_of = s->client}, NULL);
+    CU_ASSERT_TRUE_FATAL(s->client != NULL && second != NULL);
+    script_on(w.server, &(struct script_answer){.status = 401, .times = 6});
+    script_on(w.server, &(struct script_answer){.body = "{}", .times = 6});
+    struct answer a[6] = {0};
+    unsigned done = 0;
+    for (size_t i = 0; i < 6; i++) kube_send(i < 5 ? s->client : second, &get, on_done, &a[i]);
+    SCRIPT_UNTIL(s->loop, (done = a[0].times + a[1].times + a[2].times + a[3].times + a[4].times + a[5].times) == 6);
+    for (size_t i = 0; i < 12; i++)
+        CU_ASSERT_TRUE(
+            has_line(script_at(w.server, i), i < 6 ? "Authorization: Bearer t1\r\n" : "Authorization: Bearer t2\r\n"));
+    for (size_t i = 0; i < 6; i++) CU_ASSERT_TRUE(a[i].code == 0 && a[i].times == 1);
+    script_on(w.server, &(struct script_answer){.status = 401});
+    struct answer b = {0}, c = {0};
+    kube_send(second, &get, on_done, &b);
+    SCRIPT_UNTIL(s->loop, b.times == 1);
+    CU_ASSERT_TRUE(b.code == RV_E_UNAVAILABLE && !b.maybe_sent && strstr(b.message, "failed (status 5)") != NULL);
+    s->kube_config->exec->pause_ms = 60000;
+    CU_ASSERT_EQUAL(script_count(w.server), 13);
+    kube_client_free(second);
+    kube_send(s->client, &get, on_done, &c); /* answered all the same when the client ends, or when the plugin has */
+    CU_ASSERT_EQUAL(c.times, 0);
+    s->client = kube_client_free(s->client);
+    CU_ASSERT_TRUE(c.times == 1 && c.code != 0);
+    CU_ASSERT_EQUAL(unlink(rv_buf_cstr(&path)), 0);
+    (void)unlink(rv_buf_cstr(&calls));
+    end(&w);
+}
+
 /* One connection: the others wait in order, urgent ones before them. */
 static void queue(void) {
     struct world w = begin();
@@ -332,6 +389,7 @@ static const struct suite_test tests[] = {{"requests", requests},
                                           {"dead connection", dead_connection},
                                           {"nobody there", nobody_there},
                                           {"unauthorized", unauthorized},
+                                          {"unauthorized together", unauthorized_together},
                                           {"queue", queue},
                                           {"cancel", cancel},
                                           {"shutdown", shutdown_answers}};
