@@ -46,7 +46,7 @@ struct lane {
     struct rv_prepare *prepare;
     struct lane_callbacks cb;
     char *path;
-    bool server, dead, in_callback;
+    bool server, dead, deaf, in_callback;
     uint8_t peer[256]; /* ROUTER: the one identity we talk to */
     size_t peer_n;
     uint64_t sent, received;
@@ -187,6 +187,8 @@ int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload) {
     return enqueue(l, m, bytes, bytes.n > INLINE_MAX ? lane_blob_ref(payload) : NULL);
 }
 
+void lane_deafen(struct lane *l) { l->deaf = true; }
+
 void lane_push(struct lane *l) { pump_out(l); }
 
 size_t lane_queued(const struct lane *l) { return l->queued; }
@@ -262,7 +264,8 @@ static int parse(struct lane *l, const struct batch_iter *b, struct msg *m, stru
     if (m->seq != l->received + 1)
         r = rv_error_set(err, RV_E_PROTOCOL, "%s message has number %llu, expected %llu", msg_type_name(m->type),
                          (unsigned long long)m->seq, (unsigned long long)l->received + 1);
-    l->received = m->seq;
+    else
+        l->received = m->seq;
     return r;
 }
 
@@ -274,19 +277,25 @@ static int unpack(struct lane *l, struct incoming *in, struct batch_iter *ret, s
     return batch_iter(frame(in, first), frame(in, first + 1), ret, err);
 }
 
-/* All messages of one batch; less when the lane is freed by a callback. How many there were. */
+static void refuse(struct lane *l, const struct rv_error *err) {
+    l->deaf = true;
+    l->cb.on_bad(l->cb.arg, err);
+}
+
+/* All messages of one batch; less when one is bad, or the lane is freed by a callback. How many there were. */
 static int deliver(struct lane *l, struct incoming *in) {
     int n = 1;
     struct batch_iter b;
     struct rv_error err = {0};
+    if (l->deaf) return n;
     if (unpack(l, in, &b, &err) != 0) {
-        l->cb.on_bad(l->cb.arg, &err);
+        refuse(l, &err);
         return n;
     }
-    for (; !l->dead && batch_next(&b); n++) {
+    for (; !l->dead && !l->deaf && batch_next(&b); n++) {
         struct msg m;
         if (parse(l, &b, &m, &err) != 0)
-            l->cb.on_bad(l->cb.arg, &err);
+            refuse(l, &err);
         else
             l->cb.on_message(l->cb.arg, &m);
     }

@@ -3,8 +3,8 @@
  * The supervisor binds a ROUTER on ipc://<dir>/lane (directory mode 0700), the host connects a DEALER. Sending never
  * blocks: when the peer's pipe is full, messages wait in the lane's own queue (bounded by the callers through credit)
  * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; messages of any
- * other identity on the same socket are dropped. Malformed messages are not delivered: they are reported through on_bad
- * with the peer named, and the caller decides.
+ * other identity on the same socket are dropped. A malformed message is not delivered but reported through on_bad, and
+ * nothing of what comes behind it is heard: a peer that broke the protocol once is not believed again.
  */
 #ifndef RV_IPC_LANE_H
 #define RV_IPC_LANE_H
@@ -19,7 +19,7 @@ struct lane_context *lane_context_free(struct lane_context *c);
 
 struct lane_callbacks {
     void (*on_message)(void *arg, const struct msg *m);
-    void (*on_bad)(void *arg, const struct rv_error *err); /* the lane goes on; the caller usually kills the peer */
+    void (*on_bad)(void *arg, const struct rv_error *err); /* at most once; the caller ends the peer */
     void *arg;
 };
 
@@ -39,7 +39,8 @@ struct lane *lane_free(struct lane *l); /* drops what is queued; removes the soc
  * sleeps: together with what else is sent in this turn, since each time wakes ZeroMQ's thread and then the peer's. */
 int lane_send(struct lane *l, struct msg *m);
 int lane_send_blob(struct lane *l, struct msg *m, struct lane_blob *payload);
-void lane_push(struct lane *l); /* hands over what was sent now: it may be the last that this process does */
+void lane_deafen(struct lane *l); /* what its messages mean breaks the protocol: hear no more of them */
+void lane_push(struct lane *l);   /* hands over what was sent now: it may be the last that this process does */
 /* Connecting side: blocks until the connection stands. False when it does not. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms);
 size_t lane_queued(const struct lane *l);            /* messages not yet handed to ZeroMQ */

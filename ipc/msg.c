@@ -136,7 +136,7 @@ static const struct shape {
     {MSG_SNAP_END, "SNAP_END", false, PAYLOAD_NONE, snap_fields},
     {MSG_SYNCED, "SYNCED", true, PAYLOAD_NONE, no_fields},
     {MSG_CREDIT, "CREDIT", true, PAYLOAD_NONE, credit_fields},
-    {MSG_RESYNC, "RESYNC", true, PAYLOAD_NONE, text_fields},
+    {0}, /* 9 was never spoken: a lane has no gaps that another snapshot could fill */
     {MSG_ACTION, "ACTION", true, PAYLOAD_ANY, action_fields},
     {MSG_RESULT, "RESULT", false, PAYLOAD_ANY, result_fields},
     {MSG_SETTINGS, "SETTINGS", false, PAYLOAD_NONE, settings_fields},
@@ -155,7 +155,8 @@ static const struct shape {
 };
 
 static const struct shape *shape_of(unsigned type) {
-    return type >= 1 && type <= RV_ARRAY_LEN(shapes) ? &shapes[type - 1] : NULL;
+    const struct shape *s = type >= 1 && type <= RV_ARRAY_LEN(shapes) ? &shapes[type - 1] : NULL;
+    return s != NULL && s->name != NULL ? s : NULL;
 }
 
 const char *msg_type_name(unsigned type) {

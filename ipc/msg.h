@@ -27,7 +27,6 @@ enum { MSG_MUST_UNDERSTAND = 1 };
     X(SNAP_END, 6, S)   /* snapshot complete for all kinds: reconciling may start */                                   \
     X(SYNCED, 7, H)     /* snapshot applied; the plugin is ready */                                                    \
     X(CREDIT, 8, H)     /* so many more OBJECT/DELETED messages and bytes may come */                                  \
-    X(RESYNC, 9, H)     /* a gap was seen: send a snapshot */                                                          \
     X(ACTION, 10, H)    /* please do */                                                                                \
     X(RESULT, 11, S)    /* done, or why not */                                                                         \
     X(SETTINGS, 12, S)  /* new settings */                                                                             \
@@ -90,7 +89,7 @@ struct msg_snap {
 struct msg_credit {
     uint32_t messages, bytes;
 };
-struct msg_text { /* RESYNC, REFUSE, FAILED, ADOPTED */
+struct msg_text { /* REFUSE, FAILED, ADOPTED */
     int32_t code;
     struct rv_str text;
 };

@@ -423,7 +423,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
     bool handshake = m->type == MSG_WELCOME || m->type == MSG_REFUSE;
     if (e->state == ENGINE_FAILED || e->state == ENGINE_DRAINED) return 0;
     if (m->type > MSG_ADOPTED) return 0; /* of a later version, and not necessary to understand */
-    if (handshake != (e->state == ENGINE_HELLO) && m->type != MSG_PING)
+    if (handshake != (e->state == ENGINE_HELLO) && m->type != MSG_PING && m->type != MSG_DRAIN)
         return rv_error_set(err, RV_E_PROTOCOL, "%s message %s the handshake", msg_type_name(m->type),
                             handshake ? "after" : "before");
     struct rv_val value = {m->payload.p, m->payload.n};

@@ -98,6 +98,7 @@ static void on_timer(void *arg) {
 static void protocol_error(void *arg, const struct rv_error *err) {
     struct host *h = arg;
     rv_err("the supervisor sent a message that makes no sense", "reason", err->text);
+    lane_deafen(h->lane);
     stop(h, EXIT_PROTOCOL);
 }
 

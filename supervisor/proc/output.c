@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chatter.h"
 #include "ipc/log.h"
 
 enum { LINE_MAX_BYTES = 8192, LAST_MAX_BYTES = 256 << 10 };
@@ -15,6 +16,7 @@ struct host_output {
     struct rv_watch *watch;
     struct rv_str plugin;
     struct rv_buf line;
+    struct chatter chatter;
 };
 
 /* A host's own lines begin with time and level: why it could not start must not pass for chatter. */
@@ -29,7 +31,9 @@ static enum rv_log_level level_of(struct rv_str line) {
 
 static void print_line(struct host_output *o) {
     struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
-    if (o->line.n != 0) rv_logv(level_of(rv_buf_str(&o->line)), RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
+    enum rv_log_level level = level_of(rv_buf_str(&o->line));
+    if (o->line.n != 0 && rv_log_enabled(level) && chatter_allows(&o->chatter, o->plugin, rv_mono_now()))
+        rv_logv(level, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
     rv_buf_clear(&o->line);
 }
 
@@ -62,6 +66,10 @@ struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plu
     return o;
 }
 
+void host_output_settle(struct host_output *o) {
+    if (o != NULL) chatter_settle(&o->chatter, o->plugin, rv_mono_now(), false);
+}
+
 struct host_output *host_output_free(struct host_output *o) {
     if (o == NULL) return NULL;
     ssize_t n = 1;
@@ -70,6 +78,7 @@ struct host_output *host_output_free(struct host_output *o) {
         if (n < 0) break;
     }
     print_line(o);
+    chatter_settle(&o->chatter, o->plugin, rv_mono_now(), true);
     rv_watch_free(o->watch);
     rv_closep(&o->fd);
     rv_buf_free(&o->line);

@@ -8,6 +8,7 @@
 struct host_output;
 /* Takes the pipe's reading end, which must not block. plugin must outlive it. */
 struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plugin);
+void host_output_settle(struct host_output *o); /* says how many lines were left out, once the flood is over */
 struct host_output *host_output_free(struct host_output *o); /* prints what is left first */
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include "chatter.h"
 #include "deaths.h"
 #include "ipc/flight.h"
 #include "lifecycle.h"
@@ -69,7 +70,9 @@ struct plugin {
     struct lane *lane;
     struct outbox *outbox;
     uint8_t token[PLUGIN_TOKEN_SIZE];
-    int64_t heard; /* mono ns */
+    int64_t heard;         /* mono ns */
+    bool greeted, welcome; /* a HELLO came with the token, which is valid once; and it was not refused */
+    struct chatter chatter;
     struct listened *kinds;
     size_t kind_n;                  /* may be larger than the manifest's: one per namespace */
     bool snapshot_waits, stands_by; /* stands_by: has everything but SNAP_END */

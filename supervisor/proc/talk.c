@@ -183,17 +183,30 @@ static void refuse(struct plugin *p, const char *why) {
     lane_send(p->lane, &m);
 }
 
+/* It is not believed any more, whatever it says. */
+static void violation(struct plugin *p, const char *message, const char *reason) {
+    rv_err(message, "plugin", plugin_name(p), "reason", reason);
+    lane_deafen(p->lane);
+    if (!p->killed) plugin_condemn(p, DEATH_PROTOCOL);
+    plugin_event(p, LIFE_ON_VIOLATION);
+}
+
+static bool token_right(const struct plugin *p, struct rv_bytes token) {
+    unsigned different = 0;
+    if (token.n != PLUGIN_TOKEN_SIZE) return false;
+    for (size_t i = 0; i < PLUGIN_TOKEN_SIZE; i++) different |= (unsigned)(token.p[i] ^ p->token[i]);
+    return different == 0;
+}
+
 static void on_hello(struct plugin *p, const struct msg_hello *h) {
     char why[256] = "";
     const struct manifest *m = p->config->manifest;
-    unsigned different = 0;
-    for (size_t i = 0; i < PLUGIN_TOKEN_SIZE && h->token.n == PLUGIN_TOKEN_SIZE; i++)
-        different |= (unsigned)(h->token.p[i] ^ p->token[i]);
-    if (p->state != LIFE_STARTING || h->token.n != PLUGIN_TOKEN_SIZE || different != 0) {
-        rv_err("a process without the right token spoke on the lane", "plugin", plugin_name(p));
-        plugin_event(p, LIFE_ON_VIOLATION);
+    if (p->greeted || !token_right(p, h->token)) {
+        violation(p, "a process without the right token spoke on the lane: it is stopped",
+                  p->greeted ? "a second HELLO" : "HELLO with a wrong token");
         return;
     }
+    p->greeted = true;
     explicit_bzero(p->token, sizeof p->token);
     p->live = (h->can & MSG_CAN_SETTINGS) != 0;
     if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
@@ -206,17 +219,20 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
         snprintf(why, sizeof why, "the library has version %.*s, its manifest %.*s: install both together",
                  (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
                  (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
-    if (why[0] != 0)
+    if (why[0] != 0) {
         refuse(p, why);
-    else
-        plugin_event(p, LIFE_ON_HELLO);
+        return;
+    }
+    p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop meanwhile */
+    plugin_event(p, LIFE_ON_HELLO);
 }
 
 static void on_log(struct plugin *p, const struct msg_log *l) {
     struct rv_field fields[32];
-    char instance[24];
     size_t n = 0;
-    snprintf(instance, sizeof instance, "%llu", (unsigned long long)p->instance);
+    enum rv_log_level level =
+        l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
+    if (!rv_log_enabled(level) || !chatter_allows(&p->chatter, p->config->name, rv_mono_now())) return;
     fields[n++] = (struct rv_field){RV_STR("plugin"), p->config->name};
     if (l->key.name.n != 0) {
         fields[n++] = (struct rv_field){RV_STR("namespace"), l->key.ns};
@@ -224,8 +240,6 @@ static void on_log(struct plugin *p, const struct msg_log *l) {
     }
     for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
         fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
-    enum rv_log_level level =
-        l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
     rv_logv(level, l->message, fields, n);
 }
 
@@ -275,8 +289,8 @@ static void on_action(struct plugin *p, const struct msg *m) {
 static void on_message(void *arg, const struct msg *m) {
     struct plugin *p = arg;
     p->heard = rv_mono_now();
-    if (m->type != MSG_HELLO && m->type != MSG_FAILED && p->state == LIFE_STARTING) {
-        plugin_event(p, LIFE_ON_VIOLATION);
+    if (!p->welcome && m->type != MSG_HELLO && m->type != MSG_FAILED && m->type != MSG_DRAINED) {
+        violation(p, "a message came before the handshake: its host is stopped", msg_type_name(m->type));
         return;
     }
     switch (m->type) {
@@ -288,11 +302,6 @@ static void on_message(void *arg, const struct msg *m) {
         break;
     case MSG_CREDIT:
         outbox_credit(p->outbox, m->credit.messages, m->credit.bytes);
-        break;
-    case MSG_RESYNC:
-        rv_warn("host asks for a new snapshot", "plugin", plugin_name(p));
-        p->snapshot_waits = true;
-        snapshot_if_complete(p);
         break;
     case MSG_ACTION:
         on_action(p, m);
@@ -327,10 +336,7 @@ static void on_message(void *arg, const struct msg *m) {
 }
 
 static void on_bad(void *arg, const struct rv_error *err) {
-    struct plugin *p = arg;
-    rv_err("malformed message from a plugin's host: it is stopped", "plugin", plugin_name(p), "reason", err->text);
-    plugin_condemn(p, DEATH_PROTOCOL);
-    plugin_event(p, LIFE_ON_VIOLATION);
+    violation(arg, "malformed message from a plugin's host: it is stopped", err->text);
 }
 
 void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
@@ -416,6 +422,7 @@ int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
     p->heard = rv_mono_now();
     p->last_action = 0;
+    p->greeted = p->welcome = false;
     p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;
     p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});
@@ -424,6 +431,7 @@ int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
 }
 
 void talk_close(struct plugin *p) {
+    chatter_settle(&p->chatter, p->config->name, rv_mono_now(), true);
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
     p->end_waits_until = 0;

@@ -215,19 +215,47 @@ def test_malformed_messages(env):
     global NS
     env.cluster()
     NS = env.kube.namespace(f"pf-babble-{os.getpid()}")
-    for what, says in (("random", "reserved byte"), ("truncated", "truncated"), ("oversized", "bytes"), ("unknown", "99"), ("gap", "expected 2"), ("frames", "frames"), ("batch", "batch")):
+    for what, says in (("random", "reserved byte"), ("truncated", "truncated"), ("oversized", "bytes"), ("unknown", "99"), ("gap", "expected 2"), ("frames", "frames"), ("batch", "batch"),
+                       ("twice", "a second HELLO"), ("token", "a wrong token"), ("early", "SYNCED")):
         link = os.path.join(env.dir, what)
         os.symlink(binary("babbling-host"), link)
         env.operator(plugins=[{"name": "raycluster"}, toy()], extra=f"hostBinary: {link}", wait=False, name=f"operator-{what}")
         wait_for("raycluster plugin", lambda: env.op.plugin("raycluster")["state"] == "ready")
         wait_for(f"the end of the host that sends {what}", lambda: env.op.plugin("toy")["restarts"] >= 1)
         others = Bystanders(env, workers=3)
-        told(env, "malformed message", '"plugin":"toy"', says)
+        told(env, '"plugin":"toy"', "it is stopped" if what in ("twice", "token") else "host is stopped" if what == "early" else "malformed message", says)
         assert {d["cause"] for d in env.op.plugin("toy")["deaths"]} == {"protocol"}, env.op.plugin("toy")["deaths"]
         others.are_well(own_key=False)
+        assert not [c for c in env.kube.list("configmaps", "default") if c["metadata"]["name"].startswith("behind-")], \
+            f"{what}: what came behind a violation was carried out"
         env.op.stop()
         for c in ("other", "later"): env.kube.delete("rayclusters", NS, c)
         wait_for("the pods to go", lambda: not env.kube.list("pods", NS))
+
+
+def test_stopped_before_its_greeting(env):
+    """A plugin that is switched off while it starts says HELLO to somebody who does not want it any more: no error."""
+    env.cluster()
+    link = os.path.join(env.dir, "late")
+    os.symlink(binary("babbling-host"), link)
+    env.operator(plugins=[{"name": "raycluster"}, toy()], extra=f"hostBinary: {link}", wait=False)
+    wait_for("its start", lambda: env.op.plugin("toy")["state"] == "starting")
+    env.op.write_config(open(env.op.config).read().replace('"name": "toy"', '"name": "toy", "enabled": false'))
+    wait_for("its stop", lambda: env.op.plugin("toy")["state"] == "draining")
+    open(os.path.join(env.dir, "go"), "w").close()
+    wait_for("its end", lambda: env.op.plugin("toy")["state"] == "disabled")
+    assert not env.op.logs("HELLO") and env.op.plugin("toy")["restarts"] == 0, env.op.logs("HELLO")
+
+
+def test_chatter(env):
+    """A plugin that logs without end is heard for a while, and then counted."""
+    kube = setup(env, toy())
+    kube.create("configmaps", NS, configmap("bad", "chatter"))
+    n = sum(int(l["suppressed"]) for l in told(env, "logs too much", '"plugin":"toy"'))
+    wait_for("the pass to end", child(env, "bad"), 60)
+    wait_for("all lines to be told or counted", lambda: sum(int(l["suppressed"]) for l in env.op.logs("logs too much")) + len(env.op.logs("one of many", plugin="toy")) == 20000)
+    assert n > 1000 and len(env.op.logs("one of many", plugin="toy")) < 15000
+    assert env.op.plugin("toy")["restarts"] == 0
 
 
 def test_repeated_action_ids(env):

@@ -1,6 +1,8 @@
 /* babbling_host.c - a host that greets as it should and then sends one message that makes no sense. It passes for the
  * toy plugin; for any other it becomes the real host. The name that it is run by (a link to it) says what it sends:
- * random, truncated, oversized, unknown, gap, frames, batch. */
+ * random, truncated, oversized, unknown, gap, frames, batch; twice, token and early: what is wrong with its HELLO;
+ * late: it says HELLO when a file "go" lies beside that link, and makes no mistake. Behind its mistake it asks for a
+ * ConfigMap. */
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 
 #include "ipc/batch.h"
 #include "ipc/msg.h"
+#include "rayvisor/json.h"
 
 enum { OVERSIZED = 2 << 20 };
 
@@ -48,6 +51,50 @@ static void babble(void *socket, const char *what) {
     if (frames) put(socket, &body, false);
 }
 
+static void send_message(void *socket, struct msg *m, uint64_t seq) {
+    rv_autobuf struct rv_buf header = {0}, body = {0}, batch = {0};
+    m->seq = seq;
+    msg_encode(m, &header, &body);
+    batch_add(&batch, rv_buf_bytes(&header), rv_buf_bytes(&body), &m->payload);
+    put(socket, &batch, false);
+}
+
+/* Under every number that the receiver might take for the next one. */
+static void ask_all_the_same(void *socket) {
+    for (uint64_t seq = 1; seq <= 9; seq++) {
+        rv_autobuf struct rv_buf body = {0}, json = {0};
+        rv_buf_addf(&json,
+                    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"behind-%d\","
+                    "\"namespace\":\"default\"}}",
+                    (int)seq);
+        if (rv_json_to_mp(rv_buf_str(&json), NULL, &body, NULL) != 0) abort();
+        struct msg m = {.type = MSG_ACTION,
+                        .action = {.id = seq,
+                                   .a = {.verb = RV_VERB_CREATE,
+                                         .api_version = RV_STR("v1"),
+                                         .resource = RV_STR("configmaps"),
+                                         .ns = RV_STR("default")}},
+                        .payload = rv_buf_bytes(&body)};
+        send_message(socket, &m, seq);
+    }
+}
+
+/* What the name says that is wrong with it, if anything. */
+static void greet(void *socket, const char *path, uint8_t token[32]) {
+    rv_autofree char *copy = rv_strdup(rv_str(path)), *dir = rv_strdup(rv_str(path));
+    const char *what = basename(copy);
+    rv_autobuf struct rv_buf go = {0};
+    rv_buf_addf(&go, "%s/go", dirname(dir));
+    while (strcmp(what, "late") == 0 && access(rv_buf_cstr(&go), F_OK) != 0) usleep(10000);
+    if (strcmp(what, "token") == 0) token[5] ^= 1;
+    struct msg hello = {
+        .type = MSG_HELLO,
+        .hello = {{token, 32}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
+    if (strcmp(what, "early") == 0) send_message(socket, &(struct msg){.type = MSG_SYNCED}, 1);
+    send_message(socket, &hello, strcmp(what, "early") == 0 ? 2 : 1);
+    if (strcmp(what, "twice") == 0) send_message(socket, &hello, 2);
+}
+
 static void become_the_real_one(char **argv) {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -71,16 +118,14 @@ int main(int argc, char **argv) {
     if (strstr(option(argv, "--plugin"), "/toy.so") == NULL) become_the_real_one(argv);
     uint8_t token[32];
     if (read(3, token, sizeof token) != sizeof token) return 64;
-    rv_autobuf struct rv_buf url = {0}, header = {0}, body = {0};
+    rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "ipc://%s", option(argv, "--lane"));
     void *context = zmq_ctx_new(), *socket = zmq_socket(context, ZMQ_DEALER);
     if (zmq_connect(socket, rv_buf_cstr(&url)) != 0) return 69;
-    struct msg hello = {
-        .type = MSG_HELLO,
-        .seq = 1,
-        .hello = {{token, sizeof token}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
-    msg_encode(&hello, &header, &body);
-    put_message(socket, &header, &body, false);
-    babble(socket, basename(argv[0]));
+    greet(socket, argv[0], token);
+    const char *what = basename(argv[0]);
+    static const char *const in_hello = "twice token early late";
+    if (strstr(in_hello, what) == NULL) babble(socket, what);
+    if (strcmp(what, "late") != 0) ask_all_the_same(socket);
     for (;;) pause(); /* the supervisor ends it */
 }

@@ -2,8 +2,9 @@
  *
  * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
  * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
- * (tries what the sandbox forbids), http (asks data.url and tells the answer in an event). A ConfigMap labelled
- * toy-note=yes concerns the one that its data.of names; map() dies on it where its data.mode is crash.
+ * (tries what the sandbox forbids), chatter (logs much, once), http (asks data.url and tells the answer in an event). A
+ * ConfigMap labelled toy-note=yes concerns the one that its data.of names; map() dies on it where its data.mode is
+ * crash.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "rayvisor/plugin.h"
 
 struct toy {
+    bool chattered;
     char greeting[64]; /* a setting: what is explained when all is well */
     const struct rv_host_api *api;
     struct rv_host *host;
@@ -146,6 +148,9 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
         usleep(1000);
     }
     for (int i = 0; i < 100000 && rv_str_is(mode, "flood"); i++) note(t, o, "Flood", "one of many");
+    for (int i = 0; i < 20000 && rv_str_is(mode, "chatter") && !t->chattered; i++)
+        t->api->log(t->host, RV_LOG_INFO, RV_STR("one of many"), NULL, 0);
+    if (rv_str_is(mode, "chatter")) t->chattered = true;
     if (rv_str_is(mode, "deny")) create(t, "secrets", "Secret", o, "-stolen");
     if (rv_str_is(mode, "probe")) probe(t, o);
     if (rv_str_is(mode, "slow")) usleep(200000);

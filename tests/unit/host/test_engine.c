@@ -537,6 +537,14 @@ static void kept_from_map(void) {
     end(s);
 }
 
+/* Its supervisor changed its mind before it said WELCOME. */
+static void stopped_before_it_was_welcome(void) {
+    struct sim *s = begin(NULL);
+    CU_ASSERT_EQUAL(tell(s, (struct msg){.type = MSG_DRAIN}), 0);
+    CU_ASSERT_TRUE(count(s, MSG_DRAINED) == 1 && engine_state(s->engine) == ENGINE_DRAINED && s->finished == 0);
+    end(s);
+}
+
 static const struct suite_test tests[] = {
     {"snapshot, then passes", snapshot_then_passes},
     {"results", results},
@@ -549,6 +557,7 @@ static const struct suite_test tests[] = {
     {"news of parts are gathered", parts_gathered},
     {"credit", credit},
     {"draining", draining},
+    {"stopped before it was welcome", stopped_before_it_was_welcome},
     {"failures", failures},
     {"hostile requests", hostile_requests},
 };

@@ -191,6 +191,49 @@ static void refusals(void) {
     }
 }
 
+/* A violation among good messages, of one batch and of the next: what came before it counts, what comes behind does
+ * not, and it is told once. So too when the caller found the violation. */
+static void deaf_after_a_violation(void) {
+    static const uint64_t seqs[][3] = {{1, 2, 9}, {3, 9, 4}, {3, 4, 5}};
+    struct world w = begin();
+    struct end s = {0}, h = {0};
+    open_end(&w, &s, true, 0);
+    void *zmq = zmq_ctx_new(), *socket = zmq_socket(zmq, ZMQ_DEALER);
+    char url[128];
+    snprintf(url, sizeof url, "ipc://%s", w.path[0]);
+    CU_ASSERT_EQUAL_FATAL(zmq_connect(socket, url), 0);
+    for (size_t b = 0; b < RV_ARRAY_LEN(seqs); b++) {
+        rv_autobuf struct rv_buf batch = {0};
+        for (size_t i = 0; i < 3; i++) {
+            rv_autobuf struct rv_buf header = {0}, body = {0};
+            msg_encode(&(struct msg){.type = MSG_SYNCED, .seq = seqs[b][i]}, &header, &body);
+            batch_add(&batch, rv_buf_bytes(&header), rv_buf_bytes(&body), &(struct rv_bytes){NULL, 0});
+        }
+        zmq_send(socket, batch.p, batch.n, 0);
+    }
+    turn_until(&w, &s.bad, 1);
+    for (int i = 0; i < 20; i++) rv_loop_turn(w.loop, 5);
+    CU_ASSERT_TRUE(s.got == 2 && s.bad == 1 && strstr(s.why, "expected 3") != NULL);
+    zmq_close(socket);
+    zmq_ctx_term(zmq);
+    lane_free(s.lane);
+    s = (struct end){0};
+    open_end(&w, &s, true, 1);
+    open_end(&w, &h, false, 1);
+    ping(&h, 1);
+    turn_until(&w, &s.got, 1);
+    lane_deafen(s.lane);
+    ping(&h, 2);
+    CU_ASSERT_TRUE(lane_flush(h.lane, 10000));
+    for (int i = 0; i < 20; i++) rv_loop_turn(w.loop, 5);
+    CU_ASSERT_TRUE(s.got == 1 && s.bad == 0);
+    order(&s, 1); /* it may still say why */
+    turn_until(&w, &h.got, 1);
+    lane_free(h.lane);
+    lane_free(s.lane);
+    finish(&w);
+}
+
 static void strangers(void) {
     struct world w = begin();
     struct end s = {0}, h = {0}, stranger = {0};
@@ -263,6 +306,7 @@ static const struct suite_test tests[] = {
     {"echo across lanes", echo_across_lanes},
     {"a stalled peer", stalled_peer},
     {"refusals", refusals},
+    {"deaf after a violation", deaf_after_a_violation},
     {"strangers", strangers},
     {"blobs and death", blobs_and_death},
     {"paths", paths},

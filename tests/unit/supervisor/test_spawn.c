@@ -149,6 +149,21 @@ static void no_text(void) {
     end(&p);
 }
 
-static const struct suite_test tests[] = {
-    {"a child", a_child}, {"not there", not_there}, {"memory", memory}, {"lines", lines}, {"no text", no_text}};
+/* Without end: the beginning is told, and how many lines were left out. */
+static void flood(void) {
+    char text[1 << 18];
+    struct pipes p = begin();
+    for (int i = 0; i < 200; i++)
+        for (int k = 0; k < 20; k++) say(&p, "one of many\n");
+    size_t n = lines_of(&p, "line=\"one of many\"", text, sizeof text);
+    CU_ASSERT_TRUE(n >= 1000 && n < 3000); /* one more for each hundredth of a second that this took */
+    p.output = host_output_free(p.output);
+    char want[64];
+    snprintf(want, sizeof want, "plugin=toy suppressed=%zu", 4000 - n);
+    CU_ASSERT_EQUAL(lines_of(&p, want, text, sizeof text), 1);
+    end(&p);
+}
+
+static const struct suite_test tests[] = {{"a child", a_child}, {"not there", not_there}, {"memory", memory},
+                                          {"lines", lines},     {"no text", no_text},     {"flood", flood}};
 SUITE_MAIN("spawn", tests)

@@ -1,0 +1,19 @@
+/* chatter.h - what a plugin says is logged, but not without end: a flood of lines costs the log of all others, and says
+ * no more than its beginning and how many there were. */
+#ifndef PROC_CHATTER_H
+#define PROC_CHATTER_H
+
+#include "ipc/bucket.h"
+#include "ipc/log.h"
+
+struct chatter {
+    struct rv_bucket bucket;
+    uint64_t suppressed;
+};
+
+/* True: it may be logged. What was held back before is told first. */
+bool chatter_allows(struct chatter *c, struct rv_str plugin, int64_t now);
+/* Tells what was held back, when there is room again or nothing more will come. */
+void chatter_settle(struct chatter *c, struct rv_str plugin, int64_t now, bool last);
+
+#endif
