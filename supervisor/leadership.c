@@ -2,11 +2,13 @@
 #include "leadership.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "supervisor/kube/lease.h"
 #include "supervisor/proc/plugin.h"
+#include "supervisor/trouble.h"
 
 /* A client of its own: renewing never waits behind the operator's own requests. */
 struct leadership {
@@ -14,7 +16,9 @@ struct leadership {
     struct kube_client *client;
     struct lease *lease;
     char *identity, *ns, *name;
-    bool leader;
+    bool leader, failing; /* failing: the last answer was of no use */
+    struct trouble *trouble;
+    char why[256]; /* what it was */
     void (*on_lost)(void *arg);
     void *arg;
 };
@@ -37,6 +41,32 @@ static void on_change(void *arg, enum lease_change c) {
         l->on_lost(l->arg);
         break;
     }
+}
+
+static bool still_failing(void *arg) { return ((const struct leadership *)arg)->failing; }
+
+static void on_trouble(void *arg, const char *verb, const struct kube_response *r) {
+    struct leadership *l = arg;
+    l->failing = r != NULL;
+    if (r == NULL) return;
+    rv_autobuf struct rv_buf of = {0}, why = {0};
+    rv_buf_addf(&of, "%s leases %s/%s", verb, l->ns, l->name);
+    if (r->http_status != 0) rv_buf_addf(&why, "HTTP %u ", r->http_status);
+    if (r->code == 0)
+        rv_buf_adds(&why, "the answer is no Lease");
+    else
+        rv_buf_add(&why, r->message.p, r->message.n);
+    snprintf(l->why, sizeof l->why, "%s: %s", rv_buf_cstr(&of), rv_buf_cstr(&why));
+    trouble_report(l->trouble, rv_buf_str(&of), rv_buf_str(&why));
+}
+
+const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room) {
+    const struct leadership *l = s->leadership;
+    if (l == NULL || lease_had_holder(l->lease)) return NULL;
+    rv_buf_clear(room);
+    rv_buf_addf(room, "leader election: no instance is known to lead (lease %s/%s)%s%s", l->ns, l->name,
+                l->failing ? ": " : "", l->failing ? l->why : "");
+    return rv_buf_cstr(room);
 }
 
 static char *make_identity(uint64_t epoch) {
@@ -64,6 +94,14 @@ int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg
                                                            .credentials_of = s->client},
                                 err);
     if (l->client == NULL) return err->code;
+    l->trouble = trouble_new(&(struct trouble_opts){
+        .loop = s->loop,
+        .begins = "leader election: the lease cannot be read or written; without it nobody acts: grant get, create and "
+                  "patch on leases (rayvisord --print-rbac shows the role)",
+        .lasts = "leader election: the lease still cannot be read or written",
+        .over = "leader election: the lease can be read and written again",
+        .persists = still_failing,
+        .arg = l});
     l->lease = lease_start(s->loop, l->client,
                            &(struct lease_opts){.ns = l->ns,
                                                 .name = l->name,
@@ -72,6 +110,7 @@ int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg
                                                 .renew_ms = c->renew_s * 1000,
                                                 .retry_ms = c->retry_s * 1000,
                                                 .on_change = on_change,
+                                                .on_trouble = on_trouble,
                                                 .arg = l});
     return 0;
 }
@@ -80,6 +119,7 @@ void leadership_free(struct supervisor *s) {
     struct leadership *l = s->leadership;
     if (l == NULL) return;
     lease_free(l->lease);
+    trouble_free(l->trouble);
     kube_client_free(l->client);
     free(l->identity);
     free(l->ns);

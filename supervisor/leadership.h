@@ -16,6 +16,8 @@ void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg
 /* May anything be sent to the API server? Asked before every action: a process that was stopped for a while does not
  * know yet that its time is over. */
 bool leadership_acts(const struct supervisor *s);
+/* Why nobody may be acting: no holder was ever seen. NULL: that is not so, or there is no election. */
+const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room);
 bool leadership_stands_by(const struct supervisor *s);
 /* {"enabled":true,"leader":false,"holder":"a_1","identity":"b_2"} */
 void leadership_json(const struct supervisor *s, struct rv_buf *b);

@@ -151,6 +151,8 @@ const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {
     if (s->stopping) return "shutting down";
     if (!feeds_all_synced(s->feeds))
         return "waiting for the first complete list of every watched resource (rayvisorctl status shows which)";
+    const char *nobody = leadership_not_ready(s, room);
+    if (nobody != NULL) return nobody;
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         struct plugin_info i;
         plugin_info(p, &i);

@@ -21,7 +21,7 @@ struct lease {
     int64_t seen_at, duration_ms, transitions; /* seen_at: when this renewal was seen first, by our clock */
     /* ours */
     int64_t asked_at, renewed_at, renewed_wall; /* renewed_at: when the request was sent that renewed it */
-    bool held, ended;
+    bool held, ended, had_holder, troubled;
     void (*released)(void *arg);
     void *released_arg;
 };
@@ -34,6 +34,7 @@ static int64_t now_ms(void) {
 
 bool lease_holds(const struct lease *l) { return l->held && now_ms() - l->renewed_at < l->o.renew_ms; }
 const char *lease_holder(const struct lease *l) { return l->holder; }
+bool lease_had_holder(const struct lease *l) { return l->had_holder; }
 int64_t lease_renewed(const struct lease *l) { return l->renewed_wall; }
 
 static void later(struct lease *l) {
@@ -91,6 +92,7 @@ static bool observe(struct lease *l, struct rv_bytes body) {
     bool other = l->seen_at == 0 || !rv_str_is(holder, l->holder);
     if (other || !rv_str_is(renewal, l->renewal)) l->seen_at = now_ms();
     set(&l->holder, holder);
+    l->had_holder |= holder.n != 0;
     set(&l->renewal, renewal);
     set(&l->version, version);
     l->duration_ms = rv_path_int(v, "spec.leaseDurationSeconds", 0) * 1000;
@@ -110,6 +112,12 @@ static bool is_free(const struct lease *l) {
 
 static void ask(struct lease *l);
 
+static void tell_trouble(struct lease *l, const char *verb, const struct kube_response *r) {
+    if (r == NULL && !l->troubled) return;
+    l->troubled = r != NULL;
+    if (l->o.on_trouble != NULL) l->o.on_trouble(l->o.arg, verb, r);
+}
+
 static void on_written(void *arg, const struct kube_response *r) {
     struct lease *l = arg;
     l->request = NULL;
@@ -121,11 +129,13 @@ static void on_written(void *arg, const struct kube_response *r) {
         l->held = true;
         rv_timer_arm(l->deadline, l->o.renew_ms);
         later(l);
+        tell_trouble(l, NULL, NULL);
         if (won) l->o.on_change(l->o.arg, LEASE_WON);
     } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
         set(&l->version, RV_STR("")); /* somebody was faster, or deleted it: look again */
         rv_timer_arm(l->tick, SOON_MS);
     } else {
+        tell_trouble(l, l->version[0] != 0 ? "patch" : "create", r);
         later(l);
     }
 }
@@ -173,16 +183,23 @@ static void on_read(void *arg, const struct kube_response *r) {
     struct lease *l = arg;
     l->request = NULL;
     if (l->ended) return;
-    if (r->code == RV_E_NOT_FOUND)
+    if (r->code == RV_E_NOT_FOUND) {
         create(l);
-    else if (r->code != 0 || !observe(l, r->body))
+        return;
+    }
+    if (r->code != 0 || !observe(l, r->body)) {
+        tell_trouble(l, "get", r);
         later(l);
-    else if (l->held && !mine(l))
+        return;
+    }
+    if (l->held && !mine(l)) {
         lose(l); /* somebody took it from us */
-    else if (mine(l) || is_free(l))
+    } else if (mine(l) || is_free(l)) {
         renew(l);
-    else
+    } else {
+        tell_trouble(l, NULL, NULL);
         later(l);
+    }
 }
 
 /* The holder knows what it wrote and writes again; the others look. */

@@ -19,6 +19,8 @@ struct lease_opts {
     const char *ns, *name, *identity;
     int64_t duration_ms, renew_ms, retry_ms; /* duration > renew > retry */
     void (*on_change)(void *arg, enum lease_change c);
+    /* Each answer that is of no use; verb: "get", "create", "patch". NULL, NULL: one was, after some that were not. */
+    void (*on_trouble)(void *arg, const char *verb, const struct kube_response *r);
     void *arg;
 };
 struct lease;
@@ -29,6 +31,7 @@ void lease_release(struct lease *l, void (*done)(void *arg), void *arg);
 /* Held, and the last renewal is fresh enough: the question before anything is done. */
 bool lease_holds(const struct lease *l);
 const char *lease_holder(const struct lease *l); /* "" nobody, or not known yet */
+bool lease_had_holder(const struct lease *l);    /* somebody, ever: else nobody may be acting */
 int64_t lease_renewed(const struct lease *l);    /* wall ns of our last renewal; 0 none */
 
 #endif

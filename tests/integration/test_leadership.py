@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Two operators, one Lease: one acts, the other one stands by with everything loaded, and takes over without a second pod."""
-import os, signal, time, urllib.request
+import os, signal, time, urllib.error, urllib.request
 from harness import *
 
 ELECTION = "leaderElection: {enabled: true, namespace: %s, name: operator, leaseSeconds: 3, renewSeconds: 2, retrySeconds: 1}"
@@ -104,6 +104,24 @@ def test_readyz_of_a_standby(env):
     get = lambda op, path: urllib.request.urlopen(f"http://127.0.0.1:{op.control('status')['httpPort']}{path}", timeout=10).read().decode()
     assert get(a, "/readyz").strip() == "ok" and get(b, "/readyz").strip() == "ok, standing by"
     assert "\nrayvisor_leader 1\n" in get(a, "/metrics") and "\nrayvisor_leader 0\n" in get(b, "/metrics")
+
+
+def test_nobody_may_lead(env):
+    """An account without rights on leases: it is said, with what to do, and nobody takes it for a standby that is well."""
+    env.sandbox(why="injects faults through the sandbox's control endpoint")
+    ns = env.kube.namespace("lead")
+    env.sb.fault({"resource": "leases", "userAgent": "rayvisor"}, {"status": 403})
+    env.operator(extra=ELECTION % ns, wait=False)
+    status = wait_for("the reason", lambda: (lambda s: "leases lead/operator: HTTP 403" in s["reason"] and s)(env.op.control("status")))
+    assert not status["ready"], status
+    told(env, "leader election: the lease cannot be read or written", "get leases lead/operator", "HTTP 403", most=1)
+    url = f"http://127.0.0.1:{status['httpPort']}/readyz"
+    try: assert False, urllib.request.urlopen(url).read()
+    except urllib.error.HTTPError as e: assert e.code == 503 and b"HTTP 403" in e.read()
+    env.sb.clear_faults()
+    env.op.wait_ready()
+    wait_for("it leads", lambda: leads(env.op))
+    wait_for("the end of it to be told", lambda: env.op.logs("the lease can be read and written again"))
 
 
 if __name__ == "__main__": main()

@@ -12,6 +12,7 @@
     "{\"metadata\":{\"name\":\"l\",\"resourceVersion\":\"" rv "\"},\"spec\":{\"holderIdentity\":\"" holder             \
     "\",\"renewTime\":\"" renewal "\",\"leaseDurationSeconds\":1,\"leaseTransitions\":4}}"
 #define NOT_FOUND "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"NotFound\",\"code\":404}"
+#define FORBIDDEN "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"code\":403}"
 #define CONFLICT "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Conflict\",\"code\":409}"
 
 struct scene {
@@ -19,7 +20,8 @@ struct scene {
     struct script_server *server;
     struct stage *stage;
     struct lease *lease;
-    unsigned won, lost, followed, released;
+    unsigned won, lost, followed, released, troubles, well;
+    char trouble[64]; /* the last one: "get 403" */
 };
 
 static void on_change(void *arg, enum lease_change c) {
@@ -27,6 +29,13 @@ static void on_change(void *arg, enum lease_change c) {
     s->won += c == LEASE_WON;
     s->lost += c == LEASE_LOST;
     s->followed += c == LEASE_FOLLOWED;
+}
+
+static void on_trouble(void *arg, const char *verb, const struct kube_response *r) {
+    struct scene *s = arg;
+    s->troubles += r != NULL;
+    s->well += r == NULL;
+    if (r != NULL) snprintf(s->trouble, sizeof s->trouble, "%s %u", verb, r->http_status);
 }
 
 static void on_released(void *arg) { ((struct scene *)arg)->released++; }
@@ -47,6 +56,7 @@ static struct scene *begin(int64_t renew_ms) {
                                                 .renew_ms = renew_ms,
                                                 .retry_ms = 20,
                                                 .on_change = on_change,
+                                                .on_trouble = on_trouble,
                                                 .arg = s});
     return s;
 }
@@ -156,6 +166,31 @@ static void survives_a_short_trouble(void) {
     end(s);
 }
 
+/* What keeps everybody from leading is told, with what it was. */
+static void troubles(void) {
+    struct scene *s = begin(60000);
+    on(s, "GET " PATH "/l", 403, FORBIDDEN, 2);
+    on(s, "GET " PATH "/l", 200, "[1]", 1);
+    on(s, "GET " PATH "/l", 404, NOT_FOUND, 2);
+    on(s, "POST " PATH, 403, FORBIDDEN, 1);
+    on(s, "POST " PATH, 409, CONFLICT, 1); /* somebody was faster: no trouble */
+    on(s, "GET " PATH "/l", 200, LEASE("", "t1", "1"), 2);
+    on(s, "PATCH " PATH "/l", 403, FORBIDDEN, 1);
+    on(s, "PATCH " PATH "/l", 200, LEASE("me", "t2", "2"), 1000);
+    static const struct {
+        unsigned n;
+        const char *what;
+    } told[] = {{2, "get 403"}, {3, "get 200"}, {4, "create 403"}, {5, "patch 403"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(told); i++) {
+        SCRIPT_UNTIL(s->loop, s->troubles == told[i].n);
+        CHECK_ROW(strcmp(s->trouble, told[i].what) == 0 && s->well == 0, told[i].what);
+        CHECK_ROW(!lease_had_holder(s->lease) && s->won == 0, told[i].what);
+    }
+    SCRIPT_UNTIL(s->loop, s->won == 1);
+    CU_ASSERT_TRUE(s->well == 1 && s->troubles == 5 && lease_had_holder(s->lease)); /* its end once */
+    end(s);
+}
+
 static void given_up(void) {
     struct scene *s = begin(60000);
     on(s, "GET " PATH "/l", 404, NOT_FOUND, 1);
@@ -182,5 +217,6 @@ static const struct suite_test tests[] = {{"made where there is none", made_wher
                                           {"taken at once when given up", taken_at_once_when_given_up},
                                           {"lost", lost},
                                           {"survives a short trouble", survives_a_short_trouble},
+                                          {"troubles", troubles},
                                           {"given up", given_up}};
 SUITE_MAIN("lease", tests)
