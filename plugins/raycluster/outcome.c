@@ -72,7 +72,7 @@ static void creation_failed(struct pass *p, const struct rv_result *r, const str
 }
 
 static void take_failure(struct pass *p, const struct rv_result *r, const struct outcome_text *t) {
-    struct rv_str why = pass_clipped(r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code)), TEXT_MAX);
+    struct rv_str why = rc_clipped(r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code)), TEXT_MAX);
     struct rv_str note = rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->failed_note,
                                       RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
     if (r->verb == RV_VERB_CREATE) {

@@ -91,7 +91,7 @@ void pace_grow(struct pass *p) {
 
 static void keep(char **at, struct rv_str text) {
     free(*at);
-    *at = rv_strdup(pass_clipped(text, TEXT_MAX));
+    *at = rv_strdup(rc_clipped(text, TEXT_MAX));
 }
 
 void pace_failed(struct pass *p, struct pace *pace, struct rv_str why) {

@@ -123,8 +123,3 @@ struct rv_str pass_worker_hash(struct pass *p) {
 }
 
 /* Never in the middle of a character. */
-struct rv_str pass_clipped(struct rv_str s, size_t max) {
-    if (s.n <= max) return s;
-    while (max > 0 && ((unsigned char)s.p[max] & 0xc0) == 0x80) max--;
-    return (struct rv_str){s.p, max};
-}

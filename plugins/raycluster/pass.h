@@ -5,6 +5,7 @@
 #ifndef RAYCLUSTER_PASS_H
 #define RAYCLUSTER_PASS_H
 
+#include "obstacle.h"
 #include "see.h"
 
 /* What an action was for; comes back in its result's tag. */
@@ -126,8 +127,6 @@ struct rv_str pass_spec_hash(struct pass *p);
 bool pass_recreates(const struct pass *p); /* upgradeStrategy Recreate */
 /* Of the worker pods: empty unless it would ever be compared. */
 struct rv_str pass_worker_hash(struct pass *p);
-/* At most so much of a text that somebody else wrote. */
-struct rv_str pass_clipped(struct rv_str s, size_t max);
 
 /* ---- saying (pass.c) ---- */
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note);

@@ -57,7 +57,7 @@ static bool acceptable(struct pass *p) {
         return true;
     }
     p->memo->said = p->c->generation;
-    struct rv_str said = rv_arena_str(p->arena, pass_clipped(rv_buf_str(&text), INVALID_MAX));
+    struct rv_str said = rv_arena_str(p->arena, rc_clipped(rv_buf_str(&text), INVALID_MAX));
     say_invalid(p, reason, said);
     pass_explain(p, "not valid: " RV_STR_FMT, RV_STR_ARG(said));
     p->stalled_reason = rv_str(reason);

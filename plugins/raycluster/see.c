@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 #include "fields.h"
+#include "obstacle.h"
 #include "pass.h"
 
-enum { TEXT_MAX = 200, LONG_S = 60 };
 #define SECOND INT64_C(1000000000)
 
 /* A pod that has ended for good, whatever its restart policy; or whose Ray container has and may not come back. */
@@ -113,21 +113,7 @@ const struct pass_pod *see_head(const struct pass *p) {
 
 /* ---- what blocks ------------------------------------------------------------------------------------------------ */
 
-static struct rv_str shortened(struct rv_str s) { return pass_clipped(s, TEXT_MAX); }
-
-/* "Error, exit code 1" */
-static struct rv_str terminated(struct pass *p, struct rv_val t) {
-    return rv_arena_fmt(p->arena, RV_STR_FMT ", exit code %lld",
-                        RV_STR_ARG(rv_val_str_or(rv_val_get(t, "reason"), "an error")),
-                        (long long)rv_path_int(t, "exitCode", 0));
-}
-
-/* How the container ended the last time, for one that is started again and again. */
-static struct rv_str last_end(struct pass *p, struct rv_val container) {
-    struct rv_val last = rv_val_path(container, "lastState.terminated");
-    if (!rv_val_set(last)) return (struct rv_str){NULL, 0};
-    return rv_arena_fmt(p->arena, " (it ended with " RV_STR_FMT ")", RV_STR_ARG(terminated(p, last)));
-}
+static struct rv_str shortened(struct rv_str s) { return rc_clipped(s, RC_OBSTACLE_TEXT_MAX); }
 
 /* Failed (Evicted: the node was low on memory) */
 static struct rv_str phase_and_why(struct pass *p, struct rv_val v) {
@@ -142,7 +128,7 @@ struct rv_str see_end(struct pass *p, const struct pass_pod *pod) {
     struct rv_str ray = rv_path_str(pod->value, "spec.containers[0].name"), how = RV_STR("not known");
     for (struct rv_iter it = rv_iter(rv_val_path(pod->value, "status.containerStatuses")); rv_iter_next(&it);) {
         struct rv_val t = rv_val_path(it.val, "state.terminated");
-        if (rv_str_eq(rv_path_str(it.val, "name"), ray) && rv_val_set(t)) how = terminated(p, t);
+        if (rv_str_eq(rv_path_str(it.val, "name"), ray) && rv_val_set(t)) how = rc_terminated(p->arena, t);
     }
     return rv_arena_fmt(
         p->arena,
@@ -153,54 +139,20 @@ struct rv_str see_end(struct pass *p, const struct pass_pod *pod) {
 
 /* Whether something takes longer than it should. If not yet, it is looked at again when it does. */
 static bool lasts(struct pass *p, int64_t since) {
-    int64_t until = since + LONG_S * SECOND;
+    int64_t until = since + RC_OBSTACLE_LONG_S * SECOND;
     if (since == 0 || p->api->now(p->host) >= until) return true;
     pass_wake(p, until);
     return false;
 }
 
-static struct blocker waiting(struct pass *p, const struct pass_pod *pod, const char *list) {
-    for (struct rv_iter it = rv_iter(rv_val_path(pod->value, list)); rv_iter_next(&it);) {
-        struct rv_val w = rv_val_path(it.val, "state.waiting");
-        struct rv_str reason = rv_path_str(w, "reason"), message = shortened(rv_path_str(w, "message"));
-        bool usual = rv_str_is(reason, "ContainerCreating") || rv_str_is(reason, "PodInitializing");
-        if (reason.n == 0 || (usual && !lasts(p, pod->made))) continue;
-        struct rv_str text = rv_arena_fmt(
-            p->arena, "container " RV_STR_FMT " waits%s: " RV_STR_FMT "%s" RV_STR_FMT RV_STR_FMT,
-            RV_STR_ARG(rv_path_str(it.val, "name")), usual ? " for more than a minute" : "", RV_STR_ARG(reason),
-            message.n != 0 ? ": " : "", RV_STR_ARG(message), RV_STR_ARG(last_end(p, it.val)));
-        return (struct blocker){usual ? RV_STR("PodsNotReady") : reason, text, true};
-    }
-    return (struct blocker){0};
-}
+static struct blocker blocker_of(struct rc_obstacle o, bool stuck) { return (struct blocker){o.reason, o.text, stuck}; }
 
-static struct blocker not_scheduled(struct pass *p, const struct pass_pod *pod) {
-    struct rv_val c = rv_condition_find(rv_val_path(pod->value, "status.conditions"), "PodScheduled");
-    if (!rv_str_is(rv_path_str(c, "status"), "False")) return (struct blocker){0};
-    struct rv_str text =
-        rv_arena_fmt(p->arena, "not scheduled: " RV_STR_FMT, RV_STR_ARG(shortened(rv_path_str(c, "message"))));
-    return (struct blocker){rv_val_str_or(rv_val_get(c, "reason"), "Unschedulable"), text, true};
-}
-
-/* Nothing says what is wrong. */
-static struct blocker not_ready(struct pass *p, const struct pass_pod *pod, bool stuck) {
-    struct rv_val ready = rv_condition_find(rv_val_path(pod->value, "status.conditions"), "Ready");
-    struct rv_str phase = rv_val_str_or(rv_val_path(pod->value, "status.phase"), "Pending"),
-                  why = shortened(rv_path_str(ready, "message"));
-    struct rv_str text =
-        stuck ? rv_arena_fmt(p->arena, "phase " RV_STR_FMT ", made more than a minute ago and not ready%s" RV_STR_FMT,
-                             RV_STR_ARG(phase), why.n != 0 ? ": " : "", RV_STR_ARG(why))
-              : rv_arena_fmt(p->arena, "phase " RV_STR_FMT ", not ready yet", RV_STR_ARG(phase));
-    return (struct blocker){RV_STR("PodsNotReady"), text, stuck};
-}
-
-/* Empty: it is just starting, as many others are. */
+/* Empty: it is just starting. If that takes longer than it should, it is looked at again. */
 static struct blocker stuck_pod(struct pass *p, const struct pass_pod *pod) {
-    struct blocker b = waiting(p, pod, "status.initContainerStatuses");
-    if (b.reason.n == 0) b = waiting(p, pod, "status.containerStatuses");
-    if (b.reason.n == 0) b = not_scheduled(p, pod);
-    if (b.reason.n == 0 && lasts(p, pod->made)) b = not_ready(p, pod, true);
-    return b;
+    int64_t again;
+    struct rc_obstacle o = rc_pod_obstacle(p->arena, pod->value, p->api->now(p->host), &again);
+    if (again != 0) pass_wake(p, again);
+    return blocker_of(o, true);
 }
 
 static struct blocker with_name(struct pass *p, const struct pass_pod *pod, struct blocker b) {
@@ -268,5 +220,7 @@ struct blocker see_blocker(struct pass *p) {
             slow = pod;
         }
     }
-    return stuck != NULL || slow == NULL ? first : with_name(p, slow, not_ready(p, slow, false));
+    return stuck != NULL || slow == NULL
+               ? first
+               : with_name(p, slow, blocker_of(rc_pod_not_ready(p->arena, slow->value, false), false));
 }

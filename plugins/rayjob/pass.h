@@ -9,7 +9,7 @@
 #include "job.h"
 
 /* Kinds in the order of rayjob.yaml. */
-enum { KIND_RAYJOB, KIND_CLUSTER, KIND_SERVICE, KIND_SUBMITTER, KIND_HEAD, KIND_GROUP };
+enum { KIND_RAYJOB, KIND_CLUSTER, KIND_SERVICE, KIND_SUBMITTER, KIND_HEAD, KIND_GROUP, KIND_SUBMITTER_POD };
 
 /* What an action was for; comes back in its result's tag. */
 enum pass_tag {
@@ -58,6 +58,7 @@ struct memo {
 struct submitter {
     bool there, deleting, suspended, failed, finished;
     int64_t finished_at; /* wall ns */
+    int64_t made;
     struct rv_str why;
     struct rv_str uid;
 };
@@ -128,6 +129,9 @@ bool see_cluster_ready(const struct pass *p);
 bool see_cluster_ours(const struct pass *p); /* controlled by this RayJob */
 /* Why it is not ready: one line, and a word for the condition. *stuck: it will not mend itself. */
 struct rv_str see_obstacle(struct pass *p, const char **ret_reason, bool *ret_stuck);
+
+/* Why no pod of the submitter Job runs, likewise. Empty: one does, or is just starting. */
+struct rv_str see_submitter_obstacle(struct pass *p, const char **ret_reason);
 
 /* ---- Ray (dashboard.c) ---- */
 void dashboard_result(struct pass *p, const struct rv_result *r);

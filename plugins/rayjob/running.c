@@ -260,6 +260,18 @@ static bool submitter_over(struct pass *p) {
 /* ---- the state ------------------------------------------------------------------------------------------------------
  */
 
+/* A job that nobody has submitted yet says why. */
+static void say_submitter(struct pass *p) {
+    const char *reason = NULL;
+    if (was_known(p) || p->j->mode != RJ_K8S || p->submitter.finished) return;
+    struct rv_str why = see_submitter_obstacle(p, &reason);
+    p->now.message = why;
+    if (why.n == 0) return;
+    p->waiting = why;
+    p->waiting_reason = reason;
+    states_stuck(p, reason, why);
+}
+
 /* Where Ray cannot be asked, the submitter's end is all that is known. */
 static void believe_submitter(struct pass *p) {
     p->waiting = RV_STR("only the submitter knows how the job is: its RayCluster asks for Kubernetes tokens");
@@ -303,7 +315,10 @@ void running_step(struct pass *p) {
     if (p->now.phase != RJ_RUNNING || out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
     if (!states_need_cluster(p) || submitter_over(p)) return;
     keep_service(p);
-    if (!states_need_submitter(p)) pass_explain(p, "the submitter Job is gone: it is made again");
+    if (states_need_submitter(p))
+        say_submitter(p);
+    else
+        pass_explain(p, "the submitter Job is gone: it is made again");
     if (see_cluster_mute(p)) return;
     if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
 }

@@ -1,6 +1,12 @@
 /* see.c - what is there: the cluster that the job uses, its head pod, the submitter. */
 #include "fields.h"
 #include "pass.h"
+#include "plugins/raycluster/obstacle.h"
+
+/* A condition's word as a C string of ours: it goes into a condition of the RayJob. */
+static const char *word(struct pass *p, struct rv_str reason) {
+    return reason.n != 0 ? rv_arena_fmt(p->arena, RV_STR_FMT, RV_STR_ARG(reason)).p : "RayClusterNotReady";
+}
 
 /* ---- the head pod ------------------------------------------------------------------------------------------------ */
 
@@ -48,6 +54,7 @@ static void see_submitter_job(struct pass *p) {
     if (!rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
     *s = (struct submitter){.there = true,
                             .deleting = rv_meta_deleting(o.value),
+                            .made = rj_time(rv_path_str(o.value, "metadata.creationTimestamp")),
                             .suspended = rv_path_bool(o.value, "spec.suspend", false),
                             .uid = o.uid};
     for (struct rv_iter it = rv_iter(rv_val_path(o.value, "status.conditions")); rv_iter_next(&it);) {
@@ -65,6 +72,50 @@ static void see_submitter_job(struct pass *p) {
         s->finished = true;
         s->finished_at = at;
     }
+}
+
+struct newest {
+    struct rv_object pod; /* size 0: none */
+    int64_t made;
+};
+
+static void see_submitter_pod(void *arg, const struct rv_object *o) {
+    struct newest *n = arg;
+    int64_t made = rj_time(rv_path_str(o->value, "metadata.creationTimestamp"));
+    if (rv_meta_deleting(o->value) || (n->pod.size != 0 && made <= n->made)) return;
+    *n = (struct newest){*o, made};
+    n->pod.size = sizeof n->pod;
+}
+
+/* Whoever may not make pods says so in its own events only. */
+static struct rv_str no_pod(struct pass *p, const char **ret_reason) {
+    int64_t late = p->submitter.made + RC_OBSTACLE_LONG_S * RJ_SECOND;
+    if (p->time < late) {
+        pass_wake(p, late);
+        return (struct rv_str){NULL, 0};
+    }
+    *ret_reason = "SubmitterHasNoPod";
+    return rv_arena_fmt(p->arena,
+                        "the submitter Job " RV_STR_FMT "/" RV_STR_FMT
+                        " was made more than a minute ago and has no pod: a quota or an admission rule may forbid it; "
+                        "its events say more",
+                        RV_STR_ARG(p->j->ns), RV_STR_ARG(p->j->name));
+}
+
+struct rv_str see_submitter_obstacle(struct pass *p, const char **ret_reason) {
+    struct newest n = {0};
+    int64_t again = 0;
+    struct rv_query q = {.size = sizeof q, .kind = KIND_SUBMITTER_POD, .ns = p->j->ns, .owner_uid = p->submitter.uid};
+    p->api->list(p->host, &q, see_submitter_pod, &n);
+    if (n.pod.size == 0) return no_pod(p, ret_reason);
+    if (is_over(n.pod.value) || rv_condition_is(rv_val_path(n.pod.value, "status.conditions"), "Ready", "True"))
+        return (struct rv_str){NULL, 0};
+    struct rc_obstacle o = rc_pod_obstacle(p->arena, n.pod.value, p->time, &again);
+    if (again != 0) pass_wake(p, again);
+    if (o.reason.n == 0) return o.reason;
+    *ret_reason = word(p, o.reason);
+    return rv_arena_fmt(p->arena, "submitter pod " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(n.pod.name),
+                        RV_STR_ARG(o.text));
 }
 
 /* The container in the head pod. With the restart gate, an end with an error counts only when it may not try again:
@@ -118,11 +169,6 @@ bool see_cluster_ours(const struct pass *p) {
 
 /* ---- why it is not ready ------------------------------------------------------------------------------------------
  */
-
-/* A condition's word as a C string of ours: it goes into a condition of the RayJob. */
-static const char *word(struct pass *p, struct rv_str reason) {
-    return reason.n != 0 ? rv_arena_fmt(p->arena, RV_STR_FMT, RV_STR_ARG(reason)).p : "RayClusterNotReady";
-}
 
 struct rv_str see_obstacle(struct pass *p, const char **ret_reason, bool *ret_stuck) {
     static const char *const types[] = {"Stalled", RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_RECONCILING};

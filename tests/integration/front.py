@@ -111,15 +111,17 @@ class FakeRay:
     """Ray behind every head service, for a cluster whose pods run nothing: any job that is asked for exists, is PENDING for a
     fifth of its time, RUNNING for the rest, then has SUCCEEDED, or FAILED where its entrypoint says "fail".
     kube: who is asked what the RayJob runs; one in HTTPMode is unknown until it is submitted.
-    lies: answers (status, text) that are given first, in place of the truth; always: one that is given every time."""
+    lies: answers (status, text) that are given first, in place of the truth; always: one that is given every time.
+    slow: seconds that each answer takes."""
 
     def __init__(self, seconds=5.0, kube=None):
-        self.jobs, self.lock, self.seconds, self.kube, self.lies, self.always = {}, threading.Lock(), seconds, kube, [], None
+        self.jobs, self.lock, self.seconds, self.kube, self.lies, self.always, self.slow = {}, threading.Lock(), seconds, kube, [], None, 0
 
     def __call__(self, method, path, body):
         m = re.match(r"/api/v1/namespaces/([^/]+)/services/(?:https?:)?([^/:]+):([^/]*)/proxy/(.*)", path)
         if not m: return None
         ns, service, _, rest = m.groups()
+        time.sleep(self.slow)
         parts = urllib.parse.urlparse(rest).path.strip("/").split("/")
         with self.lock:
             if self.always or self.lies: return self.always or self.lies.pop(0)

@@ -248,6 +248,55 @@ def test_dashboard_that_never_answers(env):
     assert s["failed"] == 1 and "did not answer" in s["message"], s
 
 
+def test_dashboard_that_is_slow(env):
+    """The way through the API server is longer: an answer after four seconds is one."""
+    kube, ns = setup(env)
+    if env.sb: env.sb.fault({"resource": "services", "subresource": "proxy"}, {"delayMs": 4000})
+    else: env.ray.slow = 4
+    kube.create("rayjobs", ns, rayjob("j", mode="HTTPMode"))
+    wait_job(kube, ns, "j", "Complete", timeout=60, jobStatus="SUCCEEDED", failed=0)
+    assert not [e for e in events_of(kube, ns, "j") if e["type"] == "Warning"]
+    assert not env.op.logs("DashboardUnreachable")
+
+
+def test_auth_secret_that_is_missing(env):
+    kube, ns = setup(env, LONG, {"statusCheckTimeoutSeconds": 2})
+    secret = {"metadata": {"name": "mine"}, "stringData": {"auth_token": "t"}}
+    kube.create("secrets", ns, secret)
+    j = rayjob("j", mode="HTTPMode")
+    j["spec"]["rayClusterSpec"].update(rayVersion="2.52.0", authOptions={"mode": "token", "secretName": "mine"})
+    kube.create("rayjobs", ns, j)
+    wait_job(kube, ns, "j", "Running", jobStatus="RUNNING")
+    kube.delete("secrets", ns, "mine")
+    s = wait_for("the reason", lambda: (lambda s: conditions(s).get("Reconciling", {}).get("reason") == "DashboardNotAsked" and s)(job_status(kube, ns, "j")))
+    assert "Secret " + ns + "/mine" in conditions(s)["Reconciling"]["message"] and "jobStatusCheckFailureStartTime" not in s, s
+    time.sleep(5)
+    kube.create("secrets", ns, secret)
+    wait_job(kube, ns, "j", "Complete", timeout=60, jobStatus="SUCCEEDED", failed=0)
+
+
+def test_submitter_that_cannot_start(env):
+    kube, ns = setup(env)
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
+    if env.sb: pod["metadata"] = {"annotations": {"sandbox.rayvisor.io/behavior": "image-pull-error"}}
+    else: pod["spec"]["nodeSelector"] = {"no": "such-node"}
+    if not env.sb: env.ray.submitted = lambda *a: False
+    kube.create("rayjobs", ns, rayjob("j", submitterPodTemplate=pod))
+    why = "ImagePull|ErrImage" if env.sb else "Unschedulable|not scheduled"
+    s = wait_for("the reason", lambda: re.search(why, job_status(kube, ns, "j").get("message", "")) and job_status(kube, ns, "j"))
+    assert s["jobDeploymentStatus"] == "Running" and "submitter pod j-" in conditions(s)["Reconciling"]["message"], s
+    wait_for("the event", lambda: [e for e in events_of(kube, ns, "j") if re.search(why, e["reason"])])
+
+
+def test_submitter_that_cannot_be_created(env):
+    """Its template lacks what a Job needs."""
+    kube, ns = setup(env)
+    kube.create("rayjobs", ns, rayjob("j", submitterPodTemplate={"spec": {"containers": [{"name": "c", "image": "x"}]}}))
+    if env.sb: env.sb.fault({"resource": "jobs", "verb": "create"}, {"status": 422})
+    s = wait_for("the reason", lambda: (lambda s: "Failed to create submitter Job" in s.get("message", "") and s)(job_status(kube, ns, "j")))
+    assert s["jobDeploymentStatus"] == "Initializing" and conditions(s)["Reconciling"]["reason"] == "FailedToCreateRayJobSubmitter", s
+
+
 def test_managed_by_another(env):
     kube, ns = setup(env)
     kube.create("rayjobs", ns, rayjob("j", managedBy="kueue.x-k8s.io/multikueue"))

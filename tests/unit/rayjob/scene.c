@@ -87,6 +87,20 @@ void scene_head(struct scene *s, const char *name) {
                 "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0}]}}");
 }
 
+void scene_submitter_pod(struct scene *s, const char *status) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    const struct fake_object *job = fakeapi_get(s->api, "jobs", SCENE_JOB);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    make(s, "v1", "pods",
+         rv_arena_fmt(a,
+                      "{'metadata':{'name':'j-x','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
+                      "originated-from-cr-name':'j','app.kubernetes.io/created-by':'kuberay-operator'},"
+                      "'ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'j','uid':'%s','controller':"
+                      "true}]}}",
+                      job->uid));
+    scene_patch(s, "pods", "j-x", true, rv_arena_fmt(a, "{'status':{%s}}", status).p);
+}
+
 void scene_cluster_runs(struct scene *s) {
     for (int i = 0; i < 10 && scene_cluster(s) == NULL; i++) scene_wait(s, 1);
     scene_head(s, "head-1");

@@ -46,6 +46,7 @@ void scene_head(struct scene *s, const char *name); /* another head pod, which r
 struct fake_object *scene_cluster(const struct scene *s);
 void scene_delete(struct scene *s, const char *resource, const char *name); /* name NULL: the cluster's */
 void scene_submitter_ends(struct scene *s, bool well);
+void scene_submitter_pod(struct scene *s, const char *status); /* fields in JSON with ' for " */
 /* A merge patch of an object's spec or status, in JSON with ' for ". */
 void scene_patch(struct scene *s, const char *resource, const char *name, bool status, const char *json);
 

@@ -223,6 +223,35 @@ static void test_submitter_created_at_last(void) {
     scene_end(&s);
 }
 
+static void test_submitter_that_does_not_start(void) {
+    static const struct {
+        const char *status; /* of its pod; NULL: there is none */
+        const char *reason, *words;
+    } rows[] = {{"'containerStatuses':[{'name':'c','state':{'waiting':{'reason':'ImagePullBackOff','message':'no'}}}]",
+                 "ImagePullBackOff", "submitter pod j-x: container c waits: ImagePullBackOff: no"},
+                {"'conditions':[{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':'full'}]",
+                 "Unschedulable", "submitter pod j-x: not scheduled: full"},
+                {"'phase':'Pending'", "PodsNotReady", "made more than a minute ago"},
+                {NULL, "SubmitterHasNoPod", "quota"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "K8sJobMode"};
+        begin_running(&s);
+        if (rows[i].status != NULL) scene_submitter_pod(&s, rows[i].status);
+        scene_wait(&s, 70);
+        CHECK_ROW(scene_is(&s, "Running", ""), rows[i].reason);
+        CHECK_ROW(reason_is(&s, rows[i].reason), rows[i].words);
+        CHECK_ROW(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), rows[i].words), rows[i].words);
+        CHECK_ROW(scene_says(scene_status(&s, "message"), rows[i].words), rows[i].words);
+        if (rows[i].status == NULL) scene_submitter_pod(&s, "'phase':'Pending'");
+        scene_patch(&s, "pods", "j-x", true,
+                    "{'status':{'phase':'Running','containerStatuses':null,'conditions':[{'type':'Ready','status':"
+                    "'True'}]}}");
+        scene_wait(&s, 1);
+        CHECK_ROW(reason_is(&s, "Running") && scene_status(&s, "message").n == 0, rows[i].words);
+        scene_end(&s);
+    }
+}
+
 /* ---- somebody else's cluster ------------------------------------------------------------------------------------ */
 
 static void test_shared_cluster_deleted(void) {
@@ -490,6 +519,7 @@ static const struct suite_test tests[] = {
     {"a submitter fails", test_submitter_fails},
     {"a submitter that cannot be created", test_submitter_cannot_be_created},
     {"a submitter that is created at last", test_submitter_created_at_last},
+    {"a submitter that does not start", test_submitter_that_does_not_start},
     {"a shared cluster is deleted", test_shared_cluster_deleted},
     {"stopped in a shared cluster", test_stopped_in_a_shared_cluster},
     {"not stopped for ever", test_not_stopped_for_ever},

@@ -1,0 +1,24 @@
+/* obstacle.h - why a pod does not run, in one word and one line: for whoever waits for one. */
+#ifndef RAYCLUSTER_OBSTACLE_H
+#define RAYCLUSTER_OBSTACLE_H
+
+#include "cluster.h"
+
+enum { RC_OBSTACLE_TEXT_MAX = 200, RC_OBSTACLE_LONG_S = 60 };
+
+struct rc_obstacle {
+    struct rv_str reason; /* CamelCase, fit for a condition; empty: nothing blocks */
+    struct rv_str text;
+};
+
+/* What keeps it from running, or from being ready for longer than is usual. Empty: it is just starting, as many others
+ * are; then *ret_again (wall ns) is when that will have taken too long. */
+struct rc_obstacle rc_pod_obstacle(struct rv_arena *a, struct rv_val pod, int64_t now, int64_t *ret_again);
+/* Nothing says what is wrong. late: it was made more than a minute ago. */
+struct rc_obstacle rc_pod_not_ready(struct rv_arena *a, struct rv_val pod, bool late);
+/* "Error, exit code 1" of a container's terminated state. */
+struct rv_str rc_terminated(struct rv_arena *a, struct rv_val terminated);
+/* At most max bytes, and no half characters. */
+struct rv_str rc_clipped(struct rv_str s, size_t max);
+
+#endif
