@@ -693,13 +693,34 @@ void executor_event(struct executor *x, const struct rv_event *e) {
 }
 
 static void drop_item(void *arg, struct fair_item *item) {
-    (void)arg;
-    op_free((struct op *)item);
+    struct op *op = (struct op *)item;
+    counts_add(op->x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(RV_E_SHUTDOWN));
+    ++*(size_t *)arg;
+    op_free(op);
+}
+
+static void report_dropped(const char *plugin, size_t n) {
+    char text[24];
+    snprintf(text, sizeof text, "%zu", n);
+    if (n != 0)
+        rv_warn("actions that had not been sent are dropped: who asked for them is gone", "plugin", plugin, "actions",
+                text);
+}
+
+size_t executor_open(const struct executor *x, const struct plugin *p) {
+    size_t n = 0;
+    for (const struct client *c = x->clients; c != NULL; c = c->next)
+        if (c->plugin == p) n = c->open;
+    for (const struct op *op = x->running; op != NULL; op = op->next)
+        if (op->plugin == p && op->m.a.verb == RV_VERB_TIMER && n > 0) n--;
+    return n;
 }
 
 void executor_forget(struct executor *x, struct plugin *p) {
     if (x == NULL) return; /* at the end of the process the executor goes first */
-    fair_drop(x->queue, p, drop_item, NULL);
+    size_t dropped = 0;
+    fair_drop(x->queue, p, drop_item, &dropped);
+    report_dropped(plugin_config(p)->name.p, dropped);
     for (struct op *op = x->running; op != NULL; op = op->next)
         if (op->plugin == p) { /* what was sent finishes and is written through */
             op->plugin = NULL;
@@ -779,7 +800,9 @@ struct executor *executor_free(struct executor *x) {
         op->request = NULL;
         finish_code(op, RV_E_SHUTDOWN, "shutting down");
     }
-    fair_drop_all(x->queue, drop_item, NULL);
+    size_t dropped = 0;
+    fair_drop_all(x->queue, drop_item, &dropped);
+    report_dropped(NULL, dropped);
     fair_free(x->queue);
     busy_free(x->busy);
     denied_free(x->denied);

@@ -21,8 +21,11 @@ struct executor *executor_new(struct supervisor *s);
 struct executor *executor_free(struct executor *x);
 /* m is lent. */
 void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m);
-/* The incarnation is gone: what waits is dropped, what was sent finishes. Also before the plugin is freed. */
+/* The incarnation is gone: what waits is dropped, counted and told; what was sent finishes. Also before the plugin is
+ * freed. */
 void executor_forget(struct executor *x, struct plugin *p);
+/* How many of its actions have no result yet; timers, which nobody does, are none. */
+size_t executor_open(const struct executor *x, const struct plugin *p);
 /* Is a write under way that an incarnation before asked for? Nobody knows yet what it will have made. */
 bool executor_unfinished(const struct executor *x, const char *plugin);
 /* A Kubernetes event of the supervisor's own about an object. */

@@ -9,7 +9,8 @@
 
 enum {
     HELLO_MS = 10000,
-    DRAIN_MS = 5000,
+    DRAIN_MS = 5000,      /* without a result */
+    DRAIN_MAX_MS = 17000, /* in all: what is left of the 20 s that the process takes to stop is for its end */
     KILL_MS = 2000,
     BROKEN_MS = 300000,
     DEATHS_WINDOW_MS = 300000,
@@ -44,6 +45,7 @@ static void kill_politely(struct plugin *p) {
 static void drain(struct plugin *p) {
     struct msg m = {.type = MSG_DRAIN};
     rv_timer_disarm(p->beat);
+    p->drain_began = p->answered = rv_mono_now();
     if (p->lane != NULL) lane_send(p->lane, &m);
     rv_timer_arm(p->deadline, DRAIN_MS);
 }
@@ -111,8 +113,20 @@ void plugin_event(struct plugin *p, enum life_event e) {
 
 /* ---- timers --------------------------------------------------------------------------------------------- */
 
+/* While it waits for actions, which others do, it is not late; nor when it has just got the last result. */
+static bool may_go_on_draining(struct plugin *p) {
+    int64_t now = rv_mono_now(), most = p->drain_began + DRAIN_MAX_MS * MS, due = p->answered + DRAIN_MS * MS;
+    if (p->state != LIFE_DRAINING || p->killed || now >= most) return false;
+    if (executor_open(p->s->executor, p) > 0) due = now + DRAIN_MS * MS;
+    if (due > most) due = most;
+    if (due <= now) return false;
+    rv_timer_arm(p->deadline, (due - now) / MS + 1);
+    return true;
+}
+
 static void on_deadline(void *arg) {
     struct plugin *p = arg;
+    if (may_go_on_draining(p)) return;
     if (p->state == LIFE_DYING || (p->state == LIFE_DRAINING && p->killed)) { /* the polite signal was not enough */
         process_kill(p, SIGKILL);
         rv_timer_arm(p->deadline, KILL_MS);

@@ -85,7 +85,8 @@ struct plugin {
     struct plugin_settings settings;
     /* plugin.c */
     struct rv_timer *deadline, *retry, *beat;
-    int64_t beaten; /* mono ns: when its heartbeat was looked at last; 0: not yet */
+    int64_t drain_began, answered; /* mono ns; answered: when it got the last result */
+    int64_t beaten;                /* mono ns: when its heartbeat was looked at last; 0: not yet */
     unsigned deaths_in_row;
     int64_t replaced; /* mono ns: deaths before do not count against what is configured now */
     struct deaths *deaths;

@@ -170,6 +170,7 @@ void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_versio
     for (uint32_t k = 0; k < m->kind_n; k++)
         if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource))
             outbox_flush_object(p->outbox, k, r->ns, r->name);
+    p->answered = rv_mono_now();
     struct msg out = {.type = MSG_RESULT, .result = {*r}, .payload = r->body};
     lane_send(p->lane, &out);
 }

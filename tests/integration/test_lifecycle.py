@@ -148,6 +148,32 @@ def test_restart_of_the_operator_writes_nothing(env):
     assert actions_done(env) == 0, f"{actions_done(env)} actions after a restart"
 
 
+def stop_amid_creates(env, delay_ms):
+    """Stops the operator when it was asked for 30 head pods, of which it makes four at a time. How many there are in the end."""
+    env.sandbox(why="makes the API server slow")
+    ns = env.kube.namespace("slow-stop")
+    env.operator(kubernetes={"maxInFlight": 4})
+    env.sb.fault({"verb": "create", "resource": "pods", "userAgent": "rayvisor"}, {"delayMs": delay_ms})
+    for i in range(30): env.kube.create("rayclusters", ns, raycluster(f"slow-{i}"))
+    wait_for("all to be asked for", lambda: len(env.kube.list("pods", ns)) >= 4 and len(env.op.logs("changing the cluster's objects")) == 30)
+    env.op.stop()
+    return len(env.kube.list("pods", ns))
+
+
+def test_what_was_asked_for_is_finished_before_the_end(env):
+    pods = stop_amid_creates(env, 1200)
+    assert pods == 30, f"{pods} pods; " + env.op.proc.output()[-1500:]
+    assert not env.op.logs("are dropped") and not env.op.logs("unfinished") and not env.op.logs("did not end by itself"), env.op.proc.output()[-1500:]
+
+
+def test_what_takes_too_long_is_reported_at_the_end(env):
+    pods = stop_amid_creates(env, 8000)
+    assert 4 <= pods < 30, pods
+    dropped = told(env, "are dropped", '"plugin":"raycluster"', most=1)
+    assert 30 - pods <= int(dropped[0]["actions"]) < 30, (pods, dropped)
+    told(env, "stopping although", most=1)
+
+
 def test_sigkill_of_the_supervisor_while_creating(env):
     kube, ns = setup(env)
     seen = Watcher(kube, "pods", ns)
