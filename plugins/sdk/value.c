@@ -67,19 +67,31 @@ bool rv_iter_next(struct rv_iter *it) {
 
 /* ---- access ------------------------------------------------------------------------------------------- */
 
-/* The hot path of every controller: keys are compared by length first, values that do not match are skipped. */
-struct rv_val rv_val_getn(struct rv_val map, struct rv_str key) {
+/* The hot path of every controller: keys are compared by length first, values that do not match are skipped. NULL:
+ * there is no such key. */
+static const uint8_t *find(struct rv_val map, struct rv_str key) {
     struct rv_iter it = rv_iter(map);
-    if (!it.map) return RV_VAL_ABSENT;
+    if (!it.map) return NULL;
     const uint8_t *p = it.p;
     for (; it.left > 0; it.left--) {
         struct rv_str found = key_at(&p, it.end);
-        size_t size = found.p != NULL ? mp_size(p, (size_t)(it.end - p)) : 0;
-        if (size == 0) return RV_VAL_ABSENT;
-        if (found.n == key.n && (key.n == 0 || memcmp(found.p, key.p, key.n) == 0)) return (struct rv_val){p, size};
+        if (found.p == NULL) return NULL;
+        if (found.n == key.n && (key.n == 0 || memcmp(found.p, key.p, key.n) == 0)) return p;
+        size_t size = mp_size(p, (size_t)(it.end - p));
+        if (size == 0) return NULL;
         p += size;
     }
-    return RV_VAL_ABSENT;
+    return NULL;
+}
+
+static struct rv_val sized(const uint8_t *p, size_t n) {
+    size_t size = p != NULL ? mp_size(p, n) : 0;
+    return size != 0 ? (struct rv_val){p, size} : RV_VAL_ABSENT;
+}
+
+struct rv_val rv_val_getn(struct rv_val map, struct rv_str key) {
+    const uint8_t *p = find(map, key);
+    return sized(p, p != NULL ? (size_t)(map.p + map.n - p) : 0);
 }
 
 struct rv_val rv_val_get(struct rv_val map, const char *key) {
@@ -100,7 +112,13 @@ struct rv_val rv_val_path(struct rv_val v, const char *path) {
         if (step.bad) return RV_VAL_ABSENT;
         int64_t index;
         bool at = step.bracket && rv_val_type(v) == RV_ARRAY && rv_str_to_int(step.text, 0, INT32_MAX, &index) == 0;
-        v = at ? rv_val_at(v, (size_t)index) : rv_val_getn(v, step.text);
+        if (at || *path == 0) {
+            v = at ? rv_val_at(v, (size_t)index) : rv_val_getn(v, step.text);
+            continue;
+        }
+        /* On the way nobody needs to know where a value ends: what holds it is bound enough. */
+        const uint8_t *p = find(v, step.text), *end = v.p + v.n;
+        v = p != NULL ? (struct rv_val){p, (size_t)(end - p)} : RV_VAL_ABSENT;
     }
     return v;
 }
