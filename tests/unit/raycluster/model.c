@@ -264,13 +264,13 @@ static void check_others(struct check *k) {
     }
 }
 
-static void check_head(struct check *k) {
+static void check_head(struct check *k, bool status) {
     uint32_t n = 0;
     for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next) {
         if (!model_live_pod(k->api, o) || !rv_str_is(label(o, RC_LABEL_NODE_TYPE), "head")) continue;
         n++;
         check_pod(k, o, k->m->head_image);
-        if (!rv_str_is(rv_path_str(k->cluster->value, "status.head.podName"), o->name) && !k->m->suspend)
+        if (status && !rv_str_is(rv_path_str(k->cluster->value, "status.head.podName"), o->name) && !k->m->suspend)
             FAULT(k, "status.head.podName is not %s", o->name);
     }
     if (n != (k->m->suspend ? 0 : 1)) FAULT(k, "%u heads", n);
@@ -289,6 +289,16 @@ static void check_number(struct check *k, const char *path, int64_t want) {
     if (have != want) FAULT(k, "%s is %lld instead of %lld", path, (long long)have, (long long)want);
 }
 
+/* Those that never go are among them. */
+static int64_t running_workers(const struct check *k) {
+    int64_t n = 0;
+    for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, "pods") == 0 && owned(o, k->cluster) &&
+             rv_str_is(label(o, RC_LABEL_NODE_TYPE), "worker") &&
+             rv_str_is(rv_path_str(o->value, "status.phase"), "Running");
+    return n;
+}
+
 static void check_status(struct check *k) {
     const struct model *m = k->m;
     int64_t workers = 0;
@@ -298,7 +308,7 @@ static void check_status(struct check *k) {
         FAULT(k, "state is \"" RV_STR_FMT "\"", RV_STR_ARG(state));
     check_number(k, "status.observedGeneration", rv_path_int(k->cluster->value, "metadata.generation", 0));
     check_number(k, "status.desiredWorkerReplicas", workers);
-    check_number(k, "status.availableWorkerReplicas", m->suspend ? 0 : workers);
+    check_number(k, "status.availableWorkerReplicas", running_workers(k));
     check_number(k, "status.readyWorkerReplicas", m->suspend ? 0 : workers);
     check_condition(k, "Stalled", NULL);
     check_condition(k, RC_CONDITION_RECONCILING, NULL);
@@ -330,6 +340,16 @@ static bool is_invalid(const struct model *m) {
     return m->invalid && any;
 }
 
+bool model_check_pods(const struct model *m, const struct fakeapi *api, int without, struct rv_buf *out) {
+    struct check k = {m, api, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
+    bool settled = m->exists && k.cluster != NULL && !rv_meta_deleting(k.cluster->value) && !is_invalid(m);
+    if (!settled || m->suspend) return true;
+    for (size_t i = 0; i < MODEL_GROUPS; i++)
+        if ((int)i != without) check_group(&k, i);
+    check_head(&k, false);
+    return out->n == 0;
+}
+
 bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf *out) {
     struct check k = {m, api, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
     const struct fake_object *bystander = fakeapi_get(api, "pods", MODEL_BYSTANDER);
@@ -343,7 +363,7 @@ bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf
     } else {
         if (m->redis && !has_finalizer(k.cluster)) FAULT(&k, "the finalizer is missing");
         for (size_t i = 0; i < MODEL_GROUPS; i++) check_group(&k, i);
-        check_head(&k);
+        check_head(&k, true);
         check_others(&k);
         check_status(&k);
     }

@@ -29,6 +29,9 @@ void model_init(struct model *m, struct dice *d);
 void model_edit(struct model *m, struct dice *d, const struct fakeapi *api);
 /* Makes the cluster so: creates it, edits it, or has it deleted. */
 void model_apply(const struct model *m, struct fakeapi *api);
+/* As much of it as can be while this group's pods cannot be made (-1: all can) and patches are refused: heads, and the
+ * other groups. */
+bool model_check_pods(const struct model *m, const struct fakeapi *api, int without, struct rv_buf *out);
 /* Is the world as wanted? Says in out what is not. */
 bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf *out);
 

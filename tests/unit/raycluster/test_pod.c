@@ -179,7 +179,8 @@ static void environment_values(void) {
         {"head's address", "", WORKER(RAY("")), AT(0), "{'name':'FQ_RAY_IP','value':'c-head-svc.n.svc.cluster.local'}"},
         {"old name of it", "", WORKER(RAY("")), AT(1), "{'name':'RAY_IP','value':'c-head-svc'}"},
         {"cluster", "", HEAD(RAY("")), AT(0),
-         "{'name':'RAY_CLUSTER_NAME','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027ray.io/cluster\\u0027]'}}}"},
+         "{'name':'RAY_CLUSTER_NAME','valueFrom':{'fieldRef':{'fieldPath':'metadata.labels[\\u0027ray.io/"
+         "cluster\\u0027]'}}}"},
         {"namespace", "", HEAD(RAY("")), AT(1),
          "{'name':'RAY_CLUSTER_NAMESPACE','valueFrom':{'fieldRef':{'fieldPath':'metadata.namespace'}}}"},
         {"instance", "", HEAD(RAY("")), AT(2),

@@ -2,13 +2,16 @@
  * and then the plugin is quiet.
  *
  * A story is drawn from a seed: edits, pods that start, fail and vanish, writes that fail or whose answers get lost,
- * news that come late, twice or out of order, deaths of the host. After each chapter the disturbances end; within
- * SETTLE simulated minutes nothing more may be written, and everything must be as wanted. The same seed tells the same
- * story: RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
+ * news that come late, twice or out of order, deaths of the host; pods that never go, a group that cannot be made,
+ * patches that are refused. After each chapter the disturbances end, the lasting ones last: what has nothing to do with
+ * them must be as wanted, and be written about no more than back-off allows. Then they end too; within SETTLE simulated
+ * minutes nothing more may be written, and everything must be as wanted. The same seed tells the same story:
+ * RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "model.h"
+#include "plugins/raycluster/fields.h"
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -19,6 +22,11 @@ enum { RUNS = 150, CHAPTERS = 3, STEPS = 50 };
 #define QUIET_MS (12 * MINUTE_MS)  /* longer than every requeue and back-off */
 #define SETTLE_MS (60 * MINUTE_MS) /* until then it must have become quiet */
 #define HELD_MS MINUTE_MS          /* a deleted cluster whose Redis is empty goes within this */
+#define LASTING_MS (10 * MINUTE_MS)
+enum { LASTING_WRITES = 80 }; /* in the second half of that */
+
+/* What the API server refuses until further notice. */
+enum lasting { LASTS_NOTHING, LASTS_GROUP, LASTS_PATCHES };
 
 struct story {
     uint64_t seed;
@@ -27,6 +35,9 @@ struct story {
     struct fakeapi *api;
     struct fakehost *host;
     uint32_t trouble; /* percent of requests that go wrong */
+    enum lasting lasting;
+    uint32_t refused_group;
+    const char *refused_patches; /* of this resource */
     struct chronicle chronicle;
 };
 
@@ -136,12 +147,85 @@ static void bystander(struct story *s) {
     (void)fakeapi_create(s->api, RV_STR("v1"), RV_STR("pods"), v, &made);
 }
 
+/* ---- troubles that last ------------------------------------------------------------------------------------------ */
+
+static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
+    const struct story *s = arg;
+    char group[16];
+    snprintf(group, sizeof group, "-g%u-", s->refused_group);
+    bool patch = a->verb == RV_VERB_MERGE_PATCH && s->lasting == LASTS_PATCHES && a->subresource.n == 0 &&
+                 rv_str_is(a->resource, s->refused_patches);
+    bool create = a->verb == RV_VERB_CREATE && s->lasting == LASTS_GROUP && rv_str_is(a->resource, "pods") &&
+                  memmem(a->name.p, a->name.n, group, strlen(group)) != NULL;
+    if (create) *message = RV_STR("exceeded quota");
+    return create || patch ? RV_E_FORBIDDEN : 0;
+}
+
+static void begin_to_refuse(struct story *s) {
+    static const char *const resources[] = {"pods", "services", "ingresses", "roles"};
+    if (dice_chance(&s->dice, 60)) {
+        s->lasting = LASTS_GROUP;
+        s->refused_group = dice_roll(&s->dice, MODEL_GROUPS);
+    } else {
+        s->lasting = LASTS_PATCHES;
+        s->refused_patches = resources[dice_roll(&s->dice, RV_ARRAY_LEN(resources))];
+    }
+    note(s, "-- something is refused from now on", NULL);
+}
+
+/* Its node has gone: it is deleted and stays. A head that stays would hold everything, as it must. */
+static void never_goes(struct story *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *pod = any(s, "pods");
+    if (pod == NULL || strstr(pod->name, "-worker-") == NULL || rv_meta_deleting(pod->value)) return;
+    note(s, "is deleted and never goes", pod);
+    struct rv_val held = from_json(a, "{\"metadata\":{\"finalizers\":[\"example.com/held\"]}}");
+    (void)fakeapi_patch(s->api, pod, false, RV_STR(""), held);
+    (void)fakeapi_delete(s->api, pod, RV_STR(""));
+}
+
+/* What waits for all pods to be gone could wait for ever. */
+static bool may_stay(const struct story *s) {
+    const struct fake_object *c = fakeapi_get(s->api, "rayclusters", MODEL_NAME);
+    return s->model.exists && !s->model.suspend && !s->model.invalid && c != NULL && !rv_meta_deleting(c->value) &&
+           !rv_condition_is(rv_val_path(c->value, "status.conditions"), RC_CONDITION_SUSPENDING, "True");
+}
+
+static void let_go(struct story *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_val none = from_json(a, "{\"metadata\":{\"finalizers\":null}}");
+    for (struct fake_object *o = s->api->objects, *next; o != NULL; o = next) {
+        next = o->next;
+        if (is(o, "pods") && rv_val_len(rv_val_path(o->value, "metadata.finalizers")) > 0)
+            (void)fakeapi_patch(s->api, o, false, RV_STR(""), none);
+    }
+}
+
+/* Another version of the operator made it. Under Recreate it would swallow an edit of the same moment, as it must. */
+static void of_another_version(struct story *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *pod = any(s, "pods");
+    if (pod == NULL || s->model.recreate) return;
+    struct rv_val old = from_json(a, "{\"metadata\":{\"annotations\":{\"" RC_ANNOTATION_VERSION "\":\"v0.0.1\"}}}");
+    (void)fakeapi_patch(s->api, pod, false, RV_STR(""), old);
+}
+
 /* ---- a story ----------------------------------------------------------------------------------------------------- */
 
 static void edit(struct story *s) {
     model_edit(&s->model, &s->dice, s->api);
     note(s, "-- the user edits the cluster", NULL);
     model_apply(&s->model, s->api);
+}
+
+static void lasting_trouble(struct story *s) {
+    uint32_t what = dice_roll(&s->dice, 3);
+    if (what == 0)
+        never_goes(s);
+    else if (what == 1)
+        begin_to_refuse(s);
+    else
+        of_another_version(s);
 }
 
 static void step(struct story *s) {
@@ -165,12 +249,14 @@ static void step(struct story *s) {
         somebody_deletes(s, NULL);
     else if (what < 90)
         edit(s);
-    else if (what < 92)
+    else if (what < 91)
         fakehost_repeat(s->host);
-    else if (what < 93)
+    else if (what < 92)
         fakehost_resync(s->host);
-    else if (what < 95)
+    else if (what < 93)
         fakehost_restart(s->host);
+    else if (what < 95)
+        lasting_trouble(s);
     else if (what < 97)
         (void)fakeapi_collect(s->api);
     else if (what < 98)
@@ -183,6 +269,7 @@ static void step(struct story *s) {
 /* Everybody does what he should, until nothing is left to do at this moment. */
 static bool work(struct story *s) {
     bool did = false;
+    if (!may_stay(s)) let_go(s);
     for (bool more = true; more; did |= more) {
         more = fakeapi_collect(s->api);
         more |= kubelets(s);
@@ -208,11 +295,39 @@ static bool made_in_vain(const struct story *s, uint64_t since) {
     return false;
 }
 
+/* How long until something happens again; that has passed. */
+static int64_t pass_time(struct story *s) {
+    int64_t ms = story_next_moment(s->host, s->api);
+    fakehost_advance(s->host, ms);
+    fakehost_run(s->host);
+    return ms;
+}
+
+/* What is refused stays so, everything else is well. False: faults has what is wrong. */
+static bool settle_around(struct story *s, struct rv_buf *faults) {
+    uint64_t before = 0;
+    if (s->lasting == LASTS_NOTHING) return true;
+    note(s, "== what is refused stays so, and all groups get other sizes", NULL);
+    for (size_t i = 0; i < MODEL_GROUPS; i++) s->model.groups[i].replicas = dice_roll(&s->dice, 6);
+    for (int64_t waited = 0; waited < LASTING_MS; waited += pass_time(s)) {
+        if (s->model.exists) model_apply(&s->model, s->api);
+        (void)work(s);
+        if (waited < LASTING_MS / 2) before = fakehost_writes(s->host);
+    }
+    uint64_t writes = fakehost_writes(s->host) - before;
+    int without = s->lasting == LASTS_GROUP ? (int)s->refused_group : -1;
+    if (writes > LASTING_WRITES) rv_buf_addf(faults, "  - %llu writes while refused\n", (unsigned long long)writes);
+    (void)model_check_pods(&s->model, s->api, without, faults);
+    s->lasting = LASTS_NOTHING;
+    return faults->n == 0;
+}
+
 /* NULL, or what is wrong. */
 static const char *settle(struct story *s) {
     int64_t waited = 0, quiet = 0, held = 0;
     uint64_t informed = 0; /* objects made before the plugin knew of everything */
     note(s, "== the disturbances end", NULL);
+    if (dice_chance(&s->dice, 50)) let_go(s);
     while (quiet < QUIET_MS && waited < SETTLE_MS) {
         uint64_t writes = fakehost_writes(s->host);
         if (s->model.exists) model_apply(&s->model, s->api); /* once an old one of the name is gone */
@@ -220,9 +335,7 @@ static const char *settle(struct story *s) {
         if (made_in_vain(s, informed)) return "  - a pod is made and at once deleted\n";
         if (informed == 0) informed = s->api->uids;
         if (did || writes != fakehost_writes(s->host)) quiet = 0;
-        int64_t ms = story_next_moment(s->host, s->api);
-        fakehost_advance(s->host, ms);
-        fakehost_run(s->host);
+        int64_t ms = pass_time(s);
         waited += ms;
         quiet += ms;
         held = may_go(s) ? held + ms : 0;
@@ -233,9 +346,9 @@ static const char *settle(struct story *s) {
 
 static bool chapter(struct story *s) {
     for (int i = 0; i < STEPS; i++) step(s);
-    const char *unrest = settle(s);
     rv_autobuf struct rv_buf faults = {0};
-    if (unrest == NULL && model_check(&s->model, s->api, &faults)) return true;
+    const char *unrest = settle_around(s, &faults) ? settle(s) : NULL;
+    if (unrest == NULL && faults.n == 0 && model_check(&s->model, s->api, &faults)) return true;
     chronicle_report(&s->chronicle, s->seed, unrest != NULL ? unrest : rv_buf_cstr(&faults), s->api, "rayclusters");
     return false;
 }
@@ -260,6 +373,7 @@ static bool tell_story(uint64_t seed) {
                                                    .dice = &s->dice,
                                                    .lossy = s->model.lossy,
                                                    .note = on_note,
+                                                   .refuse = refuse,
                                                    .arg = s});
     bool ok = s->host != NULL;
     for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
