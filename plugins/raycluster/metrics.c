@@ -1,6 +1,8 @@
 /* metrics.c - see metrics.h. */
 #include "metrics.h"
 
+#include <stdlib.h>
+
 #include "fields.h"
 
 enum { GAUGE = 1, REMOVED = 2 };
@@ -17,23 +19,39 @@ static void gauge(const struct rv_host_api *api, struct rv_host *h, const char *
     api->metric(h, rv_str(name), type, value, labels, label != NULL ? 4 : 3);
 }
 
-void metrics_tell(struct pass *p, bool provisioned, bool was_provisioned) {
+/* The label may come later, or change. */
+static void tell_info(struct pass *p) {
     struct memo *m = p->memo;
-    int64_t created;
+    struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(p->c->meta, "labels"), RC_LABEL_ORIGIN_KIND));
+    if (kind.n == 0) kind = RV_STR("None");
+    if (m->owner_kind != NULL && rv_str_is(kind, m->owner_kind)) return;
+    if (m->owner_kind != NULL) gauge(p->api, p->host, INFO, 0, m, "owner_kind", m->owner_kind, REMOVED);
+    free(m->owner_kind);
+    m->owner_kind = rv_strdup(kind);
+    gauge(p->api, p->host, INFO, 1, m, "owner_kind", m->owner_kind, GAUGE);
+}
+
+/* From the condition, so that another host tells the same. */
+static void tell_duration(struct pass *p, struct rv_val condition) {
+    int64_t created, provisioned;
+    if (rv_time_parse(rv_path_str(p->c->meta, "creationTimestamp"), &created) != 0 ||
+        rv_time_parse(rv_path_str(condition, "lastTransitionTime"), &provisioned) != 0)
+        return;
+    gauge(p->api, p->host, DURATION, (double)(provisioned - created) / 1e9, p->memo, NULL, NULL, GAUGE);
+}
+
+void metrics_tell(struct pass *p, struct rv_val conditions) {
+    struct memo *m = p->memo;
+    struct rv_val condition = rv_condition_find(conditions, RC_CONDITION_PROVISIONED);
+    bool provisioned = rv_str_is(rv_path_str(condition, "status"), "True");
     enum memo_told told = provisioned ? TOLD_PROVISIONED : TOLD_UNPROVISIONED;
-    if (m->owner_kind == NULL) {
-        struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(p->c->meta, "labels"), RC_LABEL_ORIGIN_KIND));
-        m->owner_kind = rv_strdup(kind.n != 0 ? kind : RV_STR("None"));
-        gauge(p->api, p->host, INFO, 1, m, "owner_kind", m->owner_kind, GAUGE);
-    }
-    if (told != m->told) {
-        if (m->told != TOLD_NOTHING)
-            gauge(p->api, p->host, CONDITION, 0, m, "condition", provisioned ? "false" : "true", REMOVED);
-        gauge(p->api, p->host, CONDITION, 1, m, "condition", provisioned ? "true" : "false", GAUGE);
-        m->told = told;
-    }
-    if (provisioned && !was_provisioned && rv_time_parse(rv_path_str(p->c->meta, "creationTimestamp"), &created) == 0)
-        gauge(p->api, p->host, DURATION, (double)(p->api->now(p->host) - created) / 1e9, m, NULL, NULL, GAUGE);
+    tell_info(p);
+    if (told == m->told) return;
+    if (m->told != TOLD_NOTHING)
+        gauge(p->api, p->host, CONDITION, 0, m, "condition", provisioned ? "false" : "true", REMOVED);
+    gauge(p->api, p->host, CONDITION, 1, m, "condition", provisioned ? "true" : "false", GAUGE);
+    m->told = told;
+    if (provisioned) tell_duration(p, condition);
 }
 
 void metrics_remove(const struct rv_host_api *api, struct rv_host *h, const struct memo *m) {

@@ -5,8 +5,9 @@
 
 #include "pass.h"
 
-/* After the status was computed: info, and whether and how fast it was provisioned. Says only what changed. */
-void metrics_tell(struct pass *p, bool provisioned, bool was_provisioned);
+/* After the status was computed: info, and from its conditions whether and how fast it was provisioned. Says only what
+ * changed. */
+void metrics_tell(struct pass *p, struct rv_val conditions);
 void metrics_remove(const struct rv_host_api *api, struct rv_host *h, const struct memo *m);
 
 #endif

@@ -385,13 +385,6 @@ static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *p
     return patch;
 }
 
-static void tell_metrics(struct pass *p, struct rv_node *fresh) {
-    struct rv_val old = rv_val_get(p->c->status, "conditions"),
-                  now = rv_node_freeze(p->arena, rv_node_get(fresh, "conditions"));
-    metrics_tell(p, rv_condition_is(now, RC_CONDITION_PROVISIONED, "True"),
-                 rv_condition_is(old, RC_CONDITION_PROVISIONED, "True"));
-}
-
 /* Whether mere progress waits for more of it, and for how long. */
 static bool gathers(struct memo *m, int64_t now, int64_t *delay_ms) {
     if (m->progress_since == 0) {
@@ -410,7 +403,7 @@ void pass_status(struct pass *p) {
     int64_t now = p->api->now(p->host);
     bool progress, first = !rv_val_present(rv_val_get(p->c->status, "conditions"));
     struct rv_node *fresh = compute(p, now);
-    tell_metrics(p, fresh);
+    metrics_tell(p, rv_node_freeze(a, rv_node_get(fresh, "conditions")));
     struct rv_node *patch = difference(p, fresh, &progress);
     if (rv_node_len(patch) == 0) return;
     /* The first one waits for what this pass creates: it is seen in a moment. */

@@ -14,12 +14,13 @@ struct series {
     uint32_t hash;
     char *name, *labels; /* labels as they are printed */
     double value;
-    bool counter;
+    bool counter, stale; /* stale: not yet reported by the present host */
 };
 
 struct metrics_table {
     struct series **buckets;
     size_t size, n;
+    bool marked; /* some may be stale */
 };
 
 struct metrics_table *metrics_table_new(void) {
@@ -125,11 +126,33 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     if (s == NULL) {
         if (t->n >= SERIES_MAX) return;
         s = rv_alloc(sizeof *s);
-        *s = (struct series){NULL, hash, rv_strdup(m->name), rv_strdup(rv_buf_str(&labels)), 0, m->type == 0};
+        *s = (struct series){NULL, hash, rv_strdup(m->name), rv_strdup(rv_buf_str(&labels)), 0, m->type == 0, false};
         *p = s;
         if (++t->n > t->size) grow(t);
     }
     s->value = m->type == 0 ? s->value + m->value : m->value;
+    s->stale = false;
+}
+
+void metrics_table_mark(struct metrics_table *t) {
+    for (size_t b = 0; b < t->size; b++)
+        for (struct series *s = t->buckets[b]; s != NULL; s = s->next) s->stale = !s->counter;
+    t->marked = t->n > 0;
+}
+
+void metrics_table_sweep(struct metrics_table *t) {
+    if (!t->marked) return;
+    t->marked = false;
+    for (size_t b = 0; b < t->size; b++)
+        for (struct series **p = &t->buckets[b], *s = *p; s != NULL; s = *p) {
+            if (!s->stale) {
+                p = &s->next;
+                continue;
+            }
+            *p = s->next;
+            t->n--;
+            series_free(s);
+        }
 }
 
 struct sample {

@@ -8,6 +8,10 @@ struct metrics_table;
 struct metrics_table *metrics_table_new(void);
 struct metrics_table *metrics_table_free(struct metrics_table *t);
 void metrics_table_set(struct metrics_table *t, const struct msg_metric *m);
+/* A new host begins: what it does not report again by the time of the sweep is of objects that went while there was no
+ * host. Counters are kept; nobody tells them again. */
+void metrics_table_mark(struct metrics_table *t);
+void metrics_table_sweep(struct metrics_table *t);
 /* A label's value in quotes, escaped as the Prometheus text format wants it (not JSON: one wrong escape and a scraper
  * refuses everything). */
 void metrics_quote(struct rv_str value, struct rv_buf *out);

@@ -158,6 +158,7 @@ void talk_welcome(struct plugin *p) {
                                 .max_in_flight = (uint32_t)p->config->max_in_flight}};
     lane_send(p->lane, &m);
     outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
+    metrics_table_mark(p->metrics);
     p->snapshot_waits = true;
     rv_timer_arm(p->deadline, SYNC_MS);
     snapshot_if_complete(p);
@@ -315,6 +316,8 @@ static void on_message(void *arg, const struct msg *m) {
         break;
     case MSG_PONG:
         p->gauges = m->ping;
+        /* It has been over all its keys once. */
+        if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
         break;
     case MSG_ADOPTED:
         settings_answer(p, &m->text);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """/metrics, read as strictly as a scraper may: the Prometheus text format 0.0.4, after everything that leaves a metric has happened."""
-import os, re, shutil, subprocess, urllib.request
+import os, re, shutil, signal, subprocess, urllib.request
 from harness import *
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -69,15 +69,61 @@ def test_everything_at_once(env):
     assert r.headers["Content-Type"] == "text/plain; version=0.0.4", r.headers["Content-Type"]
     text = r.read().decode()
     metrics = parse(text)
-    of = lambda name, **labels: sum(v for k, v in metrics[name][1].items() if labels.items() <= dict(k).items())
+    of = lambda metric, /, **labels: sum(v for k, v in metrics[metric][1].items() if labels.items() <= dict(k).items())
     assert of("rayvisor_plugin_deaths_total", plugin="toy", cause="signal") == 2 and of("rayvisor_plugin_deaths_total", plugin="raycluster") == 0
     assert of("rayvisor_plugin_last_death_timestamp_seconds", plugin="toy") > 1e9 and of("rayvisor_plugin_quarantined", plugin="toy") == 1
     assert of("rayvisor_actions_total", plugin="raycluster", verb="create", code="ok") >= 7 or of("rayvisor_actions_total", plugin="raycluster") >= 7
     assert of("rayvisor_actions_denied_total") >= 1 and of("rayvisor_leader") == 1 and of("rayvisor_plugin_ready", plugin="raycluster") == 1
-    assert any(n.startswith("kuberay_cluster") for n in metrics), sorted(metrics)
+    uid = env.kube.get("rayclusters", ns, "one")["metadata"]["uid"]
+    who = dict(name="one", namespace=ns, uid=uid)
+    assert metrics["kuberay_cluster_info"][0] == metrics["kuberay_cluster_condition_provisioned"][0] == "gauge"
+    assert of("kuberay_cluster_info", **who, owner_kind="None") == 1 and of("kuberay_cluster_info") == 2
+    assert of("kuberay_cluster_condition_provisioned", **who, condition="true") == 1 and of("kuberay_cluster_condition_provisioned") == 2
+    assert set(dict(next(iter(metrics["kuberay_cluster_provisioned_duration_seconds"][1])))) == {"name", "namespace", "uid"}
+    assert 0 <= of("kuberay_cluster_provisioned_duration_seconds", **who) < 90
     if shutil.which("promtool"):  # the reference, where it is installed
         p = subprocess.run(["promtool", "check", "metrics"], input=text, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert p.returncode in (0, 3), p.stdout  # 3: remarks on style
+
+
+def clusters_told(env, ns):
+    """{cluster: {metric: (labels beside name, namespace and uid, value)}}"""
+    url = f"http://127.0.0.1:{env.op.control('status')['httpPort']}/metrics"
+    metrics, told = parse(urllib.request.urlopen(url, timeout=10).read().decode()), {}
+    for name in [n for n in metrics if n.startswith("kuberay_cluster_")]:
+        for key, value in metrics[name][1].items():
+            labels = dict(key)
+            if labels.pop("namespace") != ns: continue
+            labels.pop("uid")
+            told.setdefault(labels.pop("name"), {})[name.removeprefix("kuberay_cluster_")] = (labels, value)
+    return told
+
+
+def test_clusters_come_change_and_go(env):
+    env.cluster()
+    ns = env.kube.namespace(f"metrics-life-{os.getpid()}")
+    env.operator()
+    for name in ("stays", "goes", "dies"): env.kube.create("rayclusters", ns, raycluster(name, workers=1))
+    for name in ("stays", "goes", "dies"): wait_ready(env.kube, ns, name, 1)
+    told = wait_for("all provisioned", lambda: all("provisioned_duration_seconds" in v for v in clusters_told(env, ns).values()) and clusters_told(env, ns))
+    assert set(told) == {"stays", "goes", "dies"}, told
+    env.kube.patch("rayclusters", ns, "stays", {"metadata": {"labels": {"ray.io/originated-from-crd": "RayJob"}}})
+    wait_for("the owner's kind", lambda: clusters_told(env, ns)["stays"]["info"] == ({"owner_kind": "RayJob"}, 1.0))
+    env.kube.delete("rayclusters", ns, "goes")
+    wait_for("the deleted one to go", lambda: "goes" not in clusters_told(env, ns))
+    # A host that dies leaves its numbers; the next one repeats those that are still true, and only those.
+    before = clusters_told(env, ns)
+    pid = env.op.plugin("raycluster")["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        env.kube.delete("rayclusters", ns, "dies")
+        wait_for("it to be gone", lambda: env.kube.find("rayclusters", ns, "dies") is None)
+    finally:
+        os.kill(pid, signal.SIGKILL)
+    wait_for("another host", lambda: env.op.plugin("raycluster")["restarts"] == 1 and env.op.plugin("raycluster")["state"] == "ready", 30)
+    after = wait_for("the old one's numbers to go", lambda: "dies" not in clusters_told(env, ns) and clusters_told(env, ns), 30)
+    assert after == {"stays": {**before["stays"], "provisioned_duration_seconds": ({}, after["stays"]["provisioned_duration_seconds"][1])}}, (before, after)
+    assert abs(after["stays"]["provisioned_duration_seconds"][1] - before["stays"]["provisioned_duration_seconds"][1]) <= 1
 
 
 def test_the_parser_itself(env):

@@ -55,6 +55,34 @@ static void kinds(void) {
     metrics_table_free(u);
 }
 
+static void another_host(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new();
+    const struct metrics_source one = {"toy", t};
+    rv_autobuf struct rv_buf name = {0};
+    set(t, a, "done", COUNTER, 2, "{}");
+    set(t, a, "info", GAUGE, 1, "{\"name\":\"gone\"}");
+    set(t, a, "info", GAUGE, 1, "{\"name\":\"there\"}");
+    for (int i = 0; i < 300; i++) {
+        name.n = 0;
+        rv_buf_addf(&name, "{\"name\":\"n%d\"}", i);
+        set(t, a, "info", GAUGE, 1, rv_buf_cstr(&name));
+    }
+    metrics_table_sweep(t); /* nobody began anew */
+    metrics_table_mark(t);
+    set(t, a, "info", GAUGE, 2, "{\"name\":\"there\"}");
+    set(t, a, "info", GAUGE, 3, "{\"name\":\"new\"}");
+    metrics_table_sweep(t);
+    metrics_table_sweep(t);
+    CU_ASSERT_TRUE(printed(&one, 1,
+                           "# TYPE rayvisor_plugin_done counter\n"
+                           "rayvisor_plugin_done{plugin=\"toy\"} 2\n"
+                           "# TYPE rayvisor_plugin_info gauge\n"
+                           "rayvisor_plugin_info{plugin=\"toy\",name=\"new\"} 3\n"
+                           "rayvisor_plugin_info{plugin=\"toy\",name=\"there\"} 2\n"));
+    metrics_table_free(t);
+}
+
 static void refused(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
@@ -113,5 +141,6 @@ static void many(void) {
     metrics_table_free(t);
 }
 
-static const struct suite_test tests[] = {{"kinds", kinds}, {"refused", refused}, {"many", many}};
+static const struct suite_test tests[] = {
+    {"kinds", kinds}, {"another host", another_host}, {"refused", refused}, {"many", many}};
 SUITE_MAIN("metrics", tests)
