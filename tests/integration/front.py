@@ -9,7 +9,7 @@ HOP = {"connection", "transfer-encoding", "content-length", "keep-alive", "te", 
 
 
 class Front:
-    """answer(method, path, body) -> None to forward, or (status, object or text).
+    """answer(method, path, body) -> None to forward, (status, object or text), or a function that answers the handler itself.
     before(method, path, body) is called before it is forwarded, after(method, path, body, status) when the API server has
     answered and before the operator hears of it. Both may wait; False cuts the connection instead."""
 
@@ -54,6 +54,7 @@ contexts: [{{name: front, context: {{cluster: front, user: front}}}}]
     def serve(self, h):
         body = h.rfile.read(int(h.headers.get("Content-Length") or 0))
         said = self.answer(h.command, h.path, body) if self.answer else None
+        if callable(said): return said(h)
         if said:
             status, what = said
             data = what.encode() if isinstance(what, str) else json.dumps(what).encode()
