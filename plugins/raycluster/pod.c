@@ -4,6 +4,7 @@
 #include "names.h"
 #include "pod_build.h"
 #include "start_params.h"
+#include "version.h"
 
 /* ---- metadata --------------------------------------------------------------------------------------------- */
 
@@ -182,17 +183,8 @@ static int64_t port_param(struct pod_build *b, const char *key, int64_t fallback
 
 /* From 2.53 on the agent has one endpoint for both. The version is the spec's, not the image's. */
 static bool has_health_endpoint(struct rv_str version) {
-    int64_t major = 0, minor = 0;
-    while (version.n > 0 && (version.p[0] == 'v' || version.p[0] == ' '))
-        version = (struct rv_str){version.p + 1, version.n - 1};
-    const char *dot = version.n != 0 ? memchr(version.p, '.', version.n) : NULL;
-    if (dot == NULL) return false;
-    size_t n = (size_t)(dot - version.p), m = 0;
-    while (n + 1 + m < version.n && dot[1 + m] >= '0' && dot[1 + m] <= '9') m++;
-    if (rv_str_to_int((struct rv_str){version.p, n}, 0, 10000, &major) != 0 ||
-        rv_str_to_int((struct rv_str){dot + 1, m}, 0, 10000, &minor) != 0)
-        return false;
-    return major > 2 || (major == 2 && minor >= 53);
+    struct rc_version v;
+    return rc_version_parse(version, &v) && rc_version_at_least(&v, 2, 53);
 }
 
 static struct rv_str probe_command(struct pod_build *b, bool serve_check) {

@@ -8,6 +8,7 @@
 #include "fields.h"
 #include "scheduler.h"
 #include "validate.h"
+#include "version.h"
 
 bool check_complain(struct check *k, const char *fmt, ...) {
     va_list ap;
@@ -29,44 +30,19 @@ bool check_non_empty(struct rv_val map, const char *key) { return rv_val_str(rv_
 
 static bool truthy(struct rv_str s) { return rv_str_is(s, "1") || rv_str_ieq(s, "true"); }
 
-struct version {
-    int64_t part[3];
-};
-
-/* Optional v, at least two numbers, anything behind is ignored. */
-static bool parse_version(struct rv_str s, struct version *ret) {
-    *ret = (struct version){{0, 0, 0}};
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == 'v')) s = (struct rv_str){s.p + 1, s.n - 1};
-    size_t at = 0, parts = 0;
-    for (; parts < 3; parts++) {
-        size_t start = at;
-        while (at < s.n && s.p[at] >= '0' && s.p[at] <= '9') at++;
-        if (at == start || rv_str_to_int((struct rv_str){s.p + start, at - start}, 0, 1000000, &ret->part[parts]) != 0)
-            break;
-        if (parts == 0 && at - start > 1 && s.p[start] == '0') return false;
-        if (at >= s.n || s.p[at] != '.') return parts >= 1;
-        at++;
-    }
-    return parts >= 2;
-}
-
-static bool at_least(const struct version *v, int64_t major, int64_t minor) {
-    return v->part[0] != major ? v->part[0] > major : v->part[1] >= minor;
-}
-
 /* What a feature needs of rayVersion. True when it complained. */
 bool check_need_version(struct check *k, const char *what, int64_t major, int64_t minor) {
     struct rv_str text = rv_path_str(k->c->spec, "rayVersion");
-    struct version v;
+    struct rc_version v;
     if (text.n == 0)
         return check_complain(k,
                               "%s but spec.rayVersion was not specified. Ray version %lld.%lld.0 or later is required",
                               what, (long long)major, (long long)minor);
-    if (!parse_version(text, &v))
+    if (!rc_version_parse(text, &v))
         return check_complain(
             k, "%s but the format of spec.rayVersion is invalid: " RV_STR_FMT ", accepted is MAJOR.MINOR.PATCH", what,
             RV_STR_ARG(text));
-    if (!at_least(&v, major, minor))
+    if (!rc_version_at_least(&v, major, minor))
         return check_complain(k, "%s but minimum Ray version is %lld.%lld.0, got " RV_STR_FMT, what, (long long)major,
                               (long long)minor, RV_STR_ARG(text));
     return false;

@@ -6,6 +6,7 @@
 
 #include "fields.h"
 #include "job.h"
+#include "plugins/raycluster/version.h"
 #include "rayvisor/json.h"
 
 struct check {
@@ -244,6 +245,18 @@ static bool fit_for_id(struct rv_str s) {
     return s.n <= 253 && !(s.n > 0 && s.p[0] == '-') && !rv_str_is(s, ".") && !rv_str_is(s, "..");
 }
 
+/* Section 4.4: older ones know no metadata, and what is no released version is not trusted to. A selected cluster's is
+ * not looked at. */
+static bool bad_metadata_version(struct check *k) {
+    struct rv_str text = rv_path_str(k->j->cluster_spec, "rayVersion");
+    struct rc_version v;
+    if (rv_val_len(rv_val_get(k->j->spec, "metadata")) == 0 || text.n == 0) return false;
+    bool known = rc_version_parse(text, &v) && (v.suffix.n == 0 || v.suffix.p[0] == '+');
+    return (!known || !rc_version_at_least(&v, 2, 6)) &&
+           complain(k, "spec.metadata needs spec.rayClusterSpec.rayVersion 2.6.0 or later, got " RV_STR_FMT,
+                    RV_STR_ARG(text));
+}
+
 static bool bad_words(struct check *k) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str id = rv_path_str(k->j->spec, "jobId"), resources = rv_path_str(k->j->spec, "entrypointResources");
@@ -275,9 +288,9 @@ static bool bad_status(struct check *k) {
 }
 
 const char *rj_validate_spec(const struct rj_job *j, struct rv_buf *message) {
-    static bool (*const rules[])(struct check *) = {bad_suspend,     bad_ttl,   bad_deletion,
-                                                    bad_combination, bad_mode,  bad_cluster,
-                                                    bad_runtime_env, bad_words, bad_numbers};
+    static bool (*const rules[])(struct check *) = {bad_suspend, bad_ttl,     bad_deletion,    bad_combination,
+                                                    bad_mode,    bad_cluster, bad_runtime_env, bad_metadata_version,
+                                                    bad_words,   bad_numbers};
     struct check k = {j, message};
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
         if (rules[i](&k)) return "InvalidRayJobSpec";

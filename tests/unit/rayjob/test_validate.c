@@ -5,6 +5,7 @@
 #define HEAD "\"headGroupSpec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}"
 #define CLUSTER "\"rayClusterSpec\":{" HEAD "}"
 #define SCALING "\"rayClusterSpec\":{\"enableInTreeAutoscaling\":true," HEAD "}"
+#define METADATA(version) "\"metadata\":{\"a\":\"b\"},\"rayClusterSpec\":{\"rayVersion\":\"" version "\"," HEAD "}"
 #define SELECT "\"clusterSelector\":{\"ray.io/cluster\":\"c\"}"
 #define RULE(policy, condition) "{\"policy\":\"" policy "\",\"condition\":{" condition "}}"
 #define OK "\"jobStatus\":\"SUCCEEDED\""
@@ -38,6 +39,13 @@ static const struct row {
      "spec.rayClusterSpec is invalid"},
     {CLUSTER ",\"runtimeEnvYAML\":\"- a\"", "spec.runtimeEnvYAML"},
     {CLUSTER ",\"runtimeEnvYAML\":\"a: [\"", "line 2"},
+    {METADATA("2.6.0"), NULL},
+    {METADATA("v2.52.0"), NULL},
+    {METADATA("2.5.9"), "spec.metadata needs"},
+    {METADATA("2.60.0rc1"), "spec.metadata needs"},
+    {METADATA("nightly"), "spec.metadata needs"},
+    {CLUSTER ",\"metadata\":{\"a\":\"b\"}", NULL},
+    {SELECT ",\"metadata\":{\"a\":\"b\"}", NULL},
     {CLUSTER ",\"activeDeadlineSeconds\":0", "spec.activeDeadlineSeconds"},
     {CLUSTER ",\"preRunningDeadlineSeconds\":0", "spec.preRunningDeadlineSeconds"},
     {CLUSTER ",\"backoffLimit\":-1", "spec.backoffLimit"},

@@ -1,0 +1,15 @@
+/* version.h - Ray versions as the contract reads them: optional v, at least two numbers, of which the first has no
+ * leading zero; what is behind them is no part of the comparison. */
+#ifndef RAYCLUSTER_VERSION_H
+#define RAYCLUSTER_VERSION_H
+
+#include "rayvisor/base.h"
+
+struct rc_version {
+    int64_t major, minor, patch;
+    struct rv_str suffix; /* behind the numbers, as "rc1"; borrowed */
+};
+bool rc_version_parse(struct rv_str text, struct rc_version *ret);
+bool rc_version_at_least(const struct rc_version *v, int64_t major, int64_t minor);
+
+#endif
