@@ -32,7 +32,6 @@ enum {
     RJ_NAME_MAX = 47, /* a cluster's 53 less a dash and five characters */
     RJ_POLL_S = 3,
     RJ_SUBMITTER_GRACE_S = 30,
-    RJ_TTL_SLACK_S = 2,
     RJ_SUBMITTER_BACKOFF = 2,
     RJ_SIDECAR_RESTARTS = 2,
 };
