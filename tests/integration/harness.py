@@ -488,11 +488,40 @@ def assert_quiet(env, seconds=2.0):
     assert after == before, f"{after - before} actions by a converged system"
 
 
-def told(env, *needles, most=8):
+def told(env, *needles, most=1):
     """The log says it: lines of level warn or above, each of which holds all the needles; and it does not say it without end."""
     lines = wait_for(f"one log line with {needles}", lambda: [l for l in env.op.logs(*needles) if l.get("level") in ("warn", "error")], 15)
     assert len(lines) <= most, f"{len(lines)} lines say {needles}"
     return lines
+
+
+TOY = {"name": "toy", "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+                                 {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}
+
+
+class SecondPlugin:
+    """Another plugin, the toy, that is at work while something else goes wrong: a ConfigMap given to it gets a child, once. Its processes stay."""
+
+    def __init__(self, env, ns):
+        self.env, self.ns, self.names = env, ns, []
+        self.seen, self.pid = Watcher(env.kube, "configmaps", ns), env.op.plugin("toy")["pid"]
+        self.give("before")
+
+    def give(self, name):
+        self.env.kube.create("configmaps", self.ns, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": ""}})
+        self.names.append(name)
+
+    def done(self, name): return self.env.kube.find("configmaps", self.ns, name + "-child")
+
+    def is_well(self, same_process=True):
+        self.give(f"after-{len(self.names)}")
+        children = collections.Counter({n + "-child": 1 for n in self.names})
+        for n in self.names: wait_for(f"the second plugin's child of {n}", lambda: self.done(n), 60)
+        made = lambda: collections.Counter(o["metadata"]["name"] for t, o in list(self.seen.events) if t == "ADDED" and o["metadata"]["name"].endswith("-child"))
+        wait_for("its children to be seen", lambda: set(made()) == set(children))
+        assert len({o["metadata"]["uid"] for t, o in self.seen.events if o["metadata"]["name"] in children}) == len(children), f"made more than once: {made()}"
+        p = self.env.op.plugin("toy")
+        assert p["restarts"] == 0 and (not same_process or p["pid"] == self.pid), f"the second plugin was touched: {p}"
 
 
 def wait_created(seen, n):

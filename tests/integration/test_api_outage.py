@@ -10,14 +10,16 @@ def test_down_for_a_minute(env):
     env.sandbox(why="pauses the sandbox")
     kube = env.kube
     kube.namespace(NS)
-    env.operator()
+    env.operator(plugins=[{"name": "raycluster"}, TOY])
+    second = SecondPlugin(env, NS)
     seen = Watcher(kube, "pods", NS)
     kube.create("rayclusters", NS, raycluster("a", workers=60))
     wait_for("some pods", lambda: seen.count() > 3)
+    second.give("during")
     env.sb.post("pause", {"ms": 60000})
     time.sleep(55)
     assert env.op.proc.alive(), "rayvisord gave up"
-    told(env, "watches broke and are begun again", most=1)
+    told(env, "watches broke and are begun again")
     wait_ready(kube, NS, "a", 60, 120)
     wait_created(seen, 61)
     kube.create("rayclusters", NS, raycluster("b"))
@@ -25,9 +27,11 @@ def test_down_for_a_minute(env):
     wait_created(seen, 63)
     wait_for("the end of it to be told", lambda: env.op.logs("all watches work again"), 45)
     loud = [l["msg"] for l in env.op.logs() if l.get("level") in ("warn", "error")]
+    # Of watches and of requests: begun, still so after 10 s and 30 s; requests that wait longer than 5 s between two tries begin anew.
     assert len(loud) < 12, f"an outage is no reason to fill the log: {loud}"
     assert env.op.plugin("raycluster")["restarts"] == 0, "an outage must not restart a plugin"
     assert_quiet(env)
+    second.is_well()
 
 
 if __name__ == "__main__": main()

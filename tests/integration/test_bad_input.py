@@ -10,7 +10,8 @@ def setup(env):
     global NS
     env.cluster()
     NS = env.kube.namespace(f"bad-{env.name.replace('_', '-')[:30]}-{os.getpid()}")
-    env.operator()
+    env.operator(plugins=[{"name": "raycluster"}, TOY])
+    env.second = SecondPlugin(env, NS)
     return env.kube
 
 
@@ -22,17 +23,20 @@ def bad_manifest(env, cluster, needle, reason="InvalidRayClusterSpec"):
     lines = wait_for("a line in the log", lambda: env.op.logs("the cluster is not valid", needle, reason, name))
     assert len(lines) == 1 and lines[0]["level"] == "warn", lines
     assert not kube.list("pods", NS, f"ray.io/cluster={name}")
+    env.second.is_well()
     return e
 
 
 def test_negative_replicas(env):
     kube = setup(env)
-    c = raycluster("neg")
-    c["spec"]["workerGroupSpecs"][0]["minReplicas"] = -1
-    bad_manifest(env, c, "minReplicas")
-    assert_quiet(env)
-    kube.json_patch("rayclusters", NS, "neg", [{"op": "replace", "path": "/spec/workerGroupSpecs/0/minReplicas", "value": 0}])
-    wait_ready(kube, NS, "neg", 1)
+    for field in ("minReplicas", "replicas"):
+        name = "neg-" + field.lower()
+        c = raycluster(name)
+        c["spec"]["workerGroupSpecs"][0][field] = -1
+        bad_manifest(env, c, field)
+        assert_quiet(env)
+        kube.json_patch("rayclusters", NS, name, [{"op": "replace", "path": f"/spec/workerGroupSpecs/0/{field}", "value": int(field == "replicas")}])
+        wait_ready(kube, NS, name, 1)
 
 
 def test_mending_a_live_cluster_broken_by_an_edit(env):
@@ -44,6 +48,7 @@ def test_mending_a_live_cluster_broken_by_an_edit(env):
     assert len(pods_of(kube, NS, "e")) == 3, "what was good was lost"
     kube.delete("rayclusters", NS, "e")
     wait_for("an invalid cluster can be deleted", lambda: kube.find("rayclusters", NS, "e") is None)
+    env.second.is_well()
 
 
 def test_duplicate_groups(env):
@@ -66,6 +71,7 @@ def test_unknown_fields(env):
     kube.create("rayclusters", NS, c)
     wait_ready(kube, NS, "unknown", 1)
     assert "noSuchField" not in kube.get("rayclusters", NS, "unknown")["spec"]
+    env.second.is_well()
 
 
 def test_object_of_1500_kib(env):
@@ -83,6 +89,9 @@ def test_object_of_1500_kib(env):
     wait_created(seen, 4)
     assert env.op.plugin("raycluster")["restarts"] == 0
     assert_quiet(env)
+    env.second.is_well()
+    loud = [l["msg"] for l in env.op.logs() if l.get("level") in ("warn", "error")]
+    assert not loud, f"a large object that fits is an object like any other: {loud}"
 
 
 def test_odd_texts(env):
@@ -98,6 +107,7 @@ def test_odd_texts(env):
     kube.create("rayclusters", NS, raycluster("fine"))
     wait_ready(kube, NS, "fine", 1)
     assert env.op.plugin("raycluster")["restarts"] == 0
+    env.second.is_well()
 
 
 def config_error(env, text, *needles):

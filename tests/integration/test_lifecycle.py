@@ -175,10 +175,11 @@ def test_what_takes_too_long_is_reported_at_the_end(env):
 
 
 def test_sigkill_of_the_supervisor_while_creating(env):
-    kube, ns = setup(env)
-    seen = Watcher(kube, "pods", ns)
+    kube, ns = setup(env, plugins=[{"name": "raycluster"}, TOY])
+    seen, second = Watcher(kube, "pods", ns), SecondPlugin(env, ns)
     kube.create("rayclusters", ns, raycluster("k", workers=150))
     wait_for("some pods", lambda: seen.count() > 10)
+    second.give("during")
     env.op.proc.kill(signal.SIGKILL)
     env.op.proc.wait()
     env.op.start()
@@ -186,6 +187,7 @@ def test_sigkill_of_the_supervisor_while_creating(env):
     wait_created(seen, 151)  # the creates in flight at the moment of death included
     wait_for("services", lambda: len(kube.list("services", ns, "ray.io/cluster=k")) >= 1)
     assert_quiet(env)
+    second.is_well(same_process=False)
 
 
 if __name__ == "__main__": main()
