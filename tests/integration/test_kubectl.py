@@ -122,6 +122,17 @@ def test_looking_around(env):
     assert env.kube.get("secrets", "default", "s")["data"] == {"a": "Yg=="}
 
 
+def test_explain(env):
+    k = setup(env, operator=False)
+    client = json.loads(k("version", "--client", "-o", "json").stdout)["clientVersion"]
+    if int(client["minor"].rstrip("+")) < 27: raise Skip(f"kubectl {client['gitVersion']} explains by OpenAPI v2, which the sandbox does not have")
+    head = k("explain", "raycluster.spec.headGroupSpec").stdout
+    assert "headGroupSpec <Object>" in head and "rayStartParams\t<map[string]string>" in head and "template\t<Object> -required-" in head, head
+    assert "containers\t<[]Container> -required-" in k("explain", "pod.spec").stdout
+    assert "maxReplicas" in k("explain", "rayjob.spec.rayClusterSpec.workerGroupSpecs").stdout
+    assert "image\t<string>" in k("explain", "raycluster.spec.headGroupSpec.template.spec.containers", "--recursive").stdout
+
+
 def test_client_certificate(env):
     k = setup(env, operator=False)
     r = subprocess.run([KUBECTL, "--kubeconfig", env.kube.kubeconfig + ".cert", "get", "ns"], capture_output=True, text=True, timeout=60)

@@ -123,6 +123,34 @@ def test_a_definition_changes(env):
     assert e.status == 422 and "spec.scope" in e.body["message"], e.body
 
 
+def refs(v):
+    if isinstance(v, dict):
+        if isinstance(v.get("$ref"), str): yield v["$ref"]
+        for x in v.values(): yield from refs(x)
+    elif isinstance(v, list):
+        for x in v: yield from refs(x)
+
+
+def test_openapi_describes_all_that_is_served(env):
+    kube = start(env)
+    index = kube.call("GET", "/openapi/v3")["paths"]
+    assert {"api/v1", "apis/ray.io/v1", "apis/apps/v1", "apis/batch/v1"} <= set(index), sorted(index)
+    for path, entry in index.items():
+        doc = kube.call("GET", entry["serverRelativeURL"])
+        schemas = doc["components"]["schemas"]
+        lost = {r for r in refs(doc) if r.removeprefix("#/components/schemas/") not in schemas}
+        assert doc["openapi"].startswith("3.") and not lost, f"{path}: {lost}"
+        kinds = {k["kind"] for s in schemas.values() for k in s.get("x-kubernetes-group-version-kind", [])}
+        for r in kube.call("GET", "/" + path)["resources"]:
+            if "/" in r["name"]: continue
+            item = f"/{path}/" + ("namespaces/{namespace}/" if r["namespaced"] else "") + r["name"]
+            if {"create", "get"} <= set(r["verbs"]): assert r["kind"] in kinds and {item, item + "/{name}"} <= set(doc["paths"]), f"{path}: {r['name']}"
+        for s in schemas.values(): assert s["type"] == "object", s
+    head = kube.call("GET", index["apis/ray.io/v1"]["serverRelativeURL"])["components"]["schemas"]["ray.io.v1.RayCluster"]["properties"]["spec"]["properties"]["headGroupSpec"]
+    assert head["required"] == ["template"] and head["properties"]["rayStartParams"]["additionalProperties"] == {"type": "string"}, head
+    assert refusal(lambda: kube.call("GET", "/openapi/v3/apis/no.such/v1")).status == 404
+
+
 def test_status_tells_what_it_is_about(env):
     kube = start(env)
     e = refusal(lambda: kube.get("pods", NS, "none"))

@@ -2,7 +2,7 @@
 """The CRDs as they stand on disk: small enough, and real manifests pass their schemas with no field unknown.
 
 crds.py samples    sizes; config/samples; and that the judge here refuses what is wrong
-crds.py contract   columns, defaults, enums, bounds and rules that users' tools rely on
+crds.py contract   columns, defaults, enums, bounds and rules that users' tools rely on, and what a status may hold
 crds.py golden     every manifest of the recordings (RAYVISOR_GOLDEN, or ../shared/golden); skipped (77) without them
 
 The judge knows exactly the keywords that our schemas use and stops at any other. Rules in CEL are not evaluated here:
@@ -120,18 +120,23 @@ CLUSTER = {  # below spec of a RayCluster, spec.rayClusterSpec of a RayJob, ...:
     "headGroupSpec.ingressOptions.pathType": {"enum": ["Exact", "Prefix", "ImplementationSpecific"]},
     "autoscalerOptions.upscalingMode": {"enum": ["Default", "Aggressive", "Conservative"]}, "autoscalerOptions.version": {"enum": ["v1", "v2"]},
     "upgradeStrategy.type": {"enum": ["Recreate", "None"]}, "authOptions.mode": {"enum": ["disabled", "token"]},
-    "gcsFaultToleranceOptions.backend": {"enum": ["redis", "rocksdb"], "rules": ["gcsFaultToleranceOptions.backend is immutable"]},
+    "gcsFaultToleranceOptions.backend": {"enum": ["redis", "rocksdb"], "rules": [("self == oldSelf", "gcsFaultToleranceOptions.backend is immutable")]},
     "gcsFaultToleranceOptions.storage.deletionPolicy": {"enum": ["DeleteWithCluster", "Retain"]},
     "networkPolicy.mode": {"default": "DenyAll", "enum": ["DenyAll", "DenyAllIngress", "DenyAllEgress"]},
     "networkPolicy.workerGroups": {"x-kubernetes-list-map-keys": ["groupName"]},
-    "managedBy": {"rules": ["the managedBy field is immutable", "the managedBy field value must be either 'ray.io/kuberay-operator' or 'kueue.x-k8s.io/multikueue'"]},
+    "managedBy": {"rules": [("self == oldSelf", "the managedBy field is immutable"),
+                            ("self in ['ray.io/kuberay-operator', 'kueue.x-k8s.io/multikueue']",
+                             "the managedBy field value must be either 'ray.io/kuberay-operator' or 'kueue.x-k8s.io/multikueue'")]},
 }
 JOB = {
     "backoffLimit": {"default": 0}, "submissionMode": {"default": "K8sJobMode"}, "ttlSecondsAfterFinished": {"default": 0}, "preRunningDeadlineSeconds": {"minimum": 1},
-    "managedBy": CLUSTER["managedBy"], "deletionStrategy": {"rules": [None, None]}, "deletionStrategy.deletionRules": {"minItems": 1},
+    "managedBy": CLUSTER["managedBy"],     "deletionStrategy.deletionRules": {"minItems": 1, "x-kubernetes-list-type": "atomic"},
+    "deletionStrategy": {"rules": [("!((has(self.onSuccess) || has(self.onFailure)) && has(self.deletionRules))", None),
+                                   ("((has(self.onSuccess) && has(self.onFailure)) || has(self.deletionRules))", None)]},
     "deletionStrategy.onSuccess.policy": {"enum": POLICY}, "deletionStrategy.onFailure.policy": {"enum": POLICY},
     "deletionStrategy.deletionRules[]": {"required": {"policy", "condition"}}, "deletionStrategy.deletionRules[].policy": {"enum": POLICY},
-    "deletionStrategy.deletionRules[].condition": {"rules": [None, None]},
+    "deletionStrategy.deletionRules[].condition": {"rules": [("!(has(self.jobStatus) && has(self.jobDeploymentStatus))", None),
+                                                             ("has(self.jobStatus) || has(self.jobDeploymentStatus)", None)]},
     "deletionStrategy.deletionRules[].condition.jobStatus": {"enum": ["SUCCEEDED", "FAILED"]},
     "deletionStrategy.deletionRules[].condition.jobDeploymentStatus": {"enum": ["Failed"]},
     "deletionStrategy.deletionRules[].condition.ttlSeconds": {"default": 0, "minimum": 0},
@@ -153,11 +158,60 @@ CONTRACT = {  # kind: columns (name type path; * only with -o wide), fields belo
 }
 
 
+TEXT, INT32, INT64, TIME = {"type": "string"}, {"type": "integer", "format": "int32"}, {"type": "integer", "format": "int64"}, {"type": "string", "format": "date-time"}
+NULLABLE = {**TIME, "nullable": True}
+QUANTITY = {"x-kubernetes-int-or-string": True}
+CONDITIONS = {"conditions": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+              "conditions[]": {"required": {"type", "status", "lastTransitionTime", "reason", "message"}},
+              "conditions[].status": {"enum": ["True", "False", "Unknown"]}, "conditions[].lastTransitionTime": TIME, "conditions[].observedGeneration": INT64}
+CLUSTER_STATUS = {
+    **{k: TEXT for k in ("state", "reason", "head.podIP", "head.podName", "head.serviceIP", "head.serviceName")}, "endpoints": {"additionalProperties": TEXT},
+    **{k: QUANTITY for k in ("desiredCPU", "desiredMemory", "desiredGPU", "desiredTPU")},
+    **{k + "WorkerReplicas": INT32 for k in ("desired", "available", "ready", "min", "max")},
+    "lastUpdateTime": NULLABLE, "stateTransitionTimes": {"additionalProperties": TIME}, "observedGeneration": INT64, **CONDITIONS,
+}
+SERVED_STATUS = {
+    "rayClusterName": TEXT, "targetCapacity": INT32, "trafficRoutedPercent": INT32, "lastTrafficMigratedTime": NULLABLE, "applicationStatuses{}.status": TEXT,
+    "applicationStatuses{}.message": TEXT, "applicationStatuses{}.serveDeploymentStatuses{}.status": TEXT,
+    "applicationStatuses{}.serveDeploymentStatuses{}.message": TEXT, **{"rayClusterStatus." + k: v for k, v in CLUSTER_STATUS.items()},
+}
+STATUS = {
+    "RayCluster": CLUSTER_STATUS,
+    "RayJob": {**{k: TEXT for k in ("jobId", "rayClusterName", "dashboardURL", "jobStatus", "jobDeploymentStatus", "reason", "message")},
+               **{k: TIME for k in ("startTime", "endTime", "rayJobInfo.startTime", "rayJobInfo.endTime", "jobStatusCheckFailureStartTime")},
+               "succeeded": {**INT32, "default": 0}, "failed": {**INT32, "default": 0}, "observedGeneration": INT64,
+               **{"rayClusterStatus." + k: v for k, v in CLUSTER_STATUS.items()}, **CONDITIONS},
+    "RayService": {"serviceStatus": TEXT, "lastUpdateTime": NULLABLE, "numServeEndpoints": INT32, "observedGeneration": INT64, **CONDITIONS,
+                   **{f"{which}ServiceStatus.{k}": v for which in ("active", "pending") for k, v in SERVED_STATUS.items()}},
+    "RayCronJob": {"lastScheduleTime": TIME, **CONDITIONS},
+}
+
+
 def field(schema, path):
     for step in path.split(".") if path else []:
-        schema = schema["properties"][step.removesuffix("[]")]
+        schema = schema["properties"][step.removesuffix("[]").removesuffix("{}")]
         if step.endswith("[]"): schema = schema["items"]
+        if step.endswith("{}"): schema = schema["additionalProperties"]
     return schema
+
+
+def agrees(s, want, at):
+    """How many properties were compared."""
+    for what, value in want.items():
+        have = s.get(what)
+        if what == "required": have = set(s.get(what, []))
+        if what == "rules": # texts both ways; a message that is ours to write is None
+            have = [(r["rule"], r.get("message") if m else None) for r, (_, m) in zip(s.get("x-kubernetes-validations", []), value, strict=True)]
+        assert have == value, f"{at}: {what} is {have}, not {value}"
+    return len(want)
+
+
+def no_more_defaults(s, fields, at, path=""):
+    """A status gets a default only where the contract gives one: what an operator did not write would be seen as written."""
+    assert not path or "default" not in s or "default" in fields.get(path, {}), f"{at} status.{path} has a default"
+    for k, x in s.get("properties", {}).items(): no_more_defaults(x, fields, at, f"{path}.{k}".lstrip("."))
+    for suffix, x in (("[]", s.get("items")), ("{}", s.get("additionalProperties"))):
+        if isinstance(x, dict): no_more_defaults(x, fields, at, path + suffix)
 
 
 def contract(found):
@@ -168,14 +222,10 @@ def contract(found):
         have = [f"{c['name']} {c['type']} {c['jsonPath']}" + ("*" if c.get("priority") else "") for c in version["additionalPrinterColumns"]]
         assert have == columns.split("|"), f"{kind}: columns {have}"
         assert crd["spec"]["names"]["categories"] == ["all"] and "status" in version["subresources"] and version["storage"], kind
-        for path, want in fields.items():
-            s = field(schema["properties"]["spec"], path)
-            for what, value in want.items():
-                rules = [r.get("message") for r in s.get("x-kubernetes-validations", [])]
-                is_so = set(s.get("required", [])) == value if what == "required" else s.get(what) == value if what != "rules" else \
-                    len(rules) == len(value) and all(v is None or v in rules for v in value)
-                assert is_so, f"{kind} spec.{path}: {what} is {rules if what == 'rules' else s.get(what)}, not {value}"
-                n += 1
+        for below, all_fields in (("spec", fields), ("status", STATUS[kind])):
+            for path, want in all_fields.items():
+                n += agrees(field(schema["properties"][below], path), want, f"{kind} {below}.{path}")
+        no_more_defaults(schema["properties"]["status"], STATUS[kind], kind)
     print(f"{n} properties")
 
 

@@ -224,6 +224,11 @@ bool sb_openapi(struct sb_request *q, struct sb_response *r) {
         d.version = (struct rv_str){slash + 1, d.group.n - (size_t)(slash + 1 - d.group.p)};
         d.group.n = (size_t)(slash - d.group.p);
     }
+    rv_autobuf struct rv_buf index = {0};
+    rv_buf_addc(&index, '{');
+    sb_resource_each(q->storage, add_to_index, &index);
+    struct rv_str quoted = rv_arena_fmt(q->arena, "\"/openapi/v3" RV_STR_FMT "\"", RV_STR_ARG(rest));
+    if (memmem(index.p, index.n, quoted.p, quoted.n) == NULL) return false; /* nothing is served there */
     write_doc(&d);
     free((void *)d.todo);
     return true;

@@ -253,6 +253,20 @@ static void test_definition_changes(void) {
     sb_storage_free(s);
 }
 
+/* What cannot be judged is refused, not passed over. */
+static void test_definition_with_unknown_rule(void) {
+    struct sb_storage *s = world();
+    struct sb_status st = {0};
+    expect("a rule",
+           create(s, "customresourcedefinitions",
+                  CRD("", "", "{'type':'object','x-kubernetes-validations':[{'rule':'self.all(x, x > 1)'}]}"), &st),
+           &st, "the sandbox cannot judge the rule \"self.all(x, x > 1)\"");
+    expect("a reference", create(s, "customresourcedefinitions", CRD("", "", "{'$ref':'#/x'}"), &st), &st,
+           "$ref: Forbidden");
+    CU_ASSERT_PTR_NULL(sb_resource_find(s, RV_STR("ray.test"), RV_STR("v1"), RV_STR("things")));
+    sb_storage_free(s);
+}
+
 static void note(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev) {
     (void)prev;
     if (type != SB_DELETED) return;
@@ -285,6 +299,7 @@ int main(void) {
                                         {"born without status", test_born_without_status},
                                         {"nulls", test_nulls},
                                         {"definition changes", test_definition_changes},
+                                        {"definition with unknown rule", test_definition_with_unknown_rule},
                                         {"definition goes", test_definition_goes},
                                         CU_TEST_INFO_NULL};
     return run_suite("rules", tests);
