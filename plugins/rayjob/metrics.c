@@ -35,7 +35,6 @@ static void duration(struct pass *p, const struct series *s) {
     struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},
                                 {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)p->was.failed)}};
     gauge(s, DURATION, GAUGE, (double)(p->time - start) / 1e9, labels, RV_ARRAY_LEN(labels));
-    p->memo->durations++;
 }
 
 void metrics_tell(struct pass *p) {
@@ -43,21 +42,25 @@ void metrics_tell(struct pass *p) {
     struct series s = {p->api, p->host, m};
     if (m->told_phase < 0) gauge(&s, INFO, GAUGE, 1, NULL, 0);
     if (m->told_phase != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
-        if (m->told_phase >= 0) status(&s, m->told_phase, REMOVED);
+        int before = m->told_phase >= 0 ? m->told_phase : (int)p->was.phase; /* told by the process before this one */
+        if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) status(&s, before, REMOVED);
         status(&s, (int)p->now.phase, GAUGE);
         m->told_phase = (int)p->now.phase;
     }
     duration(p, &s);
+    bool over = rj_phase_ended(p->now.phase) || p->now.failed > 0;
+    if (over && m->attempts < p->now.failed + 1) m->attempts = p->now.failed + 1;
 }
 
-/* Which durations were told is not remembered one by one: every attempt may have ended in one of three ways. */
+/* Which durations were told is not remembered one by one, and perhaps an earlier process told them: every attempt may
+ * have ended in one of three ways. */
 void metrics_forget(const struct rv_host_api *api, struct rv_host *h, struct memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
     struct series s = {api, h, m};
     if (m->told_phase < 0) return;
     gauge(&s, INFO, REMOVED, 0, NULL, 0);
     status(&s, m->told_phase, REMOVED);
-    for (int64_t retry = 0; retry < m->durations + 1 && m->durations > 0; retry++)
+    for (int64_t retry = 0; retry < m->attempts; retry++)
         for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
             rv_autobuf struct rv_buf count = {0};
             rv_buf_addf(&count, "%lld", (long long)retry);

@@ -51,8 +51,8 @@ struct memo {
     bool stopped;          /* Ray has heard it */
     int64_t said_invalid;  /* generation for which the event was sent, -1 none */
     struct rv_hash said_stuck;
-    int told_phase;    /* by the metrics, -1 none */
-    int64_t durations; /* told by the metrics */
+    int told_phase;   /* by the metrics, -1 none */
+    int64_t attempts; /* so many have ended: the metrics may speak of each */
 };
 
 struct submitter {

@@ -178,6 +178,7 @@ static void on_send(void *arg, struct msg *m) {
         printf("the plugin does not start: " RV_STR_FMT "\n", RV_STR_ARG(m->text.text));
         abort();
     }
+    if (m->type == MSG_METRIC && h->o.metric != NULL) h->o.metric(h->o.arg, &m->metric);
     if (m->type != MSG_ACTION) return;
     struct request *r = rv_alloc(sizeof *r), **last = &h->requests;
     m->seq = 1;

@@ -35,6 +35,7 @@ struct fakehost_opts {
     void (*http)(void *arg, const struct rv_http_request *r, struct fake_answer *out); /* NULL: nobody asks */
     /* What the API server never does: RV_E_* and, if it likes, words of its own (static); 0: it does. May be NULL. */
     int (*refuse)(void *arg, const struct rv_action *a, struct rv_str *message);
+    void (*metric)(void *arg, const struct msg_metric *m); /* may be NULL */
     void *arg;
 };
 /* Started, welcomed and told everything that is there. NULL with the reason printed. */

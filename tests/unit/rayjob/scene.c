@@ -131,6 +131,22 @@ static void on_note(void *arg, const char *line) {
     s->complaints += strstr(line, "event FailedTo") != NULL;
 }
 
+/* Of a gauge: set or removed, never both. */
+static void on_metric(void *arg, const struct msg_metric *m) {
+    struct scene *s = arg;
+    enum { REMOVED = 2 };
+    char name[256];
+    rv_autobuf struct rv_buf labels = {0};
+    rv_json_write((struct rv_val){m->labels.p, m->labels.n}, &labels);
+    snprintf(name, sizeof name, RV_STR_FMT " %s", RV_STR_ARG(m->name), rv_buf_cstr(&labels));
+    unsigned i = 0;
+    while (i < s->series_n && strcmp(s->series[i], name) != 0) i++;
+    if (m->type == REMOVED && i < s->series_n) memmove(s->series[i], s->series[--s->series_n], sizeof name);
+    if (m->type == REMOVED || i < s->series_n) return;
+    CU_ASSERT_TRUE_FATAL(i < SCENE_SERIES);
+    memcpy(s->series[s->series_n++], name, sizeof name);
+}
+
 static int on_refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
     struct scene *s = arg;
     (void)message;
@@ -178,6 +194,7 @@ void scene_begin(struct scene *s) {
                                                    .note = on_note,
                                                    .http = on_http,
                                                    .refuse = on_refuse,
+                                                   .metric = on_metric,
                                                    .arg = s});
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
     scene_settle(s);

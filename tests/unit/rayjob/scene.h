@@ -6,6 +6,7 @@
 #include "tests/support/fakehost.h"
 
 #define SCENE_JOB "j"
+enum { SCENE_SERIES = 32 };
 
 struct scene {
     const char *mode;   /* submissionMode */
@@ -25,6 +26,8 @@ struct scene {
     /* what was seen */
     unsigned asked, submitted, stopped, tried; /* tried: the test's own */
     unsigned complaints;                       /* events FailedTo... */
+    char series[SCENE_SERIES][256];            /* metrics that are told */
+    unsigned series_n;
     struct dice dice;
     struct fakeapi *api;
     struct fakehost *host;

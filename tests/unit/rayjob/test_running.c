@@ -507,6 +507,30 @@ static void test_unknown_mode(void) {
     scene_end(&s);
 }
 
+/* Whatever was told of a job, by whichever process, is taken back when it goes. */
+static void test_metrics(void) {
+    struct scene s = {.mode = "HTTPMode", .spec = ",'backoffLimit':2"};
+    scene_begin(&s);
+    for (int attempt = 0; attempt < 3; attempt++) {
+        s.ray = NULL;
+        scene_cluster_runs(&s);
+        scene_wait(&s, 5);
+        s.ray = "FAILED";
+        scene_away(&s, 1, NULL);
+        scene_wait(&s, 40);
+    }
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
+    CU_ASSERT_EQUAL(s.series_n,
+                    3); /* its name, its state, how long the third attempt took: this process saw no other */
+    scene_away(&s, 1, NULL);
+    scene_delete(&s, "rayjobs", SCENE_JOB);
+    scene_wait(&s, 5);
+    CU_ASSERT_EQUAL(scene_count(&s, "rayjobs"), 0);
+    CU_ASSERT_EQUAL(s.series_n, 0);
+    for (unsigned i = 0; i < s.series_n; i++) printf("\n    %s", s.series[i]);
+    scene_end(&s);
+}
+
 static const struct suite_test tests[] = {
     {"HTTPMode: refused for long", test_refused_for_long},
     {"HTTPMode: refused for good", test_refused_for_good},
@@ -534,5 +558,6 @@ static const struct suite_test tests[] = {
     {"a lost race", test_lost_race},
     {"cleaned up while invalid", test_cleaned_up_while_invalid},
     {"unknown mode", test_unknown_mode},
+    {"metrics", test_metrics},
 };
 SUITE_MAIN("rayjob: scenes", tests)
