@@ -122,6 +122,7 @@ static void info_result(struct pass *p, const struct rv_result *r) {
     if (success(r) && r->json && rv_val_type(v) == RV_MAP && rj_job_status_known(rv_path_str(v, "status"))) {
         p->info = ANSWER_KNOWN;
         p->info_value = v;
+        p->memo->refusals = 0; /* it was taken, though the answer to that was lost */
     } else if (has_no_job(r)) {
         p->info = ANSWER_UNKNOWN_JOB;
     } else {

@@ -296,6 +296,7 @@ static void ask_ray(struct pass *p) {
 /* Time alone decides nothing before this process has asked: a deadline may have passed while nobody looked, and the
  * job have ended well before it. */
 static bool must_ask_first(const struct pass *p) {
+    if (rj_job_ended(p->now.job_status)) return false; /* that was its last word */
     return !p->memo->heard && see_cluster(p) && !see_cluster_mute(p) && p->now.job_id.n != 0;
 }
 

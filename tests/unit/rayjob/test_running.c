@@ -147,7 +147,8 @@ static void test_ended_before_the_log_was_read(void) {
 static void test_submitter_that_hangs(void) {
     struct scene s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
     begin_running(&s);
-    scene_wait(&s, 310);
+    scene_away(&s, 305, NULL);
+    scene_wait(&s, 5);
     CU_ASSERT_TRUE(scene_is(&s, "Complete", "JobDeploymentStatusTransitionGracePeriodExceeded"));
     CU_ASSERT_TRUE(submitter_suspended(&s));
     scene_end(&s);
