@@ -274,7 +274,7 @@ class Account:
 
     def grant(self, config):
         """Puts the roles for this configuration in force."""
-        r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", self.NS], stdout=subprocess.PIPE, text=True)
+        r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", self.NS], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         if r.returncode: return  # no valid configuration: it is the operator who is to say so
         docs = r.stdout.split("---\n")[1:]
         if not any("kind: ClusterRole\n" in d for d in docs):

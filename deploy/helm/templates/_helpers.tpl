@@ -1,0 +1,133 @@
+{{- define "rayvisor.name" -}}{{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}{{- end }}
+{{- define "rayvisor.fullname" -}}{{ default (include "rayvisor.name" .) .Values.fullnameOverride | trunc 63 | trimSuffix "-" }}{{- end }}
+{{- define "rayvisor.account" -}}{{ .Values.serviceAccount.name | default (ternary (include "rayvisor.fullname" .) "default" .Values.serviceAccount.create) }}{{- end }}
+
+{{- define "rayvisor.selector" -}}
+app.kubernetes.io/name: {{ include "rayvisor.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "rayvisor.labels" -}}
+{{ include "rayvisor.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The namespaces that are watched, as {list: [...]}; empty: all. */}}
+{{- define "rayvisor.namespaces" -}}
+{{- $list := .Values.watchNamespace }}
+{{- if and .Values.singleNamespaceInstall (not $list) }}{{ $list = list .Release.Namespace }}{{ end }}
+{{- dict "list" $list | toYaml }}
+{{- end }}
+
+{{/* What the controllers are set to, as {PLUGIN: {SETTING: VALUE}}: those that run, with what was set. */}}
+{{- define "rayvisor.plugins" -}}
+{{- $gates := dict }}
+{{- range .Values.featureGates }}{{ $_ := set $gates .name .enabled }}{{ end }}
+{{- $names := list "raycluster" "rayjob" }}
+{{- range $gate, $plugin := dict "RayCronJob" "raycronjob" "RayClusterNetworkPolicy" "networkpolicy" "RayClusterMTLS" "mtls" }}
+{{- if get $gates $gate }}{{ $names = append $names $plugin }}{{ end }}
+{{- end }}
+{{- range $name, $_ := .Values.settings }}{{ if not (has $name $names) }}{{ fail (printf "settings.%s: this controller does not run; featureGates switches it on" $name) }}{{ end }}{{ end }}
+{{- $out := dict }}
+{{- range $name := $names }}
+{{- $manifest := $.Files.Get (printf "plugins/%s.yaml" $name) | fromYaml }}
+{{- $given := dict "featureGates" $gates }}
+{{- if $.Values.batchScheduler.enabled }}{{ $_ := set $given "batchScheduler" $.Values.batchScheduler.name }}{{ end }}
+{{- if $.Values.configuration.enabled }}{{ $given = merge (omit $.Values.configuration "enabled") $given }}{{ end }}
+{{- $settings := dict }}
+{{- range $s := $manifest.settings }}{{ if and (hasKey $given $s.name) (get $given $s.name) }}{{ $_ := set $settings $s.name (get $given $s.name) }}{{ end }}{{ end }}
+{{- range $key, $value := get $.Values.settings $name | default dict }}{{ $_ := set $settings $key $value }}{{ end }}
+{{- $_ := set $out $name $settings }}
+{{- end }}
+{{- toYaml $out }}
+{{- end }}
+
+{{/* The configuration file. */}}
+{{- define "rayvisor.config" -}}
+{{- $plugins := list }}
+{{- range $name, $settings := include "rayvisor.plugins" . | fromYaml }}{{ $plugins = append $plugins (dict "name" $name "settings" $settings) }}{{ end }}
+{{- $lead := dict "enabled" .Values.leaderElectionEnabled "name" (include "rayvisor.fullname" .) "namespace" .Release.Namespace }}
+{{- $own := dict
+  "http" (dict "bind" (printf "0.0.0.0:%v" .Values.service.port))
+  "log" (dict "format" (ternary "text" "json" (eq .Values.logging.stdoutEncoder "console")) "level" .Values.logging.level)
+  "kubernetes" (dict "namespaces" (get (include "rayvisor.namespaces" . | fromYaml) "list") "proxyHttp" .Values.useKubernetesProxy "qps" (int .Values.kubeClient.qps) "burst" (int .Values.kubeClient.burst))
+  "leaderElection" $lead "plugins" $plugins }}
+{{- mergeOverwrite $own (deepCopy .Values.config) | toYaml }}
+{{- end }}
+
+{{/* Does one of these conditions hold? Of {when, settings}: "true" or nothing; no conditions: "true". */}}
+{{- define "rayvisor.when" -}}
+{{- $yes := not .when }}
+{{- range .when }}
+{{- $parts := splitn "=" 2 . }}
+{{- $at := splitn "." 2 $parts._0 }}
+{{- $value := get $.settings $at._0 }}
+{{- if $at._1 }}{{ $value = get ($value | default dict) $at._1 }}{{ end }}
+{{- if eq (toString $value) $parts._1 }}{{ $yes = true }}{{ end }}
+{{- end }}
+{{- if $yes }}true{{ end }}
+{{- end }}
+
+{{/* One rule. Of {apiVersion, resource, subresource, verbs}. */}}
+{{- define "rayvisor.rule" -}}
+- apiGroups: [{{ ternary (splitList "/" .apiVersion | first) "" (contains "/" .apiVersion) | quote }}]
+  resources: [{{ ternary (printf "%s/%s" .resource .subresource) .resource (ne (.subresource | default "") "") | quote }}]
+  verbs: {{ .verbs | uniq | toJson }}
+{{- end }}
+
+{{/* What rayvisord --print-rbac prints for this configuration, from the same manifests; a test compares. */}}
+{{- define "rayvisor.rules" -}}
+{{ include "rayvisor.rule" (dict "apiVersion" "events.k8s.io/v1" "resource" "events" "verbs" (list "create" "patch")) }}
+{{- range $name, $set := include "rayvisor.plugins" . | fromYaml }}
+{{- $m := $.Files.Get (printf "plugins/%s.yaml" $name) | fromYaml }}
+{{- $settings := dict }}
+{{- range $m.settings }}{{ if hasKey . "default" }}{{ $_ := set $settings .name .default }}{{ end }}{{ end }}
+{{- range $key, $value := $set }}{{ $_ := set $settings $key $value }}{{ end }}
+{{- $makes := false }}
+{{- range prepend ($m.reads | default list) $m.primary }}
+{{- if include "rayvisor.when" (dict "when" .when "settings" $settings) }}
+{{ include "rayvisor.rule" (dict "apiVersion" .apiVersion "resource" .resource "verbs" (list "get" "list" "watch")) }}
+{{- end }}
+{{- end }}
+{{- range $w := $m.writes }}
+{{- if include "rayvisor.when" (dict "when" $w.when "settings" $settings) }}
+{{- $verbs := list }}
+{{- range $w.verbs }}
+{{- if eq . "create" }}{{ $verbs = append $verbs "create" }}{{ if ne $w.resource "events" }}{{ $verbs = append $verbs "get" }}{{ $makes = true }}{{ end }}
+{{- else if eq . "apply" }}{{ $verbs = concat $verbs (list "patch" "create") }}{{ $makes = true }}
+{{- else if eq . "own" }}{{ $verbs = append $verbs "delete" }}
+{{- else }}{{ $verbs = append $verbs . }}{{ end }}
+{{- end }}
+{{ include "rayvisor.rule" (dict "apiVersion" $w.apiVersion "resource" $w.resource "subresource" $w.subresource "verbs" $verbs) }}
+{{- end }}
+{{- end }}
+{{- if $makes }}
+{{ include "rayvisor.rule" (dict "apiVersion" $m.primary.apiVersion "resource" $m.primary.resource "subresource" "finalizers" "verbs" (list "update")) }}
+{{- end }}
+{{- if and $.Values.useKubernetesProxy $m.http }}
+{{- range list "services" "pods" }}
+{{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" . "subresource" "proxy" "verbs" (list "get" "create" "update" "patch" "delete")) }}
+{{- end }}
+{{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" "pods" "verbs" (list "list")) }}
+{{- end }}
+{{- if $m.secrets }}
+{{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" "secrets" "verbs" (list "get")) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Of {root, kind, name}. */}}
+{{- define "rayvisor.binding" }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: {{ .kind }}
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ include "rayvisor.account" .root }}
+    namespace: {{ .root.Release.Namespace }}
+{{- end }}
