@@ -351,6 +351,41 @@ def test_scheduler_that_is_not_installed(env):
     assert all(p["spec"]["schedulerName"] == "scheduler-plugins-scheduler" and p["metadata"]["labels"]["scheduling.x-k8s.io/pod-group"] == "p" for p in pods)
 
 
+def test_kubernetes_gangs(env):
+    """Kubernetes' own gang scheduling: its groups cannot be changed, and are kept from deletion while pods name them."""
+    env.cluster()
+    kube, api = env.kube, "/apis/scheduling.k8s.io/v1alpha2"
+    if env.sb:
+        for kind, plural in (("Workload", "workloads"), ("PodGroup", "podgroups")): foreign_kind(kube, "scheduling.k8s.io", "v1alpha2", kind, plural)
+    else:
+        try: kube.call("GET", api)
+        except ApiError: raise Skip("this API server does not serve scheduling.k8s.io/v1alpha2")
+    ns = kube.namespace(f"feat-gangs-{os.getpid()}")
+    env.operator(plugins=[{"name": "raycluster", "settings": {"featureGates": {"KubernetesWAS": True}}}])
+    path = f"{api}/namespaces/{ns}"
+
+    def size(groups=1):
+        made = [kube.call("GET", f"{path}/{r}")["items"] for r in ("workloads", "podgroups")]
+        if [len(m) for m in made] != [groups, groups] or any("deletionTimestamp" in o["metadata"] for m in made for o in m): return None
+        return {made[0][0]["spec"]["podGroupTemplates"][0]["schedulingPolicy"]["gang"]["minCount"], made[1][0]["spec"]["schedulingPolicy"]["gang"]["minCount"]} if groups else "none"
+
+    rc = raycluster("w", workers=2)
+    rc["metadata"]["labels"] = {"ray.io/gang-scheduling-enabled": "true"}
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "w", 2)
+    assert size() == {3} and all(p["spec"]["schedulingGroup"] == {"podGroupName": "w-cluster"} for p in pods_of(kube, ns, "w"))
+    assert not events_of(kube, ns, "w", "FailedToCreatePodGroup")
+    if env.sb: kube.call("PATCH", f"{path}/podgroups/w-cluster", {"metadata": {"finalizers": ["scheduling.k8s.io/podgroup-protection"]}}, "application/merge-patch+json")
+    edit(kube, ns, "w", workerGroupSpecs=raycluster("w", workers=4)["spec"]["workerGroupSpecs"])
+    wait_for("groups of the new size", lambda: size() == {5}, 40)
+    wait_ready(kube, ns, "w", 4)
+    assert_quiet(env)
+    if env.sb: kube.call("PATCH", f"{path}/podgroups/w-cluster", {"metadata": {"finalizers": ["scheduling.k8s.io/podgroup-protection"]}}, "application/merge-patch+json")
+    kube.patch("rayclusters", ns, "w", {"metadata": {"labels": None}})
+    wait_for("the groups to go", lambda: size(0) == "none", 40)
+    assert len(pods_of(kube, ns, "w")) == 5
+
+
 def test_network_policy(env):
     plugins = [{"name": "raycluster", "settings": {"featureGates": {"RayClusterNetworkPolicy": True}}}, {"name": "networkpolicy"}]
     kube, ns = setup(env, plugins)

@@ -104,6 +104,20 @@ static void autoscaler(void) {
          "[{'secretRef':{'name':'s'}}]"},
         {"mounts: logs last", "", WITH(SCALED("'volumeMounts':[{'name':'x','mountPath':'/x'}]")),
          SECOND "|volumeMounts", "[{'name':'x','mountPath':'/x'},{'name':'ray-logs','mountPath':'/tmp/ray'}]"},
+        {"logs on a volume of the user's", "",
+         CLUSTER(POD("", ",'volumes':[{'name':'ray-logs','hostPath':{'path':'/l'}}]"), POD("", ""), SCALED("")),
+         "spec.volumes[0]", "{'name':'ray-logs','hostPath':{'path':'/l'}}"},
+        {"logs of the head on the user's mount, of the autoscaler on ours", "",
+         CLUSTER(POD(",'volumeMounts':[{'name':'x','mountPath':'/tmp/ray'}]", ""), POD("", ""), SCALED("")),
+         FIRST "|volumeMounts", "[{'name':'x','mountPath':'/tmp/ray'},{'name':'shared-mem','mountPath':'/dev/shm'}]"},
+        {"mounts inside of others are the user's matter", "",
+         CLUSTER(
+             POD(",'volumeMounts':[{'name':'x','mountPath':'/tmp/ray/session'},{'name':'y','mountPath':'/dev/shm/z'}]",
+                 ""),
+             POD("", ""), ""),
+         FIRST "|volumeMounts",
+         "[{'name':'x','mountPath':'/tmp/ray/session'},{'name':'y','mountPath':'/dev/shm/z'},{'name':'shared-mem',"
+         "'mountPath':'/dev/shm'}]"},
         {"logs mounted by the user", "", WITH(SCALED("'volumeMounts':[{'name':'x','mountPath':'/tmp/ray'}]")),
          SECOND "|volumeMounts", "[{'name':'x','mountPath':'/tmp/ray'}]"},
     };
