@@ -153,7 +153,7 @@ static void on_peer(void *arg, int fd, unsigned events) {
     int why = SSL_get_error(p->ssl, n);
     if (n <= 0 && (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE)) return;
     if (n > 0) rv_buf_add(&p->in, chunk, (size_t)n);
-    bool whole = !p->done && memmem(p->in.p, p->in.n, "\r\n\r\n", 4) != NULL;
+    bool whole = !p->done && p->in.n != 0 && memmem(p->in.p, p->in.n, "\r\n\r\n", 4) != NULL;
     if (n <= 0 || (whole && !answer(p))) peer_free(p);
     ERR_clear_error();
 }
