@@ -22,7 +22,8 @@ enum {
     BACKOFF_MIN = 800,
     BACKOFF_MAX = 30000,
     ASK_AGAIN_MS = 30000,
-    SHORT_LIFE_MS = 1000
+    SHORT_LIFE_MS = 1000,
+    IN_VAIN_MAX = 3 /* tries from a place in history of which the server knows nothing */
 };
 
 struct kube_watch {
@@ -35,7 +36,9 @@ struct kube_watch {
     struct watch_stream stream;
     char *version, *next_page;
     bool listing, synced, relist;
-    unsigned failures;
+    bool heard;   /* since the watch began */
+    bool rewound; /* the server's versions went back: its list counts, whatever we knew */
+    unsigned failures, in_vain;
     uint64_t events;
     int64_t started;
     enum kube_watch_state state;
@@ -160,6 +163,15 @@ static void list_page_read(struct kube_watch *w) {
         failed(w, "the list is malformed", &r);
         return;
     }
+    if (w->version != NULL && !w->rewound && store_version_cmp(version, text(w->version)) < 0) {
+        w->rewound = true; /* seen too late for what was read: once more */
+        drop_transfer(w);
+        set_text(&w->next_page, RV_STR(""));
+        set_state(w, KUBE_WATCH_BACKOFF,
+                  "the server's versions went back (restored from a backup?): taking over what it has now");
+        retry_in(w, 0);
+        return;
+    }
     set_text(&w->version, version);
     set_text(&w->next_page, next);
     drop_transfer(w);
@@ -170,8 +182,8 @@ static void list_page_read(struct kube_watch *w) {
     store_replace_end(w->o.into, text(w->version));
     bool first = !w->synced;
     w->synced = true;
-    w->listing = w->relist = false;
-    w->failures = 0;
+    w->listing = w->relist = w->rewound = false;
+    w->failures = w->in_vain = 0;
     start_watch(w);
     if (first && w->o.on_synced != NULL) w->o.on_synced(w->o.arg);
 }
@@ -218,7 +230,7 @@ static void start_list(struct kube_watch *w) {
     if (w->next_page == NULL) {
         kube_client_counters(w->client)->relists++;
         set_state(w, KUBE_WATCH_LISTING, "");
-        store_replace_begin(w->o.into);
+        store_replace_begin(w->o.into, w->rewound);
     }
     w->listing = true;
     w->reader = rv_json_reader_new(store_collection_projection(w->o.into), NULL, on_item, w);
@@ -261,7 +273,19 @@ static void on_event(void *arg, const struct watch_event *e) {
 static int on_watch_data(void *arg, const void *bytes, size_t n) {
     struct kube_watch *w = arg;
     touch_stall(w);
+    w->heard = true;
     return watch_stream_feed(&w->stream, store_collection_projection(w->o.into), bytes, n, on_event, w);
+}
+
+static bool too_new(struct rv_str message) {
+    static const char says[] = "Too large resource version";
+    return message.n != 0 && memmem(message.p, message.n, says, sizeof says - 1) != NULL;
+}
+
+/* The server does not have our place in history: it lags behind another that we were told by, or was restored from a
+ * backup. Then its list says where we are. */
+static void begun_in_vain(struct kube_watch *w) {
+    if (++w->in_vain >= IN_VAIN_MAX) w->relist = true;
 }
 
 static void on_watch_done(void *arg, const struct kube_response *r) {
@@ -276,6 +300,10 @@ static void on_watch_done(void *arg, const struct kube_response *r) {
         shown.message = rv_str(why);
         shown.http_status = 0;
     }
+    if (too_new(shown.message))
+        begun_in_vain(w);
+    else if (w->events != 0)
+        w->in_vain = 0;
     bool lived = rv_mono_now() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
     if (lived) w->failures = 0; /* those before it are over */
     if (r->code == RV_E_GONE) { /* our place in history is gone: list again, without hurry if that goes on */
@@ -314,6 +342,7 @@ static void start_watch(struct kube_watch *w) {
     kube_client_counters(w->client)->watches_started++;
     w->started = rv_mono_now();
     w->events = 0;
+    w->heard = false;
     w->why[0] = 0;
     set_state(w, KUBE_WATCH_WATCHING, "");
     touch_stall(w);
@@ -337,6 +366,7 @@ static void on_stall(void *arg) {
                                   : "watch stalled: no byte for too long, reconnecting";
     drop_transfer(w);
     set_text(&w->next_page, RV_STR(""));
+    if (!w->listing && !w->heard) begun_in_vain(w); /* not even a bookmark */
     w->failures++;
     set_state(w, KUBE_WATCH_BACKOFF, what);
     retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);

@@ -41,7 +41,7 @@ struct store_collection {
     struct rv_projection *projection; /* NULL: everything */
     struct node **buckets;
     size_t size, nodes, live, tombstones;
-    bool synced, replacing;
+    bool synced, replacing, rewound;
     struct store_listener *listeners;
     unsigned announcing;
 };
@@ -224,9 +224,7 @@ static struct node *node_new(struct store_collection *c, const struct identity *
     return n;
 }
 
-/* Decimal comparison of any length: negative when a is older. Versions that are no numbers compare as equal: then the
- * order of arrival decides. */
-static int version_cmp(struct rv_str a, struct rv_str b) {
+int store_version_cmp(struct rv_str a, struct rv_str b) {
     for (size_t i = 0; i < a.n; i++)
         if (a.p[i] < '0' || a.p[i] > '9') return 0;
     for (size_t i = 0; i < b.n; i++)
@@ -297,7 +295,8 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     struct node **p = slot(c, id.ns, id.name), *old = *p;
     bool quiet = false;
     if (old != NULL) {
-        int order = version_cmp(id.version, old->o.resource_version);
+        int order = store_version_cmp(id.version, old->o.resource_version);
+        if (order < 0 && c->rewound && !old->written) order = 1; /* of another history */
         if (seen && !old->tombstone) old->seen = true;
         bool dead = old->tombstone && (order == 0 || (old->final && id.uid.n != 0 && rv_str_eq(id.uid, old->o.uid)));
         if (order < 0 || dead) {
@@ -342,7 +341,7 @@ static void drop_tombstones(struct store_collection *c) {
 static void bury(struct store_collection *c, struct node **p, struct rv_str version, bool final) {
     struct node *old = *p;
     struct identity id = {old->o.ns, old->o.name, old->o.uid,
-                          version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
+                          store_version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
     struct node *n = node_new(c, &id);
     n->tombstone = true;
     n->final = final;
@@ -374,12 +373,14 @@ void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str na
     struct node **p = slot(c, ns, name);
     if (*p == NULL || (*p)->tombstone) return;
     if (uid.n != 0 && !rv_str_eq((*p)->o.uid, uid)) return; /* a namesake came in the meantime */
-    if (version_cmp(resource_version, (*p)->o.resource_version) < 0) return;
+    if (store_version_cmp(resource_version, (*p)->o.resource_version) < 0) return;
     bury(c, p, resource_version, false);
 }
 
-void store_replace_begin(struct store_collection *c) {
+void store_replace_begin(struct store_collection *c, bool rewound) {
     c->replacing = true;
+    c->rewound = rewound;
+    if (rewound) drop_tombstones(c); /* what went may be back */
     for (size_t b = 0; b < c->size; b++)
         for (struct node *n = c->buckets[b]; n != NULL; n = n->next) n->seen = n->written = false;
 }
@@ -390,7 +391,7 @@ void store_replace_end(struct store_collection *c, struct rv_str list_version) {
     for (size_t b = 0; b < c->size; b++) {
         struct node *n = c->buckets[b];
         while (n != NULL) {
-            bool newer = n->written && version_cmp(n->o.resource_version, list_version) > 0;
+            bool newer = n->written && store_version_cmp(n->o.resource_version, list_version) > 0;
             if (n->tombstone || n->seen || newer) {
                 n = n->next;
                 continue;
@@ -401,7 +402,7 @@ void store_replace_end(struct store_collection *c, struct rv_str list_version) {
         }
     }
     drop_tombstones(c);
-    c->replacing = false;
+    c->replacing = c->rewound = false;
     c->synced = true;
 }
 

@@ -25,6 +25,10 @@ struct store_object {
     struct lane_blob *blob; /* projected msgpack; shared with the lanes */
 };
 
+/* Decimal comparison of any length: negative when a is older. Versions that are no numbers compare as equal: then the
+ * order of arrival decides. */
+int store_version_cmp(struct rv_str a, struct rv_str b);
+
 struct store *store_new(void);
 struct store *store_free(struct store *s);
 
@@ -48,7 +52,9 @@ size_t store_collection_count(const struct store_collection *c);
 void store_put(struct store_collection *c, struct rv_val value);
 void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str name, struct rv_str uid,
                   struct rv_str resource_version);
-void store_replace_begin(struct store_collection *c);
+/* rewound: the server's history began again further back (restored from a backup): what its list says counts, although
+ * the versions in it are older. */
+void store_replace_begin(struct store_collection *c, bool rewound);
 void store_replace_put(struct store_collection *c, struct rv_val value);
 void store_replace_end(struct store_collection *c, struct rv_str list_version); /* removes what was not seen */
 bool store_collection_synced(const struct store_collection *c);

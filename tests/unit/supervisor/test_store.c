@@ -184,7 +184,7 @@ static void relist(void) {
     struct world w;
     begin(&w);
     CU_ASSERT_FALSE(store_collection_synced(w.pods));
-    store_replace_begin(w.pods);
+    store_replace_begin(w.pods, false);
     store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
     store_replace_put(w.pods, object(&w, "b", "u2", 6, "x"));
     store_replace_put(w.pods, object(&w, "c", "u3", 7, "x"));
@@ -194,7 +194,7 @@ static void relist(void) {
     remove_it(&w, "c", "u3", 11);
     CU_ASSERT_TRUE(told(&w, "-c@11 "));
     /* The next list: a is unchanged, b is gone, d is new. While it is read, e is made and a stale c comes by. */
-    store_replace_begin(w.pods);
+    store_replace_begin(w.pods, false);
     store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
     store_replace_put(w.pods, object(&w, "c", "u3", 7, "x"));
     store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "e", "u5", 25, "x"), NULL);
@@ -204,10 +204,33 @@ static void relist(void) {
     CU_ASSERT_TRUE(told(&w, "-b@20 "));
     CU_ASSERT_TRUE(find(&w, "a") != NULL && find(&w, "b") == NULL && find(&w, "c") == NULL && find(&w, "e") != NULL);
     /* Not in the next list either, and that is newer than what was written: gone. */
-    store_replace_begin(w.pods);
+    store_replace_begin(w.pods, false);
     store_replace_put(w.pods, object(&w, "a", "u1", 5, "x"));
     store_replace_end(w.pods, RV_STR("30"));
     CU_ASSERT_EQUAL(store_collection_count(w.pods), 1);
+    end(&w);
+}
+
+/* The server was restored from a backup: its list is older than what we have, and right. */
+static void rewound(void) {
+    struct world w;
+    begin(&w);
+    store_replace_begin(w.pods, false);
+    store_replace_put(w.pods, object(&w, "a", "u1", 90, "new"));
+    store_replace_put(w.pods, object(&w, "b", "u2", 95, "new"));
+    store_replace_put(w.pods, object(&w, "c", "u3", 7, "x"));
+    store_replace_end(w.pods, RV_STR("100"));
+    store_written_deleted(w.store, RV_STR("v1"), RV_STR("pods"), RV_STR("d"), RV_STR("c"), RV_STR("u3"));
+    CU_ASSERT_TRUE(told(&w, "+a@90 +b@95 +c@7 -c@7 "));
+    store_replace_begin(w.pods, true);
+    store_replace_put(w.pods, object(&w, "a", "u1", 10, "old"));
+    store_replace_put(w.pods, object(&w, "c", "u3", 7, "x")); /* back from the dead */
+    store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "e", "u5", 25, "x"), NULL);
+    store_replace_put(w.pods, object(&w, "e", "u5", 15, "y")); /* as ever: read before it was written */
+    store_replace_end(w.pods, RV_STR("20"));
+    CU_ASSERT_TRUE(told(&w, "+a@10 +c@7 +e@25 -b@95 "));
+    store_put(w.pods, object(&w, "a", "u1", 9, "older")); /* from here on the usual order counts */
+    CU_ASSERT_TRUE(told(&w, ""));
     end(&w);
 }
 
@@ -215,7 +238,7 @@ static void relist(void) {
 static void written_and_listed_away(void) {
     struct world w;
     begin(&w);
-    store_replace_begin(w.pods);
+    store_replace_begin(w.pods, false);
     store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "x"), NULL);
     store_replace_end(w.pods, RV_STR("10"));
     CU_ASSERT_TRUE(told(&w, "+a@5 -a@10 "));
@@ -261,7 +284,7 @@ static void widening(void) {
     struct store_collection_opts o = {"v1", "pods", "Pod", "d", "x=y", a};
     struct store_collection *first = store_collection_get(w.store, &o, &widened, NULL);
     CU_ASSERT_FALSE(widened);
-    store_replace_begin(first);
+    store_replace_begin(first, false);
     store_replace_end(first, RV_STR("1"));
     CU_ASSERT_TRUE(store_collection_synced(first));
     o.projection = b;
@@ -363,7 +386,7 @@ static void many(void) {
     store_each(w.pods, count_one, &seen);
     CU_ASSERT_TRUE(seen == N / 2 && store_collection_count(w.pods) == N / 2);
     CU_ASSERT_TRUE(find(&w, "pod-1") != NULL && find(&w, "pod-2") == NULL && find(&w, "pod-19999") != NULL);
-    store_replace_begin(w.pods);
+    store_replace_begin(w.pods, false);
     store_replace_end(w.pods, RV_STR("99999"));
     struct store_stats st;
     store_stats(w.store, &st);
@@ -384,6 +407,7 @@ static const struct suite_test tests[] = {{"orders", orders},
                                           {"quiet", quiet},
                                           {"refused", refused},
                                           {"relist", relist},
+                                          {"rewound", rewound},
                                           {"written and listed away", written_and_listed_away},
                                           {"selections", selections},
                                           {"widening", widening},

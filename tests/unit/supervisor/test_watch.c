@@ -214,6 +214,57 @@ static void refusals(void) {
     }
 }
 
+#define TOO_NEW "Too large resource version: 100, current: 20"
+
+/* A server that was restored from a backup does not know our place in history, whichever way it says so; what it has
+ * now counts. One that only lags behind is asked again. */
+static void history_went_back(void) {
+    static const struct {
+        const char *row;
+        struct script_answer first;
+        unsigned times;
+        bool silent;
+    } rows[] = {
+        {"504", {.when = WATCHING, .status = 504, .body = "{\"message\":\"" TOO_NEW "\",\"code\":504}"}, 3, false},
+        {"an event",
+         {.when = WATCHING, .body = EVENT("ERROR", "{\"code\":504,\"message\":\"" TOO_NEW "\"}")},
+         3,
+         false},
+        {"silence", {.when = WATCHING, .how = SCRIPT_STREAM}, 3, true},
+        {"forgotten", {.when = WATCHING, .status = 410}, 1, false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = begin();
+        struct script_answer first = rows[i].first;
+        first.times = rows[i].times;
+        on(w, LISTING, LIST("100", "", OBJECT("a", "90") "," OBJECT("b", "95")), SCRIPT_WHOLE);
+        script_on(w->server, &first);
+        script_on(w->server,
+                  &(struct script_answer){.when = LISTING, .body = LIST("20", "", OBJECT("a", "10")), .times = 2});
+        on(w, WATCHING, EVENT("ADDED", OBJECT("c", "21")), SCRIPT_STREAM);
+        start_with(w, (struct kube_watch_opts){.stall_ms = rows[i].silent ? 400 : 0});
+        UNTIL(kept(w, "c", "21"));
+        CHECK_ROW(kept(w, "a", "10") && kept(w, "b", NULL) && asked_from(w, "20"), rows[i].row);
+        CHECK_ROW(script_count_of(w->server, "watch=1") == rows[i].times + 1, rows[i].row);
+        CHECK_ROW(w->synced == 1 && strstr(w->why, "went back") != NULL, rows[i].row);
+        if (!rows[i].silent) {
+            end(w);
+            continue;
+        }
+        script_on(w->server, &(struct script_answer){.when = NULL, .how = SCRIPT_SILENT, .times = 100});
+        end(w);
+    }
+    struct world *w = begin(); /* lags behind, and then no more: no list */
+    on(w, LISTING, LIST("100", "", OBJECT("a", "90")), SCRIPT_WHOLE);
+    script_on(w->server, &(struct script_answer){
+                             .when = WATCHING, .status = 504, .body = "{\"message\":\"" TOO_NEW "\"}", .times = 2});
+    on(w, WATCHING, EVENT("ADDED", OBJECT("c", "101")), SCRIPT_STREAM);
+    start(w);
+    UNTIL(kept(w, "c", "101"));
+    CU_ASSERT_TRUE(kept(w, "a", "90") && script_count_of(w->server, "limit=") == 1);
+    end(w);
+}
+
 /* A relist that fails, even with an answer that could be taken for an empty list, leaves the cache as it was. */
 static void failed_relist(void) {
     struct world *w = begin();
@@ -310,6 +361,7 @@ static const struct suite_test tests[] = {{"listing", listing},
                                           {"events", events},
                                           {"ends", ends},
                                           {"refusals", refusals},
+                                          {"history went back", history_went_back},
                                           {"failed relist", failed_relist},
                                           {"expired pages", expired_pages},
                                           {"throttled", throttled},
