@@ -32,6 +32,7 @@ struct rv_projection *rv_projection_watch(const struct rv_projection *p);
 struct rv_json_limits {
     size_t max_bytes;   /* per document, in a list per element; 0 = 16 MiB */
     unsigned max_depth; /* 0 = RV_MP_MAX_DEPTH */
+    bool clip;          /* what lies deeper becomes nil, instead of RV_E_TOO_BIG for the whole text */
 };
 
 /* One whole text to one msgpack value appended to out. Nothing is appended on failure.
@@ -49,6 +50,8 @@ struct rv_json_reader *rv_json_reader_free(struct rv_json_reader *r);
 int rv_json_reader_feed(struct rv_json_reader *r, const void *bytes, size_t n, struct rv_error *err);
 /* End of input. *ret_value is valid until the reader is reset or freed. */
 int rv_json_reader_finish(struct rv_json_reader *r, struct rv_val *ret_value, struct rv_error *err);
+/* With clip: was anything of this document, in list mode of this element, clipped? */
+bool rv_json_reader_clipped(const struct rv_json_reader *r);
 void rv_json_reader_reset(struct rv_json_reader *r);
 
 /* A value as compact JSON appended to out (UTF-8, '/' unescaped, doubles in the shortest form that reads back the

@@ -51,6 +51,7 @@ struct rv_json_reader {
     unsigned depth;
     unsigned skipping; /* containers open below something that is left out */
     bool skip_next, done, items_seen;
+    bool clip, clipped;
     int failed;
     char why[160];
 };
@@ -104,6 +105,7 @@ static int item_done(struct rv_json_reader *r, size_t start) {
     int code = r->on_item(r->arg, (struct rv_val){r->out.p + start, r->out.n - start});
     r->out.n = start;
     r->since_item = r->nodes = 0;
+    r->clipped = false;
     l->count--;
     return code == 0 ? 1 : fail(r, code, "stopped by the receiver");
 }
@@ -177,10 +179,16 @@ static int on_string(void *ctx, const unsigned char *p, size_t n) {
 static int open_container(struct rv_json_reader *r, bool map) {
     if (r->skipping > 0 || !wanted(r, map ? KIND_MAP : KIND_ARRAY)) {
         if (r->failed != 0) return 0;
-        if (r->depth + ++r->skipping > r->max_depth) return fail(r, RV_E_TOO_BIG, "nesting too deep");
+        if (r->depth + ++r->skipping > r->max_depth && !r->clip) return fail(r, RV_E_TOO_BIG, "nesting too deep");
         return 1;
     }
-    if (r->depth == r->max_depth) return fail(r, RV_E_TOO_BIG, "nesting too deep");
+    if (r->depth == r->max_depth && !r->clip) return fail(r, RV_E_TOO_BIG, "nesting too deep");
+    if (r->depth == r->max_depth) {
+        r->clipped = true;
+        rv_mp_nil(&r->out);
+        r->skipping = 1;
+        return 1;
+    }
     const struct level *up = r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
     struct level *l = &r->levels[r->depth];
     *l = (struct level){.start = r->out.n, .proj = next_proj(r), .map = map, .keys = r->keys.n};
@@ -301,6 +309,7 @@ struct rv_json_reader *rv_json_reader_new(const struct rv_projection *p, const s
     r->all.keep = true;
     r->max_bytes = limits != NULL && limits->max_bytes != 0 ? limits->max_bytes : MAX_DOCUMENT;
     r->max_depth = limits != NULL && limits->max_depth != 0 ? limits->max_depth : RV_MP_MAX_DEPTH;
+    r->clip = limits != NULL && limits->clip;
     r->levels = rv_alloc_array(r->max_depth + 1, sizeof *r->levels);
     r->on_item = on_item;
     r->arg = arg;
@@ -322,11 +331,13 @@ void rv_json_reader_reset(struct rv_json_reader *r) {
     start_yajl(r);
     r->fed = r->since_item = r->nodes = r->keys.n = 0;
     r->depth = r->skipping = 0;
-    r->skip_next = r->done = r->items_seen = false;
+    r->skip_next = r->done = r->items_seen = r->clipped = false;
     r->escapes = (struct escapes){0};
     r->failed = 0;
     rv_buf_clear(&r->out);
 }
+
+bool rv_json_reader_clipped(const struct rv_json_reader *r) { return r->clipped; }
 
 /* Printable text around offset `at` of a slice. */
 static void excerpt(const uint8_t *p, size_t n, size_t at, char ret[28]) {

@@ -66,6 +66,14 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     if (!was && absent && feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 
+static void on_unreadable(void *arg, struct rv_str ns, struct rv_str name) {
+    const struct feed *feed = arg;
+    rv_autofree char *in = rv_strdup(ns), *it = rv_strdup(name);
+    rv_err(
+        "an object is nested too deeply to be read: plugins do not see this state of it, the others are not affected",
+        "resource", feed->resource, "namespace", in, "name", it);
+}
+
 static void on_synced(void *arg) {
     struct feed *feed = arg;
     char count[24];
@@ -85,6 +93,7 @@ static void start(struct feed *feed) {
                                 .stall_ms = (unsigned)c->watch_stall_s * 1000,
                                 .on_synced = on_synced,
                                 .on_state = on_state,
+                                .on_unreadable = on_unreadable,
                                 .arg = feed};
     feed->watch = kube_watch_start(feed->feeds->s->client, &o);
 }

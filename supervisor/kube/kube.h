@@ -107,6 +107,8 @@ struct kube_watch_opts {
     unsigned backoff_min_ms, backoff_max_ms; /* 0 = 800, 30000 */
     void (*on_synced)(void *arg);            /* first complete list is in the store */
     void (*on_state)(void *arg, enum kube_watch_state s, const char *why);
+    /* An object that is nested too deeply to be kept: it is left out, or stays as it was known. Once for each. */
+    void (*on_unreadable)(void *arg, struct rv_str ns, struct rv_str name);
     void *arg;
 };
 struct kube_watch *kube_watch_start(struct kube_client *c, const struct kube_watch_opts *o);

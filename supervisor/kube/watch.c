@@ -23,7 +23,8 @@ enum {
     BACKOFF_MAX = 30000,
     ASK_AGAIN_MS = 30000,
     SHORT_LIFE_MS = 1000,
-    IN_VAIN_MAX = 3 /* tries from a place in history of which the server knows nothing */
+    UNREADABLE_NAMED = 64, /* objects that were told of */
+    IN_VAIN_MAX = 3        /* tries from a place in history of which the server knows nothing */
 };
 
 struct kube_watch {
@@ -39,6 +40,7 @@ struct kube_watch {
     bool heard;   /* since the watch began */
     bool rewound; /* the server's versions went back: its list counts, whatever we knew */
     unsigned failures, in_vain;
+    uint64_t unreadable[UNREADABLE_NAMED]; /* hashes of their names; 0: none */
     uint64_t events;
     int64_t started;
     enum kube_watch_state state;
@@ -123,9 +125,27 @@ static void failed(struct kube_watch *w, const char *doing, const struct kube_re
 
 /* ---- listing -------------------------------------------------------------------------------------------- */
 
+static void tell_unreadable(struct kube_watch *w, struct rv_str ns, struct rv_str name) {
+    uint64_t h = UINT64_C(1469598103934665603);
+    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * UINT64_C(1099511628211);
+    h = (h ^ '/') * UINT64_C(1099511628211);
+    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * UINT64_C(1099511628211);
+    uint64_t *told = &w->unreadable[h % UNREADABLE_NAMED];
+    if (*told == h) return;
+    *told = h;
+    if (w->o.on_unreadable != NULL) w->o.on_unreadable(w->o.arg, ns, name);
+}
+
+/* Half an object is worse than an old one: plugins go on with what they know of it. */
 static int on_item(void *arg, struct rv_val item) {
     struct kube_watch *w = arg;
-    store_replace_put(w->o.into, item);
+    if (!rv_json_reader_clipped(w->reader)) {
+        store_replace_put(w->o.into, item);
+        return 0;
+    }
+    struct rv_val meta = rv_val_get(item, "metadata");
+    store_replace_keep(w->o.into, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
+    tell_unreadable(w, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
     return 0;
 }
 
@@ -233,7 +253,8 @@ static void start_list(struct kube_watch *w) {
         store_replace_begin(w->o.into, w->rewound);
     }
     w->listing = true;
-    w->reader = rv_json_reader_new(store_collection_projection(w->o.into), NULL, on_item, w);
+    static const struct rv_json_limits clip = {.clip = true};
+    w->reader = rv_json_reader_new(store_collection_projection(w->o.into), &clip, on_item, w);
     const char *last = w->next_page != NULL ? "continue" : NULL;
     rv_autofree char *path =
         w->selector != NULL ? kube_path(text(w->api_version), text(w->ns), text(w->resource), RV_STR(""), RV_STR(""),
@@ -266,6 +287,8 @@ static void on_event(void *arg, const struct watch_event *e) {
     if (e->type == WATCH_DELETED)
         store_remove(w->o.into, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"), rv_path_str(meta, "uid"),
                      e->version);
+    else if (e->clipped)
+        tell_unreadable(w, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
     else
         store_put(w->o.into, e->object);
 }

@@ -12,6 +12,7 @@ struct watch_event {
     enum watch_event_type type;
     struct rv_val object;  /* projected; lent */
     struct rv_str version; /* its metadata.resourceVersion, never empty */
+    bool clipped;          /* it is nested deeper than can be kept: only its metadata is sure to be whole */
 };
 typedef void (*watch_event_fn)(void *arg, const struct watch_event *e);
 

@@ -387,6 +387,11 @@ void store_replace_begin(struct store_collection *c, bool rewound) {
 
 void store_replace_put(struct store_collection *c, struct rv_val value) { put(c, value, false, true); }
 
+void store_replace_keep(struct store_collection *c, struct rv_str ns, struct rv_str name) {
+    struct node *n = *slot(c, ns, name);
+    if (n != NULL && !n->tombstone) n->seen = true;
+}
+
 void store_replace_end(struct store_collection *c, struct rv_str list_version) {
     for (size_t b = 0; b < c->size; b++) {
         struct node *n = c->buckets[b];

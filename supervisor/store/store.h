@@ -56,6 +56,8 @@ void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str na
  * the versions in it are older. */
 void store_replace_begin(struct store_collection *c, bool rewound);
 void store_replace_put(struct store_collection *c, struct rv_val value);
+void store_replace_keep(struct store_collection *c, struct rv_str ns,
+                        struct rv_str name);                                    /* is in the list: stays as it is */
 void store_replace_end(struct store_collection *c, struct rv_str list_version); /* removes what was not seen */
 bool store_collection_synced(const struct store_collection *c);
 /* Feeding (write-through of an API answer). Goes into every collection of that resource whose namespace and selector

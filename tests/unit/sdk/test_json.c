@@ -145,6 +145,40 @@ static void test_depth(void) {
     rv_projection_free(p);
 }
 
+/* Where depth is clipped the rest is whole, and each element says for itself. */
+static void test_clip(void) {
+    static const struct rv_json_limits limits = {.max_depth = 5, .clip = true};
+    static const struct {
+        const char *text, *want;
+        bool clipped;
+    } rows[] = {
+        {"[[[[[1]]]]]", "[[[[[1]]]]]", false},
+        {"[[[[[[1],2]]]]]", "[[[[[null,2]]]]]", true},
+        {"{\"a\":[[[[{\"x\":[[1]]}]]]],\"b\":1}", "{\"a\":[[[[null]]]],\"b\":1}", true},
+        {"{\"a\":[[[[{},[]]]]],\"b\":1}", "{\"a\":[[[[null,null]]]],\"b\":1}", true},
+    };
+    struct rv_json_reader *r = rv_json_reader_new(NULL, &limits, NULL, NULL);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_val v = RV_VAL_ABSENT;
+        CHECK_ROW(rv_json_reader_feed(r, rows[i].text, strlen(rows[i].text), NULL) == 0, rows[i].text);
+        CHECK_ROW(rv_json_reader_finish(r, &v, NULL) == 0 && json_is(v, rows[i].want), rows[i].text);
+        CHECK_ROW(rv_json_reader_clipped(r) == rows[i].clipped, rows[i].text);
+        rv_json_reader_reset(r);
+        CHECK_ROW(!rv_json_reader_clipped(r), rows[i].text);
+    }
+    rv_json_reader_free(r);
+    const char *path = "keep"; /* what is left out may be as deep as it likes */
+    struct rv_projection *p = rv_projection_new(&path, 1, NULL);
+    static const char dropped[] = "{\"drop\":[[[[[[[[1]]]]]]]],\"keep\":2}";
+    struct rv_val v = RV_VAL_ABSENT;
+    r = rv_json_reader_new(p, &limits, NULL, NULL);
+    CU_ASSERT_EQUAL(rv_json_reader_feed(r, dropped, sizeof dropped - 1, NULL), 0);
+    CU_ASSERT_TRUE(rv_json_reader_finish(r, &v, NULL) == 0 && json_is(v, "{\"keep\":2}"));
+    CU_ASSERT_FALSE(rv_json_reader_clipped(r));
+    rv_json_reader_free(r);
+    rv_projection_free(p);
+}
+
 static void test_sizes(void) {
     rv_autobuf struct rv_buf text = {0}, out = {0};
     rv_buf_adds(&text, "{\"metadata\":{\"annotations\":{\"big\":\"");
@@ -370,6 +404,7 @@ static const struct suite_test tests[] = {
     {"refused", test_refused},
     {"chunks and truncation", test_chunks},
     {"depth", test_depth},
+    {"clip", test_clip},
     {"sizes", test_sizes},
     {"large maps", test_large_maps},
     {"compact", test_compact},

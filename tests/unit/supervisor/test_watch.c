@@ -15,7 +15,8 @@ struct world {
     unsigned synced, states;
     enum kube_watch_state state;
     char why[256];
-    struct rv_buf history; /* a letter for each state: l w b f m */
+    struct rv_buf unreadable; /* "d/x " for each */
+    struct rv_buf history;    /* a letter for each state: l w b f m */
 };
 
 static void on_synced(void *arg) { ((struct world *)arg)->synced++; }
@@ -26,6 +27,10 @@ static void on_state(void *arg, enum kube_watch_state s, const char *why) {
     w->states++;
     if (why[0] != 0) snprintf(w->why, sizeof w->why, "%s", why);
     rv_buf_addc(&w->history, (uint8_t) "lwbfm"[s]);
+}
+
+static void on_unreadable(void *arg, struct rv_str ns, struct rv_str name) {
+    rv_buf_addf(&((struct world *)arg)->unreadable, RV_STR_FMT "/" RV_STR_FMT " ", RV_STR_ARG(ns), RV_STR_ARG(name));
 }
 
 static struct world *begin(void) {
@@ -48,6 +53,7 @@ static void start_with(struct world *w, struct kube_watch_opts o) {
     o.backoff_max_ms = 2;
     o.on_synced = on_synced;
     o.on_state = on_state;
+    o.on_unreadable = on_unreadable;
     o.arg = w;
     w->watch = kube_watch_start(w->stage->s.client, &o);
 }
@@ -62,6 +68,7 @@ static void end(struct world *w) {
     script_free(w->server);
     stage_free(w->stage);
     rv_buf_free(&w->history);
+    rv_buf_free(&w->unreadable);
     free(w);
 }
 
@@ -214,6 +221,35 @@ static void refusals(void) {
     }
 }
 
+#define TEN(x) x x x x x x x x x x
+#define DEEP(name, version)                                                                                            \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"d\",\"uid\":\"u-" name "\",\"resourceVersion\":\"" version   \
+    "\"},\"spec\":" TEN(TEN("[")) TEN(TEN("]")) "}"
+
+/* One object that cannot be read stops neither a list nor a watch: it is told once, and stays as it was. */
+static void too_deep(void) {
+    struct world *w = begin();
+    on(w, LISTING, LIST("10", "", OBJECT("a", "3") "," DEEP("x", "4") "," OBJECT("b", "5")), SCRIPT_WHOLE);
+    on(w, WATCHING, NULL, SCRIPT_STREAM);
+    start(w);
+    UNTIL(script_streaming(w->server));
+    CU_ASSERT_TRUE(kept(w, "a", "3") && kept(w, "b", "5") && kept(w, "x", NULL) && w->synced == 1);
+    CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&w->unreadable), "d/x "));
+    script_say(w->server, EVENT("MODIFIED", DEEP("x", "11")) EVENT("MODIFIED", DEEP("a", "12")));
+    script_say(w->server,
+               EVENT("MODIFIED", DEEP("a", "13")) EVENT("DELETED", DEEP("b", "14")) EVENT("ADDED", OBJECT("c", "15")));
+    UNTIL(kept(w, "c", "15"));
+    CU_ASSERT_TRUE(kept(w, "a", "3") && kept(w, "b", NULL) && kept(w, "x", NULL));
+    CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&w->unreadable), "d/x d/a "));
+    CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&w->history), "lw"));
+    script_say(w->server, EVENT("ERROR", "{\"code\":410}")); /* the next list has a, but still cannot say how it is */
+    on(w, LISTING, LIST("20", "", DEEP("a", "13") "," OBJECT("c", "15")), SCRIPT_WHOLE);
+    on(w, WATCHING, EVENT("MODIFIED", OBJECT("a", "21")), SCRIPT_STREAM);
+    UNTIL(kept(w, "a", "21"));
+    CU_ASSERT_TRUE(kept(w, "c", "15") && rv_str_is(rv_buf_str(&w->unreadable), "d/x d/a "));
+    end(w);
+}
+
 #define TOO_NEW "Too large resource version: 100, current: 20"
 
 /* A server that was restored from a backup does not know our place in history, whichever way it says so; what it has
@@ -361,6 +397,7 @@ static const struct suite_test tests[] = {{"listing", listing},
                                           {"events", events},
                                           {"ends", ends},
                                           {"refusals", refusals},
+                                          {"too deep", too_deep},
                                           {"history went back", history_went_back},
                                           {"failed relist", failed_relist},
                                           {"expired pages", expired_pages},
