@@ -458,28 +458,51 @@ int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
 
 /* ---- update ---- */
 
-static int check_preconditions(const struct sb_object *old, struct rv_str version, struct rv_str uid,
-                               struct sb_status *st) {
-    rv_autobuf struct rv_buf q = {0};
-    sb_qualified(old->resource, &q);
+/* What it is about: the resource ("rayclusters.ray.io") or the kind ("RayCluster.ray.io"). */
+static int conflict(const struct sb_object *old, const char *about, struct sb_status *st, struct rv_str why) {
+    const struct sb_resource *r = old->resource;
+    sb_status_set(st, 409, "Conflict", "Operation cannot be fulfilled on %s%s%s \"" RV_STR_FMT "\": " RV_STR_FMT, about,
+                  r->group[0] != '\0' ? "." : "", r->group, RV_STR_ARG(old->name), RV_STR_ARG(why));
+    sb_status_about(st, r, old->name, about, NULL);
+    return RV_E_CONFLICT;
+}
+
+static bool is_version(const struct sb_object *o, struct rv_str version) {
     char now[24];
-    snprintf(now, sizeof now, "%llu", (unsigned long long)old->version);
-    if (uid.n != 0 && !rv_str_eq(uid, old->uid)) {
-        sb_status_set(st, 409, "Conflict",
-                      "Operation cannot be fulfilled on " RV_STR_FMT " \"" RV_STR_FMT
-                      "\": Precondition failed: UID in precondition: " RV_STR_FMT ", UID in object meta: " RV_STR_FMT,
-                      RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(old->name), RV_STR_ARG(uid), RV_STR_ARG(old->uid));
-        sb_status_about(st, old->resource, old->name, old->resource->plural, NULL);
-        return RV_E_CONFLICT;
-    }
-    if (version.n != 0 && !rv_str_is(version, "0") && !rv_str_is(version, now)) {
-        sb_status_set(st, 409, "Conflict",
-                      "Operation cannot be fulfilled on " RV_STR_FMT " \"" RV_STR_FMT
-                      "\": the object has been modified; please apply your changes to the latest version and try again",
-                      RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(old->name));
-        sb_status_about(st, old->resource, old->name, old->resource->plural, NULL);
-        return RV_E_CONFLICT;
-    }
+    snprintf(now, sizeof now, "%llu", (unsigned long long)o->version);
+    return rv_str_is(version, now);
+}
+
+static int check_update(const struct sb_object *old, struct rv_arena *a, struct rv_str version, struct rv_str uid,
+                        struct sb_status *st) {
+    if (uid.n != 0 && !rv_str_eq(uid, old->uid))
+        return conflict(
+            old, old->resource->plural, st,
+            rv_arena_fmt(a, "Precondition failed: UID in precondition: " RV_STR_FMT ", UID in object meta: " RV_STR_FMT,
+                         RV_STR_ARG(uid), RV_STR_ARG(old->uid)));
+    if (version.n != 0 && !rv_str_is(version, "0") && !is_version(old, version))
+        return conflict(
+            old, old->resource->plural, st,
+            RV_STR("the object has been modified; please apply your changes to the latest version and try again"));
+    return 0;
+}
+
+static int check_delete(const struct sb_object *old, struct rv_arena *a, const struct sb_delete_opts *o,
+                        struct sb_status *st) {
+    if (o->pre_uid.n != 0 && !rv_str_eq(o->pre_uid, old->uid))
+        return conflict(old, old->resource->kind, st,
+                        rv_arena_fmt(a,
+                                     "the UID in the precondition (" RV_STR_FMT
+                                     ") does not match the UID in record (" RV_STR_FMT
+                                     "). The object might have been deleted and then recreated",
+                                     RV_STR_ARG(o->pre_uid), RV_STR_ARG(old->uid)));
+    if (o->pre_version.n != 0 && !is_version(old, o->pre_version))
+        return conflict(old, old->resource->kind, st,
+                        rv_arena_fmt(a,
+                                     "the ResourceVersion in the precondition (" RV_STR_FMT
+                                     ") does not match the ResourceVersion in record (%llu). The object might have "
+                                     "been modified",
+                                     RV_STR_ARG(o->pre_version), (unsigned long long)old->version));
     return 0;
 }
 
@@ -538,8 +561,8 @@ int sb_update(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
               struct sb_status *st) {
     struct sb_object *old = sb_get(s, r, ns, name);
     if (old == NULL) return sb_fail_object(st, 404, "NotFound", r, name, "not found");
-    int e = check_preconditions(old, rv_node_text(rv_node_path(object, "metadata.resourceVersion")),
-                                rv_node_text(rv_node_path(object, "metadata.uid")), st);
+    int e = check_update(old, a, rv_node_text(rv_node_path(object, "metadata.resourceVersion")),
+                         rv_node_text(rv_node_path(object, "metadata.uid")), st);
     if (e != 0) return e;
     object = merge_with_old(a, object, old, o != NULL && o->status);
     e = run_hooks(s, r, a, object, old->value, o, st);
@@ -585,9 +608,9 @@ int sb_delete(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     if (o == NULL) o = &none;
     struct sb_object *old = sb_get(s, r, ns, name);
     if (old == NULL) return sb_fail_object(st, 404, "NotFound", r, name, "not found");
-    int e = check_preconditions(old, o->pre_version, o->pre_uid, st);
-    if (e != 0) return e;
     rv_autoarena struct rv_arena *a = rv_arena_new();
+    int e = check_delete(old, a, o, st);
+    if (e != 0) return e;
     struct rv_node *object = rv_node_from(a, old->value);
     struct rv_node *meta = rv_node_ensure_map(a, object, "metadata");
     if (rv_str_is(o->propagation, "Foreground")) add_finalizer(a, meta, "foregroundDeletion");

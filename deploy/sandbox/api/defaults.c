@@ -241,8 +241,8 @@ void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     if (!rv_val_present(old)) {
         def_str(a, spec, "serviceAccountName", "default");
         admit_token(a, spec);
-        admit_tolerations(a, spec);
     }
+    admit_tolerations(a, spec);
     default_pod_spec(a, spec, "Always");
     def(a, spec, "enableServiceLinks", rv_node_bool(a, true));
     def_int(a, spec, "priority", 0);

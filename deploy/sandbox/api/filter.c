@@ -51,6 +51,13 @@ static bool known(const struct sb_resource *r, struct rv_str field) {
     return false;
 }
 
+/* Are there fields of its own that it can be selected by? */
+static bool has_own(const struct sb_resource *r) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(selectable); i++)
+        if (selectable[i].plural != NULL && strcmp(selectable[i].plural, r->plural) == 0) return true;
+    return r->view != NULL;
+}
+
 /* The stored name of a field; empty when it cannot be selected by. */
 static struct rv_str stored_name(const struct sb_resource *r, struct rv_str field) {
     if (r->view == NULL || rv_str_starts(field, "metadata.")) return known(r, field) ? field : RV_STR("");
@@ -70,7 +77,13 @@ static int add_field(struct sb_filter *f, const struct sb_resource *r, struct rv
                             RV_STR_ARG(term), RV_STR_ARG(term));
     if (from < term.n && term.p[from] == '=') from++;
     struct rv_str name = {term.p, eq}, path = stored_name(r, name);
-    if (path.n == 0) return rv_error_set(err, RV_E_INVALID, "field label not supported: " RV_STR_FMT, RV_STR_ARG(name));
+    if (path.n == 0)
+        return r->custom || has_own(r)
+                   ? rv_error_set(err, RV_E_INVALID, "field label not supported: " RV_STR_FMT, RV_STR_ARG(name))
+                   : rv_error_set(err, RV_E_INVALID,
+                                  "\"" RV_STR_FMT
+                                  "\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+                                  RV_STR_ARG(name));
     f->fields = rv_realloc_array(f->fields, f->n_fields + 1, sizeof *f->fields);
     f->fields[f->n_fields++] =
         (struct sb_field){rv_strdup(path), rv_strdup((struct rv_str){term.p + from, term.n - from}), differs};
