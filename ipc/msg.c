@@ -95,6 +95,7 @@ static const struct field result_fields[] = {F(result.r.id, "id", F_UINT64, true
                                              F(result.r.message, "msg", F_STR, false),
                                              F(result.r.retry_after_ms, "ra", F_INT64, false),
                                              F(result.r.json, "json", F_UINT32, false),
+                                             F(result.r.trailers, "tr", F_VAL_MAP, false),
                                              END};
 static const struct field settings_fields[] = {F(settings.settings, "set", F_VAL_MAP, true), END};
 static const struct field log_fields[] = {F(log.level, "l", F_INT32, true),     F(log.message, "m", F_STR, true),

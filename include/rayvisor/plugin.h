@@ -32,7 +32,7 @@ extern "C" {
 
 #define RV_ABI_MAGIC UINT32_C(0x52565031) /* "RVP1" */
 #define RV_ABI_MAJOR 1
-#define RV_ABI_MINOR 0
+#define RV_ABI_MINOR 1
 #define RV_PLUGIN_SYMBOL "rv_plugin_v1"
 /* Does the other side's struct have this field? */
 #define RV_HAS(ptr, field) ((ptr)->size >= offsetof(__typeof__(*(ptr)), field) + sizeof((ptr)->field))
@@ -114,10 +114,13 @@ struct rv_http_request {
     /* Credential by reference: the supervisor reads key `secret_key` of this Secret (if granted) and sends
      * "<auth_header>: <auth_prefix><value>". The plugin never sees the value. */
     struct rv_str secret_ns, secret_name, secret_key, auth_header, auth_prefix;
-    uint32_t http2; /* 1: HTTP/2 with prior knowledge, raw body: gRPC unary calls */
+    uint32_t http2; /* 1: HTTP/2 with prior knowledge, raw body. So a gRPC unary call is a POST with content type
+                       application/grpc; body, both ways: a byte 0, four bytes of length (big-endian), the message. What
+                       became of it is in the trailers: rv_result_grpc_status() */
 };
 
-/* What became of one action. Exactly one per action. */
+/* What became of one action. Exactly one per action. An array of them is laid out as the headers have it that a plugin
+ * was built with (its abi_minor). */
 struct rv_result {
     uint32_t size;
     int32_t code; /* 0 or RV_E_* / -errno */
@@ -132,7 +135,22 @@ struct rv_result {
     int64_t retry_after_ms; /* as the server asked, 0 = not */
     struct rv_bytes body;   /* GET: msgpack object; HTTP: response body (JSON converted to msgpack when json is 1) */
     uint32_t json;
+    struct rv_val trailers; /* HTTP: map of strings, names in lower case; also headers that begin with grpc-, where a
+                               gRPC server puts what it says of a call without an answer. Since ABI 1.1 */
 };
+
+/* One of the trailers; empty when there is no such. */
+static inline struct rv_str rv_result_trailer(const struct rv_result *r, const char *name) {
+    struct rv_str none = {NULL, 0};
+    return RV_HAS(r, trailers) ? rv_val_str(rv_val_get(r->trailers, name)) : none;
+}
+
+/* The status code of a gRPC call (0 OK, 5 NOT_FOUND, ...); -1 when the answer has none. Trailer grpc-message says why,
+ * percent-encoded. */
+static inline int32_t rv_result_grpc_status(const struct rv_result *r) {
+    int64_t status;
+    return rv_str_to_int(rv_result_trailer(r, "grpc-status"), 0, INT32_MAX, &status) == 0 ? (int32_t)status : -1;
+}
 
 enum rv_outcome_code {
     RV_DONE = 0,     /* nothing more until something changes */

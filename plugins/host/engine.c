@@ -160,7 +160,7 @@ static struct rv_str move_text(char **to, struct rv_str s) {
 /* A result that owns its texts, as the plugin will read it in the next pass. */
 static struct result_node *keep_result(const struct open_action *a, const struct rv_result *r) {
     size_t n = (size_t)a->resource_n + a->ns_n + r->name.n + r->uid.n + r->resource_version.n + r->reason.n +
-               r->message.n + r->body.n;
+               r->message.n + r->trailers.n + r->body.n;
     struct result_node *k = rv_alloc(sizeof *k + n);
     char *to = (char *)(k + 1);
     k->r = *r;
@@ -174,6 +174,9 @@ static struct result_node *keep_result(const struct open_action *a, const struct
     k->r.resource_version = move_text(&to, r->resource_version);
     k->r.reason = move_text(&to, r->reason);
     k->r.message = move_text(&to, r->message);
+    k->r.trailers = (struct rv_val){(const uint8_t *)to, r->trailers.n};
+    if (r->trailers.n != 0) memcpy(to, r->trailers.p, r->trailers.n);
+    to += r->trailers.n;
     k->r.body = (struct rv_bytes){(const uint8_t *)to, r->body.n};
     if (r->body.n != 0) memcpy(to, r->body.p, r->body.n);
     return k;
@@ -482,12 +485,16 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
 
 /* ---- passes --------------------------------------------------------------------------------------------- */
 
-/* Takes the key's collected results as an array in the scratch arena; the nodes live until the pass is over. */
+/* Takes the key's collected results as an array in the scratch arena, of the size that the plugin knows; the nodes live
+ * until the pass is over. */
 static struct result_node *take_results(struct engine *e, struct queue_key *k) {
     struct result_node *nodes = k->results;
-    struct rv_result *array = rv_arena_alloc(e->scratch, (k->result_n != 0 ? k->result_n : 1) * sizeof *array);
+    uint8_t *array = rv_arena_alloc(e->scratch, (k->result_n != 0 ? k->result_n : 1) * e->result_size);
     size_t n = 0;
-    for (struct result_node *r = nodes; r != NULL; r = r->next) array[n++] = r->r;
+    for (struct result_node *r = nodes; r != NULL; r = r->next) {
+        r->r.size = (uint32_t)e->result_size;
+        memcpy(array + n++ * e->result_size, &r->r, e->result_size);
+    }
     e->results = array;
     e->results_n = n;
     k->results = NULL;
@@ -587,6 +594,7 @@ struct engine *engine_new(const struct engine_opts *o) {
     memcpy(&e->plugin, o->plugin, o->plugin->size < sizeof e->plugin ? o->plugin->size : sizeof e->plugin);
     e->o.plugin = &e->plugin;
     e->host.engine = e;
+    e->result_size = o->plugin->abi_minor >= 1 ? sizeof(struct rv_result) : offsetof(struct rv_result, trailers);
     e->mirror = mirror_new();
     e->queue = queue_new();
     e->scratch = rv_arena_new();

@@ -446,8 +446,12 @@ static void run_event(struct op *op) {
 
 static void on_http(void *arg, const struct http_answer *a) {
     struct op *op = arg;
-    finish(op, &(struct rv_result){
-                   .code = a->code, .http_status = a->status, .body = a->body, .json = a->json, .message = a->message});
+    finish(op, &(struct rv_result){.code = a->code,
+                                   .http_status = a->status,
+                                   .body = a->body,
+                                   .json = a->json,
+                                   .message = a->message,
+                                   .trailers = a->trailers});
 }
 
 static void send_http(struct op *op, const char *credential) {

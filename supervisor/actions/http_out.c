@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DEFAULT_MS = 2000, API_MAX = 16 };
+#include "ipc/text.h"
+
+enum { DEFAULT_MS = 2000, API_MAX = 16, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
 
 struct exchange {
     struct http_out *owner;
@@ -130,12 +132,47 @@ static bool says_json(CURL *easy) {
     return type != NULL && rv_str_starts(rv_str(type), "application/json");
 }
 
+struct trailers {
+    char names[TRAILERS_MAX][TRAILER_NAME_MAX];
+    size_t n;
+    struct rv_buf pairs;
+};
+
+static void add_trailer(struct trailers *t, const struct curl_header *h) {
+    size_t len = strlen(h->name);
+    if (t->n == TRAILERS_MAX || h->index != 0 || len >= TRAILER_NAME_MAX || strlen(h->value) > TRAILER_MAX) return;
+    char *name = t->names[t->n];
+    for (size_t i = 0; i <= len; i++)
+        name[i] = (char)(h->name[i] >= 'A' && h->name[i] <= 'Z' ? h->name[i] - 'A' + 'a' : h->name[i]);
+    if (!rv_utf8_valid(rv_str(name)) || !rv_utf8_valid(rv_str(h->value))) return;
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->names[i], name) == 0) return;
+    t->n++;
+    rv_mp_cstr(&t->pairs, name);
+    rv_mp_str(&t->pairs, (struct rv_str){h->value, strcspn(h->value, "\r\n")}); /* curl 7.88 leaves the line's end */
+}
+
+/* As a map. A gRPC server that has no answer sends its trailers as headers. */
+static void read_trailers(CURL *easy, struct rv_buf *out) {
+    struct trailers t = {.n = 0};
+    for (struct curl_header *h = NULL; (h = curl_easy_nextheader(easy, CURLH_TRAILER, -1, h)) != NULL;)
+        add_trailer(&t, h);
+    for (struct curl_header *h = NULL; (h = curl_easy_nextheader(easy, CURLH_HEADER, -1, h)) != NULL;)
+        if (rv_str_ieq((struct rv_str){h->name, strnlen(h->name, 5)}, "grpc-")) add_trailer(&t, h);
+    if (t.n != 0) {
+        rv_mp_map(out, t.n);
+        rv_buf_add(out, t.pairs.p, t.pairs.n);
+    }
+    rv_buf_free(&t.pairs);
+}
+
 static void finish(struct exchange *x, CURLcode result) {
     long status = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
     struct http_answer a = {.status = (unsigned)status, .body = rv_buf_bytes(&x->answer)};
-    rv_autobuf struct rv_buf mp = {0};
+    rv_autobuf struct rv_buf mp = {0}, trailers = {0};
     struct rv_error err = {0};
+    if (result == CURLE_OK) read_trailers(x->easy, &trailers);
     if (x->refused) {
         a = (struct http_answer){.code = RV_E_DENIED,
                                  .message = RV_STR("the address belongs to the API server or is link-local")};
@@ -150,6 +187,7 @@ static void finish(struct exchange *x, CURLcode result) {
         a.body = a.code == 0 ? rv_buf_bytes(&mp) : (struct rv_bytes){NULL, 0};
         a.message = rv_str(err.text);
     }
+    a.trailers = (struct rv_val){trailers.p, trailers.n};
     x->done(x->arg, &a);
     exchange_free(x);
 }
@@ -316,6 +354,7 @@ void http_out_send(struct http_out *h, const struct rv_http_request *r, const ch
         add_header(x, rv_buf_cstr(&type));
     }
     add_header(x, "Expect:");
+    if (r->http2 != 0) add_header(x, "TE: trailers"); /* gRPC's own servers refuse who does not say so */
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
     if (curl_multi_add_handle(h->multi, x->easy) != CURLM_OK) rv_oom();

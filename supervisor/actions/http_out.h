@@ -14,6 +14,7 @@ struct http_answer {
     bool json; /* body was converted to msgpack */
     struct rv_bytes body;
     struct rv_str message;
+    struct rv_val trailers; /* map of strings */
 };
 typedef void (*http_answer_fn)(void *arg, const struct http_answer *a);
 struct http_out *http_out_new(struct rv_loop *l, const char *api_server);

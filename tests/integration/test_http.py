@@ -53,6 +53,48 @@ def test_faults_reach_it(env):
     assert ask(env, "whole", url).startswith("OK 200")
 
 
+def grpc_module():
+    """grpcio, which this test alone needs: installed, or from PyPI into a folder of its own."""
+    where = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "rayvisor-grpcio")
+    sys.path.append(where)
+    try:
+        import grpc
+        return grpc
+    except ImportError:
+        if os.environ.get("RAYVISOR_NO_INSTALL"): raise Skip("grpcio is not installed")
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--target", where, "grpcio"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if done.returncode != 0: raise Skip("grpcio cannot be installed")
+    import grpc
+    return grpc
+
+
+def test_grpc_unary_calls(env):
+    """One that succeeds, one that fails before an answer, and one that is not there, of gRPC's own server."""
+    grpc = grpc_module()
+    from concurrent import futures
+
+    def fail(request, context): context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no such node: 7%")
+    handlers = {"Say": grpc.unary_unary_rpc_method_handler(lambda request, context: b"hello"), "Fail": grpc.unary_unary_rpc_method_handler(fail)}
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", handlers),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    env.sandbox(why="asks a server of this test's own")
+    env.kube.namespace(NS)
+    env.operator(plugins=[{"name": "toy", "http": [f"http://127.0.0.1:{port}/*"], "grants": [
+        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+        {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}])
+    try:
+        for method, want in (("Say", "OK 200 hello grpc=0 "), ("Fail", "OK 200  grpc=9 no such node: 7%25"), ("Nothing", "OK 200  grpc=12 Method not found!")):
+            name = method.lower()
+            env.kube.create("configmaps", NS, {"metadata": {"name": name, "labels": {"toy": "yes"}},
+                                               "data": {"mode": "http", "grpc": "yes", "url": f"http://127.0.0.1:{port}/test.Echo/{method}"}})
+            note = wait_for("the answer", lambda: events_of(env.kube, NS, name, "Answered"), 40)[0]["note"]
+            assert note == want, (method, note)
+    finally:
+        server.stop(None)
+
+
 def test_without_the_option_nothing_goes_that_way(env):
     setup(env, proxy=False)
     assert ask(env, "direct", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")

@@ -2,9 +2,9 @@
  *
  * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
  * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
- * (tries what the sandbox forbids), chatter (logs much, once), http (asks data.url and tells the answer in an event). A
- * ConfigMap labelled toy-note=yes concerns the one that its data.of names; map() dies on it where its data.mode is
- * crash.
+ * (tries what the sandbox forbids), chatter (logs much, once), http (asks data.url, with data.grpc = yes by gRPC, and
+ * tells the answer in an event). A ConfigMap labelled toy-note=yes concerns the one that its data.of names; map() dies
+ * on it where its data.mode is crash.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -161,16 +161,28 @@ static bool ask(struct toy *t, const struct rv_object *o, const struct rv_result
     rv_autobuf struct rv_buf text = {0};
     for (uint64_t i = 0; i < n; i++) {
         if (results[i].verb != RV_VERB_HTTP) continue;
+        bool grpc = rv_result_grpc_status(&results[i]) >= 0 && results[i].body.n >= 5;
+        size_t skip = grpc ? 5 : 0; /* what stands before the message */
         rv_buf_addf(&text, "%s %u ", rv_error_name(results[i].code), results[i].http_status);
         if (results[i].json != 0)
             rv_json_write((struct rv_val){results[i].body.p, results[i].body.n}, &text);
         else
-            rv_buf_add(&text, results[i].body.p, results[i].body.n);
+            rv_buf_add(&text, results[i].body.p + skip, results[i].body.n - skip);
+        if (rv_result_grpc_status(&results[i]) >= 0)
+            rv_buf_addf(&text, " grpc=%d " RV_STR_FMT, (int)rv_result_grpc_status(&results[i]),
+                        RV_STR_ARG(rv_result_trailer(&results[i], "grpc-message")));
         note(t, o, "Answered", rv_buf_cstr(&text));
         return false;
     }
     if (n != 0) return false;
+    static const uint8_t empty_message[5] = {0};
     struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_path_str(o->value, "data.url")};
+    if (rv_str_is(rv_path_str(o->value, "data.grpc"), "yes")) {
+        r.method = RV_STR("POST");
+        r.content_type = RV_STR("application/grpc");
+        r.body = (struct rv_bytes){empty_message, sizeof empty_message};
+        r.http2 = 1;
+    }
     return t->api->http(t->host, &r, NULL) == 0;
 }
 

@@ -31,6 +31,8 @@ struct sim {
     int32_t result_code;
     uint64_t result_tag, results;
     bool unreadable;
+    bool old; /* a plugin built before results had trailers */
+    int32_t grpc[2];
 };
 static struct sim *sim; /* the plugin ABI gives init nothing to find the test by */
 
@@ -545,9 +547,58 @@ static void stopped_before_it_was_welcome(void) {
     end(s);
 }
 
+/* As a plugin does that was built with headers of either time. */
+static void read_both(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    const struct rv_result *first;
+    uint64_t n = s->api->results(s->host, &first);
+    size_t size = s->old ? offsetof(struct rv_result, trailers) : sizeof *first;
+    for (uint64_t i = 0; i < n && i < RV_ARRAY_LEN(s->grpc); i++) {
+        struct rv_result r = {0};
+        memcpy(&r, (const uint8_t *)first + i * size, size);
+        CU_ASSERT_EQUAL(r.size, size);
+        s->grpc[i] = rv_result_grpc_status(&r);
+        s->result_code = r.code;
+    }
+    ask_todo(s, key, out);
+}
+
+/* Both ways to read an array of results: as it was before the trailers came, and as it is. */
+static void results_of_its_own_size(void) {
+    for (uint32_t minor = 0; minor < 2; minor++) {
+        struct rv_plugin old = {.size = sizeof old,
+                                .magic = RV_ABI_MAGIC,
+                                .abi_major = 1,
+                                .abi_minor = minor,
+                                .name = "test",
+                                .version = "1",
+                                .init = init,
+                                .reconcile = reconcile};
+        struct sim *s = begin(&old);
+        s->reconcile = read_both;
+        s->old = minor == 0;
+        s->todo = 2;
+        tell(s, script_welcome(s->arena));
+        tell(s, script_snap(MSG_SNAP_BEGIN, 1));
+        tell(s, script_object(s->arena, 0, "a", "", 1));
+        tell(s, script_snap(MSG_SNAP_END, 1));
+        tick(s);
+        for (uint64_t id = 1; id <= 2; id++) {
+            struct msg m = script_result(id, (int32_t)-id);
+            m.result.r.trailers = from_json(s->arena, id == 1 ? "{\"grpc-status\":\"0\"}" : "{\"grpc-status\":\"5\"}");
+            tell(s, m);
+        }
+        tick(s);
+        CU_ASSERT_TRUE(s->results == 2 && s->result_code == -2);
+        CU_ASSERT_EQUAL(s->grpc[0], minor == 0 ? -1 : 0);
+        CU_ASSERT_EQUAL(s->grpc[1], minor == 0 ? -1 : 5);
+        end(s);
+    }
+}
+
 static const struct suite_test tests[] = {
     {"snapshot, then passes", snapshot_then_passes},
     {"results", results},
+    {"results of its own size", results_of_its_own_size},
     {"detached", detached},
     {"limit of actions in flight", in_flight_limit},
     {"outcomes", outcomes},

@@ -116,7 +116,8 @@ static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
                                         .reason = RV_STR("Conflict"),
                                         .message = RV_STR("m"),
                                         .retry_after_ms = 1000,
-                                        .json = 1};
+                                        .json = 1,
+                                        .trailers = from_json(a, "{\"grpc-status\":\"5\"}")};
         break;
     case MSG_SETTINGS:
         m.settings.settings = from_json(a, "{\"n\":1}");

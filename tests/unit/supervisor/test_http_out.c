@@ -15,7 +15,7 @@ struct seen {
     unsigned times, status;
     int code;
     bool json;
-    char body[256], message[256];
+    char body[256], message[256], trailers[256];
 };
 
 static void on_answer(void *arg, const struct http_answer *a) {
@@ -31,6 +31,9 @@ static void on_answer(void *arg, const struct http_answer *a) {
         rv_buf_add(&text, a->body.p, a->body.n);
     snprintf(s->body, sizeof s->body, "%.*s", RV_STR_ARG(rv_buf_str(&text)));
     snprintf(s->message, sizeof s->message, "%.*s", RV_STR_ARG(a->message));
+    rv_buf_clear(&text);
+    if (a->trailers.n != 0) rv_json_write(a->trailers, &text);
+    snprintf(s->trailers, sizeof s->trailers, "%.*s", RV_STR_ARG(rv_buf_str(&text)));
 }
 
 static struct world begin(void) {
@@ -126,6 +129,26 @@ static void what_comes_back(void) {
     }
 }
 
+/* Names in lower case, each once; of the headers only what a gRPC server says of a call. */
+static void trailers(void) {
+    static const struct {
+        const char *row, *headers, *want;
+    } rows[] = {
+        {"none", "A: b\r\n", ""},
+        {"as headers", "Grpc-Status: 5\r\ngrpc-message: no%20such\r\nX-Other: y\r\n",
+         "{\"grpc-status\":\"5\",\"grpc-message\":\"no%20such\"}"},
+        {"twice", "grpc-status: 5\r\ngrpc-status: 6\r\n", "{\"grpc-status\":\"5\"}"},
+        {"no text", "grpc-status: \xff\r\ngrpc-x: 1\r\n", "{\"grpc-x\":\"1\"}"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        script_on(w.ray, &(struct script_answer){.body = "1", .headers = rows[i].headers});
+        struct seen s = ask_path(&w, (struct rv_http_request){0}, "/x", NULL);
+        CHECK_ROW(s.code == 0 && strcmp(s.trailers, rows[i].want) == 0, rows[i].row);
+        end(&w);
+    }
+}
+
 /* However an address is written. PORT stands for the API server's. */
 static void forbidden(void) {
     static const char *const urls[] = {"http://169.254.169.254/latest/meta-data",
@@ -190,9 +213,7 @@ static void at_the_end(void) {
     end(&w);
 }
 
-static const struct suite_test tests[] = {{"what goes out", what_goes_out},
-                                          {"what comes back", what_comes_back},
-                                          {"forbidden", forbidden},
-                                          {"other protocols", other_protocols},
-                                          {"at the end", at_the_end}};
+static const struct suite_test tests[] = {
+    {"what goes out", what_goes_out}, {"what comes back", what_comes_back}, {"trailers", trailers},
+    {"forbidden", forbidden},         {"other protocols", other_protocols}, {"at the end", at_the_end}};
 SUITE_MAIN("http out", tests)
