@@ -21,7 +21,7 @@ static void take(struct rv_arena *a, struct rv_node *to, struct rv_val from, con
     }
 }
 
-static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, char ret[33]) {
+static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, char ret[17]) {
     static const char *const of_group[] = {"template", "rayStartParams", "resources", "labels"},
                              *const of_all[] = {"rayVersion", "gcsFaultToleranceOptions", "authOptions", "tlsOptions",
                                                 "historyServerOptions"},
@@ -35,7 +35,7 @@ static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, 
     rv_node_remove(spec, "tolerations"); /* as in the spec's hash: others may add to them */
     rv_node_remove(spec, "schedulingGates");
     struct rv_hash h = rv_val_hash(rv_node_freeze(a, n));
-    snprintf(ret, 33, "%016llx%016llx", (unsigned long long)h.hi, (unsigned long long)h.lo);
+    snprintf(ret, 17, "%016llx", (unsigned long long)h.hi); /* every pod keeps it, here and there */
 }
 
 /* Absent: the spec has no such group any more. */

@@ -52,7 +52,7 @@ struct pace {
     char *end_name, *end_text;
     struct unfinished *unfinished; /* replicas of several hosts that were never seen whole */
     uint64_t made_of;              /* generation for which hash is, + 1 */
-    char hash[33];                 /* of what its pods are made of */
+    char hash[17];                 /* of what its pods are made of */
 };
 struct unfinished {
     struct unfinished *next;
@@ -101,9 +101,11 @@ struct pass {
     uint32_t creates, deletes;  /* pods asked for in this pass */
     const char *failure;        /* marker (reason of ReplicaFailure) of the first failed action on pods, or NULL */
     struct rv_str failure_text;
-    bool retry;                                 /* something failed in a way that another try may mend: no pods now */
-    bool sub_retry;                             /* the same of an object that pods do not need */
-    struct rv_str hold;                         /* set: why no pods are created now */
+    bool retry;             /* something failed in a way that another try may mend: no pods now */
+    bool sub_retry;         /* the same of an object that pods do not need */
+    struct rv_str hold;     /* set: why no pods are created now */
+    struct blocker blocker; /* see_blocker(), once it was asked for */
+    bool blocker_known;
     struct rv_str stalled_reason, stalled_text; /* set: the cluster cannot go on as it is */
     int64_t status_delay_ms;                    /* a status is due in so long; 0: none */
     int64_t after_ms;                           /* look again so soon; 0: as usual */

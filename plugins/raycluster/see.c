@@ -202,7 +202,7 @@ static struct blocker of_failure(struct pass *p) {
     return (struct blocker){quota ? RV_STR("QuotaExceeded") : rv_str(p->failure), p->failure_text, true};
 }
 
-struct blocker see_blocker(struct pass *p) {
+static struct blocker find_blocker(struct pass *p) {
     const struct pass_pod *stuck = NULL, *slow = NULL, *head = see_head(p);
     struct blocker first = {0};
     if (p->failure_text.n != 0) return of_failure(p);
@@ -223,4 +223,10 @@ struct blocker see_blocker(struct pass *p) {
     return stuck != NULL || slow == NULL
                ? first
                : with_name(p, slow, blocker_of(rc_pod_not_ready(p->arena, slow->value, false), false));
+}
+
+struct blocker see_blocker(struct pass *p) {
+    if (!p->blocker_known) p->blocker = find_blocker(p);
+    p->blocker_known = true;
+    return p->blocker;
 }

@@ -62,7 +62,7 @@ struct pod_range see_group(const struct pass *p, struct rv_str group);
 /* How a pod that has ended did so, for people. */
 struct rv_str see_end(struct pass *p, const struct pass_pod *pod);
 /* What keeps the pods from being ready: the first that is stuck, or else the first that is not ready, the head before
- * workers, the older before the younger. */
+ * workers, the older before the younger. Judged once a pass, when all has been asked for. */
 struct blocker see_blocker(struct pass *p);
 /* What keeps pods from being gone long after they should be. */
 struct blocker see_lingering(struct pass *p);

@@ -263,10 +263,12 @@ static void provisioned(struct pass *p, struct rv_node *list, const struct count
 
 static void outdated(struct pass *p, struct rv_node *list, int64_t now) {
     struct rv_str text = outdated_pods(p);
-    if (text.n != 0)
-        rv_condition_set(p->arena, list, RC_CONDITION_OUTDATED, "True", RV_STR("SpecChanged"), text, now);
-    else
+    if (text.n == 0) {
         rv_condition_remove(list, RC_CONDITION_OUTDATED);
+        return;
+    }
+    pass_explain(p, RV_STR_FMT, RV_STR_ARG(text));
+    rv_condition_set(p->arena, list, RC_CONDITION_OUTDATED, "True", RV_STR("SpecChanged"), text, now);
 }
 
 static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_t now) {
