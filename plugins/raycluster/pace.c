@@ -104,11 +104,11 @@ void pace_failed(struct pass *p, struct pace *pace, struct rv_str why) {
 void pace_content(struct pace *pace) { pace->creation = (struct backoff){0}; }
 
 bool pace_waits(struct pass *p, struct pace *pace) {
-    int64_t left = pace->creation.after - p->api->now(p->host);
+    int64_t left = pace->creation.after - p->api->now(p->host), seconds = left / SECOND + 1;
     if (left <= 0) return false;
     pass_explain(p, "group %s: %s; the next try is in %lld s", pace->group,
                  pace->creation.tries > 0 ? "the last creation failed" : "its pods end soon after their start",
-                 (long long)(left / SECOND + 1));
+                 (long long)seconds);
     pass_wake(p, pace->creation.after);
     return true;
 }

@@ -204,13 +204,12 @@ static struct blocker of_failure(struct pass *p) {
 
 static struct blocker find_blocker(struct pass *p) {
     const struct pass_pod *stuck = NULL, *slow = NULL, *head = see_head(p);
-    struct blocker first = {0};
     if (p->failure_text.n != 0) return of_failure(p);
-    first = pace_blocker(p);
+    struct blocker first = pace_blocker(p);
     if (first.reason.n != 0) return first;
     for (size_t i = 0; i < p->pod_n; i++) {
         const struct pass_pod *pod = &p->pods[i];
-        bool old_head = pod == head && pod->deleting; /* the next one waits for it to be gone */
+        bool old_head = head != NULL && pod == head && head->deleting; /* the next one waits for it to be gone */
         if (pod->chosen || (!old_head && (pod->ready || pod->deleting)) || !rather(pod, stuck)) continue;
         struct blocker b = old_head ? lingering(p, pod) : stuck_pod(p, pod);
         if (b.reason.n != 0) {
