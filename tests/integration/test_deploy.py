@@ -64,6 +64,7 @@ def rules(text):
 CHARTS = [[], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["useKubernetesProxy=true"],
           ["featureGates[0].name=RayClusterMTLS,featureGates[0].enabled=true", "featureGates[1].name=RayClusterNetworkPolicy,featureGates[1].enabled=true"],
           ["featureGates[0].name=KubernetesWAS,featureGates[0].enabled=true", "settings.raycluster.openshiftRoutes=true"],
+          ["featureGates[0].name=AllAlpha,featureGates[0].enabled=true", "featureGates[1].name=RayClusterMTLS,featureGates[1].enabled=false"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
           ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"]]
 

@@ -29,7 +29,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range .Values.featureGates }}{{ $_ := set $gates .name .enabled }}{{ end }}
 {{- $names := list "raycluster" "rayjob" }}
 {{- range $gate, $plugin := dict "RayCronJob" "raycronjob" "RayClusterNetworkPolicy" "networkpolicy" "RayClusterMTLS" "mtls" }}
-{{- if get $gates $gate }}{{ $names = append $names $plugin }}{{ end }}
+{{- if ternary (get $gates $gate) (get $gates "AllAlpha") (hasKey $gates $gate) }}{{ $names = append $names $plugin }}{{ end }}
 {{- end }}
 {{- range $name, $_ := .Values.settings }}{{ if not (has $name $names) }}{{ fail (printf "settings.%s: this controller does not run; featureGates switches it on" $name) }}{{ end }}{{ end }}
 {{- $out := dict }}
