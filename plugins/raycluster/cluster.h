@@ -74,6 +74,8 @@ struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c);
 /* Spec 7.6: possible only when the head has a port named serve or serve-... */
 bool rc_serve_service_possible(const struct rc_cluster *c);
 struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c);
+/* A part of the spec that goes into another object, without what clients write out although nobody set it. */
+struct rv_node *rc_without_zeros(struct rv_arena *a, struct rv_val v);
 struct rv_str rc_head_service_name(struct rv_arena *a, const struct rc_cluster *c);
 /* Names that several builders must agree on. */
 struct rv_str rc_user_account(const struct rc_cluster *c); /* of the head's template, or empty */

@@ -34,17 +34,15 @@ struct rv_str rc_name_route(struct rv_arena *a, struct rv_str s, struct rv_str n
     return rc_name_checked(a, first_bytes(s, room));
 }
 
+static struct rv_str lower(struct rv_arena *a, struct rv_str s) {
+    char *out = rv_arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) out[i] = s.p[i] >= 'A' && s.p[i] <= 'Z' ? (char)(s.p[i] - 'A' + 'a') : s.p[i];
+    return (struct rv_str){out, s.n};
+}
+
 /* The first 50 bytes of base, then the ending, all lower-case. */
 static struct rv_str pod_name(struct rv_arena *a, struct rv_str base, const char *ending) {
-    struct rv_str kept = first_bytes(base, POD_PREFIX_BYTES);
-    size_t tail = strlen(ending);
-    char *name = rv_arena_alloc(a, kept.n + tail + 1);
-    for (size_t i = 0; i < kept.n; i++) {
-        char c = kept.p[i];
-        name[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-    }
-    memcpy(name + kept.n, ending, tail);
-    return (struct rv_str){name, kept.n + tail};
+    return rv_arena_fmt(a, RV_STR_FMT "%s", RV_STR_ARG(lower(a, first_bytes(base, POD_PREFIX_BYTES))), ending);
 }
 
 struct rv_str rc_name_head_prefix(struct rv_arena *a, struct rv_str cluster) {
@@ -71,6 +69,16 @@ struct rv_str rc_name_serve_service(struct rv_arena *a, struct rv_str cluster) {
 
 struct rv_str rc_name_headless_service(struct rv_arena *a, struct rv_str cluster) {
     return rv_arena_fmt(a, RV_STR_FMT "-headless", RV_STR_ARG(cluster));
+}
+
+struct rv_str rc_name_policy(struct rv_arena *a, struct rv_str cluster, struct rv_str group) {
+    uint64_t capitals = 0; /* which letters are: "GPU" and "gpu" are two groups */
+    if (group.n == 0) return rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(cluster));
+    for (size_t i = 0; i < group.n; i++)
+        if (group.p[i] >= 'A' && group.p[i] <= 'Z') capitals |= UINT64_C(1) << (i % 64);
+    struct rv_str name =
+        rv_arena_fmt(a, RV_STR_FMT "-workers-" RV_STR_FMT, RV_STR_ARG(cluster), RV_STR_ARG(lower(a, group)));
+    return capitals == 0 ? name : rv_arena_fmt(a, RV_STR_FMT "-%llx", RV_STR_ARG(name), (unsigned long long)capitals);
 }
 
 struct rv_str rc_name_ingress(struct rv_arena *a, struct rv_str cluster) {

@@ -25,6 +25,8 @@ struct rv_str rc_name_head_service(struct rv_arena *a, struct rv_str cluster, st
 struct rv_str rc_name_serve_service(struct rv_arena *a, struct rv_str cluster);
 struct rv_str rc_name_headless_service(struct rv_arena *a, struct rv_str cluster);
 struct rv_str rc_name_ingress(struct rv_arena *a, struct rv_str cluster);
+/* The NetworkPolicy of a worker group, of the head where that is empty. Objects' names have no capitals; groups may. */
+struct rv_str rc_name_policy(struct rv_arena *a, struct rv_str cluster, struct rv_str group);
 /* <service>.<ns>.svc.<domain> */
 struct rv_str rc_name_fqdn(struct rv_arena *a, struct rv_str service, struct rv_str ns, struct rv_str domain);
 

@@ -44,7 +44,7 @@ struct rv_str rc_user_account(const struct rc_cluster *c) {
 
 struct rv_str rc_name_service_account(struct rv_arena *a, const struct rc_cluster *c) {
     struct rv_str given = rc_user_account(c);
-    return rc_name_checked(a, given.n != 0 ? given : c->name);
+    return given.n != 0 ? given : rc_name_checked(a, c->name);
 }
 
 struct rv_node *rc_service_account(struct rv_arena *a, const struct rc_cluster *c) {
@@ -139,7 +139,7 @@ struct rv_node *rc_ingress(struct rv_arena *a, const struct rc_cluster *c) {
     rv_node_append(a, rv_node_ensure_array(a, rv_node_ensure_map(a, rule, "http"), "paths"),
                    ingress_path(a, c, options));
     rv_node_append(a, rv_node_ensure_array(a, spec, "rules"), rule);
-    if (rv_val_len(tls) > 0) rv_node_set(a, spec, "tls", rv_node_from(a, tls));
+    if (rv_val_len(tls) > 0) rv_node_set(a, spec, "tls", rc_without_zeros(a, tls));
     return n;
 }
 
@@ -207,6 +207,11 @@ struct rv_str rc_cleanup_job_name(struct rv_arena *a, const struct rc_cluster *c
     return rc_name_label(a, rv_arena_fmt(a, RV_STR_FMT "-redis-cleanup", RV_STR_ARG(c->name)));
 }
 
+struct rv_str rc_cleanup_job_other_name(struct rv_arena *a, const struct rc_cluster *c) {
+    return rc_name_label(a, rv_arena_fmt(a, RV_STR_FMT "-redis-cleanup-%.*s", RV_STR_ARG(c->name),
+                                         (int)(c->uid.n < 8 ? c->uid.n : 8), c->uid.p));
+}
+
 /* Ray's own function empties one storage namespace; the address may be a list or a URL, the user name is passed only
  * where one was configured, because older versions of Ray do not know that parameter. */
 static struct rv_str cleanup_script(struct rv_arena *a, bool user) {
@@ -267,6 +272,7 @@ struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c) {
     rv_node_set_cstr(a, spec, "restartPolicy", "Never");
     struct rv_node *labels = rv_node_get(meta, "labels"), *notes = rv_node_get(meta, "annotations");
     rv_node_set_cstr(a, labels, RC_LABEL_NODE_TYPE, RC_NODE_TYPE_CLEANUP);
+    rv_node_remove(notes, RC_ANNOTATION_VERSION); /* says of a head which operator made it */
     struct rv_node *job = rc_new_object(a, c, "batch/v1", "Job", rc_cleanup_job_name(a, c)),
                    *job_meta = rv_node_get(job, "metadata"), *job_spec = rv_node_ensure_map(a, job, "spec"),
                    *template = rv_node_ensure_map(a, job_spec, "template"),

@@ -26,6 +26,8 @@ struct rv_node *rc_common_labels(struct rv_arena *a, const struct rc_cluster *c)
 
 /* Names that depend on the spec. */
 struct rv_str rc_cleanup_job_name(struct rv_arena *a, const struct rc_cluster *c);
+/* Where somebody else's Job has that name. */
+struct rv_str rc_cleanup_job_other_name(struct rv_arena *a, const struct rc_cluster *c);
 struct rv_str rc_route_name(struct rv_arena *a, const struct rc_cluster *c);
 bool rc_claim_retained(const struct rc_cluster *c);
 

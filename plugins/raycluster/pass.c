@@ -1,6 +1,8 @@
 /* pass.c - asking and saying (see pass.h). */
 #include "pass.h"
 
+#include <stdlib.h>
+
 #include "fields.h"
 
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
@@ -25,6 +27,20 @@ void pass_explain(struct pass *p, const char *fmt, ...) {
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
     p->api->explain(p->host, rv_buf_str(&b));
+}
+
+void pass_trouble(struct pass *p, size_t of, const char *reason, struct rv_str text) {
+    struct memo_trouble *t = &p->memo->trouble;
+    if (t->reason != NULL && t->of != of) return; /* the first one is told until it is over */
+    free(t->text);
+    *t = (struct memo_trouble){of, reason, rv_strdup(text)};
+}
+
+void pass_trouble_over(struct pass *p, size_t of) {
+    struct memo_trouble *t = &p->memo->trouble;
+    if (t->reason == NULL || t->of != of) return;
+    free(t->text);
+    *t = (struct memo_trouble){0};
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------------------- */

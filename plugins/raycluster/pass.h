@@ -61,6 +61,19 @@ struct unfinished {
 
 enum memo_told { TOLD_NOTHING, TOLD_PROVISIONED, TOLD_UNPROVISIONED };
 
+/* What goes wrong beside the pods: the first thing that does, until it is over. The condition Reconciling tells it. */
+struct memo_trouble {
+    size_t of;          /* a rule of sub.c, or TROUBLE_FINALIZER */
+    const char *reason; /* NULL: nothing */
+    char *text;
+};
+enum { MEMO_RULES = 12, TROUBLE_FINALIZER = MEMO_RULES };
+
+/* The last patch of an object beside the pods, and the version that it had after: hashes; 0: not answered. */
+struct memo_patch {
+    uint64_t patch, version;
+};
+
 /* What the plugin remembers between passes of one cluster. Never needed for correctness: after a restart it is empty.
  */
 struct memo {
@@ -72,16 +85,23 @@ struct memo {
     char paced_hash[33]; /* and its spec's hash */
     struct backoff stamping;
     uint32_t foreign;       /* sub-objects whose name somebody else's object has (bit per rule) */
+    uint32_t foreign_seen;  /* those of them that the mirror shows */
+    uint32_t unseen;        /* made, and not to be seen in the mirror */
     uint32_t foreign_tries; /* in a row */
     int64_t foreign_after;  /* wall ns: none of those is asked for before */
     int64_t first_pass;     /* wall ns */
     int64_t progress_since; /* wall ns: mere progress that no status tells of yet; 0: none */
     int64_t told_at;        /* wall ns: the last status that was asked for; 0: none */
     bool told_progress;     /* it told of nothing but progress */
+    bool job_name_taken;    /* of the Job that empties Redis */
+    bool namespace_ends;    /* it is being deleted */
     int64_t said;           /* generation for which warnings were given, -1 none */
     char *invalid;          /* what was last said to be wrong, or NULL */
     int64_t claim_said;     /* the same for a claim that differs or is missing */
+    int64_t serve_said;     /* the same for a serve service without a port; 0: possible */
     int64_t account_known;  /* generation for which the user's ServiceAccount was seen */
+    struct memo_trouble trouble;
+    struct memo_patch patches[MEMO_RULES];
     int64_t hash_generation;
     char hash[33];
     enum memo_told told; /* by the metric of provisioning */
@@ -102,7 +122,7 @@ struct pass {
     const char *failure;        /* marker (reason of ReplicaFailure) of the first failed action on pods, or NULL */
     struct rv_str failure_text;
     bool retry;             /* something failed in a way that another try may mend: no pods now */
-    bool sub_retry;         /* the same of an object that pods do not need */
+    bool sub_retry;         /* the same of an object beside the pods: nothing is asked for there in this pass */
     struct rv_str hold;     /* set: why no pods are created now */
     struct blocker blocker; /* see_blocker(), once it was asked for */
     bool blocker_known;
@@ -133,6 +153,9 @@ struct rv_str pass_worker_hash(struct pass *p);
 /* ---- saying (pass.c) ---- */
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note);
 void pass_explain(struct pass *p, const char *fmt, ...) RV_PRINTF(2, 3);
+/* Something beside the pods goes wrong, or no longer does. */
+void pass_trouble(struct pass *p, size_t of, const char *reason, struct rv_str text);
+void pass_trouble_over(struct pass *p, size_t of);
 
 /* ---- the parts, each in its file ---- */
 /* The pace of a group (pace.c). A failure holds its own group only. */

@@ -80,6 +80,7 @@ static void memo_drop(struct memo **m) {
         next = pace->next;
         pace_free(pace);
     }
+    free(gone->trouble.text);
     free(gone);
 }
 

@@ -217,17 +217,29 @@ static void pods(struct pass *p) {
     outdated_stamp(p);
 }
 
+static void make(struct pass *p) {
+    sub_reconcile(p);
+    p->memo->said = p->c->generation;
+    pods(p);
+    pace_tell_failure(p);
+}
+
+static bool told(const struct pass *p, size_t of) {
+    return p->memo->trouble.reason != NULL && p->memo->trouble.of == of;
+}
+
 void rc_reconcile(struct pass *p, struct rv_outcome *out) {
     if (p->memo->first_pass == 0) p->memo->first_pass = p->api->now(p->host);
     pace_begin(p);
     pass_take_results(p);
     see(p);
     if (acceptable(p)) {
-        if (teardown_guard(p)) return; /* its result brings us back */
-        if (!p->sub_retry) sub_reconcile(p);
-        p->memo->said = p->c->generation;
-        pods(p);
-        pace_tell_failure(p);
+        bool guarded = teardown_guard(p);
+        if (guarded && !told(p, TROUBLE_FINALIZER)) {
+            out->code = p->sub_retry ? RV_RETRY : RV_DONE; /* its result brings us back */
+            return;
+        }
+        if (!guarded) make(p);
         say_state(p);
     }
     pass_status(p);

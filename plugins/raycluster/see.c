@@ -46,9 +46,12 @@ static void see_pod(void *arg, const struct rv_object *o) {
                   !rv_val_present(rv_condition_find(rv_val_path(v, "status.conditions"), "PodScheduled"));
 }
 
+/* Where there are two, its name was changed: the new one counts. */
 static void see_service(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
-    if (rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE)), "head"))
+    if (!rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE)), "head"))
+        return;
+    if (!rv_val_present(p->head_service) || rv_str_eq(o->name, rc_head_service_name(p->arena, p->c)))
         p->head_service = o->value;
 }
 
@@ -219,6 +222,8 @@ static struct blocker find_blocker(struct pass *p) {
             slow = pod;
         }
     }
+    const struct memo_trouble *t = &p->memo->trouble; /* beside the pods */
+    if (stuck == NULL && t->reason != NULL) return (struct blocker){rv_str(t->reason), rv_str(t->text), true};
     return stuck != NULL || slow == NULL
                ? first
                : with_name(p, slow, blocker_of(rc_pod_not_ready(p->arena, slow->value, false), false));

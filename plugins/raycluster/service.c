@@ -95,12 +95,32 @@ static bool taken(struct rv_node *ports, struct rv_node *mine) {
     return false;
 }
 
+/* Clients in Go write out what nobody set: targetPort 0, an empty name, an empty list. The API server takes that for
+ * not set, and so do we: it would differ from what is stored for ever. In maps only; false where it is the default. */
+struct rv_node *rc_without_zeros(struct rv_arena *a, struct rv_val v) {
+    if (rv_val_type(v) != RV_MAP && rv_val_type(v) != RV_ARRAY) return rv_node_from(a, v);
+    struct rv_node *n = rv_val_type(v) == RV_MAP ? rv_node_map(a) : rv_node_array(a);
+    for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) {
+        struct rv_node *part = rc_without_zeros(a, it.val);
+        if (rv_val_type(v) == RV_ARRAY) {
+            rv_node_append(a, n, part);
+            continue;
+        }
+        bool number = rv_val_type(it.val) == RV_INT && rv_val_int(it.val, 1) == 0,
+             text = rv_val_type(it.val) == RV_STRING && rv_val_str(it.val).n == 0,
+             list = (rv_val_type(it.val) == RV_ARRAY || rv_val_type(it.val) == RV_MAP) && rv_node_len(part) == 0,
+             no = rv_str_is(it.key, "publishNotReadyAddresses") && !rv_val_bool(it.val, false);
+        if (rv_val_set(it.val) && !number && !text && !list && !no) rv_node_setn(a, n, it.key, part);
+    }
+    return n;
+}
+
 /* The user's template: selector and namespace are ours, labels ours win, annotations of headServiceAnnotations win. */
 static void from_template(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *service,
                           struct rv_val given) {
-    struct rv_node *meta = rv_node_get(service, "metadata"), *spec = rv_val_set(rv_val_get(given, "spec"))
-                                                                         ? rv_node_from(a, rv_val_get(given, "spec"))
-                                                                         : rv_node_map(a);
+    struct rv_node *meta = rv_node_get(service, "metadata"),
+                   *spec = rv_val_set(rv_val_get(given, "spec")) ? rc_without_zeros(a, rv_val_get(given, "spec"))
+                                                                 : rv_node_map(a);
     struct rv_node *all = rv_node_map(a), *ports = rv_node_ensure_array(a, spec, "ports"), *own = head_ports(a, c);
     merge(a, all, rv_val_path(given, "metadata.labels"));
     merge(a, all, rv_node_freeze(a, head_labels(a, c)));

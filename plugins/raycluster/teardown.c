@@ -3,6 +3,9 @@
  *
  *   deleted ─► all pods deleted ─► head gone ─► Job runs ─► finished, or the deadline passed ─► finalizer removed
  *
+ * A namespace that is being deleted takes no new Job: there the finalizer goes at once. A finalizer that cannot be
+ * written is tried again more and more slowly, and told.
+ *
  * Deletion never depends on the spec being valid: what became of it since, the deadline holds from the moment of
  * deletion, so no cluster can stay for ever. The same for one whose options were removed, or whose backend was changed:
  * there is nothing that could be emptied, so the finalizer goes at once. */
@@ -34,7 +37,11 @@ static void set_finalizer(struct pass *p, bool present) {
 }
 
 bool teardown_guard(struct pass *p) {
-    if (!needs_cleanup(p->c) || has_finalizer(p->c)) return false;
+    if (!needs_cleanup(p->c) || has_finalizer(p->c)) {
+        pass_trouble_over(p, TROUBLE_FINALIZER);
+        return false;
+    }
+    if (p->sub_retry) return true;
     pass_explain(p, "adding the finalizer that will have Redis emptied when the cluster is deleted");
     set_finalizer(p, true);
     return true;
@@ -60,16 +67,28 @@ static void release(struct pass *p, const char *why) {
     set_finalizer(p, false);
 }
 
+static void take_job(void *arg, const struct rv_object *o) { *(struct rv_object *)arg = *o; }
+
+/* Ours has another name where somebody else's Job has the usual one: what became of that says nothing of our Redis. */
+static struct rv_str job_name(struct pass *p) {
+    struct rv_object other;
+    struct rv_str usual = rc_cleanup_job_name(p->arena, p->c);
+    bool taken = p->memo->job_name_taken || p->api->get(p->host, KIND_JOB, p->c->ns, usual, &other) == 0;
+    return taken ? rc_cleanup_job_other_name(p->arena, p->c) : usual;
+}
+
 static void run_job(struct pass *p) {
     struct rv_object job;
-    struct rv_str name = rc_cleanup_job_name(p->arena, p->c);
-    if (p->api->get(p->host, KIND_JOB, p->c->ns, name, &job) != 0) {
+    struct rv_query q = {.size = sizeof q, .kind = KIND_JOB, .ns = p->c->ns, .owner_uid = p->c->uid};
+    if (p->api->list(p->host, &q, take_job, &job) == 0) {
         pass_explain(p, "creating the Job that empties Redis");
-        pass_create(p, "batch/v1", "jobs", rc_cleanup_job(p->arena, p->c), TAG_CLEANUP_JOB);
+        struct rv_node *fresh = rc_cleanup_job(p->arena, p->c);
+        rv_node_set_str(p->arena, rv_node_get(fresh, "metadata"), "name", job_name(p));
+        pass_create(p, "batch/v1", "jobs", fresh, TAG_CLEANUP_JOB);
     } else if (finished(job.value)) {
         release(p, "the Job that empties Redis has finished");
     } else {
-        pass_explain(p, "waiting for the Job " RV_STR_FMT " that empties Redis", RV_STR_ARG(name));
+        pass_explain(p, "waiting for the Job " RV_STR_FMT " that empties Redis", RV_STR_ARG(job.name));
         p->after_ms = JOB_MS;
     }
 }
@@ -86,6 +105,11 @@ static void step(struct pass *p) {
                    RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
                           " sets how long that may take): the cluster goes, its state in Redis may remain"));
         release(p, "its time is up");
+    } else if (p->memo->namespace_ends) {
+        pass_event(p, true, "ForceDeletedStuckCluster", "Cleanup",
+                   RV_STR("The namespace is being deleted and takes no Job any more: the cluster goes, its state in "
+                          "Redis may remain"));
+        release(p, "its namespace is being deleted");
     } else if (see_head(p) != NULL) {
         pass_explain(p, "being deleted: waiting for the head pod to be gone");
         p->after_ms = HEAD_GONE_MS;
@@ -95,21 +119,48 @@ static void step(struct pass *p) {
     if (left > 0 && p->after_ms > left / 1000000) p->after_ms = left / 1000000 + 1;
 }
 
-void teardown_result(struct pass *p, const struct rv_result *r) {
-    struct rv_str name = rc_cleanup_job_name(p->arena, p->c),
-                  why = r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
-    bool job = r->tag == TAG_CLEANUP_JOB;
-    if (r->code == 0 && job)
+/* As the admission of the API server words it; the code is that of any refusal. */
+static bool namespace_ends(const struct rv_result *r) {
+    static const char words[] = "because it is being terminated";
+    return r->code == RV_E_FORBIDDEN && r->message.n != 0 &&
+           memmem(r->message.p, r->message.n, words, sizeof words - 1) != NULL;
+}
+
+static void job_result(struct pass *p, const struct rv_result *r, struct rv_str why) {
+    if (r->code == 0)
         pass_event(p, false, "CreatedRedisCleanupJob", "Create",
                    rv_arena_fmt(p->arena, "Created Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(p->c->ns),
-                                RV_STR_ARG(name)));
-    if (r->code == 0 || (!job && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT))) return;
+                                RV_STR_ARG(r->name)));
+    bool another = r->code == RV_E_EXISTS && !p->memo->job_name_taken; /* under another name it may go */
+    if (r->code == RV_E_EXISTS) p->memo->job_name_taken = true;
+    if (namespace_ends(r)) p->memo->namespace_ends = true;
+    if (r->code == 0 || another || p->memo->namespace_ends) return;
     p->sub_retry = true;
-    if (job)
-        pass_event(p, true, "FailedToCreateRedisCleanupJob", "Create",
-                   rv_arena_fmt(p->arena,
-                                "Failed to create the Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT,
-                                RV_STR_ARG(p->c->ns), RV_STR_ARG(name), RV_STR_ARG(why)));
+    pass_event(p, true, "FailedToCreateRedisCleanupJob", "Create",
+               rv_arena_fmt(p->arena,
+                            "Failed to create the Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT,
+                            RV_STR_ARG(p->c->ns), RV_STR_ARG(r->name), RV_STR_ARG(why)));
+}
+
+static void finalizer_result(struct pass *p, const struct rv_result *r, struct rv_str why) {
+    if (r->code == 0 || r->code == RV_E_NOT_FOUND) return;
+    p->sub_retry = true;
+    if (r->code == RV_E_CONFLICT) return; /* it changed meanwhile: the newer one is on its way */
+    struct rv_str text =
+        rv_arena_fmt(p->arena, "Failed to %s the finalizer " RC_FINALIZER_REDIS ": " RV_STR_FMT "; %s",
+                     rv_meta_deleting(p->c->value) ? "remove" : "add", RV_STR_ARG(why),
+                     rv_meta_deleting(p->c->value) ? "the cluster stays until it can be"
+                                                   : "without it no pods are made, for nothing would empty Redis");
+    pass_event(p, true, "FailedToUpdateFinalizer", "Update", text);
+    pass_trouble(p, TROUBLE_FINALIZER, "FailedToUpdateFinalizer", text);
+}
+
+void teardown_result(struct pass *p, const struct rv_result *r) {
+    struct rv_str why = r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
+    if (r->tag == TAG_CLEANUP_JOB)
+        job_result(p, r, why);
+    else
+        finalizer_result(p, r, why);
 }
 
 void teardown(struct pass *p, struct rv_outcome *out) {

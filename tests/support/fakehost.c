@@ -68,11 +68,14 @@ static void note(struct fakehost *h, const char *fmt, ...) {
 
 /* ---- what the plugin is told ------------------------------------------------------------------------------------- */
 
-static bool kind_has(const struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+static bool kind_is(const struct fakehost *h, uint32_t kind, const struct fake_object *o) {
     const struct manifest_kind *k = &h->manifest->kinds[kind];
-    return rv_str_is(k->resource, o->resource) && rv_str_is(k->api_version, o->api_version) &&
-           (h->selectors[kind] == NULL ||
-            rv_selector_matches(h->selectors[kind], rv_val_path(o->value, "metadata.labels")));
+    return rv_str_is(k->resource, o->resource) && rv_str_is(k->api_version, o->api_version);
+}
+
+static bool kind_has(const struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+    return kind_is(h, kind, o) && (h->selectors[kind] == NULL ||
+                                   rv_selector_matches(h->selectors[kind], rv_val_path(o->value, "metadata.labels")));
 }
 
 static const struct fake_object *of_kind(const struct fakehost *h, uint32_t kind, const char *name) {
@@ -84,7 +87,8 @@ static const struct fake_object *of_kind(const struct fakehost *h, uint32_t kind
 static void on_changed(void *arg, const struct fake_object *o, bool deleted) {
     struct fakehost *h = arg;
     for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++) {
-        if (!kind_has(h, kind, o)) continue;
+        bool in = kind_has(h, kind, o);
+        if (!in && !kind_is(h, kind, o)) continue;
         struct news *n = h->news;
         while (n != NULL && !(n->kind == kind && strcmp(n->name, o->name) == 0)) n = n->next;
         if (n == NULL) {
@@ -93,8 +97,8 @@ static void on_changed(void *arg, const struct fake_object *o, bool deleted) {
             h->news = n;
             h->news_n++;
         }
-        if (!deleted) continue;
-        free(n->uid);
+        if (!deleted && in) continue;
+        free(n->uid); /* gone, or out of what the plugin sees */
         n->uid = rv_strdup(rv_str(o->uid));
         n->version = o->version;
     }
@@ -225,6 +229,19 @@ static int create(struct fakehost *h, struct request *r) {
     return code;
 }
 
+/* The answer has the version that the object has then. */
+static int patch(struct fakehost *h, struct request *r, struct fake_object *o) {
+    const struct rv_action *a = &r->m.action.a;
+    char name[sizeof r->name];
+    snprintf(name, sizeof name, "%s", o->name);
+    int code = a->verb == RV_VERB_JSON_PATCH
+                   ? fakeapi_json_patch(h->o.api, o, a->pre_uid, payload(a))
+                   : fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
+    struct fake_object *now = fakeapi_find(h->o.api, a->api_version, a->resource, rv_str(name)); /* unless it went */
+    if (code == 0 && now != NULL) remember(r, now);
+    return code;
+}
+
 static int carry_out(struct fakehost *h, struct request *r) {
     const struct rv_action *a = &r->m.action.a;
     struct fake_object *o = fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
@@ -241,9 +258,7 @@ static int carry_out(struct fakehost *h, struct request *r) {
         rv_mp_val(&r->answer.body, o->value);
         return 0;
     }
-    if (a->verb == RV_VERB_JSON_PATCH) return fakeapi_json_patch(h->o.api, o, a->pre_uid, payload(a));
-    if (a->verb == RV_VERB_MERGE_PATCH)
-        return fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
+    if (a->verb == RV_VERB_JSON_PATCH || a->verb == RV_VERB_MERGE_PATCH) return patch(h, r, o);
     if (a->verb == RV_VERB_DELETE) return fakeapi_delete(h->o.api, o, a->pre_uid);
     printf("the plugin asks for verb %u, which the fake does not know\n", a->verb);
     abort();
@@ -258,12 +273,20 @@ static const struct {
                 {true, RV_E_UNAVAILABLE},  {true, RV_E_TIMEOUT},    {true, RV_E_UNKNOWN}};
 enum { LOSSY = 3 };
 
+static int ignored(struct fakehost *h, struct request *r) {
+    const struct rv_action *a = &r->m.action.a;
+    const struct fake_object *o = fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
+    if (o != NULL) remember(r, o);
+    return 0;
+}
+
 static void execute(struct fakehost *h, struct request *r, uint32_t trouble) {
     const struct rv_action *a = &r->m.action.a;
     size_t which = dice_roll(h->o.dice, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
     bool fails = dice_chance(h->o.dice, trouble) && a->verb != RV_VERB_EVENT;
     int refused = h->o.refuse != NULL ? h->o.refuse(h->o.arg, a, &r->message) : 0;
     r->code = fails && !troubles[which].done ? troubles[which].code : refused != 0 ? refused : carry_out(h, r);
+    if (r->code == FAKE_IGNORED) r->code = ignored(h, r);
     if (fails && r->code == 0) r->code = troubles[which].code;
     r->done = true;
     if (a->verb == RV_VERB_EVENT)

@@ -23,6 +23,8 @@ struct fake_answer {
     const char *message; /* with a code: why, static; NULL: made up */
 };
 
+enum { FAKE_IGNORED = 1 << 20 };
+
 struct fakehost;
 struct fakehost_opts {
     const struct rv_plugin *plugin;
@@ -33,7 +35,8 @@ struct fakehost_opts {
     bool lossy;                                /* among the troubles: done, but the answer is lost */
     void (*note)(void *arg, const char *line); /* what happens, for a failure's report; may be NULL */
     void (*http)(void *arg, const struct rv_http_request *r, struct fake_answer *out); /* NULL: nobody asks */
-    /* What the API server never does: RV_E_* and, if it likes, words of its own (static); 0: it does. May be NULL. */
+    /* What the API server never does: RV_E_* and, if it likes, words of its own (static); FAKE_IGNORED: it says that
+     * it did, and did not; 0: it does. May be NULL. */
     int (*refuse)(void *arg, const struct rv_action *a, struct rv_str *message);
     void (*metric)(void *arg, const struct msg_metric *m); /* may be NULL */
     void *arg;

@@ -1,0 +1,146 @@
+/* lone.h - a world with one cluster ns/c and one whole plugin (LONE_PLUGIN, else raycluster), where each thing happens
+ * because the test says so. Single quotes in JSON stand for double ones. */
+#ifndef TESTS_RAYCLUSTER_LONE_H
+#define TESTS_RAYCLUSTER_LONE_H
+
+#include "tests/support/fakehost.h"
+#include "tests/unit/raycluster/made.h"
+
+const struct rv_plugin *rv_plugin_v1(void);
+
+#ifndef LONE_PLUGIN
+#define LONE_PLUGIN "raycluster"
+#endif
+
+struct lone {
+    struct fakeapi *api;
+    struct fakehost *host;
+    struct dice dice;
+    struct rv_buf told; /* events, one a line */
+    /* The API server's answer to writes of this resource; NULL: as usual. */
+    const char *refused, *why;
+    int code;
+};
+
+static inline void lone_note(void *arg, const char *line) {
+    struct lone *w = arg;
+    if (strncmp(line, "  event ", 8) == 0) rv_buf_addf(&w->told, "%s\n", line + 8);
+}
+
+static inline int lone_refuse(void *arg, const struct rv_action *a, struct rv_str *message) {
+    struct lone *w = arg;
+    if (w->refused == NULL || !rv_str_is(a->resource, w->refused) || a->subresource.n != 0) return 0;
+    *message = rv_str(w->why);
+    return w->code;
+}
+
+static inline struct fake_object *lone_create(struct lone *w, const char *api_version, const char *resource,
+                                              const char *json) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *o = NULL;
+    CU_ASSERT_EQUAL(fakeapi_create(w->api, rv_str(api_version), rv_str(resource), quoted(a, json), &o), 0);
+    return o;
+}
+
+#define LONE_POD "'template':{'spec':{'containers':[{'name':'r','image':'i'}]}}"
+#define LONE_HEAD "'headGroupSpec':{" LONE_POD "}"
+
+/* meta and spec: what stands inside the braces, beside the name. settings: JSON. The host starts with lone_go(). */
+static inline void lone_start(struct lone *w, const char *meta, const char *spec) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    *w = (struct lone){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}, .why = "no"};
+    lone_create(w, "ray.io/v1", "rayclusters",
+                rv_arena_fmt(a, "{'metadata':{'name':'c'%s},'spec':{%s}}", meta, spec).p);
+}
+
+static inline void lone_settle(struct lone *w) {
+    for (int i = 0; i < 6; i++) {
+        while (fakehost_round(w->host)) {
+        }
+        fakehost_advance(w->host, 1000);
+    }
+}
+
+static inline void lone_go(struct lone *w, const char *settings) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str text = rv_arena_str(a, rv_str(settings));
+    char *json = rv_arena_alloc(a, text.n + 1);
+    for (size_t i = 0; i < text.n; i++) json[i] = text.p[i] == '\'' ? '"' : text.p[i];
+    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+                                                   .manifest = "plugins/" LONE_PLUGIN "/" LONE_PLUGIN ".yaml",
+                                                   .settings = json,
+                                                   .api = w->api,
+                                                   .dice = &w->dice,
+                                                   .note = lone_note,
+                                                   .refuse = lone_refuse,
+                                                   .arg = w});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
+    lone_settle(w);
+}
+
+static inline void lone_stop(struct lone *w) {
+    fakehost_free(w->host);
+    fakeapi_free(w->api);
+    rv_buf_free(&w->told);
+}
+
+static inline void lone_patch(struct lone *w, const char *resource, const char *name, const char *json) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *o = fakeapi_get(w->api, resource, name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, false, RV_STR(""), quoted(a, json)), 0);
+}
+
+/* And what the plugin makes of it. */
+static inline void lone_edit(struct lone *w, const char *resource, const char *name, const char *json) {
+    lone_patch(w, resource, name, json);
+    lone_settle(w);
+}
+
+static inline void lone_delete(struct lone *w, const char *resource, const char *name) {
+    struct fake_object *o = fakeapi_get(w->api, resource, name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    (void)fakeapi_delete(w->api, o, RV_STR(""));
+    o = fakeapi_get(w->api, resource, name);
+    if (o != NULL) o->gone_at = w->api->now; /* a pod: at once */
+    (void)fakeapi_collect(w->api);
+}
+
+static inline unsigned lone_count(const struct lone *w, const char *resource) {
+    unsigned n = 0;
+    for (const struct fake_object *o = w->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    return n;
+}
+
+/* The last part of the path may stand behind a bar; absent where the object is. */
+static inline struct rv_val lone_at(struct lone *w, struct rv_arena *a, const char *resource, const char *name,
+                                    const char *path) {
+    const struct fake_object *o = fakeapi_get(w->api, resource, name);
+    return o != NULL ? made_at(a, o->value, path) : RV_VAL_ABSENT;
+}
+
+static inline void lone_is(struct lone *w, const char *resource, const char *name, const char *path, const char *want) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    made_is(a, path, lone_at(w, a, resource, name, path), want);
+}
+
+/* How often was this said in an event? */
+static inline unsigned lone_told(struct lone *w, const char *text) {
+    unsigned n = 0;
+    for (const char *at = rv_buf_cstr(&w->told); (at = strstr(at, text)) != NULL; at += strlen(text)) n++;
+    return n;
+}
+
+/* The condition that tells what the cluster waits for, or empty. */
+static inline struct rv_str lone_waits(struct lone *w, const char *field) {
+    const struct fake_object *o = fakeapi_get(w->api, "rayclusters", "c");
+    return rv_path_str(rv_condition_find(rv_val_path(o->value, "status.conditions"), "Reconciling"), field);
+}
+
+static inline void lone_rest(struct lone *w) { /* a converged cluster asks for nothing */
+    uint64_t writes = fakehost_writes(w->host);
+    lone_settle(w);
+    CU_ASSERT_EQUAL(fakehost_writes(w->host), writes);
+}
+
+#endif

@@ -1,0 +1,105 @@
+/* test_teardown.c - the finalizer and the Job that empties Redis, where others are in the way. */
+#include "lone.h"
+
+#define REDIS "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379'}," LONE_HEAD
+#define JOB "c-redis-cleanup"
+
+/* Refused, or always of an older version: asked for less and less often, told, and no pod is made meanwhile. */
+static void test_refused(void) {
+    static const struct {
+        const char *row;
+        int code;
+        unsigned told;
+    } rows[] = {{"by a webhook", RV_E_FORBIDDEN, 1}, {"as too old", RV_E_CONFLICT, 0}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct lone w;
+        lone_start(&w, "", REDIS);
+        w.refused = "rayclusters";
+        w.code = rows[i].code;
+        lone_go(&w, "{}");
+        uint64_t writes = fakehost_writes(w.host);
+        CHECK_ROW(writes < 60, rows[i].row); /* six seconds from a back-off of milliseconds */
+        fakehost_advance(w.host, 60000);
+        lone_settle(&w);
+        CHECK_ROW(fakehost_writes(w.host) - writes < 12, rows[i].row);
+        CHECK_ROW(lone_count(&w, "pods") == 0, rows[i].row);
+        CHECK_ROW((lone_told(&w, "FailedToUpdateFinalizer") > 0) == (rows[i].told > 0), rows[i].row);
+        CHECK_ROW(rv_str_is(lone_waits(&w, "reason"), "FailedToUpdateFinalizer") == (rows[i].told > 0), rows[i].row);
+        w.refused = NULL;
+        fakehost_advance(w.host, 600000);
+        lone_settle(&w);
+        CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].row);
+        CHECK_ROW(!rv_str_is(lone_waits(&w, "reason"), "FailedToUpdateFinalizer"), rows[i].row);
+        lone_stop(&w);
+    }
+}
+
+static void deleted(struct lone *w) {
+    struct fake_object *o = fakeapi_get(w->api, "rayclusters", "c");
+    (void)fakeapi_delete(w->api, o, RV_STR(""));
+    lone_settle(w);
+    fakehost_advance(w->host, 40000); /* the grace of its pods */
+    (void)fakeapi_collect(w->api);
+    lone_settle(w);
+}
+
+static const struct fake_object *own_job(const struct lone *w) {
+    const struct fake_object *o = w->api->objects;
+    while (o != NULL && (strcmp(o->resource, "jobs") != 0 || !rv_str_is(rv_meta_controller_uid(o->value), "uid-1")))
+        o = o->next;
+    return o;
+}
+
+static void finish(struct lone *w, struct fake_object *job) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_val done = quoted(a, "{'status':{'conditions':[{'type':'Complete','status':'True'}]}}");
+    CU_ASSERT_EQUAL(fakeapi_patch(w->api, job, true, RV_STR(""), done), 0);
+}
+
+/* A Job that is not ours says nothing of our Redis. */
+static void test_other_job(void) {
+    static const char *const jobs[] = {
+        "{'metadata':{'name':'" JOB "','labels':{'ray.io/node-type':'redis-cleanup'}}}", /* seen, and has finished */
+        "{'metadata':{'name':'" JOB "'}}",                                               /* not seen */
+        NULL,
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(jobs); i++) {
+        const char *row = jobs[i] != NULL ? jobs[i] : "none";
+        struct lone w;
+        lone_start(&w, "", REDIS);
+        if (jobs[i] != NULL) finish(&w, lone_create(&w, "batch/v1", "jobs", jobs[i]));
+        lone_go(&w, "{}");
+        deleted(&w);
+        const struct fake_object *job = own_job(&w);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+        CHECK_ROW((strcmp(job->name, JOB) == 0) == (jobs[i] == NULL), row);
+        CHECK_ROW(fakeapi_get(w.api, "rayclusters", "c") != NULL, row);
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        made_is(a, row, made_at(a, job->value, "metadata.annotations|ray.io/kuberay-version"), NULL);
+        made_is(a, row, made_at(a, job->value, "spec.template.metadata.annotations|ray.io/kuberay-version"), NULL);
+        CHECK_ROW(lone_told(&w, "FailedToCreateRedisCleanupJob") == 0, row);
+        finish(&w, fakeapi_get(w.api, "jobs", job->name));
+        lone_settle(&w);
+        CHECK_ROW(fakeapi_get(w.api, "rayclusters", "c") == NULL, row);
+        lone_stop(&w);
+    }
+}
+
+static void test_namespace_ends(void) {
+    struct lone w;
+    lone_start(&w, "", REDIS);
+    lone_go(&w, "{}");
+    w.refused = "jobs";
+    w.code = RV_E_FORBIDDEN;
+    w.why = "jobs.batch \"" JOB "\" is forbidden: unable to create new content in namespace ns because it is being "
+            "terminated";
+    deleted(&w);
+    CU_ASSERT_PTR_NULL(fakeapi_get(w.api, "rayclusters", "c"));
+    CU_ASSERT_EQUAL(lone_told(&w, "ForceDeletedStuckCluster"), 1);
+    lone_stop(&w);
+}
+
+static const struct suite_test tests[] = {{"the finalizer is refused", test_refused},
+                                          {"a Job of that name", test_other_job},
+                                          {"the namespace ends", test_namespace_ends}};
+SUITE_MAIN("raycluster: teardown", tests)
