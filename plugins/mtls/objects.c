@@ -108,6 +108,8 @@ struct rv_node *mtls_build(struct rv_arena *a, const struct mtls_cluster *c, enu
         rv_node_set_cstr(a, spec, "duration", r->duration);
         rv_node_set_cstr(a, spec, "renewBefore", r->renew_before);
         issued_by(a, c, which, spec);
+        rv_node_set_str(a, rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "secretTemplate"), "labels"),
+                        RC_LABEL_CLUSTER, c->name);
     }
     if (which == MTLS_CA) ca_spec(a, c, spec);
     if (which == MTLS_HEAD || which == MTLS_WORKER) leaf_spec(a, c, which, spec, addresses, n);

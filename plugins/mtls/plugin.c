@@ -7,16 +7,16 @@
 #include "plugins/raycluster/fields.h"
 #include "rayvisor/plugin.h"
 
-enum { KIND_CLUSTER, KIND_POD, KIND_ISSUER, KIND_CERTIFICATE };
+enum { KIND_CLUSTER, KIND_POD, KIND_ISSUER, KIND_CERTIFICATE, KIND_SECRET };
 enum { TAG_UPDATE = 64, TAG_OWNER = 128 }; /* plus which object; creations have the bare number */
-enum { AGAIN_MS = 300000, EXPIRY_H = 24 };
+enum { AGAIN_MS = 300000, FOREIGN_MS = 30000, EXPIRY_H = 24 };
 
 /* What was said of a cluster, so that it is not said at every pass. Never needed for correctness. */
 struct said {
     struct said *next;
     char *uid;
     bool ready, waiting, expiring;
-    bool owned[MTLS_OBJECTS]; /* its Secret got its owner */
+    bool foreign[MTLS_OBJECTS]; /* somebody else's object has its name */
 };
 
 struct controller {
@@ -33,7 +33,8 @@ struct pass {
     struct rv_arena *arena;
     struct rv_str *addresses[2]; /* of head and workers, sorted */
     size_t address_n[2];
-    bool retry, busy;
+    bool retry;
+    int64_t after_ms;
 };
 
 static void event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
@@ -96,35 +97,69 @@ static void act(struct pass *p, uint32_t verb, enum mtls_object which, uint64_t 
                           .name = name,
                           .pre_uid = uid,
                           .body = {v.p, v.n}};
-    p->busy = true;
     if (p->k->api->act(p->k->host, &a, NULL) != 0) p->retry = true;
 }
 
-static bool find(struct pass *p, enum mtls_object which, struct rv_object *ret) {
-    return p->k->api->get(p->k->host, is_certificate(which) ? KIND_CERTIFICATE : KIND_ISSUER, p->c->ns,
-                          mtls_name(p->arena, p->c, which), ret) == 0;
+static const char *const steps[] = {"self-signed Issuer", "CA Certificate", "CA Issuer", "head Certificate",
+                                    "worker Certificate"};
+
+enum whose { WHOSE_NONE, WHOSE_OURS, WHOSE_LATE /* of a cluster of this name that is gone */, WHOSE_FOREIGN };
+
+static enum whose find(struct pass *p, enum mtls_object which, struct rv_object *ret) {
+    uint32_t kind = is_certificate(which) ? KIND_CERTIFICATE : KIND_ISSUER;
+    if (p->k->api->get(p->k->host, kind, p->c->ns, mtls_name(p->arena, p->c, which), ret) != 0) return WHOSE_NONE;
+    for (struct rv_iter it = rv_iter(rv_val_path(ret->value, "metadata.ownerReferences")); rv_iter_next(&it);) {
+        if (!rv_path_bool(it.val, "controller", false)) continue;
+        if (rv_str_eq(rv_path_str(it.val, "uid"), p->c->uid)) return WHOSE_OURS;
+        if (rv_str_is(rv_path_str(it.val, "kind"), "RayCluster") && rv_str_eq(rv_path_str(it.val, "name"), p->c->name))
+            return WHOSE_LATE;
+    }
+    return WHOSE_FOREIGN;
+}
+
+/* Trusting what somebody else issues, to whom he likes, would be no mTLS. */
+static void foreign(struct pass *p, enum mtls_object which, const struct rv_object *o) {
+    struct rv_str text = rv_arena_fmt(p->arena,
+                                      "Failed to reconcile mTLS %s: " RV_STR_FMT "/" RV_STR_FMT
+                                      " exists and is not owned by this RayCluster: delete or rename it",
+                                      steps[which], RV_STR_ARG(o->ns), RV_STR_ARG(o->name));
+    if (!p->said->foreign[which]) event(p, true, "MTLSFailedToReconcile", "Reconcile", text);
+    p->said->foreign[which] = true;
+    p->after_ms = FOREIGN_MS;
+    p->k->api->explain(p->k->host, text);
+}
+
+static struct rv_node *leaf_patch(struct pass *p, enum mtls_object which, struct rv_node *want, struct rv_val have) {
+    static const char *const sets[] = {"dnsNames", "ipAddresses"};
+    bool leaf = which == MTLS_HEAD || which == MTLS_WORKER;
+    struct rv_node *patch = rv_node_map(p->arena), *labels = rv_node_get(want, "secretTemplate");
+    for (size_t i = 0; i < RV_ARRAY_LEN(sets) && leaf; i++) {
+        struct rv_node *set = rv_node_get(want, sets[i]);
+        if (!rv_val_equal(rv_node_freeze(p->arena, set), rv_val_get(have, sets[i])))
+            rv_node_set(p->arena, patch, sets[i], set);
+    }
+    if (labels != NULL && !rv_val_within(rv_node_freeze(p->arena, labels), rv_val_get(have, "secretTemplate")))
+        rv_node_set(p->arena, patch, "secretTemplate", labels);
+    return rv_node_len(patch) > 0 ? patch : NULL;
 }
 
 /* A pod whose address is not in the certificate waits for it; an address of a pod that is gone must not stay in it. */
 static void keep(struct pass *p, enum mtls_object which) {
-    static const char *const sets[] = {"dnsNames", "ipAddresses"};
     size_t group = which == MTLS_HEAD ? 0 : 1;
     bool leaf = which == MTLS_HEAD || which == MTLS_WORKER;
     struct rv_node *want =
         mtls_build(p->arena, p->c, which, leaf ? p->addresses[group] : NULL, leaf ? p->address_n[group] : 0);
     struct rv_object have;
-    if (!find(p, which, &have)) {
-        act(p, RV_VERB_CREATE, which, which, mtls_name(p->arena, p->c, which), (struct rv_str){NULL, 0}, want);
+    enum whose who = find(p, which, &have);
+    if (who == WHOSE_FOREIGN) {
+        foreign(p, which, &have);
         return;
     }
-    if (!leaf || rv_meta_deleting(have.value)) return;
-    struct rv_node *patch = NULL;
-    for (size_t i = 0; i < RV_ARRAY_LEN(sets); i++) {
-        struct rv_node *set = rv_node_get(rv_node_get(want, "spec"), sets[i]);
-        if (rv_val_equal(rv_node_freeze(p->arena, set), rv_val_get(rv_val_get(have.value, "spec"), sets[i]))) continue;
-        if (patch == NULL) patch = rv_node_map(p->arena);
-        rv_node_set(p->arena, patch, sets[i], set);
-    }
+    p->said->foreign[which] = false;
+    if (who == WHOSE_NONE)
+        act(p, RV_VERB_CREATE, which, which, mtls_name(p->arena, p->c, which), (struct rv_str){NULL, 0}, want);
+    if (who != WHOSE_OURS || rv_meta_deleting(have.value)) return;
+    struct rv_node *patch = leaf_patch(p, which, rv_node_get(want, "spec"), rv_val_get(have.value, "spec"));
     if (patch == NULL) return;
     struct rv_node *body = rv_node_map(p->arena);
     rv_node_set(p->arena, body, "spec", patch);
@@ -135,34 +170,44 @@ static void keep(struct pass *p, enum mtls_object which) {
  * ------------------------------------------------------------------------------------------------------- */
 
 static bool ready(struct pass *p, enum mtls_object which, struct rv_object *ret) {
-    if (!find(p, which, ret)) return false;
+    if (find(p, which, ret) != WHOSE_OURS) return false;
     struct rv_val condition = rv_condition_find(rv_val_path(ret->value, "status.conditions"), "Ready");
     return rv_str_is(rv_path_str(condition, "status"), "True") &&
            rv_path_int(condition, "observedGeneration", 0) == rv_path_int(ret->value, "metadata.generation", 0);
 }
 
-/* cert-manager leaves the Secrets behind when their Certificates go: with an owner the garbage collector takes them. */
-static void own_secret(struct pass *p, enum mtls_object which, const struct rv_object *certificate) {
-    if (p->said->owned[which]) return;
-    struct rv_node *body = rv_node_map(p->arena), *owner = rv_node_map(p->arena);
-    rv_node_set_cstr(p->arena, owner, "apiVersion", "cert-manager.io/v1");
-    rv_node_set_cstr(p->arena, owner, "kind", "Certificate");
-    rv_node_set_str(p->arena, owner, "name", certificate->name);
-    rv_node_set_str(p->arena, owner, "uid", certificate->uid);
-    rv_node_append(p->arena,
-                   rv_node_ensure_array(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "ownerReferences"),
-                   owner);
-    struct rv_val v = rv_node_freeze(p->arena, body);
-    struct rv_action a = {.size = sizeof a,
-                          .verb = RV_VERB_MERGE_PATCH,
-                          .tag = TAG_OWNER + which,
-                          .api_version = RV_STR("v1"),
-                          .resource = RV_STR("secrets"),
-                          .ns = p->c->ns,
-                          .name = mtls_secret(p->arena, p->c, which),
-                          .body = {v.p, v.n}};
-    p->busy = true;
-    if (p->k->api->act(p->k->host, &a, NULL) == 0) p->said->owned[which] = true;
+/* cert-manager leaves the Secrets behind when their Certificates go: with an owner the garbage collector takes them.
+ * Owners that are there stay: cert-manager can be set to be one. */
+static void own_secret(struct pass *p, enum mtls_object which) {
+    struct rv_object certificate, secret;
+    if (find(p, which, &certificate) != WHOSE_OURS) return;
+    if (p->k->api->get(p->k->host, KIND_SECRET, p->c->ns, mtls_secret(p->arena, p->c, which), &secret) != 0) return;
+    struct rv_arena *a = p->arena;
+    struct rv_node *body = rv_node_map(a), *meta = rv_node_ensure_map(a, body, "metadata"), *owner = rv_node_map(a),
+                   *list = rv_node_ensure_array(a, meta, "ownerReferences");
+    for (struct rv_iter it = rv_iter(rv_val_path(secret.value, "metadata.ownerReferences")); rv_iter_next(&it);) {
+        if (rv_str_eq(rv_path_str(it.val, "uid"), certificate.uid)) return;
+        bool old = rv_str_is(rv_path_str(it.val, "kind"), "Certificate") &&
+                   rv_str_eq(rv_path_str(it.val, "name"), certificate.name); /* one that was made again since */
+        if (!old) rv_node_append(a, list, rv_node_from(a, it.val));
+    }
+    rv_node_set_cstr(a, owner, "apiVersion", "cert-manager.io/v1");
+    rv_node_set_cstr(a, owner, "kind", "Certificate");
+    rv_node_set_str(a, owner, "name", certificate.name);
+    rv_node_set_str(a, owner, "uid", certificate.uid);
+    rv_node_append(a, list, owner);
+    rv_node_set_str(a, meta, "resourceVersion", secret.resource_version); /* or somebody's owner might get lost */
+    struct rv_val v = rv_node_freeze(a, body);
+    struct rv_action action = {.size = sizeof action,
+                               .verb = RV_VERB_MERGE_PATCH,
+                               .tag = TAG_OWNER + which,
+                               .api_version = RV_STR("v1"),
+                               .resource = RV_STR("secrets"),
+                               .ns = p->c->ns,
+                               .name = secret.name,
+                               .pre_uid = secret.uid,
+                               .body = {v.p, v.n}};
+    if (p->k->api->act(p->k->host, &action, NULL) != 0) p->retry = true;
 }
 
 static bool expiring(struct pass *p, const struct rv_object *certificate) {
@@ -179,9 +224,9 @@ static void judge(struct pass *p) {
         bool one = ready(p, leaves[i], &o);
         all &= one;
         soon |= one && expiring(p, &o);
-        if (one) own_secret(p, leaves[i], &o);
+        own_secret(p, leaves[i]);
     }
-    if (ready(p, MTLS_CA, &o)) own_secret(p, MTLS_CA, &o);
+    own_secret(p, MTLS_CA);
     if (all && !p->said->ready) event(p, false, "MTLSPKIReady", "Reconcile", RV_STR("mTLS certificates are ready"));
     if (!all && !p->said->waiting)
         event(p, false, "MTLSCertsNotReady", "Reconcile", RV_STR("Waiting for cert-manager to issue the certificates"));
@@ -199,19 +244,13 @@ static void judge(struct pass *p) {
  * ----------------------------------------------------------------------------------------------------------- */
 
 static void take_result(struct pass *p, const struct rv_result *r) {
-    static const char *const steps[] = {"self-signed Issuer", "CA Certificate", "CA Issuer", "head Certificate",
-                                        "worker Certificate"};
     size_t which = r->tag % TAG_UPDATE;
     if (which >= RV_ARRAY_LEN(steps)) return;
     if (r->code == 0 && r->tag >= TAG_UPDATE && r->tag < TAG_OWNER)
-        event(p, false, "MTLSCertificatesUpdated", "Update",
-              rv_arena_fmt(p->arena, "Updated the addresses in the %s", steps[which]));
+        event(p, false, "MTLSCertificatesUpdated", "Update", rv_arena_fmt(p->arena, "Updated the %s", steps[which]));
     if (r->code == 0) return;
-    if (r->tag >= TAG_OWNER) {
-        p->said->owned[which] = false;
-        if (r->code == RV_E_NOT_FOUND) return; /* not there yet: when the Certificate changes again */
-    }
     p->retry = true;
+    if (r->tag >= TAG_UPDATE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT)) return; /* seen anew soon */
     struct rv_str why = r->code == RV_E_NOT_FOUND && r->tag < TAG_UPDATE
                             ? RV_STR("cert-manager is not installed (the API server has no cert-manager.io/v1)")
                         : r->message.n != 0 ? r->message
@@ -270,7 +309,7 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
         judge(&p);
     }
     out->code = p.retry ? RV_RETRY : RV_AFTER;
-    out->after_ms = AGAIN_MS;
+    out->after_ms = p.after_ms > 0 ? p.after_ms : AGAIN_MS;
 }
 
 static int32_t on_settings(void *state, struct rv_error *err) {

@@ -1,11 +1,15 @@
 /* plugin.c - the NetworkPolicy controller: keeps the policies of policy.c as they should be, deletes the others that
- * the cluster controls. */
+ * the cluster controls.
+ *
+ * An edit counts once the raycluster plugin has accepted it, which its status tells: by a spec that is refused nobody
+ * is isolated less than before. The policy of a group that was taken out goes after the last of its pods. */
 #include <stdlib.h>
 
+#include "plugins/raycluster/fields.h"
 #include "policy.h"
 #include "rayvisor/plugin.h"
 
-enum { KIND_CLUSTER, KIND_POLICY };
+enum { KIND_CLUSTER, KIND_POLICY, KIND_POD };
 enum op { OP_CREATE, OP_UPDATE, OP_DELETE };
 enum { RETRY_MS = 300000 };
 
@@ -20,6 +24,7 @@ struct pass {
     struct rv_arena *arena;
     struct rv_val *wanted; /* frozen policies */
     size_t wanted_n, changes;
+    bool judged; /* the spec is accepted: what is there may change */
     bool retry;
 };
 
@@ -85,30 +90,49 @@ static void want(struct pass *p, struct rv_str group) {
     p->wanted[p->wanted_n++] = rv_node_freeze(p->arena, policy_build(p->arena, p->c, group));
 }
 
+struct group_pods {
+    struct rv_str group;
+    size_t n;
+};
+
+static void count_pod(void *arg, const struct rv_object *o) {
+    struct group_pods *g = arg;
+    g->n += rv_str_eq(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_GROUP)), g->group);
+}
+
+/* Its group is no longer asked for, and pods of it are still there. */
+static bool outlived(struct pass *p, const struct rv_object *o) {
+    struct group_pods g = {.group = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_GROUP))};
+    struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->c->ns, .owner_uid = p->c->uid};
+    if (!rv_val_set(p->c->policy)) return false; /* nobody is to be isolated */
+    p->k->api->list(p->k->host, &q, count_pod, &g);
+    return g.n > 0;
+}
+
+static void mend(struct pass *p, const struct rv_object *o, struct rv_val want) {
+    struct rv_val labels = rv_val_path(want, "metadata.labels");
+    struct rv_node *body = rv_node_map(p->arena),
+                   *spec = policy_spec_patch(p->arena, rv_val_get(o->value, "spec"), rv_val_get(want, "spec"));
+    bool labelled = rv_val_within(labels, rv_val_path(o->value, "metadata.labels"));
+    if ((spec == NULL && labelled) || !p->judged) return;
+    if (spec != NULL) rv_node_set(p->arena, body, "spec", spec);
+    if (!labelled)
+        rv_node_set(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "labels", rv_node_from(p->arena, labels));
+    act(p, OP_UPDATE, o->name, o->uid, rv_node_freeze(p->arena, body));
+}
+
 /* What is there and ours: to be kept, mended or deleted. */
 static void judge(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     if (rv_meta_deleting(o->value)) return;
     for (size_t i = 0; i < p->wanted_n; i++) {
-        struct rv_val w = p->wanted[i], spec = rv_val_get(w, "spec"), live = rv_val_get(o->value, "spec");
-        if (!rv_str_eq(rv_path_str(w, "metadata.name"), o->name)) continue;
-        bool same = rv_val_within(spec, live) &&
-                    rv_val_len(rv_val_get(spec, "policyTypes")) == rv_val_len(rv_val_get(live, "policyTypes")) &&
-                    rv_val_within(rv_val_path(w, "metadata.labels"), rv_val_path(o->value, "metadata.labels"));
+        struct rv_val want = p->wanted[i];
+        if (!rv_str_eq(rv_path_str(want, "metadata.name"), o->name)) continue;
         p->wanted[i] = RV_VAL_ABSENT;
-        if (same) return;
-        struct rv_node *body = rv_node_map(p->arena), *fresh = rv_node_from(p->arena, spec);
-        static const char *const lists[] = {"ingress", "egress"};
-        for (size_t k = 0; k < RV_ARRAY_LEN(lists); k++)
-            if (!rv_val_present(rv_val_get(spec, lists[k])))
-                rv_node_set(p->arena, fresh, lists[k], rv_node_null(p->arena));
-        rv_node_set(p->arena, body, "spec", fresh);
-        rv_node_set(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "labels",
-                    rv_node_from(p->arena, rv_val_path(w, "metadata.labels")));
-        act(p, OP_UPDATE, o->name, o->uid, rv_node_freeze(p->arena, body));
+        mend(p, o, want);
         return;
     }
-    act(p, OP_DELETE, o->name, o->uid, RV_VAL_ABSENT);
+    if (p->judged && !outlived(p, o)) act(p, OP_DELETE, o->name, o->uid, RV_VAL_ABSENT);
 }
 
 static void keep_policies(struct pass *p) {
@@ -117,14 +141,32 @@ static void keep_policies(struct pass *p) {
     if (rv_val_set(p->c->policy)) {
         want(p, (struct rv_str){NULL, 0});
         for (struct rv_iter g = rv_iter(rv_val_get(p->c->spec, "workerGroupSpecs")); rv_iter_next(&g);)
-            if (rv_name_dns1123_label(rv_path_str(g.val, "groupName")) == NULL)
-                want(p, rv_path_str(g.val, "groupName"));
+            if (rv_path_str(g.val, "groupName").n != 0) want(p, rv_path_str(g.val, "groupName"));
     }
     struct rv_query q = {.size = sizeof q, .kind = KIND_POLICY, .ns = p->c->ns, .owner_uid = p->c->uid};
     p->k->api->list(p->k->host, &q, judge, p);
     for (size_t i = 0; i < p->wanted_n; i++)
         if (rv_val_present(p->wanted[i]))
             act(p, OP_CREATE, rv_path_str(p->wanted[i], "metadata.name"), (struct rv_str){NULL, 0}, p->wanted[i]);
+}
+
+/* The raycluster plugin refuses the spec. */
+static bool refused(const struct policy_cluster *c) {
+    return rv_condition_is(rv_val_path(c->value, "status.conditions"), "Stalled", "True");
+}
+
+/* It has seen this very spec, or none yet. */
+static bool seen(const struct policy_cluster *c) {
+    struct rv_val observed = rv_val_path(c->value, "status.observedGeneration");
+    return !rv_val_set(observed) || rv_val_int(observed, 0) == rv_path_int(c->meta, "generation", 0);
+}
+
+static struct rv_str state_of(const struct pass *p) {
+    if (!rv_val_set(p->c->policy)) return RV_STR("no spec.networkPolicy: no policies");
+    if (refused(p->c)) return RV_STR("the spec is not valid: the network policies stay as they are");
+    if (!p->judged) return RV_STR("the network policies stay as they are until the spec has been judged");
+    return p->changes + p->retry > 0 ? RV_STR("bringing the network policies up to date")
+                                     : RV_STR("the network policies are as wanted");
 }
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
@@ -140,10 +182,9 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     const struct rv_result *results;
     uint64_t n = k->api->results(k->host, &results);
     for (uint64_t i = 0; i < n; i++) take_result(&p, &results[i]);
-    if (!p.retry) keep_policies(&p);
-    k->api->explain(k->host, !rv_val_set(c.policy)     ? RV_STR("no spec.networkPolicy: no policies")
-                             : p.changes + p.retry > 0 ? RV_STR("bringing the network policies up to date")
-                                                       : RV_STR("the network policies are as wanted"));
+    p.judged = seen(&c) && !refused(&c);
+    if (!p.retry && !(seen(&c) && refused(&c))) keep_policies(&p);
+    k->api->explain(k->host, state_of(&p));
     out->code = p.retry ? RV_RETRY : RV_AFTER;
     out->after_ms = RETRY_MS;
 }

@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include "plugins/raycluster/fields.h"
+#include "plugins/raycluster/names.h"
 
 void policy_cluster_read(struct policy_cluster *c, struct rv_val value) {
     struct rv_val meta = rv_val_get(value, "metadata"), spec = rv_val_get(value, "spec");
@@ -96,10 +97,7 @@ struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c,
                    *selector = rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "podSelector"), "matchLabels");
     rv_node_set_cstr(a, n, "apiVersion", "networking.k8s.io/v1");
     rv_node_set_cstr(a, n, "kind", "NetworkPolicy");
-    if (group.n == 0)
-        rv_node_set_fmt(a, meta, "name", RV_STR_FMT "-head", RV_STR_ARG(c->name));
-    else
-        rv_node_set_fmt(a, meta, "name", RV_STR_FMT "-workers-" RV_STR_FMT, RV_STR_ARG(c->name), RV_STR_ARG(group));
+    rv_node_set_str(a, meta, "name", rc_name_policy(a, c->name, group));
     rv_node_set_str(a, meta, "namespace", c->ns);
     put(a, labels, RC_LABEL_CLUSTER, c->name);
     put(a, labels, RC_LABEL_GROUP, group.n != 0 ? group : RV_STR(RC_HEAD_GROUP));
@@ -111,4 +109,39 @@ struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c,
     directions(a, c, group, spec);
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), c->name, c->uid);
     return n;
+}
+
+/* ---- is it so? --------------------------------------------------------------------------------------------------- */
+
+/* Says no more than if it were not there. An empty selector does: it selects everything. */
+static bool says_nothing(struct rv_str key, struct rv_val v) {
+    bool labels = rv_str_is(key, "matchLabels") && rv_val_type(v) == RV_MAP;
+    if (rv_str_is(key, "protocol")) return rv_str_is(rv_val_str(v), "TCP");
+    return !rv_val_set(v) || ((labels || rv_val_type(v) == RV_ARRAY) && rv_val_len(v) == 0);
+}
+
+static bool same(struct rv_val a, struct rv_val b);
+
+static bool same_maps(struct rv_val a, struct rv_val b) {
+    for (struct rv_iter it = rv_iter(a); rv_iter_next(&it);) {
+        struct rv_val other = rv_val_getn(b, it.key);
+        if (rv_val_set(other) ? !same(it.val, other) : !says_nothing(it.key, it.val)) return false;
+    }
+    for (struct rv_iter it = rv_iter(b); rv_iter_next(&it);)
+        if (!rv_val_set(rv_val_getn(a, it.key)) && !says_nothing(it.key, it.val)) return false;
+    return true;
+}
+
+static bool same(struct rv_val a, struct rv_val b) {
+    if (rv_val_type(a) != rv_val_type(b)) return rv_val_equal(a, b);
+    if (rv_val_type(a) == RV_MAP) return same_maps(a, b);
+    if (rv_val_type(a) != RV_ARRAY) return rv_val_equal(a, b);
+    if (rv_val_len(a) != rv_val_len(b)) return false;
+    for (size_t i = 0; i < rv_val_len(a); i++)
+        if (!same(rv_val_at(a, i), rv_val_at(b, i))) return false;
+    return true;
+}
+
+struct rv_node *policy_spec_patch(struct rv_arena *a, struct rv_val have, struct rv_val want) {
+    return same(want, have) ? NULL : rv_node_merge_patch(a, have, want);
 }

@@ -1,0 +1,130 @@
+/* test_policies.c - policies are kept exactly as asked for, and never loosened before their time. */
+#define LONE_PLUGIN "networkpolicy"
+#include "tests/unit/raycluster/lone.h"
+
+#define GROUPS(names) "'workerGroupSpecs':[" names "]"
+#define RULE                                                                                                           \
+    "{'ports':[{'port':1},{'port':2,'protocol':'UDP'}],'from':[{'ipBlock':{'cidr':'10.0.0.0/8','except':['10.1.0.0/"   \
+    "16']"                                                                                                             \
+    "}}]}"
+#define WITH(rules) "'networkPolicy':{'mode':'DenyAll','head':{'ingressRules':[" rules "]}}"
+
+/* What the raycluster plugin says of the spec as it is now. */
+static void judged(struct lone *w, bool valid) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *o = fakeapi_get(w->api, "rayclusters", "c");
+    struct rv_str status =
+        rv_arena_fmt(a, "{'status':{'observedGeneration':%lld,'conditions':[{'type':'Stalled','status':'%s'}]}}",
+                     (long long)rv_path_int(o->value, "metadata.generation", 0), valid ? "False" : "True");
+    CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
+    lone_settle(w);
+}
+
+static void edit(struct lone *w, const char *spec) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    lone_edit(w, "rayclusters", "c", rv_arena_fmt(a, "{'spec':{%s}}", spec).p);
+}
+
+static void test_exact(void) {
+    static const struct {
+        const char *row, *spec; /* what the spec becomes, or NULL */
+        const char *policy;     /* what somebody makes of the policy, or NULL */
+        const char *path, *want;
+    } rows[] = {
+        {"a selector made narrower", NULL, "{'spec':{'podSelector':{'matchLabels':{'x':'y'}}}}",
+         "spec.podSelector.matchLabels|x", NULL},
+        {"an expression added", NULL, "{'spec':{'podSelector':{'matchExpressions':[{'key':'x','operator':'Exists'}]}}}",
+         "spec.podSelector.matchExpressions", NULL},
+        {"a peer made wider", NULL,
+         "{'spec':{'ingress':[{'from':[{'podSelector':{'matchLabels':{'ray.io/"
+         "cluster':'c'}},'namespaceSelector':{}}]}]}}",
+         "spec.ingress[0].from[0].namespaceSelector", NULL},
+        {"the user takes a port back", WITH("{'ports':[{'port':1}],'from':[{'ipBlock':{'cidr':'10.0.0.0/8'}}]}"), NULL,
+         "spec.ingress[1]", "{'ports':[{'port':1}],'from':[{'ipBlock':{'cidr':'10.0.0.0/8'}}]}"},
+        {"the user takes the exception back", WITH("{'from':[{'ipBlock':{'cidr':'10.0.0.0/8'}}]}"), NULL,
+         "spec.ingress[1].from[0].ipBlock.except", NULL},
+        {"the user takes the peers back", WITH("{'ports':[{'port':1}]}"), NULL, "spec.ingress[1].from", NULL},
+        {"one direction only", "'networkPolicy':{'mode':'DenyAllEgress'}", NULL, "spec.ingress", NULL},
+        {"labels of others stay", NULL, "{'metadata':{'labels':{'x':'y'}}}", "metadata.labels|x", "'y'"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct lone w;
+        lone_start(&w, "", WITH(RULE) "," GROUPS("{'groupName':'g'}"));
+        lone_go(&w, "{}");
+        judged(&w, true);
+        CHECK_ROW(lone_count(&w, "networkpolicies") == 2, rows[i].row);
+        if (rows[i].policy != NULL) lone_edit(&w, "networkpolicies", "c-head", rows[i].policy);
+        if (rows[i].spec != NULL) edit(&w, rows[i].spec);
+        if (rows[i].spec != NULL) judged(&w, true);
+        lone_is(&w, "networkpolicies", "c-head", rows[i].path, rows[i].want);
+        lone_rest(&w);
+        lone_stop(&w);
+    }
+}
+
+/* What the API server fills in is no difference. */
+static void test_defaults(void) {
+    struct lone w;
+    lone_start(&w, "", WITH(RULE ",{'from':[],'ports':[{'port':3}]}"));
+    lone_go(&w, "{}");
+    lone_patch(&w, "networkpolicies", "c-head",
+               "{'spec':{'ingress':[{'from':[{'podSelector':{'matchLabels':{'ray.io/cluster':'c'}}}]},"
+               "{'ports':[{'port':1,'protocol':'TCP'},{'port':2,'protocol':'UDP'}],"
+               "'from':[{'ipBlock':{'cidr':'10.0.0.0/8','except':['10.1.0.0/16']}}]},"
+               "{'ports':[{'port':3,'protocol':'TCP'}]}]}}");
+    lone_rest(&w);
+    lone_stop(&w);
+}
+
+/* An edit counts when it has been accepted. */
+static void test_invalid(void) {
+    struct lone w;
+    lone_start(&w, "", WITH("") "," GROUPS("{'groupName':'g'},{'groupName':'h'}"));
+    lone_go(&w, "{}");
+    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3); /* before anybody judged it: no pod is made without */
+    judged(&w, true);
+    edit(&w, "'networkPolicy':null," GROUPS("{'groupName':'g'}"));
+    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3);
+    judged(&w, false);
+    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3);
+    edit(&w, "'networkPolicy':{'mode':'DenyAllIngress'}," GROUPS("{'groupName':'g'},{'groupName':'i'}"));
+    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 4); /* a new group's at once */
+    lone_is(&w, "networkpolicies", "c-head", "spec.policyTypes", "['Ingress','Egress']");
+    judged(&w, true);
+    lone_is(&w, "networkpolicies", "c-head", "spec.policyTypes", "['Ingress']");
+    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3);
+    lone_stop(&w);
+}
+
+static void test_outlived(void) {
+    struct lone w;
+    lone_start(&w, "", WITH("") "," GROUPS("{'groupName':'g'}"));
+    lone_create(&w, "v1", "pods",
+                "{'metadata':{'name':'p','labels':{'ray.io/node-type':'worker','ray.io/group':'g'},'ownerReferences':[{"
+                "'apiVersion':'ray.io/v1','kind':'RayCluster','name':'c','uid':'uid-1','controller':true}]}}");
+    lone_go(&w, "{}");
+    edit(&w, GROUPS(""));
+    judged(&w, true);
+    CU_ASSERT_PTR_NOT_NULL(fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
+    lone_delete(&w, "pods", "p");
+    lone_settle(&w);
+    CU_ASSERT_PTR_NULL(fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
+    lone_stop(&w);
+}
+
+static void test_capitals(void) {
+    struct lone w;
+    lone_start(&w, "", WITH("") "," GROUPS("{'groupName':'GPU'},{'groupName':'gpu'}"));
+    lone_go(&w, "{}");
+    lone_is(&w, "networkpolicies", "c-workers-gpu", "spec.podSelector.matchLabels|ray.io/group", "'gpu'");
+    lone_is(&w, "networkpolicies", "c-workers-gpu-7", "spec.podSelector.matchLabels|ray.io/group", "'GPU'");
+    lone_rest(&w);
+    lone_stop(&w);
+}
+
+static const struct suite_test tests[] = {{"exactly as asked for", test_exact},
+                                          {"the API server's defaults", test_defaults},
+                                          {"an edit that is not valid", test_invalid},
+                                          {"a group that goes before its pods", test_outlived},
+                                          {"capitals in groups' names", test_capitals}};
+SUITE_MAIN("networkpolicy", tests)
