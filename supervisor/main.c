@@ -28,7 +28,7 @@ enum {
     STOP_MS = 20000,
     RELOAD_MS = 100,
     GATHER_MS = 25,
-    TRIM_MS = 2000,
+    TICK_MS = 2000,
     EXIT_USAGE = 64,
     EXIT_LOST = 75,
     EXIT_CONFIG = 78
@@ -46,9 +46,10 @@ struct program {
     char *config_dir, *exe_dir;
     char build_plugins[4096], install_plugins[4096];
     uint64_t work_seen, work_trimmed; /* changes and actions so far: give_back() */
-    struct rv_timer *trim_timer, *stop_timer, *reload_timer, *stop_check;
+    struct rv_timer *tick, *stop_timer, *reload_timer, *stop_check;
     struct rv_watch *inotify_watch;
     int inotify_fd;
+    struct stat config_seen; /* the file that was read last */
     struct config **retired; /* kept while a stopping plugin still points into them */
     size_t retired_n;
     int exit_code;
@@ -192,6 +193,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
     struct program *g = (struct program *)s; /* s is its first member */
     struct rv_error own = {0};
     if (err == NULL) err = &own;
+    (void)stat(s->config_path, &g->config_seen);
     struct config *fresh = config_load(s->config_path, &s->env, err);
     if (fresh != NULL) {
         override(fresh, &g->o);
@@ -208,6 +210,15 @@ static int reload(struct supervisor *s, struct rv_error *err) {
 static void on_reload_timer(void *arg) {
     struct program *g = arg;
     if (!g->s.stopping) (void)reload(&g->s, NULL);
+}
+
+/* What inotify does not tell: links that lead elsewhere, other machines' writes, more than it could hold. */
+static void look_at_config(struct program *g) {
+    struct stat now, *seen = &g->config_seen;
+    if (stat(g->s.config_path, &now) != 0) return; /* being replaced */
+    bool same = now.st_dev == seen->st_dev && now.st_ino == seen->st_ino && now.st_size == seen->st_size &&
+                now.st_mtim.tv_sec == seen->st_mtim.tv_sec && now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
+    if (!same && !rv_timer_armed(g->reload_timer)) rv_timer_arm(g->reload_timer, RELOAD_MS);
 }
 
 static void on_inotify(void *arg, int fd, unsigned events) {
@@ -227,11 +238,11 @@ static void on_inotify(void *arg, int fd, unsigned events) {
 }
 
 static void watch_config(struct program *g) {
-    g->reload_timer = rv_loop_timer(g->s.loop, on_reload_timer, g);
     g->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (g->inotify_fd < 0 ||
         inotify_add_watch(g->inotify_fd, g->config_dir, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0) {
-        rv_warn("the configuration file is not watched; use SIGHUP after a change", "reason", strerror(errno));
+        rv_warn("the configuration file is not watched: a change is noticed after seconds, or on SIGHUP", "reason",
+                strerror(errno));
         return;
     }
     g->inotify_watch = rv_loop_fd(g->s.loop, g->inotify_fd, RV_LOOP_READ, on_inotify, g);
@@ -351,8 +362,7 @@ static void harden(void) {
 
 /* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only
  * make again is kept until the burst is over: no change and no action for a moment. */
-static void give_back(void *arg) {
-    struct program *g = arg;
+static void give_back(struct program *g) {
     struct executor_stats e;
     executor_stats(g->s.executor, &e);
     uint64_t work = store_rev(g->s.store) + e.done;
@@ -364,7 +374,13 @@ static void give_back(void *arg) {
         malloc_trim(0);
     }
     g->work_seen = work;
-    rv_timer_arm(g->trim_timer, TRIM_MS);
+}
+
+static void on_tick(void *arg) {
+    struct program *g = arg;
+    give_back(g);
+    look_at_config(g);
+    rv_timer_arm(g->tick, TICK_MS);
 }
 
 static char *find_host(const struct program *g) {
@@ -385,7 +401,7 @@ static int connect_cluster(struct program *g, struct rv_error *err) {
     struct supervisor *s = &g->s;
     rv_autofree char *kubeconfig = s->config->kubeconfig.n != 0 ? rv_strdup(s->config->kubeconfig) : NULL,
                      *context = s->config->context.n != 0 ? rv_strdup(s->config->context) : NULL;
-    s->kube_config = kube_config_load(&(struct kube_config_opts){kubeconfig, context}, err);
+    s->kube_config = kube_config_load(&(struct kube_config_opts){.kubeconfig = kubeconfig, .context = context}, err);
     if (s->kube_config == NULL) return err->code;
     s->client = kube_client_new(s->loop, s->kube_config,
                                 &(struct kube_client_opts){.max_connections = (unsigned)s->config->max_connections,
@@ -413,8 +429,9 @@ static int start(struct program *g, struct rv_error *err) {
     s->executor = executor_new(s);
     g->stop_timer = rv_loop_timer(s->loop, on_stop_timeout, g);
     g->stop_check = rv_loop_timer(s->loop, check_stopped, g);
-    g->trim_timer = rv_loop_timer(s->loop, give_back, g);
-    rv_timer_arm(g->trim_timer, TRIM_MS);
+    g->reload_timer = rv_loop_timer(s->loop, on_reload_timer, g);
+    g->tick = rv_loop_timer(s->loop, on_tick, g);
+    rv_timer_arm(g->tick, TICK_MS);
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
@@ -442,7 +459,7 @@ static void finish(struct program *g) {
     store_free(s->store);
     rv_timer_free(g->stop_timer);
     rv_timer_free(g->stop_check);
-    rv_timer_free(g->trim_timer);
+    rv_timer_free(g->tick);
     rv_timer_free(g->reload_timer);
     rv_watch_free(g->inotify_watch);
     rv_closep(&g->inotify_fd);
@@ -559,6 +576,7 @@ int main(int argc, char **argv) {
     g.s.config_path = g.o.config;
     find_places(&g);
     struct rv_error err = {0};
+    (void)stat(g.o.config, &g.config_seen);
     g.s.config = config_load(g.o.config, &g.s.env, &err);
     if (g.s.config == NULL) {
         fprintf(stderr, "rayvisord: %s\n", err.text);

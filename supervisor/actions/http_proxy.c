@@ -226,12 +226,28 @@ static bool is_api_server(const struct target *t) {
     return rv_str_is(t->ns, "default") && rv_str_is(t->name, "kubernetes");
 }
 
+/* That header is how the supervisor itself is known to the API server, which would not pass it on. */
+static bool takes_our_header(const char *credential) {
+    static const char name[] = "authorization:";
+    struct rv_str line = rv_str(credential);
+    return line.n >= sizeof name - 1 && rv_str_ieq((struct rv_str){line.p, sizeof name - 1}, name);
+}
+
 bool http_proxy_send(struct http_proxy *p, struct rv_str ns, const struct rv_http_request *r, const char *credential,
                      http_answer_fn done, void *arg) {
     struct target t;
     if (r->http2 != 0 || !parse(r->url, &t)) return false;
     if (is_api_server(&t)) {
         done(arg, &(struct http_answer){.code = RV_E_DENIED, .message = RV_STR("the service is the API server's")});
+        return true;
+    }
+    if (takes_our_header(credential)) {
+        done(arg,
+             &(struct http_answer){
+                 .code = RV_E_INVALID,
+                 .message = RV_STR("with kubernetes.proxyHttp a credential cannot go into the header Authorization: "
+                                   "that is the supervisor's own. Name another in auth_header (Ray reads "
+                                   "x-ray-authorization)")});
         return true;
     }
     struct call *c = call_new(p, &t, r);

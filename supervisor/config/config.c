@@ -222,6 +222,17 @@ static void set_defaults(struct config *c) {
     c->log_level = 1;
 }
 
+/* A namespace that cannot exist would be watched in vain, and look well. */
+static int check_namespaces(const struct schema_reader *r, const struct yaml_pos *kubernetes) {
+    const struct yaml_pos *list = kubernetes != NULL ? yaml_pos_get(kubernetes, "namespaces") : NULL;
+    for (const struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
+        const char *wrong = rv_name_dns1123_label(n->text);
+        if (wrong != NULL)
+            return schema_fail(r, n, "namespaces has \"" RV_STR_FMT "\": %s", RV_STR_ARG(n->text), wrong);
+    }
+    return 0;
+}
+
 /* What no table can say. */
 static int check_values(const struct schema_reader *r, const struct config *c, const struct top *t) {
     const char *colon = c->bind.n != 0 ? memrchr(c->bind.p, ':', c->bind.n) : NULL;
@@ -246,7 +257,7 @@ static int check_values(const struct schema_reader *r, const struct config *c, c
         return schema_fail(r, yaml_pos_get(r->doc->root, "runtimeDir"),
                            "runtimeDir is \"" RV_STR_FMT "\"; accepted is an absolute path",
                            RV_STR_ARG(c->runtime_dir));
-    return 0;
+    return check_namespaces(r, t->kubernetes);
 }
 
 struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err) {

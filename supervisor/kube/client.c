@@ -173,7 +173,9 @@ static CURL *easy_new(struct kube_client *c) {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, c->user_agent);
-    curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy != NULL ? k->proxy : "");
+    /* All of it said, so that curl reads no environment of its own accord. */
+    curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy != NULL ? k->proxy : k->env_proxy != NULL ? k->env_proxy : "");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, k->no_proxy != NULL ? k->no_proxy : "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)BUFFER);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_tls);

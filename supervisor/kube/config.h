@@ -16,6 +16,7 @@ struct exec_plugin {
 
 struct kube_config {
     char *server, *ns, *tls_server_name, *proxy;
+    char *env_proxy, *no_proxy; /* of the environment, where the kubeconfig names no proxy */
     bool insecure;
     struct rv_buf ca, client_cert, client_key; /* PEM */
     char *ca_file, *cert_file, *key_file;      /* where they came from, when from files */

@@ -22,6 +22,7 @@ struct kube_config; /* one resolved context */
 struct kube_config_opts {
     const char *kubeconfig; /* path; NULL: $KUBECONFIG, then in-cluster, then ~/.kube/config */
     const char *context;    /* NULL: current-context */
+    const char *pod_dir;    /* where a pod finds its account; NULL: where Kubernetes mounts it */
 };
 struct kube_config *kube_config_load(const struct kube_config_opts *o, struct rv_error *err);
 struct kube_config *kube_config_free(struct kube_config *c);

@@ -37,6 +37,8 @@ struct kube_config *kube_config_free(struct kube_config *c) {
     free(c->ns);
     free(c->tls_server_name);
     free(c->proxy);
+    free(c->env_proxy);
+    free(c->no_proxy);
     rv_buf_free(&c->ca);
     rv_buf_free(&c->client_cert);
     wipe_buf(&c->client_key);
@@ -418,22 +420,35 @@ static int resolve(struct kube_config *c, struct files *f, const char *context, 
 
 /* ---- in a pod ------------------------------------------------------------------------------------------- */
 
-static bool in_pod(void) { return getenv("KUBERNETES_SERVICE_HOST") != NULL && access(POD_DIR "/token", R_OK) == 0; }
+static char *pod_file(const char *dir, const char *name) {
+    struct rv_buf b = {0};
+    rv_buf_addf(&b, "%s/%s", dir != NULL ? dir : POD_DIR, name);
+    char *path = rv_strdup(rv_buf_str(&b));
+    rv_buf_free(&b);
+    return path;
+}
 
-static int pod_config(struct kube_config *c, struct rv_error *err) {
+static bool in_pod(const char *dir) {
+    rv_autofree char *token = pod_file(dir, "token");
+    return getenv("KUBERNETES_SERVICE_HOST") != NULL && access(token, R_OK) == 0;
+}
+
+static int pod_config(struct kube_config *c, const char *dir, struct rv_error *err) {
     const char *host = getenv("KUBERNETES_SERVICE_HOST"), *port = getenv("KUBERNETES_SERVICE_PORT");
     rv_autobuf struct rv_buf b = {0};
     if (host == NULL) return rv_error_set(err, RV_E_CONFIG, "KUBERNETES_SERVICE_HOST is not set");
     bool v6 = strchr(host, ':') != NULL;
     rv_buf_addf(&b, "https://%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port != NULL ? port : "443");
     c->server = rv_strdup(rv_buf_str(&b));
-    c->token_file = rv_strdup(RV_STR(POD_DIR "/token"));
+    c->token_file = pod_file(dir, "token");
+    c->ca_file = pod_file(dir, "ca.crt");
+    rv_autofree char *ns = pod_file(dir, "namespace");
     rv_buf_clear(&b);
-    if (file_read(POD_DIR "/namespace", 4096, &b, NULL) == 0) {
+    if (file_read(ns, 4096, &b, NULL) == 0) {
         while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == ' ')) b.n--;
-        c->ns = rv_strdup(rv_buf_str(&b));
+        if (b.n > 0) c->ns = rv_strdup(rv_buf_str(&b));
     }
-    return file_read(POD_DIR "/ca.crt", PEM_MAX, &c->ca, err);
+    return file_read(c->ca_file, PEM_MAX, &c->ca, err);
 }
 
 static int load_any(struct kube_config *c, struct files *f, const struct kube_config_opts *o, struct rv_error *err) {
@@ -441,7 +456,7 @@ static int load_any(struct kube_config *c, struct files *f, const struct kube_co
     const char *paths = o->kubeconfig != NULL && o->kubeconfig[0] != 0 ? o->kubeconfig
                         : env != NULL && env[0] != 0                   ? env
                                                                        : NULL;
-    if (paths == NULL && in_pod()) return pod_config(c, err);
+    if (paths == NULL && in_pod(o->pod_dir)) return pod_config(c, o->pod_dir, err);
     rv_autobuf struct rv_buf fallback = {0};
     rv_buf_addf(&fallback, "%s/.kube/config", home != NULL ? home : "");
     if (paths == NULL && access(rv_buf_cstr(&fallback), R_OK) != 0)
@@ -452,11 +467,38 @@ static int load_any(struct kube_config *c, struct files *f, const struct kube_co
     return r != 0 ? r : resolve(c, f, o->context, err);
 }
 
+/* ---- proxies -------------------------------------------------------------------------------------------- */
+
+static const char *either(const char *a, const char *b) {
+    const char *v = getenv(a);
+    if (v == NULL || v[0] == 0) v = getenv(b);
+    return v != NULL && v[0] != 0 ? v : NULL;
+}
+
+static bool is_loopback(const char *server) {
+    const char *host = strstr(server, "://") + 3; /* checked when it was read */
+    size_t n = strcspn(host, "/");
+    struct rv_str h = {host, host[0] == '[' ? n : strcspn(host, ":/")};
+    return rv_str_is(h, "localhost") || rv_str_starts(h, "127.") || rv_str_starts(h, "[::1]");
+}
+
+/* As kubectl: HTTPS_PROXY or HTTP_PROXY by the server's scheme and NO_PROXY, in capitals or not; none to this machine.
+ */
+static void read_environment(struct kube_config *c) {
+    bool tls = rv_str_starts(rv_str(c->server), "https://");
+    const char *proxy = tls ? either("HTTPS_PROXY", "https_proxy") : either("HTTP_PROXY", "http_proxy"),
+               *except = either("NO_PROXY", "no_proxy");
+    if (c->proxy != NULL || proxy == NULL || is_loopback(c->server)) return;
+    c->env_proxy = rv_strdup(rv_str(proxy));
+    if (except != NULL) c->no_proxy = rv_strdup(rv_str(except));
+}
+
 /* Ends both ways of reading. */
 static struct kube_config *done(struct kube_config *c, struct files *f, int r) {
     rv_arena_free(f->arena);
     if (r != 0) return kube_config_free(c);
     if (c->ns == NULL) c->ns = rv_strdup(RV_STR("default"));
+    read_environment(c);
     return c;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What a reload does to a running plugin: settings are sent to it, everything else replaces its process, its history stays."""
-import os, shutil, time
+import os, shutil, signal, time
 from harness import *
 
 GRANTS = [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
@@ -227,6 +227,53 @@ def test_a_feature_without_the_plugin_that_does_it(env):
     assert len(line) == 1 and line[0]["level"] == "warn" and line[0]["reason"].startswith(f"{env.op.config}:"), line
     reload(env, ray(RayClusterNetworkPolicy=True), {"name": "networkpolicy"})
     assert len(env.op.logs("relies on plugin")) == 1
+
+
+def test_hangup_reads_the_file(env):
+    """SIGHUP alone, without a change of the file."""
+    setup(env, toy())
+    assert not env.op.logs("configuration reloaded")
+    for n in (1, 2):
+        os.kill(env.op.proc.pid, signal.SIGHUP)
+        wait_for("reload", lambda: len(env.op.logs("configuration reloaded", plugins_changed="0")) == n)
+    assert env.op.plugin("toy")["restarts"] == 0
+
+
+def swapped(env, config):
+    """rayvisord started with `config`, which leads into a folder that is swapped as Kubernetes swaps a mounted ConfigMap."""
+    env.sandbox(why="one API server is enough for it")
+    env.operator(plugins=[toy()])
+    env.op.stop()
+    text, mount = open(env.op.config).read(), os.path.join(env.op.dir, "mount")
+    os.mkdir(mount)
+
+    def publish(version, text):
+        os.mkdir(f"{mount}/..{version}")
+        with open(f"{mount}/..{version}/rayvisor.yaml", "w") as f: f.write(text)
+        os.symlink(f"..{version}", f"{mount}/..data_tmp")
+        os.rename(f"{mount}/..data_tmp", f"{mount}/..data")
+
+    publish(1, text)
+    os.symlink("..data/rayvisor.yaml", f"{mount}/rayvisor.yaml")
+    env.op.config = config(mount)
+    open(env.op.log, "w").close()
+    env.op.start()
+    publish(2, text.replace('"name": "toy"', '"settings": {"greeting": "swapped"}, "name": "toy"'))
+    wait_for("the new settings", lambda: env.op.plugin("toy")["settings"]["greeting"] == "swapped")
+    shutil.rmtree(f"{mount}/..1")
+    time.sleep(3)
+    assert len(env.op.logs("configuration reloaded")) == 1, env.op.logs("configuration reloaded")
+
+
+def test_a_mounted_configmap(env): swapped(env, lambda mount: f"{mount}/rayvisor.yaml")
+
+
+def test_a_link_into_another_folder(env):
+    def link(mount):
+        os.mkdir(mount + "-link")
+        os.symlink(f"{mount}/rayvisor.yaml", f"{mount}-link/config.yaml")
+        return f"{mount}-link/config.yaml"
+    swapped(env, link)
 
 
 if __name__ == "__main__": main()

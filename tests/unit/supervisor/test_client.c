@@ -305,6 +305,51 @@ static void unauthorized_together(void) {
     end(&w);
 }
 
+/* The environment's proxy, as kubectl takes it. */
+static void proxies(void) {
+    static const struct {
+        const char *row, *server, *name, *except, *line; /* line NULL: not by the proxy */
+        const char *url;                                 /* proxy-url */
+    } rows[] = {
+        {"capitals", "http://api.invalid", "HTTP_PROXY", NULL, "GET http://api.invalid/x", NULL},
+        {"small", "http://api.invalid", "http_proxy", "other.invalid", "GET http://api.invalid/x", NULL},
+        {"tls", "https://api.invalid", "HTTPS_PROXY", NULL, "CONNECT api.invalid:443", NULL},
+        {"of another scheme", "http://api.invalid", "HTTPS_PROXY", NULL, NULL, NULL},
+        {"not for it", "http://api.invalid", "HTTP_PROXY", "x, .invalid", NULL, NULL},
+        {"not for addresses", "http://192.0.2.1:1", "HTTP_PROXY", "192.0.2.0/24", NULL, NULL},
+        {"not for this machine", "http://127.0.0.2:1", "HTTP_PROXY", NULL, NULL, NULL},
+        {"the kubeconfig's own", "http://api.invalid", "NONE", ".invalid", "GET http://api.invalid/x", "yes"},
+    };
+    static const char *const names[] = {"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "NONE"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct supervisor *s = &w.stage->s;
+        struct answer a = {0};
+        rv_autobuf struct rv_buf text = {0};
+        rv_buf_addf(&text,
+                    "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\n"
+                    "clusters: [{name: k, cluster: {server: \"%s\"%s%s%s}}]\n",
+                    rows[i].server, rows[i].url != NULL ? ", proxy-url: \"" : "",
+                    rows[i].url != NULL ? script_url(w.server) : "", rows[i].url != NULL ? "\"" : "");
+        setenv(rows[i].name, script_url(w.server), 1);
+        if (rows[i].except != NULL) setenv("NO_PROXY", rows[i].except, 1);
+        s->client = kube_client_free(s->client);
+        kube_config_free(s->kube_config);
+        s->kube_config = kube_config_parse(rv_buf_str(&text), "test", NULL, NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(s->kube_config);
+        s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){0}, NULL);
+        for (size_t k = 0; k < RV_ARRAY_LEN(names); k++) unsetenv(names[k]);
+        script_on(w.server, &(struct script_answer){.body = "{}", .status = rows[i].server[4] == 's' ? 403 : 200});
+        struct kube_request_opts o = get;
+        o.timeout_ms = rows[i].line == NULL ? 300 : 0;
+        kube_send(s->client, &o, on_done, &a);
+        SCRIPT_UNTIL(s->loop, a.times == 1);
+        CHECK_ROW(script_count(w.server) == (rows[i].line != NULL), rows[i].row);
+        CHECK_ROW(rows[i].line == NULL || strcmp(script_last(w.server)->line, rows[i].line) == 0, rows[i].row);
+        end(&w);
+    }
+}
+
 /* One connection: the others wait in order, urgent ones before them. */
 static void queue(void) {
     struct world w = begin();
@@ -390,6 +435,7 @@ static const struct suite_test tests[] = {{"requests", requests},
                                           {"nobody there", nobody_there},
                                           {"unauthorized", unauthorized},
                                           {"unauthorized together", unauthorized_together},
+                                          {"proxies", proxies},
                                           {"queue", queue},
                                           {"cancel", cancel},
                                           {"shutdown", shutdown_answers}};

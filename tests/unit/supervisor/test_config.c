@@ -63,6 +63,8 @@ static void mistakes(void) {
         {"kubernetes: {qps: many}", "f.yaml:1:19:", "whole number"},
         {"kubernetes: {maxConnections: 0}", "f.yaml:1:30:", "from 1 to 1024"},
         {"kubernetes: {namespaces: a}", "f.yaml:1:26:", "list of texts"},
+        {"kubernetes:\n  namespaces:\n  - ok\n  - Team A", "f.yaml:4:5:", "namespaces has \"Team A\""},
+        {"kubernetes: {namespaces: [\"\"]}", "f.yaml:1:27:", "namespaces has \"\""},
         {"kubernetes: {maxInFlight: 99999999999999999999}", "f.yaml:1:27:", "from 1 to 4096"},
         {"runtimeDir: /a\nruntimeDir: /b", "f.yaml:2:1:", "second time"},
         {"log: &x {level: info}", "f.yaml:1:6:", "anchors"},

@@ -212,6 +212,18 @@ static void never_the_api_server(void) {
     end(&w);
 }
 
+/* Two of them would go out, the supervisor's own and the plugin's. */
+static void never_the_supervisors_header(void) {
+    static const char *const lines[] = {"Authorization: Bearer x", "authorization:x"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(lines); i++) {
+        struct world w = begin();
+        struct seen s;
+        CHECK_ROW(ask(&w, &(struct rv_http_request){0}, "http://s.n.svc/", lines[i], &s), lines[i]);
+        CHECK_ROW(s.code == RV_E_INVALID && script_count(w.api) == 0, lines[i]);
+        end(&w);
+    }
+}
+
 static void shutdown_now(void) {
     struct world w = begin();
     struct seen s = {0};
@@ -229,5 +241,6 @@ static const struct suite_test tests[] = {{"urls", urls},
                                           {"what comes back", what_comes_back},
                                           {"addresses", addresses},
                                           {"never the API server", never_the_api_server},
+                                          {"never the supervisor's header", never_the_supervisors_header},
                                           {"shutdown", shutdown_now}};
 SUITE_MAIN("http proxy", tests)

@@ -178,20 +178,60 @@ static void several_files(void) {
     rv_autobuf struct rv_buf paths = {0};
     rv_buf_addf(&paths, "%s/gone:%s/one::%s/two", dir, dir, dir);
     struct rv_error err = {0};
-    struct kube_config *c = kube_config_load(&(struct kube_config_opts){rv_buf_cstr(&paths), NULL}, &err);
+    struct kube_config *c = kube_config_load(&(struct kube_config_opts){.kubeconfig = rv_buf_cstr(&paths)}, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(c);
     CU_ASSERT_TRUE(text_is(kube_config_server(c), "https://one") && text_is(kube_config_namespace(c), "team"));
     kube_config_free(c);
-    c = kube_config_load(&(struct kube_config_opts){rv_buf_cstr(&paths), "other"}, &err);
+    c = kube_config_load(&(struct kube_config_opts){.kubeconfig = rv_buf_cstr(&paths), .context = "other"}, &err);
     CU_ASSERT_TRUE(c == NULL && strstr(err.text, "there is no context \"other\"") != NULL);
     rv_autofree char *gone = in_dir("gone");
-    c = kube_config_load(&(struct kube_config_opts){gone, NULL}, &err);
+    c = kube_config_load(&(struct kube_config_opts){.kubeconfig = gone}, &err);
     CU_ASSERT_TRUE(c == NULL && strstr(err.text, "gone: No such file") != NULL);
     setenv("KUBECONFIG", rv_buf_cstr(&paths), 1);
     c = kube_config_load(&(struct kube_config_opts){0}, &err);
     CU_ASSERT_TRUE(c != NULL && text_is(kube_config_server(c), "https://one"));
     kube_config_free(c);
     unsetenv("KUBECONFIG");
+}
+
+/* A pod's own account, before ~/.kube/config and after KUBECONFIG. */
+static void in_a_pod(void) {
+    static const struct {
+        const char *host, *port, *ns, *server, *want_ns;
+    } rows[] = {{"10.0.0.1", "6443", "team\n", "https://10.0.0.1:6443", "team"},
+                {"fd00::1", NULL, NULL, "https://[fd00::1]:443", "default"},
+                {"kubernetes", "443", "\n", "https://kubernetes:443", "default"}};
+    rv_autofree char *pod = in_dir("pod"), *token = in_dir("pod/token"), *ca = in_dir("pod/ca.crt"),
+                     *ns = in_dir("pod/namespace");
+    struct rv_error err = {0};
+    const struct kube_config_opts o = {.pod_dir = pod};
+    unsetenv("KUBECONFIG");
+    setenv("HOME", "/nowhere", 1);
+    CU_ASSERT_EQUAL(mkdir(pod, 0700), 0);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        setenv("KUBERNETES_SERVICE_HOST", rows[i].host, 1);
+        if (rows[i].port != NULL) setenv("KUBERNETES_SERVICE_PORT", rows[i].port, 1);
+        CHECK_ROW(kube_config_load(&o, &err) == NULL, rows[i].host); /* no token: no pod */
+        CHECK_ROW(strstr(err.text, "or run in a pod") != NULL, rows[i].host);
+        write_file("pod/token", "t");
+        CHECK_ROW(kube_config_load(&o, &err) == NULL && strstr(err.text, "ca.crt") != NULL, rows[i].host);
+        write_file("pod/ca.crt", PEM);
+        if (rows[i].ns != NULL) write_file("pod/namespace", rows[i].ns);
+        struct kube_config *c = kube_config_load(&o, &err);
+        CHECK_ROW(c != NULL, err.text);
+        if (c == NULL) continue;
+        CHECK_ROW(text_is(kube_config_server(c), rows[i].server), rows[i].host);
+        CHECK_ROW(text_is(kube_config_namespace(c), rows[i].want_ns), rows[i].host);
+        CHECK_ROW(text_is(c->token_file, token) && text_is(c->ca_file, ca), rows[i].host); /* both are rotated */
+        CHECK_ROW(rv_str_is(rv_buf_str(&c->ca), PEM) && !c->insecure, rows[i].host);
+        kube_config_free(c);
+        (void)unlink(token);
+        (void)unlink(ca);
+        (void)unlink(ns);
+        unsetenv("KUBERNETES_SERVICE_PORT");
+    }
+    unsetenv("KUBERNETES_SERVICE_HOST");
+    CU_ASSERT_EQUAL(rmdir(pod), 0);
 }
 
 static void home(void) {
@@ -209,8 +249,8 @@ static void home(void) {
 }
 
 static const struct suite_test tests[] = {
-    {"mistakes", mistakes},         {"clusters", clusters},           {"users", users},
-    {"exec plugins", exec_plugins}, {"several files", several_files}, {"home", home}};
+    {"mistakes", mistakes},           {"clusters", clusters}, {"users", users},      {"exec plugins", exec_plugins},
+    {"several files", several_files}, {"home", home},         {"in a pod", in_a_pod}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-kubeconfig-XXXXXX");
