@@ -313,7 +313,9 @@ static void present(struct pass *p, const struct rule *r, size_t i, struct rv_no
     struct rv_node *patch = looked_at ? r->drift(p, have->value, want) : NULL;
     bool again =
         looked_at && r->drift == drift_service && drift_readdress(p, have->value, want); /* it cannot be changed */
-    if (!again && (patch == NULL || (!fixed && futile(p, r, i, have, hash_of(p, patch))))) {
+    bool going =
+        deleting && fixed; /* whoever asked for it: it is made again, and pods must not wait for others to go */
+    if (!again && !going && (patch == NULL || (!fixed && futile(p, r, i, have, hash_of(p, patch))))) {
         pass_trouble_over(p, i);
         return;
     }

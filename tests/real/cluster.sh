@@ -14,6 +14,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/processes.sh"
 bin=${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}
 version=v1.36.3
+# Kubernetes' own gang scheduling is alpha: nothing else than its own kinds and pods that name them is touched by it.
+apis=scheduling.k8s.io/v1alpha2=true
+gates=GenericWorkload=true,GangScheduling=true
 kwok=v0.8.0
 
 cannot() {
@@ -92,13 +95,15 @@ EOF
         --bind-address 127.0.0.1 --advertise-address 10.255.255.1 --service-cluster-ip-range 10.96.0.0/12 \
         --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$dir/sa.pub" \
         --service-account-signing-key-file "$dir/sa.key" --token-auth-file "$dir/tokens.csv" \
-        --authorization-mode RBAC --enable-admission-plugins OwnerReferencesPermissionEnforcement --allow-privileged --kubelet-preferred-address-types InternalIP
+        --authorization-mode RBAC --enable-admission-plugins OwnerReferencesPermissionEnforcement --runtime-config "$apis" --feature-gates "$gates" \
+        --allow-privileged --kubelet-preferred-address-types InternalIP
     wait_until "the API server" $k get --raw /readyz
     kill -0 "$(cat "$dir/apiserver.pid")" || { echo "cluster.sh: port $port belongs to somebody else's API server" >&2 && return 1; }
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
         --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false --node-monitor-grace-period 30m \
-        --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000
-    start scheduler "$bin/kube-scheduler" --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port $((port + 3))
+        --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000 --feature-gates "$gates"
+    start scheduler "$bin/kube-scheduler" --kubeconfig "$dir/kubeconfig" --leader-elect=false --secure-port $((port + 3)) \
+        --feature-gates "$gates"
     wait_until "the default service account" $k get serviceaccount default
     [ "${RAYVISOR_REAL_NODES:-20}" != 0 ] || {
         echo "$dir/kubeconfig"

@@ -26,6 +26,7 @@ void model_init(struct model *m, struct dice *d) {
                         .autoscaling = dice_chance(d, 30),
                         .indexing = !dice_chance(d, 20),
                         .lossy = dice_chance(d, 50)};
+    m->gang = (enum model_gang)(dice_chance(d, 40) ? 1 + dice_roll(d, 2) : 0);
     m->exists = true;
     m->redis = dice_chance(d, 25);
     new_group(&m->groups[0], d, m);
@@ -133,6 +134,7 @@ static struct rv_node *manifest(struct rv_arena *a, const struct model *m) {
                    *groups = rv_node_ensure_array(a, spec, "workerGroupSpecs"),
                    *notes = rv_node_ensure_map(a, meta, "annotations");
     rv_node_set_cstr(a, meta, "name", MODEL_NAME);
+    rv_node_set_cstr(a, rv_node_ensure_map(a, meta, "labels"), RC_LABEL_GANG, "true");
     rv_node_set(a, notes, RC_ANNOTATION_SERVE_SERVICE, m->serve ? rv_node_str(a, RV_STR("true")) : rv_node_null(a));
     rv_node_set(a, head, "rayStartParams", rv_node_map(a));
     rv_node_set_bool(a, head, "enableIngress", m->ingress);
@@ -238,6 +240,31 @@ static void check_group(struct check *k, size_t i) {
     }
     uint32_t want = k->m->suspend ? 0 : wanted(g);
     if (n != want) FAULT(k, "group %s has %u pods instead of %u", name, n, want);
+}
+
+/* With an autoscaler it counts what there is at least; Kubernetes has none then. */
+static void check_gang(struct check *k) {
+    static const struct {
+        const char *resource, *name, *size;
+    } parts[] = {{"podgroups", "ray-" MODEL_NAME "-pg", "spec.minMember"},
+                 {"podgroups", MODEL_NAME "-cluster", "spec.schedulingPolicy.gang.minCount"},
+                 {"workloads", MODEL_NAME, "spec.podGroupTemplates[0].schedulingPolicy.gang.minCount"}};
+    const struct model *m = k->m;
+    int64_t size = 1;
+    for (size_t i = 0; i < MODEL_GROUPS; i++) {
+        const struct model_group *g = &m->groups[i];
+        uint32_t least = g->used && !g->suspend ? (g->min < g->max ? g->min : g->max) * g->hosts : 0;
+        size += m->autoscaling ? least : wanted(g);
+    }
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+        const struct fake_object *o = fakeapi_get(k->api, parts[i].resource, parts[i].name);
+        bool want = i == 0 ? m->gang == GANG_VOLCANO : m->gang == GANG_KUBERNETES && !m->autoscaling;
+        int64_t have = o != NULL ? rv_path_int(o->value, parts[i].size, 0) : 0;
+        if (want != (o != NULL)) FAULT(k, "%s %s is %s", parts[i].resource, parts[i].name, want ? "missing" : "there");
+        if (o != NULL && (have != size || !owned(o, k->cluster) || rv_meta_deleting(o->value)))
+            FAULT(k, "%s %s has size %lld instead of %lld", parts[i].resource, o->name, (long long)have,
+                  (long long)size);
+    }
 }
 
 static void check_others(struct check *k) {
@@ -365,6 +392,7 @@ bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf
         for (size_t i = 0; i < MODEL_GROUPS; i++) check_group(&k, i);
         check_head(&k, true);
         check_others(&k);
+        check_gang(&k);
         check_status(&k);
     }
     return out->n == 0;

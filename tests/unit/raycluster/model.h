@@ -14,9 +14,12 @@ struct model_group {
     char victims[MODEL_VICTIMS][64]; /* scaleStrategy.workersToDelete */
 };
 
+enum model_gang { GANG_NONE, GANG_VOLCANO, GANG_KUBERNETES };
+
 struct model {
     /* for a whole story */
     bool recreate, autoscaling, indexing;
+    enum model_gang gang;
     bool lossy; /* writes may be done without anybody hearing of it */
     /* at the moment */
     bool exists, invalid, suspend, ingress, serve, redis;

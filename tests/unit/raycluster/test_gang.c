@@ -153,6 +153,19 @@ static void test_others_finalizer(void) {
     stop(&w);
 }
 
+static void test_deleted_by_somebody(void) {
+    struct world w;
+    start(&w, WAS);
+    settle(&w);
+    patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"" GUARD "\"]}}");
+    CU_ASSERT_EQUAL(fakeapi_delete(w.api, fakeapi_get(w.api, "podgroups", "c-cluster"), RV_STR("")), 0);
+    settle(&w);
+    CU_ASSERT_EQUAL(number(&w, "podgroups", "c-cluster", MIN_COUNT), 3);
+    CU_ASSERT_FALSE(rv_meta_deleting(fakeapi_get(w.api, "podgroups", "c-cluster")->value));
+    CU_ASSERT_EQUAL(count(&w, "pods"), 3);
+    stop(&w);
+}
+
 static void test_no_gang_any_more(void) {
     struct world w;
     start(&w, WAS);
@@ -191,6 +204,7 @@ static const struct suite_test tests[] = {
     {"a group follows the cluster's size", test_size_follows},
     {"one that cannot be changed is made anew", test_made_anew},
     {"finalizers of others stay", test_others_finalizer},
+    {"one that somebody deletes is made again", test_deleted_by_somebody},
     {"a gang that is not asked for any more", test_no_gang_any_more},
     {"a group that is not ours", test_somebody_elses},
 };

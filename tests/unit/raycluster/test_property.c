@@ -12,6 +12,7 @@
 
 #include "model.h"
 #include "plugins/raycluster/fields.h"
+#include "plugins/raycluster/scheduler.h"
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -115,12 +116,31 @@ static bool may_run(const struct fake_object *pod) {
     return !ended || !rv_str_is(rv_path_str(pod->value, "spec.restartPolicy"), "Never");
 }
 
+/* Kubernetes keeps a group as long as pods name it: the API server adds a finalizer, a controller takes it away. */
+static bool guard(struct story *s, struct fake_object *group) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    bool guarded = rv_val_len(rv_val_path(group->value, "metadata.finalizers")) > 0, named = false,
+         deleting = rv_meta_deleting(group->value);
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        named |= is(o, "pods") && rv_str_is(rv_path_str(o->value, "spec.schedulingGroup.podGroupName"), group->name);
+    if (s->model.gang != GANG_KUBERNETES || guarded != deleting || (deleting && named)) return false;
+    struct rv_val list = from_json(a, guarded ? "{\"metadata\":{\"finalizers\":null}}"
+                                              : "{\"metadata\":{\"finalizers\":[\"" RC_FINALIZER_GROUP "\"]}}");
+    (void)fakeapi_patch(s->api, group, false, RV_STR(""), list);
+    return true;
+}
+
 static bool kubelets(struct story *s) {
     bool any_pod = false;
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next) {
+    for (struct fake_object *o = s->api->objects, *next; o != NULL; o = next) {
+        next = o->next;
         if (is(o, "jobs") && !rv_val_present(rv_val_path(o->value, "status.conditions"))) {
             patch_status(s, o, "{'conditions':[{'type':'Complete','status':'True'}]}");
             any_pod = true;
+        }
+        if (is(o, "podgroups")) {
+            any_pod |= guard(s, o);
+            continue;
         }
         bool ready = rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True");
         if (!is(o, "pods") || ready || rv_meta_deleting(o->value) || !may_run(o)) continue;
@@ -355,15 +375,17 @@ static bool chapter(struct story *s) {
 
 static bool tell_story(uint64_t seed) {
     struct story *s = rv_alloc(sizeof *s);
-    char settings[200];
+    static const char *const gangs[] = {"", "\"batchScheduler\":\"volcano\",", ""};
+    char settings[256];
     s->seed = seed;
     s->dice.state = seed * 1000003;
     model_init(&s->model, &s->dice);
     s->api = fakeapi_new(INT64_C(1700000000000000000));
     snprintf(settings, sizeof settings,
-             "{\"randomPodDelete\":true,\"deterministicHeadName\":%s,\"featureGates\":{\"RayJobDeletionPolicy\":true,"
-             "\"RayMultiHostIndexing\":%s}}",
-             dice_chance(&s->dice, 30) ? "true" : "false", s->model.indexing ? "true" : "false");
+             "{%s\"randomPodDelete\":true,\"deterministicHeadName\":%s,\"featureGates\":{\"RayJobDeletionPolicy\":true,"
+             "\"RayMultiHostIndexing\":%s,\"KubernetesWAS\":%s}}",
+             gangs[s->model.gang], dice_chance(&s->dice, 30) ? "true" : "false", s->model.indexing ? "true" : "false",
+             s->model.gang == GANG_KUBERNETES ? "true" : "false");
     bystander(s);
     model_apply(&s->model, s->api);
     s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
