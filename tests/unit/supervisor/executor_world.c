@@ -130,6 +130,7 @@ void world_ask(struct world *w, struct plugin *p, const struct ask *a) {
         m.action.http.secret_ns = (struct rv_str){a->secret, (size_t)(slash - a->secret)};
         m.action.http.secret_name = rv_str(slash + 1);
         m.action.http.secret_key = RV_STR("auth_token");
+        m.action.http.auth_header = RV_STR("x-ray-authorization");
         m.action.http.auth_prefix = RV_STR("Bearer ");
     }
     executor_submit(w->executor, p, 7, &m);

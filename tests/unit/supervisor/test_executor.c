@@ -427,7 +427,7 @@ static void credentials(void) {
     script_on(w->server, &(struct script_answer){.when = "services/ray:8265/proxy/x", .body = "{\"ok\":1}"});
     world_ask(w, &w->a, &a);
     CU_ASSERT_TRUE(world_result(w, &w->a, 0)->code == 0 && strcmp(w->a.results[0].body, "{\"ok\":1}") == 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->headers, "Authorization: Bearer s3cr3t\r\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->headers, "x-ray-authorization: Bearer s3cr3t\r\n"));
     script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}", .times = 2});
     a = (struct ask){.id = 1, .verb = RV_VERB_HTTP, .url = "http://ray.other.svc:8265/x", .secret = "n/token"};
     world_ask(w, &w->a, &a);
