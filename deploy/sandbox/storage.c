@@ -371,12 +371,15 @@ static int check_namespace(struct sb_storage *s, const struct sb_resource *r, st
 static int commit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
                   struct sb_object *prev, enum sb_event type, bool dry_run, struct sb_object **ret) {
     /* The instances go before their definition. */
-    bool withdrawn = type == SB_DELETED && !dry_run && strcmp(r->plural, "customresourcedefinitions") == 0;
-    if (withdrawn) sb_crd_withdraw(s, prev->value);
+    bool definition = !dry_run && strcmp(r->plural, "customresourcedefinitions") == 0;
+    if (definition && type == SB_DELETED) sb_crd_withdraw(s, prev->value);
     uint64_t version = dry_run ? s->version : ++s->version;
     struct rv_node *meta = rv_node_ensure_map(a, object, "metadata");
     if (!dry_run || prev != NULL) rv_node_set_fmt(a, meta, "resourceVersion", "%llu", (unsigned long long)version);
     struct sb_object *o = object_new(r, object, version);
+    if (definition && type == SB_MODIFIED &&
+        !rv_val_equal(rv_val_get(prev->value, "spec"), rv_val_get(o->value, "spec")))
+        sb_crd_serve(s, o->value);
     if (!dry_run) {
         if (prev != NULL) sb_object_ref(prev);
         if (type == SB_DELETED)
@@ -578,9 +581,7 @@ int sb_update(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
         int64_t g = rv_path_int(old->value, "metadata.generation", 0);
         rv_node_set_int(a, rv_node_ensure_map(a, object, "metadata"), "generation", g + 1);
     }
-    e = commit(s, r, a, object, old, SB_MODIFIED, o != NULL && o->dry_run, ret);
-    if (e == 0 && (o == NULL || !o->dry_run)) sb_after_update(s, *ret);
-    return e;
+    return commit(s, r, a, object, old, SB_MODIFIED, o != NULL && o->dry_run, ret);
 }
 
 /* ---- delete ---- */

@@ -10,7 +10,9 @@ struct sb_table {
     struct sb_resource pub; /* first: a resource pointer is a table pointer */
     struct sb_object **v;   /* sorted by (ns, name) */
     size_t n, cap;
-    bool gone; /* its CustomResourceDefinition was deleted: what watches it ends */
+    /* Its CustomResourceDefinition was deleted, or changed so often: watches that began before end. */
+    bool gone;
+    unsigned edition;
 };
 struct sb_change {
     uint64_t version;
@@ -61,7 +63,6 @@ int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena 
              struct sb_status *st);                 /* quota */
 bool sb_needs_version(const struct sb_resource *r); /* a PUT must say which version it replaces */
 void sb_after_create(struct sb_storage *s, struct sb_object *o);
-void sb_after_update(struct sb_storage *s, struct sb_object *o);
 
 void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) RV_PRINTF(3, 4);
 void sb_drop(struct sb_storage *s, struct sb_object *o); /* at once, whatever holds it */

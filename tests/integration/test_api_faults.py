@@ -101,6 +101,21 @@ def test_compacted(env):
     env.second.is_well()
 
 
+def test_definition_updated(env):
+    """What an upgrade does: every watch of the kind ends, and the schema is another."""
+    kube, seen = setup(env)
+    kube.create("rayclusters", NS, raycluster("a", workers=2))
+    check(env, seen, "a", 2, 3)
+    for names in (["rc"], ["rc", "rcs"], []):
+        kube.patch("customresourcedefinitions", None, "rayclusters.ray.io", {"spec": {"names": {"shortNames": names}}})
+        env.second.give(f"during-{len(names)}")
+    kube.create("rayclusters", NS, raycluster("b", workers=2))
+    check(env, seen, "b", 2, 6)
+    assert_quiet(env)
+    env.second.is_well()
+    one_line(env, BROKE, "ended it at once")
+
+
 def test_truncated_and_garbage_answers(env):
     kube, seen = setup(env)
     env.sb.fault({"verb": "list", **US}, {"truncate": 200}, count=3)

@@ -325,6 +325,36 @@ def test_watches_end_when_they_were_to(env):
         assert all(json.loads(l)["type"] in ("ADDED", "BOOKMARK") for l in s.r)  # ended well, not broken off
 
 
+# ---- definitions --------------------------------------------------------------------------------------------
+
+def test_definitions_change_and_go(env):
+    kube, ns = setup(env)
+    group, crds = "rules.example.com", "customresourcedefinitions"
+    name, path = "things." + group, f"/apis/{group}/v1/namespaces/{ns}/things"
+    thing = lambda n: kube.call("POST", path, {"apiVersion": group + "/v1", "kind": "Thing", "metadata": {"name": n}, "status": {"x": "y"}})
+    foreign_kind(kube, group, "v1", "Thing", "things")
+    try:
+        with Stream(kube, path + "?watch=1") as s:
+            assert "status" not in thing("a") and s.next()[0] == "ADDED"
+            kube.patch(crds, None, name, {"spec": {"names": {"shortNames": ["tg"], "categories": ["all"]}, "versions": [
+                {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})
+            assert not list(s.r), "watches begin anew under the new definition"
+        served = lambda: {r["name"]: r for r in kube.call("GET", f"/apis/{group}/v1")["resources"]}
+        wait_for("its new names, and no status", lambda: set(served()) == {"things"} and served()["things"].get("shortNames") == ["tg"] and
+                 served()["things"].get("categories") == ["all"])
+        assert thing("b")["status"] == {"x": "y"}, "without the subresource a status is a field like others"
+        assert kube.call("GET", path + "/a")["metadata"]["name"] == "a"
+        refused(422, lambda: kube.patch(crds, None, name, {"spec": {"scope": "Cluster"}}), "spec.scope", "field is immutable")
+        at = kube.call("GET", path)["metadata"]["resourceVersion"]
+        with Stream(kube, path + f"?watch=1&resourceVersion={at}") as s:
+            kube.delete(crds, None, name)
+            seen = [json.loads(l) for l in s.r]
+        assert sorted((e["type"], e["object"]["metadata"]["name"]) for e in seen if e["type"] == "DELETED") == [("DELETED", "a"), ("DELETED", "b")], seen
+        wait_for("the kind to be unknown", lambda: refused(404, lambda: kube.call("GET", path)))
+    finally:
+        if kube.find(crds, None, name): kube.delete(crds, None, name)
+
+
 # ---- the rules of our kinds ---------------------------------------------------------------------------------
 
 RED, BLUE = "ray.io/kuberay-operator", "kueue.x-k8s.io/multikueue"

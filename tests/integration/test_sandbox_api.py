@@ -96,33 +96,6 @@ def test_event_forms(env):
     assert e.body["details"]["causes"] == [{"reason": "FieldValueRequired", "message": "Required value", "field": "action"}], e.body
 
 
-def test_watches_end_with_their_definition(env):
-    kube = start(env)
-    foreign_kind(kube, "example.com", "v1", "Thing", "things")
-    path = "/apis/example.com/v1/namespaces/default/things"
-    kube.call("POST", path, {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "t"}})
-    c, r = kube.open("GET", path + "?watch=1", timeout=20)
-    other, still = kube.open("GET", Kube.path("configmaps", NS) + "?watch=1", timeout=20)
-    assert json.loads(r.readline())["type"] == "ADDED"
-    kube.delete("customresourcedefinitions", None, "things.example.com")
-    assert [json.loads(l)["type"] for l in r] == ["DELETED"], "it told of the last object and ended"
-    c.close()
-    assert refusal(lambda: kube.call("GET", path)).status == 404
-    assert json.loads(still.readline())["type"] == "ADDED", "other watches stay"
-    other.close()
-
-
-def test_a_definition_changes(env):
-    kube = start(env)
-    foreign_kind(kube, "example.com", "v1", "Thing", "things")
-    kube.patch("customresourcedefinitions", None, "things.example.com", {"spec": {"names": {"shortNames": ["tg"], "categories": ["all"]}, "versions": [
-        {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object"}}}}}]}})
-    found = {r["name"]: r for r in kube.call("GET", "/apis/example.com/v1")["resources"]}
-    assert set(found) == {"things"} and found["things"]["shortNames"] == ["tg"] and found["things"]["categories"] == ["all"], found
-    e = refusal(lambda: kube.patch("customresourcedefinitions", None, "things.example.com", {"spec": {"scope": "Cluster"}}))
-    assert e.status == 422 and "spec.scope" in e.body["message"], e.body
-
-
 def refs(v):
     if isinstance(v, dict):
         if isinstance(v.get("$ref"), str): yield v["$ref"]

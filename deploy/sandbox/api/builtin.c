@@ -219,7 +219,3 @@ void sb_after_create(struct sb_storage *s, struct sb_object *o) {
         sb_crd_serve(s, o->value);
     }
 }
-
-void sb_after_update(struct sb_storage *s, struct sb_object *o) {
-    if (strcmp(o->resource->plural, "customresourcedefinitions") == 0) sb_crd_serve(s, o->value);
-}

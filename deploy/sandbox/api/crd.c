@@ -108,6 +108,7 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
         if (sb_schema_compile(s->types, it.val, &schema, NULL) != 0) continue; /* validated before it was stored */
         const struct sb_resource *have = sb_resource_find(s, group, version, plural);
         if (have != NULL) {
+            sb_table_of(have)->edition++;
             take_names(&sb_table_of(have)->pub, crd, it.val, schema);
             continue;
         }

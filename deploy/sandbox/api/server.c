@@ -51,6 +51,7 @@ struct stream {
     struct sb_form form;
     struct rv_timer *mark; /* bookmarks, where they are wanted */
     uint64_t marked;
+    unsigned edition; /* of its definition */
     bool headed, suspended, ended;
 };
 
@@ -108,7 +109,8 @@ static void on_end(void *arg) {
  * shown as it was when it still belonged. */
 static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev) {
     struct stream *w = arg;
-    if (sb_table_of(w->resource)->gone) on_end(w); /* the deletion of its definition comes here too */
+    const struct sb_table *t = sb_table_of(w->resource);
+    if (t->gone || t->edition != w->edition) on_end(w); /* what happens to its definition comes here too */
     if (w->ended || o->resource != w->resource || (w->ns[0] != '\0' && !rv_str_is(o->ns, w->ns))) return;
     bool now = type != SB_DELETED && sb_filter_matches(&w->filter, o);
     bool before = prev != NULL && sb_filter_matches(&w->filter, prev);
@@ -207,6 +209,7 @@ static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connecti
     w->connection = c;
     w->resource = r->watch;
     w->served = r->served;
+    w->edition = sb_table_of(w->resource)->edition;
     w->fault = *fault;
     sb_stats_watch(v->stats, w->resource->plural, 1);
     if (w->fault.garbage) rv_buf_add(&w->out, GARBAGE, sizeof GARBAGE - 1);
