@@ -83,6 +83,11 @@ int64_t rc_group_hosts(struct rv_val group) {
     return n < 1 ? 1 : n;
 }
 
+int64_t rc_group_least(struct rv_val group) {
+    int64_t n = rv_path_int(group, "minReplicas", 0);
+    return n < 0 ? 0 : clamp_int32(n * rc_group_hosts(group));
+}
+
 int64_t rc_group_desired(struct rv_val group) {
     if (rv_path_bool(group, "suspend", false)) return 0;
     int64_t min = rv_path_int(group, "minReplicas", 0), max = rv_path_int(group, "maxReplicas", INT32_MAX);

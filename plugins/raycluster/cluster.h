@@ -57,6 +57,7 @@ struct rv_val rc_groups(const struct rc_cluster *c);         /* spec.workerGroup
 struct rv_val rc_head_container(const struct rc_cluster *c); /* containers[0] of the head */
 bool rc_gpu_like(struct rv_str resource);                    /* counts as a GPU */
 int64_t rc_group_hosts(struct rv_val group);                 /* numOfHosts, at least 1 */
+int64_t rc_group_least(struct rv_val group);                 /* pods of minReplicas, as an int32 */
 int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4: pods, 0 when suspended */
 
 /* ---- builders (pod.c, service.c): new trees in the arena, complete with owner reference ----------------- */

@@ -58,7 +58,7 @@ static struct rv_node *sum_node(struct rv_arena *a, const struct sum *s) {
 static int64_t gang_workers(const struct rc_cluster *c, struct rv_val group) {
     if (!c->f.autoscaling) return rc_group_desired(group);
     if (rv_path_bool(group, "suspend", false)) return 0;
-    return rv_path_int(group, "minReplicas", 0) * rc_group_hosts(group);
+    return rc_group_least(group);
 }
 
 static int64_t gang_size(const struct rc_cluster *c) {
@@ -186,8 +186,7 @@ static struct rv_str task_groups(struct rv_arena *a, const struct rc_cluster *c)
     struct rv_node *list = rv_node_array(a);
     task_group(a, list, rv_val_get(c->spec, "headGroupSpec"), RV_STR(RC_HEAD_GROUP), 1);
     for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
-        task_group(a, list, g.val, rv_path_str(g.val, "groupName"),
-                   rv_path_int(g.val, "minReplicas", 0) * rc_group_hosts(g.val));
+        task_group(a, list, g.val, rv_path_str(g.val, "groupName"), rc_group_least(g.val));
     if (rv_val_present(c->submitter)) task_group(a, list, c->submitter, RV_STR(RC_SUBMITTER_GROUP), 1);
     rv_autobuf struct rv_buf json = {0};
     rv_json_write(rv_node_freeze(a, list), &json);

@@ -89,7 +89,7 @@ static struct counts count(const struct pass *p) {
         int64_t hosts = rc_group_hosts(g.val);
         n.desired = clamp(n.desired + rc_group_desired(g.val));
         if (rv_path_bool(g.val, "suspend", false)) continue;
-        n.min = clamp(n.min + at_least_0(rv_path_int(g.val, "minReplicas", 0)) * hosts);
+        n.min = clamp(n.min + rc_group_least(g.val));
         n.max = clamp(n.max + at_least_0(rv_path_int(g.val, "maxReplicas", INT32_MAX)) * hosts);
     }
     for (size_t i = 0; i < p->pod_n; i++) count_pod(&n, &p->pods[i]);

@@ -212,6 +212,20 @@ static const struct object_row {
     {"WAS: no gang", &was, 0, "", "", NULL},
 };
 
+/* As many as there are numbers, three times over: no sum of them is less than nothing. */
+static void sizes(void) {
+#define HUGE_GROUP(name)                                                                                               \
+    GROUP(name, ",'replicas':2147483647,'minReplicas':2147483647,'maxReplicas':2147483647,'numOfHosts':2147483647")
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rc_cluster c;
+    made(a, "",
+         HEAD ",'workerGroupSpecs':[" HUGE_GROUP("a") "," HUGE_GROUP("b") "," HUGE_GROUP(
+             "c") "],'enableInTreeAutoscaling':true",
+         &volcano, &c);
+    struct rv_val group = rv_node_freeze(a, rc_scheduler_of(&c)->gangs[0].build(a, &c));
+    CU_ASSERT_EQUAL(rv_path_int(group, "spec.minMember", 0), INT32_MAX);
+}
+
 static void groups(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(objects); i++) {
         const struct object_row *r = &objects[i];
@@ -301,6 +315,7 @@ static const struct suite_test tests[] = {
     {"KAI, scheduler-plugins, Kubernetes: pods", other_pods},
     {"the Redis cleanup Job is in no gang", cleanup_job},
     {"groups", groups},
+    {"sizes beyond reason", sizes},
     {"groups that change", patches},
     {"labels that make no sense", complaints},
     {"settings that contradict", settings},
