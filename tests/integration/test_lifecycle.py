@@ -110,6 +110,24 @@ def test_recreate(env):
     assert old <= {p["metadata"]["uid"] for p in pods_of(kube, ns, "r")}, "a change of replicas must not recreate"
 
 
+def test_an_edit_that_reaches_no_pod(env):
+    """Without upgradeStrategy pods stay as they are. It is said; and Recreate, set afterwards, still replaces them."""
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("edited", workers=2))
+    wait_ready(kube, ns, "edited", 2)
+    old = {p["metadata"]["uid"] for p in pods_of(kube, ns, "edited")}
+    kube.json_patch("rayclusters", ns, "edited", [{"op": "add", "path": "/spec/workerGroupSpecs/0/template/spec/containers/0/env", "value": [{"name": "NEW", "value": "1"}]}])
+    told = wait_for("PodsOutdated", lambda: conditions(status_of(kube, ns, "edited")).get("PodsOutdated"))
+    assert told["status"] == "True" and told["message"].startswith("2 pods") and "Recreate" in told["message"], told
+    assert "Reconciling" not in conditions(status_of(kube, ns, "edited")), "nothing is on its way"
+    assert {p["metadata"]["uid"] for p in pods_of(kube, ns, "edited")} == old
+    kube.patch("rayclusters", ns, "edited", {"spec": {"upgradeStrategy": {"type": "Recreate"}}})
+    wait_for("new pods", lambda: not old & {p["metadata"]["uid"] for p in pods_of(kube, ns, "edited")})
+    wait_ready(kube, ns, "edited", 2)
+    wait_for("PodsOutdated to go", lambda: "PodsOutdated" not in conditions(status_of(kube, ns, "edited")))
+    assert_quiet(env)
+
+
 def test_delete(env):
     kube, ns = setup(env)
     kube.create("rayclusters", ns, raycluster("x", workers=2))
