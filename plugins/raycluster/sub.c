@@ -355,7 +355,7 @@ static void find_new(void *arg, const struct rv_object *o) {
     if (rv_str_eq(o->name, k->name)) k->found = !rv_meta_deleting(o->value);
     if (!k->found || !rv_str_eq(o->name, k->name)) return;
     for (size_t i = 0; i < k->p->pod_n; i++)
-        if (rv_str_cmp(k->p->pods[i].created, rv_path_str(o->value, "metadata.creationTimestamp")) < 0)
+        if (rv_str_cmp(k->p->pods[i].created, rv_path_str(o->value, "metadata.creationTimestamp")) <= 0)
             k->oldest = k->p->pods[i].created;
 }
 
@@ -372,7 +372,8 @@ static void retire(void *arg, const struct rv_object *o) {
     pass_delete(k->p, "v1", "services", o->name, o->uid, tag_of(k->rule, OP_DELETE));
 }
 
-/* Its name was changed in the spec. The old one goes when no pod is left that was made before the new one was. */
+/* Its name was changed in the spec. The old one goes when no pod is left that was made before the new one was, as far
+ * as seconds tell. */
 static void old_head_services(struct pass *p, size_t rule) {
     struct retiring k = {.p = p, .rule = rule, .name = rc_head_service_name(p->arena, p->c)};
     struct rv_query q = {.size = sizeof q, .kind = KIND_SERVICE, .ns = p->c->ns, .owner_uid = p->c->uid};

@@ -245,6 +245,62 @@ def test_head_service_follows_the_spec(env):
     assert_quiet(env)
 
 
+def test_services_are_mended(env):
+    """Edits are taken back, and what the user takes back; what a client in Go writes of nothing is nothing."""
+    kube, ns = setup(env)
+    rc = raycluster("s", workers=0)
+    ports = [{"name": "extra", "port": 7777, "targetPort": 0, "nodePort": 0}]
+    rc["spec"]["headGroupSpec"]["headService"] = {"metadata": {"annotations": {"who": "me"}, "labels": {"mine": "x"}},
+                                                  "spec": {"type": "LoadBalancer", "clusterIP": "", "loadBalancerSourceRanges": ["10.0.0.0/8"], "ports": ports}}
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "s", 0)
+    assert_quiet(env)
+    service = lambda: kube.get("services", ns, "s-head-svc")
+    uid = service()["metadata"]["uid"]
+    kube.patch("services", ns, "s-head-svc", {"metadata": {"labels": {"ray.io/cluster": None, "other": "y"}}, "spec": {"selector": {"nobody": "x"}}})
+    wait_for("label and selector to be back", lambda: service()["metadata"]["labels"].get("ray.io/cluster") == "s" and "nobody" not in service()["spec"]["selector"])
+    edit(kube, ns, "s", headGroupSpec={"headService": {"metadata": None, "spec": {"type": None, "loadBalancerSourceRanges": None, "ports": None}}})
+    wait_for("the type", lambda: service()["spec"]["type"] == "ClusterIP")
+    wait_for("the rest", lambda: "loadBalancerSourceRanges" not in service()["spec"] and "mine" not in service()["metadata"]["labels"])
+    assert "who" not in service()["metadata"].get("annotations", {}) and service()["metadata"]["labels"]["other"] == "y", service()["metadata"]
+    assert "extra" not in [p["name"] for p in service()["spec"]["ports"]] and service()["metadata"]["uid"] == uid
+    assert_quiet(env)
+
+
+def test_head_service_gets_an_address(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("a", workers=0))
+    wait_ready(kube, ns, "a", 0)
+    pod, old = head_of(kube, ns, "a")["metadata"]["uid"], kube.get("services", ns, "a-head-svc")
+    assert old["spec"]["clusterIP"] == "None"
+    edit(kube, ns, "a", headGroupSpec={"serviceType": "NodePort"})
+    new = wait_for("another service", lambda: (lambda o: o if o and o["metadata"]["uid"] != old["metadata"]["uid"] else None)(kube.find("services", ns, "a-head-svc")))
+    assert new["spec"]["type"] == "NodePort" and new["spec"]["clusterIP"] != "None", new["spec"]
+    edit(kube, ns, "a", headGroupSpec={"headService": {"metadata": {"name": "mine"}}})
+    wait_for("the one of the new name", lambda: kube.find("services", ns, "mine"))
+    assert_quiet(env)
+    assert kube.find("services", ns, "a-head-svc") and head_of(kube, ns, "a")["metadata"]["uid"] == pod  # it knows the head by that
+    kube.delete("pods", ns, head_of(kube, ns, "a")["metadata"]["name"])
+    gone(kube, "services", ns, "a-head-svc")
+    wait_ready(kube, ns, "a", 0)
+
+
+def test_head_service_of_somebody_else(env):
+    """Its workers would join the other cluster: no pod is made, and the condition says why."""
+    kube, ns = setup(env)
+    for name in ("first", "second"):
+        rc = raycluster(name, workers=1)
+        rc["spec"]["headGroupSpec"]["headService"] = {"metadata": {"name": "shared"}}
+        kube.create("rayclusters", ns, rc)
+        if name == "first": wait_ready(kube, ns, "first", 1)
+    why = lambda: next((c for c in kube.get("rayclusters", ns, "second").get("status", {}).get("conditions", []) if c["type"] == "Reconciling"), {})
+    wait_for("the condition", lambda: why().get("reason") == "FailedToCreateService")
+    wait_for("the event", lambda: events_of(kube, ns, "second", "FailedToCreateService"))
+    assert not pods_of(kube, ns, "second"), "pods without a head service of their own"
+    kube.delete("rayclusters", ns, "first")
+    wait_ready(kube, ns, "second", 1, timeout=90)
+
+
 def test_workers_wait_for_the_head(env):
     """Against a quota, workers that are quicker would take its place for good."""
     env.cluster()
