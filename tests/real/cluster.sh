@@ -8,6 +8,7 @@
 #
 # RAYVISOR_REAL_BIN    where the binaries are kept (default ~/.cache/rayvisor-real)
 # RAYVISOR_REAL_NODES  how many simulated nodes (default 20); 0: none, and no KWOK
+# RAYVISOR_REAL_ADDRESS  where the API server listens (default 127.0.0.1); another one is advertised to pods
 # RAYVISOR_REAL_TOOLS  further programs to build, such as kubelet
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -65,6 +66,7 @@ up() {
     dir=$1
     local port=${2:-16443}
     mkdir -p "$dir"
+    local address=${RAYVISOR_REAL_ADDRESS:-127.0.0.1} advertised=${RAYVISOR_REAL_ADDRESS:-10.255.255.1}
     local etcd=http://127.0.0.1:$((port + 10000)) k="$bin/kubectl --kubeconfig $dir/kubeconfig"
     openssl genrsa -out "$dir/sa.key" 2048 2>/dev/null
     openssl rsa -in "$dir/sa.key" -pubout -out "$dir/sa.pub" 2>/dev/null
@@ -77,7 +79,7 @@ current-context: real
 clusters:
 - name: real
   cluster:
-    server: https://127.0.0.1:$port
+    server: https://$address:$port
     insecure-skip-tls-verify: true
 users:
 - name: admin
@@ -92,7 +94,7 @@ EOF
     start etcd "$bin/etcd" --data-dir "$dir/etcd" --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
         --listen-peer-urls "http://127.0.0.1:$((port + 10001))" --log-level error
     start apiserver "$bin/kube-apiserver" --etcd-servers "$etcd" --cert-dir "$dir/certs" --secure-port "$port" \
-        --bind-address 127.0.0.1 --advertise-address 10.255.255.1 --service-cluster-ip-range 10.96.0.0/12 \
+        --bind-address $address --advertise-address $advertised --service-cluster-ip-range 10.96.0.0/12 \
         --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$dir/sa.pub" \
         --service-account-signing-key-file "$dir/sa.key" --token-auth-file "$dir/tokens.csv" \
         --authorization-mode RBAC --enable-admission-plugins OwnerReferencesPermissionEnforcement --runtime-config "$apis" --feature-gates "$gates" \
@@ -137,5 +139,5 @@ can) can ;;
 build) build ;;
 up) up "$2" "${3:-16443}" ;;
 down) down "$2" ;;
-*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

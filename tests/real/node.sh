@@ -132,12 +132,12 @@ up() {
     dir=$(mkdir -p "$1" && cd "$1" && pwd)
     port=${2:-17443}
     can
-    RAYVISOR_REAL_NODES=0 "$here/cluster.sh" up "$dir" "$port" >/dev/null
-    configure
     sysctl -q net.ipv4.ip_forward >"$dir/ip_forward" && sysctl -qw net.ipv4.ip_forward=1
     ip link show "$bridge" >/dev/null 2>&1 || ip link add "$bridge" type bridge
     ip addr replace "$net.1/24" dev "$bridge"
     ip link set "$bridge" up
+    RAYVISOR_REAL_NODES=0 RAYVISOR_REAL_ADDRESS=$net.1 "$here/cluster.sh" up "$dir" "$port" >/dev/null
+    configure
     start dns python3 "$here/node/dns.py" "$dir/kubeconfig" "$net.1"
     start containerd containerd --config "$dir/containerd.toml"
     local ctr="ctr --address $dir/containerd.sock -n k8s.io"

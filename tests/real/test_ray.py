@@ -103,4 +103,35 @@ def test_small_submitter_and_sidecar(env):
     wait_job(kube, ns, "beside", "Complete", SLOW, jobStatus="SUCCEEDED")
 
 
+def test_operator_in_the_cluster(env):
+    """As deploy/kustomize installs it: two replicas of the image, of which one acts, and the other goes on when that one is gone."""
+    if not NODE: raise Skip("no node: RAYVISOR_NODE is not set (tests/run.sh ray makes one)")
+    subprocess.run([os.path.join(ROOT, "deploy/image.sh"), "docker.io/library/rayvisor:0.1.0", f"{env.dir}/rayvisor.tar"], check=True, env={**os.environ, "RAYVISOR_BUILD": BUILD})
+    subprocess.run(["ctr", "--address", f"{NODE}/containerd.sock", "-n", "k8s.io", "images", "import", f"{env.dir}/rayvisor.tar"], check=True, capture_output=True)
+    env.sb = None
+    kube = env.kube = env.keep(External(f"{NODE}/kubeconfig")).kube
+    kube.namespace("installed")
+    ns, home = env.things[0].namespaces[-1], "rayvisor-system"
+    ready = lambda: [p["metadata"]["name"] for p in kube.list("pods", home) if "deletionTimestamp" not in p["metadata"] and
+                     any(c["type"] == "Ready" and c["status"] == "True" for c in p["status"].get("conditions", []))]
+    holder = lambda: kube.get("leases", home, "rayvisor")["spec"].get("holderIdentity", "")
+    try:
+        r = kubectl("apply", "-k", os.path.join(ROOT, "deploy/kustomize"))
+        assert r.returncode == 0, r.stdout + r.stderr
+        try:
+            wait_for("two pods to be ready", lambda: len(ready()) == 2, 90)
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{kubectl('describe', 'pods', '-n', home).stdout[-3000:]}\n{kubectl('logs', '-n', home, 'deploy/rayvisor').stdout[-3000:]}")
+        kube.create("rayclusters", ns, {"apiVersion": "ray.io/v1", "kind": "RayCluster", "metadata": {"name": "c"}, "spec": real_cluster()})
+        wait_ready(kube, ns, "c", 0, SLOW)
+        first = next(p for p in ready() if holder().startswith(p))
+        kube.delete("pods", home, first)
+        wait_for("the other to act", lambda: holder() and not holder().startswith(first), 60)
+        kube.delete("rayclusters", ns, "c")
+        wait_for("the pods to go", lambda: gone(kube, ns), SLOW)
+        assert "plugin died" not in kubectl("logs", "-n", home, "deploy/rayvisor").stdout
+    finally:
+        kubectl("delete", "--wait=false", "-k", os.path.join(ROOT, "deploy/kustomize"))
+
+
 if __name__ == "__main__": main()
