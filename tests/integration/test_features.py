@@ -492,6 +492,62 @@ def test_mtls(env):
     wait_for("its address in the certificate", lambda: len(kube.get("certificates", ns, "ray-head-cert-tls")["spec"]["ipAddresses"]) == 2)
 
 
+def manifests():
+    """What users write and no recording has, each with what is special about it."""
+    def cluster(name, head=None, group=None, container=None, note=None, **spec):
+        rc = raycluster(name, workers=1, **spec)
+        h, g = rc["spec"]["headGroupSpec"], rc["spec"]["workerGroupSpecs"][0]
+        h.update(head or {})
+        g.update(group or {})
+        h["template"]["spec"]["containers"][0].update(container or {})
+        if note: rc["metadata"]["annotations"] = note
+        return rc
+    service = {"metadata": {"name": "front-door", "labels": {"tier": "front"}, "annotations": {"a": "user"}}, "spec": {"type": "NodePort", "ports": [
+        {"name": "dashboard", "port": 80, "targetPort": 8265}, {"name": "grpc", "port": 9000, "targetPort": 9000}, {"name": "dns", "port": 6379, "protocol": "UDP"}]}}
+    yield cluster("head-service", {"headService": service}, headServiceAnnotations={"a": "spec"}), lambda kube, ns, pods: [
+        kube.get("services", ns, "front-door")["metadata"]["annotations"]["a"] == "spec",
+        {p["name"] for p in kube.get("services", ns, "front-door")["spec"]["ports"]} == {"dashboard", "grpc", "dns", "gcs-server", "client", "metrics", "serve"},
+        {e["name"]: e.get("value") for e in pods["worker"]["spec"]["containers"][0]["env"]}["FQ_RAY_IP"] == f"front-door.{ns}.svc.cluster.local"]
+    options = {"host": "ray.example.com", "path": "/x", "pathType": "Exact", "tls": [{"hosts": ["ray.example.com"], "secretName": "t"}]}
+    yield cluster("balanced", {"serviceType": "LoadBalancer", "enableIngress": True, "ingressOptions": options},
+                  note={"kubernetes.io/ingress.class": "nginx", "nginx.ingress.kubernetes.io/rewrite-target": "/"}), lambda kube, ns, pods: [
+        kube.get("services", ns, "balanced-head-svc")["spec"]["type"] == "LoadBalancer",
+        (lambda i: i["spec"]["ingressClassName"] == "nginx" and i["spec"]["tls"] == options["tls"] and "kubernetes.io/ingress.class" not in i["metadata"]["annotations"]
+         and i["spec"]["rules"][0]["host"] == options["host"])(kube.get("ingresses", ns, "balanced-head-ingress"))]
+    yield cluster("overwritten", container={"command": ["/bin/bash", "-c", "--"], "args": ["echo mine; $KUBERAY_GEN_RAY_START_CMD"]}, note={"ray.io/overwrite-container-cmd": "true"}), lambda kube, ns, pods: [
+        pods["head"]["spec"]["containers"][0]["args"] == ["echo mine; $KUBERAY_GEN_RAY_START_CMD"]]
+    yield cluster("prefixed", container={"command": ["echo hello"], "args": ["world"]}), lambda kube, ns, pods: [
+        pods["head"]["spec"]["containers"][0]["args"][0].startswith(" echo hello  world  && ulimit -n ")]
+    scaler = {"version": "v2", "command": ["/bin/bash", "-lc", "--"], "args": ["$KUBERAY_GEN_AUTOSCALER_START_CMD"], "env": [{"name": "X", "value": "1"}],
+              "envFrom": [{"configMapRef": {"name": "nobody", "optional": True}}], "imagePullPolicy": "Always", "idleTimeoutSeconds": 30}
+    yield cluster("scaled", group={"idleTimeoutSeconds": 60, "priority": 7}, enableInTreeAutoscaling=True, autoscalerOptions=scaler, rayVersion="2.56.0"), lambda kube, ns, pods: [
+        (lambda c: c["args"] == scaler["args"] and c["env"][-1]["name"] == "X" and c["envFrom"] == scaler["envFrom"])(pods["head"]["spec"]["containers"][1]),
+        pods["worker"]["spec"]["restartPolicy"] == "Never", "httpGet" in pods["worker"]["spec"]["containers"][0]["livenessProbe"]]
+    mounts = [{"name": "tree", "mountPath": "/tree"}, {"name": "tree", "mountPath": "/tree/leaf", "subPath": "leaf"}, {"name": "tree", "mountPath": "/tmp/ray/session", "subPath": "s"}]
+    nested = {"labels": {"ray.io/region": "here", "shelf": "top"}, "template": {"spec": {"volumes": [{"name": "tree", "emptyDir": {}}],
+        "initContainers": [{"name": "first", "image": "busybox", "volumeMounts": mounts[:1]}],
+        "containers": [{"name": "ray-worker", "image": "rayproject/ray:2.52.0", "volumeMounts": mounts, "resources": {"requests": {"cpu": "10m"}}}]}}}
+    yield cluster("nested", group=nested), lambda kube, ns, pods: [
+        [c["name"] for c in pods["worker"]["spec"]["initContainers"]] == ["first", "wait-gcs-ready"],
+        [m["mountPath"] for m in pods["worker"]["spec"]["containers"][0]["volumeMounts"]][:4] == ["/tree", "/tree/leaf", "/tmp/ray/session", "/dev/shm"],
+        pods["worker"]["metadata"]["labels"]["shelf"] == "top", " --labels=ray.io/region=here,shelf=top " in pods["worker"]["spec"]["containers"][0]["args"][0]]
+
+
+def test_manifests_that_no_recording_has(env):
+    """The API server takes what we make of them, and it is what was asked for."""
+    kube, ns = setup(env)
+    kinds = dict((rc["metadata"]["name"], (rc, rules)) for rc, rules in manifests())
+    for rc, _ in kinds.values(): kube.create("rayclusters", ns, rc)
+    for name, (_, rules) in kinds.items():
+        wait_ready(kube, ns, name, 1)
+        pods = {p["metadata"]["labels"]["ray.io/node-type"]: p for p in pods_of(kube, ns, name)}
+        bad = [e for e in events_of(kube, ns, name) if e["type"] == "Warning"]
+        assert not bad, f"{name}: {bad}"
+        right = rules(kube, ns, pods)
+        assert all(right), f"{name}: {right} {json.dumps(pods)[:3000]}"
+    assert_quiet(env)
+
+
 def test_kstatus(env):
     """Reconciling while on the way, gone when settled; observedGeneration follows every edit."""
     kube, ns = setup(env)
