@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The operator dies after every single write of a RayCluster's life; what comes out is what comes out undisturbed.
 
-Several clusters live through the same phases in step. In each phase every cluster is stopped at another one of its writes:
+The clusters have whatever makes writes: an autoscaler's roles, a Redis, a token, replicas of several hosts, an ingress, a serve
+service, and network policies by a second plugin. Several of them live through the same phases in step. In each phase every cluster is stopped at another one of its writes:
 a proxy lets that write reach the API server and holds back whatever would follow it. Then the process is killed, once for
 all clusters, and everything must go on as if nothing had been: the same objects, none twice, none left over, and then quiet."""
 import collections, json, os, re, signal, threading, time
@@ -9,15 +10,19 @@ from harness import *
 from front import Front
 
 QUIET = 2.3   # longer than mere progress of a status is gathered for
-KINDS = ("rayclusters", "pods", "services", "serviceaccounts", "roles", "rolebindings", "ingresses", "jobs", "secrets", "persistentvolumeclaims")
+KINDS = ("rayclusters", "pods", "services", "serviceaccounts", "roles", "rolebindings", "ingresses", "jobs", "secrets", "persistentvolumeclaims", "networkpolicies")
+REPLICA = "ray.io/worker-group-replica-name"
+WAITED = ("rayclusters", "pods")
+PLUGINS = ("raycluster", "networkpolicy")  # all of them die at once
 LANE = re.compile(r"c\d\d")
 
 
 # ---- what happens to a cluster -----------------------------------------------------------------------------
 
 def manifest(lane):
-    rc = raycluster(lane, groups={"a": 2, "b": 1}, enableInTreeAutoscaling=True, upgradeStrategy={"type": "Recreate"},
-                    gcsFaultToleranceOptions={"redisAddress": "redis:6379"})
+    rc = raycluster(lane, groups={"a": 2, "m": 1}, enableInTreeAutoscaling=True, upgradeStrategy={"type": "Recreate"},
+                    gcsFaultToleranceOptions={"redisAddress": "redis:6379"}, authOptions={"mode": "token"}, networkPolicy={"mode": "DenyAll"})
+    rc["spec"]["workerGroupSpecs"][1]["numOfHosts"] = 2
     rc["metadata"]["annotations"] = {"ray.io/enable-serve-service": "true"}
     head = rc["spec"]["headGroupSpec"]
     head["enableIngress"] = True
@@ -25,8 +30,12 @@ def manifest(lane):
     return rc
 
 
-def edit(path, value):
-    return lambda kube, ns, lane: kube.json_patch("rayclusters", ns, lane, [{"op": "add", "path": "/spec/" + path, "value": value}])
+def edit(**fields):
+    ops = [{"op": "add", "path": "/spec/" + path, "value": value} for path, value in fields.items()]
+    return lambda kube, ns, lane: kube.json_patch("rayclusters", ns, lane, ops)
+
+
+def replicas(a, m): return edit(**{"workerGroupSpecs/0/replicas": a, "workerGroupSpecs/1/replicas": m})
 
 
 def ready(workers):
@@ -37,18 +46,18 @@ def ready(workers):
     return done
 
 
-def new_image(world): return ready(2)(world) and all(
+def new_image(world): return ready(3)(world) and all(
     p["spec"]["containers"][0]["image"].endswith("2.53.0") for p in world["pods"] if p["metadata"]["labels"]["ray.io/node-type"] == "head")
 
 
 PHASES = [  # name, what the user does, when the operator is done
-    ("create", lambda kube, ns, lane: kube.create("rayclusters", ns, manifest(lane)), ready(3)),
-    ("scale up", edit("workerGroupSpecs/0/replicas", 4), ready(5)),
-    ("scale down", edit("workerGroupSpecs/0/replicas", 1), ready(2)),
-    ("suspend", edit("suspend", True), lambda w: w["status"].get("state") == "suspended" and not w["pods"] and
+    ("create", lambda kube, ns, lane: kube.create("rayclusters", ns, manifest(lane)), ready(4)),
+    ("scale up", replicas(3, 2), ready(7)),
+    ("scale down", replicas(1, 1), ready(3)),
+    ("suspend", edit(suspend=True), lambda w: w["status"].get("state") == "suspended" and not w["pods"] and
         conditions(w["status"])["RayClusterSuspended"]["status"] == "True"),
-    ("resume", edit("suspend", False), ready(2)),
-    ("recreate", edit("headGroupSpec/template/spec/containers/0/image", "rayproject/ray:2.53.0"), new_image),
+    ("resume", edit(suspend=False), ready(3)),
+    ("recreate", edit(**{"headGroupSpec/template/spec/containers/0/image": "rayproject/ray:2.53.0"}), new_image),
     ("delete", lambda kube, ns, lane: kube.delete("rayclusters", ns, lane), lambda w: not w["objects"]),
 ]
 
@@ -67,6 +76,8 @@ def normal(resource, obj, ns, lane):
     for key in GONE_META: meta.pop(key, None)
     labels = meta.get("labels", {})
     labels.pop("ray.io/worker-group-replica-index", None)  # who was deleted is a matter of age, and age has no fractions of a second
+    if REPLICA in labels: labels[REPLICA] = "DRAWN"
+    if resource == "secrets": o["data"] = {k: len(v) for k, v in o["data"].items()}  # drawn, too
     if resource == "pods":
         meta["name"] = re.sub(r"-[a-z0-9]{5}$", "-XXXXX", meta["name"])
         o["status"] = {"phase": o["status"].get("phase")}
@@ -93,36 +104,42 @@ class Life:
         os.makedirs(folder)
         front = env.keep(Front(folder, kube, before=self.gate.before, after=self.gate.after))
         self.op = env.keep(Operator(folder, kube, kubeconfig=front.kubeconfig, namespaces=[ns], kubernetes={"maxInFlight": 500, "maxConnections": 500},
-                                    plugins=[{"name": "raycluster", "settings": {"randomPodDelete": True}}]))
+                                    plugins=[{"name": "raycluster", "settings": {"randomPodDelete": True, "featureGates": {"RayClusterNetworkPolicy": True}}},
+                                             {"name": "networkpolicy"}]))
         self.made = {r: Watcher(kube, r, ns) for r in KINDS if r != "rayclusters"}
 
-    def world(self):
-        """Everything of every lane, by lane."""
+    def world(self, kinds=KINDS):
+        """Everything of these kinds, by lane; kinds of interest to who only waits: WAITED."""
         out = {l: {"objects": [], "pods": [], "status": {}} for l in self.lanes}
-        for resource in KINDS:
+        for resource in kinds:
             for o in self.kube.list(resource, self.ns):
                 m = LANE.match(o["metadata"]["name"])
                 if not m: continue
                 w = out[m[0]]
-                w["objects"].append(normal(resource, o, self.ns, m[0]) if resource != "rayclusters" or "status" in o else "no status")
+                w["objects"].append(o if kinds == WAITED else normal(resource, o, self.ns, m[0]) if resource != "rayclusters" or "status" in o else "no status")
                 if resource == "pods": w["pods"].append(o)
                 if resource == "rayclusters": w["status"] = o.get("status", {})
-        for w in out.values(): w["objects"].sort()
+        if kinds != WAITED:
+            for w in out.values(): w["objects"].sort()
         return out
 
     def distinct(self, lane):
-        """How many objects of each kind were ever made."""
-        return {r: w.count("ADDED", lambda o: o["metadata"]["name"].startswith(lane)) for r, w in self.made.items()}
+        """How many objects of each kind were ever made; hosts of replicas apart from other pods."""
+        def of(o, hosts=False): return o["metadata"]["name"].startswith(lane) and hosts == (REPLICA in o["metadata"].get("labels", {}))
+        return {r: w.count("ADDED", of) for r, w in self.made.items()} | {"hosts": self.made["pods"].count("ADDED", lambda o: of(o, True))}
 
     def settle(self, phase, done):
         def ok():
-            world = self.world()
+            time.sleep(0.2)  # it is the same processor that the operator runs on
+            world = self.world(WAITED)
             late = [l for l in self.lanes if not done(world[l])]
             quiet = time.monotonic() - self.gate.last_write > QUIET
-            self.late = f"{phase}: not done: {late[:5]} {'' if not late else json.dumps(world[late[0]]['status'])[:400]}; last writes: {self.gate.tail()}"
-            return world if not late and quiet else None
+            self.late = f"{phase}: not done: {late[:5]} {'' if not late else json.dumps(world[late[0]]['status'])[:400]}; newest write {time.monotonic() - self.gate.last_write:.1f} s ago: {self.gate.newest}; before: {self.gate.tail()}"
+            if late or not quiet: return None
+            world = self.world()
+            return world if all(map(done, world.values())) else None
         try:
-            return wait_for(phase, ok, 40)
+            return wait_for(phase, ok, 60)
         except AssertionError as e:
             raise AssertionError(f"{e}\n{self.late}")
 
@@ -143,7 +160,7 @@ class Life:
     def idle(self, done, aim):
         """The lanes that came to the end of the phase without the write that they were to be stopped at."""
         if time.monotonic() - self.gate.last_write < QUIET: return set()
-        world = self.world()
+        world = self.world(WAITED)
         return {l for l in aim if done(world[l])}
 
 
@@ -163,7 +180,7 @@ class Freezer:
 
     def __init__(self):
         self.cond = threading.Condition()
-        self.last_write, self.log = time.monotonic(), []
+        self.last_write, self.newest, self.log = time.monotonic(), None, []  # newest: of any write, events among them
         self.busy, self.answered, self.late, self.epoch, self.met = set(), False, 0, 0, set()
         self.begin("", {})
 
@@ -175,7 +192,7 @@ class Freezer:
         """What is written and whose it is; lane None: nothing that anybody waits for, like events."""
         write = write_of(*request)
         if write is None: return None, None
-        self.last_write = time.monotonic()
+        self.last_write, self.newest = time.monotonic(), write
         m = LANE.match(write[1])
         return write[0], m[0] if m and not write[0].endswith(" events") else None
 
@@ -235,11 +252,11 @@ class Freezer:
 
 # ---- the tests -------------------------------------------------------------------------------------------------------
 
-def kill_host(life):
-    plugin = life.op.plugin("raycluster")
-    os.kill(plugin["pid"], signal.SIGKILL)
+def kill_hosts(life):
+    old = {p: life.op.plugin(p)["pid"] for p in PLUGINS}
+    for pid in old.values(): os.kill(pid, signal.SIGKILL)
     life.gate.thaw()
-    wait_for("a new host", lambda: (lambda p: p["state"] == "ready" and p["pid"] != plugin["pid"])(life.op.plugin("raycluster")))
+    wait_for("new hosts", lambda: all(p["state"] == "ready" and p["pid"] != old[p["name"]] for p in map(life.op.plugin, PLUGINS)))
     life.gate.last_write = time.monotonic()
 
 
@@ -248,7 +265,7 @@ def kill_supervisor(life):
     life.op.proc.wait()
     life.gate.thaw()
     life.op.start()
-    wait_for("the plugin", lambda: life.op.plugin("raycluster")["state"] == "ready")
+    wait_for("the plugins", lambda: all(life.op.plugin(p)["state"] == "ready" for p in PLUGINS))
     life.gate.last_write = time.monotonic()
 
 
@@ -273,12 +290,16 @@ def describe(expected, got):
 
 
 def compare(calm, seen, who):
+    """A replica of two hosts of which one runs when the operator comes back is made anew, as always when one is missing: one
+    host more for each death at most."""
     faults = []
-    for phase, lanes in seen.items():
+    for deaths, (phase, lanes) in enumerate(seen.items(), 1):
         want = next(iter(calm[phase].values()))
         for lane, have in lanes.items():
             if have["objects"] != want["objects"]: faults.append(f"{who}, {phase}, {lane}: other objects\n{describe(want['objects'], have['objects'])}")
-            if have["made"] != want["made"]: faults.append(f"{who}, {phase}, {lane}: made {have['made']} instead of {want['made']}")
+            more = have["made"]["hosts"] - want["made"]["hosts"]
+            if have["made"] | {"hosts": 0} != want["made"] | {"hosts": 0} or not 0 <= more <= deaths:
+                faults.append(f"{who}, {phase}, {lane}: made {have['made']} instead of {want['made']}")
     return faults
 
 
@@ -331,9 +352,9 @@ def test_crash_after_every_write(env):
     env.cluster()
     calm, writes = undisturbed(env)
     print(f"     {sum(map(len, writes.values()))} writes: " + "; ".join(f"{p} {len(w)}" for p, w in writes.items()), flush=True)
-    together(lambda: disturbed(env, calm, writes, "host-answered", kill_host, True),
-             lambda: disturbed(env, calm, writes, "host-unanswered", kill_host, False),
-             lambda: disturbed(env, calm, writes, "host-late", kill_host, late=2))
+    together(lambda: disturbed(env, calm, writes, "host-answered", kill_hosts, True),
+             lambda: disturbed(env, calm, writes, "host-unanswered", kill_hosts, False),
+             lambda: disturbed(env, calm, writes, "host-late", kill_hosts, late=2))
     together(lambda: disturbed(env, calm, writes, "supervisor-answered", kill_supervisor, True),
              lambda: disturbed(env, calm, writes, "supervisor-unanswered", kill_supervisor, False))
 
