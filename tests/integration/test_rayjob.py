@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """RayJobs from manifest to end: each way of submitting, retries, deadlines, suspension, what is deleted when."""
+import base64, json
 from front import FakeRay, Front
 from harness import *
 
@@ -73,6 +74,34 @@ def test_http(env):
     assert "plannedDeletion" not in wait_for("the plan to be done", lambda: "plannedDeletion" not in job_status(kube, ns, "j") and job_status(kube, ns, "j"))
     announced(kube, ns, "j", "DeletedRayCluster")
     assert not kube.list("jobs", ns)
+
+
+def test_http_with_a_token(env):
+    """The supervisor reads the cluster's Secret and adds the header; it goes to the dashboard of that cluster and nowhere else."""
+    env.cluster()
+    kube, ns, ray, seen = env.kube, env.kube.namespace("jobs"), FakeRay(0.6, env.kube), []
+
+    def answer(method, path, body):
+        said = ray(method, path, body)
+
+        def tell(h):
+            seen.append((path, h.headers.get("x-ray-authorization")))
+            data = (said[1] if isinstance(said[1], str) else json.dumps(said[1])).encode()
+            h.send_response(said[0])
+            h.send_header("Content-Type", "text/plain" if isinstance(said[1], str) else "application/json")
+            h.send_header("Content-Length", str(len(data)))
+            h.end_headers()
+            h.wfile.write(data)
+        return said and tell
+    front = env.keep(Front(env.dir, kube, answer=answer))
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "rayjob"}], proxy=True, kubeconfig=front.kubeconfig)
+    job = rayjob("j", mode="HTTPMode")
+    job["spec"]["rayClusterSpec"]["authOptions"] = {"mode": "token"}
+    kube.create("rayjobs", ns, job)
+    cluster = wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED")["rayClusterName"]
+    token = base64.b64decode(kube.get("secrets", ns, cluster)["data"]["auth_token"]).decode()
+    assert seen and all(f"/services/{cluster}-head-svc:8265/proxy/api/jobs/" in p and t == f"Bearer {token}" for p, t in seen), seen
+    assert not events_of(kube, ns, "j", "ActionDenied") and token not in open(env.op.log).read()
 
 
 def test_interactive(env):
