@@ -198,20 +198,32 @@ static int cmd_release(struct context *c) {
     return r;
 }
 
+/* A text alone, or as the one field of an object. */
+static int print_text(const struct context *c, const char *field, const char *text) {
+    rv_autobuf struct rv_buf b = {0};
+    if (c->json) {
+        rv_buf_addf(&b, "{\"%s\":", field);
+        rv_json_quote(rv_str(text), &b);
+        rv_buf_addc(&b, '}');
+    } else {
+        rv_buf_adds(&b, text);
+    }
+    return puts(rv_buf_cstr(&b)) < 0;
+}
+
 static int cmd_sandbox(struct context *c) {
     const char *what = c->argc == 1 ? c->argv[0] : "";
-    if (strcmp(what, "up") == 0) return sandbox_up(c->arena, &c->err);
-    if (strcmp(what, "down") == 0) return sandbox_down(c->arena, &c->err);
-    if (strcmp(what, "status") == 0) return sandbox_status(c->arena, &c->err);
-    if (strcmp(what, "kubeconfig") == 0) return printf("%s/cluster/kubeconfig\n", sandbox_dir(c->arena).p) < 0;
+    if (strcmp(what, "up") == 0) return sandbox_up(c->arena, c->json, &c->err);
+    if (strcmp(what, "down") == 0) return sandbox_down(c->arena, c->json, &c->err);
+    if (strcmp(what, "status") == 0) return sandbox_status(c->arena, c->json, &c->err);
+    if (strcmp(what, "kubeconfig") == 0) return print_text(c, "kubeconfig", sandbox_kubeconfig(c->arena));
     return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down, status or kubeconfig");
 }
 
 static int cmd_help(struct context *c);
 
 static int cmd_version(struct context *c) {
-    (void)c;
-    return printf("rayvisorctl %s\n", RV_VERSION) < 0;
+    return c->json ? print_text(c, "version", RV_VERSION) : printf("rayvisorctl %s\n", RV_VERSION) < 0;
 }
 
 static const struct command {
@@ -272,6 +284,7 @@ static int help_of(const struct command *k) {
 }
 
 static int cmd_help(struct context *c) {
+    if (c->json) return rv_error_set(&c->err, -EXIT_USAGE, "help is for reading: there is no -o json of it");
     const struct command *k = c->argc == 1 ? find_command(c->argv[0]) : NULL;
     if (k != NULL) return help_of(k);
     if (c->argc == 0) return usage(stdout);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "rayvisor/json.h"
 
 enum { START_S = 20, STOP_S = 25, TAIL = 1500 };
 
@@ -26,6 +27,8 @@ struct rv_str sandbox_dir(struct rv_arena *a) {
 static const char *in_dir(struct rv_arena *a, const char *name) {
     return rv_arena_fmt(a, "%s/%s", sandbox_dir(a).p, name).p;
 }
+
+const char *sandbox_kubeconfig(struct rv_arena *a) { return in_dir(a, "cluster/kubeconfig"); }
 
 static const char *exe_dir(struct rv_arena *a) {
     char path[4096];
@@ -154,53 +157,6 @@ static int wait_for(struct rv_arena *a, const char *name, bool (*ready)(struct r
 
 static char *arg(const char *s) { return (char *)(uintptr_t)s; }
 
-int sandbox_up(struct rv_arena *a, struct rv_error *err) {
-    static const char *const crd_places[] = {"../../deploy/crds", "../share/rayvisor/crds"},
-                             *const config_places[] = {"../../config/rayvisor.yaml", "../share/rayvisor/rayvisor.yaml"},
-                             *const daemon_places[] = {"rayvisord", "../sbin/rayvisord"};
-    const char *crds = find_beside(a, crd_places, 2), *config = find_beside(a, config_places, 2),
-               *daemon = find_beside(a, daemon_places, 2);
-    if (crds == NULL || config == NULL || daemon == NULL)
-        return rv_error_set(err, -ENOENT,
-                            "the installation is incomplete: CRDs, default configuration or rayvisord are not where "
-                            "rayvisorctl looks (%s)",
-                            exe_dir(a));
-    int made = make_dir(a, err);
-    if (made != 0) return made;
-    if (read_pid(a, "cluster.pid") == 0) {
-        const char *binary = rv_arena_fmt(a, "%s/rayvisor-sandbox", exe_dir(a)).p;
-        char *const argv[] = {arg(binary), arg("--dir"), arg(in_dir(a, "cluster")), arg("--load"), arg(crds), NULL};
-        (void)mkdir(in_dir(a, "cluster"), 0700);
-        int r = start(a, "cluster", argv, err);
-        if (r == 0) r = wait_for(a, "cluster", sandbox_ready, err);
-        if (r != 0) return r;
-    }
-    if (read_pid(a, "operator.pid") == 0) {
-        char *const argv[] = {arg(daemon),
-                              arg("--config"),
-                              arg(config),
-                              arg("--kubeconfig"),
-                              arg(in_dir(a, "cluster/kubeconfig")),
-                              arg("--runtime-dir"),
-                              arg(in_dir(a, "run")),
-                              arg("--http-bind"), /* beside whatever else runs on this machine */
-                              arg("127.0.0.1:0"),
-                              arg("--proxy-http"),
-                              NULL};
-        int r = start(a, "operator", argv, err);
-        if (r != 0) return r;
-    }
-    int r = wait_for(a, "operator", operator_ready, err);
-    if (r != 0) return r;
-    printf("The sandbox cluster and the operator are running.\n\n"
-           "  export KUBECONFIG=%s\n"
-           "  kubectl get nodes\n"
-           "  rayvisorctl status\n\n"
-           "Logs: %s/*.log   Stop: rayvisorctl sandbox down\n",
-           in_dir(a, "cluster/kubeconfig"), sandbox_dir(a).p);
-    return 0;
-}
-
 static int stop(struct rv_arena *a, const char *name, struct rv_error *err) {
     const char *file = rv_arena_fmt(a, "%s.pid", name).p;
     pid_t pid = read_pid(a, file);
@@ -215,28 +171,109 @@ static int stop(struct rv_arena *a, const char *name, struct rv_error *err) {
                         STOP_S);
 }
 
-int sandbox_down(struct rv_arena *a, struct rv_error *err) {
+static int start_cluster(struct rv_arena *a, const char *crds, struct rv_error *err) {
+    const char *binary = rv_arena_fmt(a, "%s/rayvisor-sandbox", exe_dir(a)).p;
+    char *const argv[] = {arg(binary), arg("--dir"), arg(in_dir(a, "cluster")), arg("--load"), arg(crds), NULL};
+    struct rv_error unused = {0};
+    /* One that is left over knows the address and the objects of a cluster that is gone. */
+    (void)stop(a, "operator", &unused);
+    (void)mkdir(in_dir(a, "cluster"), 0700);
+    int r = start(a, "cluster", argv, err);
+    return r != 0 ? r : wait_for(a, "cluster", sandbox_ready, err);
+}
+
+static int start_operator(struct rv_arena *a, const char *daemon, const char *config, struct rv_error *err) {
+    char *const argv[] = {arg(daemon),
+                          arg("--config"),
+                          arg(config),
+                          arg("--kubeconfig"),
+                          arg(sandbox_kubeconfig(a)),
+                          arg("--runtime-dir"),
+                          arg(in_dir(a, "run")),
+                          arg("--http-bind"), /* beside whatever else runs on this machine */
+                          arg("127.0.0.1:0"),
+                          arg("--proxy-http"),
+                          NULL};
+    return start(a, "operator", argv, err);
+}
+
+static void print_up(struct rv_arena *a, bool json) {
+    if (!json) {
+        printf("The sandbox cluster and the operator are running.\n\n"
+               "  export KUBECONFIG=%s\n"
+               "  kubectl get nodes\n"
+               "  rayvisorctl status\n\n"
+               "Logs: %s/*.log   Stop: rayvisorctl sandbox down\n",
+               sandbox_kubeconfig(a), sandbox_dir(a).p);
+        return;
+    }
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_adds(&b, "{\"kubeconfig\":");
+    rv_json_quote(rv_str(sandbox_kubeconfig(a)), &b);
+    rv_buf_adds(&b, ",\"folder\":");
+    rv_json_quote(sandbox_dir(a), &b);
+    rv_buf_adds(&b, ",\"controlSocket\":");
+    rv_json_quote(rv_str(in_dir(a, "run/control.sock")), &b);
+    printf("%s}\n", rv_buf_cstr(&b));
+}
+
+int sandbox_up(struct rv_arena *a, bool json, struct rv_error *err) {
+    static const char *const crd_places[] = {"../../deploy/crds", "../share/rayvisor/crds"},
+                             *const config_places[] = {"../../config/rayvisor.yaml", "../share/rayvisor/rayvisor.yaml"},
+                             *const daemon_places[] = {"rayvisord", "../sbin/rayvisord"};
+    const char *crds = find_beside(a, crd_places, 2), *config = find_beside(a, config_places, 2),
+               *daemon = find_beside(a, daemon_places, 2);
+    if (crds == NULL || config == NULL || daemon == NULL)
+        return rv_error_set(err, -ENOENT,
+                            "the installation is incomplete: CRDs, default configuration or rayvisord are not where "
+                            "rayvisorctl looks (%s)",
+                            exe_dir(a));
+    int r = make_dir(a, err);
+    if (r == 0 && read_pid(a, "cluster.pid") == 0) r = start_cluster(a, crds, err);
+    if (r == 0 && read_pid(a, "operator.pid") == 0) r = start_operator(a, daemon, config, err);
+    if (r == 0) r = wait_for(a, "operator", operator_ready, err);
+    if (r == 0) print_up(a, json);
+    return r;
+}
+
+int sandbox_down(struct rv_arena *a, bool json, struct rv_error *err) {
     int r = stop(a, "operator", err), q = stop(a, "cluster", err);
-    if (r == 0 && q == 0) puts("The sandbox is down.");
+    if (r == 0 && q == 0) puts(json ? "{\"ok\":true}" : "The sandbox is down.");
     return r != 0 ? r : q;
 }
 
-int sandbox_status(struct rv_arena *a, struct rv_error *err) {
+static void print_part(struct rv_buf *b, bool json, const char *name, pid_t pid, bool ready) {
+    if (json)
+        rv_buf_addf(b, "\"%s\":{\"running\":%s,\"pid\":%d,\"ready\":%s},", name, pid != 0 ? "true" : "false", (int)pid,
+                    ready ? "true" : "false");
+    else if (pid == 0)
+        rv_buf_addf(b, "%-9s not running\n", name);
+    else
+        rv_buf_addf(b, "%-9s pid %d, %s\n", name, (int)pid, ready ? "ready" : "not ready");
+}
+
+int sandbox_status(struct rv_arena *a, bool json, struct rv_error *err) {
     static const struct {
         const char *name;
         bool (*ready)(struct rv_arena *a);
     } parts[] = {{"cluster", sandbox_ready}, {"operator", operator_ready}};
+    rv_autobuf struct rv_buf b = {0};
     bool all = true;
+    if (json) rv_buf_addc(&b, '{');
     for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
         pid_t pid = read_pid(a, rv_arena_fmt(a, "%s.pid", parts[i].name).p);
         bool ready = pid != 0 && parts[i].ready(a);
         all = all && ready;
-        if (pid == 0)
-            printf("%-9s not running\n", parts[i].name);
-        else
-            printf("%-9s pid %d, %s\n", parts[i].name, (int)pid, ready ? "ready" : "not ready");
+        print_part(&b, json, parts[i].name, pid, ready);
     }
-    printf("%-9s %s\n", "folder", sandbox_dir(a).p);
+    if (json) {
+        rv_buf_addf(&b, "\"ready\":%s,\"folder\":", all ? "true" : "false");
+        rv_json_quote(sandbox_dir(a), &b);
+        rv_buf_adds(&b, "}\n");
+    } else {
+        rv_buf_addf(&b, "%-9s %s\n", "folder", sandbox_dir(a).p);
+    }
+    fwrite(b.p, 1, b.n, stdout);
     return all ? 0
                : rv_error_set(err, RV_E_UNAVAILABLE, "the sandbox is not up; start it with: rayvisorctl sandbox up");
 }

@@ -7,9 +7,11 @@
 /* Where a sandbox keeps everything: $RAYVISOR_SANDBOX_DIR, else $XDG_RUNTIME_DIR/rayvisor-sandbox, else
  * /tmp/rayvisor-sandbox-UID. */
 struct rv_str sandbox_dir(struct rv_arena *a);
-int sandbox_up(struct rv_arena *a, struct rv_error *err);
-int sandbox_down(struct rv_arena *a, struct rv_error *err);
+const char *sandbox_kubeconfig(struct rv_arena *a);
+/* json: what is printed is a JSON object. */
+int sandbox_up(struct rv_arena *a, bool json, struct rv_error *err);
+int sandbox_down(struct rv_arena *a, bool json, struct rv_error *err);
 /* Prints what runs; an error when not both parts are ready. */
-int sandbox_status(struct rv_arena *a, struct rv_error *err);
+int sandbox_status(struct rv_arena *a, bool json, struct rv_error *err);
 
 #endif

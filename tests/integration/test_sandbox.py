@@ -117,6 +117,49 @@ def test_watch_faults(env):
         pass
 
 
+def folder_of_its_own(env):
+    """rayvisorctl with a sandbox folder that no other test has, which is down again at the end."""
+    dir = os.path.join(env.dir, "own")
+
+    class Down:
+        def stop(self): ctl("sandbox", "down")
+
+    def ctl(*args): return subprocess.run([binary("rayvisorctl"), *args], text=True, capture_output=True, timeout=120, env={**os.environ, "RAYVISOR_SANDBOX_DIR": dir})
+    env.keep(Down())
+    return dir, ctl
+
+
+def test_up_after_the_cluster_died(env):
+    """The operator that is left over knows a cluster that is gone: up starts another one, and a third up changes nothing."""
+    if os.environ.get("RAYVISOR_KUBECONFIG"): raise Skip("tests the sandbox itself")
+    dir, ctl = folder_of_its_own(env)
+    assert ctl("sandbox", "up").returncode == 0
+    before = json.loads(ctl("sandbox", "status", "-o", "json").stdout)
+    os.kill(before["cluster"]["pid"], signal.SIGKILL)
+    wait_for("its end to be seen", lambda: not json.loads(ctl("sandbox", "status", "-o", "json").stdout)["cluster"]["running"])
+    up = ctl("sandbox", "up", "-o", "json")
+    assert up.returncode == 0, up
+    where, now = json.loads(up.stdout), json.loads(ctl("sandbox", "status", "-o", "json").stdout)
+    assert now["ready"] and now["operator"]["pid"] != before["operator"]["pid"], (before, now)
+    assert where["folder"] == dir and where["controlSocket"].startswith(dir), where
+    kube = Kube(where["kubeconfig"])
+    kube.create("rayclusters", "default", raycluster("r"))
+    wait_ready(kube, "default", "r", 1)
+    assert ctl("sandbox", "up").returncode == 0 and json.loads(ctl("sandbox", "status", "-o", "json").stdout) == now
+
+
+def test_down_where_nothing_is_up(env):
+    if os.environ.get("RAYVISOR_KUBECONFIG"): raise Skip("tests the sandbox itself")
+    dir, ctl = folder_of_its_own(env)
+    assert (ctl("sandbox", "down").returncode, ctl("sandbox", "down").stdout) == (0, "The sandbox is down.\n")
+    assert json.loads(ctl("sandbox", "down", "-o", "json").stdout) == {"ok": True}
+    assert json.loads(ctl("sandbox", "kubeconfig", "-o", "json").stdout) == {"kubeconfig": f"{dir}/cluster/kubeconfig"}
+    assert ctl("sandbox", "kubeconfig").stdout == f"{dir}/cluster/kubeconfig\n"
+    status = ctl("-o", "json", "sandbox", "status")
+    assert status.returncode == 1 and json.loads(status.stdout) == {
+        "cluster": {"running": False, "pid": 0, "ready": False}, "operator": {"running": False, "pid": 0, "ready": False}, "ready": False, "folder": dir}, status
+
+
 def test_two_side_by_side(env):
     """rayvisorctl sandbox up, twice on one machine: nothing is shared, no port is fixed."""
     def ctl(name, *args):

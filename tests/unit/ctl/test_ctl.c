@@ -208,6 +208,8 @@ static void troubles(void) {
         {"reload all", NULL, "reload takes no arguments", 64},
         {"sandbox sideways", NULL, "up, down, status or kubeconfig", 64},
         {"version", NULL, "rayvisorctl " RV_VERSION "\n", 0},
+        {"version -o json", NULL, "{\"version\":\"" RV_VERSION "\"}\n", 0},
+        {"help -o json", NULL, "no -o json of it", 64},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct outcome o = run(rows[i].args, rows[i].answer);
