@@ -18,6 +18,17 @@ const char *rv_name_dns1123_subdomain(struct rv_str s);
 const char *rv_name_dns1035_label(struct rv_str s);
 const char *rv_name_label_key(struct rv_str s);   /* qualified name with optional DNS prefix */
 const char *rv_name_label_value(struct rv_str s); /* may be empty */
+/* Making a name fit. Which end is cut is part of a controller's contract: two names that differ only there become one.
+ */
+struct rv_str rv_name_first(struct rv_str s, size_t max); /* at most its first bytes; a view of s */
+struct rv_str rv_name_last(struct rv_str s, size_t max);
+struct rv_str rv_name_lower(struct rv_arena *a, struct rv_str s);
+/* A copy in which a first byte that is punctuation, or a digit where none is allowed, is an 'r'. */
+struct rv_str rv_name_legal_start(struct rv_arena *a, struct rv_str s, bool digit_allowed);
+/* The suffix whole, and of base the first bytes that still fit into max. */
+struct rv_str rv_name_with_suffix(struct rv_arena *a, struct rv_str base, const char *suffix, size_t max);
+/* A label's value from a name: at most its last 63 bytes, with a legal start. */
+struct rv_str rv_name_to_label_value(struct rv_arena *a, struct rv_str s);
 /* Five random characters of the alphabet that Kubernetes uses for generated names, from 5 random bytes. */
 void rv_name_suffix(const uint8_t random[5], char ret[6]);
 

@@ -80,7 +80,7 @@ struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, stru
     rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayJob");
     rv_node_set_cstr(a, labels, RC_LABEL_NODE_TYPE, "head");
     rv_node_set_str(a, labels, RC_LABEL_IDENTIFIER,
-                    rc_name_label(a, rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(j->name))));
+                    rv_name_to_label_value(a, rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(j->name))));
     rv_node_set(a, meta, "labels", labels);
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayJob"), j->name, j->uid);
     return n;

@@ -70,3 +70,43 @@ void rv_name_suffix(const uint8_t random[5], char ret[6]) {
     for (size_t i = 0; i < 5; i++) ret[i] = alphabet[random[i] % (sizeof alphabet - 1)];
     ret[5] = 0;
 }
+
+/* ---- making a name fit ------------------------------------------------------------------------------------ */
+
+enum { LABEL_VALUE_MAX = 63 };
+
+struct rv_str rv_name_first(struct rv_str s, size_t max) {
+    return s.n > max ? (struct rv_str){s.p, max} : s;
+}
+
+struct rv_str rv_name_last(struct rv_str s, size_t max) {
+    return s.n > max ? (struct rv_str){s.p + (s.n - max), max} : s;
+}
+
+/* As ASCII: the locale has no say in what an object is called. */
+struct rv_str rv_name_lower(struct rv_arena *a, struct rv_str s) {
+    char *text = rv_arena_alloc(a, s.n + 1);
+    for (size_t i = 0; i < s.n; i++) text[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] - 'A' + 'a' : s.p[i]);
+    text[s.n] = 0;
+    return (struct rv_str){text, s.n};
+}
+
+static bool punctuation(char c) {
+    return (c >= '!' && c <= '/') || (c >= ':' && c <= '@') || (c >= '[' && c <= '`') || (c >= '{' && c <= '~');
+}
+
+struct rv_str rv_name_legal_start(struct rv_arena *a, struct rv_str s, bool digit_allowed) {
+    bool digit = s.n != 0 && s.p[0] >= '0' && s.p[0] <= '9';
+    if (s.n == 0 || (!punctuation(s.p[0]) && (digit_allowed || !digit))) return rv_arena_str(a, s);
+    return rv_arena_fmt(a, "r" RV_STR_FMT, (int)(s.n - 1), s.p + 1);
+}
+
+struct rv_str rv_name_with_suffix(struct rv_arena *a, struct rv_str base, const char *suffix, size_t max) {
+    size_t tail = strlen(suffix);
+    struct rv_str kept = rv_name_first(base, max > tail ? max - tail : 0);
+    return rv_arena_fmt(a, RV_STR_FMT "%s", RV_STR_ARG(kept), suffix);
+}
+
+struct rv_str rv_name_to_label_value(struct rv_arena *a, struct rv_str s) {
+    return rv_name_legal_start(a, rv_name_last(s, LABEL_VALUE_MAX), true);
+}

@@ -4,6 +4,50 @@
 
 #include "suite.h"
 
+#define TEN "abcdefghij"
+#define SIXTY TEN TEN TEN TEN TEN TEN
+
+static struct rv_str first_ten(struct rv_arena *a, struct rv_str s) { return (void)a, rv_name_first(s, 10); }
+static struct rv_str last_ten(struct rv_arena *a, struct rv_str s) { return (void)a, rv_name_last(s, 10); }
+static struct rv_str no_digit(struct rv_arena *a, struct rv_str s) { return rv_name_legal_start(a, s, false); }
+static struct rv_str digit_too(struct rv_arena *a, struct rv_str s) { return rv_name_legal_start(a, s, true); }
+static struct rv_str in_ten(struct rv_arena *a, struct rv_str s) { return rv_name_with_suffix(a, s, "-head", 10); }
+static struct rv_str in_three(struct rv_arena *a, struct rv_str s) { return rv_name_with_suffix(a, s, "-head", 3); }
+
+static void names_that_fit(void) {
+    static const struct {
+        const char *row;
+        struct rv_str (*fn)(struct rv_arena *a, struct rv_str s);
+        const char *in, *want;
+    } rows[] = {
+        {"first: short", first_ten, "abc", "abc"},
+        {"first: exact", first_ten, TEN, TEN},
+        {"first: cut", first_ten, TEN "x", TEN},
+        {"last: short", last_ten, "", ""},
+        {"last: exact", last_ten, TEN, TEN},
+        {"last: cut", last_ten, "x" TEN, TEN},
+        {"lower", rv_name_lower, "AZaz09-\xc3\x84", "azaz09-\xc3\x84"},
+        {"start: nothing", no_digit, "", ""},
+        {"start: letter", no_digit, "Abc", "Abc"},
+        {"start: digit", no_digit, "1bc", "rbc"},
+        {"start: digit allowed", digit_too, "1bc", "1bc"},
+        {"start: dash", digit_too, "-bc", "rbc"},
+        {"start: dot", no_digit, ".", "r"},
+        {"start: tilde", digit_too, "~a", "ra"},
+        {"suffix: room", in_ten, "abc", "abc-head"},
+        {"suffix: just", in_ten, "abcde", "abcde-head"},
+        {"suffix: cut", in_ten, "abcdef", "abcde-head"},
+        {"suffix: no room at all", in_three, "abc", "-head"},
+        {"label: as it is", rv_name_to_label_value, "1.a_b-c", "1.a_b-c"},
+        {"label: 63", rv_name_to_label_value, SIXTY "abc", SIXTY "abc"},
+        {"label: the last 63", rv_name_to_label_value, "x" SIXTY "abc", SIXTY "abc"},
+        {"label: cut at a dash", rv_name_to_label_value, "x-" SIXTY "ab", "r" SIXTY "ab"},
+    };
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+        CHECK_ROW(rv_str_is(rows[i].fn(a, rv_str(rows[i].in)), rows[i].want), rows[i].row);
+}
+
 static void test_names(void) {
     char l63[64], l64[65], d253[254];
     memset(l63, 'a', 63);
@@ -414,6 +458,7 @@ static void test_status_patch(void) {
 
 static const struct suite_test tests[] = {
     {"names", test_names},
+    {"names that fit", names_that_fit},
     {"quantity: canonical form", test_quantity_format},
     {"quantity: arithmetic", test_quantity_arithmetic},
     {"quantity: from values", test_quantity_values},
