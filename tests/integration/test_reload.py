@@ -198,6 +198,34 @@ def test_a_rebuilt_library_replaces_the_plugin(env):
     assert p["pid"] == pid and p["restarts"] == 0, p
 
 
+def test_quarantine_ends_with_another_build(env):
+    """However the next process comes to be: a library that is another file gets another chance, and may lose it again."""
+    entry = copied_toy(env)
+    kube, ns = setup(env, entry)
+    kube.create("configmaps", ns, configmap("bad", "crash"))
+    wait_for("quarantine", lambda: quarantined(env) == ["bad"], 40)
+    wait_for("restarted", lambda: env.op.plugin("toy")["state"] == "ready")
+    os.kill(env.op.plugin("toy")["pid"], signal.SIGKILL)
+    wait_for("the same build again", lambda: (lambda p: p["restarts"] == 3 and p["state"] == "ready")(env.op.plugin("toy")))
+    assert quarantined(env) == ["bad"]
+    write_anew(f"{env.dir}/toy.so", open(f"{env.dir}/toy.so", "rb").read())
+    os.kill(env.op.plugin("toy")["pid"], signal.SIGKILL)
+    wait_for("two more tries", lambda: env.op.plugin("toy")["restarts"] == 6 and quarantined(env) == ["bad"])
+
+
+def test_a_misfit_is_started_again_when_its_library_is_another(env):
+    entry = copied_toy(env)
+    good = open(f"{env.dir}/toy.so", "rb").read()
+    shutil.copy(f"{BUILD}/lib/rayvisor/toys/old-abi.so", f"{env.dir}/toy.so")
+    kube, ns = setup(env, entry, wait=False)
+    wait_for("refusal", lambda: env.op.plugin("toy")["state"] == "misfit")
+    write_anew(f"{env.dir}/toy.so", good)
+    wait_for("its start, without a reload", lambda: env.op.plugin("toy")["state"] == "ready")
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("it works", lambda: kube.find("configmaps", ns, "a-child"))
+    assert env.op.plugin("toy")["restarts"] == 0 and len(env.op.logs("does not fit and is not started", plugin="toy")) == 1
+
+
 def test_a_file_that_is_cut_off_changes_nothing(env):
     """Half a file, as a slow editor or a full disk leaves it: one line with the place, and everything goes on."""
     kube, ns = setup(env, toy(), {"name": "raycluster"})

@@ -512,6 +512,34 @@ static void flooded(void) {
 }
 
 /* A plugin that died: what waits is dropped, what was sent ends in the cache, nobody is told. */
+/* So many per second, for all and for one plugin: what is asked for at once takes at least so long. */
+static void paced(void) {
+    static const struct {
+        const char *row;
+        int64_t qps, burst, own;
+        unsigned n, least_ms;
+    } rows[] = {{"for all", 40, 4, 0, 16, 300},
+                {"for one plugin", 0, 0, 20, 26, 300},
+                {"the slower one", 1000, 10, 20, 26, 300}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = world_new();
+        w->stage->s.config->qps = rows[i].qps;
+        w->stage->s.config->burst = rows[i].burst;
+        w->a.config.actions_per_second = rows[i].own;
+        script_on(w->server, &(struct script_answer){.body = "{}", .times = rows[i].n});
+        int64_t began = rv_mono_now();
+        for (unsigned k = 0; k < rows[i].n; k++) {
+            char name[16];
+            snprintf(name, sizeof name, "p%u", k);
+            world_ask(w, &w->a, &(struct ask){.id = k, .verb = RV_VERB_GET, .name = name, .key = name});
+        }
+        SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == rows[i].n);
+        CHECK_ROW(rv_mono_now() - began >= rows[i].least_ms * INT64_C(1000000), rows[i].row);
+        CHECK_ROW(script_count(w->server) == rows[i].n, rows[i].row);
+        world_free(w);
+    }
+}
+
 static void forgotten(void) {
     struct world *w = world_new();
     w->stage->s.config->max_in_flight = 1;
@@ -653,6 +681,7 @@ static const struct suite_test tests[] = {{"what is sent", what_is_sent},
                                           {"throttle", throttle},
                                           {"refused", refused},
                                           {"flooded", flooded},
+                                          {"paced", paced},
                                           {"forgotten", forgotten},
                                           {"shutdown", shutdown_now},
                                           {"counts", counts},
