@@ -218,10 +218,28 @@ static const int allowed[] = {
 
 /* What loading needs besides: files (which ones, Landlock and the view say), and memory that runs. */
 static const int for_loading[] = {
-    SCMP_SYS(open),   SCMP_SYS(openat),  SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
-    SCMP_SYS(stat),   SCMP_SYS(lstat),   SCMP_SYS(statx),      SCMP_SYS(readlink),  SCMP_SYS(readlinkat),
-    SCMP_SYS(getcwd), SCMP_SYS(fstatfs), SCMP_SYS(getdents64), SCMP_SYS(mmap),      SCMP_SYS(mprotect),
+    SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat),   SCMP_SYS(lstat),
+    SCMP_SYS(statx),      SCMP_SYS(readlink),  SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(fstatfs),
+    SCMP_SYS(getdents64), SCMP_SYS(mmap),      SCMP_SYS(mprotect),
 };
+
+/* Files to read, and the filter to come: its privileges are gone, so that needs no prctl(). */
+static int add_loading_rules(scmp_filter_ctx ctx) {
+    const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
+    const struct {
+        int call;
+        struct scmp_arg_cmp cmp;
+    } rules[] = {
+        {SCMP_SYS(open), SCMP_A1(SCMP_CMP_MASKED_EQ, writing, O_RDONLY)},
+        {SCMP_SYS(openat), SCMP_A2(SCMP_CMP_MASKED_EQ, writing, O_RDONLY)},
+        {SCMP_SYS(seccomp), SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER, 0)},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++) {
+        int r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, rules[i].call, 1, &rules[i].cmp);
+        if (r != 0 && r != -EDOM && r != -EEXIST) return r;
+    }
+    return 0;
+}
 
 /* Calls that are allowed with certain arguments only. */
 static int add_narrow_rules(scmp_filter_ctx ctx) {
@@ -270,9 +288,7 @@ static int add_calls(scmp_filter_ctx ctx, const int *calls, size_t n) {
 static int add_rules(scmp_filter_ctx ctx, bool loading) {
     int r = add_calls(ctx, allowed, RV_ARRAY_LEN(allowed));
     if (r == 0 && loading) r = add_calls(ctx, for_loading, RV_ARRAY_LEN(for_loading));
-    if (r == 0 && loading) /* the filter to come; its privileges are gone, so that needs no prctl() */
-        r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(seccomp), 1,
-                             SCMP_A0(SCMP_CMP_EQ, SECCOMP_SET_MODE_FILTER, 0));
+    if (r == 0 && loading) r = add_loading_rules(ctx);
     return r != 0 ? r : add_narrow_rules(ctx);
 }
 

@@ -89,18 +89,19 @@ static void note(struct toy *t, const struct rv_object *o, const char *reason, c
 
 #ifdef TOY_GREEDY
 /* What a constructor gets hold of before anybody could know what it is: a way out, or a process that lives on. */
-static bool early_socket, early_fork, early_exec, early_kill;
+static bool early_socket, early_fork, early_exec, early_kill, early_write;
 __attribute__((constructor)) static void grab(void) {
     char *const argv[] = {(char[]){"true"}, NULL};
     pid_t child = fork();
     if (child == 0) _exit(0);
     early_fork = child >= 0;
+    early_write = open("/tmp/toy-was-here", O_WRONLY | O_CREAT, 0600) >= 0 || errno != EPERM;
     early_socket = socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
     early_exec = execv("/bin/nothing-here", argv) != 0 && errno != EPERM;
     early_kill = kill(getppid(), 0) == 0 || prctl(PR_SET_PDEATHSIG, 0) == 0;
 }
 #else
-static const bool early_socket, early_fork, early_exec, early_kill;
+static const bool early_socket, early_fork, early_exec, early_kill, early_write;
 #endif
 
 /* What the sandbox lets through, as an event: one word for each attempt. */
@@ -129,6 +130,7 @@ static void probe(struct toy *t, const struct rv_object *o) {
         {"early fork", early_fork},
         {"early exec", early_exec},
         {"early kill", early_kill},
+        {"early write", early_write},
         {"think", getpid() > 0},
     };
     rv_autobuf struct rv_buf text = {0};

@@ -255,8 +255,8 @@ static void life(void) {
 
 static void sandbox(void) {
     static const char *const denied[] = {"open", "write", "network", "unix", "kill", "owner", "early socket"};
-    static const char *const denied_unsanitized[] = {"connect", "fork",       "exec",       "limit",
-                                                     "code",    "early fork", "early exec", "early kill"};
+    static const char *const denied_unsanitized[] = {"connect",    "fork",       "exec",       "limit",      "code",
+                                                     "early fork", "early exec", "early kill", "early write"};
     struct run *r = begin("greedy", "best-effort");
     size_t at = 0;
     greet(r, &at, "probe", "probe");
