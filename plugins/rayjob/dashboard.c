@@ -68,12 +68,12 @@ bool dashboard_stop(struct pass *p, int64_t until) {
 /* ---- answers -------------------------------------------------------------------------------------------------------
  */
 
-/* What can be read of it; of a traceback the last line, which says what was wrong. */
+/* What can be read of it; of a traceback, or of one in another, the last line that says something. */
 static struct rv_str excerpt(struct pass *p, const struct rv_result *r) {
     enum { MOST = 300 };
     rv_autobuf struct rv_buf b = {0};
     struct rv_str text = {(const char *)r->body.p, r->body.n};
-    while (text.n > 0 && (uint8_t)text.p[text.n - 1] <= ' ') text.n--;
+    while (text.n > 0 && ((uint8_t)text.p[text.n - 1] <= ' ' || text.p[text.n - 1] == '.')) text.n--;
     const char *line = rv_str_starts(text, "Traceback") ? memrchr(text.p, '\n', text.n) : NULL;
     if (line != NULL) text = (struct rv_str){line + 1, (size_t)(text.p + text.n - line) - 1};
     for (size_t i = 0; i < text.n && i < MOST; i++)
@@ -136,10 +136,12 @@ static void info_result(struct pass *p, const struct rv_result *r) {
 }
 
 /* Ray names the id when it has the job already: then somebody was faster, perhaps we ourselves. What it says of a
- * request that it cannot read, or of a runtime environment that is none, it will always say. */
+ * request that it cannot read, or of a runtime environment that is none, it will always say; the head wraps what its
+ * agent finds wrong into an error of its own. */
 static void submit_result(struct pass *p, const struct rv_result *r) {
-    bool there = r->http_status == 500 && mentions(r, "Please use a different submission_id"),
-         wrong = r->code == 0 && (r->http_status == 400 || r->http_status == 422);
+    bool there = r->code == 0 && r->http_status >= 400 && mentions(r, "Please use a different submission_id"),
+         wrong = r->code == 0 && (r->http_status == 400 || r->http_status == 422 ||
+                                  (r->http_status == 500 && mentions(r, "Request failed with status code 400")));
     p->submitted = success(r) || there ? ANSWER_KNOWN : wrong ? ANSWER_REFUSED : no_answer(r);
     p->memo->heard = true;
     p->memo->refusals = p->submitted == ANSWER_KNOWN ? 0 : p->memo->refusals + 1;

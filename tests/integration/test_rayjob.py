@@ -7,9 +7,9 @@ from harness import *
 LONG = 25000  # ms; the first fifth of it a simulated job is PENDING
 
 
-def setup(env, run_ms=600, settings=None):
+def setup(env, run_ms=600, settings=None, sim=""):
     """An API server, whose Ray is the sandbox's or, where pods run nothing at all, one in front of it; and a namespace."""
-    env.cluster("--sim-opts", f"ray_run_ms={run_ms}")
+    env.cluster("--sim-opts", f"ray_run_ms={run_ms}{sim}")
     ns, front = env.kube.namespace("jobs"), None
     if env.sb is None:
         env.ray = FakeRay(run_ms / 1000, env.kube)
@@ -214,6 +214,21 @@ def test_deletion_stops_the_job(env):
     kube.delete("rayjobs", ns, "j")
     wait_for("the RayJob to be gone", lambda: not kube.list("rayjobs", ns))
     assert dashboard(env, ns, "shared-head-svc", "GET", "api/jobs/" + s["jobId"])["status"] == "STOPPED"
+
+
+def test_lost_head_of_a_submitter(env):
+    """Its next pod would submit the job on the new head."""
+    kube, ns = setup(env, LONG, sim=",job_ms=600000")
+    pod = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x"}]}}
+    if not env.sb: pod["spec"]["nodeSelector"] = {"no": "such-node"}  # there it would end at once
+    kube.create("rayjobs", ns, rayjob("j", submitterPodTemplate=pod))
+    s = wait_job(kube, ns, "j", "Running", jobStatus="RUNNING", timeout=60)
+    kube.delete("pods", ns, pods_of(kube, ns, s["rayClusterName"], "headgroup")[0]["metadata"]["name"])
+    wait_job(kube, ns, "j", "Failed", reason="AppFailed", jobStatus="FAILED", timeout=60)
+    wait_for("the submitter to be suspended", lambda: kube.get("jobs", ns, "j")["spec"].get("suspend"))
+    announced(kube, ns, "j", "RayJobLost", "SuspendedRayJobSubmitter")
+    def active(p): return p["status"].get("phase") in ("Pending", "Running") and "deletionTimestamp" not in p["metadata"]
+    wait_for("its pods to be gone", lambda: not [p for p in kube.list("pods", ns) if p["metadata"].get("labels", {}).get("job-name") == "j" and active(p)])
 
 
 def test_lost_head(env):

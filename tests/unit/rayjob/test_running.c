@@ -40,16 +40,37 @@ static void test_refused_for_long(void) {
 }
 
 static void test_refused_for_good(void) {
-    static const uint32_t statuses[] = {400, 422};
-    for (size_t i = 0; i < RV_ARRAY_LEN(statuses); i++) {
-        struct scene s = {
-            .mode = "HTTPMode",
-            .submitting = {.status = statuses[i], .text = "Traceback (most)\n  x\nValueError: no such env"}};
+    static const struct scene_fault faults[] = {
+        {.status = 400, .text = "Traceback (most)\n  x\nValueError: no such env"},
+        {.status = 422, .text = "Traceback (most)\n  x\nValueError: no such env\n"},
+        {.status = 500,
+         .text = "Traceback (most)\n  x\nRuntimeError: Request failed with status code 400: Traceback (most)\n  y\n"
+                 "ValueError: no such env\n.\n"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(faults); i++) {
+        struct scene s = {.mode = "HTTPMode", .submitting = faults[i]};
         scene_begin(&s);
         scene_cluster_runs(&s);
         scene_wait(&s, 5);
         CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
         CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), ": ValueError: no such env"));
+        CU_ASSERT_EQUAL(s.submitted, 1);
+        scene_end(&s);
+    }
+}
+
+/* The answer to the first request was lost: Ray has the job, and says so in one way or another. */
+static void test_taken_already(void) {
+    static const uint32_t statuses[] = {400, 500};
+    for (size_t i = 0; i < RV_ARRAY_LEN(statuses); i++) {
+        struct scene s = {
+            .mode = "HTTPMode",
+            .submitting = {.status = statuses[i],
+                           .text = "Request failed with status code 400: Please use a different submission_id."}};
+        scene_begin(&s);
+        scene_cluster_runs(&s);
+        s.ray = "RUNNING";
+        scene_wait(&s, 10);
+        CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
         CU_ASSERT_EQUAL(s.submitted, 1);
         scene_end(&s);
     }
@@ -535,6 +556,7 @@ static void test_metrics(void) {
 static const struct suite_test tests[] = {
     {"HTTPMode: refused for long", test_refused_for_long},
     {"HTTPMode: refused for good", test_refused_for_good},
+    {"HTTPMode: taken already", test_taken_already},
     {"HTTPMode: taken at last", test_taken_at_last},
     {"the operator was away", test_away},
     {"the submitter of a lost job", test_submitter_of_a_lost_job},
