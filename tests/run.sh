@@ -14,7 +14,7 @@ label=${1:-}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl ca-certificates tzdata
+packages="build-essential cmake ninja-build pkg-config clang clang-format clang-tidy python3 python3-yaml openssl curl git ca-certificates tzdata
  libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev libssl-dev libseccomp-dev libcap-ng-dev
  libmicrohttpd-dev libcunit1-dev libclang-rt-14-dev libmbedtls-dev libhttp-parser-dev"
 
