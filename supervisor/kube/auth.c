@@ -153,6 +153,13 @@ static void set_if_different(struct kube_auth *a, struct rv_buf *b, struct rv_st
     a->generation++;
 }
 
+/* What lives for less than half a minute serves for half of that. What has expired already, by our clock, may still do.
+ */
+static int64_t short_life(const struct kube_auth *a, int64_t now) {
+    int64_t half = (a->expires - now) / 2;
+    return half <= 0 ? pause_of(a) : half < SECOND ? SECOND : half;
+}
+
 static int take_credential(struct kube_auth *a, struct rv_str json, int64_t now, struct rv_error *err) {
     const char *name = a->config->exec->argv[0];
     struct rv_buf mp = {0};
@@ -164,7 +171,7 @@ static int take_credential(struct kube_auth *a, struct rv_str json, int64_t now,
     set_if_different(a, &a->key, rv_path_str(status, "clientKeyData"));
     if (rv_time_parse(expires, &a->expires) != 0) a->expires = INT64_MAX;
     a->fresh_until = a->expires != INT64_MAX ? a->expires - 30 * SECOND : INT64_MAX;
-    if (a->fresh_until <= now) a->fresh_until = now + pause_of(a);
+    if (a->fresh_until <= now) a->fresh_until = now + short_life(a, now);
     bool empty = token.n == 0 && a->cert.n == 0;
     wipe(&mp);
     return empty ? rv_error_set(err, RV_E_CONFIG, "credential plugin %s gave neither a token nor a certificate", name)

@@ -73,6 +73,35 @@ print(json.dumps({{"apiVersion": "client.authentication.k8s.io/v1", "kind": "Exe
     assert not env.op.logs(kube.token), "a token is in the log"
 
 
+def test_slow_exec_plugin_holds_nobody_up(env):
+    """Longer than hosts may be silent; the token before has expired, so requests wait. And it goes on whatever else ends."""
+    kube, text = setup(env)
+    calls, script = os.path.join(env.dir, "calls"), os.path.join(env.dir, "login")
+    with open(script, "w") as f:
+        f.write(f"""#!{sys.executable}
+import datetime, json, os, time
+first = not os.path.exists({calls!r})
+open({calls!r}, "a").write("x\\n")
+if not first: time.sleep(4)
+end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=3 if first else 3600)
+print(json.dumps({{"status": {{"token": {kube.token!r}, "expirationTimestamp": end.strftime("%Y-%m-%dT%H:%M:%SZ")}}}}))
+""")
+    os.chmod(script, 0o755)
+    env.operator(kubeconfig=with_user(env, text, f"exec:\n  apiVersion: client.authentication.k8s.io/v1\n  command: {script}\n  interactiveMode: Never"),
+                 extra="heartbeat: {intervalMs: 200, timeoutMs: 1500}\nleaderElection: {enabled: true, namespace: %s, leaseSeconds: 30, renewSeconds: 20, retrySeconds: 1}" % env.ns)
+    wait_for("the second run", lambda: open(calls).read().count("x") == 2)
+    began, slowest = time.monotonic(), 0
+    while time.monotonic() - began < 4.5:
+        asked = time.monotonic()
+        env.op.control("status")
+        slowest = max(slowest, time.monotonic() - asked)
+        time.sleep(0.05)
+    assert slowest < 2 * PATIENCE, f"nothing was answered for {slowest} s"
+    works(env)
+    assert open(calls).read().count("x") == 2, "the lease's connection has the same credentials"
+    assert all(p["restarts"] == 0 for p in env.op.control("plugins")["plugins"])
+
+
 def test_exec_plugin_that_fails_is_named(env):
     kube, text = setup(env)
     env.operator(kubeconfig=with_user(env, text, "exec:\n  apiVersion: client.authentication.k8s.io/v1\n  command: /nowhere/login\n  interactiveMode: Never"), wait=False)

@@ -155,6 +155,29 @@ static void exec_plugin(void) {
     exec_case_free(&x);
 }
 
+/* Tokens of less than half a minute, and such as have expired by our clock. */
+static void exec_short_lives(void) {
+    static const struct {
+        const char *expires;
+        int64_t quiet, again; /* seconds after START: still kept, asked again */
+    } rows[] = {{"2026-09-21T14:13:40Z", 9, 10}, {"2026-09-21T14:13:21Z", 0, 1}, {"2026-09-21T14:13:00Z", 4, 5}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct exec_case x;
+        rv_autobuf struct rv_buf status = {0};
+        exec_case(&x);
+        struct kube_auth *a = kube_auth_new(&x.c, NULL);
+        rv_buf_addf(&status, "{\"token\":\"t\",\"expirationTimestamp\":\"%s\"}", rows[i].expires);
+        write_plugin(rv_buf_cstr(&status));
+        CHECK_ROW(kube_auth_refresh(a, START, false, NULL) == 0 && header_is(a, "Bearer t"), rows[i].expires);
+        CHECK_ROW(kube_auth_refresh(a, START + rows[i].quiet * SECOND, false, NULL) == 0 && calls() == 1,
+                  rows[i].expires);
+        CHECK_ROW(kube_auth_refresh(a, START + rows[i].again * SECOND, false, NULL) == 0 && calls() == 2,
+                  rows[i].expires);
+        kube_auth_free(a);
+        exec_case_free(&x);
+    }
+}
+
 static void exec_certificates(void) {
     struct exec_case x;
     exec_case(&x);
@@ -402,6 +425,7 @@ static const struct suite_test tests[] = {{"fixed credentials", fixed_credential
                                           {"token file", token_file},
                                           {"token and file", token_and_file},
                                           {"exec plugin", exec_plugin},
+                                          {"exec short lives", exec_short_lives},
                                           {"exec certificates", exec_certificates},
                                           {"exec failures", exec_failures},
                                           {"exec keeps", exec_keeps},
