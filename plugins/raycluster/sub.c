@@ -281,6 +281,7 @@ static void missing(struct pass *p, const struct rule *r, size_t i, struct rv_no
         return;
     }
     if (!foreign && r->kind == KIND_ACCOUNT) hold(p, RV_STR("the autoscaler's service account does not exist yet"));
+    if (i >= RULES && rv_path_bool(p->c->spec, "suspend", false)) return; /* it would wait for pods, in others' way */
     if (!foreign && i >= RULES) hold(p, RV_STR("the scheduling group is being created"));
     if (p->sub_retry || (i > RULES && !gang_done(p, i - 1))) return;
     if (bit(m->unseen, i)) {

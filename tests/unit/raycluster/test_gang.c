@@ -95,6 +95,22 @@ static void test_group_first(void) {
     }
 }
 
+/* A group without pods would keep room in its queue that nobody uses. */
+static void test_suspended(void) {
+    static const char *const settings[] = {VOLCANO, WAS};
+    for (size_t i = 0; i < RV_ARRAY_LEN(settings); i++) {
+        struct world w;
+        start(&w, settings[i]);
+        patch(&w, "rayclusters", "c", "{\"spec\":{\"suspend\":true}}");
+        settle(&w);
+        CHECK_ROW(count(&w, "podgroups") + count(&w, "workloads") == 0, settings[i]);
+        patch(&w, "rayclusters", "c", "{\"spec\":{\"suspend\":false}}");
+        settle(&w);
+        CHECK_ROW(count(&w, "podgroups") == 1 && count(&w, "pods") == 3, settings[i]);
+        stop(&w);
+    }
+}
+
 static void test_size_follows(void) {
     struct world w;
     start(&w, VOLCANO);
@@ -201,6 +217,7 @@ static void test_somebody_elses(void) {
 
 static const struct suite_test tests[] = {
     {"no pod before its group", test_group_first},
+    {"a suspended cluster needs no group", test_suspended},
     {"a group follows the cluster's size", test_size_follows},
     {"one that cannot be changed is made anew", test_made_anew},
     {"finalizers of others stay", test_others_finalizer},
