@@ -254,7 +254,7 @@ static void taken(struct pass *p, const struct rule *r, size_t i, struct rv_node
     if (seen) set_bit(&p->memo->foreign, i, true);
     if (seen) wait_for_name(p);
     set_bit(&p->memo->foreign_seen, i, seen);
-    pass_wake(p, p->memo->foreign_after);
+    if (p->memo->foreign_after > p->api->now(p->host)) pass_wake(p, p->memo->foreign_after);
     pass_trouble(p, i, r->create_failed, text);
     if (r->needed) hold(p, text);
 }
