@@ -1,0 +1,197 @@
+/* test_metrics.c - kuberay_job_*: what is told of a RayJob, with which labels and values, and that all of it is taken
+ * back, also by a process that did not tell it. */
+#include "plugins/rayjob/pass.h"
+#include "tests/unit/sdk/suite.h"
+
+#define START INT64_C(1700000000000000000)
+#define START_TEXT "2023-11-14T22:13:20Z"
+#define WHO "{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\""
+#define STATE "kuberay_job_deployment_status " WHO ",\"deployment_status\":"
+#define INFO "kuberay_job_info " WHO "}"
+#define DURATION "kuberay_job_execution_duration_seconds " WHO ",\"job_deployment_status\":"
+
+enum { GAUGE = 1, REMOVED = 2, MOST = 64 };
+
+/* What was told, in order: "+name {labels} = value", or "-name {labels}". */
+struct rv_host {
+    char lines[MOST][256];
+    size_t n;
+};
+
+static void on_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value, const struct rv_field *labels,
+                      size_t n) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf json = {0};
+    struct rv_node *map = rv_node_map(a);
+    for (size_t i = 0; i < n; i++) rv_node_setn(a, map, labels[i].key, rv_node_str(a, labels[i].value));
+    rv_json_write(rv_node_freeze(a, map), &json);
+    CU_ASSERT_TRUE_FATAL(h->n < MOST && (type == GAUGE || type == REMOVED));
+    char *line = h->lines[h->n++];
+    if (type == REMOVED)
+        snprintf(line, sizeof h->lines[0], "-" RV_STR_FMT " %s", RV_STR_ARG(name), rv_buf_cstr(&json));
+    else
+        snprintf(line, sizeof h->lines[0], "+" RV_STR_FMT " %s = %g", RV_STR_ARG(name), rv_buf_cstr(&json), value);
+}
+
+static const struct rv_host_api api = {.size = sizeof api, .metric = on_metric};
+
+struct scene {
+    struct rv_host told;
+    struct memo memo;
+    char ns[2], name[2], uid[2];
+};
+
+/* A process that knows nothing yet. */
+static void begin(struct scene *s) {
+    *s = (struct scene){.ns = "n", .name = "j", .uid = "u"};
+    s->memo = (struct memo){.ns = s->ns, .name = s->name, .uid = s->uid, .told_phase = -1};
+}
+
+/* A pass that finds one state and leaves another, `seconds` after status.startTime. */
+static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t failed, double seconds) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    bool fails = now == RJ_FAILED || now == RJ_RETRYING;
+    struct pass p = {.api = &api,
+                     .host = &s->told,
+                     .arena = a,
+                     .memo = &s->memo,
+                     .was = {.phase = was, .failed = failed, .start = RV_STR(START_TEXT)},
+                     .now = {.phase = now, .failed = failed + (fails && was != now), .start = RV_STR(START_TEXT)},
+                     .time = START + (int64_t)(seconds * 1e9)};
+    s->told.n = 0;
+    metrics_tell(&p);
+}
+
+static void forget(struct scene *s) {
+    s->told.n = 0;
+    metrics_forget(&api, &s->told, &s->memo);
+}
+
+static void check_told(const struct scene *s, const char *row, const char *const *want, size_t n) {
+    bool same = s->told.n == n;
+    for (size_t i = 0; same && i < n; i++) same = strcmp(s->told.lines[i], want[i]) == 0;
+    for (size_t i = 0; !same && i < s->told.n; i++) printf("\n    told %s", s->told.lines[i]);
+    CHECK_ROW(same, row);
+}
+#define CHECK_TOLD(s, row, ...)                                                                                        \
+    check_told(s, row, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+static bool was_told(const struct scene *s, const char *line) {
+    for (size_t i = 0; i < s->told.n; i++)
+        if (strcmp(s->told.lines[i], line) == 0) return true;
+    printf("\n    not told: %s", line);
+    return false;
+}
+
+static void test_a_life(void) {
+    struct scene s;
+    begin(&s);
+    tell(&s, RJ_NEW, RJ_NEW, 0, 0);
+    CHECK_TOLD(&s, "new", "+" INFO " = 1", "+" STATE "\"\"} = 1");
+    tell(&s, RJ_NEW, RJ_INITIALIZING, 0, 0);
+    CHECK_TOLD(&s, "begins", "-" STATE "\"\"}", "+" STATE "\"Initializing\"} = 1");
+    tell(&s, RJ_INITIALIZING, RJ_INITIALIZING, 0, 3);
+    CU_ASSERT_EQUAL(s.told.n, 0);
+    tell(&s, RJ_INITIALIZING, RJ_RUNNING, 0, 10);
+    CHECK_TOLD(&s, "runs", "-" STATE "\"Initializing\"}", "+" STATE "\"Running\"} = 1");
+    tell(&s, RJ_RUNNING, RJ_RETRYING, 0, 42.5);
+    CHECK_TOLD(&s, "fails: the count is that of before", "-" STATE "\"Running\"}", "+" STATE "\"Retrying\"} = 1",
+               "+" DURATION "\"Retrying\",\"retry_count\":\"0\"} = 42.5");
+    tell(&s, RJ_RETRYING, RJ_NEW, 1, 50);
+    CHECK_TOLD(&s, "again", "-" STATE "\"Retrying\"}", "+" STATE "\"\"} = 1");
+    tell(&s, RJ_NEW, RJ_INITIALIZING, 1, 0);
+    tell(&s, RJ_INITIALIZING, RJ_RUNNING, 1, 5);
+    tell(&s, RJ_RUNNING, RJ_COMPLETE, 1, 100);
+    CHECK_TOLD(&s, "ends", "-" STATE "\"Running\"}", "+" STATE "\"Complete\"} = 1",
+               "+" DURATION "\"Complete\",\"retry_count\":\"1\"} = 100");
+    tell(&s, RJ_COMPLETE, RJ_COMPLETE, 1, 200);
+    CU_ASSERT_EQUAL(s.told.n, 0);
+    forget(&s);
+    CU_ASSERT_TRUE(was_told(&s, "-" INFO));
+    CU_ASSERT_TRUE(was_told(&s, "-" STATE "\"Complete\"}"));
+    CU_ASSERT_TRUE(was_told(&s, "-" DURATION "\"Retrying\",\"retry_count\":\"0\"}"));
+    CU_ASSERT_TRUE(was_told(&s, "-" DURATION "\"Complete\",\"retry_count\":\"1\"}"));
+}
+
+/* From which states to which a duration is told. */
+static void test_durations(void) {
+    static const struct {
+        enum rj_phase was, now;
+        const char *want; /* NULL: none */
+    } rows[] = {
+        {RJ_RUNNING, RJ_COMPLETE, "Complete"},
+        {RJ_RUNNING, RJ_FAILED, "Failed"},
+        {RJ_RUNNING, RJ_RETRYING, "Retrying"},
+        {RJ_INITIALIZING, RJ_FAILED, "Failed"}, /* a deadline */
+        {RJ_INITIALIZING, RJ_RETRYING, "Retrying"},
+        {RJ_WAITING, RJ_FAILED, "Failed"},
+        {RJ_RUNNING, RJ_SUSPENDING, NULL},
+        {RJ_SUSPENDING, RJ_SUSPENDED, NULL},
+        {RJ_RETRYING, RJ_NEW, NULL},
+        {RJ_NEW, RJ_INVALID, NULL},
+        {RJ_COMPLETE, RJ_COMPLETE, NULL},
+        {RJ_FAILED, RJ_FAILED, NULL},
+        {RJ_RETRYING, RJ_RETRYING, NULL},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s;
+        begin(&s);
+        char row[64], want[256];
+        snprintf(row, sizeof row, "%s to %s", rj_phase_name(rows[i].was), rj_phase_name(rows[i].now));
+        tell(&s, rows[i].was, rows[i].now, 2, 7);
+        bool spoken = s.told.n > 0 && strstr(s.told.lines[s.told.n - 1], "duration") != NULL;
+        CHECK_ROW(spoken == (rows[i].want != NULL), row);
+        if (rows[i].want == NULL) continue;
+        snprintf(want, sizeof want, "+" DURATION "\"%s\",\"retry_count\":\"2\"} = 7", rows[i].want);
+        CHECK_ROW(was_told(&s, want), row);
+    }
+}
+
+/* Another process told it: three attempts failed, and the job goes before, or after, this one has seen it end. */
+static void test_told_by_another(void) {
+    static const struct {
+        enum rj_phase was, now;
+        int64_t failed, last;
+    } rows[] = {{RJ_FAILED, RJ_FAILED, 3, 3},     {RJ_COMPLETE, RJ_COMPLETE, 3, 3}, {RJ_RUNNING, RJ_RUNNING, 3, 2},
+                {RJ_RETRYING, RJ_RETRYING, 3, 2}, {RJ_RUNNING, RJ_FAILED, 3, 3},    {RJ_RUNNING, RJ_RUNNING, 0, -1}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        static const char *const ends[] = {"Complete", "Failed", "Retrying"};
+        struct scene s;
+        begin(&s);
+        char row[64], want[256];
+        snprintf(row, sizeof row, "%s with %lld failed", rj_phase_name(rows[i].now), (long long)rows[i].failed);
+        tell(&s, rows[i].was, rows[i].now, rows[i].failed, 7);
+        forget(&s);
+        CHECK_ROW(was_told(&s, "-" INFO), row);
+        snprintf(want, sizeof want, "-" STATE "\"%s\"}", rj_phase_name(rows[i].now));
+        CHECK_ROW(was_told(&s, want), row);
+        for (int64_t retry = 0; retry <= rows[i].last; retry++)
+            for (size_t k = 0; k < RV_ARRAY_LEN(ends); k++) {
+                snprintf(want, sizeof want, "-" DURATION "\"%s\",\"retry_count\":\"%lld\"}", ends[k], (long long)retry);
+                CHECK_ROW(was_told(&s, want), row);
+            }
+    }
+}
+
+/* The state in which the process before this one left it is taken back, and nothing is taken back that was never
+ * told. */
+static void test_words(void) {
+    struct scene s;
+    begin(&s);
+    tell(&s, RJ_RUNNING, RJ_COMPLETE, 0, 7);
+    CU_ASSERT_TRUE(was_told(&s, "-" STATE "\"Running\"}"));
+    begin(&s);
+    tell(&s, RJ_PHASE_UNKNOWN, RJ_NEW, 0, 7);
+    CHECK_TOLD(&s, "a word that nobody knows", "+" INFO " = 1", "+" STATE "\"\"} = 1");
+    begin(&s);
+    forget(&s);
+    CU_ASSERT_EQUAL(s.told.n, 0);
+    tell(&s, RJ_NEW, RJ_INVALID, 0, 7);
+    CU_ASSERT_TRUE(was_told(&s, "+" STATE "\"ValidationFailed\"} = 1"));
+}
+
+static const struct suite_test tests[] = {{"a life", test_a_life},
+                                          {"durations", test_durations},
+                                          {"told by another process", test_told_by_another},
+                                          {"words", test_words}};
+SUITE_MAIN("rayjob metrics", tests)
