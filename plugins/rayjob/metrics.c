@@ -27,27 +27,31 @@ static void status(const struct series *s, int phase, uint32_t type) {
     gauge(s, STATUS, type, 1, &label, 1);
 }
 
-static void duration(struct pass *p, const struct series *s) {
+/* Told when an attempt ends; how long the last one took is told again by a process that finds it ended. */
+static void duration(struct pass *p, const struct series *s, bool first) {
     enum rj_phase was = p->was.phase, now = p->now.phase;
-    bool ended = rj_phase_ended(now) || now == RJ_RETRYING;
-    int64_t start = rj_time(p->was.start);
-    if (was == now || !ended || rj_phase_ended(was) || was == RJ_RETRYING || start == 0) return;
+    bool ends = was != now && (rj_phase_ended(now) || now == RJ_RETRYING) && !rj_phase_ended(was) && was != RJ_RETRYING,
+         over = first && was == now && rj_phase_ended(now);
+    int64_t start = rj_time(p->was.start), end = ends ? p->time : rj_time(p->was.end), retry = p->was.failed;
+    if (!(ends || over) || start == 0 || end < start) return;
+    if (over && now == RJ_FAILED && retry > 0) retry--; /* this attempt is counted already */
     struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},
-                                {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)p->was.failed)}};
-    gauge(s, DURATION, GAUGE, (double)(p->time - start) / 1e9, labels, RV_ARRAY_LEN(labels));
+                                {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)retry)}};
+    gauge(s, DURATION, GAUGE, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
 }
 
 void metrics_tell(struct pass *p) {
     struct memo *m = p->memo;
     struct series s = {p->api, p->host, m};
-    if (m->told_phase < 0) gauge(&s, INFO, GAUGE, 1, NULL, 0);
+    bool first = m->told_phase < 0;
+    if (first) gauge(&s, INFO, GAUGE, 1, NULL, 0);
     if (m->told_phase != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
         int before = m->told_phase >= 0 ? m->told_phase : (int)p->was.phase; /* told by the process before this one */
         if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) status(&s, before, REMOVED);
         status(&s, (int)p->now.phase, GAUGE);
         m->told_phase = (int)p->now.phase;
     }
-    duration(p, &s);
+    duration(p, &s, first);
     bool over = rj_phase_ended(p->now.phase) || p->now.failed > 0;
     if (over && m->attempts < p->now.failed + 1) m->attempts = p->now.failed + 1;
 }

@@ -5,6 +5,7 @@
 
 #define START INT64_C(1700000000000000000)
 #define START_TEXT "2023-11-14T22:13:20Z"
+#define END_TEXT "2023-11-14T22:15:00Z" /* 100 s later */
 #define WHO "{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\""
 #define STATE "kuberay_job_deployment_status " WHO ",\"deployment_status\":"
 #define INFO "kuberay_job_info " WHO "}"
@@ -55,7 +56,10 @@ static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t 
                      .host = &s->told,
                      .arena = a,
                      .memo = &s->memo,
-                     .was = {.phase = was, .failed = failed, .start = RV_STR(START_TEXT)},
+                     .was = {.phase = was,
+                             .failed = failed,
+                             .start = RV_STR(START_TEXT),
+                             .end = rj_phase_ended(was) ? RV_STR(END_TEXT) : RV_STR("")},
                      .now = {.phase = now, .failed = failed + (fails && was != now), .start = RV_STR(START_TEXT)},
                      .time = START + (int64_t)(seconds * 1e9)};
     s->told.n = 0;
@@ -129,8 +133,6 @@ static void test_durations(void) {
         {RJ_SUSPENDING, RJ_SUSPENDED, NULL},
         {RJ_RETRYING, RJ_NEW, NULL},
         {RJ_NEW, RJ_INVALID, NULL},
-        {RJ_COMPLETE, RJ_COMPLETE, NULL},
-        {RJ_FAILED, RJ_FAILED, NULL},
         {RJ_RETRYING, RJ_RETRYING, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
@@ -173,6 +175,26 @@ static void test_told_by_another(void) {
     }
 }
 
+/* A new process does not know how long earlier attempts took; of the last one the status says it. */
+static void test_told_again(void) {
+    static const struct {
+        enum rj_phase phase;
+        int64_t failed;
+        const char *want;
+    } rows[] = {{RJ_COMPLETE, 0, "+" DURATION "\"Complete\",\"retry_count\":\"0\"} = 100"},
+                {RJ_COMPLETE, 2, "+" DURATION "\"Complete\",\"retry_count\":\"2\"} = 100"},
+                {RJ_FAILED, 1, "+" DURATION "\"Failed\",\"retry_count\":\"0\"} = 100"},
+                {RJ_FAILED, 3, "+" DURATION "\"Failed\",\"retry_count\":\"2\"} = 100"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s;
+        begin(&s);
+        tell(&s, rows[i].phase, rows[i].phase, rows[i].failed, 500);
+        CHECK_ROW(was_told(&s, rows[i].want), rows[i].want);
+        tell(&s, rows[i].phase, rows[i].phase, rows[i].failed, 600);
+        CHECK_ROW(s.told.n == 0, rows[i].want);
+    }
+}
+
 /* The state in which the process before this one left it is taken back, and nothing is taken back that was never
  * told. */
 static void test_words(void) {
@@ -193,5 +215,6 @@ static void test_words(void) {
 static const struct suite_test tests[] = {{"a life", test_a_life},
                                           {"durations", test_durations},
                                           {"told by another process", test_told_by_another},
+                                          {"told again", test_told_again},
                                           {"words", test_words}};
 SUITE_MAIN("rayjob metrics", tests)
