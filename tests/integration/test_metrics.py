@@ -126,6 +126,50 @@ def test_clusters_come_change_and_go(env):
     assert abs(after["stays"]["provisioned_duration_seconds"][1] - before["stays"]["provisioned_duration_seconds"][1]) <= 1
 
 
+def jobs_told(env, ns):
+    """{RayJob: {metric: [(labels beside name, namespace and uid, value)]}}"""
+    url = f"http://127.0.0.1:{env.op.control('status')['httpPort']}/metrics"
+    metrics, told = parse(urllib.request.urlopen(url, timeout=10).read().decode()), {}
+    for name in [n for n in metrics if n.startswith("kuberay_job_")]:
+        assert metrics[name][0] == "gauge", name
+        for key, value in metrics[name][1].items():
+            labels = dict(key)
+            if labels.pop("namespace") != ns: continue
+            assert labels.pop("uid"), key
+            told.setdefault(labels.pop("name"), {}).setdefault(name.removeprefix("kuberay_job_"), []).append((labels, value))
+    return told
+
+
+def test_jobs_come_change_and_go(env):
+    env.cluster("--sim-opts", "ray_run_ms=600")
+    if env.sb is None: raise Skip("wants a simulated Ray")
+    ns = env.kube.namespace(f"metrics-jobs-{os.getpid()}")
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "rayjob"}], proxy=True)
+    env.kube.create("rayjobs", ns, rayjob("well", mode="HTTPMode"))
+    env.kube.create("rayjobs", ns, rayjob("fails", "python fail.py", mode="HTTPMode", backoffLimit=1))
+    env.kube.create("rayjobs", ns, rayjob("waits", entrypoint=None, mode="InteractiveMode"))
+    wait_job(env.kube, ns, "well", "Complete")
+    wait_job(env.kube, ns, "fails", "Failed", failed=2)
+    wait_job(env.kube, ns, "waits", "Waiting")
+    state = lambda word: [({"deployment_status": word}, 1.0)]
+    took = lambda told, job: sorted((l["job_deployment_status"], l["retry_count"]) for l, v in told[job]["execution_duration_seconds"] if 0 <= v < 90)
+    told = wait_for("all three", lambda: len(t := jobs_told(env, ns)) == 3 and len(t["fails"].get("execution_duration_seconds", [])) == 2 and t)
+    assert all(t["info"] == [({}, 1.0)] for t in told.values()), told
+    assert [told[j]["deployment_status"] for j in ("well", "fails", "waits")] == [state("Complete"), state("Failed"), state("Waiting")], told
+    assert took(told, "well") == [("Complete", "0")] and took(told, "fails") == [("Failed", "1"), ("Retrying", "0")], told
+    assert "execution_duration_seconds" not in told["waits"], told
+    # The next host tells again what it can know: not the attempts before the last.
+    env.kube.delete("rayjobs", ns, "waits")
+    wait_for("the deleted one to go", lambda: "waits" not in jobs_told(env, ns))
+    os.kill(env.op.plugin("rayjob")["pid"], signal.SIGKILL)
+    wait_for("another host", lambda: env.op.plugin("rayjob")["restarts"] == 1 and env.op.plugin("rayjob")["state"] == "ready", 30)
+    after = wait_for("what is no longer known to go", lambda: len((t := jobs_told(env, ns))["fails"]["execution_duration_seconds"]) == 1 and t, 30)
+    assert took(after, "well") == [("Complete", "0")] and took(after, "fails") == [("Failed", "1")], after
+    assert all(abs(after[j]["execution_duration_seconds"][0][1] - max(v for l, v in told[j]["execution_duration_seconds"] if l["job_deployment_status"] != "Retrying")) <= 2 for j in after)
+    for job in ("well", "fails"): env.kube.delete("rayjobs", ns, job)
+    wait_for("nothing to be told", lambda: jobs_told(env, ns) == {}, 30)
+
+
 def test_the_parser_itself(env):
     """What a scraper would refuse is refused here."""
     parse('# HELP a b c\n# TYPE a counter\na{x="1"} 5\na{x="\\"q\\\\"} 1e+06\n# TYPE g gauge\ng +Inf\n')
