@@ -284,6 +284,8 @@ static const struct row {
     {"negative hosts", "", "", G(",'numOfHosts':-2"), SPEC, "negative numOfHosts -2"},
 };
 
+static bool same_reason(const char *a, const char *b) { return a != NULL && b != NULL ? strcmp(a, b) == 0 : a == b; }
+
 static const char *verdict(struct rv_arena *a, const struct row *r, struct rv_buf *message) {
     struct rc_cluster c;
     const struct rc_settings settings = {.probes_injection = true,
@@ -297,8 +299,7 @@ static void test_rules(void) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         rv_autobuf struct rv_buf message = {0};
         const char *reason = verdict(a, &rows[i], &message), *text = message.n != 0 ? rv_buf_cstr(&message) : "";
-        bool same =
-            reason == NULL || rows[i].reason == NULL ? reason == rows[i].reason : strcmp(reason, rows[i].reason) == 0;
+        bool same = same_reason(reason, rows[i].reason);
         if (!same || strstr(text, rows[i].words) == NULL)
             printf("\n    %s: %s", reason != NULL ? reason : "valid", text);
         CHECK_ROW(same, rows[i].row);
@@ -342,8 +343,7 @@ static void test_metadata_and_status(void) {
                                           objects[i].name, PLAIN, objects[i].conditions);
         rc_cluster_read(&c, quoted(a, text.p), &settings);
         const char *reason = rc_validate(&c, &message), *words = message.n != 0 ? rv_buf_cstr(&message) : "";
-        CHECK_ROW((reason == NULL) == (objects[i].reason == NULL), objects[i].name);
-        CHECK_ROW(reason == NULL || strcmp(reason, objects[i].reason) == 0, objects[i].name);
+        CHECK_ROW(same_reason(reason, objects[i].reason), objects[i].name);
         CHECK_ROW(strstr(words, objects[i].words) != NULL, objects[i].name);
     }
 }
