@@ -3,6 +3,7 @@
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "rayvisor/json.h"
 
@@ -60,6 +61,12 @@ static void make(struct scene *s, const char *api_version, const char *resource,
     CU_ASSERT_EQUAL_FATAL(fakeapi_create(s->api, rv_str(api_version), rv_str(resource), json_value(a, json), &made), 0);
 }
 
+static const struct fake_object *sure(const struct fake_object *o) {
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    if (o == NULL) abort(); /* not reached; who reads the code alone does not know */
+    return o;
+}
+
 void scene_patch(struct scene *s, const char *resource, const char *name, bool status, const char *json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct fake_object *o = fakeapi_get(s->api, resource, name);
@@ -75,8 +82,7 @@ struct fake_object *scene_cluster(const struct scene *s) {
 
 void scene_head(struct scene *s, const char *name) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    const struct fake_object *c = scene_cluster(s);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    const struct fake_object *c = sure(scene_cluster(s));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'%s','ray.io/node-type':'head'},"
@@ -89,8 +95,7 @@ void scene_head(struct scene *s, const char *name) {
 
 void scene_submitter_pod(struct scene *s, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    const struct fake_object *job = fakeapi_get(s->api, "jobs", SCENE_JOB);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+    const struct fake_object *job = sure(fakeapi_get(s->api, "jobs", SCENE_JOB));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'j-x','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
