@@ -88,10 +88,7 @@ void inject_autoscaler(struct pod_build *b) {
 static void finish_autoscaler(struct pod_build *b) {
     struct rv_node *n =
         b->head && b->c->f.autoscaling ? container_named(b, "containers", RC_CONTAINER_AUTOSCALER) : NULL;
-    if (n == NULL) return;
-    autoscaler_overrides(b, n);
-    share_logs(b, b->ray);
-    share_logs(b, n);
+    if (n != NULL) autoscaler_overrides(b, n);
 }
 
 /* ---- GCS fault tolerance ----------------------------------------------------------------------------------------- */
@@ -303,11 +300,20 @@ void inject_collector(struct pod_build *b) {
             rv_node_set(a, r, "limits", pod_amounts(b, "200m", "256Mi"));
         }
         if (b->c->f.token) token_into(b, n);
-        share_logs(b, b->ray);
-        share_logs(b, n);
         rv_node_append(a, rv_node_ensure_array(a, b->spec, "containers"), n);
     }
     finish_autoscaler(b);
+}
+
+/* Ray's logs, for what reads them: behind everything else that is mounted. */
+void inject_logs(struct pod_build *b) {
+    const char *const readers[] = {b->head && b->c->f.autoscaling ? RC_CONTAINER_AUTOSCALER : NULL,
+                                   rv_val_present(b->c->f.collector) ? RC_CONTAINER_COLLECTOR : NULL};
+    for (size_t i = 0; i < RV_ARRAY_LEN(readers); i++) {
+        if (readers[i] == NULL) continue;
+        share_logs(b, b->ray);
+        share_logs(b, container_named(b, "containers", readers[i]));
+    }
 }
 
 #define EXPORTED_EVENTS                                                                                                \

@@ -352,6 +352,7 @@ static void decorate(struct pod_build *b) {
     sidecars(b);
     default_annotations(b);
     shared_memory(b);
+    inject_logs(b);
     command(b);
     init_environment(b);
     environment(b);

@@ -35,6 +35,7 @@ void inject_fault_tolerance(struct pod_build *b);
 void inject_token(struct pod_build *b);
 void inject_tls(struct pod_build *b);
 void inject_collector(struct pod_build *b);
+void inject_logs(struct pod_build *b);
 /* Behind the rest of the Ray container's environment. */
 void inject_collector_env(struct pod_build *b, struct rv_node *env);
 
