@@ -16,6 +16,7 @@
 const struct rv_plugin *rv_plugin_v1(void);
 
 enum { RUNS = 200, CHAPTERS = 3, STEPS = 60 };
+#define RESTARTS_ON "{\"featureGates\":{\"SidecarSubmitterRestart\":true}}"
 #define MINUTE_MS INT64_C(60000)
 #define QUIET_MS (20 * MINUTE_MS)   /* longer than every deadline, requeue and back-off */
 #define SETTLE_MS (180 * MINUTE_MS) /* until then it must have become quiet */
@@ -146,12 +147,13 @@ static bool tell_story(uint64_t seed) {
     s->world = (struct world){.api = s->api, .dice = &s->dice};
     s->world.harsh = dice_chance(&s->dice, 50);
     s->world.false_404 = dice_chance(&s->dice, 30);
+    s->world.sidecar_restarts = dice_chance(&s->dice, 50);
     s->world.refuses = dice_chance(&s->dice, 5);
     shared_cluster(s);
     model_apply(&s->model, s->api);
     s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
                                                    .manifest = "plugins/rayjob/rayjob.yaml",
-                                                   .settings = "{}",
+                                                   .settings = s->world.sidecar_restarts ? RESTARTS_ON : "{}",
                                                    .api = s->api,
                                                    .dice = &s->dice,
                                                    .lossy = dice_chance(&s->dice, 50),

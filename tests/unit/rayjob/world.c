@@ -291,26 +291,39 @@ static bool tend_job(struct world *w, struct fake_object *job) {
     return true;
 }
 
-static void end_sidecar(struct world *w, struct fake_object *head, int code) {
+/* The submitter in a head pod: it has ended with `code` for the n-th time, or runs again after that. */
+static void set_sidecar(struct world *w, struct fake_object *head, int64_t restarts, int code, bool again) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str end = rv_arena_fmt(a, "{'terminated':{'exitCode':%d,'reason':'x','finishedAt':'" RV_STR_FMT "'}}",
+                                     code, RV_STR_ARG(now_text(a, w)));
     set_status(w, head,
                "{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':%lld,'state':{}},{'name':'"
-               "ray-job-submitter','restartCount':0,'state':{'terminated':{'exitCode':%d,'reason':'x','finishedAt':"
-               "'" RV_STR_FMT "'}}}]}",
-               (long long)rv_path_int(head->value, "status.containerStatuses[0].restartCount", 0), code,
-               RV_STR_ARG(now_text(a, w)));
+               "ray-job-submitter','restartCount':%lld,'state':" RV_STR_FMT ",'lastState':" RV_STR_FMT "}]}",
+               (long long)rv_path_int(head->value, "status.containerStatuses[0].restartCount", 0),
+               (long long)restarts + again, RV_STR_ARG(again ? RV_STR("{}") : end),
+               RV_STR_ARG(again || restarts > 0 ? end : RV_STR("{}")));
 }
 
+/* Submits and follows the job to its end. Where it may, it is started again after an error, a few times. */
 static bool tend_sidecar(struct world *w, struct fake_object *cluster) {
+    enum { RESTARTS = 3 };
     struct rv_val container = rv_val_path(cluster->value, "spec.headGroupSpec.template.spec.containers[1]");
     struct fake_object *head = head_of(w, cluster);
     struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
-    if (id.n == 0 || !runs(head) || rv_val_len(rv_val_path(head->value, "status.containerStatuses")) > 1) return false;
+    if (id.n == 0 || !runs(head)) return false;
+    struct rv_val own = rv_val_path(head->value, "status.containerStatuses[1]"),
+                  end = rv_val_path(own, "state.terminated");
+    int64_t restarts = rv_path_int(own, "restartCount", 0), code = rv_path_int(end, "exitCode", 0);
+    if (rv_val_set(end)) {
+        if (!w->sidecar_restarts || code == 0 || restarts >= RESTARTS) return false;
+        set_sidecar(w, head, restarts, (int)code, true);
+        return true;
+    }
     struct ray_run *run = find_run(w, head, id);
     if (run == NULL)
         accept(w, head, id);
     else if (over(run))
-        end_sidecar(w, head, strcmp(run->status, "SUCCEEDED") != 0);
+        set_sidecar(w, head, restarts, strcmp(run->status, "SUCCEEDED") != 0 || dice_chance(w->dice, 20), false);
     else
         return false;
     return true;

@@ -25,6 +25,7 @@ struct world {
     uint32_t http_trouble; /* percent of the dashboards' answers that are none, or garbage */
     bool false_404;        /* among the troubles: Ray says that it does not know the job */
     bool refuses;          /* HTTPMode: Ray takes no job */
+    bool sidecar_restarts; /* a submitter in a head pod that failed is started again */
     bool harsh;            /* heads and submitters may come to harm */
     bool harmed;           /* one has */
 };
