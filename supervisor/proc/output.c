@@ -30,9 +30,10 @@ static enum rv_log_level level_of(struct rv_str line) {
 }
 
 static void print_line(struct host_output *o) {
+    if (o->line.n == 0) return;
     struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
     enum rv_log_level level = level_of(rv_buf_str(&o->line));
-    if (o->line.n != 0 && rv_log_enabled(level) && chatter_allows(&o->chatter, o->plugin, rv_mono_now()))
+    if (rv_log_enabled(level) && chatter_allows(&o->chatter, o->plugin, rv_mono_now()))
         rv_logv(level, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
     rv_buf_clear(&o->line);
 }

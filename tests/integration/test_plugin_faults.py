@@ -249,7 +249,7 @@ def test_stopped_before_its_greeting(env):
 
 def test_chatter(env):
     """A plugin that logs without end is heard for a while, and then counted."""
-    kube = setup(env, toy())
+    kube = setup(env, toy(limits={"memory": "2Gi"}))  # sanitizers keep what was freed
     kube.create("configmaps", NS, configmap("bad", "chatter"))
     n = sum(int(l["suppressed"]) for l in told(env, "logs too much", '"plugin":"toy"', most=5))
     wait_for("the pass to end", child(env, "bad"), 60)
