@@ -26,7 +26,8 @@ def test_down_for_a_minute(env):
     wait_ready(kube, NS, "b", 1, 120)
     wait_created(seen, 63)
     wait_for("the end of it to be told", lambda: env.op.logs("all watches work again"), 45)
-    loud = [l["msg"] for l in env.op.logs() if l.get("level") in ("warn", "error")]
+    # What plugins say of their own keys is theirs, at the pace of their back-off.
+    loud = [l["msg"] for l in env.op.logs() if l.get("level") in ("warn", "error") and "plugin" not in l]
     # Of watches and of requests: begun, still so after 10 s and 30 s; requests that wait longer than 5 s between two tries begin anew.
     assert len(loud) < 12, f"an outage is no reason to fill the log: {loud}"
     assert env.op.plugin("raycluster")["restarts"] == 0, "an outage must not restart a plugin"
