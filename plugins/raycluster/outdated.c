@@ -39,11 +39,9 @@ static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, 
 }
 
 /* Absent: the spec has no such group any more. */
-static struct rv_val group_of(const struct pass *p, const struct pace *pace) {
+static struct rv_val group_of(struct pass *p, const struct pace *pace) {
     if (strcmp(pace->group, RC_HEAD_GROUP) == 0) return rv_val_get(p->c->spec, "headGroupSpec");
-    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);)
-        if (rv_str_is(rv_path_str(g.val, "groupName"), pace->group)) return g.val;
-    return RV_VAL_ABSENT;
+    return pass_group(p, rv_str(pace->group));
 }
 
 static const char *wanted_hash(struct pass *p, struct rv_str group) {

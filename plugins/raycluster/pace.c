@@ -28,12 +28,18 @@ void pace_free(struct pace *pace) {
 
 struct pace *pace_of(struct pass *p, struct rv_str group) {
     struct memo *m = p->memo;
-    for (struct pace *pace = m->paces; pace != NULL; pace = pace->next)
-        if (rv_str_is(group, pace->group)) return pace;
-    struct pace *fresh = rv_alloc(sizeof *fresh);
-    *fresh = (struct pace){.next = m->paces, .group = rv_strdup(group), .id = ++m->pace_ids, .batch = BATCH_FIRST};
-    m->paces = fresh;
-    return fresh;
+    struct pace *last = m->last_pace, *found = last;
+    if (found != NULL && !rv_str_is(group, found->group)) found = found->next;
+    if (found != NULL && !rv_str_is(group, found->group)) found = NULL;
+    if (found == NULL)
+        for (found = m->paces; found != NULL && !rv_str_is(group, found->group);) found = found->next;
+    if (found == NULL) {
+        struct pace **at = last != NULL ? &last->next : &m->paces;
+        found = rv_alloc(sizeof *found);
+        *found = (struct pace){.next = *at, .group = rv_strdup(group), .id = ++m->pace_ids, .batch = BATCH_FIRST};
+        *at = found;
+    }
+    return m->last_pace = found;
 }
 
 struct pace *pace_by_id(struct pass *p, uint32_t id) {
@@ -42,11 +48,8 @@ struct pace *pace_by_id(struct pass *p, uint32_t id) {
     return NULL;
 }
 
-static bool in_spec(const struct pass *p, const char *group) {
-    if (strcmp(group, RC_HEAD_GROUP) == 0) return true;
-    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);)
-        if (rv_str_is(rv_path_str(g.val, "groupName"), group)) return true;
-    return false;
+static bool in_spec(struct pass *p, const char *group) {
+    return strcmp(group, RC_HEAD_GROUP) == 0 || rv_val_present(pass_group(p, rv_str(group)));
 }
 
 /* Groups that are gone are forgotten. An edit may mend what failed: it is tried at once; but not a mere change of
@@ -54,6 +57,7 @@ static bool in_spec(const struct pass *p, const char *group) {
 static void after_edit(struct pass *p) {
     struct memo *m = p->memo;
     bool edited = !rv_str_is(pass_spec_hash(p), m->paced_hash);
+    m->last_pace = NULL;
     for (struct pace **at = &m->paces; *at != NULL;) {
         struct pace *pace = *at;
         if (!in_spec(p, pace->group)) {
@@ -113,18 +117,17 @@ bool pace_waits(struct pass *p, struct pace *pace) {
     return true;
 }
 
-static void tell(struct pass *p, const char *group, const char *marker) {
-    for (struct pace *pace = p->memo->paces; pace != NULL && p->failure == NULL; pace = pace->next)
-        if (strcmp(pace->group, group) == 0 && pace->creation.tries > 0) {
-            p->failure = marker;
-            p->failure_text = rv_arena_str(p->arena, rv_str(pace->why));
-        }
+static void tell(struct pass *p, struct rv_str group, const char *marker) {
+    const struct pace *pace = pace_of(p, group);
+    if (pace->creation.tries == 0) return;
+    p->failure = marker;
+    p->failure_text = rv_arena_str(p->arena, rv_str(pace->why));
 }
 
 void pace_tell_failure(struct pass *p) {
-    tell(p, RC_HEAD_GROUP, "FailedCreateHeadPod");
+    if (p->failure == NULL) tell(p, RV_STR(RC_HEAD_GROUP), "FailedCreateHeadPod");
     for (struct rv_iter g = rv_iter(rc_groups(p->c)); p->failure == NULL && rv_iter_next(&g);)
-        tell(p, rv_arena_str(p->arena, rv_path_str(g.val, "groupName")).p, "FailedCreateWorkerPod");
+        tell(p, rv_path_str(g.val, "groupName"), "FailedCreateWorkerPod");
 }
 
 /* ---- pods that end ----------------------------------------------------------------------------------------------- */

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include <stdlib.h>
+
 #include "fields.h"
 
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
@@ -136,6 +138,24 @@ bool pass_recreates(const struct pass *p) {
 
 struct rv_str pass_worker_hash(struct pass *p) {
     return pass_recreates(p) ? pass_spec_hash(p) : (struct rv_str){NULL, 0};
+}
+
+static int group_order(const void *a, const void *b) {
+    const struct pass_group *x = a, *y = b;
+    return rv_str_cmp(x->name, y->name);
+}
+
+struct rv_val pass_group(struct pass *p, struct rv_str name) {
+    struct rv_val groups = rc_groups(p->c);
+    if (p->groups == NULL) {
+        p->groups = rv_arena_alloc(p->arena, (rv_val_len(groups) + 1) * sizeof *p->groups);
+        for (struct rv_iter g = rv_iter(groups); rv_iter_next(&g);)
+            p->groups[p->group_n++] = (struct pass_group){rv_path_str(g.val, "groupName"), g.val};
+        qsort(p->groups, p->group_n, sizeof *p->groups, group_order);
+    }
+    const struct pass_group key = {.name = name},
+                            *found = bsearch(&key, p->groups, p->group_n, sizeof key, group_order);
+    return found != NULL ? found->value : RV_VAL_ABSENT;
 }
 
 /* Never in the middle of a character. */

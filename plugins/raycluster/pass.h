@@ -79,7 +79,7 @@ struct memo_patch {
 struct memo {
     struct memo *next;
     char *uid, *ns, *name;
-    struct pace *paces;
+    struct pace *paces, *last_pace; /* last_pace: that was asked for last; they are asked for in order */
     uint32_t pace_ids;
     int64_t paced;       /* generation that the paces are for */
     char paced_hash[33]; /* and its spec's hash */
@@ -108,6 +108,11 @@ struct memo {
     char *owner_kind;    /* as the metric of the cluster's existence has it; NULL: not told yet */
 };
 
+struct pass_group {
+    struct rv_str name;
+    struct rv_val value;
+};
+
 struct pass {
     const struct rv_host_api *api;
     struct rv_host *host;
@@ -116,7 +121,9 @@ struct pass {
     struct memo *memo;
     struct pass_pod *pods;
     size_t pod_n;
-    struct pod_range workers;   /* by group */
+    struct pod_range workers;  /* by group */
+    struct pass_group *groups; /* of the spec, by name; pass_group() */
+    size_t group_n;
     struct rv_val head_service; /* absent: not there yet */
     uint32_t creates, deletes;  /* pods asked for in this pass */
     const char *failure;        /* marker (reason of ReplicaFailure) of the first failed action on pods, or NULL */
@@ -146,7 +153,8 @@ void pass_suffix(struct pass *p, char out[6]);
 /* To be looked at again then, or sooner. */
 void pass_wake(struct pass *p, int64_t at_ns);
 struct rv_str pass_spec_hash(struct pass *p);
-bool pass_recreates(const struct pass *p); /* upgradeStrategy Recreate */
+struct rv_val pass_group(struct pass *p, struct rv_str name); /* a worker group of the spec, or absent */
+bool pass_recreates(const struct pass *p);                    /* upgradeStrategy Recreate */
 /* Of the worker pods: empty unless it would ever be compared. */
 struct rv_str pass_worker_hash(struct pass *p);
 

@@ -4,6 +4,7 @@
  * Each rule says the field's path, what is wrong and what is accepted. Rules beyond the reference's: group names must
  * be unique and not "headgroup", because two groups of one name would fight over the same pods. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "fields.h"
 #include "scheduler.h"
@@ -156,21 +157,52 @@ static bool bad_autoscaler_fields(struct check *k, struct rv_val g, const char *
                what, (long long)priority);
 }
 
-static bool bad_name(struct check *k, struct rv_val groups, size_t at, const char *path, struct rv_str name) {
+/* The groups by name: there may be thousands. */
+struct named {
+    struct rv_str name;
+    size_t at;
+};
+
+static int named_order(const void *a, const void *b) {
+    const struct named *x = a, *y = b;
+    int by_name = rv_str_cmp(x->name, y->name);
+    return by_name != 0 ? by_name : (x->at > y->at) - (x->at < y->at);
+}
+
+static struct named *sorted_names(struct rv_arena *a, struct rv_val groups) {
+    struct named *list = rv_arena_alloc(a, (rv_val_len(groups) + 1) * sizeof *list);
+    size_t n = 0;
+    for (struct rv_iter it = rv_iter(groups); rv_iter_next(&it); n++)
+        list[n] = (struct named){rv_path_str(it.val, "groupName"), n};
+    qsort(list, n, sizeof *list, named_order);
+    return list;
+}
+
+/* The first group of that name; there is one. */
+static size_t first_named(const struct named *list, size_t n, struct rv_str name) {
+    size_t low = 0, high = n;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (rv_str_cmp(list[mid].name, name) < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return list[low].at;
+}
+
+static bool bad_name(struct check *k, size_t first, size_t at, const char *path, struct rv_str name) {
     if (name.n == 0) return check_complain(k, "%s.groupName: every worker group needs a name", path);
     if (rv_str_is(name, RC_HEAD_GROUP))
         return check_complain(k, "%s.groupName: \"" RC_HEAD_GROUP "\" is the head's own group; choose another name",
                               path);
-    for (size_t i = 0; i < at; i++)
-        if (rv_str_eq(rv_path_str(rv_val_at(groups, i), "groupName"), name))
-            return check_complain(k,
-                                  "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
-                                  "\" is also the name of spec.workerGroupSpecs[%zu]",
-                                  path, RV_STR_ARG(name), i);
-    return false;
+    return first != at && check_complain(k,
+                                         "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
+                                         "\" is also the name of spec.workerGroupSpecs[%zu]",
+                                         path, RV_STR_ARG(name), first);
 }
 
-static bool bad_group(struct check *k, struct rv_val groups, struct rv_val g, size_t at) {
+static bool bad_group(struct check *k, size_t first, struct rv_val g, size_t at) {
     struct rv_str name = rv_path_str(g, "groupName");
     char path[48], who[128];
     snprintf(path, sizeof path, "spec.workerGroupSpecs[%zu]", at);
@@ -178,7 +210,7 @@ static bool bad_group(struct check *k, struct rv_val groups, struct rv_val g, si
     if (rv_val_len(rv_val_path(g, "template.spec.containers")) == 0)
         return check_complain(k, "%s.template.spec.containers: workerGroupSpec should have at least one container",
                               path);
-    return bad_name(k, groups, at, path, name) || bad_counts(k, g, path, name) || bad_resources(k, g, path, who) ||
+    return bad_name(k, first, at, path, name) || bad_counts(k, g, path, name) || bad_resources(k, g, path, who) ||
            bad_autoscaler_fields(k, g, path, name);
 }
 
@@ -188,9 +220,11 @@ static bool bad_groups(struct check *k) {
         return check_complain(
             k, "spec.headGroupSpec.template.spec.containers: headGroupSpec should have at least one container");
     if (bad_resources(k, head, "spec.headGroupSpec", "Head group")) return true;
-    size_t i = 0;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    const struct named *names = sorted_names(a, groups);
+    size_t i = 0, n = rv_val_len(groups);
     for (struct rv_iter it = rv_iter(groups); rv_iter_next(&it); i++)
-        if (bad_group(k, groups, it.val, i)) return true;
+        if (bad_group(k, first_named(names, n, rv_path_str(it.val, "groupName")), it.val, i)) return true;
     return false;
 }
 

@@ -146,12 +146,6 @@ static void suspended_group(struct pass *p, struct rv_str name) {
                                 RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
 }
 
-static bool in_spec(const struct pass *p, struct rv_str group) {
-    for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);)
-        if (rv_str_eq(rv_path_str(g.val, "groupName"), group)) return true;
-    return false;
-}
-
 /* Groups that the spec no longer has: nobody would ever touch their pods again. */
 static void orphans(struct pass *p) {
     size_t n = 0;
@@ -159,7 +153,7 @@ static void orphans(struct pass *p) {
     for (size_t i = 0; i < p->workers.n;) {
         struct pod_range r = see_group(p, p->workers.list[i]->group);
         i += r.n;
-        if (in_spec(p, r.list[0]->group)) continue;
+        if (rv_val_present(pass_group(p, r.list[0]->group))) continue;
         size_t gone = delete_group(p, r);
         if (gone > 0) group = r.list[0]->group;
         n += gone;

@@ -141,8 +141,30 @@ static void test_sizes(void) {
     }
 }
 
+/* The work of a pass grows with the number of groups, not with its square. */
+static void test_many_groups(void) {
+    enum { GROUPS = 3000 };
+    struct world w;
+    rv_autobuf struct rv_buf spec = {0};
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    for (unsigned i = 0; i < GROUPS; i++)
+        rv_buf_addf(
+            &spec,
+            "%s{\"groupName\":\"g%u\",\"replicas\":0,\"minReplicas\":0,\"maxReplicas\":9,\"template\":{\"spec\":{"
+            "\"containers\":[{\"name\":\"w\"}]}}}",
+            i > 0 ? "," : "", i);
+    start(&w, "{}", "", 0);
+    struct rv_val patch = from_json(a, rv_arena_fmt(a, "{\"spec\":{\"workerGroupSpecs\":[%s]}}", rv_buf_cstr(&spec)).p);
+    struct fake_object *cluster = fakeapi_get(w.api, "rayclusters", "c");
+    CU_ASSERT_EQUAL(fakeapi_patch(w.api, cluster, false, RV_STR(""), patch), 0);
+    (void)soon(&w);
+    CU_ASSERT_EQUAL(rv_path_int(cluster->value, "status.observedGeneration", 0), 2);
+    stop(&w);
+}
+
 static const struct suite_test tests[] = {{"no faster than the scheduler", test_pace},
                                           {"a scheduler that is not there", test_no_scheduler},
                                           {"gangs are created whole", test_whole_gangs},
-                                          {"sizes beyond reason", test_sizes}};
+                                          {"sizes beyond reason", test_sizes},
+                                          {"thousands of groups", test_many_groups}};
 SUITE_MAIN("raycluster: room for pods", tests)
