@@ -223,21 +223,23 @@ def test_stats(env):
     w.stopped = True
 
 
+def listens(kube):
+    try:
+        socket.create_connection((kube.host, kube.port)).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+
+
 def test_pause(env):
     sb, kube = start(env)
     kube.create("pods", NS, POD)
     c, r = kube.open("GET", Kube.path("pods", NS) + "?watch=1")
     r.readline()
-    sb.post("pause", {"ms": 1500})
+    sb.post("pause", {"ms": 2500})
     t0 = time.monotonic()
     while r.readline(): pass  # it ends
-    try:
-        wait_for("refusal", lambda: socket.create_connection((kube.host, kube.port)).close(), 1)
-        raise AssertionError("it listens")
-    except ConnectionRefusedError:
-        pass
-    except AssertionError as e:
-        assert "ConnectionRefused" in str(e), e
+    wait_for("nobody to listen", lambda: not listens(kube), 3)
     wait_for("it to be back", lambda: kube.find("pods", NS, "p"))
     assert time.monotonic() - t0 > 1
     refused(400, lambda: sb.post("pause", {"ms": 0}))
