@@ -77,8 +77,8 @@ def test_everything_at_once(env):
     uid = env.kube.get("rayclusters", ns, "one")["metadata"]["uid"]
     who = dict(name="one", namespace=ns, uid=uid)
     assert metrics["kuberay_cluster_info"][0] == metrics["kuberay_cluster_condition_provisioned"][0] == "gauge"
-    assert of("kuberay_cluster_info", **who, owner_kind="None") == 1 and of("kuberay_cluster_info") == 2
-    assert of("kuberay_cluster_condition_provisioned", **who, condition="true") == 1 and of("kuberay_cluster_condition_provisioned") == 2
+    assert of("kuberay_cluster_info", **who, owner_kind="None") == 1 and of("kuberay_cluster_info", namespace=ns) == 2
+    assert of("kuberay_cluster_condition_provisioned", **who, condition="true") == 1 and of("kuberay_cluster_condition_provisioned", namespace=ns) == 2
     assert set(dict(next(iter(metrics["kuberay_cluster_provisioned_duration_seconds"][1])))) == {"name", "namespace", "uid"}
     assert 0 <= of("kuberay_cluster_provisioned_duration_seconds", **who) < 90
     if shutil.which("promtool"):  # the reference, where it is installed
