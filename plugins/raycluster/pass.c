@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include <stdlib.h>
-
 #include "fields.h"
 
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
