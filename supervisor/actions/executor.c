@@ -6,9 +6,11 @@
 
 #include "body.h"
 #include "busy.h"
+#include "conflict.h"
 #include "counts.h"
 #include "credential.h"
 #include "denied.h"
+#include "failures.h"
 #include "fair.h"
 #include "generate.h"
 #include "http_out.h"
@@ -21,10 +23,9 @@
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
-#include "supervisor/trouble.h"
 #include "waiting.h"
 
-enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000, CONFLICTS_USUAL = 20 };
+enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000 };
 #define MILLISECOND INT64_C(1000000)
 
 /* One request from a plugin, until its result. */
@@ -67,10 +68,8 @@ struct executor {
     struct http_out *http;
     struct http_proxy *proxy;
     struct owners *owners;
-    struct trouble *trouble; /* requests that failed and are sent again */
-    struct trouble *refused; /* writes, for what others wrote, more often than now and then */
-    struct rv_bucket conflicts;
-    size_t in_flight, limit; /* limit: how many may be in flight now (AIMD) */
+    struct failures *failures; /* what the log says of them */
+    size_t in_flight, limit;   /* limit: how many may be in flight now (AIMD) */
     struct rv_bucket rate;
     struct rv_timer *refill, *news_timer;
     int64_t refill_at;     /* mono ns */
@@ -263,20 +262,8 @@ static bool unknown_outcome(const struct kube_response *r) {
     return r->maybe_sent || (failed && r->retry_after_ms == 0);
 }
 
-/* Now and then two write to one object: that is no news, but one each second is. */
-static bool is_usual(struct executor *x) { return rv_bucket_take(&x->conflicts, rv_mono_now(), 1e9, CONFLICTS_USUAL); }
-
-static void report_failure(struct op *op, const struct kube_response *r) {
-    const struct rv_action *a = &op->m.a;
-    rv_autobuf struct rv_buf of = {0}, reason = {0};
-    rv_buf_addf(&of, "%s " RV_STR_FMT, policy_verb(a->verb), RV_STR_ARG(a->resource));
-    if (r->http_status != 0) rv_buf_addf(&reason, "HTTP %u ", r->http_status);
-    rv_buf_add(&reason, r->message.p, r->message.n);
-    trouble_report(r->code == RV_E_CONFLICT ? op->x->refused : op->x->trouble, rv_buf_str(&of), rv_buf_str(&reason));
-}
-
 static bool try_again(struct op *op, const struct kube_response *r) {
-    if (transient(r->code) || (r->code == RV_E_CONFLICT && !is_usual(op->x))) report_failure(op, r);
+    if (transient(r->code) || r->code == RV_E_CONFLICT) failures_report(op->x->failures, &op->m.a, r);
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
     uint32_t random;
@@ -359,40 +346,20 @@ static void on_failure(struct op *op, const struct kube_response *r) {
     finish(op, &out);
 }
 
-/* Has the plugin been told, or will it be before the result, of something newer than what it knew? */
-static bool knows_better(const struct op *op) {
-    const struct rv_action *a = &op->m.a;
-    struct rv_str version =
-        a->pre_version.n != 0 ? a->pre_version : rv_path_str(body_of(op), "metadata.resourceVersion");
-    bool conditional = version.n != 0 || a->pre_uid.n != 0;
-    return !conditional ||
-           store_refused(op->x->s->store, a->api_version, a->resource, a->ns, a->name, a->pre_uid, version);
-}
-
 static void on_newest(void *arg, const struct kube_response *r) {
     struct op *op = arg;
-    const struct rv_action *a = &op->m.a;
-    struct store *store = op->x->s->store;
-    rv_autobuf struct rv_buf mp = {0};
     op->request = NULL;
-    if (r->code == RV_E_NOT_FOUND)
-        store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
-    else if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) == 0)
-        store_written(store, a->api_version, a->resource, (struct rv_val){mp.p, mp.n}, NULL);
-    (void)knows_better(op); /* it may differ in nothing but its version */
+    conflict_read(op->x->s->store, &op->m.a, r);
     finish(op, &(struct rv_result){.code = RV_E_CONFLICT,
                                    .http_status = 409,
                                    .reason = RV_STR("Conflict"),
                                    .message = rv_str(op->conflict)});
 }
 
-/* Refused because the object is another by now: who tries again at once without knowing that one asks the same again.
- * True: it is read first. */
+/* True: the object is read before the result goes out. */
 static bool read_newest(struct op *op, const struct kube_response *r) {
-    const struct rv_action *a = &op->m.a;
-    bool object = a->name.n != 0 && a->verb != RV_VERB_CREATE && a->verb != RV_VERB_GET;
-    if (r->code != RV_E_CONFLICT || !object || knows_better(op)) return false;
-    rv_autofree char *path = kube_path(a->api_version, a->ns, a->resource, a->name, RV_STR(""), NULL);
+    rv_autofree char *path = r->code == RV_E_CONFLICT ? conflict_path(op->x->s->store, &op->m.a) : NULL;
+    if (path == NULL) return false;
     op->conflict = rv_strdup(r->message);
     op->request =
         kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_newest, op);
@@ -777,14 +744,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->limit = (size_t)s->config->max_in_flight;
     x->counts = counts_new();
     x->owners = owners_new(s);
-    x->trouble = trouble_new(&(struct trouble_opts){.loop = s->loop,
-                                                    .begins = "requests to the API server fail and are tried again",
-                                                    .lasts = "requests to the API server still fail",
-                                                    .over = "requests to the API server work again"});
-    x->refused = trouble_new(&(struct trouble_opts){.loop = s->loop,
-                                                    .begins = "writes are refused again and again: conflicts",
-                                                    .lasts = "writes are still refused again and again: conflicts",
-                                                    .over = "writes are no longer refused for conflicts"});
+    x->failures = failures_new(s->loop);
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
@@ -819,8 +779,7 @@ struct executor *executor_free(struct executor *x) {
     }
     recorder_free(x->recorder);
     owners_free(x->owners);
-    trouble_free(x->trouble);
-    trouble_free(x->refused);
+    failures_free(x->failures);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);
     counts_free(x->counts);

@@ -1,0 +1,50 @@
+/* failures.c - see failures.h. */
+#include "failures.h"
+
+#include <stdlib.h>
+
+#include "ipc/bucket.h"
+#include "policy.h"
+#include "supervisor/trouble.h"
+
+enum { CONFLICTS_USUAL = 5 };
+
+struct failures {
+    struct trouble *failed;  /* sent again */
+    struct trouble *refused; /* for what others wrote */
+    struct rv_bucket conflicts;
+};
+
+struct failures *failures_new(struct rv_loop *l) {
+    struct failures *f = rv_alloc(sizeof *f);
+    f->failed = trouble_new(&(struct trouble_opts){.loop = l,
+                                                   .begins = "requests to the API server fail and are tried again",
+                                                   .lasts = "requests to the API server still fail",
+                                                   .over = "requests to the API server work again"});
+    f->refused = trouble_new(&(struct trouble_opts){.loop = l,
+                                                    .begins = "writes are refused again and again: conflicts",
+                                                    .lasts = "writes are still refused again and again: conflicts",
+                                                    .over = "writes are no longer refused for conflicts"});
+    return f;
+}
+
+struct failures *failures_free(struct failures *f) {
+    if (f == NULL) return NULL;
+    trouble_free(f->failed);
+    trouble_free(f->refused);
+    free(f);
+    return NULL;
+}
+
+/* Now and then two write to one object: that is no news, but one every other second is. */
+static bool is_usual(struct failures *f) { return rv_bucket_take(&f->conflicts, rv_mono_now(), 2e9, CONFLICTS_USUAL); }
+
+void failures_report(struct failures *f, const struct rv_action *a, const struct kube_response *r) {
+    rv_autobuf struct rv_buf of = {0}, reason = {0};
+    bool conflict = r->code == RV_E_CONFLICT;
+    if (conflict && is_usual(f)) return;
+    rv_buf_addf(&of, "%s " RV_STR_FMT, policy_verb(a->verb), RV_STR_ARG(a->resource));
+    if (r->http_status != 0) rv_buf_addf(&reason, "HTTP %u ", r->http_status);
+    rv_buf_add(&reason, r->message.p, r->message.n);
+    trouble_report(conflict ? f->refused : f->failed, rv_buf_str(&of), rv_buf_str(&reason));
+}
