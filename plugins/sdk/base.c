@@ -218,7 +218,9 @@ struct rv_arena {
 static struct arena_block *arena_block_new(size_t cap, struct arena_block *next) {
     size_t total;
     if (__builtin_add_overflow(cap, sizeof(struct arena_block), &total)) rv_oom();
-    struct arena_block *b = rv_alloc(total);
+    struct arena_block *b = malloc(total); /* zeroed as it is given out: most of a block is never touched */
+    if (b == NULL) rv_oom();
+    b->used = 0;
     b->cap = cap;
     b->next = next;
     return b;
@@ -246,7 +248,6 @@ void rv_arena_reset(struct rv_arena *a) {
         a->head = b->next;
         free(b);
     }
-    memset(a->head->data, 0, a->head->used);
     a->head->used = 0;
 }
 
@@ -260,7 +261,7 @@ void *rv_arena_alloc(struct rv_arena *a, size_t size) {
     }
     void *p = a->head->data + a->head->used;
     a->head->used += rounded;
-    return p;
+    return memset(p, 0, rounded);
 }
 
 struct rv_str rv_arena_str(struct rv_arena *a, struct rv_str s) {
