@@ -70,6 +70,7 @@ struct executor {
     struct owners *owners;
     struct failures *failures; /* what the log says of them */
     size_t in_flight, limit;   /* limit: how many may be in flight now (AIMD) */
+    size_t light;              /* queued, and will not count as in flight */
     struct rv_bucket rate;
     struct rv_timer *refill, *news_timer;
     int64_t refill_at;     /* mono ns */
@@ -585,12 +586,19 @@ static void pump_news(struct executor *x) {
     if (news_count(x->news) > 0 && !rv_timer_armed(x->news_timer)) rv_timer_arm(x->news_timer, NEWS_ASK_AGAIN_MS);
 }
 
+/* Without a place in flight only what needs none is asked whether it may go. */
+static struct op *next_op(struct executor *x) {
+    if (x->in_flight >= x->limit && x->light == 0) return NULL;
+    struct op *op = (struct op *)fair_pop(x->queue, is_ready, x);
+    if (op != NULL && !counts_in_flight(op)) x->light--;
+    return op;
+}
+
 static bool pump(void *arg) {
     struct executor *x = arg;
     if (!x->wake || !leadership_acts(x->s)) return false;
     x->wake = false;
-    for (struct fair_item *i; (i = fair_pop(x->queue, is_ready, x)) != NULL;) {
-        struct op *op = (struct op *)i;
+    for (struct op *op; (op = next_op(x)) != NULL;) {
         link_running(op);
         run(op);
     }
@@ -649,10 +657,12 @@ void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, co
     if (op->client != NULL) op->client->open++;
     if (refused(op)) return;
     x->wake = true;
-    if (op->m.a.verb == RV_VERB_EVENT)
+    if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
-    else
-        fair_push(x->queue, p, op->m.key.ns, op->m.key.name, &op->item);
+        return;
+    }
+    if (!counts_in_flight(op)) x->light++;
+    fair_push(x->queue, p, op->m.key.ns, op->m.key.name, &op->item);
 }
 
 void executor_event(struct executor *x, const struct rv_event *e) {
@@ -666,6 +676,7 @@ void executor_event(struct executor *x, const struct rv_event *e) {
 static void drop_item(void *arg, struct fair_item *item) {
     struct op *op = (struct op *)item;
     counts_add(op->x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(RV_E_SHUTDOWN));
+    if (!counts_in_flight(op)) op->x->light--;
     ++*(size_t *)arg;
     op_free(op);
 }
