@@ -215,10 +215,24 @@ void ending_strays(struct pass *p) {
 /* ---- Volcano's gang ------------------------------------------------------------------------------------------------
  */
 
+/* The job as its cluster is by now: groups that were suspended want nothing any more. */
+static struct rj_job as_it_is(struct pass *p) {
+    struct rj_job j = *p->j;
+    struct rv_node *spec = rv_node_from(p->arena, j.cluster_spec), *groups = rv_node_get(spec, "workerGroupSpecs");
+    size_t i = 0;
+    for (struct rv_iter it = rv_iter(rc_groups(&p->c)); rv_iter_next(&it) && i < rv_node_len(groups); i++)
+        if (rv_path_bool(it.val, "suspend", false)) rv_node_set_bool(p->arena, rv_node_at(groups, i), "suspend", true);
+    j.cluster_spec = rv_node_freeze(p->arena, spec);
+    return j;
+}
+
 void ending_group(struct pass *p, bool wanted) {
     struct rv_object o;
-    struct rv_node *want = rj_pod_group(p->arena, p->j, !wanted && cluster_going(p));
-    if (want == NULL || !rv_val_set(p->j->cluster_spec)) return;
+    if (!rv_str_is(p->j->settings->cluster.scheduler, "volcano") || !rv_val_set(p->j->cluster_spec)) return;
+    bool going = cluster_going(p);
+    struct rj_job j = wanted || going ? *p->j : as_it_is(p);
+    struct rv_node *want = rj_pod_group(p->arena, &j, !wanted && going);
+    if (want == NULL) return;
     if (p->api->get(p->host, KIND_GROUP, p->j->ns, rj_pod_group_name(p->arena, p->j), &o) != 0) {
         if (wanted) pass_create(p, "scheduling.volcano.sh/v1beta1", "podgroups", want, TAG_GROUP_CREATE);
         return;
