@@ -62,6 +62,8 @@ struct rv_selector *rv_selector_parse(struct rv_str text, struct rv_error *err);
 struct rv_selector *rv_selector_from_val(struct rv_val v, struct rv_error *err);
 struct rv_selector *rv_selector_free(struct rv_selector *s);
 bool rv_selector_matches(const struct rv_selector *s, struct rv_val labels);
+/* The label keys that it asks for, as often as it names them. They are lent for the call. */
+void rv_selector_keys(const struct rv_selector *s, void (*fn)(void *arg, struct rv_str key), void *arg);
 void rv_selector_print(const struct rv_selector *s, struct rv_buf *out);
 
 /* ---- time ----------------------------------------------------------------------------------------------- */

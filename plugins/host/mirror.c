@@ -6,6 +6,7 @@
 #include "rayvisor/k8s.h"
 
 enum index { BY_NAME, BY_OWNER, BY_LABEL, INDEXES };
+enum text { NS, NAME, UID, VERSION, TEXTS };
 
 struct link {
     struct entry *next, **back;
@@ -15,10 +16,13 @@ struct link {
 struct entry {
     struct link links[INDEXES];
     uint32_t kind;
-    uint32_t ns_n, name_n, uid_n, version_n, value_n;
+    uint32_t value_n;
+    struct {
+        uint32_t at, n;
+    } texts[TEXTS]; /* in data */
     uint64_t rev;
     bool marked;
-    char data[]; /* ns, name, uid, version, value */
+    char data[]; /* the value, and behind it what of the texts it does not hold itself */
 };
 
 struct table {
@@ -88,19 +92,19 @@ static struct entry *table_first(const struct table *t, uint32_t hash) {
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
 
-static struct rv_str entry_ns(const struct entry *e) { return (struct rv_str){e->data, e->ns_n}; }
-static struct rv_str entry_name(const struct entry *e) { return (struct rv_str){e->data + e->ns_n, e->name_n}; }
+static struct rv_str entry_text(const struct entry *e, enum text t) {
+    return (struct rv_str){e->data + e->texts[t].at, e->texts[t].n};
+}
 
 static struct rv_object entry_object(const struct entry *e) {
-    const char *p = e->data + e->ns_n + e->name_n;
     return (struct rv_object){
         .size = sizeof(struct rv_object),
         .kind = e->kind,
-        .ns = entry_ns(e),
-        .name = entry_name(e),
-        .uid = {p, e->uid_n},
-        .resource_version = {p + e->uid_n, e->version_n},
-        .value = {(const uint8_t *)p + e->uid_n + e->version_n, e->value_n},
+        .ns = entry_text(e, NS),
+        .name = entry_text(e, NAME),
+        .uid = entry_text(e, UID),
+        .resource_version = entry_text(e, VERSION),
+        .value = {(const uint8_t *)e->data, e->value_n},
     };
 }
 
@@ -110,21 +114,28 @@ static struct rv_str label_of(const struct mirror *m, uint32_t kind, struct rv_v
 }
 
 static struct entry *entry_new(const struct msg_object *o, struct rv_val value) {
-    struct rv_str parts[] = {o->ns, o->name, o->uid, o->resource_version, {(const char *)value.p, value.n}};
-    size_t total = sizeof(struct entry);
-    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) total += parts[i].n; /* each at most MSG_MAX_* */
+    static const char *const keys[TEXTS] = {"namespace", "name", "uid", "resourceVersion"};
+    const struct rv_str texts[TEXTS] = {o->ns, o->name, o->uid, o->resource_version};
+    struct rv_val meta = rv_val_get(value, "metadata");
+    struct rv_str held[TEXTS];
+    size_t total = sizeof(struct entry) + value.n;
+    for (int i = 0; i < TEXTS; i++) {
+        held[i] = rv_path_str(meta, keys[i]);
+        if (!rv_str_eq(held[i], texts[i])) total += texts[i].n; /* each at most MSG_MAX_* */
+    }
     struct entry *e = rv_alloc(total);
     e->kind = o->kind;
     e->rev = o->rev;
-    e->ns_n = (uint32_t)o->ns.n;
-    e->name_n = (uint32_t)o->name.n;
-    e->uid_n = (uint32_t)o->uid.n;
-    e->version_n = (uint32_t)o->resource_version.n;
     e->value_n = (uint32_t)value.n;
-    char *p = e->data;
-    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
-        if (parts[i].n != 0) memcpy(p, parts[i].p, parts[i].n);
-        p += parts[i].n;
+    if (value.n != 0) memcpy(e->data, value.p, value.n);
+    size_t end = value.n;
+    for (int i = 0; i < TEXTS; i++) {
+        bool inside = texts[i].n != 0 && rv_str_eq(held[i], texts[i]);
+        e->texts[i].n = (uint32_t)texts[i].n;
+        e->texts[i].at = (uint32_t)(inside ? (size_t)((const uint8_t *)held[i].p - value.p) : end);
+        if (inside || texts[i].n == 0) continue;
+        memcpy(e->data + end, texts[i].p, texts[i].n);
+        end += texts[i].n;
     }
     return e;
 }
@@ -144,8 +155,8 @@ static void entry_unlink(struct mirror *m, struct entry *e) {
 static struct entry *entry_find(const struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name) {
     uint32_t hash = hash_of(kind, ns, name);
     for (struct entry *e = table_first(&m->tables[BY_NAME], hash); e != NULL; e = e->links[BY_NAME].next)
-        if (e->links[BY_NAME].hash == hash && e->kind == kind && rv_str_eq(entry_ns(e), ns) &&
-            rv_str_eq(entry_name(e), name))
+        if (e->links[BY_NAME].hash == hash && e->kind == kind && rv_str_eq(entry_text(e, NS), ns) &&
+            rv_str_eq(entry_text(e, NAME), name))
             return e;
     return NULL;
 }

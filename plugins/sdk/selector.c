@@ -243,6 +243,10 @@ bool rv_selector_matches(const struct rv_selector *s, struct rv_val labels) {
     return true;
 }
 
+void rv_selector_keys(const struct rv_selector *s, void (*fn)(void *arg, struct rv_str key), void *arg) {
+    for (const struct requirement *r = s != NULL ? s->first : NULL; r != NULL; r = r->next) fn(arg, r->key);
+}
+
 void rv_selector_print(const struct rv_selector *s, struct rv_buf *out) {
     /* The empty text would match everything. */
     if (s->nothing) rv_buf_adds(out, "nothing,!nothing");

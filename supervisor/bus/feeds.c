@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rayvisor/k8s.h"
 #include "supervisor/trouble.h"
 
 struct feed {
@@ -100,26 +101,64 @@ static void start(struct feed *feed) {
 
 static char *or_null(struct rv_str s) { return s.n != 0 ? rv_strdup(s) : NULL; }
 
+struct paths {
+    const char **list;
+    size_t n, cap;
+};
+
+static void add_path(struct paths *p, const char *before, struct rv_str text, const char *after) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addf(&b, "%s" RV_STR_FMT "%s", before, RV_STR_ARG(text), after);
+    if (p->n == p->cap) p->list = rv_realloc_array(p->list, p->cap = p->cap * 2 + 16, sizeof *p->list);
+    p->list[p->n++] = rv_strdup(rv_buf_str(&b));
+}
+
+static void add_label(void *arg, struct rv_str key) { add_path(arg, "metadata.labels[", key, "]"); }
+
+static bool names_parts_of(const struct manifest_kind *k, const char *list) {
+    for (size_t i = 0; i < k->fields.n; i++)
+        if (rv_str_starts(k->fields.list[i], list)) return true;
+    return false;
+}
+
+/* A manifest that names some labels gets these, and those that the supervisor itself looks at. */
+static int add_labels(struct paths *p, const struct manifest_kind *k, struct rv_error *err) {
+    if (!names_parts_of(k, "metadata.labels[")) {
+        add_path(p, "metadata.labels", RV_STR(""), "");
+        return 0;
+    }
+    if (k->index_label.n != 0) add_label(p, k->index_label);
+    if (k->selector.n == 0) return 0;
+    struct rv_selector *s = rv_selector_parse(k->selector, err);
+    if (s == NULL) return RV_E_CONFIG;
+    rv_selector_keys(s, add_label, p);
+    rv_selector_free(s);
+    return 0;
+}
+
+static void add_owners(struct paths *p, const struct manifest_kind *k) {
+    static const char *const parts[] = {"[].kind", "[].name", "[].uid", "[].controller"};
+    if (!names_parts_of(k, "metadata.ownerReferences["))
+        add_path(p, "metadata.ownerReferences", RV_STR(""), "");
+    else
+        for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) add_path(p, "metadata.ownerReferences", RV_STR(""), parts[i]);
+}
+
 static struct rv_projection *projection_of(const struct manifest_kind *k, struct rv_error *err) {
-    static const char *const basics[] = {"apiVersion",
-                                         "kind",
-                                         "metadata.name",
-                                         "metadata.namespace",
-                                         "metadata.uid",
-                                         "metadata.resourceVersion",
-                                         "metadata.generation",
-                                         "metadata.labels",
-                                         "metadata.ownerReferences",
-                                         "metadata.deletionTimestamp"};
-    size_t n = k->fields.n;
-    if (n == 0) return rv_projection_new(NULL, 0, err);
-    const char **paths = rv_alloc_array(n + RV_ARRAY_LEN(basics), sizeof *paths);
-    for (size_t i = 0; i < n; i++) paths[i] = rv_strdup(k->fields.list[i]);
-    for (size_t i = 0; i < RV_ARRAY_LEN(basics); i++) paths[n + i] = basics[i];
-    struct rv_projection *p = rv_projection_new(paths, n + RV_ARRAY_LEN(basics), err);
-    for (size_t i = 0; i < n; i++) free((void *)(uintptr_t)paths[i]);
-    free(paths);
-    return p;
+    static const char *const basics[] = {"apiVersion",          "kind",
+                                         "metadata.name",       "metadata.namespace",
+                                         "metadata.uid",        "metadata.resourceVersion",
+                                         "metadata.generation", "metadata.deletionTimestamp"};
+    struct paths p = {0};
+    struct rv_projection *made = NULL;
+    if (k->fields.n == 0) return rv_projection_new(NULL, 0, err);
+    for (size_t i = 0; i < k->fields.n; i++) add_path(&p, "", k->fields.list[i], "");
+    for (size_t i = 0; i < RV_ARRAY_LEN(basics); i++) add_path(&p, basics[i], RV_STR(""), "");
+    add_owners(&p, k);
+    if (add_labels(&p, k, err) == 0) made = rv_projection_new(p.list, p.n, err);
+    for (size_t i = 0; i < p.n; i++) free((void *)(uintptr_t)p.list[i]);
+    free(p.list);
+    return made;
 }
 
 struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err) {

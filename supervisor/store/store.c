@@ -21,7 +21,7 @@ struct node {
     bool untold;    /* its version is newer than what the listeners were told */
     bool final;     /* a tombstone of an object that the API server says is gone, not only out of the selection */
     struct store_object o;
-    char text[];
+    char text[]; /* a tombstone's; others have theirs in their blob */
 };
 
 struct store_listener {
@@ -212,7 +212,8 @@ static struct rv_str put_text(char **to, struct rv_str s) {
     return t;
 }
 
-static struct node *node_new(struct store_collection *c, const struct identity *id) {
+/* What stays of an object that is gone. */
+static struct node *tombstone_new(struct store_collection *c, const struct identity *id) {
     struct node *n = rv_alloc(sizeof *n + id->ns.n + id->name.n + id->uid.n + id->version.n);
     char *to = n->text;
     n->o.collection = c;
@@ -220,6 +221,26 @@ static struct node *node_new(struct store_collection *c, const struct identity *
     n->o.name = put_text(&to, id->name);
     n->o.uid = put_text(&to, id->uid);
     n->o.resource_version = put_text(&to, id->version);
+    n->hash = hash_name(id->ns, id->name);
+    n->tombstone = true;
+    return n;
+}
+
+/* The same view, of the copy. */
+static struct rv_str moved(struct rv_str s, struct rv_val from, struct rv_bytes to) {
+    return s.n != 0 ? (struct rv_str){(const char *)to.p + ((const uint8_t *)s.p - from.p), s.n} : s;
+}
+
+/* An object that is there: its texts are those in its value. */
+static struct node *node_new(struct store_collection *c, const struct identity *id, struct rv_val value) {
+    struct node *n = rv_alloc(sizeof *n);
+    n->o.blob = lane_blob_new((struct rv_bytes){value.p, value.n});
+    struct rv_bytes copy = lane_blob_bytes(n->o.blob);
+    n->o.collection = c;
+    n->o.ns = moved(id->ns, value, copy);
+    n->o.name = moved(id->name, value, copy);
+    n->o.uid = moved(id->uid, value, copy);
+    n->o.resource_version = moved(id->version, value, copy);
     n->hash = hash_name(id->ns, id->name);
     return n;
 }
@@ -309,8 +330,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
             if (order == 0) return;
         }
     }
-    struct node *n = node_new(c, &id);
-    n->o.blob = lane_blob_new((struct rv_bytes){value.p, value.n});
+    struct node *n = node_new(c, &id, value);
     n->o.rev = quiet ? old->o.rev : ++c->store->rev;
     n->seen = seen || (old != NULL && old->seen);
     n->written = written;
@@ -342,8 +362,7 @@ static void bury(struct store_collection *c, struct node **p, struct rv_str vers
     struct node *old = *p;
     struct identity id = {old->o.ns, old->o.name, old->o.uid,
                           store_version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
-    struct node *n = node_new(c, &id);
-    n->tombstone = true;
+    struct node *n = tombstone_new(c, &id);
     n->final = final;
     n->o.rev = ++c->store->rev;
     n->o.blob = NULL;

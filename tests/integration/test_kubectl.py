@@ -31,8 +31,8 @@ def test_apply_get_describe_delete(env):
     assert table[1].split()[:3] == ["demo", "1", "1"] and "ready" in table[1], table[1]
     assert "IP" in k("get", "pods", "-o", "wide").stdout
     assert "Running" in k("get", "pods").stdout
-    d = k("describe", "raycluster", "demo").stdout
-    assert "CreatedHeadPod" in d and "Head Group Spec" in d, d[-1500:]
+    assert "Head Group Spec" in k("describe", "raycluster", "demo").stdout
+    wait_for("kubectl to show the event", lambda: "CreatedHeadPod" in k("describe", "raycluster", "demo").stdout)
     more = raycluster("demo", workers=2)
     more["spec"]["workerGroupSpecs"][0].update(numOfHosts=1, priority=0)  # else these defaults make kubectl patch the list
     k("apply", "-f", "-", inp=dump(more))

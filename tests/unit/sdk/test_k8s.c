@@ -302,6 +302,18 @@ static void test_selector_text(void) {
     }
 }
 
+static void note_key(void *arg, struct rv_str key) { rv_buf_addf(arg, RV_STR_FMT " ", RV_STR_ARG(key)); }
+
+static void test_selector_keys(void) {
+    rv_autobuf struct rv_buf keys = {0};
+    struct rv_selector *s = rv_selector_parse(RV_STR("a=1,x.io/b in (c,d),!e,f,g>3,a!=2"), NULL);
+    rv_selector_keys(s, note_key, &keys);
+    CU_ASSERT_STRING_EQUAL(rv_buf_cstr(&keys), "a x.io/b e f g a ");
+    rv_selector_free(s);
+    rv_selector_keys(NULL, note_key, &keys);
+    CU_ASSERT_EQUAL(keys.n, 17);
+}
+
 static void test_selector_objects(void) {
     static const struct {
         const char *json, *labels;
@@ -463,6 +475,7 @@ static const struct suite_test tests[] = {
     {"quantity: arithmetic", test_quantity_arithmetic},
     {"quantity: from values", test_quantity_values},
     {"selector: text", test_selector_text},
+    {"selector: keys", test_selector_keys},
     {"selector: objects", test_selector_objects},
     {"times", test_times},
     {"owners", test_owners},

@@ -224,5 +224,33 @@ static void feeds(void) {
     end(w);
 }
 
-static const struct suite_test tests[] = {{"endpoints", endpoints}, {"well formed", well_formed}, {"feeds", feeds}};
+/* A manifest that names single labels and parts of the owners gets these, and what the supervisor looks at itself. */
+static void parts(void) {
+    static const char list[] =
+        "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[{\"metadata\":{\"name\":\"p\",\"uid\":\"u\","
+        "\"resourceVersion\":\"3\","
+        "\"labels\":{\"k8s.io/"
+        "a\":\"1\",\"b\":\"2\",\"x\":\"y\"},\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"K\","
+        "\"name\":\"n\",\"uid\":\"o\",\"controller\":true,\"blockOwnerDeletion\":true}]}}]}";
+    struct world *w = begin(false);
+    struct rv_str fields[] = {RV_STR("metadata.labels[k8s.io/a]"), RV_STR("metadata.ownerReferences[].uid")};
+    struct manifest_kind k = kind("x=y", fields, 2);
+    struct rv_error err = {0};
+    script_on(w->server, &(struct script_answer){.when = "watch=1", .how = SCRIPT_SILENT});
+    script_on(w->server, &(struct script_answer){.when = "x%3Dy", .body = list});
+    struct feed *a = feed_join(w->stage->s.feeds, &k, NULL, &err);
+    UNTIL(w->synced == 1);
+    const struct store_object *o = store_find(feed_collection(a), RV_STR(""), RV_STR("p"));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    struct rv_bytes bytes = lane_blob_bytes(o->blob);
+    struct rv_val meta = rv_val_get((struct rv_val){bytes.p, bytes.n}, "metadata");
+    CU_ASSERT_TRUE(json_is(rv_val_get(meta, "labels"), "{\"k8s.io/a\":\"1\",\"x\":\"y\"}"));
+    CU_ASSERT_TRUE(json_is(rv_val_get(meta, "ownerReferences"),
+                           "[{\"kind\":\"K\",\"name\":\"n\",\"uid\":\"o\",\"controller\":true}]"));
+    feed_leave(a);
+    end(w);
+}
+
+static const struct suite_test tests[] = {
+    {"endpoints", endpoints}, {"well formed", well_formed}, {"feeds", feeds}, {"parts", parts}};
 SUITE_MAIN("web", tests)
