@@ -192,9 +192,9 @@ class Freezer:
         """What is written and whose it is; lane None: nothing that anybody waits for, like events."""
         write = write_of(*request)
         if write is None: return None, None
-        self.last_write, self.newest = time.monotonic(), write
-        m = LANE.match(write[1])
-        return write[0], m[0] if m and not write[0].endswith(" events") else None
+        event, m, self.newest = write[0].endswith(" events"), LANE.match(write[1]), write
+        if not event: self.last_write = time.monotonic()  # events give way to work, and trickle in behind it
+        return write[0], m[0] if m and not event else None
 
     def tail(self): return [f"{p}: {k} {s}" for p, l, k, s in self.log[-12:]]
 
