@@ -27,7 +27,7 @@
 enum {
     STOP_MS = 20000,
     RELOAD_MS = 100,
-    GATHER_MS = 25,
+    GATHER_MS = 50,
     TICK_MS = 2000,
     EXIT_USAGE = 64,
     EXIT_LOST = 75,

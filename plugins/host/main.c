@@ -19,7 +19,7 @@
 #include "sandbox.h"
 
 enum {
-    GATHER_MS = 25,
+    GATHER_MS = 50,
     FD_TOKEN = 3,
     FD_FLIGHT = 4,
     TOKEN_SIZE = 32,
