@@ -28,7 +28,7 @@ async def serve(reader, writer):
         method, path = head.split()[:2]
         now, status, body = time.time(), 200, {}
         if method == "POST": jobs[host] = now
-        elif host not in jobs: status, body = 404, {}
+        elif host not in jobs: status, body = 404, {"detail": f"Job {path.split(chr(47))[-1]} does not exist"}
         else: body = {"status": "RUNNING" if now - jobs[host] < 1 else "SUCCEEDED", "message": "", "end_time": int(now * 1000)}
         data = json.dumps(body).encode()
         writer.write(b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % (status, len(data)) + data)
