@@ -4,6 +4,7 @@
  * that is not valid is refused whole and the running one stays. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <malloc.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/files.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/http/control.h"
@@ -31,7 +33,8 @@ enum {
     TICK_MS = 2000,
     EXIT_USAGE = 64,
     EXIT_LOST = 75,
-    EXIT_CONFIG = 78
+    EXIT_CONFIG = 78,
+    FEW_FILES = 4096
 };
 
 struct options {
@@ -360,6 +363,14 @@ static void harden(void) {
     (void)mallopt(M_ARENA_MAX, 1); /* one thread allocates; ZeroMQ's hardly does */
 }
 
+/* Each request to a Ray endpoint that is under way has a socket. */
+static void raise_files(void) {
+    uint64_t files = rv_files_raise();
+    char n[24];
+    snprintf(n, sizeof n, "%" PRIu64, files);
+    if (files < FEW_FILES) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "limit", n);
+}
+
 /* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only
  * make again is kept until the burst is over: no change and no action for a moment. */
 static void give_back(struct program *g) {
@@ -552,6 +563,7 @@ static void find_places(struct program *g) {
 static int run(struct program *g) {
     struct rv_error err = {0};
     harden();
+    raise_files();
     if (start(g, &err) != 0) {
         rv_err("cannot start", "reason", err.text);
         fprintf(stderr, "rayvisord: %s\n", err.text);

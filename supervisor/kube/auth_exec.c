@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/files.h"
 #include "rayvisor/json.h"
 
 enum { OUTPUT_MAX = 256 << 10, DEFAULT_MS = 30000 };
@@ -94,6 +95,7 @@ static int spawn_plugin(const struct kube_config *c, struct rv_bytes ca, int out
     int r = posix_spawnp(ret_pid, e->argv[0], &fa, &attr, e->argv, env);
     posix_spawn_file_actions_destroy(&fa);
     posix_spawnattr_destroy(&attr);
+    if (r == 0) rv_files_restore(*ret_pid); /* posix_spawn cannot */
     if (r == 0) return 0;
     return rv_error_set(err, -r, "credential plugin %s cannot be started: %s%s%s", e->argv[0], strerror(r),
                         e->install_hint != NULL ? ". " : "", e->install_hint != NULL ? e->install_hint : "");

@@ -4,9 +4,11 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ipc/files.h"
 #include "tests/unit/sdk/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -151,6 +153,23 @@ static void exec_plugin(void) {
     CU_ASSERT_EQUAL(kube_auth_refresh(a, START, true, NULL), 0);
     CU_ASSERT_TRUE(header_is(a, "Bearer three"));
     CU_ASSERT_EQUAL(kube_auth_generation(a), 0);
+    kube_auth_free(a);
+    exec_case_free(&x);
+}
+
+/* It has the limit of descriptors that the supervisor was started with (soon after it was started itself). */
+static void exec_descriptors(void) {
+    struct exec_case x;
+    struct rlimit r;
+    exec_case(&x);
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
+    r.rlim_cur = 77;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
+    CU_ASSERT_EQUAL(rv_files_raise(), r.rlim_max);
+    struct kube_auth *a = kube_auth_new(&x.c, NULL);
+    write_file("plugin", "#!/bin/sh\nuntil [ $(ulimit -Sn) = 77 ]; do sleep 0.01; done\n"
+                         "echo '{\"kind\":\"ExecCredential\",\"status\":{\"token\":\"t\"}}'\n");
+    CU_ASSERT_TRUE(kube_auth_refresh(a, START, false, NULL) == 0 && header_is(a, "Bearer t"));
     kube_auth_free(a);
     exec_case_free(&x);
 }
@@ -425,6 +444,7 @@ static const struct suite_test tests[] = {{"fixed credentials", fixed_credential
                                           {"token file", token_file},
                                           {"token and file", token_and_file},
                                           {"exec plugin", exec_plugin},
+                                          {"exec descriptors", exec_descriptors},
                                           {"exec short lives", exec_short_lives},
                                           {"exec certificates", exec_certificates},
                                           {"exec failures", exec_failures},

@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/files.h"
 #include "ipc/log.h"
 #include "supervisor/proc/output.h"
 #include "supervisor/proc/spawn.h"
@@ -70,6 +72,26 @@ static void not_there(void) {
     CU_ASSERT_EQUAL(spawn_host(&(struct spawn_opts){argv, fd, fd, fd}, &pid, &err), -ENOENT);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "cannot run /nonexistent/host: No such file or directory (hostBinary"));
     CU_ASSERT_TRUE(pid == -5 && waitpid(-1, NULL, WNOHANG) == -1); /* no child is left */
+}
+
+/* What the supervisor raised for itself is not the child's. */
+static void descriptors(void) {
+    char *const argv[] = {(char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c",
+                          (char *)(uintptr_t) "echo $(ulimit -Sn)", NULL};
+    rv_autoclose int out = file_of("");
+    struct rv_error err = {0};
+    struct rlimit r;
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
+    r.rlim_cur = 77;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
+    CU_ASSERT_EQUAL(rv_files_raise(), r.rlim_max);
+    pid_t pid = 0;
+    int pidfd = spawn_host(&(struct spawn_opts){argv, out, out, out}, &pid, &err);
+    CU_ASSERT_TRUE(pidfd >= 0 && waitpid(pid, NULL, 0) == pid);
+    close(pidfd);
+    char text[64];
+    read_back(out, text, sizeof text);
+    CU_ASSERT_STRING_EQUAL(text, "77\n");
 }
 
 static void memory(void) {
@@ -164,6 +186,7 @@ static void flood(void) {
     end(&p);
 }
 
-static const struct suite_test tests[] = {{"a child", a_child}, {"not there", not_there}, {"memory", memory},
-                                          {"lines", lines},     {"no text", no_text},     {"flood", flood}};
+static const struct suite_test tests[] = {
+    {"a child", a_child}, {"not there", not_there}, {"memory", memory}, {"descriptors", descriptors},
+    {"lines", lines},     {"no text", no_text},     {"flood", flood}};
 SUITE_MAIN("spawn", tests)

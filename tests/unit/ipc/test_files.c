@@ -1,0 +1,40 @@
+/* The limit of descriptors: as high as it may be here, for children what it was. */
+#include "ipc/files.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/sdk/suite.h"
+
+static uint64_t soft(void) {
+    struct rlimit r = {0};
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
+    return r.rlim_cur;
+}
+
+static void limits(void) {
+    struct rlimit r;
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
+    uint64_t hard = r.rlim_max;
+    r.rlim_cur = hard;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
+    CU_ASSERT_EQUAL(rv_files_raise(), hard);
+    rv_files_restore(0); /* nothing was changed */
+    CU_ASSERT_EQUAL(soft(), hard);
+    r.rlim_cur = 77;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
+    CU_ASSERT_TRUE(rv_files_raise() == hard && soft() == hard);
+    CU_ASSERT_TRUE(rv_files_raise() == hard && soft() == hard); /* again: what was first counts */
+    pid_t child = fork();
+    if (child == 0) {
+        rv_files_restore(0);
+        _exit(soft() == 77 ? 0 : 1);
+    }
+    int status = -1;
+    CU_ASSERT_TRUE(waitpid(child, &status, 0) == child && status == 0);
+    CU_ASSERT_EQUAL(soft(), hard);
+}
+
+static const struct suite_test tests[] = {{"limits", limits}};
+SUITE_MAIN("files", tests)
