@@ -1,4 +1,7 @@
-/* http_out.c - plugin HTTP over a curl multi handle of its own (see http_out.h). */
+/* http_out.c - plugin HTTP over a curl multi handle of its own (see http_out.h).
+ *
+ * A request itself resolves no name: when curl would begin to, it ends, waits for the name (names.c says why), and
+ * begins anew. Its time-out counts from when it was asked for. */
 #include "http_out.h"
 
 #include <curl/curl.h>
@@ -8,6 +11,7 @@
 #include <stdlib.h>
 
 #include "ipc/text.h"
+#include "names.h"
 
 enum { DEFAULT_MS = 2000, API_MAX = 16, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
 
@@ -16,6 +20,12 @@ struct exchange {
     CURL *easy;
     struct curl_slist *headers;
     struct rv_buf body, answer;
+    char *host;                         /* "NAME:PORT" */
+    bool is_name, unresolved, resolved; /* not an address; curl has no address for it; its name was looked up */
+    struct name_wait wait;
+    struct rv_timer *deadline; /* while it waits; else curl looks at the clock */
+    int64_t until;
+    unsigned ms;
     size_t max;
     bool too_big, refused;
     char why[CURL_ERROR_SIZE];
@@ -28,6 +38,7 @@ struct http_out {
     struct rv_loop *loop;
     CURLM *multi;
     struct rv_timer *timer;
+    struct names *names;
     struct exchange *list;
     struct in6_addr api[API_MAX]; /* where plugins must not go */
     size_t api_n;
@@ -103,6 +114,15 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
+/* Comes before a thread is made, and also for addresses. */
+static int on_resolve(void *state, void *reserved, void *arg) {
+    struct exchange *x = arg;
+    (void)state;
+    (void)reserved;
+    x->unresolved = x->is_name;
+    return x->is_name ? 1 : 0;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     struct exchange *x = arg;
     n *= size;
@@ -117,6 +137,9 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
 static void exchange_free(struct exchange *x) {
     *x->back = x->next;
     if (x->next != NULL) x->next->back = x->back;
+    names_leave(&x->wait);
+    rv_timer_free(x->deadline);
+    free(x->host);
     curl_multi_remove_handle(x->owner->multi, x->easy);
     curl_easy_cleanup(x->easy);
     for (struct curl_slist *h = x->headers; h != NULL; h = h->next) explicit_bzero(h->data, strlen(h->data));
@@ -192,14 +215,63 @@ static void finish(struct exchange *x, CURLcode result) {
     exchange_free(x);
 }
 
+/* At least 1: to curl 0 is no time-out. */
+static int64_t left_ms(const struct exchange *x) {
+    int64_t ms = (x->until - rv_mono_now() + 999999) / 1000000;
+    return ms > 0 ? ms : 1;
+}
+
+static void begin(struct exchange *x) {
+    int64_t ms = left_ms(x);
+    curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    x->unresolved = false;
+    x->why[0] = 0;
+    if (curl_multi_add_handle(x->owner->multi, x->easy) != CURLM_OK) rv_oom();
+}
+
+static void on_deadline(void *arg) {
+    struct exchange *x = arg;
+    rv_autobuf struct rv_buf text = {0};
+    names_describe(&x->wait, &text);
+    rv_buf_addf(&text, " (waited %u ms)", x->ms);
+    x->done(x->arg, &(struct http_answer){.code = RV_E_TIMEOUT, .message = rv_buf_str(&text)});
+    exchange_free(x);
+}
+
+static void on_name(void *arg, const char *why) {
+    struct exchange *x = arg;
+    x->deadline = rv_timer_free(x->deadline);
+    x->resolved = true;
+    if (why == NULL) {
+        begin(x);
+        return;
+    }
+    x->done(x->arg, &(struct http_answer){.code = RV_E_UNAVAILABLE, .message = rv_str(why)});
+    exchange_free(x);
+}
+
+static void wait_for_name(struct exchange *x) {
+    struct http_out *h = x->owner;
+    curl_multi_remove_handle(h->multi, x->easy);
+    rv_buf_clear(&x->answer);
+    x->deadline = rv_loop_timer(h->loop, on_deadline, x);
+    rv_timer_arm(x->deadline, left_ms(x));
+    names_wait(h->names, &x->wait, x->host, on_name, x);
+}
+
 static void reap(struct http_out *h) {
     int left;
     for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL;) {
         struct exchange *x = NULL;
         if (m->msg != CURLMSG_DONE) continue;
         CURLcode result = m->data.result;
+        if (names_reap(h->names, m->easy_handle)) continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
-        finish(x, result);
+        if (x->unresolved && !x->resolved)
+            wait_for_name(x);
+        else
+            finish(x, result);
     }
 }
 
@@ -278,6 +350,7 @@ struct http_out *http_out_new(struct rv_loop *l, const char *api_server) {
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    h->names = names_new(h->multi);
     remember_api(h, api_server);
     return h;
 }
@@ -292,6 +365,7 @@ struct http_out *http_out_free(struct http_out *h) {
                     .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         exchange_free(x);
     }
+    names_free(h->names);
     curl_multi_cleanup(h->multi);
     rv_timer_free(h->timer);
     free(h);
@@ -307,7 +381,6 @@ static void add_header(struct exchange *x, const char *line) {
 static void set_options(struct exchange *x, const struct rv_http_request *r) {
     CURL *e = x->easy;
     rv_autofree char *url = rv_strdup(r->url), *method = rv_strdup(r->method);
-    unsigned ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
     curl_easy_setopt(e, CURLOPT_URL, url);
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
@@ -315,8 +388,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was granted is what is asked */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)ms);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+    curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, x);
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                      (long)(r->http2 != 0 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
@@ -334,13 +407,13 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }
 
-void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,
-                   void *arg) {
+static struct exchange *exchange_new(struct http_out *h, const struct rv_http_request *r) {
     struct exchange *x = rv_alloc(sizeof *x);
     x->owner = h;
-    x->done = done;
-    x->arg = arg;
+    x->ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
+    x->until = rv_mono_now() + (int64_t)x->ms * 1000000;
     x->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
+    x->host = names_of_url(r->url, &x->is_name);
     rv_buf_add(&x->body, r->body.p, r->body.n);
     x->next = h->list;
     if (x->next != NULL) x->next->back = &x->next;
@@ -348,6 +421,14 @@ void http_out_send(struct http_out *h, const struct rv_http_request *r, const ch
     h->list = x;
     x->easy = curl_easy_init();
     if (x->easy == NULL) rv_oom();
+    return x;
+}
+
+void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,
+                   void *arg) {
+    struct exchange *x = exchange_new(h, r);
+    x->done = done;
+    x->arg = arg;
     rv_autobuf struct rv_buf type = {0};
     if (r->content_type.n != 0) {
         rv_buf_addf(&type, "Content-Type: " RV_STR_FMT, RV_STR_ARG(r->content_type));
@@ -357,5 +438,5 @@ void http_out_send(struct http_out *h, const struct rv_http_request *r, const ch
     if (r->http2 != 0) add_header(x, "TE: trailers"); /* gRPC's own servers refuse who does not say so */
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
-    if (curl_multi_add_handle(h->multi, x->easy) != CURLM_OK) rv_oom();
+    begin(x);
 }
