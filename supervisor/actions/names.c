@@ -1,7 +1,7 @@
 /* names.c - name resolution for http_out, apart from the requests (see names.h).
  *
  * curl resolves each name in a thread that sits in getaddrinfo() for as long as that likes: with a DNS server that does
- * not answer 10 to 60 s, by glibc's usual options. Such a thread can only be waited for, which stops the whole
+ * not answer 10 to 20 s, by glibc's usual options. Such a thread can only be waited for, which stops the whole
  * supervisor, or left behind. So that there are few of them, and none is waited for:
  *
  *   - Requests never resolve. One whose name is not in curl's cache ends at once (CURLOPT_RESOLVER_START_FUNCTION
