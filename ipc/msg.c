@@ -29,12 +29,17 @@ static const struct field hello_fields[] = {F(hello.token, "tok", F_BIN, true),
                                             F(hello.pid, "pid", F_INT64, true),
                                             F(hello.can, "can", F_UINT32, false),
                                             END};
-static const struct field welcome_fields[] = {
-    F(welcome.epoch, "epoch", F_UINT64, true),        F(welcome.instance, "inst", F_UINT64, true),
-    F(welcome.credit_messages, "cm", F_UINT32, true), F(welcome.credit_bytes, "cb", F_UINT32, true),
-    F(welcome.heartbeat_ms, "hb", F_UINT32, true),    F(welcome.seed, "seed", F_BIN, true),
-    F(welcome.kinds, "kinds", F_VAL_ARRAY, true),     F(welcome.settings, "set", F_VAL_MAP, true),
-    F(welcome.max_in_flight, "mif", F_UINT32, true),  END};
+static const struct field welcome_fields[] = {F(welcome.epoch, "epoch", F_UINT64, true),
+                                              F(welcome.instance, "inst", F_UINT64, true),
+                                              F(welcome.credit_messages, "cm", F_UINT32, true),
+                                              F(welcome.credit_bytes, "cb", F_UINT32, true),
+                                              F(welcome.heartbeat_ms, "hb", F_UINT32, true),
+                                              F(welcome.seed, "seed", F_BIN, true),
+                                              F(welcome.kinds, "kinds", F_VAL_ARRAY, true),
+                                              F(welcome.settings, "set", F_VAL_MAP, true),
+                                              F(welcome.max_in_flight, "mif", F_UINT32, true),
+                                              F(welcome.max_http, "mht", F_UINT32, false),
+                                              END};
 static const struct field object_fields[] = {F(object.kind, "k", F_UINT32, true),
                                              F(object.ns, "ns", F_STR, true),
                                              F(object.name, "n", F_STR, true),

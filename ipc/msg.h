@@ -76,7 +76,8 @@ struct msg_welcome {
     struct rv_bytes seed;   /* 32 random bytes: all randomness of the plugin comes from them */
     struct rv_val kinds;    /* array of maps {a,r,k,f,l}: read with msg_kind_at() */
     struct rv_val settings; /* map */
-    uint32_t max_in_flight; /* actions a host may have open */
+    uint32_t max_in_flight; /* actions on the API server that a host may have open */
+    uint32_t max_http;      /* ... and beside them HTTP requests and timers: msg_verb_waits() */
 };
 struct msg_object { /* OBJECT (payload: the value) and DELETED */
     uint32_t kind;
@@ -93,6 +94,10 @@ struct msg_text { /* REFUSE, FAILED, ADOPTED */
     int32_t code;
     struct rv_str text;
 };
+/* Does such an action wait for something other than the API server, and so maybe for long? What does has places of its
+ * own: a thousand heads that hang hold up no write. */
+static inline bool msg_verb_waits(uint32_t verb) { return verb == RV_VERB_HTTP || verb == RV_VERB_TIMER; }
+
 struct msg_action { /* payload: body */
     uint64_t id;
     struct rv_key key;           /* for logs, fairness and quarantine */

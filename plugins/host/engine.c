@@ -93,20 +93,29 @@ static void log_outcome(struct engine *e, const struct rv_key *key, int32_t leve
     engine_send(e, &m);
 }
 
-static void hold(struct engine *e, const struct msg *m) {
+static struct action_room *room_of(struct engine *e, uint32_t verb) { return &e->rooms[msg_verb_waits(verb) ? 1 : 0]; }
+
+static void hold(struct action_room *room, struct open_action *o, const struct msg *m) {
     struct held_action *h = rv_alloc(sizeof *h);
+    h->action = o;
     msg_encode(m, &h->header, &h->body);
     rv_buf_add(&h->payload, m->payload.p, m->payload.n);
-    *e->held_last = h;
-    e->held_last = &h->next;
-    e->held_n++;
+    *room->held_last = h;
+    room->held_last = &h->next;
+}
+
+static void send_action(struct engine *e, struct action_room *room, struct open_action *o, struct msg *m) {
+    o->id = m->action.id = ++e->next_id;
+    if (e->open_n > e->open_size) open_grow(e);
+    *open_slot(e, o->id) = o;
+    room->sent++;
+    engine_send(e, m);
 }
 
 void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag) {
     const struct rv_action *a = &m->action.a;
     struct rv_str resource = a->resource, ns = a->ns;
     struct open_action *o = rv_alloc(sizeof *o + resource.n + ns.n);
-    o->id = m->action.id = ++e->next_id;
     o->tag = tag;
     o->verb = a->verb;
     o->resource_n = (uint32_t)resource.n;
@@ -124,29 +133,33 @@ void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag)
             e->asked++;
         }
     }
-    if (e->open_n >= e->open_size) open_grow(e);
-    struct open_action **slot = open_slot(e, o->id);
-    *slot = o;
     e->open_n++;
-    if (e->open_n > e->max_in_flight)
-        hold(e, m);
+    struct action_room *room = room_of(e, a->verb);
+    if (room->sent < room->limit)
+        send_action(e, room, o, m);
     else
-        engine_send(e, m);
+        hold(room, o, m);
 }
 
-static void release_held(struct engine *e) {
-    while (e->held != NULL && e->open_n - e->held_n < e->max_in_flight) {
-        struct held_action *h = e->held;
-        struct msg m;
-        int r = msg_decode(rv_buf_bytes(&h->header), rv_buf_bytes(&h->body), rv_buf_bytes(&h->payload), true, &m, NULL);
-        if (r == 0) engine_send(e, &m);
-        e->held = h->next;
-        if (e->held == NULL) e->held_last = &e->held;
-        e->held_n--;
-        rv_buf_free(&h->header);
-        rv_buf_free(&h->body);
-        rv_buf_free(&h->payload);
-        free(h);
+/* The first that waits leaves its room. */
+static void shift_held(struct action_room *room) {
+    struct held_action *h = room->held;
+    room->held = h->next;
+    if (room->held == NULL) room->held_last = &room->held;
+    rv_buf_free(&h->header);
+    rv_buf_free(&h->body);
+    rv_buf_free(&h->payload);
+    free(h);
+}
+
+static void release_held(struct engine *e, struct action_room *room) {
+    while (room->held != NULL && room->sent < room->limit) {
+        const struct held_action *h = room->held;
+        struct msg m; /* our own bytes: they can be read */
+        if (msg_decode(rv_buf_bytes(&h->header), rv_buf_bytes(&h->body), rv_buf_bytes(&h->payload), true, &m, NULL) ==
+            0)
+            send_action(e, room, h->action, &m);
+        shift_held(room);
     }
 }
 
@@ -210,8 +223,10 @@ static void on_result(struct engine *e, const struct msg *m) {
         k->result_n++;
         if (--k->in_flight == 0) continue_key(e, k);
     }
+    struct action_room *room = room_of(e, a->verb);
     free(a);
-    release_held(e);
+    room->sent--;
+    release_held(e, room);
 }
 
 /* ---- changes to keys ------------------------------------------------------------------------------------ */
@@ -318,7 +333,8 @@ static void on_welcome(struct engine *e, const struct msg *m) {
     memcpy(e->rng, w->seed.p, sizeof e->rng);
     e->rng[0] |= 1; /* the generator must not start at zero */
     mirror_set_kinds(e->mirror, e->kinds);
-    e->max_in_flight = w->max_in_flight != 0 ? w->max_in_flight : 256;
+    e->rooms[0].limit = w->max_in_flight != 0 ? w->max_in_flight : 256;
+    e->rooms[1].limit = w->max_http != 0 ? w->max_http : 256;
     e->credit_messages = w->credit_messages;
     e->credit_bytes = w->credit_bytes;
     e->state = ENGINE_SYNCING;
@@ -600,8 +616,8 @@ struct engine *engine_new(const struct engine_opts *o) {
     e->scratch = rv_arena_new();
     e->open_size = 64;
     e->open = rv_alloc_array(e->open_size, sizeof(struct open_action *));
-    e->held_last = &e->held;
-    e->max_in_flight = 1;
+    for (size_t i = 0; i < RV_ARRAY_LEN(e->rooms); i++)
+        e->rooms[i] = (struct action_room){.limit = 1, .held_last = &e->rooms[i].held};
     api_fill(&e->api);
     return e;
 }
@@ -614,13 +630,11 @@ struct engine *engine_free(struct engine *e) {
             free(a);
         }
     free(e->open);
-    for (struct held_action *h = e->held, *next; h != NULL; h = next) {
-        next = h->next;
-        rv_buf_free(&h->header);
-        rv_buf_free(&h->body);
-        rv_buf_free(&h->payload);
-        free(h);
-    }
+    for (size_t i = 0; i < RV_ARRAY_LEN(e->rooms); i++)
+        while (e->rooms[i].held != NULL) {
+            free(e->rooms[i].held->action);
+            shift_held(&e->rooms[i]);
+        }
     while (e->kept_off != NULL) drop_kept_off(&e->kept_off);
     queue_free(e->queue);
     mirror_free(e->mirror);

@@ -7,7 +7,7 @@
 #include "mirror.h"
 #include "queue.h"
 
-/* An action that has no result yet. */
+/* An action that has no result yet. Its id is given when it is sent: the supervisor wants them in order. */
 struct open_action {
     struct open_action *hash_next;
     struct queue_key *key; /* NULL: nobody waits (detached, or asked for outside a pass) */
@@ -16,10 +16,17 @@ struct open_action {
     char text[]; /* resource, ns */
 };
 
-/* An action that waits for room (max_in_flight): encoded, so that it owns its bytes. */
+/* An action that waits for room: encoded, so that it owns its bytes. */
 struct held_action {
     struct held_action *next;
+    struct open_action *action;
     struct rv_buf header, body, payload;
+};
+
+/* How many actions of a sort may be under way, and those that wait for room. */
+struct action_room {
+    uint32_t limit, sent;
+    struct held_action *held, **held_last;
 };
 
 /* An object of a secondary kind on which the plugin died: map() is not called for it. */
@@ -63,9 +70,7 @@ struct engine {
     uint64_t next_id;
     struct open_action **open;
     size_t open_size, open_n;
-    uint32_t max_in_flight;
-    struct held_action *held, **held_last;
-    size_t held_n;
+    struct action_room rooms[2]; /* [1]: of what waits for others than the API server (msg_verb_waits) */
     struct kept_off *kept_off;
     /* how many more secondary changes are looked at at once, and since when that is so */
     struct rv_bucket soon;

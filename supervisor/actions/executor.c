@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "asker.h"
 #include "body.h"
 #include "busy.h"
 #include "conflict.h"
@@ -15,7 +16,6 @@
 #include "generate.h"
 #include "http_out.h"
 #include "http_proxy.h"
-#include "ipc/bucket.h"
 #include "news.h"
 #include "owners.h"
 #include "policy.h"
@@ -35,7 +35,7 @@ struct op {
     int64_t sent;          /* mono ns */
     struct executor *x;
     struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
-    struct client *client; /* likewise */
+    struct asker *asker;   /* likewise */
     uint64_t instance;
     char *bytes; /* its texts, each with a NUL, and the body */
     struct msg_action m;
@@ -49,20 +49,12 @@ struct op {
     char *conflict; /* the answer to be given once the newest object has been read */
 };
 
-/* A plugin that asks: its own limits. */
-struct client {
-    struct client *next;
-    struct plugin *plugin;
-    struct rv_bucket rate;
-    size_t open; /* actions without a result */
-};
-
 struct executor {
     struct supervisor *s;
     struct fair *queue;
     struct busy *busy; /* objects that running actions concern */
     struct news *news; /* events, which give way */
-    struct client *clients;
+    struct asker *askers;
     struct op *running;
     struct recorder *recorder;
     struct http_out *http;
@@ -166,7 +158,7 @@ static void finish(struct op *op, const struct rv_result *r) {
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
     counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
-    if (op->client != NULL) op->client->open--;
+    if (op->asker != NULL) op->asker->open[msg_verb_waits(op->m.a.verb)]--;
     if (op->plugin != NULL) plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &out);
     if (op->running) {
         *op->back = op->next;
@@ -551,9 +543,7 @@ static bool has_token(struct executor *x, struct rv_bucket *b, int64_t rate, int
     return false;
 }
 
-static bool counts_in_flight(const struct op *op) {
-    return op->m.a.verb != RV_VERB_TIMER && op->m.a.verb != RV_VERB_HTTP;
-}
+static bool counts_in_flight(const struct op *op) { return !msg_verb_waits(op->m.a.verb); }
 
 /* May this one go now? A yes takes the tokens. */
 static bool is_ready(void *arg, struct fair_item *item) {
@@ -563,8 +553,8 @@ static bool is_ready(void *arg, struct fair_item *item) {
     if (counts_in_flight(op) && x->in_flight >= x->limit) return false;
     if (busy_with(x->busy, &op->m.a)) return false; /* actions on one object keep their order */
     if (!counts_in_flight(op)) return true;
-    struct rv_bucket *own = op->client != NULL ? &op->client->rate : NULL;
-    int64_t own_rate = own != NULL ? plugin_config(op->client->plugin)->actions_per_second : 0;
+    struct rv_bucket *own = op->asker != NULL ? &op->asker->rate : NULL;
+    int64_t own_rate = own != NULL ? plugin_config(op->asker->plugin)->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
     if (own_rate != 0) own->tokens -= 1;
     if (c->qps != 0) x->rate.tokens -= 1;
@@ -606,20 +596,10 @@ static bool pump(void *arg) {
     return false;
 }
 
-static struct client *client_of(struct executor *x, struct plugin *p) {
-    struct client *c = x->clients;
-    while (c != NULL && c->plugin != p) c = c->next;
-    if (c != NULL || p == NULL) return c;
-    c = rv_alloc(sizeof *c);
-    *c = (struct client){x->clients, p, {(double)plugin_config(p)->actions_per_second, rv_mono_now()}, 0};
-    x->clients = c;
-    return c;
-}
-
 /* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
 static bool refused(struct op *op) {
     struct rv_error err = {0};
-    if (op->plugin == NULL || op->client == NULL) return false;
+    if (op->plugin == NULL || op->asker == NULL) return false;
     const struct config_plugin *c = plugin_config(op->plugin);
     if (policy_check(c, &op->m, &err) != 0) {
         op->x->stats.denied++;
@@ -627,8 +607,9 @@ static bool refused(struct op *op) {
         finish_code(op, RV_E_DENIED, err.text);
         return true;
     }
-    if (op->client->open <= (size_t)c->max_in_flight) return false;
-    finish_code(op, RV_E_THROTTLED, "more actions are open than limits.maxInFlight allows");
+    const char *over = asker_over(op->asker, op->m.a.verb);
+    if (over == NULL) return false;
+    finish_code(op, RV_E_THROTTLED, over);
     return true;
 }
 
@@ -639,8 +620,8 @@ static void take_event(struct op *op) {
         struct rv_result done = {.size = sizeof done, .id = op->m.id, .tag = op->m.a.tag, .verb = op->m.a.verb};
         plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &done);
     }
-    if (op->client != NULL) op->client->open--;
-    op->client = NULL;
+    if (op->asker != NULL) op->asker->open[0]--;
+    op->asker = NULL;
     op->plugin = NULL;
     struct waiting *w = waiting_pack(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
     if (news_push(x->news, &w->news, rv_mono_now())) {
@@ -653,8 +634,8 @@ static void take_event(struct op *op) {
 
 void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
     struct op *op = op_new(x, p, instance, m);
-    op->client = client_of(x, p);
-    if (op->client != NULL) op->client->open++;
+    op->asker = asker_of(&x->askers, p);
+    if (op->asker != NULL) op->asker->open[msg_verb_waits(op->m.a.verb)]++;
     if (refused(op)) return;
     x->wake = true;
     if (op->m.a.verb == RV_VERB_EVENT) {
@@ -691,8 +672,8 @@ static void report_dropped(const char *plugin, size_t n) {
 
 size_t executor_open(const struct executor *x, const struct plugin *p) {
     size_t n = 0;
-    for (const struct client *c = x->clients; c != NULL; c = c->next)
-        if (c->plugin == p) n = c->open;
+    for (const struct asker *a = x->askers; a != NULL; a = a->next)
+        if (a->plugin == p) n = a->open[0] + a->open[1];
     for (const struct op *op = x->running; op != NULL; op = op->next)
         if (op->plugin == p && op->m.a.verb == RV_VERB_TIMER && n > 0) n--;
     return n;
@@ -706,15 +687,9 @@ void executor_forget(struct executor *x, struct plugin *p) {
     for (struct op *op = x->running; op != NULL; op = op->next)
         if (op->plugin == p) { /* what was sent finishes and is written through */
             op->plugin = NULL;
-            op->client = NULL;
+            op->asker = NULL;
         }
-    for (struct client **c = &x->clients; *c != NULL; c = &(*c)->next)
-        if ((*c)->plugin == p) {
-            struct client *gone = *c;
-            *c = gone->next;
-            free(gone);
-            break;
-        }
+    asker_forget(&x->askers, p);
 }
 
 bool executor_unfinished(const struct executor *x, const char *plugin) {
@@ -784,10 +759,7 @@ struct executor *executor_free(struct executor *x) {
     for (struct news_item *i; (i = news_pop(x->news, 0, true)) != NULL;) free(i);
     news_free(x->news);
     rv_timer_free(x->news_timer);
-    for (struct client *c = x->clients, *next; c != NULL; c = next) {
-        next = c->next;
-        free(c);
-    }
+    asker_free_all(&x->askers);
     recorder_free(x->recorder);
     owners_free(x->owners);
     failures_free(x->failures);

@@ -69,9 +69,12 @@ static const struct schema_key plugin_keys[] = {K(name, "name", S_TEXT, 0, 0, NU
                                                 K(limits_node, "limits", S_MAP, 0, 0, NULL, false),
                                                 SCHEMA_END};
 static const struct schema_key limit_keys[] = {
-    K(memory, "memory", S_BYTES, 0, 0, NULL, false), K(recording, "recording", S_BYTES, 0, 0, NULL, false),
+    K(memory, "memory", S_BYTES, 0, 0, NULL, false),
+    K(recording, "recording", S_BYTES, 0, 0, NULL, false),
     K(max_in_flight, "maxInFlight", S_INT, 1, 65536, NULL, false),
-    K(actions_per_second, "actionsPerSecond", S_INT, 0, 1000000, NULL, false), SCHEMA_END};
+    K(max_http, "maxHttp", S_INT, 1, 65536, NULL, false),
+    K(actions_per_second, "actionsPerSecond", S_INT, 0, 1000000, NULL, false),
+    SCHEMA_END};
 
 /* The top level is two tables: values of the config itself, and parts with tables of their own. */
 static int read_top(const struct schema_reader *r, struct config *c, struct top *t) {
@@ -191,8 +194,12 @@ static int read_plugins(const struct schema_reader *r, struct config *c, const s
     c->plugins = rv_alloc_array((list != NULL ? list->n : 0) + 1, sizeof *c->plugins);
     for (struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
         struct config_plugin *p = &c->plugins[c->plugin_n++];
-        *p = (struct config_plugin){
-            .enabled = true, .memory = 256 << 20, .recording = 64 << 20, .max_in_flight = 256, .node = n};
+        *p = (struct config_plugin){.enabled = true,
+                                    .memory = 256 << 20,
+                                    .recording = 64 << 20,
+                                    .max_in_flight = 256,
+                                    .max_http = 2048,
+                                    .node = n};
         char what[32];
         snprintf(what, sizeof what, "plugins[%zu]", c->plugin_n - 1);
         int code = schema_read(r, n, what, plugin_keys, p);
@@ -316,7 +323,7 @@ static bool secrets_same(const struct config_plugin *a, const struct config_plug
 
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b) {
     if (a->enabled != b->enabled || a->memory != b->memory || a->recording != b->recording ||
-        !rv_str_eq(a->record, b->record) || a->max_in_flight != b->max_in_flight ||
+        !rv_str_eq(a->record, b->record) || a->max_in_flight != b->max_in_flight || a->max_http != b->max_http ||
         a->actions_per_second != b->actions_per_second || a->grant_n != b->grant_n ||
         strcmp(a->library, b->library) != 0 || !texts_same(&a->http, &b->http) || !secrets_same(a, b) ||
         !rv_str_eq(a->manifest->text, b->manifest->text))

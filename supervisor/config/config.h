@@ -14,7 +14,7 @@ struct config_plugin {
     struct yaml_pos *settings_node, *grants_node, *limits_node, *secrets_node, *node;
     struct schema_texts http;   /* URL patterns, settings in them filled in */
     uint64_t memory, recording; /* bytes */
-    int64_t max_in_flight, actions_per_second;
+    int64_t max_in_flight, max_http, actions_per_second;
     /* resolved */
     struct manifest *manifest; /* owned */
     char *library;

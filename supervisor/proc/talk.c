@@ -155,7 +155,8 @@ void talk_welcome(struct plugin *p) {
                                 .seed = {seed, sizeof seed},
                                 .kinds = {kinds.p, kinds.n},
                                 .settings = {p->settings.in_force.p, p->settings.in_force.n},
-                                .max_in_flight = (uint32_t)p->config->max_in_flight}};
+                                .max_in_flight = (uint32_t)p->config->max_in_flight,
+                                .max_http = (uint32_t)p->config->max_http}};
     lane_send(p->lane, &m);
     outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
     metrics_table_mark(p->metrics);

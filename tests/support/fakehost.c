@@ -359,7 +359,8 @@ static void start(struct fakehost *h) {
                                 .seed = {seed, sizeof seed},
                                 .kinds = {h->kinds.p, h->kinds.n},
                                 .settings = {h->settings.p, h->settings.n},
-                                .max_in_flight = 16}};
+                                .max_in_flight = 16,
+                                .max_http = 16}};
     hear(h, &m);
     fakehost_resync(h);
 }

@@ -22,7 +22,8 @@ static inline struct msg script_welcome(struct rv_arena *a) {
                         from_json(a, "[{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":1,\"l\":\"\"},"
                                      "{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":2,\"l\":\"\"}]"),
                     .settings = from_json(a, "{}"),
-                    .max_in_flight = 4}};
+                    .max_in_flight = 2,
+                    .max_http = 4}};
 }
 
 /* A ConfigMap of namespace "ns" as its message: kind 0 with a mode, or kind 1 with a controller of that name. */

@@ -9,6 +9,7 @@ static const int64_t MS = 1000000;
 struct sent {
     unsigned type;
     uint64_t id;
+    uint32_t verb;
     struct msg_explain explain; /* without its texts */
     struct msg_ping ping;
     char text[128];
@@ -93,7 +94,7 @@ static void on_send(void *arg, struct msg *m) {
     struct sent *out = &s->sent[s->sent_n++];
     *out = (struct sent){.type = m->type};
     struct rv_str text = {NULL, 0};
-    if (m->type == MSG_ACTION) out->id = m->action.id, s->actions++;
+    if (m->type == MSG_ACTION) out->id = m->action.id, out->verb = m->action.a.verb, s->actions++;
     if (m->type == MSG_EXPLANATION) out->explain = m->explain, text = m->explain.lines;
     if (m->type == MSG_PONG) out->ping = m->ping;
     if (m->type == MSG_LOG) text = m->log.message;
@@ -236,7 +237,7 @@ static void detached(void) {
     end(s);
 }
 
-/* No more than max_in_flight (4) at a time; the rest goes out in order as room comes. */
+/* No more than the limit (4 of these) at a time; the rest goes out in order as room comes. */
 static void in_flight_limit(void) {
     struct sim *s = ready("", ask_todo);
     s->todo = 10;
@@ -249,6 +250,40 @@ static void in_flight_limit(void) {
     }
     tick(s);
     CU_ASSERT_TRUE(s->actions == 10 && s->passes_n == 2 && s->results == 10);
+    end(s);
+}
+
+static void ask_todo_for_a(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    struct rv_action a = {.size = sizeof a,
+                          .verb = RV_VERB_GET,
+                          .api_version = RV_STR("v1"),
+                          .resource = RV_STR("configmaps"),
+                          .ns = RV_STR("ns"),
+                          .name = RV_STR("x")};
+    if (rv_str_is(key->name, "a"))
+        ask_todo(s, key, out);
+    else
+        for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(s->api->act(s->host, &a, NULL), 0);
+}
+
+/* However many wait for what may never answer: the API server is asked at once, in places of its own (2). */
+static void heads_that_hang(void) {
+    struct sim *s = ready("", ask_todo_for_a);
+    s->todo = 10;
+    tell(s, script_object(s->arena, 0, "a", "", 2));
+    tick(s);
+    CU_ASSERT_EQUAL(s->actions, 4);
+    tell(s, script_object(s->arena, 0, "b", "", 3));
+    tick(s);
+    CU_ASSERT_TRUE(s->actions == 6 && last(s, MSG_ACTION)->id == 6 && last(s, MSG_ACTION)->verb == RV_VERB_GET);
+    tell(s, script_result(1, RV_E_TIMEOUT)); /* ids ascend in the order in which they are sent */
+    CU_ASSERT_TRUE(s->actions == 7 && last(s, MSG_ACTION)->id == 7 && last(s, MSG_ACTION)->verb == RV_VERB_TIMER);
+    tell(s, script_result(5, 0));
+    CU_ASSERT_TRUE(s->actions == 8 && last(s, MSG_ACTION)->id == 8 && last(s, MSG_ACTION)->verb == RV_VERB_GET);
+    for (uint64_t id = 2; id <= 13; id++) tell(s, script_result(id, 0));
+    tick(s);
+    CU_ASSERT_TRUE(s->actions == 15 &&
+                   s->passes_n == 4); /* "a" goes on with ten results, "b" asks for three more, of which two go */
     end(s);
 }
 
@@ -601,6 +636,7 @@ static const struct suite_test tests[] = {
     {"results of its own size", results_of_its_own_size},
     {"detached", detached},
     {"limit of actions in flight", in_flight_limit},
+    {"heads that hang hold up no write", heads_that_hang},
     {"outcomes", outcomes},
     {"no hot loop", no_hot_loop},
     {"quarantine and explain", quarantine_and_explain},

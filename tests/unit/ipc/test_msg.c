@@ -93,7 +93,7 @@ static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
     switch (type) {
     case MSG_WELCOME:
         m.welcome = (struct msg_welcome){
-            UINT64_MAX, 2, 3, 4, 5, {token, 32}, from_json(a, "[{\"r\":\"pods\"}]"), from_json(a, "{\"n\":1}"), 6};
+            UINT64_MAX, 2, 3, 4, 5, {token, 32}, from_json(a, "[{\"r\":\"pods\"}]"), from_json(a, "{\"n\":1}"), 6, 7};
         break;
     case MSG_OBJECT:
         m.payload = (struct rv_bytes){empty_map, 1};

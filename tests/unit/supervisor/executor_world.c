@@ -60,7 +60,8 @@ static void configure(struct world *w, struct plugin *p, struct rv_str name) {
                                        .http = {urls, RV_ARRAY_LEN(urls), true},
                                        .secrets = secrets,
                                        .secret_n = RV_ARRAY_LEN(secrets),
-                                       .max_in_flight = 1000};
+                                       .max_in_flight = 1000,
+                                       .max_http = 1000};
 }
 
 struct world *world_new(void) {

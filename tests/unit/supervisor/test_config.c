@@ -171,17 +171,18 @@ static bool settings_are(const struct config_plugin *p, const char *json) {
 
 static void values(void) {
     struct rv_error err = {0};
-    struct config *c =
-        parse("kubernetes: {namespaces: [a, b], qps: 7, burst: 9}\nlog: {format: text, level: error}\n"
-              "plugins:\n- name: toy\n  enabled: false\n  limits: {memory: 1Gi, maxInFlight: 5, actionsPerSecond: 3}\n"
-              "  settings: {seconds: 5, mode: safe, ratio: 2, map: {x: [1, null]}}\n",
-              &err);
+    struct config *c = parse("kubernetes: {namespaces: [a, b], qps: 7, burst: 9}\nlog: {format: text, level: error}\n"
+                             "plugins:\n- name: toy\n  enabled: false\n  limits: {memory: 1Gi, maxInFlight: 5, "
+                             "maxHttp: 6, actionsPerSecond: 3}\n"
+                             "  settings: {seconds: 5, mode: safe, ratio: 2, map: {x: [1, null]}}\n",
+                             &err);
     NEED(c != NULL);
     const struct config_plugin *p = &c->plugins[0];
     CU_ASSERT_TRUE(c->namespaces.n == 2 && rv_str_is(c->namespaces.list[1], "b"));
     CU_ASSERT_TRUE(c->qps == 7 && c->burst == 9);
     CU_ASSERT_FALSE(p->enabled);
-    CU_ASSERT_TRUE(p->memory == UINT64_C(1) << 30 && p->max_in_flight == 5 && p->actions_per_second == 3);
+    CU_ASSERT_TRUE(p->memory == UINT64_C(1) << 30 && p->max_in_flight == 5 && p->max_http == 6 &&
+                   p->actions_per_second == 3);
     CU_ASSERT_TRUE(
         settings_are(p, "{\"seconds\":5,\"mode\":\"safe\",\"on\":true,\"ratio\":2,\"map\":{\"x\":[1,null]}}"));
     CU_ASSERT_TRUE(rv_str_ends(rv_str(p->library), "/toy.so"));

@@ -492,6 +492,13 @@ static void refused(void) {
     CU_ASSERT_TRUE(w->a.results[4].code == RV_E_THROTTLED && w->a.results[3].times == 0);
     SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == 5);
     CU_ASSERT_TRUE(w->a.results[2].code == 0 && w->a.results[3].code == 0);
+    /* What waits for others than the API server is counted by itself. */
+    w->a.config.max_http = 1;
+    world_ask(w, &w->a, &(struct ask){.id = 5, .verb = RV_VERB_TIMER});
+    world_ask(w, &w->a, &(struct ask){.id = 6, .verb = RV_VERB_TIMER});
+    CU_ASSERT_TRUE(w->a.results[6].code == RV_E_THROTTLED && w->a.results[5].times == 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->a.results[6].message, "limits.maxHttp"));
+    CU_ASSERT_EQUAL(world_result(w, &w->a, 5)->code, 0);
     world_free(w);
 }
 
