@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/hash.h"
 #include "rayvisor/k8s.h"
 
 enum index { BY_NAME, BY_OWNER, BY_LABEL, INDEXES };
@@ -39,16 +40,6 @@ struct mirror {
 };
 
 /* ---- hash tables ---------------------------------------------------------------------------------------- */
-
-static uint32_t hash_more(uint32_t h, struct rv_str s) {
-    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
-    return (h ^ 0xff) * 16777619u;
-}
-
-static uint32_t hash_of(uint32_t kind, struct rv_str a, struct rv_str b) {
-    uint32_t h = hash_more(hash_more(2166136261u ^ kind * 2654435761u, a), b);
-    return h ^ h >> 15;
-}
 
 static void table_link(struct table *t, enum index i, struct entry *e) {
     struct entry **head = &t->buckets[e->links[i].hash & (t->size - 1)];
@@ -143,9 +134,9 @@ static struct entry *entry_new(const struct msg_object *o, struct rv_val value) 
 static void entry_link(struct mirror *m, struct entry *e) {
     struct rv_object o = entry_object(e);
     struct rv_str owner = rv_meta_controller_uid(o.value), label = label_of(m, e->kind, o.value);
-    table_add(&m->tables[BY_NAME], BY_NAME, e, hash_of(e->kind, o.ns, o.name));
-    if (owner.n != 0) table_add(&m->tables[BY_OWNER], BY_OWNER, e, hash_of(e->kind, owner, RV_STR("")));
-    if (label.n != 0) table_add(&m->tables[BY_LABEL], BY_LABEL, e, hash_of(e->kind, o.ns, label));
+    table_add(&m->tables[BY_NAME], BY_NAME, e, rv_hash_kind_key(e->kind, o.ns, o.name));
+    if (owner.n != 0) table_add(&m->tables[BY_OWNER], BY_OWNER, e, rv_hash_kind_key(e->kind, owner, RV_STR("")));
+    if (label.n != 0) table_add(&m->tables[BY_LABEL], BY_LABEL, e, rv_hash_kind_key(e->kind, o.ns, label));
 }
 
 static void entry_unlink(struct mirror *m, struct entry *e) {
@@ -153,7 +144,7 @@ static void entry_unlink(struct mirror *m, struct entry *e) {
 }
 
 static struct entry *entry_find(const struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = hash_of(kind, ns, name);
+    uint32_t hash = rv_hash_kind_key(kind, ns, name);
     for (struct entry *e = table_first(&m->tables[BY_NAME], hash); e != NULL; e = e->links[BY_NAME].next)
         if (e->links[BY_NAME].hash == hash && e->kind == kind && rv_str_eq(entry_text(e, NS), ns) &&
             rv_str_eq(entry_text(e, NAME), name))
@@ -288,13 +279,13 @@ static uint64_t list_chain(struct entry *e, enum index i, uint32_t hash, const s
 
 uint64_t mirror_list(struct mirror *m, const struct rv_query *q, rv_list_fn fn, void *arg) {
     if (q->owner_uid.n != 0) {
-        uint32_t hash = hash_of(q->kind, q->owner_uid, RV_STR(""));
+        uint32_t hash = rv_hash_kind_key(q->kind, q->owner_uid, RV_STR(""));
         return list_chain(table_first(&m->tables[BY_OWNER], hash), BY_OWNER, hash, q, fn, arg);
     }
     bool indexed = q->ns.n != 0 && q->label.n != 0 && q->label_value.n != 0 && q->kind < RV_ARRAY_LEN(m->labels) &&
                    rv_str_eq(m->labels[q->kind], q->label);
     if (indexed) {
-        uint32_t hash = hash_of(q->kind, q->ns, q->label_value);
+        uint32_t hash = rv_hash_kind_key(q->kind, q->ns, q->label_value);
         return list_chain(table_first(&m->tables[BY_LABEL], hash), BY_LABEL, hash, q, fn, arg);
     }
     uint64_t n = 0;

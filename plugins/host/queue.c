@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "ipc/hash.h"
+
 struct fifo {
     struct queue_key *first, **last;
     size_t n;
@@ -15,14 +17,6 @@ struct queue {
     struct queue_key **heap;
     size_t heap_n, heap_cap, running;
 };
-
-static uint32_t hash_key(const struct rv_key *key) {
-    uint32_t h = 2166136261u;
-    const struct rv_str parts[] = {key->ns, RV_STR("/"), key->name};
-    for (size_t p = 0; p < RV_ARRAY_LEN(parts); p++)
-        for (size_t i = 0; i < parts[p].n; i++) h = (h ^ (uint8_t)parts[p].p[i]) * 16777619u;
-    return h ^ h >> 15;
-}
 
 struct queue *queue_new(void) {
     struct queue *q = rv_alloc(sizeof *q);
@@ -70,7 +64,7 @@ static void grow(struct queue *q) {
 }
 
 struct queue_key *queue_find(struct queue *q, const struct rv_key *key) {
-    uint32_t hash = hash_key(key);
+    uint32_t hash = rv_hash_key(key->ns, key->name);
     for (struct queue_key *k = q->buckets[hash & (q->size - 1)]; k != NULL; k = k->hash_next)
         if (k->hash == hash && rv_str_eq(k->ns, key->ns) && rv_str_eq(k->name, key->name)) return k;
     return NULL;
@@ -85,7 +79,7 @@ struct queue_key *queue_ensure(struct queue *q, const struct rv_key *key) {
     if (key->name.n != 0) memcpy(k->text + key->ns.n, key->name.p, key->name.n);
     k->ns = (struct rv_str){k->text, key->ns.n};
     k->name = (struct rv_str){k->text + key->ns.n, key->name.n};
-    k->hash = hash_key(key);
+    k->hash = rv_hash_key(key->ns, key->name);
     k->results_last = &k->results;
     struct queue_key **bucket = &q->buckets[k->hash & (q->size - 1)];
     k->hash_next = *bucket;

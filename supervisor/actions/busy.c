@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "ipc/hash.h"
+
 enum { BUCKETS = 256 };
 
 struct busy {
@@ -18,14 +20,8 @@ struct busy *busy_free(struct busy *b) {
     return NULL;
 }
 
-static uint32_t mix(uint32_t h, struct rv_str s) {
-    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
-    return (h ^ '/') * 16777619u;
-}
-
 static uint32_t hash_of(const struct rv_action *a) {
-    uint32_t h = mix(mix(mix(2166136261u, a->resource), a->ns), a->name);
-    return h ^ h >> 15;
+    return rv_hash_end(rv_hash_add(rv_hash_add(rv_hash_add(RV_HASH_BEGIN, a->resource), a->ns), a->name));
 }
 
 static bool same_object(const struct rv_action *a, const struct rv_action *b) {

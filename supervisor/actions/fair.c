@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "ipc/hash.h"
+
 enum { BUCKETS = 256 };
 
 struct owner {
@@ -32,14 +34,6 @@ struct fair *fair_new(void) {
     return f;
 }
 
-static uint32_t hash_of(struct rv_str ns, struct rv_str name) {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
-    h = (h ^ '/') * 16777619u;
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
-    return h ^ h >> 16;
-}
-
 static struct share *share_of(struct fair *f, const void *plugin) {
     for (struct share *s = f->first; s != NULL; s = s->next)
         if (s->plugin == plugin) return s;
@@ -53,7 +47,7 @@ static struct share *share_of(struct fair *f, const void *plugin) {
 }
 
 static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = hash_of(ns, name);
+    uint32_t hash = rv_hash_key(ns, name);
     struct owner **p = &s->buckets[hash % BUCKETS];
     for (; *p != NULL; p = &(*p)->hash_next) {
         struct owner *o = *p;

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "ipc/hash.h"
+
 struct entry {
     struct entry *hash_next, *prev, *next;
     uint32_t hash, kind;
@@ -22,14 +24,6 @@ struct outbox {
     uint64_t order, merged, snapshot_order, snapshot_rev;
     bool snapshot_open;
 };
-
-static uint32_t hash_of(uint32_t kind, struct rv_str ns, struct rv_str name) {
-    uint32_t h = 2166136261u ^ kind * 2654435761u;
-    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
-    h = (h ^ '/') * 16777619u;
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
-    return h ^ h >> 15;
-}
 
 struct outbox *outbox_new(const struct outbox_opts *o) {
     struct outbox *b = rv_alloc(sizeof *b);
@@ -63,7 +57,7 @@ struct outbox *outbox_free(struct outbox *b) {
 }
 
 static struct entry **slot(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = hash_of(kind, ns, name);
+    uint32_t hash = rv_hash_kind_key(kind, ns, name);
     struct entry **p = &b->buckets[hash & (b->size - 1)];
     while (*p != NULL &&
            !((*p)->hash == hash && (*p)->kind == kind && rv_str_eq((*p)->ns, ns) && rv_str_eq((*p)->name, name)))
@@ -94,7 +88,7 @@ static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, st
     e->ns = (struct rv_str){e->text, ns.n};
     e->name = (struct rv_str){e->text + ns.n, name.n};
     e->kind = kind;
-    e->hash = hash_of(kind, ns, name);
+    e->hash = rv_hash_kind_key(kind, ns, name);
     e->order = ++b->order;
     e->prev = b->last;
     if (b->last != NULL)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "ipc/hash.h"
+
 enum { SERIES_MAX = 100000, LABEL_MAX = 256, LABELS_MAX = 4096, FIRST_SIZE = 64 };
 /* Names that users' dashboards know are exported as they are. */
 static const char contract[] = "kuberay_";
@@ -82,13 +84,6 @@ static bool print_labels(struct rv_val labels, struct rv_buf *out) {
     return true;
 }
 
-static uint32_t hash_of(struct rv_str name, struct rv_str labels) {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
-    for (size_t i = 0; i < labels.n; i++) h = (h ^ (uint8_t)labels.p[i]) * 16777619u;
-    return h ^ h >> 15;
-}
-
 static struct series **find(struct metrics_table *t, uint32_t hash, struct rv_str name, struct rv_str labels) {
     struct series **p = &t->buckets[hash & (t->size - 1)];
     while (*p != NULL && !((*p)->hash == hash && rv_str_is(name, (*p)->name) && rv_str_is(labels, (*p)->labels)))
@@ -114,7 +109,7 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     rv_autobuf struct rv_buf labels = {0};
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
     if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter only grows */
-    uint32_t hash = hash_of(m->name, rv_buf_str(&labels));
+    uint32_t hash = rv_hash_key(m->name, rv_buf_str(&labels));
     struct series **p = find(t, hash, m->name, rv_buf_str(&labels)), *s = *p;
     if (m->type == 2) {
         if (s == NULL) return;
