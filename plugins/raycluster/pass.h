@@ -76,6 +76,14 @@ struct memo_patch {
 
 /* What the plugin remembers between passes of one cluster. Never needed for correctness: after a restart it is empty.
  */
+/* How many pods the scheduler is given before it has looked at them (workers.c). */
+struct window {
+    uint8_t size;
+    uint8_t looks, least,
+        idle;  /* since it was last judged: looks, the least that waited at one, those where none did */
+    bool full; /* at the last look more were wanted than it let through */
+};
+
 struct memo {
     struct memo *next;
     char *uid, *ns, *name;
@@ -83,6 +91,7 @@ struct memo {
     uint32_t pace_ids;
     int64_t paced;       /* generation that the paces are for */
     char paced_hash[33]; /* and its spec's hash */
+    struct window window;
     struct backoff stamping;
     uint32_t foreign;       /* sub-objects whose name somebody else's object has (bit per rule) */
     uint32_t foreign_seen;  /* those of them that the mirror shows */
@@ -126,6 +135,8 @@ struct pass {
     size_t group_n;
     struct rv_val head_service; /* absent: not there yet */
     uint32_t creates, deletes;  /* pods asked for in this pass */
+    uint32_t queued;            /* pods no scheduler has looked at, once windowed */
+    bool windowed;              /* the window has been judged in this pass */
     const char *failure;        /* marker (reason of ReplicaFailure) of the first failed action on pods, or NULL */
     struct rv_str failure_text;
     bool retry;             /* something failed in a way that another try may mend: no pods now */

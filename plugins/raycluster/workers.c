@@ -23,22 +23,43 @@ static int index_order(const void *a, const void *b) {
 
 /* A scheduler takes one pod after the other (Kubernetes' own binds 50 a second unless told otherwise): whoever throws a
  * thousand at it keeps everybody else's pods waiting behind them. So there are never more than a few that it has not
- * looked at. A gang must be there whole, and a scheduler that is not there must not stop us: one that is older than
- * some seconds no longer counts. */
-enum { QUEUE_MAX = 16, QUEUE_PATIENCE_S = 5, PASS_MAX = 512 };
+ * looked at: as many as it takes until we have seen that and made others. That is learnt: when none waits at some of
+ * the looks, it had nothing to do, and the window grows; when some wait at all of them, it shrinks. A gang must be
+ * there whole, and a scheduler that is not there must not stop us: a pod that is older than some seconds no longer
+ * counts. */
+enum { WINDOW_FIRST = 8, WINDOW_LEAST = 2, WINDOW_MOST = 64, WINDOW_LOOKS = 8, QUEUE_PATIENCE_S = 5, PASS_MAX = 512 };
 #define SECOND INT64_C(1000000000)
 
+/* waiting: of all, those that wait no longer than is usual. */
+static void judge(struct window *w, uint32_t all, uint32_t waiting) {
+    if (w->size == 0) *w = (struct window){.size = WINDOW_FIRST, .least = WINDOW_MOST};
+    if (!w->full) return; /* it was not the window that kept the scheduler waiting */
+    w->full = false;
+    if (waiting < w->least) w->least = (uint8_t)waiting;
+    if (all == 0) w->idle++;
+    if (++w->looks < WINDOW_LOOKS) return;
+    int size = w->least > 1 ? w->size - w->least + 1 : w->size + w->idle / 2;
+    w->size = (uint8_t)(size < WINDOW_LEAST ? WINDOW_LEAST : size > WINDOW_MOST ? WINDOW_MOST : size);
+    w->looks = w->idle = 0;
+    w->least = WINDOW_MOST;
+}
+
 static uint32_t queued(struct pass *p) {
-    uint32_t n = 0;
-    int64_t now = p->api->now(p->host), created, oldest = INT64_MAX;
+    if (p->windowed) return p->queued;
+    uint32_t all = 0;
+    int64_t now = p->api->now(p->host), oldest = INT64_MAX, patience = QUEUE_PATIENCE_S * SECOND;
     for (size_t i = 0; i < p->pod_n; i++) {
-        if (!p->pods[i].queued || p->pods[i].deleting || rv_time_parse(p->pods[i].created, &created) != 0) continue;
-        if (created > now + QUEUE_PATIENCE_S * SECOND || created < now - QUEUE_PATIENCE_S * SECOND) continue;
-        if (created < oldest) oldest = created;
-        n++;
+        const struct pass_pod *pod = &p->pods[i];
+        if (!pod->queued || pod->deleting || pod->made == 0) continue;
+        all++;
+        if (pod->made > now + patience || pod->made < now - patience) continue;
+        if (pod->made < oldest) oldest = pod->made;
+        p->queued++;
     }
-    if (n >= QUEUE_MAX) pass_wake(p, oldest + (QUEUE_PATIENCE_S + 1) * SECOND);
-    return n;
+    p->windowed = true;
+    judge(&p->memo->window, all, p->queued);
+    if (p->queued >= p->memo->window.size) pass_wake(p, oldest + patience + SECOND);
+    return p->queued;
 }
 
 static bool one_by_one(const struct pass *p, struct rv_val group) {
@@ -52,9 +73,13 @@ uint32_t workers_room(struct pass *p, struct rv_val group) {
              others = p->creates < PASS_MAX ? PASS_MAX - p->creates : 0;
     if (others < room) room = others;
     if (one_by_one(p, group)) {
-        uint32_t wait = queued(p) + p->creates, left = wait < QUEUE_MAX ? QUEUE_MAX - wait : 0;
+        struct window *w = &p->memo->window;
+        uint32_t wait = queued(p) + p->creates, left = wait < w->size ? w->size - wait : 0;
         if (left == 0) pass_explain(p, "%u pods wait for the scheduler; more follow when it has looked at them", wait);
-        if (left < room) room = left;
+        if (left < room) {
+            room = left;
+            w->full = true;
+        }
     }
     return room;
 }

@@ -2,7 +2,7 @@
 """Many RayClusters on a real control plane, beside what the API server itself needs for their Services and Pods (the floor).
 
 scale.py [CLUSTERS...]       default 500 1000; each: floor, then the operator, each on a control plane of its own
-scale.py big [WORKERS]       one cluster from 1 to WORKERS (default 1000) workers, and a small one created meanwhile
+scale.py big [WORKERS]       one cluster from 1 to WORKERS (default 1000) workers, and small ones, alone and created meanwhile
 
 Needs tests/real/cluster.sh's binaries (RAYVISOR_REAL_BIN), aiohttp, and the program that creates the RayClusters, scale.py, in
 RAYVISOR_TOOLS (default ../shared/tools). Printed, never asserted."""
@@ -117,28 +117,42 @@ def many(n):
         op.stop()
 
 
+def until_ready_alone(kube, ns, name):
+    """Seconds from the creation of a small cluster until it is ready."""
+    t0 = time.monotonic()
+    kube.create("rayclusters", ns, raycluster(name, workers=1))
+    while status_of(kube, ns, name).get("state") != "ready": time.sleep(0.01)
+    return time.monotonic() - t0
+
+
+def seconds(list): return f"{sorted(list)[len(list) // 2]:.2f} s (" + ", ".join(f"{x:.2f}" for x in list) + ")"
+
+
 def big(workers):
     with Plane() as p:
         floor = floor_of(1, workers - 1)
     with Plane() as p:
         ns = p.kube.namespace("big")
         op = p.operator()
-        p.kube.create("rayclusters", ns, raycluster("alone", workers=1))
-        t0 = time.monotonic()
-        wait_ready(p.kube, ns, "alone", 1)
-        alone = time.monotonic() - t0
+        until_ready_alone(p.kube, ns, "first")
+        alone = []
+        for i in range(5):
+            time.sleep(2)
+            alone.append(until_ready_alone(p.kube, ns, f"alone-{i}"))
         p.kube.create("rayclusters", ns, raycluster("big", workers=1))
         wait_ready(p.kube, ns, "big", 1)
         t0 = time.monotonic()
         p.kube.json_patch("rayclusters", ns, "big", [{"op": "replace", "path": "/spec/workerGroupSpecs/0/replicas", "value": workers}])
-        time.sleep(0.5)
-        p.kube.create("rayclusters", ns, raycluster("small", workers=1))
-        t1 = time.monotonic()
-        wait_for("small", lambda: status_of(p.kube, ns, "small").get("state") == "ready", 300)
-        small = time.monotonic() - t1
+        small = []
+        while len(small) < 5:
+            time.sleep(0.5 if not small else 2)
+            small.append(until_ready_alone(p.kube, ns, f"small-{len(small)}"))
+        still = status_of(p.kube, ns, "big").get("readyWorkerReplicas", 0)
+        assert still < workers, "it was over before the last small cluster was ready"
         wait_for("big", lambda: (lambda s: s.get("state") == "ready" and s.get("readyWorkerReplicas") == workers)(status_of(p.kube, ns, "big")), 600)
         took = time.monotonic() - t0
-        print(f"1 to {workers} workers: floor {floor:.1f} s, ours {took:.1f} s = {took / floor:.2f} x floor; a small cluster alone {alone:.2f} s, meanwhile {small:.2f} s", flush=True)
+        print(f"1 to {workers} workers: floor {floor:.1f} s, ours {took:.1f} s = {took / floor:.2f} x floor\n"
+              f"a small cluster is ready after: alone {seconds(alone)}, meanwhile {seconds(small)}", flush=True)
         op.stop()
 
 

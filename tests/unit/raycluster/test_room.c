@@ -7,7 +7,7 @@
 
 const struct rv_plugin *rv_plugin_v1(void);
 
-enum { ROOM = 16, PATIENCE_MS = 7000 };
+enum { ROOM = 8, PATIENCE_MS = 7000 };
 
 struct world {
     struct fakeapi *api;
@@ -80,18 +80,50 @@ static void test_pace(void) {
     start(&w, "{}", "", 100);
     unsigned n = workers(&w);
     CU_ASSERT_TRUE(n < ROOM && n > ROOM / 2); /* with the head */
-    schedule(&w, 10);
-    CU_ASSERT_EQUAL(soon(&w), n + 10);
+    schedule(&w, 5);
+    CU_ASSERT_EQUAL(soon(&w), n + 5);
     schedule(&w, ROOM);
-    CU_ASSERT_EQUAL(soon(&w), n + 10 + ROOM);
+    CU_ASSERT_EQUAL(soon(&w), n + 5 + ROOM);
     stop(&w);
+}
+
+static unsigned waiting(struct world *w) {
+    unsigned n = 0;
+    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, "pods") == 0 && !rv_val_present(rv_val_path(o->value, "status.conditions"));
+    return n;
+}
+
+/* How many pods wait for a scheduler that takes so many between two looks. */
+static void test_window(void) {
+    static const struct {
+        const char *what;
+        unsigned takes, least, most;
+    } rows[] = {
+        {"one: two are enough", 1, 1, 2},
+        {"three", 3, 3, 4},
+        {"all that there are: more and more", 1000, 16, 64},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        start(&w, "{}", "", 5000);
+        (void)soon(&w);
+        for (unsigned k = 0; k < 60; k++) {
+            schedule(&w, rows[i].takes);
+            (void)soon(&w);
+        }
+        unsigned n = waiting(&w);
+        CHECK_ROW(n >= rows[i].least && n <= rows[i].most, rows[i].what);
+        if (n < rows[i].least || n > rows[i].most) printf("    %u wait\n", n);
+        stop(&w);
+    }
 }
 
 static void test_no_scheduler(void) {
     struct world w;
     start(&w, "{}", "", 40);
     unsigned n = workers(&w);
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         fakehost_advance(w.host, PATIENCE_MS);
         unsigned more = workers(&w);
         CU_ASSERT_TRUE(more > n || n == 40);
@@ -122,8 +154,8 @@ static void test_sizes(void) {
         const char *what, *more;
         unsigned replicas, least, most, whole; /* whole: as many in the end */
     } rows[] = {
-        {"as many replicas as there are numbers", "\"numOfHosts\":2,", 2147483647, 8, 16, 0},
-        {"as many pods", "", 2147483647, 8, 16, 0},
+        {"as many replicas as there are numbers", "\"numOfHosts\":2,", 2147483647, 6, 8, 0},
+        {"as many pods", "", 2147483647, 6, 8, 0},
         {"a replica of as many hosts", "\"numOfHosts\":2147483647,", 1, 8, 32, 0},
         {"a replica of many hosts", "\"numOfHosts\":100,", 1, 8, 32, 100},
     };
@@ -163,6 +195,7 @@ static void test_many_groups(void) {
 }
 
 static const struct suite_test tests[] = {{"no faster than the scheduler", test_pace},
+                                          {"as many as it takes at a time", test_window},
                                           {"a scheduler that is not there", test_no_scheduler},
                                           {"gangs are created whole", test_whole_gangs},
                                           {"sizes beyond reason", test_sizes},
