@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "bucket.h"
+#include "hurry.h"
 
 enum { EVENTS_PER_TURN = 64, GATHER_BURST = 64 };
 
@@ -53,6 +53,7 @@ struct deferred {
 struct rv_loop {
     int64_t gather_ns; /* see rv_loop_gather() */
     struct rv_bucket turns;
+    const struct rv_hurry *hurry;
     bool again; /* somebody wants the prepare hooks to run once more before the wait */
     int epoll_fd, signal_fd;
     bool stopped;
@@ -346,8 +347,9 @@ static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
 /* Each wait costs one of the turns that accrue with time; when none is left, the loop sleeps before it looks again, so
  * that what comes meanwhile is handled together. */
 static void gather(struct rv_loop *l) {
-    if (l->gather_ns == 0) return;
-    if (rv_bucket_take(&l->turns, rv_mono_now(), (double)l->gather_ns, GATHER_BURST)) return;
+    int64_t now = rv_mono_now();
+    if (rv_bucket_take(&l->turns, now, (double)l->gather_ns, GATHER_BURST)) return;
+    if (l->hurry != NULL && rv_hurry_is(l->hurry, now)) return;
     struct timespec pause = {0, (long)l->gather_ns};
     (void)nanosleep(&pause, NULL);
 }
@@ -363,7 +365,8 @@ static void wait_for_events(struct rv_loop *l, int timeout_ms) {
     run_events(l, turn_timeout(l, timeout_ms));
 }
 
-void rv_loop_gather(struct rv_loop *l, int64_t ms) {
+void rv_loop_gather(struct rv_loop *l, int64_t ms, const struct rv_hurry *hurry) {
+    l->hurry = hurry;
     l->gather_ns = ms * 1000000;
     l->turns = (struct rv_bucket){GATHER_BURST, rv_mono_now()};
 }

@@ -9,6 +9,7 @@
 
 #include "rayvisor/base.h"
 
+struct rv_hurry;
 struct rv_loop;
 struct rv_loop *rv_loop_new(struct rv_error *err);
 struct rv_loop *rv_loop_free(struct rv_loop *l);
@@ -16,8 +17,9 @@ void rv_loop_run(struct rv_loop *l);                       /* until rv_loop_stop
 void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms); /* one turn; 0 does not block, -1 waits */
 void rv_loop_stop(struct rv_loop *l);
 /* Under steady load many small wake-ups cost more than the work they bring: like a network card, the loop then lets
- * `ms` pass before it waits again. Short bursts (64 turns, regained one each `ms`) are not slowed at all. */
-void rv_loop_gather(struct rv_loop *l, int64_t ms);
+ * `ms` pass before it waits again. Short bursts (64 turns, regained one each `ms`) are not slowed at all, nor anything
+ * while *hurry says so; it is lent, NULL: never. */
+void rv_loop_gather(struct rv_loop *l, int64_t ms, const struct rv_hurry *hurry);
 
 /* Clocks, in ns. now() is CLOCK_MONOTONIC read at the start of the turn; wall() is CLOCK_REALTIME, read afresh. */
 int64_t rv_loop_now(const struct rv_loop *l);

@@ -9,6 +9,7 @@
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
+#include "ipc/hurry.h"
 #include "ipc/log.h"
 #include "supervisor/config/config.h"
 #include "supervisor/kube/kube.h"
@@ -23,6 +24,7 @@ struct leadership;
 
 struct supervisor {
     struct rv_loop *loop;
+    struct rv_hurry hurry;
     struct config *config;
     struct config_env env;
     const char *config_path;

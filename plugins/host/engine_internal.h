@@ -74,6 +74,7 @@ struct engine {
     struct kept_off *kept_off;
     /* how many more secondary changes are looked at at once, and since when that is so */
     struct rv_bucket soon;
+    struct rv_hurry hurry;
     /* credit to give back */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
 };

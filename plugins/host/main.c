@@ -179,6 +179,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     rv_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
             in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
     h->engine = engine_new(&(struct engine_opts){plugin, flight, send_out, h});
+    rv_loop_gather(h->loop, GATHER_MS, engine_hurry(h->engine));
     h->now = time_now();
     engine_start(h->engine, h->now, (struct rv_bytes){token, TOKEN_SIZE}, getpid());
     return 0;
@@ -192,7 +193,6 @@ static int run(const struct options *o) {
     close(FD_FLIGHT);
     h.loop = rv_loop_new(&err);
     int r = h.loop == NULL ? err.code : read_token(token, &err);
-    if (h.loop != NULL) rv_loop_gather(h.loop, GATHER_MS);
     if (r == 0) {
         h.timer = rv_loop_timer(h.loop, on_timer, &h);
         r = start(&h, o, flight, token, &err);

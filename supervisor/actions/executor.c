@@ -16,6 +16,7 @@
 #include "generate.h"
 #include "http_out.h"
 #include "http_proxy.h"
+#include "ipc/hash.h"
 #include "news.h"
 #include "owners.h"
 #include "policy.h"
@@ -638,6 +639,7 @@ void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, co
     if (op->asker != NULL) op->asker->open[msg_verb_waits(op->m.a.verb)]++;
     if (refused(op)) return;
     x->wake = true;
+    rv_hurry_busy(&x->s->hurry, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
         return;

@@ -49,6 +49,8 @@ static void queue_change(struct listened *l, const struct store_object *o, bool 
 
 static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
+    struct plugin *p = l->plugin;
+    if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY) rv_hurry_new(&p->s->hurry, rv_mono_now());
     queue_change(l, o, deleted);
     quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
 }

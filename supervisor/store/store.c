@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/hash.h"
 #include "rayvisor/k8s.h"
 
 enum { TOMBSTONES_MAX = 10000 };
@@ -165,16 +166,8 @@ bool store_collection_synced(const struct store_collection *c) { return c->synce
 
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
-static uint32_t hash_name(struct rv_str ns, struct rv_str name) {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
-    h = (h ^ '/') * 16777619u;
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
-    return h ^ h >> 15;
-}
-
 static struct node **slot(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = hash_name(ns, name);
+    uint32_t hash = rv_hash_key(ns, name);
     struct node **p = &c->buckets[hash & (c->size - 1)];
     while (*p != NULL && !((*p)->hash == hash && rv_str_eq((*p)->o.ns, ns) && rv_str_eq((*p)->o.name, name)))
         p = &(*p)->next;
@@ -221,7 +214,7 @@ static struct node *tombstone_new(struct store_collection *c, const struct ident
     n->o.name = put_text(&to, id->name);
     n->o.uid = put_text(&to, id->uid);
     n->o.resource_version = put_text(&to, id->version);
-    n->hash = hash_name(id->ns, id->name);
+    n->hash = rv_hash_key(id->ns, id->name);
     n->tombstone = true;
     return n;
 }
@@ -241,7 +234,7 @@ static struct node *node_new(struct store_collection *c, const struct identity *
     n->o.name = moved(id->name, value, copy);
     n->o.uid = moved(id->uid, value, copy);
     n->o.resource_version = moved(id->version, value, copy);
-    n->hash = hash_name(id->ns, id->name);
+    n->hash = rv_hash_key(id->ns, id->name);
     return n;
 }
 
@@ -310,6 +303,16 @@ static void replace_node(struct store_collection *c, struct node **p, struct nod
     if (c->nodes > c->size) grow(c);
 }
 
+static int64_t generation_of(const struct node *n) {
+    struct rv_bytes b = lane_blob_bytes(n->o.blob);
+    return rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", 0);
+}
+
+static bool is_edited(const struct node *old, const struct node *n) {
+    if (old == NULL || old->tombstone || !rv_str_eq(old->o.uid, n->o.uid)) return true;
+    return generation_of(old) != generation_of(n);
+}
+
 static void put(struct store_collection *c, struct rv_val value, bool written, bool seen) {
     struct identity id = identity_of(value);
     if (id.name.n == 0) return;
@@ -335,6 +338,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     n->seen = seen || (old != NULL && old->seen);
     n->written = written;
     n->untold = quiet;
+    n->o.edited = !quiet && is_edited(old, n);
     account(c->store, n->o.blob, 1);
     replace_node(c, p, n);
     if (quiet) return;

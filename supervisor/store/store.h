@@ -23,6 +23,7 @@ struct store_object {
     struct rv_str ns, name, uid, resource_version;
     uint64_t rev;
     struct lane_blob *blob; /* projected msgpack; shared with the lanes */
+    bool edited;            /* while a change is told: it is new, or has another generation than before */
 };
 
 /* Decimal comparison of any length: negative when a is older. Versions that are no numbers compare as equal: then the

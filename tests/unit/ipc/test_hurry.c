@@ -1,0 +1,55 @@
+/* test_hurry.c - when a process is prompt and when it may gather. */
+#include "ipc/hurry.h"
+
+#include "tests/unit/sdk/suite.h"
+
+static const int64_t MS = 1000000;
+
+static void few_or_many(void) {
+    static const struct {
+        const char *what;
+        unsigned objects;
+        int64_t apart_ms;
+        bool prompt;
+    } rows[] = {
+        {"nothing", 0, 1, true},
+        {"one, all the time", 1, 1, true},
+        {"seven, all the time", 7, 1, true},
+        {"eight, all the time", 8, 1, false},
+        {"a thousand", 1000, 1, false},
+        {"a thousand, five a second", 1000, 200, true},
+        {"a thousand, twenty a second", 1000, 50, false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_hurry h = {0};
+        int64_t now = 5000 * MS;
+        for (unsigned k = 0; k < 3000 && rows[i].objects != 0; k++, now += rows[i].apart_ms * MS)
+            rv_hurry_busy(&h, now, 77 + k % rows[i].objects);
+        CHECK_ROW(rv_hurry_is(&h, now) == rows[i].prompt, rows[i].what);
+        CHECK_ROW(rv_hurry_is(&h, now + 1001 * MS), rows[i].what);
+    }
+}
+
+/* Many are at work all the time; something new gets attention, a stream of new things a share of it. */
+static void something_new(void) {
+    struct rv_hurry h = {0};
+    int64_t now = 100000 * MS, prompt = 0;
+    for (unsigned k = 0; k < 8; k++) rv_hurry_busy(&h, now + 1000000 * MS, k);
+    CU_ASSERT_FALSE(rv_hurry_is(&h, now));
+    rv_hurry_new(&h, now);
+    CU_ASSERT_TRUE(rv_hurry_is(&h, now) && rv_hurry_is(&h, now + 1499 * MS) && !rv_hurry_is(&h, now + 1500 * MS));
+    now += 60000 * MS;
+    for (int ms = 0; ms < 100000; ms += 10, now += 10 * MS) {
+        rv_hurry_new(&h, now);
+        prompt += rv_hurry_is(&h, now) ? 10 : 0;
+    }
+    CU_ASSERT_TRUE(prompt >= 4000 + 9000 && prompt <= 4000 + 10500);
+    now += 60000 * MS; /* and after a rest all of it */
+    rv_hurry_new(&h, now);
+    CU_ASSERT_TRUE(rv_hurry_is(&h, now + 1499 * MS));
+    rv_hurry_new(&h, now - 30000 * MS); /* a clock that goes back does no harm */
+    CU_ASSERT_TRUE(rv_hurry_is(&h, now));
+}
+
+static const struct suite_test tests[] = {{"few or many", few_or_many}, {"something new", something_new}};
+SUITE_MAIN("hurry", tests)
