@@ -3,7 +3,8 @@
  * Gathering pays when many objects change all the time. It is not worth its delay
  *   - while few objects change, however often: one that grows from one pod to a thousand is soon at rest;
  *   - right after something new was wanted (an object was made, a spec was edited): somebody watches. A crowd of new
- *     objects gets this for a tenth of the time only, as it would not be seen in it.
+ *     objects gets this for a fifth of the time only, as it would not be seen in it.
+ *   - while work waits for answers: then what comes is what it waits for, and a pause makes everything slower.
  * It has no clock of its own, so that it can be tested and replayed. */
 #ifndef RV_IPC_HURRY_H
 #define RV_IPC_HURRY_H
@@ -16,7 +17,7 @@ enum {
     HURRY_NEW_MS = 1500,    /* how long something new is looked at promptly, */
     HURRY_SAVED_MS = 4000,  /* of so much at most in a row, */
     HURRY_LEAST_MS = 500,   /* less is saved until it is worth something, */
-    HURRY_SHARE = 10        /* of which one comes back in so many ms */
+    HURRY_SHARE = 5         /* of which one comes back in so many ms */
 };
 
 struct rv_hurry { /* zero: prompt */
@@ -26,6 +27,7 @@ struct rv_hurry { /* zero: prompt */
     } busy[HURRY_FEW];
     int64_t until; /* ns */
     struct rv_bucket saved;
+    bool backlog; /* set by the owner: work waits for answers */
 };
 
 /* Something happens to the object of that hash. */
@@ -55,7 +57,7 @@ static inline void rv_hurry_new(struct rv_hurry *h, int64_t now) {
 
 /* False: gather. */
 static inline bool rv_hurry_is(const struct rv_hurry *h, int64_t now) {
-    if (now < h->until) return true;
+    if (h->backlog || now < h->until) return true;
     for (unsigned i = 0; i < HURRY_FEW; i++)
         if (h->busy[i].until <= now) return true;
     return false;

@@ -36,6 +36,9 @@ static void something_new(void) {
     int64_t now = 100000 * MS, prompt = 0;
     for (unsigned k = 0; k < 8; k++) rv_hurry_busy(&h, now + 1000000 * MS, k);
     CU_ASSERT_FALSE(rv_hurry_is(&h, now));
+    h.backlog = true;
+    CU_ASSERT_TRUE(rv_hurry_is(&h, now));
+    h.backlog = false;
     rv_hurry_new(&h, now);
     CU_ASSERT_TRUE(rv_hurry_is(&h, now) && rv_hurry_is(&h, now + 1499 * MS) && !rv_hurry_is(&h, now + 1500 * MS));
     now += 60000 * MS;
@@ -43,7 +46,7 @@ static void something_new(void) {
         rv_hurry_new(&h, now);
         prompt += rv_hurry_is(&h, now) ? 10 : 0;
     }
-    CU_ASSERT_TRUE(prompt >= 4000 + 9000 && prompt <= 4000 + 10500);
+    CU_ASSERT_TRUE(prompt >= 4000 + 19000 && prompt <= 4000 + 20500);
     now += 60000 * MS; /* and after a rest all of it */
     rv_hurry_new(&h, now);
     CU_ASSERT_TRUE(rv_hurry_is(&h, now + 1499 * MS));
