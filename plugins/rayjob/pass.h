@@ -146,6 +146,7 @@ void events_take_results(struct pass *p);
 void states_step(struct pass *p); /* states.c */
 void states_fail(struct pass *p, const char *reason, struct rv_str message);
 bool states_deadlines(struct pass *p, bool pre_running); /* true: it has failed */
+bool states_deadline_over(struct pass *p);               /* activeDeadlineSeconds, whatever that means for the job */
 /* The user wants it suspended, and may: true, and that is the next state. */
 bool states_suspended(struct pass *p);
 /* Creates the cluster if there is none. False: there is nothing to go on with yet. */

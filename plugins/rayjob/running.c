@@ -308,7 +308,8 @@ void running_step(struct pass *p) {
     if (states_suspended(p)) return;
     take_answers(p);
     if (p->now.phase != RJ_RUNNING) return;
-    if (rj_job_ended(p->now.job_status) && (log_drained(p) || head_gone(p))) {
+    /* A deadline is for the job. Of one that is over it ends no more than the waiting for its log. */
+    if (rj_job_ended(p->now.job_status) && (log_drained(p) || head_gone(p) || states_deadline_over(p))) {
         ended(p);
         return;
     }

@@ -9,6 +9,8 @@
 #include "fields.h"
 #include "pass.h"
 
+#define DEADLINE "activeDeadlineSeconds"
+
 void states_fail(struct pass *p, const char *reason, struct rv_str message) {
     p->now.phase = RJ_FAILED;
     p->now.reason = rv_str(reason);
@@ -18,13 +20,24 @@ void states_fail(struct pass *p, const char *reason, struct rv_str message) {
 /* ---- deadlines ----------------------------------------------------------------------------------------------------
  */
 
-static bool passed(struct pass *p, const char *field, const char *reason, const char *what) {
+/* Is it over, what a field of the spec gives an attempt? If not, it is looked at again then. */
+static bool over(struct pass *p, const char *field, int64_t *ret_seconds) {
     int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rj_time(p->now.start);
+    *ret_seconds = seconds;
     if (seconds <= 0 || start == 0) return false;
-    if (p->time < start + seconds * RJ_SECOND) {
-        pass_wake(p, start + seconds * RJ_SECOND);
-        return false;
-    }
+    int64_t due = start + seconds * RJ_SECOND;
+    if (p->time < due) pass_wake(p, due);
+    return p->time >= due;
+}
+
+bool states_deadline_over(struct pass *p) {
+    int64_t seconds;
+    return over(p, DEADLINE, &seconds);
+}
+
+static bool passed(struct pass *p, const char *field, const char *reason, const char *what) {
+    int64_t seconds;
+    if (!over(p, field, &seconds)) return false;
     struct rv_str why = p->waiting.n != 0 ? p->waiting : p->now.message;
     states_fail(p, reason,
                 rv_arena_fmt(p->arena, "%s within spec.%s (%lld s)%s" RV_STR_FMT, what, field, (long long)seconds,
@@ -33,7 +46,7 @@ static bool passed(struct pass *p, const char *field, const char *reason, const 
 }
 
 bool states_deadlines(struct pass *p, bool pre_running) {
-    return passed(p, "activeDeadlineSeconds", RJ_REASON_DEADLINE, "The RayJob did not finish") ||
+    return passed(p, DEADLINE, RJ_REASON_DEADLINE, "The RayJob did not finish") ||
            (pre_running &&
             passed(p, "preRunningDeadlineSeconds", RJ_REASON_PRERUNNING, "The RayJob did not begin to run"));
 }
