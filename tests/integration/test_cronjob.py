@@ -32,7 +32,9 @@ def missed(kube, ns, name, minutes):
 def test_runs_are_made_once(env):
     kube, ns = setup(env)
     made = env.keep(Watch(kube, ns))
-    kube.create("raycronjobs", ns, cronjob("c", "* * * * *", suspend=True, timeZone="Europe/Berlin"))
+    own = cronjob("c", "* * * * *", suspend=True, timeZone="Europe/Berlin")
+    own["metadata"].update(labels={"team": "t"}, annotations={"note": "n"})  # these are not the RayJob's
+    kube.create("raycronjobs", ns, own)
     wait_for("the event", lambda: events_of(kube, ns, "c", "SuspendedRayCronJob"))
     missed(kube, ns, "c", 3)
     kube.patch("raycronjobs", ns, "c", {"spec": {"suspend": False}})
@@ -44,10 +46,11 @@ def test_runs_are_made_once(env):
     all = jobs(kube, ns, "c")
     assert 3 <= len(all) <= 4 and made.w.count() == len(all), [j["metadata"]["name"] for j in all]
     for j in all:
-        m = j["metadata"]
+        m, c = j["metadata"], kube.get("raycronjobs", ns, "c")
         when = m["annotations"]["ray.io/cronjob-scheduled-timestamp"]
-        assert m["name"] == f"c-{int(unix(when)) // 60}" and m["ownerReferences"][0]["kind"] == "RayCronJob" and m["ownerReferences"][0]["controller"], m
-        assert m["labels"] == {"ray.io/cronjob-name": "c"} and j["spec"]["entrypoint"] == rayjob("x")["spec"]["entrypoint"]
+        assert m["name"] == f"c-{int(unix(when)) // 60}" and m["annotations"] == {"ray.io/cronjob-scheduled-timestamp": when}, m
+        assert m["ownerReferences"] == [{"apiVersion": "ray.io/v1", "kind": "RayCronJob", "name": "c", "uid": c["metadata"]["uid"], "controller": True, "blockOwnerDeletion": True}], m
+        assert m["labels"] == {"ray.io/cronjob-name": "c"} and j["spec"] == c["spec"]["jobTemplate"], j
     s = status(kube, ns, "c")
     assert s["lastScheduleTime"] == max(j["metadata"]["annotations"]["ray.io/cronjob-scheduled-timestamp"] for j in all), s
     assert unix(s["nextScheduleTime"]) == unix(s["lastScheduleTime"]) + 60, s
@@ -64,6 +67,15 @@ def test_seconds(env):
     kube.create("raycronjobs", ns, cronjob("c", "@every 2s"))
     wait_for("two ticks", lambda: (lambda s: "lastScheduleTime" in s and unix(s["lastScheduleTime"]) > unix(kube.get("raycronjobs", ns, "c")["metadata"]["creationTimestamp"]) + 3)(status(kube, ns, "c")))
     assert 1 <= len(jobs(kube, ns, "c")) <= 2
+
+
+def test_time_zone_of_the_operator(env):
+    """The setting is for those who name no zone."""
+    kube, ns = setup(env, timeZone="Asia/Kolkata")
+    for name, hour, spec in (("setting", "03:30", {}), ("own", "09:00", {"timeZone": "UTC"})):
+        kube.create("raycronjobs", ns, cronjob(name, "0 9 * * *", **spec))
+        s = wait_for("the status", lambda: "nextScheduleTime" in status(kube, ns, name) and status(kube, ns, name))
+        assert s["nextScheduleTime"].endswith(f"T{hour}:00Z"), s
 
 
 def test_a_long_sleep(env):
@@ -102,12 +114,17 @@ def test_annotations(env):
 def test_what_is_wrong(env):
     kube, ns = setup(env)
     for name, words, spec in (("line", "spec.schedule: minute", {"schedule": "61 * * * *"}), ("tz", "spec.timeZone", {"schedule": "TZ=UTC * * * * *"}),
+                              ("cron-tz", "spec.timeZone", {"schedule": "CRON_TZ=UTC * * * * *"}),
                               ("zone", "Europe/Nowhere", {"schedule": "* * * * *", "timeZone": "Europe/Nowhere"}),
                               ("template", "spec.jobTemplate: spec.backoffLimit", {"schedule": "* * * * *", "template": {"backoffLimit": -1}})):
         kube.create("raycronjobs", ns, cronjob(name, **spec))
         c = wait_for("the condition", lambda: conditions(status(kube, ns, name)).get("Stalled"))
         assert words in c["message"], c
         wait_for("the event", lambda: events_of(kube, ns, name, "InvalidRayCronJobSpec"))
+    late = cronjob("late", "* * * * *")
+    late["metadata"]["annotations"] = {"rayvisor.io/starting-deadline-seconds": "10m"}
+    kube.create("raycronjobs", ns, late)
+    assert "starting-deadline-seconds" in wait_for("the condition", lambda: conditions(status(kube, ns, "late")).get("Stalled"))["message"]
     kube.create("raycronjobs", ns, cronjob("never", "0 0 30 2 *"))
     assert wait_for("the condition", lambda: conditions(status(kube, ns, "never")).get("Stalled"))["reason"] == "NeverDue"
     assert not kube.list("rayjobs", ns)

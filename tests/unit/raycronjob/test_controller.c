@@ -147,6 +147,77 @@ static void test_edits(void) {
     world_end(&w);
 }
 
+/* The RayJob to its last field: the template as its user wrote it, and nothing of the RayCronJob but what the contract
+ * names. */
+static void test_rayjob(void) {
+    static const char job[] =
+        "'entrypoint':'python a.py --x=\\'1\\' && echo $Y','runtimeEnvYAML':'pip:\\n- a==1\\n','metadata':{'k':'v'},"
+        "'backoffLimit':0,'shutdownAfterJobFinishes':true,'ttlSecondsAfterFinished':600,'entrypointNumCpus':0.5,"
+        "'submitterConfig':{},'x-unknown':[1,{},[],null,false,-7,18446744073709551615,'\\u00fc'],"
+        "'rayClusterSpec':{'rayVersion':'2.52.0','headGroupSpec':{'rayStartParams':{},'template':{'metadata':{"
+        "'labels':{'a':'b'}},'spec':{'containers':[{'name':'h','image':'i','env':[{'name':'E','value':''}]}]}}},"
+        "'workerGroupSpecs':[]}";
+    static const char want[] =
+        "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'c-29626950','namespace':'ns','labels':{"
+        "'ray.io/cronjob-name':'c'},'annotations':{'ray.io/cronjob-scheduled-timestamp':'2026-05-01T06:30:00Z'},"
+        "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCronJob','name':'c','uid':'u','controller':true,"
+        "'blockOwnerDeletion':true}]},'spec':{%s}}";
+    struct world w = {.spec = "'schedule':'30 8 * * *','timeZone':'Europe/Berlin'",
+                      .job = job,
+                      .labels = "'team':'t','kueue.x-k8s.io/queue-name':'q'",
+                      .annotations = KEEP_FEW ",'note':'n'"};
+    char text[2048];
+    snprintf(text, sizeof text, want, job);
+    world_begin(&w, moment("2026-05-01T00:00:00Z"));
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T12:00:00Z"), 1000));
+    CU_ASSERT_EQUAL(w.creates, 1);
+    CU_ASSERT_TRUE(rv_val_equal(w.made, world_json(&w, text)));
+    world_end(&w);
+}
+
+/* Which clocks count: those of the setting, unless the RayCronJob says which. */
+static void test_time_zone_setting(void) {
+    static const struct {
+        const char *setting, *own, *first;
+    } rows[] = {
+        {"{'timeZone':'Asia/Kolkata'}", "", "2026-05-01T03:30:00Z"},
+        {"{'timeZone':'America/New_York'}", "", "2026-05-01T13:00:00Z"},
+        {"{'timeZone':'America/New_York'}", ",'timeZone':'Europe/Berlin'", "2026-05-01T07:00:00Z"},
+        {"{'timeZone':'America/New_York'}", ",'timeZone':'UTC'", "2026-05-01T09:00:00Z"},
+        {"{'timeZone':'America/New_York'}", ",'timeZone':'Local'", "2026-05-01T13:00:00Z"},
+        {"{'timeZone':'America/New_York'}", ",'timeZone':null", "2026-05-01T13:00:00Z"},
+        {"{}", "", "2026-05-01T09:00:00Z"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        char spec[128];
+        snprintf(spec, sizeof spec, "'schedule':'0 9 * * *'%s", rows[i].own);
+        struct world w = {.spec = spec, .settings = rows[i].setting};
+        world_begin(&w, moment("2026-05-01T00:00:00Z"));
+        CHECK_ROW(world_run(&w, moment("2026-05-01T00:00:10Z"), 10), rows[i].setting);
+        CHECK_ROW(rv_str_is(world_status(&w, "nextScheduleTime"), rows[i].first), rows[i].first);
+        CHECK_ROW(world_run(&w, moment("2026-05-01T23:59:00Z"), 2000), rows[i].setting);
+        CHECK_ROW(w.job_n == 1 && w.jobs[0].at == moment(rows[i].first), rows[i].first);
+        world_end(&w);
+    }
+}
+
+/* Changed while it runs. A word that is no time zone is refused, and what was before stays. */
+static void test_time_zone_setting_changes(void) {
+    struct world w = {.spec = "'schedule':'0 9 * * *'", .settings = "{'timeZone':'Asia/Tokyo'}"};
+    static const char *const wrong[] = {"{'timeZone':'Mars/Base'}", "{'timeZone':''}", "{'timeZone':'Local'}"};
+    world_begin(&w, moment("2026-05-01T01:00:00Z"));
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T02:00:00Z"), 300));
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-02T00:00:00Z"));
+    CU_ASSERT_EQUAL(world_configure(&w, "{'timeZone':'Europe/Berlin'}"), 0);
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-01T03:00:00Z"), 300));
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "nextScheduleTime"), "2026-05-01T07:00:00Z"));
+    for (size_t i = 0; i < RV_ARRAY_LEN(wrong); i++) CHECK_ROW(world_configure(&w, wrong[i]) == RV_E_CONFIG, wrong[i]);
+    CU_ASSERT_TRUE(world_run(&w, moment("2026-05-02T06:00:00Z"), 2000));
+    CU_ASSERT_EQUAL_FATAL(w.job_n, 1);
+    CU_ASSERT_EQUAL(w.jobs[0].at, moment("2026-05-01T07:00:00Z"));
+    world_end(&w);
+}
+
 /* The garbage collector takes the RayJobs; no new one comes in between. */
 static void test_deletion(void) {
     struct world w = {.spec = "'schedule':'* * * * *'", .annotations = KEEP_FEW, .duration = 10};
@@ -221,6 +292,32 @@ static void test_long_sleep(void) {
     }
 }
 
+/* To the edge: so many are made up for, with one more the oldest is left out and that is told. */
+static void test_missed_runs_limit(void) {
+    static const struct {
+        const char *setting;
+        int limit;
+    } rows[] = {{"{'missedRunsLimit':1}", 1}, {"{'missedRunsLimit':3}", 3}, {"{'missedRunsLimit':250}", 250}};
+    static const struct {
+        const char *spec;
+        int64_t step;
+    } lines[] = {{"'schedule':'0 * * * *'", HOUR}, {"'schedule':'@every 2h'", 2 * HOUR}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+        for (size_t k = 0; k < RV_ARRAY_LEN(lines); k++)
+            for (int over = -1; over <= 1; over++) {
+                int missed = rows[i].limit + over;
+                int64_t created = moment("2026-05-01T00:00:00Z"), step = lines[k].step, now = created + missed * step;
+                struct world w = {.spec = lines[k].spec, .settings = rows[i].setting, .created = created};
+                world_begin(&w, now + 1);
+                CHECK_ROW(world_run(&w, now + 2, 1000), rows[i].setting);
+                CHECK_ROW(w.job_n == (size_t)(over > 0 ? rows[i].limit : missed), rows[i].setting);
+                CHECK_ROW(world_events(&w, "TooManyMissedRuns") == (over > 0), rows[i].setting);
+                CHECK_ROW(w.job_n == 0 || w.jobs[0].at == created + (over > 0 ? 2 : 1) * step, lines[k].spec);
+                CHECK_ROW(w.job_n == 0 || w.jobs[w.job_n - 1].at == now, lines[k].spec);
+                world_end(&w);
+            }
+}
+
 static void test_seconds(void) {
     struct world w = {.spec = "'schedule':'@every 1s'", .duration = 5};
     int64_t begin = moment("2026-05-01T00:00:30Z");
@@ -232,6 +329,10 @@ static void test_seconds(void) {
     world_end(&w);
 }
 
+#define DEADLINE(value) "'rayvisor.io/starting-deadline-seconds':'" value "'"
+#define DEADLINE_SAYS(value)                                                                                           \
+    "metadata.annotations[rayvisor.io/starting-deadline-seconds] \"" value "\": a whole number from 0"
+
 /* What is wrong is told once, in words that say where; when it is mended all is well. */
 static void test_wrong(void) {
     static const struct {
@@ -239,7 +340,12 @@ static void test_wrong(void) {
     } rows[] = {
         {NULL, "'schedule':'61 * * * *'", NULL, "spec.schedule: minute \"61\" is out of range (0 to 59",
          "InvalidRayCronJobSpec"},
-        {NULL, "'schedule':'TZ=UTC * * * * *'", NULL, "spec.timeZone", "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'TZ=UTC * * * * *'", NULL, "must not contain TZ: spec.timeZone", "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'CRON_TZ=Asia/Tokyo 0 9 * * *'", NULL, "must not contain TZ: spec.timeZone",
+         "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'CRON_TZ=UTC @hourly','timeZone':'UTC'", NULL, "must not contain TZ",
+         "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'tz=UTC * * * * *'", NULL, "has 6 fields", "InvalidRayCronJobSpec"},
         {NULL, "'schedule':'* * * * *','timeZone':'Mars/Base'", NULL, "spec.timeZone \"Mars/Base\"",
          "InvalidRayCronJobSpec"},
         {NULL, "'schedule':'* * * * *','timeZone':''", NULL, "spec.timeZone", "InvalidRayCronJobSpec"},
@@ -251,6 +357,11 @@ static void test_wrong(void) {
          "InvalidRayCronJobSpec"},
         {NULL, "'schedule':'* * * * *'", "'rayvisor.io/failed-jobs-history-limit':'-1'", "a whole number",
          "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", DEADLINE("-1"), DEADLINE_SAYS("-1"), "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", DEADLINE(""), DEADLINE_SAYS(""), "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", DEADLINE("10m"), DEADLINE_SAYS("10m"), "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", DEADLINE("1.5"), DEADLINE_SAYS("1.5"), "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", DEADLINE(" 60"), DEADLINE_SAYS(" 60"), "InvalidRayCronJobSpec"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct world w = {.name = rows[i].name, .spec = rows[i].spec, .annotations = rows[i].annotations};
@@ -372,6 +483,10 @@ static void test_history(void) {
 static const struct suite_test tests[] = {{"runs through changes of the clocks", test_runs},
                                           {"stops of the operator", test_stops},
                                           {"edits", test_edits},
+                                          {"the RayJob", test_rayjob},
+                                          {"the setting timeZone", test_time_zone_setting},
+                                          {"changes of the setting timeZone", test_time_zone_setting_changes},
+                                          {"the setting missedRunsLimit", test_missed_runs_limit},
                                           {"deletion", test_deletion},
                                           {"lost answers", test_lost_answers},
                                           {"jumps of the clock", test_clock_jumps},

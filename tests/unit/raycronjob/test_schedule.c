@@ -20,6 +20,8 @@ static void test_parse(void) {
                 {"", "has 0 fields"},
                 {"* * * *", "has 4 fields"},
                 {"* * * * * *", "has 6 fields"},
+                {"TZ=UTC * * * * *", "has 6 fields"},
+                {"CRON_TZ=UTC @daily", "has 2 fields"},
                 {"60 * * * *", "minute \"60\" is out of range"},
                 {"* 24 * * *", "hour"},
                 {"* * 0 * *", "day of month"},

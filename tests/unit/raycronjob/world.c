@@ -4,9 +4,9 @@
 #include "tests/unit/sdk/suite.h"
 
 #define SECOND INT64_C(1000000000)
-#define TEMPLATE                                                                                                       \
-    "'jobTemplate':{'entrypoint':'x','rayClusterSpec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':"    \
-    "'h','image':'i'}]}}}}}"
+#define JOB                                                                                                            \
+    "'entrypoint':'x','rayClusterSpec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'h','image':'i'}]}" \
+    "}}}"
 
 const struct rv_plugin *rv_plugin_v1(void);
 
@@ -34,10 +34,11 @@ static void make_object(struct world *w, struct rv_str name) {
     rv_arena_reset(a);
     struct rv_str text = rv_arena_fmt(a,
                                       "{'metadata':{'uid':'u','generation':%lld,'creationTimestamp':'%s',"
-                                      "%s'annotations':{%s}},'spec':{%s," TEMPLATE "}}",
+                                      "%s'labels':{%s},'annotations':{%s}},'spec':{%s,'jobTemplate':{%s}}}",
                                       (long long)w->generation, time_text(a, w->created).p,
                                       w->deleting ? "'deletionTimestamp':'2026-05-01T00:00:00Z'," : "",
-                                      w->annotations != NULL ? w->annotations : "", w->spec);
+                                      w->labels != NULL ? w->labels : "", w->annotations != NULL ? w->annotations : "",
+                                      w->spec, w->job != NULL ? w->job : JOB);
     struct rv_node *n = rv_node_from(a, parse(a, text));
     if (rv_val_present(w->status)) rv_node_set(a, n, "status", rv_node_from(a, w->status));
     w->object = (struct rv_object){.size = sizeof w->object,
@@ -102,6 +103,7 @@ static int32_t create(struct world *w, struct rv_val body, struct rv_str name) {
     int64_t at = 0;
     struct rv_val labels = rv_val_path(body, "metadata.labels"), notes = rv_val_path(body, "metadata.annotations");
     w->creates++;
+    w->made = rv_node_freeze(w->keep, rv_node_from(w->keep, body));
     if (w->fail_creates > 0) {
         w->fail_creates--;
         return RV_E_FORBIDDEN;
@@ -281,6 +283,16 @@ bool world_run(struct world *w, int64_t until_unix_s, unsigned passes) {
 void world_stop(struct world *w, int64_t seconds) {
     w->now += seconds * 1000;
     start_plugin(w);
+}
+
+int32_t world_configure(struct world *w, const char *settings) {
+    struct rv_error err = {0};
+    w->settings_value = world_json(w, settings);
+    return w->plugin->settings_changed(w->state, &err);
+}
+
+struct rv_val world_json(struct world *w, const char *text) {
+    return parse(w->keep, rv_str(text));
 }
 
 void world_edit(struct world *w, const char *spec) {

@@ -21,6 +21,8 @@ struct world {
     int64_t coarse_ms; /* looks of the plugin in between of these are left out, to simulate years; 0: none */
     /* the RayCronJob */
     const char *spec;        /* JSON without the template: "'schedule':'...'" with single quotes */
+    const char *job;         /* the template, likewise: "'entrypoint':..." ; NULL: a small one */
+    const char *labels;      /* "'key':'value'" or NULL */
     const char *annotations; /* "'key':'value'" or NULL */
     const char *name;        /* NULL: "c" */
     const char *settings;    /* JSON, single quotes; NULL: the defaults */
@@ -41,7 +43,8 @@ struct world {
     bool narrow;         /* a CRD that knows lastScheduleTime only */
     /* what was seen */
     unsigned passes, creates, deletes, status_writes;
-    unsigned refused; /* creations that were lost before they were carried out */
+    unsigned refused;   /* creations that were lost before they were carried out */
+    struct rv_val made; /* the RayJob that was asked for last */
     struct {
         char reason[40];
         unsigned n;
@@ -62,6 +65,10 @@ void world_end(struct world *w);
 bool world_run(struct world *w, int64_t until_unix_s, unsigned passes);
 /* A change of the spec by its user. */
 void world_edit(struct world *w, const char *spec);
+/* The operator's configuration is changed: settings as JSON with single quotes. RV_E_* when they are refused. */
+int32_t world_configure(struct world *w, const char *settings);
+/* JSON with single quotes as a value that lives as long as the world. */
+struct rv_val world_json(struct world *w, const char *text);
 /* The operator was down since the last pass; seconds. */
 void world_stop(struct world *w, int64_t seconds);
 unsigned world_events(const struct world *w, const char *reason);
