@@ -61,8 +61,8 @@ static void read_number(struct pass *p, const char *key, int64_t *ret) {
     struct rv_str text = annotation(p, key);
     *ret = -1;
     if (text.p == NULL || rv_str_to_int(text, 0, INT32_MAX, ret) == 0) return;
-    complain(p, rv_arena_fmt(p->arena, "metadata.annotations[%s] \"" RV_STR_FMT "\": a whole number from 0 on", key,
-                             RV_STR_ARG(text)));
+    complain(p, rv_arena_fmt(p->arena, "metadata.annotations[%s] \"" RV_STR_FMT "\": a whole number from 0 to %d", key,
+                             RV_STR_ARG(text), INT32_MAX));
 }
 
 static void read_concurrency(struct pass *p) {

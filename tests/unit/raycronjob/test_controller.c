@@ -362,6 +362,7 @@ static void test_wrong(void) {
         {NULL, "'schedule':'* * * * *'", DEADLINE("10m"), DEADLINE_SAYS("10m"), "InvalidRayCronJobSpec"},
         {NULL, "'schedule':'* * * * *'", DEADLINE("1.5"), DEADLINE_SAYS("1.5"), "InvalidRayCronJobSpec"},
         {NULL, "'schedule':'* * * * *'", DEADLINE(" 60"), DEADLINE_SAYS(" 60"), "InvalidRayCronJobSpec"},
+        {NULL, "'schedule':'* * * * *'", DEADLINE("2147483648"), "from 0 to 2147483647", "InvalidRayCronJobSpec"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct world w = {.name = rows[i].name, .spec = rows[i].spec, .annotations = rows[i].annotations};
