@@ -6,14 +6,22 @@ enum { DAY_MS = 86400000 };
 
 static int64_t seconds(struct rv_str text) { return rj_time(text) / RJ_SECOND; }
 
-/* The run that was announced was not made in time. Told once: then another one is announced. */
+/* The first run that was missed, until it has been told: the one that was announced, for then another one is. While it
+ * was suspended or invalid none was; the first look at the new spec tells. */
+static int64_t untold(struct pass *p, int64_t from) {
+    int64_t announced = seconds(rv_path_str(p->status, "nextScheduleTime")),
+            observed = rv_path_int(p->status, "observedGeneration", 0);
+    bool first_look = announced == 0 && observed != 0 && observed != p->generation;
+    if (announced > from) return announced;
+    return first_look ? schedule_next(&p->schedule, p->zone, from) : 0;
+}
+
 static int64_t leave_out_late(struct pass *p, int64_t from) {
-    int64_t begin = runs_not_before(&p->schedule, from, p->now - p->policy.deadline),
-            announced = seconds(rv_path_str(p->status, "nextScheduleTime"));
-    if (announced > from && announced <= begin)
+    int64_t begin = runs_not_before(&p->schedule, from, p->now - p->policy.deadline), missed = untold(p, from);
+    if (missed != 0 && missed <= begin)
         cron_event(p, true, CRON_REASON_TOO_LATE, "Schedule",
                    rv_arena_fmt(p->arena, "The run of " RV_STR_FMT " was not begun within %lld seconds: it is left out",
-                                RV_STR_ARG(cron_time_text(p, announced)), (long long)p->policy.deadline));
+                                RV_STR_ARG(cron_time_text(p, missed)), (long long)p->policy.deadline));
     return begin;
 }
 

@@ -453,6 +453,43 @@ static void test_deadline(void) {
     world_end(&w);
 }
 
+/* Suspended from 01:30 on, hourly, at most 600 s late. What came due meanwhile is left out, and that is told once; the
+ * newest is made when it is not too late. */
+static void test_deadline_and_suspend(void) {
+    static const struct {
+        const char *resumed;
+        const char *made; /* the first run after that */
+        bool told;
+        unsigned fail_creates;
+    } rows[] = {
+        {"2026-05-01T01:59:00Z", "2026-05-01T02:00:00Z", false, 0}, /* nothing came due */
+        {"2026-05-01T02:10:00Z", "2026-05-01T02:00:00Z", false, 0}, /* just in time */
+        {"2026-05-01T02:10:01Z", "2026-05-01T03:00:00Z", true, 0},
+        {"2026-05-01T05:05:00Z", "2026-05-01T05:00:00Z", true, 0},
+        {"2026-05-01T05:05:00Z", "2026-05-01T05:00:00Z", true, 5},
+        {"2026-05-01T05:30:00Z", "2026-05-01T06:00:00Z", true, 0},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = {.spec = "'schedule':'0 * * * *'", .annotations = DEADLINE("600")};
+        int64_t resumed = moment(rows[i].resumed), made = moment(rows[i].made);
+        world_begin(&w, moment("2026-05-01T00:30:00Z"));
+        CHECK_ROW(world_run(&w, moment("2026-05-01T01:30:00Z"), 300), rows[i].resumed);
+        world_edit(&w, "'schedule':'0 * * * *','suspend':true");
+        CHECK_ROW(world_run(&w, resumed, 300), rows[i].resumed);
+        CHECK_ROW(w.job_n == 1 && world_events(&w, "MissSchedule") == 0, rows[i].resumed);
+        w.fail_creates = rows[i].fail_creates;
+        world_edit(&w, "'schedule':'0 * * * *'");
+        CHECK_ROW(world_run(&w, made + HOUR - 1, 300), rows[i].resumed);
+        CHECK_ROW(w.job_n == 2 && w.jobs[1].at == made, rows[i].resumed);
+        world_edit(&w, "'schedule':'0 * * * *' "); /* another edit tells nothing again */
+        CHECK_ROW(world_run(&w, made + HOUR + 60, 300), rows[i].resumed);
+        CHECK_ROW(w.job_n == 3 && w.jobs[2].at == made + HOUR, rows[i].resumed);
+        CHECK_ROW(world_events(&w, "MissSchedule") == rows[i].told, rows[i].resumed);
+        CHECK_ROW(world_events(&w, "TooManyMissedRuns") == 0, rows[i].resumed);
+        world_end(&w);
+    }
+}
+
 static void test_history(void) {
     struct world w = {.spec = "'schedule':'* * * * *'",
                       .annotations = "'rayvisor.io/successful-jobs-history-limit':'3','rayvisor.io/"
@@ -499,5 +536,6 @@ static const struct suite_test tests[] = {{"runs through changes of the clocks",
                                           {"a narrow CRD", test_narrow_crd},
                                           {"concurrency", test_concurrency},
                                           {"a starting deadline", test_deadline},
+                                          {"a starting deadline and a suspension", test_deadline_and_suspend},
                                           {"history", test_history}};
 SUITE_MAIN("raycronjob", tests)
