@@ -13,11 +13,20 @@ QUIET = 2.3   # longer than mere progress of a status is gathered for
 KINDS = ("rayclusters", "pods", "services", "serviceaccounts", "roles", "rolebindings", "ingresses", "jobs", "secrets", "persistentvolumeclaims", "networkpolicies")
 REPLICA = "ray.io/worker-group-replica-name"
 WAITED = ("rayclusters", "pods")
-PLUGINS = ("raycluster", "networkpolicy")  # all of them die at once
-LANE = re.compile(r"c\d\d")
+LANE = re.compile(r"(?:ray-)?(c\d\d)")
 
 
 # ---- what happens to a cluster -----------------------------------------------------------------------------
+
+class Scenario:
+    """A kind of life. phases: name, what the user does, when the operator is done. plugins: all of them die at once. begin: what somebody
+    else brings before the operator of a namespace starts. held: the cluster stays until the operator lets it go; of one that does not, it may see
+    the collector delete an object before it hears of the cluster's end, and make that object anew, for the collector."""
+
+    def __init__(self, name, phases, plugins, kinds=KINDS, begin=lambda life: None, held=True):
+        self.name, self.phases, self.plugins, self.kinds, self.begin, self.held = name, phases, plugins, kinds, begin, held
+        self.half = 4  # phases; a plugin that dies more often than five times in five minutes is switched off
+
 
 def manifest(lane):
     rc = raycluster(lane, groups={"a": 2, "m": 1}, enableInTreeAutoscaling=True, upgradeStrategy={"type": "Recreate"},
@@ -46,20 +55,23 @@ def ready(workers):
     return done
 
 
+def suspended(world): return world["status"].get("state") == "suspended" and not world["pods"] and \
+    conditions(world["status"])["RayClusterSuspended"]["status"] == "True"
+
+
 def new_image(world): return ready(3)(world) and all(
     p["spec"]["containers"][0]["image"].endswith("2.53.0") for p in world["pods"] if p["metadata"]["labels"]["ray.io/node-type"] == "head")
 
 
-PHASES = [  # name, what the user does, when the operator is done
+EVERYTHING = Scenario("", [
     ("create", lambda kube, ns, lane: kube.create("rayclusters", ns, manifest(lane)), ready(4)),
     ("scale up", replicas(3, 2), ready(7)),
     ("scale down", replicas(1, 1), ready(3)),
-    ("suspend", edit(suspend=True), lambda w: w["status"].get("state") == "suspended" and not w["pods"] and
-        conditions(w["status"])["RayClusterSuspended"]["status"] == "True"),
+    ("suspend", edit(suspend=True), suspended),
     ("resume", edit(suspend=False), ready(3)),
     ("recreate", edit(**{"headGroupSpec/template/spec/containers/0/image": "rayproject/ray:2.53.0"}), new_image),
     ("delete", lambda kube, ns, lane: kube.delete("rayclusters", ns, lane), lambda w: not w["objects"]),
-]
+], [{"name": "raycluster", "settings": {"randomPodDelete": True, "featureGates": {"RayClusterNetworkPolicy": True}}}, {"name": "networkpolicy"}])
 
 
 # ---- what is there -------------------------------------------------------------------------------------------
@@ -82,7 +94,7 @@ def normal(resource, obj, ns, lane):
         meta["name"] = re.sub(r"-[a-z0-9]{5}$", "-XXXXX", meta["name"])
         o["status"] = {"phase": o["status"].get("phase")}
         o["spec"] = {"containers": [{k: c.get(k) for k in ("name", "image", "command", "args", "env", "ports", "resources")} for c in o["spec"]["containers"]],
-                     "initContainers": [c["name"] for c in o["spec"].get("initContainers", [])], "serviceAccountName": o["spec"].get("serviceAccountName")}
+                     "initContainers": [c["name"] for c in o["spec"].get("initContainers", [])], **{k: o["spec"].get(k) for k in ("serviceAccountName", "schedulerName", "schedulingGroup")}}
     elif resource == "rayclusters":
         for key in GONE_STATUS: o["status"].pop(key, None)
         o["status"]["head"] = sorted(o["status"].get("head", {}))
@@ -97,26 +109,31 @@ def normal(resource, obj, ns, lane):
 class Life:
     """One operator behind a proxy, and some clusters in step in a namespace of its own."""
 
-    def __init__(self, env, kube, ns, name, lanes):
-        self.env, self.kube, self.ns, self.lanes = env, kube, ns, lanes
+    def __init__(self, env, scenario, name, lanes):
+        name = "-".join(filter(None, (scenario.name, name)))
+        self.env, self.kube, self.ns, self.scenario, self.lanes = env, env.kube, env.kube.namespace(f"crash-{name}-{os.getpid()}"), scenario, lanes
+        kube, ns = self.kube, self.ns
+        scenario.begin(self)
         self.gate = Freezer()
         folder = os.path.join(env.dir, name)
         os.makedirs(folder)
         front = env.keep(Front(folder, kube, before=self.gate.before, after=self.gate.after))
         self.op = env.keep(Operator(folder, kube, kubeconfig=front.kubeconfig, namespaces=[ns], kubernetes={"maxInFlight": 500, "maxConnections": 500},
-                                    plugins=[{"name": "raycluster", "settings": {"randomPodDelete": True, "featureGates": {"RayClusterNetworkPolicy": True}}},
-                                             {"name": "networkpolicy"}]))
-        self.made = {r: Watcher(kube, r, ns) for r in KINDS if r != "rayclusters"}
+                                    plugins=scenario.plugins))
+        self.made = {r: Watcher(kube, r, ns) for r in scenario.kinds if r != "rayclusters"}
 
-    def world(self, kinds=KINDS):
+    def plugins(self): return [self.op.plugin(p["name"]) for p in self.scenario.plugins]
+
+    def world(self, kinds=None):
         """Everything of these kinds, by lane; kinds of interest to who only waits: WAITED."""
+        kinds = kinds or self.scenario.kinds
         out = {l: {"objects": [], "pods": [], "status": {}} for l in self.lanes}
         for resource in kinds:
             for o in self.kube.list(resource, self.ns):
                 m = LANE.match(o["metadata"]["name"])
                 if not m: continue
-                w = out[m[0]]
-                w["objects"].append(o if kinds == WAITED else normal(resource, o, self.ns, m[0]) if resource != "rayclusters" or "status" in o else "no status")
+                w = out[m[1]]
+                w["objects"].append(o if kinds == WAITED else normal(resource, o, self.ns, m[1]) if resource != "rayclusters" or "status" in o else "no status")
                 if resource == "pods": w["pods"].append(o)
                 if resource == "rayclusters": w["status"] = o.get("status", {})
         if kinds != WAITED:
@@ -125,7 +142,7 @@ class Life:
 
     def distinct(self, lane):
         """How many objects of each kind were ever made; hosts of replicas apart from other pods."""
-        def of(o, hosts=False): return o["metadata"]["name"].startswith(lane) and hosts == (REPLICA in o["metadata"].get("labels", {}))
+        def of(o, hosts=False): return (m := LANE.match(o["metadata"]["name"])) and m[1] == lane and hosts == (REPLICA in o["metadata"].get("labels", {}))
         return {r: w.count("ADDED", of) for r, w in self.made.items()} | {"hosts": self.made["pods"].count("ADDED", lambda o: of(o, True))}
 
     def settle(self, phase, done):
@@ -144,17 +161,20 @@ class Life:
             raise AssertionError(f"{e}\n{self.late}")
 
     def run(self, phases, aims=None, kill=None):
-        """Through the phases; aims: phase -> the writes to stop at, one for each lane. What was seen after each phase."""
+        """Through the phases; aims: phase -> the writes to stop at, one for each lane; where there are none the kill comes at once. What was
+        seen after each phase."""
         seen = {}
         for name, act, done in phases:
             aim = dict(zip(self.lanes, (aims or {}).get(name, [])))
             self.gate.begin(name, aim)
             for lane in self.lanes: act(self.kube, self.ns, lane)
-            if aim:
+            if kill:
                 self.gate.wait_frozen(lambda: self.idle(done, aim))
                 kill(self)
             world = self.settle(name, done)
             seen[name] = {l: {"objects": world[l]["objects"], "made": self.distinct(l)} for l in self.lanes}
+            if name == "delete" and not self.scenario.held:
+                for lane in seen[name].values(): lane["made"] = {"hosts": 0}
         return seen
 
     def idle(self, done, aim):
@@ -194,7 +214,7 @@ class Freezer:
         if write is None: return None, None
         event, m, self.newest = write[0].endswith(" events"), LANE.match(write[1]), write
         if not event: self.last_write = time.monotonic()  # events give way to work, and trickle in behind it
-        return write[0], m[0] if m and not event else None
+        return write[0], m[1] if m and not event else None
 
     def tail(self): return [f"{p}: {k} {s}" for p, l, k, s in self.log[-12:]]
 
@@ -253,10 +273,10 @@ class Freezer:
 # ---- the tests -------------------------------------------------------------------------------------------------------
 
 def kill_hosts(life):
-    old = {p: life.op.plugin(p)["pid"] for p in PLUGINS}
+    old = {p["name"]: p["pid"] for p in life.plugins()}
     for pid in old.values(): os.kill(pid, signal.SIGKILL)
     life.gate.thaw()
-    wait_for("new hosts", lambda: all(p["state"] == "ready" and p["pid"] != old[p["name"]] for p in map(life.op.plugin, PLUGINS)))
+    wait_for("new hosts", lambda: all(p["state"] == "ready" and p["pid"] != old[p["name"]] for p in life.plugins()))
     life.gate.last_write = time.monotonic()
 
 
@@ -265,7 +285,7 @@ def kill_supervisor(life):
     life.op.proc.wait()
     life.gate.thaw()
     life.op.start()
-    wait_for("the plugins", lambda: all(life.op.plugin(p)["state"] == "ready" for p in PLUGINS))
+    wait_for("the plugins", lambda: all(p["state"] == "ready" for p in life.plugins()))
     life.gate.last_write = time.monotonic()
 
 
@@ -303,25 +323,36 @@ def compare(calm, seen, who):
     return faults
 
 
-def undisturbed(env):
-    life = Life(env, env.kube, env.kube.namespace(f"crash-calm-{os.getpid()}"), "calm", ["c00", "c01", "c02"])
-    seen = life.run(PHASES)
-    assert not (faults := compare(seen, seen, "undisturbed")), "two undisturbed lives differ: " + "\n".join(faults)
-    return seen, writes_of(life.gate.log)
+class Lives:
+    """Of one scenario: the undisturbed one, whose writes are the places to stop at, and what the others are to come to."""
+
+    def __init__(self, env, scenario):
+        self.env, self.scenario = env, scenario
+        life = Life(env, scenario, "calm", ["c00", "c01", "c02"])
+        self.calm = life.run(scenario.phases)
+        assert not (faults := compare(self.calm, self.calm, "undisturbed")), "two undisturbed lives differ: " + "\n".join(faults)
+        self.writes = writes_of(life.gate.log)
+        if not scenario.held: self.writes["delete"] = []
+        print(f"     {scenario.name or 'everything'}: {sum(map(len, self.writes.values()))} writes: " +
+              "; ".join(f"{p} {len(w)}" for p, w in self.writes.items()), flush=True)
+
+    def disturbed(self, variant, kill, answered=False, late=0):
+        """A job for together()."""
+        return lambda: disturbed(self.env, self.scenario, self.calm, self.writes, variant, kill, answered, late)
 
 
-def disturbed(env, calm, writes, variant, kill, answered=False, late=0):
+def disturbed(env, scenario, calm, writes, variant, kill, answered, late):
     lanes = [f"c{i:02}" for i in range(max(len(w) for w in writes.values()))]
-    life = Life(env, env.kube, env.kube.namespace(f"crash-{variant}-{os.getpid()}"), variant, lanes)
+    life = Life(env, scenario, variant, lanes)
     life.gate.answered, life.gate.late = answered, late
-    half = PHASES[:4]  # a plugin that dies more often than five times in five minutes is switched off
-    seen = life.run(half, writes, kill)
+    seen = life.run(scenario.phases[:scenario.half], writes, kill)
     life.op.stop()
     life.op.start()
-    seen |= life.run(PHASES[4:], writes, kill)
+    seen |= life.run(scenario.phases[scenario.half:], writes, kill)
     assert_quiet_at(life)
     wanted = {(p, k) for p, keys in writes.items() for k in keys}
     missed = wanted - life.gate.met
+    variant = f"{scenario.name} {variant}".strip()
     print(f"     {variant}: stopped after {len(life.gate.met)} of {len(wanted)} writes; not met: {sorted(missed) or 'none'}", flush=True)
     hard = [m for m in missed if "rayclusters/status" not in m[1]]  # how much progress one status tells is a matter of timing
     assert not hard, f"{variant}: these writes were never met: {hard}"
@@ -350,13 +381,12 @@ def together(*jobs):
 
 def test_crash_after_every_write(env):
     env.cluster()
-    calm, writes = undisturbed(env)
-    print(f"     {sum(map(len, writes.values()))} writes: " + "; ".join(f"{p} {len(w)}" for p, w in writes.items()), flush=True)
-    together(lambda: disturbed(env, calm, writes, "host-answered", kill_hosts, True),
-             lambda: disturbed(env, calm, writes, "host-unanswered", kill_hosts, False),
-             lambda: disturbed(env, calm, writes, "host-late", kill_hosts, late=2))
-    together(lambda: disturbed(env, calm, writes, "supervisor-answered", kill_supervisor, True),
-             lambda: disturbed(env, calm, writes, "supervisor-unanswered", kill_supervisor, False))
+    lives = Lives(env, EVERYTHING)
+    together(lives.disturbed("host-answered", kill_hosts, True),
+             lives.disturbed("host-unanswered", kill_hosts, False),
+             lives.disturbed("host-late", kill_hosts, late=2))
+    together(lives.disturbed("supervisor-answered", kill_supervisor, True),
+             lives.disturbed("supervisor-unanswered", kill_supervisor, False))
 
 
 if __name__ == "__main__": main()
