@@ -35,7 +35,7 @@ class ApiError(Exception):
         super().__init__(f"HTTP {status}: {body.get('message', body) if isinstance(body, dict) else body}")
 
 
-RESOURCES = {  # plural -> path prefix
+RESOURCES = {  # plural, with a group where there are several -> path prefix
     "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "secrets": "/api/v1", "nodes": "/api/v1",
     "resourcequotas": "/api/v1", "namespaces": "/api/v1", "endpoints": "/api/v1", "persistentvolumeclaims": "/api/v1",
     "rayclusters": "/apis/ray.io/v1", "rayjobs": "/apis/ray.io/v1", "raycronjobs": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
@@ -44,6 +44,7 @@ RESOURCES = {  # plural -> path prefix
     "ingresses": "/apis/networking.k8s.io/v1", "networkpolicies": "/apis/networking.k8s.io/v1",
     "issuers": "/apis/cert-manager.io/v1", "certificates": "/apis/cert-manager.io/v1",
     "podgroups": "/apis/scheduling.volcano.sh/v1beta1",
+    "podgroups.scheduling.k8s.io": "/apis/scheduling.k8s.io/v1alpha2", "workloads": "/apis/scheduling.k8s.io/v1alpha2",
     "customresourcedefinitions": "/apis/apiextensions.k8s.io/v1",
     "jobs": "/apis/batch/v1", "leases": "/apis/coordination.k8s.io/v1",
 }
@@ -94,7 +95,7 @@ class Kube:
     def path(resource, ns=None, name=None, sub=None):
         p = RESOURCES[resource]
         if ns: p += "/namespaces/" + ns
-        p += "/" + resource
+        p += "/" + resource.partition(".")[0]
         if name: p += "/" + name
         if sub: p += "/" + sub
         return p
