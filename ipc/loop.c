@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bucket.h"
 #include "hurry.h"
 
 enum { EVENTS_PER_TURN = 64, GATHER_BURST = 64 };
