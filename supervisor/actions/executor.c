@@ -736,7 +736,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->failures = failures_new(s->loop);
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
-    x->http = http_out_new(s->loop, kube_config_server(s->kube_config));
+    x->http = http_out_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config));
     x->refill = rv_loop_timer(s->loop, on_refill, x);
     x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump, x);

@@ -5,15 +5,14 @@
 #include "http_out.h"
 
 #include <curl/curl.h>
-#include <netdb.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "forbidden.h"
 #include "ipc/text.h"
 #include "names.h"
 
-enum { DEFAULT_MS = 2000, API_MAX = 16, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
+enum { DEFAULT_MS = 2000, API_AGAIN_MS = 60000, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
 
 struct exchange {
     struct http_out *owner;
@@ -40,74 +39,16 @@ struct http_out {
     struct rv_timer *timer;
     struct names *names;
     struct exchange *list;
-    struct in6_addr api[API_MAX]; /* where plugins must not go */
-    size_t api_n;
-    unsigned api_port;
+    struct forbidden forbidden;
+    struct name_wait api_wait;
+    int64_t api_next; /* mono ns */
 };
-
-static bool forbidden_v4(uint32_t ip) { /* host order */
-    return ip >> 16 == 0xa9fe /* 169.254/16: link-local and metadata */ || ip >> 28 == 0xe /* multicast */ ||
-           ip >> 24 == 0 || ip == 0xffffffff || ip == 0x646464c8 /* 100.100.100.200: metadata */;
-}
-
-static bool forbidden_v6(const struct in6_addr *a) {
-    static const uint8_t metadata[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54};
-    return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MULTICAST(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
-           memcmp(a, metadata, sizeof metadata) == 0;
-}
-
-static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff},
-                     nat64[12] = {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}, six_to_four[2] = {0x20, 0x02};
-
-/* IPv6 addresses that lead to an IPv4 one become its mapped form. */
-static void unwrap(struct in6_addr *a) {
-    const uint8_t *v4 = NULL;
-    if (IN6_IS_ADDR_V4COMPAT(a) || memcmp(a->s6_addr, nat64, sizeof nat64) == 0)
-        v4 = a->s6_addr + 12;
-    else if (memcmp(a->s6_addr, six_to_four, sizeof six_to_four) == 0)
-        v4 = a->s6_addr + 2;
-    if (v4 == NULL) return;
-    memmove(a->s6_addr + 12, v4, 4);
-    memcpy(a->s6_addr, mapped, sizeof mapped);
-}
-
-/* Every address as IPv6, an IPv4 one in its mapped form: so that all spellings of one address are the same. */
-static bool to_v6(const struct sockaddr *from, struct in6_addr *ret, unsigned *ret_port) {
-    if (from->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, from, sizeof in);
-        memcpy(ret, mapped, sizeof mapped);
-        memcpy(ret->s6_addr + 12, &in.sin_addr, 4);
-        *ret_port = ntohs(in.sin_port);
-        return true;
-    }
-    if (from->sa_family != AF_INET6) return false;
-    struct sockaddr_in6 in;
-    memcpy(&in, from, sizeof in);
-    *ret = in.sin6_addr;
-    unwrap(ret);
-    *ret_port = ntohs(in.sin6_port);
-    return true;
-}
-
-/* Addresses that no Ray endpoint has. */
-static bool forbidden(const struct http_out *h, const struct sockaddr *to) {
-    struct in6_addr a;
-    unsigned port;
-    if (!to_v6(to, &a, &port)) return true;
-    for (size_t i = 0; i < h->api_n; i++)
-        if (port == h->api_port && memcmp(&a, &h->api[i], sizeof a) == 0) return true;
-    if (!IN6_IS_ADDR_V4MAPPED(&a)) return forbidden_v6(&a);
-    uint32_t ip;
-    memcpy(&ip, a.s6_addr + 12, sizeof ip);
-    return forbidden_v4(ntohl(ip));
-}
 
 /* After name resolution, so that a name cannot point somewhere else than it was checked for. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct exchange *x = arg;
     (void)purpose;
-    if (forbidden(x->owner, (const struct sockaddr *)&a->addr)) {
+    if (forbidden_address(&x->owner->forbidden, (const struct sockaddr *)&a->addr)) {
         x->refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -239,6 +180,12 @@ static void on_deadline(void *arg) {
     exchange_free(x);
 }
 
+static void on_refused(void *arg) {
+    struct exchange *x = arg;
+    x->refused = true;
+    finish(x, CURLE_OK);
+}
+
 static void on_name(void *arg, const char *why) {
     struct exchange *x = arg;
     x->deadline = rv_timer_free(x->deadline);
@@ -319,28 +266,26 @@ static void on_timer(void *arg) {
     reap(h);
 }
 
-/* "https://HOST:PORT/..." with HOST a name or an address, IPv6 in brackets. */
-static void remember_api(struct http_out *h, const char *server) {
-    const char *host = strstr(server, "://");
-    if (host == NULL) return;
-    host += 3;
-    bool bracket = host[0] == '[';
-    size_t n = strcspn(host + bracket, bracket ? "]" : ":/");
-    rv_autofree char *text = rv_strdup((struct rv_str){host + bracket, n});
-    const char *after = host + bracket + n + (bracket && host[1 + n] == ']');
-    int64_t port = rv_str_starts(rv_str(server), "https") ? 443 : 80;
-    if (*after == ':') (void)rv_str_to_int((struct rv_str){after + 1, strcspn(after + 1, "/")}, 1, 65535, &port);
-    h->api_port = (unsigned)port;
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
-    if (getaddrinfo(text, NULL, &hints, &found) != 0) return;
-    for (struct addrinfo *a = found; a != NULL && h->api_n < API_MAX; a = a->ai_next) {
-        unsigned unused;
-        if (to_v6(a->ai_addr, &h->api[h->api_n], &unused)) h->api_n++;
-    }
-    freeaddrinfo(found);
+static void on_api_name(void *arg, const char *why) {
+    (void)arg;
+    (void)why;
 }
 
-struct http_out *http_out_new(struct rv_loop *l, const char *api_server) {
+/* The connections to the API server show one of its addresses, or a proxy's. That plugins do not reach it by another,
+ * its name is looked up too, beside all else; again now and then, for addresses change and lookups fail. */
+static void look_up_api(struct http_out *h) {
+    int64_t now = rv_mono_now();
+    if (!h->forbidden.api_is_name || h->api_wait.lookup != NULL || now < h->api_next) return;
+    h->api_next = now + API_AGAIN_MS * INT64_C(1000000);
+    names_wait(h->names, &h->api_wait, h->forbidden.api, on_api_name, NULL);
+}
+
+static void on_address(void *arg, const char *name, const struct sockaddr *a) {
+    struct http_out *h = arg;
+    if (h->forbidden.api != NULL && strcmp(name, h->forbidden.api) == 0) kube_peers_add(h->forbidden.peers, a);
+}
+
+struct http_out *http_out_new(struct rv_loop *l, const char *api_server, struct kube_peers *api) {
     struct http_out *h = rv_alloc(sizeof *h);
     h->loop = l;
     h->timer = rv_loop_timer(l, on_timer, h);
@@ -350,8 +295,9 @@ struct http_out *http_out_new(struct rv_loop *l, const char *api_server) {
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-    h->names = names_new(h->multi);
-    remember_api(h, api_server);
+    h->names = names_new(h->multi, on_address, h);
+    forbidden_init(&h->forbidden, api_server, api);
+    look_up_api(h);
     return h;
 }
 
@@ -365,7 +311,9 @@ struct http_out *http_out_free(struct http_out *h) {
                     .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         exchange_free(x);
     }
+    names_leave(&h->api_wait);
     names_free(h->names);
+    forbidden_free(&h->forbidden);
     curl_multi_cleanup(h->multi);
     rv_timer_free(h->timer);
     free(h);
@@ -438,5 +386,11 @@ void http_out_send(struct http_out *h, const struct rv_http_request *r, const ch
     if (r->http2 != 0) add_header(x, "TE: trailers"); /* gRPC's own servers refuse who does not say so */
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
-    begin(x);
+    look_up_api(h);
+    if (x->host != NULL && forbidden_host(&h->forbidden, x->host)) {
+        x->deadline = rv_loop_timer(h->loop, on_refused, x); /* not from within */
+        rv_timer_arm(x->deadline, 0);
+    } else {
+        begin(x);
+    }
 }

@@ -17,7 +17,9 @@ struct http_answer {
     struct rv_val trailers; /* map of strings */
 };
 typedef void (*http_answer_fn)(void *arg, const struct http_answer *a);
-struct http_out *http_out_new(struct rv_loop *l, const char *api_server);
+struct kube_peers;
+/* api_server: its URL; api: where it is, which the Kubernetes clients learn as they connect. */
+struct http_out *http_out_new(struct rv_loop *l, const char *api_server, struct kube_peers *api);
 struct http_out *http_out_free(struct http_out *h); /* outstanding requests end with RV_E_SHUTDOWN */
 /* credential: a whole header line or NULL; copied and wiped. */
 void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,

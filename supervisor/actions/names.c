@@ -33,6 +33,8 @@ struct lookup {
 
 struct names {
     CURLM *multi;
+    void (*on_address)(void *arg, const char *name, const struct sockaddr *a);
+    void *arg;
     struct lookup *running, *queue, **queue_last;
     size_t running_n;
 };
@@ -56,11 +58,12 @@ static void lookup_free(struct lookup *l) {
     free(l);
 }
 
+/* Comes for one address after the other. */
 static curl_socket_t on_found(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct lookup *l = arg;
     (void)purpose;
-    (void)a;
     l->found = true;
+    l->owner->on_address(l->owner->arg, l->name, (const struct sockaddr *)&a->addr);
     return CURL_SOCKET_BAD;
 }
 
@@ -180,9 +183,12 @@ char *names_of_url(struct rv_str url, bool *ret_name) {
     return result;
 }
 
-struct names *names_new(CURLM *multi) {
+struct names *names_new(CURLM *multi, void (*on_address)(void *arg, const char *name, const struct sockaddr *a),
+                        void *arg) {
     struct names *n = rv_alloc(sizeof *n);
     n->multi = multi;
+    n->on_address = on_address;
+    n->arg = arg;
     n->queue_last = &n->queue;
     return n;
 }

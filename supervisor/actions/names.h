@@ -18,7 +18,9 @@ struct name_wait { /* the caller's, all zero */
 };
 
 struct names;
-struct names *names_new(CURLM *multi);
+/* on_address: each address that a lookup finds for "HOST:PORT". */
+struct names *names_new(CURLM *multi, void (*on_address)(void *arg, const char *name, const struct sockaddr *a),
+                        void *arg);
 struct names *names_free(struct names *n); /* nobody waits any more */
 /* "HOST:PORT" of a URL, in lower case; *ret_name is false for what is an address already. NULL: it is no URL. */
 char *names_of_url(struct rv_str url, bool *ret_name);

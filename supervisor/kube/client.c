@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "peers.h"
 #include "status.h"
 #include "transfer.h"
 
@@ -133,6 +134,13 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg) {
     return n * size;
 }
 
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+    const struct kube_client *c = arg;
+    (void)purpose;
+    kube_peers_add(c->config->peers, (const struct sockaddr *)&a->addr);
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
 static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose) {
     (void)arg;
     (void)purpose;
@@ -171,6 +179,8 @@ static CURL *easy_new(struct kube_client *c) {
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, 15L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, 5L);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, c);
     curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket_made);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

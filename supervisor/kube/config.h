@@ -22,6 +22,7 @@ struct kube_config {
     char *ca_file, *cert_file, *key_file;      /* where they came from, when from files */
     char *token, *token_file, *basic;          /* exec counts first, then the file, the token, user and password */
     struct exec_plugin *exec;
+    struct kube_peers *peers;
 };
 
 /* One kubeconfig file as text; name is its path, for errors and relative paths. context: NULL for the current one. */

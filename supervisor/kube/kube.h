@@ -26,7 +26,9 @@ struct kube_config_opts {
 };
 struct kube_config *kube_config_load(const struct kube_config_opts *o, struct rv_error *err);
 struct kube_config *kube_config_free(struct kube_config *c);
-const char *kube_config_server(const struct kube_config *c);    /* "https://127.0.0.1:6443" */
+const char *kube_config_server(const struct kube_config *c); /* "https://127.0.0.1:6443" */
+/* Where the clients of this context connect to (peers.h): they add to it. */
+struct kube_peers *kube_config_peers(const struct kube_config *c);
 const char *kube_config_namespace(const struct kube_config *c); /* of the context or the pod; "default" */
 
 /* ---- requests -------------------------------------------------------------------------------------------- */

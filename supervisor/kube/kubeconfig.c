@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "peers.h"
 #include "yaml_tree.h"
 
 #define POD_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -48,6 +49,7 @@ struct kube_config *kube_config_free(struct kube_config *c) {
     free(c->ca_file);
     free(c->cert_file);
     free(c->key_file);
+    kube_peers_free(c->peers);
     if (c->exec != NULL) {
         strings_free(c->exec->argv);
         strings_free(c->exec->env);
@@ -62,6 +64,9 @@ struct kube_config *kube_config_free(struct kube_config *c) {
 
 const char *kube_config_server(const struct kube_config *c) { return c->server; }
 const char *kube_config_namespace(const struct kube_config *c) { return c->ns; }
+struct kube_peers *kube_config_peers(const struct kube_config *c) {
+    return c->peers;
+}
 
 /* ---- base64 --------------------------------------------------------------------------------------------- */
 
@@ -499,6 +504,7 @@ static struct kube_config *done(struct kube_config *c, struct files *f, int r) {
     if (r != 0) return kube_config_free(c);
     if (c->ns == NULL) c->ns = rv_strdup(RV_STR("default"));
     read_environment(c);
+    c->peers = kube_peers_new();
     return c;
 }
 

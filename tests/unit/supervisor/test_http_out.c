@@ -1,6 +1,7 @@
 /* Requests to Ray on behalf of plugins: what goes out, what comes back, and where they never go. */
 #include "supervisor/actions/http_out.h"
 
+#include "supervisor/kube/peers.h"
 #include "tests/support/script_server.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -8,6 +9,7 @@ struct world {
     struct rv_loop *loop;
     struct script_server *ray, *api;
     struct http_out *http;
+    struct kube_peers *peers;
     char base[64], api_url[64];
 };
 
@@ -40,7 +42,8 @@ static struct world begin(void) {
     struct world w = {.loop = rv_loop_new(NULL)};
     w.ray = script_new(w.loop);
     w.api = script_new(w.loop);
-    w.http = http_out_new(w.loop, script_url(w.api));
+    w.peers = kube_peers_new();
+    w.http = http_out_new(w.loop, script_url(w.api), w.peers);
     snprintf(w.base, sizeof w.base, "%s", script_url(w.ray));
     snprintf(w.api_url, sizeof w.api_url, "%s", script_url(w.api));
     return w;
@@ -48,6 +51,7 @@ static struct world begin(void) {
 
 static void end(struct world *w) {
     http_out_free(w->http);
+    kube_peers_free(w->peers);
     CU_ASSERT_TRUE(script_unexpected(w->ray) == 0 && script_count(w->api) == 0);
     script_free(w->ray);
     script_free(w->api);
@@ -172,7 +176,12 @@ static void forbidden(void) {
                                        "http://2130706433:PORT/",
                                        "http://[::ffff:127.0.0.1]:PORT/",
                                        "http://[::7f00:1]:PORT/",
-                                       "http://[64:ff9b::7f00:1]:PORT/"};
+                                       "http://[64:ff9b::7f00:1]:PORT/",
+                                       "https://kubernetes/api",
+                                       "https://kubernetes.default",
+                                       "https://Kubernetes.DEFAULT.svc/api",
+                                       "https://%6bubernetes.default.svc:6443/",
+                                       "http://kubernetes.default.svc.cluster.local.:8265/"};
     struct world w = begin();
     const char *port = strrchr(w.api_url, ':') + 1;
     for (size_t i = 0; i < RV_ARRAY_LEN(urls); i++) {

@@ -7,6 +7,7 @@
 
 #include "supervisor/actions/http_out.h"
 #include "supervisor/actions/names.h"
+#include "supervisor/kube/peers.h"
 #include "tests/support/script_server.h"
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
@@ -44,7 +45,9 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     if (strncmp(name, "slow", 4) == 0) hang();
     dns.inside--;
     pthread_mutex_unlock(&dns.lock);
-    return strncmp(name, "no", 2) == 0 ? EAI_NONAME : real("127.0.0.1", service, hints, ret);
+    if (strncmp(name, "no", 2) == 0) return EAI_NONAME;
+    int r = real("127.0.0.1", service, hints, ret);
+    return r == 0 && strstr(name, "two") != NULL ? real("127.0.0.2", service, hints, &(*ret)->ai_next) : r;
 }
 
 static unsigned dns_count(const unsigned *which) {
@@ -74,6 +77,7 @@ struct world {
     struct rv_loop *loop;
     struct script_server *ray;
     struct http_out *http;
+    struct kube_peers *peers;
     const char *port;
 };
 
@@ -91,9 +95,9 @@ static void on_answer(void *arg, const struct http_answer *a) {
 }
 
 static struct world begin(bool hangs) {
-    struct world w = {.loop = rv_loop_new(NULL)};
+    struct world w = {.loop = rv_loop_new(NULL), .peers = kube_peers_new()};
     w.ray = script_new(w.loop);
-    w.http = http_out_new(w.loop, "http://127.0.0.1:1");
+    w.http = http_out_new(w.loop, "http://127.0.0.1:1", w.peers);
     w.port = strrchr(script_url(w.ray), ':') + 1;
     dns_begin(hangs);
     return w;
@@ -102,6 +106,7 @@ static struct world begin(bool hangs) {
 static void end(struct world *w) {
     dns_go();
     http_out_free(w->http);
+    kube_peers_free(w->peers);
     SCRIPT_UNTIL(w->loop, dns_count(&dns.inside) == 0);
     CU_ASSERT_EQUAL(dns_count(&dns.expired), 0); /* nobody waited for a thread */
     CU_ASSERT_EQUAL(script_unexpected(w->ray), 0);
@@ -253,9 +258,71 @@ static void api_server(void) {
     stage_free(stage);
 }
 
+/* ---- plugins and the API server ---------------------------------------------------------------------------- */
+
+static struct seen ask(struct world *w, const char *host) {
+    struct seen s;
+    send_to(w, "GET", host, 2000, &s);
+    SCRIPT_UNTIL(w->loop, s.times == 1);
+    return s;
+}
+
+static void use_api(struct world *w, const char *host) {
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "http://%s:%s/", host, w->port);
+    http_out_free(w->http);
+    w->http = http_out_new(w->loop, rv_buf_cstr(&url), w->peers);
+}
+
+/* With a DNS server that is silent: nothing waits for it, and the name is enough. When it has spoken every address
+ * counts. */
+static void api_server_by_name(void) {
+    struct world w = begin(true);
+    use_api(&w, "Slow-two.test");
+    CU_ASSERT_EQUAL(ask(&w, "slow-two.test").code, RV_E_DENIED);
+    CU_ASSERT_EQUAL(ask(&w, "SLOW-TWO.test.").code, RV_E_DENIED);
+    script_on(w.ray, &(struct script_answer){.body = "1", .times = 2});
+    CU_ASSERT_EQUAL(ask(&w, "quick.test").code, 0);
+    SCRIPT_UNTIL(w.loop, dns_count(&dns.inside) == 1);
+    dns_go();
+    SCRIPT_UNTIL(w.loop, dns_count(&dns.inside) == 0 && ask(&w, "127.0.0.2").code == RV_E_DENIED);
+    CU_ASSERT_EQUAL(ask(&w, "127.0.0.1").code, RV_E_DENIED);
+    CU_ASSERT_EQUAL(ask(&w, "127.1").code, RV_E_DENIED);
+    CU_ASSERT_EQUAL(ask(&w, "two.test").code, RV_E_DENIED);
+    end(&w);
+}
+
+/* Its own name says nothing here: the connections do. */
+static void api_server_by_connection(void) {
+    struct world w = begin(true);
+    struct stage *stage = stage_new("", "http://127.0.0.1:1");
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "http://quick.test:%s", w.port);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(stage);
+    CU_ASSERT_TRUE(stage_connect(stage, rv_buf_cstr(&url)));
+    http_out_free(w.http);
+    w.http = http_out_new(w.loop, "http://slow.test:1", kube_config_peers(stage->s.kube_config));
+    struct seen api = {0};
+    script_on(w.ray, &(struct script_answer){.body = "{}"});
+    kube_send(stage->s.client, &(struct kube_request_opts){.method = "GET", .path = "/x"}, on_response, &api);
+    while (api.times == 0) {
+        rv_loop_turn(stage->s.loop, 1);
+        rv_loop_turn(w.loop, 1);
+    }
+    CU_ASSERT_EQUAL(api.code, 0);
+    CU_ASSERT_EQUAL(ask(&w, "127.0.0.1").code, RV_E_DENIED);
+    CU_ASSERT_EQUAL(ask(&w, "quick.test").code, RV_E_DENIED);
+    CU_ASSERT_EQUAL(ask(&w, "other.test").code, RV_E_DENIED);
+    w.http = http_out_free(w.http);
+    stage_free(stage);
+    end(&w);
+}
+
 static const struct suite_test tests[] = {{"time-outs", time_outs},
                                           {"one name", one_name},
                                           {"what is asked", what_is_asked},
                                           {"at the end", at_the_end},
-                                          {"API server", api_server}};
+                                          {"API server", api_server},
+                                          {"API server by name", api_server_by_name},
+                                          {"API server by connection", api_server_by_connection}};
 SUITE_MAIN("names", tests)
