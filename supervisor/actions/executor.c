@@ -257,7 +257,6 @@ static bool unknown_outcome(const struct kube_response *r) {
 }
 
 static bool try_again(struct op *op, const struct kube_response *r) {
-    if (transient(r->code) || r->code == RV_E_CONFLICT) failures_report(op->x->failures, &op->m.a, r);
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
     uint32_t random;
@@ -379,6 +378,7 @@ static void on_response(void *arg, const struct kube_response *r) {
         shown.maybe_sent = true;
         shown.message = rv_str(err.text);
     }
+    failures_answer(op->x->failures, &op->m.a, &shown, transient(shown.code));
     if (shown.code == 0)
         on_success(op, r, (struct rv_val){mp.p, mp.n}, p);
     else if (!try_again(op, &shown) && !read_newest(op, &shown))
@@ -733,7 +733,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->limit = (size_t)s->config->max_in_flight;
     x->counts = counts_new();
     x->owners = owners_new(s);
-    x->failures = failures_new(s->loop);
+    x->failures = failures_new(s->loop, 0);
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
     x->http = http_out_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config));

@@ -13,14 +13,20 @@ struct failures {
     struct trouble *failed;  /* sent again */
     struct trouble *refused; /* for what others wrote */
     struct rv_bucket conflicts;
+    bool failing; /* no other answer came since: whoever asked may take long before he asks again */
 };
 
-struct failures *failures_new(struct rv_loop *l) {
+static bool still_failing(void *arg) { return ((const struct failures *)arg)->failing; }
+
+struct failures *failures_new(struct rv_loop *l, int64_t quiet_ms) {
     struct failures *f = rv_alloc(sizeof *f);
     f->failed = trouble_new(&(struct trouble_opts){.loop = l,
                                                    .begins = "requests to the API server fail and are tried again",
                                                    .lasts = "requests to the API server still fail",
-                                                   .over = "requests to the API server work again"});
+                                                   .over = "requests to the API server work again",
+                                                   .quiet_ms = quiet_ms,
+                                                   .persists = still_failing,
+                                                   .arg = f});
     f->refused = trouble_new(&(struct trouble_opts){.loop = l,
                                                     .begins = "writes are refused again and again: conflicts",
                                                     .lasts = "writes are still refused again and again: conflicts",
@@ -39,10 +45,11 @@ struct failures *failures_free(struct failures *f) {
 /* Now and then two write to one object: that is no news, but one every other second is. */
 static bool is_usual(struct failures *f) { return rv_bucket_take(&f->conflicts, rv_mono_now(), 2e9, CONFLICTS_USUAL); }
 
-void failures_report(struct failures *f, const struct rv_action *a, const struct kube_response *r) {
+void failures_answer(struct failures *f, const struct rv_action *a, const struct kube_response *r, bool transient) {
     rv_autobuf struct rv_buf of = {0}, reason = {0};
     bool conflict = r->code == RV_E_CONFLICT;
-    if (conflict && is_usual(f)) return;
+    f->failing = transient;
+    if (conflict ? is_usual(f) : !transient) return;
     rv_buf_addf(&of, "%s " RV_STR_FMT, policy_verb(a->verb), RV_STR_ARG(a->resource));
     if (r->http_status != 0) rv_buf_addf(&reason, "HTTP %u ", r->http_status);
     rv_buf_add(&reason, r->message.p, r->message.n);

@@ -6,9 +6,10 @@
 #include "supervisor/kube/kube.h"
 
 struct failures;
-struct failures *failures_new(struct rv_loop *l);
+struct failures *failures_new(struct rv_loop *l, int64_t quiet_ms); /* as in trouble_opts */
 struct failures *failures_free(struct failures *f);
-/* One that is tried again, or a conflict: of those only more than now and then are told. */
-void failures_report(struct failures *f, const struct rv_action *a, const struct kube_response *r);
+/* Of every answer. Told are transient failures, over with the first other answer, and conflicts: of those only more
+ * than now and then. */
+void failures_answer(struct failures *f, const struct rv_action *a, const struct kube_response *r, bool transient);
 
 #endif
