@@ -77,18 +77,42 @@ static struct rv_str job_name(struct pass *p) {
     return taken ? rc_cleanup_job_other_name(p->arena, p->c) : usual;
 }
 
+/* What happens if what is waited for does not. */
+static struct rv_str otherwise(struct pass *p) {
+    char at[32];
+    rv_time_format(deadline(p), at);
+    return rv_arena_fmt(p->arena,
+                        "; at %s (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
+                        ") the cluster goes in any case, and its state in Redis may remain",
+                        at);
+}
+
+static void explain_head(struct pass *p, const struct pass_pod *head) {
+    struct blocker b = see_lingering(p);
+    struct rv_str what =
+        b.reason.n != 0 ? b.text : rv_arena_fmt(p->arena, "head pod " RV_STR_FMT " to be gone", RV_STR_ARG(head->name));
+    pass_explain(p, "being deleted: waiting for the " RV_STR_FMT ". Then a Job empties Redis" RV_STR_FMT,
+                 RV_STR_ARG(what), RV_STR_ARG(otherwise(p)));
+}
+
 static void run_job(struct pass *p) {
     struct rv_object job;
     struct rv_query q = {.size = sizeof q, .kind = KIND_JOB, .ns = p->c->ns, .owner_uid = p->c->uid};
     if (p->api->list(p->host, &q, take_job, &job) == 0) {
-        pass_explain(p, "creating the Job that empties Redis");
+        struct rv_str name = job_name(p);
+        pass_explain(p, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
+                     RV_STR_ARG(name), RV_STR_ARG(otherwise(p)));
         struct rv_node *fresh = rc_cleanup_job(p->arena, p->c);
-        rv_node_set_str(p->arena, rv_node_get(fresh, "metadata"), "name", job_name(p));
+        rv_node_set_str(p->arena, rv_node_get(fresh, "metadata"), "name", name);
         pass_create(p, "batch/v1", "jobs", fresh, TAG_CLEANUP_JOB);
     } else if (finished(job.value)) {
         release(p, "the Job that empties Redis has finished");
     } else {
-        pass_explain(p, "waiting for the Job " RV_STR_FMT " that empties Redis", RV_STR_ARG(job.name));
+        pass_explain(p,
+                     "being deleted: waiting for the Job " RV_STR_FMT
+                     ", which empties Redis, to finish. Then the finalizer " RC_FINALIZER_REDIS
+                     " is removed and the cluster goes" RV_STR_FMT,
+                     RV_STR_ARG(job.name), RV_STR_ARG(otherwise(p)));
         p->after_ms = JOB_MS;
     }
 }
@@ -111,7 +135,7 @@ static void step(struct pass *p) {
                           "Redis may remain"));
         release(p, "its namespace is being deleted");
     } else if (see_head(p) != NULL) {
-        pass_explain(p, "being deleted: waiting for the head pod to be gone");
+        explain_head(p, see_head(p));
         p->after_ms = HEAD_GONE_MS;
     } else {
         run_job(p);
@@ -171,7 +195,10 @@ void teardown(struct pass *p, struct rv_outcome *out) {
     pass_take_results(p);
     see(p);
     bool late = deadline(p) <= p->api->now(p->host); /* then nothing that fails holds it any longer */
-    if (late || (!p->retry && !p->sub_retry)) step(p);
+    if (late || (!p->retry && !p->sub_retry))
+        step(p);
+    else
+        pass_explain(p, "being deleted: what failed is tried again" RV_STR_FMT, RV_STR_ARG(otherwise(p)));
     out->code = p->retry || p->sub_retry ? RV_RETRY : p->after_ms > 0 ? RV_AFTER : RV_DONE;
     out->after_ms = p->after_ms;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The optional features of RayClusters, each through its life. Runs against the sandbox or a real kube-apiserver."""
-import base64, json, os, time
+import base64, datetime, json, os, time
 from front import Front
 from harness import *
 
@@ -137,6 +137,29 @@ def test_redis(env):
     spec = made[0]["spec"]["template"]["spec"]
     assert len(spec["containers"]) == 1 and "cleanup_redis_storage" in spec["containers"][0]["args"][0]
     assert made[0]["spec"]["backoffLimit"] == 0 and made[0]["spec"]["activeDeadlineSeconds"] == 300
+
+
+def test_redis_is_explained(env):
+    """Who asks why a deleted cluster is still there is told what it waits for, until when, and what happens then."""
+    kube, ns = setup(env)
+    rc = raycluster("w", workers=0, gcsFaultToleranceOptions={"redisAddress": "redis:6379"})
+    rc["metadata"]["annotations"] = {"ray.io/gcs-ft-deletion-timeout": "3600"}
+    rc["spec"]["headGroupSpec"]["template"]["metadata"] = {"finalizers": ["example.org/mine"]}
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "w", 0)
+    head = head_of(kube, ns, "w")["metadata"]["name"]
+    kube.create("resourcequotas", ns, {"metadata": {"name": "no-more"}, "spec": {"hard": {"pods": "1"}}})  # the Job's pod is never made
+    kube.delete("rayclusters", ns, "w")
+    deleted = datetime.datetime.fromisoformat(kube.get("rayclusters", ns, "w")["metadata"]["deletionTimestamp"].replace("Z", "+00:00"))
+    until = (deleted + datetime.timedelta(hours=1)).strftime("at %Y-%m-%dT%H:%M:%SZ (annotation ray.io/gcs-ft-deletion-timeout)")
+    said = wait_for("the head to be named", lambda: explain(env, ns, "w") if head in explain(env, ns, "w") else None)
+    assert until in said and "Then a Job empties Redis" in said, said
+    kube.patch("resourcequotas", ns, "no-more", {"spec": {"hard": {"pods": "0"}}})
+    kube.patch("pods", ns, head, {"metadata": {"finalizers": None}})
+    said = wait_for("the Job to be named", lambda: explain(env, ns, "w") if "waiting for the Job w-redis-cleanup" in explain(env, ns, "w") else None)
+    assert until in said and "ray.io/gcs-ft-redis-cleanup-finalizer is removed" in said and "may remain" in said, said
+    kube.delete("resourcequotas", ns, "no-more")
+    gone(kube, "rayclusters", ns, "w")
 
 
 def test_redis_that_never_answers(env):
