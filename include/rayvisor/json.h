@@ -38,6 +38,9 @@ struct rv_json_limits {
 /* One whole text to one msgpack value appended to out. Nothing is appended on failure.
  * RV_E_PARSE (with offset and a short excerpt), RV_E_TOO_BIG. */
 int rv_json_to_mp(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, struct rv_error *err);
+/* The same, but what is nested too deeply becomes nil; *ret_clipped says whether anything did. */
+int rv_json_to_mp_clipped(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, bool *ret_clipped,
+                          struct rv_error *err);
 
 /* The push reader. For a list response (`{"kind":"PodList","metadata":{..},"items":[..]}`) in list mode, each
  * element of the top-level `items` array is handed to on_item as one projected msgpack value as soon as it is complete,

@@ -395,12 +395,19 @@ int rv_json_reader_finish(struct rv_json_reader *r, struct rv_val *ret_value, st
     return 0;
 }
 
-int rv_json_to_mp(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, struct rv_error *err) {
-    struct rv_json_reader *r = rv_json_reader_new(p, NULL, NULL, NULL);
+int rv_json_to_mp_clipped(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, bool *ret_clipped,
+                          struct rv_error *err) {
+    const struct rv_json_limits limits = {.clip = ret_clipped != NULL};
+    struct rv_json_reader *r = rv_json_reader_new(p, &limits, NULL, NULL);
     struct rv_val v = RV_VAL_ABSENT;
     int code = rv_json_reader_feed(r, text.p, text.n, err);
     if (code == 0) code = rv_json_reader_finish(r, &v, err);
     if (code == 0) rv_buf_add(out, v.p, v.n);
+    if (ret_clipped != NULL) *ret_clipped = r->clipped;
     rv_json_reader_free(r);
     return code;
+}
+
+int rv_json_to_mp(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, struct rv_error *err) {
+    return rv_json_to_mp_clipped(text, p, out, NULL, err);
 }

@@ -73,26 +73,13 @@ static bool type_of(struct rv_str name, enum watch_event_type *ret) {
     return false;
 }
 
-static int read_object(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, bool *ret_clipped,
-                       struct rv_error *err) {
-    static const struct rv_json_limits clip = {.clip = true};
-    struct rv_json_reader *r = rv_json_reader_new(p, &clip, NULL, NULL);
-    struct rv_val v = RV_VAL_ABSENT;
-    int code = rv_json_reader_feed(r, text.p, text.n, err);
-    if (code == 0) code = rv_json_reader_finish(r, &v, err);
-    if (code == 0) rv_buf_add(out, v.p, v.n);
-    *ret_clipped = rv_json_reader_clipped(r);
-    rv_json_reader_free(r);
-    return code;
-}
-
 static int on_object(const struct feeder *f, struct rv_str type, struct rv_str object) {
     struct watch_stream *s = f->s;
     struct rv_error err = {0};
     struct watch_event e;
     if (!type_of(type, &e.type)) return broken(s, "a watch event of unknown type");
     rv_buf_clear(&s->scratch);
-    if (read_object(object, f->projection, &s->scratch, &e.clipped, &err) != 0) return broken(s, err.text);
+    if (rv_json_to_mp_clipped(object, f->projection, &s->scratch, &e.clipped, &err) != 0) return broken(s, err.text);
     e.object = (struct rv_val){s->scratch.p, s->scratch.n};
     e.version = rv_path_str(rv_val_get(e.object, "metadata"), "resourceVersion");
     if (e.version.n == 0) return broken(s, "a watch event whose object has no resourceVersion");
