@@ -11,6 +11,8 @@
 
 #include "http_out.h"
 
+enum { HTTP_PROXY_MAX = 512 };
+
 struct http_proxy;
 struct http_proxy *http_proxy_new(struct supervisor *s);
 struct http_proxy *http_proxy_free(struct http_proxy *p); /* outstanding requests end with RV_E_SHUTDOWN */

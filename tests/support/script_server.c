@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { ANSWERS_MAX = 64, REQUESTS_MAX = 512 };
+enum { ANSWERS_MAX = 64, REQUESTS_MAX = 1024 };
 
 struct peer {
     struct script_server *server;
@@ -167,7 +167,7 @@ struct script_server *script_new(struct rv_loop *l) {
     socklen_t size = sizeof in;
     s->loop = l;
     s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&in, size) != 0 || listen(s->fd, 64) != 0 ||
+    if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&in, size) != 0 || listen(s->fd, 1024) != 0 ||
         getsockname(s->fd, (struct sockaddr *)&in, &size) != 0)
         abort();
     snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", (unsigned)ntohs(in.sin_port));

@@ -1,6 +1,8 @@
 /* Requests to Services and pods by way of the API server: which URLs, which paths, and whose word an answer is. */
 #include "supervisor/actions/http_proxy.h"
 
+#include <sys/resource.h>
+
 #include "tests/support/script_server.h"
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
@@ -236,11 +238,48 @@ static void shutdown_now(void) {
     end(&w);
 }
 
+static void ask_of(struct world *w, const char *service, unsigned i, unsigned ms, struct seen *ret) {
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "http://%s%u.n.svc/x", service, i);
+    struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_buf_str(&url), .timeout_ms = ms};
+    *ret = (struct seen){0};
+    CU_ASSERT_TRUE(http_proxy_send(w->proxy, RV_STR("own"), &r, NULL, on_answer, ret));
+}
+
+/* So many are open at once; who waits does so within his time-out. Then those that are known to hang leave places. */
+static void turns(void) {
+    enum { N = HTTP_PROXY_MAX, SLOW_MS = 1500 };
+    struct rlimit files;
+    CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &files), 0);
+    struct world w = begin();
+    static struct seen slow[N], late, next, good;
+    script_on(w.api, &(struct script_answer){.when = SERVICE "slow", .how = SCRIPT_SILENT, .times = 2 * N});
+    script_on(w.api, &(struct script_answer){.when = SERVICE "good", .body = "1", .times = 2});
+    for (unsigned i = 0; i < N; i++) ask_of(&w, "slow", i, SLOW_MS, &slow[i]);
+    ask_of(&w, "good", 0, 100, &late);
+    ask_of(&w, "good", 1, 20000, &next);
+    SCRIPT_UNTIL(w.stage->s.loop, late.times == 1);
+    CU_ASSERT_TRUE(late.code == RV_E_TIMEOUT && strstr(late.message, "not sent: 512 requests") == late.message);
+    for (unsigned i = 0; i < N; i++) SCRIPT_UNTIL(w.stage->s.loop, slow[i].times == 1);
+    SCRIPT_UNTIL(w.stage->s.loop, next.times == 1);
+    CU_ASSERT_TRUE(next.code == 0 && slow[N - 1].code == RV_E_TIMEOUT && script_count(w.api) == N + 1);
+    for (unsigned i = 0; i < N; i++) ask_of(&w, "slow", i, 20000, &slow[i]);
+    ask_of(&w, "good", 1, 20000, &good);
+    SCRIPT_UNTIL(w.stage->s.loop, good.times == 1 && script_count(w.api) >= N + N / 2 + 2);
+    CU_ASSERT_TRUE(good.code == 0 && slow[0].times == 0 && script_count(w.api) < N + N / 2 + N / 8);
+    w.proxy = http_proxy_free(w.proxy);
+    for (unsigned i = 0; i < N; i++) CU_ASSERT_TRUE(slow[i].times == 1 && slow[i].code == RV_E_SHUTDOWN);
+    end(&w);
+}
+
 static const struct suite_test tests[] = {{"urls", urls},
                                           {"what goes out", what_goes_out},
                                           {"what comes back", what_comes_back},
                                           {"addresses", addresses},
                                           {"never the API server", never_the_api_server},
                                           {"never the supervisor's header", never_the_supervisors_header},
+                                          {"turns", turns},
                                           {"shutdown", shutdown_now}};
 SUITE_MAIN("http proxy", tests)
