@@ -14,9 +14,11 @@ static void add_numeric(struct kube_peers *peers, const char *host) {
         struct sockaddr_in6 v6;
     } a = {0};
     const char *colon = strrchr(host, ':');
-    bool bracket = host[0] == '[';
+    size_t bracket = host[0] == '[' ? 1 : 0;
     rv_autofree char *text = rv_strdup((struct rv_str){host + bracket, (size_t)(colon - host) - 2 * bracket});
-    in_port_t port = htons((in_port_t)atoi(colon + 1));
+    int64_t number = 0;
+    (void)rv_str_to_int(rv_str(colon + 1), 1, 65535, &number);
+    in_port_t port = htons((in_port_t)number);
     if (inet_pton(AF_INET, text, &a.v4.sin_addr) == 1) {
         a.v4.sin_family = AF_INET;
         a.v4.sin_port = port;
