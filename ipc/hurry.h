@@ -3,8 +3,7 @@
  * Gathering pays when many objects change all the time. It is not worth its delay
  *   - while few objects change, however often: one that grows from one pod to a thousand is soon at rest;
  *   - right after something new was wanted (an object was made, a spec was edited): somebody watches. In a crowd of
- *     new objects it would not be seen: the first few have it;
- *   - while work waits for answers: then what comes is what it waits for, and a pause makes everything slower.
+ *     new objects it would not be seen: the first few have it.
  * It has no clock of its own, so that it can be tested and replayed. */
 #ifndef RV_IPC_HURRY_H
 #define RV_IPC_HURRY_H
@@ -27,7 +26,6 @@ struct rv_hurry { /* zero: prompt */
     int64_t until;           /* ns */
     int64_t made[HURRY_FEW]; /* ns: until when the last new things count as a crowd, a ring */
     unsigned made_at;
-    bool backlog; /* set by the owner: work waits for answers */
 };
 
 /* Something happens to the object of that hash. */
@@ -54,7 +52,7 @@ static inline void rv_hurry_new(struct rv_hurry *h, int64_t now) {
 
 /* False: gather. */
 static inline bool rv_hurry_is(const struct rv_hurry *h, int64_t now) {
-    if (h->backlog || now < h->until) return true;
+    if (now < h->until) return true;
     for (unsigned i = 0; i < HURRY_FEW; i++)
         if (h->busy[i].until <= now) return true;
     return false;

@@ -593,7 +593,6 @@ static bool pump(void *arg) {
         link_running(op);
         run(op);
     }
-    x->s->hurry.backlog = fair_count(x->queue) > 0 && x->in_flight >= x->limit;
     pump_news(x);
     return false;
 }

@@ -36,9 +36,6 @@ static void something_new(void) {
     int64_t now = 100000 * MS;
     for (unsigned k = 0; k < 8; k++) rv_hurry_busy(&h, now + 1000000 * MS, k);
     CU_ASSERT_FALSE(rv_hurry_is(&h, now));
-    h.backlog = true;
-    CU_ASSERT_TRUE(rv_hurry_is(&h, now));
-    h.backlog = false;
     rv_hurry_new(&h, now);
     CU_ASSERT_TRUE(rv_hurry_is(&h, now) && rv_hurry_is(&h, now + 1499 * MS) && !rv_hurry_is(&h, now + 1500 * MS));
     for (unsigned k = 0; k < 20; k++) rv_hurry_new(&h, now += 100 * MS); /* ten a second are no crowd */
