@@ -1,52 +1,30 @@
 /* Many failures are one line when they begin, one now and then, one when they are over. */
 #include "supervisor/trouble.h"
 
-#include "ipc/log.h"
-#include "tests/unit/sdk/suite.h"
-
-#include <fcntl.h>
-#include <unistd.h>
+#include "tests/support/heard.h"
 
 enum { GATHER_MS = 20, QUIET_MS = 60 };
 
 struct scene {
-    struct rv_loop *loop;
+    struct heard heard;
     struct trouble *trouble;
-    int log[2];
     bool broken;
-    char text[8192];
 };
 
 static bool is_broken(void *arg) { return ((const struct scene *)arg)->broken; }
-static void stop(void *arg) { rv_loop_stop(((const struct scene *)arg)->loop); }
 
 static void begin(struct scene *s) {
-    struct rv_error err = {0};
-    s->loop = rv_loop_new(&err);
-    CU_ASSERT_FATAL(s->loop != NULL && pipe2(s->log, O_NONBLOCK) == 0);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, s->log[1], "test");
-    s->trouble = trouble_new(&(struct trouble_opts){s->loop, "it broke", "it is broken still", "it works again",
+    heard_begin(&s->heard);
+    s->trouble = trouble_new(&(struct trouble_opts){s->heard.loop, "it broke", "it is broken still", "it works again",
                                                     is_broken, s, GATHER_MS, QUIET_MS});
 }
 
 static void end(struct scene *s) {
     trouble_free(s->trouble);
-    rv_loop_free(s->loop);
-    close(s->log[0]);
-    close(s->log[1]);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
+    heard_end(&s->heard);
 }
 
-/* What was logged meanwhile. */
-static const char *after(struct scene *s, int64_t ms) {
-    struct rv_timer *t = rv_loop_timer(s->loop, stop, s);
-    rv_timer_arm(t, ms);
-    rv_loop_run(s->loop);
-    rv_timer_free(t);
-    ssize_t n = read(s->log[0], s->text, sizeof s->text - 1);
-    s->text[n > 0 ? n : 0] = 0;
-    return s->text;
-}
+static const char *after(struct scene *s, int64_t ms) { return heard_after(&s->heard, ms); }
 
 static size_t lines(const char *text) {
     size_t n = 0;

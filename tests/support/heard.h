@@ -1,0 +1,44 @@
+/* heard.h - what is logged while a loop runs, for tests of what the log says. */
+#ifndef TESTS_HEARD_H
+#define TESTS_HEARD_H
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "ipc/log.h"
+#include "ipc/loop.h"
+#include "tests/unit/sdk/suite.h"
+
+struct heard {
+    struct rv_loop *loop;
+    int log[2];
+    char text[8192];
+};
+
+static inline void heard_begin(struct heard *h) {
+    h->loop = rv_loop_new(NULL);
+    CU_ASSERT_FATAL(h->loop != NULL && pipe2(h->log, O_NONBLOCK) == 0);
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, h->log[1], "test");
+}
+
+static inline void heard_end(struct heard *h) {
+    rv_loop_free(h->loop);
+    close(h->log[0]);
+    close(h->log[1]);
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
+}
+
+static inline void heard_stop(void *arg) { rv_loop_stop(((const struct heard *)arg)->loop); }
+
+/* Runs the loop for so long: what was logged meanwhile. */
+static inline const char *heard_after(struct heard *h, int64_t ms) {
+    struct rv_timer *t = rv_loop_timer(h->loop, heard_stop, h);
+    rv_timer_arm(t, ms);
+    rv_loop_run(h->loop);
+    rv_timer_free(t);
+    ssize_t n = read(h->log[0], h->text, sizeof h->text - 1);
+    h->text[n > 0 ? n : 0] = 0;
+    return h->text;
+}
+
+#endif
