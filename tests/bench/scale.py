@@ -117,11 +117,21 @@ def many(n):
         op.stop()
 
 
-def until_ready_alone(kube, ns, name):
+def cluster_ready(kube, ns, name):
     """Seconds from the creation of a small cluster until it is ready."""
     t0 = time.monotonic()
     kube.create("rayclusters", ns, raycluster(name, workers=1))
     while status_of(kube, ns, name).get("state") != "ready": time.sleep(0.01)
+    return time.monotonic() - t0
+
+
+def pods_ready(kube, ns, name):
+    """The same for its Service and its two Pods, made by a client that does nothing else: the floor."""
+    t0 = time.monotonic()
+    kube.create("services", ns, {"metadata": {"name": name}, "spec": SERVICE})
+    for k in ("a", "b"): kube.create("pods", ns, {"metadata": {"name": f"{name}-{k}"}, "spec": POD})
+    is_ready = lambda pod: any(c["type"] == "Ready" and c["status"] == "True" for c in pod.get("status", {}).get("conditions", []))
+    while not all(is_ready(kube.get("pods", ns, f"{name}-{k}")) for k in ("a", "b")): time.sleep(0.01)
     return time.monotonic() - t0
 
 
@@ -134,25 +144,29 @@ def big(workers):
     with Plane() as p:
         ns = p.kube.namespace("big")
         op = p.operator()
-        until_ready_alone(p.kube, ns, "first")
-        alone = []
+        cluster_ready(p.kube, ns, "first")
+        alone, alone_floor, small, small_floor = [], [], [], []
         for i in range(5):
-            time.sleep(2)
-            alone.append(until_ready_alone(p.kube, ns, f"alone-{i}"))
+            time.sleep(1)
+            alone.append(cluster_ready(p.kube, ns, f"alone-{i}"))
+            time.sleep(1)
+            alone_floor.append(pods_ready(p.kube, ns, f"alone-floor-{i}"))
         p.kube.create("rayclusters", ns, raycluster("big", workers=1))
         wait_ready(p.kube, ns, "big", 1)
         t0 = time.monotonic()
         p.kube.json_patch("rayclusters", ns, "big", [{"op": "replace", "path": "/spec/workerGroupSpecs/0/replicas", "value": workers}])
-        small = []
-        while len(small) < 5:
-            time.sleep(0.5 if not small else 2)
-            small.append(until_ready_alone(p.kube, ns, f"small-{len(small)}"))
+        for i in range(5):
+            time.sleep(0.5 if i == 0 else 1)
+            small.append(cluster_ready(p.kube, ns, f"small-{i}"))
+            time.sleep(1)
+            small_floor.append(pods_ready(p.kube, ns, f"small-floor-{i}"))
         still = status_of(p.kube, ns, "big").get("readyWorkerReplicas", 0)
         assert still < workers, "it was over before the last small cluster was ready"
         wait_for("big", lambda: (lambda s: s.get("state") == "ready" and s.get("readyWorkerReplicas") == workers)(status_of(p.kube, ns, "big")), 600)
         took = time.monotonic() - t0
         print(f"1 to {workers} workers: floor {floor:.1f} s, ours {took:.1f} s = {took / floor:.2f} x floor\n"
-              f"a small cluster is ready after: alone {seconds(alone)}, meanwhile {seconds(small)}", flush=True)
+              f"a small cluster is ready after: alone {seconds(alone)}, meanwhile {seconds(small)}\n"
+              f"its Service and Pods without an operator: alone {seconds(alone_floor)}, meanwhile {seconds(small_floor)}", flush=True)
         op.stop()
 
 
