@@ -81,6 +81,10 @@ static int64_t clock_ns(clockid_t id) {
 
 int64_t rv_wall_now(void) { return clock_ns(CLOCK_REALTIME); }
 int64_t rv_mono_now(void) { return clock_ns(CLOCK_MONOTONIC); }
+int64_t rv_mono_left_ms(int64_t until) {
+    int64_t ns = until - rv_mono_now();
+    return ns <= 0 ? 0 : (ns + 999999) / 1000000;
+}
 int64_t rv_loop_now(const struct rv_loop *l) { return l->now; }
 
 /* ---- timers --------------------------------------------------------------------------------------------- */
@@ -338,8 +342,7 @@ static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
     if (l->deferred_n > 0 || l->stopped) return 0;
     int64_t wait = max_wait_ms;
     if (l->heap_n > 0) {
-        int64_t ns = l->heap[0]->due - rv_mono_now();
-        int64_t ms = ns <= 0 ? 0 : (ns + 999999) / 1000000;
+        int64_t ms = rv_mono_left_ms(l->heap[0]->due);
         if (wait < 0 || ms < wait) wait = ms;
     }
     return wait > INT32_MAX ? INT32_MAX : (int)wait;

@@ -25,6 +25,7 @@ void rv_loop_gather(struct rv_loop *l, int64_t ms, const struct rv_hurry *hurry)
 int64_t rv_loop_now(const struct rv_loop *l);
 int64_t rv_wall_now(void);
 int64_t rv_mono_now(void);
+int64_t rv_mono_left_ms(int64_t until); /* from now to that rv_mono_now(), rounded up; 0: it is over */
 
 enum { RV_LOOP_READ = 1, RV_LOOP_WRITE = 2, RV_LOOP_ERROR = 4 };
 struct rv_watch;

@@ -84,7 +84,7 @@ static void plan(struct host *h) {
     if (due == INT64_MAX)
         rv_timer_disarm(h->timer);
     else
-        rv_timer_arm(h->timer, due <= rv_mono_now() ? 0 : (due - rv_mono_now() + 999999) / 1000000);
+        rv_timer_arm(h->timer, rv_mono_left_ms(due));
 }
 
 static void on_timer(void *arg) {

@@ -74,16 +74,17 @@ struct memo_patch {
     uint64_t patch, version;
 };
 
-/* What the plugin remembers between passes of one cluster. Never needed for correctness: after a restart it is empty.
- */
 /* How many pods the scheduler is given before it has looked at them (workers.c). */
 struct window {
     uint8_t size;
-    uint8_t looks, least,
-        idle;  /* since it was last judged: looks, the least that waited at one, those where none did */
-    bool full; /* at the last look more were wanted than it let through */
+    uint8_t looks; /* since it was last judged; */
+    uint8_t least; /* of pods that waited at one of them, */
+    uint8_t idle;  /* how many found none */
+    bool full;     /* at the last look more were wanted than it let through */
 };
 
+/* What the plugin remembers between passes of one cluster. Never needed for correctness: after a restart it is empty.
+ */
 struct memo {
     struct memo *next;
     char *uid, *ns, *name;

@@ -158,7 +158,7 @@ static void finish(struct exchange *x, CURLcode result) {
 
 /* At least 1: to curl 0 is no time-out. */
 static int64_t left_ms(const struct exchange *x) {
-    int64_t ms = (x->until - rv_mono_now() + 999999) / 1000000;
+    int64_t ms = rv_mono_left_ms(x->until);
     return ms > 0 ? ms : 1;
 }
 

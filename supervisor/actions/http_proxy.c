@@ -152,7 +152,7 @@ static void finish(struct call *c, const struct http_answer *a) {
 }
 
 static unsigned left_ms(const struct call *c) {
-    int64_t ms = (c->until - rv_mono_now() + 999999) / 1000000;
+    int64_t ms = rv_mono_left_ms(c->until);
     return ms > 0 ? (unsigned)ms : 1;
 }
 
