@@ -8,7 +8,7 @@
 
 #include "supervisor/kube/lease.h"
 #include "supervisor/proc/plugin.h"
-#include "supervisor/trouble.h"
+#include "trouble.h"
 
 /* A client of its own: renewing never waits behind the operator's own requests. */
 struct leadership {

@@ -4,7 +4,7 @@
 #ifndef SUPERVISOR_LEADERSHIP_H
 #define SUPERVISOR_LEADERSHIP_H
 
-#include "supervisor/supervisor.h"
+#include "supervisor.h"
 
 /* Nothing to do where leaderElection is not enabled. on_lost: another one may act any moment, so the process has to end
  * without doing anything more. */

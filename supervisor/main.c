@@ -18,12 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/files.h"
+#include "ipc/base/files.h"
+#include "leadership.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
-#include "supervisor/http/control.h"
+#include "supervisor/control/control.h"
 #include "supervisor/http/web.h"
-#include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
 enum {

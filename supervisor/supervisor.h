@@ -9,8 +9,9 @@
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
-#include "ipc/hurry.h"
-#include "ipc/log.h"
+#include "ipc/base/coalesce.h"
+#include "ipc/base/log.h"
+#include "ipc/protocol/lane.h"
 #include "supervisor/config/config.h"
 #include "supervisor/kube/kube.h"
 #include "supervisor/store/store.h"
@@ -24,7 +25,7 @@ struct leadership;
 
 struct supervisor {
     struct rv_loop *loop;
-    struct rv_hurry hurry;
+    struct rv_coalesce hurry;
     struct config *config;
     struct config_env env;
     const char *config_path;

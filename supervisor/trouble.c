@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ipc/log.h"
-#include "ipc/text.h"
+#include "ipc/base/log.h"
+#include "ipc/base/utf8.h"
 
 /* LONGEST: of the pauses between two lines about the same trouble. */
 enum { GATHER_MS = 300, QUIET_MS = 5000, LONGEST_MS = 60000, NAMES_MAX = 8, NAMED = 4, REASON_MAX = 200 };

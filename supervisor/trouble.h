@@ -6,7 +6,7 @@
 #ifndef SUPERVISOR_TROUBLE_H
 #define SUPERVISOR_TROUBLE_H
 
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 #include "rayvisor/base.h"
 
 struct trouble_opts {

@@ -1,5 +1,5 @@
-#include "deploy/sandbox/certs.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "certs.h"
+#include "storage_internal.h"
 
 #include <errno.h>
 #include <openssl/evp.h>

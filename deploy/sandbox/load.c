@@ -1,5 +1,5 @@
-#include "deploy/sandbox/load.h"
-#include "deploy/sandbox/api/view.h"
+#include "load.h"
+#include "deploy/sandbox/rules/view.h"
 
 #include <dirent.h>
 #include <errno.h>

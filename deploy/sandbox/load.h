@@ -2,7 +2,7 @@
 #ifndef RV_SANDBOX_LOAD_H
 #define RV_SANDBOX_LOAD_H
 
-#include "deploy/sandbox/storage_internal.h"
+#include "storage_internal.h"
 
 /* Stops at the first object that is refused, naming file and reason. A directory gives its *.yaml in name order. */
 int sb_load(struct sb_storage *s, const char *path, struct rv_error *err);

@@ -1,8 +1,8 @@
 /* rayvisor-sandbox: options, a certificate, a kubeconfig, and the loop. */
-#include "deploy/sandbox/api/http.h"
-#include "deploy/sandbox/certs.h"
-#include "deploy/sandbox/load.h"
+#include "certs.h"
+#include "deploy/sandbox/http/http.h"
 #include "deploy/sandbox/sim/sim.h"
+#include "load.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* Objects, versions, history and the rules of writing. Per resource the objects are one array sorted by (namespace,
  * name): a 20,000-pointer memmove costs microseconds and keeps LIST order and paging trivial. */
-#include "deploy/sandbox/api/apply.h"
-#include "deploy/sandbox/api/types.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "deploy/sandbox/rules/apply.h"
+#include "deploy/sandbox/rules/types.h"
+#include "storage_internal.h"
 
 #include <errno.h>
 #include <stdio.h>

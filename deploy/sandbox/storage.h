@@ -9,11 +9,11 @@
 #ifndef RV_SANDBOX_STORAGE_H
 #define RV_SANDBOX_STORAGE_H
 
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 #include "rayvisor/k8s.h"
 
 struct sb_storage;
-struct sb_view; /* api/view.h */
+struct sb_view; /* rules/view.h */
 
 /* A served resource: built-in table or made from a CustomResourceDefinition. */
 struct sb_resource {
@@ -75,7 +75,7 @@ void sb_each(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns
 struct sb_write_opts {
     bool status; /* the status subresource: only .status (and metadata.resourceVersion check) applies */
     bool dry_run;
-    bool applied;        /* managedFields are already as they should be (api/apply.c) */
+    bool applied;        /* managedFields are already as they should be (rules/apply.c) */
     bool system;         /* a controller's: what a client may not change, such as where a pod runs, it may */
     const char *manager; /* field manager, may be NULL */
 };

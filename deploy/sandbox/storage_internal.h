@@ -1,9 +1,9 @@
 /* storage_internal.h - what storage.c shares with the rest of the API half: the tables behind struct sb_resource and
- * the rules of particular kinds (api/builtin.c, api/defaults.c, api/schema.c). */
+ * the rules of particular kinds (rules/builtin.c, rules/defaults.c, rules/schema.c). */
 #ifndef RV_SANDBOX_STORAGE_INTERNAL_H
 #define RV_SANDBOX_STORAGE_INTERNAL_H
 
-#include "deploy/sandbox/storage.h"
+#include "storage.h"
 
 struct sb_types;
 struct sb_table {
@@ -51,11 +51,11 @@ int sb_fail_object(struct sb_status *st, int http, const char *reason, const str
 /* 422 with all the causes; they are texts. */
 int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes);
 
-/* api/status.c: what the Status is about; causes (may be NULL) are texts "field: Invalid value: ...". */
+/* rules/status.c: what the Status is about; causes (may be NULL) are texts "field: Invalid value: ...". */
 void sb_status_about(struct sb_status *st, const struct sb_resource *r, struct rv_str name, const char *kind,
                      struct rv_node *causes);
 
-/* api/builtin.c */
+/* rules/builtin.c */
 void sb_builtin_register(struct sb_storage *s);
 bool sb_has_generation(const struct sb_resource *r);
 void sb_validate_meta(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_node *causes);
@@ -67,18 +67,18 @@ void sb_after_create(struct sb_storage *s, struct sb_object *o);
 void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) RV_PRINTF(3, 4);
 void sb_drop(struct sb_storage *s, struct sb_object *o); /* at once, whatever holds it */
 
-/* api/immutable.c */
+/* rules/immutable.c */
 void sb_validate_immutable(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_val old,
                            struct rv_node *causes);
 
-/* api/crd.c */
+/* rules/crd.c */
 void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
 void sb_crd_serve(struct sb_storage *s, struct rv_val crd);
 void sb_crd_withdraw(struct sb_storage *s, struct rv_val crd);
 
-/* api/defaults.c: hooks of built-in kinds */
+/* rules/defaults.c: hooks of built-in kinds */
 void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
@@ -90,7 +90,7 @@ void sb_default_replicaset(struct sb_storage *s, struct rv_arena *a, struct rv_n
 void sb_default_cronjob(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_network_policy(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_binding(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
-/* api/literals.c: plain values, by table; for every built-in kind after its own hook */
+/* rules/literals.c: plain values, by table; for every built-in kind after its own hook */
 void sb_default_literals(struct rv_arena *a, const char *plural, struct rv_node *object);
 void sb_default_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
@@ -98,7 +98,7 @@ void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node 
 void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
 
-/* api/schema.c */
+/* rules/schema.c */
 struct sb_type;
 struct sb_types;
 int sb_schema_compile(const struct sb_types *types, struct rv_val crd_version, void **ret, struct rv_error *err);

@@ -3,7 +3,7 @@
 
 #include "rayvisor/k8s.h"
 
-#include "ipc/text.h"
+#include "ipc/base/utf8.h"
 
 enum { NAME_MAX_BYTES = 512, TEXT_MAX_BYTES = 8192, EXPLAIN_LINE_MAX = 512, EXPLAIN_MAX = 4096, LOG_MAX_BYTES = 4096 };
 

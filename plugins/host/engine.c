@@ -1,7 +1,7 @@
 /* engine.c - the host's state machine (see engine.h). */
 #include "engine_internal.h"
 
-#include "ipc/text.h"
+#include "ipc/base/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -240,9 +240,9 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
  * moment ago waits for the rest of its news: a pod that starts is half a dozen. */
 static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
     struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
-    int64_t apart = rv_hurry_is(&e->hurry, e->now.mono) ? SOON_EACH_MS : SOON_MS;
+    int64_t apart = rv_coalesce_prompt(&e->hurry, e->now.mono) ? SOON_EACH_MS : SOON_MS;
     int64_t due = k != NULL ? k->passed + apart * MS : 0;
-    bool at_once = rv_bucket_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
+    bool at_once = rv_rate_limit_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
     if (at_once || e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono)
         touch(e, ns, name);
     else if (!k->held)
@@ -300,7 +300,7 @@ static void on_change(void *arg, const struct rv_object *before, const struct rv
     struct engine *e = arg;
     bool primary = now != NULL && (e->kind_flags[now->kind] & MSG_KIND_PRIMARY) != 0;
     if (primary && e->state == ENGINE_READY && (before == NULL || generation_of(before) != generation_of(now)))
-        rv_hurry_new(&e->hurry, e->now.mono);
+        rv_coalesce_new(&e->hurry, e->now.mono);
     if (now != NULL) map_object(e, now, false);
     /* A new incarnation or a changed owner concerns the old one's key too; the same key counts once anyway. */
     if (before != NULL && (now == NULL || (e->kind_flags[before->kind] & MSG_KIND_PRIMARY) == 0))
@@ -566,7 +566,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     struct rv_outcome out = {.size = sizeof out};
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
-    rv_hurry_busy(&e->hurry, e->now.mono, k->hash);
+    rv_coalesce_busy(&e->hurry, e->now.mono, k->hash);
     e->current = k;
     e->asked = e->submitted = 0;
     rv_buf_clear(&e->explain);
@@ -605,7 +605,7 @@ void engine_tick(struct engine *e, struct engine_time now) {
 int64_t engine_deadline(const struct engine *e) {
     return e->state == ENGINE_READY ? queue_deadline(e->queue) : INT64_MAX;
 }
-const struct rv_hurry *engine_hurry(const struct engine *e) { return &e->hurry; }
+const struct rv_coalesce *engine_hurry(const struct engine *e) { return &e->hurry; }
 enum engine_state engine_state(const struct engine *e) { return e->state; }
 const struct rv_error *engine_failure(const struct engine *e) { return &e->failure; }
 

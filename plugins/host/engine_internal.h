@@ -3,7 +3,7 @@
 #define HOST_ENGINE_INTERNAL_H
 
 #include "engine.h"
-#include "ipc/bucket.h"
+#include "ipc/base/rate_limit.h"
 #include "mirror.h"
 #include "queue.h"
 
@@ -73,8 +73,8 @@ struct engine {
     struct action_room rooms[2]; /* [1]: of what waits for others than the API server (msg_verb_waits) */
     struct kept_off *kept_off;
     /* how many more secondary changes are looked at at once, and since when that is so */
-    struct rv_bucket soon;
-    struct rv_hurry hurry;
+    struct rv_rate_limit soon;
+    struct rv_coalesce hurry;
     /* credit to give back */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
 };

@@ -1,7 +1,7 @@
 /* load.c - dlopen and the ABI checks (see load.h). */
 #include "load.h"
 
-#include "ipc/text.h"
+#include "ipc/base/utf8.h"
 
 #include <dlfcn.h>
 

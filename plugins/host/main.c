@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "engine.h"
-#include "ipc/lane.h"
-#include "ipc/log.h"
+#include "ipc/base/log.h"
+#include "ipc/protocol/lane.h"
 #include "load.h"
 #include "rayvisor/json.h"
 #include "record.h"

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "ipc/hash.h"
+#include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
 
 enum index { BY_NAME, BY_OWNER, BY_LABEL, INDEXES };

@@ -8,7 +8,7 @@
 #ifndef HOST_MIRROR_H
 #define HOST_MIRROR_H
 
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 
 struct mirror;
 struct mirror *mirror_new(void);

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "ipc/hash.h"
+#include "ipc/base/hash.h"
 
 struct fifo {
     struct queue_key *first, **last;

@@ -7,7 +7,7 @@
 #ifndef HOST_QUEUE_H
 #define HOST_QUEUE_H
 
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 
 enum { QUEUE_BACKOFF_MIN_MS = 5, QUEUE_BACKOFF_MAX_MS = 300000 };
 

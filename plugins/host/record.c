@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ipc/log.h"
+#include "ipc/base/log.h"
 
 struct recorder {
     int fd; /* -1: it has ended */

@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "ipc/log.h"
+#include "ipc/base/log.h"
 
 int sandbox_mode_parse(const char *text, enum sandbox_mode *ret) {
     static const char *const names[] = {"off", "best-effort", "enforce"};

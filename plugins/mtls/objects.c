@@ -1,7 +1,7 @@
 /* objects.c - see objects.h. */
 #include "objects.h"
 
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 
 #define CERT_MANAGER "cert-manager.io/v1"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "objects.h"
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 #include "rayvisor/plugin.h"
 
 enum { KIND_CLUSTER, KIND_POD, KIND_ISSUER, KIND_CERTIFICATE, KIND_SECRET };

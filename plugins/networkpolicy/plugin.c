@@ -5,7 +5,7 @@
  * is isolated less than before. The policy of a group that was taken out goes after the last of its pods. */
 #include <stdlib.h>
 
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 #include "policy.h"
 #include "rayvisor/plugin.h"
 

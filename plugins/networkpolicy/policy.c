@@ -1,8 +1,8 @@
 /* policy.c - see policy.h (spec section 13). */
 #include "policy.h"
 
-#include "plugins/raycluster/fields.h"
-#include "plugins/raycluster/names.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/names.h"
 
 void policy_cluster_read(struct policy_cluster *c, struct rv_val value) {
     struct rv_val meta = rv_val_get(value, "metadata"), spec = rv_val_get(value, "spec");

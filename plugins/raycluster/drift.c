@@ -1,9 +1,9 @@
 /* drift.c - see drift.h. */
 #include "drift.h"
 
-#include "fields.h"
-#include "objects.h"
-#include "scheduler.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/objects.h"
+#include "plugins/ray/scheduler.h"
 
 /* ---- the user's keys, on record
  * ----------------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "fields.h"
+#include "plugins/ray/fields.h"
 
 enum { GAUGE = 1, REMOVED = 2 };
 #define INFO "kuberay_cluster_info"

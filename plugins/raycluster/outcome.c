@@ -1,7 +1,7 @@
 /* outcome.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each group.
  */
-#include "fields.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
 
 enum { NAMES_BYTES = 700 /* an event's note has room for 1024 */, TEXT_MAX = 2048, STAMP_WAIT_MAX_S = 300 };
 

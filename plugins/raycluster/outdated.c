@@ -6,8 +6,8 @@
  * are stamped anew, a few at a time, and count as of this spec. */
 #include <stdio.h>
 
-#include "fields.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
 
 enum { STAMPS_MAX = 16 };
 

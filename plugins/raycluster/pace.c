@@ -3,8 +3,8 @@
  * group that cannot be made keeps no other from being made. */
 #include <stdlib.h>
 
-#include "fields.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
 
 enum { BATCH_FIRST = 16, BATCH_MAX = 512, WAIT_MAX_S = 60, EARLY_S = 600, TEXT_MAX = 2048 };
 #define SECOND INT64_C(1000000000)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "fields.h"
+#include "plugins/ray/fields.h"
 
 void pass_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note) {
     struct rv_event e = {.size = sizeof e,

@@ -5,7 +5,7 @@
 #ifndef RAYCLUSTER_PASS_H
 #define RAYCLUSTER_PASS_H
 
-#include "obstacle.h"
+#include "plugins/ray/obstacle.h"
 #include "see.h"
 
 /* What an action was for; comes back in its result's tag. */

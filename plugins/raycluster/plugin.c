@@ -1,8 +1,8 @@
 /* plugin.c - the RayCluster controller as the host sees it: settings, memory between passes, one reconcile per key. */
 #include <stdlib.h>
 
-#include "fields.h"
 #include "metrics.h"
+#include "plugins/ray/fields.h"
 #include "reconcile.h"
 
 struct controller {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "fields.h"
+#include "plugins/ray/fields.h"
 
 enum { INVALID_MAX = 4096 }; /* bytes of what is said of an invalid cluster */
 

@@ -7,8 +7,8 @@
  * tell what is missing. */
 #include <stdlib.h>
 
-#include "fields.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
 
 struct replica {
     struct rv_str name, created;

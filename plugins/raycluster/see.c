@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "fields.h"
-#include "obstacle.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/obstacle.h"
 
 #define SECOND INT64_C(1000000000)
 

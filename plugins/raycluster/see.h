@@ -4,7 +4,7 @@
 #ifndef RAYCLUSTER_SEE_H
 #define RAYCLUSTER_SEE_H
 
-#include "cluster.h"
+#include "plugins/ray/cluster.h"
 
 /* Kinds in the order of raycluster.yaml. */
 enum {

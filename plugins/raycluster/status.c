@@ -5,9 +5,9 @@
  * gathered for a moment so that a thousand starting pods do not cause a thousand writes. */
 #include <stdio.h>
 
-#include "fields.h"
 #include "metrics.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
 
 /* The first step after news or quiet is told within a second, the next ones every two. */
 enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 
 #include "drift.h"
-#include "fields.h"
-#include "names.h"
-#include "objects.h"
-#include "scheduler.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/names.h"
+#include "plugins/ray/objects.h"
+#include "plugins/ray/scheduler.h"
 
 enum { FOREIGN_WAIT_MAX_S = 300 };
 enum sub_op { OP_CREATE, OP_UPDATE, OP_DELETE, OP_N };

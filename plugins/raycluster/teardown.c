@@ -9,9 +9,9 @@
  * Deletion never depends on the spec being valid: what became of it since, the deadline holds from the moment of
  * deletion, so no cluster can stay for ever. The same for one whose options were removed, or whose backend was changed:
  * there is nothing that could be emptied, so the finalizer goes at once. */
-#include "fields.h"
-#include "objects.h"
 #include "pass.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/objects.h"
 
 enum { HEAD_GONE_MS = 10000, JOB_MS = 30000 };
 #define SECOND INT64_C(1000000000)

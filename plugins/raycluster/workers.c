@@ -3,9 +3,9 @@
  * A group is judged by itself: one that is stuck, full or failing never keeps another from going on. */
 #include <stdlib.h>
 
-#include "fields.h"
 #include "pass.h"
-#include "scheduler.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/scheduler.h"
 
 /* Who goes first on scale-down: not running, then not ready, then the newest. */
 static int victim_order(const void *a, const void *b) {

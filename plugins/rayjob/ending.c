@@ -2,7 +2,7 @@
  * when the RayJob itself goes. The next deletion that is due stands in the status before it happens. */
 #include "fields.h"
 #include "pass.h"
-#include "plugins/raycluster/scheduler.h"
+#include "plugins/ray/scheduler.h"
 
 enum { STOP_PATIENCE_S = 10, STRAY_AGE_S = 10 };
 

@@ -1,9 +1,9 @@
 /* fields.h - the words of the RayJob contract (labels, annotations, conditions, names), beside those that RayClusters
- * share (plugins/raycluster/fields.h). Users' tools match on them; none may change. */
+ * share (plugins/ray/fields.h). Users' tools match on them; none may change. */
 #ifndef RAYJOB_FIELDS_H
 #define RAYJOB_FIELDS_H
 
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 
 #define RJ_FINALIZER "ray.io/rayjob-finalizer"
 #define RJ_SELECTOR_KEY "ray.io/cluster"

@@ -11,7 +11,7 @@
 #ifndef RAYJOB_JOB_H
 #define RAYJOB_JOB_H
 
-#include "plugins/raycluster/cluster.h"
+#include "plugins/ray/cluster.h"
 
 #define RJ_SECOND INT64_C(1000000000)
 

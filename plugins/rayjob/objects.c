@@ -1,8 +1,8 @@
 /* objects.c - what a RayJob creates beside its submitter: the RayCluster, the head service under the job's own name,
  * and for Volcano the gang that covers both. Spec sections 3.7, 3.8 and 9. */
-#include "plugins/raycluster/objects.h"
-#include "plugins/raycluster/names.h"
-#include "plugins/raycluster/scheduler.h"
+#include "plugins/ray/objects.h"
+#include "plugins/ray/names.h"
+#include "plugins/ray/scheduler.h"
 #include "submit.h"
 
 #include "fields.h"

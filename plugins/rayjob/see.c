@@ -1,7 +1,7 @@
 /* see.c - what is there: the cluster that the job uses, its head pod, the submitter. */
 #include "fields.h"
 #include "pass.h"
-#include "plugins/raycluster/obstacle.h"
+#include "plugins/ray/obstacle.h"
 
 /* A condition's word as a C string of ours: it goes into a condition of the RayJob. */
 static const char *word(struct pass *p, struct rv_str reason) {

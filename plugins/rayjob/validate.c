@@ -6,7 +6,7 @@
 
 #include "fields.h"
 #include "job.h"
-#include "plugins/raycluster/version.h"
+#include "plugins/ray/version.h"
 #include "rayvisor/json.h"
 
 struct check {

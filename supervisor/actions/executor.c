@@ -4,27 +4,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "asker.h"
 #include "body.h"
-#include "busy.h"
 #include "conflict.h"
 #include "counts.h"
-#include "credential.h"
 #include "denied.h"
+#include "event_queue.h"
 #include "failures.h"
 #include "fair.h"
 #include "generate.h"
-#include "http_out.h"
-#include "http_proxy.h"
-#include "ipc/hash.h"
-#include "news.h"
+#include "ipc/base/hash.h"
+#include "object_lock.h"
 #include "owners.h"
+#include "packed_event.h"
 #include "policy.h"
+#include "quota.h"
 #include "recorder.h"
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
-#include "waiting.h"
+#include "supervisor/requests/credential.h"
+#include "supervisor/requests/direct.h"
+#include "supervisor/requests/proxy.h"
 
 enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000 };
 #define MILLISECOND INT64_C(1000000)
@@ -64,7 +64,7 @@ struct executor {
     struct failures *failures; /* what the log says of them */
     size_t in_flight, limit;   /* limit: how many may be in flight now (AIMD) */
     size_t light;              /* queued, and will not count as in flight */
-    struct rv_bucket rate;
+    struct rv_rate_limit rate;
     struct rv_timer *refill, *news_timer;
     int64_t refill_at;     /* mono ns */
     struct denied *denied; /* refusals told lately */
@@ -532,10 +532,10 @@ static void report_denied(struct op *op, const char *why) {
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
 
 /* Is there a token? If not, when to ask again. */
-static bool has_token(struct executor *x, struct rv_bucket *b, int64_t rate, int64_t burst) {
+static bool has_token(struct executor *x, struct rv_rate_limit *b, int64_t rate, int64_t burst) {
     if (rate == 0) return true;
     int64_t now = rv_mono_now();
-    if (rv_bucket_has(b, now, 1e9 / (double)rate, (double)(burst > 0 ? burst : rate))) return true;
+    if (rv_rate_limit_has(b, now, 1e9 / (double)rate, (double)(burst > 0 ? burst : rate))) return true;
     int64_t ms = 1000 / rate + 1;
     if (!rv_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) { /* the soonest of all buckets counts */
         x->refill_at = now + ms * MILLISECOND;
@@ -554,7 +554,7 @@ static bool is_ready(void *arg, struct fair_item *item) {
     if (counts_in_flight(op) && x->in_flight >= x->limit) return false;
     if (busy_with(x->busy, &op->m.a)) return false; /* actions on one object keep their order */
     if (!counts_in_flight(op)) return true;
-    struct rv_bucket *own = op->asker != NULL ? &op->asker->rate : NULL;
+    struct rv_rate_limit *own = op->asker != NULL ? &op->asker->rate : NULL;
     int64_t own_rate = own != NULL ? plugin_config(op->asker->plugin)->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
     if (own_rate != 0) own->tokens -= 1;
@@ -639,7 +639,7 @@ void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, co
     if (op->asker != NULL) op->asker->open[msg_verb_waits(op->m.a.verb)]++;
     if (refused(op)) return;
     x->wake = true;
-    rv_hurry_busy(&x->s->hurry, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
+    rv_coalesce_busy(&x->s->hurry, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
         return;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "ipc/bucket.h"
+#include "ipc/base/rate_limit.h"
 #include "policy.h"
 #include "supervisor/trouble.h"
 
@@ -12,7 +12,7 @@ enum { CONFLICTS_USUAL = 5 };
 struct failures {
     struct trouble *failed;  /* sent again */
     struct trouble *refused; /* for what others wrote */
-    struct rv_bucket conflicts;
+    struct rv_rate_limit conflicts;
     bool failing; /* no other answer came since: whoever asked may take long before he asks again */
 };
 
@@ -43,7 +43,9 @@ struct failures *failures_free(struct failures *f) {
 }
 
 /* Now and then two write to one object: that is no news, but one every other second is. */
-static bool is_usual(struct failures *f) { return rv_bucket_take(&f->conflicts, rv_mono_now(), 2e9, CONFLICTS_USUAL); }
+static bool is_usual(struct failures *f) {
+    return rv_rate_limit_take(&f->conflicts, rv_mono_now(), 2e9, CONFLICTS_USUAL);
+}
 
 void failures_answer(struct failures *f, const struct rv_action *a, const struct kube_response *r, bool transient) {
     rv_autobuf struct rv_buf of = {0}, reason = {0};

@@ -4,7 +4,7 @@
 #ifndef ACTIONS_POLICY_H
 #define ACTIONS_POLICY_H
 
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 #include "supervisor/config/config.h"
 
 /* The name by which grants know a verb ("create", "patch", ...). */

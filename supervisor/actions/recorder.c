@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ipc/bucket.h"
+#include "ipc/base/rate_limit.h"
 #include "rayvisor/k8s.h"
 
 enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
@@ -20,7 +20,7 @@ struct seen {
 /* New events about one object: a burst, then one every REFILL_S seconds. */
 struct budget {
     uint64_t hash;
-    struct rv_bucket left;
+    struct rv_rate_limit left;
 };
 
 struct recorder {
@@ -67,7 +67,7 @@ static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
     uint64_t h = hash_texts(parts, RV_ARRAY_LEN(parts));
     struct budget *b = &r->budgets[h % OBJECTS];
     if (b->hash != h) *b = (struct budget){h, {BURST, now}};
-    return rv_bucket_take(&b->left, now, (double)REFILL_S * (double)SECOND, BURST);
+    return rv_rate_limit_take(&b->left, now, (double)REFILL_S * (double)SECOND, BURST);
 }
 
 static struct rv_str namespace_of(const struct rv_event *e) { return e->ns.n != 0 ? e->ns : RV_STR("default"); }

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "ipc/hash.h"
+#include "ipc/base/hash.h"
 
 struct entry {
     struct entry *hash_next, *prev, *next;
@@ -130,7 +130,7 @@ void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *go
 /* Deleted and created again meanwhile: both are told, in this order. */
 static void tell(struct outbox *b, struct entry *e) {
     struct msg_object o = {.ns = e->ns, .name = e->name};
-    struct lane_blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
+    struct rv_blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
     o.kind = e->kind;
     if (e->deleted) {
         struct msg m = {
@@ -142,7 +142,7 @@ static void tell(struct outbox *b, struct entry *e) {
     if (blob == NULL) return; /* changed, then went: its deletion is or will be an entry */
     struct msg m = {.type = MSG_OBJECT, .object = o};
     b->messages--;
-    b->bytes -= (int64_t)lane_blob_bytes(blob).n;
+    b->bytes -= (int64_t)rv_blob_bytes(blob).n;
     b->o.send(b->o.arg, &m, blob);
 }
 

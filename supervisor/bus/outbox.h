@@ -8,14 +8,14 @@
 #ifndef BUS_OUTBOX_H
 #define BUS_OUTBOX_H
 
-#include "ipc/lane.h"
+#include "ipc/protocol/lane.h"
 
 struct outbox;
 struct outbox_opts {
     /* The newest state: its blob (lent) and versions, or NULL when there is none. */
-    struct lane_blob *(*fetch)(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret);
+    struct rv_blob *(*fetch)(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret);
     /* To the lane. payload may be NULL. */
-    void (*send)(void *arg, struct msg *m, struct lane_blob *payload);
+    void (*send)(void *arg, struct msg *m, struct rv_blob *payload);
     void *arg;
 };
 struct outbox *outbox_new(const struct outbox_opts *o);

@@ -5,7 +5,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
-#include "ipc/log.h"
+#include "ipc/base/log.h"
 #include "manifest.h"
 
 struct config_plugin {

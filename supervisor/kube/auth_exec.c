@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/files.h"
+#include "ipc/base/files.h"
 #include "rayvisor/json.h"
 
 enum { OUTPUT_MAX = 256 << 10, DEFAULT_MS = 30000 };

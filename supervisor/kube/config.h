@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "supervisor/kube/kube.h"
+#include "kube.h"
 
 struct exec_plugin {
     char **argv, **env; /* env: NAME=value, NULL-terminated */

@@ -13,7 +13,7 @@
 
 #include <sys/types.h>
 
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 #include "rayvisor/json.h"
 
 /* ---- where and who -------------------------------------------------------------------------------------- */

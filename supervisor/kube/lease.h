@@ -8,7 +8,7 @@
 #ifndef KUBE_LEASE_H
 #define KUBE_LEASE_H
 
-#include "supervisor/kube/kube.h"
+#include "kube.h"
 
 enum lease_change {
     LEASE_WON,      /* act */

@@ -1,5 +1,5 @@
 /* path.c - API paths: every part escaped, any length (see kube_path in kube.h). */
-#include "supervisor/kube/kube.h"
+#include "kube.h"
 
 static void add_escaped(struct rv_buf *b, struct rv_str s) {
     static const char hex[] = "0123456789ABCDEF";

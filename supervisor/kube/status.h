@@ -3,7 +3,7 @@
 #ifndef KUBE_STATUS_H
 #define KUBE_STATUS_H
 
-#include "supervisor/kube/kube.h"
+#include "kube.h"
 
 /* 0 for 2xx, else RV_E_*. reason: Status.reason, which tells an AlreadyExists from a Conflict. */
 int kube_status_code(unsigned http, struct rv_str reason);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "ipc/hash.h"
+#include "ipc/base/hash.h"
 
 enum { SERIES_MAX = 100000, LABEL_MAX = 256, LABELS_MAX = 4096, FIRST_SIZE = 64 };
 /* Names that users' dashboards know are exported as they are. */

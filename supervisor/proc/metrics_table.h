@@ -2,7 +2,7 @@
 #ifndef PROC_METRICS_TABLE_H
 #define PROC_METRICS_TABLE_H
 
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 
 struct metrics_table;
 struct metrics_table *metrics_table_new(void);

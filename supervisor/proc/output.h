@@ -3,7 +3,7 @@
 #ifndef PROC_OUTPUT_H
 #define PROC_OUTPUT_H
 
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 
 struct host_output;
 /* Takes the pipe's reading end, which must not block. plugin must outlive it. */

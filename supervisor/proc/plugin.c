@@ -179,7 +179,7 @@ static void on_beat(void *arg) {
         return;
     }
     follow_recording(p, now);
-    chatter_settle(&p->chatter, p->config->name, now, false);
+    log_limit_settle(&p->chatter, p->config->name, now, false);
     host_output_settle(p->output);
     struct msg m = {.type = MSG_PING, .ping = {.t = (uint64_t)now}};
     if (plugin_listens(p)) lane_send(p->lane, &m);

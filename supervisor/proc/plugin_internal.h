@@ -10,10 +10,10 @@
 
 #include <sys/types.h>
 
-#include "chatter.h"
 #include "deaths.h"
-#include "ipc/flight.h"
+#include "ipc/protocol/flight_recorder.h"
 #include "lifecycle.h"
+#include "log_limit.h"
 #include "metrics_table.h"
 #include "output.h"
 #include "plugin.h"
@@ -72,7 +72,7 @@ struct plugin {
     uint8_t token[PLUGIN_TOKEN_SIZE];
     int64_t heard;         /* mono ns */
     bool greeted, welcome; /* a HELLO came with the token, which is valid once; and it was not refused */
-    struct chatter chatter;
+    struct log_limit chatter;
     struct listened *kinds;
     size_t kind_n;                  /* may be larger than the manifest's: one per namespace */
     bool snapshot_waits, stands_by; /* stands_by: has everything but SNAP_END */

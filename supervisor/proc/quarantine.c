@@ -118,7 +118,7 @@ static void put_away(struct quarantine *q, struct blamed *b) {
 
 /* generation where the object has one (a status write is no change), else the resourceVersion. */
 static struct rv_str version_of(const struct store_object *o, char room[24]) {
-    struct rv_bytes b = lane_blob_bytes(o->blob);
+    struct rv_bytes b = rv_blob_bytes(o->blob);
     int64_t generation = rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", -1);
     if (generation < 0) return o->resource_version;
     int n = snprintf(room, 24, "g%lld", (long long)generation);

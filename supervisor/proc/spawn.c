@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/files.h"
+#include "ipc/base/files.h"
 
 enum { FD_TOKEN = 3, FD_FLIGHT = 4, FD_SPARE = 10 };
 

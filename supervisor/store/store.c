@@ -4,11 +4,11 @@
  * a refcounted blob that the lanes send without copying. Deleted objects leave a small tombstone with the version at
  * which they went, so that nothing older can bring them back; tombstones go when the next list is complete, and are
  * bounded. */
-#include "supervisor/store/store.h"
+#include "store.h"
 
 #include <stdlib.h>
 
-#include "ipc/hash.h"
+#include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
 
 enum { TOMBSTONES_MAX = 10000 };
@@ -102,8 +102,8 @@ struct store_collection *store_collection_get(struct store *s, const struct stor
     return c;
 }
 
-static void account(struct store *s, const struct lane_blob *blob, int sign) {
-    uint64_t n = lane_blob_bytes(blob).n;
+static void account(struct store *s, const struct rv_blob *blob, int sign) {
+    uint64_t n = rv_blob_bytes(blob).n;
     s->stats.blob_bytes = sign > 0 ? s->stats.blob_bytes + n : s->stats.blob_bytes - n;
     s->stats.objects = sign > 0 ? s->stats.objects + 1 : s->stats.objects - 1;
 }
@@ -111,7 +111,7 @@ static void account(struct store *s, const struct lane_blob *blob, int sign) {
 static void node_free(struct store_collection *c, struct node *n) {
     if (n->o.blob != NULL) {
         account(c->store, n->o.blob, -1);
-        lane_blob_unref(n->o.blob);
+        rv_blob_unref(n->o.blob);
     }
     free(n);
 }
@@ -227,8 +227,8 @@ static struct rv_str moved(struct rv_str s, struct rv_val from, struct rv_bytes 
 /* An object that is there: its texts are those in its value. */
 static struct node *node_new(struct store_collection *c, const struct identity *id, struct rv_val value) {
     struct node *n = rv_alloc(sizeof *n);
-    n->o.blob = lane_blob_new((struct rv_bytes){value.p, value.n});
-    struct rv_bytes copy = lane_blob_bytes(n->o.blob);
+    n->o.blob = rv_blob_new((struct rv_bytes){value.p, value.n});
+    struct rv_bytes copy = rv_blob_bytes(n->o.blob);
     n->o.collection = c;
     n->o.ns = moved(id->ns, value, copy);
     n->o.name = moved(id->name, value, copy);
@@ -256,15 +256,15 @@ static void announce(struct store_collection *c, const struct store_object *o, b
     c->announcing--;
 }
 
-static bool blob_same(const struct lane_blob *old, struct rv_val value) {
-    struct rv_bytes b = lane_blob_bytes(old);
+static bool blob_same(const struct rv_blob *old, struct rv_val value) {
+    struct rv_bytes b = rv_blob_bytes(old);
     return b.n == value.n && memcmp(b.p, value.p, b.n) == 0;
 }
 
 /* The projected object differs from what is kept in more than its resourceVersion? */
 static bool changed(const struct node *old, struct rv_val value) {
     if (blob_same(old->o.blob, value)) return false;
-    struct rv_bytes b = lane_blob_bytes(old->o.blob);
+    struct rv_bytes b = rv_blob_bytes(old->o.blob);
     struct rv_iter x = rv_iter((struct rv_val){b.p, b.n}), y = rv_iter(value);
     if (x.left != y.left) return true;
     while (rv_iter_next(&x) && rv_iter_next(&y)) {
@@ -304,7 +304,7 @@ static void replace_node(struct store_collection *c, struct node **p, struct nod
 }
 
 static int64_t generation_of(const struct node *n) {
-    struct rv_bytes b = lane_blob_bytes(n->o.blob);
+    struct rv_bytes b = rv_blob_bytes(n->o.blob);
     return rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", 0);
 }
 
@@ -375,7 +375,7 @@ static void bury(struct store_collection *c, struct node **p, struct rv_str vers
         p = slot(c, id.ns, id.name); /* chains changed */
     }
     struct store_object gone = old->o;
-    lane_blob_ref(gone.blob);
+    rv_blob_ref(gone.blob);
     replace_node(c, p, n);
     gone.ns = n->o.ns;
     gone.name = n->o.name;
@@ -384,7 +384,7 @@ static void bury(struct store_collection *c, struct node **p, struct rv_str vers
     gone.rev = n->o.rev;
     c->store->stats.changes++;
     announce(c, &gone, true);
-    lane_blob_unref(gone.blob);
+    rv_blob_unref(gone.blob);
 }
 
 /* ---- feeding -------------------------------------------------------------------------------------------- */

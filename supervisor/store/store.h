@@ -12,7 +12,7 @@
 #ifndef RV_STORE_H
 #define RV_STORE_H
 
-#include "ipc/lane.h"
+#include "ipc/base/blob.h"
 #include "rayvisor/json.h"
 
 struct store;
@@ -22,8 +22,8 @@ struct store_object {
     struct store_collection *collection;
     struct rv_str ns, name, uid, resource_version;
     uint64_t rev;
-    struct lane_blob *blob; /* projected msgpack; shared with the lanes */
-    bool edited;            /* while a change is told: it is new, or has another generation than before */
+    struct rv_blob *blob; /* projected msgpack; shared with the lanes */
+    bool edited;          /* while a change is told: it is new, or has another generation than before */
 };
 
 /* Decimal comparison of any length: negative when a is older. Versions that are no numbers compare as equal: then the

@@ -1,6 +1,6 @@
 /* fuzz_batch.c - the frames of a hostile peer. Byte 0: how many of the last bytes are the frame behind the batch (0:
  * there is none). What is accepted has its parts within the frames and survives being put together again. */
-#include "ipc/batch.h"
+#include "ipc/protocol/batch.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* fuzz_flight.c - the page that a dying host leaves. */
-#include "ipc/flight.h"
+#include "ipc/protocol/flight_recorder.h"
 
 #include <stdlib.h>
 

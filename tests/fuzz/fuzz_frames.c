@@ -1,5 +1,5 @@
 /* fuzz_frames.c - a WebSocket stream means the same whole and byte by byte. */
-#include "submitter/frames.h"
+#include "plugins/rayjob/submitter/frames.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* fuzz_msg.c - frames from a hostile peer. Byte 0: the side; then header length, body length (2 bytes, big-endian
  * each); then header, body, payload. What is accepted must survive being encoded and decoded again. */
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 
 #include <stdlib.h>
 

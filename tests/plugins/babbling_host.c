@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <zmq.h>
 
-#include "ipc/batch.h"
-#include "ipc/msg.h"
+#include "ipc/protocol/batch.h"
+#include "ipc/protocol/msg.h"
 #include "rayvisor/json.h"
 
 enum { OVERSIZED = 2 << 20 };

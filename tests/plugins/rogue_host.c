@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "ipc/lane.h"
+#include "ipc/protocol/lane.h"
 #include "rayvisor/json.h"
 
 struct rogue {

@@ -5,8 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "ipc/log.h"
-#include "ipc/loop.h"
+#include "ipc/base/log.h"
+#include "ipc/base/loop.h"
 #include "tests/unit/sdk/suite.h"
 
 struct heard {

@@ -5,7 +5,7 @@
 #ifndef TESTS_SUPPORT_SCRIPT_SERVER_H
 #define TESTS_SUPPORT_SCRIPT_SERVER_H
 
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 
 enum script_how {
     SCRIPT_WHOLE,  /* with a length; the connection stays open */

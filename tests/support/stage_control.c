@@ -2,7 +2,7 @@
 #include "stage.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
-#include "supervisor/http/control.h"
+#include "supervisor/control/control.h"
 #include "supervisor/proc/plugin.h"
 
 #include <stdio.h>

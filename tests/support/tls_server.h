@@ -3,7 +3,7 @@
 #ifndef TESTS_SUPPORT_TLS_SERVER_H
 #define TESTS_SUPPORT_TLS_SERVER_H
 
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 
 struct tls_pair { /* PEM */
     struct rv_buf cert, key;

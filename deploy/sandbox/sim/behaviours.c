@@ -1,5 +1,5 @@
 /* behaviours.c - rules that bend the lives of pods, made over the control API or by an annotation of the pod. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 #include "rayvisor/json.h"
 

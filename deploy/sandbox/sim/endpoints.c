@@ -3,7 +3,7 @@
  * A pod finds its services without a search over all of them: each service hangs at one pair of its selector, its
  * anchor, and a pod looks up its own labels. The members of a service are names; what they are is read when it is
  * written, so a missed or doubled change cannot do harm. */
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 

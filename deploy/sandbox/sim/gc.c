@@ -1,6 +1,6 @@
 /* gc.c - the garbage collector: a graph of owners and dependents by uid, kept from changes. An object is looked at
  * when its owners change, when an owner goes, and when it waits for its own dependents. */
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* handle.c - the simulation's two doors by URL path, so that the HTTP half needs one call. */
-#include "deploy/sandbox/sim/sim.h"
 #include "rayvisor/json.h"
+#include "sim.h"
 
 static bool skip(struct rv_str *s, const char *prefix) {
     size_t n = strlen(prefix);

@@ -7,7 +7,7 @@
 #ifndef RV_SANDBOX_SIM_INTERNAL_H
 #define RV_SANDBOX_SIM_INTERNAL_H
 
-#include "deploy/sandbox/sim/sim.h"
+#include "sim.h"
 
 enum { SIM_BATCH = 1000 }; /* changes, timers or dirty keys that one turn handles */
 

@@ -1,6 +1,6 @@
 /* jobs.c - the Job controller: keeps the wanted number of pods at work, counts how they end, and says when the Job is
  * done. A pod counts once, by uid, so that neither a doubled change nor a deleted pod changes the sum. */
-#include "deploy/sandbox/sim/jobs.h"
+#include "jobs.h"
 
 #include <stdlib.h>
 

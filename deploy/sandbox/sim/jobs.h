@@ -3,7 +3,7 @@
 #ifndef RV_SANDBOX_SIM_JOBS_H
 #define RV_SANDBOX_SIM_JOBS_H
 
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 enum job_pod_state { JOB_POD_ACTIVE, JOB_POD_SUCCEEDED, JOB_POD_FAILED, JOB_POD_DISMISSED };
 struct job_pod {

@@ -1,5 +1,5 @@
 /* jobwrite.c - what the Job controller writes: pods from the template, their removal, the Job's status. */
-#include "deploy/sandbox/sim/jobs.h"
+#include "jobs.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* kubelet.c - the lives of a bound pod's containers: mounts, init containers in order, running, ready, exits and
  * restarts with back-off, the end. Each pod sleeps until the nearest thing that is due. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* map.c - a chained hash map of embedded entries, and a queue that holds each entry once. */
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 

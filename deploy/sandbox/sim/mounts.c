@@ -1,5 +1,5 @@
 /* mounts.c - what a pod needs beside its image: secrets, config maps and volume claims that must exist. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 static bool there(struct sim *m, const struct sb_resource *r, struct rv_str ns, struct rv_str name) {
     return name.n == 0 || sim_fresh(m, (struct sim_ref){r, ns, name}, RV_STR("")) != NULL;

@@ -1,5 +1,5 @@
 /* namespaces.c - a deleted namespace: its content is deleted, and when nothing is left, its finalizer goes. */
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* nodes.c - makes the nodes and keeps their books. */
-#include "deploy/sandbox/sim/nodes.h"
+#include "nodes.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #ifndef RV_SANDBOX_SIM_NODES_H
 #define RV_SANDBOX_SIM_NODES_H
 
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 struct sim_amount {
     unsigned id;

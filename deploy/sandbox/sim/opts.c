@@ -1,5 +1,5 @@
 /* opts.c - options as one table: key, place, bounds. */
-#include "deploy/sandbox/sim/sim.h"
+#include "sim.h"
 
 #include <errno.h>
 #include <stdlib.h>

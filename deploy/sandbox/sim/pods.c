@@ -1,5 +1,5 @@
 /* pods.c - the table of pods: what each change of a pod means for the scheduler and for the kubelets. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #ifndef RV_SANDBOX_SIM_PODS_H
 #define RV_SANDBOX_SIM_PODS_H
 
-#include "deploy/sandbox/sim/nodes.h"
+#include "nodes.h"
 
 enum sim_step {
     STEP_HELD,      /* scheduling gates, or somebody else's scheduler */

@@ -1,5 +1,5 @@
 /* ray.c - which Ray a request means, whether it is there to answer, and the small answers. */
-#include "deploy/sandbox/sim/ray.h"
+#include "ray.h"
 
 #include <stdlib.h>
 

@@ -3,7 +3,7 @@
 #ifndef RV_SANDBOX_SIM_RAY_H
 #define RV_SANDBOX_SIM_RAY_H
 
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 #include "rayvisor/json.h"
 
 struct ray_job {

@@ -1,6 +1,6 @@
 /* rayhttp.c - the simulated Ray over plain HTTP on 127.0.0.1. Which service is meant stands in the Host header
  * (NAME.NAMESPACE.svc...:PORT) or in front of the path (/NAMESPACE/NAME:PORT/...). */
-#include "deploy/sandbox/sim/ray.h"
+#include "ray.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>

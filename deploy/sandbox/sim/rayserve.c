@@ -1,6 +1,6 @@
 /* rayserve.c - Ray Serve's REST API: the configuration that was PUT, deploying for a while, then running. An import
  * path with "fail" in it fails. */
-#include "deploy/sandbox/sim/ray.h"
+#include "ray.h"
 
 static struct rv_val config_of(const struct ray_head *h) { return (struct rv_val){h->serve.p, h->serve.n}; }
 

@@ -1,6 +1,6 @@
 /* scheduler.c - puts pending pods on nodes: filters as tables of reasons, the least loaded node of those that are left,
  * and for those that fit nowhere the condition and the event that a person knows from a real cluster. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 #include <stdlib.h>
 

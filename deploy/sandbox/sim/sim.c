@@ -1,5 +1,5 @@
 /* sim.c - the work loop of the simulation: changes and timers in, modules run, bounded per turn. */
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 

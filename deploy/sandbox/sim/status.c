@@ -1,5 +1,5 @@
 /* status.c - a pod's status as its kubelet would report it, rendered whole from what the simulation knows. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 void sim_condition(struct rv_arena *a, struct rv_node *status, const char *type, const char *value, const char *reason,
                    const char *message) {

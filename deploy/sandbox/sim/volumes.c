@@ -1,6 +1,6 @@
 /* volumes.c - volume claims: each gets a volume of its own at once; the volume goes with the claim, and the claim no
  * sooner than the last pod that uses it. */
-#include "deploy/sandbox/sim/pods.h"
+#include "pods.h"
 
 #include <stdlib.h>
 

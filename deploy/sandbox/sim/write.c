@@ -1,5 +1,5 @@
 /* write.c - helpers of all controllers: reading the newest version, writing, events. */
-#include "deploy/sandbox/sim/internal.h"
+#include "internal.h"
 
 #include <stdlib.h>
 

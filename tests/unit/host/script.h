@@ -3,7 +3,7 @@
 #ifndef TESTS_HOST_SCRIPT_H
 #define TESTS_HOST_SCRIPT_H
 
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 #include "tests/unit/sdk/suite.h"
 
 static const uint8_t script_seed[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};

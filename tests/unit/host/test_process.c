@@ -1,8 +1,8 @@
 /* test_process.c - the real rayvisor-host with the toy plugin, and this test as its supervisor. */
 #include "script.h"
 
-#include "ipc/flight.h"
-#include "ipc/lane.h"
+#include "ipc/protocol/flight_recorder.h"
+#include "ipc/protocol/lane.h"
 
 #include <errno.h>
 #include <fcntl.h>

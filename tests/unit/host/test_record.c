@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "ipc/log.h"
+#include "ipc/base/log.h"
 #include "tests/unit/sdk/suite.h"
 
 static unsigned lines_with(int fd, const char *text) {

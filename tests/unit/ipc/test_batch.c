@@ -1,5 +1,5 @@
 /* test_batch.c - messages in one frame: there and back, and what is no batch. */
-#include "ipc/batch.h"
+#include "ipc/protocol/batch.h"
 #include "tests/unit/sdk/suite.h"
 
 #define BYTES(text)                                                                                                    \

@@ -1,5 +1,5 @@
 /* The limit of descriptors: as high as it may be here, for children what it was. */
-#include "ipc/files.h"
+#include "ipc/base/files.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
 /* test_lane.c - both ends of lanes in one process and on one loop. */
-#include "ipc/batch.h"
-#include "ipc/lane.h"
+#include "ipc/protocol/batch.h"
+#include "ipc/protocol/lane.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <stdlib.h>
@@ -267,10 +267,10 @@ static void blobs_and_death(void) {
     uint8_t *zeros = rv_alloc(SIZE);
     rv_mp_bin(&big, (struct rv_bytes){zeros, SIZE});
     free(zeros);
-    struct lane_blob *blob = lane_blob_new(rv_buf_bytes(&big));
+    struct rv_blob *blob = rv_blob_new(rv_buf_bytes(&big));
     for (uint64_t i = 0; i < TIMES; i++)
         lane_send_blob(s.lane, &(struct msg){.type = MSG_OBJECT, .object = {.rev = i}}, blob);
-    lane_blob_unref(blob);
+    rv_blob_unref(blob);
     turn_until(&w, &h.got, TIMES);
     CU_ASSERT_EQUAL(h.bytes, TIMES * big.n);
     h.free_on_message = true; /* a lane freed by its own callback, with more messages under way */

@@ -1,5 +1,5 @@
 /* test_log.c - one line per event, whatever the values contain. */
-#include "ipc/log.h"
+#include "ipc/base/log.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* test_loop.c - order, and what callbacks may do to the loop while it runs. No test asserts a duration. */
-#include "ipc/loop.h"
+#include "ipc/base/loop.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* test_msg.c - every message type: round trip, every truncation, every wrong type and missing key. */
-#include "ipc/msg.h"
+#include "ipc/protocol/msg.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <stdlib.h>

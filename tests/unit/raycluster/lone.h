@@ -4,7 +4,7 @@
 #define TESTS_RAYCLUSTER_LONE_H
 
 #include "tests/support/fakehost.h"
-#include "tests/unit/raycluster/made.h"
+#include "tests/unit/ray/made.h"
 
 const struct rv_plugin *rv_plugin_v1(void);
 

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 
 static const struct rv_str api_version = {"ray.io/v1", 9}, resource = {"rayclusters", 11};
 

@@ -2,7 +2,7 @@
  * One group's trouble is its own. */
 #include <stdlib.h>
 
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 #include "scene.h"
 
 #define MINUTE INT64_C(60000)

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #include "model.h"
-#include "plugins/raycluster/fields.h"
-#include "plugins/raycluster/scheduler.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/scheduler.h"
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 

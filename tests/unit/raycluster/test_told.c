@@ -1,6 +1,6 @@
 /* test_told.c - what a cluster's conditions say: which pod blocks, that an edit reached no pod, what is not valid, how
  * to resume. And what is noted on pods of another version of the operator. */
-#include "plugins/raycluster/fields.h"
+#include "plugins/ray/fields.h"
 #include "scene.h"
 
 #define MINUTE INT64_C(60000)

@@ -1,5 +1,5 @@
 /* Who is an endpoint of a service, and in which condition. */
-#include "tests/unit/sandbox-sim/world.h"
+#include "world.h"
 
 static bool first(void *arg, struct sb_object *o) {
     *(struct sb_object **)arg = o;

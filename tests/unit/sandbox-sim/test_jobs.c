@@ -1,5 +1,5 @@
 /* The Job controller: indexes, suspension, deadlines, lives after the end. Pods end when the test says so. */
-#include "tests/unit/sandbox-sim/world.h"
+#include "world.h"
 
 #define JOB(spec)                                                                                                      \
     "{'metadata':{'name':'j'},'spec':{" spec                                                                           \

@@ -1,5 +1,5 @@
 /* The lives of pods: phases, containers, mounts, restarts, misfortune on demand, the end. */
-#include "tests/unit/sandbox-sim/world.h"
+#include "world.h"
 
 #define POD(name, rest) "{'metadata':{'name':'" name "'},'spec':{" rest "'containers':[{'name':'c','image':'i:1'}]}}"
 #define BENT(name, how, rest)                                                                                          \

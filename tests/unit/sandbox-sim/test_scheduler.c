@@ -1,5 +1,5 @@
 /* Where pods go, and what is said of those that go nowhere. */
-#include "tests/unit/sandbox-sim/world.h"
+#include "world.h"
 
 struct fit {
     const char *name, *spec, *want; /* want: "yes", or a part of the reason */

@@ -1,4 +1,4 @@
-#include "tests/unit/sandbox-sim/world.h"
+#include "world.h"
 
 #include "rayvisor/json.h"
 

@@ -3,7 +3,7 @@
 #define TESTS_SANDBOX_STORAGE_H
 
 #include "deploy/sandbox/storage_internal.h"
-#include "tests/unit/sandbox/json.h"
+#include "json.h"
 
 static inline struct sb_storage *world(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();

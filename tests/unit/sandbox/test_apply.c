@@ -1,6 +1,6 @@
 /* Server-side apply as stories: who writes what, what is refused, what is there at the end. */
-#include "deploy/sandbox/api/apply.h"
-#include "tests/unit/sandbox/storage.h"
+#include "deploy/sandbox/rules/apply.h"
+#include "storage.h"
 
 enum how { END, APPLY, FORCE, UPDATE };
 struct step {

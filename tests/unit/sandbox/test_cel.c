@@ -1,6 +1,6 @@
 /* The evaluator of x-kubernetes-validations: what it judges, and that it refuses what it cannot. */
-#include "deploy/sandbox/api/cel.h"
-#include "tests/unit/sandbox/json.h"
+#include "deploy/sandbox/rules/cel.h"
+#include "json.h"
 
 static const struct {
     const char *rule, *self, *old; /* old NULL: absent */

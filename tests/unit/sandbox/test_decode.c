@@ -1,10 +1,10 @@
 /* What comes in: unknown and mistyped fields, schemas, protobuf, events in their two forms; and what columns read. */
-#include "deploy/sandbox/api/protobuf.h"
-#include "deploy/sandbox/api/strict.h"
-#include "deploy/sandbox/api/table.h"
-#include "deploy/sandbox/api/view.h"
+#include "deploy/sandbox/http/protobuf.h"
+#include "deploy/sandbox/http/table.h"
+#include "deploy/sandbox/rules/strict.h"
+#include "deploy/sandbox/rules/view.h"
 #include "deploy/sandbox/storage_internal.h"
-#include "tests/unit/sandbox/json.h"
+#include "json.h"
 
 /* ---- strict decoding ---- */
 

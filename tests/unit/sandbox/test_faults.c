@@ -1,5 +1,5 @@
 /* Fault rules as tables: what is refused, what matches, how often, in which order; and the counters. */
-#include "deploy/sandbox/api/stats.h"
+#include "deploy/sandbox/http/stats.h"
 #include "rayvisor/json.h"
 
 #include <CUnit/Basic.h>

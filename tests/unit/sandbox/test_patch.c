@@ -1,6 +1,6 @@
 /* The patch formats as tables: type, document, patch, result (NULL: refused). */
-#include "deploy/sandbox/api/patch.h"
-#include "tests/unit/sandbox/json.h"
+#include "deploy/sandbox/rules/patch.h"
+#include "json.h"
 
 static const struct {
     const char *doc, *patch, *want;

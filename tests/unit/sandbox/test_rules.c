@@ -1,6 +1,6 @@
 /* The rules of writing that belong to kinds: what never changes, what a POST may not bring, nulls, definitions. */
-#include "deploy/sandbox/api/patch.h"
-#include "tests/unit/sandbox/storage.h"
+#include "deploy/sandbox/rules/patch.h"
+#include "storage.h"
 
 /* As a client would; the name is "o" unless the document says another. */
 static int create(struct sb_storage *s, const char *plural, const char *json, struct sb_status *st) {

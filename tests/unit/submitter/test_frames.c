@@ -1,5 +1,5 @@
 /* test_frames.c - WebSocket frames in whatever pieces they come, and those that no server may send. */
-#include "submitter/frames.h"
+#include "plugins/rayjob/submitter/frames.h"
 #include "tests/unit/sdk/suite.h"
 
 struct seen {

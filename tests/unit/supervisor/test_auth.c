@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ipc/files.h"
+#include "ipc/base/files.h"
 #include "tests/unit/sdk/suite.h"
 
 #define SECOND INT64_C(1000000000)

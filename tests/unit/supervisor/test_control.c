@@ -6,7 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "supervisor/http/control.h"
+#include "supervisor/control/control.h"
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
 

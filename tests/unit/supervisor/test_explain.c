@@ -8,7 +8,7 @@
 
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
-#include "supervisor/http/control.h"
+#include "supervisor/control/control.h"
 #include "supervisor/http/web.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"

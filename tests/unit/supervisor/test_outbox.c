@@ -11,7 +11,7 @@ enum { NAMES = 12, GONE = 0 };
 /* Versions only grow; GONE means that the object is not there. */
 struct world {
     struct outbox *box;
-    struct lane_blob *blob;
+    struct rv_blob *blob;
     unsigned version[NAMES], incarnation[NAMES], next; /* the cache */
     unsigned mirror[NAMES], owed;                      /* what the reader has; credit it holds back */
     bool seen[NAMES], snapshot, ready;
@@ -21,7 +21,7 @@ struct world {
 static size_t index_of(struct rv_str name) { return (size_t)(name.p[0] - 'a'); }
 static struct rv_str name_of(size_t i) { return (struct rv_str){&"abcdefghijkl"[i], 1}; }
 
-static struct lane_blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret) {
+static struct rv_blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret) {
     struct world *w = arg;
     size_t i = index_of(name);
     if (w->version[i] == GONE) return NULL;
@@ -29,7 +29,7 @@ static struct lane_blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struc
     return w->blob;
 }
 
-static void reader(void *arg, struct msg *m, struct lane_blob *payload) {
+static void reader(void *arg, struct msg *m, struct rv_blob *payload) {
     struct world *w = arg;
     w->sent++;
     switch (m->type) {
@@ -64,13 +64,13 @@ static void reader(void *arg, struct msg *m, struct lane_blob *payload) {
 
 static void world_new(struct world *w) {
     *w = (struct world){.next = 1};
-    w->blob = lane_blob_new((struct rv_bytes){(const uint8_t *)"\x80", 1});
+    w->blob = rv_blob_new((struct rv_bytes){(const uint8_t *)"\x80", 1});
     w->box = outbox_new(&(struct outbox_opts){fetch, reader, w});
 }
 
 static void world_free(struct world *w) {
     outbox_free(w->box);
-    lane_blob_unref(w->blob);
+    rv_blob_unref(w->blob);
 }
 
 static void change(struct world *w, size_t i) {

@@ -54,7 +54,7 @@ static struct store_object object(const char *uid, int generation, const char *v
                                  .name = RV_STR("bad"),
                                  .uid = rv_str(uid),
                                  .resource_version = rv_str(version),
-                                 .blob = lane_blob_new(rv_buf_bytes(&mp))};
+                                 .blob = rv_blob_new(rv_buf_bytes(&mp))};
 }
 
 static void count(void *arg, const struct quarantine_info *i) {
@@ -85,7 +85,7 @@ static void twice(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(last_note, "rayvisorctl release toy ns/bad"));
     quarantine_blame(q, 0, &o, "signal 6"); /* said once */
     CU_ASSERT_EQUAL(events, 1);
-    lane_blob_unref(o.blob);
+    rv_blob_unref(o.blob);
     quarantine_free(q);
 }
 
@@ -113,8 +113,8 @@ static void changes(void) {
         quarantine_object_changed(q, 0, &now, rows[i].deleted);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
         CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
-        lane_blob_unref(o.blob);
-        lane_blob_unref(now.blob);
+        rv_blob_unref(o.blob);
+        rv_blob_unref(now.blob);
         quarantine_free(q);
     }
 }
@@ -129,9 +129,9 @@ static void one_blame_is_forgotten_by_a_change(void) {
     quarantine_blame(q, 0, &other, "x"); /* another incarnation starts at one */
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(released, 0);
-    lane_blob_unref(o.blob);
-    lane_blob_unref(edited.blob);
-    lane_blob_unref(other.blob);
+    rv_blob_unref(o.blob);
+    rv_blob_unref(edited.blob);
+    rv_blob_unref(other.blob);
     quarantine_free(q);
 }
 
@@ -149,7 +149,7 @@ static void by_hand_and_by_a_new_build(void) {
     quarantine_clear(q);
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(released, 2);
-    lane_blob_unref(o.blob);
+    rv_blob_unref(o.blob);
     quarantine_free(q);
 }
 
@@ -179,8 +179,8 @@ static void unseen_changes(void) {
         quarantine_refresh(q, look, NULL);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
         CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
-        lane_blob_unref(o.blob);
-        lane_blob_unref(now.blob);
+        rv_blob_unref(o.blob);
+        rv_blob_unref(now.blob);
         quarantine_free(q);
     }
 }
@@ -204,7 +204,7 @@ static void of_another_kind(void) {
     manifest.kind_n = 1;
     quarantine_reconfigure(q, &config);
     CU_ASSERT_EQUAL(held(q), 0);
-    lane_blob_unref(o.blob);
+    rv_blob_unref(o.blob);
     quarantine_free(q);
 }
 

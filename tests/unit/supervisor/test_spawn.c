@@ -7,8 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/files.h"
-#include "ipc/log.h"
+#include "ipc/base/files.h"
+#include "ipc/base/log.h"
 #include "supervisor/proc/output.h"
 #include "supervisor/proc/spawn.h"
 #include "tests/unit/sdk/suite.h"

@@ -207,7 +207,7 @@ static void feeds(void) {
     UNTIL(w->synced == 2);
     const struct store_object *o = store_find(feed_collection(a), RV_STR("n"), RV_STR("p"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    struct rv_bytes bytes = lane_blob_bytes(o->blob);
+    struct rv_bytes bytes = rv_blob_bytes(o->blob);
     CU_ASSERT_TRUE(json_is(rv_val_get((struct rv_val){bytes.p, bytes.n}, "spec"), "{\"a\":1}"));
     CU_ASSERT_EQUAL(rv_path_int((struct rv_val){bytes.p, bytes.n}, "status", 0), 3);
     struct feed *c = feed_join(s->feeds, &other, "team", &err);
@@ -242,7 +242,7 @@ static void parts(void) {
     UNTIL(w->synced == 1);
     const struct store_object *o = store_find(feed_collection(a), RV_STR(""), RV_STR("p"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    struct rv_bytes bytes = lane_blob_bytes(o->blob);
+    struct rv_bytes bytes = rv_blob_bytes(o->blob);
     struct rv_val meta = rv_val_get((struct rv_val){bytes.p, bytes.n}, "metadata");
     CU_ASSERT_TRUE(json_is(rv_val_get(meta, "labels"), "{\"k8s.io/a\":\"1\",\"x\":\"y\"}"));
     CU_ASSERT_TRUE(json_is(rv_val_get(meta, "ownerReferences"),

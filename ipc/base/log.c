@@ -1,0 +1,135 @@
+/* log.c - one line per event, JSON or text, in one write(2) (see log.h). */
+#include "log.h"
+
+#include "rayvisor/k8s.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "utf8.h"
+
+/* The process's sink: set once in main, before anything logs. */
+static struct {
+    enum rv_log_format format;
+    enum rv_log_level min;
+    int fd;
+    char component[32];
+} sink = {RV_LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, ""};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void rv_log_setup(enum rv_log_format format, enum rv_log_level min_level, int fd, const char *component) {
+    sink.format = format;
+    sink.min = min_level;
+    sink.fd = fd;
+    size_t n = strnlen(component, sizeof sink.component - 1);
+    memcpy(sink.component, component, n);
+    sink.component[n] = 0;
+}
+
+bool rv_log_enabled(enum rv_log_level level) { return level >= sink.min; }
+
+int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(level_names); i++)
+        if (rv_str_is(s, level_names[i])) return *ret = (enum rv_log_level)i, 0;
+    if (rv_str_is(s, "trace")) return *ret = RV_LOG_DEBUG, 0;
+    return -EINVAL;
+}
+
+/* A quoted string in which nothing can end the line or the quote, and which is UTF-8 whatever it was made from. */
+static void add_quoted(struct rv_buf *b, struct rv_str s) {
+    rv_buf_addc(b, '"');
+    for (size_t i = 0; i < s.n;) {
+        unsigned char c = (unsigned char)s.p[i];
+        size_t n = rv_utf8_sequence((struct rv_str){s.p + i, s.n - i});
+        if (c == '"' || c == '\\')
+            rv_buf_addf(b, "\\%c", c);
+        else if (c == '\n')
+            rv_buf_adds(b, "\\n");
+        else if (c < 0x20 || c == 0x7f)
+            rv_buf_addf(b, "\\u%04x", c);
+        else if (n == 0)
+            rv_buf_addc(b, '?');
+        else
+            rv_buf_add(b, s.p + i, n);
+        i += n != 0 ? n : 1;
+    }
+    rv_buf_addc(b, '"');
+}
+
+static bool plain(struct rv_str s) {
+    if (s.n == 0) return false;
+    for (size_t i = 0; i < s.n; i++)
+        if (!isgraph((unsigned char)s.p[i]) || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\') return false;
+    return true;
+}
+
+static void json_field(struct rv_buf *b, struct rv_str key, struct rv_str value) {
+    rv_buf_addc(b, ',');
+    add_quoted(b, key);
+    rv_buf_addc(b, ':');
+    add_quoted(b, value);
+}
+
+static void json_line(struct rv_buf *b, const char *time, enum rv_log_level level, struct rv_str message,
+                      const struct rv_field *fields, size_t n) {
+    rv_buf_addf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", time, level_names[level]);
+    add_quoted(b, message);
+    if (sink.component[0] != 0) json_field(b, RV_STR("component"), rv_str(sink.component));
+    for (size_t i = 0; i < n; i++) json_field(b, fields[i].key, fields[i].value);
+    rv_buf_adds(b, "}\n");
+}
+
+static void text_line(struct rv_buf *b, const char *time, enum rv_log_level level, struct rv_str message,
+                      const struct rv_field *fields, size_t n) {
+    rv_buf_addf(b, "%s %-5s ", time, level_names[level]);
+    if (sink.component[0] != 0) rv_buf_addf(b, "%s: ", sink.component);
+    for (size_t i = 0; i < message.n; i++) {
+        unsigned char c = (unsigned char)message.p[i];
+        rv_buf_addc(b, c < 0x20 || c == 0x7f ? ' ' : c);
+    }
+    for (size_t i = 0; i < n; i++) {
+        rv_buf_addc(b, ' ');
+        rv_buf_add_str(b, fields[i].key);
+        rv_buf_addc(b, '=');
+        if (plain(fields[i].value))
+            rv_buf_add_str(b, fields[i].value);
+        else
+            add_quoted(b, fields[i].value);
+    }
+    rv_buf_addc(b, '\n');
+}
+
+void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n) {
+    if (!rv_log_enabled(level)) return;
+    if (level > RV_LOG_ERROR) level = RV_LOG_ERROR;
+    char time[40];
+    rv_time_format_micro(rv_wall_now(), time);
+    rv_autobuf struct rv_buf b = {0};
+    if (sink.format == RV_LOG_JSON)
+        json_line(&b, time, level, message, fields, n);
+    else
+        text_line(&b, time, level, message, fields, n);
+    /* A full pipe loses the line rather than stopping the process; a short write is not repeated, lines are small. */
+    ssize_t ignored = write(sink.fd, b.p, b.n);
+    (void)ignored;
+}
+
+void rv_log(enum rv_log_level level, const char *message, ...) {
+    if (!rv_log_enabled(level)) return;
+    struct rv_field fields[32];
+    size_t n = 0;
+    va_list ap;
+    va_start(ap, message);
+    while (n < RV_ARRAY_LEN(fields)) {
+        const char *key = va_arg(ap, const char *);
+        if (key == NULL) break;
+        /* The analyzer loses the list across the loop. */
+        const char *value = va_arg(ap, const char *); /* NOLINT(clang-analyzer-valist.Uninitialized) */
+        if (value != NULL) fields[n++] = (struct rv_field){rv_str(key), rv_str(value)};
+    }
+    va_end(ap);
+    rv_logv(level, rv_str(message), fields, n);
+}

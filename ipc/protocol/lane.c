@@ -1,0 +1,395 @@
+/* lane.c - one ordered connection between the supervisor and a host (see lane.h).
+ *
+ * ZeroMQ's descriptor is edge-triggered: it says "look again", once. So readiness is never taken from epoll alone:
+ * before every sleep a prepare hook asks ZMQ_EVENTS, and sending ends with the same question. What does not fit into
+ * ZeroMQ's pipe stays in our queue in order and is tried again on the next turn. */
+#include "lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "batch.h"
+#include "tsan.h"
+
+enum {
+    HIGH_WATER = 16,        /* batches in ZeroMQ's pipe */
+    BATCH_BYTES = 64 << 10, /* about: the message that passes it is the batch's last */
+    INLINE_MAX = 16 << 10,  /* larger payloads travel behind their batch, uncopied */
+    PER_TURN = 64,
+    FRAMES_MAX = 3,
+    PATH_LIMIT = 107
+};
+
+struct lane_context {
+    void *zmq;
+};
+
+struct outgoing { /* one batch */
+    struct outgoing *next;
+    struct rv_buf bytes;
+    size_t messages;
+    struct rv_blob *payload; /* of the last message, behind the batch */
+};
+
+struct lane {
+    void *socket;
+    struct rv_loop *loop;
+    struct rv_watch *watch;
+    struct rv_prepare *prepare;
+    struct lane_callbacks cb;
+    char *path;
+    bool server, dead, deaf, in_callback;
+    uint8_t peer[256]; /* ROUTER: the one identity we talk to */
+    size_t peer_n;
+    uint64_t sent, received;
+    struct outgoing *first, *last; /* the last is still open */
+    struct rv_buf header, body;    /* for encoding */
+    size_t queued;
+};
+
+struct lane_context *lane_context_new(void) {
+    struct lane_context *c = rv_alloc(sizeof *c);
+    c->zmq = zmq_ctx_new();
+    if (c->zmq == NULL) rv_oom();
+    zmq_ctx_set(c->zmq, ZMQ_IO_THREADS, 1);
+    zmq_ctx_set(c->zmq, ZMQ_MAX_SOCKETS, 256);
+    return c;
+}
+
+struct lane_context *lane_context_free(struct lane_context *c) {
+    if (c == NULL) return NULL;
+    zmq_ctx_term(c->zmq);
+    free(c);
+    return NULL;
+}
+
+/* ---- sending -------------------------------------------------------------------------------------------- */
+
+/* ZeroMQ gives the last reference back on its own thread. */
+static void blob_release(void *data, void *hint) {
+    (void)data;
+    TSAN_TAKE_OVER(hint);
+    rv_blob_unref(hint);
+}
+
+static bool send_copy(struct lane *l, const void *p, size_t n, int flags) {
+    return zmq_send(l->socket, p, n, flags | ZMQ_DONTWAIT) >= 0;
+}
+
+static bool send_payload(struct lane *l, struct rv_blob *blob) {
+    zmq_msg_t m;
+    struct rv_bytes bytes = rv_blob_bytes(rv_blob_ref(blob));
+    TSAN_HAND_OVER(blob);
+    /* ZeroMQ asks for a pointer that is not const; it only reads. */
+    if (zmq_msg_init_data(&m, (void *)(uintptr_t)bytes.p, bytes.n, blob_release, blob) != 0) rv_oom();
+    if (zmq_msg_send(&m, l->socket, ZMQ_DONTWAIT) >= 0) return true;
+    zmq_msg_close(&m);
+    return false;
+}
+
+/* All frames of one batch. Only the first frame can be refused: then nothing was sent. */
+static bool send_one(struct lane *l, struct outgoing *o) {
+    if (l->server) {
+        if (l->peer_n == 0) return false;
+        if (!send_copy(l, l->peer, l->peer_n, ZMQ_SNDMORE)) return false;
+    }
+    bool more = o->payload != NULL;
+    if (!send_copy(l, o->bytes.p, o->bytes.n, more ? ZMQ_SNDMORE : 0)) return false;
+    return !more || send_payload(l, o->payload);
+}
+
+static void outgoing_free(struct outgoing *o) {
+    rv_buf_free(&o->bytes);
+    rv_blob_unref(o->payload);
+    free(o);
+}
+
+/* Sends what ZeroMQ takes. True when something went out. */
+static bool pump_out(struct lane *l) {
+    bool any = false;
+    while (l->first != NULL && send_one(l, l->first)) {
+        struct outgoing *o = l->first;
+        l->first = o->next;
+        if (l->first == NULL) l->last = NULL;
+        l->queued -= o->messages;
+        outgoing_free(o);
+        any = true;
+    }
+    return any;
+}
+
+static struct outgoing *open_batch(struct lane *l) {
+    struct outgoing *o = l->last;
+    if (o != NULL && o->payload == NULL && o->bytes.n < BATCH_BYTES) return o;
+    o = rv_alloc(sizeof *o);
+    if (l->last != NULL)
+        l->last->next = o;
+    else
+        l->first = o;
+    return l->last = o;
+}
+
+/* behind: takes the reference; the payload is not in the batch. */
+static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struct rv_blob *behind) {
+    struct outgoing *o = open_batch(l);
+    m->seq = ++l->sent;
+    rv_buf_clear(&l->header);
+    rv_buf_clear(&l->body);
+    msg_encode(m, &l->header, &l->body);
+    batch_add(&o->bytes, rv_buf_bytes(&l->header), rv_buf_bytes(&l->body), behind == NULL ? &payload : NULL);
+    o->payload = behind;
+    o->messages++;
+    l->queued++;
+    rv_loop_again(l->loop);
+    return 0;
+}
+
+int lane_send(struct lane *l, struct msg *m) {
+    return enqueue(l, m, m->payload, m->payload.n > INLINE_MAX ? rv_blob_new(m->payload) : NULL);
+}
+
+int lane_send_blob(struct lane *l, struct msg *m, struct rv_blob *payload) {
+    struct rv_bytes bytes = payload != NULL ? rv_blob_bytes(payload) : (struct rv_bytes){NULL, 0};
+    return enqueue(l, m, bytes, bytes.n > INLINE_MAX ? rv_blob_ref(payload) : NULL);
+}
+
+void lane_deafen(struct lane *l) { l->deaf = true; }
+
+void lane_push(struct lane *l) { pump_out(l); }
+
+size_t lane_queued(const struct lane *l) { return l->queued; }
+
+bool lane_flush(struct lane *l, int64_t timeout_ms) {
+    int64_t end = rv_mono_now() + timeout_ms * 1000000;
+    while (pump_out(l), l->queued > 0) {
+        int64_t left = (end - rv_mono_now()) / 1000000;
+        if (left <= 0) return false;
+        zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
+        zmq_poll(&item, 1, left < 20 ? (long)left : 20);
+    }
+    return true;
+}
+
+bool lane_wait_connected(struct lane *l, int64_t timeout_ms) {
+    zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
+    return zmq_poll(&item, 1, (long)timeout_ms) > 0;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------------ */
+
+struct incoming {
+    zmq_msg_t frames[FRAMES_MAX];
+    size_t n;
+    bool too_many;
+};
+
+static void incoming_close(struct incoming *in) {
+    for (size_t i = 0; i < in->n; i++) zmq_msg_close(&in->frames[i]);
+}
+
+static bool receive(struct lane *l, struct incoming *in) {
+    in->n = 0;
+    in->too_many = false;
+    for (bool more = true; more;) {
+        zmq_msg_t surplus, *m = in->n < FRAMES_MAX ? &in->frames[in->n] : &surplus;
+        zmq_msg_init(m);
+        if (zmq_msg_recv(m, l->socket, ZMQ_DONTWAIT) < 0) {
+            zmq_msg_close(m);
+            return false; /* only before the first frame: messages arrive whole */
+        }
+        more = zmq_msg_more(m) != 0;
+        if (m == &surplus) {
+            in->too_many = true;
+            zmq_msg_close(m);
+        } else {
+            in->n++;
+        }
+    }
+    return true;
+}
+
+static struct rv_bytes frame(struct incoming *in, size_t i) {
+    if (i >= in->n) return (struct rv_bytes){NULL, 0}; /* zmq_msg_data() is never NULL */
+    return (struct rv_bytes){zmq_msg_data(&in->frames[i]), zmq_msg_size(&in->frames[i])};
+}
+
+/* The first peer that speaks is the peer. Whoever comes later is not listened to: reporting it would let a stranger
+ * have the right one killed. */
+static bool is_peer(struct lane *l, struct rv_bytes id) {
+    if (id.n == 0) return false;
+    if (l->peer_n == 0 && id.n <= sizeof l->peer) {
+        memcpy(l->peer, id.p, id.n);
+        l->peer_n = id.n;
+    }
+    return l->peer_n == id.n && memcmp(l->peer, id.p, id.n) == 0;
+}
+
+static int parse(struct lane *l, const struct batch_iter *b, struct msg *m, struct rv_error *err) {
+    int r = msg_decode(b->header, b->body, b->payload, l->server, m, err);
+    if (r != 0) return r;
+    if (m->seq != l->received + 1)
+        r = rv_error_set(err, RV_E_PROTOCOL, "%s message has number %llu, expected %llu", msg_type_name(m->type),
+                         (unsigned long long)m->seq, (unsigned long long)l->received + 1);
+    else
+        l->received = m->seq;
+    return r;
+}
+
+static int unpack(struct lane *l, struct incoming *in, struct batch_iter *ret, struct rv_error *err) {
+    size_t first = l->server ? 1 : 0;
+    if (in->too_many || in->n < first + 1 || in->n > first + 2)
+        return rv_error_set(err, RV_E_PROTOCOL, "message of %s frames than 1 or 2",
+                            in->n < first + 1 ? "fewer" : "more");
+    return batch_iter(frame(in, first), frame(in, first + 1), ret, err);
+}
+
+static void refuse(struct lane *l, const struct rv_error *err) {
+    l->deaf = true;
+    l->cb.on_bad(l->cb.arg, err);
+}
+
+/* All messages of one batch; less when one is bad, or the lane is freed by a callback. How many there were. */
+static int deliver(struct lane *l, struct incoming *in) {
+    int n = 1;
+    struct batch_iter b;
+    struct rv_error err = {0};
+    if (l->deaf) return n;
+    if (unpack(l, in, &b, &err) != 0) {
+        refuse(l, &err);
+        return n;
+    }
+    for (; !l->dead && !l->deaf && batch_next(&b); n++) {
+        struct msg m;
+        if (parse(l, &b, &m, &err) != 0)
+            refuse(l, &err);
+        else
+            l->cb.on_message(l->cb.arg, &m);
+    }
+    return n;
+}
+
+/* 0: nothing is there. */
+static int receive_one(struct lane *l) {
+    struct incoming in;
+    if (!receive(l, &in)) return 0;
+    int n = !l->server || is_peer(l, frame(&in, 0)) ? deliver(l, &in) : 1;
+    incoming_close(&in);
+    return n;
+}
+
+static void lane_destroy(struct lane *l);
+
+/* Takes in what ZeroMQ's own thread has told the socket; until then a full pipe stays full and an arrived message
+ * stays unseen. Sending does this only now and then, so it is asked for. */
+static void refresh(struct lane *l) {
+    int events = 0;
+    size_t size = sizeof events;
+    (void)zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size);
+}
+
+/* True when anything happened: then the loop comes by once more before it sleeps. Any call on a socket, also a send by
+ * another lane's callback, may swallow the one edge that announces a message; only a round in which nothing happened
+ * anywhere proves that there is nothing left. */
+static bool pump(void *arg) {
+    struct lane *l = arg;
+    if (l->in_callback || l->dead) return false;
+    l->in_callback = true;
+    refresh(l);
+    bool any = pump_out(l);
+    int budget = PER_TURN;
+    for (int n = 1; n > 0 && budget > 0 && !l->dead; budget -= n) n = receive_one(l);
+    /* Receiving may have learnt of room that was not there before. */
+    if (!l->dead && pump_out(l)) any = true;
+    l->in_callback = false;
+    if (l->dead) {
+        lane_destroy(l);
+        return true;
+    }
+    return any || budget < PER_TURN;
+}
+
+static void on_readable(void *arg, int fd, unsigned events) {
+    (void)fd;
+    (void)events;
+    (void)arg; /* the prepare hook, which runs before the next sleep, does the work */
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static void set_int(void *socket, int option, int value) { (void)zmq_setsockopt(socket, option, &value, sizeof value); }
+
+static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, const char *path, bool server,
+                              const struct lane_callbacks *cb, struct rv_error *err) {
+    if (strlen(path) > PATH_LIMIT) {
+        rv_error_set(err, -ENAMETOOLONG, "socket path %s is longer than %d characters: choose a shorter runtimeDir",
+                     path, PATH_LIMIT);
+        return NULL;
+    }
+    struct lane *l = rv_alloc(sizeof *l);
+    l->socket = zmq_socket(c->zmq, server ? ZMQ_ROUTER : ZMQ_DEALER);
+    if (l->socket == NULL) rv_oom();
+    l->loop = loop;
+    l->server = server;
+    l->cb = *cb;
+    l->path = rv_strdup(rv_str(path));
+    set_int(l->socket, ZMQ_LINGER, 0);
+    set_int(l->socket, ZMQ_SNDHWM, HIGH_WATER);
+    set_int(l->socket, ZMQ_RCVHWM, HIGH_WATER);
+    /* Know when the peer is gone; have a pipe only once there is a connection. */
+    if (server)
+        set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
+    else
+        set_int(l->socket, ZMQ_IMMEDIATE, 1);
+    int64_t max = MSG_MAX_PAYLOAD + 1024;
+    (void)zmq_setsockopt(l->socket, ZMQ_MAXMSGSIZE, &max, sizeof max);
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "ipc://%s", path);
+    int r = server ? zmq_bind(l->socket, rv_buf_cstr(&url)) : zmq_connect(l->socket, rv_buf_cstr(&url));
+    if (r != 0) {
+        rv_error_set(err, -zmq_errno(), "cannot %s %s: %s", server ? "bind" : "connect to", path,
+                     zmq_strerror(zmq_errno()));
+        lane_destroy(l);
+        return NULL;
+    }
+    int fd = -1;
+    size_t size = sizeof fd;
+    zmq_getsockopt(l->socket, ZMQ_FD, &fd, &size);
+    l->watch = rv_loop_fd(loop, fd, RV_LOOP_READ, on_readable, l);
+    l->prepare = rv_loop_prepare(loop, pump, l);
+    return l;
+}
+
+struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+                       struct rv_error *err) {
+    return lane_open(c, l, path, true, cb, err);
+}
+
+struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+                          struct rv_error *err) {
+    return lane_open(c, l, path, false, cb, err);
+}
+
+static void lane_destroy(struct lane *l) {
+    rv_watch_free(l->watch);
+    rv_prepare_free(l->prepare);
+    zmq_close(l->socket);
+    if (l->server) unlink(l->path);
+    while (l->first != NULL) {
+        struct outgoing *o = l->first;
+        l->first = o->next;
+        outgoing_free(o);
+    }
+    rv_buf_free(&l->header);
+    rv_buf_free(&l->body);
+    free(l->path);
+    free(l);
+}
+
+struct lane *lane_free(struct lane *l) {
+    if (l == NULL || l->dead) return NULL;
+    l->dead = true;
+    if (!l->in_callback) lane_destroy(l); /* otherwise pump() does it when the callback is back */
+    return NULL;
+}

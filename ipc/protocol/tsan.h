@@ -1,0 +1,29 @@
+/* tsan.h - what ThreadSanitizer cannot see. The only thread besides ours is ZeroMQ's, and that library is not built for
+ * the sanitizer: its queues order what it does with our blobs, but invisibly. Included once, by lane.c. In other builds
+ * this is nothing. */
+#ifndef RV_IPC_PROTOCOL_TSAN_H
+#define RV_IPC_PROTOCOL_TSAN_H
+
+#if defined(__SANITIZE_THREAD__)
+#define TSAN_BUILD 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define TSAN_BUILD 1
+#endif
+#endif
+
+#ifdef TSAN_BUILD
+void __tsan_acquire(void *p); /* NOLINT(bugprone-reserved-identifier) */
+void __tsan_release(void *p); /* NOLINT(bugprone-reserved-identifier) */
+#define TSAN_HAND_OVER(p) __tsan_release(p)
+#define TSAN_TAKE_OVER(p) __tsan_acquire(p)
+/* Only libraries of others belong here. libzmq: its I/O thread receives into, sends and frees the messages that our
+ * thread makes and reads. */
+const char *__tsan_default_suppressions(void) __attribute__((visibility("default"), used)); /* NOLINT */
+const char *__tsan_default_suppressions(void) { return "called_from_lib:libzmq.so.5\n"; }   /* NOLINT */
+#else
+#define TSAN_HAND_OVER(p) ((void)(p))
+#define TSAN_TAKE_OVER(p) ((void)(p))
+#endif
+
+#endif

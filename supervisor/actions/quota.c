@@ -1,0 +1,43 @@
+/* asker.c - a short list: there are few plugins (see asker.h). */
+#include "quota.h"
+
+#include <stdlib.h>
+
+#include "ipc/base/loop.h"
+#include "ipc/protocol/msg.h"
+#include "supervisor/proc/plugin.h"
+
+struct asker *asker_of(struct asker **list, struct plugin *p) {
+    struct asker *a = *list;
+    while (a != NULL && a->plugin != p) a = a->next;
+    if (a != NULL || p == NULL) return a;
+    a = rv_alloc(sizeof *a);
+    *a = (struct asker){*list, p, {(double)plugin_config(p)->actions_per_second, rv_mono_now()}, {0}};
+    *list = a;
+    return a;
+}
+
+void asker_forget(struct asker **list, const struct plugin *p) {
+    for (struct asker **at = list; *at != NULL; at = &(*at)->next) {
+        struct asker *gone = *at;
+        if (gone->plugin != p) continue;
+        *at = gone->next;
+        free(gone);
+        return;
+    }
+}
+
+void asker_free_all(struct asker **list) {
+    for (struct asker *a; (a = *list) != NULL;) {
+        *list = a->next;
+        free(a);
+    }
+}
+
+const char *asker_over(const struct asker *a, uint32_t verb) {
+    const struct config_plugin *c = plugin_config(a->plugin);
+    bool waits = msg_verb_waits(verb);
+    if (a->open[waits] <= (size_t)(waits ? c->max_http : c->max_in_flight)) return NULL;
+    return waits ? "more HTTP requests and timers are open than limits.maxHttp allows"
+                 : "more actions are open than limits.maxInFlight allows";
+}

@@ -1,0 +1,25 @@
+/* quota.h - a plugin that asks for actions, and its own limits (`limits` of its entry in the configuration).
+ *
+ * Requests to the API server and what waits for others (HTTP, timers: msg_verb_waits()) have places of their own, so
+ * that heads that hang hold up no write. */
+#ifndef ACTIONS_ASKER_H
+#define ACTIONS_ASKER_H
+
+#include "ipc/base/rate_limit.h"
+#include "rayvisor/base.h"
+
+struct plugin;
+struct asker {
+    struct asker *next;
+    struct plugin *plugin;
+    struct rv_rate_limit rate; /* limits.actionsPerSecond */
+    size_t open[2];            /* actions without a result; [1]: that wait for others */
+};
+/* The plugin's, made when it asks for the first time. p NULL, the supervisor itself: NULL. */
+struct asker *asker_of(struct asker **list, struct plugin *p);
+void asker_forget(struct asker **list, const struct plugin *p);
+void asker_free_all(struct asker **list);
+/* NULL, or why there are more actions like this one open than the host was told: then it is not our host. */
+const char *asker_over(const struct asker *a, uint32_t verb);
+
+#endif

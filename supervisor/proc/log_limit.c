@@ -1,0 +1,32 @@
+/* chatter.c - see chatter.h. */
+#include "log_limit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { BURST = 1000, EACH_MS = 10 };
+static const double EACH_NS = EACH_MS * 1e6;
+
+static void tell(struct log_limit *c, struct rv_str plugin) {
+    char n[24];
+    snprintf(n, sizeof n, "%" PRIu64, c->suppressed);
+    c->suppressed = 0;
+    struct rv_field fields[] = {{RV_STR("plugin"), plugin}, {RV_STR("suppressed"), rv_str(n)}};
+    rv_logv(RV_LOG_WARN, RV_STR("a plugin logs too much: lines of it are left out"), fields, RV_ARRAY_LEN(fields));
+}
+
+bool log_limit_allows(struct log_limit *c, struct rv_str plugin, int64_t now) {
+    if (!rv_rate_limit_take(&c->bucket, now, EACH_NS, BURST)) {
+        c->suppressed++;
+        return false;
+    }
+    log_limit_settle(c, plugin, now, false);
+    return true;
+}
+
+/* Not after each token: while the flood goes on that would be a line about lines for every line. */
+void log_limit_settle(struct log_limit *c, struct rv_str plugin, int64_t now, bool last) {
+    if (c->suppressed == 0) return;
+    (void)rv_rate_limit_has(&c->bucket, now, EACH_NS, BURST);
+    if (last || c->bucket.tokens >= (double)BURST / 10) tell(c, plugin);
+}

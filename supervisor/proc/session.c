@@ -1,0 +1,448 @@
+/* talk.c - a plugin's lane: objects, results and questions go down, actions and answers come up (see
+ * plugin_internal.h). */
+#include "plugin_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "supervisor/actions/executor.h"
+#include "supervisor/leadership.h"
+
+enum { SYNC_MS = 120000, UNFINISHED_MS = 60000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
+
+/* ---- telling -------------------------------------------------------------------------------------------- */
+
+static struct store_collection *collection_of(const struct plugin *p, size_t i) {
+    return feed_collection(p->kinds[i].feed);
+}
+
+/* A kind may be fed by several collections, one per namespace. */
+static struct rv_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name,
+                                    struct msg_object *ret) {
+    struct plugin *p = arg;
+    for (size_t i = 0; i < p->kind_n; i++) {
+        if (p->kinds[i].kind != kind) continue;
+        const struct store_object *o = store_find(collection_of(p, i), ns, name);
+        if (o == NULL) continue;
+        *ret = (struct msg_object){kind, o->ns, o->name, o->uid, o->resource_version, o->rev};
+        return o->blob;
+    }
+    return NULL;
+}
+
+static void outbox_send(void *arg, struct msg *m, struct rv_blob *payload) {
+    struct plugin *p = arg;
+    if (p->lane != NULL) lane_send_blob(p->lane, m, payload);
+}
+
+static void queue_change(struct listened *l, const struct store_object *o, bool deleted) {
+    struct plugin *p = l->plugin;
+    if (p->outbox == NULL || (p->state != LIFE_SYNCING && p->state != LIFE_READY && p->state != LIFE_DRAINING) ||
+        p->snapshot_waits)
+        return;
+    if (deleted)
+        outbox_deleted(p->outbox, l->kind,
+                       &(struct msg_object){l->kind, o->ns, o->name, o->uid, o->resource_version, o->rev});
+    else
+        outbox_changed(p->outbox, l->kind, o->ns, o->name);
+}
+
+static void on_change(void *arg, const struct store_object *o, bool deleted) {
+    struct listened *l = arg;
+    struct plugin *p = l->plugin;
+    if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY) rv_coalesce_new(&p->s->hurry, rv_mono_now());
+    queue_change(l, o, deleted);
+    quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
+}
+
+/* What the process before asked for is finished first: while a write is under way, nobody can say what is there, and a
+ * plugin that decides without it makes the same again. */
+static void end_snapshot(struct plugin *p) {
+    int64_t now = rv_mono_now();
+    if (executor_unfinished(p->s->executor, plugin_name(p))) {
+        if (p->end_waits_until == 0) p->end_waits_until = now + UNFINISHED_MS * INT64_C(1000000);
+        if (now < p->end_waits_until) return;
+        rv_warn("writes of the process before are still under way: no longer waited for", "plugin", plugin_name(p));
+    }
+    p->end_waits_until = 0;
+    outbox_snapshot_end(p->outbox, p->snapshot_rev);
+}
+
+bool talk_pump(void *arg) {
+    struct supervisor *s = arg;
+    for (struct plugin *p = s->plugins; p != NULL; p = p->next) {
+        if (p->outbox == NULL || p->lane == NULL || p->snapshot_waits) continue;
+        if (p->end_waits_until != 0) end_snapshot(p);
+        outbox_pump(p->outbox);
+    }
+    return false;
+}
+
+static void queue_object(void *arg, const struct store_object *o) {
+    struct listened *l = arg;
+    outbox_changed(l->plugin->outbox, l->kind, o->ns, o->name);
+}
+
+void talk_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on) {
+    struct plugin *p = arg;
+    struct msg m = {.type = MSG_QUARANTINE, .explain = {.kind = kind, .key = {ns, name}, .on = on ? 1 : 0}};
+    if (!plugin_listens(p)) return;
+    /* Freed because it changed: not before the change is known, or the plugin dies on the old one once more. */
+    if (!on && p->outbox != NULL) outbox_flush_object(p->outbox, kind, ns, name);
+    lane_send(p->lane, &m);
+}
+
+static const struct store_object *find_object(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    return talk_find(arg, kind, ns, name);
+}
+
+static void snapshot_if_complete(struct plugin *p) {
+    if (!p->snapshot_waits) return;
+    for (size_t i = 0; i < p->kind_n; i++)
+        if (!feed_synced(p->kinds[i].feed)) return;
+    p->snapshot_waits = false;
+    uint64_t rev = store_rev(p->s->store);
+    outbox_snapshot_begin(p->outbox, rev);
+    quarantine_refresh(p->quarantine, find_object, p);
+    quarantine_each_key(p->quarantine, talk_quarantine, p);
+    for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
+    p->stands_by = leadership_stands_by(p->s);
+    p->snapshot_rev = rev;
+    if (p->stands_by)
+        rv_timer_disarm(p->deadline); /* no answer is expected */
+    else
+        end_snapshot(p);
+}
+
+void plugin_lead(struct plugin *p) {
+    if (!p->stands_by) return;
+    p->stands_by = false;
+    rv_timer_arm(p->deadline, SYNC_MS);
+    end_snapshot(p);
+}
+
+void plugin_collections_changed(struct plugin *p) { snapshot_if_complete(p); }
+
+static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
+    const struct manifest *m = p->config->manifest;
+    static const uint32_t map_flags[] = {MSG_KIND_MAP_OWNER, MSG_KIND_MAP_LABEL, MSG_KIND_MAP_PLUGIN};
+    rv_mp_array(out, m->kind_n);
+    for (size_t i = 0; i < m->kind_n; i++) {
+        const struct manifest_kind *k = &m->kinds[i];
+        rv_mp_map(out, 5);
+        rv_mp_cstr(out, "a");
+        rv_mp_str(out, k->api_version);
+        rv_mp_cstr(out, "r");
+        rv_mp_str(out, k->resource);
+        rv_mp_cstr(out, "k");
+        rv_mp_str(out, k->kind);
+        rv_mp_cstr(out, "f");
+        rv_mp_uint(out, i == 0 ? (uint32_t)MSG_KIND_PRIMARY : map_flags[k->map]);
+        rv_mp_cstr(out, "l");
+        rv_mp_str(out, k->index_label);
+    }
+}
+
+void talk_welcome(struct plugin *p) {
+    rv_autobuf struct rv_buf kinds = {0};
+    uint8_t seed[32];
+    supervisor_random(seed, sizeof seed);
+    encode_kinds(p, &kinds);
+    struct msg m = {.type = MSG_WELCOME,
+                    .welcome = {.epoch = p->s->epoch,
+                                .instance = p->instance,
+                                .credit_messages = CREDIT_MESSAGES,
+                                .credit_bytes = CREDIT_BYTES,
+                                .heartbeat_ms = (uint32_t)p->s->config->heartbeat_ms,
+                                .seed = {seed, sizeof seed},
+                                .kinds = {kinds.p, kinds.n},
+                                .settings = {p->settings.in_force.p, p->settings.in_force.n},
+                                .max_in_flight = (uint32_t)p->config->max_in_flight,
+                                .max_http = (uint32_t)p->config->max_http}};
+    lane_send(p->lane, &m);
+    outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
+    metrics_table_mark(p->metrics);
+    p->snapshot_waits = true;
+    rv_timer_arm(p->deadline, SYNC_MS);
+    snapshot_if_complete(p);
+}
+
+void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                   const struct rv_result *r) {
+    if (p->lane == NULL || p->instance != instance) return;
+    const struct manifest *m = p->config->manifest;
+    for (uint32_t k = 0; k < m->kind_n; k++)
+        if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource))
+            outbox_flush_object(p->outbox, k, r->ns, r->name);
+    p->answered = rv_mono_now();
+    struct msg out = {.type = MSG_RESULT, .result = {*r}, .payload = r->body};
+    lane_send(p->lane, &out);
+}
+
+/* ---- hearing -------------------------------------------------------------------------------------------- */
+
+static void refuse(struct plugin *p, const char *why) {
+    struct msg m = {.type = MSG_REFUSE, .text = {RV_E_ABI, rv_str(why)}};
+    rv_err("plugin refused", "plugin", plugin_name(p), "reason", why);
+    p->unfit = true;
+    lane_send(p->lane, &m);
+}
+
+/* It is not believed any more, whatever it says. */
+static void violation(struct plugin *p, const char *message, const char *reason) {
+    rv_err(message, "plugin", plugin_name(p), "reason", reason);
+    lane_deafen(p->lane);
+    if (!p->killed) plugin_condemn(p, DEATH_PROTOCOL);
+    plugin_event(p, LIFE_ON_VIOLATION);
+}
+
+static bool token_right(const struct plugin *p, struct rv_bytes token) {
+    unsigned different = 0;
+    if (token.n != PLUGIN_TOKEN_SIZE) return false;
+    for (size_t i = 0; i < PLUGIN_TOKEN_SIZE; i++) different |= (unsigned)(token.p[i] ^ p->token[i]);
+    return different == 0;
+}
+
+static void on_hello(struct plugin *p, const struct msg_hello *h) {
+    char why[256] = "";
+    const struct manifest *m = p->config->manifest;
+    if (p->greeted || !token_right(p, h->token)) {
+        violation(p, "a process without the right token spoke on the lane: it is stopped",
+                  p->greeted ? "a second HELLO" : "HELLO with a wrong token");
+        return;
+    }
+    p->greeted = true;
+    explicit_bzero(p->token, sizeof p->token);
+    p->live = (h->can & MSG_CAN_SETTINGS) != 0;
+    if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
+        snprintf(why, sizeof why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major,
+                 h->abi_minor);
+    else if (!rv_str_eq(h->plugin, m->name))
+        snprintf(why, sizeof why, "the library is plugin \"%.*s\", its manifest is of \"%s\"",
+                 (int)(h->plugin.n < 64 ? h->plugin.n : 64), h->plugin.p, plugin_name(p));
+    else if (!rv_str_eq(h->plugin_version, m->version))
+        snprintf(why, sizeof why, "the library has version %.*s, its manifest %.*s: install both together",
+                 (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
+                 (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
+    if (why[0] != 0) {
+        refuse(p, why);
+        return;
+    }
+    p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop meanwhile */
+    plugin_event(p, LIFE_ON_HELLO);
+}
+
+static void on_log(struct plugin *p, const struct msg_log *l) {
+    struct rv_field fields[32];
+    size_t n = 0;
+    enum rv_log_level level =
+        l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
+    if (!rv_log_enabled(level) || !log_limit_allows(&p->chatter, p->config->name, rv_mono_now())) return;
+    fields[n++] = (struct rv_field){RV_STR("plugin"), p->config->name};
+    if (l->key.name.n != 0) {
+        fields[n++] = (struct rv_field){RV_STR("namespace"), l->key.ns};
+        fields[n++] = (struct rv_field){RV_STR("name"), l->key.name};
+    }
+    for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
+        fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
+    rv_logv(level, l->message, fields, n);
+}
+
+static void on_explanation(struct plugin *p, const struct msg_explain *e) {
+    for (struct pending_explain **q = &p->explains; *q != NULL; q = &(*q)->next) {
+        struct pending_explain *found = *q;
+        if (found->corr != e->corr) continue;
+        *q = found->next;
+        found->done(found->arg, e);
+        free(found);
+        return;
+    }
+}
+
+static void fail_explains(struct plugin *p) {
+    while (p->explains != NULL) {
+        struct pending_explain *e = p->explains;
+        p->explains = e->next;
+        e->done(e->arg, NULL);
+        free(e);
+    }
+}
+
+static void refuse_action(struct plugin *p, uint64_t id, int code, const char *reason, const char *message) {
+    struct msg out = {.type = MSG_RESULT,
+                      .result.r = {.id = id, .code = code, .reason = rv_str(reason), .message = rv_str(message)}};
+    lane_send(p->lane, &out);
+}
+
+/* An id says which result belongs to which action: one that comes again is never carried out again. */
+static void on_action(struct plugin *p, const struct msg *m) {
+    uint64_t id = m->action.id;
+    if (id <= p->last_action) {
+        p->repeated++;
+        rv_err("a host used the id of an action again: refused", "plugin", plugin_name(p));
+        refuse_action(p, id, RV_E_PROTOCOL, "RepeatedActionId",
+                      "the id of an action must be greater than those before it");
+        return;
+    }
+    p->last_action = id;
+    if (leadership_stands_by(p->s))
+        refuse_action(p, id, RV_E_UNAVAILABLE, "Standby", "another instance leads");
+    else
+        executor_submit(p->s->executor, p, p->instance, m);
+}
+
+static void on_message(void *arg, const struct msg *m) {
+    struct plugin *p = arg;
+    p->heard = rv_mono_now();
+    if (!p->welcome && m->type != MSG_HELLO && m->type != MSG_FAILED && m->type != MSG_DRAINED) {
+        violation(p, "a message came before the handshake: its host is stopped", msg_type_name(m->type));
+        return;
+    }
+    switch (m->type) {
+    case MSG_HELLO:
+        on_hello(p, &m->hello);
+        break;
+    case MSG_SYNCED:
+        plugin_event(p, LIFE_ON_SYNCED);
+        break;
+    case MSG_CREDIT:
+        outbox_credit(p->outbox, m->credit.messages, m->credit.bytes);
+        break;
+    case MSG_ACTION:
+        on_action(p, m);
+        break;
+    case MSG_LOG:
+        on_log(p, &m->log);
+        break;
+    case MSG_METRIC:
+        metrics_table_set(p->metrics, &m->metric);
+        break;
+    case MSG_PONG:
+        p->gauges = m->ping;
+        /* It has been over all its keys once. */
+        if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
+        break;
+    case MSG_ADOPTED:
+        settings_answer(p, &m->text);
+        break;
+    case MSG_EXPLANATION:
+        on_explanation(p, &m->explain);
+        break;
+    case MSG_DRAINED:
+        plugin_event(p, LIFE_ON_DRAINED);
+        break;
+    case MSG_FAILED: {
+        rv_autofree char *text = rv_strdup(m->text.text);
+        rv_err("plugin cannot run", "plugin", plugin_name(p), "reason", text);
+        p->unfit = p->unfit || m->text.code == RV_E_ABI || m->text.code == RV_E_CONFIG;
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+static void on_bad(void *arg, const struct rv_error *err) {
+    violation(arg, "malformed message from a plugin's host: it is stopped", err->text);
+}
+
+void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
+    if (!plugin_listens(p)) {
+        done(arg, NULL);
+        return;
+    }
+    struct pending_explain *e = rv_alloc(sizeof *e);
+    *e = (struct pending_explain){p->explains, ++p->corr, done, arg};
+    p->explains = e;
+    struct msg m = {.type = MSG_EXPLAIN, .explain = {.corr = e->corr, .key = {ns, name}}};
+    lane_send(p->lane, &m);
+}
+
+void plugin_explain_cancel(struct plugin *p, const void *arg) {
+    for (struct pending_explain **q = &p->explains; *q != NULL;) {
+        struct pending_explain *found = *q;
+        if (found->arg != arg) {
+            q = &found->next;
+            continue;
+        }
+        *q = found->next;
+        free(found);
+    }
+}
+
+/* ---- its watches ----------------------------------------------------------------------------------------- */
+
+void talk_join_feeds(struct plugin *p) {
+    const struct manifest *m = p->config->manifest;
+    const struct schema_texts *ns = &p->s->config->namespaces;
+    size_t per_kind = ns->n != 0 ? ns->n : 1;
+    p->kind_n = 0;
+    p->kinds = rv_alloc_array(m->kind_n * per_kind, sizeof *p->kinds);
+    for (size_t k = 0; k < m->kind_n; k++)
+        for (size_t i = 0; i < per_kind; i++) {
+            struct rv_error err = {0};
+            if (!manifest_when(&m->kinds[k].when, &p->config->settings)) continue;
+            rv_autofree char *one = ns->n != 0 ? rv_strdup(ns->list[i]) : NULL;
+            struct listened *l = &p->kinds[p->kind_n];
+            *l = (struct listened){p, (uint32_t)k, feed_join(p->s->feeds, &m->kinds[k], one, &err), NULL};
+            if (l->feed == NULL) {
+                rv_err("cannot watch what a plugin reads", "plugin", plugin_name(p), "reason", err.text);
+                continue;
+            }
+            l->listener = store_listen(feed_collection(l->feed), on_change, l);
+            p->kind_n++;
+        }
+}
+
+static void leave(struct listened *kinds, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        store_unlisten(kinds[i].listener);
+        feed_leave(kinds[i].feed);
+    }
+    free(kinds);
+}
+
+void talk_leave_feeds(struct plugin *p) {
+    leave(p->kinds, p->kind_n);
+    p->kinds = NULL;
+    p->kind_n = 0;
+}
+
+void talk_rejoin_feeds(struct plugin *p) {
+    struct listened *old = p->kinds;
+    size_t n = p->kind_n;
+    talk_join_feeds(p);
+    leave(old, n);
+}
+
+const struct store_object *talk_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    for (size_t i = 0; i < p->kind_n; i++) {
+        const struct store_object *o = p->kinds[i].kind == kind ? store_find(collection_of(p, i), ns, name) : NULL;
+        if (o != NULL) return o;
+    }
+    return NULL;
+}
+
+/* ---- the lane -------------------------------------------------------------------------------------------- */
+
+int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
+    p->snapshot_waits = false;
+    p->heard = rv_mono_now();
+    p->last_action = 0;
+    p->greeted = p->welcome = false;
+    p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
+    if (p->lane == NULL) return err->code;
+    p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});
+    supervisor_random(p->token, sizeof p->token);
+    return 0;
+}
+
+void talk_close(struct plugin *p) {
+    log_limit_settle(&p->chatter, p->config->name, rv_mono_now(), true);
+    p->lane = lane_free(p->lane);
+    p->outbox = outbox_free(p->outbox);
+    p->end_waits_until = 0;
+    p->snapshot_waits = p->stands_by = false; /* lists that complete later find no outbox */
+    p->gauges = (struct msg_ping){0};
+    fail_explains(p);
+}

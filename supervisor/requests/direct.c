@@ -1,0 +1,396 @@
+/* http_out.c - plugin HTTP over a curl multi handle of its own (see http_out.h).
+ *
+ * A request itself resolves no name: when curl would begin to, it ends, waits for the name (names.c says why), and
+ * begins anew. Its time-out counts from when it was asked for. */
+#include "direct.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "address_filter.h"
+#include "ipc/base/utf8.h"
+#include "resolver.h"
+
+enum { DEFAULT_MS = 2000, API_AGAIN_MS = 60000, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
+
+struct exchange {
+    struct http_out *owner;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct rv_buf body, answer;
+    char *host;                         /* "NAME:PORT" */
+    bool is_name, unresolved, resolved; /* not an address; curl has no address for it; its name was looked up */
+    struct name_wait wait;
+    struct rv_timer *deadline; /* while it waits; else curl looks at the clock */
+    int64_t until;
+    unsigned ms;
+    size_t max;
+    bool too_big, refused;
+    char why[CURL_ERROR_SIZE];
+    http_answer_fn done;
+    void *arg;
+    struct exchange *next, **back;
+};
+
+struct http_out {
+    struct rv_loop *loop;
+    CURLM *multi;
+    struct rv_timer *timer;
+    struct names *names;
+    struct exchange *list;
+    struct forbidden forbidden;
+    struct name_wait api_wait;
+    int64_t api_next; /* mono ns */
+};
+
+/* After name resolution, so that a name cannot point somewhere else than it was checked for. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+    struct exchange *x = arg;
+    (void)purpose;
+    if (forbidden_address(&x->owner->forbidden, (const struct sockaddr *)&a->addr)) {
+        x->refused = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* Comes before a thread is made, and also for addresses. */
+static int on_resolve(void *state, void *reserved, void *arg) {
+    struct exchange *x = arg;
+    (void)state;
+    (void)reserved;
+    x->unresolved = x->is_name;
+    return x->is_name ? 1 : 0;
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *arg) {
+    struct exchange *x = arg;
+    n *= size;
+    if (x->answer.n + n > x->max) {
+        x->too_big = true;
+        return CURL_WRITEFUNC_ERROR;
+    }
+    rv_buf_add(&x->answer, p, n);
+    return n;
+}
+
+static void exchange_free(struct exchange *x) {
+    *x->back = x->next;
+    if (x->next != NULL) x->next->back = x->back;
+    names_leave(&x->wait);
+    rv_timer_free(x->deadline);
+    free(x->host);
+    curl_multi_remove_handle(x->owner->multi, x->easy);
+    curl_easy_cleanup(x->easy);
+    for (struct curl_slist *h = x->headers; h != NULL; h = h->next) explicit_bzero(h->data, strlen(h->data));
+    curl_slist_free_all(x->headers);
+    rv_buf_free(&x->body);
+    rv_buf_free(&x->answer);
+    free(x);
+}
+
+static bool says_json(CURL *easy) {
+    char *type = NULL;
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+    return type != NULL && rv_str_starts(rv_str(type), "application/json");
+}
+
+struct trailers {
+    char names[TRAILERS_MAX][TRAILER_NAME_MAX];
+    size_t n;
+    struct rv_buf pairs;
+};
+
+static void add_trailer(struct trailers *t, const struct curl_header *h) {
+    size_t len = strlen(h->name);
+    if (t->n == TRAILERS_MAX || h->index != 0 || len >= TRAILER_NAME_MAX || strlen(h->value) > TRAILER_MAX) return;
+    char *name = t->names[t->n];
+    for (size_t i = 0; i <= len; i++)
+        name[i] = (char)(h->name[i] >= 'A' && h->name[i] <= 'Z' ? h->name[i] - 'A' + 'a' : h->name[i]);
+    if (!rv_utf8_valid(rv_str(name)) || !rv_utf8_valid(rv_str(h->value))) return;
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->names[i], name) == 0) return;
+    t->n++;
+    rv_mp_cstr(&t->pairs, name);
+    rv_mp_str(&t->pairs, (struct rv_str){h->value, strcspn(h->value, "\r\n")}); /* curl 7.88 leaves the line's end */
+}
+
+/* As a map. A gRPC server that has no answer sends its trailers as headers. */
+static void read_trailers(CURL *easy, struct rv_buf *out) {
+    struct trailers t = {.n = 0};
+    for (struct curl_header *h = NULL; (h = curl_easy_nextheader(easy, CURLH_TRAILER, -1, h)) != NULL;)
+        add_trailer(&t, h);
+    for (struct curl_header *h = NULL; (h = curl_easy_nextheader(easy, CURLH_HEADER, -1, h)) != NULL;)
+        if (rv_str_ieq((struct rv_str){h->name, strnlen(h->name, 5)}, "grpc-")) add_trailer(&t, h);
+    if (t.n != 0) {
+        rv_mp_map(out, t.n);
+        rv_buf_add(out, t.pairs.p, t.pairs.n);
+    }
+    rv_buf_free(&t.pairs);
+}
+
+static void finish(struct exchange *x, CURLcode result) {
+    long status = 0;
+    curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
+    struct http_answer a = {.status = (unsigned)status, .body = rv_buf_bytes(&x->answer)};
+    rv_autobuf struct rv_buf mp = {0}, trailers = {0};
+    struct rv_error err = {0};
+    if (result == CURLE_OK) read_trailers(x->easy, &trailers);
+    if (x->refused) {
+        a = (struct http_answer){.code = RV_E_DENIED,
+                                 .message = RV_STR("the address belongs to the API server or is link-local")};
+    } else if (result != CURLE_OK) {
+        a = (struct http_answer){.code = x->too_big                           ? RV_E_TOO_BIG
+                                         : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT
+                                                                              : RV_E_UNAVAILABLE,
+                                 .message = rv_str(x->why[0] != 0 ? x->why : curl_easy_strerror(result))};
+    } else if (says_json(x->easy) && x->answer.n != 0) {
+        a.code = rv_json_to_mp(rv_buf_str(&x->answer), NULL, &mp, &err);
+        a.json = a.code == 0;
+        a.body = a.code == 0 ? rv_buf_bytes(&mp) : (struct rv_bytes){NULL, 0};
+        a.message = rv_str(err.text);
+    }
+    a.trailers = (struct rv_val){trailers.p, trailers.n};
+    x->done(x->arg, &a);
+    exchange_free(x);
+}
+
+/* At least 1: to curl 0 is no time-out. */
+static int64_t left_ms(const struct exchange *x) {
+    int64_t ms = rv_mono_left_ms(x->until);
+    return ms > 0 ? ms : 1;
+}
+
+static void begin(struct exchange *x) {
+    int64_t ms = left_ms(x);
+    curl_easy_setopt(x->easy, CURLOPT_TIMEOUT_MS, (long)ms);
+    curl_easy_setopt(x->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)ms);
+    x->unresolved = false;
+    x->why[0] = 0;
+    if (curl_multi_add_handle(x->owner->multi, x->easy) != CURLM_OK) rv_oom();
+}
+
+static void on_deadline(void *arg) {
+    struct exchange *x = arg;
+    rv_autobuf struct rv_buf text = {0};
+    names_describe(&x->wait, &text);
+    rv_buf_addf(&text, " (waited %u ms)", x->ms);
+    x->done(x->arg, &(struct http_answer){.code = RV_E_TIMEOUT, .message = rv_buf_str(&text)});
+    exchange_free(x);
+}
+
+static void on_refused(void *arg) {
+    struct exchange *x = arg;
+    x->refused = true;
+    finish(x, CURLE_OK);
+}
+
+static void on_name(void *arg, const char *why) {
+    struct exchange *x = arg;
+    x->deadline = rv_timer_free(x->deadline);
+    x->resolved = true;
+    if (why == NULL) {
+        begin(x);
+        return;
+    }
+    x->done(x->arg, &(struct http_answer){.code = RV_E_UNAVAILABLE, .message = rv_str(why)});
+    exchange_free(x);
+}
+
+static void wait_for_name(struct exchange *x) {
+    struct http_out *h = x->owner;
+    curl_multi_remove_handle(h->multi, x->easy);
+    rv_buf_clear(&x->answer);
+    x->deadline = rv_loop_timer(h->loop, on_deadline, x);
+    rv_timer_arm(x->deadline, left_ms(x));
+    names_wait(h->names, &x->wait, x->host, on_name, x);
+}
+
+static void reap(struct http_out *h) {
+    int left;
+    for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL;) {
+        struct exchange *x = NULL;
+        if (m->msg != CURLMSG_DONE) continue;
+        CURLcode result = m->data.result;
+        if (names_reap(h->names, m->easy_handle)) continue;
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
+        if (x->unresolved && !x->resolved)
+            wait_for_name(x);
+        else
+            finish(x, result);
+    }
+}
+
+static void on_fd(void *arg, int fd, unsigned events) {
+    struct http_out *h = arg;
+    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
+                        ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
+                        ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
+    curl_multi_socket_action(h->multi, fd, what, &running);
+    reap(h);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
+    struct http_out *h = arg;
+    struct rv_watch *w = assigned;
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        rv_watch_free(w);
+        curl_multi_assign(h->multi, fd, NULL);
+        return 0;
+    }
+    unsigned events =
+        ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
+    if (w != NULL)
+        rv_watch_set(w, events);
+    else
+        curl_multi_assign(h->multi, fd, rv_loop_fd(h->loop, fd, events, on_fd, h));
+    return 0;
+}
+
+static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
+    struct http_out *h = arg;
+    (void)multi;
+    if (ms < 0)
+        rv_timer_disarm(h->timer);
+    else
+        rv_timer_arm(h->timer, ms);
+    return 0;
+}
+
+static void on_timer(void *arg) {
+    struct http_out *h = arg;
+    int running;
+    curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    reap(h);
+}
+
+static void on_api_name(void *arg, const char *why) {
+    (void)arg;
+    (void)why;
+}
+
+/* The connections to the API server show one of its addresses, or a proxy's. That plugins do not reach it by another,
+ * its name is looked up too, beside all else; again now and then, for addresses change and lookups fail. */
+static void look_up_api(struct http_out *h) {
+    int64_t now = rv_mono_now();
+    if (!h->forbidden.api_is_name || h->api_wait.lookup != NULL || now < h->api_next) return;
+    h->api_next = now + API_AGAIN_MS * INT64_C(1000000);
+    names_wait(h->names, &h->api_wait, h->forbidden.api, on_api_name, NULL);
+}
+
+static void on_address(void *arg, const char *name, const struct sockaddr *a) {
+    struct http_out *h = arg;
+    if (h->forbidden.api != NULL && strcmp(name, h->forbidden.api) == 0) kube_peers_add(h->forbidden.peers, a);
+}
+
+struct http_out *http_out_new(struct rv_loop *l, const char *api_server, struct kube_peers *api) {
+    struct http_out *h = rv_alloc(sizeof *h);
+    h->loop = l;
+    h->timer = rv_loop_timer(l, on_timer, h);
+    h->multi = curl_multi_init();
+    if (h->multi == NULL) rv_oom();
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    h->names = names_new(h->multi, on_address, h);
+    forbidden_init(&h->forbidden, api_server, api);
+    look_up_api(h);
+    return h;
+}
+
+struct http_out *http_out_free(struct http_out *h) {
+    if (h == NULL) return NULL;
+    while (h->list != NULL) {
+        struct exchange *x = h->list;
+        x->done(x->arg,
+                &(struct http_answer){
+                    .code = RV_E_SHUTDOWN,
+                    .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
+        exchange_free(x);
+    }
+    names_leave(&h->api_wait);
+    names_free(h->names);
+    forbidden_free(&h->forbidden);
+    curl_multi_cleanup(h->multi);
+    rv_timer_free(h->timer);
+    free(h);
+    return NULL;
+}
+
+static void add_header(struct exchange *x, const char *line) {
+    struct curl_slist *l = curl_slist_append(x->headers, line);
+    if (l == NULL) rv_oom();
+    x->headers = l;
+}
+
+static void set_options(struct exchange *x, const struct rv_http_request *r) {
+    CURL *e = x->easy;
+    rv_autofree char *url = rv_strdup(r->url), *method = rv_strdup(r->method);
+    curl_easy_setopt(e, CURLOPT_URL, url);
+    curl_easy_setopt(e, CURLOPT_PRIVATE, x);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was granted is what is asked */
+    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+    curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, x);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                     (long)(r->http2 != 0 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->why);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, x);
+    if (x->body.n != 0 || rv_str_is(r->method, "POST") || rv_str_is(r->method, "PUT")) {
+        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
+        curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->body.p != NULL ? (const char *)x->body.p : "");
+    }
+    /* curl asks again by itself when a kept connection turns out to be dead. What changes something gets a new one. */
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, rv_str_is(r->method, "GET") ? 0L : 1L);
+    curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
+    curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
+}
+
+static struct exchange *exchange_new(struct http_out *h, const struct rv_http_request *r) {
+    struct exchange *x = rv_alloc(sizeof *x);
+    x->owner = h;
+    x->ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
+    x->until = rv_mono_now() + (int64_t)x->ms * 1000000;
+    x->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
+    x->host = names_of_url(r->url, &x->is_name);
+    rv_buf_add(&x->body, r->body.p, r->body.n);
+    x->next = h->list;
+    if (x->next != NULL) x->next->back = &x->next;
+    x->back = &h->list;
+    h->list = x;
+    x->easy = curl_easy_init();
+    if (x->easy == NULL) rv_oom();
+    return x;
+}
+
+void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,
+                   void *arg) {
+    struct exchange *x = exchange_new(h, r);
+    x->done = done;
+    x->arg = arg;
+    rv_autobuf struct rv_buf type = {0};
+    if (r->content_type.n != 0) {
+        rv_buf_addf(&type, "Content-Type: " RV_STR_FMT, RV_STR_ARG(r->content_type));
+        add_header(x, rv_buf_cstr(&type));
+    }
+    add_header(x, "Expect:");
+    if (r->http2 != 0) add_header(x, "TE: trailers"); /* gRPC's own servers refuse who does not say so */
+    if (credential != NULL) add_header(x, credential);
+    set_options(x, r);
+    look_up_api(h);
+    if (x->host != NULL && forbidden_host(&h->forbidden, x->host)) {
+        x->deadline = rv_loop_timer(h->loop, on_refused, x); /* not from within */
+        rv_timer_arm(x->deadline, 0);
+    } else {
+        begin(x);
+    }
+}

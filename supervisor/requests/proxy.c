@@ -1,0 +1,350 @@
+/* http_proxy.c - URLs to paths of the API server's proxy, and its answers back (see http_proxy.h).
+ *
+ * Each request that is open has a TLS connection of its own: 74 KiB (measured: 72 MiB for 1000 that hang, now 37). So
+ * there are at most HTTP_PROXY_MAX; further ones wait their turn, within their time-out. Whoever gave no answer the
+ * last time takes at most half of the places: what answers is not held up by what hangs. */
+#include "proxy.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+#include "ipc/base/hash.h"
+#include "rayvisor/k8s.h"
+#include "supervisor/kube/transfer.h"
+
+enum { PROXY_MS = 10000 /* the way is longer than a direct one */, SILENT = 16384 };
+
+struct target {
+    struct rv_str host, ns, name, rest; /* ns empty: host is an address */
+    int64_t port;
+    bool tls;
+};
+
+struct call {
+    struct http_proxy *owner;
+    struct kube_transfer *transfer;
+    struct rv_timer *deadline; /* while it waits for its turn */
+    char *name;                /* of the service; without one, the address of a pod is in host */
+    char *host;
+    uint32_t whom; /* hash of whom it asks */
+    bool running;
+    int64_t until;                               /* mono ns */
+    char *method, *content_type, *header, *tail; /* tail: "8265/proxy/api/jobs/" */
+    char *prefix;                                /* "https:" or "" */
+    struct rv_buf body, ns;
+    unsigned timeout_ms;
+    size_t max;
+    http_answer_fn done;
+    void *arg;
+    struct call *next, **back;
+};
+
+struct http_proxy {
+    struct supervisor *s;
+    struct call *list, *queue, **queue_last;
+    size_t running_n;
+    uint32_t silent[SILENT]; /* by hash: who gave no answer the last time. One may push another out */
+};
+
+struct http_proxy *http_proxy_new(struct supervisor *s) {
+    struct http_proxy *p = rv_alloc(sizeof *p);
+    p->s = s;
+    p->queue_last = &p->queue;
+    return p;
+}
+
+static void unlink_call(struct call *c) {
+    *c->back = c->next;
+    if (c->next != NULL)
+        c->next->back = c->back;
+    else if (c->owner->queue_last == &c->next)
+        c->owner->queue_last = c->back;
+}
+
+static void call_free(struct call *c) {
+    unlink_call(c);
+    if (c->running) c->owner->running_n--;
+    rv_timer_free(c->deadline);
+    free(c->name);
+    free(c->host);
+    if (c->header != NULL) explicit_bzero(c->header, strlen(c->header));
+    free(c->header);
+    free(c->method);
+    free(c->content_type);
+    free(c->tail);
+    free(c->prefix);
+    rv_buf_free(&c->body);
+    rv_buf_free(&c->ns);
+    free(c);
+}
+
+struct http_proxy *http_proxy_free(struct http_proxy *p) {
+    if (p == NULL) return NULL;
+    while (p->queue != NULL || p->list != NULL) {
+        struct call *c = p->queue != NULL ? p->queue : p->list;
+        kube_transfer_cancel(c->transfer); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
+        c->done(c->arg, &(struct http_answer){.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")});
+        call_free(c);
+    }
+    free(p);
+    return NULL;
+}
+
+/* ---- URLs ----------------------------------------------------------------------------------------------- */
+
+static struct rv_str until(struct rv_str *s, char stop) {
+    const char *at = s->n != 0 ? memchr(s->p, stop, s->n) : NULL;
+    struct rv_str head = {s->p, at != NULL ? (size_t)(at - s->p) : s->n};
+    *s = at != NULL ? (struct rv_str){at + 1, s->n - head.n - 1} : RV_STR("");
+    return head;
+}
+
+static bool is_address(struct rv_str host) {
+    struct in6_addr a;
+    rv_autofree char *text = rv_strdup(host);
+    return inet_pton(AF_INET, text, &a) == 1 || inet_pton(AF_INET6, text, &a) == 1;
+}
+
+static bool is_service(struct target *t) {
+    struct rv_str rest = t->host;
+    t->name = until(&rest, '.');
+    t->ns = until(&rest, '.');
+    struct rv_str svc = until(&rest, '.');
+    return rv_str_is(svc, "svc") && rv_name_dns1123_label(t->name) == NULL && rv_name_dns1123_label(t->ns) == NULL;
+}
+
+static bool parse(struct rv_str url, struct target *t) {
+    *t = (struct target){.tls = rv_str_starts(url, "https://")};
+    if (!t->tls && !rv_str_starts(url, "http://")) return false;
+    size_t skip = t->tls ? 8 : 7, n = 0;
+    struct rv_str authority = {url.p + skip, url.n - skip};
+    while (n < authority.n && strchr("/?#", authority.p[n]) == NULL) n++;
+    t->rest = (struct rv_str){authority.p + n, authority.n - n};
+    authority.n = n;
+    if (authority.n > 0 && authority.p[0] == '[') {
+        authority = (struct rv_str){authority.p + 1, authority.n - 1};
+        t->host = until(&authority, ']');
+        if (rv_str_starts(authority, ":")) authority = (struct rv_str){authority.p + 1, authority.n - 1};
+    } else {
+        t->host = until(&authority, ':');
+    }
+    t->port = t->tls ? 443 : 80;
+    if (authority.n != 0 && rv_str_to_int(authority, 1, 65535, &t->port) != 0) return false;
+    if (is_service(t)) return true;
+    t->ns = t->name = RV_STR("");
+    return is_address(t->host);
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------- */
+
+static void start_queued(struct http_proxy *p);
+
+static void finish(struct call *c, const struct http_answer *a) {
+    struct http_proxy *p = c->owner;
+    uint32_t *silent = &p->silent[c->whom % SILENT];
+    if (c->running && a->code == RV_E_TIMEOUT)
+        *silent = c->whom;
+    else if (c->running && *silent == c->whom)
+        *silent = 0;
+    c->done(c->arg, a);
+    call_free(c);
+    start_queued(p);
+}
+
+static unsigned left_ms(const struct call *c) {
+    int64_t ms = rv_mono_left_ms(c->until);
+    return ms > 0 ? (unsigned)ms : 1;
+}
+
+/* The API server's own words? */
+static bool is_refusal(const struct kube_response *r, struct rv_val body) {
+    return r->http_status >= 400 && rv_str_is(rv_path_str(body, "kind"), "Status") &&
+           rv_str_is(rv_path_str(body, "apiVersion"), "v1") && rv_str_is(rv_path_str(body, "status"), "Failure");
+}
+
+static void on_answer(void *arg, const struct kube_response *r) {
+    struct call *c = arg;
+    c->transfer = NULL;
+    struct http_answer a = {.status = r->http_status, .body = r->body};
+    rv_autobuf struct rv_buf mp = {0};
+    struct rv_error err = {0};
+    struct rv_str text = {(const char *)r->body.p, r->body.n};
+    bool says_json = rv_str_starts(r->content_type, "application/json") && text.n != 0;
+    int parsed = says_json ? rv_json_to_mp(text, NULL, &mp, &err) : 0;
+    if (r->http_status == 0 || (r->code == RV_E_TOO_BIG && r->http_status != 413)) {
+        a = (struct http_answer){.code = r->code, .message = r->message};
+    } else if (parsed != 0) {
+        a.code = parsed;
+        a.body = (struct rv_bytes){NULL, 0};
+        a.message = rv_str(err.text);
+    } else if (says_json && is_refusal(r, (struct rv_val){mp.p, mp.n})) { /* no such service: as a name unknown */
+        a = (struct http_answer){.code = r->code == RV_E_NOT_FOUND ? RV_E_UNAVAILABLE : r->code, .message = r->message};
+    } else if (says_json) {
+        a.json = true;
+        a.body = rv_buf_bytes(&mp);
+    }
+    finish(c, &a);
+}
+
+static void send_to(struct call *c, const char *resource, struct rv_str name) {
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "/api/v1/namespaces/" RV_STR_FMT "/%s/%s" RV_STR_FMT ":%s", RV_STR_ARG(rv_buf_str(&c->ns)),
+                resource, c->prefix, RV_STR_ARG(name), c->tail);
+    struct kube_transfer_opts o = {.method = c->method,
+                                   .path = rv_buf_cstr(&path),
+                                   .content_type = c->content_type,
+                                   .header = c->header,
+                                   .accept = "*/*",
+                                   .body = rv_buf_bytes(&c->body),
+                                   .timeout_ms = left_ms(c),
+                                   .max_body = c->max,
+                                   .once = strcmp(c->method, "GET") != 0,
+                                   .on_done = on_answer,
+                                   .arg = c};
+    c->transfer = kube_transfer_start(c->owner->s->client, &o);
+}
+
+/* ---- pods by address ------------------------------------------------------------------------------------ */
+
+static void on_pods(void *arg, const struct kube_response *r) {
+    struct call *c = arg;
+    c->transfer = NULL;
+    rv_autobuf struct rv_buf mp = {0};
+    struct rv_str name = {0};
+    int code =
+        r->code != 0 ? r->code : rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL);
+    for (struct rv_iter it = rv_iter(rv_val_get((struct rv_val){mp.p, mp.n}, "items")); code == 0 && rv_iter_next(&it);)
+        if (!rv_path_bool(it.val, "spec.hostNetwork", false) &&
+            rv_str_is(rv_path_str(it.val, "status.phase"), "Running"))
+            name = rv_path_str(it.val, "metadata.name");
+    if (code != 0)
+        finish(c, &(struct http_answer){.code = code, .message = r->message});
+    else if (name.n == 0)
+        finish(c, &(struct http_answer){.code = RV_E_UNAVAILABLE,
+                                        .message = RV_STR("no running pod of the namespace has this address")});
+    else
+        send_to(c, "pods", name);
+}
+
+static void find_pod(struct call *c) {
+    rv_autobuf struct rv_buf selector = {0};
+    rv_buf_addf(&selector, "status.podIP=%s", c->host);
+    rv_autofree char *path = kube_path(RV_STR("v1"), rv_buf_str(&c->ns), RV_STR("pods"), RV_STR(""), RV_STR(""),
+                                       "fieldSelector", rv_buf_cstr(&selector), NULL);
+    struct kube_transfer_opts o = {
+        .method = "GET", .path = path, .timeout_ms = left_ms(c), .on_done = on_pods, .arg = c};
+    c->transfer = kube_transfer_start(c->owner->s->client, &o);
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------------- */
+
+static bool may_start(const struct call *c) {
+    bool silent = c->owner->silent[c->whom % SILENT] == c->whom;
+    return c->owner->running_n < (silent ? HTTP_PROXY_MAX / 2 : HTTP_PROXY_MAX);
+}
+
+static void start(struct call *c) {
+    struct http_proxy *p = c->owner;
+    unlink_call(c);
+    c->next = p->list;
+    if (c->next != NULL) c->next->back = &c->next;
+    c->back = &p->list;
+    p->list = c;
+    p->running_n++;
+    c->running = true;
+    c->deadline = rv_timer_free(c->deadline);
+    if (c->name != NULL)
+        send_to(c, "services", rv_str(c->name));
+    else
+        find_pod(c);
+}
+
+static void start_queued(struct http_proxy *p) {
+    for (struct call *c = p->queue, *next; c != NULL && p->running_n < HTTP_PROXY_MAX; c = next) {
+        next = c->next;
+        if (may_start(c)) start(c);
+    }
+}
+
+static void on_deadline(void *arg) {
+    struct call *c = arg;
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_addf(&text, "not sent: %zu requests through the API server get no answer (waited %u ms)",
+                c->owner->running_n, c->timeout_ms);
+    finish(c, &(struct http_answer){.code = RV_E_TIMEOUT, .message = rv_buf_str(&text)});
+}
+
+static void enqueue(struct call *c) {
+    struct http_proxy *p = c->owner;
+    c->back = p->queue_last;
+    *p->queue_last = c;
+    p->queue_last = &c->next;
+    if (may_start(c)) {
+        start(c);
+        return;
+    }
+    c->deadline = rv_loop_timer(p->s->loop, on_deadline, c);
+    rv_timer_arm(c->deadline, left_ms(c));
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------- */
+
+static char *text_or_null(struct rv_str s) { return s.n != 0 ? rv_strdup(s) : NULL; }
+
+static struct call *call_new(struct http_proxy *p, const struct target *t, const struct rv_http_request *r) {
+    struct call *c = rv_alloc(sizeof *c);
+    rv_autobuf struct rv_buf tail = {0};
+    bool rooted = rv_str_starts(t->rest, "/");
+    rv_buf_addf(&tail, "%lld/proxy%s" RV_STR_FMT, (long long)t->port, rooted ? "" : "/", RV_STR_ARG(t->rest));
+    c->owner = p;
+    c->tail = rv_strdup(rv_buf_str(&tail));
+    c->prefix = rv_strdup(rv_str(t->tls ? "https:" : ""));
+    c->method = rv_strdup(r->method);
+    c->content_type = text_or_null(r->content_type);
+    c->timeout_ms = r->timeout_ms == 0 ? PROXY_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
+    c->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
+    rv_buf_add(&c->body, r->body.p, r->body.n);
+    c->until = rv_mono_now() + (int64_t)c->timeout_ms * 1000000;
+    c->name = text_or_null(t->name);
+    c->host = rv_strdup(t->host);
+    return c;
+}
+
+/* The API server by its own service: nobody's Ray, and asked with another hat on. */
+static bool is_api_server(const struct target *t) {
+    return rv_str_is(t->ns, "default") && rv_str_is(t->name, "kubernetes");
+}
+
+/* That header is how the supervisor itself is known to the API server, which would not pass it on. */
+static bool takes_our_header(const char *credential) {
+    static const char name[] = "authorization:";
+    struct rv_str line = rv_str(credential);
+    return line.n >= sizeof name - 1 && rv_str_ieq((struct rv_str){line.p, sizeof name - 1}, name);
+}
+
+bool http_proxy_send(struct http_proxy *p, struct rv_str ns, const struct rv_http_request *r, const char *credential,
+                     http_answer_fn done, void *arg) {
+    struct target t;
+    if (r->http2 != 0 || !parse(r->url, &t)) return false;
+    if (is_api_server(&t)) {
+        done(arg, &(struct http_answer){.code = RV_E_DENIED, .message = RV_STR("the service is the API server's")});
+        return true;
+    }
+    if (takes_our_header(credential)) {
+        done(arg,
+             &(struct http_answer){
+                 .code = RV_E_INVALID,
+                 .message = RV_STR("with kubernetes.proxyHttp a credential cannot go into the header Authorization: "
+                                   "that is the supervisor's own. Name another in auth_header (Ray reads "
+                                   "x-ray-authorization)")});
+        return true;
+    }
+    struct call *c = call_new(p, &t, r);
+    c->header = credential != NULL ? rv_strdup(rv_str(credential)) : NULL;
+    c->done = done;
+    c->arg = arg;
+    rv_buf_add_str(&c->ns, t.ns.n != 0 ? t.ns : ns);
+    c->whom = rv_hash_key(rv_buf_str(&c->ns), t.host);
+    enqueue(c);
+    return true;
+}

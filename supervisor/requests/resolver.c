@@ -1,0 +1,202 @@
+/* names.c - name resolution for http_out, apart from the requests (see names.h).
+ *
+ * curl resolves each name in a thread that sits in getaddrinfo() for as long as that likes: with a DNS server that does
+ * not answer 10 to 20 s, by glibc's usual options. Such a thread can only be waited for, which stops the whole
+ * supervisor, or left behind. So that there are few of them, and none is waited for:
+ *
+ *   - Requests never resolve. One whose name is not in curl's cache ends at once (CURLOPT_RESOLVER_START_FUNCTION
+ *     refuses), waits here, and begins again when a lookup has filled the cache. Addresses, kept connections and cached
+ *     names meet none of this. Time-outs of requests have no thread to care about.
+ *   - A lookup is a handle that ends when it has an address, instead of connecting. It has no time-out: it is there
+ *     exactly as long as its thread, whether anybody still waits for it or not. RESOLVING_MAX lookups are that many
+ *     threads, however often and however impatiently plugins ask. (Time-outs that leave threads behind would need a
+ *     guess of how long those live; a pool of threads of our own would do again what curl does.)
+ *   - A name has one lookup, for all who wait for it: one that hangs takes one place, not all of them. Further names
+ *     queue, without a thread, in the order in which they came; those for which nobody waits any more leave.
+ *   - CURLOPT_QUICK_EXIT, which leaves threads behind, is for the end of the supervisor.
+ */
+#include "resolver.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+
+enum { NO_LIMIT_MS = 24 * 3600 * 1000 };
+
+struct lookup {
+    struct names *owner;
+    CURL *easy; /* NULL while it queues */
+    bool found;
+    char *name, why[CURL_ERROR_SIZE];
+    struct name_wait *waits, **waits_last;
+    struct lookup *next, **back;
+};
+
+struct names {
+    CURLM *multi;
+    void (*on_address)(void *arg, const char *name, const struct sockaddr *a);
+    void *arg;
+    struct lookup *running, *queue, **queue_last;
+    size_t running_n;
+};
+
+static void unlink_lookup(struct lookup *l) {
+    *l->back = l->next;
+    if (l->next != NULL)
+        l->next->back = l->back;
+    else if (l->owner->queue_last == &l->next)
+        l->owner->queue_last = l->back;
+}
+
+static void lookup_free(struct lookup *l) {
+    unlink_lookup(l);
+    if (l->easy != NULL) {
+        l->owner->running_n--;
+        curl_multi_remove_handle(l->owner->multi, l->easy);
+        curl_easy_cleanup(l->easy);
+    }
+    free(l->name);
+    free(l);
+}
+
+/* Comes for one address after the other. */
+static curl_socket_t on_found(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
+    struct lookup *l = arg;
+    (void)purpose;
+    l->found = true;
+    l->owner->on_address(l->owner->arg, l->name, (const struct sockaddr *)&a->addr);
+    return CURL_SOCKET_BAD;
+}
+
+static void start(struct lookup *l) {
+    struct names *n = l->owner;
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "http://%s/", l->name);
+    unlink_lookup(l);
+    l->next = n->running;
+    if (l->next != NULL) l->next->back = &l->next;
+    l->back = &n->running;
+    n->running = l;
+    n->running_n++;
+    CURL *e = l->easy = curl_easy_init();
+    if (e == NULL) rv_oom();
+    curl_easy_setopt(e, CURLOPT_URL, rv_buf_cstr(&url));
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)NO_LIMIT_MS); /* 0 would be five minutes */
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, l->why);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_found);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, l);
+    if (curl_multi_add_handle(n->multi, e) != CURLM_OK) rv_oom();
+}
+
+static void start_queued(struct names *n) {
+    while (n->queue != NULL && n->running_n < RESOLVING_MAX) start(n->queue);
+}
+
+static struct lookup *find(struct lookup *first, const char *name) {
+    while (first != NULL && strcmp(first->name, name) != 0) first = first->next;
+    return first;
+}
+
+static struct lookup *enqueue(struct names *n, const char *name) {
+    struct lookup *l = rv_alloc(sizeof *l);
+    l->owner = n;
+    l->name = rv_strdup(rv_str(name));
+    l->waits_last = &l->waits;
+    l->back = n->queue_last;
+    *n->queue_last = l;
+    n->queue_last = &l->next;
+    return l;
+}
+
+void names_wait(struct names *n, struct name_wait *w, const char *name, name_fn done, void *arg) {
+    struct lookup *l = find(n->running, name);
+    if (l == NULL) l = find(n->queue, name);
+    if (l == NULL) l = enqueue(n, name);
+    *w = (struct name_wait){.lookup = l, .done = done, .arg = arg, .back = l->waits_last};
+    *l->waits_last = w;
+    l->waits_last = &w->next;
+    start_queued(n);
+}
+
+static void leave(struct lookup *l, struct name_wait *w) {
+    *w->back = w->next;
+    if (w->next != NULL)
+        w->next->back = w->back;
+    else
+        l->waits_last = w->back;
+    w->lookup = NULL;
+}
+
+void names_leave(struct name_wait *w) {
+    struct lookup *l = w->lookup;
+    if (l == NULL) return;
+    leave(l, w);
+    if (l->waits == NULL && l->easy == NULL) lookup_free(l); /* with a thread it stays until that has ended */
+}
+
+void names_describe(const struct name_wait *w, struct rv_buf *out) {
+    const struct lookup *l = w->lookup;
+    if (l->easy != NULL)
+        rv_buf_addf(out, "cannot resolve %s: the DNS server does not answer", l->name);
+    else
+        rv_buf_addf(
+            out, "cannot resolve %s: names are not being resolved, the DNS server does not answer for %zu others (%s)",
+            l->name, l->owner->running_n, l->owner->running->name);
+}
+
+bool names_reap(struct names *n, CURL *easy) {
+    struct lookup *l = n->running;
+    while (l != NULL && l->easy != easy) l = l->next;
+    if (l == NULL) return false;
+    while (l->waits != NULL) {
+        struct name_wait *w = l->waits;
+        leave(l, w);
+        w->done(w->arg, l->found ? NULL : l->why[0] != 0 ? l->why : "the name cannot be resolved");
+    }
+    lookup_free(l);
+    start_queued(n);
+    return true;
+}
+
+/* As curl understands it: to it 127.1 and 0x7f000001 are addresses as well. */
+char *names_of_url(struct rv_str url, bool *ret_name) {
+    rv_autofree char *text = rv_strdup(url);
+    char *host = NULL, *port = NULL, *result = NULL;
+    struct in_addr v4;
+    CURLU *u = curl_url();
+    if (u == NULL) rv_oom();
+    if (curl_url_set(u, CURLUPART_URL, text, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+        rv_autobuf struct rv_buf b = {0};
+        for (char *c = host; *c != 0; c++) *c = (char)(*c >= 'A' && *c <= 'Z' ? *c | 32 : *c);
+        rv_buf_addf(&b, "%s:%s", host, port);
+        result = rv_strdup(rv_buf_str(&b));
+        *ret_name = host[0] != '[' && inet_pton(AF_INET, host, &v4) != 1;
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(u);
+    return result;
+}
+
+struct names *names_new(CURLM *multi, void (*on_address)(void *arg, const char *name, const struct sockaddr *a),
+                        void *arg) {
+    struct names *n = rv_alloc(sizeof *n);
+    n->multi = multi;
+    n->on_address = on_address;
+    n->arg = arg;
+    n->queue_last = &n->queue;
+    return n;
+}
+
+struct names *names_free(struct names *n) {
+    if (n == NULL) return NULL;
+    while (n->running != NULL) lookup_free(n->running);
+    while (n->queue != NULL) lookup_free(n->queue);
+    free(n);
+    return NULL;
+}

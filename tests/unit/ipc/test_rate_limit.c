@@ -1,0 +1,31 @@
+/* test_bucket.c - a token bucket: burst, refill, a clock that goes back. */
+#include "ipc/base/rate_limit.h"
+#include "tests/unit/sdk/suite.h"
+
+enum { EACH = 100, BURST = 3 };
+
+static unsigned taken_until_empty(struct rv_rate_limit *b, int64_t now) {
+    unsigned n = 0;
+    while (rv_rate_limit_take(b, now, EACH, BURST)) n++;
+    return n;
+}
+
+static void refill(void) {
+    static const struct {
+        int64_t now;
+        unsigned want;
+    } rows[] = {{1000000, BURST}, {1000099, 0}, {1000100, 1},    {1000350, 2},
+                {1000400, 1},     {1000300, 0}, /* the clock went back: nothing is given, and nothing twice */
+                {1000399, 0},     {1000400, 1}, {9000000, BURST}};
+    struct rv_rate_limit b = {0};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) CU_ASSERT_EQUAL(taken_until_empty(&b, rows[i].now), rows[i].want);
+}
+
+static void asking_takes_nothing(void) {
+    struct rv_rate_limit b = {1, 50};
+    for (int i = 0; i < 5; i++) CU_ASSERT_TRUE(rv_rate_limit_has(&b, 50, EACH, BURST));
+    CU_ASSERT_EQUAL(taken_until_empty(&b, 50), 1);
+}
+
+static const struct suite_test tests[] = {{"refill", refill}, {"asking takes nothing", asking_takes_nothing}};
+SUITE_MAIN("ipc bucket", tests)

@@ -1,0 +1,49 @@
+/* test_text.c - UTF-8: what is well-formed and where a cut may be. */
+#include "ipc/base/utf8.h"
+#include "tests/unit/sdk/suite.h"
+
+static void sequences(void) {
+    static const struct {
+        const char *bytes;
+        size_t want;
+    } rows[] = {
+        {"a", 1},
+        {"\xc3\xa9", 2},
+        {"\xe2\x82\xac", 3},
+        {"\xf0\x9f\x98\x80", 4},
+        {"\x80", 0},
+        {"\xc0\xaf", 0},
+        {"\xc1\xbf", 0},
+        {"\xc3", 0},
+        {"\xc3(", 0},
+        {"\xe0\x80\xaf", 0},
+        {"\xed\xa0\x80", 0},
+        {"\xe2\x82", 0},
+        {"\xe2\x82(", 0},
+        {"\xf0\x80\x80\x80", 0},
+        {"\xf4\x90\x80\x80", 0},
+        {"\xf5\x80\x80\x80", 0},
+        {"\xf0\x9f\x98", 0},
+        {"\xff", 0},
+        {"", 0},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+        CHECK_ROW(rv_utf8_sequence(rv_str(rows[i].bytes)) == rows[i].want, rows[i].bytes);
+}
+
+static void clipping(void) {
+    static const struct {
+        const char *text;
+        size_t max, want;
+    } rows[] = {
+        {"hello", 10, 5},           {"hello", 3, 3}, {"caf\xc3\xa9", 5, 5}, {"caf\xc3\xa9", 4, 3}, {"ok\xffnot", 10, 2},
+        {"\xf0\x9f\x98\x80", 3, 0}, {"", 4, 0},      {"abc", 0, 0}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+        CHECK_ROW(rv_utf8_clip(rv_str(rows[i].text), rows[i].max).n == rows[i].want, rows[i].text);
+    CU_ASSERT_TRUE(rv_utf8_valid(RV_STR("caf\xc3\xa9")));
+    CU_ASSERT_FALSE(rv_utf8_valid(RV_STR("caf\xc3")));
+    CU_ASSERT_TRUE(rv_utf8_valid((struct rv_str){NULL, 0}));
+}
+
+static const struct suite_test tests[] = {{"sequences", sequences}, {"clipping", clipping}};
+SUITE_MAIN("text", tests)
