@@ -428,7 +428,7 @@ static int start(struct program *g, struct rv_error *err) {
     supervisor_random(&s->epoch, sizeof s->epoch);
     s->loop = rv_loop_new(err);
     int r = s->loop == NULL ? err->code : rv_loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
-    if (s->loop != NULL) rv_loop_gather(s->loop, GATHER_MS, &s->hurry);
+    if (s->loop != NULL) rv_loop_gather(s->loop, GATHER_MS, &s->coalesce);
     if (r == 0) r = make_runtime_dir(s->config, err);
     if (r == 0) r = connect_cluster(g, err);
     if (r != 0) return r;

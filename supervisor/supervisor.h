@@ -25,7 +25,7 @@ struct leadership;
 
 struct supervisor {
     struct rv_loop *loop;
-    struct rv_coalesce hurry;
+    struct rv_coalesce coalesce;
     struct config *config;
     struct config_env env;
     const char *config_path;

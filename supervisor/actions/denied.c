@@ -26,7 +26,7 @@ static uint64_t mix(uint64_t h, const char *s) {
     return h;
 }
 
-bool denied_is_news(struct denied *d, const char *plugin, const char *why, int64_t now) {
+bool denied_first_report(struct denied *d, const char *plugin, const char *why, int64_t now) {
     uint64_t h = mix(mix(UINT64_C(1469598103934665603), plugin), why);
     size_t i = h % REMEMBERED;
     if (d->seen[i] == h && now - d->at[i] < HOUR) return false;

@@ -8,6 +8,6 @@ struct denied;
 struct denied *denied_new(void);
 struct denied *denied_free(struct denied *d);
 /* Has this not been said within the hour? Then it counts as said. now: mono ns */
-bool denied_is_news(struct denied *d, const char *plugin, const char *why, int64_t now);
+bool denied_first_report(struct denied *d, const char *plugin, const char *why, int64_t now);
 
 #endif

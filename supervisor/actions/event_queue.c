@@ -1,4 +1,4 @@
-/* news.c - see news.h.
+/* event_queue.c - see event_queue.h.
  *
  * The pace is an average of the latest answers, the newest counting for a fifth. Without answers for half a second
  * nothing is known: then one item goes as a probe, and its own answer is the next measurement. */
@@ -12,52 +12,52 @@ enum { ITEMS_MAX = 20000 };
 #define UNKNOWN_AFTER (500 * MS)
 #define WAIT_MAX (60000 * MS)
 
-struct news {
-    struct news_item *first, **last;
+struct event_queue {
+    struct event_queue_item *first, **last;
     size_t n;
     int64_t pace, measured;
 };
 
-struct news *news_new(void) {
-    struct news *n = rv_alloc(sizeof *n);
-    n->last = &n->first;
-    return n;
+struct event_queue *event_queue_new(void) {
+    struct event_queue *q = rv_alloc(sizeof *q);
+    q->last = &q->first;
+    return q;
 }
 
-struct news *news_free(struct news *n) {
-    free(n);
+struct event_queue *event_queue_free(struct event_queue *q) {
+    free(q);
     return NULL;
 }
 
-bool news_push(struct news *n, struct news_item *item, int64_t now) {
-    if (n->n >= ITEMS_MAX) return false;
+bool event_queue_push(struct event_queue *q, struct event_queue_item *item, int64_t now) {
+    if (q->n >= ITEMS_MAX) return false;
     item->next = NULL;
     item->since = now;
-    *n->last = item;
-    n->last = &item->next;
-    n->n++;
+    *q->last = item;
+    q->last = &item->next;
+    q->n++;
     return true;
 }
 
-void news_measure(struct news *n, int64_t took, int64_t now) {
-    n->pace = n->pace == 0 ? took : n->pace + (took - n->pace) / 5;
-    n->measured = now;
+void event_queue_measure(struct event_queue *q, int64_t took, int64_t now) {
+    q->pace = q->pace == 0 ? took : q->pace + (took - q->pace) / 5;
+    q->measured = now;
 }
 
-static bool may_go(struct news *n, int64_t now) {
-    if (now - n->first->since >= WAIT_MAX || n->pace < SLOW) return true;
-    if (now - n->measured < UNKNOWN_AFTER) return false;
-    n->measured = now; /* one probe */
+static bool may_go(struct event_queue *q, int64_t now) {
+    if (now - q->first->since >= WAIT_MAX || q->pace < SLOW) return true;
+    if (now - q->measured < UNKNOWN_AFTER) return false;
+    q->measured = now; /* one probe */
     return true;
 }
 
-struct news_item *news_pop(struct news *n, int64_t now, bool hurry) {
-    struct news_item *item = n->first;
-    if (item == NULL || (!hurry && !may_go(n, now))) return NULL;
-    n->first = item->next;
-    if (n->first == NULL) n->last = &n->first;
-    n->n--;
+struct event_queue_item *event_queue_pop(struct event_queue *q, int64_t now, bool urgent) {
+    struct event_queue_item *item = q->first;
+    if (item == NULL || (!urgent && !may_go(q, now))) return NULL;
+    q->first = item->next;
+    if (q->first == NULL) q->last = &q->first;
+    q->n--;
     return item;
 }
 
-size_t news_count(const struct news *n) { return n->n; }
+size_t event_queue_count(const struct event_queue *q) { return q->n; }

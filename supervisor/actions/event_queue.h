@@ -2,26 +2,26 @@
  * minute, so that telling what was done never delays what is to be done.
  *
  * The queue only links items; they belong to the caller. Times are monotonic nanoseconds. */
-#ifndef ACTIONS_NEWS_H
-#define ACTIONS_NEWS_H
+#ifndef ACTIONS_EVENT_QUEUE_H
+#define ACTIONS_EVENT_QUEUE_H
 
 #include "rayvisor/base.h"
 
-struct news_item { /* embed it */
-    struct news_item *next;
+struct event_queue_item { /* embed it */
+    struct event_queue_item *next;
     int64_t since;
 };
-struct news;
-struct news *news_new(void);
-struct news *news_free(struct news *n); /* the items are the caller's: pop them first */
+struct event_queue;
+struct event_queue *event_queue_new(void);
+struct event_queue *event_queue_free(struct event_queue *q); /* the items are the caller's: pop them first */
 /* False: there are too many already; the item was not taken. */
-bool news_push(struct news *n, struct news_item *item, int64_t now);
+bool event_queue_push(struct event_queue *q, struct event_queue_item *item, int64_t now);
 /* How long the API server took to answer a request. */
-void news_measure(struct news *n, int64_t took, int64_t now);
-/* The oldest item, if it may go now; hurry: whatever the server's pace. */
-struct news_item *news_pop(struct news *n, int64_t now, bool hurry);
-size_t news_count(const struct news *n);
+void event_queue_measure(struct event_queue *q, int64_t took, int64_t now);
+/* The oldest item, if it may go now; urgent: whatever the server's pace. */
+struct event_queue_item *event_queue_pop(struct event_queue *q, int64_t now, bool urgent);
+size_t event_queue_count(const struct event_queue *q);
 /* When to ask again, if something waits. */
-enum { NEWS_ASK_AGAIN_MS = 200 };
+enum { EVENT_QUEUE_ASK_AGAIN_MS = 200 };
 
 #endif

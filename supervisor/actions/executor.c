@@ -31,12 +31,12 @@ enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000 };
 
 /* One request from a plugin, until its result. */
 struct op {
-    struct fair_item item; /* first: an item of the queue is its op */
-    struct busy_item busy; /* while it runs */
-    int64_t sent;          /* mono ns */
+    struct fair_item item;        /* first: an item of the queue is its op */
+    struct object_lock_item lock; /* while it runs */
+    int64_t sent;                 /* mono ns */
     struct executor *x;
     struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
-    struct asker *asker;   /* likewise */
+    struct quota *quota;   /* likewise */
     uint64_t instance;
     char *bytes; /* its texts, each with a NUL, and the body */
     struct msg_action m;
@@ -53,19 +53,19 @@ struct op {
 struct executor {
     struct supervisor *s;
     struct fair *queue;
-    struct busy *busy; /* objects that running actions concern */
-    struct news *news; /* events, which give way */
-    struct asker *askers;
+    struct object_lock *locks;  /* objects that running actions concern */
+    struct event_queue *events; /* events, which give way */
+    struct quota *quotas;
     struct op *running;
     struct recorder *recorder;
-    struct http_out *http;
+    struct http_direct *http;
     struct http_proxy *proxy;
     struct owners *owners;
     struct failures *failures; /* what the log says of them */
     size_t in_flight, limit;   /* limit: how many may be in flight now (AIMD) */
     size_t light;              /* queued, and will not count as in flight */
     struct rv_rate_limit rate;
-    struct rv_timer *refill, *news_timer;
+    struct rv_timer *refill, *event_timer;
     int64_t refill_at;     /* mono ns */
     struct denied *denied; /* refusals told lately */
     struct executor_stats stats;
@@ -113,12 +113,12 @@ static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance
 }
 
 /* An event whose turn has come; frees w. NULL: it cannot be read, and is lost. */
-static struct op *op_of_waiting(struct executor *x, struct waiting *w) {
+static struct op *op_of_packed_event(struct executor *x, struct packed_event *w) {
     struct msg m;
     struct rv_str plugin;
     struct rv_error err = {0};
     struct op *op = NULL;
-    if (waiting_open(w, &m, &plugin, &err) == 0) {
+    if (packed_event_decode(w, &m, &plugin, &err) == 0) {
         op = op_new(x, NULL, 0, &m);
         free(op->plugin_name);
         op->plugin_name = rv_strdup(plugin);
@@ -144,7 +144,7 @@ static void link_running(struct op *op) {
     if (op->next != NULL) op->next->back = &op->next;
     op->back = &x->running;
     x->running = op;
-    busy_enter(x->busy, &op->busy, &op->m.a);
+    object_lock_take(x->locks, &op->lock, &op->m.a);
     if (counts_in_flight(op)) x->in_flight++;
 }
 
@@ -159,12 +159,12 @@ static void finish(struct op *op, const struct rv_result *r) {
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
     counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
-    if (op->asker != NULL) op->asker->open[msg_verb_waits(op->m.a.verb)]--;
+    if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]--;
     if (op->plugin != NULL) plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &out);
     if (op->running) {
         *op->back = op->next;
         if (op->next != NULL) op->next->back = op->back;
-        busy_leave(&op->busy);
+        object_lock_release(&op->lock);
         if (counts_in_flight(op)) x->in_flight--;
     }
     op_free(op);
@@ -362,7 +362,7 @@ static bool read_newest(struct op *op, const struct kube_response *r) {
 static void on_response(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
-    news_measure(op->x->news, rv_mono_now() - op->sent, rv_mono_now());
+    event_queue_measure(op->x->events, rv_mono_now() - op->sent, rv_mono_now());
     adapt(op->x, r->code);
     if (r->code == RV_E_EXISTS && op->m.a.verb == RV_VERB_CREATE && op->m.a.name.n != 0 && !op->looked) {
         send_get(op);
@@ -390,7 +390,7 @@ static void on_response(void *arg, const struct kube_response *r) {
 static void on_event_answer(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
-    news_measure(op->x->news, rv_mono_now() - op->sent, rv_mono_now());
+    event_queue_measure(op->x->events, rv_mono_now() - op->sent, rv_mono_now());
     if (r->code != 0) recorder_lost(op->x->recorder, &op->m.event);
     finish(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
 }
@@ -419,7 +419,7 @@ static void send_http(struct op *op, const char *credential) {
     struct executor *x = op->x;
     if (x->s->config->proxy_http && http_proxy_send(x->proxy, op->m.key.ns, &op->m.http, credential, on_http, op))
         return;
-    http_out_send(x->http, &op->m.http, credential, on_http, op);
+    http_direct_send(x->http, &op->m.http, credential, on_http, op);
 }
 
 /* Nobody was asked: not to be taken for the silence of the one who should have been. */
@@ -512,7 +512,7 @@ static void run(struct op *op) {
 
 static void report_denied(struct op *op, const char *why) {
     struct executor *x = op->x;
-    if (!denied_is_news(x->denied, op->plugin_name, why, rv_mono_now())) return;
+    if (!denied_first_report(x->denied, op->plugin_name, why, rv_mono_now())) return;
     rv_autofree char *ns = rv_strdup(op->m.key.ns), *name = rv_strdup(op->m.key.name);
     rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", ns, "name", name, "reason", why);
     if (op->m.key.name.n == 0 || op->plugin == NULL) return;
@@ -552,10 +552,10 @@ static bool is_ready(void *arg, struct fair_item *item) {
     const struct op *op = (const struct op *)item;
     const struct config *c = x->s->config;
     if (counts_in_flight(op) && x->in_flight >= x->limit) return false;
-    if (busy_with(x->busy, &op->m.a)) return false; /* actions on one object keep their order */
+    if (object_lock_held(x->locks, &op->m.a)) return false; /* actions on one object keep their order */
     if (!counts_in_flight(op)) return true;
-    struct rv_rate_limit *own = op->asker != NULL ? &op->asker->rate : NULL;
-    int64_t own_rate = own != NULL ? plugin_config(op->asker->plugin)->actions_per_second : 0;
+    struct rv_rate_limit *own = op->quota != NULL ? &op->quota->rate : NULL;
+    int64_t own_rate = own != NULL ? plugin_config(op->quota->plugin)->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
     if (own_rate != 0) own->tokens -= 1;
     if (c->qps != 0) x->rate.tokens -= 1;
@@ -563,18 +563,20 @@ static bool is_ready(void *arg, struct fair_item *item) {
 }
 
 /* Events go when there is room beside the work, and when the API server is quick; all of them at the end. */
-static void pump_news(struct executor *x) {
+static void pump_events(struct executor *x) {
     const struct config *c = x->s->config;
-    while (news_count(x->news) > 0 && x->in_flight <= x->limit / 2 && has_token(x, &x->rate, c->qps, c->burst)) {
-        struct news_item *i = news_pop(x->news, rv_mono_now(), x->s->stopping);
+    while (event_queue_count(x->events) > 0 && x->in_flight <= x->limit / 2 &&
+           has_token(x, &x->rate, c->qps, c->burst)) {
+        struct event_queue_item *i = event_queue_pop(x->events, rv_mono_now(), x->s->stopping);
         if (i == NULL) break;
         if (c->qps != 0) x->rate.tokens -= 1;
-        struct op *op = op_of_waiting(x, (struct waiting *)i);
+        struct op *op = op_of_packed_event(x, (struct packed_event *)i);
         if (op == NULL) continue;
         link_running(op);
         run(op);
     }
-    if (news_count(x->news) > 0 && !rv_timer_armed(x->news_timer)) rv_timer_arm(x->news_timer, NEWS_ASK_AGAIN_MS);
+    if (event_queue_count(x->events) > 0 && !rv_timer_armed(x->event_timer))
+        rv_timer_arm(x->event_timer, EVENT_QUEUE_ASK_AGAIN_MS);
 }
 
 /* Without a place in flight only what needs none is asked whether it may go. */
@@ -593,14 +595,14 @@ static bool pump(void *arg) {
         link_running(op);
         run(op);
     }
-    pump_news(x);
+    pump_events(x);
     return false;
 }
 
 /* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
 static bool refused(struct op *op) {
     struct rv_error err = {0};
-    if (op->plugin == NULL || op->asker == NULL) return false;
+    if (op->plugin == NULL || op->quota == NULL) return false;
     const struct config_plugin *c = plugin_config(op->plugin);
     if (policy_check(c, &op->m, &err) != 0) {
         op->x->stats.denied++;
@@ -608,24 +610,24 @@ static bool refused(struct op *op) {
         finish_code(op, RV_E_DENIED, err.text);
         return true;
     }
-    const char *over = asker_over(op->asker, op->m.a.verb);
+    const char *over = quota_exceeded(op->quota, op->m.a.verb);
     if (over == NULL) return false;
     finish_code(op, RV_E_THROTTLED, over);
     return true;
 }
 
-/* Nobody waits for an event: its asker is answered at once, and it goes when there is time. */
+/* Nobody waits for an event: its plugin is answered at once, and it goes when there is time. */
 static void take_event(struct op *op) {
     struct executor *x = op->x;
     if (op->plugin != NULL) {
         struct rv_result done = {.size = sizeof done, .id = op->m.id, .tag = op->m.a.tag, .verb = op->m.a.verb};
         plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &done);
     }
-    if (op->asker != NULL) op->asker->open[0]--;
-    op->asker = NULL;
+    if (op->quota != NULL) op->quota->open[0]--;
+    op->quota = NULL;
     op->plugin = NULL;
-    struct waiting *w = waiting_pack(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
-    if (news_push(x->news, &w->news, rv_mono_now())) {
+    struct packed_event *w = packed_event_new(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
+    if (event_queue_push(x->events, &w->item, rv_mono_now())) {
         op_free(op);
         return;
     }
@@ -635,11 +637,11 @@ static void take_event(struct op *op) {
 
 void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
     struct op *op = op_new(x, p, instance, m);
-    op->asker = asker_of(&x->askers, p);
-    if (op->asker != NULL) op->asker->open[msg_verb_waits(op->m.a.verb)]++;
+    op->quota = quota_of(&x->quotas, p);
+    if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]++;
     if (refused(op)) return;
     x->wake = true;
-    rv_coalesce_busy(&x->s->hurry, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
+    rv_coalesce_busy(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
         return;
@@ -674,7 +676,7 @@ static void report_dropped(const char *plugin, size_t n) {
 
 size_t executor_open(const struct executor *x, const struct plugin *p) {
     size_t n = 0;
-    for (const struct asker *a = x->askers; a != NULL; a = a->next)
+    for (const struct quota *a = x->quotas; a != NULL; a = a->next)
         if (a->plugin == p) n = a->open[0] + a->open[1];
     for (const struct op *op = x->running; op != NULL; op = op->next)
         if (op->plugin == p && op->m.a.verb == RV_VERB_TIMER && n > 0) n--;
@@ -689,9 +691,9 @@ void executor_forget(struct executor *x, struct plugin *p) {
     for (struct op *op = x->running; op != NULL; op = op->next)
         if (op->plugin == p) { /* what was sent finishes and is written through */
             op->plugin = NULL;
-            op->asker = NULL;
+            op->quota = NULL;
         }
-    asker_forget(&x->askers, p);
+    quota_forget(&x->quotas, p);
 }
 
 bool executor_unfinished(const struct executor *x, const char *plugin) {
@@ -701,12 +703,12 @@ bool executor_unfinished(const struct executor *x, const char *plugin) {
 }
 
 bool executor_idle(const struct executor *x) {
-    return fair_count(x->queue) + news_count(x->news) == 0 && x->in_flight == 0;
+    return fair_count(x->queue) + event_queue_count(x->events) == 0 && x->in_flight == 0;
 } /* timers and observations may be cut off */
 
 void executor_stats(const struct executor *x, struct executor_stats *ret) {
     *ret = x->stats;
-    ret->queued = fair_count(x->queue) + news_count(x->news);
+    ret->queued = fair_count(x->queue) + event_queue_count(x->events);
     ret->in_flight = x->in_flight;
 }
 
@@ -725,17 +727,17 @@ struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
     x->s = s;
     x->queue = fair_new();
-    x->busy = busy_new();
+    x->locks = object_lock_new();
     x->denied = denied_new();
-    x->news = news_new();
-    x->news_timer = rv_loop_timer(s->loop, on_refill, x);
+    x->events = event_queue_new();
+    x->event_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
     x->counts = counts_new();
     x->owners = owners_new(s);
     x->failures = failures_new(s->loop, 0);
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
-    x->http = http_out_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config));
+    x->http = http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config));
     x->refill = rv_loop_timer(s->loop, on_refill, x);
     x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump, x);
@@ -744,7 +746,7 @@ struct executor *executor_new(struct supervisor *s) {
 
 struct executor *executor_free(struct executor *x) {
     if (x == NULL) return NULL;
-    x->http = http_out_free(x->http);
+    x->http = http_direct_free(x->http);
     x->proxy = http_proxy_free(x->proxy);
     while (x->running != NULL) {
         struct op *op = x->running;
@@ -756,12 +758,12 @@ struct executor *executor_free(struct executor *x) {
     fair_drop_all(x->queue, drop_item, &dropped);
     report_dropped(NULL, dropped);
     fair_free(x->queue);
-    busy_free(x->busy);
+    object_lock_free(x->locks);
     denied_free(x->denied);
-    for (struct news_item *i; (i = news_pop(x->news, 0, true)) != NULL;) free(i);
-    news_free(x->news);
-    rv_timer_free(x->news_timer);
-    asker_free_all(&x->askers);
+    for (struct event_queue_item *i; (i = event_queue_pop(x->events, 0, true)) != NULL;) free(i);
+    event_queue_free(x->events);
+    rv_timer_free(x->event_timer);
+    quota_free_all(&x->quotas);
     recorder_free(x->recorder);
     owners_free(x->owners);
     failures_free(x->failures);

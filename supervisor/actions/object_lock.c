@@ -1,4 +1,4 @@
-/* busy.c - see busy.h. */
+/* object_lock.c - see object_lock.h. */
 #include "object_lock.h"
 
 #include <stdlib.h>
@@ -7,15 +7,15 @@
 
 enum { BUCKETS = 256 };
 
-struct busy {
-    struct busy_item *buckets[BUCKETS];
+struct object_lock {
+    struct object_lock_item *buckets[BUCKETS];
 };
 
-struct busy *busy_new(void) {
-    return rv_alloc(sizeof(struct busy));
+struct object_lock *object_lock_new(void) {
+    return rv_alloc(sizeof(struct object_lock));
 }
 
-struct busy *busy_free(struct busy *b) {
+struct object_lock *object_lock_free(struct object_lock *b) {
     free(b);
     return NULL;
 }
@@ -29,7 +29,7 @@ static bool same_object(const struct rv_action *a, const struct rv_action *b) {
            rv_str_eq(a->api_version, b->api_version);
 }
 
-void busy_enter(struct busy *b, struct busy_item *item, const struct rv_action *a) {
+void object_lock_take(struct object_lock *b, struct object_lock_item *item, const struct rv_action *a) {
     if (a->name.n == 0) return;
     item->action = a;
     item->hash = hash_of(a);
@@ -39,17 +39,17 @@ void busy_enter(struct busy *b, struct busy_item *item, const struct rv_action *
     *item->back = item;
 }
 
-void busy_leave(struct busy_item *item) {
+void object_lock_release(struct object_lock_item *item) {
     if (item->back == NULL) return;
     *item->back = item->next;
     if (item->next != NULL) item->next->back = item->back;
     item->back = NULL;
 }
 
-bool busy_with(const struct busy *b, const struct rv_action *a) {
+bool object_lock_held(const struct object_lock *b, const struct rv_action *a) {
     if (a->name.n == 0) return false;
     uint32_t hash = hash_of(a);
-    for (const struct busy_item *i = b->buckets[hash % BUCKETS]; i != NULL; i = i->next)
+    for (const struct object_lock_item *i = b->buckets[hash % BUCKETS]; i != NULL; i = i->next)
         if (i->hash == hash && same_object(i->action, a)) return true;
     return false;
 }

@@ -1,4 +1,4 @@
-/* asker.c - a short list: there are few plugins (see asker.h). */
+/* quota.c - a short list: there are few plugins (see quota.h). */
 #include "quota.h"
 
 #include <stdlib.h>
@@ -7,19 +7,19 @@
 #include "ipc/protocol/msg.h"
 #include "supervisor/proc/plugin.h"
 
-struct asker *asker_of(struct asker **list, struct plugin *p) {
-    struct asker *a = *list;
+struct quota *quota_of(struct quota **list, struct plugin *p) {
+    struct quota *a = *list;
     while (a != NULL && a->plugin != p) a = a->next;
     if (a != NULL || p == NULL) return a;
     a = rv_alloc(sizeof *a);
-    *a = (struct asker){*list, p, {(double)plugin_config(p)->actions_per_second, rv_mono_now()}, {0}};
+    *a = (struct quota){*list, p, {(double)plugin_config(p)->actions_per_second, rv_mono_now()}, {0}};
     *list = a;
     return a;
 }
 
-void asker_forget(struct asker **list, const struct plugin *p) {
-    for (struct asker **at = list; *at != NULL; at = &(*at)->next) {
-        struct asker *gone = *at;
+void quota_forget(struct quota **list, const struct plugin *p) {
+    for (struct quota **at = list; *at != NULL; at = &(*at)->next) {
+        struct quota *gone = *at;
         if (gone->plugin != p) continue;
         *at = gone->next;
         free(gone);
@@ -27,14 +27,14 @@ void asker_forget(struct asker **list, const struct plugin *p) {
     }
 }
 
-void asker_free_all(struct asker **list) {
-    for (struct asker *a; (a = *list) != NULL;) {
+void quota_free_all(struct quota **list) {
+    for (struct quota *a; (a = *list) != NULL;) {
         *list = a->next;
         free(a);
     }
 }
 
-const char *asker_over(const struct asker *a, uint32_t verb) {
+const char *quota_exceeded(const struct quota *a, uint32_t verb) {
     const struct config_plugin *c = plugin_config(a->plugin);
     bool waits = msg_verb_waits(verb);
     if (a->open[waits] <= (size_t)(waits ? c->max_http : c->max_in_flight)) return NULL;

@@ -2,24 +2,24 @@
  *
  * Requests to the API server and what waits for others (HTTP, timers: msg_verb_waits()) have places of their own, so
  * that heads that hang hold up no write. */
-#ifndef ACTIONS_ASKER_H
-#define ACTIONS_ASKER_H
+#ifndef ACTIONS_QUOTA_H
+#define ACTIONS_QUOTA_H
 
 #include "ipc/base/rate_limit.h"
 #include "rayvisor/base.h"
 
 struct plugin;
-struct asker {
-    struct asker *next;
+struct quota {
+    struct quota *next;
     struct plugin *plugin;
     struct rv_rate_limit rate; /* limits.actionsPerSecond */
     size_t open[2];            /* actions without a result; [1]: that wait for others */
 };
 /* The plugin's, made when it asks for the first time. p NULL, the supervisor itself: NULL. */
-struct asker *asker_of(struct asker **list, struct plugin *p);
-void asker_forget(struct asker **list, const struct plugin *p);
-void asker_free_all(struct asker **list);
+struct quota *quota_of(struct quota **list, struct plugin *p);
+void quota_forget(struct quota **list, const struct plugin *p);
+void quota_free_all(struct quota **list);
 /* NULL, or why there are more actions like this one open than the host was told: then it is not our host. */
-const char *asker_over(const struct asker *a, uint32_t verb);
+const char *quota_exceeded(const struct quota *a, uint32_t verb);
 
 #endif

@@ -1,6 +1,6 @@
 /* control.h - the local control socket that rayvisorctl talks to: one JSON line in, one JSON document out. */
-#ifndef HTTP_CONTROL_H
-#define HTTP_CONTROL_H
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
 
 #include "supervisor/supervisor.h"
 

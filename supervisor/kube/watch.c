@@ -219,7 +219,7 @@ static void on_list_done(void *arg, const struct kube_response *r) {
     bool expired = r->code == RV_E_GONE && w->next_page != NULL;
     w->reader = rv_json_reader_free(w->reader);
     set_text(&w->next_page, RV_STR("")); /* half a list is no list: from the start */
-    if (expired) {                       /* a list that took too long; without hurry if that goes on */
+    if (expired) {                       /* a list that took too long; without haste if that goes on */
         w->failures++;
         set_state(w, KUBE_WATCH_BACKOFF, "the list expired between two pages (410): listing again");
         retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
@@ -329,7 +329,7 @@ static void on_watch_done(void *arg, const struct kube_response *r) {
         w->in_vain = 0;
     bool lived = rv_mono_now() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
     if (lived) w->failures = 0; /* those before it are over */
-    if (r->code == RV_E_GONE) { /* our place in history is gone: list again, without hurry if that goes on */
+    if (r->code == RV_E_GONE) { /* our place in history is gone: list again, without haste if that goes on */
         w->relist = true;
         w->failures++;
         set_state(w, KUBE_WATCH_BACKOFF, "watch expired (410): listing again");

@@ -1,4 +1,4 @@
-/* chatter.c - see chatter.h. */
+/* log_limit.c - see log_limit.h. */
 #include "log_limit.h"
 
 #include <inttypes.h>
@@ -20,12 +20,12 @@ bool log_limit_allows(struct log_limit *c, struct rv_str plugin, int64_t now) {
         c->suppressed++;
         return false;
     }
-    log_limit_settle(c, plugin, now, false);
+    log_limit_report_suppressed(c, plugin, now, false);
     return true;
 }
 
 /* Not after each token: while the flood goes on that would be a line about lines for every line. */
-void log_limit_settle(struct log_limit *c, struct rv_str plugin, int64_t now, bool last) {
+void log_limit_report_suppressed(struct log_limit *c, struct rv_str plugin, int64_t now, bool last) {
     if (c->suppressed == 0) return;
     (void)rv_rate_limit_has(&c->bucket, now, EACH_NS, BURST);
     if (last || c->bucket.tokens >= (double)BURST / 10) tell(c, plugin);

@@ -1,7 +1,7 @@
 /* log_limit.h - what a plugin says is logged, but not without end: a flood of lines costs the log of all others, and
  * says no more than its beginning and how many there were. */
-#ifndef PROC_CHATTER_H
-#define PROC_CHATTER_H
+#ifndef PROC_LOG_LIMIT_H
+#define PROC_LOG_LIMIT_H
 
 #include "ipc/base/log.h"
 #include "ipc/base/rate_limit.h"
@@ -14,6 +14,6 @@ struct log_limit {
 /* True: it may be logged. What was held back before is told first. */
 bool log_limit_allows(struct log_limit *c, struct rv_str plugin, int64_t now);
 /* Tells what was held back, when there is room again or nothing more will come. */
-void log_limit_settle(struct log_limit *c, struct rv_str plugin, int64_t now, bool last);
+void log_limit_report_suppressed(struct log_limit *c, struct rv_str plugin, int64_t now, bool last);
 
 #endif

@@ -16,10 +16,10 @@ struct host_output {
     struct rv_watch *watch;
     struct rv_str plugin;
     struct rv_buf line;
-    struct log_limit chatter;
+    struct log_limit log_limit;
 };
 
-/* A host's own lines begin with time and level: why it could not start must not pass for chatter. */
+/* A host's own lines begin with time and level: why it could not start must not be limited like its other output. */
 static enum rv_log_level level_of(struct rv_str line) {
     enum rv_log_level level = RV_LOG_INFO;
     const char *stop = line.p + line.n, *word = memchr(line.p, ' ', line.n);
@@ -33,7 +33,7 @@ static void print_line(struct host_output *o) {
     if (o->line.n == 0) return;
     struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
     enum rv_log_level level = level_of(rv_buf_str(&o->line));
-    if (rv_log_enabled(level) && log_limit_allows(&o->chatter, o->plugin, rv_mono_now()))
+    if (rv_log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, rv_mono_now()))
         rv_logv(level, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
     rv_buf_clear(&o->line);
 }
@@ -68,7 +68,7 @@ struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plu
 }
 
 void host_output_settle(struct host_output *o) {
-    if (o != NULL) log_limit_settle(&o->chatter, o->plugin, rv_mono_now(), false);
+    if (o != NULL) log_limit_report_suppressed(&o->log_limit, o->plugin, rv_mono_now(), false);
 }
 
 struct host_output *host_output_free(struct host_output *o) {
@@ -79,7 +79,7 @@ struct host_output *host_output_free(struct host_output *o) {
         if (n < 0) break;
     }
     print_line(o);
-    log_limit_settle(&o->chatter, o->plugin, rv_mono_now(), true);
+    log_limit_report_suppressed(&o->log_limit, o->plugin, rv_mono_now(), true);
     rv_watch_free(o->watch);
     rv_closep(&o->fd);
     rv_buf_free(&o->line);

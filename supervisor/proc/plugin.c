@@ -85,7 +85,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
         spawn(p);
         break;
     case LIFE_DO_WELCOME:
-        talk_welcome(p);
+        session_welcome(p);
         break;
     case LIFE_DO_DRAIN:
         drain(p);
@@ -179,7 +179,7 @@ static void on_beat(void *arg) {
         return;
     }
     follow_recording(p, now);
-    log_limit_settle(&p->chatter, p->config->name, now, false);
+    log_limit_report_suppressed(&p->log_limit, p->config->name, now, false);
     host_output_settle(p->output);
     struct msg m = {.type = MSG_PING, .ping = {.t = (uint64_t)now}};
     if (plugin_listens(p)) lane_send(p->lane, &m);
@@ -195,11 +195,11 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     p->deadline = rv_loop_timer(s->loop, on_deadline, p);
     p->retry = rv_loop_timer(s->loop, on_retry, p);
     p->beat = rv_loop_timer(s->loop, on_beat, p);
-    p->quarantine = quarantine_new(s, c, talk_quarantine, p);
+    p->quarantine = quarantine_new(s, c, session_quarantine, p);
     p->deaths = deaths_new();
     settings_adopt(p);
     p->metrics = metrics_table_new();
-    if (s->plugins == NULL) rv_loop_prepare(s->loop, talk_pump, s);
+    if (s->plugins == NULL) rv_loop_prepare(s->loop, session_pump, s);
     struct plugin **last = &s->plugins;
     while (*last != NULL) last = &(*last)->next;
     *last = p;
@@ -215,7 +215,7 @@ struct plugin *plugin_free(struct plugin *p) {
         }
     executor_forget(p->s->executor, p);
     process_close(p);
-    talk_leave_feeds(p);
+    session_leave_feeds(p);
     rv_timer_free(p->deadline);
     rv_timer_free(p->retry);
     rv_timer_free(p->beat);
@@ -228,7 +228,7 @@ struct plugin *plugin_free(struct plugin *p) {
 }
 
 void plugin_start(struct plugin *p) {
-    if (p->kinds == NULL) talk_join_feeds(p);
+    if (p->kinds == NULL) session_join_feeds(p);
     plugin_event(p, LIFE_ON_ENABLE);
 }
 
@@ -266,9 +266,9 @@ void plugin_replace(struct plugin *p, const struct config_plugin *c) {
     p->deaths_in_row = 0;
     p->replaced = rv_mono_now();
     if (!c->enabled)
-        talk_leave_feeds(p);
+        session_leave_feeds(p);
     else if (p->kinds != NULL)
-        talk_rejoin_feeds(p);
+        session_rejoin_feeds(p);
     if (c->enabled) plugin_start(p);
 }
 

@@ -2,7 +2,7 @@
  *
  *   plugin.c   its life: what the table (lifecycle.h) asks for, timers, restarts, replacement
  *   process.c  its process: starting, killing, and what is to be learnt from an end
- *   talk.c     its lane: what it is told, what it says, the watches that feed it
+ *   session.c   its lane: what it is told, what it says, the watches that feed it
  *   settings.c which settings are in force
  */
 #ifndef PROC_PLUGIN_INTERNAL_H
@@ -66,13 +66,13 @@ struct plugin {
         ino_t inode;
         off_t size;
     } library; /* the file that was loaded last; all zero: none yet */
-    /* talk.c */
+    /* session.c */
     struct lane *lane;
     struct outbox *outbox;
     uint8_t token[PLUGIN_TOKEN_SIZE];
     int64_t heard;         /* mono ns */
     bool greeted, welcome; /* a HELLO came with the token, which is valid once; and it was not refused */
-    struct log_limit chatter;
+    struct log_limit log_limit;
     struct listened *kinds;
     size_t kind_n;                  /* may be larger than the manifest's: one per namespace */
     bool snapshot_waits, stands_by; /* stands_by: has everything but SNAP_END */
@@ -117,16 +117,16 @@ void process_close(struct plugin *p); /* what there is left of it */
 bool process_library_changed(const struct plugin *p);
 bool process_recording_full(const struct plugin *p);
 
-/* talk.c */
-int talk_open(struct plugin *p, const char *path, struct rv_error *err);
-void talk_close(struct plugin *p);
-void talk_welcome(struct plugin *p);
-void talk_join_feeds(struct plugin *p);
-void talk_leave_feeds(struct plugin *p);
-void talk_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
-void talk_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
-const struct store_object *talk_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
-bool talk_pump(void *arg); /* arg: the supervisor; sends what credit allows */
+/* session.c */
+int session_open(struct plugin *p, const char *path, struct rv_error *err);
+void session_close(struct plugin *p);
+void session_welcome(struct plugin *p);
+void session_join_feeds(struct plugin *p);
+void session_leave_feeds(struct plugin *p);
+void session_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
+void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
+const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
+bool session_pump(void *arg); /* arg: the supervisor; sends what credit allows */
 
 /* settings.c */
 void settings_adopt(struct plugin *p); /* what is configured is in force: for a process that is not started yet */

@@ -24,7 +24,7 @@ void process_close(struct plugin *p) {
     p->pid_watch = rv_watch_free(p->pid_watch);
     p->output = host_output_free(p->output);
     rv_closep(&p->pidfd);
-    talk_close(p);
+    session_close(p);
     p->flight = flight_unmap(p->flight);
     if (p->dir != NULL) rmdir(p->dir);
     free(p->dir);
@@ -107,7 +107,7 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     if (r != 0) return r;
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/lane", p->dir);
-    r = talk_open(p, rv_buf_cstr(&path), err);
+    r = session_open(p, rv_buf_cstr(&path), err);
     if (r != 0) return r;
     rv_autoclose int flight_fd = flight_create(err);
     int out[2] = {-1, -1}, token[2] = {-1, -1};
@@ -160,7 +160,7 @@ static enum blame report_death(struct plugin *p, enum death_cause cause, const c
     rv_err(death_told(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
            flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
     if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return BLAME_NOBODY;
-    const struct store_object *o = talk_find(p, f->kind, rv_str(f->ns), rv_str(f->name));
+    const struct store_object *o = session_find(p, f->kind, rv_str(f->ns), rv_str(f->name));
     return o != NULL && rv_str_is(o->uid, f->uid) ? quarantine_blame(p->quarantine, f->kind, o, how) : BLAME_NOBODY;
 }
 

@@ -1,4 +1,4 @@
-/* talk.c - a plugin's lane: objects, results and questions go down, actions and answers come up (see
+/* session.c - a plugin's lane: objects, results and questions go down, actions and answers come up (see
  * plugin_internal.h). */
 #include "plugin_internal.h"
 
@@ -50,7 +50,8 @@ static void queue_change(struct listened *l, const struct store_object *o, bool 
 static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
     struct plugin *p = l->plugin;
-    if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY) rv_coalesce_new(&p->s->hurry, rv_mono_now());
+    if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY)
+        rv_coalesce_new(&p->s->coalesce, rv_mono_now());
     queue_change(l, o, deleted);
     quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
 }
@@ -68,7 +69,7 @@ static void end_snapshot(struct plugin *p) {
     outbox_snapshot_end(p->outbox, p->snapshot_rev);
 }
 
-bool talk_pump(void *arg) {
+bool session_pump(void *arg) {
     struct supervisor *s = arg;
     for (struct plugin *p = s->plugins; p != NULL; p = p->next) {
         if (p->outbox == NULL || p->lane == NULL || p->snapshot_waits) continue;
@@ -83,7 +84,7 @@ static void queue_object(void *arg, const struct store_object *o) {
     outbox_changed(l->plugin->outbox, l->kind, o->ns, o->name);
 }
 
-void talk_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on) {
+void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on) {
     struct plugin *p = arg;
     struct msg m = {.type = MSG_QUARANTINE, .explain = {.kind = kind, .key = {ns, name}, .on = on ? 1 : 0}};
     if (!plugin_listens(p)) return;
@@ -93,7 +94,7 @@ void talk_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str n
 }
 
 static const struct store_object *find_object(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    return talk_find(arg, kind, ns, name);
+    return session_find(arg, kind, ns, name);
 }
 
 static void snapshot_if_complete(struct plugin *p) {
@@ -104,7 +105,7 @@ static void snapshot_if_complete(struct plugin *p) {
     uint64_t rev = store_rev(p->s->store);
     outbox_snapshot_begin(p->outbox, rev);
     quarantine_refresh(p->quarantine, find_object, p);
-    quarantine_each_key(p->quarantine, talk_quarantine, p);
+    quarantine_each_key(p->quarantine, session_quarantine, p);
     for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
     p->stands_by = leadership_stands_by(p->s);
     p->snapshot_rev = rev;
@@ -143,7 +144,7 @@ static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
     }
 }
 
-void talk_welcome(struct plugin *p) {
+void session_welcome(struct plugin *p) {
     rv_autobuf struct rv_buf kinds = {0};
     uint8_t seed[32];
     supervisor_random(seed, sizeof seed);
@@ -237,7 +238,7 @@ static void on_log(struct plugin *p, const struct msg_log *l) {
     size_t n = 0;
     enum rv_log_level level =
         l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
-    if (!rv_log_enabled(level) || !log_limit_allows(&p->chatter, p->config->name, rv_mono_now())) return;
+    if (!rv_log_enabled(level) || !log_limit_allows(&p->log_limit, p->config->name, rv_mono_now())) return;
     fields[n++] = (struct rv_field){RV_STR("plugin"), p->config->name};
     if (l->key.name.n != 0) {
         fields[n++] = (struct rv_field){RV_STR("namespace"), l->key.ns};
@@ -372,7 +373,7 @@ void plugin_explain_cancel(struct plugin *p, const void *arg) {
 
 /* ---- its watches ----------------------------------------------------------------------------------------- */
 
-void talk_join_feeds(struct plugin *p) {
+void session_join_feeds(struct plugin *p) {
     const struct manifest *m = p->config->manifest;
     const struct schema_texts *ns = &p->s->config->namespaces;
     size_t per_kind = ns->n != 0 ? ns->n : 1;
@@ -402,20 +403,20 @@ static void leave(struct listened *kinds, size_t n) {
     free(kinds);
 }
 
-void talk_leave_feeds(struct plugin *p) {
+void session_leave_feeds(struct plugin *p) {
     leave(p->kinds, p->kind_n);
     p->kinds = NULL;
     p->kind_n = 0;
 }
 
-void talk_rejoin_feeds(struct plugin *p) {
+void session_rejoin_feeds(struct plugin *p) {
     struct listened *old = p->kinds;
     size_t n = p->kind_n;
-    talk_join_feeds(p);
+    session_join_feeds(p);
     leave(old, n);
 }
 
-const struct store_object *talk_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name) {
+const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name) {
     for (size_t i = 0; i < p->kind_n; i++) {
         const struct store_object *o = p->kinds[i].kind == kind ? store_find(collection_of(p, i), ns, name) : NULL;
         if (o != NULL) return o;
@@ -425,7 +426,7 @@ const struct store_object *talk_find(const struct plugin *p, uint32_t kind, stru
 
 /* ---- the lane -------------------------------------------------------------------------------------------- */
 
-int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
+int session_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
     p->heard = rv_mono_now();
     p->last_action = 0;
@@ -437,8 +438,8 @@ int talk_open(struct plugin *p, const char *path, struct rv_error *err) {
     return 0;
 }
 
-void talk_close(struct plugin *p) {
-    log_limit_settle(&p->chatter, p->config->name, rv_mono_now(), true);
+void session_close(struct plugin *p) {
+    log_limit_report_suppressed(&p->log_limit, p->config->name, rv_mono_now(), true);
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
     p->end_waits_until = 0;

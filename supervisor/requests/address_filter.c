@@ -1,4 +1,4 @@
-/* forbidden.c - see forbidden.h. */
+/* address_filter.c - see address_filter.h. */
 #include "address_filter.h"
 
 #include <arpa/inet.h>
@@ -29,13 +29,13 @@ static void add_numeric(struct kube_peers *peers, const char *host) {
     kube_peers_add(peers, &a.any);
 }
 
-void forbidden_init(struct forbidden *f, const char *api_server, struct kube_peers *peers) {
-    *f = (struct forbidden){.peers = peers};
-    f->api = names_of_url(rv_str(api_server), &f->api_is_name);
+void address_filter_init(struct address_filter *f, const char *api_server, struct kube_peers *peers) {
+    *f = (struct address_filter){.peers = peers};
+    f->api = resolver_host_of_url(rv_str(api_server), &f->api_is_name);
     if (f->api != NULL && !f->api_is_name) add_numeric(peers, f->api);
 }
 
-void forbidden_free(struct forbidden *f) { free(f->api); }
+void address_filter_free(struct address_filter *f) { free(f->api); }
 
 /* "a.b." is "a.b". */
 static struct rv_str name_in(const char *host, const char **ret_port) {
@@ -46,7 +46,7 @@ static struct rv_str name_in(const char *host, const char **ret_port) {
     return name;
 }
 
-bool forbidden_host(const struct forbidden *f, const char *host) {
+bool address_filter_denies_host(const struct address_filter *f, const char *host) {
     static const char *const names[] = {"kubernetes", "kubernetes.default", "kubernetes.default.svc"};
     const char *port, *api_port;
     struct rv_str name = name_in(host, &port);
@@ -56,22 +56,22 @@ bool forbidden_host(const struct forbidden *f, const char *host) {
     return rv_str_starts(name, "kubernetes.default.svc.");
 }
 
-static bool forbidden_v4(uint32_t ip) { /* host order */
+static bool denied_v4(uint32_t ip) { /* host order */
     return ip >> 16 == 0xa9fe /* 169.254/16: link-local and metadata */ || ip >> 28 == 0xe /* multicast */ ||
            ip >> 24 == 0 || ip == 0xffffffff || ip == 0x646464c8 /* 100.100.100.200: metadata */;
 }
 
-static bool forbidden_v6(const struct in6_addr *a) {
+static bool denied_v6(const struct in6_addr *a) {
     static const uint8_t metadata[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54};
     return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MULTICAST(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
            memcmp(a, metadata, sizeof metadata) == 0;
 }
 
-bool forbidden_address(const struct forbidden *f, const struct sockaddr *to) {
+bool address_filter_denies_address(const struct address_filter *f, const struct sockaddr *to) {
     struct kube_peer peer;
     if (!kube_peer_of(to, &peer) || kube_peers_have(f->peers, &peer)) return true;
-    if (!IN6_IS_ADDR_V4MAPPED(&peer.address)) return forbidden_v6(&peer.address);
+    if (!IN6_IS_ADDR_V4MAPPED(&peer.address)) return denied_v6(&peer.address);
     uint32_t ip;
     memcpy(&ip, peer.address.s6_addr + 12, sizeof ip);
-    return forbidden_v4(ntohl(ip));
+    return denied_v4(ntohl(ip));
 }

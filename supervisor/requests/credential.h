@@ -1,6 +1,6 @@
 /* credential.h - the header line for a credential that is named as a Secret and a key in it. */
-#ifndef ACTIONS_CREDENTIAL_H
-#define ACTIONS_CREDENTIAL_H
+#ifndef REQUESTS_CREDENTIAL_H
+#define REQUESTS_CREDENTIAL_H
 
 #include "rayvisor/plugin.h"
 

@@ -1,6 +1,6 @@
-/* http_out.c - plugin HTTP over a curl multi handle of its own (see http_out.h).
+/* direct.c - plugin HTTP over a curl multi handle of its own (see direct.h).
  *
- * A request itself resolves no name: when curl would begin to, it ends, waits for the name (names.c says why), and
+ * A request itself resolves no name: when curl would begin to, it ends, waits for the name (resolver.c says why), and
  * begins anew. Its time-out counts from when it was asked for. */
 #include "direct.h"
 
@@ -15,13 +15,13 @@
 enum { DEFAULT_MS = 2000, API_AGAIN_MS = 60000, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
 
 struct exchange {
-    struct http_out *owner;
+    struct http_direct *owner;
     CURL *easy;
     struct curl_slist *headers;
     struct rv_buf body, answer;
     char *host;                         /* "NAME:PORT" */
     bool is_name, unresolved, resolved; /* not an address; curl has no address for it; its name was looked up */
-    struct name_wait wait;
+    struct resolver_waiter wait;
     struct rv_timer *deadline; /* while it waits; else curl looks at the clock */
     int64_t until;
     unsigned ms;
@@ -33,14 +33,14 @@ struct exchange {
     struct exchange *next, **back;
 };
 
-struct http_out {
+struct http_direct {
     struct rv_loop *loop;
     CURLM *multi;
     struct rv_timer *timer;
-    struct names *names;
+    struct resolver *resolver;
     struct exchange *list;
-    struct forbidden forbidden;
-    struct name_wait api_wait;
+    struct address_filter filter;
+    struct resolver_waiter api_wait;
     int64_t api_next; /* mono ns */
 };
 
@@ -48,7 +48,7 @@ struct http_out {
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct exchange *x = arg;
     (void)purpose;
-    if (forbidden_address(&x->owner->forbidden, (const struct sockaddr *)&a->addr)) {
+    if (address_filter_denies_address(&x->owner->filter, (const struct sockaddr *)&a->addr)) {
         x->refused = true;
         return CURL_SOCKET_BAD;
     }
@@ -78,7 +78,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
 static void exchange_free(struct exchange *x) {
     *x->back = x->next;
     if (x->next != NULL) x->next->back = x->back;
-    names_leave(&x->wait);
+    resolver_cancel(&x->wait);
     rv_timer_free(x->deadline);
     free(x->host);
     curl_multi_remove_handle(x->owner->multi, x->easy);
@@ -174,7 +174,7 @@ static void begin(struct exchange *x) {
 static void on_deadline(void *arg) {
     struct exchange *x = arg;
     rv_autobuf struct rv_buf text = {0};
-    names_describe(&x->wait, &text);
+    resolver_describe(&x->wait, &text);
     rv_buf_addf(&text, " (waited %u ms)", x->ms);
     x->done(x->arg, &(struct http_answer){.code = RV_E_TIMEOUT, .message = rv_buf_str(&text)});
     exchange_free(x);
@@ -199,21 +199,21 @@ static void on_name(void *arg, const char *why) {
 }
 
 static void wait_for_name(struct exchange *x) {
-    struct http_out *h = x->owner;
+    struct http_direct *h = x->owner;
     curl_multi_remove_handle(h->multi, x->easy);
     rv_buf_clear(&x->answer);
     x->deadline = rv_loop_timer(h->loop, on_deadline, x);
     rv_timer_arm(x->deadline, left_ms(x));
-    names_wait(h->names, &x->wait, x->host, on_name, x);
+    resolver_wait(h->resolver, &x->wait, x->host, on_name, x);
 }
 
-static void reap(struct http_out *h) {
+static void reap(struct http_direct *h) {
     int left;
     for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL;) {
         struct exchange *x = NULL;
         if (m->msg != CURLMSG_DONE) continue;
         CURLcode result = m->data.result;
-        if (names_reap(h->names, m->easy_handle)) continue;
+        if (resolver_reap(h->resolver, m->easy_handle)) continue;
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
         if (x->unresolved && !x->resolved)
             wait_for_name(x);
@@ -223,7 +223,7 @@ static void reap(struct http_out *h) {
 }
 
 static void on_fd(void *arg, int fd, unsigned events) {
-    struct http_out *h = arg;
+    struct http_direct *h = arg;
     int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
                         ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
                         ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
@@ -232,7 +232,7 @@ static void on_fd(void *arg, int fd, unsigned events) {
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
-    struct http_out *h = arg;
+    struct http_direct *h = arg;
     struct rv_watch *w = assigned;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
@@ -250,7 +250,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *as
 }
 
 static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
-    struct http_out *h = arg;
+    struct http_direct *h = arg;
     (void)multi;
     if (ms < 0)
         rv_timer_disarm(h->timer);
@@ -260,7 +260,7 @@ static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
 }
 
 static void on_timer(void *arg) {
-    struct http_out *h = arg;
+    struct http_direct *h = arg;
     int running;
     curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     reap(h);
@@ -273,20 +273,20 @@ static void on_api_name(void *arg, const char *why) {
 
 /* The connections to the API server show one of its addresses, or a proxy's. That plugins do not reach it by another,
  * its name is looked up too, beside all else; again now and then, for addresses change and lookups fail. */
-static void look_up_api(struct http_out *h) {
+static void lookup_api_server(struct http_direct *h) {
     int64_t now = rv_mono_now();
-    if (!h->forbidden.api_is_name || h->api_wait.lookup != NULL || now < h->api_next) return;
+    if (!h->filter.api_is_name || h->api_wait.lookup != NULL || now < h->api_next) return;
     h->api_next = now + API_AGAIN_MS * INT64_C(1000000);
-    names_wait(h->names, &h->api_wait, h->forbidden.api, on_api_name, NULL);
+    resolver_wait(h->resolver, &h->api_wait, h->filter.api, on_api_name, NULL);
 }
 
 static void on_address(void *arg, const char *name, const struct sockaddr *a) {
-    struct http_out *h = arg;
-    if (h->forbidden.api != NULL && strcmp(name, h->forbidden.api) == 0) kube_peers_add(h->forbidden.peers, a);
+    struct http_direct *h = arg;
+    if (h->filter.api != NULL && strcmp(name, h->filter.api) == 0) kube_peers_add(h->filter.peers, a);
 }
 
-struct http_out *http_out_new(struct rv_loop *l, const char *api_server, struct kube_peers *api) {
-    struct http_out *h = rv_alloc(sizeof *h);
+struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api) {
+    struct http_direct *h = rv_alloc(sizeof *h);
     h->loop = l;
     h->timer = rv_loop_timer(l, on_timer, h);
     h->multi = curl_multi_init();
@@ -295,13 +295,13 @@ struct http_out *http_out_new(struct rv_loop *l, const char *api_server, struct 
     curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
     curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-    h->names = names_new(h->multi, on_address, h);
-    forbidden_init(&h->forbidden, api_server, api);
-    look_up_api(h);
+    h->resolver = resolver_new(h->multi, on_address, h);
+    address_filter_init(&h->filter, api_server, api);
+    lookup_api_server(h);
     return h;
 }
 
-struct http_out *http_out_free(struct http_out *h) {
+struct http_direct *http_direct_free(struct http_direct *h) {
     if (h == NULL) return NULL;
     while (h->list != NULL) {
         struct exchange *x = h->list;
@@ -311,9 +311,9 @@ struct http_out *http_out_free(struct http_out *h) {
                     .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         exchange_free(x);
     }
-    names_leave(&h->api_wait);
-    names_free(h->names);
-    forbidden_free(&h->forbidden);
+    resolver_cancel(&h->api_wait);
+    resolver_free(h->resolver);
+    address_filter_free(&h->filter);
     curl_multi_cleanup(h->multi);
     rv_timer_free(h->timer);
     free(h);
@@ -355,13 +355,13 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }
 
-static struct exchange *exchange_new(struct http_out *h, const struct rv_http_request *r) {
+static struct exchange *exchange_new(struct http_direct *h, const struct rv_http_request *r) {
     struct exchange *x = rv_alloc(sizeof *x);
     x->owner = h;
     x->ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
     x->until = rv_mono_now() + (int64_t)x->ms * 1000000;
     x->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
-    x->host = names_of_url(r->url, &x->is_name);
+    x->host = resolver_host_of_url(r->url, &x->is_name);
     rv_buf_add(&x->body, r->body.p, r->body.n);
     x->next = h->list;
     if (x->next != NULL) x->next->back = &x->next;
@@ -372,8 +372,8 @@ static struct exchange *exchange_new(struct http_out *h, const struct rv_http_re
     return x;
 }
 
-void http_out_send(struct http_out *h, const struct rv_http_request *r, const char *credential, http_answer_fn done,
-                   void *arg) {
+void http_direct_send(struct http_direct *h, const struct rv_http_request *r, const char *credential,
+                      http_answer_fn done, void *arg) {
     struct exchange *x = exchange_new(h, r);
     x->done = done;
     x->arg = arg;
@@ -386,8 +386,8 @@ void http_out_send(struct http_out *h, const struct rv_http_request *r, const ch
     if (r->http2 != 0) add_header(x, "TE: trailers"); /* gRPC's own servers refuse who does not say so */
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
-    look_up_api(h);
-    if (x->host != NULL && forbidden_host(&h->forbidden, x->host)) {
+    lookup_api_server(h);
+    if (x->host != NULL && address_filter_denies_host(&h->filter, x->host)) {
         x->deadline = rv_loop_timer(h->loop, on_refused, x); /* not from within */
         rv_timer_arm(x->deadline, 0);
     } else {

@@ -1,4 +1,4 @@
-/* http_proxy.c - URLs to paths of the API server's proxy, and its answers back (see http_proxy.h).
+/* proxy.c - URLs to paths of the API server's proxy, and its answers back (see proxy.h).
  *
  * Each request that is open has a TLS connection of its own: 74 KiB (measured: 72 MiB for 1000 that hang, now 37). So
  * there are at most HTTP_PROXY_MAX; further ones wait their turn, within their time-out. Whoever gave no answer the

@@ -6,8 +6,8 @@
  *
  * What the API server itself has to say (no such service, nobody listens) is no answer of whoever was asked: it becomes
  * the error that a direct request would have ended with. */
-#ifndef ACTIONS_HTTP_PROXY_H
-#define ACTIONS_HTTP_PROXY_H
+#ifndef REQUESTS_PROXY_H
+#define REQUESTS_PROXY_H
 
 #include "direct.h"
 
@@ -16,7 +16,7 @@ enum { HTTP_PROXY_MAX = 512 };
 struct http_proxy;
 struct http_proxy *http_proxy_new(struct supervisor *s);
 struct http_proxy *http_proxy_free(struct http_proxy *p); /* outstanding requests end with RV_E_SHUTDOWN */
-/* False: the URL is neither of the above. Else as http_out_send(); ns: of the object for which it is asked. */
+/* False: the URL is neither of the above. Else as http_direct_send(); ns: of the object for which it is asked. */
 bool http_proxy_send(struct http_proxy *p, struct rv_str ns, const struct rv_http_request *r, const char *credential,
                      http_answer_fn done, void *arg);
 

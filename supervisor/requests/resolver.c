@@ -1,4 +1,4 @@
-/* names.c - name resolution for http_out, apart from the requests (see names.h).
+/* resolver.c - name resolution for direct requests, apart from the requests themselves (see resolver.h).
  *
  * curl resolves each name in a thread that sits in getaddrinfo() for as long as that likes: with a DNS server that does
  * not answer 10 to 20 s, by glibc's usual options. Such a thread can only be waited for, which stops the whole
@@ -23,15 +23,15 @@
 enum { NO_LIMIT_MS = 24 * 3600 * 1000 };
 
 struct lookup {
-    struct names *owner;
+    struct resolver *owner;
     CURL *easy; /* NULL while it queues */
     bool found;
     char *name, why[CURL_ERROR_SIZE];
-    struct name_wait *waits, **waits_last;
+    struct resolver_waiter *waits, **waits_last;
     struct lookup *next, **back;
 };
 
-struct names {
+struct resolver {
     CURLM *multi;
     void (*on_address)(void *arg, const char *name, const struct sockaddr *a);
     void *arg;
@@ -68,7 +68,7 @@ static curl_socket_t on_found(void *arg, curlsocktype purpose, struct curl_socka
 }
 
 static void start(struct lookup *l) {
-    struct names *n = l->owner;
+    struct resolver *n = l->owner;
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://%s/", l->name);
     unlink_lookup(l);
@@ -91,7 +91,7 @@ static void start(struct lookup *l) {
     if (curl_multi_add_handle(n->multi, e) != CURLM_OK) rv_oom();
 }
 
-static void start_queued(struct names *n) {
+static void start_queued(struct resolver *n) {
     while (n->queue != NULL && n->running_n < RESOLVING_MAX) start(n->queue);
 }
 
@@ -100,7 +100,7 @@ static struct lookup *find(struct lookup *first, const char *name) {
     return first;
 }
 
-static struct lookup *enqueue(struct names *n, const char *name) {
+static struct lookup *enqueue(struct resolver *n, const char *name) {
     struct lookup *l = rv_alloc(sizeof *l);
     l->owner = n;
     l->name = rv_strdup(rv_str(name));
@@ -111,17 +111,17 @@ static struct lookup *enqueue(struct names *n, const char *name) {
     return l;
 }
 
-void names_wait(struct names *n, struct name_wait *w, const char *name, name_fn done, void *arg) {
+void resolver_wait(struct resolver *n, struct resolver_waiter *w, const char *name, resolver_fn done, void *arg) {
     struct lookup *l = find(n->running, name);
     if (l == NULL) l = find(n->queue, name);
     if (l == NULL) l = enqueue(n, name);
-    *w = (struct name_wait){.lookup = l, .done = done, .arg = arg, .back = l->waits_last};
+    *w = (struct resolver_waiter){.lookup = l, .done = done, .arg = arg, .back = l->waits_last};
     *l->waits_last = w;
     l->waits_last = &w->next;
     start_queued(n);
 }
 
-static void leave(struct lookup *l, struct name_wait *w) {
+static void leave(struct lookup *l, struct resolver_waiter *w) {
     *w->back = w->next;
     if (w->next != NULL)
         w->next->back = w->back;
@@ -130,14 +130,14 @@ static void leave(struct lookup *l, struct name_wait *w) {
     w->lookup = NULL;
 }
 
-void names_leave(struct name_wait *w) {
+void resolver_cancel(struct resolver_waiter *w) {
     struct lookup *l = w->lookup;
     if (l == NULL) return;
     leave(l, w);
     if (l->waits == NULL && l->easy == NULL) lookup_free(l); /* with a thread it stays until that has ended */
 }
 
-void names_describe(const struct name_wait *w, struct rv_buf *out) {
+void resolver_describe(const struct resolver_waiter *w, struct rv_buf *out) {
     const struct lookup *l = w->lookup;
     if (l->easy != NULL)
         rv_buf_addf(out, "cannot resolve %s: the DNS server does not answer", l->name);
@@ -147,12 +147,12 @@ void names_describe(const struct name_wait *w, struct rv_buf *out) {
             l->name, l->owner->running_n, l->owner->running->name);
 }
 
-bool names_reap(struct names *n, CURL *easy) {
+bool resolver_reap(struct resolver *n, CURL *easy) {
     struct lookup *l = n->running;
     while (l != NULL && l->easy != easy) l = l->next;
     if (l == NULL) return false;
     while (l->waits != NULL) {
-        struct name_wait *w = l->waits;
+        struct resolver_waiter *w = l->waits;
         leave(l, w);
         w->done(w->arg, l->found ? NULL : l->why[0] != 0 ? l->why : "the name cannot be resolved");
     }
@@ -162,7 +162,7 @@ bool names_reap(struct names *n, CURL *easy) {
 }
 
 /* As curl understands it: to it 127.1 and 0x7f000001 are addresses as well. */
-char *names_of_url(struct rv_str url, bool *ret_name) {
+char *resolver_host_of_url(struct rv_str url, bool *ret_name) {
     rv_autofree char *text = rv_strdup(url);
     char *host = NULL, *port = NULL, *result = NULL;
     struct in_addr v4;
@@ -183,9 +183,9 @@ char *names_of_url(struct rv_str url, bool *ret_name) {
     return result;
 }
 
-struct names *names_new(CURLM *multi, void (*on_address)(void *arg, const char *name, const struct sockaddr *a),
-                        void *arg) {
-    struct names *n = rv_alloc(sizeof *n);
+struct resolver *resolver_new(CURLM *multi, void (*on_address)(void *arg, const char *name, const struct sockaddr *a),
+                              void *arg) {
+    struct resolver *n = rv_alloc(sizeof *n);
     n->multi = multi;
     n->on_address = on_address;
     n->arg = arg;
@@ -193,7 +193,7 @@ struct names *names_new(CURLM *multi, void (*on_address)(void *arg, const char *
     return n;
 }
 
-struct names *names_free(struct names *n) {
+struct resolver *resolver_free(struct resolver *n) {
     if (n == NULL) return NULL;
     while (n->running != NULL) lookup_free(n->running);
     while (n->queue != NULL) lookup_free(n->queue);

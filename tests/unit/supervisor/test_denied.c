@@ -9,14 +9,15 @@ static void hourly(void) {
     static const struct {
         const char *plugin, *why;
         int64_t minute;
-        bool news;
+        bool first;
     } rows[] = {
         {"a", "no secrets", 0, true}, {"a", "no secrets", 59, false}, {"b", "no secrets", 59, true},
         {"a", "no nodes", 59, true},  {"a", "no secrets", 60, true},  {"a", "no secrets", 61, false},
     };
     struct denied *d = denied_new();
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
-        CU_ASSERT_EQUAL(denied_is_news(d, rows[i].plugin, rows[i].why, 1 + rows[i].minute * MINUTE), rows[i].news);
+        CU_ASSERT_EQUAL(denied_first_report(d, rows[i].plugin, rows[i].why, 1 + rows[i].minute * MINUTE),
+                        rows[i].first);
     denied_free(d);
 }
 

@@ -9,7 +9,7 @@ static void pace(void) {
     static const struct {
         const char *name;
         int64_t took, since_answer, waited;
-        bool hurry, goes;
+        bool urgent, goes;
     } rows[] = {
         {"nothing known yet", 0, 0, 0, false, true},
         {"a quick server", 5 * MS, 0, 0, false, true},
@@ -19,48 +19,48 @@ static void pace(void) {
         {"slow, but we are leaving", 100 * MS, 10 * MS, 10 * MS, true, true},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct news *n = news_new();
-        struct news_item item;
+        struct event_queue *q = event_queue_new();
+        struct event_queue_item item;
         int64_t now = 1000 * SECOND;
-        if (rows[i].took != 0) news_measure(n, rows[i].took, now - rows[i].since_answer);
-        CHECK_ROW(news_push(n, &item, now - rows[i].waited), rows[i].name);
-        CHECK_ROW((news_pop(n, now, rows[i].hurry) == &item) == rows[i].goes, rows[i].name);
-        CHECK_ROW(news_count(n) == (rows[i].goes ? 0U : 1U), rows[i].name);
-        news_free(n);
+        if (rows[i].took != 0) event_queue_measure(q, rows[i].took, now - rows[i].since_answer);
+        CHECK_ROW(event_queue_push(q, &item, now - rows[i].waited), rows[i].name);
+        CHECK_ROW((event_queue_pop(q, now, rows[i].urgent) == &item) == rows[i].goes, rows[i].name);
+        CHECK_ROW(event_queue_count(q) == (rows[i].goes ? 0U : 1U), rows[i].name);
+        event_queue_free(q);
     }
 }
 
 /* A slow server gets one probe at a time; its answers decide how it goes on. */
 static void probes(void) {
-    struct news *n = news_new();
-    struct news_item items[3];
+    struct event_queue *q = event_queue_new();
+    struct event_queue_item items[3];
     int64_t now = 1000 * SECOND;
-    news_measure(n, 200 * MS, now);
-    for (size_t i = 0; i < 3; i++) CU_ASSERT_TRUE(news_push(n, &items[i], now));
+    event_queue_measure(q, 200 * MS, now);
+    for (size_t i = 0; i < 3; i++) CU_ASSERT_TRUE(event_queue_push(q, &items[i], now));
     now += 600 * MS;
-    CU_ASSERT_PTR_EQUAL(news_pop(n, now, false), &items[0]);
-    CU_ASSERT_PTR_NULL(news_pop(n, now, false));
-    for (int i = 0; i < 20; i++) news_measure(n, 2 * MS, now);
-    CU_ASSERT_PTR_EQUAL(news_pop(n, now, false), &items[1]);
-    CU_ASSERT_PTR_EQUAL(news_pop(n, now, false), &items[2]);
-    CU_ASSERT_PTR_NULL(news_pop(n, now, false));
-    news_free(n);
+    CU_ASSERT_PTR_EQUAL(event_queue_pop(q, now, false), &items[0]);
+    CU_ASSERT_PTR_NULL(event_queue_pop(q, now, false));
+    for (int i = 0; i < 20; i++) event_queue_measure(q, 2 * MS, now);
+    CU_ASSERT_PTR_EQUAL(event_queue_pop(q, now, false), &items[1]);
+    CU_ASSERT_PTR_EQUAL(event_queue_pop(q, now, false), &items[2]);
+    CU_ASSERT_PTR_NULL(event_queue_pop(q, now, false));
+    event_queue_free(q);
 }
 
 static void bound(void) {
-    struct news *n = news_new();
+    struct event_queue *q = event_queue_new();
     size_t many = 20001, taken = 0;
-    struct news_item *items = rv_alloc_array(many, sizeof *items);
-    for (size_t i = 0; i < many; i++) taken += news_push(n, &items[i], 1);
+    struct event_queue_item *items = rv_alloc_array(many, sizeof *items);
+    for (size_t i = 0; i < many; i++) taken += event_queue_push(q, &items[i], 1);
     CU_ASSERT_EQUAL(taken, 20000);
-    while (news_pop(n, 1, true) != NULL) taken--;
+    while (event_queue_pop(q, 1, true) != NULL) taken--;
     CU_ASSERT_EQUAL(taken, 0);
     rv_freep(&items);
-    news_free(n);
+    event_queue_free(q);
 }
 
 int main(void) {
     static const struct suite_test tests[] = {
         {"when an event may go", pace}, {"a slow server is probed", probes}, {"not without bound", bound}};
-    return suite_run("news", tests, RV_ARRAY_LEN(tests));
+    return suite_run("event_queue", tests, RV_ARRAY_LEN(tests));
 }

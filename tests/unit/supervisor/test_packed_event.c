@@ -23,10 +23,10 @@ static void round_trip(void) {
                                 .event = e,
                                 .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT}}},
                out;
-    struct waiting *w = waiting_pack(&in, "some-plugin");
+    struct packed_event *w = packed_event_new(&in, "some-plugin");
     struct rv_str plugin;
     struct rv_error err = {0};
-    CU_ASSERT_EQUAL_FATAL(waiting_open(w, &out, &plugin, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(packed_event_decode(w, &out, &plugin, &err), 0);
     CU_ASSERT_TRUE(rv_str_is(plugin, "some-plugin"));
     CU_ASSERT_EQUAL(out.action.id, 7);
     CU_ASSERT_EQUAL(out.action.a.verb, RV_VERB_EVENT);

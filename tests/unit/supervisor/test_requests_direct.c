@@ -8,7 +8,7 @@
 struct world {
     struct rv_loop *loop;
     struct script_server *ray, *api;
-    struct http_out *http;
+    struct http_direct *http;
     struct kube_peers *peers;
     char base[64], api_url[64];
 };
@@ -43,14 +43,14 @@ static struct world begin(void) {
     w.ray = script_new(w.loop);
     w.api = script_new(w.loop);
     w.peers = kube_peers_new();
-    w.http = http_out_new(w.loop, script_url(w.api), w.peers);
+    w.http = http_direct_new(w.loop, script_url(w.api), w.peers);
     snprintf(w.base, sizeof w.base, "%s", script_url(w.ray));
     snprintf(w.api_url, sizeof w.api_url, "%s", script_url(w.api));
     return w;
 }
 
 static void end(struct world *w) {
-    http_out_free(w->http);
+    http_direct_free(w->http);
     kube_peers_free(w->peers);
     CU_ASSERT_TRUE(script_unexpected(w->ray) == 0 && script_count(w->api) == 0);
     script_free(w->ray);
@@ -63,7 +63,7 @@ static struct seen ask(struct world *w, struct rv_http_request r, const char *ur
     r.size = sizeof r;
     r.url = rv_str(url);
     if (r.method.n == 0) r.method = RV_STR("GET");
-    http_out_send(w->http, &r, credential, on_answer, &s);
+    http_direct_send(w->http, &r, credential, on_answer, &s);
     CU_ASSERT_EQUAL(s.times, 0); /* never from within */
     SCRIPT_UNTIL(w->loop, s.times == 1);
     return s;
@@ -214,10 +214,10 @@ static void at_the_end(void) {
     snprintf(url, sizeof url, "%s/x", w.base);
     script_on(w.ray, &(struct script_answer){.how = SCRIPT_SILENT});
     struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_str(url)};
-    http_out_send(w.http, &r, NULL, on_answer, &a);
+    http_direct_send(w.http, &r, NULL, on_answer, &a);
     SCRIPT_UNTIL(w.loop, script_count(w.ray) == 1);
-    http_out_send(w.http, &r, NULL, on_answer, &b); /* not even begun */
-    w.http = http_out_free(w.http);
+    http_direct_send(w.http, &r, NULL, on_answer, &b); /* not even begun */
+    w.http = http_direct_free(w.http);
     CU_ASSERT_TRUE(a.times == 1 && a.code == RV_E_SHUTDOWN && b.times == 1 && b.code == RV_E_SHUTDOWN);
     end(&w);
 }

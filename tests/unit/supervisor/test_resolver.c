@@ -76,7 +76,7 @@ static void dns_go(void) {
 struct world {
     struct rv_loop *loop;
     struct script_server *ray;
-    struct http_out *http;
+    struct http_direct *http;
     struct kube_peers *peers;
     const char *port;
 };
@@ -97,7 +97,7 @@ static void on_answer(void *arg, const struct http_answer *a) {
 static struct world begin(bool hangs) {
     struct world w = {.loop = rv_loop_new(NULL), .peers = kube_peers_new()};
     w.ray = script_new(w.loop);
-    w.http = http_out_new(w.loop, "http://127.0.0.1:1", w.peers);
+    w.http = http_direct_new(w.loop, "http://127.0.0.1:1", w.peers);
     w.port = strrchr(script_url(w.ray), ':') + 1;
     dns_begin(hangs);
     return w;
@@ -105,7 +105,7 @@ static struct world begin(bool hangs) {
 
 static void end(struct world *w) {
     dns_go();
-    http_out_free(w->http);
+    http_direct_free(w->http);
     kube_peers_free(w->peers);
     SCRIPT_UNTIL(w->loop, dns_count(&dns.inside) == 0);
     CU_ASSERT_EQUAL(dns_count(&dns.expired), 0); /* nobody waited for a thread */
@@ -119,7 +119,7 @@ static void send_to(struct world *w, const char *method, const char *host, unsig
     rv_buf_addf(&url, "http://%s:%s/x", host, w->port);
     struct rv_http_request r = {.size = sizeof r, .method = rv_str(method), .url = rv_buf_str(&url), .timeout_ms = ms};
     *s = (struct seen){0};
-    http_out_send(w->http, &r, NULL, on_answer, s);
+    http_direct_send(w->http, &r, NULL, on_answer, s);
     CU_ASSERT_EQUAL(s->times, 0); /* never from within */
 }
 
@@ -223,7 +223,7 @@ static void at_the_end(void) {
     send_numbered(&w, 1, 10000, &twice);
     rv_loop_turn(w.loop, 0);
     send_numbered(&w, N, 10000, &s[0]); /* not begun */
-    w.http = http_out_free(w.http);
+    w.http = http_direct_free(w.http);
     for (unsigned i = 0; i < N; i++) CU_ASSERT_TRUE(s[i].times == 1 && s[i].code == RV_E_SHUTDOWN);
     CU_ASSERT_TRUE(gone.times == 1 && twice.times == 1 && twice.code == RV_E_SHUTDOWN);
     CU_ASSERT_TRUE(dns_count(&dns.inside) == RESOLVING_MAX && dns_count(&dns.expired) == 0);
@@ -270,8 +270,8 @@ static struct seen ask(struct world *w, const char *host) {
 static void use_api(struct world *w, const char *host) {
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://%s:%s/", host, w->port);
-    http_out_free(w->http);
-    w->http = http_out_new(w->loop, rv_buf_cstr(&url), w->peers);
+    http_direct_free(w->http);
+    w->http = http_direct_new(w->loop, rv_buf_cstr(&url), w->peers);
 }
 
 /* With a DNS server that is silent: nothing waits for it, and the name is enough. When it has spoken every address
@@ -300,8 +300,8 @@ static void api_server_by_connection(void) {
     rv_buf_addf(&url, "http://quick.test:%s", w.port);
     CU_ASSERT_PTR_NOT_NULL_FATAL(stage);
     CU_ASSERT_TRUE(stage_connect(stage, rv_buf_cstr(&url)));
-    http_out_free(w.http);
-    w.http = http_out_new(w.loop, "http://slow.test:1", kube_config_peers(stage->s.kube_config));
+    http_direct_free(w.http);
+    w.http = http_direct_new(w.loop, "http://slow.test:1", kube_config_peers(stage->s.kube_config));
     struct seen api = {0};
     script_on(w.ray, &(struct script_answer){.body = "{}"});
     kube_send(stage->s.client, &(struct kube_request_opts){.method = "GET", .path = "/x"}, on_response, &api);
@@ -313,7 +313,7 @@ static void api_server_by_connection(void) {
     CU_ASSERT_EQUAL(ask(&w, "127.0.0.1").code, RV_E_DENIED);
     CU_ASSERT_EQUAL(ask(&w, "quick.test").code, RV_E_DENIED);
     CU_ASSERT_EQUAL(ask(&w, "other.test").code, RV_E_DENIED);
-    w.http = http_out_free(w.http);
+    w.http = http_direct_free(w.http);
     stage_free(stage);
     end(&w);
 }
