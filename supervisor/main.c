@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ipc/base/files.h"
+#include "ipc/base/random.h"
 #include "leadership.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
@@ -57,17 +57,6 @@ struct program {
     size_t retired_n;
     int exit_code;
 };
-
-void supervisor_random(void *out, size_t n) {
-    uint8_t *p = out;
-    while (n > 0) {
-        ssize_t got = getrandom(p, n, 0);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) abort();
-        p += got;
-        n -= (size_t)got;
-    }
-}
 
 /* ---- plugins as configured -------------------------------------------------------------------------------- */
 
@@ -425,7 +414,7 @@ static int start(struct program *g, struct rv_error *err) {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     struct supervisor *s = &g->s;
     s->started = rv_mono_now();
-    supervisor_random(&s->epoch, sizeof s->epoch);
+    rv_random(&s->epoch, sizeof s->epoch);
     s->loop = rv_loop_new(err);
     int r = s->loop == NULL ? err->code : rv_loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
     if (s->loop != NULL) rv_loop_gather(s->loop, GATHER_MS, &s->coalesce);

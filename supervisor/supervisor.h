@@ -45,7 +45,4 @@ struct supervisor {
     bool stopping;
 };
 
-/* Random bytes from the kernel; aborts when there are none. */
-void supervisor_random(void *out, size_t n);
-
 #endif

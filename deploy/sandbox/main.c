@@ -2,6 +2,8 @@
 #include "certs.h"
 #include "deploy/sandbox/http/http.h"
 #include "deploy/sandbox/sim/sim.h"
+#include "ipc/base/base64.h"
+#include "ipc/base/random.h"
 #include "load.h"
 
 #include <errno.h>
@@ -23,9 +25,7 @@ struct options {
 };
 
 static void base64(const char *text, struct rv_buf *out) {
-    size_t n = strlen(text), size = 4 * ((n + 2) / 3) + 1;
-    rv_buf_reserve(out, size);
-    out->n += (size_t)EVP_EncodeBlock(out->p + out->n, (const unsigned char *)text, (int)n);
+    rv_base64_encode((struct rv_bytes){(const uint8_t *)text, strlen(text)}, RV_BASE64_STANDARD, out);
 }
 
 static int write_file(const char *path, struct rv_buf *text) {
@@ -141,7 +141,7 @@ int main(int argc, char **argv) {
         "  [--nodes N] [--sim-opts node_cpu=64,node_memory=256Gi,start_ms=20,...]\n";
     char token[33];
     uint8_t random[16];
-    sb_random(random, sizeof random);
+    rv_random(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++) snprintf(token + 2 * i, 3, "%02x", random[i]);
     struct options o = {.bind = "127.0.0.1", .token = token};
     sim_opts_init(&o.sim);

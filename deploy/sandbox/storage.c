@@ -2,12 +2,12 @@
  * name): a 20,000-pointer memmove costs microseconds and keeps LIST order and paging trivial. */
 #include "deploy/sandbox/rules/apply.h"
 #include "deploy/sandbox/rules/types.h"
+#include "ipc/base/random.h"
 #include "storage_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 enum { HISTORY_MAX = 50000 };
 static const size_t HISTORY_BYTES = (size_t)256 << 20;
@@ -279,21 +279,6 @@ static void table_remove(struct sb_object *o) {
 
 /* ---- writing: shared steps ---- */
 
-void sb_random(void *p, size_t n) {
-    if (getrandom(p, n, 0) != (ssize_t)n) rv_oom();
-}
-
-void sb_base64(struct rv_str s, struct rv_buf *out) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < s.n; i += 3) {
-        uint32_t v = (uint32_t)(uint8_t)s.p[i] << 16;
-        if (i + 1 < s.n) v |= (uint32_t)(uint8_t)s.p[i + 1] << 8;
-        if (i + 2 < s.n) v |= (uint8_t)s.p[i + 2];
-        for (unsigned k = 0; k < 4; k++)
-            rv_buf_addc(out, k <= s.n - i ? (uint8_t)letters[v >> (18 - 6 * k) & 63] : '=');
-    }
-}
-
 static void set_now(struct rv_arena *a, struct rv_node *map, const char *key, int64_t plus_s) {
     char text[32];
     rv_time_format(rv_wall_now() + plus_s * 1000000000, text);
@@ -302,7 +287,7 @@ static void set_now(struct rv_arena *a, struct rv_node *map, const char *key, in
 
 static void set_uid(struct rv_arena *a, struct rv_node *meta) {
     uint8_t u[16];
-    sb_random(u, sizeof u);
+    rv_random(u, sizeof u);
     u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
     u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
     rv_node_set_fmt(a, meta, "uid", "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
@@ -419,7 +404,7 @@ static int pick_name(struct sb_storage *s, const struct sb_resource *r, struct r
     for (int tries = 0; tries < 8; tries++) {
         uint8_t random[5];
         char suffix[6];
-        sb_random(random, sizeof random);
+        rv_random(random, sizeof random);
         rv_name_suffix(random, suffix);
         rv_node_set_fmt(a, meta, "name", RV_STR_FMT "%s", RV_STR_ARG(base), suffix);
         if (sb_get(s, r, ns, rv_node_text(rv_node_get(meta, "name"))) == NULL) return 0;

@@ -40,8 +40,6 @@ struct sb_storage {
 
 static inline struct sb_table *sb_table_of(const struct sb_resource *r) { return (struct sb_table *)(uintptr_t)r; }
 
-void sb_random(void *p, size_t n);
-void sb_base64(struct rv_str s, struct rv_buf *out);
 /* Takes over the names in *r (heap). */
 struct sb_resource *sb_resource_add(struct sb_storage *s, const struct sb_resource *r);
 size_t sb_lower_bound(const struct sb_resource *r, struct rv_str ns, struct rv_str name);

@@ -1,6 +1,7 @@
 /* json_write.c - msgpack values as JSON text (see rayvisor/json.h). Depth is bounded by rv_mp_check. */
 #include "rayvisor/json.h"
 
+#include "base64.h"
 #include "number.h"
 
 #include <inttypes.h>
@@ -50,15 +51,8 @@ static void write_double(double v, struct rv_buf *out) {
 }
 
 static void write_base64(struct rv_bytes b, struct rv_buf *out) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     rv_buf_addc(out, '"');
-    for (size_t i = 0; i < b.n; i += 3) {
-        size_t have = b.n - i < 3 ? b.n - i : 3;
-        uint32_t v = (uint32_t)b.p[i] << 16 | (have > 1 ? (uint32_t)b.p[i + 1] << 8 : 0) | (have > 2 ? b.p[i + 2] : 0);
-        char quad[4] = {alphabet[v >> 18], alphabet[v >> 12 & 63], have > 1 ? alphabet[v >> 6 & 63] : '=',
-                        have > 2 ? alphabet[v & 63] : '='};
-        rv_buf_add(out, quad, sizeof quad);
-    }
+    rv_base64_encode(b, RV_BASE64_STANDARD, out);
     rv_buf_addc(out, '"');
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
 
 struct fifo {
@@ -237,11 +238,8 @@ int64_t queue_deadline(const struct queue *q) {
 
 int64_t queue_backoff_ms(uint32_t failures, uint64_t r) {
     if (failures == 0) return 0;
-    int64_t ms = QUEUE_BACKOFF_MIN_MS;
-    for (uint32_t i = 1; i < failures && ms < QUEUE_BACKOFF_MAX_MS; i++) ms *= 2;
-    if (ms > QUEUE_BACKOFF_MAX_MS) ms = QUEUE_BACKOFF_MAX_MS;
-    int64_t spread = ms / 5; /* the last fifth is random, so that equals do not march in step */
-    return ms - spread + (int64_t)(r % (uint64_t)(spread + 1));
+    static const struct rv_backoff pause = {.first = QUEUE_BACKOFF_MIN_MS, .most = QUEUE_BACKOFF_MAX_MS, .below = 20};
+    return rv_backoff(pause, failures, r);
 }
 
 struct queue_stats queue_stats(const struct queue *q) {

@@ -3,6 +3,7 @@
  * group that cannot be made keeps no other from being made. */
 #include <stdlib.h>
 
+#include "ipc/base/backoff.h"
 #include "pass.h"
 #include "plugins/ray/fields.h"
 
@@ -10,9 +11,7 @@ enum { BATCH_FIRST = 16, BATCH_MAX = 512, WAIT_MAX_S = 60, EARLY_S = 600, TEXT_M
 #define SECOND INT64_C(1000000000)
 
 void backoff_failed(struct backoff *b, int64_t now, int64_t max_s) {
-    int64_t seconds = INT64_C(1) << (b->tries < 20 ? b->tries : 20);
-    b->tries++;
-    b->after = now + (seconds < max_s ? seconds : max_s) * SECOND;
+    b->after = now + rv_backoff((struct rv_backoff){.first = 1, .most = max_s}, ++b->tries, 0) * SECOND;
 }
 
 /* ---- one for each group ------------------------------------------------------------------------------------------ */

@@ -12,7 +12,9 @@
 #include "failures.h"
 #include "fair.h"
 #include "generate.h"
+#include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
+#include "ipc/base/random.h"
 #include "object_lock.h"
 #include "owners.h"
 #include "packed_event.h"
@@ -26,7 +28,8 @@
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/proxy.h"
 
-enum { RETRIES_MAX = 4, RETRY_BASE_MS = 100, RETRY_AFTER_MAX_MS = 10000 };
+enum { RETRIES_MAX = 4, RETRY_AFTER_MAX_MS = 10000 };
+static const struct rv_backoff retry_pause = {.first = 100, .most = 100 << RETRIES_MAX, .above = 100};
 #define MILLISECOND INT64_C(1000000)
 
 /* One request from a plugin, until its result. */
@@ -72,6 +75,8 @@ struct executor {
     struct counts *counts;
     struct rv_prepare *prepare;
     bool wake;
+    executor_pause_fn pause; /* NULL: as it is */
+    void *pause_arg;
 };
 
 static bool pump(void *arg);
@@ -259,14 +264,13 @@ static bool unknown_outcome(const struct kube_response *r) {
 static bool try_again(struct op *op, const struct kube_response *r) {
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
-    uint32_t random;
-    supervisor_random(&random, sizeof random);
-    int64_t ms = kube_backoff_ms(RETRY_BASE_MS, RETRY_BASE_MS << RETRIES_MAX, op->retries + 1, random);
+    int64_t ms = rv_backoff(retry_pause, op->retries + 1, rv_random_u32());
     int64_t asked = r->retry_after_ms < RETRY_AFTER_MAX_MS ? r->retry_after_ms : RETRY_AFTER_MAX_MS;
     op->retries++;
     op->x->stats.retries++;
     if (op->timer == NULL) op->timer = rv_loop_timer(op->x->s->loop, on_retry, op);
-    rv_timer_arm(op->timer, asked > ms ? asked : ms);
+    if (asked > ms) ms = asked;
+    rv_timer_arm(op->timer, op->x->pause != NULL ? op->x->pause(op->x->pause_arg, ms) : ms);
     return true;
 }
 
@@ -742,6 +746,11 @@ struct executor *executor_new(struct supervisor *s) {
     x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump, x);
     return x;
+}
+
+void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg) {
+    x->pause = fn;
+    x->pause_arg = arg;
 }
 
 struct executor *executor_free(struct executor *x) {

@@ -19,6 +19,10 @@ struct executor_stats {
 
 struct executor *executor_new(struct supervisor *s);
 struct executor *executor_free(struct executor *x);
+/* fn is told how many milliseconds each pause before another try takes, and returns how many to wait instead. Tests use
+ * it to see the pauses and to have no need to wait for them. */
+typedef int64_t (*executor_pause_fn)(void *arg, int64_t ms);
+void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg);
 /* m is lent. */
 void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m);
 /* The incarnation is gone: what waits is dropped, counted and told; what was sent finishes. Also before the plugin is

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "auth_exec.h"
+#include "ipc/base/base64.h"
 #include "rayvisor/k8s.h"
 #include "yaml_tree.h"
 
@@ -225,15 +226,10 @@ pid_t kube_auth_child(const struct kube_auth *a) { return a->run != NULL ? auth_
 /* ---- what to use now ------------------------------------------------------------------------------------ */
 
 static void set_basic(struct kube_auth *a) {
-    rv_autobuf struct rv_buf mp = {0};
-    struct rv_buf quoted = {0};
-    rv_mp_bin(&mp, (struct rv_bytes){(const uint8_t *)a->config->basic, strlen(a->config->basic)});
-    rv_json_write((struct rv_val){mp.p, mp.n}, &quoted); /* base64 in quotes */
+    struct rv_bytes basic = {(const uint8_t *)a->config->basic, strlen(a->config->basic)};
     rv_buf_adds(&a->header, "Basic ");
-    rv_buf_add(&a->header, quoted.p + 1, quoted.n - 2);
+    rv_base64_encode(basic, RV_BASE64_STANDARD, &a->header);
     (void)rv_buf_cstr(&a->header);
-    explicit_bzero(mp.p, mp.cap);
-    wipe(&quoted);
 }
 
 int kube_auth_refresh(struct kube_auth *a, int64_t now_ns, bool rejected, struct rv_error *err) {

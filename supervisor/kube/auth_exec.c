@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/base/base64.h"
 #include "ipc/base/files.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 enum { OUTPUT_MAX = 256 << 10, DEFAULT_MS = 30000 };
@@ -42,33 +44,37 @@ static char **merged_environment(const struct exec_plugin *e, char *info) {
     return env;
 }
 
-static void add_field(struct rv_buf *b, const char *key, const char *value) {
-    if (value == NULL) return;
-    rv_buf_addf(b, "%s\"%s\":", b->p[b->n - 1] == '{' ? "" : ",", key);
-    rv_json_quote(rv_str(value), b);
+static void add_field(struct jsonw *w, const char *key, const char *value) {
+    if (value != NULL) jsonw_text(w, key, value);
+}
+
+static void add_cluster(const struct kube_config *c, struct rv_bytes ca, struct jsonw *w) {
+    jsonw_begin_object(w, "cluster");
+    add_field(w, "server", c->server);
+    add_field(w, "tls-server-name", c->tls_server_name);
+    add_field(w, "proxy-url", c->proxy);
+    if (c->insecure) jsonw_bool(w, "insecure-skip-tls-verify", true);
+    if (ca.n != 0) {
+        rv_autobuf struct rv_buf text = {0};
+        rv_base64_encode(ca, RV_BASE64_STANDARD, &text);
+        jsonw_str(w, "certificate-authority-data", rv_buf_str(&text));
+    }
+    if (c->exec->cluster_config != NULL) jsonw_raw(w, "config", rv_str(c->exec->cluster_config));
+    jsonw_end_object(w);
 }
 
 /* The ExecCredential that a plugin finds in its environment. */
 static void exec_info(const struct kube_config *c, struct rv_bytes ca, struct rv_buf *b) {
-    rv_buf_adds(b, "KUBERNETES_EXEC_INFO={");
-    add_field(b, "apiVersion", c->exec->api_version);
-    rv_buf_adds(b, ",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false");
-    if (c->exec->with_cluster) {
-        rv_buf_adds(b, ",\"cluster\":{");
-        add_field(b, "server", c->server);
-        add_field(b, "tls-server-name", c->tls_server_name);
-        add_field(b, "proxy-url", c->proxy);
-        if (c->insecure) rv_buf_adds(b, ",\"insecure-skip-tls-verify\":true");
-        if (ca.n != 0) {
-            rv_autobuf struct rv_buf mp = {0};
-            rv_mp_bin(&mp, ca);
-            rv_buf_adds(b, ",\"certificate-authority-data\":");
-            rv_json_write((struct rv_val){mp.p, mp.n}, b); /* base64 */
-        }
-        if (c->exec->cluster_config != NULL) rv_buf_addf(b, ",\"config\":%s", c->exec->cluster_config);
-        rv_buf_adds(b, "}");
-    }
-    rv_buf_adds(b, "}}");
+    struct jsonw w = {.out = b};
+    rv_buf_adds(b, "KUBERNETES_EXEC_INFO=");
+    jsonw_begin_object(&w, NULL);
+    add_field(&w, "apiVersion", c->exec->api_version);
+    jsonw_text(&w, "kind", "ExecCredential");
+    jsonw_begin_object(&w, "spec");
+    jsonw_bool(&w, "interactive", false);
+    if (c->exec->with_cluster) add_cluster(c, ca, &w);
+    jsonw_end_object(&w);
+    jsonw_end_object(&w);
 }
 
 static int spawn_plugin(const struct kube_config *c, struct rv_bytes ca, int out, pid_t *ret_pid,

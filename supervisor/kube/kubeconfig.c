@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ipc/base/base64.h"
 #include "peers.h"
 #include "yaml_tree.h"
 
@@ -66,32 +67,6 @@ const char *kube_config_server(const struct kube_config *c) { return c->server; 
 const char *kube_config_namespace(const struct kube_config *c) { return c->ns; }
 struct kube_peers *kube_config_peers(const struct kube_config *c) {
     return c->peers;
-}
-
-/* ---- base64 --------------------------------------------------------------------------------------------- */
-
-static int base64_digit(char c) {
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *p = c != 0 ? strchr(alphabet, c) : NULL;
-    return p != NULL ? (int)(p - alphabet) : -1;
-}
-
-/* Strict: padding at the end only, and not a single digit too much. Line breaks and blanks are allowed anywhere. */
-static int base64_decode(struct rv_str s, struct rv_buf *out) {
-    uint32_t word = 0;
-    unsigned bits = 0, padding = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\n' || s.p[i] == '\r' || s.p[i] == ' ') continue;
-        int d = base64_digit(s.p[i]);
-        if (s.p[i] == '=' && padding++ < 2) continue;
-        if (d < 0 || padding != 0) return -EINVAL;
-        word = word << 6 | (uint32_t)d;
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        rv_buf_addc(out, (uint8_t)(word >> bits));
-    }
-    return bits < 6 ? 0 : -EINVAL;
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
@@ -227,7 +202,8 @@ static int load_pem(const struct source *in, struct rv_node *map, const char *ke
     if (r != 0 || (data.n == 0 && path.n == 0)) return r;
     struct rv_node *at = rv_node_get(map, data.n != 0 ? rv_buf_cstr(&data_key) : key);
     if (data.n != 0) {
-        if (base64_decode(data, out) != 0) return wrong(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
+        if (rv_base64_decode(data, RV_BASE64_STANDARD, out) != 0)
+            return wrong(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
     } else {
         struct rv_error why = {0};
         *file = beside(in, path);

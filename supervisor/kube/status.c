@@ -36,10 +36,3 @@ void kube_status_read(struct rv_bytes body, struct rv_buf *room, struct kube_res
     }
     rv_json_reader_free(reader);
 }
-
-int64_t kube_backoff_ms(unsigned min_ms, unsigned max_ms, unsigned failures, uint32_t random) {
-    uint64_t ms = min_ms;
-    for (unsigned i = 1; i < failures && ms < max_ms; i++) ms *= 2;
-    if (ms > max_ms) ms = max_ms;
-    return (int64_t)(ms + (ms != 0 ? random % ms : 0));
-}

@@ -1,5 +1,5 @@
 /* status.h - what an answer of the API server means: the HTTP status and the Status object in its body as one of our
- * codes, and how long to wait before the next try. Pure functions. */
+ * codes, and how long the server asks to wait. Pure functions. */
 #ifndef KUBE_STATUS_H
 #define KUBE_STATUS_H
 
@@ -10,7 +10,5 @@ int kube_status_code(unsigned http, struct rv_str reason);
 /* Fills reason, message and retry_after_ms (unless a header gave it) from a Status body, whatever the body is. The
  * texts point into *room. */
 void kube_status_read(struct rv_bytes body, struct rv_buf *room, struct kube_response *r);
-/* The pause after so many failures in a row (from 1): doubled each time up to max, and jitter: in [d, 2d). */
-int64_t kube_backoff_ms(unsigned min_ms, unsigned max_ms, unsigned failures, uint32_t random);
 
 #endif

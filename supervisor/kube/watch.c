@@ -8,8 +8,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
+#include "ipc/base/backoff.h"
+#include "ipc/base/random.h"
 #include "status.h"
 #include "supervisor/store/store.h"
 #include "transfer.h"
@@ -54,11 +55,7 @@ bool kube_watch_synced(const struct kube_watch *w) { return w->synced; }
 
 /* ---- helpers -------------------------------------------------------------------------------------------- */
 
-static uint32_t random_below(uint32_t n) {
-    uint32_t r = 0;
-    if (getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r) r = (uint32_t)rv_mono_now();
-    return n != 0 ? r % n : 0;
-}
+static uint32_t random_below(uint32_t n) { return n != 0 ? rv_random_u32() % n : 0; }
 
 static void set_state(struct kube_watch *w, enum kube_watch_state s, const char *why) {
     bool news = s != w->state || (why[0] != 0 && strcmp(why, w->why) != 0);
@@ -78,8 +75,10 @@ static struct rv_str text(const char *s) { return rv_str(s); }
 static unsigned or_default(unsigned v, unsigned fallback) { return v != 0 ? v : fallback; }
 
 static int64_t backoff_ms(const struct kube_watch *w) {
-    return kube_backoff_ms(or_default(w->o.backoff_min_ms, BACKOFF_MIN), or_default(w->o.backoff_max_ms, BACKOFF_MAX),
-                           w->failures, random_below(UINT32_MAX));
+    const struct rv_backoff pause = {.first = or_default(w->o.backoff_min_ms, BACKOFF_MIN),
+                                     .most = or_default(w->o.backoff_max_ms, BACKOFF_MAX),
+                                     .above = 100};
+    return rv_backoff(pause, w->failures, rv_random_u32());
 }
 
 static void drop_transfer(struct kube_watch *w) {

@@ -1,5 +1,6 @@
 /* lifecycle.c - the table (see lifecycle.h). Pairs that are not listed change nothing. */
 #include "lifecycle.h"
+#include "ipc/base/backoff.h"
 
 static const struct {
     enum life_state state;
@@ -57,8 +58,5 @@ const char *life_state_name(enum life_state s) {
 }
 
 int64_t lifecycle_backoff_ms(unsigned deaths, uint32_t random) {
-    int64_t ms = 200;
-    for (unsigned i = 1; i < deaths && ms < 30000; i++) ms *= 2;
-    if (ms > 30000) ms = 30000;
-    return ms - ms / 5 + (int64_t)(random % (uint32_t)(ms / 5 + 1));
+    return rv_backoff((struct rv_backoff){.first = 200, .most = 30000, .below = 20}, deaths, random);
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "ipc/base/random.h"
 #include "spawn.h"
 #include "supervisor/actions/executor.h"
 
@@ -58,9 +59,7 @@ static void wait_for_restart(struct plugin *p) {
         plugin_event(p, LIFE_ON_TOO_MANY);
         return;
     }
-    uint32_t r;
-    supervisor_random(&r, sizeof r);
-    rv_timer_arm(p->retry, lifecycle_backoff_ms(p->deaths_in_row, r));
+    rv_timer_arm(p->retry, lifecycle_backoff_ms(p->deaths_in_row, rv_random_u32()));
 }
 
 static void stopped(struct plugin *p) {

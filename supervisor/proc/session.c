@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/base/random.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/leadership.h"
 
@@ -147,7 +148,7 @@ static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
 void session_welcome(struct plugin *p) {
     rv_autobuf struct rv_buf kinds = {0};
     uint8_t seed[32];
-    supervisor_random(seed, sizeof seed);
+    rv_random(seed, sizeof seed);
     encode_kinds(p, &kinds);
     struct msg m = {.type = MSG_WELCOME,
                     .welcome = {.epoch = p->s->epoch,
@@ -434,7 +435,7 @@ int session_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;
     p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});
-    supervisor_random(p->token, sizeof p->token);
+    rv_random(p->token, sizeof p->token);
     return 0;
 }
 

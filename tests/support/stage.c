@@ -7,8 +7,6 @@
 
 #include "supervisor/kube/config.h"
 
-void supervisor_random(void *out, size_t n) { memset(out, 7, n); }
-
 static bool complain(const struct rv_error *err) {
     fprintf(stderr, "stage: %s\n", err->text);
     return false;

@@ -3,6 +3,7 @@
  * The state at an older version is made from the newest by undoing the history after it. When that history is forgotten
  * the answer is 410 with a token to go on inconsistently, as a real API server's. */
 #include "http.h"
+#include "ipc/base/base64.h"
 #include "table.h"
 
 #include <errno.h>
@@ -93,34 +94,16 @@ static int snapshot(struct sb_storage *s, const struct sb_resource *r, struct rv
 /* ---- continue tokens: "version_namespace/name" in base64url; the name is where to go on. Version 0: whatever is ----
  */
 
-static const char ALPHABET[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
 static void encode_token(uint64_t version, const struct sb_object *next, struct rv_buf *out) {
     rv_autobuf struct rv_buf t = {0};
     rv_buf_addf(&t, "%llu_" RV_STR_FMT "/" RV_STR_FMT, (unsigned long long)version, RV_STR_ARG(next->ns),
                 RV_STR_ARG(next->name));
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < t.n; i++) {
-        bits = (bits << 8 | t.p[i]) & 0xffffff;
-        for (have += 8; have >= 6; have -= 6) rv_buf_addc(out, (uint8_t)ALPHABET[bits >> (have - 6) & 63]);
-    }
-    if (have > 0) rv_buf_addc(out, (uint8_t)ALPHABET[bits << (6 - have) & 63]);
+    rv_base64_encode(rv_buf_bytes(&t), RV_BASE64_URL, out);
 }
 
 static bool decode_token(const char *token, struct rv_buf *out, uint64_t *ret_version, struct rv_str *ret_ns,
                          struct rv_str *ret_name) {
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (const char *p = token; *p != '\0'; p++) {
-        const char *at = strchr(ALPHABET, *p);
-        if (at == NULL) return false;
-        bits = (bits << 6 | (uint32_t)(at - ALPHABET)) & 0xffffff;
-        have += 6;
-        if (have < 8) continue;
-        have -= 8;
-        rv_buf_addc(out, (uint8_t)(bits >> have & 255));
-    }
+    if (rv_base64_decode(rv_str(token), RV_BASE64_URL, out) != 0) return false;
     struct rv_str t = rv_buf_str(out);
     const char *bar = t.n != 0 ? memchr(t.p, '_', t.n) : NULL;
     const char *slash = bar != NULL ? memchr(bar, '/', t.n - (size_t)(bar - t.p)) : NULL;

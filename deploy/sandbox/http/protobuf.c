@@ -1,5 +1,6 @@
 #include "protobuf.h"
 #include "deploy/sandbox/storage_internal.h"
+#include "ipc/base/base64.h"
 
 #include <stdio.h>
 
@@ -84,7 +85,7 @@ static struct rv_node *message(struct decoder *d, const struct sb_type *t, struc
 
 static struct rv_node *bytes_node(struct rv_arena *a, struct rv_str s) {
     rv_autobuf struct rv_buf b = {0};
-    sb_base64(s, &b);
+    rv_base64_encode((struct rv_bytes){(const uint8_t *)s.p, s.n}, RV_BASE64_STANDARD, &b);
     return rv_node_str(a, rv_buf_str(&b));
 }
 

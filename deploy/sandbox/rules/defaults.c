@@ -1,5 +1,7 @@
 /* What a real API server fills in when a pod, a service, a job or a namespace is stored, admission included. */
 #include "deploy/sandbox/storage_internal.h"
+#include "ipc/base/base64.h"
+#include "ipc/base/random.h"
 
 #include <stdio.h>
 
@@ -180,7 +182,7 @@ static void admit_token(struct rv_arena *a, struct rv_node *spec) {
     if (!rv_node_to_bool(rv_node_get(spec, "automountServiceAccountToken"), true)) return;
     uint8_t random[5];
     char suffix[6], name[32];
-    sb_random(random, sizeof random);
+    rv_random(random, sizeof random);
     rv_name_suffix(random, suffix);
     snprintf(name, sizeof name, "kube-api-access-%s", suffix);
     bool used = false;
@@ -408,7 +410,8 @@ void sb_default_secret(struct sb_storage *s, struct rv_arena *a, struct rv_node 
     struct rv_str key;
     for (size_t i = 0; rv_node_entry(plain, i, &key, &v); i++) {
         rv_autobuf struct rv_buf b = {0};
-        sb_base64(rv_node_text(v), &b);
+        struct rv_str text = rv_node_text(v);
+        rv_base64_encode((struct rv_bytes){(const uint8_t *)text.p, text.n}, RV_BASE64_STANDARD, &b);
         rv_node_setn(a, rv_node_ensure_map(a, object, "data"), key, rv_node_str(a, rv_buf_str(&b)));
     }
     rv_node_remove(object, "stringData");

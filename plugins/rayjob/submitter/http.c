@@ -1,5 +1,7 @@
 /* http.c - see http.h. */
 #include "http.h"
+#include "ipc/base/base64.h"
+#include "ipc/base/random.h"
 
 #include <http_parser.h>
 
@@ -77,21 +79,20 @@ int http_ask(const struct options *o, const char *method, const char *path, stru
 }
 
 struct wire *http_upgrade(const struct options *o, const char *path, struct rv_buf *early, struct rv_error *err) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     rv_autobuf struct rv_buf out = {0};
     struct http_answer answer = {0};
     struct reading reading = {.answer = &answer};
-    uint8_t random[21];
+    uint8_t key[16];
     http_parser parser;
     struct wire *w = wire_open(o, HTTP_TIMEOUT_MS, err);
     if (w == NULL) return NULL;
-    int r = wire_random(random, sizeof random);
+    rv_random(key, sizeof key);
     write_head(o, &out, "GET", path);
     rv_buf_adds(&out, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
-    for (size_t i = 0; i < sizeof random; i++) rv_buf_addc(&out, (uint8_t)letters[random[i] % 64]);
-    rv_buf_adds(&out, "A==\r\n\r\n");
+    rv_base64_encode((struct rv_bytes){key, sizeof key}, RV_BASE64_STANDARD, &out);
+    rv_buf_adds(&out, "\r\n\r\n");
     http_parser_init(&parser, HTTP_RESPONSE);
-    if (r == 0) r = wire_write(w, out.p, out.n, err);
+    int r = wire_write(w, out.p, out.n, err);
     if (r == 0) r = read_answer(w, &parser, &reading, early, err);
     rv_buf_free(&answer.body);
     if (r == 0 && answer.status == 101) return w;

@@ -15,6 +15,8 @@
 
 #include "frames.h"
 #include "http.h"
+#include "ipc/base/backoff.h"
+#include "ipc/base/random.h"
 #include "rayvisor/json.h"
 
 enum { EXIT_SUCCEEDED = 0, EXIT_FAILED = 1, EXIT_STOPPED = 2, EXIT_LOST = 3, EXIT_REFUSED = 69, EXIT_SIGNAL = 143 };
@@ -51,12 +53,8 @@ static void say(const char *what, const char *detail) {
 
 /* Longer after each failure, and never in step with others. */
 static void wait_a_little(struct program *p) {
-    uint8_t random = 128;
-    int64_t ms = WAIT_MS;
-    for (unsigned i = 1; i < p->failures && ms < WAIT_MOST_MS; i++) ms *= 2;
-    if (ms > WAIT_MOST_MS) ms = WAIT_MOST_MS;
-    (void)wire_random(&random, 1);
-    ms = ms * (768 + 2 * random) / 1024;
+    static const struct rv_backoff pause = {.first = WAIT_MS, .most = WAIT_MOST_MS, .below = 25, .above = 25};
+    int64_t ms = rv_backoff(pause, p->failures, rv_random_u32());
     (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
@@ -169,8 +167,8 @@ static void print(struct program *p, const uint8_t *at, size_t n) {
 
 static void on_frame(void *arg, enum frames_event event, const uint8_t *at, size_t n) {
     struct program *p = arg;
-    uint8_t mask[4] = {0};
-    (void)wire_random(mask, sizeof mask);
+    uint8_t mask[4];
+    rv_random(mask, sizeof mask);
     if (event == FRAMES_DATA) print(p, at, n);
     if (event == FRAMES_PING) frames_write(&p->reply, FRAMES_OP_PONG, at, n, mask);
     if (event == FRAMES_CLOSE) {

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,8 +27,6 @@ struct wire {
     mbedtls_entropy_context entropy;
     mbedtls_ctr_drbg_context random;
 };
-
-int wire_random(void *p, size_t n) { return getrandom(p, n, 0) == (ssize_t)n ? 0 : RV_E_UNAVAILABLE; }
 
 /* ---- connecting ----------------------------------------------------------------------------------------------------
  */

@@ -15,6 +15,5 @@ void wire_timeout(struct wire *w, uint32_t ms);
 int wire_write(struct wire *w, const void *p, size_t n, struct rv_error *err);
 /* How many bytes; 0 at the end; RV_E_TIMEOUT or RV_E_UNAVAILABLE. A signal that ends the program ends it, too. */
 ssize_t wire_read(struct wire *w, void *p, size_t n, struct rv_error *err);
-int wire_random(void *p, size_t n);
 
 #endif

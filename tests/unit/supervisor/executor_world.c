@@ -64,6 +64,13 @@ static void configure(struct world *w, struct plugin *p, struct rv_str name) {
                                        .max_http = 1000};
 }
 
+static int64_t shorten(void *arg, int64_t ms) {
+    struct world *w = arg;
+    w->pauses++;
+    w->pause = ms;
+    return ms > 0;
+}
+
 struct world *world_new(void) {
     struct world *w = rv_alloc(sizeof *w);
     bool widened;
@@ -74,6 +81,7 @@ struct world *world_new(void) {
     CU_ASSERT_TRUE(stage_connect(w->stage, script_url(w->server)));
     w->pods = store_collection_get(w->stage->s.store, &o, &widened, NULL);
     w->executor = executor_new(&w->stage->s);
+    executor_on_pause(w->executor, shorten, w);
     configure(w, &w->a, RV_STR("toy"));
     configure(w, &w->b, RV_STR("other"));
     return w;

@@ -30,6 +30,8 @@ struct world {
     struct executor *executor;
     struct store_collection *pods;
     struct plugin a, b;
+    unsigned pauses;
+    int64_t pause; /* ms, the last one; only a millisecond of it is waited */
 };
 
 struct world *world_new(void);

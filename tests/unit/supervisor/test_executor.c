@@ -206,6 +206,9 @@ static void tries(void) {
         executor_stats(w->executor, &st);
         CHECK_ROW(st.done == 1 + before && st.failed == before + (r->code != 0) && st.in_flight == 0, rows[i].row);
         CHECK_ROW(before != 0 || st.retries == rows[i].sent - 1, rows[i].row); /* else curl may have done it */
+        CHECK_ROW(w->pauses == st.retries, rows[i].row);
+        int64_t least = rows[i].first == &soon ? 1000 : 100, most = rows[i].first == &soon ? 1000 : 200;
+        CHECK_ROW(w->pauses == 0 || (w->pause >= least && w->pause <= most), rows[i].row);
         world_free(w);
     }
 }

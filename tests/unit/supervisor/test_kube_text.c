@@ -1,4 +1,4 @@
-/* The pure parts of the Kubernetes client: paths, what answers mean, pauses, the bytes of a watch. */
+/* The pure parts of the Kubernetes client: paths, what answers mean, the bytes of a watch. */
 #include <stdlib.h>
 
 #include "supervisor/kube/status.h"
@@ -76,28 +76,6 @@ static void answers(void) {
     struct kube_response r = {.retry_after_ms = 7000}; /* the header said so */
     kube_status_read((struct rv_bytes){(const uint8_t *)asks, sizeof asks - 1}, &room, &r);
     CU_ASSERT_EQUAL(r.retry_after_ms, 7000);
-}
-
-static void pauses(void) {
-    static const struct {
-        const char *row;
-        unsigned min, max, failures;
-        int64_t base;
-    } rows[] = {{"none yet", 800, 30000, 0, 800},    {"first", 800, 30000, 1, 800},
-                {"second", 800, 30000, 2, 1600},     {"fifth", 800, 30000, 5, 12800},
-                {"the most", 800, 30000, 7, 30000},  {"for ever", 800, 30000, UINT32_MAX, 30000},
-                {"min above max", 500, 100, 3, 100}, {"no pause", 0, 0, 3, 0}};
-    static const uint32_t randoms[] = {0, 1, 799, 800, 12345678, UINT32_MAX};
-    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        int64_t least = INT64_MAX, most = 0;
-        for (size_t k = 0; k < RV_ARRAY_LEN(randoms); k++) {
-            int64_t ms = kube_backoff_ms(rows[i].min, rows[i].max, rows[i].failures, randoms[k]);
-            least = ms < least ? ms : least;
-            most = ms > most ? ms : most;
-        }
-        CHECK_ROW(least == rows[i].base && most <= 2 * rows[i].base, rows[i].row);
-        CHECK_ROW(rows[i].base == 0 || most > rows[i].base, rows[i].row); /* not all at the same moment */
-    }
 }
 
 /* ---- the bytes of a watch ------------------------------------------------------------------------------- */
@@ -186,7 +164,6 @@ static void a_line_without_end(void) {
 
 static const struct suite_test tests[] = {{"paths", paths},
                                           {"answers", answers},
-                                          {"pauses", pauses},
                                           {"watch bytes", watch_bytes},
                                           {"watch projection", watch_projection},
                                           {"a line without end", a_line_without_end}};

@@ -1,0 +1,14 @@
+/* random.h - random bytes from the kernel, for tokens, serial numbers and names. A plugin never uses them: its random
+ * numbers come from a seed that is recorded with its other inputs. */
+#ifndef RV_IPC_BASE_RANDOM_H
+#define RV_IPC_BASE_RANDOM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Fills `out`. Aborts where the kernel gives none: nothing may go on with bytes that can be guessed. */
+void rv_random(void *out, size_t n);
+/* A random number, for jitter. */
+uint32_t rv_random_u32(void);
+
+#endif
