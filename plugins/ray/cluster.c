@@ -3,45 +3,6 @@
 
 #include "fields.h"
 
-/* What is on by default is beta, the rest alpha. */
-bool rc_gate(const struct rc_settings *s, const char *name, bool fallback) {
-    bool stage = rv_val_bool(rv_val_get(s->gates, fallback ? RC_GATE_ALL_BETA : RC_GATE_ALL_ALPHA), fallback);
-    return rv_val_bool(rv_val_get(s->gates, name), stage);
-}
-
-static const char *const known_gates[] = {RC_GATE_ALL_ALPHA,
-                                          RC_GATE_ALL_BETA,
-                                          RC_GATE_CONDITIONS,
-                                          RC_GATE_DELETION_POLICY,
-                                          RC_GATE_MULTI_HOST,
-                                          "RayServiceIncrementalUpgrade",
-                                          "RayCronJob",
-                                          "SidecarSubmitterRestart",
-                                          RC_GATE_NETWORK_POLICY,
-                                          RC_GATE_EMBEDDED_FT,
-                                          RC_GATE_MTLS,
-                                          RC_GATE_HISTORY,
-                                          RC_GATE_WAS};
-
-int rc_check_gates(struct rv_val gates, struct rv_error *err) {
-    for (struct rv_iter it = rv_iter(gates); rv_iter_next(&it);) {
-        bool known = false;
-        for (size_t i = 0; i < RV_ARRAY_LEN(known_gates) && !known; i++) known = rv_str_is(it.key, known_gates[i]);
-        if (!known)
-            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates has no gate \"" RV_STR_FMT "\"",
-                                RV_STR_ARG(it.key));
-        if (rv_val_type(it.val) != RV_BOOL)
-            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
-                                RV_STR_ARG(it.key));
-    }
-    const struct rc_settings s = {.gates = gates};
-    if (!rc_gate(&s, RC_GATE_CONDITIONS, true))
-        return rv_error_set(err, RV_E_CONFIG,
-                            "settings.featureGates." RC_GATE_CONDITIONS
-                            " cannot be switched off: conditions are always written");
-    return 0;
-}
-
 struct rv_str rc_annotation(const struct rc_cluster *c, const char *key) {
     return rv_val_str(rv_val_get(rv_val_get(c->meta, "annotations"), key));
 }

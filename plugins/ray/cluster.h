@@ -17,23 +17,7 @@
 #include "features.h"
 #include "rayvisor/k8s.h"
 #include "rayvisor/plugin.h"
-
-/* The manifest's settings (raycluster.yaml), decoded once per change. Views into the host's settings value. */
-struct rc_settings {
-    bool init_container_injection, probes_injection; /* default true */
-    bool login_shell, deterministic_head_name, head_cluster_ip_service, random_pod_delete;
-    bool redis_cleanup, routes;   /* routes: OpenShift's instead of Ingresses */
-    struct rv_str scheduler;      /* batch scheduler, or empty */
-    struct rv_str cluster_domain; /* "cluster.local" */
-    int64_t requeue_seconds;      /* 300 */
-    struct rv_val default_env, default_annotations, default_labels, head_sidecars, worker_sidecars;
-    struct rv_val gates; /* map name -> bool */
-};
-bool rc_gate(const struct rc_settings *s, const char *name, bool fallback);
-/* The setting featureGates: names that the reference operator knows, true or false. RV_E_CONFIG. */
-int rc_check_gates(struct rv_val gates, struct rv_error *err);
-/* Settles which scheduler it is: the gate KubernetesWAS chooses one too. RV_E_CONFIG when the two contradict. */
-int rc_settle_scheduler(struct rc_settings *s, struct rv_error *err);
+#include "settings.h"
 
 struct rc_cluster {
     struct rv_val value, meta, spec, status;

@@ -3,7 +3,6 @@
 
 #include "fields.h"
 #include "objects.h"
-#include "plugins/raycluster/see.h"
 #include "rayvisor/json.h"
 
 /* ---- what a gang needs ------------------------------------------------------------------------------------------ */
@@ -292,21 +291,20 @@ static const struct rc_scheduler schedulers[] = {
     {"volcano",
      volcano_pod,
      volcano_complains,
-     {{KIND_VOLCANO_GROUP, "scheduling.volcano.sh/v1beta1", "podgroups", volcano_wanted, volcano_build, false}}},
+     {{"scheduling.volcano.sh/v1beta1", "podgroups", volcano_wanted, volcano_build, false}}},
     {"yunikorn", yunikorn_pod, NULL, {{0}}},
     {"kai-scheduler", kai_pod, NULL, {{0}}},
     {"scheduler-plugins",
      plugins_pod,
      NULL,
-     {{KIND_PLUGINS_GROUP, "scheduling.x-k8s.io/v1alpha1", "podgroups", gang_asked, plugins_build, false}}},
+     {{"scheduling.x-k8s.io/v1alpha1", "podgroups", gang_asked, plugins_build, false}}},
     {SCHEDULER_WAS,
      was_pod,
      NULL,
-     {{KIND_WAS_WORKLOAD, WAS_API, "workloads", was_wanted, was_workload, true},
-      {KIND_WAS_GROUP, WAS_API, "podgroups", was_wanted, was_pod_group, true}}},
+     {{WAS_API, "workloads", was_wanted, was_workload, true}, {WAS_API, "podgroups", was_wanted, was_pod_group, true}}},
 };
 
-int rc_settle_scheduler(struct rc_settings *s, struct rv_error *err) {
+int rc_settings_choose_scheduler(struct rc_settings *s, struct rv_error *err) {
     bool gate = rc_gate(s, RC_GATE_WAS, false), named = rv_str_is(s->scheduler, SCHEDULER_WAS);
     if (gate && s->scheduler.n != 0 && !named)
         return rv_error_set(err, RV_E_CONFIG,

@@ -9,7 +9,6 @@ enum { RC_SCHEDULER_OBJECTS = 2 };
 
 /* One object that the scheduler needs. */
 struct rc_gang {
-    unsigned kind; /* of the mirror (see.h) */
     const char *api_version, *resource;
     /* Not wanted for this cluster: one that is there is deleted. */
     bool (*wanted)(const struct rc_cluster *c);

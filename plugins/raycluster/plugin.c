@@ -15,30 +15,7 @@ struct controller {
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
 static int read_settings(struct controller *k, struct rv_error *err) {
-    struct rv_val s = k->api->settings(k->host);
-    int r = rc_check_gates(rv_val_get(s, "featureGates"), err);
-    if (r != 0) return r;
-    struct rc_settings fresh = {.init_container_injection = rv_path_bool(s, "initContainerInjection", true),
-                                .probes_injection = rv_path_bool(s, "probesInjection", true),
-                                .login_shell = rv_path_bool(s, "loginShell", false),
-                                .deterministic_head_name = rv_path_bool(s, "deterministicHeadName", false),
-                                .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
-                                .random_pod_delete = rv_path_bool(s, "randomPodDelete", false),
-                                .redis_cleanup = rv_path_bool(s, "redisCleanup", true),
-                                .routes = rv_path_bool(s, "openshiftRoutes", false),
-                                .scheduler = rv_path_str(s, "batchScheduler"),
-                                .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
-                                .requeue_seconds = rv_path_int(s, "requeueSeconds", 300),
-                                .default_env = rv_val_get(s, "defaultContainerEnvs"),
-                                .default_annotations = rv_val_get(s, "defaultPodAnnotations"),
-                                .default_labels = rv_val_get(s, "defaultPodLabels"),
-                                .head_sidecars = rv_val_get(s, "headSidecarContainers"),
-                                .worker_sidecars = rv_val_get(s, "workerSidecarContainers"),
-                                .gates = rv_val_get(s, "featureGates")};
-    r = rc_settle_scheduler(&fresh, err);
-    if (r != 0) return r;
-    k->settings = fresh; /* whole, or not at all */
-    return 0;
+    return rc_settings_read(&k->settings, k->api->settings(k->host), err);
 }
 
 static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {

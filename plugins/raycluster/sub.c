@@ -80,12 +80,27 @@ static const struct rc_gang *gang_of(const struct rc_cluster *c, size_t rule) {
     return any && s->gangs[rule - RULES].api_version != NULL ? &s->gangs[rule - RULES] : NULL;
 }
 
+/* Under which kind of the manifest the mirror has a scheduler's object. */
+static unsigned gang_kind(const struct rc_gang *g) {
+    static const struct {
+        const char *api_version, *resource;
+        unsigned kind;
+    } kinds[] = {{"scheduling.volcano.sh/v1beta1", "podgroups", KIND_VOLCANO_GROUP},
+                 {"scheduling.x-k8s.io/v1alpha1", "podgroups", KIND_PLUGINS_GROUP},
+                 {"scheduling.k8s.io/v1alpha2", "workloads", KIND_WAS_WORKLOAD},
+                 {"scheduling.k8s.io/v1alpha2", "podgroups", KIND_WAS_GROUP}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++)
+        if (strcmp(kinds[i].api_version, g->api_version) == 0 && strcmp(kinds[i].resource, g->resource) == 0)
+            return kinds[i].kind;
+    abort(); /* the tests build every gang of the table */
+}
+
 /* The scheduler's objects are rules too, made on the fly. Somebody else's group of that name is as good, unless it
  * would have to be made anew. */
 static bool gang_rule(const struct rc_cluster *c, size_t i, struct rule *ret) {
     const struct rc_gang *g = gang_of(c, i);
     if (g == NULL) return false;
-    *ret = (struct rule){.kind = g->kind,
+    *ret = (struct rule){.kind = gang_kind(g),
                          .api_version = g->api_version,
                          .resource = g->resource,
                          .what = "scheduling group",

@@ -17,7 +17,7 @@ static void see(void *arg, const struct rv_object *o) {
     struct rv_str at = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.annotations"), CRON_ANNOTATION_TIME));
     p->jobs[p->job_n++] = (struct job){.name = o->name,
                                        .uid = o->uid,
-                                       .at = rj_time(at) / RJ_SECOND,
+                                       .at = rc_time(at) / RC_SECOND,
                                        .state = state_of(o->value),
                                        .deleting = rv_meta_deleting(o->value)};
 }
@@ -96,7 +96,7 @@ void jobs_delete_old(struct pass *p) {
         return;
     }
     /* What the status does not tell of yet stays: a run is not made again as long as its RayJob is there. */
-    int64_t noted = rj_time(rv_path_str(p->status, "lastScheduleTime")) / RJ_SECOND;
+    int64_t noted = rc_time(rv_path_str(p->status, "lastScheduleTime")) / RC_SECOND;
     int64_t keep[] =
         {[JOB_ACTIVE] = -1, [JOB_SUCCEEDED] = p->policy.keep_succeeded, [JOB_FAILED] = p->policy.keep_failed},
             seen[RV_ARRAY_LEN(keep)] = {0};

@@ -7,7 +7,8 @@
 #define RAYCRONJOB_PASS_H
 
 #include "fields.h"
-#include "plugins/rayjob/job.h"
+#include "plugins/ray/job.h"
+#include "plugins/ray/timestamp.h"
 #include "rayvisor/plugin.h"
 #include "schedule.h"
 
@@ -17,7 +18,7 @@ enum tag { TAG_STATUS = 1, TAG_DELETE, TAG_CREATE /* and up: the moment */ };
 struct controller {
     const struct rv_host_api *api;
     struct rv_host *host;
-    struct rj_settings job; /* for judging templates */
+    struct rc_settings job; /* for judging templates */
     const struct zone *zone;
     int64_t missed_limit;
     bool narrow_crd; /* the API server drops all of the status but lastScheduleTime: the CRD is the reference's */

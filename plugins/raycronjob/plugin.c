@@ -12,8 +12,9 @@
 static int read_settings(struct controller *k, struct rv_error *err) {
     struct rv_val s = k->api->settings(k->host);
     struct rv_str zone = rv_val_str_or(rv_val_get(s, "timeZone"), "UTC");
-    int r = rc_check_gates(rv_val_get(s, "featureGates"), err);
     const struct zone *found = zone_find(zone);
+    struct rc_settings fresh;
+    int r = rc_settings_read(&fresh, s, err);
     if (r != 0) return r;
     if (found == NULL)
         return rv_error_set(err, RV_E_CONFIG,
@@ -22,9 +23,7 @@ static int read_settings(struct controller *k, struct rv_error *err) {
     k->zone = found;
     k->narrow_crd = false; /* to be found out again */
     k->missed_limit = rv_path_int(s, "missedRunsLimit", 100);
-    k->job = (struct rj_settings){.cluster = {.probes_injection = true,
-                                              .cluster_domain = RV_STR("cluster.local"),
-                                              .gates = rv_val_get(s, "featureGates")}};
+    k->job = fresh;
     return 0;
 }
 
@@ -65,7 +64,7 @@ void cron_event(struct pass *p, bool warning, const char *reason, const char *ac
 void cron_explain(struct pass *p, struct rv_str line) { p->k->api->explain(p->k->host, line); }
 
 struct rv_str cron_time_text(struct pass *p, int64_t unix_s) {
-    return rj_time_text(p->arena, unix_s * RJ_SECOND);
+    return rc_time_text(p->arena, unix_s * RC_SECOND);
 }
 
 /* ---- reconcile -------------------------------------------------------------------------------------------- */
@@ -128,7 +127,7 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
                      .generation = rv_path_int(o.value, "metadata.generation", 0),
                      .now_ns = k->api->now(k->host),
                      .policy = {.deadline = -1, .keep_succeeded = -1, .keep_failed = -1}};
-    p.now = p.now_ns / RJ_SECOND;
+    p.now = p.now_ns / RC_SECOND;
     p.last = rv_path_str(p.status, "lastScheduleTime");
     reconcile(&p);
     out->code = p.retry ? RV_RETRY : p.after_ms > 0 ? RV_AFTER : RV_DONE;

@@ -4,7 +4,7 @@
 
 enum { DAY_MS = 86400000 };
 
-static int64_t seconds(struct rv_str text) { return rj_time(text) / RJ_SECOND; }
+static int64_t seconds(struct rv_str text) { return rc_time(text) / RC_SECOND; }
 
 /* The first run that was missed, until it has been told: the one that was announced, for then another one is. While it
  * was suspended or invalid none was; the first look at the new spec tells. */

@@ -1,6 +1,7 @@
 /* dashboard.c - asking Ray about the job (spec section 6.2). Requests are made by the supervisor: nothing here waits,
  * and a head that does not answer costs its own job's time only. What comes back is outside data: anything but the
  * words that Ray knows counts as no answer. */
+#include "builders.h"
 #include "fields.h"
 #include "pass.h"
 
@@ -15,7 +16,7 @@ static void pace(struct pass *p) {
     if (seconds > POLL_SLOWEST_S) seconds = POLL_SLOWEST_S;
     uint8_t random = 128;
     if (in_a_row > 0) p->api->random(p->host, &random, sizeof random);
-    m->next_poll = p->time + seconds * RJ_SECOND * (896 + random) / 1024;
+    m->next_poll = p->time + seconds * RC_SECOND * (896 + random) / 1024;
 }
 
 /* Questions have the supervisor's own time limit, which is longer on the way through the API server. */
@@ -58,7 +59,7 @@ void dashboard_submit(struct pass *p) {
 bool dashboard_stop(struct pass *p, int64_t until) {
     if (p->memo->stopped || p->time >= until || see_cluster_mute(p)) return false;
     if (p->time >= p->memo->next_stop) {
-        p->memo->next_stop = p->time + STOP_AGAIN_S * RJ_SECOND;
+        p->memo->next_stop = p->time + STOP_AGAIN_S * RC_SECOND;
         request(p, "POST", job_path(p, "/stop"), RV_STR(""), TAG_STOP);
     }
     pass_wake(p, p->memo->next_stop < until ? p->memo->next_stop : until);
@@ -147,7 +148,7 @@ static void submit_result(struct pass *p, const struct rv_result *r) {
     p->memo->refusals = p->submitted == ANSWER_KNOWN ? 0 : p->memo->refusals + 1;
     if (p->submitted != ANSWER_KNOWN) p->ray_error = what_went_wrong(p, r);
     pace(p);
-    if (p->submitted == ANSWER_KNOWN) p->memo->next_poll = p->time + RJ_SECOND;
+    if (p->submitted == ANSWER_KNOWN) p->memo->next_poll = p->time + RC_SECOND;
 }
 
 void dashboard_result(struct pass *p, const struct rv_result *r) {

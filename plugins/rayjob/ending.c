@@ -1,5 +1,6 @@
 /* ending.c - what is deleted, and when: after the end (spec section 5), between two attempts and for a suspension, and
  * when the RayJob itself goes. The next deletion that is due stands in the status before it happens. */
+#include "builders.h"
 #include "fields.h"
 #include "pass.h"
 #include "plugins/ray/scheduler.h"
@@ -77,7 +78,7 @@ struct plan {
 
 static void plan_add(struct pass *p, struct plan *plan, struct rv_str name, int64_t ttl) {
     const struct policy *policy = policy_of(name);
-    int64_t at = rj_time(p->now.end) + ttl * RJ_SECOND;
+    int64_t at = rc_time(p->now.end) + ttl * RC_SECOND;
     if (policy == NULL || policy->achieved(p)) return;
     if (p->time >= at) {
         if (plan->due == NULL || policy < plan->due) plan->due = policy;
@@ -98,14 +99,14 @@ static void plan_rules(struct pass *p, struct plan *plan, struct rv_val rules) {
 }
 
 static void plan_shutdown(struct pass *p, struct plan *plan, int64_t ttl) {
-    bool self = p->j->settings->delete_self;
+    bool self = p->settings->delete_self;
     if (!rv_path_bool(p->j->spec, "shutdownAfterJobFinishes", false) || p->j->selector) return;
     plan_add(p, plan, self ? RV_STR("DeleteSelf") : RV_STR("DeleteCluster"), ttl);
 }
 
 /* The spec no longer says what is to be deleted: what was planned before is. */
 static void plan_planned(struct pass *p, struct plan *plan) {
-    int64_t after = (rj_time(p->was.planned_time) - rj_time(p->now.end)) / RJ_SECOND;
+    int64_t after = (rc_time(p->was.planned_time) - rc_time(p->now.end)) / RC_SECOND;
     if (p->was.planned_time.n != 0) plan_add(p, plan, p->was.planned_policy, after > 0 ? after : 0);
 }
 
@@ -141,7 +142,7 @@ static void suspend_submitter(struct pass *p) {
 static void stop_job(struct pass *p) {
     bool over = rj_job_ended(p->now.job_status) && !rv_str_is(p->now.reason, RJ_REASON_GRACE);
     if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !see_cluster(p)) return;
-    if (dashboard_stop(p, rj_time(p->now.end) + STOP_PATIENCE_S * RJ_SECOND))
+    if (dashboard_stop(p, rc_time(p->now.end) + STOP_PATIENCE_S * RC_SECOND))
         pass_explain(p, "stopping the job on a cluster that lives on");
 }
 
@@ -152,7 +153,7 @@ void ending_step(struct pass *p) {
     ending_group(p, false);
     p->now.planned_time = p->now.planned_policy = (struct rv_str){NULL, 0};
     if (plan.next != NULL) {
-        p->now.planned_time = rj_time_text(p->arena, plan.next_at);
+        p->now.planned_time = rc_time_text(p->arena, plan.next_at);
         p->now.planned_policy = rv_str(plan.next->name);
         pass_wake(p, plan.next_at);
         pass_explain(p, "ended; %s at " RV_STR_FMT, plan.next->name, RV_STR_ARG(p->now.planned_time));
@@ -197,7 +198,7 @@ void ending_clear(struct pass *p) {
 static void stray(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return;
-    int64_t due = rj_time(rv_path_str(o->value, "metadata.creationTimestamp")) + STRAY_AGE_S * RJ_SECOND;
+    int64_t due = rc_time(rv_path_str(o->value, "metadata.creationTimestamp")) + STRAY_AGE_S * RC_SECOND;
     if (due > p->time) {
         pass_wake(p, due);
         return;
@@ -228,7 +229,7 @@ static struct rj_job as_it_is(struct pass *p) {
 
 void ending_group(struct pass *p, bool wanted) {
     struct rv_object o;
-    if (!rv_str_is(p->j->settings->cluster.scheduler, "volcano") || !rv_val_set(p->j->cluster_spec)) return;
+    if (!rv_str_is(p->j->settings->scheduler, "volcano") || !rv_val_set(p->j->cluster_spec)) return;
     bool going = cluster_going(p);
     struct rj_job j = wanted || going ? *p->j : as_it_is(p);
     struct rv_node *want = rj_pod_group(p->arena, &j, !wanted && going);
@@ -249,7 +250,7 @@ void ending_group(struct pass *p, bool wanted) {
 /* A running job is stopped, but not for long: no dashboard can hold a deletion. One whose cluster goes as well is told
  * so once. */
 void ending_deleted(struct pass *p, struct rv_outcome *out) {
-    int64_t deleted = rj_time(rv_path_str(p->j->meta, "deletionTimestamp"));
+    int64_t deleted = rc_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =
         p->now.job_id.n != 0 && p->now.dashboard.n != 0 && !rj_job_ended(p->now.job_status) && see_cluster(p);
     if (!pass_has_finalizer(p)) {
@@ -257,7 +258,7 @@ void ending_deleted(struct pass *p, struct rv_outcome *out) {
         return;
     }
     bool told = p->memo->next_stop != 0 && !p->j->selector;
-    if (running && !told && dashboard_stop(p, deleted + STOP_PATIENCE_S * RJ_SECOND)) {
+    if (running && !told && dashboard_stop(p, deleted + STOP_PATIENCE_S * RC_SECOND)) {
         pass_explain(p, "stopping the job before the RayJob goes");
         *out = (struct rv_outcome){.size = out->size, .code = RV_AFTER, .after_ms = (p->wake - p->time) / 1000000 + 1};
         return;

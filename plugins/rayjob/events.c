@@ -49,7 +49,7 @@ static void put_off(struct pass *p) {
     enum { MOST_S = 60 };
     uint32_t n = p->memo->rejected++;
     int64_t seconds = n < 6 ? INT64_C(1) << n : MOST_S;
-    p->memo->next_try = p->time + seconds * RJ_SECOND;
+    p->memo->next_try = p->time + seconds * RC_SECOND;
 }
 
 static void take(struct pass *p, const struct rv_result *r) {

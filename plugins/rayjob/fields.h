@@ -4,9 +4,9 @@
 #define RAYJOB_FIELDS_H
 
 #include "plugins/ray/fields.h"
+#include "plugins/ray/job.h"
 
 #define RJ_FINALIZER "ray.io/rayjob-finalizer"
-#define RJ_SELECTOR_KEY "ray.io/cluster"
 #define RJ_SUBMITTER_CONTAINER "ray-job-submitter"
 #define RJ_DASHBOARD_PORT_NAME "dashboard"
 #define RJ_HEALTH_PATH "api/gcs_healthz"
@@ -29,7 +29,6 @@
 #define RJ_REASON_INVALID "ValidationFailed"
 
 enum {
-    RJ_NAME_MAX = 47, /* a cluster's 53 less a dash and five characters */
     RJ_POLL_S = 3,
     RJ_SUBMITTER_GRACE_S = 30,
     RJ_SUBMITTER_BACKOFF = 2,

@@ -32,7 +32,7 @@ static void duration(struct pass *p, const struct series *s, bool first) {
     enum rj_phase was = p->was.phase, now = p->now.phase;
     bool ends = was != now && (rj_phase_ended(now) || now == RJ_RETRYING) && !rj_phase_ended(was) && was != RJ_RETRYING,
          over = first && was == now && rj_phase_ended(now);
-    int64_t start = rj_time(p->was.start), end = ends ? p->time : rj_time(p->was.end), retry = p->was.failed;
+    int64_t start = rc_time(p->was.start), end = ends ? p->time : rc_time(p->was.end), retry = p->was.failed;
     if (!(ends || over) || start == 0 || end < start) return;
     if (over && now == RJ_FAILED && retry > 0) retry--; /* this attempt is counted already */
     struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},

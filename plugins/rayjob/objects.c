@@ -1,11 +1,11 @@
 /* objects.c - what a RayJob creates beside its submitter: the RayCluster, the head service under the job's own name,
  * and for Volcano the gang that covers both. Spec sections 3.7, 3.8 and 9. */
 #include "plugins/ray/objects.h"
+
+#include "builders.h"
+#include "fields.h"
 #include "plugins/ray/names.h"
 #include "plugins/ray/scheduler.h"
-#include "submit.h"
-
-#include "fields.h"
 
 /* ---- the cluster ---------------------------------------------------------------------------------------------- */
 
@@ -88,13 +88,13 @@ struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, stru
 
 struct rv_str rj_dashboard(struct rv_arena *a, const struct rj_job *j, struct rv_val cluster) {
     struct rc_cluster c;
-    rc_cluster_read(&c, cluster, &j->settings->cluster);
+    rc_cluster_read(&c, cluster, j->settings);
     struct rv_val service = rv_node_freeze(a, rc_head_service(a, &c));
     for (struct rv_iter it = rv_iter(rv_val_path(service, "spec.ports")); rv_iter_next(&it);)
         if (rv_str_is(rv_path_str(it.val, "name"), RJ_DASHBOARD_PORT_NAME))
             return rv_arena_fmt(
                 a, RV_STR_FMT ":%lld",
-                RV_STR_ARG(rc_name_fqdn(a, rc_head_service_name(a, &c), c.ns, j->settings->cluster.cluster_domain)),
+                RV_STR_ARG(rc_name_fqdn(a, rc_head_service_name(a, &c), c.ns, j->settings->cluster_domain)),
                 (long long)rv_path_int(it.val, "port", RC_PORT_DASHBOARD));
     return (struct rv_str){NULL, 0};
 }
@@ -123,7 +123,7 @@ struct rv_str rj_pod_group_name(struct rv_arena *a, const struct rj_job *j) {
 
 struct rv_node *rj_pod_group(struct rv_arena *a, const struct rj_job *j, bool released) {
     struct rc_cluster gang;
-    if (!rv_str_is(j->settings->cluster.scheduler, "volcano") || j->selector) return NULL;
+    if (!rv_str_is(j->settings->scheduler, "volcano") || j->selector) return NULL;
     rj_as_cluster(a, j, j->name, &gang);
     gang.submitter = rv_node_freeze(a, rj_submitter_shape(a, j));
     const struct rc_scheduler *s = rc_scheduler_of(&gang);

@@ -6,7 +6,17 @@
 #ifndef RAYJOB_PASS_H
 #define RAYJOB_PASS_H
 
-#include "job.h"
+#include "fields.h"
+#include "plugins/ray/job.h"
+#include "state.h"
+
+/* The settings that only this controller has (rayjob.yaml), and those that it shares. */
+struct rj_settings {
+    struct rc_settings shared;
+    bool delete_self; /* shutdownAfterJobFinishes deletes the RayJob, not only the cluster */
+    int64_t grace_s, check_timeout_s;
+    struct rv_str submitter_image;
+};
 
 /* Kinds in the order of rayjob.yaml. */
 enum { KIND_RAYJOB, KIND_CLUSTER, KIND_SERVICE, KIND_SUBMITTER, KIND_HEAD, KIND_GROUP, KIND_SUBMITTER_POD };
@@ -76,6 +86,7 @@ struct pass {
     const struct rv_host_api *api;
     struct rv_host *host;
     struct rv_arena *arena;
+    const struct rj_settings *settings;
     const struct rj_job *j;
     struct memo *memo;
     struct rj_state was, now;

@@ -19,24 +19,13 @@ struct controller {
 
 static int read_settings(struct controller *k, struct rv_error *err) {
     struct rv_val s = k->api->settings(k->host);
-    int r = rc_check_gates(rv_val_get(s, "featureGates"), err);
-    if (r != 0) return r;
-    struct rj_settings fresh = {
-        .cluster = {.init_container_injection = true,
-                    .probes_injection = true,
-                    .login_shell = rv_path_bool(s, "loginShell", false),
-                    .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
-                    .scheduler = rv_path_str(s, "batchScheduler"),
-                    .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
-                    .gates = rv_val_get(s, "featureGates")},
-        .delete_self = rv_path_bool(s, "deleteRayJobAfterJobFinishes", false),
-        .grace_s = rv_path_int(s, "transitionGracePeriodSeconds", 300),
-        .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
-        .submitter_image = rv_path_str(s, "submitterImage")};
-    r = rc_settle_scheduler(&fresh.cluster, err);
-    if (r != 0) return r;
-    k->settings = fresh;
-    return 0;
+    struct rj_settings fresh = {.delete_self = rv_path_bool(s, "deleteRayJobAfterJobFinishes", false),
+                                .grace_s = rv_path_int(s, "transitionGracePeriodSeconds", 300),
+                                .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
+                                .submitter_image = rv_path_str(s, "submitterImage")};
+    int r = rc_settings_read(&fresh.shared, s, err);
+    if (r == 0) k->settings = fresh; /* whole, or not at all */
+    return r;
 }
 
 static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
@@ -204,7 +193,8 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
         memo_drop(k, memo_slot(k, key->ns, key->name));
         return; /* the garbage collector does the rest */
     }
-    rj_job_read(&j, o.value, &k->settings);
+    rj_job_read(&j, o.value, &k->settings.shared);
+    j.submitter_image = k->settings.submitter_image;
     keep_mode(k, &j);
     bool deleting = rv_meta_deleting(o.value);
     if (somebody_elses(j.spec) && !deleting) {
@@ -212,8 +202,13 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
         return;
     }
     rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct pass p = {
-        .api = k->api, .host = k->host, .arena = arena, .j = &j, .memo = memo_of(k, &j), .time = k->api->now(k->host)};
+    struct pass p = {.api = k->api,
+                     .host = k->host,
+                     .arena = arena,
+                     .settings = &k->settings,
+                     .j = &j,
+                     .memo = memo_of(k, &j),
+                     .time = k->api->now(k->host)};
     rj_state_read(&p.was, j.status);
     p.now = p.was;
     see(&p);

@@ -4,6 +4,7 @@
  * dashboard that does not answer for a while changes nothing: its job goes on. A job whose head is gone does not,
  * unless GCS fault tolerance keeps what Ray knew. Better than the reference in these points (deploy/COMPATIBILITY.md).
  */
+#include "builders.h"
 #include "fields.h"
 #include "pass.h"
 
@@ -88,7 +89,7 @@ static bool sidecar_without_head(struct pass *p) {
 static struct rv_str moment(struct pass *p, const char *field, struct rv_str old) {
     int64_t ms = rv_path_int(p->info_value, field, 0);
     if (ms <= 0 || ms > INT64_C(253402300799000)) return old; /* the year 9999 */
-    return rj_time_text(p->arena, ms * 1000000);
+    return rc_time_text(p->arena, ms * 1000000);
 }
 
 static struct rv_str shortened(struct rv_str s) {
@@ -120,7 +121,7 @@ static void say_no_answer(struct pass *p, enum answer what, bool submitted) {
     if (!asked)
         p->now.check_failure = (struct rv_str){NULL, 0};
     else if (p->now.check_failure.n == 0)
-        p->now.check_failure = rj_time_text(p->arena, p->time);
+        p->now.check_failure = rc_time_text(p->arena, p->time);
     p->waiting =
         rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " %s: " RV_STR_FMT, RV_STR_ARG(p->now.dashboard),
                      asked && submitted ? "does not take the job" : "cannot be asked", RV_STR_ARG(p->ray_error));
@@ -145,7 +146,7 @@ static void still_no_answer(struct pass *p) {
 static bool unknown_for_long(struct pass *p) {
     struct memo *m = p->memo;
     if (m->unknown++ == 0) m->unknown_since = p->time;
-    return m->unknown >= UNKNOWN_MAX && p->time >= m->unknown_since + UNKNOWN_MIN_S * RJ_SECOND;
+    return m->unknown >= UNKNOWN_MAX && p->time >= m->unknown_since + UNKNOWN_MIN_S * RC_SECOND;
 }
 
 static void submit(struct pass *p) {
@@ -205,7 +206,7 @@ static bool head_gone(const struct pass *p) {
 }
 
 static bool grace_over(struct pass *p) {
-    int64_t end = rj_time(p->now.info_end), due = end + p->j->settings->grace_s * RJ_SECOND;
+    int64_t end = rc_time(p->now.info_end), due = end + p->settings->grace_s * RC_SECOND;
     if (!rj_job_ended(p->now.job_status) || end == 0) return false;
     if (p->time < due) {
         pass_wake(p, due);
@@ -217,12 +218,12 @@ static bool grace_over(struct pass *p) {
     p->now.phase = failed ? RJ_FAILED : RJ_COMPLETE;
     p->now.reason = RV_STR(RJ_REASON_GRACE);
     p->now.message = rv_arena_fmt(p->arena, "the job ended %lld s ago and its submitter has not finished since",
-                                  (long long)p->j->settings->grace_s);
+                                  (long long)p->settings->grace_s);
     return true;
 }
 
 static bool check_timed_out(struct pass *p) {
-    int64_t since = rj_time(p->now.check_failure), due = since + p->j->settings->check_timeout_s * RJ_SECOND;
+    int64_t since = rc_time(p->now.check_failure), due = since + p->settings->check_timeout_s * RC_SECOND;
     struct rv_str why = p->ray_error.n != 0 ? p->ray_error : p->waiting;
     if (since == 0) return false;
     if (p->time < due) {
@@ -233,7 +234,7 @@ static bool check_timed_out(struct pass *p) {
     states_fail(p, RJ_REASON_CHECK,
                 rv_arena_fmt(p->arena, "the dashboard at " RV_STR_FMT " did not %s for %lld s%s" RV_STR_FMT,
                              RV_STR_ARG(p->now.dashboard), p->memo->refusals > 0 ? "take the job" : "answer",
-                             (long long)p->j->settings->check_timeout_s, why.n != 0 ? ": " : "", RV_STR_ARG(why)));
+                             (long long)p->settings->check_timeout_s, why.n != 0 ? ": " : "", RV_STR_ARG(why)));
     return true;
 }
 
@@ -245,7 +246,7 @@ static bool submitter_over(struct pass *p) {
         states_fail(p, rv_str_is(p->now.job_status, "FAILED") ? RJ_REASON_APP : RJ_REASON_SUBMISSION, s->why);
         return true;
     }
-    int64_t due = s->finished_at + RJ_SUBMITTER_GRACE_S * RJ_SECOND;
+    int64_t due = s->finished_at + RJ_SUBMITTER_GRACE_S * RC_SECOND;
     if (p->time < due) {
         pass_wake(p, due);
         return false;

@@ -28,8 +28,8 @@ static bool is_better(const struct pass *p, const struct rv_object *o) {
     if (is_over(o->value) != is_over(p->head_value)) return !is_over(o->value);
     if (rv_str_eq(o->uid, p->now.head.uid) || rv_str_eq(p->head.uid, p->now.head.uid))
         return rv_str_eq(o->uid, p->now.head.uid);
-    int64_t a = rj_time(rv_path_str(o->value, "metadata.creationTimestamp")),
-            b = rj_time(rv_path_str(p->head_value, "metadata.creationTimestamp"));
+    int64_t a = rc_time(rv_path_str(o->value, "metadata.creationTimestamp")),
+            b = rc_time(rv_path_str(p->head_value, "metadata.creationTimestamp"));
     return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
 }
 
@@ -54,14 +54,14 @@ static void see_submitter_job(struct pass *p) {
     if (!rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
     *s = (struct submitter){.there = true,
                             .deleting = rv_meta_deleting(o.value),
-                            .made = rj_time(rv_path_str(o.value, "metadata.creationTimestamp")),
+                            .made = rc_time(rv_path_str(o.value, "metadata.creationTimestamp")),
                             .suspended = rv_path_bool(o.value, "spec.suspend", false),
                             .uid = o.uid};
     for (struct rv_iter it = rv_iter(rv_val_path(o.value, "status.conditions")); rv_iter_next(&it);) {
         struct rv_str type = rv_path_str(it.val, "type");
         bool failed = rv_str_is(type, "Failed");
         if (!rv_str_is(rv_path_str(it.val, "status"), "True") || (!failed && !rv_str_is(type, "Complete"))) continue;
-        int64_t at = rj_time(rv_path_str(it.val, "lastTransitionTime"));
+        int64_t at = rc_time(rv_path_str(it.val, "lastTransitionTime"));
         if (failed) {
             s->failed = true;
             s->why =
@@ -81,7 +81,7 @@ struct newest {
 
 static void see_submitter_pod(void *arg, const struct rv_object *o) {
     struct newest *n = arg;
-    int64_t made = rj_time(rv_path_str(o->value, "metadata.creationTimestamp"));
+    int64_t made = rc_time(rv_path_str(o->value, "metadata.creationTimestamp"));
     if (rv_meta_deleting(o->value) || (n->pod.size != 0 && made <= n->made)) return;
     *n = (struct newest){*o, made};
     n->pod.size = sizeof n->pod;
@@ -89,7 +89,7 @@ static void see_submitter_pod(void *arg, const struct rv_object *o) {
 
 /* Whoever may not make pods says so in its own events only. */
 static struct rv_str no_pod(struct pass *p, const char **ret_reason) {
-    int64_t late = p->submitter.made + RC_OBSTACLE_LONG_S * RJ_SECOND;
+    int64_t late = p->submitter.made + RC_OBSTACLE_LONG_S * RC_SECOND;
     if (p->time < late) {
         pass_wake(p, late);
         return (struct rv_str){NULL, 0};
@@ -124,7 +124,7 @@ static void see_sidecar(struct pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_val status = container_status(p->head_value, RV_STR(RJ_SUBMITTER_CONTAINER)),
                   end = rv_val_path(status, "state.terminated"), last = rv_val_path(status, "lastState.terminated");
-    bool restarts = rc_gate(&p->j->settings->cluster, RJ_GATE_SIDECAR_RESTART, false), ended = rv_val_set(end);
+    bool restarts = rc_gate(p->j->settings, RJ_GATE_SIDECAR_RESTART, false), ended = rv_val_set(end);
     int64_t code = rv_path_int(end, "exitCode", 0),
             limit = rv_path_int(p->j->spec, "submitterConfig.backoffLimit", RJ_SIDECAR_RESTARTS);
     s->there = rv_val_set(status);
@@ -134,7 +134,7 @@ static void see_sidecar(struct pass *p) {
         s->failed = rv_val_set(last) && !(ended && code == 0) && rv_path_int(status, "restartCount", 0) >= limit;
     struct rv_val shown = ended ? end : last;
     s->finished = s->failed || (ended && code == 0);
-    if (s->finished) s->finished_at = rj_time(rv_path_str(shown, "finishedAt"));
+    if (s->finished) s->finished_at = rc_time(rv_path_str(shown, "finishedAt"));
     if (!s->failed) return;
     s->why =
         rv_arena_fmt(p->arena, "the submitter container of pod " RV_STR_FMT " ended with exit code %lld: " RV_STR_FMT,
@@ -148,7 +148,7 @@ void see(struct pass *p) {
         p->cluster = (struct rv_object){0};
     if (see_cluster(p)) {
         p->cluster.size = sizeof p->cluster;
-        rc_cluster_read(&p->c, p->cluster.value, &p->j->settings->cluster);
+        rc_cluster_read(&p->c, p->cluster.value, p->j->settings);
         struct rv_query q = {.size = sizeof q, .kind = KIND_HEAD, .ns = p->j->ns, .owner_uid = p->cluster.uid};
         p->api->list(p->host, &q, see_head, p);
     }

@@ -6,6 +6,7 @@
  *            └──┴──────────────────────────Retrying ─► New
  *
  * Each state is one function; what takes long is asked for and looked at again in a later pass. */
+#include "builders.h"
 #include "fields.h"
 #include "pass.h"
 
@@ -22,10 +23,10 @@ void states_fail(struct pass *p, const char *reason, struct rv_str message) {
 
 /* Is it over, what a field of the spec gives an attempt? If not, it is looked at again then. */
 static bool over(struct pass *p, const char *field, int64_t *ret_seconds) {
-    int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rj_time(p->now.start);
+    int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rc_time(p->now.start);
     *ret_seconds = seconds;
     if (seconds <= 0 || start == 0) return false;
-    int64_t due = start + seconds * RJ_SECOND;
+    int64_t due = start + seconds * RC_SECOND;
     if (p->time < due) pass_wake(p, due);
     return p->time >= due;
 }
@@ -164,7 +165,7 @@ static void step_new(struct pass *p) {
                                     : rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(p->j->name),
                                                    RV_STR_ARG(pass_suffix(p)));
     s->phase = RJ_INITIALIZING;
-    s->start = rj_time_text(p->arena, p->time);
+    s->start = rc_time_text(p->arena, p->time);
     s->message = s->reason = (struct rv_str){NULL, 0};
 }
 

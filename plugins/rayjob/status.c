@@ -17,7 +17,7 @@ static void account(struct pass *p) {
                                 (long long)s->failed, (long long)limit + 1, RV_STR_ARG(s->reason),
                                 RV_STR_ARG(s->message)));
     }
-    if (rj_phase_ended(s->phase)) s->end = rj_time_text(p->arena, p->time);
+    if (rj_phase_ended(s->phase)) s->end = rc_time_text(p->arena, p->time);
 }
 
 /* The steps that people wait for. */

@@ -1,9 +1,9 @@
 /* submit.c - how a job reaches Ray: the shell line of the submitter pod or sidecar, the pod itself, and the body of the
  * request in HTTPMode. Spec sections 4.2 to 4.5 and 6.2; the words of the line are contract, down to the spaces. */
-#include "submit.h"
+#include "builders.h"
 #include "fields.h"
-#include "job.h"
 #include "rayvisor/json.h"
+#include "text.h"
 
 /* ---- the shell line ------------------------------------------------------------------------------------------- */
 
@@ -63,7 +63,7 @@ static struct rv_str address(struct rv_arena *a, const struct rj_target *t, bool
 struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t, bool sidecar) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str at = address(a, t, sidecar, "127.0.0.1"), probe = address(a, t, sidecar, "localhost"), id = t->job_id;
-    bool check = !sidecar || rc_gate(&j->settings->cluster, RJ_GATE_SIDECAR_RESTART, false);
+    bool check = !sidecar || rc_gate(j->settings, RJ_GATE_SIDECAR_RESTART, false);
     rv_buf_addf(&b,
                 "until python -c \"import urllib.request; r=urllib.request.urlopen('" RV_STR_FMT "/" RJ_HEALTH_PATH
                 "', timeout=10); exit(0 if b'success' in r.read() else 1)\" >/dev/null 2>&1 ; do echo ",
@@ -150,7 +150,7 @@ static struct rv_node *default_container(struct rv_arena *a, const struct rj_tar
 
 static void set_command(struct rv_arena *a, struct rv_node *container, const struct rj_job *j,
                         const struct rj_target *t, bool sidecar) {
-    const char *const shell[] = {"/bin/bash", j->settings->cluster.login_shell ? "-cel" : "-ce", "--"};
+    const char *const shell[] = {"/bin/bash", j->settings->login_shell ? "-cel" : "-ce", "--"};
     struct rv_node *args = rv_node_array(a);
     rv_node_append(a, args, rv_node_str(a, rj_command(a, j, t, sidecar)));
     rv_node_set(a, container, "command", texts(a, shell, RV_ARRAY_LEN(shell)));
@@ -190,7 +190,7 @@ static void set_small_submitter(struct rv_arena *a, struct rv_node *container, c
     }
     rv_node_append(a, args, rv_node_fmt(a, "--"));
     rv_node_append(a, args, rv_node_str(a, trimmed(rv_path_str(j->spec, "entrypoint"))));
-    rv_node_set_str(a, container, "image", j->settings->submitter_image);
+    rv_node_set_str(a, container, "image", j->submitter_image);
     rv_node_set(a, container, "args", args);
     rv_node_set(a, rv_node_get(container, "resources"), "limits", amounts(a, "100m", "32Mi"));
     rv_node_set(a, rv_node_get(container, "resources"), "requests", amounts(a, "10m", "8Mi"));
@@ -249,7 +249,7 @@ struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j
     if (fresh) rv_node_set_cstr(a, pod, "restartPolicy", "Never");
     if (rv_node_len(list) == 0) rv_node_append(a, list, default_container(a, t));
     struct rv_node *container = rv_node_at(list, 0);
-    if (fresh && j->settings->submitter_image.n != 0)
+    if (fresh && j->submitter_image.n != 0)
         set_small_submitter(a, container, j);
     else if (rv_node_len(rv_node_get(container, "command")) == 0)
         set_command(a, container, j, t, false);
@@ -288,7 +288,6 @@ struct rv_node *rj_sidecar(struct rv_arena *a, const struct rj_job *j, const str
     struct rv_node *n = default_container(a, t);
     set_command(a, n, j, t, true);
     set_environment(a, n, t);
-    if (rc_gate(&j->settings->cluster, RJ_GATE_SIDECAR_RESTART, false))
-        rv_node_set_cstr(a, n, "restartPolicy", "OnFailure");
+    if (rc_gate(j->settings, RJ_GATE_SIDECAR_RESTART, false)) rv_node_set_cstr(a, n, "restartPolicy", "OnFailure");
     return n;
 }

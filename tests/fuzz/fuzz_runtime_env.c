@@ -1,5 +1,6 @@
 /* fuzz_runtime_env.c - whatever a user calls a runtime environment becomes a bounded object that is JSON. */
-#include "plugins/rayjob/job.h"
+#include "plugins/ray/job.h"
+#include "plugins/rayjob/text.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>

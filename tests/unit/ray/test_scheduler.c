@@ -302,7 +302,7 @@ static void settings(void) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         struct rv_error err = {0};
         struct rc_settings s = {.scheduler = rv_str(rows[i].scheduler), .gates = quoted(a, rows[i].gates)};
-        int r = rc_settle_scheduler(&s, &err);
+        int r = rc_settings_choose_scheduler(&s, &err);
         CHECK_ROW(r == (rows[i].want != NULL ? 0 : RV_E_CONFIG), rows[i].row);
         if (rows[i].want != NULL) CHECK_ROW(rv_str_is(s.scheduler, rows[i].want), rows[i].row);
     }

@@ -259,10 +259,10 @@ static void check_truth(struct check *k) {
 }
 
 static void check_deadline(struct check *k, const char *reason, uint32_t least) {
-    int64_t start = rj_time(rv_path_str(k->status, "startTime")), end = rj_time(rv_path_str(k->status, "endTime"));
+    int64_t start = rc_time(rv_path_str(k->status, "startTime")), end = rc_time(rv_path_str(k->status, "endTime"));
     if (!phase_is(k, "Failed") || !reason_is(k, reason)) return;
-    if (least == 0 || end - start < (int64_t)least * RJ_SECOND)
-        FAULT(k->out, "%s after %lld s", reason, (long long)((end - start) / RJ_SECOND));
+    if (least == 0 || end - start < (int64_t)least * RC_SECOND)
+        FAULT(k->out, "%s after %lld s", reason, (long long)((end - start) / RC_SECOND));
 }
 
 static void check_retried(struct check *k) {

@@ -2,7 +2,7 @@
 #ifndef TESTS_RAYJOB_MODEL_H
 #define TESTS_RAYJOB_MODEL_H
 
-#include "plugins/rayjob/job.h"
+#include "plugins/rayjob/builders.h"
 #include "world.h"
 
 #define MODEL_USER_ID "by-hand" /* the id under which the user submits in InteractiveMode */

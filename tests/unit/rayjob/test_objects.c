@@ -1,6 +1,7 @@
 /* test_objects.c - the submitter Job, the RayCluster and the head service of a RayJob, whole: nothing is missing, and
  * nothing is there that the contract does not say. */
-#include "plugins/rayjob/job.h"
+#include "plugins/rayjob/builders.h"
+#include "plugins/rayjob/text.h"
 #include "tests/unit/sdk/suite.h"
 
 #define ADDRESS "svc.n.svc.cluster.local:8265"
@@ -8,7 +9,7 @@
 
 struct scene {
     struct rv_arena *a;
-    struct rj_settings settings;
+    struct rc_settings settings;
     struct rj_job j;
     struct rc_cluster c;
     struct rj_target t;
@@ -181,7 +182,7 @@ static void test_submitter_jobs(void) {
          false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.settings = {.cluster = {.login_shell = rows[i].login}}};
+        struct scene s = {.settings = {.login_shell = rows[i].login}};
         scene_set(&s, &rows[i].given);
         struct rv_node *want = tree(s.a, rows[i].want),
                        *args = rv_node_path(want, "spec.template.spec.containers[0].args");
@@ -236,8 +237,9 @@ static void test_small_submitter(void) {
         {"template of the user's", {NULL, NULL, USERS("{'name':'c','image':'im'}")}, NULL},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.settings = {.submitter_image = RV_STR("submit:1")}};
+        struct scene s = {0};
         scene_set(&s, &rows[i].given);
+        s.j.submitter_image = RV_STR("submit:1");
         struct rv_node *got = rv_node_path(rj_submitter_job(s.a, &s.j, &s.t), "spec.template.spec.containers[0]");
         if (rows[i].args == NULL) {
             CHECK_ROW(rv_str_is(rv_node_text(rv_node_get(got, "image")), "im"), rows[i].name);
@@ -385,7 +387,7 @@ static void test_clusters(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct scene s = {0};
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        if (rows[i].restart) s.settings.cluster.gates = rv_node_freeze(a, tree(a, "{'SidecarSubmitterRestart':true}"));
+        if (rows[i].restart) s.settings.gates = rv_node_freeze(a, tree(a, "{'SidecarSubmitterRestart':true}"));
         scene_set(&s, &rows[i].given);
         struct rv_node *want = tree(s.a, rows[i].want), *list = rv_node_path(want, sidecar),
                        *last = rv_node_at(list, rv_node_len(list) - 1);
@@ -403,7 +405,7 @@ static void test_clusters(void) {
 static void test_sidecar_that_restarts(void) {
     struct scene s = {0};
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    s.settings.cluster.gates = rv_node_freeze(a, tree(a, "{'SidecarSubmitterRestart':true}"));
+    s.settings.gates = rv_node_freeze(a, tree(a, "{'SidecarSubmitterRestart':true}"));
     scene_set(&s, &(struct given){0});
     struct rv_str line = rj_command(s.a, &s.j, &s.t, true);
     CU_ASSERT_TRUE(rv_str_ends(line,

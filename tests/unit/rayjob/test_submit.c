@@ -1,6 +1,5 @@
 /* test_submit.c - the line, the request and the pod by which a job is submitted. */
-#include "plugins/rayjob/job.h"
-#include "plugins/rayjob/submit.h"
+#include "plugins/rayjob/builders.h"
 #include "tests/unit/sdk/suite.h"
 
 #define CLUSTER                                                                                                        \
@@ -10,7 +9,7 @@
 
 struct scene {
     struct rv_arena *a;
-    struct rj_settings settings;
+    struct rc_settings settings;
     struct rj_job j;
     struct rc_cluster c;
     struct rj_target t;
@@ -119,8 +118,8 @@ static void test_pods(void) {
     rv_arena_free(s.a);
 
     /* our own submitter instead of the head's image */
-    s.settings.submitter_image = RV_STR("submit:1");
     scene_set(&s, "", ",\"entrypoint\":\"python a b\",\"runtimeEnvYAML\":\"a: 1\"");
+    s.j.submitter_image = RV_STR("submit:1");
     n = rj_submitter_template(s.a, &s.j, &s.t);
     check_at(&s, n, "spec.containers[0].image", "\"submit:1\"");
     check_at(&s, n, "spec.containers[0].args", "[\"--runtime-env-json\",\"{\\\"a\\\":1}\",\"--\",\"python a b\"]");
@@ -145,7 +144,7 @@ static void test_sidecar_cluster(void) {
 }
 
 static void test_volcano(void) {
-    struct scene s = {.settings = {.cluster = {.scheduler = RV_STR("volcano")}}};
+    struct scene s = {.settings = {.scheduler = RV_STR("volcano")}};
     scene_set(&s, "", "");
     struct rv_node *n = rj_pod_group(s.a, &s.j, false);
     check_at(&s, n, "metadata.name", "\"ray-j-pg\"");
@@ -161,7 +160,7 @@ static void test_volcano(void) {
 
 /* A job with labels that every scheduler has one of. */
 static void scheduled(struct scene *s, const char *scheduler, const char *mode) {
-    *s = (struct scene){.a = rv_arena_new(), .settings = {.cluster = {.scheduler = rv_str(scheduler)}}};
+    *s = (struct scene){.a = rv_arena_new(), .settings = {.scheduler = rv_str(scheduler)}};
     struct rv_str text = rv_arena_fmt(
         s->a,
         "{\"metadata\":{\"name\":\"j\",\"namespace\":\"n\",\"uid\":\"u\",\"labels\":{"

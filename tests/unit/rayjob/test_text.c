@@ -1,5 +1,6 @@
 /* test_text.c - quoting, JSON and runtime environments: what is written must be read by programs in users' images. */
-#include "plugins/rayjob/job.h"
+#include "plugins/ray/job.h"
+#include "plugins/rayjob/text.h"
 #include "tests/unit/sdk/suite.h"
 
 static void test_quote(void) {

@@ -1,5 +1,5 @@
 /* test_validate.c - one row per rule of section 7: a job that breaks it, and words that its message must have. */
-#include "plugins/rayjob/job.h"
+#include "plugins/ray/job.h"
 #include "tests/unit/sdk/suite.h"
 
 #define HEAD "\"headGroupSpec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}"
@@ -96,7 +96,7 @@ static const struct row {
 };
 
 static const char *judge(const char *name, const char *spec, const char *status, struct rv_buf *message) {
-    static const struct rj_settings settings = {.cluster = {.probes_injection = true}};
+    static const struct rc_settings settings = {.probes_injection = true};
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf json = {0};
     struct rj_job j;

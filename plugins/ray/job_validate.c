@@ -1,4 +1,4 @@
-/* validate.c - is this a RayJob that can be run? (spec section 7, in its order; the first failure wins.)
+/* job_validate.c - is this a RayJob that can be run? (spec section 7, in its order; the first failure wins.)
  *
  * Each rule says the field's path, what is wrong and what is accepted. Rules beyond the reference's: submissionMode
  * must be one that exists, jobId must be fit for a shell word and a path, entrypointResources must be JSON. */
@@ -6,8 +6,8 @@
 
 #include "fields.h"
 #include "job.h"
-#include "plugins/ray/version.h"
 #include "rayvisor/json.h"
+#include "version.h"
 
 struct check {
     const struct rj_job *j;
@@ -140,7 +140,7 @@ static bool bad_deletion(struct check *k) {
     if (rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0) > 0 && !shutdown(k))
         return complain(k, "spec.ttlSecondsAfterFinished needs spec.shutdownAfterJobFinishes: true");
     if (!rv_val_set(strategy)) return false;
-    if (!rc_gate(&k->j->settings->cluster, RC_GATE_DELETION_POLICY, true))
+    if (!rc_gate(k->j->settings, RC_GATE_DELETION_POLICY, true))
         return complain(k, "spec.deletionStrategy needs the feature gate " RC_GATE_DELETION_POLICY);
     if (rv_val_len(rules) > 0 && shutdown(k))
         return complain(k,

@@ -1,0 +1,35 @@
+/* builders.h - the objects that a RayJob has made: submit.c builds what submits, objects.c builds the cluster, the
+ * service and the gang. Each builder gives a new tree in the arena. */
+#ifndef RAYJOB_BUILDERS_H
+#define RAYJOB_BUILDERS_H
+
+#include "plugins/ray/job.h"
+#include "state.h"
+
+/* What a submitter must know. */
+struct rj_target {
+    struct rv_str job_id;
+    struct rv_str dashboard;          /* host:port */
+    const struct rc_cluster *cluster; /* the live cluster, for its head image and authentication */
+};
+/* The shell line that submits (spec 4.4). sidecar: from within the head pod, on its dashboard port. */
+struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t, bool sidecar);
+/* Body of POST /api/jobs/ as JSON text. */
+struct rv_str rj_request(struct rv_arena *a, const struct rj_job *j, struct rv_str job_id);
+/* The pod template of the submitter Job. */
+struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t);
+struct rv_node *rj_submitter_job(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t);
+struct rv_node *rj_cluster(struct rv_arena *a, const struct rj_job *j, const struct rj_state *s);
+struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster);
+struct rv_str rj_head_service_name(struct rv_arena *a, const struct rj_job *j);
+/* "<service>.<ns>.svc.<domain>:<port>" of the cluster's head; empty when its service has no port named dashboard. */
+struct rv_str rj_dashboard(struct rv_arena *a, const struct rj_job *j, struct rv_val cluster);
+/* The gang that Volcano wants for a job with its cluster; NULL: none. */
+struct rv_node *rj_pod_group(struct rv_arena *a, const struct rj_job *j, bool released);
+struct rv_str rj_pod_group_name(struct rv_arena *a, const struct rj_job *j);
+/* The container that submits from within the head pod. */
+struct rv_node *rj_sidecar(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t);
+/* {template} of the submitter, for a gang that counts it; empty where the mode has none. */
+struct rv_node *rj_submitter_shape(struct rv_arena *a, const struct rj_job *j);
+
+#endif
