@@ -1,6 +1,7 @@
 /* rayvisor-sandbox: options, a certificate, a kubeconfig, and the loop. */
 #include "certs.h"
 #include "deploy/sandbox/http/http.h"
+#include "deploy/sandbox/rules/rules.h"
 #include "deploy/sandbox/sim/sim.h"
 #include "ipc/base/base64.h"
 #include "ipc/base/random.h"
@@ -89,7 +90,7 @@ static int run(const struct options *o, struct rv_error *err) {
     if (sb_certs_make(o->bind, &certs) != 0) return rv_error_set(err, -ENOMEM, "cannot make a certificate");
     struct rv_loop *l = rv_loop_new(err);
     if (l == NULL) return -1;
-    struct sb_storage *s = sb_storage_new(l);
+    struct sb_storage *s = sb_storage_new(l, &sb_kubernetes_rules);
     s->ca_pem = rv_strdup(rv_str(certs.ca));
     for (size_t i = 0; i < RV_ARRAY_LEN(namespaces); i++) make_namespace(s, namespaces[i]);
     int e = rv_loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);

@@ -1,7 +1,5 @@
 /* Objects, versions, history and the rules of writing. Per resource the objects are one array sorted by (namespace,
  * name): a 20,000-pointer memmove costs microseconds and keeps LIST order and paging trivial. */
-#include "deploy/sandbox/rules/apply.h"
-#include "deploy/sandbox/rules/types.h"
 #include "ipc/base/random.h"
 #include "storage_internal.h"
 
@@ -11,25 +9,6 @@
 
 enum { HISTORY_MAX = 50000 };
 static const size_t HISTORY_BYTES = (size_t)256 << 20;
-
-void sb_status_set(struct sb_status *st, int http, const char *reason, const char *fmt, ...) {
-    if (st == NULL) return;
-    rv_autobuf struct rv_buf text = {0};
-    va_list ap;
-    va_start(ap, fmt);
-    rv_buf_vaddf(&text, fmt, ap);
-    va_end(ap);
-    sb_status_clear(st);
-    st->http = http;
-    st->reason = reason;
-    st->message = rv_strdup(rv_buf_str(&text));
-}
-
-void sb_status_clear(struct sb_status *st) {
-    free(st->message);
-    free(st->details);
-    *st = (struct sb_status){0};
-}
 
 struct sb_object *sb_object_ref(struct sb_object *o) {
     o->refs++;
@@ -67,14 +46,16 @@ struct sb_object *sb_object_at(const struct sb_object *o, uint64_t version) {
 
 /* ---- resources and lookups ---- */
 
-struct sb_storage *sb_storage_new(struct rv_loop *l) {
+struct sb_storage *sb_storage_new(struct rv_loop *l, const struct sb_rules *rules) {
     struct sb_storage *s = rv_alloc(sizeof *s);
     s->loop = l;
     s->version = 1;
-    s->types = sb_types_new();
-    sb_builtin_register(s);
+    s->rules = rules;
+    s->rules_state = rules->begin(s);
     return s;
 }
+
+void *sb_rules_state(const struct sb_storage *s) { return s->rules_state; }
 
 static void free_names(struct sb_resource *r) {
     free(r->group);
@@ -96,7 +77,7 @@ struct sb_storage *sb_storage_free(struct sb_storage *s) {
     for (size_t i = 0; i < s->n_tables; i++) {
         struct sb_table *t = s->tables[i];
         for (size_t j = 0; j < t->n; j++) sb_object_unref(t->v[j]);
-        sb_schema_free(t->pub.schema);
+        s->rules->free_schema(t->pub.schema);
         free_names(&t->pub);
         free(t->v);
         free(t);
@@ -105,7 +86,7 @@ struct sb_storage *sb_storage_free(struct sb_storage *s) {
     free(s->listeners);
     free(s->tables);
     free(s->history);
-    sb_types_free(s->types);
+    s->rules->end(s->rules_state);
     free(s->ca_pem);
     free(s);
     return NULL;
@@ -294,45 +275,13 @@ static void set_uid(struct rv_arena *a, struct rv_node *meta) {
                     u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
 }
 
-void sb_qualified(const struct sb_resource *r, struct rv_buf *out) {
-    rv_buf_addf(out, "%s%s%s", r->plural, r->group[0] != '\0' ? "." : "", r->group);
-}
-
-int sb_fail_object(struct sb_status *st, int http, const char *reason, const struct sb_resource *r, struct rv_str name,
-                   const char *text) {
-    rv_autobuf struct rv_buf q = {0};
-    sb_qualified(r, &q);
-    sb_status_set(st, http, reason, RV_STR_FMT " \"" RV_STR_FMT "\" %s", RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(name),
-                  text);
-    sb_status_about(st, r, name, r->plural, NULL);
-    return http == 404 ? RV_E_NOT_FOUND : RV_E_EXISTS;
-}
-
-int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes) {
-    rv_autobuf struct rv_buf text = {0};
-    size_t n = rv_node_len(causes);
-    if (n > 1) rv_buf_addc(&text, '[');
-    for (size_t i = 0; i < n; i++) {
-        if (i != 0) rv_buf_adds(&text, ", ");
-        rv_buf_add_str(&text, rv_node_text(rv_node_at(causes, i)));
-    }
-    if (n > 1) rv_buf_addc(&text, ']');
-    sb_status_set(st, 422, "Invalid", "%s%s%s \"" RV_STR_FMT "\" is invalid: " RV_STR_FMT, r->kind,
-                  r->group[0] != '\0' ? "." : "", r->group, RV_STR_ARG(name), RV_STR_ARG(rv_buf_str(&text)));
-    sb_status_about(st, r, name, r->kind, causes);
-    return RV_E_INVALID;
-}
-
 static int run_hooks(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
                      struct rv_val old, const struct sb_write_opts *o, struct sb_status *st) {
     struct rv_node *causes = rv_node_array(a);
     struct rv_str name = rv_node_text(rv_node_path(object, "metadata.name"));
-    if (r->defaults != NULL) r->defaults(s, a, object, old);
-    if (!r->custom) sb_default_literals(a, r->plural, object);
-    sb_validate_meta(a, r, object, causes);
-    if (r->validate != NULL) r->validate(s, a, object, old, causes);
-    if (rv_val_present(old) && (o == NULL || (!o->status && !o->system)))
-        sb_validate_immutable(a, r, object, old, causes);
+    bool by_client = rv_val_present(old) && (o == NULL || (!o->status && !o->system));
+    s->rules->defaults(s, r, a, object, old);
+    s->rules->validate(s, r, a, object, old, by_client, causes);
     return rv_node_len(causes) != 0 ? sb_fail_causes(st, r, name, causes) : 0;
 }
 
@@ -355,16 +304,12 @@ static int check_namespace(struct sb_storage *s, const struct sb_resource *r, st
 
 static int commit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
                   struct sb_object *prev, enum sb_event type, bool dry_run, struct sb_object **ret) {
-    /* The instances go before their definition. */
-    bool definition = !dry_run && strcmp(r->plural, "customresourcedefinitions") == 0;
-    if (definition && type == SB_DELETED) sb_crd_withdraw(s, prev->value);
+    if (!dry_run && type == SB_DELETED) s->rules->changing(s, r, prev->value, RV_VAL_ABSENT);
     uint64_t version = dry_run ? s->version : ++s->version;
     struct rv_node *meta = rv_node_ensure_map(a, object, "metadata");
     if (!dry_run || prev != NULL) rv_node_set_fmt(a, meta, "resourceVersion", "%llu", (unsigned long long)version);
     struct sb_object *o = object_new(r, object, version);
-    if (definition && type == SB_MODIFIED &&
-        !rv_val_equal(rv_val_get(prev->value, "spec"), rv_val_get(o->value, "spec")))
-        sb_crd_serve(s, o->value);
+    if (!dry_run && type == SB_MODIFIED) s->rules->changing(s, r, prev->value, o->value);
     if (!dry_run) {
         if (prev != NULL) sb_object_ref(prev);
         if (type == SB_DELETED)
@@ -433,14 +378,14 @@ int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     for (size_t i = 0; i < RV_ARRAY_LEN(server_owned); i++) rv_node_remove(meta, server_owned[i]);
     set_uid(a, meta);
     set_now(a, meta, "creationTimestamp", 0);
-    if (sb_has_generation(r)) rv_node_set_int(a, meta, "generation", 1);
+    if (s->rules->has_generation(r)) rv_node_set_int(a, meta, "generation", 1);
     /* Of the built-in kinds only nodes may be born with a status. */
     if (r->has_status && strcmp(r->plural, "nodes") != 0) rv_node_remove(object, "status");
     e = run_hooks(s, r, a, object, RV_VAL_ABSENT, o, st);
-    if (e == 0) e = sb_admit(s, r, a, object, st);
+    if (e == 0) e = s->rules->admit(s, r, object, st);
     if (e != 0) return e;
     e = commit(s, r, a, object, NULL, SB_ADDED, o != NULL && o->dry_run, ret);
-    if (e == 0 && (o == NULL || !o->dry_run)) sb_after_create(s, *ret);
+    if (e == 0 && (o == NULL || !o->dry_run)) s->rules->created(s, *ret);
     return e;
 }
 
@@ -555,14 +500,15 @@ int sb_update(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     object = merge_with_old(a, object, old, o != NULL && o->status);
     e = run_hooks(s, r, a, object, old->value, o, st);
     if (e != 0) return e;
-    if (o == NULL || !o->applied) sb_track_update(s, r, a, object, old->value, o);
+    if (o == NULL || !o->applied)
+        s->rules->track_update(r, a, object, old->value, o != NULL ? o->manager : NULL, o != NULL && o->status);
     if (may_go(old, object)) return commit(s, r, a, object, old, SB_DELETED, o != NULL && o->dry_run, ret);
     struct rv_val frozen = rv_node_freeze(a, object);
     if (rv_val_equal(frozen, old->value)) {
         *ret = sb_object_ref(old);
         return 0;
     }
-    if (sb_has_generation(r) && !same_spec(frozen, old->value)) {
+    if (s->rules->has_generation(r) && !same_spec(frozen, old->value)) {
         int64_t g = rv_path_int(old->value, "metadata.generation", 0);
         rv_node_set_int(a, rv_node_ensure_map(a, object, "metadata"), "generation", g + 1);
     }
@@ -613,7 +559,7 @@ int sb_delete(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     }
     set_now(a, meta, "deletionTimestamp", grace);
     rv_node_set_int(a, meta, "deletionGracePeriodSeconds", grace);
-    if (!deleting && sb_has_generation(r))
+    if (!deleting && s->rules->has_generation(r))
         rv_node_set_int(a, meta, "generation", rv_path_int(old->value, "metadata.generation", 0) + 1);
     if (namespace) rv_node_set_cstr(a, rv_node_ensure_map(a, object, "status"), "phase", "Terminating");
     return commit(s, r, a, object, old, SB_MODIFIED, o->dry_run, ret);

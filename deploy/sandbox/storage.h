@@ -13,6 +13,7 @@
 #include "rayvisor/k8s.h"
 
 struct sb_storage;
+struct sb_type; /* rules/types.h */
 struct sb_view; /* rules/view.h */
 
 /* A served resource: built-in table or made from a CustomResourceDefinition. */
@@ -26,7 +27,8 @@ struct sb_resource {
     /* Appends causes ("spec.replicas: Invalid value ...") as strings; any makes the write fail with 422. */
     void (*validate)(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
-    void *schema; /* CRDs: compiled schema */
+    const struct sb_type *type; /* what its objects' fields are; NULL: nothing is known */
+    void *schema;               /* CRDs: compiled schema */
     /* Another API group's face of a resource that is stored as something else (events.k8s.io); NULL mostly. Its own
      * table stays empty: HTTP handlers convert and use the stored resource. */
     const struct sb_view *view;
@@ -55,7 +57,33 @@ struct sb_object *sb_object_unref(struct sb_object *o);
 /* The same content said to be of another version: a reference of the caller's. */
 struct sb_object *sb_object_at(const struct sb_object *o, uint64_t version);
 
-struct sb_storage *sb_storage_new(struct rv_loop *l);
+/* What judges objects. The storage calls it at each write and knows no rule itself; rules/rules.h has the table that
+ * makes it a Kubernetes API server. No member may be NULL. */
+struct sb_rules {
+    /* Registers the resources that are served from the start. What it returns is the rules' own (sb_rules_state). */
+    void *(*begin)(struct sb_storage *s);
+    void (*end)(void *state);
+    void (*free_schema)(void *schema); /* of a struct sb_resource; may be given NULL */
+    bool (*has_generation)(const struct sb_resource *r);
+    /* Fills in defaults. old is absent on create, here and below. */
+    void (*defaults)(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
+                     struct rv_val old);
+    /* Appends causes as texts. by_client: an update of more than the status, by somebody whom the rules on what may not
+     * change bind. */
+    void (*validate)(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
+                     struct rv_val old, bool by_client, struct rv_node *causes);
+    /* Quotas and the like, before something is created. 0, or negative with st filled. */
+    int (*admit)(struct sb_storage *s, const struct sb_resource *r, struct rv_node *object, struct sb_status *st);
+    /* Notes in metadata.managedFields who changed what. */
+    void (*track_update)(const struct sb_resource *r, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                         const char *manager, bool status);
+    void (*created)(struct sb_storage *s, struct sb_object *o); /* after it was stored */
+    /* Before a change (now is absent: a deletion) is stored: what else it changes. */
+    void (*changing)(struct sb_storage *s, const struct sb_resource *r, struct rv_val old, struct rv_val now);
+};
+/* The rules outlive the storage. */
+struct sb_storage *sb_storage_new(struct rv_loop *l, const struct sb_rules *rules);
+void *sb_rules_state(const struct sb_storage *s);
 struct sb_storage *sb_storage_free(struct sb_storage *s);
 uint64_t sb_version(const struct sb_storage *s); /* newest resourceVersion */
 

@@ -10,10 +10,6 @@ enum { MANY = 3 }; /* of a list that can be long, so many are named */
 static struct rv_val get(struct rv_val o, const char *path) { return rv_val_path(o, path); }
 static struct rv_str text_of(struct rv_val o, const char *path) { return rv_path_str(o, path); }
 
-void sb_cell_text(struct rv_str s, const char *none, struct rv_buf *out) {
-    rv_json_quote(s.n != 0 ? s : rv_str(none), out);
-}
-
 static void cell_buf(struct rv_buf *b, const char *none, struct rv_buf *out) { sb_cell_text(rv_buf_str(b), none, out); }
 
 #define TEXT_CELL(fn, path, none)                                                                                      \

@@ -2,10 +2,10 @@
 #ifndef RV_SANDBOX_COLUMNS_H
 #define RV_SANDBOX_COLUMNS_H
 
+#include "cells.h"
 #include "table.h"
 
-void sb_cell_text(struct rv_str s, const char *none, struct rv_buf *out); /* quoted; none when empty */
-void sb_add_labels(struct rv_val map, struct rv_buf *b);                  /* "a=b,c=d", sorted */
+void sb_add_labels(struct rv_val map, struct rv_buf *b); /* "a=b,c=d", sorted */
 
 void sb_pod_ready(struct rv_val pod, struct rv_buf *out);
 void sb_pod_status(struct rv_val pod, struct rv_buf *out);

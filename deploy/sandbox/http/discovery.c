@@ -82,7 +82,7 @@ static bool resource_list(struct sb_request *q, struct rv_str group, struct rv_s
 
 static const struct {
     const char *path, *type, *body;
-} fixed[] = {
+} constant_answers[] = {
     {"/api", "application/json", "{\"kind\":\"APIVersions\",\"versions\":[\"v1\"]}"},
     {"/version", "application/json",
      "{\"major\":\"1\",\"minor\":\"36\",\"gitVersion\":\"v1.36.0-sandbox\",\"gitCommit\":\"\",\"gitTreeState\":"
@@ -95,10 +95,10 @@ static const struct {
 
 bool sb_discovery(struct sb_request *q, struct sb_response *r) {
     r->http = 200;
-    for (size_t i = 0; i < RV_ARRAY_LEN(fixed); i++)
-        if (rv_str_is(q->path, fixed[i].path)) {
-            r->type = fixed[i].type;
-            rv_buf_adds(&r->body, fixed[i].body);
+    for (size_t i = 0; i < RV_ARRAY_LEN(constant_answers); i++)
+        if (rv_str_is(q->path, constant_answers[i].path)) {
+            r->type = constant_answers[i].type;
+            rv_buf_adds(&r->body, constant_answers[i].body);
             return true;
         }
     if (sb_openapi(q, r)) return true;

@@ -1,79 +1,15 @@
-/* Requests on resources: routing and the verbs. */
-#include "deploy/sandbox/load.h"
+/* Requests on resources: the verbs. */
 #include "deploy/sandbox/rules/apply.h"
 #include "deploy/sandbox/rules/patch.h"
+#include "deploy/sandbox/rules/rules.h"
 #include "deploy/sandbox/rules/strict.h"
 #include "http.h"
 #include "logs.h"
-#include "protobuf.h"
 #include "rayvisor/json.h"
 #include "table.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-/* ---- routing ---- */
-
-static struct rv_str segment(struct rv_str *rest) {
-    while (rest->n > 0 && rest->p[0] == '/') {
-        rest->p++;
-        rest->n--;
-    }
-    size_t n = 0;
-    while (n < rest->n && rest->p[n] != '/') n++;
-    struct rv_str s = {rest->p, n};
-    rest->p += n;
-    rest->n -= n;
-    return s;
-}
-
-static int settle(struct sb_storage *s, struct sb_route *ret, struct sb_route r) {
-    r.served = r.resource;
-    if (r.served->view != NULL) r.resource = sb_view_stored(s, r.served);
-    *ret = r;
-    return 0;
-}
-
-int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret) {
-    struct rv_str top = segment(&path), group = RV_STR("");
-    if (rv_str_is(top, "apis"))
-        group = segment(&path);
-    else if (!rv_str_is(top, "api"))
-        return -1;
-    struct rv_str version = segment(&path), a = segment(&path), b = segment(&path), c = segment(&path);
-    struct sb_route r = {0};
-    if (rv_str_is(a, "namespaces") && c.n != 0) {
-        r.ns = b;
-        r.resource = sb_resource_find(s, group, version, c);
-        if (r.resource != NULL && r.resource->namespaced) {
-            r.name = segment(&path);
-            r.sub = segment(&path);
-            return settle(s, ret, r);
-        }
-    }
-    r = (struct sb_route){.resource = sb_resource_find(s, group, version, a), .name = b, .sub = c};
-    if (r.resource == NULL || (r.resource->namespaced && b.n != 0)) return -1;
-    return settle(s, ret, r);
-}
-
-bool sb_is_true(struct sb_request *q, const char *name) {
-    const char *v = q->query(q->query_arg, name);
-    return v != NULL && (strcmp(v, "true") == 0 || strcmp(v, "1") == 0);
-}
-
-const char *sb_verb(const struct sb_request *q, const struct sb_route *r) {
-    static const struct {
-        const char *method, *collection, *item;
-    } verbs[] = {{"POST", "create", "create"},
-                 {"PUT", "update", "update"},
-                 {"PATCH", "patch", "patch"},
-                 {"DELETE", "deletecollection", "delete"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++)
-        if (strcmp(q->method, verbs[i].method) == 0) return r->name.n != 0 ? verbs[i].item : verbs[i].collection;
-    const char *w = q->query(q->query_arg, "watch");
-    if (r->name.n == 0 && w != NULL && (strcmp(w, "true") == 0 || strcmp(w, "1") == 0)) return "watch";
-    return r->name.n != 0 ? "get" : "list";
-}
 
 static void respond_object(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int http,
                            struct sb_object *o) {
@@ -83,31 +19,6 @@ static void respond_object(struct sb_request *q, const struct sb_route *t, struc
 }
 
 /* ---- writes ---- */
-
-struct rv_node *sb_read_body(struct sb_request *q, struct sb_response *r) {
-    struct rv_error err = {0};
-    rv_autobuf struct rv_buf mp = {0};
-    if (rv_str_starts(q->content_type, "application/vnd.kubernetes.protobuf")) {
-        struct rv_node *n = NULL;
-        int e = sb_protobuf_decode(q->storage->types, q->arena,
-                                   (struct rv_bytes){(const uint8_t *)q->body.p, q->body.n}, &n, &err);
-        if (e == RV_E_INVALID) sb_fail(r, 415, "UnsupportedMediaType", err.text);
-        if (e == RV_E_PARSE) sb_fail(r, 400, "BadRequest", err.text);
-        return n;
-    }
-    if (q->content_type.n != 0 && memmem(q->content_type.p, q->content_type.n, "yaml", 4) != NULL &&
-        !rv_str_starts(q->body, "{")) {
-        struct rv_node *n = sb_yaml_parse(q->arena, q->body, &err);
-        if (n == NULL) sb_fail(r, 400, "BadRequest", err.text);
-        return n;
-    }
-    if (rv_json_to_mp(q->body, NULL, &mp, &err) != 0) {
-        sb_fail(r, 400, "BadRequest", err.text);
-        return NULL;
-    }
-    struct rv_str kept = rv_arena_str(q->arena, rv_buf_str(&mp));
-    return rv_node_from(q->arena, (struct rv_val){(const uint8_t *)kept.p, kept.n});
-}
 
 /* Ownership needs a name; a client that gives none is known by its program. */
 static const char *manager_of(struct sb_request *q) {
@@ -160,7 +71,7 @@ static bool decode(struct sb_request *q, const struct sb_route *t, struct rv_nod
     bool strict = how != NULL && strcmp(how, "Strict") == 0,
          apply = rv_str_starts(q->content_type, "application/apply-patch");
     struct sb_strict found;
-    sb_strict_decode(q->arena, sb_type_of(q->storage, k), body, k->custom, &found);
+    sb_strict_decode(q->arena, k->type, body, k->custom, &found);
     rv_autobuf struct rv_buf list = {0}, text = {0};
     for (size_t i = 0; i < rv_node_len(found.unknown); i++) {
         struct rv_str path = rv_node_text(rv_node_at(found.unknown, i));
@@ -245,7 +156,7 @@ static int patched(struct sb_request *q, const struct sb_route *t, struct rv_nod
         return e;
     }
     bool strategic = rv_str_starts(q->content_type, "application/strategic-merge-patch");
-    *tree = strategic ? sb_patch_strategic(q->arena, sb_type_of(q->storage, t->served), *tree, patch)
+    *tree = strategic ? sb_patch_strategic(q->arena, t->served->type, *tree, patch)
                       : sb_patch_merge(q->arena, *tree, patch);
     return 0;
 }

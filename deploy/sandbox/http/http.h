@@ -30,18 +30,21 @@ struct sb_route {
     const struct sb_resource *resource, *served;
     struct rv_str ns, name, sub;
 };
-/* 0, or -1 when the path names no resource. */
+/* ---- http/request.c ---- */
+
 bool sb_is_true(struct sb_request *q, const char *name); /* a query parameter */
+/* 0, or -1 when the path names no resource. */
 int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret);
 const char *sb_verb(const struct sb_request *q, const struct sb_route *r);
+/* The body as a tree, whatever it is encoded in; NULL with the answer filled. */
+struct rv_node *sb_read_body(struct sb_request *q, struct sb_response *r);
+
 void sb_handle(struct sb_request *q, struct sb_response *r);
 void sb_respond_status(struct sb_response *r, const struct sb_status *st);
 void sb_fail(struct sb_response *r, int http, const char *reason, const char *message);
 /* An object as JSON, as `served` shows it. */
 void sb_write_object(const struct sb_resource *served, const struct sb_object *o, struct rv_buf *out);
 bool sb_discovery(struct sb_request *q, struct sb_response *r);
-/* The body as a tree, whatever it is encoded in; NULL with the answer filled. */
-struct rv_node *sb_read_body(struct sb_request *q, struct sb_response *r);
 
 /* http/openapi.c */
 bool sb_openapi(struct sb_request *q, struct sb_response *r);

@@ -1,6 +1,6 @@
 /* OpenAPI v3, one document a group and version: enough for kubectl explain, and for kubectl to see that the server
  * validates fields. Built-in kinds come without descriptions; custom ones say what their definition says. */
-#include "deploy/sandbox/rules/types.h"
+#include "deploy/sandbox/rules/schema.h"
 #include "http.h"
 #include "rayvisor/json.h"
 
@@ -94,7 +94,7 @@ static void write_custom(struct doc *d, const struct sb_resource *r) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf ref = {0}, mp = {0};
     struct rv_node *n = rv_node_from(a, sb_schema_raw(r->schema)), *props = rv_node_ensure_map(a, n, "properties");
-    const struct sb_prop *meta = sb_type_prop(sb_schema_type(r->schema), RV_STR("metadata"));
+    const struct sb_prop *meta = sb_type_prop(r->type, RV_STR("metadata"));
     static const char *const texts[] = {"apiVersion", "kind"};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
         rv_node_set_cstr(a, rv_node_ensure_map(a, props, texts[i]), "type", "string");
@@ -120,7 +120,7 @@ static bool ours(const struct doc *d, const struct sb_resource *r) {
 static void add_kind(void *arg, const struct sb_resource *r) {
     struct doc *d = arg;
     if (!ours(d, r)) return;
-    const struct sb_type *t = r->custom ? NULL : sb_type_of(d->s, r);
+    const struct sb_type *t = r->custom ? NULL : r->type;
     if (d->resources++ != 0) rv_buf_addc(d->out, ',');
     if (r->custom)
         write_custom(d, r);
@@ -140,7 +140,7 @@ struct find {
 
 static void is_kind(void *arg, const struct sb_resource *r) {
     struct find *f = arg;
-    if (ours(f->d, r) && !r->custom && sb_type_of(f->d->s, r) == f->type) f->found = true;
+    if (ours(f->d, r) && !r->custom && r->type == f->type) f->found = true;
 }
 
 static void write_op(struct doc *d, const struct sb_resource *r, const char *method, const char *action, bool write) {

@@ -39,11 +39,6 @@ struct sb_column {
 /* NULL: the kind has no table of its own. *ret_n columns, Name included. */
 const struct sb_column *sb_columns_of(const struct sb_resource *stored, size_t *ret_n);
 
-/* A duration as kubectl prints ages ("5d3h"). */
-void sb_human_duration(int64_t seconds, struct rv_buf *out);
-/* "5m" since an RFC 3339 time, quoted; unknown is what an absent time shows as. */
-void sb_cell_since(struct rv_val time, const char *unknown, struct rv_buf *out);
-
 /* http/jsonpath.c: the simple JSONPath of printer columns: .a.b, ['a.b'], [0], [*], [?(@.type=="Ready")]. Absent when
  * nothing is there. */
 struct rv_val sb_jsonpath(struct rv_val v, struct rv_str path);

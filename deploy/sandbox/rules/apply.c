@@ -1,6 +1,6 @@
 #include "apply.h"
-#include "deploy/sandbox/storage_internal.h"
 #include "fields.h"
+#include "internal.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>
@@ -69,16 +69,16 @@ static struct rv_node *managed(struct rv_arena *a, struct rv_node *object) {
     return rv_node_ensure_array(a, rv_node_ensure_map(a, object, "metadata"), "managedFields");
 }
 
-void sb_track_update(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
-                     struct rv_val old, const struct sb_write_opts *o) {
+void sb_track_update(const struct sb_resource *r, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     const char *manager, bool status) {
     if (rv_val_len(rv_val_path(old, "metadata.managedFields")) == 0) return;
-    const struct sb_type *t = sb_type_of(s, r);
+    const struct sb_type *t = r->type;
     struct rv_node *before = rv_node_from(a, old), *list = managed(a, object);
     struct rv_node *fresh = sb_fields_changed(a, t, before, object);
     struct rv_node *gone = sb_fields_minus(a, sb_fields_of(a, t, before), sb_fields_of(a, t, object));
     if (sb_fields_empty(fresh) && sb_fields_empty(gone)) return;
-    struct who w = {.manager = rv_str(o != NULL && o->manager != NULL ? o->manager : "unknown"),
-                    .subresource = o != NULL && o->status ? RV_STR("status") : RV_STR(""),
+    struct who w = {.manager = rv_str(manager != NULL ? manager : "unknown"),
+                    .subresource = status ? RV_STR("status") : RV_STR(""),
                     .api = api_of(a, r)};
     struct rv_node *e = find_entry(list, &w), *own = e != NULL ? rv_node_get(e, "fieldsV1") : NULL;
     take_from_others(a, list, &w, sb_fields_union(a, fresh, gone));
@@ -231,7 +231,7 @@ static int apply_new(const struct job *j, struct rv_str ns, struct rv_str name, 
 int sb_apply(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns, struct rv_str name,
              struct rv_node *config, struct rv_arena *a, const struct sb_apply_opts *o, struct sb_object **ret,
              bool *ret_created, struct sb_status *st) {
-    struct job j = {.s = s, .r = r, .a = a, .type = sb_type_of(s, r), .o = o, .config = config};
+    struct job j = {.s = s, .r = r, .a = a, .type = r->type, .o = o, .config = config};
     j.who = (struct who){.manager = rv_str(o->write.manager),
                          .subresource = o->write.status ? RV_STR("status") : RV_STR(""),
                          .api = api_of(a, r),

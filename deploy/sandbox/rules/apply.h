@@ -16,7 +16,7 @@ int sb_apply(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns
              struct rv_node *config, struct rv_arena *a, const struct sb_apply_opts *o, struct sb_object **ret,
              bool *ret_created, struct sb_status *st);
 /* Another kind of write to an object that has owners: what it changed is its manager's now. */
-void sb_track_update(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
-                     struct rv_val old, const struct sb_write_opts *o);
+void sb_track_update(const struct sb_resource *r, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     const char *manager, bool status);
 
 #endif

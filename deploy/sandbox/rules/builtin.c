@@ -1,6 +1,8 @@
 /* The built-in resources as one table, and the few rules that belong to a kind rather than to storage: names, pod
- * quota, what a new namespace contains, what a CustomResourceDefinition serves. */
-#include "deploy/sandbox/storage_internal.h"
+ * quota, what a new namespace contains. */
+#include "internal.h"
+#include "rules.h"
+#include "types.h"
 #include "view.h"
 
 #include <stdio.h>
@@ -60,7 +62,7 @@ static char *list_kind_of(const char *kind) {
     return rv_strdup(rv_buf_str(&b));
 }
 
-void sb_builtin_register(struct sb_storage *s) {
+void sb_builtin_register(struct sb_storage *s, const struct sb_types *types) {
     for (size_t i = 0; i < RV_ARRAY_LEN(builtins); i++) {
         const struct builtin *b = &builtins[i];
         char **names = NULL;
@@ -80,6 +82,9 @@ void sb_builtin_register(struct sb_storage *s) {
                                 .defaults = b->defaults,
                                 .validate = b->validate,
                                 .view = sb_view_of(b->group)};
+        rv_autobuf struct rv_buf api = {0};
+        rv_buf_addf(&api, "%s%s%s", b->group, b->group[0] != '\0' ? "/" : "", b->version);
+        r.type = sb_types_kind(types, rv_buf_str(&api), rv_str(b->kind));
         sb_resource_add(s, &r);
     }
 }
@@ -96,15 +101,6 @@ bool sb_needs_version(const struct sb_resource *r) {
     for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++)
         if (strcmp(r->plural, kinds[i]) == 0) return true;
     return r->custom;
-}
-
-void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) {
-    rv_autobuf struct rv_buf b = {0};
-    va_list ap;
-    va_start(ap, fmt);
-    rv_buf_vaddf(&b, fmt, ap);
-    va_end(ap);
-    rv_node_append(a, causes, rv_node_str(a, rv_buf_str(&b)));
 }
 
 static const char *bad_name(const struct sb_resource *r, struct rv_str name) {
@@ -174,9 +170,7 @@ static bool account_exists(struct sb_storage *s, struct rv_node *pod, struct sb_
     return false;
 }
 
-int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
-             struct sb_status *st) {
-    (void)a;
+int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_node *object, struct sb_status *st) {
     if (strcmp(r->plural, "pods") != 0 || r->group[0] != '\0') return 0;
     if (!account_exists(s, object, st)) return RV_E_FORBIDDEN;
     struct quota q = {.s = s, .hard = -1};
@@ -210,12 +204,7 @@ static void make(struct sb_storage *s, const char *plural, struct rv_str ns, con
     sb_status_clear(&st);
 }
 
-void sb_after_create(struct sb_storage *s, struct sb_object *o) {
-    if (strcmp(o->resource->plural, "namespaces") == 0) {
-        struct rv_str ns = o->name;
-        make(s, "serviceaccounts", ns, "default", false);
-        make(s, "configmaps", ns, "kube-root-ca.crt", true);
-    } else if (strcmp(o->resource->plural, "customresourcedefinitions") == 0) {
-        sb_crd_serve(s, o->value);
-    }
+void sb_fill_namespace(struct sb_storage *s, struct rv_str ns) {
+    make(s, "serviceaccounts", ns, "default", false);
+    make(s, "configmaps", ns, "kube-root-ca.crt", true);
 }

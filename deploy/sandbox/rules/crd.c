@@ -1,5 +1,6 @@
 /* CustomResourceDefinitions: conditions, and turning each served version into a resource. */
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
+#include "schema.h"
 
 #include <stdlib.h>
 
@@ -63,7 +64,7 @@ void sb_validate_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *o
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
         struct rv_error err = {0};
         void *schema = NULL;
-        if (sb_schema_compile(s->types, it.val, &schema, &err) != 0)
+        if (sb_schema_compile(sb_rules_state(s), it.val, &schema, &err) != 0)
             sb_cause(a, causes, "spec.versions[" RV_STR_FMT "].schema: Invalid value: %s",
                      RV_STR_ARG(rv_val_str(rv_val_get(it.val, "name"))), err.text);
         sb_schema_free(schema);
@@ -98,6 +99,7 @@ static void take_names(struct sb_resource *r, struct rv_val crd, struct rv_val v
     r->categories = text_list(rv_val_path(crd, "spec.names.categories"));
     r->has_status = rv_val_present(rv_val_path(version, "subresources.status"));
     r->schema = schema;
+    r->type = sb_schema_type(schema);
 }
 
 void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
@@ -105,7 +107,8 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
         struct rv_str version = rv_val_str(rv_val_get(it.val, "name"));
         void *schema = NULL;
-        if (sb_schema_compile(s->types, it.val, &schema, NULL) != 0) continue; /* validated before it was stored */
+        if (sb_schema_compile(sb_rules_state(s), it.val, &schema, NULL) != 0)
+            continue; /* validated before it was stored */
         const struct sb_resource *have = sb_resource_find(s, group, version, plural);
         if (have != NULL) {
             sb_table_of(have)->edition++;

@@ -1,5 +1,5 @@
 /* Types of custom resources, from the structural schema of their definition. */
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "types.h"
 
 enum { DEPTH_MAX = 64 };

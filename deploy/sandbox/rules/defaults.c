@@ -1,5 +1,5 @@
 /* What a real API server fills in when a pod, a service, a job or a namespace is stored, admission included. */
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "ipc/base/base64.h"
 #include "ipc/base/random.h"
 

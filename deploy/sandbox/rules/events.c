@@ -1,6 +1,6 @@
 /* Events: stored as core/v1, served as events.k8s.io/v1 too. Both are the same facts under other names; the newer API
  * demands more of who writes through it. */
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "view.h"
 
 enum { NOTE_MAX = 1024 };

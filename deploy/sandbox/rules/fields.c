@@ -1,5 +1,5 @@
 #include "fields.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "rayvisor/json.h"
 
 enum { DEPTH_MAX = 100 };

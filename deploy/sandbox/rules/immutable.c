@@ -1,5 +1,5 @@
 /* What an update of a built-in kind may not change, as tables: rules, and what may change all the same. */
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "rayvisor/json.h"
 
 enum { SHOWN_MAX = 200 };

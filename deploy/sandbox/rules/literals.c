@@ -1,6 +1,6 @@
 /* Defaults that are plain values, as one table: what a real API server fills in where a field is absent. What depends
  * on more than that is code (rules/defaults.c). */
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "rayvisor/json.h"
 
 /* "[]" after a name: in every element. A parent that is absent stays absent, but those that "!" follows are made. */

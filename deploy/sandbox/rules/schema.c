@@ -1,9 +1,9 @@
 /* Structural schemas: compiled once per CustomResourceDefinition into nodes, because looking things up in the packed
  * schema of a pod template would scan hundreds of kilobytes per field. What is not understood refuses the CRD. */
+#include "schema.h"
 #include "cel.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "rayvisor/json.h"
-#include "types.h"
 
 #include <math.h>
 #include <regex.h>

@@ -1,5 +1,5 @@
 #include "strict.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 
 enum { DEPTH_MAX = 100, UNKNOWN_MAX = 100 };
 

@@ -1,5 +1,5 @@
 #include "types.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>
@@ -136,13 +136,6 @@ const struct sb_type *sb_types_kind(const struct sb_types *t, struct rv_str api_
 }
 
 /* ---- using types ---- */
-
-const struct sb_type *sb_type_of(struct sb_storage *s, const struct sb_resource *r) {
-    if (r->custom) return sb_schema_type(r->schema);
-    rv_autobuf struct rv_buf api = {0};
-    rv_buf_addf(&api, "%s%s%s", r->group, r->group[0] != '\0' ? "/" : "", r->version);
-    return sb_types_kind(s->types, rv_buf_str(&api), rv_str(r->kind));
-}
 
 const struct sb_prop *sb_type_prop(const struct sb_type *t, struct rv_str name) {
     for (size_t i = 0; t != NULL && i < t->n_props; i++)

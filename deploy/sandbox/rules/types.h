@@ -59,8 +59,6 @@ const struct sb_type *sb_types_kind(const struct sb_types *t, struct rv_str api_
 /* A structural schema's root; meta is the type of metadata. The bytes are borrowed. */
 const struct sb_type *sb_type_from_schema(struct rv_arena *a, struct rv_val schema, const struct sb_type *meta);
 
-/* Of what a resource's objects are; NULL when nothing is known. */
-const struct sb_type *sb_type_of(struct sb_storage *s, const struct sb_resource *r);
 /* The property, or NULL. */
 const struct sb_prop *sb_type_prop(const struct sb_type *struct_type, struct rv_str name);
 /* What is behind a name of a struct or map; NULL: nothing is known (or allowed). */

@@ -1,5 +1,5 @@
 #include "view.h"
-#include "deploy/sandbox/storage_internal.h"
+#include "internal.h"
 
 static const struct sb_view *const views[] = {&sb_events_view};
 

@@ -1,4 +1,5 @@
 #include "world.h"
+#include "deploy/sandbox/rules/rules.h"
 
 #include "rayvisor/json.h"
 
@@ -33,7 +34,7 @@ void world_open(struct world *w, const char *options) {
     sim_opts_init(&o);
     struct rv_error err = {0};
     *w = (struct world){.loop = rv_loop_new(NULL), .a = rv_arena_new()};
-    w->storage = sb_storage_new(w->loop);
+    w->storage = sb_storage_new(w->loop, &sb_kubernetes_rules);
     int e = sim_opts_parse(
         &o, RV_STR("schedule_ms=0,start_ms=0,ready_ms=0,terminate_ms=0,init_ms=0,job_ms=1,backoff_ms=1"), &err);
     if (e == 0 && options != NULL) e = sim_opts_parse(&o, rv_str(options), &err);

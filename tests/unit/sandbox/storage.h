@@ -2,12 +2,13 @@
 #ifndef TESTS_SANDBOX_STORAGE_H
 #define TESTS_SANDBOX_STORAGE_H
 
+#include "deploy/sandbox/rules/rules.h"
 #include "deploy/sandbox/storage_internal.h"
 #include "json.h"
 
 static inline struct sb_storage *world(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct sb_storage *s = sb_storage_new(NULL);
+    struct sb_storage *s = sb_storage_new(NULL, &sb_kubernetes_rules);
     struct sb_object *made = NULL;
     struct sb_status st = {0};
     struct rv_node *ns = parse(a, "{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'n'}}");

@@ -1,6 +1,8 @@
 /* What comes in: unknown and mistyped fields, schemas, protobuf, events in their two forms; and what columns read. */
+#include "deploy/sandbox/http/cells.h"
 #include "deploy/sandbox/http/protobuf.h"
 #include "deploy/sandbox/http/table.h"
+#include "deploy/sandbox/rules/rules.h"
 #include "deploy/sandbox/rules/strict.h"
 #include "deploy/sandbox/rules/view.h"
 #include "deploy/sandbox/storage_internal.h"
@@ -96,7 +98,7 @@ static int create(struct sb_storage *s, const char *group, const char *plural, s
 static void test_schemas(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(schemas); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct sb_storage *s = sb_storage_new(NULL);
+        struct sb_storage *s = sb_storage_new(NULL, &sb_kubernetes_rules);
         struct sb_status st = {0};
         struct rv_node *crd = parse(a, CRD),
                        *o = parse(a, "{'apiVersion':'x.io/v1','kind':'Thing','metadata':{'name':'t'}}");

@@ -1,8 +1,38 @@
-/* Answers: a Kubernetes Status with its details, and objects in the form that was asked for. */
-#include "deploy/sandbox/http/http.h"
+/* A write that is refused: the Kubernetes Status that says why, with its details and causes. */
 #include "rayvisor/json.h"
+#include "storage_internal.h"
 
 #include <stdlib.h>
+
+void sb_status_set(struct sb_status *st, int http, const char *reason, const char *fmt, ...) {
+    if (st == NULL) return;
+    rv_autobuf struct rv_buf text = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&text, fmt, ap);
+    va_end(ap);
+    sb_status_clear(st);
+    st->http = http;
+    st->reason = reason;
+    st->message = rv_strdup(rv_buf_str(&text));
+}
+
+void sb_status_clear(struct sb_status *st) {
+    free(st->message);
+    free(st->details);
+    *st = (struct sb_status){0};
+}
+
+/* ---- causes ---- */
+
+void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) {
+    rv_autobuf struct rv_buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    rv_node_append(a, causes, rv_node_str(a, rv_buf_str(&b)));
+}
 
 /* A cause is written as "field: Invalid value: ..."; its machine-readable reason follows from the words. */
 static const struct {
@@ -53,37 +83,33 @@ void sb_status_about(struct sb_status *st, const struct sb_resource *r, struct r
     st->details = rv_strdup(rv_buf_str(&out));
 }
 
-void sb_respond_status(struct sb_response *r, const struct sb_status *st) {
-    r->http = st->http;
-    r->retry_after = st->retry_after;
-    rv_buf_clear(&r->body);
-    rv_buf_adds(&r->body,
-                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
-    rv_json_quote(rv_str(st->message != NULL ? st->message : ""), &r->body);
-    rv_buf_addf(&r->body, ",\"reason\":\"%s\"", st->reason != NULL ? st->reason : "");
-    if (st->details != NULL || st->retry_after > 0) {
-        rv_buf_addf(&r->body, ",\"details\":{%s", st->details != NULL ? st->details : "");
-        if (st->retry_after > 0)
-            rv_buf_addf(&r->body, "%s\"retryAfterSeconds\":%d", st->details != NULL ? "," : "", st->retry_after);
-        rv_buf_addc(&r->body, '}');
-    }
-    rv_buf_addf(&r->body, ",\"code\":%d}", st->http);
+/* ---- refusals ---- */
+
+void sb_qualified(const struct sb_resource *r, struct rv_buf *out) {
+    rv_buf_addf(out, "%s%s%s", r->plural, r->group[0] != '\0' ? "." : "", r->group);
 }
 
-void sb_fail(struct sb_response *r, int http, const char *reason, const char *message) {
-    struct sb_status st = {0};
-    sb_status_set(&st, http, reason, "%s", message);
-    sb_respond_status(r, &st);
-    sb_status_clear(&st);
+int sb_fail_object(struct sb_status *st, int http, const char *reason, const struct sb_resource *r, struct rv_str name,
+                   const char *text) {
+    rv_autobuf struct rv_buf q = {0};
+    sb_qualified(r, &q);
+    sb_status_set(st, http, reason, RV_STR_FMT " \"" RV_STR_FMT "\" %s", RV_STR_ARG(rv_buf_str(&q)), RV_STR_ARG(name),
+                  text);
+    sb_status_about(st, r, name, r->plural, NULL);
+    return http == 404 ? RV_E_NOT_FOUND : RV_E_EXISTS;
 }
 
-void sb_write_object(const struct sb_resource *served, const struct sb_object *o, struct rv_buf *out) {
-    if (served->view == NULL) {
-        rv_json_write(o->value, out);
-        return;
+int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes) {
+    rv_autobuf struct rv_buf text = {0};
+    size_t n = rv_node_len(causes);
+    if (n > 1) rv_buf_addc(&text, '[');
+    for (size_t i = 0; i < n; i++) {
+        if (i != 0) rv_buf_adds(&text, ", ");
+        rv_buf_add_str(&text, rv_node_text(rv_node_at(causes, i)));
     }
-    rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct rv_node *n = rv_node_from(a, o->value);
-    sb_view_show(served, a, n);
-    rv_json_write(rv_node_freeze(a, n), out);
+    if (n > 1) rv_buf_addc(&text, ']');
+    sb_status_set(st, 422, "Invalid", "%s%s%s \"" RV_STR_FMT "\" is invalid: " RV_STR_FMT, r->kind,
+                  r->group[0] != '\0' ? "." : "", r->group, RV_STR_ARG(name), RV_STR_ARG(rv_buf_str(&text)));
+    sb_status_about(st, r, name, r->kind, causes);
+    return RV_E_INVALID;
 }
