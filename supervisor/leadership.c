@@ -7,20 +7,17 @@
 #include <unistd.h>
 
 #include "supervisor/kube/lease.h"
-#include "supervisor/proc/plugin.h"
 #include "trouble.h"
 
 /* A client of its own: renewing never waits behind the operator's own requests. */
 struct leadership {
-    struct supervisor *s;
     struct kube_client *client;
     struct lease *lease;
     char *identity, *ns, *name;
     bool leader, failing; /* failing: the last answer was of no use */
     struct trouble *trouble;
     char why[256]; /* what it was */
-    void (*on_lost)(void *arg);
-    void *arg;
+    struct leadership_callbacks on;
 };
 
 static void on_change(void *arg, enum lease_change c) {
@@ -29,7 +26,7 @@ static void on_change(void *arg, enum lease_change c) {
     case LEASE_WON:
         l->leader = true;
         rv_info("this instance leads", "lease", l->name, "namespace", l->ns, "identity", l->identity);
-        for (struct plugin *p = l->s->plugins; p != NULL; p = plugin_next(p)) plugin_lead(p);
+        l->on.won(l->on.arg);
         break;
     case LEASE_FOLLOWED:
         rv_info("this instance stands by", "leader", lease_holder(l->lease), "lease", l->name, "namespace", l->ns);
@@ -38,7 +35,7 @@ static void on_change(void *arg, enum lease_change c) {
         l->leader = false;
         rv_err("the lease is lost: this process ends at once, so that two never act", "lease", l->name, "holder",
                lease_holder(l->lease));
-        l->on_lost(l->arg);
+        l->on.lost(l->on.arg);
         break;
     }
 }
@@ -77,14 +74,12 @@ static char *make_identity(uint64_t epoch) {
     return rv_strdup(rv_buf_str(&b));
 }
 
-int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg, struct rv_error *err) {
+int leadership_start(struct supervisor *s, const struct leadership_callbacks *on, struct rv_error *err) {
     const struct config_lead *c = &s->config->lead;
     if (!c->enabled) return 0;
     struct leadership *l = rv_alloc(sizeof *l);
     s->leadership = l;
-    l->s = s;
-    l->on_lost = on_lost;
-    l->arg = arg;
+    l->on = *on;
     l->identity = make_identity(s->epoch);
     l->ns = rv_strdup(c->ns.n != 0 ? c->ns : rv_str(kube_config_namespace(s->kube_config)));
     l->name = rv_strdup(c->name);

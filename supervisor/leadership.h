@@ -6,9 +6,13 @@
 
 #include "supervisor.h"
 
-/* Nothing to do where leaderElection is not enabled. on_lost: another one may act any moment, so the process has to end
- * without doing anything more. */
-int leadership_start(struct supervisor *s, void (*on_lost)(void *arg), void *arg, struct rv_error *err);
+struct leadership_callbacks {
+    void (*won)(void *arg);  /* this instance leads from now on */
+    void (*lost)(void *arg); /* another one may act any moment: the process has to end without doing anything more */
+    void *arg;
+};
+/* Nothing to do where leaderElection is not enabled. */
+int leadership_start(struct supervisor *s, const struct leadership_callbacks *on, struct rv_error *err);
 void leadership_free(struct supervisor *s);
 /* Everything is done: gives the lease up, so that another one begins at once; then done. */
 void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg);

@@ -254,6 +254,11 @@ static void check_stopped(void *arg) {
         leadership_release(&g->s, end_loop, g); /* nothing of ours is under way any more */
 }
 
+static void on_won(void *arg) {
+    struct program *g = arg;
+    for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) plugin_lead(p);
+}
+
 static void on_lost(void *arg) {
     struct program *g = arg;
     g->exit_code = EXIT_LOST;
@@ -438,7 +443,7 @@ static int start(struct program *g, struct rv_error *err) {
     if (s->web == NULL) return err->code;
     /* After the control socket, which one instance at a time has: lanes lie in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
-    if (leadership_start(s, on_lost, g, err) != 0) return err->code;
+    if (leadership_start(s, &(struct leadership_callbacks){on_won, on_lost, g}, err) != 0) return err->code;
     watch_config(g);
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
             s->config_path);

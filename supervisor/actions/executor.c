@@ -23,7 +23,6 @@
 #include "recorder.h"
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
-#include "supervisor/proc/plugin.h"
 #include "supervisor/requests/credential.h"
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/proxy.h"
@@ -38,8 +37,8 @@ struct op {
     struct object_lock_item lock; /* while it runs */
     int64_t sent;                 /* mono ns */
     struct executor *x;
-    struct plugin *plugin; /* NULL: its plugin is gone, or the supervisor's own */
-    struct quota *quota;   /* likewise */
+    struct executor_client *client; /* NULL: its plugin is gone, or the supervisor's own */
+    struct quota *quota;            /* likewise */
     uint64_t instance;
     char *bytes; /* its texts, each with a NUL, and the body */
     struct msg_action m;
@@ -107,12 +106,12 @@ static void copy_action(struct op *op, const struct msg *m) {
     op->m.a.body = op->m.http.body = (struct rv_bytes){(const uint8_t *)op->bytes + at, m->payload.n};
 }
 
-static struct op *op_new(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
+static struct op *op_new(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m) {
     struct op *op = rv_alloc(sizeof *op);
     op->x = x;
-    op->plugin = p;
+    op->client = c;
     op->instance = instance;
-    op->plugin_name = p != NULL ? rv_strdup(plugin_config(p)->name) : rv_strdup(RV_STR("rayvisor"));
+    op->plugin_name = rv_strdup(c != NULL ? c->config->name : RV_STR("rayvisor"));
     copy_action(op, m);
     return op;
 }
@@ -165,7 +164,8 @@ static void finish(struct op *op, const struct rv_result *r) {
     if (r->code != 0) x->stats.failed++;
     counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
     if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]--;
-    if (op->plugin != NULL) plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &out);
+    if (op->client != NULL)
+        op->client->on_result(op->client->arg, op->instance, op->m.a.api_version, op->m.a.resource, &out);
     if (op->running) {
         *op->back = op->next;
         if (op->next != NULL) op->next->back = op->back;
@@ -519,8 +519,8 @@ static void report_denied(struct op *op, const char *why) {
     if (!denied_first_report(x->denied, op->plugin_name, why, rv_mono_now())) return;
     rv_autofree char *ns = rv_strdup(op->m.key.ns), *name = rv_strdup(op->m.key.name);
     rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", ns, "name", name, "reason", why);
-    if (op->m.key.name.n == 0 || op->plugin == NULL) return;
-    const struct manifest_kind *k = &plugin_config(op->plugin)->manifest->kinds[0];
+    if (op->m.key.name.n == 0 || op->client == NULL) return;
+    const struct manifest_kind *k = &op->client->config->manifest->kinds[0];
     executor_event(x, &(struct rv_event){.size = sizeof(struct rv_event),
                                          .warning = 1,
                                          .reason = RV_STR("ActionDenied"),
@@ -559,7 +559,7 @@ static bool is_ready(void *arg, struct fair_item *item) {
     if (object_lock_held(x->locks, &op->m.a)) return false; /* actions on one object keep their order */
     if (!counts_in_flight(op)) return true;
     struct rv_rate_limit *own = op->quota != NULL ? &op->quota->rate : NULL;
-    int64_t own_rate = own != NULL ? plugin_config(op->quota->plugin)->actions_per_second : 0;
+    int64_t own_rate = own != NULL ? op->quota->client->config->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
     if (own_rate != 0) own->tokens -= 1;
     if (c->qps != 0) x->rate.tokens -= 1;
@@ -606,8 +606,8 @@ static bool pump(void *arg) {
 /* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
 static bool refused(struct op *op) {
     struct rv_error err = {0};
-    if (op->plugin == NULL || op->quota == NULL) return false;
-    const struct config_plugin *c = plugin_config(op->plugin);
+    if (op->client == NULL || op->quota == NULL) return false;
+    const struct config_plugin *c = op->client->config;
     if (policy_check(c, &op->m, &err) != 0) {
         op->x->stats.denied++;
         report_denied(op, err.text);
@@ -623,13 +623,13 @@ static bool refused(struct op *op) {
 /* Nobody waits for an event: its plugin is answered at once, and it goes when there is time. */
 static void take_event(struct op *op) {
     struct executor *x = op->x;
-    if (op->plugin != NULL) {
+    if (op->client != NULL) {
         struct rv_result done = {.size = sizeof done, .id = op->m.id, .tag = op->m.a.tag, .verb = op->m.a.verb};
-        plugin_result(op->plugin, op->instance, op->m.a.api_version, op->m.a.resource, &done);
+        op->client->on_result(op->client->arg, op->instance, op->m.a.api_version, op->m.a.resource, &done);
     }
     if (op->quota != NULL) op->quota->open[0]--;
     op->quota = NULL;
-    op->plugin = NULL;
+    op->client = NULL;
     struct packed_event *w = packed_event_new(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
     if (event_queue_push(x->events, &w->item, rv_mono_now())) {
         op_free(op);
@@ -639,9 +639,9 @@ static void take_event(struct op *op) {
     finish_code(op, RV_E_THROTTLED, "too many events are waiting");
 }
 
-void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m) {
-    struct op *op = op_new(x, p, instance, m);
-    op->quota = quota_of(&x->quotas, p);
+void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m) {
+    struct op *op = op_new(x, c, instance, m);
+    op->quota = quota_of(&x->quotas, c);
     if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]++;
     if (refused(op)) return;
     x->wake = true;
@@ -651,7 +651,7 @@ void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, co
         return;
     }
     if (!counts_in_flight(op)) x->light++;
-    fair_push(x->queue, p, op->m.key.ns, op->m.key.name, &op->item);
+    fair_push(x->queue, c, op->m.key.ns, op->m.key.name, &op->item);
 }
 
 void executor_event(struct executor *x, const struct rv_event *e) {
@@ -678,31 +678,31 @@ static void report_dropped(const char *plugin, size_t n) {
                 text);
 }
 
-size_t executor_open(const struct executor *x, const struct plugin *p) {
+size_t executor_open(const struct executor *x, const struct executor_client *c) {
     size_t n = 0;
     for (const struct quota *a = x->quotas; a != NULL; a = a->next)
-        if (a->plugin == p) n = a->open[0] + a->open[1];
+        if (a->client == c) n = a->open[0] + a->open[1];
     for (const struct op *op = x->running; op != NULL; op = op->next)
-        if (op->plugin == p && op->m.a.verb == RV_VERB_TIMER && n > 0) n--;
+        if (op->client == c && op->m.a.verb == RV_VERB_TIMER && n > 0) n--;
     return n;
 }
 
-void executor_forget(struct executor *x, struct plugin *p) {
+void executor_forget(struct executor *x, struct executor_client *c) {
     if (x == NULL) return; /* at the end of the process the executor goes first */
     size_t dropped = 0;
-    fair_drop(x->queue, p, drop_item, &dropped);
-    report_dropped(plugin_config(p)->name.p, dropped);
+    fair_drop(x->queue, c, drop_item, &dropped);
+    report_dropped(c->config->name.p, dropped);
     for (struct op *op = x->running; op != NULL; op = op->next)
-        if (op->plugin == p) { /* what was sent finishes and is written through */
-            op->plugin = NULL;
+        if (op->client == c) { /* what was sent finishes and is written through */
+            op->client = NULL;
             op->quota = NULL;
         }
-    quota_forget(&x->quotas, p);
+    quota_forget(&x->quotas, c);
 }
 
 bool executor_unfinished(const struct executor *x, const char *plugin) {
     for (const struct op *op = x != NULL ? x->running : NULL; op != NULL; op = op->next)
-        if (op->plugin == NULL && op->m.a.verb < RV_VERB_GET && strcmp(op->plugin_name, plugin) == 0) return true;
+        if (op->client == NULL && op->m.a.verb < RV_VERB_GET && strcmp(op->plugin_name, plugin) == 0) return true;
     return false;
 }
 

@@ -12,6 +12,16 @@
 
 #include "supervisor/supervisor.h"
 
+/* Who asks for actions, as the executor knows it. A plugin embeds one; it must stay until executor_forget(). */
+struct executor_client {
+    const struct config_plugin *config; /* the newest: a reload replaces it */
+    /* An action's one result, which is lent. instance: as it was given to executor_submit(). api_version and resource:
+     * of the object that the action concerned. */
+    void (*on_result)(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                      const struct rv_result *r);
+    void *arg;
+};
+
 struct executor_stats {
     uint64_t done, failed, denied, retries;
     size_t queued, in_flight;
@@ -24,12 +34,12 @@ struct executor *executor_free(struct executor *x);
 typedef int64_t (*executor_pause_fn)(void *arg, int64_t ms);
 void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg);
 /* m is lent. */
-void executor_submit(struct executor *x, struct plugin *p, uint64_t instance, const struct msg *m);
-/* The incarnation is gone: what waits is dropped, counted and told; what was sent finishes. Also before the plugin is
+void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m);
+/* The incarnation is gone: what waits is dropped, counted and told; what was sent finishes. Also before the client is
  * freed. */
-void executor_forget(struct executor *x, struct plugin *p);
+void executor_forget(struct executor *x, struct executor_client *c);
 /* How many of its actions have no result yet; timers, which nobody does, are none. */
-size_t executor_open(const struct executor *x, const struct plugin *p);
+size_t executor_open(const struct executor *x, const struct executor_client *c);
 /* Is a write under way that an incarnation before asked for? Nobody knows yet what it will have made. */
 bool executor_unfinished(const struct executor *x, const char *plugin);
 /* A Kubernetes event of the supervisor's own about an object. */

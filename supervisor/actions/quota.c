@@ -3,24 +3,24 @@
 
 #include <stdlib.h>
 
+#include "executor.h"
 #include "ipc/base/loop.h"
 #include "ipc/protocol/msg.h"
-#include "supervisor/proc/plugin.h"
 
-struct quota *quota_of(struct quota **list, struct plugin *p) {
+struct quota *quota_of(struct quota **list, const struct executor_client *c) {
     struct quota *a = *list;
-    while (a != NULL && a->plugin != p) a = a->next;
-    if (a != NULL || p == NULL) return a;
+    while (a != NULL && a->client != c) a = a->next;
+    if (a != NULL || c == NULL) return a;
     a = rv_alloc(sizeof *a);
-    *a = (struct quota){*list, p, {(double)plugin_config(p)->actions_per_second, rv_mono_now()}, {0}};
+    *a = (struct quota){*list, c, {(double)c->config->actions_per_second, rv_mono_now()}, {0}};
     *list = a;
     return a;
 }
 
-void quota_forget(struct quota **list, const struct plugin *p) {
+void quota_forget(struct quota **list, const struct executor_client *c) {
     for (struct quota **at = list; *at != NULL; at = &(*at)->next) {
         struct quota *gone = *at;
-        if (gone->plugin != p) continue;
+        if (gone->client != c) continue;
         *at = gone->next;
         free(gone);
         return;
@@ -35,7 +35,7 @@ void quota_free_all(struct quota **list) {
 }
 
 const char *quota_exceeded(const struct quota *a, uint32_t verb) {
-    const struct config_plugin *c = plugin_config(a->plugin);
+    const struct config_plugin *c = a->client->config;
     bool waits = msg_verb_waits(verb);
     if (a->open[waits] <= (size_t)(waits ? c->max_http : c->max_in_flight)) return NULL;
     return waits ? "more HTTP requests and timers are open than limits.maxHttp allows"

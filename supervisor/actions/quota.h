@@ -8,16 +8,16 @@
 #include "ipc/base/rate_limit.h"
 #include "rayvisor/base.h"
 
-struct plugin;
+struct executor_client;
 struct quota {
     struct quota *next;
-    struct plugin *plugin;
+    const struct executor_client *client;
     struct rv_rate_limit rate; /* limits.actionsPerSecond */
     size_t open[2];            /* actions without a result; [1]: that wait for others */
 };
-/* The plugin's, made when it asks for the first time. p NULL, the supervisor itself: NULL. */
-struct quota *quota_of(struct quota **list, struct plugin *p);
-void quota_forget(struct quota **list, const struct plugin *p);
+/* The plugin's, made when it asks for the first time. c NULL, the supervisor itself: NULL. */
+struct quota *quota_of(struct quota **list, const struct executor_client *c);
+void quota_forget(struct quota **list, const struct executor_client *c);
 void quota_free_all(struct quota **list);
 /* NULL, or why there are more actions like this one open than the host was told: then it is not our host. */
 const char *quota_exceeded(const struct quota *a, uint32_t verb);

@@ -14,6 +14,7 @@
 #include "rayvisor/k8s.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/health.h"
 #include "supervisor/http/web.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
@@ -194,7 +195,7 @@ static bool do_status(struct client *c, struct rv_val q) {
     struct supervisor *s = c->control->s;
     struct rv_buf *b = &c->out;
     rv_autobuf struct rv_buf room = {0};
-    const char *why = supervisor_not_ready(s, &room);
+    const char *why = health_not_ready(s, &room);
     struct store_stats st;
     struct executor_stats x;
     (void)q;

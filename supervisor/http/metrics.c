@@ -146,20 +146,3 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     feeds_each(s->feeds, print_feed, b);
     print_reported(s, b);
 }
-
-const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {
-    if (s->stopping) return "shutting down";
-    if (!feeds_all_synced(s->feeds))
-        return "waiting for the first complete list of every watched resource (rayvisorctl status shows which)";
-    const char *nobody = leadership_not_ready(s, room);
-    if (nobody != NULL) return nobody;
-    for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
-        struct plugin_info i;
-        plugin_info(p, &i);
-        if (!i.enabled || i.ready) continue;
-        rv_buf_clear(room);
-        rv_buf_addf(room, "plugin " RV_STR_FMT " is %s", RV_STR_ARG(i.config->name), i.state);
-        return rv_buf_cstr(room);
-    }
-    return NULL;
-}

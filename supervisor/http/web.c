@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 
+#include "supervisor/health.h"
 #include "supervisor/leadership.h"
 
 struct web {
@@ -44,7 +45,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     }
     if (strcmp(url, "/readyz") == 0) {
         rv_autobuf struct rv_buf room = {0};
-        const char *why = supervisor_not_ready(w->s, &room);
+        const char *why = health_not_ready(w->s, &room);
         rv_buf_addf(&b, "%s\n", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
         return answer(c, why == NULL ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", &b);
     }

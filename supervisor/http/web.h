@@ -7,8 +7,6 @@
 struct web *web_new(struct supervisor *s, struct rv_error *err);
 unsigned web_port(const struct web *w); /* that it listens on: http.bind may say 0 for any. NULL: 0 */
 struct web *web_free(struct web *w);
-/* Why the supervisor is not ready; NULL when it is. Valid until the next call. */
-const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room);
 void metrics_print(struct supervisor *s, struct rv_buf *out);
 
 #endif

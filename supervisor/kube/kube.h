@@ -35,7 +35,7 @@ const char *kube_config_namespace(const struct kube_config *c); /* of the contex
 
 struct kube_client;
 struct kube_client_opts {
-    unsigned max_connections; /* for requests; watches have one of their own each. 0 = 32 */
+    unsigned max_connections; /* for requests; watches have one of their own each. 0 = 16 */
     const char *user_agent;
     struct kube_client *credentials_of; /* shares those of another client, which must live longer; NULL: its own */
 };

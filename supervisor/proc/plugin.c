@@ -6,7 +6,6 @@
 
 #include "ipc/base/random.h"
 #include "spawn.h"
-#include "supervisor/actions/executor.h"
 
 enum {
     HELLO_MS = 10000,
@@ -116,7 +115,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
 static bool may_go_on_draining(struct plugin *p) {
     int64_t now = rv_mono_now(), most = p->drain_began + DRAIN_MAX_MS * MS, due = p->answered + DRAIN_MS * MS;
     if (p->state != LIFE_DRAINING || p->killed || now >= most) return false;
-    if (executor_open(p->s->executor, p) > 0) due = now + DRAIN_MS * MS;
+    if (executor_open(p->s->executor, &p->client) > 0) due = now + DRAIN_MS * MS;
     if (due > most) due = most;
     if (due <= now) return false;
     rv_timer_arm(p->deadline, (due - now) / MS + 1);
@@ -186,15 +185,21 @@ static void on_beat(void *arg) {
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
+static void on_quarantine_event(void *arg, const struct rv_event *e) {
+    const struct plugin *p = arg;
+    executor_event(p->s->executor, e);
+}
+
 struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     struct plugin *p = rv_alloc(sizeof *p);
     p->s = s;
     p->config = c;
+    p->client = (struct executor_client){c, session_result, p};
     p->pidfd = -1;
     p->deadline = rv_loop_timer(s->loop, on_deadline, p);
     p->retry = rv_loop_timer(s->loop, on_retry, p);
     p->beat = rv_loop_timer(s->loop, on_beat, p);
-    p->quarantine = quarantine_new(s, c, session_quarantine, p);
+    p->quarantine = quarantine_new(c, &(struct quarantine_callbacks){session_quarantine, on_quarantine_event, p});
     p->deaths = deaths_new();
     settings_adopt(p);
     p->metrics = metrics_table_new();
@@ -212,7 +217,7 @@ struct plugin *plugin_free(struct plugin *p) {
             *q = p->next;
             break;
         }
-    executor_forget(p->s->executor, p);
+    executor_forget(p->s->executor, &p->client);
     process_close(p);
     session_leave_feeds(p);
     rv_timer_free(p->deadline);
@@ -241,7 +246,7 @@ void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg) {
 }
 
 static void configure(struct plugin *p, const struct config_plugin *c) {
-    p->config = c;
+    p->config = p->client.config = c;
     quarantine_reconfigure(p->quarantine, c);
 }
 

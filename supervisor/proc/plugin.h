@@ -53,10 +53,6 @@ void plugin_lead(struct plugin *p);
 /* A collection became complete: a waiting snapshot may begin. */
 void plugin_collections_changed(struct plugin *p);
 
-/* A result for the incarnation that asked; dropped when it is gone. The object's own change is told first. */
-void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                   const struct rv_result *r);
-
 void plugin_info(const struct plugin *p, struct plugin_info *ret);
 void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg);
 /* Takes a quarantined key up again; true when it was quarantined. */

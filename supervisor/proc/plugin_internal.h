@@ -18,6 +18,7 @@
 #include "output.h"
 #include "plugin.h"
 #include "quarantine.h"
+#include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/bus/outbox.h"
 
@@ -49,6 +50,7 @@ struct plugin {
     struct supervisor *s;
     struct plugin *next;
     const struct config_plugin *config;
+    struct executor_client client; /* for the executor */
     enum life_state state;
     /* process.c */
     pid_t pid;
@@ -124,6 +126,9 @@ void session_welcome(struct plugin *p);
 void session_join_feeds(struct plugin *p);
 void session_leave_feeds(struct plugin *p);
 void session_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
+/* A result for the incarnation that asked; dropped when it is gone. The object's own change is told first. */
+void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                    const struct rv_result *r);                                                   /* arg: the plugin */
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
 bool session_pump(void *arg); /* arg: the supervisor; sends what credit allows */

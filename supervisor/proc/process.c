@@ -14,7 +14,6 @@
 
 #include "recordings.h"
 #include "spawn.h"
-#include "supervisor/actions/executor.h"
 
 enum { HEALTHY_MS = 300000, EXIT_CONFIG = 78 };
 
@@ -202,7 +201,7 @@ static void on_end(void *arg, int fd, unsigned events) {
     if (p->flight != NULL) flight_read(p->flight, &f);
     bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
          wanted = p->state == LIFE_DRAINING;
-    executor_forget(p->s->executor, p);
+    executor_forget(p->s->executor, &p->client);
     settings_process_gone(p, f.call);
     death_describe(status, how, sizeof how);
     if (wanted) {

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "supervisor/actions/executor.h"
-
 enum { BLAMES = 2, BLAMED_MAX = 1024 };
 #define HOUR (INT64_C(3600) * 1000000000)
 
@@ -19,23 +17,20 @@ struct blamed {
 };
 
 struct quarantine {
-    struct supervisor *s;
     const struct config_plugin *config;
-    quarantine_key_fn on_key;
-    void *arg;
+    struct quarantine_callbacks on;
     struct blamed *list;
     size_t n;
 };
 
-struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c, quarantine_key_fn on_key,
-                                  void *arg) {
+struct quarantine *quarantine_new(const struct config_plugin *c, const struct quarantine_callbacks *on) {
     struct quarantine *q = rv_alloc(sizeof *q);
-    *q = (struct quarantine){s, c, on_key, arg, NULL, 0};
+    *q = (struct quarantine){c, *on, NULL, 0};
     return q;
 }
 
-static void tell(const struct quarantine *q, const struct blamed *b, bool on) {
-    q->on_key(q->arg, b->kind, rv_str(b->ns), rv_str(b->name), on);
+static void report_key(const struct quarantine *q, const struct blamed *b, bool on) {
+    q->on.key(q->on.arg, b->kind, rv_str(b->ns), rv_str(b->name), on);
 }
 
 static void blamed_free(struct blamed *b) {
@@ -51,7 +46,7 @@ void quarantine_clear(struct quarantine *q) {
     while (q->list != NULL) {
         struct blamed *b = q->list;
         q->list = b->next;
-        if (b->since != 0) tell(q, b, false);
+        if (b->since != 0) report_key(q, b, false);
         blamed_free(b);
     }
     q->n = 0;
@@ -112,8 +107,8 @@ static void put_away(struct quarantine *q, struct blamed *b) {
                          .name = rv_str(b->name),
                          .uid = rv_str(b->uid),
                          .controller = RV_STR("rayvisor")};
-    executor_event(q->s->executor, &e);
-    tell(q, b, true);
+    q->on.event(q->on.arg, &e);
+    report_key(q, b, true);
 }
 
 /* generation where the object has one (a status write is no change), else the resourceVersion. */
@@ -165,7 +160,7 @@ void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct
     if (b->since != 0) {
         rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name",
                 b->name);
-        tell(q, b, false);
+        report_key(q, b, false);
     }
     blamed_free(b);
 }
@@ -193,7 +188,7 @@ bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str na
         rv_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
                 (*p)->name);
         drop(q, p);
-        q->on_key(q->arg, kind, ns, name, false);
+        q->on.key(q->on.arg, kind, ns, name, false);
         any = true;
     }
     return any;

@@ -9,9 +9,12 @@ struct quarantine;
 /* kind: index into the manifest's; 0 is the primary one, of another one it is an object that is kept from map(). on:
  * put away, or released. */
 typedef void (*quarantine_key_fn)(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on);
-/* on_key is told what changes while the plugin runs. */
-struct quarantine *quarantine_new(struct supervisor *s, const struct config_plugin *c, quarantine_key_fn on_key,
-                                  void *arg);
+struct quarantine_callbacks {
+    quarantine_key_fn key;                              /* what changes while the plugin runs */
+    void (*event)(void *arg, const struct rv_event *e); /* a Kubernetes event about an object; lent */
+    void *arg;
+};
+struct quarantine *quarantine_new(const struct config_plugin *c, const struct quarantine_callbacks *on);
 struct quarantine *quarantine_free(struct quarantine *q);
 void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c);
 enum blame { BLAME_NOBODY /* no room to remember */, BLAME_NOTED, BLAME_PUT_AWAY };

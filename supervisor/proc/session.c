@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "ipc/base/random.h"
-#include "supervisor/actions/executor.h"
 #include "supervisor/leadership.h"
 
 enum { SYNC_MS = 120000, UNFINISHED_MS = 60000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
@@ -169,8 +168,9 @@ void session_welcome(struct plugin *p) {
     snapshot_if_complete(p);
 }
 
-void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                   const struct rv_result *r) {
+void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                    const struct rv_result *r) {
+    struct plugin *p = arg;
     if (p->lane == NULL || p->instance != instance) return;
     const struct manifest *m = p->config->manifest;
     for (uint32_t k = 0; k < m->kind_n; k++)
@@ -290,7 +290,7 @@ static void on_action(struct plugin *p, const struct msg *m) {
     if (leadership_stands_by(p->s))
         refuse_action(p, id, RV_E_UNAVAILABLE, "Standby", "another instance leads");
     else
-        executor_submit(p->s->executor, p, p->instance, m);
+        executor_submit(p->s->executor, &p->client, p->instance, m);
 }
 
 static void on_message(void *arg, const struct msg *m) {

@@ -3,21 +3,14 @@
 
 #include <stdlib.h>
 
-#include "supervisor/leadership.h"
-#include "supervisor/proc/plugin.h"
-
 #define S(text)                                                                                                        \
     { text, sizeof(text) - 1 }
 
-const struct config_plugin *plugin_config(const struct plugin *p) { return &p->config; }
-
-/* The only instance. */
-bool leadership_acts(const struct supervisor *s) { return s != NULL; }
-
 static void take(char *to, size_t size, struct rv_str s) { snprintf(to, size, "%.*s", RV_STR_ARG(s)); }
 
-void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                   const struct rv_result *r) {
+static void on_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
+                      const struct rv_result *r) {
+    struct asker *p = arg;
     (void)api_version;
     (void)resource;
     CU_ASSERT_EQUAL(instance, 7);
@@ -39,7 +32,7 @@ void plugin_result(struct plugin *p, uint64_t instance, struct rv_str api_versio
     s->cached = o != NULL && rv_str_eq(o->resource_version, r->resource_version);
 }
 
-static void configure(struct world *w, struct plugin *p, struct rv_str name) {
+static void configure(struct world *w, struct asker *p, struct rv_str name) {
     static struct rv_str verbs[] = {S("create"), S("apply"), S("patch"), S("delete"), S("deletecollection"), S("get")},
                          say[] = {S("create")}, urls[] = {S("http://127.0.0.1:*/*"), S("http://*.*.svc:8265/*")},
                          any[] = {S("*")}, token[] = {S("auth_token")};
@@ -62,6 +55,7 @@ static void configure(struct world *w, struct plugin *p, struct rv_str name) {
                                        .secret_n = RV_ARRAY_LEN(secrets),
                                        .max_in_flight = 1000,
                                        .max_http = 1000};
+    p->client = (struct executor_client){&p->config, on_result, p};
 }
 
 static int64_t shorten(void *arg, int64_t ms) {
@@ -87,7 +81,7 @@ struct world *world_new(void) {
     return w;
 }
 
-static void check_once(const struct plugin *p) {
+static void check_once(const struct asker *p) {
     for (size_t i = 0; i < RESULTS_MAX; i++) CU_ASSERT_TRUE(p->results[i].times <= 1);
 }
 
@@ -104,7 +98,7 @@ struct world *world_free(struct world *w) {
     return NULL;
 }
 
-void world_ask(struct world *w, struct plugin *p, const struct ask *a) {
+void world_ask(struct world *w, struct asker *p, const struct ask *a) {
     rv_autobuf struct rv_buf body = {0};
     if (a->body != NULL) CU_ASSERT_EQUAL(rv_json_to_mp(rv_str(a->body), NULL, &body, NULL), 0);
     struct msg m = {.type = MSG_ACTION, .payload = rv_buf_bytes(&body)};
@@ -142,10 +136,10 @@ void world_ask(struct world *w, struct plugin *p, const struct ask *a) {
         m.action.http.auth_header = RV_STR("x-ray-authorization");
         m.action.http.auth_prefix = RV_STR("Bearer ");
     }
-    executor_submit(w->executor, p, 7, &m);
+    executor_submit(w->executor, &p->client, 7, &m);
 }
 
-const struct seen_result *world_result(struct world *w, struct plugin *p, uint64_t id) {
+const struct seen_result *world_result(struct world *w, struct asker *p, uint64_t id) {
     SCRIPT_UNTIL(w->stage->s.loop, p->results[id].times != 0);
     return &p->results[id];
 }

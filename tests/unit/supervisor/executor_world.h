@@ -17,7 +17,8 @@ struct seen_result {
     bool cached; /* the cache had the object of that name and version when the result came */
 };
 
-struct plugin { /* what the executor knows as one */
+struct asker { /* what stands for a plugin */
+    struct executor_client client;
     struct config_plugin config;
     struct store_collection *pods;
     struct seen_result results[RESULTS_MAX];
@@ -29,7 +30,7 @@ struct world {
     struct script_server *server;
     struct executor *executor;
     struct store_collection *pods;
-    struct plugin a, b;
+    struct asker a, b;
     unsigned pauses;
     int64_t pause; /* ms, the last one; only a millisecond of it is waited */
 };
@@ -46,9 +47,9 @@ struct ask { /* one action on pods of namespace "n", or what its verb needs */
     int64_t grace;
     const char *key; /* NULL: "k" */
 };
-void world_ask(struct world *w, struct plugin *p, const struct ask *a);
+void world_ask(struct world *w, struct asker *p, const struct ask *a);
 /* Turns until that action has its result; it must come once. */
-const struct seen_result *world_result(struct world *w, struct plugin *p, uint64_t id);
+const struct seen_result *world_result(struct world *w, struct asker *p, uint64_t id);
 /* Turns until the server has had so many requests. */
 void world_sent(struct world *w, unsigned n);
 

@@ -561,7 +561,7 @@ static void forgotten(void) {
     world_ask(w, &w->a, &(struct ask){.id = 1, .verb = RV_VERB_CREATE, .name = "p1", .body = "{}"});
     world_ask(w, &w->b, &(struct ask){.id = 0, .verb = RV_VERB_GET, .name = "p2"});
     SCRIPT_UNTIL(w->stage->s.loop, script_streaming(w->server));
-    executor_forget(w->executor, &w->a);
+    executor_forget(w->executor, &w->a.client);
     script_end(w->server);
     SCRIPT_UNTIL(w->stage->s.loop, w->b.result_n == 1);
     CU_ASSERT_TRUE(w->a.result_n == 0 && script_count(w->server) == 2);

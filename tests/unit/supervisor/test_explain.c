@@ -9,6 +9,7 @@
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/control/control.h"
+#include "supervisor/health.h"
 #include "supervisor/http/web.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
@@ -65,7 +66,7 @@ void leadership_json(const struct supervisor *s, struct rv_buf *b) {
     (void)s;
     rv_buf_adds(b, "{}");
 }
-const char *supervisor_not_ready(struct supervisor *s, struct rv_buf *room) {
+const char *health_not_ready(const struct supervisor *s, struct rv_buf *room) {
     (void)s;
     (void)room;
     return NULL;

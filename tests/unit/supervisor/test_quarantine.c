@@ -1,16 +1,15 @@
-/* Blame: twice within an hour puts a key away; a change, a release or a new build frees it. The test plays the executor
- * and notes the events. */
+/* Blame: twice within an hour puts a key away; a change, a release or a new build frees it. The test
+ * notes the events. */
 #include "supervisor/proc/quarantine.h"
 
-#include "supervisor/actions/executor.h"
 #include "tests/unit/sdk/suite.h"
 
 static unsigned events, put_away, released;
 static char last_note[512], last_name[64], last_kind[64];
 static uint32_t last_index;
 
-void executor_event(struct executor *x, const struct rv_event *e) {
-    (void)x;
+static void on_event(void *arg, const struct rv_event *e) {
+    (void)arg;
     events++;
     CU_ASSERT_TRUE(rv_str_is(e->reason, "Quarantined") && e->warning == 1);
     snprintf(last_note, sizeof last_note, "%.*s", (int)e->note.n, e->note.p);
@@ -32,7 +31,6 @@ static void on_key(void *arg, uint32_t index, struct rv_str ns, struct rv_str na
 static struct manifest_kind kinds[2];
 static struct manifest manifest;
 static struct config_plugin config;
-static struct supervisor supervisor;
 
 static struct quarantine *fresh(void) {
     events = put_away = released = 0;
@@ -40,7 +38,7 @@ static struct quarantine *fresh(void) {
     kinds[1] = (struct manifest_kind){.api_version = RV_STR("v1"), .kind = RV_STR("Pod")};
     manifest = (struct manifest){.kinds = kinds, .kind_n = 2};
     config = (struct config_plugin){.name = RV_STR("toy"), .manifest = &manifest};
-    return quarantine_new(&supervisor, &config, on_key, NULL);
+    return quarantine_new(&config, &(struct quarantine_callbacks){on_key, on_event, NULL});
 }
 
 /* An object with a generation (-1: none), a resourceVersion and a uid. */
