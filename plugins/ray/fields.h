@@ -1,8 +1,8 @@
 /* fields.h - the words of the ray.io/v1 contract that the controller writes or reads, in one place: labels,
  * annotations, ports, condition types. Users' tools match on them; none may change.
  */
-#ifndef PLUGINS_RAYCLUSTER_FIELDS_H
-#define PLUGINS_RAYCLUSTER_FIELDS_H
+#ifndef RAY_FIELDS_H
+#define RAY_FIELDS_H
 
 /* Labels */
 #define RC_LABEL_CLUSTER "ray.io/cluster"
@@ -40,6 +40,7 @@
 #define RC_ANNOTATION_INGRESS_CLASS "kubernetes.io/ingress.class"
 /* On an object beside the pods: which of its keys came from the user, so that they can go again. Ours alone. */
 #define RC_ANNOTATION_WRITTEN "rayvisor.io/written"
+#define RC_MANAGER "ray.io/kuberay-operator" /* spec.managedBy: this operator, as the reference */
 #define RC_FINALIZER_REDIS "ray.io/gcs-ft-redis-cleanup-finalizer"
 
 /* Containers and volumes that the operator adds to pods */

@@ -1,0 +1,76 @@
+/* context.h - what one reconcile of one object works with: the host, an arena, and the object that it is about.
+ *
+ * A controller fills in a context at the start of a reconcile. It asks for changes, reads the mirror, sends events and
+ * explains itself through the functions below, so that none of them is written again in each controller. Nothing here
+ * waits: what became of an action comes back as a result in a later reconcile, with the tag that it was given. */
+#ifndef RAY_CONTEXT_H
+#define RAY_CONTEXT_H
+
+#include "rayvisor/k8s.h"
+#include "rayvisor/plugin.h"
+
+struct rc_context {
+    const struct rv_host_api *api;
+    struct rv_host *host;
+    struct rv_arena *arena;
+    const char *kind;       /* of the object, as "RayCluster"; its API version is ray.io/v1 */
+    const char *controller; /* who reports the events, as "raycluster-controller" */
+    struct rv_str ns, name, uid;
+    bool retry;   /* the key must be tried again: an action failed, or the host did not take one */
+    int64_t wake; /* wall ns of the earliest reason to look again; 0: none */
+};
+
+/* ---- looking ---- */
+
+int64_t ctx_now(const struct rc_context *x); /* wall ns */
+/* The mirrored object of that kind and name in the object's namespace. False: there is none. */
+bool ctx_get(const struct rc_context *x, uint32_t kind, struct rv_str name, struct rv_object *ret);
+/* The mirrored objects that an owner of that uid controls, each given to fn; fn NULL: only their number. */
+uint64_t ctx_list_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid,
+                        void (*fn)(void *arg, const struct rv_object *o), void *arg);
+/* One of them (the last one), if there is any. */
+bool ctx_find_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid, struct rv_object *ret);
+/* Results of the last reconcile's actions. */
+uint64_t ctx_results(const struct rc_context *x, const struct rv_result **ret);
+
+/* ---- asking: in the object's namespace. False: the host did not take it, and x->retry is set. ---- */
+
+bool ctx_create(struct rc_context *x, const char *api_version, const char *resource, struct rv_node *object,
+                uint64_t tag);
+/* Only the object with that uid. What it owns is deleted in the background. */
+bool ctx_delete(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
+                struct rv_str uid, uint64_t tag);
+/* A merge patch of the object with that uid; empty: of whichever has the name. */
+bool ctx_patch(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
+               struct rv_str uid, struct rv_node *body, uint64_t tag);
+/* A JSON patch of just the version that was read: the paths in it count places in lists. */
+bool ctx_json_patch(struct rc_context *x, const char *api_version, const char *resource, const struct rv_object *o,
+                    struct rv_node *operations, uint64_t tag);
+/* Asks the API server itself about an object that the mirror does not hold. */
+bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name, uint64_t tag);
+/* Adds the finalizer to the object of the context, or takes it away. meta is its metadata as it was read: another
+ * version of it is a conflict, so that nobody else's finalizer is lost. */
+bool ctx_set_finalizer(struct rc_context *x, const char *resource, struct rv_val meta, const char *finalizer,
+                       bool present, uint64_t tag);
+bool rc_has_finalizer(struct rv_val meta, const char *finalizer);
+/* The finalizers of meta without that one, as a new list. */
+struct rv_node *rc_finalizers_without(struct rv_arena *a, struct rv_val meta, const char *finalizer);
+
+/* ---- saying ---- */
+
+void ctx_event(struct rc_context *x, bool warning, const char *reason, const char *action, struct rv_str note);
+/* One line more of what was decided and what is waited for (`rayvisorctl explain`). */
+void ctx_explain(struct rc_context *x, const char *fmt, ...) RV_PRINTF(2, 3);
+/* What the API server said of a failed action, or the text of its code. */
+struct rv_str rc_result_text(const struct rv_result *r);
+
+/* ---- time and chance ---- */
+
+/* The object is looked at again at that moment at the latest. */
+void ctx_wake(struct rc_context *x, int64_t at);
+/* Milliseconds until x->wake, at least 1; 0: there is no reason to look again. */
+int64_t ctx_wake_ms(const struct rc_context *x);
+/* Five random characters for a generated name. */
+struct rv_str ctx_suffix(struct rc_context *x);
+
+#endif

@@ -1,0 +1,19 @@
+/* ownership.h - whose is an object? Only the uid in its controller reference tells. Labels and names never do, because
+ * they can be copied. */
+#ifndef RAY_OWNERSHIP_H
+#define RAY_OWNERSHIP_H
+
+#include "rayvisor/k8s.h"
+
+enum rc_ownership {
+    RC_OWNER_NO_OBJECT,   /* there is no such object */
+    RC_OWNER_US,          /* our object controls it */
+    RC_OWNER_NOBODY,      /* it has no controller */
+    RC_OWNER_PREDECESSOR, /* an object of our kind and name that is gone: it is collected at any moment */
+    RC_OWNER_OTHER        /* somebody else's */
+};
+
+/* Of an object that exists, as the object of that kind, name and uid sees it. */
+enum rc_ownership rc_ownership(struct rv_val object, const char *kind, struct rv_str name, struct rv_str uid);
+
+#endif

@@ -1,0 +1,184 @@
+/* What the controllers share beside builders: memos, ownership, back-off, patches that do not help, owned clusters, the
+ * words of a dashboard's failure. */
+#include "plugins/ray/backoff.h"
+#include "plugins/ray/child_cluster.h"
+#include "plugins/ray/dashboard.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/memo.h"
+#include "plugins/ray/ownership.h"
+#include "plugins/ray/patch_memo.h"
+#include "tests/unit/sdk/suite.h"
+
+/* ---- memos ------------------------------------------------------------------------------------------------------- */
+
+struct note {
+    struct rc_memo base;
+    int begun;
+};
+
+static void begin(void *arg, void *memo) {
+    (void)arg;
+    ((struct note *)memo)->begun = 7;
+}
+
+static void end(void *arg, void *memo) {
+    (void)memo;
+    ++*(int *)arg;
+}
+
+static void count(void *arg, void *memo) {
+    (void)memo;
+    ++*(int *)arg;
+}
+
+static void test_memos(void) {
+    int ended = 0, there = 0;
+    struct rc_memo_table t = {.size = sizeof(struct note), .begin = begin, .end = end, .arg = &ended};
+    struct note *one = rc_memo_of(&t, RV_STR("n"), RV_STR("a"), RV_STR("u1"));
+    CU_ASSERT_EQUAL(one->begun, 7);
+    one->begun = 8;
+    CU_ASSERT_PTR_EQUAL(rc_memo_of(&t, RV_STR("n"), RV_STR("a"), RV_STR("u1")), one);
+    /* "n" + "a" is not "na" + "" */
+    CU_ASSERT_PTR_NOT_EQUAL(rc_memo_of(&t, RV_STR("na"), RV_STR(""), RV_STR("u1")), one);
+    struct note *namesake = rc_memo_of(&t, RV_STR("n"), RV_STR("a"), RV_STR("u2"));
+    CU_ASSERT_EQUAL(namesake->begun, 7);
+    CU_ASSERT_EQUAL(ended, 1);
+    for (int i = 0; i < 1000; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "x%d", i);
+        rc_memo_of(&t, RV_STR("n"), rv_str(name), RV_STR("u"));
+    }
+    rc_memo_each(&t, count, &there);
+    CU_ASSERT_EQUAL(there, 1002);
+    rc_memo_drop(&t, RV_STR("n"), RV_STR("x7"));
+    rc_memo_drop(&t, RV_STR("n"), RV_STR("x7")); /* there is none any more */
+    CU_ASSERT_EQUAL(ended, 2);
+    rc_memo_drop_all(&t);
+    CU_ASSERT_EQUAL(ended, 1003);
+}
+
+/* ---- ownership --------------------------------------------------------------------------------------------------- */
+
+static void test_ownership(void) {
+    static const struct {
+        const char *owners;
+        enum rc_ownership want;
+    } rows[] = {
+        {"[]", RC_OWNER_NOBODY},
+        {"[{\"kind\":\"RayJob\",\"name\":\"j\",\"uid\":\"u\",\"controller\":true}]", RC_OWNER_US},
+        {"[{\"kind\":\"RayJob\",\"name\":\"j\",\"uid\":\"u\"}]", RC_OWNER_NOBODY},
+        {"[{\"kind\":\"RayJob\",\"name\":\"j\",\"uid\":\"old\",\"controller\":true}]", RC_OWNER_PREDECESSOR},
+        {"[{\"kind\":\"RayJob\",\"name\":\"other\",\"uid\":\"x\",\"controller\":true}]", RC_OWNER_OTHER},
+        {"[{\"kind\":\"Job\",\"name\":\"j\",\"uid\":\"x\",\"controller\":true}]", RC_OWNER_OTHER},
+        {"[{\"kind\":\"Job\",\"name\":\"x\",\"uid\":\"x\"},"
+         "{\"kind\":\"RayJob\",\"name\":\"j\",\"uid\":\"u\",\"controller\":true}]",
+         RC_OWNER_US},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_str text = rv_arena_fmt(a, "{\"metadata\":{\"ownerReferences\":%s}}", rows[i].owners);
+        struct rv_val v = from_json(a, text.p);
+        CHECK_ROW(rc_ownership(v, "RayJob", RV_STR("j"), RV_STR("u")) == rows[i].want, rows[i].owners);
+    }
+}
+
+/* ---- trying again ------------------------------------------------------------------------------------------------ */
+
+static void test_backoff(void) {
+    static const int64_t want[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    struct rc_backoff b = {0};
+    CU_ASSERT_FALSE(rc_backoff_waits(&b, 1));
+    for (size_t i = 0; i < RV_ARRAY_LEN(want); i++) {
+        rc_backoff_failed(&b, 1000, 60);
+        CU_ASSERT_EQUAL(b.after, 1000 + want[i] * RC_SECOND);
+        CU_ASSERT_TRUE(rc_backoff_waits(&b, b.after - 1));
+        CU_ASSERT_FALSE(rc_backoff_waits(&b, b.after));
+    }
+}
+
+static void test_futile_patch(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *one = rv_node_str(a, RV_STR("one")), *two = rv_node_str(a, RV_STR("two"));
+    struct rc_patch_memo m = {0};
+    CU_ASSERT_FALSE(rc_patch_is_futile(&m, a, one, RV_STR("1")));
+    CU_ASSERT_FALSE(rc_patch_is_futile(&m, a, one, RV_STR("1"))); /* not answered: it may have got lost */
+    rc_patch_answered(&m, a, RV_STR("2"));
+    CU_ASSERT_TRUE(rc_patch_is_futile(&m, a, one, RV_STR("2")));
+    CU_ASSERT_FALSE(rc_patch_is_futile(&m, a, two, RV_STR("2"))); /* another patch may help */
+    rc_patch_answered(&m, a, RV_STR("3"));
+    CU_ASSERT_FALSE(rc_patch_is_futile(&m, a, two, RV_STR("4"))); /* the object changed since */
+}
+
+/* ---- a cluster for a service ------------------------------------------------------------------------------------- */
+
+static void test_child_cluster(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    static const struct rc_settings settings = {.cluster_domain = {"d", 1}};
+    struct rv_val meta =
+                      from_json(a, "{\"labels\":{\"l\":\"1\"},\"annotations\":{\"n\":\"2\"},\"finalizers\":[\"f\"]}"),
+                  spec =
+                      from_json(a, "{\"headGroupSpec\":{\"template\":{\"spec\":{\"containers\":[{\"name\":\"h\"}]}}}}");
+    struct rc_cluster_owner o = {"RayService", RV_STR("ns"), RV_STR("s"), RV_STR("u"), meta};
+    struct rv_val v = rv_node_freeze(a, rc_child_cluster(a, &o, RV_STR("s-abcde"), rv_node_from(a, spec)));
+    struct rv_val labels = rv_val_path(v, "metadata.labels");
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "metadata.name"), "s-abcde"));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "metadata.namespace"), "ns"));
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(rv_val_get(labels, "l")), "1"));
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_ORIGIN_KIND)), "RayService"));
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_ORIGIN_NAME)), "s"));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(v, "metadata.annotations.n"), "2"));
+    CU_ASSERT_FALSE(rv_val_present(rv_val_path(v, "metadata.finalizers")));
+    CU_ASSERT_EQUAL(rc_ownership(v, "RayService", RV_STR("s"), RV_STR("u")), RC_OWNER_US);
+    CU_ASSERT_TRUE(rv_val_equal(rv_val_get(v, "spec"), spec));
+
+    struct rc_cluster c;
+    rc_child_cluster_read(a, &o, RV_STR("s-abcde"), spec, &settings, &c);
+    struct rv_val service = rv_node_freeze(a, rc_child_head_service(a, &o, &c));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(service, "metadata.name"), "s-head-svc"));
+    CU_ASSERT_TRUE(
+        rv_str_is(rv_val_str(rv_val_get(rv_val_path(service, "spec.selector"), RC_LABEL_CLUSTER)), "s-abcde"));
+    CU_ASSERT_EQUAL(rc_ownership(service, "RayService", RV_STR("s"), RV_STR("u")), RC_OWNER_US);
+    CU_ASSERT_TRUE(rv_str_is(rc_dashboard_address(a, &c), "s-abcde-head-svc.ns.svc.d:8265"));
+}
+
+/* ---- what a dashboard answers ------------------------------------------------------------------------------------ */
+
+static void test_dashboard_failure(void) {
+    static const struct {
+        const char *name;
+        int32_t code;
+        uint32_t status;
+        const char *message, *body, *want;
+    } rows[] = {
+        {"no duration", RV_E_UNAVAILABLE, 0, "no answer from 10.0.0.1 after 1999 ms: refused", "",
+         "no answer from 10.0.0.1: refused"},
+        {"as it is", RV_E_UNAVAILABLE, 0, "refused", "", "refused"},
+        {"a status alone", 0, 503, "", "", "HTTP status 503"},
+        {"a text", 0, 500, "", "bad\nthing.\n", "HTTP status 500: bad thing"},
+        {"a traceback", 0, 500, "", "Traceback (most recent call last):\n  File x\nValueError: no",
+         "HTTP status 500: ValueError: no"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_result r = {.size = sizeof r,
+                              .code = rows[i].code,
+                              .http_status = rows[i].status,
+                              .message = rv_str(rows[i].message),
+                              .body = {(const uint8_t *)rows[i].body, strlen(rows[i].body)}};
+        struct rv_str got = rc_dashboard_failure(a, &r);
+        if (!rv_str_is(got, rows[i].want)) printf("\n    got " RV_STR_FMT, RV_STR_ARG(got));
+        CHECK_ROW(rv_str_is(got, rows[i].want), rows[i].name);
+        CHECK_ROW(!rc_dashboard_ok(&r) && !rc_dashboard_not_asked(&r), rows[i].name);
+    }
+    struct rv_result fine = {.http_status = 204}, denied = {.code = RV_E_DENIED};
+    CU_ASSERT_TRUE(rc_dashboard_ok(&fine));
+    CU_ASSERT_TRUE(rc_dashboard_not_asked(&denied));
+}
+
+static const struct suite_test tests[] = {{"memos", test_memos},
+                                          {"whose an object is", test_ownership},
+                                          {"back-off", test_backoff},
+                                          {"a patch that does not help", test_futile_patch},
+                                          {"a cluster made for a service", test_child_cluster},
+                                          {"failures of a dashboard", test_dashboard_failure}};
+SUITE_MAIN("shared parts of Ray controllers", tests)
