@@ -35,11 +35,16 @@ libraries() { # with the loader; where the loader looks for them
     install -D -m 644 /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt" 2>/dev/null || true
 }
 
+zones() { # for the schedules of RayCronJobs; without them the plugin uses the ones that it was built with
+    [ ! -d /usr/share/zoneinfo ] || tar -C / -c --exclude=posix --exclude=right usr/share/zoneinfo | tar -C "$root" -x
+}
+
 root=$work/root
 [ "$1" != --root ] || root=$2
 mkdir -p "$root"/{etc,run,tmp,proc,dev}
 programs
 libraries
+zones
 echo 'rayvisor:x:65532:65532::/:/usr/sbin/nologin' >"$root/etc/passwd"
 echo 'rayvisor:x:65532:' >"$root/etc/group"
 echo 'hosts: files dns' >"$root/etc/nsswitch.conf"

@@ -214,6 +214,10 @@ struct rv_host_api {
                    uint64_t n);
     /* A copy of text that lives until the next callback. */
     struct rv_str (*keep)(struct rv_host *h, struct rv_str text);
+    /* The time zone database of the supervisor's machine, where the manifest says `timeZones: true` and the machine has
+     * one; otherwise absent. A map {"version": text, "zones": {name: [offset, [moment, offset, ...], rule]}}
+     * (ipc/README.md, WELCOME, key `tz`). It stays until the process ends. */
+    struct rv_val (*time_zones)(struct rv_host *h);
 };
 
 struct rv_plugin {

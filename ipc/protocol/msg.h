@@ -73,11 +73,12 @@ enum {
 struct msg_welcome {
     uint64_t epoch, instance;
     uint32_t credit_messages, credit_bytes, heartbeat_ms;
-    struct rv_bytes seed;   /* 32 random bytes: all randomness of the plugin comes from them */
-    struct rv_val kinds;    /* array of maps {a,r,k,f,l}: read with msg_kind_at() */
-    struct rv_val settings; /* map */
-    uint32_t max_in_flight; /* actions on the API server that a host may have open */
-    uint32_t max_http;      /* ... and beside them HTTP requests and timers: msg_verb_waits() */
+    struct rv_bytes seed;     /* 32 random bytes: all randomness of the plugin comes from them */
+    struct rv_val kinds;      /* array of maps {a,r,k,f,l}: read with msg_kind_at() */
+    struct rv_val settings;   /* map */
+    uint32_t max_in_flight;   /* actions on the API server that a host may have open */
+    uint32_t max_http;        /* ... and beside them HTTP requests and timers: msg_verb_waits() */
+    struct rv_val time_zones; /* map; only for plugins whose manifest asks for it (supervisor/zoneinfo/zoneinfo.h) */
 };
 struct msg_object { /* OBJECT (payload: the value) and DELETED */
     uint32_t kind;

@@ -144,6 +144,8 @@ static void api_random(struct rv_host *h, void *out, uint64_t n) {
 
 static struct rv_val api_settings(struct rv_host *h) { return h->engine->settings; }
 
+static struct rv_val api_time_zones(struct rv_host *h) { return h->engine->time_zones; }
+
 static void encode_fields(struct rv_buf *b, const struct rv_field *fields, uint64_t n) {
     rv_mp_map(b, n);
     for (uint64_t i = 0; i < n; i++) {
@@ -220,5 +222,6 @@ void api_fill(struct rv_host_api *api) {
         .explain = api_explain,
         .metric = api_metric,
         .keep = api_keep,
+        .time_zones = api_time_zones,
     };
 }

@@ -325,7 +325,10 @@ static void load_settings(struct engine *e, struct rv_val settings) {
 static void on_welcome(struct engine *e, const struct msg *m) {
     const struct msg_welcome *w = &m->welcome;
     rv_mp_val(&e->welcome, w->kinds);
-    e->kinds = (struct rv_val){e->welcome.p, e->welcome.n};
+    size_t kinds_n = e->welcome.n;
+    rv_mp_val(&e->welcome, w->time_zones);
+    e->kinds = (struct rv_val){e->welcome.p, kinds_n};
+    e->time_zones = (struct rv_val){e->welcome.p + kinds_n, e->welcome.n - kinds_n};
     load_settings(e, w->settings);
     struct msg_kind k;
     for (size_t i = 0; i < RV_ARRAY_LEN(e->kind_flags) && msg_kind_at(e->kinds, i, &k); i++) {

@@ -53,8 +53,8 @@ struct engine {
     void *plugin_state;
     bool plugin_running; /* init succeeded */
     uint64_t rng[4];
-    struct rv_buf welcome; /* owns kinds and settings */
-    struct rv_val kinds, settings;
+    struct rv_buf welcome; /* owns kinds and time zones */
+    struct rv_val kinds, settings, time_zones;
     struct rv_buf settings_bytes;
     uint32_t kind_flags[64];
     size_t kind_n;

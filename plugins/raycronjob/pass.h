@@ -18,8 +18,9 @@ enum tag { TAG_STATUS = 1, TAG_DELETE, TAG_CREATE /* and up: the moment */ };
 struct controller {
     const struct rv_host_api *api;
     struct rv_host *host;
-    struct rc_settings job; /* for judging templates */
-    const struct zone *zone;
+    struct rc_settings job;      /* for judging templates */
+    const struct zone *zone;     /* of schedules that name none */
+    struct rv_arena *zone_arena; /* where it lives */
     int64_t missed_limit;
     bool narrow_crd; /* the API server drops all of the status but lastScheduleTime: the CRD is the reference's */
 };
@@ -67,6 +68,8 @@ struct pass {
 };
 
 /* plugin.c */
+/* By IANA name; NULL: there is none. It lives as long as the arena. */
+const struct zone *cron_zone(const struct controller *k, struct rv_arena *a, struct rv_str name);
 void cron_event(struct pass *p, bool warning, const char *reason, const char *action, struct rv_str note);
 void cron_explain(struct pass *p, struct rv_str line);
 struct rv_str cron_time_text(struct pass *p, int64_t unix_s);

@@ -9,18 +9,27 @@
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
+/* The machine's database is the newer one; what only the table knows is taken from there. */
+const struct zone *cron_zone(const struct controller *k, struct rv_arena *a, struct rv_str name) {
+    const struct zone *z = zone_of_database(a, k->api->time_zones(k->host), name);
+    return z != NULL ? z : zone_find(name);
+}
+
 static int read_settings(struct controller *k, struct rv_error *err) {
     struct rv_val s = k->api->settings(k->host);
     struct rv_str zone = rv_val_str_or(rv_val_get(s, "timeZone"), "UTC");
-    const struct zone *found = zone_find(zone);
     struct rc_settings fresh;
     int r = rc_settings_read(&fresh, s, err);
     if (r != 0) return r;
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    const struct zone *found = cron_zone(k, arena, zone);
     if (found == NULL)
         return rv_error_set(err, RV_E_CONFIG,
                             "settings.timeZone \"" RV_STR_FMT "\" is no time zone; names are like Europe/Berlin or UTC",
                             RV_STR_ARG(zone));
     k->zone = found;
+    rv_arena_free(k->zone_arena);
+    k->zone_arena = RV_TAKE(arena);
     k->narrow_crd = false; /* to be found out again */
     k->missed_limit = rv_path_int(s, "missedRunsLimit", 100);
     k->job = fresh;
@@ -42,7 +51,11 @@ static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **
 
 static int32_t on_settings(void *state, struct rv_error *err) { return read_settings(state, err); }
 
-static void on_fini(void *state) { free(state); }
+static void on_fini(void *state) {
+    struct controller *k = state;
+    rv_arena_free(k->zone_arena);
+    free(k);
+}
 
 /* ---- asking and saying -------------------------------------------------------------------------------------- */
 

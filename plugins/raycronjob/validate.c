@@ -30,7 +30,7 @@ static void check_zone(struct pass *p) {
     struct rv_val zone = rv_val_get(p->spec, "timeZone");
     struct rv_str name = rv_val_str(zone);
     bool own = rv_val_set(zone) && !rv_str_is(name, "Local"); /* the reference's library takes that word */
-    p->zone = own ? zone_find(name) : p->k->zone;
+    p->zone = own ? cron_zone(p->k, p->arena, name) : p->k->zone;
     if (p->zone == NULL)
         complain(p, rv_arena_fmt(p->arena,
                                  "spec.timeZone \"" RV_STR_FMT

@@ -51,10 +51,10 @@ static void skip_name(const char **p) {
     while ((**p >= 'a' && **p <= 'z') || (**p >= 'A' && **p <= 'Z')) (*p)++;
 }
 
+/* At most four digits: no number of a rule is longer, and sums of such numbers cannot overflow. */
 static int64_t number(const char **p) {
-    char *end;
-    int64_t n = strtol(*p, &end, 10);
-    *p = end;
+    int64_t n = 0;
+    for (int i = 0; i < 4 && **p >= '0' && **p <= '9'; i++, (*p)++) n = n * 10 + (**p - '0');
     return n;
 }
 
@@ -152,6 +152,29 @@ static int by_name(const void *key, const void *row) {
 
 const struct zone *zone_find(struct rv_str name) {
     return bsearch(&name, zone_table, zone_table_length, sizeof *zone_table, by_name);
+}
+
+const struct zone *zone_of_database(struct rv_arena *a, struct rv_val database, struct rv_str name) {
+    struct rv_val v = rv_val_getn(rv_val_get(database, "zones"), name);
+    struct rv_val list = rv_val_at(v, 1);
+    size_t n = rv_iter(list).left / 2;
+    struct rv_str rule = rv_val_str(rv_val_at(v, 2));
+    if (rule.n == 0) return NULL;
+    struct zone_change *changes = rv_arena_alloc(a, n * sizeof *changes);
+    struct rv_iter it = rv_iter(list);
+    for (size_t i = 0; i < n; i++) {
+        rv_iter_next(&it);
+        changes[i].at = rv_val_int(it.val, 0);
+        rv_iter_next(&it);
+        changes[i].offset = (int32_t)rv_val_int(it.val, 0);
+    }
+    struct zone *z = rv_arena_alloc(a, sizeof *z);
+    *z = (struct zone){.name = rv_arena_str(a, name).p,
+                       .first = (int32_t)rv_val_int(rv_val_at(v, 0), 0),
+                       .change_n = (uint32_t)n,
+                       .changes = changes,
+                       .rule = rv_arena_str(a, rule).p};
+    return z;
 }
 
 void zone_span(const struct zone *z, int64_t unix_s, struct zone_span *ret) {

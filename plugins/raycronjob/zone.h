@@ -1,9 +1,12 @@
-/* zone.h - time zones: what the clocks of a place show. The database is compiled in (zones.c, made by zones.py),
- * because a plugin has no files. Pure functions; valid from 2020 on, for good by the zone's last rule. */
+/* zone.h - time zones: what the clocks of a place show. Pure functions; valid from 2020 on, for good by the zone's last
+ * rule.
+ *
+ * A plugin has no files. The supervisor sends the time zone database of its machine with the settings; a table that is
+ * compiled in (zones.c, made by zones.py) serves where the machine has none. */
 #ifndef RAYCRONJOB_ZONE_H
 #define RAYCRONJOB_ZONE_H
 
-#include "rayvisor/base.h"
+#include "rayvisor/value.h"
 
 struct zone_change {
     int64_t at;     /* Unix seconds */
@@ -20,8 +23,11 @@ struct zone {
 extern const struct zone zone_table[]; /* sorted by name */
 extern const size_t zone_table_length;
 
-/* By IANA name ("Europe/Berlin", "UTC"); NULL: there is none. */
+/* By IANA name ("Europe/Berlin", "UTC") in the table that is compiled in; NULL: there is none. */
 const struct zone *zone_find(struct rv_str name);
+/* The same in the database that the supervisor sent (its form: supervisor/zoneinfo/zoneinfo.h). What is returned lives
+ * in the arena. */
+const struct zone *zone_of_database(struct rv_arena *a, struct rv_val database, struct rv_str name);
 
 /* The time around a moment in which the clocks are not changed: [from, until). */
 struct zone_span {

@@ -65,15 +65,22 @@ struct raw {
     int64_t abi;
     struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects;
     struct schema_texts http;
+    bool time_zones;
 };
 #define STRUCT struct raw
-static const struct schema_key top_keys[] = {
-    K(name, "name", S_TEXT, 0, 0, NULL, true),          K(version, "version", S_TEXT, 0, 0, NULL, true),
-    K(abi, "abi", S_INT, 1, 1000, NULL, true),          K(description, "description", S_TEXT, 0, 0, NULL, true),
-    K(primary, "primary", S_MAP, 0, 0, NULL, true),     K(reads, "reads", S_LIST, 0, 0, NULL, false),
-    K(writes, "writes", S_LIST, 0, 0, NULL, false),     K(http, "http", S_TEXTS, 0, 0, NULL, false),
-    K(secrets, "secrets", S_ANY, 0, 0, NULL, false),    K(expects, "expects", S_LIST, 0, 0, NULL, false),
-    K(settings, "settings", S_LIST, 0, 0, NULL, false), SCHEMA_END};
+static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
+                                             K(version, "version", S_TEXT, 0, 0, NULL, true),
+                                             K(abi, "abi", S_INT, 1, 1000, NULL, true),
+                                             K(description, "description", S_TEXT, 0, 0, NULL, true),
+                                             K(primary, "primary", S_MAP, 0, 0, NULL, true),
+                                             K(reads, "reads", S_LIST, 0, 0, NULL, false),
+                                             K(writes, "writes", S_LIST, 0, 0, NULL, false),
+                                             K(http, "http", S_TEXTS, 0, 0, NULL, false),
+                                             K(secrets, "secrets", S_ANY, 0, 0, NULL, false),
+                                             K(expects, "expects", S_LIST, 0, 0, NULL, false),
+                                             K(settings, "settings", S_LIST, 0, 0, NULL, false),
+                                             K(time_zones, "timeZones", S_BOOL, 0, 0, NULL, false),
+                                             SCHEMA_END};
 #undef STRUCT
 
 static int check_kind(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_kind *k) {
@@ -319,6 +326,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     m->description = raw.description;
     m->abi = raw.abi;
     m->http = raw.http;
+    m->time_zones = raw.time_zones;
     if (code == 0) code = read_kinds(&r, m, &raw);
     if (code == 0) code = read_writes(&r, raw.writes, "writes", write_keys, &m->writes, &m->write_n);
     if (code == 0) code = read_settings(&r, m, raw.settings);

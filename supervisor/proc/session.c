@@ -1,6 +1,7 @@
 /* session.c - a plugin's lane: objects, results and questions go down, actions and answers come up (see
  * plugin_internal.h). */
 #include "plugin_internal.h"
+#include "supervisor/zoneinfo/zoneinfo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,11 +145,21 @@ static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
     }
 }
 
+/* Read afresh for each process: the package that brings it is upgraded more often than an operator. */
+static void read_time_zones(struct plugin *p, struct rv_buf *out) {
+    struct rv_error err = {0};
+    if (zoneinfo_pack(ZONEINFO_DIR, out, &err) == 0) return;
+    rv_buf_clear(out);
+    rv_warn("no time zone database on this machine: the plugin uses the one that it was built with", "plugin",
+            plugin_name(p), "reason", err.text);
+}
+
 void session_welcome(struct plugin *p) {
-    rv_autobuf struct rv_buf kinds = {0};
+    rv_autobuf struct rv_buf kinds = {0}, zones = {0};
     uint8_t seed[32];
     rv_random(seed, sizeof seed);
     encode_kinds(p, &kinds);
+    if (p->config->manifest->time_zones) read_time_zones(p, &zones);
     struct msg m = {.type = MSG_WELCOME,
                     .welcome = {.epoch = p->s->epoch,
                                 .instance = p->instance,
@@ -159,7 +170,8 @@ void session_welcome(struct plugin *p) {
                                 .kinds = {kinds.p, kinds.n},
                                 .settings = {p->settings.in_force.p, p->settings.in_force.n},
                                 .max_in_flight = (uint32_t)p->config->max_in_flight,
-                                .max_http = (uint32_t)p->config->max_http}};
+                                .max_http = (uint32_t)p->config->max_http,
+                                .time_zones = {zones.p, zones.n}}};
     lane_send(p->lane, &m);
     outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
     metrics_table_mark(p->metrics);

@@ -100,8 +100,8 @@ static void step(struct world *w, uint8_t what, uint8_t which, uint8_t number) {
         answer(w, number, &m);
         break;
     case MSG_WELCOME:
-        m.welcome = (struct msg_welcome){1,         1,          2,         100,      1, {seed, number < 240 ? 32 : 8},
-                                         kinds(&b), {empty, 1}, IN_FLIGHT, IN_FLIGHT};
+        m.welcome = (struct msg_welcome){
+            1, 1, 2, 100, 1, {seed, number < 240 ? 32 : 8}, kinds(&b), {empty, 1}, IN_FLIGHT, IN_FLIGHT, {empty, 1}};
         break;
     case MSG_SETTINGS:
         m.settings.settings = (struct rv_val){empty, 1};

@@ -23,7 +23,8 @@ static inline struct msg script_welcome(struct rv_arena *a) {
                                      "{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":2,\"l\":\"\"}]"),
                     .settings = from_json(a, "{}"),
                     .max_in_flight = 2,
-                    .max_http = 4}};
+                    .max_http = 4,
+                    .time_zones = from_json(a, "{\"version\":\"2026b\"}")}};
 }
 
 /* A ConfigMap of namespace "ns" as its message: kind 0 with a mode, or kind 1 with a controller of that name. */

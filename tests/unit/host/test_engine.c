@@ -42,6 +42,7 @@ static int32_t init(const struct rv_host_api *api, struct rv_host *h, void **ret
     sim->api = api;
     sim->host = h;
     *ret_state = sim;
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(api->time_zones(h), "version"), "2026b")); /* known from the beginning on */
     return 0;
 }
 

@@ -92,8 +92,17 @@ static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
     struct msg m = {.type = type};
     switch (type) {
     case MSG_WELCOME:
-        m.welcome = (struct msg_welcome){
-            UINT64_MAX, 2, 3, 4, 5, {token, 32}, from_json(a, "[{\"r\":\"pods\"}]"), from_json(a, "{\"n\":1}"), 6, 7};
+        m.welcome = (struct msg_welcome){UINT64_MAX,
+                                         2,
+                                         3,
+                                         4,
+                                         5,
+                                         {token, 32},
+                                         from_json(a, "[{\"r\":\"pods\"}]"),
+                                         from_json(a, "{\"n\":1}"),
+                                         6,
+                                         7,
+                                         from_json(a, "{\"zones\":{}}")};
         break;
     case MSG_OBJECT:
         m.payload = (struct rv_bytes){empty_map, 1};

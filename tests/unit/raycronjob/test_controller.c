@@ -218,6 +218,41 @@ static void test_time_zone_setting_changes(void) {
     world_end(&w);
 }
 
+/* The database of the supervisor's machine is the newer one: its rules count, its zones exist. What it lacks, and a
+ * machine without one, is what the table is for. Rules of the database here: Berlin has given up summer time for good,
+ * from 2026-06 on. */
+static void test_time_zone_database(void) {
+    static const char berlin[] = "{'version':'2099a','zones':{'Europe/Berlin':[3600,[1780272000,7200],'X-2'],"
+                                 "'Mars/Base':[0,[],'<+05>-5'],'Bad/Rule':[0,[],'']}}";
+    static const struct {
+        const char *database, *zone, *begin, *first; /* first NULL: no such zone */
+    } rows[] = {
+        {berlin, "Europe/Berlin", "2026-12-01T00:00:00Z", "2026-12-01T07:00:00Z"},
+        {berlin, "Europe/Berlin", "2026-05-01T00:00:00Z", "2026-05-01T08:00:00Z"},
+        {NULL, "Europe/Berlin", "2026-12-01T00:00:00Z", "2026-12-01T08:00:00Z"},
+        {berlin, "America/New_York", "2026-12-01T00:00:00Z", "2026-12-01T14:00:00Z"},
+        {berlin, "Mars/Base", "2026-12-01T00:00:00Z", "2026-12-01T04:00:00Z"},
+        {NULL, "Mars/Base", "2026-12-01T00:00:00Z", NULL},
+        {berlin, "Bad/Rule", "2026-12-01T00:00:00Z", NULL},
+        {"{'version':3,'zones':['x']}", "Europe/Berlin", "2026-12-01T00:00:00Z", "2026-12-01T08:00:00Z"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        for (int as_setting = 0; as_setting < 2; as_setting++) {
+            char spec[128], setting[64];
+            if (as_setting && rows[i].first == NULL) continue; /* refused: test_time_zone_setting_changes() */
+            snprintf(spec, sizeof spec, "'schedule':'0 9 * * *'%s%s%s", as_setting ? "" : ",'timeZone':'",
+                     as_setting ? "" : rows[i].zone, as_setting ? "" : "'");
+            snprintf(setting, sizeof setting, "{'timeZone':'%s'}", as_setting ? rows[i].zone : "UTC");
+            struct world w = {.spec = spec, .settings = setting, .time_zones = rows[i].database};
+            world_begin(&w, moment(rows[i].begin));
+            CHECK_ROW(world_run(&w, moment(rows[i].begin) + 10, 10), rows[i].zone);
+            CHECK_ROW(rv_str_is(world_status(&w, "nextScheduleTime"), rows[i].first != NULL ? rows[i].first : ""),
+                      rows[i].zone);
+            world_end(&w);
+        }
+    }
+}
+
 /* The garbage collector takes the RayJobs; no new one comes in between. */
 static void test_deletion(void) {
     struct world w = {.spec = "'schedule':'* * * * *'", .annotations = KEEP_FEW, .duration = 10};
@@ -524,6 +559,7 @@ static const struct suite_test tests[] = {{"runs through changes of the clocks",
                                           {"the RayJob", test_rayjob},
                                           {"the setting timeZone", test_time_zone_setting},
                                           {"changes of the setting timeZone", test_time_zone_setting_changes},
+                                          {"the machine's time zone database", test_time_zone_database},
                                           {"the setting missedRunsLimit", test_missed_runs_limit},
                                           {"deletion", test_deletion},
                                           {"lost answers", test_lost_answers},

@@ -92,6 +92,11 @@ static uint64_t api_results(struct rv_host *h, const struct rv_result **ret) {
 static int64_t api_now(struct rv_host *h) { return of(h)->now * 1000000; }
 static struct rv_val api_settings(struct rv_host *h) { return of(h)->settings_value; }
 
+static struct rv_val api_time_zones(struct rv_host *h) {
+    struct world *w = of(h);
+    return w->time_zones != NULL ? world_json(w, w->time_zones) : RV_VAL_ABSENT;
+}
+
 static bool mishap(struct world *w, unsigned one_in) {
     w->luck = w->luck * 6364136223846793005U + 1442695040888963407U;
     return one_in != 0 && (w->luck >> 33) % one_in == 0;
@@ -202,6 +207,7 @@ static const struct rv_host_api api = {.size = sizeof api,
                                        .results = api_results,
                                        .now = api_now,
                                        .settings = api_settings,
+                                       .time_zones = api_time_zones,
                                        .log = api_log,
                                        .explain = api_explain};
 

@@ -26,6 +26,7 @@ struct world {
     const char *annotations; /* "'key':'value'" or NULL */
     const char *name;        /* NULL: "c" */
     const char *settings;    /* JSON, single quotes; NULL: the defaults */
+    const char *time_zones;  /* the same: the database that the supervisor sent; NULL: none */
     int64_t created, generation;
     struct rv_arena *status_arena;
     struct rv_val status;
