@@ -1,16 +1,31 @@
-/* hash.h - FNV-1a over texts, for tables in memory. Not for what an attacker may choose to collide on purpose at a cost
- * to others: the names of objects in one cluster are many, but each is somebody's own. */
+/* hash.h - FNV-1a over texts, for tables in memory. It does not resist an attacker who makes texts collide on purpose,
+ * so it is used only where the keys are names and uids of objects in one cluster. */
 #ifndef RV_IPC_BASE_HASH_H
 #define RV_IPC_BASE_HASH_H
 
 #include "rayvisor/base.h"
 
 #define RV_HASH_BEGIN 2166136261u
+#define RV_HASH64_BEGIN UINT64_C(14695981039346656037)
+
+static inline uint32_t rv_hash_bytes(uint32_t h, struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
+    return h;
+}
+
+static inline uint64_t rv_hash64_bytes(uint64_t h, struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * UINT64_C(1099511628211);
+    return h;
+}
 
 /* One text more, and its end: "ab", "c" is not "a", "bc". */
-static inline uint32_t rv_hash_add(uint32_t h, struct rv_str s) {
-    for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
-    return (h ^ 0xff) * 16777619u;
+static inline uint32_t rv_hash_add(uint32_t h, struct rv_str s) { return (rv_hash_bytes(h, s) ^ 0xff) * 16777619u; }
+
+/* Several texts and where each ends. 64 bits stand for the texts themselves where only the hash is remembered. */
+static inline uint64_t rv_hash64_texts(const struct rv_str *texts, size_t n) {
+    uint64_t h = RV_HASH64_BEGIN;
+    for (size_t i = 0; i < n; i++) h = (rv_hash64_bytes(h, texts[i]) ^ 0xff) * UINT64_C(1099511628211);
+    return h;
 }
 
 /* Its low bits, which a table takes, depend on all of it. */

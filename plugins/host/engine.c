@@ -67,24 +67,12 @@ static void call_end(struct engine *e) { flight_end(e->o.flight); }
 
 /* ---- actions in flight ---------------------------------------------------------------------------------- */
 
-static struct open_action **open_slot(struct engine *e, uint64_t id) {
-    struct open_action **p = &e->open[id & (e->open_size - 1)];
-    while (*p != NULL && (*p)->id != id) p = &(*p)->hash_next;
-    return p;
-}
+static struct open_action *action_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct open_action, link); }
 
-static void open_grow(struct engine *e) {
-    struct open_action **old = e->open;
-    size_t size = e->open_size;
-    e->open_size = size * 2;
-    e->open = rv_alloc_array(e->open_size, sizeof(struct open_action *));
-    for (size_t b = 0; b < size; b++)
-        for (struct open_action *a = old[b], *next; a != NULL; a = next) {
-            next = a->hash_next;
-            a->hash_next = e->open[a->id & (e->open_size - 1)];
-            e->open[a->id & (e->open_size - 1)] = a;
-        }
-    free(old);
+static struct open_action *open_find(struct engine *e, uint64_t id) {
+    for (struct rv_table_link *l = rv_table_find(&e->open, (uint32_t)id); l != NULL; l = rv_table_find_next(l))
+        if (action_at(l)->id == id) return action_at(l);
+    return NULL;
 }
 
 static void log_outcome(struct engine *e, const struct rv_key *key, int32_t level, struct rv_str text) {
@@ -106,8 +94,7 @@ static void hold(struct action_room *room, struct open_action *o, const struct m
 
 static void send_action(struct engine *e, struct action_room *room, struct open_action *o, struct msg *m) {
     o->id = m->action.id = ++e->next_id;
-    if (e->open_n > e->open_size) open_grow(e);
-    *open_slot(e, o->id) = o;
+    rv_table_add(&e->open, &o->link, (uint32_t)o->id);
     room->sent++;
     engine_send(e, m);
 }
@@ -211,9 +198,9 @@ static void continue_key(struct engine *e, struct queue_key *k) {
 }
 
 static void on_result(struct engine *e, const struct msg *m) {
-    struct open_action **slot = open_slot(e, m->result.r.id), *a = *slot;
+    struct open_action *a = open_find(e, m->result.r.id);
     if (a == NULL) return; /* answered already: at most one counts */
-    *slot = a->hash_next;
+    rv_table_remove(&e->open, &a->link);
     e->open_n--;
     struct queue_key *k = a->key;
     if (k != NULL) {
@@ -569,7 +556,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     struct rv_outcome out = {.size = sizeof out};
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
-    rv_coalesce_busy(&e->hurry, e->now.mono, k->hash);
+    rv_coalesce_busy(&e->hurry, e->now.mono, k->link.hash);
     e->current = k;
     e->asked = e->submitted = 0;
     rv_buf_clear(&e->explain);
@@ -625,8 +612,6 @@ struct engine *engine_new(const struct engine_opts *o) {
     e->mirror = mirror_new();
     e->queue = queue_new();
     e->scratch = rv_arena_new();
-    e->open_size = 64;
-    e->open = rv_alloc_array(e->open_size, sizeof(struct open_action *));
     for (size_t i = 0; i < RV_ARRAY_LEN(e->rooms); i++)
         e->rooms[i] = (struct action_room){.limit = 1, .held_last = &e->rooms[i].held};
     api_fill(&e->api);
@@ -635,12 +620,8 @@ struct engine *engine_new(const struct engine_opts *o) {
 
 struct engine *engine_free(struct engine *e) {
     if (e == NULL) return NULL;
-    for (size_t b = 0; b < e->open_size; b++)
-        for (struct open_action *a = e->open[b], *next; a != NULL; a = next) {
-            next = a->hash_next;
-            free(a);
-        }
-    free(e->open);
+    for (struct rv_table_walk w = rv_table_walk(&e->open); rv_table_walk_next(&w);) free(action_at(w.link));
+    rv_table_free(&e->open);
     for (size_t i = 0; i < RV_ARRAY_LEN(e->rooms); i++)
         while (e->rooms[i].held != NULL) {
             free(e->rooms[i].held->action);

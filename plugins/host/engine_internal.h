@@ -4,13 +4,14 @@
 
 #include "engine.h"
 #include "ipc/base/rate_limit.h"
+#include "ipc/base/table.h"
 #include "mirror.h"
 #include "queue.h"
 
 /* An action that has no result yet. Its id is given when it is sent: the supervisor wants them in order. */
 struct open_action {
-    struct open_action *hash_next;
-    struct queue_key *key; /* NULL: nobody waits (detached, or asked for outside a pass) */
+    struct rv_table_link link; /* by id */
+    struct queue_key *key;     /* NULL: nobody waits (detached, or asked for outside a pass) */
     uint64_t id, tag;
     uint32_t verb, resource_n, ns_n;
     char text[]; /* resource, ns */
@@ -68,8 +69,8 @@ struct engine {
     struct rv_arena *scratch; /* keep(): until the next callback */
     /* actions */
     uint64_t next_id;
-    struct open_action **open;
-    size_t open_size, open_n;
+    struct rv_table open;        /* sent */
+    size_t open_n;               /* sent, and held back */
     struct action_room rooms[2]; /* [1]: of what waits for others than the API server (msg_verb_waits) */
     struct kept_off *kept_off;
     /* how many more secondary changes are looked at at once, and since when that is so */

@@ -4,18 +4,14 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
+#include "ipc/base/table.h"
 #include "rayvisor/k8s.h"
 
 enum index { BY_NAME, BY_OWNER, BY_LABEL, INDEXES };
 enum text { NS, NAME, UID, VERSION, TEXTS };
 
-struct link {
-    struct entry *next, **back;
-    uint32_t hash;
-};
-
 struct entry {
-    struct link links[INDEXES];
+    struct rv_table_link links[INDEXES];
     uint32_t kind;
     uint32_t value_n;
     struct {
@@ -26,62 +22,19 @@ struct entry {
     char data[]; /* the value, and behind it what of the texts it does not hold itself */
 };
 
-struct table {
-    struct entry **buckets;
-    size_t size, n; /* size is a power of two */
-};
-
 struct mirror {
-    struct table tables[INDEXES];
+    struct rv_table tables[INDEXES];
     struct rv_str labels[64]; /* by kind */
     struct rv_arena *arena;
     bool snapshot;
     /* Deletions are deferred while a list callback runs; kept simple: callbacks never change the mirror. */
 };
 
-/* ---- hash tables ---------------------------------------------------------------------------------------- */
-
-static void table_link(struct table *t, enum index i, struct entry *e) {
-    struct entry **head = &t->buckets[e->links[i].hash & (t->size - 1)];
-    e->links[i].next = *head;
-    e->links[i].back = head;
-    if (*head != NULL) (*head)->links[i].back = &e->links[i].next;
-    *head = e;
-}
-
-static void table_grow(struct table *t, enum index i) {
-    struct entry **old = t->buckets;
-    size_t size = t->size;
-    t->size = size == 0 ? 64 : size * 2;
-    t->buckets = rv_alloc_array(t->size, sizeof(struct entry *));
-    for (size_t b = 0; b < size; b++)
-        for (struct entry *e = old[b], *next; e != NULL; e = next) {
-            next = e->links[i].next;
-            table_link(t, i, e);
-        }
-    free(old);
-}
-
-static void table_add(struct table *t, enum index i, struct entry *e, uint32_t hash) {
-    if (t->n >= t->size) table_grow(t, i);
-    e->links[i].hash = hash;
-    table_link(t, i, e);
-    t->n++;
-}
-
-static void table_remove(struct table *t, enum index i, struct entry *e) {
-    if (e->links[i].back == NULL) return; /* not in this index */
-    *e->links[i].back = e->links[i].next;
-    if (e->links[i].next != NULL) e->links[i].next->links[i].back = e->links[i].back;
-    e->links[i].back = NULL;
-    t->n--;
-}
-
-static struct entry *table_first(const struct table *t, uint32_t hash) {
-    return t->size != 0 ? t->buckets[hash & (t->size - 1)] : NULL;
-}
-
 /* ---- entries -------------------------------------------------------------------------------------------- */
+
+static struct entry *entry_at(struct rv_table_link *l, enum index i) {
+    return RV_CONTAINER(l - i, struct entry, links);
+}
 
 static struct rv_str entry_text(const struct entry *e, enum text t) {
     return (struct rv_str){e->data + e->texts[t].at, e->texts[t].n};
@@ -134,21 +87,22 @@ static struct entry *entry_new(const struct msg_object *o, struct rv_val value) 
 static void entry_link(struct mirror *m, struct entry *e) {
     struct rv_object o = entry_object(e);
     struct rv_str owner = rv_meta_controller_uid(o.value), label = label_of(m, e->kind, o.value);
-    table_add(&m->tables[BY_NAME], BY_NAME, e, rv_hash_kind_key(e->kind, o.ns, o.name));
-    if (owner.n != 0) table_add(&m->tables[BY_OWNER], BY_OWNER, e, rv_hash_kind_key(e->kind, owner, RV_STR("")));
-    if (label.n != 0) table_add(&m->tables[BY_LABEL], BY_LABEL, e, rv_hash_kind_key(e->kind, o.ns, label));
+    rv_table_add(&m->tables[BY_NAME], &e->links[BY_NAME], rv_hash_kind_key(e->kind, o.ns, o.name));
+    if (owner.n != 0)
+        rv_table_add(&m->tables[BY_OWNER], &e->links[BY_OWNER], rv_hash_kind_key(e->kind, owner, RV_STR("")));
+    if (label.n != 0) rv_table_add(&m->tables[BY_LABEL], &e->links[BY_LABEL], rv_hash_kind_key(e->kind, o.ns, label));
 }
 
 static void entry_unlink(struct mirror *m, struct entry *e) {
-    for (int i = 0; i < INDEXES; i++) table_remove(&m->tables[i], (enum index)i, e);
+    for (int i = 0; i < INDEXES; i++) rv_table_remove(&m->tables[i], &e->links[i]);
 }
 
 static struct entry *entry_find(const struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name) {
     uint32_t hash = rv_hash_kind_key(kind, ns, name);
-    for (struct entry *e = table_first(&m->tables[BY_NAME], hash); e != NULL; e = e->links[BY_NAME].next)
-        if (e->links[BY_NAME].hash == hash && e->kind == kind && rv_str_eq(entry_text(e, NS), ns) &&
-            rv_str_eq(entry_text(e, NAME), name))
-            return e;
+    for (struct rv_table_link *l = rv_table_find(&m->tables[BY_NAME], hash); l != NULL; l = rv_table_find_next(l)) {
+        struct entry *e = entry_at(l, BY_NAME);
+        if (e->kind == kind && rv_str_eq(entry_text(e, NS), ns) && rv_str_eq(entry_text(e, NAME), name)) return e;
+    }
     return NULL;
 }
 
@@ -161,12 +115,8 @@ struct mirror *mirror_new(void) {
 }
 
 static void each_entry(struct mirror *m, void (*fn)(struct mirror *, struct entry *, void *), void *arg) {
-    struct table *t = &m->tables[BY_NAME];
-    for (size_t b = 0; b < t->size; b++)
-        for (struct entry *e = t->buckets[b], *next; e != NULL; e = next) {
-            next = e->links[BY_NAME].next;
-            fn(m, e, arg);
-        }
+    for (struct rv_table_walk w = rv_table_walk(&m->tables[BY_NAME]); rv_table_walk_next(&w);)
+        fn(m, entry_at(w.link, BY_NAME), arg);
 }
 
 static void drop(struct mirror *m, struct entry *e, void *arg) {
@@ -178,7 +128,7 @@ static void drop(struct mirror *m, struct entry *e, void *arg) {
 struct mirror *mirror_free(struct mirror *m) {
     if (m == NULL) return NULL;
     each_entry(m, drop, NULL);
-    for (int i = 0; i < INDEXES; i++) free(m->tables[i].buckets);
+    for (int i = 0; i < INDEXES; i++) rv_table_free(&m->tables[i]);
     rv_arena_free(m->arena);
     free(m);
     return NULL;
@@ -263,41 +213,39 @@ static bool query_matches(const struct entry *e, const struct rv_object *o, cons
            rv_str_eq(rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), q->label)), q->label_value);
 }
 
-static uint64_t list_chain(struct entry *e, enum index i, uint32_t hash, const struct rv_query *q, rv_list_fn fn,
-                           void *arg) {
-    uint64_t n = 0;
-    for (struct entry *next; e != NULL; e = next) {
-        next = e->links[i].next;
-        if (e->links[i].hash != hash) continue;
-        struct rv_object o = entry_object(e);
-        if (!query_matches(e, &o, q)) continue;
-        n++;
-        if (fn != NULL) fn(arg, &o);
+struct listing {
+    const struct rv_query *q;
+    rv_list_fn fn;
+    void *arg;
+    uint64_t n;
+};
+
+static void list_entry(struct listing *l, const struct entry *e) {
+    struct rv_object o = entry_object(e);
+    if (!query_matches(e, &o, l->q)) return;
+    l->n++;
+    if (l->fn != NULL) l->fn(l->arg, &o);
+}
+
+static void list_hash(const struct mirror *m, enum index i, uint32_t hash, struct listing *to) {
+    for (struct rv_table_link *l = rv_table_find(&m->tables[i], hash), *next; l != NULL; l = next) {
+        next = rv_table_find_next(l);
+        list_entry(to, entry_at(l, i));
     }
-    return n;
 }
 
 uint64_t mirror_list(struct mirror *m, const struct rv_query *q, rv_list_fn fn, void *arg) {
-    if (q->owner_uid.n != 0) {
-        uint32_t hash = rv_hash_kind_key(q->kind, q->owner_uid, RV_STR(""));
-        return list_chain(table_first(&m->tables[BY_OWNER], hash), BY_OWNER, hash, q, fn, arg);
-    }
-    bool indexed = q->ns.n != 0 && q->label.n != 0 && q->label_value.n != 0 && q->kind < RV_ARRAY_LEN(m->labels) &&
-                   rv_str_eq(m->labels[q->kind], q->label);
-    if (indexed) {
-        uint32_t hash = rv_hash_kind_key(q->kind, q->ns, q->label_value);
-        return list_chain(table_first(&m->tables[BY_LABEL], hash), BY_LABEL, hash, q, fn, arg);
-    }
-    uint64_t n = 0;
-    struct table *t = &m->tables[BY_NAME];
-    for (size_t b = 0; b < t->size; b++)
-        for (struct entry *e = t->buckets[b]; e != NULL; e = e->links[BY_NAME].next) {
-            struct rv_object o = entry_object(e);
-            if (!query_matches(e, &o, q)) continue;
-            n++;
-            if (fn != NULL) fn(arg, &o);
-        }
-    return n;
+    struct listing l = {.q = q, .fn = fn, .arg = arg};
+    bool labelled = q->ns.n != 0 && q->label.n != 0 && q->label_value.n != 0 && q->kind < RV_ARRAY_LEN(m->labels) &&
+                    rv_str_eq(m->labels[q->kind], q->label);
+    if (q->owner_uid.n != 0)
+        list_hash(m, BY_OWNER, rv_hash_kind_key(q->kind, q->owner_uid, RV_STR("")), &l);
+    else if (labelled)
+        list_hash(m, BY_LABEL, rv_hash_kind_key(q->kind, q->ns, q->label_value), &l);
+    else
+        for (struct rv_table_walk w = rv_table_walk(&m->tables[BY_NAME]); rv_table_walk_next(&w);)
+            list_entry(&l, entry_at(w.link, BY_NAME));
+    return l.n;
 }
 
 size_t mirror_count(const struct mirror *m) { return m->tables[BY_NAME].n; }

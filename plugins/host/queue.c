@@ -12,8 +12,7 @@ struct fifo {
 };
 
 struct queue {
-    struct queue_key **buckets;
-    size_t size, n;
+    struct rv_table keys; /* by namespace and name */
     struct fifo live, low;
     struct queue_key **heap;
     size_t heap_n, heap_cap, running;
@@ -23,10 +22,10 @@ struct queue *queue_new(void) {
     struct queue *q = rv_alloc(sizeof *q);
     q->live.last = &q->live.first;
     q->low.last = &q->low.first;
-    q->size = 64;
-    q->buckets = rv_alloc_array(q->size, sizeof(struct queue_key *));
     return q;
 }
+
+static struct queue_key *key_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct queue_key, link); }
 
 static void key_free(struct queue_key *k) {
     for (struct result_node *r = k->results, *next; r != NULL; r = next) {
@@ -39,53 +38,30 @@ static void key_free(struct queue_key *k) {
 
 struct queue *queue_free(struct queue *q) {
     if (q == NULL) return NULL;
-    for (size_t b = 0; b < q->size; b++)
-        for (struct queue_key *k = q->buckets[b], *next; k != NULL; k = next) {
-            next = k->hash_next;
-            key_free(k);
-        }
-    free(q->buckets);
+    for (struct rv_table_walk w = rv_table_walk(&q->keys); rv_table_walk_next(&w);) key_free(key_at(w.link));
+    rv_table_free(&q->keys);
     free(q->heap);
     free(q);
     return NULL;
 }
 
-static void grow(struct queue *q) {
-    size_t size = q->size * 2;
-    struct queue_key **buckets = rv_alloc_array(size, sizeof(struct queue_key *));
-    for (size_t b = 0; b < q->size; b++)
-        for (struct queue_key *k = q->buckets[b], *next; k != NULL; k = next) {
-            next = k->hash_next;
-            k->hash_next = buckets[k->hash & (size - 1)];
-            buckets[k->hash & (size - 1)] = k;
-        }
-    free(q->buckets);
-    q->buckets = buckets;
-    q->size = size;
-}
-
 struct queue_key *queue_find(struct queue *q, const struct rv_key *key) {
     uint32_t hash = rv_hash_key(key->ns, key->name);
-    for (struct queue_key *k = q->buckets[hash & (q->size - 1)]; k != NULL; k = k->hash_next)
-        if (k->hash == hash && rv_str_eq(k->ns, key->ns) && rv_str_eq(k->name, key->name)) return k;
+    for (struct rv_table_link *l = rv_table_find(&q->keys, hash); l != NULL; l = rv_table_find_next(l))
+        if (rv_str_eq(key_at(l)->ns, key->ns) && rv_str_eq(key_at(l)->name, key->name)) return key_at(l);
     return NULL;
 }
 
 struct queue_key *queue_ensure(struct queue *q, const struct rv_key *key) {
     struct queue_key *k = queue_find(q, key);
     if (k != NULL) return k;
-    if (q->n >= q->size) grow(q);
     k = rv_alloc(sizeof *k + key->ns.n + key->name.n);
     if (key->ns.n != 0) memcpy(k->text, key->ns.p, key->ns.n);
     if (key->name.n != 0) memcpy(k->text + key->ns.n, key->name.p, key->name.n);
     k->ns = (struct rv_str){k->text, key->ns.n};
     k->name = (struct rv_str){k->text + key->ns.n, key->name.n};
-    k->hash = rv_hash_key(key->ns, key->name);
     k->results_last = &k->results;
-    struct queue_key **bucket = &q->buckets[k->hash & (q->size - 1)];
-    k->hash_next = *bucket;
-    *bucket = k;
-    q->n++;
+    rv_table_add(&q->keys, &k->link, rv_hash_key(key->ns, key->name));
     return k;
 }
 
@@ -207,12 +183,7 @@ void queue_forget(struct queue *q, struct queue_key *k) {
         fifo_remove(&q->low, k);
     }
     if (k->running) q->running--;
-    for (struct queue_key **p = &q->buckets[k->hash & (q->size - 1)]; *p != NULL; p = &(*p)->hash_next)
-        if (*p == k) {
-            *p = k->hash_next;
-            break;
-        }
-    q->n--;
+    rv_table_remove(&q->keys, &k->link);
     key_free(k);
 }
 
@@ -243,5 +214,5 @@ int64_t queue_backoff_ms(uint32_t failures, uint64_t r) {
 }
 
 struct queue_stats queue_stats(const struct queue *q) {
-    return (struct queue_stats){q->n, q->live.n + q->low.n, q->heap_n, q->running};
+    return (struct queue_stats){q->keys.n, q->live.n + q->low.n, q->heap_n, q->running};
 }

@@ -7,6 +7,7 @@
 #ifndef HOST_QUEUE_H
 #define HOST_QUEUE_H
 
+#include "ipc/base/table.h"
 #include "ipc/protocol/msg.h"
 
 enum { QUEUE_BACKOFF_MIN_MS = 5, QUEUE_BACKOFF_MAX_MS = 300000 };
@@ -18,8 +19,8 @@ struct result_node {
 
 struct queue_key {
     /* -- the queue's own -- */
-    struct queue_key *hash_next, *fifo_next;
-    uint32_t hash;
+    struct rv_table_link link;
+    struct queue_key *fifo_next;
     size_t heap_at; /* 0: not delayed */
     int64_t due;    /* mono ns, while delayed */
     bool queued, dirty, running, held;

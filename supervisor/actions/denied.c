@@ -1,6 +1,7 @@
 /* denied.c - see denied.h. A table of hashes: what shares its place with another thing is said more often, never less.
  */
 #include "denied.h"
+#include "ipc/base/hash.h"
 
 #include <stdlib.h>
 
@@ -21,13 +22,9 @@ struct denied *denied_free(struct denied *d) {
     return NULL;
 }
 
-static uint64_t mix(uint64_t h, const char *s) {
-    for (; *s != 0; s++) h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
-    return h;
-}
-
 bool denied_first_report(struct denied *d, const char *plugin, const char *why, int64_t now) {
-    uint64_t h = mix(mix(UINT64_C(1469598103934665603), plugin), why);
+    const struct rv_str texts[] = {rv_str(plugin), rv_str(why)};
+    uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
     size_t i = h % REMEMBERED;
     if (d->seen[i] == h && now - d->at[i] < HOUR) return false;
     d->seen[i] = h;

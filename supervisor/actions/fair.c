@@ -4,12 +4,11 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
-
-enum { BUCKETS = 256 };
+#include "ipc/base/table.h"
 
 struct owner {
-    struct owner *next /* in turn */, *hash_next;
-    uint32_t hash;
+    struct owner *next; /* in turn */
+    struct rv_table_link link;
     struct fair_item *first, **last;
     size_t ns_n;
     size_t name_n;
@@ -19,8 +18,8 @@ struct owner {
 struct share {
     struct share *next;
     const void *plugin;
-    struct owner *first, **last, *buckets[BUCKETS];
-    size_t n; /* keys */
+    struct owner *first, **last;
+    struct rv_table owners; /* by key */
 };
 
 struct fair {
@@ -48,10 +47,9 @@ static struct share *share_of(struct fair *f, const void *plugin) {
 
 static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str name) {
     uint32_t hash = rv_hash_key(ns, name);
-    struct owner **p = &s->buckets[hash % BUCKETS];
-    for (; *p != NULL; p = &(*p)->hash_next) {
-        struct owner *o = *p;
-        if (o->hash == hash && rv_str_eq(ns, (struct rv_str){o->text, o->ns_n}) &&
+    for (struct rv_table_link *l = rv_table_find(&s->owners, hash); l != NULL; l = rv_table_find_next(l)) {
+        struct owner *o = RV_CONTAINER(l, struct owner, link);
+        if (rv_str_eq(ns, (struct rv_str){o->text, o->ns_n}) &&
             rv_str_eq(name, (struct rv_str){o->text + o->ns_n, o->name_n}))
             return o;
     }
@@ -60,12 +58,10 @@ static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str n
     if (name.n != 0) memcpy(o->text + ns.n, name.p, name.n);
     o->ns_n = ns.n;
     o->name_n = name.n;
-    o->hash = hash;
     o->last = &o->first;
-    *p = o;
+    rv_table_add(&s->owners, &o->link, hash);
     *s->last = o;
     s->last = &o->next;
-    s->n++;
     return o;
 }
 
@@ -92,15 +88,12 @@ static void owner_settle(struct share *s, struct owner *o) {
         s->last = &o->next;
         return;
     }
-    struct owner **p = &s->buckets[o->hash % BUCKETS];
-    while (*p != o) p = &(*p)->hash_next;
-    *p = o->hash_next;
-    s->n--;
+    rv_table_remove(&s->owners, &o->link);
     free(o);
 }
 
 static struct fair_item *share_pop(struct share *s, bool (*ready)(void *arg, struct fair_item *item), void *arg) {
-    for (size_t turns = s->n; turns > 0; turns--) {
+    for (size_t turns = s->owners.n; turns > 0; turns--) {
         struct owner *o = owner_shift(s);
         struct fair_item *item = ready(arg, o->first) ? o->first : NULL;
         if (item != NULL) {
@@ -123,8 +116,9 @@ static struct share *share_shift(struct fair *f) {
 }
 
 static void share_settle(struct fair *f, struct share *s) {
-    if (s->n == 0) {
+    if (s->owners.n == 0) {
         f->shares--;
+        rv_table_free(&s->owners);
         free(s);
         return;
     }

@@ -5,10 +5,8 @@
 
 #include "ipc/base/hash.h"
 
-enum { BUCKETS = 256 };
-
 struct object_lock {
-    struct object_lock_item *buckets[BUCKETS];
+    struct rv_table items;
 };
 
 struct object_lock *object_lock_new(void) {
@@ -16,6 +14,7 @@ struct object_lock *object_lock_new(void) {
 }
 
 struct object_lock *object_lock_free(struct object_lock *b) {
+    if (b != NULL) rv_table_free(&b->items);
     free(b);
     return NULL;
 }
@@ -32,24 +31,17 @@ static bool same_object(const struct rv_action *a, const struct rv_action *b) {
 void object_lock_take(struct object_lock *b, struct object_lock_item *item, const struct rv_action *a) {
     if (a->name.n == 0) return;
     item->action = a;
-    item->hash = hash_of(a);
-    item->back = &b->buckets[item->hash % BUCKETS];
-    item->next = *item->back;
-    if (item->next != NULL) item->next->back = &item->next;
-    *item->back = item;
+    item->in = b;
+    rv_table_add(&b->items, &item->link, hash_of(a));
 }
 
 void object_lock_release(struct object_lock_item *item) {
-    if (item->back == NULL) return;
-    *item->back = item->next;
-    if (item->next != NULL) item->next->back = item->back;
-    item->back = NULL;
+    if (item->in != NULL) rv_table_remove(&item->in->items, &item->link);
 }
 
 bool object_lock_held(const struct object_lock *b, const struct rv_action *a) {
     if (a->name.n == 0) return false;
-    uint32_t hash = hash_of(a);
-    for (const struct object_lock_item *i = b->buckets[hash % BUCKETS]; i != NULL; i = i->next)
-        if (i->hash == hash && same_object(i->action, a)) return true;
+    for (struct rv_table_link *l = rv_table_find(&b->items, hash_of(a)); l != NULL; l = rv_table_find_next(l))
+        if (same_object(RV_CONTAINER(l, struct object_lock_item, link)->action, a)) return true;
     return false;
 }

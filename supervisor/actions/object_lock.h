@@ -5,12 +5,13 @@
 #ifndef ACTIONS_OBJECT_LOCK_H
 #define ACTIONS_OBJECT_LOCK_H
 
+#include "ipc/base/table.h"
 #include "rayvisor/plugin.h"
 
 struct object_lock_item { /* embed it, zeroed */
-    struct object_lock_item *next, **back;
+    struct rv_table_link link;
     const struct rv_action *action;
-    uint32_t hash;
+    struct object_lock *in;
 };
 struct object_lock;
 struct object_lock *object_lock_new(void);

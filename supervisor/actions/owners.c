@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/bus/feeds.h"
 
@@ -50,17 +51,11 @@ static const struct store_object *find(const struct owners *o, const struct rv_a
                                : NULL;
 }
 
-static uint64_t hash_of(struct rv_str uid) {
-    uint64_t h = UINT64_C(1469598103934665603);
-    for (size_t i = 0; i < uid.n; i++) h = (h ^ (uint8_t)uid.p[i]) * UINT64_C(1099511628211);
-    return h;
-}
-
 char *owners_doubtful(struct owners *o, const struct rv_action *a) {
     struct rv_val ref = controller_of(a);
     const struct store_object *known = rv_val_set(ref) ? find(o, a, ref) : NULL;
     if (known == NULL) return NULL;
-    uint64_t h = hash_of(known->uid);
+    uint64_t h = rv_hash64_bytes(RV_HASH64_BEGIN, known->uid);
     if (o->seen[h % REMEMBERED].uid == h && rv_mono_now() - o->seen[h % REMEMBERED].at < FOR) return NULL;
     return kube_path(rv_str(store_collection_api_version(known->collection)), known->ns,
                      rv_str(store_collection_resource(known->collection)), known->name, RV_STR(""), NULL);
@@ -83,7 +78,7 @@ int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_
         resource = rv_strdup(rv_str(store_collection_resource(known->collection)));
     }
     if (r->code == 0 && rv_str_eq(rv_path_str(object, "metadata.uid"), uid)) {
-        uint64_t h = hash_of(uid);
+        uint64_t h = rv_hash64_bytes(RV_HASH64_BEGIN, uid);
         o->seen[h % REMEMBERED].uid = h;
         o->seen[h % REMEMBERED].at = rv_mono_now();
         if (known != NULL) store_written(o->s->store, rv_str(api), rv_str(resource), object, NULL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/base/hash.h"
 #include "ipc/base/rate_limit.h"
 #include "rayvisor/k8s.h"
 
@@ -47,24 +48,15 @@ struct recorder *recorder_free(struct recorder *r) {
     return NULL;
 }
 
-static uint64_t hash_texts(const struct rv_str *parts, size_t n) {
-    uint64_t h = UINT64_C(1469598103934665603);
-    for (size_t p = 0; p < n; p++) {
-        for (size_t i = 0; i < parts[p].n; i++) h = (h ^ (uint8_t)parts[p].p[i]) * UINT64_C(1099511628211);
-        h = (h ^ 0xff) * UINT64_C(1099511628211);
-    }
-    return h;
-}
-
 static uint64_t hash_event(const struct rv_event *e) {
     const struct rv_str parts[] = {e->reason, e->action, e->note, e->kind, e->ns, e->name, e->uid, e->controller};
-    return hash_texts(parts, RV_ARRAY_LEN(parts));
+    return rv_hash64_texts(parts, RV_ARRAY_LEN(parts));
 }
 
 /* May one more new event be written about this object? */
 static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
     const struct rv_str parts[] = {e->kind, e->ns, e->name, e->uid};
-    uint64_t h = hash_texts(parts, RV_ARRAY_LEN(parts));
+    uint64_t h = rv_hash64_texts(parts, RV_ARRAY_LEN(parts));
     struct budget *b = &r->budgets[h % OBJECTS];
     if (b->hash != h) *b = (struct budget){h, {BURST, now}};
     return rv_rate_limit_take(&b->left, now, (double)REFILL_S * (double)SECOND, BURST);

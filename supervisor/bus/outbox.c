@@ -4,10 +4,12 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
+#include "ipc/base/table.h"
 
 struct entry {
-    struct entry *hash_next, *prev, *next;
-    uint32_t hash, kind;
+    struct rv_table_link link; /* by kind, namespace and name */
+    struct entry *prev, *next;
+    uint32_t kind;
     uint64_t order; /* when it was queued, to know when a snapshot is through */
     bool deleted;
     uint64_t gone_rev;
@@ -18,8 +20,8 @@ struct entry {
 
 struct outbox {
     struct outbox_opts o;
-    struct entry **buckets, *first, *last;
-    size_t size, n;
+    struct rv_table entries;
+    struct entry *first, *last;
     int64_t messages, bytes; /* credit left; may go below zero by a flush */
     uint64_t order, merged, snapshot_order, snapshot_rev;
     bool snapshot_open;
@@ -28,8 +30,6 @@ struct outbox {
 struct outbox *outbox_new(const struct outbox_opts *o) {
     struct outbox *b = rv_alloc(sizeof *b);
     b->o = *o;
-    b->size = 64;
-    b->buckets = rv_alloc_array(b->size, sizeof(struct entry *));
     return b;
 }
 
@@ -43,41 +43,28 @@ static void clear(struct outbox *b) {
         next = e->next;
         entry_free(e);
     }
-    memset(b->buckets, 0, b->size * sizeof(struct entry *));
+    rv_table_free(&b->entries);
     b->first = b->last = NULL;
-    b->n = 0;
 }
 
 struct outbox *outbox_free(struct outbox *b) {
     if (b == NULL) return NULL;
     clear(b);
-    free(b->buckets);
     free(b);
     return NULL;
 }
 
-static struct entry **slot(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
+static struct entry *find(const struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
     uint32_t hash = rv_hash_kind_key(kind, ns, name);
-    struct entry **p = &b->buckets[hash & (b->size - 1)];
-    while (*p != NULL &&
-           !((*p)->hash == hash && (*p)->kind == kind && rv_str_eq((*p)->ns, ns) && rv_str_eq((*p)->name, name)))
-        p = &(*p)->hash_next;
-    return p;
-}
-
-static void grow(struct outbox *b) {
-    free(b->buckets);
-    b->size *= 2;
-    b->buckets = rv_alloc_array(b->size, sizeof(struct entry *));
-    for (struct entry *e = b->first; e != NULL; e = e->next) {
-        struct entry **head = &b->buckets[e->hash & (b->size - 1)];
-        e->hash_next = *head;
-        *head = e;
+    for (struct rv_table_link *l = rv_table_find(&b->entries, hash); l != NULL; l = rv_table_find_next(l)) {
+        struct entry *e = RV_CONTAINER(l, struct entry, link);
+        if (e->kind == kind && rv_str_eq(e->ns, ns) && rv_str_eq(e->name, name)) return e;
     }
+    return NULL;
 }
 
 static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    struct entry **p = slot(b, kind, ns, name), *e = *p;
+    struct entry *e = find(b, kind, ns, name);
     if (e != NULL) {
         b->merged++;
         return e;
@@ -88,7 +75,6 @@ static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, st
     e->ns = (struct rv_str){e->text, ns.n};
     e->name = (struct rv_str){e->text + ns.n, name.n};
     e->kind = kind;
-    e->hash = rv_hash_kind_key(kind, ns, name);
     e->order = ++b->order;
     e->prev = b->last;
     if (b->last != NULL)
@@ -96,14 +82,12 @@ static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, st
     else
         b->first = e;
     b->last = e;
-    *p = e;
-    if (++b->n > b->size) grow(b);
+    rv_table_add(&b->entries, &e->link, rv_hash_kind_key(kind, ns, name));
     return e;
 }
 
 static void take_out(struct outbox *b, struct entry *e) {
-    struct entry **p = slot(b, e->kind, e->ns, e->name);
-    *p = e->hash_next;
+    rv_table_remove(&b->entries, &e->link);
     if (e->prev != NULL)
         e->prev->next = e->next;
     else
@@ -112,7 +96,6 @@ static void take_out(struct outbox *b, struct entry *e) {
         e->next->prev = e->prev;
     else
         b->last = e->prev;
-    b->n--;
 }
 
 void outbox_changed(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
@@ -147,7 +130,7 @@ static void tell(struct outbox *b, struct entry *e) {
 }
 
 void outbox_flush_object(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    struct entry *e = *slot(b, kind, ns, name);
+    struct entry *e = find(b, kind, ns, name);
     if (e == NULL) return;
     take_out(b, e);
     tell(b, e);
@@ -188,5 +171,5 @@ void outbox_pump(struct outbox *b) {
     b->o.send(b->o.arg, &m, NULL);
 }
 
-size_t outbox_depth(const struct outbox *b) { return b->n; }
+size_t outbox_depth(const struct outbox *b) { return b->entries.n; }
 uint64_t outbox_merged(const struct outbox *b) { return b->merged; }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "ipc/base/backoff.h"
+#include "ipc/base/hash.h"
 #include "ipc/base/random.h"
 #include "status.h"
 #include "supervisor/store/store.h"
@@ -125,10 +126,8 @@ static void failed(struct kube_watch *w, const char *doing, const struct kube_re
 /* ---- listing -------------------------------------------------------------------------------------------- */
 
 static void tell_unreadable(struct kube_watch *w, struct rv_str ns, struct rv_str name) {
-    uint64_t h = UINT64_C(1469598103934665603);
-    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * UINT64_C(1099511628211);
-    h = (h ^ '/') * UINT64_C(1099511628211);
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * UINT64_C(1099511628211);
+    const struct rv_str texts[] = {ns, name};
+    uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
     uint64_t *told = &w->unreadable[h % UNREADABLE_NAMED];
     if (*told == h) return;
     *told = h;

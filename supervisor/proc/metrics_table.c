@@ -6,31 +6,29 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
+#include "ipc/base/table.h"
 
-enum { SERIES_MAX = 100000, LABEL_MAX = 256, LABELS_MAX = 4096, FIRST_SIZE = 64 };
+enum { SERIES_MAX = 100000, LABEL_MAX = 256, LABELS_MAX = 4096 };
 /* Names that users' dashboards know are exported as they are. */
 static const char contract[] = "kuberay_";
 
 struct series {
-    struct series *next;
-    uint32_t hash;
-    char *name, *labels; /* labels as they are printed */
+    struct rv_table_link link; /* by name and labels */
+    char *name, *labels;       /* labels as they are printed */
     double value;
     bool counter, stale; /* stale: not yet reported by the present host */
 };
 
 struct metrics_table {
-    struct series **buckets;
-    size_t size, n;
+    struct rv_table table;
     bool marked; /* some may be stale */
 };
 
 struct metrics_table *metrics_table_new(void) {
-    struct metrics_table *t = rv_alloc(sizeof *t);
-    t->size = FIRST_SIZE;
-    t->buckets = rv_alloc_array(t->size, sizeof(struct series *));
-    return t;
+    return rv_alloc(sizeof(struct metrics_table));
 }
+
+static struct series *series_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct series, link); }
 
 static void series_free(struct series *s) {
     free(s->name);
@@ -40,12 +38,8 @@ static void series_free(struct series *s) {
 
 struct metrics_table *metrics_table_free(struct metrics_table *t) {
     if (t == NULL) return NULL;
-    for (size_t b = 0; b < t->size; b++)
-        for (struct series *s = t->buckets[b], *next; s != NULL; s = next) {
-            next = s->next;
-            series_free(s);
-        }
-    free(t->buckets);
+    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);) series_free(series_at(w.link));
+    rv_table_free(&t->table);
     free(t);
     return NULL;
 }
@@ -84,25 +78,17 @@ static bool print_labels(struct rv_val labels, struct rv_buf *out) {
     return true;
 }
 
-static struct series **find(struct metrics_table *t, uint32_t hash, struct rv_str name, struct rv_str labels) {
-    struct series **p = &t->buckets[hash & (t->size - 1)];
-    while (*p != NULL && !((*p)->hash == hash && rv_str_is(name, (*p)->name) && rv_str_is(labels, (*p)->labels)))
-        p = &(*p)->next;
-    return p;
+static struct series *find(const struct metrics_table *t, uint32_t hash, struct rv_str name, struct rv_str labels) {
+    for (struct rv_table_link *l = rv_table_find(&t->table, hash); l != NULL; l = rv_table_find_next(l)) {
+        struct series *s = series_at(l);
+        if (rv_str_is(name, s->name) && rv_str_is(labels, s->labels)) return s;
+    }
+    return NULL;
 }
 
-static void grow(struct metrics_table *t) {
-    size_t size = t->size * 2;
-    struct series **buckets = rv_alloc_array(size, sizeof(struct series *));
-    for (size_t b = 0; b < t->size; b++)
-        for (struct series *s = t->buckets[b], *next; s != NULL; s = next) {
-            next = s->next;
-            s->next = buckets[s->hash & (size - 1)];
-            buckets[s->hash & (size - 1)] = s;
-        }
-    free(t->buckets);
-    t->buckets = buckets;
-    t->size = size;
+static void drop(struct metrics_table *t, struct series *s) {
+    rv_table_remove(&t->table, &s->link);
+    series_free(s);
 }
 
 void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
@@ -110,44 +96,34 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
     if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter only grows */
     uint32_t hash = rv_hash_key(m->name, rv_buf_str(&labels));
-    struct series **p = find(t, hash, m->name, rv_buf_str(&labels)), *s = *p;
+    struct series *s = find(t, hash, m->name, rv_buf_str(&labels));
     if (m->type == 2) {
-        if (s == NULL) return;
-        *p = s->next;
-        t->n--;
-        series_free(s);
+        if (s != NULL) drop(t, s);
         return;
     }
     if (s == NULL) {
-        if (t->n >= SERIES_MAX) return;
+        if (t->table.n >= SERIES_MAX) return;
         s = rv_alloc(sizeof *s);
-        *s = (struct series){NULL, hash, rv_strdup(m->name), rv_strdup(rv_buf_str(&labels)), 0, m->type == 0, false};
-        *p = s;
-        if (++t->n > t->size) grow(t);
+        s->name = rv_strdup(m->name);
+        s->labels = rv_strdup(rv_buf_str(&labels));
+        s->counter = m->type == 0;
+        rv_table_add(&t->table, &s->link, hash);
     }
     s->value = m->type == 0 ? s->value + m->value : m->value;
     s->stale = false;
 }
 
 void metrics_table_mark(struct metrics_table *t) {
-    for (size_t b = 0; b < t->size; b++)
-        for (struct series *s = t->buckets[b]; s != NULL; s = s->next) s->stale = !s->counter;
-    t->marked = t->n > 0;
+    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);)
+        series_at(w.link)->stale = !series_at(w.link)->counter;
+    t->marked = t->table.n > 0;
 }
 
 void metrics_table_sweep(struct metrics_table *t) {
     if (!t->marked) return;
     t->marked = false;
-    for (size_t b = 0; b < t->size; b++)
-        for (struct series **p = &t->buckets[b], *s = *p; s != NULL; s = *p) {
-            if (!s->stale) {
-                p = &s->next;
-                continue;
-            }
-            *p = s->next;
-            t->n--;
-            series_free(s);
-        }
+    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);)
+        if (series_at(w.link)->stale) drop(t, series_at(w.link));
 }
 
 struct sample {
@@ -175,13 +151,12 @@ static void print_sample(const struct sample *x, bool first, struct rv_buf *out)
 
 void metrics_tables_print(const struct metrics_source *list, size_t n, struct rv_buf *out) {
     size_t total = 0, at = 0;
-    for (size_t i = 0; i < n; i++) total += list[i].table->n;
+    for (size_t i = 0; i < n; i++) total += list[i].table->table.n;
     if (total == 0) return;
     struct sample *all = rv_alloc_array(total, sizeof *all);
     for (size_t i = 0; i < n; i++)
-        for (size_t b = 0; b < list[i].table->size; b++)
-            for (const struct series *s = list[i].table->buckets[b]; s != NULL; s = s->next)
-                all[at++] = (struct sample){s, list[i].plugin};
+        for (struct rv_table_walk w = rv_table_walk(&list[i].table->table); rv_table_walk_next(&w);)
+            all[at++] = (struct sample){series_at(w.link), list[i].plugin};
     qsort(all, total, sizeof *all, by_name);
     for (size_t i = 0; i < total; i++)
         print_sample(&all[i], i == 0 || strcmp(all[i - 1].s->name, all[i].s->name) != 0, out);

@@ -9,18 +9,18 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
+#include "ipc/base/table.h"
 #include "rayvisor/k8s.h"
 
 enum { TOMBSTONES_MAX = 10000 };
 
 struct node {
-    struct node *next;
-    uint32_t hash;
-    bool seen;      /* by the list that is being read */
-    bool tombstone; /* only texts and version are valid */
-    bool written;   /* by write-through since the last list began */
-    bool untold;    /* its version is newer than what the listeners were told */
-    bool final;     /* a tombstone of an object that the API server says is gone, not only out of the selection */
+    struct rv_table_link link; /* by namespace and name */
+    bool seen;                 /* by the list that is being read */
+    bool tombstone;            /* only texts and version are valid */
+    bool written;              /* by write-through since the last list began */
+    bool untold;               /* its version is newer than what the listeners were told */
+    bool final; /* a tombstone of an object that the API server says is gone, not only out of the selection */
     struct store_object o;
     char text[]; /* a tombstone's; others have theirs in their blob */
 };
@@ -40,8 +40,8 @@ struct store_collection {
     char *api_version, *resource, *kind, *ns, *selector_text;
     struct rv_selector *selector;
     struct rv_projection *projection; /* NULL: everything */
-    struct node **buckets;
-    size_t size, nodes, live, tombstones;
+    struct rv_table nodes;
+    size_t live, tombstones;
     bool synced, replacing, rewound;
     struct store_listener *listeners;
     unsigned announcing;
@@ -96,8 +96,6 @@ struct store_collection *store_collection_get(struct store *s, const struct stor
     c->ns = dup_or_null(o->ns);
     c->selector_text = dup_or_null(o->selector);
     c->projection = o->projection != NULL ? rv_projection_union(o->projection, o->projection) : NULL;
-    c->size = 64;
-    c->buckets = rv_alloc_array(c->size, sizeof *c->buckets);
     s->collections = c;
     return c;
 }
@@ -108,6 +106,8 @@ static void account(struct store *s, const struct rv_blob *blob, int sign) {
     s->stats.objects = sign > 0 ? s->stats.objects + 1 : s->stats.objects - 1;
 }
 
+static struct node *node_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct node, link); }
+
 static void node_free(struct store_collection *c, struct node *n) {
     if (n->o.blob != NULL) {
         account(c->store, n->o.blob, -1);
@@ -117,16 +117,12 @@ static void node_free(struct store_collection *c, struct node *n) {
 }
 
 static void collection_free(struct store_collection *c) {
-    for (size_t b = 0; b < c->size; b++)
-        for (struct node *n = c->buckets[b], *next; n != NULL; n = next) {
-            next = n->next;
-            node_free(c, n);
-        }
+    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);) node_free(c, node_at(w.link));
     for (struct store_listener *l = c->listeners, *next; l != NULL; l = next) {
         next = l->next;
         free(l);
     }
-    free(c->buckets);
+    rv_table_free(&c->nodes);
     rv_selector_free(c->selector);
     rv_projection_free(c->projection);
     free(c->api_version);
@@ -166,26 +162,11 @@ bool store_collection_synced(const struct store_collection *c) { return c->synce
 
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
-static struct node **slot(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = rv_hash_key(ns, name);
-    struct node **p = &c->buckets[hash & (c->size - 1)];
-    while (*p != NULL && !((*p)->hash == hash && rv_str_eq((*p)->o.ns, ns) && rv_str_eq((*p)->o.name, name)))
-        p = &(*p)->next;
-    return p;
-}
-
-static void grow(struct store_collection *c) {
-    size_t size = c->size * 2;
-    struct node **buckets = rv_alloc_array(size, sizeof *buckets);
-    for (size_t b = 0; b < c->size; b++)
-        for (struct node *n = c->buckets[b], *next; n != NULL; n = next) {
-            next = n->next;
-            n->next = buckets[n->hash & (size - 1)];
-            buckets[n->hash & (size - 1)] = n;
-        }
-    free(c->buckets);
-    c->buckets = buckets;
-    c->size = size;
+static struct node *find(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
+    for (struct rv_table_link *l = rv_table_find(&c->nodes, rv_hash_key(ns, name)); l != NULL;
+         l = rv_table_find_next(l))
+        if (rv_str_eq(node_at(l)->o.ns, ns) && rv_str_eq(node_at(l)->o.name, name)) return node_at(l);
+    return NULL;
 }
 
 struct identity {
@@ -214,7 +195,6 @@ static struct node *tombstone_new(struct store_collection *c, const struct ident
     n->o.name = put_text(&to, id->name);
     n->o.uid = put_text(&to, id->uid);
     n->o.resource_version = put_text(&to, id->version);
-    n->hash = rv_hash_key(id->ns, id->name);
     n->tombstone = true;
     return n;
 }
@@ -234,7 +214,6 @@ static struct node *node_new(struct store_collection *c, const struct identity *
     n->o.name = moved(id->name, value, copy);
     n->o.uid = moved(id->uid, value, copy);
     n->o.resource_version = moved(id->version, value, copy);
-    n->hash = rv_hash_key(id->ns, id->name);
     return n;
 }
 
@@ -280,27 +259,21 @@ static bool changed(const struct node *old, struct rv_val value) {
     return false;
 }
 
-/* Puts n in the place of what is at p (which may be nothing). */
-static void replace_node(struct store_collection *c, struct node **p, struct node *n) {
-    struct node *old = *p;
-    if (old != NULL) {
-        n->next = old->next;
-        if (old->tombstone)
-            c->tombstones--;
-        else
-            c->live--;
-        c->nodes--;
-        node_free(c, old);
-    } else {
-        n->next = NULL;
-    }
-    *p = n;
-    c->nodes++;
+static void node_add(struct store_collection *c, struct node *n) {
+    rv_table_add(&c->nodes, &n->link, rv_hash_key(n->o.ns, n->o.name));
     if (n->tombstone)
         c->tombstones++;
     else
         c->live++;
-    if (c->nodes > c->size) grow(c);
+}
+
+static void node_drop(struct store_collection *c, struct node *n) {
+    rv_table_remove(&c->nodes, &n->link);
+    if (n->tombstone)
+        c->tombstones--;
+    else
+        c->live--;
+    node_free(c, n);
 }
 
 static int64_t generation_of(const struct node *n) {
@@ -316,7 +289,7 @@ static bool is_edited(const struct node *old, const struct node *n) {
 static void put(struct store_collection *c, struct rv_val value, bool written, bool seen) {
     struct identity id = identity_of(value);
     if (id.name.n == 0) return;
-    struct node **p = slot(c, id.ns, id.name), *old = *p;
+    struct node *old = find(c, id.ns, id.name);
     bool quiet = false;
     if (old != NULL) {
         int order = store_version_cmp(id.version, old->o.resource_version);
@@ -340,43 +313,31 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     n->untold = quiet;
     n->o.edited = !quiet && is_edited(old, n);
     account(c->store, n->o.blob, 1);
-    replace_node(c, p, n);
+    if (old != NULL) node_drop(c, old);
+    node_add(c, n);
     if (quiet) return;
     c->store->stats.changes++;
     announce(c, &n->o, false);
 }
 
 static void drop_tombstones(struct store_collection *c) {
-    for (size_t b = 0; b < c->size; b++)
-        for (struct node **p = &c->buckets[b]; *p != NULL;) {
-            struct node *n = *p;
-            if (!n->tombstone) {
-                p = &n->next;
-                continue;
-            }
-            *p = n->next;
-            c->tombstones--;
-            c->nodes--;
-            node_free(c, n);
-        }
+    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+        if (node_at(w.link)->tombstone) node_drop(c, node_at(w.link));
 }
 
 /* Replaces the object by a tombstone and tells the listeners. */
-static void bury(struct store_collection *c, struct node **p, struct rv_str version, bool final) {
-    struct node *old = *p;
+static void bury(struct store_collection *c, struct node *old, struct rv_str version, bool final) {
     struct identity id = {old->o.ns, old->o.name, old->o.uid,
                           store_version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
     struct node *n = tombstone_new(c, &id);
     n->final = final;
     n->o.rev = ++c->store->rev;
     n->o.blob = NULL;
-    if (c->tombstones >= TOMBSTONES_MAX) {
-        drop_tombstones(c);
-        p = slot(c, id.ns, id.name); /* chains changed */
-    }
+    if (c->tombstones >= TOMBSTONES_MAX) drop_tombstones(c);
     struct store_object gone = old->o;
     rv_blob_ref(gone.blob);
-    replace_node(c, p, n);
+    node_drop(c, old);
+    node_add(c, n);
     gone.ns = n->o.ns;
     gone.name = n->o.name;
     gone.uid = n->o.uid;
@@ -393,42 +354,42 @@ void store_put(struct store_collection *c, struct rv_val value) { put(c, value, 
 
 void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str name, struct rv_str uid,
                   struct rv_str resource_version) {
-    struct node **p = slot(c, ns, name);
-    if (*p == NULL || (*p)->tombstone) return;
-    if (uid.n != 0 && !rv_str_eq((*p)->o.uid, uid)) return; /* a namesake came in the meantime */
-    if (store_version_cmp(resource_version, (*p)->o.resource_version) < 0) return;
-    bury(c, p, resource_version, false);
+    struct node *n = find(c, ns, name);
+    if (n == NULL || n->tombstone) return;
+    if (uid.n != 0 && !rv_str_eq(n->o.uid, uid)) return; /* a namesake came in the meantime */
+    if (store_version_cmp(resource_version, n->o.resource_version) < 0) return;
+    bury(c, n, resource_version, false);
 }
 
 void store_replace_begin(struct store_collection *c, bool rewound) {
     c->replacing = true;
     c->rewound = rewound;
     if (rewound) drop_tombstones(c); /* what went may be back */
-    for (size_t b = 0; b < c->size; b++)
-        for (struct node *n = c->buckets[b]; n != NULL; n = n->next) n->seen = n->written = false;
+    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+        node_at(w.link)->seen = node_at(w.link)->written = false;
 }
 
 void store_replace_put(struct store_collection *c, struct rv_val value) { put(c, value, false, true); }
 
 void store_replace_keep(struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    struct node *n = *slot(c, ns, name);
+    struct node *n = find(c, ns, name);
     if (n != NULL && !n->tombstone) n->seen = true;
 }
 
+/* An object that the list does not have, and that was not written after it, is gone. */
+static bool list_lacks(const struct node *n, struct rv_str list_version) {
+    bool newer = n->written && store_version_cmp(n->o.resource_version, list_version) > 0;
+    return !n->tombstone && !n->seen && !newer;
+}
+
 void store_replace_end(struct store_collection *c, struct rv_str list_version) {
-    for (size_t b = 0; b < c->size; b++) {
-        struct node *n = c->buckets[b];
-        while (n != NULL) {
-            bool newer = n->written && store_version_cmp(n->o.resource_version, list_version) > 0;
-            if (n->tombstone || n->seen || newer) {
-                n = n->next;
-                continue;
-            }
-            struct node **p = slot(c, n->o.ns, n->o.name);
-            bury(c, p, list_version, false);
-            n = c->buckets[b]; /* the chain changed: start over; each object is buried once */
-        }
-    }
+    struct node **gone =
+        rv_alloc_array(c->live, sizeof *gone); /* burying changes the table, so it is done afterwards */
+    size_t n = 0;
+    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+        if (list_lacks(node_at(w.link), list_version)) gone[n++] = node_at(w.link);
+    for (size_t i = 0; i < n; i++) bury(c, gone[i], list_version, false);
+    free(gone);
     drop_tombstones(c);
     c->replacing = c->rewound = false;
     c->synced = true;
@@ -480,9 +441,9 @@ void store_written_deleted(struct store *s, struct rv_str api_version, struct rv
                            struct rv_str name, struct rv_str uid) {
     for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
         if (!concerns(c, api_version, resource, ns)) continue;
-        struct node **p = slot(c, ns, name);
-        if (*p != NULL && !(*p)->tombstone && (uid.n == 0 || rv_str_eq((*p)->o.uid, uid)))
-            bury(c, p, (*p)->o.resource_version, true);
+        struct node *n = find(c, ns, name);
+        if (n != NULL && !n->tombstone && (uid.n == 0 || rv_str_eq(n->o.uid, uid)))
+            bury(c, n, n->o.resource_version, true);
     }
 }
 
@@ -491,7 +452,7 @@ bool store_refused(struct store *s, struct rv_str api_version, struct rv_str res
     bool newer = true;
     for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
         if (!concerns(c, api_version, resource, ns)) continue;
-        struct node *n = *slot(c, ns, name);
+        struct node *n = find(c, ns, name);
         if (n == NULL || n->tombstone) continue;
         if (rv_str_eq(n->o.resource_version, version) || (version.n == 0 && rv_str_eq(n->o.uid, uid))) newer = false;
         if (!n->untold) continue;
@@ -506,14 +467,13 @@ bool store_refused(struct store *s, struct rv_str api_version, struct rv_str res
 /* ---- reading and listening ------------------------------------------------------------------------------ */
 
 const struct store_object *store_find(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    struct node *n = *slot(c, ns, name);
+    struct node *n = find(c, ns, name);
     return n != NULL && !n->tombstone ? &n->o : NULL;
 }
 
 void store_each(const struct store_collection *c, store_each_fn fn, void *arg) {
-    for (size_t b = 0; b < c->size; b++)
-        for (struct node *n = c->buckets[b]; n != NULL; n = n->next)
-            if (!n->tombstone) fn(arg, &n->o);
+    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+        if (!node_at(w.link)->tombstone) fn(arg, &node_at(w.link)->o);
 }
 
 uint64_t store_rev(const struct store *s) { return s->rev; }

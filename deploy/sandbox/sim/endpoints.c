@@ -402,7 +402,7 @@ static void sync_service(struct sim *m, const struct service *s) {
     if (sim_fresh(m, ref, s->o->uid) == NULL) return; /* its deletion comes; gc takes what we wrote */
     struct sync y = {.m = m, .s = s};
     y.publish_not_ready = rv_path_bool(s->o->value, "spec.publishNotReadyAddresses", false);
-    y.v = rv_alloc_array(s->members.n + 1, sizeof *y.v);
+    y.v = rv_alloc_array(s->members.table.n + 1, sizeof *y.v);
     sim_map_each(&s->members, collect, &y);
     qsort(y.v, y.n, sizeof *y.v, by_name);
     for (size_t i = 0; i < y.n; i++) sb_object_ref(y.v[i].pod); /* writing ends the loan */

@@ -7,6 +7,7 @@
 #ifndef RV_SANDBOX_SIM_INTERNAL_H
 #define RV_SANDBOX_SIM_INTERNAL_H
 
+#include "ipc/base/table.h"
 #include "sim.h"
 
 enum { SIM_BATCH = 1000 }; /* changes, timers or dirty keys that one turn handles */
@@ -23,13 +24,11 @@ void sim_timer_disarm(struct sim *m, struct sim_timer *t);
 
 /* ---- a map from text to pointer; the key's bytes are the entry's own and outlive it ---- */
 struct sim_map {
-    struct sim_entry **slots;
-    size_t n_slots, n;
+    struct rv_table table;
 };
 struct sim_entry { /* first member of what is kept */
+    struct rv_table_link link;
     struct rv_str key;
-    uint64_t hash;
-    struct sim_entry *next;
 };
 void *sim_map_get(const struct sim_map *map, struct rv_str key);
 void sim_map_put(struct sim_map *map, struct sim_entry *e); /* the key must be absent */

@@ -114,7 +114,7 @@ static int unready_first(const void *a, const void *b) {
 }
 
 void sim_job_dismiss(struct sim *m, struct job *j, struct sb_object *o, int64_t n) {
-    struct choice c = {rv_alloc_array(j->pods.n + 1, sizeof(struct job_pod *)), 0};
+    struct choice c = {rv_alloc_array(j->pods.table.n + 1, sizeof(struct job_pod *)), 0};
     sim_map_each(&j->pods, choose, &c);
     qsort((void *)c.v, c.n, sizeof(struct job_pod *), unready_first);
     for (size_t i = 0; i < c.n && (int64_t)i < n; i++) {
