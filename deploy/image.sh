@@ -6,11 +6,17 @@
 #   deploy/image.sh --root FOLDER   only its root file system
 #
 # Push it with any tool that takes OCI archives (skopeo copy oci-archive:OUT.tar docker://NAME), or `ctr images import` it.
-# RAYVISOR_BUILD names the build tree (default build/).
+# RAYVISOR_BUILD names the build tree. By default it is build/, which is made or brought up to date first.
 set -euo pipefail
 [ $# = 2 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 64; }
 here=$(cd "$(dirname "$0")" && pwd)
 build=${RAYVISOR_BUILD:-$here/../build}
+if [ -z "${RAYVISOR_BUILD:-}" ]; then
+    command -v cmake >/dev/null && command -v ninja >/dev/null ||
+        { echo "image.sh: cmake and ninja are missing; deploy/quickstart.sh installs what a build needs" >&2; exit 1; }
+    echo "building (build/); the first time this takes some minutes"
+    (cd "$here/.." && cmake --preset release >/dev/null && cmake --build --preset release >/dev/null)
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -18,19 +18,46 @@ packages="build-essential cmake ninja-build pkg-config python3 libzmq3-dev libms
  libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev"
 
 say() { printf '\n== %s\n' "$*"; }
-die() { echo "quickstart: $*" >&2; exit 1; }
+die() { printf 'quickstart: %s\n' "$@" >&2; exit 1; }
 
+# What a command prints, as one line every few seconds: installing and building take minutes, and silence looks like a hang.
+progress() {
+    local line lines=0 next=$((SECONDS + 5))
+    while IFS= read -r line; do
+        lines=$((lines + 1))
+        if [ "$SECONDS" -ge "$next" ]; then
+            printf '   %s\n' "${line:0:100}"
+            next=$((SECONDS + 5))
+        fi
+    done
+    printf '   done (%d steps)\n' "$lines"
+}
+
+# Everything that could stop this script is looked at before it changes anything.
 install_packages() {
-    [ -z "${RAYVISOR_NO_INSTALL:-}" ] || return 0
-    local missing="" p sudo=""
+    local missing="" p sudo="" tool
+    if [ -n "${RAYVISOR_NO_INSTALL:-}" ]; then
+        for tool in "${KUBECTL:-kubectl}" ${RAYVISOR_BUILD:+true} $([ -n "${RAYVISOR_BUILD:-}" ] || echo cmake ninja); do
+            command -v "$tool" >/dev/null || missing+=" $tool"
+        done
+        [ -z "$missing" ] || die "RAYVISOR_NO_INSTALL is set, and these programs are missing:$missing"
+        return 0
+    fi
     command -v "${KUBECTL:-kubectl}" >/dev/null || packages+=" kubernetes-client"
+    command -v dpkg >/dev/null && command -v apt-get >/dev/null ||
+        die "this machine has no apt-get: the packages are those of Debian 12." \
+            "Install what corresponds to them, then run: RAYVISOR_NO_INSTALL=1 $0" "They are: $(echo $packages)"
     for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing+=" $p"; done
     [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ]; then
+        sudo=sudo
+        command -v sudo >/dev/null || die "packages are missing, and there is neither root nor sudo to install them." \
+            "An administrator can do it with:" "  apt-get update && apt-get install -y --no-install-recommends$missing"
+    fi
     say "installing packages:$missing"
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq
+    $sudo apt-get update -qq || die "apt-get update failed (its own words stand above)"
     # shellcheck disable=SC2086
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing | progress
 }
 
 build() {
@@ -40,8 +67,22 @@ build() {
     fi
     say "building (build/)"
     cmake --preset release >/dev/null
-    cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugins | tail -n 1
+    cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugins | progress
     bin=build/bin
+}
+
+# Ctrl-C: what was started goes on running, so it is said how to stop it.
+interrupted() {
+    trap - INT
+    printf '\nquickstart: interrupted.' >&2
+    if [ -n "$started" ] && [ -z "$check" ]; then
+        printf ' The sandbox cluster and the operator go on running. Stop them with:\n  %q sandbox down\n' "$bin/rayvisorctl" >&2
+    elif [ -z "$started" ]; then
+        printf ' Nothing was started.\n' >&2
+    else
+        printf '\n' >&2
+    fi
+    exit 130
 }
 
 field() { kubectl get raycluster minimal -o "jsonpath={.status.$1}"; }
@@ -82,6 +123,8 @@ verify() {
     echo "all as expected"
 }
 
+started=
+trap interrupted INT
 install_packages
 build
 # A check neither uses nor stops a sandbox that somebody works with.
@@ -91,6 +134,7 @@ if [ -n "$check" ]; then
     trap '"$bin/rayvisorctl" sandbox down; rm -rf "$RAYVISOR_SANDBOX_DIR"' EXIT
 fi
 say "starting the sandbox cluster and the operator"
+started=1
 "$bin/rayvisorctl" sandbox up
 KUBECONFIG=$("$bin/rayvisorctl" sandbox kubeconfig)
 export KUBECONFIG
@@ -112,14 +156,17 @@ if [ -n "$check" ]; then
     verify
     exit
 fi
+ctl=$(printf %q "$bin/rayvisorctl")
 cat <<EOF
 
 Look around:
-  export KUBECONFIG=$KUBECONFIG
-  kubectl get rayclusters -w
+  export KUBECONFIG=$(printf %q "$KUBECONFIG")${RAYVISOR_SANDBOX_DIR:+ RAYVISOR_SANDBOX_DIR=$(printf %q "$RAYVISOR_SANDBOX_DIR")}
+  kubectl get rayclusters
+  kubectl get rayjobs,rayclusters,pods        # the job's cluster goes ten seconds after its end
+  kubectl get pods -w                         # Ctrl-C ends it
   kubectl edit raycluster minimal
-  kubectl get rayjobs,rayclusters,pods -w     # the job's cluster goes ten seconds after its end
-  $bin/rayvisorctl status
+  $ctl status
+  $ctl explain raycluster/minimal
 Stop:
-  $bin/rayvisorctl sandbox down
+  $ctl sandbox down
 EOF

@@ -197,14 +197,44 @@ static int start_operator(struct rv_arena *a, const char *daemon, const char *co
     return start(a, "operator", argv, err);
 }
 
+/* As a shell reads it: in quotes where it needs them. */
+static const char *shell_word(struct rv_arena *a, const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+    if (text[0] != 0 && text[strspn(text, plain)] == 0) return text;
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_addc(&b, '\'');
+    for (const char *p = text; *p != 0; p++) {
+        if (*p == '\'')
+            rv_buf_adds(&b, "'\\''");
+        else
+            rv_buf_addc(&b, (uint8_t)*p);
+    }
+    rv_buf_addc(&b, '\'');
+    return rv_arena_str(a, rv_buf_str(&b)).p;
+}
+
+/* What to type to run this program again: its name where the shell finds it by that, its path otherwise. */
+static const char *own_command(struct rv_arena *a) {
+    const char *dir = exe_dir(a), *rest = getenv("PATH");
+    while (rest != NULL && *rest != 0) {
+        size_t n = strcspn(rest, ":");
+        if (n == strlen(dir) && strncmp(rest, dir, n) == 0) return "rayvisorctl";
+        rest += n + (rest[n] == ':');
+    }
+    return shell_word(a, rv_arena_fmt(a, "%s/rayvisorctl", dir).p);
+}
+
 static void print_up(struct rv_arena *a, bool json) {
     if (!json) {
+        const char *ctl = own_command(a), *own = getenv("RAYVISOR_SANDBOX_DIR");
+        bool named = own != NULL && own[0] != 0; /* the next command must be told as well */
         printf("The sandbox cluster and the operator are running.\n\n"
-               "  export KUBECONFIG=%s\n"
+               "  export KUBECONFIG=%s%s%s\n"
                "  kubectl get nodes\n"
-               "  rayvisorctl status\n\n"
-               "Logs: %s/*.log   Stop: rayvisorctl sandbox down\n",
-               sandbox_kubeconfig(a), sandbox_dir(a).p);
+               "  %s status\n\n"
+               "Logs: %s/*.log   Stop: %s sandbox down\n",
+               shell_word(a, sandbox_kubeconfig(a)), named ? " RAYVISOR_SANDBOX_DIR=" : "",
+               named ? shell_word(a, own) : "", ctl, shell_word(a, sandbox_dir(a).p), ctl);
         return;
     }
     rv_autobuf struct rv_buf b = {0};
@@ -275,5 +305,6 @@ int sandbox_status(struct rv_arena *a, bool json, struct rv_error *err) {
     }
     fwrite(b.p, 1, b.n, stdout);
     return all ? 0
-               : rv_error_set(err, RV_E_UNAVAILABLE, "the sandbox is not up; start it with: rayvisorctl sandbox up");
+               : rv_error_set(err, RV_E_UNAVAILABLE, "the sandbox is not up; start it with: %s sandbox up",
+                              own_command(a));
 }
