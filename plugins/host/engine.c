@@ -294,12 +294,20 @@ static void on_change(void *arg, const struct rv_object *before, const struct rv
         map_object(e, before, now == NULL);
 }
 
-static void give_credit(struct engine *e, size_t bytes) {
-    e->used_messages++;
+static void give_credit(struct engine *e, uint32_t messages, size_t bytes) {
+    e->used_messages += messages;
     e->used_bytes += (uint32_t)bytes;
     if (e->used_messages * 2 < e->credit_messages && e->used_bytes / 2 < e->credit_bytes / 4) return;
     engine_send(e, &(struct msg){.type = MSG_CREDIT, .credit = {e->used_messages, e->used_bytes}});
     e->used_messages = e->used_bytes = 0;
+}
+
+/* What a pass has taken, or what nobody will take, is given back; never more than came. */
+static void give_back_results(struct engine *e, size_t bytes) {
+    if (bytes > e->result_bytes) bytes = e->result_bytes;
+    if (bytes == 0) return;
+    e->result_bytes -= bytes;
+    give_credit(e, 0, bytes);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------- */
@@ -457,19 +465,21 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
         if (m->object.kind >= e->kind_n)
             return rv_error_set(err, RV_E_PROTOCOL, "object of kind %u, there are %zu", m->object.kind, e->kind_n);
         mirror_put(e->mirror, &m->object, value, on_change, e);
-        give_credit(e, m->payload.n);
+        give_credit(e, 1, m->payload.n);
         break;
     case MSG_DELETED:
         if (m->object.kind >= e->kind_n)
             return rv_error_set(err, RV_E_PROTOCOL, "deletion of kind %u, there are %zu", m->object.kind, e->kind_n);
         mirror_delete(e->mirror, &m->object, on_change, e);
-        give_credit(e, 0);
+        give_credit(e, 1, 0);
         break;
     case MSG_SNAP_END:
         on_snapshot_end(e);
         break;
     case MSG_RESULT:
+        e->result_bytes += m->payload.n;
         on_result(e, m);
+        if (e->state != ENGINE_READY) give_back_results(e, e->result_bytes);
         break;
     case MSG_SETTINGS:
         on_settings(e, m);
@@ -554,6 +564,7 @@ static void settle(struct engine *e, struct queue_key *k, const struct rv_outcom
 static void pass(struct engine *e, struct queue_key *k) {
     struct rv_key key = {k->ns, k->name};
     struct rv_outcome out = {.size = sizeof out};
+    size_t bytes = 0;
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
     rv_coalesce_busy(&e->hurry, e->now.mono, k->link.hash);
@@ -568,8 +579,10 @@ static void pass(struct engine *e, struct queue_key *k) {
     store_explain(e, k);
     for (struct result_node *next; nodes != NULL; nodes = next) {
         next = nodes->next;
+        bytes += nodes->r.body.n;
         free(nodes);
     }
+    give_back_results(e, bytes);
     e->results = NULL;
     e->results_n = 0;
     if (k->in_flight == 0) {
@@ -587,13 +600,18 @@ void engine_tick(struct engine *e, struct engine_time now) {
     e->now = now;
     for (int i = 0; i < PASSES_PER_TICK && e->state == ENGINE_READY; i++) {
         struct queue_key *k = queue_next(e->queue, now.mono);
-        if (k == NULL) break;
+        if (k == NULL) {
+            /* What is here belongs to keys that wait for more results, which may wait for this credit. */
+            give_back_results(e, e->result_bytes);
+            break;
+        }
         pass(e, k);
     }
 }
 
 int64_t engine_deadline(const struct engine *e) {
-    return e->state == ENGINE_READY ? queue_deadline(e->queue) : INT64_MAX;
+    if (e->state != ENGINE_READY) return INT64_MAX;
+    return e->result_bytes > 0 ? e->now.mono : queue_deadline(e->queue); /* their credit is given back, or a key runs */
 }
 const struct rv_coalesce *engine_hurry(const struct engine *e) { return &e->hurry; }
 enum engine_state engine_state(const struct engine *e) { return e->state; }

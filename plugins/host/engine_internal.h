@@ -78,6 +78,7 @@ struct engine {
     struct rv_coalesce hurry;
     /* credit to give back */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
+    size_t result_bytes; /* of bodies that no pass has taken yet: their credit is held back */
 };
 
 void api_fill(struct rv_host_api *api);

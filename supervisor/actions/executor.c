@@ -46,6 +46,7 @@ struct op {
     unsigned retries;
     bool running, looked; /* looked: the object was read after an AlreadyExists */
     bool owned;           /* the owner is known to be there */
+    size_t room;          /* set aside in quota->reading */
     struct rv_timer *timer;
     struct kube_request *request;
     char *plugin_name;
@@ -73,7 +74,7 @@ struct executor {
     struct executor_stats stats;
     struct counts *counts;
     struct rv_prepare *prepare;
-    bool wake;
+    bool wake, paused;       /* paused: bodies wait for room */
     executor_pause_fn pause; /* NULL: as it is */
     void *pause_arg;
 };
@@ -163,7 +164,10 @@ static void finish(struct op *op, const struct rv_result *r) {
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
     counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
-    if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]--;
+    if (op->quota != NULL) {
+        op->quota->open[msg_verb_waits(op->m.a.verb)]--;
+        op->quota->reading -= op->room;
+    }
     if (op->client != NULL)
         op->client->on_result(op->client->arg, op->instance, op->m.a.api_version, op->m.a.resource, &out);
     if (op->running) {
@@ -178,6 +182,32 @@ static void finish(struct op *op, const struct rv_result *r) {
 
 static void finish_code(struct op *op, int code, const char *message) {
     finish(op, &(struct rv_result){.code = code, .message = rv_str(message)});
+}
+
+/* ---- room for bodies ------------------------------------------------------------------------------------ */
+
+static size_t result_bytes(const struct op *op) {
+    return op->client->result_bytes(op->client->arg) + op->quota->reading;
+}
+
+/* The first body always has room, however large it may become. */
+static bool admit_body(void *arg, size_t n) {
+    struct op *op = arg;
+    bool gone = op->client == NULL; /* nobody will take it: it ends by its time-out */
+    size_t used = gone ? 0 : result_bytes(op);
+    if (gone || (used != 0 && used + n > RESULT_BYTES_MAX)) {
+        op->x->paused = true;
+        return false;
+    }
+    op->room = n;
+    op->quota->reading += n;
+    return true;
+}
+
+static bool brings_body(const struct op *op) { return op->m.a.verb == RV_VERB_GET || op->m.a.verb == RV_VERB_HTTP; }
+
+static bool has_result_room(const struct op *op) {
+    return op->client == NULL || op->quota == NULL || !brings_body(op) || result_bytes(op) < RESULT_BYTES_MAX;
 }
 
 /* ---- bodies and paths ----------------------------------------------------------------------------------- */
@@ -557,6 +587,7 @@ static bool is_ready(void *arg, struct fair_item *item) {
     const struct config *c = x->s->config;
     if (counts_in_flight(op) && x->in_flight >= x->limit) return false;
     if (object_lock_held(x->locks, &op->m.a)) return false; /* actions on one object keep their order */
+    if (!has_result_room(op)) return false;
     if (!counts_in_flight(op)) return true;
     struct rv_rate_limit *own = op->quota != NULL ? &op->quota->rate : NULL;
     int64_t own_rate = own != NULL ? op->quota->client->config->actions_per_second : 0;
@@ -595,6 +626,10 @@ static bool pump(void *arg) {
     struct executor *x = arg;
     if (!x->wake || !leadership_acts(x->s)) return false;
     x->wake = false;
+    if (x->paused) {
+        x->paused = false;
+        http_direct_resume(x->http);
+    }
     for (struct op *op; (op = next_op(x)) != NULL;) {
         link_running(op);
         run(op);
@@ -662,6 +697,10 @@ void executor_event(struct executor *x, const struct rv_event *e) {
     executor_submit(x, NULL, 0, &m);
 }
 
+void executor_wake(struct executor *x) {
+    if (x != NULL) x->wake = true;
+}
+
 static void drop_item(void *arg, struct fair_item *item) {
     struct op *op = (struct op *)item;
     counts_add(op->x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(RV_E_SHUTDOWN));
@@ -696,6 +735,7 @@ void executor_forget(struct executor *x, struct executor_client *c) {
         if (op->client == c) { /* what was sent finishes and is written through */
             op->client = NULL;
             op->quota = NULL;
+            op->room = 0;
         }
     quota_forget(&x->quotas, c);
 }
@@ -722,10 +762,7 @@ void executor_each_count(const struct executor *x,
     counts_each(x->counts, fn, arg);
 }
 
-static void on_refill(void *arg) {
-    struct executor *x = arg;
-    x->wake = true;
-}
+static void on_refill(void *arg) { executor_wake(arg); }
 
 struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
@@ -741,7 +778,8 @@ struct executor *executor_new(struct supervisor *s) {
     x->failures = failures_new(s->loop, 0);
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s);
-    x->http = http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config));
+    x->http =
+        http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
     x->refill = rv_loop_timer(s->loop, on_refill, x);
     x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump, x);

@@ -6,6 +6,9 @@
  * Retried here, with back-off and the server's Retry-After: whatever may be repeated without harm (get, apply, patches,
  * deletes with a uid, creates with a fixed name). A create that finds its own object already there (same controller)
  * has succeeded.
+ *
+ * Bodies of results (get, HTTP) are bounded for each client: while RESULT_BYTES_MAX of them wait for it or are being
+ * read for it, none of its requests that may bring a body starts, and the body of an answer that has begun is not read.
  */
 #ifndef ACTIONS_EXECUTOR_H
 #define ACTIONS_EXECUTOR_H
@@ -19,8 +22,12 @@ struct executor_client {
      * of the object that the action concerned. */
     void (*on_result)(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
                       const struct rv_result *r);
+    /* How many bytes of results wait because it does not take them. */
+    size_t (*result_bytes)(const void *arg);
     void *arg;
 };
+
+enum { RESULT_BYTES_MAX = 32 << 20 };
 
 struct executor_stats {
     uint64_t done, failed, denied, retries;
@@ -35,6 +42,8 @@ typedef int64_t (*executor_pause_fn)(void *arg, int64_t ms);
 void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg);
 /* m is lent. */
 void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m);
+/* A client took results: what was held back for want of room may go on. */
+void executor_wake(struct executor *x);
 /* The incarnation is gone: what waits is dropped, counted and told; what was sent finishes. Also before the client is
  * freed. */
 void executor_forget(struct executor *x, struct executor_client *c);

@@ -14,6 +14,7 @@ struct quota {
     const struct executor_client *client;
     struct rv_rate_limit rate; /* limits.actionsPerSecond */
     size_t open[2];            /* actions without a result; [1]: that wait for others */
+    size_t reading;            /* bytes: room that is set aside for bodies that are being read */
 };
 /* The plugin's, made when it asks for the first time. c NULL, the supervisor itself: NULL. */
 struct quota *quota_of(struct quota **list, const struct executor_client *c);

@@ -18,6 +18,14 @@ struct entry {
     char text[];
 };
 
+/* A result that waits for credit: its message is packed, its body is held as it will be sent. */
+struct waiting_result {
+    struct waiting_result *next;
+    struct rv_blob *payload;
+    uint32_t header_n, body_n;
+    uint8_t bytes[];
+};
+
 struct outbox {
     struct outbox_opts o;
     struct rv_table entries;
@@ -25,11 +33,14 @@ struct outbox {
     int64_t messages, bytes; /* credit left; may go below zero by a flush */
     uint64_t order, merged, snapshot_order, snapshot_rev;
     bool snapshot_open;
+    struct waiting_result *results, **results_last;
+    size_t result_bytes;
 };
 
 struct outbox *outbox_new(const struct outbox_opts *o) {
     struct outbox *b = rv_alloc(sizeof *b);
     b->o = *o;
+    b->results_last = &b->results;
     return b;
 }
 
@@ -47,9 +58,18 @@ static void clear(struct outbox *b) {
     b->first = b->last = NULL;
 }
 
+static void waiting_result_free(struct waiting_result *r) {
+    rv_blob_unref(r->payload);
+    free(r);
+}
+
 struct outbox *outbox_free(struct outbox *b) {
     if (b == NULL) return NULL;
     clear(b);
+    for (struct waiting_result *r = b->results, *next; r != NULL; r = next) {
+        next = r->next;
+        waiting_result_free(r);
+    }
     free(b);
     return NULL;
 }
@@ -111,7 +131,7 @@ void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *go
 }
 
 /* Deleted and created again meanwhile: both are told, in this order. */
-static void tell(struct outbox *b, struct entry *e) {
+static void send_entry(struct outbox *b, struct entry *e) {
     struct msg_object o = {.ns = e->ns, .name = e->name};
     struct rv_blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
     o.kind = e->kind;
@@ -133,7 +153,7 @@ void outbox_flush_object(struct outbox *b, uint32_t kind, struct rv_str ns, stru
     struct entry *e = find(b, kind, ns, name);
     if (e == NULL) return;
     take_out(b, e);
-    tell(b, e);
+    send_entry(b, e);
     entry_free(e);
 }
 
@@ -157,11 +177,64 @@ void outbox_snapshot_end(struct outbox *b, uint64_t rev) {
     outbox_pump(b);
 }
 
+/* ---- results -------------------------------------------------------------------------------------------- */
+
+static void send_result(struct outbox *b, struct msg *m, struct rv_blob *payload) {
+    b->bytes -= (int64_t)rv_blob_bytes(payload).n;
+    b->o.send(b->o.arg, m, payload);
+}
+
+static void queue_result(struct outbox *b, const struct msg *m, struct rv_blob *payload) {
+    rv_autobuf struct rv_buf header = {0}, body = {0};
+    msg_encode(m, &header, &body);
+    struct waiting_result *r = rv_alloc(sizeof *r + header.n + body.n);
+    r->payload = rv_blob_ref(payload);
+    r->header_n = (uint32_t)header.n;
+    r->body_n = (uint32_t)body.n;
+    memcpy(r->bytes, header.p, header.n);
+    memcpy(r->bytes + header.n, body.p, body.n);
+    *b->results_last = r;
+    b->results_last = &r->next;
+    b->result_bytes += rv_blob_bytes(payload).n;
+}
+
+void outbox_result(struct outbox *b, struct msg *m) {
+    if (m->payload.n == 0) {
+        b->o.send(b->o.arg, m, NULL);
+        return;
+    }
+    struct rv_blob *payload = rv_blob_new(m->payload);
+    if (b->results == NULL && b->bytes > 0)
+        send_result(b, m, payload);
+    else
+        queue_result(b, m, payload);
+    rv_blob_unref(payload);
+}
+
+static void send_first_result(struct outbox *b) {
+    struct waiting_result *r = b->results;
+    struct rv_bytes header = {r->bytes, r->header_n}, body = {r->bytes + r->header_n, r->body_n};
+    struct msg m;
+    struct rv_error err = {0};
+    b->results = r->next;
+    if (b->results == NULL) b->results_last = &b->results;
+    b->result_bytes -= rv_blob_bytes(r->payload).n;
+    if (msg_decode(header, body, rv_blob_bytes(r->payload), false, &m, &err) == 0) send_result(b, &m, r->payload);
+    waiting_result_free(r);
+}
+
+size_t outbox_result_bytes(const struct outbox *b) { return b->result_bytes; }
+
+/* ---- credit --------------------------------------------------------------------------------------------- */
+
+/* Results and objects in turn: neither keeps the other from being told. */
 void outbox_pump(struct outbox *b) {
-    while (b->first != NULL && b->messages > 0 && b->bytes > 0) {
+    while (b->bytes > 0 && (b->results != NULL || (b->first != NULL && b->messages > 0))) {
+        if (b->results != NULL) send_first_result(b);
+        if (b->first == NULL || b->messages <= 0 || b->bytes <= 0) continue;
         struct entry *e = b->first;
         take_out(b, e); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
-        tell(b, e);
+        send_entry(b, e);
         entry_free(e);
     }
     if (!b->snapshot_open || (b->first != NULL && b->first->order <= b->snapshot_order))

@@ -3,7 +3,8 @@
  * An object stands in the set once, however often it changes; its newest state is fetched when it is sent. So a slow
  * plugin costs at most one small entry per object and always catches up with the newest state. Objects spend credit,
  * which the host gives back; control messages go at once. A result goes after the object that its own action changed
- * (read your writes): that object jumps the queue, credit or not.
+ * (read your writes): that object jumps the queue, credit or not. The body of a result costs its bytes: results with a
+ * body wait for credit, in order, while results without one go at once.
  */
 #ifndef BUS_OUTBOX_H
 #define BUS_OUTBOX_H
@@ -27,6 +28,9 @@ void outbox_changed(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv
 void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *gone);
 /* Before a result: tells the object now if it is still to be told. */
 void outbox_flush_object(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name);
+/* m: a RESULT, lent; its payload is the body. */
+void outbox_result(struct outbox *b, struct msg *m);
+size_t outbox_result_bytes(const struct outbox *b); /* of the bodies that wait */
 /* Snapshot: forget what is queued, say SNAP_BEGIN; then outbox_changed() for every object; then outbox_snapshot_end(),
  * whose SNAP_END goes out once everything queued up to now is told. */
 void outbox_snapshot_begin(struct outbox *b, uint64_t rev);

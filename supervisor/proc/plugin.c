@@ -194,7 +194,7 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     struct plugin *p = rv_alloc(sizeof *p);
     p->s = s;
     p->config = c;
-    p->client = (struct executor_client){c, session_result, p};
+    p->client = (struct executor_client){c, session_result, session_result_bytes, p};
     p->pidfd = -1;
     p->deadline = rv_loop_timer(s->loop, on_deadline, p);
     p->retry = rv_loop_timer(s->loop, on_retry, p);

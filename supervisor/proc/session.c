@@ -190,7 +190,12 @@ void session_result(void *arg, uint64_t instance, struct rv_str api_version, str
             outbox_flush_object(p->outbox, k, r->ns, r->name);
     p->answered = rv_mono_now();
     struct msg out = {.type = MSG_RESULT, .result = {*r}, .payload = r->body};
-    lane_send(p->lane, &out);
+    outbox_result(p->outbox, &out);
+}
+
+size_t session_result_bytes(const void *arg) {
+    const struct plugin *p = arg;
+    return p->outbox != NULL ? outbox_result_bytes(p->outbox) : 0;
 }
 
 /* ---- hearing -------------------------------------------------------------------------------------------- */
@@ -321,6 +326,7 @@ static void on_message(void *arg, const struct msg *m) {
         break;
     case MSG_CREDIT:
         outbox_credit(p->outbox, m->credit.messages, m->credit.bytes);
+        executor_wake(p->s->executor);
         break;
     case MSG_ACTION:
         on_action(p, m);

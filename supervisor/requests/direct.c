@@ -27,6 +27,7 @@ struct exchange {
     unsigned ms;
     size_t max;
     bool too_big, refused;
+    bool admitted, paused; /* its body has room; it waits for room */
     char why[CURL_ERROR_SIZE];
     http_answer_fn done;
     void *arg;
@@ -39,6 +40,7 @@ struct http_direct {
     struct rv_timer *timer;
     struct resolver *resolver;
     struct exchange *list;
+    http_admit_fn admit;
     struct address_filter filter;
     struct resolver_waiter api_wait;
     int64_t api_next; /* mono ns */
@@ -64,9 +66,21 @@ static int on_resolve(void *state, void *reserved, void *arg) {
     return x->is_name ? 1 : 0;
 }
 
+/* Asked before the first byte of the body is taken. */
+static bool admit_body(struct exchange *x) {
+    curl_off_t length = -1;
+    if (x->admitted || x->owner->admit == NULL) return true;
+    curl_easy_getinfo(x->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    bool known = length >= 0 && (uint64_t)length < x->max;
+    x->admitted = x->owner->admit(x->arg, known ? (size_t)length : x->max);
+    x->paused = !x->admitted;
+    return x->admitted;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     struct exchange *x = arg;
     n *= size;
+    if (!admit_body(x)) return CURL_WRITEFUNC_PAUSE;
     if (x->answer.n + n > x->max) {
         x->too_big = true;
         return CURL_WRITEFUNC_ERROR;
@@ -285,9 +299,11 @@ static void on_address(void *arg, const char *name, const struct sockaddr *a) {
     if (h->filter.api != NULL && strcmp(name, h->filter.api) == 0) kube_peers_add(h->filter.peers, a);
 }
 
-struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api) {
+struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api,
+                                    http_admit_fn admit) {
     struct http_direct *h = rv_alloc(sizeof *h);
     h->loop = l;
+    h->admit = admit;
     h->timer = rv_loop_timer(l, on_timer, h);
     h->multi = curl_multi_init();
     if (h->multi == NULL) rv_oom();
@@ -299,6 +315,14 @@ struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, s
     address_filter_init(&h->filter, api_server, api);
     lookup_api_server(h);
     return h;
+}
+
+void http_direct_resume(struct http_direct *h) {
+    for (struct exchange *x = h->list; x != NULL; x = x->next) {
+        if (!x->paused) continue;
+        x->paused = false;
+        (void)curl_easy_pause(x->easy, CURLPAUSE_CONT); /* asks again whether there is room */
+    }
 }
 
 struct http_direct *http_direct_free(struct http_direct *h) {

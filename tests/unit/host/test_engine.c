@@ -26,7 +26,7 @@ struct sim {
     char passes[2048]; /* the keys' first letters, in order; capital: the object is not there */
     size_t passes_n;
     struct sent *sent;
-    size_t sent_n, actions, finished, mapped;
+    size_t sent_n, actions, finished, mapped, credit;
     struct flight *flight;
     int todo, settings_code;
     int32_t result_code;
@@ -97,6 +97,7 @@ static void on_send(void *arg, struct msg *m) {
     struct rv_str text = {NULL, 0};
     if (m->type == MSG_ACTION) out->id = m->action.id, out->verb = m->action.a.verb, s->actions++;
     if (m->type == MSG_EXPLANATION) out->explain = m->explain, text = m->explain.lines;
+    if (m->type == MSG_CREDIT) s->credit += m->credit.bytes;
     if (m->type == MSG_PONG) out->ping = m->ping;
     if (m->type == MSG_LOG) text = m->log.message;
     if (m->type == MSG_FAILED || m->type == MSG_ADOPTED) text = m->text.text;
@@ -405,6 +406,46 @@ static void credit(void) {
     end(s);
 }
 
+static void tell_body(struct sim *s, uint64_t id, struct rv_bytes body) {
+    struct msg m = script_result(id, 0);
+    m.payload = m.result.r.body = body;
+    tell(s, m);
+}
+
+/* The body of a result is given back when a pass has taken it. Where the key waits for more results, it is given back
+ * when no key can run, for these may wait for this credit. */
+static void credit_for_results(void) {
+    struct sim *s = ready("", ask_todo);
+    struct rv_bytes body = {rv_arena_alloc(s->arena, 700 << 10), 700 << 10};
+    s->todo = 1;
+    tell(s, script_object(s->arena, 0, "a", "", 2));
+    tick(s);
+    tell_body(s, 1, body);
+    CU_ASSERT_EQUAL(s->credit, 0);
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 2 && s->results == 1 && s->credit >= body.n);
+    size_t before = s->credit;
+    s->todo = 3;
+    tell(s, script_object(s->arena, 0, "a", "x", 3));
+    s->now.mono += 1000 * MS;
+    tick(s);
+    CU_ASSERT_EQUAL(s->passes_n, 3);
+    tell_body(s, 2, body);
+    CU_ASSERT_EQUAL(s->credit, before);
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 3 && (s->credit - before) / body.n == 1);
+    CU_ASSERT_EQUAL(engine_deadline(s->engine), INT64_MAX); /* not a hot loop */
+    tell_body(s, 3, body);
+    tell_body(s, 4, body);
+    CU_ASSERT_EQUAL((s->credit - before) / body.n, 1);
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 4 && s->results == 3 && (s->credit - before) / body.n == 3);
+    tell_body(s, 4, body); /* answered already: nobody will take it */
+    tick(s);
+    CU_ASSERT_EQUAL((s->credit - before) / body.n, 4);
+    end(s);
+}
+
 static void draining(void) {
     struct sim *s = ready("", ask_todo);
     s->todo = 1;
@@ -644,6 +685,7 @@ static const struct suite_test tests[] = {
     {"kept from map", kept_from_map},
     {"news of parts are gathered", parts_gathered},
     {"credit", credit},
+    {"credit for results", credit_for_results},
     {"draining", draining},
     {"stopped before it was welcome", stopped_before_it_was_welcome},
     {"failures", failures},

@@ -18,6 +18,7 @@ static void on_result(void *arg, uint64_t instance, struct rv_str api_version, s
     struct seen_result *s = &p->results[r->id];
     rv_autobuf struct rv_buf json = {0};
     p->result_n++;
+    p->waiting += r->body.n;
     s->times++;
     s->code = r->code;
     s->http = r->http_status;
@@ -31,6 +32,8 @@ static void on_result(void *arg, uint64_t instance, struct rv_str api_version, s
     const struct store_object *o = store_find(p->pods, r->ns, r->name);
     s->cached = o != NULL && rv_str_eq(o->resource_version, r->resource_version);
 }
+
+static size_t result_bytes(const void *arg) { return ((const struct asker *)arg)->waiting; }
 
 static void configure(struct world *w, struct asker *p, struct rv_str name) {
     static struct rv_str verbs[] = {S("create"), S("apply"), S("patch"), S("delete"), S("deletecollection"), S("get")},
@@ -55,7 +58,7 @@ static void configure(struct world *w, struct asker *p, struct rv_str name) {
                                        .secret_n = RV_ARRAY_LEN(secrets),
                                        .max_in_flight = 1000,
                                        .max_http = 1000};
-    p->client = (struct executor_client){&p->config, on_result, p};
+    p->client = (struct executor_client){&p->config, on_result, result_bytes, p};
 }
 
 static int64_t shorten(void *arg, int64_t ms) {
@@ -127,7 +130,8 @@ void world_ask(struct world *w, struct asker *p, const struct ask *a) {
     if (a->verb == RV_VERB_HTTP)
         m.action.http = (struct rv_http_request){.size = sizeof(struct rv_http_request),
                                                  .method = rv_str(a->method != NULL ? a->method : "GET"),
-                                                 .url = rv_str(a->url)};
+                                                 .url = rv_str(a->url),
+                                                 .timeout_ms = a->timeout_ms};
     if (a->secret != NULL) {
         const char *slash = strchr(a->secret, '/');
         m.action.http.secret_ns = (struct rv_str){a->secret, (size_t)(slash - a->secret)};

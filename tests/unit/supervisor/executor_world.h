@@ -22,7 +22,7 @@ struct asker { /* what stands for a plugin */
     struct config_plugin config;
     struct store_collection *pods;
     struct seen_result results[RESULTS_MAX];
-    size_t result_n;
+    size_t result_n, waiting; /* waiting: bytes of results that it does not take, as the executor is told */
 };
 
 struct world {
@@ -45,7 +45,8 @@ struct ask { /* one action on pods of namespace "n", or what its verb needs */
     const char *uid, *version;                                                           /* preconditions */
     const char *selector, *propagation, *resource, *subresource, *url, *method, *secret; /* secret: "NAMESPACE/NAME" */
     int64_t grace;
-    const char *key; /* NULL: "k" */
+    uint32_t timeout_ms; /* of HTTP */
+    const char *key;     /* NULL: "k" */
 };
 void world_ask(struct world *w, struct asker *p, const struct ask *a);
 /* Turns until that action has its result; it must come once. */

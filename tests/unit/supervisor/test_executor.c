@@ -677,6 +677,45 @@ static void owners(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(owner_rows); i++) owner_row(i);
 }
 
+/* A plugin that takes nothing: the bodies of its results are bounded, however many it asks for; what is in the way of
+ * nothing goes on, and all come when it takes them. */
+static void unread_results(void) {
+    enum { ASKED = 60, BODY = 1 << 20 };
+    struct world *w = world_new();
+    struct script_server *ray = script_new(w->stage->s.loop);
+    rv_autobuf struct rv_buf url = {0}, body = {0};
+    rv_buf_addf(&url, "%s/logs", script_url(ray));
+    rv_buf_reserve(&body, BODY + 1);
+    memset(body.p, 'x', BODY);
+    body.n = BODY;
+    script_on(ray, &(struct script_answer){
+                       .body = rv_buf_cstr(&body), .headers = "Content-Type: text/plain\r\n", .times = ASKED});
+    for (uint64_t id = 0; id < ASKED; id++)
+        world_ask(w, &w->a,
+                  &(struct ask){.id = id, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url), .timeout_ms = 60000});
+    SCRIPT_UNTIL(w->stage->s.loop, w->a.waiting >= RESULT_BYTES_MAX);
+    world_ask(w, &w->a, &(struct ask){.id = 60, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&url)});
+    world_ask(w, &w->a, &(struct ask){.id = 61, .verb = RV_VERB_TIMER, .key = "other"});
+    CU_ASSERT_EQUAL(world_result(w, &w->a, 61)->code, 0);
+    for (int i = 0; i < 20; i++) rv_loop_turn(w->stage->s.loop, 10);
+    CU_ASSERT_EQUAL(w->a.waiting, RESULT_BYTES_MAX);
+    CU_ASSERT_EQUAL(script_count(ray), ASKED); /* the one that came later has not begun */
+    script_on(ray, &(struct script_answer){.body = "later"});
+    while (w->a.result_n < ASKED + 2) {
+        size_t before = w->a.result_n;
+        w->a.waiting = 0;
+        executor_wake(w->executor);
+        SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n > before);
+        CU_ASSERT_TRUE_FATAL(w->a.result_n > before);
+        CU_ASSERT_TRUE(w->a.waiting <= RESULT_BYTES_MAX);
+    }
+    for (uint64_t id = 0; id < ASKED + 1; id++) CU_ASSERT_EQUAL(w->a.results[id].code, 0);
+    executor_free(w->executor);
+    w->executor = executor_new(&w->stage->s);
+    script_free(ray);
+    world_free(w);
+}
+
 static const struct suite_test tests[] = {{"what is sent", what_is_sent},
                                           {"read your writes", read_your_writes},
                                           {"tries", tries},
@@ -693,6 +732,7 @@ static const struct suite_test tests[] = {{"what is sent", what_is_sent},
                                           {"flooded", flooded},
                                           {"paced", paced},
                                           {"forgotten", forgotten},
+                                          {"unread results", unread_results},
                                           {"shutdown", shutdown_now},
                                           {"counts", counts},
                                           {"owners", owners}};

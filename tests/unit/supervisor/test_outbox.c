@@ -16,6 +16,8 @@ struct world {
     unsigned mirror[NAMES], owed;                      /* what the reader has; credit it holds back */
     bool seen[NAMES], snapshot, ready;
     unsigned begins, ends, sent;
+    uint64_t results[64]; /* ids of results in the order in which they came */
+    size_t result_n, body_bytes;
 };
 
 static size_t index_of(struct rv_str name) { return (size_t)(name.p[0] - 'a'); }
@@ -56,6 +58,11 @@ static void reader(void *arg, struct msg *m, struct rv_blob *payload) {
         w->mirror[index_of(m->object.name)] = GONE;
         w->seen[index_of(m->object.name)] = false;
         w->owed++;
+        break;
+    case MSG_RESULT:
+        w->results[w->result_n++ % RV_ARRAY_LEN(w->results)] = m->result.r.id;
+        w->body_bytes += payload != NULL ? rv_blob_bytes(payload).n : 0;
+        CU_ASSERT_TRUE(payload == NULL || rv_str_is(m->result.r.message, "the message"));
         break;
     default:
         CU_FAIL("unexpected message");
@@ -124,6 +131,43 @@ static void flushes_before_results(void) {
     outbox_credit(w.box, 100, 1000);
     CU_ASSERT_EQUAL(w.sent, NAMES);
     CU_ASSERT_TRUE(mirrors(&w));
+    world_free(&w);
+}
+
+static void result(struct world *w, uint64_t id, size_t body) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_reserve(&b, body);
+    memset(b.p, 'x', body);
+    struct msg m = {.type = MSG_RESULT,
+                    .result.r = {.size = sizeof(struct rv_result), .id = id, .message = RV_STR("the message")},
+                    .payload = {b.p, body}};
+    outbox_result(w->box, &m);
+}
+
+/* Bodies cost their bytes: they wait in order, what has none does not wait behind them, and objects have their turn. */
+static void results_cost_credit(void) {
+    struct world w;
+    world_new(&w);
+    for (uint64_t id = 1; id <= 20; id++) result(&w, id, 100 << 10);
+    result(&w, 21, 0);
+    CU_ASSERT_TRUE(w.result_n == 1 && w.results[0] == 21);
+    CU_ASSERT_EQUAL(outbox_result_bytes(w.box), 20 * (100 << 10));
+    change(&w, 0);
+    outbox_credit(w.box, 10, 1);
+    CU_ASSERT_TRUE(w.result_n == 2 && w.results[1] == 1); /* overdrawn by one */
+    outbox_credit(w.box, 0, 150 << 10);
+    CU_ASSERT_TRUE(w.result_n == 3 && w.results[2] == 2 && w.mirror[0] == GONE);
+    outbox_credit(w.box, 0, 100 << 10);
+    CU_ASSERT_TRUE(w.result_n == 4 && w.results[3] == 3);
+    outbox_credit(w.box, 0, 200 << 10); /* one result, then the object, then a result */
+    CU_ASSERT_TRUE(w.mirror[0] == w.version[0]);
+    outbox_credit(w.box, 0, 4 << 20);
+    CU_ASSERT_TRUE(w.result_n == 21 && w.results[20] == 20 && w.body_bytes == 20 * (100 << 10));
+    CU_ASSERT_EQUAL(outbox_result_bytes(w.box), 0);
+    result(&w, 22, 100); /* with credit it goes at once */
+    CU_ASSERT_EQUAL(w.results[21], 22);
+    for (uint64_t id = 23; id <= 80; id++) result(&w, id, 1 << 20);
+    CU_ASSERT_TRUE(outbox_result_bytes(w.box) > 50 << 20); /* what still waits goes with the outbox */
     world_free(&w);
 }
 
@@ -218,6 +262,7 @@ static void random_worlds(void) {
 
 static const struct suite_test tests[] = {{"coalesces", coalesces},
                                           {"object before result", flushes_before_results},
+                                          {"results cost credit", results_cost_credit},
                                           {"recreations", recreations},
                                           {"snapshot at every index", snapshot_at_every_index},
                                           {"random worlds", random_worlds}};

@@ -43,7 +43,7 @@ static struct world begin(void) {
     w.ray = script_new(w.loop);
     w.api = script_new(w.loop);
     w.peers = kube_peers_new();
-    w.http = http_direct_new(w.loop, script_url(w.api), w.peers);
+    w.http = http_direct_new(w.loop, script_url(w.api), w.peers, NULL);
     snprintf(w.base, sizeof w.base, "%s", script_url(w.ray));
     snprintf(w.api_url, sizeof w.api_url, "%s", script_url(w.api));
     return w;

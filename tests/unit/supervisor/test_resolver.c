@@ -97,7 +97,7 @@ static void on_answer(void *arg, const struct http_answer *a) {
 static struct world begin(bool hangs) {
     struct world w = {.loop = rv_loop_new(NULL), .peers = kube_peers_new()};
     w.ray = script_new(w.loop);
-    w.http = http_direct_new(w.loop, "http://127.0.0.1:1", w.peers);
+    w.http = http_direct_new(w.loop, "http://127.0.0.1:1", w.peers, NULL);
     w.port = strrchr(script_url(w.ray), ':') + 1;
     dns_begin(hangs);
     return w;
@@ -271,7 +271,7 @@ static void use_api(struct world *w, const char *host) {
     rv_autobuf struct rv_buf url = {0};
     rv_buf_addf(&url, "http://%s:%s/", host, w->port);
     http_direct_free(w->http);
-    w->http = http_direct_new(w->loop, rv_buf_cstr(&url), w->peers);
+    w->http = http_direct_new(w->loop, rv_buf_cstr(&url), w->peers, NULL);
 }
 
 /* With a DNS server that is silent: nothing waits for it, and the name is enough. When it has spoken every address
@@ -301,7 +301,7 @@ static void api_server_by_connection(void) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(stage);
     CU_ASSERT_TRUE(stage_connect(stage, rv_buf_cstr(&url)));
     http_direct_free(w.http);
-    w.http = http_direct_new(w.loop, "http://slow.test:1", kube_config_peers(stage->s.kube_config));
+    w.http = http_direct_new(w.loop, "http://slow.test:1", kube_config_peers(stage->s.kube_config), NULL);
     struct seen api = {0};
     script_on(w.ray, &(struct script_answer){.body = "{}"});
     kube_send(stage->s.client, &(struct kube_request_opts){.method = "GET", .path = "/x"}, on_response, &api);
