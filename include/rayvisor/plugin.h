@@ -1,6 +1,7 @@
-/* rayvisor/plugin.h - the ABI between rayvisor-host and one plugin.
+/* rayvisor/plugin.h - the ABI between rayvisor-host and one plugin. Most controllers include rayvisor/controller.h
+ * instead, which stands above it.
  *
- * A plugin is a shared object that exports exactly one symbol, rv_plugin_v1, a function returning a constant
+ * A plugin is a shared object that exports exactly one symbol, rv_plugin_v2, a function returning a constant
  * `struct rv_plugin`. The host checks magic, ABI and name before it calls anything else. A plugin is a function of its
  * inputs: it has no network, no files, no clock and no credential of its own; what it wants it asks the host for, and
  * what it wants done it requests as an action. The same inputs give the same requests, which is what makes
@@ -11,13 +12,20 @@
  * to a key of the manifest's primary kind (itself, or its controller owner) and queued once however often it changes.
  * reconcile(key) then looks at the newest state and requests actions; it never waits. While any (non-detached) action
  * of a key is in flight the key is not reconciled again. When the last result has arrived the host reconciles the key
- * again at once, with those results readable through api->results(); by then everything that the actions wrote is
+ * again at once, with those results readable through api->result(); by then everything that the actions wrote is
  * visible in the mirror (read your writes). A pass that requests no action ends the round, and its outcome says what
  * comes next; of a pass that did request some only RV_RETRY counts: the next pass then waits for the back-off too. So a
  * controller needs no expectations and no locks.
  *
- * Growth rules: structs begin with their size; fields are appended, never moved or removed; a side that reads a field
- * first checks RV_HAS(). A new meaning is a new field. Only fixed-width types cross.
+ * Growth rules: structs begin with their size, and whoever makes one sets it, also where the other side fills it.
+ * Fields are appended, never moved or removed; a new meaning is a new field. Both sides obey the size:
+ *   - A struct that the host fills (get) is written as far as its size goes. Its size then says how much was written.
+ *   - A struct that the host lends (list, map, result) has the host's size: a plugin asks RV_HAS() for what is newer
+ *     than the first minor version of this major one.
+ *   - A struct that the plugin hands over is read as far as its size goes; what it lacks counts as zero. Where it is
+ *     longer than the host knows, the rest must be zero: the call fails with RV_E_ABI rather than leave out what the
+ *     plugin asked for.
+ * struct rv_str, rv_bytes, rv_val, rv_key, rv_field, rv_kind and rv_error have no size and never change.
  * Threads: every call in both directions happens on the host's one thread. Views handed to the plugin are valid until
  * the callback returns; what the plugin hands over is copied before the call returns.
  */
@@ -31,9 +39,9 @@ extern "C" {
 #endif
 
 #define RV_ABI_MAGIC UINT32_C(0x52565031) /* "RVP1" */
-#define RV_ABI_MAJOR 1
-#define RV_ABI_MINOR 1
-#define RV_PLUGIN_SYMBOL "rv_plugin_v1"
+#define RV_ABI_MAJOR 2
+#define RV_ABI_MINOR 0
+#define RV_PLUGIN_SYMBOL "rv_plugin_v2"
 /* Does the other side's struct have this field? */
 #define RV_HAS(ptr, field) ((ptr)->size >= offsetof(__typeof__(*(ptr)), field) + sizeof((ptr)->field))
 
@@ -44,13 +52,27 @@ struct rv_key {
     struct rv_str ns, name;
 };
 
-/* One mirrored object. `kind` is its index in the manifest's `reads`. */
+/* One kind of the plugin's manifest: 0 is the primary one, then come the entries of `reads` in their order. The build
+ * makes the constants and a table of these from the manifest (plugins/README.md, "Kinds"). */
+struct rv_kind {
+    const char *name; /* the entry's `name`: "head_service" */
+    const char *api_version, *resource, *kind;
+};
+
+/* One mirrored object. */
 struct rv_object {
     uint32_t size;
-    uint32_t kind;
+    uint32_t kind; /* index into the plugin's kinds */
     struct rv_str ns, name, uid, resource_version;
     struct rv_val value; /* as projected by the manifest */
 };
+
+/* Copies what both sides know of an object into one whose size is set; its views stay those of `from`. */
+static inline void rv_object_copy(struct rv_object *to, const struct rv_object *from) {
+    uint32_t size = to->size < from->size ? to->size : from->size;
+    memcpy(to, from, size);
+    to->size = size;
+}
 
 enum rv_verb {
     RV_VERB_CREATE = 1,
@@ -119,12 +141,11 @@ struct rv_http_request {
                        became of it is in the trailers: rv_result_grpc_status() */
 };
 
-/* What became of one action. Exactly one per action. An array of them is laid out as the headers have it that a plugin
- * was built with (its abi_minor). */
+/* What became of one action. Exactly one per action: `tag` says which it was. */
 struct rv_result {
     uint32_t size;
     int32_t code; /* 0 or RV_E_* / -errno */
-    uint64_t id;
+    uint64_t id;  /* the number that the action got when it was sent: logs and recordings name it by that */
     uint64_t tag;
     uint32_t verb;
     uint32_t http_status;             /* 0 when there was no answer */
@@ -136,13 +157,12 @@ struct rv_result {
     struct rv_bytes body;   /* GET: msgpack object; HTTP: response body (JSON converted to msgpack when json is 1) */
     uint32_t json;
     struct rv_val trailers; /* HTTP: map of strings, names in lower case; also headers that begin with grpc-, where a
-                               gRPC server puts what it says of a call without an answer. Since ABI 1.1 */
+                               gRPC server puts what it says of a call without an answer */
 };
 
 /* One of the trailers; empty when there is no such. */
 static inline struct rv_str rv_result_trailer(const struct rv_result *r, const char *name) {
-    struct rv_str none = {NULL, 0};
-    return RV_HAS(r, trailers) ? rv_val_str(rv_val_get(r->trailers, name)) : none;
+    return rv_val_str(rv_val_get(r->trailers, name));
 }
 
 /* The status code of a gRPC call (0 OK, 5 NOT_FOUND, ...); -1 when the answer has none. Trailer grpc-message says why,
@@ -182,22 +202,31 @@ struct rv_query {
     struct rv_str owner_uid; /* controller owner */
     struct rv_str label, label_value;
 };
-typedef void (*rv_list_fn)(void *arg, const struct rv_object *object);
+/* Called for one object, which is lent for the call. false: no more of them. */
+typedef bool (*rv_list_fn)(void *arg, const struct rv_object *object);
 
-/* The services of the host. Every function takes the host pointer that init() got. */
+/* The services of the host. Every function takes the host pointer that init() got, and may be called in any callback,
+ * init() included. Nothing blocks. */
 struct rv_host_api {
     uint32_t size;
     uint32_t abi_minor;
     /* -- reading the mirror -- */
-    int32_t (*get)(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name,
-                   struct rv_object *ret);                                                   /* 0 or RV_E_NOT_FOUND */
-    uint64_t (*list)(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg); /* how many */
-    /* -- asking for things -- (RV_E_INVALID for a malformed request; grants are judged by the supervisor) */
-    int32_t (*act)(struct rv_host *h, const struct rv_action *a, uint64_t *ret_id);
+    /* Fills *ret, of which the caller sets the size. Its views live until the callback returns. 0, RV_E_NOT_FOUND, or
+     * RV_E_INVALID when ret has no size; *ret is then left as it was. */
+    int32_t (*get)(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret);
+    /* Calls fn (NULL: only counts) for each object that matches, in no particular order. Returns how many matched, up
+     * to the one at which fn said false; RV_E_INVALID for a query without a size, RV_E_ABI for one that asks for more
+     * than this host knows. */
+    int64_t (*list)(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg);
+    /* -- asking for things -- 0; RV_E_INVALID for a malformed request, RV_E_ABI for one that asks for more than this
+     * host knows: then nothing is done and no result comes. Grants are judged by the supervisor. */
+    int32_t (*act)(struct rv_host *h, const struct rv_action *a);
     int32_t (*event)(struct rv_host *h, const struct rv_event *e);
-    int32_t (*http)(struct rv_host *h, const struct rv_http_request *r, uint64_t *ret_id);
-    /* Results of the previous pass over the key that is being reconciled. */
-    uint64_t (*results)(struct rv_host *h, const struct rv_result **ret);
+    int32_t (*http)(struct rv_host *h, const struct rv_http_request *r);
+    /* The results of the previous pass over the key that is being reconciled, in the order in which they arrived: index
+     * 0, 1, ... until it returns NULL. Lent until the callback returns. */
+    const struct rv_result *(*result)(struct rv_host *h, uint64_t index);
+    /* Reconciles the key after delay_ms, or as soon as may be (0). An earlier plan stays. */
     void (*requeue)(struct rv_host *h, const struct rv_key *key, int64_t delay_ms);
     /* -- environment, recorded and replayable -- */
     int64_t (*now)(struct rv_host *h); /* wall clock, ns since the epoch; constant during one callback */
@@ -237,14 +266,18 @@ struct rv_plugin {
     int32_t (*settings_changed)(void *state, struct rv_error *err);
     /* Optional: last call. */
     void (*fini)(void *state);
+    /* The kinds that this plugin was built for. The host refuses to start it when the manifest has others, or has them
+     * in another order. Needed of every plugin that is loaded from a file. */
+    const struct rv_kind *kinds;
+    uint64_t kind_n;
 };
 
 typedef const struct rv_plugin *(*rv_plugin_fn)(void);
 
 /* `RV_PLUGIN(my_plugin)` at the end of a plugin exports it. */
 #define RV_PLUGIN(object)                                                                                              \
-    RV_EXPORT const struct rv_plugin *rv_plugin_v1(void);                                                              \
-    RV_EXPORT const struct rv_plugin *rv_plugin_v1(void) { return &(object); }
+    RV_EXPORT const struct rv_plugin *rv_plugin_v2(void);                                                              \
+    RV_EXPORT const struct rv_plugin *rv_plugin_v2(void) { return &(object); }
 
 #ifdef __cplusplus
 }

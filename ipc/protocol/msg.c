@@ -384,7 +384,8 @@ int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes pay
 bool msg_kind_at(struct rv_val kinds, size_t i, struct msg_kind *ret) {
     struct rv_val k = rv_val_at(kinds, i);
     if (rv_val_type(k) != RV_MAP) return false;
-    *ret = (struct msg_kind){rv_path_str(k, "a"), rv_path_str(k, "r"), rv_path_str(k, "k"),
-                             (uint32_t)rv_path_int(k, "f", 0), rv_path_str(k, "l")};
+    *ret = (struct msg_kind){rv_path_str(k, "a"), rv_path_str(k, "r"),
+                             rv_path_str(k, "k"), (uint32_t)rv_path_int(k, "f", 0),
+                             rv_path_str(k, "l"), rv_path_str(k, "n")};
     return ret->resource.n != 0;
 }

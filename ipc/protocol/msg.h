@@ -63,6 +63,7 @@ struct msg_kind {
     struct rv_str api_version, resource, kind;
     uint32_t flags;            /* MSG_KIND_* */
     struct rv_str index_label; /* empty: none */
+    struct rv_str name;        /* in the manifest */
 };
 enum {
     MSG_KIND_PRIMARY = 1,
@@ -74,7 +75,7 @@ struct msg_welcome {
     uint64_t epoch, instance;
     uint32_t credit_messages, credit_bytes, heartbeat_ms;
     struct rv_bytes seed;     /* 32 random bytes: all randomness of the plugin comes from them */
-    struct rv_val kinds;      /* array of maps {a,r,k,f,l}: read with msg_kind_at() */
+    struct rv_val kinds;      /* array of maps {a,r,k,f,l,n}: read with msg_kind_at() */
     struct rv_val settings;   /* map */
     uint32_t max_in_flight;   /* actions on the API server that a host may have open */
     uint32_t max_http;        /* ... and beside them HTTP requests and timers: msg_verb_waits() */

@@ -5,7 +5,14 @@
 
 #include "ipc/base/utf8.h"
 
-enum { NAME_MAX_BYTES = 512, TEXT_MAX_BYTES = 8192, EXPLAIN_LINE_MAX = 512, EXPLAIN_MAX = 4096, LOG_MAX_BYTES = 4096 };
+enum {
+    NAME_MAX_BYTES = 512,
+    TEXT_MAX_BYTES = 8192,
+    EXPLAIN_LINE_MAX = 512,
+    EXPLAIN_MAX = 4096,
+    LOG_MAX_BYTES = 4096,
+    STRUCT_MAX_BYTES = 4096
+};
 
 /* Every text goes out as msgpack, where it must be UTF-8, in a body of limited size: a plugin that hands over anything
  * else is told so, instead of being killed for a message that the supervisor cannot read. */
@@ -15,21 +22,47 @@ static bool texts_ok(const struct rv_str *const *texts, size_t n, size_t max) {
     return true;
 }
 
+/* Copies a struct that the plugin hands over, which begins with its size, as the plugin's headers know it. What it is
+ * shorter is zero in the copy. What it is longer must be zero: it asks for something that this host cannot do. The size
+ * in the copy is the host's. 0, RV_E_INVALID when it lacks what every version has, or RV_E_ABI. */
+static int copy_in(void *to, size_t known, size_t least, const void *from) {
+    uint32_t size;
+    const uint8_t *bytes = from;
+    if (from == NULL) return RV_E_INVALID;
+    memcpy(&size, from, sizeof size);
+    if (size < least || size > STRUCT_MAX_BYTES) return RV_E_INVALID;
+    for (size_t i = known; i < size; i++)
+        if (bytes[i] != 0) return RV_E_ABI;
+    memset(to, 0, known);
+    memcpy(to, from, size < known ? size : known);
+    size = (uint32_t)known;
+    memcpy(to, &size, sizeof size);
+    return 0;
+}
+
+/* Copies a struct into one of the plugin's, as far as that goes; its size says then how much is filled. */
+static int copy_out(void *to, const void *from, size_t known) {
+    uint32_t size;
+    if (to == NULL) return RV_E_INVALID;
+    memcpy(&size, to, sizeof size);
+    if (size < sizeof size) return RV_E_INVALID;
+    if (size > known) size = (uint32_t)known;
+    memcpy(to, from, size);
+    memcpy(to, &size, sizeof size);
+    return 0;
+}
+
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
-    return mirror_get(h->engine->mirror, kind, ns, name, ret);
+    struct rv_object o;
+    int r = mirror_get(h->engine->mirror, kind, ns, name, &o);
+    return r != 0 ? r : copy_out(ret, &o, sizeof o);
 }
 
-static uint64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
-    return mirror_list(h->engine->mirror, q, fn, arg);
+static int64_t api_list(struct rv_host *h, const struct rv_query *given, rv_list_fn fn, void *arg) {
+    struct rv_query q;
+    int r = copy_in(&q, sizeof q, offsetof(struct rv_query, ns), given);
+    return r != 0 ? r : (int64_t)mirror_list(h->engine->mirror, &q, fn, arg);
 }
-
-/* The plugin may have been built against an older header: what it does not know is zero. */
-#define COPY_SIZED(to, from)                                                                                           \
-    do {                                                                                                               \
-        size_t n_ = (from)->size < sizeof(to) ? (from)->size : sizeof(to);                                             \
-        memset(&(to), 0, sizeof(to));                                                                                  \
-        memcpy(&(to), (from), n_);                                                                                     \
-    } while (0)
 
 static bool body_ok(struct rv_bytes body, bool needed) {
     if (body.n == 0) return !needed;
@@ -61,23 +94,20 @@ static bool action_ok(const struct rv_action *a) {
     }
 }
 
-static int32_t api_act(struct rv_host *h, const struct rv_action *given, uint64_t *ret_id) {
+static int32_t api_act(struct rv_host *h, const struct rv_action *given) {
     struct rv_action a;
-    if (given == NULL || given->size < offsetof(struct rv_action, tag)) return RV_E_INVALID;
-    COPY_SIZED(a, given);
-    a.size = sizeof a;
+    int r = copy_in(&a, sizeof a, offsetof(struct rv_action, tag), given);
+    if (r != 0) return r;
     if (!action_ok(&a)) return RV_E_INVALID;
     struct msg m = {.type = MSG_ACTION, .action = {.a = a}, .payload = a.body};
     engine_submit(h->engine, &m, (a.flags & RV_ACTION_DETACHED) != 0, a.tag);
-    if (ret_id != NULL) *ret_id = m.action.id;
     return 0;
 }
 
 static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
     struct rv_event ev;
-    if (given == NULL || given->size < offsetof(struct rv_event, controller)) return RV_E_INVALID;
-    COPY_SIZED(ev, given);
-    ev.size = sizeof ev;
+    int r = copy_in(&ev, sizeof ev, offsetof(struct rv_event, controller), given);
+    if (r != 0) return r;
     const struct rv_str *const names[] = {&ev.reason, &ev.action, &ev.api_version, &ev.kind,
                                           &ev.ns,     &ev.name,   &ev.uid,         &ev.controller};
     if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES))
@@ -94,11 +124,10 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
     return 0;
 }
 
-static int32_t api_http(struct rv_host *h, const struct rv_http_request *given, uint64_t *ret_id) {
+static int32_t api_http(struct rv_host *h, const struct rv_http_request *given) {
     struct rv_http_request r;
-    if (given == NULL || given->size < offsetof(struct rv_http_request, content_type)) return RV_E_INVALID;
-    COPY_SIZED(r, given);
-    r.size = sizeof r;
+    int copied = copy_in(&r, sizeof r, offsetof(struct rv_http_request, content_type), given);
+    if (copied != 0) return copied;
     const struct rv_str *const names[] = {&r.method,     &r.content_type, &r.secret_ns,  &r.secret_name,
                                           &r.secret_key, &r.auth_header,  &r.auth_prefix};
     const struct rv_str *const texts[] = {&r.url};
@@ -108,13 +137,11 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *given, 
     struct rv_action a = {.size = sizeof a, .verb = RV_VERB_HTTP, .flags = r.flags, .timeout_ms = r.timeout_ms};
     struct msg m = {.type = MSG_ACTION, .action = {.a = a, .http = r}, .payload = r.body};
     engine_submit(h->engine, &m, (r.flags & RV_ACTION_DETACHED) != 0, r.tag);
-    if (ret_id != NULL) *ret_id = m.action.id;
     return 0;
 }
 
-static uint64_t api_results(struct rv_host *h, const struct rv_result **ret) {
-    *ret = h->engine->results;
-    return h->engine->results_n;
+static const struct rv_result *api_result(struct rv_host *h, uint64_t index) {
+    return index < h->engine->results_n ? h->engine->results[index] : NULL;
 }
 
 static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t delay_ms) {
@@ -213,7 +240,7 @@ void api_fill(struct rv_host_api *api) {
         .act = api_act,
         .event = api_event,
         .http = api_http,
-        .results = api_results,
+        .result = api_result,
         .requeue = api_requeue,
         .now = api_now,
         .random = api_random,

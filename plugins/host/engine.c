@@ -317,6 +317,37 @@ static void load_settings(struct engine *e, struct rv_val settings) {
     e->settings = (struct rv_val){e->settings_bytes.p, e->settings_bytes.n};
 }
 
+static bool same_kind(const struct rv_kind *built, const struct msg_kind *k) {
+    return rv_str_is(k->name, built->name) && rv_str_is(k->api_version, built->api_version) &&
+           rv_str_is(k->resource, built->resource) && rv_str_is(k->kind, built->kind);
+}
+
+/* The plugin's code has the kinds' numbers as constants: with another manifest it would take one kind for another. */
+static bool kinds_fit(struct engine *e) {
+    const struct rv_plugin *p = e->o.plugin;
+    rv_autobuf struct rv_buf why = {0};
+    struct msg_kind k = {0};
+    if (p->kinds == NULL) return true; /* in tests only: load.c insists on them */
+    for (size_t i = 0; i < p->kind_n && why.n == 0; i++) {
+        const struct rv_kind *built = &p->kinds[i];
+        if (!msg_kind_at(e->kinds, i, &k))
+            rv_buf_addf(&why, "the manifest lacks kind %zu, %s", i, built->name);
+        else if (!same_kind(built, &k))
+            rv_buf_addf(&why,
+                        "kind %zu is %s (%s %s, %s) in the library and " RV_STR_FMT " (" RV_STR_FMT " " RV_STR_FMT
+                        ", " RV_STR_FMT ") in the manifest",
+                        i, built->name, built->api_version, built->resource, built->kind, RV_STR_ARG(k.name),
+                        RV_STR_ARG(k.api_version), RV_STR_ARG(k.resource), RV_STR_ARG(k.kind));
+    }
+    if (why.n == 0 && msg_kind_at(e->kinds, p->kind_n, &k))
+        rv_buf_addf(&why, "the library does not know kind %zu of the manifest, " RV_STR_FMT, (size_t)p->kind_n,
+                    RV_STR_ARG(k.name));
+    if (why.n == 0) return true;
+    rv_buf_adds(&why, ": install the manifest that the library was built with, or build it anew");
+    fail(e, RV_E_ABI, rv_buf_cstr(&why));
+    return false;
+}
+
 static void on_welcome(struct engine *e, const struct msg *m) {
     const struct msg_welcome *w = &m->welcome;
     rv_mp_val(&e->welcome, w->kinds);
@@ -334,6 +365,7 @@ static void on_welcome(struct engine *e, const struct msg *m) {
         fail(e, RV_E_PROTOCOL, "WELCOME without kinds or with a seed of less than 32 bytes");
         return;
     }
+    if (!kinds_fit(e)) return;
     memcpy(e->rng, w->seed.p, sizeof e->rng);
     e->rng[0] |= 1; /* the generator must not start at zero */
     mirror_set_kinds(e->mirror, e->kinds);
@@ -352,7 +384,10 @@ static void on_welcome(struct engine *e, const struct msg *m) {
         fail(e, r, err.text[0] != 0 ? err.text : "the plugin's init failed without a reason");
 }
 
-static void touch_primary(void *arg, const struct rv_object *o) { touch(arg, o->ns, o->name); }
+static bool touch_primary(void *arg, const struct rv_object *o) {
+    touch(arg, o->ns, o->name);
+    return true;
+}
 
 /* The bytes of the old settings stay where they are until the plugin took the new ones: it may point into them. */
 static void on_settings(struct engine *e, const struct msg *m) {
@@ -507,18 +542,13 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
 
 /* ---- passes --------------------------------------------------------------------------------------------- */
 
-/* Takes the key's collected results as an array in the scratch arena, of the size that the plugin knows; the nodes live
- * until the pass is over. */
+/* Takes the key's collected results: pointers in the scratch arena, so that nothing depends on the size of a result.
+ * The nodes live until the pass is over. */
 static struct result_node *take_results(struct engine *e, struct queue_key *k) {
     struct result_node *nodes = k->results;
-    uint8_t *array = rv_arena_alloc(e->scratch, (k->result_n != 0 ? k->result_n : 1) * e->result_size);
-    size_t n = 0;
-    for (struct result_node *r = nodes; r != NULL; r = r->next) {
-        r->r.size = (uint32_t)e->result_size;
-        memcpy(array + n++ * e->result_size, &r->r, e->result_size);
-    }
-    e->results = array;
-    e->results_n = n;
+    e->results = rv_arena_alloc(e->scratch, (k->result_n + 1) * sizeof *e->results);
+    e->results_n = 0;
+    for (const struct result_node *r = nodes; r != NULL; r = r->next) e->results[e->results_n++] = &r->r;
     k->results = NULL;
     k->results_last = &k->results;
     k->result_n = 0;
@@ -626,7 +656,6 @@ struct engine *engine_new(const struct engine_opts *o) {
     memcpy(&e->plugin, o->plugin, o->plugin->size < sizeof e->plugin ? o->plugin->size : sizeof e->plugin);
     e->o.plugin = &e->plugin;
     e->host.engine = e;
-    e->result_size = o->plugin->abi_minor >= 1 ? sizeof(struct rv_result) : offsetof(struct rv_result, trailers);
     e->mirror = mirror_new();
     e->queue = queue_new();
     e->scratch = rv_arena_new();

@@ -61,8 +61,8 @@ struct engine {
     size_t kind_n;
     /* the pass that is going on */
     struct queue_key *current;
-    const void *results; /* an array of the plugin's struct rv_result */
-    size_t results_n, result_size;
+    const struct rv_result **results;
+    size_t results_n;
     uint32_t asked;     /* non-detached actions of this pass */
     uint32_t submitted; /* all of them */
     struct rv_buf explain;

@@ -220,17 +220,18 @@ struct listing {
     uint64_t n;
 };
 
-static void list_entry(struct listing *l, const struct entry *e) {
+/* false: no more of them. */
+static bool list_entry(struct listing *l, const struct entry *e) {
     struct rv_object o = entry_object(e);
-    if (!query_matches(e, &o, l->q)) return;
+    if (!query_matches(e, &o, l->q)) return true;
     l->n++;
-    if (l->fn != NULL) l->fn(l->arg, &o);
+    return l->fn == NULL || l->fn(l->arg, &o);
 }
 
 static void list_hash(const struct mirror *m, enum index i, uint32_t hash, struct listing *to) {
     for (struct rv_table_link *l = rv_table_find(&m->tables[i], hash), *next; l != NULL; l = next) {
         next = rv_table_find_next(l);
-        list_entry(to, entry_at(l, i));
+        if (!list_entry(to, entry_at(l, i))) break;
     }
 }
 
@@ -244,7 +245,7 @@ uint64_t mirror_list(struct mirror *m, const struct rv_query *q, rv_list_fn fn, 
         list_hash(m, BY_LABEL, rv_hash_kind_key(q->kind, q->ns, q->label_value), &l);
     else
         for (struct rv_table_walk w = rv_table_walk(&m->tables[BY_NAME]); rv_table_walk_next(&w);)
-            list_entry(&l, entry_at(w.link, BY_NAME));
+            if (!list_entry(&l, entry_at(w.link, BY_NAME))) break;
     return l.n;
 }
 

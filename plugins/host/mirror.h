@@ -25,6 +25,7 @@ void mirror_snapshot_begin(struct mirror *m);
 void mirror_snapshot_end(struct mirror *m, mirror_change_fn fn, void *arg); /* sweeps */
 
 int mirror_get(struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret);
+/* How many match, up to the one at which fn said false. */
 uint64_t mirror_list(struct mirror *m, const struct rv_query *q, rv_list_fn fn, void *arg);
 size_t mirror_count(const struct mirror *m);
 

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mtls_kinds.h"
 #include "objects.h"
 #include "plugins/ray/fields.h"
 #include "rayvisor/plugin.h"
 
-enum { KIND_CLUSTER, KIND_POD, KIND_ISSUER, KIND_CERTIFICATE, KIND_SECRET };
 enum { TAG_UPDATE = 64, TAG_OWNER = 128 }; /* plus which object; creations have the bare number */
 enum { AGAIN_MS = 300000, FOREIGN_MS = 30000, EXPIRY_H = 24 };
 
@@ -55,13 +55,15 @@ static void event(struct pass *p, bool warning, const char *reason, const char *
 /* ---- addresses -----------------------------------------------------------------------------------------------------
  */
 
-static void see_pod(void *arg, const struct rv_object *o) {
+static bool see_pod(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     struct rv_str ip = rv_path_str(o->value, "status.podIP"), phase = rv_path_str(o->value, "status.phase"),
                   type = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE));
-    if (ip.n == 0 || rv_meta_deleting(o->value) || rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed")) return;
+    if (ip.n == 0 || rv_meta_deleting(o->value) || rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed"))
+        return true;
     size_t which = rv_str_is(type, "head") ? 0 : 1;
     p->addresses[which][p->address_n[which]++] = ip;
+    return true;
 }
 
 static int text_order(const void *a, const void *b) {
@@ -70,9 +72,9 @@ static int text_order(const void *a, const void *b) {
 
 static void find_addresses(struct pass *p) {
     struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->c->ns, .owner_uid = p->c->uid};
-    uint64_t n = p->k->api->list(p->k->host, &q, NULL, NULL);
+    int64_t n = p->k->api->list(p->k->host, &q, NULL, NULL);
     for (size_t i = 0; i < 2; i++) {
-        p->addresses[i] = rv_arena_alloc(p->arena, (size_t)(n + 1) * sizeof(struct rv_str));
+        p->addresses[i] = rv_arena_alloc(p->arena, (size_t)(n > 0 ? n + 1 : 1) * sizeof(struct rv_str));
         p->addresses[i][0] = RV_STR("127.0.0.1");
         p->address_n[i] = 1;
     }
@@ -97,7 +99,7 @@ static void act(struct pass *p, uint32_t verb, enum mtls_object which, uint64_t 
                           .name = name,
                           .pre_uid = uid,
                           .body = {v.p, v.n}};
-    if (p->k->api->act(p->k->host, &a, NULL) != 0) p->retry = true;
+    if (p->k->api->act(p->k->host, &a) != 0) p->retry = true;
 }
 
 static const char *const steps[] = {"self-signed Issuer", "CA Certificate", "CA Issuer", "head Certificate",
@@ -149,7 +151,7 @@ static void keep(struct pass *p, enum mtls_object which) {
     bool leaf = which == MTLS_HEAD || which == MTLS_WORKER;
     struct rv_node *want =
         mtls_build(p->arena, p->c, which, leaf ? p->addresses[group] : NULL, leaf ? p->address_n[group] : 0);
-    struct rv_object have;
+    struct rv_object have = {.size = sizeof have};
     enum whose who = find(p, which, &have);
     if (who == WHOSE_FOREIGN) {
         foreign(p, which, &have);
@@ -179,7 +181,7 @@ static bool ready(struct pass *p, enum mtls_object which, struct rv_object *ret)
 /* cert-manager leaves the Secrets behind when their Certificates go: with an owner the garbage collector takes them.
  * Owners that are there stay: cert-manager can be set to be one. */
 static void own_secret(struct pass *p, enum mtls_object which) {
-    struct rv_object certificate, secret;
+    struct rv_object certificate = {.size = sizeof certificate}, secret = {.size = sizeof secret};
     if (find(p, which, &certificate) != WHOSE_OURS) return;
     if (p->k->api->get(p->k->host, KIND_SECRET, p->c->ns, mtls_secret(p->arena, p->c, which), &secret) != 0) return;
     struct rv_arena *a = p->arena;
@@ -207,7 +209,7 @@ static void own_secret(struct pass *p, enum mtls_object which) {
                                .name = secret.name,
                                .pre_uid = secret.uid,
                                .body = {v.p, v.n}};
-    if (p->k->api->act(p->k->host, &action, NULL) != 0) p->retry = true;
+    if (p->k->api->act(p->k->host, &action) != 0) p->retry = true;
 }
 
 static bool expiring(struct pass *p, const struct rv_object *certificate) {
@@ -218,7 +220,7 @@ static bool expiring(struct pass *p, const struct rv_object *certificate) {
 
 static void judge(struct pass *p) {
     static const enum mtls_object leaves[] = {MTLS_HEAD, MTLS_WORKER};
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     bool all = true, soon = false;
     for (size_t i = 0; i < RV_ARRAY_LEN(leaves); i++) {
         bool one = ready(p, leaves[i], &o);
@@ -288,7 +290,7 @@ static void forget(struct controller *k, struct rv_str uid) {
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct controller *k = state;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct mtls_cluster c;
     if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0) return;
     mtls_cluster_read(&c, o.value, k->domain);
@@ -300,9 +302,8 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     }
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct pass p = {.k = k, .c = &c, .arena = arena, .said = said_of(k, c.uid)};
-    const struct rv_result *results;
-    uint64_t n = k->api->results(k->host, &results);
-    for (uint64_t i = 0; i < n; i++) take_result(&p, &results[i]);
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = k->api->result(k->host, i)) != NULL; i++) take_result(&p, r);
     if (!p.retry) {
         find_addresses(&p);
         for (enum mtls_object which = MTLS_SELF_ISSUER; which < MTLS_OBJECTS; which++) keep(&p, which);
@@ -339,6 +340,8 @@ static const struct rv_plugin mtls = {
     .abi_minor = RV_ABI_MINOR,
     .name = "mtls",
     .version = RV_VERSION,
+    .kinds = rv_manifest_kinds,
+    .kind_n = KIND_COUNT,
     .init = on_init,
     .reconcile = on_reconcile,
     .settings_changed = on_settings,

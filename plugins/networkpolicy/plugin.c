@@ -5,11 +5,11 @@
  * is isolated less than before. The policy of a group that was taken out goes after the last of its pods. */
 #include <stdlib.h>
 
+#include "networkpolicy_kinds.h"
 #include "plugins/ray/fields.h"
 #include "policy.h"
 #include "rayvisor/plugin.h"
 
-enum { KIND_CLUSTER, KIND_POLICY, KIND_POD };
 enum op { OP_CREATE, OP_UPDATE, OP_DELETE };
 enum { RETRY_MS = 300000 };
 
@@ -56,7 +56,7 @@ static void act(struct pass *p, enum op op, struct rv_str name, struct rv_str ui
                           .pre_uid = uid,
                           .grace_seconds = -1};
     p->changes++;
-    if (p->k->api->act(p->k->host, &a, NULL) != 0) p->retry = true;
+    if (p->k->api->act(p->k->host, &a) != 0) p->retry = true;
 }
 
 static void take_result(struct pass *p, const struct rv_result *r) {
@@ -95,9 +95,10 @@ struct group_pods {
     size_t n;
 };
 
-static void count_pod(void *arg, const struct rv_object *o) {
+static bool count_pod(void *arg, const struct rv_object *o) {
     struct group_pods *g = arg;
     g->n += rv_str_eq(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_GROUP)), g->group);
+    return g->n == 0; /* one is enough */
 }
 
 /* Its group is no longer asked for, and pods of it are still there. */
@@ -122,17 +123,18 @@ static void mend(struct pass *p, const struct rv_object *o, struct rv_val want) 
 }
 
 /* What is there and ours: to be kept, mended or deleted. */
-static void judge(void *arg, const struct rv_object *o) {
+static bool judge(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
-    if (rv_meta_deleting(o->value)) return;
+    if (rv_meta_deleting(o->value)) return true;
     for (size_t i = 0; i < p->wanted_n; i++) {
         struct rv_val want = p->wanted[i];
         if (!rv_str_eq(rv_path_str(want, "metadata.name"), o->name)) continue;
         p->wanted[i] = RV_VAL_ABSENT;
         mend(p, o, want);
-        return;
+        return true;
     }
     if (p->judged && !outlived(p, o)) act(p, OP_DELETE, o->name, o->uid, RV_VAL_ABSENT);
+    return true;
 }
 
 static void keep_policies(struct pass *p) {
@@ -171,7 +173,7 @@ static struct rv_str state_of(const struct pass *p) {
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     const struct controller *k = state;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct policy_cluster c;
     if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0 || rv_meta_deleting(o.value)) return;
     policy_cluster_read(&c, o.value);
@@ -179,9 +181,8 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     if (rv_val_set(manager) && !rv_str_is(rv_val_str(manager), "ray.io/kuberay-operator")) return;
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct pass p = {.k = k, .c = &c, .arena = arena};
-    const struct rv_result *results;
-    uint64_t n = k->api->results(k->host, &results);
-    for (uint64_t i = 0; i < n; i++) take_result(&p, &results[i]);
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = k->api->result(k->host, i)) != NULL; i++) take_result(&p, r);
     p.judged = seen(&c) && !refused(&c);
     if (!p.retry && !(seen(&c) && refused(&c))) keep_policies(&p);
     k->api->explain(k->host, state_of(&p));
@@ -206,6 +207,8 @@ static const struct rv_plugin networkpolicy = {
     .abi_minor = RV_ABI_MINOR,
     .name = "networkpolicy",
     .version = RV_VERSION,
+    .kinds = rv_manifest_kinds,
+    .kind_n = KIND_COUNT,
     .init = on_init,
     .reconcile = on_reconcile,
     .fini = on_fini,

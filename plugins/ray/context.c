@@ -8,22 +8,27 @@ enum { NS_PER_MS = 1000000 };
 int64_t ctx_now(const struct rc_context *x) { return x->api->now(x->host); }
 
 bool ctx_get(const struct rc_context *x, uint32_t kind, struct rv_str name, struct rv_object *ret) {
+    *ret = (struct rv_object){.size = sizeof *ret};
     return x->api->get(x->host, kind, x->ns, name, ret) == 0;
 }
 
-uint64_t ctx_list_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid,
-                        void (*fn)(void *arg, const struct rv_object *o), void *arg) {
+size_t ctx_list_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid, rv_list_fn fn, void *arg) {
     struct rv_query q = {.size = sizeof q, .kind = kind, .ns = x->ns, .owner_uid = owner_uid};
-    return x->api->list(x->host, &q, fn, arg);
+    int64_t n = x->api->list(x->host, &q, fn, arg);
+    return n > 0 ? (size_t)n : 0;
 }
 
-static void take_one(void *arg, const struct rv_object *o) { *(struct rv_object *)arg = *o; }
+static bool take_first(void *arg, const struct rv_object *o) {
+    rv_object_copy(arg, o);
+    return false;
+}
 
 bool ctx_find_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid, struct rv_object *ret) {
-    return ctx_list_owned(x, kind, owner_uid, take_one, ret) > 0;
+    *ret = (struct rv_object){.size = sizeof *ret};
+    return ctx_list_owned(x, kind, owner_uid, take_first, ret) > 0;
 }
 
-uint64_t ctx_results(const struct rc_context *x, const struct rv_result **ret) { return x->api->results(x->host, ret); }
+const struct rv_result *ctx_result(const struct rc_context *x, size_t i) { return x->api->result(x->host, i); }
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
@@ -34,7 +39,7 @@ static bool submit(struct rc_context *x, struct rv_action *a, const char *api_ve
     a->resource = rv_str(resource);
     a->ns = x->ns;
     a->tag = tag;
-    if (x->api->act(x->host, a, NULL) == 0) return true;
+    if (x->api->act(x->host, a) == 0) return true;
     x->retry = true;
     return false;
 }

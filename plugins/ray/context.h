@@ -25,13 +25,13 @@ struct rc_context {
 int64_t ctx_now(const struct rc_context *x); /* wall ns */
 /* The mirrored object of that kind and name in the object's namespace. False: there is none. */
 bool ctx_get(const struct rc_context *x, uint32_t kind, struct rv_str name, struct rv_object *ret);
-/* The mirrored objects that an owner of that uid controls, each given to fn; fn NULL: only their number. */
-uint64_t ctx_list_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid,
-                        void (*fn)(void *arg, const struct rv_object *o), void *arg);
-/* One of them (the last one), if there is any. */
+/* The mirrored objects that an owner of that uid controls, each given to fn until it says false; fn NULL: only their
+ * number. */
+size_t ctx_list_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid, rv_list_fn fn, void *arg);
+/* One of them, if there is any. */
 bool ctx_find_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid, struct rv_object *ret);
-/* Results of the last reconcile's actions. */
-uint64_t ctx_results(const struct rc_context *x, const struct rv_result **ret);
+/* Result i of the last reconcile's actions; NULL past the last. */
+const struct rv_result *ctx_result(const struct rc_context *x, size_t i);
 
 /* ---- asking: in the object's namespace. False: the host did not take it, and x->retry is set. ---- */
 

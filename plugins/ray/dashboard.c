@@ -23,7 +23,7 @@ bool rc_dashboard_send(struct rc_context *x, const struct rc_dashboard_request *
         r.auth_header = RV_STR("x-ray-authorization");
         r.auth_prefix = RV_STR("Bearer ");
     }
-    if (x->api->http(x->host, &r, NULL) == 0) return true;
+    if (x->api->http(x->host, &r) == 0) return true;
     x->retry = true;
     return false;
 }

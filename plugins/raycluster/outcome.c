@@ -133,10 +133,9 @@ static void take_result(struct pass *p, const struct rv_result *r, struct tally 
 }
 
 void pass_take_results(struct pass *p) {
-    const struct rv_result *results;
+    const struct rv_result *r;
     struct tally tallies[RV_ARRAY_LEN(texts)] = {0};
-    uint64_t n = p->api->results(p->host, &results);
-    for (uint64_t i = 0; i < n; i++) take_result(p, &results[i], tallies);
+    for (uint64_t i = 0; (r = p->api->result(p->host, i)) != NULL; i++) take_result(p, r, tallies);
     pace_grow(p);
     for (size_t i = 0; i < RV_ARRAY_LEN(tallies); i++) {
         tally_tell(p, &tallies[i], &texts[i]);

@@ -51,7 +51,7 @@ static bool act(struct pass *p, struct rv_action *a, const char *api_version, co
     a->resource = rv_str(resource);
     a->ns = p->c->ns;
     a->tag = tag;
-    if (p->api->act(p->host, a, NULL) == 0) return true;
+    if (p->api->act(p->host, a) == 0) return true;
     p->retry = true;
     return false;
 }

@@ -104,7 +104,7 @@ static bool somebody_elses(struct rv_val spec) {
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct controller *k = state;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rc_cluster c;
     if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0) {
         forget(k, key);
@@ -131,6 +131,8 @@ static const struct rv_plugin raycluster = {
     .abi_minor = RV_ABI_MINOR,
     .name = "raycluster",
     .version = RV_VERSION,
+    .kinds = rv_manifest_kinds,
+    .kind_n = KIND_COUNT,
     .init = on_init,
     .reconcile = on_reconcile,
     .settings_changed = on_settings,

@@ -24,7 +24,7 @@ static int64_t number(struct rv_val labels, const char *key) {
     return rv_str_to_int(rv_val_str(rv_val_get(labels, key)), 0, INT32_MAX, &n) == 0 ? n : -1;
 }
 
-static void see_pod(void *arg, const struct rv_object *o) {
+static bool see_pod(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     struct rv_val v = o->value, labels = rv_val_path(v, "metadata.labels");
     struct pass_pod *pod = &p->pods[p->pod_n++];
@@ -44,15 +44,17 @@ static void see_pod(void *arg, const struct rv_object *o) {
     pod->ended = has_ended(v, pod->running);
     pod->queued = !pod->running && !pod->ended &&
                   !rv_val_present(rv_condition_find(rv_val_path(v, "status.conditions"), "PodScheduled"));
+    return true;
 }
 
 /* Where there are two, its name was changed: the new one counts. */
-static void see_service(void *arg, const struct rv_object *o) {
+static bool see_service(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     if (!rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE)), "head"))
-        return;
+        return true;
     if (!rv_val_present(p->head_service) || rv_str_eq(o->name, rc_head_service_name(p->arena, p->c)))
         p->head_service = o->value;
+    return true;
 }
 
 static int worker_order(const void *a, const void *b) {
@@ -92,8 +94,8 @@ struct pod_range see_group(const struct pass *p, struct rv_str group) {
 
 void see(struct pass *p) {
     struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .owner_uid = p->c->uid};
-    uint64_t n = p->api->list(p->host, &q, NULL, NULL);
-    p->pods = rv_arena_alloc(p->arena, (size_t)(n + 1) * sizeof *p->pods);
+    int64_t n = p->api->list(p->host, &q, NULL, NULL);
+    p->pods = rv_arena_alloc(p->arena, (size_t)(n > 0 ? n + 1 : 1) * sizeof *p->pods);
     p->api->list(p->host, &q, see_pod, p);
     sort_workers(p);
     q.kind = KIND_SERVICE;

@@ -5,29 +5,7 @@
 #define RAYCLUSTER_SEE_H
 
 #include "plugins/ray/cluster.h"
-
-/* Kinds in the order of raycluster.yaml. */
-enum {
-    KIND_CLUSTER,
-    KIND_POD,
-    KIND_SERVICE,
-    KIND_SERVE_SERVICE,
-    KIND_HEADLESS_SERVICE,
-    KIND_ACCOUNT,
-    KIND_ROLE,
-    KIND_ROLE_BINDING,
-    KIND_INGRESS,
-    KIND_SECRET,
-    KIND_CLAIM,
-    KIND_JOB,
-    KIND_ROUTE,
-    KIND_CERTIFICATE,
-    KIND_NETWORK_POLICY,
-    KIND_VOLCANO_GROUP,
-    KIND_PLUGINS_GROUP,
-    KIND_WAS_WORKLOAD,
-    KIND_WAS_GROUP
-};
+#include "raycluster_kinds.h"
 
 struct pass;
 

@@ -422,5 +422,5 @@ void pass_status(struct pass *p) {
     struct rv_action act = rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("rayclusters"),
                                            &(struct rv_key){p->c->ns, p->c->name}, p->c->uid, patch);
     act.tag = TAG_STATUS;
-    if (p->api->act(p->host, &act, NULL) != 0) p->retry = true;
+    if (p->api->act(p->host, &act) != 0) p->retry = true;
 }

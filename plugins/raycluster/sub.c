@@ -144,12 +144,15 @@ static enum whose whose(const struct pass *p, struct rv_val object) {
     return WHOSE_FREE;
 }
 
-static void take(void *arg, const struct rv_object *o) { *(struct rv_object *)arg = *o; }
+static bool take_first(void *arg, const struct rv_object *o) {
+    rv_object_copy(arg, o);
+    return false;
+}
 
 static enum whose look(struct pass *p, const struct rule *r, struct rv_node *want, struct rv_object *ret) {
     if (r->by_owner || want == NULL) {
         struct rv_query q = {.size = sizeof q, .kind = r->kind, .ns = p->c->ns, .owner_uid = p->c->uid};
-        if (p->api->list(p->host, &q, take, ret) > 0) return WHOSE_OURS;
+        if (p->api->list(p->host, &q, take_first, ret) > 0) return WHOSE_OURS;
     }
     if (want == NULL) return WHOSE_NONE;
     struct rv_str name = rv_node_text(rv_node_path(want, "metadata.name"));
@@ -192,14 +195,14 @@ static bool gang_fixed(const struct rc_cluster *c, size_t rule) {
 
 static bool gang_there(struct pass *p, size_t rule) {
     struct rule r;
-    struct rv_object have;
+    struct rv_object have = {.size = sizeof have};
     return gang_rule(p->c, rule, &r) && look(p, &r, NULL, &have) == WHOSE_OURS;
 }
 
 /* As it should be, to be referred to. */
 static bool gang_done(struct pass *p, size_t rule) {
     struct rule r;
-    struct rv_object have;
+    struct rv_object have = {.size = sizeof have};
     return gang_rule(p->c, rule, &r) && look(p, &r, NULL, &have) == WHOSE_OURS && !rv_meta_deleting(have.value) &&
            r.drift(p, have.value, r.build(p->arena, p->c)) == NULL;
 }
@@ -230,7 +233,7 @@ static void gang_delete(struct pass *p, const struct rule *r, size_t i, const st
  */
 
 static void not_wanted(struct pass *p, const struct rule *r, size_t i) {
-    struct rv_object have;
+    struct rv_object have = {.size = sizeof have};
     set_foreign(p->memo, i, false);
     if (!r->remove || look(p, r, NULL, &have) != WHOSE_OURS) {
         pass_trouble_over(p, i);
@@ -366,26 +369,28 @@ struct retiring {
     bool found;
 };
 
-static void find_new(void *arg, const struct rv_object *o) {
+static bool find_new(void *arg, const struct rv_object *o) {
     struct retiring *k = arg;
     if (rv_str_eq(o->name, k->name)) k->found = !rv_meta_deleting(o->value);
-    if (!k->found || !rv_str_eq(o->name, k->name)) return;
+    if (!k->found || !rv_str_eq(o->name, k->name)) return true;
     for (size_t i = 0; i < k->p->pod_n; i++)
         if (rv_str_cmp(k->p->pods[i].created, rv_path_str(o->value, "metadata.creationTimestamp")) <= 0)
             k->oldest = k->p->pods[i].created;
+    return true;
 }
 
-static void retire(void *arg, const struct rv_object *o) {
+static bool retire(void *arg, const struct rv_object *o) {
     struct retiring *k = arg;
     struct rv_str type = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE));
-    if (!rv_str_is(type, "head") || rv_str_eq(o->name, k->name) || rv_meta_deleting(o->value)) return;
+    if (!rv_str_is(type, "head") || rv_str_eq(o->name, k->name) || rv_meta_deleting(o->value)) return true;
     if (k->oldest.n != 0) {
         pass_explain(k->p, "the old head service " RV_STR_FMT " stays while pods know it by its name",
                      RV_STR_ARG(o->name));
-        return;
+        return true;
     }
     pass_explain(k->p, "deleting the old head service " RV_STR_FMT, RV_STR_ARG(o->name));
     pass_delete(k->p, "v1", "services", o->name, o->uid, tag_of(k->rule, OP_DELETE));
+    return true;
 }
 
 /* Its name was changed in the spec. The old one goes when no pod is left that was made before the new one was, as far
@@ -401,7 +406,7 @@ static void old_head_services(struct pass *p, size_t rule) {
  * --------------------------------------------------------------------------------------------------------- */
 
 static void keep(struct pass *p, const struct rule *r, size_t i) {
-    struct rv_object have;
+    struct rv_object have = {.size = sizeof have};
     if (!r->wanted(p->c)) {
         not_wanted(p, r, i);
         return;
@@ -466,7 +471,7 @@ static void serve_impossible(struct pass *p) {
 /* Once it has been issued, pods may be made: while it is issued again the one before serves those that are there, and
  * new ones wait for their address in an init container. */
 static void certificate(struct pass *p, const char *which) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rv_str name = rv_arena_fmt(p->arena, "ray-%s-cert-" RV_STR_FMT, which, RV_STR_ARG(p->c->name));
     if (p->api->get(p->host, KIND_CERTIFICATE, p->c->ns, name, &o) != 0 || whose(p, o.value) != WHOSE_OURS) {
         hold(p, rv_arena_fmt(p->arena,
@@ -492,7 +497,7 @@ static void certificates(struct pass *p) {
 }
 
 static void policy(struct pass *p, struct rv_str group) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rv_str name = rc_name_policy(p->arena, p->c->name, group);
     if (p->api->get(p->host, KIND_NETWORK_POLICY, p->c->ns, name, &o) == 0 && whose(p, o.value) == WHOSE_OURS) return;
     hold(p, rv_arena_fmt(p->arena,

@@ -67,11 +67,14 @@ static void release(struct pass *p, const char *why) {
     set_finalizer(p, false);
 }
 
-static void take_job(void *arg, const struct rv_object *o) { *(struct rv_object *)arg = *o; }
+static bool take_first(void *arg, const struct rv_object *o) {
+    rv_object_copy(arg, o);
+    return false;
+}
 
 /* Ours has another name where somebody else's Job has the usual one: what became of that says nothing of our Redis. */
 static struct rv_str job_name(struct pass *p) {
-    struct rv_object other;
+    struct rv_object other = {.size = sizeof other};
     struct rv_str usual = rc_cleanup_job_name(p->arena, p->c);
     bool taken = p->memo->job_name_taken || p->api->get(p->host, KIND_JOB, p->c->ns, usual, &other) == 0;
     return taken ? rc_cleanup_job_other_name(p->arena, p->c) : usual;
@@ -96,9 +99,9 @@ static void explain_head(struct pass *p, const struct pass_pod *head) {
 }
 
 static void run_job(struct pass *p) {
-    struct rv_object job;
+    struct rv_object job = {.size = sizeof job};
     struct rv_query q = {.size = sizeof q, .kind = KIND_JOB, .ns = p->c->ns, .owner_uid = p->c->uid};
-    if (p->api->list(p->host, &q, take_job, &job) == 0) {
+    if (p->api->list(p->host, &q, take_first, &job) <= 0) {
         struct rv_str name = job_name(p);
         pass_explain(p, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
                      RV_STR_ARG(name), RV_STR_ARG(otherwise(p)));

@@ -12,7 +12,7 @@ static enum job_state state_of(struct rv_val job) {
     return rv_str_is(phase, "Failed") || rv_str_is(phase, "ValidationFailed") ? JOB_FAILED : JOB_ACTIVE;
 }
 
-static void see(void *arg, const struct rv_object *o) {
+static bool see(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     struct rv_str at = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.annotations"), CRON_ANNOTATION_TIME));
     p->jobs[p->job_n++] = (struct job){.name = o->name,
@@ -20,6 +20,7 @@ static void see(void *arg, const struct rv_object *o) {
                                        .at = rc_time(at) / RC_SECOND,
                                        .state = state_of(o->value),
                                        .deleting = rv_meta_deleting(o->value)};
+    return true;
 }
 
 static int older_first(const void *a, const void *b) {
@@ -29,8 +30,8 @@ static int older_first(const void *a, const void *b) {
 
 void jobs_see(struct pass *p) {
     struct rv_query q = {.size = sizeof q, .kind = KIND_JOB, .ns = p->ns, .owner_uid = p->uid};
-    uint64_t n = p->k->api->list(p->k->host, &q, NULL, NULL);
-    if (n == 0) return;
+    int64_t n = p->k->api->list(p->k->host, &q, NULL, NULL);
+    if (n <= 0) return;
     p->jobs = rv_arena_alloc(p->arena, (size_t)n * sizeof *p->jobs);
     (void)p->k->api->list(p->k->host, &q, see, p);
     qsort(p->jobs, p->job_n, sizeof *p->jobs, older_first);
@@ -55,7 +56,7 @@ static void act(struct pass *p, struct rv_action *a) {
     a->api_version = RV_STR("ray.io/v1");
     a->resource = RV_STR("rayjobs");
     a->ns = p->ns;
-    if (p->k->api->act(p->k->host, a, NULL) != 0) p->retry = true;
+    if (p->k->api->act(p->k->host, a) != 0) p->retry = true;
 }
 
 void jobs_create(struct pass *p, int64_t at) {

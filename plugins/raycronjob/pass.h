@@ -9,10 +9,10 @@
 #include "fields.h"
 #include "plugins/ray/job.h"
 #include "plugins/ray/timestamp.h"
+#include "raycronjob_kinds.h"
 #include "rayvisor/plugin.h"
 #include "schedule.h"
 
-enum { KIND_CRONJOB, KIND_JOB };
 enum tag { TAG_STATUS = 1, TAG_DELETE, TAG_CREATE /* and up: the moment */ };
 
 struct controller {

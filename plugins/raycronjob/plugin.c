@@ -83,10 +83,8 @@ struct rv_str cron_time_text(struct pass *p, int64_t unix_s) {
 /* ---- reconcile -------------------------------------------------------------------------------------------- */
 
 static void take_results(struct pass *p) {
-    const struct rv_result *results;
-    uint64_t n = p->k->api->results(p->k->host, &results);
-    for (uint64_t i = 0; i < n; i++) {
-        const struct rv_result *r = &results[i];
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = p->k->api->result(p->k->host, i)) != NULL; i++) {
         if (r->tag >= TAG_DELETE) jobs_take_result(p, r);
         if (r->tag != TAG_STATUS) continue;
         p->status_written |= r->code == 0;
@@ -126,7 +124,7 @@ static void reconcile(struct pass *p) {
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct controller *k = state;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     if (k->api->get(k->host, KIND_CRONJOB, key->ns, key->name, &o) != 0 || rv_meta_deleting(o.value)) return;
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct pass p = {.k = k,
@@ -155,6 +153,8 @@ static const struct rv_plugin raycronjob = {
     .abi_minor = RV_ABI_MINOR,
     .name = "raycronjob",
     .version = RV_VERSION,
+    .kinds = rv_manifest_kinds,
+    .kind_n = KIND_COUNT,
     .init = on_init,
     .reconcile = on_reconcile,
     .settings_changed = on_settings,

@@ -51,5 +51,5 @@ void status_write(struct pass *p) {
     struct rv_action action =
         rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("raycronjobs"), &(struct rv_key){p->ns, p->name}, p->uid, patch);
     action.tag = TAG_STATUS;
-    if (p->k->api->act(p->k->host, &action, NULL) != 0) p->retry = true;
+    if (p->k->api->act(p->k->host, &action) != 0) p->retry = true;
 }

@@ -38,7 +38,7 @@ static void request(struct pass *p, const char *method, struct rv_str path, stru
         r.auth_header = RV_STR("x-ray-authorization");
         r.auth_prefix = RV_STR("Bearer ");
     }
-    if (p->api->http(p->host, &r, NULL) == 0) return;
+    if (p->api->http(p->host, &r) == 0) return;
     p->retry = true;
     p->memo->heard = true; /* there is nobody to wait for */
 }

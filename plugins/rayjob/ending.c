@@ -195,17 +195,18 @@ void ending_clear(struct pass *p) {
 
 /* A cluster of ours that the status does not name: its creation was given up, and came about after all when the job had
  * already gone on without it. Not at once: the news of the status may come later than those of the cluster. */
-static void stray(void *arg, const struct rv_object *o) {
+static bool stray(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
-    if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return;
+    if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return true;
     int64_t due = rc_time(rv_path_str(o->value, "metadata.creationTimestamp")) + STRAY_AGE_S * RC_SECOND;
     if (due > p->time) {
         pass_wake(p, due);
-        return;
+        return true;
     }
     pass_explain(p, "deleting RayCluster " RV_STR_FMT ", which a creation that was given up has left",
                  RV_STR_ARG(o->name));
     pass_delete(p, "ray.io/v1", "rayclusters", o->name, o->uid, TAG_CLUSTER_DELETE);
+    return true;
 }
 
 void ending_strays(struct pass *p) {
@@ -228,7 +229,7 @@ static struct rj_job as_it_is(struct pass *p) {
 }
 
 void ending_group(struct pass *p, bool wanted) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     if (!rv_str_is(p->j->settings->scheduler, "volcano") || !rv_val_set(p->j->cluster_spec)) return;
     bool going = cluster_going(p);
     struct rj_job j = wanted || going ? *p->j : as_it_is(p);

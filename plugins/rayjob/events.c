@@ -38,7 +38,7 @@ static bool ours_already(struct pass *p, const struct rv_result *r) {
                                      [TAG_SUBMITTER_CREATE] = KIND_SUBMITTER,
                                      [TAG_SERVICE_CREATE] = KIND_SERVICE,
                                      [TAG_GROUP_CREATE] = KIND_GROUP};
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     return r->code == RV_E_EXISTS && r->tag < RV_ARRAY_LEN(kinds) &&
            p->api->get(p->host, kinds[r->tag], r->ns, r->name, &o) == 0 &&
            rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid);
@@ -80,10 +80,8 @@ static void take(struct pass *p, const struct rv_result *r) {
 }
 
 void events_take_results(struct pass *p) {
-    const struct rv_result *results;
-    uint64_t n = p->api->results(p->host, &results);
-    for (uint64_t i = 0; i < n; i++) {
-        const struct rv_result *r = &results[i];
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = p->api->result(p->host, i)) != NULL; i++) {
         bool gone = r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT;
         if (r->verb == RV_VERB_HTTP)
             dashboard_result(p, r);

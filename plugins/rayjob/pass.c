@@ -33,7 +33,7 @@ static void act(struct pass *p, struct rv_action *a, const char *api_version, co
     a->resource = rv_str(resource);
     a->ns = p->j->ns;
     a->tag = tag;
-    if (p->api->act(p->host, a, NULL) != 0) p->retry = true;
+    if (p->api->act(p->host, a) != 0) p->retry = true;
 }
 
 void pass_create(struct pass *p, const char *api_version, const char *resource, struct rv_node *object, uint64_t tag) {

@@ -8,6 +8,7 @@
 
 #include "fields.h"
 #include "plugins/ray/job.h"
+#include "rayjob_kinds.h"
 #include "state.h"
 
 /* The settings that only this controller has (rayjob.yaml), and those that it shares. */
@@ -17,9 +18,6 @@ struct rj_settings {
     int64_t grace_s, check_timeout_s;
     struct rv_str submitter_image;
 };
-
-/* Kinds in the order of rayjob.yaml. */
-enum { KIND_RAYJOB, KIND_CLUSTER, KIND_SERVICE, KIND_SUBMITTER, KIND_HEAD, KIND_GROUP, KIND_SUBMITTER_POD };
 
 /* What an action was for; comes back in its result's tag. */
 enum pass_tag {
@@ -92,7 +90,7 @@ struct pass {
     struct rj_state was, now;
     int64_t time; /* wall ns */
     /* what is there (see.c) */
-    struct rv_object cluster; /* size 0: none */
+    struct rv_object cluster; /* without a name: none */
     struct rc_cluster c;
     struct rj_head head; /* uid empty: no head pod */
     struct rv_val head_value;
@@ -131,7 +129,7 @@ bool pass_has_finalizer(const struct pass *p);
 
 /* ---- what is there (see.c) ---- */
 void see(struct pass *p);
-static inline bool see_cluster(const struct pass *p) { return p->cluster.size != 0; }
+static inline bool see_cluster(const struct pass *p) { return p->cluster.name.n != 0; }
 /* Ray wants a Kubernetes token there, and this process has none to send: nobody can be asked. */
 static inline bool see_cluster_mute(const struct pass *p) {
     return see_cluster(p) && p->c.f.token && p->c.f.kubernetes_token;

@@ -112,7 +112,7 @@ static void wake_for_cluster(struct controller *k, struct rv_str ns, struct rv_s
 
 static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
     struct controller *k = state;
-    struct rv_object cluster;
+    struct rv_object cluster = {.size = sizeof cluster};
     (void)deleted;
     if (o->kind == KIND_CLUSTER) {
         wake_for_cluster(k, o->ns, o->name, o->value);
@@ -175,7 +175,7 @@ static void reconcile(struct pass *p, struct rv_outcome *out) {
 /* A word that nobody knows does not change how a job is run that has begun: its cluster, or its submitter, says how. */
 static void keep_mode(struct controller *k, struct rj_job *j) {
     struct rv_str name = rv_path_str(j->status, "rayClusterName");
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     if (j->mode != RJ_MODE_UNKNOWN) return;
     if (name.n != 0 && k->api->get(k->host, KIND_CLUSTER, j->ns, name, &o) == 0 &&
         rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
@@ -187,7 +187,7 @@ static void keep_mode(struct controller *k, struct rj_job *j) {
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct controller *k = state;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rj_job j;
     if (k->api->get(k->host, KIND_RAYJOB, key->ns, key->name, &o) != 0) {
         memo_drop(k, memo_slot(k, key->ns, key->name));
@@ -226,6 +226,8 @@ static const struct rv_plugin rayjob = {
     .abi_minor = RV_ABI_MINOR,
     .name = "rayjob",
     .version = RV_VERSION,
+    .kinds = rv_manifest_kinds,
+    .kind_n = KIND_COUNT,
     .init = on_init,
     .reconcile = on_reconcile,
     .map = on_map,

@@ -24,7 +24,7 @@ static bool was_known(const struct pass *p) { return p->now.job_status.n != 0; }
 /* ---- the head service under the job's name ---------------------------------------------------------------------- */
 
 static void keep_service(struct pass *p) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     if (p->j->selector) return;
     struct rv_node *want = rj_head_service(p->arena, p->j, p->now.cluster);
     if (p->api->get(p->host, KIND_SERVICE, p->j->ns, rj_head_service_name(p->arena, p->j), &o) != 0) {

@@ -33,15 +33,16 @@ static bool is_better(const struct pass *p, const struct rv_object *o) {
     return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
 }
 
-static void see_head(void *arg, const struct rv_object *o) {
+static bool see_head(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
-    if (rv_meta_deleting(o->value)) return;
+    if (rv_meta_deleting(o->value)) return true;
     struct rv_val ray = container_status(o->value, rv_path_str(o->value, "spec.containers[0].name"));
     if (is_better(p, o)) {
         p->head = (struct rj_head){o->name, o->uid, rv_path_int(ray, "restartCount", 0)};
         p->head_value = o->value;
     }
     p->heads++;
+    return true;
 }
 
 /* ---- the submitter ------------------------------------------------------------------------------------------------
@@ -49,7 +50,7 @@ static void see_head(void *arg, const struct rv_object *o) {
 
 static void see_submitter_job(struct pass *p) {
     struct submitter *s = &p->submitter;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     if (p->api->get(p->host, KIND_SUBMITTER, p->j->ns, p->j->name, &o) != 0) return;
     if (!rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
     *s = (struct submitter){.there = true,
@@ -75,16 +76,17 @@ static void see_submitter_job(struct pass *p) {
 }
 
 struct newest {
-    struct rv_object pod; /* size 0: none */
+    struct rv_object pod; /* without a name: none */
     int64_t made;
 };
 
-static void see_submitter_pod(void *arg, const struct rv_object *o) {
+static bool see_submitter_pod(void *arg, const struct rv_object *o) {
     struct newest *n = arg;
     int64_t made = rc_time(rv_path_str(o->value, "metadata.creationTimestamp"));
-    if (rv_meta_deleting(o->value) || (n->pod.size != 0 && made <= n->made)) return;
-    *n = (struct newest){*o, made};
-    n->pod.size = sizeof n->pod;
+    if (rv_meta_deleting(o->value) || (n->pod.name.n != 0 && made <= n->made)) return true;
+    rv_object_copy(&n->pod, o);
+    n->made = made;
+    return true;
 }
 
 /* Whoever may not make pods says so in its own events only. */
@@ -103,11 +105,11 @@ static struct rv_str no_pod(struct pass *p, const char **ret_reason) {
 }
 
 struct rv_str see_submitter_obstacle(struct pass *p, const char **ret_reason) {
-    struct newest n = {0};
+    struct newest n = {.pod = {.size = sizeof n.pod}};
     int64_t again = 0;
     struct rv_query q = {.size = sizeof q, .kind = KIND_SUBMITTER_POD, .ns = p->j->ns, .owner_uid = p->submitter.uid};
     p->api->list(p->host, &q, see_submitter_pod, &n);
-    if (n.pod.size == 0) return no_pod(p, ret_reason);
+    if (n.pod.name.n == 0) return no_pod(p, ret_reason);
     if (is_over(n.pod.value) || rv_condition_is(rv_val_path(n.pod.value, "status.conditions"), "Ready", "True"))
         return (struct rv_str){NULL, 0};
     struct rc_obstacle o = rc_pod_obstacle(p->arena, n.pod.value, p->time, &again);
@@ -144,10 +146,9 @@ static void see_sidecar(struct pass *p) {
 
 void see(struct pass *p) {
     struct rv_str name = p->now.cluster.n != 0 ? p->now.cluster : p->j->selected;
-    if (name.n != 0 && p->api->get(p->host, KIND_CLUSTER, p->j->ns, name, &p->cluster) != 0)
-        p->cluster = (struct rv_object){0};
+    p->cluster = (struct rv_object){.size = sizeof p->cluster};
+    if (name.n != 0) (void)p->api->get(p->host, KIND_CLUSTER, p->j->ns, name, &p->cluster);
     if (see_cluster(p)) {
-        p->cluster.size = sizeof p->cluster;
         rc_cluster_read(&p->c, p->cluster.value, p->j->settings);
         struct rv_query q = {.size = sizeof q, .kind = KIND_HEAD, .ns = p->j->ns, .owner_uid = p->cluster.uid};
         p->api->list(p->host, &q, see_head, p);

@@ -89,5 +89,5 @@ void status_write(struct pass *p) {
     /* A step is taken from what was read, or not at all: what ended meanwhile by a write whose answer got lost has
      * ended, and what has names keeps them. */
     if (p->now.phase != p->was.phase) a.pre_version = rv_path_str(p->j->meta, "resourceVersion");
-    if (p->api->act(p->host, &a, NULL) != 0) p->retry = true;
+    if (p->api->act(p->host, &a) != 0) p->retry = true;
 }

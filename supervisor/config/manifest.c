@@ -9,6 +9,8 @@
 #include "supervisor/kube/yaml_tree.h"
 #include "url.h"
 
+enum { KIND_NAME_MAX = 63 };
+
 static const char *const map_names[] = {"owner", "label", "plugin", NULL};
 static const char *const setting_types[] = {"boolean", "integer", "number", "string", "list", "map", NULL};
 
@@ -16,7 +18,8 @@ static const char *const setting_types[] = {"boolean", "integer", "number", "str
     { name, type, offsetof(STRUCT, member), __VA_ARGS__ }
 
 #define STRUCT struct manifest_kind
-static const struct schema_key kind_keys[] = {K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),
+static const struct schema_key kind_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, false),
+                                              K(api_version, "apiVersion", S_TEXT, 0, 0, NULL, true),
                                               K(resource, "resource", S_TEXT, 0, 0, NULL, true),
                                               K(kind, "kind", S_TEXT, 0, 0, NULL, true),
                                               K(selector, "selector", S_TEXT, 0, 0, NULL, false),
@@ -99,6 +102,50 @@ static int check_kind(const struct schema_reader *r, const struct yaml_pos *at, 
     return 0;
 }
 
+static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+
+/* "RayCluster" -> "ray_cluster", "HTTPRoute" -> "http_route". The CMake function that makes constants of the names does
+ * the same (plugins/sdk/cmake/kinds.cmake). */
+static struct rv_str snake_case(struct rv_arena *a, struct rv_str kind) {
+    char *out = rv_arena_alloc(a, 2 * kind.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < kind.n; i++) {
+        bool word =
+            i > 0 && is_upper(kind.p[i]) && (!is_upper(kind.p[i - 1]) || (i + 1 < kind.n && !is_upper(kind.p[i + 1])));
+        if (word) out[n++] = '_';
+        out[n++] = (char)(is_upper(kind.p[i]) ? kind.p[i] - 'A' + 'a' : kind.p[i]);
+    }
+    return (struct rv_str){out, n};
+}
+
+/* Constants of the plugin's code are made of the names, so they must be fit for that. */
+static bool kind_name_ok(struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool letter = c >= 'a' && c <= 'z', other = (c >= '0' && c <= '9') || c == '_';
+        if (!letter && (!other || i == 0)) return false;
+    }
+    return s.n > 0 && s.n <= KIND_NAME_MAX;
+}
+
+static int name_kinds(const struct schema_reader *r, struct manifest *m) {
+    for (size_t i = 0; i < m->kind_n; i++) {
+        struct manifest_kind *k = &m->kinds[i];
+        if (k->name.n == 0) k->name = snake_case(m->doc.arena, k->kind);
+        if (!kind_name_ok(k->name))
+            return schema_fail(r, m->doc.root,
+                               "a kind has the name \"" RV_STR_FMT
+                               "\"; accepted are a lower-case letter and up to %d more letters, digits or '_'",
+                               RV_STR_ARG(k->name), KIND_NAME_MAX - 1);
+        for (size_t n = 0; n < i; n++)
+            if (rv_str_eq(m->kinds[n].name, k->name))
+                return schema_fail(r, m->doc.root,
+                                   "two kinds have the name \"" RV_STR_FMT "\": give one of them another with name:",
+                                   RV_STR_ARG(k->name));
+    }
+    return 0;
+}
+
 static int read_kinds(const struct schema_reader *r, struct manifest *m, const struct raw *raw) {
     size_t n = 1 + (raw->reads != NULL ? raw->reads->n : 0);
     m->kinds = rv_arena_alloc(m->doc.arena, n * sizeof *m->kinds);
@@ -112,8 +159,9 @@ static int read_kinds(const struct schema_reader *r, struct manifest *m, const s
         if (code == 0) code = check_kind(r, k, &m->kinds[m->kind_n]);
         m->kind_n++;
     }
-    return code != 0 || n <= 64 ? code
-                                : schema_fail(r, raw->reads, "a plugin reads at most 63 kinds beside its primary one");
+    if (code == 0 && n > 64)
+        code = schema_fail(r, raw->reads, "a plugin reads at most 63 kinds beside its primary one");
+    return code != 0 ? code : name_kinds(r, m);
 }
 
 static bool known_verb(struct rv_str v) {

@@ -5,6 +5,7 @@
 #include "schema.h"
 
 struct manifest_kind {
+    struct rv_str name; /* unique: the kind in snake case unless the manifest says another */
     struct rv_str api_version, resource, kind, selector, index_label;
     struct schema_texts fields;
     int map; /* 0 owner, 1 label, 2 plugin */

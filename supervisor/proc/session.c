@@ -131,7 +131,7 @@ static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
     rv_mp_array(out, m->kind_n);
     for (size_t i = 0; i < m->kind_n; i++) {
         const struct manifest_kind *k = &m->kinds[i];
-        rv_mp_map(out, 5);
+        rv_mp_map(out, 6);
         rv_mp_cstr(out, "a");
         rv_mp_str(out, k->api_version);
         rv_mp_cstr(out, "r");
@@ -142,6 +142,8 @@ static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
         rv_mp_uint(out, i == 0 ? (uint32_t)MSG_KIND_PRIMARY : map_flags[k->map]);
         rv_mp_cstr(out, "l");
         rv_mp_str(out, k->index_label);
+        rv_mp_cstr(out, "n");
+        rv_mp_str(out, k->name);
     }
 }
 

@@ -24,10 +24,9 @@ static void fuzz_fini(void *state) { ((struct fuzz_state *)state)->calls = 0; }
 
 static void fuzz_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct fuzz_state *s = state;
-    const struct rv_result *results;
-    uint64_t n = s->api->results(s->host, &results);
+    bool first = s->api->result(s->host, 0) == NULL;
     uint32_t mood = s->calls++ + (key->name.n != 0 ? (uint8_t)key->name.p[0] : 0);
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rv_action a = {.size = sizeof a,
                           .verb = mood % 11,
                           .flags = mood >> 1 & 1,
@@ -37,7 +36,7 @@ static void fuzz_reconcile(void *state, const struct rv_key *key, struct rv_outc
                           .name = key->name,
                           .delay_ms = 1};
     if (s->api->get(s->host, 0, key->ns, key->name, &o) == 0) a.body = (struct rv_bytes){o.value.p, o.value.n};
-    if (n == 0) (void)s->api->act(s->host, &a, NULL);
+    if (first) (void)s->api->act(s->host, &a);
     struct rv_query q = {.size = sizeof q, .kind = mood % 3, .owner_uid = o.uid};
     if (a.body.n == 0) q.owner_uid = (struct rv_str){NULL, 0};
     (void)s->api->list(s->host, &q, NULL, NULL);

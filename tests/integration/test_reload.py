@@ -157,14 +157,14 @@ def another_process(env, pid, plugin="toy"):
 
 
 def test_an_edited_manifest_replaces_the_plugin(env):
-    """Of the same version: what it reads, and in which order, is taken whole or not at all."""
+    """Of the same version: what it reads is taken whole or not at all."""
     entry = copied_toy(env)
     kube, ns = setup(env, entry, {"name": "raycluster"})
     kube.create("configmaps", ns, configmap("a"))
     wait_for("first pass", lambda: "the child is there" in said(env, ns, "a"))
     pid, other = env.op.plugin("toy")["pid"], env.op.plugin("raycluster")["pid"]
     text = open(f"{env.dir}/toy.yaml", "rb").read()
-    write_anew(f"{env.dir}/toy.yaml", text.replace(b"reads:\n", b"reads:\n  - {apiVersion: v1, resource: pods, kind: Pod, fields: [metadata.name], map: owner}\n"))
+    write_anew(f"{env.dir}/toy.yaml", text.replace(b"fields: [metadata.name], map: owner", b"fields: [metadata.name, data], map: owner"))
     reload(env, entry, {"name": "raycluster"})
     pid = another_process(env, pid)
     kube.create("configmaps", ns, configmap("b"))
@@ -177,6 +177,21 @@ def test_an_edited_manifest_replaces_the_plugin(env):
     p = env.op.plugin("toy")
     assert p["restarts"] == 0 and not p["quarantined"], p
     assert env.op.plugin("raycluster")["pid"] == other, "the edit of one plugin's manifest touched another plugin"
+
+
+def test_kinds_that_the_library_was_not_built_for(env):
+    """Its constants would mean other kinds: it does not run until library and manifest fit again."""
+    entry = copied_toy(env)
+    kube, ns = setup(env, entry)
+    text = open(f"{env.dir}/toy.yaml", "rb").read()
+    write_anew(f"{env.dir}/toy.yaml", text.replace(b"reads:\n", b"reads:\n  - {apiVersion: v1, resource: pods, kind: Pod, fields: [metadata.name], map: owner}\n"))
+    reload(env, entry)
+    wait_for("its refusal", lambda: env.op.logs("kind 1 is child (v1 configmaps, ConfigMap) in the library and pod (v1 pods, Pod) in the manifest"))
+    assert env.op.plugin("toy")["state"] != "ready"
+    write_anew(f"{env.dir}/toy.yaml", text)
+    reload(env, entry)
+    kube.create("configmaps", ns, configmap("a"))
+    wait_for("it works again", lambda: kube.find("configmaps", ns, "a-child"))
 
 
 def test_a_rebuilt_library_replaces_the_plugin(env):

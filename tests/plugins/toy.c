@@ -21,6 +21,7 @@
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 #include "rayvisor/plugin.h"
+#include "toy_kinds.h"
 
 struct toy {
     bool chattered;
@@ -70,7 +71,7 @@ static void create(struct toy *t, const char *resource, const char *kind, const 
                             .ns = o->ns,
                             .name = name,
                             .body = rv_buf_bytes(&body)};
-    (void)t->api->act(t->host, &act, NULL);
+    (void)t->api->act(t->host, &act);
 }
 
 static void note(struct toy *t, const struct rv_object *o, const char *reason, const char *text) {
@@ -159,48 +160,48 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
 }
 
 /* True while it waits for the answer. */
-static bool ask(struct toy *t, const struct rv_object *o, const struct rv_result *results, uint64_t n) {
+static bool ask(struct toy *t, const struct rv_object *o) {
     rv_autobuf struct rv_buf text = {0};
-    for (uint64_t i = 0; i < n; i++) {
-        if (results[i].verb != RV_VERB_HTTP) continue;
-        bool grpc = rv_result_grpc_status(&results[i]) >= 0 && results[i].body.n >= 5;
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = t->api->result(t->host, i)) != NULL; i++) {
+        if (r->verb != RV_VERB_HTTP) continue;
+        bool grpc = rv_result_grpc_status(r) >= 0 && r->body.n >= 5;
         size_t skip = grpc ? 5 : 0; /* what stands before the message */
-        rv_buf_addf(&text, "%s %u ", rv_error_name(results[i].code), results[i].http_status);
-        if (results[i].json != 0)
-            rv_json_write((struct rv_val){results[i].body.p, results[i].body.n}, &text);
+        rv_buf_addf(&text, "%s %u ", rv_error_name(r->code), r->http_status);
+        if (r->json != 0)
+            rv_json_write((struct rv_val){r->body.p, r->body.n}, &text);
         else
-            rv_buf_add(&text, results[i].body.p + skip, results[i].body.n - skip);
-        if (rv_result_grpc_status(&results[i]) >= 0)
-            rv_buf_addf(&text, " grpc=%d " RV_STR_FMT, (int)rv_result_grpc_status(&results[i]),
-                        RV_STR_ARG(rv_result_trailer(&results[i], "grpc-message")));
+            rv_buf_add(&text, r->body.p + skip, r->body.n - skip);
+        if (rv_result_grpc_status(r) >= 0)
+            rv_buf_addf(&text, " grpc=%d " RV_STR_FMT, (int)rv_result_grpc_status(r),
+                        RV_STR_ARG(rv_result_trailer(r, "grpc-message")));
         note(t, o, "Answered", rv_buf_cstr(&text));
         return false;
     }
-    if (n != 0) return false;
+    if (t->api->result(t->host, 0) != NULL) return false;
     static const uint8_t empty_message[5] = {0};
-    struct rv_http_request r = {.size = sizeof r, .method = RV_STR("GET"), .url = rv_path_str(o->value, "data.url")};
+    struct rv_http_request q = {.size = sizeof q, .method = RV_STR("GET"), .url = rv_path_str(o->value, "data.url")};
     if (rv_str_is(rv_path_str(o->value, "data.grpc"), "yes")) {
-        r.method = RV_STR("POST");
-        r.content_type = RV_STR("application/grpc");
-        r.body = (struct rv_bytes){empty_message, sizeof empty_message};
-        r.http2 = 1;
+        q.method = RV_STR("POST");
+        q.content_type = RV_STR("application/grpc");
+        q.body = (struct rv_bytes){empty_message, sizeof empty_message};
+        q.http2 = 1;
     }
-    return t->api->http(t->host, &r, NULL) == 0;
+    return t->api->http(t->host, &q) == 0;
 }
 
 static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct toy *t = state;
-    struct rv_object o, child;
+    struct rv_object o = {.size = sizeof o}, child = {.size = sizeof child};
     if (t->api->get(t->host, 0, key->ns, key->name, &o) != 0) return;
-    const struct rv_result *results;
-    uint64_t n = t->api->results(t->host, &results);
-    for (uint64_t i = 0; i < n; i++)
-        if (results[i].code != 0 && results[i].verb != RV_VERB_HTTP) {
-            out->code = results[i].code == RV_E_DENIED ? RV_TERMINAL : RV_RETRY;
-            out->message = t->api->keep(t->host, results[i].message);
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = t->api->result(t->host, i)) != NULL; i++)
+        if (r->code != 0 && r->verb != RV_VERB_HTTP) {
+            out->code = r->code == RV_E_DENIED ? RV_TERMINAL : RV_RETRY;
+            out->message = t->api->keep(t->host, r->message);
             return;
         }
-    if (rv_str_is(rv_path_str(o.value, "data.mode"), "http") && ask(t, &o, results, n)) return;
+    if (rv_str_is(rv_path_str(o.value, "data.mode"), "http") && ask(t, &o)) return;
     misbehave(t, &o, rv_path_str(o.value, "data.mode"));
     rv_autobuf struct rv_buf name = {0};
     rv_buf_addf(&name, RV_STR_FMT "-child", RV_STR_ARG(o.name));
@@ -246,6 +247,8 @@ static const struct rv_plugin toy = {.size = sizeof toy,
                                      .abi_minor = RV_ABI_MINOR,
                                      .name = TOY_NAME,
                                      .version = "1.0.0",
+                                     .kinds = rv_manifest_kinds,
+                                     .kind_n = KIND_COUNT,
                                      .init = toy_init,
                                      .reconcile = toy_reconcile,
                                      .map = toy_map,

@@ -423,9 +423,9 @@ static void encode_kinds(struct fakehost *h) {
     rv_mp_array(&h->kinds, h->manifest->kind_n);
     for (size_t i = 0; i < h->manifest->kind_n; i++) {
         const struct manifest_kind *k = &h->manifest->kinds[i];
-        const struct rv_str texts[] = {k->api_version, k->resource, k->kind, k->index_label};
-        static const char *const keys[] = {"a", "r", "k", "l"};
-        rv_mp_map(&h->kinds, 5);
+        const struct rv_str texts[] = {k->api_version, k->resource, k->kind, k->index_label, k->name};
+        static const char *const keys[] = {"a", "r", "k", "l", "n"};
+        rv_mp_map(&h->kinds, 6);
         for (size_t t = 0; t < RV_ARRAY_LEN(texts); t++) {
             rv_mp_cstr(&h->kinds, keys[t]);
             rv_mp_str(&h->kinds, texts[t]);

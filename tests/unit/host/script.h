@@ -8,7 +8,7 @@
 
 static const uint8_t script_seed[32] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
-/* The toy's two kinds: ConfigMaps as the primary ones, and their children. */
+/* The toy's three kinds: ConfigMaps as the primary ones, their children, and notes. */
 static inline struct msg script_welcome(struct rv_arena *a) {
     return (struct msg){
         .type = MSG_WELCOME,
@@ -18,9 +18,12 @@ static inline struct msg script_welcome(struct rv_arena *a) {
                     .credit_bytes = 1 << 20,
                     .heartbeat_ms = 1000,
                     .seed = {script_seed, sizeof script_seed},
-                    .kinds =
-                        from_json(a, "[{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":1,\"l\":\"\"},"
-                                     "{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":2,\"l\":\"\"}]"),
+                    .kinds = from_json(a, "[{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":1,\"l\":\"\","
+                                          "\"n\":\"config_map\"},"
+                                          "{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":2,\"l\":\"\","
+                                          "\"n\":\"child\"},"
+                                          "{\"a\":\"v1\",\"r\":\"configmaps\",\"k\":\"ConfigMap\",\"f\":8,\"l\":\"\","
+                                          "\"n\":\"note\"}]"),
                     .settings = from_json(a, "{}"),
                     .max_in_flight = 2,
                     .max_http = 4,

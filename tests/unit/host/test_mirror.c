@@ -19,7 +19,7 @@ static void put_get_delete(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct mirror *m = mirror_new();
     struct changes c = {0};
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     put(m, &c, script_object(a, 0, "x", "one", 5));
     put(m, &c, script_object(a, 0, "x", "old", 4)); /* overtaken: ignored */
     put(m, &c, script_object(a, 0, "x", "one", 5)); /* told twice: no change */
@@ -38,7 +38,15 @@ static void put_get_delete(void) {
     mirror_free(m);
 }
 
-static void count_one(void *arg, const struct rv_object *o) { *(uint64_t *)arg += o->name.n != 0; }
+static bool count_one(void *arg, const struct rv_object *o) {
+    *(uint64_t *)arg += o->name.n != 0;
+    return true;
+}
+
+static bool count_one_only(void *arg, const struct rv_object *o) {
+    (void)count_one(arg, o);
+    return false;
+}
 
 static void indexes(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
@@ -78,6 +86,8 @@ static void indexes(void) {
         uint64_t seen = 0;
         CHECK_ROW(mirror_list(m, &rows[i].q, count_one, &seen) == rows[i].want && seen == rows[i].want, rows[i].what);
         CHECK_ROW(mirror_list(m, &rows[i].q, NULL, NULL) == rows[i].want, rows[i].what);
+        uint64_t first = 0;
+        CHECK_ROW(mirror_list(m, &rows[i].q, count_one_only, &first) == (rows[i].want > 0) && first <= 1, rows[i].what);
     }
     mirror_free(m);
 }

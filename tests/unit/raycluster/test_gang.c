@@ -3,7 +3,7 @@
 #include "tests/support/fakehost.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v1(void);
+const struct rv_plugin *rv_plugin_v2(void);
 
 #define GUARD "scheduling.k8s.io/podgroup-protection"
 #define WAS "{\"featureGates\":{\"KubernetesWAS\":true}}"
@@ -27,7 +27,7 @@ static void start(struct world *w, const char *settings) {
     *w = (struct world){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}};
     CU_ASSERT_EQUAL(fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
-    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
                                                    .manifest = "plugins/raycluster/raycluster.yaml",
                                                    .settings = settings,
                                                    .api = w->api,

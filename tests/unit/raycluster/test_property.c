@@ -16,7 +16,7 @@
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v1(void);
+const struct rv_plugin *rv_plugin_v2(void);
 
 enum { RUNS = 150, CHAPTERS = 3, STEPS = 50 };
 #define MINUTE_MS INT64_C(60000)
@@ -388,7 +388,7 @@ static bool tell_story(uint64_t seed) {
              s->model.gang == GANG_KUBERNETES ? "true" : "false");
     bystander(s);
     model_apply(&s->model, s->api);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
                                                    .manifest = "plugins/raycluster/raycluster.yaml",
                                                    .settings = settings,
                                                    .api = s->api,

@@ -8,7 +8,7 @@
     "'entrypoint':'x','rayClusterSpec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'h','image':'i'}]}" \
     "}}}"
 
-const struct rv_plugin *rv_plugin_v1(void);
+const struct rv_plugin *rv_plugin_v2(void);
 
 static struct world *of(struct rv_host *h) { return (struct world *)(void *)h; }
 
@@ -61,7 +61,7 @@ static bool ended(const struct world *w, const struct world_job *j) {
     return w->duration >= 0 && w->now >= (j->made + w->duration) * 1000;
 }
 
-static uint64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
+static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
     struct world *w = of(h);
     CU_ASSERT_TRUE(rv_str_is(q->owner_uid, "u"));
     for (size_t i = w->first; fn != NULL && i < w->job_n; i++) {
@@ -69,9 +69,9 @@ static uint64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn
         struct rv_object o = {.size = sizeof o, .kind = 1, .ns = RV_STR("ns"), .name = rv_str(j->name)};
         o.uid = o.name;
         o.value = j->values[ended(w, j)];
-        if (!j->gone) fn(arg, &o);
+        if (!j->gone && !fn(arg, &o)) break;
     }
-    return world_jobs(w);
+    return (int64_t)world_jobs(w);
 }
 
 /* A RayJob as the plugin sees it. */
@@ -84,9 +84,8 @@ static void make_values(struct world *w, struct world_job *j) {
                                                    time_text(w->keep, j->at).p, phases[i]));
 }
 
-static uint64_t api_results(struct rv_host *h, const struct rv_result **ret) {
-    *ret = of(h)->results;
-    return of(h)->result_n;
+static const struct rv_result *api_result(struct rv_host *h, uint64_t index) {
+    return index < of(h)->result_n ? &of(h)->results[index] : NULL;
 }
 
 static int64_t api_now(struct rv_host *h) { return of(h)->now * 1000000; }
@@ -156,10 +155,9 @@ static int32_t patch_status(struct world *w, struct rv_val patch) {
     return 0;
 }
 
-static int32_t api_act(struct rv_host *h, const struct rv_action *a, uint64_t *ret_id) {
+static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
     struct world *w = of(h);
     struct rv_val body = {a->body.p, a->body.n};
-    (void)ret_id;
     CU_ASSERT_TRUE_FATAL(w->acted < RV_ARRAY_LEN(w->results));
     /* results are for the next pass: those of this one are still being read */
     struct rv_result *r = &w->results[RV_ARRAY_LEN(w->results) - ++w->acted];
@@ -204,7 +202,7 @@ static const struct rv_host_api api = {.size = sizeof api,
                                        .list = api_list,
                                        .act = api_act,
                                        .event = api_event,
-                                       .results = api_results,
+                                       .result = api_result,
                                        .now = api_now,
                                        .settings = api_settings,
                                        .time_zones = api_time_zones,
@@ -222,7 +220,7 @@ static void start_plugin(struct world *w) {
 
 void world_begin(struct world *w, int64_t unix_s) {
     static const char defaults[] = "{'timeZone':'UTC','missedRunsLimit':100,'featureGates':{}}";
-    w->plugin = rv_plugin_v1();
+    w->plugin = rv_plugin_v2();
     w->now = unix_s * 1000;
     if (w->created == 0) w->created = unix_s;
     w->generation = 1;

@@ -7,7 +7,7 @@
 
 #include "rayvisor/json.h"
 
-const struct rv_plugin *rv_plugin_v1(void);
+const struct rv_plugin *rv_plugin_v2(void);
 
 static struct rv_val json_value(struct rv_arena *a, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0}, out = {0};
@@ -191,7 +191,7 @@ void scene_begin(struct scene *s) {
     s->api = fakeapi_new(INT64_C(1700000000000000000));
     if (s->shared != NULL) make_shared(s);
     make(s, "ray.io/v1", "rayjobs", manifest(a, s));
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
                                                    .manifest = "plugins/rayjob/rayjob.yaml",
                                                    .settings = s->settings != NULL ? s->settings : "{}",
                                                    .api = s->api,

@@ -13,7 +13,7 @@
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v1(void);
+const struct rv_plugin *rv_plugin_v2(void);
 
 enum { RUNS = 200, CHAPTERS = 3, STEPS = 60 };
 #define RESTARTS_ON "{\"featureGates\":{\"SidecarSubmitterRestart\":true}}"
@@ -151,7 +151,7 @@ static bool tell_story(uint64_t seed) {
     s->world.refuses = dice_chance(&s->dice, 5);
     shared_cluster(s);
     model_apply(&s->model, s->api);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v1(),
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
                                                    .manifest = "plugins/rayjob/rayjob.yaml",
                                                    .settings = s->world.sidecar_restarts ? RESTARTS_ON : "{}",
                                                    .api = s->api,

@@ -22,12 +22,14 @@ export PKG_CONFIG_PATH
 plugins=$(pkg-config --variable=plugindir rayvisor)
 [ -f "$plugins/cluster-summary.so" ] || fail "no plugin in $plugins"
 [ -f "$plugins/cluster-summary.yaml" ] || fail "no manifest in $plugins"
+"$cmake" -DMANIFEST="$tmp/source/cluster-summary.yaml" -DHEADER="$tmp/source/cluster-summary_kinds.h" \
+  -P "$(pkg-config --variable=kinds rayvisor)"
 # shellcheck disable=SC2046,SC2086
 "$cc" -std=gnu17 -shared -fPIC -fvisibility=hidden $cflags $(pkg-config --cflags rayvisor) "$tmp/source/summary.c" \
   $(pkg-config --libs rayvisor) -o "$tmp/by-pkg-config.so"
 
 for so in "$plugins/cluster-summary.so" "$tmp/by-pkg-config.so"; do
   exported=$(nm -D --defined-only "$so" | awk '{print $3}' | grep -v '^__' | tr '\n' ' ')
-  [ "$exported" = "rv_plugin_v1 " ] || fail "$so exports: $exported"
+  [ "$exported" = "rv_plugin_v2 " ] || fail "$so exports: $exported"
   "$driver" "$so"
 done

@@ -32,20 +32,24 @@ static int32_t host_get(struct rv_host *h, uint32_t kind, struct rv_str ns, stru
     return 0;
 }
 
-static int32_t host_act(struct rv_host *h, const struct rv_action *a, uint64_t *ret_id) {
+static int32_t host_act(struct rv_host *h, const struct rv_action *a) {
     if (a->verb != RV_VERB_APPLY || !rv_str_is(a->resource, "configmaps")) return RV_E_INVALID;
     if (rv_mp_check(a->body, NULL) != 0) return RV_E_INVALID;
     rv_buf_clear(&h->applied);
     rv_json_write((struct rv_val){a->body.p, a->body.n}, &h->applied);
-    *ret_id = (uint64_t)++h->actions;
+    h->actions++;
     return 0;
 }
 
-static uint64_t host_results(struct rv_host *h, const struct rv_result **ret) {
+static const struct rv_result *host_result(struct rv_host *h, uint64_t index) {
     static struct rv_result result;
     result = (struct rv_result){.size = sizeof result, .code = h->fail_code, .message = RV_STR("refused")};
-    *ret = &result;
-    return h->fail_code != 0;
+    return index == 0 && h->fail_code != 0 ? &result : NULL;
+}
+
+static int64_t host_now(struct rv_host *h) {
+    (void)h;
+    return 0;
 }
 
 static struct rv_val host_settings(struct rv_host *h) { return json(h, "{\"suffix\":\"-summary\"}"); }
@@ -75,9 +79,10 @@ static void play(const struct rv_plugin *p, void *state, struct rv_host *h) {
     expect(
         rv_str_is(rv_buf_str(&h->applied),
                   "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"demo-summary\",\"namespace\":"
-                  "\"ns\",\"labels\":{\"example.com/ray-summary\":\"true\"},\"ownerReferences\":[{\"apiVersion\":"
+                  "\"ns\",\"ownerReferences\":[{\"apiVersion\":"
                   "\"ray.io/v1\",\"kind\":\"RayCluster\",\"name\":\"demo\",\"uid\":\"uid-1\",\"controller\":true,"
-                  "\"blockOwnerDeletion\":true}]},\"data\":{\"workersWanted\":\"9\",\"workersAvailable\":\"3\","
+                  "\"blockOwnerDeletion\":true}],\"labels\":{\"example.com/"
+                  "ray-summary\":\"true\"}},\"data\":{\"workersWanted\":\"9\",\"workersAvailable\":\"3\","
                   "\"state\":\"ready\"}}"),
         rv_buf_cstr(&h->applied));
     h->map = json(h, rv_buf_cstr(&h->applied));
@@ -105,7 +110,8 @@ int main(int argc, char **argv) {
     struct rv_host_api api = {.size = sizeof api,
                               .get = host_get,
                               .act = host_act,
-                              .results = host_results,
+                              .result = host_result,
+                              .now = host_now,
                               .settings = host_settings,
                               .explain = host_explain,
                               .keep = host_keep};

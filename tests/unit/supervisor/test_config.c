@@ -385,6 +385,28 @@ static void rbac(void) {
     }
 }
 
+/* What a kind is called where the manifest does not say. */
+static void kind_names(void) {
+    static const struct {
+        const char *kind, *name;
+    } rows[] = {{"kind: Pod", "pod"},
+                {"kind: RayCluster", "ray_cluster"},
+                {"kind: HTTPRoute", "http_route"},
+                {"kind: PodGroupV2", "pod_group_v2"},
+                {"kind: Pod, name: head", "head"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autobuf struct rv_buf text = {0};
+        const char *at = strstr(manifest_text, "kind: Pod");
+        rv_buf_add(&text, manifest_text, (size_t)(at - manifest_text));
+        rv_buf_adds(&text, rows[i].kind);
+        rv_buf_adds(&text, at + strlen("kind: Pod"));
+        struct manifest *m = manifest_parse(rv_buf_str(&text), "toy.yaml", NULL);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+        CHECK_ROW(rv_str_is(m->kinds[0].name, "config_map") && rv_str_is(m->kinds[1].name, rows[i].name), rows[i].kind);
+        manifest_free(m);
+    }
+}
+
 static void manifests(void) {
     static const struct {
         const char *from, *to, *says;
@@ -393,6 +415,10 @@ static void manifests(void) {
         {"abi: 1", "abi: 0", "from 1"},
         {"abi: 1", "abi: 1\nextra: 1", "unknown key \"extra\""},
         {"description: d\n", "", "needs the key \"description\""},
+        {"kind: Pod", "kind: ConfigMap", "two kinds have the name \"config_map\""},
+        {"kind: Pod", "kind: Pod, name: config_map", "two kinds have the name"},
+        {"kind: Pod", "kind: Pod, name: the-pod", "a kind has the name \"the-pod\""},
+        {"kind: Pod", "kind: Pod, name: 1st", "lower-case letter"},
         {"kind: ConfigMap}", "kind: ConfigMap, fields: [\"a[\"]}", ":"},
         {"selector: \"a=b\"", "selector: \"a in (\"", ":"},
         {", indexLabel: a", "", "needs indexLabel"},
@@ -459,6 +485,7 @@ static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"expectations", expectations},
                                           {"rbac", rbac},
                                           {"manifests", manifests},
+                                          {"names of kinds", kind_names},
                                           {"damaged", damaged}};
 
 static void make_dir(char *dir, size_t size, const char *name) {
