@@ -3,7 +3,6 @@
  * HTTP/1.1 with kept-alive connections. Easy handles are reused with their settled options (TLS, keep-alive), so a
  * request costs a path, a few headers and the body. curl tells which sockets and which timeout it wants; we watch them.
  */
-#include <curl/curl.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,6 +12,7 @@
 
 #include "peers.h"
 #include "status.h"
+#include "supervisor/curl/curl_loop.h"
 #include "transfer.h"
 
 enum {
@@ -62,8 +62,8 @@ struct kube_client {
     struct kube_auth_listener *auth_listener;
     struct rv_timer *auth_failed; /* what waits is told in the loop's own turn */
     unsigned auth_generation;
-    CURLM *multi;
-    struct rv_timer *timer;
+    struct curl_loop *curl;
+    CURLM *multi; /* its */
     CURL *idle[IDLE_HANDLES];
     size_t idle_n;
     struct kube_transfer *transfers;
@@ -441,65 +441,14 @@ static void finish(struct kube_transfer *t, CURLcode result) {
     transfer_free(t);
 }
 
-/* ---- curl on the loop ----------------------------------------------------------------------------------- */
-
-static void reap(struct kube_client *c) {
-    int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(c->multi, &left)) != NULL;) {
-        if (m->msg != CURLMSG_DONE) continue;
-        struct kube_transfer *t = NULL;
-        CURLcode result = m->data.result;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        finish(t, result);
-    }
-    start_queued(c);
+static void on_transfer_end(void *arg, CURL *easy, CURLcode result) {
+    struct kube_transfer *t = NULL;
+    (void)arg;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+    finish(t, result);
 }
 
-static void on_fd(void *arg, int fd, unsigned events) {
-    struct kube_client *c = arg;
-    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                        ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
-                        ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
-    curl_multi_socket_action(c->multi, fd, what, &running);
-    reap(c);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
-    struct kube_client *c = arg;
-    struct rv_watch *w = assigned;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        rv_watch_free(w);
-        curl_multi_assign(c->multi, fd, NULL);
-        return 0;
-    }
-    unsigned events =
-        ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
-    if (w != NULL) {
-        rv_watch_set(w, events);
-        return 0;
-    }
-    w = rv_loop_fd(c->loop, fd, events, on_fd, c);
-    curl_multi_assign(c->multi, fd, w);
-    return 0;
-}
-
-static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
-    struct kube_client *c = arg;
-    (void)multi;
-    if (ms < 0)
-        rv_timer_disarm(c->timer);
-    else
-        rv_timer_arm(c->timer, ms);
-    return 0;
-}
-
-static void on_timer(void *arg) {
-    struct kube_client *c = arg;
-    int running;
-    curl_multi_socket_action(c->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    reap(c);
-}
+static void on_curl_turned(void *arg) { start_queued(arg); }
 
 /* ---- requests ------------------------------------------------------------------------------------------- */
 
@@ -649,13 +598,9 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
     c->urgent_last = &c->urgent;
     c->normal_last = &c->normal;
     use_server_name(c);
-    c->timer = rv_loop_timer(l, on_timer, c);
-    c->multi = curl_multi_init();
-    if (c->multi == NULL) rv_oom();
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
-    curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    c->curl =
+        curl_loop_new(l, &(struct curl_loop_callbacks){.done = on_transfer_end, .turned = on_curl_turned, .arg = c});
+    c->multi = curl_loop_multi(c->curl);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->max_running + 32);
     if (!c->shares_auth && kube_auth_refresh(c->auth, rv_wall_now(), false, err) != 0) return kube_client_free(c);
     return c;
@@ -684,9 +629,8 @@ struct kube_client *kube_client_free(struct kube_client *c) {
     fail_all(&c->normal, &c->normal_last);
     while (c->transfers != NULL) transfer_free(c->transfers);
     kube_client_trim(c);
-    curl_multi_cleanup(c->multi);
+    curl_loop_free(c->curl);
     curl_slist_free_all(c->connect_to);
-    rv_timer_free(c->timer);
     kube_auth_unlisten(c->auth_listener);
     rv_timer_free(c->auth_failed);
     if (!c->shares_auth) kube_auth_free(c->auth);

@@ -4,13 +4,13 @@
  * begins anew. Its time-out counts from when it was asked for. */
 #include "direct.h"
 
-#include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "address_filter.h"
 #include "ipc/base/utf8.h"
 #include "resolver.h"
+#include "supervisor/curl/curl_loop.h"
 
 enum { DEFAULT_MS = 2000, API_AGAIN_MS = 60000, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
 
@@ -36,8 +36,8 @@ struct exchange {
 
 struct http_direct {
     struct rv_loop *loop;
-    CURLM *multi;
-    struct rv_timer *timer;
+    struct curl_loop *curl;
+    CURLM *multi; /* its */
     struct resolver *resolver;
     struct exchange *list;
     http_admit_fn admit;
@@ -221,63 +221,15 @@ static void wait_for_name(struct exchange *x) {
     resolver_wait(h->resolver, &x->wait, x->host, on_name, x);
 }
 
-static void reap(struct http_direct *h) {
-    int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL;) {
-        struct exchange *x = NULL;
-        if (m->msg != CURLMSG_DONE) continue;
-        CURLcode result = m->data.result;
-        if (resolver_reap(h->resolver, m->easy_handle)) continue;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&x);
-        if (x->unresolved && !x->resolved)
-            wait_for_name(x);
-        else
-            finish(x, result);
-    }
-}
-
-static void on_fd(void *arg, int fd, unsigned events) {
+static void on_transfer_end(void *arg, CURL *easy, CURLcode result) {
     struct http_direct *h = arg;
-    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                        ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
-                        ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
-    curl_multi_socket_action(h->multi, fd, what, &running);
-    reap(h);
-}
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
-    struct http_direct *h = arg;
-    struct rv_watch *w = assigned;
-    (void)easy;
-    if (what == CURL_POLL_REMOVE) {
-        rv_watch_free(w);
-        curl_multi_assign(h->multi, fd, NULL);
-        return 0;
-    }
-    unsigned events =
-        ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
-    if (w != NULL)
-        rv_watch_set(w, events);
+    struct exchange *x = NULL;
+    if (resolver_reap(h->resolver, easy)) return;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&x);
+    if (x->unresolved && !x->resolved)
+        wait_for_name(x);
     else
-        curl_multi_assign(h->multi, fd, rv_loop_fd(h->loop, fd, events, on_fd, h));
-    return 0;
-}
-
-static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
-    struct http_direct *h = arg;
-    (void)multi;
-    if (ms < 0)
-        rv_timer_disarm(h->timer);
-    else
-        rv_timer_arm(h->timer, ms);
-    return 0;
-}
-
-static void on_timer(void *arg) {
-    struct http_direct *h = arg;
-    int running;
-    curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    reap(h);
+        finish(x, result);
 }
 
 static void on_api_name(void *arg, const char *why) {
@@ -304,13 +256,8 @@ struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, s
     struct http_direct *h = rv_alloc(sizeof *h);
     h->loop = l;
     h->admit = admit;
-    h->timer = rv_loop_timer(l, on_timer, h);
-    h->multi = curl_multi_init();
-    if (h->multi == NULL) rv_oom();
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
-    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+    h->curl = curl_loop_new(l, &(struct curl_loop_callbacks){.done = on_transfer_end, .arg = h});
+    h->multi = curl_loop_multi(h->curl);
     h->resolver = resolver_new(h->multi, on_address, h);
     address_filter_init(&h->filter, api_server, api);
     lookup_api_server(h);
@@ -338,8 +285,7 @@ struct http_direct *http_direct_free(struct http_direct *h) {
     resolver_cancel(&h->api_wait);
     resolver_free(h->resolver);
     address_filter_free(&h->filter);
-    curl_multi_cleanup(h->multi);
-    rv_timer_free(h->timer);
+    curl_loop_free(h->curl);
     free(h);
     return NULL;
 }

@@ -31,7 +31,8 @@ ALLOWED = {
     "supervisor": PROTOCOL,
     "supervisor/ctl": BASE,
     "supervisor/store": BASE,
-    "supervisor/kube": BASE + ["supervisor/store"],
+    "supervisor/curl": BASE,
+    "supervisor/kube": BASE + ["supervisor/store", "supervisor/curl"],
     "deploy/sandbox": BASE,
     "deploy/sandbox/storage.c": STORAGE,  # it is given its rules at birth
     "deploy/sandbox/refuse.c": STORAGE,

@@ -1,0 +1,23 @@
+/* curl_loop.h - one curl multi handle that lives on an rv_loop: curl says which sockets and which time-out it wants,
+ * the loop waits for them, and each transfer that has ended is reported.
+ *
+ * Easy handles belong to whoever adds them to the multi handle, and are removed from it before they are freed. */
+#ifndef CURL_CURL_LOOP_H
+#define CURL_CURL_LOOP_H
+
+#include "ipc/base/loop.h"
+
+#include <curl/curl.h>
+
+struct curl_loop;
+struct curl_loop_callbacks {
+    /* A transfer has ended. The handle is still in the multi handle; it may be removed, freed, or added again. */
+    void (*done)(void *arg, CURL *easy, CURLcode result);
+    void (*turned)(void *arg); /* after every turn of curl, when all that ended is reported. NULL: nothing */
+    void *arg;
+};
+struct curl_loop *curl_loop_new(struct rv_loop *l, const struct curl_loop_callbacks *cb);
+struct curl_loop *curl_loop_free(struct curl_loop *c); /* no transfer is in it any more */
+CURLM *curl_loop_multi(const struct curl_loop *c);
+
+#endif
