@@ -28,6 +28,7 @@ ALLOWED = {
     "plugins/raycronjob": RAY,
     "plugins/networkpolicy": RAY,
     "plugins/mtls": RAY,
+    "plugins/autoscaler": RAY,
     "supervisor": PROTOCOL,
     "supervisor/ctl": BASE,
     "supervisor/store": BASE,
