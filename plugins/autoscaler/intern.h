@@ -1,8 +1,8 @@
 /* intern.h - equal byte strings become one small number: names of resources and labels, shapes of requests, faces of
  * nodes.
  *
- * Numbers count up from 0 in the order of first sight, and index arrays: that is what the table of ipc/base does not give.
- * Everything lives in the arena. The hash is not the shared FNV: faces are hundreds of bytes, taken by words.
+ * Numbers count up from 0 in the order of first sight, and index arrays: that is what the table of ipc/base does not
+ * give. Everything lives in the arena. The hash is not the shared FNV: faces are hundreds of bytes, taken by words.
  */
 #ifndef AUTOSCALER_INTERN_H
 #define AUTOSCALER_INTERN_H
