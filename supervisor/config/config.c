@@ -1,6 +1,7 @@
 /* config.c - reading and checking the configuration (see config.h). */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -98,8 +99,9 @@ static int read_top(const struct schema_reader *r, struct config *c, struct top 
 
 /* ---- plugins -------------------------------------------------------------------------------------------- */
 
+/* NULL: there is none, or *denied is the path of one that this process may not read (the caller's). */
 static char *find_manifest(const struct config *c, const struct config_env *env, const struct config_plugin *p,
-                           bool *ret_ours) {
+                           bool *ret_ours, char **denied) {
     rv_autobuf struct rv_buf b = {0};
     const char *own[] = {env->build_plugins, env->install_plugins};
     *ret_ours = false;
@@ -109,7 +111,10 @@ static char *find_manifest(const struct config *c, const struct config_env *env,
         if (dir.n == 0) continue;
         rv_buf_clear(&b);
         rv_buf_addf(&b, RV_STR_FMT "/" RV_STR_FMT ".yaml", RV_STR_ARG(dir), RV_STR_ARG(p->name));
-        if (access(rv_buf_cstr(&b), R_OK) != 0) continue;
+        if (access(rv_buf_cstr(&b), R_OK) != 0) {
+            if (errno == EACCES && *denied == NULL) *denied = rv_strdup(rv_buf_str(&b));
+            continue;
+        }
         for (size_t k = 0; k < RV_ARRAY_LEN(own); k++) *ret_ours = *ret_ours || rv_str_eq(dir, rv_str(own[k]));
         return rv_strdup(rv_buf_str(&b));
     }
@@ -159,7 +164,12 @@ static int fill_patterns(const struct schema_reader *r, struct config_plugin *p)
 static int resolve_plugin(const struct schema_reader *r, struct config *c, const struct config_env *env,
                           struct config_plugin *p) {
     bool ours;
-    rv_autofree char *path = find_manifest(c, env, p, &ours);
+    rv_autofree char *denied = NULL, *path = find_manifest(c, env, p, &ours, &denied);
+    if (path == NULL && denied != NULL)
+        return schema_fail(r, p->node,
+                           "user %u may not read the manifest %s, or not enter a folder above it: give this user the "
+                           "permission, or add another folder to pluginDirs",
+                           (unsigned)geteuid(), denied);
     if (path == NULL)
         return schema_fail(r, p->node,
                            "there is no manifest " RV_STR_FMT

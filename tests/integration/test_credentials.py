@@ -117,8 +117,21 @@ def test_memory_with_credentials_stays_closed(env):
     if os.geteuid() == 0:
         env.op.stop()
         nobody = 65534
+        # A copy that this user can read: the build tree may lie in a home folder that is closed to others.
+        installed = env.dir + "/installed"
+        shutil.copytree(os.path.join(BUILD, "lib", "rayvisor"), installed + "/lib/rayvisor")
+        os.mkdir(installed + "/bin")
+        for name in ("rayvisord", "rayvisor-host"): shutil.copy(binary(name), installed + "/bin")
+        text = open(env.op.config).read()
+        open(env.op.config, "w").write(text.replace(BUILD + "/", installed + "/"))
         for at in [env.dir, *glob.glob(env.dir + "/**", recursive=True)]: os.chown(at, nobody, nobody)
-        env.op.proc = env.keep(Process(["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups", binary("rayvisord"), "--config", env.op.config], env.op.log))
+        as_nobody = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+        os.chown(installed + "/lib", 0, 0)
+        os.chmod(installed + "/lib", 0o700)
+        r = subprocess.run([*as_nobody, installed + "/bin/rayvisord", "--check-config", "--config", env.op.config], capture_output=True, text=True)
+        assert r.returncode != 0 and "may not read the manifest " + installed in r.stderr and "65534" in r.stderr, r
+        os.chmod(installed + "/lib", 0o755)
+        env.op.proc = env.keep(Process([*as_nobody, installed + "/bin/rayvisord", "--config", env.op.config], env.op.log))
         env.op.wait_ready()
     pid = env.op.proc.pid
     assert re.search(r"^Max core file size +0 +0 ", open(f"/proc/{pid}/limits").read(), re.M), "it would leave a core image"

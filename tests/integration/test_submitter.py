@@ -165,15 +165,15 @@ def test_refused_and_lost(env):
 def test_credentials_and_tls(env):
     cert, key = f"{env.dir}/c.pem", f"{env.dir}/k.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+                    "-subj", "/CN=127.0.0.1"], check=True, capture_output=True)
     d = env.keep(Dashboard(tls=(cert, key), token="secret"))
-    r = run(d, "--ca-file", cert, "--", "x", url="https://localhost", RAY_AUTH_TOKEN="secret")
+    r = run(d, "--ca-file", cert, "--", "x", url="https://127.0.0.1", RAY_AUTH_TOKEN="secret")
     assert r.returncode == 0 and r.stdout == d.log, r
     open(f"{env.dir}/token", "w").write("secret\n")
-    assert run(d, "--insecure", "--", "x", url="https://localhost", RAY_AUTH_TOKEN_PATH=f"{env.dir}/token").returncode == 0
+    assert run(d, "--insecure", "--", "x", url="https://127.0.0.1", RAY_AUTH_TOKEN_PATH=f"{env.dir}/token").returncode == 0
     other = f"{env.dir}/o.pem"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", other, "-subj", "/CN=other"], check=True, capture_output=True)
-    p = subprocess.Popen([SUBMIT, "--ca-file", other, "--", "x"], env={"RAY_DASHBOARD_ADDRESS": f"https://localhost:{d.port}", "RAY_JOB_SUBMISSION_ID": ID}, stderr=subprocess.PIPE)
+    p = subprocess.Popen([SUBMIT, "--ca-file", other, "--", "x"], env={"RAY_DASHBOARD_ADDRESS": f"https://127.0.0.1:{d.port}", "RAY_JOB_SUBMISSION_ID": ID}, stderr=subprocess.PIPE)
     line = p.stderr.readline()
     p.send_signal(signal.SIGTERM)
     assert b"handshake" in line and p.wait(10) == 143, line

@@ -10,7 +10,9 @@
 #include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -345,15 +347,24 @@ static void orphan(void) {
     end(r);
 }
 
-/* Which namespaces may be made here? The host's own order of trying. */
+/* Namespaces in the host's own order of trying, and in them a root of one's own. A kernel may allow the one and not the
+ * other: pivot_root(2) refuses where the present root is no mount (EINVAL in a chroot). */
+static bool make_view(const char *root) {
+    if (unshare(CLONE_NEWNS | CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) != 0)
+        return false;
+    return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("none", root, "tmpfs", 0, "size=64k") == 0 &&
+           chdir(root) == 0 && syscall(SYS_pivot_root, ".", ".") == 0;
+}
+
 static bool namespaces_allowed(void) {
+    char root[] = "/tmp/view-XXXXXX";
+    if (mkdtemp(root) == NULL) return false;
     fflush(NULL);
     pid_t pid = fork();
-    if (pid == 0)
-        _exit(unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET) == 0 ? 0
-                                                                                                                   : 1);
+    if (pid == 0) _exit(make_view(root) ? 0 : 1);
     int status = -1;
     waitpid(pid, &status, 0);
+    rmdir(root);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
@@ -397,9 +408,10 @@ static void view(void) {
     size_t at = 0;
     greet(r, &at, "good", "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_SYNCED, &at));
-    bool own = namespace_of(r->pid, "mnt") != namespace_of(getpid(), "mnt");
-    CU_ASSERT_EQUAL(own, namespaces_allowed());
-    CU_ASSERT_EQUAL(namespace_of(r->pid, "net") != namespace_of(getpid(), "net"), own);
+    bool own = namespaces_allowed();
+    if (!own) printf(" (this machine allows no view of its own: only that the plugin runs is tested)");
+    CU_ASSERT_TRUE(!own || namespace_of(r->pid, "mnt") != namespace_of(getpid(), "mnt"));
+    CU_ASSERT_TRUE(!own || namespace_of(r->pid, "net") != namespace_of(getpid(), "net"));
     char path[96], line[1024];
     snprintf(path, sizeof path, "/proc/%d/mounts", (int)r->pid);
     FILE *f = own ? fopen(path, "re") : NULL;
