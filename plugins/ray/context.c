@@ -75,6 +75,17 @@ bool ctx_json_patch(struct rc_context *x, const char *api_version, const char *r
     return submit(x, &a, api_version, resource, tag);
 }
 
+bool ctx_patch_status(struct rc_context *x, const char *resource, struct rv_node *patch, struct rv_str version,
+                      uint64_t tag) {
+    struct rv_action a = rv_status_patch(x->arena, RV_STR("ray.io/v1"), rv_str(resource),
+                                         &(struct rv_key){x->ns, x->name}, x->uid, patch);
+    a.pre_version = version;
+    a.tag = tag;
+    if (x->api->act(x->host, &a) == 0) return true;
+    x->retry = true;
+    return false;
+}
+
 bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name, uint64_t tag) {
     struct rv_action a = {.verb = RV_VERB_GET, .name = name};
     return submit(x, &a, api_version, resource, tag);

@@ -46,6 +46,9 @@ bool ctx_patch(struct rc_context *x, const char *api_version, const char *resour
 /* A JSON patch of just the version that was read: the paths in it count places in lists. */
 bool ctx_json_patch(struct rc_context *x, const char *api_version, const char *resource, const struct rv_object *o,
                     struct rv_node *operations, uint64_t tag);
+/* A merge patch of the status of the context's object. version: only that version may be written; empty: any. */
+bool ctx_patch_status(struct rc_context *x, const char *resource, struct rv_node *patch, struct rv_str version,
+                      uint64_t tag);
 /* Asks the API server itself about an object that the mirror does not hold. */
 bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name, uint64_t tag);
 /* Adds the finalizer to the object of the context, or takes it away. meta is its metadata as it was read: another

@@ -20,7 +20,8 @@ struct rc_context rc_context_of(const struct rc_controller *k, struct rv_arena *
 /* spec.managedBy names another controller: then the object is none of ours. */
 bool rc_managed_elsewhere(struct rv_val spec);
 
-/* Defines the plugin and exports it. What follows the name are further fields of struct rv_plugin. */
+/* Defines the plugin and exports it. The file includes the header of kinds that the build makes from the manifest
+ * (NAME_kinds.h). What follows the name are further fields of struct rv_plugin. */
 #define RC_PLUGIN(plugin_name, ...)                                                                                    \
     static const struct rv_plugin plugin_name = {.size = sizeof plugin_name,                                           \
                                                  .magic = RV_ABI_MAGIC,                                                \
@@ -28,6 +29,8 @@ bool rc_managed_elsewhere(struct rv_val spec);
                                                  .abi_minor = RV_ABI_MINOR,                                            \
                                                  .name = #plugin_name,                                                 \
                                                  .version = RV_VERSION,                                                \
+                                                 .kinds = rv_manifest_kinds,                                           \
+                                                 .kind_n = KIND_COUNT,                                                 \
                                                  __VA_ARGS__};                                                         \
     RV_PLUGIN(plugin_name)
 

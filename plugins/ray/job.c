@@ -32,15 +32,11 @@ void rj_job_read(struct rj_job *j, struct rv_val value, const struct rc_settings
                          .selected = rv_val_str(rv_val_get(rv_val_get(spec, "clusterSelector"), RJ_SELECTOR_KEY))};
 }
 
+struct rc_cluster_owner rj_cluster_owner(const struct rj_job *j) {
+    return (struct rc_cluster_owner){.kind = "RayJob", .ns = j->ns, .name = j->name, .uid = j->uid, .meta = j->meta};
+}
+
 void rj_as_cluster(struct rv_arena *a, const struct rj_job *j, struct rv_str name, struct rc_cluster *ret) {
-    static const char *const kept[] = {"labels", "annotations"};
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
-    rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", j->ns);
-    rv_node_set_str(a, meta, "uid", j->uid);
-    for (size_t i = 0; i < RV_ARRAY_LEN(kept); i++)
-        if (rv_val_len(rv_val_get(j->meta, kept[i])) > 0)
-            rv_node_set(a, meta, kept[i], rv_node_from(a, rv_val_get(j->meta, kept[i])));
-    if (rv_val_present(j->cluster_spec)) rv_node_set(a, n, "spec", rv_node_from(a, j->cluster_spec));
-    rc_cluster_read(ret, rv_node_freeze(a, n), j->settings);
+    struct rc_cluster_owner owner = rj_cluster_owner(j);
+    rc_child_cluster_read(a, &owner, name, j->cluster_spec, j->settings, ret);
 }

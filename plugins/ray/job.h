@@ -3,7 +3,7 @@
 #ifndef RAY_JOB_H
 #define RAY_JOB_H
 
-#include "cluster.h"
+#include "child_cluster.h"
 
 #define RJ_SELECTOR_KEY "ray.io/cluster" /* the one key of spec.clusterSelector */
 
@@ -27,6 +27,8 @@ struct rj_job {
 void rj_job_read(struct rj_job *j, struct rv_val value, const struct rc_settings *s);
 struct rv_str rj_mode_name(enum rj_mode m); /* empty: RJ_MODE_UNKNOWN */
 enum rj_mode rj_mode_of(struct rv_str name);
+/* As the owner of its cluster. */
+struct rc_cluster_owner rj_cluster_owner(const struct rj_job *j);
 /* The RayJob as if it were its RayCluster, under the given name: for validation and builders. */
 void rj_as_cluster(struct rv_arena *a, const struct rj_job *j, struct rv_str name, struct rc_cluster *ret);
 

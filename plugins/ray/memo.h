@@ -6,10 +6,11 @@
 #ifndef RAY_MEMO_H
 #define RAY_MEMO_H
 
+#include "ipc/base/table.h"
 #include "rayvisor/base.h"
 
 struct rc_memo {
-    struct rc_memo *next; /* in its bucket */
+    struct rv_table_link link;
     char *ns, *name, *uid;
 };
 
@@ -18,7 +19,7 @@ struct rc_memo_table {
     void (*begin)(void *arg, void *memo); /* fills in a zeroed memo; NULL: nothing to fill in */
     void (*end)(void *arg, void *memo);   /* frees what is in it, but not the memo; NULL: nothing to free */
     void *arg;                            /* given to both */
-    struct rc_memo *buckets[256];         /* by hash of namespace and name */
+    struct rv_table table;
 };
 
 /* The memo of the object, a new one if there is none of this uid. */

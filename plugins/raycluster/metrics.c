@@ -11,50 +11,50 @@ enum { GAUGE = 1, REMOVED = 2 };
 #define CONDITION "kuberay_cluster_condition_provisioned"
 
 static void gauge(const struct rv_host_api *api, struct rv_host *h, const char *name, double value,
-                  const struct memo *m, const char *label, const char *text, uint32_t type) {
-    const struct rv_field labels[] = {{RV_STR("name"), rv_str(m->name)},
-                                      {RV_STR("namespace"), rv_str(m->ns)},
-                                      {RV_STR("uid"), rv_str(m->uid)},
+                  const struct cluster_memo *m, const char *label, const char *text, uint32_t type) {
+    const struct rv_field labels[] = {{RV_STR("name"), rv_str(m->base.name)},
+                                      {RV_STR("namespace"), rv_str(m->base.ns)},
+                                      {RV_STR("uid"), rv_str(m->base.uid)},
                                       {rv_str(label), rv_str(text)}};
     api->metric(h, rv_str(name), type, value, labels, label != NULL ? 4 : 3);
 }
 
 /* The label may come later, or change. */
-static void tell_info(struct pass *p) {
-    struct memo *m = p->memo;
+static void update_info(struct cluster_pass *p) {
+    struct cluster_memo *m = p->memo;
     struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(p->c->meta, "labels"), RC_LABEL_ORIGIN_KIND));
     if (kind.n == 0) kind = RV_STR("None");
     if (m->owner_kind != NULL && rv_str_is(kind, m->owner_kind)) return;
-    if (m->owner_kind != NULL) gauge(p->api, p->host, INFO, 0, m, "owner_kind", m->owner_kind, REMOVED);
+    if (m->owner_kind != NULL) gauge(p->ctx.api, p->ctx.host, INFO, 0, m, "owner_kind", m->owner_kind, REMOVED);
     free(m->owner_kind);
     m->owner_kind = rv_strdup(kind);
-    gauge(p->api, p->host, INFO, 1, m, "owner_kind", m->owner_kind, GAUGE);
+    gauge(p->ctx.api, p->ctx.host, INFO, 1, m, "owner_kind", m->owner_kind, GAUGE);
 }
 
 /* From the condition, so that another host tells the same. */
-static void tell_duration(struct pass *p, struct rv_val condition) {
+static void update_duration(struct cluster_pass *p, struct rv_val condition) {
     int64_t created, provisioned;
     if (rv_time_parse(rv_path_str(p->c->meta, "creationTimestamp"), &created) != 0 ||
         rv_time_parse(rv_path_str(condition, "lastTransitionTime"), &provisioned) != 0)
         return;
-    gauge(p->api, p->host, DURATION, (double)(provisioned - created) / 1e9, p->memo, NULL, NULL, GAUGE);
+    gauge(p->ctx.api, p->ctx.host, DURATION, (double)(provisioned - created) / 1e9, p->memo, NULL, NULL, GAUGE);
 }
 
-void metrics_tell(struct pass *p, struct rv_val conditions) {
-    struct memo *m = p->memo;
+void metrics_update(struct cluster_pass *p, struct rv_val conditions) {
+    struct cluster_memo *m = p->memo;
     struct rv_val condition = rv_condition_find(conditions, RC_CONDITION_PROVISIONED);
     bool provisioned = rv_str_is(rv_path_str(condition, "status"), "True");
     enum memo_told told = provisioned ? TOLD_PROVISIONED : TOLD_UNPROVISIONED;
-    tell_info(p);
+    update_info(p);
     if (told == m->told) return;
     if (m->told != TOLD_NOTHING)
-        gauge(p->api, p->host, CONDITION, 0, m, "condition", provisioned ? "false" : "true", REMOVED);
-    gauge(p->api, p->host, CONDITION, 1, m, "condition", provisioned ? "true" : "false", GAUGE);
+        gauge(p->ctx.api, p->ctx.host, CONDITION, 0, m, "condition", provisioned ? "false" : "true", REMOVED);
+    gauge(p->ctx.api, p->ctx.host, CONDITION, 1, m, "condition", provisioned ? "true" : "false", GAUGE);
     m->told = told;
-    if (provisioned) tell_duration(p, condition);
+    if (provisioned) update_duration(p, condition);
 }
 
-void metrics_remove(const struct rv_host_api *api, struct rv_host *h, const struct memo *m) {
+void metrics_remove(const struct rv_host_api *api, struct rv_host *h, const struct cluster_memo *m) {
     if (m->owner_kind != NULL) gauge(api, h, INFO, 0, m, "owner_kind", m->owner_kind, REMOVED);
     gauge(api, h, CONDITION, 0, m, "condition", m->told == TOLD_PROVISIONED ? "true" : "false", REMOVED);
     gauge(api, h, DURATION, 0, m, NULL, NULL, REMOVED);

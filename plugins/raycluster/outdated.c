@@ -6,8 +6,9 @@
  * are stamped anew, a few at a time, and count as of this spec. */
 #include <stdio.h>
 
-#include "pass.h"
+#include "outdated.h"
 #include "plugins/ray/fields.h"
+#include "pod_actions.h"
 
 enum { STAMPS_MAX = 16 };
 
@@ -39,38 +40,40 @@ static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, 
 }
 
 /* Absent: the spec has no such group any more. */
-static struct rv_val group_of(struct pass *p, const struct pace *pace) {
+static struct rv_val group_of(struct cluster_pass *p, const struct creation_pace *pace) {
     if (strcmp(pace->group, RC_HEAD_GROUP) == 0) return rv_val_get(p->c->spec, "headGroupSpec");
-    return pass_group(p, rv_str(pace->group));
+    return cluster_group(p, rv_str(pace->group));
 }
 
-static const char *wanted_hash(struct pass *p, struct rv_str group) {
-    struct pace *pace = pace_of(p, group);
+static const char *wanted_hash(struct cluster_pass *p, struct rv_str group) {
+    struct creation_pace *pace = pace_of(p, group);
     uint64_t generation = (uint64_t)p->c->generation + 1;
-    if (pace->made_of != generation) {
+    if (pace->hash_generation != generation) {
         struct rv_val v = group_of(p, pace);
         pace->hash[0] = 0;
         if (rv_val_present(v)) hash_of(p->c, v, strcmp(pace->group, RC_HEAD_GROUP) == 0, pace->hash);
-        pace->made_of = generation;
+        pace->hash_generation = generation;
     }
     return pace->hash;
 }
 
-struct rv_str outdated_mark(struct pass *p, struct rv_str group) {
+struct rv_str outdated_mark(struct cluster_pass *p, struct rv_str group) {
     return rv_arena_fmt(p->arena, "v" RV_VERSION "/%s", wanted_hash(p, group));
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */
 
-static struct rv_str annotation(const struct pass_pod *pod, const char *key) {
+static struct rv_str annotation(const struct observed_pod *pod, const char *key) {
     return rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.annotations"), key));
 }
 
-static struct rv_str group_name(const struct pass_pod *pod) { return pod->head ? RV_STR(RC_HEAD_GROUP) : pod->group; }
+static struct rv_str group_name(const struct observed_pod *pod) {
+    return pod->head ? RV_STR(RC_HEAD_GROUP) : pod->group;
+}
 
 static bool of_this_version(struct rv_str mark) { return rv_str_starts(mark, "v" RV_VERSION "/"); }
 
-static bool outdated(struct pass *p, const struct pass_pod *pod) {
+static bool outdated(struct cluster_pass *p, const struct observed_pod *pod) {
     struct rv_str mark = annotation(pod, RC_ANNOTATION_POD_SPEC);
     if (pod->deleting || pod->chosen || !of_this_version(mark)) return false;
     size_t skip = sizeof "v" RV_VERSION "/" - 1;
@@ -78,12 +81,12 @@ static bool outdated(struct pass *p, const struct pass_pod *pod) {
     return want[0] != 0 && !rv_str_is((struct rv_str){mark.p + skip, mark.n - skip}, want);
 }
 
-struct rv_str outdated_pods(struct pass *p) {
-    const struct pass_pod *first = NULL;
+struct rv_str outdated_pods(struct cluster_pass *p) {
+    const struct observed_pod *first = NULL;
     size_t n = 0;
-    if (pass_recreates(p)) return (struct rv_str){NULL, 0};
+    if (cluster_recreates(p)) return (struct rv_str){NULL, 0};
     for (size_t i = 0; i < p->pod_n; i++) {
-        const struct pass_pod *pod = &p->pods[i];
+        const struct observed_pod *pod = &p->pods[i];
         if (!outdated(p, pod)) continue;
         n++;
         bool rather = first == NULL || (pod->head && !first->head) ||
@@ -101,35 +104,36 @@ struct rv_str outdated_pods(struct pass *p) {
 
 /* ---- stamping ---------------------------------------------------------------------------------------------------- */
 
-static bool of_another_version(const struct pass_pod *pod) {
+static bool of_another_version(const struct observed_pod *pod) {
     struct rv_str version = annotation(pod, RC_ANNOTATION_VERSION), mark = annotation(pod, RC_ANNOTATION_POD_SPEC);
     return (version.n != 0 && !rv_str_is(version, "v" RV_VERSION)) || (mark.n != 0 && !of_this_version(mark));
 }
 
-static void stamp(struct pass *p, const struct pass_pod *pod) {
+static void stamp(struct cluster_pass *p, const struct observed_pod *pod) {
     struct rv_arena *a = p->arena;
     struct rv_node *body = rv_node_map(a),
                    *notes = rv_node_ensure_map(a, rv_node_ensure_map(a, body, "metadata"), "annotations");
     if (annotation(pod, RC_ANNOTATION_SPEC_HASH).n != 0)
-        rv_node_set_str(a, notes, RC_ANNOTATION_SPEC_HASH, pass_spec_hash(p));
+        rv_node_set_str(a, notes, RC_ANNOTATION_SPEC_HASH, cluster_spec_hash(p));
     if (annotation(pod, RC_ANNOTATION_VERSION).n != 0)
         rv_node_set_cstr(a, notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
     rv_node_set_str(a, notes, RC_ANNOTATION_POD_SPEC, outdated_mark(p, group_name(pod)));
-    pass_patch(p, "v1", "pods", pod->name, pod->uid, body, TAG_STAMP);
+    ctx_patch(&p->ctx, "v1", "pods", pod->name, pod->uid, body, TAG_STAMP);
 }
 
-void outdated_stamp(struct pass *p) {
+void outdated_stamp(struct cluster_pass *p) {
     size_t n = 0;
     if (p->creates + p->deletes > 0) return;
     for (size_t i = 0; i < p->pod_n && n < STAMPS_MAX; i++) {
-        const struct pass_pod *pod = &p->pods[i];
+        const struct observed_pod *pod = &p->pods[i];
         if (pod->deleting || !of_another_version(pod)) continue;
-        if (p->memo->stamping.after > p->api->now(p->host)) {
-            pass_wake(p, p->memo->stamping.after);
+        if (p->memo->stamping.after > ctx_now(&p->ctx)) {
+            ctx_wake(&p->ctx, p->memo->stamping.after);
             return;
         }
         stamp(p, pod);
         n++;
     }
-    if (n > 0) pass_explain(p, "noting on %zu pods of another version of the operator that they are of this spec", n);
+    if (n > 0)
+        ctx_explain(&p->ctx, "noting on %zu pods of another version of the operator that they are of this spec", n);
 }

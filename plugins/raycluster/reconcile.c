@@ -7,7 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "metrics.h"
+#include "outdated.h"
+#include "owned_objects.h"
 #include "plugins/ray/fields.h"
+#include "plugins/ray/obstacle.h"
+#include "pod_actions.h"
+#include "status.h"
+#include "teardown.h"
+#include "workers.h"
 
 enum { INVALID_MAX = 4096 }; /* bytes of what is said of an invalid cluster */
 
@@ -15,7 +23,7 @@ enum { INVALID_MAX = 4096 }; /* bytes of what is said of an invalid cluster */
 
 /* A group that restarts its pods in place works against version 1 of the autoscaler, which replaces them: told, not
  * refused. */
-static void warn_restarts(struct pass *p) {
+static void warn_restarts(struct cluster_pass *p) {
     rv_autobuf struct rv_buf names = {0};
     if (p->c->f.autoscaler != 1) return;
     for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
@@ -24,8 +32,8 @@ static void warn_restarts(struct pass *p) {
         rv_buf_addf(&names, "%s" RV_STR_FMT, names.n != 0 ? ", " : "", RV_STR_ARG(rv_path_str(g.val, "groupName")));
     }
     if (names.n != 0)
-        pass_event(
-            p, true, "InvalidRayClusterSpec", "Validate",
+        ctx_event(
+            &p->ctx, true, "InvalidRayClusterSpec", "Validate",
             rv_arena_fmt(p->arena,
                          "RayCluster spec warning " RV_STR_FMT "/" RV_STR_FMT
                          ": restartPolicy for worker groups [%s] should be Never or unset when using autoscaler V1",
@@ -34,32 +42,32 @@ static void warn_restarts(struct pass *p) {
 
 /* News is what neither the condition nor the last pass has said, whatever it came from: an edit of the spec, of an
  * annotation, or of the settings. */
-static void say_invalid(struct pass *p, const char *reason, struct rv_str text) {
+static void report_invalid(struct cluster_pass *p, const char *reason, struct rv_str text) {
     struct rv_val told = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_STALLED);
-    struct memo *m = p->memo;
+    struct cluster_memo *m = p->memo;
     bool news = (m->invalid == NULL || !rv_str_is(text, m->invalid)) && !rv_str_eq(rv_path_str(told, "message"), text);
     free(m->invalid);
     m->invalid = rv_strdup(text);
     if (!news) return;
     const struct rv_field fields[] = {{RV_STR("reason"), rv_str(reason)}, {RV_STR("message"), text}};
-    pass_event(p, true, reason, "Validate", text);
-    p->api->log(p->host, RV_LOG_WARN, RV_STR("the cluster is not valid"), fields, RV_ARRAY_LEN(fields));
+    ctx_event(&p->ctx, true, reason, "Validate", text);
+    p->ctx.api->log(p->ctx.host, RV_LOG_WARN, RV_STR("the cluster is not valid"), fields, RV_ARRAY_LEN(fields));
 }
 
 /* False: the cluster cannot go on as it is; said in an event, a condition and the log. */
-static bool acceptable(struct pass *p) {
+static bool check_valid(struct cluster_pass *p) {
     rv_autobuf struct rv_buf text = {0};
     const char *reason = rc_validate(p->c, &text);
     if (reason == NULL) {
         free(p->memo->invalid);
         p->memo->invalid = NULL;
-        if (p->memo->said != p->c->generation) warn_restarts(p);
+        if (p->memo->warned != p->c->generation) warn_restarts(p);
         return true;
     }
-    p->memo->said = p->c->generation;
+    p->memo->warned = p->c->generation;
     struct rv_str said = rv_arena_str(p->arena, rc_clipped(rv_buf_str(&text), INVALID_MAX));
-    say_invalid(p, reason, said);
-    pass_explain(p, "not valid: " RV_STR_FMT, RV_STR_ARG(said));
+    report_invalid(p, reason, said);
+    ctx_explain(&p->ctx, "not valid: " RV_STR_FMT, RV_STR_ARG(said));
     p->stalled_reason = rv_str(reason);
     p->stalled_text = said;
     return false;
@@ -69,19 +77,19 @@ static bool acceptable(struct pass *p) {
  */
 
 /* True: pods are not to be made now. */
-static bool suspended(struct pass *p) {
+static bool keep_suspended(struct cluster_pass *p) {
     struct rv_val conditions = rv_val_get(p->c->status, "conditions");
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True")) {
-        pass_explain(p, "suspending: waiting for %zu pods to be gone", p->pod_n);
-        if (pass_delete_pods(p) > 0)
-            pass_event(p, false, "DeletedPod", "Delete",
-                       rv_arena_fmt(p->arena,
-                                    "Deleted Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT " due to suspension",
-                                    RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
+        ctx_explain(&p->ctx, "suspending: waiting for %zu pods to be gone", p->pod_n);
+        if (pod_delete_all(p) > 0)
+            ctx_event(&p->ctx, false, "DeletedPod", "Delete",
+                      rv_arena_fmt(p->arena,
+                                   "Deleted Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT " due to suspension",
+                                   RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
         return true;
     }
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True")) {
-        pass_explain(p, "suspended: set spec.suspend to false to resume");
+        ctx_explain(&p->ctx, "suspended: set spec.suspend to false to resume");
         return true;
     }
     return rv_path_bool(p->c->spec, "suspend", false);
@@ -89,21 +97,21 @@ static bool suspended(struct pass *p) {
 
 enum made { MADE_OF_THIS_SPEC, MADE_OF_ANOTHER, MADE_BY_ANOTHER_VERSION };
 
-static enum made made_of(struct pass *p, const struct pass_pod *pod) {
+static enum made made_of(struct cluster_pass *p, const struct observed_pod *pod) {
     struct rv_val notes = rv_val_path(pod->value, "metadata.annotations");
     struct rv_str have = rv_val_str(rv_val_get(notes, RC_ANNOTATION_SPEC_HASH)),
                   version = rv_val_str(rv_val_get(notes, RC_ANNOTATION_VERSION));
     if (have.n != 0 && version.n != 0 && !rv_str_is(version, "v" RV_VERSION)) return MADE_BY_ANOTHER_VERSION;
-    return have.n == 0 || rv_str_eq(have, pass_spec_hash(p)) ? MADE_OF_THIS_SPEC : MADE_OF_ANOTHER;
+    return have.n == 0 || rv_str_eq(have, cluster_spec_hash(p)) ? MADE_OF_THIS_SPEC : MADE_OF_ANOTHER;
 }
 
 /* Asks the heads, or the workers, of another spec to go; with all set, those that do not tell as well. How many. */
-static size_t delete_old(struct pass *p, bool heads, bool all) {
+static size_t delete_old(struct cluster_pass *p, bool heads, bool all) {
     size_t n = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
-        struct pass_pod *pod = &p->pods[i];
+        struct observed_pod *pod = &p->pods[i];
         if (pod->head != heads || pod->deleting || (!all && made_of(p, pod) != MADE_OF_ANOTHER)) continue;
-        pass_delete_pod(p, pod, TAG_DELETE_ALL);
+        pod_delete(p, pod, TAG_DELETE_ALL);
         n++;
     }
     return n;
@@ -113,140 +121,133 @@ static size_t delete_old(struct pass *p, bool heads, bool all) {
  * (another operator's), whoever dies in between. Those that tell go as well when the head was lost meanwhile, or was
  * made after the change. Pods of another operator version are stamped anew instead (outdated.c). True: nothing is made
  * in this pass. */
-static bool recreate(struct pass *p) {
-    if (!pass_recreates(p)) return false;
-    const struct pass_pod *head = see_head(p);
+static bool recreate(struct cluster_pass *p) {
+    if (!cluster_recreates(p)) return false;
+    const struct observed_pod *head = observed_head(p);
     enum made made = head != NULL ? made_of(p, head) : MADE_OF_THIS_SPEC;
     bool all = made == MADE_OF_ANOTHER;
     size_t workers = delete_old(p, false, all), heads = workers == 0 ? delete_old(p, true, all) : 0;
     if (workers + heads == 0 && !all) return false;
-    pass_explain(p, "spec changed with upgradeStrategy Recreate: deleting the pods that were made before");
+    ctx_explain(&p->ctx, "spec changed with upgradeStrategy Recreate: deleting the pods that were made before");
     if (heads > 0 || !all)
-        pass_event(p, false, "DeletedPod", "Delete",
-                   rv_arena_fmt(p->arena,
-                                "Deleted all Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT
-                                " due to spec change with Recreate upgradeStrategy",
-                                RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
+        ctx_event(&p->ctx, false, "DeletedPod", "Delete",
+                  rv_arena_fmt(p->arena,
+                               "Deleted all Pods for RayCluster " RV_STR_FMT "/" RV_STR_FMT
+                               " due to spec change with Recreate upgradeStrategy",
+                               RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
     return true;
 }
 
-/* ---- the head
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- the head */
 
 /* At most one head. One that ended is deleted and replaced when it is really gone: two heads behind one service never
  * exist. */
-static bool one_head(struct pass *p, struct pace *pace) {
-    struct pass_pod *keep = NULL;
+static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
+    struct observed_pod *keep = NULL;
     size_t present = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
-        struct pass_pod *pod = &p->pods[i];
+        struct observed_pod *pod = &p->pods[i];
         if (!pod->head) continue;
         present++;
         if (pod->deleting) continue;
         bool older = keep != NULL && rv_str_cmp(pod->created, keep->created) < 0;
         if (pod->ended) {
-            pass_explain(p, "the head pod " RV_STR_FMT " has ended: deleting it", RV_STR_ARG(pod->name));
-            pace_ended(p, pace, pod);
-            pass_delete_pod(p, pod, TAG_DELETE_HEAD);
+            ctx_explain(&p->ctx, "the head pod " RV_STR_FMT " has ended: deleting it", RV_STR_ARG(pod->name));
+            pace_pod_ended(p, pace, pod);
+            pod_delete(p, pod, TAG_DELETE_HEAD);
         } else if (keep == NULL || older) {
-            if (keep != NULL) pass_delete_pod(p, keep, TAG_DELETE_HEAD);
+            if (keep != NULL) pod_delete(p, keep, TAG_DELETE_HEAD);
             keep = pod;
         } else {
-            pass_delete_pod(p, pod, TAG_DELETE_HEAD);
+            pod_delete(p, pod, TAG_DELETE_HEAD);
         }
     }
-    if (present > 0 && keep == NULL) pass_explain(p, "waiting for the old head pod to be gone");
+    if (present > 0 && keep == NULL) ctx_explain(&p->ctx, "waiting for the old head pod to be gone");
     if (keep != NULL) pace_content(pace);
     return present > 0;
 }
 
 /* False: without a head, workers would be of no use. They wait for its creation to be answered: against a quota, those
  * that are quicker would take the head's place for good. */
-static bool head(struct pass *p) {
-    struct pace *pace = pace_of(p, RV_STR(RC_HEAD_GROUP));
-    if (one_head(p, pace)) return true;
+static bool reconcile_head(struct cluster_pass *p) {
+    struct creation_pace *pace = pace_of(p, RV_STR(RC_HEAD_GROUP));
+    if (keep_one_head(p, pace)) return true;
     bool provisioned = rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_PROVISIONED, "True");
     if (provisioned && rv_str_is(rc_annotation(p->c, RC_ANNOTATION_KEEP_HEAD_DOWN), "true")) {
-        pass_explain(p, "the head is gone and " RC_ANNOTATION_KEEP_HEAD_DOWN " keeps it so");
+        ctx_explain(&p->ctx, "the head is gone and " RC_ANNOTATION_KEEP_HEAD_DOWN " keeps it so");
         return false;
     }
     if (p->hold.n == 0 && pace_waits(p, pace)) p->hold = RV_STR("the head pod has to be made first");
     if (p->hold.n != 0) return true;
-    char five[6];
-    pass_suffix(p, five);
-    pass_explain(p, "creating the head pod");
+    const char *five = ctx_suffix(&p->ctx).p;
+    ctx_explain(&p->ctx, "creating the head pod");
     const char *suffix = p->c->settings->deterministic_head_name ? NULL : five;
-    pass_create_pod(p, RV_STR(RC_HEAD_GROUP), rc_head_pod(p->arena, p->c, suffix, pass_spec_hash(p)), TAG_HEAD_POD);
+    pod_create(p, RV_STR(RC_HEAD_GROUP), rc_head_pod(p->arena, p->c, suffix, cluster_spec_hash(p)), TAG_HEAD_POD);
     return false;
 }
 
-/* ---- the pass
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- the pass */
 
-static void say_state(struct pass *p) {
-    if (p->hold.n != 0) pass_explain(p, "no pods are created: " RV_STR_FMT, RV_STR_ARG(p->hold));
-    struct blocker b = see_blocker(p);
+static void explain_state(struct cluster_pass *p) {
+    if (p->hold.n != 0) ctx_explain(&p->ctx, "no pods are created: " RV_STR_FMT, RV_STR_ARG(p->hold));
+    struct blocker b = cluster_blocker(p);
     if (b.reason.n != 0)
-        pass_explain(p, "waiting for " RV_STR_FMT, RV_STR_ARG(b.text));
+        ctx_explain(&p->ctx, "waiting for " RV_STR_FMT, RV_STR_ARG(b.text));
     else if (p->creates == 0 && p->deletes == 0 && p->hold.n == 0)
-        pass_explain(p, "all pods are as wanted");
+        ctx_explain(&p->ctx, "all pods are as wanted");
 }
 
-static void log_work(struct pass *p) {
+static void log_work(struct cluster_pass *p) {
     char creates[16], deletes[16];
     if (p->creates == 0 && p->deletes == 0) return;
     snprintf(creates, sizeof creates, "%u", p->creates);
     snprintf(deletes, sizeof deletes, "%u", p->deletes);
     const struct rv_field fields[] = {{RV_STR("creates"), rv_str(creates)}, {RV_STR("deletes"), rv_str(deletes)}};
-    p->api->log(p->host, RV_LOG_INFO, RV_STR("changing the cluster's objects"), fields, RV_ARRAY_LEN(fields));
+    p->ctx.api->log(p->ctx.host, RV_LOG_INFO, RV_STR("changing the cluster's objects"), fields, RV_ARRAY_LEN(fields));
 }
 
 /* No pods are wanted: what failed is past. */
-static void rest(struct pass *p) {
-    for (struct pace *pace = p->memo->paces; pace != NULL; pace = pace->next) pace_content(pace);
+static void clear_paces(struct cluster_pass *p) {
+    for (struct creation_pace *pace = p->memo->paces; pace != NULL; pace = pace->next) pace_content(pace);
 }
 
-static void pods(struct pass *p) {
-    if (p->retry) return;
-    if (suspended(p)) {
-        rest(p);
+static void reconcile_pods(struct cluster_pass *p) {
+    if (p->ctx.retry) return;
+    if (keep_suspended(p)) {
+        clear_paces(p);
         return;
     }
     if (recreate(p)) return;
-    if (head(p)) workers_reconcile(p);
+    if (reconcile_head(p)) workers_reconcile(p);
     outdated_stamp(p);
 }
 
-static void make(struct pass *p) {
-    sub_reconcile(p);
-    p->memo->said = p->c->generation;
-    pods(p);
-    pace_tell_failure(p);
+static void reconcile_all(struct cluster_pass *p) {
+    owned_objects_reconcile(p);
+    p->memo->warned = p->c->generation;
+    reconcile_pods(p);
+    pace_report_failure(p);
 }
 
-static bool told(const struct pass *p, size_t of) {
-    return p->memo->trouble.reason != NULL && p->memo->trouble.of == of;
-}
-
-void rc_reconcile(struct pass *p, struct rv_outcome *out) {
-    if (p->memo->first_pass == 0) p->memo->first_pass = p->api->now(p->host);
+void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
+    if (p->memo->status.first_pass == 0) p->memo->status.first_pass = ctx_now(&p->ctx);
     pace_begin(p);
-    pass_take_results(p);
-    see(p);
-    if (acceptable(p)) {
+    action_results_take(p);
+    observe(p);
+    if (check_valid(p)) {
         bool guarded = teardown_guard(p);
-        if (guarded && !told(p, TROUBLE_FINALIZER)) {
-            out->code = p->sub_retry ? RV_RETRY : RV_DONE; /* its result brings us back */
+        if (guarded && !trouble_is(p->memo, TROUBLE_FINALIZER)) {
+            out->code = p->owned_retry ? RV_RETRY : RV_DONE; /* its result brings us back */
             return;
         }
-        if (!guarded) make(p);
-        say_state(p);
+        if (!guarded) reconcile_all(p);
+        explain_state(p);
     }
-    pass_status(p);
+    status_reconcile(p);
     log_work(p);
-    out->code = p->retry || p->sub_retry ? RV_RETRY : RV_AFTER;
-    out->message = p->failure_text.n != 0 ? p->api->keep(p->host, p->failure_text) : (struct rv_str){NULL, 0};
+    out->code = p->ctx.retry || p->owned_retry ? RV_RETRY : RV_AFTER;
+    out->message = p->failure_text.n != 0 ? p->ctx.api->keep(p->ctx.host, p->failure_text) : (struct rv_str){NULL, 0};
     out->after_ms = p->status_delay_ms > 0 ? p->status_delay_ms
-                    : p->after_ms > 0      ? p->after_ms
+                    : p->ctx.wake != 0     ? ctx_wake_ms(&p->ctx)
                                            : p->c->settings->requeue_seconds * 1000;
 }

@@ -1,10 +1,10 @@
-/* reconcile.h - the decision (see reconcile.c). */
+/* reconcile.h - one pass over a cluster that is not being deleted: what to do about it, in order (see reconcile.c). */
 #ifndef RAYCLUSTER_RECONCILE_H
 #define RAYCLUSTER_RECONCILE_H
 
 #include "pass.h"
 
-/* p is filled in but for what the pass itself finds (api, host, arena, c, memo). */
-void rc_reconcile(struct pass *p, struct rv_outcome *out);
+/* p has its context, c and memo; the pass fills in the rest. */
+void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out);
 
 #endif

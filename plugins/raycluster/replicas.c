@@ -7,8 +7,9 @@
  * tell what is missing. */
 #include <stdlib.h>
 
-#include "pass.h"
 #include "plugins/ray/fields.h"
+#include "pod_actions.h"
+#include "workers.h"
 
 struct replica {
     struct rv_str name, created;
@@ -22,13 +23,13 @@ struct replica {
 struct table {
     struct rv_val group;
     struct rv_str name;
-    struct pace *pace;
+    struct creation_pace *pace;
     int64_t hosts;
     struct replica *list;
     size_t n;
 };
 
-static void read_pod(struct table *t, struct replica *r, const struct pass_pod *pod) {
+static void read_pod(struct table *t, struct replica *r, const struct observed_pod *pod) {
     r->index = pod->index;
     r->created = pod->created;
     r->doomed |= pod->ended || pod->deleting || workers_named_for_deletion(t->group, pod->name);
@@ -36,14 +37,14 @@ static void read_pod(struct table *t, struct replica *r, const struct pass_pod *
     r->running += pod->running;
 }
 
-static void read_replicas(struct pass *p, struct table *t) {
-    struct pod_range all = see_group(p, t->name);
+static void read_replicas(struct cluster_pass *p, struct table *t) {
+    struct pod_range all = observed_group(p, t->name);
     t->list = rv_arena_alloc(p->arena, (all.n + 1) * sizeof *t->list);
     for (size_t i = 0; i < all.n; i++) {
-        struct pass_pod *pod = all.list[i];
-        if (pod->ended && !pod->deleting) pace_ended(p, t->pace, pod);
+        struct observed_pod *pod = all.list[i];
+        if (pod->ended && !pod->deleting) pace_pod_ended(p, t->pace, pod);
         if (pod->replica.n == 0) { /* from before the group had several hosts: of no replica */
-            pass_delete_pod(p, pod, TAG_DELETE_WORKER);
+            pod_delete(p, pod, TAG_DELETE_WORKER);
             continue;
         }
         struct replica *r = t->n > 0 ? &t->list[t->n - 1] : NULL;
@@ -56,9 +57,9 @@ static void read_replicas(struct pass *p, struct table *t) {
     }
 }
 
-static void delete_replica(struct pass *p, struct replica *r) {
+static void delete_replica(struct cluster_pass *p, struct replica *r) {
     r->doomed = true;
-    for (size_t i = 0; i < r->pods.n; i++) pass_delete_pod(p, r->pods.list[i], TAG_DELETE_WORKER);
+    for (size_t i = 0; i < r->pods.n; i++) pod_delete(p, r->pods.list[i], TAG_DELETE_WORKER);
 }
 
 /* ---- unfinished ones --------------------------------------------------------------------------------------------- */
@@ -71,7 +72,7 @@ static const struct replica *named(const struct table *t, const char *name) {
 
 /* A replica that is whole, or gone, is no longer being made. */
 static void forget_finished(struct table *t) {
-    for (struct unfinished *u = t->pace->unfinished, *next; u != NULL; u = next) {
+    for (struct unfinished_replica *u = t->pace->unfinished, *next; u != NULL; u = next) {
         const struct replica *r = named(t, u->replica);
         next = u->next;
         if (r == NULL || (int64_t)r->pods.n >= t->hosts) pace_finished(t->pace, rv_str(u->replica));
@@ -79,16 +80,15 @@ static void forget_finished(struct table *t) {
 }
 
 /* Creates the hosts that the replica lacks, as many as there is room for; a whole new one lacks them all. */
-static void complete(struct pass *p, struct table *t, const struct replica *r, int64_t room) {
+static void complete(struct cluster_pass *p, struct table *t, const struct replica *r, int64_t room) {
     size_t at = 0;
     for (int64_t h = 0; h < t->hosts && room > 0; h++) {
-        char five[6];
         while (at < r->pods.n && r->pods.list[at]->host < h) at++;
         if (at < r->pods.n && r->pods.list[at]->host == h) continue;
-        pass_suffix(p, five);
+        const char *five = ctx_suffix(&p->ctx).p;
         struct rc_place place = {.index = r->index, .replica = r->name, .host = h};
-        pass_create_pod(p, t->name, rc_worker_pod(p->arena, p->c, t->group, &place, five, pass_worker_hash(p)),
-                        TAG_WORKER_POD);
+        pod_create(p, t->name, rc_worker_pod(p->arena, p->c, t->group, &place, five, cluster_worker_hash(p)),
+                   TAG_WORKER_POD);
         room--;
     }
     pace_unfinished(t->pace, r->name);
@@ -105,19 +105,19 @@ static int number_order(const void *a, const void *b) {
  * than AT_ONCE is made in several passes. */
 enum { AT_ONCE = 16 };
 
-static void grow(struct pass *p, struct table *t, int64_t missing) {
+static void grow(struct cluster_pass *p, struct table *t, int64_t missing) {
     int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0, room = workers_room(p, t->group);
     size_t used_n = 0, u = 0;
     for (size_t i = 0; i < t->n; i++)
         if (!t->list[i].doomed) used[used_n++] = t->list[i].index;
     qsort(used, used_n, sizeof *used, number_order);
     for (int64_t i = 0; i < missing && room > 0 && (i == 0 || room >= t->hosts); i++, room -= t->hosts, index++) {
-        char five[6];
         for (; u < used_n && used[u] <= index; u++)
             if (used[u] == index) index++;
-        pass_suffix(p, five);
-        struct replica fresh = {.index = index,
-                                .name = rv_arena_fmt(p->arena, RV_STR_FMT "-%s", RV_STR_ARG(t->name), five)};
+        struct rv_str five = ctx_suffix(&p->ctx);
+        struct replica fresh = {
+            .index = index,
+            .name = rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(t->name), RV_STR_ARG(five))};
         int64_t least = t->hosts < AT_ONCE ? t->hosts : AT_ONCE;
         complete(p, t, &fresh, room > least ? room : least);
     }
@@ -143,7 +143,7 @@ static int index_order(const void *a, const void *b) {
  * numOfHosts became smaller, or an answer got lost. */
 static bool broken(const struct table *t, const struct replica *r) {
     for (size_t i = 0; i < r->pods.n; i++) {
-        const struct pass_pod *pod = r->pods.list[i];
+        const struct observed_pod *pod = r->pods.list[i];
         if (pod->host < 0 || pod->host >= t->hosts || (i > 0 && pod->host == r->pods.list[i - 1]->host)) return true;
     }
     return (int64_t)r->pods.n < t->hosts && r->running > 0 && !pace_is_unfinished(t->pace, r->name);
@@ -151,7 +151,7 @@ static bool broken(const struct table *t, const struct replica *r) {
 
 /* The replicas that stay. Two of one index: an answer got lost, or hosts that had ended run again and were replaced
  * already. Whoever counts replicas by their index takes them for one; the more useful one stays. */
-static size_t fit(struct pass *p, struct table *t, struct replica **live) {
+static size_t fit(struct cluster_pass *p, struct table *t, struct replica **live) {
     size_t n = 0, kept = 0;
     for (size_t i = 0; i < t->n; i++) {
         struct replica *r = &t->list[i];
@@ -159,7 +159,8 @@ static size_t fit(struct pass *p, struct table *t, struct replica **live) {
             live[n++] = r;
             continue;
         }
-        pass_explain(p, "replica " RV_STR_FMT ": one of its hosts is lost, deleting all of them", RV_STR_ARG(r->name));
+        ctx_explain(&p->ctx, "replica " RV_STR_FMT ": one of its hosts is lost, deleting all of them",
+                    RV_STR_ARG(r->name));
         delete_replica(p, r);
     }
     qsort(live, n, sizeof *live, index_order);
@@ -168,13 +169,14 @@ static size_t fit(struct pass *p, struct table *t, struct replica **live) {
             live[kept++] = live[i];
             continue;
         }
-        pass_explain(p, "replica " RV_STR_FMT ": another one has its index, deleting it", RV_STR_ARG(live[i]->name));
+        ctx_explain(&p->ctx, "replica " RV_STR_FMT ": another one has its index, deleting it",
+                    RV_STR_ARG(live[i]->name));
         delete_replica(p, live[i]);
     }
     return kept;
 }
 
-void replicas_reconcile(struct pass *p, struct rv_val group) {
+void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
     struct table t = {.group = group, .name = rv_path_str(group, "groupName"), .hosts = rc_group_hosts(group)};
     t.pace = pace_of(p, t.name);
     read_replicas(p, &t);
@@ -184,8 +186,8 @@ void replicas_reconcile(struct pass *p, struct rv_val group) {
     for (int64_t i = 0; i < have; i++) whole += (int64_t)live[i]->pods.n >= t.hosts;
     if (whole >= desired) pace_content(t.pace);
     if (have > desired && workers_may_shrink(p)) {
-        pass_explain(p, "group " RV_STR_FMT ": %lld replicas too many, deleting the least useful", RV_STR_ARG(t.name),
-                     (long long)(have - desired));
+        ctx_explain(&p->ctx, "group " RV_STR_FMT ": %lld replicas too many, deleting the least useful",
+                    RV_STR_ARG(t.name), (long long)(have - desired));
         qsort(live, (size_t)have, sizeof *live, victim_order);
         for (int64_t i = 0; i < have - desired; i++) delete_replica(p, live[i]);
         return;
@@ -195,7 +197,7 @@ void replicas_reconcile(struct pass *p, struct rv_val group) {
     for (int64_t i = 0; i < have; i++)
         if ((int64_t)live[i]->pods.n < t.hosts) complete(p, &t, live[i], workers_room(p, t.group));
     if (have >= desired) return;
-    pass_explain(p, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name),
-                 (long long)(desired - have), (long long)desired);
+    ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name),
+                (long long)(desired - have), (long long)desired);
     grow(p, &t, desired - have);
 }

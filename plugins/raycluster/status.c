@@ -6,8 +6,10 @@
 #include <stdio.h>
 
 #include "metrics.h"
-#include "pass.h"
+#include "outdated.h"
 #include "plugins/ray/fields.h"
+#include "pod_actions.h"
+#include "status.h"
 
 /* The first step after news or quiet is told within a second, the next ones every two. */
 enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };
@@ -20,7 +22,7 @@ struct counts {
     bool head;                  /* one that stays */
 };
 
-static struct rv_str fmt_quantity(struct pass *p, struct rv_quantity q) {
+static struct rv_str fmt_quantity(struct cluster_pass *p, struct rv_quantity q) {
     char text[48];
     rv_quantity_format(q, text);
     return rv_arena_str(p->arena, rv_str(text));
@@ -72,7 +74,7 @@ static struct totals desired_totals(const struct rc_cluster *c) {
 
 static int64_t clamp(int64_t v) { return v > INT32_MAX ? INT32_MAX : v; }
 
-static void count_pod(struct counts *n, const struct pass_pod *pod) {
+static void count_pod(struct counts *n, const struct observed_pod *pod) {
     bool says = rv_val_present(rv_condition_find(rv_val_path(pod->value, "status.conditions"), "Ready"));
     n->pods++;
     n->available += !pod->head && pod->running;
@@ -83,7 +85,7 @@ static void count_pod(struct counts *n, const struct pass_pod *pod) {
     n->head |= pod->head;
 }
 
-static struct counts count(const struct pass *p) {
+static struct counts count(const struct cluster_pass *p) {
     struct counts n = {0};
     for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
         int64_t hosts = rc_group_hosts(g.val);
@@ -103,10 +105,10 @@ static bool all_run(const struct counts *n) {
 
 /* ---- head ------------------------------------------------------------------------------------------------- */
 
-static struct rv_node *head_info(struct pass *p) {
+static struct rv_node *head_info(struct cluster_pass *p) {
     struct rv_arena *a = p->arena;
     struct rv_node *n = rv_node_map(a);
-    const struct pass_pod *head = see_head(p);
+    const struct observed_pod *head = observed_head(p);
     struct rv_str ip = head != NULL ? rv_path_str(head->value, "status.podIP") : (struct rv_str){NULL, 0};
     if (ip.n != 0) rv_node_set_str(a, n, "podIP", ip);
     if (head != NULL) rv_node_set_str(a, n, "podName", head->name);
@@ -118,7 +120,7 @@ static struct rv_node *head_info(struct pass *p) {
     return n;
 }
 
-static struct rv_node *endpoints(struct pass *p) {
+static struct rv_node *endpoints(struct cluster_pass *p) {
     struct rv_node *n = rv_node_map(p->arena);
     for (struct rv_iter it = rv_iter(rv_val_path(p->head_service, "spec.ports")); rv_iter_next(&it);) {
         struct rv_str name = rv_path_str(it.val, "name"), text = rv_path_str(it.val, "targetPort");
@@ -134,8 +136,8 @@ static struct rv_node *endpoints(struct pass *p) {
 /* ---- conditions ------------------------------------------------------------------------------------------- */
 
 /* Why the head is not ready, from its pod: the Ready condition, made concrete by a waiting or terminated container. */
-static void head_condition(struct pass *p, struct rv_node *conditions, int64_t now) {
-    const struct pass_pod *head = see_head(p);
+static void head_condition(struct cluster_pass *p, struct rv_node *conditions, int64_t now) {
+    const struct observed_pod *head = observed_head(p);
     if (head == NULL) {
         rv_condition_set(p->arena, conditions, RC_CONDITION_HEAD_READY, "False", RV_STR("HeadPodNotFound"),
                          RV_STR("Head Pod not found"), now);
@@ -173,8 +175,8 @@ static struct blocker because(const char *reason, struct rv_str text) {
 }
 
 /* Why there are fewer pods than wanted. */
-static struct blocker missing(struct pass *p) {
-    const struct pass_pod *head = see_head(p);
+static struct blocker missing(struct cluster_pass *p) {
+    const struct observed_pod *head = observed_head(p);
     struct rv_val conditions = rv_val_get(p->c->status, "conditions");
     bool provisioned = rv_condition_is(conditions, RC_CONDITION_PROVISIONED, "True");
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True") &&
@@ -189,8 +191,8 @@ static struct blocker missing(struct pass *p) {
     return because("PodsMissing", p->hold.n != 0 ? p->hold : RV_STR("Not all Ray pods exist yet"));
 }
 
-static struct blocker suspending(struct pass *p, const struct counts *n) {
-    struct blocker b = see_lingering(p);
+static struct blocker suspending(struct cluster_pass *p, const struct counts *n) {
+    struct blocker b = cluster_lingering_pod(p);
     if (n->pods == 0) return (struct blocker){0};
     return because("Suspending", b.reason.n != 0 ? b.text : RV_STR("Waiting for the Ray pods to be gone"));
 }
@@ -198,10 +200,10 @@ static struct blocker suspending(struct pass *p, const struct counts *n) {
 /* As kstatus reads it: there while the cluster is on its way, with the word and the line that say what it waits for.
  * While all goes its way the text does not follow every step, or each would cost a write. A stalled one is on no way.
  */
-static void reconciling(struct pass *p, struct rv_node *conditions, const struct counts *n, int64_t now) {
+static void reconciling(struct cluster_pass *p, struct rv_node *conditions, const struct counts *n, int64_t now) {
     bool gone = rv_path_bool(p->c->spec, "suspend", false) ||
                 rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_SUSPENDING, "True");
-    struct blocker b = p->stalled_reason.n != 0 ? (struct blocker){0} : gone ? suspending(p, n) : see_blocker(p);
+    struct blocker b = p->stalled_reason.n != 0 ? (struct blocker){0} : gone ? suspending(p, n) : cluster_blocker(p);
     bool settled = p->stalled_reason.n != 0 || gone || (n->running == n->live && (int64_t)n->live >= n->desired + 1);
     if (!settled && !b.stuck && (!n->head || (int64_t)n->live < n->desired + 1)) b = missing(p);
     if (b.reason.n == 0 && settled) {
@@ -213,7 +215,7 @@ static void reconciling(struct pass *p, struct rv_node *conditions, const struct
 }
 
 /* Suspending and Suspended as a small machine; suspension is atomic: once begun it runs to zero pods. */
-static void suspend_conditions(struct pass *p, struct rv_node *conditions, size_t pods, int64_t now) {
+static void suspend_conditions(struct cluster_pass *p, struct rv_node *conditions, size_t pods, int64_t now) {
     struct rv_val old = rv_val_get(p->c->status, "conditions"), suspend = rv_val_get(p->c->spec, "suspend");
     bool wanted = rv_val_bool(suspend, false), suspending = rv_condition_is(old, RC_CONDITION_SUSPENDING, "True"),
          suspended = rv_condition_is(old, RC_CONDITION_SUSPENDED, "True");
@@ -233,23 +235,23 @@ static void suspend_conditions(struct pass *p, struct rv_node *conditions, size_
                      RV_STR(RC_CONDITION_SUSPENDED), RV_STR(""), now);
 }
 
-static void stalled(struct pass *p, struct rv_node *list, int64_t now) {
+static void stalled(struct cluster_pass *p, struct rv_node *list, int64_t now) {
     if (p->stalled_reason.n != 0)
         rv_condition_set(p->arena, list, RC_CONDITION_STALLED, "True", p->stalled_reason, p->stalled_text, now);
     else
         rv_condition_remove(list, RC_CONDITION_STALLED);
 }
 
-static void replica_failure(struct pass *p, struct rv_node *list, int64_t now) {
+static void replica_failure(struct cluster_pass *p, struct rv_node *list, int64_t now) {
     if (p->failure != NULL)
         rv_condition_set(p->arena, list, RC_CONDITION_REPLICA_FAILURE, "True", rv_str(p->failure), p->failure_text,
                          now);
-    else if (p->creates == 0 && p->deletes == 0 && !p->retry && p->hold.n == 0 && p->stalled_reason.n == 0)
+    else if (p->creates == 0 && p->deletes == 0 && !p->ctx.retry && p->hold.n == 0 && p->stalled_reason.n == 0)
         rv_condition_remove(list, RC_CONDITION_REPLICA_FAILURE);
 }
 
 /* Better than the reference: provisioned means that all wanted pods ran, not just those that exist. */
-static void provisioned(struct pass *p, struct rv_node *list, const struct counts *n, int64_t now) {
+static void provisioned(struct cluster_pass *p, struct rv_node *list, const struct counts *n, int64_t now) {
     struct rv_val old = rv_val_get(p->c->status, "conditions");
     bool all = all_run(n);
     if (rv_condition_is(old, RC_CONDITION_PROVISIONED, "True") || rv_condition_is(old, RC_CONDITION_SUSPENDED, "True"))
@@ -261,17 +263,17 @@ static void provisioned(struct pass *p, struct rv_node *list, const struct count
                      now);
 }
 
-static void outdated(struct pass *p, struct rv_node *list, int64_t now) {
+static void outdated(struct cluster_pass *p, struct rv_node *list, int64_t now) {
     struct rv_str text = outdated_pods(p);
     if (text.n == 0) {
         rv_condition_remove(list, RC_CONDITION_OUTDATED);
         return;
     }
-    pass_explain(p, RV_STR_FMT, RV_STR_ARG(text));
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
     rv_condition_set(p->arena, list, RC_CONDITION_OUTDATED, "True", RV_STR("SpecChanged"), text, now);
 }
 
-static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_t now) {
+static struct rv_node *conditions(struct cluster_pass *p, const struct counts *n, int64_t now) {
     struct rv_val old = rv_val_get(p->c->status, "conditions");
     struct rv_node *list = rv_val_len(old) > 0 ? rv_node_from(p->arena, old) : rv_node_array(p->arena);
     stalled(p, list, now);
@@ -288,14 +290,14 @@ static struct rv_node *conditions(struct pass *p, const struct counts *n, int64_
 
 /* ---- the patch -------------------------------------------------------------------------------------------- */
 
-static void set_count(struct pass *p, struct rv_node *s, const char *key, int64_t v) {
+static void set_count(struct cluster_pass *p, struct rv_node *s, const char *key, int64_t v) {
     if (v != 0) rv_node_set_int(p->arena, s, key, v);
 }
 
 /* Ready is what is so now, not what once was: without a ready head, or with fewer ready workers than asked for (with an
  * autoscaler, which adds and removes all the time: than the least), the word is taken back. */
-static struct rv_str state_of(const struct pass *p, const struct counts *n, struct rv_str old) {
-    const struct pass_pod *head = see_head(p);
+static struct rv_str state_of(const struct cluster_pass *p, const struct counts *n, struct rv_str old) {
+    const struct observed_pod *head = observed_head(p);
     bool all = p->failure == NULL && p->stalled_reason.n == 0 && all_run(n),
          head_up = head != NULL && !head->deleting && head->running && head->ready;
     int64_t least = p->c->f.autoscaling ? n->min : n->desired;
@@ -305,7 +307,7 @@ static struct rv_str state_of(const struct pass *p, const struct counts *n, stru
     return old;
 }
 
-static struct rv_node *compute(struct pass *p, int64_t now) {
+static struct rv_node *compute(struct cluster_pass *p, int64_t now) {
     struct rv_arena *a = p->arena;
     struct counts n = count(p);
     struct rv_node *s = rv_node_map(a);
@@ -362,7 +364,7 @@ static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val wan
 }
 
 /* What must change, as a merge patch of the status; *progress: nothing but steps on the way. */
-static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *progress) {
+static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh, bool *progress) {
     struct rv_arena *a = p->arena;
     struct rv_val old = p->c->status;
     struct rv_node *patch = rv_node_map(a), *value;
@@ -388,39 +390,36 @@ static struct rv_node *difference(struct pass *p, struct rv_node *fresh, bool *p
 }
 
 /* Whether mere progress waits for more of it, and for how long. */
-static bool gathers(struct memo *m, int64_t now, int64_t *delay_ms) {
-    if (m->progress_since == 0) {
-        m->progress_since = now;
-        if (now - m->told_at > QUIET_MS * MS) m->told_progress = false;
+static bool gathers(struct cluster_memo *m, int64_t now, int64_t *delay_ms) {
+    if (m->status.progress_since == 0) {
+        m->status.progress_since = now;
+        if (now - m->status.told_at > QUIET_MS * MS) m->status.told_progress = false;
     }
-    int64_t gather = m->told_progress ? GATHER_MS : FIRST_GATHER_MS;
-    int64_t waited = now - m->progress_since;
+    int64_t gather = m->status.told_progress ? GATHER_MS : FIRST_GATHER_MS;
+    int64_t waited = now - m->status.progress_since;
     if (waited < 0 || waited >= gather * MS) return false;
     *delay_ms = gather - waited / MS;
     return true;
 }
 
-void pass_status(struct pass *p) {
+void status_reconcile(struct cluster_pass *p) {
     struct rv_arena *a = p->arena;
-    int64_t now = p->api->now(p->host);
+    int64_t now = ctx_now(&p->ctx);
     bool progress, first = !rv_val_present(rv_val_get(p->c->status, "conditions"));
     struct rv_node *fresh = compute(p, now);
-    metrics_tell(p, rv_node_freeze(a, rv_node_get(fresh, "conditions")));
+    metrics_update(p, rv_node_freeze(a, rv_node_get(fresh, "conditions")));
     struct rv_node *patch = difference(p, fresh, &progress);
     if (rv_node_len(patch) == 0) return;
     /* The first one waits for what this pass creates: it is seen in a moment. */
-    struct memo *m = p->memo;
-    bool young = now - m->first_pass < FIRST_GATHER_MS * MS;
+    struct cluster_memo *m = p->memo;
+    bool young = now - m->status.first_pass < FIRST_GATHER_MS * MS;
     if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;
     if (progress && !first && gathers(m, now, &p->status_delay_ms)) return;
-    m->told_progress = progress && !first;
-    m->told_at = now;
-    m->progress_since = 0;
+    m->status.told_progress = progress && !first;
+    m->status.told_at = now;
+    m->status.progress_since = 0;
     char text[32];
     rv_time_format(now, text);
     rv_node_set_cstr(a, patch, "lastUpdateTime", text);
-    struct rv_action act = rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("rayclusters"),
-                                           &(struct rv_key){p->c->ns, p->c->name}, p->c->uid, patch);
-    act.tag = TAG_STATUS;
-    if (p->api->act(p->host, &act) != 0) p->retry = true;
+    ctx_patch_status(&p->ctx, "rayclusters", patch, (struct rv_str){NULL, 0}, TAG_STATUS);
 }

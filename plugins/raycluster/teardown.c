@@ -9,50 +9,37 @@
  * Deletion never depends on the spec being valid: what became of it since, the deadline holds from the moment of
  * deletion, so no cluster can stay for ever. The same for one whose options were removed, or whose backend was changed:
  * there is nothing that could be emptied, so the finalizer goes at once. */
-#include "pass.h"
+#include "teardown.h"
+#include "owned_objects.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/objects.h"
+#include "pod_actions.h"
 
 enum { HEAD_GONE_MS = 10000, JOB_MS = 30000 };
-#define SECOND INT64_C(1000000000)
-
-static bool has_finalizer(const struct rc_cluster *c) {
-    for (struct rv_iter it = rv_iter(rv_val_get(c->meta, "finalizers")); rv_iter_next(&it);)
-        if (rv_str_is(rv_val_str(it.val), RC_FINALIZER_REDIS)) return true;
-    return false;
-}
 
 static bool needs_cleanup(const struct rc_cluster *c) { return c->f.ft_redis && c->settings->redis_cleanup; }
 
-/* The list as it was read, with ours or without: the resourceVersion makes sure that nobody else's is lost. */
-static void set_finalizer(struct pass *p, bool present) {
-    struct rv_arena *a = p->arena;
-    struct rv_node *body = rv_node_map(a), *meta = rv_node_ensure_map(a, body, "metadata"),
-                   *list = rv_node_ensure_array(a, meta, "finalizers");
-    for (struct rv_iter it = rv_iter(rv_val_get(p->c->meta, "finalizers")); rv_iter_next(&it);)
-        if (!rv_str_is(rv_val_str(it.val), RC_FINALIZER_REDIS)) rv_node_append(a, list, rv_node_from(a, it.val));
-    if (present) rv_node_append(a, list, rv_node_str(a, RV_STR(RC_FINALIZER_REDIS)));
-    rv_node_set_str(a, meta, "resourceVersion", rv_path_str(p->c->meta, "resourceVersion"));
-    pass_patch(p, "ray.io/v1", "rayclusters", p->c->name, p->c->uid, body, TAG_FINALIZER);
+static void set_finalizer(struct cluster_pass *p, bool present) {
+    ctx_set_finalizer(&p->ctx, "rayclusters", p->c->meta, RC_FINALIZER_REDIS, present, TAG_FINALIZER);
 }
 
-bool teardown_guard(struct pass *p) {
-    if (!needs_cleanup(p->c) || has_finalizer(p->c)) {
-        pass_trouble_over(p, TROUBLE_FINALIZER);
+bool teardown_guard(struct cluster_pass *p) {
+    if (!needs_cleanup(p->c) || rc_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
+        trouble_ends(p->memo, TROUBLE_FINALIZER);
         return false;
     }
-    if (p->sub_retry) return true;
-    pass_explain(p, "adding the finalizer that will have Redis emptied when the cluster is deleted");
+    if (p->owned_retry) return true;
+    ctx_explain(&p->ctx, "adding the finalizer that will have Redis emptied when the cluster is deleted");
     set_finalizer(p, true);
     return true;
 }
 
-static int64_t deadline(const struct pass *p) {
+static int64_t deadline(const struct cluster_pass *p) {
     int64_t seconds, deleted;
     if (rv_str_to_int(rc_annotation(p->c, RC_ANNOTATION_FT_DELETION_TIMEOUT), 1, INT32_MAX, &seconds) != 0)
         seconds = RC_FT_DELETION_TIMEOUT_S;
     if (rv_time_parse(rv_path_str(p->c->meta, "deletionTimestamp"), &deleted) != 0) return 0;
-    return deleted + seconds * SECOND;
+    return deleted + seconds * RC_SECOND;
 }
 
 static bool finished(struct rv_val job) {
@@ -62,26 +49,21 @@ static bool finished(struct rv_val job) {
     return false;
 }
 
-static void release(struct pass *p, const char *why) {
-    pass_explain(p, "removing the finalizer: %s", why);
+static void release(struct cluster_pass *p, const char *why) {
+    ctx_explain(&p->ctx, "removing the finalizer: %s", why);
     set_finalizer(p, false);
 }
 
-static bool take_first(void *arg, const struct rv_object *o) {
-    rv_object_copy(arg, o);
-    return false;
-}
-
 /* Ours has another name where somebody else's Job has the usual one: what became of that says nothing of our Redis. */
-static struct rv_str job_name(struct pass *p) {
+static struct rv_str job_name(struct cluster_pass *p) {
     struct rv_object other = {.size = sizeof other};
     struct rv_str usual = rc_cleanup_job_name(p->arena, p->c);
-    bool taken = p->memo->job_name_taken || p->api->get(p->host, KIND_JOB, p->c->ns, usual, &other) == 0;
+    bool taken = p->memo->job_name_taken || ctx_get(&p->ctx, KIND_JOB, usual, &other);
     return taken ? rc_cleanup_job_other_name(p->arena, p->c) : usual;
 }
 
 /* What happens if what is waited for does not. */
-static struct rv_str otherwise(struct pass *p) {
+static struct rv_str otherwise(struct cluster_pass *p) {
     char at[32];
     rv_time_format(deadline(p), at);
     return rv_arena_fmt(p->arena,
@@ -90,55 +72,54 @@ static struct rv_str otherwise(struct pass *p) {
                         at);
 }
 
-static void explain_head(struct pass *p, const struct pass_pod *head) {
-    struct blocker b = see_lingering(p);
+static void explain_head(struct cluster_pass *p, const struct observed_pod *head) {
+    struct blocker b = cluster_lingering_pod(p);
     struct rv_str what =
         b.reason.n != 0 ? b.text : rv_arena_fmt(p->arena, "head pod " RV_STR_FMT " to be gone", RV_STR_ARG(head->name));
-    pass_explain(p, "being deleted: waiting for the " RV_STR_FMT ". Then a Job empties Redis" RV_STR_FMT,
-                 RV_STR_ARG(what), RV_STR_ARG(otherwise(p)));
+    ctx_explain(&p->ctx, "being deleted: waiting for the " RV_STR_FMT ". Then a Job empties Redis" RV_STR_FMT,
+                RV_STR_ARG(what), RV_STR_ARG(otherwise(p)));
 }
 
-static void run_job(struct pass *p) {
+static void run_job(struct cluster_pass *p) {
     struct rv_object job = {.size = sizeof job};
-    struct rv_query q = {.size = sizeof q, .kind = KIND_JOB, .ns = p->c->ns, .owner_uid = p->c->uid};
-    if (p->api->list(p->host, &q, take_first, &job) <= 0) {
+    if (!ctx_find_owned(&p->ctx, KIND_JOB, p->c->uid, &job)) {
         struct rv_str name = job_name(p);
-        pass_explain(p, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
-                     RV_STR_ARG(name), RV_STR_ARG(otherwise(p)));
+        ctx_explain(&p->ctx, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
+                    RV_STR_ARG(name), RV_STR_ARG(otherwise(p)));
         struct rv_node *fresh = rc_cleanup_job(p->arena, p->c);
         rv_node_set_str(p->arena, rv_node_get(fresh, "metadata"), "name", name);
-        pass_create(p, "batch/v1", "jobs", fresh, TAG_CLEANUP_JOB);
+        ctx_create(&p->ctx, "batch/v1", "jobs", fresh, TAG_CLEANUP_JOB);
     } else if (finished(job.value)) {
         release(p, "the Job that empties Redis has finished");
     } else {
-        pass_explain(p,
-                     "being deleted: waiting for the Job " RV_STR_FMT
-                     ", which empties Redis, to finish. Then the finalizer " RC_FINALIZER_REDIS
-                     " is removed and the cluster goes" RV_STR_FMT,
-                     RV_STR_ARG(job.name), RV_STR_ARG(otherwise(p)));
+        ctx_explain(&p->ctx,
+                    "being deleted: waiting for the Job " RV_STR_FMT
+                    ", which empties Redis, to finish. Then the finalizer " RC_FINALIZER_REDIS
+                    " is removed and the cluster goes" RV_STR_FMT,
+                    RV_STR_ARG(job.name), RV_STR_ARG(otherwise(p)));
         p->after_ms = JOB_MS;
     }
 }
 
-static void step(struct pass *p) {
-    int64_t left = deadline(p) - p->api->now(p->host);
+static void step(struct cluster_pass *p) {
+    int64_t left = deadline(p) - ctx_now(&p->ctx);
     if (!needs_cleanup(p->c)) {
         release(p, "the spec no longer says where the state of the GCS is kept");
         return;
     }
-    pass_delete_pods(p);
+    pod_delete_all(p);
     if (left <= 0) {
-        pass_event(p, true, "ForceDeletedStuckCluster", "Cleanup",
-                   RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
-                          " sets how long that may take): the cluster goes, its state in Redis may remain"));
+        ctx_event(&p->ctx, true, "ForceDeletedStuckCluster", "Cleanup",
+                  RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
+                         " sets how long that may take): the cluster goes, its state in Redis may remain"));
         release(p, "its time is up");
     } else if (p->memo->namespace_ends) {
-        pass_event(p, true, "ForceDeletedStuckCluster", "Cleanup",
-                   RV_STR("The namespace is being deleted and takes no Job any more: the cluster goes, its state in "
-                          "Redis may remain"));
+        ctx_event(&p->ctx, true, "ForceDeletedStuckCluster", "Cleanup",
+                  RV_STR("The namespace is being deleted and takes no Job any more: the cluster goes, its state in "
+                         "Redis may remain"));
         release(p, "its namespace is being deleted");
-    } else if (see_head(p) != NULL) {
-        explain_head(p, see_head(p));
+    } else if (observed_head(p) != NULL) {
+        explain_head(p, observed_head(p));
         p->after_ms = HEAD_GONE_MS;
     } else {
         run_job(p);
@@ -153,55 +134,55 @@ static bool namespace_ends(const struct rv_result *r) {
            memmem(r->message.p, r->message.n, words, sizeof words - 1) != NULL;
 }
 
-static void job_result(struct pass *p, const struct rv_result *r, struct rv_str why) {
+static void job_result(struct cluster_pass *p, const struct rv_result *r, struct rv_str why) {
     if (r->code == 0)
-        pass_event(p, false, "CreatedRedisCleanupJob", "Create",
-                   rv_arena_fmt(p->arena, "Created Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(p->c->ns),
-                                RV_STR_ARG(r->name)));
+        ctx_event(&p->ctx, false, "CreatedRedisCleanupJob", "Create",
+                  rv_arena_fmt(p->arena, "Created Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(p->c->ns),
+                               RV_STR_ARG(r->name)));
     bool another = r->code == RV_E_EXISTS && !p->memo->job_name_taken; /* under another name it may go */
     if (r->code == RV_E_EXISTS) p->memo->job_name_taken = true;
     if (namespace_ends(r)) p->memo->namespace_ends = true;
     if (r->code == 0 || another || p->memo->namespace_ends) return;
-    p->sub_retry = true;
-    pass_event(p, true, "FailedToCreateRedisCleanupJob", "Create",
-               rv_arena_fmt(p->arena,
-                            "Failed to create the Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT,
-                            RV_STR_ARG(p->c->ns), RV_STR_ARG(r->name), RV_STR_ARG(why)));
+    p->owned_retry = true;
+    ctx_event(&p->ctx, true, "FailedToCreateRedisCleanupJob", "Create",
+              rv_arena_fmt(p->arena,
+                           "Failed to create the Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT,
+                           RV_STR_ARG(p->c->ns), RV_STR_ARG(r->name), RV_STR_ARG(why)));
 }
 
-static void finalizer_result(struct pass *p, const struct rv_result *r, struct rv_str why) {
+static void finalizer_result(struct cluster_pass *p, const struct rv_result *r, struct rv_str why) {
     if (r->code == 0 || r->code == RV_E_NOT_FOUND) return;
-    p->sub_retry = true;
+    p->owned_retry = true;
     if (r->code == RV_E_CONFLICT) return; /* it changed meanwhile: the newer one is on its way */
     struct rv_str text =
         rv_arena_fmt(p->arena, "Failed to %s the finalizer " RC_FINALIZER_REDIS ": " RV_STR_FMT "; %s",
                      rv_meta_deleting(p->c->value) ? "remove" : "add", RV_STR_ARG(why),
                      rv_meta_deleting(p->c->value) ? "the cluster stays until it can be"
                                                    : "without it no pods are made, for nothing would empty Redis");
-    pass_event(p, true, "FailedToUpdateFinalizer", "Update", text);
-    pass_trouble(p, TROUBLE_FINALIZER, "FailedToUpdateFinalizer", text);
+    ctx_event(&p->ctx, true, "FailedToUpdateFinalizer", "Update", text);
+    trouble_begins(p->memo, TROUBLE_FINALIZER, "FailedToUpdateFinalizer", text);
 }
 
-void teardown_result(struct pass *p, const struct rv_result *r) {
-    struct rv_str why = r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
+void teardown_take_result(struct cluster_pass *p, const struct rv_result *r) {
+    struct rv_str why = rc_result_text(r);
     if (r->tag == TAG_CLEANUP_JOB)
         job_result(p, r, why);
     else
         finalizer_result(p, r, why);
 }
 
-void teardown(struct pass *p, struct rv_outcome *out) {
-    if (!has_finalizer(p->c)) {
-        pass_explain(p, "being deleted: its pods and services go with it");
+void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
+    if (!rc_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
+        ctx_explain(&p->ctx, "being deleted: its pods and services go with it");
         return;
     }
-    pass_take_results(p);
-    see(p);
-    bool late = deadline(p) <= p->api->now(p->host); /* then nothing that fails holds it any longer */
-    if (late || (!p->retry && !p->sub_retry))
+    action_results_take(p);
+    observe(p);
+    bool late = deadline(p) <= ctx_now(&p->ctx); /* then nothing that fails holds it any longer */
+    if (late || (!p->ctx.retry && !p->owned_retry))
         step(p);
     else
-        pass_explain(p, "being deleted: what failed is tried again" RV_STR_FMT, RV_STR_ARG(otherwise(p)));
-    out->code = p->retry || p->sub_retry ? RV_RETRY : p->after_ms > 0 ? RV_AFTER : RV_DONE;
+        ctx_explain(&p->ctx, "being deleted: what failed is tried again" RV_STR_FMT, RV_STR_ARG(otherwise(p)));
+    out->code = p->ctx.retry || p->owned_retry ? RV_RETRY : p->after_ms > 0 ? RV_AFTER : RV_DONE;
     out->after_ms = p->after_ms;
 }

@@ -3,13 +3,14 @@
  * A group is judged by itself: one that is stuck, full or failing never keeps another from going on. */
 #include <stdlib.h>
 
-#include "pass.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/scheduler.h"
+#include "pod_actions.h"
+#include "workers.h"
 
 /* Who goes first on scale-down: not running, then not ready, then the newest. */
 static int victim_order(const void *a, const void *b) {
-    const struct pass_pod *x = *(struct pass_pod *const *)a, *y = *(struct pass_pod *const *)b;
+    const struct observed_pod *x = *(struct observed_pod *const *)a, *y = *(struct observed_pod *const *)b;
     if (x->running != y->running) return x->running - y->running;
     if (x->ready != y->ready) return x->ready - y->ready;
     int newest = rv_str_cmp(y->created, x->created);
@@ -28,7 +29,6 @@ static int index_order(const void *a, const void *b) {
  * there whole, and a scheduler that is not there must not stop us: a pod that is older than some seconds no longer
  * counts. */
 enum { WINDOW_FIRST = 8, WINDOW_LEAST = 2, WINDOW_MOST = 64, WINDOW_LOOKS = 8, QUEUE_PATIENCE_S = 5, PASS_MAX = 512 };
-#define SECOND INT64_C(1000000000)
 
 /* waiting: of all, those that wait no longer than is usual. */
 static void judge(struct window *w, uint32_t all, uint32_t waiting) {
@@ -44,12 +44,12 @@ static void judge(struct window *w, uint32_t all, uint32_t waiting) {
     w->least = WINDOW_MOST;
 }
 
-static uint32_t queued(struct pass *p) {
+static uint32_t queued(struct cluster_pass *p) {
     if (p->windowed) return p->queued;
     uint32_t all = 0;
-    int64_t now = p->api->now(p->host), oldest = INT64_MAX, patience = QUEUE_PATIENCE_S * SECOND;
+    int64_t now = ctx_now(&p->ctx), oldest = INT64_MAX, patience = QUEUE_PATIENCE_S * RC_SECOND;
     for (size_t i = 0; i < p->pod_n; i++) {
-        const struct pass_pod *pod = &p->pods[i];
+        const struct observed_pod *pod = &p->pods[i];
         if (!pod->queued || pod->deleting || pod->made == 0) continue;
         all++;
         if (pod->made > now + patience || pod->made < now - patience) continue;
@@ -58,24 +58,25 @@ static uint32_t queued(struct pass *p) {
     }
     p->windowed = true;
     judge(&p->memo->window, all, p->queued);
-    if (p->queued >= p->memo->window.size) pass_wake(p, oldest + patience + SECOND);
+    if (p->queued >= p->memo->window.size) ctx_wake(&p->ctx, oldest + patience + RC_SECOND);
     return p->queued;
 }
 
-static bool one_by_one(const struct pass *p, struct rv_val group) {
+static bool one_by_one(const struct cluster_pass *p, struct rv_val group) {
     struct rv_str scheduler = rv_path_str(group, "template.spec.schedulerName");
     return rc_scheduler_of(p->c) == NULL && (scheduler.n == 0 || rv_str_is(scheduler, "default-scheduler"));
 }
 
-uint32_t workers_room(struct pass *p, struct rv_val group) {
-    const struct pace *pace = pace_of(p, rv_path_str(group, "groupName"));
+uint32_t workers_room(struct cluster_pass *p, struct rv_val group) {
+    const struct creation_pace *pace = pace_of(p, rv_path_str(group, "groupName"));
     uint32_t room = pace->batch > pace->asked ? pace->batch - pace->asked : 0,
              others = p->creates < PASS_MAX ? PASS_MAX - p->creates : 0;
     if (others < room) room = others;
     if (one_by_one(p, group)) {
         struct window *w = &p->memo->window;
         uint32_t wait = queued(p) + p->creates, left = wait < w->size ? w->size - wait : 0;
-        if (left == 0) pass_explain(p, "%u pods wait for the scheduler; more follow when it has looked at them", wait);
+        if (left == 0)
+            ctx_explain(&p->ctx, "%u pods wait for the scheduler; more follow when it has looked at them", wait);
         if (left < room) {
             room = left;
             w->full = true;
@@ -84,22 +85,21 @@ uint32_t workers_room(struct pass *p, struct rv_val group) {
     return room;
 }
 
-static void grow(struct pass *p, struct rv_val group, struct pass_pod **live, size_t live_n, int64_t want) {
+static void grow(struct cluster_pass *p, struct rv_val group, struct observed_pod **live, size_t live_n, int64_t want) {
     int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0, room = workers_room(p, group);
     size_t u = 0;
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     for (size_t i = 0; i < live_n; i++) used[i] = live[i]->index;
     qsort(used, live_n, sizeof *used, index_order);
     for (int64_t n = 0; n < want && n < room; n++, next++) {
-        char five[6];
         while (u < live_n && used[u] <= next) {
             if (used[u] == next) next++;
             u++;
         }
-        pass_suffix(p, five);
+        const char *five = ctx_suffix(&p->ctx).p;
         struct rc_place place = {.index = indexed ? next : -1};
-        pass_create_pod(p, rv_path_str(group, "groupName"),
-                        rc_worker_pod(p->arena, p->c, group, &place, five, pass_worker_hash(p)), TAG_WORKER_POD);
+        pod_create(p, rv_path_str(group, "groupName"),
+                   rc_worker_pod(p->arena, p->c, group, &place, five, cluster_worker_hash(p)), TAG_WORKER_POD);
     }
 }
 
@@ -109,90 +109,93 @@ bool workers_named_for_deletion(struct rv_val group, struct rv_str name) {
     return false;
 }
 
-bool workers_may_shrink(const struct pass *p) { return !p->c->f.autoscaling || p->c->settings->random_pod_delete; }
+bool workers_may_shrink(const struct cluster_pass *p) {
+    return !p->c->f.autoscaling || p->c->settings->random_pod_delete;
+}
 
-static void shrink(struct pass *p, struct pass_pod **live, size_t n, size_t surplus) {
-    qsort(live, n, sizeof(struct pass_pod *), victim_order);
-    for (size_t i = 0; i < surplus; i++) pass_delete_pod(p, live[i], TAG_DELETE_WORKER);
+static void shrink(struct cluster_pass *p, struct observed_pod **live, size_t n, size_t surplus) {
+    qsort(live, n, sizeof(struct observed_pod *), victim_order);
+    for (size_t i = 0; i < surplus; i++) pod_delete(p, live[i], TAG_DELETE_WORKER);
 }
 
 /* The pods that stay. The others are deleted: those that ended, are named for deletion, or are of when the group had
  * several hosts. */
-static size_t keep(struct pass *p, struct rv_val group, struct pace *pace, struct pass_pod **live) {
+static size_t keep(struct cluster_pass *p, struct rv_val group, struct creation_pace *pace,
+                   struct observed_pod **live) {
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
-    struct pod_range all = see_group(p, rv_path_str(group, "groupName"));
+    struct pod_range all = observed_group(p, rv_path_str(group, "groupName"));
     size_t n = 0;
     for (size_t i = 0; i < all.n; i++) {
-        struct pass_pod *pod = all.list[i];
+        struct observed_pod *pod = all.list[i];
         bool of_many = indexed && pod->replica.n != 0;
         if (pod->deleting) continue;
-        if (pod->ended) pace_ended(p, pace, pod);
+        if (pod->ended) pace_pod_ended(p, pace, pod);
         if (pod->ended || of_many || workers_named_for_deletion(group, pod->name))
-            pass_delete_pod(p, pod, TAG_DELETE_WORKER);
+            pod_delete(p, pod, TAG_DELETE_WORKER);
         else
             live[n++] = pod;
     }
     return n;
 }
 
-static void single_host(struct pass *p, struct rv_val group, struct rv_str name) {
-    struct pace *pace = pace_of(p, name);
-    struct pass_pod **live = rv_arena_alloc(p->arena, (see_group(p, name).n + 1) * sizeof *live);
+static void single_host(struct cluster_pass *p, struct rv_val group, struct rv_str name) {
+    struct creation_pace *pace = pace_of(p, name);
+    struct observed_pod **live = rv_arena_alloc(p->arena, (observed_group(p, name).n + 1) * sizeof *live);
     size_t n = keep(p, group, pace, live);
     int64_t desired = rc_group_desired(group), have = (int64_t)n;
     if (desired <= have) pace_content(pace);
     if (desired > have && p->hold.n == 0 && !pace_waits(p, pace)) {
-        pass_explain(p, "group " RV_STR_FMT ": creating %lld of %lld workers", RV_STR_ARG(name),
-                     (long long)(desired - have), (long long)desired);
+        ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld workers", RV_STR_ARG(name),
+                    (long long)(desired - have), (long long)desired);
         grow(p, group, live, n, desired - have);
     } else if (desired < have && workers_may_shrink(p)) {
-        pass_explain(p, "group " RV_STR_FMT ": %lld workers too many, deleting the least useful", RV_STR_ARG(name),
-                     (long long)(have - desired));
+        ctx_explain(&p->ctx, "group " RV_STR_FMT ": %lld workers too many, deleting the least useful", RV_STR_ARG(name),
+                    (long long)(have - desired));
         shrink(p, live, n, (size_t)(have - desired));
     }
 }
 
-static size_t delete_group(struct pass *p, struct pod_range r) {
+static size_t delete_group(struct cluster_pass *p, struct pod_range r) {
     size_t n = 0;
     for (size_t i = 0; i < r.n; i++) {
         n += !r.list[i]->deleting;
-        pass_delete_pod(p, r.list[i], TAG_DELETE_GROUP);
+        pod_delete(p, r.list[i], TAG_DELETE_GROUP);
     }
     return n;
 }
 
-static void suspended_group(struct pass *p, struct rv_str name) {
+static void suspended_group(struct cluster_pass *p, struct rv_str name) {
     pace_content(pace_of(p, name));
-    if (delete_group(p, see_group(p, name)) > 0)
-        pass_event(p, false, "DeletedWorkerPod", "Delete",
-                   rv_arena_fmt(p->arena,
-                                "Deleted all pods for suspended worker group " RV_STR_FMT " in RayCluster " RV_STR_FMT
-                                "/" RV_STR_FMT,
-                                RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
+    if (delete_group(p, observed_group(p, name)) > 0)
+        ctx_event(&p->ctx, false, "DeletedWorkerPod", "Delete",
+                  rv_arena_fmt(p->arena,
+                               "Deleted all pods for suspended worker group " RV_STR_FMT " in RayCluster " RV_STR_FMT
+                               "/" RV_STR_FMT,
+                               RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
 }
 
 /* Groups that the spec no longer has: nobody would ever touch their pods again. */
-static void orphans(struct pass *p) {
+static void orphans(struct cluster_pass *p) {
     size_t n = 0;
     struct rv_str group = {NULL, 0};
     for (size_t i = 0; i < p->workers.n;) {
-        struct pod_range r = see_group(p, p->workers.list[i]->group);
+        struct pod_range r = observed_group(p, p->workers.list[i]->group);
         i += r.n;
-        if (rv_val_present(pass_group(p, r.list[0]->group))) continue;
+        if (rv_val_present(cluster_group(p, r.list[0]->group))) continue;
         size_t gone = delete_group(p, r);
         if (gone > 0) group = r.list[0]->group;
         n += gone;
     }
     if (n == 0) return;
-    pass_explain(p, "deleting %zu workers of groups that are no longer in the spec", n);
-    pass_event(p, false, "DeletedWorkerPod", "Delete",
-               rv_arena_fmt(p->arena,
-                            "Deleted %zu worker Pods of groups that are no longer in spec.workerGroupSpecs (" RV_STR_FMT
-                            ")",
-                            n, RV_STR_ARG(group)));
+    ctx_explain(&p->ctx, "deleting %zu workers of groups that are no longer in the spec", n);
+    ctx_event(&p->ctx, false, "DeletedWorkerPod", "Delete",
+              rv_arena_fmt(p->arena,
+                           "Deleted %zu worker Pods of groups that are no longer in spec.workerGroupSpecs (" RV_STR_FMT
+                           ")",
+                           n, RV_STR_ARG(group)));
 }
 
-void workers_reconcile(struct pass *p) {
+void workers_reconcile(struct cluster_pass *p) {
     bool replicas = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     for (struct rv_iter g = rv_iter(rc_groups(p->c)); rv_iter_next(&g);) {
         struct rv_str name = rv_path_str(g.val, "groupName");

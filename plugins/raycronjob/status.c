@@ -2,7 +2,7 @@
 #include "pass.h"
 #include "rayvisor/k8s.h"
 
-static struct rv_node *conditions(struct pass *p) {
+static struct rv_node *conditions(struct cron_pass *p) {
     struct rv_val old = rv_val_get(p->status, "conditions");
     struct rv_node *list = rv_val_len(old) > 0 ? rv_node_from(p->arena, old) : rv_node_array(p->arena);
     if (p->undecided) return list;
@@ -13,7 +13,7 @@ static struct rv_node *conditions(struct pass *p) {
     return list;
 }
 
-static struct rv_node *active(struct pass *p) {
+static struct rv_node *active(struct cron_pass *p) {
     struct rv_node *list = rv_node_array(p->arena);
     for (size_t i = 0; i < p->job_n; i++)
         if (p->jobs[i].state == JOB_ACTIVE) rv_node_append(p->arena, list, rv_node_str(p->arena, p->jobs[i].name));
@@ -22,16 +22,16 @@ static struct rv_node *active(struct pass *p) {
 
 /* The reference's CRD knows lastScheduleTime only, and the API server drops what its CRD does not know: without this, a
  * patch that changes nothing would follow the other. */
-static void judge_crd(struct pass *p) {
+static void judge_crd(struct cron_pass *p) {
     if (!p->status_written || p->k->narrow_crd || rv_val_present(rv_val_get(p->status, "observedGeneration"))) return;
     p->k->narrow_crd = true;
-    p->k->api->log(p->k->host, RV_LOG_WARN,
-                   RV_STR("the CRD of RayCronJobs knows no status.conditions, so what is wrong with one is told by "
-                          "events only: apply the CRDs of this version (deploy/crds)"),
-                   NULL, 0);
+    p->ctx.api->log(p->ctx.host, RV_LOG_WARN,
+                    RV_STR("the CRD of RayCronJobs knows no status.conditions, so what is wrong with one is told by "
+                           "events only: apply the CRDs of this version (deploy/crds)"),
+                    NULL, 0);
 }
 
-static struct rv_node *fresh_status(struct pass *p) {
+static struct rv_node *fresh_status(struct cron_pass *p) {
     struct rv_arena *a = p->arena;
     struct rv_node *fresh = rv_node_map(a), *list;
     if (p->last.n != 0) rv_node_set_str(a, fresh, "lastScheduleTime", p->last);
@@ -43,13 +43,10 @@ static struct rv_node *fresh_status(struct pass *p) {
     return fresh;
 }
 
-void status_write(struct pass *p) {
+void status_write(struct cron_pass *p) {
     struct rv_arena *a = p->arena;
     judge_crd(p);
     struct rv_node *patch = rv_node_merge_patch(a, p->status, rv_node_freeze(a, fresh_status(p)));
     if (patch == NULL) return;
-    struct rv_action action =
-        rv_status_patch(a, RV_STR("ray.io/v1"), RV_STR("raycronjobs"), &(struct rv_key){p->ns, p->name}, p->uid, patch);
-    action.tag = TAG_STATUS;
-    if (p->k->api->act(p->k->host, &action) != 0) p->retry = true;
+    ctx_patch_status(&p->ctx, "raycronjobs", patch, (struct rv_str){NULL, 0}, TAG_STATUS);
 }

@@ -21,9 +21,6 @@ struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j
 struct rv_node *rj_submitter_job(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t);
 struct rv_node *rj_cluster(struct rv_arena *a, const struct rj_job *j, const struct rj_state *s);
 struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster);
-struct rv_str rj_head_service_name(struct rv_arena *a, const struct rj_job *j);
-/* "<service>.<ns>.svc.<domain>:<port>" of the cluster's head; empty when its service has no port named dashboard. */
-struct rv_str rj_dashboard(struct rv_arena *a, const struct rj_job *j, struct rv_val cluster);
 /* The gang that Volcano wants for a job with its cluster; NULL: none. */
 struct rv_node *rj_pod_group(struct rv_arena *a, const struct rj_job *j, bool released);
 struct rv_str rj_pod_group_name(struct rv_arena *a, const struct rj_job *j);

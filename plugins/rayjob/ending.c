@@ -1,8 +1,11 @@
 /* ending.c - what is deleted, and when: after the end (spec section 5), between two attempts and for a suspension, and
  * when the RayJob itself goes. The next deletion that is due stands in the status before it happens. */
+#include "states.h"
+
 #include "builders.h"
 #include "fields.h"
-#include "pass.h"
+#include "job_requests.h"
+#include "observe.h"
 #include "plugins/ray/scheduler.h"
 
 enum { STOP_PATIENCE_S = 10, STRAY_AGE_S = 10 };
@@ -10,15 +13,15 @@ enum { STOP_PATIENCE_S = 10, STRAY_AGE_S = 10 };
 /* ---- actions --------------------------------------------------------------------------------------------------------
  */
 
-static void delete_cluster(struct pass *p) {
-    if (!see_cluster_ours(p) || rv_meta_deleting(p->cluster.value)) return;
-    pass_explain(p, "deleting RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
-    pass_delete(p, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, TAG_CLUSTER_DELETE);
+static void delete_cluster(struct job_pass *p) {
+    if (!cluster_is_ours(p) || rv_meta_deleting(p->cluster.value)) return;
+    ctx_explain(&p->ctx, "deleting RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
+    ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, TAG_CLUSTER_DELETE);
 }
 
-static bool cluster_going(const struct pass *p) { return !see_cluster(p) || rv_meta_deleting(p->cluster.value); }
+static bool cluster_going(const struct job_pass *p) { return !has_cluster(p) || rv_meta_deleting(p->cluster.value); }
 
-static bool workers_suspended(const struct pass *p) {
+static bool workers_suspended(const struct job_pass *p) {
     for (struct rv_iter it = rv_iter(rc_groups(&p->c)); rv_iter_next(&it);)
         if (!rv_path_bool(it.val, "suspend", false)) return false;
     return true;
@@ -26,7 +29,7 @@ static bool workers_suspended(const struct pass *p) {
 
 /* Each group is named by its place: the version of what was read makes sure that the places are still the same, and is
  * a conflict when they may not be. */
-static void suspend_workers(struct pass *p) {
+static void suspend_workers(struct job_pass *p) {
     struct rv_node *ops = rv_node_array(p->arena);
     size_t i = 0;
     for (struct rv_iter it = rv_iter(rc_groups(&p->c)); rv_iter_next(&it); i++) {
@@ -36,31 +39,31 @@ static void suspend_workers(struct pass *p) {
         rv_node_set_bool(p->arena, op, "value", true);
         rv_node_append(p->arena, ops, op);
     }
-    pass_explain(p, "suspending the worker groups of RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
-    pass_patch_version(p, RV_VERB_JSON_PATCH, "ray.io/v1", "rayclusters", &p->cluster, ops, TAG_CLUSTER_UPDATE);
+    ctx_explain(&p->ctx, "suspending the worker groups of RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
+    ctx_json_patch(&p->ctx, "ray.io/v1", "rayclusters", &p->cluster, ops, TAG_CLUSTER_UPDATE);
 }
 
-static void delete_self(struct pass *p) {
-    pass_explain(p, "deleting the RayJob");
-    pass_delete(p, "ray.io/v1", "rayjobs", p->j->name, p->j->uid, TAG_SELF_DELETE);
+static void delete_self(struct job_pass *p) {
+    ctx_explain(&p->ctx, "deleting the RayJob");
+    ctx_delete(&p->ctx, "ray.io/v1", "rayjobs", p->j->name, p->j->uid, TAG_SELF_DELETE);
 }
 
 /* ---- policies -------------------------------------------------------------------------------------------------------
  */
 
-static bool never(const struct pass *p) {
+static bool never(const struct job_pass *p) {
     (void)p;
     return false;
 }
 
-static bool no_cluster(const struct pass *p) { return p->j->selector || cluster_going(p); }
-static bool no_workers(const struct pass *p) { return no_cluster(p) || workers_suspended(p); }
+static bool no_cluster(const struct job_pass *p) { return p->j->selector || cluster_going(p); }
+static bool no_workers(const struct job_pass *p) { return no_cluster(p) || workers_suspended(p); }
 
 /* By priority: of several that are due the first is carried out. DeleteNone is none of them. */
 static const struct policy {
     const char *name;
-    bool (*achieved)(const struct pass *p);
-    void (*act)(struct pass *p);
+    bool (*achieved)(const struct job_pass *p);
+    void (*act)(struct job_pass *p);
 } policies[] = {{"DeleteSelf", never, delete_self},
                 {"DeleteCluster", no_cluster, delete_cluster},
                 {"DeleteWorkers", no_workers, suspend_workers}};
@@ -76,7 +79,7 @@ struct plan {
     int64_t next_at;
 };
 
-static void plan_add(struct pass *p, struct plan *plan, struct rv_str name, int64_t ttl) {
+static void plan_add(struct job_pass *p, struct plan *plan, struct rv_str name, int64_t ttl) {
     const struct policy *policy = policy_of(name);
     int64_t at = rc_time(p->now.end) + ttl * RC_SECOND;
     if (policy == NULL || policy->achieved(p)) return;
@@ -88,7 +91,7 @@ static void plan_add(struct pass *p, struct plan *plan, struct rv_str name, int6
     }
 }
 
-static void plan_rules(struct pass *p, struct plan *plan, struct rv_val rules) {
+static void plan_rules(struct job_pass *p, struct plan *plan, struct rv_val rules) {
     for (struct rv_iter it = rv_iter(rules); rv_iter_next(&it);) {
         struct rv_val c = rv_val_get(it.val, "condition");
         struct rv_str job = rv_path_str(c, "jobStatus"), deployment = rv_path_str(c, "jobDeploymentStatus");
@@ -98,19 +101,19 @@ static void plan_rules(struct pass *p, struct plan *plan, struct rv_val rules) {
     }
 }
 
-static void plan_shutdown(struct pass *p, struct plan *plan, int64_t ttl) {
+static void plan_shutdown(struct job_pass *p, struct plan *plan, int64_t ttl) {
     bool self = p->settings->delete_self;
     if (!rv_path_bool(p->j->spec, "shutdownAfterJobFinishes", false) || p->j->selector) return;
     plan_add(p, plan, self ? RV_STR("DeleteSelf") : RV_STR("DeleteCluster"), ttl);
 }
 
 /* The spec no longer says what is to be deleted: what was planned before is. */
-static void plan_planned(struct pass *p, struct plan *plan) {
+static void plan_planned(struct job_pass *p, struct plan *plan) {
     int64_t after = (rc_time(p->was.planned_time) - rc_time(p->now.end)) / RC_SECOND;
     if (p->was.planned_time.n != 0) plan_add(p, plan, p->was.planned_policy, after > 0 ? after : 0);
 }
 
-static struct plan make_plan(struct pass *p) {
+static struct plan make_plan(struct job_pass *p) {
     struct plan plan = {0};
     struct rv_val strategy = rv_val_get(p->j->spec, "deletionStrategy"), rules = rv_val_get(strategy, "deletionRules");
     int64_t ttl = rv_path_int(p->j->spec, "ttlSecondsAfterFinished", 0);
@@ -129,24 +132,24 @@ static struct plan make_plan(struct pass *p) {
 
 /* Whoever has not finished submitting must not: it would run a job again that has ended, or wait for a dashboard for
  * ever. Suspended, what its pods have said can still be read. */
-static void suspend_submitter(struct pass *p) {
+static void suspend_submitter(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
-    if (p->j->mode == RJ_SIDECAR || !s->there || s->deleting || s->finished || s->suspended || p->retry) return;
+    if (p->j->mode == RJ_SIDECAR || !s->there || s->deleting || s->finished || s->suspended || p->ctx.retry) return;
     struct rv_node *body = rv_node_map(p->arena);
     rv_node_set_bool(p->arena, rv_node_ensure_map(p->arena, body, "spec"), "suspend", true);
-    pass_explain(p, "suspending the submitter Job: the job has ended");
-    pass_patch(p, RV_VERB_MERGE_PATCH, "batch/v1", "jobs", p->j->name, s->uid, body, TAG_SUBMITTER_SUSPEND);
+    ctx_explain(&p->ctx, "suspending the submitter Job: the job has ended");
+    ctx_patch(&p->ctx, "batch/v1", "jobs", p->j->name, s->uid, body, TAG_SUBMITTER_SUSPEND);
 }
 
 /* With a clusterSelector the cluster lives on: a job that was given up must not. */
-static void stop_job(struct pass *p) {
+static void stop_job(struct job_pass *p) {
     bool over = rj_job_ended(p->now.job_status) && !rv_str_is(p->now.reason, RJ_REASON_GRACE);
-    if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !see_cluster(p)) return;
-    if (dashboard_stop(p, rc_time(p->now.end) + STOP_PATIENCE_S * RC_SECOND))
-        pass_explain(p, "stopping the job on a cluster that lives on");
+    if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !has_cluster(p)) return;
+    if (request_job_stop(p, rc_time(p->now.end) + STOP_PATIENCE_S * RC_SECOND))
+        ctx_explain(&p->ctx, "stopping the job on a cluster that lives on");
 }
 
-void ending_step(struct pass *p) {
+void ending_step(struct job_pass *p) {
     struct plan plan = make_plan(p);
     suspend_submitter(p);
     stop_job(p);
@@ -155,11 +158,11 @@ void ending_step(struct pass *p) {
     if (plan.next != NULL) {
         p->now.planned_time = rc_time_text(p->arena, plan.next_at);
         p->now.planned_policy = rv_str(plan.next->name);
-        pass_wake(p, plan.next_at);
-        pass_explain(p, "ended; %s at " RV_STR_FMT, plan.next->name, RV_STR_ARG(p->now.planned_time));
+        ctx_wake(&p->ctx, plan.next_at);
+        ctx_explain(&p->ctx, "ended; %s at " RV_STR_FMT, plan.next->name, RV_STR_ARG(p->now.planned_time));
     }
-    if (plan.due != NULL && !p->retry) plan.due->act(p);
-    if (plan.due == NULL && plan.next == NULL) pass_explain(p, "ended; nothing is left to be deleted");
+    if (plan.due != NULL && !p->ctx.retry) plan.due->act(p);
+    if (plan.due == NULL && plan.next == NULL) ctx_explain(&p->ctx, "ended; nothing is left to be deleted");
 }
 
 /* ---- between attempts ---------------------------------------------------------------------------------------------
@@ -175,13 +178,13 @@ static void reset(struct rj_state *s) {
     *s = kept;
 }
 
-void ending_clear(struct pass *p) {
+void ending_clear(struct job_pass *p) {
     bool job_left = p->submitter.there && (p->j->mode == RJ_K8S || p->j->mode == RJ_INTERACTIVE),
-         cluster_left = see_cluster_ours(p);
-    if (p->retry) return;
+         cluster_left = cluster_is_ours(p);
+    if (p->ctx.retry) return;
     if (cluster_left) delete_cluster(p);
     if (job_left && !p->submitter.deleting)
-        pass_delete(p, "batch/v1", "jobs", p->j->name, p->submitter.uid, TAG_SUBMITTER_DELETE);
+        ctx_delete(&p->ctx, "batch/v1", "jobs", p->j->name, p->submitter.uid, TAG_SUBMITTER_DELETE);
     ending_group(p, false);
     p->waiting = RV_STR("what the last attempt left is being deleted");
     p->waiting_reason = p->now.phase == RJ_SUSPENDING ? "Suspending" : "Retrying";
@@ -196,29 +199,26 @@ void ending_clear(struct pass *p) {
 /* A cluster of ours that the status does not name: its creation was given up, and came about after all when the job had
  * already gone on without it. Not at once: the news of the status may come later than those of the cluster. */
 static bool stray(void *arg, const struct rv_object *o) {
-    struct pass *p = arg;
+    struct job_pass *p = arg;
     if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return true;
     int64_t due = rc_time(rv_path_str(o->value, "metadata.creationTimestamp")) + STRAY_AGE_S * RC_SECOND;
     if (due > p->time) {
-        pass_wake(p, due);
+        ctx_wake(&p->ctx, due);
         return true;
     }
-    pass_explain(p, "deleting RayCluster " RV_STR_FMT ", which a creation that was given up has left",
-                 RV_STR_ARG(o->name));
-    pass_delete(p, "ray.io/v1", "rayclusters", o->name, o->uid, TAG_CLUSTER_DELETE);
+    ctx_explain(&p->ctx, "deleting RayCluster " RV_STR_FMT ", which a creation that was given up has left",
+                RV_STR_ARG(o->name));
+    ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", o->name, o->uid, TAG_CLUSTER_DELETE);
     return true;
 }
 
-void ending_strays(struct pass *p) {
-    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->j->ns, .owner_uid = p->j->uid};
-    p->api->list(p->host, &q, stray, p);
-}
+void ending_strays(struct job_pass *p) { ctx_list_owned(&p->ctx, KIND_CLUSTER, p->j->uid, stray, p); }
 
 /* ---- Volcano's gang ------------------------------------------------------------------------------------------------
  */
 
 /* The job as its cluster is by now: groups that were suspended want nothing any more. */
-static struct rj_job as_it_is(struct pass *p) {
+static struct rj_job as_it_is(struct job_pass *p) {
     struct rj_job j = *p->j;
     struct rv_node *spec = rv_node_from(p->arena, j.cluster_spec), *groups = rv_node_get(spec, "workerGroupSpecs");
     size_t i = 0;
@@ -228,21 +228,20 @@ static struct rj_job as_it_is(struct pass *p) {
     return j;
 }
 
-void ending_group(struct pass *p, bool wanted) {
+void ending_group(struct job_pass *p, bool wanted) {
     struct rv_object o = {.size = sizeof o};
     if (!rv_str_is(p->j->settings->scheduler, "volcano") || !rv_val_set(p->j->cluster_spec)) return;
     bool going = cluster_going(p);
     struct rj_job j = wanted || going ? *p->j : as_it_is(p);
     struct rv_node *want = rj_pod_group(p->arena, &j, !wanted && going);
     if (want == NULL) return;
-    if (p->api->get(p->host, KIND_GROUP, p->j->ns, rj_pod_group_name(p->arena, p->j), &o) != 0) {
-        if (wanted) pass_create(p, "scheduling.volcano.sh/v1beta1", "podgroups", want, TAG_GROUP_CREATE);
+    if (!ctx_get(&p->ctx, KIND_GROUP, rj_pod_group_name(p->arena, p->j), &o)) {
+        if (wanted) ctx_create(&p->ctx, "scheduling.volcano.sh/v1beta1", "podgroups", want, TAG_GROUP_CREATE);
         return;
     }
     struct rv_node *body = rc_gang_patch(p->arena, o.value, rv_node_freeze(p->arena, want));
     if (body == NULL) return;
-    pass_patch(p, RV_VERB_MERGE_PATCH, "scheduling.volcano.sh/v1beta1", "podgroups", o.name, o.uid, body,
-               TAG_GROUP_UPDATE);
+    ctx_patch(&p->ctx, "scheduling.volcano.sh/v1beta1", "podgroups", o.name, o.uid, body, TAG_GROUP_UPDATE);
 }
 
 /* ---- the RayJob goes ------------------------------------------------------------------------------------------------
@@ -250,21 +249,21 @@ void ending_group(struct pass *p, bool wanted) {
 
 /* A running job is stopped, but not for long: no dashboard can hold a deletion. One whose cluster goes as well is told
  * so once. */
-void ending_deleted(struct pass *p, struct rv_outcome *out) {
+void ending_deleted(struct job_pass *p, struct rv_outcome *out) {
     int64_t deleted = rc_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =
-        p->now.job_id.n != 0 && p->now.dashboard.n != 0 && !rj_job_ended(p->now.job_status) && see_cluster(p);
-    if (!pass_has_finalizer(p)) {
-        pass_explain(p, "being deleted: what it owns goes with it");
+        p->now.job_id.n != 0 && p->now.dashboard.n != 0 && !rj_job_ended(p->now.job_status) && has_cluster(p);
+    if (!rc_has_finalizer(p->j->meta, RJ_FINALIZER)) {
+        ctx_explain(&p->ctx, "being deleted: what it owns goes with it");
         return;
     }
     bool told = p->memo->next_stop != 0 && !p->j->selector;
-    if (running && !told && dashboard_stop(p, deleted + STOP_PATIENCE_S * RC_SECOND)) {
-        pass_explain(p, "stopping the job before the RayJob goes");
-        *out = (struct rv_outcome){.size = out->size, .code = RV_AFTER, .after_ms = (p->wake - p->time) / 1000000 + 1};
+    if (running && !told && request_job_stop(p, deleted + STOP_PATIENCE_S * RC_SECOND)) {
+        ctx_explain(&p->ctx, "stopping the job before the RayJob goes");
+        *out = (struct rv_outcome){.size = out->size, .code = RV_AFTER, .after_ms = ctx_wake_ms(&p->ctx)};
         return;
     }
-    pass_explain(p, "being deleted: removing the finalizer");
-    pass_finalizer(p, false);
-    out->code = p->retry ? RV_RETRY : RV_DONE;
+    ctx_explain(&p->ctx, "being deleted: removing the finalizer");
+    ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, false, TAG_FINALIZER);
+    out->code = p->ctx.retry ? RV_RETRY : RV_DONE;
 }

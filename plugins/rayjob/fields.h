@@ -8,9 +8,7 @@
 
 #define RJ_FINALIZER "ray.io/rayjob-finalizer"
 #define RJ_SUBMITTER_CONTAINER "ray-job-submitter"
-#define RJ_DASHBOARD_PORT_NAME "dashboard"
 #define RJ_HEALTH_PATH "api/gcs_healthz"
-#define RJ_MANAGER "ray.io/kuberay-operator"
 #define RJ_GATE_SIDECAR_RESTART "SidecarSubmitterRestart"
 
 /* Condition types of status.conditions. kstatus reads the first two; each is there only while it is True. */

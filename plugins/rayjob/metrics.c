@@ -1,6 +1,7 @@
 /* metrics.c - kuberay_job_*: the reference's names and labels (spec section 10), told when they change. */
+#include "metrics.h"
+
 #include "fields.h"
-#include "pass.h"
 
 enum { GAUGE = 1, REMOVED = 2 };
 #define INFO "kuberay_job_info"
@@ -10,14 +11,14 @@ enum { GAUGE = 1, REMOVED = 2 };
 struct series {
     const struct rv_host_api *api;
     struct rv_host *host;
-    const struct memo *m;
+    const struct job_memo *m;
 };
 
 static void gauge(const struct series *s, const char *name, uint32_t type, double value, const struct rv_field *more,
                   size_t n) {
-    struct rv_field labels[5] = {{RV_STR("name"), rv_str(s->m->name)},
-                                 {RV_STR("namespace"), rv_str(s->m->ns)},
-                                 {RV_STR("uid"), rv_str(s->m->uid)}};
+    struct rv_field labels[5] = {{RV_STR("name"), rv_str(s->m->base.name)},
+                                 {RV_STR("namespace"), rv_str(s->m->base.ns)},
+                                 {RV_STR("uid"), rv_str(s->m->base.uid)}};
     for (size_t i = 0; i < n; i++) labels[3 + i] = more[i];
     s->api->metric(s->host, rv_str(name), type, value, labels, 3 + n);
 }
@@ -28,7 +29,7 @@ static void status(const struct series *s, int phase, uint32_t type) {
 }
 
 /* Told when an attempt ends; how long the last one took is told again by a process that finds it ended. */
-static void duration(struct pass *p, const struct series *s, bool first) {
+static void duration(struct job_pass *p, const struct series *s, bool first) {
     enum rj_phase was = p->was.phase, now = p->now.phase;
     bool ends = was != now && (rj_phase_ended(now) || now == RJ_RETRYING) && !rj_phase_ended(was) && was != RJ_RETRYING,
          over = first && was == now && rj_phase_ended(now);
@@ -40,16 +41,16 @@ static void duration(struct pass *p, const struct series *s, bool first) {
     gauge(s, DURATION, GAUGE, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
 }
 
-void metrics_tell(struct pass *p) {
-    struct memo *m = p->memo;
-    struct series s = {p->api, p->host, m};
-    bool first = m->told_phase < 0;
+void metrics_update(struct job_pass *p) {
+    struct job_memo *m = p->memo;
+    struct series s = {p->ctx.api, p->ctx.host, m};
+    bool first = m->phase_told < 0;
     if (first) gauge(&s, INFO, GAUGE, 1, NULL, 0);
-    if (m->told_phase != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
-        int before = m->told_phase >= 0 ? m->told_phase : (int)p->was.phase; /* told by the process before this one */
+    if (m->phase_told != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
+        int before = m->phase_told >= 0 ? m->phase_told : (int)p->was.phase; /* told by the process before this one */
         if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) status(&s, before, REMOVED);
         status(&s, (int)p->now.phase, GAUGE);
-        m->told_phase = (int)p->now.phase;
+        m->phase_told = (int)p->now.phase;
     }
     duration(p, &s, first);
     bool over = rj_phase_ended(p->now.phase) || p->now.failed > 0;
@@ -58,12 +59,12 @@ void metrics_tell(struct pass *p) {
 
 /* Which durations were told is not remembered one by one, and perhaps an earlier process told them: every attempt may
  * have ended in one of three ways. */
-void metrics_forget(const struct rv_host_api *api, struct rv_host *h, struct memo *m) {
+void metrics_remove(const struct rv_host_api *api, struct rv_host *h, struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
     struct series s = {api, h, m};
-    if (m->told_phase < 0) return;
+    if (m->phase_told < 0) return;
     gauge(&s, INFO, REMOVED, 0, NULL, 0);
-    status(&s, m->told_phase, REMOVED);
+    status(&s, m->phase_told, REMOVED);
     for (int64_t retry = 0; retry < m->attempts; retry++)
         for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
             rv_autobuf struct rv_buf count = {0};

@@ -4,7 +4,7 @@
 
 #include "builders.h"
 #include "fields.h"
-#include "plugins/ray/names.h"
+#include "plugins/ray/child_cluster.h"
 #include "plugins/ray/scheduler.h"
 
 /* ---- the cluster ---------------------------------------------------------------------------------------------- */
@@ -40,63 +40,23 @@ static void add_sidecar(struct rv_arena *a, const struct rj_job *j, const struct
 }
 
 struct rv_node *rj_cluster(struct rv_arena *a, const struct rj_job *j, const struct rj_state *s) {
-    static const char *const parts[] = {"labels", "annotations"};
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"),
-                   *spec = rv_node_from(a, j->cluster_spec);
-    rv_node_set_cstr(a, n, "apiVersion", "ray.io/v1");
-    rv_node_set_cstr(a, n, "kind", "RayCluster");
-    rv_node_set_str(a, meta, "name", s->cluster);
-    rv_node_set_str(a, meta, "namespace", j->ns);
-    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++)
-        if (rv_val_len(rv_val_get(j->meta, parts[i])) > 0)
-            rv_node_set(a, meta, parts[i], rv_node_from(a, rv_val_get(j->meta, parts[i])));
-    struct rv_node *labels = rv_node_ensure_map(a, meta, "labels");
-    rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, j->name);
-    rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayJob");
-    rv_node_set_str(a, labels, RC_LABEL_SUBMISSION_MODE, rj_mode_name(j->mode));
+    struct rc_cluster_owner owner = rj_cluster_owner(j);
+    struct rv_node *spec = rv_node_from(a, j->cluster_spec), *n = rc_child_cluster(a, &owner, s->cluster, spec),
+                   *meta = rv_node_get(n, "metadata");
+    rv_node_set_str(a, rv_node_get(meta, "labels"), RC_LABEL_SUBMISSION_MODE, rj_mode_name(j->mode));
     if (j->mode == RJ_SIDECAR) {
         rv_node_set_cstr(a, rv_node_ensure_map(a, meta, "annotations"), RC_ANNOTATION_KEEP_HEAD_DOWN, "true");
         add_sidecar(a, j, s, spec);
     }
     if (j->mode == RJ_K8S) schedule(a, j, meta);
-    rv_node_set(a, n, "spec", spec);
-    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayJob"), j->name, j->uid);
     return n;
-}
-
-/* ---- services -------------------------------------------------------------------------------------------------- */
-
-struct rv_str rj_head_service_name(struct rv_arena *a, const struct rj_job *j) {
-    return rv_arena_fmt(a, RV_STR_FMT "-head-svc", RV_STR_ARG(j->name));
 }
 
 struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster) {
+    struct rc_cluster_owner owner = rj_cluster_owner(j);
     struct rc_cluster c;
     rj_as_cluster(a, j, cluster, &c);
-    struct rv_node *n = rc_head_service(a, &c), *meta = rv_node_get(n, "metadata"), *labels = rv_node_map(a);
-    rv_node_remove(meta, "ownerReferences");
-    rv_node_set_str(a, meta, "name", rj_head_service_name(a, j));
-    rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, j->name);
-    rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayJob");
-    rv_node_set_cstr(a, labels, RC_LABEL_NODE_TYPE, "head");
-    rv_node_set_str(a, labels, RC_LABEL_IDENTIFIER,
-                    rv_name_to_label_value(a, rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(j->name))));
-    rv_node_set(a, meta, "labels", labels);
-    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayJob"), j->name, j->uid);
-    return n;
-}
-
-struct rv_str rj_dashboard(struct rv_arena *a, const struct rj_job *j, struct rv_val cluster) {
-    struct rc_cluster c;
-    rc_cluster_read(&c, cluster, j->settings);
-    struct rv_val service = rv_node_freeze(a, rc_head_service(a, &c));
-    for (struct rv_iter it = rv_iter(rv_val_path(service, "spec.ports")); rv_iter_next(&it);)
-        if (rv_str_is(rv_path_str(it.val, "name"), RJ_DASHBOARD_PORT_NAME))
-            return rv_arena_fmt(
-                a, RV_STR_FMT ":%lld",
-                RV_STR_ARG(rc_name_fqdn(a, rc_head_service_name(a, &c), c.ns, j->settings->cluster_domain)),
-                (long long)rv_path_int(it.val, "port", RC_PORT_DASHBOARD));
-    return (struct rv_str){NULL, 0};
+    return rc_child_head_service(a, &owner, &c);
 }
 
 /* ---- the gang ---------------------------------------------------------------------------------------------------- */
@@ -130,8 +90,7 @@ struct rv_node *rj_pod_group(struct rv_arena *a, const struct rj_job *j, bool re
     struct rv_node *n = s->gangs[0].build(a, &gang), *meta = rv_node_get(n, "metadata"), *spec = rv_node_get(n, "spec");
     rv_node_remove(meta, "ownerReferences");
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayJob"), j->name, j->uid);
-    rv_node_set_str(a, rv_node_ensure_map(a, meta, "labels"), RC_LABEL_ORIGIN_NAME, j->name);
-    rv_node_set_cstr(a, rv_node_ensure_map(a, meta, "labels"), RC_LABEL_ORIGIN_KIND, "RayJob");
+    rc_set_origin_labels(a, rv_node_ensure_map(a, meta, "labels"), "RayJob", j->name);
     if (released) { /* nothing is left to be scheduled together */
         rv_node_set_int(a, spec, "minMember", 0);
         rv_node_set(a, spec, "minResources", rv_node_map(a));

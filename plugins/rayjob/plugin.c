@@ -3,22 +3,47 @@
 #include <stdlib.h>
 
 #include "fields.h"
-#include "pass.h"
-
-enum { BUCKETS = 256 };
+#include "metrics.h"
+#include "observe.h"
+#include "plugins/ray/controller.h"
+#include "states.h"
+#include "status.h"
 
 struct controller {
-    const struct rv_host_api *api;
-    struct rv_host *host;
+    struct rc_controller base;
     struct rj_settings settings;
-    struct memo *memos[BUCKETS]; /* by hash of namespace and name */
-    size_t selectors;            /* memos with a cluster that is not the job's own */
+    struct rc_memo_table memos;
+    size_t selectors; /* memos whose cluster is not the job's own */
 };
 
-/* ---- settings --------------------------------------------------------------------------------------------- */
+/* ---- memory between passes --------------------------------------------------------------------------------------- */
 
-static int read_settings(struct controller *k, struct rv_error *err) {
-    struct rv_val s = k->api->settings(k->host);
+static void select_cluster(struct controller *k, struct job_memo *m, struct rv_str cluster) {
+    if (m->selected != NULL && rv_str_is(cluster, m->selected)) return;
+    if (m->selected != NULL) k->selectors--;
+    free(m->selected);
+    m->selected = cluster.n != 0 ? rv_strdup(cluster) : NULL;
+    if (m->selected != NULL) k->selectors++;
+}
+
+static void begin_memo(void *arg, void *memo) {
+    struct job_memo *m = memo;
+    (void)arg;
+    m->invalid_told = m->phase_told = -1;
+}
+
+/* The job is gone: so are its metrics. */
+static void end_memo(void *arg, void *memo) {
+    struct controller *k = arg;
+    metrics_remove(k->base.api, k->base.host, memo);
+    select_cluster(k, memo, (struct rv_str){NULL, 0});
+}
+
+/* ---- settings, start and end ------------------------------------------------------------------------------------- */
+
+static int32_t on_settings(void *state, struct rv_error *err) {
+    struct controller *k = state;
+    struct rv_val s = k->base.api->settings(k->base.host);
     struct rj_settings fresh = {.delete_self = rv_path_bool(s, "deleteRayJobAfterJobFinishes", false),
                                 .grace_s = rv_path_int(s, "transitionGracePeriodSeconds", 300),
                                 .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
@@ -29,85 +54,41 @@ static int read_settings(struct controller *k, struct rv_error *err) {
 }
 
 static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
-    struct controller *k = rv_alloc(sizeof *k);
-    k->api = api;
-    k->host = h;
-    int r = read_settings(k, err);
-    if (r != 0) {
-        free(k);
-        return r;
-    }
-    *ret_state = k;
-    return 0;
-}
-
-static int32_t on_settings(void *state, struct rv_error *err) { return read_settings(state, err); }
-
-/* ---- memory between passes ---------------------------------------------------------------------------------- */
-
-static struct memo **memo_slot(struct controller *k, struct rv_str ns, struct rv_str name) {
-    uint32_t h = 2166136261u;
-    for (size_t i = 0; i < ns.n; i++) h = (h ^ (uint8_t)ns.p[i]) * 16777619u;
-    for (size_t i = 0; i < name.n; i++) h = (h ^ (uint8_t)name.p[i]) * 16777619u;
-    struct memo **m = &k->memos[(h ^ h >> 16) & (BUCKETS - 1)];
-    while (*m != NULL && !(rv_str_is(ns, (*m)->ns) && rv_str_is(name, (*m)->name))) m = &(*m)->next;
-    return m;
-}
-
-static void memo_select(struct controller *k, struct memo *m, struct rv_str cluster) {
-    if (m->selected != NULL && rv_str_is(cluster, m->selected)) return;
-    if (m->selected != NULL) k->selectors--;
-    free(m->selected);
-    m->selected = cluster.n != 0 ? rv_strdup(cluster) : NULL;
-    if (m->selected != NULL) k->selectors++;
-}
-
-static void memo_drop(struct controller *k, struct memo **m) {
-    struct memo *gone = *m;
-    if (gone == NULL) return;
-    metrics_forget(k->api, k->host, gone);
-    memo_select(k, gone, (struct rv_str){NULL, 0});
-    *m = gone->next;
-    free(gone->uid);
-    free(gone->ns);
-    free(gone->name);
-    free(gone);
-}
-
-static struct memo *memo_of(struct controller *k, const struct rj_job *j) {
-    struct memo **m = memo_slot(k, j->ns, j->name);
-    if (*m != NULL && !rv_str_is(j->uid, (*m)->uid)) memo_drop(k, m); /* a namesake */
-    m = memo_slot(k, j->ns, j->name);
-    if (*m == NULL) {
-        *m = rv_alloc(sizeof **m);
-        **m = (struct memo){.ns = rv_strdup(j->ns),
-                            .name = rv_strdup(j->name),
-                            .uid = rv_strdup(j->uid),
-                            .said_invalid = -1,
-                            .told_phase = -1};
-    }
-    memo_select(k, *m, j->selected);
-    return *m;
+    int32_t r = rc_controller_init(sizeof(struct controller), api, h, on_settings, ret_state, err);
+    struct controller *k = r == 0 ? *ret_state : NULL;
+    if (k != NULL)
+        k->memos =
+            (struct rc_memo_table){.size = sizeof(struct job_memo), .begin = begin_memo, .end = end_memo, .arg = k};
+    return r;
 }
 
 static void on_fini(void *state) {
     struct controller *k = state;
-    for (size_t i = 0; i < BUCKETS; i++)
-        while (k->memos[i] != NULL) memo_drop(k, &k->memos[i]);
+    rc_memo_drop_all(&k->memos);
     free(k);
 }
 
-/* ---- whom an object concerns ------------------------------------------------------------------------------------ */
+/* ---- which RayJobs an object concerns ---------------------------------------------------------------------------- */
 
-/* The job that made this cluster, and those that chose it. */
+struct cluster_event {
+    struct controller *k;
+    struct rv_str ns, cluster;
+};
+
+static void wake_if_selected(void *arg, void *memo) {
+    const struct cluster_event *e = arg;
+    const struct job_memo *m = memo;
+    if (m->selected != NULL && rv_str_is(e->cluster, m->selected) && rv_str_is(e->ns, m->base.ns))
+        e->k->base.api->requeue(e->k->base.host, &(struct rv_key){e->ns, rv_str(m->base.name)}, 0);
+}
+
+/* The job that made this cluster, and those that selected it. */
 static void wake_for_cluster(struct controller *k, struct rv_str ns, struct rv_str cluster, struct rv_val value) {
+    struct cluster_event e = {k, ns, cluster};
     for (struct rv_iter it = rv_iter(rv_val_path(value, "metadata.ownerReferences")); rv_iter_next(&it);)
         if (rv_path_bool(it.val, "controller", false) && rv_str_is(rv_path_str(it.val, "kind"), "RayJob"))
-            k->api->requeue(k->host, &(struct rv_key){ns, rv_path_str(it.val, "name")}, 0);
-    for (size_t i = 0; i < BUCKETS && k->selectors > 0; i++)
-        for (struct memo *m = k->memos[i]; m != NULL; m = m->next)
-            if (m->selected != NULL && rv_str_is(cluster, m->selected) && rv_str_is(ns, m->ns))
-                k->api->requeue(k->host, &(struct rv_key){ns, rv_str(m->name)}, 0);
+            k->base.api->requeue(k->base.host, &(struct rv_key){ns, rv_path_str(it.val, "name")}, 0);
+    if (k->selectors > 0) rc_memo_each(&k->memos, wake_if_selected, &e);
 }
 
 static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
@@ -119,27 +100,21 @@ static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
         return;
     }
     struct rv_str name = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_CLUSTER));
-    if (name.n != 0 && k->api->get(k->host, KIND_CLUSTER, o->ns, name, &cluster) == 0)
+    if (name.n != 0 && k->base.api->get(k->base.host, KIND_CLUSTER, o->ns, name, &cluster) == 0)
         wake_for_cluster(k, o->ns, name, cluster.value);
 }
 
-/* ---- reconcile ------------------------------------------------------------------------------------------------------
- */
-
-static bool somebody_elses(struct rv_val spec) {
-    struct rv_val manager = rv_val_get(spec, "managedBy");
-    return rv_val_set(manager) && !rv_str_is(rv_val_str(manager), RJ_MANAGER);
-}
+/* ---- reconcile --------------------------------------------------------------------------------------------------- */
 
 /* Nothing is lost to an edit: what runs or has ended goes on, and what is wrong is said; only what has not begun, or
  * could not go on, is Invalid. It begins anew when the spec is repaired. */
-static void invalid(struct pass *p, const char *event, struct rv_str message) {
+static void report_invalid(struct job_pass *p, const char *event, struct rv_str message) {
     enum rj_phase phase = p->now.phase;
     bool begun = phase == RJ_RUNNING || phase == RJ_COMPLETE || phase == RJ_FAILED || phase == RJ_SUSPENDING ||
-                 phase == RJ_SUSPENDED || phase == RJ_RETRYING || (phase == RJ_INITIALIZING && see_cluster(p));
-    if (p->memo->said_invalid != p->j->generation) pass_event(p, true, event, "Validate", message);
-    p->memo->said_invalid = p->j->generation;
-    pass_explain(p, "invalid: " RV_STR_FMT, RV_STR_ARG(message));
+                 phase == RJ_SUSPENDED || phase == RJ_RETRYING || (phase == RJ_INITIALIZING && has_cluster(p));
+    if (p->memo->invalid_told != p->j->generation) ctx_event(&p->ctx, true, event, "Validate", message);
+    p->memo->invalid_told = p->j->generation;
+    ctx_explain(&p->ctx, "invalid: " RV_STR_FMT, RV_STR_ARG(message));
     p->invalid = message;
     if (begun) return;
     p->now.phase = RJ_INVALID;
@@ -148,28 +123,28 @@ static void invalid(struct pass *p, const char *event, struct rv_str message) {
 }
 
 /* A moment that was waited for is not missed for an action that fails. */
-static void outcome(const struct pass *p, struct rv_outcome *out) {
-    if (p->retry) {
+static void set_outcome(const struct job_pass *p, struct rv_outcome *out) {
+    if (p->ctx.retry) {
         out->code = RV_RETRY;
         out->message = RV_STR("an action failed");
-        if (p->wake > p->time)
-            p->api->requeue(p->host, &(struct rv_key){p->j->ns, p->j->name}, (p->wake - p->time) / 1000000 + 1);
-    } else if (p->wake != 0) {
+        if (p->ctx.wake > p->time)
+            p->ctx.api->requeue(p->ctx.host, &(struct rv_key){p->j->ns, p->j->name}, ctx_wake_ms(&p->ctx));
+    } else if (p->ctx.wake != 0) {
         out->code = RV_AFTER;
-        out->after_ms = p->wake > p->time ? (p->wake - p->time) / 1000000 + 1 : 1;
+        out->after_ms = ctx_wake_ms(&p->ctx);
     }
 }
 
-static void reconcile(struct pass *p, struct rv_outcome *out) {
+static void reconcile(struct job_pass *p, struct rv_outcome *out) {
     rv_autobuf struct rv_buf why = {0};
     const char *event = rj_validate(p->j, &why);
-    if (event != NULL) invalid(p, event, rv_arena_str(p->arena, rv_buf_str(&why)));
+    if (event != NULL) report_invalid(p, event, rv_arena_str(p->arena, rv_buf_str(&why)));
     if (p->now.phase != RJ_INVALID || p->invalid.n == 0) states_step(p);
     ending_strays(p);
-    if (p->waiting.n != 0) pass_explain(p, "waiting: " RV_STR_FMT, RV_STR_ARG(p->waiting));
+    if (p->waiting.n != 0) ctx_explain(&p->ctx, "waiting: " RV_STR_FMT, RV_STR_ARG(p->waiting));
     status_write(p);
-    metrics_tell(p);
-    outcome(p, out);
+    metrics_update(p);
+    set_outcome(p, out);
 }
 
 /* A word that nobody knows does not change how a job is run that has begun: its cluster, or its submitter, says how. */
@@ -177,10 +152,10 @@ static void keep_mode(struct controller *k, struct rj_job *j) {
     struct rv_str name = rv_path_str(j->status, "rayClusterName");
     struct rv_object o = {.size = sizeof o};
     if (j->mode != RJ_MODE_UNKNOWN) return;
-    if (name.n != 0 && k->api->get(k->host, KIND_CLUSTER, j->ns, name, &o) == 0 &&
+    if (name.n != 0 && k->base.api->get(k->base.host, KIND_CLUSTER, j->ns, name, &o) == 0 &&
         rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
         j->mode = rj_mode_of(rv_val_str(rv_val_get(rv_val_path(o.value, "metadata.labels"), RC_LABEL_SUBMISSION_MODE)));
-    else if (k->api->get(k->host, KIND_SUBMITTER, j->ns, j->name, &o) == 0 &&
+    else if (k->base.api->get(k->base.host, KIND_SUBMITTER, j->ns, j->name, &o) == 0 &&
              rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
         j->mode = RJ_K8S;
 }
@@ -189,50 +164,35 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     struct controller *k = state;
     struct rv_object o = {.size = sizeof o};
     struct rj_job j;
-    if (k->api->get(k->host, KIND_RAYJOB, key->ns, key->name, &o) != 0) {
-        memo_drop(k, memo_slot(k, key->ns, key->name));
+    if (k->base.api->get(k->base.host, KIND_RAYJOB, key->ns, key->name, &o) != 0) {
+        rc_memo_drop(&k->memos, key->ns, key->name);
         return; /* the garbage collector does the rest */
     }
     rj_job_read(&j, o.value, &k->settings.shared);
     j.submitter_image = k->settings.submitter_image;
     keep_mode(k, &j);
     bool deleting = rv_meta_deleting(o.value);
-    if (somebody_elses(j.spec) && !deleting) {
-        k->api->explain(k->host, RV_STR("spec.managedBy names another manager: not ours"));
+    if (rc_managed_elsewhere(j.spec) && !deleting) {
+        k->base.api->explain(k->base.host, RV_STR("spec.managedBy names another manager: not ours"));
         return;
     }
     rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct pass p = {.api = k->api,
-                     .host = k->host,
-                     .arena = arena,
-                     .settings = &k->settings,
-                     .j = &j,
-                     .memo = memo_of(k, &j),
-                     .time = k->api->now(k->host)};
+    struct job_pass p = {.ctx = rc_context_of(&k->base, arena, "RayJob", "rayjob-controller", &o),
+                         .arena = arena,
+                         .settings = &k->settings,
+                         .j = &j,
+                         .memo = rc_memo_of(&k->memos, o.ns, o.name, o.uid)};
+    p.time = ctx_now(&p.ctx);
+    select_cluster(k, p.memo, j.selected);
     rj_state_read(&p.was, j.status);
     p.now = p.was;
-    see(&p);
-    events_take_results(&p);
+    observe(&p);
+    action_results_take(&p);
     if (deleting)
         ending_deleted(&p, out);
     else
         reconcile(&p, out);
 }
 
-static const struct rv_plugin rayjob = {
-    .size = sizeof rayjob,
-    .magic = RV_ABI_MAGIC,
-    .abi_major = RV_ABI_MAJOR,
-    .abi_minor = RV_ABI_MINOR,
-    .name = "rayjob",
-    .version = RV_VERSION,
-    .kinds = rv_manifest_kinds,
-    .kind_n = KIND_COUNT,
-    .init = on_init,
-    .reconcile = on_reconcile,
-    .map = on_map,
-    .settings_changed = on_settings,
-    .fini = on_fini,
-};
-
-RV_PLUGIN(rayjob)
+RC_PLUGIN(rayjob, .init = on_init, .reconcile = on_reconcile, .map = on_map, .settings_changed = on_settings,
+          .fini = on_fini)

@@ -4,9 +4,13 @@
  * dashboard that does not answer for a while changes nothing: its job goes on. A job whose head is gone does not,
  * unless GCS fault tolerance keeps what Ray knew. Better than the reference in these points (deploy/COMPATIBILITY.md).
  */
+#include "states.h"
+
 #include "builders.h"
 #include "fields.h"
-#include "pass.h"
+#include "job_requests.h"
+#include "observe.h"
+#include "plugins/ray/keep_object.h"
 
 #define UNREACHABLE "DashboardUnreachable"
 #define REFUSED "JobNotAccepted"
@@ -17,47 +21,55 @@ enum {
     SILENT_MIN = 2      /* so often it was asked in vain before time alone decides */
 };
 
-static bool has_submitter(const struct pass *p) { return p->j->mode == RJ_K8S || p->j->mode == RJ_SIDECAR; }
+static bool has_submitter(const struct job_pass *p) { return p->j->mode == RJ_K8S || p->j->mode == RJ_SIDECAR; }
 
-static bool was_known(const struct pass *p) { return p->now.job_status.n != 0; }
+static bool was_known(const struct job_pass *p) { return p->now.job_status.n != 0; }
 
 /* ---- the head service under the job's name ---------------------------------------------------------------------- */
 
-static void keep_service(struct pass *p) {
-    struct rv_object o = {.size = sizeof o};
+/* Only another cluster counts as drift: the rest of the spec cannot be changed under a service that is in use. */
+static struct rv_node *drift_of_selector(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
+    struct rv_str now = rv_val_str(rv_val_get(rv_val_path(have, "spec.selector"), RC_LABEL_CLUSTER)),
+                  wanted = rv_node_text(rv_node_get(rv_node_path(want, "spec.selector"), RC_LABEL_CLUSTER));
+    if (rv_str_eq(now, wanted)) return NULL;
+    struct rv_node *patch = rv_node_map(a), *spec = rv_node_get(want, "spec");
+    rv_node_remove(spec, "clusterIP"); /* it cannot be changed */
+    rv_node_set(a, patch, "spec", spec);
+    return patch;
+}
+
+static void keep_service(struct job_pass *p) {
     if (p->j->selector) return;
-    struct rv_node *want = rj_head_service(p->arena, p->j, p->now.cluster);
-    if (p->api->get(p->host, KIND_SERVICE, p->j->ns, rj_head_service_name(p->arena, p->j), &o) != 0) {
-        if (states_may_try(p)) pass_create(p, "v1", "services", want, TAG_SERVICE_CREATE);
-        return;
-    }
-    struct rv_str now = rv_val_str(rv_val_get(rv_val_path(o.value, "spec.selector"), RC_LABEL_CLUSTER));
-    if (rv_str_eq(now, p->now.cluster) || !rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
-    struct rv_node *patch = rv_node_map(p->arena), *spec = rv_node_get(want, "spec");
-    rv_node_remove(spec, "clusterIP"); /* cannot be changed */
-    rv_node_set(p->arena, patch, "spec", spec);
-    pass_patch(p, RV_VERB_MERGE_PATCH, "v1", "services", o.name, o.uid, patch, TAG_SERVICE_UPDATE);
+    struct rc_wanted w = {.kind = KIND_SERVICE,
+                          .api_version = "v1",
+                          .resource = "services",
+                          .object = rj_head_service(p->arena, p->j, p->now.cluster),
+                          .drift = drift_of_selector,
+                          .create_tag = TAG_SERVICE_CREATE,
+                          .patch_tag = TAG_SERVICE_UPDATE,
+                          .may_create = !p->ctx.retry && !rc_backoff_waits(&p->memo->creation, p->time)};
+    if (rc_keep_object(&p->ctx, &w) == RC_KEPT_CREATING && !w.may_create) ctx_wake(&p->ctx, p->memo->creation.after);
 }
 
 /* ---- a job that is lost -------------------------------------------------------------------------------------------
  */
 
-static void lost(struct pass *p, struct rv_str why) {
+static void lost(struct job_pass *p, struct rv_str why) {
     p->now.job_status = RV_STR("FAILED");
     states_fail(p, RJ_REASON_APP, why);
-    pass_event(p, true, "RayJobLost", "Watch", why);
+    ctx_event(&p->ctx, true, "RayJobLost", "Watch", why);
 }
 
-static bool head_replaced(const struct pass *p) {
+static bool head_replaced(const struct job_pass *p) {
     const struct rj_head *then = &p->now.head, *now = &p->head;
     if (then->uid.n == 0 || now->uid.n == 0) return false;
     return !rv_str_eq(then->uid, now->uid) || now->restarts > then->restarts;
 }
 
 /* Without fault tolerance a job lives and dies with the head on which it was submitted. */
-static bool lost_with_head(struct pass *p) {
+static bool lost_with_head(struct job_pass *p) {
     if (!was_known(p) || rj_job_ended(p->now.job_status)) return false;
-    if (!see_cluster(p)) {
+    if (!has_cluster(p)) {
         lost(p, RV_STR("the RayCluster was deleted while the job ran on it"));
         return true;
     }
@@ -75,8 +87,8 @@ static bool lost_with_head(struct pass *p) {
     return true;
 }
 
-static bool sidecar_without_head(struct pass *p) {
-    if (p->j->mode != RJ_SIDECAR || p->heads > 0 || !see_cluster(p)) return false;
+static bool sidecar_without_head(struct job_pass *p) {
+    if (p->j->mode != RJ_SIDECAR || p->heads > 0 || !has_cluster(p)) return false;
     states_fail(
         p, RJ_REASON_APP,
         rv_arena_fmt(p->arena, "Ray head pod not found for RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster)));
@@ -86,7 +98,7 @@ static bool sidecar_without_head(struct pass *p) {
 /* ---- what Ray says ------------------------------------------------------------------------------------------------
  */
 
-static struct rv_str moment(struct pass *p, const char *field, struct rv_str old) {
+static struct rv_str moment(struct job_pass *p, const char *field, struct rv_str old) {
     int64_t ms = rv_path_int(p->info_value, field, 0);
     if (ms <= 0 || ms > INT64_C(253402300799000)) return old; /* the year 9999 */
     return rc_time_text(p->arena, ms * 1000000);
@@ -99,7 +111,7 @@ static struct rv_str shortened(struct rv_str s) {
     return (struct rv_str){s.p, n};
 }
 
-static void believe(struct pass *p) {
+static void believe(struct job_pass *p) {
     struct rj_state *s = &p->now;
     s->check_failure = (struct rv_str){NULL, 0};
     s->job_status = rv_arena_str(p->arena, rv_path_str(p->info_value, "status"));
@@ -109,14 +121,14 @@ static void believe(struct pass *p) {
     p->memo->unknown = 0;
     p->memo->polled_since_end = p->submitter.finished && p->memo->asked_after_end;
     if (p->head.uid.n != 0 && (s->head.uid.n == 0 || p->c.f.ft)) s->head = p->head;
-    if (see_cluster(p)) {
+    if (has_cluster(p)) {
         struct rv_node *n = rv_node_from(p->arena, rv_val_get(p->cluster.value, "status"));
         rv_node_remove(n, "lastUpdateTime");
         if (n != NULL) s->cluster_status = rv_node_freeze(p->arena, n);
     }
 }
 
-static void say_no_answer(struct pass *p, enum answer what, bool submitted) {
+static void say_no_answer(struct job_pass *p, enum answer what, bool submitted) {
     bool asked = what != ANSWER_NOT_ASKED;
     if (!asked)
         p->now.check_failure = (struct rv_str){NULL, 0};
@@ -129,7 +141,7 @@ static void say_no_answer(struct pass *p, enum answer what, bool submitted) {
 }
 
 /* Between two questions: what the last one met still stands. */
-static void still_no_answer(struct pass *p) {
+static void still_no_answer(struct job_pass *p) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
     struct rv_str reason = rv_path_str(c, "reason");
     bool timed = p->now.check_failure.n != 0, answered = p->info == ANSWER_KNOWN || p->info == ANSWER_UNKNOWN_JOB;
@@ -143,19 +155,19 @@ static void still_no_answer(struct pass *p) {
 }
 
 /* Does it know nothing of the job for good? */
-static bool unknown_for_long(struct pass *p) {
-    struct memo *m = p->memo;
+static bool unknown_for_long(struct job_pass *p) {
+    struct job_memo *m = p->memo;
     if (m->unknown++ == 0) m->unknown_since = p->time;
     return m->unknown >= UNKNOWN_MAX && p->time >= m->unknown_since + UNKNOWN_MIN_S * RC_SECOND;
 }
 
-static void submit(struct pass *p) {
-    pass_explain(p, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
-    dashboard_submit(p);
+static void submit(struct job_pass *p) {
+    ctx_explain(&p->ctx, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
+    request_job_submission(p);
 }
 
 /* Ray answers and has no such job. That it answers does not mean, in HTTPMode, that it takes one. */
-static void unknown_job(struct pass *p) {
+static void unknown_job(struct job_pass *p) {
     bool submitter_done = has_submitter(p) && p->submitter.finished && p->memo->asked_after_end;
     if (p->j->mode != RJ_HTTP || was_known(p)) p->now.check_failure = (struct rv_str){NULL, 0};
     if (!was_known(p) && p->j->mode == RJ_HTTP) submit(p);
@@ -172,7 +184,7 @@ static void unknown_job(struct pass *p) {
         states_fail(p, RJ_REASON_APP, RV_STR("the submitter has finished, but Ray does not know the job"));
 }
 
-static void take_answers(struct pass *p) {
+static void take_answers(struct job_pass *p) {
     if (!p->submitter.finished) p->memo->polled_since_end = false;
     if (p->info == ANSWER_KNOWN) believe(p);
     if (p->submitted == ANSWER_KNOWN) p->now.check_failure = (struct rv_str){NULL, 0};
@@ -188,28 +200,28 @@ static void take_answers(struct pass *p) {
 /* ---- the end -------------------------------------------------------------------------------------------------------
  */
 
-static void ended(struct pass *p) {
+static void ended(struct job_pass *p) {
     bool failed = rv_str_is(p->now.job_status, "FAILED");
     p->now.phase = failed ? RJ_FAILED : RJ_COMPLETE;
     p->now.reason = failed ? RV_STR(RJ_REASON_APP) : (struct rv_str){NULL, 0};
 }
 
 /* Whoever submits follows the log: only when he is done is all of it read. */
-static bool log_drained(const struct pass *p) { return !has_submitter(p) || p->submitter.finished; }
+static bool log_drained(const struct job_pass *p) { return !has_submitter(p) || p->submitter.finished; }
 
 /* There is no log any more, nor anything else of a job that has ended. Whoever would still follow it finds a Ray that
  * has never heard of the job. */
-static bool head_gone(const struct pass *p) {
-    if (!see_cluster(p) || (p->j->mode == RJ_SIDECAR && p->heads == 0)) return true;
+static bool head_gone(const struct job_pass *p) {
+    if (!has_cluster(p) || (p->j->mode == RJ_SIDECAR && p->heads == 0)) return true;
     if (p->c.f.ft || p->now.head.uid.n == 0) return false;
     return p->heads == 0 || head_replaced(p);
 }
 
-static bool grace_over(struct pass *p) {
+static bool grace_over(struct job_pass *p) {
     int64_t end = rc_time(p->now.info_end), due = end + p->settings->grace_s * RC_SECOND;
     if (!rj_job_ended(p->now.job_status) || end == 0) return false;
     if (p->time < due) {
-        pass_wake(p, due);
+        ctx_wake(&p->ctx, due);
         p->waiting = RV_STR("the job has ended; the submitter still has to finish");
         p->waiting_reason = "WaitingForSubmitter";
         return false;
@@ -222,12 +234,12 @@ static bool grace_over(struct pass *p) {
     return true;
 }
 
-static bool check_timed_out(struct pass *p) {
+static bool check_timed_out(struct job_pass *p) {
     int64_t since = rc_time(p->now.check_failure), due = since + p->settings->check_timeout_s * RC_SECOND;
     struct rv_str why = p->ray_error.n != 0 ? p->ray_error : p->waiting;
     if (since == 0) return false;
     if (p->time < due) {
-        pass_wake(p, due);
+        ctx_wake(&p->ctx, due);
         return false;
     }
     if (p->memo->failures + p->memo->refusals < SILENT_MIN) return false;
@@ -239,7 +251,7 @@ static bool check_timed_out(struct pass *p) {
 }
 
 /* The submitter is done and the job is not. Ray has said so since: this is its last word. */
-static bool submitter_over(struct pass *p) {
+static bool submitter_over(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
     if (!has_submitter(p) || !s->finished || !p->memo->polled_since_end) return false;
     if (s->failed) {
@@ -248,7 +260,7 @@ static bool submitter_over(struct pass *p) {
     }
     int64_t due = s->finished_at + RJ_SUBMITTER_GRACE_S * RC_SECOND;
     if (p->time < due) {
-        pass_wake(p, due);
+        ctx_wake(&p->ctx, due);
         return false;
     }
     p->now.job_status = RV_STR("FAILED");
@@ -262,10 +274,10 @@ static bool submitter_over(struct pass *p) {
  */
 
 /* A job that nobody has submitted yet says why. */
-static void say_submitter(struct pass *p) {
+static void say_submitter(struct job_pass *p) {
     const char *reason = NULL;
     if (was_known(p) || p->j->mode != RJ_K8S || p->submitter.finished) return;
-    struct rv_str why = see_submitter_obstacle(p, &reason);
+    struct rv_str why = submitter_obstacle(p, &reason);
     p->now.message = why;
     if (why.n == 0) return;
     p->waiting = why;
@@ -274,7 +286,7 @@ static void say_submitter(struct pass *p) {
 }
 
 /* Where Ray cannot be asked, the submitter's end is all that is known. */
-static void believe_submitter(struct pass *p) {
+static void believe_submitter(struct job_pass *p) {
     p->waiting = RV_STR("only the submitter knows how the job is: its RayCluster asks for Kubernetes tokens");
     p->waiting_reason = NOT_ASKED;
     if (!p->submitter.finished) return;
@@ -284,28 +296,28 @@ static void believe_submitter(struct pass *p) {
     ended(p);
 }
 
-static void ask_ray(struct pass *p) {
+static void ask_ray(struct job_pass *p) {
     bool news = p->submitter.finished && !p->memo->asked_after_end && p->memo->failures == 0;
     if (!news && p->time < p->memo->next_poll) {
-        pass_wake(p, p->memo->next_poll);
+        ctx_wake(&p->ctx, p->memo->next_poll);
         return;
     }
     if (p->now.job_id.n == 0) return;
-    dashboard_ask(p);
+    request_job_info(p);
 }
 
 /* Time alone decides nothing before this process has asked: a deadline may have passed while nobody looked, and the
  * job have ended well before it. */
-static bool must_ask_first(const struct pass *p) {
+static bool must_ask_first(const struct job_pass *p) {
     if (rj_job_ended(p->now.job_status)) return false; /* that was its last word */
-    return !p->memo->heard && see_cluster(p) && !see_cluster_mute(p) && p->now.job_id.n != 0;
+    return !p->memo->heard && has_cluster(p) && !cluster_cannot_be_asked(p) && p->now.job_id.n != 0;
 }
 
-static bool out_of_time(struct pass *p) {
+static bool out_of_time(struct job_pass *p) {
     return !must_ask_first(p) && (states_deadlines(p, false) || grace_over(p) || check_timed_out(p));
 }
 
-void running_step(struct pass *p) {
+void running_step(struct job_pass *p) {
     if (states_suspended(p)) return;
     take_answers(p);
     if (p->now.phase != RJ_RUNNING) return;
@@ -314,14 +326,14 @@ void running_step(struct pass *p) {
         ended(p);
         return;
     }
-    if (see_cluster_mute(p)) believe_submitter(p);
+    if (cluster_cannot_be_asked(p)) believe_submitter(p);
     if (p->now.phase != RJ_RUNNING || out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
     if (!states_need_cluster(p) || submitter_over(p)) return;
     keep_service(p);
     if (states_need_submitter(p))
         say_submitter(p);
     else
-        pass_explain(p, "the submitter Job is gone: it is made again");
-    if (see_cluster_mute(p)) return;
+        ctx_explain(&p->ctx, "the submitter Job is gone: it is made again");
+    if (cluster_cannot_be_asked(p)) return;
     if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
 }

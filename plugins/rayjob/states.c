@@ -6,13 +6,17 @@
  *            └──┴──────────────────────────Retrying ─► New
  *
  * Each state is one function; what takes long is asked for and looked at again in a later pass. */
+#include "states.h"
+
 #include "builders.h"
 #include "fields.h"
-#include "pass.h"
+#include "observe.h"
+#include "plugins/ray/child_cluster.h"
+#include "plugins/ray/dashboard.h"
 
 #define DEADLINE "activeDeadlineSeconds"
 
-void states_fail(struct pass *p, const char *reason, struct rv_str message) {
+void states_fail(struct job_pass *p, const char *reason, struct rv_str message) {
     p->now.phase = RJ_FAILED;
     p->now.reason = rv_str(reason);
     p->now.message = message;
@@ -22,21 +26,21 @@ void states_fail(struct pass *p, const char *reason, struct rv_str message) {
  */
 
 /* Is it over, what a field of the spec gives an attempt? If not, it is looked at again then. */
-static bool over(struct pass *p, const char *field, int64_t *ret_seconds) {
+static bool over(struct job_pass *p, const char *field, int64_t *ret_seconds) {
     int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rc_time(p->now.start);
     *ret_seconds = seconds;
     if (seconds <= 0 || start == 0) return false;
     int64_t due = start + seconds * RC_SECOND;
-    if (p->time < due) pass_wake(p, due);
+    if (p->time < due) ctx_wake(&p->ctx, due);
     return p->time >= due;
 }
 
-bool states_deadline_over(struct pass *p) {
+bool states_deadline_over(struct job_pass *p) {
     int64_t seconds;
     return over(p, DEADLINE, &seconds);
 }
 
-static bool passed(struct pass *p, const char *field, const char *reason, const char *what) {
+static bool passed(struct job_pass *p, const char *field, const char *reason, const char *what) {
     int64_t seconds;
     if (!over(p, field, &seconds)) return false;
     struct rv_str why = p->waiting.n != 0 ? p->waiting : p->now.message;
@@ -46,13 +50,13 @@ static bool passed(struct pass *p, const char *field, const char *reason, const 
     return true;
 }
 
-bool states_deadlines(struct pass *p, bool pre_running) {
+bool states_deadlines(struct job_pass *p, bool pre_running) {
     return passed(p, DEADLINE, RJ_REASON_DEADLINE, "The RayJob did not finish") ||
            (pre_running &&
             passed(p, "preRunningDeadlineSeconds", RJ_REASON_PRERUNNING, "The RayJob did not begin to run"));
 }
 
-bool states_suspended(struct pass *p) {
+bool states_suspended(struct job_pass *p) {
     if (p->invalid.n != 0 || !rv_path_bool(p->j->spec, "suspend", false)) return false;
     p->now.phase = RJ_SUSPENDING;
     return true;
@@ -61,21 +65,22 @@ bool states_suspended(struct pass *p) {
 /* ---- the cluster --------------------------------------------------------------------------------------------------
  */
 
-void states_stuck(struct pass *p, const char *reason, struct rv_str text) {
+void states_stuck(struct job_pass *p, const char *reason, struct rv_str text) {
     struct rv_node *n = rv_node_str(p->arena, text);
     struct rv_hash h = rv_val_hash(rv_node_freeze(p->arena, n));
-    if (h.hi == p->memo->said_stuck.hi && h.lo == p->memo->said_stuck.lo) return;
-    p->memo->said_stuck = h;
-    pass_event(p, true, reason, "Wait", text);
+    if (h.hi == p->memo->stuck_told.hi && h.lo == p->memo->stuck_told.lo) return;
+    p->memo->stuck_told = h;
+    ctx_event(&p->ctx, true, reason, "Wait", text);
 }
 
-bool states_may_try(struct pass *p) {
-    if (p->time < p->memo->next_try) pass_wake(p, p->memo->next_try);
-    return !p->retry && p->time >= p->memo->next_try;
+bool states_may_try(struct job_pass *p) {
+    bool waits = rc_backoff_waits(&p->memo->creation, p->time);
+    if (waits) ctx_wake(&p->ctx, p->memo->creation.after);
+    return !p->ctx.retry && !waits;
 }
 
 /* Something is being created. After a refusal that one stands until the thing is there: not two writes for each try. */
-static void being_created(struct pass *p, const char *refusal, struct rv_str what) {
+static void being_created(struct job_pass *p, const char *refusal, struct rv_str what) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
     bool refused = rv_str_is(rv_path_str(c, "reason"), refusal);
     if (p->waiting.n != 0) return;
@@ -83,37 +88,37 @@ static void being_created(struct pass *p, const char *refusal, struct rv_str wha
     p->waiting_reason = refused ? refusal : "RayClusterNotReady";
 }
 
-bool states_need_cluster(struct pass *p) {
-    if (see_cluster(p)) return true;
+bool states_need_cluster(struct job_pass *p) {
+    if (has_cluster(p)) return true;
     if (p->j->selector) {
         p->waiting =
             rv_arena_fmt(p->arena, "RayCluster " RV_STR_FMT "/" RV_STR_FMT " of spec.clusterSelector does not exist",
                          RV_STR_ARG(p->j->ns), RV_STR_ARG(p->now.cluster));
         p->waiting_reason = "RayClusterNotFound";
         p->now.message = p->waiting;
-        pass_event(p, true, "RayClusterNotFound", "Validate", p->waiting);
-        p->retry = true;
+        ctx_event(&p->ctx, true, "RayClusterNotFound", "Validate", p->waiting);
+        p->ctx.retry = true;
         return false;
     }
     being_created(p, "FailedToCreateRayCluster", RV_STR("the RayCluster is being created"));
     if (!states_may_try(p)) return false;
-    pass_explain(p, "creating RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
-    pass_create(p, "ray.io/v1", "rayclusters", rj_cluster(p->arena, p->j, &p->now), TAG_CLUSTER_CREATE);
+    ctx_explain(&p->ctx, "creating RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster));
+    ctx_create(&p->ctx, "ray.io/v1", "rayclusters", rj_cluster(p->arena, p->j, &p->now), TAG_CLUSTER_CREATE);
     return false;
 }
 
-bool states_need_submitter(struct pass *p) {
+bool states_need_submitter(struct job_pass *p) {
     struct rj_target t = {p->now.job_id, p->now.dashboard, &p->c};
     if (p->j->mode != RJ_K8S || p->submitter.there) return true;
     being_created(p, "FailedToCreateRayJobSubmitter", RV_STR("the submitter Job is being created"));
     if (!states_may_try(p)) return false;
-    pass_explain(p, "creating the submitter Job");
-    pass_create(p, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
+    ctx_explain(&p->ctx, "creating the submitter Job");
+    ctx_create(&p->ctx, "batch/v1", "jobs", rj_submitter_job(p->arena, p->j, &t), TAG_SUBMITTER_CREATE);
     return false;
 }
 
 /* The cluster's status as the RayJob shows it: without the time of its last change, which would be a write each. */
-static struct rv_val shown(struct pass *p) {
+static struct rv_val shown(struct job_pass *p) {
     struct rv_val status = rv_val_get(p->cluster.value, "status");
     if (rv_val_type(status) != RV_MAP) return p->now.cluster_status;
     struct rv_node *n = rv_node_from(p->arena, status);
@@ -122,20 +127,20 @@ static struct rv_val shown(struct pass *p) {
 }
 
 /* True when the job can go on; else why not is said. */
-static bool cluster_ready(struct pass *p) {
+static bool cluster_ready(struct job_pass *p) {
     const char *reason;
     bool stuck;
     if (p->now.dashboard.n != 0) return true;
     p->now.cluster_status = shown(p);
-    if (see_cluster_ready(p)) {
-        p->now.dashboard = rj_dashboard(p->arena, p->j, p->cluster.value);
+    if (cluster_is_ready(p)) {
+        p->now.dashboard = rc_dashboard_address(p->arena, &p->c);
         if (p->now.dashboard.n != 0) return true;
-        p->waiting = RV_STR("the head Service of the RayCluster has no port named " RJ_DASHBOARD_PORT_NAME
+        p->waiting = RV_STR("the head Service of the RayCluster has no port named " RC_DASHBOARD_PORT_NAME
                             ": name one so in headGroupSpec's ports or headService");
         p->waiting_reason = "NoDashboardPort";
         states_stuck(p, p->waiting_reason, p->waiting);
     } else {
-        struct rv_str why = see_obstacle(p, &reason, &stuck);
+        struct rv_str why = cluster_obstacle(p, &reason, &stuck);
         p->waiting = rv_arena_fmt(p->arena, "RayCluster " RV_STR_FMT " is not ready: " RV_STR_FMT,
                                   RV_STR_ARG(p->now.cluster), RV_STR_ARG(why));
         p->waiting_reason = reason;
@@ -148,30 +153,29 @@ static bool cluster_ready(struct pass *p) {
 /* ---- the states ---------------------------------------------------------------------------------------------------
  */
 
-static void step_new(struct pass *p) {
+static void step_new(struct job_pass *p) {
     struct rj_state *s = &p->now;
-    if (!pass_has_finalizer(p)) { /* first, alone: it makes a new version, and the names are written to a known one */
-        pass_finalizer(p, true);
+    if (!rc_has_finalizer(
+            p->j->meta,
+            RJ_FINALIZER)) { /* first, alone: it makes a new version, and the names are written to a known one */
+        ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, true, TAG_FINALIZER);
         return;
     }
     if (p->j->mode != RJ_INTERACTIVE && s->job_id.n == 0) {
         struct rv_str given = rv_path_str(p->j->spec, "jobId");
         s->job_id = given.n != 0 ? given
                                  : rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(p->j->name),
-                                                RV_STR_ARG(pass_suffix(p)));
+                                                RV_STR_ARG(ctx_suffix(&p->ctx)));
     }
-    if (s->cluster.n == 0)
-        s->cluster = p->j->selector ? p->j->selected
-                                    : rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(p->j->name),
-                                                   RV_STR_ARG(pass_suffix(p)));
+    if (s->cluster.n == 0) s->cluster = p->j->selector ? p->j->selected : rc_child_cluster_name(&p->ctx);
     s->phase = RJ_INITIALIZING;
     s->start = rc_time_text(p->arena, p->time);
     s->message = s->reason = (struct rv_str){NULL, 0};
 }
 
 /* What would ask Ray itself cannot, there. */
-static bool nobody_could_ask(struct pass *p) {
-    if (!see_cluster_mute(p) || (p->j->mode != RJ_HTTP && p->j->mode != RJ_INTERACTIVE)) return false;
+static bool nobody_could_ask(struct job_pass *p) {
+    if (!cluster_cannot_be_asked(p) || (p->j->mode != RJ_HTTP && p->j->mode != RJ_INTERACTIVE)) return false;
     states_fail(p, RJ_REASON_SUBMISSION,
                 rv_arena_fmt(p->arena,
                              "spec.submissionMode " RV_STR_FMT " is not supported on RayCluster " RV_STR_FMT
@@ -181,7 +185,7 @@ static bool nobody_could_ask(struct pass *p) {
     return true;
 }
 
-static void step_initializing(struct pass *p) {
+static void step_initializing(struct job_pass *p) {
     if (states_suspended(p) || nobody_could_ask(p)) return;
     ending_group(p, true);
     bool ready = states_need_cluster(p) && cluster_ready(p) && states_need_submitter(p);
@@ -191,7 +195,7 @@ static void step_initializing(struct pass *p) {
     p->now.message = (struct rv_str){NULL, 0};
 }
 
-static void step_waiting(struct pass *p) {
+static void step_waiting(struct job_pass *p) {
     struct rv_str id = rv_path_str(p->j->spec, "jobId");
     if (states_suspended(p)) return;
     p->waiting = RV_STR("spec.jobId must be set to the id of the job that was submitted");
@@ -202,9 +206,9 @@ static void step_waiting(struct pass *p) {
     p->waiting = (struct rv_str){NULL, 0};
 }
 
-static void step_suspended(struct pass *p) {
+static void step_suspended(struct job_pass *p) {
     if (rv_path_bool(p->j->spec, "suspend", false)) {
-        pass_explain(p, "suspended: waiting for spec.suspend to be false");
+        ctx_explain(&p->ctx, "suspended: waiting for spec.suspend to be false");
         return;
     }
     p->now.job_status = (struct rv_str){NULL, 0};
@@ -212,13 +216,13 @@ static void step_suspended(struct pass *p) {
 }
 
 /* The spec was repaired, or a word stands there that nobody knows: from the beginning. */
-static void step_renew(struct pass *p) {
+static void step_renew(struct job_pass *p) {
     p->now.phase = RJ_NEW;
     p->now.reason = p->now.message = (struct rv_str){NULL, 0};
 }
 
-void states_step(struct pass *p) {
-    static void (*const steps[])(struct pass *) = {
+void states_step(struct job_pass *p) {
+    static void (*const steps[])(struct job_pass *) = {
         [RJ_NEW] = step_new,          [RJ_INITIALIZING] = step_initializing, [RJ_WAITING] = step_waiting,
         [RJ_RUNNING] = running_step,  [RJ_COMPLETE] = ending_step,           [RJ_FAILED] = ending_step,
         [RJ_INVALID] = step_renew,    [RJ_SUSPENDING] = ending_clear,        [RJ_SUSPENDED] = step_suspended,

@@ -1,9 +1,10 @@
 /* status.c - what a pass found out, as the status (spec section 3.6 without its gaps: whatever differs is written). */
+#include "status.h"
+
 #include "fields.h"
-#include "pass.h"
 
 /* Counters and the decision to try again (spec section 3.4). They go into the same write as what they count. */
-static void account(struct pass *p) {
+static void count_attempts(struct job_pass *p) {
     struct rj_state *s = &p->now;
     int64_t limit = rv_path_int(p->j->spec, "backoffLimit", -1);
     if (s->phase == p->was.phase) return;
@@ -12,41 +13,40 @@ static void account(struct pass *p) {
     if (s->phase == RJ_FAILED && limit >= 0 && s->failed <= limit && p->invalid.n == 0 && !p->j->selector &&
         !rv_str_is(s->reason, RJ_REASON_DEADLINE) && !rv_str_is(s->reason, RJ_REASON_CHECK)) {
         s->phase = RJ_RETRYING;
-        pass_event(p, true, "Retrying", "Retry",
-                   rv_arena_fmt(p->arena, "Attempt %lld of %lld failed: " RV_STR_FMT ": " RV_STR_FMT,
-                                (long long)s->failed, (long long)limit + 1, RV_STR_ARG(s->reason),
-                                RV_STR_ARG(s->message)));
+        ctx_event(&p->ctx, true, "Retrying", "Retry",
+                  rv_arena_fmt(p->arena, "Attempt %lld of %lld failed: " RV_STR_FMT ": " RV_STR_FMT,
+                               (long long)s->failed, (long long)limit + 1, RV_STR_ARG(s->reason),
+                               RV_STR_ARG(s->message)));
     }
     if (rj_phase_ended(s->phase)) s->end = rc_time_text(p->arena, p->time);
 }
 
-/* The steps that people wait for. */
-static void tell_phase(struct pass *p) {
+/* One event for each step that people wait for. */
+static void report_phase(struct job_pass *p) {
     static const struct {
         enum rj_phase phase;
         bool warning;
         const char *reason, *note;
-    } news[] = {{RJ_RUNNING, false, "RayJobRunning", "The RayCluster is ready; the job is being submitted"},
-                {RJ_WAITING, false, "RayJobWaiting", "The RayCluster is ready; waiting for spec.jobId"},
-                {RJ_COMPLETE, false, "RayJobComplete", "The job has ended"},
-                {RJ_FAILED, true, "RayJobFailed", "The job has failed"},
-                {RJ_SUSPENDED, false, "RayJobSuspended", "Suspended: its cluster is gone"}};
+    } reports[] = {{RJ_RUNNING, false, "RayJobRunning", "The RayCluster is ready; the job is being submitted"},
+                   {RJ_WAITING, false, "RayJobWaiting", "The RayCluster is ready; waiting for spec.jobId"},
+                   {RJ_COMPLETE, false, "RayJobComplete", "The job has ended"},
+                   {RJ_FAILED, true, "RayJobFailed", "The job has failed"},
+                   {RJ_SUSPENDED, false, "RayJobSuspended", "Suspended: its cluster is gone"}};
     if (p->now.phase == p->was.phase) return;
-    for (size_t i = 0; i < RV_ARRAY_LEN(news); i++) {
-        if (news[i].phase != p->now.phase) continue;
+    for (size_t i = 0; i < RV_ARRAY_LEN(reports); i++) {
+        if (reports[i].phase != p->now.phase) continue;
         struct rv_str why = rj_phase_ended(p->now.phase) ? p->now.message : (struct rv_str){NULL, 0},
                       word = p->now.reason.n != 0 ? p->now.reason : p->now.job_status;
-        pass_event(p, news[i].warning, news[i].reason, "Run",
-                   why.n == 0 ? rv_str(news[i].note)
-                              : rv_arena_fmt(p->arena, "%s: " RV_STR_FMT ": " RV_STR_FMT, news[i].note,
-                                             RV_STR_ARG(word), RV_STR_ARG(why)));
+        ctx_event(&p->ctx, reports[i].warning, reports[i].reason, "Run",
+                  why.n == 0 ? rv_str(reports[i].note)
+                             : rv_arena_fmt(p->arena, "%s: " RV_STR_FMT ": " RV_STR_FMT, reports[i].note,
+                                            RV_STR_ARG(word), RV_STR_ARG(why)));
     }
 }
 
-/* ---- conditions
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- conditions */
 
-static void condition(struct pass *p, struct rv_node *list, const char *type, bool is, struct rv_str reason,
+static void condition(struct job_pass *p, struct rv_node *list, const char *type, bool is, struct rv_str reason,
                       struct rv_str message) {
     if (!is)
         rv_condition_remove(list, type);
@@ -54,7 +54,7 @@ static void condition(struct pass *p, struct rv_node *list, const char *type, bo
         rv_condition_set(p->arena, list, type, "True", reason, message, p->time);
 }
 
-static struct rv_node *conditions(struct pass *p) {
+static struct rv_node *conditions(struct job_pass *p) {
     const struct rj_state *s = &p->now;
     struct rv_node *list =
         rv_val_len(s->conditions) > 0 ? rv_node_from(p->arena, s->conditions) : rv_node_array(p->arena);
@@ -71,23 +71,20 @@ static struct rv_node *conditions(struct pass *p) {
     return list;
 }
 
-/* ---- the patch
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- the patch */
 
-void status_write(struct pass *p) {
+void status_write(struct job_pass *p) {
     if (p->now.phase == RJ_NEW && p->was.phase == RJ_NEW) return; /* nothing yet but the finalizer */
-    account(p);
-    tell_phase(p);
+    count_attempts(p);
+    report_phase(p);
     struct rv_node *fresh = rj_state_node(p->arena, &p->now), *list = conditions(p);
     if (rv_node_len(list) > 0) rv_node_set(p->arena, fresh, "conditions", list);
     rv_node_set_int(p->arena, fresh, "observedGeneration", p->j->generation);
     struct rv_node *patch = rv_node_merge_patch(p->arena, p->j->status, rv_node_freeze(p->arena, fresh));
     if (patch == NULL) return;
-    struct rv_action a = rv_status_patch(p->arena, RV_STR("ray.io/v1"), RV_STR("rayjobs"),
-                                         &(struct rv_key){p->j->ns, p->j->name}, p->j->uid, patch);
-    a.tag = TAG_STATUS;
-    /* A step is taken from what was read, or not at all: what ended meanwhile by a write whose answer got lost has
+    /* A step is taken from what was read, or not at all. What ended meanwhile by a write whose answer got lost has
      * ended, and what has names keeps them. */
-    if (p->now.phase != p->was.phase) a.pre_version = rv_path_str(p->j->meta, "resourceVersion");
-    if (p->api->act(p->host, &a) != 0) p->retry = true;
+    struct rv_str version =
+        p->now.phase != p->was.phase ? rv_path_str(p->j->meta, "resourceVersion") : (struct rv_str){NULL, 0};
+    ctx_patch_status(&p->ctx, "rayjobs", patch, version, TAG_STATUS);
 }

@@ -2,6 +2,7 @@
  * request in HTTPMode. Spec sections 4.2 to 4.5 and 6.2; the words of the line are contract, down to the spaces. */
 #include "builders.h"
 #include "fields.h"
+#include "plugins/ray/dashboard.h"
 #include "rayvisor/json.h"
 #include "text.h"
 
@@ -48,7 +49,7 @@ static void job_flags(struct rv_arena *a, struct rv_buf *out, const struct rj_jo
 
 static int64_t sidecar_port(const struct rc_cluster *c) {
     for (struct rv_iter it = rv_iter(rv_val_get(rc_head_container(c), "ports")); rv_iter_next(&it);)
-        if (rv_str_is(rv_path_str(it.val, "name"), RJ_DASHBOARD_PORT_NAME))
+        if (rv_str_is(rv_path_str(it.val, "name"), RC_DASHBOARD_PORT_NAME))
             return rv_path_int(it.val, "containerPort", RC_PORT_DASHBOARD);
     return RC_PORT_DASHBOARD;
 }

@@ -1,6 +1,6 @@
 /* test_metrics.c - kuberay_job_*: what is told of a RayJob, with which labels and values, and that all of it is taken
  * back, also by a process that did not tell it. */
-#include "plugins/rayjob/pass.h"
+#include "plugins/rayjob/metrics.h"
 #include "tests/unit/sdk/suite.h"
 
 #define START INT64_C(1700000000000000000)
@@ -38,37 +38,36 @@ static const struct rv_host_api api = {.size = sizeof api, .metric = on_metric};
 
 struct scene {
     struct rv_host told;
-    struct memo memo;
+    struct job_memo memo;
     char ns[2], name[2], uid[2];
 };
 
 /* A process that knows nothing yet. */
 static void begin(struct scene *s) {
     *s = (struct scene){.ns = "n", .name = "j", .uid = "u"};
-    s->memo = (struct memo){.ns = s->ns, .name = s->name, .uid = s->uid, .told_phase = -1};
+    s->memo = (struct job_memo){.base = {.ns = s->ns, .name = s->name, .uid = s->uid}, .phase_told = -1};
 }
 
 /* A pass that finds one state and leaves another, `seconds` after status.startTime. */
 static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t failed, double seconds) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     bool fails = now == RJ_FAILED || now == RJ_RETRYING;
-    struct pass p = {.api = &api,
-                     .host = &s->told,
-                     .arena = a,
-                     .memo = &s->memo,
-                     .was = {.phase = was,
-                             .failed = failed,
-                             .start = RV_STR(START_TEXT),
-                             .end = rj_phase_ended(was) ? RV_STR(END_TEXT) : RV_STR("")},
-                     .now = {.phase = now, .failed = failed + (fails && was != now), .start = RV_STR(START_TEXT)},
-                     .time = START + (int64_t)(seconds * 1e9)};
+    struct job_pass p = {.ctx = {.api = &api, .host = &s->told, .arena = a},
+                         .arena = a,
+                         .memo = &s->memo,
+                         .was = {.phase = was,
+                                 .failed = failed,
+                                 .start = RV_STR(START_TEXT),
+                                 .end = rj_phase_ended(was) ? RV_STR(END_TEXT) : RV_STR("")},
+                         .now = {.phase = now, .failed = failed + (fails && was != now), .start = RV_STR(START_TEXT)},
+                         .time = START + (int64_t)(seconds * 1e9)};
     s->told.n = 0;
-    metrics_tell(&p);
+    metrics_update(&p);
 }
 
 static void forget(struct scene *s) {
     s->told.n = 0;
-    metrics_forget(&api, &s->told, &s->memo);
+    metrics_remove(&api, &s->told, &s->memo);
 }
 
 static void check_told(const struct scene *s, const char *row, const char *const *want, size_t n) {

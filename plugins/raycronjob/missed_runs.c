@@ -1,5 +1,5 @@
-/* runs.c - see runs.h. */
-#include "runs.h"
+/* missed_runs.c - see missed_runs.h. */
+#include "missed_runs.h"
 
 int64_t runs_not_before(const struct schedule *s, int64_t from, int64_t at) {
     if (from >= at - 1) return from;

@@ -1,6 +1,6 @@
-/* runs.h - which of the runs that a schedule names are still to be made? Pure functions; Unix seconds. */
-#ifndef RAYCRONJOB_RUNS_H
-#define RAYCRONJOB_RUNS_H
+/* missed_runs.h - which of the runs that a schedule names are still to be made? Pure functions; Unix seconds. */
+#ifndef RAYCRONJOB_MISSED_RUNS_H
+#define RAYCRONJOB_MISSED_RUNS_H
 
 #include "schedule.h"
 

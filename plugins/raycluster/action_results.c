@@ -1,7 +1,11 @@
-/* outcome.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each group.
+/* action_results.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each
+ * group.
  */
-#include "pass.h"
+#include "owned_objects.h"
 #include "plugins/ray/fields.h"
+#include "plugins/ray/obstacle.h"
+#include "pod_actions.h"
+#include "teardown.h"
 
 enum { NAMES_BYTES = 700 /* an event's note has room for 1024 */, TEXT_MAX = 2048, STAMP_WAIT_MAX_S = 300 };
 
@@ -40,7 +44,7 @@ static void tally_add(struct tally *t, struct rv_str name) {
         rv_buf_addf(&t->names, "%s" RV_STR_FMT, t->n > 1 ? ", " : "", RV_STR_ARG(name));
 }
 
-static void tally_tell(struct pass *p, const struct tally *t, const struct outcome_text *text) {
+static void tally_tell(struct cluster_pass *p, const struct tally *t, const struct outcome_text *text) {
     struct rv_str names = rv_buf_str(&t->names);
     if (t->n == 0 || text->did == NULL) return;
     struct rv_str note = t->n == 1 ? rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT, text->did_note,
@@ -50,11 +54,11 @@ static void tally_tell(struct pass *p, const struct tally *t, const struct outco
     if (t->how.n != 0)
         note = rv_arena_fmt(p->arena, RV_STR_FMT "; %s" RV_STR_FMT, RV_STR_ARG(note), t->n > 1 ? "the last: " : "",
                             RV_STR_ARG(t->how));
-    pass_event(p, false, text->did, text->action, note);
+    ctx_event(&p->ctx, false, text->did, text->action, note);
 }
 
 /* The reason without what is drawn anew for each try, so that equal failures read equal. */
-static struct rv_str without_suffix(struct pass *p, struct rv_str text, struct rv_str name) {
+static struct rv_str without_suffix(struct cluster_pass *p, struct rv_str text, struct rv_str name) {
     const char *at = name.n > 5 && text.n > 0 ? memmem(text.p, text.n, name.p, name.n) : NULL;
     if (at == NULL) return text;
     size_t before = (size_t)(at - text.p), after = text.n - before - name.n;
@@ -62,50 +66,50 @@ static struct rv_str without_suffix(struct pass *p, struct rv_str text, struct r
 }
 
 /* Of a group's failures one is told: the others failed for the same reason. */
-static void creation_failed(struct pass *p, const struct rv_result *r, const struct outcome_text *t, struct rv_str why,
-                            struct rv_str note) {
-    struct pace *pace = pace_by_id(p, TAG_PACE(r->tag));
+static void creation_failed(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t,
+                            struct rv_str why, struct rv_str note) {
+    struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
     if (pace == NULL || pace->failed) return;
-    pass_event(p, true, t->failed, t->action, note);
+    ctx_event(&p->ctx, true, t->failed, t->action, note);
     pace_failed(p, pace,
                 rv_arena_fmt(p->arena, "%s: " RV_STR_FMT, t->failed_note, RV_STR_ARG(without_suffix(p, why, r->name))));
 }
 
-static void take_failure(struct pass *p, const struct rv_result *r, const struct outcome_text *t) {
-    struct rv_str why = rc_clipped(r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code)), TEXT_MAX);
+static void take_failure(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t) {
+    struct rv_str why = rc_clipped(rc_result_text(r), TEXT_MAX);
     struct rv_str note = rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->failed_note,
                                       RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
     if (r->verb == RV_VERB_CREATE) {
         creation_failed(p, r, t, why, note);
         return;
     }
-    p->retry = true;
+    p->ctx.retry = true;
     if (p->failure_text.n != 0) return;
-    pass_event(p, true, t->failed, t->action, note);
+    ctx_event(&p->ctx, true, t->failed, t->action, note);
     p->failure = t->marker;
     p->failure_text = note;
 }
 
 /* A pod that cannot be stamped holds nothing but the stamping. */
-static void stamp_result(struct pass *p, const struct rv_result *r) {
-    struct backoff *b = &p->memo->stamping;
-    int64_t now = p->api->now(p->host);
+static void stamp_result(struct cluster_pass *p, const struct rv_result *r) {
+    struct rc_backoff *b = &p->memo->stamping;
+    int64_t now = ctx_now(&p->ctx);
     if (r->code == 0 && b->after <= now) b->tries = 0;
     if (r->code == 0 || r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT || b->after > now) return;
-    backoff_failed(b, now, STAMP_WAIT_MAX_S);
+    rc_backoff_failed(b, now, STAMP_WAIT_MAX_S);
     const struct rv_field fields[] = {{RV_STR("pod"), r->name}, {RV_STR("reason"), r->message}};
-    p->api->log(p->host, RV_LOG_WARN, RV_STR("cannot note on a pod which spec it was made of"), fields,
-                RV_ARRAY_LEN(fields));
+    p->ctx.api->log(p->ctx.host, RV_LOG_WARN, RV_STR("cannot note on a pod which spec it was made of"), fields,
+                    RV_ARRAY_LEN(fields));
 }
 
-static void status_result(struct pass *p, const struct rv_result *r) {
+static void status_result(struct cluster_pass *p, const struct rv_result *r) {
     if (r->code == 0) return;
     /* Gone or replaced meanwhile is no failure: the next event brings the newer object. */
-    if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) p->retry = true;
+    if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) p->ctx.retry = true;
 }
 
-static void succeeded(struct pass *p, const struct rv_result *r, struct tally *t) {
-    struct pace *pace = pace_by_id(p, TAG_PACE(r->tag));
+static void succeeded(struct cluster_pass *p, const struct rv_result *r, struct tally *t) {
+    struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
     if (pace != NULL && r->verb == RV_VERB_CREATE) pace->made++;
     /* How a pod ended is told with its deletion. */
     if (pace != NULL && r->verb == RV_VERB_DELETE && pace->end_name != NULL && rv_str_is(r->name, pace->end_name))
@@ -113,7 +117,7 @@ static void succeeded(struct pass *p, const struct rv_result *r, struct tally *t
     tally_add(t, r->name);
 }
 
-static void take_result(struct pass *p, const struct rv_result *r, struct tally *tallies) {
+static void take_result(struct cluster_pass *p, const struct rv_result *r, struct tally *tallies) {
     bool gone = r->verb == RV_VERB_DELETE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT);
     uint32_t tag = TAG_KIND(r->tag);
     if (tag == TAG_STATUS)
@@ -121,9 +125,9 @@ static void take_result(struct pass *p, const struct rv_result *r, struct tally 
     else if (tag == TAG_STAMP)
         stamp_result(p, r);
     else if (tag == TAG_FINALIZER || tag == TAG_CLEANUP_JOB)
-        teardown_result(p, r);
+        teardown_take_result(p, r);
     else if (tag >= RV_ARRAY_LEN(texts))
-        sub_result(p, r);
+        owned_objects_take_result(p, r);
     else if (tag == TAG_OTHER || gone)
         return;
     else if (r->code != 0)
@@ -132,10 +136,10 @@ static void take_result(struct pass *p, const struct rv_result *r, struct tally 
         succeeded(p, r, &tallies[tag]);
 }
 
-void pass_take_results(struct pass *p) {
+void action_results_take(struct cluster_pass *p) {
     const struct rv_result *r;
     struct tally tallies[RV_ARRAY_LEN(texts)] = {0};
-    for (uint64_t i = 0; (r = p->api->result(p->host, i)) != NULL; i++) take_result(p, r, tallies);
+    for (uint64_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++) take_result(p, r, tallies);
     pace_grow(p);
     for (size_t i = 0; i < RV_ARRAY_LEN(tallies); i++) {
         tally_tell(p, &tallies[i], &texts[i]);

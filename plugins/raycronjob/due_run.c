@@ -1,6 +1,6 @@
-/* run.c - the run that is due, or when the next will be. Missed runs are made one per pass, the oldest first. */
+/* due_run.c - the run that is due, or when the next will be. Missed runs are made one per pass, the oldest first. */
+#include "missed_runs.h"
 #include "pass.h"
-#include "runs.h"
 
 enum { DAY_MS = 86400000 };
 
@@ -8,7 +8,7 @@ static int64_t seconds(struct rv_str text) { return rc_time(text) / RC_SECOND; }
 
 /* The first run that was missed, until it has been told: the one that was announced, for then another one is. While it
  * was suspended or invalid none was; the first look at the new spec tells. */
-static int64_t untold(struct pass *p, int64_t from) {
+static int64_t untold(struct cron_pass *p, int64_t from) {
     int64_t announced = seconds(rv_path_str(p->status, "nextScheduleTime")),
             observed = rv_path_int(p->status, "observedGeneration", 0);
     bool first_look = announced == 0 && observed != 0 && observed != p->generation;
@@ -16,65 +16,65 @@ static int64_t untold(struct pass *p, int64_t from) {
     return first_look ? schedule_next(&p->schedule, p->zone, from) : 0;
 }
 
-static int64_t leave_out_late(struct pass *p, int64_t from) {
+static int64_t leave_out_late(struct cron_pass *p, int64_t from) {
     int64_t begin = runs_not_before(&p->schedule, from, p->now - p->policy.deadline), missed = untold(p, from);
     if (missed != 0 && missed <= begin)
-        cron_event(p, true, CRON_REASON_TOO_LATE, "Schedule",
-                   rv_arena_fmt(p->arena, "The run of " RV_STR_FMT " was not begun within %lld seconds: it is left out",
-                                RV_STR_ARG(cron_time_text(p, missed)), (long long)p->policy.deadline));
+        ctx_event(&p->ctx, true, CRON_REASON_TOO_LATE, "Schedule",
+                  rv_arena_fmt(p->arena, "The run of " RV_STR_FMT " was not begun within %lld seconds: it is left out",
+                               RV_STR_ARG(cron_time_text(p, missed)), (long long)p->policy.deadline));
     return begin;
 }
 
 /* Old runs beside or in place of which others begin are of no use to anybody. */
-static int64_t leave_out_many(struct pass *p, int64_t from) {
+static int64_t leave_out_many(struct cron_pass *p, int64_t from) {
     int64_t limit = p->policy.concurrency == ALLOW ? p->k->missed_limit : 1,
             newest = runs_newest(&p->schedule, p->zone, from, p->now, limit);
     if (newest != from && !p->create_failed)
-        cron_event(p, true, CRON_REASON_LEFT_OUT, "Schedule",
-                   rv_arena_fmt(p->arena,
-                                "More than %lld runs were missed since " RV_STR_FMT ": the older ones are left out",
-                                (long long)limit, RV_STR_ARG(cron_time_text(p, from))));
+        ctx_event(&p->ctx, true, CRON_REASON_LEFT_OUT, "Schedule",
+                  rv_arena_fmt(p->arena,
+                               "More than %lld runs were missed since " RV_STR_FMT ": the older ones are left out",
+                               (long long)limit, RV_STR_ARG(cron_time_text(p, from))));
     return newest;
 }
 
 /* The moment after which the next run is looked for. */
-static int64_t last_run(struct pass *p) {
+static int64_t last_run(struct cron_pass *p) {
     int64_t from = seconds(p->last.n != 0 ? p->last : rv_path_str(p->meta, "creationTimestamp"));
     if (p->policy.deadline >= 0) from = leave_out_late(p, from);
     int64_t first = schedule_next(&p->schedule, p->zone, from);
     int64_t second = first != 0 && first <= p->now ? schedule_next(&p->schedule, p->zone, first) : 0;
     if (second == 0 || second > p->now) return from; /* at most one is due */
-    if (p->policy.concurrency == FORBID && jobs_active(p) != NULL) return from;
+    if (p->policy.concurrency == FORBID && owned_jobs_active(p) != NULL) return from;
     return leave_out_many(p, from);
 }
 
-static void wait_for(struct pass *p, int64_t next) {
+static void wait_for(struct cron_pass *p, int64_t next) {
     int64_t ms = next * 1000 - p->now_ns / 1000000;
     p->after_ms = ms < CRON_LOOK_AGAIN_MS ? (ms > 0 ? ms : 1) : CRON_LOOK_AGAIN_MS;
     p->next = cron_time_text(p, next);
-    cron_explain(p, rv_arena_fmt(p->arena, "the next RayJob is due at " RV_STR_FMT, RV_STR_ARG(p->next)));
+    ctx_explain(&p->ctx, "the next RayJob is due at " RV_STR_FMT, RV_STR_ARG(p->next));
 }
 
-static void begin(struct pass *p, int64_t next) {
-    const struct job *active = jobs_active(p);
+static void begin(struct cron_pass *p, int64_t next) {
+    const struct owned_job *active = owned_jobs_active(p);
     p->next = rv_path_str(p->status, "nextScheduleTime"); /* told when this one is there */
     if (p->create_failed) return;                         /* after the back-off */
     if (active != NULL && p->policy.concurrency == FORBID) {
         p->after_ms = CRON_LOOK_AGAIN_MS;
         p->next = cron_time_text(p, next);
-        cron_explain(p, rv_arena_fmt(p->arena, "the run of " RV_STR_FMT " waits for the end of RayJob " RV_STR_FMT,
-                                     RV_STR_ARG(p->next), RV_STR_ARG(active->name)));
+        ctx_explain(&p->ctx, "the run of " RV_STR_FMT " waits for the end of RayJob " RV_STR_FMT, RV_STR_ARG(p->next),
+                    RV_STR_ARG(active->name));
         return;
     }
-    if (p->policy.concurrency == REPLACE && !p->delete_failed) jobs_delete_active(p);
-    jobs_create(p, next);
+    if (p->policy.concurrency == REPLACE && !p->delete_failed) owned_jobs_delete_active(p);
+    owned_jobs_create(p, next);
     p->undecided = p->stalled.n == 0;
 }
 
-void run(struct pass *p) {
+void due_run_step(struct cron_pass *p) {
     int64_t next = schedule_next(&p->schedule, p->zone, last_run(p));
     /* Its RayJob may be there: the operator died before it could note it, or several runs fall into one minute. */
-    while (next != 0 && next <= p->now && jobs_find(p, next / 60) != NULL) {
+    while (next != 0 && next <= p->now && owned_jobs_find(p, next / 60) != NULL) {
         p->last = cron_time_text(p, next);
         next = schedule_next(&p->schedule, p->zone, next);
     }
@@ -82,7 +82,7 @@ void run(struct pass *p) {
         p->stalled_reason = RV_STR(CRON_REASON_NEVER);
         p->stalled = RV_STR("spec.schedule names no moment of the next five years");
         p->after_ms = DAY_MS;
-        cron_explain(p, p->stalled);
+        ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(p->stalled));
     } else if (next > p->now) {
         wait_for(p, next);
     } else {

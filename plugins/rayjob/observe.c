@@ -1,10 +1,11 @@
-/* see.c - what is there: the cluster that the job uses, its head pod, the submitter. */
+/* observe.c - see observe.h: the cluster that the job uses, its head pod, the submitter. */
+#include "observe.h"
+
 #include "fields.h"
-#include "pass.h"
 #include "plugins/ray/obstacle.h"
 
 /* A condition's word as a C string of ours: it goes into a condition of the RayJob. */
-static const char *word(struct pass *p, struct rv_str reason) {
+static const char *word(struct job_pass *p, struct rv_str reason) {
     return reason.n != 0 ? rv_arena_fmt(p->arena, RV_STR_FMT, RV_STR_ARG(reason)).p : "RayClusterNotReady";
 }
 
@@ -23,7 +24,7 @@ static bool is_over(struct rv_val pod) {
 
 /* Of several the one that lives, then the one on which the job was seen, then the oldest: that one the cluster's
  * controller keeps. */
-static bool is_better(const struct pass *p, const struct rv_object *o) {
+static bool is_better(const struct job_pass *p, const struct rv_object *o) {
     if (p->heads == 0) return true;
     if (is_over(o->value) != is_over(p->head_value)) return !is_over(o->value);
     if (rv_str_eq(o->uid, p->now.head.uid) || rv_str_eq(p->head.uid, p->now.head.uid))
@@ -33,8 +34,8 @@ static bool is_better(const struct pass *p, const struct rv_object *o) {
     return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
 }
 
-static bool see_head(void *arg, const struct rv_object *o) {
-    struct pass *p = arg;
+static bool observe_head(void *arg, const struct rv_object *o) {
+    struct job_pass *p = arg;
     if (rv_meta_deleting(o->value)) return true;
     struct rv_val ray = container_status(o->value, rv_path_str(o->value, "spec.containers[0].name"));
     if (is_better(p, o)) {
@@ -48,10 +49,10 @@ static bool see_head(void *arg, const struct rv_object *o) {
 /* ---- the submitter ------------------------------------------------------------------------------------------------
  */
 
-static void see_submitter_job(struct pass *p) {
+static void observe_submitter_job(struct job_pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_object o = {.size = sizeof o};
-    if (p->api->get(p->host, KIND_SUBMITTER, p->j->ns, p->j->name, &o) != 0) return;
+    if (!ctx_get(&p->ctx, KIND_SUBMITTER, p->j->name, &o)) return;
     if (!rv_str_eq(rv_meta_controller_uid(o.value), p->j->uid)) return;
     *s = (struct submitter){.there = true,
                             .deleting = rv_meta_deleting(o.value),
@@ -80,7 +81,7 @@ struct newest {
     int64_t made;
 };
 
-static bool see_submitter_pod(void *arg, const struct rv_object *o) {
+static bool observe_submitter_pod(void *arg, const struct rv_object *o) {
     struct newest *n = arg;
     int64_t made = rc_time(rv_path_str(o->value, "metadata.creationTimestamp"));
     if (rv_meta_deleting(o->value) || (n->pod.name.n != 0 && made <= n->made)) return true;
@@ -90,10 +91,10 @@ static bool see_submitter_pod(void *arg, const struct rv_object *o) {
 }
 
 /* Whoever may not make pods says so in its own events only. */
-static struct rv_str no_pod(struct pass *p, const char **ret_reason) {
+static struct rv_str no_pod(struct job_pass *p, const char **ret_reason) {
     int64_t late = p->submitter.made + RC_OBSTACLE_LONG_S * RC_SECOND;
     if (p->time < late) {
-        pass_wake(p, late);
+        ctx_wake(&p->ctx, late);
         return (struct rv_str){NULL, 0};
     }
     *ret_reason = "SubmitterHasNoPod";
@@ -104,16 +105,15 @@ static struct rv_str no_pod(struct pass *p, const char **ret_reason) {
                         RV_STR_ARG(p->j->ns), RV_STR_ARG(p->j->name));
 }
 
-struct rv_str see_submitter_obstacle(struct pass *p, const char **ret_reason) {
+struct rv_str submitter_obstacle(struct job_pass *p, const char **ret_reason) {
     struct newest n = {.pod = {.size = sizeof n.pod}};
     int64_t again = 0;
-    struct rv_query q = {.size = sizeof q, .kind = KIND_SUBMITTER_POD, .ns = p->j->ns, .owner_uid = p->submitter.uid};
-    p->api->list(p->host, &q, see_submitter_pod, &n);
+    ctx_list_owned(&p->ctx, KIND_SUBMITTER_POD, p->submitter.uid, observe_submitter_pod, &n);
     if (n.pod.name.n == 0) return no_pod(p, ret_reason);
     if (is_over(n.pod.value) || rv_condition_is(rv_val_path(n.pod.value, "status.conditions"), "Ready", "True"))
         return (struct rv_str){NULL, 0};
     struct rc_obstacle o = rc_pod_obstacle(p->arena, n.pod.value, p->time, &again);
-    if (again != 0) pass_wake(p, again);
+    if (again != 0) ctx_wake(&p->ctx, again);
     if (o.reason.n == 0) return o.reason;
     *ret_reason = word(p, o.reason);
     return rv_arena_fmt(p->arena, "submitter pod " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(n.pod.name),
@@ -122,7 +122,7 @@ struct rv_str see_submitter_obstacle(struct pass *p, const char **ret_reason) {
 
 /* The container in the head pod. With the restart gate, an end with an error counts only when it may not try again:
  * until then it has not finished. */
-static void see_sidecar(struct pass *p) {
+static void observe_sidecar(struct job_pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_val status = container_status(p->head_value, RV_STR(RJ_SUBMITTER_CONTAINER)),
                   end = rv_val_path(status, "state.terminated"), last = rv_val_path(status, "lastState.terminated");
@@ -144,34 +144,32 @@ static void see_sidecar(struct pass *p) {
                      RV_STR_ARG(rv_path_str(shown, "reason")));
 }
 
-void see(struct pass *p) {
+void observe(struct job_pass *p) {
     struct rv_str name = p->now.cluster.n != 0 ? p->now.cluster : p->j->selected;
-    p->cluster = (struct rv_object){.size = sizeof p->cluster};
-    if (name.n != 0) (void)p->api->get(p->host, KIND_CLUSTER, p->j->ns, name, &p->cluster);
-    if (see_cluster(p)) {
+    if (name.n != 0) (void)ctx_get(&p->ctx, KIND_CLUSTER, name, &p->cluster);
+    if (has_cluster(p)) {
         rc_cluster_read(&p->c, p->cluster.value, p->j->settings);
-        struct rv_query q = {.size = sizeof q, .kind = KIND_HEAD, .ns = p->j->ns, .owner_uid = p->cluster.uid};
-        p->api->list(p->host, &q, see_head, p);
+        ctx_list_owned(&p->ctx, KIND_HEAD, p->cluster.uid, observe_head, p);
     }
     if (p->j->mode == RJ_SIDECAR)
-        see_sidecar(p);
+        observe_sidecar(p);
     else
-        see_submitter_job(p);
+        observe_submitter_job(p);
 }
 
-bool see_cluster_ready(const struct pass *p) {
-    return see_cluster(p) && !rv_meta_deleting(p->cluster.value) &&
+bool cluster_is_ready(const struct job_pass *p) {
+    return has_cluster(p) && !rv_meta_deleting(p->cluster.value) &&
            rv_str_is(rv_path_str(p->cluster.value, "status.state"), "ready");
 }
 
-bool see_cluster_ours(const struct pass *p) {
-    return see_cluster(p) && rv_str_eq(rv_meta_controller_uid(p->cluster.value), p->j->uid);
+bool cluster_is_ours(const struct job_pass *p) {
+    return has_cluster(p) && rv_str_eq(rv_meta_controller_uid(p->cluster.value), p->j->uid);
 }
 
 /* ---- why it is not ready ------------------------------------------------------------------------------------------
  */
 
-struct rv_str see_obstacle(struct pass *p, const char **ret_reason, bool *ret_stuck) {
+struct rv_str cluster_obstacle(struct job_pass *p, const char **ret_reason, bool *ret_stuck) {
     static const char *const types[] = {"Stalled", RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_RECONCILING};
     static const char *const usual[] = {"PodsNotReady", "PodsMissing", "Suspending"};
     struct rv_val conditions = rv_val_path(p->cluster.value, "status.conditions");

@@ -1,0 +1,39 @@
+/* observe.h - the observed state: the pods that a cluster controls and its head service.
+ *
+ * Only objects whose controller owner is this cluster (by uid) count. Labels alone never do, because they can be
+ * copied. */
+#ifndef RAYCLUSTER_OBSERVE_H
+#define RAYCLUSTER_OBSERVE_H
+
+#include "rayvisor/k8s.h"
+
+struct cluster_pass;
+
+/* A pod that the cluster controls. */
+struct observed_pod {
+    struct rv_val value;
+    struct rv_str name, uid, group, created;
+    struct rv_str replica; /* multi-host: the label of its replica */
+    int64_t index, host;   /* labels: number of its replica, and of its host in that replica; -1: none */
+    int64_t made;          /* wall ns */
+    bool head, deleting, running, ready;
+    bool queued; /* no scheduler has looked at it yet */
+    bool ended;  /* for good: a new pod must take its place */
+    bool chosen; /* this pass deletes it */
+};
+
+/* Some of the observed worker pods. */
+struct pod_range {
+    struct observed_pod **list;
+    size_t n;
+};
+
+void observe(struct cluster_pass *p);
+/* The oldest head that is not being deleted, or else any head. NULL: there is none. */
+const struct observed_pod *observed_head(const struct cluster_pass *p);
+/* The workers of a group. Those of one replica are together, in the order of their hosts. */
+struct pod_range observed_group(const struct cluster_pass *p, struct rv_str group);
+/* Which of two pods is told first: one that stays before one that is being deleted, then the older one. */
+bool observed_before(const struct observed_pod *a, const struct observed_pod *b);
+
+#endif

@@ -1,0 +1,354 @@
+/* owned_objects.c - keeps the objects of owned_rules.c: an object that is wanted and missing is created; one that is
+ * ours and differs is patched; one that is ours and no longer wanted is deleted where that does no harm.
+ *
+ * A failure is remembered until it is over, and the condition tells it. Pods are held where they must not be made
+ * without the object, or would get into somebody else's. */
+#include "owned_objects.h"
+
+#include "claim_drift.h"
+#include "owned_rules.h"
+#include "plugins/ray/fields.h"
+#include "plugins/ray/objects.h"
+#include "plugins/ray/ownership.h"
+#include "pod_actions.h"
+
+enum { FOREIGN_WAIT_MAX_S = 256 };
+enum owned_op { OP_CREATE, OP_UPDATE, OP_DELETE, OP_N };
+
+/* ---- looking */
+
+static enum rc_ownership find(struct cluster_pass *p, const struct owned_rule *r, struct rv_node *want,
+                              struct rv_object *ret) {
+    if ((r->by_owner || want == NULL) && ctx_find_owned(&p->ctx, r->kind, p->c->uid, ret)) return RC_OWNER_US;
+    if (want == NULL) return RC_OWNER_NO_OBJECT;
+    if (!ctx_get(&p->ctx, r->kind, rv_node_text(rv_node_path(want, "metadata.name")), ret)) return RC_OWNER_NO_OBJECT;
+    return rc_ownership(ret->value, "RayCluster", p->c->name, p->c->uid);
+}
+
+/* ---- keeping one as wanted */
+
+static uint64_t tag_of(size_t rule, enum owned_op op) { return TAG_OWNED_OBJECT + rule * OP_N + op; }
+
+static bool bit(uint32_t bits, size_t i) { return (bits >> i & 1) != 0; }
+
+static void set_bit(uint32_t *bits, size_t i, bool on) {
+    uint32_t one = UINT32_C(1) << i;
+    *bits = on ? *bits | one : *bits & ~one;
+}
+
+/* Somebody else's object has the name of the rule's. */
+static void set_foreign(struct cluster_memo *m, size_t i, bool on) {
+    set_bit(&m->owned.foreign, i, on);
+    if (!on) set_bit(&m->owned.foreign_seen, i, false);
+    if (m->owned.foreign == 0) m->owned.foreign_wait.tries = 0;
+}
+
+void hold_pods(struct cluster_pass *p, struct rv_str why) {
+    if (p->hold.n == 0) p->hold = why;
+}
+
+/* ---- groups that cannot be changed ----------------------------------------------------------------------------------
+ */
+
+static bool gang_rule_at(struct cluster_pass *p, size_t rule, struct owned_rule *ret) {
+    return owned_rule_is_gang(rule) && owned_rule_at(p->c, rule, ret);
+}
+
+static bool gang_there(struct cluster_pass *p, size_t rule) {
+    struct owned_rule r;
+    struct rv_object have = {.size = sizeof have};
+    return gang_rule_at(p, rule, &r) && find(p, &r, NULL, &have) == RC_OWNER_US;
+}
+
+/* As it should be, to be referred to. */
+static bool gang_done(struct cluster_pass *p, size_t rule) {
+    struct owned_rule r;
+    struct rv_object have = {.size = sizeof have};
+    return gang_rule_at(p, rule, &r) && find(p, &r, NULL, &have) == RC_OWNER_US && !rv_meta_deleting(have.value) &&
+           r.drift(p->arena, have.value, r.build(p->arena, p->c)) == NULL;
+}
+
+static void remove_group_finalizer(struct cluster_pass *p, const struct owned_rule *r, size_t i,
+                                   const struct rv_object *have) {
+    struct rv_val meta = rv_val_get(have->value, "metadata");
+    struct rv_node *body = rv_node_map(p->arena);
+    if (!rc_has_finalizer(meta, RC_FINALIZER_GROUP)) return;
+    rv_node_set(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "finalizers",
+                rc_finalizers_without(p->arena, meta, RC_FINALIZER_GROUP));
+    ctx_patch(&p->ctx, r->api_version, r->resource, have->name, have->uid, body, tag_of(i, OP_UPDATE));
+}
+
+/* Deletes in steps, one in a pass: first the object that refers to this one, then this one. At last the finalizer goes
+ * by which Kubernetes keeps it for the sake of its pods, because those stay. */
+static void gang_delete(struct cluster_pass *p, const struct owned_rule *r, size_t i, const struct rv_object *have) {
+    if (gang_there(p, i + 1)) return;
+    ctx_explain(&p->ctx, "deleting the %s " RV_STR_FMT, r->what, RV_STR_ARG(have->name));
+    if (rv_meta_deleting(have->value))
+        remove_group_finalizer(p, r, i, have);
+    else
+        ctx_delete(&p->ctx, r->api_version, r->resource, have->name, have->uid, tag_of(i, OP_DELETE));
+}
+
+/* ---- one that is not wanted, missing, there -------------------------------------------------------------------------
+ */
+
+static void keep_unwanted(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
+    struct rv_object have = {.size = sizeof have};
+    set_foreign(p->memo, i, false);
+    if (!r->remove || find(p, r, NULL, &have) != RC_OWNER_US) {
+        trouble_ends(p->memo, i);
+        return;
+    }
+    if (p->owned_retry) return;
+    if (owned_rule_is_fixed(p->c, i)) {
+        gang_delete(p, r, i, &have);
+        return;
+    }
+    if (rv_meta_deleting(have.value)) return;
+    ctx_explain(&p->ctx, "deleting the %s " RV_STR_FMT ": no longer asked for", r->what, RV_STR_ARG(have.name));
+    ctx_delete(&p->ctx, r->api_version, r->resource, have.name, have.uid, tag_of(i, OP_DELETE));
+}
+
+/* Tried again, less and less often: its owner may mean to keep it. */
+static void back_off_from_name(struct cluster_pass *p) {
+    int64_t now = ctx_now(&p->ctx);
+    if (rc_backoff_waits(&p->memo->owned.foreign_wait, now)) return; /* another name in this pass */
+    rc_backoff_failed(&p->memo->owned.foreign_wait, now, FOREIGN_WAIT_MAX_S);
+}
+
+/* Somebody else's object has the name. */
+static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want,
+                              bool seen) {
+    struct rv_str name = rv_node_text(rv_node_path(want, "metadata.name"));
+    struct rv_str text = rv_arena_fmt(p->arena,
+                                      "%s " RV_STR_FMT "/" RV_STR_FMT
+                                      " already exists and is not owned by this RayCluster; not modifying it: rename "
+                                      "or delete it",
+                                      r->what, RV_STR_ARG(p->c->ns), RV_STR_ARG(name));
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
+    if (seen && !bit(p->memo->owned.foreign, i)) ctx_event(&p->ctx, true, r->create_failed, "Create", text);
+    if (seen) set_bit(&p->memo->owned.foreign, i, true);
+    if (seen) back_off_from_name(p);
+    set_bit(&p->memo->owned.foreign_seen, i, seen);
+    if (p->memo->owned.foreign_wait.after > ctx_now(&p->ctx)) ctx_wake(&p->ctx, p->memo->owned.foreign_wait.after);
+    trouble_begins(p->memo, i, r->create_failed, text);
+    if (r->needed) hold_pods(p, text);
+}
+
+/* What was made and is not seen lost the labels by which it is: they are put back. More slowly each time. */
+static void relabel(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
+    struct rv_node *body = rv_node_map(p->arena), *meta = rv_node_get(want, "metadata");
+    ctx_explain(&p->ctx, "putting the labels of the %s back", r->what);
+    rv_node_set(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "labels", rv_node_get(meta, "labels"));
+    set_bit(&p->memo->owned.unseen, i, false);
+    ctx_patch(&p->ctx, r->api_version, r->resource, rv_node_text(rv_node_get(meta, "name")), (struct rv_str){NULL, 0},
+              body, tag_of(i, OP_UPDATE));
+    p->owned_retry = true;
+}
+
+static void keep_missing(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
+    struct cluster_memo *m = p->memo;
+    if (bit(m->owned.foreign_seen, i)) set_foreign(m, i, false); /* it went */
+    bool foreign = bit(m->owned.foreign, i);
+    if (foreign && !r->shared) report_taken_name(p, r, i, want, false);
+    if (foreign && r->shared) trouble_ends(p->memo, i);
+    if (foreign && ctx_now(&p->ctx) < m->owned.foreign_wait.after) {
+        ctx_wake(&p->ctx, m->owned.foreign_wait.after);
+        return;
+    }
+    if (!foreign && r->kind == KIND_ACCOUNT)
+        hold_pods(p, RV_STR("the autoscaler's service account does not exist yet"));
+    if (owned_rule_is_gang(i) && rv_path_bool(p->c->spec, "suspend", false))
+        return; /* it would wait for pods, in others' way */
+    if (!foreign && owned_rule_is_gang(i)) hold_pods(p, RV_STR("the scheduling group is being created"));
+    if (p->owned_retry || (owned_rule_is_gang(i) && !owned_rule_is_first_gang(i) && !gang_done(p, i - 1))) return;
+    if (bit(m->owned.unseen, i)) {
+        relabel(p, r, i, want);
+        return;
+    }
+    ctx_explain(&p->ctx, "creating the %s", r->what);
+    ctx_create(&p->ctx, r->api_version, r->resource, want, tag_of(i, OP_CREATE));
+}
+
+/* Something else changes the object back: the same patch would not help. */
+static bool is_futile(struct cluster_pass *p, const struct owned_rule *r, size_t i, const struct rv_object *have,
+                      struct rv_node *patch) {
+    if (!rc_patch_is_futile(&p->memo->owned.patches[i], p->arena, patch, have->resource_version)) return false;
+    ctx_explain(&p->ctx, "the %s " RV_STR_FMT " does not become what was asked for: something changes it back", r->what,
+                RV_STR_ARG(have->name));
+    return true;
+}
+
+static struct rv_node *drift_of(struct cluster_pass *p, const struct owned_rule *r, struct rv_val have,
+                                struct rv_node *want) {
+    if (r->kind == KIND_CLAIM) return claim_drift(p, have, want);
+    return r->drift != NULL ? r->drift(p->arena, have, want) : NULL;
+}
+
+/* Its address cannot be changed. */
+static bool needs_replacing(struct cluster_pass *p, const struct owned_rule *r, struct rv_val have,
+                            struct rv_node *want) {
+    return r->drift == rc_drift_service &&
+           rc_service_needs_replacing(have, want, rv_path_str(p->c->spec, "headGroupSpec.headService.spec.clusterIP"));
+}
+
+static void keep_present(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want,
+                         const struct rv_object *have) {
+    bool deleting = rv_meta_deleting(have->value), gang = owned_rule_is_gang(i), fixed = owned_rule_is_fixed(p->c, i);
+    if (deleting && gang) hold_pods(p, RV_STR("the scheduling group is being deleted"));
+    bool compared = !deleting || fixed;
+    struct rv_node *patch = compared ? drift_of(p, r, have->value, want) : NULL;
+    bool again = compared && needs_replacing(p, r, have->value, want);
+    bool going = deleting && fixed; /* whoever deleted it: it is made again, and pods must not wait for it */
+    if (!again && !going && (patch == NULL || (!fixed && is_futile(p, r, i, have, patch)))) {
+        trouble_ends(p->memo, i);
+        return;
+    }
+    if (gang) hold_pods(p, RV_STR("the scheduling group is being brought to the cluster's size"));
+    if (p->owned_retry) return;
+    if (fixed) {
+        gang_delete(p, r, i, have);
+    } else if (again) {
+        ctx_explain(&p->ctx, "the %s has no address and needs one: making it again", r->what);
+        ctx_delete(&p->ctx, r->api_version, r->resource, have->name, have->uid, tag_of(i, OP_DELETE));
+    } else {
+        ctx_explain(&p->ctx, "updating the %s " RV_STR_FMT, r->what, RV_STR_ARG(have->name));
+        ctx_patch(&p->ctx, r->api_version, r->resource, have->name, have->uid, patch, tag_of(i, OP_UPDATE));
+    }
+}
+
+/* One that goes: pods that were made now would get hold of it, or of nothing. */
+static void wait_for_end(struct cluster_pass *p, const struct owned_rule *r, const struct rv_object *have) {
+    struct rv_str text =
+        rv_arena_fmt(p->arena, "waiting for the old %s " RV_STR_FMT " to be gone", r->what, RV_STR_ARG(have->name));
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
+    if (r->needed && observed_head(p) == NULL) hold_pods(p, text);
+}
+
+/* ---- a head service of another name */
+
+struct retiring {
+    struct cluster_pass *p;
+    size_t rule;
+    struct rv_str name, oldest; /* of the service that is wanted; when the first pod was made */
+    bool found;
+};
+
+static bool find_new(void *arg, const struct rv_object *o) {
+    struct retiring *k = arg;
+    if (rv_str_eq(o->name, k->name)) k->found = !rv_meta_deleting(o->value);
+    if (!k->found || !rv_str_eq(o->name, k->name)) return true;
+    for (size_t i = 0; i < k->p->pod_n; i++)
+        if (rv_str_cmp(k->p->pods[i].created, rv_path_str(o->value, "metadata.creationTimestamp")) <= 0)
+            k->oldest = k->p->pods[i].created;
+    return true;
+}
+
+static bool retire(void *arg, const struct rv_object *o) {
+    struct retiring *k = arg;
+    struct rv_str type = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE));
+    if (!rv_str_is(type, "head") || rv_str_eq(o->name, k->name) || rv_meta_deleting(o->value)) return true;
+    if (k->oldest.n != 0) {
+        ctx_explain(&k->p->ctx, "the old head service " RV_STR_FMT " stays while pods know it by its name",
+                    RV_STR_ARG(o->name));
+        return true;
+    }
+    ctx_explain(&k->p->ctx, "deleting the old head service " RV_STR_FMT, RV_STR_ARG(o->name));
+    ctx_delete(&k->p->ctx, "v1", "services", o->name, o->uid, tag_of(k->rule, OP_DELETE));
+    return true;
+}
+
+/* Its name was changed in the spec. The old one goes when no pod is left that was made before the new one was, as far
+ * as seconds tell. */
+static void old_head_services(struct cluster_pass *p, size_t rule) {
+    struct retiring k = {.p = p, .rule = rule, .name = rc_head_service_name(p->arena, p->c)};
+    if (p->owned_retry || ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, find_new, &k) < 2 || !k.found) return;
+    ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, retire, &k);
+}
+
+/* ---- each row */
+
+static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
+    struct rv_object have = {.size = sizeof have};
+    if (!r->wanted(p->c)) {
+        keep_unwanted(p, r, i);
+        return;
+    }
+    struct rv_node *want = r->build(p->arena, p->c);
+    if (!owned_rule_is_gang(i)) rc_record_user_keys(p->arena, want);
+    enum rc_ownership owner = find(p, r, want, &have);
+    if (owner != RC_OWNER_NO_OBJECT) set_bit(&p->memo->owned.unseen, i, false);
+    if (owner == RC_OWNER_NO_OBJECT) {
+        keep_missing(p, r, i, want);
+    } else if (owner == RC_OWNER_PREDECESSOR ||
+               (owner != RC_OWNER_OTHER && r->kind == KIND_CLAIM && rv_meta_deleting(have.value))) {
+        set_foreign(p->memo, i, false);
+        wait_for_end(p, r, &have);
+    } else if (owner == RC_OWNER_US || (owner == RC_OWNER_NOBODY && r->kind == KIND_CLAIM)) {
+        set_foreign(p->memo, i, false);
+        keep_present(p, r, i, want, &have);
+        if (r->kind == KIND_SERVICE) old_head_services(p, i);
+    } else if (!r->shared || r->kind == KIND_CLAIM) {
+        report_taken_name(p, r, i, want, true);
+    } else {
+        trouble_ends(p->memo, i);
+    }
+}
+
+void owned_objects_reconcile(struct cluster_pass *p) {
+    struct owned_rule r;
+    size_t i;
+    for (i = 0; owned_rule_at(p->c, i, &r); i++) keep_rule(p, &r, i);
+    for (; i < MEMO_RULES; i++) trouble_ends(p->memo, i);
+    prerequisites_check(p);
+}
+
+/* ---- results ----------------------------------------------------------------------------------------------------- */
+
+static const char *action_of(enum owned_op op) {
+    static const char *const actions[] = {"Create", "Update", "Delete"};
+    return actions[op];
+}
+
+static void report_result(struct cluster_pass *p, const struct owned_rule *r, size_t i, enum owned_op op,
+                          const struct rv_result *res) {
+    static const char *const did[] = {"Created", "Updated", "Deleted"}, *const doing[] = {"create", "update", "delete"};
+    const char *const good[] = {r->created, r->updated, NULL}, *const bad[] = {r->create_failed, r->update_failed,
+                                                                               r->create_failed};
+    struct rv_str why = rc_result_text(res);
+    if (res->code == 0 && good[op] != NULL)
+        ctx_event(&p->ctx, false, good[op], action_of(op),
+                  rv_arena_fmt(p->arena, "%s %s " RV_STR_FMT "/" RV_STR_FMT, did[op], r->what, RV_STR_ARG(p->c->ns),
+                               RV_STR_ARG(res->name)));
+    if (res->code == 0) return;
+    const char *reason = bad[op] != NULL ? bad[op] : r->create_failed;
+    struct rv_str text = rv_arena_fmt(p->arena, "Failed to %s the %s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT,
+                                      doing[op], r->what, RV_STR_ARG(p->c->ns), RV_STR_ARG(res->name), RV_STR_ARG(why));
+    ctx_event(&p->ctx, true, reason, action_of(op), text);
+    trouble_begins(p->memo, i, reason, text);
+}
+
+void owned_objects_take_result(struct cluster_pass *p, const struct rv_result *res) {
+    struct owned_rule r;
+    if (res->tag < TAG_OWNED_OBJECT) {
+        prerequisites_take_result(p, res);
+        return;
+    }
+    size_t i = (res->tag - TAG_OWNED_OBJECT) / OP_N;
+    enum owned_op op = (enum owned_op)((res->tag - TAG_OWNED_OBJECT) % OP_N);
+    if (!owned_rule_at(p->c, i, &r)) return;
+    struct cluster_memo *m = p->memo;
+    bool exists = res->code == RV_E_EXISTS && op == OP_CREATE, said = bit(m->owned.foreign, i);
+    if (res->code == 0) trouble_ends(p->memo, i);
+    if (res->code == 0 && op == OP_UPDATE) rc_patch_answered(&m->owned.patches[i], p->arena, res->resource_version);
+    if (op == OP_CREATE && (exists || res->code == 0)) set_foreign(m, i, exists);
+    if (op == OP_CREATE) set_bit(&m->owned.unseen, i, res->code == 0);
+    if (exists) back_off_from_name(p);
+    if (exists && (r.shared || said)) return;
+    bool stale = op != OP_CREATE && (res->code == RV_E_NOT_FOUND || res->code == RV_E_CONFLICT);
+    if (!stale) report_result(p, &r, i, op, res);
+    /* What was out of date is seen anew in a moment: not before then. */
+    if (res->code == 0 || exists || (stale && (op == OP_DELETE || owned_rule_is_gang(i)))) return;
+    p->owned_retry = true;
+    if (owned_rule_is_gang(i)) hold_pods(p, RV_STR("the scheduling group could not be made"));
+}

@@ -1,0 +1,34 @@
+/* pod_actions.h - creating and deleting pods, and what became of it. The tag of an action says what it was for. */
+#ifndef RAYCLUSTER_POD_ACTIONS_H
+#define RAYCLUSTER_POD_ACTIONS_H
+
+#include "pass.h"
+
+enum action_tag {
+    TAG_OTHER,
+    TAG_HEAD_POD,
+    TAG_WORKER_POD,
+    TAG_DELETE_HEAD,
+    TAG_DELETE_WORKER,
+    TAG_DELETE_GROUP, /* all pods of a group */
+    TAG_DELETE_ALL,
+    TAG_STAMP,
+    TAG_STATUS,
+    TAG_FINALIZER,
+    TAG_CLEANUP_JOB,
+    TAG_ACCOUNT_LOOKUP,
+    TAG_CLAIM_LOOKUP,
+    TAG_OWNED_OBJECT = 64 /* and up: the tags of owned_objects.c */
+};
+
+/* The upper half of a tag on pods is the id of the pace that the action belongs to. */
+#define TAG_KIND(tag) ((uint32_t)(tag))
+#define TAG_PACE(tag) ((uint32_t)((tag) >> 32))
+
+void pod_create(struct cluster_pass *p, struct rv_str group, struct rv_node *pod, enum action_tag tag);
+void pod_delete(struct cluster_pass *p, struct observed_pod *pod, enum action_tag tag);
+size_t pod_delete_all(struct cluster_pass *p); /* how many were not being deleted already */
+/* Takes the results of the last pass: events, failures, the pace of each group (action_results.c). */
+void action_results_take(struct cluster_pass *p);
+
+#endif

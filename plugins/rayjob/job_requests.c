@@ -1,0 +1,113 @@
+/* job_requests.c - see job_requests.h (spec section 6.2). The supervisor makes the requests, so a head that does not
+ * answer costs its own job's time only. What comes back is outside data: anything but the words that Ray knows counts
+ * as no answer. */
+#include "job_requests.h"
+
+#include "builders.h"
+#include "fields.h"
+#include "ipc/base/backoff.h"
+#include "observe.h"
+#include "plugins/ray/dashboard.h"
+
+enum { SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
+
+/* After a failure the next question comes later and later, and never from all jobs at once. */
+static void schedule_next_poll(struct job_pass *p) {
+    struct job_memo *m = p->memo;
+    uint32_t in_a_row = m->failures > m->refusals ? m->failures : m->refusals;
+    const struct rv_backoff pauses = {.first = RJ_POLL_S, .most = POLL_SLOWEST_S};
+    int64_t seconds = rv_backoff(pauses, in_a_row, 0);
+    uint8_t random = 128;
+    if (in_a_row > 0) p->ctx.api->random(p->ctx.host, &random, sizeof random);
+    m->next_poll = p->time + seconds * RC_SECOND * (896 + random) / 1024;
+}
+
+static void request(struct job_pass *p, const char *method, struct rv_str path, struct rv_str body, uint64_t tag) {
+    struct rc_dashboard_request r = {.address = p->now.dashboard,
+                                     .cluster = has_cluster(p) ? &p->c : NULL,
+                                     .method = method,
+                                     .path = path,
+                                     .body = body,
+                                     .timeout_ms = tag == TAG_SUBMIT ? SUBMIT_MS : 0, /* Ray looks for an agent first */
+                                     .tag = tag};
+    if (!rc_dashboard_send(&p->ctx, &r)) p->memo->heard = true; /* there is nobody to wait for */
+}
+
+static struct rv_str job_path(struct job_pass *p, const char *rest) {
+    return rv_arena_fmt(p->arena, "/api/jobs/" RV_STR_FMT "%s", RV_STR_ARG(p->now.job_id), rest);
+}
+
+void request_job_info(struct job_pass *p) {
+    p->memo->asked_after_end = p->submitter.finished;
+    request(p, "GET", job_path(p, ""), RV_STR(""), TAG_INFO);
+}
+
+void request_job_submission(struct job_pass *p) {
+    request(p, "POST", RV_STR("/api/jobs/"), rj_request(p->arena, p->j, p->now.job_id), TAG_SUBMIT);
+}
+
+bool request_job_stop(struct job_pass *p, int64_t until) {
+    if (p->memo->stopped || p->time >= until || cluster_cannot_be_asked(p)) return false;
+    if (p->time >= p->memo->next_stop) {
+        p->memo->next_stop = p->time + STOP_AGAIN_S * RC_SECOND;
+        request(p, "POST", job_path(p, "/stop"), RV_STR(""), TAG_STOP);
+    }
+    ctx_wake(&p->ctx, p->memo->next_stop < until ? p->memo->next_stop : until);
+    return true;
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------------------
+ */
+
+/* Ray's own words that it has no such job. Whoever stands between here and Ray says 404 of other things. */
+static bool has_no_job(const struct rv_result *r) {
+    return r->code == 0 && r->http_status == 404 &&
+           (rc_dashboard_mentions(r, "job") || rc_dashboard_mentions(r, "Job"));
+}
+
+/* Trouble of ours, which says nothing of Ray? */
+static enum answer no_answer(const struct rv_result *r) {
+    return rc_dashboard_not_asked(r) ? ANSWER_NOT_ASKED : ANSWER_ERROR;
+}
+
+static void info_result(struct job_pass *p, const struct rv_result *r) {
+    struct rv_val v = {r->body.p, r->body.n};
+    if (rc_dashboard_ok(r) && r->json && rv_val_type(v) == RV_MAP && rj_job_status_known(rv_path_str(v, "status"))) {
+        p->info = ANSWER_KNOWN;
+        p->info_value = v;
+        p->memo->refusals = 0; /* it was taken, though the answer to that was lost */
+    } else if (has_no_job(r)) {
+        p->info = ANSWER_UNKNOWN_JOB;
+    } else {
+        p->info = no_answer(r);
+        p->ray_error = rc_dashboard_ok(r) ? RV_STR("its answer is not that of a Ray dashboard")
+                                          : rc_dashboard_failure(p->arena, r);
+    }
+    bool answered = p->info == ANSWER_KNOWN || p->info == ANSWER_UNKNOWN_JOB;
+    p->memo->heard = true;
+    p->memo->failures = answered ? 0 : p->memo->failures + 1;
+    schedule_next_poll(p);
+}
+
+/* Ray names the id when it has the job already: then somebody was faster, perhaps we ourselves. What it says of a
+ * request that it cannot read, or of a runtime environment that is none, it will always say; the head wraps what its
+ * agent finds wrong into an error of its own. */
+static void submit_result(struct job_pass *p, const struct rv_result *r) {
+    bool there =
+             r->code == 0 && r->http_status >= 400 && rc_dashboard_mentions(r, "Please use a different submission_id"),
+         wrong = r->code == 0 &&
+                 (r->http_status == 400 || r->http_status == 422 ||
+                  (r->http_status == 500 && rc_dashboard_mentions(r, "Request failed with status code 400")));
+    p->submitted = rc_dashboard_ok(r) || there ? ANSWER_KNOWN : wrong ? ANSWER_REFUSED : no_answer(r);
+    p->memo->heard = true;
+    p->memo->refusals = p->submitted == ANSWER_KNOWN ? 0 : p->memo->refusals + 1;
+    if (p->submitted != ANSWER_KNOWN) p->ray_error = rc_dashboard_failure(p->arena, r);
+    schedule_next_poll(p);
+    if (p->submitted == ANSWER_KNOWN) p->memo->next_poll = p->time + RC_SECOND;
+}
+
+void job_requests_take_result(struct job_pass *p, const struct rv_result *r) {
+    if (r->tag == TAG_INFO) info_result(p, r);
+    if (r->tag == TAG_SUBMIT) submit_result(p, r);
+    if (r->tag == TAG_STOP) p->memo->stopped = rc_dashboard_ok(r) || has_no_job(r);
+}

@@ -1,0 +1,15 @@
+/* job_requests.h - the requests to Ray about the job: how it is, here it is, stop it. When they are repeated is decided
+ * by their answers. */
+#ifndef RAYJOB_JOB_REQUESTS_H
+#define RAYJOB_JOB_REQUESTS_H
+
+#include "pass.h"
+
+void request_job_info(struct job_pass *p);
+void request_job_submission(struct job_pass *p);
+/* Tells Ray to stop the job, again and again until Ray has heard it or the moment has come. False: there is nothing
+ * more to do. */
+bool request_job_stop(struct job_pass *p, int64_t until);
+void job_requests_take_result(struct job_pass *p, const struct rv_result *r);
+
+#endif

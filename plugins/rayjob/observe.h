@@ -1,0 +1,22 @@
+/* observe.h - the observed state: the cluster that the job uses, its head pod, the submitter; and why they are not
+ * ready. */
+#ifndef RAYJOB_OBSERVE_H
+#define RAYJOB_OBSERVE_H
+
+#include "pass.h"
+
+void observe(struct job_pass *p);
+
+static inline bool has_cluster(const struct job_pass *p) { return p->cluster.name.n != 0; }
+/* Ray wants a Kubernetes token there, and the operator has none to send: Ray cannot be asked. */
+static inline bool cluster_cannot_be_asked(const struct job_pass *p) {
+    return has_cluster(p) && p->c.f.token && p->c.f.kubernetes_token;
+}
+bool cluster_is_ready(const struct job_pass *p);
+bool cluster_is_ours(const struct job_pass *p); /* controlled by this RayJob */
+/* Why the cluster is not ready: one line, and a word for the condition. *stuck: it will not recover by itself. */
+struct rv_str cluster_obstacle(struct job_pass *p, const char **ret_reason, bool *ret_stuck);
+/* Why no pod of the submitter Job runs, likewise. Empty: one runs, or is just starting. */
+struct rv_str submitter_obstacle(struct job_pass *p, const char **ret_reason);
+
+#endif
