@@ -133,15 +133,14 @@ void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg
 bool leadership_acts(const struct supervisor *s) { return s->leadership == NULL || lease_holds(s->leadership->lease); }
 bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->leader; }
 
-void leadership_json(const struct supervisor *s, struct rv_buf *b) {
+void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w) {
     const struct leadership *l = s->leadership;
-    rv_buf_addf(b, "{\"enabled\":%s,\"leader\":%s", l != NULL ? "true" : "false",
-                leadership_stands_by(s) ? "false" : "true");
+    jsonw_begin_object(w, key);
+    jsonw_bool(w, "enabled", l != NULL);
+    jsonw_bool(w, "leader", !leadership_stands_by(s));
     if (l != NULL) {
-        rv_buf_adds(b, ",\"holder\":");
-        rv_json_quote(rv_str(lease_holder(l->lease)), b);
-        rv_buf_adds(b, ",\"identity\":");
-        rv_json_quote(rv_str(l->identity), b);
+        jsonw_text(w, "holder", lease_holder(l->lease));
+        jsonw_text(w, "identity", l->identity);
     }
-    rv_buf_addc(b, '}');
+    jsonw_end_object(w);
 }

@@ -4,6 +4,7 @@
 #ifndef SUPERVISOR_LEADERSHIP_H
 #define SUPERVISOR_LEADERSHIP_H
 
+#include "ipc/base/json_writer.h"
 #include "supervisor.h"
 
 struct leadership_callbacks {
@@ -24,6 +25,6 @@ bool leadership_acts(const struct supervisor *s);
 const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room);
 bool leadership_stands_by(const struct supervisor *s);
 /* {"enabled":true,"leader":false,"holder":"a_1","identity":"b_2"} */
-void leadership_json(const struct supervisor *s, struct rv_buf *b);
+void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w);
 
 #endif

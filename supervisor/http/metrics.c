@@ -13,19 +13,38 @@ static void head(struct rv_buf *b, const char *name, const char *type, const cha
     rv_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+struct label {
+    const char *name;
+    struct rv_str value;
+};
+
+static void sample(struct rv_buf *b, const char *name, const struct label *labels, size_t n, uint64_t v) {
+    rv_buf_adds(b, name);
+    for (size_t i = 0; i < n; i++) {
+        rv_buf_addf(b, "%c%s=", i == 0 ? '{' : ',', labels[i].name);
+        metrics_quote(labels[i].value, b);
+    }
+    rv_buf_addf(b, "%s %" PRIu64 "\n", n != 0 ? "}" : "", v);
+}
+
+static void sample_of_plugin(struct rv_buf *b, const char *name, const struct plugin *p, uint64_t v) {
+    sample(b, name, &(struct label){"plugin", plugin_config(p)->name}, 1, v);
+}
+
 static void single(struct rv_buf *b, const char *name, const char *type, const char *help, uint64_t v) {
     head(b, name, type, help);
-    rv_buf_addf(b, "%s %" PRIu64 "\n", name, v);
+    sample(b, name, NULL, 0, v);
 }
 
 struct deaths {
     struct rv_buf *b;
-    const char *plugin;
+    struct rv_str plugin;
 };
 
 static void print_death(void *arg, const char *cause, uint64_t n) {
     struct deaths *d = arg;
-    rv_buf_addf(d->b, "rayvisor_plugin_deaths_total{plugin=\"%s\",cause=\"%s\"} %" PRIu64 "\n", d->plugin, cause, n);
+    const struct label labels[] = {{"plugin", d->plugin}, {"cause", rv_str(cause)}};
+    sample(d->b, "rayvisor_plugin_deaths_total", labels, RV_ARRAY_LEN(labels), n);
 }
 
 static void note_last(void *arg, const struct death_info *d) {
@@ -68,38 +87,37 @@ static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
         for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
             struct plugin_info i;
             plugin_info(p, &i);
-            rv_buf_addf(b, "%s{plugin=\"" RV_STR_FMT "\"} %" PRIu64 "\n", gauges[k].name, RV_STR_ARG(i.config->name),
-                        gauges[k].fn(&i));
+            sample_of_plugin(b, gauges[k].name, p, gauges[k].fn(&i));
         }
     }
     head(b, "rayvisor_plugin_deaths_total", "counter", "ends of the plugin's process that were not asked for");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
-        plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name.p});
+        plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name});
     head(b, "rayvisor_plugin_last_death_timestamp_seconds", "gauge", "when its process last ended so; 0 never");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         int64_t last = 0;
         plugin_each_death(p, note_last, &last);
-        rv_buf_addf(b, "rayvisor_plugin_last_death_timestamp_seconds{plugin=\"%s\"} %" PRId64 "\n",
-                    plugin_config(p)->name.p, last / INT64_C(1000000000));
+        sample_of_plugin(b, "rayvisor_plugin_last_death_timestamp_seconds", p, (uint64_t)(last / INT64_C(1000000000)));
     }
     head(b, "rayvisor_plugin_quarantined", "gauge", "objects kept from the plugin because it died on them");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         uint64_t n = 0;
         plugin_quarantines(p, count_quarantine, &n);
-        rv_buf_addf(b, "rayvisor_plugin_quarantined{plugin=\"%s\"} %" PRIu64 "\n", plugin_config(p)->name.p, n);
+        sample_of_plugin(b, "rayvisor_plugin_quarantined", p, n);
     }
 }
 
 static void print_count(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n) {
-    rv_buf_addf(arg, "rayvisor_actions_total{plugin=\"%s\",verb=\"%s\",code=\"%s\"} %" PRIu64 "\n", plugin, verb, code,
-                n);
+    const struct label labels[] = {{"plugin", rv_str(plugin)}, {"verb", rv_str(verb)}, {"code", rv_str(code)}};
+    sample(arg, "rayvisor_actions_total", labels, RV_ARRAY_LEN(labels), n);
 }
 
 static void print_feed(void *arg, const struct feed_info *i) {
-    rv_buf_addf(arg, "rayvisor_watch_objects{resource=\"%s\",namespace=\"%s\",selector=", i->resource,
-                i->ns != NULL ? i->ns : "");
-    metrics_quote(rv_str(i->selector), arg);
-    rv_buf_addf(arg, ",state=\"%s\"} %zu\n", i->state, i->objects);
+    const struct label labels[] = {{"resource", rv_str(i->resource)},
+                                   {"namespace", rv_str(i->ns)},
+                                   {"selector", rv_str(i->selector)},
+                                   {"state", rv_str(i->state)}};
+    sample(arg, "rayvisor_watch_objects", labels, RV_ARRAY_LEN(labels), i->objects);
 }
 
 static void print_reported(struct supervisor *s, struct rv_buf *b) {
@@ -121,7 +139,7 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     kube_client_stats(s->client, &k);
     executor_stats(s->executor, &x);
     head(b, "rayvisor_build_info", "gauge", "always 1");
-    rv_buf_adds(b, "rayvisor_build_info{version=\"" RV_VERSION "\"} 1\n");
+    sample(b, "rayvisor_build_info", &(struct label){"version", RV_STR(RV_VERSION)}, 1, 1);
     single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by", !leadership_stands_by(s));
     plugin_gauges(s, b);
     head(b, "rayvisor_actions_total", "counter", "actions by outcome");

@@ -6,20 +6,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "supervisor/actions/executor.h"
-#include "supervisor/bus/feeds.h"
-#include "supervisor/control/control.h"
-#include "supervisor/health.h"
-#include "supervisor/http/web.h"
-#include "supervisor/leadership.h"
-#include "supervisor/proc/plugin.h"
+#include "supervisor/control/explain.h"
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
 
 enum manner { ANSWERS, NOT_RUNNING, SILENT, LATER, IGNORANT, PUT_AWAY };
 
-struct plugin {
-    struct plugin *next;
+struct said { /* what stands for a plugin */
+    struct said *next;
     struct config_plugin config;
     enum manner manner;
     plugin_explain_fn done;
@@ -30,49 +24,17 @@ struct plugin {
 static struct manifest_kind kind, other_kind;
 static struct manifest manifest = {.kinds = &kind, .kind_n = 1}, other_manifest = {.kinds = &other_kind, .kind_n = 1};
 
-/* ---- the rest of the supervisor, as far as the socket asks for it ----------------------------------------- */
+/* ---- the plugins, as explain asks them -------------------------------------------------------------------- */
 
-struct plugin *plugin_next(const struct plugin *p) {
-    return p->next;
-}
-const struct config_plugin *plugin_config(const struct plugin *p) { return &p->config; }
-void plugin_info(const struct plugin *p, struct plugin_info *ret) { *ret = (struct plugin_info){.config = &p->config}; }
-bool plugin_release(struct plugin *p, struct rv_str ns, struct rv_str name) {
-    (void)ns;
-    (void)name;
-    return p == NULL;
-}
-void plugin_each_death(const struct plugin *p, void (*fn)(void *arg, const struct death_info *i), void *arg) {
-    (void)p;
-    (void)fn;
-    (void)arg;
-}
-void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) {
-    if (p->manner != PUT_AWAY) return;
+static void *next_plugin(void *arg, void *plugin) { return plugin != NULL ? ((const struct said *)plugin)->next : arg; }
+static const struct config_plugin *config_of(const void *plugin) { return &((const struct said *)plugin)->config; }
+static void each_quarantine(const void *plugin, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) {
+    if (((const struct said *)plugin)->manner != PUT_AWAY) return;
     fn(arg, &(struct quarantine_info){RV_STR("Pod"), 1, "n", "demo", "signal 6", 3});
     fn(arg, &(struct quarantine_info){kind.kind, 0, "n", "demo", "signal 11", 5});
 }
-void executor_stats(const struct executor *x, struct executor_stats *ret) {
-    (void)x;
-    *ret = (struct executor_stats){0};
-}
-void feeds_each(const struct feeds *f, void (*fn)(void *arg, const struct feed_info *i), void *arg) {
-    (void)f;
-    (void)fn;
-    (void)arg;
-}
-unsigned web_port(const struct web *w) { return w == NULL ? 1 : 2; }
-void leadership_json(const struct supervisor *s, struct rv_buf *b) {
-    (void)s;
-    rv_buf_adds(b, "{}");
-}
-const char *health_not_ready(const struct supervisor *s, struct rv_buf *room) {
-    (void)s;
-    (void)room;
-    return NULL;
-}
 
-static void say(struct plugin *p, plugin_explain_fn done, void *arg) {
+static void say(struct said *p, plugin_explain_fn done, void *arg) {
     rv_autofree char *line = rv_strdup(p->config.name);
     done(arg, &(struct msg_explain){.key = {RV_STR("n"), RV_STR("demo")},
                                     .state = p->manner == IGNORANT ? MSG_KEY_UNKNOWN : MSG_KEY_IDLE,
@@ -80,7 +42,8 @@ static void say(struct plugin *p, plugin_explain_fn done, void *arg) {
                                     .next_ms = -1});
 }
 
-void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
+static void ask_plugin(void *plugin, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
+    struct said *p = plugin;
     CU_ASSERT_TRUE(rv_str_is(ns, "n") && rv_str_is(name, "demo"));
     if (p->manner == NOT_RUNNING)
         done(arg, NULL);
@@ -90,7 +53,8 @@ void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plug
         p->done = done, p->arg = arg;
 }
 
-void plugin_explain_cancel(struct plugin *p, const void *arg) {
+static void cancel_plugin(void *plugin, const void *arg) {
+    struct said *p = plugin;
     CU_ASSERT_TRUE(p->done != NULL && p->arg == arg);
     p->done = NULL;
     p->cancelled++;
@@ -100,8 +64,14 @@ void plugin_explain_cancel(struct plugin *p, const void *arg) {
 
 struct world {
     struct stage *t;
-    struct plugin p[4];
+    struct control_socket *socket;
+    struct explain_calls calls;
+    struct said p[4];
 };
+
+static void on_request(void *arg, struct control_session *session, struct rv_val q) {
+    explain_begin(session, &((const struct world *)arg)->calls, q);
+}
 
 /* Plugins a, b, c for RayClusters and d for RayJobs. */
 static void begin(struct world *w, enum manner a, enum manner b, enum manner c) {
@@ -113,18 +83,19 @@ static void begin(struct world *w, enum manner a, enum manner b, enum manner c) 
     *w = (struct world){.t = stage_new("", "http://127.0.0.1:1")};
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->t);
     for (size_t i = 0; i < RV_ARRAY_LEN(w->p); i++)
-        w->p[i] = (struct plugin){
+        w->p[i] = (struct said){
             .next = i + 1 < RV_ARRAY_LEN(w->p) ? &w->p[i + 1] : NULL,
             .config = {.name = rv_str(names[i]), .enabled = true, .manifest = i < 3 ? &manifest : &other_manifest},
             .manner = manners[i]};
-    w->t->s.plugins = w->p;
-    w->t->s.control = control_new(&w->t->s, NULL, &err);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(w->t->s.control);
+    w->calls = (struct explain_calls){next_plugin, config_of, ask_plugin, cancel_plugin, each_quarantine, w->p};
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/control.sock", w->t->dir);
+    w->socket = control_socket_new(w->t->s.loop, rv_buf_cstr(&path), on_request, w, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->socket);
 }
 
 static void end(struct world *w) {
-    w->t->s.control = control_free(w->t->s.control);
-    w->t->s.plugins = NULL;
+    w->socket = control_socket_free(w->socket);
     stage_free(w->t);
 }
 

@@ -1,0 +1,216 @@
+/* explain.c - see explain.h. */
+#include "explain.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rayvisor/k8s.h"
+
+enum { EXPLAIN_MS = 3000 };
+
+/* What one plugin says of the object. */
+struct view {
+    struct explain *owner;
+    void *plugin;      /* NULL: it has answered */
+    char *name, *kind; /* of the plugin and of the object, once it has answered */
+    const char *error; /* why it says nothing */
+    bool found;
+    unsigned state;
+    char *ns, *object, *lines;
+    int64_t decided, next_ms;
+    unsigned retries;
+};
+
+/* One question, as long as its session. */
+struct explain {
+    struct control_session *session;
+    const struct explain_calls *calls;
+    struct view *views;
+    size_t n, waits; /* waits: for so many views */
+};
+
+static void explain_gone(void *arg) {
+    struct explain *e = arg;
+    for (struct view *v = e->views; v < e->views + e->n; v++) {
+        if (v->plugin != NULL) e->calls->cancel(v->plugin, v);
+        free(v->name);
+        free(v->kind);
+        free(v->ns);
+        free(v->object);
+        free(v->lines);
+    }
+    free(e->views);
+    free(e);
+}
+
+/* ---- the document --------------------------------------------------------------------------------------- */
+
+static void write_lines(struct jsonw *w, const char *text) {
+    struct rv_str rest = rv_str(text);
+    jsonw_begin_array(w, "lines");
+    while (rest.n > 0) {
+        const char *nl = memchr(rest.p, '\n', rest.n);
+        size_t n = nl != NULL ? (size_t)(nl - rest.p) : rest.n, skip = n + (nl != NULL);
+        jsonw_str(w, NULL, (struct rv_str){rest.p, n});
+        rest = (struct rv_str){rest.p + skip, rest.n - skip};
+    }
+    jsonw_end_array(w);
+}
+
+static void write_view(struct jsonw *w, const struct view *v) {
+    static const char *const states[] = {"unknown", "queued", "waiting", "delayed", "idle", "quarantined"};
+    char at[40] = "";
+    jsonw_text(w, "plugin", v->name);
+    jsonw_text(w, "kind", v->kind);
+    jsonw_bool(w, "found", v->found);
+    if (v->error != NULL) {
+        jsonw_text(w, "error", v->error);
+        return;
+    }
+    if (v->decided != 0) rv_time_format_micro(v->decided, at);
+    jsonw_text(w, "namespace", v->ns);
+    jsonw_text(w, "name", v->object);
+    jsonw_text(w, "state", v->state < RV_ARRAY_LEN(states) ? states[v->state] : "unknown");
+    jsonw_text(w, "decidedAt", at);
+    jsonw_int(w, "nextMs", v->next_ms);
+    jsonw_uint(w, "retries", v->retries);
+    write_lines(w, v->lines);
+}
+
+/* The view of the plugin that knows most, which may be the only one, and behind it all of them. */
+static void answer(struct explain *e) {
+    rv_autobuf struct rv_buf b = {0};
+    struct jsonw w = {.out = &b};
+    const struct view *best = e->views;
+    for (const struct view *v = e->views; v < e->views + e->n; v++)
+        if (v->found > best->found || (v->found == best->found && (v->error != NULL) < (best->error != NULL))) best = v;
+    jsonw_begin_object(&w, NULL);
+    write_view(&w, best);
+    jsonw_begin_array(&w, "plugins");
+    for (const struct view *v = e->views; v < e->views + e->n; v++) {
+        jsonw_begin_object(&w, NULL);
+        write_view(&w, v);
+        jsonw_end_object(&w);
+    }
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    control_session_answer(e->session, rv_buf_str(&b));
+}
+
+/* ---- views ---------------------------------------------------------------------------------------------- */
+
+static void end_view(struct view *v) {
+    const struct config_plugin *c = v->owner->calls->config(v->plugin);
+    v->name = rv_strdup(c->name);
+    v->kind = rv_strdup(c->manifest->kinds[0].kind);
+    v->plugin = NULL;
+    v->owner->waits--;
+}
+
+static void fail_view(struct view *v, const char *why) {
+    end_view(v);
+    v->error = why;
+}
+
+static void fill_view(struct view *v, const struct msg_explain *e) {
+    end_view(v);
+    v->found = e->state != MSG_KEY_UNKNOWN;
+    v->state = (unsigned)e->state;
+    v->ns = rv_strdup(e->key.ns);
+    v->object = rv_strdup(e->key.name);
+    v->lines = rv_strdup(e->lines);
+    v->decided = e->decided;
+    v->next_ms = e->next_ms;
+    v->retries = e->retries;
+}
+
+static void on_explained(void *arg, const struct msg_explain *e) {
+    struct view *v = arg;
+    struct explain *owner = v->owner;
+    if (e == NULL)
+        fail_view(v, "the plugin is not running, so it cannot say");
+    else
+        fill_view(v, e);
+    if (owner->waits == 0) answer(owner);
+}
+
+static void answer_without_the_silent(void *arg) {
+    struct explain *e = arg;
+    for (struct view *v = e->views; v < e->views + e->n; v++) {
+        if (v->plugin == NULL) continue;
+        e->calls->cancel(v->plugin, v);
+        fail_view(v, "the plugin did not answer within three seconds");
+    }
+    answer(e);
+}
+
+struct quarantine_search {
+    struct rv_str ns, name;
+    char text[200];
+    int64_t since;
+};
+
+static void match_quarantine(void *arg, const struct quarantine_info *i) {
+    struct quarantine_search *s = arg;
+    if (i->kind_index != 0 || !rv_str_is(s->ns, i->ns) || !rv_str_is(s->name, i->name)) return;
+    s->since = i->since;
+    snprintf(s->text, sizeof s->text,
+             "quarantined: the plugin died while working on it (%.100s); it waits for a change", i->reason);
+}
+
+/* What is put away the supervisor knows itself, even while the plugin is being started again. */
+static bool view_quarantined(struct view *v, struct rv_str ns, struct rv_str name) {
+    struct quarantine_search s = {.ns = ns, .name = name};
+    v->owner->calls->quarantines(v->plugin, match_quarantine, &s);
+    if (s.since == 0) return false;
+    fill_view(v, &(struct msg_explain){.key = {ns, name},
+                                       .state = MSG_KEY_QUARANTINED,
+                                       .lines = rv_str(s.text),
+                                       .next_ms = -1,
+                                       .decided = s.since});
+    return true;
+}
+
+/* ---- the question --------------------------------------------------------------------------------------- */
+
+/* "raycluster", "RayCluster", "rayclusters": all name the kind. */
+static bool names_kind(struct rv_str asked, const struct manifest_kind *k) {
+    rv_autofree char *text = rv_strdup(asked);
+    if (rv_str_ieq(k->kind, text) || rv_str_ieq(k->resource, text)) return true;
+    return k->resource.n == asked.n + 1 && k->resource.p[asked.n] == 's' &&
+           rv_str_ieq((struct rv_str){k->resource.p, asked.n}, text);
+}
+
+/* Those for which it is the primary kind: they all decide something about it. */
+static void find_views(struct explain *e, struct rv_str kind) {
+    const struct explain_calls *calls = e->calls;
+    for (void *p = calls->next(calls->arg, NULL); p != NULL; p = calls->next(calls->arg, p)) {
+        const struct config_plugin *c = calls->config(p);
+        if (!c->enabled || !names_kind(kind, &c->manifest->kinds[0])) continue;
+        e->views = rv_realloc_array(e->views, e->n + 1, sizeof *e->views);
+        e->views[e->n++] = (struct view){.owner = e, .plugin = p};
+    }
+}
+
+void explain_begin(struct control_session *s, const struct explain_calls *calls, struct rv_val request) {
+    struct rv_str kind = rv_path_str(request, "kind"), ns = rv_path_str(request, "namespace"),
+                  name = rv_path_str(request, "name");
+    if (kind.n == 0 || name.n == 0) {
+        control_session_fail(s, "explain needs kind and name", NULL);
+        return;
+    }
+    struct explain *e = rv_alloc(sizeof *e);
+    *e = (struct explain){.session = s, .calls = calls};
+    find_views(e, kind);
+    if (e->n == 0) {
+        rv_autofree char *text = rv_strdup(kind);
+        explain_gone(e);
+        control_session_fail(s, "no enabled plugin reconciles this kind", text);
+        return;
+    }
+    control_session_wait(s, EXPLAIN_MS, &(struct control_wait){answer_without_the_silent, explain_gone, e});
+    e->waits = e->n + 1; /* one more: who answers at once is not the last */
+    for (struct view *v = e->views; v < e->views + e->n; v++)
+        if (!view_quarantined(v, ns, name)) calls->ask(v->plugin, ns, name, on_explained, v);
+    if (--e->waits == 0) answer(e);
+}

@@ -1,0 +1,67 @@
+/* status.c - the document about the supervisor itself (see documents.h). */
+#include <unistd.h>
+
+#include "documents.h"
+#include "supervisor/actions/executor.h"
+#include "supervisor/bus/feeds.h"
+#include "supervisor/health.h"
+#include "supervisor/http/web.h"
+#include "supervisor/leadership.h"
+
+static void write_feed(void *arg, const struct feed_info *i) {
+    struct jsonw *w = arg;
+    jsonw_begin_object(w, NULL);
+    jsonw_text(w, "resource", i->resource);
+    jsonw_text(w, "namespace", i->ns);
+    jsonw_text(w, "selector", i->selector);
+    jsonw_text(w, "state", i->state);
+    jsonw_uint(w, "objects", i->objects);
+    jsonw_text(w, "why", i->why);
+    jsonw_end_object(w);
+}
+
+static void write_kubernetes(const struct supervisor *s, struct jsonw *w) {
+    jsonw_begin_object(w, "kubernetes");
+    jsonw_text(w, "server", kube_config_server(s->kube_config));
+    jsonw_begin_array(w, "watches");
+    feeds_each(s->feeds, write_feed, w);
+    jsonw_end_array(w);
+    jsonw_end_object(w);
+}
+
+static void write_store(const struct supervisor *s, struct jsonw *w) {
+    struct store_stats st;
+    store_stats(s->store, &st);
+    jsonw_begin_object(w, "store");
+    jsonw_uint(w, "objects", st.objects);
+    jsonw_uint(w, "bytes", st.blob_bytes);
+    jsonw_uint(w, "rev", store_rev(s->store));
+    jsonw_end_object(w);
+}
+
+static void write_actions(const struct supervisor *s, struct jsonw *w) {
+    struct executor_stats x;
+    executor_stats(s->executor, &x);
+    jsonw_begin_object(w, "actions");
+    jsonw_uint(w, "queued", x.queued);
+    jsonw_uint(w, "inFlight", x.in_flight);
+    jsonw_uint(w, "done", x.done);
+    jsonw_uint(w, "failed", x.failed);
+    jsonw_uint(w, "denied", x.denied);
+    jsonw_end_object(w);
+}
+
+void document_status(const struct supervisor *s, struct jsonw *w) {
+    rv_autobuf struct rv_buf room = {0};
+    const char *why = health_not_ready(s, &room);
+    jsonw_text(w, "version", RV_VERSION);
+    jsonw_int(w, "pid", getpid());
+    jsonw_int(w, "uptimeSeconds", (rv_mono_now() - s->started) / INT64_C(1000000000));
+    jsonw_bool(w, "ready", why == NULL);
+    jsonw_text(w, "reason", why);
+    jsonw_uint(w, "httpPort", web_port(s->web));
+    leadership_write(s, "leadership", w);
+    write_kubernetes(s, w);
+    write_store(s, w);
+    write_actions(s, w);
+}
