@@ -48,7 +48,7 @@ struct program {
     struct options o;
     char *config_dir, *exe_dir;
     char build_plugins[4096], install_plugins[4096];
-    uint64_t work_seen, work_trimmed; /* changes and actions so far: give_back() */
+    uint64_t work_seen, work_trimmed; /* changes and actions so far: trim_memory() */
     struct rv_timer *tick, *stop_timer, *reload_timer, *stop_check;
     struct rv_watch *inotify_watch;
     int inotify_fd;
@@ -78,7 +78,7 @@ static void add_plugin(struct supervisor *s, const struct config_plugin *c) {
 }
 
 /* A plugin that was stopped for a reload: gone, or begun again with the newest configuration. */
-static void replaced(void *arg) {
+static void on_plugin_stopped(void *arg) {
     struct plugin *p = arg;
     struct supervisor *s = plugin_supervisor(p);
     struct rv_str name = plugin_config(p)->name;
@@ -124,7 +124,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
                 : rebuilt       ? "plugin replaced: its library is another file"
                                 : "plugin replaced: its configuration changed",
                 "plugin", before->name.p);
-        plugin_stop(p, replaced, p);
+        plugin_stop(p, on_plugin_stopped, p);
     }
     for (size_t i = 0; i < fresh->plugin_n; i++)
         if (find_plugin(s, fresh->plugins[i].name) == NULL) {
@@ -367,7 +367,7 @@ static void raise_files(void) {
 
 /* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only
  * make again is kept until the burst is over: no change and no action for a moment. */
-static void give_back(struct program *g) {
+static void trim_memory(struct program *g) {
     struct executor_stats e;
     executor_stats(g->s.executor, &e);
     uint64_t work = store_rev(g->s.store) + e.done;
@@ -383,7 +383,7 @@ static void give_back(struct program *g) {
 
 static void on_tick(void *arg) {
     struct program *g = arg;
-    give_back(g);
+    trim_memory(g);
     look_at_config(g);
     rv_timer_arm(g->tick, TICK_MS);
 }
@@ -415,7 +415,7 @@ static int connect_cluster(struct program *g, struct rv_error *err) {
     return s->client != NULL ? 0 : err->code;
 }
 
-static int start(struct program *g, struct rv_error *err) {
+static int start_supervisor(struct program *g, struct rv_error *err) {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     struct supervisor *s = &g->s;
     s->started = rv_mono_now();
@@ -451,7 +451,7 @@ static int start(struct program *g, struct rv_error *err) {
     return 0;
 }
 
-static void finish(struct program *g) {
+static void free_supervisor(struct program *g) {
     struct supervisor *s = &g->s;
     control_free(s->control);
     web_free(s->web);
@@ -554,11 +554,11 @@ static void find_places(struct program *g) {
     g->s.env = (struct config_env){g->install_plugins, g->build_plugins};
 }
 
-static int run(struct program *g) {
+static int run_program(struct program *g) {
     struct rv_error err = {0};
     harden();
     raise_files();
-    if (start(g, &err) != 0) {
+    if (start_supervisor(g, &err) != 0) {
         rv_err("cannot start", "reason", err.text);
         fprintf(stderr, "rayvisord: %s\n", err.text);
         return EXIT_CONFIG;
@@ -586,7 +586,7 @@ int main(int argc, char **argv) {
     g.s.config = config_load(g.o.config, &g.s.env, &err);
     if (g.s.config == NULL) {
         fprintf(stderr, "rayvisord: %s\n", err.text);
-        finish(&g);
+        free_supervisor(&g);
         return EXIT_CONFIG;
     }
     override(g.s.config, &g.o);
@@ -601,8 +601,8 @@ int main(int argc, char **argv) {
         config_warnings(g.s.config, print_warning, NULL);
         printf("%s: valid\n", g.o.config);
     } else {
-        code = run(&g);
+        code = run_program(&g);
     }
-    finish(&g);
+    free_supervisor(&g);
     return code;
 }

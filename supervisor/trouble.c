@@ -57,7 +57,7 @@ static void tally_print(const struct tally *t, bool counts, struct rv_buf *out) 
     if (t->n > NAMED || t->more) rv_buf_adds(out, " and others");
 }
 
-static void tell(struct trouble *t, int64_t now) {
+static void log_trouble(struct trouble *t, int64_t now) {
     rv_autobuf struct rv_buf of = {0}, reasons = {0};
     char times[24];
     tally_print(&t->of, false, &of);
@@ -89,7 +89,7 @@ static void on_timer(void *arg) {
     int64_t now = rv_mono_now();
     bool lasts = t->o.persists != NULL && t->o.persists(t->o.arg);
     if (lasts) t->last = now;
-    if (t->times > t->told && now >= t->next) tell(t, now);
+    if (t->times > t->told && now >= t->next) log_trouble(t, now);
     if (!lasts && now - t->last >= t->o.quiet_ms * INT64_C(1000000))
         tell_end(t, now);
     else
@@ -107,7 +107,7 @@ struct trouble *trouble_new(const struct trouble_opts *o) {
 
 struct trouble *trouble_free(struct trouble *t) {
     if (t == NULL) return NULL;
-    if (t->times > t->told) tell(t, rv_mono_now());
+    if (t->times > t->told) log_trouble(t, rv_mono_now());
     rv_timer_free(t->timer);
     tally_clear(&t->of);
     tally_clear(&t->reasons);

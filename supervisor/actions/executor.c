@@ -79,7 +79,7 @@ struct executor {
     void *pause_arg;
 };
 
-static bool pump(void *arg);
+static bool pump_queue(void *arg);
 static bool counts_in_flight(const struct op *op);
 
 /* ---- ops ------------------------------------------------------------------------------------------------ */
@@ -154,7 +154,7 @@ static void link_running(struct op *op) {
 }
 
 /* Ends an op: the result goes out, exactly once. */
-static void finish(struct op *op, const struct rv_result *r) {
+static void end_op(struct op *op, const struct rv_result *r) {
     struct executor *x = op->x;
     struct rv_result out = *r;
     out.size = sizeof out;
@@ -180,8 +180,8 @@ static void finish(struct op *op, const struct rv_result *r) {
     x->wake = true;
 }
 
-static void finish_code(struct op *op, int code, const char *message) {
-    finish(op, &(struct rv_result){.code = code, .message = rv_str(message)});
+static void end_op_with(struct op *op, int code, const char *message) {
+    end_op(op, &(struct rv_result){.code = code, .message = rv_str(message)});
 }
 
 /* ---- room for bodies ------------------------------------------------------------------------------------ */
@@ -277,12 +277,12 @@ static void send_get(struct op *op) {
 
 static bool transient(int code) { return code == RV_E_THROTTLED || code == RV_E_UNAVAILABLE || code == RV_E_TIMEOUT; }
 
-static void run(struct op *op);
+static void start_op(struct op *op);
 
 static void on_retry(void *arg) {
     struct op *op = arg;
     op->looked = false;
-    run(op);
+    start_op(op);
 }
 
 /* Nobody knows whether it was done: the answer is lost, or the server failed and did not say "not now". */
@@ -291,7 +291,7 @@ static bool unknown_outcome(const struct kube_response *r) {
     return r->maybe_sent || (failed && r->retry_after_ms == 0);
 }
 
-static bool try_again(struct op *op, const struct kube_response *r) {
+static bool retry_op(struct op *op, const struct kube_response *r) {
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
     int64_t ms = rv_backoff(retry_pause, op->retries + 1, rv_random_u32());
@@ -337,7 +337,7 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
                        const struct rv_projection *read_with) {
     bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
     if (found && !owners_same(&op->m.a, object)) {
-        finish(op, &(struct rv_result){
+        end_op(op, &(struct rv_result){
                        .code = RV_E_EXISTS,
                        .http_status = 409,
                        .reason = RV_STR("AlreadyExists"),
@@ -354,7 +354,7 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
         out.body = (struct rv_bytes){object.p, object.n};
         out.json = 1;
     }
-    finish(op, &out);
+    end_op(op, &out);
 }
 
 static void on_failure(struct op *op, const struct kube_response *r) {
@@ -370,14 +370,14 @@ static void on_failure(struct op *op, const struct kube_response *r) {
                             .reason = r->reason,
                             .message = r->message,
                             .retry_after_ms = r->retry_after_ms};
-    finish(op, &out);
+    end_op(op, &out);
 }
 
 static void on_newest(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
     conflict_read(op->x->s->store, &op->m.a, r);
-    finish(op, &(struct rv_result){.code = RV_E_CONFLICT,
+    end_op(op, &(struct rv_result){.code = RV_E_CONFLICT,
                                    .http_status = 409,
                                    .reason = RV_STR("Conflict"),
                                    .message = rv_str(op->conflict)});
@@ -415,7 +415,7 @@ static void on_response(void *arg, const struct kube_response *r) {
     failures_answer(op->x->failures, &op->m.a, &shown, transient(shown.code));
     if (shown.code == 0)
         on_success(op, r, (struct rv_val){mp.p, mp.n}, p);
-    else if (!try_again(op, &shown) && !read_newest(op, &shown))
+    else if (!retry_op(op, &shown) && !read_newest(op, &shown))
         on_failure(op, &shown);
 }
 
@@ -426,13 +426,13 @@ static void on_event_answer(void *arg, const struct kube_response *r) {
     op->request = NULL;
     event_queue_measure(op->x->events, rv_mono_now() - op->sent, rv_mono_now());
     if (r->code != 0) recorder_lost(op->x->recorder, &op->m.event);
-    finish(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
+    end_op(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
 }
 
 static void run_event(struct op *op) {
     struct recorder_request q;
     if (!recorder_event(op->x->recorder, &op->m.event, rv_wall_now(), &q)) {
-        finish_code(op, 0, "");
+        end_op_with(op, 0, "");
         return;
     }
     struct kube_request_opts o = {.method = q.method, .path = q.path, .content_type = q.content_type, .body = q.body};
@@ -441,7 +441,7 @@ static void run_event(struct op *op) {
 
 static void on_http(void *arg, const struct http_answer *a) {
     struct op *op = arg;
-    finish(op, &(struct rv_result){.code = a->code,
+    end_op(op, &(struct rv_result){.code = a->code,
                                    .http_status = a->status,
                                    .body = a->body,
                                    .json = a->json,
@@ -462,7 +462,7 @@ static void no_credential(struct op *op, const char *why) {
     rv_autobuf struct rv_buf text = {0};
     rv_buf_addf(&text, "key " RV_STR_FMT " of Secret " RV_STR_FMT "/" RV_STR_FMT " cannot be used: %s",
                 RV_STR_ARG(h->secret_key), RV_STR_ARG(h->secret_ns), RV_STR_ARG(h->secret_name), why);
-    finish_code(op, RV_E_CREDENTIAL, rv_buf_cstr(&text));
+    end_op_with(op, RV_E_CREDENTIAL, rv_buf_cstr(&text));
 }
 
 /* The Secret is read afresh each time; its value lives in one buffer that is wiped. */
@@ -493,7 +493,7 @@ static void run_http(struct op *op) {
         kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_secret, op);
 }
 
-static void on_timer_verb(void *arg) { finish_code(arg, 0, ""); }
+static void on_timer_verb(void *arg) { end_op_with(arg, 0, ""); }
 
 static void run_timer(struct op *op) {
     op->timer = rv_loop_timer(op->x->s->loop, on_timer_verb, op);
@@ -511,7 +511,7 @@ static void on_owner(void *arg, const struct kube_response *r) {
     op->owned = code == 0;
     if (op->owned)
         send_object(op);
-    else if (!try_again(op, &shown))
+    else if (!retry_op(op, &shown))
         on_failure(op, &shown);
 }
 
@@ -524,7 +524,7 @@ static void run_object(struct op *op) {
         send_object(op);
 }
 
-static void run(struct op *op) {
+static void start_op(struct op *op) {
     op->sent = rv_mono_now();
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
@@ -608,7 +608,7 @@ static void pump_events(struct executor *x) {
         struct op *op = op_of_packed_event(x, (struct packed_event *)i);
         if (op == NULL) continue;
         link_running(op);
-        run(op);
+        start_op(op);
     }
     if (event_queue_count(x->events) > 0 && !rv_timer_armed(x->event_timer))
         rv_timer_arm(x->event_timer, EVENT_QUEUE_ASK_AGAIN_MS);
@@ -622,7 +622,7 @@ static struct op *next_op(struct executor *x) {
     return op;
 }
 
-static bool pump(void *arg) {
+static bool pump_queue(void *arg) {
     struct executor *x = arg;
     if (!x->wake || !leadership_acts(x->s)) return false;
     x->wake = false;
@@ -632,26 +632,26 @@ static bool pump(void *arg) {
     }
     for (struct op *op; (op = next_op(x)) != NULL;) {
         link_running(op);
-        run(op);
+        start_op(op);
     }
     pump_events(x);
     return false;
 }
 
 /* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
-static bool refused(struct op *op) {
+static bool refuse_op(struct op *op) {
     struct rv_error err = {0};
     if (op->client == NULL || op->quota == NULL) return false;
     const struct config_plugin *c = op->client->config;
     if (policy_check(c, &op->m, &err) != 0) {
         op->x->stats.denied++;
         report_denied(op, err.text);
-        finish_code(op, RV_E_DENIED, err.text);
+        end_op_with(op, RV_E_DENIED, err.text);
         return true;
     }
     const char *over = quota_exceeded(op->quota, op->m.a.verb);
     if (over == NULL) return false;
-    finish_code(op, RV_E_THROTTLED, over);
+    end_op_with(op, RV_E_THROTTLED, over);
     return true;
 }
 
@@ -671,14 +671,14 @@ static void take_event(struct op *op) {
         return;
     }
     free(w);
-    finish_code(op, RV_E_THROTTLED, "too many events are waiting");
+    end_op_with(op, RV_E_THROTTLED, "too many events are waiting");
 }
 
 void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m) {
     struct op *op = op_new(x, c, instance, m);
     op->quota = quota_of(&x->quotas, c);
     if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]++;
-    if (refused(op)) return;
+    if (refuse_op(op)) return;
     x->wake = true;
     rv_coalesce_busy(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
@@ -782,7 +782,7 @@ struct executor *executor_new(struct supervisor *s) {
         http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
     x->refill = rv_loop_timer(s->loop, on_refill, x);
     x->rate.at = rv_mono_now();
-    x->prepare = rv_loop_prepare(s->loop, pump, x);
+    x->prepare = rv_loop_prepare(s->loop, pump_queue, x);
     return x;
 }
 
@@ -799,7 +799,7 @@ struct executor *executor_free(struct executor *x) {
         struct op *op = x->running;
         kube_cancel(op->request); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         op->request = NULL;
-        finish_code(op, RV_E_SHUTDOWN, "shutting down");
+        end_op_with(op, RV_E_SHUTDOWN, "shutting down");
     }
     size_t dropped = 0;
     fair_drop_all(x->queue, drop_item, &dropped);

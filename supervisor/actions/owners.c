@@ -45,7 +45,7 @@ bool owners_same(const struct rv_action *a, struct rv_val found) {
     return want.n != 0 && rv_str_eq(rv_path_str(controller_in(found), "uid"), want);
 }
 
-static const struct store_object *find(const struct owners *o, const struct rv_action *a, struct rv_val ref) {
+static const struct store_object *find_owner(const struct owners *o, const struct rv_action *a, struct rv_val ref) {
     return o->s->feeds != NULL ? feeds_find_stale(o->s->feeds, rv_path_str(ref, "apiVersion"), rv_path_str(ref, "kind"),
                                                   a->ns, rv_path_str(ref, "name"), rv_path_str(ref, "uid"))
                                : NULL;
@@ -53,7 +53,7 @@ static const struct store_object *find(const struct owners *o, const struct rv_a
 
 char *owners_doubtful(struct owners *o, const struct rv_action *a) {
     struct rv_val ref = controller_of(a);
-    const struct store_object *known = rv_val_set(ref) ? find(o, a, ref) : NULL;
+    const struct store_object *known = rv_val_set(ref) ? find_owner(o, a, ref) : NULL;
     if (known == NULL) return NULL;
     uint64_t h = rv_hash64_bytes(RV_HASH64_BEGIN, known->uid);
     if (o->seen[h % REMEMBERED].uid == h && rv_mono_now() - o->seen[h % REMEMBERED].at < FOR) return NULL;
@@ -71,7 +71,7 @@ int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_
     if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) != 0)
         return RV_E_UNAVAILABLE;
     struct rv_val object = {mp.p, mp.n};
-    const struct store_object *known = find(o, a, ref);
+    const struct store_object *known = find_owner(o, a, ref);
     rv_autofree char *api = NULL, *resource = NULL;
     if (known != NULL) { /* copies: what follows changes the cache */
         api = rv_strdup(rv_str(store_collection_api_version(known->collection)));

@@ -83,7 +83,7 @@ static void on_synced(void *arg) {
     if (feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 
-static void start(struct feed *feed) {
+static void start_watch(struct feed *feed) {
     const struct config *c = feed->feeds->s->config;
     struct kube_watch_opts o = {.api_version = feed->api_version,
                                 .resource = feed->resource,
@@ -177,7 +177,7 @@ struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const cha
         feed->optional &= k->optional;
         if (widened) { /* more is kept from now on: read everything again */
             kube_watch_free(feed->watch);
-            start(feed);
+            start_watch(feed);
         }
         return feed;
     }
@@ -189,7 +189,7 @@ struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const cha
     feed->ns = ns != NULL ? rv_strdup(rv_str(ns)) : NULL;
     feed->optional = k->optional;
     f->list = feed;
-    start(feed);
+    start_watch(feed);
     return feed;
 }
 

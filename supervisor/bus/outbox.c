@@ -49,7 +49,7 @@ static void entry_free(struct entry *e) {
     free(e);
 }
 
-static void clear(struct outbox *b) {
+static void clear_entries(struct outbox *b) {
     for (struct entry *e = b->first, *next; e != NULL; e = next) {
         next = e->next;
         entry_free(e);
@@ -65,7 +65,7 @@ static void waiting_result_free(struct waiting_result *r) {
 
 struct outbox *outbox_free(struct outbox *b) {
     if (b == NULL) return NULL;
-    clear(b);
+    clear_entries(b);
     for (struct waiting_result *r = b->results, *next; r != NULL; r = next) {
         next = r->next;
         waiting_result_free(r);
@@ -74,7 +74,7 @@ struct outbox *outbox_free(struct outbox *b) {
     return NULL;
 }
 
-static struct entry *find(const struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
+static struct entry *find_entry(const struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
     uint32_t hash = rv_hash_kind_key(kind, ns, name);
     for (struct rv_table_link *l = rv_table_find(&b->entries, hash); l != NULL; l = rv_table_find_next(l)) {
         struct entry *e = RV_CONTAINER(l, struct entry, link);
@@ -83,8 +83,8 @@ static struct entry *find(const struct outbox *b, uint32_t kind, struct rv_str n
     return NULL;
 }
 
-static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    struct entry *e = find(b, kind, ns, name);
+static struct entry *queue_entry(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
+    struct entry *e = find_entry(b, kind, ns, name);
     if (e != NULL) {
         b->merged++;
         return e;
@@ -106,7 +106,7 @@ static struct entry *queue(struct outbox *b, uint32_t kind, struct rv_str ns, st
     return e;
 }
 
-static void take_out(struct outbox *b, struct entry *e) {
+static void unlink_entry(struct outbox *b, struct entry *e) {
     rv_table_remove(&b->entries, &e->link);
     if (e->prev != NULL)
         e->prev->next = e->next;
@@ -119,11 +119,11 @@ static void take_out(struct outbox *b, struct entry *e) {
 }
 
 void outbox_changed(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    (void)queue(b, kind, ns, name);
+    (void)queue_entry(b, kind, ns, name);
 }
 
 void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *gone) {
-    struct entry *e = queue(b, kind, gone->ns, gone->name);
+    struct entry *e = queue_entry(b, kind, gone->ns, gone->name);
     e->deleted = true;
     e->gone_rev = gone->rev;
     free(e->gone_uid);
@@ -150,9 +150,9 @@ static void send_entry(struct outbox *b, struct entry *e) {
 }
 
 void outbox_flush_object(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    struct entry *e = find(b, kind, ns, name);
+    struct entry *e = find_entry(b, kind, ns, name);
     if (e == NULL) return;
-    take_out(b, e);
+    unlink_entry(b, e);
     send_entry(b, e);
     entry_free(e);
 }
@@ -164,7 +164,7 @@ void outbox_credit(struct outbox *b, uint32_t messages, uint32_t bytes) {
 }
 
 void outbox_snapshot_begin(struct outbox *b, uint64_t rev) {
-    clear(b);
+    clear_entries(b);
     b->snapshot_open = false;
     struct msg m = {.type = MSG_SNAP_BEGIN, .snap = {rev}};
     b->o.send(b->o.arg, &m, NULL);
@@ -233,7 +233,7 @@ void outbox_pump(struct outbox *b) {
         if (b->results != NULL) send_first_result(b);
         if (b->first == NULL || b->messages <= 0 || b->bytes <= 0) continue;
         struct entry *e = b->first;
-        take_out(b, e); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
+        unlink_entry(b, e); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         send_entry(b, e);
         entry_free(e);
     }

@@ -58,18 +58,18 @@ static void add_in(struct roles *r, struct rv_str ns, const struct rule *like) {
 }
 
 /* In these namespaces, or all that are watched. */
-static void add(struct roles *r, const struct schema_texts *namespaces, const struct rule *rule) {
+static void add_rule(struct roles *r, const struct schema_texts *namespaces, const struct rule *rule) {
     const struct schema_texts *in = namespaces != NULL && namespaces->n != 0 ? namespaces : &r->config->namespaces;
     for (size_t i = 0; i < in->n; i++) add_in(r, in->list[i], rule);
     if (in->n == 0) add_in(r, RV_STR(""), rule);
 }
 
 static void add_plain(struct roles *r, const char *api_version, const char *resource, const char *sub, unsigned verbs) {
-    add(r, NULL,
-        &(struct rule){.group = group_of(rv_str(api_version)),
-                       .resource = rv_str(resource),
-                       .subresource = rv_str(sub),
-                       .verbs = verbs});
+    add_rule(r, NULL,
+             &(struct rule){.group = group_of(rv_str(api_version)),
+                            .resource = rv_str(resource),
+                            .subresource = rv_str(sub),
+                            .verbs = verbs});
 }
 
 /* What the API server asks for where a grant says this. */
@@ -93,16 +93,16 @@ static void add_grants(struct roles *r, const struct config_plugin *p) {
             rule.verbs &= ~(unsigned)GET; /* those are not looked at */
         else
             makes = makes || ((rule.verbs & CREATE) != 0 && g->subresource.n == 0);
-        add(r, &g->namespaces, &rule);
+        add_rule(r, &g->namespaces, &rule);
     }
     /* Owner references that block the owner's deletion: where that is checked, this is asked for. */
     const struct manifest_kind *k = &p->manifest->kinds[0];
     if (makes)
-        add(r, NULL,
-            &(struct rule){.group = group_of(k->api_version),
-                           .resource = k->resource,
-                           .subresource = RV_STR("finalizers"),
-                           .verbs = UPDATE});
+        add_rule(r, NULL,
+                 &(struct rule){.group = group_of(k->api_version),
+                                .resource = k->resource,
+                                .subresource = RV_STR("finalizers"),
+                                .verbs = UPDATE});
 }
 
 static bool any_star(const struct schema_texts *t) {
@@ -116,9 +116,9 @@ static void add_plugin(struct roles *r, const struct config_plugin *p) {
     for (size_t i = 0; i < p->manifest->kind_n; i++) {
         const struct manifest_kind *k = &p->manifest->kinds[i];
         if (manifest_when(&k->when, &p->settings))
-            add(r, NULL,
-                &(struct rule){
-                    .group = group_of(k->api_version), .resource = k->resource, .verbs = GET | LIST | WATCH});
+            add_rule(r, NULL,
+                     &(struct rule){
+                         .group = group_of(k->api_version), .resource = k->resource, .verbs = GET | LIST | WATCH});
     }
     add_grants(r, p);
     if (r->config->proxy_http && p->http.n != 0) {
@@ -128,9 +128,9 @@ static void add_plugin(struct roles *r, const struct config_plugin *p) {
     }
     for (size_t i = 0; i < p->secret_n; i++) {
         const struct manifest_secret *s = &p->secrets[i];
-        add(r, any_star(&s->namespaces) ? NULL : &s->namespaces,
-            &(struct rule){
-                .resource = RV_STR("secrets"), .names = any_star(&s->names) ? NULL : &s->names, .verbs = GET});
+        add_rule(r, any_star(&s->namespaces) ? NULL : &s->namespaces,
+                 &(struct rule){
+                     .resource = RV_STR("secrets"), .names = any_star(&s->names) ? NULL : &s->names, .verbs = GET});
     }
 }
 

@@ -53,8 +53,8 @@ static int unknown_key(const struct schema_reader *r, const struct yaml_pos *k, 
                        hint.n != 0 ? rv_buf_cstr(&hint) : ".", rv_buf_cstr(&list));
 }
 
-static int wrong(const struct schema_reader *r, const struct yaml_pos *n, const struct schema_key *s,
-                 const char *accepted) {
+static int type_error(const struct schema_reader *r, const struct yaml_pos *n, const struct schema_key *s,
+                      const char *accepted) {
     if (n->kind != YAML_POS_SCALAR)
         return schema_fail(r, n, "%s is %s; accepted is %s", s->name, yaml_kind_name(n->kind), accepted);
     return schema_fail(r, n, "%s is \"" RV_STR_FMT "\"; accepted is %s", s->name, RV_STR_ARG(n->text), accepted);
@@ -64,7 +64,7 @@ static int read_int(const struct schema_reader *r, const struct yaml_pos *n, con
     if (n->kind == YAML_POS_SCALAR && !n->quoted && rv_str_to_int(n->text, s->min, s->max, to) == 0) return 0;
     char accepted[96];
     snprintf(accepted, sizeof accepted, "a whole number from %lld to %lld", (long long)s->min, (long long)s->max);
-    return wrong(r, n, s, accepted);
+    return type_error(r, n, s, accepted);
 }
 
 static int read_choice(const struct schema_reader *r, const struct yaml_pos *n, const struct schema_key *s, int *to) {
@@ -73,17 +73,17 @@ static int read_choice(const struct schema_reader *r, const struct yaml_pos *n, 
         if (n->kind == YAML_POS_SCALAR && rv_str_is(n->text, s->choices[i])) return *to = i, 0;
         rv_buf_addf(&list, "%s%s", i > 0 ? " or " : "", s->choices[i]);
     }
-    return wrong(r, n, s, rv_buf_cstr(&list));
+    return type_error(r, n, s, rv_buf_cstr(&list));
 }
 
 static int read_texts(const struct schema_reader *r, const struct yaml_pos *n, const struct schema_key *s,
                       struct schema_texts *to) {
-    if (n->kind != YAML_POS_LIST) return wrong(r, n, s, "a list of texts such as [a, b]");
+    if (n->kind != YAML_POS_LIST) return type_error(r, n, s, "a list of texts such as [a, b]");
     to->list = rv_arena_alloc(r->doc->arena, (n->n + 1) * sizeof *to->list);
     to->n = 0;
     to->given = true;
     for (const struct yaml_pos *k = n->kids; k != NULL; k = k->next) {
-        if (k->kind != YAML_POS_SCALAR) return wrong(r, k, s, "a list of texts such as [a, b]");
+        if (k->kind != YAML_POS_SCALAR) return type_error(r, k, s, "a list of texts such as [a, b]");
         to->list[to->n++] = k->text;
     }
     return 0;
@@ -94,19 +94,19 @@ static int read_value(const struct schema_reader *r, struct yaml_pos *n, const s
     struct rv_quantity q;
     switch (s->type) {
     case S_TEXT:
-        if (n->kind != YAML_POS_SCALAR) return wrong(r, n, s, "text");
+        if (n->kind != YAML_POS_SCALAR) return type_error(r, n, s, "text");
         *(struct rv_str *)to = n->text;
         return 0;
     case S_BOOL:
         if (n->kind != YAML_POS_SCALAR || n->quoted || (!rv_str_is(n->text, "true") && !rv_str_is(n->text, "false")))
-            return wrong(r, n, s, "true or false");
+            return type_error(r, n, s, "true or false");
         *(bool *)to = rv_str_is(n->text, "true");
         return 0;
     case S_INT:
         return read_int(r, n, s, to);
     case S_BYTES:
         if (n->kind != YAML_POS_SCALAR || rv_quantity_parse(n->text, &q) != 0 || rv_quantity_ceil(q) < 0)
-            return wrong(r, n, s, "an amount of memory such as 256Mi");
+            return type_error(r, n, s, "an amount of memory such as 256Mi");
         *(uint64_t *)to = (uint64_t)rv_quantity_ceil(q);
         return 0;
     case S_CHOICE:
@@ -114,11 +114,11 @@ static int read_value(const struct schema_reader *r, struct yaml_pos *n, const s
     case S_TEXTS:
         return read_texts(r, n, s, to);
     case S_MAP:
-        if (n->kind != YAML_POS_MAP) return wrong(r, n, s, "a mapping such as {key: value}");
+        if (n->kind != YAML_POS_MAP) return type_error(r, n, s, "a mapping such as {key: value}");
         *(struct yaml_pos **)to = n;
         return 0;
     case S_LIST:
-        if (n->kind != YAML_POS_LIST) return wrong(r, n, s, "a list");
+        if (n->kind != YAML_POS_LIST) return type_error(r, n, s, "a list");
         *(struct yaml_pos **)to = n;
         return 0;
     case S_ANY:

@@ -28,7 +28,7 @@ bool glob_matches(struct rv_str pattern, struct rv_str text) {
 
 static struct rv_str from(struct rv_str s, size_t at) { return (struct rv_str){s.p + at, s.n - at}; }
 
-static size_t find(struct rv_str s, char c) {
+static size_t index_of(struct rv_str s, char c) {
     const char *at = s.n != 0 ? memchr(s.p, c, s.n) : NULL;
     return at != NULL ? (size_t)(at - s.p) : s.n;
 }
@@ -56,11 +56,11 @@ static bool take_apart(struct rv_str text, struct url *u) {
     size_t skip = rv_str_starts(text, "http://") ? 7 : rv_str_starts(text, "https://") ? 8 : 0;
     if (skip == 0) return false;
     struct rv_str rest = from(text, skip);
-    size_t end = find(rest, '/');
+    size_t end = index_of(rest, '/');
     struct rv_str authority = {rest.p, end};
     u->scheme = (struct rv_str){text.p, skip - 3};
     u->path = end < rest.n ? from(rest, end) : RV_STR("/");
-    size_t host = rv_str_starts(authority, "[") ? find(authority, ']') + 1 : find(authority, ':');
+    size_t host = rv_str_starts(authority, "[") ? index_of(authority, ']') + 1 : index_of(authority, ':');
     if (host > authority.n) return false;
     u->host = (struct rv_str){authority.p, host};
     u->port = from(authority, host);
@@ -130,11 +130,11 @@ static bool is_address(struct rv_str host) {
 
 static bool host_matches(struct rv_str pattern, struct rv_str host) {
     if (rv_str_starts(host, "[") || is_address(host)) return glob_matches(pattern, host);
-    while (find(pattern, '.') < pattern.n) {
+    while (index_of(pattern, '.') < pattern.n) {
         struct rv_str want = cut_last_label(&pattern), have = cut_last_label(&host);
         if (!glob_matches(want, have)) return false;
     }
-    return host.n != 0 && (rv_str_is(pattern, "*") || (find(host, '.') == host.n && glob_matches(pattern, host)));
+    return host.n != 0 && (rv_str_is(pattern, "*") || (index_of(host, '.') == host.n && glob_matches(pattern, host)));
 }
 
 bool url_matches(struct rv_str pattern, struct rv_str url) {
@@ -148,9 +148,9 @@ bool url_matches(struct rv_str pattern, struct rv_str url) {
 bool url_is_service(struct rv_str pattern, struct rv_str url, struct rv_str ns) {
     struct url want, have;
     if (!take_apart(pattern, &want) || !url_split(url, &have)) return false;
-    size_t dot = find(have.host, '.');
+    size_t dot = index_of(have.host, '.');
     struct rv_str rest = dot < have.host.n ? from(have.host, dot + 1) : RV_STR("");
-    dot = find(rest, '.');
+    dot = index_of(rest, '.');
     struct rv_str of = {rest.p, dot}, domain = dot < rest.n ? from(rest, dot) : RV_STR(""); /* ".svc..." */
     bool service = rv_str_eq(domain, RV_STR(".svc")) || rv_str_starts(domain, ".svc.");
     return service && ns.n != 0 && rv_str_eq(of, ns) && want.host.n > domain.n &&

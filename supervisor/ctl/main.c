@@ -29,7 +29,7 @@ static const char *socket_path(struct context *c) {
     return access(sandbox, F_OK) == 0 ? sandbox : "/run/rayvisor/control.sock";
 }
 
-static int ask(struct context *c, const char *request, struct rv_val *ret) {
+static int ask_supervisor(struct context *c, const char *request, struct rv_val *ret) {
     struct rv_buf out = {0};
     int r = ctl_ask(socket_path(c), rv_str(request), &out, &c->err);
     if (r == 0) {
@@ -85,7 +85,7 @@ static void plugin_table(struct rv_val plugins) {
 
 static int cmd_status(struct context *c) {
     struct rv_val v;
-    int r = ask(c, "{\"cmd\":\"status\"}", &v);
+    int r = ask_supervisor(c, "{\"cmd\":\"status\"}", &v);
     if (r != 0) return r;
     bool ready = rv_path_bool(v, "ready", false);
     if (!ready) r = rv_error_set(&c->err, RV_E_UNAVAILABLE, "not ready");
@@ -125,7 +125,7 @@ static int cmd_status(struct context *c) {
 
 static int cmd_plugins(struct context *c) {
     struct rv_val v;
-    int r = ask(c, "{\"cmd\":\"plugins\"}", &v);
+    int r = ask_supervisor(c, "{\"cmd\":\"plugins\"}", &v);
     if (r == 0 && !print_json(c, v)) plugin_table(rv_val_get(v, "plugins"));
     return r;
 }
@@ -163,7 +163,7 @@ static int cmd_explain(struct context *c) {
     rv_json_quote(rv_str(slash + 1), &q);
     rv_buf_adds(&q, "}");
     struct rv_val v = RV_VAL_ABSENT;
-    int r = ask(c, rv_buf_cstr(&q), &v);
+    int r = ask_supervisor(c, rv_buf_cstr(&q), &v);
     if (r == 0 && !rv_path_bool(v, "found", false))
         r = rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no %s in namespace %s",
                          RV_STR_ARG(rv_path_str(v, "plugin")), c->argv[0], c->ns);
@@ -175,7 +175,7 @@ static int cmd_explain(struct context *c) {
 
 static int cmd_reload(struct context *c) {
     struct rv_val v;
-    int r = ask(c, "{\"cmd\":\"reload\"}", &v);
+    int r = ask_supervisor(c, "{\"cmd\":\"reload\"}", &v);
     if (r == 0 && !print_json(c, v)) puts("configuration reloaded");
     return r;
 }
@@ -192,7 +192,7 @@ static int cmd_release(struct context *c) {
     rv_json_quote(rv_str(slash + 1), &q);
     rv_buf_adds(&q, "}");
     struct rv_val v;
-    int r = ask(c, rv_buf_cstr(&q), &v);
+    int r = ask_supervisor(c, rv_buf_cstr(&q), &v);
     if (r == 0 && !print_json(c, v))
         puts(rv_path_bool(v, "wasQuarantined", false) ? "released" : "it was not quarantined");
     return r;

@@ -9,7 +9,7 @@
 #include "supervisor/proc/plugin.h"
 #include "web.h"
 
-static void head(struct rv_buf *b, const char *name, const char *type, const char *help) {
+static void print_head(struct rv_buf *b, const char *name, const char *type, const char *help) {
     rv_buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
@@ -18,7 +18,7 @@ struct label {
     struct rv_str value;
 };
 
-static void sample(struct rv_buf *b, const char *name, const struct label *labels, size_t n, uint64_t v) {
+static void print_sample(struct rv_buf *b, const char *name, const struct label *labels, size_t n, uint64_t v) {
     rv_buf_adds(b, name);
     for (size_t i = 0; i < n; i++) {
         rv_buf_addf(b, "%c%s=", i == 0 ? '{' : ',', labels[i].name);
@@ -27,13 +27,13 @@ static void sample(struct rv_buf *b, const char *name, const struct label *label
     rv_buf_addf(b, "%s %" PRIu64 "\n", n != 0 ? "}" : "", v);
 }
 
-static void sample_of_plugin(struct rv_buf *b, const char *name, const struct plugin *p, uint64_t v) {
-    sample(b, name, &(struct label){"plugin", plugin_config(p)->name}, 1, v);
+static void print_of_plugin(struct rv_buf *b, const char *name, const struct plugin *p, uint64_t v) {
+    print_sample(b, name, &(struct label){"plugin", plugin_config(p)->name}, 1, v);
 }
 
-static void single(struct rv_buf *b, const char *name, const char *type, const char *help, uint64_t v) {
-    head(b, name, type, help);
-    sample(b, name, NULL, 0, v);
+static void print_single(struct rv_buf *b, const char *name, const char *type, const char *help, uint64_t v) {
+    print_head(b, name, type, help);
+    print_sample(b, name, NULL, 0, v);
 }
 
 struct deaths {
@@ -44,7 +44,7 @@ struct deaths {
 static void print_death(void *arg, const char *cause, uint64_t n) {
     struct deaths *d = arg;
     const struct label labels[] = {{"plugin", d->plugin}, {"cause", rv_str(cause)}};
-    sample(d->b, "rayvisor_plugin_deaths_total", labels, RV_ARRAY_LEN(labels), n);
+    print_sample(d->b, "rayvisor_plugin_deaths_total", labels, RV_ARRAY_LEN(labels), n);
 }
 
 static void note_last(void *arg, const struct death_info *d) {
@@ -83,33 +83,33 @@ static void plugin_gauges(struct supervisor *s, struct rv_buf *b) {
         {"rayvisor_plugin_memory_bytes", "gauge", "resident memory of the plugin's process", g_memory},
     };
     for (size_t k = 0; k < RV_ARRAY_LEN(gauges); k++) {
-        head(b, gauges[k].name, gauges[k].type, gauges[k].help);
+        print_head(b, gauges[k].name, gauges[k].type, gauges[k].help);
         for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
             struct plugin_info i;
             plugin_info(p, &i);
-            sample_of_plugin(b, gauges[k].name, p, gauges[k].fn(&i));
+            print_of_plugin(b, gauges[k].name, p, gauges[k].fn(&i));
         }
     }
-    head(b, "rayvisor_plugin_deaths_total", "counter", "ends of the plugin's process that were not asked for");
+    print_head(b, "rayvisor_plugin_deaths_total", "counter", "ends of the plugin's process that were not asked for");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
         plugin_deaths(p, print_death, &(struct deaths){b, plugin_config(p)->name});
-    head(b, "rayvisor_plugin_last_death_timestamp_seconds", "gauge", "when its process last ended so; 0 never");
+    print_head(b, "rayvisor_plugin_last_death_timestamp_seconds", "gauge", "when its process last ended so; 0 never");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         int64_t last = 0;
         plugin_each_death(p, note_last, &last);
-        sample_of_plugin(b, "rayvisor_plugin_last_death_timestamp_seconds", p, (uint64_t)(last / INT64_C(1000000000)));
+        print_of_plugin(b, "rayvisor_plugin_last_death_timestamp_seconds", p, (uint64_t)(last / INT64_C(1000000000)));
     }
-    head(b, "rayvisor_plugin_quarantined", "gauge", "objects kept from the plugin because it died on them");
+    print_head(b, "rayvisor_plugin_quarantined", "gauge", "objects kept from the plugin because it died on them");
     for (struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
         uint64_t n = 0;
         plugin_quarantines(p, count_quarantine, &n);
-        sample_of_plugin(b, "rayvisor_plugin_quarantined", p, n);
+        print_of_plugin(b, "rayvisor_plugin_quarantined", p, n);
     }
 }
 
 static void print_count(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n) {
     const struct label labels[] = {{"plugin", rv_str(plugin)}, {"verb", rv_str(verb)}, {"code", rv_str(code)}};
-    sample(arg, "rayvisor_actions_total", labels, RV_ARRAY_LEN(labels), n);
+    print_sample(arg, "rayvisor_actions_total", labels, RV_ARRAY_LEN(labels), n);
 }
 
 static void print_feed(void *arg, const struct feed_info *i) {
@@ -117,7 +117,7 @@ static void print_feed(void *arg, const struct feed_info *i) {
                                    {"namespace", rv_str(i->ns)},
                                    {"selector", rv_str(i->selector)},
                                    {"state", rv_str(i->state)}};
-    sample(arg, "rayvisor_watch_objects", labels, RV_ARRAY_LEN(labels), i->objects);
+    print_sample(arg, "rayvisor_watch_objects", labels, RV_ARRAY_LEN(labels), i->objects);
 }
 
 static void print_reported(struct supervisor *s, struct rv_buf *b) {
@@ -138,29 +138,30 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     store_stats(s->store, &st);
     kube_client_stats(s->client, &k);
     executor_stats(s->executor, &x);
-    head(b, "rayvisor_build_info", "gauge", "always 1");
-    sample(b, "rayvisor_build_info", &(struct label){"version", RV_STR(RV_VERSION)}, 1, 1);
-    single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by", !leadership_stands_by(s));
+    print_head(b, "rayvisor_build_info", "gauge", "always 1");
+    print_sample(b, "rayvisor_build_info", &(struct label){"version", RV_STR(RV_VERSION)}, 1, 1);
+    print_single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by",
+                 !leadership_stands_by(s));
     plugin_gauges(s, b);
-    head(b, "rayvisor_actions_total", "counter", "actions by outcome");
+    print_head(b, "rayvisor_actions_total", "counter", "actions by outcome");
     executor_each_count(s->executor, print_count, b);
-    single(b, "rayvisor_actions_queued", "gauge", "actions that wait for their turn", x.queued);
-    single(b, "rayvisor_actions_in_flight", "gauge", "actions sent and not answered", x.in_flight);
-    single(b, "rayvisor_actions_denied_total", "counter", "actions refused by policy", x.denied);
-    single(b, "rayvisor_actions_retries_total", "counter", "actions sent again", x.retries);
-    single(b, "rayvisor_store_objects", "gauge", "objects in the cache", st.objects);
-    single(b, "rayvisor_store_bytes", "gauge", "bytes of their packed values", st.blob_bytes);
-    single(b, "rayvisor_store_changes_total", "counter", "changes announced", st.changes);
-    single(b, "rayvisor_store_unchanged_total", "counter", "changes of fields that nobody reads", st.unchanged);
-    single(b, "rayvisor_store_stale_total", "counter", "older states that were dropped", st.stale);
-    single(b, "rayvisor_api_requests_total", "counter", "requests to the API server", k.requests);
-    single(b, "rayvisor_api_failures_total", "counter", "requests that failed", k.failures);
-    single(b, "rayvisor_api_throttled_total", "counter", "answers with status 429", k.throttled);
-    single(b, "rayvisor_api_received_bytes_total", "counter", "bytes of answers", k.bytes_in);
-    single(b, "rayvisor_watch_events_total", "counter", "watch events", k.events);
-    single(b, "rayvisor_watch_lists_total", "counter", "lists begun, the first ones included", k.relists);
-    single(b, "rayvisor_watch_failures_total", "counter", "lists and watches that failed", k.watches_failed);
-    head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
+    print_single(b, "rayvisor_actions_queued", "gauge", "actions that wait for their turn", x.queued);
+    print_single(b, "rayvisor_actions_in_flight", "gauge", "actions sent and not answered", x.in_flight);
+    print_single(b, "rayvisor_actions_denied_total", "counter", "actions refused by policy", x.denied);
+    print_single(b, "rayvisor_actions_retries_total", "counter", "actions sent again", x.retries);
+    print_single(b, "rayvisor_store_objects", "gauge", "objects in the cache", st.objects);
+    print_single(b, "rayvisor_store_bytes", "gauge", "bytes of their packed values", st.blob_bytes);
+    print_single(b, "rayvisor_store_changes_total", "counter", "changes announced", st.changes);
+    print_single(b, "rayvisor_store_unchanged_total", "counter", "changes of fields that nobody reads", st.unchanged);
+    print_single(b, "rayvisor_store_stale_total", "counter", "older states that were dropped", st.stale);
+    print_single(b, "rayvisor_api_requests_total", "counter", "requests to the API server", k.requests);
+    print_single(b, "rayvisor_api_failures_total", "counter", "requests that failed", k.failures);
+    print_single(b, "rayvisor_api_throttled_total", "counter", "answers with status 429", k.throttled);
+    print_single(b, "rayvisor_api_received_bytes_total", "counter", "bytes of answers", k.bytes_in);
+    print_single(b, "rayvisor_watch_events_total", "counter", "watch events", k.events);
+    print_single(b, "rayvisor_watch_lists_total", "counter", "lists begun, the first ones included", k.relists);
+    print_single(b, "rayvisor_watch_failures_total", "counter", "lists and watches that failed", k.watches_failed);
+    print_head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
     feeds_each(s->feeds, print_feed, b);
     print_reported(s, b);
 }

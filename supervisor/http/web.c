@@ -57,7 +57,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     return answer(c, MHD_HTTP_NOT_FOUND, "text/plain", &b);
 }
 
-static void plan(struct web *w) {
+static void arm_timer(struct web *w) {
     MHD_UNSIGNED_LONG_LONG ms;
     if (MHD_get_timeout(w->daemon, &ms) == MHD_YES)
         rv_timer_arm(w->timer, (int64_t)ms);
@@ -65,16 +65,16 @@ static void plan(struct web *w) {
         rv_timer_disarm(w->timer);
 }
 
-static void turn(void *arg) {
+static void run_daemon(void *arg) {
     struct web *w = arg;
     MHD_run(w->daemon);
-    plan(w);
+    arm_timer(w);
 }
 
 static void on_readable(void *arg, int fd, unsigned events) {
     (void)fd;
     (void)events;
-    turn(arg);
+    run_daemon(arg);
 }
 
 /* "127.0.0.1:8082", "[::1]:8082", ":8082". */
@@ -116,7 +116,7 @@ struct web *web_new(struct supervisor *s, struct rv_error *err) {
         return NULL;
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    w->timer = rv_loop_timer(s->loop, turn, w);
+    w->timer = rv_loop_timer(s->loop, run_daemon, w);
     w->watch = rv_loop_fd(s->loop, info->epoll_fd, RV_LOOP_READ, on_readable, w);
     return w;
 }

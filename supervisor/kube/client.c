@@ -328,7 +328,7 @@ static void send_out(struct kube_transfer *t) {
     if (curl_multi_add_handle(c->multi, t->easy) != CURLM_OK) rv_oom();
 }
 
-static void begin(struct kube_transfer *t) {
+static void transfer_begin(struct kube_transfer *t) {
     struct rv_error err = {0};
     t->waiting = true;
     switch (kube_auth_check(t->client->auth, rv_wall_now(), &err)) {
@@ -390,7 +390,7 @@ struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct ku
     if (t->next != NULL) t->next->back = &t->next;
     t->back = &c->transfers;
     c->transfers = t;
-    begin(t);
+    transfer_begin(t);
     return t;
 }
 
@@ -398,7 +398,7 @@ void kube_transfer_cancel(struct kube_transfer *t) {
     if (t != NULL) transfer_free(t);
 }
 
-static bool try_again(struct kube_transfer *t, long http) {
+static bool transfer_retry(struct kube_transfer *t, long http) {
     struct kube_client *c = t->client;
     if (http != 401 || t->retried || t->streaming || c->closing) return false;
     if (!kube_auth_rejected(c->auth, t->serial, rv_wall_now())) return false;
@@ -406,18 +406,18 @@ static bool try_again(struct kube_transfer *t, long http) {
     c->stats.retries++;
     rv_buf_clear(&t->answer);
     drop_handle(t);
-    begin(t);
+    transfer_begin(t);
     return true;
 }
 
-static void finish(struct kube_transfer *t, CURLcode result) {
+static void transfer_finish(struct kube_transfer *t, CURLcode result) {
     struct kube_client *c = t->client;
     long http = 0, sent = 0;
     char *type = NULL;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http);
     curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
     curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &type);
-    if (result == CURLE_OK && try_again(t, http)) return;
+    if (result == CURLE_OK && transfer_retry(t, http)) return;
     if (code_of_curl(result) == RV_E_UNAUTHORIZED) kube_auth_distrust_files(c->auth);
     rv_autobuf struct rv_buf mp = {0};
     struct kube_response r = {
@@ -445,7 +445,7 @@ static void on_transfer_end(void *arg, CURL *easy, CURLcode result) {
     struct kube_transfer *t = NULL;
     (void)arg;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
-    finish(t, result);
+    transfer_finish(t, result);
 }
 
 static void on_curl_turned(void *arg) { start_queued(arg); }

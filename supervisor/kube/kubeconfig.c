@@ -147,7 +147,7 @@ static char *beside(const struct source *in, struct rv_str path) {
 
 /* An error about a node: file and line, then the sentence. */
 RV_PRINTF(4, 5)
-static int wrong(const struct source *in, const struct rv_node *at, struct rv_error *err, const char *fmt, ...) {
+static int node_error(const struct source *in, const struct rv_node *at, struct rv_error *err, const char *fmt, ...) {
     rv_autobuf struct rv_buf b = {0};
     va_list ap;
     va_start(ap, fmt);
@@ -164,14 +164,14 @@ static int get_text(const struct source *in, struct rv_node *map, const char *ke
     struct rv_node *n = rv_node_get(map, key);
     *ret = rv_node_text(n);
     if (n == NULL || rv_node_type(n) == RV_NULL || rv_node_type(n) == RV_STRING) return 0;
-    return wrong(in, n, err, "%s must be text: put it in quotes", key);
+    return node_error(in, n, err, "%s must be text: put it in quotes", key);
 }
 
 static int get_bool(const struct source *in, struct rv_node *map, const char *key, bool *ret, struct rv_error *err) {
     struct rv_node *n = rv_node_get(map, key);
     *ret = rv_node_to_bool(n, false);
     if (n == NULL || rv_node_type(n) == RV_NULL || rv_node_type(n) == RV_BOOL) return 0;
-    return wrong(in, n, err, "%s must be true or false", key);
+    return node_error(in, n, err, "%s must be true or false", key);
 }
 
 struct text_field {
@@ -203,14 +203,14 @@ static int load_pem(const struct source *in, struct rv_node *map, const char *ke
     struct rv_node *at = rv_node_get(map, data.n != 0 ? rv_buf_cstr(&data_key) : key);
     if (data.n != 0) {
         if (rv_base64_decode(data, RV_BASE64_STANDARD, out) != 0)
-            return wrong(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
+            return node_error(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
     } else {
         struct rv_error why = {0};
         *file = beside(in, path);
-        if (file_read(*file, PEM_MAX, out, &why) != 0) return wrong(in, at, err, "%s: %s", key, why.text);
+        if (file_read(*file, PEM_MAX, out, &why) != 0) return node_error(in, at, err, "%s: %s", key, why.text);
     }
     if (out->n != 0 && memmem(out->p, out->n, begin, sizeof begin - 1) != NULL) return 0;
-    return wrong(in, at, err, "%s is not PEM: it has no \"-----BEGIN \" line", key);
+    return node_error(in, at, err, "%s is not PEM: it has no \"-----BEGIN \" line", key);
 }
 
 static bool has_scheme(const char *url, const char *const *schemes) {
@@ -228,17 +228,17 @@ static int read_cluster(struct kube_config *c, const struct source *in, struct r
     int r = get_texts(in, cluster, fields, RV_ARRAY_LEN(fields), err);
     if (r != 0) return r;
     if (c->server == NULL || !has_scheme(c->server, web))
-        return wrong(in, c->server != NULL ? rv_node_get(cluster, "server") : cluster, err,
-                     "the cluster's server must be an http:// or https:// URL");
+        return node_error(in, c->server != NULL ? rv_node_get(cluster, "server") : cluster, err,
+                          "the cluster's server must be an http:// or https:// URL");
     for (size_t n = strlen(c->server); n > 0 && c->server[n - 1] == '/'; n--) c->server[n - 1] = 0;
     if (c->proxy != NULL && !has_scheme(c->proxy, proxies))
-        return wrong(in, rv_node_get(cluster, "proxy-url"), err,
-                     "proxy-url must be an http://, https:// or socks5:// URL");
+        return node_error(in, rv_node_get(cluster, "proxy-url"), err,
+                          "proxy-url must be an http://, https:// or socks5:// URL");
     r = get_bool(in, cluster, "insecure-skip-tls-verify", &c->insecure, err);
     if (r == 0) r = load_pem(in, cluster, "certificate-authority", &c->ca, &c->ca_file, err);
     if (r == 0 && c->insecure && c->ca.n != 0)
-        r = wrong(in, rv_node_get(cluster, "insecure-skip-tls-verify"), err,
-                  "insecure-skip-tls-verify and a certificate-authority exclude each other: remove one");
+        r = node_error(in, rv_node_get(cluster, "insecure-skip-tls-verify"), err,
+                       "insecure-skip-tls-verify and a certificate-authority exclude each other: remove one");
     return r;
 }
 
@@ -250,8 +250,8 @@ static bool is_list(const struct rv_node *n) {
 
 static int exec_args(struct kube_config *c, const struct source *in, struct rv_node *exec, struct rv_error *err) {
     struct rv_node *args = rv_node_get(exec, "args"), *env = rv_node_get(exec, "env");
-    if (!is_list(args)) return wrong(in, args, err, "exec.args must be a list of texts");
-    if (!is_list(env)) return wrong(in, env, err, "exec.env must be a list of name and value");
+    if (!is_list(args)) return node_error(in, args, err, "exec.args must be a list of texts");
+    if (!is_list(env)) return node_error(in, env, err, "exec.env must be a list of name and value");
     size_t n = rv_node_len(args), at = 1;
     struct rv_str command = rv_node_text(rv_node_get(exec, "command"));
     c->exec->argv = rv_alloc_array(n + 2, sizeof *c->exec->argv);
@@ -259,7 +259,8 @@ static int exec_args(struct kube_config *c, const struct source *in, struct rv_n
     c->exec->argv[0] = memchr(command.p, '/', command.n) != NULL ? beside(in, command) : rv_strdup(command);
     for (size_t i = 0; i < n; i++) {
         struct rv_node *arg = rv_node_at(args, i);
-        if (rv_node_type(arg) != RV_STRING) return wrong(in, arg, err, "exec.args must be texts: put them in quotes");
+        if (rv_node_type(arg) != RV_STRING)
+            return node_error(in, arg, err, "exec.args must be texts: put them in quotes");
         c->exec->argv[at++] = rv_strdup(rv_node_text(arg));
     }
     n = rv_node_len(env);
@@ -270,7 +271,7 @@ static int exec_args(struct kube_config *c, const struct source *in, struct rv_n
         int r = get_text(in, e, "name", &name, err);
         if (r == 0) r = get_text(in, e, "value", &value, err);
         if (r != 0) return r;
-        if (name.n == 0) return wrong(in, e, err, "exec.env needs a name");
+        if (name.n == 0) return node_error(in, e, err, "exec.env needs a name");
         rv_autobuf struct rv_buf b = {0};
         rv_buf_addf(&b, RV_STR_FMT "=" RV_STR_FMT, RV_STR_ARG(name), RV_STR_ARG(value));
         c->exec->env[i] = rv_strdup(rv_buf_str(&b));
@@ -300,14 +301,14 @@ static int read_exec(struct kube_config *c, const struct source *in, struct rv_n
     if (r == 0) r = get_texts(in, exec, &hint, 1, err);
     if (r == 0) r = get_bool(in, exec, "provideClusterInfo", &c->exec->with_cluster, err);
     if (r != 0) return r;
-    if (command.n == 0) return wrong(in, exec, err, "users[].user.exec.command is missing");
+    if (command.n == 0) return node_error(in, exec, err, "users[].user.exec.command is missing");
     if (!rv_str_is(version, "client.authentication.k8s.io/v1") &&
         !rv_str_is(version, "client.authentication.k8s.io/v1beta1"))
-        return wrong(in, version.n != 0 ? rv_node_get(exec, "apiVersion") : exec, err,
-                     "users[].user.exec.apiVersion must be client.authentication.k8s.io/v1 or v1beta1");
+        return node_error(in, version.n != 0 ? rv_node_get(exec, "apiVersion") : exec, err,
+                          "users[].user.exec.apiVersion must be client.authentication.k8s.io/v1 or v1beta1");
     if (mode.n != 0 && !rv_str_is(mode, "Never") && !rv_str_is(mode, "IfAvailable"))
-        return wrong(in, rv_node_get(exec, "interactiveMode"), err,
-                     "users[].user.exec.interactiveMode must be Never or IfAvailable: nobody sits here");
+        return node_error(in, rv_node_get(exec, "interactiveMode"), err,
+                          "users[].user.exec.interactiveMode must be Never or IfAvailable: nobody sits here");
     c->exec->api_version = rv_strdup(version);
     if (c->exec->with_cluster) c->exec->cluster_config = cluster_config(cluster);
     return exec_args(c, in, exec, err);
@@ -329,7 +330,7 @@ static int refuse_unsupported(const struct source *in, struct rv_node *user, str
     for (size_t i = 0; i < RV_ARRAY_LEN(table); i++) {
         struct rv_node *n = rv_node_get(user, table[i].key);
         if (n != NULL && rv_node_type(n) != RV_NULL)
-            return wrong(in, n, err, "users[].user.%s %s", table[i].key, table[i].instead);
+            return node_error(in, n, err, "users[].user.%s %s", table[i].key, table[i].instead);
     }
     return 0;
 }
@@ -354,8 +355,8 @@ static int read_user(struct kube_config *c, const struct source *in, struct rv_n
     if (r == 0) r = load_pem(in, user, "client-certificate", &c->client_cert, &c->cert_file, err);
     if (r == 0) r = load_pem(in, user, "client-key", &c->client_key, &c->key_file, err);
     if (r == 0 && (c->client_cert.n != 0) != (c->client_key.n != 0))
-        r = wrong(in, user, err, "client-certificate and client-key need each other: %s is missing",
-                  c->client_key.n == 0 ? "client-key" : "client-certificate");
+        r = node_error(in, user, err, "client-certificate and client-key need each other: %s is missing",
+                       c->client_key.n == 0 ? "client-key" : "client-certificate");
     if (r == 0) r = get_texts(in, user, &token, 1, err);
     if (r == 0) r = get_text(in, user, "tokenFile", &token_file, err);
     if (r == 0) r = read_basic(c, in, user, err);
@@ -363,7 +364,7 @@ static int read_user(struct kube_config *c, const struct source *in, struct rv_n
     if (token_file.n != 0) c->token_file = beside(in, token_file);
     struct rv_node *exec = rv_node_get(user, "exec");
     if (exec == NULL || rv_node_type(exec) == RV_NULL) return 0;
-    if (rv_node_type(exec) != RV_MAP) return wrong(in, exec, err, "users[].user.exec must be a mapping");
+    if (rv_node_type(exec) != RV_MAP) return node_error(in, exec, err, "users[].user.exec must be a mapping");
     return read_exec(c, in, exec, cluster, err);
 }
 
@@ -387,15 +388,16 @@ static int resolve(struct kube_config *c, struct files *f, const char *context, 
     struct source *from = in;
     struct rv_node *entry = find_entry(f, "clusters", "cluster", cluster, &from), *cluster_entry = entry;
     if (entry == NULL)
-        return wrong(in, ctx, err, "context \"" RV_STR_FMT "\" names cluster \"" RV_STR_FMT "\", which is not there",
-                     RV_STR_ARG(name), RV_STR_ARG(cluster));
+        return node_error(in, ctx, err,
+                          "context \"" RV_STR_FMT "\" names cluster \"" RV_STR_FMT "\", which is not there",
+                          RV_STR_ARG(name), RV_STR_ARG(cluster));
     r = read_cluster(c, from, entry, err);
     if (r != 0 || user.n == 0) return r;
     from = in;
     entry = find_entry(f, "users", "user", user, &from);
     if (entry == NULL)
-        return wrong(in, ctx, err, "context \"" RV_STR_FMT "\" names user \"" RV_STR_FMT "\", who is not there",
-                     RV_STR_ARG(name), RV_STR_ARG(user));
+        return node_error(in, ctx, err, "context \"" RV_STR_FMT "\" names user \"" RV_STR_FMT "\", who is not there",
+                          RV_STR_ARG(name), RV_STR_ARG(user));
     return read_user(c, from, entry, cluster_entry, err);
 }
 
@@ -475,7 +477,7 @@ static void read_environment(struct kube_config *c) {
 }
 
 /* Ends both ways of reading. */
-static struct kube_config *done(struct kube_config *c, struct files *f, int r) {
+static struct kube_config *config_done(struct kube_config *c, struct files *f, int r) {
     rv_arena_free(f->arena);
     if (r != 0) return kube_config_free(c);
     if (c->ns == NULL) c->ns = rv_strdup(RV_STR("default"));
@@ -487,12 +489,12 @@ static struct kube_config *done(struct kube_config *c, struct files *f, int r) {
 struct kube_config *kube_config_load(const struct kube_config_opts *o, struct rv_error *err) {
     struct kube_config *c = rv_alloc(sizeof *c);
     struct files f = {.arena = rv_arena_new()};
-    return done(c, &f, load_any(c, &f, o, err));
+    return config_done(c, &f, load_any(c, &f, o, err));
 }
 
 struct kube_config *kube_config_parse(struct rv_str text, const char *name, const char *context, struct rv_error *err) {
     struct kube_config *c = rv_alloc(sizeof *c);
     struct files f = {.arena = rv_arena_new()};
     int r = add_text(&f, text, name, err);
-    return done(c, &f, r != 0 ? r : resolve(c, &f, context, err));
+    return config_done(c, &f, r != 0 ? r : resolve(c, &f, context, err));
 }

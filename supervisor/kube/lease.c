@@ -110,7 +110,7 @@ static bool is_free(const struct lease *l) {
 
 /* ---- writing -------------------------------------------------------------------------------------------- */
 
-static void ask(struct lease *l);
+static void request_lease(struct lease *l);
 
 static void tell_trouble(struct lease *l, const char *verb, const struct kube_response *r) {
     if (r == NULL && !l->troubled) return;
@@ -203,7 +203,7 @@ static void on_read(void *arg, const struct kube_response *r) {
 }
 
 /* The holder knows what it wrote and writes again; the others look. */
-static void ask(struct lease *l) {
+static void request_lease(struct lease *l) {
     if (l->held && l->version[0] != 0)
         renew(l);
     else
@@ -212,7 +212,7 @@ static void ask(struct lease *l) {
 
 static void on_tick(void *arg) {
     struct lease *l = arg;
-    if (l->request == NULL && !l->ended) ask(l);
+    if (l->request == NULL && !l->ended) request_lease(l);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------- */

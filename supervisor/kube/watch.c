@@ -49,7 +49,7 @@ struct kube_watch {
     char why[256];
 };
 
-static void again(void *arg);
+static void on_pause_end(void *arg);
 static void start_list(struct kube_watch *w);
 
 bool kube_watch_synced(const struct kube_watch *w) { return w->synced; }
@@ -372,7 +372,7 @@ static void start_watch(struct kube_watch *w) {
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-static void again(void *arg) {
+static void on_pause_end(void *arg) {
     struct kube_watch *w = arg;
     if (w->transfer != NULL) return;
     if (w->listing || w->relist || w->version == NULL)
@@ -403,7 +403,7 @@ struct kube_watch *kube_watch_start(struct kube_client *c, const struct kube_wat
     w->resource = dup_or_null(o->resource);
     w->ns = dup_or_null(o->ns);
     w->selector = dup_or_null(o->selector);
-    w->retry = rv_loop_timer(kube_client_loop(c), again, w);
+    w->retry = rv_loop_timer(kube_client_loop(c), on_pause_end, w);
     w->stall = rv_loop_timer(kube_client_loop(c), on_stall, w);
     w->state = KUBE_WATCH_BACKOFF;
     start_list(w);

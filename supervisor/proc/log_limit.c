@@ -7,7 +7,7 @@
 enum { BURST = 1000, EACH_MS = 10 };
 static const double EACH_NS = EACH_MS * 1e6;
 
-static void tell(struct log_limit *c, struct rv_str plugin) {
+static void log_suppressed(struct log_limit *c, struct rv_str plugin) {
     char n[24];
     snprintf(n, sizeof n, "%" PRIu64, c->suppressed);
     c->suppressed = 0;
@@ -28,5 +28,5 @@ bool log_limit_allows(struct log_limit *c, struct rv_str plugin, int64_t now) {
 void log_limit_report_suppressed(struct log_limit *c, struct rv_str plugin, int64_t now, bool last) {
     if (c->suppressed == 0) return;
     (void)rv_rate_limit_has(&c->bucket, now, EACH_NS, BURST);
-    if (last || c->bucket.tokens >= (double)BURST / 10) tell(c, plugin);
+    if (last || c->bucket.tokens >= (double)BURST / 10) log_suppressed(c, plugin);
 }

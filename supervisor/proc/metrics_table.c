@@ -78,7 +78,8 @@ static bool print_labels(struct rv_val labels, struct rv_buf *out) {
     return true;
 }
 
-static struct series *find(const struct metrics_table *t, uint32_t hash, struct rv_str name, struct rv_str labels) {
+static struct series *find_series(const struct metrics_table *t, uint32_t hash, struct rv_str name,
+                                  struct rv_str labels) {
     for (struct rv_table_link *l = rv_table_find(&t->table, hash); l != NULL; l = rv_table_find_next(l)) {
         struct series *s = series_at(l);
         if (rv_str_is(name, s->name) && rv_str_is(labels, s->labels)) return s;
@@ -86,7 +87,7 @@ static struct series *find(const struct metrics_table *t, uint32_t hash, struct 
     return NULL;
 }
 
-static void drop(struct metrics_table *t, struct series *s) {
+static void drop_series(struct metrics_table *t, struct series *s) {
     rv_table_remove(&t->table, &s->link);
     series_free(s);
 }
@@ -96,9 +97,9 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
     if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter only grows */
     uint32_t hash = rv_hash_key(m->name, rv_buf_str(&labels));
-    struct series *s = find(t, hash, m->name, rv_buf_str(&labels));
+    struct series *s = find_series(t, hash, m->name, rv_buf_str(&labels));
     if (m->type == 2) {
-        if (s != NULL) drop(t, s);
+        if (s != NULL) drop_series(t, s);
         return;
     }
     if (s == NULL) {
@@ -123,7 +124,7 @@ void metrics_table_sweep(struct metrics_table *t) {
     if (!t->marked) return;
     t->marked = false;
     for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);)
-        if (series_at(w.link)->stale) drop(t, series_at(w.link));
+        if (series_at(w.link)->stale) drop_series(t, series_at(w.link));
 }
 
 struct sample {

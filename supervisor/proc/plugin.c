@@ -28,7 +28,7 @@ bool plugin_stopped(const struct plugin *p) { return p->state == LIFE_DISABLED; 
 
 /* ---- the table's actions -------------------------------------------------------------------------------- */
 
-static void spawn(struct plugin *p) {
+static void start_host(struct plugin *p) {
     process_spawn(p);
     if (p->pid == 0) return; /* it could not be started: that was an event of its own */
     p->beaten = 0;
@@ -42,7 +42,7 @@ static void kill_politely(struct plugin *p) {
     rv_timer_arm(p->deadline, KILL_MS);
 }
 
-static void drain(struct plugin *p) {
+static void drain_host(struct plugin *p) {
     struct msg m = {.type = MSG_DRAIN};
     rv_timer_disarm(p->beat);
     p->drain_began = p->answered = rv_mono_now();
@@ -61,7 +61,7 @@ static void wait_for_restart(struct plugin *p) {
     rv_timer_arm(p->retry, lifecycle_backoff_ms(p->deaths_in_row, rv_random_u32()));
 }
 
-static void stopped(struct plugin *p) {
+static void report_stopped(struct plugin *p) {
     rv_timer_disarm(p->retry);
     if (p->on_stopped == NULL) return;
     void (*fn)(void *) = p->on_stopped;
@@ -80,13 +80,13 @@ void plugin_event(struct plugin *p, enum life_event e) {
     case LIFE_DO_NOTHING:
         break;
     case LIFE_DO_SPAWN:
-        spawn(p);
+        start_host(p);
         break;
     case LIFE_DO_WELCOME:
         session_welcome(p);
         break;
     case LIFE_DO_DRAIN:
-        drain(p);
+        drain_host(p);
         break;
     case LIFE_DO_KILL:
         kill_politely(p);
@@ -98,7 +98,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
         rv_timer_arm(p->retry, BROKEN_MS);
         break;
     case LIFE_DO_FORGET:
-        stopped(p); /* who waits for this may free the plugin */
+        report_stopped(p); /* who waits for this may free the plugin */
         return;
     }
     if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) rv_timer_arm(p->retry, LIBRARY_MS);
@@ -144,7 +144,7 @@ static void on_retry(void *arg) {
         plugin_event(p, LIFE_ON_RETRY);
 }
 
-static void again(void *arg) { plugin_start(arg); }
+static void start_again(void *arg) { plugin_start(arg); }
 
 /* A recording is of one process from its beginning: the next file needs another one. Not all the time, however small
  * the files may be. */
@@ -152,7 +152,7 @@ static void follow_recording(struct plugin *p, int64_t now) {
     if (p->state != LIFE_READY || now - p->started < RECORDING_MS * MS || !process_recording_full(p)) return;
     rv_info("recording is full: the plugin is started again with the next one", "plugin", plugin_name(p), "file",
             p->recording);
-    plugin_stop(p, again, p);
+    plugin_stop(p, start_again, p);
 }
 
 static void on_beat(void *arg) {
@@ -240,12 +240,12 @@ void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg) {
     p->on_stopped = on_stopped;
     p->stopped_arg = arg;
     if (p->state == LIFE_DISABLED)
-        stopped(p);
+        report_stopped(p);
     else
         plugin_event(p, LIFE_ON_DISABLE);
 }
 
-static void configure(struct plugin *p, const struct config_plugin *c) {
+static void set_config(struct plugin *p, const struct config_plugin *c) {
     p->config = p->client.config = c;
     quarantine_reconfigure(p->quarantine, c);
 }
@@ -255,7 +255,7 @@ bool plugin_takes_settings(const struct plugin *p) { return p->live && plugin_li
 bool plugin_library_changed(const struct plugin *p) { return p->pid != 0 && process_library_changed(p); }
 
 void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
-    configure(p, c);
+    set_config(p, c);
     settings_sync(p, true);
     if (p->state == LIFE_MISFIT && process_library_changed(p)) plugin_event(p, LIFE_ON_RETRY); /* perhaps it fits now */
 }
@@ -263,7 +263,7 @@ void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
 void plugin_replace(struct plugin *p, const struct config_plugin *c) {
     bool other = !rv_val_equal((struct rv_val){c->settings.p, c->settings.n},
                                (struct rv_val){p->settings.in_force.p, p->settings.in_force.n});
-    configure(p, c);
+    set_config(p, c);
     if (other) quarantine_clear(p->quarantine);
     settings_adopt(p);
     p->metrics = (metrics_table_free(p->metrics), metrics_table_new());

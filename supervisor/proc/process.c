@@ -72,7 +72,7 @@ bool process_recording_full(const struct plugin *p) {
     return p->recording != NULL && stat(p->recording, &st) == 0 && (uint64_t)st.st_size >= p->config->recording;
 }
 
-static void add(char **argv, const char *option, const char *value) {
+static void add_option(char **argv, const char *option, const char *value) {
     while (*argv != NULL) argv++;
     argv[0] = (char *)(uintptr_t)option;
     argv[1] = (char *)(uintptr_t)value;
@@ -86,16 +86,16 @@ static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, con
     snprintf(memory, sizeof memory, "%" PRIu64, SANITIZED ? 0 : p->config->memory);
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(most, sizeof most, "%" PRIu64, p->config->recording);
-    add(argv, "--lane", lane_path);
-    add(argv, "--plugin", p->config->library);
-    add(argv, "--sandbox", config_sandbox_name(p->s->config));
-    add(argv, "--log-format", "text");
-    add(argv, "--max-memory", memory);
-    add(argv, "--parent", parent);
+    add_option(argv, "--lane", lane_path);
+    add_option(argv, "--plugin", p->config->library);
+    add_option(argv, "--sandbox", config_sandbox_name(p->s->config));
+    add_option(argv, "--log-format", "text");
+    add_option(argv, "--max-memory", memory);
+    add_option(argv, "--parent", parent);
     name_recording(p);
     if (p->recording != NULL) {
-        add(argv, "--record", p->recording);
-        add(argv, "--record-max", most);
+        add_option(argv, "--record", p->recording);
+        add_option(argv, "--record-max", most);
     }
     return spawn_host(&(struct spawn_opts){argv, out_fd, token_fd, flight_fd}, &p->pid, err);
 }

@@ -62,7 +62,7 @@ struct quarantine *quarantine_free(struct quarantine *q) {
     return NULL;
 }
 
-static void drop(struct quarantine *q, struct blamed **p) {
+static void drop_blamed(struct quarantine *q, struct blamed **p) {
     struct blamed *b = *p;
     *p = b->next;
     q->n--;
@@ -74,12 +74,12 @@ void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c)
     q->config = c;
     for (struct blamed **p = &q->list; *p != NULL;)
         if ((*p)->kind >= c->manifest->kind_n)
-            drop(q, p);
+            drop_blamed(q, p);
         else
             p = &(*p)->next;
 }
 
-static struct blamed **find(struct quarantine *q, uint32_t kind, struct rv_str ns, struct rv_str name) {
+static struct blamed **find_blamed(struct quarantine *q, uint32_t kind, struct rv_str ns, struct rv_str name) {
     struct blamed **p = &q->list;
     while (*p != NULL && !((*p)->kind == kind && rv_str_is(ns, (*p)->ns) && rv_str_is(name, (*p)->name)))
         p = &(*p)->next;
@@ -124,9 +124,9 @@ enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct st
     struct rv_str ns = o->ns, name = o->name, uid = o->uid;
     char room[24];
     int64_t now = rv_mono_now();
-    struct blamed **p = find(q, kind, ns, name), *b = *p;
+    struct blamed **p = find_blamed(q, kind, ns, name), *b = *p;
     if (b != NULL && (!rv_str_is(uid, b->uid) || now - b->last > HOUR) && b->since == 0) {
-        drop(q, p);
+        drop_blamed(q, p);
         b = NULL;
     }
     if (b == NULL) {
@@ -151,7 +151,7 @@ enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct st
 
 void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct store_object *o, bool deleted) {
     if (q->list == NULL) return;
-    struct blamed **p = find(q, kind, o->ns, o->name), *b = *p;
+    struct blamed **p = find_blamed(q, kind, o->ns, o->name), *b = *p;
     if (b == NULL) return;
     char room[24];
     if (!deleted && rv_str_is(o->uid, b->uid) && rv_str_is(version_of(o, room), b->version)) return;
@@ -183,11 +183,11 @@ void quarantine_refresh(struct quarantine *q,
 bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name) {
     bool any = false;
     for (uint32_t kind = 0; kind < q->config->manifest->kind_n; kind++) {
-        struct blamed **p = find(q, kind, ns, name);
+        struct blamed **p = find_blamed(q, kind, ns, name);
         if (*p == NULL || (*p)->since == 0) continue;
         rv_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
                 (*p)->name);
-        drop(q, p);
+        drop_blamed(q, p);
         q->on.key(q->on.arg, kind, ns, name, false);
         any = true;
     }

@@ -202,7 +202,7 @@ size_t session_result_bytes(const void *arg) {
 
 /* ---- hearing -------------------------------------------------------------------------------------------- */
 
-static void refuse(struct plugin *p, const char *why) {
+static void refuse_host(struct plugin *p, const char *why) {
     struct msg m = {.type = MSG_REFUSE, .text = {RV_E_ABI, rv_str(why)}};
     rv_err("plugin refused", "plugin", plugin_name(p), "reason", why);
     p->unfit = true;
@@ -246,7 +246,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
                  (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
                  (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
     if (why[0] != 0) {
-        refuse(p, why);
+        refuse_host(p, why);
         return;
     }
     p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop meanwhile */
@@ -416,7 +416,7 @@ void session_join_feeds(struct plugin *p) {
         }
 }
 
-static void leave(struct listened *kinds, size_t n) {
+static void leave_feeds(struct listened *kinds, size_t n) {
     for (size_t i = 0; i < n; i++) {
         store_unlisten(kinds[i].listener);
         feed_leave(kinds[i].feed);
@@ -425,7 +425,7 @@ static void leave(struct listened *kinds, size_t n) {
 }
 
 void session_leave_feeds(struct plugin *p) {
-    leave(p->kinds, p->kind_n);
+    leave_feeds(p->kinds, p->kind_n);
     p->kinds = NULL;
     p->kind_n = 0;
 }
@@ -434,7 +434,7 @@ void session_rejoin_feeds(struct plugin *p) {
     struct listened *old = p->kinds;
     size_t n = p->kind_n;
     session_join_feeds(p);
-    leave(old, n);
+    leave_feeds(old, n);
 }
 
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name) {

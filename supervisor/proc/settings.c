@@ -57,7 +57,7 @@ static const struct yaml_pos *blamed(const struct config_plugin *c, struct rv_st
     return c->settings_node != NULL ? c->settings_node : c->node;
 }
 
-static void refuse(struct plugin *p, struct rv_str reason) {
+static void refuse_settings(struct plugin *p, struct rv_str reason) {
     struct plugin_settings *s = &p->settings;
     rv_autobuf struct rv_buf text = {0};
     const struct yaml_pos *at = blamed(s->sent_from, reason);
@@ -73,7 +73,7 @@ void settings_answer(struct plugin *p, const struct msg_text *m) {
     struct plugin_settings *s = &p->settings;
     if (s->sent.n == 0) return; /* nobody asked */
     if (m->code != 0) {
-        refuse(p, m->text);
+        refuse_settings(p, m->text);
     } else {
         copy(&s->in_force, &s->sent);
         forget_refusal(s);
@@ -88,7 +88,7 @@ void settings_process_gone(struct plugin *p, uint32_t call) {
     struct plugin_settings *s = &p->settings;
     if (s->sent.n == 0) return;
     if (call == FLIGHT_SETTINGS)
-        refuse(p, RV_STR("it died while it took them"));
+        refuse_settings(p, RV_STR("it died while it took them"));
     else
         copy(&s->in_force, &s->sent); /* the next process begins with them */
     rv_buf_clear(&s->sent);

@@ -162,7 +162,7 @@ bool store_collection_synced(const struct store_collection *c) { return c->synce
 
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
-static struct node *find(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
+static struct node *find_node(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
     for (struct rv_table_link *l = rv_table_find(&c->nodes, rv_hash_key(ns, name)); l != NULL;
          l = rv_table_find_next(l))
         if (rv_str_eq(node_at(l)->o.ns, ns) && rv_str_eq(node_at(l)->o.name, name)) return node_at(l);
@@ -289,7 +289,7 @@ static bool is_edited(const struct node *old, const struct node *n) {
 static void put(struct store_collection *c, struct rv_val value, bool written, bool seen) {
     struct identity id = identity_of(value);
     if (id.name.n == 0) return;
-    struct node *old = find(c, id.ns, id.name);
+    struct node *old = find_node(c, id.ns, id.name);
     bool quiet = false;
     if (old != NULL) {
         int order = store_version_cmp(id.version, old->o.resource_version);
@@ -354,7 +354,7 @@ void store_put(struct store_collection *c, struct rv_val value) { put(c, value, 
 
 void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str name, struct rv_str uid,
                   struct rv_str resource_version) {
-    struct node *n = find(c, ns, name);
+    struct node *n = find_node(c, ns, name);
     if (n == NULL || n->tombstone) return;
     if (uid.n != 0 && !rv_str_eq(n->o.uid, uid)) return; /* a namesake came in the meantime */
     if (store_version_cmp(resource_version, n->o.resource_version) < 0) return;
@@ -372,7 +372,7 @@ void store_replace_begin(struct store_collection *c, bool rewound) {
 void store_replace_put(struct store_collection *c, struct rv_val value) { put(c, value, false, true); }
 
 void store_replace_keep(struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    struct node *n = find(c, ns, name);
+    struct node *n = find_node(c, ns, name);
     if (n != NULL && !n->tombstone) n->seen = true;
 }
 
@@ -441,7 +441,7 @@ void store_written_deleted(struct store *s, struct rv_str api_version, struct rv
                            struct rv_str name, struct rv_str uid) {
     for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
         if (!concerns(c, api_version, resource, ns)) continue;
-        struct node *n = find(c, ns, name);
+        struct node *n = find_node(c, ns, name);
         if (n != NULL && !n->tombstone && (uid.n == 0 || rv_str_eq(n->o.uid, uid)))
             bury(c, n, n->o.resource_version, true);
     }
@@ -452,7 +452,7 @@ bool store_refused(struct store *s, struct rv_str api_version, struct rv_str res
     bool newer = true;
     for (struct store_collection *c = s->collections; c != NULL; c = c->next) {
         if (!concerns(c, api_version, resource, ns)) continue;
-        struct node *n = find(c, ns, name);
+        struct node *n = find_node(c, ns, name);
         if (n == NULL || n->tombstone) continue;
         if (rv_str_eq(n->o.resource_version, version) || (version.n == 0 && rv_str_eq(n->o.uid, uid))) newer = false;
         if (!n->untold) continue;
@@ -467,7 +467,7 @@ bool store_refused(struct store *s, struct rv_str api_version, struct rv_str res
 /* ---- reading and listening ------------------------------------------------------------------------------ */
 
 const struct store_object *store_find(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    struct node *n = find(c, ns, name);
+    struct node *n = find_node(c, ns, name);
     return n != NULL && !n->tombstone ? &n->o : NULL;
 }
 
