@@ -1,5 +1,7 @@
-/* conflict.h - a write was refused because the object is another by now (409). Whoever tries again at once without
- * knowing that one asks the same again: so it is told first, or read where the cache has nothing newer. */
+/* conflict.h - what happens after a write that was refused because the object has changed (409). A plugin that tried
+ * again at once would send the same write again, for its copy of the object is still the old one. So the newest
+ * object is told to the plugin before the result; where the cache does not have it, it is read from the API server
+ * first. */
 #ifndef ACTIONS_CONFLICT_H
 #define ACTIONS_CONFLICT_H
 

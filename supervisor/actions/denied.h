@@ -1,4 +1,5 @@
-/* denied.h - what was refused lately: each thing is said once an hour, however often it is asked for. */
+/* denied.h - remembers which refusals were reported lately. Each is reported once an hour, however often the plugin
+ * asks for the same thing. */
 #ifndef ACTIONS_DENIED_H
 #define ACTIONS_DENIED_H
 

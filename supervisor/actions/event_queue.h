@@ -1,7 +1,7 @@
-/* event_queue.h - Kubernetes events give way to work. While the API server is slow to answer they wait, at most a
- * minute, so that telling what was done never delays what is to be done.
+/* event_queue.h - Kubernetes events give way to other requests. While the API server is slow to answer, events wait
+ * here, for a minute at most, so that they never delay a write.
  *
- * The queue only links items; they belong to the caller. Times are monotonic nanoseconds. */
+ * The queue only links items, which belong to the caller. Times are monotonic nanoseconds. */
 #ifndef ACTIONS_EVENT_QUEUE_H
 #define ACTIONS_EVENT_QUEUE_H
 

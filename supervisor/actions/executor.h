@@ -44,12 +44,12 @@ void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg);
 void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m);
 /* A client took results: what was held back for want of room may go on. */
 void executor_wake(struct executor *x);
-/* The incarnation is gone: what waits is dropped, counted and told; what was sent finishes. Also before the client is
- * freed. */
+/* The process that asked is gone. What still waits is dropped, counted and logged; what was sent is finished. It is
+ * also called before the client is freed. */
 void executor_forget(struct executor *x, struct executor_client *c);
-/* How many of its actions have no result yet; timers, which nobody does, are none. */
+/* How many of its actions have no result yet. Timers do not count, for nobody works on them. */
 size_t executor_open(const struct executor *x, const struct executor_client *c);
-/* Is a write under way that an incarnation before asked for? Nobody knows yet what it will have made. */
+/* Is a write under way that an earlier process of this plugin asked for? Its outcome is not known yet. */
 bool executor_unfinished(const struct executor *x, const char *plugin);
 /* A Kubernetes event of the supervisor's own about an object. */
 void executor_event(struct executor *x, const struct rv_event *e);

@@ -1,4 +1,5 @@
-/* failures.h - requests that fail are many at once: the log tells of them in one line (see trouble.h). */
+/* failures.h - reports requests that fail. Many usually fail at once, so the log gets one line for all of them (see
+ * trouble.h). */
 #ifndef ACTIONS_FAILURES_H
 #define ACTIONS_FAILURES_H
 

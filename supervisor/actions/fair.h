@@ -1,7 +1,8 @@
-/* fair.h - whose turn is it: plugins in turn, within a plugin its keys in turn, within a key the order of asking.
+/* fair.h - decides whose turn it is. Plugins take turns, then the keys of a plugin take turns, and the requests of a
+ * key keep their order.
  *
  * So a plugin with a thousand keys, or a key with a thousand requests, delays nobody else by more than one turn. The
- * queue only links items; they belong to the caller. */
+ * queue only links items, which belong to the caller. */
 #ifndef ACTIONS_FAIR_H
 #define ACTIONS_FAIR_H
 

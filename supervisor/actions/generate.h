@@ -1,5 +1,5 @@
-/* generate.h - credentials that a plugin asks for but never sees: as the request to create a Secret goes out, each
- * value RV_GENERATE_TOKEN (rayvisor/plugin.h) in it becomes 32 fresh random bytes in base64. */
+/* generate.h - makes credentials that a plugin asks for but never sees. When a request to create a Secret is sent,
+ * each value RV_GENERATE_TOKEN (rayvisor/plugin.h) in it becomes 32 random bytes in base64. */
 #ifndef ACTIONS_GENERATE_H
 #define ACTIONS_GENERATE_H
 

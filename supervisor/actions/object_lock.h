@@ -1,7 +1,8 @@
-/* object_lock.h - which objects have an action under way: a second one on the same object waits for the first.
+/* object_lock.h - knows which objects have an action under way. A second action on the same object waits for the
+ * first one.
  *
- * A hash of the actions that run; it only links them. The action and its texts must stay until object_lock_release().
- */
+ * This is a hash table that only links the running actions. An action and its texts must stay until
+ * object_lock_release(). */
 #ifndef ACTIONS_OBJECT_LOCK_H
 #define ACTIONS_OBJECT_LOCK_H
 

@@ -1,8 +1,9 @@
-/* owners.h - is the owner of what a plugin wants to make still there?
+/* owners.h - checks that the owner of an object still exists before a plugin creates the object.
  *
- * While the watch of the owner's kind is broken, the plugin sees an owner that may be gone already. What it makes then
- * is collected as garbage at once, its own watch says so, and it makes it again: a loop as fast as the API server. So
- * in that time, and for a moment after, the owner is read from the API server before anything is made for it. */
+ * While the watch of the owner's kind is broken, the plugin may still see an owner that is gone. The garbage
+ * collector would delete what it creates, the plugin's own watch would report that, and it would create it again, as
+ * fast as the API server allows. So while the watch is broken, and for a moment after, the owner is read from the API
+ * server first. */
 #ifndef ACTIONS_OWNERS_H
 #define ACTIONS_OWNERS_H
 

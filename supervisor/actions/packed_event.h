@@ -1,5 +1,5 @@
-/* packed_event.h - an event that waits for its turn, packed: a burst leaves thousands of them, and in the form in which
- * an action is carried out each would take four times as much. */
+/* packed_event.h - an event that waits in the queue, in a packed form. A burst leaves thousands of them, and the form
+ * in which an action is carried out takes four times as much memory. */
 #ifndef ACTIONS_PACKED_EVENT_H
 #define ACTIONS_PACKED_EVENT_H
 

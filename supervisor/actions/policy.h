@@ -1,6 +1,6 @@
-/* policy.h - may this plugin do this? Deny by default: an action needs a grant that names its resource, its verb and,
- * where the grant lists namespaces, its namespace. A request needs a URL pattern (supervisor/config/url.h), and a
- * credential in it a grant of that Secret and key. */
+/* policy.h - decides whether a plugin may do something. The default is no. An action needs a grant that names its
+ * resource and its verb and, where the grant lists namespaces, its namespace. An HTTP request needs a URL pattern
+ * (supervisor/config/url.h). A credential in it needs a grant of that Secret and key. */
 #ifndef ACTIONS_POLICY_H
 #define ACTIONS_POLICY_H
 

@@ -1,7 +1,7 @@
-/* quota.h - a plugin that asks for actions, and its own limits (`limits` of its entry in the configuration).
+/* quota.h - the limits of one plugin (`limits` of its entry in the configuration) and how much of them it uses.
  *
- * Requests to the API server and what waits for others (HTTP, timers: msg_verb_waits()) have places of their own, so
- * that heads that hang hold up no write. */
+ * Requests to the API server are counted apart from what waits for others (HTTP requests and timers, see
+ * msg_verb_waits()), so that a Ray head that hangs holds up no write. */
 #ifndef ACTIONS_QUOTA_H
 #define ACTIONS_QUOTA_H
 
@@ -16,11 +16,12 @@ struct quota {
     size_t open[2];            /* actions without a result; [1]: that wait for others */
     size_t reading;            /* bytes: room that is set aside for bodies that are being read */
 };
-/* The plugin's, made when it asks for the first time. c NULL, the supervisor itself: NULL. */
+/* The client's quota, which is made when it asks for the first time. NULL for NULL, the supervisor itself. */
 struct quota *quota_of(struct quota **list, const struct executor_client *c);
 void quota_forget(struct quota **list, const struct executor_client *c);
 void quota_free_all(struct quota **list);
-/* NULL, or why there are more actions like this one open than the host was told: then it is not our host. */
+/* NULL, or why too many actions like this one are open. Our host keeps the limits that it was told, so a host that
+ * exceeds them is not ours. */
 const char *quota_exceeded(const struct quota *a, uint32_t verb);
 
 #endif

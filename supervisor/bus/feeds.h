@@ -6,8 +6,8 @@
 
 struct feeds *feeds_new(struct supervisor *s);
 struct feeds *feeds_free(struct feeds *f);
-/* Starts or joins the watch of what the manifest's kind names, in one namespace (NULL: all). on_synced is called once
- * the collection is complete (at once, from within, when it is already). */
+/* Starts or joins the watch of what the manifest's kind names, in one namespace (NULL: all). See
+ * feeds_on_synced() for when its collection is complete. */
 struct feed;
 struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const char *ns, struct rv_error *err);
 void feed_leave(struct feed *feed);

@@ -1,5 +1,5 @@
-/* deaths.h - what became of a plugin's processes: counts by cause, and of the last 32 deaths when, why and on which
- * object. An operator who comes a day later still sees what happened in the night. */
+/* deaths.h - the history of a plugin's processes: counts by cause, and for each of the last 32 deaths the time, the
+ * cause and the object. So an operator who looks a day later can still see what happened. */
 #ifndef PROC_DEATHS_H
 #define PROC_DEATHS_H
 

@@ -1,5 +1,5 @@
-/* output.h - what a host prints on its standard output and error, as log lines with the plugin's name. Long lines are
- * cut; what a dying host said last is not lost. */
+/* output.h - turns what a host prints on its standard output and error into log lines with the plugin's name. Long
+ * lines are cut. The last lines of a process that died are kept. */
 #ifndef PROC_OUTPUT_H
 #define PROC_OUTPUT_H
 

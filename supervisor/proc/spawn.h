@@ -1,4 +1,5 @@
-/* spawn.h - making a host process: nothing inherited but what it is given, errors of exec reported here. */
+/* spawn.h - starts a host process. It inherits nothing but what it is given, and errors of exec are reported to the
+ * caller. */
 #ifndef PROC_SPAWN_H
 #define PROC_SPAWN_H
 
