@@ -15,6 +15,11 @@ PROTOCOL = BASE + ["ipc/protocol"]
 SDK = BASE + ["plugins/sdk"]
 RAY = SDK + ["plugins/ray"]
 STORAGE = BASE + ["deploy/sandbox/storage.h", "deploy/sandbox/storage_internal.h"]
+# The supervisor from the bottom up.
+SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor/kube", "supervisor/store"]
+BUS = SHARED + ["supervisor/trouble.h"]
+ACTIONS = BUS + ["supervisor/bus", "supervisor/requests", "supervisor/leadership.h"]
+PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
 ALLOWED = {
     "include": [],
     "ipc/base": [INCLUDE],
@@ -34,6 +39,21 @@ ALLOWED = {
     "supervisor/store": BASE,
     "supervisor/curl": BASE,
     "supervisor/kube": BASE + ["supervisor/store", "supervisor/curl"],
+    "supervisor/config": BASE + ["supervisor/kube"],
+    "supervisor/supervisor.h": SHARED,  # the objects that the parts share, by pointer
+    "supervisor/trouble.c": SHARED + ["supervisor/trouble.h"],
+    "supervisor/trouble.h": SHARED,
+    "supervisor/leadership.c": SHARED + ["supervisor/leadership.h", "supervisor/trouble.h"],
+    "supervisor/leadership.h": SHARED,
+    "supervisor/zoneinfo": BASE,
+    "supervisor/bus": BUS,
+    "supervisor/requests": SHARED + ["supervisor/curl"],
+    "supervisor/actions": ACTIONS,
+    "supervisor/proc": PROC,
+    "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
+    "supervisor/health.h": SHARED,
+    "supervisor/http": PROC + ["supervisor/health.h", "supervisor/proc"],
+    "supervisor/control": PROC + ["supervisor/health.h", "supervisor/proc", "supervisor/http"],
     "deploy/sandbox": BASE,
     "deploy/sandbox/storage.c": STORAGE,  # it is given its rules at birth
     "deploy/sandbox/refuse.c": STORAGE,
