@@ -15,7 +15,8 @@ case "${1:-}" in
 esac
 
 packages="build-essential cmake ninja-build pkg-config python3 libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev
- libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev"
+ libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev
+ libprotobuf-c-dev protobuf-c-compiler"
 
 say() { printf '\n== %s\n' "$*"; }
 die() { printf 'quickstart: %s\n' "$@" >&2; exit 1; }

@@ -118,7 +118,8 @@ struct as_state {
     size_t n_gangs;
     const struct as_demand *held; /* request_resources(): capacity that must exist, used or not */
     size_t n_held;
-    int64_t max_nodes; /* of the cluster, with its head */
+    int64_t max_nodes;    /* of the cluster, with its head */
+    int64_t max_launches; /* of this decision: more comes in the next round */
 };
 
 /* Why a node is removed, or why it stays. */

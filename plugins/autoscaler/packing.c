@@ -40,6 +40,7 @@ struct pack {
     struct intern faces;
     struct pack_node *nodes, *other, *fresh; /* other: where the next order is written; fresh: one of each group */
     uint32_t n_nodes, cap_nodes, cap_other;
+    int64_t launches_left;
     struct rv_arena *scratch; /* of one placing */
     struct face_trial trial;
     struct rv_buf blob;
@@ -85,7 +86,8 @@ static void add_node(struct pack *p, struct pack_node n) {
 
 struct pack *pack_new(struct rv_arena *a, const struct as_state *state, enum pack_taste taste) {
     struct pack *p = rv_arena_alloc(a, sizeof *p);
-    *p = (struct pack){.arena = a,
+    *p = (struct pack){.launches_left = state->max_launches,
+                       .arena = a,
                        .state = state,
                        .taste = taste,
                        .faces = intern_new(a),
@@ -148,6 +150,9 @@ void pack_reorder(struct pack *p, const uint32_t *order) {
 }
 
 void pack_add_front(struct pack *p, int32_t group, int64_t count, enum as_cause because) {
+    int64_t hosts = p->state->groups[group].hosts;
+    if (count > p->launches_left) count = p->launches_left / hosts * hosts;
+    p->launches_left -= count;
     uint32_t n = (uint32_t)count, have = p->n_nodes;
     struct pack_node one = p->fresh[group];
     one.because = because;
@@ -374,8 +379,9 @@ struct pool {
     uint32_t turn; /* among equals, the one that waits longest */
 };
 
-static int64_t headroom(const struct placing *w, int64_t in_cluster, int64_t made) {
-    return w->p->state->max_nodes - in_cluster - made;
+static int64_t headroom(const struct placing *w, int64_t in_cluster, int64_t begun) {
+    int64_t room = w->p->state->max_nodes - in_cluster, launches = w->p->launches_left;
+    return (room < launches ? room : launches) - begun;
 }
 
 static void count_nodes(struct placing *w, struct pool *pools, int64_t *ret_in_cluster) {
@@ -487,6 +493,7 @@ bool pack_place(struct pack *p, enum pack_face face, const struct as_demand *dem
     bool all = w.live == 0;
     if (!all && all_or_nothing) return false;
     write_counts(&w, counts);
+    p->launches_left -= w.n_made;
     keep(&w);
     return all;
 }

@@ -88,7 +88,8 @@ static void run(const struct plan *p) {
                          .n_demands = (size_t)p->shapes,
                          .gangs = gangs(a, p),
                          .n_gangs = (size_t)p->gangs,
-                         .max_nodes = 1000000};
+                         .max_nodes = 1000000,
+                         .max_launches = 1000000};
     double best = 1e9;
     int64_t launched = 0, removed = 0;
     for (int round = 0; round < 5; round++) {

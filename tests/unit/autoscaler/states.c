@@ -126,6 +126,7 @@ struct as_state state_from_json(struct rv_arena *a, struct rv_str json) {
     s.held = demands(a, rv_val_get(v, "held"), &s.n_held);
     read_gangs(a, rv_val_get(v, "gangs"), &s);
     s.max_nodes = rv_path_int(v, "max_nodes", INT32_MAX);
+    s.max_launches = rv_path_int(v, "max_launches", 100000);
     return s;
 }
 
