@@ -77,9 +77,17 @@ static void make_namespace(struct sb_storage *s, const char *name) {
     sb_status_clear(&st);
 }
 
-static bool ask_simulation(void *arg, struct rv_str method, struct rv_str uri, struct rv_bytes body, int *ret_status,
-                           struct rv_buf *out) {
-    return sim_handle(arg, method, uri, body, ret_status, out);
+static void on_answer(void *arg, int status, struct rv_str body) { sb_later_answer(arg, status, body); }
+static void on_gone(void *arg) { sim_pending_cancel(arg); }
+
+static bool ask_simulation(void *arg, struct rv_str method, struct rv_str uri, struct rv_bytes body,
+                           struct sb_later *later, int *ret_status, struct rv_buf *out) {
+    struct sim_pending *pending = NULL;
+    if (!sim_handle(arg, &(struct sim_request){method, uri, body}, ret_status, out, &pending)) return false;
+    if (pending == NULL) return true;
+    sim_pending_await(pending, on_answer, later);
+    sb_later_hold(later, on_gone, pending);
+    return true;
 }
 
 static int run(const struct options *o, struct rv_error *err) {

@@ -68,12 +68,18 @@ void sb_filter_free(struct sb_filter *f);
 /* http/list.c */
 void sb_handle_list(struct sb_request *q, const struct sb_route *t, struct sb_response *r);
 
+/* A connection that waits for its answer. cancel is called when it goes away before it has one. */
+struct sb_later;
+void sb_later_hold(struct sb_later *l, void (*cancel)(void *arg), void *arg);
+void sb_later_answer(struct sb_later *l, int status, struct rv_str body); /* once */
+
 struct sb_server_opts {
     const char *bind, *token, *cert_pem, *key_pem;
     uint16_t port;
-    /* Who else answers, by URI as it was sent (the simulation's paths); false: the path is not theirs. May be NULL. */
-    bool (*other)(void *arg, struct rv_str method, struct rv_str uri, struct rv_bytes body, int *ret_status,
-                  struct rv_buf *out);
+    /* Who else answers, by URI as it was sent (the simulation's paths); false: the path is not theirs. *ret_status 0:
+     * it answers later (sb_later_hold was called). May be NULL. */
+    bool (*other)(void *arg, struct rv_str method, struct rv_str uri, struct rv_bytes body, struct sb_later *later,
+                  int *ret_status, struct rv_buf *out);
     void *other_arg;
 };
 /* The options outlive the server. */

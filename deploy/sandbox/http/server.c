@@ -55,18 +55,24 @@ struct stream {
     bool headed, suspended, ended;
 };
 
+struct sb_later {
+    void (*cancel)(void *arg); /* NULL: nobody answers later */
+    void *arg;
+};
+
 struct call {
     char *uri; /* as it was sent, with its query */
     struct rv_buf body;
     bool started, too_big;
-    /* An answer that is kept back: the connection is suspended until the timer, or until it is released to break. */
+    struct sb_later later;
+    /* An answer that is kept back: the connection is suspended until it is ready, or until it is released to break. */
     struct call *next, **at;
     struct sb_server *server;
     struct MHD_Connection *connection;
     struct MHD_Response *answer;
     struct rv_timer *timer;
     int http;
-    bool suspended;
+    bool suspended, ready;
 };
 
 /* ---- watches ---- */
@@ -295,9 +301,13 @@ static void resume(struct call *k) {
     MHD_resume_connection(k->connection);
 }
 
-static void on_delayed(void *arg) { resume(arg); }
+static void on_delayed(void *arg) {
+    struct call *k = arg;
+    k->ready = true;
+    resume(k);
+}
 
-static void hold(struct sb_server *v, struct MHD_Connection *c, struct call *k, const struct sb_fault *fault) {
+static void hold(struct sb_server *v, struct MHD_Connection *c, struct call *k) {
     k->server = v;
     k->connection = c;
     k->at = &v->held;
@@ -306,6 +316,10 @@ static void hold(struct sb_server *v, struct MHD_Connection *c, struct call *k, 
     v->held = k;
     k->suspended = true;
     MHD_suspend_connection(c);
+}
+
+static void hold_for(struct sb_server *v, struct MHD_Connection *c, struct call *k, const struct sb_fault *fault) {
+    hold(v, c, k);
     if (fault->stall) return;
     k->timer = rv_loop_timer(v->loop, on_delayed, k);
     rv_timer_arm(k->timer, fault->delay_ms);
@@ -314,7 +328,7 @@ static void hold(struct sb_server *v, struct MHD_Connection *c, struct call *k, 
 /* Stalled requests break off. */
 static void release(void *arg) {
     for (struct call *k = ((struct sb_server *)arg)->held; k != NULL; k = k->next)
-        if (k->timer == NULL) resume(k);
+        if (k->timer == NULL && k->later.cancel == NULL) resume(k);
 }
 
 static void drop_watches(void *arg) {
@@ -330,13 +344,34 @@ static bool control(struct sb_server *v, struct sb_request *q, struct sb_respons
     return sb_control(&c, q, r);
 }
 
-static bool other(const struct sb_server *v, const struct call *k, struct sb_request *q, struct sb_response *r) {
+static const char *type_of(struct rv_str body) {
+    bool json = body.n != 0 && (body.p[0] == '{' || body.p[0] == '[');
+    return json ? "application/json" : "text/plain";
+}
+
+static bool other(const struct sb_server *v, struct call *k, struct sb_request *q, struct sb_response *r) {
     if (v->opts.other == NULL || !v->opts.other(v->opts.other_arg, rv_str(q->method), rv_str(k->uri),
-                                                rv_buf_bytes(&k->body), &r->http, &r->body))
+                                                rv_buf_bytes(&k->body), &k->later, &r->http, &r->body))
         return false;
-    bool json = r->body.n != 0 && (r->body.p[0] == '{' || r->body.p[0] == '[');
-    r->type = json ? "application/json" : "text/plain";
+    r->type = type_of(rv_buf_str(&r->body));
     return true;
+}
+
+void sb_later_hold(struct sb_later *l, void (*cancel)(void *arg), void *arg) {
+    l->cancel = cancel;
+    l->arg = arg;
+}
+
+void sb_later_answer(struct sb_later *l, int status, struct rv_str body) {
+    struct call *k = (struct call *)(void *)((char *)l - offsetof(struct call, later));
+    struct MHD_Response *m = MHD_create_response_from_buffer(body.n, (void *)(uintptr_t)body.p, MHD_RESPMEM_MUST_COPY);
+    MHD_add_response_header(m, "Content-Type", type_of(body));
+    sb_stats_answer(k->server->stats, status, body.n);
+    l->cancel = NULL;
+    k->answer = m;
+    k->http = status;
+    k->ready = true;
+    resume(k);
 }
 
 /* Warning (RFC 7234, as API servers use it) and Retry-After. */
@@ -402,7 +437,10 @@ static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, stru
         else if (!other(v, call, q, &r))
             sb_handle(q, &r);
     }
-    if (fault.drop == SB_DROP_NOT) {
+    if (counted && call->later.cancel != NULL) {
+        hold(v, c, call);
+        ok = MHD_YES;
+    } else if (fault.drop == SB_DROP_NOT) {
         struct MHD_Response *m = make_answer(v, c, q, &r, &fault);
         MHD_add_response_header(m, "Content-Type", r.type);
         extra_headers(m, &r);
@@ -411,7 +449,7 @@ static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, stru
         call->http = r.http;
         ok = MHD_YES;
         if (fault.delay_ms != 0 || (fault.stall && r.watch == NULL))
-            hold(v, c, call, &fault);
+            hold_for(v, c, call, &fault);
         else
             ok = MHD_queue_response(c, (unsigned)r.http, m);
     }
@@ -471,7 +509,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         return MHD_YES;
     }
     if (call->at != NULL) /* it was held back */
-        return call->timer != NULL ? MHD_queue_response(c, (unsigned)call->http, call->answer) : MHD_NO;
+        return call->ready ? MHD_queue_response(c, (unsigned)call->http, call->answer) : MHD_NO;
     if (*n == 0) return execute(arg, c, url, method, call);
     if (call->body.n + *n > BODY_MAX)
         call->too_big = true;
@@ -495,6 +533,7 @@ static void on_done(void *arg, struct MHD_Connection *c, void **state, enum MHD_
         *call->at = call->next;
         if (call->next != NULL) call->next->at = call->at;
     }
+    if (call->later.cancel != NULL) call->later.cancel(call->later.arg);
     if (call->answer != NULL) MHD_destroy_response(call->answer);
     rv_timer_free(call->timer);
     rv_buf_free(&call->body);

@@ -1,5 +1,6 @@
 /* control.c - the control API of the simulation: one-shot misfortunes of a pod or a node, and what there is. */
 #include "pods.h"
+#include "ray.h"
 
 static struct rv_str segment(struct rv_str *path) {
     while (path->n != 0 && path->p[0] == '/') *path = (struct rv_str){path->p + 1, path->n - 1};
@@ -187,13 +188,16 @@ int sim_control(struct sim *m, struct rv_str method, struct rv_str path, struct 
         return 0;
     }
     if (rv_str_is(area, "pods") && second.n == 0) return sim_rules_control(m, method, first, body, out, err);
+    if (rv_str_is(area, "ray")) return ray_control(m, method, first, second, body, out, err);
     if (!rv_str_is(method, "POST")) return rv_error_set(err, RV_E_DENIED, "this path takes POST only");
     if (rv_str_is(area, "pods"))
         e = pod_control(m, first, second, third, body, err);
     else if (rv_str_is(area, "nodes"))
         e = node_control(m, first, second, err);
     else
-        rv_error_set(err, e, "no such control; there are /pods, /pods/NS/NAME/VERB, /nodes/NAME/VERB and /state");
+        rv_error_set(
+            err, e,
+            "no such control; there are /pods, /pods/NS/NAME/VERB, /nodes/NAME/VERB, /ray, /request and /state");
     if (e == 0) rv_buf_adds(out, "{}");
     return e;
 }

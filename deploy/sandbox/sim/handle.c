@@ -1,6 +1,6 @@
 /* handle.c - the simulation's two doors by URL path, so that the HTTP half needs one call. */
+#include "dataplane.h"
 #include "rayvisor/json.h"
-#include "sim.h"
 
 static bool skip(struct rv_str *s, const char *prefix) {
     size_t n = strlen(prefix);
@@ -36,20 +36,28 @@ static int failed(int code, const struct rv_error *err, struct rv_buf *out) {
     return http;
 }
 
-static int control(struct sim *m, struct rv_str method, struct rv_str path, struct rv_bytes body, struct rv_buf *out) {
+static int control(struct sim *m, const struct sim_request *q, struct rv_str path, struct rv_buf *out,
+                   struct sim_pending **ret_pending) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_error err = {0};
-    struct rv_str text = {(const char *)body.p, body.n}, clean = until(&path, '?');
+    struct rv_str text = {(const char *)q->body.p, q->body.n}, clean = until(&path, '?');
     int e = text.n != 0 ? rv_json_to_mp(text, NULL, &b, &err) : 0;
     if (e != 0) return failed(RV_E_INVALID, &err, out);
-    e = sim_control(m, method, clean, (struct rv_val){b.p, b.n}, out, &err);
+    struct rv_val body = {b.p, b.n};
+    if (rv_str_is(clean, "request") && rv_str_is(q->method, "POST")) {
+        e = sim_dataplane(m, body, out, ret_pending, &err);
+        return *ret_pending != NULL ? 0 : e == 0 ? 200 : failed(e, &err, out);
+    }
+    e = sim_control(m, q->method, clean, body, out, &err);
     return e == 0 ? 200 : failed(e, &err, out);
 }
 
-bool sim_handle(struct sim *m, struct rv_str method, struct rv_str path, struct rv_bytes body, int *ret_status,
-                struct rv_buf *out) {
+bool sim_handle(struct sim *m, const struct sim_request *q, int *ret_status, struct rv_buf *out,
+                struct sim_pending **ret_pending) {
+    struct rv_str path = q->path;
+    *ret_pending = NULL;
     if (skip(&path, "/sandbox/v1/sim/")) {
-        *ret_status = control(m, method, path, body, out);
+        *ret_status = control(m, q, path, out, ret_pending);
         return true;
     }
     if (!skip(&path, "/api/v1/namespaces/")) return false;
@@ -67,6 +75,7 @@ bool sim_handle(struct sim *m, struct rv_str method, struct rv_str path, struct 
         first = port;
         port = (struct rv_str){name.p + 1, name.n - 1};
     }
-    (pod ? sim_proxy_pod : sim_proxy)(m, ns, first, port, method, path, body, ret_status, out);
+    const struct sim_request inner = {q->method, path, q->body};
+    *ret_status = (pod ? sim_proxy_pod : sim_proxy)(m, ns, first, port, &inner, out, ret_pending);
     return true;
 }

@@ -52,6 +52,13 @@ struct sim_link *sim_queue_pop(struct sim_queue *q);
 void sim_queue_remove(struct sim_queue *q, struct sim_link *l);
 #define SIM_OWNER(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+/* First member of what answers later. cancel frees it; whoever answers frees it after fn. */
+struct sim_pending {
+    sim_answer_fn fn;
+    void *arg;
+    void (*cancel)(struct sim_pending *p);
+};
+
 /* ---- the context ---- */
 enum sim_module_id {
     SIM_NODES,
@@ -62,6 +69,8 @@ enum sim_module_id {
     SIM_JOBS,
     SIM_VOLUMES,
     SIM_RAY,
+    SIM_RAYHTTP,
+    SIM_GATEWAY,
     SIM_N
 };
 
@@ -103,7 +112,7 @@ struct sim_module {
     bool (*run)(struct sim *m); /* one batch; true: more is waiting. May be NULL */
 };
 extern const struct sim_module sim_nodes_module, sim_pods_module, sim_gc_module, sim_namespaces_module,
-    sim_endpoints_module, sim_jobs_module, sim_volumes_module, sim_ray_module;
+    sim_endpoints_module, sim_jobs_module, sim_volumes_module, sim_ray_module, sim_rayhttp_module, sim_gateway_module;
 
 /* Something was put in a module's queue outside change() and run(). */
 void sim_poke(struct sim *m);

@@ -50,7 +50,8 @@ static void plan(struct sim *m, const struct sim_pod *p, size_t i, struct rv_str
     struct sim_ctr *c = &p->c[i];
     int64_t ready = FOREVER, leave = FOREVER;
     bool init = i < p->n_init && !c->sidecar;
-    if (!init && !c->ready && !p->held_ready && sim_effect_of(p, EFFECT_NOT_READY, name) == NULL)
+    bool probe_fails = c->up && i == p->n_init && p->probed && !p->probe_ok;
+    if (!init && !c->ready && !probe_fails && !p->held_ready && sim_effect_of(p, EFFECT_NOT_READY, name) == NULL)
         ready = c->begun + sim_delay_of(p, offsetof(struct sim_effect, ready_ms), m->opts.ready_ms);
     const struct sim_effect *crash = crash_of(p, c, name), *end = init ? NULL : end_of(p);
     if (crash != NULL)
@@ -91,7 +92,7 @@ static void ctr_start(struct sim *m, struct sim_pod *p, struct sb_object *o, siz
         c->restarts++;
     }
     c->state = CTR_RUNNING;
-    c->ready = false;
+    c->ready = c->up = false;
     c->started_s = sim_wall_s();
     c->begun = m->now_ms;
     plan(m, p, i, name);
@@ -113,7 +114,7 @@ static void ctr_exit(struct sim *m, struct sim_pod *p, size_t i, int code, const
     struct sim_ctr *c = &p->c[i];
     c->now = (struct sim_exit){code, reason, c->started_s != 0 ? c->started_s : p->started_s, sim_wall_s()};
     c->state = CTR_EXITED;
-    c->ready = false;
+    c->ready = c->up = false;
     c->next = NEXT_NONE;
     c->crashes += code != 0;
     if (!restarts(p, c, code)) return;
@@ -146,7 +147,7 @@ static void finish(struct sim *m, struct sim_pod *p, const char *phase) {
     for (size_t i = 0; i < p->n_init + p->n_ctr; i++) {
         struct sim_ctr *c = &p->c[i];
         c->next = NEXT_NONE;
-        c->ready = false;
+        c->ready = c->up = false;
         if (c->state != CTR_RUNNING) continue;
         bool sidecar_end = c->sidecar && !p->forced;
         int code = sidecar_end || strcmp(phase, "Succeeded") == 0 ? 0 : p->terminating ? 143 : 137;
@@ -205,7 +206,8 @@ static bool act(struct sim *m, struct sim_pod *p, struct sb_object *o, size_t i)
     if (next == NEXT_START) {
         ctr_start(m, p, o, i);
     } else if (next == NEXT_READY) {
-        c->ready = true;
+        c->up = true;
+        c->ready = i != p->n_init || !p->probed || p->probe_ok;
         plan(m, p, i, name);
     } else {
         const struct sim_effect *crash = crash_of(p, c, name), *end = end_of(p);
@@ -278,6 +280,18 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p) {
     sb_object_unref(o);
 }
 
+/* Does the readiness probe ask Serve's proxy? What else a probe may ask is taken to be well. */
+static bool asks_proxy(struct rv_val container) {
+    static const char PATH[] = "/-/healthz";
+    struct rv_val probe = rv_val_get(container, "readinessProbe");
+    if (rv_str_is(rv_path_str(probe, "httpGet.path"), PATH)) return true;
+    for (struct rv_iter it = rv_iter(rv_val_path(probe, "exec.command")); rv_iter_next(&it);) {
+        struct rv_str s = rv_val_str(it.val);
+        if (s.n != 0 && memmem(s.p, s.n, PATH, sizeof PATH - 1) != NULL) return true;
+    }
+    return false;
+}
+
 void sim_kubelet_start(struct sim *m, struct sim_pod *p, struct rv_val pod) {
     struct rv_val inits = rv_val_path(pod, "spec.initContainers");
     p->n_init = (unsigned)rv_val_len(inits);
@@ -287,6 +301,7 @@ void sim_kubelet_start(struct sim *m, struct sim_pod *p, struct rv_val pod) {
     size_t i = 0;
     for (struct rv_iter it = rv_iter(inits); rv_iter_next(&it); i++)
         p->c[i].sidecar = sim_is(it.val, "restartPolicy", "Always");
+    p->probed = asks_proxy(rv_val_at(rv_val_path(pod, "spec.containers"), 0));
     p->ip = ++sim_pods_of(m)->next_ip;
     p->started_s = sim_wall_s();
     p->step = STEP_BOUND;
@@ -332,7 +347,8 @@ void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr) {
     struct sb_object *o = sim_pod_fresh(m, p);
     if (o == NULL || p->c[ctr].state != CTR_RUNNING) return;
     struct rv_str name = rv_path_str(ctr_spec(o->value, p, ctr), "name");
-    if (p->c[ctr].ready && (p->held_ready || sim_effect_of(p, EFFECT_NOT_READY, name) != NULL)) {
+    bool probe_fails = ctr == p->n_init && p->probed && !p->probe_ok;
+    if (p->c[ctr].ready && (probe_fails || p->held_ready || sim_effect_of(p, EFFECT_NOT_READY, name) != NULL)) {
         p->c[ctr].ready = false;
         sim_status_write(m, p);
         o = sim_pod_fresh(m, p);
@@ -341,4 +357,10 @@ void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr) {
     }
     plan(m, p, ctr, name);
     rearm(m, p);
+}
+
+void sim_kubelet_probe(struct sim *m, struct sim_pod *p, bool ok) {
+    if (!p->probed || p->probe_ok == ok) return;
+    p->probe_ok = ok;
+    if (p->step == STEP_RUN) sim_kubelet_replan(m, p, p->n_init);
 }

@@ -29,6 +29,7 @@ struct sim_ctr {
     enum sim_ctr_state state;
     enum sim_ctr_next next;
     bool ready, sidecar, has_last;
+    bool up; /* what runs in it has come up */
     unsigned restarts, crashes;
     int64_t due, begun, started_s, backoff_ms; /* due, begun: ms, monotonic */
     struct sim_exit now, last;                 /* how it ended; last: the run before */
@@ -65,6 +66,7 @@ struct sim_pod {
     struct sim_ask *ask; /* while it takes or looks for a place */
     enum sim_step step;
     bool job, held_ready, forced, terminating, never, on_failure;
+    bool probed, probe_ok; /* the first container's readiness probe asks Serve's proxy, and what that says */
     unsigned ip, n_init, n_ctr;
     struct sim_ctr *c; /* init containers first */
     int64_t started_s, grace_s;
@@ -102,6 +104,7 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p);                     /* 
 void sim_kubelet_stop(struct sim *m, struct sim_pod *p, int64_t grace_s);    /* deletionTimestamp was set */
 void sim_kubelet_exit(struct sim *m, struct sim_pod *p, size_t ctr, int code, const char *reason);
 void sim_kubelet_force(struct sim *m, struct sim_pod *p, const char *phase, const char *reason, const char *message);
+void sim_kubelet_probe(struct sim *m, struct sim_pod *p, bool ok);     /* what the proxy answers a probe */
 void sim_pod_release(struct sim *m, struct sim_pod *p);                /* gives its place on the node back */
 void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr); /* its behaviours changed */
 bool sim_pod_initialized(const struct sim_pod *p);

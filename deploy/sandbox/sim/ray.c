@@ -1,39 +1,24 @@
-/* ray.c - which Ray a request means, whether it is there to answer, and the small answers. */
+/* ray.c - which pods are Ray clusters, which of them a request means, and the small answers of a dashboard. */
 #include "ray.h"
+#include "rayrules.h"
+#include "serve.h"
 
 #include <stdlib.h>
 
-int64_t ray_now_ms(void) { return rv_wall_now() / 1000000; }
+enum { DASHBOARD_BYTES = 8 << 20, METRICS_PORT = 8080, HANG_MS = 60000, ANY_CPU = 64000 };
 
-int ray_text(const struct ray_call *c, int status, const char *text) {
-    rv_buf_adds(c->out, text);
-    return status;
+/* ---- nodes ---- */
+
+struct ray_node *ray_head_node(const struct ray_head *h) {
+    struct ray_node *n = h->nodes;
+    while (n != NULL && !(n->head && n->alive)) n = n->next;
+    return n;
 }
 
-int ray_json(const struct ray_call *c, int status, struct rv_node *tree) {
-    rv_json_write(rv_node_freeze(c->a, tree), c->out);
-    return status;
-}
-
-struct rv_val ray_body(const struct ray_call *c) {
-    rv_autobuf struct rv_buf b = {0};
-    struct rv_str text = {(const char *)c->body.p, c->body.n};
-    if (text.n == 0 || rv_json_to_mp(text, NULL, &b, NULL) != 0) return RV_VAL_ABSENT;
-    struct rv_str copy = rv_arena_str(c->a, rv_buf_str(&b));
-    return (struct rv_val){(const uint8_t *)copy.p, copy.n};
-}
-
-/* ---- heads come and go ---- */
-
-static void head_free(struct ray *r, struct ray_head *h) {
-    sim_map_remove(&r->heads, &h->entry);
-    ray_jobs_free(h);
-    rv_buf_free(&h->serve);
-    free((void *)(uintptr_t)h->entry.key.p);
-    free(h->ns);
-    free(h->pod);
-    free(h->uid);
-    free(h);
+static struct ray_node *node_find(const struct ray_head *h, struct rv_str uid) {
+    struct ray_node *n = h->nodes;
+    while (n != NULL && !rv_str_is(uid, n->uid)) n = n->next;
+    return n;
 }
 
 static struct rv_str head_key(struct rv_buf *b, struct rv_str ns, struct rv_val labels) {
@@ -43,47 +28,142 @@ static struct rv_str head_key(struct rv_buf *b, struct rv_str ns, struct rv_val 
     return rv_buf_str(b);
 }
 
-static int64_t restarts_of(struct rv_val pod) {
-    int64_t n = 0;
-    for (struct rv_iter it = rv_iter(rv_val_path(pod, "status.containerStatuses")); rv_iter_next(&it);)
-        n += rv_path_int(it.val, "restartCount", 0);
-    return n;
+struct ray_node *ray_node_find(struct sim *m, struct rv_str ns, struct rv_str pod, struct ray_head **ret_head) {
+    struct sb_object *o = sb_get(m->storage, m->r.pods, ns, pod);
+    rv_autobuf struct rv_buf b = {0};
+    *ret_head = NULL;
+    if (o == NULL) return NULL;
+    *ret_head = sim_map_get(&ray_of(m)->heads, head_key(&b, ns, rv_val_path(o->value, "metadata.labels")));
+    return *ret_head != NULL ? node_find(*ret_head, o->uid) : NULL;
 }
 
-static void forget(struct ray_head *h) {
+static bool is_up(struct rv_val pod) {
+    struct rv_val ctr = rv_val_path(pod, "status.containerStatuses[0]");
+    return sim_is(pod, "status.phase", "Running") && !rv_meta_deleting(pod) &&
+           rv_val_set(rv_val_path(ctr, "state.running")) && rv_path_bool(ctr, "started", false);
+}
+
+/* "--num-cpus=4" in a command. */
+static bool cpus_in(struct rv_val texts, int64_t *ret) {
+    static const char OPTION[] = "--num-cpus";
+    for (struct rv_iter it = rv_iter(texts); rv_iter_next(&it);) {
+        struct rv_str s = rv_val_str(it.val);
+        const char *at = s.n != 0 ? memmem(s.p, s.n, OPTION, sizeof OPTION - 1) : NULL;
+        if (at == NULL) continue;
+        size_t i = (size_t)(at - s.p) + sizeof OPTION - 1, n = 0;
+        while (i < s.n && (s.p[i] == '=' || s.p[i] == ' ' || s.p[i] == '"' || s.p[i] == '\'')) i++;
+        while (i + n < s.n && s.p[i + n] >= '0' && s.p[i + n] <= '9') n++;
+        if (rv_str_to_int((struct rv_str){s.p + i, n}, 0, 1000000, ret) == 0) return true;
+    }
+    return false;
+}
+
+static int64_t cpu_of(struct rv_val container) {
+    struct rv_quantity q;
+    int64_t n = 0;
+    if (cpus_in(rv_val_get(container, "command"), &n) || cpus_in(rv_val_get(container, "args"), &n)) return n * 1000;
+    if (rv_quantity_from_val(rv_val_path(container, "resources.limits.cpu"), &q) == 0 ||
+        rv_quantity_from_val(rv_val_path(container, "resources.requests.cpu"), &q) == 0)
+        return rv_quantity_ceil(q) * 1000;
+    return ANY_CPU;
+}
+
+static void node_free(struct ray_head *h, struct ray_node *n) {
+    serve_node_lost(h->serve, n);
+    struct ray_node **at = &h->nodes;
+    while (*at != n) at = &(*at)->next;
+    *at = n->next;
+    free(n->pod);
+    free(n->uid);
+    free(n->ip);
+    free(n);
+}
+
+static void node_update(struct ray_head *h, struct sb_object *o) {
+    struct ray_node *n = node_find(h, o->uid), **at = &h->nodes;
+    if (n == NULL) {
+        n = rv_alloc(sizeof *n);
+        n->pod = rv_strdup(o->name);
+        n->uid = rv_strdup(o->uid);
+        n->cpu = cpu_of(rv_val_path(o->value, "spec.containers[0]"));
+        n->head =
+            rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/node-type")), "head");
+        while (*at != NULL) at = &(*at)->next;
+        *at = n;
+    }
+    int64_t restarts = rv_path_int(o->value, "status.containerStatuses[0].restartCount", 0);
+    bool alive = is_up(o->value);
+    if (n->alive && (!alive || restarts != n->restarts)) serve_node_lost(h->serve, n);
+    n->alive = alive;
+    n->restarts = restarts;
+    free(n->ip);
+    n->ip = rv_strdup(rv_path_str(o->value, "status.podIP"));
+}
+
+/* ---- clusters come and go ---- */
+
+static struct ray_head *head_get(struct sim *m, struct rv_str key, struct sb_object *o) {
+    struct ray_head *h = sim_map_get(&ray_of(m)->heads, key);
+    if (h != NULL) return h;
+    h = rv_alloc(sizeof *h);
+    h->m = m;
+    h->entry.key = (struct rv_str){rv_strdup(key), key.n};
+    h->ns = rv_strdup(o->ns);
+    h->cluster = rv_strdup(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/cluster")));
+    h->serve = serve_new(h);
+    sim_map_put(&ray_of(m)->heads, &h->entry);
+    return h;
+}
+
+static void head_free(struct ray *r, struct ray_head *h) {
+    sim_map_remove(&r->heads, &h->entry);
     ray_jobs_free(h);
-    rv_buf_free(&h->serve);
+    while (h->nodes != NULL) node_free(h, h->nodes);
+    serve_free(h->serve);
+    free((void *)(uintptr_t)h->entry.key.p);
+    free(h->ns);
+    free(h->cluster);
+    free(h->uid);
+    free(h);
+}
+
+/* A Ray whose head keeps its state in Redis finds it again. */
+static bool has_redis(struct rv_val pod) {
+    for (struct rv_iter it = rv_iter(rv_val_path(pod, "spec.containers[0].env")); rv_iter_next(&it);)
+        if (rv_str_is(rv_path_str(it.val, "name"), "RAY_REDIS_ADDRESS")) return true;
+    return false;
+}
+
+/* Another head than the one whose memory this is: it starts with none. */
+static void remember(struct ray_head *h, struct sb_object *o) {
+    const struct ray_node *n = ray_head_node(h);
+    if (n == NULL || !rv_str_is(o->uid, n->uid)) return;
+    bool same = h->uid != NULL && strcmp(h->uid, n->uid) == 0 && h->restarts == n->restarts;
+    if (same) return;
+    ray_jobs_free(h);
+    if (!has_redis(o->value)) serve_forget(h->serve);
+    free(h->uid);
+    h->uid = rv_strdup(o->uid);
+    h->restarts = n->restarts;
 }
 
 static void ray_change(struct sim *m, const struct sim_change *c) {
-    struct ray *r = ray_of(m);
+    if (c->o->resource != m->r.pods) return;
     struct rv_val labels = rv_val_path(c->o->value, "metadata.labels");
-    if (c->o->resource != m->r.pods || !rv_str_is(rv_val_str(rv_val_get(labels, "ray.io/node-type")), "head")) return;
+    if (rv_val_str(rv_val_get(labels, "ray.io/cluster")).n == 0) return;
     rv_autobuf struct rv_buf b = {0};
-    struct rv_str key = head_key(&b, c->o->ns, labels);
-    struct ray_head *h = sim_map_get(&r->heads, key);
-    bool same = h != NULL && rv_str_is(c->o->uid, h->uid);
+    struct ray_head *h = head_get(m, head_key(&b, c->o->ns, labels), c->o);
     if (c->type == SB_DELETED) {
-        if (same) head_free(r, h);
-        return;
+        struct ray_node *n = node_find(h, c->o->uid);
+        if (n != NULL) node_free(h, n);
+    } else {
+        node_update(h, c->o);
+        remember(h, c->o);
     }
-    if (h != NULL && !same) {
-        struct sb_object *old = sb_get(m->storage, m->r.pods, rv_str(h->ns), rv_str(h->pod));
-        if (old != NULL && rv_str_is(old->uid, h->uid) && !rv_meta_deleting(old->value)) return; /* a second head */
-        head_free(r, h);
-        h = NULL;
-    }
-    if (h == NULL) {
-        h = rv_alloc(sizeof *h);
-        h->entry.key = (struct rv_str){rv_strdup(key), key.n};
-        h->ns = rv_strdup(c->o->ns);
-        h->pod = rv_strdup(c->o->name);
-        h->uid = rv_strdup(c->o->uid);
-        sim_map_put(&r->heads, &h->entry);
-    }
-    int64_t restarts = restarts_of(c->o->value);
-    if (restarts != h->restarts) forget(h);
-    h->restarts = restarts;
+    if (h->nodes == NULL)
+        head_free(ray_of(m), h);
+    else
+        serve_advance(h->serve);
 }
 
 /* ---- small answers ---- */
@@ -102,43 +182,13 @@ static int version(struct ray_call *c) {
     return ray_json(c, 200, n);
 }
 
-struct census {
-    struct ray_call *c;
-    struct rv_str cluster;
-    size_t active;
-    struct rv_node *nodes;
-};
-
-static bool ready(struct rv_val pod) {
-    return rv_condition_is(rv_val_path(pod, "status.conditions"), "Ready", "True") && !rv_meta_deleting(pod);
-}
-
-static bool count(void *arg, struct sb_object *o) {
-    struct census *s = arg;
-    struct rv_val labels = rv_val_path(o->value, "metadata.labels");
-    if (!rv_str_eq(rv_val_str(rv_val_get(labels, "ray.io/cluster")), s->cluster) || !ready(o->value)) return true;
-    struct rv_arena *a = s->c->a;
-    struct rv_node *n = rv_node_map(a), *raylet = rv_node_ensure_map(a, n, "raylet");
-    s->active++;
-    rv_node_set_str(a, n, "hostname", rv_arena_str(a, o->name));
-    rv_node_set_str(a, n, "ip", rv_arena_str(a, rv_path_str(o->value, "status.podIP")));
-    rv_node_set_str(a, raylet, "nodeId", rv_arena_str(a, o->uid));
-    rv_node_set_cstr(a, raylet, "state", "ALIVE");
-    rv_node_set_bool(a, raylet, "isHeadNode", rv_str_is(rv_val_str(rv_val_get(labels, "ray.io/node-type")), "head"));
-    rv_node_append(a, s->nodes, n);
-    return true;
-}
-
-static struct census take_census(struct ray_call *c) {
-    struct rv_val labels = rv_val_path(c->pod->value, "metadata.labels");
-    struct census s = {.c = c, .cluster = rv_val_str(rv_val_get(labels, "ray.io/cluster"))};
-    s.nodes = rv_node_array(c->a);
-    sb_each(c->m->storage, c->m->r.pods, c->pod->ns, count, &s);
-    return s;
+static size_t alive_nodes(const struct ray_head *h) {
+    size_t n = 0;
+    for (const struct ray_node *x = h->nodes; x != NULL; x = x->next) n += x->alive;
+    return n;
 }
 
 static int cluster_status(struct ray_call *c) {
-    struct census s = take_census(c);
     struct rv_node *n = rv_node_map(c->a), *data = rv_node_ensure_map(c->a, n, "data");
     rv_node_set_bool(c->a, n, "result", true);
     rv_node_set_cstr(c->a, n, "msg", "Got cluster status.");
@@ -146,18 +196,28 @@ static int cluster_status(struct ray_call *c) {
         rv_node_set_fmt(c->a, data, "clusterStatus",
                         "======== Autoscaler status ========\nNode status\n-----------------------------------\n"
                         "Active:\n %zu node(s)\nPending:\n (no pending nodes)\n",
-                        s.active);
+                        alive_nodes(c->head));
     else
-        rv_node_set_int(c->a, rv_node_ensure_map(c->a, data, "clusterStatus"), "activeNodes", (int64_t)s.active);
+        rv_node_set_int(c->a, rv_node_ensure_map(c->a, data, "clusterStatus"), "activeNodes",
+                        (int64_t)alive_nodes(c->head));
     return ray_json(c, 200, n);
 }
 
 static int nodes(struct ray_call *c) {
-    struct census s = take_census(c);
-    struct rv_node *n = rv_node_map(c->a), *data = rv_node_ensure_map(c->a, n, "data");
+    struct rv_node *n = rv_node_map(c->a), *data = rv_node_ensure_map(c->a, n, "data"), *all = rv_node_array(c->a);
+    for (const struct ray_node *x = c->head->nodes; x != NULL; x = x->next) {
+        if (!x->alive) continue;
+        struct rv_node *one = rv_node_map(c->a), *raylet = rv_node_ensure_map(c->a, one, "raylet");
+        rv_node_set_cstr(c->a, one, "hostname", x->pod);
+        rv_node_set_cstr(c->a, one, "ip", x->ip);
+        rv_node_set_cstr(c->a, raylet, "nodeId", x->uid);
+        rv_node_set_cstr(c->a, raylet, "state", "ALIVE");
+        rv_node_set_bool(c->a, raylet, "isHeadNode", x->head);
+        rv_node_append(c->a, all, one);
+    }
     rv_node_set_bool(c->a, n, "result", true);
     rv_node_set_cstr(c->a, n, "msg", "Node summary fetched.");
-    rv_node_set(c->a, data, "summary", s.nodes);
+    rv_node_set(c->a, data, "summary", all);
     return ray_json(c, 200, n);
 }
 
@@ -165,9 +225,14 @@ static const struct route {
     const char *path; /* ends with '/': a prefix */
     int (*fn)(struct ray_call *c);
 } routes[] = {
-    {"/api/jobs/", ray_jobs},      {"/api/serve/applications/", ray_serve}, {"/api/healthz", success},
-    {"/api/gcs_healthz", success}, {"/api/local_raylet_healthz", success},  {"/-/healthz", success},
-    {"/api/version", version},     {"/api/cluster_status", cluster_status}, {"/nodes", nodes},
+    {"/api/jobs/", ray_jobs},
+    {"/api/serve/applications/", ray_serve},
+    {"/api/healthz", success},
+    {"/api/gcs_healthz", success},
+    {"/api/local_raylet_healthz", success},
+    {"/api/version", version},
+    {"/nodes", nodes},
+    {"/api/cluster_status", cluster_status},
 };
 
 static int dispatch(struct ray_call *c) {
@@ -179,106 +244,258 @@ static int dispatch(struct ray_call *c) {
         if (!bare) c->rest = (struct rv_str){c->path.p + want.n, c->path.n - want.n};
         return routes[i].fn(c);
     }
-    return ray_serve_traffic(c);
+    return ray_text(c, 404, "404: Not Found");
+}
+
+/* ---- answers that come late ---- */
+
+struct ray_late {
+    struct sim_pending pending;
+    struct sim_timer timer;
+    struct ray_late *next;
+    struct sim *m;
+    int status;
+    struct rv_buf body;
+};
+
+static void late_free(struct ray_late *l) {
+    struct ray_late **at = &ray_of(l->m)->later;
+    while (*at != l) at = &(*at)->next;
+    *at = l->next;
+    sim_timer_disarm(l->m, &l->timer);
+    rv_buf_free(&l->body);
+    free(l);
+}
+
+static void late_cancel(struct sim_pending *p) { late_free(SIM_OWNER(p, struct ray_late, pending)); }
+
+static void late_due(struct sim *m, struct sim_timer *t) {
+    (void)m;
+    struct ray_late *l = SIM_OWNER(t, struct ray_late, timer);
+    if (l->pending.fn != NULL) l->pending.fn(l->pending.arg, l->status, rv_buf_str(&l->body));
+    late_free(l);
+}
+
+/* Takes what is in out. */
+static int answer_late(struct sim *m, int status, struct rv_buf *out, int64_t delay_ms, struct sim_pending **ret) {
+    struct ray_late *l = rv_alloc(sizeof *l);
+    l->m = m;
+    l->pending.cancel = late_cancel;
+    l->timer.fn = late_due;
+    l->status = status;
+    l->body = *out;
+    *out = (struct rv_buf){0};
+    l->next = ray_of(m)->later;
+    ray_of(m)->later = l;
+    sim_timer_arm(m, &l->timer, delay_ms);
+    *ret = &l->pending;
+    return 0;
+}
+
+/* Longer than anybody waits. In the end it is answered, for a connection whose client is gone is not noticed before. */
+static int hang(struct ray_call *c, struct sim_pending **ret) {
+    rv_buf_adds(c->out, "it hung, as a rule says");
+    return answer_late(c->m, 504, c->out, HANG_MS, ret);
+}
+
+static void fill(struct rv_buf *out, int64_t n) {
+    rv_buf_adds(out, "{\"applications\":{\"");
+    for (int64_t i = 0; i < n; i++) rv_buf_addc(out, 'x');
+    rv_buf_adds(out, "\":{}}}");
+}
+
+/* The dashboard, as a rule spoils it. */
+static int dashboard(struct ray_call *c, struct sim_pending **ret) {
+    const struct rayrule *rule = rayrules_dashboard(c->head, c->path);
+    const char *what = rule != NULL ? rule->texts[RULE_DASHBOARD] : "";
+    if (rule == NULL) return dispatch(c);
+    if (strcmp(what, "hang") == 0) return hang(c, ret);
+    if (strcmp(what, "error") == 0)
+        return ray_text(c, rule->numbers[RULE_HTTP_STATUS] > 0 ? (int)rule->numbers[RULE_HTTP_STATUS] : 500,
+                        "an error, as a rule says");
+    if (strcmp(what, "garbage") == 0) return ray_text(c, 200, "{\"applications\": {\"a\": <not JSON");
+    if (strcmp(what, "huge") == 0) {
+        fill(c->out, rule->numbers[RULE_BYTES] >= 0 ? rule->numbers[RULE_BYTES] : DASHBOARD_BYTES);
+        return 200;
+    }
+    int64_t delay = rule->numbers[RULE_MS] >= 0 ? rule->numbers[RULE_MS] : 1000;
+    return answer_late(c->m, dispatch(c), c->out, delay, ret);
+}
+
+/* ---- a request to an application, through the API server ---- */
+
+struct traffic {
+    struct sim_pending pending;
+    struct serve_request *request;
+    struct rv_buf *out; /* while it may end at once */
+    int status;
+};
+
+static void traffic_text(const struct serve_result *r, struct rv_buf *out) {
+    if (r->status == 200)
+        rv_buf_addf(out, "simulated answer of %s\n", r->app);
+    else
+        rv_buf_adds(out, r->error);
+}
+
+static void traffic_done(void *arg, const struct serve_result *r) {
+    struct traffic *t = arg;
+    t->status = r->status != 0 ? r->status : 503;
+    if (t->out != NULL) {
+        traffic_text(r, t->out);
+        return;
+    }
+    rv_autobuf struct rv_buf b = {0};
+    traffic_text(r, &b);
+    if (t->pending.fn != NULL) t->pending.fn(t->pending.arg, t->status, rv_buf_str(&b));
+    free(t);
+}
+
+static void traffic_cancel(struct sim_pending *p) {
+    struct traffic *t = SIM_OWNER(p, struct traffic, pending);
+    serve_request_cancel(t->request);
+    free(t);
+}
+
+static int traffic(struct ray_call *c, struct ray_node *n, struct sim_pending **ret) {
+    struct traffic *t = rv_alloc(sizeof *t);
+    t->out = c->out;
+    t->pending.cancel = traffic_cancel;
+    t->request = serve_request_start(c->head->serve, n, c->path, -1, traffic_done, t);
+    if (t->request != NULL) serve_advance(c->head->serve);
+    t->out = NULL;
+    int status = t->status;
+    if (status != 0)
+        free(t);
+    else
+        *ret = &t->pending;
+    return status;
 }
 
 /* ---- the way in ---- */
 
-static int refuse(struct rv_buf *out, int status, const char *reason, struct rv_str service, const char *why) {
+static int refuse(struct rv_buf *out, int status, const char *reason, struct rv_str about, const char *why) {
     rv_buf_addf(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
     rv_autobuf struct rv_buf text = {0};
-    rv_buf_addf(&text, "%s \"" RV_STR_FMT "\"", why, RV_STR_ARG(service));
+    rv_buf_addf(&text, "%s \"" RV_STR_FMT "\"", why, RV_STR_ARG(about));
     rv_json_quote(rv_buf_str(&text), out);
     rv_buf_addf(out, ",\"reason\":\"%s\",\"code\":%d}", reason, status);
     return status;
 }
 
-static bool has_port(const struct sb_object *service, struct rv_str port) {
-    int64_t number = -1;
-    rv_str_to_int(port, 1, 65535, &number);
-    for (struct rv_iter it = rv_iter(rv_val_path(service->value, "spec.ports")); rv_iter_next(&it);) {
-        if (port.n == 0 || rv_str_eq(rv_path_str(it.val, "name"), port)) return true;
-        if (rv_path_int(it.val, "port", 0) == number) return true;
+static int no_listener(struct ray_call *c) {
+    return refuse(c->out, 503, "ServiceUnavailable", c->pod->name,
+                  "error trying to reach service: connect: connection refused by pod");
+}
+
+/* The port decides who answers. */
+static int answer(struct ray_call *c, struct ray_node *n, int64_t port, struct sim_pending **ret) {
+    const char *rule = rayrules_text(c->head, NULL, RULE_PROXY);
+    serve_advance(c->head->serve);
+    if (!n->alive) return no_listener(c);
+    if (port == METRICS_PORT) {
+        serve_metrics(c->head->serve, n, c->out);
+        return 200;
     }
-    return false;
+    if (port != serve_port(c->head->serve)) {
+        bool agent = rv_str_is(c->path, "/api/local_raylet_healthz");
+        return n->head ? dashboard(c, ret) : agent ? success(c) : no_listener(c);
+    }
+    const char *text = "";
+    if (serve_health(c->head->serve, n, &text) == 0) return no_listener(c);
+    if (rule != NULL && strcmp(rule, "hang") == 0) return hang(c, ret);
+    int status = serve_answer_proxy(c, n);
+    return status != 0 ? status : traffic(c, n, ret);
 }
 
-/* The head behind the first ready pod of the service. */
-static struct ray_head *head_behind(struct sim *m, struct rv_str ns, struct rv_str service) {
-    struct sb_object *e = sb_get(m->storage, m->r.endpoints, ns, service);
-    struct rv_val first = e != NULL ? rv_val_path(e->value, "subsets[0].addresses[0].targetRef") : RV_VAL_ABSENT;
-    struct sb_object *pod = sb_get(m->storage, m->r.pods, ns, rv_path_str(first, "name"));
-    if (pod == NULL || !ready(pod->value)) return NULL;
-    rv_autobuf struct rv_buf b = {0};
-    return sim_map_get(&ray_of(m)->heads, head_key(&b, ns, rv_val_path(pod->value, "metadata.labels")));
-}
-
-static int ask(struct sim *m, struct ray_head *h, struct sb_object *pod, struct rv_str method, struct rv_str path,
-               struct rv_bytes body, struct rv_buf *out) {
+static int ask(struct sim *m, struct ray_head *h, struct ray_node *n, struct sb_object *pod, int64_t port,
+               const struct sim_request *q, struct rv_buf *out, struct sim_pending **ret) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct ray_call c = {m, a, h, sb_object_ref(pod), method, path, RV_STR(""), RV_STR(""), body, out};
-    const char *mark = path.n != 0 ? memchr(path.p, '?', path.n) : NULL;
+    struct ray_call c = {m, a, h, sb_object_ref(pod), q->method, q->path, RV_STR(""), RV_STR(""), q->body, out};
+    const char *mark = c.path.n != 0 ? memchr(c.path.p, '?', c.path.n) : NULL;
     if (mark != NULL) {
-        c.path.n = (size_t)(mark - path.p);
-        c.query = (struct rv_str){mark + 1, path.n - c.path.n - 1};
+        c.query = (struct rv_str){mark + 1, c.path.n - (size_t)(mark - c.path.p) - 1};
+        c.path.n = (size_t)(mark - c.path.p);
     }
     if (c.path.n == 0) c.path = RV_STR("/");
-    int status = dispatch(&c);
+    m->now_ms = rv_mono_now() / 1000000;
+    int status = answer(&c, n, port, ret);
     sb_object_unref(pod);
     return status;
 }
 
-int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_str port, struct rv_str method,
-              struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out) {
+/* A container's port by its name; -1: there is none. */
+static int64_t named_port(struct rv_val pod, struct rv_str name) {
+    for (struct rv_iter it = rv_iter(rv_val_path(pod, "spec.containers")); rv_iter_next(&it);)
+        for (struct rv_iter p = rv_iter(rv_val_get(it.val, "ports")); rv_iter_next(&p);)
+            if (rv_str_eq(rv_path_str(p.val, "name"), name)) return rv_path_int(p.val, "containerPort", -1);
+    return -1;
+}
+
+/* Where a service's port leads in a pod; -1: it has no such port. */
+static int64_t target_port(const struct sb_object *service, struct rv_str port, struct rv_val pod) {
+    int64_t number = -1;
+    rv_str_to_int(port, 1, 65535, &number);
+    for (struct rv_iter it = rv_iter(rv_val_path(service->value, "spec.ports")); rv_iter_next(&it);) {
+        int64_t own = rv_path_int(it.val, "port", 0);
+        if (port.n != 0 && !rv_str_eq(rv_path_str(it.val, "name"), port) && own != number) continue;
+        struct rv_val target = rv_val_get(it.val, "targetPort");
+        if (rv_val_type(target) == RV_STRING) return named_port(pod, rv_val_str(target));
+        return rv_val_int(target, own);
+    }
+    return -1;
+}
+
+int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_str port, const struct sim_request *q,
+              struct rv_buf *out, struct sim_pending **ret) {
     struct sb_object *s = sb_get(m->storage, m->r.services, ns, service);
-    struct ray_head *h = s != NULL ? head_behind(m, ns, service) : NULL;
-    struct sb_object *pod = h != NULL ? sb_get(m->storage, m->r.pods, rv_str(h->ns), rv_str(h->pod)) : NULL;
-    if (s == NULL)
-        *ret_status = refuse(out, 404, "NotFound", service, "service not found:");
-    else if (!has_port(s, port))
-        *ret_status = refuse(out, 503, "ServiceUnavailable", service, "no such port of service");
-    else if (pod == NULL || !ready(pod->value))
-        *ret_status = refuse(out, 503, "ServiceUnavailable", service, "no endpoints available for service");
-    else
-        *ret_status = ask(m, h, pod, method, path, body, out);
-    return 0;
+    if (s == NULL) return refuse(out, 404, "NotFound", service, "service not found:");
+    if (target_port(s, port, RV_VAL_ABSENT) < 0 && rv_val_len(rv_val_path(s->value, "spec.ports")) != 0) {
+        bool known = false; /* a named target port needs a pod to be looked up in */
+        for (struct rv_iter it = rv_iter(rv_val_path(s->value, "spec.ports")); rv_iter_next(&it);) {
+            int64_t number = -1;
+            rv_str_to_int(port, 1, 65535, &number);
+            known = known || rv_str_eq(rv_path_str(it.val, "name"), port) || rv_path_int(it.val, "port", 0) == number;
+        }
+        if (!known && port.n != 0) return refuse(out, 503, "ServiceUnavailable", service, "no such port of service");
+    }
+    struct sb_object *e = sb_get(m->storage, m->r.endpoints, ns, service);
+    struct rv_val first = e != NULL ? rv_val_path(e->value, "subsets[0].addresses[0].targetRef") : RV_VAL_ABSENT;
+    struct ray_head *h = NULL;
+    struct ray_node *n = ray_node_find(m, ns, rv_path_str(first, "name"), &h);
+    struct sb_object *pod = n != NULL ? sb_get(m->storage, m->r.pods, ns, rv_str(n->pod)) : NULL;
+    if (pod == NULL) return refuse(out, 503, "ServiceUnavailable", service, "no endpoints available for service");
+    return ask(m, h, n, pod, target_port(s, port, pod->value), q, out, ret);
 }
 
 /* A pod is asked whether or not it is ready, as long as it runs: readiness may depend on the answer. */
-int sim_proxy_pod(struct sim *m, struct rv_str ns, struct rv_str name, struct rv_str port, struct rv_str method,
-                  struct rv_str path, struct rv_bytes body, int *ret_status, struct rv_buf *out) {
+int sim_proxy_pod(struct sim *m, struct rv_str ns, struct rv_str name, struct rv_str port, const struct sim_request *q,
+                  struct rv_buf *out, struct sim_pending **ret) {
     struct sb_object *pod = sb_get(m->storage, m->r.pods, ns, name);
-    rv_autobuf struct rv_buf b = {0};
-    struct rv_val labels = pod != NULL ? rv_val_path(pod->value, "metadata.labels") : RV_VAL_ABSENT;
-    struct ray_head *h = pod != NULL ? sim_map_get(&ray_of(m)->heads, head_key(&b, ns, labels)) : NULL;
-    int64_t number = 0;
-    bool heard = h != NULL && rv_str_is(pod->uid, h->uid) && sim_is(pod->value, "status.phase", "Running") &&
-                 (port.n == 0 || rv_str_to_int(port, 1, 65535, &number) == 0);
-    if (pod == NULL)
-        *ret_status = refuse(out, 404, "NotFound", name, "pod not found:");
-    else if (!heard)
-        *ret_status = refuse(out, 503, "ServiceUnavailable", name, "nothing listens there in pod");
-    else
-        *ret_status = ask(m, h, pod, method, path, body, out);
-    return 0;
+    if (pod == NULL) return refuse(out, 404, "NotFound", name, "pod not found:");
+    struct ray_head *h = NULL;
+    struct ray_node *n = ray_node_find(m, ns, name, &h);
+    int64_t number = rv_path_int(pod->value, "spec.containers[0].ports[0].containerPort", 80);
+    if (port.n != 0 && rv_str_to_int(port, 1, 65535, &number) != 0) number = named_port(pod->value, port);
+    if (n == NULL || number < 0) return refuse(out, 503, "ServiceUnavailable", name, "nothing listens there in pod");
+    return ask(m, h, n, pod, number, q, out, ret);
 }
 
 static void *ray_make(struct sim *m, struct rv_error *err) {
+    (void)m;
+    (void)err;
     struct ray *r = rv_alloc(sizeof *r);
-    m->modules[SIM_RAY] = r;
-    if (m->opts.ray_port == 0) return r;
-    r->http = rayhttp_new(m, (uint16_t)m->opts.ray_port, err);
-    if (r->http != NULL) return r;
-    free(r);
-    return NULL;
+    r->rules = rayrules_new();
+    return r;
 }
 
 static void ray_free(struct sim *m, void *module) {
     (void)m;
     struct ray *r = module;
-    rayhttp_free(r->http);
+    while (r->later != NULL) late_free(r->later);
     for (struct ray_head *h; (h = sim_map_any(&r->heads)) != NULL;) head_free(r, h);
     sim_map_free(&r->heads);
+    rayrules_free(r->rules);
     free(r);
 }
 

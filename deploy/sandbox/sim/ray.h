@@ -1,5 +1,5 @@
-/* ray.h - the simulated Ray: one state per head pod, gone with it or with a restart of its container. ray.c routes
- * requests to it, rayjobs.c and rayserve.c are its two REST APIs, rayhttp.c the plain HTTP door. */
+/* ray.h - the simulated Ray: one state per Ray cluster, that is per label ray.io/cluster in a namespace. ray.c follows
+ * its pods and routes requests to it, rayjobs.c is the API of jobs, serve.h the Serve that runs on it. */
 #ifndef RV_SANDBOX_SIM_RAY_H
 #define RV_SANDBOX_SIM_RAY_H
 
@@ -13,30 +13,58 @@ struct ray_job {
     int64_t created_ms, stopped_ms;
     bool failing;
 };
+
+/* A pod of a Ray cluster. Its Serve proxy is serveproxy.c's business. */
+enum serve_proxy_state { PROXY_NONE, PROXY_ACTIVE, PROXY_DRAINING };
+struct ray_node {
+    struct ray_node *next;
+    char *pod, *uid, *ip;
+    bool head, alive; /* alive: its first container is up and nobody deletes the pod */
+    int64_t restarts; /* of that container */
+    int64_t cpu;      /* thousandths of a processor that Ray may use */
+    enum serve_proxy_state proxy;
+    int64_t drain_since_ms;
+    unsigned ongoing; /* requests that its proxy holds */
+    uint64_t requests, failed;
+};
+
+struct serve;
 struct ray_head {
     struct sim_entry entry; /* by "ns/cluster" */
-    char *ns, *pod, *uid;
+    struct sim *m;
+    char *ns, *cluster;
+    struct ray_node *nodes;
+    char *uid; /* of the head pod whose memory this is; NULL before the first */
     int64_t restarts;
     struct ray_job *jobs; /* newest first */
-    struct rv_buf serve;  /* the configuration that was PUT, msgpack; empty: none */
-    int64_t serve_since_ms;
+    struct serve *serve;
 };
-struct rayhttp;
 struct ray {
     struct sim_map heads;
-    struct rayhttp *http;
+    void *rules;            /* rayrules.c */
+    struct ray_late *later; /* answers that come late or never */
 };
 static inline struct ray *ray_of(struct sim *m) { return m->modules[SIM_RAY]; }
+struct ray_node *ray_head_node(const struct ray_head *h); /* NULL: no head that is alive */
+/* The node of a pod, and its cluster; NULL: it is none. */
+struct ray_node *ray_node_find(struct sim *m, struct rv_str ns, struct rv_str pod, struct ray_head **ret_head);
+
+/* The control API's /ray, /ray/ID (rules) and /ray/NS/CLUSTER (what there is): raycontrol.c. */
+int ray_control(struct sim *m, struct rv_str method, struct rv_str first, struct rv_str second, struct rv_val body,
+                struct rv_buf *out, struct rv_error *err);
 
 struct ray_call {
     struct sim *m;
     struct rv_arena *a;
     struct ray_head *head;
-    struct sb_object *pod;                   /* the ready head */
+    struct sb_object *pod;                   /* which is asked */
     struct rv_str method, path, query, rest; /* rest: behind the route's prefix */
     struct rv_bytes body;
     struct rv_buf *out;
 };
+
+/* ---- rayreply.c ---- */
+
 /* Answers with text, or a tree as JSON; returns the HTTP status that is given. */
 int ray_text(const struct ray_call *c, int status, const char *text);
 int ray_json(const struct ray_call *c, int status, struct rv_node *tree);
@@ -46,11 +74,5 @@ int64_t ray_now_ms(void);
 
 int ray_jobs(struct ray_call *c);
 void ray_jobs_free(struct ray_head *h);
-int ray_serve(struct ray_call *c);
-/* Answers a request to a Serve application by its route prefix. */
-int ray_serve_traffic(struct ray_call *c);
-
-struct rayhttp *rayhttp_new(struct sim *m, uint16_t port, struct rv_error *err);
-struct rayhttp *rayhttp_free(struct rayhttp *h);
 
 #endif

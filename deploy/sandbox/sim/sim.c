@@ -12,6 +12,8 @@ static const struct sim_module *const sim_modules[SIM_N] = {
     [SIM_JOBS] = &sim_jobs_module,
     [SIM_VOLUMES] = &sim_volumes_module,
     [SIM_RAY] = &sim_ray_module,
+    [SIM_RAYHTTP] = &sim_rayhttp_module,
+    [SIM_GATEWAY] = &sim_gateway_module,
 };
 
 uint64_t sim_random(struct sim *m) {
@@ -143,10 +145,19 @@ static bool work(void *arg) {
         rv_timer_arm(m->wake, m->heap[0]->due > m->now_ms ? m->heap[0]->due - m->now_ms : 1);
     else
         rv_timer_disarm(m->wake);
-    return false;
+    return due; /* a timer may have answered somebody whose server had its turn before */
 }
 
 static void on_wake(void *arg) { (void)arg; /* the prepare hook looks at the heap before the loop sleeps again */ }
+
+/* ---- answers that come later ---- */
+
+void sim_pending_await(struct sim_pending *p, sim_answer_fn fn, void *arg) {
+    p->fn = fn;
+    p->arg = arg;
+}
+
+void sim_pending_cancel(struct sim_pending *p) { p->cancel(p); }
 
 /* ---- life ---- */
 

@@ -86,6 +86,7 @@ static struct rv_node *container_statuses(struct sim *m, struct rv_arena *a, con
         if (c->has_last) terminated(a, last, &c->last);
         rv_node_set(a, n, "lastState", last);
         rv_node_set_bool(a, n, "ready", c->ready || finished_init);
+        rv_node_set_bool(a, n, "started", c->up);
         rv_node_set_int(a, n, "restartCount", c->restarts);
         rv_node_set_str(a, n, "image", rv_path_str(it.val, "image"));
         rv_node_set_cstr(a, n, "imageID", "");

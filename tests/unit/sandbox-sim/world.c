@@ -192,8 +192,11 @@ bool world_event(struct world *w, const char *reason, const char *text) {
 int world_control(struct world *w, const char *method, const char *path, const char *body) {
     rv_autobuf struct rv_buf out = {0}, full = {0}, json = {0};
     int status = 0;
+    struct sim_pending *pending = NULL;
     rv_buf_addf(&full, "/sandbox/v1/sim/%s", path);
     if (body != NULL) rv_json_write(quoted(w, body), &json);
-    sim_handle(w->sim, rv_str(method), rv_buf_str(&full), rv_buf_bytes(&json), &status, &out);
+    sim_handle(w->sim, &(struct sim_request){rv_str(method), rv_buf_str(&full), rv_buf_bytes(&json)}, &status, &out,
+               &pending);
+    if (pending != NULL) sim_pending_cancel(pending);
     return status;
 }

@@ -1,0 +1,42 @@
+/* rayrules.h - misfortune of Ray clusters, by rule. The newest rule that matches and says something counts. */
+#ifndef RV_SANDBOX_SIM_RAYRULES_H
+#define RV_SANDBOX_SIM_RAYRULES_H
+
+#include "ray.h"
+
+enum rayrule_text {
+    RULE_DASHBOARD,
+    RULE_CONSTRUCTOR_ERROR,
+    RULE_STATUS,
+    RULE_MESSAGE,
+    RULE_PROXY,
+    RULE_PATH,
+    RULE_TEXTS
+};
+enum rayrule_number {
+    RULE_CONSTRUCTOR_MS,
+    RULE_REQUEST_MS,
+    RULE_MS,
+    RULE_HTTP_STATUS,
+    RULE_BYTES,
+    RULE_COUNT,
+    RULE_NUMBERS
+};
+struct rayrule {
+    int64_t id;
+    char *ns, *prefix, *app;       /* NULL: any */
+    char *texts[RULE_TEXTS];       /* NULL: not said */
+    int64_t numbers[RULE_NUMBERS]; /* negative: not said */
+};
+
+void *rayrules_new(void);
+void rayrules_free(void *rules);
+/* app NULL: of the cluster as a whole. */
+const char *rayrules_text(const struct ray_head *h, const char *app, enum rayrule_text what);
+int64_t rayrules_number(const struct ray_head *h, const char *app, enum rayrule_number what, int64_t otherwise);
+/* The rule that spoils this request to a dashboard, counted; NULL: none does. */
+const struct rayrule *rayrules_dashboard(struct ray_head *h, struct rv_str path);
+int rayrules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
+                     struct rv_error *err);
+
+#endif
