@@ -1,5 +1,5 @@
-/* plugin.c - the mTLS controller: the five objects of objects.c, the addresses in the two leaf certificates, and what
- * is to be said about them. */
+/* plugin.c - the mTLS controller: keeps the five objects of objects.c and the addresses in the two leaf certificates,
+ * and tells whether they are ready. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -82,7 +82,7 @@ static enum rc_ownership find(struct mtls_pass *p, enum mtls_object which, struc
     return rc_ownership(ret->value, "RayCluster", p->c->name, p->c->uid);
 }
 
-/* Trusting what somebody else issues, to whom he likes, would be no mTLS. */
+/* Certificates that somebody else issues must not be trusted. */
 static void report_foreign(struct mtls_pass *p, enum mtls_object which, const struct rv_object *o) {
     struct rv_str text = rv_arena_fmt(p->arena,
                                       "Failed to reconcile mTLS %s: " RV_STR_FMT "/" RV_STR_FMT
@@ -109,7 +109,7 @@ static struct rv_node *leaf_patch(struct mtls_pass *p, enum mtls_object which, s
     return rv_node_len(patch) > 0 ? patch : NULL;
 }
 
-/* A pod whose address is not in the certificate waits for it; an address of a pod that is gone must not stay in it. */
+/* A pod waits until its address is in the certificate. The address of a pod that is gone must not stay in it. */
 static void keep_object(struct mtls_pass *p, enum mtls_object which) {
     size_t group = which == MTLS_HEAD ? 0 : 1;
     bool leaf = which == MTLS_HEAD || which == MTLS_WORKER;
@@ -140,8 +140,8 @@ static bool is_ready(struct mtls_pass *p, enum mtls_object which, struct rv_obje
            rv_path_int(condition, "observedGeneration", 0) == rv_path_int(ret->value, "metadata.generation", 0);
 }
 
-/* cert-manager leaves the Secrets behind when their Certificates go: with an owner the garbage collector takes them.
- * Owners that are there stay: cert-manager can be set to be one. */
+/* cert-manager leaves the Secrets behind when their Certificates are deleted. With an owner reference the garbage
+ * collector deletes them. Owners that are there stay, because cert-manager can be set to be one. */
 static void own_secret(struct mtls_pass *p, enum mtls_object which) {
     struct rv_object certificate = {.size = sizeof certificate}, secret = {.size = sizeof secret};
     if (find(p, which, &certificate) != RC_OWNER_US) return;

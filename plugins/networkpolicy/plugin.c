@@ -1,8 +1,9 @@
-/* plugin.c - the NetworkPolicy controller: keeps the policies of policy.c as they should be, deletes the others that
- * the cluster controls.
+/* plugin.c - the NetworkPolicy controller: keeps the policies of policy.c as they should be, and deletes the others
+ * that the cluster controls.
  *
- * An edit counts once the raycluster plugin has accepted it, which its status tells: by a spec that is refused nobody
- * is isolated less than before. The policy of a group that was taken out goes after the last of its pods. */
+ * An edit counts once the plugin raycluster has accepted it, which the cluster's status tells. So a spec that is
+ * refused isolates nobody less than before. The policy of a group that was removed is deleted after the last of the
+ * group's pods. */
 #include <stdlib.h>
 
 #include "networkpolicy_kinds.h"

@@ -113,7 +113,7 @@ struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c,
 
 /* ---- is it so? --------------------------------------------------------------------------------------------------- */
 
-/* Says no more than if it were not there. An empty selector does: it selects everything. */
+/* Does the field say no more than if it were absent? An empty selector says more, because it selects everything. */
 static bool says_nothing(struct rv_str key, struct rv_val v) {
     bool labels = rv_str_is(key, "matchLabels") && rv_val_type(v) == RV_MAP;
     if (rv_str_is(key, "protocol")) return rv_str_is(rv_val_str(v), "TCP");

@@ -13,8 +13,8 @@ void policy_cluster_read(struct policy_cluster *c, struct rv_val value);
 /* group empty: the head's. New tree in the arena, complete with labels and owner reference. */
 struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c, struct rv_str group);
 
-/* What must change of a policy's spec to be as wanted, as a merge patch; NULL: it says the same. Exactly: a selector
- * that somebody narrowed, a port that the user took back count; what the API server fills in does not. */
+/* The merge patch that makes a policy's spec as wanted, or NULL when it is. A selector that somebody narrowed and a
+ * port that the user took back count. What the API server fills in does not. */
 struct rv_node *policy_spec_patch(struct rv_arena *a, struct rv_val have, struct rv_val want);
 
 #endif

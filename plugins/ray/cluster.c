@@ -15,7 +15,7 @@ struct rv_val rc_head_container(const struct rc_cluster *c) {
     return rv_val_path(c->spec, "headGroupSpec.template.spec.containers[0]");
 }
 
-/* Only RayJob and RayService leave their mark; everything else counts as made by hand. */
+/* A cluster without the mark of a RayJob or a RayService counts as made by hand. */
 static struct rv_str creator_of(struct rv_val meta) {
     struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(meta, "labels"), RC_LABEL_ORIGIN_KIND));
     return rv_str_is(kind, "RayJob") || rv_str_is(kind, "RayService") ? kind : RV_STR("RayCluster");

@@ -1,16 +1,11 @@
-/* cluster.h - one RayCluster as a pass sees it, and the plugin's settings. Views only: nothing here owns memory.
+/* cluster.h - one RayCluster as it was read: its spec, its features, and the builders of its pods and services. Views
+ * only: nothing here owns memory.
  *
  *   validate.c   is it a valid cluster?               start_params.c  `ray start` and its flags
  *   features.c   which optional features it asks for  names.c         what its objects are called
  *   pod.c        head and worker pods                 inject.c        what the features add to them
  *   service.c    head and serve services              objects.c       everything else that is created
- *   scheduler.c  batch schedulers                     see.c           what is there
- *   workers.c    groups of workers                    replicas.c      groups whose replicas are several hosts
- *   pace.c       how fast a group's pods are made     outdated.c      pods of an older spec
- *   sub.c        the objects beside the pods          teardown.c      deletion with a Redis to empty
- *   status.c     what to say about it                 reconcile.c     what to do about it, in order
- *   plugin.c     the vtable that the host calls
- */
+ *   scheduler.c  batch schedulers                     settings.c      the settings of the operator */
 #ifndef RAYCLUSTER_CLUSTER_H
 #define RAYCLUSTER_CLUSTER_H
 
@@ -46,11 +41,11 @@ int64_t rc_group_desired(struct rv_val group);               /* spec section 8.4
 
 /* ---- builders (pod.c, service.c): new trees in the arena, complete with owner reference ----------------- */
 
-/* suffix: the five characters behind generateName (metadata.name is set too, so that a repeated create cannot make
- * two); NULL with deterministic_head_name. spec_hash may be empty. */
+/* suffix: the five characters behind generateName; NULL with deterministic_head_name. metadata.name is set too, so that
+ * a repeated create cannot make two pods. spec_hash may be empty. */
 struct rv_node *rc_head_pod(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
                             struct rv_str spec_hash);
-/* Without what a batch scheduler wants: no member of the gang. */
+/* The same pod without what a batch scheduler wants: it is no member of the gang. */
 struct rv_node *rc_unscheduled_head(struct rv_arena *a, const struct rc_cluster *c, const char *suffix,
                                     struct rv_str spec_hash);
 struct rv_node *rc_worker_pod(struct rv_arena *a, const struct rc_cluster *c, struct rv_val group,
@@ -59,7 +54,8 @@ struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c);
 /* Spec 7.6: possible only when the head has a port named serve or serve-... */
 bool rc_serve_service_possible(const struct rc_cluster *c);
 struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c);
-/* A part of the spec that goes into another object, without what clients write out although nobody set it. */
+/* A part of the spec that goes into another object. Zero values that clients write out although nobody set them are
+ * left out. */
 struct rv_node *rc_without_zeros(struct rv_arena *a, struct rv_val v);
 struct rv_str rc_head_service_name(struct rv_arena *a, const struct rc_cluster *c);
 /* Names that several builders must agree on. */
@@ -75,7 +71,7 @@ void rc_spec_hash(const struct rc_cluster *c, char ret[33]);
 
 /* ---- validation (validate.c) ------------------------------------------------------------------------------ */
 
-/* Sections 5.1 to 5.4 in the spec's order. NULL when valid; else the event reason (static), with the sentence in
- * *message: it names the field path and what is accepted. */
+/* Checks the spec in the order of the contract (sections 5.1 to 5.4). NULL when it is valid. Else the event's reason
+ * (static), and in *message a sentence that names the field's path and what is accepted. */
 const char *rc_validate(const struct rc_cluster *c, struct rv_buf *message);
 #endif

@@ -1,7 +1,7 @@
-/* features.h - which of the optional features a RayCluster asks for: read once, used by every builder.
+/* features.h - which of the optional features a RayCluster asks for. They are read once and used by every builder.
  *
- * The rules are the reference's (shared spec 1.4, 1.5, 9): an annotation or an options object may switch a feature on,
- * and some need a feature gate. validate.c has refused contradictions before anything here is acted on. */
+ * The rules are the reference's (spec 1.4, 1.5, 9). An annotation or an options object may switch a feature on, and
+ * some features need a feature gate. Contradictions were refused by the validation before anything here is acted on. */
 #ifndef RAYCLUSTER_FEATURES_H
 #define RAYCLUSTER_FEATURES_H
 

@@ -38,7 +38,8 @@
 
 #define RC_ANNOTATION_FT_DELETION_TIMEOUT "ray.io/gcs-ft-deletion-timeout"
 #define RC_ANNOTATION_INGRESS_CLASS "kubernetes.io/ingress.class"
-/* On an object beside the pods: which of its keys came from the user, so that they can go again. Ours alone. */
+/* On an object beside the pods: the list of its keys that came from the user, so that they can be removed again. Only
+ * this operator has it. */
 #define RC_ANNOTATION_WRITTEN "rayvisor.io/written"
 #define RC_MANAGER "ray.io/kuberay-operator" /* spec.managedBy: this operator, as the reference */
 #define RC_FINALIZER_REDIS "ray.io/gcs-ft-redis-cleanup-finalizer"

@@ -1,6 +1,5 @@
 /* inject.c - what optional features add to a pod (spec sections 9.5 to 9.10): the autoscaler beside the head, GCS fault
- * tolerance, tokens, TLS, the history collector. Each function looks whether its feature is on and else does nothing.
- */
+ * tolerance, tokens, TLS, the history collector. Each function does nothing when its feature is off. */
 #include "fields.h"
 #include "names.h"
 #include "pod_build.h"
@@ -84,7 +83,7 @@ void inject_autoscaler(struct pod_build *b) {
                 f->autoscaler == 2 ? RV_STR("true") : RV_STR("false"));
 }
 
-/* Last of all: the user's words about the sidecar win over everything that was injected into it. */
+/* This comes last, because what the user says of the sidecar wins over what was injected into it. */
 static void finish_autoscaler(struct pod_build *b) {
     struct rv_node *n =
         b->head && b->c->f.autoscaling ? container_named(b, "containers", RC_CONTAINER_AUTOSCALER) : NULL;
@@ -305,7 +304,7 @@ void inject_collector(struct pod_build *b) {
     finish_autoscaler(b);
 }
 
-/* Ray's logs, for what reads them: behind everything else that is mounted. */
+/* Ray's logs for the containers that read them. The volume comes after everything else that is mounted. */
 void inject_logs(struct pod_build *b) {
     const char *const readers[] = {b->head && b->c->f.autoscaling ? RC_CONTAINER_AUTOSCALER : NULL,
                                    rv_val_present(b->c->f.collector) ? RC_CONTAINER_COLLECTOR : NULL};

@@ -1,7 +1,6 @@
-/* names.h - what the objects of a RayCluster are called. Users' scripts match on these names, so the rules, odd as some
- * are, are contract: pod names keep the first 50 bytes and are lower-cased, checked names and labels keep the last 50
- * and 63. Everything returned lives in the arena.
- */
+/* names.h - what the objects of a RayCluster are called. Users' scripts match on these names, so the rules are part of
+ * the contract, even the odd ones. Pod names keep the first 50 bytes and are in lower case. Checked names keep the last
+ * 50 bytes, and labels the last 63. Everything returned lives in the arena. */
 #ifndef PLUGINS_RAYCLUSTER_NAMES_H
 #define PLUGINS_RAYCLUSTER_NAMES_H
 

@@ -37,7 +37,7 @@ void rc_record_user_keys(struct rv_arena *a, struct rv_node *want) {
     struct rv_node *meta = rv_node_get(want, "metadata"), *spec = rv_node_get(want, "spec");
     record(&list, "annotations", rv_node_get(meta, "annotations"), NULL);
     record(&list, "labels", rv_node_get(meta, "labels"), own_label);
-    /* A headless service of our own making has nothing of the user's. */
+    /* A headless service is all ours: it has no key of the user's. */
     if (rv_str_is(rv_node_text(rv_node_get(want, "kind")), "Service") &&
         !rv_str_is(rv_node_text(rv_node_get(spec, "clusterIP")), "None"))
         record(&list, "spec", spec, own_spec);
@@ -49,7 +49,8 @@ static struct rv_str written_before(struct rv_val have) {
     return rv_val_str(rv_val_get(rv_val_path(have, "metadata.annotations"), RC_ANNOTATION_WRITTEN));
 }
 
-/* Into the patch: what differs of a map in which others write too, and null for what we wrote once and want no more. */
+/* The patch of a map in which others write too: what differs, and null for keys that were written once and are no
+ * longer wanted. */
 static struct rv_node *shared_map(struct rv_arena *a, struct rv_val have, struct rv_node *want, struct rv_str written,
                                   const char *place) {
     struct rv_node *patch = rv_node_map(a), *value;
@@ -107,7 +108,7 @@ static void exact(struct rv_arena *a, struct rv_node *patch, struct rv_val have,
 
 /* ---- services */
 
-/* As the API server completes it. A node port counts only where one was asked for. */
+/* Compares a port with what the API server completes. A node port counts only where one was asked for. */
 static bool same_port(struct rv_node *want, struct rv_val have) {
     static const char *const texts[] = {"name", "appProtocol"};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)

@@ -212,8 +212,8 @@ struct rv_str rc_cleanup_job_other_name(struct rv_arena *a, const struct rc_clus
                                          (int)(c->uid.n < 8 ? c->uid.n : 8), c->uid.p));
 }
 
-/* Ray's own function empties one storage namespace; the address may be a list or a URL, the user name is passed only
- * where one was configured, because older versions of Ray do not know that parameter. */
+/* Ray's own function empties one storage namespace. The address may be a list or a URL. The user name is passed only
+ * where one was configured, because older versions of Ray do not have that parameter. */
 static struct rv_str cleanup_script(struct rv_arena *a, bool user) {
     return rv_arena_fmt(
         a,
@@ -258,8 +258,8 @@ static void make_cleanup_container(struct rv_arena *a, const struct rc_cluster *
     rv_node_set(a, ray, "resources", resources);
 }
 
-/* The head pod's environment, reduced to its Ray container. No member of the gang: the others are gone, and a scheduler
- * would wait for them for ever. */
+/* The head pod reduced to its Ray container. It is no member of the gang: the others are gone, and a scheduler would
+ * wait for them for ever. */
 struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c) {
     struct rv_node *pod = rc_unscheduled_head(a, c, NULL, (struct rv_str){NULL, 0}),
                    *meta = rv_node_get(pod, "metadata"), *spec = rv_node_get(pod, "spec"),

@@ -1,4 +1,4 @@
-/* obstacle.h - why a pod does not run, in one word and one line: for whoever waits for one. */
+/* obstacle.h - why a pod does not run, in one word and one line, for controllers that wait for it. */
 #ifndef RAYCLUSTER_OBSTACLE_H
 #define RAYCLUSTER_OBSTACLE_H
 
@@ -11,10 +11,10 @@ struct rc_obstacle {
     struct rv_str text;
 };
 
-/* What keeps it from running, or from being ready for longer than is usual. Empty: it is just starting, as many others
- * are; then *ret_again (wall ns) is when that will have taken too long. */
+/* What keeps the pod from running, or from being ready for longer than is usual. An empty reason means that it is just
+ * starting. Then *ret_again (wall ns) is when that will have taken too long. */
 struct rc_obstacle rc_pod_obstacle(struct rv_arena *a, struct rv_val pod, int64_t now, int64_t *ret_again);
-/* Nothing says what is wrong. late: it was made more than a minute ago. */
+/* The text for a pod that is not ready and says no reason. late: it was made more than a minute ago. */
 struct rc_obstacle rc_pod_not_ready(struct rv_arena *a, struct rv_val pod, bool late);
 /* "Error, exit code 1" of a container's terminated state. */
 struct rv_str rc_terminated(struct rv_arena *a, struct rv_val terminated);

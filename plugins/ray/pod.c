@@ -8,8 +8,8 @@
 
 /* ---- metadata --------------------------------------------------------------------------------------------- */
 
-/* What the controller knows its pods by: one that is copied into a template must not reach the pod. And of the head
- * what its service selects. */
+/* The labels by which the controller finds its pods, and those that the head's service selects. A label of that name in
+ * the user's template must not reach the pod. */
 static bool guarded(const struct pod_build *b, struct rv_str key) {
     static const char *const ours[] = {RC_LABEL_NODE_TYPE,     RC_LABEL_GROUP,        RC_LABEL_CLUSTER,
                                        RC_LABEL_REPLICA_INDEX, RC_LABEL_REPLICA_NAME, RC_LABEL_HOST_INDEX,
@@ -282,8 +282,8 @@ void pod_copy_field(struct pod_build *b, struct rv_node *to, const char *key) {
     if (rv_val_set(v)) rv_node_set(b->a, to, key, rv_node_from(b->a, v));
 }
 
-/* Quiet for two minutes, because a head takes that long to start; from then on Ray's own words are shown. Never gives
- * up. */
+/* The probe is quiet for two minutes, because a head takes that long to start. Then Ray's own messages are shown. It
+ * never gives up. */
 static struct rv_str wait_script(struct pod_build *b) {
     return rv_arena_fmt(b->a,
                         "started=$(date +%%s)\n"

@@ -53,7 +53,7 @@ static struct rv_node *sum_node(struct rv_arena *a, const struct sum *s) {
     return n;
 }
 
-/* Workers of one group that the gang must have: with an autoscaler no more than it may go down to. */
+/* How many workers of one group the gang must have. With an autoscaler that is the least number of the group. */
 static int64_t gang_workers(const struct rc_cluster *c, struct rv_val group) {
     if (!c->f.autoscaling) return rc_group_desired(group);
     if (rv_path_bool(group, "suspend", false)) return 0;
@@ -126,7 +126,7 @@ static bool topology_tier(const struct rc_cluster *c, int64_t *ret) {
 }
 
 /* Read only where there is a mode. */
-static bool volcano_complains(const struct rc_cluster *c, struct rv_buf *out) {
+static bool volcano_rejects(const struct rc_cluster *c, struct rv_buf *out) {
     struct rv_str tier = label(c, VOLCANO_TOPOLOGY_TIER);
     int64_t n;
     if (label(c, VOLCANO_TOPOLOGY_MODE).n == 0 || tier.n == 0 || topology_tier(c, &n)) return false;
@@ -290,7 +290,7 @@ static struct rv_node *was_pod_group(struct rv_arena *a, const struct rc_cluster
 static const struct rc_scheduler schedulers[] = {
     {"volcano",
      volcano_pod,
-     volcano_complains,
+     volcano_rejects,
      {{"scheduling.volcano.sh/v1beta1", "podgroups", volcano_wanted, volcano_build, false}}},
     {"yunikorn", yunikorn_pod, NULL, {{0}}},
     {"kai-scheduler", kai_pod, NULL, {{0}}},
@@ -318,9 +318,9 @@ int rc_settings_choose_scheduler(struct rc_settings *s, struct rv_error *err) {
     return 0;
 }
 
-bool rc_scheduler_complains(const struct rc_cluster *c, struct rv_buf *out) {
+bool rc_scheduler_rejects(const struct rc_cluster *c, struct rv_buf *out) {
     const struct rc_scheduler *s = rc_scheduler_of(c);
-    return s != NULL && s->complains != NULL && s->complains(c, out);
+    return s != NULL && s->rejects != NULL && s->rejects(c, out);
 }
 
 struct rv_node *rc_gang_patch(struct rv_arena *a, struct rv_val have, struct rv_val want) {

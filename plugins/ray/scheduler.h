@@ -10,10 +10,10 @@ enum { RC_SCHEDULER_OBJECTS = 2 };
 /* One object that the scheduler needs. */
 struct rc_gang {
     const char *api_version, *resource;
-    /* Not wanted for this cluster: one that is there is deleted. */
+    /* Is the object wanted for this cluster? If not, one that exists is deleted. */
     bool (*wanted)(const struct rc_cluster *c);
     struct rv_node *(*build)(struct rv_arena *a, const struct rc_cluster *c);
-    /* An outdated one is deleted and made again; later ones of a scheduler refer to earlier ones. */
+    /* An outdated object is deleted and made again. The later objects of a scheduler refer to the earlier ones. */
     bool immutable;
 };
 
@@ -23,15 +23,17 @@ struct rc_gang {
 struct rc_scheduler {
     const char *name; /* value of the setting */
     void (*pod)(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *pod, struct rv_str group);
-    /* A label of the cluster that cannot be what it says; the sentence goes to out. NULL: never. */
-    bool (*complains)(const struct rc_cluster *c, struct rv_buf *out);
+    /* Checks the labels of the cluster that this scheduler reads. True when one is invalid; then a sentence is in out.
+     * NULL: there is nothing to check. */
+    bool (*rejects)(const struct rc_cluster *c, struct rv_buf *out);
     struct rc_gang gangs[RC_SCHEDULER_OBJECTS]; /* api_version NULL: none */
 };
 
 /* The configured one, or NULL. */
 const struct rc_scheduler *rc_scheduler_of(const struct rc_cluster *c);
-bool rc_scheduler_complains(const struct rc_cluster *c, struct rv_buf *out);
-/* What mends the size of a group, {spec: ...}, or NULL: the rest of it is its owner's once it is made. */
+bool rc_scheduler_rejects(const struct rc_cluster *c, struct rv_buf *out);
+/* The patch that corrects the size of a group, {spec: ...}, or NULL. The rest of the group is its owner's once it is
+ * made. */
 struct rv_node *rc_gang_patch(struct rv_arena *a, struct rv_val have, struct rv_val want);
 
 #endif

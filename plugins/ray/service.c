@@ -95,8 +95,9 @@ static bool taken(struct rv_node *ports, struct rv_node *mine) {
     return false;
 }
 
-/* Clients in Go write out what nobody set: targetPort 0, an empty name, an empty list. The API server takes that for
- * not set, and so do we: it would differ from what is stored for ever. In maps only; false where it is the default. */
+/* Clients in Go write out fields that nobody set: targetPort 0, an empty name, an empty list. The API server treats
+ * them as not set, and so does this function. Otherwise the object would differ from the stored one for ever. It
+ * applies to maps only, and to false where that is the default. */
 struct rv_node *rc_without_zeros(struct rv_arena *a, struct rv_val v) {
     if (rv_val_type(v) != RV_MAP && rv_val_type(v) != RV_ARRAY) return rv_node_from(a, v);
     struct rv_node *n = rv_val_type(v) == RV_MAP ? rv_node_map(a) : rv_node_array(a);
@@ -115,7 +116,8 @@ struct rv_node *rc_without_zeros(struct rv_arena *a, struct rv_val v) {
     return n;
 }
 
-/* The user's template: selector and namespace are ours, labels ours win, annotations of headServiceAnnotations win. */
+/* The user's template of the service. The selector and the namespace are ours, our labels win, and
+ * headServiceAnnotations win over its annotations. */
 static void from_template(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *service,
                           struct rv_val given) {
     struct rv_node *meta = rv_node_get(service, "metadata"),

@@ -11,7 +11,7 @@ struct check {
 };
 
 /* Every rule returns true when it has complained. */
-bool check_complain(struct check *k, const char *fmt, ...) RV_PRINTF(2, 3);
+bool check_reject(struct check *k, const char *fmt, ...) RV_PRINTF(2, 3);
 /* What a feature needs of rayVersion. True when it complained. */
 bool check_need_version(struct check *k, const char *what, int64_t major, int64_t minor);
 /* The env entry of that name, or absent. */

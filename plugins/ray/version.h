@@ -1,5 +1,5 @@
-/* version.h - Ray versions as the contract reads them: optional v, at least two numbers, of which the first has no
- * leading zero; what is behind them is no part of the comparison. */
+/* version.h - Ray versions as the contract reads them: an optional v and at least two numbers, of which the first has
+ * no leading zero. What follows the numbers is not compared. */
 #ifndef RAYCLUSTER_VERSION_H
 #define RAYCLUSTER_VERSION_H
 

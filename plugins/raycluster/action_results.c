@@ -1,6 +1,5 @@
 /* action_results.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each
- * group.
- */
+ * group. */
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/obstacle.h"
@@ -26,7 +25,8 @@ static const struct outcome_text {
                         "Failed to delete Pod"},
 };
 
-/* Successes of one kind. One event tells of all: a batch of five hundred pods is one piece of news. */
+/* The successes of one kind. One event tells of all of them, because a batch of five hundred pods would otherwise be
+ * five hundred events. */
 struct tally {
     unsigned n;
     bool cut;
@@ -44,7 +44,7 @@ static void tally_add(struct tally *t, struct rv_str name) {
         rv_buf_addf(&t->names, "%s" RV_STR_FMT, t->n > 1 ? ", " : "", RV_STR_ARG(name));
 }
 
-static void tally_tell(struct cluster_pass *p, const struct tally *t, const struct outcome_text *text) {
+static void tally_report(struct cluster_pass *p, const struct tally *t, const struct outcome_text *text) {
     struct rv_str names = rv_buf_str(&t->names);
     if (t->n == 0 || text->did == NULL) return;
     struct rv_str note = t->n == 1 ? rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT, text->did_note,
@@ -57,7 +57,7 @@ static void tally_tell(struct cluster_pass *p, const struct tally *t, const stru
     ctx_event(&p->ctx, false, text->did, text->action, note);
 }
 
-/* The reason without what is drawn anew for each try, so that equal failures read equal. */
+/* The text of a failure without the random suffix of the name, so that equal failures have equal texts. */
 static struct rv_str without_suffix(struct cluster_pass *p, struct rv_str text, struct rv_str name) {
     const char *at = name.n > 5 && text.n > 0 ? memmem(text.p, text.n, name.p, name.n) : NULL;
     if (at == NULL) return text;
@@ -65,7 +65,7 @@ static struct rv_str without_suffix(struct cluster_pass *p, struct rv_str text, 
     return rv_arena_fmt(p->arena, "%.*s*%.*s", (int)(before + name.n - 5), text.p, (int)after, at + name.n);
 }
 
-/* Of a group's failures one is told: the others failed for the same reason. */
+/* One failure of a group is told. The others failed for the same reason. */
 static void creation_failed(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t,
                             struct rv_str why, struct rv_str note) {
     struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
@@ -104,11 +104,11 @@ static void stamp_result(struct cluster_pass *p, const struct rv_result *r) {
 
 static void status_result(struct cluster_pass *p, const struct rv_result *r) {
     if (r->code == 0) return;
-    /* Gone or replaced meanwhile is no failure: the next event brings the newer object. */
+    /* An object that is gone or was replaced is no failure: the next event brings the newer object. */
     if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) p->ctx.retry = true;
 }
 
-static void succeeded(struct cluster_pass *p, const struct rv_result *r, struct tally *t) {
+static void take_success(struct cluster_pass *p, const struct rv_result *r, struct tally *t) {
     struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
     if (pace != NULL && r->verb == RV_VERB_CREATE) pace->made++;
     /* How a pod ended is told with its deletion. */
@@ -133,7 +133,7 @@ static void take_result(struct cluster_pass *p, const struct rv_result *r, struc
     else if (r->code != 0)
         take_failure(p, r, &texts[tag]);
     else
-        succeeded(p, r, &tallies[tag]);
+        take_success(p, r, &tallies[tag]);
 }
 
 void action_results_take(struct cluster_pass *p) {
@@ -142,7 +142,7 @@ void action_results_take(struct cluster_pass *p) {
     for (uint64_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++) take_result(p, r, tallies);
     pace_grow(p);
     for (size_t i = 0; i < RV_ARRAY_LEN(tallies); i++) {
-        tally_tell(p, &tallies[i], &texts[i]);
+        tally_report(p, &tallies[i], &texts[i]);
         rv_buf_free(&tallies[i].names);
     }
 }

@@ -7,7 +7,7 @@
 
 static struct rv_str shortened(struct rv_str s) { return rc_clipped(s, RC_OBSTACLE_TEXT_MAX); }
 
-/* Failed (Evicted: the node was low on memory) */
+/* For example "Failed (Evicted: the node was low on memory)". */
 static struct rv_str phase_and_why(struct cluster_pass *p, struct rv_val v) {
     struct rv_str phase = rv_path_str(v, "status.phase"), reason = rv_path_str(v, "status.reason"),
                   message = shortened(rv_path_str(v, "status.message"));
@@ -29,7 +29,7 @@ struct rv_str pod_end_text(struct cluster_pass *p, const struct observed_pod *po
         RV_STR_ARG(rv_val_str_or(rv_val_path(pod->value, "spec.restartPolicy"), "Always")), RV_STR_ARG(how));
 }
 
-/* Whether something takes longer than it should. If not yet, it is looked at again when it does. */
+/* Does something take longer than it should? If not yet, the cluster is looked at again when it will. */
 static bool lasts(struct cluster_pass *p, int64_t since) {
     int64_t until = since + RC_OBSTACLE_LONG_S * RC_SECOND;
     if (since == 0 || ctx_now(&p->ctx) >= until) return true;
@@ -39,7 +39,7 @@ static bool lasts(struct cluster_pass *p, int64_t since) {
 
 static struct blocker blocker_of(struct rc_obstacle o, bool stuck) { return (struct blocker){o.reason, o.text, stuck}; }
 
-/* Empty: it is just starting. If that takes longer than it should, it is looked at again. */
+/* An empty reason means that the pod is just starting. It is looked at again when that takes too long. */
 static struct blocker stuck_pod(struct cluster_pass *p, const struct observed_pod *pod) {
     int64_t again;
     struct rc_obstacle o = rc_pod_obstacle(p->arena, pod->value, ctx_now(&p->ctx), &again);
@@ -53,7 +53,7 @@ static struct blocker with_name(struct cluster_pass *p, const struct observed_po
     return b;
 }
 
-/* Deleted, and still there after its grace: a finalizer holds it, or its node does not answer. */
+/* The pod was deleted and is still there after its grace period: a finalizer holds it, or its node does not answer. */
 static struct blocker lingering(struct cluster_pass *p, const struct observed_pod *pod) {
     int64_t gone;
     struct rv_val held = rv_val_path(pod->value, "metadata.finalizers");
@@ -69,7 +69,8 @@ static struct blocker lingering(struct cluster_pass *p, const struct observed_po
                             true};
 }
 
-/* The head is told rather than a worker, the older rather than the younger. */
+/* Is the first pod to be told rather than the second? The head comes before workers, and older pods before younger
+ * ones. */
 static bool rather(const struct observed_pod *a, const struct observed_pod *b) {
     if (b == NULL || a->head != b->head) return b == NULL || a->head;
     return observed_before(a, b);

@@ -30,7 +30,8 @@ static void report_difference(struct cluster_pass *p, struct rv_val have, struct
                            what));
 }
 
-/* Our reference comes or goes; those of others stay. The resourceVersion makes sure that none is lost. */
+/* Our owner reference is added or removed. Those of others stay, and the resourceVersion makes sure that none of them
+ * is lost. */
 struct rv_node *claim_drift(struct cluster_pass *p, struct rv_val have, struct rv_node *want) {
     struct rv_val owners = rv_val_path(have, "metadata.ownerReferences");
     bool ours = false, retained = rc_claim_retained(p->c);

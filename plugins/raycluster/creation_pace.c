@@ -47,8 +47,8 @@ static bool in_spec(struct cluster_pass *p, const char *group) {
     return strcmp(group, RC_HEAD_GROUP) == 0 || rv_val_present(cluster_group(p, rv_str(group)));
 }
 
-/* Groups that are gone are forgotten. An edit may mend what failed: it is tried at once; but not a mere change of
- * sizes, which an autoscaler makes all the time. */
+/* Forgets the groups that are gone. An edit of the spec may repair what failed, so creations are tried at once. A mere
+ * change of sizes is no such edit, because an autoscaler makes it all the time. */
 static void after_edit(struct cluster_pass *p) {
     struct cluster_memo *m = p->memo;
     bool edited = !rv_str_is(cluster_spec_hash(p), m->paced_hash);
@@ -140,7 +140,7 @@ void pace_pod_ended(struct cluster_pass *p, struct creation_pace *pace, const st
     if (now + wait * RC_SECOND > pace->creation.after) pace->creation.after = now + wait * RC_SECOND;
 }
 
-static bool complete(const struct cluster_pass *p, struct rv_str group, int64_t desired) {
+static bool group_is_complete(const struct cluster_pass *p, struct rv_str group, int64_t desired) {
     struct pod_range r = observed_group(p, group);
     int64_t ready = 0;
     for (size_t i = 0; i < r.n; i++) ready += r.list[i]->ready && !r.list[i]->deleting;
@@ -150,7 +150,7 @@ static bool complete(const struct cluster_pass *p, struct rv_str group, int64_t 
 static struct blocker crash_loop(struct cluster_pass *p, struct creation_pace *pace, bool head, int64_t desired) {
     const struct observed_pod *there = head ? observed_head(p) : NULL;
     if (pace->ends < 2 || ctx_now(&p->ctx) - pace->ended > EARLY_S * RC_SECOND) return (struct blocker){0};
-    if (head ? there != NULL && there->ready && !there->deleting : complete(p, rv_str(pace->group), desired))
+    if (head ? there != NULL && there->ready && !there->deleting : group_is_complete(p, rv_str(pace->group), desired))
         return (struct blocker){0};
     struct rv_str text = rv_arena_fmt(
         p->arena, "%s%s: %u in a row ended soon after their start, the last was %s; %s. Its log may say why",

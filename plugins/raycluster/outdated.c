@@ -1,9 +1,10 @@
-/* outdated.c - pods that were made of an older spec. Under upgradeStrategy Recreate they are replaced (reconcile.c);
- * else they stay, and the condition PodsOutdated says so: an edit that changes nothing must not look as if it did.
+/* outdated.c - pods that were made of an older spec. With upgradeStrategy Recreate they are replaced (reconcile.c).
+ * Otherwise they stay, and the condition PodsOutdated says so, because an edit that changes nothing must not look as if
+ * it did.
  *
- * A pod carries a hash of just what it was made of, so that a scaled or added group makes no other pod look old. Hashes
- * of two versions of the operator cannot be compared (the schema's defaults may differ too): pods of another version
- * are stamped anew, a few at a time, and count as of this spec. */
+ * A pod carries a hash of just what it was made of, so that a group that is scaled or added makes no other pod look
+ * old. Hashes of two versions of the operator cannot be compared, because the defaults of the schema may differ. Pods
+ * of another version therefore get a new mark, a few at a time, and count as pods of this spec. */
 #include <stdio.h>
 
 #include "outdated.h"
@@ -14,7 +15,7 @@ enum { STAMPS_MAX = 16 };
 
 /* ---- what a pod is made of --------------------------------------------------------------------------------------- */
 
-static void take(struct rv_arena *a, struct rv_node *to, struct rv_val from, const char *const *keys, size_t n) {
+static void copy_fields(struct rv_arena *a, struct rv_node *to, struct rv_val from, const char *const *keys, size_t n) {
     for (size_t i = 0; i < n; i++) {
         struct rv_val v = rv_val_get(from, keys[i]);
         bool empty = rv_val_type(v) == RV_MAP && rv_val_len(v) == 0;
@@ -29,17 +30,17 @@ static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, 
                              *const of_head[] = {"enableInTreeAutoscaling", "autoscalerOptions"};
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *n = rv_node_map(a), *own = rv_node_ensure_map(a, n, "group");
-    take(a, own, group, of_group, RV_ARRAY_LEN(of_group));
-    take(a, n, c->spec, of_all, RV_ARRAY_LEN(of_all));
-    if (head && c->f.autoscaling) take(a, n, c->spec, of_head, RV_ARRAY_LEN(of_head));
+    copy_fields(a, own, group, of_group, RV_ARRAY_LEN(of_group));
+    copy_fields(a, n, c->spec, of_all, RV_ARRAY_LEN(of_all));
+    if (head && c->f.autoscaling) copy_fields(a, n, c->spec, of_head, RV_ARRAY_LEN(of_head));
     struct rv_node *spec = rv_node_path(own, "template.spec");
-    rv_node_remove(spec, "tolerations"); /* as in the spec's hash: others may add to them */
+    rv_node_remove(spec, "tolerations"); /* others may add to them, so they do not count in the spec's hash either */
     rv_node_remove(spec, "schedulingGates");
     struct rv_hash h = rv_val_hash(rv_node_freeze(a, n));
     snprintf(ret, 17, "%016llx", (unsigned long long)h.hi); /* every pod keeps it, here and there */
 }
 
-/* Absent: the spec has no such group any more. */
+/* Absent when the spec has no such group any more. */
 static struct rv_val group_of(struct cluster_pass *p, const struct creation_pace *pace) {
     if (strcmp(pace->group, RC_HEAD_GROUP) == 0) return rv_val_get(p->c->spec, "headGroupSpec");
     return cluster_group(p, rv_str(pace->group));
@@ -109,7 +110,7 @@ static bool of_another_version(const struct observed_pod *pod) {
     return (version.n != 0 && !rv_str_is(version, "v" RV_VERSION)) || (mark.n != 0 && !of_this_version(mark));
 }
 
-static void stamp(struct cluster_pass *p, const struct observed_pod *pod) {
+static void write_mark(struct cluster_pass *p, const struct observed_pod *pod) {
     struct rv_arena *a = p->arena;
     struct rv_node *body = rv_node_map(a),
                    *notes = rv_node_ensure_map(a, rv_node_ensure_map(a, body, "metadata"), "annotations");
@@ -131,7 +132,7 @@ void outdated_stamp(struct cluster_pass *p) {
             ctx_wake(&p->ctx, p->memo->stamping.after);
             return;
         }
-        stamp(p, pod);
+        write_mark(p, pod);
         n++;
     }
     if (n > 0)

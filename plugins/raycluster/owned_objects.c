@@ -1,8 +1,8 @@
-/* owned_objects.c - keeps the objects of owned_rules.c: an object that is wanted and missing is created; one that is
- * ours and differs is patched; one that is ours and no longer wanted is deleted where that does no harm.
+/* owned_objects.c - keeps the objects of owned_rules.c. An object that is wanted and missing is created. One that is
+ * ours and differs is patched. One that is ours and no longer wanted is deleted where that does no harm.
  *
  * A failure is remembered until it is over, and the condition tells it. Pods are held where they must not be made
- * without the object, or would get into somebody else's. */
+ * without the object, or would use somebody else's object. */
 #include "owned_objects.h"
 
 #include "claim_drift.h"
@@ -78,8 +78,8 @@ static void remove_group_finalizer(struct cluster_pass *p, const struct owned_ru
     ctx_patch(&p->ctx, r->api_version, r->resource, have->name, have->uid, body, tag_of(i, OP_UPDATE));
 }
 
-/* Deletes in steps, one in a pass: first the object that refers to this one, then this one. At last the finalizer goes
- * by which Kubernetes keeps it for the sake of its pods, because those stay. */
+/* Deletes in steps, one in each pass: first the object that refers to this one, then this one, then its finalizer.
+ * Kubernetes keeps a group by that finalizer for the sake of its pods, and the pods stay here. */
 static void gang_delete(struct cluster_pass *p, const struct owned_rule *r, size_t i, const struct rv_object *have) {
     if (gang_there(p, i + 1)) return;
     ctx_explain(&p->ctx, "deleting the %s " RV_STR_FMT, r->what, RV_STR_ARG(have->name));
@@ -109,7 +109,7 @@ static void keep_unwanted(struct cluster_pass *p, const struct owned_rule *r, si
     ctx_delete(&p->ctx, r->api_version, r->resource, have.name, have.uid, tag_of(i, OP_DELETE));
 }
 
-/* Tried again, less and less often: its owner may mean to keep it. */
+/* The name is tried again less and less often, because its owner may mean to keep it. */
 static void back_off_from_name(struct cluster_pass *p) {
     int64_t now = ctx_now(&p->ctx);
     if (rc_backoff_waits(&p->memo->owned.foreign_wait, now)) return; /* another name in this pass */
@@ -135,7 +135,8 @@ static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r
     if (r->needed) hold_pods(p, text);
 }
 
-/* What was made and is not seen lost the labels by which it is: they are put back. More slowly each time. */
+/* The object was created and the mirror does not show it, so it has lost the labels that select it. They are put back.
+ */
 static void relabel(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
     struct rv_node *body = rv_node_map(p->arena), *meta = rv_node_get(want, "metadata");
     ctx_explain(&p->ctx, "putting the labels of the %s back", r->what);
@@ -170,7 +171,7 @@ static void keep_missing(struct cluster_pass *p, const struct owned_rule *r, siz
     ctx_create(&p->ctx, r->api_version, r->resource, want, tag_of(i, OP_CREATE));
 }
 
-/* Something else changes the object back: the same patch would not help. */
+/* The same patch did not help before, because something else changes the object back. */
 static bool is_futile(struct cluster_pass *p, const struct owned_rule *r, size_t i, const struct rv_object *have,
                       struct rv_node *patch) {
     if (!rc_patch_is_futile(&p->memo->owned.patches[i], p->arena, patch, have->resource_version)) return false;
@@ -199,7 +200,7 @@ static void keep_present(struct cluster_pass *p, const struct owned_rule *r, siz
     bool compared = !deleting || fixed;
     struct rv_node *patch = compared ? drift_of(p, r, have->value, want) : NULL;
     bool again = compared && needs_replacing(p, r, have->value, want);
-    bool going = deleting && fixed; /* whoever deleted it: it is made again, and pods must not wait for it */
+    bool going = deleting && fixed; /* it is made again whoever deleted it, and pods must not wait for it */
     if (!again && !going && (patch == NULL || (!fixed && is_futile(p, r, i, have, patch)))) {
         trouble_ends(p->memo, i);
         return;
@@ -217,7 +218,7 @@ static void keep_present(struct cluster_pass *p, const struct owned_rule *r, siz
     }
 }
 
-/* One that goes: pods that were made now would get hold of it, or of nothing. */
+/* The old object is being deleted. Pods that were made now would use it, or find nothing. */
 static void wait_for_end(struct cluster_pass *p, const struct owned_rule *r, const struct rv_object *have) {
     struct rv_str text =
         rv_arena_fmt(p->arena, "waiting for the old %s " RV_STR_FMT " to be gone", r->what, RV_STR_ARG(have->name));
@@ -258,8 +259,8 @@ static bool retire(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* Its name was changed in the spec. The old one goes when no pod is left that was made before the new one was, as far
- * as seconds tell. */
+/* The service was renamed in the spec. The old one is deleted when no pod is left that is older than the new one, as
+ * far as timestamps in seconds tell. */
 static void old_head_services(struct cluster_pass *p, size_t rule) {
     struct retiring k = {.p = p, .rule = rule, .name = rc_head_service_name(p->arena, p->c)};
     if (p->owned_retry || ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, find_new, &k) < 2 || !k.found) return;
@@ -347,7 +348,7 @@ void owned_objects_take_result(struct cluster_pass *p, const struct rv_result *r
     if (exists && (r.shared || said)) return;
     bool stale = op != OP_CREATE && (res->code == RV_E_NOT_FOUND || res->code == RV_E_CONFLICT);
     if (!stale) report_result(p, &r, i, op, res);
-    /* What was out of date is seen anew in a moment: not before then. */
+    /* An object that had changed is seen anew in a moment, and nothing is asked for before then. */
     if (res->code == 0 || exists || (stale && (op == OP_DELETE || owned_rule_is_gang(i)))) return;
     p->owned_retry = true;
     if (owned_rule_is_gang(i)) hold_pods(p, RV_STR("the scheduling group could not be made"));

@@ -55,7 +55,7 @@ static const struct rc_gang *gang_of(const struct rc_cluster *c, size_t rule) {
     return any && s->gangs[rule - RULES].api_version != NULL ? &s->gangs[rule - RULES] : NULL;
 }
 
-/* Under which kind of the manifest the mirror has a scheduler's object. */
+/* The manifest's kind of a scheduler's object. */
 static unsigned gang_kind(const struct rc_gang *g) {
     static const struct {
         const char *api_version, *resource;

@@ -12,7 +12,7 @@ static bool is_ours(const struct cluster_pass *p, struct rv_val object) {
 
 /* ---- what the user must bring */
 
-/* Looked up only when a head is about to be made: afterwards the pod itself tells. */
+/* The account is looked up only when a head is about to be made. Afterwards the pod itself tells. */
 static void check_user_account(struct cluster_pass *p) {
     if (!p->c->f.autoscaling || rc_user_account(p->c).n == 0 || observed_head(p) != NULL) return;
     if (p->memo->account_known == p->c->generation) return;
@@ -46,8 +46,8 @@ static void check_serve_port(struct cluster_pass *p) {
 
 /* ---- what other plugins make */
 
-/* Once it has been issued, pods may be made: while it is issued again the one before serves those that are there, and
- * new ones wait for their address in an init container. */
+/* Pods may be made once the Certificate has been issued. While it is issued again, running pods use the earlier one,
+ * and new pods wait for their address in an init container. */
 static void check_certificate(struct cluster_pass *p, const char *which) {
     struct rv_object o = {.size = sizeof o};
     struct rv_str name = rv_arena_fmt(p->arena, "ray-%s-cert-" RV_STR_FMT, which, RV_STR_ARG(p->c->name));
@@ -68,7 +68,8 @@ static void check_certificate(struct cluster_pass *p, const char *which) {
                                RV_STR_ARG(name)));
 }
 
-/* Pods without their certificates would only wait; making them first would also change the addresses on it. */
+/* Pods without their certificates would only wait. Making them first would also change the addresses on the
+ * certificate. */
 static void check_certificates(struct cluster_pass *p) {
     if (!p->c->f.tls) return;
     check_certificate(p, "head");
@@ -85,7 +86,7 @@ static void check_policy(struct cluster_pass *p, struct rv_str group) {
                               RV_STR_ARG(name)));
 }
 
-/* Nobody believes to be isolated who is not: no pod is made before the policies that isolate it. */
+/* No pod is made before the policies that isolate it, so that nobody is isolated less than the spec says. */
 static void check_network_policies(struct cluster_pass *p) {
     if (!rv_val_set(rv_val_get(p->c->spec, "networkPolicy"))) return;
     check_policy(p, (struct rv_str){NULL, 0});

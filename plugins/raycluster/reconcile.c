@@ -1,7 +1,7 @@
 /* reconcile.c - what to do about a RayCluster now, in order (spec sections 4 and 8).
  *
- * Only pods that the cluster controls (by uid) count or are deleted. Each part judges for itself: one that fails keeps
- * another back only where that one needs it. */
+ * Only pods that the cluster controls (by uid) count or are deleted. Each part decides for itself. A part that fails
+ * holds another one back only where that one needs it. */
 #include "reconcile.h"
 
 #include <stdio.h>
@@ -21,8 +21,8 @@ enum { INVALID_MAX = 4096 }; /* bytes of what is said of an invalid cluster */
 
 /* ---- is it valid? ------------------------------------------------------------------------------------------------ */
 
-/* A group that restarts its pods in place works against version 1 of the autoscaler, which replaces them: told, not
- * refused. */
+/* Version 1 of the autoscaler replaces pods that end, and a group that restarts its pods in place works against that.
+ * This is a warning and no refusal. */
 static void warn_restarts(struct cluster_pass *p) {
     rv_autobuf struct rv_buf names = {0};
     if (p->c->f.autoscaler != 1) return;
@@ -40,8 +40,8 @@ static void warn_restarts(struct cluster_pass *p) {
                          RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name), rv_buf_cstr(&names)));
 }
 
-/* News is what neither the condition nor the last pass has said, whatever it came from: an edit of the spec, of an
- * annotation, or of the settings. */
+/* Tells what neither the condition nor the last pass has told, whether it came from an edit of the spec, of an
+ * annotation or of the settings. */
 static void report_invalid(struct cluster_pass *p, const char *reason, struct rv_str text) {
     struct rv_val told = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_STALLED);
     struct cluster_memo *m = p->memo;
@@ -54,7 +54,7 @@ static void report_invalid(struct cluster_pass *p, const char *reason, struct rv
     p->ctx.api->log(p->ctx.host, RV_LOG_WARN, RV_STR("the cluster is not valid"), fields, RV_ARRAY_LEN(fields));
 }
 
-/* False: the cluster cannot go on as it is; said in an event, a condition and the log. */
+/* False when the cluster cannot go on as it is. An event, a condition and the log say so. */
 static bool check_valid(struct cluster_pass *p) {
     rv_autobuf struct rv_buf text = {0};
     const char *reason = rc_validate(p->c, &text);
@@ -76,7 +76,7 @@ static bool check_valid(struct cluster_pass *p) {
 /* ---- suspending and recreating --------------------------------------------------------------------------------------
  */
 
-/* True: pods are not to be made now. */
+/* True when no pods are to be made now. */
 static bool keep_suspended(struct cluster_pass *p) {
     struct rv_val conditions = rv_val_get(p->c->status, "conditions");
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True")) {
@@ -105,7 +105,8 @@ static enum made made_of(struct cluster_pass *p, const struct observed_pod *pod)
     return have.n == 0 || rv_str_eq(have, cluster_spec_hash(p)) ? MADE_OF_THIS_SPEC : MADE_OF_ANOTHER;
 }
 
-/* Asks the heads, or the workers, of another spec to go; with all set, those that do not tell as well. How many. */
+/* Deletes the heads, or the workers, that were made of another spec. With `all` set, pods that do not tell what they
+ * were made of are deleted too. Returns how many. */
 static size_t delete_old(struct cluster_pass *p, bool heads, bool all) {
     size_t n = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
@@ -117,10 +118,10 @@ static size_t delete_old(struct cluster_pass *p, bool heads, bool all) {
     return n;
 }
 
-/* With an old head everything goes, and the head last: it speaks for workers that do not tell what they were made of
- * (another operator's), whoever dies in between. Those that tell go as well when the head was lost meanwhile, or was
- * made after the change. Pods of another operator version are stamped anew instead (outdated.c). True: nothing is made
- * in this pass. */
+/* With upgradeStrategy Recreate, an old head means that all pods are deleted, the head last. The head speaks for
+ * workers of another operator, which do not tell what they were made of, so it must outlive them. Workers that tell are
+ * deleted as well when the head was lost or made anew meanwhile. Pods of another version of the operator get a new mark
+ * instead (outdated.c). True when nothing is made in this pass. */
 static bool recreate(struct cluster_pass *p) {
     if (!cluster_recreates(p)) return false;
     const struct observed_pod *head = observed_head(p);
@@ -140,8 +141,8 @@ static bool recreate(struct cluster_pass *p) {
 
 /* ---- the head */
 
-/* At most one head. One that ended is deleted and replaced when it is really gone: two heads behind one service never
- * exist. */
+/* There is at most one head. A head that has ended is deleted, and the next one is made when it is really gone, because
+ * two heads behind one service must never exist. */
 static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
     struct observed_pod *keep = NULL;
     size_t present = 0;
@@ -167,8 +168,8 @@ static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
     return present > 0;
 }
 
-/* False: without a head, workers would be of no use. They wait for its creation to be answered: against a quota, those
- * that are quicker would take the head's place for good. */
+/* False when workers have to wait. Without a head they would be of no use. They wait until the head's creation is
+ * answered, because with a quota the workers could otherwise take the head's place for good. */
 static bool reconcile_head(struct cluster_pass *p) {
     struct creation_pace *pace = pace_of(p, RV_STR(RC_HEAD_GROUP));
     if (keep_one_head(p, pace)) return true;
@@ -206,7 +207,7 @@ static void log_work(struct cluster_pass *p) {
     p->ctx.api->log(p->ctx.host, RV_LOG_INFO, RV_STR("changing the cluster's objects"), fields, RV_ARRAY_LEN(fields));
 }
 
-/* No pods are wanted: what failed is past. */
+/* No pods are wanted, so earlier failures are past. */
 static void clear_paces(struct cluster_pass *p) {
     for (struct creation_pace *pace = p->memo->paces; pace != NULL; pace = pace->next) pace_content(pace);
 }

@@ -1,10 +1,10 @@
 /* replicas.c - worker groups whose replicas are several hosts, all or nothing (spec section 8.5).
  *
- * A replica is the set of pods with one replica name. It lives and dies as a whole: if one of its hosts ends, is named
- * for deletion or went missing while others run, all of it goes, and another whole one takes its place. One that is
- * incomplete because it is still being made (the room of a pass may be less than a replica), or because creations
- * failed, is completed rather than thrown away, or a quota would have it made and deleted for ever: its host indices
- * tell what is missing. */
+ * A replica is the set of pods with one replica name. When one of its hosts ends, is named for deletion or is missing
+ * while others run, the whole replica is deleted, and another whole one takes its place.
+ *
+ * A replica may also be incomplete because it is still being made, or because creations failed. It is then completed.
+ * Deleting it would make and delete replicas for ever where a quota is full. The host indices tell what is missing. */
 #include <stdlib.h>
 
 #include "plugins/ray/fields.h"
@@ -43,7 +43,7 @@ static void read_replicas(struct cluster_pass *p, struct table *t) {
     for (size_t i = 0; i < all.n; i++) {
         struct observed_pod *pod = all.list[i];
         if (pod->ended && !pod->deleting) pace_pod_ended(p, t->pace, pod);
-        if (pod->replica.n == 0) { /* from before the group had several hosts: of no replica */
+        if (pod->replica.n == 0) { /* a pod of no replica: it is older than the group's several hosts */
             pod_delete(p, pod, TAG_DELETE_WORKER);
             continue;
         }
@@ -79,8 +79,8 @@ static void forget_finished(struct table *t) {
     }
 }
 
-/* Creates the hosts that the replica lacks, as many as there is room for; a whole new one lacks them all. */
-static void complete(struct cluster_pass *p, struct table *t, const struct replica *r, int64_t room) {
+/* Creates the hosts that the replica lacks, as far as there is room. A new replica lacks all of them. */
+static void create_missing_hosts(struct cluster_pass *p, struct table *t, const struct replica *r, int64_t room) {
     size_t at = 0;
     for (int64_t h = 0; h < t->hosts && room > 0; h++) {
         while (at < r->pods.n && r->pods.list[at]->host < h) at++;
@@ -101,11 +101,11 @@ static int number_order(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* The batch is a whole number of replicas, at least one: half a replica is of no use to anybody. One that is bigger
+/* The batch is a whole number of replicas, at least one, because half a replica is of no use. A replica that is bigger
  * than AT_ONCE is made in several passes. */
 enum { AT_ONCE = 16 };
 
-static void grow(struct cluster_pass *p, struct table *t, int64_t missing) {
+static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missing) {
     int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0, room = workers_room(p, t->group);
     size_t used_n = 0, u = 0;
     for (size_t i = 0; i < t->n; i++)
@@ -119,7 +119,7 @@ static void grow(struct cluster_pass *p, struct table *t, int64_t missing) {
             .index = index,
             .name = rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(t->name), RV_STR_ARG(five))};
         int64_t least = t->hosts < AT_ONCE ? t->hosts : AT_ONCE;
-        complete(p, t, &fresh, room > least ? room : least);
+        create_missing_hosts(p, t, &fresh, room > least ? room : least);
     }
 }
 
@@ -139,8 +139,8 @@ static int index_order(const void *a, const void *b) {
     return x->index != y->index ? (x->index < y->index ? -1 : 1) : victim_order(a, b);
 }
 
-/* Some host is missing though it was there, or though others run and nobody is making it. More than there should be:
- * numOfHosts became smaller, or an answer got lost. */
+/* Is the replica broken? Either a host is missing although the replica was complete or others of its hosts run and
+ * nobody is making it. Or there are too many hosts, because numOfHosts became smaller or an answer got lost. */
 static bool broken(const struct table *t, const struct replica *r) {
     for (size_t i = 0; i < r->pods.n; i++) {
         const struct observed_pod *pod = r->pods.list[i];
@@ -149,8 +149,8 @@ static bool broken(const struct table *t, const struct replica *r) {
     return (int64_t)r->pods.n < t->hosts && r->running > 0 && !pace_is_unfinished(t->pace, r->name);
 }
 
-/* The replicas that stay. Two of one index: an answer got lost, or hosts that had ended run again and were replaced
- * already. Whoever counts replicas by their index takes them for one; the more useful one stays. */
+/* Returns the replicas that stay. Two replicas have one index when an answer got lost, or when hosts that had ended run
+ * again after they were replaced. The more useful one stays, because others count replicas by their index. */
 static size_t fit(struct cluster_pass *p, struct table *t, struct replica **live) {
     size_t n = 0, kept = 0;
     for (size_t i = 0; i < t->n; i++) {
@@ -195,9 +195,9 @@ void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
     if (whole == have && have >= desired) return;
     if (p->hold.n != 0 || pace_waits(p, t.pace)) return;
     for (int64_t i = 0; i < have; i++)
-        if ((int64_t)live[i]->pods.n < t.hosts) complete(p, &t, live[i], workers_room(p, t.group));
+        if ((int64_t)live[i]->pods.n < t.hosts) create_missing_hosts(p, &t, live[i], workers_room(p, t.group));
     if (have >= desired) return;
     ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name),
                 (long long)(desired - have), (long long)desired);
-    grow(p, &t, desired - have);
+    grow_replicas(p, &t, desired - have);
 }

@@ -1,8 +1,8 @@
-/* status.c - what a RayCluster's status says (spec section 10), as the smallest merge patch that makes it so.
+/* status.c - the status of a RayCluster (spec section 10) as the smallest merge patch.
  *
- * Beyond the contract: observedGeneration and the desired resources follow every change, a cluster that cannot go on
- * says so in a Stalled condition, and mere progress (counters, the head's address, a pod that got one step further) is
- * gathered for a moment so that a thousand starting pods do not cause a thousand writes. */
+ * Beyond the contract, observedGeneration and the desired resources follow every change, and a cluster that cannot go
+ * on has a condition Stalled. Mere progress (counters, the address of the head, a pod that got one step further) is
+ * gathered for a moment, so that a thousand starting pods do not cause a thousand writes. */
 #include <stdio.h>
 
 #include "metrics.h"
@@ -11,14 +11,16 @@
 #include "pod_actions.h"
 #include "status.h"
 
-/* The first step after news or quiet is told within a second, the next ones every two. */
+/* The first progress after other news or after a quiet time is told within a second. Further progress is told every two
+ * seconds. */
 enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };
 #define MS INT64_C(1000000)
 
-/* Pods that are being deleted are replaced already: they count as there (available, pods), never as ready or live. */
+/* A pod that is being deleted counts as available, but never as ready or live. */
 struct counts {
     int64_t ready, available, desired, min, max;
-    size_t pods, live, running; /* all; those that stay; those of them that run and say nothing else than ready */
+    size_t pods, live, running; /* all pods; the pods that stay; those of them that run and whose Ready condition does
+                                   not say otherwise */
     bool head;                  /* one that stays */
 };
 
@@ -98,7 +100,7 @@ static struct counts count(const struct cluster_pass *p) {
     return n;
 }
 
-/* Every wanted pod is there and runs, and nothing else is there that would stay. */
+/* Every wanted pod is there and runs, and there is no other pod that would stay. */
 static bool all_run(const struct counts *n) {
     return n->head && (int64_t)n->live == n->desired + 1 && n->running == n->live;
 }
@@ -197,9 +199,9 @@ static struct blocker suspending(struct cluster_pass *p, const struct counts *n)
     return because("Suspending", b.reason.n != 0 ? b.text : RV_STR("Waiting for the Ray pods to be gone"));
 }
 
-/* As kstatus reads it: there while the cluster is on its way, with the word and the line that say what it waits for.
- * While all goes its way the text does not follow every step, or each would cost a write. A stalled one is on no way.
- */
+/* The condition that kstatus reads. It is there while the cluster is on its way, with one word and one line for what it
+ * waits for. While nothing is wrong its text does not follow every step, because each step would be a write. A stalled
+ * cluster does not have it. */
 static void reconciling(struct cluster_pass *p, struct rv_node *conditions, const struct counts *n, int64_t now) {
     bool gone = rv_path_bool(p->c->spec, "suspend", false) ||
                 rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_SUSPENDING, "True");
@@ -214,7 +216,8 @@ static void reconciling(struct cluster_pass *p, struct rv_node *conditions, cons
     rv_condition_set(p->arena, conditions, RC_CONDITION_RECONCILING, "True", b.reason, b.text, now);
 }
 
-/* Suspending and Suspended as a small machine; suspension is atomic: once begun it runs to zero pods. */
+/* The conditions Suspending and Suspended are a small state machine. A suspension that has begun goes on until no pod
+ * is left. */
 static void suspend_conditions(struct cluster_pass *p, struct rv_node *conditions, size_t pods, int64_t now) {
     struct rv_val old = rv_val_get(p->c->status, "conditions"), suspend = rv_val_get(p->c->spec, "suspend");
     bool wanted = rv_val_bool(suspend, false), suspending = rv_condition_is(old, RC_CONDITION_SUSPENDING, "True"),
@@ -294,8 +297,8 @@ static void set_count(struct cluster_pass *p, struct rv_node *s, const char *key
     if (v != 0) rv_node_set_int(p->arena, s, key, v);
 }
 
-/* Ready is what is so now, not what once was: without a ready head, or with fewer ready workers than asked for (with an
- * autoscaler, which adds and removes all the time: than the least), the word is taken back. */
+/* The state "ready" is what holds now. It is taken back when there is no ready head, or when fewer workers are ready
+ * than were asked for. With an autoscaler, which adds and removes workers all the time, the least number counts. */
 static struct rv_str state_of(const struct cluster_pass *p, const struct counts *n, struct rv_str old) {
     const struct observed_pod *head = observed_head(p);
     bool all = p->failure == NULL && p->stalled_reason.n == 0 && all_run(n),
@@ -353,7 +356,7 @@ static const char *const managed[] = {"state",
                                       "minWorkerReplicas",
                                       "maxWorkerReplicas"};
 
-/* Steps on the way that may be told together: everything but the state and the conditions that others wait for. */
+/* The fields of mere progress: everything but the state and the conditions that others wait for. */
 static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val want) {
     static const char *const news[] = {RC_CONDITION_PROVISIONED, RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_SUSPENDING,
                                        RC_CONDITION_SUSPENDED, RC_CONDITION_STALLED};
@@ -363,7 +366,7 @@ static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val wan
     return true;
 }
 
-/* What must change, as a merge patch of the status; *progress: nothing but steps on the way. */
+/* The merge patch of the status. *progress: it is about nothing but mere progress. */
 static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh, bool *progress) {
     struct rv_arena *a = p->arena;
     struct rv_val old = p->c->status;
@@ -376,7 +379,7 @@ static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh,
         if (rv_val_len(want) == 0 && rv_val_type(want) == RV_MAP && !rv_val_present(have)) continue;
         rv_node_setn(a, patch, key, value);
         if (!is_progress(key, have, want)) *progress = false;
-        /* A merge patch leaves keys that it does not name: those that went must be named. */
+        /* A merge patch leaves the keys that it does not name, so keys that are gone are named in it. */
         if (rv_val_type(want) == RV_MAP)
             for (struct rv_iter it = rv_iter(have); rv_iter_next(&it);)
                 if (!rv_val_present(rv_val_getn(want, it.key))) rv_node_setn(a, value, it.key, rv_node_null(a));
@@ -389,7 +392,7 @@ static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh,
     return patch;
 }
 
-/* Whether mere progress waits for more of it, and for how long. */
+/* Does mere progress wait for more of it, and for how long? */
 static bool gathers(struct cluster_memo *m, int64_t now, int64_t *delay_ms) {
     if (m->status.progress_since == 0) {
         m->status.progress_since = now;
@@ -410,7 +413,7 @@ void status_reconcile(struct cluster_pass *p) {
     metrics_update(p, rv_node_freeze(a, rv_node_get(fresh, "conditions")));
     struct rv_node *patch = difference(p, fresh, &progress);
     if (rv_node_len(patch) == 0) return;
-    /* The first one waits for what this pass creates: it is seen in a moment. */
+    /* The first status waits for what this pass creates, which is seen in a moment. */
     struct cluster_memo *m = p->memo;
     bool young = now - m->status.first_pass < FIRST_GATHER_MS * MS;
     if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;

@@ -1,14 +1,14 @@
-/* teardown.c - a cluster whose fault tolerance keeps its state in Redis leaves that state behind; a finalizer holds the
+/* teardown.c - a cluster whose fault tolerance keeps its state in Redis leaves that state behind. A finalizer holds the
  * cluster until a Job has removed it (spec section 6).
  *
  *   deleted ─► all pods deleted ─► head gone ─► Job runs ─► finished, or the deadline passed ─► finalizer removed
  *
- * A namespace that is being deleted takes no new Job: there the finalizer goes at once. A finalizer that cannot be
- * written is tried again more and more slowly, and told.
+ * A namespace that is being deleted takes no new Job, so the finalizer is removed at once there. A finalizer that
+ * cannot be written is tried again more and more slowly, and the condition tells it.
  *
- * Deletion never depends on the spec being valid: what became of it since, the deadline holds from the moment of
- * deletion, so no cluster can stay for ever. The same for one whose options were removed, or whose backend was changed:
- * there is nothing that could be emptied, so the finalizer goes at once. */
+ * Deletion never depends on a valid spec. The deadline holds from the moment of deletion, so no cluster can stay for
+ * ever. When the options were removed or the backend was changed, nothing can be emptied, and the finalizer is removed
+ * at once. */
 #include "teardown.h"
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
@@ -42,19 +42,19 @@ static int64_t deadline(const struct cluster_pass *p) {
     return deleted + seconds * RC_SECOND;
 }
 
-static bool finished(struct rv_val job) {
+static bool job_finished(struct rv_val job) {
     static const char *const ends[] = {"Complete", "Failed", "FailureTarget"};
     for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++)
         if (rv_condition_is(rv_val_path(job, "status.conditions"), ends[i], "True")) return true;
     return false;
 }
 
-static void release(struct cluster_pass *p, const char *why) {
+static void remove_finalizer(struct cluster_pass *p, const char *why) {
     ctx_explain(&p->ctx, "removing the finalizer: %s", why);
     set_finalizer(p, false);
 }
 
-/* Ours has another name where somebody else's Job has the usual one: what became of that says nothing of our Redis. */
+/* Our Job has another name when somebody else's Job has the usual one. */
 static struct rv_str job_name(struct cluster_pass *p) {
     struct rv_object other = {.size = sizeof other};
     struct rv_str usual = rc_cleanup_job_name(p->arena, p->c);
@@ -63,7 +63,7 @@ static struct rv_str job_name(struct cluster_pass *p) {
 }
 
 /* What happens if what is waited for does not. */
-static struct rv_str otherwise(struct cluster_pass *p) {
+static struct rv_str deadline_text(struct cluster_pass *p) {
     char at[32];
     rv_time_format(deadline(p), at);
     return rv_arena_fmt(p->arena,
@@ -77,7 +77,7 @@ static void explain_head(struct cluster_pass *p, const struct observed_pod *head
     struct rv_str what =
         b.reason.n != 0 ? b.text : rv_arena_fmt(p->arena, "head pod " RV_STR_FMT " to be gone", RV_STR_ARG(head->name));
     ctx_explain(&p->ctx, "being deleted: waiting for the " RV_STR_FMT ". Then a Job empties Redis" RV_STR_FMT,
-                RV_STR_ARG(what), RV_STR_ARG(otherwise(p)));
+                RV_STR_ARG(what), RV_STR_ARG(deadline_text(p)));
 }
 
 static void run_job(struct cluster_pass *p) {
@@ -85,26 +85,26 @@ static void run_job(struct cluster_pass *p) {
     if (!ctx_find_owned(&p->ctx, KIND_JOB, p->c->uid, &job)) {
         struct rv_str name = job_name(p);
         ctx_explain(&p->ctx, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
-                    RV_STR_ARG(name), RV_STR_ARG(otherwise(p)));
+                    RV_STR_ARG(name), RV_STR_ARG(deadline_text(p)));
         struct rv_node *fresh = rc_cleanup_job(p->arena, p->c);
         rv_node_set_str(p->arena, rv_node_get(fresh, "metadata"), "name", name);
         ctx_create(&p->ctx, "batch/v1", "jobs", fresh, TAG_CLEANUP_JOB);
-    } else if (finished(job.value)) {
-        release(p, "the Job that empties Redis has finished");
+    } else if (job_finished(job.value)) {
+        remove_finalizer(p, "the Job that empties Redis has finished");
     } else {
         ctx_explain(&p->ctx,
                     "being deleted: waiting for the Job " RV_STR_FMT
                     ", which empties Redis, to finish. Then the finalizer " RC_FINALIZER_REDIS
                     " is removed and the cluster goes" RV_STR_FMT,
-                    RV_STR_ARG(job.name), RV_STR_ARG(otherwise(p)));
+                    RV_STR_ARG(job.name), RV_STR_ARG(deadline_text(p)));
         p->after_ms = JOB_MS;
     }
 }
 
-static void step(struct cluster_pass *p) {
+static void teardown_step(struct cluster_pass *p) {
     int64_t left = deadline(p) - ctx_now(&p->ctx);
     if (!needs_cleanup(p->c)) {
-        release(p, "the spec no longer says where the state of the GCS is kept");
+        remove_finalizer(p, "the spec no longer says where the state of the GCS is kept");
         return;
     }
     pod_delete_all(p);
@@ -112,12 +112,12 @@ static void step(struct cluster_pass *p) {
         ctx_event(&p->ctx, true, "ForceDeletedStuckCluster", "Cleanup",
                   RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
                          " sets how long that may take): the cluster goes, its state in Redis may remain"));
-        release(p, "its time is up");
+        remove_finalizer(p, "its time is up");
     } else if (p->memo->namespace_ends) {
         ctx_event(&p->ctx, true, "ForceDeletedStuckCluster", "Cleanup",
                   RV_STR("The namespace is being deleted and takes no Job any more: the cluster goes, its state in "
                          "Redis may remain"));
-        release(p, "its namespace is being deleted");
+        remove_finalizer(p, "its namespace is being deleted");
     } else if (observed_head(p) != NULL) {
         explain_head(p, observed_head(p));
         p->after_ms = HEAD_GONE_MS;
@@ -127,7 +127,7 @@ static void step(struct cluster_pass *p) {
     if (left > 0 && p->after_ms > left / 1000000) p->after_ms = left / 1000000 + 1;
 }
 
-/* As the admission of the API server words it; the code is that of any refusal. */
+/* The words are those of the API server's admission. The code is that of any refusal. */
 static bool namespace_ends(const struct rv_result *r) {
     static const char words[] = "because it is being terminated";
     return r->code == RV_E_FORBIDDEN && r->message.n != 0 &&
@@ -153,7 +153,7 @@ static void job_result(struct cluster_pass *p, const struct rv_result *r, struct
 static void finalizer_result(struct cluster_pass *p, const struct rv_result *r, struct rv_str why) {
     if (r->code == 0 || r->code == RV_E_NOT_FOUND) return;
     p->owned_retry = true;
-    if (r->code == RV_E_CONFLICT) return; /* it changed meanwhile: the newer one is on its way */
+    if (r->code == RV_E_CONFLICT) return; /* the cluster has changed, and the newer one is on its way */
     struct rv_str text =
         rv_arena_fmt(p->arena, "Failed to %s the finalizer " RC_FINALIZER_REDIS ": " RV_STR_FMT "; %s",
                      rv_meta_deleting(p->c->value) ? "remove" : "add", RV_STR_ARG(why),
@@ -180,9 +180,9 @@ void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     observe(p);
     bool late = deadline(p) <= ctx_now(&p->ctx); /* then nothing that fails holds it any longer */
     if (late || (!p->ctx.retry && !p->owned_retry))
-        step(p);
+        teardown_step(p);
     else
-        ctx_explain(&p->ctx, "being deleted: what failed is tried again" RV_STR_FMT, RV_STR_ARG(otherwise(p)));
+        ctx_explain(&p->ctx, "being deleted: what failed is tried again" RV_STR_FMT, RV_STR_ARG(deadline_text(p)));
     out->code = p->ctx.retry || p->owned_retry ? RV_RETRY : p->after_ms > 0 ? RV_AFTER : RV_DONE;
     out->after_ms = p->after_ms;
 }

@@ -1,6 +1,6 @@
 /* workers.c - groups of workers whose replicas are single pods (spec sections 8.3 and 8.4).
  *
- * A group is judged by itself: one that is stuck, full or failing never keeps another from going on. */
+ * Each group is judged by itself, so that one that is stuck, full or failing never keeps another from going on. */
 #include <stdlib.h>
 
 #include "plugins/ray/fields.h"
@@ -8,7 +8,8 @@
 #include "pod_actions.h"
 #include "workers.h"
 
-/* Who goes first on scale-down: not running, then not ready, then the newest. */
+/* The order in which pods are deleted on scale-down: those that do not run, then those that are not ready, then the
+ * newest. */
 static int victim_order(const void *a, const void *b) {
     const struct observed_pod *x = *(struct observed_pod *const *)a, *y = *(struct observed_pod *const *)b;
     if (x->running != y->running) return x->running - y->running;
@@ -22,16 +23,17 @@ static int index_order(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* A scheduler takes one pod after the other (Kubernetes' own binds 50 a second unless told otherwise): whoever throws a
- * thousand at it keeps everybody else's pods waiting behind them. So there are never more than a few that it has not
- * looked at: as many as it takes until we have seen that and made others. That is learnt: when none waits at some of
- * the looks, it had nothing to do, and the window grows; when some wait at all of them, it shrinks. A gang must be
- * there whole, and a scheduler that is not there must not stop us: a pod that is older than some seconds no longer
- * counts. */
+/* A scheduler takes one pod after the other; that of Kubernetes binds 50 a second by default. A thousand pods at once
+ * would keep everybody else's pods waiting behind them. So only a window of pods is given to the scheduler before it
+ * has looked at them.
+ *
+ * The size of the window is learnt. When no pod waits at some of the looks, the scheduler had nothing to do, and the
+ * window grows. When some wait at all of the looks, it shrinks. A gang must be there whole, so it has no window. A
+ * scheduler that is not running must not stop us, so a pod that is older than some seconds no longer counts. */
 enum { WINDOW_FIRST = 8, WINDOW_LEAST = 2, WINDOW_MOST = 64, WINDOW_LOOKS = 8, QUEUE_PATIENCE_S = 5, PASS_MAX = 512 };
 
-/* waiting: of all, those that wait no longer than is usual. */
-static void judge(struct window *w, uint32_t all, uint32_t waiting) {
+/* `all` pods wait; `waiting` of them wait no longer than is usual. */
+static void adjust_window(struct window *w, uint32_t all, uint32_t waiting) {
     if (w->size == 0) *w = (struct window){.size = WINDOW_FIRST, .least = WINDOW_MOST};
     if (!w->full) return; /* it was not the window that kept the scheduler waiting */
     w->full = false;
@@ -57,7 +59,7 @@ static uint32_t queued(struct cluster_pass *p) {
         p->queued++;
     }
     p->windowed = true;
-    judge(&p->memo->window, all, p->queued);
+    adjust_window(&p->memo->window, all, p->queued);
     if (p->queued >= p->memo->window.size) ctx_wake(&p->ctx, oldest + patience + RC_SECOND);
     return p->queued;
 }
@@ -85,7 +87,8 @@ uint32_t workers_room(struct cluster_pass *p, struct rv_val group) {
     return room;
 }
 
-static void grow(struct cluster_pass *p, struct rv_val group, struct observed_pod **live, size_t live_n, int64_t want) {
+static void grow_group(struct cluster_pass *p, struct rv_val group, struct observed_pod **live, size_t live_n,
+                       int64_t want) {
     int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0, room = workers_room(p, group);
     size_t u = 0;
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
@@ -113,15 +116,15 @@ bool workers_may_shrink(const struct cluster_pass *p) {
     return !p->c->f.autoscaling || p->c->settings->random_pod_delete;
 }
 
-static void shrink(struct cluster_pass *p, struct observed_pod **live, size_t n, size_t surplus) {
+static void shrink_group(struct cluster_pass *p, struct observed_pod **live, size_t n, size_t surplus) {
     qsort(live, n, sizeof(struct observed_pod *), victim_order);
     for (size_t i = 0; i < surplus; i++) pod_delete(p, live[i], TAG_DELETE_WORKER);
 }
 
-/* The pods that stay. The others are deleted: those that ended, are named for deletion, or are of when the group had
- * several hosts. */
-static size_t keep(struct cluster_pass *p, struct rv_val group, struct creation_pace *pace,
-                   struct observed_pod **live) {
+/* Collects the pods that stay. The others are deleted: those that have ended, those that are named for deletion, and
+ * those from a time when the group had several hosts. */
+static size_t keep_workers(struct cluster_pass *p, struct rv_val group, struct creation_pace *pace,
+                           struct observed_pod **live) {
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     struct pod_range all = observed_group(p, rv_path_str(group, "groupName"));
     size_t n = 0;
@@ -141,17 +144,17 @@ static size_t keep(struct cluster_pass *p, struct rv_val group, struct creation_
 static void single_host(struct cluster_pass *p, struct rv_val group, struct rv_str name) {
     struct creation_pace *pace = pace_of(p, name);
     struct observed_pod **live = rv_arena_alloc(p->arena, (observed_group(p, name).n + 1) * sizeof *live);
-    size_t n = keep(p, group, pace, live);
+    size_t n = keep_workers(p, group, pace, live);
     int64_t desired = rc_group_desired(group), have = (int64_t)n;
     if (desired <= have) pace_content(pace);
     if (desired > have && p->hold.n == 0 && !pace_waits(p, pace)) {
         ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld workers", RV_STR_ARG(name),
                     (long long)(desired - have), (long long)desired);
-        grow(p, group, live, n, desired - have);
+        grow_group(p, group, live, n, desired - have);
     } else if (desired < have && workers_may_shrink(p)) {
         ctx_explain(&p->ctx, "group " RV_STR_FMT ": %lld workers too many, deleting the least useful", RV_STR_ARG(name),
                     (long long)(have - desired));
-        shrink(p, live, n, (size_t)(have - desired));
+        shrink_group(p, live, n, (size_t)(have - desired));
     }
 }
 
@@ -174,8 +177,8 @@ static void suspended_group(struct cluster_pass *p, struct rv_str name) {
                                RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
 }
 
-/* Groups that the spec no longer has: nobody would ever touch their pods again. */
-static void orphans(struct cluster_pass *p) {
+/* Deletes the pods of groups that the spec no longer has. Nobody else would. */
+static void delete_orphans(struct cluster_pass *p) {
     size_t n = 0;
     struct rv_str group = {NULL, 0};
     for (size_t i = 0; i < p->workers.n;) {
@@ -206,5 +209,5 @@ void workers_reconcile(struct cluster_pass *p) {
         else
             single_host(p, g.val, name);
     }
-    orphans(p);
+    delete_orphans(p);
 }

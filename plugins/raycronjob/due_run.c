@@ -4,12 +4,13 @@
 
 enum { DAY_MS = 86400000 };
 
-static int64_t seconds(struct rv_str text) { return rc_time(text) / RC_SECOND; }
+static int64_t unix_seconds(struct rv_str text) { return rc_time(text) / RC_SECOND; }
 
-/* The first run that was missed, until it has been told: the one that was announced, for then another one is. While it
- * was suspended or invalid none was; the first look at the new spec tells. */
-static int64_t untold(struct cron_pass *p, int64_t from) {
-    int64_t announced = seconds(rv_path_str(p->status, "nextScheduleTime")),
+/* The first missed run that was not told yet. A run that was announced in the status is told when it is missed, and
+ * then another one is announced. While the RayCronJob was suspended or invalid, none was announced; then the first pass
+ * over the new spec tells. */
+static int64_t first_unreported(struct cron_pass *p, int64_t from) {
+    int64_t announced = unix_seconds(rv_path_str(p->status, "nextScheduleTime")),
             observed = rv_path_int(p->status, "observedGeneration", 0);
     bool first_look = announced == 0 && observed != 0 && observed != p->generation;
     if (announced > from) return announced;
@@ -17,7 +18,8 @@ static int64_t untold(struct cron_pass *p, int64_t from) {
 }
 
 static int64_t leave_out_late(struct cron_pass *p, int64_t from) {
-    int64_t begin = runs_not_before(&p->schedule, from, p->now - p->policy.deadline), missed = untold(p, from);
+    int64_t begin = runs_not_before(&p->schedule, from, p->now - p->policy.deadline),
+            missed = first_unreported(p, from);
     if (missed != 0 && missed <= begin)
         ctx_event(&p->ctx, true, CRON_REASON_TOO_LATE, "Schedule",
                   rv_arena_fmt(p->arena, "The run of " RV_STR_FMT " was not begun within %lld seconds: it is left out",
@@ -25,7 +27,7 @@ static int64_t leave_out_late(struct cron_pass *p, int64_t from) {
     return begin;
 }
 
-/* Old runs beside or in place of which others begin are of no use to anybody. */
+/* Leaves out old missed runs when newer ones begin beside them or replace them. */
 static int64_t leave_out_many(struct cron_pass *p, int64_t from) {
     int64_t limit = p->policy.concurrency == ALLOW ? p->k->missed_limit : 1,
             newest = runs_newest(&p->schedule, p->zone, from, p->now, limit);
@@ -39,7 +41,7 @@ static int64_t leave_out_many(struct cron_pass *p, int64_t from) {
 
 /* The moment after which the next run is looked for. */
 static int64_t last_run(struct cron_pass *p) {
-    int64_t from = seconds(p->last.n != 0 ? p->last : rv_path_str(p->meta, "creationTimestamp"));
+    int64_t from = unix_seconds(p->last.n != 0 ? p->last : rv_path_str(p->meta, "creationTimestamp"));
     if (p->policy.deadline >= 0) from = leave_out_late(p, from);
     int64_t first = schedule_next(&p->schedule, p->zone, from);
     int64_t second = first != 0 && first <= p->now ? schedule_next(&p->schedule, p->zone, first) : 0;
@@ -55,7 +57,7 @@ static void wait_for(struct cron_pass *p, int64_t next) {
     ctx_explain(&p->ctx, "the next RayJob is due at " RV_STR_FMT, RV_STR_ARG(p->next));
 }
 
-static void begin(struct cron_pass *p, int64_t next) {
+static void begin_run(struct cron_pass *p, int64_t next) {
     const struct owned_job *active = owned_jobs_active(p);
     p->next = rv_path_str(p->status, "nextScheduleTime"); /* told when this one is there */
     if (p->create_failed) return;                         /* after the back-off */
@@ -73,7 +75,8 @@ static void begin(struct cron_pass *p, int64_t next) {
 
 void due_run_step(struct cron_pass *p) {
     int64_t next = schedule_next(&p->schedule, p->zone, last_run(p));
-    /* Its RayJob may be there: the operator died before it could note it, or several runs fall into one minute. */
+    /* The RayJob may exist already: the operator ended before it could write the status, or several runs fall into one
+     * minute. */
     while (next != 0 && next <= p->now && owned_jobs_find(p, next / 60) != NULL) {
         p->last = cron_time_text(p, next);
         next = schedule_next(&p->schedule, p->zone, next);
@@ -86,6 +89,6 @@ void due_run_step(struct cron_pass *p) {
     } else if (next > p->now) {
         wait_for(p, next);
     } else {
-        begin(p, next);
+        begin_run(p, next);
     }
 }

@@ -82,7 +82,7 @@ void owned_jobs_delete_old(struct cron_pass *p) {
         if (p->after_ms == 0) p->after_ms = CRON_LOOK_AGAIN_MS;
         return;
     }
-    /* What the status does not tell of yet stays: a run is not made again as long as its RayJob is there. */
+    /* A RayJob that the status does not tell of yet stays, because its run is not made again as long as it exists. */
     int64_t noted = rc_time(rv_path_str(p->status, "lastScheduleTime")) / RC_SECOND;
     int64_t keep[] =
         {[JOB_ACTIVE] = -1, [JOB_SUCCEEDED] = p->policy.keep_succeeded, [JOB_FAILED] = p->policy.keep_failed},
@@ -125,7 +125,7 @@ void owned_jobs_take_result(struct cron_pass *p, const struct rv_result *r) {
         if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) report_result(p, r, "delete", "Deleted");
         return;
     }
-    /* Also when only the answer was lost: then it is there. */
+    /* Also when only the answer was lost: then the RayJob exists. */
     int64_t at = (int64_t)(r->tag - TAG_CREATE);
     bool there = r->code == RV_E_EXISTS || (r->code != 0 && owned_jobs_find(p, at / 60) != NULL);
     if (r->code == 0 || there) p->last = cron_time_text(p, at);

@@ -9,7 +9,7 @@
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
-/* The machine's database is the newer one; what only the table knows is taken from there. */
+/* The machine's database is the newer one. A zone that only the compiled table has is taken from there. */
 const struct zone *cron_zone(const struct controller *k, struct rv_arena *a, struct rv_str name) {
     const struct zone *z = zone_of_database(a, k->base.api->time_zones(k->base.host), name);
     return z != NULL ? z : zone_find(name);

@@ -31,7 +31,7 @@ static struct rv_str cut(struct rv_str *s, char separator) {
     return head;
 }
 
-static int complain(struct rv_error *err, const struct field *f, struct rv_str text, const char *what) {
+static int reject(struct rv_error *err, const struct field *f, struct rv_str text, const char *what) {
     return rv_error_set(err, RV_E_PARSE, "%s \"" RV_STR_FMT "\" %s (%u to %u, * ranges a-b, steps /n, lists a,b)",
                         f->name, RV_STR_ARG(text), what, f->min, f->max);
 }
@@ -55,13 +55,13 @@ static int read_range(const struct field *f, struct rv_str text, uint64_t *bits,
     unsigned low = f->min, high = f->max, step = 1;
     bool stepped = range.n < text.n, all = rv_str_is(low_text, "*") || rv_str_is(low_text, "?"),
          ranged = low_text.n < range.n;
-    if (!all && !value_of(f, low_text, &low)) return complain(err, f, text, "is not a value");
-    if (!all && ranged && !value_of(f, high_text, &high)) return complain(err, f, text, "is not a range");
+    if (!all && !value_of(f, low_text, &low)) return reject(err, f, text, "is not a value");
+    if (!all && ranged && !value_of(f, high_text, &high)) return reject(err, f, text, "is not a range");
     if (!all && !ranged && !stepped) high = low;
     if (stepped && (!value_of(&(struct field){"step", 0, 0, NULL}, step_text, &step) || step == 0))
-        return complain(err, f, text, "has a step that is not a positive number");
-    if (low < f->min || high > f->max) return complain(err, f, text, "is out of range");
-    if (low > high) return complain(err, f, text, "begins behind its end");
+        return reject(err, f, text, "has a step that is not a positive number");
+    if (low < f->min || high > f->max) return reject(err, f, text, "is out of range");
+    if (low > high) return reject(err, f, text, "begins behind its end");
     for (uint64_t i = low; i <= high; i += step) *bits |= UINT64_C(1) << i;
     *star = *star || (all && step == 1);
     return 0;
@@ -74,7 +74,7 @@ static int read_field(const struct field *f, struct rv_str text, uint64_t *bits,
         int r = part.n != 0 ? read_range(f, part, bits, star, err) : 0;
         if (r != 0) return r;
     }
-    return *bits != 0 ? 0 : complain(err, f, text, "has no value");
+    return *bits != 0 ? 0 : reject(err, f, text, "has no value");
 }
 
 /* 1h30m, 90s, 1.5h: as Go writes durations. In seconds, at least one. */

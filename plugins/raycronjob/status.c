@@ -1,4 +1,4 @@
-/* status.c - what a pass found out, as the status: one patch of what differs. */
+/* status.c - the status at the end of a pass, as one patch of what differs. */
 #include "pass.h"
 #include "rayvisor/k8s.h"
 
@@ -13,15 +13,15 @@ static struct rv_node *conditions(struct cron_pass *p) {
     return list;
 }
 
-static struct rv_node *active(struct cron_pass *p) {
+static struct rv_node *active_names(struct cron_pass *p) {
     struct rv_node *list = rv_node_array(p->arena);
     for (size_t i = 0; i < p->job_n; i++)
         if (p->jobs[i].state == JOB_ACTIVE) rv_node_append(p->arena, list, rv_node_str(p->arena, p->jobs[i].name));
     return list;
 }
 
-/* The reference's CRD knows lastScheduleTime only, and the API server drops what its CRD does not know: without this, a
- * patch that changes nothing would follow the other. */
+/* The reference's CRD has lastScheduleTime only, and the API server drops fields that the CRD does not have. Without
+ * this, patches that change nothing would follow each other. */
 static void judge_crd(struct cron_pass *p) {
     if (!p->status_written || p->k->narrow_crd || rv_val_present(rv_val_get(p->status, "observedGeneration"))) return;
     p->k->narrow_crd = true;
@@ -37,7 +37,7 @@ static struct rv_node *fresh_status(struct cron_pass *p) {
     if (p->last.n != 0) rv_node_set_str(a, fresh, "lastScheduleTime", p->last);
     if (p->k->narrow_crd) return fresh;
     if (p->next.n != 0) rv_node_set_str(a, fresh, "nextScheduleTime", p->next);
-    if (rv_node_len(list = active(p)) > 0) rv_node_set(a, fresh, "active", list);
+    if (rv_node_len(list = active_names(p)) > 0) rv_node_set(a, fresh, "active", list);
     if (rv_node_len(list = conditions(p)) > 0) rv_node_set(a, fresh, "conditions", list);
     rv_node_set_int(a, fresh, "observedGeneration", p->generation);
     return fresh;

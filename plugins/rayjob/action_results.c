@@ -29,7 +29,7 @@ static const struct report {
     [TAG_SELF_DELETE] = {"RayJob", NULL, "FailedToDeleteRayJob", "Delete", "delete", ""},
 };
 
-/* The object that was asked for exists and is somebody else's: nothing of ours can be called so. */
+/* The object that was asked for exists and is not ours, so the name cannot be used. */
 static struct rv_str name_taken(struct job_pass *p, const struct report *t, const struct rv_result *r) {
     return rv_arena_fmt(
         p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT " exists and is not controlled by this RayJob: delete or rename it",

@@ -1,5 +1,5 @@
-/* ending.c - what is deleted, and when: after the end (spec section 5), between two attempts and for a suspension, and
- * when the RayJob itself goes. The next deletion that is due stands in the status before it happens. */
+/* ending.c - what is deleted and when: after the end (spec section 5), between two attempts, for a suspension, and with
+ * the RayJob itself. The next deletion is in the status before it happens. */
 #include "states.h"
 
 #include "builders.h"
@@ -27,8 +27,8 @@ static bool workers_suspended(const struct job_pass *p) {
     return true;
 }
 
-/* Each group is named by its place: the version of what was read makes sure that the places are still the same, and is
- * a conflict when they may not be. */
+/* The patch names each group by its place. With the version that was read, places that have changed meanwhile are a
+ * conflict. */
 static void suspend_workers(struct job_pass *p) {
     struct rv_node *ops = rv_node_array(p->arena);
     size_t i = 0;
@@ -51,7 +51,7 @@ static void delete_self(struct job_pass *p) {
 /* ---- policies -------------------------------------------------------------------------------------------------------
  */
 
-static bool never(const struct job_pass *p) {
+static bool never_achieved(const struct job_pass *p) {
     (void)p;
     return false;
 }
@@ -59,12 +59,13 @@ static bool never(const struct job_pass *p) {
 static bool no_cluster(const struct job_pass *p) { return p->j->selector || cluster_going(p); }
 static bool no_workers(const struct job_pass *p) { return no_cluster(p) || workers_suspended(p); }
 
-/* By priority: of several that are due the first is carried out. DeleteNone is none of them. */
+/* In the order of priority. Of several policies that are due the first is carried out. DeleteNone is not among them,
+ * because it does nothing. */
 static const struct policy {
     const char *name;
     bool (*achieved)(const struct job_pass *p);
     void (*act)(struct job_pass *p);
-} policies[] = {{"DeleteSelf", never, delete_self},
+} policies[] = {{"DeleteSelf", never_achieved, delete_self},
                 {"DeleteCluster", no_cluster, delete_cluster},
                 {"DeleteWorkers", no_workers, suspend_workers}};
 
@@ -107,7 +108,7 @@ static void plan_shutdown(struct job_pass *p, struct plan *plan, int64_t ttl) {
     plan_add(p, plan, self ? RV_STR("DeleteSelf") : RV_STR("DeleteCluster"), ttl);
 }
 
-/* The spec no longer says what is to be deleted: what was planned before is. */
+/* The spec no longer says validly what is to be deleted, so the earlier plan holds. */
 static void plan_planned(struct job_pass *p, struct plan *plan) {
     int64_t after = (rc_time(p->was.planned_time) - rc_time(p->now.end)) / RC_SECOND;
     if (p->was.planned_time.n != 0) plan_add(p, plan, p->was.planned_policy, after > 0 ? after : 0);
@@ -130,8 +131,8 @@ static struct plan make_plan(struct job_pass *p) {
     return plan;
 }
 
-/* Whoever has not finished submitting must not: it would run a job again that has ended, or wait for a dashboard for
- * ever. Suspended, what its pods have said can still be read. */
+/* A submitter that has not finished must not go on. It would run a job again that has ended, or wait for a dashboard
+ * for ever. It is suspended and not deleted, so that the log of its pods can still be read. */
 static void suspend_submitter(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
     if (p->j->mode == RJ_SIDECAR || !s->there || s->deleting || s->finished || s->suspended || p->ctx.retry) return;
@@ -141,7 +142,7 @@ static void suspend_submitter(struct job_pass *p) {
     ctx_patch(&p->ctx, "batch/v1", "jobs", p->j->name, s->uid, body, TAG_SUBMITTER_SUSPEND);
 }
 
-/* With a clusterSelector the cluster lives on: a job that was given up must not. */
+/* With a clusterSelector the cluster lives on, but a job that was given up must not. */
 static void stop_job(struct job_pass *p) {
     bool over = rj_job_ended(p->now.job_status) && !rv_str_is(p->now.reason, RJ_REASON_GRACE);
     if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !has_cluster(p)) return;
@@ -168,7 +169,7 @@ void ending_step(struct job_pass *p) {
 /* ---- between attempts ---------------------------------------------------------------------------------------------
  */
 
-static void reset(struct rj_state *s) {
+static void reset_attempt(struct rj_state *s) {
     struct rj_state kept = {.phase = s->phase == RJ_SUSPENDING ? RJ_SUSPENDED : RJ_NEW,
                             .start = s->start,
                             .end = s->end,
@@ -192,13 +193,13 @@ void ending_clear(struct job_pass *p) {
     p->memo->polled_since_end = p->memo->asked_after_end = p->memo->stopped = false;
     p->memo->failures = p->memo->refusals = p->memo->unknown = 0;
     p->memo->next_poll = p->memo->next_stop = 0;
-    reset(&p->now);
+    reset_attempt(&p->now);
     p->waiting = (struct rv_str){NULL, 0};
 }
 
-/* A cluster of ours that the status does not name: its creation was given up, and came about after all when the job had
- * already gone on without it. Not at once: the news of the status may come later than those of the cluster. */
-static bool stray(void *arg, const struct rv_object *o) {
+/* A cluster of ours that the status does not name. Its creation was given up, and happened after all. It is not deleted
+ * at once, because the mirror may show the cluster before it shows the status that names it. */
+static bool delete_if_stray(void *arg, const struct rv_object *o) {
     struct job_pass *p = arg;
     if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return true;
     int64_t due = rc_time(rv_path_str(o->value, "metadata.creationTimestamp")) + STRAY_AGE_S * RC_SECOND;
@@ -212,12 +213,12 @@ static bool stray(void *arg, const struct rv_object *o) {
     return true;
 }
 
-void ending_strays(struct job_pass *p) { ctx_list_owned(&p->ctx, KIND_CLUSTER, p->j->uid, stray, p); }
+void ending_strays(struct job_pass *p) { ctx_list_owned(&p->ctx, KIND_CLUSTER, p->j->uid, delete_if_stray, p); }
 
 /* ---- Volcano's gang ------------------------------------------------------------------------------------------------
  */
 
-/* The job as its cluster is by now: groups that were suspended want nothing any more. */
+/* The job with the groups that its cluster has suspended meanwhile. They need no places in the gang any more. */
 static struct rj_job as_it_is(struct job_pass *p) {
     struct rj_job j = *p->j;
     struct rv_node *spec = rv_node_from(p->arena, j.cluster_spec), *groups = rv_node_get(spec, "workerGroupSpecs");
@@ -247,8 +248,8 @@ void ending_group(struct job_pass *p, bool wanted) {
 /* ---- the RayJob goes ------------------------------------------------------------------------------------------------
  */
 
-/* A running job is stopped, but not for long: no dashboard can hold a deletion. One whose cluster goes as well is told
- * so once. */
+/* A running job is stopped, but only for a short time, because no dashboard may hold a deletion. A job whose cluster is
+ * deleted as well is told only once. */
 void ending_deleted(struct job_pass *p, struct rv_outcome *out) {
     int64_t deleted = rc_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =

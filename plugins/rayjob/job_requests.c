@@ -11,7 +11,7 @@
 
 enum { SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
 
-/* After a failure the next question comes later and later, and never from all jobs at once. */
+/* After a failure the next question comes later and later, with a random part so that not all jobs ask at once. */
 static void schedule_next_poll(struct job_pass *p) {
     struct job_memo *m = p->memo;
     uint32_t in_a_row = m->failures > m->refusals ? m->failures : m->refusals;
@@ -59,7 +59,7 @@ bool request_job_stop(struct job_pass *p, int64_t until) {
 /* ---- answers -------------------------------------------------------------------------------------------------------
  */
 
-/* Ray's own words that it has no such job. Whoever stands between here and Ray says 404 of other things. */
+/* Ray itself says that it has no such job. A proxy between here and Ray answers 404 in other words. */
 static bool has_no_job(const struct rv_result *r) {
     return r->code == 0 && r->http_status == 404 &&
            (rc_dashboard_mentions(r, "job") || rc_dashboard_mentions(r, "Job"));
@@ -89,9 +89,9 @@ static void info_result(struct job_pass *p, const struct rv_result *r) {
     schedule_next_poll(p);
 }
 
-/* Ray names the id when it has the job already: then somebody was faster, perhaps we ourselves. What it says of a
- * request that it cannot read, or of a runtime environment that is none, it will always say; the head wraps what its
- * agent finds wrong into an error of its own. */
+/* Ray names the id when it has the job already; an earlier request of ours may have submitted it. Ray always refuses a
+ * request that it cannot read and a runtime environment that is invalid. The head wraps what its agent finds wrong into
+ * an error of its own. */
 static void submit_result(struct job_pass *p, const struct rv_result *r) {
     bool there =
              r->code == 0 && r->http_status >= 400 && rc_dashboard_mentions(r, "Please use a different submission_id"),

@@ -28,7 +28,7 @@ static void status(const struct series *s, int phase, uint32_t type) {
     gauge(s, STATUS, type, 1, &label, 1);
 }
 
-/* Told when an attempt ends; how long the last one took is told again by a process that finds it ended. */
+/* Sent when an attempt ends. A process that finds the job ended sends the duration of the last attempt again. */
 static void duration(struct job_pass *p, const struct series *s, bool first) {
     enum rj_phase was = p->was.phase, now = p->now.phase;
     bool ends = was != now && (rj_phase_ended(now) || now == RJ_RETRYING) && !rj_phase_ended(was) && was != RJ_RETRYING,
@@ -57,8 +57,8 @@ void metrics_update(struct job_pass *p) {
     if (over && m->attempts < p->now.failed + 1) m->attempts = p->now.failed + 1;
 }
 
-/* Which durations were told is not remembered one by one, and perhaps an earlier process told them: every attempt may
- * have ended in one of three ways. */
+/* It is not remembered which durations were sent, and an earlier process may have sent them. So every attempt is
+ * removed under each of the three states in which it may have ended. */
 void metrics_remove(const struct rv_host_api *api, struct rv_host *h, struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
     struct series s = {api, h, m};

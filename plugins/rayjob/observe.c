@@ -4,7 +4,7 @@
 #include "fields.h"
 #include "plugins/ray/obstacle.h"
 
-/* A condition's word as a C string of ours: it goes into a condition of the RayJob. */
+/* The reason of the cluster's condition as a C string in the arena. */
 static const char *word(struct job_pass *p, struct rv_str reason) {
     return reason.n != 0 ? rv_arena_fmt(p->arena, RV_STR_FMT, RV_STR_ARG(reason)).p : "RayClusterNotReady";
 }
@@ -22,8 +22,8 @@ static bool is_over(struct rv_val pod) {
     return rv_str_is(phase, "Failed") || rv_str_is(phase, "Succeeded");
 }
 
-/* Of several the one that lives, then the one on which the job was seen, then the oldest: that one the cluster's
- * controller keeps. */
+/* Which of several head pods counts: one that lives, then the one on which the job was seen, then the oldest. The
+ * cluster's controller keeps the same one. */
 static bool is_better(const struct job_pass *p, const struct rv_object *o) {
     if (p->heads == 0) return true;
     if (is_over(o->value) != is_over(p->head_value)) return !is_over(o->value);
@@ -120,8 +120,8 @@ struct rv_str submitter_obstacle(struct job_pass *p, const char **ret_reason) {
                         RV_STR_ARG(o.text));
 }
 
-/* The container in the head pod. With the restart gate, an end with an error counts only when it may not try again:
- * until then it has not finished. */
+/* The submitter container in the head pod. With the restart gate, a failed end counts only when the container may not
+ * be started again. */
 static void observe_sidecar(struct job_pass *p) {
     struct submitter *s = &p->submitter;
     struct rv_val status = container_status(p->head_value, RV_STR(RJ_SUBMITTER_CONTAINER)),

@@ -106,8 +106,8 @@ static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
 
 /* ---- reconcile --------------------------------------------------------------------------------------------------- */
 
-/* Nothing is lost to an edit: what runs or has ended goes on, and what is wrong is said; only what has not begun, or
- * could not go on, is Invalid. It begins anew when the spec is repaired. */
+/* An invalid edit takes nothing away. What runs or has ended goes on, and the condition tells what is wrong. Only a job
+ * that has not begun, or could not go on, becomes Invalid. It begins anew when the spec is repaired. */
 static void report_invalid(struct job_pass *p, const char *event, struct rv_str message) {
     enum rj_phase phase = p->now.phase;
     bool begun = phase == RJ_RUNNING || phase == RJ_COMPLETE || phase == RJ_FAILED || phase == RJ_SUSPENDING ||
@@ -122,7 +122,7 @@ static void report_invalid(struct job_pass *p, const char *event, struct rv_str 
     p->now.message = message;
 }
 
-/* A moment that was waited for is not missed for an action that fails. */
+/* When an action fails, the moment that was waited for still counts. */
 static void set_outcome(const struct job_pass *p, struct rv_outcome *out) {
     if (p->ctx.retry) {
         out->code = RV_RETRY;
@@ -147,7 +147,8 @@ static void reconcile(struct job_pass *p, struct rv_outcome *out) {
     set_outcome(p, out);
 }
 
-/* A word that nobody knows does not change how a job is run that has begun: its cluster, or its submitter, says how. */
+/* An unknown submissionMode does not change how a job is run that has begun. Its cluster, or its submitter, tells the
+ * mode. */
 static void keep_mode(struct controller *k, struct rj_job *j) {
     struct rv_str name = rv_path_str(j->status, "rayClusterName");
     struct rv_object o = {.size = sizeof o};

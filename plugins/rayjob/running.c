@@ -1,9 +1,8 @@
-/* running.c - the state Running: the submitter, Ray's own word on the job, and what to believe when they differ.
+/* running.c - the state Running: the submitter, what Ray says of the job, and what counts when they differ.
  *
- * Ray is asked first and believed when it answers; the submitter's end decides only where Ray has nothing to say. A
- * dashboard that does not answer for a while changes nothing: its job goes on. A job whose head is gone does not,
- * unless GCS fault tolerance keeps what Ray knew. Better than the reference in these points (deploy/COMPATIBILITY.md).
- */
+ * Ray is asked first, and its answer counts. The submitter's end decides only where Ray has nothing to say. A dashboard
+ * that does not answer for a while changes nothing. A job whose head is gone is lost, unless GCS fault tolerance keeps
+ * what Ray knew. This is better than the reference (deploy/COMPATIBILITY.md). */
 #include "states.h"
 
 #include "builders.h"
@@ -16,7 +15,7 @@
 #define REFUSED "JobNotAccepted"
 #define NOT_ASKED "DashboardNotAsked"
 enum {
-    UNKNOWN_MAX = 3,    /* so often, and for so long, Ray may know nothing of a job that it had: */
+    UNKNOWN_MAX = 3,    /* so often, and for so long, may Ray not know a job that it had, */
     UNKNOWN_MIN_S = 30, /* it may still be loading */
     SILENT_MIN = 2      /* so often it was asked in vain before time alone decides */
 };
@@ -54,7 +53,7 @@ static void keep_service(struct job_pass *p) {
 /* ---- a job that is lost -------------------------------------------------------------------------------------------
  */
 
-static void lost(struct job_pass *p, struct rv_str why) {
+static void fail_lost_job(struct job_pass *p, struct rv_str why) {
     p->now.job_status = RV_STR("FAILED");
     states_fail(p, RJ_REASON_APP, why);
     ctx_event(&p->ctx, true, "RayJobLost", "Watch", why);
@@ -70,20 +69,20 @@ static bool head_replaced(const struct job_pass *p) {
 static bool lost_with_head(struct job_pass *p) {
     if (!was_known(p) || rj_job_ended(p->now.job_status)) return false;
     if (!has_cluster(p)) {
-        lost(p, RV_STR("the RayCluster was deleted while the job ran on it"));
+        fail_lost_job(p, RV_STR("the RayCluster was deleted while the job ran on it"));
         return true;
     }
     if (p->c.f.ft || !head_replaced(p)) return false;
     if (rv_str_eq(p->now.head.uid, p->head.uid))
-        lost(p, rv_arena_fmt(p->arena,
-                             "the Ray container of head pod " RV_STR_FMT
-                             " was restarted while the job ran on it, and GCS fault tolerance is off",
-                             RV_STR_ARG(p->head.pod)));
+        fail_lost_job(p, rv_arena_fmt(p->arena,
+                                      "the Ray container of head pod " RV_STR_FMT
+                                      " was restarted while the job ran on it, and GCS fault tolerance is off",
+                                      RV_STR_ARG(p->head.pod)));
     else
-        lost(p, rv_arena_fmt(p->arena,
-                             "head pod " RV_STR_FMT " on which the job ran was replaced by " RV_STR_FMT
-                             ", and GCS fault tolerance is off",
-                             RV_STR_ARG(p->now.head.pod), RV_STR_ARG(p->head.pod)));
+        fail_lost_job(p, rv_arena_fmt(p->arena,
+                                      "head pod " RV_STR_FMT " on which the job ran was replaced by " RV_STR_FMT
+                                      ", and GCS fault tolerance is off",
+                                      RV_STR_ARG(p->now.head.pod), RV_STR_ARG(p->head.pod)));
     return true;
 }
 
@@ -111,7 +110,7 @@ static struct rv_str shortened(struct rv_str s) {
     return (struct rv_str){s.p, n};
 }
 
-static void believe(struct job_pass *p) {
+static void take_job_info(struct job_pass *p) {
     struct rj_state *s = &p->now;
     s->check_failure = (struct rv_str){NULL, 0};
     s->job_status = rv_arena_str(p->arena, rv_path_str(p->info_value, "status"));
@@ -128,7 +127,7 @@ static void believe(struct job_pass *p) {
     }
 }
 
-static void say_no_answer(struct job_pass *p, enum answer what, bool submitted) {
+static void report_no_answer(struct job_pass *p, enum answer what, bool submitted) {
     bool asked = what != ANSWER_NOT_ASKED;
     if (!asked)
         p->now.check_failure = (struct rv_str){NULL, 0};
@@ -140,7 +139,7 @@ static void say_no_answer(struct job_pass *p, enum answer what, bool submitted) 
     p->waiting_reason = !asked ? NOT_ASKED : submitted ? REFUSED : UNREACHABLE;
 }
 
-/* Between two questions: what the last one met still stands. */
+/* Between two questions the last failure still stands. */
 static void still_no_answer(struct job_pass *p) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
     struct rv_str reason = rv_path_str(c, "reason");
@@ -161,23 +160,23 @@ static bool unknown_for_long(struct job_pass *p) {
     return m->unknown >= UNKNOWN_MAX && p->time >= m->unknown_since + UNKNOWN_MIN_S * RC_SECOND;
 }
 
-static void submit(struct job_pass *p) {
+static void submit_job(struct job_pass *p) {
     ctx_explain(&p->ctx, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
     request_job_submission(p);
 }
 
-/* Ray answers and has no such job. That it answers does not mean, in HTTPMode, that it takes one. */
+/* Ray answers and has no such job. In HTTPMode that does not mean that it takes one. */
 static void unknown_job(struct job_pass *p) {
     bool submitter_done = has_submitter(p) && p->submitter.finished && p->memo->asked_after_end;
     if (p->j->mode != RJ_HTTP || was_known(p)) p->now.check_failure = (struct rv_str){NULL, 0};
-    if (!was_known(p) && p->j->mode == RJ_HTTP) submit(p);
+    if (!was_known(p) && p->j->mode == RJ_HTTP) submit_job(p);
     if (!was_known(p) && !submitter_done) {
         p->memo->unknown = 0;
         return;
     }
     if (!unknown_for_long(p)) return;
     if (was_known(p))
-        lost(p, RV_STR("Ray no longer knows the job: its head was restarted, or the job was deleted there"));
+        fail_lost_job(p, RV_STR("Ray no longer knows the job: its head was restarted, or the job was deleted there"));
     else if (p->submitter.failed)
         states_fail(p, RJ_REASON_SUBMISSION, p->submitter.why);
     else
@@ -186,10 +185,10 @@ static void unknown_job(struct job_pass *p) {
 
 static void take_answers(struct job_pass *p) {
     if (!p->submitter.finished) p->memo->polled_since_end = false;
-    if (p->info == ANSWER_KNOWN) believe(p);
+    if (p->info == ANSWER_KNOWN) take_job_info(p);
     if (p->submitted == ANSWER_KNOWN) p->now.check_failure = (struct rv_str){NULL, 0};
-    if (p->info >= ANSWER_NOT_ASKED) say_no_answer(p, p->info, false);
-    if (p->submitted >= ANSWER_NOT_ASKED) say_no_answer(p, p->submitted, true);
+    if (p->info >= ANSWER_NOT_ASKED) report_no_answer(p, p->info, false);
+    if (p->submitted >= ANSWER_NOT_ASKED) report_no_answer(p, p->submitted, true);
     if (p->info == ANSWER_UNKNOWN_JOB) unknown_job(p);
     if (p->submitted == ANSWER_REFUSED)
         states_fail(p, RJ_REASON_SUBMISSION,
@@ -200,17 +199,17 @@ static void take_answers(struct job_pass *p) {
 /* ---- the end -------------------------------------------------------------------------------------------------------
  */
 
-static void ended(struct job_pass *p) {
+static void end_job(struct job_pass *p) {
     bool failed = rv_str_is(p->now.job_status, "FAILED");
     p->now.phase = failed ? RJ_FAILED : RJ_COMPLETE;
     p->now.reason = failed ? RV_STR(RJ_REASON_APP) : (struct rv_str){NULL, 0};
 }
 
-/* Whoever submits follows the log: only when he is done is all of it read. */
+/* The submitter follows the log, so all of the log has been read only when it is done. */
 static bool log_drained(const struct job_pass *p) { return !has_submitter(p) || p->submitter.finished; }
 
-/* There is no log any more, nor anything else of a job that has ended. Whoever would still follow it finds a Ray that
- * has never heard of the job. */
+/* The head is gone, so there is no log any more. A submitter that still followed it would find a Ray that does not know
+ * the job. */
 static bool head_gone(const struct job_pass *p) {
     if (!has_cluster(p) || (p->j->mode == RJ_SIDECAR && p->heads == 0)) return true;
     if (p->c.f.ft || p->now.head.uid.n == 0) return false;
@@ -250,7 +249,7 @@ static bool check_timed_out(struct job_pass *p) {
     return true;
 }
 
-/* The submitter is done and the job is not. Ray has said so since: this is its last word. */
+/* The submitter is done and the job is not. Ray has said so since the submitter ended, so that is its last word. */
 static bool submitter_over(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
     if (!has_submitter(p) || !s->finished || !p->memo->polled_since_end) return false;
@@ -274,7 +273,7 @@ static bool submitter_over(struct job_pass *p) {
  */
 
 /* A job that nobody has submitted yet says why. */
-static void say_submitter(struct job_pass *p) {
+static void report_submitter(struct job_pass *p) {
     const char *reason = NULL;
     if (was_known(p) || p->j->mode != RJ_K8S || p->submitter.finished) return;
     struct rv_str why = submitter_obstacle(p, &reason);
@@ -286,14 +285,14 @@ static void say_submitter(struct job_pass *p) {
 }
 
 /* Where Ray cannot be asked, the submitter's end is all that is known. */
-static void believe_submitter(struct job_pass *p) {
+static void take_submitter_result(struct job_pass *p) {
     p->waiting = RV_STR("only the submitter knows how the job is: its RayCluster asks for Kubernetes tokens");
     p->waiting_reason = NOT_ASKED;
     if (!p->submitter.finished) return;
     p->now.job_status = p->submitter.failed ? RV_STR("FAILED") : RV_STR("SUCCEEDED");
     p->now.message = p->submitter.why;
     p->waiting = (struct rv_str){NULL, 0};
-    ended(p);
+    end_job(p);
 }
 
 static void ask_ray(struct job_pass *p) {
@@ -306,8 +305,8 @@ static void ask_ray(struct job_pass *p) {
     request_job_info(p);
 }
 
-/* Time alone decides nothing before this process has asked: a deadline may have passed while nobody looked, and the
- * job have ended well before it. */
+/* No deadline decides before this process has asked Ray. A deadline may have passed while the operator was down, and
+ * the job may have ended well before it. */
 static bool must_ask_first(const struct job_pass *p) {
     if (rj_job_ended(p->now.job_status)) return false; /* that was its last word */
     return !p->memo->heard && has_cluster(p) && !cluster_cannot_be_asked(p) && p->now.job_id.n != 0;
@@ -321,17 +320,17 @@ void running_step(struct job_pass *p) {
     if (states_suspended(p)) return;
     take_answers(p);
     if (p->now.phase != RJ_RUNNING) return;
-    /* A deadline is for the job. Of one that is over it ends no more than the waiting for its log. */
+    /* A deadline holds for the job. For a job that has ended it only ends the waiting for the log. */
     if (rj_job_ended(p->now.job_status) && (log_drained(p) || head_gone(p) || states_deadline_over(p))) {
-        ended(p);
+        end_job(p);
         return;
     }
-    if (cluster_cannot_be_asked(p)) believe_submitter(p);
+    if (cluster_cannot_be_asked(p)) take_submitter_result(p);
     if (p->now.phase != RJ_RUNNING || out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
     if (!states_need_cluster(p) || submitter_over(p)) return;
     keep_service(p);
     if (states_need_submitter(p))
-        say_submitter(p);
+        report_submitter(p);
     else
         ctx_explain(&p->ctx, "the submitter Job is gone: it is made again");
     if (cluster_cannot_be_asked(p)) return;

@@ -25,8 +25,8 @@ void states_fail(struct job_pass *p, const char *reason, struct rv_str message) 
 /* ---- deadlines ----------------------------------------------------------------------------------------------------
  */
 
-/* Is it over, what a field of the spec gives an attempt? If not, it is looked at again then. */
-static bool over(struct job_pass *p, const char *field, int64_t *ret_seconds) {
+/* Has the time passed that a field of the spec gives an attempt? If not, the job is looked at again then. */
+static bool deadline_passed(struct job_pass *p, const char *field, int64_t *ret_seconds) {
     int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rc_time(p->now.start);
     *ret_seconds = seconds;
     if (seconds <= 0 || start == 0) return false;
@@ -37,12 +37,12 @@ static bool over(struct job_pass *p, const char *field, int64_t *ret_seconds) {
 
 bool states_deadline_over(struct job_pass *p) {
     int64_t seconds;
-    return over(p, DEADLINE, &seconds);
+    return deadline_passed(p, DEADLINE, &seconds);
 }
 
-static bool passed(struct job_pass *p, const char *field, const char *reason, const char *what) {
+static bool fail_after_deadline(struct job_pass *p, const char *field, const char *reason, const char *what) {
     int64_t seconds;
-    if (!over(p, field, &seconds)) return false;
+    if (!deadline_passed(p, field, &seconds)) return false;
     struct rv_str why = p->waiting.n != 0 ? p->waiting : p->now.message;
     states_fail(p, reason,
                 rv_arena_fmt(p->arena, "%s within spec.%s (%lld s)%s" RV_STR_FMT, what, field, (long long)seconds,
@@ -51,9 +51,9 @@ static bool passed(struct job_pass *p, const char *field, const char *reason, co
 }
 
 bool states_deadlines(struct job_pass *p, bool pre_running) {
-    return passed(p, DEADLINE, RJ_REASON_DEADLINE, "The RayJob did not finish") ||
-           (pre_running &&
-            passed(p, "preRunningDeadlineSeconds", RJ_REASON_PRERUNNING, "The RayJob did not begin to run"));
+    return fail_after_deadline(p, DEADLINE, RJ_REASON_DEADLINE, "The RayJob did not finish") ||
+           (pre_running && fail_after_deadline(p, "preRunningDeadlineSeconds", RJ_REASON_PRERUNNING,
+                                               "The RayJob did not begin to run"));
 }
 
 bool states_suspended(struct job_pass *p) {
@@ -79,7 +79,8 @@ bool states_may_try(struct job_pass *p) {
     return !p->ctx.retry && !waits;
 }
 
-/* Something is being created. After a refusal that one stands until the thing is there: not two writes for each try. */
+/* Something is being created. The text of an earlier refusal stays until the object is there, so that each try is not
+ * two writes. */
 static void being_created(struct job_pass *p, const char *refusal, struct rv_str what) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
     bool refused = rv_str_is(rv_path_str(c, "reason"), refusal);
@@ -117,8 +118,9 @@ bool states_need_submitter(struct job_pass *p) {
     return false;
 }
 
-/* The cluster's status as the RayJob shows it: without the time of its last change, which would be a write each. */
-static struct rv_val shown(struct job_pass *p) {
+/* The cluster's status as the RayJob shows it. The time of its last change is left out, because it would be a write
+ * each time. */
+static struct rv_val cluster_status_shown(struct job_pass *p) {
     struct rv_val status = rv_val_get(p->cluster.value, "status");
     if (rv_val_type(status) != RV_MAP) return p->now.cluster_status;
     struct rv_node *n = rv_node_from(p->arena, status);
@@ -131,7 +133,7 @@ static bool cluster_ready(struct job_pass *p) {
     const char *reason;
     bool stuck;
     if (p->now.dashboard.n != 0) return true;
-    p->now.cluster_status = shown(p);
+    p->now.cluster_status = cluster_status_shown(p);
     if (cluster_is_ready(p)) {
         p->now.dashboard = rc_dashboard_address(p->arena, &p->c);
         if (p->now.dashboard.n != 0) return true;
@@ -157,7 +159,7 @@ static void step_new(struct job_pass *p) {
     struct rj_state *s = &p->now;
     if (!rc_has_finalizer(
             p->j->meta,
-            RJ_FINALIZER)) { /* first, alone: it makes a new version, and the names are written to a known one */
+            RJ_FINALIZER)) { /* alone, because it makes a new version, and the names must be written to a known one */
         ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, true, TAG_FINALIZER);
         return;
     }
@@ -215,7 +217,7 @@ static void step_suspended(struct job_pass *p) {
     p->now.phase = RJ_NEW;
 }
 
-/* The spec was repaired, or a word stands there that nobody knows: from the beginning. */
+/* The spec was repaired, or the state is an unknown word. The job begins anew. */
 static void step_renew(struct job_pass *p) {
     p->now.phase = RJ_NEW;
     p->now.reason = p->now.message = (struct rv_str){NULL, 0};

@@ -1,4 +1,4 @@
-/* status.c - what a pass found out, as the status (spec section 3.6 without its gaps: whatever differs is written). */
+/* status.c - the status at the end of a pass (spec section 3.6). Unlike the reference, whatever differs is written. */
 #include "status.h"
 
 #include "fields.h"
@@ -46,8 +46,8 @@ static void report_phase(struct job_pass *p) {
 
 /* ---- conditions */
 
-static void condition(struct job_pass *p, struct rv_node *list, const char *type, bool is, struct rv_str reason,
-                      struct rv_str message) {
+static void set_condition(struct job_pass *p, struct rv_node *list, const char *type, bool is, struct rv_str reason,
+                          struct rv_str message) {
     if (!is)
         rv_condition_remove(list, type);
     else
@@ -63,11 +63,11 @@ static struct rv_node *conditions(struct job_pass *p) {
     if (p->waiting_reason != NULL && p->waiting.n != 0) word = rv_str(p->waiting_reason);
     if (what.n == 0 && s->phase == RJ_RUNNING) what = RV_STR("The job is being submitted, or runs");
     struct rv_str reason = s->reason.n != 0 ? s->reason : s->job_status.n != 0 ? s->job_status : RV_STR("Ended");
-    condition(p, list, RJ_CONDITION_RECONCILING, !over, word, what);
-    condition(p, list, RJ_CONDITION_COMPLETE, s->phase == RJ_COMPLETE, reason, s->message);
-    condition(p, list, RJ_CONDITION_FAILED, s->phase == RJ_FAILED, reason, s->message);
-    condition(p, list, RJ_CONDITION_STALLED, p->invalid.n != 0 || s->phase == RJ_INVALID, RV_STR(RJ_REASON_INVALID),
-              p->invalid.n != 0 ? p->invalid : s->message);
+    set_condition(p, list, RJ_CONDITION_RECONCILING, !over, word, what);
+    set_condition(p, list, RJ_CONDITION_COMPLETE, s->phase == RJ_COMPLETE, reason, s->message);
+    set_condition(p, list, RJ_CONDITION_FAILED, s->phase == RJ_FAILED, reason, s->message);
+    set_condition(p, list, RJ_CONDITION_STALLED, p->invalid.n != 0 || s->phase == RJ_INVALID, RV_STR(RJ_REASON_INVALID),
+                  p->invalid.n != 0 ? p->invalid : s->message);
     return list;
 }
 

@@ -60,7 +60,7 @@ static struct rv_str address(struct rv_arena *a, const struct rj_target *t, bool
     return rv_arena_fmt(a, "http://" RV_STR_FMT, RV_STR_ARG(t->dashboard));
 }
 
-/* Following the log always ends well. Where the submitter is the only one who can ask Ray, it ends as the job does. */
+/* Following the log always succeeds. Where only the submitter can ask Ray, it ends as the job does. */
 struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t, bool sidecar) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str at = address(a, t, sidecar, "127.0.0.1"), probe = address(a, t, sidecar, "localhost"), id = t->job_id;
@@ -158,7 +158,7 @@ static void set_command(struct rv_arena *a, struct rv_node *container, const str
     rv_node_set(a, container, "args", args);
 }
 
-/* Our own submitter speaks for itself: flags and the entrypoint, no shell. */
+/* Our own submitter takes flags and the entrypoint, and needs no shell. */
 static void set_small_submitter(struct rv_arena *a, struct rv_node *container, const struct rj_job *j) {
     static const struct {
         const char *flag, *field;

@@ -31,7 +31,7 @@ static int32_t decode(struct rv_str s, size_t at, size_t *ret_length) {
     return -1;
 }
 
-/* What has no picture: controls, spaces other than the usual one, private use, non-characters. */
+/* Characters that cannot be printed: controls, spaces other than the usual one, private use, non-characters. */
 static bool printable(int32_t c) {
     static const int32_t hidden[][2] = {
         {0x00, 0x1f},     {0x7f, 0xa0},     {0xad, 0xad},     {0x600, 0x605},   {0x61c, 0x61c},   {0x6dd, 0x6dd},
