@@ -1,4 +1,7 @@
-/* rayvisor/json.h - JSON text to msgpack and back, streaming (on yajl).
+/* rayvisor/json.h - JSON text to msgpack and back, streaming.
+ *
+ * Reading (rv_json_to_mp() and the reader) is in librayvisor-json, which needs yajl; everything else is in
+ * librayvisor-sdk.
  *
  * The reader takes bytes in chunks of any size and writes msgpack straight into a buffer: no document tree.
  * Exact: integers of 64 bits stay integers, other numbers become doubles, absent differs from null, key order is kept,

@@ -1,18 +1,20 @@
-/* fakeapi.c - see fakeapi.h. */
-#include "fakeapi.h"
+/* fakeapi.c - the API server of rayvisor/test.h. */
+#include "rayvisor/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rayvisor/json.h"
+
 enum { GRACE_S = 30 };
 
-struct fakeapi *fakeapi_new(int64_t now) {
-    struct fakeapi *f = rv_alloc(sizeof *f);
+struct rv_fakeapi *rv_fakeapi_new(int64_t now) {
+    struct rv_fakeapi *f = rv_alloc(sizeof *f);
     f->now = now;
     return f;
 }
 
-static void object_free(struct fake_object *o) {
+static void object_free(struct rv_fake_object *o) {
     free(o->api_version);
     free(o->resource);
     free(o->name);
@@ -21,8 +23,8 @@ static void object_free(struct fake_object *o) {
     free(o);
 }
 
-struct fakeapi *fakeapi_free(struct fakeapi *f) {
-    for (struct fake_object *o = f->objects, *next; o != NULL; o = next) {
+struct rv_fakeapi *rv_fakeapi_free(struct rv_fakeapi *f) {
+    for (struct rv_fake_object *o = f->objects, *next; o != NULL; o = next) {
         next = o->next;
         object_free(o);
     }
@@ -30,23 +32,23 @@ struct fakeapi *fakeapi_free(struct fakeapi *f) {
     return NULL;
 }
 
-struct fake_object *fakeapi_find(const struct fakeapi *f, struct rv_str api_version, struct rv_str resource,
-                                 struct rv_str name) {
-    for (struct fake_object *o = f->objects; o != NULL; o = o->next)
+struct rv_fake_object *rv_fakeapi_find(const struct rv_fakeapi *f, struct rv_str api_version, struct rv_str resource,
+                                       struct rv_str name) {
+    for (struct rv_fake_object *o = f->objects; o != NULL; o = o->next)
         if (rv_str_is(resource, o->resource) && rv_str_is(name, o->name) && rv_str_is(api_version, o->api_version))
             return o;
     return NULL;
 }
 
-struct fake_object *fakeapi_get(const struct fakeapi *f, const char *resource, const char *name) {
-    for (struct fake_object *o = f->objects; o != NULL; o = o->next)
+struct rv_fake_object *rv_fakeapi_get(const struct rv_fakeapi *f, const char *resource, const char *name) {
+    for (struct rv_fake_object *o = f->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, resource) == 0 && strcmp(o->name, name) == 0) return o;
     return NULL;
 }
 
 /* ---- storing ----------------------------------------------------------------------------------------------------- */
 
-static void store(struct fakeapi *f, struct fake_object *o, struct rv_arena *a, struct rv_node *tree) {
+static void store(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_arena *a, struct rv_node *tree) {
     char version[24];
     o->version = ++f->version;
     snprintf(version, sizeof version, "%llu", (unsigned long long)o->version);
@@ -59,8 +61,8 @@ static void store(struct fakeapi *f, struct fake_object *o, struct rv_arena *a, 
     if (f->changed != NULL) f->changed(f->arg, o, false);
 }
 
-static void drop(struct fakeapi *f, struct fake_object *o) {
-    struct fake_object **p = &f->objects;
+static void drop(struct rv_fakeapi *f, struct rv_fake_object *o) {
+    struct rv_fake_object **p = &f->objects;
     while (*p != o) p = &(*p)->next;
     *p = o->next;
     o->version = ++f->version;
@@ -68,11 +70,13 @@ static void drop(struct fakeapi *f, struct fake_object *o) {
     object_free(o);
 }
 
-static bool held(const struct fake_object *o) { return rv_val_len(rv_val_path(o->value, "metadata.finalizers")) > 0; }
+static bool held(const struct rv_fake_object *o) {
+    return rv_val_len(rv_val_path(o->value, "metadata.finalizers")) > 0;
+}
 
 /* The object that a reference means, if it is that incarnation. */
-static bool owner_there(const struct fakeapi *f, struct rv_str uid) {
-    for (const struct fake_object *o = f->objects; o != NULL; o = o->next)
+static bool owner_there(const struct rv_fakeapi *f, struct rv_str uid) {
+    for (const struct rv_fake_object *o = f->objects; o != NULL; o = o->next)
         if (rv_str_is(uid, o->uid)) return true;
     return false;
 }
@@ -87,15 +91,15 @@ static struct rv_node *merged(struct rv_arena *a, struct rv_node *have, struct r
     return have;
 }
 
-int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str resource, struct rv_val object,
-                   struct fake_object **ret_object) {
+int rv_fakeapi_create(struct rv_fakeapi *f, struct rv_str api_version, struct rv_str resource, struct rv_val object,
+                      struct rv_fake_object **ret_object) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str name = rv_path_str(object, "metadata.name"), owner = rv_meta_controller_uid(object);
-    struct fake_object *there = fakeapi_find(f, api_version, resource, name);
+    struct rv_fake_object *there = rv_fakeapi_find(f, api_version, resource, name);
     *ret_object = there;
     if (there != NULL) return RV_E_EXISTS;
     if (owner.n != 0 && !owner_there(f, owner)) return RV_E_NOT_FOUND;
-    struct fake_object *o = rv_alloc(sizeof *o);
+    struct rv_fake_object *o = rv_alloc(sizeof *o);
     o->api_version = rv_strdup(api_version);
     o->resource = rv_strdup(resource);
     o->name = rv_strdup(name);
@@ -104,11 +108,11 @@ int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str r
     o->uid = rv_strdup(rv_str(text));
     struct rv_node *tree = merged(a, NULL, object), *meta = rv_node_ensure_map(a, tree, "metadata"); /* no nulls */
     rv_node_set_cstr(a, meta, "uid", o->uid);
-    rv_node_set_cstr(a, meta, "namespace", FAKE_NAMESPACE);
+    rv_node_set_cstr(a, meta, "namespace", RV_FAKE_NAMESPACE);
     rv_node_set_int(a, meta, "generation", 1);
     rv_time_format(f->now, text);
     rv_node_set_cstr(a, meta, "creationTimestamp", text);
-    struct fake_object **last = &f->objects;
+    struct rv_fake_object **last = &f->objects;
     while (*last != NULL) last = &(*last)->next;
     *last = o;
     store(f, o, a, tree);
@@ -116,10 +120,18 @@ int fakeapi_create(struct fakeapi *f, struct rv_str api_version, struct rv_str r
     return 0;
 }
 
+int rv_fakeapi_create_json(struct rv_fakeapi *f, const char *resource, const char *json,
+                           struct rv_fake_object **ret_object) {
+    rv_autobuf struct rv_buf b = {0};
+    int r = rv_json_to_mp(rv_str(json), NULL, &b, NULL);
+    struct rv_val object = {b.p, b.n};
+    return r != 0 ? r : rv_fakeapi_create(f, rv_path_str(object, "apiVersion"), rv_str(resource), object, ret_object);
+}
+
 /* ---- patching ---------------------------------------------------------------------------------------------------- */
 
 /* A change of anything but the status has been made to tree. */
-static int replace(struct fakeapi *f, struct fake_object *o, struct rv_arena *a, struct rv_node *tree) {
+static int replace(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_arena *a, struct rv_node *tree) {
     struct rv_node *meta = rv_node_ensure_map(a, tree, "metadata");
     struct rv_val spec = rv_node_freeze(a, rv_node_get(tree, "spec"));
     if (!rv_val_equal(spec, rv_val_get(o->value, "spec")))
@@ -131,7 +143,8 @@ static int replace(struct fakeapi *f, struct fake_object *o, struct rv_arena *a,
     return 0;
 }
 
-int fakeapi_patch(struct fakeapi *f, struct fake_object *o, bool status, struct rv_str pre_uid, struct rv_val patch) {
+int rv_fakeapi_patch(struct rv_fakeapi *f, struct rv_fake_object *o, bool status, struct rv_str pre_uid,
+                     struct rv_val patch) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str version = rv_path_str(patch, "metadata.resourceVersion");
     if (pre_uid.n != 0 && !rv_str_is(pre_uid, o->uid)) return RV_E_CONFLICT;
@@ -145,6 +158,12 @@ int fakeapi_patch(struct fakeapi *f, struct fake_object *o, bool status, struct 
         rv_node_set(a, tree, "status", old_status);
     }
     return replace(f, o, a, tree);
+}
+
+int rv_fakeapi_patch_json(struct rv_fakeapi *f, struct rv_fake_object *o, bool status, const char *json) {
+    rv_autobuf struct rv_buf b = {0};
+    int r = rv_json_to_mp(rv_str(json), NULL, &b, NULL);
+    return r != 0 ? r : rv_fakeapi_patch(f, o, status, (struct rv_str){NULL, 0}, (struct rv_val){b.p, b.n});
 }
 
 /* Where a path's last part is to be found; *part gets that part. NULL: nowhere. */
@@ -165,7 +184,7 @@ static struct rv_node *parent_of(struct rv_node *n, struct rv_str path, struct r
     return NULL;
 }
 
-int fakeapi_json_patch(struct fakeapi *f, struct fake_object *o, struct rv_str pre_uid, struct rv_val ops) {
+int rv_fakeapi_json_patch(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_str pre_uid, struct rv_val ops) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *tree = rv_node_from(a, o->value);
     if (pre_uid.n != 0 && !rv_str_is(pre_uid, o->uid)) return RV_E_CONFLICT;
@@ -184,7 +203,7 @@ int fakeapi_json_patch(struct fakeapi *f, struct fake_object *o, struct rv_str p
 
 /* ---- deleting ---------------------------------------------------------------------------------------------------- */
 
-int fakeapi_delete(struct fakeapi *f, struct fake_object *o, struct rv_str pre_uid) {
+int rv_fakeapi_delete(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_str pre_uid) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     bool pod = strcmp(o->resource, "pods") == 0;
     char text[32];
@@ -202,22 +221,22 @@ int fakeapi_delete(struct fakeapi *f, struct fake_object *o, struct rv_str pre_u
     return 0;
 }
 
-static bool collect_one(struct fakeapi *f) {
-    for (struct fake_object *o = f->objects; o != NULL; o = o->next) {
+static bool collect_one(struct rv_fakeapi *f) {
+    for (struct rv_fake_object *o = f->objects; o != NULL; o = o->next) {
         struct rv_str owner = rv_meta_controller_uid(o->value);
         if (o->gone_at != 0 && o->gone_at <= f->now && !held(o)) {
             drop(f, o);
             return true;
         }
         if (owner.n != 0 && !owner_there(f, owner) && !rv_meta_deleting(o->value)) {
-            (void)fakeapi_delete(f, o, (struct rv_str){NULL, 0});
+            (void)rv_fakeapi_delete(f, o, (struct rv_str){NULL, 0});
             return true;
         }
     }
     return false;
 }
 
-bool fakeapi_collect(struct fakeapi *f) {
+bool rv_fakeapi_collect(struct rv_fakeapi *f) {
     bool any = false;
     while (collect_one(f)) any = true;
     return any;

@@ -1,13 +1,14 @@
-/* fakehost.c - see fakehost.h. */
-#include "fakehost.h"
+/* fakehost.c - the host of rayvisor/test.h. */
+#include "rayvisor/test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "plugins/host/engine.h"
 #include "rayvisor/json.h"
 #include "supervisor/config/manifest.h"
 
-enum { KINDS_MAX = 64, RUN_MAX = 10000 };
+enum { KINDS_MAX = 64, RUN_MAX = 10000, SETTLE_MAX = 1000 };
 #define MS INT64_C(1000000)
 
 /* A change that the plugin has still to be told: once for each object, however often it changes. */
@@ -25,13 +26,13 @@ struct request {
     struct msg m;                        /* decoded, views into those */
     bool done;
     int code;
-    struct rv_str message;     /* why not */
-    struct fake_answer answer; /* GET and HTTP */
+    struct rv_str message;        /* why not */
+    struct rv_fake_answer answer; /* GET and HTTP */
     char name[256], uid[64], version[24];
 };
 
-struct fakehost {
-    struct fakehost_opts o;
+struct rv_fakehost {
+    struct rv_fakehost_opts o;
     struct engine *engine;
     struct engine_time now;
     struct manifest *manifest;
@@ -42,21 +43,22 @@ struct fakehost {
     struct request *requests;
     size_t news_n, request_n;
     uint64_t writes, instance;
+    struct rv_buf explained;
 };
 
 /* ---- dice -------------------------------------------------------------------------------------------------------- */
 
-uint32_t dice_roll(struct dice *d, uint32_t n) { /* splitmix64 */
+uint32_t rv_dice_roll(struct rv_dice *d, uint32_t n) { /* splitmix64 */
     uint64_t z = d->state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return n != 0 ? (uint32_t)((z ^ z >> 31) % n) : 0;
 }
 
-bool dice_chance(struct dice *d, uint32_t percent) { return dice_roll(d, 100) < percent; }
+bool rv_dice_chance(struct rv_dice *d, uint32_t percent) { return rv_dice_roll(d, 100) < percent; }
 
-static void note(struct fakehost *h, const char *fmt, ...) RV_PRINTF(2, 3);
-static void note(struct fakehost *h, const char *fmt, ...) {
+static void note(struct rv_fakehost *h, const char *fmt, ...) RV_PRINTF(2, 3);
+static void note(struct rv_fakehost *h, const char *fmt, ...) {
     char line[400];
     va_list ap;
     if (h->o.note == NULL) return;
@@ -68,24 +70,24 @@ static void note(struct fakehost *h, const char *fmt, ...) {
 
 /* ---- what the plugin is told ------------------------------------------------------------------------------------- */
 
-static bool kind_is(const struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+static bool kind_is(const struct rv_fakehost *h, uint32_t kind, const struct rv_fake_object *o) {
     const struct manifest_kind *k = &h->manifest->kinds[kind];
     return rv_str_is(k->resource, o->resource) && rv_str_is(k->api_version, o->api_version);
 }
 
-static bool kind_has(const struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+static bool kind_has(const struct rv_fakehost *h, uint32_t kind, const struct rv_fake_object *o) {
     return kind_is(h, kind, o) && (h->selectors[kind] == NULL ||
                                    rv_selector_matches(h->selectors[kind], rv_val_path(o->value, "metadata.labels")));
 }
 
-static const struct fake_object *of_kind(const struct fakehost *h, uint32_t kind, const char *name) {
+static const struct rv_fake_object *of_kind(const struct rv_fakehost *h, uint32_t kind, const char *name) {
     const struct manifest_kind *k = &h->manifest->kinds[kind];
-    const struct fake_object *o = fakeapi_find(h->o.api, k->api_version, k->resource, rv_str(name));
+    const struct rv_fake_object *o = rv_fakeapi_find(h->o.api, k->api_version, k->resource, rv_str(name));
     return o != NULL && kind_has(h, kind, o) ? o : NULL;
 }
 
-static void on_changed(void *arg, const struct fake_object *o, bool deleted) {
-    struct fakehost *h = arg;
+static void on_changed(void *arg, const struct rv_fake_object *o, bool deleted) {
+    struct rv_fakehost *h = arg;
     for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++) {
         bool in = kind_has(h, kind, o);
         if (!in && !kind_is(h, kind, o)) continue;
@@ -104,25 +106,25 @@ static void on_changed(void *arg, const struct fake_object *o, bool deleted) {
     }
 }
 
-static void hear(struct fakehost *h, struct msg *m) {
+static void hear(struct rv_fakehost *h, struct msg *m) {
     struct rv_error err = {0};
     if (engine_message(h->engine, h->now, m, &err) == 0) return;
     printf("the engine refuses %s: %s\n", msg_type_name(m->type), err.text);
     abort();
 }
 
-static void tell_object(struct fakehost *h, uint32_t kind, const struct fake_object *o) {
+static void tell_object(struct rv_fakehost *h, uint32_t kind, const struct rv_fake_object *o) {
     rv_autobuf struct rv_buf json = {0}, value = {0};
     rv_json_write(o->value, &json);
     if (rv_json_to_mp(rv_buf_str(&json), h->fields[kind], &value, NULL) != 0) abort();
     struct msg m = {.type = MSG_OBJECT,
-                    .object = {kind, RV_STR(FAKE_NAMESPACE), rv_str(o->name), rv_str(o->uid),
+                    .object = {kind, RV_STR(RV_FAKE_NAMESPACE), rv_str(o->name), rv_str(o->uid),
                                rv_path_str(o->value, "metadata.resourceVersion"), o->version},
                     .payload = rv_buf_bytes(&value)};
     hear(h, &m);
 }
 
-static void news_free(struct fakehost *h, struct news **at) {
+static void news_free(struct rv_fakehost *h, struct news **at) {
     struct news *n = *at;
     *at = n->next;
     h->news_n--;
@@ -131,43 +133,43 @@ static void news_free(struct fakehost *h, struct news **at) {
     free(n);
 }
 
-static void tell(struct fakehost *h, struct news **at) {
+static void tell(struct rv_fakehost *h, struct news **at) {
     const struct news *n = *at;
-    const struct fake_object *o = of_kind(h, n->kind, n->name);
+    const struct rv_fake_object *o = of_kind(h, n->kind, n->name);
     if (o != NULL) {
         tell_object(h, n->kind, o);
     } else if (n->uid != NULL) {
         struct msg m = {
             .type = MSG_DELETED,
-            .object = {n->kind, RV_STR(FAKE_NAMESPACE), rv_str(n->name), rv_str(n->uid), RV_STR(""), n->version}};
+            .object = {n->kind, RV_STR(RV_FAKE_NAMESPACE), rv_str(n->name), rv_str(n->uid), RV_STR(""), n->version}};
         hear(h, &m);
     }
     news_free(h, at);
 }
 
-bool fakehost_tell(struct fakehost *h) {
+bool rv_fakehost_tell(struct rv_fakehost *h) {
     struct news **at = &h->news;
     if (*at == NULL) return false;
-    for (uint32_t i = dice_roll(h->o.dice, (uint32_t)h->news_n); i > 0; i--) at = &(*at)->next;
+    for (uint32_t i = rv_dice_roll(h->o.dice, (uint32_t)h->news_n); i > 0; i--) at = &(*at)->next;
     tell(h, at);
     return true;
 }
 
-void fakehost_repeat(struct fakehost *h) {
+void rv_fakehost_repeat(struct rv_fakehost *h) {
     uint32_t n = 0;
-    for (const struct fake_object *o = h->o.api->objects; o != NULL; o = o->next) n++;
-    const struct fake_object *o = h->o.api->objects;
-    for (uint32_t i = dice_roll(h->o.dice, n); o != NULL && i > 0; i--) o = o->next;
+    for (const struct rv_fake_object *o = h->o.api->objects; o != NULL; o = o->next) n++;
+    const struct rv_fake_object *o = h->o.api->objects;
+    for (uint32_t i = rv_dice_roll(h->o.dice, n); o != NULL && i > 0; i--) o = o->next;
     for (uint32_t kind = 0; o != NULL && kind < h->manifest->kind_n; kind++)
         if (kind_has(h, kind, o)) tell_object(h, kind, o);
 }
 
-void fakehost_resync(struct fakehost *h) {
+void rv_fakehost_resync(struct rv_fakehost *h) {
     struct msg m = {.type = MSG_SNAP_BEGIN, .snap = {h->o.api->version}};
     note(h, "  snapshot");
     hear(h, &m);
     while (h->news != NULL) news_free(h, &h->news);
-    for (const struct fake_object *o = h->o.api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = h->o.api->objects; o != NULL; o = o->next)
         for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++)
             if (kind_has(h, kind, o)) tell_object(h, kind, o);
     m.type = MSG_SNAP_END;
@@ -177,12 +179,17 @@ void fakehost_resync(struct fakehost *h) {
 /* ---- what the plugin asks for ------------------------------------------------------------------------------------ */
 
 static void on_send(void *arg, struct msg *m) {
-    struct fakehost *h = arg;
+    struct rv_fakehost *h = arg;
     if (m->type == MSG_FAILED) {
         printf("the plugin does not start: " RV_STR_FMT "\n", RV_STR_ARG(m->text.text));
         abort();
     }
-    if (m->type == MSG_METRIC && h->o.metric != NULL) h->o.metric(h->o.arg, &m->metric);
+    if (m->type == MSG_EXPLANATION) {
+        rv_buf_clear(&h->explained);
+        rv_buf_add_str(&h->explained, m->explain.lines);
+    }
+    if (m->type == MSG_METRIC && h->o.metric != NULL)
+        h->o.metric(h->o.arg, m->metric.name, m->metric.type, m->metric.value, m->metric.labels);
     if (m->type != MSG_ACTION) return;
     struct request *r = rv_alloc(sizeof *r), **last = &h->requests;
     m->seq = 1;
@@ -199,7 +206,7 @@ static void on_send(void *arg, struct msg *m) {
     if (verb != RV_VERB_GET && verb != RV_VERB_TIMER && !read) h->writes++;
 }
 
-static void request_free(struct fakehost *h, struct request **at) {
+static void request_free(struct rv_fakehost *h, struct request **at) {
     struct request *r = *at;
     *at = r->next;
     h->request_n--;
@@ -212,17 +219,17 @@ static void request_free(struct fakehost *h, struct request **at) {
 
 static struct rv_val payload(const struct rv_action *a) { return (struct rv_val){a->body.p, a->body.n}; }
 
-static void remember(struct request *r, const struct fake_object *o) {
+static void remember(struct request *r, const struct rv_fake_object *o) {
     snprintf(r->name, sizeof r->name, "%s", o->name);
     snprintf(r->uid, sizeof r->uid, "%s", o->uid);
     snprintf(r->version, sizeof r->version, "%llu", (unsigned long long)o->version);
 }
 
 /* A create that finds its own object already there has succeeded, as the supervisor sees it. */
-static int create(struct fakehost *h, struct request *r) {
+static int create(struct rv_fakehost *h, struct request *r) {
     const struct rv_action *a = &r->m.action.a;
-    struct fake_object *o;
-    int code = fakeapi_create(h->o.api, a->api_version, a->resource, payload(a), &o);
+    struct rv_fake_object *o;
+    int code = rv_fakeapi_create(h->o.api, a->api_version, a->resource, payload(a), &o);
     struct rv_str owner = rv_meta_controller_uid(payload(a));
     if (code == RV_E_EXISTS && owner.n != 0 && rv_str_eq(owner, rv_meta_controller_uid(o->value))) code = 0;
     if (code == 0) remember(r, o);
@@ -230,27 +237,48 @@ static int create(struct fakehost *h, struct request *r) {
 }
 
 /* The answer has the version that the object has then. */
-static int patch(struct fakehost *h, struct request *r, struct fake_object *o) {
+static int patch(struct rv_fakehost *h, struct request *r, struct rv_fake_object *o) {
     const struct rv_action *a = &r->m.action.a;
     char name[sizeof r->name];
     snprintf(name, sizeof name, "%s", o->name);
     int code = a->verb == RV_VERB_JSON_PATCH
-                   ? fakeapi_json_patch(h->o.api, o, a->pre_uid, payload(a))
-                   : fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
-    struct fake_object *now = fakeapi_find(h->o.api, a->api_version, a->resource, rv_str(name)); /* unless it went */
+                   ? rv_fakeapi_json_patch(h->o.api, o, a->pre_uid, payload(a))
+                   : rv_fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
+    struct rv_fake_object *now =
+        rv_fakeapi_find(h->o.api, a->api_version, a->resource, rv_str(name)); /* unless it went */
     if (code == 0 && now != NULL) remember(r, now);
     return code;
 }
 
-static int carry_out(struct fakehost *h, struct request *r) {
+/* Server-side apply, as far as one owner of fields is concerned: what the object says is so afterwards. */
+static int apply(struct rv_fakehost *h, struct request *r, struct rv_fake_object *o) {
+    return o == NULL ? create(h, r) : patch(h, r, o);
+}
+
+static int delete_collection(struct rv_fakehost *h, const struct rv_action *a) {
+    struct rv_selector *s = rv_selector_parse(a->selector, NULL);
+    if (s == NULL) return RV_E_INVALID;
+    for (struct rv_fake_object *o = h->o.api->objects, *next; o != NULL; o = next) {
+        next = o->next;
+        if (rv_str_is(a->api_version, o->api_version) && rv_str_is(a->resource, o->resource) &&
+            rv_selector_matches(s, rv_val_path(o->value, "metadata.labels")))
+            (void)rv_fakeapi_delete(h->o.api, o, (struct rv_str){NULL, 0});
+    }
+    rv_selector_free(s);
+    return 0;
+}
+
+static int carry_out(struct rv_fakehost *h, struct request *r) {
     const struct rv_action *a = &r->m.action.a;
-    struct fake_object *o = fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
+    struct rv_fake_object *o = rv_fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
     if (a->verb == RV_VERB_CREATE) return create(h, r);
     if (a->verb == RV_VERB_EVENT || a->verb == RV_VERB_TIMER) return 0;
     if (a->verb == RV_VERB_HTTP && h->o.http != NULL) {
         h->o.http(h->o.arg, &r->m.action.http, &r->answer);
         return r->answer.code;
     }
+    if (a->verb == RV_VERB_APPLY) return apply(h, r, o);
+    if (a->verb == RV_VERB_DELETE_COLLECTION) return delete_collection(h, a);
     if (o == NULL) return RV_E_NOT_FOUND;
     remember(r, o);
     if (a->pre_version.n != 0 && !rv_str_is(a->pre_version, r->version)) return RV_E_CONFLICT;
@@ -259,7 +287,7 @@ static int carry_out(struct fakehost *h, struct request *r) {
         return 0;
     }
     if (a->verb == RV_VERB_JSON_PATCH || a->verb == RV_VERB_MERGE_PATCH) return patch(h, r, o);
-    if (a->verb == RV_VERB_DELETE) return fakeapi_delete(h->o.api, o, a->pre_uid);
+    if (a->verb == RV_VERB_DELETE) return rv_fakeapi_delete(h->o.api, o, a->pre_uid);
     printf("the plugin asks for verb %u, which the fake does not know\n", a->verb);
     abort();
 }
@@ -273,20 +301,20 @@ static const struct {
                 {true, RV_E_UNAVAILABLE},  {true, RV_E_TIMEOUT},    {true, RV_E_UNKNOWN}};
 enum { LOSSY = 3 };
 
-static int ignored(struct fakehost *h, struct request *r) {
+static int ignored(struct rv_fakehost *h, struct request *r) {
     const struct rv_action *a = &r->m.action.a;
-    const struct fake_object *o = fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
+    const struct rv_fake_object *o = rv_fakeapi_find(h->o.api, a->api_version, a->resource, a->name);
     if (o != NULL) remember(r, o);
     return 0;
 }
 
-static void execute(struct fakehost *h, struct request *r, uint32_t trouble) {
+static void execute(struct rv_fakehost *h, struct request *r, uint32_t trouble) {
     const struct rv_action *a = &r->m.action.a;
-    size_t which = dice_roll(h->o.dice, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
-    bool fails = dice_chance(h->o.dice, trouble) && a->verb != RV_VERB_EVENT;
+    size_t which = rv_dice_roll(h->o.dice, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
+    bool fails = rv_dice_chance(h->o.dice, trouble) && a->verb != RV_VERB_EVENT;
     int refused = h->o.refuse != NULL ? h->o.refuse(h->o.arg, a, &r->message) : 0;
     r->code = fails && !troubles[which].done ? troubles[which].code : refused != 0 ? refused : carry_out(h, r);
-    if (r->code == FAKE_IGNORED) r->code = ignored(h, r);
+    if (r->code == RV_FAKE_IGNORED) r->code = ignored(h, r);
     if (fails && r->code == 0) r->code = troubles[which].code;
     r->done = true;
     if (a->verb == RV_VERB_EVENT)
@@ -302,7 +330,7 @@ static void execute(struct fakehost *h, struct request *r, uint32_t trouble) {
 }
 
 /* Read your writes: what an answered write made is told before its result. */
-static void answer(struct fakehost *h, struct request **at) {
+static void answer(struct rv_fakehost *h, struct request **at) {
     struct request *r = *at;
     const struct rv_action *a = &r->m.action.a;
     for (struct news **n = &h->news; r->code == 0 && a->verb != RV_VERB_EVENT && *n != NULL;) {
@@ -334,20 +362,20 @@ static void answer(struct fakehost *h, struct request **at) {
     request_free(h, at);
 }
 
-bool fakehost_serve(struct fakehost *h, uint32_t trouble) {
+bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t trouble) {
     struct request **at = &h->requests;
     if (*at == NULL) return false;
-    for (uint32_t i = dice_roll(h->o.dice, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
+    for (uint32_t i = rv_dice_roll(h->o.dice, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
     if (!(*at)->done) execute(h, *at, trouble);
-    if (trouble == 0 || dice_chance(h->o.dice, 70)) answer(h, at); /* else it is long in coming */
+    if (trouble == 0 || rv_dice_chance(h->o.dice, 70)) answer(h, at); /* else it is long in coming */
     return true;
 }
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static void start(struct fakehost *h) {
+static void start(struct rv_fakehost *h) {
     uint8_t seed[32];
-    for (size_t i = 0; i < sizeof seed; i++) seed[i] = (uint8_t)dice_roll(h->o.dice, 256);
+    for (size_t i = 0; i < sizeof seed; i++) seed[i] = (uint8_t)rv_dice_roll(h->o.dice, 256);
     h->engine = engine_new(&(struct engine_opts){.plugin = h->o.plugin, .send = on_send, .arg = h});
     engine_start(h->engine, h->now, (struct rv_bytes){seed, sizeof seed}, 1);
     struct msg m = {.type = MSG_WELCOME,
@@ -362,10 +390,10 @@ static void start(struct fakehost *h) {
                                 .max_in_flight = 16,
                                 .max_http = 16}};
     hear(h, &m);
-    fakehost_resync(h);
+    rv_fakehost_resync(h);
 }
 
-void fakehost_run(struct fakehost *h) {
+void rv_fakehost_run(struct rv_fakehost *h) {
     for (int i = 0; engine_deadline(h->engine) <= h->now.mono; i++) {
         engine_tick(h->engine, h->now);
         if (i < RUN_MAX) continue;
@@ -374,23 +402,32 @@ void fakehost_run(struct fakehost *h) {
     }
 }
 
-bool fakehost_round(struct fakehost *h) {
+bool rv_fakehost_round(struct rv_fakehost *h) {
     bool did = false;
-    while (fakehost_tell(h)) did = true;
-    fakehost_run(h);
-    while (fakehost_serve(h, 0)) did = true;
-    fakehost_run(h);
+    while (rv_fakehost_tell(h)) did = true;
+    rv_fakehost_run(h);
+    while (rv_fakehost_serve(h, 0)) did = true;
+    rv_fakehost_run(h);
     return did;
 }
 
-void fakehost_advance(struct fakehost *h, int64_t ms) {
+void rv_fakehost_settle(struct rv_fakehost *h) {
+    for (int i = 0; i < SETTLE_MAX; i++) {
+        bool did = rv_fakehost_round(h);
+        if (!did && rv_fakehost_idle_ms(h) != 0) return;
+    }
+    printf("the plugin does not come to rest\n");
+    abort();
+}
+
+void rv_fakehost_advance(struct rv_fakehost *h, int64_t ms) {
     h->now.mono += ms * MS;
     h->now.wall += ms * MS;
     h->o.api->now = h->now.wall;
 }
 
 /* Drained, so that the plugin gives its memory back; it decides nothing any more. */
-static void stop(struct fakehost *h) {
+static void stop(struct rv_fakehost *h) {
     if (h->engine == NULL) return;
     hear(h, &(struct msg){.type = MSG_DRAIN});
     while (h->requests != NULL) {
@@ -401,24 +438,30 @@ static void stop(struct fakehost *h) {
     h->engine = engine_free(h->engine);
 }
 
-void fakehost_restart(struct fakehost *h) {
+void rv_fakehost_restart(struct rv_fakehost *h) {
     note(h, "  the host dies");
     for (struct request *r = h->requests; r != NULL; r = r->next)
-        if (!r->done && dice_chance(h->o.dice, 50)) execute(h, r, 0);
+        if (!r->done && rv_dice_chance(h->o.dice, 50)) execute(h, r, 0);
     stop(h);
     start(h);
 }
 
-int64_t fakehost_idle_ms(const struct fakehost *h) {
+int64_t rv_fakehost_idle_ms(const struct rv_fakehost *h) {
     int64_t due = engine_deadline(h->engine);
     if (due == INT64_MAX) return -1;
     return due <= h->now.mono ? 0 : (due - h->now.mono) / MS + 1;
 }
 
-size_t fakehost_waiting(const struct fakehost *h) { return h->news_n + h->request_n; }
-uint64_t fakehost_writes(const struct fakehost *h) { return h->writes; }
+const char *rv_fakehost_explained(struct rv_fakehost *h, const char *name) {
+    struct msg m = {.type = MSG_EXPLAIN, .explain = {.corr = 1, .key = {RV_STR(RV_FAKE_NAMESPACE), rv_str(name)}}};
+    hear(h, &m);
+    return rv_buf_cstr(&h->explained);
+}
 
-static void encode_kinds(struct fakehost *h) {
+size_t rv_fakehost_waiting(const struct rv_fakehost *h) { return h->news_n + h->request_n; }
+uint64_t rv_fakehost_writes(const struct rv_fakehost *h) { return h->writes; }
+
+static void encode_kinds(struct rv_fakehost *h) {
     static const uint32_t map_flags[] = {MSG_KIND_MAP_OWNER, MSG_KIND_MAP_LABEL, MSG_KIND_MAP_PLUGIN};
     rv_mp_array(&h->kinds, h->manifest->kind_n);
     for (size_t i = 0; i < h->manifest->kind_n; i++) {
@@ -451,12 +494,12 @@ static struct rv_projection *projection(const struct manifest_kind *k) {
     return rv_projection_new(paths, n, NULL);
 }
 
-static bool read_settings(struct fakehost *h, struct rv_error *err) {
+static bool read_settings(struct rv_fakehost *h, struct rv_error *err) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf defaults = {0}, ours = {0};
     const struct schema_reader reader = {&h->manifest->doc, err};
     if (manifest_settings(h->manifest, &reader, NULL, &defaults) != 0) return false;
-    if (rv_json_to_mp(rv_str(h->o.settings), NULL, &ours, err) != 0) return false;
+    if (rv_json_to_mp(rv_str(h->o.settings != NULL ? h->o.settings : "{}"), NULL, &ours, err) != 0) return false;
     struct rv_node *n = rv_node_from(a, (struct rv_val){defaults.p, defaults.n});
     for (struct rv_iter it = rv_iter((struct rv_val){ours.p, ours.n}); rv_iter_next(&it);)
         rv_node_setn(a, n, it.key, rv_node_from(a, it.val));
@@ -464,15 +507,15 @@ static bool read_settings(struct fakehost *h, struct rv_error *err) {
     return true;
 }
 
-struct fakehost *fakehost_new(const struct fakehost_opts *o) {
+struct rv_fakehost *rv_fakehost_new(const struct rv_fakehost_opts *o) {
     struct rv_error err = {0};
-    struct fakehost *h = rv_alloc(sizeof *h);
+    struct rv_fakehost *h = rv_alloc(sizeof *h);
     h->o = *o;
     h->now = (struct engine_time){INT64_C(1000000000), o->api->now};
     h->manifest = manifest_load(o->manifest, &err);
     if (h->manifest == NULL || h->manifest->kind_n > KINDS_MAX || !read_settings(h, &err)) {
         printf("%s\n", err.text);
-        return fakehost_free(h);
+        return rv_fakehost_free(h);
     }
     for (size_t i = 0; i < h->manifest->kind_n; i++) {
         const struct manifest_kind *k = &h->manifest->kinds[i];
@@ -486,7 +529,7 @@ struct fakehost *fakehost_new(const struct fakehost_opts *o) {
     return h;
 }
 
-struct fakehost *fakehost_free(struct fakehost *h) {
+struct rv_fakehost *rv_fakehost_free(struct rv_fakehost *h) {
     if (h == NULL) return NULL;
     h->o.api->changed = NULL;
     stop(h);
@@ -498,6 +541,7 @@ struct fakehost *fakehost_free(struct fakehost *h) {
     }
     manifest_free(h->manifest);
     rv_buf_free(&h->kinds);
+    rv_buf_free(&h->explained);
     rv_buf_free(&h->settings);
     free(h);
     return NULL;

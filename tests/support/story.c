@@ -12,22 +12,22 @@ void chronicle_add(struct chronicle *c, const char *line) {
     snprintf(c->lines[c->n++ % STORY_LINES], STORY_LINE, "%s", line);
 }
 
-void chronicle_report(const struct chronicle *c, uint64_t seed, const char *why, const struct fakeapi *api,
+void chronicle_report(const struct chronicle *c, uint64_t seed, const char *why, const struct rv_fakeapi *api,
                       const char *whole) {
     printf("\nseed %llu: %s\n", (unsigned long long)seed, why);
     for (size_t i = c->n > STORY_LINES ? c->n - STORY_LINES : 0; i < c->n; i++)
         printf("    %s\n", c->lines[i % STORY_LINES]);
-    for (const struct fake_object *o = api->objects; o != NULL; o = o->next) {
+    for (const struct rv_fake_object *o = api->objects; o != NULL; o = o->next) {
         rv_autobuf struct rv_buf json = {0};
         rv_json_write(strcmp(o->resource, whole) == 0 ? o->value : rv_val_get(o->value, "metadata"), &json);
         printf("    %s %s\n", o->resource, rv_buf_cstr(&json));
     }
 }
 
-int64_t story_next_moment(const struct fakehost *host, const struct fakeapi *api) {
-    int64_t ms = fakehost_idle_ms(host);
+int64_t story_next_moment(const struct rv_fakehost *host, const struct rv_fakeapi *api) {
+    int64_t ms = rv_fakehost_idle_ms(host);
     if (ms < 0 || ms > MINUTE_MS) ms = MINUTE_MS;
-    for (const struct fake_object *o = api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = api->objects; o != NULL; o = o->next)
         if (o->gone_at > api->now && (o->gone_at - api->now) / 1000000 + 1 < ms)
             ms = (o->gone_at - api->now) / 1000000 + 1;
     return ms > 0 ? ms : 1;

@@ -6,7 +6,7 @@ set(RAYVISOR_KINDS ${package_dir}/kinds.cmake)
 set(RAYVISOR_PLUGINDIR ${CMAKE_INSTALL_LIBDIR}/rayvisor/plugins)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/rayvisor DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk
-        FILES_MATCHING PATTERN "*.h")
+        FILES_MATCHING PATTERN "*.h" PATTERN "test.h" EXCLUDE)
 install(TARGETS rv_sdk rv_json ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk)
 
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/rayvisorConfig.cmake.in
@@ -19,7 +19,15 @@ install(FILES ${PROJECT_BINARY_DIR}/rayvisorConfig.cmake ${PROJECT_BINARY_DIR}/r
 
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH PC_TO_PREFIX /prefix/${pc_dir} /prefix)
-foreach(pc rayvisor rayvisor-json)
-  configure_file(${CMAKE_CURRENT_LIST_DIR}/${pc}.pc.in ${PROJECT_BINARY_DIR}/${pc}.pc @ONLY)
-  install(FILES ${PROJECT_BINARY_DIR}/${pc}.pc DESTINATION ${pc_dir} COMPONENT sdk)
-endforeach()
+function(install_pc name component)
+  configure_file(${PROJECT_SOURCE_DIR}/plugins/sdk/cmake/${name}.pc.in ${PROJECT_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${pc_dir} COMPONENT ${component})
+endfunction()
+install_pc(rayvisor sdk)
+install_pc(rayvisor-json sdk)
+
+# What a vendor tests with, as install component "test": rayvisor/test.h and librayvisor-test (tests/support).
+if(RV_TESTS)
+  install(FILES ${PROJECT_SOURCE_DIR}/include/rayvisor/test.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/rayvisor COMPONENT test)
+  install_pc(rayvisor-test test)
+endif()

@@ -13,7 +13,19 @@ function(rayvisor_add_plugin name)
     target_link_options(${name} PRIVATE -Wl,-z,defs)
   endif()
   configure_file(${CMAKE_CURRENT_SOURCE_DIR}/${name}.yaml ${CMAKE_CURRENT_BINARY_DIR}/${name}.yaml COPYONLY)
+  set_property(TARGET ${name} PROPERTY RAYVISOR_SOURCES "${ARGN}")
   include(GNUInstallDirs)
   install(TARGETS ${name} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/rayvisor/plugins)
   install(FILES ${CMAKE_CURRENT_SOURCE_DIR}/${name}.yaml DESTINATION ${CMAKE_INSTALL_LIBDIR}/rayvisor/plugins)
+endfunction()
+
+# rayvisor_add_plugin_test(NAME TEST SOURCES...): a unit test of the plugin NAME, run by CTest as TEST with the path of
+# the manifest as its argument. It is linked with the plugin's own sources and librayvisor-test: find_package() with the
+# component test.
+function(rayvisor_add_plugin_test name test)
+  get_target_property(sources ${name} RAYVISOR_SOURCES)
+  add_executable(${test} ${ARGN} ${sources})
+  target_include_directories(${test} PRIVATE ${CMAKE_CURRENT_BINARY_DIR})
+  target_link_libraries(${test} PRIVATE rayvisor::test rayvisor::sdk)
+  add_test(NAME ${test} COMMAND ${test} ${CMAKE_CURRENT_SOURCE_DIR}/${name}.yaml)
 endfunction()

@@ -13,11 +13,11 @@ static void start(struct lone *w) {
 
 static void ready(struct lone *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = fakeapi_get(w->api, "certificates", CERTIFICATE);
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, "certificates", CERTIFICATE);
     struct rv_str status =
         rv_arena_fmt(a, "{'status':{'conditions':[{'type':'Ready','status':'True','observedGeneration':%lld}]}}",
                      (long long)rv_path_int(o->value, "metadata.generation", 0));
-    CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
     lone_settle(w);
 }
 
@@ -40,7 +40,7 @@ static void owned_by_certificate(struct lone *w, size_t at, size_t n) {
     struct rv_val owners = lone_at(w, a, "secrets", SECRET, "metadata.ownerReferences");
     CU_ASSERT_EQUAL(rv_val_len(owners), n);
     CU_ASSERT_TRUE(
-        rv_str_is(rv_path_str(rv_val_at(owners, at), "uid"), fakeapi_get(w->api, "certificates", CERTIFICATE)->uid));
+        rv_str_is(rv_path_str(rv_val_at(owners, at), "uid"), rv_fakeapi_get(w->api, "certificates", CERTIFICATE)->uid));
 }
 
 static void test_owner(void) {
@@ -66,11 +66,11 @@ static void test_refused(void) {
     lone_go(&w, "{}");
     w.refused = "secrets";
     w.code = RV_E_NOT_FOUND;
-    uint64_t writes = fakehost_writes(w.host);
+    uint64_t writes = rv_fakehost_writes(w.host);
     issue(&w, "");
-    CU_ASSERT_TRUE(fakehost_writes(w.host) - writes < 20);
+    CU_ASSERT_TRUE(rv_fakehost_writes(w.host) - writes < 20);
     w.refused = NULL;
-    fakehost_advance(w.host, 600000);
+    rv_fakehost_advance(w.host, 600000);
     lone_settle(&w);
     owned_by_certificate(&w, 0, 1);
     lone_stop(&w);
@@ -88,7 +88,7 @@ static void test_foreign(void) {
     CU_ASSERT_EQUAL(lone_told(&w, "MTLSPKIReady"), 0);
     lone_is(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['6.6.6.6']");
     lone_delete(&w, "certificates", CERTIFICATE);
-    fakehost_advance(w.host, 60000);
+    rv_fakehost_advance(w.host, 60000);
     lone_settle(&w);
     lone_is(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['127.0.0.1']");
     lone_stop(&w);

@@ -12,11 +12,11 @@
 /* What the raycluster plugin says of the spec as it is now. */
 static void judged(struct lone *w, bool valid) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = fakeapi_get(w->api, "rayclusters", "c");
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, "rayclusters", "c");
     struct rv_str status =
         rv_arena_fmt(a, "{'status':{'observedGeneration':%lld,'conditions':[{'type':'Stalled','status':'%s'}]}}",
                      (long long)rv_path_int(o->value, "metadata.generation", 0), valid ? "False" : "True");
-    CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
     lone_settle(w);
 }
 
@@ -105,10 +105,10 @@ static void test_outlived(void) {
     lone_go(&w, "{}");
     edit(&w, GROUPS(""));
     judged(&w, true);
-    CU_ASSERT_PTR_NOT_NULL(fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
+    CU_ASSERT_PTR_NOT_NULL(rv_fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
     lone_delete(&w, "pods", "p");
     lone_settle(&w);
-    CU_ASSERT_PTR_NULL(fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
     lone_stop(&w);
 }
 

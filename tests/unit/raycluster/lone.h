@@ -3,7 +3,7 @@
 #ifndef TESTS_RAYCLUSTER_LONE_H
 #define TESTS_RAYCLUSTER_LONE_H
 
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 #include "tests/unit/ray/made.h"
 
 const struct rv_plugin *rv_plugin_v2(void);
@@ -13,9 +13,9 @@ const struct rv_plugin *rv_plugin_v2(void);
 #endif
 
 struct lone {
-    struct fakeapi *api;
-    struct fakehost *host;
-    struct dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
+    struct rv_dice dice;
     struct rv_buf told; /* events, one a line */
     /* The API server's answer to writes of this resource; NULL: as usual. */
     const char *refused, *why;
@@ -34,11 +34,11 @@ static inline int lone_refuse(void *arg, const struct rv_action *a, struct rv_st
     return w->code;
 }
 
-static inline struct fake_object *lone_create(struct lone *w, const char *api_version, const char *resource,
-                                              const char *json) {
+static inline struct rv_fake_object *lone_create(struct lone *w, const char *api_version, const char *resource,
+                                                 const char *json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = NULL;
-    CU_ASSERT_EQUAL(fakeapi_create(w->api, rv_str(api_version), rv_str(resource), quoted(a, json), &o), 0);
+    struct rv_fake_object *o = NULL;
+    CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, rv_str(api_version), rv_str(resource), quoted(a, json), &o), 0);
     return o;
 }
 
@@ -48,16 +48,16 @@ static inline struct fake_object *lone_create(struct lone *w, const char *api_ve
 /* meta and spec: what stands inside the braces, beside the name. settings: JSON. The host starts with lone_go(). */
 static inline void lone_start(struct lone *w, const char *meta, const char *spec) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    *w = (struct lone){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}, .why = "no"};
+    *w = (struct lone){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}, .why = "no"};
     lone_create(w, "ray.io/v1", "rayclusters",
                 rv_arena_fmt(a, "{'metadata':{'name':'c'%s},'spec':{%s}}", meta, spec).p);
 }
 
 static inline void lone_settle(struct lone *w) {
     for (int i = 0; i < 6; i++) {
-        while (fakehost_round(w->host)) {
+        while (rv_fakehost_round(w->host)) {
         }
-        fakehost_advance(w->host, 1000);
+        rv_fakehost_advance(w->host, 1000);
     }
 }
 
@@ -66,29 +66,29 @@ static inline void lone_go(struct lone *w, const char *settings) {
     struct rv_str text = rv_arena_str(a, rv_str(settings));
     char *json = rv_arena_alloc(a, text.n + 1);
     for (size_t i = 0; i < text.n; i++) json[i] = text.p[i] == '\'' ? '"' : text.p[i];
-    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/" LONE_PLUGIN "/" LONE_PLUGIN ".yaml",
-                                                   .settings = json,
-                                                   .api = w->api,
-                                                   .dice = &w->dice,
-                                                   .note = lone_note,
-                                                   .refuse = lone_refuse,
-                                                   .arg = w});
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/" LONE_PLUGIN "/" LONE_PLUGIN ".yaml",
+                                                         .settings = json,
+                                                         .api = w->api,
+                                                         .dice = &w->dice,
+                                                         .note = lone_note,
+                                                         .refuse = lone_refuse,
+                                                         .arg = w});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
     lone_settle(w);
 }
 
 static inline void lone_stop(struct lone *w) {
-    fakehost_free(w->host);
-    fakeapi_free(w->api);
+    rv_fakehost_free(w->host);
+    rv_fakeapi_free(w->api);
     rv_buf_free(&w->told);
 }
 
 static inline void lone_patch(struct lone *w, const char *resource, const char *name, const char *json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = fakeapi_get(w->api, resource, name);
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, false, RV_STR(""), quoted(a, json)), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, false, RV_STR(""), quoted(a, json)), 0);
 }
 
 /* And what the plugin makes of it. */
@@ -98,24 +98,25 @@ static inline void lone_edit(struct lone *w, const char *resource, const char *n
 }
 
 static inline void lone_delete(struct lone *w, const char *resource, const char *name) {
-    struct fake_object *o = fakeapi_get(w->api, resource, name);
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    (void)fakeapi_delete(w->api, o, RV_STR(""));
-    o = fakeapi_get(w->api, resource, name);
+    (void)rv_fakeapi_delete(w->api, o, RV_STR(""));
+    o = rv_fakeapi_get(w->api, resource, name);
     if (o != NULL) o->gone_at = w->api->now; /* a pod: at once */
-    (void)fakeapi_collect(w->api);
+    (void)rv_fakeapi_collect(w->api);
 }
 
 static inline unsigned lone_count(const struct lone *w, const char *resource) {
     unsigned n = 0;
-    for (const struct fake_object *o = w->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, resource) == 0;
     return n;
 }
 
 /* The last part of the path may stand behind a bar; absent where the object is. */
 static inline struct rv_val lone_at(struct lone *w, struct rv_arena *a, const char *resource, const char *name,
                                     const char *path) {
-    const struct fake_object *o = fakeapi_get(w->api, resource, name);
+    const struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     return o != NULL ? made_at(a, o->value, path) : RV_VAL_ABSENT;
 }
 
@@ -133,15 +134,15 @@ static inline unsigned lone_told(struct lone *w, const char *text) {
 
 /* The condition that tells what the cluster waits for, or empty. */
 static inline struct rv_str lone_waits(struct lone *w, const char *field) {
-    const struct fake_object *o = fakeapi_get(w->api, "rayclusters", "c");
+    const struct rv_fake_object *o = rv_fakeapi_get(w->api, "rayclusters", "c");
     return rv_path_str(rv_condition_find(rv_val_path(o->value, "status.conditions"), "Reconciling"), field);
 }
 
 static inline void lone_rest(struct lone *w) { /* a converged cluster asks for nothing */
     lone_settle(w);                            /* the status is told */
-    uint64_t writes = fakehost_writes(w->host);
+    uint64_t writes = rv_fakehost_writes(w->host);
     lone_settle(w);
-    CU_ASSERT_EQUAL(fakehost_writes(w->host), writes);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(w->host), writes);
 }
 
 #endif

@@ -7,28 +7,28 @@
 
 static const struct rv_str api_version = {"ray.io/v1", 9}, resource = {"rayclusters", 11};
 
-static struct rv_str label(const struct fake_object *o, const char *key) {
+static struct rv_str label(const struct rv_fake_object *o, const char *key) {
     return rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), key));
 }
 
 /* ---- wishes ------------------------------------------------------------------------------------------------------ */
 
-static void new_group(struct model_group *g, struct dice *d, const struct model *m) {
+static void new_group(struct model_group *g, struct rv_dice *d, const struct model *m) {
     *g = (struct model_group){.used = true,
-                              .replicas = dice_roll(d, 5),
-                              .max = 3 + dice_roll(d, 3),
-                              .hosts = dice_chance(d, 30) && !m->autoscaling ? 2 + dice_roll(d, 2) : 1};
-    if (dice_chance(d, 20)) g->min = dice_roll(d, 3);
+                              .replicas = rv_dice_roll(d, 5),
+                              .max = 3 + rv_dice_roll(d, 3),
+                              .hosts = rv_dice_chance(d, 30) && !m->autoscaling ? 2 + rv_dice_roll(d, 2) : 1};
+    if (rv_dice_chance(d, 20)) g->min = rv_dice_roll(d, 3);
 }
 
-void model_init(struct model *m, struct dice *d) {
-    *m = (struct model){.recreate = dice_chance(d, 40),
-                        .autoscaling = dice_chance(d, 30),
-                        .indexing = !dice_chance(d, 20),
-                        .lossy = dice_chance(d, 50)};
-    m->gang = (enum model_gang)(dice_chance(d, 40) ? 1 + dice_roll(d, 2) : 0);
+void model_init(struct model *m, struct rv_dice *d) {
+    *m = (struct model){.recreate = rv_dice_chance(d, 40),
+                        .autoscaling = rv_dice_chance(d, 30),
+                        .indexing = !rv_dice_chance(d, 20),
+                        .lossy = rv_dice_chance(d, 50)};
+    m->gang = (enum model_gang)(rv_dice_chance(d, 40) ? 1 + rv_dice_roll(d, 2) : 0);
     m->exists = true;
-    m->redis = dice_chance(d, 25);
+    m->redis = rv_dice_chance(d, 25);
     new_group(&m->groups[0], d, m);
     new_group(&m->groups[1], d, m);
 }
@@ -36,30 +36,30 @@ void model_init(struct model *m, struct dice *d) {
 static void group_name(size_t i, char out[24]) { snprintf(out, 24, "g%zu", i); }
 
 /* The name of one of the group's pods, or of any: of another group's, of the head, of somebody else's. */
-static void choose_victim(char out[64], struct dice *d, const struct fakeapi *api, size_t group) {
-    const struct fake_object *chosen = NULL;
+static void choose_victim(char out[64], struct rv_dice *d, const struct rv_fakeapi *api, size_t group) {
+    const struct rv_fake_object *chosen = NULL;
     char name[24];
     uint32_t n = 0;
-    bool own = dice_chance(d, 75);
+    bool own = rv_dice_chance(d, 75);
     group_name(group, name);
-    for (const struct fake_object *o = api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "pods") == 0 && (!own || rv_str_is(label(o, RC_LABEL_GROUP), name)) &&
-            dice_roll(d, ++n) == 0)
+            rv_dice_roll(d, ++n) == 0)
             chosen = o;
     snprintf(out, 64, "%s", chosen != NULL ? chosen->name : "nobody");
 }
 
-static void edit_group(struct model *m, size_t i, struct dice *d, const struct fakeapi *api) {
+static void edit_group(struct model *m, size_t i, struct rv_dice *d, const struct rv_fakeapi *api) {
     static const uint32_t kinds = 16;
     struct model_group *g = &m->groups[i];
-    uint32_t what = dice_roll(d, kinds);
+    uint32_t what = rv_dice_roll(d, kinds);
     if (!g->used) {
         new_group(g, d, m);
     } else if (what < 6) {
-        g->replicas = dice_roll(d, 6);
+        g->replicas = rv_dice_roll(d, 6);
     } else if (what < 9) {
-        choose_victim(g->victims[dice_roll(d, MODEL_VICTIMS)], d, api, i);
-        if (g->replicas > 0 && dice_chance(d, 70)) g->replicas--;
+        choose_victim(g->victims[rv_dice_roll(d, MODEL_VICTIMS)], d, api, i);
+        if (g->replicas > 0 && rv_dice_chance(d, 70)) g->replicas--;
     } else if (what < 10) {
         memset(g->victims, 0, sizeof g->victims);
     } else if (what < 11) {
@@ -69,22 +69,22 @@ static void edit_group(struct model *m, size_t i, struct dice *d, const struct f
     } else if (what < 14) {
         g->suspend = !g->suspend && !m->autoscaling;
     } else if (what < 15 && !m->autoscaling) {
-        g->hosts = 1 + dice_roll(d, 3);
+        g->hosts = 1 + rv_dice_roll(d, 3);
     } else {
-        g->max = 1 + dice_roll(d, 5);
-        g->min = dice_roll(d, 2);
+        g->max = 1 + rv_dice_roll(d, 5);
+        g->min = rv_dice_roll(d, 2);
     }
 }
 
-void model_edit(struct model *m, struct dice *d, const struct fakeapi *api) {
+void model_edit(struct model *m, struct rv_dice *d, const struct rv_fakeapi *api) {
     bool *const switches[] = {&m->suspend, &m->suspend, &m->ingress, &m->serve, &m->redis, &m->invalid};
-    uint32_t what = dice_roll(d, 100);
+    uint32_t what = rv_dice_roll(d, 100);
     if (what < 65)
-        edit_group(m, dice_roll(d, MODEL_GROUPS), d, api);
+        edit_group(m, rv_dice_roll(d, MODEL_GROUPS), d, api);
     else if (what < 75)
         m->head_image++;
     else if (what < 95) {
-        bool *s = switches[dice_roll(d, RV_ARRAY_LEN(switches))];
+        bool *s = switches[rv_dice_roll(d, RV_ARRAY_LEN(switches))];
         *s = !*s;
     } else
         m->exists = !m->exists;
@@ -151,37 +151,37 @@ static struct rv_node *manifest(struct rv_arena *a, const struct model *m) {
     return n;
 }
 
-void model_apply(const struct model *m, struct fakeapi *api) {
+void model_apply(const struct model *m, struct rv_fakeapi *api) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *have = fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), *made;
+    struct rv_fake_object *have = rv_fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), *made;
     struct rv_val wish = rv_node_freeze(a, manifest(a, m));
-    if (have != NULL && !m->exists) (void)fakeapi_delete(api, have, RV_STR(""));
-    if (have != NULL && m->exists) (void)fakeapi_patch(api, have, false, RV_STR(""), wish);
+    if (have != NULL && !m->exists) (void)rv_fakeapi_delete(api, have, RV_STR(""));
+    if (have != NULL && m->exists) (void)rv_fakeapi_patch(api, have, false, RV_STR(""), wish);
     if (have != NULL || !m->exists) return;
-    (void)fakeapi_create(api, api_version, resource, wish, &made);
+    (void)rv_fakeapi_create(api, api_version, resource, wish, &made);
 }
 
 /* ---- is it so? --------------------------------------------------------------------------------------------------- */
 
 struct check {
     const struct model *m;
-    const struct fakeapi *api;
-    const struct fake_object *cluster;
+    const struct rv_fakeapi *api;
+    const struct rv_fake_object *cluster;
     struct rv_buf *out;
 };
 
 #define FAULT(k, ...) (rv_buf_addf((k)->out, "  - " __VA_ARGS__), rv_buf_adds((k)->out, "\n"))
 
-static bool owned(const struct fake_object *o, const struct fake_object *by) {
+static bool owned(const struct rv_fake_object *o, const struct rv_fake_object *by) {
     return by != NULL && rv_str_is(rv_meta_controller_uid(o->value), by->uid);
 }
 
-bool model_live_pod(const struct fakeapi *api, const struct fake_object *o) {
+bool model_live_pod(const struct rv_fakeapi *api, const struct rv_fake_object *o) {
     return strcmp(o->resource, "pods") == 0 && !rv_meta_deleting(o->value) &&
-           owned(o, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)));
+           owned(o, rv_fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)));
 }
 
-static void check_pod(struct check *k, const struct fake_object *pod, uint32_t image) {
+static void check_pod(struct check *k, const struct rv_fake_object *pod, uint32_t image) {
     char want[24];
     snprintf(want, sizeof want, "ray:%u", image);
     if (!rv_condition_is(rv_val_path(pod->value, "status.conditions"), "Ready", "True"))
@@ -196,15 +196,15 @@ static bool named(const struct model_group *g, const char *name) {
     return false;
 }
 
-static bool alike(const struct fake_object *a, const struct fake_object *b, const char *key) {
+static bool alike(const struct rv_fake_object *a, const struct rv_fake_object *b, const char *key) {
     return rv_str_eq(label(a, key), label(b, key));
 }
 
 /* Indices are unique in a group, unless a single pod was made without anybody hearing of it. A replica of several hosts
  * is whole, and has each of them once. */
-static void check_place(struct check *k, const struct fake_object *pod, const struct model_group *g) {
+static void check_place(struct check *k, const struct rv_fake_object *pod, const struct model_group *g) {
     uint32_t hosts = 0;
-    for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next) {
+    for (const struct rv_fake_object *o = k->api->objects; o != NULL; o = o->next) {
         if (!model_live_pod(k->api, o) || !alike(o, pod, RC_LABEL_GROUP)) continue;
         bool replica = g->hosts > 1 && alike(o, pod, RC_LABEL_REPLICA_NAME);
         hosts += replica;
@@ -214,7 +214,7 @@ static void check_place(struct check *k, const struct fake_object *pod, const st
             FAULT(k, "pods %s and %s have one index", pod->name, o->name);
     }
     bool last = true;
-    for (const struct fake_object *o = pod->next; o != NULL && last; o = o->next)
+    for (const struct rv_fake_object *o = pod->next; o != NULL && last; o = o->next)
         last = !model_live_pod(k->api, o) || !alike(o, pod, RC_LABEL_REPLICA_NAME);
     if (g->hosts > 1 && last && hosts != g->hosts)
         FAULT(k, "the replica of %s has %u hosts instead of %u", pod->name, hosts, g->hosts);
@@ -230,7 +230,7 @@ static void check_group(struct check *k, size_t i) {
     char name[24];
     uint32_t n = 0;
     group_name(i, name);
-    for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next) {
+    for (const struct rv_fake_object *o = k->api->objects; o != NULL; o = o->next) {
         if (!model_live_pod(k->api, o) || !rv_str_is(label(o, RC_LABEL_GROUP), name)) continue;
         n++;
         check_pod(k, o, g->image);
@@ -257,7 +257,7 @@ static void check_gang(struct check *k) {
         size += m->autoscaling ? least : wanted(g);
     }
     for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
-        const struct fake_object *o = fakeapi_get(k->api, parts[i].resource, parts[i].name);
+        const struct rv_fake_object *o = rv_fakeapi_get(k->api, parts[i].resource, parts[i].name);
         bool want = i == 0 ? m->gang == GANG_VOLCANO : m->gang == GANG_KUBERNETES && !m->autoscaling;
         int64_t have = o != NULL ? rv_path_int(o->value, parts[i].size, 0) : 0;
         if (want != (o != NULL) && !(want && m->suspend))
@@ -285,7 +285,7 @@ static void check_others(struct check *k) {
         {"rolebindings", MODEL_NAME, m->autoscaling, true},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        const struct fake_object *o = fakeapi_get(k->api, rows[i].resource, rows[i].name);
+        const struct rv_fake_object *o = rv_fakeapi_get(k->api, rows[i].resource, rows[i].name);
         if (rows[i].want && o == NULL) FAULT(k, "%s %s is missing", rows[i].resource, rows[i].name);
         if (o != NULL && !owned(o, k->cluster)) FAULT(k, "%s %s is not the cluster's", rows[i].resource, rows[i].name);
         if (o != NULL && !rows[i].want && !rows[i].kept) FAULT(k, "%s %s is left over", rows[i].resource, rows[i].name);
@@ -294,7 +294,7 @@ static void check_others(struct check *k) {
 
 static void check_head(struct check *k, bool status) {
     uint32_t n = 0;
-    for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next) {
+    for (const struct rv_fake_object *o = k->api->objects; o != NULL; o = o->next) {
         if (!model_live_pod(k->api, o) || !rv_str_is(label(o, RC_LABEL_NODE_TYPE), "head")) continue;
         n++;
         check_pod(k, o, k->m->head_image);
@@ -320,7 +320,7 @@ static void check_number(struct check *k, const char *path, int64_t want) {
 /* Those that never go are among them. */
 static int64_t running_workers(const struct check *k) {
     int64_t n = 0;
-    for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = k->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "pods") == 0 && owned(o, k->cluster) &&
              rv_str_is(label(o, RC_LABEL_NODE_TYPE), "worker") &&
              rv_str_is(rv_path_str(o->value, "status.phase"), "Running");
@@ -350,12 +350,12 @@ static void check_status(struct check *k) {
 /* What is there of a cluster that is gone: nothing but the bystander. */
 static void check_gone(struct check *k) {
     if (k->cluster != NULL) FAULT(k, "the deleted cluster is still there");
-    for (const struct fake_object *o = k->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = k->api->objects; o != NULL; o = o->next)
         if (o != k->cluster && strcmp(o->name, MODEL_BYSTANDER) != 0)
             FAULT(k, "%s %s is left over", o->resource, o->name);
 }
 
-static bool has_finalizer(const struct fake_object *cluster) {
+static bool has_finalizer(const struct rv_fake_object *cluster) {
     for (struct rv_iter it = rv_iter(rv_val_path(cluster->value, "metadata.finalizers")); rv_iter_next(&it);)
         if (rv_str_is(rv_val_str(it.val), RC_FINALIZER_REDIS)) return true;
     return false;
@@ -368,8 +368,8 @@ static bool is_invalid(const struct model *m) {
     return m->invalid && any;
 }
 
-bool model_check_pods(const struct model *m, const struct fakeapi *api, int without, struct rv_buf *out) {
-    struct check k = {m, api, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
+bool model_check_pods(const struct model *m, const struct rv_fakeapi *api, int without, struct rv_buf *out) {
+    struct check k = {m, api, rv_fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
     bool settled = m->exists && k.cluster != NULL && !rv_meta_deleting(k.cluster->value) && !is_invalid(m);
     if (!settled || m->suspend) return true;
     for (size_t i = 0; i < MODEL_GROUPS; i++)
@@ -378,9 +378,9 @@ bool model_check_pods(const struct model *m, const struct fakeapi *api, int with
     return out->n == 0;
 }
 
-bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf *out) {
-    struct check k = {m, api, fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
-    const struct fake_object *bystander = fakeapi_get(api, "pods", MODEL_BYSTANDER);
+bool model_check(const struct model *m, const struct rv_fakeapi *api, struct rv_buf *out) {
+    struct check k = {m, api, rv_fakeapi_find(api, api_version, resource, RV_STR(MODEL_NAME)), out};
+    const struct rv_fake_object *bystander = rv_fakeapi_get(api, "pods", MODEL_BYSTANDER);
     if (bystander == NULL || rv_meta_deleting(bystander->value)) FAULT(&k, "somebody else's pod was deleted");
     if (!m->exists) {
         check_gone(&k);

@@ -2,7 +2,7 @@
 #ifndef TESTS_RAYCLUSTER_MODEL_H
 #define TESTS_RAYCLUSTER_MODEL_H
 
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 
 #define MODEL_NAME "c"
 #define MODEL_BYSTANDER "bystander" /* a pod with the cluster's labels that nobody owns */
@@ -27,18 +27,18 @@ struct model {
     struct model_group groups[MODEL_GROUPS];
 };
 
-void model_init(struct model *m, struct dice *d);
+void model_init(struct model *m, struct rv_dice *d);
 /* Changes one thing, in the model only. api: to choose victims from. */
-void model_edit(struct model *m, struct dice *d, const struct fakeapi *api);
+void model_edit(struct model *m, struct rv_dice *d, const struct rv_fakeapi *api);
 /* Makes the cluster so: creates it, edits it, or has it deleted. */
-void model_apply(const struct model *m, struct fakeapi *api);
+void model_apply(const struct model *m, struct rv_fakeapi *api);
 /* As much of it as can be while this group's pods cannot be made (-1: all can) and patches are refused: heads, and the
  * other groups. */
-bool model_check_pods(const struct model *m, const struct fakeapi *api, int without, struct rv_buf *out);
+bool model_check_pods(const struct model *m, const struct rv_fakeapi *api, int without, struct rv_buf *out);
 /* Is the world as wanted? Says in out what is not. */
-bool model_check(const struct model *m, const struct fakeapi *api, struct rv_buf *out);
+bool model_check(const struct model *m, const struct rv_fakeapi *api, struct rv_buf *out);
 
 /* The cluster's own pods that are not being deleted. */
-bool model_live_pod(const struct fakeapi *api, const struct fake_object *o);
+bool model_live_pod(const struct rv_fakeapi *api, const struct rv_fake_object *o);
 
 #endif

@@ -27,37 +27,37 @@ static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) 
 
 void scene_start(struct scene *s, const char *settings, const char *spec) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
-    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    struct rv_fake_object *made;
+    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     s->dice.state = 1;
     struct rv_val v = quoted(a, rv_arena_fmt(a, "{'metadata':{'name':'c'},'spec':{%s}}", spec).p);
     CU_ASSERT_TRUE_FATAL(rv_val_present(v));
-    CU_ASSERT_EQUAL_FATAL(fakeapi_create(s->api, api_version, resource, v, &made), 0);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/raycluster/raycluster.yaml",
-                                                   .settings = settings,
-                                                   .api = s->api,
-                                                   .dice = &s->dice,
-                                                   .note = on_note,
-                                                   .refuse = refuse,
-                                                   .arg = s});
+    CU_ASSERT_EQUAL_FATAL(rv_fakeapi_create(s->api, api_version, resource, v, &made), 0);
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/raycluster/raycluster.yaml",
+                                                         .settings = settings,
+                                                         .api = s->api,
+                                                         .dice = &s->dice,
+                                                         .note = on_note,
+                                                         .refuse = refuse,
+                                                         .arg = s});
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
     scene_rest(s);
 }
 
 void scene_stop(struct scene *s) {
-    s->host = fakehost_free(s->host);
-    s->api = fakeapi_free(s->api);
+    s->host = rv_fakehost_free(s->host);
+    s->api = rv_fakeapi_free(s->api);
     rv_buf_free(&s->said);
 }
 
-static bool is_live(const struct fake_object *o, const char *infix) {
+static bool is_live(const struct rv_fake_object *o, const char *infix) {
     return strcmp(o->resource, "pods") == 0 && strstr(o->name, infix) != NULL && !rv_meta_deleting(o->value);
 }
 
 static bool kubelets(struct scene *s) {
     bool any = false;
-    for (struct fake_object *o = s->api->objects; s->kubelets && o != NULL; o = o->next) {
+    for (struct rv_fake_object *o = s->api->objects; s->kubelets && o != NULL; o = o->next) {
         if (!is_live(o, "") || rv_val_present(rv_val_path(o->value, "status.phase"))) continue;
         scene_patch(s, o, true, "{'status':" SCENE_READY "}");
         any = true;
@@ -68,9 +68,9 @@ static bool kubelets(struct scene *s) {
 void scene_rest(struct scene *s) {
     bool more = true;
     while (more) {
-        more = fakeapi_collect(s->api);
+        more = rv_fakeapi_collect(s->api);
         more |= kubelets(s);
-        more |= fakehost_round(s->host);
+        more |= rv_fakehost_round(s->host);
     }
 }
 
@@ -78,33 +78,33 @@ void scene_pass(struct scene *s, int64_t ms) {
     while (ms > 0) {
         int64_t step = story_next_moment(s->host, s->api);
         if (step > ms) step = ms;
-        fakehost_advance(s->host, step);
-        fakehost_run(s->host);
+        rv_fakehost_advance(s->host, step);
+        rv_fakehost_run(s->host);
         scene_rest(s);
         ms -= step;
     }
 }
 
-void scene_patch(struct scene *s, struct fake_object *o, bool status, const char *patch) {
+void scene_patch(struct scene *s, struct rv_fake_object *o, bool status, const char *patch) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    CU_ASSERT_EQUAL(fakeapi_patch(s->api, o, status, RV_STR(""), quoted(a, patch)), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(s->api, o, status, RV_STR(""), quoted(a, patch)), 0);
 }
 
 void scene_edit(struct scene *s, const char *patch) {
-    scene_patch(s, fakeapi_get(s->api, "rayclusters", "c"), false, patch);
+    scene_patch(s, rv_fakeapi_get(s->api, "rayclusters", "c"), false, patch);
     scene_pass(s, 5000);
 }
 
 unsigned scene_pods(const struct scene *s, const char *infix) {
     unsigned n = 0;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next) n += is_live(o, infix);
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) n += is_live(o, infix);
     return n;
 }
 
-struct fake_object *scene_pod(const struct scene *s, const char *infix) {
-    struct fake_object *found = NULL;
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+struct rv_fake_object *scene_pod(const struct scene *s, const char *infix) {
+    struct rv_fake_object *found = NULL;
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (is_live(o, infix)) found = o;
     return found;
 }
@@ -112,13 +112,13 @@ struct fake_object *scene_pod(const struct scene *s, const char *infix) {
 void scene_become(struct scene *s, const char *infix, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     const char *patch = rv_arena_fmt(a, "{'status':%s}", status).p;
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (is_live(o, infix)) scene_patch(s, o, true, patch);
     scene_rest(s);
 }
 
 struct rv_val scene_status(const struct scene *s, const char *path) {
-    return rv_val_path(rv_val_get(fakeapi_get(s->api, "rayclusters", "c")->value, "status"), path);
+    return rv_val_path(rv_val_get(rv_fakeapi_get(s->api, "rayclusters", "c")->value, "status"), path);
 }
 
 struct rv_str scene_condition(const struct scene *s, const char *type, const char *field) {

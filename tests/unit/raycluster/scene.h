@@ -7,9 +7,9 @@
 #include "tests/unit/sdk/suite.h"
 
 struct scene {
-    struct fakeapi *api;
-    struct fakehost *host;
-    struct dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
+    struct rv_dice dice;
     struct rv_buf said; /* events and what became of requests, a line each */
     /* Refused: requests of this verb (0: none) on objects of this resource whose name has this in it. */
     uint32_t no_verb;
@@ -33,10 +33,10 @@ void scene_rest(struct scene *s);
 void scene_pass(struct scene *s, int64_t ms);
 /* A merge patch of the cluster by a user, or of the status by whoever. */
 void scene_edit(struct scene *s, const char *patch);
-void scene_patch(struct scene *s, struct fake_object *o, bool status, const char *patch);
+void scene_patch(struct scene *s, struct rv_fake_object *o, bool status, const char *patch);
 /* Pods that are not being deleted and have this in their names; the last one. */
 unsigned scene_pods(const struct scene *s, const char *infix);
-struct fake_object *scene_pod(const struct scene *s, const char *infix);
+struct rv_fake_object *scene_pod(const struct scene *s, const char *infix);
 /* All of those get this status. */
 void scene_become(struct scene *s, const char *infix, const char *status);
 struct rv_val scene_status(const struct scene *s, const char *path);

@@ -33,9 +33,9 @@ static void test_head_service_taken(void) {
         CHECK_ROW(rv_str_is(lone_waits(&w, "reason"), "FailedToCreateService"), rows[i].row);
         CHECK_ROW(lone_told(&w, "FailedToCreateService") == 1, rows[i].row);
         lone_delete(&w, "services", "shared");
-        fakehost_advance(w.host, 300000);
+        rv_fakehost_advance(w.host, 300000);
         lone_settle(&w);
-        CHECK_ROW(lone_count(&w, "pods") > 0 && fakeapi_get(w.api, "services", "shared") != NULL, rows[i].row);
+        CHECK_ROW(lone_count(&w, "pods") > 0 && rv_fakeapi_get(w.api, "services", "shared") != NULL, rows[i].row);
         CHECK_ROW(!rv_str_is(lone_waits(&w, "reason"), "FailedToCreateService"), rows[i].row);
         lone_stop(&w);
     }
@@ -76,7 +76,7 @@ static void test_late(void) {
         CHECK_ROW(lone_count(&w, "pods") == 0, rows[i].resource);
         lone_delete(&w, rows[i].resource, rows[i].name);
         lone_settle(&w);
-        const struct fake_object *o = fakeapi_get(w.api, rows[i].resource, rows[i].name);
+        const struct rv_fake_object *o = rv_fakeapi_get(w.api, rows[i].resource, rows[i].name);
         CHECK_ROW(o != NULL && rv_str_is(rv_meta_controller_uid(o->value), "uid-1"), rows[i].resource);
         CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].resource);
         CHECK_ROW(lone_told(&w, "Failed") == 0, rows[i].resource);
@@ -156,7 +156,7 @@ static void test_taken_back(void) {
         lone_go(&w, "{}");
         lone_patch(&w, rows[i].resource, rows[i].name, "{'metadata':{'annotations':{'others':'x'}}}");
         CHECK_ROW(rv_val_present(lone_at(&w, a, rows[i].resource, rows[i].name, rows[i].path)), rows[i].row);
-        fakehost_restart(w.host); /* what was written is known to a new process too */
+        rv_fakehost_restart(w.host); /* what was written is known to a new process too */
         lone_edit(&w, "rayclusters", "c", rows[i].edit);
         CHECK_ROW(!rv_val_present(lone_at(&w, a, rows[i].resource, rows[i].name, rows[i].path)), rows[i].row);
         lone_is(&w, rows[i].resource, rows[i].name, "metadata.annotations|others", "'x'");
@@ -180,7 +180,7 @@ static void test_zeros(void) {
     lone_is(&w, "services", "c-head-svc", "spec.ports[0]", "{'name':'x','port':1}");
     lone_is(&w, "ingresses", "c-head-ingress", "spec.tls", "[{}]");
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct rv_node *spec = rv_node_from(a, rv_val_path(fakeapi_get(w.api, "services", "c-head-svc")->value, "spec")),
+    struct rv_node *spec = rv_node_from(a, rv_val_path(rv_fakeapi_get(w.api, "services", "c-head-svc")->value, "spec")),
                    *body = rv_node_map(a), *ports = rv_node_get(spec, "ports");
     for (size_t i = 0; i < rv_node_len(ports); i++) {
         struct rv_node *port = rv_node_at(ports, i);
@@ -191,8 +191,8 @@ static void test_zeros(void) {
     rv_node_set_cstr(a, spec, "sessionAffinity", "None");
     rv_node_set_cstr(a, spec, "clusterIP", "10.0.0.9");
     rv_node_set(a, body, "spec", spec);
-    struct fake_object *o = fakeapi_get(w.api, "services", "c-head-svc");
-    CU_ASSERT_EQUAL(fakeapi_patch(w.api, o, false, RV_STR(""), rv_node_freeze(a, body)), 0);
+    struct rv_fake_object *o = rv_fakeapi_get(w.api, "services", "c-head-svc");
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, o, false, RV_STR(""), rv_node_freeze(a, body)), 0);
     lone_rest(&w);
     lone_stop(&w);
 }
@@ -202,11 +202,11 @@ static void test_futile(void) {
     lone_start(&w, "", "'headGroupSpec':{'headService':{'spec':{}}," LONE_POD "}");
     lone_go(&w, "{}");
     w.refused = "services"; /* it says "done", and nothing is */
-    w.code = FAKE_IGNORED;
-    uint64_t writes = fakehost_writes(w.host);
+    w.code = RV_FAKE_IGNORED;
+    uint64_t writes = rv_fakehost_writes(w.host);
     lone_edit(&w, "rayclusters", "c",
               "{'spec':{'headGroupSpec':{'headService':{'spec':{'externalTrafficPolicy':'Local'}}}}}");
-    CU_ASSERT_TRUE(fakehost_writes(w.host) - writes < 6); /* the patch, its event, the status */
+    CU_ASSERT_TRUE(rv_fakehost_writes(w.host) - writes < 6); /* the patch, its event, the status */
     w.refused = NULL;
     lone_edit(&w, "services", "c-head-svc", "{'metadata':{'annotations':{'x':'y'}}}"); /* it changes: tried again */
     lone_is(&w, "services", "c-head-svc", "spec.externalTrafficPolicy", "'Local'");
@@ -232,9 +232,9 @@ static void test_address(void) {
         lone_go(&w, "{}");
         lone_edit(&w, "services", "c-head-svc",
                   rv_arena_fmt(a, "{'spec':{'clusterIP':'%s'}}", rows[i].address).p); /* the API server's part */
-        struct rv_str uid = rv_arena_str(a, rv_str(fakeapi_get(w.api, "services", "c-head-svc")->uid));
+        struct rv_str uid = rv_arena_str(a, rv_str(rv_fakeapi_get(w.api, "services", "c-head-svc")->uid));
         lone_edit(&w, "rayclusters", "c", rv_arena_fmt(a, "{'spec':{'headGroupSpec':%s}}", rows[i].edit).p);
-        const struct fake_object *o = fakeapi_get(w.api, "services", "c-head-svc");
+        const struct rv_fake_object *o = rv_fakeapi_get(w.api, "services", "c-head-svc");
         CHECK_ROW(o != NULL && rv_str_is(uid, o->uid) != rows[i].again, rows[i].row);
         CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].row);
         lone_rest(&w);
@@ -247,17 +247,17 @@ static void test_renamed(void) {
     lone_start(&w, "", LONE_HEAD);
     lone_go(&w, "{}");
     lone_edit(&w, "rayclusters", "c", "{'spec':{'headGroupSpec':{'headService':{'metadata':{'name':'mine'}}}}}");
-    CU_ASSERT_PTR_NOT_NULL(fakeapi_get(w.api, "services", "mine"));
-    CU_ASSERT_PTR_NOT_NULL(fakeapi_get(w.api, "services", "c-head-svc")); /* its pods know it by that name */
+    CU_ASSERT_PTR_NOT_NULL(rv_fakeapi_get(w.api, "services", "mine"));
+    CU_ASSERT_PTR_NOT_NULL(rv_fakeapi_get(w.api, "services", "c-head-svc")); /* its pods know it by that name */
     lone_is(&w, "rayclusters", "c", "status.head.serviceName", "'mine'");
-    for (struct fake_object *o = w.api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = w.api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "pods") == 0) {
             lone_delete(&w, "pods", o->name);
             break;
         }
     lone_settle(&w);
     CU_ASSERT_EQUAL(lone_count(&w, "pods"), 1);
-    CU_ASSERT_PTR_NULL(fakeapi_get(w.api, "services", "c-head-svc"));
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "services", "c-head-svc"));
     lone_stop(&w);
 }
 
@@ -357,9 +357,9 @@ static void test_certificates(void) {
             struct rv_str json =
                 rv_arena_fmt(a, "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'c'}," OTHERS "},'spec':{}}",
                              names[k], "c", rows[i].uid);
-            struct fake_object *o = lone_create(&w, "cert-manager.io/v1", "certificates", json.p);
+            struct rv_fake_object *o = lone_create(&w, "cert-manager.io/v1", "certificates", json.p);
             struct rv_str status = rv_arena_fmt(a, "{'status':%s}", rows[i].status);
-            CU_ASSERT_EQUAL(fakeapi_patch(w.api, o, true, RV_STR(""), quoted(a, status.p)), 0);
+            CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, o, true, RV_STR(""), quoted(a, status.p)), 0);
         }
         lone_go(&w, "{'featureGates':{'RayClusterMTLS':true}}");
         CHECK_ROW(lone_count(&w, "pods") == rows[i].pods, rows[i].row);

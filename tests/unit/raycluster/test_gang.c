@@ -1,6 +1,6 @@
 /* test_gang.c - the life of a scheduler's objects: pods wait for their group, a group that cannot be changed is made
  * anew, one that is not asked for goes. */
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v2(void);
@@ -10,9 +10,9 @@ const struct rv_plugin *rv_plugin_v2(void);
 #define VOLCANO "{\"batchScheduler\":\"volcano\"}"
 
 struct world {
-    struct fakeapi *api;
-    struct fakehost *host;
-    struct dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
+    struct rv_dice dice;
 };
 
 static const char cluster[] =
@@ -23,46 +23,47 @@ static const char cluster[] =
 
 static void start(struct world *w, const char *settings) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
-    *w = (struct world){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}};
-    CU_ASSERT_EQUAL(fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
+    struct rv_fake_object *made;
+    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}};
+    CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
-    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/raycluster/raycluster.yaml",
-                                                   .settings = settings,
-                                                   .api = w->api,
-                                                   .dice = &w->dice});
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/raycluster/raycluster.yaml",
+                                                         .settings = settings,
+                                                         .api = w->api,
+                                                         .dice = &w->dice});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
 }
 
 static void stop(struct world *w) {
-    fakehost_free(w->host);
-    fakeapi_free(w->api);
+    rv_fakehost_free(w->host);
+    rv_fakeapi_free(w->api);
 }
 
 static void settle(struct world *w) {
     for (int i = 0; i < 6; i++) {
-        while (fakehost_round(w->host)) {
+        while (rv_fakehost_round(w->host)) {
         }
-        fakehost_advance(w->host, 1000);
+        rv_fakehost_advance(w->host, 1000);
     }
 }
 
 static void patch(struct world *w, const char *resource, const char *name, const char *body) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = fakeapi_get(w->api, resource, name);
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, false, RV_STR(""), from_json(a, body)), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, false, RV_STR(""), from_json(a, body)), 0);
 }
 
 static unsigned count(const struct world *w, const char *resource) {
     unsigned n = 0;
-    for (const struct fake_object *o = w->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, resource) == 0;
     return n;
 }
 
 static int64_t number(const struct world *w, const char *resource, const char *name, const char *path) {
-    const struct fake_object *o = fakeapi_get(w->api, resource, name);
+    const struct rv_fake_object *o = rv_fakeapi_get(w->api, resource, name);
     return o != NULL ? rv_path_int(o->value, path, -1) : -2;
 }
 
@@ -79,15 +80,15 @@ static void test_group_first(void) {
         struct world w;
         start(&w, rows[i].settings);
         for (unsigned step = 0; step < 400; step++) { /* whatever fails on the way */
-            while (fakehost_tell(w.host)) {
+            while (rv_fakehost_tell(w.host)) {
             }
-            fakehost_run(w.host);
-            if (!fakehost_serve(w.host, 70)) fakehost_advance(w.host, 500);
-            bool there = fakeapi_get(w.api, rows[i].resource, rows[i].group) != NULL;
+            rv_fakehost_run(w.host);
+            if (!rv_fakehost_serve(w.host, 70)) rv_fakehost_advance(w.host, 500);
+            bool there = rv_fakeapi_get(w.api, rows[i].resource, rows[i].group) != NULL;
             CHECK_ROW(there || count(&w, "pods") == 0, rows[i].group);
         }
         for (unsigned m = 0; m < 5; m++) { /* whatever waits after failures */
-            fakehost_advance(w.host, 60000);
+            rv_fakehost_advance(w.host, 60000);
             settle(&w);
         }
         CHECK_ROW(count(&w, "pods") == 3, rows[i].group);
@@ -120,7 +121,7 @@ static void test_size_follows(void) {
     settle(&w);
     CU_ASSERT_EQUAL(number(&w, "podgroups", "ray-c-pg", "spec.minMember"), 1);
     CU_ASSERT_FALSE(
-        rv_val_present(rv_val_path(fakeapi_get(w.api, "podgroups", "ray-c-pg")->value, "spec.minResources.gpu")));
+        rv_val_present(rv_val_path(rv_fakeapi_get(w.api, "podgroups", "ray-c-pg")->value, "spec.minResources.gpu")));
     stop(&w);
 }
 
@@ -136,7 +137,7 @@ static void test_made_anew(void) {
     settle(&w);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"" GUARD "\"]}}");
     settle(&w);
-    rv_autofree char *old = rv_strdup(rv_str(fakeapi_get(w.api, "podgroups", "c-cluster")->uid));
+    rv_autofree char *old = rv_strdup(rv_str(rv_fakeapi_get(w.api, "podgroups", "c-cluster")->uid));
     patch(&w, "rayclusters", "c", REPLICAS("4"));
     settle(&w);
     CU_ASSERT_EQUAL(number(&w, "workloads", "c", "spec.controllerRef.name"), -1);
@@ -144,10 +145,10 @@ static void test_made_anew(void) {
     CU_ASSERT_EQUAL(count(&w, "workloads"), 1);
     CU_ASSERT_EQUAL(count(&w, "podgroups"), 1);
     CU_ASSERT_EQUAL(count(&w, "pods"), 5);
-    CU_ASSERT_STRING_NOT_EQUAL(fakeapi_get(w.api, "podgroups", "c-cluster")->uid, old);
-    uint64_t writes = fakehost_writes(w.host);
+    CU_ASSERT_STRING_NOT_EQUAL(rv_fakeapi_get(w.api, "podgroups", "c-cluster")->uid, old);
+    uint64_t writes = rv_fakehost_writes(w.host);
     settle(&w);
-    CU_ASSERT_EQUAL(fakehost_writes(w.host), writes);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(w.host), writes);
     stop(&w);
 }
 
@@ -159,7 +160,7 @@ static void test_others_finalizer(void) {
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"x/y\",\"" GUARD "\"]}}");
     patch(&w, "rayclusters", "c", REPLICAS("4"));
     settle(&w);
-    struct rv_val left = rv_val_path(fakeapi_get(w.api, "podgroups", "c-cluster")->value, "metadata.finalizers");
+    struct rv_val left = rv_val_path(rv_fakeapi_get(w.api, "podgroups", "c-cluster")->value, "metadata.finalizers");
     CU_ASSERT_TRUE(json_is(left, "[\"x/y\"]"));
     CU_ASSERT_EQUAL(count(&w, "pods"), 3);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":null}}");
@@ -174,10 +175,10 @@ static void test_deleted_by_somebody(void) {
     start(&w, WAS);
     settle(&w);
     patch(&w, "podgroups", "c-cluster", "{\"metadata\":{\"finalizers\":[\"" GUARD "\"]}}");
-    CU_ASSERT_EQUAL(fakeapi_delete(w.api, fakeapi_get(w.api, "podgroups", "c-cluster"), RV_STR("")), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(w.api, rv_fakeapi_get(w.api, "podgroups", "c-cluster"), RV_STR("")), 0);
     settle(&w);
     CU_ASSERT_EQUAL(number(&w, "podgroups", "c-cluster", MIN_COUNT), 3);
-    CU_ASSERT_FALSE(rv_meta_deleting(fakeapi_get(w.api, "podgroups", "c-cluster")->value));
+    CU_ASSERT_FALSE(rv_meta_deleting(rv_fakeapi_get(w.api, "podgroups", "c-cluster")->value));
     CU_ASSERT_EQUAL(count(&w, "pods"), 3);
     stop(&w);
 }
@@ -204,11 +205,11 @@ static void test_somebody_elses(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         struct world w;
-        struct fake_object *made;
+        struct rv_fake_object *made;
         start(&w, rows[i].settings);
         struct rv_val theirs =
             from_json(a, rv_arena_fmt(a, "{\"metadata\":{\"name\":\"%s\"},\"spec\":{}}", rows[i].group).p);
-        CU_ASSERT_EQUAL(fakeapi_create(w.api, rv_str(rows[i].api), RV_STR("podgroups"), theirs, &made), 0);
+        CU_ASSERT_EQUAL(rv_fakeapi_create(w.api, rv_str(rows[i].api), RV_STR("podgroups"), theirs, &made), 0);
         settle(&w);
         CHECK_ROW(count(&w, "pods") == rows[i].pods, rows[i].group);
         stop(&w);

@@ -14,9 +14,9 @@
 
 static bool is_ready(const struct scene *s) { return rv_str_is(rv_val_str(scene_status(s, "state")), "ready"); }
 
-static void hold(struct scene *s, struct fake_object *pod) {
+static void hold(struct scene *s, struct rv_fake_object *pod) {
     scene_patch(s, pod, false, "{'metadata':{'finalizers':['example.com/held']}}");
-    CU_ASSERT_EQUAL(fakeapi_delete(s->api, pod, RV_STR("")), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s->api, pod, RV_STR("")), 0);
 }
 
 /* ---- pods that never go ------------------------------------------------------------------------------------------ */
@@ -96,7 +96,7 @@ static void test_groups_of_their_own(void) {
     CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_RECONCILING, "reason"), "QuotaExceeded"));
     scene_edit(&s, "{'spec':{'workerGroupSpecs':[" SCENE_GROUP("aa", 2, "") "," SCENE_GROUP("bb", 4, "") "]}}");
     CU_ASSERT_EQUAL(scene_pods(&s, "-bb-"), 4);
-    CU_ASSERT_EQUAL(fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
     scene_pass(&s, 32000); /* its grace */
     CU_ASSERT_EQUAL(scene_pods(&s, "-head-"), 1);
     s.no_verb = 0;
@@ -111,9 +111,9 @@ static void test_quota_is_not_hammered(void) {
     refuse_pods(&s, RV_VERB_CREATE, "-worker-");
     scene_start(&s, "{}", TWO_GROUPS);
     scene_pass(&s, 2 * MINUTE);
-    uint64_t writes = fakehost_writes(s.host);
+    uint64_t writes = rv_fakehost_writes(s.host);
     scene_pass(&s, 10 * MINUTE);
-    CU_ASSERT_TRUE(fakehost_writes(s.host) - writes <= 2 * (10 + 1) * 2); /* a pod and an event a minute, twice */
+    CU_ASSERT_TRUE(rv_fakehost_writes(s.host) - writes <= 2 * (10 + 1) * 2); /* a pod and an event a minute, twice */
     scene_stop(&s);
 }
 
@@ -168,16 +168,16 @@ static void test_lost_host(void) {
     scene_pass(&s, MINUTE);
     CU_ASSERT_EQUAL_FATAL(scene_pods(&s, "-aa-"), 2);
     refuse_pods(&s, RV_VERB_CREATE, "-bb-");
-    CU_ASSERT_EQUAL(fakeapi_delete(s.api, scene_pod(&s, "-bb-"), RV_STR("")), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-bb-"), RV_STR("")), 0);
     scene_pass(&s, 2 * MINUTE);
-    struct fake_object *lost = scene_pod(&s, "-aa-");
+    struct rv_fake_object *lost = scene_pod(&s, "-aa-");
     uint64_t before = s.api->uids;
     lost->gone_at = s.api->now; /* with its node */
-    CU_ASSERT_EQUAL(fakeapi_delete(s.api, lost, RV_STR("")), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, lost, RV_STR("")), 0);
     lost->gone_at = s.api->now;
     scene_pass(&s, 2 * MINUTE);
     CU_ASSERT_EQUAL(scene_pods(&s, "-aa-"), 2);
-    for (const struct fake_object *o = s.api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
         if (strstr(o->name, "-aa-") != NULL) CU_ASSERT_TRUE(strtoull(o->uid + 4, NULL, 10) > before);
     scene_stop(&s);
 }

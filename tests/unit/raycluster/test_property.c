@@ -31,10 +31,10 @@ enum lasting { LASTS_NOTHING, LASTS_GROUP, LASTS_PATCHES };
 
 struct story {
     uint64_t seed;
-    struct dice dice;
+    struct rv_dice dice;
     struct model model;
-    struct fakeapi *api;
-    struct fakehost *host;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
     uint32_t trouble; /* percent of requests that go wrong */
     enum lasting lasting;
     uint32_t refused_group;
@@ -68,28 +68,28 @@ static const struct pod_state states[] = {
 };
 enum { POD_RUNS, POD_READY };
 
-static void patch_status(struct story *s, struct fake_object *o, const char *status) {
+static void patch_status(struct story *s, struct rv_fake_object *o, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str text = rv_arena_fmt(a, "{'status':%s}", status);
     char *p = rv_arena_alloc(a, text.n + 1);
     for (size_t i = 0; i < text.n; i++) p[i] = text.p[i] == '\'' ? '"' : text.p[i];
-    (void)fakeapi_patch(s->api, o, true, RV_STR(""), from_json(a, p));
+    (void)rv_fakeapi_patch(s->api, o, true, RV_STR(""), from_json(a, p));
 }
 
-static bool is(const struct fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
+static bool is(const struct rv_fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
 
 /* One of the kind, not the bystander; NULL: none. */
-static struct fake_object *any(struct story *s, const char *resource) {
-    struct fake_object *chosen = NULL;
+static struct rv_fake_object *any(struct story *s, const char *resource) {
+    struct rv_fake_object *chosen = NULL;
     uint32_t n = 0;
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if ((resource != NULL ? is(o, resource) : !is(o, "pods") && !is(o, "rayclusters")) &&
-            strcmp(o->name, MODEL_BYSTANDER) != 0 && dice_roll(&s->dice, ++n) == 0)
+            strcmp(o->name, MODEL_BYSTANDER) != 0 && rv_dice_roll(&s->dice, ++n) == 0)
             chosen = o;
     return chosen;
 }
 
-static void note(struct story *s, const char *what, const struct fake_object *o) {
+static void note(struct story *s, const char *what, const struct rv_fake_object *o) {
     char line[STORY_LINE];
     snprintf(line, sizeof line, "%s%s%s %s", o != NULL ? o->resource : "", o != NULL ? " " : "",
              o != NULL ? o->name : "", what);
@@ -97,19 +97,20 @@ static void note(struct story *s, const char *what, const struct fake_object *o)
 }
 
 static void pod_event(struct story *s) {
-    struct fake_object *pod = any(s, "pods");
+    struct rv_fake_object *pod = any(s, "pods");
     if (pod == NULL) return;
     /* What has ended stays so; most do well. */
     bool over = rv_str_is(rv_path_str(pod->value, "status.phase"), "Failed") ||
                 rv_str_is(rv_path_str(pod->value, "status.phase"), "Succeeded");
-    size_t next = dice_chance(&s->dice, 60) ? dice_roll(&s->dice, 2) : dice_roll(&s->dice, RV_ARRAY_LEN(states));
+    size_t next =
+        rv_dice_chance(&s->dice, 60) ? rv_dice_roll(&s->dice, 2) : rv_dice_roll(&s->dice, RV_ARRAY_LEN(states));
     if (over) return;
     note(s, states[next].name, pod);
     patch_status(s, pod, states[next].status);
 }
 
 /* A container that ended comes back, unless its pod says never. */
-static bool may_run(const struct fake_object *pod) {
+static bool may_run(const struct rv_fake_object *pod) {
     struct rv_str phase = rv_path_str(pod->value, "status.phase");
     if (rv_str_is(phase, "Failed") || rv_str_is(phase, "Succeeded")) return false;
     bool ended = rv_val_present(rv_val_path(pod->value, "status.containerStatuses[0].state.terminated"));
@@ -117,22 +118,22 @@ static bool may_run(const struct fake_object *pod) {
 }
 
 /* Kubernetes keeps a group as long as pods name it: the API server adds a finalizer, a controller takes it away. */
-static bool guard(struct story *s, struct fake_object *group) {
+static bool guard(struct story *s, struct rv_fake_object *group) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     bool guarded = rv_val_len(rv_val_path(group->value, "metadata.finalizers")) > 0, named = false,
          deleting = rv_meta_deleting(group->value);
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         named |= is(o, "pods") && rv_str_is(rv_path_str(o->value, "spec.schedulingGroup.podGroupName"), group->name);
     if (s->model.gang != GANG_KUBERNETES || guarded != deleting || (deleting && named)) return false;
     struct rv_val list = from_json(a, guarded ? "{\"metadata\":{\"finalizers\":null}}"
                                               : "{\"metadata\":{\"finalizers\":[\"" RC_FINALIZER_GROUP "\"]}}");
-    (void)fakeapi_patch(s->api, group, false, RV_STR(""), list);
+    (void)rv_fakeapi_patch(s->api, group, false, RV_STR(""), list);
     return true;
 }
 
 static bool kubelets(struct story *s) {
     bool any_pod = false;
-    for (struct fake_object *o = s->api->objects, *next; o != NULL; o = next) {
+    for (struct rv_fake_object *o = s->api->objects, *next; o != NULL; o = next) {
         next = o->next;
         if (is(o, "jobs") && !rv_val_present(rv_val_path(o->value, "status.conditions"))) {
             patch_status(s, o, "{'conditions':[{'type':'Complete','status':'True'}]}");
@@ -151,20 +152,20 @@ static bool kubelets(struct story *s) {
 }
 
 static void somebody_deletes(struct story *s, const char *resource) {
-    struct fake_object *o = any(s, resource);
+    struct rv_fake_object *o = any(s, resource);
     if (o == NULL) return;
     note(s, "is deleted by somebody", o);
-    if (dice_chance(&s->dice, 30)) o->gone_at = s->api->now; /* at once */
-    (void)fakeapi_delete(s->api, o, RV_STR(""));
+    if (rv_dice_chance(&s->dice, 30)) o->gone_at = s->api->now; /* at once */
+    (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
 }
 
 static void bystander(struct story *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
+    struct rv_fake_object *made;
     struct rv_val v =
         from_json(a, "{\"metadata\":{\"name\":\"" MODEL_BYSTANDER "\",\"labels\":{\"ray.io/cluster\":\"" MODEL_NAME
                      "\",\"ray.io/node-type\":\"worker\",\"ray.io/group\":\"g0\",\"ray.io/is-ray-node\":\"yes\"}}}");
-    (void)fakeapi_create(s->api, RV_STR("v1"), RV_STR("pods"), v, &made);
+    (void)rv_fakeapi_create(s->api, RV_STR("v1"), RV_STR("pods"), v, &made);
 }
 
 /* ---- troubles that last ------------------------------------------------------------------------------------------ */
@@ -183,12 +184,12 @@ static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) 
 
 static void begin_to_refuse(struct story *s) {
     static const char *const resources[] = {"pods", "services", "ingresses", "roles"};
-    if (dice_chance(&s->dice, 60)) {
+    if (rv_dice_chance(&s->dice, 60)) {
         s->lasting = LASTS_GROUP;
-        s->refused_group = dice_roll(&s->dice, MODEL_GROUPS);
+        s->refused_group = rv_dice_roll(&s->dice, MODEL_GROUPS);
     } else {
         s->lasting = LASTS_PATCHES;
-        s->refused_patches = resources[dice_roll(&s->dice, RV_ARRAY_LEN(resources))];
+        s->refused_patches = resources[rv_dice_roll(&s->dice, RV_ARRAY_LEN(resources))];
     }
     note(s, "-- something is refused from now on", NULL);
 }
@@ -196,17 +197,17 @@ static void begin_to_refuse(struct story *s) {
 /* Its node has gone: it is deleted and stays. A head that stays would hold everything, as it must. */
 static void never_goes(struct story *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *pod = any(s, "pods");
+    struct rv_fake_object *pod = any(s, "pods");
     if (pod == NULL || strstr(pod->name, "-worker-") == NULL || rv_meta_deleting(pod->value)) return;
     note(s, "is deleted and never goes", pod);
     struct rv_val held = from_json(a, "{\"metadata\":{\"finalizers\":[\"example.com/held\"]}}");
-    (void)fakeapi_patch(s->api, pod, false, RV_STR(""), held);
-    (void)fakeapi_delete(s->api, pod, RV_STR(""));
+    (void)rv_fakeapi_patch(s->api, pod, false, RV_STR(""), held);
+    (void)rv_fakeapi_delete(s->api, pod, RV_STR(""));
 }
 
 /* What waits for all pods to be gone could wait for ever. */
 static bool may_stay(const struct story *s) {
-    const struct fake_object *c = fakeapi_get(s->api, "rayclusters", MODEL_NAME);
+    const struct rv_fake_object *c = rv_fakeapi_get(s->api, "rayclusters", MODEL_NAME);
     return s->model.exists && !s->model.suspend && !s->model.invalid && c != NULL && !rv_meta_deleting(c->value) &&
            !rv_condition_is(rv_val_path(c->value, "status.conditions"), RC_CONDITION_SUSPENDING, "True");
 }
@@ -214,20 +215,20 @@ static bool may_stay(const struct story *s) {
 static void let_go(struct story *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val none = from_json(a, "{\"metadata\":{\"finalizers\":null}}");
-    for (struct fake_object *o = s->api->objects, *next; o != NULL; o = next) {
+    for (struct rv_fake_object *o = s->api->objects, *next; o != NULL; o = next) {
         next = o->next;
         if (is(o, "pods") && rv_val_len(rv_val_path(o->value, "metadata.finalizers")) > 0)
-            (void)fakeapi_patch(s->api, o, false, RV_STR(""), none);
+            (void)rv_fakeapi_patch(s->api, o, false, RV_STR(""), none);
     }
 }
 
 /* Another version of the operator made it. Under Recreate it would swallow an edit of the same moment, as it must. */
 static void of_another_version(struct story *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *pod = any(s, "pods");
+    struct rv_fake_object *pod = any(s, "pods");
     if (pod == NULL || s->model.recreate) return;
     struct rv_val old = from_json(a, "{\"metadata\":{\"annotations\":{\"" RC_ANNOTATION_VERSION "\":\"v0.0.1\"}}}");
-    (void)fakeapi_patch(s->api, pod, false, RV_STR(""), old);
+    (void)rv_fakeapi_patch(s->api, pod, false, RV_STR(""), old);
 }
 
 /* ---- a story ----------------------------------------------------------------------------------------------------- */
@@ -239,7 +240,7 @@ static void edit(struct story *s) {
 }
 
 static void lasting_trouble(struct story *s) {
-    uint32_t what = dice_roll(&s->dice, 3);
+    uint32_t what = rv_dice_roll(&s->dice, 3);
     if (what == 0)
         never_goes(s);
     else if (what == 1)
@@ -250,17 +251,17 @@ static void lasting_trouble(struct story *s) {
 
 static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
-    uint32_t what = dice_roll(&s->dice, 100), n = 1 + dice_roll(&s->dice, 5);
+    uint32_t what = rv_dice_roll(&s->dice, 100), n = 1 + rv_dice_roll(&s->dice, 5);
     if (what < 28)
-        while (n-- > 0 && fakehost_tell(s->host)) {
+        while (n-- > 0 && rv_fakehost_tell(s->host)) {
         }
     else if (what < 54)
-        while (n-- > 0 && fakehost_serve(s->host, s->trouble)) {
+        while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
         }
     else if (what < 64)
-        fakehost_advance(s->host, dice_roll(&s->dice, 3000));
+        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 3000));
     else if (what < 66)
-        fakehost_advance(s->host, dice_roll(&s->dice, 300000));
+        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 300000));
     else if (what < 78)
         pod_event(s);
     else if (what < 80)
@@ -270,20 +271,20 @@ static void step(struct story *s) {
     else if (what < 90)
         edit(s);
     else if (what < 91)
-        fakehost_repeat(s->host);
+        rv_fakehost_repeat(s->host);
     else if (what < 92)
-        fakehost_resync(s->host);
+        rv_fakehost_resync(s->host);
     else if (what < 93)
-        fakehost_restart(s->host);
+        rv_fakehost_restart(s->host);
     else if (what < 95)
         lasting_trouble(s);
     else if (what < 97)
-        (void)fakeapi_collect(s->api);
+        (void)rv_fakeapi_collect(s->api);
     else if (what < 98)
         (void)kubelets(s);
     else
-        s->trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
-    if (dice_chance(&s->dice, 80)) fakehost_run(s->host);
+        s->trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+    if (rv_dice_chance(&s->dice, 80)) rv_fakehost_run(s->host);
 }
 
 /* Everybody does what he should, until nothing is left to do at this moment. */
@@ -291,26 +292,26 @@ static bool work(struct story *s) {
     bool did = false;
     if (!may_stay(s)) let_go(s);
     for (bool more = true; more; did |= more) {
-        more = fakeapi_collect(s->api);
+        more = rv_fakeapi_collect(s->api);
         more |= kubelets(s);
-        more |= fakehost_round(s->host);
+        more |= rv_fakehost_round(s->host);
     }
     return did;
 }
 
 /* Redis has been emptied, and nothing holds the deleted cluster any longer. */
 static bool may_go(const struct story *s) {
-    const struct fake_object *cluster = fakeapi_get(s->api, "rayclusters", MODEL_NAME), *job = s->api->objects;
+    const struct rv_fake_object *cluster = rv_fakeapi_get(s->api, "rayclusters", MODEL_NAME), *job = s->api->objects;
     while (job != NULL && !is(job, "jobs")) job = job->next;
     return cluster != NULL && rv_meta_deleting(cluster->value) && job != NULL &&
            rv_condition_is(rv_val_path(job->value, "status.conditions"), "Complete", "True");
 }
 
-static uint64_t number(const struct fake_object *o) { return strtoull(o->uid + strlen("uid-"), NULL, 10); }
+static uint64_t number(const struct rv_fake_object *o) { return strtoull(o->uid + strlen("uid-"), NULL, 10); }
 
 /* A pod that was made when the plugin knew everything, and is deleted again. */
 static bool made_in_vain(const struct story *s, uint64_t since) {
-    for (const struct fake_object *o = s->api->objects; o != NULL && since != 0; o = o->next)
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL && since != 0; o = o->next)
         if (is(o, "pods") && number(o) > since && rv_meta_deleting(o->value)) return true;
     return false;
 }
@@ -318,8 +319,8 @@ static bool made_in_vain(const struct story *s, uint64_t since) {
 /* How long until something happens again; that has passed. */
 static int64_t pass_time(struct story *s) {
     int64_t ms = story_next_moment(s->host, s->api);
-    fakehost_advance(s->host, ms);
-    fakehost_run(s->host);
+    rv_fakehost_advance(s->host, ms);
+    rv_fakehost_run(s->host);
     return ms;
 }
 
@@ -328,13 +329,13 @@ static bool settle_around(struct story *s, struct rv_buf *faults) {
     uint64_t before = 0;
     if (s->lasting == LASTS_NOTHING) return true;
     note(s, "== what is refused stays so, and all groups get other sizes", NULL);
-    for (size_t i = 0; i < MODEL_GROUPS; i++) s->model.groups[i].replicas = dice_roll(&s->dice, 6);
+    for (size_t i = 0; i < MODEL_GROUPS; i++) s->model.groups[i].replicas = rv_dice_roll(&s->dice, 6);
     for (int64_t waited = 0; waited < LASTING_MS; waited += pass_time(s)) {
         if (s->model.exists) model_apply(&s->model, s->api);
         (void)work(s);
-        if (waited < LASTING_MS / 2) before = fakehost_writes(s->host);
+        if (waited < LASTING_MS / 2) before = rv_fakehost_writes(s->host);
     }
-    uint64_t writes = fakehost_writes(s->host) - before;
+    uint64_t writes = rv_fakehost_writes(s->host) - before;
     int without = s->lasting == LASTS_GROUP ? (int)s->refused_group : -1;
     if (writes > LASTING_WRITES) rv_buf_addf(faults, "  - %llu writes while refused\n", (unsigned long long)writes);
     (void)model_check_pods(&s->model, s->api, without, faults);
@@ -347,14 +348,14 @@ static const char *settle(struct story *s) {
     int64_t waited = 0, quiet = 0, held = 0;
     uint64_t informed = 0; /* objects made before the plugin knew of everything */
     note(s, "== the disturbances end", NULL);
-    if (dice_chance(&s->dice, 50)) let_go(s);
+    if (rv_dice_chance(&s->dice, 50)) let_go(s);
     while (quiet < QUIET_MS && waited < SETTLE_MS) {
-        uint64_t writes = fakehost_writes(s->host);
+        uint64_t writes = rv_fakehost_writes(s->host);
         if (s->model.exists) model_apply(&s->model, s->api); /* once an old one of the name is gone */
         bool did = work(s);
         if (made_in_vain(s, informed)) return "  - a pod is made and at once deleted\n";
         if (informed == 0) informed = s->api->uids;
-        if (did || writes != fakehost_writes(s->host)) quiet = 0;
+        if (did || writes != rv_fakehost_writes(s->host)) quiet = 0;
         int64_t ms = pass_time(s);
         waited += ms;
         quiet += ms;
@@ -380,27 +381,27 @@ static bool tell_story(uint64_t seed) {
     s->seed = seed;
     s->dice.state = seed * 1000003;
     model_init(&s->model, &s->dice);
-    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     snprintf(settings, sizeof settings,
              "{%s\"randomPodDelete\":true,\"deterministicHeadName\":%s,\"featureGates\":{\"RayJobDeletionPolicy\":true,"
              "\"RayMultiHostIndexing\":%s,\"KubernetesWAS\":%s}}",
-             gangs[s->model.gang], dice_chance(&s->dice, 30) ? "true" : "false", s->model.indexing ? "true" : "false",
-             s->model.gang == GANG_KUBERNETES ? "true" : "false");
+             gangs[s->model.gang], rv_dice_chance(&s->dice, 30) ? "true" : "false",
+             s->model.indexing ? "true" : "false", s->model.gang == GANG_KUBERNETES ? "true" : "false");
     bystander(s);
     model_apply(&s->model, s->api);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/raycluster/raycluster.yaml",
-                                                   .settings = settings,
-                                                   .api = s->api,
-                                                   .dice = &s->dice,
-                                                   .lossy = s->model.lossy,
-                                                   .note = on_note,
-                                                   .refuse = refuse,
-                                                   .arg = s});
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/raycluster/raycluster.yaml",
+                                                         .settings = settings,
+                                                         .api = s->api,
+                                                         .dice = &s->dice,
+                                                         .lossy = s->model.lossy,
+                                                         .note = on_note,
+                                                         .refuse = refuse,
+                                                         .arg = s});
     bool ok = s->host != NULL;
     for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
-    fakehost_free(s->host);
-    fakeapi_free(s->api);
+    rv_fakehost_free(s->host);
+    rv_fakeapi_free(s->api);
     free(s);
     return ok;
 }

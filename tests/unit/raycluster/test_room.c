@@ -2,7 +2,7 @@
  * that is not there are not waited for. */
 #include <stdio.h>
 
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v2(void);
@@ -10,15 +10,15 @@ const struct rv_plugin *rv_plugin_v2(void);
 enum { ROOM = 8, PATIENCE_MS = 7000 };
 
 struct world {
-    struct fakeapi *api;
-    struct fakehost *host;
-    struct dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
+    struct rv_dice dice;
 };
 
 static void start_group(struct world *w, const char *settings, const char *worker_spec, const char *more,
                         unsigned replicas) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
+    struct rv_fake_object *made;
     struct rv_str text = rv_arena_fmt(
         a,
         "{\"metadata\":{\"name\":\"c\"},\"spec\":{\"headGroupSpec\":{\"rayStartParams\":{},\"template\":{\"spec\":{"
@@ -27,13 +27,14 @@ static void start_group(struct world *w, const char *settings, const char *worke
         "\"minReplicas\":0,\"maxReplicas\":2147483647,\"rayStartParams\":{},\"template\":{\"spec\":{%s\"containers\":["
         "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}",
         replicas, more, worker_spec);
-    *w = (struct world){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
-    CU_ASSERT_EQUAL(fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made), 0);
-    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/raycluster/raycluster.yaml",
-                                                   .settings = settings,
-                                                   .api = w->api,
-                                                   .dice = &w->dice});
+    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
+    CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made),
+                    0);
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/raycluster/raycluster.yaml",
+                                                         .settings = settings,
+                                                         .api = w->api,
+                                                         .dice = &w->dice});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
 }
 
@@ -42,16 +43,16 @@ static void start(struct world *w, const char *settings, const char *worker_spec
 }
 
 static void stop(struct world *w) {
-    fakehost_free(w->host);
-    fakeapi_free(w->api);
+    rv_fakehost_free(w->host);
+    rv_fakeapi_free(w->api);
 }
 
 /* Until nothing more happens at this moment. */
 static unsigned workers(struct world *w) {
     unsigned n = 0;
-    while (fakehost_round(w->host)) {
+    while (rv_fakehost_round(w->host)) {
     }
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "pods") == 0 && strstr(o->name, "-worker-") != NULL;
     return n;
 }
@@ -61,9 +62,9 @@ static void schedule(struct world *w, unsigned n) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val status = from_json(a, "{\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":\"PodScheduled\","
                                         "\"status\":\"False\",\"reason\":\"Unschedulable\"}]}}");
-    for (struct fake_object *o = w->api->objects; o != NULL && n > 0; o = o->next)
+    for (struct rv_fake_object *o = w->api->objects; o != NULL && n > 0; o = o->next)
         if (strcmp(o->resource, "pods") == 0 && !rv_val_present(rv_val_path(o->value, "status.conditions"))) {
-            CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, true, RV_STR(""), status), 0);
+            CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), status), 0);
             n--;
         }
 }
@@ -71,7 +72,7 @@ static void schedule(struct world *w, unsigned n) {
 /* What happens at this moment, and what of it was put off for less than a second. */
 static unsigned soon(struct world *w) {
     (void)workers(w);
-    fakehost_advance(w->host, 900);
+    rv_fakehost_advance(w->host, 900);
     return workers(w);
 }
 
@@ -89,7 +90,7 @@ static void test_pace(void) {
 
 static unsigned waiting(struct world *w) {
     unsigned n = 0;
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "pods") == 0 && !rv_val_present(rv_val_path(o->value, "status.conditions"));
     return n;
 }
@@ -124,7 +125,7 @@ static void test_no_scheduler(void) {
     start(&w, "{}", "", 40);
     unsigned n = workers(&w);
     for (int i = 0; i < 5; i++) {
-        fakehost_advance(w.host, PATIENCE_MS);
+        rv_fakehost_advance(w.host, PATIENCE_MS);
         unsigned more = workers(&w);
         CU_ASSERT_TRUE(more > n || n == 40);
         n = more;
@@ -187,8 +188,8 @@ static void test_many_groups(void) {
             i > 0 ? "," : "", i);
     start(&w, "{}", "", 0);
     struct rv_val patch = from_json(a, rv_arena_fmt(a, "{\"spec\":{\"workerGroupSpecs\":[%s]}}", rv_buf_cstr(&spec)).p);
-    struct fake_object *cluster = fakeapi_get(w.api, "rayclusters", "c");
-    CU_ASSERT_EQUAL(fakeapi_patch(w.api, cluster, false, RV_STR(""), patch), 0);
+    struct rv_fake_object *cluster = rv_fakeapi_get(w.api, "rayclusters", "c");
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, cluster, false, RV_STR(""), patch), 0);
     (void)soon(&w);
     CU_ASSERT_EQUAL(rv_path_int(cluster->value, "status.observedGeneration", 0), 2);
     stop(&w);

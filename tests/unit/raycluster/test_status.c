@@ -1,5 +1,5 @@
 /* test_status.c - when a status is told: news at once, steps on the way together. */
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 #include "tests/unit/sdk/suite.h"
 
 const struct rv_plugin *rv_plugin_v2(void);
@@ -13,18 +13,18 @@ static const char cluster[] =
     "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}";
 
 struct world {
-    struct fakeapi *api;
-    struct fakehost *host;
-    struct dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
+    struct rv_dice dice;
 };
 
 static void settle(struct world *w) {
-    while (fakehost_round(w->host)) {
+    while (rv_fakehost_round(w->host)) {
     }
 }
 
 static void pass_time(struct world *w, int64_t ms) {
-    fakehost_advance(w->host, ms);
+    rv_fakehost_advance(w->host, ms);
     settle(w);
 }
 
@@ -37,32 +37,32 @@ static void turn(struct world *w, const char *kind, unsigned n, bool ready) {
                                   "\"conditions\":[{\"type\":\"Ready\",\"status\":\"%s\",\"reason\":\"x\"}]}}",
                                   ready ? "True" : "False")
                          .p);
-    for (struct fake_object *o = w->api->objects; o != NULL && n > 0; o = o->next) {
+    for (struct rv_fake_object *o = w->api->objects; o != NULL && n > 0; o = o->next) {
         bool is = rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True");
         if (strcmp(o->resource, "pods") != 0 || strstr(o->name, kind) == NULL || is == ready) continue;
-        CU_ASSERT_EQUAL(fakeapi_patch(w->api, o, true, RV_STR(""), status), 0);
+        CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), status), 0);
         n--;
     }
     settle(w);
 }
 
 static struct rv_val told(struct world *w) {
-    return rv_val_get(fakeapi_get(w->api, "rayclusters", "c")->value, "status");
+    return rv_val_get(rv_fakeapi_get(w->api, "rayclusters", "c")->value, "status");
 }
 
 static int64_t ready_told(struct world *w) { return rv_path_int(told(w), "readyWorkerReplicas", 0); }
 
 static void start(struct world *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
-    *w = (struct world){.api = fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
-    CU_ASSERT_EQUAL(fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
+    struct rv_fake_object *made;
+    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
+    CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
-    w->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/raycluster/raycluster.yaml",
-                                                   .settings = "{}",
-                                                   .api = w->api,
-                                                   .dice = &w->dice});
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/raycluster/raycluster.yaml",
+                                                         .settings = "{}",
+                                                         .api = w->api,
+                                                         .dice = &w->dice});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
     pass_time(w, 0);
     for (int i = 0; i < 10; i++) pass_time(w, 1000);
@@ -71,14 +71,14 @@ static void start(struct world *w) {
 }
 
 static void stop(struct world *w) {
-    fakehost_free(w->host);
-    fakeapi_free(w->api);
+    rv_fakehost_free(w->host);
+    rv_fakeapi_free(w->api);
 }
 
 static void test_gathered(void) {
     struct world w;
     start(&w);
-    uint64_t writes = fakehost_writes(w.host);
+    uint64_t writes = rv_fakehost_writes(w.host);
     int64_t step;
     for (step = 1; step < WORKERS; step++) {
         turn(&w, "-worker-", 1, true);
@@ -86,7 +86,7 @@ static void test_gathered(void) {
         pass_time(&w, STEP_MS);
         if (step == 2) CU_ASSERT_EQUAL(ready_told(&w), 2); /* the first within a second */
     }
-    CU_ASSERT_TRUE(fakehost_writes(w.host) - writes <= 3); /* of seven */
+    CU_ASSERT_TRUE(rv_fakehost_writes(w.host) - writes <= 3); /* of seven */
     CU_ASSERT_TRUE(ready_told(&w) >= 2 && ready_told(&w) < WORKERS);
     turn(&w, "-worker-", 1, true); /* all: news, told at this moment */
     CU_ASSERT_EQUAL(ready_told(&w), WORKERS);
@@ -108,9 +108,9 @@ static void test_after_quiet(void) {
         pass_time(&w, 2000);
         CU_ASSERT_EQUAL(ready_told(&w), WORKERS);
     }
-    uint64_t writes = fakehost_writes(w.host);
+    uint64_t writes = rv_fakehost_writes(w.host);
     pass_time(&w, 600000);
-    CU_ASSERT_EQUAL(fakehost_writes(w.host), writes);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(w.host), writes);
     stop(&w);
 }
 

@@ -17,16 +17,16 @@ static void test_refused(void) {
         w.refused = "rayclusters";
         w.code = rows[i].code;
         lone_go(&w, "{}");
-        uint64_t writes = fakehost_writes(w.host);
+        uint64_t writes = rv_fakehost_writes(w.host);
         CHECK_ROW(writes < 60, rows[i].row); /* six seconds from a back-off of milliseconds */
-        fakehost_advance(w.host, 60000);
+        rv_fakehost_advance(w.host, 60000);
         lone_settle(&w);
-        CHECK_ROW(fakehost_writes(w.host) - writes < 12, rows[i].row);
+        CHECK_ROW(rv_fakehost_writes(w.host) - writes < 12, rows[i].row);
         CHECK_ROW(lone_count(&w, "pods") == 0, rows[i].row);
         CHECK_ROW((lone_told(&w, "FailedToUpdateFinalizer") > 0) == (rows[i].told > 0), rows[i].row);
         CHECK_ROW(rv_str_is(lone_waits(&w, "reason"), "FailedToUpdateFinalizer") == (rows[i].told > 0), rows[i].row);
         w.refused = NULL;
-        fakehost_advance(w.host, 600000);
+        rv_fakehost_advance(w.host, 600000);
         lone_settle(&w);
         CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].row);
         CHECK_ROW(!rv_str_is(lone_waits(&w, "reason"), "FailedToUpdateFinalizer"), rows[i].row);
@@ -35,25 +35,25 @@ static void test_refused(void) {
 }
 
 static void deleted(struct lone *w) {
-    struct fake_object *o = fakeapi_get(w->api, "rayclusters", "c");
-    (void)fakeapi_delete(w->api, o, RV_STR(""));
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, "rayclusters", "c");
+    (void)rv_fakeapi_delete(w->api, o, RV_STR(""));
     lone_settle(w);
-    fakehost_advance(w->host, 40000); /* the grace of its pods */
-    (void)fakeapi_collect(w->api);
+    rv_fakehost_advance(w->host, 40000); /* the grace of its pods */
+    (void)rv_fakeapi_collect(w->api);
     lone_settle(w);
 }
 
-static const struct fake_object *own_job(const struct lone *w) {
-    const struct fake_object *o = w->api->objects;
+static const struct rv_fake_object *own_job(const struct lone *w) {
+    const struct rv_fake_object *o = w->api->objects;
     while (o != NULL && (strcmp(o->resource, "jobs") != 0 || !rv_str_is(rv_meta_controller_uid(o->value), "uid-1")))
         o = o->next;
     return o;
 }
 
-static void finish(struct lone *w, struct fake_object *job) {
+static void finish(struct lone *w, struct rv_fake_object *job) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val done = quoted(a, "{'status':{'conditions':[{'type':'Complete','status':'True'}]}}");
-    CU_ASSERT_EQUAL(fakeapi_patch(w->api, job, true, RV_STR(""), done), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, job, true, RV_STR(""), done), 0);
 }
 
 /* A Job that is not ours says nothing of our Redis. */
@@ -70,17 +70,17 @@ static void test_other_job(void) {
         if (jobs[i] != NULL) finish(&w, lone_create(&w, "batch/v1", "jobs", jobs[i]));
         lone_go(&w, "{}");
         deleted(&w);
-        const struct fake_object *job = own_job(&w);
+        const struct rv_fake_object *job = own_job(&w);
         CU_ASSERT_PTR_NOT_NULL_FATAL(job);
         CHECK_ROW((strcmp(job->name, JOB) == 0) == (jobs[i] == NULL), row);
-        CHECK_ROW(fakeapi_get(w.api, "rayclusters", "c") != NULL, row);
+        CHECK_ROW(rv_fakeapi_get(w.api, "rayclusters", "c") != NULL, row);
         rv_autoarena struct rv_arena *a = rv_arena_new();
         made_is(a, row, made_at(a, job->value, "metadata.annotations|ray.io/kuberay-version"), NULL);
         made_is(a, row, made_at(a, job->value, "spec.template.metadata.annotations|ray.io/kuberay-version"), NULL);
         CHECK_ROW(lone_told(&w, "FailedToCreateRedisCleanupJob") == 0, row);
-        finish(&w, fakeapi_get(w.api, "jobs", job->name));
+        finish(&w, rv_fakeapi_get(w.api, "jobs", job->name));
         lone_settle(&w);
-        CHECK_ROW(fakeapi_get(w.api, "rayclusters", "c") == NULL, row);
+        CHECK_ROW(rv_fakeapi_get(w.api, "rayclusters", "c") == NULL, row);
         lone_stop(&w);
     }
 }
@@ -94,7 +94,7 @@ static void test_namespace_ends(void) {
     w.why = "jobs.batch \"" JOB "\" is forbidden: unable to create new content in namespace ns because it is being "
             "terminated";
     deleted(&w);
-    CU_ASSERT_PTR_NULL(fakeapi_get(w.api, "rayclusters", "c"));
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "rayclusters", "c"));
     CU_ASSERT_EQUAL(lone_told(&w, "ForceDeletedStuckCluster"), 1);
     lone_stop(&w);
 }

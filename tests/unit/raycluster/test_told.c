@@ -34,14 +34,14 @@ static void test_one_that_blocks(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str first = rv_arena_str(a, scene_condition(&s, RC_CONDITION_RECONCILING, "message"));
     CU_ASSERT_TRUE(scene_has(first, "worker pod c-aa-worker-") && scene_has(first, "ImagePullBackOff"));
-    uint64_t writes = fakehost_writes(s.host);
-    for (struct fake_object *o = s.api->objects; o != NULL; o = o->next) {
+    uint64_t writes = rv_fakehost_writes(s.host);
+    for (struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next) {
         if (strstr(o->name, "-worker-") == NULL) continue;
         scene_patch(&s, o, false, "{'metadata':{'annotations':{'x':'y'}}}");
         scene_pass(&s, 5000);
         CU_ASSERT_TRUE(rv_str_eq(scene_condition(&s, RC_CONDITION_RECONCILING, "message"), first));
     }
-    CU_ASSERT_EQUAL(fakehost_writes(s.host), writes);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
     scene_become(&s, "-head-", WAITS("ErrImagePull"));
     scene_pass(&s, 5000);
     CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, "head pod"));
@@ -85,7 +85,7 @@ static void test_head_kept_down(void) {
     struct scene s = {.kubelets = true};
     start(&s, SPEC(1));
     scene_edit(&s, "{'metadata':{'annotations':{'ray.io/disable-provisioned-head-restart':'true'}}}");
-    CU_ASSERT_EQUAL(fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
     scene_pass(&s, MINUTE);
     CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_RECONCILING, "reason"), "HeadPodKeptDown"));
     CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, "ray.io/disable-provisioned-head-restart"));
@@ -126,7 +126,7 @@ static void test_not_valid_by_an_annotation(void) {
     CU_ASSERT_TRUE(scene_said(&s, "event InvalidRayClusterSpec"));
     scene_forget(&s);
     scene_edit(&s, "{'metadata':{'annotations':{'x':'y'}}}");
-    fakehost_restart(s.host);
+    rv_fakehost_restart(s.host);
     scene_pass(&s, 20 * MINUTE);
     CU_ASSERT_FALSE(scene_said(&s, "event InvalidRayClusterSpec"));
     scene_stop(&s);
@@ -145,11 +145,11 @@ static void test_outdated(void) {
     CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "spec.upgradeStrategy.type"));
     CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_RECONCILING, "status").n, 0);
     for (unsigned i = 0; i < 3; i++) {
-        struct fake_object *old = s.api->objects;
+        struct rv_fake_object *old = s.api->objects;
         while (strstr(old->name, "-aa-worker-") == NULL || rv_meta_deleting(old->value) ||
                !rv_str_is(rv_path_str(old->value, "spec.containers[0].image"), "i"))
             old = old->next;
-        CU_ASSERT_EQUAL(fakeapi_delete(s.api, old, RV_STR("")), 0);
+        CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, old, RV_STR("")), 0);
         scene_pass(&s, 5000);
         CU_ASSERT_EQUAL(told(&s, RC_CONDITION_OUTDATED, "1 pod was made"), i == 1);
     }
@@ -159,7 +159,7 @@ static void test_outdated(void) {
     scene_stop(&s);
 }
 
-static bool noted(const struct fake_object *pod, const char *key, const char *part) {
+static bool noted(const struct rv_fake_object *pod, const char *key, const char *part) {
     return scene_has(rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.annotations"), key)), part);
 }
 
@@ -167,12 +167,12 @@ static bool noted(const struct fake_object *pod, const char *key, const char *pa
 static void test_another_version(void) {
     struct scene s = {.kubelets = true};
     start(&s, SPEC(20));
-    for (struct fake_object *o = s.api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "pods") == 0)
             scene_patch(&s, o, false, "{'metadata':{'annotations':{'rayvisor.io/pod-spec':'v0.0.1/other'}}}");
     scene_pass(&s, 5000);
     CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
-    for (struct fake_object *o = s.api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "pods") == 0) CU_ASSERT_TRUE(noted(o, RC_ANNOTATION_POD_SPEC, "v" RV_VERSION "/"));
     scene_edit(&s, "{'spec':{'workerGroupSpecs':[" GROUP(20, "newer") "]}}");
     CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "9 pods were made")); /* maxReplicas */
@@ -206,10 +206,10 @@ static void test_stamping_refused(void) {
     s.no_code = RV_E_FORBIDDEN;
     scene_patch(&s, scene_pod(&s, "-head-"), false, OLD_VERSION);
     scene_pass(&s, 10 * MINUTE);
-    uint64_t writes = fakehost_writes(s.host);
+    uint64_t writes = rv_fakehost_writes(s.host);
     scene_pass(&s, 30 * MINUTE);
-    CU_ASSERT_TRUE(fakehost_writes(s.host) - writes <= 7);
-    CU_ASSERT_EQUAL(fakeapi_delete(s.api, scene_pod(&s, "-worker-"), RV_STR("")), 0); /* it holds nothing else */
+    CU_ASSERT_TRUE(rv_fakehost_writes(s.host) - writes <= 7);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-worker-"), RV_STR("")), 0); /* it holds nothing else */
     scene_pass(&s, 5000);
     CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 1);
     s.no_verb = 0;

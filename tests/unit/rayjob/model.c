@@ -39,38 +39,38 @@ static void limits(struct model *m) {
     if (m->limit > m->most_limit) m->most_limit = m->limit;
 }
 
-void model_init(struct model *m, struct dice *d) {
+void model_init(struct model *m, struct rv_dice *d) {
     static const enum rj_mode modes[] = {RJ_K8S, RJ_K8S, RJ_K8S, RJ_HTTP, RJ_HTTP, RJ_SIDECAR, RJ_INTERACTIVE};
-    *m = (struct model){.mode = modes[dice_roll(d, RV_ARRAY_LEN(modes))], .exists = true};
-    m->selector = m->mode != RJ_SIDECAR && dice_chance(d, 15);
-    m->shutdown = dice_chance(d, 60);
-    if (!m->shutdown) m->strategy = dice_roll(d, m->selector ? SHARED_STRATEGIES : RV_ARRAY_LEN(strategies));
-    m->ttl = dice_chance(d, 50) ? dice_roll(d, 120) : 0;
-    m->limit = m->selector || m->mode == RJ_INTERACTIVE ? 0 : dice_roll(d, 3);
-    m->active = dice_chance(d, 30) ? 1 + dice_roll(d, 600) : 0;
-    m->before_running = dice_chance(d, 20) ? 1 + dice_roll(d, 300) : 0;
+    *m = (struct model){.mode = modes[rv_dice_roll(d, RV_ARRAY_LEN(modes))], .exists = true};
+    m->selector = m->mode != RJ_SIDECAR && rv_dice_chance(d, 15);
+    m->shutdown = rv_dice_chance(d, 60);
+    if (!m->shutdown) m->strategy = rv_dice_roll(d, m->selector ? SHARED_STRATEGIES : RV_ARRAY_LEN(strategies));
+    m->ttl = rv_dice_chance(d, 50) ? rv_dice_roll(d, 120) : 0;
+    m->limit = m->selector || m->mode == RJ_INTERACTIVE ? 0 : rv_dice_roll(d, 3);
+    m->active = rv_dice_chance(d, 30) ? 1 + rv_dice_roll(d, 600) : 0;
+    m->before_running = rv_dice_chance(d, 20) ? 1 + rv_dice_roll(d, 300) : 0;
     limits(m);
 }
 
 static bool is_invalid(const struct model *m) { return m->invalid || (m->suspend && (!m->shutdown || m->selector)); }
 
-void model_edit(struct model *m, struct dice *d) {
-    uint32_t what = dice_roll(d, 100);
+void model_edit(struct model *m, struct rv_dice *d) {
+    uint32_t what = rv_dice_roll(d, 100);
     if (what < 40) {
         m->suspend = !m->suspend;
     } else if (what < 50) {
-        m->active = dice_chance(d, 50) ? 1 + dice_roll(d, 900) : 0;
+        m->active = rv_dice_chance(d, 50) ? 1 + rv_dice_roll(d, 900) : 0;
     } else if (what < 55) {
-        m->before_running = dice_chance(d, 50) ? 1 + dice_roll(d, 900) : 0;
+        m->before_running = rv_dice_chance(d, 50) ? 1 + rv_dice_roll(d, 900) : 0;
     } else if (what < 62 && !m->selector && m->mode != RJ_INTERACTIVE) {
-        m->limit = dice_roll(d, 4);
+        m->limit = rv_dice_roll(d, 4);
         m->limit_edited = true;
     } else if (what < 70) {
         m->invalid = !m->invalid;
     } else if (what < 80) {
         m->has_id |= m->mode == RJ_INTERACTIVE;
     } else if (what < 86) {
-        m->ttl = dice_roll(d, 200);
+        m->ttl = rv_dice_roll(d, 200);
     } else if (what < 92 && m->strategy == 0) {
         m->shutdown = !m->shutdown;
         m->policy_edited = true;
@@ -107,28 +107,30 @@ static struct rv_val manifest(struct rv_arena *a, const struct model *m) {
             m->selector ? "{'ray.io/cluster':'" WORLD_SHARED "'}" : "null", m->selector ? "null" : cluster));
 }
 
-static struct fake_object *the_job(const struct fakeapi *api) { return fakeapi_get(api, "rayjobs", WORLD_JOB); }
+static struct rv_fake_object *the_job(const struct rv_fakeapi *api) {
+    return rv_fakeapi_get(api, "rayjobs", WORLD_JOB);
+}
 
-void model_apply(const struct model *m, struct fakeapi *api) {
+void model_apply(const struct model *m, struct rv_fakeapi *api) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *have = the_job(api), *made;
-    if (have != NULL && !m->exists) (void)fakeapi_delete(api, have, RV_STR(""));
-    if (have != NULL && m->exists) (void)fakeapi_patch(api, have, false, RV_STR(""), manifest(a, m));
+    struct rv_fake_object *have = the_job(api), *made;
+    if (have != NULL && !m->exists) (void)rv_fakeapi_delete(api, have, RV_STR(""));
+    if (have != NULL && m->exists) (void)rv_fakeapi_patch(api, have, false, RV_STR(""), manifest(a, m));
     if (have != NULL || !m->exists) return;
-    (void)fakeapi_create(api, RV_STR("ray.io/v1"), RV_STR("rayjobs"), manifest(a, m), &made);
+    (void)rv_fakeapi_create(api, RV_STR("ray.io/v1"), RV_STR("rayjobs"), manifest(a, m), &made);
 }
 
 /* ---- at every moment --------------------------------------------------------------------------------------------- */
 
 #define FAULT(out, ...) (rv_buf_addf((out), "  - " __VA_ARGS__), rv_buf_adds((out), "\n"))
 
-static bool owned_by(const struct fake_object *o, const char *uid) {
+static bool owned_by(const struct rv_fake_object *o, const char *uid) {
     return uid[0] != 0 && rv_str_is(rv_meta_controller_uid(o->value), uid);
 }
 
-static uint32_t count(const struct fakeapi *api, const char *resource, const char *uid) {
+static uint32_t count(const struct rv_fakeapi *api, const char *resource, const char *uid) {
     uint32_t n = 0;
-    for (const struct fake_object *o = api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, resource) == 0 && owned_by(o, uid);
     return n;
 }
@@ -150,7 +152,7 @@ static enum left left_by(const struct model *m) {
 static void copy(char *out, size_t n, struct rv_str s) { snprintf(out, n, RV_STR_FMT, RV_STR_ARG(s)); }
 
 static void watch_submitter(struct model *m, const struct world *w, struct rv_str job_id, struct rv_buf *out) {
-    const struct fake_object *job = fakeapi_get(w->api, "jobs", WORLD_JOB);
+    const struct rv_fake_object *job = rv_fakeapi_get(w->api, "jobs", WORLD_JOB);
     if (!rv_str_is(job_id, m->job_id)) m->submitter[0] = 0; /* another attempt */
     if (job == NULL || !owned_by(job, m->uid)) return;
     if (m->submitter[0] != 0 && strcmp(job->uid, m->submitter) != 0 && !w->harmed && job_id.n != 0)
@@ -171,7 +173,7 @@ static void gone(struct model *m, struct rv_buf *out) {
 }
 
 void model_watch(struct model *m, const struct world *w, struct rv_buf *out) {
-    const struct fake_object *o = the_job(w->api), *shared = fakeapi_get(w->api, "rayclusters", WORLD_SHARED);
+    const struct rv_fake_object *o = the_job(w->api), *shared = rv_fakeapi_get(w->api, "rayclusters", WORLD_SHARED);
     if (shared == NULL || rv_meta_deleting(shared->value) || rv_path_int(shared->value, "metadata.generation", 0) != 1)
         FAULT(out, "somebody else's cluster was touched");
     if (o == NULL || (m->uid[0] != 0 && strcmp(o->uid, m->uid) != 0)) {
@@ -224,7 +226,7 @@ static bool condition_is(const struct check *k, const char *type) {
 
 static void check_gone(const struct model *m, const struct world *w, struct rv_buf *out) {
     (void)m;
-    for (const struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (strncmp(o->name, WORLD_SHARED, strlen(WORLD_SHARED)) != 0)
             FAULT(out, "%s %s is left over", o->resource, o->name);
 }
@@ -273,14 +275,14 @@ static void check_retried(struct check *k) {
         FAULT(k->out, "after %lld failures it was not tried again", (long long)m->failed);
 }
 
-static bool workers_suspended(const struct fake_object *cluster) {
+static bool workers_suspended(const struct rv_fake_object *cluster) {
     return rv_path_bool(cluster->value, "spec.workerGroupSpecs[0].suspend", false);
 }
 
 static void check_left(struct check *k) {
     enum left want = phase_is(k, "Suspended") ? LEFT_NO_CLUSTER : left_by(k->m);
-    const struct fake_object *cluster = NULL;
-    for (const struct fake_object *o = k->w->api->objects; o != NULL; o = o->next)
+    const struct rv_fake_object *cluster = NULL;
+    for (const struct rv_fake_object *o = k->w->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0 && owned_by(o, k->m->uid)) cluster = o;
     if (want == LEFT_NOTHING) FAULT(k->out, "the RayJob should be gone");
     if (want >= LEFT_NO_CLUSTER && cluster != NULL) FAULT(k->out, "cluster %s is left over", cluster->name);
@@ -289,7 +291,7 @@ static void check_left(struct check *k) {
     if (want < LEFT_NO_CLUSTER && cluster == NULL && !k->m->selector && !k->w->harmed && !k->m->policy_edited &&
         rv_path_str(k->status, "dashboardURL").n != 0)
         FAULT(k->out, "the cluster is gone, and nobody wanted that");
-    const struct fake_object *job = fakeapi_get(k->w->api, "jobs", WORLD_JOB);
+    const struct rv_fake_object *job = rv_fakeapi_get(k->w->api, "jobs", WORLD_JOB);
     if (ended(k->m->phase) && job != NULL && owned_by(job, k->m->uid) &&
         !rv_path_bool(job->value, "spec.suspend", false) &&
         rv_val_len(rv_val_path(job->value, "status.conditions")) == 0)
@@ -299,7 +301,7 @@ static void check_left(struct check *k) {
 }
 
 void model_check(const struct model *m, const struct world *w, struct rv_buf *out) {
-    const struct fake_object *o = the_job(w->api);
+    const struct rv_fake_object *o = the_job(w->api);
     if (!m->exists) {
         check_gone(m, w, out);
         return;

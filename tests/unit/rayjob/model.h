@@ -24,11 +24,11 @@ struct model {
     uint32_t clusters;
 };
 
-void model_init(struct model *m, struct dice *d);
+void model_init(struct model *m, struct rv_dice *d);
 /* Changes one thing, in the model only. */
-void model_edit(struct model *m, struct dice *d);
+void model_edit(struct model *m, struct rv_dice *d);
 /* Makes it so: creates the RayJob, edits it, or has it deleted. */
-void model_apply(const struct model *m, struct fakeapi *api);
+void model_apply(const struct model *m, struct rv_fakeapi *api);
 bool model_ended(const struct model *m); /* as last watched */
 /* What must hold at every moment. Says in out what does not. */
 void model_watch(struct model *m, const struct world *w, struct rv_buf *out);

@@ -18,14 +18,14 @@ static struct rv_val json_value(struct rv_arena *a, struct rv_str text) {
 
 /* ---- Ray -------------------------------------------------------------------------------------------------------- */
 
-static void answer(const struct scene_fault *f, struct fake_answer *out) {
+static void answer(const struct scene_fault *f, struct rv_fake_answer *out) {
     out->code = f->code;
     out->status = f->status;
     out->message = f->text;
     if (f->text != NULL) rv_buf_adds(&out->body, f->text);
 }
 
-static void tell(const struct scene *s, struct fake_answer *out) {
+static void tell(const struct scene *s, struct rv_fake_answer *out) {
     rv_autobuf struct rv_buf b = {0};
     out->status = s->ray != NULL ? 200 : 404;
     if (s->ray == NULL) {
@@ -37,7 +37,7 @@ static void tell(const struct scene *s, struct fake_answer *out) {
     out->json = rv_json_to_mp(rv_buf_str(&b), NULL, &out->body, NULL) == 0;
 }
 
-static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     struct scene *s = arg;
     bool get = rv_str_is(r->method, "GET"), stop = rv_str_ends(r->url, "/stop");
     unsigned *count = get ? &s->asked : stop ? &s->stopped : &s->submitted;
@@ -57,11 +57,12 @@ static void on_http(void *arg, const struct rv_http_request *r, struct fake_answ
 
 static void make(struct scene *s, const char *api_version, const char *resource, struct rv_str json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
-    CU_ASSERT_EQUAL_FATAL(fakeapi_create(s->api, rv_str(api_version), rv_str(resource), json_value(a, json), &made), 0);
+    struct rv_fake_object *made;
+    CU_ASSERT_EQUAL_FATAL(rv_fakeapi_create(s->api, rv_str(api_version), rv_str(resource), json_value(a, json), &made),
+                          0);
 }
 
-static const struct fake_object *sure(const struct fake_object *o) {
+static const struct rv_fake_object *sure(const struct rv_fake_object *o) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     if (o == NULL) abort(); /* not reached; who reads the code alone does not know */
     return o;
@@ -69,20 +70,20 @@ static const struct fake_object *sure(const struct fake_object *o) {
 
 void scene_patch(struct scene *s, const char *resource, const char *name, bool status, const char *json) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = fakeapi_get(s->api, resource, name);
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, resource, name);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    CU_ASSERT_EQUAL_FATAL(fakeapi_patch(s->api, o, status, RV_STR(""), json_value(a, rv_str(json))), 0);
+    CU_ASSERT_EQUAL_FATAL(rv_fakeapi_patch(s->api, o, status, RV_STR(""), json_value(a, rv_str(json))), 0);
 }
 
-struct fake_object *scene_cluster(const struct scene *s) {
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+struct rv_fake_object *scene_cluster(const struct scene *s) {
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0) return o;
     return NULL;
 }
 
 void scene_head(struct scene *s, const char *name) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    const struct fake_object *c = sure(scene_cluster(s));
+    const struct rv_fake_object *c = sure(scene_cluster(s));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'%s','ray.io/node-type':'head'},"
@@ -95,7 +96,7 @@ void scene_head(struct scene *s, const char *name) {
 
 void scene_submitter_pod(struct scene *s, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    const struct fake_object *job = sure(fakeapi_get(s->api, "jobs", SCENE_JOB));
+    const struct rv_fake_object *job = sure(rv_fakeapi_get(s->api, "jobs", SCENE_JOB));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
                       "{'metadata':{'name':'j-x','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
@@ -114,9 +115,9 @@ void scene_cluster_runs(struct scene *s) {
 }
 
 void scene_delete(struct scene *s, const char *resource, const char *name) {
-    struct fake_object *o = name != NULL ? fakeapi_get(s->api, resource, name) : scene_cluster(s);
+    struct rv_fake_object *o = name != NULL ? rv_fakeapi_get(s->api, resource, name) : scene_cluster(s);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    (void)fakeapi_delete(s->api, o, RV_STR(""));
+    (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
 }
 
 void scene_submitter_ends(struct scene *s, bool well) {
@@ -137,17 +138,18 @@ static void on_note(void *arg, const char *line) {
 }
 
 /* Of a gauge: set or removed, never both. */
-static void on_metric(void *arg, const struct msg_metric *m) {
+static void on_metric(void *arg, struct rv_str series, uint32_t type, double value, struct rv_val labels) {
     struct scene *s = arg;
     enum { REMOVED = 2 };
     char name[256];
-    rv_autobuf struct rv_buf labels = {0};
-    rv_json_write((struct rv_val){m->labels.p, m->labels.n}, &labels);
-    snprintf(name, sizeof name, RV_STR_FMT " %s", RV_STR_ARG(m->name), rv_buf_cstr(&labels));
+    rv_autobuf struct rv_buf text = {0};
+    (void)value;
+    rv_json_write(labels, &text);
+    snprintf(name, sizeof name, RV_STR_FMT " %s", RV_STR_ARG(series), rv_buf_cstr(&text));
     unsigned i = 0;
     while (i < s->series_n && strcmp(s->series[i], name) != 0) i++;
-    if (m->type == REMOVED && i < s->series_n) memmove(s->series[i], s->series[--s->series_n], sizeof name);
-    if (m->type == REMOVED || i < s->series_n) return;
+    if (type == REMOVED && i < s->series_n) memmove(s->series[i], s->series[--s->series_n], sizeof name);
+    if (type == REMOVED || i < s->series_n) return;
     CU_ASSERT_TRUE_FATAL(i < SCENE_SERIES);
     memcpy(s->series[s->series_n++], name, sizeof name);
 }
@@ -188,53 +190,53 @@ static void make_shared(struct scene *s) {
 void scene_begin(struct scene *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     s->dice.state = 7;
-    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     if (s->shared != NULL) make_shared(s);
     make(s, "ray.io/v1", "rayjobs", manifest(a, s));
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/rayjob/rayjob.yaml",
-                                                   .settings = s->settings != NULL ? s->settings : "{}",
-                                                   .api = s->api,
-                                                   .dice = &s->dice,
-                                                   .note = on_note,
-                                                   .http = on_http,
-                                                   .refuse = on_refuse,
-                                                   .metric = on_metric,
-                                                   .arg = s});
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/rayjob/rayjob.yaml",
+                                                         .settings = s->settings != NULL ? s->settings : "{}",
+                                                         .api = s->api,
+                                                         .dice = &s->dice,
+                                                         .note = on_note,
+                                                         .http = on_http,
+                                                         .refuse = on_refuse,
+                                                         .metric = on_metric,
+                                                         .arg = s});
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
     scene_settle(s);
 }
 
 void scene_end(struct scene *s) {
-    fakehost_free(s->host);
-    fakeapi_free(s->api);
+    rv_fakehost_free(s->host);
+    rv_fakeapi_free(s->api);
 }
 
 void scene_settle(struct scene *s) {
-    fakehost_run(s->host);
-    while (fakehost_round(s->host)) {
+    rv_fakehost_run(s->host);
+    while (rv_fakehost_round(s->host)) {
     }
 }
 
 void scene_wait(struct scene *s, unsigned seconds) {
     for (unsigned i = 0; i < seconds; i++) {
-        fakehost_advance(s->host, 1000);
-        (void)fakeapi_collect(s->api);
+        rv_fakehost_advance(s->host, 1000);
+        (void)rv_fakeapi_collect(s->api);
         scene_settle(s);
     }
 }
 
 void scene_away(struct scene *s, unsigned seconds, void (*meanwhile)(struct scene *s)) {
-    fakehost_advance(s->host, (int64_t)seconds * 1000);
+    rv_fakehost_advance(s->host, (int64_t)seconds * 1000);
     if (meanwhile != NULL) meanwhile(s);
-    fakehost_restart(s->host);
+    rv_fakehost_restart(s->host);
     scene_settle(s);
 }
 
 /* ---- what is seen ----------------------------------------------------------------------------------------------- */
 
 static struct rv_val status_of(const struct scene *s) {
-    const struct fake_object *o = fakeapi_get(s->api, "rayjobs", SCENE_JOB);
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "rayjobs", SCENE_JOB);
     return o != NULL ? rv_val_get(o->value, "status") : RV_VAL_ABSENT;
 }
 
@@ -261,6 +263,7 @@ bool scene_says(struct rv_str text, const char *words) {
 
 unsigned scene_count(const struct scene *s, const char *resource) {
     unsigned n = 0;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, resource) == 0;
     return n;
 }

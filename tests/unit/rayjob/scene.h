@@ -3,7 +3,7 @@
 #ifndef TESTS_RAYJOB_SCENE_H
 #define TESTS_RAYJOB_SCENE_H
 
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 
 #define SCENE_JOB "j"
 enum { SCENE_SERIES = 32 };
@@ -28,9 +28,9 @@ struct scene {
     unsigned complaints;                       /* events FailedTo... */
     char series[SCENE_SERIES][256];            /* metrics that are told */
     unsigned series_n;
-    struct dice dice;
-    struct fakeapi *api;
-    struct fakehost *host;
+    struct rv_dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
 };
 
 /* The RayJob is created; with `shared` its cluster is there, and runs. */
@@ -46,7 +46,7 @@ void scene_away(struct scene *s, unsigned seconds, void (*meanwhile)(struct scen
 /* Its own cluster gets a head, which runs, and is ready. Waits for it to be created. */
 void scene_cluster_runs(struct scene *s);
 void scene_head(struct scene *s, const char *name); /* another head pod, which runs */
-struct fake_object *scene_cluster(const struct scene *s);
+struct rv_fake_object *scene_cluster(const struct scene *s);
 void scene_delete(struct scene *s, const char *resource, const char *name); /* name NULL: the cluster's */
 void scene_submitter_ends(struct scene *s, bool well);
 void scene_submitter_pod(struct scene *s, const char *status); /* fields in JSON with ' for " */

@@ -6,7 +6,7 @@
 /* ---- what is seen ----------------------------------------------------------------------------------------------- */
 
 static struct rv_val job_value(const struct scene *s, const char *path) {
-    const struct fake_object *o = fakeapi_get(s->api, "rayjobs", SCENE_JOB);
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "rayjobs", SCENE_JOB);
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
     return rv_val_path(o->value, path);
 }
@@ -111,8 +111,8 @@ static void begin(struct scene *s, const struct story *t) {
 
 /* Its cluster runs, when the head of the last attempt has gone. */
 static void cluster_runs(struct scene *s) {
-    for (int i = 0; i < 60 && fakeapi_get(s->api, "pods", "head-1") != NULL; i++) scene_wait(s, 1);
-    CU_ASSERT_PTR_NULL_FATAL(fakeapi_get(s->api, "pods", "head-1"));
+    for (int i = 0; i < 60 && rv_fakeapi_get(s->api, "pods", "head-1") != NULL; i++) scene_wait(s, 1);
+    CU_ASSERT_PTR_NULL_FATAL(rv_fakeapi_get(s->api, "pods", "head-1"));
     scene_cluster_runs(s);
 }
 

@@ -16,12 +16,12 @@ static void begin(struct scene *s, const char *mode, const char *settings, const
 
 /* Of the group; -1: there is none. */
 static int64_t members(const struct scene *s) {
-    const struct fake_object *o = fakeapi_get(s->api, "podgroups", GROUP);
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "podgroups", GROUP);
     return o != NULL ? rv_path_int(o->value, "spec.minMember", -2) : -1;
 }
 
 static bool wants_nothing(const struct scene *s) {
-    const struct fake_object *o = fakeapi_get(s->api, "podgroups", GROUP);
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "podgroups", GROUP);
     return o != NULL && members(s) == 0 && rv_val_len(rv_val_path(o->value, "spec.minResources")) == 0;
 }
 

@@ -23,11 +23,11 @@ enum { RUNS = 200, CHAPTERS = 3, STEPS = 60 };
 
 struct story {
     uint64_t seed;
-    struct dice dice;
+    struct rv_dice dice;
     struct model model;
     struct world world;
-    struct fakeapi *api;
-    struct fakehost *host;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
     uint32_t trouble; /* percent of writes that go wrong */
     struct rv_buf faults;
     struct chronicle chronicle;
@@ -38,24 +38,24 @@ static void on_note(void *arg, const char *line) {
     chronicle_add(&s->chronicle, line);
 }
 
-static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     struct story *s = arg;
     world_http(&s->world, r, out);
 }
 
 static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
-    uint32_t what = dice_roll(&s->dice, 100), n = 1 + dice_roll(&s->dice, 5);
+    uint32_t what = rv_dice_roll(&s->dice, 100), n = 1 + rv_dice_roll(&s->dice, 5);
     if (what < 26) {
-        while (n-- > 0 && fakehost_tell(s->host)) {
+        while (n-- > 0 && rv_fakehost_tell(s->host)) {
         }
     } else if (what < 50) {
-        while (n-- > 0 && fakehost_serve(s->host, s->trouble)) {
+        while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
         }
     } else if (what < 62) {
-        fakehost_advance(s->host, dice_roll(&s->dice, 4000));
+        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 4000));
     } else if (what < 65) {
-        fakehost_advance(s->host, dice_roll(&s->dice, 200000));
+        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 200000));
     } else if (what < 85) {
         const char *event = world_event(&s->world);
         if (event != NULL) on_note(s, event);
@@ -64,17 +64,17 @@ static void step(struct story *s) {
         model_edit(&s->model, &s->dice);
         model_apply(&s->model, s->api);
     } else if (what < 91) {
-        fakehost_repeat(s->host);
+        rv_fakehost_repeat(s->host);
     } else if (what < 92) {
-        fakehost_resync(s->host);
+        rv_fakehost_resync(s->host);
     } else if (what < 94) {
-        fakehost_restart(s->host);
+        rv_fakehost_restart(s->host);
     } else if (what < 97) {
-        s->world.http_trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->world.http_trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
     } else {
-        s->trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
     }
-    if (dice_chance(&s->dice, 80)) fakehost_run(s->host);
+    if (rv_dice_chance(&s->dice, 80)) rv_fakehost_run(s->host);
     model_watch(&s->model, &s->world, &s->faults);
 }
 
@@ -82,15 +82,15 @@ static void step(struct story *s) {
 static bool work(struct story *s) {
     bool did = false;
     for (bool more = true; more && s->faults.n == 0; did |= more) {
-        const struct fake_object *job = fakeapi_get(s->api, "rayjobs", WORLD_JOB);
+        const struct rv_fake_object *job = rv_fakeapi_get(s->api, "rayjobs", WORLD_JOB);
         if (job != NULL && s->model.mode == RJ_INTERACTIVE && !model_ended(&s->model))
             world_submit(&s->world, rv_path_str(job->value, "status.rayClusterName"), MODEL_USER_ID);
         more = world_work(&s->world);
-        while (fakehost_tell(s->host)) more = true;
-        fakehost_run(s->host);
+        while (rv_fakehost_tell(s->host)) more = true;
+        rv_fakehost_run(s->host);
         model_watch(&s->model, &s->world, &s->faults);
-        while (fakehost_serve(s->host, 0)) more = true;
-        fakehost_run(s->host);
+        while (rv_fakehost_serve(s->host, 0)) more = true;
+        rv_fakehost_run(s->host);
         model_watch(&s->model, &s->world, &s->faults);
     }
     return did;
@@ -101,13 +101,13 @@ static void settle(struct story *s) {
     on_note(s, " == the disturbances end");
     s->world.http_trouble = 0;
     while (quiet < QUIET_MS && waited < SETTLE_MS && s->faults.n == 0) {
-        uint64_t writes = fakehost_writes(s->host);
+        uint64_t writes = rv_fakehost_writes(s->host);
         if (s->model.exists) model_apply(&s->model, s->api); /* once an old one of the name is gone */
         work(s);
-        if (writes != fakehost_writes(s->host)) quiet = 0;
+        if (writes != rv_fakehost_writes(s->host)) quiet = 0;
         int64_t ms = story_next_moment(s->host, s->api);
-        fakehost_advance(s->host, ms);
-        fakehost_run(s->host);
+        rv_fakehost_advance(s->host, ms);
+        rv_fakehost_run(s->host);
         waited += ms;
         quiet += ms;
     }
@@ -130,8 +130,8 @@ static bool chapter(struct story *s) {
 
 static void shared_cluster(struct story *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
-    (void)fakeapi_create(
+    struct rv_fake_object *made;
+    (void)rv_fakeapi_create(
         s->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"),
         world_json(a, RV_STR("{'metadata':{'name':'" WORLD_SHARED "'},'spec':{'headGroupSpec':{'template':{'spec':{"
                              "'containers':[{'name':'ray-head','image':'ray:1'}]}}}}}")),
@@ -143,27 +143,27 @@ static bool tell_story(uint64_t seed) {
     s->seed = seed;
     s->dice.state = seed * 1000003;
     model_init(&s->model, &s->dice);
-    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     s->world = (struct world){.api = s->api, .dice = &s->dice};
-    s->world.harsh = dice_chance(&s->dice, 50);
-    s->world.false_404 = dice_chance(&s->dice, 30);
-    s->world.sidecar_restarts = dice_chance(&s->dice, 50);
-    s->world.refuses = dice_chance(&s->dice, 5);
+    s->world.harsh = rv_dice_chance(&s->dice, 50);
+    s->world.false_404 = rv_dice_chance(&s->dice, 30);
+    s->world.sidecar_restarts = rv_dice_chance(&s->dice, 50);
+    s->world.refuses = rv_dice_chance(&s->dice, 5);
     shared_cluster(s);
     model_apply(&s->model, s->api);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/rayjob/rayjob.yaml",
-                                                   .settings = s->world.sidecar_restarts ? RESTARTS_ON : "{}",
-                                                   .api = s->api,
-                                                   .dice = &s->dice,
-                                                   .lossy = dice_chance(&s->dice, 50),
-                                                   .note = on_note,
-                                                   .http = on_http,
-                                                   .arg = s});
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/rayjob/rayjob.yaml",
+                                                         .settings = s->world.sidecar_restarts ? RESTARTS_ON : "{}",
+                                                         .api = s->api,
+                                                         .dice = &s->dice,
+                                                         .lossy = rv_dice_chance(&s->dice, 50),
+                                                         .note = on_note,
+                                                         .http = on_http,
+                                                         .arg = s});
     bool ok = s->host != NULL;
     for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
-    fakehost_free(s->host);
-    fakeapi_free(s->api);
+    rv_fakehost_free(s->host);
+    rv_fakeapi_free(s->api);
     rv_buf_free(&s->faults);
     free(s);
     return ok;

@@ -25,13 +25,13 @@ static void test_refused_for_long(void) {
                       .submitting = {.status = 500, .text = "Traceback (most)\n  x\nNoAgent: later\n"}};
     begin_running(&s);
     scene_wait(&s, 60);
-    uint64_t writes = fakehost_writes(s.host), submitted = s.submitted;
+    uint64_t writes = rv_fakehost_writes(s.host), submitted = s.submitted;
     CU_ASSERT_TRUE(submitted <= 8);
     CU_ASSERT_TRUE(reason_is(&s, "JobNotAccepted"));
     CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), ": NoAgent: later"));
     CU_ASSERT_TRUE(scene_status(&s, "jobStatusCheckFailureStartTime").n != 0);
     scene_wait(&s, 60);
-    CU_ASSERT_EQUAL(fakehost_writes(s.host) - writes, s.submitted - submitted); /* each is one, the status is none */
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host) - writes, s.submitted - submitted); /* each is one, the status is none */
     CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
     scene_wait(&s, 240);
     CU_ASSERT_TRUE(scene_is(&s, "Failed", "JobStatusCheckTimeoutExceeded"));
@@ -128,7 +128,7 @@ static void test_away(void) {
 /* ---- a submitter that would run the job again ------------------------------------------------------------------- */
 
 static bool submitter_suspended(const struct scene *s) {
-    const struct fake_object *o = fakeapi_get(s->api, "jobs", SCENE_JOB);
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "jobs", SCENE_JOB);
     return o != NULL && rv_path_bool(o->value, "spec.suspend", false);
 }
 
@@ -434,9 +434,9 @@ static void test_text_that_changes(void) {
     for (int i = 0; i < 6; i++) {
         s.asking = (struct scene_fault){.code = RV_E_UNAVAILABLE, .text = texts[i % 2]};
         scene_wait(&s, 15);
-        if (i == 0) s.tried = (unsigned)fakehost_writes(s.host);
+        if (i == 0) s.tried = (unsigned)rv_fakehost_writes(s.host);
     }
-    CU_ASSERT_EQUAL(fakehost_writes(s.host), s.tried);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), s.tried);
     CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "8265: Connection refused"));
     scene_end(&s);
 }

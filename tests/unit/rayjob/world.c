@@ -6,9 +6,9 @@
 #include "plugins/rayjob/fields.h"
 #include "rayvisor/json.h"
 
-static bool is(const struct fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
+static bool is(const struct rv_fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
 
-static bool owned(const struct fake_object *o, const struct fake_object *by) {
+static bool owned(const struct rv_fake_object *o, const struct rv_fake_object *by) {
     return rv_str_is(rv_meta_controller_uid(o->value), by->uid);
 }
 
@@ -19,16 +19,16 @@ struct rv_val world_json(struct rv_arena *a, struct rv_str text) {
     return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
 }
 
-static void set_status(struct world *w, struct fake_object *o, const char *fmt, ...) RV_PRINTF(3, 4);
-static void set_status(struct world *w, struct fake_object *o, const char *fmt, ...) {
+static void set_status(struct world *w, struct rv_fake_object *o, const char *fmt, ...) RV_PRINTF(3, 4);
+static void set_status(struct world *w, struct rv_fake_object *o, const char *fmt, ...) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf b = {0};
     va_list ap;
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    (void)fakeapi_patch(w->api, o, true, RV_STR(""),
-                        world_json(a, rv_arena_fmt(a, "{'status':" RV_STR_FMT "}", RV_STR_ARG(rv_buf_str(&b)))));
+    (void)rv_fakeapi_patch(w->api, o, true, RV_STR(""),
+                           world_json(a, rv_arena_fmt(a, "{'status':" RV_STR_FMT "}", RV_STR_ARG(rv_buf_str(&b)))));
 }
 
 static struct rv_str now_text(struct rv_arena *a, const struct world *w) {
@@ -39,24 +39,24 @@ static struct rv_str now_text(struct rv_arena *a, const struct world *w) {
 
 /* ---- clusters and heads ----------------------------------------------------------------------------------------- */
 
-static struct fake_object *head_of(const struct world *w, const struct fake_object *cluster) {
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+static struct rv_fake_object *head_of(const struct world *w, const struct rv_fake_object *cluster) {
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (is(o, "pods") && owned(o, cluster) && !rv_meta_deleting(o->value)) return o;
     return NULL;
 }
 
-static bool runs(const struct fake_object *head) {
+static bool runs(const struct rv_fake_object *head) {
     return head != NULL && rv_str_is(rv_path_str(head->value, "status.phase"), "Running");
 }
 
-static bool ready(const struct fake_object *cluster) {
+static bool ready(const struct rv_fake_object *cluster) {
     return rv_str_is(rv_path_str(cluster->value, "status.state"), "ready");
 }
 
-static void make_head(struct world *w, const struct fake_object *cluster) {
+static void make_head(struct world *w, const struct rv_fake_object *cluster) {
     static const char sidecar[] = "spec.headGroupSpec.template.spec.containers";
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
+    struct rv_fake_object *made;
     struct rv_node *n = rv_node_from(
         a, world_json(a, rv_arena_fmt(a,
                                       "{'metadata':{'name':'%s-head-%llu','labels':{'ray.io/cluster':'%s','ray.io/"
@@ -65,21 +65,21 @@ static void make_head(struct world *w, const struct fake_object *cluster) {
                                       rv_val_len(rv_val_path(cluster->value, sidecar)) > 1 ? ",{'name':'s'}" : "")));
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), rv_str(cluster->name),
                            rv_str(cluster->uid));
-    (void)fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, n), &made);
+    (void)rv_fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, n), &made);
 }
 
-static bool keeps_head_down(const struct fake_object *cluster) {
+static bool keeps_head_down(const struct rv_fake_object *cluster) {
     struct rv_val notes = rv_val_path(cluster->value, "metadata.annotations");
     return rv_val_set(rv_val_get(notes, RC_ANNOTATION_KEEP_HEAD_DOWN)) &&
            rv_val_set(rv_val_get(cluster->value, "status"));
 }
 
 /* A cluster that is being deleted is let go; another gets its head, and is ready once that runs. */
-static bool tend_cluster(struct world *w, struct fake_object *o) {
-    struct fake_object *head = head_of(w, o);
+static bool tend_cluster(struct world *w, struct rv_fake_object *o) {
+    struct rv_fake_object *head = head_of(w, o);
     if (rv_meta_deleting(o->value)) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        (void)fakeapi_patch(w->api, o, false, RV_STR(""), world_json(a, RV_STR("{'metadata':{'finalizers':null}}")));
+        (void)rv_fakeapi_patch(w->api, o, false, RV_STR(""), world_json(a, RV_STR("{'metadata':{'finalizers':null}}")));
         return true;
     }
     if (head == NULL && keeps_head_down(o)) return false;
@@ -98,19 +98,19 @@ static bool tend_cluster(struct world *w, struct fake_object *o) {
 }
 
 static bool tend_clusters(struct world *w) {
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (is(o, "rayclusters") && tend_cluster(w, o)) return true;
     return false;
 }
 
 /* ---- Ray --------------------------------------------------------------------------------------------------------- */
 
-static void life_of(const struct fake_object *head, char out[64]) {
+static void life_of(const struct rv_fake_object *head, char out[64]) {
     snprintf(out, 64, "%s/%lld", head->uid,
              (long long)rv_path_int(head->value, "status.containerStatuses[0].restartCount", 0));
 }
 
-static struct ray_run *find_run(struct world *w, const struct fake_object *head, struct rv_str id) {
+static struct ray_run *find_run(struct world *w, const struct rv_fake_object *head, struct rv_str id) {
     char life[64];
     life_of(head, life);
     for (size_t i = 0; i < w->run_n; i++)
@@ -118,7 +118,7 @@ static struct ray_run *find_run(struct world *w, const struct fake_object *head,
     return NULL;
 }
 
-static void accept(struct world *w, const struct fake_object *head, struct rv_str id) {
+static void accept(struct world *w, const struct rv_fake_object *head, struct rv_str id) {
     if (w->run_n == WORLD_RUNS || find_run(w, head, id) != NULL) return;
     struct ray_run *r = &w->runs[w->run_n++];
     *r = (struct ray_run){.status = "PENDING", .start = w->api->now};
@@ -143,7 +143,7 @@ static bool over(const struct ray_run *r) {
 }
 
 static bool lives(const struct world *w, const struct ray_run *r) {
-    for (const struct fake_object *o = w->api->objects; o != NULL; o = o->next) {
+    for (const struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         char life[64];
         if (!is(o, "pods") || rv_meta_deleting(o->value)) continue;
         life_of(o, life);
@@ -157,28 +157,28 @@ static bool go_on(struct world *w, struct ray_run *r) {
                                        "FAILED",    "FAILED",    "STOPPED"};
     if (over(r) || !lives(w, r)) return false;
     bool pending = strcmp(r->status, "PENDING") == 0;
-    r->status = pending ? "RUNNING" : ends[dice_roll(w->dice, RV_ARRAY_LEN(ends))];
+    r->status = pending ? "RUNNING" : ends[rv_dice_roll(w->dice, RV_ARRAY_LEN(ends))];
     if (!pending) r->end = w->api->now;
     return true;
 }
 
-static struct fake_object *cluster_named(const struct world *w, struct rv_str name) {
-    return fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
+static struct rv_fake_object *cluster_named(const struct world *w, struct rv_str name) {
+    return rv_fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
 }
 
 /* The head behind a dashboard's address; NULL: nobody answers. */
-static struct fake_object *behind(const struct world *w, struct rv_str url) {
+static struct rv_fake_object *behind(const struct world *w, struct rv_str url) {
     static const char scheme[] = "http://", service[] = "-head-svc.";
     if (url.n > strlen(scheme) && memcmp(url.p, scheme, strlen(scheme)) == 0)
         url = (struct rv_str){url.p + strlen(scheme), url.n - strlen(scheme)};
     const char *end = memmem(url.p, url.n, service, strlen(service));
     if (end == NULL) return NULL;
-    struct fake_object *cluster = cluster_named(w, (struct rv_str){url.p, (size_t)(end - url.p)});
-    struct fake_object *head = cluster != NULL ? head_of(w, cluster) : NULL;
+    struct rv_fake_object *cluster = cluster_named(w, (struct rv_str){url.p, (size_t)(end - url.p)});
+    struct rv_fake_object *head = cluster != NULL ? head_of(w, cluster) : NULL;
     return runs(head) ? head : NULL;
 }
 
-static void say(struct fake_answer *out, uint32_t status, const char *text, bool json) {
+static void say(struct rv_fake_answer *out, uint32_t status, const char *text, bool json) {
     out->status = status;
     out->json = json;
     if (json)
@@ -188,18 +188,18 @@ static void say(struct fake_answer *out, uint32_t status, const char *text, bool
 }
 
 /* Answers that are none. */
-static void garble(struct world *w, struct fake_answer *out) {
-    uint32_t which = dice_roll(w->dice, w->false_404 ? 7 : 6);
+static void garble(struct world *w, struct rv_fake_answer *out) {
+    uint32_t which = rv_dice_roll(w->dice, w->false_404 ? 7 : 6);
     if (which == 0) out->code = RV_E_TIMEOUT;
     if (which == 1) out->code = RV_E_UNAVAILABLE;
     if (which == 2) say(out, 500, "Traceback (most recent call last)", false);
     if (which == 3) say(out, 200, "{\"status\":\"Failure\",\"message\":\"no endpoints\"}", true);
     if (which == 4) say(out, 200, "<html>sign in</html>", false);
     if (which == 5) say(out, 503, "{}", true);
-    if (which == 6) say(out, 404, dice_chance(w->dice, 50) ? "404: Not Found" : "Job x does not exist", false);
+    if (which == 6) say(out, 404, rv_dice_chance(w->dice, 50) ? "404: Not Found" : "Job x does not exist", false);
 }
 
-static void tell(const struct ray_run *r, struct fake_answer *out) {
+static void tell(const struct ray_run *r, struct rv_fake_answer *out) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_addf(&b, "{\"status\":\"%s\",\"message\":\"about %s\",\"start_time\":%lld", r->status, r->id,
                 (long long)(r->start / 1000000));
@@ -208,17 +208,17 @@ static void tell(const struct ray_run *r, struct fake_answer *out) {
     say(out, 200, rv_buf_cstr(&b), true);
 }
 
-void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     static const char api[] = "/api/jobs/", stop[] = "/stop";
     struct world *w = arg;
     rv_autobuf struct rv_buf body = {0};
-    struct fake_object *head = behind(w, r->url);
+    struct rv_fake_object *head = behind(w, r->url);
     const char *path = memmem(r->url.p, r->url.n, api, strlen(api));
     if (head == NULL || path == NULL) {
         out->code = RV_E_UNAVAILABLE;
         return;
     }
-    if (dice_chance(w->dice, w->http_trouble)) {
+    if (rv_dice_chance(w->dice, w->http_trouble)) {
         garble(w, out);
         return;
     }
@@ -249,7 +249,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *
 }
 
 void world_submit(struct world *w, struct rv_str cluster, const char *id) {
-    struct fake_object *o = cluster_named(w, cluster), *head = o != NULL ? head_of(w, o) : NULL;
+    struct rv_fake_object *o = cluster_named(w, cluster), *head = o != NULL ? head_of(w, o) : NULL;
     if (runs(head)) accept(w, head, rv_str(id));
 }
 
@@ -261,7 +261,7 @@ static struct rv_str variable(struct rv_val container, const char *name) {
     return RV_STR("");
 }
 
-static void end_job(struct world *w, struct fake_object *job, bool well) {
+static void end_job(struct world *w, struct rv_fake_object *job, bool well) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     set_status(
         w, job,
@@ -271,20 +271,20 @@ static void end_job(struct world *w, struct fake_object *job, bool well) {
 }
 
 /* Submits, follows the job to its end, and ends as that did; without a head it gives up. */
-static bool tend_job(struct world *w, struct fake_object *job) {
+static bool tend_job(struct world *w, struct rv_fake_object *job) {
     struct rv_val container = rv_val_path(job->value, "spec.template.spec.containers[0]");
-    struct fake_object *head = behind(w, variable(container, "RAY_DASHBOARD_ADDRESS"));
+    struct rv_fake_object *head = behind(w, variable(container, "RAY_DASHBOARD_ADDRESS"));
     struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
     if (rv_val_len(rv_val_path(job->value, "status.conditions")) > 0) return false;
     if (rv_path_bool(job->value, "spec.suspend", false)) return false;
     struct ray_run *run = head != NULL ? find_run(w, head, id) : NULL;
     if (head == NULL) { /* some wait, for ever if need be */
-        if (dice_chance(w->dice, 50)) return false;
+        if (rv_dice_chance(w->dice, 50)) return false;
         end_job(w, job, false);
     } else if (run == NULL) {
         accept(w, head, id);
     } else if (over(run)) {
-        end_job(w, job, strcmp(run->status, "SUCCEEDED") == 0 || dice_chance(w->dice, 50));
+        end_job(w, job, strcmp(run->status, "SUCCEEDED") == 0 || rv_dice_chance(w->dice, 50));
     } else {
         return false;
     }
@@ -292,7 +292,7 @@ static bool tend_job(struct world *w, struct fake_object *job) {
 }
 
 /* The submitter in a head pod: it has ended with `code` for the n-th time, or runs again after that. */
-static void set_sidecar(struct world *w, struct fake_object *head, int64_t restarts, int code, bool again) {
+static void set_sidecar(struct world *w, struct rv_fake_object *head, int64_t restarts, int code, bool again) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str end = rv_arena_fmt(a, "{'terminated':{'exitCode':%d,'reason':'x','finishedAt':'" RV_STR_FMT "'}}",
                                      code, RV_STR_ARG(now_text(a, w)));
@@ -305,10 +305,10 @@ static void set_sidecar(struct world *w, struct fake_object *head, int64_t resta
 }
 
 /* Submits and follows the job to its end. Where it may, it is started again after an error, a few times. */
-static bool tend_sidecar(struct world *w, struct fake_object *cluster) {
+static bool tend_sidecar(struct world *w, struct rv_fake_object *cluster) {
     enum { RESTARTS = 3 };
     struct rv_val container = rv_val_path(cluster->value, "spec.headGroupSpec.template.spec.containers[1]");
-    struct fake_object *head = head_of(w, cluster);
+    struct rv_fake_object *head = head_of(w, cluster);
     struct rv_str id = variable(container, "RAY_JOB_SUBMISSION_ID");
     if (id.n == 0 || !runs(head)) return false;
     struct rv_val own = rv_val_path(head->value, "status.containerStatuses[1]"),
@@ -323,14 +323,14 @@ static bool tend_sidecar(struct world *w, struct fake_object *cluster) {
     if (run == NULL)
         accept(w, head, id);
     else if (over(run))
-        set_sidecar(w, head, restarts, strcmp(run->status, "SUCCEEDED") != 0 || dice_chance(w->dice, 20), false);
+        set_sidecar(w, head, restarts, strcmp(run->status, "SUCCEEDED") != 0 || rv_dice_chance(w->dice, 20), false);
     else
         return false;
     return true;
 }
 
 static bool tend_submitters(struct world *w) {
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next) {
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         if (is(o, "jobs") && !rv_meta_deleting(o->value) && tend_job(w, o)) return true;
         if (is(o, "rayclusters") && !rv_meta_deleting(o->value) && tend_sidecar(w, o)) return true;
     }
@@ -338,42 +338,42 @@ static bool tend_submitters(struct world *w) {
 }
 
 bool world_work(struct world *w) {
-    bool did = fakeapi_collect(w->api);
+    bool did = rv_fakeapi_collect(w->api);
     while (tend_clusters(w) || tend_submitters(w)) did = true;
-    for (size_t i = 0; i < w->run_n; i++) did |= dice_chance(w->dice, 30) && go_on(w, &w->runs[i]);
+    for (size_t i = 0; i < w->run_n; i++) did |= rv_dice_chance(w->dice, 30) && go_on(w, &w->runs[i]);
     return did;
 }
 
 /* ---- what happens ------------------------------------------------------------------------------------------------ */
 
-static struct fake_object *any(struct world *w, const char *resource) {
-    struct fake_object *chosen = NULL;
+static struct rv_fake_object *any(struct world *w, const char *resource) {
+    struct rv_fake_object *chosen = NULL;
     uint32_t n = 0;
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
-        if (is(o, resource) && !rv_meta_deleting(o->value) && dice_roll(w->dice, ++n) == 0) chosen = o;
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
+        if (is(o, resource) && !rv_meta_deleting(o->value) && rv_dice_roll(w->dice, ++n) == 0) chosen = o;
     return chosen;
 }
 
 static bool tend_any(struct world *w) {
-    struct fake_object *o = any(w, "rayclusters");
+    struct rv_fake_object *o = any(w, "rayclusters");
     return o != NULL && tend_cluster(w, o);
 }
 
 static bool submit_any(struct world *w) { return tend_submitters(w); }
 
 static bool ray_goes_on(struct world *w) {
-    return w->run_n > 0 && go_on(w, &w->runs[dice_roll(w->dice, (uint32_t)w->run_n)]);
+    return w->run_n > 0 && go_on(w, &w->runs[rv_dice_roll(w->dice, (uint32_t)w->run_n)]);
 }
 
 static bool cluster_not_ready(struct world *w) {
-    struct fake_object *o = any(w, "rayclusters");
+    struct rv_fake_object *o = any(w, "rayclusters");
     if (o == NULL || !ready(o)) return false;
     set_status(w, o, "{'state':'','reason':'x'}");
     return true;
 }
 
 static bool container_restarts(struct world *w) {
-    struct fake_object *o = any(w, "pods");
+    struct rv_fake_object *o = any(w, "pods");
     if (!runs(o) || rv_val_len(rv_val_path(o->value, "spec.containers")) > 1) return false; /* Never, with a sidecar */
     set_status(w, o, "{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':%lld,'state':{}}]}",
                (long long)rv_path_int(o->value, "status.containerStatuses[0].restartCount", 0) + 1);
@@ -381,9 +381,9 @@ static bool container_restarts(struct world *w) {
 }
 
 static bool deleted(struct world *w, const char *resource) {
-    struct fake_object *o = any(w, resource);
+    struct rv_fake_object *o = any(w, resource);
     if (o == NULL || strcmp(o->name, WORLD_SHARED) == 0) return false;
-    (void)fakeapi_delete(w->api, o, RV_STR(""));
+    (void)rv_fakeapi_delete(w->api, o, RV_STR(""));
     return true;
 }
 
@@ -393,22 +393,23 @@ static bool service_deleted(struct world *w) { return deleted(w, "services"); }
 static bool submitter_deleted(struct world *w) { return deleted(w, "jobs"); }
 
 static bool submitter_fails(struct world *w) {
-    struct fake_object *o = any(w, "jobs");
+    struct rv_fake_object *o = any(w, "jobs");
     if (o == NULL || rv_val_len(rv_val_path(o->value, "status.conditions")) > 0) return false;
-    end_job(w, o, dice_chance(w->dice, 30));
+    end_job(w, o, rv_dice_chance(w->dice, 30));
     return true;
 }
 
 /* Somebody else's cluster holds on for a while when it is deleted. */
 static bool cluster_held(struct world *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *o = any(w, "rayclusters");
+    struct rv_fake_object *o = any(w, "rayclusters");
     if (o != NULL)
-        (void)fakeapi_patch(w->api, o, false, RV_STR(""), world_json(a, RV_STR("{'metadata':{'finalizers':['x/y']}}")));
+        (void)rv_fakeapi_patch(w->api, o, false, RV_STR(""),
+                               world_json(a, RV_STR("{'metadata':{'finalizers':['x/y']}}")));
     return o != NULL;
 }
 
-static bool collected(struct world *w) { return fakeapi_collect(w->api); }
+static bool collected(struct world *w) { return rv_fakeapi_collect(w->api); }
 
 const char *world_event(struct world *w) {
     static const struct {
@@ -430,7 +431,7 @@ const char *world_event(struct world *w) {
                   {1, true, submitter_fails, "a submitter ends too early"}};
     uint32_t sum = 0, roll;
     for (size_t i = 0; i < RV_ARRAY_LEN(events); i++) sum += !events[i].harm || w->harsh ? events[i].weight : 0;
-    roll = dice_roll(w->dice, sum);
+    roll = rv_dice_roll(w->dice, sum);
     for (size_t i = 0; i < RV_ARRAY_LEN(events); i++) {
         uint32_t weight = !events[i].harm || w->harsh ? events[i].weight : 0;
         if (roll < weight) {

@@ -4,7 +4,7 @@
 #ifndef TESTS_RAYJOB_WORLD_H
 #define TESTS_RAYJOB_WORLD_H
 
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 
 #define WORLD_JOB "j"
 #define WORLD_SHARED "shared" /* a cluster that is nobody's */
@@ -18,8 +18,8 @@ struct ray_run {
 };
 
 struct world {
-    struct fakeapi *api;
-    struct dice *dice;
+    struct rv_fakeapi *api;
+    struct rv_dice *dice;
     struct ray_run runs[WORLD_RUNS];
     size_t run_n;
     uint32_t http_trouble; /* percent of the dashboards' answers that are none, or garbage */
@@ -35,7 +35,7 @@ bool world_work(struct world *w);
 /* One thing happens to somebody. Returns what, or NULL: nothing could. */
 const char *world_event(struct world *w);
 /* The dashboards (fakehost's http). arg: the world. */
-void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *out);
+void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out);
 /* The user submits on his own, as in InteractiveMode. */
 void world_submit(struct world *w, struct rv_str cluster, const char *id);
 /* JSON with ' for ", absent when it is none. */
