@@ -225,6 +225,9 @@ static void toy_map(void *state, const struct rv_object *o, int32_t deleted) {
 #ifndef TOY_NAME
 #define TOY_NAME "toy"
 #endif
+#ifndef TOY_KINDS
+#define TOY_KINDS KIND_COUNT
+#endif
 #ifndef TOY_ABI
 #define TOY_ABI RV_ABI_MAJOR
 #endif
@@ -248,7 +251,7 @@ static const struct rv_plugin toy = {.size = sizeof toy,
                                      .name = TOY_NAME,
                                      .version = "1.0.0",
                                      .kinds = rv_manifest_kinds,
-                                     .kind_n = KIND_COUNT,
+                                     .kind_n = TOY_KINDS,
                                      .init = toy_init,
                                      .reconcile = toy_reconcile,
                                      .map = toy_map,

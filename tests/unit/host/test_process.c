@@ -307,17 +307,19 @@ static void crash(void) {
 }
 
 static void misfits(void) {
-    struct run *r = begin("old-abi", "best-effort");
-    size_t at = 0;
-    struct heard *h = hear(r, MSG_FAILED, &at);
-    CU_ASSERT_TRUE(h != NULL && h->code == RV_E_ABI && strstr(h->text, "ABI 0") != NULL);
-    int status = wait_exit(r);
-    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);
-    end(r);
-    r = begin("no-such-plugin", "off");
-    status = wait_exit(r);
-    CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);
-    end(r);
+    static const struct {
+        const char *plugin, *says; /* NULL: there is no such file */
+    } rows[] = {{"old-abi", "ABI 0"}, {"no-kinds", "kinds must be set"}, {"no-such-plugin", NULL}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct run *r = begin(rows[i].plugin, "best-effort");
+        size_t at = 0;
+        struct heard *h = rows[i].says != NULL ? hear(r, MSG_FAILED, &at) : NULL;
+        bool said = h != NULL && h->code == RV_E_ABI && strstr(h->text, rows[i].says) != NULL;
+        CHECK_ROW(said == (rows[i].says != NULL), rows[i].plugin);
+        int status = wait_exit(r);
+        CHECK_ROW(WIFEXITED(status) && WEXITSTATUS(status) == 78, rows[i].plugin);
+        end(r);
+    }
 }
 
 static void protocol_errors(void) {
