@@ -629,6 +629,7 @@ static bool pump_queue(void *arg) {
     if (x->paused) {
         x->paused = false;
         http_direct_resume(x->http);
+        http_proxy_resume(x->proxy);
     }
     for (struct op *op; (op = next_op(x)) != NULL;) {
         link_running(op);
@@ -777,7 +778,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->owners = owners_new(s);
     x->failures = failures_new(s->loop, 0);
     x->recorder = recorder_new();
-    x->proxy = http_proxy_new(s);
+    x->proxy = http_proxy_new(s, admit_body);
     x->http =
         http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
     x->refill = rv_loop_timer(s->loop, on_refill, x);

@@ -37,6 +37,7 @@ struct kube_transfer {
     int stopped;                      /* code with which on_data or the size limit ended it */
     unsigned generation, serial;      /* of the credentials it goes with */
     bool retried, waiting, streaming; /* waiting: for credentials; it has no handle */
+    bool admitted, paused;            /* its body has room; it waits for room */
     char why[CURL_ERROR_SIZE];
     struct kube_transfer *next, **back; /* of all that run */
 };
@@ -101,10 +102,28 @@ static int code_of_curl(CURLcode c) {
 
 /* ---- easy handles --------------------------------------------------------------------------------------- */
 
+/* Asked before the first byte of the body is taken. */
+static bool admit_body(struct kube_transfer *t) {
+    curl_off_t length = -1;
+    if (t->admitted || t->o.admit == NULL) return true;
+    curl_easy_getinfo(t->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    bool known = length >= 0 && (uint64_t)length < t->o.max_body;
+    t->admitted = t->o.admit(t->o.arg, known ? (size_t)length : t->o.max_body);
+    t->paused = !t->admitted;
+    return t->admitted;
+}
+
+void kube_transfer_resume(struct kube_transfer *t) {
+    if (t == NULL || !t->paused || t->easy == NULL) return;
+    t->paused = false;
+    (void)curl_easy_pause(t->easy, CURLPAUSE_CONT);
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     struct kube_transfer *t = arg;
     long http = 0;
     n *= size;
+    if (!admit_body(t)) return CURL_WRITEFUNC_PAUSE;
     t->client->stats.bytes_in += n;
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &http);
     if (t->o.on_data != NULL && http >= 200 && http < 300) {

@@ -18,6 +18,9 @@ struct kube_transfer_opts {
     bool once; /* as in kube_request_opts */
     /* Streaming, for 2xx answers only: non-zero ends the transfer with that code. */
     int (*on_data)(void *arg, const void *bytes, size_t n);
+    /* Collecting: is there room for a body of at most n bytes? While there is none the body is not read, and it is
+     * asked again after kube_transfer_resume(). NULL: there always is. */
+    bool (*admit)(void *arg, size_t n);
     void (*on_done)(void *arg, const struct kube_response *r);
     void *arg;
 };
@@ -25,6 +28,8 @@ struct kube_transfer_opts {
 struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct kube_transfer_opts *o);
 /* Ends it without on_done. Not from within on_data. */
 void kube_transfer_cancel(struct kube_transfer *t);
+/* There may be room for its body now. Not from within a callback. */
+void kube_transfer_resume(struct kube_transfer *t);
 
 struct rv_loop *kube_client_loop(const struct kube_client *c);
 struct kube_stats *kube_client_counters(struct kube_client *c);

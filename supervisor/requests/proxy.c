@@ -43,12 +43,14 @@ struct http_proxy {
     struct supervisor *s;
     struct call *list, *queue, **queue_last;
     size_t running_n;
+    http_admit_fn admit;
     uint32_t silent[SILENT]; /* by hash: who gave no answer the last time. One may push another out */
 };
 
-struct http_proxy *http_proxy_new(struct supervisor *s) {
+struct http_proxy *http_proxy_new(struct supervisor *s, http_admit_fn admit) {
     struct http_proxy *p = rv_alloc(sizeof *p);
     p->s = s;
+    p->admit = admit;
     p->queue_last = &p->queue;
     return p;
 }
@@ -186,6 +188,15 @@ static void on_answer(void *arg, const struct kube_response *r) {
     finish(c, &a);
 }
 
+static bool on_admit(void *arg, size_t n) {
+    const struct call *c = arg;
+    return c->owner->admit == NULL || c->owner->admit(c->arg, n);
+}
+
+void http_proxy_resume(struct http_proxy *p) {
+    for (struct call *c = p->list; c != NULL; c = c->next) kube_transfer_resume(c->transfer);
+}
+
 static void send_to(struct call *c, const char *resource, struct rv_str name) {
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "/api/v1/namespaces/" RV_STR_FMT "/%s/%s" RV_STR_FMT ":%s", RV_STR_ARG(rv_buf_str(&c->ns)),
@@ -194,6 +205,7 @@ static void send_to(struct call *c, const char *resource, struct rv_str name) {
                                    .path = rv_buf_cstr(&path),
                                    .content_type = c->content_type,
                                    .header = c->header,
+                                   .admit = on_admit,
                                    .accept = "*/*",
                                    .body = rv_buf_bytes(&c->body),
                                    .timeout_ms = left_ms(c),

@@ -14,7 +14,8 @@
 enum { HTTP_PROXY_MAX = 512 };
 
 struct http_proxy;
-struct http_proxy *http_proxy_new(struct supervisor *s);
+struct http_proxy *http_proxy_new(struct supervisor *s, http_admit_fn admit);
+void http_proxy_resume(struct http_proxy *p);             /* as http_direct_resume() */
 struct http_proxy *http_proxy_free(struct http_proxy *p); /* outstanding requests end with RV_E_SHUTDOWN */
 /* False: the URL is neither of the above. Else as http_direct_send(); ns: of the object for which it is asked. */
 bool http_proxy_send(struct http_proxy *p, struct rv_str ns, const struct rv_http_request *r, const char *credential,

@@ -39,7 +39,7 @@ static struct world begin(void) {
     struct world w = {.stage = stage_new("", "http://127.0.0.1:1")};
     w.api = script_new(w.stage->s.loop);
     CU_ASSERT_TRUE(stage_connect(w.stage, script_url(w.api)));
-    w.proxy = http_proxy_new(&w.stage->s);
+    w.proxy = http_proxy_new(&w.stage->s, NULL);
     return w;
 }
 
