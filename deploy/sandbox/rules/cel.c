@@ -71,6 +71,12 @@ static struct rv_val selection(struct cel *c, bool *ret_present) {
     return v;
 }
 
+static size_t characters(struct rv_str s) {
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
 static struct rv_val call(struct cel *c, bool has) {
     bool present = false;
     if (!take(c, "(")) return wrong(c);
@@ -78,8 +84,7 @@ static struct rv_val call(struct cel *c, bool has) {
     if (!take(c, ")")) return wrong(c);
     if (has) return boolean(c, present);
     if (!present) c->failed = true;
-    struct rv_str s = rv_val_str(v);
-    size_t n = rv_val_type(v) == RV_STRING ? s.n : rv_val_len(v);
+    size_t n = rv_val_type(v) == RV_STRING ? characters(rv_val_str(v)) : rv_val_len(v);
     return rv_node_freeze(c->arena, rv_node_int(c->arena, (int64_t)n));
 }
 
@@ -147,16 +152,56 @@ static bool contained(struct rv_val item, struct rv_val list) {
     return false;
 }
 
+/* What one compares with another: numbers of any kind, texts, truth values. */
+enum rank { UNRANKED, NUMBER, TEXT, TRUTH };
+static enum rank rank_of(struct rv_val v) {
+    static const enum rank ranks[] = {[RV_INT] = NUMBER,  [RV_UINT] = NUMBER, [RV_FLOAT] = NUMBER,
+                                      [RV_STRING] = TEXT, [RV_BOOL] = TRUTH,  [RV_MAP] = UNRANKED};
+    return ranks[rv_val_type(v)];
+}
+
+/* Integers as such, all 64 bits of them; a float makes both floats. */
+static int number_order(struct rv_val a, struct rv_val b) {
+    enum rv_type x = rv_val_type(a), y = rv_val_type(b);
+    if (x == RV_FLOAT || y == RV_FLOAT) {
+        double p = rv_val_float(a, 0), q = rv_val_float(b, 0);
+        return (p > q) - (p < q);
+    }
+    if (x != y) return x == RV_UINT ? 1 : -1;                   /* above every int */
+    if (x == RV_UINT) return memcmp(a.p + 1, b.p + 1, a.n - 1); /* eight bytes, the highest first */
+    int64_t p = rv_val_int(a, 0), q = rv_val_int(b, 0);
+    return (p > q) - (p < q);
+}
+
+/* -1, 0 or 1; values of two kinds have no order, and to ask for it is an error. */
+static int order(struct cel *c, struct rv_val a, struct rv_val b) {
+    enum rank r = rank_of(a);
+    if (r == UNRANKED || r != rank_of(b)) {
+        if (!c->checking) c->failed = true;
+        return 0;
+    }
+    if (r == NUMBER) return number_order(a, b);
+    int text =
+        r == TEXT ? rv_str_cmp(rv_val_str(a), rv_val_str(b)) : (int)rv_val_bool(a, false) - rv_val_bool(b, false);
+    return (text > 0) - (text < 0);
+}
+
+static bool compare(struct cel *c, size_t op, struct rv_val left, struct rv_val right) {
+    enum { EQUAL, UNEQUAL, AT_MOST, AT_LEAST, LESS, MORE, IN };
+    if (op == EQUAL) return rv_val_equal(left, right);
+    if (op == UNEQUAL) return !rv_val_equal(left, right);
+    if (op == IN) return contained(left, right);
+    int o = order(c, left, right);
+    return op == AT_MOST ? o <= 0 : op == AT_LEAST ? o >= 0 : op == LESS ? o < 0 : o > 0;
+}
+
 static struct rv_val comparison(struct cel *c) {
     static const char *const operators[] = {"==", "!=", "<=", ">=", "<", ">", "in"};
     struct rv_val left = unary(c);
     for (size_t i = 0; i < RV_ARRAY_LEN(operators); i++) {
         if (!take(c, operators[i])) continue;
         struct rv_val right = unary(c);
-        double x = rv_val_float(left, 0), y = rv_val_float(right, 0);
-        const bool results[] = {rv_val_equal(left, right), !rv_val_equal(left, right), x <= y, x >= y, x<y, x> y,
-                                contained(left, right)};
-        return boolean(c, results[i]);
+        return boolean(c, compare(c, i, left, right));
     }
     return left;
 }

@@ -255,27 +255,6 @@ void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
         rv_node_set_cstr(a, status, "qosClass", qos_class(rv_node_freeze(a, spec)));
 }
 
-void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
-                     struct rv_node *causes) {
-    (void)s;
-    (void)old;
-    struct rv_node *list = rv_node_path(object, "spec.containers");
-    if (rv_node_len(list) == 0) sb_cause(a, causes, "spec.containers: Required value");
-    for (size_t i = 0; i < rv_node_len(list); i++) {
-        struct rv_str name = rv_node_text(rv_node_get(rv_node_at(list, i), "name"));
-        const char *why = rv_name_dns1123_label(name);
-        if (why != NULL)
-            sb_cause(a, causes, "spec.containers[%zu].name: Invalid value: \"" RV_STR_FMT "\": %s", i, RV_STR_ARG(name),
-                     why);
-        for (size_t j = 0; j < i; j++)
-            if (rv_str_eq(rv_node_text(rv_node_get(rv_node_at(list, j), "name")), name))
-                sb_cause(a, causes, "spec.containers[%zu].name: Duplicate value: \"" RV_STR_FMT "\"", i,
-                         RV_STR_ARG(name));
-        if (rv_node_text(rv_node_get(rv_node_at(list, i), "image")).n == 0)
-            sb_cause(a, causes, "spec.containers[%zu].image: Required value", i);
-    }
-}
-
 /* ---- services, jobs, namespaces ---- */
 
 static void service_ports(struct sb_storage *s, struct rv_arena *a, struct rv_node *spec) {

@@ -41,6 +41,12 @@ void sb_default_literals(struct rv_arena *a, const char *plural, struct rv_node 
 void sb_default_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                        struct rv_node *causes);
+/* validate.c */
+void sb_validate_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                         struct rv_node *causes);
+/* Of pods, in whatever makes them. */
+void sb_validate_template(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                          struct rv_node *causes);
 void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
 

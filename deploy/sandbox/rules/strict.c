@@ -1,5 +1,8 @@
 #include "strict.h"
 #include "internal.h"
+#include "ipc/base/base64.h"
+
+#include <ctype.h>
 
 enum { DEPTH_MAX = 100, UNKNOWN_MAX = 100 };
 
@@ -59,6 +62,27 @@ static void mismatch(struct walk *w, const struct sb_type *t, struct rv_node *v,
                                     json[rv_node_type(v)], RV_STR_ARG(path), go_types[t->kind]);
 }
 
+/* Bytes are decoded and written again, as a server does that keeps them as bytes: line breaks are passed over, anything
+ * else that is no base64 is refused. NULL: it is. */
+static struct rv_node *same_bytes(struct walk *w, struct rv_node *v) {
+    rv_autobuf struct rv_buf clean = {0}, bytes = {0}, again = {0};
+    struct rv_str s = rv_node_text(v);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != '\r' && s.p[i] != '\n') rv_buf_addc(&clean, (uint8_t)s.p[i]);
+    struct rv_str text = rv_buf_str(&clean);
+    size_t at = 0;
+    while (at < text.n && (isalnum((unsigned char)text.p[at]) || text.p[at] == '+' || text.p[at] == '/')) at++;
+    while (at < text.n && text.p[at] == '=') at++;
+    if (at < text.n || text.n % 4 != 0 || rv_base64_decode(text, RV_BASE64_STANDARD, &bytes) != 0) {
+        if (w->out->mismatch.n == 0)
+            w->out->mismatch =
+                rv_arena_fmt(w->a, "illegal base64 data at input byte %zu", at < text.n ? at : text.n / 4 * 4);
+        return v;
+    }
+    rv_base64_encode(rv_buf_bytes(&bytes), RV_BASE64_STANDARD, &again);
+    return rv_str_eq(rv_buf_str(&again), s) ? v : rv_node_str(w->a, rv_buf_str(&again));
+}
+
 static void unknown(struct walk *w, struct rv_str path) {
     if (rv_node_len(w->out->unknown) < UNKNOWN_MAX) rv_node_append(w->a, w->out->unknown, rv_node_str(w->a, path));
 }
@@ -94,6 +118,10 @@ static void look(struct walk *w, const struct sb_type *t, struct rv_node *v, str
             continue;
         }
         look(w, ct, child, sub, depth + 1);
+        if (ct != NULL && ct->kind == SB_BYTES && rv_node_type(child) == RV_STRING && !w->keep) {
+            struct rv_node *same = same_bytes(w, child);
+            if (same != child) rv_node_setn(w->a, v, rv_arena_str(w->a, key), same);
+        }
         i++;
     }
 }

@@ -41,6 +41,34 @@ static void test_strict(void) {
     sb_types_free(types);
 }
 
+/* Bytes are kept as bytes: what was written with line breaks is read without. */
+static void test_bytes(void) {
+    static const struct {
+        const char *given, *kept, *mismatch;
+    } rows[] = {
+        {"YWJj", "YWJj", NULL},
+        {"YW\\nJj\\r\\n", "YWJj", NULL},
+        {"", "", NULL},
+        {"YQ==", "YQ==", NULL},
+        {"YR==", "YQ==", NULL}, /* bits that count for nothing */
+        {"YQ", NULL, "illegal base64 data at input byte 0"},
+        {"YWJj YWJj", NULL, "illegal base64 data at input byte 4"},
+        {"YWJj!", NULL, "illegal base64 data at input byte 4"},
+    };
+    struct sb_types *types = sb_types_new();
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct sb_strict found;
+        struct rv_node *doc = parse(a, rv_arena_fmt(a, "{'data':{'k':'%s'}}", rows[i].given).p);
+        sb_strict_decode(a, sb_types_find(types, "Secret"), doc, false, &found);
+        bool as_said = rows[i].mismatch != NULL ? rv_str_is(found.mismatch, rows[i].mismatch) : found.mismatch.n == 0;
+        if (!as_said) fprintf(stderr, "%s: " RV_STR_FMT "\n", rows[i].given, RV_STR_ARG(found.mismatch));
+        CU_ASSERT(as_said);
+        if (rows[i].kept != NULL) CU_ASSERT(rv_str_is(rv_node_text(rv_node_path(doc, "data.k")), rows[i].kept));
+    }
+    sb_types_free(types);
+}
+
 static void test_pruned(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct sb_types *types = sb_types_new();
@@ -228,9 +256,15 @@ static void test_durations(void) {
 }
 
 int main(void) {
-    static const CU_TestInfo tests[] = {
-        {"strict", test_strict},           {"pruned", test_pruned},           {"schemas", test_schemas},
-        {"event forms", test_event_forms}, {"event rules", test_event_rules}, {"protobuf", test_protobuf},
-        {"jsonpath", test_jsonpath},       {"durations", test_durations},     CU_TEST_INFO_NULL};
+    static const CU_TestInfo tests[] = {{"bytes", test_bytes},
+                                        {"strict", test_strict},
+                                        {"pruned", test_pruned},
+                                        {"schemas", test_schemas},
+                                        {"event forms", test_event_forms},
+                                        {"event rules", test_event_rules},
+                                        {"protobuf", test_protobuf},
+                                        {"jsonpath", test_jsonpath},
+                                        {"durations", test_durations},
+                                        CU_TEST_INFO_NULL};
     return run_suite("decode", tests);
 }

@@ -110,7 +110,7 @@ static const struct {
      "data: Forbidden: field is immutable when `immutable` is set", NULL},
     {"a seal", "configmaps", "{'immutable':true}", "{'immutable':false}", "immutable: Forbidden: ", NULL},
     {"a sealed map's labels", "configmaps", "{'immutable':true}", "{'metadata':{'labels':{'a':'b'}}}", NULL, NULL},
-    {"a deployment's selector", "deployments", "{'spec':{'selector':{'matchLabels':{'a':'b'}}}}",
+    {"a deployment's selector", "deployments", "{'spec':{'selector':{'matchLabels':{'a':'b'}}," TEMPLATE "}}",
      "{'spec':{'selector':{'matchLabels':{'a':'c'}}}}", "spec.selector: Invalid value: ", NULL},
     {"a binding's role", "rolebindings", "{'roleRef':{'kind':'Role','name':'a'}}", "{'roleRef':{'name':'b'}}",
      "roleRef: Invalid value: ", NULL},
@@ -128,6 +128,64 @@ static void test_changes(void) {
         expect(changes[i].name, change(s, changes[i].plural, "o", "{}", false, false, &st), &st, NULL);
         expect(changes[i].name, change(s, changes[i].plural, "o", changes[i].patch, false, false, &st), &st,
                changes[i].refused);
+        sb_storage_free(s);
+    }
+}
+
+/* ---- what is refused at once ---- */
+
+#define PORT "'ports':[{'port':80}]"
+#define ASKS(resources) "{'spec':{'containers':[{'name':'c','image':'i','resources':" resources "}]}}"
+static const struct {
+    const char *plural, *born, *refused; /* refused NULL: it is taken */
+} births[] = {
+    {"services", "{'spec':{" PORT "}}", NULL},
+    {"services", "{'spec':{'type':'Foo'," PORT "}}",
+     "spec.type: Unsupported value: \"Foo\": supported values: \"ClusterIP\", \"ExternalName\", \"LoadBalancer\", "
+     "\"NodePort\""},
+    {"services", "{'spec':{'type':'ExternalName'}}", "spec.externalName: Required value"},
+    {"services", "{'spec':{'type':'ExternalName','externalName':'not a name'}}",
+     "spec.externalName: Invalid value: \"not a name\": "},
+    {"services", "{'spec':{'type':'ExternalName','externalName':'a.example.com.'}}", NULL},
+    {"services", "{'spec':{'type':'NodePort','clusterIP':'None'," PORT "}}", "may not be set to 'None' for NodePort"},
+    {"services", "{'spec':{}}", "spec.ports: Required value"},
+    {"services", "{'spec':{'clusterIP':'None'}}", NULL},
+    {"services", "{'spec':{'sessionAffinity':'Sometimes'," PORT "}}",
+     "spec.sessionAffinity: Unsupported value: \"Sometimes\": supported values: \"ClientIP\", \"None\""},
+    {"services", "{'spec':{'ports':[{'port':0}]}}",
+     "spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive"},
+    {"services", "{'spec':{'ports':[{'port':1,'targetPort':70000}]}}",
+     "spec.ports[0].targetPort: Invalid value: 70000: "},
+    {"services", "{'spec':{'ports':[{'port':1},{'name':'b','port':2}]}}", "spec.ports[0].name: Required value"},
+    {"services", "{'spec':{'ports':[{'name':'a','port':1},{'name':'a','port':2}]}}",
+     "spec.ports[1].name: Duplicate value: \"a\""},
+    {"services", "{'spec':{'ports':[{'name':'a','port':1},{'name':'b','port':1}]}}",
+     "spec.ports[1]: Duplicate value: "},
+    {"services", "{'spec':{'ports':[{'name':'a','port':1},{'name':'b','port':1,'protocol':'UDP'}]}}", NULL},
+    {"services", "{'spec':{'ports':[{'port':1,'protocol':'ICMP'}]}}",
+     "spec.ports[0].protocol: Unsupported value: \"ICMP\": supported values: \"SCTP\", \"TCP\", \"UDP\""},
+    {"pods", ASKS("{'limits':{'cpu':'1'},'requests':{'cpu':'1'}}"), NULL},
+    {"pods", ASKS("{'limits':{'cpu':'1'},'requests':{'cpu':'1500m'}}"),
+     "spec.containers[0].resources.requests: Invalid value: \"1500m\": must be less than or equal to cpu limit of 1"},
+    {"pods", ASKS("{'requests':{'cpu':'-1'}}"), "must be greater than or equal to 0"},
+    {"pods", ASKS("{'requests':{'nvidia.com/gpu':1}}"), "Limit must be set for non overcommitable resources"},
+    {"pods", ASKS("{'limits':{'nvidia.com/gpu':2},'requests':{'nvidia.com/gpu':1}}"),
+     "must be equal to nvidia.com/gpu limit of 2"},
+    {"jobs",
+     "{'spec':{'template':{'spec':{'restartPolicy':'Never','containers':[{'name':'c','image':'i','resources':{'limits':"
+     "{'memory':'1Gi'},'requests':{'memory':'2Gi'}}}]}}}}",
+     "spec.template.spec.containers[0].resources.requests: Invalid value: \"2Gi\": must be less than or equal to "
+     "memory "
+     "limit of 1Gi"},
+    {"pods", "{'spec':{'containers':[{'name':'c','image':'i'}],'initContainers':[{'name':'i'}]}}",
+     "spec.initContainers[0].image: Required value"},
+};
+
+static void test_births(void) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(births); i++) {
+        struct sb_storage *s = world();
+        struct sb_status st = {0};
+        expect(births[i].born, create(s, births[i].plural, births[i].born, &st), &st, births[i].refused);
         sb_storage_free(s);
     }
 }
@@ -295,6 +353,7 @@ static void test_definition_goes(void) {
 
 int main(void) {
     static const CU_TestInfo tests[] = {{"changes", test_changes},
+                                        {"births", test_births},
                                         {"controllers", test_controllers},
                                         {"born without status", test_born_without_status},
                                         {"nulls", test_nulls},
