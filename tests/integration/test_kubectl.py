@@ -19,6 +19,39 @@ def setup(env, operator=True):
     return k
 
 
+def kubectls(env):
+    """The kubectl of this machine, and the oldest that we care for: Debian 12's own, fetched where it is not that."""
+    if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
+    version = lambda k: json.loads(subprocess.run([k, "version", "--client", "-o", "json"], capture_output=True, text=True).stdout)["clientVersion"]
+    found = {version(KUBECTL)["minor"].rstrip("+"): KUBECTL}
+    folder = tempfile.mkdtemp(dir=env.dir)
+    os.chmod(folder, 0o755)
+    if "20" not in found and shutil.which("apt-get") and shutil.which("dpkg"):
+        subprocess.run(["apt-get", "download", "kubernetes-client"], cwd=folder, capture_output=True, timeout=120)
+        for deb in os.listdir(folder): subprocess.run(["dpkg", "-x", deb, "x"], cwd=folder, check=True)
+        old = os.path.join(folder, "x/usr/bin/kubectl")
+        if os.path.exists(old): found[version(old)["minor"].rstrip("+")] = old
+    return found
+
+
+def test_dry_run_with_the_oldest_and_the_newest(env):
+    """kubectl before 1.27 looks into OpenAPI v2 whether the server takes a dry run of a kind, and else refuses to send one."""
+    setup(env, operator=False)
+    found = kubectls(env)
+    folder = tempfile.mkdtemp(dir=env.dir)
+    objects = {"ns.json": {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "dry"}},
+               "cm.json": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "dry", "namespace": "default"}, "data": {"a": "b"}},
+               "rc.json": {**raycluster("dry"), "metadata": {"name": "dry", "namespace": "default"}}}
+    for name, o in objects.items(): open(os.path.join(folder, name), "w").write(json.dumps(o))
+    open(os.path.join(folder, "kustomization.yaml"), "w").write("resources: [" + ", ".join(objects) + "]\n")
+    for minor, kubectl in found.items():
+        cache = tempfile.mkdtemp(dir=env.dir)
+        r = subprocess.run([kubectl, "--kubeconfig", env.kube.kubeconfig, "--cache-dir", cache, "apply", "--dry-run=server", "-k", folder], capture_output=True, text=True, timeout=60)
+        assert r.returncode == 0 and r.stdout.count("created (server dry run)") == 3, (minor, r.stdout, r.stderr)
+        assert env.kube.find("namespaces", None, "dry") is None and env.kube.find("configmaps", "default", "dry") is None, minor
+    if "20" not in found: raise Skip("done with kubectl 1." + ", 1.".join(found) + "; Debian 12's 1.20 could not be fetched")
+
+
 def dump(*objects): return "\n---\n".join(json.dumps(o) for o in objects)
 
 

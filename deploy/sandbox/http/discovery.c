@@ -101,11 +101,7 @@ bool sb_discovery(struct sb_request *q, struct sb_response *r) {
             rv_buf_adds(&r->body, constant_answers[i].body);
             return true;
         }
-    if (sb_openapi(q, r)) return true;
-    if (rv_str_is(q->path, "/openapi/v2")) { /* an empty protobuf message is a valid Document */
-        r->type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
-        return true;
-    }
+    if (sb_openapi(q, r) || sb_openapi2(q, r)) return true;
     if (rv_str_is(q->path, "/apis")) {
         struct listing l = {.out = &r->body};
         char group[64], version[] = "v1";

@@ -48,6 +48,7 @@ bool sb_discovery(struct sb_request *q, struct sb_response *r);
 
 /* http/openapi.c */
 bool sb_openapi(struct sb_request *q, struct sb_response *r);
+bool sb_openapi2(struct sb_request *q, struct sb_response *r); /* http/openapi2.c */
 
 /* http/access.c: resources that only answer. */
 bool sb_access(struct sb_request *q, struct sb_response *r);
