@@ -102,8 +102,9 @@ struct rv_error {
 
 /* Sets *err (if not NULL) and returns code, so `return rv_error_set(err, -EINVAL, "...")` is one line. */
 int rv_error_set(struct rv_error *err, int code, const char *fmt, ...) RV_PRINTF(3, 4);
-/* Puts "context: " before the text that is there, going up the stack. Returns err's code. */
-int rv_error_wrap(struct rv_error *err, const char *fmt, ...) RV_PRINTF(2, 3);
+/* Puts "context: " before the text that is there, going up the stack. code is what the callee returned; it is returned,
+ * also where err is NULL. */
+int rv_error_wrap(struct rv_error *err, int code, const char *fmt, ...) RV_PRINTF(3, 4);
 /* Static text of any code of the two spaces ("object not found", "Connection refused"). */
 const char *rv_error_text(int code);
 /* Static symbolic name ("NOT_FOUND", "ECONNREFUSED"). */

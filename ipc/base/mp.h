@@ -28,9 +28,6 @@ int mp_head(const uint8_t *p, size_t n, struct mp_head *ret);
 /* Bytes of the whole value at p; 0 when it does not fit into n. Iterative. */
 size_t mp_size(const uint8_t *p, size_t n);
 
-/* Well-formed UTF-8 as Unicode defines it: no overlong forms, no surrogates, nothing above U+10FFFF. */
-bool mp_utf8_valid(const uint8_t *p, size_t n);
-
 /* One key, by its place in the bytes that hold it (which may move as a whole). */
 struct mp_key {
     size_t at;

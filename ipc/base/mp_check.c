@@ -1,43 +1,12 @@
-/* mp_check.c - the msgpack checker, UTF-8 and duplicate keys (see mp.h, rayvisor/value.h).
+/* mp_check.c - the msgpack checker and duplicate keys (see mp.h, rayvisor/value.h).
  *
  * The checker is what stands between a peer's bytes and every reader: after it no count, length or key can
  * surprise. It walks once with an explicit stack; duplicate keys are found by comparing within small maps and by
  * sorting references in large ones, so hostile input costs n log n at most. */
 #include "mp.h"
+#include "utf8.h"
 
 #include <stdlib.h>
-
-/* ---- UTF-8 --------------------------------------------------------------------------------------------- */
-
-/* Length of the well-formed multi-byte sequence at p, 0 when there is none. */
-static size_t utf8_sequence(const uint8_t *p, size_t n) {
-    uint8_t c = p[0];
-    size_t len = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (c < 0xc2 || c > 0xf4 || n < len) return 0;
-    for (size_t k = 1; k < len; k++)
-        if ((p[k] & 0xc0) != 0x80) return 0;
-    bool overlong = (c == 0xe0 && p[1] < 0xa0) || (c == 0xf0 && p[1] < 0x90);
-    bool outside = (c == 0xed && p[1] > 0x9f) || (c == 0xf4 && p[1] > 0x8f);
-    return overlong || outside ? 0 : len;
-}
-
-bool mp_utf8_valid(const uint8_t *p, size_t n) {
-    size_t i = 0;
-    while (i < n) {
-        uint64_t word;
-        if (n - i >= sizeof word) { /* eight ASCII characters at once */
-            memcpy(&word, p + i, sizeof word);
-            if ((word & UINT64_C(0x8080808080808080)) == 0) {
-                i += sizeof word;
-                continue;
-            }
-        }
-        size_t len = p[i] < 0x80 ? 1 : utf8_sequence(p + i, n - i);
-        if (len == 0) return false;
-        i += len;
-    }
-    return true;
-}
 
 /* ---- keys ---------------------------------------------------------------------------------------------- */
 
@@ -134,7 +103,8 @@ static int check_one(struct check *c) {
     bool is_key = up != NULL && up->map && up->left % 2 == 0;
     if (is_key && h.type != RV_STRING) return check_fail(c, RV_E_PARSE, "map key that is not text");
     const uint8_t *body = c->p + h.head;
-    if (h.type == RV_STRING && !mp_utf8_valid(body, h.body)) return check_fail(c, RV_E_PARSE, "invalid UTF-8");
+    if (h.type == RV_STRING && !rv_utf8_valid((struct rv_str){(const char *)body, h.body}))
+        return check_fail(c, RV_E_PARSE, "invalid UTF-8");
     if (is_key) mp_keys_push(&c->keys, c->start, (size_t)(body - c->start), h.body);
     if (up != NULL) up->left--;
     c->p = body + h.body;

@@ -297,7 +297,7 @@ static bool get_value(struct msg *m, const struct field *f, struct rv_val v) {
 static int decode_header(struct rv_bytes header, struct msg *m, struct rv_error *err) {
     if (header.n > MSG_MAX_HEADER) return rv_error_set(err, RV_E_TOO_BIG, "message header of %zu bytes", header.n);
     int r = rv_mp_check(header, err);
-    if (r != 0) return rv_error_wrap(err, "message header");
+    if (r != 0) return rv_error_wrap(err, r, "message header");
     struct rv_val h = {header.p, header.n};
     uint64_t words[4];
     if (rv_val_type(h) != RV_ARRAY || rv_val_len(h) < 4)
@@ -330,17 +330,22 @@ static int decode_fields(const struct shape *s, struct rv_val body, struct msg *
     return 0;
 }
 
+/* The payload is also the body of the action, the request or the result. */
+static void set_bodies(struct msg *m) {
+    if (m->type == MSG_ACTION) m->action.a.body = m->action.http.body = m->payload;
+    if (m->type == MSG_RESULT) m->result.r.body = m->payload;
+}
+
 static void set_sizes(struct msg *m) {
+    set_bodies(m);
     if (m->type == MSG_ACTION) {
         m->action.a.size = sizeof m->action.a;
         m->action.event.size = sizeof m->action.event;
         m->action.http.size = sizeof m->action.http;
-        m->action.a.body = m->action.http.body = m->payload;
         m->action.http.timeout_ms = m->action.a.timeout_ms;
         m->action.a.tag = m->action.http.tag = 0;
     } else if (m->type == MSG_RESULT) {
         m->result.r.size = sizeof m->result.r;
-        m->result.r.body = m->payload;
     }
 }
 
@@ -367,7 +372,8 @@ int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes pay
     if (s->from_host != from_host) return rv_error_set(err, RV_E_PROTOCOL, "%s message from the wrong side", s->name);
     if (body.n > MSG_MAX_BODY || payload.n > MSG_MAX_PAYLOAD)
         return rv_error_set(err, RV_E_TOO_BIG, "%s message of %zu + %zu bytes", s->name, body.n, payload.n);
-    if (rv_mp_check(body, err) != 0) return rv_error_wrap(err, "%s message", s->name);
+    r = rv_mp_check(body, err);
+    if (r != 0) return rv_error_wrap(err, r, "%s message", s->name);
     struct rv_val map = {body.p, body.n};
     if (rv_val_type(map) != RV_MAP) return rv_error_set(err, RV_E_PROTOCOL, "%s message: the body is no map", s->name);
     m.payload = payload;
@@ -375,10 +381,56 @@ int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes pay
     if (r != 0) return r;
     if (s->payload == PAYLOAD_NONE && payload.n != 0)
         return rv_error_set(err, RV_E_PROTOCOL, "%s message with a payload", s->name);
-    if (payload_is_value(s, &m) && rv_mp_check(payload, err) != 0) return rv_error_wrap(err, "%s payload", s->name);
+    r = payload_is_value(s, &m) ? rv_mp_check(payload, err) : 0;
+    if (r != 0) return rv_error_wrap(err, r, "%s payload", s->name);
     set_sizes(&m);
     *ret = m;
     return 0;
+}
+
+/* ---- copying -------------------------------------------------------------------------------------------- */
+
+static struct rv_bytes lent_by(const struct msg *m, const struct field *f) {
+    const void *p = at(m, f);
+    switch (f->kind) {
+    case F_STR:
+        return (struct rv_bytes){(const uint8_t *)((const struct rv_str *)p)->p, ((const struct rv_str *)p)->n};
+    case F_BIN:
+        return *(const struct rv_bytes *)p;
+    case F_VAL_MAP:
+    case F_VAL_ARRAY:
+        return (struct rv_bytes){((const struct rv_val *)p)->p, ((const struct rv_val *)p)->n};
+    default:
+        return (struct rv_bytes){NULL, 0};
+    }
+}
+
+static void set_lent(struct msg *m, const struct field *f, struct rv_bytes bytes) {
+    void *p = (char *)m + f->offset;
+    if (f->kind == F_STR) *(struct rv_str *)p = (struct rv_str){(const char *)bytes.p, bytes.n};
+    if (f->kind == F_BIN) *(struct rv_bytes *)p = bytes;
+    if (f->kind == F_VAL_MAP || f->kind == F_VAL_ARRAY) *(struct rv_val *)p = (struct rv_val){bytes.p, bytes.n};
+}
+
+/* Copies the bytes to *to, which moves behind them and the NUL that is there already. */
+static struct rv_bytes move_to(char **to, struct rv_bytes b) {
+    if (b.n == 0) return (struct rv_bytes){NULL, 0};
+    struct rv_bytes copy = {(const uint8_t *)*to, b.n};
+    memcpy(*to, b.p, b.n);
+    *to += b.n + 1;
+    return copy;
+}
+
+char *msg_own(struct msg *m) {
+    const struct shape *s = shape_of(m->type);
+    const struct field *fields = s != NULL ? s->fields : no_fields;
+    size_t n = m->payload.n + 1;
+    for (const struct field *f = fields; f->key != NULL; f++) n += lent_by(m, f).n != 0 ? lent_by(m, f).n + 1 : 0;
+    char *bytes = rv_alloc(n), *to = bytes;
+    for (const struct field *f = fields; f->key != NULL; f++) set_lent(m, f, move_to(&to, lent_by(m, f)));
+    m->payload = move_to(&to, m->payload);
+    set_bodies(m);
+    return bytes;
 }
 
 bool msg_kind_at(struct rv_val kinds, size_t i, struct msg_kind *ret) {

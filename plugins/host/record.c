@@ -190,7 +190,7 @@ static int play(struct replay *r, const struct record *rec, struct rv_error *err
     }
     struct msg m;
     int code = msg_decode(rec->header, rec->body, rec->payload, false, &m, err);
-    if (code != 0) return rv_error_wrap(err, "recording");
+    if (code != 0) return rv_error_wrap(err, code, "recording");
     return engine_message(r->engine, rec->now, &m, err);
 }
 

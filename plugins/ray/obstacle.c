@@ -1,15 +1,10 @@
 /* obstacle.c - see obstacle.h. */
 #include "obstacle.h"
+#include "ipc/base/utf8.h"
 
 #define SECOND INT64_C(1000000000)
 
-struct rv_str rc_clipped(struct rv_str s, size_t max) {
-    if (s.n <= max) return s;
-    while (max > 0 && ((unsigned char)s.p[max] & 0xc0) == 0x80) max--;
-    return (struct rv_str){s.p, max};
-}
-
-static struct rv_str shortened(struct rv_str s) { return rc_clipped(s, RC_OBSTACLE_TEXT_MAX); }
+static struct rv_str shortened(struct rv_str s) { return rv_utf8_clip(s, RC_OBSTACLE_TEXT_MAX); }
 
 struct rv_str rc_terminated(struct rv_arena *a, struct rv_val t) {
     return rv_arena_fmt(a, RV_STR_FMT ", exit code %lld",

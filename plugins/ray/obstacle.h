@@ -18,7 +18,5 @@ struct rc_obstacle rc_pod_obstacle(struct rv_arena *a, struct rv_val pod, int64_
 struct rc_obstacle rc_pod_not_ready(struct rv_arena *a, struct rv_val pod, bool late);
 /* "Error, exit code 1" of a container's terminated state. */
 struct rv_str rc_terminated(struct rv_arena *a, struct rv_val terminated);
-/* At most max bytes, and no half characters. */
-struct rv_str rc_clipped(struct rv_str s, size_t max);
 
 #endif

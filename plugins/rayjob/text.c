@@ -4,32 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/base/utf8.h"
 #include "text.h"
-
-/* ---- UTF-8 ------------------------------------------------------------------------------------------------------ */
-
-/* One code point; a byte that begins none gives -1 and length 1. */
-static int32_t decode(struct rv_str s, size_t at, size_t *ret_length) {
-    static const struct {
-        uint8_t mask, lead, bits;
-        int32_t least;
-    } forms[] = {{0x80, 0x00, 7, 0}, {0xe0, 0xc0, 5, 0x80}, {0xf0, 0xe0, 4, 0x800}, {0xf8, 0xf0, 3, 0x10000}};
-    const uint8_t *p = (const uint8_t *)s.p + at;
-    *ret_length = 1;
-    for (size_t i = 0; i < RV_ARRAY_LEN(forms); i++) {
-        if ((p[0] & forms[i].mask) != forms[i].lead) continue;
-        int32_t c = p[0] & ((1 << forms[i].bits) - 1);
-        if (at + i + 1 > s.n) return -1;
-        for (size_t k = 1; k <= i; k++) {
-            if ((p[k] & 0xc0) != 0x80) return -1;
-            c = c << 6 | (p[k] & 0x3f);
-        }
-        if (c < forms[i].least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return -1;
-        *ret_length = i + 1;
-        return c;
-    }
-    return -1;
-}
 
 /* Characters that cannot be printed: controls, spaces other than the usual one, private use, non-characters. */
 static bool printable(int32_t c) {
@@ -47,7 +23,7 @@ void rj_quote(struct rv_buf *out, struct rv_str s) {
     static const char named[] = "\a\b\f\n\r\t\v\"\\", letters[] = "abfnrtv\"\\";
     rv_buf_addc(out, '"');
     for (size_t at = 0, length; at < s.n; at += length) {
-        int32_t c = decode(s, at, &length);
+        int32_t c = rv_utf8_decode((struct rv_str){s.p + at, s.n - at}, &length);
         const char *special = c > 0 && c < 128 ? strchr(named, c) : NULL;
         if (special != NULL)
             rv_buf_addf(out, "\\%c", letters[special - named]);
@@ -67,7 +43,7 @@ static void json_text(struct rv_buf *out, struct rv_str s) {
     static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
     rv_buf_addc(out, '"');
     for (size_t at = 0, length; at < s.n; at += length) {
-        int32_t c = decode(s, at, &length);
+        int32_t c = rv_utf8_decode((struct rv_str){s.p + at, s.n - at}, &length);
         const char *special = c > 0 && c < 128 ? strchr(named, c) : NULL;
         if (special != NULL)
             rv_buf_addf(out, "\\%c", letters[special - named]);

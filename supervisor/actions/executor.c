@@ -84,36 +84,15 @@ static bool counts_in_flight(const struct op *op);
 
 /* ---- ops ------------------------------------------------------------------------------------------------ */
 
-static void copy_action(struct op *op, const struct msg *m) {
-    op->m = m->action;
-    struct rv_str *const texts[] = {&op->m.key.ns,           &op->m.key.name,          &op->m.a.api_version,
-                                    &op->m.a.resource,       &op->m.a.subresource,     &op->m.a.ns,
-                                    &op->m.a.name,           &op->m.a.pre_uid,         &op->m.a.pre_version,
-                                    &op->m.a.selector,       &op->m.a.propagation,     &op->m.event.reason,
-                                    &op->m.event.action,     &op->m.event.note,        &op->m.event.api_version,
-                                    &op->m.event.kind,       &op->m.event.ns,          &op->m.event.name,
-                                    &op->m.event.uid,        &op->m.event.controller,  &op->m.http.method,
-                                    &op->m.http.url,         &op->m.http.content_type, &op->m.http.secret_ns,
-                                    &op->m.http.secret_name, &op->m.http.secret_key,   &op->m.http.auth_header,
-                                    &op->m.http.auth_prefix};
-    size_t n = m->payload.n, at = 0;
-    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) n += texts[i]->n + 1;
-    op->bytes = rv_alloc(n); /* thousands may wait: one allocation, and no larger than it must be */
-    for (size_t i = 0; i < RV_ARRAY_LEN(texts); at += texts[i++]->n + 1) {
-        if (texts[i]->n != 0) memcpy(op->bytes + at, texts[i]->p, texts[i]->n);
-        *texts[i] = (struct rv_str){texts[i]->n != 0 ? op->bytes + at : NULL, texts[i]->n};
-    }
-    if (m->payload.n != 0) memcpy(op->bytes + at, m->payload.p, m->payload.n);
-    op->m.a.body = op->m.http.body = (struct rv_bytes){(const uint8_t *)op->bytes + at, m->payload.n};
-}
-
 static struct op *op_new(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m) {
     struct op *op = rv_alloc(sizeof *op);
     op->x = x;
     op->client = c;
     op->instance = instance;
     op->plugin_name = rv_strdup(c != NULL ? c->config->name : RV_STR("rayvisor"));
-    copy_action(op, m);
+    struct msg own = *m;
+    op->bytes = msg_own(&own); /* thousands may wait: one allocation each, and no larger than it must be */
+    op->m = own.action;
     return op;
 }
 

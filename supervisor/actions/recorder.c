@@ -6,6 +6,7 @@
 
 #include "ipc/base/hash.h"
 #include "ipc/base/rate_limit.h"
+#include "ipc/base/utf8.h"
 #include "rayvisor/k8s.h"
 
 enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
@@ -83,11 +84,7 @@ static void build_event(struct recorder *r, const struct rv_event *e, const char
     rv_node_set_str(a, n, "action", e->action.n != 0 ? e->action : RV_STR("Reconcile"));
     rv_node_set_str(a, n, "reason", e->reason);
     rv_node_set_cstr(a, n, "type", e->warning != 0 ? "Warning" : "Normal");
-    struct rv_str note = e->note;
-    if (note.n > NOTE_MAX) note.n = NOTE_MAX;
-    while (note.n > 0 && note.n < e->note.n && ((unsigned char)note.p[note.n] & 0xc0) == 0x80)
-        note.n--; /* not within a character */
-    rv_node_set_str(a, n, "note", note);
+    rv_node_set_str(a, n, "note", rv_utf8_clip(e->note, NOTE_MAX));
     rv_node_set_str(a, about, "apiVersion", e->api_version);
     rv_node_set_str(a, about, "kind", e->kind);
     rv_node_set_str(a, about, "namespace", e->ns);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ipc/base/file.h"
 #include "rayvisor/k8s.h"
-#include "supervisor/kube/yaml_tree.h"
 
 static const char *const sandbox_names[] = {"off", "best-effort", "enforce", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
@@ -296,7 +296,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
 
 struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
-    if (file_read(path, 1 << 20, &text, err) != 0) return NULL;
+    if (rv_file_read(path, 1 << 20, &text, err) != 0) return NULL;
     return config_parse(rv_buf_str(&text), path, env, err);
 }
 

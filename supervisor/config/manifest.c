@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/base/file.h"
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
-#include "supervisor/kube/yaml_tree.h"
 #include "url.h"
 
 enum { KIND_NAME_MAX = 63 };
@@ -387,7 +387,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
 
 struct manifest *manifest_load(const char *path, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
-    if (file_read(path, 1 << 20, &text, err) != 0) return NULL;
+    if (rv_file_read(path, 1 << 20, &text, err) != 0) return NULL;
     return manifest_parse(rv_buf_str(&text), path, err);
 }
 

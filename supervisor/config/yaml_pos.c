@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-#include "supervisor/kube/yaml_tree.h"
+#include "ipc/base/file.h"
 
 enum { DEPTH_MAX = 32, FILE_MAX = 1 << 20 };
 
@@ -133,7 +133,7 @@ int yaml_doc_parse(struct yaml_doc *d, struct rv_str text, const char *file, str
 int yaml_doc_load(struct yaml_doc *d, const char *path, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
     *d = (struct yaml_doc){0};
-    int r = file_read(path, FILE_MAX, &text, err);
+    int r = rv_file_read(path, FILE_MAX, &text, err);
     return r != 0 ? r : yaml_doc_parse(d, rv_buf_str(&text), path, err);
 }
 

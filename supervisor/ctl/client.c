@@ -47,7 +47,7 @@ int ctl_ask(const char *socket_path, struct rv_str request, struct rv_buf *out, 
             return rv_error_set(err, RV_E_TOO_BIG, "the answer is larger than %d bytes", ANSWER_MAX);
     }
     int r = rv_json_to_mp(rv_buf_str(&json), NULL, out, err);
-    if (r != 0) return rv_error_wrap(err, "rayvisord's answer");
+    if (r != 0) return rv_error_wrap(err, r, "rayvisord's answer");
     struct rv_str complaint = rv_path_str((struct rv_val){out->p, out->n}, "error");
     return complaint.n == 0 ? 0 : rv_error_set(err, RV_E_INVALID, RV_STR_FMT, RV_STR_ARG(complaint));
 }

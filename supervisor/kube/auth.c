@@ -9,8 +9,8 @@
 
 #include "auth_exec.h"
 #include "ipc/base/base64.h"
+#include "ipc/base/file.h"
 #include "rayvisor/k8s.h"
-#include "yaml_tree.h"
 
 enum { TOKEN_MAX = 64 << 10, PEM_MAX = 1 << 20 };
 #define SECOND INT64_C(1000000000)
@@ -108,7 +108,7 @@ static void set_bearer(struct kube_auth *a, struct rv_str token) {
 
 static int from_file(struct kube_auth *a, int64_t now, struct rv_error *err) {
     struct rv_buf b = {0};
-    int r = file_read(a->config->token_file, TOKEN_MAX, &b, err);
+    int r = rv_file_read(a->config->token_file, TOKEN_MAX, &b, err);
     if (r == 0) set_bearer(a, rv_buf_str(&b));
     wipe(&b);
     if (r != 0 && a->header.n == 0 && a->config->token != NULL) set_bearer(a, rv_str(a->config->token));
@@ -123,7 +123,7 @@ static struct rv_bytes content(const struct kept *k) { return k->now.n != 0 ? rv
 static bool read_again(struct kept *k) {
     static const char begin[] = "-----BEGIN ";
     struct rv_buf b = {0};
-    bool news = k->path != NULL && file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
+    bool news = k->path != NULL && rv_file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
                 memmem(b.p, b.n, begin, sizeof begin - 1) != NULL &&
                 !(b.n == content(k).n && memcmp(b.p, content(k).p, b.n) == 0);
     if (news) {
@@ -164,7 +164,8 @@ static int64_t short_life(const struct kube_auth *a, int64_t now) {
 static int take_credential(struct kube_auth *a, struct rv_str json, int64_t now, struct rv_error *err) {
     const char *name = a->config->exec->argv[0];
     struct rv_buf mp = {0};
-    if (rv_json_to_mp(json, NULL, &mp, err) != 0) return rv_error_wrap(err, "credential plugin %s", name);
+    int r = rv_json_to_mp(json, NULL, &mp, err);
+    if (r != 0) return rv_error_wrap(err, r, "credential plugin %s", name);
     struct rv_val v = {mp.p, mp.n}, status = rv_val_get(v, "status");
     struct rv_str token = rv_path_str(status, "token"), expires = rv_path_str(status, "expirationTimestamp");
     set_bearer(a, token);

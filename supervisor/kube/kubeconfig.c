@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ipc/base/base64.h"
+#include "ipc/base/file.h"
 #include "peers.h"
 #include "yaml_tree.h"
 
@@ -99,7 +100,7 @@ static int add_text(struct files *f, struct rv_str text, const char *path, struc
 
 static int load_file(struct files *f, const char *path, struct rv_error *err) {
     struct rv_buf text = {0};
-    int r = file_read(path, FILE_MAX, &text, err);
+    int r = rv_file_read(path, FILE_MAX, &text, err);
     if (r == 0) r = add_text(f, rv_buf_str(&text), path, err);
     wipe_buf(&text);
     return r;
@@ -427,11 +428,11 @@ static int pod_config(struct kube_config *c, const char *dir, struct rv_error *e
     c->ca_file = pod_file(dir, "ca.crt");
     rv_autofree char *ns = pod_file(dir, "namespace");
     rv_buf_clear(&b);
-    if (file_read(ns, 4096, &b, NULL) == 0) {
+    if (rv_file_read(ns, 4096, &b, NULL) == 0) {
         while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == ' ')) b.n--;
         if (b.n > 0) c->ns = rv_strdup(rv_buf_str(&b));
     }
-    return file_read(c->ca_file, PEM_MAX, &c->ca, err);
+    return rv_file_read(c->ca_file, PEM_MAX, &c->ca, err);
 }
 
 static int load_any(struct kube_config *c, struct files *f, const struct kube_config_opts *o, struct rv_error *err) {

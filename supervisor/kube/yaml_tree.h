@@ -14,7 +14,5 @@ size_t yaml_line(const struct yaml_marks *m, const struct rv_node *n); /* from 1
 /* NULL with RV_E_CONFIG and "name:line: what". An empty document is an empty map. marks may be NULL. */
 struct rv_node *yaml_tree_parse(struct rv_arena *a, struct rv_str text, const char *name, struct yaml_marks *marks,
                                 struct rv_error *err);
-/* A whole file, at most max bytes. */
-int file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err);
 
 #endif

@@ -67,16 +67,16 @@ static int compile_children(struct rv_val v, unsigned depth, struct schema_node 
     n->names = rv_alloc_array(rv_val_len(props) + 1, sizeof *n->names);
     for (struct rv_iter it = rv_iter(props); rv_iter_next(&it);) {
         int e = compile(it.val, depth + 1, &n->props[n->n_props], err);
-        if (e != 0) return rv_error_wrap(err, RV_STR_FMT, RV_STR_ARG(it.key));
+        if (e != 0) return rv_error_wrap(err, e, RV_STR_FMT, RV_STR_ARG(it.key));
         n->names[n->n_props++] = it.key;
     }
     if (rv_val_type(items) == RV_MAP) {
         int e = compile(items, depth + 1, &n->items, err);
-        if (e != 0) return rv_error_wrap(err, "items");
+        if (e != 0) return rv_error_wrap(err, e, "items");
     }
     if (rv_val_type(additional) == RV_MAP) {
         int e = compile(additional, depth + 1, &n->additional, err);
-        if (e != 0) return rv_error_wrap(err, "additionalProperties");
+        if (e != 0) return rv_error_wrap(err, e, "additionalProperties");
     } else if (rv_val_bool(additional, false)) {
         n->preserve = true;
     }
@@ -88,7 +88,7 @@ static int compile_group(struct rv_val v, const char *key, unsigned depth, struc
     g->v = rv_alloc_array(rv_val_len(list) + 1, sizeof(struct schema_node *));
     for (struct rv_iter it = rv_iter(list); rv_iter_next(&it); g->n++) {
         int e = compile(it.val, depth + 1, &g->v[g->n], err);
-        if (e != 0) return rv_error_wrap(err, "%s[%zu]", key, g->n);
+        if (e != 0) return rv_error_wrap(err, e, "%s[%zu]", key, g->n);
     }
     return 0;
 }
@@ -99,7 +99,7 @@ static int compile_groups(struct rv_val v, unsigned depth, struct schema_node *n
     if (e == 0) e = compile_group(v, "oneOf", depth, &n->one, err);
     if (e != 0 || rv_val_type(rv_val_get(v, "not")) != RV_MAP) return e;
     e = compile(rv_val_get(v, "not"), depth + 1, &n->not, err);
-    return e != 0 ? rv_error_wrap(err, "not") : 0;
+    return e != 0 ? rv_error_wrap(err, e, "not") : 0;
 }
 
 static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, struct rv_error *err) {

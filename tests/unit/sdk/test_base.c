@@ -55,9 +55,10 @@ static void test_errors(void) {
     struct rv_error err = {0};
     CU_ASSERT_EQUAL(rv_error_set(NULL, -EIO, "nobody listens"), -EIO);
     CU_ASSERT_EQUAL(rv_error_set(&err, RV_E_CONFIG, "line %d", 7), RV_E_CONFIG);
-    CU_ASSERT_EQUAL(rv_error_wrap(&err, "file %s", "x"), RV_E_CONFIG);
+    CU_ASSERT_EQUAL(rv_error_wrap(&err, RV_E_CONFIG, "file %s", "x"), RV_E_CONFIG);
     CU_ASSERT_STRING_EQUAL(err.text, "file x: line 7");
-    for (int i = 0; i < 100; i++) rv_error_wrap(&err, "context number %d", i);
+    CU_ASSERT_EQUAL(rv_error_wrap(NULL, RV_E_CONFIG, "nobody listens"), RV_E_CONFIG);
+    for (int i = 0; i < 100; i++) rv_error_wrap(&err, RV_E_CONFIG, "context number %d", i);
     CU_ASSERT_EQUAL(strlen(err.text), sizeof err.text - 1);
     CU_ASSERT_STRING_EQUAL(err.text + strlen(err.text) - 3, "...");
     CU_ASSERT_STRING_EQUAL(rv_error_name(RV_E_GONE), "GONE");
