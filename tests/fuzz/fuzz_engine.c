@@ -1,6 +1,7 @@
 /* fuzz_engine.c - an engine under a supervisor that says anything in any order. Each three bytes are one step: what,
  * about which object, and a number. Whatever comes, the engine keeps to its side: it sends only readable messages, no
- * action id twice and no more actions at a time than allowed, and never runs when it has nothing to do. */
+ * action id twice and no more actions of either sort at a time than allowed, and never runs when it has nothing to do.
+ */
 #include "plugins/host/engine.h"
 
 #include "fuzz_plugin.h"
@@ -14,7 +15,9 @@ enum { IN_FLIGHT = 3, SETTLE_TICKS = 10000 };
 struct world {
     struct engine *engine;
     struct engine_time now;
-    uint64_t seq, last_id, open, rev;
+    uint64_t seq, last_id, rev;
+    uint64_t open[2]; /* bit n: the nth newest action has no result; [1]: of those that wait for others than the API
+                         server */
 };
 
 static void on_send(void *arg, struct msg *m) {
@@ -27,8 +30,10 @@ static void on_send(void *arg, struct msg *m) {
     if (m->type != MSG_ACTION) return;
     if (m->action.id != w->last_id + 1) abort(); /* new ids, in order */
     w->last_id = m->action.id;
-    w->open = w->open << 1 | 1;
-    if (__builtin_popcountll(w->open) > IN_FLIGHT) abort();
+    bool waits = msg_verb_waits(m->action.a.verb);
+    w->open[0] = w->open[0] << 1 | !waits;
+    w->open[1] = w->open[1] << 1 | waits;
+    if (__builtin_popcountll(w->open[waits]) > IN_FLIGHT) abort();
 }
 
 static struct rv_val kinds(struct rv_buf *b) {
@@ -73,7 +78,7 @@ static void object_value(struct rv_buf *b, struct rv_str owner) {
 static void answer(struct world *w, uint64_t back, struct msg *m) {
     uint64_t bit = back % 8;
     if (w->last_id <= bit) return;
-    w->open &= ~(UINT64_C(1) << bit);
+    for (size_t i = 0; i < RV_ARRAY_LEN(w->open); i++) w->open[i] &= ~(UINT64_C(1) << bit);
     m->result.r =
         (struct rv_result){.size = sizeof m->result.r, .id = w->last_id - bit, .code = back % 3 == 0 ? RV_E_DENIED : 0};
 }
@@ -131,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     step(&w, 13, 0, 1); /* DRAIN, and everything answered */
     for (uint64_t id = 1; id <= w.last_id + 1000; id++) {
         struct msg m = {.type = MSG_RESULT, .result.r = {.size = sizeof m.result.r, .id = id}};
-        w.open = 0;
+        w.open[0] = w.open[1] = 0;
         (void)engine_message(w.engine, w.now, &m, NULL);
     }
     engine_free(w.engine);
