@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and runs everything; CTest's summary is the last thing printed.
 #
-#   tests/run.sh                 all: unit, fuzz corpora, integration, lint, and the unit tests again under sanitizers
-#   tests/run.sh unit            only tests whose label matches (unit, fuzz, integration, lint, asan, tsan)
+#   tests/run.sh                 all: unit, fuzz corpora and a search of some seconds by each fuzz target, integration, lint,
+#                                and the unit tests again under sanitizers
+#   tests/run.sh unit            only tests whose label matches (unit, fuzz, search, integration, lint, asan, tsan)
 #   tests/run.sh real            the integration tests against a real Kubernetes control plane with simulated kubelets (needs
 #                                Go; the first time ten minutes to compile it; skipped where it cannot be)
 #   tests/run.sh ray             RayJobs on a real kubelet and a real Ray (needs root and Go; skipped where it cannot be)
 #
-# RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/.
+# RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/,
+# build-fuzz/ (clang).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 label=${1:-}
@@ -56,11 +58,22 @@ real() {
         "$RAYVISOR_KUBECTL" --kubeconfig "${configs[-1]}" apply -f deploy/crds >/dev/null
     done
     RAYVISOR_KUBECONFIG=$(IFS=: && echo "${configs[*]}")
-    ctest --test-dir build --output-on-failure --repeat until-pass:2 -L integration -j 2 | tee "$dir/log" || status=1
+    run_tests -L integration -j 2 | tee "$dir/log" || status=1
     echo "== skipped on a real API server, and why"
     sed -n 's/^SKIP [a-z0-9_]*: //p' build/Testing/Temporary/LastTest.log | sort | uniq -c
     tally "$dir/log"
     return $status
+}
+
+# CTest, with how many integration tests needed a second try (tests/integration/twice.sh) above its summary.
+run_tests() {
+    rm -f build/Testing/second-tries
+    ctest --test-dir build --output-on-failure "$@" | awk -v file=build/Testing/second-tries '
+        /^[0-9]+% tests passed, / {
+            while ((getline name <file) > 0) names = names (n++ ? ", " : ": ") name
+            print n + 0 " second tries" names "\n"
+        }
+        { print; fflush() }'
 }
 
 tally() { # CTest's output, in one line
@@ -96,8 +109,9 @@ if [ "$label" = real ]; then
 fi
 case "$label" in
 '' | asan) build asan ;;&
-'' | tsan) build tsan ;;
+'' | tsan) build tsan ;;&
+'' | search) build fuzz fuzzers ;;
 esac
 [ -n "$label" ] || build clang
 # Twice as many as processors: integration tests mostly wait. The longest begin first.
-ctest --test-dir build --output-on-failure --repeat until-pass:2 ${label:+-L "$label"} -j "$(($(nproc) * 2))"
+run_tests ${label:+-L "$label"} -j "$(($(nproc) * 2))"
