@@ -31,7 +31,8 @@ struct explain {
 
 static void explain_gone(void *arg) {
     struct explain *e = arg;
-    for (struct view *v = e->views; v < e->views + e->n; v++) {
+    for (size_t i = 0; i < e->n; i++) {
+        struct view *v = &e->views[i]; /* views is NULL where nothing was asked */
         if (v->plugin != NULL) e->calls->cancel(v->plugin, v);
         free(v->name);
         free(v->kind);

@@ -208,7 +208,7 @@ static int load_pem(const struct source *in, struct rv_node *map, const char *ke
     } else {
         struct rv_error why = {0};
         *file = beside(in, path);
-        if (file_read(*file, PEM_MAX, out, &why) != 0) return node_error(in, at, err, "%s: %s", key, why.text);
+        if (rv_file_read(*file, PEM_MAX, out, &why) != 0) return node_error(in, at, err, "%s: %s", key, why.text);
     }
     if (out->n != 0 && memmem(out->p, out->n, begin, sizeof begin - 1) != NULL) return 0;
     return node_error(in, at, err, "%s is not PEM: it has no \"-----BEGIN \" line", key);
