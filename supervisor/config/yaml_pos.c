@@ -1,10 +1,10 @@
 /* yaml_pos.c - libyaml events to a tree with positions (see yaml_pos.h). */
 #include "yaml_pos.h"
 
-#include <stdlib.h>
 #include <yaml.h>
 
 #include "ipc/base/file.h"
+#include "ipc/base/yaml.h"
 
 enum { DEPTH_MAX = 32, FILE_MAX = 1 << 20 };
 
@@ -142,22 +142,8 @@ void yaml_doc_free(struct yaml_doc *d) {
     d->root = NULL;
 }
 
-static struct rv_node *scalar_data(struct rv_arena *a, const struct yaml_pos *n) {
-    int64_t i;
-    if (n->quoted) return rv_node_str(a, n->text);
-    if (n->text.n == 0 || rv_str_is(n->text, "~") || rv_str_ieq(n->text, "null")) return rv_node_null(a);
-    if (rv_str_ieq(n->text, "true")) return rv_node_bool(a, true);
-    if (rv_str_ieq(n->text, "false")) return rv_node_bool(a, false);
-    if (rv_str_to_int(n->text, INT64_MIN, INT64_MAX, &i) == 0) return rv_node_int(a, i);
-    rv_autofree char *text = rv_strdup(n->text);
-    char *end;
-    double f = strtod(text, &end);
-    bool number = *end == 0 && strspn(text, "0123456789+-.eE") == strlen(text);
-    return number ? rv_node_float(a, f) : rv_node_str(a, n->text);
-}
-
 struct rv_node *yaml_pos_data(struct rv_arena *a, const struct yaml_pos *n) {
-    if (n->kind == YAML_POS_SCALAR) return scalar_data(a, n);
+    if (n->kind == YAML_POS_SCALAR) return n->quoted ? rv_node_str(a, n->text) : rv_yaml_plain(a, n->text);
     struct rv_node *out = n->kind == YAML_POS_MAP ? rv_node_map(a) : rv_node_array(a);
     for (const struct yaml_pos *k = n->kids; k != NULL; k = k->next) { /* depth is bounded by the parser */
         if (n->kind == YAML_POS_MAP)

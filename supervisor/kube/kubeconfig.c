@@ -12,8 +12,8 @@
 
 #include "ipc/base/base64.h"
 #include "ipc/base/file.h"
+#include "ipc/base/yaml.h"
 #include "peers.h"
-#include "yaml_tree.h"
 
 #define POD_DIR "/var/run/secrets/kubernetes.io/serviceaccount"
 enum { PEM_MAX = 1 << 20, FILE_MAX = 8 << 20 };
@@ -75,7 +75,7 @@ struct kube_peers *kube_config_peers(const struct kube_config *c) {
 struct source { /* one kubeconfig file */
     const char *path;
     struct rv_node *root;
-    struct yaml_marks marks;
+    struct rv_yaml_marks marks;
 };
 
 struct files {
@@ -89,8 +89,10 @@ static int add_text(struct files *f, struct rv_str text, const char *path, struc
         return rv_error_set(err, RV_E_CONFIG, "KUBECONFIG names more than %zu files", RV_ARRAY_LEN(f->list));
     struct source *in = &f->list[f->n];
     *in = (struct source){.path = rv_arena_str(f->arena, rv_str(path)).p};
-    in->root = yaml_tree_parse(f->arena, text, path, &in->marks, err);
+    struct rv_yaml_opts o = {.name = path, .max_depth = 64, .marks = &in->marks};
+    in->root = rv_yaml_parse(f->arena, text, &o, err);
     if (in->root == NULL) return RV_E_CONFIG;
+    if (rv_node_type(in->root) == RV_NULL) in->root = rv_node_map(f->arena);
     if (rv_node_type(in->root) != RV_MAP)
         return rv_error_set(err, RV_E_CONFIG, "%s:1: a kubeconfig is a mapping with clusters, users and contexts",
                             path);
@@ -154,7 +156,7 @@ static int node_error(const struct source *in, const struct rv_node *at, struct 
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    size_t line = yaml_line(&in->marks, at);
+    size_t line = rv_yaml_line(&in->marks, at);
     if (line == 0) return rv_error_set(err, RV_E_CONFIG, "%s: %s", in->path, rv_buf_cstr(&b));
     return rv_error_set(err, RV_E_CONFIG, "%s:%zu: %s", in->path, line, rv_buf_cstr(&b));
 }

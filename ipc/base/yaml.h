@@ -1,0 +1,40 @@
+/* yaml.h - YAML as a node tree (rayvisor/tree.h), for files and fields that people write.
+ *
+ * One builder for all readers; they differ in what they accept. Anchors, aliases and merge keys ("<<") are refused
+ * unless asked for, because a document of a few lines can unfold to millions of nodes; where they are accepted, what it
+ * unfolds to is bounded. Errors name the line. Files whose every value is judged with line and column (the
+ * configuration, manifests) are read by supervisor/config/yaml_pos.h instead.
+ */
+#ifndef RV_IPC_BASE_YAML_H
+#define RV_IPC_BASE_YAML_H
+
+#include "rayvisor/tree.h"
+
+/* Where nodes stand, for errors about what they say. Lives in the tree's arena. */
+struct rv_yaml_marks {
+    struct rv_yaml_mark *last;
+};
+size_t rv_yaml_line(const struct rv_yaml_marks *m, const struct rv_node *n); /* from 1; 0: unknown */
+
+struct rv_yaml_opts {
+    const char *name;            /* errors are RV_E_CONFIG "name:line: what"; NULL: RV_E_PARSE "line N: what" */
+    bool anchors;                /* anchors, aliases and merge keys are accepted */
+    bool repeats;                /* a key may stand twice, and the last one counts */
+    size_t max_depth, max_nodes; /* 0: 100, and as many as the text has */
+    struct rv_yaml_marks *marks; /* NULL: not wanted */
+    /* What an unquoted scalar is; NULL: rv_yaml_plain. The text ends with a NUL. */
+    struct rv_node *(*plain)(struct rv_arena *a, struct rv_str text);
+};
+
+/* An unquoted scalar by YAML's core schema: null, true and false in any case, decimal numbers; all else is text. */
+struct rv_node *rv_yaml_plain(struct rv_arena *a, struct rv_str text);
+
+/* The first document; an empty one is null. NULL with err set. */
+struct rv_node *rv_yaml_parse(struct rv_arena *a, struct rv_str text, const struct rv_yaml_opts *o,
+                              struct rv_error *err);
+/* Hands all documents to fn, each with an arena that lives as long as the call. Stops at the first error, fn's own
+ * included. */
+typedef int (*rv_yaml_fn)(void *arg, struct rv_arena *a, struct rv_node *document, struct rv_error *err);
+int rv_yaml_each(struct rv_str text, const struct rv_yaml_opts *o, rv_yaml_fn fn, void *arg, struct rv_error *err);
+
+#endif
