@@ -1,11 +1,11 @@
-/* coalesce.h - when is a process prompt, and when may what comes wait a little, to be handled together with what
- * follows?
+/* coalesce.h - decides whether changes are handled at once or collected for a moment and handled together.
  *
- * Gathering pays when many objects change all the time. It is not worth its delay
- *   - while few objects change, however often: one that grows from one pod to a thousand is soon at rest;
- *   - right after something new was wanted (an object was made, a spec was edited): somebody watches. In a crowd of
- *     new objects it would not be seen: the first few have it.
- * It has no clock of its own, so that it can be tested and replayed. */
+ * Collecting saves work when many objects change all the time. It only costs time in two cases, and there the answer is
+ * "at once":
+ *   - few objects change, however often they do. A cluster that grows from one pod to a thousand is such an object.
+ *   - a user has just made an object or edited a spec and waits for the effect. This holds for the first few of many
+ *     objects that are made together; nobody watches each one of a thousand.
+ * There is no clock in here, so that tests and replays get the same answers again. */
 #ifndef RV_IPC_BASE_COALESCE_H
 #define RV_IPC_BASE_COALESCE_H
 
@@ -13,23 +13,23 @@
 #include <stdint.h>
 
 enum {
-    COALESCE_FEW = 8,          /* so many objects that change within */
-    COALESCE_WITHIN_MS = 1000, /* this time are no longer few */
-    COALESCE_NEW_MS = 1500,    /* how long something new is looked at promptly, */
-    COALESCE_CROWD_MS = 300    /* unless it is one of as many within this time */
+    COALESCE_FEW = 8,          /* fewer objects than this ... */
+    COALESCE_WITHIN_MS = 1000, /* ... that change within this time are few */
+    COALESCE_NEW_MS = 1500,    /* for how long changes are handled at once after something new ... */
+    COALESCE_CROWD_MS = 300    /* ... unless COALESCE_FEW new things came within this time */
 };
 
-struct rv_coalesce { /* zero: prompt */
+struct rv_coalesce { /* {0}: at once */
     struct {
         uint64_t hash;
         int64_t until; /* ns */
     } busy[COALESCE_FEW];
     int64_t until;              /* ns */
-    int64_t made[COALESCE_FEW]; /* ns: until when the last new things count as a crowd, a ring */
+    int64_t made[COALESCE_FEW]; /* ns; a ring: until when each of the last new things counts for the crowd */
     unsigned made_at;
 };
 
-/* Something happens to the object of that hash. */
+/* The object with this hash has changed. */
 static inline void rv_coalesce_busy(struct rv_coalesce *h, int64_t now, uint64_t hash) {
     unsigned at = 0;
     for (unsigned i = 0; i < COALESCE_FEW; i++) {
@@ -43,7 +43,7 @@ static inline void rv_coalesce_busy(struct rv_coalesce *h, int64_t now, uint64_t
     h->busy[at].until = now + COALESCE_WITHIN_MS * INT64_C(1000000);
 }
 
-/* Something new is wanted. */
+/* A user has made an object or edited a spec. */
 static inline void rv_coalesce_new(struct rv_coalesce *h, int64_t now) {
     bool crowd = h->made[h->made_at] > now;
     h->made[h->made_at] = now + COALESCE_CROWD_MS * INT64_C(1000000);
@@ -51,7 +51,7 @@ static inline void rv_coalesce_new(struct rv_coalesce *h, int64_t now) {
     if (!crowd) h->until = now + COALESCE_NEW_MS * INT64_C(1000000);
 }
 
-/* False: gather. */
+/* True: handle changes at once; false: collect them. */
 static inline bool rv_coalesce_prompt(const struct rv_coalesce *h, int64_t now) {
     if (now < h->until) return true;
     for (unsigned i = 0; i < COALESCE_FEW; i++)

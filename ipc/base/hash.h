@@ -28,7 +28,7 @@ static inline uint64_t rv_hash64_texts(const struct rv_str *texts, size_t n) {
     return h;
 }
 
-/* Its low bits, which a table takes, depend on all of it. */
+/* Makes the low bits, which a table uses, depend on all bits. */
 static inline uint32_t rv_hash_end(uint32_t h) { return h ^ h >> 15; }
 
 static inline uint32_t rv_hash_key(struct rv_str ns, struct rv_str name) {

@@ -16,9 +16,9 @@ struct rv_loop *rv_loop_free(struct rv_loop *l);
 void rv_loop_run(struct rv_loop *l);                       /* until rv_loop_stop */
 void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms); /* one turn; 0 does not block, -1 waits */
 void rv_loop_stop(struct rv_loop *l);
-/* Under steady load many small wake-ups cost more than the work they bring: like a network card, the loop then lets
- * `ms` pass before it waits again. Short bursts (64 turns, regained one each `ms`) are not slowed at all, nor anything
- * while *hurry says so; it is lent, NULL: never. */
+/* Under steady load many small wake-ups cost more than the work that they bring. The loop then lets `ms` pass before it
+ * waits again, as a network card does. Bursts of up to 64 turns are not slowed; one turn is regained every `ms`.
+ * Nothing is slowed while *hurry says "at once" (coalesce.h). It is lent; NULL means that it never says so. */
 void rv_loop_gather(struct rv_loop *l, int64_t ms, const struct rv_coalesce *hurry);
 
 /* Clocks, in ns. now() is CLOCK_MONOTONIC read at the start of the turn; wall() is CLOCK_REALTIME, read afresh. */

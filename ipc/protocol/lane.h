@@ -4,7 +4,7 @@
  * blocks: when the peer's pipe is full, messages wait in the lane's own queue (bounded by the callers through credit)
  * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; messages of any
  * other identity on the same socket are dropped. A malformed message is not delivered but reported through on_bad, and
- * nothing of what comes behind it is heard: a peer that broke the protocol once is not believed again.
+ * everything behind it is dropped, because a peer that broke the protocol once cannot be trusted again.
  */
 #ifndef RV_IPC_PROTOCOL_LANE_H
 #define RV_IPC_PROTOCOL_LANE_H
@@ -29,12 +29,13 @@ struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *pa
 struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
                           struct rv_error *err);
 struct lane *lane_free(struct lane *l); /* drops what is queued; removes the socket file (bind side) */
-/* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. Goes out before the loop
- * sleeps: together with what else is sent in this turn, since each time wakes ZeroMQ's thread and then the peer's. */
+/* Assigns seq. m->payload is copied; with lane_send_blob the blob is referenced instead. It goes out before the
+ * loop sleeps, together with all else that is sent in this turn, because every hand-over wakes two threads: ZeroMQ's
+ * and the peer's. */
 int lane_send(struct lane *l, struct msg *m);
 int lane_send_blob(struct lane *l, struct msg *m, struct rv_blob *payload);
-void lane_deafen(struct lane *l); /* what its messages mean breaks the protocol: hear no more of them */
-void lane_push(struct lane *l);   /* hands over what was sent now: it may be the last that this process does */
+void lane_deafen(struct lane *l); /* drops all further messages: one that could be read broke the protocol */
+void lane_push(struct lane *l);   /* gives the queue to ZeroMQ now, for a process that is about to end */
 /* Connecting side: blocks until the connection stands. False when it does not. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms);
 size_t lane_queued(const struct lane *l);            /* messages not yet handed to ZeroMQ */

@@ -1,4 +1,4 @@
-/* msg.h - the messages between the supervisor and a host. README.md in this folder is their specification; this header
+/* msg.h - the messages between the supervisor and a host. ipc/README.md is their specification, and this header
  * is its C form.
  *
  * A message has 2 or 3 parts (batch.h puts them into frames):
@@ -96,8 +96,8 @@ struct msg_text { /* REFUSE, FAILED, ADOPTED */
     int32_t code;
     struct rv_str text;
 };
-/* Does such an action wait for something other than the API server, and so maybe for long? What does has places of its
- * own: a thousand heads that hang hold up no write. */
+/* Does an action of this verb wait for something other than the API server, and so maybe for long? Such actions are
+ * counted apart, so that a thousand heads that do not answer hold up no write. */
 static inline bool msg_verb_waits(uint32_t verb) { return verb == RV_VERB_HTTP || verb == RV_VERB_TIMER; }
 
 struct msg_action { /* payload: body */

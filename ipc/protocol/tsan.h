@@ -1,6 +1,6 @@
-/* tsan.h - what ThreadSanitizer cannot see. The only thread besides ours is ZeroMQ's, and that library is not built for
- * the sanitizer: its queues order what it does with our blobs, but invisibly. Included once, by lane.c. In other builds
- * this is nothing. */
+/* tsan.h - tells ThreadSanitizer what it cannot see. The only thread besides ours is ZeroMQ's, and that library is not
+ * built for the sanitizer. Its queues order what it does with our blobs, but the sanitizer does not notice. lane.c
+ * includes this file; in other builds it does nothing. */
 #ifndef RV_IPC_PROTOCOL_TSAN_H
 #define RV_IPC_PROTOCOL_TSAN_H
 
