@@ -142,19 +142,16 @@ static size_t depth_max(const struct builder *b) {
     return b->o->max_depth != 0 && b->o->max_depth < DEPTH_MAX ? b->o->max_depth : DEPTH_MAX;
 }
 
-static int declare(struct builder *b, const yaml_char_t *name, size_t line, struct anchor **ret) {
-    *ret = NULL;
-    if (name == NULL) return 0;
-    if (!b->o->anchors) return complain(b, line, "anchors and aliases are not accepted here: write the value out");
+static struct anchor *declare(struct builder *b, const yaml_char_t *name) {
+    if (name == NULL || !b->o->anchors) return NULL; /* without aliases an anchor means nothing */
     struct anchor *a = rv_arena_alloc(b->arena, sizeof *a);
     *a = (struct anchor){.before = b->anchors, .name = rv_arena_str(b->arena, rv_str((const char *)name))};
     b->anchors = a;
-    *ret = a;
-    return 0;
+    return a;
 }
 
 static int take_alias(struct builder *b, const char *name, size_t line) {
-    if (!b->o->anchors) return complain(b, line, "anchors and aliases are not accepted here: write the value out");
+    if (!b->o->anchors) return complain(b, line, "aliases are not accepted here: write the value out");
     if (wants_key(b)) return complain(b, line, "a mapping key must be text");
     const struct anchor *a = b->anchors;
     while (a != NULL && !rv_str_is(a->name, name)) a = a->before;
@@ -190,9 +187,8 @@ static int merge_all(struct builder *b, const struct frame *f) {
 /* ---- events ----------------------------------------------------------------------------------------------- */
 
 static int take_scalar(struct builder *b, const yaml_event_t *e, size_t line) {
-    struct anchor *a;
-    int r = declare(b, e->data.scalar.anchor, line, &a);
-    if (r == 0) r = count(b, 1, line);
+    struct anchor *a = declare(b, e->data.scalar.anchor);
+    int r = count(b, 1, line);
     if (r != 0) return r;
     if (wants_key(b)) return take_key(b, e, line);
     struct rv_node *n = scalar(b, e);
@@ -204,10 +200,9 @@ static int take_scalar(struct builder *b, const yaml_event_t *e, size_t line) {
 }
 
 static int open_container(struct builder *b, struct rv_node *n, const yaml_char_t *name, size_t line) {
-    struct anchor *a;
+    struct anchor *a = declare(b, name);
     size_t before = b->nodes;
-    int r = declare(b, name, line, &a);
-    if (r == 0) r = count(b, 1, line);
+    int r = count(b, 1, line);
     if (r != 0) return r;
     if (b->depth == depth_max(b)) return complain(b, line, "nested too deeply");
     if (wants_key(b)) return complain(b, line, "a mapping key must be text");

@@ -1,9 +1,9 @@
 /* yaml.h - YAML as a node tree (rayvisor/tree.h), for files and fields that people write.
  *
- * One builder for all readers; they differ in what they accept. Anchors, aliases and merge keys ("<<") are refused
- * unless asked for, because a document of a few lines can unfold to millions of nodes; where they are accepted, what it
- * unfolds to is bounded. Errors name the line. Files whose every value is judged with line and column (the
- * configuration, manifests) are read by supervisor/config/yaml_pos.h instead.
+ * One builder for all readers; they differ in what they accept. Aliases are refused and "<<" is a usual key
+ * unless the caller asks for them, because a document of a few lines can unfold to millions of nodes; where they are
+ * accepted, what it unfolds to is bounded. Errors name the line. Files whose every value is judged with line and column
+ * (the configuration, manifests) are read by supervisor/config/yaml_pos.h instead.
  */
 #ifndef RV_IPC_BASE_YAML_H
 #define RV_IPC_BASE_YAML_H
@@ -18,7 +18,7 @@ size_t rv_yaml_line(const struct rv_yaml_marks *m, const struct rv_node *n); /* 
 
 struct rv_yaml_opts {
     const char *name;            /* errors are RV_E_CONFIG "name:line: what"; NULL: RV_E_PARSE "line N: what" */
-    bool anchors;                /* anchors, aliases and merge keys are accepted */
+    bool anchors;                /* aliases and merge keys are accepted */
     bool repeats;                /* a key may stand twice, and the last one counts */
     size_t max_depth, max_nodes; /* 0: 100, and as many as the text has */
     struct rv_yaml_marks *marks; /* NULL: not wanted */

@@ -1,6 +1,6 @@
 /* gcs_read.c - answers of the control store, checked and turned into the structs of a decision. */
 #include "gcs.pb-c.h"
-#include "ipc/base/mp.h"
+#include "ipc/base/utf8.h"
 #include "plugins/autoscaler/gcs.h"
 
 /* What protobuf-c allocates comes from the arena and is bounded: a message of empty parts unpacks to fifty times its
@@ -37,7 +37,7 @@ static void wrong(struct reader *r, int code, const char *what) {
 static struct rv_str text(struct reader *r, ProtobufCBinaryData b) {
     struct rv_str s = {(const char *)b.data, b.len};
     if (b.len > GCS_NAME_BYTES) wrong(r, RV_E_TOO_BIG, "a name is longer than 4096 bytes");
-    if (!mp_utf8_valid(b.data, b.len)) wrong(r, RV_E_PARSE, "a name is no UTF-8");
+    if (!rv_utf8_valid((struct rv_str){(const char *)b.data, b.len})) wrong(r, RV_E_PARSE, "a name is no UTF-8");
     return s.n != 0 ? s : RV_STR("");
 }
 
