@@ -3,10 +3,10 @@
  *
  *     rv_fakeapi    the objects of one namespace, with versions, preconditions, finalizers, graceful deletion of pods
  *                   and garbage collection by owner; no HTTP and no schema
- *     rv_fakehost   the real host engine with a plugin in it, and in place of the supervisor a puppeteer: what the API
- *                   server has is told late, in any order, once or twice, or afresh; what the plugin asks for is done,
- *                   refused, or done without anybody hearing of it; the host dies and comes back
- *     rv_dice       the generator of a test: the same start, the same story
+ *     rv_fakehost   the real host engine with a plugin in it. The test takes the supervisor's place: it decides when a
+ *                   change is told, in which order, once or twice, or all afresh; whether a request is done, refused,
+ *                   or done with its answer lost; and when the host dies and starts again
+ *     rv_test_random  the random numbers of a test: the same seed gives the same sequence
  *
  * Nothing happens but by these calls, and time passes only with rv_fakehost_advance(). A test puts objects into the API
  * server, lets rounds pass and looks at what is there then (plugins/example-vendor/test_summary.c).
@@ -25,14 +25,14 @@
 extern "C" {
 #endif
 
-/* ---- chance ---------------------------------------------------------------------------------------------------- */
+/* ---- random numbers -------------------------------------------------------------------------------------------- */
 
-/* Any start value; each gives another sequence. */
-struct rv_dice {
+/* Set it to a seed. */
+struct rv_test_random {
     uint64_t state;
 };
-RV_EXPORT uint32_t rv_dice_roll(struct rv_dice *d, uint32_t n); /* 0 .. n-1 */
-RV_EXPORT bool rv_dice_chance(struct rv_dice *d, uint32_t percent);
+RV_EXPORT uint32_t rv_test_random_below(struct rv_test_random *r, uint32_t n);    /* 0 .. n-1; 0 for n 0 */
+RV_EXPORT bool rv_test_random_chance(struct rv_test_random *r, uint32_t percent); /* true so often */
 
 /* ---- the API server -------------------------------------------------------------------------------------------- */
 
@@ -104,7 +104,7 @@ struct rv_fakehost_opts {
     const char *manifest; /* path of its YAML file */
     const char *settings; /* JSON: what differs from the manifest's defaults; NULL: nothing */
     struct rv_fakeapi *api;
-    struct rv_dice *dice;
+    struct rv_test_random *random;             /* decides orders and troubles; lent for the host's life */
     bool lossy;                                /* among the troubles: done, but the answer is lost */
     void (*note)(void *arg, const char *line); /* what happens, for a failure's report; may be NULL */
     void (*http)(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out); /* NULL: nobody asks */

@@ -71,9 +71,9 @@ static void story(struct rv_fakehost *host, struct rv_fakeapi *api) {
 int main(int argc, char **argv) {
     if (argc != 2) return 2;
     struct rv_fakeapi *api = rv_fakeapi_new(0);
-    struct rv_dice dice = {1};
+    struct rv_test_random random = {1};
     struct rv_fakehost *host = rv_fakehost_new(&(struct rv_fakehost_opts){
-        .plugin = rv_plugin_v2(), .manifest = argv[1], .api = api, .dice = &dice, .refuse = refuse});
+        .plugin = rv_plugin_v2(), .manifest = argv[1], .api = api, .random = &random, .refuse = refuse});
     if (host == NULL) return 1;
     story(host, api);
     rv_fakehost_free(host);

@@ -12,8 +12,8 @@ enum { KINDS_MAX = 64, RUN_MAX = 10000, SETTLE_MAX = 1000 };
 #define MS INT64_C(1000000)
 
 /* A change that the plugin has still to be told: once for each object, however often it changes. */
-struct news {
-    struct news *next;
+struct pending_change {
+    struct pending_change *next;
     uint32_t kind;
     char *name, *uid;
     uint64_t version;
@@ -39,23 +39,26 @@ struct rv_fakehost {
     struct rv_selector *selectors[KINDS_MAX];
     struct rv_projection *fields[KINDS_MAX];
     struct rv_buf kinds, settings;
-    struct news *news;
+    struct pending_change *changes;
     struct request *requests;
-    size_t news_n, request_n;
+    size_t change_n, request_n;
     uint64_t writes, instance;
     struct rv_buf explained;
 };
 
-/* ---- dice -------------------------------------------------------------------------------------------------------- */
+/* ---- random numbers
+ * -------------------------------------------------------------------------------------------------------- */
 
-uint32_t rv_dice_roll(struct rv_dice *d, uint32_t n) { /* splitmix64 */
+uint32_t rv_test_random_below(struct rv_test_random *d, uint32_t n) { /* splitmix64 */
     uint64_t z = d->state += UINT64_C(0x9e3779b97f4a7c15);
     z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
     return n != 0 ? (uint32_t)((z ^ z >> 31) % n) : 0;
 }
 
-bool rv_dice_chance(struct rv_dice *d, uint32_t percent) { return rv_dice_roll(d, 100) < percent; }
+bool rv_test_random_chance(struct rv_test_random *d, uint32_t percent) {
+    return rv_test_random_below(d, 100) < percent;
+}
 
 static void note(struct rv_fakehost *h, const char *fmt, ...) RV_PRINTF(2, 3);
 static void note(struct rv_fakehost *h, const char *fmt, ...) {
@@ -91,13 +94,13 @@ static void on_changed(void *arg, const struct rv_fake_object *o, bool deleted) 
     for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++) {
         bool in = kind_has(h, kind, o);
         if (!in && !kind_is(h, kind, o)) continue;
-        struct news *n = h->news;
+        struct pending_change *n = h->changes;
         while (n != NULL && !(n->kind == kind && strcmp(n->name, o->name) == 0)) n = n->next;
         if (n == NULL) {
             n = rv_alloc(sizeof *n);
-            *n = (struct news){.next = h->news, .kind = kind, .name = rv_strdup(rv_str(o->name))};
-            h->news = n;
-            h->news_n++;
+            *n = (struct pending_change){.next = h->changes, .kind = kind, .name = rv_strdup(rv_str(o->name))};
+            h->changes = n;
+            h->change_n++;
         }
         if (!deleted && in) continue;
         free(n->uid); /* gone, or out of what the plugin sees */
@@ -124,17 +127,17 @@ static void tell_object(struct rv_fakehost *h, uint32_t kind, const struct rv_fa
     hear(h, &m);
 }
 
-static void news_free(struct rv_fakehost *h, struct news **at) {
-    struct news *n = *at;
+static void change_free(struct rv_fakehost *h, struct pending_change **at) {
+    struct pending_change *n = *at;
     *at = n->next;
-    h->news_n--;
+    h->change_n--;
     free(n->name);
     free(n->uid);
     free(n);
 }
 
-static void tell(struct rv_fakehost *h, struct news **at) {
-    const struct news *n = *at;
+static void tell(struct rv_fakehost *h, struct pending_change **at) {
+    const struct pending_change *n = *at;
     const struct rv_fake_object *o = of_kind(h, n->kind, n->name);
     if (o != NULL) {
         tell_object(h, n->kind, o);
@@ -144,13 +147,13 @@ static void tell(struct rv_fakehost *h, struct news **at) {
             .object = {n->kind, RV_STR(RV_FAKE_NAMESPACE), rv_str(n->name), rv_str(n->uid), RV_STR(""), n->version}};
         hear(h, &m);
     }
-    news_free(h, at);
+    change_free(h, at);
 }
 
 bool rv_fakehost_tell(struct rv_fakehost *h) {
-    struct news **at = &h->news;
+    struct pending_change **at = &h->changes;
     if (*at == NULL) return false;
-    for (uint32_t i = rv_dice_roll(h->o.dice, (uint32_t)h->news_n); i > 0; i--) at = &(*at)->next;
+    for (uint32_t i = rv_test_random_below(h->o.random, (uint32_t)h->change_n); i > 0; i--) at = &(*at)->next;
     tell(h, at);
     return true;
 }
@@ -159,7 +162,7 @@ void rv_fakehost_repeat(struct rv_fakehost *h) {
     uint32_t n = 0;
     for (const struct rv_fake_object *o = h->o.api->objects; o != NULL; o = o->next) n++;
     const struct rv_fake_object *o = h->o.api->objects;
-    for (uint32_t i = rv_dice_roll(h->o.dice, n); o != NULL && i > 0; i--) o = o->next;
+    for (uint32_t i = rv_test_random_below(h->o.random, n); o != NULL && i > 0; i--) o = o->next;
     for (uint32_t kind = 0; o != NULL && kind < h->manifest->kind_n; kind++)
         if (kind_has(h, kind, o)) tell_object(h, kind, o);
 }
@@ -168,7 +171,7 @@ void rv_fakehost_resync(struct rv_fakehost *h) {
     struct msg m = {.type = MSG_SNAP_BEGIN, .snap = {h->o.api->version}};
     note(h, "  snapshot");
     hear(h, &m);
-    while (h->news != NULL) news_free(h, &h->news);
+    while (h->changes != NULL) change_free(h, &h->changes);
     for (const struct rv_fake_object *o = h->o.api->objects; o != NULL; o = o->next)
         for (uint32_t kind = 0; kind < h->manifest->kind_n; kind++)
             if (kind_has(h, kind, o)) tell_object(h, kind, o);
@@ -310,8 +313,8 @@ static int ignored(struct rv_fakehost *h, struct request *r) {
 
 static void execute(struct rv_fakehost *h, struct request *r, uint32_t trouble) {
     const struct rv_action *a = &r->m.action.a;
-    size_t which = rv_dice_roll(h->o.dice, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
-    bool fails = rv_dice_chance(h->o.dice, trouble) && a->verb != RV_VERB_EVENT;
+    size_t which = rv_test_random_below(h->o.random, RV_ARRAY_LEN(troubles) - (h->o.lossy ? 0 : LOSSY));
+    bool fails = rv_test_random_chance(h->o.random, trouble) && a->verb != RV_VERB_EVENT;
     int refused = h->o.refuse != NULL ? h->o.refuse(h->o.arg, a, &r->message) : 0;
     r->code = fails && !troubles[which].done ? troubles[which].code : refused != 0 ? refused : carry_out(h, r);
     if (r->code == RV_FAKE_IGNORED) r->code = ignored(h, r);
@@ -333,7 +336,7 @@ static void execute(struct rv_fakehost *h, struct request *r, uint32_t trouble) 
 static void answer(struct rv_fakehost *h, struct request **at) {
     struct request *r = *at;
     const struct rv_action *a = &r->m.action.a;
-    for (struct news **n = &h->news; r->code == 0 && a->verb != RV_VERB_EVENT && *n != NULL;) {
+    for (struct pending_change **n = &h->changes; r->code == 0 && a->verb != RV_VERB_EVENT && *n != NULL;) {
         const struct manifest_kind *k = &h->manifest->kinds[(*n)->kind];
         bool its = rv_str_eq(k->resource, a->resource) && rv_str_eq(k->api_version, a->api_version) &&
                    (strcmp((*n)->name, r->name) == 0 || rv_str_is(a->name, (*n)->name));
@@ -365,9 +368,9 @@ static void answer(struct rv_fakehost *h, struct request **at) {
 bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t trouble) {
     struct request **at = &h->requests;
     if (*at == NULL) return false;
-    for (uint32_t i = rv_dice_roll(h->o.dice, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
+    for (uint32_t i = rv_test_random_below(h->o.random, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
     if (!(*at)->done) execute(h, *at, trouble);
-    if (trouble == 0 || rv_dice_chance(h->o.dice, 70)) answer(h, at); /* else it is long in coming */
+    if (trouble == 0 || rv_test_random_chance(h->o.random, 70)) answer(h, at); /* else it is long in coming */
     return true;
 }
 
@@ -375,7 +378,7 @@ bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t trouble) {
 
 static void start(struct rv_fakehost *h) {
     uint8_t seed[32];
-    for (size_t i = 0; i < sizeof seed; i++) seed[i] = (uint8_t)rv_dice_roll(h->o.dice, 256);
+    for (size_t i = 0; i < sizeof seed; i++) seed[i] = (uint8_t)rv_test_random_below(h->o.random, 256);
     h->engine = engine_new(&(struct engine_opts){.plugin = h->o.plugin, .send = on_send, .arg = h});
     engine_start(h->engine, h->now, (struct rv_bytes){seed, sizeof seed}, 1);
     struct msg m = {.type = MSG_WELCOME,
@@ -441,7 +444,7 @@ static void stop(struct rv_fakehost *h) {
 void rv_fakehost_restart(struct rv_fakehost *h) {
     note(h, "  the host dies");
     for (struct request *r = h->requests; r != NULL; r = r->next)
-        if (!r->done && rv_dice_chance(h->o.dice, 50)) execute(h, r, 0);
+        if (!r->done && rv_test_random_chance(h->o.random, 50)) execute(h, r, 0);
     stop(h);
     start(h);
 }
@@ -458,7 +461,7 @@ const char *rv_fakehost_explained(struct rv_fakehost *h, const char *name) {
     return rv_buf_cstr(&h->explained);
 }
 
-size_t rv_fakehost_waiting(const struct rv_fakehost *h) { return h->news_n + h->request_n; }
+size_t rv_fakehost_waiting(const struct rv_fakehost *h) { return h->change_n + h->request_n; }
 uint64_t rv_fakehost_writes(const struct rv_fakehost *h) { return h->writes; }
 
 static void encode_kinds(struct rv_fakehost *h) {
@@ -533,7 +536,7 @@ struct rv_fakehost *rv_fakehost_free(struct rv_fakehost *h) {
     if (h == NULL) return NULL;
     h->o.api->changed = NULL;
     stop(h);
-    while (h->news != NULL) news_free(h, &h->news);
+    while (h->changes != NULL) change_free(h, &h->changes);
     while (h->requests != NULL) request_free(h, &h->requests);
     for (size_t i = 0; i < KINDS_MAX; i++) {
         rv_selector_free(h->selectors[i]);

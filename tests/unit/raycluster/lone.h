@@ -15,7 +15,7 @@ const struct rv_plugin *rv_plugin_v2(void);
 struct lone {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct rv_buf told; /* events, one a line */
     /* The API server's answer to writes of this resource; NULL: as usual. */
     const char *refused, *why;
@@ -48,7 +48,7 @@ static inline struct rv_fake_object *lone_create(struct lone *w, const char *api
 /* meta and spec: what stands inside the braces, beside the name. settings: JSON. The host starts with lone_go(). */
 static inline void lone_start(struct lone *w, const char *meta, const char *spec) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    *w = (struct lone){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}, .why = "no"};
+    *w = (struct lone){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {7}, .why = "no"};
     lone_create(w, "ray.io/v1", "rayclusters",
                 rv_arena_fmt(a, "{'metadata':{'name':'c'%s},'spec':{%s}}", meta, spec).p);
 }
@@ -70,7 +70,7 @@ static inline void lone_go(struct lone *w, const char *settings) {
                                                          .manifest = "plugins/" LONE_PLUGIN "/" LONE_PLUGIN ".yaml",
                                                          .settings = json,
                                                          .api = w->api,
-                                                         .dice = &w->dice,
+                                                         .random = &w->random,
                                                          .note = lone_note,
                                                          .refuse = lone_refuse,
                                                          .arg = w});

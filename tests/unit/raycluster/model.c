@@ -13,22 +13,23 @@ static struct rv_str label(const struct rv_fake_object *o, const char *key) {
 
 /* ---- wishes ------------------------------------------------------------------------------------------------------ */
 
-static void new_group(struct model_group *g, struct rv_dice *d, const struct model *m) {
+static void new_group(struct model_group *g, struct rv_test_random *d, const struct model *m) {
     *g = (struct model_group){.used = true,
-                              .replicas = rv_dice_roll(d, 5),
-                              .max = 3 + rv_dice_roll(d, 3),
-                              .hosts = rv_dice_chance(d, 30) && !m->autoscaling ? 2 + rv_dice_roll(d, 2) : 1};
-    if (rv_dice_chance(d, 20)) g->min = rv_dice_roll(d, 3);
+                              .replicas = rv_test_random_below(d, 5),
+                              .max = 3 + rv_test_random_below(d, 3),
+                              .hosts =
+                                  rv_test_random_chance(d, 30) && !m->autoscaling ? 2 + rv_test_random_below(d, 2) : 1};
+    if (rv_test_random_chance(d, 20)) g->min = rv_test_random_below(d, 3);
 }
 
-void model_init(struct model *m, struct rv_dice *d) {
-    *m = (struct model){.recreate = rv_dice_chance(d, 40),
-                        .autoscaling = rv_dice_chance(d, 30),
-                        .indexing = !rv_dice_chance(d, 20),
-                        .lossy = rv_dice_chance(d, 50)};
-    m->gang = (enum model_gang)(rv_dice_chance(d, 40) ? 1 + rv_dice_roll(d, 2) : 0);
+void model_init(struct model *m, struct rv_test_random *d) {
+    *m = (struct model){.recreate = rv_test_random_chance(d, 40),
+                        .autoscaling = rv_test_random_chance(d, 30),
+                        .indexing = !rv_test_random_chance(d, 20),
+                        .lossy = rv_test_random_chance(d, 50)};
+    m->gang = (enum model_gang)(rv_test_random_chance(d, 40) ? 1 + rv_test_random_below(d, 2) : 0);
     m->exists = true;
-    m->redis = rv_dice_chance(d, 25);
+    m->redis = rv_test_random_chance(d, 25);
     new_group(&m->groups[0], d, m);
     new_group(&m->groups[1], d, m);
 }
@@ -36,30 +37,30 @@ void model_init(struct model *m, struct rv_dice *d) {
 static void group_name(size_t i, char out[24]) { snprintf(out, 24, "g%zu", i); }
 
 /* The name of one of the group's pods, or of any: of another group's, of the head, of somebody else's. */
-static void choose_victim(char out[64], struct rv_dice *d, const struct rv_fakeapi *api, size_t group) {
+static void choose_victim(char out[64], struct rv_test_random *d, const struct rv_fakeapi *api, size_t group) {
     const struct rv_fake_object *chosen = NULL;
     char name[24];
     uint32_t n = 0;
-    bool own = rv_dice_chance(d, 75);
+    bool own = rv_test_random_chance(d, 75);
     group_name(group, name);
     for (const struct rv_fake_object *o = api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "pods") == 0 && (!own || rv_str_is(label(o, RC_LABEL_GROUP), name)) &&
-            rv_dice_roll(d, ++n) == 0)
+            rv_test_random_below(d, ++n) == 0)
             chosen = o;
     snprintf(out, 64, "%s", chosen != NULL ? chosen->name : "nobody");
 }
 
-static void edit_group(struct model *m, size_t i, struct rv_dice *d, const struct rv_fakeapi *api) {
+static void edit_group(struct model *m, size_t i, struct rv_test_random *d, const struct rv_fakeapi *api) {
     static const uint32_t kinds = 16;
     struct model_group *g = &m->groups[i];
-    uint32_t what = rv_dice_roll(d, kinds);
+    uint32_t what = rv_test_random_below(d, kinds);
     if (!g->used) {
         new_group(g, d, m);
     } else if (what < 6) {
-        g->replicas = rv_dice_roll(d, 6);
+        g->replicas = rv_test_random_below(d, 6);
     } else if (what < 9) {
-        choose_victim(g->victims[rv_dice_roll(d, MODEL_VICTIMS)], d, api, i);
-        if (g->replicas > 0 && rv_dice_chance(d, 70)) g->replicas--;
+        choose_victim(g->victims[rv_test_random_below(d, MODEL_VICTIMS)], d, api, i);
+        if (g->replicas > 0 && rv_test_random_chance(d, 70)) g->replicas--;
     } else if (what < 10) {
         memset(g->victims, 0, sizeof g->victims);
     } else if (what < 11) {
@@ -69,22 +70,22 @@ static void edit_group(struct model *m, size_t i, struct rv_dice *d, const struc
     } else if (what < 14) {
         g->suspend = !g->suspend && !m->autoscaling;
     } else if (what < 15 && !m->autoscaling) {
-        g->hosts = 1 + rv_dice_roll(d, 3);
+        g->hosts = 1 + rv_test_random_below(d, 3);
     } else {
-        g->max = 1 + rv_dice_roll(d, 5);
-        g->min = rv_dice_roll(d, 2);
+        g->max = 1 + rv_test_random_below(d, 5);
+        g->min = rv_test_random_below(d, 2);
     }
 }
 
-void model_edit(struct model *m, struct rv_dice *d, const struct rv_fakeapi *api) {
+void model_edit(struct model *m, struct rv_test_random *d, const struct rv_fakeapi *api) {
     bool *const switches[] = {&m->suspend, &m->suspend, &m->ingress, &m->serve, &m->redis, &m->invalid};
-    uint32_t what = rv_dice_roll(d, 100);
+    uint32_t what = rv_test_random_below(d, 100);
     if (what < 65)
-        edit_group(m, rv_dice_roll(d, MODEL_GROUPS), d, api);
+        edit_group(m, rv_test_random_below(d, MODEL_GROUPS), d, api);
     else if (what < 75)
         m->head_image++;
     else if (what < 95) {
-        bool *s = switches[rv_dice_roll(d, RV_ARRAY_LEN(switches))];
+        bool *s = switches[rv_test_random_below(d, RV_ARRAY_LEN(switches))];
         *s = !*s;
     } else
         m->exists = !m->exists;

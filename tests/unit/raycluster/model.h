@@ -27,9 +27,9 @@ struct model {
     struct model_group groups[MODEL_GROUPS];
 };
 
-void model_init(struct model *m, struct rv_dice *d);
+void model_init(struct model *m, struct rv_test_random *d);
 /* Changes one thing, in the model only. api: to choose victims from. */
-void model_edit(struct model *m, struct rv_dice *d, const struct rv_fakeapi *api);
+void model_edit(struct model *m, struct rv_test_random *d, const struct rv_fakeapi *api);
 /* Makes the cluster so: creates it, edits it, or has it deleted. */
 void model_apply(const struct model *m, struct rv_fakeapi *api);
 /* As much of it as can be while this group's pods cannot be made (-1: all can) and patches are refused: heads, and the

@@ -29,7 +29,7 @@ void scene_start(struct scene *s, const char *settings, const char *spec) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
-    s->dice.state = 1;
+    s->random.state = 1;
     struct rv_val v = quoted(a, rv_arena_fmt(a, "{'metadata':{'name':'c'},'spec':{%s}}", spec).p);
     CU_ASSERT_TRUE_FATAL(rv_val_present(v));
     CU_ASSERT_EQUAL_FATAL(rv_fakeapi_create(s->api, api_version, resource, v, &made), 0);
@@ -37,7 +37,7 @@ void scene_start(struct scene *s, const char *settings, const char *spec) {
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = s->api,
-                                                         .dice = &s->dice,
+                                                         .random = &s->random,
                                                          .note = on_note,
                                                          .refuse = refuse,
                                                          .arg = s});

@@ -9,7 +9,7 @@
 struct scene {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct rv_buf said; /* events and what became of requests, a line each */
     /* Refused: requests of this verb (0: none) on objects of this resource whose name has this in it. */
     uint32_t no_verb;

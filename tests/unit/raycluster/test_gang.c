@@ -12,7 +12,7 @@ const struct rv_plugin *rv_plugin_v2(void);
 struct world {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    struct rv_dice dice;
+    struct rv_test_random random;
 };
 
 static const char cluster[] =
@@ -24,14 +24,14 @@ static const char cluster[] =
 static void start(struct world *w, const char *settings) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
-    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {7}};
+    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {7}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
     w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = w->api,
-                                                         .dice = &w->dice});
+                                                         .random = &w->random});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
 }
 

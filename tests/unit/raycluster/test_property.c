@@ -31,7 +31,7 @@ enum lasting { LASTS_NOTHING, LASTS_GROUP, LASTS_PATCHES };
 
 struct story {
     uint64_t seed;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct model model;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
@@ -84,7 +84,7 @@ static struct rv_fake_object *any(struct story *s, const char *resource) {
     uint32_t n = 0;
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if ((resource != NULL ? is(o, resource) : !is(o, "pods") && !is(o, "rayclusters")) &&
-            strcmp(o->name, MODEL_BYSTANDER) != 0 && rv_dice_roll(&s->dice, ++n) == 0)
+            strcmp(o->name, MODEL_BYSTANDER) != 0 && rv_test_random_below(&s->random, ++n) == 0)
             chosen = o;
     return chosen;
 }
@@ -102,8 +102,8 @@ static void pod_event(struct story *s) {
     /* What has ended stays so; most do well. */
     bool over = rv_str_is(rv_path_str(pod->value, "status.phase"), "Failed") ||
                 rv_str_is(rv_path_str(pod->value, "status.phase"), "Succeeded");
-    size_t next =
-        rv_dice_chance(&s->dice, 60) ? rv_dice_roll(&s->dice, 2) : rv_dice_roll(&s->dice, RV_ARRAY_LEN(states));
+    size_t next = rv_test_random_chance(&s->random, 60) ? rv_test_random_below(&s->random, 2)
+                                                        : rv_test_random_below(&s->random, RV_ARRAY_LEN(states));
     if (over) return;
     note(s, states[next].name, pod);
     patch_status(s, pod, states[next].status);
@@ -155,7 +155,7 @@ static void somebody_deletes(struct story *s, const char *resource) {
     struct rv_fake_object *o = any(s, resource);
     if (o == NULL) return;
     note(s, "is deleted by somebody", o);
-    if (rv_dice_chance(&s->dice, 30)) o->gone_at = s->api->now; /* at once */
+    if (rv_test_random_chance(&s->random, 30)) o->gone_at = s->api->now; /* at once */
     (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
 }
 
@@ -184,12 +184,12 @@ static int refuse(void *arg, const struct rv_action *a, struct rv_str *message) 
 
 static void begin_to_refuse(struct story *s) {
     static const char *const resources[] = {"pods", "services", "ingresses", "roles"};
-    if (rv_dice_chance(&s->dice, 60)) {
+    if (rv_test_random_chance(&s->random, 60)) {
         s->lasting = LASTS_GROUP;
-        s->refused_group = rv_dice_roll(&s->dice, MODEL_GROUPS);
+        s->refused_group = rv_test_random_below(&s->random, MODEL_GROUPS);
     } else {
         s->lasting = LASTS_PATCHES;
-        s->refused_patches = resources[rv_dice_roll(&s->dice, RV_ARRAY_LEN(resources))];
+        s->refused_patches = resources[rv_test_random_below(&s->random, RV_ARRAY_LEN(resources))];
     }
     note(s, "-- something is refused from now on", NULL);
 }
@@ -234,13 +234,13 @@ static void of_another_version(struct story *s) {
 /* ---- a story ----------------------------------------------------------------------------------------------------- */
 
 static void edit(struct story *s) {
-    model_edit(&s->model, &s->dice, s->api);
+    model_edit(&s->model, &s->random, s->api);
     note(s, "-- the user edits the cluster", NULL);
     model_apply(&s->model, s->api);
 }
 
 static void lasting_trouble(struct story *s) {
-    uint32_t what = rv_dice_roll(&s->dice, 3);
+    uint32_t what = rv_test_random_below(&s->random, 3);
     if (what == 0)
         never_goes(s);
     else if (what == 1)
@@ -251,7 +251,7 @@ static void lasting_trouble(struct story *s) {
 
 static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
-    uint32_t what = rv_dice_roll(&s->dice, 100), n = 1 + rv_dice_roll(&s->dice, 5);
+    uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 5);
     if (what < 28)
         while (n-- > 0 && rv_fakehost_tell(s->host)) {
         }
@@ -259,9 +259,9 @@ static void step(struct story *s) {
         while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
         }
     else if (what < 64)
-        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 3000));
+        rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 3000));
     else if (what < 66)
-        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 300000));
+        rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 300000));
     else if (what < 78)
         pod_event(s);
     else if (what < 80)
@@ -283,8 +283,8 @@ static void step(struct story *s) {
     else if (what < 98)
         (void)kubelets(s);
     else
-        s->trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
-    if (rv_dice_chance(&s->dice, 80)) rv_fakehost_run(s->host);
+        s->trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
+    if (rv_test_random_chance(&s->random, 80)) rv_fakehost_run(s->host);
 }
 
 /* Everybody does what he should, until nothing is left to do at this moment. */
@@ -329,7 +329,7 @@ static bool settle_around(struct story *s, struct rv_buf *faults) {
     uint64_t before = 0;
     if (s->lasting == LASTS_NOTHING) return true;
     note(s, "== what is refused stays so, and all groups get other sizes", NULL);
-    for (size_t i = 0; i < MODEL_GROUPS; i++) s->model.groups[i].replicas = rv_dice_roll(&s->dice, 6);
+    for (size_t i = 0; i < MODEL_GROUPS; i++) s->model.groups[i].replicas = rv_test_random_below(&s->random, 6);
     for (int64_t waited = 0; waited < LASTING_MS; waited += pass_time(s)) {
         if (s->model.exists) model_apply(&s->model, s->api);
         (void)work(s);
@@ -348,7 +348,7 @@ static const char *settle(struct story *s) {
     int64_t waited = 0, quiet = 0, held = 0;
     uint64_t informed = 0; /* objects made before the plugin knew of everything */
     note(s, "== the disturbances end", NULL);
-    if (rv_dice_chance(&s->dice, 50)) let_go(s);
+    if (rv_test_random_chance(&s->random, 50)) let_go(s);
     while (quiet < QUIET_MS && waited < SETTLE_MS) {
         uint64_t writes = rv_fakehost_writes(s->host);
         if (s->model.exists) model_apply(&s->model, s->api); /* once an old one of the name is gone */
@@ -379,13 +379,13 @@ static bool tell_story(uint64_t seed) {
     static const char *const gangs[] = {"", "\"batchScheduler\":\"volcano\",", ""};
     char settings[256];
     s->seed = seed;
-    s->dice.state = seed * 1000003;
-    model_init(&s->model, &s->dice);
+    s->random.state = seed * 1000003;
+    model_init(&s->model, &s->random);
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     snprintf(settings, sizeof settings,
              "{%s\"randomPodDelete\":true,\"deterministicHeadName\":%s,\"featureGates\":{\"RayJobDeletionPolicy\":true,"
              "\"RayMultiHostIndexing\":%s,\"KubernetesWAS\":%s}}",
-             gangs[s->model.gang], rv_dice_chance(&s->dice, 30) ? "true" : "false",
+             gangs[s->model.gang], rv_test_random_chance(&s->random, 30) ? "true" : "false",
              s->model.indexing ? "true" : "false", s->model.gang == GANG_KUBERNETES ? "true" : "false");
     bystander(s);
     model_apply(&s->model, s->api);
@@ -393,7 +393,7 @@ static bool tell_story(uint64_t seed) {
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = s->api,
-                                                         .dice = &s->dice,
+                                                         .random = &s->random,
                                                          .lossy = s->model.lossy,
                                                          .note = on_note,
                                                          .refuse = refuse,

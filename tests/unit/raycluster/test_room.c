@@ -12,7 +12,7 @@ enum { ROOM = 8, PATIENCE_MS = 7000 };
 struct world {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    struct rv_dice dice;
+    struct rv_test_random random;
 };
 
 static void start_group(struct world *w, const char *settings, const char *worker_spec, const char *more,
@@ -27,14 +27,14 @@ static void start_group(struct world *w, const char *settings, const char *worke
         "\"minReplicas\":0,\"maxReplicas\":2147483647,\"rayStartParams\":{},\"template\":{\"spec\":{%s\"containers\":["
         "{\"name\":\"w\",\"image\":\"i\"}]}}}]}}",
         replicas, more, worker_spec);
-    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
+    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made),
                     0);
     w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = w->api,
-                                                         .dice = &w->dice});
+                                                         .random = &w->random});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
 }
 

@@ -15,7 +15,7 @@ static const char cluster[] =
 struct world {
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
-    struct rv_dice dice;
+    struct rv_test_random random;
 };
 
 static void settle(struct world *w) {
@@ -55,14 +55,14 @@ static int64_t ready_told(struct world *w) { return rv_path_int(told(w), "readyW
 static void start(struct world *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *made;
-    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .dice = {1}};
+    *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
     w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = "{}",
                                                          .api = w->api,
-                                                         .dice = &w->dice});
+                                                         .random = &w->random});
     CU_ASSERT_PTR_NOT_NULL_FATAL(w->host);
     pass_time(w, 0);
     for (int i = 0; i < 10; i++) pass_time(w, 1000);

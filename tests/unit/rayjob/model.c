@@ -39,38 +39,38 @@ static void limits(struct model *m) {
     if (m->limit > m->most_limit) m->most_limit = m->limit;
 }
 
-void model_init(struct model *m, struct rv_dice *d) {
+void model_init(struct model *m, struct rv_test_random *d) {
     static const enum rj_mode modes[] = {RJ_K8S, RJ_K8S, RJ_K8S, RJ_HTTP, RJ_HTTP, RJ_SIDECAR, RJ_INTERACTIVE};
-    *m = (struct model){.mode = modes[rv_dice_roll(d, RV_ARRAY_LEN(modes))], .exists = true};
-    m->selector = m->mode != RJ_SIDECAR && rv_dice_chance(d, 15);
-    m->shutdown = rv_dice_chance(d, 60);
-    if (!m->shutdown) m->strategy = rv_dice_roll(d, m->selector ? SHARED_STRATEGIES : RV_ARRAY_LEN(strategies));
-    m->ttl = rv_dice_chance(d, 50) ? rv_dice_roll(d, 120) : 0;
-    m->limit = m->selector || m->mode == RJ_INTERACTIVE ? 0 : rv_dice_roll(d, 3);
-    m->active = rv_dice_chance(d, 30) ? 1 + rv_dice_roll(d, 600) : 0;
-    m->before_running = rv_dice_chance(d, 20) ? 1 + rv_dice_roll(d, 300) : 0;
+    *m = (struct model){.mode = modes[rv_test_random_below(d, RV_ARRAY_LEN(modes))], .exists = true};
+    m->selector = m->mode != RJ_SIDECAR && rv_test_random_chance(d, 15);
+    m->shutdown = rv_test_random_chance(d, 60);
+    if (!m->shutdown) m->strategy = rv_test_random_below(d, m->selector ? SHARED_STRATEGIES : RV_ARRAY_LEN(strategies));
+    m->ttl = rv_test_random_chance(d, 50) ? rv_test_random_below(d, 120) : 0;
+    m->limit = m->selector || m->mode == RJ_INTERACTIVE ? 0 : rv_test_random_below(d, 3);
+    m->active = rv_test_random_chance(d, 30) ? 1 + rv_test_random_below(d, 600) : 0;
+    m->before_running = rv_test_random_chance(d, 20) ? 1 + rv_test_random_below(d, 300) : 0;
     limits(m);
 }
 
 static bool is_invalid(const struct model *m) { return m->invalid || (m->suspend && (!m->shutdown || m->selector)); }
 
-void model_edit(struct model *m, struct rv_dice *d) {
-    uint32_t what = rv_dice_roll(d, 100);
+void model_edit(struct model *m, struct rv_test_random *d) {
+    uint32_t what = rv_test_random_below(d, 100);
     if (what < 40) {
         m->suspend = !m->suspend;
     } else if (what < 50) {
-        m->active = rv_dice_chance(d, 50) ? 1 + rv_dice_roll(d, 900) : 0;
+        m->active = rv_test_random_chance(d, 50) ? 1 + rv_test_random_below(d, 900) : 0;
     } else if (what < 55) {
-        m->before_running = rv_dice_chance(d, 50) ? 1 + rv_dice_roll(d, 900) : 0;
+        m->before_running = rv_test_random_chance(d, 50) ? 1 + rv_test_random_below(d, 900) : 0;
     } else if (what < 62 && !m->selector && m->mode != RJ_INTERACTIVE) {
-        m->limit = rv_dice_roll(d, 4);
+        m->limit = rv_test_random_below(d, 4);
         m->limit_edited = true;
     } else if (what < 70) {
         m->invalid = !m->invalid;
     } else if (what < 80) {
         m->has_id |= m->mode == RJ_INTERACTIVE;
     } else if (what < 86) {
-        m->ttl = rv_dice_roll(d, 200);
+        m->ttl = rv_test_random_below(d, 200);
     } else if (what < 92 && m->strategy == 0) {
         m->shutdown = !m->shutdown;
         m->policy_edited = true;

@@ -24,9 +24,9 @@ struct model {
     uint32_t clusters;
 };
 
-void model_init(struct model *m, struct rv_dice *d);
+void model_init(struct model *m, struct rv_test_random *d);
 /* Changes one thing, in the model only. */
-void model_edit(struct model *m, struct rv_dice *d);
+void model_edit(struct model *m, struct rv_test_random *d);
 /* Makes it so: creates the RayJob, edits it, or has it deleted. */
 void model_apply(const struct model *m, struct rv_fakeapi *api);
 bool model_ended(const struct model *m); /* as last watched */

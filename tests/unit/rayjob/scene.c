@@ -189,7 +189,7 @@ static void make_shared(struct scene *s) {
 
 void scene_begin(struct scene *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    s->dice.state = 7;
+    s->random.state = 7;
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     if (s->shared != NULL) make_shared(s);
     make(s, "ray.io/v1", "rayjobs", manifest(a, s));
@@ -197,7 +197,7 @@ void scene_begin(struct scene *s) {
                                                          .manifest = "plugins/rayjob/rayjob.yaml",
                                                          .settings = s->settings != NULL ? s->settings : "{}",
                                                          .api = s->api,
-                                                         .dice = &s->dice,
+                                                         .random = &s->random,
                                                          .note = on_note,
                                                          .http = on_http,
                                                          .refuse = on_refuse,

@@ -28,7 +28,7 @@ struct scene {
     unsigned complaints;                       /* events FailedTo... */
     char series[SCENE_SERIES][256];            /* metrics that are told */
     unsigned series_n;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
 };

@@ -23,7 +23,7 @@ enum { RUNS = 200, CHAPTERS = 3, STEPS = 60 };
 
 struct story {
     uint64_t seed;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct model model;
     struct world world;
     struct rv_fakeapi *api;
@@ -45,7 +45,7 @@ static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_a
 
 static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
-    uint32_t what = rv_dice_roll(&s->dice, 100), n = 1 + rv_dice_roll(&s->dice, 5);
+    uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 5);
     if (what < 26) {
         while (n-- > 0 && rv_fakehost_tell(s->host)) {
         }
@@ -53,15 +53,15 @@ static void step(struct story *s) {
         while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
         }
     } else if (what < 62) {
-        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 4000));
+        rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 4000));
     } else if (what < 65) {
-        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 200000));
+        rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 200000));
     } else if (what < 85) {
         const char *event = world_event(&s->world);
         if (event != NULL) on_note(s, event);
     } else if (what < 89) {
         on_note(s, " -- the user edits the job");
-        model_edit(&s->model, &s->dice);
+        model_edit(&s->model, &s->random);
         model_apply(&s->model, s->api);
     } else if (what < 91) {
         rv_fakehost_repeat(s->host);
@@ -70,11 +70,11 @@ static void step(struct story *s) {
     } else if (what < 94) {
         rv_fakehost_restart(s->host);
     } else if (what < 97) {
-        s->world.http_trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->world.http_trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
     } else {
-        s->trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
     }
-    if (rv_dice_chance(&s->dice, 80)) rv_fakehost_run(s->host);
+    if (rv_test_random_chance(&s->random, 80)) rv_fakehost_run(s->host);
     model_watch(&s->model, &s->world, &s->faults);
 }
 
@@ -141,22 +141,22 @@ static void shared_cluster(struct story *s) {
 static bool tell_story(uint64_t seed) {
     struct story *s = rv_alloc(sizeof *s);
     s->seed = seed;
-    s->dice.state = seed * 1000003;
-    model_init(&s->model, &s->dice);
+    s->random.state = seed * 1000003;
+    model_init(&s->model, &s->random);
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
-    s->world = (struct world){.api = s->api, .dice = &s->dice};
-    s->world.harsh = rv_dice_chance(&s->dice, 50);
-    s->world.false_404 = rv_dice_chance(&s->dice, 30);
-    s->world.sidecar_restarts = rv_dice_chance(&s->dice, 50);
-    s->world.refuses = rv_dice_chance(&s->dice, 5);
+    s->world = (struct world){.api = s->api, .random = &s->random};
+    s->world.harsh = rv_test_random_chance(&s->random, 50);
+    s->world.false_404 = rv_test_random_chance(&s->random, 30);
+    s->world.sidecar_restarts = rv_test_random_chance(&s->random, 50);
+    s->world.refuses = rv_test_random_chance(&s->random, 5);
     shared_cluster(s);
     model_apply(&s->model, s->api);
     s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
                                                          .manifest = "plugins/rayjob/rayjob.yaml",
                                                          .settings = s->world.sidecar_restarts ? RESTARTS_ON : "{}",
                                                          .api = s->api,
-                                                         .dice = &s->dice,
-                                                         .lossy = rv_dice_chance(&s->dice, 50),
+                                                         .random = &s->random,
+                                                         .lossy = rv_test_random_chance(&s->random, 50),
                                                          .note = on_note,
                                                          .http = on_http,
                                                          .arg = s});

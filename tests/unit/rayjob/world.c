@@ -157,7 +157,7 @@ static bool go_on(struct world *w, struct ray_run *r) {
                                        "FAILED",    "FAILED",    "STOPPED"};
     if (over(r) || !lives(w, r)) return false;
     bool pending = strcmp(r->status, "PENDING") == 0;
-    r->status = pending ? "RUNNING" : ends[rv_dice_roll(w->dice, RV_ARRAY_LEN(ends))];
+    r->status = pending ? "RUNNING" : ends[rv_test_random_below(w->random, RV_ARRAY_LEN(ends))];
     if (!pending) r->end = w->api->now;
     return true;
 }
@@ -189,14 +189,15 @@ static void say(struct rv_fake_answer *out, uint32_t status, const char *text, b
 
 /* Answers that are none. */
 static void garble(struct world *w, struct rv_fake_answer *out) {
-    uint32_t which = rv_dice_roll(w->dice, w->false_404 ? 7 : 6);
+    uint32_t which = rv_test_random_below(w->random, w->false_404 ? 7 : 6);
     if (which == 0) out->code = RV_E_TIMEOUT;
     if (which == 1) out->code = RV_E_UNAVAILABLE;
     if (which == 2) say(out, 500, "Traceback (most recent call last)", false);
     if (which == 3) say(out, 200, "{\"status\":\"Failure\",\"message\":\"no endpoints\"}", true);
     if (which == 4) say(out, 200, "<html>sign in</html>", false);
     if (which == 5) say(out, 503, "{}", true);
-    if (which == 6) say(out, 404, rv_dice_chance(w->dice, 50) ? "404: Not Found" : "Job x does not exist", false);
+    if (which == 6)
+        say(out, 404, rv_test_random_chance(w->random, 50) ? "404: Not Found" : "Job x does not exist", false);
 }
 
 static void tell(const struct ray_run *r, struct rv_fake_answer *out) {
@@ -218,7 +219,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
         out->code = RV_E_UNAVAILABLE;
         return;
     }
-    if (rv_dice_chance(w->dice, w->http_trouble)) {
+    if (rv_test_random_chance(w->random, w->http_trouble)) {
         garble(w, out);
         return;
     }
@@ -279,12 +280,12 @@ static bool tend_job(struct world *w, struct rv_fake_object *job) {
     if (rv_path_bool(job->value, "spec.suspend", false)) return false;
     struct ray_run *run = head != NULL ? find_run(w, head, id) : NULL;
     if (head == NULL) { /* some wait, for ever if need be */
-        if (rv_dice_chance(w->dice, 50)) return false;
+        if (rv_test_random_chance(w->random, 50)) return false;
         end_job(w, job, false);
     } else if (run == NULL) {
         accept(w, head, id);
     } else if (over(run)) {
-        end_job(w, job, strcmp(run->status, "SUCCEEDED") == 0 || rv_dice_chance(w->dice, 50));
+        end_job(w, job, strcmp(run->status, "SUCCEEDED") == 0 || rv_test_random_chance(w->random, 50));
     } else {
         return false;
     }
@@ -323,7 +324,8 @@ static bool tend_sidecar(struct world *w, struct rv_fake_object *cluster) {
     if (run == NULL)
         accept(w, head, id);
     else if (over(run))
-        set_sidecar(w, head, restarts, strcmp(run->status, "SUCCEEDED") != 0 || rv_dice_chance(w->dice, 20), false);
+        set_sidecar(w, head, restarts, strcmp(run->status, "SUCCEEDED") != 0 || rv_test_random_chance(w->random, 20),
+                    false);
     else
         return false;
     return true;
@@ -340,7 +342,7 @@ static bool tend_submitters(struct world *w) {
 bool world_work(struct world *w) {
     bool did = rv_fakeapi_collect(w->api);
     while (tend_clusters(w) || tend_submitters(w)) did = true;
-    for (size_t i = 0; i < w->run_n; i++) did |= rv_dice_chance(w->dice, 30) && go_on(w, &w->runs[i]);
+    for (size_t i = 0; i < w->run_n; i++) did |= rv_test_random_chance(w->random, 30) && go_on(w, &w->runs[i]);
     return did;
 }
 
@@ -350,7 +352,7 @@ static struct rv_fake_object *any(struct world *w, const char *resource) {
     struct rv_fake_object *chosen = NULL;
     uint32_t n = 0;
     for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
-        if (is(o, resource) && !rv_meta_deleting(o->value) && rv_dice_roll(w->dice, ++n) == 0) chosen = o;
+        if (is(o, resource) && !rv_meta_deleting(o->value) && rv_test_random_below(w->random, ++n) == 0) chosen = o;
     return chosen;
 }
 
@@ -362,7 +364,7 @@ static bool tend_any(struct world *w) {
 static bool submit_any(struct world *w) { return tend_submitters(w); }
 
 static bool ray_goes_on(struct world *w) {
-    return w->run_n > 0 && go_on(w, &w->runs[rv_dice_roll(w->dice, (uint32_t)w->run_n)]);
+    return w->run_n > 0 && go_on(w, &w->runs[rv_test_random_below(w->random, (uint32_t)w->run_n)]);
 }
 
 static bool cluster_not_ready(struct world *w) {
@@ -395,7 +397,7 @@ static bool submitter_deleted(struct world *w) { return deleted(w, "jobs"); }
 static bool submitter_fails(struct world *w) {
     struct rv_fake_object *o = any(w, "jobs");
     if (o == NULL || rv_val_len(rv_val_path(o->value, "status.conditions")) > 0) return false;
-    end_job(w, o, rv_dice_chance(w->dice, 30));
+    end_job(w, o, rv_test_random_chance(w->random, 30));
     return true;
 }
 
@@ -431,7 +433,7 @@ const char *world_event(struct world *w) {
                   {1, true, submitter_fails, "a submitter ends too early"}};
     uint32_t sum = 0, roll;
     for (size_t i = 0; i < RV_ARRAY_LEN(events); i++) sum += !events[i].harm || w->harsh ? events[i].weight : 0;
-    roll = rv_dice_roll(w->dice, sum);
+    roll = rv_test_random_below(w->random, sum);
     for (size_t i = 0; i < RV_ARRAY_LEN(events); i++) {
         uint32_t weight = !events[i].harm || w->harsh ? events[i].weight : 0;
         if (roll < weight) {

@@ -19,7 +19,7 @@ struct ray_run {
 
 struct world {
     struct rv_fakeapi *api;
-    struct rv_dice *dice;
+    struct rv_test_random *random;
     struct ray_run runs[WORLD_RUNS];
     size_t run_n;
     uint32_t http_trouble; /* percent of the dashboards' answers that are none, or garbage */
