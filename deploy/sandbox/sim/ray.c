@@ -110,6 +110,7 @@ static struct ray_head *head_get(struct sim *m, struct rv_str key, struct sb_obj
     h->entry.key = (struct rv_str){rv_strdup(key), key.n};
     h->ns = rv_strdup(o->ns);
     h->cluster = rv_strdup(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/cluster")));
+    h->submitters.fn = ray_submitters_due;
     h->serve = serve_new(h);
     sim_map_put(&ray_of(m)->heads, &h->entry);
     return h;
@@ -118,6 +119,7 @@ static struct ray_head *head_get(struct sim *m, struct rv_str key, struct sb_obj
 static void head_free(struct ray *r, struct ray_head *h) {
     sim_map_remove(&r->heads, &h->entry);
     ray_jobs_free(h);
+    sim_timer_disarm(h->m, &h->submitters);
     while (h->nodes != NULL) node_free(h, h->nodes);
     serve_free(h->serve);
     free((void *)(uintptr_t)h->entry.key.p);
@@ -159,6 +161,7 @@ static void ray_change(struct sim *m, const struct sim_change *c) {
     } else {
         node_update(h, c->o);
         remember(h, c->o);
+        ray_submitters_update(h);
     }
     if (h->nodes == NULL)
         head_free(ray_of(m), h);

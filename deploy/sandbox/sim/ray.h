@@ -36,7 +36,8 @@ struct ray_head {
     struct ray_node *nodes;
     char *uid; /* of the head pod whose memory this is; NULL before the first */
     int64_t restarts;
-    struct ray_job *jobs; /* newest first */
+    struct ray_job *jobs;        /* newest first */
+    struct sim_timer submitters; /* when the next submitter in the head's pod ends */
     struct serve *serve;
 };
 struct ray {
@@ -74,5 +75,9 @@ int64_t ray_now_ms(void);
 
 int ray_jobs(struct ray_call *c);
 void ray_jobs_free(struct ray_head *h);
+/* A submitter in the head's pod submits its job, and ends with it. Called when anything about the pod or a job changed.
+ */
+void ray_submitters_update(struct ray_head *h);
+void ray_submitters_due(struct sim *m, struct sim_timer *t);
 
 #endif

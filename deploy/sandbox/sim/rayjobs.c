@@ -2,6 +2,7 @@
  *
  * A job also exists once a pod that names its id has run in the head's namespace: that is the submitter of a RayJob,
  * whose `ray job submit` cannot really run here. */
+#include "pods.h"
 #include "ray.h"
 
 #include <stdlib.h>
@@ -105,6 +106,62 @@ static const char *status_of(const struct sim *m, const struct ray_job *j, int64
 
 static bool terminal(const char *status) { return status[0] == 'S' || status[0] == 'F'; }
 
+/* ---- submitters beside the head's Ray ---- */
+
+static struct rv_str job_id_of(struct rv_val container) {
+    for (struct rv_iter it = rv_iter(rv_val_get(container, "env")); rv_iter_next(&it);)
+        if (rv_str_is(rv_path_str(it.val, "name"), "RAY_JOB_SUBMISSION_ID")) return rv_path_str(it.val, "value");
+    return RV_STR("");
+}
+
+static bool is_running(struct rv_val pod, struct rv_str container) {
+    for (struct rv_iter it = rv_iter(rv_val_path(pod, "status.containerStatuses")); rv_iter_next(&it);)
+        if (rv_str_eq(rv_path_str(it.val, "name"), container)) return rv_val_set(rv_val_path(it.val, "state.running"));
+    return false;
+}
+
+/* True when the container is to end now; else *due_ms is when it will, if that is sooner. */
+static bool submitter_over(struct ray_head *h, struct rv_val container, int64_t *due_ms, int *ret_code) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct submitter s = {.id = job_id_of(container), .a = a};
+    struct ray_job *j = job_find(h, s.id);
+    if (j == NULL) {
+        look_in(&s, container);
+        j = job_add(h, s.id, s.entrypoint, RV_VAL_ABSENT);
+    }
+    int64_t end = 0, later = j->created_ms + h->m->opts.ray_run_ms;
+    const char *status = status_of(h->m, j, &end);
+    *ret_code = strcmp(status, "FAILED") == 0;
+    if (terminal(status)) return true;
+    if (later < *due_ms) *due_ms = later;
+    return false;
+}
+
+void ray_submitters_update(struct ray_head *h) {
+    const struct ray_node *n = ray_head_node(h);
+    struct sb_object *o = n != NULL ? sb_get(h->m->storage, h->m->r.pods, rv_str(h->ns), rv_str(n->pod)) : NULL;
+    struct sim_pod *p = o != NULL ? sim_map_get(&sim_pods_of(h->m)->map, o->uid) : NULL;
+    if (p == NULL) return;
+    sb_object_ref(o);
+    int64_t due = INT64_MAX;
+    size_t i = 0;
+    for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.containers")); rv_iter_next(&it); i++) {
+        int code = 0;
+        bool runs = job_id_of(it.val).n != 0 && is_running(o->value, rv_path_str(it.val, "name"));
+        if (runs && submitter_over(h, it.val, &due, &code))
+            sim_kubelet_exit(h->m, p, p->n_init + i, code, code != 0 ? "Error" : "Completed");
+    }
+    if (due != INT64_MAX) sim_timer_arm(h->m, &h->submitters, due - ray_now_ms() + 1);
+    sb_object_unref(o);
+}
+
+void ray_submitters_due(struct sim *m, struct sim_timer *t) {
+    (void)m;
+    ray_submitters_update(SIM_OWNER(t, struct ray_head, submitters));
+}
+
+/* ---- details ---- */
+
 static struct rv_node *details(struct ray_call *c, const struct ray_job *j) {
     struct rv_arena *a = c->a;
     int64_t end = 0;
@@ -173,6 +230,7 @@ static int stop(struct ray_call *c, struct ray_job *j) {
     int64_t end = 0;
     bool running = !terminal(status_of(c->m, j, &end));
     if (running) j->stopped_ms = ray_now_ms();
+    if (running) sim_timer_arm(c->m, &c->head->submitters, 0);
     return flag(c, "stopped", running);
 }
 
