@@ -1,6 +1,6 @@
 /* control.c - the control API of the simulation: one-shot misfortunes of a pod or a node, and what there is. */
 #include "pods.h"
-#include "ray.h"
+#include "raynode.h"
 
 static struct rv_str segment(struct rv_str *path) {
     while (path->n != 0 && path->p[0] == '/') *path = (struct rv_str){path->p + 1, path->n - 1};

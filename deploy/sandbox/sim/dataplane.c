@@ -1,6 +1,6 @@
 /* dataplane.c - which endpoint a client's request goes to, and what it is answered. */
 #include "dataplane.h"
-#include "ray.h"
+#include "raynode.h"
 #include "serve.h"
 
 #include <stdlib.h>

@@ -7,15 +7,6 @@
 static const int64_t FOREVER = INT64_MAX;
 enum { BACKOFF_CAP = 30, CALM_MS = 600000 }; /* calm: a run this long forgets the back-off */
 
-bool sim_pod_initialized(const struct sim_pod *p) {
-    for (size_t i = 0; i < p->n_init; i++) {
-        const struct sim_ctr *c = &p->c[i];
-        bool ok = c->sidecar ? c->state == CTR_RUNNING || c->restarts > 0 : c->state == CTR_EXITED && c->now.code == 0;
-        if (!ok) return false;
-    }
-    return true;
-}
-
 void sim_pod_release(struct sim *m, struct sim_pod *p) {
     if (p->node != NULL && p->ask != NULL) {
         sim_node_give_back(p->node, p->ask);

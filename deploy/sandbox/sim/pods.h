@@ -92,6 +92,7 @@ static inline struct sim_ref sim_pod_ref(struct sim *m, const struct sim_pod *p)
 static inline struct sb_object *sim_pod_fresh(struct sim *m, const struct sim_pod *p) {
     return sim_fresh(m, sim_pod_ref(m, p), p->entry.key);
 }
+/* podwatch.c */
 struct sim_pod *sim_pod_find(struct sim *m, struct rv_str ns, struct rv_str name);
 
 /* scheduler.c */
@@ -107,9 +108,9 @@ void sim_kubelet_force(struct sim *m, struct sim_pod *p, const char *phase, cons
 void sim_kubelet_probe(struct sim *m, struct sim_pod *p, bool ok);     /* what the proxy answers a probe */
 void sim_pod_release(struct sim *m, struct sim_pod *p);                /* gives its place on the node back */
 void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr); /* its behaviours changed */
-bool sim_pod_initialized(const struct sim_pod *p);
 
 /* status.c */
+bool sim_pod_initialized(const struct sim_pod *p);
 int sim_status_write(struct sim *m, struct sim_pod *p);
 void sim_condition(struct rv_arena *a, struct rv_node *status, const char *type, const char *value, const char *reason,
                    const char *message);

@@ -1,5 +1,5 @@
 /* ray.c - which pods are Ray clusters, which of them a request means, and the small answers of a dashboard. */
-#include "ray.h"
+#include "raynode.h"
 #include "rayrules.h"
 #include "serve.h"
 
@@ -8,34 +8,6 @@
 enum { DASHBOARD_BYTES = 8 << 20, METRICS_PORT = 8080, HANG_MS = 60000, ANY_CPU = 64000 };
 
 /* ---- nodes ---- */
-
-struct ray_node *ray_head_node(const struct ray_head *h) {
-    struct ray_node *n = h->nodes;
-    while (n != NULL && !(n->head && n->alive)) n = n->next;
-    return n;
-}
-
-static struct ray_node *node_find(const struct ray_head *h, struct rv_str uid) {
-    struct ray_node *n = h->nodes;
-    while (n != NULL && !rv_str_is(uid, n->uid)) n = n->next;
-    return n;
-}
-
-static struct rv_str head_key(struct rv_buf *b, struct rv_str ns, struct rv_val labels) {
-    rv_buf_clear(b);
-    rv_buf_addf(b, RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(ns),
-                RV_STR_ARG(rv_val_str(rv_val_get(labels, "ray.io/cluster"))));
-    return rv_buf_str(b);
-}
-
-struct ray_node *ray_node_find(struct sim *m, struct rv_str ns, struct rv_str pod, struct ray_head **ret_head) {
-    struct sb_object *o = sb_get(m->storage, m->r.pods, ns, pod);
-    rv_autobuf struct rv_buf b = {0};
-    *ret_head = NULL;
-    if (o == NULL) return NULL;
-    *ret_head = sim_map_get(&ray_of(m)->heads, head_key(&b, ns, rv_val_path(o->value, "metadata.labels")));
-    return *ret_head != NULL ? node_find(*ret_head, o->uid) : NULL;
-}
 
 static bool is_up(struct rv_val pod) {
     struct rv_val ctr = rv_val_path(pod, "status.containerStatuses[0]");
@@ -80,7 +52,7 @@ static void node_free(struct ray_head *h, struct ray_node *n) {
 }
 
 static void node_update(struct ray_head *h, struct sb_object *o) {
-    struct ray_node *n = node_find(h, o->uid), **at = &h->nodes;
+    struct ray_node *n = ray_node_of(h, o->uid), **at = &h->nodes;
     if (n == NULL) {
         n = rv_alloc(sizeof *n);
         n->pod = rv_strdup(o->name);
@@ -154,9 +126,9 @@ static void ray_change(struct sim *m, const struct sim_change *c) {
     struct rv_val labels = rv_val_path(c->o->value, "metadata.labels");
     if (rv_val_str(rv_val_get(labels, "ray.io/cluster")).n == 0) return;
     rv_autobuf struct rv_buf b = {0};
-    struct ray_head *h = head_get(m, head_key(&b, c->o->ns, labels), c->o);
+    struct ray_head *h = head_get(m, ray_key(&b, c->o->ns, labels), c->o);
     if (c->type == SB_DELETED) {
-        struct ray_node *n = node_find(h, c->o->uid);
+        struct ray_node *n = ray_node_of(h, c->o->uid);
         if (n != NULL) node_free(h, n);
     } else {
         node_update(h, c->o);

@@ -3,7 +3,7 @@
  * A job also exists once a pod that names its id has run in the head's namespace: that is the submitter of a RayJob,
  * whose `ray job submit` cannot really run here. */
 #include "pods.h"
-#include "ray.h"
+#include "raynode.h"
 
 #include <stdlib.h>
 

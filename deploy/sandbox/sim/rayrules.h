@@ -2,7 +2,7 @@
 #ifndef RV_SANDBOX_SIM_RAYRULES_H
 #define RV_SANDBOX_SIM_RAYRULES_H
 
-#include "ray.h"
+#include "raynode.h"
 
 enum rayrule_text {
     RULE_DASHBOARD,

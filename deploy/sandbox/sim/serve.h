@@ -7,7 +7,7 @@
 #ifndef RV_SANDBOX_SIM_SERVE_H
 #define RV_SANDBOX_SIM_SERVE_H
 
-#include "ray.h"
+#include "raynode.h"
 
 enum serve_replica_state { REPLICA_STARTING, REPLICA_RUNNING, REPLICA_STOPPING };
 struct serve_replica {
@@ -89,6 +89,8 @@ int ray_serve(struct ray_call *c); /* rayserve.c: the REST API */
 /* Takes a PUT's body. 0, or RV_E_INVALID with Serve's words in *ret_why (in the arena). */
 int serve_configure(struct serve *s, struct rv_arena *a, struct rv_val body, struct rv_str *ret_why);
 void serve_app_free(struct serve *s, struct serve_app *app);
+struct serve_deployment *serve_deployment_free(struct serve *s, struct serve_deployment *d);
+void serve_replica_free(struct serve *s, struct serve_deployment *d, struct serve_replica *r);
 /* What follows from a configuration for the deployments of an application that is built. */
 void serve_deploy(struct serve *s, struct serve_app *app);
 
@@ -96,9 +98,6 @@ void serve_deploy(struct serve *s, struct serve_app *app);
 
 const char *serve_app_status(const struct serve_app *app, struct rv_str *ret_message, struct rv_arena *a);
 const char *serve_deployment_status(enum serve_status status);
-struct serve_deployment *serve_deployment_free(struct serve *s, struct serve_deployment *d);
-/* A running replica with room, of the application's first deployment; on this node if it can be. NULL: none. */
-struct serve_replica *serve_replica_pick(const struct serve_app *app, const struct ray_node *near);
 
 /* ---- serveproxy.c ---- */
 

@@ -258,6 +258,24 @@ void serve_deploy(struct serve *s, struct serve_app *app) {
 
 /* ---- applications ---- */
 
+void serve_replica_free(struct serve *s, struct serve_deployment *d, struct serve_replica *r) {
+    serve_requests_of_replica_fail(s, r);
+    struct serve_replica **at = &d->list;
+    while (*at != r) at = &(*at)->next;
+    *at = r->next;
+    free(r);
+}
+
+struct serve_deployment *serve_deployment_free(struct serve *s, struct serve_deployment *d) {
+    while (d->list != NULL) serve_replica_free(s, d, d->list);
+    rv_buf_free(&d->config);
+    rv_buf_free(&d->actor);
+    free(d->message);
+    free(d->name);
+    free(d);
+    return NULL;
+}
+
 void serve_app_free(struct serve *s, struct serve_app *app) {
     for (struct serve_deployment *d; (d = app->deployments) != NULL;) {
         app->deployments = d->next;

@@ -207,6 +207,19 @@ unsigned serve_requests_waiting(const struct serve *s, const struct serve_app *a
     return n;
 }
 
+/* A running replica with room, of the application's first deployment; on this node if it can be. NULL: none. */
+static struct serve_replica *pick_replica(const struct serve_app *app, const struct ray_node *near) {
+    struct serve_replica *best = NULL;
+    const struct serve_deployment *d = app->deployments;
+    for (struct serve_replica *r = d != NULL ? d->list : NULL; r != NULL; r = r->next) {
+        if (r->state != REPLICA_RUNNING || r->ongoing >= d->max_ongoing) continue;
+        bool closer = best != NULL && r->node == near && best->node != near;
+        bool further = best != NULL && r->node != near && best->node == near;
+        if (best == NULL || closer || (!further && r->ongoing < best->ongoing)) best = r;
+    }
+    return best;
+}
+
 static bool request_update(struct serve *s, struct serve_request *q, int64_t *due) {
     const char *rule = rayrules_text(s->head, NULL, RULE_PROXY);
     const struct serve_app *app = app_of(s, q->app);
@@ -217,7 +230,7 @@ static bool request_update(struct serve *s, struct serve_request *q, int64_t *du
         return true;
     }
     bool changed = false;
-    if (q->replica == NULL && (q->replica = serve_replica_pick(app, q->node)) != NULL) {
+    if (q->replica == NULL && (q->replica = pick_replica(app, q->node)) != NULL) {
         q->replica->ongoing++;
         q->began_ms = now;
         changed = true;

@@ -13,24 +13,6 @@ static void sooner(int64_t *due, int64_t at) {
 
 /* ---- replicas ---- */
 
-static void replica_free(struct serve *s, struct serve_deployment *d, struct serve_replica *r) {
-    serve_requests_of_replica_fail(s, r);
-    struct serve_replica **at = &d->list;
-    while (*at != r) at = &(*at)->next;
-    *at = r->next;
-    free(r);
-}
-
-struct serve_deployment *serve_deployment_free(struct serve *s, struct serve_deployment *d) {
-    while (d->list != NULL) replica_free(s, d, d->list);
-    rv_buf_free(&d->config);
-    rv_buf_free(&d->actor);
-    free(d->message);
-    free(d->name);
-    free(d);
-    return NULL;
-}
-
 static int64_t used(const struct serve *s, const struct ray_node *n) {
     int64_t sum = 0;
     for (const struct serve_app *app = s->apps; app != NULL; app = app->next)
@@ -97,7 +79,7 @@ static bool replica_advance(struct serve *s, const struct serve_app *app, struct
     const char *error = rayrules_text(s->head, app->name, RULE_CONSTRUCTOR_ERROR);
     if (r->state == REPLICA_STOPPING) {
         bool over = r->node == NULL || (r->ongoing == 0 ? now >= r->due_ms : now >= r->due_ms + GRACE_MS);
-        if (over) replica_free(s, d, r);
+        if (over) serve_replica_free(s, d, r);
         if (!over) sooner(due, r->ongoing == 0 ? r->due_ms : r->due_ms + GRACE_MS);
         return over;
     }
@@ -112,7 +94,7 @@ static bool replica_advance(struct serve *s, const struct serve_app *app, struct
         d->failures = 0;
         return true;
     }
-    replica_free(s, d, r);
+    serve_replica_free(s, d, r);
     d->failures++;
     if (d->failures >= patience(d)) set_status(d, DEPLOYMENT_FAILED, "REPLICA_STARTUP_FAILED", failure_text(d, error));
     return true;
@@ -264,20 +246,6 @@ const char *serve_app_status(const struct serve_app *app, struct rv_str *ret_mes
     return failed ? "DEPLOY_FAILED" : "UNHEALTHY";
 }
 
-/* ---- picking ---- */
-
-struct serve_replica *serve_replica_pick(const struct serve_app *app, const struct ray_node *near) {
-    struct serve_replica *best = NULL;
-    const struct serve_deployment *d = app->deployments;
-    for (struct serve_replica *r = d != NULL ? d->list : NULL; r != NULL; r = r->next) {
-        if (r->state != REPLICA_RUNNING || r->ongoing >= d->max_ongoing) continue;
-        bool closer = best != NULL && r->node == near && best->node != near;
-        bool further = best != NULL && r->node != near && best->node == near;
-        if (best == NULL || closer || (!further && r->ongoing < best->ongoing)) best = r;
-    }
-    return best;
-}
-
 /* ---- the whole ---- */
 
 static bool deployment_advance(struct serve *s, const struct serve_app *app, struct serve_deployment *d, int64_t *due) {
@@ -365,7 +333,7 @@ void serve_node_lost(struct serve *s, struct ray_node *n) {
                 next = r->next;
                 if (r->node != n) continue;
                 bool ran = r->state == REPLICA_RUNNING;
-                replica_free(s, d, r);
+                serve_replica_free(s, d, r);
                 if (ran && d->status >= DEPLOYMENT_UPSCALING)
                     set_status(d, DEPLOYMENT_UNHEALTHY, "HEALTH_CHECK_FAILED",
                                rv_strdup(RV_STR("A replica's health check failed. This deployment will be UNHEALTHY "

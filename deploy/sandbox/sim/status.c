@@ -19,6 +19,15 @@ void sim_condition(struct rv_arena *a, struct rv_node *status, const char *type,
     rv_node_set(a, c, "message", message != NULL ? rv_node_str(a, rv_str(message)) : NULL);
 }
 
+bool sim_pod_initialized(const struct sim_pod *p) {
+    for (size_t i = 0; i < p->n_init; i++) {
+        const struct sim_ctr *c = &p->c[i];
+        bool ok = c->sidecar ? c->state == CTR_RUNNING || c->restarts > 0 : c->state == CTR_EXITED && c->now.code == 0;
+        if (!ok) return false;
+    }
+    return true;
+}
+
 /* ---- containers ---- */
 
 static void terminated(struct rv_arena *a, struct rv_node *state, const struct sim_exit *x) {

@@ -1,4 +1,4 @@
-/* pods.c - the table of pods: what each change of a pod means for the scheduler and for the kubelets. */
+/* podwatch.c - the table of pods: what each change of a pod means for the scheduler and for the kubelets. */
 #include "pods.h"
 
 #include <stdlib.h>

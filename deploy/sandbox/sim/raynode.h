@@ -1,7 +1,7 @@
-/* ray.h - the simulated Ray: one state per Ray cluster, that is per label ray.io/cluster in a namespace. ray.c follows
- * its pods and routes requests to it, rayjobs.c is the API of jobs, serve.h the Serve that runs on it. */
-#ifndef RV_SANDBOX_SIM_RAY_H
-#define RV_SANDBOX_SIM_RAY_H
+/* raynode.h - the simulated Ray: one state per Ray cluster, that is per label ray.io/cluster in a namespace. ray.c
+ * follows its pods and routes requests to it, rayjobs.c is the API of jobs, serve.h the Serve that runs on it. */
+#ifndef RV_SANDBOX_SIM_RAYNODE_H
+#define RV_SANDBOX_SIM_RAYNODE_H
 
 #include "internal.h"
 #include "rayvisor/json.h"
@@ -46,7 +46,13 @@ struct ray {
     struct ray_late *later; /* answers that come late or never */
 };
 static inline struct ray *ray_of(struct sim *m) { return m->modules[SIM_RAY]; }
-struct ray_node *ray_head_node(const struct ray_head *h); /* NULL: no head that is alive */
+
+/* ---- raynode.c ---- */
+
+struct ray_node *ray_head_node(const struct ray_head *h);                  /* NULL: no head that is alive */
+struct ray_node *ray_node_of(const struct ray_head *h, struct rv_str uid); /* NULL: no such node */
+/* The key of the cluster that a pod's labels name. */
+struct rv_str ray_key(struct rv_buf *b, struct rv_str ns, struct rv_val labels);
 /* The node of a pod, and its cluster; NULL: it is none. */
 struct ray_node *ray_node_find(struct sim *m, struct rv_str ns, struct rv_str pod, struct ray_head **ret_head);
 
@@ -63,8 +69,6 @@ struct ray_call {
     struct rv_bytes body;
     struct rv_buf *out;
 };
-
-/* ---- rayreply.c ---- */
 
 /* Answers with text, or a tree as JSON; returns the HTTP status that is given. */
 int ray_text(const struct ray_call *c, int status, const char *text);
