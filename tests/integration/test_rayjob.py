@@ -121,7 +121,7 @@ def test_sidecar(env):
     s = wait_job(kube, ns, "j", "Running")
     head = pods_of(kube, ns, s["rayClusterName"], "headgroup")[0]
     assert [c["name"] for c in head["spec"]["containers"]] == ["ray-head", "ray-job-submitter"] and head["spec"]["restartPolicy"] == "Never"
-    wait_job(kube, ns, "j", "Running", jobStatus="SUCCEEDED")
+    wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED")  # the submitter ends as its job does
 
 
 def test_failure_is_told_and_retried(env):
