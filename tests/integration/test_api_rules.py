@@ -36,6 +36,28 @@ def gone(kube, ns, name): wait_for(f"{name} to go", lambda: kube.find("configmap
 def release(kube, ns, name): kube.patch("configmaps", ns, name, {"metadata": {"finalizers": None}})
 
 
+# ---- what is refused at once, and what is written in another form -------------------------------------------
+
+def test_services_and_resources_are_checked(env):
+    kube, ns = setup(env)
+    port = [{"port": 80}]
+    for spec, needle in (({"type": "Foo", "ports": port}, 'spec.type: Unsupported value: \\"Foo\\": supported values: \\"ClusterIP\\", \\"ExternalName\\"'),
+                         ({"type": "ExternalName"}, "spec.externalName: Required value"), ({"ports": [{"port": 0}]}, "spec.ports[0].port: Invalid value: 0"),
+                         ({"ports": [{"port": 1}, {"port": 2}]}, "spec.ports[0].name: Required value"), ({}, "spec.ports: Required value")):
+        refused(422, lambda: kube.create("services", ns, {"metadata": {"name": "s"}, "spec": spec}), needle)
+    pod = lambda **r: {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i", "resources": r}]}}
+    refused(422, lambda: kube.create("pods", ns, pod(limits={"cpu": "1"}, requests={"cpu": "2"})),
+            'spec.containers[0].resources.requests: Invalid value: \\"2\\": must be less than or equal to cpu limit of 1')
+    refused(422, lambda: kube.create("pods", ns, pod(requests={"example.com/gpu": "1"})), "Limit must be set for non overcommitable resources")
+
+
+def test_bytes_are_written_in_one_form(env):
+    kube, ns = setup(env)
+    kube.create("secrets", ns, {"metadata": {"name": "s"}, "data": {"a": "YW\nJj\r\n"}})
+    assert kube.get("secrets", ns, "s")["data"] == {"a": "YWJj"}
+    refused(400, lambda: kube.create("secrets", ns, {"metadata": {"name": "t"}, "data": {"a": "no base64!"}}), "illegal base64 data at input byte 2")
+
+
 # ---- deletion -----------------------------------------------------------------------------------------------
 
 def test_deletion_preconditions(env):
