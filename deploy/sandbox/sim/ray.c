@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-enum { DASHBOARD_BYTES = 8 << 20, METRICS_PORT = 8080, HANG_MS = 60000, ANY_CPU = 64000 };
+enum { DASHBOARD_BYTES = 8 << 20, METRICS_PORT = 8080, HANG_MS = 20000, ANY_CPU = 64000 };
 
 /* ---- nodes ---- */
 
@@ -270,7 +270,7 @@ static int answer_late(struct sim *m, int status, struct rv_buf *out, int64_t de
 /* Longer than anybody waits. In the end it is answered, for a connection whose client is gone is not noticed before. */
 static int hang(struct ray_call *c, struct sim_pending **ret) {
     rv_buf_adds(c->out, "it hung, as a rule says");
-    return answer_late(c->m, 504, c->out, HANG_MS, ret);
+    return answer_late(c->m, 504, c->out, rayrules_number(c->head, NULL, RULE_MS, HANG_MS), ret);
 }
 
 static void fill(struct rv_buf *out, int64_t n) {
