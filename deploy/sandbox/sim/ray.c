@@ -268,9 +268,9 @@ static int answer_late(struct sim *m, int status, struct rv_buf *out, int64_t de
 }
 
 /* Longer than anybody waits. In the end it is answered, for a connection whose client is gone is not noticed before. */
-static int hang(struct ray_call *c, struct sim_pending **ret) {
+static int hang(struct ray_call *c, int64_t ms, struct sim_pending **ret) {
     rv_buf_adds(c->out, "it hung, as a rule says");
-    return answer_late(c->m, 504, c->out, rayrules_number(c->head, NULL, RULE_MS, HANG_MS), ret);
+    return answer_late(c->m, 504, c->out, ms >= 0 ? ms : HANG_MS, ret);
 }
 
 static void fill(struct rv_buf *out, int64_t n) {
@@ -284,7 +284,7 @@ static int dashboard(struct ray_call *c, struct sim_pending **ret) {
     const struct rayrule *rule = rayrules_dashboard(c->head, c->path);
     const char *what = rule != NULL ? rule->texts[RULE_DASHBOARD] : "";
     if (rule == NULL) return dispatch(c);
-    if (strcmp(what, "hang") == 0) return hang(c, ret);
+    if (strcmp(what, "hang") == 0) return hang(c, rule->numbers[RULE_MS], ret);
     if (strcmp(what, "error") == 0)
         return ray_text(c, rule->numbers[RULE_HTTP_STATUS] > 0 ? (int)rule->numbers[RULE_HTTP_STATUS] : 500,
                         "an error, as a rule says");
@@ -378,7 +378,7 @@ static int answer(struct ray_call *c, struct ray_node *n, int64_t port, struct s
     }
     const char *text = "";
     if (serve_health(c->head->serve, n, &text) == 0) return no_listener(c);
-    if (rule != NULL && strcmp(rule, "hang") == 0) return hang(c, ret);
+    if (rule != NULL && strcmp(rule, "hang") == 0) return hang(c, -1, ret);
     int status = serve_answer_proxy(c, n);
     return status != 0 ? status : traffic(c, n, ret);
 }
