@@ -14,7 +14,7 @@ case "${1:-}" in
 *) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 64 ;;
 esac
 
-packages="build-essential cmake ninja-build pkg-config python3 libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libyaml-dev libyajl-dev
+packages="build-essential cmake ninja-build pkg-config python3 libzmq3-dev libmsgpack-dev libcurl4-openssl-dev libnghttp2-dev libyaml-dev libyajl-dev
  libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev
  libprotobuf-c-dev protobuf-c-compiler"
 

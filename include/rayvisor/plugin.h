@@ -94,6 +94,9 @@ enum rv_verb {
 enum {
     /* The key does not wait for this action and is not reconciled again because of its result. */
     RV_ACTION_DETACHED = 1,
+    /* HTTP requests only: doing it twice is as good as doing it once. It then goes over a connection that is kept, also
+     * when its method is POST, and once more over a new one if the kept one turns out to be dead. A GET always does. */
+    RV_HTTP_IDEMPOTENT = 2,
 };
 
 struct rv_action {
@@ -136,9 +139,10 @@ struct rv_http_request {
     /* Credential by reference: the supervisor reads key `secret_key` of this Secret (if granted) and sends
      * "<auth_header>: <auth_prefix><value>". The plugin never sees the value. */
     struct rv_str secret_ns, secret_name, secret_key, auth_header, auth_prefix;
-    uint32_t http2; /* 1: HTTP/2 with prior knowledge, raw body. So a gRPC unary call is a POST with content type
-                       application/grpc; body, both ways: a byte 0, four bytes of length (big-endian), the message. What
-                       became of it is in the trailers: rv_result_grpc_status() */
+    uint32_t http2; /* 1: HTTP/2 over one kept connection for each server; with http:// by prior knowledge, with
+                       https:// as TLS negotiates it. So a gRPC unary call is a POST with content type application/grpc;
+                       body, both ways: a byte 0, four bytes of length (big-endian), the message. What became of it is
+                       in the trailers: rv_result_grpc_status() */
 };
 
 /* What became of one action. Exactly one per action: `tag` says which it was. */

@@ -343,6 +343,7 @@ static void set_sizes(struct msg *m) {
         m->action.event.size = sizeof m->action.event;
         m->action.http.size = sizeof m->action.http;
         m->action.http.timeout_ms = m->action.a.timeout_ms;
+        m->action.http.flags = m->action.a.flags;
         m->action.a.tag = m->action.http.tag = 0;
     } else if (m->type == MSG_RESULT) {
         m->result.r.size = sizeof m->result.r;

@@ -420,11 +420,16 @@ static void run_event(struct op *op) {
 
 static void on_http(void *arg, const struct http_answer *a) {
     struct op *op = arg;
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_add_str(&text, a->message);
+    if (op->x->s->config->proxy_http && op->m.http.http2 != 0 &&
+        (a->code == RV_E_UNAVAILABLE || a->code == RV_E_TIMEOUT))
+        rv_buf_adds(&text, HTTP_PROXY_NO_HTTP2);
     end_op(op, &(struct rv_result){.code = a->code,
                                    .http_status = a->status,
                                    .body = a->body,
                                    .json = a->json,
-                                   .message = a->message,
+                                   .message = rv_buf_str(&text),
                                    .trailers = a->trailers});
 }
 

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 
 #include "address_filter.h"
-#include "ipc/base/utf8.h"
+#include "h2_pool.h"
 #include "resolver.h"
 #include "supervisor/curl/curl_loop.h"
+#include "trailers.h"
 
-enum { DEFAULT_MS = 2000, API_AGAIN_MS = 60000, TRAILERS_MAX = 16, TRAILER_NAME_MAX = 64, TRAILER_MAX = 4096 };
+enum { API_AGAIN_MS = 60000 };
 
 struct exchange {
     struct http_direct *owner;
@@ -41,6 +42,7 @@ struct http_direct {
     struct resolver *resolver;
     struct exchange *list;
     http_admit_fn admit;
+    struct h2_pool *h2; /* what goes over HTTP/2 */
     struct address_filter filter;
     struct resolver_waiter api_wait;
     int64_t api_next; /* mono ns */
@@ -110,44 +112,22 @@ static bool says_json(CURL *easy) {
     return type != NULL && rv_str_starts(rv_str(type), "application/json");
 }
 
-struct trailers {
-    char names[TRAILERS_MAX][TRAILER_NAME_MAX];
-    size_t n;
-    struct rv_buf pairs;
-};
-
-static void add_trailer(struct trailers *t, const struct curl_header *h) {
-    size_t len = strlen(h->name);
-    if (t->n == TRAILERS_MAX || h->index != 0 || len >= TRAILER_NAME_MAX || strlen(h->value) > TRAILER_MAX) return;
-    char *name = t->names[t->n];
-    for (size_t i = 0; i <= len; i++)
-        name[i] = (char)(h->name[i] >= 'A' && h->name[i] <= 'Z' ? h->name[i] - 'A' + 'a' : h->name[i]);
-    if (!rv_utf8_valid(rv_str(name)) || !rv_utf8_valid(rv_str(h->value))) return;
-    for (size_t i = 0; i < t->n; i++)
-        if (strcmp(t->names[i], name) == 0) return;
-    t->n++;
-    rv_mp_cstr(&t->pairs, name);
-    rv_mp_str(&t->pairs, (struct rv_str){h->value, strcspn(h->value, "\r\n")}); /* curl 7.88 leaves the line's end */
-}
-
-/* As a map. A gRPC server that has no answer sends its trailers as headers. */
+/* As a map. */
 static void read_trailers(CURL *easy, struct rv_buf *out) {
     struct trailers t = {.n = 0};
-    for (struct curl_header *h = NULL; (h = curl_easy_nextheader(easy, CURLH_TRAILER, -1, h)) != NULL;)
-        add_trailer(&t, h);
-    for (struct curl_header *h = NULL; (h = curl_easy_nextheader(easy, CURLH_HEADER, -1, h)) != NULL;)
-        if (rv_str_ieq((struct rv_str){h->name, strnlen(h->name, 5)}, "grpc-")) add_trailer(&t, h);
-    if (t.n != 0) {
-        rv_mp_map(out, t.n);
-        rv_buf_add(out, t.pairs.p, t.pairs.n);
-    }
-    rv_buf_free(&t.pairs);
+    struct curl_header *h = NULL;
+    while ((h = curl_easy_nextheader(easy, CURLH_TRAILER, -1, h)) != NULL) /* curl 7.88 leaves the line's end */
+        trailers_add(&t, rv_str(h->name), (struct rv_str){h->value, strcspn(h->value, "\r\n")});
+    while ((h = curl_easy_nextheader(easy, CURLH_HEADER, -1, h)) != NULL)
+        trailers_add_header(&t, rv_str(h->name), rv_str(h->value));
+    trailers_write(&t, out);
+    trailers_free(&t);
 }
 
 static void finish(struct exchange *x, CURLcode result) {
     long status = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
-    struct http_answer a = {.status = (unsigned)status, .body = rv_buf_bytes(&x->answer)};
+    struct http_answer a = {.status = (unsigned)status};
     rv_autobuf struct rv_buf mp = {0}, trailers = {0};
     struct rv_error err = {0};
     if (result == CURLE_OK) read_trailers(x->easy, &trailers);
@@ -159,11 +139,8 @@ static void finish(struct exchange *x, CURLcode result) {
                                          : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT
                                                                               : RV_E_UNAVAILABLE,
                                  .message = rv_str(x->why[0] != 0 ? x->why : curl_easy_strerror(result))};
-    } else if (says_json(x->easy) && x->answer.n != 0) {
-        a.code = rv_json_to_mp(rv_buf_str(&x->answer), NULL, &mp, &err);
-        a.json = a.code == 0;
-        a.body = a.code == 0 ? rv_buf_bytes(&mp) : (struct rv_bytes){NULL, 0};
-        a.message = rv_str(err.text);
+    } else {
+        http_answer_body(&a, rv_buf_bytes(&x->answer), says_json(x->easy), &mp, &err);
     }
     a.trailers = (struct rv_val){trailers.p, trailers.n};
     x->done(x->arg, &a);
@@ -260,11 +237,13 @@ struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, s
     h->multi = curl_loop_multi(h->curl);
     h->resolver = resolver_new(h->multi, on_address, h);
     address_filter_init(&h->filter, api_server, api);
+    h->h2 = h2_pool_new(l, h->resolver, &h->filter, admit, NULL);
     lookup_api_server(h);
     return h;
 }
 
 void http_direct_resume(struct http_direct *h) {
+    h2_pool_resume(h->h2);
     for (struct exchange *x = h->list; x != NULL; x = x->next) {
         if (!x->paused) continue;
         x->paused = false;
@@ -282,6 +261,7 @@ struct http_direct *http_direct_free(struct http_direct *h) {
                     .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
         exchange_free(x);
     }
+    h->h2 = h2_pool_free(h->h2);
     resolver_cancel(&h->api_wait);
     resolver_free(h->resolver);
     address_filter_free(&h->filter);
@@ -308,8 +288,7 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
     curl_easy_setopt(e, CURLOPT_RESOLVER_START_DATA, x);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
-                     (long)(r->http2 != 0 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE : CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->why);
@@ -319,8 +298,9 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->body.p != NULL ? (const char *)x->body.p : "");
     }
-    /* curl asks again by itself when a kept connection turns out to be dead. What changes something gets a new one. */
-    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, rv_str_is(r->method, "GET") ? 0L : 1L);
+    /* curl asks again by itself when a kept connection turns out to be dead. What may not be repeated gets a new one.
+     */
+    curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, http_request_repeatable(r) ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
 }
@@ -328,9 +308,9 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
 static struct exchange *exchange_new(struct http_direct *h, const struct rv_http_request *r) {
     struct exchange *x = rv_alloc(sizeof *x);
     x->owner = h;
-    x->ms = r->timeout_ms == 0 ? DEFAULT_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
+    x->ms = http_request_ms(r, HTTP_DEFAULT_MS);
     x->until = rv_mono_now() + (int64_t)x->ms * 1000000;
-    x->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
+    x->max = http_request_max_bytes(r);
     x->host = resolver_host_of_url(r->url, &x->is_name);
     rv_buf_add(&x->body, r->body.p, r->body.n);
     x->next = h->list;
@@ -344,6 +324,11 @@ static struct exchange *exchange_new(struct http_direct *h, const struct rv_http
 
 void http_direct_send(struct http_direct *h, const struct rv_http_request *r, const char *credential,
                       http_answer_fn done, void *arg) {
+    lookup_api_server(h);
+    if (r->http2 != 0) {
+        h2_pool_send(h->h2, r, credential, done, arg);
+        return;
+    }
     struct exchange *x = exchange_new(h, r);
     x->done = done;
     x->arg = arg;
@@ -353,10 +338,8 @@ void http_direct_send(struct http_direct *h, const struct rv_http_request *r, co
         add_header(x, rv_buf_cstr(&type));
     }
     add_header(x, "Expect:");
-    if (r->http2 != 0) add_header(x, "TE: trailers"); /* gRPC's own servers refuse who does not say so */
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
-    lookup_api_server(h);
     if (x->host != NULL && address_filter_denies_host(&h->filter, x->host)) {
         x->deadline = rv_loop_timer(h->loop, on_refused, x); /* not from within */
         rv_timer_arm(x->deadline, 0);

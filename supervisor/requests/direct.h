@@ -3,25 +3,12 @@
 #ifndef REQUESTS_DIRECT_H
 #define REQUESTS_DIRECT_H
 
+#include "answer.h"
 #include "supervisor/supervisor.h"
 
-enum { HTTP_MAX_MS = 120000, HTTP_DEFAULT_BYTES = 1 << 20, HTTP_MAX_BYTES = 16 << 20 };
-
 struct http_direct;
-struct http_answer {
-    int code;
-    unsigned status;
-    bool json; /* body was converted to msgpack */
-    struct rv_bytes body;
-    struct rv_str message;
-    struct rv_val trailers; /* map of strings */
-};
-typedef void (*http_answer_fn)(void *arg, const struct http_answer *a);
 struct kube_peers;
 /* api_server: its URL; api: where it is, which the Kubernetes clients learn as they connect. */
-/* Is there room for a body of at most n bytes of a request's answer? arg: the request's. False: the body is not read,
- * and asked about again, until http_direct_resume() or the request's time-out. NULL: there always is. */
-typedef bool (*http_admit_fn)(void *arg, size_t n);
 struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api,
                                     http_admit_fn admit);
 /* There may be room now. Not from within a callback. */

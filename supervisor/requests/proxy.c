@@ -34,6 +34,7 @@ struct call {
     struct rv_buf body, ns;
     unsigned timeout_ms;
     size_t max;
+    bool repeatable;
     http_answer_fn done;
     void *arg;
     struct call *next, **back;
@@ -210,7 +211,7 @@ static void send_to(struct call *c, const char *resource, struct rv_str name) {
                                    .body = rv_buf_bytes(&c->body),
                                    .timeout_ms = left_ms(c),
                                    .max_body = c->max,
-                                   .once = strcmp(c->method, "GET") != 0,
+                                   .once = !c->repeatable,
                                    .on_done = on_answer,
                                    .arg = c};
     c->transfer = kube_transfer_start(c->owner->s->client, &o);
@@ -313,8 +314,9 @@ static struct call *call_new(struct http_proxy *p, const struct target *t, const
     c->prefix = rv_strdup(rv_str(t->tls ? "https:" : ""));
     c->method = rv_strdup(r->method);
     c->content_type = text_or_null(r->content_type);
-    c->timeout_ms = r->timeout_ms == 0 ? PROXY_MS : r->timeout_ms < HTTP_MAX_MS ? r->timeout_ms : HTTP_MAX_MS;
-    c->max = r->max_bytes == 0 ? HTTP_DEFAULT_BYTES : r->max_bytes < HTTP_MAX_BYTES ? r->max_bytes : HTTP_MAX_BYTES;
+    c->timeout_ms = http_request_ms(r, PROXY_MS);
+    c->max = http_request_max_bytes(r);
+    c->repeatable = http_request_repeatable(r);
     rv_buf_add(&c->body, r->body.p, r->body.n);
     c->until = rv_mono_now() + (int64_t)c->timeout_ms * 1000000;
     c->name = text_or_null(t->name);

@@ -13,6 +13,11 @@
 
 enum { HTTP_PROXY_MAX = 512 };
 
+/* The API server's proxy speaks HTTP/1.1 to Services and pods, so a request over HTTP/2 goes directly. Its failure says
+ * so behind the reason, because most often that is why. */
+#define HTTP_PROXY_NO_HTTP2                                                                                            \
+    "; it was sent directly, because HTTP/2 (gRPC) cannot go through the API server's proxy (kubernetes.proxyHttp)"
+
 struct http_proxy;
 struct http_proxy *http_proxy_new(struct supervisor *s, http_admit_fn admit);
 void http_proxy_resume(struct http_proxy *p);             /* as http_direct_resume() */

@@ -20,12 +20,13 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-enum { NO_LIMIT_MS = 24 * 3600 * 1000 };
+enum { NO_LIMIT_MS = 24 * 3600 * 1000, FOUND_MAX = 16 };
 
 struct lookup {
     struct resolver *owner;
-    CURL *easy; /* NULL while it queues */
-    bool found;
+    CURL *easy;          /* NULL while it queues */
+    struct rv_buf found; /* struct sockaddr_storage, one after the other */
+    struct curl_slist *forget;
     char *name, why[CURL_ERROR_SIZE];
     struct resolver_waiter *waits, **waits_last;
     struct lookup *next, **back;
@@ -54,6 +55,8 @@ static void lookup_free(struct lookup *l) {
         curl_multi_remove_handle(l->owner->multi, l->easy);
         curl_easy_cleanup(l->easy);
     }
+    curl_slist_free_all(l->forget);
+    rv_buf_free(&l->found);
     free(l->name);
     free(l);
 }
@@ -62,15 +65,22 @@ static void lookup_free(struct lookup *l) {
 static curl_socket_t on_found(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct lookup *l = arg;
     (void)purpose;
-    l->found = true;
+    if (l->found.n < FOUND_MAX * sizeof(struct sockaddr_storage) && a->addrlen <= sizeof(struct sockaddr_storage)) {
+        struct sockaddr_storage one = {0};
+        memcpy(&one, &a->addr, a->addrlen);
+        rv_buf_add(&l->found, &one, sizeof one);
+    }
     l->owner->on_address(l->owner->arg, l->name, (const struct sockaddr *)&a->addr);
     return CURL_SOCKET_BAD;
 }
 
 static void start(struct lookup *l) {
     struct resolver *n = l->owner;
-    rv_autobuf struct rv_buf url = {0};
+    rv_autobuf struct rv_buf url = {0}, forget = {0};
     rv_buf_addf(&url, "http://%s/", l->name);
+    rv_buf_addf(&forget, "-%s", l->name); /* who asks anew wants to know it anew: pods change their addresses */
+    l->forget = curl_slist_append(NULL, rv_buf_cstr(&forget));
+    if (l->forget == NULL) rv_oom();
     unlink_lookup(l);
     l->next = n->running;
     if (l->next != NULL) l->next->back = &l->next;
@@ -80,6 +90,7 @@ static void start(struct lookup *l) {
     CURL *e = l->easy = curl_easy_init();
     if (e == NULL) rv_oom();
     curl_easy_setopt(e, CURLOPT_URL, rv_buf_cstr(&url));
+    curl_easy_setopt(e, CURLOPT_RESOLVE, l->forget);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
@@ -154,7 +165,8 @@ bool resolver_reap(struct resolver *n, CURL *easy) {
     while (l->waits != NULL) {
         struct resolver_waiter *w = l->waits;
         leave(l, w);
-        w->done(w->arg, l->found ? NULL : l->why[0] != 0 ? l->why : "the name cannot be resolved");
+        w->found = rv_buf_bytes(&l->found);
+        w->done(w->arg, l->found.n != 0 ? NULL : l->why[0] != 0 ? l->why : "the name cannot be resolved");
     }
     lookup_free(l);
     start_queued(n);

@@ -10,7 +10,8 @@ enum { RESOLVING_MAX = 32 };
 
 /* why: NULL when the name is in curl's cache now, so that a request may begin. */
 typedef void (*resolver_fn)(void *arg, const char *why);
-struct resolver_waiter { /* the caller's, all zero */
+struct resolver_waiter {   /* the caller's, all zero */
+    struct rv_bytes found; /* an array of struct sockaddr_storage; while done() runs */
     struct lookup *lookup;
     resolver_fn done;
     void *arg;

@@ -17,9 +17,9 @@ def setup(env, proxy=True):
     return env.kube
 
 
-def ask(env, name, url):
+def ask(env, name, url, **more):
     """What became of the toy's request to that URL."""
-    env.kube.create("configmaps", NS, {"metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": "http", "url": url}})
+    env.kube.create("configmaps", NS, {"metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": "http", "url": url, **more}})
     return wait_for("the answer", lambda: events_of(env.kube, NS, name, "Answered"), 40)[0]["note"]
 
 
@@ -36,6 +36,8 @@ def test_services_and_pods(env):
     assert ask(env, "nobody", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")
     assert ask(env, "address", "http://10.255.255.1:8000/-/healthz").startswith("UNAVAILABLE 0")
     assert ask(env, "elsewhere", f"http://{service}.{NS}.svc.cluster.local:9999/api/version").startswith("DENIED 0")
+    note = ask(env, "grpc", f"http://{service}.{NS}.svc.cluster.local:8265/a.B/C", grpc="yes")
+    assert note.startswith("UNAVAILABLE 0") and "HTTP/2 (gRPC) cannot go through the API server's proxy" in note, note
     by = env.sb.stats()["requests"]
     assert by["get services/proxy"] >= 4 and by["get pods/proxy"] >= 1, by
 
@@ -69,12 +71,18 @@ def grpc_module():
 
 
 def test_grpc_unary_calls(env):
-    """One that succeeds, one that fails before an answer, and one that is not there, of gRPC's own server."""
+    """Two that succeed, over one connection, one that fails before an answer, and one that is not there, of gRPC's own server."""
     grpc = grpc_module()
     from concurrent import futures
 
     def fail(request, context): context.abort(grpc.StatusCode.FAILED_PRECONDITION, "no such node: 7%")
-    handlers = {"Say": grpc.unary_unary_rpc_method_handler(lambda request, context: b"hello"), "Fail": grpc.unary_unary_rpc_method_handler(fail)}
+    handlers = {"Fail": grpc.unary_unary_rpc_method_handler(fail)}
+    peers = []
+
+    def say(request, context):
+        peers.append(context.peer())
+        return b"hello"
+    handlers["Say"] = grpc.unary_unary_rpc_method_handler(say)
     server = grpc.server(futures.ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Echo", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -85,12 +93,13 @@ def test_grpc_unary_calls(env):
         {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
         {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}])
     try:
-        for method, want in (("Say", "OK 200 hello grpc=0 "), ("Fail", "OK 200  grpc=9 no such node: 7%25"), ("Nothing", "OK 200  grpc=12 Method not found!")):
-            name = method.lower()
+        for i, (method, want) in enumerate((("Say", "OK 200 hello grpc=0 "), ("Say", "OK 200 hello grpc=0 "), ("Fail", "OK 200  grpc=9 no such node: 7%25"), ("Nothing", "OK 200  grpc=12 Method not found!"))):
+            name = f"{method.lower()}-{i}"
             env.kube.create("configmaps", NS, {"metadata": {"name": name, "labels": {"toy": "yes"}},
                                                "data": {"mode": "http", "grpc": "yes", "url": f"http://127.0.0.1:{port}/test.Echo/{method}"}})
             note = wait_for("the answer", lambda: events_of(env.kube, NS, name, "Answered"), 40)[0]["note"]
             assert note == want, (method, note)
+        assert len(peers) >= 2 and len(set(peers)) == 1, peers  # all over one connection
     finally:
         server.stop(None)
 

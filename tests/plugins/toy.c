@@ -172,6 +172,7 @@ static bool ask(struct toy *t, const struct rv_object *o) {
             rv_json_write((struct rv_val){r->body.p, r->body.n}, &text);
         else
             rv_buf_add(&text, r->body.p + skip, r->body.n - skip);
+        rv_buf_add_str(&text, r->message);
         if (rv_result_grpc_status(r) >= 0)
             rv_buf_addf(&text, " grpc=%d " RV_STR_FMT, (int)rv_result_grpc_status(r),
                         RV_STR_ARG(rv_result_trailer(r, "grpc-message")));

@@ -1,0 +1,1 @@
+rv_fuzz(h2 ${CMAKE_CURRENT_LIST_DIR}/fuzz_h2.c rv_supervisor)

@@ -1,0 +1,35 @@
+/* h2_server.h - a gRPC-like HTTP/2 server for tests and benchmarks, on the test's own loop, in clear or with TLS.
+ *
+ * What it does with a request follows from the last part of its path:
+ *   /ok       200, the request's body, and the trailer grpc-status: 0
+ *   /early    200 and grpc-status: 5 as headers, no body
+ *   /json     200 and {"a":1}, said to be JSON
+ *   /big      200 and 4096 bytes
+ *   /huge     200 and headers of 40 KiB
+ *   /many     200 and 40 trailers
+ *   /silent   nothing
+ *   /reset    RST_STREAM with INTERNAL_ERROR
+ *   /refuse   the first time RST_STREAM with REFUSED_STREAM, then as /ok
+ *   /away     the first time GOAWAY, by which it was not processed, then as /ok
+ *   /cut      the first time the connection is closed, then as /ok */
+#ifndef TESTS_SUPPORT_H2_SERVER_H
+#define TESTS_SUPPORT_H2_SERVER_H
+
+#include "ipc/base/loop.h"
+#include "tls_server.h"
+
+struct h2_server;
+/* own: NULL for clear text. */
+struct h2_server *h2_server_new(struct rv_loop *l, const struct tls_pair *own);
+struct h2_server *h2_server_free(struct h2_server *s);
+unsigned h2_server_port(const struct h2_server *s);
+size_t h2_server_accepted(const struct h2_server *s); /* connections so far */
+size_t h2_server_open(const struct h2_server *s);     /* connections now */
+size_t h2_server_requests(const struct h2_server *s);
+const char *h2_server_header(const struct h2_server *s); /* the newest request's authorization and te: "A: b\n..." */
+void h2_server_hang(struct h2_server *s, bool hang);     /* reads nothing any more */
+void h2_server_drop_all(struct h2_server *s);            /* closes what is open */
+void h2_server_goaway_all(struct h2_server *s);          /* says so, and finishes what it has */
+void h2_server_stop_listening(struct h2_server *s);      /* connections are refused */
+
+#endif

@@ -1,0 +1,451 @@
+/* Requests over HTTP/2 against a server on the same loop: which connections they take, and how they end. */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "supervisor/kube/peers.h"
+#include "supervisor/requests/address_filter.h"
+#include "supervisor/requests/h2_pool.h"
+#include "supervisor/requests/resolver.h"
+#include "tests/support/h2_server.h"
+#include "tests/support/script_server.h"
+#include "tests/unit/sdk/suite.h"
+
+enum { SERVERS = 4 };
+
+struct world {
+    struct rv_loop *loop;
+    CURLM *multi;
+    struct resolver *resolver;
+    struct kube_peers *peers;
+    struct address_filter filter;
+    struct h2_pool_limits limits;
+    struct h2_pool *pool;
+    struct h2_server *servers[SERVERS];
+};
+
+struct seen {
+    bool no_room; /* for its body */
+    size_t asked_room;
+    unsigned times, status;
+    int code;
+    bool json;
+    size_t body_n;
+    char body[64], message[300], trailers[400];
+};
+
+static bool admit(void *arg, size_t n) {
+    struct seen *s = arg;
+    s->asked_room = n;
+    return !s->no_room;
+}
+
+static void on_answer(void *arg, const struct http_answer *a) {
+    struct seen *s = arg;
+    rv_autobuf struct rv_buf text = {0};
+    s->times++;
+    s->code = a->code;
+    s->status = a->status;
+    s->json = a->json;
+    s->body_n = a->body.n;
+    if (a->json)
+        rv_json_write((struct rv_val){a->body.p, a->body.n}, &text);
+    else
+        rv_buf_add(&text, a->body.p, a->body.n);
+    snprintf(s->body, sizeof s->body, "%.*s", RV_STR_ARG(rv_buf_str(&text)));
+    snprintf(s->message, sizeof s->message, "%.*s", RV_STR_ARG(a->message));
+    rv_buf_clear(&text);
+    if (a->trailers.n != 0) rv_json_write(a->trailers, &text);
+    snprintf(s->trailers, sizeof s->trailers, "%.*s", RV_STR_ARG(rv_buf_str(&text)));
+}
+
+static void on_address(void *arg, const char *name, const struct sockaddr *a) {
+    (void)arg;
+    (void)name;
+    (void)a;
+}
+
+static struct world *begin_with(struct h2_pool_limits limits, const struct tls_pair *tls) {
+    struct world *w = rv_alloc(sizeof *w);
+    w->loop = rv_loop_new(NULL);
+    w->multi = curl_multi_init();
+    w->resolver = resolver_new(w->multi, on_address, NULL);
+    w->peers = kube_peers_new();
+    w->limits = limits;
+    address_filter_init(&w->filter, "http://127.0.0.1:1", w->peers);
+    w->pool = h2_pool_new(w->loop, w->resolver, &w->filter, admit, &w->limits);
+    for (size_t i = 0; i < SERVERS; i++) w->servers[i] = h2_server_new(w->loop, tls);
+    return w;
+}
+
+static struct world *begin(void) { return begin_with(h2_pool_usual, NULL); }
+
+static void end(struct world *w) {
+    h2_pool_free(w->pool);
+    for (size_t i = 0; i < SERVERS; i++) h2_server_free(w->servers[i]);
+    address_filter_free(&w->filter);
+    kube_peers_free(w->peers);
+    resolver_free(w->resolver);
+    curl_multi_cleanup(w->multi);
+    rv_loop_free(w->loop);
+    free(w);
+}
+
+static void send_url(struct world *w, const char *url, struct rv_http_request r, struct seen *s) {
+    *s = (struct seen){.no_room = s->no_room};
+    r.size = sizeof r;
+    r.url = rv_str(url);
+    if (r.method.n == 0) r.method = RV_STR("POST");
+    if (r.body.n == 0) r.body = (struct rv_bytes){(const uint8_t *)"body", 4};
+    r.http2 = 1;
+    h2_pool_send(w->pool, &r, "X-Token: t0ken", on_answer, s);
+    CU_ASSERT_EQUAL(s->times, 0); /* never from within */
+}
+
+static void send_to(struct world *w, size_t server, const char *path, struct rv_http_request r, struct seen *s) {
+    char url[96];
+    snprintf(url, sizeof url, "http://127.0.0.1:%u%s", h2_server_port(w->servers[server]), path);
+    send_url(w, url, r, s);
+}
+
+static struct seen ask(struct world *w, size_t server, const char *path, struct rv_http_request r) {
+    struct seen s = {0};
+    send_to(w, server, path, r, &s);
+    SCRIPT_UNTIL(w->loop, s.times == 1);
+    return s;
+}
+
+static const struct rv_http_request plain = {0};
+
+static void what_comes_back(void) {
+    static const struct {
+        const char *path;
+        struct rv_http_request r;
+        int code;
+        unsigned status;
+        const char *body, *trailers, *message;
+    } rows[] = {
+        {"/ok", {0}, 0, 200, "body", "{\"grpc-status\":\"0\"}", ""},
+        {"/early", {0}, 0, 200, "", "{\"grpc-status\":\"5\",\"grpc-message\":\"no%20such\"}", ""},
+        {"/json", {0}, 0, 200, "{\"a\":1}", "", ""},
+        {"/big", {.max_bytes = 4095}, RV_E_TOO_BIG, 0, "", "", "larger than was asked for"},
+        {"/huge", {0}, RV_E_TOO_BIG, 0, "", "", "headers"},
+        {"/reset", {0}, RV_E_UNAVAILABLE, 0, "", "", "INTERNAL_ERROR"},
+        {"/silent", {.timeout_ms = 50}, RV_E_TIMEOUT, 0, "", "", "does not answer (waited 50 ms)"},
+        {"/refuse", {0}, 0, 200, "body", "{\"grpc-status\":\"0\"}", ""},
+        {"/away", {0}, 0, 200, "body", "{\"grpc-status\":\"0\"}", ""},
+        {"/cut", {0}, RV_E_UNAVAILABLE, 0, "", "", "closed the connection"},
+        {"/ok", {.content_type = {"a\nb", 3}}, RV_E_INVALID, 0, "", "", "HTTP/2 does not allow"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = begin();
+        struct seen s = ask(w, 0, rows[i].path, rows[i].r);
+        CHECK_ROW(s.code == rows[i].code && s.status == rows[i].status, rows[i].path);
+        CHECK_ROW(strcmp(s.body, rows[i].body) == 0 && strcmp(s.trailers, rows[i].trailers) == 0, rows[i].path);
+        CHECK_ROW(strstr(s.message, rows[i].message) != NULL, rows[i].path);
+        end(w);
+    }
+}
+
+static void what_goes_out(void) {
+    struct world *w = begin();
+    struct seen s = ask(w, 0, "/many", (struct rv_http_request){.content_type = RV_STR("application/grpc")});
+    const char *h = h2_server_header(w->servers[0]);
+    CU_ASSERT_TRUE(s.code == 0 && strstr(h, "te: trailers\n") != NULL && strstr(h, "x-token: t0ken\n") != NULL);
+    CU_ASSERT_TRUE(strstr(h, "content-type: application/grpc\n") != NULL && strstr(h, ":method: POST\n") != NULL);
+    char authority[64];
+    snprintf(authority, sizeof authority, ":authority: 127.0.0.1:%u\n", h2_server_port(w->servers[0]));
+    CU_ASSERT_PTR_NOT_NULL(strstr(h, authority));
+    size_t names = 0;
+    for (const char *p = s.trailers; (p = strchr(p, ':')) != NULL; p++) names++;
+    CU_ASSERT_EQUAL(names, 16); /* no more than a plugin is promised to get at most */
+    end(w);
+}
+
+static size_t count_ok(const struct seen *s, size_t n) {
+    size_t ok = 0;
+    for (size_t i = 0; i < n; i++) ok += s[i].times == 1 && s[i].code == 0;
+    return ok;
+}
+
+/* A hundred requests, one after the other and at once, take one connection for each server. */
+static void one_connection_for_each_server(void) {
+    struct world *w = begin();
+    struct seen all[SERVERS][25] = {0};
+    for (int i = 0; i < 10; i++) CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
+    CU_ASSERT_EQUAL(h2_server_accepted(w->servers[0]), 1);
+    for (size_t i = 0; i < SERVERS; i++)
+        for (size_t k = 0; k < 25; k++) send_to(w, i, k == 7 ? "/silent" : "/ok", plain, &all[i][k]);
+    SCRIPT_UNTIL(w->loop, count_ok(&all[0][0], SERVERS * 25) == SERVERS * 24);
+    for (size_t i = 0; i < SERVERS; i++) {
+        CU_ASSERT_TRUE(h2_server_accepted(w->servers[i]) == 1 && h2_server_open(w->servers[i]) == 1);
+        CU_ASSERT_EQUAL(all[i][7].times, 0); /* one that gets no answer holds up no other */
+    }
+    struct h2_pool_counts c = h2_pool_counts(w->pool);
+    CU_ASSERT_TRUE(c.opened == SERVERS && c.connections == SERVERS && c.requests == 110 && c.repeated == 0);
+    end(w);
+    for (size_t i = 0; i < SERVERS; i++) CU_ASSERT_TRUE(all[i][7].times == 1 && all[i][7].code == RV_E_SHUTDOWN);
+}
+
+static void closed_when_idle(void) {
+    struct h2_pool_limits l = h2_pool_usual;
+    l.idle_ms = 60;
+    l.sweep_ms = 20;
+    struct world *w = begin_with(l, NULL);
+    struct seen slow = {0};
+    CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
+    send_to(w, 1, "/silent", plain, &slow);
+    SCRIPT_UNTIL(w->loop, h2_server_open(w->servers[0]) == 0 && h2_server_requests(w->servers[1]) == 1);
+    CU_ASSERT_TRUE(h2_server_open(w->servers[1]) == 1 &&
+                   slow.times == 0); /* one that waits for an answer is not idle */
+    CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
+    CU_ASSERT_EQUAL(h2_server_accepted(w->servers[0]), 2);
+    end(w);
+}
+
+static void bounded(void) {
+    struct h2_pool_limits l = h2_pool_usual;
+    l.connections = 2;
+    struct world *w = begin_with(l, NULL);
+    struct seen a = {0}, b = {0}, c = {0};
+    for (size_t i = 0; i < 3; i++) CU_ASSERT_EQUAL(ask(w, i, "/ok", plain).code, 0);
+    SCRIPT_UNTIL(w->loop, h2_server_open(w->servers[0]) == 0); /* the one that was unused for the longest time */
+    CU_ASSERT_TRUE(h2_server_open(w->servers[1]) == 1 && h2_server_open(w->servers[2]) == 1);
+    send_to(w, 1, "/silent", plain, &a);
+    send_to(w, 2, "/silent", plain, &b);
+    SCRIPT_UNTIL(w->loop, h2_server_requests(w->servers[1]) == 2 && h2_server_requests(w->servers[2]) == 2);
+    send_to(w, 3, "/ok", plain, &c);
+    SCRIPT_UNTIL(w->loop, c.times == 1);
+    CU_ASSERT_TRUE(c.code == RV_E_UNAVAILABLE && strstr(c.message, "idle") != NULL);
+    CU_ASSERT_TRUE(a.times == 0 && b.times == 0 && h2_pool_counts(w->pool).connections == 2);
+    end(w);
+}
+
+/* Kept connections that are gone by the time they are used again. */
+static void dead_connections(void) {
+    static const struct {
+        const char *row;
+        bool goaway;
+        uint32_t flags;
+        const char *method;
+    } rows[] = {{"closed", false, 0, "POST"}, {"said goodbye", true, 0, "POST"}, {"closed, GET", false, 0, "GET"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = begin();
+        CHECK_ROW(ask(w, 0, "/ok", plain).code == 0, rows[i].row);
+        (rows[i].goaway ? h2_server_goaway_all : h2_server_drop_all)(w->servers[0]);
+        rv_loop_turn(w->loop, 50);
+        rv_loop_turn(w->loop, 0);
+        CHECK_ROW(ask(w, 0, "/ok", (struct rv_http_request){.method = rv_str(rows[i].method)}).code == 0, rows[i].row);
+        CHECK_ROW(h2_server_accepted(w->servers[0]) == 2, rows[i].row);
+        end(w);
+    }
+}
+
+/* The server closes while the request is on its way: only what may be repeated is sent again, and only where the
+ * connection had served others before. */
+static void lost_while_under_way(void) {
+    static const struct {
+        const char *row;
+        bool kept;
+        uint32_t flags;
+        const char *method;
+        int code;
+        size_t requests;
+    } rows[] = {{"kept, may not be repeated", true, 0, "POST", RV_E_UNAVAILABLE, 1},
+                {"kept, marked", true, RV_HTTP_IDEMPOTENT, "POST", 0, 2},
+                {"kept, GET", true, 0, "GET", 0, 2},
+                {"new, marked", false, RV_HTTP_IDEMPOTENT, "POST", RV_E_UNAVAILABLE, 1}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = begin();
+        if (rows[i].kept) CHECK_ROW(ask(w, 0, "/ok", plain).code == 0, rows[i].row);
+        struct rv_http_request r = {.flags = rows[i].flags, .method = rv_str(rows[i].method)};
+        CHECK_ROW(ask(w, 0, "/cut", r).code == rows[i].code, rows[i].row);
+        CHECK_ROW(h2_server_requests(w->servers[0]) == rows[i].requests + rows[i].kept, rows[i].row);
+        CHECK_ROW(h2_pool_counts(w->pool).repeated == rows[i].requests - 1, rows[i].row);
+        end(w);
+    }
+}
+
+/* After a time-out without a byte nobody knows whether the peer is there: the next request gets a new connection. What
+ * answers others keeps its connection. */
+static void silent_connections(void) {
+    struct world *w = begin();
+    struct seen s = {0};
+    CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
+    h2_server_hang(w->servers[0], true);
+    s = ask(w, 0, "/ok", (struct rv_http_request){.timeout_ms = 40});
+    CU_ASSERT_EQUAL(s.code, RV_E_TIMEOUT);
+    h2_server_hang(w->servers[0], false);
+    CU_ASSERT_EQUAL(ask(w, 0, "/ok", plain).code, 0);
+    CU_ASSERT_EQUAL(h2_server_accepted(w->servers[0]), 2);
+    send_to(w, 0, "/silent", (struct rv_http_request){.timeout_ms = 60}, &s);
+    while (s.times == 0) (void)ask(w, 0, "/ok", plain);
+    CU_ASSERT_TRUE(s.code == RV_E_TIMEOUT && h2_server_accepted(w->servers[0]) == 2);
+    end(w);
+}
+
+static void left_alone_after_a_failure(void) {
+    struct h2_pool_limits l = h2_pool_usual;
+    l.backoff_first_ms = 80;
+    l.sweep_ms = 20;
+    struct world *w = begin_with(l, NULL);
+    h2_server_stop_listening(w->servers[0]);
+    struct seen s = ask(w, 0, "/ok", plain);
+    CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && strstr(s.message, "refused") != NULL);
+    CU_ASSERT_EQUAL(h2_pool_counts(w->pool).opened, 1);
+    s = ask(w, 0, "/ok", plain);
+    CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && strstr(s.message, "not tried again for") != NULL);
+    CU_ASSERT_EQUAL(h2_pool_counts(w->pool).opened, 1); /* not even tried */
+    int64_t later = rv_mono_now() + INT64_C(120000000);
+    while (rv_mono_now() < later) rv_loop_turn(w->loop, 10);
+    s = ask(w, 0, "/ok", plain);
+    CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && h2_pool_counts(w->pool).opened == 2);
+    end(w);
+}
+
+static void no_http2_at_all(void) {
+    struct world *w = begin();
+    struct script_server *http1 = script_new(w->loop);
+    struct seen s = {0};
+    script_on(http1, &(struct script_answer){.body = "1", .times = 9});
+    char url[96];
+    snprintf(url, sizeof url, "%s/x", script_url(http1));
+    send_url(w, url, plain, &s);
+    SCRIPT_UNTIL(w->loop, s.times == 1);
+    CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && s.message[0] != 0);
+    if (s.code != RV_E_UNAVAILABLE) printf("\n    %s", s.message);
+    script_free(http1);
+    end(w);
+}
+
+static void where_it_never_goes(void) {
+    static const struct {
+        const char *url;
+        int code;
+    } rows[] = {{"http://169.254.169.254/", RV_E_DENIED},
+                {"http://[::ffff:169.254.169.254]:6379/a", RV_E_DENIED},
+                {"http://2852039166/", RV_E_DENIED},
+                {"http://127.0.0.1:1/", RV_E_DENIED},
+                {"https://kubernetes.default/", RV_E_DENIED},
+                {"ftp://127.0.0.1/", RV_E_UNAVAILABLE},
+                {"http://", RV_E_UNAVAILABLE},
+                {"", RV_E_UNAVAILABLE}};
+    struct world *w = begin();
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct seen s = {0};
+        send_url(w, rows[i].url, (struct rv_http_request){.timeout_ms = 500}, &s);
+        SCRIPT_UNTIL(w->loop, s.times == 1);
+        CHECK_ROW(s.code == rows[i].code, rows[i].url);
+    }
+    CU_ASSERT_EQUAL(h2_pool_counts(w->pool).opened, 0);
+    end(w);
+}
+
+static void with_tls(void) {
+    struct tls_pair ca, own, other;
+    char file[] = "/tmp/rayvisor-test-ca-XXXXXX";
+    tls_pair_make(&ca, "ca", NULL, NULL);
+    tls_pair_make(&own, "head", "DNS:head.test,IP:127.0.0.1", &ca);
+    tls_pair_make(&other, "other", "DNS:other.test,IP:127.0.0.9", &ca);
+    int fd = mkstemp(file);
+    CU_ASSERT_FATAL(fd >= 0 && write(fd, ca.cert.p, ca.cert.n) == (ssize_t)ca.cert.n);
+    close(fd);
+    const struct {
+        const char *row;
+        const struct tls_pair *server;
+        bool trusted;
+        int code;
+        const char *message;
+    } rows[] = {{"trusted", &own, true, 0, ""},
+                {"another name", &other, true, RV_E_UNAVAILABLE, "TLS: "},
+                {"not trusted", &own, false, RV_E_UNAVAILABLE, "TLS: "},
+                {"no TLS", NULL, true, RV_E_UNAVAILABLE, "TLS: "}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        setenv("SSL_CERT_FILE", rows[i].trusted ? file : "/nonexistent", 1);
+        struct world *w = begin_with(h2_pool_usual, rows[i].server);
+        char url[96];
+        snprintf(url, sizeof url, "https://127.0.0.1:%u/ok", h2_server_port(w->servers[0]));
+        for (int k = 0; k < 2; k++) {
+            struct seen s = {0};
+            send_url(w, url, plain, &s);
+            SCRIPT_UNTIL(w->loop, s.times == 1);
+            CHECK_ROW(s.code == rows[i].code && strstr(s.message, rows[i].message) != NULL, rows[i].row);
+            if (s.code != rows[i].code) printf("\n    %s", s.message);
+        }
+        CHECK_ROW(h2_server_accepted(w->servers[0]) == 1, rows[i].row); /* kept; or left alone after a failure */
+        end(w);
+    }
+    unsetenv("SSL_CERT_FILE");
+    unlink(file);
+    tls_pair_free(&ca);
+    tls_pair_free(&own);
+    tls_pair_free(&other);
+}
+
+static void large_bodies(void) {
+    struct world *w = begin();
+    rv_autobuf struct rv_buf body = {0};
+    for (int i = 0; i < 3 << 20; i++) rv_buf_addc(&body, (uint8_t)('a' + i % 26));
+    struct rv_http_request r = {.body = rv_buf_bytes(&body), .max_bytes = 4 << 20, .timeout_ms = 10000};
+    struct seen s = ask(w, 0, "/ok", r);
+    CU_ASSERT_TRUE(s.code == 0 && s.body_n == body.n && strcmp(s.trailers, "{\"grpc-status\":\"0\"}") == 0);
+    r.max_bytes = 1 << 20;
+    CU_ASSERT_EQUAL(ask(w, 0, "/ok", r).code, RV_E_TOO_BIG);
+    CU_ASSERT_TRUE(ask(w, 0, "/ok", plain).code == 0 && h2_server_accepted(w->servers[0]) == 1);
+    end(w);
+}
+
+/* Large answers wait until there is room for them; small ones, and other requests to the same server, do not. */
+static void bodies_wait_for_room(void) {
+    struct world *w = begin();
+    struct seen large = {.no_room = true}, small = {.no_room = true};
+    rv_autobuf struct rv_buf body = {0};
+    for (int i = 0; i < 300000; i++) rv_buf_addc(&body, (uint8_t)i);
+    struct rv_http_request r = {.body = rv_buf_bytes(&body), .max_bytes = 400000, .timeout_ms = 20000};
+    send_to(w, 0, "/ok", r, &large);
+    SCRIPT_UNTIL(w->loop, large.asked_room == 400000);
+    send_to(w, 0, "/big", plain, &small);
+    SCRIPT_UNTIL(w->loop, small.times == 1);
+    CU_ASSERT_TRUE(small.code == 0 && small.asked_room == 0 && large.times == 0);
+    large.asked_room = 0;
+    h2_pool_resume(w->pool);
+    SCRIPT_UNTIL(w->loop, large.asked_room != 0);
+    CU_ASSERT_EQUAL(large.times, 0); /* there is still none */
+    large.no_room = false;
+    h2_pool_resume(w->pool);
+    SCRIPT_UNTIL(w->loop, large.times == 1);
+    CU_ASSERT_TRUE(large.code == 0 && large.body_n == body.n && h2_server_accepted(w->servers[0]) == 1);
+    end(w);
+}
+
+static void at_the_end(void) {
+    struct world *w = begin();
+    struct seen a = {0}, b = {0}, c = {0};
+    send_to(w, 0, "/silent", plain, &a);
+    SCRIPT_UNTIL(w->loop, h2_server_requests(w->servers[0]) == 1);
+    send_to(w, 0, "/ok", plain, &b); /* not even begun */
+    send_url(w, "ftp://x/", plain, &c);
+    end(w);
+    CU_ASSERT_TRUE(a.times == 1 && a.code == RV_E_SHUTDOWN && b.times == 1 && b.code == RV_E_SHUTDOWN && c.times == 1);
+}
+
+static const struct suite_test tests[] = {{"what comes back", what_comes_back},
+                                          {"what goes out", what_goes_out},
+                                          {"one connection for each server", one_connection_for_each_server},
+                                          {"closed when idle", closed_when_idle},
+                                          {"bounded", bounded},
+                                          {"dead connections", dead_connections},
+                                          {"lost while under way", lost_while_under_way},
+                                          {"silent connections", silent_connections},
+                                          {"left alone after a failure", left_alone_after_a_failure},
+                                          {"no HTTP/2 at all", no_http2_at_all},
+                                          {"where it never goes", where_it_never_goes},
+                                          {"with TLS", with_tls},
+                                          {"large bodies", large_bodies},
+                                          {"bodies wait for room", bodies_wait_for_room},
+                                          {"at the end", at_the_end}};
+
+int main(void) {
+    (void)signal(SIGPIPE, SIG_IGN); /* as rayvisord does */
+    return suite_run("h2 pool", tests, RV_ARRAY_LEN(tests));
+}
