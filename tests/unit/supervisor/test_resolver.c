@@ -8,6 +8,7 @@
 #include "supervisor/kube/peers.h"
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/resolver.h"
+#include "tests/support/h2_server.h"
 #include "tests/support/script_server.h"
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
@@ -318,7 +319,36 @@ static void api_server_by_connection(void) {
     end(&w);
 }
 
-static const struct suite_test tests[] = {{"time-outs", time_outs},
+static struct seen ask_http2(struct world *w, struct rv_str url) {
+    struct seen s = {0};
+    struct rv_http_request r = {.size = sizeof r, .method = RV_STR("POST"), .url = url, .http2 = 1};
+    http_direct_send(w->http, &r, NULL, on_answer, &s);
+    SCRIPT_UNTIL(w->loop, s.times == 1);
+    return s;
+}
+
+/* A connection over HTTP/2 is kept without asking again; each new one asks anew, for pods change their addresses. */
+static void http2_connections(void) {
+    struct world w = begin(false);
+    struct h2_server *head = h2_server_new(w.loop, NULL);
+    rv_autobuf struct rv_buf url = {0}, nowhere = {0};
+    rv_buf_addf(&url, "http://two.test:%u/ok", h2_server_port(head));
+    rv_buf_addf(&nowhere, "http://no.test:%u/ok", h2_server_port(head));
+    for (unsigned connection = 1; connection <= 3; connection++) {
+        for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(ask_http2(&w, rv_buf_str(&url)).code, 0);
+        CU_ASSERT_TRUE(h2_server_accepted(head) == connection && dns_count(&dns.asked) == connection);
+        h2_server_drop_all(head);
+        rv_loop_turn(w.loop, 50);
+        rv_loop_turn(w.loop, 0);
+    }
+    struct seen s = ask_http2(&w, rv_buf_str(&nowhere));
+    CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && strstr(s.message, "no.test") != NULL);
+    h2_server_free(head);
+    end(&w);
+}
+
+static const struct suite_test tests[] = {{"HTTP/2 connections", http2_connections},
+                                          {"time-outs", time_outs},
                                           {"one name", one_name},
                                           {"what is asked", what_is_asked},
                                           {"at the end", at_the_end},
