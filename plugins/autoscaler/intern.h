@@ -9,7 +9,7 @@
 
 #include "rayvisor/base.h"
 
-enum { INTERN_NONE = UINT32_MAX };
+#define INTERN_NONE UINT32_MAX
 
 struct intern {
     struct rv_arena *arena;
