@@ -1,25 +1,17 @@
 /* executor.c - the action pipeline (see executor.h). */
-#include "executor.h"
+#include "executor_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "body.h"
-#include "conflict.h"
 #include "counts.h"
 #include "denied.h"
 #include "event_queue.h"
 #include "failures.h"
-#include "fair.h"
-#include "generate.h"
-#include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
-#include "ipc/base/random.h"
-#include "object_lock.h"
 #include "owners.h"
 #include "packed_event.h"
 #include "policy.h"
-#include "quota.h"
 #include "recorder.h"
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
@@ -27,57 +19,7 @@
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/proxy.h"
 
-enum { RETRIES_MAX = 4, RETRY_AFTER_MAX_MS = 10000 };
-static const struct rv_backoff retry_pause = {.first = 100, .most = 100 << RETRIES_MAX, .above = 100};
 #define MILLISECOND INT64_C(1000000)
-
-/* One request from a plugin, until its result. */
-struct op {
-    struct fair_item item;        /* first: an item of the queue is its op */
-    struct object_lock_item lock; /* while it runs */
-    int64_t sent;                 /* mono ns */
-    struct executor *x;
-    struct executor_client *client; /* NULL: its plugin is gone, or the supervisor's own */
-    struct quota *quota;            /* likewise */
-    uint64_t instance;
-    char *bytes; /* its texts, each with a NUL, and the body */
-    struct msg_action m;
-    struct op *next, **back;
-    unsigned retries;
-    bool running, looked; /* looked: the object was read after an AlreadyExists */
-    bool owned;           /* the owner is known to be there */
-    size_t room;          /* set aside in quota->reading */
-    struct rv_timer *timer;
-    struct kube_request *request;
-    char *plugin_name;
-    char *conflict; /* the answer to be given once the newest object has been read */
-};
-
-struct executor {
-    struct supervisor *s;
-    struct fair *queue;
-    struct object_lock *locks;  /* objects that running actions concern */
-    struct event_queue *events; /* events, which give way */
-    struct quota *quotas;
-    struct op *running;
-    struct recorder *recorder;
-    struct http_direct *http;
-    struct http_proxy *proxy;
-    struct owners *owners;
-    struct failures *failures; /* what the log says of them */
-    size_t in_flight, limit;   /* limit: how many may be in flight now (AIMD) */
-    size_t light;              /* queued, and will not count as in flight */
-    struct rv_rate_limit rate;
-    struct rv_timer *refill, *event_timer;
-    int64_t refill_at;     /* mono ns */
-    struct denied *denied; /* refusals told lately */
-    struct executor_stats stats;
-    struct counts *counts;
-    struct rv_prepare *prepare;
-    bool wake, paused;       /* paused: bodies wait for room */
-    executor_pause_fn pause; /* NULL: as it is */
-    void *pause_arg;
-};
 
 static bool pump_queue(void *arg);
 static bool counts_in_flight(const struct op *op);
@@ -133,7 +75,7 @@ static void link_running(struct op *op) {
 }
 
 /* Ends an op: the result goes out, exactly once. */
-static void end_op(struct op *op, const struct rv_result *r) {
+void end_op(struct op *op, const struct rv_result *r) {
     struct executor *x = op->x;
     struct rv_result out = *r;
     out.size = sizeof out;
@@ -187,215 +129,6 @@ static bool brings_body(const struct op *op) { return op->m.a.verb == RV_VERB_GE
 
 static bool has_result_room(const struct op *op) {
     return op->client == NULL || op->quota == NULL || !brings_body(op) || result_bytes(op) < RESULT_BYTES_MAX;
-}
-
-/* ---- bodies and paths ----------------------------------------------------------------------------------- */
-
-static struct rv_val body_of(const struct op *op) { return (struct rv_val){op->m.a.body.p, op->m.a.body.n}; }
-
-/* May it be done again when nobody knows whether it was done? */
-static bool repeatable(const struct op *op) {
-    const struct rv_action *a = &op->m.a;
-    switch (a->verb) {
-    case RV_VERB_CREATE:
-        return a->name.n != 0;
-    case RV_VERB_JSON_PATCH:
-        return a->pre_version.n != 0;
-    case RV_VERB_DELETE: /* else it might hit a new object of the same name */
-        return a->pre_uid.n != 0 || a->pre_version.n != 0;
-    case RV_VERB_DELETE_COLLECTION:
-        return false;
-    default:
-        return true;
-    }
-}
-
-static void on_response(void *arg, const struct kube_response *r);
-
-static void send_object(struct op *op) {
-    static const struct {
-        const char *method, *type;
-    } how[] = {{NULL, NULL},
-               {"POST", "application/json"},
-               {"PATCH", "application/apply-patch+yaml"},
-               {"PATCH", "application/merge-patch+json"},
-               {"PATCH", "application/json-patch+json"},
-               {"DELETE", "application/json"},
-               {"DELETE", "application/json"},
-               {"GET", NULL}};
-    const struct rv_action *a = &op->m.a;
-    rv_autobuf struct rv_buf json = {0};
-    rv_autofree char *path = body_path(a, op->plugin_name);
-    if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION)
-        body_delete(a, &json);
-    else if (a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
-        body_patch(a, &json);
-    else if (a->verb != RV_VERB_GET)
-        rv_json_write(body_of(op), &json);
-    bool secret = generate_tokens(a, &json);
-    struct kube_request_opts o = {.method = how[a->verb].method,
-                                  .path = path,
-                                  .content_type = how[a->verb].type,
-                                  .body = rv_buf_bytes(&json),
-                                  .timeout_ms = a->timeout_ms,
-                                  .urgent = a->verb == RV_VERB_DELETE,
-                                  .once = !repeatable(op)};
-    op->request = kube_send(op->x->s->client, &o, on_response, op);
-    if (secret) explicit_bzero(json.p, json.n);
-}
-
-static void send_get(struct op *op) {
-    const struct rv_action *a = &op->m.a;
-    rv_autofree char *path = kube_path(a->api_version, a->ns, a->resource, a->name, RV_STR(""), NULL);
-    struct kube_request_opts o = {.method = "GET", .path = path, .timeout_ms = a->timeout_ms};
-    op->looked = true;
-    op->request = kube_send(op->x->s->client, &o, on_response, op);
-}
-
-/* ---- answers -------------------------------------------------------------------------------------------- */
-
-static bool transient(int code) { return code == RV_E_THROTTLED || code == RV_E_UNAVAILABLE || code == RV_E_TIMEOUT; }
-
-static void start_op(struct op *op);
-
-static void on_retry(void *arg) {
-    struct op *op = arg;
-    op->looked = false;
-    start_op(op);
-}
-
-/* Nobody knows whether it was done: the answer is lost, or the server failed and did not say "not now". */
-static bool unknown_outcome(const struct kube_response *r) {
-    bool failed = r->http_status >= 500 || r->http_status == 408;
-    return r->maybe_sent || (failed && r->retry_after_ms == 0);
-}
-
-static bool retry_op(struct op *op, const struct kube_response *r) {
-    if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
-    if (unknown_outcome(r) && !repeatable(op)) return false;
-    int64_t ms = rv_backoff(retry_pause, op->retries + 1, rv_random_u32());
-    int64_t asked = r->retry_after_ms < RETRY_AFTER_MAX_MS ? r->retry_after_ms : RETRY_AFTER_MAX_MS;
-    op->retries++;
-    op->x->stats.retries++;
-    if (op->timer == NULL) op->timer = rv_loop_timer(op->x->s->loop, on_retry, op);
-    if (asked > ms) ms = asked;
-    rv_timer_arm(op->timer, op->x->pause != NULL ? op->x->pause(op->x->pause_arg, ms) : ms);
-    return true;
-}
-
-/* The pace follows the server: halved when it throttles, one more after each success. */
-static void adapt(struct executor *x, int code) {
-    size_t most = (size_t)x->s->config->max_in_flight;
-    if (code == RV_E_THROTTLED)
-        x->limit = x->limit > 2 ? x->limit / 2 : 1;
-    else if (code == 0 && x->limit < most)
-        x->limit++;
-    if (x->limit > most) x->limit = most; /* a reload lowered it */
-}
-
-/* How much of an answer is read: of a change to an object what the cache keeps of it, else everything. */
-static const struct rv_projection *reads_with(const struct op *op) {
-    const struct rv_action *a = &op->m.a;
-    bool change = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH ||
-                  a->verb == RV_VERB_JSON_PATCH;
-    return change && !op->looked ? store_reads_with(op->x->s->store, a->api_version, a->resource, a->ns) : NULL;
-}
-
-static void write_through(struct op *op, struct rv_val object, const struct rv_projection *read_with) {
-    const struct rv_action *a = &op->m.a;
-    struct store *store = op->x->s->store;
-    if (a->verb == RV_VERB_DELETE && rv_str_is(rv_path_str(object, "kind"), "Status"))
-        store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
-    else if (a->subresource.n != 0 && !rv_str_is(a->subresource, "status"))
-        return; /* the answer is a Scale, an Eviction: of that name, but another kind */
-    else if (a->verb != RV_VERB_DELETE_COLLECTION && rv_path_str(object, "metadata.resourceVersion").n != 0)
-        store_written(store, a->api_version, a->resource, object, read_with);
-}
-
-static void on_success(struct op *op, const struct kube_response *r, struct rv_val object,
-                       const struct rv_projection *read_with) {
-    bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
-    if (found && !owners_same(&op->m.a, object)) {
-        end_op(op, &(struct rv_result){
-                       .code = RV_E_EXISTS,
-                       .http_status = 409,
-                       .reason = RV_STR("AlreadyExists"),
-                       .message = RV_STR("an object of that name is there already and belongs to somebody else")});
-        return;
-    }
-    write_through(op, object, read_with);
-    struct rv_val meta = rv_val_get(object, "metadata");
-    struct rv_result out = {.http_status = r->http_status,
-                            .name = rv_path_str(meta, "name"),
-                            .uid = rv_path_str(meta, "uid"),
-                            .resource_version = rv_path_str(meta, "resourceVersion")};
-    if (op->m.a.verb == RV_VERB_GET) {
-        out.body = (struct rv_bytes){object.p, object.n};
-        out.json = 1;
-    }
-    end_op(op, &out);
-}
-
-static void on_failure(struct op *op, const struct kube_response *r) {
-    bool unknown = unknown_outcome(r) && !repeatable(op);
-    bool went = op->looked && r->code == RV_E_NOT_FOUND; /* there when we created, gone when we looked */
-    if (r->code == RV_E_NOT_FOUND && op->m.a.verb == RV_VERB_DELETE)
-        store_written_deleted(op->x->s->store, op->m.a.api_version, op->m.a.resource, op->m.a.ns, op->m.a.name,
-                              op->m.a.pre_uid);
-    struct rv_result out = {.code = unknown ? RV_E_UNKNOWN
-                                    : went  ? RV_E_CONFLICT
-                                            : r->code,
-                            .http_status = r->http_status,
-                            .reason = r->reason,
-                            .message = r->message,
-                            .retry_after_ms = r->retry_after_ms};
-    end_op(op, &out);
-}
-
-static void on_newest(void *arg, const struct kube_response *r) {
-    struct op *op = arg;
-    op->request = NULL;
-    conflict_read(op->x->s->store, &op->m.a, r);
-    end_op(op, &(struct rv_result){.code = RV_E_CONFLICT,
-                                   .http_status = 409,
-                                   .reason = RV_STR("Conflict"),
-                                   .message = rv_str(op->conflict)});
-}
-
-/* True: the object is read before the result goes out. */
-static bool read_newest(struct op *op, const struct kube_response *r) {
-    rv_autofree char *path = r->code == RV_E_CONFLICT ? conflict_path(op->x->s->store, &op->m.a) : NULL;
-    if (path == NULL) return false;
-    op->conflict = rv_strdup(r->message);
-    op->request =
-        kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_newest, op);
-    return true;
-}
-
-static void on_response(void *arg, const struct kube_response *r) {
-    struct op *op = arg;
-    op->request = NULL;
-    event_queue_measure(op->x->events, rv_mono_now() - op->sent, rv_mono_now());
-    adapt(op->x, r->code);
-    if (r->code == RV_E_EXISTS && op->m.a.verb == RV_VERB_CREATE && op->m.a.name.n != 0 && !op->looked) {
-        send_get(op);
-        return;
-    }
-    rv_autobuf struct rv_buf mp = {0};
-    struct rv_error err = {0};
-    struct kube_response shown = *r;
-    const struct rv_projection *p = reads_with(op);
-    struct rv_str text = {(const char *)r->body.p, r->body.n};
-    if (r->code == 0 && rv_json_to_mp(text, p, &mp, &err) != 0) { /* done, but the answer is damaged */
-        shown.code = RV_E_UNAVAILABLE;
-        shown.maybe_sent = true;
-        shown.message = rv_str(err.text);
-    }
-    failures_answer(op->x->failures, &op->m.a, &shown, transient(shown.code));
-    if (shown.code == 0)
-        on_success(op, r, (struct rv_val){mp.p, mp.n}, p);
-    else if (!retry_op(op, &shown) && !read_newest(op, &shown))
-        on_failure(op, &shown);
 }
 
 /* ---- other verbs ---------------------------------------------------------------------------------------- */
@@ -484,31 +217,9 @@ static void run_timer(struct op *op) {
     rv_timer_arm(op->timer, op->m.a.delay_ms);
 }
 
-/* ---- owners --------------------------------------------------------------------------------------------- */
+/* ---- by verb -------------------------------------------------------------------------------------------- */
 
-static void on_owner(void *arg, const struct kube_response *r) {
-    struct op *op = arg;
-    op->request = NULL;
-    int code = owners_judge(op->x->owners, &op->m.a, r);
-    struct kube_response shown = {.code = code, .message = r->message, .retry_after_ms = r->retry_after_ms};
-    if (code == RV_E_NOT_FOUND) shown.message = RV_STR("its owner is gone: nothing is made for it");
-    op->owned = code == 0;
-    if (op->owned)
-        send_object(op);
-    else if (!retry_op(op, &shown))
-        on_failure(op, &shown);
-}
-
-static void run_object(struct op *op) {
-    rv_autofree char *path = op->owned ? NULL : owners_doubtful(op->x->owners, &op->m.a);
-    if (path != NULL)
-        op->request =
-            kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_owner, op);
-    else
-        send_object(op);
-}
-
-static void start_op(struct op *op) {
+void start_op(struct op *op) {
     op->sent = rv_mono_now();
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
@@ -521,7 +232,7 @@ static void start_op(struct op *op) {
         run_timer(op);
         break;
     default:
-        run_object(op);
+        start_object_op(op);
         break;
     }
 }
