@@ -3,7 +3,7 @@
 from harness import *
 
 NS = "http"
-URLS = ["http://*.svc.cluster.local:8265/*", "http://10.*:8000/*"]
+URLS = ["http://*.svc.cluster.local:8265/*", "http://10.*:8000/*", "http://10.*:8265/*"]
 
 
 def setup(env, proxy=True):
@@ -31,7 +31,10 @@ def test_services_and_pods(env):
     assert note.startswith('OK 200 {') and '"ray_version":"2.52.0"' in note, note
     note = ask(env, "query", f"http://{service}.{NS}.svc.cluster.local:8265/nodes?view=summary")
     assert '"summary":[' in note, note
-    assert ask(env, "pod", f"http://{head['status']['podIP']}:8000/-/healthz") == "OK 200 success"
+    note = ask(env, "pod", f"http://{head['status']['podIP']}:8265/api/gcs_healthz")
+    assert note == "OK 200 success", note
+    note = ask(env, "serve", f"http://{head['status']['podIP']}:8000/-/healthz")  # no proxy runs before an application does
+    assert note.startswith("UNAVAILABLE 0"), note
     assert ask(env, "missing", f"http://{service}.{NS}.svc.cluster.local:8265/api/jobs/none").split()[1] == "404"
     assert ask(env, "nobody", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")
     assert ask(env, "address", "http://10.255.255.1:8000/-/healthz").startswith("UNAVAILABLE 0")
