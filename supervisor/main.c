@@ -551,7 +551,7 @@ static void find_places(struct program *g) {
     char *real = realpath(g->build_plugins, NULL);
     if (real != NULL && strlen(real) < sizeof g->build_plugins) memcpy(g->build_plugins, real, strlen(real) + 1);
     free(real);
-    g->s.env = (struct config_env){g->install_plugins, g->build_plugins};
+    g->s.env = (struct config_env){g->install_plugins, g->build_plugins, RV_OWN_PLUGINS};
 }
 
 static int run_program(struct program *g) {

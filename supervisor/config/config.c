@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "grants.h"
 #include "ipc/base/file.h"
 #include "rayvisor/k8s.h"
 
@@ -115,37 +116,12 @@ static char *find_manifest(const struct config *c, const struct config_env *env,
             if (errno == EACCES && *denied == NULL) *denied = rv_strdup(rv_buf_str(&b));
             continue;
         }
-        for (size_t k = 0; k < RV_ARRAY_LEN(own); k++) *ret_ours = *ret_ours || rv_str_eq(dir, rv_str(own[k]));
+        bool own_dir = false;
+        for (size_t k = 0; k < RV_ARRAY_LEN(own); k++) own_dir = own_dir || rv_str_eq(dir, rv_str(own[k]));
+        *ret_ours = own_dir && grants_own_name(env, p->name);
         return rv_strdup(rv_buf_str(&b));
     }
     return NULL;
-}
-
-static int read_grants(const struct schema_reader *r, struct config_plugin *p, bool ours) {
-    struct yaml_pos *g = p->grants_node;
-    bool all = g == NULL ? ours : g->kind == YAML_POS_SCALAR && rv_str_is(g->text, "all");
-    if (g == NULL && !ours)
-        return schema_fail(r, p->node,
-                           "plugin " RV_STR_FMT " is not one of Rayvisor's own: say what it may do with grants: [...] "
-                           "(or grants: all for what its manifest asks)",
-                           RV_STR_ARG(p->name));
-    if (all) {
-        p->all_grants = true;
-        p->grants = rv_arena_alloc(r->doc->arena, (p->manifest->write_n + 1) * sizeof *p->grants);
-        for (size_t i = 0; i < p->manifest->write_n; i++) /* what a feature that is off would need is not granted */
-            if (manifest_when(&p->manifest->writes[i].when, &p->settings))
-                p->grants[p->grant_n++] = p->manifest->writes[i];
-        if (!p->http.given) p->http = p->manifest->http;
-        if (p->secrets_node == NULL) {
-            p->secrets = p->manifest->secrets;
-            p->secret_n = p->manifest->secret_n;
-        }
-        return 0;
-    }
-    if (g->kind != YAML_POS_LIST)
-        return schema_fail(
-            r, g, "grants must be \"all\" or a list of {apiVersion, resource, subresource, verbs, namespaces}");
-    return manifest_read_grants(r, g, &p->grants, &p->grant_n);
 }
 
 static int fill_patterns(const struct schema_reader *r, struct config_plugin *p) {
@@ -195,7 +171,7 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
                            "limits.recording is too small for a recording: at least 64Ki");
     if (code == 0) code = manifest_settings(p->manifest, r, p->settings_node, &p->settings);
     if (code == 0) code = manifest_read_secrets(r, p->secrets_node, &p->secrets, &p->secret_n);
-    if (code == 0) code = read_grants(r, p, ours);
+    if (code == 0) code = grants_read(r, c, p, ours);
     return code != 0 ? code : fill_patterns(r, p);
 }
 

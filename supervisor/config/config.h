@@ -21,6 +21,7 @@ struct config_plugin {
     struct rv_buf settings; /* msgpack map, defaults filled in */
     struct manifest_write *grants;
     size_t grant_n;
+    struct schema_texts *reads_in; /* by kind: in which namespaces alone it is read; empty: in all that are watched */
     struct manifest_secret *secrets;
     size_t secret_n;
 };
@@ -44,11 +45,14 @@ struct config {
 };
 
 struct config_env {
-    const char *install_plugins, *build_plugins; /* folders whose plugins are ours */
+    const char *install_plugins, *build_plugins; /* folders in which our own plugins are */
+    const char *own_plugins;                     /* their names, with a space between two; NULL: none */
 };
 struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_free(struct config *c);
+/* The namespaces in which the plugin reads this kind; empty: all. */
+const struct schema_texts *config_reads_in(const struct config *c, const struct config_plugin *p, size_t kind);
 const char *config_sandbox_name(const struct config *c);
 /* Do two entries run the same plugin in the same way (settings aside)? */
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b);

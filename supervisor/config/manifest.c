@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ipc/base/file.h"
+#include "ipc/base/nearest.h"
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 #include "url.h"
@@ -164,11 +165,23 @@ static int read_kinds(const struct schema_reader *r, struct manifest *m, const s
     return code != 0 ? code : name_kinds(r, m);
 }
 
-static bool known_verb(struct rv_str v) {
-    static const char *const verbs[] = {"create", "patch", "delete", "deletecollection", "get", "apply", "own"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(verbs); i++)
-        if (rv_str_is(v, verbs[i])) return true;
-    return false;
+/* The last one in grants only: a manifest says in primary and reads what it reads. */
+static const char *const verbs[] = {"create", "patch", "apply", "own", "delete", "deletecollection", "get", "read"};
+
+static int check_verb(const struct schema_reader *r, const struct yaml_pos *at, const char *what, struct rv_str verb,
+                      size_t accepted_n) {
+    rv_autobuf struct rv_buf accepted = {0}, hint = {0};
+    struct nearest near = nearest_begin(verb);
+    for (size_t i = 0; i < accepted_n; i++) {
+        if (rv_str_is(verb, verbs[i])) return 0;
+        rv_buf_adds(&accepted, i > 0 ? ", " : "");
+        rv_buf_adds(&accepted, verbs[i]);
+        nearest_offer(&near, rv_str(verbs[i]));
+    }
+    nearest_hint(&near, &hint);
+    rv_buf_adds(&hint, hint.n != 0 ? " Accepted are " : ". Accepted are ");
+    return schema_fail(r, at, "%s.verbs has \"" RV_STR_FMT "\"" RV_STR_FMT RV_STR_FMT, what, RV_STR_ARG(verb),
+                       RV_STR_ARG(rv_buf_str(&hint)), RV_STR_ARG(rv_buf_str(&accepted)));
 }
 
 static int read_writes(const struct schema_reader *r, const struct yaml_pos *list, const char *what,
@@ -180,12 +193,10 @@ static int read_writes(const struct schema_reader *r, const struct yaml_pos *lis
         snprintf(name, sizeof name, "%s[%zu]", what, n);
         int code = schema_read(r, k, name, keys, &(*ret)[n]);
         if (code != 0) return code;
-        for (size_t v = 0; v < (*ret)[n].verbs.n; v++)
-            if (!known_verb((*ret)[n].verbs.list[v]))
-                return schema_fail(r, k,
-                                   "%s.verbs has \"" RV_STR_FMT
-                                   "\"; accepted are create, patch, apply, own, delete, deletecollection, get",
-                                   name, RV_STR_ARG((*ret)[n].verbs.list[v]));
+        size_t accepted_n = keys == grant_keys ? RV_ARRAY_LEN(verbs) : RV_ARRAY_LEN(verbs) - 1;
+        for (size_t v = 0; v < (*ret)[n].verbs.n && code == 0; v++)
+            code = check_verb(r, k, name, (*ret)[n].verbs.list[v], accepted_n);
+        if (code != 0) return code;
     }
     *ret_n = n;
     return 0;

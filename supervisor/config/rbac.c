@@ -89,6 +89,7 @@ static void add_grants(struct roles *r, const struct config_plugin *p) {
         const struct manifest_write *g = &p->grants[i];
         struct rule rule = {.group = group_of(g->api_version), .resource = g->resource, .subresource = g->subresource};
         for (size_t v = 0; v < g->verbs.n; v++) rule.verbs |= verbs_of(g->verbs.list[v]);
+        if (rule.verbs == 0) continue; /* reads: by the manifest's kinds */
         if (rv_str_is(g->resource, "events"))
             rule.verbs &= ~(unsigned)GET; /* those are not looked at */
         else
@@ -116,7 +117,7 @@ static void add_plugin(struct roles *r, const struct config_plugin *p) {
     for (size_t i = 0; i < p->manifest->kind_n; i++) {
         const struct manifest_kind *k = &p->manifest->kinds[i];
         if (manifest_when(&k->when, &p->settings))
-            add_rule(r, NULL,
+            add_rule(r, config_reads_in(r->config, p, i),
                      &(struct rule){
                          .group = group_of(k->api_version), .resource = k->resource, .verbs = GET | LIST | WATCH});
     }

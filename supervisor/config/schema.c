@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "ipc/base/nearest.h"
 #include "rayvisor/k8s.h"
 
 int schema_fail(const struct schema_reader *r, const struct yaml_pos *at, const char *fmt, ...) {
@@ -14,41 +15,17 @@ int schema_fail(const struct schema_reader *r, const struct yaml_pos *at, const 
     return rv_error_set(r->err, RV_E_CONFIG, "%s:%zu:%zu: %s", r->doc->file, at->line, at->column, rv_buf_cstr(&b));
 }
 
-/* Edit distance of short words, for "did you mean". */
-static size_t distance(struct rv_str a, struct rv_str b) {
-    size_t row[65];
-    if (a.n > 64 || b.n > 64) return 64;
-    for (size_t k = 0; k <= b.n; k++) row[k] = k;
-    for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t k = 1; k <= b.n; k++) {
-            size_t up = row[k], best = diagonal + ((a.p[i - 1] | 0x20) != (b.p[k - 1] | 0x20));
-            if (up + 1 < best) best = up + 1;
-            if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
-            diagonal = up;
-            row[k] = best;
-        }
-    }
-    return row[b.n];
-}
-
 static int unknown_key(const struct schema_reader *r, const struct yaml_pos *k, const char *what,
                        const struct schema_key *keys) {
     rv_autobuf struct rv_buf list = {0};
-    const char *nearest = NULL;
-    size_t best = 4;
+    struct nearest near = nearest_begin(k->key);
     for (const struct schema_key *s = keys; s->name != NULL; s++) {
         rv_buf_addf(&list, "%s%s", list.n != 0 ? ", " : "", s->name);
-        size_t d = distance(k->key, rv_str(s->name));
-        if (d < best) {
-            best = d;
-            nearest = s->name;
-        }
+        nearest_offer(&near, rv_str(s->name));
     }
     struct yaml_pos at = {.line = k->key_line, .column = k->key_column};
     rv_autobuf struct rv_buf hint = {0};
-    if (nearest != NULL) rv_buf_addf(&hint, ": did you mean \"%s\"?", nearest);
+    nearest_hint(&near, &hint);
     return schema_fail(r, &at, "unknown key \"" RV_STR_FMT "\" in %s%s Accepted are %s", RV_STR_ARG(k->key), what,
                        hint.n != 0 ? rv_buf_cstr(&hint) : ".", rv_buf_cstr(&list));
 }
@@ -69,10 +46,13 @@ static int read_int(const struct schema_reader *r, const struct yaml_pos *n, con
 
 static int read_choice(const struct schema_reader *r, const struct yaml_pos *n, const struct schema_key *s, int *to) {
     rv_autobuf struct rv_buf list = {0};
+    struct nearest near = nearest_begin(n->kind == YAML_POS_SCALAR ? n->text : (struct rv_str){NULL, 0});
     for (int i = 0; s->choices[i] != NULL; i++) {
         if (n->kind == YAML_POS_SCALAR && rv_str_is(n->text, s->choices[i])) return *to = i, 0;
         rv_buf_addf(&list, "%s%s", i > 0 ? " or " : "", s->choices[i]);
+        nearest_offer(&near, rv_str(s->choices[i]));
     }
+    nearest_hint(&near, &list);
     return type_error(r, n, s, rv_buf_cstr(&list));
 }
 

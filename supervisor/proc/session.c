@@ -394,26 +394,38 @@ void plugin_explain_cancel(struct plugin *p, const void *arg) {
 
 /* ---- its watches ----------------------------------------------------------------------------------------- */
 
+static void join_feed(struct plugin *p, size_t kind, const char *ns) {
+    struct rv_error err = {0};
+    struct listened *l = &p->kinds[p->kind_n];
+    *l =
+        (struct listened){p, (uint32_t)kind, feed_join(p->s->feeds, &p->config->manifest->kinds[kind], ns, &err), NULL};
+    if (l->feed == NULL) {
+        rv_err("cannot watch what a plugin reads", "plugin", plugin_name(p), "reason", err.text);
+        return;
+    }
+    l->listener = store_listen(feed_collection(l->feed), on_change, l);
+    p->kind_n++;
+}
+
+/* In the namespaces that are watched, or in those of them in which the plugin may read. */
 void session_join_feeds(struct plugin *p) {
     const struct manifest *m = p->config->manifest;
-    const struct schema_texts *ns = &p->s->config->namespaces;
-    size_t per_kind = ns->n != 0 ? ns->n : 1;
+    size_t most = 0;
+    for (size_t k = 0; k < m->kind_n; k++) {
+        const struct schema_texts *ns = config_reads_in(p->s->config, p->config, k);
+        most += ns->n != 0 ? ns->n : 1;
+    }
     p->kind_n = 0;
-    p->kinds = rv_alloc_array(m->kind_n * per_kind, sizeof *p->kinds);
-    for (size_t k = 0; k < m->kind_n; k++)
-        for (size_t i = 0; i < per_kind; i++) {
-            struct rv_error err = {0};
-            if (!manifest_when(&m->kinds[k].when, &p->config->settings)) continue;
-            rv_autofree char *one = ns->n != 0 ? rv_strdup(ns->list[i]) : NULL;
-            struct listened *l = &p->kinds[p->kind_n];
-            *l = (struct listened){p, (uint32_t)k, feed_join(p->s->feeds, &m->kinds[k], one, &err), NULL};
-            if (l->feed == NULL) {
-                rv_err("cannot watch what a plugin reads", "plugin", plugin_name(p), "reason", err.text);
-                continue;
-            }
-            l->listener = store_listen(feed_collection(l->feed), on_change, l);
-            p->kind_n++;
+    p->kinds = rv_alloc_array(most, sizeof *p->kinds);
+    for (size_t k = 0; k < m->kind_n; k++) {
+        const struct schema_texts *ns = config_reads_in(p->s->config, p->config, k);
+        if (!manifest_when(&m->kinds[k].when, &p->config->settings)) continue;
+        if (ns->n == 0) join_feed(p, k, NULL);
+        for (size_t i = 0; i < ns->n; i++) {
+            rv_autofree char *one = rv_strdup(ns->list[i]);
+            join_feed(p, k, one);
         }
+    }
 }
 
 static void leave_feeds(struct listened *kinds, size_t n) {

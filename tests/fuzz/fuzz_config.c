@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    const struct config_env env = {"/nonexistent/install", "/nonexistent/build"};
+    const struct config_env env = {"/nonexistent/install", "/nonexistent/build", "raycluster"};
     struct rv_error err = {0};
     struct config *c = config_parse((struct rv_str){(const char *)data, size}, "f.yaml", &env, &err);
     if (c == NULL) {

@@ -496,7 +496,7 @@ def told(env, *needles, most=1):
     return lines
 
 
-TOY = {"name": "toy", "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+TOY = {"name": "toy", "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
                                  {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}
 
 

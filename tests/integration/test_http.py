@@ -10,7 +10,7 @@ def setup(env, proxy=True):
     env.sandbox("--sim-opts", "ray_run_ms=200", why="wants the simulated Ray in the pods, and the sandbox's faults")
     env.kube.namespace(NS)
     env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "http": URLS, "grants": [
-        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
         {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}], proxy=proxy)
     env.kube.create("rayclusters", NS, raycluster("r", workers=1))
     wait_ready(env.kube, NS, "r", 1)
@@ -93,7 +93,7 @@ def test_grpc_unary_calls(env):
     env.sandbox(why="asks a server of this test's own")
     env.kube.namespace(NS)
     env.operator(plugins=[{"name": "toy", "http": [f"http://127.0.0.1:{port}/*"], "grants": [
-        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
         {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}])
     try:
         for i, (method, want) in enumerate((("Say", "OK 200 hello grpc=0 "), ("Say", "OK 200 hello grpc=0 "), ("Fail", "OK 200  grpc=9 no such node: 7%25"), ("Nothing", "OK 200  grpc=12 Method not found!"))):

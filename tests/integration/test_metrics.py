@@ -54,7 +54,7 @@ def parse(text):
 def test_everything_at_once(env):
     env.cluster()
     ns = env.kube.namespace(f"metrics-{os.getpid()}")
-    env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create"]}]}])
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "toy", "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create"]}]}])
     configmap = lambda name, mode: {"metadata": {"name": name, "labels": {"toy": "yes"}}, "data": {"mode": mode}}
     env.kube.create("rayclusters", ns, raycluster("one", workers=2))
     env.kube.create("rayclusters", ns, raycluster("two", workers=1))

@@ -17,7 +17,7 @@ def setup(env, *plugins, extra="", wait=False):
 
 
 def toy(name="toy", **kw):
-    return {"name": name, "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+    return {"name": name, "grants": [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
                                      {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}], **kw}
 
 
@@ -180,7 +180,7 @@ def test_not_granted(env):
 def never_runs(env, name, *needles, most=8):
     """A plugin that does not come up, added while the others are at work: they do not notice."""
     others = Bystanders(env)
-    env.op.plugins = [{"name": "raycluster"}, toy(), {"name": name, "grants": []}]
+    env.op.plugins = [{"name": "raycluster"}, toy(), {"name": name, "grants": "all"}]
     env.op.write_config()
     found = told(env, f'"plugin":"{name}"', *needles, most=most)
     others.are_well()

@@ -3,7 +3,7 @@
 import os, shutil, signal, time
 from harness import *
 
-GRANTS = [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["create", "delete", "patch"]},
+GRANTS = [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
           {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]
 
 

@@ -11,6 +11,26 @@ def entry():
     return yaml.safe_load(re.search(r"```yaml\n(plugins:.*?)```", text, re.S)[1])["plugins"][0]
 
 
+READS = [{"apiVersion": "ray.io/v1", "resource": "rayclusters", "verbs": ["read"]},
+         {"apiVersion": "v1", "resource": "configmaps", "verbs": ["read"]}]
+
+
+def test_reads_of_some_namespaces(env):
+    """A read that is granted in one namespace: nothing of another one reaches the plugin, in a snapshot or later."""
+    env.cluster()
+    kube = env.kube
+    seen, hidden = kube.namespace(f"vendor-seen-{os.getpid()}"), kube.namespace(f"vendor-hidden-{os.getpid()}")
+    kube.create("rayclusters", hidden, raycluster("before"))
+    limited = [{**g, "namespaces": [seen]} for g in READS]
+    env.operator(plugins=[{"name": "raycluster"}, {**entry(), "grants": limited + [{"apiVersion": "v1", "resource": "configmaps", "verbs": ["apply"]}]}])
+    kube.create("rayclusters", hidden, raycluster("after"))
+    kube.create("rayclusters", seen, raycluster("a"))
+    wait_for("the summary", lambda: kube.find("configmaps", seen, "a-summary"))
+    wait_ready(kube, hidden, "after", 1)  # the other plugin sees it
+    assert env.op.plugin("cluster-summary")["objects"] <= 2, env.op.plugin("cluster-summary")
+    assert not [n for n in ("before", "after") if kube.find("configmaps", hidden, n + "-summary")]
+
+
 def test_as_the_readme_says(env):
     env.cluster()
     kube = env.kube
@@ -39,7 +59,7 @@ def test_without_a_grant(env):
     env.cluster()
     kube = env.kube
     ns = kube.namespace(f"vendor-none-{os.getpid()}")
-    env.operator(plugins=[{"name": "raycluster"}, {**entry(), "grants": []}])
+    env.operator(plugins=[{"name": "raycluster"}, {**entry(), "grants": READS}])
     kube.create("rayclusters", ns, raycluster("a"))
     wait_ready(kube, ns, "a", 1)
     told(env, "action refused by policy", "may not apply configmaps", most=1)

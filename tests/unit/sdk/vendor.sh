@@ -52,6 +52,15 @@ for so in "$plugins/cluster-summary.so" "$tmp/by-pkg-config.so"; do
   [ "$said" = '{"name":"cluster-summary","version":"1.0.0","abi":"2.0"}' ] || fail "the host says of $so: $said"
 done
 
+# Where it was installed makes it no plugin of Rayvisor's own: beside those it needs the configuration's consent too.
+mkdir -p "$tmp/own/bin" "$tmp/own/lib/rayvisor"
+cp "$(dirname "$host")/rayvisord" "$host" "$tmp/own/bin/"
+cp -r "$plugins" "$tmp/own/lib/rayvisor/plugins"
+judge() { printf 'plugins:\n- name: cluster-summary\n%s' "$1" >"$tmp/config.yaml"; "$tmp/own/bin/rayvisord" --config "$tmp/config.yaml" --check-config 2>&1 || true; }
+case $(judge "") in *"config.yaml:2:3: plugin cluster-summary is not one of Rayvisor's own"*) ;; *) fail "without grants: $(judge "")" ;; esac
+case $(judge "  grants: []") in *"do not cover: add {apiVersion: ray.io/v1, resource: rayclusters, verbs: [read]}"*) ;; *) fail "with none: $(judge "  grants: []")" ;; esac
+case $(judge "  grants: all") in *": valid") ;; *) fail "with all: $(judge "  grants: all")" ;; esac
+
 # What the plugin does not find is missed when it is linked.
 echo 'int missing(void); int use(void); int use(void) { return missing(); }' >>"$tmp/source/summary.c"
 if "$cmake" --build "$tmp/build" --target cluster-summary >"$tmp/log" 2>&1; then

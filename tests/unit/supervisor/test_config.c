@@ -34,6 +34,8 @@ static const char manifest_text[] =
     "  - {name: ratio, type: number, help: h}\n"
     "  - {name: map, type: map, help: h}\n";
 
+#define READS "[{apiVersion: v1, resource: configmaps, verbs: [read]}, {apiVersion: v1, resource: pods, verbs: [read]}]"
+
 static void write_manifest(const char *dir, const char *name) {
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/%s.yaml", dir, name);
@@ -42,7 +44,7 @@ static void write_manifest(const char *dir, const char *name) {
 }
 
 static struct config *parse(const char *text, struct rv_error *err) {
-    const struct config_env env = {ours, "/nonexistent"};
+    const struct config_env env = {ours, "/nonexistent", "raycluster toy"};
     rv_autobuf struct rv_buf all = {0};
     rv_buf_adds(&all, text);
     rv_buf_addf(&all, "\npluginDirs: [%s]\n", theirs);
@@ -106,6 +108,19 @@ static void mistakes(void) {
         {"plugins:\n- name: toy\n  grants:\n  - {apiVersion: v1, resource: pods, verbs: [get], when: [\"on=true\"]}",
          "f.yaml:4:52:", "unknown key \"when\" in grants[0]"},
         {"plugins:\n- name: vendor", "f.yaml:2:3:", "grants: [...]"},
+        /* in the installation's folder, and still not ours */
+        {"plugins:\n- name: guest", "f.yaml:2:3:", "plugin guest is not one of Rayvisor's own"},
+        {"plugins:\n- name: vendor\n  grants: []", "f.yaml:3:11:",
+         "add {apiVersion: v1, resource: configmaps, verbs: [read]}, {apiVersion: v1, resource: pods, verbs: [read]}"},
+        {"plugins:\n- name: vendor\n  grants:\n  - {apiVersion: v1, resource: configmaps, verbs: [read]}\n"
+         "  - {apiVersion: v1, resource: pods, verbs: [get, create]}",
+         "f.yaml:4:3:", "do not cover: add {apiVersion: v1, resource: pods, verbs: [read]} ("},
+        {"plugins:\n- name: vendor\n  grants: [{apiVersion: v1, resource: pods, verbs: [raed]}]",
+         "f.yaml:3:12:", "did you mean \"read\"? Accepted are create"},
+        {"kubernetes: {namespaces: [a]}\nplugins:\n- name: vendor\n  grants:\n"
+         "  - {apiVersion: v1, resource: configmaps, verbs: [read], namespaces: [b]}\n"
+         "  - {apiVersion: v1, resource: pods, verbs: [read]}",
+         "f.yaml:5:3:", "in no namespace of kubernetes.namespaces"},
         {"plugins:\n- name: toy\n  settings: {second: 1}", "f.yaml:3:14:", "seconds, mode"},
         {"plugins:\n- name: toy\n  settings: {seconds: 0}", "f.yaml:3:23:", "between 1 and 900"},
         {"plugins:\n- name: toy\n  settings: {seconds: \"5\"}", "f.yaml:3:23:", "integer"},
@@ -144,7 +159,7 @@ static void nothing_means_defaults(void) {
 /* The file that we ship says what would hold without it. */
 static void the_default_file(void) {
     struct rv_error err = {0};
-    const struct config_env env = {"plugins/raycluster", "plugins/rayjob"};
+    const struct config_env env = {"plugins/raycluster", "plugins/rayjob", "raycluster rayjob"};
     struct config *file = config_load("config/rayvisor.yaml", &env, &err), *none = parse("", &err);
     if (file == NULL) printf("\n    said: %s", err.text);
     NEED(file != NULL && none != NULL);
@@ -193,12 +208,12 @@ static void values(void) {
  */
 static void grants(void) {
     struct rv_error err = {0};
-    struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, grants: []}\n", &err);
+    struct config *c = parse("plugins:\n- name: toy\n- {name: vendor, grants: " READS "}\n", &err);
     NEED(c != NULL);
     CU_ASSERT_EQUAL(c->plugins[0].grant_n, 1);
     CU_ASSERT_TRUE(c->plugins[0].secret_n == 1 && c->plugins[0].http.n == 1);
     CU_ASSERT_TRUE(rv_str_is(c->plugins[0].http.list[0], "http://*.svc.fast:8265/*")); /* its setting filled in */
-    CU_ASSERT_EQUAL(c->plugins[1].grant_n, 0);
+    CU_ASSERT_EQUAL(c->plugins[1].grant_n, 2);
     CU_ASSERT_TRUE(c->plugins[1].secret_n == 0 && c->plugins[1].http.n == 0);
     config_free(c);
     c = parse("plugins:\n- {name: toy, secrets: [], http: []}\n- {name: vendor, grants: all}\n", &err);
@@ -206,6 +221,42 @@ static void grants(void) {
     CU_ASSERT_TRUE(c->plugins[0].secret_n == 0 && c->plugins[0].http.n == 0);
     CU_ASSERT_TRUE(c->plugins[1].grant_n == 1 && c->plugins[1].secret_n == 1);
     config_free(c);
+}
+
+/* A read that is granted in some namespaces is of those only; several entries add up. */
+static void reads_in_namespaces(void) {
+    static const struct {
+        const char *before, *pods, *in; /* in: "" is all */
+    } rows[] = {
+        {"", "{apiVersion: v1, resource: pods, verbs: [read]}", ""},
+        {"", "{apiVersion: v1, resource: pods, verbs: [read], namespaces: [a, b]}", "a b"},
+        {"",
+         "{apiVersion: v1, resource: pods, verbs: [read], namespaces: [a]}, "
+         "{apiVersion: v1, resource: pods, verbs: [create, read], namespaces: [b, a]}",
+         "a b"},
+        {"",
+         "{apiVersion: v1, resource: pods, verbs: [read], namespaces: [a]}, "
+         "{apiVersion: v1, resource: pods, verbs: [read]}",
+         ""},
+        {"kubernetes: {namespaces: [b, c]}\n", "{apiVersion: v1, resource: pods, verbs: [read]}", "b c"},
+        {"kubernetes: {namespaces: [b, c]}\n", "{apiVersion: v1, resource: pods, verbs: [read], namespaces: [a, b]}",
+         "b"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf text = {0}, in = {0};
+        rv_buf_addf(&text,
+                    "%splugins:\n- name: vendor\n  grants: [{apiVersion: v1, resource: configmaps, verbs: [read]}, %s]",
+                    rows[i].before, rows[i].pods);
+        struct config *c = parse(rv_buf_cstr(&text), &err);
+        if (c == NULL) printf("\n    said: %s", err.text);
+        NEED(c != NULL);
+        const struct schema_texts *t = config_reads_in(c, &c->plugins[0], 1);
+        for (size_t n = 0; n < t->n; n++) rv_buf_addf(&in, "%s" RV_STR_FMT, n > 0 ? " " : "", RV_STR_ARG(t->list[n]));
+        rv_buf_adds(&in, "");
+        CHECK_ROW(strcmp(rv_buf_cstr(&in), rows[i].in) == 0, rows[i].pods);
+        config_free(c);
+    }
 }
 
 static void comparing(void) {
@@ -285,8 +336,8 @@ static void expectations(void) {
          "f.yaml:3:20: plugin toy with mode=safe relies on plugin vendor, which does not run: add \"- name: vendor\""},
         {"plugins:\n- name: toy\n  settings: {seconds: 5, map: {x: true}}", "f.yaml:3:31: plugin toy with map.x=true"},
         {"plugins:\n- name: toy\n  settings: {map: {x: false}}", NULL},
-        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: []}", NULL},
-        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: [], enabled: false}",
+        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: " READS "}", NULL},
+        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: " READS ", enabled: false}",
          "f.yaml:3:20:"},
         {"plugins:\n- name: toy\n  enabled: false\n  settings: {mode: safe}", NULL},
     };
@@ -366,6 +417,13 @@ static void rbac(void) {
          "pods", "delete"},
         {"plugins: [{name: toy, grants: [{apiVersion: v1, resource: pods, verbs: [delete], namespaces: [c]}]}]", "",
          "pods", "get list watch"},
+        /* reads that are granted in some namespaces */
+        {"plugins: [{name: vendor, grants: [{apiVersion: v1, resource: configmaps, verbs: [read]}, "
+         "{apiVersion: v1, resource: pods, verbs: [read], namespaces: [c]}]}]",
+         "c", "pods", "get list watch"},
+        {"plugins: [{name: vendor, grants: [{apiVersion: v1, resource: configmaps, verbs: [read]}, "
+         "{apiVersion: v1, resource: pods, verbs: [read], namespaces: [c]}]}]",
+         "", "pods", ""},
         {"plugins: [{name: toy, secrets: [{names: [\"*\"], keys: [k], namespaces: [c]}]}]", "c", "secrets", "get"},
         {"plugins: [{name: toy, secrets: [{names: [\"*\"], keys: [k], namespaces: [c]}]}]", "", "secrets", ""},
         {"plugins: [{name: toy, secrets: [{names: [x, y], keys: [k], namespaces: [\"c*\"]}]}]", "", "secrets",
@@ -464,7 +522,7 @@ static void damaged(void) {
         rv_autofree char *cut = rv_strdup((struct rv_str){text, sizeof text - 1});
         cut[n] = "{}[]:,&*!\"'\n\t#-x"[n % 16];
         struct rv_error err = {0};
-        const struct config_env env = {ours, theirs};
+        const struct config_env env = {ours, theirs, "toy"};
         struct config *c = config_parse((struct rv_str){cut, sizeof text - 1}, "f", &env, &err);
         CU_ASSERT_TRUE(c != NULL || err.text[0] != 0);
         config_free(c);
@@ -480,6 +538,7 @@ static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"the default file", the_default_file},
                                           {"values", values},
                                           {"grants", grants},
+                                          {"reads in namespaces", reads_in_namespaces},
                                           {"comparing", comparing},
                                           {"edited manifests", edited_manifests},
                                           {"expectations", expectations},
@@ -494,18 +553,21 @@ static void make_dir(char *dir, size_t size, const char *name) {
     write_manifest(dir, name);
 }
 
-static void remove_dir(const char *dir, const char *name) {
+static void remove_manifest(const char *dir, const char *name) {
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/%s.yaml", dir, name);
     unlink(rv_buf_cstr(&path));
-    rmdir(dir);
 }
 
 int main(void) {
     make_dir(ours, sizeof ours, "toy");
+    write_manifest(ours, "guest"); /* as a vendor's installation puts it there */
     make_dir(theirs, sizeof theirs, "vendor");
     int r = suite_run("config", tests, RV_ARRAY_LEN(tests));
-    remove_dir(ours, "toy");
-    remove_dir(theirs, "vendor");
+    remove_manifest(ours, "toy");
+    remove_manifest(ours, "guest");
+    remove_manifest(theirs, "vendor");
+    rmdir(ours);
+    rmdir(theirs);
     return r;
 }
