@@ -16,8 +16,19 @@ const char *health_not_ready(const struct supervisor *s, struct rv_buf *room) {
         plugin_info(p, &i);
         if (!i.enabled || i.ready) continue;
         rv_buf_clear(room);
-        rv_buf_addf(room, "plugin " RV_STR_FMT " is %s", RV_STR_ARG(i.config->name), i.state);
+        rv_buf_addf(room, "plugin " RV_STR_FMT " is %s%s%s", RV_STR_ARG(i.config->name), i.state,
+                    i.why[0] != 0 ? ": " : "", i.why);
         return rv_buf_cstr(room);
     }
     return NULL;
+}
+
+const char *health_config_refused(const struct supervisor *s) {
+    const char *why = s->config_refused;
+    for (const struct plugin *p = s->plugins; p != NULL && why == NULL; p = plugin_next(p)) {
+        struct plugin_info i;
+        plugin_info(p, &i);
+        why = i.settings_refused;
+    }
+    return why;
 }

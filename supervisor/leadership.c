@@ -133,6 +133,19 @@ void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg
 bool leadership_acts(const struct supervisor *s) { return s->leadership == NULL || lease_holds(s->leadership->lease); }
 bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->leader; }
 
+/* A holder's identity is the name of its host, which is that of its pod, and a number behind the last '_'. */
+const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *room) {
+    const char *holder = s->leadership != NULL ? lease_holder(s->leadership->lease) : NULL;
+    const char *number = holder != NULL ? strrchr(holder, '_') : NULL;
+    rv_buf_clear(room);
+    if (number == NULL || number == holder)
+        rv_buf_adds(room, "this replica stands by and decides nothing, and nobody leads yet");
+    else
+        rv_buf_addf(room, "this replica stands by and decides nothing: ask %.*s, which leads", (int)(number - holder),
+                    holder);
+    return rv_buf_cstr(room);
+}
+
 void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w) {
     const struct leadership *l = s->leadership;
     jsonw_begin_object(w, key);

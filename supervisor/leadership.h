@@ -24,6 +24,8 @@ bool leadership_acts(const struct supervisor *s);
 /* Why nobody may be acting: no holder was ever seen. NULL: that is not so, or there is no election. */
 const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room);
 bool leadership_stands_by(const struct supervisor *s);
+/* What to tell who asks a standby what was decided: whom to ask instead. */
+const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *room);
 /* {"enabled":true,"leader":false,"holder":"a_1","identity":"b_2"} */
 void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w);
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "ipc/base/files.h"
+#include "ipc/base/options.h"
 #include "ipc/base/random.h"
 #include "leadership.h"
 #include "supervisor/actions/executor.h"
@@ -181,6 +182,13 @@ static void override(struct config *c, const struct options *o) {
     if (o->http_bind != NULL) c->bind = rv_str(o->http_bind);
 }
 
+/* It would not start with this file: that is said until the file is mended (health.h), and not in one log line only. */
+static void note_refusal(struct supervisor *s, const char *why) {
+    if (s->config_refused == NULL) s->config_refused_since = rv_wall_now();
+    free(s->config_refused);
+    s->config_refused = why != NULL ? rv_strdup(rv_str(why)) : NULL;
+}
+
 static int reload(struct supervisor *s, struct rv_error *err) {
     struct program *g = (struct program *)s; /* s is its first member */
     struct rv_error own = {0};
@@ -191,6 +199,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
         override(fresh, &g->o);
         if (check_fixed(s->config, fresh, err) != 0) fresh = config_free(fresh);
     }
+    note_refusal(s, fresh == NULL ? err->text : NULL);
     if (fresh == NULL) {
         rv_err("configuration refused; the running one stays", "reason", err->text);
         return err->code;
@@ -474,6 +483,7 @@ static void free_supervisor(struct program *g) {
     for (size_t i = 0; i < g->retired_n; i++) config_free(g->retired[i]);
     free(g->retired);
     config_free(s->config);
+    free(s->config_refused);
     free(g->config_dir);
     free(g->exe_dir);
 }
@@ -499,6 +509,7 @@ static int parse(int argc, char **argv, struct options *o) {
         {"runtime-dir", 1, NULL, 'r'}, {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
         {"version", 0, NULL, 'v'},     {"help", 0, NULL, 'h'},         {"proxy-http", 0, NULL, 'P'},
         {"http-bind", 1, NULL, 'b'},   {"namespace", 1, NULL, 'n'},    {NULL, 0, NULL, 0}};
+    opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'c':
@@ -533,6 +544,7 @@ static int parse(int argc, char **argv, struct options *o) {
         case 'h':
             return 'h';
         default:
+            options_refuse("rayvisord", argv, longs);
             return '?';
         }
     }

@@ -29,6 +29,8 @@ struct supervisor {
     struct config *config;
     struct config_env env;
     const char *config_path;
+    char *config_refused;         /* why the file as it is now is not in force; NULL: it is */
+    int64_t config_refused_since; /* wall ns */
     struct kube_config *kube_config;
     struct kube_client *client;
     struct store *store;

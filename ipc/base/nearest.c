@@ -1,7 +1,7 @@
 /* nearest.c - see nearest.h. */
 #include "nearest.h"
 
-enum { WORD_MAX = 64, FAR = 4, FAR_OF_SHORT = 2, SHORT_WORD = 3 };
+enum { WORD_MAX = 64, FAR = 4 };
 
 /* The edit distance of two words, whatever their case. */
 static size_t distance(struct rv_str a, struct rv_str b) {
@@ -23,7 +23,8 @@ static size_t distance(struct rv_str a, struct rv_str b) {
 }
 
 struct nearest nearest_begin(struct rv_str given) {
-    return (struct nearest){.given = given, .distance = given.n <= SHORT_WORD ? FAR_OF_SHORT : FAR};
+    size_t far = given.n / 2 + 1; /* more of a word wrong than right is another word */
+    return (struct nearest){.given = given, .distance = far < FAR ? far : FAR};
 }
 
 void nearest_offer(struct nearest *n, struct rv_str accepted) {

@@ -16,6 +16,7 @@ enum {
     FLOOD = 10000,
     RESTLESS_FAILURES = 9,
     EXPLAIN_MAX = 2048,
+    ROUTINE_MS = 60000, /* who comes back after so long waits for nothing: it only looks whether all is as it was */
     MESSAGE_MAX = 1024
 };
 
@@ -417,11 +418,11 @@ static void on_explain(struct engine *e, const struct msg *m) {
     struct msg out = {.type = MSG_EXPLANATION,
                       .explain = {.corr = m->explain.corr, .key = m->explain.key, .next_ms = -1}};
     if (k != NULL) {
-        out.explain.state = k->held           ? MSG_KEY_QUARANTINED
-                            : k->running      ? MSG_KEY_WAITING
-                            : k->queued       ? MSG_KEY_QUEUED
-                            : k->heap_at != 0 ? MSG_KEY_DELAYED
-                                              : MSG_KEY_IDLE;
+        out.explain.state = k->held                          ? MSG_KEY_QUARANTINED
+                            : k->running                     ? MSG_KEY_WAITING
+                            : k->queued                      ? MSG_KEY_QUEUED
+                            : k->heap_at != 0 && !k->routine ? MSG_KEY_DELAYED
+                                                             : MSG_KEY_IDLE;
         out.explain.lines = rv_str(k->explain);
         out.explain.retries = k->failures;
         out.explain.decided = k->decided;
@@ -555,6 +556,17 @@ static struct result_node *take_results(struct engine *e, struct queue_key *k) {
     return nodes;
 }
 
+/* Why a pass failed is part of what it decided, whether or not the plugin said so itself. */
+static void explain_failure(struct engine *e, const struct rv_outcome *out) {
+    struct rv_str why = rv_utf8_clip(out->message, MESSAGE_MAX);
+    if (out->code == RV_DONE || out->code == RV_AFTER || why.n == 0) return;
+    if (e->explain.n != 0 && memmem(e->explain.p, e->explain.n, why.p, why.n) != NULL) return;
+    rv_buf_addf(&e->explain, "%s%s: ", e->explain.n != 0 ? "\n" : "",
+                out->code == RV_TERMINAL ? "given up until it changes" : "failed, and is tried again");
+    for (size_t i = 0; i < why.n; i++)
+        rv_buf_addc(&e->explain, why.p[i] == '\n' || why.p[i] == 0 ? ' ' : (uint8_t)why.p[i]);
+}
+
 static void store_explain(struct engine *e, struct queue_key *k) {
     e->explain.n = rv_utf8_clip(rv_buf_str(&e->explain), EXPLAIN_MAX).n;
     const char *text = rv_buf_cstr(&e->explain);
@@ -567,6 +579,7 @@ static void settle(struct engine *e, struct queue_key *k, const struct rv_outcom
     struct rv_key key = {k->ns, k->name};
     struct rv_object o;
     k->passes = 0;
+    k->routine = out->code == RV_DONE || (out->code == RV_AFTER && out->after_ms >= ROUTINE_MS);
     if (out->code == RV_DONE || out->code == RV_AFTER || out->code == RV_TERMINAL)
         k->failures = 0;
     else if (k->failures < UINT32_MAX)
@@ -606,6 +619,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     call_end(e);
     k->decided = e->now.wall;
     k->passed = e->now.mono;
+    explain_failure(e, &out);
     store_explain(e, k);
     for (struct result_node *next; nodes != NULL; nodes = next) {
         next = nodes->next;

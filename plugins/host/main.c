@@ -12,6 +12,7 @@
 
 #include "engine.h"
 #include "ipc/base/log.h"
+#include "ipc/base/options.h"
 #include "ipc/protocol/lane.h"
 #include "load.h"
 #include "rayvisor/json.h"
@@ -257,6 +258,7 @@ static int parse(int argc, char **argv, struct options *o) {
         {"log-format", 1, NULL, 'f'}, {"max-memory", 1, NULL, 'm'}, {"help", 0, NULL, 'h'},
         {"record-max", 1, NULL, 'M'}, {"parent", 1, NULL, 'P'},     {NULL, 0, NULL, 0}};
     int64_t bytes;
+    opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
         case 'l':
@@ -295,6 +297,7 @@ static int parse(int argc, char **argv, struct options *o) {
         case 'h':
             return 1;
         default:
+            options_refuse("rayvisor-host", argv, longs);
             return -EINVAL;
         }
     }

@@ -25,7 +25,8 @@ struct queue_key {
     int64_t due;    /* mono ns, while delayed */
     bool queued, dirty, running, held;
     /* -- the engine's -- */
-    bool retry; /* the last pass asked for back-off as well as for actions */
+    bool routine; /* nothing is awaited: it is looked at again only because time passes */
+    bool retry;   /* the last pass asked for back-off as well as for actions */
     uint32_t failures, passes, in_flight, result_n;
     struct result_node *results, **results_last;
     int64_t decided; /* wall ns of the last pass */

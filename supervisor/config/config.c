@@ -1,6 +1,7 @@
 /* config.c - reading and checking the configuration (see config.h). */
 #include "config.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "grants.h"
 #include "ipc/base/file.h"
+#include "ipc/base/nearest.h"
 #include "rayvisor/k8s.h"
 
 static const char *const sandbox_names[] = {"off", "best-effort", "enforce", NULL};
@@ -124,6 +126,29 @@ static char *find_manifest(const struct config *c, const struct config_env *env,
     return NULL;
 }
 
+/* The names of the manifests in a folder, which the arena keeps. */
+static void offer_folder(struct rv_arena *a, struct rv_str dir, struct nearest *near) {
+    rv_autofree char *path = rv_strdup(dir);
+    DIR *d = opendir(path);
+    for (const struct dirent *e; d != NULL && (e = readdir(d)) != NULL;)
+        if (rv_str_ends(rv_str(e->d_name), ".yaml"))
+            nearest_offer(near, rv_arena_str(a, (struct rv_str){e->d_name, strlen(e->d_name) - strlen(".yaml")}));
+    if (d != NULL) closedir(d);
+}
+
+static int no_manifest(const struct schema_reader *r, const struct config *c, const struct config_env *env,
+                       const struct config_plugin *p) {
+    rv_autobuf struct rv_buf hint = {0};
+    struct nearest near = nearest_begin(p->name);
+    for (size_t i = 0; i < c->plugin_dirs.n; i++) offer_folder(r->doc->arena, c->plugin_dirs.list[i], &near);
+    offer_folder(r->doc->arena, rv_str(env->build_plugins), &near);
+    offer_folder(r->doc->arena, rv_str(env->install_plugins), &near);
+    nearest_hint(&near, &hint);
+    return schema_fail(r, p->node, "there is no manifest " RV_STR_FMT ".yaml in pluginDirs or the installation%s",
+                       RV_STR_ARG(p->name),
+                       hint.n != 0 ? rv_buf_cstr(&hint) : ": check the name, or add its folder to pluginDirs");
+}
+
 static int fill_patterns(const struct schema_reader *r, struct config_plugin *p) {
     struct rv_str *list = rv_arena_alloc(r->doc->arena, (p->http.n + 1) * sizeof *list);
     const struct yaml_pos *given = yaml_pos_get(p->node, "http");
@@ -146,11 +171,7 @@ static int resolve_plugin(const struct schema_reader *r, struct config *c, const
                            "user %u may not read the manifest %s, or not enter a folder above it: give this user the "
                            "permission, or add another folder to pluginDirs",
                            (unsigned)geteuid(), denied);
-    if (path == NULL)
-        return schema_fail(r, p->node,
-                           "there is no manifest " RV_STR_FMT
-                           ".yaml in pluginDirs or the installation: check the name, or add its folder to pluginDirs",
-                           RV_STR_ARG(p->name));
+    if (path == NULL) return no_manifest(r, c, env, p);
     p->manifest = manifest_load(path, r->err);
     if (p->manifest == NULL) return RV_E_CONFIG;
     if (!rv_str_eq(p->manifest->name, p->name))

@@ -412,6 +412,20 @@ struct manifest *manifest_free(struct manifest *m) {
 
 /* ---- settings ------------------------------------------------------------------------------------------- */
 
+static int check_choice(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_setting *s) {
+    rv_autobuf struct rv_buf text = {0}, choices = {0};
+    struct nearest near = nearest_begin(at->text);
+    for (size_t i = 0; i < s->choices.n; i++) {
+        if (rv_str_eq(s->choices.list[i], at->text)) return 0;
+        nearest_offer(&near, s->choices.list[i]);
+        rv_buf_addf(&choices, "%s\"" RV_STR_FMT "\"", i > 0 ? ", " : "", RV_STR_ARG(s->choices.list[i]));
+    }
+    rv_buf_addf(&text, "settings." RV_STR_FMT " is \"" RV_STR_FMT "\"", RV_STR_ARG(s->name), RV_STR_ARG(at->text));
+    nearest_hint(&near, &text);
+    return schema_fail(r, at, RV_STR_FMT "%s Accepted are " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&text)),
+                       near.best.n != 0 ? "" : ".", RV_STR_ARG(rv_buf_str(&choices)));
+}
+
 static int check_setting(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_setting *s,
                          struct rv_node *v) {
     static const enum rv_type types[] = {RV_BOOL, RV_INT, RV_FLOAT, RV_STRING, RV_ARRAY, RV_MAP};
@@ -419,16 +433,12 @@ static int check_setting(const struct schema_reader *r, const struct yaml_pos *a
     bool fits = have == types[s->type] || (s->type == SETTING_NUMBER && have == RV_INT) ||
                 (s->type == SETTING_STRING && at->kind == YAML_POS_SCALAR);
     if (!fits)
-        return schema_fail(r, at, "settings." RV_STR_FMT " must be a %s: " RV_STR_FMT, RV_STR_ARG(s->name),
-                           setting_types[s->type], RV_STR_ARG(s->help));
+        return schema_fail(r, at, "settings." RV_STR_FMT " must be %s %s: " RV_STR_FMT, RV_STR_ARG(s->name),
+                           s->type == SETTING_INTEGER ? "an" : "a", setting_types[s->type], RV_STR_ARG(s->help));
     if (have == RV_INT && (rv_node_to_int(v, 0) < s->min || rv_node_to_int(v, 0) > s->max))
         return schema_fail(r, at, "settings." RV_STR_FMT " must lie between %lld and %lld", RV_STR_ARG(s->name),
                            (long long)s->min, (long long)s->max);
-    bool chosen = s->choices.n == 0;
-    for (size_t i = 0; i < s->choices.n && !chosen; i++) chosen = rv_str_eq(s->choices.list[i], at->text);
-    return chosen ? 0
-                  : schema_fail(r, at, "settings." RV_STR_FMT " is \"" RV_STR_FMT "\", which is none of its choices",
-                                RV_STR_ARG(s->name), RV_STR_ARG(at->text));
+    return s->choices.n != 0 ? check_choice(r, at, s) : 0;
 }
 
 static const struct manifest_setting *find_setting(const struct manifest *m, struct rv_str name) {
@@ -438,12 +448,18 @@ static const struct manifest_setting *find_setting(const struct manifest *m, str
 }
 
 static int refuse_setting(const struct manifest *m, const struct schema_reader *r, const struct yaml_pos *k) {
-    rv_autobuf struct rv_buf names = {0};
-    for (size_t i = 0; i < m->setting_n; i++)
+    rv_autobuf struct rv_buf text = {0}, names = {0};
+    struct nearest near = nearest_begin(k->key);
+    for (size_t i = 0; i < m->setting_n; i++) {
+        nearest_offer(&near, m->settings[i].name);
         rv_buf_addf(&names, "%s" RV_STR_FMT, i > 0 ? ", " : "", RV_STR_ARG(m->settings[i].name));
+    }
     struct yaml_pos at = {.line = k->key_line, .column = k->key_column};
-    return schema_fail(r, &at, "plugin " RV_STR_FMT " has no setting \"" RV_STR_FMT "\"; its settings are: %s",
-                       RV_STR_ARG(m->name), RV_STR_ARG(k->key), names.n != 0 ? rv_buf_cstr(&names) : "none");
+    rv_buf_addf(&text, "plugin " RV_STR_FMT " has no setting \"" RV_STR_FMT "\"", RV_STR_ARG(m->name),
+                RV_STR_ARG(k->key));
+    nearest_hint(&near, &text);
+    return schema_fail(r, &at, RV_STR_FMT "%s Its settings are: %s", RV_STR_ARG(rv_buf_str(&text)),
+                       near.best.n != 0 ? "" : ".", names.n != 0 ? rv_buf_cstr(&names) : "none");
 }
 
 int manifest_settings(const struct manifest *m, const struct schema_reader *r, const struct yaml_pos *given,

@@ -5,7 +5,9 @@
 
 #include "documents.h"
 #include "explain.h"
+#include "ipc/base/nearest.h"
 #include "session.h"
+#include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
 
 struct control {
@@ -28,6 +30,14 @@ static void ask_plugin(void *plugin, struct rv_str ns, struct rv_str name, plugi
 static void cancel_plugin(void *plugin, const void *arg) { plugin_explain_cancel(plugin, arg); }
 static void each_quarantine(const void *plugin, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) {
     plugin_quarantines(plugin, fn, arg);
+}
+
+static const char *why_not(const void *plugin, struct rv_buf *room) {
+    struct plugin_info i;
+    plugin_info(plugin, &i);
+    rv_buf_clear(room);
+    rv_buf_addf(room, "%s%s%s", i.state, i.why[0] != 0 ? ": " : "", i.why);
+    return rv_buf_cstr(room);
 }
 
 /* ---- commands ------------------------------------------------------------------------------------------- */
@@ -54,7 +64,11 @@ static void do_plugins(struct control *c, struct control_session *session, struc
 }
 
 static void do_explain(struct control *c, struct control_session *session, struct rv_val q) {
-    explain_begin(session, &c->explain, q);
+    rv_autobuf struct rv_buf room = {0};
+    if (leadership_stands_by(c->s))
+        control_session_fail(session, leadership_whom_to_ask(c->s, &room), NULL);
+    else
+        explain_begin(session, &c->explain, q);
 }
 
 static void do_reload(struct control *c, struct control_session *session, struct rv_val q) {
@@ -75,7 +89,16 @@ static void do_release(struct control *c, struct control_session *session, struc
                                             : RV_STR("{\"ok\":true,\"wasQuarantined\":false}"));
         return;
     }
-    control_session_fail(session, "there is no plugin of that name", NULL);
+    rv_autobuf struct rv_buf text = {0}, names = {0};
+    struct nearest near = nearest_begin(plugin);
+    for (const struct plugin *p = c->s->plugins; p != NULL; p = plugin_next(p)) {
+        nearest_offer(&near, plugin_config(p)->name);
+        rv_buf_addf(&names, "%s" RV_STR_FMT, names.n != 0 ? ", " : "", RV_STR_ARG(plugin_config(p)->name));
+    }
+    rv_buf_addf(&text, "there is no plugin \"" RV_STR_FMT "\"", RV_STR_ARG(plugin));
+    nearest_hint(&near, &text);
+    rv_buf_addf(&text, "%s There are: %s", near.best.n != 0 ? "" : ".", names.n != 0 ? rv_buf_cstr(&names) : "none");
+    control_session_fail(session, rv_buf_cstr(&text), NULL);
 }
 
 static const struct {
@@ -102,8 +125,9 @@ struct control *control_new(struct supervisor *s, int (*reload)(struct superviso
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, RV_STR_FMT "/control.sock", RV_STR_ARG(s->config->runtime_dir));
     struct control *c = rv_alloc(sizeof *c);
-    *c = (struct control){
-        .s = s, .reload = reload, .explain = {next_plugin, config_of, ask_plugin, cancel_plugin, each_quarantine, s}};
+    *c = (struct control){.s = s,
+                          .reload = reload,
+                          .explain = {next_plugin, config_of, ask_plugin, cancel_plugin, each_quarantine, why_not, s}};
     c->socket = control_socket_new(s->loop, rv_buf_cstr(&path), on_request, c, err);
     return c->socket != NULL ? c : control_free(c);
 }

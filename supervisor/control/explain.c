@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "ipc/base/nearest.h"
 #include "rayvisor/k8s.h"
 
 enum { EXPLAIN_MS = 3000 };
@@ -13,7 +14,7 @@ struct view {
     struct explain *owner;
     void *plugin;      /* NULL: it has answered */
     char *name, *kind; /* of the plugin and of the object, once it has answered */
-    const char *error; /* why it says nothing */
+    char *error;       /* why it says nothing */
     bool found;
     unsigned state;
     char *ns, *object, *lines;
@@ -34,6 +35,7 @@ static void explain_gone(void *arg) {
     for (size_t i = 0; i < e->n; i++) {
         struct view *v = &e->views[i]; /* views is NULL where nothing was asked */
         if (v->plugin != NULL) e->calls->cancel(v->plugin, v);
+        free(v->error);
         free(v->name);
         free(v->kind);
         free(v->ns);
@@ -59,7 +61,7 @@ static void write_lines(struct jsonw *w, const char *text) {
 }
 
 static void write_view(struct jsonw *w, const struct view *v) {
-    static const char *const states[] = {"unknown", "queued", "waiting", "delayed", "idle", "quarantined"};
+    static const char *const states[] = {"unknown", "queued", "waiting", "delayed", "settled", "quarantined"};
     char at[40] = "";
     jsonw_text(w, "plugin", v->name);
     jsonw_text(w, "kind", v->kind);
@@ -109,8 +111,10 @@ static void end_view(struct view *v) {
 }
 
 static void fail_view(struct view *v, const char *why) {
+    rv_autobuf struct rv_buf room = {0}, text = {0};
+    rv_buf_addf(&text, "%s (%s)", why, v->owner->calls->why(v->plugin, &room));
     end_view(v);
-    v->error = why;
+    v->error = rv_strdup(rv_buf_str(&text));
 }
 
 static void fill_view(struct view *v, const struct msg_explain *e) {
@@ -193,6 +197,32 @@ static void find_views(struct explain *e, struct rv_str kind) {
     }
 }
 
+/* Whom to ask about instead: the primary objects of those that only read the kind; of a kind that nobody knows, the
+ * kinds that there are. */
+static void refuse_kind(struct control_session *s, const struct explain_calls *calls, struct rv_str kind) {
+    rv_autobuf struct rv_buf text = {0}, kinds = {0}, hint = {0};
+    struct nearest near = nearest_begin(kind);
+    rv_buf_addf(&text, "no plugin that runs reconciles " RV_STR_FMT, RV_STR_ARG(kind));
+    for (void *p = calls->next(calls->arg, NULL); p != NULL; p = calls->next(calls->arg, p)) {
+        const struct config_plugin *c = calls->config(p);
+        const struct manifest *m = c->manifest;
+        bool reads = false;
+        for (size_t i = 1; i < m->kind_n; i++) reads = reads || names_kind(kind, &m->kinds[i]);
+        if (names_kind(kind, &m->kinds[0]))
+            rv_buf_addf(&text, "; " RV_STR_FMT " would, and it is switched off (enabled: false)", RV_STR_ARG(c->name));
+        else if (reads && c->enabled)
+            rv_buf_addf(&text, "; " RV_STR_FMT " looks at it for its objects, so ask about its " RV_STR_FMT,
+                        RV_STR_ARG(c->name), RV_STR_ARG(m->kinds[0].kind));
+        if (!c->enabled) continue;
+        nearest_offer(&near, m->kinds[0].kind);
+        rv_buf_addf(&kinds, "%s" RV_STR_FMT, kinds.n != 0 ? ", " : "", RV_STR_ARG(m->kinds[0].kind));
+    }
+    nearest_hint(&near, &hint);
+    rv_buf_addf(&text, "%s There are: %s", hint.n != 0 ? rv_buf_cstr(&hint) : ".",
+                kinds.n != 0 ? rv_buf_cstr(&kinds) : "none");
+    control_session_fail(s, rv_buf_cstr(&text), NULL);
+}
+
 void explain_begin(struct control_session *s, const struct explain_calls *calls, struct rv_val request) {
     struct rv_str kind = rv_path_str(request, "kind"), ns = rv_path_str(request, "namespace"),
                   name = rv_path_str(request, "name");
@@ -204,9 +234,8 @@ void explain_begin(struct control_session *s, const struct explain_calls *calls,
     *e = (struct explain){.session = s, .calls = calls};
     find_views(e, kind);
     if (e->n == 0) {
-        rv_autofree char *text = rv_strdup(kind);
         explain_gone(e);
-        control_session_fail(s, "no enabled plugin reconciles this kind", text);
+        refuse_kind(s, calls, kind);
         return;
     }
     control_session_wait(s, EXPLAIN_MS, &(struct control_wait){answer_without_the_silent, explain_gone, e});

@@ -15,7 +15,8 @@ struct explain_calls {
     void (*ask)(void *plugin, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg);
     void (*cancel)(void *plugin, const void *arg); /* of ask() */
     void (*quarantines)(const void *plugin, void (*fn)(void *arg, const struct quarantine_info *q), void *arg);
-    void *arg; /* of next() */
+    const char *(*why)(const void *plugin, struct rv_buf *room); /* why it does not run: its state, and what is known */
+    void *arg;                                                   /* of next() */
 };
 /* request: {"kind":...,"namespace":...,"name":...}. calls must stay as long as the session. */
 void explain_begin(struct control_session *s, const struct explain_calls *calls, struct rv_val request);

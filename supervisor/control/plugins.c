@@ -53,6 +53,7 @@ static void write_plugin(struct jsonw *w, const struct plugin *p) {
     jsonw_str(w, "description", i.config->manifest->description);
     jsonw_bool(w, "enabled", i.enabled);
     jsonw_text(w, "state", i.state);
+    if (i.why[0] != 0) jsonw_text(w, "reason", i.why);
     jsonw_int(w, "pid", i.pid);
     jsonw_uint(w, "restarts", i.restarts);
     jsonw_text(w, "lastExit", i.last_exit);

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "documents.h"
+#include "rayvisor/k8s.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/health.h"
@@ -51,6 +52,20 @@ static void write_actions(const struct supervisor *s, struct jsonw *w) {
     jsonw_end_object(w);
 }
 
+static void write_config(const struct supervisor *s, struct jsonw *w) {
+    char since[32];
+    const char *refused = health_config_refused(s);
+    jsonw_begin_object(w, "configuration");
+    jsonw_text(w, "file", s->config_path);
+    jsonw_bool(w, "valid", refused == NULL);
+    if (refused != NULL) jsonw_text(w, "refused", refused);
+    if (s->config_refused != NULL) {
+        rv_time_format(s->config_refused_since, since);
+        jsonw_text(w, "refusedSince", since);
+    }
+    jsonw_end_object(w);
+}
+
 void document_status(const struct supervisor *s, struct jsonw *w) {
     rv_autobuf struct rv_buf room = {0};
     const char *why = health_not_ready(s, &room);
@@ -59,6 +74,7 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     jsonw_int(w, "uptimeSeconds", (rv_mono_now() - s->started) / INT64_C(1000000000));
     jsonw_bool(w, "ready", why == NULL);
     jsonw_text(w, "reason", why);
+    write_config(s, w);
     jsonw_uint(w, "httpPort", web_port(s->web));
     leadership_write(s, "leadership", w);
     write_kubernetes(s, w);

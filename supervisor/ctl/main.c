@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "ipc/base/nearest.h"
+#include "ipc/base/options.h"
 #include "sandbox.h"
 
 enum { EXIT_USAGE = 64 };
@@ -15,6 +17,7 @@ enum { EXIT_USAGE = 64 };
 struct context {
     struct rv_arena *arena;
     const char *socket, *ns;
+    const char *config; /* of a sandbox */
     bool json, help;
     int argc;
     char **argv; /* behind the command's name */
@@ -71,6 +74,8 @@ static void plugin_table(struct rv_val plugins) {
                (long long)rv_path_int(it.val, "objects", 0), (long long)rv_path_int(it.val, "queued", 0),
                (long long)rv_path_int(it.val, "restarts", 0), (long long)rv_path_int(it.val, "memoryBytes", 0) / 1024,
                RV_STR_ARG(last));
+        struct rv_str why = rv_path_str(it.val, "reason");
+        if (why.n != 0) printf("  " RV_STR_FMT ": " RV_STR_FMT "\n", RV_STR_ARG(state), RV_STR_ARG(why));
         for (struct rv_iter q = rv_iter(rv_val_get(it.val, "quarantined")); rv_iter_next(&q);)
             printf("  quarantined: " RV_STR_FMT " " RV_STR_FMT "/" RV_STR_FMT " since " RV_STR_FMT " (" RV_STR_FMT
                    ")\n",
@@ -93,6 +98,11 @@ static int cmd_status(struct context *c) {
     printf("rayvisord " RV_STR_FMT ", pid %lld, up %lld s: %s" RV_STR_FMT "\n", RV_STR_ARG(rv_path_str(v, "version")),
            (long long)rv_path_int(v, "pid", 0), (long long)rv_path_int(v, "uptimeSeconds", 0),
            ready ? "ready" : "not ready: ", RV_STR_ARG(rv_path_str(v, "reason")));
+    struct rv_str refused = rv_path_str(v, "configuration.refused");
+    if (refused.n != 0)
+        printf("the configuration file is refused, the one before stays in force until the next start: " RV_STR_FMT
+               "\n",
+               RV_STR_ARG(refused));
     struct rv_val lead = rv_val_get(v, "leadership");
     if (rv_path_bool(lead, "enabled", false)) {
         struct rv_str holder = rv_path_str(lead, "holder");
@@ -142,7 +152,8 @@ static void print_view(struct rv_val v, const char *ns, const char *name) {
     printf(RV_STR_FMT, RV_STR_ARG(rv_path_str(v, "state")));
     int64_t next = rv_path_int(v, "nextMs", -1), retries = rv_path_int(v, "retries", 0);
     if (retries > 0) printf(", failed %lld times in a row", (long long)retries);
-    if (next >= 0) printf(", looked at again in %.1f s at the latest", (double)next / 1000);
+    bool settled = rv_str_is(rv_path_str(v, "state"), "settled"); /* looked at again only because time passes */
+    if (next >= 0 && !settled) printf(", looked at again in %.1f s at the latest", (double)next / 1000);
     printf("\nlast decided at " RV_STR_FMT ":\n", RV_STR_ARG(decided.n != 0 ? decided : RV_STR("(not yet)")));
     for (struct rv_iter it = rv_iter(rv_val_get(v, "lines")); rv_iter_next(&it);)
         printf("  - " RV_STR_FMT "\n", RV_STR_ARG(rv_val_str(it.val)));
@@ -213,11 +224,19 @@ static int print_text(const struct context *c, const char *field, const char *te
 
 static int cmd_sandbox(struct context *c) {
     const char *what = c->argc == 1 ? c->argv[0] : "";
-    if (strcmp(what, "up") == 0) return sandbox_up(c->arena, c->json, &c->err);
+    if (c->config != NULL && strcmp(what, "up") != 0)
+        return rv_error_set(&c->err, -EXIT_USAGE, "--config belongs to sandbox up");
+    if (strcmp(what, "up") == 0) return sandbox_up(c->arena, c->config, c->json, &c->err);
     if (strcmp(what, "down") == 0) return sandbox_down(c->arena, c->json, &c->err);
     if (strcmp(what, "status") == 0) return sandbox_status(c->arena, c->json, &c->err);
     if (strcmp(what, "kubeconfig") == 0) return print_text(c, "kubeconfig", sandbox_kubeconfig(c->arena));
-    return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down, status or kubeconfig");
+    rv_autobuf struct rv_buf hint = {0};
+    struct nearest near = nearest_begin(rv_str(what));
+    static const char *const words[] = {"up", "down", "status", "kubeconfig"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(words); i++) nearest_offer(&near, rv_str(words[i]));
+    nearest_hint(&near, &hint);
+    return rv_error_set(&c->err, -EXIT_USAGE, "sandbox takes up, down, status or kubeconfig" RV_STR_FMT,
+                        RV_STR_ARG(rv_buf_str(&hint)));
 }
 
 static int cmd_help(struct context *c);
@@ -253,8 +272,9 @@ static const struct command {
      "change,\n"
      "or this is said.",
      cmd_release},
-    {"sandbox", "up|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
-     "up starts both in the background, down stops them, status says what runs, kubeconfig prints the file's path:\n"
+    {"sandbox", "up [--config FILE]|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
+     "up starts both in the background, with another configuration than the default one where --config names it; down "
+     "stops them, status says what runs, kubeconfig prints the file's path:\n"
      "export KUBECONFIG=$(rayvisorctl sandbox kubeconfig). $RAYVISOR_SANDBOX_DIR names another folder for everything.",
      cmd_sandbox},
     {"help", "[COMMAND]", "this list, or more about one command", "The same as COMMAND --help.", cmd_help},
@@ -264,7 +284,7 @@ static const struct command {
 static int usage(FILE *to) {
     fputs("usage: rayvisorctl [-o json|table] [--socket PATH] COMMAND ...\n\n", to);
     for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++)
-        fprintf(to, "  %-8s %-28s %s\n", commands[i].name, commands[i].args, commands[i].help);
+        fprintf(to, "  %-8s %-40s %s\n", commands[i].name, commands[i].args, commands[i].help);
     fputs(
         "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
         "Exit status: 0 done, 1 failed, 64 wrong command line. More about one: rayvisorctl help COMMAND\n",
@@ -278,6 +298,16 @@ static const struct command *find_command(const char *name) {
     return NULL;
 }
 
+static int no_command(const char *name, struct rv_error *err) {
+    rv_autobuf struct rv_buf text = {0};
+    struct nearest near = nearest_begin(rv_str(name));
+    for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++) nearest_offer(&near, rv_str(commands[i].name));
+    rv_buf_addf(&text, "there is no command \"%s\"", name);
+    nearest_hint(&near, &text);
+    return rv_error_set(err, -EXIT_USAGE, "%s%s", rv_buf_cstr(&text),
+                        near.best.n != 0 ? "" : ": rayvisorctl help lists them");
+}
+
 static int help_of(const struct command *k) {
     printf("usage: rayvisorctl %s%s%s\n\n%s.\n\n%s\n", k->name, k->args[0] != 0 ? " " : "", k->args, k->help, k->more);
     return 0;
@@ -288,31 +318,35 @@ static int cmd_help(struct context *c) {
     const struct command *k = c->argc == 1 ? find_command(c->argv[0]) : NULL;
     if (k != NULL) return help_of(k);
     if (c->argc == 0) return usage(stdout);
-    return rv_error_set(&c->err, -EXIT_USAGE, "there is no command \"%s\": rayvisorctl help lists them", c->argv[0]);
+    return no_command(c->argv[0], &c->err);
 }
 
 static int parse(int argc, char **argv, struct context *c) {
-    static const struct option longs[] = {{"output", 1, NULL, 'o'},
-                                          {"socket", 1, NULL, 's'},
-                                          {"namespace", 1, NULL, 'n'},
-                                          {"help", 0, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"output", 1, NULL, 'o'},    {"socket", 1, NULL, 's'},
+                                          {"namespace", 1, NULL, 'n'}, {"config", 1, NULL, 'c'},
+                                          {"help", 0, NULL, 'h'},      {NULL, 0, NULL, 0}};
+    opterr = 0;
     for (int o; (o = getopt_long(argc, argv, "o:n:h", longs, NULL)) != -1;) {
         switch (o) {
         case 'o':
             c->json = strcmp(optarg, "json") == 0;
-            if (!c->json && strcmp(optarg, "table") != 0) return EXIT_USAGE;
-            break;
+            if (c->json || strcmp(optarg, "table") == 0) break;
+            fprintf(stderr, "rayvisorctl: --output is \"%s\"; accepted are table and json\n", optarg);
+            return EXIT_USAGE;
         case 's':
             c->socket = optarg;
             break;
         case 'n':
             c->ns = optarg;
             break;
+        case 'c':
+            c->config = optarg;
+            break;
         case 'h':
             c->help = true;
             break;
         default:
+            options_refuse("rayvisorctl", argv, longs);
             return EXIT_USAGE;
         }
     }
@@ -325,7 +359,10 @@ int main(int argc, char **argv) {
     if (parse(argc, argv, &c) != 0) return usage(stderr);
     const struct command *k = optind < argc ? find_command(argv[optind]) : NULL;
     if (c.help && (k != NULL || optind == argc)) return k != NULL ? help_of(k) : usage(stdout);
-    if (k == NULL) return usage(stderr);
+    if (k == NULL) {
+        if (optind < argc && no_command(argv[optind], &c.err) != 0) fprintf(stderr, "rayvisorctl: %s\n\n", c.err.text);
+        return usage(stderr);
+    }
     c.argc = argc - optind - 1;
     c.argv = argv + optind + 1;
     int r = k->args[0] != 0 || c.argc == 0 ? k->run(&c)

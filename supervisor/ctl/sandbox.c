@@ -247,11 +247,36 @@ static void print_up(struct rv_arena *a, bool json) {
     printf("%s}\n", rv_buf_cstr(&b));
 }
 
-int sandbox_up(struct rv_arena *a, bool json, struct rv_error *err) {
+/* A configuration that is refused is told before anything is started. The path is made absolute: the operator watches
+ * that file from now on, wherever it runs. One that runs already has the configuration that it was started with. */
+static int check_own_config(struct rv_arena *a, const char *daemon, const char **config, struct rv_error *err) {
+    rv_autofree char *path = realpath(*config, NULL);
+    if (path == NULL) return rv_error_set(err, -errno, "cannot read %s: %s", *config, strerror(errno));
+    *config = rv_arena_str(a, rv_str(path)).p;
+    if (read_pid(a, "operator.pid") != 0)
+        return rv_error_set(err, RV_E_CONFIG,
+                            "the sandbox's operator runs already, with the configuration that it was started with: "
+                            "%s sandbox down, then up again",
+                            own_command(a));
+    char *const argv[] = {arg(daemon), arg("--config"), arg(*config), arg("--check-config"), NULL};
+    pid_t pid = fork();
+    int status = 0;
+    if (pid == 0) {
+        (void)dup2(STDERR_FILENO, STDOUT_FILENO); /* what it says is no part of our own output */
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return rv_error_set(err, -errno, "cannot start %s: %s", daemon, strerror(errno));
+    return status == 0 ? 0 : rv_error_set(err, RV_E_CONFIG, "the configuration %s is not valid (see above)", *config);
+}
+
+int sandbox_up(struct rv_arena *a, const char *own_config, bool json, struct rv_error *err) {
     static const char *const crd_places[] = {"../../deploy/crds", "../share/rayvisor/crds"},
                              *const config_places[] = {"../../config/rayvisor.yaml", "../share/rayvisor/rayvisor.yaml"},
                              *const daemon_places[] = {"rayvisord", "../sbin/rayvisord"};
-    const char *crds = find_beside(a, crd_places, 2), *config = find_beside(a, config_places, 2),
+    const char *crds = find_beside(a, crd_places, 2),
+               *config = own_config != NULL ? own_config : find_beside(a, config_places, 2),
                *daemon = find_beside(a, daemon_places, 2);
     if (crds == NULL || config == NULL || daemon == NULL)
         return rv_error_set(err, -ENOENT,
@@ -259,6 +284,7 @@ int sandbox_up(struct rv_arena *a, bool json, struct rv_error *err) {
                             "rayvisorctl looks (%s)",
                             exe_dir(a));
     int r = make_dir(a, err);
+    if (r == 0 && own_config != NULL) r = check_own_config(a, daemon, &config, err);
     if (r == 0 && read_pid(a, "cluster.pid") == 0) r = start_cluster(a, crds, err);
     if (r == 0 && read_pid(a, "operator.pid") == 0) r = start_operator(a, daemon, config, err);
     if (r == 0) r = wait_for(a, "operator", operator_ready, err);

@@ -9,7 +9,8 @@
 struct rv_str sandbox_dir(struct rv_arena *a);
 const char *sandbox_kubeconfig(struct rv_arena *a);
 /* json: what is printed is a JSON object. */
-int sandbox_up(struct rv_arena *a, bool json, struct rv_error *err);
+/* config: NULL is the default one. */
+int sandbox_up(struct rv_arena *a, const char *config, bool json, struct rv_error *err);
 int sandbox_down(struct rv_arena *a, bool json, struct rv_error *err);
 /* Prints what runs; an error when not both parts are ready. */
 int sandbox_status(struct rv_arena *a, bool json, struct rv_error *err);

@@ -4,6 +4,7 @@
 
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
+#include "supervisor/health.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/metrics_table.h"
 #include "supervisor/proc/plugin.h"
@@ -142,6 +143,12 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     print_sample(b, "rayvisor_build_info", &(struct label){"version", RV_STR(RV_VERSION)}, 1, 1);
     print_single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by",
                  !leadership_stands_by(s));
+    print_single(b, "rayvisor_config_valid", "gauge",
+                 "1 when the configuration file is in force, 0 when it or a plugin's settings in it were refused",
+                 health_config_refused(s) == NULL);
+    print_single(b, "rayvisor_config_refused_timestamp_seconds", "gauge",
+                 "since when the configuration file is refused; 0: it is not",
+                 s->config_refused != NULL ? (uint64_t)(s->config_refused_since / INT64_C(1000000000)) : 0);
     plugin_gauges(s, b);
     print_head(b, "rayvisor_actions_total", "counter", "actions by outcome");
     executor_each_count(s->executor, print_count, b);

@@ -46,7 +46,11 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     if (strcmp(url, "/readyz") == 0) {
         rv_autobuf struct rv_buf room = {0};
         const char *why = health_not_ready(w->s, &room);
-        rv_buf_addf(&b, "%s\n", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
+        const char *refused = health_config_refused(w->s);
+        rv_buf_addf(&b, "%s", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
+        if (refused != NULL)
+            rv_buf_addf(&b, "; but the configuration file is refused, the one before stays in force: %s", refused);
+        rv_buf_addc(&b, '\n');
         return answer(c, why == NULL ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", &b);
     }
     if (strcmp(url, "/metrics") == 0) {

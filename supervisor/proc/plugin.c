@@ -26,6 +26,12 @@ const struct config_plugin *plugin_config(const struct plugin *p) { return p->co
 uint64_t plugin_instance(const struct plugin *p) { return p->instance; }
 bool plugin_stopped(const struct plugin *p) { return p->state == LIFE_DISABLED; }
 
+void plugin_note(struct plugin *p, struct rv_str why) {
+    free(p->why);
+    p->why = why.n != 0 ? rv_strdup(why) : NULL;
+    p->why_fresh = p->why != NULL;
+}
+
 /* ---- the table's actions -------------------------------------------------------------------------------- */
 
 static void start_host(struct plugin *p) {
@@ -104,6 +110,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
     if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) rv_timer_arm(p->retry, LIBRARY_MS);
     if (p->state == LIFE_READY && before != LIFE_READY) {
         rv_timer_disarm(p->deadline);
+        plugin_note(p, (struct rv_str){NULL, 0});
         rv_info("plugin ready", "plugin", plugin_name(p));
         settings_sync(p, false);
     }
@@ -226,6 +233,7 @@ struct plugin *plugin_free(struct plugin *p) {
     quarantine_free(p->quarantine);
     deaths_free(p->deaths);
     settings_free(p);
+    free(p->why);
     metrics_table_free(p->metrics);
     free(p);
     return NULL;
@@ -268,6 +276,7 @@ void plugin_replace(struct plugin *p, const struct config_plugin *c) {
     settings_adopt(p);
     p->metrics = (metrics_table_free(p->metrics), metrics_table_new());
     p->deaths_in_row = 0;
+    plugin_note(p, (struct rv_str){NULL, 0});
     p->replaced = rv_mono_now();
     if (!c->enabled)
         session_leave_feeds(p);
@@ -292,6 +301,7 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
                                 .memory = p->memory,
                                 .repeated = p->repeated,
                                 .last_exit = deaths_last(p->deaths),
+                                .why = p->why != NULL && p->state != LIFE_READY && !p->stands_by ? p->why : "",
                                 .settings = {p->settings.in_force.p, p->settings.in_force.n},
                                 .settings_refused = p->settings.refusal,
                                 .enabled = p->config->enabled,

@@ -60,8 +60,10 @@ struct plugin {
     struct flight *flight;
     char *dir, *recording; /* recording: NULL when there is none */
     uint64_t instance, memory;
-    int64_t started;             /* mono ns */
-    bool killed, unfit;          /* unfit: refused, or it said that it cannot run: however it ends, that is why */
+    int64_t started;    /* mono ns */
+    char *why;          /* it does not run, until it does: the last thing that was said of that; NULL nothing */
+    bool why_fresh;     /* it is of the process that runs or ended last */
+    bool killed, unfit; /* unfit: refused, or it said that it cannot run: however it ends, that is why */
     enum death_cause kill_cause; /* why we killed it */
     struct library_id {
         struct timespec time; /* when it was written */
@@ -110,6 +112,7 @@ static inline void plugin_condemn(struct plugin *p, enum death_cause why) {
 }
 
 /* plugin.c */
+void plugin_note(struct plugin *p, struct rv_str why); /* why it does not run; empty: it does */
 void plugin_event(struct plugin *p, enum life_event e);
 
 /* process.c */

@@ -182,6 +182,7 @@ static void count_death(struct plugin *p, int status, bool starved, const struct
     if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
     p->deaths_in_row++;
     death_describe(status, how, sizeof how);
+    if (!p->why_fresh) plugin_note(p, rv_str(how)); /* what it said itself is worth more */
     enum blame blame = status >= 0 ? report_death(p, cause, how, f, key) : BLAME_NOBODY;
     if (blame == BLAME_PUT_AWAY) p->deaths_in_row = 0; /* what it died of is out of its way */
     deaths_add(p->deaths, cause, status, f->call != FLIGHT_IDLE ? flight_call_name(f->call) : "", key,
@@ -221,7 +222,7 @@ static void on_end(void *arg, int fd, unsigned events) {
 
 void process_spawn(struct plugin *p) {
     struct rv_error err = {0};
-    p->killed = p->unfit = false;
+    p->killed = p->unfit = p->why_fresh = false;
     p->started = rv_mono_now();
     if (process_library_changed(p)) { /* another build deserves another chance */
         quarantine_clear(p->quarantine);
@@ -230,6 +231,7 @@ void process_spawn(struct plugin *p) {
     (void)look_at_library(p, &p->library);
     if (start_process(p, &err) == 0) return;
     rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
+    plugin_note(p, rv_str(err.text));
     count_death(p, -1, false, &(struct flight_record){0}); /* so that the next attempts come more and more slowly */
     process_close(p);
     plugin_event(p, LIFE_ON_EXITED);

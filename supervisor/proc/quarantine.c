@@ -1,7 +1,7 @@
 /* quarantine.c - blame and its consequences (see quarantine.h). */
 #include "quarantine.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 enum { BLAMES = 2, BLAMED_MAX = 1024 };
@@ -111,18 +111,33 @@ static void put_away(struct quarantine *q, struct blamed *b) {
     report_key(q, b, true);
 }
 
-/* generation where the object has one (a status write is no change), else the resourceVersion. */
-static struct rv_str version_of(const struct store_object *o, char room[24]) {
+/* Does the kind's manifest entry name parts of this member of the metadata? Nothing named at all: it reads everything.
+ */
+static bool reads_metadata(const struct manifest_kind *k, const char *member) {
+    for (size_t i = 0; i < k->fields.n; i++)
+        if (rv_str_starts(k->fields.list[i], member) || rv_str_is(k->fields.list[i], "metadata")) return true;
+    return k->fields.n == 0;
+}
+
+/* What the object is, for the question whether it changed: generation where the object has one (a status write is no
+ * change), with the labels, which every plugin gets, and the annotations where the plugin reads any; else the
+ * resourceVersion. */
+static char *version_of(const struct quarantine *q, uint32_t kind, const struct store_object *o) {
     struct rv_bytes b = rv_blob_bytes(o->blob);
-    int64_t generation = rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", -1);
-    if (generation < 0) return o->resource_version;
-    int n = snprintf(room, 24, "g%lld", (long long)generation);
-    return (struct rv_str){room, (size_t)n};
+    struct rv_val metadata = rv_val_get((struct rv_val){b.p, b.n}, "metadata");
+    int64_t generation = rv_path_int(metadata, "generation", -1);
+    if (generation < 0) return rv_strdup(o->resource_version);
+    struct rv_hash labels = rv_val_hash(rv_val_get(metadata, "labels")), annotations = {0};
+    if (reads_metadata(&q->config->manifest->kinds[kind], "metadata.annotations"))
+        annotations = rv_val_hash(rv_val_get(metadata, "annotations"));
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_addf(&text, "g%" PRId64 " %" PRIx64 "%" PRIx64 " %" PRIx64 "%" PRIx64, generation, labels.hi, labels.lo,
+                annotations.hi, annotations.lo);
+    return rv_strdup(rv_buf_str(&text));
 }
 
 enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct store_object *o, const char *how) {
     struct rv_str ns = o->ns, name = o->name, uid = o->uid;
-    char room[24];
     int64_t now = rv_mono_now();
     struct blamed **p = find_blamed(q, kind, ns, name), *b = *p;
     if (b != NULL && (!rv_str_is(uid, b->uid) || now - b->last > HOUR) && b->since == 0) {
@@ -137,7 +152,7 @@ enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct st
                              .ns = rv_strdup(ns),
                              .name = rv_strdup(name),
                              .uid = rv_strdup(uid),
-                             .version = rv_strdup(version_of(o, room))};
+                             .version = version_of(q, kind, o)};
         q->list = b;
         q->n++;
     }
@@ -153,8 +168,10 @@ void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct
     if (q->list == NULL) return;
     struct blamed **p = find_blamed(q, kind, o->ns, o->name), *b = *p;
     if (b == NULL) return;
-    char room[24];
-    if (!deleted && rv_str_is(o->uid, b->uid) && rv_str_is(version_of(o, room), b->version)) return;
+    if (!deleted && rv_str_is(o->uid, b->uid)) {
+        rv_autofree char *version = version_of(q, kind, o);
+        if (strcmp(version, b->version) == 0) return;
+    }
     *p = b->next;
     q->n--;
     if (b->since != 0) {

@@ -20,7 +20,8 @@ void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c)
 enum blame { BLAME_NOBODY /* no room to remember */, BLAME_NOTED, BLAME_PUT_AWAY };
 /* The plugin died while it worked on this object. */
 enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct store_object *o, const char *how);
-/* An object changed: a new generation or incarnation is another chance. */
+/* An object changed: a new generation or incarnation is another chance, and so are other labels, or other annotations
+ * where the plugin reads any. A status write is none. */
 void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct store_object *o, bool deleted);
 /* Looks at all of them: changes may have happened while nobody watched. lookup: NULL when there is no such object. */
 void quarantine_refresh(struct quarantine *q,

@@ -205,6 +205,7 @@ size_t session_result_bytes(const void *arg) {
 static void refuse_host(struct plugin *p, const char *why) {
     struct msg m = {.type = MSG_REFUSE, .text = {RV_E_ABI, rv_str(why)}};
     rv_err("plugin refused", "plugin", plugin_name(p), "reason", why);
+    plugin_note(p, rv_str(why));
     p->unfit = true;
     lane_send(p->lane, &m);
 }
@@ -212,6 +213,7 @@ static void refuse_host(struct plugin *p, const char *why) {
 /* It is not believed any more, whatever it says. */
 static void violation(struct plugin *p, const char *message, const char *reason) {
     rv_err(message, "plugin", plugin_name(p), "reason", reason);
+    plugin_note(p, rv_str(reason));
     lane_deafen(p->lane);
     if (!p->killed) plugin_condemn(p, DEATH_PROTOCOL);
     plugin_event(p, LIFE_ON_VIOLATION);
@@ -356,6 +358,7 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_FAILED: {
         rv_autofree char *text = rv_strdup(m->text.text);
         rv_err("plugin cannot run", "plugin", plugin_name(p), "reason", text);
+        plugin_note(p, rv_str(text));
         p->unfit = p->unfit || m->text.code == RV_E_ABI || m->text.code == RV_E_CONFIG;
         break;
     }

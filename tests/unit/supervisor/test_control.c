@@ -70,19 +70,25 @@ static void questions(void) {
         {"{\"cmd\":\"status\"}\n", "plugins[0].name", "raycluster"},
         {"{\"cmd\":\"plugins\"}\n", "plugins[0].state", "disabled"},
         {"{\"cmd\":\"explain\",\"kind\":\"raycluster\",\"namespace\":\"n\",\"name\":\"x\"}\n", "error",
-         "the plugin is not running, so it cannot say"},
+         "the plugin is not running, so it cannot say (disabled)"},
         {"{\"cmd\":\"explain\",\"kind\":\"RayClusters\",\"namespace\":\"n\",\"name\":\"x\"}\n", "error",
-         "the plugin is not running, so it cannot say"},
+         "the plugin is not running, so it cannot say (disabled)"},
         {"{\"cmd\":\"explain\",\"kind\":\"po\",\"name\":\"x\"}\n", "error",
-         "no enabled plugin reconciles this kind: po"},
+         "no plugin that runs reconciles po. There are: RayCluster"},
         {"{\"cmd\":\"explain\",\"kind\":\"raycluster\"}\n", "error", "explain needs kind and name"},
-        {"{\"cmd\":\"release\",\"plugin\":\"nobody\"}\n", "error", "there is no plugin of that name"},
+        {"{\"cmd\":\"release\",\"plugin\":\"nobody\"}\n", "error",
+         "there is no plugin \"nobody\". There are: raycluster"},
+        {"{\"cmd\":\"release\",\"plugin\":\"raycluser\"}\n", "error",
+         "there is no plugin \"raycluser\": did you mean \"raycluster\"? There are: raycluster"},
+        {"{\"cmd\":\"status\"}\n", "configuration.refused", "f.yaml:1:1: unknown key"},
         {"{\"cmd\":\"dance\"}\n", "error", "unknown command: there are status, plugins, explain, reload, release"},
         {"{\"cmd\":7}\n", "error", "unknown command: there are status, plugins, explain, reload, release"},
         {"[]\n", "error", "unknown command: there are status, plugins, explain, reload, release"},
     };
     struct stage *t = begin();
     rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autofree char *refused = rv_strdup(RV_STR("f.yaml:1:1: unknown key"));
+    t->s.config_refused = refused;
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct rv_str have = rv_path_str(ask(t, a, rows[i].line), rows[i].path);
         CHECK_ROW(rv_str_is(have, rows[i].want), rows[i].line);
@@ -115,7 +121,8 @@ static void pieces(void) {
     }
     shutdown(fd, SHUT_WR);
     CU_ASSERT_TRUE(drain(t, fd, &out));
-    CU_ASSERT_TRUE(json_is(from_json(a, rv_buf_cstr(&out)), "{\"error\":\"there is no plugin of that name\"}"));
+    CU_ASSERT_TRUE(json_is(from_json(a, rv_buf_cstr(&out)),
+                           "{\"error\":\"there is no plugin \\\"nobody\\\". There are: raycluster\"}"));
     close(fd);
     rv_buf_clear(&out);
     fd = dial(t); /* no line end */

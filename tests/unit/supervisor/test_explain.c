@@ -21,8 +21,8 @@ struct said { /* what stands for a plugin */
     unsigned cancelled;
 };
 
-static struct manifest_kind kind, other_kind;
-static struct manifest manifest = {.kinds = &kind, .kind_n = 1}, other_manifest = {.kinds = &other_kind, .kind_n = 1};
+static struct manifest_kind kind, other_kinds[2];
+static struct manifest manifest = {.kinds = &kind, .kind_n = 1}, other_manifest = {.kinds = other_kinds, .kind_n = 2};
 
 /* ---- the plugins, as explain asks them -------------------------------------------------------------------- */
 
@@ -32,6 +32,12 @@ static void each_quarantine(const void *plugin, void (*fn)(void *arg, const stru
     if (((const struct said *)plugin)->manner != PUT_AWAY) return;
     fn(arg, &(struct quarantine_info){RV_STR("Pod"), 1, "n", "demo", "signal 6", 3});
     fn(arg, &(struct quarantine_info){kind.kind, 0, "n", "demo", "signal 11", 5});
+}
+
+static const char *why_not(const void *plugin, struct rv_buf *room) {
+    rv_buf_clear(room);
+    rv_buf_adds(room, ((const struct said *)plugin)->manner == NOT_RUNNING ? "misfit: ABI 9" : "ready");
+    return rv_buf_cstr(room);
 }
 
 static void say(struct said *p, plugin_explain_fn done, void *arg) {
@@ -77,7 +83,8 @@ static void on_request(void *arg, struct control_session *session, struct rv_val
 static void begin(struct world *w, enum manner a, enum manner b, enum manner c) {
     static const char *const names[] = {"a", "b", "c", "d"};
     kind = (struct manifest_kind){.kind = RV_STR("RayCluster"), .resource = RV_STR("rayclusters")};
-    other_kind = (struct manifest_kind){.kind = RV_STR("RayJob"), .resource = RV_STR("rayjobs")};
+    other_kinds[0] = (struct manifest_kind){.kind = RV_STR("RayJob"), .resource = RV_STR("rayjobs")};
+    other_kinds[1] = (struct manifest_kind){.kind = RV_STR("Pod"), .resource = RV_STR("pods")};
     const enum manner manners[] = {a, b, c, ANSWERS};
     struct rv_error err = {0};
     *w = (struct world){.t = stage_new("", "http://127.0.0.1:1")};
@@ -87,7 +94,8 @@ static void begin(struct world *w, enum manner a, enum manner b, enum manner c) 
             .next = i + 1 < RV_ARRAY_LEN(w->p) ? &w->p[i + 1] : NULL,
             .config = {.name = rv_str(names[i]), .enabled = true, .manifest = i < 3 ? &manifest : &other_manifest},
             .manner = manners[i]};
-    w->calls = (struct explain_calls){next_plugin, config_of, ask_plugin, cancel_plugin, each_quarantine, w->p};
+    w->calls =
+        (struct explain_calls){next_plugin, config_of, ask_plugin, cancel_plugin, each_quarantine, why_not, w->p};
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/control.sock", w->t->dir);
     w->socket = control_socket_new(w->t->s.loop, rv_buf_cstr(&path), on_request, w, &err);
@@ -132,10 +140,11 @@ static void all_are_asked(void) {
         enum manner a, b, c;
         const char *plugin, *state, *error; /* at the top: of which plugin, and what it says */
     } rows[] = {
-        {"all know", ANSWERS, ANSWERS, ANSWERS, "a", "idle", ""},
-        {"the last knows", NOT_RUNNING, IGNORANT, ANSWERS, "c", "idle", ""},
+        {"all know", ANSWERS, ANSWERS, ANSWERS, "a", "settled", ""},
+        {"the last knows", NOT_RUNNING, IGNORANT, ANSWERS, "c", "settled", ""},
         {"nobody knows", NOT_RUNNING, IGNORANT, IGNORANT, "b", "unknown", ""},
-        {"nobody runs", NOT_RUNNING, NOT_RUNNING, NOT_RUNNING, "a", "", "the plugin is not running, so it cannot say"},
+        {"nobody runs", NOT_RUNNING, NOT_RUNNING, NOT_RUNNING, "a", "",
+         "the plugin is not running, so it cannot say (misfit: ABI 9)"},
         {"put away", NOT_RUNNING, PUT_AWAY, IGNORANT, "b", "quarantined", ""},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
@@ -149,6 +158,31 @@ static void all_are_asked(void) {
         CHECK_ROW(rv_val_len(views) == 3, rows[i].row);
         CHECK_ROW(rv_str_is(rv_path_str(views, "[0].plugin"), "a") && rv_str_is(rv_path_str(views, "[2].plugin"), "c"),
                   rows[i].row);
+        end(&w);
+    }
+}
+
+/* Who asks about a kind that nobody reconciles is told what to ask about. */
+static void other_kinds_of(void) {
+    static const struct {
+        const char *kind, *says;
+        bool off; /* plugin d */
+    } rows[] = {
+        {"rayclustr", "reconciles rayclustr: did you mean \"RayCluster\"? There are: RayCluster, RayCluster", false},
+        {"pods", "reconciles pods; d looks at it for its objects, so ask about its RayJob", false},
+        {"rayjob", "reconciles rayjob; d would, and it is switched off", true},
+        {"deployment", "reconciles deployment. There are: RayCluster", false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w;
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        rv_autobuf struct rv_buf q = {0};
+        begin(&w, ANSWERS, ANSWERS, ANSWERS);
+        w.p[3].config.enabled = !rows[i].off;
+        rv_buf_addf(&q, "{\"cmd\":\"explain\",\"kind\":\"%s\",\"namespace\":\"n\",\"name\":\"demo\"}\n", rows[i].kind);
+        rv_autofree char *said = rv_strdup(rv_path_str(answer(&w, ask(&w, rv_buf_cstr(&q)), a), "error"));
+        if (strstr(said, rows[i].says) == NULL) printf("\n    said: %s", said);
+        CHECK_ROW(strstr(said, rows[i].says) != NULL, rows[i].kind);
         end(&w);
     }
 }
@@ -188,6 +222,8 @@ static void the_end(void) {
     close(fd);
 }
 
-static const struct suite_test tests[] = {
-    {"all are asked", all_are_asked}, {"the silent", the_silent}, {"the end", the_end}};
+static const struct suite_test tests[] = {{"all are asked", all_are_asked},
+                                          {"other kinds", other_kinds_of},
+                                          {"the silent", the_silent},
+                                          {"the end", the_end}};
 SUITE_MAIN("explain", tests)

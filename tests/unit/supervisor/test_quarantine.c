@@ -117,6 +117,54 @@ static void changes(void) {
     }
 }
 
+static struct store_object from(const char *json) {
+    rv_autobuf struct rv_buf mp = {0};
+    CU_ASSERT_EQUAL_FATAL(rv_json_to_mp(rv_str(json), NULL, &mp, NULL), 0);
+    struct store_object o = object("u1", 1, "10");
+    rv_blob_unref(o.blob);
+    o.blob = rv_blob_new(rv_buf_bytes(&mp));
+    return o;
+}
+
+/* Labels and annotations change without a new generation; they count as far as the plugin reads them. */
+static void metadata_changes(void) {
+    static struct rv_str names_some[] = {{"metadata.annotations[a]", 23}}, names_none[] = {{"spec", 4}},
+                         names_metadata[] = {{"metadata", 8}};
+    static const struct {
+        const char *row, *now;
+        struct rv_str *field; /* NULL: it reads everything */
+        bool frees;
+    } rows[] = {
+        {"a label", "{\"metadata\":{\"generation\":3,\"labels\":{\"l\":\"2\"},\"annotations\":{\"a\":\"1\"}}}", NULL,
+         true},
+        {"a label, always read", "{\"metadata\":{\"generation\":3,\"labels\":{},\"annotations\":{\"a\":\"1\"}}}",
+         names_none, true},
+        {"an annotation", "{\"metadata\":{\"generation\":3,\"labels\":{\"l\":\"1\"},\"annotations\":{\"a\":\"2\"}}}",
+         NULL, true},
+        {"no annotation any more", "{\"metadata\":{\"generation\":3,\"labels\":{\"l\":\"1\"}}}", names_some, true},
+        {"of all metadata", "{\"metadata\":{\"generation\":3,\"labels\":{\"l\":\"1\"}}}", names_metadata, true},
+        {"one that it does not read", "{\"metadata\":{\"generation\":3,\"labels\":{\"l\":\"1\"}}}", names_none, false},
+        {"the status",
+         "{\"metadata\":{\"annotations\":{\"a\":\"1\"},\"generation\":3,\"labels\":{\"l\":\"1\"}},\"status\":{\"x\":1}"
+         "}",
+         NULL, false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct quarantine *q = fresh();
+        kinds[0].fields = (struct schema_texts){rows[i].field, rows[i].field != NULL, true};
+        struct store_object
+            o = from("{\"metadata\":{\"generation\":3,\"labels\":{\"l\":\"1\"},\"annotations\":{\"a\":\"1\"}}}"),
+            now = from(rows[i].now);
+        quarantine_blame(q, 0, &o, "x");
+        quarantine_blame(q, 0, &o, "x");
+        quarantine_object_changed(q, 0, &now, false);
+        CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
+        rv_blob_unref(o.blob);
+        rv_blob_unref(now.blob);
+        quarantine_free(q);
+    }
+}
+
 static void one_blame_is_forgotten_by_a_change(void) {
     struct quarantine *q = fresh();
     struct store_object o = object("u1", 1, "1"), edited = object("u1", 2, "2"), other = object("u9", 1, "3");
@@ -207,6 +255,7 @@ static void of_another_kind(void) {
 }
 
 static const struct suite_test tests[] = {{"twice", twice},
+                                          {"metadata changes", metadata_changes},
                                           {"changes", changes},
                                           {"one blame is forgotten by a change", one_blame_is_forgotten_by_a_change},
                                           {"unseen changes", unseen_changes},

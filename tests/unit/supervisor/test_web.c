@@ -101,6 +101,7 @@ static void endpoints(void) {
         {"POST /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", "405", "only GET"},
         {"DELETE /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "only GET"},
         {GET("/metrics"), "200", "\nrayvisor_build_info{version=\"" RV_VERSION "\"} 1\n"},
+        {GET("/metrics"), "200", "\nrayvisor_config_valid 1\n"},
         {GET("/metrics"), "200", "\nrayvisor_plugin_ready{plugin=\"raycluster\"} 0\n"},
         {GET("/metrics"), "200", "Content-Type: text/plain; version=0.0.4\r\n"},
     };
@@ -150,6 +151,25 @@ static void well_formed(void) {
         samples++;
     }
     CU_ASSERT_TRUE(samples > 20);
+    end(w);
+}
+
+/* It is told where people and alerts look, and the operator, which goes on, is as ready as it was. */
+static void refused_configuration(void) {
+    struct world *w = begin(true);
+    rv_autobuf struct rv_buf out = {0};
+    rv_autofree char *why = rv_strdup(RV_STR("f.yaml:1:1: unknown key"));
+    w->stage->s.config_refused = why;
+    w->stage->s.config_refused_since = INT64_C(5000000000);
+    ask(w, GET("/readyz"), &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out),
+                                  "plugin raycluster is disabled; but the configuration file is refused, "
+                                  "the one before stays in force: f.yaml:1:1: unknown key\n"));
+    rv_buf_clear(&out);
+    ask(w, GET("/metrics"), &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "\nrayvisor_config_valid 0\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "\nrayvisor_config_refused_timestamp_seconds 5\n"));
+    w->stage->s.config_refused = NULL;
     end(w);
 }
 
@@ -251,6 +271,9 @@ static void parts(void) {
     end(w);
 }
 
-static const struct suite_test tests[] = {
-    {"endpoints", endpoints}, {"well formed", well_formed}, {"feeds", feeds}, {"parts", parts}};
+static const struct suite_test tests[] = {{"endpoints", endpoints},
+                                          {"refused configuration", refused_configuration},
+                                          {"well formed", well_formed},
+                                          {"feeds", feeds},
+                                          {"parts", parts}};
 SUITE_MAIN("web", tests)
