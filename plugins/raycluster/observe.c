@@ -5,6 +5,7 @@
 
 #include "pass.h"
 #include "plugins/ray/fields.h"
+#include "plugins/ray/live_head.h"
 
 /* The pod has ended for good, or its Ray container has and may not be started again. */
 static bool has_ended(struct rv_val v, bool running) {
@@ -89,12 +90,25 @@ struct pod_range observed_group(const struct cluster_pass *p, struct rv_str grou
     return (struct pod_range){p->workers.list + first, bound(&p->workers, group, true) - first};
 }
 
+/* The head is shown twice: among all pods, and with all that it was made of. */
+static void observe_head(struct cluster_pass *p) {
+    struct rv_object o = {.size = sizeof o};
+    const struct observed_pod *head = observed_head(p);
+    p->runs = *p->c;
+    if (head == NULL) return;
+    p->head_unseen = !ctx_get(&p->ctx, KIND_HEAD, head->name, &o) || !rv_str_eq(o.uid, head->uid);
+    if (p->head_unseen) return;
+    p->head_pod = o.value;
+    rc_as_head_runs(p->arena, p->c, o.value, &p->runs);
+}
+
 void observe(struct cluster_pass *p) {
     size_t n = ctx_list_owned(&p->ctx, KIND_POD, p->c->uid, NULL, NULL);
     p->pods = rv_arena_alloc(p->arena, (size_t)(n + 1) * sizeof *p->pods);
     ctx_list_owned(&p->ctx, KIND_POD, p->c->uid, observe_pod, p);
     sort_workers(p);
     ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, observe_service, p);
+    observe_head(p);
 }
 
 bool observed_before(const struct observed_pod *a, const struct observed_pod *b) {

@@ -98,9 +98,12 @@ struct rv_str outdated_pods(struct cluster_pass *p) {
     bool by_hand = rv_str_is(p->c->creator, "RayCluster");
     return rv_arena_fmt(p->arena,
                         "%zu %s made of an older spec and stay%s as they are (" RV_STR_FMT "%s): %sdelete them to have "
-                        "them made anew",
+                        "them made anew%s",
                         n, n > 1 ? "pods were" : "pod was", n > 1 ? "" : "s", RV_STR_ARG(first->name),
-                        n > 1 ? ", ..." : "", by_hand ? "set spec.upgradeStrategy.type to Recreate, or " : "");
+                        n > 1 ? ", ..." : "", by_hand ? "set spec.upgradeStrategy.type to Recreate, or " : "",
+                        p->runs.spec.p != p->c->spec.p ? ". Until there is a new head, services and new workers follow "
+                                                         "the labels and ports of the head that runs"
+                                                       : "");
 }
 
 /* ---- stamping ---------------------------------------------------------------------------------------------------- */

@@ -271,11 +271,14 @@ static void old_head_services(struct cluster_pass *p, size_t rule) {
 
 static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
     struct rv_object have = {.size = sizeof have};
-    if (!r->wanted(p->c)) {
+    bool of_head = owned_rule_follows_head(r);
+    const struct rc_cluster *c = of_head ? &p->runs : p->c;
+    if (of_head && p->head_unseen) return; /* it is shown in a moment */
+    if (!r->wanted(c)) {
         keep_unwanted(p, r, i);
         return;
     }
-    struct rv_node *want = r->build(p->arena, p->c);
+    struct rv_node *want = r->build(p->arena, c);
     if (!owned_rule_is_gang(i)) rc_record_user_keys(p->arena, want);
     enum rc_ownership owner = find(p, r, want, &have);
     if (owner != RC_OWNER_NO_OBJECT) set_bit(&p->memo->owned.unseen, i, false);
@@ -285,6 +288,9 @@ static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t
                (owner != RC_OWNER_OTHER && r->kind == KIND_CLAIM && rv_meta_deleting(have.value))) {
         set_foreign(p->memo, i, false);
         wait_for_end(p, r, &have);
+        /* Kubernetes keeps the group of the cluster before this one for a pod that may never go. */
+        if (owned_rule_is_fixed(p->c, i) && rv_meta_deleting(have.value) && !p->owned_retry)
+            remove_group_finalizer(p, r, i, &have);
     } else if (owner == RC_OWNER_US || (owner == RC_OWNER_NOBODY && r->kind == KIND_CLAIM)) {
         set_foreign(p->memo, i, false);
         keep_present(p, r, i, want, &have);

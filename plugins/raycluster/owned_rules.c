@@ -108,6 +108,13 @@ bool owned_rule_at(const struct rc_cluster *c, size_t i, struct owned_rule *ret)
     return true;
 }
 
+bool owned_rule_follows_head(const struct owned_rule *r) {
+    static const unsigned kinds[] = {KIND_SERVICE, KIND_SERVE_SERVICE, KIND_INGRESS, KIND_ROUTE};
+    for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++)
+        if (r->kind == kinds[i]) return true;
+    return false;
+}
+
 bool owned_rule_is_gang(size_t i) { return i >= RULES; }
 
 bool owned_rule_is_first_gang(size_t i) { return i == RULES; }

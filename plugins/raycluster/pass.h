@@ -29,6 +29,9 @@ struct cluster_pass {
     struct spec_group *groups; /* by name; see cluster_group() */
     size_t group_n;
     struct rv_val head_service; /* absent: there is none yet */
+    struct rv_val head_pod;     /* the head as KIND_HEAD shows it; absent: there is none, or it is not shown yet */
+    struct rc_cluster runs;     /* the cluster as its head runs (live_head.h); without a head: as its spec says */
+    bool head_unseen;           /* there is a head, and what it was made of is not shown yet */
     uint32_t creates, deletes;  /* pods that this pass asked for */
     uint32_t queued;            /* pods that no scheduler has looked at, once windowed */
     bool windowed;              /* the window has been judged in this pass */

@@ -32,7 +32,7 @@ static void check_user_claim(struct cluster_pass *p) {
 }
 
 static void check_serve_port(struct cluster_pass *p) {
-    if (!rv_str_is(rc_annotation(p->c, RC_ANNOTATION_SERVE_SERVICE), "true") || rc_serve_service_possible(p->c)) {
+    if (!rv_str_is(rc_annotation(p->c, RC_ANNOTATION_SERVE_SERVICE), "true") || rc_serve_service_possible(&p->runs)) {
         p->memo->serve_warned = 0;
         return;
     }

@@ -172,7 +172,10 @@ static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
  * answered, because with a quota the workers could otherwise take the head's place for good. */
 static bool reconcile_head(struct cluster_pass *p) {
     struct creation_pace *pace = pace_of(p, RV_STR(RC_HEAD_GROUP));
-    if (keep_one_head(p, pace)) return true;
+    if (keep_one_head(p, pace)) {
+        if (p->head_unseen) hold_pods(p, RV_STR("the head pod is not shown whole yet; workers are told of it"));
+        return true;
+    }
     bool provisioned = rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_PROVISIONED, "True");
     if (provisioned && rv_str_is(rc_annotation(p->c, RC_ANNOTATION_KEEP_HEAD_DOWN), "true")) {
         ctx_explain(&p->ctx, "the head is gone and " RC_ANNOTATION_KEEP_HEAD_DOWN " keeps it so");

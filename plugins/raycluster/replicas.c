@@ -87,7 +87,7 @@ static void create_missing_hosts(struct cluster_pass *p, struct table *t, const 
         if (at < r->pods.n && r->pods.list[at]->host == h) continue;
         const char *five = ctx_suffix(&p->ctx).p;
         struct rc_place place = {.index = r->index, .replica = r->name, .host = h};
-        pod_create(p, t->name, rc_worker_pod(p->arena, p->c, t->group, &place, five, cluster_worker_hash(p)),
+        pod_create(p, t->name, rc_worker_pod(p->arena, &p->runs, t->group, &place, five, cluster_worker_hash(p)),
                    TAG_WORKER_POD);
         room--;
     }

@@ -107,6 +107,29 @@ static bool all_run(const struct counts *n) {
 
 /* ---- head ------------------------------------------------------------------------------------------------- */
 
+/* Does the head service lead to the head? A label that the service selects may have been taken off the pod by hand, and
+ * a service of that name may be somebody else's. */
+static bool head_is_served(struct cluster_pass *p, struct rv_str *ret_why) {
+    const struct observed_pod *head = observed_head(p);
+    struct rv_val labels = rv_val_path(p->head_pod, "metadata.labels");
+    if (!rv_val_present(p->head_service)) {
+        *ret_why = RV_STR("The head service does not exist yet");
+        return false;
+    }
+    if (!rv_val_present(p->head_pod)) return true; /* not shown yet: nothing is known against it */
+    for (struct rv_iter it = rv_iter(rv_val_path(p->head_service, "spec.selector")); rv_iter_next(&it);) {
+        if (rv_str_eq(rv_val_str(it.val), rv_val_str(rv_val_getn(labels, it.key)))) continue;
+        *ret_why =
+            rv_arena_fmt(p->arena,
+                         "The head service " RV_STR_FMT " has no endpoint: it selects " RV_STR_FMT "=" RV_STR_FMT
+                         ", which head pod " RV_STR_FMT " does not have",
+                         RV_STR_ARG(rv_path_str(p->head_service, "metadata.name")), RV_STR_ARG(it.key),
+                         RV_STR_ARG(rv_val_str(it.val)), RV_STR_ARG(head != NULL ? head->name : RV_STR("(none)")));
+        return false;
+    }
+    return true;
+}
+
 static struct rv_node *head_info(struct cluster_pass *p) {
     struct rv_arena *a = p->arena;
     struct rv_node *n = rv_node_map(a);
@@ -208,6 +231,9 @@ static void reconciling(struct cluster_pass *p, struct rv_node *conditions, cons
     struct blocker b = p->stalled_reason.n != 0 ? (struct blocker){0} : gone ? suspending(p, n) : cluster_blocker(p);
     bool settled = p->stalled_reason.n != 0 || gone || (n->running == n->live && (int64_t)n->live >= n->desired + 1);
     if (!settled && !b.stuck && (!n->head || (int64_t)n->live < n->desired + 1)) b = missing(p);
+    struct rv_str unserved;
+    if (settled && !gone && p->stalled_reason.n == 0 && b.reason.n == 0 && !head_is_served(p, &unserved))
+        b = because("HeadServiceNotReady", unserved);
     if (b.reason.n == 0 && settled) {
         rv_condition_remove(conditions, RC_CONDITION_RECONCILING);
         return;
@@ -299,10 +325,11 @@ static void set_count(struct cluster_pass *p, struct rv_node *s, const char *key
 
 /* The state "ready" is what holds now. It is taken back when there is no ready head, or when fewer workers are ready
  * than were asked for. With an autoscaler, which adds and removes workers all the time, the least number counts. */
-static struct rv_str state_of(const struct cluster_pass *p, const struct counts *n, struct rv_str old) {
+static struct rv_str state_of(struct cluster_pass *p, const struct counts *n, struct rv_str old) {
     const struct observed_pod *head = observed_head(p);
-    bool all = p->failure == NULL && p->stalled_reason.n == 0 && all_run(n),
-         head_up = head != NULL && !head->deleting && head->running && head->ready;
+    struct rv_str why;
+    bool served = head_is_served(p, &why), all = p->failure == NULL && p->stalled_reason.n == 0 && all_run(n) && served,
+         head_up = head != NULL && !head->deleting && head->running && head->ready && served;
     int64_t least = p->c->f.autoscaling ? n->min : n->desired;
     if (rv_path_bool(p->c->spec, "suspend", false) && n->pods == 0) return RV_STR("suspended");
     if (all) return RV_STR("ready");

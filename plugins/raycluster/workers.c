@@ -102,7 +102,7 @@ static void grow_group(struct cluster_pass *p, struct rv_val group, struct obser
         const char *five = ctx_suffix(&p->ctx).p;
         struct rc_place place = {.index = indexed ? next : -1};
         pod_create(p, rv_path_str(group, "groupName"),
-                   rc_worker_pod(p->arena, p->c, group, &place, five, cluster_worker_hash(p)), TAG_WORKER_POD);
+                   rc_worker_pod(p->arena, &p->runs, group, &place, five, cluster_worker_hash(p)), TAG_WORKER_POD);
     }
 }
 

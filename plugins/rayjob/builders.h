@@ -20,7 +20,8 @@ struct rv_str rj_request(struct rv_arena *a, const struct rj_job *j, struct rv_s
 struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t);
 struct rv_node *rj_submitter_job(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t);
 struct rv_node *rj_cluster(struct rv_arena *a, const struct rj_job *j, const struct rj_state *s);
-struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster);
+/* head: the pod that the service leads to, or absent. */
+struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster, struct rv_val head);
 /* The gang that Volcano wants for a job with its cluster; NULL: none. */
 struct rv_node *rj_pod_group(struct rv_arena *a, const struct rj_job *j, bool released);
 struct rv_str rj_pod_group_name(struct rv_arena *a, const struct rj_job *j);

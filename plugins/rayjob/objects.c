@@ -5,6 +5,7 @@
 #include "builders.h"
 #include "fields.h"
 #include "plugins/ray/child_cluster.h"
+#include "plugins/ray/live_head.h"
 #include "plugins/ray/scheduler.h"
 
 /* ---- the cluster ---------------------------------------------------------------------------------------------- */
@@ -52,11 +53,12 @@ struct rv_node *rj_cluster(struct rv_arena *a, const struct rj_job *j, const str
     return n;
 }
 
-struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster) {
+struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, struct rv_str cluster, struct rv_val head) {
     struct rc_cluster_owner owner = rj_cluster_owner(j);
-    struct rc_cluster c;
+    struct rc_cluster c, runs;
     rj_as_cluster(a, j, cluster, &c);
-    return rc_child_head_service(a, &owner, &c);
+    rc_as_head_runs(a, &c, head, &runs);
+    return rc_child_head_service(a, &owner, &runs);
 }
 
 /* ---- the gang ---------------------------------------------------------------------------------------------------- */

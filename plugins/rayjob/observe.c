@@ -2,6 +2,7 @@
 #include "observe.h"
 
 #include "fields.h"
+#include "plugins/ray/live_head.h"
 #include "plugins/ray/obstacle.h"
 
 /* The reason of the cluster's condition as a C string in the arena. */
@@ -150,6 +151,8 @@ void observe(struct job_pass *p) {
     if (has_cluster(p)) {
         rc_cluster_read(&p->c, p->cluster.value, p->j->settings);
         ctx_list_owned(&p->ctx, KIND_HEAD, p->cluster.uid, observe_head, p);
+        struct rc_cluster as_specified = p->c;
+        rc_as_head_runs(p->arena, &as_specified, p->head_value, &p->c);
     }
     if (p->j->mode == RJ_SIDECAR)
         observe_sidecar(p);

@@ -70,8 +70,8 @@ struct job_pass {
     int64_t time; /* wall ns */
     /* observed (observe.c) */
     struct rv_object cluster; /* without a name: none */
-    struct rc_cluster c;
-    struct rj_head head; /* uid empty: there is no head pod */
+    struct rc_cluster c;      /* as its head runs (live_head.h) */
+    struct rj_head head;      /* uid empty: there is no head pod */
     struct rv_val head_value;
     size_t heads;
     struct submitter submitter;

@@ -26,15 +26,14 @@ static bool was_known(const struct job_pass *p) { return p->now.job_status.n != 
 
 /* ---- the head service under the job's name ---------------------------------------------------------------------- */
 
-/* Only another cluster counts as drift: the rest of the spec cannot be changed under a service that is in use. */
-static struct rv_node *drift_of_selector(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
-    struct rv_str now = rv_val_str(rv_val_get(rv_val_path(have, "spec.selector"), RC_LABEL_CLUSTER)),
-                  wanted = rv_node_text(rv_node_get(rv_node_path(want, "spec.selector"), RC_LABEL_CLUSTER));
-    if (rv_str_eq(now, wanted)) return NULL;
-    struct rv_node *patch = rv_node_map(a), *spec = rv_node_get(want, "spec");
-    rv_node_remove(spec, "clusterIP"); /* it cannot be changed */
-    rv_node_set(a, patch, "spec", spec);
-    return patch;
+/* Only what leads to the head counts as drift: the rest cannot be changed under a service that is in use. */
+static struct rv_node *drift_of_way(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
+    struct rv_node *way = rv_node_map(a), *spec = rv_node_ensure_map(a, way, "spec");
+    struct rv_val type = rv_val_path(have, "spec.type");
+    rv_node_set(a, spec, "selector", rv_node_path(want, "spec.selector"));
+    rv_node_set(a, spec, "ports", rv_node_path(want, "spec.ports"));
+    if (rv_val_set(type)) rv_node_set(a, spec, "type", rv_node_from(a, type));
+    return rc_drift_service(a, have, way);
 }
 
 static void keep_service(struct job_pass *p) {
@@ -42,8 +41,8 @@ static void keep_service(struct job_pass *p) {
     struct rc_wanted w = {.kind = KIND_SERVICE,
                           .api_version = "v1",
                           .resource = "services",
-                          .object = rj_head_service(p->arena, p->j, p->now.cluster),
-                          .drift = drift_of_selector,
+                          .object = rj_head_service(p->arena, p->j, p->now.cluster, p->head_value),
+                          .drift = drift_of_way,
                           .create_tag = TAG_SERVICE_CREATE,
                           .patch_tag = TAG_SERVICE_UPDATE,
                           .may_create = !p->ctx.retry && !rc_backoff_waits(&p->memo->creation, p->time)};

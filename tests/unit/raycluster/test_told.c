@@ -159,6 +159,71 @@ static void test_outdated(void) {
     scene_stop(&s);
 }
 
+/* ---- what leads to the head follows the head --------------------------------------------------------------------- */
+
+#define HEAD_OF(label, port, start)                                                                                    \
+    "'headGroupSpec':{'serviceType':'ClusterIP','enableIngress':true,'rayStartParams':{" start                         \
+    "},'template':{'metadata':{'labels':{'app.kubernetes.io/name':'" label                                             \
+    "'}},'spec':{'containers':[{'name':'h','image':'i','ports':[{'name':'dashboard','containerPort':" port             \
+    "},{'name':'serve','containerPort':8000}]}]}}}"
+
+static struct rv_val of_object(const struct scene *s, const char *resource, const char *name, const char *path) {
+    const struct rv_fake_object *o = rv_fakeapi_get(s->api, resource, name);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    return rv_val_path(o->value, path);
+}
+
+static void check_way(const struct scene *s, const char *label, int64_t port, const char *when) {
+    struct rv_str app =
+        rv_val_str(rv_val_get(of_object(s, "services", "c-head-svc", "spec.selector"), "app.kubernetes.io/name"));
+    CHECK_ROW(rv_str_is(app, label), when);
+    CHECK_ROW(rv_val_int(of_object(s, "services", "c-head-svc", "spec.ports[0].port"), 0) == port, when);
+    CHECK_ROW(rv_val_int(of_object(s, "ingresses", "c-head-ingress",
+                                   "spec.rules[0].http.paths[0].backend.service.port.number"),
+                         0) == port,
+              when);
+}
+
+static void test_way_to_the_head(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, HEAD_OF("first", "8265", "'port':'6379'") ",'workerGroupSpecs':[" GROUP(1, "i") "]");
+    check_way(&s, "first", 8265, "made");
+    scene_edit(&s, "{'spec':{" HEAD_OF("second", "9265", "'port':'7000'") ",'workerGroupSpecs':[" GROUP(2, "i") "]}}");
+    scene_pass(&s, MINUTE);
+    check_way(&s, "first", 8265, "edited, and the head stays");
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(scene_status(&s, "state")), "ready"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "follow the labels and ports of the head"));
+    CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 2);
+    for (const struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next) {
+        if (strstr(o->name, "-worker-") == NULL || strcmp(o->resource, "pods") != 0) continue;
+        CU_ASSERT_TRUE(scene_has(rv_path_str(o->value, "spec.containers[0].args[0]"), ":6379"));
+    }
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
+    scene_pass(&s, 2 * MINUTE);
+    check_way(&s, "second", 9265, "the head was made anew");
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(scene_status(&s, "state")), "ready"));
+    scene_stop(&s);
+}
+
+/* Whoever takes the label off the head, it is not ready without an endpoint. */
+static void test_head_without_endpoint(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(1));
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(scene_status(&s, "state")), "ready"));
+    scene_patch(&s, scene_pod(&s, "-head-"), false, "{'metadata':{'labels':{'app.kubernetes.io/name':'mine'}}}");
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(scene_status(&s, "state")), "ready")); /* the service goes with it */
+    CU_ASSERT_TRUE(rv_str_is(
+        rv_val_str(rv_val_get(of_object(&s, "services", "c-head-svc", "spec.selector"), "app.kubernetes.io/name")),
+        "mine"));
+    scene_patch(&s, scene_pod(&s, "-head-"), false, "{'metadata':{'labels':{'app.kubernetes.io/created-by':null}}}");
+    scene_pass(&s, 5000);
+    CU_ASSERT_EQUAL(rv_val_str(scene_status(&s, "state")).n, 0);
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, RC_CONDITION_RECONCILING, "reason"), "HeadServiceNotReady"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, "app.kubernetes.io/created-by=kuberay-operator"));
+    scene_stop(&s);
+}
+
 static bool noted(const struct rv_fake_object *pod, const char *key, const char *part) {
     return scene_has(rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.annotations"), key)), part);
 }
@@ -227,6 +292,8 @@ static const struct suite_test tests[] = {
     {"not valid by an annotation", test_not_valid_by_an_annotation},
     {"pods of an older spec", test_outdated},
     {"pods of another version", test_another_version},
+    {"what leads to the head", test_way_to_the_head},
+    {"a head without endpoint", test_head_without_endpoint},
     {"recreate after an upgrade of the operator", test_recreate_after_upgrade},
     {"stamping is refused", test_stamping_refused},
 };

@@ -81,15 +81,17 @@ struct rv_fake_object *scene_cluster(const struct scene *s) {
     return NULL;
 }
 
-void scene_head(struct scene *s, const char *name) {
+void scene_head(struct scene *s, const char *name) { scene_head_with(s, name, "", ""); }
+
+void scene_head_with(struct scene *s, const char *name, const char *labels, const char *container) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     const struct rv_fake_object *c = sure(scene_cluster(s));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
-                      "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'%s','ray.io/node-type':'head'},"
+                      "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'%s','ray.io/node-type':'head'%s},"
                       "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'%s','uid':'%s',"
-                      "'controller':true}]},'spec':{'containers':[{'name':'ray-head'}]},'status':{}}",
-                      name, c->name, c->name, c->uid));
+                      "'controller':true}]},'spec':{'containers':[{'name':'ray-head'%s}]},'status':{}}",
+                      name, c->name, labels, c->name, c->uid, container));
     scene_patch(s, "pods", name, true,
                 "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0}]}}");
 }

@@ -46,6 +46,8 @@ void scene_away(struct scene *s, unsigned seconds, void (*meanwhile)(struct scen
 /* Its own cluster gets a head, which runs, and is ready. Waits for it to be created. */
 void scene_cluster_runs(struct scene *s);
 void scene_head(struct scene *s, const char *name); /* another head pod, which runs */
+/* As above; labels and container: more of them, in JSON with ' for ", beginning with a comma. */
+void scene_head_with(struct scene *s, const char *name, const char *labels, const char *container);
 struct rv_fake_object *scene_cluster(const struct scene *s);
 void scene_delete(struct scene *s, const char *resource, const char *name); /* name NULL: the cluster's */
 void scene_submitter_ends(struct scene *s, bool well);

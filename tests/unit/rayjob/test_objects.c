@@ -468,7 +468,8 @@ static void test_services(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct scene s = {0};
         scene_set(&s, &rows[i].given);
-        check_same(s.a, rows[i].name, rj_head_service(s.a, &s.j, RV_STR("j-abcde")), tree(s.a, rows[i].want));
+        check_same(s.a, rows[i].name, rj_head_service(s.a, &s.j, RV_STR("j-abcde"), RV_VAL_ABSENT),
+                   tree(s.a, rows[i].want));
         rv_arena_free(s.a);
     }
 }

@@ -90,6 +90,30 @@ static void test_taken_at_last(void) {
     scene_end(&s);
 }
 
+/* ---- an edit that the head has not followed --------------------------------------------------------------------- */
+
+/* The cluster's spec says another port, label and mode than its head has: Ray is asked where the head is. */
+static void test_follows_the_head(void) {
+    struct scene s = {.mode = "HTTPMode"};
+    scene_begin(&s);
+    for (int i = 0; i < 10 && scene_cluster(&s) == NULL; i++) scene_wait(&s, 1);
+    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false,
+                "{'spec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'ray-head','image':'r','ports':[{"
+                "'name':'dashboard','containerPort':9265}]}]}}}}}");
+    scene_head_with(&s, "head-1", ",'app.kubernetes.io/name':'first'",
+                    ",'ports':[{'name':'dashboard','containerPort':8266}]");
+    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, true, "{'status':{'state':'ready'}}");
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    CU_ASSERT_TRUE(scene_says(scene_status(&s, "dashboardURL"), ":8266"));
+    const struct rv_fake_object *o = rv_fakeapi_get(s.api, "services", "j-head-svc");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    CU_ASSERT_TRUE(
+        rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "app.kubernetes.io/name")), "first"));
+    CU_ASSERT_EQUAL(rv_path_int(o->value, "spec.ports[0].port", 0), 8266);
+    scene_end(&s);
+}
+
 /* ---- an operator that was away ---------------------------------------------------------------------------------- */
 
 static void succeeds(struct scene *s) {
@@ -554,6 +578,7 @@ static void test_metrics(void) {
 }
 
 static const struct suite_test tests[] = {
+    {"it follows the head that runs", test_follows_the_head},
     {"HTTPMode: refused for long", test_refused_for_long},
     {"HTTPMode: refused for good", test_refused_for_good},
     {"HTTPMode: taken already", test_taken_already},

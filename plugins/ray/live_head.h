@@ -1,0 +1,18 @@
+/* live_head.h - a cluster as its head pod runs, where that differs from its spec.
+ *
+ * An edit of the spec changes no pod that runs. Whatever is made for the head that runs, or told of it (the selector and
+ * the ports of services, the backend of an ingress, the address that new workers are given, the token of a request), must
+ * therefore follow that pod until there is a head of the new spec. The builders take a cluster, so they are given this
+ * one in place of the spec's. */
+#ifndef RAY_LIVE_HEAD_H
+#define RAY_LIVE_HEAD_H
+
+#include "cluster.h"
+
+/* The cluster of which this head pod is made. It is *c itself where they agree, or where `head` is absent. `head` needs
+ * its labels, and the ports and env of its containers. */
+void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, struct rc_cluster *ret);
+/* Value of an environment variable of the pod's Ray container; absent: it has none. */
+struct rv_val rc_head_env(struct rv_val head, const char *name);
+
+#endif
