@@ -57,6 +57,13 @@ bool ctx_delete(struct rc_context *x, const char *api_version, const char *resou
     return submit(x, &a, api_version, resource, tag);
 }
 
+bool ctx_delete_after_owned(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
+                            struct rv_str uid, uint64_t tag) {
+    struct rv_action a = {
+        .verb = RV_VERB_DELETE, .name = name, .pre_uid = uid, .grace_seconds = -1, .propagation = RV_STR("Foreground")};
+    return submit(x, &a, api_version, resource, tag);
+}
+
 bool ctx_patch(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
                struct rv_str uid, struct rv_node *body, uint64_t tag) {
     struct rv_val v = rv_node_freeze(x->arena, body);

@@ -40,6 +40,9 @@ bool ctx_create(struct rc_context *x, const char *api_version, const char *resou
 /* Only the object with that uid. What it owns is deleted in the background. */
 bool ctx_delete(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
                 struct rv_str uid, uint64_t tag);
+/* The same, but it stays until what it owns is gone. */
+bool ctx_delete_after_owned(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
+                            struct rv_str uid, uint64_t tag);
 /* A merge patch of the object with that uid; empty: of whichever has the name. */
 bool ctx_patch(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name,
                struct rv_str uid, struct rv_node *body, uint64_t tag);

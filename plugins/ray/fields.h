@@ -48,6 +48,7 @@
 #define RC_CONTAINER_WAIT_GCS "wait-gcs-ready"
 #define RC_CONTAINER_WAIT_TLS "wait-for-tls-ip-san"
 #define RC_CONTAINER_AUTOSCALER "autoscaler"
+#define RC_CONTAINER_SUBMITTER "ray-job-submitter" /* of a RayJob in SidecarMode */
 #define RC_CONTAINER_COLLECTOR "ray-history-collector"
 #define RC_VOLUME_GCS "gcs-storage"
 #define RC_GCS_PATH "/data/gcs"

@@ -1,9 +1,9 @@
 /* live_head.h - a cluster as its head pod runs, where that differs from its spec.
  *
- * An edit of the spec changes no pod that runs. Whatever is made for the head that runs, or told of it (the selector and
- * the ports of services, the backend of an ingress, the address that new workers are given, the token of a request), must
- * therefore follow that pod until there is a head of the new spec. The builders take a cluster, so they are given this
- * one in place of the spec's. */
+ * An edit of the spec changes no pod that runs. Whatever is made for the head that runs, or told of it (the selector
+ * and the ports of services, the backend of an ingress, the address that new workers are given, the token of a
+ * request), must therefore follow that pod until there is a head of the new spec. The builders take a cluster, so they
+ * are given this one in place of the spec's. */
 #ifndef RAY_LIVE_HEAD_H
 #define RAY_LIVE_HEAD_H
 

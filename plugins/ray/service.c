@@ -149,7 +149,14 @@ static struct rv_node *new_service(struct rv_arena *a, const struct rc_cluster *
     return n;
 }
 
-struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c) {
+/* A head pod whose submitter has ended is not ready, but its Ray goes on and must be reached. */
+static void publish_unready(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *service) {
+    struct rv_str mode = rv_val_str(rv_val_get(rv_val_get(c->meta, "labels"), RC_LABEL_SUBMISSION_MODE));
+    if (rv_str_is(mode, "SidecarMode"))
+        rv_node_set_bool(a, rv_node_get(service, "spec"), "publishNotReadyAddresses", true);
+}
+
+static struct rv_node *head_service(struct rv_arena *a, const struct rc_cluster *c) {
     struct rv_node *n = new_service(a, c, rc_head_service_name(a, c)), *meta = rv_node_get(n, "metadata");
     struct rv_val given = rv_val_path(c->spec, "headGroupSpec.headService"),
                   notes = rv_val_get(c->spec, "headServiceAnnotations");
@@ -168,6 +175,12 @@ struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c) 
         rv_node_set_cstr(a, spec, "clusterIP", "None");
         rv_node_set_bool(a, spec, "publishNotReadyAddresses", true);
     }
+    return n;
+}
+
+struct rv_node *rc_head_service(struct rv_arena *a, const struct rc_cluster *c) {
+    struct rv_node *n = head_service(a, c);
+    publish_unready(a, c, n);
     return n;
 }
 

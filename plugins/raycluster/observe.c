@@ -22,6 +22,23 @@ static int64_t number(struct rv_val labels, const char *key) {
     return rv_str_to_int(rv_val_str(rv_val_get(labels, key)), 0, INT32_MAX, &n) == 0 ? n : -1;
 }
 
+/* The only container that is not ready is the submitter of a RayJob, which has ended, as it should. */
+static bool all_but_submitter_ready(struct rv_val v) {
+    struct rv_val ready = rv_condition_find(rv_val_path(v, "status.conditions"), "Ready");
+    bool ended = false;
+    if (!rv_str_is(rv_path_str(ready, "status"), "False") ||
+        rv_str_is(rv_path_str(ready, "reason"), "ReadinessGatesNotReady"))
+        return false;
+    for (struct rv_iter it = rv_iter(rv_val_path(v, "status.containerStatuses")); rv_iter_next(&it);) {
+        bool submitter = rv_str_is(rv_path_str(it.val, "name"), RC_CONTAINER_SUBMITTER);
+        if (submitter && rv_val_set(rv_val_path(it.val, "state.terminated")))
+            ended = true;
+        else if (!rv_path_bool(it.val, "ready", false))
+            return false;
+    }
+    return ended;
+}
+
 static bool observe_pod(void *arg, const struct rv_object *o) {
     struct cluster_pass *p = arg;
     struct rv_val v = o->value, labels = rv_val_path(v, "metadata.labels");
@@ -39,6 +56,7 @@ static bool observe_pod(void *arg, const struct rv_object *o) {
                                  .running = rv_str_is(rv_path_str(v, "status.phase"), "Running"),
                                  .ready = rv_condition_is(rv_val_path(v, "status.conditions"), "Ready", "True")};
     if (rv_time_parse(pod->created, &pod->made) != 0) pod->made = 0;
+    pod->ready |= pod->head && pod->running && all_but_submitter_ready(v);
     pod->ended = has_ended(v, pod->running);
     pod->queued = !pod->running && !pod->ended &&
                   !rv_val_present(rv_condition_find(rv_val_path(v, "status.conditions"), "PodScheduled"));

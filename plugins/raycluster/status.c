@@ -176,8 +176,10 @@ static void head_condition(struct cluster_pass *p, struct rv_node *conditions, i
     }
     struct rv_val status = rv_val_get(head->value, "status"),
                   ready = rv_condition_find(rv_val_get(status, "conditions"), "Ready");
-    bool is = rv_str_is(rv_path_str(ready, "status"), "True");
-    struct rv_str reason = rv_path_str(ready, "reason"), message = rv_path_str(ready, "message");
+    bool is = head->ready, alone = is && !rv_str_is(rv_path_str(ready, "status"), "True"); /* but for its submitter */
+    struct rv_str reason = alone ? RV_STR("") : rv_path_str(ready, "reason"),
+                  message =
+                      alone ? RV_STR("The RayJob's submitter in this pod has ended") : rv_path_str(ready, "message");
     if (rv_str_is(reason, "ContainersNotReady")) {
         for (struct rv_iter it = rv_iter(rv_val_get(status, "containerStatuses")); rv_iter_next(&it);) {
             struct rv_val why = rv_val_path(it.val, "state.waiting");

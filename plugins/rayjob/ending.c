@@ -19,6 +19,18 @@ static void delete_cluster(struct job_pass *p) {
     ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, TAG_CLUSTER_DELETE);
 }
 
+/* The cluster stays until its pods are gone, so that its absence says that none is left. A cluster whose state is in
+ * Redis stays by its finalizer; the Job that empties Redis must not be deleted before it has run. */
+static void delete_cluster_after_pods(struct job_pass *p) {
+    if (p->c.f.ft_redis) {
+        delete_cluster(p);
+        return;
+    }
+    if (!cluster_is_ours(p) || rv_meta_deleting(p->cluster.value)) return;
+    ctx_explain(&p->ctx, "deleting RayCluster " RV_STR_FMT ", its pods first", RV_STR_ARG(p->now.cluster));
+    ctx_delete_after_owned(&p->ctx, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, TAG_CLUSTER_DELETE);
+}
+
 static bool cluster_going(const struct job_pass *p) { return !has_cluster(p) || rv_meta_deleting(p->cluster.value); }
 
 static bool workers_suspended(const struct job_pass *p) {
@@ -92,11 +104,18 @@ static void plan_add(struct job_pass *p, struct plan *plan, struct rv_str name, 
     }
 }
 
+/* Ray said so, or the job was lost and Ray cannot say any more. */
+static bool job_failed(const struct job_pass *p) {
+    bool lost = p->now.phase == RJ_FAILED && !rj_job_ended(p->now.job_status) &&
+                (rv_str_is(p->now.reason, RJ_REASON_APP) || rv_str_is(p->now.reason, RJ_REASON_GRACE));
+    return lost || rv_str_is(p->now.job_status, "FAILED");
+}
+
 static void plan_rules(struct job_pass *p, struct plan *plan, struct rv_val rules) {
     for (struct rv_iter it = rv_iter(rules); rv_iter_next(&it);) {
         struct rv_val c = rv_val_get(it.val, "condition");
         struct rv_str job = rv_path_str(c, "jobStatus"), deployment = rv_path_str(c, "jobDeploymentStatus");
-        bool met = job.n != 0 ? rv_str_eq(job, p->now.job_status)
+        bool met = job.n != 0 ? rv_str_eq(job, p->now.job_status) || (rv_str_is(job, "FAILED") && job_failed(p))
                               : rv_str_is(deployment, rj_phase_name(p->now.phase)) && deployment.n != 0;
         if (met) plan_add(p, plan, rv_path_str(it.val, "policy"), rv_path_int(c, "ttlSeconds", 0));
     }
@@ -124,7 +143,7 @@ static struct plan make_plan(struct job_pass *p) {
         plan_rules(p, &plan, rules);
     else if (rv_val_set(strategy) && rv_str_is(p->now.job_status, "SUCCEEDED"))
         plan_add(p, &plan, rv_path_str(strategy, "onSuccess.policy"), ttl);
-    else if (rv_val_set(strategy) && rv_str_is(p->now.job_status, "FAILED"))
+    else if (rv_val_set(strategy) && job_failed(p))
         plan_add(p, &plan, rv_path_str(strategy, "onFailure.policy"), ttl);
     else
         plan_shutdown(p, &plan, ttl);
@@ -143,17 +162,26 @@ static void suspend_submitter(struct job_pass *p) {
 }
 
 /* With a clusterSelector the cluster lives on, but a job that was given up must not. */
-static void stop_job(struct job_pass *p) {
-    bool over = rj_job_ended(p->now.job_status) && !rv_str_is(p->now.reason, RJ_REASON_GRACE);
-    if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !has_cluster(p)) return;
-    if (request_job_stop(p, rc_time(p->now.end) + STOP_PATIENCE_S * RC_SECOND))
-        ctx_explain(&p->ctx, "stopping the job on a cluster that lives on");
+static bool stop_job(struct job_pass *p) {
+    bool over = rj_job_ended(p->now.job_status);
+    if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !has_cluster(p)) return false;
+    if (!request_job_stop(p, rc_time(p->now.end) + STOP_PATIENCE_S * RC_SECOND)) return false;
+    ctx_explain(&p->ctx, "stopping the job on a cluster that lives on");
+    return true;
+}
+
+/* The finalizer is there for a job that may have to be stopped. Without one, a RayJob that has ended goes whether an
+ * operator runs or not. */
+static void release(struct job_pass *p) {
+    if (p->ctx.retry || !rc_has_finalizer(p->j->meta, RJ_FINALIZER)) return;
+    ctx_explain(&p->ctx, "removing the finalizer: nothing is left to be stopped");
+    ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, false, TAG_FINALIZER);
 }
 
 void ending_step(struct job_pass *p) {
     struct plan plan = make_plan(p);
     suspend_submitter(p);
-    stop_job(p);
+    if (!stop_job(p)) release(p);
     ending_group(p, false);
     p->now.planned_time = p->now.planned_policy = (struct rv_str){NULL, 0};
     if (plan.next != NULL) {
@@ -179,18 +207,45 @@ static void reset_attempt(struct rj_state *s) {
     *s = kept;
 }
 
+struct lingering {
+    struct rv_str name;
+};
+
+static bool name_pod(void *arg, const struct rv_object *o) {
+    struct lingering *l = arg;
+    l->name = o->name;
+    return false;
+}
+
+/* ": pod x ..."; empty while nothing is known of one. The cluster's controller names the pod of a cluster. */
+static struct rv_str what_lingers(struct job_pass *p, bool cluster_left, bool job_left) {
+    struct lingering l = {{NULL, 0}};
+    struct rv_str told = rv_path_str(
+        rv_condition_find(rv_val_path(p->cluster.value, "status.conditions"), RJ_CONDITION_RECONCILING), "message");
+    if (cluster_left && rv_meta_deleting(p->cluster.value) && told.n != 0)
+        return rv_arena_fmt(p->arena, ": RayCluster " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(p->now.cluster),
+                            RV_STR_ARG(told));
+    if (cluster_left) ctx_list_owned(&p->ctx, KIND_HEAD, p->cluster.uid, name_pod, &l);
+    if (l.name.n == 0 && job_left) ctx_list_owned(&p->ctx, KIND_SUBMITTER_POD, p->submitter.uid, name_pod, &l);
+    if (l.name.n == 0) return (struct rv_str){NULL, 0};
+    return rv_arena_fmt(p->arena, ": pod " RV_STR_FMT " is not gone yet", RV_STR_ARG(l.name));
+}
+
 void ending_clear(struct job_pass *p) {
     bool job_left = p->submitter.there && (p->j->mode == RJ_K8S || p->j->mode == RJ_INTERACTIVE),
          cluster_left = cluster_is_ours(p);
     if (p->ctx.retry) return;
-    if (cluster_left) delete_cluster(p);
+    if (cluster_left) delete_cluster_after_pods(p);
     if (job_left && !p->submitter.deleting)
-        ctx_delete(&p->ctx, "batch/v1", "jobs", p->j->name, p->submitter.uid, TAG_SUBMITTER_DELETE);
+        ctx_delete_after_owned(&p->ctx, "batch/v1", "jobs", p->j->name, p->submitter.uid, TAG_SUBMITTER_DELETE);
     ending_group(p, false);
-    p->waiting = RV_STR("what the last attempt left is being deleted");
+    p->waiting = rv_arena_fmt(p->arena, "what the last attempt left is being deleted" RV_STR_FMT,
+                              RV_STR_ARG(what_lingers(p, cluster_left, job_left)));
     p->waiting_reason = p->now.phase == RJ_SUSPENDING ? "Suspending" : "Retrying";
     if (job_left || cluster_left) return;
-    p->memo->polled_since_end = p->memo->asked_after_end = p->memo->stopped = false;
+    p->memo->polled_since_end = p->memo->asked_after_end = p->memo->stopped = p->memo->began = p->memo->submitted =
+        false;
+    memo_forget_head(p->memo);
     p->memo->failures = p->memo->refusals = p->memo->unknown = 0;
     p->memo->next_poll = p->memo->next_stop = 0;
     reset_attempt(&p->now);

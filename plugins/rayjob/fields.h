@@ -7,7 +7,7 @@
 #include "plugins/ray/job.h"
 
 #define RJ_FINALIZER "ray.io/rayjob-finalizer"
-#define RJ_SUBMITTER_CONTAINER "ray-job-submitter"
+#define RJ_SUBMITTER_CONTAINER RC_CONTAINER_SUBMITTER
 #define RJ_HEALTH_PATH "api/gcs_healthz"
 #define RJ_GATE_SIDECAR_RESTART "SidecarSubmitterRestart"
 

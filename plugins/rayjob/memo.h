@@ -3,6 +3,8 @@
 #ifndef RAYJOB_MEMO_H
 #define RAYJOB_MEMO_H
 
+#include <stdlib.h>
+
 #include "plugins/ray/backoff.h"
 #include "plugins/ray/memo.h"
 #include "rayvisor/value.h"
@@ -15,6 +17,9 @@ struct job_memo {
     uint32_t refusals;          /* submissions in a row that Ray did not take */
     uint32_t unknown;           /* answers in a row that know nothing of a job that was there */
     int64_t unknown_since;      /* wall ns of the first of them */
+    bool began;                 /* this process has begun the attempt, */
+    bool submitted;             /* and has submitted its job (HTTPMode) */
+    char *head_end;             /* how the head on which the job runs, or its container, has ended; NULL: not known */
     bool heard;                 /* this process has asked Ray, with or without success */
     bool asked_after_end;       /* the last question was put after the submitter had ended, */
     bool polled_since_end;      /* and Ray has answered it */
@@ -26,5 +31,10 @@ struct job_memo {
     int phase_told;             /* by the metrics; -1: none */
     int64_t attempts;           /* attempts that have ended: the metrics may speak of each */
 };
+
+static inline void memo_forget_head(struct job_memo *m) {
+    free(m->head_end);
+    m->head_end = NULL;
+}
 
 #endif

@@ -35,10 +35,39 @@ static bool is_better(const struct job_pass *p, const struct rv_object *o) {
     return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
 }
 
+/* "OOMKilled, exit code 137, memory limit 2Gi", "Evicted: the node was low on memory"; empty: it has not ended. */
+static struct rv_str end_of_pod(struct job_pass *p, struct rv_val pod, struct rv_val ray) {
+    struct rv_str reason = rv_path_str(pod, "status.reason"), message = rv_path_str(pod, "status.message"),
+                  limit = rv_path_str(pod, "spec.containers[0].resources.limits.memory");
+    struct rv_val end = rv_val_path(ray, "state.terminated");
+    if (!rv_val_set(end)) end = rv_val_path(ray, "lastState.terminated");
+    if (reason.n != 0)
+        return rc_clipped(rv_arena_fmt(p->arena, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(reason),
+                                       message.n != 0 ? ": " : "", RV_STR_ARG(message)),
+                          RC_OBSTACLE_TEXT_MAX);
+    if (!rv_val_set(end)) return (struct rv_str){NULL, 0};
+    bool memory = rv_str_is(rv_path_str(end, "reason"), "OOMKilled") && limit.n != 0;
+    return rv_arena_fmt(p->arena, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(rc_terminated(p->arena, end)),
+                        memory ? ", memory limit " : "", RV_STR_ARG(memory ? limit : RV_STR("")));
+}
+
+/* The pod may be gone when its end is asked for, so it is kept. */
+static void remember_end(struct job_pass *p, const struct rv_object *o, struct rv_val ray) {
+    struct rv_str end = end_of_pod(p, o->value, ray);
+    if (!rv_str_eq(o->uid, p->now.head.uid) || end.n == 0) return;
+    memo_forget_head(p->memo);
+    p->memo->head_end = rv_strdup(end);
+}
+
+struct rv_str head_end(const struct job_pass *p) {
+    return p->memo->head_end != NULL ? rv_str(p->memo->head_end) : (struct rv_str){NULL, 0};
+}
+
 static bool observe_head(void *arg, const struct rv_object *o) {
     struct job_pass *p = arg;
-    if (rv_meta_deleting(o->value)) return true;
     struct rv_val ray = container_status(o->value, rv_path_str(o->value, "spec.containers[0].name"));
+    remember_end(p, o, ray);
+    if (rv_meta_deleting(o->value)) return true;
     if (is_better(p, o)) {
         p->head = (struct rj_head){o->name, o->uid, rv_path_int(ray, "restartCount", 0)};
         p->head_value = o->value;
@@ -49,6 +78,56 @@ static bool observe_head(void *arg, const struct rv_object *o) {
 
 /* ---- the submitter ------------------------------------------------------------------------------------------------
  */
+
+struct newest {
+    struct rv_object pod; /* without a name: none */
+    int64_t made;
+};
+
+static bool observe_submitter_pod(void *arg, const struct rv_object *o) {
+    struct newest *n = arg;
+    int64_t made = rc_time(rv_path_str(o->value, "metadata.creationTimestamp"));
+    if (rv_meta_deleting(o->value) || (n->pod.name.n != 0 && made <= n->made)) return true;
+    rv_object_copy(&n->pod, o);
+    n->made = made;
+    return true;
+}
+
+static struct newest newest_pod(struct job_pass *p) {
+    struct newest n = {.pod = {.size = sizeof n.pod}};
+    if (p->submitter.uid.n != 0)
+        ctx_list_owned(&p->ctx, KIND_SUBMITTER_POD, p->submitter.uid, observe_submitter_pod, &n);
+    return n;
+}
+
+/* The first container submits. Another one, such as a proxy that a mesh has put in, may run on for ever, and the Job
+ * with it; the submitter is done all the same. One that failed is not started again by the Job while its pod runs. */
+static void observe_first_container(struct job_pass *p) {
+    struct submitter *s = &p->submitter;
+    struct newest n = newest_pod(p);
+    struct rv_str name = rv_path_str(n.pod.value, "spec.containers[0].name");
+    struct rv_val end =
+        name.n != 0 ? rv_val_path(container_status(n.pod.value, name), "state.terminated") : RV_VAL_ABSENT;
+    int64_t code = rv_path_int(end, "exitCode", 0);
+    if (s->finished || !rv_val_set(end) || is_over(n.pod.value)) return;
+    if (code != 0 && !rv_str_is(rv_path_str(n.pod.value, "spec.restartPolicy"), "Never")) return;
+    s->finished_at = rc_time(rv_path_str(end, "finishedAt"));
+    s->finished = true;
+    s->failed = code != 0;
+    if (s->failed)
+        s->why =
+            rv_arena_fmt(p->arena, "container " RV_STR_FMT " of submitter pod " RV_STR_FMT " ended with " RV_STR_FMT,
+                         RV_STR_ARG(name), RV_STR_ARG(n.pod.name), RV_STR_ARG(rc_terminated(p->arena, end)));
+}
+
+struct rv_str submitter_running(struct job_pass *p) {
+    struct newest n = newest_pod(p);
+    for (struct rv_iter it = rv_iter(rv_val_path(n.pod.value, "status.containerStatuses")); rv_iter_next(&it);)
+        if (rv_val_present(rv_val_path(it.val, "state.running")))
+            return rv_arena_fmt(p->arena, " (container " RV_STR_FMT " of pod " RV_STR_FMT " runs)",
+                                RV_STR_ARG(rv_path_str(it.val, "name")), RV_STR_ARG(n.pod.name));
+    return (struct rv_str){NULL, 0};
+}
 
 static void observe_submitter_job(struct job_pass *p) {
     struct submitter *s = &p->submitter;
@@ -75,20 +154,7 @@ static void observe_submitter_job(struct job_pass *p) {
         s->finished = true;
         s->finished_at = at;
     }
-}
-
-struct newest {
-    struct rv_object pod; /* without a name: none */
-    int64_t made;
-};
-
-static bool observe_submitter_pod(void *arg, const struct rv_object *o) {
-    struct newest *n = arg;
-    int64_t made = rc_time(rv_path_str(o->value, "metadata.creationTimestamp"));
-    if (rv_meta_deleting(o->value) || (n->pod.name.n != 0 && made <= n->made)) return true;
-    rv_object_copy(&n->pod, o);
-    n->made = made;
-    return true;
+    observe_first_container(p);
 }
 
 /* Whoever may not make pods says so in its own events only. */
@@ -107,9 +173,8 @@ static struct rv_str no_pod(struct job_pass *p, const char **ret_reason) {
 }
 
 struct rv_str submitter_obstacle(struct job_pass *p, const char **ret_reason) {
-    struct newest n = {.pod = {.size = sizeof n.pod}};
+    struct newest n = newest_pod(p);
     int64_t again = 0;
-    ctx_list_owned(&p->ctx, KIND_SUBMITTER_POD, p->submitter.uid, observe_submitter_pod, &n);
     if (n.pod.name.n == 0) return no_pod(p, ret_reason);
     if (is_over(n.pod.value) || rv_condition_is(rv_val_path(n.pod.value, "status.conditions"), "Ready", "True"))
         return (struct rv_str){NULL, 0};

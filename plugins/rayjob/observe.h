@@ -16,6 +16,10 @@ bool cluster_is_ready(const struct job_pass *p);
 bool cluster_is_ours(const struct job_pass *p); /* controlled by this RayJob */
 /* Why the cluster is not ready: one line, and a word for the condition. *stuck: it will not recover by itself. */
 struct rv_str cluster_obstacle(struct job_pass *p, const char **ret_reason, bool *ret_stuck);
+/* How the head on which the job was submitted has ended, as far as it was seen; empty: not known. */
+struct rv_str head_end(const struct job_pass *p);
+/* " (container x of pod y runs)" of the submitter Job; empty: none is known to run. */
+struct rv_str submitter_running(struct job_pass *p);
 /* Why no pod of the submitter Job runs, likewise. Empty: one runs, or is just starting. */
 struct rv_str submitter_obstacle(struct job_pass *p, const char **ret_reason);
 

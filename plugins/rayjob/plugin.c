@@ -36,6 +36,7 @@ static void begin_memo(void *arg, void *memo) {
 static void end_memo(void *arg, void *memo) {
     struct controller *k = arg;
     metrics_remove(k->base.api, k->base.host, memo);
+    memo_forget_head(memo);
     select_cluster(k, memo, (struct rv_str){NULL, 0});
 }
 

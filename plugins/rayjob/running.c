@@ -9,16 +9,21 @@
 #include "fields.h"
 #include "job_requests.h"
 #include "observe.h"
+#include "plugins/ray/dashboard.h"
 #include "plugins/ray/keep_object.h"
 
 #define UNREACHABLE "DashboardUnreachable"
 #define REFUSED "JobNotAccepted"
 #define NOT_ASKED "DashboardNotAsked"
+#define LOG_NOT_FOLLOWED "LogNotFollowed"
 enum {
-    UNKNOWN_MAX = 3,    /* so often, and for so long, may Ray not know a job that it had, */
-    UNKNOWN_MIN_S = 30, /* it may still be loading */
-    SILENT_MIN = 2      /* so often it was asked in vain before time alone decides */
+    UNKNOWN_MAX = 3,     /* so often, and for so long, may Ray not know a job that it had, */
+    UNKNOWN_MIN_S = 30,  /* it may still be loading */
+    CLOCKS_DIFFER_S = 2, /* the clock of Ray's host and that of the API server */
+    SILENT_MIN = 2       /* so often it was asked in vain before time alone decides */
 };
+
+#define MS INT64_C(1000000)
 
 static bool has_submitter(const struct job_pass *p) { return p->j->mode == RJ_K8S || p->j->mode == RJ_SIDECAR; }
 
@@ -52,8 +57,8 @@ static void keep_service(struct job_pass *p) {
 /* ---- a job that is lost -------------------------------------------------------------------------------------------
  */
 
+/* The job's own status stays what Ray last said of it. */
 static void fail_lost_job(struct job_pass *p, struct rv_str why) {
-    p->now.job_status = RV_STR("FAILED");
     states_fail(p, RJ_REASON_APP, why);
     ctx_event(&p->ctx, true, "RayJobLost", "Watch", why);
 }
@@ -72,24 +77,28 @@ static bool lost_with_head(struct job_pass *p) {
         return true;
     }
     if (p->c.f.ft || !head_replaced(p)) return false;
+    struct rv_str cause = head_end(p);
+    const char *colon = cause.n != 0 ? ": " : "";
     if (rv_str_eq(p->now.head.uid, p->head.uid))
-        fail_lost_job(p, rv_arena_fmt(p->arena,
-                                      "the Ray container of head pod " RV_STR_FMT
-                                      " was restarted while the job ran on it, and GCS fault tolerance is off",
-                                      RV_STR_ARG(p->head.pod)));
+        fail_lost_job(
+            p, rv_arena_fmt(p->arena,
+                            "the Ray container of head pod " RV_STR_FMT
+                            " was restarted while the job ran on it, and GCS fault tolerance is off%s" RV_STR_FMT,
+                            RV_STR_ARG(p->head.pod), colon, RV_STR_ARG(cause)));
     else
         fail_lost_job(p, rv_arena_fmt(p->arena,
                                       "head pod " RV_STR_FMT " on which the job ran was replaced by " RV_STR_FMT
-                                      ", and GCS fault tolerance is off",
-                                      RV_STR_ARG(p->now.head.pod), RV_STR_ARG(p->head.pod)));
+                                      ", and GCS fault tolerance is off%s" RV_STR_FMT,
+                                      RV_STR_ARG(p->now.head.pod), RV_STR_ARG(p->head.pod), colon, RV_STR_ARG(cause)));
     return true;
 }
 
 static bool sidecar_without_head(struct job_pass *p) {
     if (p->j->mode != RJ_SIDECAR || p->heads > 0 || !has_cluster(p)) return false;
-    states_fail(
-        p, RJ_REASON_APP,
-        rv_arena_fmt(p->arena, "Ray head pod not found for RayCluster " RV_STR_FMT, RV_STR_ARG(p->now.cluster)));
+    struct rv_str cause = head_end(p);
+    states_fail(p, RJ_REASON_APP,
+                rv_arena_fmt(p->arena, "Ray head pod not found for RayCluster " RV_STR_FMT "%s" RV_STR_FMT,
+                             RV_STR_ARG(p->now.cluster), cause.n != 0 ? ": " : "", RV_STR_ARG(cause)));
     return true;
 }
 
@@ -109,8 +118,35 @@ static struct rv_str shortened(struct rv_str s) {
     return (struct rv_str){s.p, n};
 }
 
+/* Did somebody else submit the job that Ray has under our id? It began before there was this RayJob. Or this process
+ * has begun the attempt and has submitted nothing so far. In InteractiveMode somebody else submits in any case. */
+static bool is_foreign_job(struct job_pass *p) {
+    int64_t began = rv_path_int(p->info_value, "start_time", 0) * MS,
+            made = rc_time(rv_path_str(p->j->meta, "creationTimestamp"));
+    if (was_known(p) || p->j->mode == RJ_INTERACTIVE || rv_path_str(p->j->spec, "jobId").n == 0) return false;
+    if (p->j->mode == RJ_HTTP && p->memo->began && !p->memo->submitted) return true;
+    return began > 0 && made > 0 && began + CLOCKS_DIFFER_S * RC_SECOND < made;
+}
+
+/* The id is not ours, so nothing of it is shown, and nobody stops that job. */
+static void fail_foreign_job(struct job_pass *p) {
+    struct rv_str why = rv_arena_fmt(
+        p->arena,
+        "RayCluster " RV_STR_FMT " already has a job " RV_STR_FMT
+        ", which this RayJob did not submit (its entrypoint: " RV_STR_FMT
+        "): give spec.jobId another value, or leave it out",
+        RV_STR_ARG(p->now.cluster), RV_STR_ARG(p->now.job_id),
+        RV_STR_ARG(rv_arena_str(p->arena, rv_val_str_or(rv_val_get(p->info_value, "entrypoint"), "not known"))));
+    p->now.job_id = (struct rv_str){NULL, 0};
+    states_fail(p, RJ_REASON_SUBMISSION, why);
+}
+
 static void take_job_info(struct job_pass *p) {
     struct rj_state *s = &p->now;
+    if (is_foreign_job(p)) {
+        fail_foreign_job(p);
+        return;
+    }
     s->check_failure = (struct rv_str){NULL, 0};
     s->job_status = rv_arena_str(p->arena, rv_path_str(p->info_value, "status"));
     s->message = rv_arena_str(p->arena, shortened(rv_path_str(p->info_value, "message")));
@@ -161,6 +197,7 @@ static bool unknown_for_long(struct job_pass *p) {
 
 static void submit_job(struct job_pass *p) {
     ctx_explain(&p->ctx, "submitting the job to " RV_STR_FMT, RV_STR_ARG(p->now.dashboard));
+    p->memo->submitted = true;
     request_job_submission(p);
 }
 
@@ -220,15 +257,20 @@ static bool grace_over(struct job_pass *p) {
     if (!rj_job_ended(p->now.job_status) || end == 0) return false;
     if (p->time < due) {
         ctx_wake(&p->ctx, due);
-        p->waiting = RV_STR("the job has ended; the submitter still has to finish");
+        char until[32];
+        rv_time_format(due, until);
+        p->waiting = rv_arena_fmt(
+            p->arena, "the job has ended; the submitter still has to finish" RV_STR_FMT ", and is waited for until %s",
+            RV_STR_ARG(submitter_running(p)), until);
         p->waiting_reason = "WaitingForSubmitter";
         return false;
     }
     bool failed = rv_str_is(p->now.job_status, "FAILED");
     p->now.phase = failed ? RJ_FAILED : RJ_COMPLETE;
     p->now.reason = RV_STR(RJ_REASON_GRACE);
-    p->now.message = rv_arena_fmt(p->arena, "the job ended %lld s ago and its submitter has not finished since",
-                                  (long long)p->settings->grace_s);
+    p->now.message =
+        rv_arena_fmt(p->arena, "the job ended %lld s ago and its submitter has not finished since" RV_STR_FMT,
+                     (long long)p->settings->grace_s, RV_STR_ARG(submitter_running(p)));
     return true;
 }
 
@@ -248,23 +290,36 @@ static bool check_timed_out(struct job_pass *p) {
     return true;
 }
 
-/* The submitter is done and the job is not. Ray has said so since the submitter ended, so that is its last word. */
+/* The submitter is done and the job is not. As long as Ray says that it is pending or runs, on the same head, it goes
+ * on: only its log is not followed any more. Without a head nobody can say how it is, and after a while that is the
+ * end. */
 static bool submitter_over(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
-    if (!has_submitter(p) || !s->finished || !p->memo->polled_since_end) return false;
-    if (s->failed) {
-        states_fail(p, rv_str_is(p->now.job_status, "FAILED") ? RJ_REASON_APP : RJ_REASON_SUBMISSION, s->why);
-        return true;
+    if (!has_submitter(p) || !s->finished || rj_job_ended(p->now.job_status)) return false;
+    if (p->heads > 0 && was_known(p) && p->memo->polled_since_end) {
+        bool said = rv_str_is(rv_path_str(rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING), "reason"),
+                              LOG_NOT_FOLLOWED);
+        p->waiting = rv_arena_fmt(
+            p->arena, "Ray says " RV_STR_FMT ". The submitter has ended, so the log is no longer followed%s" RV_STR_FMT,
+            RV_STR_ARG(p->now.job_status), s->why.n != 0 ? ": " : "", RV_STR_ARG(s->why));
+        p->waiting_reason = LOG_NOT_FOLLOWED;
+        if (!said) ctx_event(&p->ctx, true, LOG_NOT_FOLLOWED, "Watch", p->waiting);
+        return false;
     }
     int64_t due = s->finished_at + RJ_SUBMITTER_GRACE_S * RC_SECOND;
+    if (p->heads > 0) return false;
     if (p->time < due) {
         ctx_wake(&p->ctx, due);
         return false;
     }
-    p->now.job_status = RV_STR("FAILED");
-    states_fail(p, RJ_REASON_GRACE,
-                rv_arena_fmt(p->arena, "the submitter finished more than %d s ago, but the job has not ended",
-                             RJ_SUBMITTER_GRACE_S));
+    char at[32];
+    rv_time_format(s->finished_at, at);
+    states_fail(
+        p, RJ_REASON_GRACE,
+        rv_arena_fmt(p->arena,
+                     "The RayJob submitter finished at %s but the ray job did not reach terminal state within %ds, "
+                     "and its head pod is gone%s" RV_STR_FMT,
+                     at, RJ_SUBMITTER_GRACE_S, s->why.n != 0 ? ": " : "", RV_STR_ARG(s->why)));
     return true;
 }
 
@@ -315,8 +370,16 @@ static bool out_of_time(struct job_pass *p) {
     return !must_ask_first(p) && (states_deadlines(p, false) || grace_over(p) || check_timed_out(p));
 }
 
+/* With fault tolerance a head of a newer spec goes on with the job, maybe on another port. */
+static void follow_dashboard(struct job_pass *p) {
+    if (!has_cluster(p) || p->heads == 0 || !p->c.f.ft || !head_replaced(p)) return;
+    struct rv_str now = rc_dashboard_address(p->arena, &p->c);
+    if (now.n != 0) p->now.dashboard = now;
+}
+
 void running_step(struct job_pass *p) {
     if (states_suspended(p)) return;
+    follow_dashboard(p);
     take_answers(p);
     if (p->now.phase != RJ_RUNNING) return;
     /* A deadline holds for the job. For a job that has ended it only ends the waiting for the log. */

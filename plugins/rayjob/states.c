@@ -128,13 +128,18 @@ static struct rv_val cluster_status_shown(struct job_pass *p) {
     return rv_node_freeze(p->arena, n);
 }
 
+/* The submitter in the head pod needs no workers. When it has ended, Ray knows how the job is, ready cluster or not. */
+static bool sidecar_has_ended(const struct job_pass *p) {
+    return p->j->mode == RJ_SIDECAR && p->heads > 0 && p->submitter.finished && !rv_meta_deleting(p->cluster.value);
+}
+
 /* True when the job can go on; else why not is said. */
 static bool cluster_ready(struct job_pass *p) {
     const char *reason;
     bool stuck;
     if (p->now.dashboard.n != 0) return true;
     p->now.cluster_status = cluster_status_shown(p);
-    if (cluster_is_ready(p)) {
+    if (cluster_is_ready(p) || sidecar_has_ended(p)) {
         p->now.dashboard = rc_dashboard_address(p->arena, &p->c);
         if (p->now.dashboard.n != 0) return true;
         p->waiting = RV_STR("the head Service of the RayCluster has no port named " RC_DASHBOARD_PORT_NAME
@@ -172,6 +177,9 @@ static void step_new(struct job_pass *p) {
     if (s->cluster.n == 0) s->cluster = p->j->selector ? p->j->selected : rc_child_cluster_name(&p->ctx);
     s->phase = RJ_INITIALIZING;
     s->start = rc_time_text(p->arena, p->time);
+    p->memo->began = true;
+    p->memo->submitted = false;
+    memo_forget_head(p->memo);
     s->message = s->reason = (struct rv_str){NULL, 0};
 }
 

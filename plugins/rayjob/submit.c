@@ -56,7 +56,9 @@ static int64_t sidecar_port(const struct rc_cluster *c) {
 
 static struct rv_str address(struct rv_arena *a, const struct rj_target *t, bool sidecar, const char *host) {
     if (sidecar) return rv_arena_fmt(a, "http://%s:%lld", host, (long long)sidecar_port(t->cluster));
-    if (rv_str_starts(t->dashboard, "http://")) return t->dashboard;
+    if ((rv_str_starts(t->dashboard, "http://") || rv_str_starts(t->dashboard, "https://")) ||
+        rv_str_starts(t->dashboard, "$"))
+        return t->dashboard;
     return rv_arena_fmt(a, "http://" RV_STR_FMT, RV_STR_ARG(t->dashboard));
 }
 
@@ -218,9 +220,16 @@ static void set_token(struct rv_arena *a, struct rv_node *container, const struc
     }
 }
 
+/* No name twice: what the user has set stays, but the job has only one id. */
 static void set_environment(struct rv_arena *a, struct rv_node *container, const struct rj_target *t) {
-    env(a, container, "PYTHONUNBUFFERED", RV_STR("1"));
-    env(a, container, "RAY_DASHBOARD_ADDRESS", t->dashboard);
+    struct rv_node *list = rv_node_ensure_array(a, container, "env");
+    for (size_t i = 0; i < rv_node_len(list); i++)
+        if (rv_str_is(rv_node_text(rv_node_get(rv_node_at(list, i), "name")), "RAY_JOB_SUBMISSION_ID"))
+            rv_node_remove_at(list, i--);
+    if (!has_env(a, container, "PYTHONUNBUFFERED")) env(a, container, "PYTHONUNBUFFERED", RV_STR("1"));
+    if (!has_env(a, container, "RAY_DASHBOARD_ADDRESS"))
+        env(a, container, "RAY_DASHBOARD_ADDRESS",
+            has_env(a, container, "RAY_ADDRESS") ? RV_STR("$(RAY_ADDRESS)") : t->dashboard);
     env(a, container, "RAY_JOB_SUBMISSION_ID", t->job_id);
     set_token(a, container, t->cluster);
 }
@@ -241,6 +250,25 @@ static void set_labels(struct rv_arena *a, struct rv_node *meta, const struct rj
     rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, "kuberay-operator");
 }
 
+/* What the user's template says of where Ray is: the address itself, or the shell's word for it where it comes from
+ * elsewhere or could not stand in a shell line. Empty: nothing. */
+static struct rv_str given_address(struct rv_arena *a, struct rv_node *container) {
+    static const char *const names[] = {"RAY_DASHBOARD_ADDRESS", "RAY_ADDRESS"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) {
+        struct rv_node *n = rv_node_find(rv_node_get(container, "env"), "name", rv_str(names[i]));
+        struct rv_str value = rv_node_text(rv_node_get(n, "value"));
+        if (n == NULL || (value.n == 0 && rv_node_get(n, "valueFrom") == NULL)) continue;
+        bool scheme = value.n != 0 && memmem(value.p, value.n, "://", 3) != NULL, plain = value.n != 0;
+        for (size_t k = 0; k < value.n; k++) plain &= value.p[k] > ' ' && strchr("'\"`$\\", value.p[k]) == NULL;
+        if (scheme && !rv_str_starts(value, "http://") && !rv_str_starts(value, "https://"))
+            continue; /* such as ray://, which is not for jobs */
+        const char *http = value.n != 0 && !scheme ? "http://" : "";
+        return plain ? rv_arena_fmt(a, "%s" RV_STR_FMT, http, RV_STR_ARG(value))
+                     : rv_arena_fmt(a, "%s${%s}", http, names[i]);
+    }
+    return (struct rv_str){NULL, 0};
+}
+
 /* The user's template is taken as it is: only its first container is made to submit. */
 struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t) {
     struct rv_val given = rv_val_get(j->spec, "submitterPodTemplate");
@@ -250,10 +278,13 @@ struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j
     if (fresh) rv_node_set_cstr(a, pod, "restartPolicy", "Never");
     if (rv_node_len(list) == 0) rv_node_append(a, list, default_container(a, t));
     struct rv_node *container = rv_node_at(list, 0);
+    struct rj_target there = *t;
+    struct rv_str given_there = given_address(a, container);
+    if (given_there.n != 0) there.dashboard = given_there;
     if (fresh && j->submitter_image.n != 0)
         set_small_submitter(a, container, j);
     else if (rv_node_len(rv_node_get(container, "command")) == 0)
-        set_command(a, container, j, t, false);
+        set_command(a, container, j, &there, false);
     set_environment(a, container, t);
     if (t->cluster->f.token && t->cluster->f.kubernetes_token) token_volume(a, pod);
     set_labels(a, rv_node_ensure_map(a, n, "metadata"), j);

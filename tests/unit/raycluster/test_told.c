@@ -224,6 +224,32 @@ static void test_head_without_endpoint(void) {
     scene_stop(&s);
 }
 
+/* A RayJob's submitter in the head pod ends as it should; the head is as good as before. */
+static void test_head_whose_submitter_has_ended(void) {
+    struct scene s = {0};
+    start(&s, SPEC(1));
+    scene_become(&s, "-worker-", SCENE_READY);
+#define HEAD_WITH(ray_ready, submitter)                                                                                \
+    "{'phase':'Running','podIP':'10.0.0.1','conditions':[{'type':'Ready','status':'False','reason':"                   \
+    "'ContainersNotReady','message':'m'}],'containerStatuses':[{'name':'h','ready':" ray_ready                         \
+    "},{'name':'ray-job-submitter','ready':false,'state':{" submitter "}}]}"
+    static const struct {
+        const char *status, *state;
+    } rows[] = {{HEAD_WITH("true", "'running':{}"), ""},
+                {HEAD_WITH("false", "'terminated':{'exitCode':0}"), ""},
+                {HEAD_WITH("true", "'terminated':{'exitCode':0}"), "ready"},
+                {HEAD_WITH("true", "'terminated':{'exitCode':1}"), "ready"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        scene_become(&s, "-head-", rows[i].status);
+        scene_pass(&s, 5000);
+        CHECK_ROW(rv_str_is(rv_val_str(scene_status(&s, "state")), rows[i].state), rows[i].status);
+        CHECK_ROW(
+            rv_str_is(scene_condition(&s, RC_CONDITION_HEAD_READY, "status"), rows[i].state[0] != 0 ? "True" : "False"),
+            rows[i].status);
+    }
+    scene_stop(&s);
+}
+
 static bool noted(const struct rv_fake_object *pod, const char *key, const char *part) {
     return scene_has(rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.annotations"), key)), part);
 }
@@ -294,6 +320,7 @@ static const struct suite_test tests[] = {
     {"pods of another version", test_another_version},
     {"what leads to the head", test_way_to_the_head},
     {"a head without endpoint", test_head_without_endpoint},
+    {"a head whose submitter has ended", test_head_whose_submitter_has_ended},
     {"recreate after an upgrade of the operator", test_recreate_after_upgrade},
     {"stamping is refused", test_stamping_refused},
 };

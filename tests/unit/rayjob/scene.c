@@ -16,6 +16,8 @@ static struct rv_val json_value(struct rv_arena *a, struct rv_str text) {
     return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
 }
 
+#define BEGINNING INT64_C(1700000000000000000)
+
 /* ---- Ray -------------------------------------------------------------------------------------------------------- */
 
 static void answer(const struct scene_fault *f, struct rv_fake_answer *out) {
@@ -32,8 +34,8 @@ static void tell(const struct scene *s, struct rv_fake_answer *out) {
         rv_buf_adds(&out->body, "Job x does not exist");
         return;
     }
-    rv_buf_addf(&b, "{\"status\":\"%s\",\"message\":\"m\",\"end_time\":%lld}", s->ray,
-                (long long)(s->api->now / 1000000));
+    rv_buf_addf(&b, "{\"status\":\"%s\",\"message\":\"m\",\"start_time\":%lld,\"end_time\":%lld}", s->ray,
+                (long long)(BEGINNING / 1000000 + s->ray_began_s * 1000), (long long)(s->api->now / 1000000));
     out->json = rv_json_to_mp(rv_buf_str(&b), NULL, &out->body, NULL) == 0;
 }
 
@@ -104,7 +106,7 @@ void scene_submitter_pod(struct scene *s, const char *status) {
                       "{'metadata':{'name':'j-x','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
                       "originated-from-cr-name':'j','app.kubernetes.io/created-by':'kuberay-operator'},"
                       "'ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'j','uid':'%s','controller':"
-                      "true}]}}",
+                      "true}]},'spec':{'restartPolicy':'Never','containers':[{'name':'s'},{'name':'proxy'}]}}",
                       job->uid));
     scene_patch(s, "pods", "j-x", true, rv_arena_fmt(a, "{'status':{%s}}", status).p);
 }
@@ -136,6 +138,7 @@ void scene_submitter_ends(struct scene *s, bool well) {
 
 static void on_note(void *arg, const char *line) {
     struct scene *s = arg;
+    s->unfollowed += strstr(line, "event LogNotFollowed") != NULL;
     s->complaints += strstr(line, "event FailedTo") != NULL;
 }
 
@@ -192,7 +195,7 @@ static void make_shared(struct scene *s) {
 void scene_begin(struct scene *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     s->random.state = 7;
-    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
+    s->api = rv_fakeapi_new(BEGINNING);
     if (s->shared != NULL) make_shared(s);
     make(s, "ray.io/v1", "rayjobs", manifest(a, s));
     s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),

@@ -16,6 +16,7 @@ struct scene {
     const char *settings;
     /* what Ray says of the job: a status; NULL: it has no such job */
     const char *ray;
+    int ray_began_s; /* when, in seconds from the beginning of the scene */
     /* what comes in its place: RV_E_*, or an HTTP status with a text */
     struct scene_fault {
         int code;
@@ -25,6 +26,7 @@ struct scene {
     int (*refuse)(void *arg, const struct rv_action *a);
     /* what was seen */
     unsigned asked, submitted, stopped, tried; /* tried: the test's own */
+    unsigned unfollowed;                       /* events LogNotFollowed */
     unsigned complaints;                       /* events FailedTo... */
     char series[SCENE_SERIES][256];            /* metrics that are told */
     unsigned series_n;

@@ -60,8 +60,11 @@ static void sidecar_exits(struct scene *s, int code) {
 static void submitter_fails(struct scene *s) { scene_submitter_ends(s, false); }
 static void submitter_ends(struct scene *s) { scene_submitter_ends(s, true); }
 static void sidecar_fails(struct scene *s) { sidecar_exits(s, 3); }
-static void sidecar_ends(struct scene *s) { sidecar_exits(s, 0); }
 static void head_goes(struct scene *s) { scene_delete(s, "pods", "head-1"); }
+static void submitter_ends_head_goes(struct scene *s) {
+    submitter_ends(s);
+    head_goes(s);
+}
 static void ray_fails(struct scene *s) { s->ray = "FAILED"; }
 static void ray_succeeds(struct scene *s) { s->ray = "SUCCEEDED"; }
 static void ray_stops(struct scene *s) { s->ray = "STOPPED"; }
@@ -146,19 +149,16 @@ static const struct story stories[] = {
     {"sidecar: fails", "SidecarMode", "RUNNING", fails_then_sidecar, 0, 1,
      .end = {"Failed", "AppFailed", "FAILED", 1, 0, NULL}},
     /* SubmissionFailed */
-    {"submitter fails", "K8sJobMode", "RUNNING", submitter_fails, 0, 4,
-     .end = {"Failed", "SubmissionFailed", "RUNNING", 1, 0, "r: m"}},
-    {"submitter fails while it is pending", "K8sJobMode", "PENDING", submitter_fails, 0, 4,
-     .end = {"Failed", "SubmissionFailed", "PENDING", 1, 0, "r: m"}},
     {"submitter fails before Ray knows the job", "K8sJobMode", NULL, submitter_fails, 30, 45,
      .end = {"Failed", "SubmissionFailed", "", 1, 0, "r: m"}},
-    {"sidecar fails", "SidecarMode", "RUNNING", sidecar_fails, 0, 4,
-     .end = {"Failed", "SubmissionFailed", "RUNNING", 1, 0, "exit code 3: Why"}},
     {"refused", "HTTPMode", NULL, NULL, 0, 4, .end = {"Failed", "SubmissionFailed", "", 1, 0, "ValueError: no"},
      .submitting = {.status = 400, .text = "ValueError: no"}},
     /* AppFailed without a word of Ray's */
     {"submitter ends and Ray does not know the job", "K8sJobMode", NULL, submitter_ends, 30, 45,
      .end = {"Failed", "AppFailed", "", 1, 0, "does not know the job"}},
+    /* a submitter that has ended, and no head that could be asked */
+    {"submitter ends and the head goes", "K8sJobMode", "RUNNING", submitter_ends_head_goes, 30, 33,
+     .end = {"Failed", GRACE, "RUNNING", 1, 0, "but the ray job did not reach terminal state within 30s"}},
     {"sidecar's head is gone", "SidecarMode", "RUNNING", head_goes, 0, 4,
      .end = {"Failed", "AppFailed", "RUNNING", 1, 0, "head pod not found"}},
     /* the grace period of a submitter after the job */
@@ -172,11 +172,6 @@ static const struct story stories[] = {
      .settings = "{\"transitionGracePeriodSeconds\":20}"},
     {"no grace", "K8sJobMode", "RUNNING", ray_succeeds, 0, 4, .end = {"Complete", GRACE, "SUCCEEDED", 0, 1, NULL},
      .settings = "{\"transitionGracePeriodSeconds\":0}"},
-    /* the 30 s of a job after its submitter */
-    {"submitter ends too early", "K8sJobMode", "RUNNING", submitter_ends, 30, 31,
-     .end = {"Failed", GRACE, "FAILED", 1, 0, "30 s"}},
-    {"sidecar ends too early", "SidecarMode", "PENDING", sidecar_ends, 30, 31,
-     .end = {"Failed", GRACE, "FAILED", 1, 0, "30 s"}},
     /* nobody answers */
     {"silence", "HTTPMode", "RUNNING", ray_is_silent, 300, 320,
      .end = {"Failed", "JobStatusCheckTimeoutExceeded", "RUNNING", 1, 0, "300 s"}},

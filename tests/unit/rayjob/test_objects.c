@@ -150,10 +150,20 @@ static void test_submitter_jobs(void) {
          {NULL, NULL, USERS("{'name':'c','command':['/s'],'args':['mine']}")},
          JOB("2", POD("'containers':[{'name':'c','command':['/s'],'args':['mine'],'env':[" ENV "]}]")),
          false},
-        {"variables are added though they are there",
+        {"no variable twice",
          {NULL, NULL, USERS("{'name':'c','command':['/s'],'env':[{'name':'RAY_DASHBOARD_ADDRESS','value':'x'}]}")},
          JOB("2", POD("'containers':[{'name':'c','command':['/s'],'env':[{'name':'RAY_DASHBOARD_ADDRESS','value':'x'}"
-                      "," ENV "]}]")),
+                      ",{'name':'PYTHONUNBUFFERED','value':'1'},{'name':'RAY_JOB_SUBMISSION_ID','value':'id'}]}]")),
+         false},
+        {"one's own RAY_ADDRESS",
+         {NULL, NULL,
+          USERS(
+              "{'name':'c','command':['/s'],'env':[{'name':'RAY_JOB_SUBMISSION_ID','value':'x'},{'name':'RAY_ADDRESS',"
+              "'value':'x'}]}")},
+         JOB("2",
+             POD("'containers':[{'name':'c','command':['/s'],'env':[{'name':'RAY_ADDRESS','value':'x'},{'name':"
+                 "'PYTHONUNBUFFERED','value':'1'},{'name':'RAY_DASHBOARD_ADDRESS','value':'$(RAY_ADDRESS)'},{'name':"
+                 "'RAY_JOB_SUBMISSION_ID','value':'id'}]}]")),
          false},
         {"token", {NULL, TOKEN(""), NULL}, JOB("2", POD(SUBMITTER(COMMAND, MODE "," SECRET("j-abcde"), ""))), false},
         {"token in a secret of its own",

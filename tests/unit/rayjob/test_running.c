@@ -220,18 +220,182 @@ static void test_submitter_fails_and_nobody_answers(void) {
 }
 
 static void test_submitter_fails(void) {
-    static const struct {
-        const char *ray; /* before and after */
-        unsigned seconds;
-    } rows[] = {{"RUNNING", 5}, {NULL, 40}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode", .ray = rows[i].ray};
+    struct scene s = {.mode = "K8sJobMode"};
+    begin_running(&s);
+    scene_submitter_ends(&s, false);
+    scene_wait(&s, 40);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
+    scene_end(&s);
+}
+
+#define SIDECAR(ray, more)                                                                                             \
+    "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0" ray                        \
+    "},{'name':'ray-job-submitter','restartCount':0,'state':{'terminated':{'exitCode':" more                           \
+    ",'reason':'Why','finishedAt':'2023-11-14T22:13:30Z'}}}]}}"
+
+static void submitter_over(struct scene *s, bool well) {
+    if (strcmp(s->mode, "K8sJobMode") == 0)
+        scene_submitter_ends(s, well);
+    else
+        scene_patch(s, "pods", "head-1", true, well ? SIDECAR("", "0") : SIDECAR("", "1"));
+}
+
+/* However the log's reader ends, the job runs as long as Ray says so, and ends as Ray says. */
+static void test_job_outlives_its_submitter(void) {
+    static const char *const modes[] = {"K8sJobMode", "SidecarMode"}, *const runs[] = {"PENDING", "RUNNING"};
+    for (size_t i = 0; i < 8; i++) {
+        struct scene s = {.mode = modes[i & 1], .ray = runs[i >> 1 & 1], .spec = ",'backoffLimit':1"};
         begin_running(&s);
-        scene_submitter_ends(&s, false);
-        scene_wait(&s, rows[i].seconds);
-        CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
+        submitter_over(&s, (i & 4) != 0);
+        scene_wait(&s, 400);
+        CHECK_ROW(scene_is(&s, "Running", ""), modes[i & 1]);
+        CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), runs[i >> 1 & 1]), modes[i & 1]);
+        CHECK_ROW(reason_is(&s, "LogNotFollowed"), modes[i & 1]);
+        CHECK_ROW(s.unfollowed == 1, modes[i & 1]);
+        s.ray = "SUCCEEDED";
+        scene_wait(&s, 5);
+        CHECK_ROW(scene_is(&s, "Complete", ""), modes[i & 1]);
         scene_end(&s);
     }
+}
+
+/* In SidecarMode a short job may end while workers are still to come. */
+static void test_sidecar_ends_before_the_cluster_is_ready(void) {
+    static const struct {
+        const char *head, *ray, *phase, *reason;
+    } rows[] = {{SIDECAR("", "0"), "SUCCEEDED", "Complete", ""},
+                {SIDECAR("", "1"), "FAILED", "Failed", "AppFailed"},
+                {SIDECAR("", "1"), NULL, "Failed", "SubmissionFailed"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "SidecarMode", .ray = rows[i].ray};
+        scene_begin(&s);
+        for (int k = 0; k < 10 && scene_cluster(&s) == NULL; k++) scene_wait(&s, 1);
+        scene_head(&s, "head-1");
+        scene_wait(&s, 20);
+        CHECK_ROW(scene_is(&s, "Initializing", ""), rows[i].phase);
+        scene_patch(&s, "pods", "head-1", true, rows[i].head);
+        scene_wait(&s, 45);
+        CHECK_ROW(scene_is(&s, rows[i].phase, rows[i].reason), rows[i].phase);
+        scene_end(&s);
+    }
+}
+
+/* A mesh's proxy runs on beside the container that submits. */
+static void test_submitter_beside_a_proxy(void) {
+    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
+    begin_running(&s);
+    scene_submitter_pod(&s, "'phase':'Running','containerStatuses':[{'name':'s','state':{'running':{}}}]");
+    s.ray = "SUCCEEDED";
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    CU_ASSERT_TRUE(reason_is(&s, "WaitingForSubmitter"));
+    CU_ASSERT_TRUE(
+        scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "container s of pod j-x runs"));
+    CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "waited for until 2023-"));
+    scene_patch(&s, "pods", "j-x", true,
+                "{'status':{'containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':0,'finishedAt':'2023-11-"
+                "14T22:13:40Z'}}},{'name':'proxy','state':{'running':{}}}]}}");
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    scene_end(&s);
+}
+
+/* ---- a job of that id that is there already */
+
+static void test_job_of_somebody_else(void) {
+    static const char *const modes[] = {"HTTPMode", "K8sJobMode"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++) {
+        struct scene s = {
+            .mode = modes[i], .shared = "theirs", .spec = ",'jobId':'nightly'", .ray = "SUCCEEDED", .ray_began_s = -60};
+        scene_begin(&s);
+        scene_wait(&s, 20);
+        CHECK_ROW(scene_is(&s, "Failed", "SubmissionFailed"), modes[i]);
+        CHECK_ROW(scene_says(scene_status(&s, "message"), "already has a job nightly"), modes[i]);
+        CHECK_ROW(scene_status(&s, "jobStatus").n == 0, modes[i]);
+        CHECK_ROW(s.submitted == 0 && s.stopped == 0, modes[i]);
+        scene_end(&s);
+    }
+    struct scene s = {.mode = "K8sJobMode", .shared = "theirs", .spec = ",'jobId':'nightly'", .ray = "SUCCEEDED"};
+    scene_begin(&s); /* it began after the RayJob: its submitter has submitted it */
+    scene_wait(&s, 5);
+    scene_submitter_ends(&s, true);
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    scene_end(&s);
+}
+
+/* ---- how the head ended */
+
+static void test_how_the_head_ended(void) {
+    static const struct {
+        const char *status, *words;
+        bool replaced;
+    } rows[] = {
+        {"{'status':{'containerStatuses':[{'name':'ray-head','restartCount':1,'lastState':{'terminated':{'reason':"
+         "'OOMKilled','exitCode':137}}}]}}",
+         "OOMKilled, exit code 137, memory limit 2Gi", false},
+        {"{'status':{'phase':'Failed','reason':'Evicted','message':'The node was low on resource: memory'}}",
+         "Evicted: The node was low on resource: memory", true}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "HTTPMode"};
+        scene_begin(&s);
+        for (int k = 0; k < 10 && scene_cluster(&s) == NULL; k++) scene_wait(&s, 1);
+        scene_head_with(&s, "head-1", "", ",'resources':{'limits':{'memory':'2Gi'}}");
+        scene_patch(&s, "rayclusters", scene_cluster(&s)->name, true, "{'status':{'state':'ready'}}");
+        scene_wait(&s, 8);
+        CHECK_ROW(scene_status(&s, "submittedTo.podName").n != 0, rows[i].words);
+        scene_patch(&s, "pods", "head-1", true, rows[i].status);
+        scene_settle(&s);
+        if (rows[i].replaced) {
+            scene_delete(&s, "pods", "head-1");
+            scene_wait(&s, 40);
+            scene_head(&s, "head-2");
+        }
+        scene_wait(&s, 5);
+        CHECK_ROW(scene_is(&s, "Failed", "AppFailed"), rows[i].words);
+        CHECK_ROW(scene_says(scene_status(&s, "message"), rows[i].words), rows[i].words);
+        CHECK_ROW(!rv_str_is(scene_status(&s, "jobStatus"), "FAILED"), "Ray did not say so");
+        scene_end(&s);
+    }
+}
+
+/* ---- what is deleted, and what holds it */
+
+static int pods_first(void *arg, const struct rv_action *a) {
+    struct scene *s = arg;
+    bool ours = a->verb == RV_VERB_DELETE && (rv_str_is(a->resource, "rayclusters") || rv_str_is(a->resource, "jobs"));
+    s->tried += ours && rv_str_is(a->propagation, "Foreground");
+    return 0;
+}
+
+static void test_suspended_when_pods_are_gone(void) {
+    struct scene s = {.mode = "K8sJobMode", .spec = OWN_JOB, .ray = "RUNNING", .refuse = pods_first};
+    begin_running(&s);
+    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false,
+                "{'metadata':{'finalizers':['foregroundDeletion']}}"); /* which the API server adds */
+    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'suspend':true}}");
+    scene_wait(&s, 40);
+    CU_ASSERT_EQUAL(s.tried, 2);
+    CU_ASSERT_TRUE(scene_is(&s, "Suspending", ""));
+    CU_ASSERT_TRUE(
+        scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "pod head-1 is not gone yet"));
+    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false, "{'metadata':{'finalizers':null}}");
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Suspended", ""));
+    scene_end(&s);
+}
+
+static void test_finished_without_a_finalizer(void) {
+    struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
+    begin_running(&s);
+    const struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayjobs", SCENE_JOB);
+    CU_ASSERT_EQUAL(rv_val_len(rv_val_path(o->value, "metadata.finalizers")), 1);
+    s.ray = "SUCCEEDED";
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    o = rv_fakeapi_get(s.api, "rayjobs", SCENE_JOB);
+    CU_ASSERT_EQUAL(rv_val_len(rv_val_path(o->value, "metadata.finalizers")), 0);
+    scene_end(&s);
 }
 
 static int no_jobs(void *arg, const struct rv_action *a) {
@@ -329,12 +493,14 @@ static void test_stopped_in_a_shared_cluster(void) {
 }
 
 static void test_not_stopped_for_ever(void) {
-    struct scene s = {.mode = "K8sJobMode", .shared = "theirs", .ray = "RUNNING", .stopping = {.status = 503}};
+    struct scene s = {.mode = "K8sJobMode",
+                      .shared = "theirs",
+                      .ray = "RUNNING",
+                      .stopping = {.status = 503},
+                      .spec = ",'activeDeadlineSeconds':20"};
     scene_begin(&s);
-    scene_wait(&s, 5);
-    scene_submitter_ends(&s, false);
-    scene_wait(&s, 60);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
+    scene_wait(&s, 65);
+    CU_ASSERT_TRUE(scene_is(&s, "Failed", "DeadlineExceeded"));
     CU_ASSERT_TRUE(s.stopped >= 3 && s.stopped <= 6);
     scene_end(&s);
 }
@@ -578,6 +744,13 @@ static void test_metrics(void) {
 }
 
 static const struct suite_test tests[] = {
+    {"a job outlives its submitter", test_job_outlives_its_submitter},
+    {"a sidecar that ends before the cluster is ready", test_sidecar_ends_before_the_cluster_is_ready},
+    {"a submitter beside a proxy", test_submitter_beside_a_proxy},
+    {"a job of somebody else", test_job_of_somebody_else},
+    {"how the head ended", test_how_the_head_ended},
+    {"suspended when the pods are gone", test_suspended_when_pods_are_gone},
+    {"finished without a finalizer", test_finished_without_a_finalizer},
     {"it follows the head that runs", test_follows_the_head},
     {"HTTPMode: refused for long", test_refused_for_long},
     {"HTTPMode: refused for good", test_refused_for_good},

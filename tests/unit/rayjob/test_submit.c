@@ -75,6 +75,33 @@ static void test_line_with_verdict(void) {
     rv_arena_free(s.a);
 }
 
+/* Where only the user's own address is reachable, the probe and the calls use it. */
+static void test_line_with_own_address(void) {
+    static const struct {
+        const char *env, *at;
+    } rows[] = {{"{\"name\":\"RAY_ADDRESS\",\"value\":\"proxy:80\"}", "http://proxy:80"},
+                {"{\"name\":\"RAY_DASHBOARD_ADDRESS\",\"value\":\"https://proxy\"}", "https://proxy"},
+                {"{\"name\":\"RAY_ADDRESS\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"x\"}}}", "${RAY_ADDRESS}"},
+                {"{\"name\":\"RAY_ADDRESS\",\"value\":\"http://a b\"}", "${RAY_ADDRESS}"},
+                {"{\"name\":\"RAY_ADDRESS\",\"value\":\"ray://a:1\"}", "http://svc.n.svc.cluster.local:8265"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {0};
+        char spec[512];
+        snprintf(spec, sizeof spec,
+                 ",\"entrypoint\":\"e\",\"submitterPodTemplate\":{\"spec\":{\"containers\":[{\"name\":\"c\",\"env\":[%"
+                 "s]}]}}",
+                 rows[i].env);
+        scene_set(&s, "", spec);
+        struct rv_node *n = rj_submitter_template(s.a, &s.j, &s.t);
+        struct rv_str line = rv_node_text(rv_node_path(n, "spec.containers[0].args[0]"));
+        const char *probe = rv_arena_fmt(s.a, "urlopen('%s/api/gcs_healthz'", rows[i].at).p,
+                   *call = rv_arena_fmt(s.a, "ray job submit --address %s ", rows[i].at).p;
+        CHECK_ROW(memmem(line.p, line.n, probe, strlen(probe)) != NULL, rows[i].env);
+        CHECK_ROW(memmem(line.p, line.n, call, strlen(call)) != NULL, rows[i].env);
+        rv_arena_free(s.a);
+    }
+}
+
 static void test_request(void) {
     struct scene s = {0};
     scene_set(
@@ -251,7 +278,8 @@ static void test_volcano_group(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"the shell line", test_line},
+static const struct suite_test tests[] = {{"a line with one's own address", test_line_with_own_address},
+                                          {"the shell line", test_line},
                                           {"a line that knows how the job ended", test_line_with_verdict},
                                           {"the request", test_request},
                                           {"submitter pods", test_pods},
