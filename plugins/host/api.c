@@ -4,6 +4,7 @@
 #include "rayvisor/k8s.h"
 
 #include "ipc/base/utf8.h"
+#include "ipc/protocol/action_check.h"
 
 enum {
     NAME_MAX_BYTES = 512,
@@ -88,7 +89,7 @@ static bool action_ok(const struct rv_action *a) {
     case RV_VERB_DELETE_COLLECTION:
         return object && a->selector.n != 0 && a->body.n == 0; /* never everything */
     case RV_VERB_TIMER:
-        return a->delay_ms >= 0;
+        return a->delay_ms >= 0 && a->body.n == 0;
     default:
         return false; /* events and HTTP have calls of their own */
     }
@@ -100,6 +101,7 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *given) {
     if (r != 0) return r;
     if (!action_ok(&a)) return RV_E_INVALID;
     struct msg m = {.type = MSG_ACTION, .action = {.a = a}, .payload = a.body};
+    if (action_check(&m.action, NULL) != 0) return RV_E_INVALID;
     engine_submit(h->engine, &m, (a.flags & RV_ACTION_DETACHED) != 0, a.tag);
     return 0;
 }
@@ -120,6 +122,7 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
                           .api_version = RV_STR("events.k8s.io/v1"),
                           .resource = RV_STR("events")};
     struct msg m = {.type = MSG_ACTION, .action = {.a = a, .event = ev}};
+    if (action_check(&m.action, NULL) != 0) return RV_E_INVALID;
     engine_submit(h->engine, &m, true, 0);
     return 0;
 }
@@ -136,6 +139,7 @@ static int32_t api_http(struct rv_host *h, const struct rv_http_request *given) 
         return RV_E_INVALID;
     struct rv_action a = {.size = sizeof a, .verb = RV_VERB_HTTP, .flags = r.flags, .timeout_ms = r.timeout_ms};
     struct msg m = {.type = MSG_ACTION, .action = {.a = a, .http = r}, .payload = r.body};
+    if (action_check(&m.action, NULL) != 0) return RV_E_INVALID;
     engine_submit(h->engine, &m, (r.flags & RV_ACTION_DETACHED) != 0, r.tag);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* policy.c - grants (see policy.h). */
 #include "policy.h"
 
+#include "ipc/protocol/action_check.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/config/url.h"
 
@@ -23,24 +24,6 @@ static bool grant_covers(const struct manifest_write *g, const struct rv_action 
     return rv_str_eq(g->api_version, a->api_version) && rv_str_eq(g->resource, a->resource) &&
            rv_str_eq(g->subresource, a->subresource) && listed(&g->verbs, verb) &&
            (g->namespaces.n == 0 || listed(&g->namespaces, a->ns));
-}
-
-static bool has_control(struct rv_str s) {
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f) return true;
-    return false;
-}
-
-/* What would end a line of the request early, or say another method than it seems. */
-static int check_request(const struct config_plugin *p, const struct rv_http_request *r, struct rv_error *err) {
-    bool method = r->method.n != 0 && r->method.n <= 16;
-    for (size_t i = 0; i < r->method.n && method; i++) method = r->method.p[i] >= 'A' && r->method.p[i] <= 'Z';
-    if (method && !has_control(r->content_type) && !has_control(r->auth_header) && !has_control(r->auth_prefix))
-        return 0;
-    return rv_error_set(err, RV_E_DENIED,
-                        "plugin " RV_STR_FMT " made a malformed HTTP request: the method is upper-case letters, and no "
-                        "header has control characters",
-                        RV_STR_ARG(p->name));
 }
 
 static bool any_glob(const struct schema_texts *t, struct rv_str what) {
@@ -88,12 +71,15 @@ static int check_http(const struct config_plugin *p, const struct msg_action *a,
                             "plugin " RV_STR_FMT " may not reach %.*s: no http pattern of its grants matches",
                             RV_STR_ARG(p->name), QUOTE(r->url));
     bool secret = r->secret_name.n != 0 || r->secret_ns.n != 0 || r->secret_key.n != 0;
-    int code = secret ? check_secret(p, r, err) : 0;
-    return code != 0 ? code : check_request(p, r, err);
+    return secret ? check_secret(p, r, err) : 0;
 }
 
 int policy_check(const struct config_plugin *p, const struct msg_action *m, struct rv_error *err) {
     const struct rv_action *a = &m->a;
+    struct rv_error why = {0};
+    /* First: grants judge names, so what they judge must be names. */
+    if (action_check(m, &why) != 0)
+        return rv_error_set(err, RV_E_DENIED, "plugin " RV_STR_FMT ": %s", RV_STR_ARG(p->name), why.text);
     if (a->verb == RV_VERB_TIMER) return 0;
     if (a->verb == RV_VERB_HTTP) return check_http(p, m, err);
     struct rv_action as = *a;
@@ -101,7 +87,7 @@ int policy_check(const struct config_plugin *p, const struct msg_action *m, stru
     if (a->verb == RV_VERB_EVENT) {
         as.api_version = RV_STR("events.k8s.io/v1");
         as.resource = RV_STR("events");
-        as.ns = m->event.ns;
+        as.ns = m->event.ns.n != 0 ? m->event.ns : RV_STR("default"); /* where it is written */
         verb = RV_STR("create");
     }
     for (size_t i = 0; i < p->grant_n; i++)

@@ -1,6 +1,7 @@
 /* policy.h - decides whether a plugin may do something. The default is no. An action needs a grant that names its
  * resource and its verb and, where the grant lists namespaces, its namespace. An HTTP request needs a URL pattern
- * (supervisor/config/url.h). A credential in it needs a grant of that Secret and key. */
+ * (supervisor/config/url.h). A credential in it needs a grant of that Secret and key. Before all that the action must
+ * be well-formed (ipc/protocol/action_check.h), so that the request that is sent is the one that was judged. */
 #ifndef ACTIONS_POLICY_H
 #define ACTIONS_POLICY_H
 

@@ -68,9 +68,93 @@ static void resources(void) {
                                      .resource = rv_str(rows[i].resource),
                                      .subresource = rv_str(rows[i].sub),
                                      .ns = rv_str(rows[i].ns)}};
+        if (rows[i].verb != RV_VERB_CREATE && rows[i].verb != RV_VERB_DELETE_COLLECTION) m.a.name = RV_STR("x");
+        if (rows[i].verb == RV_VERB_DELETE_COLLECTION) m.a.selector = RV_STR("a=b");
         int r = policy_check(&p, &m, &err);
         CHECK_ROW(r == (rows[i].may ? 0 : RV_E_DENIED), rows[i].row);
         CHECK_ROW(rows[i].may || strstr(err.text, "toy") != NULL, rows[i].row);
+    }
+}
+
+/* What is granted, but says something else than it seems. */
+static void malformed(void) {
+    static const struct {
+        const char *row, *ns, *name, *sub, *selector;
+        uint32_t verb;
+        bool may;
+    } rows[] = {
+        {"one object", "x", "p1", "", "", RV_VERB_DELETE, true},
+        {"an empty name is the collection", "x", "", "", "", RV_VERB_DELETE, false},
+        {"reading it would be a list", "x", "", "", "", RV_VERB_GET, false},
+        {"a subresource in the name", "x", "p1/status", "", "", RV_VERB_DELETE, false},
+        {"another subresource", "x", "p1/log", "", "", RV_VERB_GET, false},
+        {"a proxy", "x", "p1:8265", "", "", RV_VERB_GET, false},
+        {"a proxy to somewhere", "x", "p1:8265/proxy/api/version", "", "", RV_VERB_GET, false},
+        {"coded", "x", "p1%2fstatus", "", "", RV_VERB_DELETE, false},
+        {"the folder above", "x", "..", "", "", RV_VERB_DELETE, false},
+        {"this folder", "x", ".", "", "", RV_VERB_DELETE, false},
+        {"a parameter", "x", "p1?force=true", "", "", RV_VERB_DELETE, false},
+        {"an upper-case name", "x", "P1", "", "", RV_VERB_DELETE, false},
+        {"a namespace that is a path", "x/pods/p1", "p1", "", "", RV_VERB_DELETE, false},
+        {"a namespace above", "..", "p1", "", "", RV_VERB_DELETE, false},
+        {"a namespace with a dot", "x.y", "p1", "", "", RV_VERB_DELETE, false},
+        {"a subresource of a deletion", "x", "p1", "status", "", RV_VERB_DELETE, false},
+        {"a create is sent to the collection", "x", "", "status", "", RV_VERB_CREATE, false},
+        {"a create with a name", "x", "p1", "", "", RV_VERB_CREATE, true},
+        {"a create with a path", "x", "p1/binding", "", "", RV_VERB_CREATE, false},
+        {"a collection", "x", "", "", "a=b", RV_VERB_DELETE_COLLECTION, true},
+        {"of everything", "x", "", "", "", RV_VERB_DELETE_COLLECTION, false},
+        {"of everything, by blanks", "x", "", "", " , ", RV_VERB_DELETE_COLLECTION, false},
+        {"of everything, by a line end", "x", "", "", "\n", RV_VERB_DELETE_COLLECTION, false},
+        {"a collection with a name", "x", "p1", "", "a=b", RV_VERB_DELETE_COLLECTION, false},
+    };
+    static struct rv_str all[] = {S("create"), S("delete"), S("deletecollection"), S("get"), S("patch")};
+    static struct manifest_write every[] = {
+        {.api_version = S("v1"), .resource = S("pods"), .verbs = {all, RV_ARRAY_LEN(all), true}},
+        {.api_version = S("v1"), .resource = S("pods"), .subresource = S("status"), .verbs = {all, 5, true}}};
+    struct config_plugin p = {.name = RV_STR("toy"), .grants = every, .grant_n = RV_ARRAY_LEN(every)};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        struct msg_action m = {.a = {.verb = rows[i].verb,
+                                     .api_version = RV_STR("v1"),
+                                     .resource = RV_STR("pods"),
+                                     .subresource = rv_str(rows[i].sub),
+                                     .selector = rv_str(rows[i].selector),
+                                     .ns = rv_str(rows[i].ns),
+                                     .name = rv_str(rows[i].name)}};
+        CHECK_ROW(policy_check(&p, &m, &err) == (rows[i].may ? 0 : RV_E_DENIED), rows[i].row);
+        CHECK_ROW(rows[i].may || strstr(err.text, "malformed") != NULL, rows[i].row);
+    }
+    struct msg_action keyed = {.a = {.verb = RV_VERB_TIMER}, .key = {RV_STR("x/../kube-system"), RV_STR("a")}};
+    CU_ASSERT_EQUAL(policy_check(&p, &keyed, NULL), RV_E_DENIED);
+    struct msg_action timer = {.a = {.verb = RV_VERB_TIMER, .body = {(const uint8_t *)"x", 1}}};
+    CU_ASSERT_EQUAL(policy_check(&p, &timer, NULL), RV_E_DENIED);
+    struct msg_action no_end = {.a = {.verb = RV_VERB_DELETE_COLLECTION,
+                                      .api_version = RV_STR("v1"),
+                                      .resource = RV_STR("pods"),
+                                      .ns = RV_STR("x"),
+                                      .selector = {"\0a=b", 4}}}; /* empty, as C texts go */
+    CU_ASSERT_EQUAL(policy_check(&p, &no_end, NULL), RV_E_DENIED);
+}
+
+/* An event without a namespace is written in "default". */
+static void event_namespace(void) {
+    static struct rv_str create[] = {S("create")}, home[] = {S("team-a")};
+    static struct manifest_write grant[] = {{.api_version = S("events.k8s.io/v1"),
+                                             .resource = S("events"),
+                                             .verbs = {create, 1, true},
+                                             .namespaces = {home, 1, true}}};
+    static const struct {
+        const char *ns, *name;
+        bool may;
+    } rows[] = {{"team-a", "x", true},       {"", "x", false},      {"default", "x", false},
+                {"kube-system", "x", false}, {"team-a", "", false}, {"team-a", "x/y", false},
+                {"team-a/../x", "x", false}};
+    struct config_plugin p = {.name = RV_STR("toy"), .grants = grant, .grant_n = 1};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct msg_action m = {.a = {.verb = RV_VERB_EVENT},
+                               .event = {.ns = rv_str(rows[i].ns), .name = rv_str(rows[i].name)}};
+        CHECK_ROW((policy_check(&p, &m, NULL) == 0) == rows[i].may, rows[i].ns);
     }
 }
 
@@ -153,6 +237,12 @@ static void http(void) {
         {"a method with a line end", "GET / HTTP/1.1\r\nX", "http://a.svc.cluster.local:8265/api/x", "", "", "", false,
          false},
         {"a type with a line end", "PUT", "http://a.svc.cluster.local:8265/api/x", "a\r\nX: y", "", "", false, false},
+        {"Ray's header", "PUT", "http://a.b.svc.cluster.local:8265/api/x", "", "X-Ray-Authorization", "token", true,
+         true},
+        {"another server", "PUT", "http://a.b.svc.cluster.local:8265/api/x", "", "Host", "token", true, false},
+        {"two headers", "PUT", "http://a.b.svc.cluster.local:8265/api/x", "", "X: 1; Y", "token", true, false},
+        {"a header without a value", "PUT", "http://a.b.svc.cluster.local:8265/api/x", "", "Authorization;", "token",
+         true, false},
         {"a header with a line end", "PUT", "http://a.b.svc.cluster.local:8265/api/x", "", "A\nB", "token", true,
          false},
     };
@@ -221,6 +311,7 @@ static void every_action(void) {
                                      .resource = rv_str(resources[r]),
                                      .subresource = rv_str(subs[u]),
                                      .ns = rv_str(spaces[n])}};
+        if (m.a.verb != RV_VERB_CREATE && m.a.verb != RV_VERB_DELETE_COLLECTION) m.a.name = RV_STR("x");
         bool may = who == &p && among(rv_buf_cstr(&row), granted);
         allowed += may;
         CHECK_ROW((policy_check(who, &m, NULL) == 0) == may, rv_buf_cstr(&row));
@@ -282,6 +373,8 @@ static void every_credential(void) {
 }
 
 static const struct suite_test tests[] = {{"resources and verbs", resources},
+                                          {"malformed", malformed},
+                                          {"the namespace of an event", event_namespace},
                                           {"url patterns", patterns},
                                           {"http", http},
                                           {"every action", every_action},
