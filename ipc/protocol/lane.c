@@ -17,8 +17,13 @@ enum {
     HIGH_WATER = 16,        /* batches in ZeroMQ's pipe */
     BATCH_BYTES = 64 << 10, /* about: the message that passes it is the batch's last */
     INLINE_MAX = 16 << 10,  /* larger payloads travel behind their batch, uncopied */
-    PER_TURN = 64,
+    PER_TURN = 64,          /* units of work: a message is one, and one more for each UNIT_BYTES */
+    UNIT_BYTES = 16 << 10,
     FRAMES_MAX = 3,
+    /* The longest batch that a peer of ours makes: full, and then its largest message. */
+    FRAME_MAX = BATCH_BYTES + MSG_MAX_BODY + INLINE_MAX + 4096,
+    /* Batches that ZeroMQ holds of what a host says. Each may have a payload of 16 MiB behind it. */
+    SERVER_HIGH_WATER = 2,
     PATH_LIMIT = 107
 };
 
@@ -31,6 +36,12 @@ struct outgoing { /* one batch */
     struct rv_buf bytes;
     size_t messages;
     struct rv_blob *payload; /* of the last message, behind the batch */
+};
+
+struct incoming {
+    zmq_msg_t frames[FRAMES_MAX];
+    size_t n;
+    bool too_many;
 };
 
 struct lane {
@@ -46,7 +57,10 @@ struct lane {
     uint64_t sent, received;
     struct outgoing *first, *last; /* the last is still open */
     struct rv_buf header, body;    /* for encoding */
-    size_t queued;
+    size_t queued, queued_bytes;
+    bool reading; /* a batch that is not read to its end: */
+    struct incoming in;
+    struct batch_iter batch;
 };
 
 struct lane_context *lane_context_new(void) {
@@ -100,6 +114,10 @@ static bool send_one(struct lane *l, struct outgoing *o) {
     return !more || send_payload(l, o->payload);
 }
 
+static size_t outgoing_bytes(const struct outgoing *o) {
+    return o->bytes.n + (o->payload != NULL ? rv_blob_bytes(o->payload).n : 0);
+}
+
 static void outgoing_free(struct outgoing *o) {
     rv_buf_free(&o->bytes);
     rv_blob_unref(o->payload);
@@ -114,6 +132,7 @@ static bool pump_out(struct lane *l) {
         l->first = o->next;
         if (l->first == NULL) l->last = NULL;
         l->queued -= o->messages;
+        l->queued_bytes -= outgoing_bytes(o);
         outgoing_free(o);
         any = true;
     }
@@ -134,6 +153,7 @@ static struct outgoing *open_batch(struct lane *l) {
 /* behind: takes the reference; the payload is not in the batch. */
 static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struct rv_blob *behind) {
     struct outgoing *o = open_batch(l);
+    size_t before = outgoing_bytes(o);
     m->seq = ++l->sent;
     rv_buf_clear(&l->header);
     rv_buf_clear(&l->body);
@@ -142,6 +162,7 @@ static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struc
     o->payload = behind;
     o->messages++;
     l->queued++;
+    l->queued_bytes += outgoing_bytes(o) - before;
     rv_loop_again(l->loop);
     return 0;
 }
@@ -160,6 +181,7 @@ void lane_deafen(struct lane *l) { l->deaf = true; }
 void lane_push(struct lane *l) { pump_out(l); }
 
 size_t lane_queued(const struct lane *l) { return l->queued; }
+size_t lane_queued_bytes(const struct lane *l) { return l->queued_bytes; }
 
 bool lane_flush(struct lane *l, int64_t timeout_ms) {
     int64_t end = rv_mono_now() + timeout_ms * 1000000;
@@ -178,12 +200,6 @@ bool lane_wait_connected(struct lane *l, int64_t timeout_ms) {
 }
 
 /* ---- receiving ------------------------------------------------------------------------------------------ */
-
-struct incoming {
-    zmq_msg_t frames[FRAMES_MAX];
-    size_t n;
-    bool too_many;
-};
 
 static void incoming_close(struct incoming *in) {
     for (size_t i = 0; i < in->n; i++) zmq_msg_close(&in->frames[i]);
@@ -242,6 +258,8 @@ static int unpack(struct lane *l, struct incoming *in, struct batch_iter *ret, s
     if (in->too_many || in->n < first + 1 || in->n > first + 2)
         return rv_error_set(err, RV_E_PROTOCOL, "message of %s frames than 1 or 2",
                             in->n < first + 1 ? "fewer" : "more");
+    if (frame(in, first).n > FRAME_MAX)
+        return rv_error_set(err, RV_E_PROTOCOL, "batch of %zu bytes, more than %d", frame(in, first).n, (int)FRAME_MAX);
     return batch_iter(frame(in, first), frame(in, first + 1), ret, err);
 }
 
@@ -250,34 +268,42 @@ static void refuse(struct lane *l, const struct rv_error *err) {
     l->cb.on_bad(l->cb.arg, err);
 }
 
-/* All messages of one batch; less when one is bad, or the lane is freed by a callback. How many there were. */
-static int deliver(struct lane *l, struct incoming *in) {
-    int n = 1;
-    struct batch_iter b;
-    struct rv_error err = {0};
-    if (l->deaf) return n;
-    if (unpack(l, in, &b, &err) != 0) {
-        refuse(l, &err);
-        return n;
-    }
-    for (; !l->dead && !l->deaf && batch_next(&b); n++) {
-        struct msg m;
-        if (parse(l, &b, &m, &err) != 0)
-            refuse(l, &err);
-        else
-            l->cb.on_message(l->cb.arg, &m);
-    }
-    return n;
+static void end_batch(struct lane *l) {
+    if (l->reading) incoming_close(&l->in);
+    l->reading = false;
 }
 
 /* 0: nothing is there. */
-static int receive_one(struct lane *l) {
-    struct incoming in;
-    if (!receive(l, &in)) return 0;
-    int n = !l->server || is_peer(l, frame(&in, 0)) ? deliver(l, &in) : 1;
-    incoming_close(&in);
-    return n;
+static int begin_batch(struct lane *l) {
+    struct rv_error err = {0};
+    if (!receive(l, &l->in)) return 0;
+    l->reading = true;
+    bool heeded = !l->deaf && (!l->server || is_peer(l, frame(&l->in, 0)));
+    if (heeded && unpack(l, &l->in, &l->batch, &err) == 0) return 1;
+    end_batch(l);
+    if (heeded) refuse(l, &err);
+    return 1;
 }
+
+/* The next message of a batch, and what it cost. The batch ends here when there is none, when one was bad, or when a
+ * callback freed the lane. */
+static int deliver_one(struct lane *l) {
+    struct msg m;
+    struct rv_error err = {0};
+    if (l->dead || l->deaf || !batch_next(&l->batch)) {
+        end_batch(l);
+        return 1;
+    }
+    size_t bytes = l->batch.body.n + l->batch.payload.n;
+    if (parse(l, &l->batch, &m, &err) != 0)
+        refuse(l, &err);
+    else
+        l->cb.on_message(l->cb.arg, &m);
+    return 1 + (int)(bytes / UNIT_BYTES);
+}
+
+/* 0: nothing is there. A batch may go on in the next turn, for everybody else has to have one as well. */
+static int receive_some(struct lane *l) { return l->reading ? deliver_one(l) : begin_batch(l); }
 
 static void lane_destroy(struct lane *l);
 
@@ -299,7 +325,7 @@ static bool pump(void *arg) {
     refresh(l);
     bool any = pump_out(l);
     int budget = PER_TURN;
-    for (int n = 1; n > 0 && budget > 0 && !l->dead; budget -= n) n = receive_one(l);
+    for (int n = 1; n > 0 && budget > 0 && !l->dead; budget -= n) n = receive_some(l);
     /* Receiving may have learnt of room that was not there before. */
     if (!l->dead && pump_out(l)) any = true;
     l->in_callback = false;
@@ -336,7 +362,7 @@ static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, cons
     l->path = rv_strdup(rv_str(path));
     set_int(l->socket, ZMQ_LINGER, 0);
     set_int(l->socket, ZMQ_SNDHWM, HIGH_WATER);
-    set_int(l->socket, ZMQ_RCVHWM, HIGH_WATER);
+    set_int(l->socket, ZMQ_RCVHWM, server ? SERVER_HIGH_WATER : HIGH_WATER);
     /* Know when the peer is gone; have a pipe only once there is a connection. */
     if (server)
         set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
@@ -374,6 +400,7 @@ struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char 
 static void lane_destroy(struct lane *l) {
     rv_watch_free(l->watch);
     rv_prepare_free(l->prepare);
+    end_batch(l);
     zmq_close(l->socket);
     if (l->server) unlink(l->path);
     while (l->first != NULL) {

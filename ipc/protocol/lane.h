@@ -4,7 +4,8 @@
  * blocks: when the peer's pipe is full, messages wait in the lane's own queue (bounded by the callers through credit)
  * and go out as the loop finds room. Order is kept. The peer's first message decides its identity; messages of any
  * other identity on the same socket are dropped. A malformed message is not delivered but reported through on_bad, and
- * everything behind it is dropped, because a peer that broke the protocol once cannot be trusted again.
+ * everything behind it is dropped, because a peer that broke the protocol once cannot be trusted again. A turn of the
+ * loop takes only so many messages and bytes of one lane, in the middle of a batch as well: the others have turns too.
  */
 #ifndef RV_IPC_PROTOCOL_LANE_H
 #define RV_IPC_PROTOCOL_LANE_H
@@ -39,6 +40,7 @@ void lane_push(struct lane *l);   /* gives the queue to ZeroMQ now, for a proces
 /* Connecting side: blocks until the connection stands. False when it does not. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms);
 size_t lane_queued(const struct lane *l);            /* messages not yet handed to ZeroMQ */
+size_t lane_queued_bytes(const struct lane *l);      /* of those */
 bool lane_flush(struct lane *l, int64_t timeout_ms); /* blocks until the queue is empty; true when it is */
 
 #endif

@@ -123,37 +123,42 @@ static const struct field explain_fields[] = {F(explain.corr, "c", F_UINT64, fal
 
 enum payload_rule { PAYLOAD_NONE, PAYLOAD_VALUE, PAYLOAD_ANY };
 
+/* Most bytes of a body. What a host says is bounded by what ours ever says: a host of somebody else's must not make the
+ * supervisor keep more. */
+enum { BODY_ALL = MSG_MAX_BODY, BODY_ACTION = 64 << 10, BODY_FIELDS = 160 << 10, BODY_SMALL = 16 << 10 };
+
 static const struct shape {
     unsigned type;
     const char *name;
     bool from_host;
     enum payload_rule payload;
     const struct field *fields;
+    size_t most;
 } shapes[] = {
-    {MSG_HELLO, "HELLO", true, PAYLOAD_NONE, hello_fields},
-    {MSG_WELCOME, "WELCOME", false, PAYLOAD_NONE, welcome_fields},
-    {MSG_SNAP_BEGIN, "SNAP_BEGIN", false, PAYLOAD_NONE, snap_fields},
-    {MSG_OBJECT, "OBJECT", false, PAYLOAD_VALUE, object_fields},
-    {MSG_DELETED, "DELETED", false, PAYLOAD_NONE, object_fields},
-    {MSG_SNAP_END, "SNAP_END", false, PAYLOAD_NONE, snap_fields},
-    {MSG_SYNCED, "SYNCED", true, PAYLOAD_NONE, no_fields},
-    {MSG_CREDIT, "CREDIT", true, PAYLOAD_NONE, credit_fields},
+    {MSG_HELLO, "HELLO", true, PAYLOAD_NONE, hello_fields, BODY_SMALL},
+    {MSG_WELCOME, "WELCOME", false, PAYLOAD_NONE, welcome_fields, BODY_ALL},
+    {MSG_SNAP_BEGIN, "SNAP_BEGIN", false, PAYLOAD_NONE, snap_fields, BODY_ALL},
+    {MSG_OBJECT, "OBJECT", false, PAYLOAD_VALUE, object_fields, BODY_ALL},
+    {MSG_DELETED, "DELETED", false, PAYLOAD_NONE, object_fields, BODY_ALL},
+    {MSG_SNAP_END, "SNAP_END", false, PAYLOAD_NONE, snap_fields, BODY_ALL},
+    {MSG_SYNCED, "SYNCED", true, PAYLOAD_NONE, no_fields, BODY_SMALL},
+    {MSG_CREDIT, "CREDIT", true, PAYLOAD_NONE, credit_fields, BODY_SMALL},
     {0}, /* 9 was never spoken: a lane has no gaps that another snapshot could fill */
-    {MSG_ACTION, "ACTION", true, PAYLOAD_ANY, action_fields},
-    {MSG_RESULT, "RESULT", false, PAYLOAD_ANY, result_fields},
-    {MSG_SETTINGS, "SETTINGS", false, PAYLOAD_NONE, settings_fields},
-    {MSG_LOG, "LOG", true, PAYLOAD_NONE, log_fields},
-    {MSG_METRIC, "METRIC", true, PAYLOAD_NONE, metric_fields},
-    {MSG_PING, "PING", false, PAYLOAD_NONE, ping_fields},
-    {MSG_PONG, "PONG", true, PAYLOAD_NONE, ping_fields},
-    {MSG_EXPLAIN, "EXPLAIN", false, PAYLOAD_NONE, explain_fields},
-    {MSG_EXPLANATION, "EXPLANATION", true, PAYLOAD_NONE, explain_fields},
-    {MSG_DRAIN, "DRAIN", false, PAYLOAD_NONE, no_fields},
-    {MSG_DRAINED, "DRAINED", true, PAYLOAD_NONE, no_fields},
-    {MSG_QUARANTINE, "QUARANTINE", false, PAYLOAD_NONE, explain_fields},
-    {MSG_REFUSE, "REFUSE", false, PAYLOAD_NONE, text_fields},
-    {MSG_FAILED, "FAILED", true, PAYLOAD_NONE, text_fields},
-    {MSG_ADOPTED, "ADOPTED", true, PAYLOAD_NONE, text_fields},
+    {MSG_ACTION, "ACTION", true, PAYLOAD_ANY, action_fields, BODY_ACTION},
+    {MSG_RESULT, "RESULT", false, PAYLOAD_ANY, result_fields, BODY_ALL},
+    {MSG_SETTINGS, "SETTINGS", false, PAYLOAD_NONE, settings_fields, BODY_ALL},
+    {MSG_LOG, "LOG", true, PAYLOAD_NONE, log_fields, BODY_FIELDS},
+    {MSG_METRIC, "METRIC", true, PAYLOAD_NONE, metric_fields, BODY_FIELDS},
+    {MSG_PING, "PING", false, PAYLOAD_NONE, ping_fields, BODY_ALL},
+    {MSG_PONG, "PONG", true, PAYLOAD_NONE, ping_fields, BODY_SMALL},
+    {MSG_EXPLAIN, "EXPLAIN", false, PAYLOAD_NONE, explain_fields, BODY_ALL},
+    {MSG_EXPLANATION, "EXPLANATION", true, PAYLOAD_NONE, explain_fields, BODY_SMALL},
+    {MSG_DRAIN, "DRAIN", false, PAYLOAD_NONE, no_fields, BODY_ALL},
+    {MSG_DRAINED, "DRAINED", true, PAYLOAD_NONE, no_fields, BODY_SMALL},
+    {MSG_QUARANTINE, "QUARANTINE", false, PAYLOAD_NONE, explain_fields, BODY_ALL},
+    {MSG_REFUSE, "REFUSE", false, PAYLOAD_NONE, text_fields, BODY_ALL},
+    {MSG_FAILED, "FAILED", true, PAYLOAD_NONE, text_fields, BODY_SMALL},
+    {MSG_ADOPTED, "ADOPTED", true, PAYLOAD_NONE, text_fields, BODY_SMALL},
 };
 
 static const struct shape *shape_of(unsigned type) {
@@ -350,6 +355,13 @@ static void set_sizes(struct msg *m) {
     }
 }
 
+/* Of actions only what sends something has a payload: a timer that has one would only be kept. */
+static bool takes_payload(const struct shape *s, const struct msg *m) {
+    if (m->type != MSG_ACTION) return s->payload != PAYLOAD_NONE;
+    return (m->action.a.verb >= RV_VERB_CREATE && m->action.a.verb <= RV_VERB_JSON_PATCH) ||
+           m->action.a.verb == RV_VERB_HTTP;
+}
+
 /* Actions carry msgpack, except HTTP requests, whose body is anything. A result's body is msgpack when it says so. */
 static bool payload_is_value(const struct shape *s, const struct msg *m) {
     if (s->payload == PAYLOAD_VALUE) return true;
@@ -371,7 +383,7 @@ int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes pay
         return 0;
     }
     if (s->from_host != from_host) return rv_error_set(err, RV_E_PROTOCOL, "%s message from the wrong side", s->name);
-    if (body.n > MSG_MAX_BODY || payload.n > MSG_MAX_PAYLOAD)
+    if (body.n > s->most || payload.n > MSG_MAX_PAYLOAD)
         return rv_error_set(err, RV_E_TOO_BIG, "%s message of %zu + %zu bytes", s->name, body.n, payload.n);
     r = rv_mp_check(body, err);
     if (r != 0) return rv_error_wrap(err, r, "%s message", s->name);
@@ -380,7 +392,7 @@ int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes pay
     m.payload = payload;
     r = decode_fields(s, map, &m, err);
     if (r != 0) return r;
-    if (s->payload == PAYLOAD_NONE && payload.n != 0)
+    if (payload.n != 0 && !takes_payload(s, &m))
         return rv_error_set(err, RV_E_PROTOCOL, "%s message with a payload", s->name);
     r = payload_is_value(s, &m) ? rv_mp_check(payload, err) : 0;
     if (r != 0) return rv_error_wrap(err, r, "%s payload", s->name);
@@ -422,12 +434,18 @@ static struct rv_bytes move_to(char **to, struct rv_bytes b) {
     return copy;
 }
 
+size_t msg_lent_bytes(const struct msg *m) {
+    const struct shape *s = shape_of(m->type);
+    size_t n = m->payload.n + 1;
+    for (const struct field *f = s != NULL ? s->fields : no_fields; f->key != NULL; f++)
+        n += lent_by(m, f).n != 0 ? lent_by(m, f).n + 1 : 0;
+    return n;
+}
+
 char *msg_own(struct msg *m) {
     const struct shape *s = shape_of(m->type);
     const struct field *fields = s != NULL ? s->fields : no_fields;
-    size_t n = m->payload.n + 1;
-    for (const struct field *f = fields; f->key != NULL; f++) n += lent_by(m, f).n != 0 ? lent_by(m, f).n + 1 : 0;
-    char *bytes = rv_alloc(n), *to = bytes;
+    char *bytes = rv_alloc(msg_lent_bytes(m)), *to = bytes;
     for (const struct field *f = fields; f->key != NULL; f++) set_lent(m, f, move_to(&to, lent_by(m, f)));
     m->payload = move_to(&to, m->payload);
     set_bodies(m);

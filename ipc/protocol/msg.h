@@ -178,6 +178,8 @@ void msg_encode(const struct msg *m, struct rv_buf *header, struct rv_buf *body)
  * key. An unknown type without MSG_MUST_UNDERSTAND gives 0 with ret->type as sent and nothing else filled. */
 int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes payload, bool from_host, struct msg *ret,
                struct rv_error *err);
+/* How many bytes msg_own() would take. */
+size_t msg_lent_bytes(const struct msg *m);
 /* Copies all that m lends (texts, bytes, values, payload) into one allocation, which m points into from then on. The
  * caller frees it with free(). Behind every text stands a NUL. */
 char *msg_own(struct msg *m);

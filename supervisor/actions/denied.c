@@ -2,19 +2,24 @@
  */
 #include "denied.h"
 #include "ipc/base/hash.h"
+#include "ipc/base/rate_limit.h"
 
 #include <stdlib.h>
 
-enum { REMEMBERED = 256 };
+enum { REMEMBERED = 256, PLUGINS = 64 /* those that share a place share its reports */, BURST = 20 };
 #define HOUR INT64_C(3600000000000)
+static const double EACH_NS = 60e9;
 
 struct denied {
     uint64_t seen[REMEMBERED];
     int64_t at[REMEMBERED];
+    struct rv_rate_limit reports[PLUGINS];
 };
 
 struct denied *denied_new(void) {
-    return rv_alloc(sizeof(struct denied));
+    struct denied *d = rv_alloc(sizeof *d);
+    for (size_t i = 0; i < PLUGINS; i++) d->reports[i].tokens = BURST;
+    return d;
 }
 
 struct denied *denied_free(struct denied *d) {
@@ -22,11 +27,12 @@ struct denied *denied_free(struct denied *d) {
     return NULL;
 }
 
-bool denied_first_report(struct denied *d, const char *plugin, const char *why, int64_t now) {
-    const struct rv_str texts[] = {rv_str(plugin), rv_str(why)};
+bool denied_first_report(struct denied *d, const char *plugin, const char *kind, int64_t now) {
+    const struct rv_str texts[] = {rv_str(plugin), rv_str(kind)};
     uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
     size_t i = h % REMEMBERED;
     if (d->seen[i] == h && now - d->at[i] < HOUR) return false;
+    if (!rv_rate_limit_take(&d->reports[rv_hash64_texts(texts, 1) % PLUGINS], now, EACH_NS, BURST)) return false;
     d->seen[i] = h;
     d->at[i] = now;
     return true;

@@ -1,5 +1,6 @@
 /* denied.h - remembers which refusals were reported lately. Each is reported once an hour, however often the plugin
- * asks for the same thing. */
+ * asks for the same thing. A plugin that asks for ever new things has a bound of its own: 20 reports, then one a
+ * minute. */
 #ifndef ACTIONS_DENIED_H
 #define ACTIONS_DENIED_H
 
@@ -8,7 +9,8 @@
 struct denied;
 struct denied *denied_new(void);
 struct denied *denied_free(struct denied *d);
-/* Has this not been said within the hour? Then it counts as said. now: mono ns */
-bool denied_first_report(struct denied *d, const char *plugin, const char *why, int64_t now);
+/* kind: what was asked for, without what varies (names, namespaces). Has this not been said within the hour? Then it
+ * counts as said. now: mono ns */
+bool denied_first_report(struct denied *d, const char *plugin, const char *kind, int64_t now);
 
 #endif

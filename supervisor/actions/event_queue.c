@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-enum { ITEMS_MAX = 20000 };
+/* Owners that share a place share its bytes as well. */
+enum { ITEMS_MAX = 20000, OWNERS = 64, OWNER_BYTES_MAX = 8 << 20 };
 #define MS INT64_C(1000000)
 #define SLOW (30 * MS)
 #define UNKNOWN_AFTER (500 * MS)
@@ -14,7 +15,7 @@ enum { ITEMS_MAX = 20000 };
 
 struct event_queue {
     struct event_queue_item *first, **last;
-    size_t n;
+    size_t n, bytes[OWNERS];
     int64_t pace, measured;
 };
 
@@ -29,8 +30,12 @@ struct event_queue *event_queue_free(struct event_queue *q) {
     return NULL;
 }
 
-bool event_queue_push(struct event_queue *q, struct event_queue_item *item, int64_t now) {
-    if (q->n >= ITEMS_MAX) return false;
+bool event_queue_push(struct event_queue *q, struct event_queue_item *item, size_t bytes, uint32_t owner, int64_t now) {
+    size_t *of_owner = &q->bytes[owner % OWNERS];
+    if (q->n >= ITEMS_MAX || *of_owner + bytes > OWNER_BYTES_MAX) return false;
+    *of_owner += bytes;
+    item->bytes = bytes;
+    item->owner = owner;
     item->next = NULL;
     item->since = now;
     *q->last = item;
@@ -57,6 +62,7 @@ struct event_queue_item *event_queue_pop(struct event_queue *q, int64_t now, boo
     q->first = item->next;
     if (q->first == NULL) q->last = &q->first;
     q->n--;
+    q->bytes[item->owner % OWNERS] -= item->bytes;
     return item;
 }
 

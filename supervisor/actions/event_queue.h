@@ -10,12 +10,15 @@
 struct event_queue_item { /* embed it */
     struct event_queue_item *next;
     int64_t since;
+    size_t bytes;
+    uint32_t owner;
 };
 struct event_queue;
 struct event_queue *event_queue_new(void);
 struct event_queue *event_queue_free(struct event_queue *q); /* the items are the caller's: pop them first */
-/* False: there are too many already; the item was not taken. */
-bool event_queue_push(struct event_queue *q, struct event_queue_item *item, int64_t now);
+/* Of how many bytes the item is, and a hash of whose. False: there are too many already, or too many bytes of its
+ * owner; the item was not taken. */
+bool event_queue_push(struct event_queue *q, struct event_queue_item *item, size_t bytes, uint32_t owner, int64_t now);
 /* How long the API server took to answer a request. */
 void event_queue_measure(struct event_queue *q, int64_t took, int64_t now);
 /* The oldest item, if it may go now; urgent: whatever the server's pace. */

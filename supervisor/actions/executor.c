@@ -12,6 +12,7 @@
 #include "owners.h"
 #include "packed_event.h"
 #include "policy.h"
+#include "rayvisor/k8s.h"
 #include "recorder.h"
 #include "supervisor/kube/status.h"
 #include "supervisor/leadership.h"
@@ -20,6 +21,7 @@
 #include "supervisor/requests/proxy.h"
 
 #define MILLISECOND INT64_C(1000000)
+enum { KEY_TOLD = 253 /* of what a plugin calls a key, so much is logged */ };
 
 static bool pump_queue(void *arg);
 static bool counts_in_flight(const struct op *op);
@@ -33,6 +35,7 @@ static struct op *op_new(struct executor *x, struct executor_client *c, uint64_t
     op->instance = instance;
     op->plugin_name = rv_strdup(c != NULL ? c->config->name : RV_STR("rayvisor"));
     struct msg own = *m;
+    op->kept = sizeof *op + msg_lent_bytes(m);
     op->bytes = msg_own(&own); /* thousands may wait: one allocation each, and no larger than it must be */
     op->m = own.action;
     return op;
@@ -88,6 +91,7 @@ void end_op(struct op *op, const struct rv_result *r) {
     if (op->quota != NULL) {
         op->quota->open[msg_verb_waits(op->m.a.verb)]--;
         op->quota->reading -= op->room;
+        op->quota->bytes -= op->kept;
     }
     if (op->client != NULL)
         op->client->on_result(op->client->arg, op->instance, op->m.a.api_version, op->m.a.resource, &out);
@@ -239,23 +243,36 @@ void start_op(struct op *op) {
 
 /* ---- policy --------------------------------------------------------------------------------------------- */
 
+/* Told on the object that the plugin was at, if it is one that the plugin was told of: its word alone must not have
+ * events written anywhere. */
+static void tell_denied(struct op *op, const char *why) {
+    const struct executor_client *c = op->client;
+    if (op->m.key.name.n == 0 || c == NULL || (c->knows != NULL && !c->knows(c->arg, op->m.key.ns, op->m.key.name)))
+        return;
+    const struct manifest_kind *k = &c->config->manifest->kinds[0];
+    executor_event(op->x, &(struct rv_event){.size = sizeof(struct rv_event),
+                                             .warning = 1,
+                                             .reason = RV_STR("ActionDenied"),
+                                             .action = RV_STR("Reconcile"),
+                                             .note = rv_str(why),
+                                             .api_version = k->api_version,
+                                             .kind = k->kind,
+                                             .ns = op->m.key.ns,
+                                             .name = op->m.key.name,
+                                             .controller = RV_STR("rayvisor")});
+}
+
 static void report_denied(struct op *op, const char *why) {
-    struct executor *x = op->x;
-    if (!denied_first_report(x->denied, op->plugin_name, why, rv_mono_now())) return;
-    rv_autofree char *ns = rv_strdup(op->m.key.ns), *name = rv_strdup(op->m.key.name);
-    rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", ns, "name", name, "reason", why);
-    if (op->m.key.name.n == 0 || op->client == NULL) return;
-    const struct manifest_kind *k = &op->client->config->manifest->kinds[0];
-    executor_event(x, &(struct rv_event){.size = sizeof(struct rv_event),
-                                         .warning = 1,
-                                         .reason = RV_STR("ActionDenied"),
-                                         .action = RV_STR("Reconcile"),
-                                         .note = rv_str(why),
-                                         .api_version = k->api_version,
-                                         .kind = k->kind,
-                                         .ns = op->m.key.ns,
-                                         .name = op->m.key.name,
-                                         .controller = RV_STR("rayvisor")});
+    const struct rv_action *a = &op->m.a;
+    rv_autobuf struct rv_buf kind = {0};
+    rv_buf_addf(&kind, "%s %.*s/%.*s", policy_verb(a->verb), (int)(a->resource.n < 128 ? a->resource.n : 128),
+                a->resource.p, (int)(a->subresource.n < 128 ? a->subresource.n : 128), a->subresource.p);
+    if (!denied_first_report(op->x->denied, op->plugin_name, rv_buf_cstr(&kind), rv_mono_now())) return;
+    struct rv_str ns = rv_name_first(op->m.key.ns, KEY_TOLD), name = rv_name_first(op->m.key.name, KEY_TOLD);
+    rv_autofree char *told_ns = rv_strdup(ns), *told_name = rv_strdup(name);
+    rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", told_ns, "name", told_name, "reason",
+            why);
+    tell_denied(op, why);
 }
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
@@ -335,20 +352,19 @@ static bool pump_queue(void *arg) {
 }
 
 /* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
-static bool refuse_op(struct op *op) {
+static enum executor_answer judge_op(struct op *op) {
     struct rv_error err = {0};
-    if (op->client == NULL || op->quota == NULL) return false;
-    const struct config_plugin *c = op->client->config;
-    if (policy_check(c, &op->m, &err) != 0) {
+    if (op->client == NULL || op->quota == NULL) return EXECUTOR_TAKEN;
+    if (policy_check(op->client->config, &op->m, &err) != 0) {
         op->x->stats.denied++;
         report_denied(op, err.text);
         end_op_with(op, RV_E_DENIED, err.text);
-        return true;
+        return EXECUTOR_REFUSED;
     }
     const char *over = quota_exceeded(op->quota, op->m.a.verb);
-    if (over == NULL) return false;
-    end_op_with(op, RV_E_THROTTLED, over);
-    return true;
+    if (over == NULL && !quota_bytes_exceeded(op->quota, op->kept)) return EXECUTOR_TAKEN;
+    end_op_with(op, RV_E_THROTTLED, over != NULL ? over : "the actions that are open are too large together");
+    return over != NULL ? EXECUTOR_OVER_LIMIT : EXECUTOR_REFUSED;
 }
 
 /* Nobody waits for an event: its plugin is answered at once, and it goes when there is time. */
@@ -358,11 +374,15 @@ static void take_event(struct op *op) {
         struct rv_result done = {.size = sizeof done, .id = op->m.id, .tag = op->m.a.tag, .verb = op->m.a.verb};
         op->client->on_result(op->client->arg, op->instance, op->m.a.api_version, op->m.a.resource, &done);
     }
-    if (op->quota != NULL) op->quota->open[0]--;
+    if (op->quota != NULL) {
+        op->quota->open[0]--;
+        op->quota->bytes -= op->kept;
+    }
     op->quota = NULL;
     op->client = NULL;
     struct packed_event *w = packed_event_new(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
-    if (event_queue_push(x->events, &w->item, rv_mono_now())) {
+    size_t bytes = sizeof *w + w->header_n + w->body_n + w->plugin_n;
+    if (event_queue_push(x->events, &w->item, bytes, rv_hash_key(RV_STR(""), rv_str(op->plugin_name)), rv_mono_now())) {
         op_free(op);
         return;
     }
@@ -370,19 +390,25 @@ static void take_event(struct op *op) {
     end_op_with(op, RV_E_THROTTLED, "too many events are waiting");
 }
 
-void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m) {
+enum executor_answer executor_submit(struct executor *x, struct executor_client *c, uint64_t instance,
+                                     const struct msg *m) {
     struct op *op = op_new(x, c, instance, m);
     op->quota = quota_of(&x->quotas, c);
-    if (op->quota != NULL) op->quota->open[msg_verb_waits(op->m.a.verb)]++;
-    if (refuse_op(op)) return;
+    if (op->quota != NULL) {
+        op->quota->open[msg_verb_waits(op->m.a.verb)]++;
+        op->quota->bytes += op->kept;
+    }
+    enum executor_answer answer = judge_op(op);
+    if (answer != EXECUTOR_TAKEN) return answer;
     x->wake = true;
     rv_coalesce_busy(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
-        return;
+        return EXECUTOR_TAKEN;
     }
     if (!counts_in_flight(op)) x->light++;
     fair_push(x->queue, c, op->m.key.ns, op->m.key.name, &op->item);
+    return EXECUTOR_TAKEN;
 }
 
 void executor_event(struct executor *x, const struct rv_event *e) {
@@ -390,7 +416,7 @@ void executor_event(struct executor *x, const struct rv_event *e) {
                     .action = {.a = {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT},
                                .event = *e,
                                .key = {e->ns, e->name}}};
-    executor_submit(x, NULL, 0, &m);
+    (void)executor_submit(x, NULL, 0, &m);
 }
 
 void executor_wake(struct executor *x) {
@@ -427,12 +453,14 @@ void executor_forget(struct executor *x, struct executor_client *c) {
     size_t dropped = 0;
     fair_drop(x->queue, c, drop_item, &dropped);
     report_dropped(c->config->name.p, dropped);
-    for (struct op *op = x->running; op != NULL; op = op->next)
-        if (op->client == c) { /* what was sent finishes and is written through */
-            op->client = NULL;
-            op->quota = NULL;
-            op->room = 0;
-        }
+    for (struct op *op = x->running, *next; op != NULL; op = next) {
+        next = op->next;
+        if (op->client != c) continue;
+        op->client = NULL; /* what was sent finishes and is written through */
+        op->quota = NULL;
+        op->room = 0;
+        if (op->m.a.verb == RV_VERB_TIMER) end_op_with(op, RV_E_SHUTDOWN, ""); /* nobody waits for it */
+    }
     quota_forget(&x->quotas, c);
 }
 

@@ -25,6 +25,8 @@ struct executor_client {
     /* How many bytes of results wait because it does not take them. */
     size_t (*result_bytes)(const void *arg);
     void *arg;
+    /* Is that a primary object which it was told of? NULL: whatever it says. */
+    bool (*knows)(const void *arg, struct rv_str ns, struct rv_str name);
 };
 
 enum { RESULT_BYTES_MAX = 32 << 20 };
@@ -40,8 +42,14 @@ struct executor *executor_free(struct executor *x);
  * it to see the pauses and to have no need to wait for them. */
 typedef int64_t (*executor_pause_fn)(void *arg, int64_t ms);
 void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg);
+enum executor_answer {
+    EXECUTOR_TAKEN,
+    EXECUTOR_REFUSED,   /* and the result says why */
+    EXECUTOR_OVER_LIMIT /* likewise: it has more open than it was told it may have */
+};
 /* m is lent. */
-void executor_submit(struct executor *x, struct executor_client *c, uint64_t instance, const struct msg *m);
+enum executor_answer executor_submit(struct executor *x, struct executor_client *c, uint64_t instance,
+                                     const struct msg *m);
 /* A client took results: what was held back for want of room may go on. */
 void executor_wake(struct executor *x);
 /* The process that asked is gone. What still waits is dropped, counted and logged; what was sent is finished. It is

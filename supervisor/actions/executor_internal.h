@@ -26,6 +26,7 @@ struct op {
     unsigned retries;
     bool running, looked; /* looked: the object was read after an AlreadyExists */
     bool owned;           /* the owner is known to be there */
+    size_t kept;          /* bytes of it, counted in quota->bytes */
     size_t room;          /* set aside in quota->reading */
     struct rv_timer *timer;
     struct kube_request *request;

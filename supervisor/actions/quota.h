@@ -14,6 +14,7 @@ struct quota {
     const struct executor_client *client;
     struct rv_rate_limit rate; /* limits.actionsPerSecond */
     size_t open[2];            /* actions without a result; [1]: that wait for others */
+    size_t bytes;              /* of these actions, as they are kept */
     size_t reading;            /* bytes: room that is set aside for bodies that are being read */
 };
 /* The client's quota, which is made when it asks for the first time. NULL for NULL, the supervisor itself. */
@@ -22,6 +23,8 @@ void quota_forget(struct quota **list, const struct executor_client *c);
 void quota_free_all(struct quota **list);
 /* NULL, or why too many actions like this one are open. Our host keeps the limits that it was told, so a host that
  * exceeds them is not ours. */
+enum { QUOTA_BYTES_MAX = 16 << 20 /* the first action may be larger */ };
+bool quota_bytes_exceeded(const struct quota *a, size_t bytes); /* bytes: of the action that came last */
 const char *quota_exceeded(const struct quota *a, uint32_t verb);
 
 #endif

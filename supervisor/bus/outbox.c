@@ -157,9 +157,12 @@ void outbox_flush_object(struct outbox *b, uint32_t kind, struct rv_str ns, stru
     entry_free(e);
 }
 
+/* A host gives back what it was given: whoever gives more gains nothing. */
 void outbox_credit(struct outbox *b, uint32_t messages, uint32_t bytes) {
     b->messages += messages;
     b->bytes += bytes;
+    if (b->messages > OUTBOX_MESSAGES_MAX) b->messages = OUTBOX_MESSAGES_MAX;
+    if (b->bytes > OUTBOX_BYTES_MAX) b->bytes = OUTBOX_BYTES_MAX;
     outbox_pump(b);
 }
 

@@ -22,7 +22,8 @@ struct outbox_opts {
 struct outbox *outbox_new(const struct outbox_opts *o);
 struct outbox *outbox_free(struct outbox *b);
 
-void outbox_credit(struct outbox *b, uint32_t messages, uint32_t bytes); /* adds */
+enum { OUTBOX_MESSAGES_MAX = 65536, OUTBOX_BYTES_MAX = 16 << 20 };
+void outbox_credit(struct outbox *b, uint32_t messages, uint32_t bytes); /* adds, up to those */
 /* An object of a kind changed or went (then uid and rev say which incarnation). */
 void outbox_changed(struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name);
 void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *gone);

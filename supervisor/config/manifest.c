@@ -68,7 +68,7 @@ struct raw {
     struct rv_str name, version, description;
     int64_t abi;
     struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects;
-    struct schema_texts http;
+    struct schema_texts http, metrics;
     bool time_zones;
 };
 #define STRUCT struct raw
@@ -83,6 +83,7 @@ static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL,
                                              K(secrets, "secrets", S_ANY, 0, 0, NULL, false),
                                              K(expects, "expects", S_LIST, 0, 0, NULL, false),
                                              K(settings, "settings", S_LIST, 0, 0, NULL, false),
+                                             K(metrics, "metrics", S_TEXTS, 0, 0, NULL, false),
                                              K(time_zones, "timeZones", S_BOOL, 0, 0, NULL, false),
                                              SCHEMA_END};
 #undef STRUCT
@@ -362,6 +363,22 @@ static int check_patterns(const struct schema_reader *r, const struct manifest *
     return 0;
 }
 
+/* A prefix ends with an underscore, so that no name of another one begins with it; those of the supervisor are its own.
+ */
+static int check_metrics(const struct schema_reader *r, const struct manifest *m) {
+    for (size_t i = 0; i < m->metrics.n; i++) {
+        struct rv_str p = m->metrics.list[i];
+        bool ok = p.n > 1 && p.n < 64 && p.p[0] >= 'a' && p.p[p.n - 1] == '_' && !rv_str_starts(p, "rayvisor_");
+        for (size_t k = 0; k < p.n && ok; k++)
+            ok = (p.p[k] >= 'a' && p.p[k] <= 'z') || (p.p[k] >= '0' && p.p[k] <= '9') || p.p[k] == '_';
+        if (!ok)
+            return schema_fail(r, yaml_pos_get(r->doc->root, "metrics"),
+                               "\"" RV_STR_FMT "\" is not a prefix of names of metrics such as kuberay_cluster_",
+                               RV_STR_ARG(p));
+    }
+    return 0;
+}
+
 static bool name_ok(struct rv_str s) {
     if (s.n == 0 || s.n > 31 || s.p[0] < 'a' || s.p[0] > 'z') return false;
     return rv_name_dns1123_label(s) == NULL;
@@ -385,6 +402,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     m->description = raw.description;
     m->abi = raw.abi;
     m->http = raw.http;
+    m->metrics = raw.metrics;
     m->time_zones = raw.time_zones;
     if (code == 0) code = read_kinds(&r, m, &raw);
     if (code == 0) code = read_writes(&r, raw.writes, "writes", write_keys, &m->writes, &m->write_n);
@@ -393,6 +411,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     if (code == 0) code = check_conditions(&r, m);
     if (code == 0) code = manifest_read_secrets(&r, raw.secrets, &m->secrets, &m->secret_n);
     if (code == 0) code = check_patterns(&r, m);
+    if (code == 0) code = check_metrics(&r, m);
     return code == 0 ? m : manifest_free(m);
 }
 

@@ -52,7 +52,8 @@ struct manifest {
     struct manifest_expectation *expects;
     size_t expect_n;
     struct schema_texts http;
-    bool time_zones; /* it is sent the time zone database (supervisor/zoneinfo) */
+    struct schema_texts metrics; /* prefixes of names that it reports as they are */
+    bool time_zones;             /* it is sent the time zone database (supervisor/zoneinfo) */
     struct manifest_secret *secrets;
     size_t secret_n;
     struct manifest_setting *settings;

@@ -127,7 +127,8 @@ static void print_reported(struct supervisor *s, struct rv_buf *b) {
     struct metrics_source *list = rv_alloc_array(n, sizeof *list);
     n = 0;
     for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
-        list[n++] = (struct metrics_source){plugin_config(p)->name.p, plugin_metrics(p)};
+        list[n++] =
+            (struct metrics_source){plugin_config(p)->name.p, plugin_metrics(p), &plugin_config(p)->manifest->metrics};
     metrics_tables_print(list, n, b);
     free(list);
 }

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { BURST = 1000, EACH_MS = 10 };
+enum { BURST = 1000, EACH_MS = 10, BYTES_BURST = 1 << 20, BYTES_PER_SECOND = 32 << 10 };
 static const double EACH_NS = EACH_MS * 1e6;
 
 static void log_suppressed(struct log_limit *c, struct rv_str plugin) {
@@ -15,11 +15,17 @@ static void log_suppressed(struct log_limit *c, struct rv_str plugin) {
     rv_logv(RV_LOG_WARN, RV_STR("a plugin logs too much: lines of it are left out"), fields, RV_ARRAY_LEN(fields));
 }
 
-bool log_limit_allows(struct log_limit *c, struct rv_str plugin, int64_t now) {
-    if (!rv_rate_limit_take(&c->bucket, now, EACH_NS, BURST)) {
+/* The last line may be longer than what is left: what it is too long is taken from later ones. */
+static bool has_bytes(struct log_limit *c, int64_t now) {
+    return rv_rate_limit_has(&c->bytes, now, 1e9 / BYTES_PER_SECOND, BYTES_BURST);
+}
+
+bool log_limit_allows(struct log_limit *c, struct rv_str plugin, size_t bytes, int64_t now) {
+    if (!has_bytes(c, now) || !rv_rate_limit_take(&c->bucket, now, EACH_NS, BURST)) {
         c->suppressed++;
         return false;
     }
+    c->bytes.tokens -= (double)bytes;
     log_limit_report_suppressed(c, plugin, now, false);
     return true;
 }

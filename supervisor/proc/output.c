@@ -33,7 +33,7 @@ static void print_line(struct host_output *o) {
     if (o->line.n == 0) return;
     struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
     enum rv_log_level level = level_of(rv_buf_str(&o->line));
-    if (rv_log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, rv_mono_now()))
+    if (rv_log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, o->line.n, rv_mono_now()))
         rv_logv(level, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
     rv_buf_clear(&o->line);
 }

@@ -101,6 +101,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
         wait_for_restart(p);
         break;
     case LIFE_DO_WAIT_LONG:
+        metrics_table_drop_gauges(p->metrics);
         rv_timer_arm(p->retry, BROKEN_MS);
         break;
     case LIFE_DO_FORGET:
@@ -170,7 +171,7 @@ static void on_beat(void *arg) {
     /* If this comes late, it was we who stood still, and what the host said meanwhile has still to be read. */
     if (p->beaten != 0 && now - p->beaten > 2 * p->s->config->heartbeat_ms * MS) p->heard = now;
     p->beaten = now;
-    p->memory = process_resident_bytes(p->pid);
+    p->memory = process_memory_bytes(p->pid);
     if (p->config->memory != 0 && p->memory > p->config->memory) {
         rv_err("plugin exceeds its memory limit and is stopped", "plugin", plugin_name(p));
         plugin_condemn(p, DEATH_MEMORY);
@@ -201,7 +202,7 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     struct plugin *p = rv_alloc(sizeof *p);
     p->s = s;
     p->config = c;
-    p->client = (struct executor_client){c, session_result, session_result_bytes, p};
+    p->client = (struct executor_client){c, session_result, session_result_bytes, p, session_knows};
     p->pidfd = -1;
     p->deadline = rv_loop_timer(s->loop, on_deadline, p);
     p->retry = rv_loop_timer(s->loop, on_retry, p);

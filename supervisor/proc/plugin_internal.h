@@ -74,7 +74,7 @@ struct plugin {
     struct lane *lane;
     struct outbox *outbox;
     uint8_t token[PLUGIN_TOKEN_SIZE];
-    int64_t heard;         /* mono ns */
+    int64_t heard;         /* mono ns; when the PING went out that it answered last */
     bool greeted, welcome; /* a HELLO came with the token, which is valid once; and it was not refused */
     struct log_limit log_limit;
     struct listened *kinds;
@@ -84,6 +84,7 @@ struct plugin {
     int64_t end_waits_until; /* mono ns: SNAP_END is held back for writes of the process before; 0: it is not */
     struct msg_ping gauges;
     struct pending_explain *explains;
+    unsigned over_limit;                  /* actions that it may not have had open */
     uint64_t corr, last_action, repeated; /* repeated: actions with the id of another one */
     bool live;                            /* its host takes settings while it runs */
     struct plugin_settings settings;
@@ -133,6 +134,7 @@ void session_rejoin_feeds(struct plugin *p); /* by its new configuration; what i
 void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
                     const struct rv_result *r); /* arg: the plugin */
 size_t session_result_bytes(const void *arg);   /* arg: the plugin; of results that wait for its credit */
+bool session_knows(const void *arg, struct rv_str ns, struct rv_str name); /* arg: the plugin; a primary object? */
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
 bool session_pump(void *arg); /* arg: the supervisor; sends what credit allows */

@@ -7,9 +7,29 @@
 #include <stdlib.h>
 
 #include "ipc/base/random.h"
+#include "ipc/base/utf8.h"
 #include "supervisor/leadership.h"
 
-enum { SYNC_MS = 120000, UNFINISHED_MS = 60000, CREDIT_MESSAGES = 1024, CREDIT_BYTES = 8 << 20 };
+enum {
+    SYNC_MS = 120000,
+    UNFINISHED_MS = 60000,
+    CREDIT_MESSAGES = 1024,
+    CREDIT_BYTES = 8 << 20,
+    /* More than its credit and its results can ever be, if it reads them. */
+    UNREAD_MAX = 32 << 20,
+    OVER_LIMIT_MAX = 1000,
+    LOG_TEXT_MAX = 4096
+};
+
+static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason);
+
+/* What a host does not read waits here: with a bound, beyond which it is stopped. */
+static void tell(struct plugin *p, struct msg *m, struct rv_blob *payload) {
+    if (p->lane == NULL || (p->killed && lane_queued_bytes(p->lane) > UNREAD_MAX)) return;
+    lane_send_blob(p->lane, m, payload);
+    if (lane_queued_bytes(p->lane) > UNREAD_MAX && !p->killed)
+        violation(p, DEATH_HANG, "a host does not read what it is told: it is stopped", "too much waits for it");
+}
 
 /* ---- telling -------------------------------------------------------------------------------------------- */
 
@@ -33,7 +53,7 @@ static struct rv_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, 
 
 static void outbox_send(void *arg, struct msg *m, struct rv_blob *payload) {
     struct plugin *p = arg;
-    if (p->lane != NULL) lane_send_blob(p->lane, m, payload);
+    tell(p, m, payload);
 }
 
 static void queue_change(struct listened *l, const struct store_object *o, bool deleted) {
@@ -195,6 +215,10 @@ void session_result(void *arg, uint64_t instance, struct rv_str api_version, str
     outbox_result(p->outbox, &out);
 }
 
+bool session_knows(const void *arg, struct rv_str ns, struct rv_str name) {
+    return session_find(arg, 0, ns, name) != NULL;
+}
+
 size_t session_result_bytes(const void *arg) {
     const struct plugin *p = arg;
     return p->outbox != NULL ? outbox_result_bytes(p->outbox) : 0;
@@ -211,11 +235,11 @@ static void refuse_host(struct plugin *p, const char *why) {
 }
 
 /* It is not believed any more, whatever it says. */
-static void violation(struct plugin *p, const char *message, const char *reason) {
+static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason) {
     rv_err(message, "plugin", plugin_name(p), "reason", reason);
     plugin_note(p, rv_str(reason));
     lane_deafen(p->lane);
-    if (!p->killed) plugin_condemn(p, DEATH_PROTOCOL);
+    if (!p->killed) plugin_condemn(p, cause);
     plugin_event(p, LIFE_ON_VIOLATION);
 }
 
@@ -230,7 +254,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
     char why[256] = "";
     const struct manifest *m = p->config->manifest;
     if (p->greeted || !token_right(p, h->token)) {
-        violation(p, "a process without the right token spoke on the lane: it is stopped",
+        violation(p, DEATH_PROTOCOL, "a process without the right token spoke on the lane: it is stopped",
                   p->greeted ? "a second HELLO" : "HELLO with a wrong token");
         return;
     }
@@ -251,24 +275,30 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
         refuse_host(p, why);
         return;
     }
+    p->heard = rv_mono_now();
     p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop meanwhile */
     plugin_event(p, LIFE_ON_HELLO);
 }
 
+static struct rv_str log_text(struct rv_str s) { return rv_utf8_clip(s, LOG_TEXT_MAX); }
+
 static void on_log(struct plugin *p, const struct msg_log *l) {
     struct rv_field fields[32];
-    size_t n = 0;
+    size_t n = 0, bytes = 0;
     enum rv_log_level level =
         l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
-    if (!rv_log_enabled(level) || !log_limit_allows(&p->log_limit, p->config->name, rv_mono_now())) return;
+    if (!rv_log_enabled(level)) return;
     fields[n++] = (struct rv_field){RV_STR("plugin"), p->config->name};
     if (l->key.name.n != 0) {
-        fields[n++] = (struct rv_field){RV_STR("namespace"), l->key.ns};
-        fields[n++] = (struct rv_field){RV_STR("name"), l->key.name};
+        fields[n++] = (struct rv_field){RV_STR("namespace"), log_text(l->key.ns)};
+        fields[n++] = (struct rv_field){RV_STR("name"), log_text(l->key.name)};
     }
     for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
-        fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
-    rv_logv(level, l->message, fields, n);
+        fields[n++] = (struct rv_field){log_text(it.key), log_text(rv_val_str(it.val))};
+    for (size_t i = 0; i < n; i++) bytes += fields[i].key.n + fields[i].value.n;
+    struct rv_str message = log_text(l->message);
+    if (log_limit_allows(&p->log_limit, p->config->name, message.n + bytes, rv_mono_now()))
+        rv_logv(level, message, fields, n);
 }
 
 static void on_explanation(struct plugin *p, const struct msg_explain *e) {
@@ -294,7 +324,7 @@ static void fail_explains(struct plugin *p) {
 static void refuse_action(struct plugin *p, uint64_t id, int code, const char *reason, const char *message) {
     struct msg out = {.type = MSG_RESULT,
                       .result.r = {.id = id, .code = code, .reason = rv_str(reason), .message = rv_str(message)}};
-    lane_send(p->lane, &out);
+    tell(p, &out, NULL);
 }
 
 /* An id says which result belongs to which action: one that comes again is never carried out again. */
@@ -310,15 +340,17 @@ static void on_action(struct plugin *p, const struct msg *m) {
     p->last_action = id;
     if (leadership_stands_by(p->s))
         refuse_action(p, id, RV_E_UNAVAILABLE, "Standby", "another instance leads");
-    else
-        executor_submit(p->s->executor, &p->client, p->instance, m);
+    else if (executor_submit(p->s->executor, &p->client, p->instance, m) == EXECUTOR_OVER_LIMIT &&
+             ++p->over_limit > OVER_LIMIT_MAX)
+        violation(p, DEATH_PROTOCOL, "a host has more actions open than it may, again and again: it is stopped",
+                  "its limits were told to it");
 }
 
 static void on_message(void *arg, const struct msg *m) {
     struct plugin *p = arg;
-    p->heard = rv_mono_now();
     if (!p->welcome && m->type != MSG_HELLO && m->type != MSG_FAILED && m->type != MSG_DRAINED) {
-        violation(p, "a message came before the handshake: its host is stopped", msg_type_name(m->type));
+        violation(p, DEATH_PROTOCOL, "a message came before the handshake: its host is stopped",
+                  msg_type_name(m->type));
         return;
     }
     switch (m->type) {
@@ -342,6 +374,8 @@ static void on_message(void *arg, const struct msg *m) {
         metrics_table_set(p->metrics, &m->metric);
         break;
     case MSG_PONG:
+        /* The only sign of life: whoever talks all the time may still read nothing. */
+        if ((int64_t)m->ping.t > p->heard && (int64_t)m->ping.t <= rv_mono_now()) p->heard = (int64_t)m->ping.t;
         p->gauges = m->ping;
         /* It has been over all its keys once. */
         if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
@@ -368,7 +402,7 @@ static void on_message(void *arg, const struct msg *m) {
 }
 
 static void on_bad(void *arg, const struct rv_error *err) {
-    violation(arg, "malformed message from a plugin's host: it is stopped", err->text);
+    violation(arg, DEATH_PROTOCOL, "malformed message from a plugin's host: it is stopped", err->text);
 }
 
 void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plugin_explain_fn done, void *arg) {
@@ -466,6 +500,7 @@ int session_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
     p->heard = rv_mono_now();
     p->last_action = 0;
+    p->over_limit = 0;
     p->greeted = p->welcome = false;
     p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;

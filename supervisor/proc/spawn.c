@@ -72,16 +72,23 @@ int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err)
     return fd;
 }
 
-uint64_t process_resident_bytes(pid_t pid) {
-    char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+/* The value of a line such as "VmRSS:     1234 kB", in bytes; 0: there is none. */
+static uint64_t status_bytes(const char *text, const char *name) {
+    const char *at = strstr(text, name);
+    int64_t kib;
+    if (at == NULL) return 0;
+    at += strlen(name);
+    at += strspn(at, " \t");
+    if (rv_str_to_int((struct rv_str){at, strcspn(at, " \n")}, 0, INT64_MAX / 1024, &kib) != 0) return 0;
+    return (uint64_t)kib * 1024;
+}
+
+uint64_t process_memory_bytes(pid_t pid) {
+    char path[64], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     rv_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
     if (n <= 0) return 0;
     text[n] = 0;
-    const char *space = strchr(text, ' ');
-    int64_t pages;
-    if (space == NULL || rv_str_to_int((struct rv_str){space + 1, strcspn(space + 1, " ")}, 0, INT64_MAX, &pages) != 0)
-        return 0;
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    return status_bytes(text, "\nVmRSS:") + status_bytes(text, "\nVmPTE:") + status_bytes(text, "\nVmSwap:");
 }

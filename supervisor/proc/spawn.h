@@ -16,7 +16,8 @@ struct spawn_opts {
 /* pidfd of the child, which the caller closes; negative on failure, also of exec. */
 int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err);
 
-/* What the process has in memory now; 0 when that cannot be read. */
-uint64_t process_resident_bytes(pid_t pid);
+/* What the process costs now: resident and swapped memory, and its page tables, which a process can make large without
+ * touching memory. 0 when that cannot be read. */
+uint64_t process_memory_bytes(pid_t pid);
 
 #endif

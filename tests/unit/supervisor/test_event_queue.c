@@ -23,7 +23,7 @@ static void pace(void) {
         struct event_queue_item item;
         int64_t now = 1000 * SECOND;
         if (rows[i].took != 0) event_queue_measure(q, rows[i].took, now - rows[i].since_answer);
-        CHECK_ROW(event_queue_push(q, &item, now - rows[i].waited), rows[i].name);
+        CHECK_ROW(event_queue_push(q, &item, 1, 0, now - rows[i].waited), rows[i].name);
         CHECK_ROW((event_queue_pop(q, now, rows[i].urgent) == &item) == rows[i].goes, rows[i].name);
         CHECK_ROW(event_queue_count(q) == (rows[i].goes ? 0U : 1U), rows[i].name);
         event_queue_free(q);
@@ -36,7 +36,7 @@ static void probes(void) {
     struct event_queue_item items[3];
     int64_t now = 1000 * SECOND;
     event_queue_measure(q, 200 * MS, now);
-    for (size_t i = 0; i < 3; i++) CU_ASSERT_TRUE(event_queue_push(q, &items[i], now));
+    for (size_t i = 0; i < 3; i++) CU_ASSERT_TRUE(event_queue_push(q, &items[i], 1, 0, now));
     now += 600 * MS;
     CU_ASSERT_PTR_EQUAL(event_queue_pop(q, now, false), &items[0]);
     CU_ASSERT_PTR_NULL(event_queue_pop(q, now, false));
@@ -51,10 +51,19 @@ static void bound(void) {
     struct event_queue *q = event_queue_new();
     size_t many = 20001, taken = 0;
     struct event_queue_item *items = rv_alloc_array(many, sizeof *items);
-    for (size_t i = 0; i < many; i++) taken += event_queue_push(q, &items[i], 1);
+    for (size_t i = 0; i < many; i++) taken += event_queue_push(q, &items[i], 1, 0, 1);
     CU_ASSERT_EQUAL(taken, 20000);
     while (event_queue_pop(q, 1, true) != NULL) taken--;
     CU_ASSERT_EQUAL(taken, 0);
+    /* Large ones of one owner leave room for another's, and what went leaves room as well. */
+    enum { LARGE = 1 << 20 };
+    size_t of_one = 0;
+    for (size_t i = 0; i < 100; i++) of_one += event_queue_push(q, &items[i], LARGE, 7, 1);
+    CU_ASSERT_EQUAL(of_one, 8);
+    CU_ASSERT_TRUE(event_queue_push(q, &items[100], LARGE, 8, 1));
+    CU_ASSERT_PTR_NOT_NULL(event_queue_pop(q, 1, true));
+    CU_ASSERT_TRUE(event_queue_push(q, &items[101], LARGE, 7, 1));
+    CU_ASSERT_FALSE(event_queue_push(q, &items[102], LARGE, 7, 1));
     rv_freep(&items);
     event_queue_free(q);
 }

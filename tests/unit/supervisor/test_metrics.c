@@ -25,7 +25,9 @@ enum { COUNTER, GAUGE, REMOVED };
 static void kinds(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
-    const struct metrics_source both[] = {{"toy", t}, {"other", u}};
+    static struct rv_str own[] = {{"kuberay_cluster_", 16}, {"kuberay_plain", 13}};
+    static const struct schema_texts prefixes = {own, 2, true};
+    const struct metrics_source both[] = {{"toy", t, &prefixes}, {"other", u, NULL}};
     CU_ASSERT_TRUE(printed(both, 2, ""));
     set(t, a, "jobs", COUNTER, 2, "{\"ns\":\"b\"}");
     set(t, a, "jobs", COUNTER, 3, "{\"ns\":\"b\"}");
@@ -40,11 +42,17 @@ static void kinds(void) {
     set(t, a, "kuberay_cluster_info", GAUGE, 1, "{\"name\":\"x\"}");
     set(t, a, "kuberay_plain", GAUGE, -3, "{}");
     set(u, a, "jobs", COUNTER, 9, "{}");
+    set(u, a, "kuberay_cluster_info", COUNTER, 8, "{}"); /* not its name */
+    set(u, a, "load", COUNTER, 6, "{}");                 /* of another type than before */
+    set(t, a, "load", COUNTER, 6, "{\"a\":\"b\"}");
+    set(t, a, "load", COUNTER, 6, "{}");
     CU_ASSERT_TRUE(printed(both, 2,
                            "# TYPE rayvisor_plugin_jobs counter\n"
-                           "rayvisor_plugin_jobs{plugin=\"other\"} 9\n"
                            "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"a\"} 1\n"
                            "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"b\"} 5\n"
+                           "rayvisor_plugin_jobs{plugin=\"other\"} 9\n"
+                           "# TYPE rayvisor_plugin_kuberay_cluster_info counter\n"
+                           "rayvisor_plugin_kuberay_cluster_info{plugin=\"other\"} 8\n"
                            "# TYPE kuberay_cluster_info gauge\n"
                            "kuberay_cluster_info{name=\"x\"} 1\n"
                            "# TYPE kuberay_plain gauge\n"
@@ -58,7 +66,7 @@ static void kinds(void) {
 static void another_host(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t};
+    const struct metrics_source one = {"toy", t, NULL};
     rv_autobuf struct rv_buf name = {0};
     set(t, a, "done", COUNTER, 2, "{}");
     set(t, a, "info", GAUGE, 1, "{\"name\":\"gone\"}");
@@ -86,7 +94,7 @@ static void another_host(void) {
 static void refused(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t};
+    const struct metrics_source one = {"toy", t, NULL};
     rv_autobuf struct rv_buf big = {0}, wide = {0}, name = {0};
     rv_buf_adds(&big, "{\"a\":\"");
     for (int i = 0; i < 257; i++) rv_buf_addc(&big, 'x');
@@ -105,6 +113,7 @@ static void refused(void) {
                 {rv_buf_cstr(&name), "{}"},
                 {"a", "{\"x y\":\"1\"}"},
                 {"a", "{\"\":\"1\"}"},
+                {"a", "{\"__name__\":\"kuberay_cluster_info\"}"},
                 {"a", "{\"plugin\":\"other\"}"}, /* twice the same label: the whole page would be refused */
                 {"a", rv_buf_cstr(&big)},
                 {"a", rv_buf_cstr(&wide)}};
@@ -122,7 +131,7 @@ static void refused(void) {
 static void many(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t};
+    const struct metrics_source one = {"toy", t, NULL};
     for (int i = 0; i < 100010; i++) {
         set(t, a, "m", GAUGE, i, rv_arena_fmt(a, "{\"i\":\"%d\"}", i).p);
         if (i % 1000 == 0) rv_arena_reset(a);
@@ -141,6 +150,36 @@ static void many(void) {
     metrics_table_free(t);
 }
 
+/* Large ones: bounded in bytes, and all of it is free again. */
+static void large(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new();
+    const struct metrics_source one = {"toy", t, NULL};
+    rv_autobuf struct rv_buf labels = {0}, out = {0};
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 5000; i++) {
+            rv_buf_clear(&labels);
+            rv_buf_addf(&labels, "{\"i\":\"%d\"", i);
+            for (int k = 0; k < 15; k++) rv_buf_addf(&labels, ",\"l%d\":\"%0250d\"", k, i);
+            rv_buf_adds(&labels, "}");
+            set(t, a, rv_arena_fmt(a, "m%d", i % 900).p, GAUGE, i, rv_buf_cstr(&labels));
+            rv_arena_reset(a);
+        }
+        rv_buf_clear(&out);
+        metrics_tables_print(&one, 1, &out);
+        CU_ASSERT_TRUE(out.n > (8 << 20) && out.n < (20 << 20));
+        metrics_table_drop_gauges(t);
+        rv_buf_clear(&out);
+        metrics_tables_print(&one, 1, &out);
+        CU_ASSERT_EQUAL(out.n, 0);
+    }
+    for (int i = 0; i < 1200; i++) set(t, a, rv_arena_fmt(a, "n%d", i).p, COUNTER, 1, "{}");
+    metrics_tables_print(&one, 1, &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "n999{"));
+    CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&out), "n1000{"));
+    metrics_table_free(t);
+}
+
 static const struct suite_test tests[] = {
-    {"kinds", kinds}, {"another host", another_host}, {"refused", refused}, {"many", many}};
+    {"large", large}, {"kinds", kinds}, {"another host", another_host}, {"refused", refused}, {"many", many}};
 SUITE_MAIN("metrics", tests)

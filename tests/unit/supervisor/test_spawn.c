@@ -95,8 +95,8 @@ static void descriptors(void) {
 }
 
 static void memory(void) {
-    CU_ASSERT_TRUE(process_resident_bytes(getpid()) > 100000);
-    CU_ASSERT_EQUAL(process_resident_bytes(INT32_MAX), 0);
+    CU_ASSERT_TRUE(process_memory_bytes(getpid()) > 100000);
+    CU_ASSERT_EQUAL(process_memory_bytes(INT32_MAX), 0);
 }
 
 /* ---- output --------------------------------------------------------------------------------------------- */
