@@ -9,6 +9,7 @@ enum { ANSWER_BYTES = 1 << 20 };
 bool rc_dashboard_send(struct rc_context *x, const struct rc_dashboard_request *q) {
     struct rv_http_request r = {
         .size = sizeof r,
+        .flags = q->idempotent ? RV_HTTP_IDEMPOTENT : 0,
         .timeout_ms = q->timeout_ms,
         .max_bytes = ANSWER_BYTES,
         .tag = q->tag,

@@ -21,6 +21,18 @@ struct rv_val rc_head_env(struct rv_val head, const char *name) {
     return env_named(rv_val_path(head, "spec.containers[0]"), name);
 }
 
+struct rv_node *rc_head_redis(struct rv_arena *a, struct rv_val head) {
+    static const char *const names[] = {"RAY_REDIS_ADDRESS", "RAY_external_storage_namespace", "REDIS_USERNAME",
+                                        "REDIS_PASSWORD"};
+    struct rv_node *list = rv_node_array(a);
+    if (!rv_val_present(rc_head_env(head, names[0]))) return NULL;
+    for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) {
+        struct rv_val v = rc_head_env(head, names[i]);
+        if (rv_val_present(v)) rv_node_append(a, list, rv_node_from(a, v));
+    }
+    return list;
+}
+
 static struct rv_node *changed(struct look *l) {
     if (l->spec == NULL) l->spec = rv_node_from(l->a, l->c->spec);
     return l->spec;

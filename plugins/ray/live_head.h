@@ -14,5 +14,7 @@
 void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, struct rc_cluster *ret);
 /* Value of an environment variable of the pod's Ray container; absent: it has none. */
 struct rv_val rc_head_env(struct rv_val head, const char *name);
+/* The environment variables that say in which Redis the head keeps its state; NULL: in none. */
+struct rv_node *rc_head_redis(struct rv_arena *a, struct rv_val head);
 
 #endif

@@ -261,6 +261,24 @@ static void make_cleanup_container(struct rv_arena *a, const struct rc_cluster *
 /* The head pod reduced to its Ray container. It is no member of the gang: the others are gone, and a scheduler would
  * wait for them for ever. */
 struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c) {
+    return rc_cleanup_job_with(a, c, RV_VAL_ABSENT);
+}
+
+/* The variables take the place of those of their names. */
+static void put_env(struct rv_arena *a, struct rv_node *container, struct rv_val env) {
+    struct rv_node *list = rv_node_ensure_array(a, container, "env");
+    for (struct rv_iter it = rv_iter(env); rv_iter_next(&it);) {
+        for (size_t i = 0; i < rv_node_len(list); i++)
+            if (rv_str_eq(rv_node_text(rv_node_get(rv_node_at(list, i), "name")), rv_path_str(it.val, "name")))
+                rv_node_remove_at(list, i--);
+        rv_node_append(a, list, rv_node_from(a, it.val));
+    }
+}
+
+struct rv_node *rc_cleanup_job_with(struct rv_arena *a, const struct rc_cluster *as_specified, struct rv_val env) {
+    struct rc_cluster here = *as_specified;
+    const struct rc_cluster *c = &here;
+    if (rv_val_present(env)) here.f.ft = here.f.ft_redis = here.f.ft_rocksdb = false; /* the variables say it all */
     struct rv_node *pod = rc_unscheduled_head(a, c, NULL, (struct rv_str){NULL, 0}),
                    *meta = rv_node_get(pod, "metadata"), *spec = rv_node_get(pod, "spec"),
                    *inits = rv_node_get(spec, "initContainers"), *containers = rv_node_get(spec, "containers");
@@ -268,6 +286,7 @@ struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c) {
     for (size_t i = 0; i < rv_node_len(inits); i++)
         if (rv_str_is(rv_node_text(rv_node_get(rv_node_at(inits, i), "name")), RC_CONTAINER_WAIT_TLS))
             rv_node_remove_at(inits, i--);
+    put_env(a, rv_node_at(containers, 0), env);
     make_cleanup_container(a, c, rv_node_at(containers, 0));
     rv_node_set_cstr(a, spec, "restartPolicy", "Never");
     struct rv_node *labels = rv_node_get(meta, "labels"), *notes = rv_node_get(meta, "annotations");

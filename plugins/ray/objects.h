@@ -17,6 +17,8 @@ struct rv_node *rc_route(struct rv_arena *a, const struct rc_cluster *c);
 struct rv_node *rc_claim(struct rv_arena *a, const struct rc_cluster *c);
 struct rv_node *rc_headless_service(struct rv_arena *a, const struct rc_cluster *c);
 struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c);
+/* Redis as these environment variables name it, whatever the spec says by now. */
+struct rv_node *rc_cleanup_job_with(struct rv_arena *a, const struct rc_cluster *c, struct rv_val env);
 
 /* {apiVersion, kind, metadata: name, namespace, owner} */
 struct rv_node *rc_new_object(struct rv_arena *a, const struct rc_cluster *c, const char *api_version, const char *kind,

@@ -13,6 +13,7 @@ void cluster_memo_end(struct cluster_memo *m) {
     free(m->owner_kind);
     free(m->invalid);
     free(m->trouble.text);
+    rv_buf_free(&m->redis);
 }
 
 void trouble_begins(struct cluster_memo *m, size_t of, const char *reason, struct rv_str text) {

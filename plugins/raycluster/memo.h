@@ -55,6 +55,7 @@ struct cluster_memo {
     struct rc_backoff stamping; /* of pods that another version of the operator made */
     struct memo_owned owned;
     struct memo_status status;
+    struct rv_buf redis;   /* of a cluster that is being deleted: the head's variables that name its Redis; or empty */
     bool job_name_taken;   /* another object has the name of the Job that empties Redis */
     bool namespace_ends;   /* the namespace is being deleted */
     int64_t warned;        /* the generation for which warnings were given; -1: none */

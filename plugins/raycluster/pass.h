@@ -42,6 +42,7 @@ struct cluster_pass {
     struct blocker blocker; /* once blocker_known */
     bool blocker_known;
     struct rv_str stalled_reason, stalled_text; /* set: the cluster cannot go on as it is */
+    struct rv_str going;                        /* set: it is being deleted, and waits for this */
     int64_t status_delay_ms;                    /* a status is due in so long; 0: none */
     int64_t after_ms;                           /* of a teardown: look again in so long; 0: no need */
 };

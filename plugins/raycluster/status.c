@@ -231,9 +231,11 @@ static void reconciling(struct cluster_pass *p, struct rv_node *conditions, cons
     bool gone = rv_path_bool(p->c->spec, "suspend", false) ||
                 rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_SUSPENDING, "True");
     struct blocker b = p->stalled_reason.n != 0 ? (struct blocker){0} : gone ? suspending(p, n) : cluster_blocker(p);
+    gone |= p->going.n != 0;
     bool settled = p->stalled_reason.n != 0 || gone || (n->running == n->live && (int64_t)n->live >= n->desired + 1);
     if (!settled && !b.stuck && (!n->head || (int64_t)n->live < n->desired + 1)) b = missing(p);
     struct rv_str unserved;
+    if (p->going.n != 0) b = because("Deleting", p->going);
     if (settled && !gone && p->stalled_reason.n == 0 && b.reason.n == 0 && !head_is_served(p, &unserved))
         b = because("HeadServiceNotReady", unserved);
     if (b.reason.n == 0 && settled) {
@@ -310,7 +312,7 @@ static struct rv_node *conditions(struct cluster_pass *p, const struct counts *n
     stalled(p, list, now);
     replica_failure(p, list, now);
     head_condition(p, list, now);
-    if (p->stalled_reason.n == 0) {
+    if (p->stalled_reason.n == 0 && p->going.n == 0) {
         provisioned(p, list, n, now);
         suspend_conditions(p, list, n->pods, now);
         outdated(p, list, now);
@@ -333,6 +335,7 @@ static struct rv_str state_of(struct cluster_pass *p, const struct counts *n, st
     bool served = head_is_served(p, &why), all = p->failure == NULL && p->stalled_reason.n == 0 && all_run(n) && served,
          head_up = head != NULL && !head->deleting && head->running && head->ready && served;
     int64_t least = p->c->f.autoscaling ? n->min : n->desired;
+    if (p->going.n != 0) return (struct rv_str){NULL, 0};
     if (rv_path_bool(p->c->spec, "suspend", false) && n->pods == 0) return RV_STR("suspended");
     if (all) return RV_STR("ready");
     if (rv_str_is(old, "ready") && (!head_up || n->ready < least)) return (struct rv_str){NULL, 0};

@@ -7,15 +7,57 @@
  * cannot be written is tried again more and more slowly, and the condition tells it.
  *
  * Deletion never depends on a valid spec. The deadline holds from the moment of deletion, so no cluster can stay for
- * ever. When the options were removed or the backend was changed, nothing can be emptied, and the finalizer is removed
- * at once. */
+ * ever. When the options were removed or the backend was changed, the head pod's own environment says what is to be
+ * emptied. Where nothing says it, the finalizer is removed at once, and an event says what may remain. */
 #include "teardown.h"
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
+#include "plugins/ray/live_head.h"
 #include "plugins/ray/objects.h"
 #include "pod_actions.h"
+#include "status.h"
 
 enum { HEAD_GONE_MS = 10000, JOB_MS = 30000 };
+
+/* ---- in which Redis */
+
+/* What the head pod itself was told counts, and is remembered when the pod has gone. */
+static void remember_redis(struct cluster_pass *p) {
+    if (!rv_val_present(p->head_pod)) return;
+    struct rv_node *list = rc_head_redis(p->arena, p->head_pod);
+    rv_buf_free(&p->memo->redis);
+    if (list == NULL) return;
+    struct rv_val v = rv_node_freeze(p->arena, list);
+    rv_buf_add(&p->memo->redis, v.p, v.n);
+}
+
+static struct rv_val known_redis(const struct cluster_pass *p) {
+    return p->memo->redis.n != 0 ? (struct rv_val){p->memo->redis.p, p->memo->redis.n} : RV_VAL_ABSENT;
+}
+
+static struct rv_str storage_namespace(const struct cluster_pass *p) {
+    for (struct rv_iter it = rv_iter(known_redis(p)); rv_iter_next(&it);)
+        if (rv_str_is(rv_path_str(it.val, "name"), "RAY_external_storage_namespace"))
+            return rv_path_str(it.val, "value");
+    return rc_storage_namespace(p->c);
+}
+
+static void report_left(struct cluster_pass *p, const char *reason, struct rv_str why) {
+    struct rv_str ns = storage_namespace(p);
+    ctx_event(&p->ctx, true, reason, "Cleanup",
+              rv_arena_fmt(p->arena,
+                           RV_STR_FMT ": the cluster goes, its state in Redis may remain (storage namespace " RV_STR_FMT
+                                      ")",
+                           RV_STR_ARG(why), RV_STR_ARG(ns)));
+}
+
+/* What the deletion waits for, in `explain` and in the condition. */
+static void waits(struct cluster_pass *p, struct rv_str text) {
+    p->going = text;
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
+}
+
+/* ---- the finalizer */
 
 static bool needs_cleanup(const struct rc_cluster *c) { return c->f.ft_redis && c->settings->redis_cleanup; }
 
@@ -76,47 +118,66 @@ static void explain_head(struct cluster_pass *p, const struct observed_pod *head
     struct blocker b = cluster_lingering_pod(p);
     struct rv_str what =
         b.reason.n != 0 ? b.text : rv_arena_fmt(p->arena, "head pod " RV_STR_FMT " to be gone", RV_STR_ARG(head->name));
-    ctx_explain(&p->ctx, "being deleted: waiting for the " RV_STR_FMT ". Then a Job empties Redis" RV_STR_FMT,
-                RV_STR_ARG(what), RV_STR_ARG(deadline_text(p)));
+    waits(p,
+          rv_arena_fmt(p->arena, "being deleted: waiting for the " RV_STR_FMT ". Then a Job empties Redis" RV_STR_FMT,
+                       RV_STR_ARG(what), RV_STR_ARG(deadline_text(p))));
 }
 
 static void run_job(struct cluster_pass *p) {
     struct rv_object job = {.size = sizeof job};
     if (!ctx_find_owned(&p->ctx, KIND_JOB, p->c->uid, &job)) {
         struct rv_str name = job_name(p);
-        ctx_explain(&p->ctx, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
-                    RV_STR_ARG(name), RV_STR_ARG(deadline_text(p)));
-        struct rv_node *fresh = rc_cleanup_job(p->arena, p->c);
+        waits(p, rv_arena_fmt(p->arena, "being deleted: creating the Job " RV_STR_FMT " that empties Redis" RV_STR_FMT,
+                              RV_STR_ARG(name), RV_STR_ARG(deadline_text(p))));
+        struct rv_node *fresh = rc_cleanup_job_with(p->arena, p->c, known_redis(p));
         rv_node_set_str(p->arena, rv_node_get(fresh, "metadata"), "name", name);
         ctx_create(&p->ctx, "batch/v1", "jobs", fresh, TAG_CLEANUP_JOB);
     } else if (job_finished(job.value)) {
+        struct rv_val failed = rv_condition_find(rv_val_path(job.value, "status.conditions"), "Failed");
+        if (!rv_str_is(rv_path_str(failed, "status"), "True"))
+            failed = rv_condition_find(rv_val_path(job.value, "status.conditions"), "FailureTarget");
+        if (rv_str_is(rv_path_str(failed, "status"), "True"))
+            report_left(p, "RedisCleanupFailed",
+                        rv_arena_fmt(p->arena,
+                                     "The Job " RV_STR_FMT " that empties Redis has failed (" RV_STR_FMT ": " RV_STR_FMT
+                                     ")",
+                                     RV_STR_ARG(job.name), RV_STR_ARG(rv_path_str(failed, "reason")),
+                                     RV_STR_ARG(rv_path_str(failed, "message"))));
         remove_finalizer(p, "the Job that empties Redis has finished");
     } else {
-        ctx_explain(&p->ctx,
-                    "being deleted: waiting for the Job " RV_STR_FMT
-                    ", which empties Redis, to finish. Then the finalizer " RC_FINALIZER_REDIS
-                    " is removed and the cluster goes" RV_STR_FMT,
-                    RV_STR_ARG(job.name), RV_STR_ARG(deadline_text(p)));
+        waits(p, rv_arena_fmt(p->arena,
+                              "being deleted: waiting for the Job " RV_STR_FMT
+                              ", which empties Redis, to finish. Then the finalizer " RC_FINALIZER_REDIS
+                              " is removed and the cluster goes" RV_STR_FMT,
+                              RV_STR_ARG(job.name), RV_STR_ARG(deadline_text(p))));
         p->after_ms = JOB_MS;
     }
 }
 
 static void teardown_step(struct cluster_pass *p) {
     int64_t left = deadline(p) - ctx_now(&p->ctx);
-    if (!needs_cleanup(p->c)) {
-        remove_finalizer(p, "the spec no longer says where the state of the GCS is kept");
+    remember_redis(p);
+    if (p->head_unseen && left > 0) { /* what it was told is shown in a moment */
+        waits(p, RV_STR("being deleted: waiting for the head pod to be shown whole"));
+        p->after_ms = 1000;
+        return;
+    }
+    if (!needs_cleanup(p->c) && (!p->c->settings->redis_cleanup || !rv_val_present(known_redis(p)))) {
+        if (p->c->settings->redis_cleanup)
+            report_left(
+                p, "RedisNotCleanedUp",
+                RV_STR("Neither the spec nor a head pod says any longer in which Redis the state of the GCS is kept"));
+        remove_finalizer(p, "nothing says any longer where the state of the GCS is kept");
         return;
     }
     pod_delete_all(p);
     if (left <= 0) {
-        ctx_event(&p->ctx, true, "ForceDeletedStuckCluster", "Cleanup",
-                  RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
-                         " sets how long that may take): the cluster goes, its state in Redis may remain"));
+        report_left(p, "ForceDeletedStuckCluster",
+                    RV_STR("Redis was not emptied in time (annotation " RC_ANNOTATION_FT_DELETION_TIMEOUT
+                           " sets how long that may take)"));
         remove_finalizer(p, "its time is up");
     } else if (p->memo->namespace_ends) {
-        ctx_event(&p->ctx, true, "ForceDeletedStuckCluster", "Cleanup",
-                  RV_STR("The namespace is being deleted and takes no Job any more: the cluster goes, its state in "
-                         "Redis may remain"));
+        report_left(p, "ForceDeletedStuckCluster", RV_STR("The namespace is being deleted and takes no Job any more"));
         remove_finalizer(p, "its namespace is being deleted");
     } else if (observed_head(p) != NULL) {
         explain_head(p, observed_head(p));
@@ -171,9 +232,27 @@ void teardown_take_result(struct cluster_pass *p, const struct rv_result *r) {
         finalizer_result(p, r, why);
 }
 
+/* Whoever deleted it asked for its pods to be gone first, or another finalizer holds it. */
+static void wait_for_pods(struct cluster_pass *p, struct rv_outcome *out) {
+    observe(p);
+    struct blocker b = cluster_lingering_pod(p);
+    if (b.reason.n != 0)
+        p->going = rv_arena_fmt(p->arena, "being deleted: " RV_STR_FMT, RV_STR_ARG(b.text));
+    else if (p->pod_n > 0)
+        p->going = rv_arena_fmt(p->arena, "being deleted: %zu of its pods are not gone yet, " RV_STR_FMT " among them",
+                                p->pod_n, RV_STR_ARG(p->pods[0].name));
+    else
+        p->going = RV_STR("being deleted: its pods and services go with it");
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(p->going));
+    status_reconcile(p);
+    int64_t wake = ctx_wake_ms(&p->ctx);
+    out->after_ms = p->status_delay_ms > 0 ? p->status_delay_ms : wake;
+    if (out->after_ms > 0) out->code = RV_AFTER;
+}
+
 void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     if (!rc_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
-        ctx_explain(&p->ctx, "being deleted: its pods and services go with it");
+        wait_for_pods(p, out);
         return;
     }
     action_results_take(p);
@@ -183,6 +262,9 @@ void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
         teardown_step(p);
     else
         ctx_explain(&p->ctx, "being deleted: what failed is tried again" RV_STR_FMT, RV_STR_ARG(deadline_text(p)));
+    if (p->going.n != 0) status_reconcile(p);
+    if (p->status_delay_ms > 0 && (p->after_ms == 0 || p->status_delay_ms < p->after_ms))
+        p->after_ms = p->status_delay_ms;
     out->code = p->ctx.retry || p->owned_retry ? RV_RETRY : p->after_ms > 0 ? RV_AFTER : RV_DONE;
     out->after_ms = p->after_ms;
 }

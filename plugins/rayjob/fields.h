@@ -16,6 +16,7 @@
 #define RJ_CONDITION_STALLED "Stalled"
 #define RJ_CONDITION_COMPLETE "Complete"
 #define RJ_CONDITION_FAILED "Failed"
+#define RJ_CONDITION_OUTDATED "AttemptOutdated" /* ours; only while True */
 
 /* status.reason */
 #define RJ_REASON_SUBMISSION "SubmissionFailed"

@@ -29,6 +29,7 @@ static void request(struct job_pass *p, const char *method, struct rv_str path, 
                                      .path = path,
                                      .body = body,
                                      .timeout_ms = tag == TAG_SUBMIT ? SUBMIT_MS : 0, /* Ray looks for an agent first */
+                                     .idempotent = true,                              /* a submission names its id */
                                      .tag = tag};
     if (!rc_dashboard_send(&p->ctx, &r)) p->memo->heard = true; /* there is nobody to wait for */
 }

@@ -31,6 +31,8 @@ void rj_state_read(struct rj_state *s, struct rv_val status) {
                            .head = {.pod = rv_path_str(head, "podName"),
                                     .uid = rv_path_str(head, "podUID"),
                                     .restarts = rv_path_int(head, "restarts", 0)},
+                           .made_cluster = rv_path_str(status, "attemptSpec.cluster"),
+                           .made_submission = rv_path_str(status, "attemptSpec.submission"),
                            .succeeded = rv_path_int(status, "succeeded", 0),
                            .failed = rv_path_int(status, "failed", 0),
                            .cluster_status = rv_val_get(status, "rayClusterStatus"),
@@ -69,6 +71,11 @@ struct rv_node *rj_state_node(struct rv_arena *a, const struct rj_state *s) {
         set(a, head, "podName", s->head.pod);
         set(a, head, "podUID", s->head.uid);
         rv_node_set_int(a, head, "restarts", s->head.restarts);
+    }
+    if (s->made_cluster.n + s->made_submission.n != 0) {
+        struct rv_node *made = rv_node_ensure_map(a, n, "attemptSpec");
+        set(a, made, "cluster", s->made_cluster);
+        set(a, made, "submission", s->made_submission);
     }
     return n;
 }

@@ -34,6 +34,7 @@ struct rj_state {
     struct rv_str start, end, check_failure, info_start, info_end; /* RFC 3339, or empty */
     struct rv_str planned_time, planned_policy;
     struct rj_head head;
+    struct rv_str made_cluster, made_submission; /* marks of what this attempt was made of (edits.h) */
     int64_t succeeded, failed;
     struct rv_val cluster_status, conditions;
 };

@@ -9,6 +9,7 @@
 #include "states.h"
 
 #include "builders.h"
+#include "edits.h"
 #include "fields.h"
 #include "observe.h"
 #include "plugins/ray/child_cluster.h"
@@ -198,6 +199,7 @@ static bool nobody_could_ask(struct job_pass *p) {
 static void step_initializing(struct job_pass *p) {
     if (states_suspended(p) || nobody_could_ask(p)) return;
     ending_group(p, true);
+    edits_mark(p, !has_cluster(p), p->j->mode == RJ_SIDECAR ? !has_cluster(p) : !p->submitter.there);
     bool ready = states_need_cluster(p) && cluster_ready(p) && states_need_submitter(p);
     if (!ready && p->waiting.n != 0) p->now.message = p->waiting;
     if (states_deadlines(p, true) || !ready) return;

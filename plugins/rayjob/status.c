@@ -1,6 +1,7 @@
 /* status.c - the status at the end of a pass (spec section 3.6). Unlike the reference, whatever differs is written. */
 #include "status.h"
 
+#include "edits.h"
 #include "fields.h"
 
 /* Counters and the decision to try again (spec section 3.4). They go into the same write as what they count. */
@@ -66,6 +67,9 @@ static struct rv_node *conditions(struct job_pass *p) {
     set_condition(p, list, RJ_CONDITION_RECONCILING, !over, word, what);
     set_condition(p, list, RJ_CONDITION_COMPLETE, s->phase == RJ_COMPLETE, reason, s->message);
     set_condition(p, list, RJ_CONDITION_FAILED, s->phase == RJ_FAILED, reason, s->message);
+    struct rv_str edits = edits_not_followed(p);
+    if (edits.n != 0) ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(edits));
+    set_condition(p, list, RJ_CONDITION_OUTDATED, edits.n != 0, RV_STR("SpecChanged"), edits);
     set_condition(p, list, RJ_CONDITION_STALLED, p->invalid.n != 0 || s->phase == RJ_INVALID, RV_STR(RJ_REASON_INVALID),
                   p->invalid.n != 0 ? p->invalid : s->message);
     return list;

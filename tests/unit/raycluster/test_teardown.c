@@ -99,7 +99,70 @@ static void test_namespace_ends(void) {
     lone_stop(&w);
 }
 
-static const struct suite_test tests[] = {{"the finalizer is refused", test_refused},
+/* Ends with the Job's failure: the cluster goes, and an event says what is left. */
+static void test_cleanup_fails(void) {
+    struct lone w;
+    lone_start(&w, "", REDIS);
+    lone_go(&w, "{}");
+    deleted(&w);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(own_job(&w));
+    lone_is(&w, "rayclusters", "c", "status.state", NULL);
+    CU_ASSERT_TRUE(rv_str_is(lone_waits(&w, "reason"), "Deleting"));
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_val failed =
+        quoted(a, "{'status':{'conditions':[{'type':'Failed','status':'True','reason':'BackoffLimitExceeded'}]}}");
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, rv_fakeapi_get(w.api, "jobs", JOB), true, RV_STR(""), failed), 0);
+    lone_settle(&w);
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "rayclusters", "c"));
+    CU_ASSERT_EQUAL(lone_told(&w, "RedisCleanupFailed"), 1);
+    CU_ASSERT_TRUE(lone_told(&w, "storage namespace uid-1") >= 1);
+    lone_stop(&w);
+}
+
+/* The spec has forgotten Redis, or keeps its state elsewhere by now; the head pod has not. */
+static void test_options_taken_out(void) {
+    static const char *const edits[] = {"{'spec':{'gcsFaultToleranceOptions':null}}",
+                                        "{'spec':{'gcsFaultToleranceOptions':{'redisAddress':'other:1'}}}"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(edits); i++) {
+        struct lone w;
+        lone_start(&w, "",
+                   "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379','externalStorageNamespace':'mine',"
+                   "'redisPassword':{'valueFrom':{'secretKeyRef':{'name':'s','key':'k'}}}}," LONE_HEAD);
+        lone_go(&w, "{}");
+        lone_edit(&w, "rayclusters", "c", edits[i]);
+        deleted(&w);
+        const struct rv_fake_object *job = own_job(&w);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(job);
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_node *env = rv_node_path(rv_node_from(a, job->value), "spec.template.spec.containers[0].env");
+        struct rv_node *address = rv_node_find(env, "name", RV_STR("RAY_REDIS_ADDRESS")),
+                       *password = rv_node_find(env, "name", RV_STR("REDIS_PASSWORD")),
+                       *space = rv_node_find(env, "name", RV_STR("RAY_external_storage_namespace"));
+        CHECK_ROW(rv_str_is(rv_node_text(rv_node_get(address, "value")), "redis:6379"), edits[i]);
+        CHECK_ROW(rv_str_is(rv_node_text(rv_node_path(password, "valueFrom.secretKeyRef.name")), "s"), edits[i]);
+        CHECK_ROW(rv_str_is(rv_node_text(rv_node_get(space, "value")), "mine"), edits[i]);
+        finish(&w, rv_fakeapi_get(w.api, "jobs", JOB));
+        lone_settle(&w);
+        CHECK_ROW(rv_fakeapi_get(w.api, "rayclusters", "c") == NULL, edits[i]);
+        lone_stop(&w);
+    }
+    struct lone w; /* the head has gone as well, and nobody knows any more */
+    lone_start(&w, "", REDIS);
+    lone_go(&w, "{}");
+    lone_edit(&w, "rayclusters", "c", "{'spec':{'suspend':true}}");
+    rv_fakehost_advance(w.host, 40000);
+    (void)rv_fakeapi_collect(w.api);
+    lone_settle(&w);
+    lone_edit(&w, "rayclusters", "c", edits[0]);
+    deleted(&w);
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "rayclusters", "c"));
+    CU_ASSERT_EQUAL(lone_told(&w, "RedisNotCleanedUp"), 1);
+    lone_stop(&w);
+}
+
+static const struct suite_test tests[] = {{"the clean-up fails", test_cleanup_fails},
+                                          {"the options were taken out", test_options_taken_out},
+                                          {"the finalizer is refused", test_refused},
                                           {"a Job of that name", test_other_job},
                                           {"the namespace ends", test_namespace_ends}};
 SUITE_MAIN("raycluster: teardown", tests)

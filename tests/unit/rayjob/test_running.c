@@ -385,6 +385,27 @@ static void test_suspended_when_pods_are_gone(void) {
     scene_end(&s);
 }
 
+/* An edit that nothing follows is said to be one. */
+static void test_edits(void) {
+    static const struct {
+        const char *patch, *words;
+    } rows[] = {{"{'spec':{'entrypoint':'other'}}", "What is submitted"},
+                {"{'spec':{'rayClusterSpec':{'workerGroupSpecs':null}}}", "spec.rayClusterSpec was changed"},
+                {"{'spec':{'ttlSecondsAfterFinished':5}}", NULL}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = "K8sJobMode", .spec = OWN_JOB, .ray = "RUNNING"};
+        begin_running(&s);
+        CHECK_ROW(!rv_val_present(scene_condition(&s, "AttemptOutdated")), rows[i].patch);
+        scene_patch(&s, "rayjobs", SCENE_JOB, false, rows[i].patch);
+        scene_wait(&s, 5);
+        struct rv_str said = rv_path_str(scene_condition(&s, "AttemptOutdated"), "message");
+        CHECK_ROW(rows[i].words == NULL ? said.n == 0 : scene_says(said, rows[i].words), rows[i].patch);
+        CHECK_ROW(rows[i].words == NULL || scene_says(said, "with the next attempt, or after a suspension"),
+                  rows[i].patch);
+        scene_end(&s);
+    }
+}
+
 static void test_finished_without_a_finalizer(void) {
     struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
     begin_running(&s);
@@ -750,6 +771,7 @@ static const struct suite_test tests[] = {
     {"a job of somebody else", test_job_of_somebody_else},
     {"how the head ended", test_how_the_head_ended},
     {"suspended when the pods are gone", test_suspended_when_pods_are_gone},
+    {"edits that nothing follows", test_edits},
     {"finished without a finalizer", test_finished_without_a_finalizer},
     {"it follows the head that runs", test_follows_the_head},
     {"HTTPMode: refused for long", test_refused_for_long},
