@@ -1,21 +1,10 @@
-/* yaml_pos.h - YAML as a tree in which every node knows its line and column, for files that people write and we judge.
+/* yaml_pos.h - a YAML file as a tree in which every value has its line and column, for files that people write.
  *
- * Anchors, aliases, tags and merge keys are refused (a configuration says what it means), and so are duplicate keys. */
+ * Anchors, aliases, merge keys, duplicate keys and a second document are refused. */
 #ifndef CONFIG_YAML_POS_H
 #define CONFIG_YAML_POS_H
 
-#include "rayvisor/tree.h"
-
-enum yaml_kind { YAML_POS_SCALAR, YAML_POS_LIST, YAML_POS_MAP };
-
-struct yaml_pos {
-    enum yaml_kind kind;
-    struct rv_str text, key; /* scalars; key: of this entry in its map */
-    bool quoted;
-    size_t line, column, key_line, key_column; /* from 1 */
-    struct yaml_pos *kids, **last, *next;
-    size_t n;
-};
+#include "ipc/base/yaml.h"
 
 struct yaml_doc {
     struct rv_arena *arena;

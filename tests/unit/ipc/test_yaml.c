@@ -4,7 +4,7 @@
 #include "tests/unit/sdk/suite.h"
 
 static const struct rv_yaml_opts strict = {.name = "f"}, anchors = {.anchors = true, .max_depth = 6, .max_nodes = 40},
-                                 repeats = {.repeats = true};
+                                 repeats = {.repeats = true}, judged = {.name = "f", .strict = true, .max_depth = 3};
 
 static void add_json(struct rv_arena *a, struct rv_node *n, struct rv_buf *out) {
     rv_json_write(rv_node_freeze(a, n), out);
@@ -28,6 +28,19 @@ static void documents(void) {
         {&strict, "a: [1\n", "f:2: "},
         {&strict, "<<: {a: 1}\n", "{\"<<\":{\"a\":1}}"},
         {&strict, "a: 1\n---\nb: [\n", "{\"a\":1}"},
+        {&judged, "", "null"},
+        {&judged, "--- \na: {b: '1'}\n", "{\"a\":{\"b\":\"1\"}}"},
+        {&judged, "a: &x 1\n", "f:1:4: anchors are not accepted: write the value out where it is needed"},
+        {&judged, "a: &x [1]\n", "f:1:4: anchors are not accepted"},
+        {&judged, "a: &x {b: 1}\n", "f:1:4: anchors are not accepted"},
+        {&judged, "a: *x\n", "f:1:4: aliases are not accepted: write the value out"},
+        {&judged, "a:\n  <<: {a: 1}\n", "f:2:3: merge keys are not accepted: write the values out"},
+        {&judged, "a: 1\n? [a]\n: b\n", "f:2:3: a key must be plain text"},
+        {&judged, "a: 1\nb: 2\na: 3\n", "f:3:1: \"a\" stands here for the second time: keep one"},
+        {&judged, "a: 1\n---\nb: 2\n", "f:2:1: one document is expected, a second one begins here"},
+        {&judged, "[[[1]]]", "[[[1]]]"},
+        {&judged, "[[[[1]]]]", "f:1:4: nested too deeply"},
+        {&judged, "a: [1\n", "f:2:1: "},
         {&repeats, "a: 1\na: 2\n", "{\"a\":2}"},
         {&repeats, "a: *x\n", "line 1: aliases"},
         {&anchors, "x: &x [1, {k: v}]\ny: *x\nz: *x\n",
@@ -75,6 +88,23 @@ static void lines(void) {
     CU_ASSERT_EQUAL(rv_yaml_line(&marks, NULL), 0);
 }
 
+static void positions(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_yaml_marks marks = {0};
+    struct rv_yaml_opts o = {.marks = &marks};
+    struct rv_node *n = rv_yaml_parse(a, RV_STR("a: 1.20\n\nb: ['x', y]\n  \nc: {d: ''}\n"), &o, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(n);
+    const struct yaml_pos *root = marks.root, *first = root->kids, *list = first->next, *map = list->next;
+    CU_ASSERT_TRUE(root->kind == YAML_POS_MAP && root->n == 3 && root->node == n && map->next == NULL);
+    CU_ASSERT_TRUE(first->kind == YAML_POS_SCALAR && rv_str_is(first->text, "1.20") && !first->quoted);
+    CU_ASSERT_TRUE(rv_str_is(first->key, "a") && first->column == 4 && first->key_column == 1);
+    CU_ASSERT_TRUE(list->kind == YAML_POS_LIST && list->n == 2 && list->line == 3 && list->key_line == 3);
+    CU_ASSERT_TRUE(list->kids->quoted && !list->kids->next->quoted && list->kids->next->column == 10);
+    CU_ASSERT_TRUE(list->kids->key_line == 0 && list->kids->key.n == 0);
+    CU_ASSERT_TRUE(map->kids->quoted && map->kids->text.n == 0 && rv_str_is(map->kids->key, "d"));
+    CU_ASSERT_TRUE(map->kids->line == 5 && map->kids->column == 8 && map->kids->key_column == 5);
+}
+
 struct several {
     struct rv_buf json;
     int stop;
@@ -107,5 +137,6 @@ static void several(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"documents", documents}, {"lines", lines}, {"several", several}};
+static const struct suite_test tests[] = {
+    {"documents", documents}, {"lines", lines}, {"positions", positions}, {"several", several}};
 SUITE_MAIN("yaml", tests)
