@@ -1,4 +1,5 @@
 /* A write that is refused: the Kubernetes Status that says why, with its details and causes. */
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 #include "storage_internal.h"
 
@@ -47,7 +48,7 @@ static const struct {
                      {"Too many", "FieldValueTooMany"},
                      {"Internal error", "InternalError"}};
 
-static void write_cause(struct rv_str text, struct rv_buf *out) {
+static void write_cause(struct rv_str text, struct jsonw *w) {
     size_t n = 0;
     while (n + 1 < text.n && !(text.p[n] == ':' && text.p[n + 1] == ' ')) n++;
     bool split = n + 1 < text.n;
@@ -56,29 +57,24 @@ static void write_cause(struct rv_str text, struct rv_buf *out) {
     const char *reason = "FieldValueInvalid";
     for (size_t i = 0; i < RV_ARRAY_LEN(cause_reasons); i++)
         if (rv_str_starts(message, cause_reasons[i].words)) reason = cause_reasons[i].reason;
-    rv_buf_addf(out, "{\"reason\":\"%s\",\"message\":", reason);
-    rv_json_quote(message, out);
-    rv_buf_adds(out, ",\"field\":");
-    rv_json_quote(field, out);
-    rv_buf_adds(out, "}");
+    jsonw_begin_object(w, NULL);
+    jsonw_text(w, "reason", reason);
+    jsonw_str(w, "message", message);
+    jsonw_str(w, "field", field);
+    jsonw_end_object(w);
 }
 
 void sb_status_about(struct sb_status *st, const struct sb_resource *r, struct rv_str name, const char *kind,
                      struct rv_node *causes) {
     if (st == NULL) return;
     rv_autobuf struct rv_buf out = {0};
-    if (name.n != 0) {
-        rv_buf_adds(&out, "\"name\":");
-        rv_json_quote(name, &out);
-        rv_buf_addc(&out, ',');
-    }
-    if (r->group[0] != '\0') rv_buf_addf(&out, "\"group\":\"%s\",", r->group);
-    rv_buf_addf(&out, "\"kind\":\"%s\"", kind);
-    for (size_t i = 0; i < rv_node_len(causes); i++) {
-        rv_buf_adds(&out, i == 0 ? ",\"causes\":[" : ",");
-        write_cause(rv_node_text(rv_node_at(causes, i)), &out);
-    }
-    if (rv_node_len(causes) != 0) rv_buf_addc(&out, ']');
+    struct jsonw w = {.out = &out};
+    if (name.n != 0) jsonw_str(&w, "name", name);
+    if (r->group[0] != '\0') jsonw_text(&w, "group", r->group);
+    jsonw_text(&w, "kind", kind);
+    if (rv_node_len(causes) != 0) jsonw_begin_array(&w, "causes");
+    for (size_t i = 0; i < rv_node_len(causes); i++) write_cause(rv_node_text(rv_node_at(causes, i)), &w);
+    if (rv_node_len(causes) != 0) jsonw_end_array(&w);
     free(st->details);
     st->details = rv_strdup(rv_buf_str(&out));
 }

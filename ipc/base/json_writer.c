@@ -70,3 +70,18 @@ void jsonw_raw(struct jsonw *w, const char *key, struct rv_str json) {
     begin_value(w, key);
     rv_buf_add_str(w->out, json);
 }
+
+void jsonw_members(struct jsonw *w, struct rv_str json) {
+    if (json.n != 0) jsonw_raw(w, NULL, json);
+}
+
+void jsonw_key(struct jsonw *w, struct rv_str key) {
+    jsonw_str(w, NULL, key);
+    rv_buf_addc(w->out, ':');
+    w->comma = false;
+}
+
+struct rv_buf *jsonw_value(struct jsonw *w, const char *key) {
+    begin_value(w, key);
+    return w->out;
+}

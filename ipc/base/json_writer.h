@@ -35,5 +35,11 @@ void jsonw_uint(struct jsonw *w, const char *key, uint64_t value);
 void jsonw_bool(struct jsonw *w, const char *key, bool value);
 void jsonw_val(struct jsonw *w, const char *key, struct rv_val value); /* absent is written as null */
 void jsonw_raw(struct jsonw *w, const char *key, struct rv_str json);  /* one whole value that is JSON already */
+/* Members of an object that are JSON already, without the braces; "" for none. */
+void jsonw_members(struct jsonw *w, struct rv_str json);
+/* A member whose name is not a literal: its value comes next, with NULL as its key. */
+void jsonw_key(struct jsonw *w, struct rv_str key);
+/* A value that the caller writes, whole, to the buffer that is returned. */
+struct rv_buf *jsonw_value(struct jsonw *w, const char *key);
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "ipc/base/json_writer.h"
 #include "ipc/base/log.h"
 #include "ipc/base/options.h"
 #include "ipc/protocol/lane.h"
@@ -224,10 +225,14 @@ static int check_only(const char *path) {
         fprintf(stderr, "rayvisor-host: %s\n", err.text);
         return EXIT_CONFIG;
     }
-    rv_autobuf struct rv_buf version = {0};
-    rv_json_quote(rv_str(p->version), &version);
-    printf("{\"name\":\"%s\",\"version\":%s,\"abi\":\"%u.%u\"}\n", p->name, rv_buf_cstr(&version),
-           (unsigned)p->abi_major, (unsigned)p->abi_minor);
+    rv_autobuf struct rv_buf b = {0};
+    struct jsonw w = {.out = &b};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "name", p->name);
+    jsonw_text(&w, "version", p->version);
+    jsonw_fmt(&w, "abi", "%u.%u", (unsigned)p->abi_major, (unsigned)p->abi_minor);
+    jsonw_end_object(&w);
+    puts(rv_buf_cstr(&b));
     return 0;
 }
 

@@ -1,13 +1,12 @@
 /* record.c - writing and replaying recordings (see record.h). */
 #include "record.h"
 
-#include "rayvisor/json.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "ipc/base/json_writer.h"
 #include "ipc/base/log.h"
 
 struct recorder {
@@ -144,13 +143,14 @@ static bool same(struct rv_bytes a, const struct rv_buf *b) {
 
 static void print_request(struct replay *r, const struct msg *m, const struct rv_buf *body) {
     rv_autobuf struct rv_buf line = {0};
-    rv_buf_addf(&line, "{\"type\":\"%s\",\"body\":", msg_type_name(m->type));
-    rv_json_write((struct rv_val){body->p, body->n}, &line);
-    if (m->payload.n != 0 && m->type == MSG_ACTION && m->action.a.verb != RV_VERB_HTTP) {
-        rv_buf_adds(&line, ",\"payload\":");
-        rv_json_write((struct rv_val){m->payload.p, m->payload.n}, &line);
-    }
-    rv_buf_adds(&line, "}\n");
+    struct jsonw w = {.out = &line};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "type", msg_type_name(m->type));
+    jsonw_val(&w, "body", (struct rv_val){body->p, body->n});
+    if (m->payload.n != 0 && m->type == MSG_ACTION && m->action.a.verb != RV_VERB_HTTP)
+        jsonw_val(&w, "payload", (struct rv_val){m->payload.p, m->payload.n});
+    jsonw_end_object(&w);
+    rv_buf_addc(&line, '\n');
     fwrite(line.p, 1, line.n, r->out);
 }
 

@@ -1,6 +1,7 @@
 /* body.c - what is sent for patches and deletions (see body.h). */
 #include "body.h"
 
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/kube/kube.h"
@@ -29,22 +30,19 @@ void body_patch(const struct rv_action *a, struct rv_buf *json) {
 }
 
 void body_delete(const struct rv_action *a, struct rv_buf *json) {
-    rv_buf_adds(json, "{\"kind\":\"DeleteOptions\",\"apiVersion\":\"v1\",\"propagationPolicy\":");
-    rv_json_quote(a->propagation.n != 0 ? a->propagation : RV_STR("Background"), json);
-    if (a->grace_seconds > 0) rv_buf_addf(json, ",\"gracePeriodSeconds\":%lld", (long long)a->grace_seconds);
+    struct jsonw w = {.out = json};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "kind", "DeleteOptions");
+    jsonw_text(&w, "apiVersion", "v1");
+    jsonw_str(&w, "propagationPolicy", a->propagation.n != 0 ? a->propagation : RV_STR("Background"));
+    if (a->grace_seconds > 0) jsonw_int(&w, "gracePeriodSeconds", a->grace_seconds);
     if (a->pre_uid.n != 0 || a->pre_version.n != 0) {
-        rv_buf_adds(json, ",\"preconditions\":{");
-        if (a->pre_uid.n != 0) {
-            rv_buf_adds(json, "\"uid\":");
-            rv_json_quote(a->pre_uid, json);
-        }
-        if (a->pre_version.n != 0) {
-            rv_buf_addf(json, "%s\"resourceVersion\":", a->pre_uid.n != 0 ? "," : "");
-            rv_json_quote(a->pre_version, json);
-        }
-        rv_buf_adds(json, "}");
+        jsonw_begin_object(&w, "preconditions");
+        if (a->pre_uid.n != 0) jsonw_str(&w, "uid", a->pre_uid);
+        if (a->pre_version.n != 0) jsonw_str(&w, "resourceVersion", a->pre_version);
+        jsonw_end_object(&w);
     }
-    rv_buf_adds(json, "}");
+    jsonw_end_object(&w);
 }
 
 char *body_path(const struct rv_action *a, const char *plugin) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "ipc/base/json_writer.h"
 #include "ipc/base/nearest.h"
 #include "ipc/base/options.h"
 #include "sandbox.h"
@@ -41,6 +42,20 @@ static int ask_supervisor(struct context *c, const char *request, struct rv_val 
     }
     rv_buf_free(&out);
     return r;
+}
+
+/* A request about one object, with one more member that says which kind or which plugin. */
+static int ask_about(struct context *c, const char *cmd, const char *member, struct rv_str value, struct rv_str ns,
+                     const char *name, struct rv_val *ret) {
+    rv_autobuf struct rv_buf q = {0};
+    struct jsonw w = {.out = &q};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "cmd", cmd);
+    jsonw_str(&w, member, value);
+    jsonw_str(&w, "namespace", ns);
+    jsonw_text(&w, "name", name);
+    jsonw_end_object(&w);
+    return ask_supervisor(c, rv_buf_cstr(&q), ret);
 }
 
 static bool print_json(struct context *c, struct rv_val v) {
@@ -165,16 +180,9 @@ static int cmd_explain(struct context *c) {
         return rv_error_set(
             &c->err, -EXIT_USAGE,
             "say what to explain as KIND/NAME, for example: rayvisorctl explain raycluster/demo -n default");
-    rv_autobuf struct rv_buf q = {0};
-    rv_buf_adds(&q, "{\"cmd\":\"explain\",\"kind\":");
-    rv_json_quote((struct rv_str){c->argv[0], (size_t)(slash - c->argv[0])}, &q);
-    rv_buf_adds(&q, ",\"namespace\":");
-    rv_json_quote(rv_str(c->ns), &q);
-    rv_buf_adds(&q, ",\"name\":");
-    rv_json_quote(rv_str(slash + 1), &q);
-    rv_buf_adds(&q, "}");
     struct rv_val v = RV_VAL_ABSENT;
-    int r = ask_supervisor(c, rv_buf_cstr(&q), &v);
+    int r = ask_about(c, "explain", "kind", (struct rv_str){c->argv[0], (size_t)(slash - c->argv[0])}, rv_str(c->ns),
+                      slash + 1, &v);
     if (r == 0 && !rv_path_bool(v, "found", false))
         r = rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no %s in namespace %s",
                          RV_STR_ARG(rv_path_str(v, "plugin")), c->argv[0], c->ns);
@@ -194,16 +202,9 @@ static int cmd_reload(struct context *c) {
 static int cmd_release(struct context *c) {
     const char *slash = c->argc == 2 ? strchr(c->argv[1], '/') : NULL;
     if (slash == NULL) return rv_error_set(&c->err, -EXIT_USAGE, "say which object as PLUGIN NAMESPACE/NAME");
-    rv_autobuf struct rv_buf q = {0};
-    rv_buf_adds(&q, "{\"cmd\":\"release\",\"plugin\":");
-    rv_json_quote(rv_str(c->argv[0]), &q);
-    rv_buf_adds(&q, ",\"namespace\":");
-    rv_json_quote((struct rv_str){c->argv[1], (size_t)(slash - c->argv[1])}, &q);
-    rv_buf_adds(&q, ",\"name\":");
-    rv_json_quote(rv_str(slash + 1), &q);
-    rv_buf_adds(&q, "}");
     struct rv_val v;
-    int r = ask_supervisor(c, rv_buf_cstr(&q), &v);
+    int r = ask_about(c, "release", "plugin", rv_str(c->argv[0]),
+                      (struct rv_str){c->argv[1], (size_t)(slash - c->argv[1])}, slash + 1, &v);
     if (r == 0 && !print_json(c, v))
         puts(rv_path_bool(v, "wasQuarantined", false) ? "released" : "it was not quarantined");
     return r;
@@ -213,9 +214,10 @@ static int cmd_release(struct context *c) {
 static int print_text(const struct context *c, const char *field, const char *text) {
     rv_autobuf struct rv_buf b = {0};
     if (c->json) {
-        rv_buf_addf(&b, "{\"%s\":", field);
-        rv_json_quote(rv_str(text), &b);
-        rv_buf_addc(&b, '}');
+        struct jsonw w = {.out = &b};
+        jsonw_begin_object(&w, NULL);
+        jsonw_text(&w, field, text);
+        jsonw_end_object(&w);
     } else {
         rv_buf_adds(&b, text);
     }

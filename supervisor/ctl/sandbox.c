@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 enum { START_S = 20, STOP_S = 25, TAIL = 1500 };
@@ -238,13 +239,13 @@ static void print_up(struct rv_arena *a, bool json) {
         return;
     }
     rv_autobuf struct rv_buf b = {0};
-    rv_buf_adds(&b, "{\"kubeconfig\":");
-    rv_json_quote(rv_str(sandbox_kubeconfig(a)), &b);
-    rv_buf_adds(&b, ",\"folder\":");
-    rv_json_quote(sandbox_dir(a), &b);
-    rv_buf_adds(&b, ",\"controlSocket\":");
-    rv_json_quote(rv_str(in_dir(a, "run/control.sock")), &b);
-    printf("%s}\n", rv_buf_cstr(&b));
+    struct jsonw w = {.out = &b};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "kubeconfig", sandbox_kubeconfig(a));
+    jsonw_str(&w, "folder", sandbox_dir(a));
+    jsonw_text(&w, "controlSocket", in_dir(a, "run/control.sock"));
+    jsonw_end_object(&w);
+    puts(rv_buf_cstr(&b));
 }
 
 /* A configuration that is refused is told before anything is started. The path is made absolute: the operator watches
@@ -298,14 +299,14 @@ int sandbox_down(struct rv_arena *a, bool json, struct rv_error *err) {
     return r != 0 ? r : q;
 }
 
-static void print_part(struct rv_buf *b, bool json, const char *name, pid_t pid, bool ready) {
-    if (json)
-        rv_buf_addf(b, "\"%s\":{\"running\":%s,\"pid\":%d,\"ready\":%s},", name, pid != 0 ? "true" : "false", (int)pid,
-                    ready ? "true" : "false");
-    else if (pid == 0)
-        rv_buf_addf(b, "%-9s not running\n", name);
-    else
-        rv_buf_addf(b, "%-9s pid %d, %s\n", name, (int)pid, ready ? "ready" : "not ready");
+static void print_part(struct jsonw *w, bool json, const char *name, pid_t pid, bool ready) {
+    if (!json && pid == 0) printf("%-9s not running\n", name);
+    if (!json && pid != 0) printf("%-9s pid %d, %s\n", name, (int)pid, ready ? "ready" : "not ready");
+    jsonw_begin_object(w, name);
+    jsonw_bool(w, "running", pid != 0);
+    jsonw_int(w, "pid", pid);
+    jsonw_bool(w, "ready", ready);
+    jsonw_end_object(w);
 }
 
 int sandbox_status(struct rv_arena *a, bool json, struct rv_error *err) {
@@ -314,22 +315,22 @@ int sandbox_status(struct rv_arena *a, bool json, struct rv_error *err) {
         bool (*ready)(struct rv_arena *a);
     } parts[] = {{"cluster", sandbox_ready}, {"operator", operator_ready}};
     rv_autobuf struct rv_buf b = {0};
+    struct jsonw w = {.out = &b};
     bool all = true;
-    if (json) rv_buf_addc(&b, '{');
+    jsonw_begin_object(&w, NULL);
     for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
         pid_t pid = read_pid(a, rv_arena_fmt(a, "%s.pid", parts[i].name).p);
         bool ready = pid != 0 && parts[i].ready(a);
         all = all && ready;
-        print_part(&b, json, parts[i].name, pid, ready);
+        print_part(&w, json, parts[i].name, pid, ready);
     }
-    if (json) {
-        rv_buf_addf(&b, "\"ready\":%s,\"folder\":", all ? "true" : "false");
-        rv_json_quote(sandbox_dir(a), &b);
-        rv_buf_adds(&b, "}\n");
-    } else {
-        rv_buf_addf(&b, "%-9s %s\n", "folder", sandbox_dir(a).p);
-    }
-    fwrite(b.p, 1, b.n, stdout);
+    jsonw_bool(&w, "ready", all);
+    jsonw_str(&w, "folder", sandbox_dir(a));
+    jsonw_end_object(&w);
+    if (json)
+        puts(rv_buf_cstr(&b));
+    else
+        printf("%-9s %s\n", "folder", sandbox_dir(a).p);
     return all ? 0
                : rv_error_set(err, RV_E_UNAVAILABLE, "the sandbox is not up; start it with: %s sandbox up",
                               own_command(a));

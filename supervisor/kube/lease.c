@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "ipc/base/json_writer.h"
 #include "rayvisor/k8s.h"
 
 enum { SOON_MS = 100, RELEASE_MS = 3000 };
@@ -141,39 +142,48 @@ static void on_written(void *arg, const struct kube_response *r) {
 }
 
 /* taken: by us from nobody or from somebody else. */
-static void write_spec(const struct lease *l, bool taken, struct rv_buf *b) {
+static void write_spec(const struct lease *l, bool taken, struct jsonw *w) {
     char now[40];
     rv_time_format_micro(rv_wall_now(), now);
-    rv_buf_adds(b, "\"spec\":{\"holderIdentity\":");
-    rv_json_quote(rv_str(l->identity), b);
-    rv_buf_addf(b, ",\"leaseDurationSeconds\":%lld,\"renewTime\":\"%s\"", (long long)((l->o.duration_ms + 999) / 1000),
-                now);
-    if (taken)
-        rv_buf_addf(b, ",\"acquireTime\":\"%s\",\"leaseTransitions\":%lld", now,
-                    (long long)(l->version[0] != 0 ? l->transitions + 1 : 0));
-    rv_buf_adds(b, "}}");
+    jsonw_begin_object(w, "spec");
+    jsonw_text(w, "holderIdentity", l->identity);
+    jsonw_int(w, "leaseDurationSeconds", (l->o.duration_ms + 999) / 1000);
+    jsonw_text(w, "renewTime", now);
+    if (taken) {
+        jsonw_text(w, "acquireTime", now);
+        jsonw_int(w, "leaseTransitions", l->version[0] != 0 ? l->transitions + 1 : 0);
+    }
+    jsonw_end_object(w);
 }
 
 static void create(struct lease *l) {
     rv_autobuf struct rv_buf b = {0};
-    rv_buf_adds(&b, "{\"apiVersion\":\"coordination.k8s.io/v1\",\"kind\":\"Lease\",\"metadata\":{\"name\":");
-    rv_json_quote(rv_str(l->name), &b);
-    rv_buf_adds(&b, "},");
-    write_spec(l, true, &b);
+    struct jsonw w = {.out = &b};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "apiVersion", "coordination.k8s.io/v1");
+    jsonw_text(&w, "kind", "Lease");
+    jsonw_begin_object(&w, "metadata");
+    jsonw_text(&w, "name", l->name);
+    jsonw_end_object(&w);
+    write_spec(l, true, &w);
+    jsonw_end_object(&w);
     send(l, "POST", l->collection, "application/json", &b, on_written);
 }
 
-/* The resourceVersion makes it ours only if nobody else wrote meanwhile. */
-static void patch_head(const struct lease *l, struct rv_buf *b) {
-    rv_buf_adds(b, "{\"metadata\":{\"resourceVersion\":");
-    rv_json_quote(rv_str(l->version), b);
-    rv_buf_adds(b, "},");
+/* The resourceVersion makes the patch fail if another instance has written meanwhile. */
+static void begin_patch(const struct lease *l, struct jsonw *w) {
+    jsonw_begin_object(w, NULL);
+    jsonw_begin_object(w, "metadata");
+    jsonw_text(w, "resourceVersion", l->version);
+    jsonw_end_object(w);
 }
 
 static void renew(struct lease *l) {
     rv_autobuf struct rv_buf b = {0};
-    patch_head(l, &b);
-    write_spec(l, !mine(l), &b);
+    struct jsonw w = {.out = &b};
+    begin_patch(l, &w);
+    write_spec(l, !mine(l), &w);
+    jsonw_end_object(&w);
     send(l, "PATCH", l->path, "application/merge-patch+json", &b, on_written);
 }
 
@@ -270,8 +280,13 @@ void lease_release(struct lease *l, void (*done)(void *arg), void *arg) {
     rv_autobuf struct rv_buf b = {0};
     l->released = done;
     l->released_arg = arg;
-    patch_head(l, &b);
-    rv_buf_adds(&b, "\"spec\":{\"holderIdentity\":\"\",\"leaseDurationSeconds\":1}}");
+    struct jsonw w = {.out = &b};
+    begin_patch(l, &w);
+    jsonw_begin_object(&w, "spec");
+    jsonw_text(&w, "holderIdentity", "");
+    jsonw_int(&w, "leaseDurationSeconds", 1);
+    jsonw_end_object(&w);
+    jsonw_end_object(&w);
     l->o.renew_ms = RELEASE_MS; /* a short timeout */
     send(l, "PATCH", l->path, "application/merge-patch+json", &b, on_given_up);
 }

@@ -24,14 +24,19 @@ bool sb_access_group(size_t i, const char **ret_group) {
     return true;
 }
 
-size_t sb_access_list(struct rv_str group, struct rv_str version, size_t n, struct rv_buf *out) {
-    for (size_t i = 0; rv_str_is(version, "v1") && i < RV_ARRAY_LEN(questions); i++)
-        if (rv_str_is(group, questions[i].group))
-            rv_buf_addf(
-                out,
-                "%s{\"name\":\"%s\",\"singularName\":\"\",\"namespaced\":false,\"kind\":\"%s\",\"verbs\":[\"create\"]}",
-                n++ > 0 ? "," : "", questions[i].plural, questions[i].kind);
-    return n;
+void sb_access_list(struct rv_str group, struct rv_str version, struct jsonw *w) {
+    for (size_t i = 0; rv_str_is(version, "v1") && i < RV_ARRAY_LEN(questions); i++) {
+        if (!rv_str_is(group, questions[i].group)) continue;
+        jsonw_begin_object(w, NULL);
+        jsonw_text(w, "name", questions[i].plural);
+        jsonw_text(w, "singularName", "");
+        jsonw_bool(w, "namespaced", false);
+        jsonw_text(w, "kind", questions[i].kind);
+        jsonw_begin_array(w, "verbs");
+        jsonw_text(w, NULL, "create");
+        jsonw_end_array(w);
+        jsonw_end_object(w);
+    }
 }
 
 bool sb_access(struct sb_request *q, struct sb_response *r) {

@@ -25,23 +25,29 @@ static bool read_body(struct sb_request *q, struct sb_response *r, struct rv_val
 static void done(struct sb_response *r) { rv_buf_adds(&r->body, "{}"); }
 
 static void count_objects(void *arg, const struct sb_resource *r) {
-    struct rv_buf *out = arg;
+    struct jsonw *w = arg;
     size_t n = sb_table_of(r)->n;
     if (n == 0) return;
     rv_autobuf struct rv_buf name = {0};
     sb_qualified(r, &name);
-    rv_buf_addf(out, "%s\"%s\":%zu", out->p[out->n - 1] != '{' ? "," : "", rv_buf_cstr(&name), n);
+    jsonw_uint(w, rv_buf_cstr(&name), n);
 }
 
 static void get_stats(const struct sb_control *c, struct sb_request *q, struct sb_response *r, struct rv_str rest) {
     (void)q;
     (void)rest;
-    rv_buf_addc(&r->body, '{');
-    sb_stats_write(c->stats, &r->body);
-    rv_buf_addf(&r->body, ",\"history\":{\"changes\":%zu,\"bytes\":%zu},\"resourceVersion\":%llu,\"objects\":{",
-                c->storage->history_n, c->storage->history_bytes, (unsigned long long)sb_version(c->storage));
-    sb_resource_each(c->storage, count_objects, &r->body);
-    rv_buf_adds(&r->body, "}}");
+    struct jsonw w = {.out = &r->body};
+    jsonw_begin_object(&w, NULL);
+    sb_stats_write(c->stats, &w);
+    jsonw_begin_object(&w, "history");
+    jsonw_uint(&w, "changes", c->storage->history_n);
+    jsonw_uint(&w, "bytes", c->storage->history_bytes);
+    jsonw_end_object(&w);
+    jsonw_uint(&w, "resourceVersion", sb_version(c->storage));
+    jsonw_begin_object(&w, "objects");
+    sb_resource_each(c->storage, count_objects, &w);
+    jsonw_end_object(&w);
+    jsonw_end_object(&w);
 }
 
 static void reset_stats(const struct sb_control *c, struct sb_request *q, struct sb_response *r, struct rv_str rest) {

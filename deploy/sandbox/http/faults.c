@@ -1,5 +1,6 @@
 /* faults.c - the rules: reading them by table, matching, the throw. */
 #include "faults.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 #include <stddef.h>
@@ -179,14 +180,19 @@ int sb_faults_add(struct sb_faults *f, struct rv_val rule, unsigned *ret_id, str
 }
 
 void sb_faults_write(const struct sb_faults *f, struct rv_buf *out) {
-    rv_buf_adds(out, "{\"items\":[");
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_begin_array(&w, "items");
     for (const struct rule *r = f->first; r != NULL; r = r->next) {
-        rv_buf_addf(out, "%s{\"id\":%u,\"hits\":%llu,\"left\":%lld,\"rule\":", r != f->first ? "," : "", r->id,
-                    (unsigned long long)r->hits, (long long)r->left);
-        rv_json_write((struct rv_val){r->text.p, r->text.n}, out);
-        rv_buf_addc(out, '}');
+        jsonw_begin_object(&w, NULL);
+        jsonw_uint(&w, "id", r->id);
+        jsonw_uint(&w, "hits", r->hits);
+        jsonw_int(&w, "left", r->left);
+        jsonw_val(&w, "rule", (struct rv_val){r->text.p, r->text.n});
+        jsonw_end_object(&w);
     }
-    rv_buf_adds(out, "]}");
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
 }
 
 /* ---- a request comes ---- */

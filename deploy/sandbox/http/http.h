@@ -4,6 +4,7 @@
 
 #include "deploy/sandbox/rules/view.h"
 #include "deploy/sandbox/storage_internal.h"
+#include "ipc/base/json_writer.h"
 
 struct sb_server;
 struct sb_request {
@@ -53,7 +54,7 @@ bool sb_openapi2(struct sb_request *q, struct sb_response *r); /* http/openapi2.
 /* http/access.c: resources that only answer. */
 bool sb_access(struct sb_request *q, struct sb_response *r);
 bool sb_access_group(size_t i, const char **ret_group);
-size_t sb_access_list(struct rv_str group, struct rv_str version, size_t n, struct rv_buf *out);
+void sb_access_list(struct rv_str group, struct rv_str version, struct jsonw *w);
 
 /* Label and field selectors of a list or watch (http/filter.c). */
 struct sb_filter {

@@ -4,6 +4,7 @@
  * the answer is 410 with a token to go on inconsistently, as a real API server's. */
 #include "http.h"
 #include "ipc/base/base64.h"
+#include "ipc/base/json_writer.h"
 #include "table.h"
 
 #include <errno.h>
@@ -217,6 +218,7 @@ static void write_page(const struct query *l, const struct sb_route *t, const st
                        struct sb_response *r) {
     rv_autobuf struct rv_buf items = {0}, token = {0};
     struct sb_list_meta meta = {.version = l->version};
+    struct jsonw w = {.out = &items};
     int64_t n = 0;
     for (size_t i = lower_bound(p, t->ns.n != 0 && l->from_ns.n == 0 ? t->ns : l->from_ns, l->from_name); i < p->n;
          i++) {
@@ -227,8 +229,8 @@ static void write_page(const struct query *l, const struct sb_route *t, const st
             if (n++ == l->limit) encode_token(l->version, o, &token);
             continue;
         }
-        if (n++ > 0) rv_buf_addc(&items, ',');
-        sb_form_item(l->form, t->served, o, &items);
+        n++;
+        sb_form_item(l->form, t->served, o, jsonw_value(&w, NULL));
     }
     if (token.n != 0) {
         meta.cont = rv_buf_cstr(&token);

@@ -6,14 +6,14 @@
 
 #include <stdlib.h>
 
-#define REF "{\"$ref\":\"#/components/schemas/"
+#define REF "#/components/schemas/"
 
 struct doc {
     struct sb_storage *s;
-    struct rv_buf *out;
+    struct jsonw w;
     struct rv_str group, version;
     const struct sb_type **todo; /* types that are referred to; each once */
-    size_t n, cap, resources;
+    size_t n, cap;
 };
 
 static void refer(struct doc *d, const struct sb_type *t) {
@@ -28,7 +28,29 @@ static void refer(struct doc *d, const struct sb_type *t) {
 
 /* ---- schemas ---- */
 
-static void write_type(struct doc *d, const struct sb_type *t, const char *description) {
+static void write_ref(struct jsonw *w, const struct sb_type *t) {
+    jsonw_begin_array(w, "allOf");
+    jsonw_begin_object(w, NULL);
+    jsonw_fmt(w, "$ref", REF RV_STR_FMT, RV_STR_ARG(t->name));
+    jsonw_end_object(w);
+    jsonw_end_array(w);
+}
+
+static void write_type(struct doc *d, const char *key, const struct sb_type *t);
+
+static void write_list(struct doc *d, const struct sb_type *t) {
+    struct jsonw *w = &d->w;
+    jsonw_text(w, "type", "array");
+    write_type(d, "items", t->items);
+    if (t->list == SB_LIST_SET) jsonw_text(w, "x-kubernetes-list-type", "set");
+    if (t->list == SB_LIST_KEYED) jsonw_text(w, "x-kubernetes-list-type", "map");
+    if (t->n_keys == 0) return;
+    jsonw_begin_array(w, "x-kubernetes-list-map-keys");
+    for (size_t i = 0; i < t->n_keys; i++) jsonw_str(w, NULL, t->keys[i]);
+    jsonw_end_array(w);
+}
+
+static void write_type(struct doc *d, const char *key, const struct sb_type *t) {
     static const char *const simple[] = {
         [SB_ANY] = "\"type\":\"object\"",
         [SB_STRING] = "\"type\":\"string\"",
@@ -41,76 +63,83 @@ static void write_type(struct doc *d, const struct sb_type *t, const char *descr
         [SB_INT_OR_STRING] = "\"format\":\"int-or-string\",\"oneOf\":[{\"type\":\"integer\"},{\"type\":\"string\"}]",
         [SB_TIME] = "\"type\":\"string\",\"format\":\"date-time\"",
         [SB_MICROTIME] = "\"type\":\"string\",\"format\":\"date-time\""};
-    rv_buf_addf(d->out, "{\"description\":\"%s\",", description);
+    struct jsonw *w = &d->w;
+    jsonw_begin_object(w, key);
+    jsonw_text(w, "description", "");
     if (t->kind == SB_STRUCT) {
         refer(d, t);
-        rv_buf_addf(d->out, "\"allOf\":[" REF RV_STR_FMT "\"}]", RV_STR_ARG(t->name));
+        write_ref(w, t);
     } else if (t->kind == SB_MAP) {
-        rv_buf_adds(d->out, "\"type\":\"object\",\"additionalProperties\":");
-        write_type(d, t->items, "");
+        jsonw_text(w, "type", "object");
+        write_type(d, "additionalProperties", t->items);
     } else if (t->kind == SB_LIST) {
-        rv_buf_adds(d->out, "\"type\":\"array\",\"items\":");
-        write_type(d, t->items, "");
-        if (t->list == SB_LIST_SET) rv_buf_adds(d->out, ",\"x-kubernetes-list-type\":\"set\"");
-        if (t->list == SB_LIST_KEYED) rv_buf_adds(d->out, ",\"x-kubernetes-list-type\":\"map\"");
-        for (size_t i = 0; i < t->n_keys; i++)
-            rv_buf_addf(d->out, "%s\"" RV_STR_FMT "\"%s", i == 0 ? ",\"x-kubernetes-list-map-keys\":[" : ",",
-                        RV_STR_ARG(t->keys[i]), i + 1 == t->n_keys ? "]" : "");
+        write_list(d, t);
     } else {
-        rv_buf_adds(d->out, simple[t->kind]);
+        jsonw_members(w, rv_str(simple[t->kind]));
     }
-    rv_buf_addc(d->out, '}');
+    jsonw_end_object(w);
 }
 
-static void write_gvk(const struct sb_resource *r, struct rv_buf *out) {
-    rv_buf_addf(out, "{\"group\":\"%s\",\"version\":\"%s\",\"kind\":\"%s\"}", r->group, r->version, r->kind);
+static void write_gvk(const struct sb_resource *r, const char *key, struct jsonw *w) {
+    jsonw_begin_object(w, key);
+    jsonw_text(w, "group", r->group);
+    jsonw_text(w, "version", r->version);
+    jsonw_text(w, "kind", r->kind);
+    jsonw_end_object(w);
+}
+
+static void write_required(const struct sb_type *t, struct jsonw *w) {
+    size_t n = 0;
+    for (size_t i = 0; i < t->n_props; i++) n += t->props[i].required;
+    if (n == 0) return;
+    jsonw_begin_array(w, "required");
+    for (size_t i = 0; i < t->n_props; i++)
+        if (t->props[i].required) jsonw_str(w, NULL, t->props[i].name);
+    jsonw_end_array(w);
 }
 
 /* One component: "Name":{...}; r when it is a kind of this document. */
 static void write_struct(struct doc *d, const struct sb_type *t, const struct sb_resource *r) {
-    rv_buf_addf(d->out, "\"" RV_STR_FMT "\":{\"description\":\"\",\"type\":\"object\",\"properties\":{",
-                RV_STR_ARG(t->name));
+    struct jsonw *w = &d->w;
+    jsonw_key(w, t->name);
+    jsonw_begin_object(w, NULL);
+    jsonw_text(w, "description", "");
+    jsonw_text(w, "type", "object");
+    jsonw_begin_object(w, "properties");
     for (size_t i = 0; i < t->n_props; i++) {
-        rv_buf_addf(d->out, "%s\"" RV_STR_FMT "\":", i != 0 ? "," : "", RV_STR_ARG(t->props[i].name));
-        write_type(d, t->props[i].type, "");
+        jsonw_key(w, t->props[i].name);
+        write_type(d, NULL, t->props[i].type);
     }
-    rv_buf_adds(d->out, "}");
-    size_t n = 0;
-    for (size_t i = 0; i < t->n_props; i++)
-        if (t->props[i].required)
-            rv_buf_addf(d->out, "%s\"" RV_STR_FMT "\"", n++ == 0 ? ",\"required\":[" : ",",
-                        RV_STR_ARG(t->props[i].name));
-    if (n != 0) rv_buf_addc(d->out, ']');
+    jsonw_end_object(w);
+    write_required(t, w);
     if (r != NULL) {
-        rv_buf_adds(d->out, ",\"x-kubernetes-group-version-kind\":[");
-        write_gvk(r, d->out);
-        rv_buf_addc(d->out, ']');
+        jsonw_begin_array(w, "x-kubernetes-group-version-kind");
+        write_gvk(r, NULL, w);
+        jsonw_end_array(w);
     }
-    rv_buf_addc(d->out, '}');
+    jsonw_end_object(w);
 }
 
 /* A custom kind: its own schema, with what every object has. */
 static void write_custom(struct doc *d, const struct sb_resource *r) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    rv_autobuf struct rv_buf ref = {0}, mp = {0};
     struct rv_node *n = rv_node_from(a, sb_schema_raw(r->schema)), *props = rv_node_ensure_map(a, n, "properties");
     const struct sb_prop *meta = sb_type_prop(r->type, RV_STR("metadata"));
     static const char *const texts[] = {"apiVersion", "kind"};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
         rv_node_set_cstr(a, rv_node_ensure_map(a, props, texts[i]), "type", "string");
-    rv_buf_addf(&ref, "[" REF RV_STR_FMT "\"}]", RV_STR_ARG(meta->type->name));
     refer(d, meta->type);
-    rv_json_to_mp(rv_buf_str(&ref), NULL, &mp, NULL);
-    struct rv_node *m = rv_node_map(a);
-    rv_node_set(a, m, "allOf", rv_node_from(a, (struct rv_val){mp.p, mp.n}));
+    struct rv_node *ref = rv_node_map(a), *m = rv_node_map(a);
+    rv_node_set_fmt(a, ref, "$ref", REF RV_STR_FMT, RV_STR_ARG(meta->type->name));
+    rv_node_append(a, rv_node_ensure_array(a, m, "allOf"), ref);
     rv_node_set(a, props, "metadata", m);
     m = rv_node_map(a);
     rv_node_set_cstr(a, m, "group", r->group);
     rv_node_set_cstr(a, m, "version", r->version);
     rv_node_set_cstr(a, m, "kind", r->kind);
     rv_node_append(a, rv_node_ensure_array(a, n, "x-kubernetes-group-version-kind"), m);
-    rv_buf_addf(d->out, "\"%s.%s.%s\":", r->group, r->version, r->kind);
-    rv_json_write(rv_node_freeze(a, n), d->out);
+    jsonw_key(&d->w, rv_arena_fmt(a, "%s.%s.%s", r->group, r->version, r->kind));
+    jsonw_val(&d->w, NULL, rv_node_freeze(a, n));
 }
 
 static bool ours(const struct doc *d, const struct sb_resource *r) {
@@ -121,7 +150,6 @@ static void add_kind(void *arg, const struct sb_resource *r) {
     struct doc *d = arg;
     if (!ours(d, r)) return;
     const struct sb_type *t = r->custom ? NULL : r->type;
-    if (d->resources++ != 0) rv_buf_addc(d->out, ',');
     if (r->custom)
         write_custom(d, r);
     else if (t != NULL) {
@@ -144,64 +172,79 @@ static void is_kind(void *arg, const struct sb_resource *r) {
 }
 
 static void write_op(struct doc *d, const struct sb_resource *r, const char *method, const char *action, bool write) {
-    static const char PARAMETERS[] = ",\"parameters\":[{\"name\":\"dryRun\",\"in\":\"query\",\"schema\":{\"type\":"
-                                     "\"string\"}},{\"name\":\"fieldManager\",\"in\":"
-                                     "\"query\",\"schema\":{\"type\":\"string\"}},{\"name\":\"fieldValidation\",\"in\":"
-                                     "\"query\",\"schema\":{\"type\":\"string\"}}]";
-    rv_buf_addf(d->out, "\"%s\":{\"x-kubernetes-action\":\"%s\",\"x-kubernetes-group-version-kind\":", method, action);
-    write_gvk(r, d->out);
-    rv_buf_addf(d->out, "%s,\"responses\":{\"200\":{\"description\":\"OK\"}}}", write ? PARAMETERS : "");
+    static const char *const parameters[] = {"dryRun", "fieldManager", "fieldValidation"};
+    struct jsonw *w = &d->w;
+    jsonw_begin_object(w, method);
+    jsonw_text(w, "x-kubernetes-action", action);
+    write_gvk(r, "x-kubernetes-group-version-kind", w);
+    if (write) jsonw_begin_array(w, "parameters");
+    for (size_t i = 0; write && i < RV_ARRAY_LEN(parameters); i++) {
+        jsonw_begin_object(w, NULL);
+        jsonw_text(w, "name", parameters[i]);
+        jsonw_text(w, "in", "query");
+        jsonw_raw(w, "schema", RV_STR("{\"type\":\"string\"}"));
+        jsonw_end_object(w);
+    }
+    if (write) jsonw_end_array(w);
+    jsonw_raw(w, "responses", RV_STR("{\"200\":{\"description\":\"OK\"}}"));
+    jsonw_end_object(w);
 }
 
 static void add_paths(void *arg, const struct sb_resource *r) {
     struct doc *d = arg;
+    struct jsonw *w = &d->w;
     if (!ours(d, r)) return;
-    const char *prefix = r->group[0] != '\0' ? "/apis/" : "/api";
-    const char *ns = r->namespaced ? "namespaces/{namespace}/" : "";
-    rv_buf_addf(d->out, "%s\"%s%s/%s/%s%s\":{", d->resources++ != 0 ? "," : "", prefix, r->group, r->version, ns,
-                r->plural);
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s%s/%s/%s%s", r->group[0] != '\0' ? "/apis/" : "/api", r->group, r->version,
+                r->namespaced ? "namespaces/{namespace}/" : "", r->plural);
+    jsonw_begin_object(w, rv_buf_cstr(&path));
     write_op(d, r, "get", "list", false);
-    rv_buf_addc(d->out, ',');
     write_op(d, r, "post", "post", true);
-    rv_buf_addf(d->out, "},\"%s%s/%s/%s%s/{name}\":{", prefix, r->group, r->version, ns, r->plural);
+    jsonw_end_object(w);
+    rv_buf_adds(&path, "/{name}");
+    jsonw_begin_object(w, rv_buf_cstr(&path));
     write_op(d, r, "get", "get", false);
-    rv_buf_addc(d->out, ',');
     write_op(d, r, "put", "put", true);
-    rv_buf_addc(d->out, ',');
     write_op(d, r, "patch", "patch", true);
-    rv_buf_addc(d->out, ',');
     write_op(d, r, "delete", "delete", false);
-    rv_buf_addc(d->out, '}');
+    jsonw_end_object(w);
 }
 
 static void write_doc(struct doc *d) {
-    rv_buf_adds(
-        d->out,
-        "{\"openapi\":\"3.0.0\",\"info\":{\"title\":\"Kubernetes\",\"version\":\"v1.36.0-sandbox\"},\"paths\":{");
+    struct jsonw *w = &d->w;
+    jsonw_begin_object(w, NULL);
+    jsonw_text(w, "openapi", "3.0.0");
+    jsonw_begin_object(w, "info");
+    jsonw_text(w, "title", "Kubernetes");
+    jsonw_text(w, "version", "v1.36.0-sandbox");
+    jsonw_end_object(w);
+    jsonw_begin_object(w, "paths");
     sb_resource_each(d->s, add_paths, d);
-    rv_buf_adds(d->out, "},\"components\":{\"schemas\":{");
-    d->resources = 0;
+    jsonw_end_object(w);
+    jsonw_begin_object(w, "components");
+    jsonw_begin_object(w, "schemas");
     sb_resource_each(d->s, add_kind, d);
     for (size_t i = 0; i < d->n; i++) { /* grows as they are written */
         struct find f = {d, d->todo[i], false};
         sb_resource_each(d->s, is_kind, &f);
-        if (f.found) continue;
-        if (d->resources++ != 0) rv_buf_addc(d->out, ',');
-        write_struct(d, d->todo[i], NULL);
+        if (!f.found) write_struct(d, d->todo[i], NULL);
     }
-    rv_buf_adds(d->out, "}}}");
+    jsonw_end_object(w);
+    jsonw_end_object(w);
+    jsonw_end_object(w);
 }
 
 /* ---- the index ---- */
 
 static void add_to_index(void *arg, const struct sb_resource *r) {
-    struct rv_buf *out = arg, key = {0};
-    rv_buf_addf(&key, "\"api%s%s/%s\":", r->group[0] != '\0' ? "s/" : "", r->group, r->version);
-    if (memmem(out->p, out->n, key.p, key.n) == NULL)
-        rv_buf_addf(out, "%s" RV_STR_FMT "{\"serverRelativeURL\":\"/openapi/v3/api%s%s/%s\"}",
-                    out->p[out->n - 1] != '{' ? "," : "", RV_STR_ARG(rv_buf_str(&key)), r->group[0] != '\0' ? "s/" : "",
-                    r->group, r->version);
-    rv_buf_free(&key);
+    struct jsonw *w = arg;
+    rv_autobuf struct rv_buf key = {0}, member = {0};
+    rv_buf_addf(&key, "api%s%s/%s", r->group[0] != '\0' ? "s/" : "", r->group, r->version);
+    rv_buf_addf(&member, "\"%s\":", rv_buf_cstr(&key));
+    if (memmem(w->out->p, w->out->n, member.p, member.n) != NULL) return; /* another kind of this group and version */
+    jsonw_begin_object(w, rv_buf_cstr(&key));
+    jsonw_fmt(w, "serverRelativeURL", "/openapi/v3/%s", rv_buf_cstr(&key));
+    jsonw_end_object(w);
 }
 
 bool sb_openapi(struct sb_request *q, struct sb_response *r) {
@@ -209,12 +252,15 @@ bool sb_openapi(struct sb_request *q, struct sb_response *r) {
     if (!rv_str_starts(q->path, ROOT)) return false;
     struct rv_str rest = {q->path.p + sizeof ROOT - 1, q->path.n - (sizeof ROOT - 1)};
     if (rest.n == 0) {
-        rv_buf_adds(&r->body, "{\"paths\":{");
-        sb_resource_each(q->storage, add_to_index, &r->body);
-        rv_buf_adds(&r->body, "}}");
+        struct jsonw w = {.out = &r->body};
+        jsonw_begin_object(&w, NULL);
+        jsonw_begin_object(&w, "paths");
+        sb_resource_each(q->storage, add_to_index, &w);
+        jsonw_end_object(&w);
+        jsonw_end_object(&w);
         return true;
     }
-    struct doc d = {.s = q->storage, .out = &r->body};
+    struct doc d = {.s = q->storage, .w = {.out = &r->body}};
     if (rv_str_is(rest, "/api/v1")) {
         d.version = RV_STR("v1");
     } else if (rv_str_starts(rest, "/apis/")) {
@@ -225,8 +271,7 @@ bool sb_openapi(struct sb_request *q, struct sb_response *r) {
         d.group.n = (size_t)(slash - d.group.p);
     }
     rv_autobuf struct rv_buf index = {0};
-    rv_buf_addc(&index, '{');
-    sb_resource_each(q->storage, add_to_index, &index);
+    sb_resource_each(q->storage, add_to_index, &(struct jsonw){.out = &index});
     struct rv_str quoted = rv_arena_fmt(q->arena, "\"/openapi/v3" RV_STR_FMT "\"", RV_STR_ARG(rest));
     if (memmem(index.p, index.n, quoted.p, quoted.n) == NULL) return false; /* nothing is served there */
     write_doc(&d);

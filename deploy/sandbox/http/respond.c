@@ -1,22 +1,29 @@
 /* Answers: a Kubernetes Status with its details, and objects in the form that was asked for. */
 #include "http.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 void sb_respond_status(struct sb_response *r, const struct sb_status *st) {
     r->http = st->http;
     r->retry_after = st->retry_after;
     rv_buf_clear(&r->body);
-    rv_buf_adds(&r->body,
-                "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
-    rv_json_quote(rv_str(st->message != NULL ? st->message : ""), &r->body);
-    rv_buf_addf(&r->body, ",\"reason\":\"%s\"", st->reason != NULL ? st->reason : "");
+    struct jsonw w = {.out = &r->body};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "kind", "Status");
+    jsonw_text(&w, "apiVersion", "v1");
+    jsonw_begin_object(&w, "metadata");
+    jsonw_end_object(&w);
+    jsonw_text(&w, "status", "Failure");
+    jsonw_text(&w, "message", st->message);
+    jsonw_text(&w, "reason", st->reason);
     if (st->details != NULL || st->retry_after > 0) {
-        rv_buf_addf(&r->body, ",\"details\":{%s", st->details != NULL ? st->details : "");
-        if (st->retry_after > 0)
-            rv_buf_addf(&r->body, "%s\"retryAfterSeconds\":%d", st->details != NULL ? "," : "", st->retry_after);
-        rv_buf_addc(&r->body, '}');
+        jsonw_begin_object(&w, "details");
+        jsonw_members(&w, rv_str(st->details));
+        if (st->retry_after > 0) jsonw_int(&w, "retryAfterSeconds", st->retry_after);
+        jsonw_end_object(&w);
     }
-    rv_buf_addf(&r->body, ",\"code\":%d}", st->http);
+    jsonw_int(&w, "code", st->http);
+    jsonw_end_object(&w);
 }
 
 void sb_fail(struct sb_response *r, int http, const char *reason, const char *message) {

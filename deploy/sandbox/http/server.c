@@ -92,10 +92,13 @@ static void stream_event(struct stream *w, const char *type, struct sb_object *o
         wake(w);
         return;
     }
-    rv_buf_addf(&w->out, "{\"type\":\"%s\",\"object\":", type);
-    sb_form_object(w->form, w->served, o, !w->headed, &w->out);
+    struct jsonw json = {.out = &w->out};
+    jsonw_begin_object(&json, NULL);
+    jsonw_text(&json, "type", type);
+    sb_form_object(w->form, w->served, o, !w->headed, jsonw_value(&json, "object"));
+    jsonw_end_object(&json);
     w->headed = true;
-    rv_buf_adds(&w->out, "}\n");
+    rv_buf_addc(&w->out, '\n');
     if (w->fault.duplicate_events) {
         rv_buf_reserve(&w->out, w->out.n - before);
         rv_buf_add(&w->out, w->out.p + before, w->out.n - before);

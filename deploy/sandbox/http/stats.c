@@ -117,36 +117,38 @@ void sb_stats_watch(struct sb_stats *t, const char *resource, int change) {
     t->watches += change > 0;
 }
 
-static void write_counters(const char *name, const struct counters *c, struct rv_buf *out) {
-    rv_buf_addf(out, "\"%s\":{", name);
-    for (size_t i = 0; i < c->n; i++) {
-        if (i != 0) rv_buf_addc(out, ',');
-        rv_json_quote(rv_str(c->v[i].key), out);
-        rv_buf_addf(out, ":%lld", (long long)c->v[i].n);
-    }
-    rv_buf_addc(out, '}');
+static void write_counters(const char *name, const struct counters *c, struct jsonw *w) {
+    jsonw_begin_object(w, name);
+    for (size_t i = 0; i < c->n; i++) jsonw_int(w, c->v[i].key, c->v[i].n);
+    jsonw_end_object(w);
 }
 
-void sb_stats_write(const struct sb_stats *t, struct rv_buf *out) {
-    write_counters("requests", &t->requests, out);
-    rv_buf_addc(out, ',');
-    write_counters("answers", &t->answers, out);
-    rv_buf_adds(out, ",\"userAgents\":{");
+void sb_stats_write(const struct sb_stats *t, struct jsonw *w) {
+    write_counters("requests", &t->requests, w);
+    write_counters("answers", &t->answers, w);
+    jsonw_begin_object(w, "userAgents");
     for (size_t i = 0; i < t->n_agents; i++) {
         const struct agent *a = &t->agents[i];
-        if (i != 0) rv_buf_addc(out, ',');
-        rv_json_quote(rv_str(a->name), out);
-        rv_buf_addf(out, ":{\"total\":%llu,\"writes\":%llu,", (unsigned long long)a->requests,
-                    (unsigned long long)a->writes);
-        write_counters("requests", &a->by, out);
-        rv_buf_addc(out, '}');
+        jsonw_begin_object(w, a->name);
+        jsonw_uint(w, "total", a->requests);
+        jsonw_uint(w, "writes", a->writes);
+        write_counters("requests", &a->by, w);
+        jsonw_end_object(w);
     }
+    jsonw_end_object(w);
     int64_t open = 0;
     for (size_t i = 0; i < t->open.n; i++) open += t->open.v[i].n;
-    rv_buf_addf(out, "},\"watches\":{\"open\":%lld,\"opened\":%llu,\"events\":%llu,", (long long)open,
-                (unsigned long long)t->watches, (unsigned long long)t->events);
-    write_counters("byResource", &t->open, out);
-    rv_buf_addf(out, "},\"total\":%llu,\"writes\":%llu,\"faults\":%llu,\"bytes\":{\"in\":%llu,\"out\":%llu}",
-                (unsigned long long)t->total, (unsigned long long)t->writes, (unsigned long long)t->faults,
-                (unsigned long long)t->bytes_in, (unsigned long long)t->bytes_out);
+    jsonw_begin_object(w, "watches");
+    jsonw_int(w, "open", open);
+    jsonw_uint(w, "opened", t->watches);
+    jsonw_uint(w, "events", t->events);
+    write_counters("byResource", &t->open, w);
+    jsonw_end_object(w);
+    jsonw_uint(w, "total", t->total);
+    jsonw_uint(w, "writes", t->writes);
+    jsonw_uint(w, "faults", t->faults);
+    jsonw_begin_object(w, "bytes");
+    jsonw_uint(w, "in", t->bytes_in);
+    jsonw_uint(w, "out", t->bytes_out);
+    jsonw_end_object(w);
 }

@@ -3,6 +3,7 @@
 #define RV_SANDBOX_STATS_H
 
 #include "faults.h"
+#include "ipc/base/json_writer.h"
 
 struct sb_stats;
 struct sb_stats *sb_stats_new(void);
@@ -15,7 +16,7 @@ void sb_stats_fault(struct sb_stats *t);
 void sb_stats_watch(struct sb_stats *t, const char *resource, int change); /* +1 opened, -1 ended */
 void sb_stats_events(struct sb_stats *t, uint64_t events);                 /* sent to watches */
 void sb_stats_bytes_out(struct sb_stats *t, size_t n);                     /* of a watch */
-/* The counters as the inside of a JSON object. */
-void sb_stats_write(const struct sb_stats *t, struct rv_buf *out);
+/* The counters, as members of the JSON object that is open. */
+void sb_stats_write(const struct sb_stats *t, struct jsonw *w);
 
 #endif

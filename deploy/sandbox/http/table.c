@@ -2,6 +2,7 @@
 #include "cells.h"
 #include "deploy/sandbox/rules/schema.h"
 #include "http.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 struct sb_form sb_form_of(struct rv_str accept, const char *include) {
@@ -16,11 +17,9 @@ struct sb_form sb_form_of(struct rv_str accept, const char *include) {
     return f;
 }
 
-/* ---- durations ---- */
-
 /* ---- columns ---- */
 
-static void add_column(struct rv_buf *out, size_t i, struct rv_val column, const struct sb_column *c) {
+static void add_column(struct jsonw *w, struct rv_val column, const struct sb_column *c) {
     struct rv_str texts[] = {RV_STR("Name"), RV_STR("string"), RV_STR("name"), RV_STR("")};
     static const char *const keys[] = {"name", "type", "format", "description"};
     int64_t priority = c != NULL ? c->priority : rv_val_int(rv_val_get(column, "priority"), 0);
@@ -31,11 +30,10 @@ static void add_column(struct rv_buf *out, size_t i, struct rv_val column, const
         texts[1] = rv_str(c->type);
         texts[2] = rv_str(c->format);
     }
-    for (size_t k = 0; k < RV_ARRAY_LEN(keys); k++) {
-        rv_buf_addf(out, "%s\"%s\":", k != 0 ? "," : i != 0 ? ",{" : "{", keys[k]);
-        rv_json_quote(texts[k], out);
-    }
-    rv_buf_addf(out, ",\"priority\":%lld}", (long long)priority);
+    jsonw_begin_object(w, NULL);
+    for (size_t k = 0; k < RV_ARRAY_LEN(keys); k++) jsonw_str(w, keys[k], texts[k]);
+    jsonw_int(w, "priority", priority);
+    jsonw_end_object(w);
 }
 
 /* What a kind without columns of its own shows. */
@@ -61,12 +59,12 @@ static const struct sb_column *columns_of(const struct sb_resource *r, size_t *r
     return own != NULL ? own : plain;
 }
 
-static void write_columns(const struct sb_resource *r, struct rv_buf *out) {
-    size_t n = 0, i = 0;
+static void write_columns(const struct sb_resource *r, struct jsonw *w) {
+    size_t n = 0;
     struct rv_val more;
     const struct sb_column *c = columns_of(r, &n, &more);
-    for (; i < n; i++) add_column(out, i, RV_VAL_ABSENT, &c[i]);
-    for (struct rv_iter it = rv_iter(more); rv_iter_next(&it); i++) add_column(out, i, it.val, NULL);
+    for (size_t i = 0; i < n; i++) add_column(w, RV_VAL_ABSENT, &c[i]);
+    for (struct rv_iter it = rv_iter(more); rv_iter_next(&it);) add_column(w, it.val, NULL);
 }
 
 static void custom_cell(struct rv_val v, struct rv_str type, struct rv_buf *out) {
@@ -85,10 +83,15 @@ static void custom_cell(struct rv_val v, struct rv_str type, struct rv_buf *out)
 
 /* ---- objects in their forms ---- */
 
+#define META_V1 "meta.k8s.io/v1"
+
 static void write_partial(const struct sb_object *o, struct rv_buf *out) {
-    rv_buf_adds(out, "{\"kind\":\"PartialObjectMetadata\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":");
-    rv_json_write(rv_val_get(o->value, "metadata"), out);
-    rv_buf_addc(out, '}');
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "kind", "PartialObjectMetadata");
+    jsonw_text(&w, "apiVersion", META_V1);
+    jsonw_val(&w, "metadata", rv_val_get(o->value, "metadata"));
+    jsonw_end_object(&w);
 }
 
 static void write_row(struct sb_form f, const struct sb_resource *served, const struct sb_object *o,
@@ -96,37 +99,53 @@ static void write_row(struct sb_form f, const struct sb_resource *served, const 
     size_t n = 0;
     struct rv_val more;
     const struct sb_column *c = columns_of(o->resource, &n, &more);
-    rv_buf_adds(out, "{\"cells\":[");
-    for (size_t i = 0; i < n; i++) {
-        if (i != 0) rv_buf_addc(out, ',');
-        c[i].cell(o->value, out);
-    }
-    for (struct rv_iter it = rv_iter(more); rv_iter_next(&it);) {
-        rv_buf_addc(out, ',');
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_begin_array(&w, "cells");
+    for (size_t i = 0; i < n; i++) c[i].cell(o->value, jsonw_value(&w, NULL));
+    for (struct rv_iter it = rv_iter(more); rv_iter_next(&it);)
         custom_cell(sb_jsonpath(o->value, rv_val_str(rv_val_get(it.val, "jsonPath"))),
-                    rv_val_str(rv_val_get(it.val, "type")), out);
+                    rv_val_str(rv_val_get(it.val, "type")), jsonw_value(&w, NULL));
+    jsonw_end_array(&w);
+    if (f.include == SB_INCLUDE_METADATA) write_partial(o, jsonw_value(&w, "object"));
+    if (f.include == SB_INCLUDE_OBJECT) sb_write_object(served, o, jsonw_value(&w, "object"));
+    jsonw_end_object(&w);
+}
+
+static void list_meta(const struct sb_list_meta *m, struct jsonw *w) {
+    jsonw_begin_object(w, "metadata");
+    jsonw_fmt(w, "resourceVersion", "%llu", (unsigned long long)m->version);
+    if (m->cont != NULL) {
+        jsonw_text(w, "continue", m->cont);
+        jsonw_int(w, "remainingItemCount", m->remaining);
     }
-    rv_buf_adds(out, "]");
-    if (f.include != SB_INCLUDE_NONE) rv_buf_adds(out, ",\"object\":");
-    if (f.include == SB_INCLUDE_METADATA) write_partial(o, out);
-    if (f.include == SB_INCLUDE_OBJECT) sb_write_object(served, o, out);
-    rv_buf_addc(out, '}');
+    jsonw_end_object(w);
 }
 
-static void list_meta(const struct sb_list_meta *m, struct rv_buf *out) {
-    rv_buf_addf(out, "\"metadata\":{\"resourceVersion\":\"%llu\"", (unsigned long long)m->version);
-    if (m->cont != NULL)
-        rv_buf_addf(out, ",\"continue\":\"%s\",\"remainingItemCount\":%lld", m->cont, (long long)m->remaining);
-    rv_buf_adds(out, "},");
+/* Kind and apiVersion, of the resource itself or of its metadata alone. */
+static void write_type_meta(struct jsonw *w, const struct sb_resource *served, bool partial, bool list) {
+    if (partial)
+        jsonw_fmt(w, "kind", "PartialObjectMetadata%s", list ? "List" : "");
+    else
+        jsonw_text(w, "kind", list ? served->list_kind : served->kind);
+    if (partial)
+        jsonw_text(w, "apiVersion", META_V1);
+    else
+        jsonw_fmt(w, "apiVersion", "%s%s%s", served->group, served->group[0] != '\0' ? "/" : "", served->version);
 }
 
-static void table_head(const struct sb_resource *stored, const struct sb_list_meta *m, bool columns,
-                       struct rv_buf *out) {
-    rv_buf_adds(out, "{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",");
-    list_meta(m, out);
-    rv_buf_adds(out, "\"columnDefinitions\":[");
-    if (columns) write_columns(stored, out);
-    rv_buf_adds(out, "],\"rows\":[");
+/* A table up to its rows; sb_form_close() ends it. */
+static void begin_table(const struct sb_resource *stored, const struct sb_list_meta *m, bool columns,
+                        struct rv_buf *out) {
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "kind", "Table");
+    jsonw_text(&w, "apiVersion", META_V1);
+    list_meta(m, &w);
+    jsonw_begin_array(&w, "columnDefinitions");
+    if (columns) write_columns(stored, &w);
+    jsonw_end_array(&w);
+    jsonw_begin_array(&w, "rows");
 }
 
 void sb_form_object(struct sb_form f, const struct sb_resource *served, const struct sb_object *o, bool columns,
@@ -136,24 +155,23 @@ void sb_form_object(struct sb_form f, const struct sb_resource *served, const st
     } else if (f.shape == SB_PARTIAL) {
         write_partial(o, out);
     } else {
-        table_head(o->resource, &(struct sb_list_meta){.version = o->version}, columns, out);
+        begin_table(o->resource, &(struct sb_list_meta){.version = o->version}, columns, out);
         write_row(f, served, o, out);
-        rv_buf_adds(out, "]}");
+        sb_form_close(out);
     }
 }
 
 void sb_form_open(struct sb_form f, const struct sb_resource *served, const struct sb_list_meta *m,
                   struct rv_buf *out) {
     if (f.shape == SB_TABLE) {
-        table_head(served, m, true, out);
+        begin_table(served, m, true, out);
         return;
     }
-    bool partial = f.shape == SB_PARTIAL;
-    rv_buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",",
-                partial ? "PartialObjectMetadataList" : served->list_kind, partial ? "meta.k8s.io" : served->group,
-                partial || served->group[0] != '\0' ? "/" : "", partial ? "v1" : served->version);
-    list_meta(m, out);
-    rv_buf_adds(out, "\"items\":[");
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    write_type_meta(&w, served, f.shape == SB_PARTIAL, true);
+    list_meta(m, &w);
+    jsonw_begin_array(&w, "items");
 }
 
 void sb_form_item(struct sb_form f, const struct sb_resource *served, const struct sb_object *o, struct rv_buf *out) {
@@ -169,16 +187,21 @@ void sb_form_close(struct rv_buf *out) { rv_buf_adds(out, "]}"); }
 
 void sb_form_bookmark(struct sb_form f, const struct sb_resource *served, uint64_t version, bool initial,
                       struct rv_buf *out) {
-    rv_buf_adds(out, "{\"type\":\"BOOKMARK\",\"object\":");
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "type", "BOOKMARK");
     if (f.shape == SB_TABLE) {
-        table_head(served, &(struct sb_list_meta){.version = version}, false, out);
-        rv_buf_adds(out, "]}}\n");
-        return;
+        begin_table(served, &(struct sb_list_meta){.version = version}, false, jsonw_value(&w, "object"));
+        sb_form_close(out);
+    } else {
+        jsonw_begin_object(&w, "object");
+        write_type_meta(&w, served, f.shape == SB_PARTIAL, false);
+        jsonw_begin_object(&w, "metadata");
+        jsonw_fmt(&w, "resourceVersion", "%llu", (unsigned long long)version);
+        if (initial) jsonw_raw(&w, "annotations", RV_STR("{\"k8s.io/initial-events-end\":\"true\"}"));
+        jsonw_end_object(&w);
+        jsonw_end_object(&w);
     }
-    bool partial = f.shape == SB_PARTIAL;
-    rv_buf_addf(out, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{\"resourceVersion\":\"%llu\"%s}}}\n",
-                partial ? "PartialObjectMetadata" : served->kind, partial ? "meta.k8s.io" : served->group,
-                partial || served->group[0] != '\0' ? "/" : "", partial ? "v1" : served->version,
-                (unsigned long long)version,
-                initial ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "");
+    jsonw_end_object(&w);
+    rv_buf_addc(out, '\n');
 }

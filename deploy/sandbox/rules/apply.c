@@ -1,6 +1,7 @@
 #include "apply.h"
 #include "fields.h"
 #include "internal.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>
@@ -115,7 +116,7 @@ static void print_manager(struct rv_node *e, struct rv_buf *out) {
         rv_buf_addf(out, " at " RV_STR_FMT, RV_STR_ARG(entry_text(e, "time")));
 }
 
-static void add_conflicts(struct rv_node *e, struct rv_node *paths, struct rv_buf *text, struct rv_buf *causes) {
+static void add_conflicts(struct rv_node *e, struct rv_node *paths, struct rv_buf *text, struct jsonw *causes) {
     rv_autobuf struct rv_buf who = {0};
     print_manager(e, &who);
     rv_buf_addf(text, "%sconflicts with " RV_STR_FMT ":", text->n != 0 ? "\n" : "", RV_STR_ARG(rv_buf_str(&who)));
@@ -124,12 +125,11 @@ static void add_conflicts(struct rv_node *e, struct rv_node *paths, struct rv_bu
         rv_autobuf struct rv_buf message = {0};
         rv_buf_addf(text, "\n- " RV_STR_FMT, RV_STR_ARG(path));
         rv_buf_addf(&message, "conflict with " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&who)));
-        rv_buf_adds(causes, causes->n != 0 ? ",{" : "{");
-        rv_buf_adds(causes, "\"reason\":\"FieldManagerConflict\",\"message\":");
-        rv_json_quote(rv_buf_str(&message), causes);
-        rv_buf_adds(causes, ",\"field\":");
-        rv_json_quote(path, causes);
-        rv_buf_addc(causes, '}');
+        jsonw_begin_object(causes, NULL);
+        jsonw_text(causes, "reason", "FieldManagerConflict");
+        jsonw_str(causes, "message", rv_buf_str(&message));
+        jsonw_str(causes, "field", path);
+        jsonw_end_object(causes);
     }
 }
 
@@ -144,6 +144,7 @@ static struct rv_node *claimable(const struct job *j, struct rv_node *live) {
 
 static int check_conflicts(const struct job *j, struct rv_node *live, struct rv_node *list, struct sb_status *st) {
     rv_autobuf struct rv_buf text = {0}, causes = {0};
+    struct jsonw w = {.out = &causes};
     struct rv_node *ours = claimable(j, live), *one = NULL;
     struct rv_node *first_path = NULL;
     size_t n = 0;
@@ -153,7 +154,7 @@ static int check_conflicts(const struct job *j, struct rv_node *live, struct rv_
         if (!rv_str_is(entry_text(e, "operation"), "Apply")) have = sb_fields_minus(j->a, have, ours);
         sb_fields_conflicts(j->a, j->type, live, j->config, have, paths);
         if (rv_node_len(paths) == 0) continue;
-        add_conflicts(e, paths, &text, &causes);
+        add_conflicts(e, paths, &text, &w);
         n += rv_node_len(paths);
         one = e;
         first_path = rv_node_at(paths, 0);

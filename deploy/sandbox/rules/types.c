@@ -1,5 +1,6 @@
 #include "types.h"
 #include "internal.h"
+#include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>
@@ -170,15 +171,15 @@ bool sb_type_element_key(const struct sb_type *list, struct rv_node *element, st
         for (; j > 0 && rv_str_cmp(list->keys[order[j - 1]], list->keys[i]) > 0; j--) order[j] = order[j - 1];
         order[j] = i;
     }
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
     for (size_t i = 0; i < list->n_keys; i++) {
         struct rv_node *v = key_value(a, list, element, order[i]);
         if (v == NULL) return false;
-        rv_buf_addc(out, i == 0 ? '{' : ',');
-        rv_json_quote(list->keys[order[i]], out);
-        rv_buf_addc(out, ':');
-        rv_json_write(rv_node_freeze(a, v), out);
+        jsonw_key(&w, list->keys[order[i]]);
+        jsonw_val(&w, NULL, rv_node_freeze(a, v));
     }
-    rv_buf_addc(out, '}');
+    jsonw_end_object(&w);
     return true;
 }
 

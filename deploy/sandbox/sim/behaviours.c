@@ -1,6 +1,7 @@
 /* behaviours.c - rules that bend the lives of pods, made over the control API or by an annotation of the pod. */
 #include "pods.h"
 
+#include "json.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>
@@ -169,28 +170,27 @@ static int rule_add(struct rules *s, struct rv_val body, struct rv_buf *out, str
     s->v = rv_realloc_array(s->v, s->n + 1, sizeof *s->v);
     s->v[s->n++] = r;
     s->last_id = r.id;
-    rv_buf_addf(out, "{\"id\":%lld}", (long long)r.id);
+    sim_json_count(out, "id", (uint64_t)r.id);
     return 0;
 }
 
-static void quoted(struct rv_buf *out, const char *key, const char *text) {
-    if (text == NULL) return;
-    rv_buf_addf(out, ",\"%s\":", key);
-    rv_json_quote(rv_str(text), out);
-}
-
 static void rules_list(const struct rules *s, struct rv_buf *out) {
-    rv_buf_adds(out, "{\"rules\":[");
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_begin_array(&w, "rules");
     for (size_t i = 0; i < s->n; i++) {
         const struct rule *r = &s->v[i];
-        rv_buf_addf(out, "%s{\"id\":%lld,\"do\":\"%s\"", i != 0 ? "," : "", (long long)r->id, kinds[r->effect->kind]);
-        quoted(out, "namespace", r->ns);
-        quoted(out, "name", r->prefix);
-        quoted(out, "container", r->effect->container);
-        if (r->left >= 0) rv_buf_addf(out, ",\"left\":%lld", (long long)r->left);
-        rv_buf_addc(out, '}');
+        jsonw_begin_object(&w, NULL);
+        jsonw_int(&w, "id", r->id);
+        jsonw_text(&w, "do", kinds[r->effect->kind]);
+        sim_json_text(&w, "namespace", r->ns);
+        sim_json_text(&w, "name", r->prefix);
+        sim_json_text(&w, "container", r->effect->container);
+        if (r->left >= 0) jsonw_int(&w, "left", r->left);
+        jsonw_end_object(&w);
     }
-    rv_buf_adds(out, "]}");
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
 }
 
 /* rest: "" is all rules, else the id of one. Pods that a rule has taken keep what it does. */
@@ -216,6 +216,6 @@ int sim_rules_control(struct sim *m, struct rv_str method, struct rv_str rest, s
     }
     s->n = kept;
     if (id != 0 && kept == before) return rv_error_set(err, RV_E_NOT_FOUND, "there is no rule %lld", (long long)id);
-    rv_buf_addf(out, "{\"deleted\":%zu}", before - kept);
+    sim_json_count(out, "deleted", before - kept);
     return 0;
 }

@@ -1,4 +1,5 @@
 /* control.c - the control API of the simulation: one-shot misfortunes of a pod or a node, and what there is. */
+#include "json.h"
 #include "pods.h"
 #include "raynode.h"
 
@@ -172,10 +173,14 @@ static void state(struct sim *m, struct rv_buf *out) {
                                         "running", "done", "terminating",   "stuck"};
     size_t counts[RV_ARRAY_LEN(names)] = {0};
     sim_map_each(&sim_pods_of(m)->map, count_step, counts);
-    rv_buf_addf(out, "{\"nodes\":%zu,\"timers\":%zu,\"pods\":{", sim_nodes_of(m)->n, m->heap_n);
-    for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
-        rv_buf_addf(out, "%s\"%s\":%zu", i != 0 ? "," : "", names[i], counts[i]);
-    rv_buf_adds(out, "}}");
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_uint(&w, "nodes", sim_nodes_of(m)->n);
+    jsonw_uint(&w, "timers", m->heap_n);
+    jsonw_begin_object(&w, "pods");
+    for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) jsonw_uint(&w, names[i], counts[i]);
+    jsonw_end_object(&w);
+    jsonw_end_object(&w);
 }
 
 int sim_control(struct sim *m, struct rv_str method, struct rv_str path, struct rv_val body, struct rv_buf *out,

@@ -1,5 +1,6 @@
 /* dataplane.c - which endpoint a client's request goes to, and what it is answered. */
 #include "dataplane.h"
+#include "json.h"
 #include "raynode.h"
 #include "serve.h"
 
@@ -27,24 +28,21 @@ static void cancel(struct sim_pending *p) {
     request_free(r);
 }
 
-static void text(struct rv_buf *b, const char *key, const char *value) {
-    if (value == NULL) return;
-    rv_buf_addf(b, ",\"%s\":", key);
-    rv_json_quote(rv_str(value), b);
-}
-
 static void done(void *arg, const struct serve_result *res) {
     struct request *r = arg;
     struct rv_buf *b = &r->answer;
-    rv_buf_addf(b, "{\"status\":%d,\"waitedMs\":%lld,\"tookMs\":%lld", res->status, (long long)res->waited_ms,
-                (long long)res->took_ms);
-    text(b, "error", res->error);
-    text(b, "service", r->service);
-    text(b, "pod", r->pod);
-    text(b, "cluster", r->cluster);
-    text(b, "app", res->app);
-    text(b, "replica", res->replica);
-    rv_buf_addc(b, '}');
+    struct jsonw w = {.out = b};
+    jsonw_begin_object(&w, NULL);
+    jsonw_int(&w, "status", res->status);
+    jsonw_int(&w, "waitedMs", res->waited_ms);
+    jsonw_int(&w, "tookMs", res->took_ms);
+    sim_json_text(&w, "error", res->error);
+    sim_json_text(&w, "service", r->service);
+    sim_json_text(&w, "pod", r->pod);
+    sim_json_text(&w, "cluster", r->cluster);
+    sim_json_text(&w, "app", res->app);
+    sim_json_text(&w, "replica", res->replica);
+    jsonw_end_object(&w);
     if (!r->waits) return;
     if (r->pending.fn != NULL) r->pending.fn(r->pending.arg, 200, rv_buf_str(b));
     request_free(r);

@@ -1,5 +1,6 @@
 /* handle.c - the simulation's two doors by URL path, so that the HTTP half needs one call. */
 #include "dataplane.h"
+#include "json.h"
 #include "rayvisor/json.h"
 
 static bool skip(struct rv_str *s, const char *prefix) {
@@ -30,9 +31,7 @@ static int failed(int code, const struct rv_error *err, struct rv_buf *out) {
     bool known = i < RV_ARRAY_LEN(answers);
     int http = known ? answers[i].http : 500;
     rv_buf_clear(out);
-    rv_buf_adds(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
-    rv_json_quote(rv_str(err->text), out);
-    rv_buf_addf(out, ",\"reason\":\"%s\",\"code\":%d}", known ? answers[i].reason : "InternalError", http);
+    sim_json_status(out, http, known ? answers[i].reason : "InternalError", err->text);
     return http;
 }
 

@@ -1,4 +1,5 @@
 /* ray.c - which pods are Ray clusters, which of them a request means, and the small answers of a dashboard. */
+#include "json.h"
 #include "raynode.h"
 #include "rayrules.h"
 #include "serve.h"
@@ -350,11 +351,9 @@ static int traffic(struct ray_call *c, struct ray_node *n, struct sim_pending **
 /* ---- the way in ---- */
 
 static int refuse(struct rv_buf *out, int status, const char *reason, struct rv_str about, const char *why) {
-    rv_buf_addf(out, "{\"kind\":\"Status\",\"apiVersion\":\"v1\",\"metadata\":{},\"status\":\"Failure\",\"message\":");
     rv_autobuf struct rv_buf text = {0};
     rv_buf_addf(&text, "%s \"" RV_STR_FMT "\"", why, RV_STR_ARG(about));
-    rv_json_quote(rv_buf_str(&text), out);
-    rv_buf_addf(out, ",\"reason\":\"%s\",\"code\":%d}", reason, status);
+    sim_json_status(out, status, reason, rv_buf_cstr(&text));
     return status;
 }
 

@@ -1,5 +1,6 @@
 /* rayrules.c - rules over Ray clusters, made over the control API. */
 #include "rayrules.h"
+#include "json.h"
 
 #include <stdlib.h>
 
@@ -118,30 +119,28 @@ static int rule_add(struct rules *s, struct rv_val body, struct rv_buf *out, str
     s->v = rv_realloc_array(s->v, s->n + 1, sizeof *s->v);
     s->v[s->n++] = r;
     s->last_id = r.id;
-    rv_buf_addf(out, "{\"id\":%lld}", (long long)r.id);
+    sim_json_count(out, "id", (uint64_t)r.id);
     return 0;
 }
 
-static void quoted(struct rv_buf *out, const char *key, const char *text) {
-    if (text == NULL) return;
-    rv_buf_addf(out, ",\"%s\":", key);
-    rv_json_quote(rv_str(text), out);
-}
-
 static void rules_list(const struct rules *s, struct rv_buf *out) {
-    rv_buf_adds(out, "{\"rules\":[");
+    struct jsonw w = {.out = out};
+    jsonw_begin_object(&w, NULL);
+    jsonw_begin_array(&w, "rules");
     for (size_t i = 0; i < s->n; i++) {
         const struct rayrule *r = &s->v[i];
-        rv_buf_addf(out, "%s{\"id\":%lld", i != 0 ? "," : "", (long long)r->id);
-        quoted(out, "namespace", r->ns);
-        quoted(out, "cluster", r->prefix);
-        quoted(out, "app", r->app);
-        for (size_t k = 0; k < RULE_TEXTS; k++) quoted(out, text_names[k], r->texts[k]);
+        jsonw_begin_object(&w, NULL);
+        jsonw_int(&w, "id", r->id);
+        sim_json_text(&w, "namespace", r->ns);
+        sim_json_text(&w, "cluster", r->prefix);
+        sim_json_text(&w, "app", r->app);
+        for (size_t k = 0; k < RULE_TEXTS; k++) sim_json_text(&w, text_names[k], r->texts[k]);
         for (size_t k = 0; k < RULE_NUMBERS; k++)
-            if (r->numbers[k] >= 0) rv_buf_addf(out, ",\"%s\":%lld", number_names[k], (long long)r->numbers[k]);
-        rv_buf_addc(out, '}');
+            if (r->numbers[k] >= 0) jsonw_int(&w, number_names[k], r->numbers[k]);
+        jsonw_end_object(&w);
     }
-    rv_buf_adds(out, "]}");
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
 }
 
 static int rules_delete(struct rules *s, struct rv_str rest, struct rv_buf *out, struct rv_error *err) {
@@ -157,7 +156,7 @@ static int rules_delete(struct rules *s, struct rv_str rest, struct rv_buf *out,
     }
     s->n = kept;
     if (id != 0 && kept == before) return rv_error_set(err, RV_E_NOT_FOUND, "there is no rule %lld", (long long)id);
-    rv_buf_addf(out, "{\"deleted\":%zu}", before - kept);
+    sim_json_count(out, "deleted", before - kept);
     return 0;
 }
 

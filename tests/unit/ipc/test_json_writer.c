@@ -48,6 +48,21 @@ static void write_nested(struct jsonw *w) {
 
 static void write_lone(struct jsonw *w) { jsonw_text(w, NULL, "alone"); }
 
+static void write_parts(struct jsonw *w) {
+    jsonw_begin_object(w, NULL);
+    jsonw_members(w, RV_STR(""));
+    jsonw_members(w, RV_STR("\"a\":1,\"b\":2"));
+    jsonw_key(w, RV_STR("k\"ey"));
+    jsonw_begin_array(w, NULL);
+    rv_buf_adds(jsonw_value(w, NULL), "1.5");
+    rv_buf_adds(jsonw_value(w, NULL), "{}");
+    jsonw_end_array(w);
+    rv_buf_adds(jsonw_value(w, "mine"), "true");
+    jsonw_key(w, RV_STR("last"));
+    jsonw_int(w, NULL, 3);
+    jsonw_end_object(w);
+}
+
 static void documents(void) {
     static const struct {
         const char *name;
@@ -61,6 +76,7 @@ static void documents(void) {
         {"nested", write_nested,
          "{\"list\":[{\"i\":0,\"of\":[\"x\",\"y\"]},{\"i\":1,\"of\":[\"x\",\"y\"]}],\"a\\\"key\":{},\"last\":true}"},
         {"lone", write_lone, "\"alone\""},
+        {"parts", write_parts, "{\"a\":1,\"b\":2,\"k\\\"ey\":[1.5,{}],\"mine\":true,\"last\":3}"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autobuf struct rv_buf out = {0}, mp = {0};

@@ -146,7 +146,7 @@ static void test_stats(void) {
     sb_stats_bytes_out(t, 20);
     sb_stats_fault(t);
     rv_autobuf struct rv_buf out = {0};
-    sb_stats_write(t, &out);
+    sb_stats_write(t, &(struct jsonw){.out = &out});
     for (size_t i = 0; i < RV_ARRAY_LEN(want); i++) {
         bool there = strstr(rv_buf_cstr(&out), want[i]) != NULL;
         if (!there) fprintf(stderr, "%s is not in %s\n", want[i], rv_buf_cstr(&out));
@@ -154,7 +154,7 @@ static void test_stats(void) {
     }
     sb_stats_reset(t);
     rv_buf_clear(&out);
-    sb_stats_write(t, &out);
+    sb_stats_write(t, &(struct jsonw){.out = &out});
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "\"requests\":{},\"answers\":{},\"userAgents\":{},"));
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "\"open\":1,\"opened\":0"));
     sb_stats_free(t);
@@ -170,7 +170,7 @@ static void test_many_agents(void) {
         sb_stats_request(t, &c, 0);
     }
     rv_autobuf struct rv_buf out = {0};
-    sb_stats_write(t, &out);
+    sb_stats_write(t, &(struct jsonw){.out = &out});
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "\"agent-62\":{\"total\":1,"));
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "\"other\":{\"total\":137,"));
     CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&out), "\"agent-63\""));
