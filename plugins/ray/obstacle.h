@@ -3,7 +3,6 @@
 #define RAYCLUSTER_OBSTACLE_H
 
 #include "cluster.h"
-#include "ipc/base/utf8.h"
 
 enum { RC_OBSTACLE_TEXT_MAX = 200, RC_OBSTACLE_LONG_S = 60 };
 
@@ -19,7 +18,5 @@ struct rc_obstacle rc_pod_obstacle(struct rv_arena *a, struct rv_val pod, int64_
 struct rc_obstacle rc_pod_not_ready(struct rv_arena *a, struct rv_val pod, bool late);
 /* "Error, exit code 1" of a container's terminated state. */
 struct rv_str rc_terminated(struct rv_arena *a, struct rv_val terminated);
-
-static inline struct rv_str rc_clipped(struct rv_str s, size_t max) { return rv_utf8_clip(s, max); }
 
 #endif

@@ -1,5 +1,6 @@
 /* action_results.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each
  * group. */
+#include "ipc/base/utf8.h"
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/obstacle.h"
@@ -76,7 +77,7 @@ static void creation_failed(struct cluster_pass *p, const struct rv_result *r, c
 }
 
 static void take_failure(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t) {
-    struct rv_str why = rc_clipped(rc_result_text(r), TEXT_MAX);
+    struct rv_str why = rv_utf8_clip(rc_result_text(r), TEXT_MAX);
     struct rv_str note = rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->failed_note,
                                       RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
     if (r->verb == RV_VERB_CREATE) {

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/base/utf8.h"
 #include "pass.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/obstacle.h"
@@ -90,7 +91,7 @@ void pace_grow(struct cluster_pass *p) {
 
 static void replace_text(char **at, struct rv_str text) {
     free(*at);
-    *at = rv_strdup(rc_clipped(text, TEXT_MAX));
+    *at = rv_strdup(rv_utf8_clip(text, TEXT_MAX));
 }
 
 void pace_failed(struct cluster_pass *p, struct creation_pace *pace, struct rv_str why) {

@@ -7,6 +7,7 @@
 
 #include "builders.h"
 #include "fields.h"
+#include "ipc/base/utf8.h"
 #include "job_requests.h"
 #include "observe.h"
 #include "plugins/ray/dashboard.h"
@@ -102,8 +103,7 @@ static bool sidecar_without_head(struct job_pass *p) {
     return true;
 }
 
-/* ---- what Ray says ------------------------------------------------------------------------------------------------
- */
+/* ---- what Ray says ---------------------------------------------------------------------------------------------- */
 
 static struct rv_str moment(struct job_pass *p, const char *field, struct rv_str old) {
     int64_t ms = rv_path_int(p->info_value, field, 0);
@@ -111,12 +111,8 @@ static struct rv_str moment(struct job_pass *p, const char *field, struct rv_str
     return rc_time_text(p->arena, ms * 1000000);
 }
 
-static struct rv_str shortened(struct rv_str s) {
-    enum { MOST = 4096 };
-    size_t n = s.n < MOST ? s.n : MOST;
-    while (n > 0 && n < s.n && ((uint8_t)s.p[n] & 0xc0) == 0x80) n--;
-    return (struct rv_str){s.p, n};
-}
+/* Bytes of the job's message that the status keeps. */
+enum { MESSAGE_MAX = 4096 };
 
 /* Did somebody else submit the job that Ray has under our id? It began before there was this RayJob. Or this process
  * has begun the attempt and has submitted nothing so far. In InteractiveMode somebody else submits in any case. */
@@ -149,7 +145,7 @@ static void take_job_info(struct job_pass *p) {
     }
     s->check_failure = (struct rv_str){NULL, 0};
     s->job_status = rv_arena_str(p->arena, rv_path_str(p->info_value, "status"));
-    s->message = rv_arena_str(p->arena, shortened(rv_path_str(p->info_value, "message")));
+    s->message = rv_arena_str(p->arena, rv_utf8_clip(rv_path_str(p->info_value, "message"), MESSAGE_MAX));
     s->info_start = moment(p, "start_time", s->info_start);
     s->info_end = moment(p, "end_time", s->info_end);
     p->memo->unknown = 0;
