@@ -16,6 +16,7 @@
 #include "ipc/base/options.h"
 #include "ipc/protocol/lane.h"
 #include "load.h"
+#include "loader.h"
 #include "rayvisor/json.h"
 #include "record.h"
 #include "sandbox.h"
@@ -152,11 +153,30 @@ static int open_lane(struct host *h, const char *path, struct rv_error *err) {
     return rv_error_set(err, -ETIMEDOUT, "nobody answers on %s", path);
 }
 
-static const struct rv_plugin *load(const struct options *o, struct flight *flight, struct rv_error *err) {
+struct load {
+    const struct options *o;
+    const struct rv_plugin *plugin; /* NULL: why is in err */
+    struct rv_error err;
+};
+
+static void load(void *arg) {
+    struct load *l = arg;
+    if (sandbox_loading_thread(&l->o->sandbox, &l->err) == 0) l->plugin = load_plugin(l->o->plugin, &l->err);
+}
+
+/* No code of the plugin runs before all filters are in force. */
+static const struct rv_plugin *load_confined(const struct options *o, struct loader *thread, struct flight *flight,
+                                             struct rv_buf *in_force, struct rv_error *err) {
+    struct load l = {.o = o};
+    if (sandbox_for_load(&o->sandbox, in_force, err) != 0) {
+        loader_dismiss(thread);
+        return NULL;
+    }
     flight_begin(flight, FLIGHT_LOAD, 0, NULL, (struct rv_str){NULL, 0}, rv_mono_now());
-    const struct rv_plugin *plugin = load_plugin(o->plugin, err);
+    loader_run(thread, load, &l);
     flight_end(flight);
-    return plugin;
+    if (l.plugin == NULL) *err = l.err;
+    return l.plugin != NULL && sandbox_verify(in_force, err) == 0 ? l.plugin : NULL;
 }
 
 /* The order matters: what the sandbox takes away it takes from the one thread there is, and ZeroMQ's threads, born
@@ -172,12 +192,11 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     int lane = open_lane(h, o->lane, &lane_err);
     if (r == 0 && lane != 0) *err = lane_err;
     if (r == 0) r = lane;
-    if (r == 0) r = sandbox_for_load(&o->sandbox, &in_force, err);
     if (r != 0) return r;
-    const struct rv_plugin *plugin = load(o, flight, err);
+    struct loader *thread = loader_start();
+    if (thread == NULL) return rv_error_set(err, -EAGAIN, "no thread can be made to load the plugin");
+    const struct rv_plugin *plugin = load_confined(o, thread, flight, &in_force, err);
     if (plugin == NULL) return err->code;
-    r = sandbox_after_load(&o->sandbox, &in_force, err);
-    if (r != 0) return r;
     rv_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
             in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
     h->engine = engine_new(&(struct engine_opts){plugin, flight, send_out, h});

@@ -21,6 +21,20 @@
 
 #include "ipc/base/log.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+/* Libraries, stacks of threads, and room to move. */
+#define ADDRESSES_BESIDE (UINT64_C(1) << 30)
+
 int sandbox_mode_parse(const char *text, enum sandbox_mode *ret) {
     static const char *const names[] = {"off", "best-effort", "enforce"};
     for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
@@ -103,6 +117,9 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
         {"no-core", limit(RLIMIT_CORE, 0)},
         {"descriptor-limit", limit(RLIMIT_NOFILE, 128)},
         {o->max_memory != 0 ? "memory-limit" : NULL, o->max_memory != 0 ? limit(RLIMIT_DATA, o->max_memory) : 0},
+        /* Page tables: 8 bytes for each page that is only looked at, which the limit of data does not see. */
+        {o->max_memory != 0 && !SANITIZED ? "address-limit" : NULL,
+         o->max_memory != 0 && !SANITIZED ? limit(RLIMIT_AS, o->max_memory + ADDRESSES_BESIDE) : 0},
         {"landlock", landlock(o)},
         {"no-capabilities", drop_capabilities()},
     };
@@ -115,17 +132,6 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
 }
 
 /* ---- seccomp ---------------------------------------------------------------------------------------------- */
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 #if SANITIZED
 /* Looking for leaks needs files and ptrace: exactly what a host does not have. */
@@ -223,7 +229,8 @@ static const int for_loading[] = {
     SCMP_SYS(getdents64), SCMP_SYS(mmap),      SCMP_SYS(mprotect),
 };
 
-/* Files to read, and the filter to come: its privileges are gone, so that needs no prctl(). */
+/* Files to read, and the filters to come, which each thread gets by itself: its privileges are gone, so that needs no
+ * prctl(). */
 static int add_loading_rules(scmp_filter_ctx ctx) {
     const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
     const struct {
@@ -292,24 +299,74 @@ static int add_rules(scmp_filter_ctx ctx, bool loading) {
     return r != 0 ? r : add_narrow_rules(ctx);
 }
 
-/* Everything not listed fails with EPERM: a plugin that probes gets an answer, not a death that looks like a crash. */
-static int filter_calls(bool loading) {
-    scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (ctx == NULL) return -ENOMEM;
-    int r = add_rules(ctx, loading);
-    if (r == 0) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, 1); /* ZeroMQ's threads too */
-    if (r == 0 && !loading) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+/* Another architecture's calls (int 0x80, x32) are not even refused: the numbers mean something else there, so whoever
+ * uses them means to get around the filter. */
+static scmp_filter_ctx new_filter(uint32_t otherwise) {
+    scmp_filter_ctx ctx = seccomp_init(otherwise);
+    if (ctx != NULL) (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+    return ctx;
+}
+
+enum whom { ALL_THREADS, THIS_THREAD };
+
+static int load_filter(scmp_filter_ctx ctx, int r, enum whom whom) {
+    if (r == 0) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, whom == ALL_THREADS);
+    /* The first one takes the privileges; from then on that call is refused. */
+    if (r == 0 && whom == THIS_THREAD) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
     if (r == 0) r = seccomp_load(ctx);
     seccomp_release(ctx);
     return r;
 }
 
-int sandbox_for_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
-    if (o->mode == SANDBOX_OFF) return 0;
-    return part(o, "seccomp-load", filter_calls(true), in_force, err);
+/* Everything not listed fails with EPERM: a plugin that probes gets an answer, not a death that looks like a crash. */
+static int filter_calls(bool loading) {
+    scmp_filter_ctx ctx = new_filter(SCMP_ACT_ERRNO(EPERM));
+    if (ctx == NULL) return -ENOMEM;
+    return load_filter(ctx, add_rules(ctx, loading), loading ? ALL_THREADS : THIS_THREAD);
 }
 
-int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
+/* For the thread that loads: no filter but ours. One of the plugin's could say what it likes about a call. */
+static int refuse_filters(void) {
+    static const int calls[] = {SCMP_SYS(seccomp), SCMP_SYS(prctl)};
+    scmp_filter_ctx ctx = new_filter(SCMP_ACT_ALLOW);
+    int r = ctx != NULL ? 0 : -ENOMEM;
+    for (size_t i = 0; i < RV_ARRAY_LEN(calls) && r == 0 && !SANITIZED; i++)
+        r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+    return ctx != NULL ? load_filter(ctx, r, THIS_THREAD) : r;
+}
+
+int sandbox_for_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
     if (o->mode == SANDBOX_OFF) return 0;
-    return part(o, "seccomp", filter_calls(false), in_force, err);
+    int r = part(o, "seccomp-load", filter_calls(true), in_force, err);
+    return r != 0 ? r : part(o, "seccomp", filter_calls(false), in_force, err);
+}
+
+int sandbox_loading_thread(const struct sandbox_opts *o, struct rv_error *err) {
+    rv_autobuf struct rv_buf unused = {0};
+    return o->mode == SANDBOX_OFF ? 0 : part(o, "a filter of the loading thread", refuse_filters(), &unused, err);
+}
+
+/* ---- trying ------------------------------------------------------------------------------------------------ */
+
+static bool refused(long r) { return r == -1 && errno == EPERM; }
+
+/* What is reported as in force is tried: the report could be wrong in ways that nobody thought of. */
+int sandbox_verify(const struct rv_buf *in_force, struct rv_error *err) {
+    static const char last[] = ",seccomp";
+    size_t n = sizeof last - 1;
+    if (SANITIZED || in_force->n < n || memcmp(in_force->p + in_force->n - n, last, n) != 0) return 0;
+    const struct {
+        const char *what;
+        bool refused;
+    } tries[] = {
+        {"opening a file", refused(syscall(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_CLOEXEC))},
+        {"a socket", refused(syscall(SYS_socket, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))},
+        {"memory that runs",
+         refused(syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))},
+        {"another filter", refused(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, NULL))},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(tries); i++)
+        if (!tries[i].refused)
+            return rv_error_set(err, RV_E_CONFIG, "the sandbox is not in force: %s is not refused", tries[i].what);
+    return 0;
 }

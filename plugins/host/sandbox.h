@@ -1,11 +1,14 @@
 /* sandbox.h - what a plugin cannot do, whatever it tries.
  *
- * Three steps, because loading needs files and the lane needs a socket and threads: sandbox_before_load() drops
- * privileges and the file system but for libraries. When the lane stands, sandbox_for_load() takes what a constructor
- * of the plugin must not have: sockets, processes, everything but loading. sandbox_after_load() then allows only the
- * system calls that computing, talking on the lane and logging need. The middle one is the wall: code of the plugin
- * runs before the last and could prevent it. Each step reports what is in force; in enforce mode a missing part is an
- * error.
+ * Three steps, because loading needs files and the lane needs a socket and threads. sandbox_before_load() drops
+ * privileges and the file system but for libraries. When the lane stands, sandbox_for_load() takes from all threads
+ * what a constructor of the plugin must not have: sockets, processes, everything but loading; and from the calling
+ * thread, on which the plugin runs later, all but what computing, talking on the lane and logging need. The plugin is
+ * loaded in another thread (loader.h), which first calls sandbox_loading_thread(): no filter can be added there. So no
+ * code of the plugin runs before all is in force. sandbox_verify() then tries it.
+ *
+ * ZeroMQ's threads and the loading one may still read what loading reads, and map it to run. Each step reports what is
+ * in force; in enforce mode a missing part is an error.
  */
 #ifndef HOST_SANDBOX_H
 #define HOST_SANDBOX_H
@@ -19,7 +22,7 @@ int sandbox_mode_parse(const char *text, enum sandbox_mode *ret); /* -EINVAL */
 
 struct sandbox_opts {
     enum sandbox_mode mode;
-    uint64_t max_memory;     /* RLIMIT_DATA; 0 = none */
+    uint64_t max_memory;     /* RLIMIT_DATA, and RLIMIT_AS with room beside; 0 = none */
     const char *plugin_path; /* its folder stays readable */
     const char *lane_path;   /* so does the lane's */
     pid_t parent;            /* whom this process must not outlive; 0: whoever it is */
@@ -30,6 +33,8 @@ int sandbox_enter_view(const struct sandbox_opts *o);
 /* in_force gets the names of the protections, comma-separated. */
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
 int sandbox_for_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
-int sandbox_after_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err);
+int sandbox_loading_thread(const struct sandbox_opts *o, struct rv_error *err);
+/* Tries what must be refused, if the last filter is said to be in force. RV_E_CONFIG when it is not. */
+int sandbox_verify(const struct rv_buf *in_force, struct rv_error *err);
 
 #endif

@@ -8,6 +8,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -90,7 +93,23 @@ static void note(struct toy *t, const struct rv_object *o, const char *reason, c
 
 #ifdef TOY_GREEDY
 /* What a constructor gets hold of before anybody could know what it is: a way out, or a process that lives on. */
-static bool early_socket, early_fork, early_exec, early_kill, early_write;
+static bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter;
+
+/* A filter by which every installation of a filter succeeds and does nothing: with it the sandbox's own would not be
+ * there, and nobody would know. */
+static bool disarm(void) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_seccomp, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {RV_ARRAY_LEN(code), code};
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ||
+           syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) == 0 ||
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
 __attribute__((constructor)) static void grab(void) {
     char *const argv[] = {(char[]){"true"}, NULL};
     pid_t child = fork();
@@ -100,9 +119,10 @@ __attribute__((constructor)) static void grab(void) {
     early_socket = socket(AF_INET, SOCK_STREAM, 0) >= 0 || socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
     early_exec = execv("/bin/nothing-here", argv) != 0 && errno != EPERM;
     early_kill = kill(getppid(), 0) == 0 || prctl(PR_SET_PDEATHSIG, 0) == 0;
+    early_filter = disarm();
 }
 #else
-static const bool early_socket, early_fork, early_exec, early_kill, early_write;
+static const bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter;
 #endif
 
 /* What the sandbox lets through, as an event: one word for each attempt. */
@@ -132,6 +152,7 @@ static void probe(struct toy *t, const struct rv_object *o) {
         {"early exec", early_exec},
         {"early kill", early_kill},
         {"early write", early_write},
+        {"early filter", early_filter},
         {"think", getpid() > 0},
     };
     rv_autobuf struct rv_buf text = {0};
@@ -235,6 +256,18 @@ static void toy_map(void *state, const struct rv_object *o, int32_t deleted) {
 
 #ifdef TOY_CRASH_LOAD
 __attribute__((constructor)) static void crash_at_load(void) { abort(); }
+#endif
+
+#ifdef TOY_OLD_CALL
+/* getpid() as a 32-bit program calls it: in a filter of 64-bit calls its number is another call's. */
+__attribute__((constructor)) static void call_as_32_bit(void) {
+#ifdef __x86_64__
+    long r = 20;
+    __asm__ volatile("int $0x80" : "+a"(r) : : "memory");
+#else
+    raise(SIGSYS);
+#endif
+}
 #endif
 
 #ifdef TOY_CRASH_INIT
