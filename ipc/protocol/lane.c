@@ -11,6 +11,7 @@
 #include <zmq.h>
 
 #include "batch.h"
+#include "gate.h"
 #include "tsan.h"
 
 enum {
@@ -19,7 +20,10 @@ enum {
     INLINE_MAX = 16 << 10,  /* larger payloads travel behind their batch, uncopied */
     PER_TURN = 64,          /* units of work: a message is one, and one more for each UNIT_BYTES */
     UNIT_BYTES = 16 << 10,
+    CONNECT_LOOK_MS = 5,
+    COMMANDS_MAX = 8, /* a handshake has one, or two */
     FRAMES_MAX = 3,
+    GATE_FRAMES = 8, /* more than a message may have, so that what is only wrong is refused as such */
     /* The longest batch that a peer of ours makes: full, and then its largest message. */
     FRAME_MAX = BATCH_BYTES + MSG_MAX_BODY + INLINE_MAX + 4096,
     /* Batches that ZeroMQ holds of what a host says. Each may have a payload of 16 MiB behind it. */
@@ -46,6 +50,8 @@ struct incoming {
 
 struct lane {
     void *socket;
+    struct gate *gate;      /* server */
+    struct rv_error beyond; /* what the gate found; code 0: nothing */
     struct rv_loop *loop;
     struct rv_watch *watch;
     struct rv_prepare *prepare;
@@ -194,9 +200,15 @@ bool lane_flush(struct lane *l, int64_t timeout_ms) {
     return true;
 }
 
+/* The loop turns meanwhile: the other end may be on it. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms) {
     zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
-    return zmq_poll(&item, 1, (long)timeout_ms) > 0;
+    int64_t end = rv_mono_now() + timeout_ms * 1000000;
+    while (zmq_poll(&item, 1, CONNECT_LOOK_MS) <= 0) {
+        if (rv_mono_now() >= end) return false;
+        rv_loop_turn(l->loop, 0);
+    }
+    return true;
 }
 
 /* ---- receiving ------------------------------------------------------------------------------------------ */
@@ -324,6 +336,7 @@ static bool pump(void *arg) {
     l->in_callback = true;
     refresh(l);
     bool any = pump_out(l);
+    if (l->beyond.code != 0 && !l->deaf) refuse(l, &l->beyond);
     int budget = PER_TURN;
     for (int n = 1; n > 0 && budget > 0 && !l->dead; budget -= n) n = receive_some(l);
     /* Receiving may have learnt of room that was not there before. */
@@ -334,6 +347,13 @@ static bool pump(void *arg) {
         return true;
     }
     return any || budget < PER_TURN;
+}
+
+/* Told from the prepare hook, where the lane may be freed. */
+static void on_beyond(void *arg, const struct rv_error *err) {
+    struct lane *l = arg;
+    l->beyond = *err;
+    rv_loop_again(l->loop);
 }
 
 static void on_readable(void *arg, int fd, unsigned events) {
@@ -379,6 +399,11 @@ static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, cons
         lane_destroy(l);
         return NULL;
     }
+    const struct gate_bounds bounds = {GATE_FRAMES, (uint64_t)max, COMMANDS_MAX};
+    if (server && (l->gate = gate_open(loop, path, &bounds, on_beyond, l, err)) == NULL) {
+        lane_destroy(l);
+        return NULL;
+    }
     int fd = -1;
     size_t size = sizeof fd;
     zmq_getsockopt(l->socket, ZMQ_FD, &fd, &size);
@@ -401,6 +426,7 @@ static void lane_destroy(struct lane *l) {
     rv_watch_free(l->watch);
     rv_prepare_free(l->prepare);
     end_batch(l);
+    gate_free(l->gate);
     zmq_close(l->socket);
     if (l->server) unlink(l->path);
     while (l->first != NULL) {

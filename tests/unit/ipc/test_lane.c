@@ -1,10 +1,13 @@
 /* test_lane.c - both ends of lanes in one process and on one loop. */
 #include "ipc/protocol/batch.h"
+#include "ipc/protocol/gate.h"
 #include "ipc/protocol/lane.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
@@ -125,7 +128,8 @@ static void stalled_peer(void) {
     struct lane_callbacks cb = {on_message, on_bad, &stalled};
     stalled.lane = lane_connect(asleep.context, asleep.loop, w.path[0], &cb, NULL);
     open_end(&w, &awake, false, 1);
-    CU_ASSERT_TRUE(lane_wait_connected(stalled.lane, 10000) && lane_wait_connected(awake.lane, 10000));
+    CU_ASSERT_TRUE(lane_wait_connected(awake.lane, 10000));
+    while (!lane_wait_connected(stalled.lane, 0)) rv_loop_turn(w.loop, 5);
     ping(&stalled, 1);
     lane_push(stalled.lane); /* its loop does not turn */
     ping(&awake, 1);
@@ -191,6 +195,96 @@ static void refusals(void) {
     }
 }
 
+/* A message without end, of many frames or of large ones, by whoever speaks ZMTP himself (ZeroMQ sends no message
+ * before its end is known): refused before it is there. */
+static void without_end(void) {
+    static const uint8_t hello[] = {0xff, 0,   0,   0,   0,        0,   0,   0,   1,   0x7f, 3,   0,
+                                    'N',  'U', 'L', 'L', [64] = 4, 28,  5,   'R', 'E', 'A',  'D', 'Y',
+                                    11,   'S', 'o', 'c', 'k',      'e', 't', '-', 'T', 'y',  'p', 'e',
+                                    0,    0,   0,   6,   'D',      'E', 'A', 'L', 'E', 'R'};
+    static const struct {
+        const char *what;
+        uint8_t head[9]; /* of each frame; the bytes are zeros */
+        size_t n;
+        size_t most; /* so many bytes are taken at most */
+    } rows[] = {{"many empty ones", {1, 0}, 2, 200000},
+                {"many", {1, 100}, 2, 200000},
+                {"large ones", {3, 0, 0, 0, 0, 0, 16, 0, 0}, 9, 10 << 20},
+                {"a frame of 2^63 bytes", {3, 0x80}, 9, 200000}};
+    static const uint8_t zeros[4096];
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct end s = {0};
+        open_end(&w, &s, true, 0);
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        memcpy(a.sun_path, w.path[0], strlen(w.path[0]));
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        CU_ASSERT_EQUAL_FATAL(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+        CU_ASSERT_EQUAL(send(fd, hello, sizeof hello, 0), sizeof hello);
+        size_t taken = 0, left = 0;
+        for (int64_t end = rv_mono_now() + INT64_C(10000000000); s.bad == 0 && rv_mono_now() < end;) {
+            bool head = left == 0;
+            size_t n = head ? rows[i].n : left < sizeof zeros ? left : sizeof zeros;
+            ssize_t sent = send(fd, head ? rows[i].head : zeros, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+            if (sent < 0) {
+                rv_loop_turn(w.loop, 1);
+                continue;
+            }
+            CU_ASSERT_TRUE_FATAL(!head || (size_t)sent == n);
+            taken += (size_t)sent;
+            if (!head)
+                left -= (size_t)sent;
+            else if (rows[i].n == 2)
+                left = rows[i].head[1];
+            else
+                left = rows[i].head[1] != 0 ? SIZE_MAX : 1 << 20;
+        }
+        CHECK_ROW(s.got == 0 && s.bad == 1 && taken < rows[i].most, rows[i].what);
+        close(fd);
+        lane_free(s.lane);
+        finish(&w);
+    }
+}
+
+/* What a gate lets through, byte by byte as well as at once. */
+static void framing(void) {
+    static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'N', 'U', 'L', 'L'};
+    static const struct {
+        const char *what;
+        uint8_t bytes[24];
+        size_t n, from; /* from: where in the greeting they are, 64: behind it */
+        bool good;
+    } rows[] = {
+        {"a short frame", {0, 2, 'a', 'b'}, 4, 64, true},
+        {"two frames", {1, 1, 'a', 0, 0}, 5, 64, true},
+        {"and again two", {1, 1, 'a', 0, 0, 1, 0, 0, 0}, 9, 64, true},
+        {"three", {1, 1, 'a', 1, 0, 0, 0}, 7, 64, false},
+        {"a long form", {2, 0, 0, 0, 0, 0, 0, 0, 2, 'a', 'b'}, 11, 64, true},
+        {"too long", {2, 0, 0, 0, 0, 0, 0, 1, 1}, 9, 64, false},
+        {"far too long", {2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 9, 64, false},
+        {"a command", {4, 1, 'x', 0, 0}, 5, 64, true},
+        {"a command between frames", {1, 0, 4, 0, 0, 0}, 6, 64, true},
+        {"two commands", {4, 0, 4, 0}, 4, 64, false},
+        {"unknown flags", {8, 0}, 2, 64, false},
+        {"ZMTP 1", {1}, 1, 0, false},
+        {"ZMTP 2", {1}, 1, 10, false},
+    };
+    const struct gate_bounds bounds = {2, 256, 1};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+        for (int whole = 0; whole < 2; whole++) {
+            uint8_t all[sizeof greeting + sizeof rows[i].bytes];
+            struct gate_reader r = {0};
+            struct rv_error err = {0};
+            memcpy(all, greeting, sizeof greeting);
+            memcpy(all + rows[i].from, rows[i].bytes, rows[i].n);
+            size_t n = rows[i].from + rows[i].n;
+            int code = 0;
+            for (size_t k = 0; k < n && code == 0; k += whole != 0 ? n : 1)
+                code = gate_read(&r, &bounds, all + k, whole != 0 ? n : 1, &err);
+            CHECK_ROW(code == (rows[i].good ? 0 : RV_E_PROTOCOL), rows[i].what);
+        }
+}
+
 /* A violation among good messages, of one batch and of the next: what came before it counts, what comes behind does
  * not, and it is told once. So too when the caller found the violation. */
 static void deaf_after_a_violation(void) {
@@ -242,6 +336,7 @@ static void strangers(void) {
     ping(&h, 1);
     turn_until(&w, &s.got, 1);
     open_end(&w, &stranger, false, 0);
+    CU_ASSERT_TRUE(lane_wait_connected(stranger.lane, 10000));
     ping(&stranger, 1);
     CU_ASSERT_TRUE(lane_flush(stranger.lane, 10000));
     for (uint64_t t = 2; t <= 200; t++) ping(&h, t);
@@ -306,6 +401,8 @@ static const struct suite_test tests[] = {
     {"echo across lanes", echo_across_lanes},
     {"a stalled peer", stalled_peer},
     {"refusals", refusals},
+    {"a message without end", without_end},
+    {"framing", framing},
     {"deaf after a violation", deaf_after_a_violation},
     {"strangers", strangers},
     {"blobs and death", blobs_and_death},
