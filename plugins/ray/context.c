@@ -154,6 +154,13 @@ struct rv_str rc_result_text(const struct rv_result *r) {
     return r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
 }
 
+/* The words are those of the API server's admission. The code is that of any refusal. */
+bool rc_namespace_ends(const struct rv_result *r) {
+    static const char words[] = "because it is being terminated";
+    return r->code == RV_E_FORBIDDEN && r->message.n != 0 &&
+           memmem(r->message.p, r->message.n, words, sizeof words - 1) != NULL;
+}
+
 /* ---- time and chance --------------------------------------------------------------------------------------------- */
 
 void ctx_wake(struct rc_context *x, int64_t at) {

@@ -70,6 +70,9 @@ void ctx_explain(struct rc_context *x, const char *fmt, ...) RV_PRINTF(2, 3);
 /* What the API server said of a failed action, or the text of its code. */
 struct rv_str rc_result_text(const struct rv_result *r);
 
+/* The action was refused because its namespace is being deleted: nothing can be made there any more. */
+bool rc_namespace_ends(const struct rv_result *r);
+
 /* ---- time and chance ---- */
 
 /* The object is looked at again at that moment at the latest. */

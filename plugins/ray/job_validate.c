@@ -139,6 +139,9 @@ static bool bad_rules(struct job_check *k, struct rv_val rules) {
 static bool bad_deletion(struct job_check *k) {
     struct rv_val strategy = rv_val_get(k->j->spec, "deletionStrategy"), rules = rv_val_get(strategy, "deletionRules");
     bool legacy = rv_val_set(rv_val_get(strategy, "onSuccess")) || rv_val_set(rv_val_get(strategy, "onFailure"));
+    if (rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0) > 0 && !shutdown(k) && rv_val_len(rules) > 0)
+        return reject(k, "spec.ttlSecondsAfterFinished is not used with spec.deletionStrategy.deletionRules: set "
+                         "condition.ttlSeconds of each rule");
     if (rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0) > 0 && !shutdown(k))
         return reject(k, "spec.ttlSecondsAfterFinished needs spec.shutdownAfterJobFinishes: true");
     if (!rv_val_set(strategy)) return false;
@@ -160,6 +163,11 @@ static bool bad_deletion(struct job_check *k) {
 
 static bool bad_suspend(struct job_check *k) {
     bool suspend = rv_path_bool(k->j->spec, "suspend", false);
+    bool rules = rv_val_len(rv_val_path(k->j->spec, "deletionStrategy.deletionRules")) > 0;
+    if (suspend && k->j->selector)
+        return reject(k, "spec.suspend is not supported with spec.clusterSelector: the cluster is not the job's own");
+    if (suspend && !shutdown(k) && rules)
+        return reject(k, "spec.suspend: a RayJob with spec.deletionStrategy.deletionRules cannot be suspended");
     if (suspend && !shutdown(k))
         return reject(k, "spec.suspend: a RayJob can be suspended only with spec.shutdownAfterJobFinishes: true");
     return false;

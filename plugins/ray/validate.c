@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fields.h"
+#include "names.h"
 #include "scheduler.h"
 #include "validate.h"
 #include "version.h"
@@ -195,6 +196,16 @@ static bool bad_name(struct check *k, size_t first, size_t at, const char *path,
     if (rv_str_is(name, RC_HEAD_GROUP))
         return check_reject(k, "%s.groupName: \"" RC_HEAD_GROUP "\" is the head's own group; choose another name",
                             path);
+    const char *why = rv_name_label_value(name);
+    if (why == NULL) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        why = rv_name_dns1123_subdomain(
+            rv_arena_fmt(a, RV_STR_FMT "x",
+                         RV_STR_ARG(rc_name_worker_prefix(a, k->c->name.n != 0 ? k->c->name : RV_STR("c"), name))));
+    }
+    if (why != NULL)
+        return check_reject(k, "%s.groupName: no pod can have \"" RV_STR_FMT "\" in its name and its labels: %s", path,
+                            RV_STR_ARG(name), why);
     return first != at && check_reject(k,
                                        "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
                                        "\" is also the name of spec.workerGroupSpecs[%zu]",

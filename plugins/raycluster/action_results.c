@@ -119,6 +119,7 @@ static void take_success(struct cluster_pass *p, const struct rv_result *r, stru
 }
 
 static void take_result(struct cluster_pass *p, const struct rv_result *r, struct tally *tallies) {
+    if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) p->memo->namespace_ends = true; /* it never comes back */
     bool gone = r->verb == RV_VERB_DELETE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT);
     uint32_t tag = TAG_KIND(r->tag);
     if (tag == TAG_STATUS)

@@ -193,12 +193,18 @@ static bool reconcile_head(struct cluster_pass *p) {
 
 /* ---- the pass */
 
+static bool nobody_goes(const struct cluster_pass *p) {
+    for (size_t i = 0; i < p->pod_n; i++)
+        if (p->pods[i].deleting) return false;
+    return true;
+}
+
 static void explain_state(struct cluster_pass *p) {
     if (p->hold.n != 0) ctx_explain(&p->ctx, "no pods are created: " RV_STR_FMT, RV_STR_ARG(p->hold));
     struct blocker b = cluster_blocker(p);
     if (b.reason.n != 0)
         ctx_explain(&p->ctx, "waiting for " RV_STR_FMT, RV_STR_ARG(b.text));
-    else if (p->creates == 0 && p->deletes == 0 && p->hold.n == 0)
+    else if (p->creates == 0 && p->deletes == 0 && p->hold.n == 0 && nobody_goes(p))
         ctx_explain(&p->ctx, "all pods are as wanted");
 }
 
@@ -239,7 +245,10 @@ void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     pace_begin(p);
     action_results_take(p);
     observe(p);
-    if (check_valid(p)) {
+    if (p->memo->namespace_ends) {
+        ctx_explain(&p->ctx, "the namespace is being deleted and takes nothing new: nothing is asked for");
+        status_reconcile(p);
+    } else if (check_valid(p)) {
         bool guarded = teardown_guard(p);
         if (guarded && !trouble_is(p->memo, TROUBLE_FINALIZER)) {
             out->code = p->owned_retry ? RV_RETRY : RV_DONE; /* its result brings us back */
@@ -250,7 +259,8 @@ void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     }
     status_reconcile(p);
     log_work(p);
-    out->code = p->ctx.retry || p->owned_retry ? RV_RETRY : RV_AFTER;
+    bool again = (p->ctx.retry || p->owned_retry) && !p->memo->namespace_ends;
+    out->code = again ? RV_RETRY : RV_AFTER;
     out->message = p->failure_text.n != 0 ? p->ctx.api->keep(p->ctx.host, p->failure_text) : (struct rv_str){NULL, 0};
     out->after_ms = p->status_delay_ms > 0 ? p->status_delay_ms
                     : p->ctx.wake != 0     ? ctx_wake_ms(&p->ctx)

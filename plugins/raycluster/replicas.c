@@ -94,6 +94,14 @@ static void create_missing_hosts(struct cluster_pass *p, struct table *t, const 
     pace_unfinished(t->pace, r->name);
 }
 
+/* ---- places that are still taken */
+
+static bool holds_place(struct cluster_pass *p, const struct replica *r) {
+    for (size_t i = 0; i < r->pods.n; i++)
+        if (r->doomed && workers_hold_place(p, r->pods.list[i])) return true;
+    return false;
+}
+
 /* ---- growing ----------------------------------------------------------------------------------------------------- */
 
 static int number_order(const void *a, const void *b) {
@@ -109,7 +117,7 @@ static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missi
     int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0, room = workers_room(p, t->group);
     size_t used_n = 0, u = 0;
     for (size_t i = 0; i < t->n; i++)
-        if (!t->list[i].doomed) used[used_n++] = t->list[i].index;
+        if (!t->list[i].doomed || holds_place(p, &t->list[i])) used[used_n++] = t->list[i].index;
     qsort(used, used_n, sizeof *used, number_order);
     for (int64_t i = 0; i < missing && room > 0 && (i == 0 || room >= t->hosts); i++, room -= t->hosts, index++) {
         for (; u < used_n && used[u] <= index; u++)
@@ -176,6 +184,12 @@ static size_t fit(struct cluster_pass *p, struct table *t, struct replica **live
     return kept;
 }
 
+static int64_t held_places(struct cluster_pass *p, const struct table *t) {
+    int64_t n = 0;
+    for (size_t i = 0; i < t->n; i++) n += holds_place(p, &t->list[i]);
+    return n;
+}
+
 void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
     struct table t = {.group = group, .name = rv_path_str(group, "groupName"), .hosts = rc_group_hosts(group)};
     t.pace = pace_of(p, t.name);
@@ -196,8 +210,9 @@ void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
     if (p->hold.n != 0 || pace_waits(p, t.pace)) return;
     for (int64_t i = 0; i < have; i++)
         if ((int64_t)live[i]->pods.n < t.hosts) create_missing_hosts(p, &t, live[i], workers_room(p, t.group));
-    if (have >= desired) return;
-    ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name),
-                (long long)(desired - have), (long long)desired);
-    grow_replicas(p, &t, desired - have);
+    int64_t missing = desired - have - held_places(p, &t);
+    if (missing <= 0) return;
+    ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name), (long long)missing,
+                (long long)desired);
+    grow_replicas(p, &t, missing);
 }

@@ -10,6 +10,7 @@
 #include "plugins/ray/fields.h"
 #include "pod_actions.h"
 #include "status.h"
+#include "workers.h"
 
 /* The first progress after other news or after a quiet time is told within a second. Further progress is told every two
  * seconds. */
@@ -67,8 +68,7 @@ static struct totals desired_totals(const struct rc_cluster *c) {
     struct totals t = {0};
     add_pod(&t, rv_val_get(c->spec, "headGroupSpec"), 1);
     for (struct rv_iter g = rv_iter(rc_groups(c)); rv_iter_next(&g);)
-        if (!rv_path_bool(g.val, "suspend", false))
-            add_pod(&t, g.val, rc_group_hosts(g.val) * at_least_0(rv_path_int(g.val, "replicas", 0)));
+        if (!rv_path_bool(g.val, "suspend", false)) add_pod(&t, g.val, rc_group_desired(g.val));
     return t;
 }
 
@@ -215,6 +215,12 @@ static struct blocker missing(struct cluster_pass *p) {
                               " keeps it so: remove it to have a new one made"));
     if (head != NULL && head->deleting)
         return because("PodsMissing", RV_STR("The old head pod has to be gone before a new one is made"));
+    for (size_t i = 0; i < p->pod_n && p->hold.n == 0; i++)
+        if (!p->pods[i].head && p->pods[i].deleting && workers_hold_place(p, &p->pods[i]))
+            return because("PodsMissing", rv_arena_fmt(p->arena,
+                                                       "Worker pod " RV_STR_FMT
+                                                       " is being deleted and holds its place until it is gone",
+                                                       RV_STR_ARG(p->pods[i].name)));
     return because("PodsMissing", p->hold.n != 0 ? p->hold : RV_STR("Not all Ray pods exist yet"));
 }
 

@@ -188,13 +188,6 @@ static void teardown_step(struct cluster_pass *p) {
     if (left > 0 && p->after_ms > left / 1000000) p->after_ms = left / 1000000 + 1;
 }
 
-/* The words are those of the API server's admission. The code is that of any refusal. */
-static bool namespace_ends(const struct rv_result *r) {
-    static const char words[] = "because it is being terminated";
-    return r->code == RV_E_FORBIDDEN && r->message.n != 0 &&
-           memmem(r->message.p, r->message.n, words, sizeof words - 1) != NULL;
-}
-
 static void job_result(struct cluster_pass *p, const struct rv_result *r, struct rv_str why) {
     if (r->code == 0)
         ctx_event(&p->ctx, false, "CreatedRedisCleanupJob", "Create",
@@ -202,7 +195,7 @@ static void job_result(struct cluster_pass *p, const struct rv_result *r, struct
                                RV_STR_ARG(r->name)));
     bool another = r->code == RV_E_EXISTS && !p->memo->job_name_taken; /* under another name it may go */
     if (r->code == RV_E_EXISTS) p->memo->job_name_taken = true;
-    if (namespace_ends(r)) p->memo->namespace_ends = true;
+    if (rc_namespace_ends(r)) p->memo->namespace_ends = true;
     if (r->code == 0 || another || p->memo->namespace_ends) return;
     p->owned_retry = true;
     ctx_event(&p->ctx, true, "FailedToCreateRedisCleanupJob", "Create",

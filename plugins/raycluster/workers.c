@@ -121,6 +121,26 @@ static void shrink_group(struct cluster_pass *p, struct observed_pod **live, siz
     for (size_t i = 0; i < surplus; i++) pod_delete(p, live[i], TAG_DELETE_WORKER);
 }
 
+bool workers_hold_place(struct cluster_pass *p, const struct observed_pod *pod) {
+    int64_t gone;
+    if (pod->ended) return false;
+    if (!pod->deleting) return pod->chosen;
+    if (rv_time_parse(rv_path_str(pod->value, "metadata.deletionTimestamp"), &gone) != 0 || gone <= ctx_now(&p->ctx))
+        return false;
+    ctx_wake(&p->ctx, gone);
+    return true;
+}
+
+/* Behind the pods that stay: those that still hold a place. Returns how many. */
+static size_t add_holders(struct cluster_pass *p, struct rv_str name, struct observed_pod **live, size_t n) {
+    struct pod_range all = observed_group(p, name);
+    size_t held = 0;
+    for (size_t i = 0; i < all.n; i++)
+        if ((all.list[i]->deleting || all.list[i]->chosen) && workers_hold_place(p, all.list[i]))
+            live[n + held++] = all.list[i];
+    return held;
+}
+
 /* Collects the pods that stay. The others are deleted: those that have ended, those that are named for deletion, and
  * those from a time when the group had several hosts. */
 static size_t keep_workers(struct cluster_pass *p, struct rv_val group, struct creation_pace *pace,
@@ -144,13 +164,16 @@ static size_t keep_workers(struct cluster_pass *p, struct rv_val group, struct c
 static void single_host(struct cluster_pass *p, struct rv_val group, struct rv_str name) {
     struct creation_pace *pace = pace_of(p, name);
     struct observed_pod **live = rv_arena_alloc(p->arena, (observed_group(p, name).n + 1) * sizeof *live);
-    size_t n = keep_workers(p, group, pace, live);
-    int64_t desired = rc_group_desired(group), have = (int64_t)n;
+    size_t n = keep_workers(p, group, pace, live), held = add_holders(p, name, live, n);
+    int64_t desired = rc_group_desired(group), have = (int64_t)n, missing = desired - have - (int64_t)held;
     if (desired <= have) pace_content(pace);
-    if (desired > have && p->hold.n == 0 && !pace_waits(p, pace)) {
+    if (desired > have && held > 0)
+        ctx_explain(&p->ctx, "group " RV_STR_FMT ": %zu workers that are being deleted still hold a place",
+                    RV_STR_ARG(name), held);
+    if (missing > 0 && p->hold.n == 0 && !pace_waits(p, pace)) {
         ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld workers", RV_STR_ARG(name),
-                    (long long)(desired - have), (long long)desired);
-        grow_group(p, group, live, n, desired - have);
+                    (long long)missing, (long long)desired);
+        grow_group(p, group, live, n + held, missing);
     } else if (desired < have && workers_may_shrink(p)) {
         ctx_explain(&p->ctx, "group " RV_STR_FMT ": %lld workers too many, deleting the least useful", RV_STR_ARG(name),
                     (long long)(have - desired));

@@ -12,6 +12,10 @@ void replicas_reconcile(struct cluster_pass *p, struct rv_val group);
 uint32_t workers_room(struct cluster_pass *p, struct rv_val group);
 /* False: this group may not shrink by our choice, because the autoscaler names its victims. */
 bool workers_may_shrink(const struct cluster_pass *p);
+/* A worker that is being deleted, by us in this pass or by whoever before, has its place and its index until the end of
+ * its grace period, so that an ordinary deletion makes no pod too many. After that a node may be lost, and nothing
+ * waits for it. A worker that has ended has none. */
+bool workers_hold_place(struct cluster_pass *p, const struct observed_pod *pod);
 bool workers_named_for_deletion(struct rv_val group, struct rv_str name);
 
 #endif

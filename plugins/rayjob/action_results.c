@@ -4,7 +4,7 @@
 #include "fields.h"
 #include "job_requests.h"
 
-enum { TRY_MAX_S = 60 };
+enum { TRY_MAX_S = 60, NAMESPACE_ENDS_S = 600 };
 
 static const struct report {
     const char *what, *did, *failed, *action, *verb, *past;
@@ -62,6 +62,12 @@ static void take_action_result(struct job_pass *p, const struct rv_result *r) {
     if (ours_already(p, r)) return;
     if (gone && r->verb != RV_VERB_CREATE) { /* what comes next is seen in the mirror, a little later */
         p->ctx.retry = p->ctx.retry || r->code == RV_E_CONFLICT;
+        return;
+    }
+    if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) {
+        p->waiting = RV_STR("the namespace is being deleted and takes nothing new");
+        p->waiting_reason = "NamespaceTerminating";
+        p->memo->creation.after = p->time + NAMESPACE_ENDS_S * RC_SECOND; /* it does not come back */
         return;
     }
     p->ctx.retry = true;

@@ -214,7 +214,7 @@ int rv_fakeapi_delete(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_
         return 0;
     }
     if (pod) o->gone_at = f->now + GRACE_S * INT64_C(1000000000);
-    rv_time_format(f->now, text);
+    rv_time_format(pod ? o->gone_at : f->now, text); /* the end of its grace */
     struct rv_node *tree = rv_node_from(a, o->value);
     rv_node_set_cstr(a, rv_node_ensure_map(a, tree, "metadata"), "deletionTimestamp", text);
     store(f, o, a, tree);

@@ -262,7 +262,63 @@ static void test_many_that_end_once(void) {
     scene_stop(&s);
 }
 
+static unsigned all_workers(const struct scene *s) {
+    unsigned n = 0;
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, "pods") == 0 && strstr(o->name, "-worker-") != NULL;
+    return n;
+}
+
+/* An ordinary deletion makes no pod too many, and no two pods of one index. */
+static void test_place_of_a_worker_that_goes(void) {
+    struct scene s = {.kubelets = true};
+    scene_start(&s, "{}", SCENE_HEAD ",'workerGroupSpecs':[" SCENE_GROUP("aa", 2, "") "]");
+    scene_pass(&s, 5000);
+    struct rv_fake_object *pod = scene_pod(&s, "-worker-");
+    scene_patch(&s, pod, false, "{'metadata':{'finalizers':['example.com/held']}}");
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, pod, RV_STR("")), 0);
+    scene_pass(&s, 10000);
+    CU_ASSERT_EQUAL(all_workers(&s), 2);
+    CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 1);
+    CU_ASSERT_TRUE(scene_has(scene_condition(&s, "Reconciling", "message"), "holds its place until it is gone"));
+    scene_pass(&s, 60000); /* its grace is over: nobody waits for a node that may be lost */
+    CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 2);
+    int64_t sum = 0;
+    for (const struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next) {
+        int64_t index;
+        struct rv_str text =
+            rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/worker-group-replica-index"));
+        if (strstr(o->name, "-worker-") != NULL && !rv_meta_deleting(o->value) &&
+            rv_str_to_int(text, 0, 9, &index) == 0)
+            sum += index;
+    }
+    CU_ASSERT_EQUAL(sum, 1);
+    scene_stop(&s);
+}
+
+/* Its namespace takes nothing new: that is found out once. */
+static void test_namespace_ends(void) {
+    struct scene s = {.kubelets = true};
+    scene_start(&s, "{}", SCENE_HEAD ",'workerGroupSpecs':[" SCENE_GROUP("aa", 2, "") "]");
+    scene_pass(&s, 5000);
+    s.no_verb = RV_VERB_CREATE;
+    s.no_resource = "pods";
+    s.no_code = RV_E_FORBIDDEN;
+    s.no_message = RV_STR("unable to create new content in namespace ns because it is being terminated");
+    for (unsigned i = 0; i < 2; i++) {
+        struct rv_fake_object *pod = scene_pod(&s, "-worker-");
+        CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, pod, RV_STR("")), 0);
+    }
+    scene_pass(&s, 60000);
+    uint64_t writes = rv_fakehost_writes(s.host);
+    scene_pass(&s, 30 * INT64_C(60000));
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
+    scene_stop(&s);
+}
+
 static const struct suite_test tests[] = {
+    {"the place of a worker that goes", test_place_of_a_worker_that_goes},
+    {"the namespace ends", test_namespace_ends},
     {"a worker that never goes", test_worker_that_stays},
     {"a worker that never goes, before all are ready", test_worker_that_stays_from_the_start},
     {"a head that never goes", test_head_that_stays},

@@ -150,7 +150,7 @@ static void test_outdated(void) {
                !rv_str_is(rv_path_str(old->value, "spec.containers[0].image"), "i"))
             old = old->next;
         CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, old, RV_STR("")), 0);
-        scene_pass(&s, 5000);
+        scene_pass(&s, 40000);
         CU_ASSERT_EQUAL(told(&s, RC_CONDITION_OUTDATED, "1 pod was made"), i == 1);
     }
     CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
@@ -301,7 +301,7 @@ static void test_stamping_refused(void) {
     scene_pass(&s, 30 * MINUTE);
     CU_ASSERT_TRUE(rv_fakehost_writes(s.host) - writes <= 7);
     CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-worker-"), RV_STR("")), 0); /* it holds nothing else */
-    scene_pass(&s, 5000);
+    scene_pass(&s, 40000);
     CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 1);
     s.no_verb = 0;
     scene_pass(&s, 6 * MINUTE);
