@@ -31,6 +31,28 @@ def test_create(env):
     assert_quiet(env)
 
 
+def test_service_follows_the_head(env):
+    """An edit that no pod follows takes no head off its service."""
+    kube, ns = setup(env)
+    rc = raycluster("lab", workers=1)
+    template = rc["spec"]["headGroupSpec"]["template"]
+    template.setdefault("metadata", {})["labels"] = {"app.kubernetes.io/name": "first"}
+    kube.create("rayclusters", ns, rc)
+    wait_ready(kube, ns, "lab", 1)
+    def way():
+        spec = kube.get("services", ns, "lab-head-svc")["spec"]
+        return spec["selector"]["app.kubernetes.io/name"], {p["name"]: p["port"] for p in spec["ports"]}["dashboard"]
+    kube.patch("rayclusters", ns, "lab", {"spec": {"headGroupSpec": {"template": {"metadata": {"labels": {"app.kubernetes.io/name": "second"}}, "spec": {
+        "containers": [{**template["spec"]["containers"][0], "ports": [{"name": "dashboard", "containerPort": 9265}]}]}}}}})
+    wait_for("the edit to be seen", lambda: status_of(kube, ns, "lab")["observedGeneration"] == 2)
+    time.sleep(2)
+    assert way() == ("first", 8265), way()
+    assert status_of(kube, ns, "lab")["state"] == "ready" and "follow" in conditions(status_of(kube, ns, "lab"))["PodsOutdated"]["message"]
+    kube.delete("pods", ns, pods_of(kube, ns, "lab", "headgroup")[0]["metadata"]["name"])
+    wait_for("the new head's way", lambda: way() == ("second", 9265))
+    wait_ready(kube, ns, "lab", 1)
+
+
 def test_scale(env):
     kube, ns = setup(env)
     seen = Watcher(kube, "pods", ns)

@@ -57,7 +57,7 @@ def test_kubernetes_job(env):
     service = kube.get("services", ns, "j-head-svc")
     assert service["spec"]["selector"]["ray.io/cluster"] == s["rayClusterName"]
     announced(kube, ns, "j", "CreatedRayCluster", "CreatedRayJobSubmitter", "CreatedService", "RayJobRunning", "RayJobComplete")
-    assert kube.get("rayjobs", ns, "j")["metadata"]["finalizers"] == ["ray.io/rayjob-finalizer"]
+    wait_for("the finalizer to go", lambda: "finalizers" not in kube.get("rayjobs", ns, "j")["metadata"])
     assert_quiet(env)
     kube.delete("rayjobs", ns, "j")
     # A garbage collector that has just started looks for new kinds twice a minute.
@@ -224,7 +224,7 @@ def test_lost_head_of_a_submitter(env):
     kube.create("rayjobs", ns, rayjob("j", submitterPodTemplate=pod))
     s = wait_job(kube, ns, "j", "Running", jobStatus="RUNNING", timeout=60)
     kube.delete("pods", ns, pods_of(kube, ns, s["rayClusterName"], "headgroup")[0]["metadata"]["name"])
-    wait_job(kube, ns, "j", "Failed", reason="AppFailed", jobStatus="FAILED", timeout=60)
+    wait_job(kube, ns, "j", "Failed", reason="AppFailed", jobStatus="RUNNING", timeout=60)
     wait_for("the submitter to be suspended", lambda: kube.get("jobs", ns, "j")["spec"].get("suspend"))
     announced(kube, ns, "j", "RayJobLost", "SuspendedRayJobSubmitter")
     def active(p): return p["status"].get("phase") in ("Pending", "Running") and "deletionTimestamp" not in p["metadata"]
@@ -239,10 +239,52 @@ def test_lost_head(env):
         s = wait_job(kube, ns, name, "Running", jobStatus="RUNNING")
         assert s["submittedTo"]["podName"].startswith(s["rayClusterName"]), s
         kube.delete("pods", ns, pods_of(kube, ns, s["rayClusterName"], "headgroup")[0]["metadata"]["name"])
-    s = wait_job(kube, ns, "fails", "Failed", reason="AppFailed", jobStatus="FAILED")
+    s = wait_job(kube, ns, "fails", "Failed", reason="AppFailed")
     assert "was replaced by" in s["message"] or "no longer knows" in s["message"], s
     s = wait_job(kube, ns, "retries", "Running", failed=1, jobStatus="RUNNING")
     announced(kube, ns, "retries", "RayJobLost", "Retrying")
+
+
+def test_job_outlives_its_submitter(env):
+    if not env.sb: raise Skip("the sandbox ends containers when told")
+    kube, ns = setup(env, 12000, sim=",job_ms=13000")
+    env.sb.post("sim/pods", {"match": {"labelSelector": "job-name=j"}, "do": "succeed", "afterMs": 2000})
+    kube.create("rayjobs", ns, rayjob("j"))
+    announced(kube, ns, "j", "LogNotFollowed")
+    assert job_status(kube, ns, "j")["jobDeploymentStatus"] == "Running"
+    wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED", timeout=40)
+
+
+def test_sidecar_ends_before_workers_are_ready(env):
+    if not env.sb: raise Skip("the sandbox ends containers when told")
+    kube, ns = setup(env)
+    env.sb.post("sim/pods", {"match": {"labelSelector": "ray.io/node-type=worker"}, "do": "delay", "readyMs": 60000})
+    kube.create("rayjobs", ns, rayjob("j", mode="SidecarMode"))
+    wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED", timeout=40)
+
+
+def test_job_id_that_is_taken(env):
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, raycluster("shared", workers=0))
+    more = {"rayClusterSpec": None, "clusterSelector": {"ray.io/cluster": "shared"}, "jobId": "nightly"}
+    kube.create("rayjobs", ns, rayjob("one", mode="HTTPMode", **more))
+    wait_job(kube, ns, "one", "Complete", jobStatus="SUCCEEDED")
+    kube.create("rayjobs", ns, rayjob("two", mode="HTTPMode", **more))
+    s = wait_job(kube, ns, "two", "Failed", reason="SubmissionFailed")
+    assert "already has a job nightly" in s["message"] and not s.get("jobStatus"), s
+
+
+def test_suspended_when_its_pods_are_gone(env):
+    if not env.sb: raise Skip("the sandbox delays pods when told")
+    kube, ns = setup(env, LONG)
+    env.sb.post("sim/pods", {"match": {}, "do": "delay", "terminateMs": 6000})
+    kube.create("rayjobs", ns, rayjob("j", shutdownAfterJobFinishes=True))
+    wait_job(kube, ns, "j", "Running")
+    kube.patch("rayjobs", ns, "j", {"spec": {"suspend": True}})
+    wait_job(kube, ns, "j", "Suspending")
+    wait_for("the pod in the way", lambda: "not gone yet" in conditions(job_status(kube, ns, "j")).get("Reconciling", {}).get("message", ""))
+    wait_job(kube, ns, "j", "Suspended", timeout=40)
+    assert not kube.list("pods", ns)
 
 
 def test_deletion_rules(env):

@@ -91,6 +91,12 @@ contexts:
     cluster: real
     user: admin
 EOF
+    # Another cluster's etcd would take what this API server writes.
+    for taken in $((port + 10000)) $((port + 10001)); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$taken") 2>/dev/null; then
+            echo "cluster.sh: port $taken, for this cluster's etcd, belongs to somebody else; choose another PORT" >&2 && return 1
+        fi
+    done
     start etcd "$bin/etcd" --data-dir "$dir/etcd" --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
         --listen-peer-urls "http://127.0.0.1:$((port + 10001))" --log-level error
     start apiserver "$bin/kube-apiserver" --etcd-servers "$etcd" --cert-dir "$dir/certs" --secure-port "$port" \
@@ -100,6 +106,7 @@ EOF
         --authorization-mode RBAC --enable-admission-plugins OwnerReferencesPermissionEnforcement --runtime-config "$apis" --feature-gates "$gates" \
         --allow-privileged --kubelet-preferred-address-types InternalIP
     wait_until "the API server" $k get --raw /readyz
+    kill -0 "$(cat "$dir/etcd.pid")" || { echo "cluster.sh: this cluster's etcd has ended; its log is in $dir" >&2 && return 1; }
     kill -0 "$(cat "$dir/apiserver.pid")" || { echo "cluster.sh: port $port belongs to somebody else's API server" >&2 && return 1; }
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
         --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false --node-monitor-grace-period 30m \

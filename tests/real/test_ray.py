@@ -81,7 +81,7 @@ def test_suspended_and_lost(env):
     s = wait_job(kube, ns, "lost", "Running", SLOW, jobStatus="RUNNING")
     kube.delete("pods", ns, pods_of(kube, ns, s["rayClusterName"], "headgroup")[0]["metadata"]["name"], gracePeriodSeconds=1)
     kube.patch("rayjobs", ns, "later", {"spec": {"suspend": False}})
-    s = wait_job(kube, ns, "lost", "Failed", SLOW, reason="AppFailed", jobStatus="FAILED")
+    s = wait_job(kube, ns, "lost", "Failed", SLOW, reason="AppFailed", jobStatus="RUNNING")
     assert "head" in s["message"], s["message"]
     wait_job(kube, ns, "later", "Complete", SLOW, jobStatus="SUCCEEDED")
     wait_for("the clusters to be deleted", lambda: gone(kube, ns), SLOW)
