@@ -57,7 +57,7 @@ def test_kubernetes_job(env):
     service = kube.get("services", ns, "j-head-svc")
     assert service["spec"]["selector"]["ray.io/cluster"] == s["rayClusterName"]
     announced(kube, ns, "j", "CreatedRayCluster", "CreatedRayJobSubmitter", "CreatedService", "RayJobRunning", "RayJobComplete")
-    wait_for("the finalizer to go", lambda: "finalizers" not in kube.get("rayjobs", ns, "j")["metadata"])
+    wait_for("the finalizer to go", lambda: not kube.get("rayjobs", ns, "j")["metadata"].get("finalizers"))
     assert_quiet(env)
     kube.delete("rayjobs", ns, "j")
     # A garbage collector that has just started looks for new kinds twice a minute.
@@ -246,8 +246,8 @@ def test_lost_head(env):
 
 
 def test_job_outlives_its_submitter(env):
-    if not env.sb: raise Skip("the sandbox ends containers when told")
     kube, ns = setup(env, 12000, sim=",job_ms=13000")
+    if not env.sb: raise Skip("the sandbox ends containers when told")
     env.sb.post("sim/pods", {"match": {"labelSelector": "job-name=j"}, "do": "succeed", "afterMs": 2000})
     kube.create("rayjobs", ns, rayjob("j"))
     announced(kube, ns, "j", "LogNotFollowed")
@@ -256,8 +256,8 @@ def test_job_outlives_its_submitter(env):
 
 
 def test_sidecar_ends_before_workers_are_ready(env):
-    if not env.sb: raise Skip("the sandbox ends containers when told")
     kube, ns = setup(env)
+    if not env.sb: raise Skip("the sandbox ends containers when told")
     env.sb.post("sim/pods", {"match": {"labelSelector": "ray.io/node-type=worker"}, "do": "delay", "readyMs": 60000})
     kube.create("rayjobs", ns, rayjob("j", mode="SidecarMode"))
     wait_job(kube, ns, "j", "Complete", jobStatus="SUCCEEDED", timeout=40)
@@ -275,8 +275,8 @@ def test_job_id_that_is_taken(env):
 
 
 def test_suspended_when_its_pods_are_gone(env):
-    if not env.sb: raise Skip("the sandbox delays pods when told")
     kube, ns = setup(env, LONG)
+    if not env.sb: raise Skip("the sandbox delays pods when told")
     env.sb.post("sim/pods", {"match": {}, "do": "delay", "terminateMs": 6000})
     kube.create("rayjobs", ns, rayjob("j", shutdownAfterJobFinishes=True))
     wait_job(kube, ns, "j", "Running")

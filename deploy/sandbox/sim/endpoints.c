@@ -354,6 +354,7 @@ static void write_slices(const struct sync *y) {
             sim_delete(m, ref, old->uid, -1, NULL);
             continue;
         }
+        if (old == NULL && rv_meta_deleting(y->s->o->value)) continue; /* it would hold what waits for its service */
         struct rv_node *tree = old != NULL ? rv_node_from(a, old->value) : new_slice(y, a);
         size_t end = (i + 1) * SLICE_MAX < y->n ? (i + 1) * SLICE_MAX : y->n;
         rv_node_set(a, tree, "endpoints", slice_endpoints(a, y, i * SLICE_MAX, end));
