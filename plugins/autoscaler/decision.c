@@ -14,6 +14,7 @@ struct round {
     struct as_decision *out;
     uint32_t *replica; /* of each node of a multi-host group, by index; INTERN_NONE for others */
     uint32_t n_replicas;
+    bool settled; /* all that waits has a node that runs: pods that cannot be placed are of no use */
     struct rv_arena *scratch;
 };
 
@@ -253,6 +254,7 @@ static enum as_verdict idle_verdict(const struct round *r, const struct pack_nod
     if (n->group == AS_HEAD) return AS_KEEP_HEAD;
     if (node->phase == AS_UNMANAGED) return AS_KEEP_UNMANAGED;
     if (node->phase == AS_STARTING) return AS_KEEP_STARTING;
+    if (node->phase == AS_BLOCKED) return r->settled ? AS_REMOVE_BLOCKED : AS_KEEP_BLOCKED;
     if (n->idle_ms <= 0) return AS_KEEP_BUSY;
     int64_t limit = r->state->groups[n->group].idle_ms;
     if (limit < 0 || n->idle_ms <= limit) return AS_KEEP_NOT_LONG;
@@ -270,7 +272,7 @@ static int64_t *idle_hosts(const struct round *r) {
         if (nodes[i].removed || nodes[i].source < 0) continue;
         uint32_t replica = r->replica[nodes[i].source];
         if (replica == INTERN_NONE) continue;
-        if (idle_verdict(r, &nodes[i]) != AS_REMOVE_IDLE) idle[replica] = -1;
+        if (!as_removes(idle_verdict(r, &nodes[i]))) idle[replica] = -1;
         if (idle[replica] >= 0) idle[replica]++;
     }
     return idle;
@@ -278,15 +280,28 @@ static int64_t *idle_hosts(const struct round *r) {
 
 /* A host goes when its whole replica may, and when that leaves the group at its minimum. */
 static enum as_verdict replica_verdict(const struct round *r, const struct pack_node *n, const int64_t *idle,
-                                       int64_t have) {
+                                       int64_t have, enum as_verdict why) {
     const struct as_group *g = &r->state->groups[n->group];
     uint32_t replica = r->replica[n->source];
     if (replica != INTERN_NONE && idle[replica] < 0) return AS_KEEP_REPLICA;
     int64_t hosts = replica != INTERN_NONE ? idle[replica] : 1;
-    return have - hosts < g->min ? AS_KEEP_MIN : AS_REMOVE_IDLE;
+    return have - hosts < g->min ? AS_KEEP_MIN : why;
+}
+
+/* A pod that cannot be placed is given up when others do its work: they run, or there is no work. Until then it stands
+ * in line, and its being there keeps its group from being chosen again. */
+static bool is_settled(const struct round *r) {
+    const struct as_decision *d = r->out;
+    size_t n;
+    const struct pack_node *nodes = pack_nodes(r->pack, &n);
+    if (d->n_unmet != 0 || d->n_unmet_gangs != 0 || d->held_unmet) return false;
+    for (size_t i = 0; i < n; i++)
+        if (!nodes[i].removed && !nodes[i].blocked && !nodes[i].running) return false;
+    return true;
 }
 
 static void remove_idle(struct round *r) {
+    r->settled = is_settled(r);
     size_t n, n_nodes;
     const struct victim *list = victims(r, INT32_MAX, &n);
     struct pack_node *nodes = pack_nodes(r->pack, &n_nodes);
@@ -298,10 +313,10 @@ static void remove_idle(struct round *r) {
         uint32_t replica = r->replica[one->source];
         enum as_verdict v = idle_verdict(r, one);
         bool follows = replica != INTERN_NONE && going[replica];
-        if (v == AS_REMOVE_IDLE && !follows) {
-            v = replica_verdict(r, one, idle, have[one->group]);
-            if (v == AS_REMOVE_IDLE) have[one->group] -= replica != INTERN_NONE ? idle[replica] : 1;
-            if (v == AS_REMOVE_IDLE && replica != INTERN_NONE) going[replica] = true;
+        if (as_removes(v) && !follows) {
+            v = replica_verdict(r, one, idle, have[one->group], v);
+            if (as_removes(v)) have[one->group] -= replica != INTERN_NONE ? idle[replica] : 1;
+            if (as_removes(v) && replica != INTERN_NONE) going[replica] = true;
         }
         if (as_removes(v)) remove_node(r, one, v);
         r->out->verdicts[one->source] = v;

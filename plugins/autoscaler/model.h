@@ -91,6 +91,7 @@ enum as_phase {
     AS_STARTING,  /* a pod, no Ray node yet: capacity as its group is configured */
     AS_RUNNING,   /* a Ray node: capacity as it reports */
     AS_LEAVING,   /* draining, dead, being deleted: no capacity, and counts for nothing */
+    AS_BLOCKED,   /* a pod that Kubernetes cannot place: no capacity, but it counts for the limits */
     AS_UNMANAGED, /* a Ray node that no pod of ours is: capacity, never removed, counts for nothing */
 };
 
@@ -131,12 +132,14 @@ enum as_verdict {
     AS_KEEP_MIN,         /* its group would fall below its minimum */
     AS_KEEP_REPLICA,     /* another host of its replica must stay */
     AS_KEEP_STARTING,    /* no Ray on it yet */
+    AS_KEEP_BLOCKED,     /* Kubernetes cannot place it, and nothing else could do its work */
     AS_KEEP_HEAD,        /* the head is never removed */
     AS_KEEP_UNMANAGED,   /* not ours */
     AS_KEEP_LEAVING,     /* it goes already */
     AS_REMOVE_IDLE,      /* idle for longer than its group allows */
     AS_REMOVE_GROUP_MAX, /* its group has more than its maximum */
     AS_REMOVE_MAX,       /* the cluster has more than its maximum */
+    AS_REMOVE_BLOCKED,   /* Kubernetes cannot place it, and others do its work */
     AS_REMOVE_NO_GROUP,  /* its group is not in the RayCluster any more */
 };
 static inline bool as_removes(enum as_verdict v) { return v >= AS_REMOVE_IDLE; }

@@ -106,6 +106,7 @@ struct pack *pack_new(struct rv_arena *a, const struct as_state *state, enum pac
         struct pack_node n = {.group = node->group,
                               .source = (int32_t)i,
                               .running = node->phase == AS_RUNNING || node->phase == AS_UNMANAGED,
+                              .blocked = node->phase == AS_BLOCKED,
                               .idle_ms = node->idle_ms};
         make_faces(p, &n, node);
         add_node(p, n);
@@ -345,7 +346,7 @@ static void gather(struct placing *w) {
     w->of_face = rv_arena_alloc(p->scratch, ((size_t)p->faces.n + 1) * sizeof *w->of_face);
     w->candidates = rv_arena_alloc(p->scratch, (p->n_nodes + p->state->n_groups + 1) * sizeof *w->candidates);
     for (uint32_t i = 0; i < p->n_nodes; i++) {
-        if (p->nodes[i].removed) continue;
+        if (p->nodes[i].removed || p->nodes[i].blocked) continue;
         uint32_t face = p->nodes[i].face[w->face], *at = &w->of_face[face];
         w->next[i] = UINT32_MAX;
         if (*at == 0) {

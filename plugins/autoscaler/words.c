@@ -18,12 +18,14 @@ const char *as_verdict_text(enum as_verdict v) {
         [AS_KEEP_MIN] = "is idle, but its group is at its minimum",
         [AS_KEEP_REPLICA] = "is idle, but another host of its replica is not",
         [AS_KEEP_STARTING] = "has not joined the Ray cluster yet",
+        [AS_KEEP_BLOCKED] = "cannot be placed by Kubernetes, and nothing else does its work yet",
         [AS_KEEP_HEAD] = "is the head",
         [AS_KEEP_UNMANAGED] = "is no pod of this RayCluster",
         [AS_KEEP_LEAVING] = "leaves already",
         [AS_REMOVE_IDLE] = "was idle for longer than its group allows",
         [AS_REMOVE_GROUP_MAX] = "is above the maximum of its group",
         [AS_REMOVE_MAX] = "is above the maximum of the cluster",
+        [AS_REMOVE_BLOCKED] = "could not be placed by Kubernetes, and others do its work",
         [AS_REMOVE_NO_GROUP] = "belongs to a group that the RayCluster no longer has",
     };
     return texts[v];

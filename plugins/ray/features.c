@@ -26,6 +26,16 @@ static void authentication(struct rc_features *f, const struct rc_cluster *c) {
     f->own_secret = rv_val_set(auth) && !rv_str_is(mode, "disabled") && !f->kubernetes_token && f->token_secret.n == 0;
 }
 
+/* The plugin speaks to version 2 of Ray's control store, and has no client certificate. */
+static enum rc_autoscaler_mode autoscaler_mode(const struct rc_features *f, const struct rc_cluster *c) {
+    if (!f->autoscaling) return RC_AUTOSCALER_NONE;
+    struct rv_str mode = rc_annotation(c, RC_ANNOTATION_AUTOSCALER);
+    if (mode.n == 0) mode = c->settings->autoscaler_mode;
+    bool can = f->autoscaler != 1 && !f->tls;
+    if (rv_str_is(mode, "operator") && can) return RC_AUTOSCALER_OPERATOR;
+    return rv_str_is(mode, "shadow") && can ? RC_AUTOSCALER_SHADOW : RC_AUTOSCALER_SIDECAR;
+}
+
 void rc_features_read(struct rc_features *f, const struct rc_cluster *c) {
     *f = (struct rc_features){.autoscaling = rv_path_bool(c->spec, "enableInTreeAutoscaling", false),
                               .autoscaler_options = rv_val_get(c->spec, "autoscalerOptions"),
@@ -34,6 +44,7 @@ void rc_features_read(struct rc_features *f, const struct rc_cluster *c) {
     fault_tolerance(f, c);
     authentication(f, c);
     f->tls = rc_gate(c->settings, RC_GATE_MTLS, false) && rv_path_bool(c->spec, "tlsOptions.enabled", false);
+    f->mode = autoscaler_mode(f, c);
     if (rc_gate(c->settings, RC_GATE_HISTORY, false)) {
         struct rv_val collector = rv_val_path(c->spec, "historyServerOptions.collectorOptions");
         if (rv_val_set(collector)) f->collector = collector;

@@ -9,9 +9,13 @@
 
 struct rc_cluster;
 
+/* Who scales a cluster with enableInTreeAutoscaling. In shadow mode it is the sidecar, and the plugin autoscaler looks on. */
+enum rc_autoscaler_mode { RC_AUTOSCALER_NONE, RC_AUTOSCALER_SIDECAR, RC_AUTOSCALER_SHADOW, RC_AUTOSCALER_OPERATOR };
+
 struct rc_features {
     bool autoscaling;
     int autoscaler; /* version: 1, 2, or 0 where Ray decides */
+    enum rc_autoscaler_mode mode;
     bool ft;        /* GCS fault tolerance, in whichever way */
     bool ft_rocksdb, ft_redis;
     bool token, kubernetes_token; /* authOptions.mode token; its tokens are the API server's */
@@ -21,6 +25,11 @@ struct rc_features {
     struct rv_val ft_options, autoscaler_options, collector; /* absent when not given */
     struct rv_str token_secret;                              /* name as the user gave it; empty: ours */
 };
+
+/* Has the head pod a container that scales? */
+static inline bool rc_has_sidecar(const struct rc_features *f) {
+    return f->mode == RC_AUTOSCALER_SIDECAR || f->mode == RC_AUTOSCALER_SHADOW;
+}
 
 void rc_features_read(struct rc_features *f, const struct rc_cluster *c);
 

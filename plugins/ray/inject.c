@@ -73,20 +73,21 @@ static void autoscaler_container(struct pod_build *b) {
 void inject_autoscaler(struct pod_build *b) {
     const struct rc_features *f = &b->c->f;
     if (!f->autoscaling) return;
-    if (f->autoscaler == 2) rv_node_set_cstr(b->a, b->spec, "restartPolicy", "Never");
+    bool sidecar = rc_has_sidecar(f), v2 = f->autoscaler == 2 || !sidecar;
+    if (v2) rv_node_set_cstr(b->a, b->spec, "restartPolicy", "Never");
     if (!b->head) return;
     rv_node_set_cstr(b->a, b->params, "no-monitor", "true");
+    if (f->autoscaler != 0 || !sidecar)
+        pod_env(b, env_of(b, b->ray), "RAY_enable_autoscaler_v2", v2 ? RV_STR("true") : RV_STR("false"));
+    if (!sidecar) return; /* the plugin autoscaler scales: nothing in the head needs an account */
     rv_node_set_str(b->a, b->spec, "serviceAccountName", rc_name_service_account(b->a, b->c));
     autoscaler_container(b);
-    if (f->autoscaler != 0)
-        pod_env(b, env_of(b, b->ray), "RAY_enable_autoscaler_v2",
-                f->autoscaler == 2 ? RV_STR("true") : RV_STR("false"));
 }
 
 /* This comes last, because what the user says of the sidecar wins over what was injected into it. */
 static void finish_autoscaler(struct pod_build *b) {
     struct rv_node *n =
-        b->head && b->c->f.autoscaling ? container_named(b, "containers", RC_CONTAINER_AUTOSCALER) : NULL;
+        b->head && rc_has_sidecar(&b->c->f) ? container_named(b, "containers", RC_CONTAINER_AUTOSCALER) : NULL;
     if (n != NULL) autoscaler_overrides(b, n);
 }
 
@@ -306,7 +307,7 @@ void inject_collector(struct pod_build *b) {
 
 /* Ray's logs for the containers that read them. The volume comes after everything else that is mounted. */
 void inject_logs(struct pod_build *b) {
-    const char *const readers[] = {b->head && b->c->f.autoscaling ? RC_CONTAINER_AUTOSCALER : NULL,
+    const char *const readers[] = {b->head && rc_has_sidecar(&b->c->f) ? RC_CONTAINER_AUTOSCALER : NULL,
                                    rv_val_present(b->c->f.collector) ? RC_CONTAINER_COLLECTOR : NULL};
     for (size_t i = 0; i < RV_ARRAY_LEN(readers); i++) {
         if (readers[i] == NULL) continue;

@@ -52,6 +52,7 @@ int rc_settings_read(struct rc_settings *ret, struct rv_val s, struct rv_error *
                                 .redis_cleanup = rv_path_bool(s, "redisCleanup", true),
                                 .routes = rv_path_bool(s, "openshiftRoutes", false),
                                 .scheduler = rv_path_str(s, "batchScheduler"),
+                                .autoscaler_mode = rv_val_str_or(rv_val_get(s, "autoscalerMode"), "sidecar"),
                                 .cluster_domain = rv_val_str_or(rv_val_get(s, "clusterDomain"), "cluster.local"),
                                 .requeue_seconds = rv_path_int(s, "requeueSeconds", 300),
                                 .default_env = rv_val_get(s, "defaultContainerEnvs"),

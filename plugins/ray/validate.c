@@ -52,7 +52,7 @@ bool check_need_version(struct check *k, const char *what, int64_t major, int64_
 static bool autoscaling(const struct rc_cluster *c) { return rv_path_bool(c->spec, "enableInTreeAutoscaling", false); }
 
 static bool autoscaler_v2(const struct rc_cluster *c) {
-    return rv_str_is(rv_path_str(c->spec, "autoscalerOptions.version"), "v2") ||
+    return rv_str_is(rv_path_str(c->spec, "autoscalerOptions.version"), "v2") || c->f.mode == RC_AUTOSCALER_OPERATOR ||
            truthy(rv_path_str(check_env(rc_head_container(c), "RAY_enable_autoscaler_v2"), "value"));
 }
 

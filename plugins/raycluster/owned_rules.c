@@ -7,8 +7,8 @@
 #include "plugins/ray/objects.h"
 
 static bool always(const struct rc_cluster *c) { return c != NULL; }
-static bool autoscaled(const struct rc_cluster *c) { return c->f.autoscaling; }
-static bool own_account(const struct rc_cluster *c) { return c->f.autoscaling && rc_user_account(c).n == 0; }
+static bool autoscaled(const struct rc_cluster *c) { return rc_has_sidecar(&c->f); }
+static bool own_account(const struct rc_cluster *c) { return rc_has_sidecar(&c->f) && rc_user_account(c).n == 0; }
 static bool own_secret(const struct rc_cluster *c) { return c->f.own_secret; }
 static bool exposed(const struct rc_cluster *c) { return rv_path_bool(c->spec, "headGroupSpec.enableIngress", false); }
 static bool ingress_wanted(const struct rc_cluster *c) { return exposed(c) && !c->settings->routes; }

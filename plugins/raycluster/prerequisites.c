@@ -14,7 +14,7 @@ static bool is_ours(const struct cluster_pass *p, struct rv_val object) {
 
 /* The account is looked up only when a head is about to be made. Afterwards the pod itself tells. */
 static void check_user_account(struct cluster_pass *p) {
-    if (!p->c->f.autoscaling || rc_user_account(p->c).n == 0 || observed_head(p) != NULL) return;
+    if (!rc_has_sidecar(&p->c->f) || rc_user_account(p->c).n == 0 || observed_head(p) != NULL) return;
     if (p->memo->account_known == p->c->generation) return;
     if (p->hold.n == 0 && !p->owned_retry)
         ctx_lookup(&p->ctx, "v1", "serviceaccounts", rc_name_service_account(p->arena, p->c), TAG_ACCOUNT_LOOKUP);

@@ -113,7 +113,9 @@ bool workers_named_for_deletion(struct rv_val group, struct rv_str name) {
 }
 
 bool workers_may_shrink(const struct cluster_pass *p) {
-    return !p->c->f.autoscaling || p->c->settings->random_pod_delete;
+    /* the plugin autoscaler drains first: nobody else picks a pod */
+    bool random = p->c->settings->random_pod_delete && p->c->f.mode != RC_AUTOSCALER_OPERATOR;
+    return !p->c->f.autoscaling || random;
 }
 
 static void shrink_group(struct cluster_pass *p, struct observed_pod **live, size_t n, size_t surplus) {
@@ -200,8 +202,10 @@ static void suspended_group(struct cluster_pass *p, struct rv_str name) {
                                RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
 }
 
-/* Deletes the pods of groups that the spec no longer has. Nobody else would. */
+/* Deletes the pods of groups that the spec no longer has. Nobody else would; but where the plugin autoscaler scales, it
+ * drains them first and deletes them itself. */
 static void delete_orphans(struct cluster_pass *p) {
+    if (p->c->f.mode == RC_AUTOSCALER_OPERATOR) return;
     size_t n = 0;
     struct rv_str group = {NULL, 0};
     for (size_t i = 0; i < p->workers.n;) {

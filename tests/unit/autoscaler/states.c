@@ -78,8 +78,11 @@ static int32_t group_index(const struct as_state *s, struct rv_str name) {
 }
 
 static enum as_phase phase(struct rv_str text) {
-    static const char *const names[] = {
-        [AS_STARTING] = "starting", [AS_RUNNING] = "running", [AS_LEAVING] = "leaving", [AS_UNMANAGED] = "unmanaged"};
+    static const char *const names[] = {[AS_STARTING] = "starting",
+                                        [AS_RUNNING] = "running",
+                                        [AS_LEAVING] = "leaving",
+                                        [AS_BLOCKED] = "blocked",
+                                        [AS_UNMANAGED] = "unmanaged"};
     for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
         if (rv_str_is(text, names[i])) return (enum as_phase)i;
     return AS_RUNNING;
@@ -131,10 +134,12 @@ struct as_state state_from_json(struct rv_arena *a, struct rv_str json) {
 }
 
 static const char *removal(enum as_verdict v) {
-    return v == AS_REMOVE_IDLE        ? "idle"
-           : v == AS_REMOVE_GROUP_MAX ? "group max"
-           : v == AS_REMOVE_MAX       ? "max"
-                                      : "no group";
+    static const char *const words[] = {[AS_REMOVE_IDLE] = "idle",
+                                        [AS_REMOVE_GROUP_MAX] = "group max",
+                                        [AS_REMOVE_MAX] = "max",
+                                        [AS_REMOVE_BLOCKED] = "blocked",
+                                        [AS_REMOVE_NO_GROUP] = "no group"};
+    return words[v];
 }
 
 static void write_nodes(const struct as_state *s, const struct as_decision *d, struct rv_buf *out) {

@@ -17,6 +17,11 @@
     "\",\"idle_ms\":" #ms "}"
 #define ZONE(op, value) "\"selectors\":[[{\"key\":\"zone\",\"op\":" #op ",\"values\":[\"" value "\"]}]]"
 
+#define TWO                                                                                                            \
+    "\"groups\":[{\"name\":\"a\",\"availability\":0,\"priority\":9,\"resources\":{\"CPU\":4}},{\"name\":\"b\","        \
+    "\"resources\":{\"CPU\":4}}]"
+#define BLOCKED "{\"name\":\"x\",\"group\":\"a\",\"phase\":\"blocked\"}"
+
 struct row {
     const char *what, *state, *want[3]; /* parts of the decision */
 };
@@ -201,6 +206,26 @@ static void test_scale_down(void) {
         {"a starting pod is not removed for being idle",
          "{" GROUP("") ",\"nodes\":[" HEAD "," START("a") "]}",
          {"\"remove\":{}", "has not joined"}},
+        {"a pod that cannot be placed: another group does its work, then it goes",
+         "{" TWO ",\"nodes\":[" HEAD "," BLOCKED "],\"demands\":[" CPUS(4, 1) "]}",
+         {"\"launch\":{\"b\":1},\"remove\":{}", "nothing else does its work yet"}},
+        {"not before that other node runs",
+         "{" TWO ",\"nodes\":[" HEAD "," BLOCKED ",{\"name\":\"y\",\"group\":\"b\",\"phase\":\"starting\"}],"
+         "\"demands\":[" CPUS(4, 1) "]}",
+         {"\"launch\":{},\"remove\":{}"}},
+        {"it goes when nothing waits",
+         "{" TWO ",\"nodes\":[" HEAD "," BLOCKED "]}",
+         {"\"remove\":{\"x\":\"blocked\"}"}},
+        {"but not below the minimum",
+         "{\"groups\":[{\"name\":\"a\",\"min\":1,\"resources\":{\"CPU\":4}}],\"nodes\":[" HEAD "," BLOCKED "]}",
+         {"\"launch\":{},\"remove\":{}"}},
+        {"it stands in line when no other group can",
+         "{\"groups\":[{\"name\":\"a\",\"max\":1,\"resources\":{\"CPU\":4}}],\"nodes\":[" HEAD "," BLOCKED
+         "],\"demands\":[" CPUS(4, 1) "]}",
+         {"\"launch\":{},\"remove\":{}", "\"unmet\":[[0,1,true]]"}},
+        {"it takes not even what asks for nothing",
+         "{\"groups\":[{\"name\":\"a\",\"max\":1}],\"nodes\":[" BLOCKED "],\"demands\":[" CPUS(0, 1) "]}",
+         {"\"unmet\":[[0,1,true]]"}},
         {"above the maximum: without Ray first",
          "{" GROUP(",\"max\":1") ",\"nodes\":[" HEAD "," IDLE("a", 90000) "," START("b") "," BUSY("c") "]}",
          {"\"remove\":{\"a\":\"group max\",\"b\":\"group max\"}"}},

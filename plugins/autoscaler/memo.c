@@ -1,0 +1,56 @@
+/* memo.c - what is remembered of a cluster between two passes. */
+#include "plugins/autoscaler/round.h"
+
+#include <stdlib.h>
+
+bool noted_has(const struct noted_list *l, struct rv_str uid) {
+    for (uint32_t i = 0; i < l->n; i++)
+        if (rv_str_is(uid, l->items[i].uid)) return true;
+    return false;
+}
+
+void noted_add(struct noted_list *l, struct rv_str uid, int64_t at) {
+    if (noted_has(l, uid)) return;
+    if (l->n == l->cap) {
+        l->cap = l->cap == 0 ? 8 : l->cap * 2;
+        l->items = rv_realloc_array(l->items, l->cap, sizeof *l->items);
+    }
+    l->items[l->n++] = (struct noted){rv_strdup(uid), at};
+}
+
+void noted_keep(struct noted_list *l, const struct seen *s) {
+    for (uint32_t i = 0; i < l->n;) {
+        bool there = false;
+        for (size_t j = 0; j < s->n_pods && !there; j++) there = rv_str_is(s->pods[j].uid, l->items[i].uid);
+        if (there) {
+            i++;
+            continue;
+        }
+        free(l->items[i].uid);
+        l->items[i] = l->items[--l->n];
+    }
+}
+
+static void noted_free(struct noted_list *l) {
+    for (uint32_t i = 0; i < l->n; i++) free(l->items[i].uid);
+    free(l->items);
+    *l = (struct noted_list){0};
+}
+
+static void forget_draining(struct memo *m) {
+    for (uint32_t i = 0; i < m->n_draining; i++) free(m->draining[i]);
+    m->n_draining = 0;
+}
+
+void memo_forget(struct memo *m) {
+    free(m->session);
+    m->session = NULL;
+    m->good = 0;
+    m->usage = m->reported = 0;
+    m->joined = 0;
+    noted_free(&m->drained);
+    noted_free(&m->preempted);
+    forget_draining(m);
+}
+
+void memo_release(void *memo) { memo_forget(memo); }

@@ -1,0 +1,190 @@
+/* plugin.c - the autoscaler as a controller: what is due in this pass.
+ *
+ * A pass either asks the control store, or has its answer and decides, or has what became of drains and patches. Who
+ * scales a cluster is not what the spec says but what the head pod is: with a sidecar in it, the sidecar; without, this
+ * plugin. So there is exactly one writer, also while the mode is being changed.
+ */
+#include "plugins/autoscaler/round.h"
+#include "plugins/ray/controller.h"
+#include "plugins/ray/fields.h"
+
+/* ---- settings ------------------------------------------------------------------------------------------- */
+
+static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
+    struct settings fresh = {.poll_ns = rv_path_int(s, "pollSeconds", 5) * SECOND,
+                             .active_poll_ns = rv_path_int(s, "activePollMs", 500) * MS,
+                             .active_ns = rv_path_int(s, "activeSeconds", 30) * SECOND,
+                             .release_ns = rv_path_int(s, "releaseAfterSeconds", 10) * SECOND,
+                             .timeout_ms = (uint32_t)rv_path_int(s, "pollTimeoutMs", 3000),
+                             .max_launches = rv_path_int(s, "maxLaunchesPerRound", 1000)};
+    int r = rc_settings_read(&fresh.shared, s, err);
+    if (r == 0) *(struct settings *)state = fresh;
+    return r;
+}
+
+/* ---- looking -------------------------------------------------------------------------------------------- */
+
+struct look {
+    struct round *round;
+    size_t room;
+};
+
+static bool look_at_pod(void *arg, const struct rv_object *o) {
+    struct look *l = arg;
+    see_add_pod(l->round->arena, &l->round->seen, o->name, o->uid, o->value, l->room);
+    return true;
+}
+
+static const struct seen_pod *head_of(const struct seen *s) {
+    for (size_t i = 0; i < s->n_pods; i++)
+        if (s->pods[i].head && !s->pods[i].deleting && !s->pods[i].ended) return &s->pods[i];
+    return NULL;
+}
+
+static void look(struct round *r) {
+    struct look l = {r, rv_pass_owned(r->pass, KIND_POD, NULL, NULL)};
+    see_cluster(r->arena, &r->cluster, &r->seen);
+    (void)rv_pass_owned(r->pass, KIND_POD, look_at_pod, &l);
+    if (r->seen.pods == NULL) r->seen.pods = rv_arena_alloc(r->arena, sizeof *r->seen.pods);
+    r->drained = rv_arena_alloc(r->arena, r->seen.n_pods + 1);
+    noted_keep(&r->memo->drained, &r->seen);
+    noted_keep(&r->memo->preempted, &r->seen);
+}
+
+/* ---- who scales ----------------------------------------------------------------------------------------- */
+
+/* Is there anything to do for us here? Says why not. */
+static bool concerns_us(struct round *r) {
+    const struct rc_features *f = &r->cluster.f;
+    const struct seen_pod *head = head_of(&r->seen);
+    if (!f->autoscaling || rc_managed_elsewhere(r->cluster.spec)) return false;
+    if (f->mode == RC_AUTOSCALER_SIDECAR && (head == NULL || head->sidecar)) {
+        if (f->tls && rv_str_is(rc_annotation(&r->cluster, RC_ANNOTATION_AUTOSCALER), "operator"))
+            rv_pass_explain(r->pass,
+                            "the sidecar scales: its head wants client certificates, which the plugin has not");
+        return false;
+    }
+    if (rv_path_bool(r->cluster.spec, "suspend", false)) {
+        rv_pass_explain(r->pass, "the cluster is suspended");
+        return false;
+    }
+    return true;
+}
+
+static void wait_for_head(struct round *r, const struct seen_pod *head) {
+    tell_frozen(r, head == NULL ? RV_STR("there is no head pod") : RV_STR("the head pod is not ready"));
+    tell_state(r, "frozen");
+    r->memo->good = 0;
+    r->memo->next_poll = 0; /* as soon as it is ready */
+    rv_pass_wake_after(r->pass, 5000);
+}
+
+static void say_mode(struct round *r) {
+    if (!r->sidecar || r->cluster.f.mode != RC_AUTOSCALER_OPERATOR) {
+        r->memo->mode_said = false;
+        return;
+    }
+    rv_pass_explain(r->pass, "the head pod still has a sidecar, which scales until the head is recreated");
+    if (!r->memo->mode_said)
+        rv_pass_event(r->pass, false, "AutoscalerModeWaits", "Wait",
+                      "The sidecar in the head pod scales until the head is recreated");
+    r->memo->mode_said = true;
+}
+
+/* ---- a pass --------------------------------------------------------------------------------------------- */
+
+static const struct rv_result *answer(const struct rv_pass *p) {
+    const struct rv_result *res;
+    for (size_t i = 0; (res = rv_pass_result(p, i)) != NULL; i++)
+        if (res->tag == TAG_POLL) return res;
+    return NULL;
+}
+
+static void take_patch(struct round *r) {
+    const struct rv_result *res;
+    for (size_t i = 0; (res = rv_pass_result(r->pass, i)) != NULL; i++) {
+        if (res->tag != TAG_PATCH && res->tag != TAG_DELETE) continue;
+        if (res->tag == TAG_PATCH)
+            tell_count(r->pass, "patches_total", 1, "result", res->code == 0 ? "done" : "failed");
+        if (res->code == 0 || res->code == RV_E_NOT_FOUND) continue;
+        r->memo->next_poll = 0; /* what was decided holds no more: look anew */
+        /* Somebody changed the spec meanwhile: nothing to wait for. Anything else is tried again ever more slowly. */
+        if (res->code != RV_E_CONFLICT && res->code != RV_E_INVALID)
+            rv_pass_retry(r->pass, "the RayCluster was not patched: " RV_STR_FMT, RV_STR_ARG(res->message));
+        else
+            rv_pass_explain(r->pass, "the RayCluster changed meanwhile: deciding anew");
+    }
+}
+
+/* Drains that Ray accepted in the last pass, and lists whose pods are gone, without asking Ray again. */
+static bool finish(struct round *r) {
+    if (r->sidecar) return false;
+    plan_make(r->arena, &r->seen, NULL, false, r->drained, &r->plan);
+    if (r->plan.n_removes == 0 && r->memo->next_poll > r->pass->now) {
+        bool listed = false;
+        for (size_t g = 0; g < r->seen.n_groups; g++)
+            listed |= rv_val_len(rv_val_path(r->seen.info[g].spec, "scaleStrategy.workersToDelete")) > 0;
+        if (!listed) return false;
+    }
+    if (!round_patch(r)) return false;
+    for (size_t i = 0; i < r->plan.n_removes; i++) {
+        const struct seen_pod *p = &r->seen.pods[r->plan.removes[i]];
+        rv_pass_event(r->pass, false, "ScaledDown", "Scale",
+                      "Pod " RV_STR_FMT " of group " RV_STR_FMT " goes: Ray drained it", RV_STR_ARG(p->name),
+                      RV_STR_ARG(p->group));
+    }
+    return true;
+}
+
+static void scale(struct round *r) {
+    const struct seen_pod *head = head_of(&r->seen);
+    const struct rv_result *res = answer(r->pass);
+    r->sidecar = head != NULL && head->sidecar;
+    say_mode(r);
+    round_drained(r);
+    take_patch(r);
+    if (head == NULL || !head->ready) {
+        wait_for_head(r, head);
+        return;
+    }
+    if (res != NULL) {
+        round_answer(r, res);
+        rv_pass_wake_at(r->pass, r->memo->next_poll);
+        return;
+    }
+    if (finish(r)) return;
+    if (r->pass->now >= r->memo->next_poll) {
+        if (!talk_poll(r)) rv_pass_retry(r->pass, "the control store cannot be asked");
+        r->memo->next_poll = r->pass->now + r->settings->poll_ns;
+        return;
+    }
+    rv_pass_wake_at(r->pass, r->memo->next_poll);
+}
+
+static void reconcile(struct rv_pass *p) {
+    const struct settings *settings = p->state;
+    struct round r = {.pass = p, .arena = p->arena, .settings = settings, .memo = p->memo};
+    rc_cluster_read(&r.cluster, p->object.value, &settings->shared);
+    if (rv_meta_deleting(p->object.value)) {
+        tell_gone(p, r.memo);
+        return;
+    }
+    if (!r.cluster.f.autoscaling) {
+        tell_gone(p, r.memo);
+        memo_forget(r.memo);
+        return;
+    }
+    look(&r);
+    if (!concerns_us(&r)) {
+        tell_gone(p, r.memo);
+        memo_forget(r.memo);
+        return;
+    }
+    scale(&r);
+}
+
+static void gone(struct rv_pass *p) { tell_gone(p, p->memo); }
+
+RV_CONTROLLER(.reconcile = reconcile, .gone = gone, .reporter = "raycluster-autoscaler",
+              .state_size = sizeof(struct settings), .configure = configure, .memo_size = sizeof(struct memo),
+              .memo_release = memo_release)

@@ -1,0 +1,109 @@
+/* round.h - one cluster in one pass of the controller.
+ *
+ *   plugin.c   the passes: what is due now         talk.c    requests to the control store, and their answers
+ *   round.c    an answer: decide, drain, patch     tell.c    events, explanations, metrics, Ray's own status
+ *   shadow.c   beside a sidecar: compare
+ *
+ * Nothing in the memo is needed to be right: it is empty after a restart. It makes things quicker or quieter, and what
+ * it lacks is doubt, which keeps nodes alive.
+ */
+#ifndef AUTOSCALER_ROUND_H
+#define AUTOSCALER_ROUND_H
+
+#include "autoscaler_kinds.h"
+#include "plugins/autoscaler/plan.h"
+#include "rayvisor/controller.h"
+
+enum tag { TAG_POLL = 1, TAG_PATCH, TAG_DELETE, TAG_REPORT, TAG_PREEMPT, TAG_DRAIN = 1000 /* and up: which one */ };
+
+#define MS INT64_C(1000000)
+#define SECOND INT64_C(1000000000)
+
+struct settings {
+    struct rc_settings shared;
+    int64_t poll_ns, active_poll_ns, active_ns, release_ns;
+    uint32_t timeout_ms;
+    int64_t max_launches;
+};
+
+/* A pod that Ray agreed to drain, or was told about; found again by its uid. */
+struct noted {
+    char *uid;
+    int64_t at;
+};
+
+struct noted_list {
+    struct noted *items;
+    uint32_t n, cap;
+};
+
+enum { SHADOW_GROUPS = 64 };
+
+struct memo {
+    char *session; /* the control store's last one; NULL before the first answer */
+    int64_t next_poll, last_good, last_change, last_report, waits_since;
+    int64_t demand_since; /* when demand without a node was first seen; 0 */
+    uint32_t good;        /* answers in a row without doubt */
+    uint32_t failures;    /* in a row */
+    uint64_t usage;       /* hash of what the last answer said is in use and waits */
+    uint64_t reported;    /* hash of the last report */
+    uint64_t told_unmet;  /* hash of what was last said to be unmet */
+    int64_t joined;       /* workers of the last answer */
+    bool frozen_said, mode_said, gauge;
+    struct noted_list drained, preempted;
+    char *draining[64]; /* uids of the drains that are under way, by their tag */
+    uint32_t n_draining;
+    struct {
+        int64_t want;  /* pods, as we would have it */
+        int64_t since; /* 0: agreed */
+    } shadow[SHADOW_GROUPS];
+    uint64_t agreed, differed;
+};
+
+struct round {
+    struct rv_pass *pass;
+    struct rv_arena *arena;
+    const struct settings *settings;
+    struct memo *memo;
+    struct rc_cluster cluster;
+    struct seen seen;
+    bool *drained; /* of each pod */
+    bool sidecar;  /* the head pod has one: it writes, and we do not */
+    bool shadow;
+    const struct gcs_state *gcs;
+    const struct as_decision *decision;
+    struct plan plan;
+};
+
+/* talk.c */
+bool talk_poll(struct round *r);
+bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why);
+void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id);
+void talk_report(struct round *r);
+/* Is it a good answer? Otherwise *ret_why says in words what it was. */
+bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why);
+
+/* round.c */
+void round_answer(struct round *r, const struct rv_result *res);
+void round_drained(struct round *r); /* results of drains: into the memo */
+bool round_patch(struct round *r);   /* the patch that the plan asks for, if it asks for one */
+
+/* shadow.c */
+void shadow_compare(struct round *r);
+
+/* tell.c */
+void tell_frozen(struct round *r, struct rv_str why);
+void tell_decision(struct round *r);
+void tell_nodes(struct round *r);
+void tell_state(struct round *r, const char *state); /* metric: one of a few words */
+void tell_gone(const struct rv_pass *p, struct memo *m);
+void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value);
+
+/* memo.c */
+void noted_add(struct noted_list *l, struct rv_str uid, int64_t at);
+bool noted_has(const struct noted_list *l, struct rv_str uid);
+void noted_keep(struct noted_list *l, const struct seen *s); /* forgets those whose pods are gone */
+void memo_release(void *memo);
+void memo_forget(struct memo *m); /* a new session: nothing that was known counts */
+
+#endif

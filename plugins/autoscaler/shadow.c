@@ -1,0 +1,40 @@
+/* shadow.c - beside a sidecar: what we would do is compared with what it does.
+ *
+ * Of each group the number of pods that we want is kept with the moment since when the sidecar wants another. When it
+ * comes round to ours we agreed, late or not; when it does not for a minute, we differed.
+ */
+#include "plugins/autoscaler/round.h"
+
+enum { PATIENCE_S = 60 };
+
+static void compare_group(struct round *r, size_t g) {
+    struct memo *m = r->memo;
+    int64_t want = plan_target(&r->seen, &r->plan, g), have = r->seen.info[g].replicas, now = r->pass->now;
+    struct rv_str name = r->seen.groups[g].name;
+    if (want == have) {
+        if (m->shadow[g].since != 0) {
+            m->agreed++;
+            tell_count(r->pass, "shadow_total", 1, "result", "agreed");
+        }
+        m->shadow[g].since = 0;
+        return;
+    }
+    if (m->shadow[g].since == 0) m->shadow[g].since = now;
+    m->shadow[g].want = want;
+    rv_pass_explain(r->pass, "group " RV_STR_FMT ": we would have %lld pods, the sidecar has %lld since %lld s",
+                    RV_STR_ARG(name), (long long)want, (long long)have,
+                    (long long)((now - m->shadow[g].since) / SECOND));
+    if (now - m->shadow[g].since < PATIENCE_S * SECOND) return;
+    m->shadow[g].since = now;
+    m->differed++;
+    tell_count(r->pass, "shadow_total", 1, "result", "differed");
+    rv_pass_event(r->pass, false, "ShadowDiffers", "Compare",
+                  "Group " RV_STR_FMT ": the sidecar keeps %lld pods, the plugin would have %lld", RV_STR_ARG(name),
+                  (long long)have, (long long)want);
+}
+
+void shadow_compare(struct round *r) {
+    for (size_t g = 0; g < r->seen.n_groups && g < SHADOW_GROUPS; g++) compare_group(r, g);
+    rv_pass_explain(r->pass, "beside the sidecar: agreed %llu times, differed %llu times",
+                    (unsigned long long)r->memo->agreed, (unsigned long long)r->memo->differed);
+}

@@ -1,0 +1,134 @@
+/* talk.c - requests to the cluster's control store. Each is one HTTP/2 request that the supervisor makes. */
+#include "plugins/autoscaler/round.h"
+#include "plugins/ray/names.h"
+#include "plugins/ray/objects.h"
+#include "plugins/ray/start_params.h"
+
+enum { SMALL_ANSWER = 64 << 10 };
+
+static bool send(struct round *r, const char *method, const struct rv_buf *body, uint32_t max_bytes, uint32_t flags,
+                 uint64_t tag) {
+    struct rv_arena *a = r->arena;
+    struct rv_str host =
+        rc_name_fqdn(a, rc_head_service_name(a, &r->cluster), r->cluster.ns, r->settings->shared.cluster_domain);
+    struct rv_http_request q = {.size = sizeof q,
+                                .flags = flags,
+                                .timeout_ms = r->settings->timeout_ms,
+                                .max_bytes = max_bytes,
+                                .tag = tag,
+                                .method = RV_STR("POST"),
+                                .url = rv_arena_fmt(a, "http://" RV_STR_FMT ":" RV_STR_FMT GCS_SERVICE "%s",
+                                                    RV_STR_ARG(host), RV_STR_ARG(rc_gcs_port(&r->cluster)), method),
+                                .content_type = RV_STR("application/grpc"),
+                                .body = rv_buf_bytes(body),
+                                .http2 = 1};
+    if (r->cluster.f.token) { /* this header, not Ray's own: the control store takes no other */
+        q.secret_ns = r->cluster.ns;
+        q.secret_name = rc_token_secret(a, &r->cluster);
+        q.secret_key = RV_STR("auth_token");
+        q.auth_header = RV_STR("authorization");
+        q.auth_prefix = RV_STR("Bearer ");
+    }
+    return r->pass->api->http(r->pass->host, &q) == 0;
+}
+
+bool talk_poll(struct round *r) {
+    rv_autobuf struct rv_buf body = {0};
+    gcs_write_query(&body);
+    return send(r, "GetClusterResourceState", &body, GCS_REPLY_BYTES, 0, TAG_POLL);
+}
+
+bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why) {
+    rv_autobuf struct rv_buf body = {0};
+    (void)pod;
+    gcs_write_drain(&body, node_id, GCS_DRAIN_IDLE, why, 0);
+    return send(r, "DrainNode", &body, SMALL_ANSWER, 0, TAG_DRAIN + index);
+}
+
+void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id) {
+    rv_autobuf struct rv_buf body = {0};
+    gcs_write_drain(&body, node_id, GCS_DRAIN_PREEMPTION, RV_STR("the pod is being evicted"), pod->gone_at / MS);
+    (void)send(r, "DrainNode", &body, SMALL_ANSWER, RV_ACTION_DETACHED, TAG_PREEMPT);
+}
+
+/* ---- what Ray shows of us ------------------------------------------------------------------------------- */
+
+static void list_pending(struct round *r, struct gcs_report *report) {
+    struct gcs_pending *out = rv_arena_alloc(r->arena, (r->seen.n_pods + 1) * sizeof *out);
+    for (size_t i = 0; i < r->seen.n_pods; i++) {
+        const struct seen_pod *p = &r->seen.pods[i];
+        if (p->head || p->deleting || p->ended || p->node >= 0 || p->was_node) continue;
+        out[report->n_pending++] =
+            (struct gcs_pending){p->group, p->name, p->trouble.n != 0 ? p->trouble : RV_STR("starting")};
+    }
+    report->pending = out;
+}
+
+static void list_launching(struct round *r, struct gcs_report *report) {
+    struct gcs_launching *out = rv_arena_alloc(r->arena, (r->seen.n_groups + 1) * sizeof *out);
+    for (size_t g = 0; g < r->seen.n_groups; g++)
+        if (r->plan.launches[g] > 0)
+            out[report->n_launching++] = (struct gcs_launching){r->seen.groups[g].name, r->plan.launches[g]};
+    report->launching = out;
+}
+
+/* Only what no group could ever hold: Ray may cancel what is named here. */
+static void list_infeasible(struct round *r, struct gcs_report *report) {
+    const struct as_decision *d = r->decision;
+    const struct as_request **requests = rv_arena_alloc(r->arena, (d->n_unmet + 1) * sizeof *requests);
+    const struct as_gang **gangs = rv_arena_alloc(r->arena, (d->n_unmet_gangs + 1) * sizeof *gangs);
+    for (size_t i = 0; i < d->n_unmet; i++)
+        if (!d->unmet[i].capped) requests[report->n_infeasible++] = d->unmet[i].request;
+    for (size_t i = 0; i < d->n_unmet_gangs; i++)
+        if (!d->unmet_gangs[i].capped) gangs[report->n_infeasible_gangs++] = d->unmet_gangs[i].gang;
+    report->infeasible = requests;
+    report->infeasible_gangs = gangs;
+    if (!d->held_unmet || d->held_capped) return;
+    report->infeasible_held = r->seen.state.held;
+    report->n_infeasible_held = r->seen.state.n_held;
+}
+
+static uint64_t hash_bytes(const struct rv_buf *b) {
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < b->n; i++) h = (h ^ b->p[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+void talk_report(struct round *r) {
+    enum { AGAIN_S = 30 };
+    struct gcs_report report = {.seen = r->gcs->version};
+    list_pending(r, &report);
+    list_launching(r, &report);
+    list_infeasible(r, &report);
+    rv_autobuf struct rv_buf body = {0};
+    struct gcs_report same = report;
+    same.seen = 0; /* the version moves on by itself */
+    gcs_write_report(&body, r->arena, &same);
+    uint64_t hash = hash_bytes(&body);
+    int64_t now = r->pass->now;
+    if (hash == r->memo->reported && now - r->memo->last_report < AGAIN_S * SECOND) return;
+    r->memo->reported = hash;
+    r->memo->last_report = now;
+    report.version = now / MS;
+    rv_buf_clear(&body);
+    gcs_write_report(&body, r->arena, &report);
+    (void)send(r, "ReportAutoscalingState", &body, SMALL_ANSWER, RV_ACTION_DETACHED, TAG_REPORT);
+}
+
+/* ---- answers -------------------------------------------------------------------------------------------- */
+
+bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why) {
+    if (res->code != 0) {
+        *ret_why = rv_arena_fmt(a, "%s", rv_error_text(res->code));
+        return false;
+    }
+    if (res->http_status != 200) {
+        *ret_why = rv_arena_fmt(a, "HTTP status %u", res->http_status);
+        return false;
+    }
+    int32_t status = rv_result_grpc_status(res); /* errors come with HTTP status 200; without one it is no answer */
+    if (status == 0) return true;
+    *ret_why = status < 0 ? RV_STR("the answer has no gRPC status")
+                          : rv_arena_fmt(a, "gRPC status %s", gcs_status_name(status));
+    return false;
+}

@@ -1,0 +1,174 @@
+/* tell.c - events, explanations and metrics. */
+#include "plugins/autoscaler/round.h"
+
+enum { NODES_SAID = 30, UNMET_SAID = 10 };
+
+/* ---- metrics -------------------------------------------------------------------------------------------- */
+
+void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value) {
+    struct rv_field f = {rv_str(label), rv_str(label_value)};
+    p->api->metric(p->host, rv_str(name), 0, value, &f, label != NULL ? 1 : 0);
+}
+
+static void gauge(const struct rv_pass *p, const char *name, uint32_t type, double value) {
+    struct rv_field f[] = {{RV_STR("namespace"), p->key.ns}, {RV_STR("name"), p->key.name}};
+    p->api->metric(p->host, rv_str(name), type, value, f, RV_ARRAY_LEN(f));
+}
+
+static const char *const gauges[] = {"frozen", "demand", "unmet", "nodes", "starting"};
+
+void tell_state(struct round *r, const char *state) {
+    bool frozen = strcmp(state, "frozen") == 0;
+    r->memo->gauge = true;
+    gauge(r->pass, "frozen", 1, frozen);
+    if (frozen || r->decision == NULL) return;
+    int64_t demand = 0, unmet = 0, starting = 0;
+    for (size_t i = 0; i < r->seen.state.n_demands; i++) demand += r->seen.state.demands[i].count;
+    for (size_t i = 0; i < r->decision->n_unmet; i++) unmet += r->decision->unmet[i].count;
+    for (size_t i = 0; i < r->seen.state.n_nodes; i++) starting += r->seen.state.nodes[i].phase == AS_STARTING;
+    gauge(r->pass, "demand", 1, (double)demand + (double)r->seen.state.n_gangs);
+    gauge(r->pass, "unmet", 1, (double)unmet + (double)r->decision->n_unmet_gangs);
+    gauge(r->pass, "nodes", 1, (double)r->seen.joined);
+    gauge(r->pass, "starting", 1, (double)starting);
+}
+
+void tell_gone(const struct rv_pass *p, struct memo *m) {
+    if (!m->gauge) return;
+    m->gauge = false;
+    for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], 2, 0);
+}
+
+/* ---- waiting -------------------------------------------------------------------------------------------- */
+
+void tell_frozen(struct round *r, struct rv_str why) {
+    enum { SAID_AFTER_S = 30 };
+    struct memo *m = r->memo;
+    rv_pass_explain(r->pass, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
+    if (m->waits_since == 0) m->waits_since = r->pass->now;
+    if (m->frozen_said || r->pass->now - m->waits_since < SAID_AFTER_S * SECOND) return;
+    m->frozen_said = true;
+    rv_pass_event(r->pass, true, "AutoscalingFrozen", "Wait", "Nothing is scaled: " RV_STR_FMT, RV_STR_ARG(why));
+}
+
+/* ---- what was decided ----------------------------------------------------------------------------------- */
+
+static void say_launch(struct round *r, size_t g) {
+    const struct as_launch *l = &r->decision->launches[g];
+    rv_autobuf struct rv_buf why = {0};
+    for (size_t c = 0; c < AS_CAUSES; c++)
+        if (l->because[c] != 0)
+            rv_buf_addf(&why, "%s%lld for %s", why.n != 0 ? ", " : "", (long long)l->because[c],
+                        as_cause_text((enum as_cause)c));
+    struct rv_str name = r->seen.groups[g].name, text = rv_buf_str(&why);
+    rv_pass_explain(r->pass, "group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")", RV_STR_ARG(name),
+                    (long long)r->plan.launches[g], RV_STR_ARG(text));
+    if (r->sidecar) return;
+    rv_pass_event(r->pass, false, "ScaledUp", "Scale", "Group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")",
+                  RV_STR_ARG(name), (long long)r->plan.launches[g], RV_STR_ARG(text));
+    tell_count(r->pass, "launches_total", (double)r->plan.launches[g], NULL, NULL);
+}
+
+static void say_removals(struct round *r) {
+    for (size_t i = 0; i < r->plan.n_removes && i < NODES_SAID; i++) {
+        const struct seen_pod *p = &r->seen.pods[r->plan.removes[i]];
+        enum as_verdict why = AS_REMOVE_IDLE;
+        for (size_t n = 0; n < r->seen.state.n_nodes && r->decision != NULL; n++)
+            if (r->seen.pod_of[n] == (int32_t)r->plan.removes[i] && as_removes(r->decision->verdicts[n]))
+                why = r->decision->verdicts[n];
+        rv_pass_event(r->pass, false, "ScaledDown", "Scale", "Pod " RV_STR_FMT " of group " RV_STR_FMT " goes: it %s",
+                      RV_STR_ARG(p->name), RV_STR_ARG(p->group), as_verdict_text(why));
+    }
+    if (r->plan.n_removes != 0) tell_count(r->pass, "removals_total", (double)r->plan.n_removes, NULL, NULL);
+}
+
+static void write_request(struct rv_buf *b, const struct as_request *q) {
+    rv_buf_adds(b, "{");
+    for (size_t i = 0; i < q->resources.n; i++)
+        rv_buf_addf(b, "%s" RV_STR_FMT ": %g", i != 0 ? ", " : "", RV_STR_ARG(q->resources.items[i].name),
+                    (double)q->resources.items[i].amount / AS_UNIT);
+    rv_buf_adds(b, "}");
+}
+
+static void write_why(struct round *r, struct rv_buf *b, const struct as_request *q, bool capped) {
+    if (capped) {
+        rv_buf_adds(b, ": the groups that could hold it are at their maximum");
+        return;
+    }
+    if (r->seen.n_groups == 0) rv_buf_adds(b, ": there are no worker groups");
+    for (size_t g = 0; g < r->seen.n_groups; g++) {
+        struct rv_str why = as_why_not(r->arena, &r->seen.groups[g], q);
+        if (why.n == 0 && r->seen.info[g].trouble.n != 0) why = r->seen.info[g].trouble;
+        rv_buf_addf(b, "%s group " RV_STR_FMT ": " RV_STR_FMT, g == 0 ? ":" : ";", RV_STR_ARG(r->seen.groups[g].name),
+                    RV_STR_ARG(why));
+    }
+}
+
+static uint64_t text_hash(uint64_t h, const struct rv_buf *b) {
+    for (size_t i = 0; i < b->n; i++) h = (h ^ b->p[i]) * UINT64_C(1099511628211);
+    return h;
+}
+
+static void say_unmet(struct round *r) {
+    const struct as_decision *d = r->decision;
+    rv_autobuf struct rv_buf first = {0};
+    uint64_t hash = 1;
+    for (size_t i = 0; i < d->n_unmet && i < UNMET_SAID; i++) {
+        rv_autobuf struct rv_buf b = {0}, key = {0};
+        write_request(&b, d->unmet[i].request);
+        write_why(r, &b, d->unmet[i].request, d->unmet[i].capped);
+        rv_pass_explain(r->pass, "%lld requests get no node: " RV_STR_FMT, (long long)d->unmet[i].count,
+                        RV_STR_ARG(rv_buf_str(&b)));
+        hash = text_hash(hash, &b);
+        if (first.n == 0) rv_buf_add(&first, b.p, b.n);
+    }
+    for (size_t i = 0; i < d->n_unmet_gangs && i < UNMET_SAID; i++) {
+        rv_pass_explain(r->pass, "a placement group gets no nodes: " RV_STR_FMT ", %zu bundles%s",
+                        RV_STR_ARG(d->unmet_gangs[i].gang->details), d->unmet_gangs[i].gang->n,
+                        d->unmet_gangs[i].capped ? ": groups are at their maximum" : ": a bundle fits into no group");
+        if (first.n == 0) rv_buf_addf(&first, "a placement group of %zu bundles", d->unmet_gangs[i].gang->n);
+        hash = hash * 31 + d->unmet_gangs[i].gang->n;
+    }
+    if (d->held_unmet) {
+        rv_pass_explain(r->pass, "request_resources() asks for more than the groups %s",
+                        d->held_capped ? "may have" : "could ever hold");
+        if (first.n == 0) rv_buf_adds(&first, "request_resources()");
+    }
+    bool something = first.n != 0;
+    if (!something) hash = 0;
+    if (something && hash != r->memo->told_unmet && !r->sidecar)
+        rv_pass_event(r->pass, true, "DemandUnmet", "Scale", "No node can be had for " RV_STR_FMT,
+                      RV_STR_ARG(rv_buf_str(&first)));
+    r->memo->told_unmet = hash;
+}
+
+void tell_decision(struct round *r) {
+    struct memo *m = r->memo;
+    if (m->frozen_said) rv_pass_event(r->pass, false, "AutoscalingResumed", "Scale", "The control store answers again");
+    m->frozen_said = false;
+    m->waits_since = 0;
+    for (size_t g = 0; g < r->seen.n_groups; g++) {
+        if (r->plan.launches[g] != 0) say_launch(r, g);
+        if (r->seen.info[g].trouble.n != 0)
+            rv_pass_explain(r->pass, "group " RV_STR_FMT " cannot be planned for CPUs: " RV_STR_FMT,
+                            RV_STR_ARG(r->seen.groups[g].name), RV_STR_ARG(r->seen.info[g].trouble));
+    }
+    if (!r->sidecar) say_removals(r);
+    say_unmet(r);
+}
+
+void tell_nodes(struct round *r) {
+    size_t said = 0, all = 0;
+    for (size_t i = 0; i < r->seen.state.n_nodes; i++) {
+        const struct as_node *n = &r->seen.state.nodes[i];
+        if (n->group == AS_HEAD || n->name.n == 0) continue;
+        all++;
+        if (said++ >= NODES_SAID) continue;
+        int32_t at = r->seen.gcs_of[i];
+        struct rv_str activity =
+            at >= 0 && r->decision->verdicts[i] == AS_KEEP_BUSY ? r->gcs->nodes[at].activity : RV_STR("");
+        rv_pass_explain(r->pass, RV_STR_FMT " %s%s" RV_STR_FMT "; idle for %lld s", RV_STR_ARG(n->name),
+                        as_verdict_text(r->decision->verdicts[i]), activity.n != 0 ? ": " : "", RV_STR_ARG(activity),
+                        (long long)n->idle_ms / 1000);
+    }
+    if (all > NODES_SAID) rv_pass_explain(r->pass, "and %zu more nodes", all - NODES_SAID);
+}
