@@ -288,6 +288,18 @@ static enum as_verdict replica_verdict(const struct round *r, const struct pack_
     return have - hosts < g->min ? AS_KEEP_MIN : why;
 }
 
+/* Of each group, the nodes that have a pod. A minimum is made of these: a node that is yet to be made is none yet. */
+static int64_t *pods_there(const struct round *r) {
+    size_t n;
+    const struct pack_node *nodes = pack_nodes(r->pack, &n);
+    int64_t *counts = rv_arena_alloc(r->arena, (r->state->n_groups + 1) * sizeof *counts);
+    for (size_t i = 0; i < n; i++)
+        if (ours(r, &nodes[i]) && nodes[i].group >= 0 && nodes[i].source >= 0 &&
+            r->state->nodes[nodes[i].source].name.n != 0)
+            counts[nodes[i].group]++;
+    return counts;
+}
+
 /* A pod that cannot be placed is given up when others do its work: they run, or there is no work. Until then it stands
  * in line, and its being there keeps its group from being chosen again. */
 static bool is_settled(const struct round *r) {
@@ -305,7 +317,7 @@ static void remove_idle(struct round *r) {
     size_t n, n_nodes;
     const struct victim *list = victims(r, INT32_MAX, &n);
     struct pack_node *nodes = pack_nodes(r->pack, &n_nodes);
-    int64_t *have = group_counts(r), *idle = idle_hosts(r);
+    int64_t *have = pods_there(r), *idle = idle_hosts(r);
     bool *going = rv_arena_alloc(r->arena, (size_t)r->n_replicas + 1);
     for (size_t i = 0; i < n; i++) {
         struct pack_node *one = &nodes[list[i].at];

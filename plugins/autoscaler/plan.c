@@ -10,7 +10,10 @@ static void take_victim(const struct seen *s, size_t node, const bool *drained, 
     if (at < 0) return;
     const struct seen_pod *pod = &s->pods[at];
     if (pod->deleting || pod->to_delete) return;
-    if (s->state.nodes[node].phase != AS_RUNNING || drained[at])
+    bool running = s->state.nodes[node].phase == AS_RUNNING;
+    if (!running && pod->started && !drained[at])
+        return; /* Ray may have joined since, and have work: it is drained then */
+    if (!running || drained[at])
         p->removes[p->n_removes++] = (size_t)at;
     else if (p->n_drains < DRAINS_MAX)
         p->drains[p->n_drains++] = (struct plan_drain){(size_t)at, node};
@@ -20,7 +23,8 @@ static void take_victim(const struct seen *s, size_t node, const bool *drained, 
 static void take_drained(const struct seen *s, const bool *drained, struct plan *p) {
     for (size_t i = 0; i < s->n_pods; i++) {
         const struct seen_pod *pod = &s->pods[i];
-        if (!drained[i] || pod->deleting || pod->to_delete || pod->head) continue;
+        if (!drained[i] || pod->to_delete || pod->head)
+            continue; /* one that is going already is named too: it counts */
         bool have = false;
         for (size_t j = 0; j < p->n_removes; j++) have |= p->removes[j] == i;
         if (!have) p->removes[p->n_removes++] = i;

@@ -100,7 +100,9 @@ static const struct rv_result *answer(const struct rv_pass *p) {
     return NULL;
 }
 
-static void take_patch(struct round *r) {
+/* False: the API server did not take it, for no reason of ours. */
+static bool take_patch(struct round *r) {
+    bool ok = true;
     const struct rv_result *res;
     for (size_t i = 0; (res = rv_pass_result(r->pass, i)) != NULL; i++) {
         if (res->tag != TAG_PATCH && res->tag != TAG_DELETE) continue;
@@ -109,11 +111,14 @@ static void take_patch(struct round *r) {
         if (res->code == 0 || res->code == RV_E_NOT_FOUND) continue;
         r->memo->next_poll = 0; /* what was decided holds no more: look anew */
         /* Somebody changed the spec meanwhile: nothing to wait for. Anything else is tried again ever more slowly. */
-        if (res->code != RV_E_CONFLICT && res->code != RV_E_INVALID)
-            rv_pass_retry(r->pass, "the RayCluster was not patched: " RV_STR_FMT, RV_STR_ARG(res->message));
-        else
+        if (res->code == RV_E_CONFLICT || res->code == RV_E_INVALID) {
             rv_pass_explain(r->pass, "the RayCluster changed meanwhile: deciding anew");
+            continue;
+        }
+        ok = false;
+        rv_pass_retry(r->pass, "the RayCluster was not patched: " RV_STR_FMT, RV_STR_ARG(res->message));
     }
+    return ok;
 }
 
 /* Drains that Ray accepted in the last pass, and lists whose pods are gone, without asking Ray again. */
@@ -142,7 +147,7 @@ static void scale(struct round *r) {
     r->sidecar = head != NULL && head->sidecar;
     say_mode(r);
     round_drained(r);
-    take_patch(r);
+    if (!take_patch(r)) return;
     if (head == NULL || !head->ready) {
         wait_for_head(r, head);
         return;

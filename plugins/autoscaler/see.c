@@ -67,6 +67,7 @@ void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct 
                            .head = rv_str_is(label(pod, RC_LABEL_NODE_TYPE), "head"),
                            .deleting = rv_meta_deleting(pod),
                            .ended = has_ended(pod),
+                           .started = rv_str_is(rv_path_str(pod, "status.phase"), "Running"),
                            .sidecar = has_container(pod, RC_CONTAINER_AUTOSCALER),
                            .made = moment(pod, "metadata.creationTimestamp"),
                            .gone_at = moment(pod, "metadata.deletionTimestamp"),

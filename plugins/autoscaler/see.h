@@ -14,6 +14,7 @@
 struct seen_pod {
     struct rv_str name, uid, group, replica;
     bool head, deleting, ended, sidecar, ready;
+    bool started;             /* its containers run: Ray may join at any moment */
     bool unschedulable;       /* the scheduler says so */
     int64_t unschedulable_at; /* since, wall ns */
     int64_t made;             /* wall ns */

@@ -238,7 +238,11 @@ class Ordered:
 
 def summary(d):
     return {"launch": d["launch"], "remove": d["remove"], "unmet": sum(u[1] for u in d["unmet"]), "gangs": len(d["gangs"]),
-            "held": d["held"] == "ok"}
+            "held": d["held"] == "ok", "keep": d["keep"]}
+
+
+def equal(mine, theirs):
+    return {k: v for k, v in mine.items() if k != "keep"} == theirs
 
 
 def applied(s, d):
@@ -268,12 +272,19 @@ def price(s, d):
 
 
 def judge_same(ctx, s, mine, theirs):
-    return "equal" if mine == theirs else None
+    if equal(mine, theirs):
+        return "equal"
+    kept = set(theirs["remove"]) - set(mine["remove"])
+    same = {k: v for k, v in theirs.items() if k != "remove"} == {k: v for k, v in mine.items() if k not in ("remove", "keep")}
+    if same and not set(mine["remove"]) - set(theirs["remove"]) and all("minimum" in mine["keep"][n] for n in kept):
+        return "a minimum of nodes that are there"
+    return None
 
 
 def judge_fractions(ctx, s, mine, theirs):
-    if mine == theirs:
-        return "equal"
+    verdict = judge_same(ctx, s, mine, theirs)
+    if verdict is not None:
+        return verdict
     if no_worse(mine, theirs) and launched(mine) <= launched(theirs):
         return "no more nodes"
     return None
@@ -281,7 +292,7 @@ def judge_fractions(ctx, s, mine, theirs):
 
 def judge_above(ctx, s, mine, theirs):
     """Ray places demand on nodes that it removes in the same round; the next round finds it out."""
-    if mine == theirs:
+    if equal(mine, theirs):
         return "equal"
     if set(mine["remove"].items()) >= {(k, v) for k, v in theirs["remove"].items() if v != "idle"}:
         again = ctx.ray.decide(applied(s, mine))
@@ -305,15 +316,16 @@ def judge_hosts(ctx, s, mine, theirs):
             by_replica.setdefault(n["replica"], []).append(n["name"] in mine["remove"])
     if not whole or any(any(r) and not all(r) for r in by_replica.values()):
         return None
-    if mine == theirs:
+    if equal(mine, theirs):
         return "equal"
     served = all(mine["launch"].get(g, 0) >= n // hosts[g] * hosts[g] for g, n in theirs["launch"].items())
     return "whole replicas" if no_worse(mine, theirs) or served else None  # Ray's are rounded down when it writes them
 
 
 def judge_price(ctx, s, mine, theirs):
-    if mine == theirs:
-        return "equal"
+    verdict = judge_same(ctx, s, mine, theirs)
+    if verdict is not None:
+        return verdict
     if no_worse(mine, theirs) and price(s, mine) < price(s, theirs):
         return "cheaper"
     return None

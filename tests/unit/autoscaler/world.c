@@ -1,0 +1,681 @@
+/* world.c - see world.h. */
+#include "tests/unit/autoscaler/world.h"
+
+#include "gcs.pb-c.h"
+#include "rayvisor/json.h"
+#include "rayvisor/k8s.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct rv_plugin *rv_plugin_v2(void);
+
+static struct world *of(struct rv_host *h) { return (struct world *)(void *)h; }
+
+uint64_t world_luck(struct world *w, uint64_t n) {
+    w->luck = w->luck * 6364136223846793005U + 1442695040888963407U;
+    return (w->luck >> 33) % n;
+}
+
+static void wrong(struct world *w, const char *fmt, ...) RV_PRINTF(2, 3);
+static void wrong(struct world *w, const char *fmt, ...) {
+    if (w->wrong[0] != 0) return;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(w->wrong, sizeof w->wrong, fmt, ap);
+    va_end(ap);
+}
+
+/* ---- looking -------------------------------------------------------------------------------------------- */
+
+static bool stays(const struct world_pod *p) { return p->used && !p->head && !p->ended && p->gone_at == NEVER; }
+
+static bool named(const struct world *w, const struct world_pod *p) {
+    if (p->group < 0) return false;
+    for (int i = 0; i < w->groups[p->group].n_to_delete; i++)
+        if (strcmp(w->groups[p->group].to_delete[i], p->name) == 0) return true;
+    return false;
+}
+
+int world_workers(const struct world *w, int group) {
+    int n = 0;
+    for (int i = 0; i < WORLD_PODS; i++)
+        n += stays(&w->pods[i]) && !named(w, &w->pods[i]) && (group < 0 || w->pods[i].group == group);
+    return n;
+}
+
+int world_waiting(const struct world *w) {
+    int n = 0;
+    for (int i = 0; i < WORLD_TASKS; i++) n += w->tasks[i].used && w->tasks[i].pod < 0;
+    return n;
+}
+
+struct world_pod *world_pod(struct world *w, const char *name) {
+    for (int i = 0; i < WORLD_PODS; i++)
+        if (w->pods[i].used && strcmp(w->pods[i].name, name) == 0) return &w->pods[i];
+    return NULL;
+}
+
+/* ---- objects as the mirror shows them --------------------------------------------------------------------- */
+
+static struct rv_val json(struct rv_arena *a, const struct rv_buf *b) {
+    rv_autobuf struct rv_buf mp = {0};
+    struct rv_error err = {0};
+    if (rv_json_to_mp(rv_buf_str(b), NULL, &mp, &err) != 0) {
+        fprintf(stderr, "%s in %.*s\n", err.text, (int)b->n, (const char *)b->p);
+        abort();
+    }
+    struct rv_str copy = rv_arena_str(a, rv_buf_str(&mp));
+    return (struct rv_val){(const uint8_t *)copy.p, copy.n};
+}
+
+static struct rv_str time_text(struct rv_arena *a, int64_t ms) {
+    char text[40];
+    rv_time_format(ms * 1000000, text);
+    return rv_arena_str(a, rv_str(text));
+}
+
+static void write_group(const struct world_group *g, struct rv_buf *b, const char *comma) {
+    rv_buf_addf(b,
+                "%s{\"groupName\":\"%s\",\"replicas\":%d,\"minReplicas\":%d,\"maxReplicas\":%d,\"template\":{\"spec\":{"
+                "\"containers\":[{\"name\":\"r\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"%d\"}}}]}},"
+                "\"scaleStrategy\":{\"workersToDelete\":[",
+                comma, g->name, g->replicas, g->min, g->max, g->cpu);
+    for (int i = 0; i < g->n_to_delete; i++) rv_buf_addf(b, "%s\"%s\"", i != 0 ? "," : "", g->to_delete[i]);
+    rv_buf_adds(b, "]}}");
+}
+
+static void make_cluster(struct world *w) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_arena_reset(w->object_arena);
+    rv_buf_addf(
+        &b,
+        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"ns\",\"uid\":\"u\",\"generation\":%d,\"annotations\":{%s}},"
+        "\"spec\":{\"enableInTreeAutoscaling\":true,\"suspend\":%s,\"autoscalerOptions\":{\"idleTimeoutSeconds\":%lld},"
+        "\"headGroupSpec\":{\"rayStartParams\":{},\"template\":{\"spec\":{\"containers\":[{\"name\":\"h\",\"image\":"
+        "\"i\"}]}}},\"workerGroupSpecs\":[",
+        w->generation, w->plain ? "" : "\"rayvisor.io/autoscaler\":\"operator\"", w->suspended ? "true" : "false",
+        (long long)w->idle_ms / 1000);
+    const char *comma = "";
+    for (int g = 0; g < w->n_groups; g++) {
+        if (w->groups[g].gone) continue;
+        write_group(&w->groups[g], &b, comma);
+        comma = ",";
+    }
+    rv_buf_adds(&b, "]}}");
+    w->object =
+        (struct rv_object){.size = sizeof w->object, .ns = RV_STR("ns"), .name = RV_STR("c"), .uid = RV_STR("u")};
+    w->object.value = json(w->object_arena, &b);
+    w->object_of = w->generation;
+}
+
+static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
+    struct world *w = of(h);
+    (void)ns, (void)name;
+    if (kind != 0) return RV_E_NOT_FOUND;
+    if (w->object_of != w->generation) make_cluster(w);
+    rv_object_copy(ret, &w->object);
+    return 0;
+}
+
+static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
+    rv_autobuf struct rv_buf b = {0};
+    struct rv_arena *a = w->pass_arena;
+    bool run = p->node || (p->head && p->joins_at <= w->now), begun = run || p->joins_at <= w->now + 1000;
+    rv_buf_addf(&b, "{\"metadata\":{\"name\":\"%s\",\"uid\":\"%s\",\"creationTimestamp\":\"%s\",", p->name, p->uid,
+                time_text(a, p->made).p);
+    if (p->gone_at != NEVER) rv_buf_addf(&b, "\"deletionTimestamp\":\"%s\",", time_text(a, p->gone_at).p);
+    rv_buf_addf(
+        &b,
+        "\"labels\":{\"ray.io/node-type\":\"%s\",\"ray.io/group\":\"%s\"}},\"spec\":{\"restartPolicy\":\"Never\","
+        "\"containers\":[{\"name\":\"r\"}%s]},",
+        p->head ? "head" : "worker", p->head ? "headgroup" : w->groups[p->group].name,
+        p->head && w->sidecar ? ",{\"name\":\"autoscaler\"}" : "");
+    rv_buf_addf(&b, "\"status\":{\"phase\":\"%s\",\"conditions\":[",
+                p->ended ? "Failed"
+                : begun  ? "Running"
+                         : "Pending");
+    if (p->unschedulable)
+        rv_buf_addf(
+            &b,
+            "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"no room\","
+            "\"lastTransitionTime\":\"%s\"},",
+            time_text(a, p->made).p);
+    rv_buf_addf(&b, "{\"type\":\"Ready\",\"status\":\"%s\"}]}}", run && !p->ended ? "True" : "False");
+    return json(a, &b);
+}
+
+static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
+    struct world *w = of(h);
+    int64_t n = 0;
+    (void)q;
+    for (int i = 0; i < WORLD_PODS; i++) {
+        const struct world_pod *p = &w->pods[i];
+        if (!p->used) continue;
+        n++;
+        if (fn == NULL) continue;
+        struct rv_object o = {
+            .size = sizeof o, .kind = 1, .ns = RV_STR("ns"), .name = rv_str(p->name), .uid = rv_str(p->uid)};
+        o.value = pod_value(w, p);
+        if (!fn(arg, &o)) break;
+    }
+    return n;
+}
+
+/* ---- the control store ------------------------------------------------------------------------------------ */
+
+#define NEW(a, type, init)                                                                                             \
+    __extension__({                                                                                                    \
+        type *new_ = rv_arena_alloc((a), sizeof *new_);                                                                \
+        *new_ = (type)init;                                                                                            \
+        new_;                                                                                                          \
+    })
+
+static ProtobufCBinaryData text(const char *s) { return (ProtobufCBinaryData){strlen(s), (uint8_t *)(uintptr_t)s}; }
+
+static Gcs__Amount **amounts(struct rv_arena *a, size_t *ret_n, const char *name, double value, bool head) {
+    Gcs__Amount **list = rv_arena_alloc(a, 3 * sizeof *list);
+    *ret_n = 0;
+    if (value > 0) {
+        Gcs__Amount *one = NEW(a, Gcs__Amount, GCS__AMOUNT__INIT);
+        one->name = text(name);
+        one->value = value;
+        list[(*ret_n)++] = one;
+    }
+    if (head) {
+        Gcs__Amount *one = NEW(a, Gcs__Amount, GCS__AMOUNT__INIT);
+        one->name = text("node:__internal_head__");
+        one->value = 1;
+        list[(*ret_n)++] = one;
+    }
+    return list;
+}
+
+static Gcs__NodeState *node_state(struct world *w, const struct world_pod *p) {
+    struct rv_arena *a = w->pass_arena;
+    Gcs__NodeState *n = NEW(a, Gcs__NodeState, GCS__NODE_STATE__INIT);
+    int cpu = p->head ? 0 : w->groups[p->group].cpu;
+    struct rv_str id = rv_arena_fmt(a, "node-%d", p->number);
+    n->node_id = (ProtobufCBinaryData){id.n, (uint8_t *)(uintptr_t)id.p};
+    n->instance_id = text(p->name);
+    n->total = amounts(a, &n->n_total, "CPU", cpu, p->head);
+    n->available = amounts(a, &n->n_available, "CPU", cpu - p->busy, p->head);
+    n->status = p->draining ? 4 : p->busy == 0 && w->now > p->idle_since ? 3 : 1;
+    if (!p->node && !p->head) n->status = 2;
+    n->idle_ms = p->busy == 0 ? w->now - p->idle_since : 0;
+    return n;
+}
+
+static Gcs__ResourceRequestByCount *by_count(struct rv_arena *a, int cpu, int count) {
+    Gcs__ResourceRequestByCount *d = NEW(a, Gcs__ResourceRequestByCount, GCS__RESOURCE_REQUEST_BY_COUNT__INIT);
+    d->request = NEW(a, Gcs__ResourceRequest, GCS__RESOURCE_REQUEST__INIT);
+    d->request->bundle = amounts(a, &d->request->n_bundle, "CPU", cpu, false);
+    d->count = count;
+    return d;
+}
+
+static void write_state(struct world *w, struct rv_buf *out) {
+    struct rv_arena *a = w->pass_arena;
+    Gcs__StateReply reply = GCS__STATE_REPLY__INIT;
+    Gcs__ClusterState state = GCS__CLUSTER_STATE__INIT;
+    int counts[16] = {0};
+    reply.state = &state;
+    state.session = text(rv_arena_fmt(a, "session-%d", w->session).p);
+    state.nodes = rv_arena_alloc(a, (WORLD_PODS + 1) * sizeof *state.nodes);
+    for (int i = 0; i < WORLD_PODS; i++) {
+        const struct world_pod *p = &w->pods[i];
+        if (p->used && p->number != 0 && !(p->head && w->lie_unknown)) state.nodes[state.n_nodes++] = node_state(w, p);
+    }
+    for (int i = 0; i < WORLD_TASKS; i++)
+        if (w->tasks[i].used && w->tasks[i].pod < 0) counts[w->tasks[i].cpu]++;
+    state.requests = rv_arena_alloc(a, 16 * sizeof *state.requests);
+    for (int c = 0; c < 16; c++)
+        if (counts[c] != 0) state.requests[state.n_requests++] = by_count(a, c, counts[c]);
+    if (w->held_cpus > 0) {
+        Gcs__Constraint *held = NEW(a, Gcs__Constraint, GCS__CONSTRAINT__INIT);
+        held->requests = rv_arena_alloc(a, sizeof *held->requests);
+        held->requests[held->n_requests++] = by_count(a, 1, w->held_cpus);
+        state.constraints = rv_arena_alloc(a, sizeof *state.constraints);
+        state.constraints[state.n_constraints++] = held;
+    }
+    size_t n = gcs__state_reply__get_packed_size(&reply);
+    uint8_t head[5] = {0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n};
+    rv_buf_add(out, head, 5);
+    rv_buf_reserve(out, n);
+    out->n += gcs__state_reply__pack(&reply, out->p + out->n);
+}
+
+static void drain(struct world *w, struct rv_bytes body, struct rv_buf *out) {
+    Gcs__DrainRequest *q = gcs__drain_request__unpack(NULL, body.n - 5, body.p + 5);
+    bool accepted = true; /* also of a node that nobody knows */
+    for (int i = 0; i < WORLD_PODS && q != NULL; i++) {
+        struct world_pod *p = &w->pods[i];
+        char id[24];
+        snprintf(id, sizeof id, "node-%d", p->number);
+        if (!p->used || !p->node || q->node_id.len != strlen(id) || memcmp(q->node_id.data, id, strlen(id)) != 0)
+            continue;
+        if (p->head) wrong(w, "the head was drained");
+        if (q->reason == 2) {
+            w->preemptions++;
+            p->draining = true;
+        } else if (p->busy > 0) {
+            accepted = false;
+        } else {
+            p->draining = true;
+            p->node_dies_at = w->now + 300;
+        }
+    }
+    if (q != NULL) gcs__drain_request__free_unpacked(q, NULL);
+    w->drains++;
+    w->drains_refused += !accepted;
+    uint8_t yes[7] = {0, 0, 0, 0, 2, 8, 1}, no[5] = {0};
+    if (accepted)
+        rv_buf_add(out, yes, sizeof yes);
+    else
+        rv_buf_add(out, no, sizeof no);
+}
+
+static int32_t api_http(struct rv_host *h, const struct rv_http_request *q) {
+    struct world *w = of(h);
+    if (q->http2 != 1 || !rv_str_is(q->content_type, "application/grpc")) wrong(w, "no gRPC");
+    if (!rv_str_starts(q->url,
+                       "http://c-head-svc.ns.svc.cluster.local:6379/ray.rpc.autoscaler.AutoscalerStateService/"))
+        wrong(w, "another URL");
+    bool detached = (q->flags & RV_ACTION_DETACHED) != 0, down = w->now < w->gcs_down_until || w->now < w->head_back_at;
+    rv_autobuf struct rv_buf body = {0};
+    if (rv_str_ends(q->url, "/GetClusterResourceState")) {
+        w->polls++;
+        if (q->body.n != 5) wrong(w, "a version was sent, which can end the server");
+        if (!down) write_state(w, &body);
+    } else if (rv_str_ends(q->url, "/DrainNode")) {
+        if (!down) drain(w, q->body, &body);
+    } else if (rv_str_ends(q->url, "/ReportAutoscalingState")) {
+        w->reports++;
+        if (!detached) wrong(w, "a report was waited for");
+    } else {
+        wrong(w, "another method");
+    }
+    if (detached) return 0;
+    w->slow = true;
+    if (w->n_asked == RV_ARRAY_LEN(w->results)) abort();
+    struct rv_result *r = &w->results[RV_ARRAY_LEN(w->results) - ++w->n_asked];
+    *r = (struct rv_result){.size = sizeof *r, .tag = q->tag, .verb = RV_VERB_HTTP};
+    struct rv_buf *kept = &w->bodies[RV_ARRAY_LEN(w->results) - w->n_asked];
+    rv_buf_clear(kept);
+    rv_buf_add(kept, body.p, body.n);
+    bool connected = w->now >= w->head_back_at;
+    if (down && connected && world_luck(w, 2) == 0) { /* an error inside of HTTP status 200 */
+        r->http_status = 200;
+        r->trailers = w->failed_trailers;
+    } else if (down) {
+        r->code = world_luck(w, 2) == 0 ? RV_E_TIMEOUT : -111;
+    } else {
+        r->http_status = 200;
+        r->trailers = w->ok_trailers;
+        r->body = rv_buf_bytes(kept);
+    }
+    return 0;
+}
+
+/* ---- the API server --------------------------------------------------------------------------------------- */
+
+static struct world_group *group_at(struct world *w, int index) {
+    for (int g = 0; g < w->n_groups; g++)
+        if (!w->groups[g].gone && index-- == 0) return &w->groups[g];
+    return NULL;
+}
+
+/* Those that nobody has given up: a node that Ray has drained is lost already, whatever the spec says since. */
+static int kept(const struct world *w, int group) {
+    int n = 0;
+    for (int i = 0; i < WORLD_PODS; i++)
+        n += stays(&w->pods[i]) && !w->pods[i].draining && !named(w, &w->pods[i]) && w->pods[i].group == group;
+    return n;
+}
+
+static void name_pods(struct world *w, struct world_group *g, struct rv_val list) {
+    int index = (int)(g - w->groups), before = kept(w, index);
+    g->n_to_delete = 0;
+    for (struct rv_iter it = rv_iter(list); rv_iter_next(&it);) {
+        if (g->n_to_delete == WORLD_NAMES) abort();
+        snprintf(g->to_delete[g->n_to_delete++], sizeof g->to_delete[0], RV_STR_FMT, RV_STR_ARG(rv_val_str(it.val)));
+        struct world_pod *p = world_pod(w, g->to_delete[g->n_to_delete - 1]);
+        if (p != NULL && p->gone_at == NEVER && p->busy > 0)
+            wrong(w, "%lld: pod %s is busy and was named for deletion", (long long)w->now, p->name);
+        if (p != NULL && p->head) wrong(w, "the head was named for deletion");
+    }
+    int after = kept(w, index);
+    if (after < before && after < g->min)
+        wrong(w, "%lld: %d of at least %d pods stay in %s", (long long)w->now, after, g->min, g->name);
+}
+
+static void set_replicas(struct world *w, struct world_group *g, int64_t n) {
+    if (n < g->min || n > g->max)
+        wrong(w, "%lld: replicas %lld of %s, which may have %d to %d", (long long)w->now, (long long)n, g->name, g->min,
+              g->max);
+    if (n > g->replicas) w->launched += (unsigned)(n - g->replicas);
+    g->replicas = (int)n;
+}
+
+static int32_t json_patch(struct world *w, struct rv_val ops) {
+    for (int pass = 0; pass < 2; pass++) {
+        for (struct rv_iter it = rv_iter(ops); rv_iter_next(&it);) {
+            struct rv_str path = rv_path_str(it.val, "path"), op = rv_path_str(it.val, "op");
+            struct rv_val value = rv_val_get(it.val, "value");
+            int index = -1, used = 0;
+            sscanf(rv_arena_str(w->pass_arena, path).p, "/spec/workerGroupSpecs/%d%n", &index, &used);
+            struct world_group *g = group_at(w, index);
+            bool test = rv_str_is(op, "test");
+            if (pass == 0 && rv_str_is(path, "/metadata/generation") && rv_val_int(value, 0) != w->generation)
+                return RV_E_INVALID;
+            if (pass == 0 && test && rv_str_ends(path, "/groupName") &&
+                (g == NULL || !rv_str_is(rv_val_str(value), g->name)))
+                return RV_E_INVALID;
+            if (pass == 0 || test) continue;
+            if (g == NULL) return RV_E_INVALID;
+            if (rv_str_ends(path, "/replicas")) set_replicas(w, g, rv_val_int(value, -1));
+            if (rv_str_ends(path, "/scaleStrategy")) name_pods(w, g, rv_val_get(value, "workersToDelete"));
+        }
+    }
+    w->patches++;
+    w->last_patch = w->now;
+    w->generation++;
+    return 0;
+}
+
+static int32_t delete_pod(struct world *w, const struct rv_action *a) {
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (!p->used || !rv_str_is(a->name, p->name)) continue;
+        if (!rv_str_is(a->pre_uid, p->uid)) return RV_E_CONFLICT;
+        if (p->busy > 0) wrong(w, "%lld: pod %s is busy and was deleted", (long long)w->now, p->name);
+        if (!w->groups[p->group].gone) wrong(w, "pod %s of a group that is there was deleted", p->name);
+        if (p->gone_at == NEVER) p->gone_at = w->now + 1000;
+        w->deletes++;
+        return 0;
+    }
+    return RV_E_NOT_FOUND;
+}
+
+static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
+    struct world *w = of(h);
+    if (w->n_asked == RV_ARRAY_LEN(w->results)) abort();
+    struct rv_result *r = &w->results[RV_ARRAY_LEN(w->results) - ++w->n_asked];
+    *r = (struct rv_result){.size = sizeof *r, .tag = a->tag, .verb = a->verb};
+    if (w->now < w->api_down_until)
+        r->code = RV_E_UNAVAILABLE;
+    else if (a->verb == RV_VERB_JSON_PATCH)
+        r->code = json_patch(w, (struct rv_val){a->body.p, a->body.n});
+    else if (a->verb == RV_VERB_DELETE)
+        r->code = delete_pod(w, a);
+    else
+        wrong(w, "verb %u", a->verb);
+    w->conflicts += r->code == RV_E_INVALID;
+    return 0;
+}
+
+/* ---- the rest of the host's API --------------------------------------------------------------------------- */
+
+static const struct rv_result *api_result(struct rv_host *h, uint64_t i) {
+    struct world *w = of(h);
+    return i < w->n_results ? &w->results[RV_ARRAY_LEN(w->results) - 1 - i] : NULL;
+}
+
+static int64_t api_now(struct rv_host *h) { return of(h)->now * 1000000; }
+static struct rv_val api_settings(struct rv_host *h) { return of(h)->settings_value; }
+static void api_random(struct rv_host *h, void *out, uint64_t n) {
+    for (uint64_t i = 0; i < n; i++) ((uint8_t *)out)[i] = (uint8_t)world_luck(of(h), 256);
+}
+static int32_t api_event(struct rv_host *h, const struct rv_event *e) {
+    of(h)->events++;
+    snprintf(of(h)->event, sizeof of(h)->event, RV_STR_FMT, RV_STR_ARG(e->reason));
+    return 0;
+}
+static void api_explain(struct rv_host *h, struct rv_str line) {
+    struct world *w = of(h);
+    size_t n = strlen(w->explained);
+    snprintf(w->explained + n, sizeof w->explained - n, RV_STR_FMT "\n", RV_STR_ARG(line));
+}
+static void api_log(struct rv_host *h, int32_t level, struct rv_str message, const struct rv_field *fields,
+                    uint64_t n) {
+    (void)h, (void)level, (void)message, (void)fields, (void)n;
+}
+static void api_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value,
+                       const struct rv_field *labels, uint64_t n) {
+    (void)h, (void)name, (void)type, (void)value, (void)labels, (void)n;
+}
+static struct rv_str api_keep(struct rv_host *h, struct rv_str s) { return rv_arena_str(of(h)->pass_arena, s); }
+static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t ms) { (void)h, (void)key, (void)ms; }
+
+static const struct rv_host_api api = {.size = sizeof api,
+                                       .get = api_get,
+                                       .list = api_list,
+                                       .act = api_act,
+                                       .event = api_event,
+                                       .http = api_http,
+                                       .result = api_result,
+                                       .requeue = api_requeue,
+                                       .now = api_now,
+                                       .random = api_random,
+                                       .settings = api_settings,
+                                       .log = api_log,
+                                       .explain = api_explain,
+                                       .metric = api_metric,
+                                       .keep = api_keep};
+
+/* ---- the kubelets, the controller of RayClusters, and Ray --------------------------------------------------- */
+
+static void lose_node(struct world *w, struct world_pod *p) {
+    int index = (int)(p - w->pods);
+    p->node = p->draining = false;
+    p->busy = 0;
+    for (int t = 0; t < WORLD_TASKS; t++)
+        if (w->tasks[t].used && w->tasks[t].pod == index)
+            w->tasks[t].pod = -1; /* it is tried again: time is lost, no more */
+}
+
+static void add_pod(struct world *w, int group) {
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (p->used) continue;
+        *p = (struct world_pod){
+            .used = true, .head = group < 0, .group = group, .made = w->now, .gone_at = NEVER, .node_dies_at = NEVER};
+        snprintf(p->name, sizeof p->name, "%s-%d", group < 0 ? "head" : w->groups[group].name, ++w->numbers);
+        snprintf(p->uid, sizeof p->uid, "uid-%d", w->numbers);
+        p->joins_at = w->now + w->start_ms + (int64_t)world_luck(w, 1000);
+        return;
+    }
+    wrong(w, "pods without bound");
+}
+
+static void step_pod(struct world *w, struct world_pod *p) {
+    if (w->now >= p->node_dies_at) { /* drained: its container ends, and so does the pod */
+        lose_node(w, p);
+        p->ended = true;
+        p->node_dies_at = NEVER;
+    }
+    if (w->now >= p->gone_at) {
+        lose_node(w, p);
+        *p = (struct world_pod){0};
+        return;
+    }
+    if (p->head || p->ended || p->number != 0) return;
+    p->unschedulable = w->now < w->groups[p->group].stuck_until;
+    if (p->unschedulable) {
+        if (p->joins_at < w->now + w->start_ms) p->joins_at = w->now + w->start_ms;
+        return;
+    }
+    bool head = w->now >= w->head_back_at;
+    if (w->now < p->joins_at || !head || p->gone_at != NEVER) return;
+    p->node = true;
+    p->number = ++w->numbers;
+    p->idle_since = w->now;
+}
+
+static void reconcile_group(struct world *w, int index) {
+    struct world_group *g = &w->groups[index];
+    int live = 0, want = g->replicas < g->min ? g->min : g->replicas > g->max ? g->max : g->replicas;
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (!p->used || p->head || p->group != index || p->gone_at != NEVER) continue;
+        if (named(w, p) || p->ended) {
+            if (p->busy > 0) wrong(w, "%lld: pod %s is busy and goes", (long long)w->now, p->name);
+            p->gone_at = w->now + 500 + (int64_t)world_luck(w, 2000);
+            lose_node(w, p);
+            p->number = 0;
+        } else {
+            live++;
+        }
+    }
+    for (; live < want; live++) add_pod(w, index);
+}
+
+static void step_task(struct world *w, struct world_task *t) {
+    if (t->pod >= 0) {
+        struct world_pod *p = &w->pods[t->pod];
+        t->left -= TICK_MS;
+        if (t->left > 0) return;
+        p->busy -= t->cpu;
+        if (p->busy == 0) p->idle_since = w->now;
+        t->used = false;
+        return;
+    }
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (!p->used || !p->node || p->draining || p->head || w->groups[p->group].cpu - p->busy < t->cpu) continue;
+        p->busy += t->cpu;
+        t->pod = i;
+        return;
+    }
+}
+
+static void step_head(struct world *w) {
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (!p->used || !p->head || p->number != 0 || w->now < w->head_back_at) continue;
+        p->node = true;
+        p->number = ++w->numbers;
+        w->session++;
+    }
+}
+
+static void pass(struct world *w) {
+    struct rv_outcome out = {.size = sizeof out};
+    struct rv_key key = {RV_STR("ns"), RV_STR("c")};
+    rv_arena_reset(w->pass_arena);
+    w->explained[0] = 0;
+    w->n_asked = 0;
+    w->slow = false;
+    w->passes++;
+    w->plugin->reconcile(w->state, &key, &out);
+    w->n_results = w->n_asked;
+    int64_t answer = w->slow ? w->now + (int64_t)world_luck(w, 4) * TICK_MS : w->now; /* an answer is of a while ago */
+    w->next_pass = out.code == RV_RETRY   ? w->now + 1000
+                   : w->n_asked != 0      ? answer
+                   : out.code == RV_AFTER ? w->now + out.after_ms
+                                          : NEVER;
+}
+
+static void tick(struct world *w) {
+    w->now += TICK_MS;
+    for (int i = 0; i < WORLD_PODS; i++)
+        if (w->pods[i].used) step_pod(w, &w->pods[i]);
+    step_head(w);
+    if (w->now >= w->api_down_until && !w->suspended)
+        for (int g = 0; g < w->n_groups; g++)
+            if (!w->groups[g].gone) reconcile_group(w, g);
+    if (w->now >= w->head_back_at)
+        for (int t = 0; t < WORLD_TASKS; t++)
+            if (w->tasks[t].used) step_task(w, &w->tasks[t]);
+    for (int n = 0; w->next_pass <= w->now; n++) {
+        if (n > 50) {
+            wrong(w, "%lld: 50 passes in a tick", (long long)w->now);
+            return;
+        }
+        pass(w);
+    }
+}
+
+void world_run(struct world *w, int64_t ms) {
+    for (int64_t end = w->now + ms; w->now < end && w->wrong[0] == 0;) tick(w);
+}
+
+/* ---- what happens to it ------------------------------------------------------------------------------------- */
+
+int world_add_task(struct world *w, int cpu, int64_t ms) {
+    for (int t = 0; t < WORLD_TASKS; t++) {
+        if (w->tasks[t].used) continue;
+        w->tasks[t] = (struct world_task){.used = true, .cpu = cpu, .pod = -1, .left = ms, .asked = w->now};
+        return t;
+    }
+    return -1;
+}
+
+void world_kill_head(struct world *w, int64_t back_after_ms) {
+    w->head_back_at = w->now + back_after_ms;
+    w->held_cpus = 0;                                               /* it was in memory only */
+    for (int t = 0; t < WORLD_TASKS; t++) w->tasks[t].used = false; /* and so were its drivers */
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (!p->used) continue;
+        if (p->head) {
+            *p = (struct world_pod){0};
+            continue;
+        }
+        if (p->node) p->ended = true; /* a worker whose head is gone ends */
+        lose_node(w, p);
+    }
+    add_pod(w, -1);
+    for (int i = 0; i < WORLD_PODS; i++)
+        if (w->pods[i].used && w->pods[i].head) w->pods[i].joins_at = w->head_back_at;
+}
+
+void world_edit(struct world *w) {
+    w->generation++;
+    if (w->next_pass > w->now) w->next_pass = w->now;
+}
+
+void world_restart(struct world *w) {
+    struct rv_error err = {0};
+    if (w->state != NULL) w->plugin->fini(w->state);
+    if (w->plugin->init(&api, (struct rv_host *)(void *)w, &w->state, &err) != 0) abort();
+    w->n_results = 0;
+    w->next_pass = w->now;
+}
+
+static struct rv_val settings_of(struct world *w) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_buf_adds(&b, w->settings != NULL ? w->settings : "{}");
+    return json(w->keep, &b);
+}
+
+void world_begin(struct world *w, uint64_t seed) {
+    rv_autobuf struct rv_buf ok = {0}, failed = {0};
+    w->plugin = rv_plugin_v2();
+    w->luck = seed * 2654435761u + 1;
+    w->now = 1767225600000;
+    w->keep = rv_arena_new();
+    w->object_arena = rv_arena_new();
+    w->pass_arena = rv_arena_new();
+    w->generation = 1;
+    if (w->idle_ms == 0) w->idle_ms = 10000;
+    if (w->start_ms == 0) w->start_ms = 2000;
+    rv_buf_adds(&ok, "{\"grpc-status\":\"0\"}");
+    rv_buf_adds(&failed, "{\"grpc-status\":\"14\"}");
+    w->ok_trailers = json(w->keep, &ok);
+    w->failed_trailers = json(w->keep, &failed);
+    w->settings_value = settings_of(w);
+    w->head_back_at = w->now + 3000;
+    add_pod(w, -1);
+    for (int i = 0; i < WORLD_PODS; i++)
+        if (w->pods[i].used && w->pods[i].head) w->pods[i].joins_at = w->head_back_at;
+    world_restart(w);
+}
+
+void world_end(struct world *w) {
+    w->plugin->fini(w->state);
+    for (size_t i = 0; i < RV_ARRAY_LEN(w->bodies); i++) rv_buf_free(&w->bodies[i]);
+    rv_arena_free(w->keep);
+    rv_arena_free(w->object_arena);
+    rv_arena_free(w->pass_arena);
+}

@@ -1,0 +1,82 @@
+/* world.h - a Kubernetes cluster and a Ray cluster in memory, small enough to live through thousands of histories a
+ * minute: pods that start, are slow, fail, cannot be placed; tasks that wait, run and end; a control store that
+ * answers, or does not, or is another one. The plugin runs against it through the API of the host, as it does in
+ * production. */
+#ifndef TESTS_AUTOSCALER_WORLD_H
+#define TESTS_AUTOSCALER_WORLD_H
+
+#include "rayvisor/plugin.h"
+
+enum { WORLD_GROUPS = 4, WORLD_PODS = 128, WORLD_TASKS = 256, WORLD_NAMES = 64, TICK_MS = 100 };
+#define NEVER INT64_MAX
+
+struct world_group {
+    char name[8];
+    int cpu, min, max, replicas;
+    bool gone;           /* not in the spec any more */
+    int64_t stuck_until; /* new pods cannot be placed until then */
+    char to_delete[WORLD_NAMES][24];
+    int n_to_delete;
+};
+
+struct world_pod {
+    bool used, head, ended, unschedulable;
+    char name[24], uid[24];
+    int group;                       /* of the world; -1: head */
+    int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
+    bool node, draining;             /* has a live Ray node; takes no more tasks */
+    int64_t node_dies_at;
+    int number; /* of the Ray node */
+    int busy;   /* CPUs in use */
+    int64_t idle_since;
+};
+
+struct world_task {
+    bool used;
+    int cpu, pod; /* -1: waits */
+    int64_t left, asked;
+};
+
+struct world {
+    int64_t now; /* ms */
+    uint64_t luck;
+    struct world_group groups[WORLD_GROUPS];
+    int n_groups, held_cpus, generation;
+    struct world_pod pods[WORLD_PODS];
+    struct world_task tasks[WORLD_TASKS];
+    int session, numbers;
+    int64_t gcs_down_until, api_down_until, head_back_at, idle_ms, last_patch, next_pass;
+    int64_t start_ms;               /* how long a pod takes until it has joined */
+    bool suspended, sidecar, plain; /* plain: no annotation, so the sidecar's mode */
+    bool lie_unknown;               /* the control store answers with no head */
+    const char *settings;
+    char wrong[256]; /* the first thing that must not be */
+    unsigned patches, drains, drains_refused, deletes, polls, passes, conflicts, reports, preemptions, events, launched;
+    char event[40]; /* reason of the last one */
+    char explained[8192];
+    /* inside */
+    const struct rv_plugin *plugin;
+    void *state;
+    struct rv_arena *keep, *object_arena, *pass_arena;
+    struct rv_object object;
+    struct rv_val settings_value, ok_trailers, failed_trailers;
+    struct rv_result results[256];
+    struct rv_buf bodies[256];
+    size_t n_results, n_asked;
+    bool slow;     /* something was asked over HTTP */
+    int object_of; /* generation that the object was made for */
+};
+
+void world_begin(struct world *w, uint64_t seed);
+void world_end(struct world *w);
+void world_run(struct world *w, int64_t ms);
+void world_restart(struct world *w); /* the plugin's process */
+void world_edit(struct world *w);    /* after a change of groups: another generation */
+int world_add_task(struct world *w, int cpu, int64_t ms);
+void world_kill_head(struct world *w, int64_t back_after_ms);
+int world_workers(const struct world *w, int group); /* that are not going; -1: all groups */
+int world_waiting(const struct world *w);            /* tasks without a node */
+uint64_t world_luck(struct world *w, uint64_t n);
+struct world_pod *world_pod(struct world *w, const char *name);
+
+#endif
