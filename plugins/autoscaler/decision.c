@@ -254,7 +254,10 @@ static enum as_verdict idle_verdict(const struct round *r, const struct pack_nod
     if (n->group == AS_HEAD) return AS_KEEP_HEAD;
     if (node->phase == AS_UNMANAGED) return AS_KEEP_UNMANAGED;
     if (node->phase == AS_STARTING) return AS_KEEP_STARTING;
-    if (node->phase == AS_BLOCKED) return r->settled ? AS_REMOVE_BLOCKED : AS_KEEP_BLOCKED;
+    if (node->phase == AS_BLOCKED) {
+        bool needed = pack_needed(r->pack, n, PACK_DEMAND) || pack_needed(r->pack, n, PACK_HELD);
+        return r->settled && !needed ? AS_REMOVE_BLOCKED : AS_KEEP_BLOCKED;
+    }
     if (n->idle_ms <= 0) return AS_KEEP_BUSY;
     int64_t limit = r->state->groups[n->group].idle_ms;
     if (limit < 0 || n->idle_ms <= limit) return AS_KEEP_NOT_LONG;

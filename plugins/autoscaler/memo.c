@@ -53,4 +53,8 @@ void memo_forget(struct memo *m) {
     forget_draining(m);
 }
 
-void memo_release(void *memo) { memo_forget(memo); }
+void memo_release(void *memo) {
+    struct memo *m = memo;
+    memo_forget(m);
+    rv_buf_free(&m->said);
+}

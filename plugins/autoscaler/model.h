@@ -84,14 +84,16 @@ struct as_group {
     int64_t idle_ms; /* how long a node may be idle; -1: for ever */
     int32_t priority;
     double price;        /* of one node, in any unit; 0: not known */
-    double availability; /* 0: its pods cannot be scheduled now; 1: they can */
+    double availability; /* Ray's memory of failures: 0 just now, 1 none; decides between equals */
+    bool stuck;          /* Kubernetes cannot place its pods now: it is chosen when no other group will do */
 };
 
 enum as_phase {
-    AS_STARTING,  /* a pod, no Ray node yet: capacity as its group is configured */
-    AS_RUNNING,   /* a Ray node: capacity as it reports */
-    AS_LEAVING,   /* draining, dead, being deleted: no capacity, and counts for nothing */
-    AS_BLOCKED,   /* a pod that Kubernetes cannot place: no capacity, but it counts for the limits */
+    AS_STARTING, /* a pod, no Ray node yet: capacity as its group is configured */
+    AS_RUNNING,  /* a Ray node: capacity as it reports */
+    AS_LEAVING,  /* draining, dead, being deleted: no capacity, and counts for nothing */
+    AS_BLOCKED, /* a pod that Kubernetes cannot place: capacity for what nothing else can hold; it counts for the limits
+                 */
     AS_UNMANAGED, /* a Ray node that no pod of ours is: capacity, never removed, counts for nothing */
 };
 

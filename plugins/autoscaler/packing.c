@@ -176,6 +176,12 @@ bool pack_fits_group(struct pack *p, const struct as_request *request, size_t gr
     return face_place(&p->trial, s, 1, &p->names) == 1;
 }
 
+struct pool {
+    int64_t left;  /* nodes that the group may still get */
+    int64_t spare; /* hosts of a replica that was begun */
+    uint32_t turn; /* among equals, the one that waits longest */
+};
+
 /* ---- one placing -------------------------------------------------------------------------------------- */
 
 struct placing {
@@ -190,7 +196,10 @@ struct placing {
     uint32_t *next;    /* of each node in its candidate */
     uint32_t *of_face; /* candidate + 1 of a face */
     struct pick *picks;
-    uint32_t n_picks, cap_picks, n_old; /* n_old: picks of nodes that existed */
+    uint32_t n_picks, cap_picks;
+    struct pool *pools; /* of each group */
+    int64_t in_cluster, begun;
+    uint32_t turn;
     struct pack_node *made;
     uint32_t n_made, cap_made;
 };
@@ -340,13 +349,15 @@ static void add_pick(struct placing *w, uint32_t node, uint32_t face) {
 
 /* ---- on nodes that exist ------------------------------------------------------------------------------ */
 
-static void gather(struct placing *w) {
+/* The candidates of nodes that are blocked, or of those that are not. */
+static void gather(struct placing *w, bool blocked) {
     struct pack *p = w->p;
     w->next = rv_arena_alloc(p->scratch, (p->n_nodes + 1) * sizeof *w->next);
     w->of_face = rv_arena_alloc(p->scratch, ((size_t)p->faces.n + 1) * sizeof *w->of_face);
     w->candidates = rv_arena_alloc(p->scratch, (p->n_nodes + p->state->n_groups + 1) * sizeof *w->candidates);
+    w->n_candidates = 0;
     for (uint32_t i = 0; i < p->n_nodes; i++) {
-        if (p->nodes[i].removed || p->nodes[i].blocked) continue;
+        if (p->nodes[i].removed || p->nodes[i].blocked != blocked) continue;
         uint32_t face = p->nodes[i].face[w->face], *at = &w->of_face[face];
         w->next[i] = UINT32_MAX;
         if (*at == 0) {
@@ -369,43 +380,37 @@ static void place_on_existing(struct placing *w) {
         add_pick(w, c->first, fill(w, c));
         c->first = w->next[c->first];
     }
-    w->n_old = w->n_picks;
 }
 
 /* ---- on nodes that would have to be made ------------------------------------------------------------- */
 
-struct pool {
-    int64_t left;  /* nodes that the group may still get */
-    int64_t spare; /* hosts of a replica that was begun */
-    uint32_t turn; /* among equals, the one that waits longest */
-};
-
-static int64_t headroom(const struct placing *w, int64_t in_cluster, int64_t begun) {
-    int64_t room = w->p->state->max_nodes - in_cluster, launches = w->p->launches_left;
-    return (room < launches ? room : launches) - begun;
-}
-
-static void count_nodes(struct placing *w, struct pool *pools, int64_t *ret_in_cluster) {
+static void count_nodes(struct placing *w) {
     const struct as_state *s = w->p->state;
-    for (size_t g = 0; g < s->n_groups; g++) pools[g] = (struct pool){s->groups[g].max, 0, (uint32_t)g};
-    *ret_in_cluster = 0;
+    w->pools = rv_arena_alloc(w->p->scratch, (s->n_groups + 1) * sizeof *w->pools);
+    for (size_t g = 0; g < s->n_groups; g++) w->pools[g] = (struct pool){s->groups[g].max, 0, (uint32_t)g};
+    w->turn = (uint32_t)s->n_groups;
     for (uint32_t i = 0; i < w->p->n_nodes; i++) {
         const struct pack_node *n = &w->p->nodes[i];
         if (n->removed) continue;
         if (n->source >= 0 && s->nodes[n->source].phase == AS_UNMANAGED) continue;
-        ++*ret_in_cluster;
-        if (n->group >= 0) pools[n->group].left--;
+        w->in_cluster++;
+        if (n->group >= 0) w->pools[n->group].left--;
     }
 }
 
+static bool may_begin(const struct placing *w, int32_t g) {
+    int64_t room = w->p->state->max_nodes - w->in_cluster, launches = w->p->launches_left;
+    if (launches < room) room = launches;
+    int64_t hosts = w->p->state->groups[g].hosts;
+    return w->pools[g].left >= hosts && room - w->begun >= hosts;
+}
+
 /* One candidate for each group that may get a node; its "first node" is its turn. */
-static void offer_groups(struct placing *w, const struct pool *pools, int64_t room) {
-    const struct as_state *s = w->p->state;
-    for (uint32_t i = 0; i < w->n_candidates; i++) w->candidates[i].first = UINT32_MAX;
+static void offer_groups(struct placing *w) {
     for (uint32_t i = 0; i < w->n_candidates; i++) {
         int32_t g = face_at(w->p, w->candidates[i].face)->group;
-        if (pools[g].spare > 0 || (pools[g].left >= s->groups[g].hosts && room >= s->groups[g].hosts))
-            w->candidates[i].first = pools[g].turn;
+        bool may = w->pools[g].spare > 0 || may_begin(w, g);
+        w->candidates[i].first = may ? w->pools[g].turn : UINT32_MAX;
     }
 }
 
@@ -417,32 +422,35 @@ static void make_one(struct placing *w, int32_t group, uint32_t face) {
     w->made[w->n_made++] = n;
 }
 
-static void place_on_new(struct placing *w) {
+/* On nodes of groups that are stuck, or of those that are not. */
+static void place_on_new(struct placing *w, bool stuck) {
     const struct as_state *s = w->p->state;
-    struct pool *pools = rv_arena_alloc(w->p->scratch, (s->n_groups + 1) * sizeof *pools);
-    int64_t in_cluster, begun = 0;
-    count_nodes(w, pools, &in_cluster);
     w->n_candidates = 0;
     for (uint32_t g = 0; g < s->n_groups; g++)
-        w->candidates[w->n_candidates++] = (struct candidate){.face = w->p->fresh[g].face[w->face]};
-    uint32_t turn = (uint32_t)s->n_groups;
+        if (s->groups[g].stuck == stuck)
+            w->candidates[w->n_candidates++] = (struct candidate){.face = w->p->fresh[g].face[w->face]};
     while (w->live != 0) {
-        offer_groups(w, pools, headroom(w, in_cluster, begun));
+        offer_groups(w);
         uint32_t best = best_candidate(w);
         if (best == w->n_candidates) break;
         int32_t g = face_at(w->p, w->candidates[best].face)->group;
-        if (pools[g].spare > 0) {
-            pools[g].spare--;
+        struct pool *pool = &w->pools[g];
+        if (pool->spare > 0) {
+            pool->spare--;
         } else {
-            pools[g].left -= s->groups[g].hosts;
-            pools[g].spare = s->groups[g].hosts - 1;
-            begun += s->groups[g].hosts;
+            pool->left -= s->groups[g].hosts;
+            pool->spare = s->groups[g].hosts - 1;
+            w->begun += s->groups[g].hosts;
         }
-        pools[g].turn = pools[g].spare > 0 ? pools[g].turn : turn++;
+        if (pool->spare == 0) pool->turn = w->turn++;
         make_one(w, g, fill(w, &w->candidates[best]));
     }
-    for (uint32_t g = 0; g < s->n_groups; g++) /* hosts come with their replica, used or not */
-        for (; pools[g].spare > 0; pools[g].spare--) make_one(w, (int32_t)g, w->p->fresh[g].face[w->face]);
+}
+
+/* Hosts come with their replica, used or not. */
+static void finish_replicas(struct placing *w) {
+    for (uint32_t g = 0; g < w->p->state->n_groups; g++)
+        for (; w->pools[g].spare > 0; w->pools[g].spare--) make_one(w, (int32_t)g, w->p->fresh[g].face[w->face]);
 }
 
 /* ---- keeping what was placed -------------------------------------------------------------------------- */
@@ -488,9 +496,16 @@ bool pack_place(struct pack *p, enum pack_face face, const struct as_demand *dem
     rv_arena_reset(p->scratch);
     make_runs(&w, demands, counts, (uint32_t)n);
     if (w.live == 0) return true;
-    gather(&w);
+    gather(&w, false);
     place_on_existing(&w);
-    if (w.live != 0) place_on_new(&w);
+    count_nodes(&w);
+    if (w.live != 0) place_on_new(&w, false);
+    if (w.live != 0) { /* what is left stands in line: on pods that are there before new ones join them */
+        gather(&w, true);
+        place_on_existing(&w);
+        place_on_new(&w, true);
+    }
+    finish_replicas(&w);
     bool all = w.live == 0;
     if (!all && all_or_nothing) return false;
     write_counts(&w, counts);

@@ -28,7 +28,7 @@ struct pack_node {
     int32_t source; /* index of the state's node; -1: to be made */
     bool running;   /* has a Ray node */
     bool removed;
-    bool blocked;          /* takes nothing */
+    bool blocked;          /* takes what is left when new nodes of other groups could not */
     enum as_cause because; /* source -1 */
     int64_t idle_ms;
     double rest_use; /* sum and number of how much of the resources nobody asks for is used */

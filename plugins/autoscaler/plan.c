@@ -62,7 +62,8 @@ void plan_make(struct rv_arena *a, const struct seen *s, const struct as_decisio
         if (as_removes(d->verdicts[i])) take_victim(s, i, drained, ret);
     take_drained(s, drained, ret);
     for (size_t i = 0; i < ret->n_removes; i++)
-        if (!has_group(s, &s->pods[ret->removes[i]])) ret->orphans[ret->n_orphans++] = ret->removes[i];
+        if (!has_group(s, &s->pods[ret->removes[i]]) && !s->pods[ret->removes[i]].deleting)
+            ret->orphans[ret->n_orphans++] = ret->removes[i];
 }
 
 /* ---- the patch ------------------------------------------------------------------------------------------ */

@@ -72,6 +72,7 @@ static bool concerns_us(struct round *r) {
 }
 
 static void wait_for_head(struct round *r, const struct seen_pod *head) {
+    tell_begin(r);
     tell_frozen(r, head == NULL ? RV_STR("there is no head pod") : RV_STR("the head pod is not ready"));
     tell_state(r, "frozen");
     r->memo->good = 0;
@@ -84,7 +85,7 @@ static void say_mode(struct round *r) {
         r->memo->mode_said = false;
         return;
     }
-    rv_pass_explain(r->pass, "the head pod still has a sidecar, which scales until the head is recreated");
+    tell_line(r, "the head pod still has a sidecar, which scales until the head is recreated");
     if (!r->memo->mode_said)
         rv_pass_event(r->pass, false, "AutoscalerModeWaits", "Wait",
                       "The sidecar in the head pod scales until the head is recreated");
@@ -112,7 +113,7 @@ static bool take_patch(struct round *r) {
         r->memo->next_poll = 0; /* what was decided holds no more: look anew */
         /* Somebody changed the spec meanwhile: nothing to wait for. Anything else is tried again ever more slowly. */
         if (res->code == RV_E_CONFLICT || res->code == RV_E_INVALID) {
-            rv_pass_explain(r->pass, "the RayCluster changed meanwhile: deciding anew");
+            tell_line(r, "the RayCluster changed meanwhile: deciding anew");
             continue;
         }
         ok = false;
@@ -145,7 +146,8 @@ static void scale(struct round *r) {
     const struct seen_pod *head = head_of(&r->seen);
     const struct rv_result *res = answer(r->pass);
     r->sidecar = head != NULL && head->sidecar;
-    say_mode(r);
+    if (res != NULL) tell_begin(r);
+    if (res != NULL) say_mode(r);
     round_drained(r);
     if (!take_patch(r)) return;
     if (head == NULL || !head->ready) {
@@ -183,9 +185,11 @@ static void reconcile(struct rv_pass *p) {
     if (!concerns_us(&r)) {
         tell_gone(p, r.memo);
         memo_forget(r.memo);
+        tell_begin(&r);
         return;
     }
     scale(&r);
+    tell_again(&r);
 }
 
 static void gone(struct rv_pass *p) { tell_gone(p, p->memo); }

@@ -104,13 +104,13 @@ static void take_drain(struct round *r, const struct rv_result *res) {
     struct rv_str why = {NULL, 0};
     struct rv_error err = {0};
     if (!talk_answer(r->arena, res, &why)) {
-        rv_pass_explain(r->pass, "a drain failed, and is tried again: " RV_STR_FMT, RV_STR_ARG(why));
+        tell_line(r, "a drain failed, and is tried again: " RV_STR_FMT, RV_STR_ARG(why));
     } else if (gcs_read_drain(r->arena, res->body, &accepted, &why, &err) != 0) {
-        rv_pass_explain(r->pass, "a drain failed, and is tried again: %s", err.text);
+        tell_line(r, "a drain failed, and is tried again: %s", err.text);
     } else if (accepted) {
         noted_add(&r->memo->drained, rv_str(r->memo->draining[at]), r->pass->now);
     } else {
-        rv_pass_explain(r->pass, "Ray did not let a node go: " RV_STR_FMT, RV_STR_ARG(why));
+        tell_line(r, "Ray did not let a node go: " RV_STR_FMT, RV_STR_ARG(why));
     }
     tell_count(r->pass, "drains_total", 1, "result", accepted ? "accepted" : "refused");
 }
@@ -173,7 +173,7 @@ static void decide(struct round *r) {
     as_decide(r->arena, &r->seen.state, d);
     r->decision = d;
     plan_make(r->arena, &r->seen, d, doubt == NULL && !r->sidecar, r->drained, &r->plan);
-    if (doubt != NULL) rv_pass_explain(r->pass, "nothing is scaled down now: %s", doubt);
+    if (doubt != NULL) tell_line(r, "nothing is scaled down now: %s", doubt);
     plan_next(r);
     tell_decision(r);
     tell_nodes(r);

@@ -58,6 +58,7 @@ struct memo {
         int64_t since; /* 0: agreed */
     } shadow[SHADOW_GROUPS];
     uint64_t agreed, differed;
+    struct rv_buf said; /* the lines that explain the last decision: each pass shows them again */
 };
 
 struct round {
@@ -92,6 +93,9 @@ bool round_patch(struct round *r);   /* the patch that the plan asks for, if it 
 void shadow_compare(struct round *r);
 
 /* tell.c */
+void tell_begin(struct round *r); /* what was said before is over */
+void tell_line(struct round *r, const char *fmt, ...) RV_PRINTF(2, 3);
+void tell_again(struct round *r); /* all lines, at the end of a pass */
 void tell_frozen(struct round *r, struct rv_str why);
 void tell_decision(struct round *r);
 void tell_nodes(struct round *r);

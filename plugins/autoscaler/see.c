@@ -157,7 +157,7 @@ static void add_pod(struct build *b, size_t i) {
     }
     s->blocked += n.phase == AS_BLOCKED;
     if (n.group >= 0 && n.phase != AS_LEAVING) b->pods_of_group[n.group]++;
-    if (n.group >= 0 && n.phase == AS_BLOCKED) s->groups[n.group].availability = 0;
+    if (n.group >= 0 && n.phase == AS_BLOCKED) s->groups[n.group].stuck = true;
     add(b, n, (int32_t)i, p->node);
 }
 

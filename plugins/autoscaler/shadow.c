@@ -21,9 +21,8 @@ static void compare_group(struct round *r, size_t g) {
     }
     if (m->shadow[g].since == 0) m->shadow[g].since = now;
     m->shadow[g].want = want;
-    rv_pass_explain(r->pass, "group " RV_STR_FMT ": we would have %lld pods, the sidecar has %lld since %lld s",
-                    RV_STR_ARG(name), (long long)want, (long long)have,
-                    (long long)((now - m->shadow[g].since) / SECOND));
+    tell_line(r, "group " RV_STR_FMT ": we would have %lld pods, the sidecar has %lld since %lld s", RV_STR_ARG(name),
+              (long long)want, (long long)have, (long long)((now - m->shadow[g].since) / SECOND));
     if (now - m->shadow[g].since < PATIENCE_S * SECOND) return;
     m->shadow[g].since = now;
     m->differed++;
@@ -35,6 +34,6 @@ static void compare_group(struct round *r, size_t g) {
 
 void shadow_compare(struct round *r) {
     for (size_t g = 0; g < r->seen.n_groups && g < SHADOW_GROUPS; g++) compare_group(r, g);
-    rv_pass_explain(r->pass, "beside the sidecar: agreed %llu times, differed %llu times",
-                    (unsigned long long)r->memo->agreed, (unsigned long long)r->memo->differed);
+    tell_line(r, "beside the sidecar: agreed %llu times, differed %llu times", (unsigned long long)r->memo->agreed,
+              (unsigned long long)r->memo->differed);
 }

@@ -38,12 +38,35 @@ void tell_gone(const struct rv_pass *p, struct memo *m) {
     for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], 2, 0);
 }
 
+/* ---- lines ---------------------------------------------------------------------------------------------- */
+
+void tell_begin(struct round *r) { rv_buf_clear(&r->memo->said); }
+
+void tell_line(struct round *r, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&r->memo->said, fmt, ap);
+    va_end(ap);
+    rv_buf_addc(&r->memo->said, '\n');
+}
+
+void tell_again(struct round *r) {
+    struct rv_str rest = rv_buf_str(&r->memo->said);
+    while (rest.n != 0) {
+        const char *end = memchr(rest.p, '\n', rest.n);
+        size_t n = end != NULL ? (size_t)(end - rest.p) : rest.n;
+        r->pass->api->explain(r->pass->host, (struct rv_str){rest.p, n});
+        n += end != NULL;
+        rest = (struct rv_str){rest.p + n, rest.n - n};
+    }
+}
+
 /* ---- waiting -------------------------------------------------------------------------------------------- */
 
 void tell_frozen(struct round *r, struct rv_str why) {
     enum { SAID_AFTER_S = 30 };
     struct memo *m = r->memo;
-    rv_pass_explain(r->pass, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
+    tell_line(r, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
     if (m->waits_since == 0) m->waits_since = r->pass->now;
     if (m->frozen_said || r->pass->now - m->waits_since < SAID_AFTER_S * SECOND) return;
     m->frozen_said = true;
@@ -60,8 +83,8 @@ static void say_launch(struct round *r, size_t g) {
             rv_buf_addf(&why, "%s%lld for %s", why.n != 0 ? ", " : "", (long long)l->because[c],
                         as_cause_text((enum as_cause)c));
     struct rv_str name = r->seen.groups[g].name, text = rv_buf_str(&why);
-    rv_pass_explain(r->pass, "group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")", RV_STR_ARG(name),
-                    (long long)r->plan.launches[g], RV_STR_ARG(text));
+    tell_line(r, "group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")", RV_STR_ARG(name),
+              (long long)r->plan.launches[g], RV_STR_ARG(text));
     if (r->sidecar) return;
     rv_pass_event(r->pass, false, "ScaledUp", "Scale", "Group " RV_STR_FMT ": %lld new pods (" RV_STR_FMT ")",
                   RV_STR_ARG(name), (long long)r->plan.launches[g], RV_STR_ARG(text));
@@ -116,21 +139,21 @@ static void say_unmet(struct round *r) {
         rv_autobuf struct rv_buf b = {0}, key = {0};
         write_request(&b, d->unmet[i].request);
         write_why(r, &b, d->unmet[i].request, d->unmet[i].capped);
-        rv_pass_explain(r->pass, "%lld requests get no node: " RV_STR_FMT, (long long)d->unmet[i].count,
-                        RV_STR_ARG(rv_buf_str(&b)));
+        tell_line(r, "%lld requests get no node: " RV_STR_FMT, (long long)d->unmet[i].count,
+                  RV_STR_ARG(rv_buf_str(&b)));
         hash = text_hash(hash, &b);
         if (first.n == 0) rv_buf_add(&first, b.p, b.n);
     }
     for (size_t i = 0; i < d->n_unmet_gangs && i < UNMET_SAID; i++) {
-        rv_pass_explain(r->pass, "a placement group gets no nodes: " RV_STR_FMT ", %zu bundles%s",
-                        RV_STR_ARG(d->unmet_gangs[i].gang->details), d->unmet_gangs[i].gang->n,
-                        d->unmet_gangs[i].capped ? ": groups are at their maximum" : ": a bundle fits into no group");
+        tell_line(r, "a placement group gets no nodes: " RV_STR_FMT ", %zu bundles%s",
+                  RV_STR_ARG(d->unmet_gangs[i].gang->details), d->unmet_gangs[i].gang->n,
+                  d->unmet_gangs[i].capped ? ": groups are at their maximum" : ": a bundle fits into no group");
         if (first.n == 0) rv_buf_addf(&first, "a placement group of %zu bundles", d->unmet_gangs[i].gang->n);
         hash = hash * 31 + d->unmet_gangs[i].gang->n;
     }
     if (d->held_unmet) {
-        rv_pass_explain(r->pass, "request_resources() asks for more than the groups %s",
-                        d->held_capped ? "may have" : "could ever hold");
+        tell_line(r, "request_resources() asks for more than the groups %s",
+                  d->held_capped ? "may have" : "could ever hold");
         if (first.n == 0) rv_buf_adds(&first, "request_resources()");
     }
     bool something = first.n != 0;
@@ -149,8 +172,8 @@ void tell_decision(struct round *r) {
     for (size_t g = 0; g < r->seen.n_groups; g++) {
         if (r->plan.launches[g] != 0) say_launch(r, g);
         if (r->seen.info[g].trouble.n != 0)
-            rv_pass_explain(r->pass, "group " RV_STR_FMT " cannot be planned for CPUs: " RV_STR_FMT,
-                            RV_STR_ARG(r->seen.groups[g].name), RV_STR_ARG(r->seen.info[g].trouble));
+            tell_line(r, "group " RV_STR_FMT " cannot be planned for CPUs: " RV_STR_FMT,
+                      RV_STR_ARG(r->seen.groups[g].name), RV_STR_ARG(r->seen.info[g].trouble));
     }
     if (!r->sidecar) say_removals(r);
     say_unmet(r);
@@ -166,9 +189,9 @@ void tell_nodes(struct round *r) {
         int32_t at = r->seen.gcs_of[i];
         struct rv_str activity =
             at >= 0 && r->decision->verdicts[i] == AS_KEEP_BUSY ? r->gcs->nodes[at].activity : RV_STR("");
-        rv_pass_explain(r->pass, RV_STR_FMT " %s%s" RV_STR_FMT "; idle for %lld s", RV_STR_ARG(n->name),
-                        as_verdict_text(r->decision->verdicts[i]), activity.n != 0 ? ": " : "", RV_STR_ARG(activity),
-                        (long long)n->idle_ms / 1000);
+        tell_line(r, RV_STR_FMT " %s%s" RV_STR_FMT "; idle for %lld s", RV_STR_ARG(n->name),
+                  as_verdict_text(r->decision->verdicts[i]), activity.n != 0 ? ": " : "", RV_STR_ARG(activity),
+                  (long long)n->idle_ms / 1000);
     }
-    if (all > NODES_SAID) rv_pass_explain(r->pass, "and %zu more nodes", all - NODES_SAID);
+    if (all > NODES_SAID) tell_line(r, "and %zu more nodes", all - NODES_SAID);
 }

@@ -66,7 +66,8 @@ static void read_groups(struct rv_arena *a, struct rv_val v, struct as_state *s)
                                                .idle_ms = rv_path_int(it.val, "idle_ms", 60000),
                                                .priority = (int32_t)rv_path_int(it.val, "priority", 0),
                                                .price = rv_val_float(rv_val_get(it.val, "price"), 0),
-                                               .availability = rv_val_float(rv_val_get(it.val, "availability"), 1)};
+                                               .availability = rv_val_float(rv_val_get(it.val, "availability"), 1),
+                                               .stuck = rv_path_bool(it.val, "stuck", false)};
     s->groups = out;
 }
 

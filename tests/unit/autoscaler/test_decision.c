@@ -18,7 +18,7 @@
 #define ZONE(op, value) "\"selectors\":[[{\"key\":\"zone\",\"op\":" #op ",\"values\":[\"" value "\"]}]]"
 
 #define TWO                                                                                                            \
-    "\"groups\":[{\"name\":\"a\",\"availability\":0,\"priority\":9,\"resources\":{\"CPU\":4}},{\"name\":\"b\","        \
+    "\"groups\":[{\"name\":\"a\",\"stuck\":true,\"priority\":9,\"resources\":{\"CPU\":4}},{\"name\":\"b\","            \
     "\"resources\":{\"CPU\":4}}]"
 #define BLOCKED "{\"name\":\"x\",\"group\":\"a\",\"phase\":\"blocked\"}"
 
@@ -93,7 +93,7 @@ static void test_scale_up(void) {
          "\"nodes\":[" HEAD "],\"demands\":[" CPUS(4, 2) "]}",
          {"\"launch\":{\"b\":2}"}},
         {"a group without room in the Kubernetes cluster comes last",
-         "{\"groups\":[{\"name\":\"a\",\"availability\":0,\"priority\":9,\"resources\":{\"CPU\":4}},{\"name\":\"b\","
+         "{\"groups\":[{\"name\":\"a\",\"stuck\":true,\"priority\":9,\"resources\":{\"CPU\":4}},{\"name\":\"b\","
          "\"resources\":{\"CPU\":4}}],\"nodes\":[" HEAD "],\"demands\":[" CPUS(4, 2) "]}",
          {"\"launch\":{\"b\":2}"}},
         {"the cheaper of two that do",
@@ -222,10 +222,11 @@ static void test_scale_down(void) {
         {"it stands in line when no other group can",
          "{\"groups\":[{\"name\":\"a\",\"max\":1,\"resources\":{\"CPU\":4}}],\"nodes\":[" HEAD "," BLOCKED
          "],\"demands\":[" CPUS(4, 1) "]}",
-         {"\"launch\":{},\"remove\":{}", "\"unmet\":[[0,1,true]]"}},
-        {"it takes not even what asks for nothing",
-         "{\"groups\":[{\"name\":\"a\",\"max\":1}],\"nodes\":[" BLOCKED "],\"demands\":[" CPUS(0, 1) "]}",
-         {"\"unmet\":[[0,1,true]]"}},
+         {"\"launch\":{},\"remove\":{}", "\"unmet\":[]", "nothing else does its work yet"}},
+        {"more of it stands in line too",
+         "{\"groups\":[{\"name\":\"a\",\"stuck\":true,\"resources\":{\"CPU\":4}}],\"nodes\":[" HEAD "," BLOCKED
+         "],\"demands\":[" CPUS(4, 3) "]}",
+         {"\"launch\":{\"a\":2},\"remove\":{}"}},
         {"above the maximum: without Ray first",
          "{" GROUP(",\"max\":1") ",\"nodes\":[" HEAD "," IDLE("a", 90000) "," START("b") "," BUSY("c") "]}",
          {"\"remove\":{\"a\":\"group max\",\"b\":\"group max\"}"}},

@@ -478,8 +478,13 @@ static void add_pod(struct world *w, int group) {
     for (int i = 0; i < WORLD_PODS; i++) {
         struct world_pod *p = &w->pods[i];
         if (p->used) continue;
-        *p = (struct world_pod){
-            .used = true, .head = group < 0, .group = group, .made = w->now, .gone_at = NEVER, .node_dies_at = NEVER};
+        *p = (struct world_pod){.used = true,
+                                .head = group < 0,
+                                .group = group,
+                                .made = w->now,
+                                .gone_at = NEVER,
+                                .node_dies_at = NEVER,
+                                .ends_at = NEVER};
         snprintf(p->name, sizeof p->name, "%s-%d", group < 0 ? "head" : w->groups[group].name, ++w->numbers);
         snprintf(p->uid, sizeof p->uid, "uid-%d", w->numbers);
         p->joins_at = w->now + w->start_ms + (int64_t)world_luck(w, 1000);
@@ -489,11 +494,12 @@ static void add_pod(struct world *w, int group) {
 }
 
 static void step_pod(struct world *w, struct world_pod *p) {
-    if (w->now >= p->node_dies_at) { /* drained: its container ends, and so does the pod */
+    if (w->now >= p->node_dies_at) { /* drained: a second later its container ends, and so does the pod */
         lose_node(w, p);
-        p->ended = true;
+        p->ends_at = w->now + 1000;
         p->node_dies_at = NEVER;
     }
+    if (w->now >= p->ends_at) p->ended = true;
     if (w->now >= p->gone_at) {
         lose_node(w, p);
         *p = (struct world_pod){0};

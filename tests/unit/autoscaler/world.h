@@ -25,7 +25,7 @@ struct world_pod {
     int group;                       /* of the world; -1: head */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
     bool node, draining;             /* has a live Ray node; takes no more tasks */
-    int64_t node_dies_at;
+    int64_t node_dies_at, ends_at;
     int number; /* of the Ray node */
     int busy;   /* CPUs in use */
     int64_t idle_since;

@@ -1,0 +1,305 @@
+/* test_controller.c - stories of one cluster: each is what a user would see, and what must not happen meanwhile. */
+#include "tests/unit/autoscaler/world.h"
+#include "tests/unit/sdk/suite.h"
+
+#include <stdlib.h>
+
+static struct world *begin(int groups) {
+    struct world *w = rv_alloc(sizeof *w);
+    world_begin(w, 7);
+    w->n_groups = groups;
+    for (int g = 0; g < groups; g++) {
+        struct world_group *x = &w->groups[g];
+        snprintf(x->name, sizeof x->name, "g%d", g);
+        x->cpu = 4 + g; /* the first one is filled best */
+        x->max = 10;
+    }
+    world_edit(w);
+    world_run(w, 10000); /* the head is up, and has answered twice */
+    return w;
+}
+
+static void end(struct world *w) {
+    if (w->wrong[0] != 0) printf("\n    %s", w->wrong);
+    CU_ASSERT_EQUAL(w->wrong[0], 0);
+    world_end(w);
+    free(w);
+}
+
+static bool explained(const struct world *w, const char *words) {
+    bool found = strstr(w->explained, words) != NULL;
+    if (!found) printf("\n    no \"%s\" in:\n%s", words, w->explained);
+    return found;
+}
+
+static void add_tasks(struct world *w, int n, int cpu, int64_t ms) {
+    for (int i = 0; i < n; i++) (void)world_add_task(w, cpu, ms);
+}
+
+static void test_up_and_down(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 5, 2, 20000);
+    int64_t asked = w->now;
+    while (w->patches == 0 && w->now < asked + 10000) world_run(w, TICK_MS);
+    CU_ASSERT_TRUE(w->now - asked <= 1500);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 3);
+    CU_ASSERT_STRING_EQUAL(w->event, "ScaledUp");
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 3);
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
+    CU_ASSERT_EQUAL(w->groups[0].n_to_delete, 0); /* the list is emptied when its pods are gone */
+    CU_ASSERT_TRUE(w->drains >= 3);
+    CU_ASSERT_TRUE(w->reports > 0);
+    end(w);
+}
+
+/* A thousand quiet clusters must cost next to nothing. */
+static void test_quiet(void) {
+    struct world *w = begin(1);
+    world_run(w, 60000);
+    unsigned polls = w->polls, patches = w->patches, drains = w->drains, reports = w->reports, events = w->events;
+    world_run(w, 100000);
+    CU_ASSERT_TRUE(w->polls - polls >= 15 && w->polls - polls <= 25); /* every 5 s */
+    CU_ASSERT_EQUAL(w->patches, patches);
+    CU_ASSERT_EQUAL(w->drains, drains);
+    CU_ASSERT_EQUAL(w->events, events);
+    CU_ASSERT_TRUE(w->reports - reports <= 4);
+    end(w);
+}
+
+static void test_held(void) {
+    struct world *w = begin(1);
+    w->held_cpus = 9;
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 3);
+    CU_ASSERT_TRUE(explained(w, "request_resources() holds its capacity"));
+    w->held_cpus = 0;
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    end(w);
+}
+
+/* The head pod says who writes. */
+static void test_sidecar(void) {
+    struct world *w = begin(1);
+    w->sidecar = true;
+    world_edit(w);
+    add_tasks(w, 4, 4, 60000);
+    world_run(w, 30000);
+    CU_ASSERT_EQUAL(w->patches + w->drains + w->reports * 0, 0);
+    CU_ASSERT_TRUE(explained(w, "still has a sidecar"));
+    CU_ASSERT_TRUE(explained(w, "beside the sidecar"));
+    unsigned polls = w->polls;
+    w->sidecar = false; /* the head was recreated */
+    world_edit(w);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 4);
+    CU_ASSERT_TRUE(w->polls > polls);
+    w->sidecar = w->plain = true; /* and back: the annotation is gone, the head has its sidecar again */
+    world_edit(w);
+    world_run(w, 1000);
+    unsigned patches = w->patches;
+    polls = w->polls;
+    add_tasks(w, 4, 4, 60000);
+    world_run(w, 30000);
+    CU_ASSERT_EQUAL(w->patches, patches);
+    CU_ASSERT_EQUAL(w->polls, polls); /* sidecar mode is none of ours */
+    end(w);
+}
+
+/* While the annotation says sidecar and the head has none yet, somebody must scale. */
+static void test_sidecar_to_come(void) {
+    struct world *w = begin(1);
+    w->plain = true;
+    world_edit(w);
+    add_tasks(w, 2, 4, 60000);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
+    end(w);
+}
+
+static void test_frozen(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 2, 4, 15000);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    w->gcs_down_until = w->now + 120000; /* they fall idle meanwhile */
+    world_run(w, 119000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    CU_ASSERT_TRUE(explained(w, "nothing is scaled now: the control store does not answer"));
+    CU_ASSERT_STRING_EQUAL(w->event, "AutoscalingFrozen");
+    unsigned polls = w->polls;
+    world_run(w, 1000);
+    add_tasks(w, 4, 4, 30000);
+    world_run(w, 10000); /* scaling goes on within ten seconds */
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 4);
+    CU_ASSERT_TRUE(polls < 120);
+    end(w);
+}
+
+static void test_head_killed(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 3, 4, 60000);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 3);
+    world_kill_head(w, 15000);
+    world_run(w, 10000);
+    CU_ASSERT_TRUE(explained(w, "nothing is scaled now: the head pod is not ready"));
+    world_run(w, 5000);
+    add_tasks(w, 6, 4, 30000); /* the head is back, and so is its driver */
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 6);
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    end(w);
+}
+
+static void test_no_head_in_answer(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 2, 4, 5000);
+    world_run(w, 12000);
+    w->lie_unknown = true;
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    CU_ASSERT_TRUE(explained(w, "does not know the head's node yet"));
+    end(w);
+}
+
+/* What the first answer says is not enough to remove anything. */
+static void test_restart(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 2, 4, 5000);
+    world_run(w, 15000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    world_run(w, 2000);
+    unsigned drains = w->drains;
+    CU_ASSERT_EQUAL(drains, 0);
+    w->now += 20000; /* the operator was away, and they are idle for long */
+    world_restart(w);
+    unsigned polls = w->polls;
+    while (w->polls == polls) world_run(w, TICK_MS);
+    CU_ASSERT_EQUAL(w->drains, drains);
+    world_run(w, 20000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    if (world_workers(w, 0) != 0) printf("%s", w->explained);
+    end(w);
+}
+
+/* Pods that cannot be placed give their work to the next group after seconds, and go when that has done it. */
+static void test_stuck(void) {
+    struct world *w = begin(2);
+    w->groups[0].stuck_until = NEVER;
+    add_tasks(w, 2, 4, 60000);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
+    world_run(w, 25000);
+    CU_ASSERT_EQUAL(world_workers(w, 1), 2);
+    if (world_workers(w, 1) != 2)
+        printf("%d %d %d\n%s", world_workers(w, 0), world_workers(w, 1), w->groups[1].replicas, w->explained);
+    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
+    end(w);
+}
+
+static void test_removed_group(void) {
+    struct world *w = begin(2);
+    add_tasks(w, 2, 4, 30000);
+    world_run(w, 10000);
+    w->groups[0].gone = true;
+    world_edit(w);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 2); /* busy: drained, not killed */
+    world_run(w, 40000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    CU_ASSERT_EQUAL(w->deletes, 2);
+    end(w);
+}
+
+static void test_lowered_max(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 4, 4, 30000);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 4);
+    w->groups[0].max = 1;
+    world_edit(w);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 4); /* all are busy */
+    CU_ASSERT_TRUE(w->drains_refused > 0);
+    world_run(w, 25000);
+    CU_ASSERT_TRUE(world_workers(w, 0) <= 1);
+    end(w);
+}
+
+static void test_evicted(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 1, 4, 60000);
+    world_run(w, 10000);
+    for (int i = 0; i < WORLD_PODS; i++)
+        if (w->pods[i].used && !w->pods[i].head) w->pods[i].gone_at = w->now + 5000;
+    world_run(w, 2000);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 1); /* its replacement was begun at once */
+    world_run(w, 30000);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    end(w);
+}
+
+static void test_suspended(void) {
+    struct world *w = begin(1);
+    w->suspended = true;
+    world_edit(w);
+    world_run(w, 2000);
+    unsigned polls = w->polls;
+    add_tasks(w, 2, 4, 5000);
+    world_run(w, 20000);
+    CU_ASSERT_EQUAL(w->polls, polls);
+    CU_ASSERT_EQUAL(w->patches, 0);
+    end(w);
+}
+
+static void test_unmet(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 2, 9, 5000);
+    world_run(w, 3000);
+    CU_ASSERT_TRUE(explained(w, "2 requests get no node: {CPU: 9}: group g0: CPU: asks for 9, a node has 4"));
+    CU_ASSERT_STRING_EQUAL(w->event, "DemandUnmet");
+    unsigned events = w->events;
+    world_run(w, 30000);
+    CU_ASSERT_EQUAL(w->events, events); /* said once */
+    end(w);
+}
+
+/* The API server is down: nothing is lost, nothing runs hot. */
+static void test_api_down(void) {
+    struct world *w = begin(1);
+    w->api_down_until = w->now + 20000;
+    unsigned passes = w->passes;
+    add_tasks(w, 3, 4, 40000);
+    world_run(w, 20000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
+    CU_ASSERT_TRUE(w->passes - passes < 200);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 3);
+    end(w);
+}
+
+static const struct suite_test tests[] = {{"up and down", test_up_and_down},
+                                          {"quiet", test_quiet},
+                                          {"held", test_held},
+                                          {"sidecar", test_sidecar},
+                                          {"sidecar to come", test_sidecar_to_come},
+                                          {"frozen", test_frozen},
+                                          {"head killed", test_head_killed},
+                                          {"no head in the answer", test_no_head_in_answer},
+                                          {"restart", test_restart},
+                                          {"stuck", test_stuck},
+                                          {"removed group", test_removed_group},
+                                          {"lowered maximum", test_lowered_max},
+                                          {"evicted", test_evicted},
+                                          {"suspended", test_suspended},
+                                          {"unmet", test_unmet},
+                                          {"API down", test_api_down}};
+SUITE_MAIN("autoscaler", tests)
