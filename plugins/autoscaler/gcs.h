@@ -16,6 +16,7 @@ enum {
     GCS_NAME_BYTES = 4096,      /* of a name, a label, a detail */
     GCS_ENTRIES = 1024,         /* resources or labels of one node or request */
     GCS_NODES = 50000,
+    GCS_NODE_ID = 28, /* bytes of a node id: a drain of one of another length ends the server's process */
 };
 
 enum gcs_status { GCS_UNSPECIFIED = 0, GCS_RUNNING, GCS_DEAD, GCS_IDLE, GCS_DRAINING }; /* as on the wire */

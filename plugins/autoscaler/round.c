@@ -92,6 +92,7 @@ static void start_drains(struct round *r) {
         const struct seen_pod *pod = &r->seen.pods[r->plan.drains[i].pod];
         enum as_verdict why = r->decision->verdicts[r->plan.drains[i].node];
         struct rv_str text = rv_arena_fmt(r->arena, "The node %s.", as_verdict_text(why));
+        if (r->gcs->nodes[pod->node].id.n != GCS_NODE_ID) continue;
         if (!talk_drain(r, m->n_draining, pod, r->gcs->nodes[pod->node].id, text)) continue;
         m->draining[m->n_draining++] = rv_strdup(pod->uid);
     }
@@ -160,6 +161,7 @@ static void preempted(struct round *r) {
     for (size_t i = 0; i < r->seen.n_pods; i++) {
         const struct seen_pod *p = &r->seen.pods[i];
         if (!p->deleting || p->head || p->node < 0 || p->to_delete || noted_has(&r->memo->preempted, p->uid)) continue;
+        if (r->gcs->nodes[p->node].id.n != GCS_NODE_ID) continue;
         talk_preempt(r, p, r->gcs->nodes[p->node].id);
         noted_add(&r->memo->preempted, p->uid, r->pass->now);
         rv_pass_event(r->pass, false, "NodePreempted", "Drain", "Told Ray that pod " RV_STR_FMT " is being evicted",

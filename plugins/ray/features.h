@@ -9,14 +9,15 @@
 
 struct rc_cluster;
 
-/* Who scales a cluster with enableInTreeAutoscaling. In shadow mode it is the sidecar, and the plugin autoscaler looks on. */
+/* Who scales a cluster with enableInTreeAutoscaling. In shadow mode it is the sidecar, and the plugin autoscaler looks
+ * on. */
 enum rc_autoscaler_mode { RC_AUTOSCALER_NONE, RC_AUTOSCALER_SIDECAR, RC_AUTOSCALER_SHADOW, RC_AUTOSCALER_OPERATOR };
 
 struct rc_features {
     bool autoscaling;
     int autoscaler; /* version: 1, 2, or 0 where Ray decides */
     enum rc_autoscaler_mode mode;
-    bool ft;        /* GCS fault tolerance, in whichever way */
+    bool ft; /* GCS fault tolerance, in whichever way */
     bool ft_rocksdb, ft_redis;
     bool token, kubernetes_token; /* authOptions.mode token; its tokens are the API server's */
     bool own_secret;              /* the token's Secret is made by us */

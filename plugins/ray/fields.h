@@ -35,7 +35,7 @@
 #define RC_ANNOTATION_SPEC_HASH "ray.io/upgrade-strategy-recreate-hash"
 #define RC_ANNOTATION_VERSION "ray.io/kuberay-version"
 #define RC_ANNOTATION_AUTOSCALER "rayvisor.io/autoscaler" /* sidecar, operator, shadow: who scales the cluster */
-#define RC_ANNOTATION_POD_SPEC "rayvisor.io/pod-spec" /* ours: version and hash of what the pod was made of */
+#define RC_ANNOTATION_POD_SPEC "rayvisor.io/pod-spec"     /* ours: version and hash of what the pod was made of */
 
 #define RC_ANNOTATION_FT_DELETION_TIMEOUT "ray.io/gcs-ft-deletion-timeout"
 #define RC_ANNOTATION_INGRESS_CLASS "kubernetes.io/ingress.class"

@@ -9,12 +9,12 @@
 struct rc_settings {
     bool init_container_injection, probes_injection; /* default true */
     bool login_shell, deterministic_head_name, head_cluster_ip_service, random_pod_delete;
-    bool redis_cleanup;           /* default true */
-    bool routes;                  /* OpenShift's routes are made instead of Ingresses */
-    struct rv_str scheduler;      /* name of the batch scheduler, or empty */
+    bool redis_cleanup;            /* default true */
+    bool routes;                   /* OpenShift's routes are made instead of Ingresses */
+    struct rv_str scheduler;       /* name of the batch scheduler, or empty */
     struct rv_str autoscaler_mode; /* of clusters without the annotation; default "sidecar" */
-    struct rv_str cluster_domain; /* default "cluster.local" */
-    int64_t requeue_seconds;      /* default 300 */
+    struct rv_str cluster_domain;  /* default "cluster.local" */
+    int64_t requeue_seconds;       /* default 300 */
     struct rv_val default_env, default_annotations, default_labels, head_sidecars, worker_sidecars;
     struct rv_val gates; /* feature gates: a map from name to bool */
 };

@@ -195,7 +195,7 @@ static Gcs__NodeState *node_state(struct world *w, const struct world_pod *p) {
     struct rv_arena *a = w->pass_arena;
     Gcs__NodeState *n = NEW(a, Gcs__NodeState, GCS__NODE_STATE__INIT);
     int cpu = p->head ? 0 : w->groups[p->group].cpu;
-    struct rv_str id = rv_arena_fmt(a, "node-%d", p->number);
+    struct rv_str id = rv_arena_fmt(a, "node-%023d", p->number);
     n->node_id = (ProtobufCBinaryData){id.n, (uint8_t *)(uintptr_t)id.p};
     n->instance_id = text(p->name);
     n->total = amounts(a, &n->n_total, "CPU", cpu, p->head);
@@ -248,10 +248,11 @@ static void write_state(struct world *w, struct rv_buf *out) {
 static void drain(struct world *w, struct rv_bytes body, struct rv_buf *out) {
     Gcs__DrainRequest *q = gcs__drain_request__unpack(NULL, body.n - 5, body.p + 5);
     bool accepted = true; /* also of a node that nobody knows */
+    if (q == NULL || q->node_id.len != 28) wrong(w, "a drain that ends the server");
     for (int i = 0; i < WORLD_PODS && q != NULL; i++) {
         struct world_pod *p = &w->pods[i];
-        char id[24];
-        snprintf(id, sizeof id, "node-%d", p->number);
+        char id[40];
+        snprintf(id, sizeof id, "node-%023d", p->number);
         if (!p->used || !p->node || q->node_id.len != strlen(id) || memcmp(q->node_id.data, id, strlen(id)) != 0)
             continue;
         if (p->head) wrong(w, "the head was drained");

@@ -143,6 +143,34 @@ static void autoscaler(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(start.p, " --no-monitor "));
 }
 
+/* Scaled by the plugin: nothing in the head needs a right, or a place for its logs. */
+static void operator_scaled(void) {
+#define OPERATOR ",'annotations':{'rayvisor.io/autoscaler':'operator'}"
+    static const struct row head[] = {
+        {"no account", OPERATOR, WITH(SCALED("")), "spec.serviceAccountName", NULL},
+        {"of Ray's version 2", OPERATOR, WITH(SCALED("")), FIRST ".env[0]",
+         "{'name':'RAY_enable_autoscaler_v2','value':'true'}"},
+        {"never restarted", OPERATOR, WITH(SCALED("")), "spec.restartPolicy", "'Never'"},
+        {"no volume for logs", OPERATOR, WITH(SCALED("")), "spec.volumes[1]", NULL},
+        {"fields of version 2 without saying so", OPERATOR,
+         CLUSTER(POD("", ""), "'idleTimeoutSeconds':5," POD("", ""), SCALED("")), "spec.restartPolicy", "'Never'"},
+        {"in shadow, the sidecar", ",'annotations':{'rayvisor.io/autoscaler':'shadow'}", WITH(SCALED("")),
+         SECOND "|name", "'autoscaler'"},
+        {"version 1 keeps its sidecar", OPERATOR, WITH(SCALED("'version':'v1'")), SECOND "|name", "'autoscaler'"},
+        {"and so does mTLS", OPERATOR, WITH(SCALED("") TLS), SECOND "|name", "'autoscaler'"},
+        {"a word that nobody knows", ",'annotations':{'rayvisor.io/autoscaler':'x'}", WITH(SCALED("")), SECOND "|name",
+         "'autoscaler'"},
+        {"without autoscaling it says nothing", OPERATOR, WITH(""), "spec.restartPolicy", NULL}};
+    static const struct row names[] = {
+        {"no sidecar", OPERATOR, WITH(SCALED("")), "spec.containers", "r"},
+        {"the monitor is off", OPERATOR, WITH(SCALED("")), FIRST ".env", "RAY_enable_autoscaler_v2 " HEAD_TAIL}};
+    static const struct row worker[] = {
+        {"workers are not restarted", OPERATOR, WITH(SCALED("")), "spec.restartPolicy", "'Never'"}};
+    HEADS(head);
+    HEAD_NAMES(names);
+    WORKERS(worker);
+}
+
 /* ---- fault tolerance ------------------------------------------------------------------------------------------------
  */
 
@@ -340,7 +368,11 @@ static void collector(void) {
 }
 
 static const struct suite_test tests[] = {
-    {"autoscaler", autoscaler},       {"GCS fault tolerance", fault_tolerance}, {"tokens", tokens}, {"TLS", tls},
+    {"autoscaler", autoscaler},
+    {"scaled by the plugin", operator_scaled},
+    {"GCS fault tolerance", fault_tolerance},
+    {"tokens", tokens},
+    {"TLS", tls},
     {"history collector", collector},
 };
 SUITE_MAIN("raycluster: what features add", tests)
