@@ -8,7 +8,7 @@ enum { GOOD_TO_SHRINK = 2, GAP_S = 60, BACKOFF_FIRST_MS = 1000, BACKOFF_MOST_MS 
 /* ---- when to ask again ---------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t h, uint64_t v) {
-    h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd);
+    h = (h ^ v) * UINT64_C(0xff51afd7ed558ccd) + 1; /* never stays at 0 */
     return h ^ h >> 32;
 }
 

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""The plugin autoscaler in the operator: it asks a gRPC server (of gRPC's own library) that plays Ray's control store on this machine.
+
+The head's service is asked for as NAME.NAMESPACE.svc.localhost, which is this machine, on the port that the head's start parameters name."""
+import os, struct, sys, threading, time
+from concurrent import futures
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from harness import *
+from test_http import grpc_module
+
+NS = "scaled"
+SERVICE = "ray.rpc.autoscaler.AutoscalerStateService"
+
+
+# ---- messages, by hand ----------------------------------------------------------------------------------------
+
+def varint(n):
+    out = b""
+    while n > 0x7f:
+        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
+    return out + bytes([n])
+
+
+def number(field, n): return varint(field << 3) + varint(n)
+def part(field, data): return varint(field << 3 | 2) + varint(len(data)) + data
+def amount(field, name, value): return part(field, part(1, name.encode()) + varint(2 << 3 | 1) + struct.pack("<d", value))
+def request(cpu): return amount(1, "CPU", cpu)
+
+
+def first_bytes(message, field):
+    """The first length-delimited field of that number."""
+    at = 0
+    while at < len(message):
+        key, at = message[at], at + 1
+        if key & 7 == 0:
+            while message[at] & 0x80: at += 1
+            at += 1
+            continue
+        n = message[at]
+        at += 1
+        if key >> 3 == field: return message[at:at + n]
+        at += n
+    return b""
+
+
+class ControlStore:
+    """Each pod that runs is a Ray node; demand and work are what the test says."""
+    def __init__(self, grpc, kube):
+        self.kube, self.grpc = kube, grpc
+        self.cpus, self.busy, self.idle_ms, self.down = [], set(), 0, False
+        self.asked, self.drained, self.refused, self.reports = 0, [], 0, 0
+        methods = {"GetClusterResourceState": self.state, "DrainNode": self.drain, "ReportAutoscalingState": self.report}
+        server = grpc.server(futures.ThreadPoolExecutor(4))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
+            SERVICE, {k: grpc.unary_unary_rpc_method_handler(v) for k, v in methods.items()}),))
+        self.port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        self.server = server
+
+    def stop(self): self.server.stop(None)
+    def node_id(self, pod): return pod["metadata"]["uid"].replace("-", "")[:28].encode()
+
+    def state(self, message, context):
+        self.asked += 1
+        if message: raise AssertionError("a version was sent")
+        if self.down: context.abort(self.grpc.StatusCode.UNAVAILABLE, "not now")
+        out = part(7, b"session-1")
+        for pod in self.kube.list("pods", NS, "ray.io/cluster"):
+            if pod.get("status", {}).get("phase") != "Running" or pod["metadata"].get("deletionTimestamp"): continue
+            name, head = pod["metadata"]["name"], pod["metadata"]["labels"]["ray.io/node-type"] == "head"
+            busy = name in self.busy
+            node = part(1, self.node_id(pod)) + part(2, name.encode()) + part(3, pod["metadata"]["labels"]["ray.io/group"].encode())
+            node += amount(5, "node:__internal_head__" if head else "CPU", 1) + (b"" if busy else amount(4, "CPU", 0 if head else 1))
+            gone = self.node_id(pod) in self.drained
+            out += part(3, node + number(8, 2 if gone else 1 if busy or not self.idle_ms else 3) + number(9, 0 if busy else self.idle_ms))
+        for cpu, count in self.cpus:
+            out += part(4, part(1, request(cpu)) + number(2, count))
+        return part(1, out)
+
+    def drain(self, message, context):
+        node = first_bytes(message, 1)
+        names = {self.node_id(p): p["metadata"]["name"] for p in self.kube.list("pods", NS, "ray.io/cluster")}
+        if names.get(node) in self.busy:
+            self.refused += 1
+            return part(2, b"The node to be idle terminated is no longer idle.")
+        self.drained.append(node)
+        return number(1, 1)
+
+    def report(self, message, context):
+        self.reports += 1
+        return b""
+
+
+def setup(env, **settings):
+    grpc = grpc_module()
+    env.sandbox(why="a control store of this test's own")
+    env.kube.namespace(NS)
+    store = ControlStore(grpc, env.kube)
+    env.operator(plugins=[{"name": "raycluster", "settings": {"clusterDomain": "localhost"}},
+                          {"name": "autoscaler", "settings": {"clusterDomain": "localhost", **settings}}])
+    return store
+
+
+def cluster(name, port, mode="operator", most=5):
+    c = raycluster(name, 0)
+    c["metadata"].setdefault("annotations", {})["rayvisor.io/autoscaler"] = mode
+    c["spec"]["enableInTreeAutoscaling"] = True
+    c["spec"]["autoscalerOptions"] = {"idleTimeoutSeconds": 1}
+    c["spec"]["headGroupSpec"]["rayStartParams"] = {"port": str(port)}
+    group = c["spec"]["workerGroupSpecs"][0]
+    group.update(replicas=0, minReplicas=0, maxReplicas=most)
+    group["template"]["spec"]["containers"][0]["resources"] = {"limits": {"cpu": "1"}}
+    return c
+
+
+def workers(kube, name="c"): return [p for p in pods_of(kube, NS, name) if p["metadata"]["labels"]["ray.io/node-type"] == "worker"]
+def group_of(kube, name="c"): return kube.get("rayclusters", NS, name)["spec"]["workerGroupSpecs"][0]
+def explained(env, name="c"): return json.dumps(env.op.control("explain", kind="raycluster", namespace=NS, name=name))
+
+
+def test_scales_up_and_down(env):
+    store = setup(env)
+    try:
+        env.kube.create("rayclusters", NS, cluster("c", store.port))
+        wait_for("the control store to be asked", lambda: store.asked > 2, 60)
+        head = pods_of(env.kube, NS, "c", "headgroup")[0]["spec"]
+        assert [c["name"] for c in head["containers"]] == ["ray-head"] or len(head["containers"]) == 1, head["containers"]
+        assert head.get("serviceAccountName") in (None, "", "default") and not env.kube.list("roles", NS)
+        store.cpus = [(1, 3)]
+        begin = time.time()
+        wait_for("replicas", lambda: group_of(env.kube)["replicas"] == 3, 30)
+        print(f"from demand to replicas: {time.time() - begin:.2f} s")
+        pods = wait_for("three workers", lambda: [p for p in workers(env.kube) if p["status"].get("phase") == "Running"] and len(workers(env.kube)) == 3 and workers(env.kube), 60)
+        store.busy, store.cpus = {p["metadata"]["name"] for p in pods}, []
+        store.idle_ms = 60000
+        time.sleep(3)
+        assert len(workers(env.kube)) == 3 and not store.drained, "busy workers stay"
+        store.busy = {pods[0]["metadata"]["name"]}
+        wait_for("two to be drained and gone", lambda: len(workers(env.kube)) == 1 and group_of(env.kube)["replicas"] == 1, 60)
+        assert workers(env.kube)[0]["metadata"]["name"] == pods[0]["metadata"]["name"] and len(store.drained) == 2
+        wait_for("the list to be emptied", lambda: not group_of(env.kube).get("scaleStrategy", {}).get("workersToDelete"), 30)
+        assert "is in use" in explained(env), explained(env)
+        assert store.reports > 0 and events_of(env.kube, NS, "c", "ScaledUp") and events_of(env.kube, NS, "c", "ScaledDown")
+    finally:
+        store.stop()
+
+
+def test_frozen_while_nobody_answers(env):
+    store = setup(env)
+    try:
+        env.kube.create("rayclusters", NS, cluster("c", store.port))
+        wait_for("the control store to be asked", lambda: store.asked > 2, 60)
+        store.cpus = [(1, 2)]
+        wait_for("two workers", lambda: len([p for p in workers(env.kube) if p["status"].get("phase") == "Running"]) == 2, 60)
+        store.cpus, store.idle_ms, store.down = [], 60000, True # gRPC errors inside of HTTP status 200
+        time.sleep(8)
+        assert len(workers(env.kube)) == 2 and "UNAVAILABLE" in explained(env), explained(env)
+        store.down = False
+        wait_for("scaling to go on", lambda: not workers(env.kube), 30)
+    finally:
+        store.stop()
+
+
+def test_unmet_demand_is_named(env):
+    store = setup(env)
+    try:
+        env.kube.create("rayclusters", NS, cluster("c", store.port))
+        store.cpus = [(9, 1)]
+        wait_for("the reason", lambda: "CPU: asks for 9, a node has 1" in explained(env), 60)
+        wait_for("the event", lambda: events_of(env.kube, NS, "c", "DemandUnmet"), 30)
+        assert not workers(env.kube)
+    finally:
+        store.stop()
+
+
+def test_the_sidecar_is_left_alone(env):
+    store = setup(env)
+    try:
+        env.kube.create("rayclusters", NS, cluster("c", store.port, mode="sidecar"))
+        wait_ready(env.kube, NS, "c", 0, 60)
+        head = pods_of(env.kube, NS, "c", "headgroup")[0]["spec"]
+        assert "autoscaler" in [c["name"] for c in head["containers"]] and env.kube.list("roles", NS)
+        store.cpus = [(1, 3)]
+        time.sleep(3)
+        assert store.asked == 0 and group_of(env.kube)["replicas"] == 0
+        env.kube.patch("rayclusters", NS, "c", {"metadata": {"annotations": {"rayvisor.io/autoscaler": "operator"}}})
+        wait_for("it to look on", lambda: "still has a sidecar" in explained(env), 30)
+        time.sleep(2)
+        assert group_of(env.kube)["replicas"] == 0, "the sidecar writes until its head is gone"
+        env.kube.delete("pods", NS, pods_of(env.kube, NS, "c", "headgroup")[0]["metadata"]["name"])
+        wait_for("the plugin to scale", lambda: group_of(env.kube)["replicas"] == 3, 60)
+    finally:
+        store.stop()
+
+
+if __name__ == "__main__": main()
