@@ -45,6 +45,7 @@ struct h2_server {
     unsigned refused;
     bool hang;
     struct rv_buf header;
+    struct rv_buf said; /* the body for other paths */
 };
 
 static void must(bool ok) {
@@ -213,7 +214,14 @@ static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
     if (r == NULL) return 0;
     p->server->requests++;
     for (size_t i = 0; i < RV_ARRAY_LEN(answers); i++)
-        if (strcmp(answers[i].path, r->path) == 0) answers[i].say(r);
+        if (strcmp(answers[i].path, r->path) == 0) {
+            answers[i].say(r);
+            return 0;
+        }
+    if (p->server->said.n == 0) return 0;
+    rv_buf_clear(&r->body);
+    rv_buf_add(&r->body, p->server->said.p, p->server->said.n);
+    say_ok(r);
     return 0;
 }
 
@@ -354,6 +362,7 @@ struct h2_server *h2_server_free(struct h2_server *s) {
     h2_server_stop_listening(s);
     SSL_CTX_free(s->ctx);
     rv_buf_free(&s->header);
+    rv_buf_free(&s->said);
     free(s);
     return NULL;
 }
@@ -363,6 +372,11 @@ size_t h2_server_accepted(const struct h2_server *s) { return s->accepted; }
 size_t h2_server_open(const struct h2_server *s) { return s->open; }
 size_t h2_server_requests(const struct h2_server *s) { return s->requests; }
 const char *h2_server_header(const struct h2_server *s) { return rv_buf_cstr((struct rv_buf *)(uintptr_t)&s->header); }
+
+void h2_server_say(struct h2_server *s, struct rv_bytes body) {
+    rv_buf_clear(&s->said);
+    rv_buf_add(&s->said, body.p, body.n);
+}
 
 void h2_server_hang(struct h2_server *s, bool hang) {
     s->hang = hang;

@@ -11,7 +11,8 @@
  *   /reset    RST_STREAM with INTERNAL_ERROR
  *   /refuse   the first time RST_STREAM with REFUSED_STREAM, then as /ok
  *   /away     the first time GOAWAY, by which it was not processed, then as /ok
- *   /cut      the first time the connection is closed, then as /ok */
+ *   /cut      the first time the connection is closed, then as /ok
+ * Any other path gets what h2_server_say() gave, as /ok. */
 #ifndef TESTS_SUPPORT_H2_SERVER_H
 #define TESTS_SUPPORT_H2_SERVER_H
 
@@ -27,9 +28,10 @@ size_t h2_server_accepted(const struct h2_server *s); /* connections so far */
 size_t h2_server_open(const struct h2_server *s);     /* connections now */
 size_t h2_server_requests(const struct h2_server *s);
 const char *h2_server_header(const struct h2_server *s); /* the newest request's authorization and te: "A: b\n..." */
-void h2_server_hang(struct h2_server *s, bool hang);     /* reads nothing any more */
-void h2_server_drop_all(struct h2_server *s);            /* closes what is open */
-void h2_server_goaway_all(struct h2_server *s);          /* says so, and finishes what it has */
-void h2_server_stop_listening(struct h2_server *s);      /* connections are refused */
+void h2_server_say(struct h2_server *s, struct rv_bytes body); /* for paths that are not above */
+void h2_server_hang(struct h2_server *s, bool hang);           /* reads nothing any more */
+void h2_server_drop_all(struct h2_server *s);                  /* closes what is open */
+void h2_server_goaway_all(struct h2_server *s);                /* says so, and finishes what it has */
+void h2_server_stop_listening(struct h2_server *s);            /* connections are refused */
 
 #endif
