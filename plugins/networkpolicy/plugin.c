@@ -148,6 +148,7 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     struct policy_cluster c;
     if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0 || rv_meta_deleting(o.value)) return;
     policy_cluster_read(&c, o.value);
+    c.autoscaler_mode = rv_path_str(k->api->settings(k->host), "autoscalerMode");
     if (rc_managed_elsewhere(c.spec)) return;
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct policy_pass p = {.ctx = rc_context_of(k, arena, "RayCluster", "networkpolicy-controller", &o),

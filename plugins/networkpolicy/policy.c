@@ -62,6 +62,25 @@ static void submitter_rule(struct rv_arena *a, const struct policy_cluster *c, s
     rv_node_append(a, ingress, rule);
 }
 
+/* The plugin autoscaler asks the control store: without this it would wait for a reason that nobody sees. */
+static void autoscaler_rule(struct rv_arena *a, const struct policy_cluster *c, struct rv_node *ingress) {
+    struct rv_str mode = rv_val_str(rv_val_get(rv_val_get(c->meta, "annotations"), RC_ANNOTATION_AUTOSCALER));
+    if (mode.n == 0) mode = c->autoscaler_mode;
+    bool asks = rv_str_is(mode, "operator") || rv_str_is(mode, "shadow");
+    if (!asks || !rv_path_bool(c->spec, "enableInTreeAutoscaling", false)) return;
+    struct rv_node *rule = rv_node_map(a), *labels, *peer = pods_with(a, &labels), *port = rv_node_map(a);
+    int64_t number;
+    if (rv_str_to_int(rv_path_str(c->spec, "headGroupSpec.rayStartParams.port"), 1, 65535, &number) != 0)
+        number = RC_PORT_GCS;
+    put(a, labels, RC_LABEL_APP_NAME, RV_STR("rayvisor"));
+    rv_node_set(a, peer, "namespaceSelector", rv_node_map(a)); /* the operator's namespace, whatever it is called */
+    rv_node_append(a, rv_node_ensure_array(a, rule, "from"), peer);
+    rv_node_set_cstr(a, port, "protocol", "TCP");
+    rv_node_set_int(a, port, "port", number);
+    rv_node_append(a, rv_node_ensure_array(a, rule, "ports"), port);
+    rv_node_append(a, ingress, rule);
+}
+
 /* What the user allows beyond that: the group's own entry replaces the one for all workers. */
 static struct rv_val user_rules(const struct policy_cluster *c, struct rv_str group) {
     if (group.n == 0) return rv_val_get(c->policy, "head");
@@ -86,7 +105,10 @@ static void directions(struct rv_arena *a, const struct policy_cluster *c, struc
         struct rv_node *list = rv_node_ensure_array(a, spec, both[i].list);
         rv_node_append(a, types, rv_node_str(a, rv_str(both[i].type)));
         rv_node_append(a, list, own_pods(a, c, both[i].peers));
-        if (i == 0 && group.n == 0) submitter_rule(a, c, list);
+        if (i == 0 && group.n == 0) {
+            submitter_rule(a, c, list);
+            autoscaler_rule(a, c, list);
+        }
         add_all(a, list, rv_val_get(user_rules(c, group), both[i].rules));
     }
 }

@@ -7,6 +7,7 @@
 struct policy_cluster {
     struct rv_val value, meta, spec, policy;
     struct rv_str ns, name, uid;
+    struct rv_str autoscaler_mode; /* of clusters that do not say; empty: sidecar */
 };
 void policy_cluster_read(struct policy_cluster *c, struct rv_val value);
 

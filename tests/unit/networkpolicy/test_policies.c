@@ -122,9 +122,38 @@ static void test_capitals(void) {
     lone_stop(&w);
 }
 
-static const struct suite_test tests[] = {{"exactly as asked for", test_exact},
-                                          {"the API server's defaults", test_defaults},
-                                          {"an edit that is not valid", test_invalid},
-                                          {"a group that goes before its pods", test_outlived},
-                                          {"capitals in groups' names", test_capitals}};
+/* The operator reaches the control store of a head that the plugin autoscaler asks, and nothing else of it. */
+static void test_autoscaler(void) {
+#define OPERATOR ",'annotations':{'rayvisor.io/autoscaler':'operator'}"
+#define SCALED ",'enableInTreeAutoscaling':true"
+    static const struct {
+        const char *row, *meta, *more, *settings, *path, *want;
+    } rows[] = {{"its port", OPERATOR, SCALED, "{}", "spec.ingress[1].ports", "[{'protocol':'TCP','port':6379}]"},
+                {"from the operator alone", OPERATOR, SCALED, "{}", "spec.ingress[1].from",
+                 "[{'podSelector':{'matchLabels':{'app.kubernetes.io/name':'rayvisor'}},'namespaceSelector':{}}]"},
+                {"another port", OPERATOR, SCALED ",'headGroupSpec':{'rayStartParams':{'port':'7000'}}", "{}",
+                 "spec.ingress[1].ports[0].port", "7000"},
+                {"by the setting", "", SCALED, "{'autoscalerMode':'shadow'}", "spec.ingress[1].ports[0].port", "6379"},
+                {"a sidecar needs none", "", SCALED, "{}", "spec.ingress[1]", NULL},
+                {"the annotation goes before the setting", ",'annotations':{'rayvisor.io/autoscaler':'sidecar'}",
+                 SCALED, "{'autoscalerMode':'operator'}", "spec.ingress[1]", NULL},
+                {"without autoscaling none", OPERATOR, "", "{}", "spec.ingress[1]", NULL}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct lone w;
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        lone_start(
+            &w, rows[i].meta,
+            rv_arena_fmt(a, "'networkPolicy':{'mode':'DenyAll'}," GROUPS("{'groupName':'g'}") "%s", rows[i].more).p);
+        lone_go(&w, rows[i].settings);
+        judged(&w, true);
+        lone_is(&w, "networkpolicies", "c-head", rows[i].path, rows[i].want);
+        lone_rest(&w);
+        lone_stop(&w);
+    }
+}
+
+static const struct suite_test tests[] = {
+    {"the autoscaler's way in", test_autoscaler},         {"exactly as asked for", test_exact},
+    {"the API server's defaults", test_defaults},         {"an edit that is not valid", test_invalid},
+    {"a group that goes before its pods", test_outlived}, {"capitals in groups' names", test_capitals}};
 SUITE_MAIN("networkpolicy", tests)
