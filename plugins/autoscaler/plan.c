@@ -40,7 +40,8 @@ static int64_t limited(const struct seen *s, size_t g, int64_t wanted) {
         running += s->state.nodes[i].phase == AS_RUNNING;
         starting += s->state.nodes[i].phase == AS_STARTING;
     }
-    int64_t hosts = s->groups[g].hosts, most = (running > hosts ? running : hosts) - starting;
+    int64_t hosts = s->groups[g].hosts > 1 ? s->groups[g].hosts : 1;
+    int64_t most = (running > hosts ? running : hosts) - starting;
     if (most < 0) most = 0;
     return wanted < most ? wanted : most / hosts * hosts;
 }
