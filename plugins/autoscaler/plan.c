@@ -135,7 +135,7 @@ static struct rv_node *names_to_delete(struct rv_arena *a, const struct seen *s,
 static void patch_group(struct rv_arena *a, const struct seen *s, const struct plan *p, size_t g, struct rv_node *ops) {
     bool names;
     struct rv_node *list = names_to_delete(a, s, p, g, &names);
-    int64_t hosts = s->groups[g].hosts, target = plan_target(s, p, g) / hosts;
+    int64_t hosts = s->groups[g].hosts > 1 ? s->groups[g].hosts : 1, target = plan_target(s, p, g) / hosts;
     bool number = (p->launches[g] != 0 || removed_of(s, p, g) != 0) && target != s->info[g].raw_replicas;
     if (!names && !number) return;
     operation(a, ops, "test", rv_arena_fmt(a, "/spec/workerGroupSpecs/%zu/groupName", g),

@@ -165,7 +165,7 @@ static void add_pod(struct build *b, size_t i) {
 static void add_expected(struct build *b) {
     struct seen *s = b->seen;
     for (size_t g = 0; g < s->n_groups; g++)
-        for (int64_t k = b->pods_of_group[g]; k < s->info[g].replicas; k++)
+        for (int64_t k = b->pods_of_group[g]; k < s->info[g].replicas && b->n < b->room; k++)
             add(b, (struct as_node){.group = (int32_t)g, .phase = AS_STARTING}, -1, -1);
 }
 

@@ -286,7 +286,24 @@ static void test_api_down(void) {
     end(w);
 }
 
-static const struct suite_test tests[] = {{"up and down", test_up_and_down},
+/* A typing error of nine digits costs neither the memory nor the time. */
+static void test_absurd_replicas(void) {
+    struct world *w = begin(1);
+    w->groups[0].max = 4;
+    w->absurd = true; /* replicas and maxReplicas, as the plugin sees them */
+    world_edit(w);
+    world_run(w, 3000);
+    CU_ASSERT_TRUE(w->polls > 2);
+    w->absurd = false;
+    world_edit(w);
+    add_tasks(w, 2, 4, 5000);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
+    end(w);
+}
+
+static const struct suite_test tests[] = {{"absurd replicas", test_absurd_replicas},
+                                          {"up and down", test_up_and_down},
                                           {"quiet", test_quiet},
                                           {"held", test_held},
                                           {"sidecar", test_sidecar},

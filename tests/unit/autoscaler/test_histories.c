@@ -126,7 +126,7 @@ static bool history(uint64_t seed, unsigned *passes) {
 }
 
 int main(int argc, char **argv) {
-    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 300, first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 10) : 40, first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     unsigned bad = 0, passes = 0;
     for (uint64_t i = 0; i < count && bad < 5; i++) bad += !history(first + i, &passes);
     printf("%llu histories from seed %llu, %u passes of the controller: %u wrong\n", (unsigned long long)count,

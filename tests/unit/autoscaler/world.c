@@ -75,12 +75,12 @@ static struct rv_str time_text(struct rv_arena *a, int64_t ms) {
     return rv_arena_str(a, rv_str(text));
 }
 
-static void write_group(const struct world_group *g, struct rv_buf *b, const char *comma) {
+static void write_group(const struct world_group *g, struct rv_buf *b, const char *comma, bool absurd) {
     rv_buf_addf(b,
                 "%s{\"groupName\":\"%s\",\"replicas\":%d,\"minReplicas\":%d,\"maxReplicas\":%d,\"template\":{\"spec\":{"
                 "\"containers\":[{\"name\":\"r\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"%d\"}}}]}},"
                 "\"scaleStrategy\":{\"workersToDelete\":[",
-                comma, g->name, g->replicas, g->min, g->max, g->cpu);
+                comma, g->name, absurd ? INT32_MAX : g->replicas, g->min, absurd ? INT32_MAX : g->max, g->cpu);
     for (int i = 0; i < g->n_to_delete; i++) rv_buf_addf(b, "%s\"%s\"", i != 0 ? "," : "", g->to_delete[i]);
     rv_buf_adds(b, "]}}");
 }
@@ -99,7 +99,7 @@ static void make_cluster(struct world *w) {
     const char *comma = "";
     for (int g = 0; g < w->n_groups; g++) {
         if (w->groups[g].gone) continue;
-        write_group(&w->groups[g], &b, comma);
+        write_group(&w->groups[g], &b, comma, w->absurd);
         comma = ",";
     }
     rv_buf_adds(&b, "]}}");

@@ -48,6 +48,7 @@ struct world {
     int64_t gcs_down_until, api_down_until, head_back_at, idle_ms, last_patch, next_pass;
     int64_t start_ms;               /* how long a pod takes until it has joined */
     bool suspended, sidecar, plain; /* plain: no annotation, so the sidecar's mode */
+    bool absurd;                    /* two thousand million replicas */
     bool lie_unknown;               /* the control store answers with no head */
     const char *settings;
     char wrong[256]; /* the first thing that must not be */
