@@ -103,6 +103,20 @@ def test_small_submitter_and_sidecar(env):
     wait_job(kube, ns, "beside", "Complete", SLOW, jobStatus="SUCCEEDED")
 
 
+def test_sidecar_that_ends_before_the_workers_are_ready(env):
+    """Its head is not Ready from then on, and must be reached all the same: also by a service that publishes ready addresses only."""
+    kube, ns = setup(env)
+    cluster = real_cluster(1)
+    cluster["workerGroupSpecs"][0]["template"]["spec"]["nodeSelector"] = {"no": "such-node"}
+    cluster["headGroupSpec"]["serviceType"] = "ClusterIP"
+    kube.create("rayjobs", ns, job("short", "print('done')", submissionMode="SidecarMode", rayClusterSpec=cluster))
+    typed = real_cluster()
+    typed["headGroupSpec"]["serviceType"] = "NodePort"
+    kube.create("rayjobs", ns, job("typed", "print('done')", submissionMode="SidecarMode", rayClusterSpec=typed))
+    for name in ("short", "typed"): wait_job(kube, ns, name, "Complete", SLOW, jobStatus="SUCCEEDED")
+    wait_for("the clusters to be deleted", lambda: gone(kube, ns), SLOW)
+
+
 def test_operator_in_the_cluster(env):
     """As deploy/kustomize installs it: two replicas of the image, of which one acts, and the other goes on when that one is gone."""
     if not NODE: raise Skip("no node: RAYVISOR_NODE is not set (tests/run.sh ray makes one)")
