@@ -7,6 +7,7 @@ ZONES = ["UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "America/New_
          "Australia/Sydney", "Australia/Lord_Howe", "Pacific/Chatham", "Asia/Kolkata", "Asia/Beirut", "Africa/Cairo"]
 FIELDS = [(0, 59, []), (0, 23, []), (1, 31, []), (1, 12, "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()), (0, 6, "SUN MON TUE WED THU FRI SAT".split())]
 DAYS = 9
+QUARTER = 900
 
 
 def field(rng, index):
@@ -43,13 +44,16 @@ def changes(zone):
 
 
 def search(zone, begin, end, fields):
+    """Clocks change on whole quarters of an hour, by whole quarters: within a quarter only the minute goes on."""
     (_, minutes, _), (_, hours, _), (_, days, any_day), (_, months, _), (_, weekdays, any_weekday) = fields
     tz, out = zoneinfo.ZoneInfo(zone), []
-    for at in range(begin - begin % 60 + 60, end + 1, 60):
-        t = datetime.datetime.fromtimestamp(at, tz)
-        if t.minute not in minutes or t.hour not in hours or t.month not in months: continue
+    for quarter in range(begin - begin % QUARTER, end + 1, QUARTER):
+        t = datetime.datetime.fromtimestamp(quarter, tz)
+        assert t.minute % 15 == 0 and t.second == 0, (zone, t)
+        if t.hour not in hours or t.month not in months: continue
         day, weekday = t.day in days, t.isoweekday() % 7 in weekdays
-        if (day and weekday) if any_day or any_weekday else (day or weekday): out.append(at)
+        if not ((day and weekday) if any_day or any_weekday else (day or weekday)): continue
+        out += [quarter + 60 * i for i in range(15) if t.minute + i in minutes and begin < quarter + 60 * i <= end]
     return out
 
 

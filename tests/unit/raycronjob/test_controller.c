@@ -36,7 +36,7 @@ static unsigned check_runs(const struct world *w, const struct zone *z, int64_t 
 
 #define KEEP_FEW "'rayvisor.io/successful-jobs-history-limit':'2','rayvisor.io/failed-jobs-history-limit':'0'"
 
-/* Years of it: skipped hours, doubled hours, midnights that are not there. */
+/* A year of one zone, and both changes of the others: skipped hours, doubled hours, midnights that are not there. */
 static void test_runs(void) {
     static const struct {
         const char *line, *zone;
@@ -46,12 +46,17 @@ static void test_runs(void) {
         unsigned crash_one_in, lose_one_in;
     } rows[] = {
         {"@hourly", "UTC", -1, 0, 60, "2026-01-01T00:00:30Z", 40, 0, 0},
-        {"30 2 * * *", "Europe/Berlin", 2, 30, 60, "2026-01-01T00:00:00Z", 2 * 365, 0, 0},
-        {"0 2 * * *", "Europe/Berlin", 2, 0, 60, "2029-01-15T00:00:00Z", 2 * 365, 7, 5},
-        {"15 1 * * *", "America/New_York", 1, 15, 60, "2027-01-01T00:00:00Z", 2 * 365, 0, 6},
-        {"0,30 0 * * *", "Africa/Cairo", 0, 0, 30, "2026-04-01T00:00:00Z", 2 * 365, 0, 0},
-        {"0 0 * * *", "America/Santiago", 0, 0, 60, "2026-01-01T00:00:00Z", 2 * 365, 5, 0},
-        {"45 1 * * *", "Australia/Lord_Howe", 1, 45, 60, "2026-01-01T00:00:00Z", 2 * 365, 3, 9},
+        {"30 2 * * *", "Europe/Berlin", 2, 30, 60, "2026-01-01T00:00:00Z", 366, 0, 0},
+        {"0 2 * * *", "Europe/Berlin", 2, 0, 60, "2029-03-01T00:00:00Z", 45, 7, 5},
+        {"0 2 * * *", "Europe/Berlin", 2, 0, 60, "2029-10-01T00:00:00Z", 45, 7, 5},
+        {"15 1 * * *", "America/New_York", 1, 15, 60, "2027-02-20T00:00:00Z", 45, 0, 6},
+        {"15 1 * * *", "America/New_York", 1, 15, 60, "2027-10-15T00:00:00Z", 45, 0, 6},
+        {"0,30 0 * * *", "Africa/Cairo", 0, 0, 30, "2026-04-01T00:00:00Z", 45, 0, 0},
+        {"0,30 0 * * *", "Africa/Cairo", 0, 0, 30, "2026-10-10T00:00:00Z", 45, 0, 0},
+        {"0 0 * * *", "America/Santiago", 0, 0, 60, "2026-03-15T00:00:00Z", 45, 5, 0},
+        {"0 0 * * *", "America/Santiago", 0, 0, 60, "2026-08-20T00:00:00Z", 45, 5, 0},
+        {"45 1 * * *", "Australia/Lord_Howe", 1, 45, 60, "2026-03-15T00:00:00Z", 45, 3, 9},
+        {"45 1 * * *", "Australia/Lord_Howe", 1, 45, 60, "2026-09-15T00:00:00Z", 45, 3, 9},
         {"*/15 * * * *", "Pacific/Chatham", -1, 0, 15, "2026-04-01T00:00:00Z", 10, 3, 0},
         {"* * * * *", "UTC", -1, 0, 1, "2026-12-30T12:00:01Z", 2, 4, 4},
     };
