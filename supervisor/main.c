@@ -137,7 +137,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
                  "rayvisord");
     char n[16];
     snprintf(n, sizeof n, "%u", changed);
-    rv_info("configuration reloaded", "plugins_changed", n);
+    rv_info("configuration reloaded", "#plugins_changed", n);
     config_warnings(fresh, warn_of, NULL);
     keep_until_end(g, old);
 }
@@ -281,7 +281,7 @@ static void on_stop_timeout(void *arg) {
     char n[24];
     executor_stats(g->s.executor, &x);
     snprintf(n, sizeof n, "%zu", x.in_flight + x.queued);
-    rv_warn("stopping although actions are unfinished", "actions", n);
+    rv_warn("stopping although actions are unfinished", "#actions", n);
     rv_loop_stop(g->s.loop);
 }
 
@@ -371,7 +371,7 @@ static void raise_files(void) {
     uint64_t files = rv_files_raise();
     char n[24];
     snprintf(n, sizeof n, "%" PRIu64, files);
-    if (files < FEW_FILES) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "limit", n);
+    if (files < FEW_FILES) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "#limit", n);
 }
 
 /* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only

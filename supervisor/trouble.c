@@ -63,7 +63,7 @@ static void log_trouble(struct trouble *t, int64_t now) {
     tally_print(&t->of, false, &of);
     tally_print(&t->reasons, true, &reasons);
     snprintf(times, sizeof times, "%" PRIu64, t->times - t->told);
-    rv_warn(t->told == 0 ? t->o.begins : t->o.lasts, "times", times, "of", rv_buf_cstr(&of), "reason",
+    rv_warn(t->told == 0 ? t->o.begins : t->o.lasts, "#times", times, "of", rv_buf_cstr(&of), "reason",
             rv_buf_cstr(&reasons));
     tally_clear(&t->of);
     tally_clear(&t->reasons);
@@ -76,7 +76,7 @@ static void tell_end(struct trouble *t, int64_t now) {
     char times[24], after[24];
     snprintf(times, sizeof times, "%" PRIu64, t->times);
     snprintf(after, sizeof after, "%.1f s", (double)(t->last - t->began) / 1e9);
-    rv_info(t->o.over, "after", after, "times", times);
+    rv_info(t->o.over, "after", after, "#times", times);
     tally_clear(&t->of); /* what came since the last line is counted in this one */
     tally_clear(&t->reasons);
     t->times = t->told = 0;

@@ -66,11 +66,33 @@ static bool plain(struct rv_str s) {
     return true;
 }
 
+/* The key without the mark of a number; *ret_number: it had one. */
+static struct rv_str plain_key(struct rv_str key, bool *ret_number) {
+    *ret_number = key.n > 1 && key.p[0] == '#';
+    return *ret_number ? (struct rv_str){key.p + 1, key.n - 1} : key;
+}
+
+/* As JSON writes numbers, without exponents: -?(0|[1-9][0-9]*)(.[0-9]+)? */
+static bool json_number(struct rv_str s) {
+    size_t i = s.n != 0 && s.p[0] == '-' ? 1 : 0, digits = 0;
+    bool zero = i < s.n && s.p[i] == '0';
+    for (; i < s.n && isdigit((unsigned char)s.p[i]); i++) digits++;
+    if (digits == 0 || (zero && digits > 1)) return false;
+    if (i == s.n) return true;
+    if (s.p[i++] != '.' || i == s.n) return false;
+    while (i < s.n && isdigit((unsigned char)s.p[i])) i++;
+    return i == s.n;
+}
+
 static void json_field(struct rv_buf *b, struct rv_str key, struct rv_str value) {
+    bool number;
     rv_buf_addc(b, ',');
-    add_quoted(b, key);
+    add_quoted(b, plain_key(key, &number));
     rv_buf_addc(b, ':');
-    add_quoted(b, value);
+    if (number && json_number(value))
+        rv_buf_add_str(b, value);
+    else
+        add_quoted(b, value);
 }
 
 static void json_line(struct rv_buf *b, const char *time, enum rv_log_level level, struct rv_str message,
@@ -92,7 +114,8 @@ static void text_line(struct rv_buf *b, const char *time, enum rv_log_level leve
     }
     for (size_t i = 0; i < n; i++) {
         rv_buf_addc(b, ' ');
-        rv_buf_add_str(b, fields[i].key);
+        bool number;
+        rv_buf_add_str(b, plain_key(fields[i].key, &number));
         rv_buf_addc(b, '=');
         if (plain(fields[i].value))
             rv_buf_add_str(b, fields[i].value);

@@ -14,7 +14,8 @@ void rv_log_setup(enum rv_log_format format, enum rv_log_level min_level, int fd
 bool rv_log_enabled(enum rv_log_level level);
 
 /* rv_log(RV_LOG_INFO, "watch started", "resource", "pods", "version", rv, NULL): pairs of C strings (a NULL value is
- * left out). */
+ * left out). A key with '#' before it ("#times") is of a number: it is none in the line, and in JSON the value has no
+ * quotes. A value that is no number has them all the same. */
 void rv_log(enum rv_log_level level, const char *message, ...) __attribute__((sentinel));
 void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n);
 #define rv_info(...) rv_log(RV_LOG_INFO, __VA_ARGS__, NULL)

@@ -435,7 +435,7 @@ static void report_dropped(const char *plugin, size_t n) {
     char text[24];
     snprintf(text, sizeof text, "%zu", n);
     if (n != 0)
-        rv_warn("actions that had not been sent are dropped: who asked for them is gone", "plugin", plugin, "actions",
+        rv_warn("actions that had not been sent are dropped: who asked for them is gone", "plugin", plugin, "#actions",
                 text);
 }
 

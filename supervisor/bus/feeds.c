@@ -79,7 +79,7 @@ static void on_synced(void *arg) {
     struct feed *feed = arg;
     char count[24];
     snprintf(count, sizeof count, "%zu", store_collection_count(feed->collection));
-    rv_info("resource mirrored", "resource", feed->resource, "objects", count);
+    rv_info("resource mirrored", "resource", feed->resource, "#objects", count);
     if (feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 

@@ -11,7 +11,7 @@ static void log_suppressed(struct log_limit *c, struct rv_str plugin) {
     char n[24];
     snprintf(n, sizeof n, "%" PRIu64, c->suppressed);
     c->suppressed = 0;
-    struct rv_field fields[] = {{RV_STR("plugin"), plugin}, {RV_STR("suppressed"), rv_str(n)}};
+    struct rv_field fields[] = {{RV_STR("plugin"), plugin}, {RV_STR("#suppressed"), rv_str(n)}};
     rv_logv(RV_LOG_WARN, RV_STR("a plugin logs too much: lines of it are left out"), fields, RV_ARRAY_LEN(fields));
 }
 

@@ -8,6 +8,7 @@
 
 #include "ipc/base/log.h"
 #include "log_limit.h"
+#include "rayvisor/json.h"
 
 enum { LINE_MAX_BYTES = 8192, LAST_MAX_BYTES = 256 << 10 };
 
@@ -19,22 +20,40 @@ struct host_output {
     struct log_limit log_limit;
 };
 
-/* A host's own lines begin with time and level: why it could not start must not be limited like its other output. */
-static enum rv_log_level level_of(struct rv_str line) {
+/* What the host itself logs is one JSON object a line (rayvisor-host --log-format json): its fields become fields of
+ * our own line. The plugin shares the pipe and can write the same; so a field says nothing about anybody else: the
+ * names that say where a line is from are ours. */
+bool host_field_reserved(struct rv_str key) {
+    static const char *const ours[] = {"time", "level", "msg", "component", "plugin", "host"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(ours); i++)
+        if (rv_str_is(key, ours[i])) return true;
+    return false;
+}
+
+static bool print_record(struct host_output *o, struct rv_str line) {
+    rv_autobuf struct rv_buf mp = {0};
+    if (line.n == 0 || line.p[0] != '{' || rv_json_to_mp(line, NULL, &mp, NULL) != 0) return false;
+    struct rv_val v = {mp.p, mp.n};
+    struct rv_str message = rv_path_str(v, "msg");
     enum rv_log_level level = RV_LOG_INFO;
-    const char *stop = line.p + line.n, *word = memchr(line.p, ' ', line.n);
-    const char *end = word != NULL ? memchr(word + 1, ' ', (size_t)(stop - word - 1)) : NULL;
-    if (end == NULL || rv_log_level_parse((struct rv_str){word + 1, (size_t)(end - word - 1)}, &level) != 0)
-        return RV_LOG_INFO;
-    return level > RV_LOG_INFO ? level : RV_LOG_INFO;
+    if (message.n == 0 || rv_log_level_parse(rv_path_str(v, "level"), &level) != 0) return false;
+    struct rv_field fields[24] = {{RV_STR("plugin"), o->plugin}, {RV_STR("host"), RV_STR("true")}};
+    size_t n = 2;
+    for (struct rv_iter it = rv_iter(v); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
+        if (rv_val_type(it.val) == RV_STRING && !host_field_reserved(it.key))
+            fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
+    if (rv_log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, line.n, rv_mono_now()))
+        rv_logv(level, message, fields, n);
+    return true;
 }
 
 static void print_line(struct host_output *o) {
-    if (o->line.n == 0) return;
-    struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), rv_buf_str(&o->line)}};
-    enum rv_log_level level = level_of(rv_buf_str(&o->line));
-    if (rv_log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, o->line.n, rv_mono_now()))
-        rv_logv(level, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
+    struct rv_str line = rv_buf_str(&o->line);
+    if (line.n != 0 && !print_record(o, line)) {
+        struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), line}};
+        if (rv_log_enabled(RV_LOG_INFO) && log_limit_allows(&o->log_limit, o->plugin, line.n, rv_mono_now()))
+            rv_logv(RV_LOG_INFO, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
+    }
     rv_buf_clear(&o->line);
 }
 

@@ -89,7 +89,7 @@ static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, con
     add_option(argv, "--lane", lane_path);
     add_option(argv, "--plugin", p->config->library);
     add_option(argv, "--sandbox", config_sandbox_name(p->s->config));
-    add_option(argv, "--log-format", "text");
+    add_option(argv, "--log-format", "json"); /* output.h */
     add_option(argv, "--max-memory", memory);
     add_option(argv, "--parent", parent);
     name_recording(p);

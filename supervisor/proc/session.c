@@ -294,7 +294,8 @@ static void on_log(struct plugin *p, const struct msg_log *l) {
         fields[n++] = (struct rv_field){RV_STR("name"), log_text(l->key.name)};
     }
     for (struct rv_iter it = rv_iter(l->fields); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
-        fields[n++] = (struct rv_field){log_text(it.key), log_text(rv_val_str(it.val))};
+        if (!host_field_reserved(it.key))
+            fields[n++] = (struct rv_field){log_text(it.key), log_text(rv_val_str(it.val))};
     for (size_t i = 0; i < n; i++) bytes += fields[i].key.n + fields[i].value.n;
     struct rv_str message = log_text(l->message);
     if (log_limit_allows(&p->log_limit, p->config->name, message.n + bytes, rv_mono_now()))

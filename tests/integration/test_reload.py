@@ -278,7 +278,7 @@ def test_hangup_reads_the_file(env):
     assert not env.op.logs("configuration reloaded")
     for n in (1, 2):
         os.kill(env.op.proc.pid, signal.SIGHUP)
-        wait_for("reload", lambda: len(env.op.logs("configuration reloaded", plugins_changed="0")) == n)
+        wait_for("reload", lambda: len(env.op.logs("configuration reloaded", plugins_changed=0)) == n)
     assert env.op.plugin("toy")["restarts"] == 0
 
 

@@ -44,6 +44,35 @@ static void json_lines(void) {
     close(p[1]);
 }
 
+/* Only what is marked as a number, and is one. */
+static void numbers(void) {
+    static const struct {
+        const char *key, *value, *want;
+    } rows[] = {
+        {"#n", "12", ",\"n\":12}"},     {"#n", "-3", ",\"n\":-3}"},
+        {"#n", "0.25", ",\"n\":0.25}"}, {"#n", "0", ",\"n\":0}"},
+        {"n", "12", ",\"n\":\"12\"}"},  {"#n", "012", ",\"n\":\"012\"}"},
+        {"#n", "1.", ",\"n\":\"1.\"}"}, {"#n", "", ",\"n\":\"\"}"},
+        {"#n", "-", ",\"n\":\"-\"}"},   {"#n", "1,\"x\":2", ",\"n\":\"1,\\\"x\\\":2\"}"},
+        {"#", "1", ",\"#\":\"1\"}"},    {"#n", "1e9", ",\"n\":\"1e9\"}"},
+    };
+    int p[2];
+    char line[1024];
+    CU_ASSERT_FATAL(pipe(p) == 0);
+    rv_log_setup(RV_LOG_JSON, RV_LOG_INFO, p[1], "");
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_warn("m", rows[i].key, rows[i].value);
+        (void)read_line(p[0], line, sizeof line);
+        CHECK_ROW(strstr(line, rows[i].want) != NULL, rows[i].value);
+    }
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p[1], "");
+    rv_warn("m", "#times", "7");
+    (void)read_line(p[0], line, sizeof line);
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, " m times=7\n"));
+    close(p[0]);
+    close(p[1]);
+}
+
 static void text_lines(void) {
     int p[2];
     char line[1024];
@@ -76,5 +105,6 @@ static void levels(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"JSON", json_lines}, {"text", text_lines}, {"levels", levels}};
+static const struct suite_test tests[] = {
+    {"JSON", json_lines}, {"numbers", numbers}, {"text", text_lines}, {"levels", levels}};
 SUITE_MAIN("log", tests)

@@ -145,6 +145,19 @@ static void lines(void) {
     say(&p, "o\n\n\n"); /* empty lines say nothing */
     CU_ASSERT_EQUAL(lines_of(&p, "line=two", text, sizeof text), 1);
     CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 2);
+    /* what the host logs itself is told as our own lines are, with nothing in it that says another origin */
+    say(&p, "{\"time\":\"t\",\"level\":\"warn\",\"msg\":\"plugin loaded\",\"component\":\"host\",\"plugin\":\"other\","
+            "\"sandbox\":\"a \\\"b\\\"\",\"deep\":{\"x\":1}}\n");
+    CU_ASSERT_EQUAL(
+        lines_of(&p, " warn  test: plugin loaded plugin=toy host=true sandbox=\"a \\\"b\\\"\"\n", text, sizeof text),
+        1);
+    CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 2);
+    static const char *const no_records[] = {"{\"level\":\"warn\"}\n", "{\"msg\":\"m\",\"level\":\"loud\"}\n",
+                                             "{\"msg\":\n"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(no_records); i++) {
+        say(&p, no_records[i]);
+        CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 3 + i);
+    }
     for (int i = 0; i < 20; i++) { /* a line of 20000 bytes is cut */
         char part[1001];
         memset(part, 'x', 1000);
@@ -152,7 +165,7 @@ static void lines(void) {
         say(&p, part);
     }
     say(&p, "\nlast words");
-    CU_ASSERT_TRUE(lines_of(&p, "host output", text, sizeof text) == 3 && strlen(text) > 8192 && strlen(text) < 10000);
+    CU_ASSERT_TRUE(lines_of(&p, "host output", text, sizeof text) == 6 && strlen(text) > 8192 && strlen(text) < 11000);
     if (write(p.in, " of it", 6) != 6) abort(); /* not looked at yet when it dies */
     close(p.in);
     p.in = -1;
