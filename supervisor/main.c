@@ -26,6 +26,7 @@
 #include "supervisor/control/control.h"
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
+#include "supervisor/proc/probe.h"
 
 enum {
     STOP_MS = 20000,
@@ -99,6 +100,45 @@ static void keep_until_end(struct program *g, struct config *c) {
     g->retired[g->retired_n++] = c;
 }
 
+static char *find_host(const struct program *g) {
+    const struct config *c = g->s.config;
+    rv_autobuf struct rv_buf b = {0};
+    if (c->host_binary.n != 0) return rv_strdup(c->host_binary);
+    const char *const places[] = {"%s/rayvisor-host", "%s/../libexec/rayvisor/rayvisor-host"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(places); i++) {
+        rv_buf_clear(&b);
+        rv_buf_adds(&b, g->exe_dir);
+        rv_buf_adds(&b, places[i] + 2);
+        if (access(rv_buf_cstr(&b), X_OK) == 0) break;
+    }
+    return rv_strdup(rv_buf_str(&b));
+}
+
+/* A plugin that goes on running is left alone, and new settings, if it takes them while it runs, it judges itself. */
+static bool goes_on(const struct config *old, const struct config *fresh, struct plugin *p,
+                    const struct config_plugin *now) {
+    const struct config_plugin *before = plugin_config(p);
+    return config_plugin_same(before, now) && !plugin_library_changed(p) && old->host_sandbox == fresh->host_sandbox &&
+           (settings_same(before, now) || plugin_takes_settings(p));
+}
+
+static bool starts_anew(struct program *g, const struct config *old, const struct config *fresh,
+                        const struct config_plugin *now) {
+    struct plugin *p = find_plugin(&g->s, now->name);
+    return p == NULL || !goes_on(old, fresh, p, now);
+}
+
+/* Each plugin that runs is asked itself; some: only those that a reload would start anew. */
+static int ask_plugins(struct program *g, const struct config *c, const struct config *some, struct rv_error *err) {
+    rv_autofree char *host = find_host(g);
+    for (size_t i = 0; i < c->plugin_n; i++) {
+        const struct config_plugin *p = &c->plugins[i];
+        if (!p->enabled || (some != NULL && !starts_anew(g, some, c, p))) continue;
+        if (probe_plugin(c, p, host, err) != 0) return err->code;
+    }
+    return 0;
+}
+
 static void warn_of(void *arg, const char *text) {
     (void)arg;
     rv_warn("configuration", "reason", text);
@@ -113,8 +153,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
         next = plugin_next(p);
         const struct config_plugin *before = plugin_config(p), *now = find_entry(fresh, before->name);
         bool rebuilt = now != NULL && config_plugin_same(before, now) && plugin_library_changed(p);
-        if (now != NULL && !rebuilt && old->host_sandbox == fresh->host_sandbox && config_plugin_same(before, now) &&
-            (settings_same(before, now) || plugin_takes_settings(p))) {
+        if (now != NULL && goes_on(old, fresh, p, now)) {
             changed += !settings_same(before, now);
             plugin_reconfigure(p, now);
             continue;
@@ -197,7 +236,8 @@ static int reload(struct supervisor *s, struct rv_error *err) {
     struct config *fresh = config_load(s->config_path, &s->env, err);
     if (fresh != NULL) {
         override(fresh, &g->o);
-        if (check_fixed(s->config, fresh, err) != 0) fresh = config_free(fresh);
+        if (check_fixed(s->config, fresh, err) != 0 || ask_plugins(g, fresh, s->config, err) != 0)
+            fresh = config_free(fresh);
     }
     note_refusal(s, fresh == NULL ? err->text : NULL);
     if (fresh == NULL) {
@@ -395,20 +435,6 @@ static void on_tick(void *arg) {
     trim_memory(g);
     look_at_config(g);
     rv_timer_arm(g->tick, TICK_MS);
-}
-
-static char *find_host(const struct program *g) {
-    const struct config *c = g->s.config;
-    rv_autobuf struct rv_buf b = {0};
-    if (c->host_binary.n != 0) return rv_strdup(c->host_binary);
-    const char *const places[] = {"%s/rayvisor-host", "%s/../libexec/rayvisor/rayvisor-host"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(places); i++) {
-        rv_buf_clear(&b);
-        rv_buf_adds(&b, g->exe_dir);
-        rv_buf_adds(&b, places[i] + 2);
-        if (access(rv_buf_cstr(&b), X_OK) == 0) break;
-    }
-    return rv_strdup(rv_buf_str(&b));
 }
 
 static int connect_cluster(struct program *g, struct rv_error *err) {
@@ -611,7 +637,11 @@ int main(int argc, char **argv) {
         code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
     } else if (g.o.check) {
         config_warnings(g.s.config, print_warning, NULL);
-        printf("%s: valid\n", g.o.config);
+        code = ask_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;
+        if (code == 0)
+            printf("%s: valid\n", g.o.config);
+        else
+            fprintf(stderr, "rayvisord: %s\n", err.text);
     } else {
         code = run_program(&g);
     }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "engine.h"
+#include "ipc/base/file.h"
 #include "ipc/base/json_writer.h"
 #include "ipc/base/log.h"
 #include "ipc/base/options.h"
@@ -35,6 +36,7 @@ enum {
 
 struct options {
     const char *lane, *plugin, *record, *replay, *check;
+    bool as_configured; /* check: with the kinds and settings on descriptor 3 */
     uint64_t record_max;
     int64_t parent; /* 0: not said */
     enum rv_log_format log_format;
@@ -237,13 +239,63 @@ static int run(const struct options *o) {
     return h.exit_code;
 }
 
-static int check_only(const char *path) {
+static int refuse(const struct rv_error *err) {
+    fprintf(stderr, "rayvisor-host: %s\n", err->text);
+    return EXIT_CONFIG;
+}
+
+static void drop_message(void *arg, struct msg *m) {
+    (void)arg;
+    (void)m;
+}
+
+/* The plugin's init says whether it can run with these kinds and settings ({"kinds":[...],"settings":{...}}, msgpack).
+ * Nothing that it asks for is done. */
+static int try_init(const struct rv_plugin *p, struct rv_val given, struct rv_error *err) {
+    static const uint8_t seed[32] = {1};
+    struct engine_time now = time_now();
+    struct engine *e = engine_new(&(struct engine_opts){p, NULL, drop_message, NULL});
+    engine_start(e, now, (struct rv_bytes){seed, sizeof seed}, getpid());
+    struct msg welcome = {.type = MSG_WELCOME,
+                          .welcome = {.seed = {seed, sizeof seed},
+                                      .kinds = rv_val_get(given, "kinds"),
+                                      .settings = rv_val_get(given, "settings")}};
+    int r = engine_message(e, now, &welcome, err);
+    if (r == 0 && engine_state(e) == ENGINE_FAILED) *err = *engine_failure(e);
+    if (r == 0 && engine_state(e) == ENGINE_FAILED) r = err->code != 0 ? err->code : RV_E_CONFIG;
+    engine_free(e);
+    return r;
+}
+
+/* Behind the same walls as when it runs. */
+static int check_as_configured(const struct options *o, const struct rv_plugin **ret, struct rv_error *err) {
+    rv_autobuf struct rv_buf given = {0}, in_force = {0};
+    if (rv_file_read("/proc/self/fd/3", 4 << 20, &given, err) != 0) return err->code;
+    close_range(FD_TOKEN, ~0u, 0);
+    int r = rv_mp_check(rv_buf_bytes(&given), err);
+    if (r == 0) r = sandbox_before_load(&o->sandbox, &in_force, err);
+    if (r == 0) r = sandbox_for_load(&o->sandbox, &in_force, err);
+    if (r != 0) return r;
+    *ret = load_plugin(o->check, err);
+    if (*ret == NULL) return err->code;
+    r = sandbox_after_load(&o->sandbox, &in_force, err);
+    return r != 0 ? r : try_init(*ret, (struct rv_val){given.p, given.n}, err);
+}
+
+static int check_only(struct options *o) {
     struct rv_error err = {0};
-    const struct rv_plugin *p = load_plugin(path, &err);
-    if (p == NULL) {
-        fprintf(stderr, "rayvisor-host: %s\n", err.text);
-        return EXIT_CONFIG;
+    const struct rv_plugin *p = NULL;
+    rv_autofree char *path = realpath(o->check, NULL);
+    if (path != NULL) o->check = path;
+    o->sandbox.plugin_path = o->sandbox.lane_path = o->check; /* there is no lane */
+    o->sandbox.parent = (pid_t)o->parent;
+    if (o->as_configured) {
+        rv_log_setup(RV_LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "host");
+        if (check_as_configured(o, &p, &err) != 0) return refuse(&err);
+    } else {
+        p = load_plugin(o->check, &err);
     }
+    if (p == NULL) return refuse(&err);
     rv_autobuf struct rv_buf b = {0};
     struct jsonw w = {.out = &b};
     jsonw_begin_object(&w, NULL);
@@ -266,7 +318,7 @@ static int replay_only(const struct options *o, const char *path) {
 /* ---- command line --------------------------------------------------------------------------------------- */
 
 static int usage(FILE *to) {
-    fputs("usage: rayvisor-host --check PLUGIN.so\n"
+    fputs("usage: rayvisor-host --check PLUGIN.so [--as-configured]    (rayvisord gives the settings on descriptor 3)\n"
           "       rayvisor-host --replay RECORDING PLUGIN.so\n"
           "       rayvisor-host --lane SOCKET --plugin PLUGIN.so [--record FILE] [--sandbox off|best-effort|enforce]\n"
           "                     [--record-max BYTES] [--max-memory BYTES] [--log-format text|json] [--parent PID]\n"
@@ -276,11 +328,19 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {
-        {"lane", 1, NULL, 'l'},       {"plugin", 1, NULL, 'p'},     {"record", 1, NULL, 'r'},
-        {"sandbox", 1, NULL, 's'},    {"replay", 1, NULL, 'R'},     {"check", 1, NULL, 'c'},
-        {"log-format", 1, NULL, 'f'}, {"max-memory", 1, NULL, 'm'}, {"help", 0, NULL, 'h'},
-        {"record-max", 1, NULL, 'M'}, {"parent", 1, NULL, 'P'},     {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"lane", 1, NULL, 'l'},
+                                          {"plugin", 1, NULL, 'p'},
+                                          {"record", 1, NULL, 'r'},
+                                          {"sandbox", 1, NULL, 's'},
+                                          {"replay", 1, NULL, 'R'},
+                                          {"check", 1, NULL, 'c'},
+                                          {"log-format", 1, NULL, 'f'},
+                                          {"max-memory", 1, NULL, 'm'},
+                                          {"help", 0, NULL, 'h'},
+                                          {"as-configured", 0, NULL, 'a'},
+                                          {"record-max", 1, NULL, 'M'},
+                                          {"parent", 1, NULL, 'P'},
+                                          {NULL, 0, NULL, 0}};
     int64_t bytes;
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -307,6 +367,9 @@ static int parse(int argc, char **argv, struct options *o) {
         case 'c':
             o->check = optarg;
             break;
+        case 'a':
+            o->as_configured = true;
+            break;
         case 'f':
             if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0) return -EINVAL;
             o->log_format = optarg[0] == 'j' ? RV_LOG_JSON : RV_LOG_TEXT;
@@ -332,7 +395,7 @@ int main(int argc, char **argv) {
     struct options o = {.sandbox = {.mode = SANDBOX_BEST_EFFORT}};
     int r = parse(argc, argv, &o);
     if (r != 0) return usage(r > 0 ? stdout : stderr);
-    if (o.check != NULL) return check_only(o.check);
+    if (o.check != NULL) return check_only(&o);
     if (o.replay != NULL) return optind < argc ? replay_only(&o, argv[optind]) : usage(stderr);
     if (o.lane == NULL || o.plugin == NULL) return usage(stderr);
     rv_log_setup(o.log_format, RV_LOG_DEBUG, STDERR_FILENO, "host");

@@ -137,11 +137,16 @@ size_t session_result_bytes(const void *arg);   /* arg: the plugin; of results t
 bool session_knows(const void *arg, struct rv_str ns, struct rv_str name); /* arg: the plugin; a primary object? */
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
+void session_encode_kinds(const struct manifest *m, struct rv_buf *out); /* as WELCOME has them */
+/* Do library and manifest belong together? false: why says what differs. */
+bool session_fits(const struct manifest *m, const struct msg_hello *h, struct rv_buf *why);
 bool session_pump(void *arg); /* arg: the supervisor; sends what credit allows */
 
 /* settings.c */
 void settings_adopt(struct plugin *p); /* what is configured is in force: for a process that is not started yet */
 void settings_free(struct plugin *p);
+/* The line to look at: of a setting that the reason names, else of all of them. */
+const struct yaml_pos *settings_blamed(const struct config_plugin *c, struct rv_str reason);
 void settings_sync(struct plugin *p, bool again); /* again: also what was refused before */
 void settings_answer(struct plugin *p, const struct msg_text *m);
 void settings_process_gone(struct plugin *p, uint32_t call); /* call: what it died in, FLIGHT_* */

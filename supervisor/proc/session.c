@@ -145,8 +145,7 @@ void plugin_lead(struct plugin *p) {
 
 void plugin_collections_changed(struct plugin *p) { snapshot_if_complete(p); }
 
-static void encode_kinds(const struct plugin *p, struct rv_buf *out) {
-    const struct manifest *m = p->config->manifest;
+void session_encode_kinds(const struct manifest *m, struct rv_buf *out) {
     static const uint32_t map_flags[] = {MSG_KIND_MAP_OWNER, MSG_KIND_MAP_LABEL, MSG_KIND_MAP_PLUGIN};
     rv_mp_array(out, m->kind_n);
     for (size_t i = 0; i < m->kind_n; i++) {
@@ -180,7 +179,7 @@ void session_welcome(struct plugin *p) {
     rv_autobuf struct rv_buf kinds = {0}, zones = {0};
     uint8_t seed[32];
     rv_random(seed, sizeof seed);
-    encode_kinds(p, &kinds);
+    session_encode_kinds(p->config->manifest, &kinds);
     if (p->config->manifest->time_zones) read_time_zones(p, &zones);
     struct msg m = {.type = MSG_WELCOME,
                     .welcome = {.epoch = p->s->epoch,
@@ -250,9 +249,22 @@ static bool token_right(const struct plugin *p, struct rv_bytes token) {
     return different == 0;
 }
 
+bool session_fits(const struct manifest *m, const struct msg_hello *h, struct rv_buf *why) {
+    if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
+        rv_buf_addf(why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major,
+                    h->abi_minor);
+    else if (!rv_str_eq(h->plugin, m->name))
+        rv_buf_addf(why, "the library is plugin \"%.*s\", its manifest is of \"" RV_STR_FMT "\"",
+                    (int)(h->plugin.n < 64 ? h->plugin.n : 64), h->plugin.p, RV_STR_ARG(m->name));
+    else if (!rv_str_eq(h->plugin_version, m->version))
+        rv_buf_addf(why, "the library has version %.*s, its manifest %.*s: install both together",
+                    (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
+                    (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
+    return why->n == 0;
+}
+
 static void on_hello(struct plugin *p, const struct msg_hello *h) {
-    char why[256] = "";
-    const struct manifest *m = p->config->manifest;
+    rv_autobuf struct rv_buf why = {0};
     if (p->greeted || !token_right(p, h->token)) {
         violation(p, DEATH_PROTOCOL, "a process without the right token spoke on the lane: it is stopped",
                   p->greeted ? "a second HELLO" : "HELLO with a wrong token");
@@ -261,18 +273,8 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
     p->greeted = true;
     explicit_bzero(p->token, sizeof p->token);
     p->live = (h->can & MSG_CAN_SETTINGS) != 0;
-    if (h->protocol != MSG_VERSION || h->abi_major != (uint32_t)m->abi)
-        snprintf(why, sizeof why, "its manifest says ABI %lld, the library has %u.%u", (long long)m->abi, h->abi_major,
-                 h->abi_minor);
-    else if (!rv_str_eq(h->plugin, m->name))
-        snprintf(why, sizeof why, "the library is plugin \"%.*s\", its manifest is of \"%s\"",
-                 (int)(h->plugin.n < 64 ? h->plugin.n : 64), h->plugin.p, plugin_name(p));
-    else if (!rv_str_eq(h->plugin_version, m->version))
-        snprintf(why, sizeof why, "the library has version %.*s, its manifest %.*s: install both together",
-                 (int)(h->plugin_version.n < 32 ? h->plugin_version.n : 32), h->plugin_version.p,
-                 (int)(m->version.n < 32 ? m->version.n : 32), m->version.p);
-    if (why[0] != 0) {
-        refuse_host(p, why);
+    if (!session_fits(p->config->manifest, h, &why)) {
+        refuse_host(p, rv_buf_cstr(&why));
         return;
     }
     p->heard = rv_mono_now();

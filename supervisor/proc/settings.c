@@ -50,8 +50,7 @@ void settings_sync(struct plugin *p, bool again) {
     lane_send(p->lane, &(struct msg){.type = MSG_SETTINGS, .settings.settings = {s->sent.p, s->sent.n}});
 }
 
-/* The line to look at: of a setting that the reason names, else of all of them. */
-static const struct yaml_pos *blamed(const struct config_plugin *c, struct rv_str reason) {
+const struct yaml_pos *settings_blamed(const struct config_plugin *c, struct rv_str reason) {
     for (const struct yaml_pos *k = c->settings_node != NULL ? c->settings_node->kids : NULL; k != NULL; k = k->next)
         if (memmem(reason.p, reason.n, k->key.p, k->key.n) != NULL) return k;
     return c->settings_node != NULL ? c->settings_node : c->node;
@@ -60,7 +59,7 @@ static const struct yaml_pos *blamed(const struct config_plugin *c, struct rv_st
 static void refuse_settings(struct plugin *p, struct rv_str reason) {
     struct plugin_settings *s = &p->settings;
     rv_autobuf struct rv_buf text = {0};
-    const struct yaml_pos *at = blamed(s->sent_from, reason);
+    const struct yaml_pos *at = settings_blamed(s->sent_from, reason);
     rv_buf_addf(&text, "%s:%zu:%zu: plugin %s does not take these settings, the ones before stay in force: " RV_STR_FMT,
                 p->s->config_path, at->line, at->column, plugin_name(p), RV_STR_ARG(reason));
     forget_refusal(s);

@@ -1,5 +1,5 @@
 """Processes, a Kubernetes client, waiting and the test runner of the integration tests (standard library only)."""
-import base64, collections, contextlib, fcntl, fnmatch, glob, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback
+import base64, collections, contextlib, fcntl, fnmatch, glob, http.client, inspect, json, os, queue, re, shutil, signal, socket, ssl, subprocess, sys, tempfile, threading, time, traceback, urllib.error, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("RAYVISOR_BUILD", os.path.join(ROOT, "build"))
@@ -361,6 +361,16 @@ plugins: {json.dumps(self.plugins)}
         """What rayvisorctl prints, on both streams."""
         return subprocess.run([binary("rayvisorctl"), "--socket", self.socket_path(), *args], text=True, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
+
+    def http(self, path):
+        """What it answers on its HTTP port, whatever the status."""
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{self.control('status')['httpPort']}{path}", timeout=10).read().decode()
+        except urllib.error.HTTPError as e:
+            return e.read().decode()
+
+    def check_config(self):
+        return subprocess.run([binary("rayvisord"), "--config", self.config, "--check-config"], text=True, timeout=60, stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
 
     def plugin(self, name):
         return next(p for p in self.control("plugins")["plugins"] if p["name"] == name)

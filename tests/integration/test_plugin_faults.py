@@ -178,10 +178,9 @@ def test_not_granted(env):
 
 
 def never_runs(env, name, *needles, most=8):
-    """A plugin that does not come up, added while the others are at work: they do not notice."""
+    """A plugin that does not come up beside others that are at work: they do not notice. A reload would refuse it."""
+    setup(env, toy(), {"name": name, "grants": "all"})
     others = Bystanders(env)
-    env.op.plugins = [{"name": "raycluster"}, toy(), {"name": name, "grants": "all"}]
-    env.op.write_config()
     found = told(env, f'"plugin":"{name}"', *needles, most=most)
     others.are_well()
     now = env.op.plugin(name)  # between its tries, or at one
@@ -190,24 +189,26 @@ def never_runs(env, name, *needles, most=8):
 
 
 def test_crash_at_load(env):
-    setup(env, toy())
     never_runs(env, "crash-load", "plugin died", '"while":"load"')
     told(env, "died too often", '"plugin":"crash-load"', most=1)
 
 
 def test_crash_in_init(env):
-    setup(env, toy())
     never_runs(env, "crash-init", "plugin died", '"while":"init"')
 
 
-def test_misfits_are_not_started_again(env):
-    setup(env, toy())
-    for name, says in (("old-abi", "built for plugin ABI 0"), ("bad-name", "another-name")):
-        never_runs(env, name, says, most=2)  # by the host itself, and by what it sent if that came before its end
-        assert env.op.plugin(name)["restarts"] == 0 and env.op.plugin(name)["state"] == "misfit", env.op.plugin(name)
-        for left in ("other", "later"): env.kube.delete("rayclusters", NS, left)
-        env.kube.delete("configmaps", NS, "good")
-        wait_for("the end of the round", lambda: not env.kube.list("pods", NS) and not child(env, "good")())
+def misfit(env, name, says):
+    """Not started again, and why is told where people look."""
+    never_runs(env, name, says, most=2)  # by the host itself, and by what it sent if that came before its end
+    p = env.op.plugin(name)
+    assert p["restarts"] == 0 and p["state"] == "misfit" and says in p["reason"], p
+    for where in (env.op.ctl("status"), env.op.ctl("plugins"), env.op.http("/readyz")): assert says in where, where
+
+
+def test_misfit_of_another_abi(env): misfit(env, "old-abi", "built for plugin ABI 0")
+
+
+def test_misfit_of_another_name(env): misfit(env, "bad-name", "another-name")
 
 
 def test_malformed_messages(env):

@@ -180,14 +180,15 @@ def test_an_edited_manifest_replaces_the_plugin(env):
 
 
 def test_kinds_that_the_library_was_not_built_for(env):
-    """Its constants would mean other kinds: it does not run until library and manifest fit again."""
-    entry = copied_toy(env)
+    """Its constants would mean other kinds: the reload is refused, and the process that fits goes on."""
+    entry = {**copied_toy(env), "grants": "all"}
     kube, ns = setup(env, entry)
+    pid = env.op.plugin("toy")["pid"]
     text = open(f"{env.dir}/toy.yaml", "rb").read()
     write_anew(f"{env.dir}/toy.yaml", text.replace(b"reads:\n", b"reads:\n  - {apiVersion: v1, resource: pods, kind: Pod, fields: [metadata.name], map: owner}\n"))
-    reload(env, entry)
-    wait_for("its refusal", lambda: env.op.logs("kind 1 is child (v1 configmaps, ConfigMap) in the library and pod (v1 pods, Pod) in the manifest"))
-    assert env.op.plugin("toy")["state"] != "ready"
+    refused = env.op.control("reload").get("error", "")
+    assert "kind 1 is child (v1 configmaps, ConfigMap) in the library and pod (v1 pods, Pod) in the manifest" in refused, refused
+    assert env.op.plugin("toy")["state"] == "ready" and env.op.plugin("toy")["pid"] == pid
     write_anew(f"{env.dir}/toy.yaml", text)
     reload(env, entry)
     kube.create("configmaps", ns, configmap("a"))
@@ -211,6 +212,26 @@ def test_a_rebuilt_library_replaces_the_plugin(env):
     wait_for("it works", lambda: kube.find("configmaps", ns, "a-child"))
     p = env.op.plugin("toy")
     assert p["pid"] == pid and p["restarts"] == 0, p
+
+
+def test_a_bad_library_never_replaces_a_good_one(env):
+    """One that cannot be loaded, was built for another ABI, or dies in its init: the process that runs goes on, and the refusal can be seen."""
+    entry = copied_toy(env)
+    kube, ns = setup(env, entry)
+    pid, good = env.op.plugin("toy")["pid"], open(f"{env.dir}/toy.so", "rb").read()
+    toys = f"{BUILD}/lib/rayvisor/toys"
+    for name, says in (("old-abi", "built for plugin ABI 0"), ("crash-init", "its host died while it was asked: signal"), ("crash-load", "its host died"), ("", "cannot load the plugin")):
+        write_anew(f"{env.dir}/toy.so", open(f"{toys}/{name}.so", "rb").read() if name else b"not a library")
+        refused = env.op.control("reload").get("error", "")
+        assert says in refused and env.op.config + ":" in refused, (name, refused)
+        assert says in env.op.ctl("status") and says in env.op.http("/readyz"), name
+        assert says in env.op.check_config(), name
+        p = env.op.plugin("toy")
+        assert p["pid"] == pid and p["state"] == "ready" and p["restarts"] == 0, p
+    write_anew(f"{env.dir}/toy.so", good)
+    reload(env, entry)
+    another_process(env, pid)
+    assert "refused" not in env.op.ctl("status")
 
 
 def test_quarantine_ends_with_another_build(env):
@@ -253,12 +274,14 @@ def test_a_file_that_is_cut_off_changes_nothing(env):
         env.op.write_config(text)
         lines = wait_for(f"{what} is refused", lambda: (lambda l: l if len(l) == n else None)(env.op.logs("configuration refused; the running one stays")))
         assert lines[-1]["level"] == "error" and re.match(re.escape(env.op.config) + r":\d+:\d+: ", lines[-1]["reason"]), lines[-1]
-    assert "refused" not in env.op.ctl("status")
+    assert "the configuration file is refused" in env.op.ctl("status") and lines[-1]["reason"] in env.op.ctl("status")
+    assert lines[-1]["reason"] in env.op.http("/readyz") and "rayvisor_config_valid 0" in env.op.http("/metrics")
     assert env.op.control("reload").get("error", "").startswith(env.op.config), env.op.control("reload")
     assert {p["name"]: p["pid"] for p in env.op.control("plugins")["plugins"]} == pids
     kube.create("configmaps", ns, configmap("a"))
     wait_for("all goes on", lambda: kube.find("configmaps", ns, "a-child"))
     reload(env, toy(), {"name": "raycluster"})
+    assert "refused" not in env.op.ctl("status") and "rayvisor_config_valid 1" in env.op.http("/metrics")
     assert {p["name"]: p["pid"] for p in env.op.control("plugins")["plugins"]} == pids
 
 
