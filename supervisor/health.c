@@ -7,8 +7,8 @@
 
 const char *health_not_ready(const struct supervisor *s, struct rv_buf *room) {
     if (s->stopping) return "shutting down";
-    if (!feeds_all_synced(s->feeds))
-        return "waiting for the first complete list of every watched resource (rayvisorctl status shows which)";
+    const char *waits = feeds_waits_for(s->feeds, room);
+    if (waits != NULL) return waits;
     const char *nobody = leadership_not_ready(s, room);
     if (nobody != NULL) return nobody;
     for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {

@@ -141,17 +141,79 @@ static bool same(struct rv_bytes a, const struct rv_buf *b) {
     return a.n == b->n && (a.n == 0 || memcmp(a.p, b->p, a.n) == 0);
 }
 
+/* {"type":"ACTION","body":{...},"payload":{...}} */
+static void write_message(struct jsonw *w, const char *key, const struct msg *m, struct rv_bytes body) {
+    jsonw_begin_object(w, key);
+    jsonw_text(w, "type", msg_type_name(m->type));
+    jsonw_val(w, "body", (struct rv_val){body.p, body.n});
+    if (m->payload.n != 0 && m->type == MSG_ACTION && m->action.a.verb != RV_VERB_HTTP)
+        jsonw_val(w, "payload", (struct rv_val){m->payload.p, m->payload.n});
+    jsonw_end_object(w);
+}
+
+static void print_line(struct replay *r, struct rv_buf *line) {
+    rv_buf_addc(line, '\n');
+    fwrite(line->p, 1, line->n, r->out);
+}
+
 static void print_request(struct replay *r, const struct msg *m, const struct rv_buf *body) {
     rv_autobuf struct rv_buf line = {0};
     struct jsonw w = {.out = &line};
+    write_message(&w, NULL, m, (struct rv_bytes){body->p, body->n});
+    print_line(r, &line);
+}
+
+/* "create configmaps team/a for team/demo", or what else it is. */
+static void tell_message(const struct msg *m, struct rv_buf *out) {
+    static const char *const verbs[] = {"",       "create", "apply", "merge patch", "JSON patch", "delete",
+                                        "delete", "get",    "event", "HTTP",        "timer"};
+    const struct rv_action *a = &m->action.a;
+    if (m->type != MSG_ACTION) {
+        rv_buf_adds(out, msg_type_name(m->type));
+        return;
+    }
+    rv_buf_adds(out, a->verb < RV_ARRAY_LEN(verbs) ? verbs[a->verb] : "an action");
+    if (a->verb == RV_VERB_DELETE_COLLECTION) rv_buf_adds(out, " all");
+    if (a->verb == RV_VERB_HTTP) rv_buf_addf(out, " " RV_STR_FMT, RV_STR_ARG(m->action.http.url));
+    if (a->resource.n != 0) rv_buf_addf(out, " " RV_STR_FMT, RV_STR_ARG(a->resource));
+    if (a->name.n != 0)
+        rv_buf_addf(out, " " RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(a->ns), a->ns.n != 0 ? "/" : "",
+                    RV_STR_ARG(a->name));
+    if (m->action.key.name.n != 0)
+        rv_buf_addf(out, " for " RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(m->action.key.ns),
+                    RV_STR_ARG(m->action.key.name));
+}
+
+static void write_side(struct jsonw *w, const char *words_key, const char *key, const struct msg *m,
+                       struct rv_bytes body) {
+    rv_autobuf struct rv_buf words = {0};
+    if (m == NULL) {
+        jsonw_val(w, words_key, RV_VAL_ABSENT);
+        return;
+    }
+    tell_message(m, &words);
+    jsonw_str(w, words_key, rv_buf_str(&words));
+    write_message(w, key, m, body);
+}
+
+/* Both sides: what was recorded, and what the plugin asks for now; NULL: nothing. */
+static void print_difference(struct replay *r, const struct record *rec, const struct msg *now, struct rv_bytes body) {
+    rv_autobuf struct rv_buf line = {0};
+    struct jsonw w = {.out = &line};
+    struct msg was;
+    bool known = rec != NULL && msg_decode(rec->header, rec->body, rec->payload, true, &was, NULL) == 0;
+    r->differences++;
     jsonw_begin_object(&w, NULL);
-    jsonw_text(&w, "type", msg_type_name(m->type));
-    jsonw_val(&w, "body", (struct rv_val){body->p, body->n});
-    if (m->payload.n != 0 && m->type == MSG_ACTION && m->action.a.verb != RV_VERB_HTTP)
-        jsonw_val(&w, "payload", (struct rv_val){m->payload.p, m->payload.n});
+    jsonw_text(&w, "difference",
+               now == NULL ? "a recorded request was not made"
+               : known     ? "the request is another one than was recorded"
+                           : "the request was not recorded");
+    jsonw_uint(&w, "request", r->requests);
+    jsonw_uint(&w, "atByte", r->at);
+    write_side(&w, "recorded", "recordedMessage", known ? &was : NULL, known ? rec->body : (struct rv_bytes){NULL, 0});
+    write_side(&w, "now", "nowMessage", now, body);
     jsonw_end_object(&w);
-    rv_buf_addc(&line, '\n');
-    fwrite(line.p, 1, line.n, r->out);
+    print_line(r, &line);
 }
 
 /* The engine says something: it must be the next recorded output. */
@@ -173,8 +235,7 @@ static void replay_send(void *arg, struct msg *m) {
         r->at += (size_t)n;
         return;
     }
-    r->differences++;
-    fprintf(r->out, "{\"difference\":\"request %lu is not what was recorded at byte %zu\"}\n", r->requests, r->at);
+    print_difference(r, n > 0 && next.what == RECORD_OUT ? &next : NULL, m, (struct rv_bytes){body.p, body.n});
     if (n > 0 && next.what == RECORD_OUT) r->at += (size_t)n;
 }
 
@@ -184,8 +245,7 @@ static int play(struct replay *r, const struct record *rec, struct rv_error *err
         return 0;
     }
     if (rec->what == RECORD_OUT) { /* recorded, but the engine did not say it */
-        r->differences++;
-        fprintf(r->out, "{\"difference\":\"a recorded request was not made\"}\n");
+        print_difference(r, rec, NULL, (struct rv_bytes){NULL, 0});
         return 0;
     }
     struct msg m;

@@ -27,7 +27,22 @@ struct feeds {
     void *arg;
 };
 
-static const char *const state_names[] = {"listing", "watching", "back-off", "forbidden", "missing"};
+static const char *const state_names[] = {"listing", "watching", "back-off", "forbidden", "unauthorized", "missing"};
+
+/* What is to be done about a state that does not end by itself; NULL: nothing. */
+static const char *advice_of(enum kube_watch_state state) {
+    switch (state) {
+    case KUBE_WATCH_FORBIDDEN:
+        return "grant list and watch on this resource (rayvisord --print-rbac shows the role)";
+    case KUBE_WATCH_UNAUTHORIZED:
+        return "the API server does not accept our credentials: the token or certificate of the kubeconfig, or of the "
+               "pod's ServiceAccount, is wrong or has expired";
+    case KUBE_WATCH_MISSING:
+        return "the API server has no such resource: install its CustomResourceDefinition (deploy/crds has Ray's)";
+    default:
+        return NULL;
+    }
+}
 
 static bool some_broken(void *arg) {
     const struct feeds *f = arg;
@@ -53,17 +68,16 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     bool was = feed_synced(feed);
     feed->state = state;
     feed->since = rv_mono_now();
+    const char *advice = why[0] != 0 && !(feed->optional && state == KUBE_WATCH_MISSING) ? advice_of(state) : NULL;
+    rv_autobuf struct rv_buf told = {0};
+    rv_buf_addf(&told, "%s%s%s", why, advice != NULL ? ": " : "", advice != NULL ? advice : "");
     free(feed->why);
-    feed->why = rv_strdup(rv_str(why));
+    feed->why = rv_strdup(rv_buf_str(&told));
     bool absent = state == KUBE_WATCH_MISSING && feed->optional, broken = state == KUBE_WATCH_BACKOFF;
     enum rv_log_level level = absent ? RV_LOG_INFO : why[0] != 0 && !broken ? RV_LOG_WARN : RV_LOG_DEBUG;
     if (broken) trouble_report(feed->feeds->trouble, rv_str(feed->resource), rv_str(why));
-    rv_log(level,
-           state == KUBE_WATCH_FORBIDDEN
-               ? "watch forbidden: grant list and watch on this resource (rayvisord --print-rbac shows the role)"
-               : "watch state",
-           "resource", feed->resource, "namespace", feed->ns, "state", state_names[state], "reason",
-           why[0] != 0 ? why : NULL, NULL);
+    rv_log(level, "watch state", "resource", feed->resource, "namespace", feed->ns, "state", state_names[state],
+           "reason", feed->why[0] != 0 ? feed->why : NULL, NULL);
     if (!was && absent && feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 
@@ -240,6 +254,18 @@ bool feeds_all_synced(const struct feeds *f) {
     for (const struct feed *feed = f->list; feed != NULL; feed = feed->next)
         if (!feed_synced(feed)) return false;
     return true;
+}
+
+const char *feeds_waits_for(const struct feeds *f, struct rv_buf *room) {
+    const struct feed *found = NULL;
+    for (const struct feed *feed = f->list; feed != NULL; feed = feed->next)
+        if (!feed_synced(feed) && (found == NULL || (found->why[0] == 0 && feed->why[0] != 0))) found = feed;
+    if (found == NULL) return NULL;
+    rv_buf_clear(room);
+    rv_buf_addf(room, "waiting for the first complete list of %s%s%s (%s)%s%s", found->resource,
+                found->ns != NULL ? " in namespace " : "", found->ns != NULL ? found->ns : "",
+                state_names[found->state], found->why[0] != 0 ? ": " : "", found->why);
+    return rv_buf_cstr(room);
 }
 
 void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg) {

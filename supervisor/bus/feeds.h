@@ -21,6 +21,8 @@ struct feed_info {
 typedef void (*feed_info_fn)(void *arg, const struct feed_info *i);
 void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg);
 bool feeds_all_synced(const struct feeds *f);
+/* What is not listed yet, the one first of which it is known why; NULL: everything is. */
+const char *feeds_waits_for(const struct feeds *f, struct rv_buf *room);
 /* The cached object of that identity, when nobody can be sure that it is still there: no watch of its kind is up to
  * date, or has been for longer than a moment (a watch that has just begun may still be told that it comes too late).
  * ns: where its dependents are; an owner is there or in no namespace. NULL otherwise. */

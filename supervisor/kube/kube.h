@@ -98,7 +98,8 @@ enum kube_watch_state {
     KUBE_WATCH_WATCHING,
     KUBE_WATCH_BACKOFF,
     KUBE_WATCH_FORBIDDEN,
-    KUBE_WATCH_MISSING /* the resource is not served (yet): asked again from time to time */
+    KUBE_WATCH_UNAUTHORIZED, /* the API server does not know who we are: HTTP 401 */
+    KUBE_WATCH_MISSING       /* the resource is not served (yet): asked again from time to time */
 };
 struct kube_watch_opts {
     const char *api_version, *resource;

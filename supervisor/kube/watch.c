@@ -108,7 +108,7 @@ static void failed(struct kube_watch *w, const char *doing, const struct kube_re
     w->failures++;
     kube_client_counters(w->client)->watches_failed++;
     if (r->code == RV_E_FORBIDDEN || r->code == RV_E_UNAUTHORIZED) {
-        set_state(w, KUBE_WATCH_FORBIDDEN, why);
+        set_state(w, r->code == RV_E_FORBIDDEN ? KUBE_WATCH_FORBIDDEN : KUBE_WATCH_UNAUTHORIZED, why);
         w->relist = true;
         retry_in(w, ASK_AGAIN_MS / 2 + random_below(ASK_AGAIN_MS / 2));
     } else if (r->code == RV_E_NOT_FOUND) {

@@ -196,17 +196,23 @@ static void greet(struct run *r, size_t *at, const char *name, const char *mode)
     say(r, script_snap(MSG_SNAP_END, 1));
 }
 
+static char replayed[65536]; /* what the last replay printed */
+
 static int replay(struct run *r) {
     fflush(NULL);
+    FILE *out = tmpfile();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(out);
     pid_t pid = fork();
     if (pid == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, 1);
+        dup2(fileno(out), 1);
         execl(HOST_BINARY, HOST_BINARY, "--replay", r->record_path, r->toy, (char *)NULL);
         _exit(127);
     }
     int status = -1;
     waitpid(pid, &status, 0);
+    rewind(out);
+    replayed[fread(replayed, 1, sizeof replayed - 1, out)] = 0;
+    fclose(out);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
@@ -252,6 +258,9 @@ static void life(void) {
     CU_ASSERT_EQUAL(replay(r), 0);
     falsify(r->record_path);
     CU_ASSERT_EQUAL(replay(r), 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(replayed, "\"recorded\":\"create configmaps ns/wood-child for ns/good\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(replayed, "\"now\":\"create configmaps ns/good-child for ns/good\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(replayed, "\"recordedMessage\":{\"type\":\"ACTION\",\"body\":"));
     end(r);
 }
 

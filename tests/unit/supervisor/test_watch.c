@@ -349,7 +349,7 @@ static void not_allowed(void) {
     static const struct {
         unsigned http;
         enum kube_watch_state state;
-    } rows[] = {{403, KUBE_WATCH_FORBIDDEN}, {401, KUBE_WATCH_FORBIDDEN}, {404, KUBE_WATCH_MISSING}};
+    } rows[] = {{403, KUBE_WATCH_FORBIDDEN}, {401, KUBE_WATCH_UNAUTHORIZED}, {404, KUBE_WATCH_MISSING}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct world *w = begin();
         script_on(w->server, &(struct script_answer){.status = rows[i].http,

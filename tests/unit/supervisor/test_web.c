@@ -244,6 +244,31 @@ static void feeds(void) {
     end(w);
 }
 
+/* What a person has to do something about is named as what it is, where the operator says why it is not ready. */
+static void refused_watches(void) {
+    static const struct {
+        unsigned status;
+        const char *state, *says;
+    } rows[] = {{401, "unauthorized", "the API server does not accept our credentials: the token or certificate"},
+                {403, "forbidden", "grant list and watch on this resource"},
+                {404, "missing", "install its CustomResourceDefinition"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = begin(false);
+        rv_autobuf struct rv_buf want = {0};
+        struct manifest_kind k = kind("x=y", NULL, 0);
+        struct rv_error err = {0};
+        for (int n = 0; n < 4; n++)
+            script_on(w->server, &(struct script_answer){.when = "pods", .status = rows[i].status, .body = "{}"});
+        struct feed *a = feed_join(w->stage->s.feeds, &k, NULL, &err);
+        rv_buf_addf(&want, "pods x=y %s 0; ", rows[i].state);
+        for (int n = 0; n < 200; n++) rv_loop_turn(w->stage->s.loop, 5);
+        CHECK_ROW(feeds_are(w, rv_buf_cstr(&want)), rows[i].state);
+        CHECK_ROW(!ready(w, rows[i].says), rows[i].state);
+        feed_leave(a);
+        end(w);
+    }
+}
+
 /* A manifest that names single labels and parts of the owners gets these, and what the supervisor looks at itself. */
 static void parts(void) {
     static const char list[] =
@@ -275,5 +300,6 @@ static const struct suite_test tests[] = {{"endpoints", endpoints},
                                           {"refused configuration", refused_configuration},
                                           {"well formed", well_formed},
                                           {"feeds", feeds},
+                                          {"refused watches", refused_watches},
                                           {"parts", parts}};
 SUITE_MAIN("web", tests)
