@@ -386,6 +386,7 @@ static void warn_of(const struct config *c, const struct config_plugin *p, const
 void config_warnings(const struct config *c, config_warning_fn fn, void *arg) {
     for (size_t i = 0; i < c->plugin_n; i++) {
         const struct config_plugin *p = &c->plugins[i];
+        grants_warnings(c, p, fn, arg);
         for (size_t k = 0; p->enabled && k < p->manifest->expect_n; k++)
             if (!runs(c, p->manifest->expects[k].plugin)) warn_of(c, p, &p->manifest->expects[k], fn, arg);
     }

@@ -1,6 +1,8 @@
 /* grants.c - see grants.h. */
 #include "grants.h"
 
+#include "ipc/base/nearest.h"
+
 bool grants_own_name(const struct config_env *env, struct rv_str plugin) {
     struct rv_str rest = rv_str(env->own_plugins != NULL ? env->own_plugins : "");
     while (rest.n != 0) {
@@ -120,4 +122,75 @@ int grants_read(const struct schema_reader *r, const struct config *c, struct co
             r, g, "grants must be \"all\" or a list of {apiVersion, resource, subresource, verbs, namespaces}");
     int code = manifest_read_grants(r, g, &p->grants, &p->grant_n);
     return code != 0 ? code : check_reads(r, c, p, own);
+}
+
+/* ---- what is likely not meant ----------------------------------------------------------------------------- */
+
+static bool same_target(const struct manifest_write *a, const struct manifest_write *b) {
+    return rv_str_eq(a->api_version, b->api_version) && rv_str_eq(a->resource, b->resource) &&
+           rv_str_eq(a->subresource, b->subresource);
+}
+
+static bool asked_for(const struct manifest *m, const struct manifest_write *g, struct nearest *near) {
+    bool found = false;
+    for (size_t i = 0; i < m->write_n; i++) {
+        found = found || same_target(&m->writes[i], g);
+        nearest_offer(near, m->writes[i].resource);
+    }
+    for (size_t i = 0; i < m->kind_n; i++) {
+        found = found || grants_read_of(g, &m->kinds[i]);
+        nearest_offer(near, m->kinds[i].resource);
+    }
+    return found;
+}
+
+static void add_target(struct rv_buf *out, const struct manifest_write *g) {
+    rv_buf_addf(out, RV_STR_FMT "%s" RV_STR_FMT " (" RV_STR_FMT ")", RV_STR_ARG(g->resource),
+                g->subresource.n != 0 ? "/" : "", RV_STR_ARG(g->subresource), RV_STR_ARG(g->api_version));
+}
+
+static void warn(const struct config *c, const struct yaml_pos *at, const struct rv_buf *text, config_warning_fn fn,
+                 void *arg) {
+    rv_autobuf struct rv_buf line = {0};
+    rv_buf_addf(&line, "%s:%zu:%zu: " RV_STR_FMT, c->doc.file, at->line, at->column, RV_STR_ARG(rv_buf_str(text)));
+    fn(arg, rv_buf_cstr(&line));
+}
+
+static void warn_unasked(const struct config *c, const struct config_plugin *p, config_warning_fn fn, void *arg) {
+    const struct yaml_pos *at = p->grants_node->kids;
+    for (size_t i = 0; i < p->grant_n && at != NULL; i++, at = at->next) {
+        rv_autobuf struct rv_buf text = {0};
+        struct nearest near = nearest_begin(p->grants[i].resource);
+        if (asked_for(p->manifest, &p->grants[i], &near)) continue;
+        rv_buf_addf(&text, "grants[%zu] of plugin " RV_STR_FMT " is of ", i, RV_STR_ARG(p->name));
+        add_target(&text, &p->grants[i]);
+        rv_buf_adds(&text, ", which its manifest does not ask for");
+        if (!rv_str_eq(near.best, p->grants[i].resource)) nearest_hint(&near, &text);
+        warn(c, at, &text, fn, arg);
+    }
+}
+
+static void warn_ungranted(const struct config *c, const struct config_plugin *p, config_warning_fn fn, void *arg) {
+    for (size_t i = 0; i < p->manifest->write_n; i++) {
+        const struct manifest_write *w = &p->manifest->writes[i];
+        rv_autobuf struct rv_buf verbs = {0}, text = {0};
+        if (!manifest_when(&w->when, &p->settings)) continue;
+        for (size_t v = 0; v < w->verbs.n; v++) {
+            bool granted = false;
+            for (size_t g = 0; g < p->grant_n; g++)
+                granted = granted || (same_target(&p->grants[g], w) && listed(&p->grants[g].verbs, w->verbs.list[v]));
+            if (!granted) rv_buf_addf(&verbs, "%s" RV_STR_FMT, verbs.n != 0 ? ", " : "", RV_STR_ARG(w->verbs.list[v]));
+        }
+        if (verbs.n == 0) continue;
+        rv_buf_addf(&text, "plugin " RV_STR_FMT " needs to %s ", RV_STR_ARG(p->name), rv_buf_cstr(&verbs));
+        add_target(&text, w);
+        rv_buf_adds(&text, ", which its grants do not say: it will be refused");
+        warn(c, p->grants_node, &text, fn, arg);
+    }
+}
+
+void grants_warnings(const struct config *c, const struct config_plugin *p, config_warning_fn fn, void *arg) {
+    if (!p->enabled || p->all_grants || p->grants_node == NULL) return;
+    warn_unasked(c, p, fn, arg);
+    warn_ungranted(c, p, fn, arg);
 }

@@ -13,5 +13,7 @@
 bool grants_own_name(const struct config_env *env, struct rv_str plugin);
 /* Fills in what the plugin is granted, from its entry; own: it needs none. Its settings are known by now. */
 int grants_read(const struct schema_reader *r, const struct config *c, struct config_plugin *p, bool own);
+/* What is likely not meant: a grant that the manifest does not ask for, and a need that no grant covers. */
+void grants_warnings(const struct config *c, const struct config_plugin *p, config_warning_fn fn, void *arg);
 
 #endif

@@ -344,7 +344,18 @@ static void expectations(void) {
          "f.yaml:3:20: plugin toy with mode=safe relies on plugin vendor, which does not run: add \"- name: vendor\""},
         {"plugins:\n- name: toy\n  settings: {seconds: 5, map: {x: true}}", "f.yaml:3:31: plugin toy with map.x=true"},
         {"plugins:\n- name: toy\n  settings: {map: {x: false}}", NULL},
-        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: " READS "}", NULL},
+        {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: all}", NULL},
+        /* grants that the manifest does not ask for, and needs that nobody grants */
+        {"plugins:\n- {name: vendor, grants: " READS "}", "f.yaml:2:26: plugin vendor needs to create, apply pods "
+                                                          "(v1), which its grants do not say: it will be refused"},
+        {"plugins:\n- name: toy\n  grants:\n  - {apiVersion: v1, resource: pods, verbs: [create, apply]}", NULL},
+        {"plugins:\n- name: toy\n  grants:\n  - {apiVersion: v1, resource: pods, verbs: [create, apply]}\n"
+         "  - {apiVersion: v1, resource: podz, verbs: [create]}",
+         "f.yaml:5:5: grants[1] of plugin toy is of podz (v1), which its manifest does not ask for: did you mean "
+         "\"pods\"?"},
+        {"plugins:\n- name: toy\n  grants:\n  - {apiVersion: apps/v1, resource: pods, verbs: [create]}",
+         "f.yaml:4:5: grants[0] of plugin toy is of pods (apps/v1), which its manifest does not ask for\n"},
+
         {"plugins:\n- name: toy\n  settings: {mode: safe}\n- {name: vendor, grants: " READS ", enabled: false}",
          "f.yaml:3:20:"},
         {"plugins:\n- name: toy\n  enabled: false\n  settings: {mode: safe}", NULL},
