@@ -43,6 +43,13 @@ loud "$cmake" -DMANIFEST="$tmp/source/cluster-summary.yaml" -DHEADER="$tmp/sourc
   $(pkg-config --libs rayvisor-test) -o "$tmp/test_summary"
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir rayvisor-test) loud "$tmp/test_summary" "$tmp/source/cluster-summary.yaml"
 
+# What the guide says of the host: it is where pkg-config says, and runs, also under a debugger.
+installed=$(pkg-config --variable=host rayvisor)
+said=$("$installed" --check "$plugins/cluster-summary.so") || fail "the installed host $installed: $said"
+printf '\220' >"$tmp/broken.rec" # no record
+if "$installed" --replay "$tmp/broken.rec" "$plugins/cluster-summary.so" >"$tmp/log" 2>&1; then fail "a broken recording was replayed"; fi
+grep -q "recording" "$tmp/log" || { cat "$tmp/log"; fail "a broken recording is not named"; }
+
 for so in "$plugins/cluster-summary.so" "$tmp/by-pkg-config.so"; do
   exported=$(nm -D --defined-only "$so" | awk '{print $3}' | grep -v '^__' | tr '\n' ' ')
   [ "$exported" = "rv_plugin_v2 " ] || fail "$so exports: $exported"
