@@ -86,7 +86,7 @@ struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struc
     rv_node_set_cstr(p->arena, n, "kind", k->kind);
     struct rv_node *meta = rv_node_ensure_map(p->arena, n, "metadata");
     rv_node_set_str(p->arena, meta, "name", name);
-    rv_node_set_str(p->arena, meta, "namespace", p->key.ns);
+    if (p->key.ns.n != 0) rv_node_set_str(p->arena, meta, "namespace", p->key.ns); /* of a cluster-scoped one: none */
     rv_meta_set_controller(p->arena, n, rv_str(primary(p)->api_version), rv_str(primary(p)->kind), p->key.name,
                            p->object.uid);
     return n;

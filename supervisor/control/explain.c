@@ -157,7 +157,7 @@ struct quarantine_search {
 
 static void match_quarantine(void *arg, const struct quarantine_info *i) {
     struct quarantine_search *s = arg;
-    if (i->kind_index != 0 || !rv_str_is(s->ns, i->ns) || !rv_str_is(s->name, i->name)) return;
+    if (i->kind_index != 0 || (i->ns[0] != 0 && !rv_str_is(s->ns, i->ns)) || !rv_str_is(s->name, i->name)) return;
     s->since = i->since;
     snprintf(s->text, sizeof s->text,
              "quarantined: the plugin died while working on it (%.100s); it waits for a change", i->reason);

@@ -413,6 +413,9 @@ void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plug
         done(arg, NULL);
         return;
     }
+    /* Whoever asks names a namespace, by default: an object of a cluster-scoped kind has none. */
+    struct rv_str none = {NULL, 0};
+    if (session_find(p, 0, ns, name) == NULL && session_find(p, 0, none, name) != NULL) ns = none;
     struct pending_explain *e = rv_alloc(sizeof *e);
     *e = (struct pending_explain){p->explains, ++p->corr, done, arg};
     p->explains = e;
