@@ -274,12 +274,11 @@ static int check_as_configured(const struct options *o, const struct rv_plugin *
     close_range(FD_TOKEN, ~0u, 0);
     int r = rv_mp_check(rv_buf_bytes(&given), err);
     if (r == 0) r = sandbox_before_load(&o->sandbox, &in_force, err);
-    if (r == 0) r = sandbox_for_load(&o->sandbox, &in_force, err);
     if (r != 0) return r;
-    *ret = load_plugin(o->check, err);
-    if (*ret == NULL) return err->code;
-    r = sandbox_after_load(&o->sandbox, &in_force, err);
-    return r != 0 ? r : try_init(*ret, (struct rv_val){given.p, given.n}, err);
+    struct loader *thread = loader_start();
+    if (thread == NULL) return rv_error_set(err, -EAGAIN, "no thread can be made to load the plugin");
+    *ret = load_confined(o, thread, NULL, &in_force, err);
+    return *ret == NULL ? err->code : try_init(*ret, (struct rv_val){given.p, given.n}, err);
 }
 
 static int check_only(struct options *o) {
@@ -287,7 +286,7 @@ static int check_only(struct options *o) {
     const struct rv_plugin *p = NULL;
     rv_autofree char *path = realpath(o->check, NULL);
     if (path != NULL) o->check = path;
-    o->sandbox.plugin_path = o->sandbox.lane_path = o->check; /* there is no lane */
+    o->plugin = o->sandbox.plugin_path = o->sandbox.lane_path = o->check; /* there is no lane */
     o->sandbox.parent = (pid_t)o->parent;
     if (o->as_configured) {
         rv_log_setup(RV_LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "host");
