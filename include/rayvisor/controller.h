@@ -41,6 +41,7 @@ struct rv_pass {
     int64_t now;             /* wall clock, ns since the epoch; constant during the pass */
     void *state;             /* the controller's: state_size bytes */
     void *memo;              /* the object's: memo_size bytes */
+    const void *layer;       /* this layer's own */
     /* The outcome: written by rv_pass_retry() and its siblings. */
     struct {
         bool retry, terminal;
@@ -59,15 +60,22 @@ struct rv_controller {
     const char *reporter;
     /* Memory of the controller, zeroed at the start. configure() fills it from the settings at the start and whenever
      * they change; a code with err filled refuses them, and the state must then be as it was. Without configure() new
-     * settings are taken as they are: read p->settings. release() is the last call. */
+     * settings are taken as they are: read p->settings. start() is the first call, for a state that calls the host
+     * itself. release() is the last one. */
     size_t state_size;
+    void (*start)(void *state, const struct rv_host_api *api, struct rv_host *host);
     int32_t (*configure)(void *state, struct rv_val settings, struct rv_error *err);
     void (*release)(void *state);
     /* Memory for each object of the primary kind, zeroed when the object is first seen, also when another one of the
-     * same name has taken its place. It goes with the object; memo_release() frees what hangs on it. It is lost when
-     * the plugin restarts: keep in it only what can be found out again. */
+     * same name has taken its place. memo_init() fills a new one in. It goes with the object; memo_release() frees what
+     * hangs on it. It is lost when the plugin restarts: keep in it only what can be found out again. */
     size_t memo_size;
+    void (*memo_init)(void *memo);
     void (*memo_release)(void *memo);
+    /* Called before memo_release(): withdraw what was published about the object, as its metrics. The object is gone,
+     * or another one of the same name has taken its place, or the plugin ends. p->key and p->object.uid are the
+     * object's that had the memo, p->memo is the memo, and p->object has no value. */
+    void (*memo_end)(const struct rv_pass *p, bool plugin_ends);
     /* For kinds with `map: plugin`: an object of a secondary kind changed. Wake the keys that it concerns with
      * rv_controller_wake(). c is valid during the call. */
     void (*map)(const struct rv_pass *c, const struct rv_object *object, bool deleted);
@@ -141,6 +149,10 @@ void rv_pass_wake_after(struct rv_pass *p, int64_t ms);
 void rv_pass_wake_at(struct rv_pass *p, int64_t ns);
 /* Another key of the primary kind is looked at soon; also in map(). */
 void rv_controller_wake(const struct rv_pass *p, struct rv_str ns, struct rv_str name);
+
+/* Calls fn with the memo of each object that has one; also in map(). fn may change the memo. */
+void rv_controller_each_memo(const struct rv_pass *p, void (*fn)(void *arg, const struct rv_key *key, void *memo),
+                             void *arg);
 
 /* ---- the plugin ---------------------------------------------------------------------------------------------- */
 

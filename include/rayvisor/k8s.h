@@ -80,6 +80,14 @@ struct rv_str rv_meta_controller_uid(struct rv_val object);
 void rv_meta_set_controller(struct rv_arena *a, struct rv_node *object, struct rv_str api_version, struct rv_str kind,
                             struct rv_str name, struct rv_str uid);
 bool rv_meta_deleting(struct rv_val object);
+/* Finalizers. meta is the object's metadata, which the manifest must read with its finalizers. */
+bool rv_meta_has_finalizer(struct rv_val meta, const char *name);
+/* Those of meta without that one, as a new list. */
+struct rv_node *rv_meta_finalizers_without(struct rv_arena *a, struct rv_val meta, const char *name);
+/* A merge patch that adds the finalizer or takes it away. It holds the version that was read, so that a write of
+ * somebody else in between is a conflict and nobody else's finalizer is lost. */
+struct rv_node *rv_meta_finalizer_patch(struct rv_arena *a, struct rv_val meta, struct rv_str resource_version,
+                                        const char *name, bool present);
 
 /* ---- conditions (metav1.Condition) --------------------------------------------------------------------- */
 struct rv_val rv_condition_find(struct rv_val conditions, const char *type);

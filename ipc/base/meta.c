@@ -25,6 +25,29 @@ void rv_meta_set_controller(struct rv_arena *a, struct rv_node *object, struct r
 
 bool rv_meta_deleting(struct rv_val object) { return rv_val_set(rv_val_path(object, "metadata.deletionTimestamp")); }
 
+bool rv_meta_has_finalizer(struct rv_val meta, const char *name) {
+    for (struct rv_iter it = rv_iter(rv_val_get(meta, "finalizers")); rv_iter_next(&it);)
+        if (rv_str_is(rv_val_str(it.val), name)) return true;
+    return false;
+}
+
+struct rv_node *rv_meta_finalizers_without(struct rv_arena *a, struct rv_val meta, const char *name) {
+    struct rv_node *list = rv_node_array(a);
+    for (struct rv_iter it = rv_iter(rv_val_get(meta, "finalizers")); rv_iter_next(&it);)
+        if (!rv_str_is(rv_val_str(it.val), name)) rv_node_append(a, list, rv_node_from(a, it.val));
+    return list;
+}
+
+struct rv_node *rv_meta_finalizer_patch(struct rv_arena *a, struct rv_val meta, struct rv_str resource_version,
+                                        const char *name, bool present) {
+    struct rv_node *patch = rv_node_map(a), *fresh = rv_node_ensure_map(a, patch, "metadata"),
+                   *list = rv_meta_finalizers_without(a, meta, name);
+    if (present) rv_node_append(a, list, rv_node_str(a, rv_str(name)));
+    rv_node_set(a, fresh, "finalizers", list);
+    rv_node_set_str(a, fresh, "resourceVersion", resource_version);
+    return patch;
+}
+
 struct rv_val rv_condition_find(struct rv_val conditions, const char *type) {
     for (struct rv_iter it = rv_iter(conditions); rv_iter_next(&it);)
         if (rv_str_is(rv_path_str(it.val, "type"), type)) return it.val;

@@ -7,7 +7,6 @@
 #include "objects.h"
 #include "plugins/ray/controller.h"
 #include "plugins/ray/fields.h"
-#include "plugins/ray/memo.h"
 #include "plugins/ray/ownership.h"
 
 enum { TAG_UPDATE = 64, TAG_OWNER = 128 }; /* plus which object; creations have the bare number */
@@ -16,15 +15,12 @@ enum { AGAIN_MS = 300000, FOREIGN_MS = 30000, EXPIRY_H = 24 };
 
 /* What was told of a cluster, so that it is not told in every pass. */
 struct mtls_memo {
-    struct rc_memo base;
     bool ready, waiting, expiring;
     bool foreign[MTLS_OBJECTS]; /* somebody else's object has its name */
 };
 
-struct controller {
-    struct rc_controller base;
+struct settings {
     struct rv_str domain;
-    struct rc_memo_table memos;
 };
 
 struct mtls_pass {
@@ -219,53 +215,36 @@ static void take_result(struct mtls_pass *p, const struct rv_result *r) {
 
 /* ---- the controller ---------------------------------------------------------------------------------------------- */
 
-static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
-    struct controller *k = state;
-    struct rv_object o = {.size = sizeof o};
-    struct mtls_cluster c;
-    if (k->base.api->get(k->base.host, KIND_CLUSTER, key->ns, key->name, &o) != 0) {
-        rc_memo_drop(&k->memos, key->ns, key->name);
-        return;
-    }
-    mtls_cluster_read(&c, o.value, k->domain);
-    if (rv_meta_deleting(o.value) || rc_managed_elsewhere(c.spec) ||
-        !rv_path_bool(c.spec, "tlsOptions.enabled", false)) {
-        rc_memo_drop(&k->memos, key->ns, key->name);
-        return;
-    }
-    rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct mtls_pass p = {.ctx = rc_context_of(&k->base, arena, "RayCluster", "raycluster-mtls-controller", &o),
-                          .arena = arena,
-                          .c = &c,
-                          .memo = rc_memo_of(&k->memos, o.ns, o.name, o.uid)};
+static void take_step(struct mtls_pass *p) {
     const struct rv_result *r;
-    for (uint64_t i = 0; (r = ctx_result(&p.ctx, i)) != NULL; i++) take_result(&p, r);
-    if (!p.ctx.retry) {
-        observe_addresses(&p);
-        for (enum mtls_object which = MTLS_SELF_ISSUER; which < MTLS_OBJECTS; which++) keep_object(&p, which);
-        report_readiness(&p);
-    }
-    out->code = p.ctx.retry ? RV_RETRY : RV_AFTER;
-    out->after_ms = p.after_ms > 0 ? p.after_ms : AGAIN_MS;
+    for (uint64_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++) take_result(p, r);
+    if (p->ctx.retry) return;
+    observe_addresses(p);
+    for (enum mtls_object which = MTLS_SELF_ISSUER; which < MTLS_OBJECTS; which++) keep_object(p, which);
+    report_readiness(p);
 }
 
-static int32_t on_settings(void *state, struct rv_error *err) {
-    struct controller *k = state;
+static void reconcile(struct rv_pass *pass) {
+    const struct settings *s = pass->state;
+    struct mtls_cluster c;
+    mtls_cluster_read(&c, pass->object.value, s->domain);
+    if (rv_meta_deleting(pass->object.value) || rc_managed_elsewhere(c.spec) ||
+        !rv_path_bool(c.spec, "tlsOptions.enabled", false)) {
+        *(struct mtls_memo *)pass->memo = (struct mtls_memo){0}; /* all is reported anew when TLS is asked for again */
+        return;
+    }
+    struct mtls_pass p = {.ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .memo = pass->memo};
+    take_step(&p);
+    rc_set_outcome(pass, &(struct rv_outcome){.size = sizeof(struct rv_outcome),
+                                              .code = p.ctx.retry ? RV_RETRY : RV_AFTER,
+                                              .after_ms = p.after_ms > 0 ? p.after_ms : AGAIN_MS});
+}
+
+static int32_t configure(void *state, struct rv_val settings, struct rv_error *err) {
     (void)err;
-    k->domain = rv_val_str_or(rv_val_get(k->base.api->settings(k->base.host), "clusterDomain"), "cluster.local");
+    ((struct settings *)state)->domain = rv_val_str_or(rv_val_get(settings, "clusterDomain"), "cluster.local");
     return 0;
 }
 
-static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
-    int32_t r = rc_controller_init(sizeof(struct controller), api, h, on_settings, ret_state, err);
-    if (r == 0) ((struct controller *)*ret_state)->memos.size = sizeof(struct mtls_memo);
-    return r;
-}
-
-static void on_fini(void *state) {
-    struct controller *k = state;
-    rc_memo_drop_all(&k->memos);
-    free(k);
-}
-
-RC_PLUGIN(mtls, .init = on_init, .reconcile = on_reconcile, .settings_changed = on_settings, .fini = on_fini)
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-mtls-controller", .state_size = sizeof(struct settings),
+              .configure = configure, .memo_size = sizeof(struct mtls_memo))

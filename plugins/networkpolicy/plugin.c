@@ -142,31 +142,21 @@ static const char *state_of(const struct policy_pass *p) {
                                          : "the network policies are as wanted";
 }
 
-static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
-    const struct rc_controller *k = state;
-    struct rv_object o = {.size = sizeof o};
+static void reconcile(struct rv_pass *pass) {
     struct policy_cluster c;
-    if (k->api->get(k->host, KIND_CLUSTER, key->ns, key->name, &o) != 0 || rv_meta_deleting(o.value)) return;
-    policy_cluster_read(&c, o.value);
-    c.autoscaler_mode = rv_path_str(k->api->settings(k->host), "autoscalerMode");
+    if (rv_meta_deleting(pass->object.value)) return;
+    policy_cluster_read(&c, pass->object.value);
+    c.autoscaler_mode = rv_path_str(pass->settings, "autoscalerMode");
     if (rc_managed_elsewhere(c.spec)) return;
-    rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct policy_pass p = {.ctx = rc_context_of(k, arena, "RayCluster", "networkpolicy-controller", &o),
-                            .arena = arena,
-                            .c = &c,
-                            .accepted = is_seen(&c) && !is_refused(&c)};
+    struct policy_pass p = {
+        .ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .accepted = is_seen(&c) && !is_refused(&c)};
     const struct rv_result *r;
     for (uint64_t i = 0; (r = ctx_result(&p.ctx, i)) != NULL; i++) take_result(&p, r);
     if (!p.ctx.retry && !(is_seen(&c) && is_refused(&c))) keep_policies(&p);
     ctx_explain(&p.ctx, "%s", state_of(&p));
-    out->code = p.ctx.retry ? RV_RETRY : RV_AFTER;
-    out->after_ms = RETRY_MS;
+    rc_set_outcome(pass, &(struct rv_outcome){.size = sizeof(struct rv_outcome),
+                                              .code = p.ctx.retry ? RV_RETRY : RV_AFTER,
+                                              .after_ms = RETRY_MS});
 }
 
-static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
-    return rc_controller_init(sizeof(struct rc_controller), api, h, NULL, ret_state, err);
-}
-
-static void on_fini(void *state) { free(state); }
-
-RC_PLUGIN(networkpolicy, .init = on_init, .reconcile = on_reconcile, .fini = on_fini)
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "networkpolicy-controller")

@@ -1,21 +1,32 @@
 /* context.c - see context.h. */
 #include "context.h"
 
+#include "rayvisor/controller.h"
+
 enum { NS_PER_MS = 1000000 };
+
+/* What the layer below needs to know of the object, without the kinds of a plugin. */
+static struct rv_pass pass_of(const struct rc_context *x) {
+    return (struct rv_pass){.api = x->api,
+                            .host = x->host,
+                            .arena = x->arena,
+                            .key = {x->ns, x->name},
+                            .object = {.size = sizeof(struct rv_object), .uid = x->uid}};
+}
 
 /* ---- looking ---------------------------------------------------------------------------------------------------- */
 
 int64_t ctx_now(const struct rc_context *x) { return x->api->now(x->host); }
 
 bool ctx_get(const struct rc_context *x, uint32_t kind, struct rv_str name, struct rv_object *ret) {
-    *ret = (struct rv_object){.size = sizeof *ret};
-    return x->api->get(x->host, kind, x->ns, name, ret) == 0;
+    struct rv_pass p = pass_of(x);
+    return rv_pass_get(&p, kind, name, ret);
 }
 
 size_t ctx_list_owned(const struct rc_context *x, uint32_t kind, struct rv_str owner_uid, rv_list_fn fn, void *arg) {
-    struct rv_query q = {.size = sizeof q, .kind = kind, .ns = x->ns, .owner_uid = owner_uid};
-    int64_t n = x->api->list(x->host, &q, fn, arg);
-    return n > 0 ? (size_t)n : 0;
+    struct rv_pass p = pass_of(x);
+    p.object.uid = owner_uid;
+    return rv_pass_owned(&p, kind, fn, arg);
 }
 
 static bool take_first(void *arg, const struct rv_object *o) {
@@ -28,20 +39,26 @@ bool ctx_find_owned(const struct rc_context *x, uint32_t kind, struct rv_str own
     return ctx_list_owned(x, kind, owner_uid, take_first, ret) > 0;
 }
 
-const struct rv_result *ctx_result(const struct rc_context *x, size_t i) { return x->api->result(x->host, i); }
+const struct rv_result *ctx_result(const struct rc_context *x, size_t i) {
+    struct rv_pass p = pass_of(x);
+    return rv_pass_result(&p, i);
+}
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
+static bool act(struct rc_context *x, struct rv_action *a, uint64_t tag) {
+    struct rv_pass p = pass_of(x);
+    a->tag = tag;
+    bool taken = rv_pass_act(&p, a);
+    x->retry |= p.outcome.retry;
+    return taken;
+}
+
 static bool submit(struct rc_context *x, struct rv_action *a, const char *api_version, const char *resource,
                    uint64_t tag) {
-    a->size = sizeof *a;
     a->api_version = rv_str(api_version);
     a->resource = rv_str(resource);
-    a->ns = x->ns;
-    a->tag = tag;
-    if (x->api->act(x->host, a) == 0) return true;
-    x->retry = true;
-    return false;
+    return act(x, a, tag);
 }
 
 bool ctx_create(struct rc_context *x, const char *api_version, const char *resource, struct rv_node *object,
@@ -87,10 +104,7 @@ bool ctx_patch_status(struct rc_context *x, const char *resource, struct rv_node
     struct rv_action a = rv_status_patch(x->arena, RV_STR("ray.io/v1"), rv_str(resource),
                                          &(struct rv_key){x->ns, x->name}, x->uid, patch);
     a.pre_version = version;
-    a.tag = tag;
-    if (x->api->act(x->host, &a) == 0) return true;
-    x->retry = true;
-    return false;
+    return act(x, &a, tag);
 }
 
 bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name, uint64_t tag) {
@@ -98,47 +112,21 @@ bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resou
     return submit(x, &a, api_version, resource, tag);
 }
 
-/* ---- finalizers -------------------------------------------------------------------------------------------------- */
-
-bool rc_has_finalizer(struct rv_val meta, const char *finalizer) {
-    for (struct rv_iter it = rv_iter(rv_val_get(meta, "finalizers")); rv_iter_next(&it);)
-        if (rv_str_is(rv_val_str(it.val), finalizer)) return true;
-    return false;
-}
-
-struct rv_node *rc_finalizers_without(struct rv_arena *a, struct rv_val meta, const char *finalizer) {
-    struct rv_node *list = rv_node_array(a);
-    for (struct rv_iter it = rv_iter(rv_val_get(meta, "finalizers")); rv_iter_next(&it);)
-        if (!rv_str_is(rv_val_str(it.val), finalizer)) rv_node_append(a, list, rv_node_from(a, it.val));
-    return list;
-}
-
 bool ctx_set_finalizer(struct rc_context *x, const char *resource, struct rv_val meta, const char *finalizer,
                        bool present, uint64_t tag) {
-    struct rv_arena *a = x->arena;
-    struct rv_node *body = rv_node_map(a), *fresh = rv_node_ensure_map(a, body, "metadata"),
-                   *list = rc_finalizers_without(a, meta, finalizer);
-    if (present) rv_node_append(a, list, rv_node_str(a, rv_str(finalizer)));
-    rv_node_set(a, fresh, "finalizers", list);
-    rv_node_set_str(a, fresh, "resourceVersion", rv_path_str(meta, "resourceVersion"));
-    return ctx_patch(x, "ray.io/v1", resource, x->name, x->uid, body, tag);
+    struct rv_node *patch =
+        rv_meta_finalizer_patch(x->arena, meta, rv_path_str(meta, "resourceVersion"), finalizer, present);
+    return ctx_patch(x, "ray.io/v1", resource, x->name, x->uid, patch, tag);
 }
 
 /* ---- saying ------------------------------------------------------------------------------------------------------ */
 
 void ctx_event(struct rc_context *x, bool warning, const char *reason, const char *action, struct rv_str note) {
-    struct rv_event e = {.size = sizeof e,
-                         .warning = warning,
-                         .reason = rv_str(reason),
-                         .action = rv_str(action),
-                         .note = note,
-                         .api_version = RV_STR("ray.io/v1"),
-                         .kind = rv_str(x->kind),
-                         .ns = x->ns,
-                         .name = x->name,
-                         .uid = x->uid,
-                         .controller = rv_str(x->controller)};
-    (void)x->api->event(x->host, &e); /* an event that is lost changes nothing */
+    const struct rv_kind kind = {.api_version = "ray.io/v1", .kind = x->kind};
+    const struct rv_controller c = {.reporter = x->controller, .kinds = &kind};
+    struct rv_pass p = pass_of(x);
+    p.controller = &c;
+    rv_pass_event(&p, warning, reason, action, RV_STR_FMT, RV_STR_ARG(note));
 }
 
 void ctx_explain(struct rc_context *x, const char *fmt, ...) {
@@ -147,7 +135,8 @@ void ctx_explain(struct rc_context *x, const char *fmt, ...) {
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    x->api->explain(x->host, rv_buf_str(&b));
+    struct rv_pass p = pass_of(x);
+    rv_pass_explain(&p, RV_STR_FMT, RV_STR_ARG(rv_buf_str(&b)));
 }
 
 struct rv_str rc_result_text(const struct rv_result *r) {

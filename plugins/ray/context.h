@@ -1,7 +1,7 @@
 /* context.h - what one reconcile of one object works with: the host, an arena, and the object that it is about.
  *
- * A controller fills in a context at the start of a reconcile. It asks for changes, reads the mirror, sends events and
- * explains itself through the functions below, so that none of them is written again in each controller. Nothing here
+ * A thin layer over the pass of rayvisor/controller.h, for builders that serve several controllers. They name what they
+ * ask for by API version and resource, because the same object has another kind number in each plugin. Nothing here
  * waits: what became of an action comes back as a result in a later reconcile, with the tag that it was given. */
 #ifndef RAY_CONTEXT_H
 #define RAY_CONTEXT_H
@@ -58,9 +58,6 @@ bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resou
  * version of it is a conflict, so that nobody else's finalizer is lost. */
 bool ctx_set_finalizer(struct rc_context *x, const char *resource, struct rv_val meta, const char *finalizer,
                        bool present, uint64_t tag);
-bool rc_has_finalizer(struct rv_val meta, const char *finalizer);
-/* The finalizers of meta without that one, as a new list. */
-struct rv_node *rc_finalizers_without(struct rv_arena *a, struct rv_val meta, const char *finalizer);
 
 /* ---- saying ---- */
 

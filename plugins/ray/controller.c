@@ -1,34 +1,23 @@
 /* controller.c - see controller.h. */
 #include "controller.h"
 
-#include <stdlib.h>
-
 #include "fields.h"
 
-int32_t rc_controller_init(size_t size, const struct rv_host_api *api, struct rv_host *h,
-                           int32_t (*settings)(void *state, struct rv_error *err), void **ret_state,
-                           struct rv_error *err) {
-    struct rc_controller *k = rv_alloc(size);
-    *k = (struct rc_controller){api, h};
-    int32_t r = settings != NULL ? settings(k, err) : 0;
-    if (r != 0) {
-        free(k);
-        return r;
-    }
-    *ret_state = k;
-    return 0;
+struct rc_context rc_context_of(const struct rv_pass *p) {
+    return (struct rc_context){.api = p->api,
+                               .host = p->host,
+                               .arena = p->arena,
+                               .kind = p->controller->kinds[0].kind,
+                               .controller = p->controller->reporter,
+                               .ns = p->key.ns,
+                               .name = p->key.name,
+                               .uid = p->object.uid};
 }
 
-struct rc_context rc_context_of(const struct rc_controller *k, struct rv_arena *a, const char *kind,
-                                const char *controller, const struct rv_object *o) {
-    return (struct rc_context){.api = k->api,
-                               .host = k->host,
-                               .arena = a,
-                               .kind = kind,
-                               .controller = controller,
-                               .ns = o->ns,
-                               .name = o->name,
-                               .uid = o->uid};
+void rc_set_outcome(struct rv_pass *p, const struct rv_outcome *out) {
+    if (out->code == RV_RETRY) rv_pass_retry(p, RV_STR_FMT, RV_STR_ARG(out->message));
+    if (out->code == RV_TERMINAL) rv_pass_terminal(p, RV_STR_FMT, RV_STR_ARG(out->message));
+    if (out->code == RV_AFTER) rv_pass_wake_after(p, out->after_ms);
 }
 
 bool rc_managed_elsewhere(struct rv_val spec) {

@@ -1,37 +1,16 @@
-/* controller.h - what the host sees of every Ray controller: its state, which begins with the host, and its vtable. */
+/* controller.h - what the Ray controllers share around a pass of rayvisor/controller.h: its context, whether the object
+ * is theirs, its outcome. */
 #ifndef RAY_CONTROLLER_H
 #define RAY_CONTROLLER_H
 
 #include "context.h"
+#include "rayvisor/controller.h"
 
-/* The state of a controller begins with this. */
-struct rc_controller {
-    const struct rv_host_api *api;
-    struct rv_host *host;
-};
-
-/* Makes a zeroed state of `size` bytes and reads the settings into it; settings may be NULL. For rv_plugin.init. */
-int32_t rc_controller_init(size_t size, const struct rv_host_api *api, struct rv_host *h,
-                           int32_t (*settings)(void *state, struct rv_error *err), void **ret_state,
-                           struct rv_error *err);
-/* The context of one reconcile over the object, which has the name and the uid that the mirror says. */
-struct rc_context rc_context_of(const struct rc_controller *k, struct rv_arena *a, const char *kind,
-                                const char *controller, const struct rv_object *o);
+/* The context of the pass's object. The controller names its reporter. */
+struct rc_context rc_context_of(const struct rv_pass *p);
+/* Makes the outcome that of the pass. */
+void rc_set_outcome(struct rv_pass *p, const struct rv_outcome *out);
 /* spec.managedBy names another controller: then the object is none of ours. */
 bool rc_managed_elsewhere(struct rv_val spec);
-
-/* Defines the plugin and exports it. The file includes the header of kinds that the build makes from the manifest
- * (NAME_kinds.h). What follows the name are further fields of struct rv_plugin. */
-#define RC_PLUGIN(plugin_name, ...)                                                                                    \
-    static const struct rv_plugin plugin_name = {.size = sizeof plugin_name,                                           \
-                                                 .magic = RV_ABI_MAGIC,                                                \
-                                                 .abi_major = RV_ABI_MAJOR,                                            \
-                                                 .abi_minor = RV_ABI_MINOR,                                            \
-                                                 .name = #plugin_name,                                                 \
-                                                 .version = RV_VERSION,                                                \
-                                                 .kinds = rv_manifest_kinds,                                           \
-                                                 .kind_n = KIND_COUNT,                                                 \
-                                                 __VA_ARGS__};                                                         \
-    RV_PLUGIN(plugin_name)
 
 #endif

@@ -4,7 +4,6 @@
 #define RAYCLUSTER_MEMO_H
 
 #include "creation_pace.h"
-#include "plugins/ray/memo.h"
 #include "plugins/ray/patch_memo.h"
 
 /* What the metric of provisioning says. */
@@ -46,7 +45,6 @@ struct memo_status {
 };
 
 struct cluster_memo {
-    struct rc_memo base;
     struct creation_pace *paces, *last_pace; /* last_pace: the one that was asked for last */
     uint32_t pace_ids;
     int64_t paced;       /* the generation that the paces are for */
@@ -70,7 +68,7 @@ struct cluster_memo {
     char *owner_kind; /* as the metric of the cluster's existence has it; NULL: that metric was not sent yet */
 };
 
-/* For the table of memos (plugins/ray/memo.h). */
+/* For struct rv_controller: what a new memo holds, and freeing what hangs on one. */
 void cluster_memo_begin(struct cluster_memo *m);
 void cluster_memo_end(struct cluster_memo *m);
 

@@ -8,6 +8,7 @@
 /* After the status was computed. Sends what changed: that the cluster exists, whether it is provisioned, and how long
  * that took. */
 void metrics_update(struct cluster_pass *p, struct rv_val conditions);
-void metrics_remove(const struct rv_host_api *api, struct rv_host *h, const struct cluster_memo *m);
+/* The cluster of the context is gone. */
+void metrics_remove(const struct rc_context *x, const struct cluster_memo *m);
 
 #endif

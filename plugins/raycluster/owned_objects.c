@@ -72,9 +72,9 @@ static void remove_group_finalizer(struct cluster_pass *p, const struct owned_ru
                                    const struct rv_object *have) {
     struct rv_val meta = rv_val_get(have->value, "metadata");
     struct rv_node *body = rv_node_map(p->arena);
-    if (!rc_has_finalizer(meta, RC_FINALIZER_GROUP)) return;
+    if (!rv_meta_has_finalizer(meta, RC_FINALIZER_GROUP)) return;
     rv_node_set(p->arena, rv_node_ensure_map(p->arena, body, "metadata"), "finalizers",
-                rc_finalizers_without(p->arena, meta, RC_FINALIZER_GROUP));
+                rv_meta_finalizers_without(p->arena, meta, RC_FINALIZER_GROUP));
     ctx_patch(&p->ctx, r->api_version, r->resource, have->name, have->uid, body, tag_of(i, OP_UPDATE));
 }
 

@@ -66,7 +66,7 @@ static void set_finalizer(struct cluster_pass *p, bool present) {
 }
 
 bool teardown_guard(struct cluster_pass *p) {
-    if (!needs_cleanup(p->c) || rc_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
+    if (!needs_cleanup(p->c) || rv_meta_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
         trouble_ends(p->memo, TROUBLE_FINALIZER);
         return false;
     }
@@ -244,7 +244,7 @@ static void wait_for_pods(struct cluster_pass *p, struct rv_outcome *out) {
 }
 
 void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
-    if (!rc_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
+    if (!rv_meta_has_finalizer(p->c->meta, RC_FINALIZER_REDIS)) {
         wait_for_pods(p, out);
         return;
     }

@@ -16,7 +16,8 @@
 enum action_tag { TAG_STATUS = 1, TAG_DELETE, TAG_CREATE /* and up: plus the moment of the run */ };
 
 struct controller {
-    struct rc_controller base;
+    const struct rv_host_api *api;
+    struct rv_host *host;
     struct rc_settings shared;   /* for judging templates */
     const struct zone *zone;     /* of schedules that name none */
     struct rv_arena *zone_arena; /* where it lives */

@@ -11,13 +11,18 @@
 
 /* The machine's database is the newer one. A zone that only the compiled table has is taken from there. */
 const struct zone *cron_zone(const struct controller *k, struct rv_arena *a, struct rv_str name) {
-    const struct zone *z = zone_of_database(a, k->base.api->time_zones(k->base.host), name);
+    const struct zone *z = zone_of_database(a, k->api->time_zones(k->host), name);
     return z != NULL ? z : zone_find(name);
 }
 
-static int32_t on_settings(void *state, struct rv_error *err) {
+static void start(void *state, const struct rv_host_api *api, struct rv_host *host) {
     struct controller *k = state;
-    struct rv_val s = k->base.api->settings(k->base.host);
+    k->api = api;
+    k->host = host;
+}
+
+static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
+    struct controller *k = state;
     struct rv_str zone = rv_val_str_or(rv_val_get(s, "timeZone"), "UTC");
     struct rc_settings fresh;
     int r = rc_settings_read(&fresh, s, err);
@@ -37,15 +42,7 @@ static int32_t on_settings(void *state, struct rv_error *err) {
     return 0;
 }
 
-static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
-    return rc_controller_init(sizeof(struct controller), api, h, on_settings, ret_state, err);
-}
-
-static void on_fini(void *state) {
-    struct controller *k = state;
-    rv_arena_free(k->zone_arena);
-    free(k);
-}
+static void release(void *state) { rv_arena_free(((struct controller *)state)->zone_arena); }
 
 struct rv_str cron_time_text(struct cron_pass *p, int64_t unix_s) {
     return rc_time_text(p->arena, unix_s * RC_SECOND);
@@ -78,7 +75,7 @@ static void explain_suspension(struct cron_pass *p) {
         ctx_event(&p->ctx, false, CRON_REASON_SUSPENDED, "Suspend", RV_STR("The RayCronJob is suspended"));
 }
 
-static void reconcile(struct cron_pass *p) {
+static void take_step(struct cron_pass *p) {
     bool valid = cron_valid(p);
     owned_jobs_observe(p);
     take_results(p);
@@ -93,26 +90,26 @@ static void reconcile(struct cron_pass *p) {
     status_write(p);
 }
 
-static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
-    struct controller *k = state;
-    struct rv_object o = {.size = sizeof o};
-    if (k->base.api->get(k->base.host, KIND_CRONJOB, key->ns, key->name, &o) != 0 || rv_meta_deleting(o.value)) return;
-    rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct cron_pass p = {.ctx = rc_context_of(&k->base, arena, "RayCronJob", "raycronjob-controller", &o),
-                          .arena = arena,
-                          .k = k,
-                          .meta = rv_val_get(o.value, "metadata"),
-                          .spec = rv_val_get(o.value, "spec"),
-                          .status = rv_val_get(o.value, "status"),
-                          .generation = rv_path_int(o.value, "metadata.generation", 0),
+static void reconcile(struct rv_pass *pass) {
+    struct rv_val object = pass->object.value;
+    if (rv_meta_deleting(object)) return;
+    struct cron_pass p = {.ctx = rc_context_of(pass),
+                          .arena = pass->arena,
+                          .k = pass->state,
+                          .meta = rv_val_get(object, "metadata"),
+                          .spec = rv_val_get(object, "spec"),
+                          .status = rv_val_get(object, "status"),
+                          .generation = rv_path_int(object, "metadata.generation", 0),
                           .policy = {.deadline = -1, .keep_succeeded = -1, .keep_failed = -1}};
     p.now_ns = ctx_now(&p.ctx);
     p.now = p.now_ns / RC_SECOND;
     p.last = rv_path_str(p.status, "lastScheduleTime");
-    reconcile(&p);
-    out->code = p.ctx.retry ? RV_RETRY : p.after_ms > 0 ? RV_AFTER : RV_DONE;
-    out->after_ms = p.after_ms;
-    if (p.ctx.retry) out->message = p.create_failed ? RV_STR("the RayJob was not created") : RV_STR("an action failed");
+    take_step(&p);
+    if (p.ctx.retry)
+        rv_pass_retry(pass, "%s", p.create_failed ? "the RayJob was not created" : "an action failed");
+    else if (p.after_ms > 0)
+        rv_pass_wake_after(pass, p.after_ms);
 }
 
-RC_PLUGIN(raycronjob, .init = on_init, .reconcile = on_reconcile, .settings_changed = on_settings, .fini = on_fini)
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycronjob-controller", .start = start,
+              .state_size = sizeof(struct controller), .configure = configure, .release = release)

@@ -173,7 +173,7 @@ static bool stop_job(struct job_pass *p) {
 /* The finalizer is there for a job that may have to be stopped. Without one, a RayJob that has ended goes whether an
  * operator runs or not. */
 static void release(struct job_pass *p) {
-    if (p->ctx.retry || !rc_has_finalizer(p->j->meta, RJ_FINALIZER)) return;
+    if (p->ctx.retry || !rv_meta_has_finalizer(p->j->meta, RJ_FINALIZER)) return;
     ctx_explain(&p->ctx, "removing the finalizer: nothing is left to be stopped");
     ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, false, TAG_FINALIZER);
 }
@@ -309,7 +309,7 @@ void ending_deleted(struct job_pass *p, struct rv_outcome *out) {
     int64_t deleted = rc_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =
         p->now.job_id.n != 0 && p->now.dashboard.n != 0 && !rj_job_ended(p->now.job_status) && has_cluster(p);
-    if (!rc_has_finalizer(p->j->meta, RJ_FINALIZER)) {
+    if (!rv_meta_has_finalizer(p->j->meta, RJ_FINALIZER)) {
         ctx_explain(&p->ctx, "being deleted: what it owns goes with it");
         return;
     }

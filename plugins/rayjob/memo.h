@@ -6,11 +6,9 @@
 #include <stdlib.h>
 
 #include "plugins/ray/backoff.h"
-#include "plugins/ray/memo.h"
 #include "rayvisor/value.h"
 
 struct job_memo {
-    struct rc_memo base;
     char *selected;             /* the cluster of clusterSelector, for mapping its events; NULL: none */
     int64_t next_poll;          /* wall ns: when Ray is asked again */
     uint32_t failures;          /* questions in a row without an answer */

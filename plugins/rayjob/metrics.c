@@ -8,28 +8,20 @@ enum { GAUGE = 1, REMOVED = 2 };
 #define STATUS "kuberay_job_deployment_status"
 #define DURATION "kuberay_job_execution_duration_seconds"
 
-struct series {
-    const struct rv_host_api *api;
-    struct rv_host *host;
-    const struct job_memo *m;
-};
-
-static void gauge(const struct series *s, const char *name, uint32_t type, double value, const struct rv_field *more,
-                  size_t n) {
-    struct rv_field labels[5] = {{RV_STR("name"), rv_str(s->m->base.name)},
-                                 {RV_STR("namespace"), rv_str(s->m->base.ns)},
-                                 {RV_STR("uid"), rv_str(s->m->base.uid)}};
+static void gauge(const struct rc_context *x, const char *name, uint32_t type, double value,
+                  const struct rv_field *more, size_t n) {
+    struct rv_field labels[5] = {{RV_STR("name"), x->name}, {RV_STR("namespace"), x->ns}, {RV_STR("uid"), x->uid}};
     for (size_t i = 0; i < n; i++) labels[3 + i] = more[i];
-    s->api->metric(s->host, rv_str(name), type, value, labels, 3 + n);
+    x->api->metric(x->host, rv_str(name), type, value, labels, 3 + n);
 }
 
-static void status(const struct series *s, int phase, uint32_t type) {
+static void status(const struct rc_context *x, int phase, uint32_t type) {
     struct rv_field label = {RV_STR("deployment_status"), rv_str(rj_phase_name((enum rj_phase)phase))};
-    gauge(s, STATUS, type, 1, &label, 1);
+    gauge(x, STATUS, type, 1, &label, 1);
 }
 
 /* Sent when an attempt ends. A process that finds the job ended sends the duration of the last attempt again. */
-static void duration(struct job_pass *p, const struct series *s, bool first) {
+static void duration(struct job_pass *p, const struct rc_context *x, bool first) {
     enum rj_phase was = p->was.phase, now = p->now.phase;
     bool ends = was != now && (rj_phase_ended(now) || now == RJ_RETRYING) && !rj_phase_ended(was) && was != RJ_RETRYING,
          over = first && was == now && rj_phase_ended(now);
@@ -38,39 +30,38 @@ static void duration(struct job_pass *p, const struct series *s, bool first) {
     if (over && now == RJ_FAILED && retry > 0) retry--; /* this attempt is counted already */
     struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},
                                 {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)retry)}};
-    gauge(s, DURATION, GAUGE, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
+    gauge(x, DURATION, GAUGE, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
 }
 
 void metrics_update(struct job_pass *p) {
     struct job_memo *m = p->memo;
-    struct series s = {p->ctx.api, p->ctx.host, m};
+    const struct rc_context *x = &p->ctx;
     bool first = m->phase_told < 0;
-    if (first) gauge(&s, INFO, GAUGE, 1, NULL, 0);
+    if (first) gauge(x, INFO, GAUGE, 1, NULL, 0);
     if (m->phase_told != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
         int before = m->phase_told >= 0 ? m->phase_told : (int)p->was.phase; /* told by the process before this one */
-        if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) status(&s, before, REMOVED);
-        status(&s, (int)p->now.phase, GAUGE);
+        if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) status(x, before, REMOVED);
+        status(x, (int)p->now.phase, GAUGE);
         m->phase_told = (int)p->now.phase;
     }
-    duration(p, &s, first);
+    duration(p, x, first);
     bool over = rj_phase_ended(p->now.phase) || p->now.failed > 0;
     if (over && m->attempts < p->now.failed + 1) m->attempts = p->now.failed + 1;
 }
 
 /* It is not remembered which durations were sent, and an earlier process may have sent them. So every attempt is
  * removed under each of the three states in which it may have ended. */
-void metrics_remove(const struct rv_host_api *api, struct rv_host *h, struct job_memo *m) {
+void metrics_remove(const struct rc_context *x, const struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
-    struct series s = {api, h, m};
     if (m->phase_told < 0) return;
-    gauge(&s, INFO, REMOVED, 0, NULL, 0);
-    status(&s, m->phase_told, REMOVED);
+    gauge(x, INFO, REMOVED, 0, NULL, 0);
+    status(x, m->phase_told, REMOVED);
     for (int64_t retry = 0; retry < m->attempts; retry++)
         for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
             rv_autobuf struct rv_buf count = {0};
             rv_buf_addf(&count, "%lld", (long long)retry);
             struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(ends[i]))},
                                         {RV_STR("retry_count"), rv_buf_str(&count)}};
-            gauge(&s, DURATION, REMOVED, 0, labels, RV_ARRAY_LEN(labels));
+            gauge(x, DURATION, REMOVED, 0, labels, RV_ARRAY_LEN(labels));
         }
 }

@@ -6,6 +6,7 @@
 
 /* Sends what changed in this pass. */
 void metrics_update(struct job_pass *p);
-void metrics_remove(const struct rv_host_api *api, struct rv_host *h, struct job_memo *m);
+/* The job of the context is gone. */
+void metrics_remove(const struct rc_context *x, const struct job_memo *m);
 
 #endif

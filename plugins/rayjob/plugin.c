@@ -10,9 +10,7 @@
 #include "status.h"
 
 struct controller {
-    struct rc_controller base;
     struct rj_settings settings;
-    struct rc_memo_table memos;
     size_t selectors; /* memos whose cluster is not the job's own */
 };
 
@@ -26,25 +24,25 @@ static void select_cluster(struct controller *k, struct job_memo *m, struct rv_s
     if (m->selected != NULL) k->selectors++;
 }
 
-static void begin_memo(void *arg, void *memo) {
+static void memo_init(void *memo) {
     struct job_memo *m = memo;
-    (void)arg;
     m->invalid_told = m->phase_told = -1;
 }
 
-/* The job is gone: so are its metrics. */
-static void end_memo(void *arg, void *memo) {
-    struct controller *k = arg;
-    metrics_remove(k->base.api, k->base.host, memo);
-    memo_forget_head(memo);
-    select_cluster(k, memo, (struct rv_str){NULL, 0});
+/* The metrics of a job go with it, and with the plugin: the next process sends those that it knows. */
+static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
+    (void)plugin_ends;
+    struct rc_context x = rc_context_of(pass);
+    metrics_remove(&x, pass->memo);
+    select_cluster(pass->state, pass->memo, (struct rv_str){NULL, 0});
 }
 
-/* ---- settings, start and end ------------------------------------------------------------------------------------- */
+static void memo_release(void *memo) { free(((struct job_memo *)memo)->selected); }
 
-static int32_t on_settings(void *state, struct rv_error *err) {
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
+
+static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
     struct controller *k = state;
-    struct rv_val s = k->base.api->settings(k->base.host);
     struct rj_settings fresh = {.delete_self = rv_path_bool(s, "deleteRayJobAfterJobFinishes", false),
                                 .grace_s = rv_path_int(s, "transitionGracePeriodSeconds", 300),
                                 .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
@@ -54,55 +52,40 @@ static int32_t on_settings(void *state, struct rv_error *err) {
     return r;
 }
 
-static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **ret_state, struct rv_error *err) {
-    int32_t r = rc_controller_init(sizeof(struct controller), api, h, on_settings, ret_state, err);
-    struct controller *k = r == 0 ? *ret_state : NULL;
-    if (k != NULL)
-        k->memos =
-            (struct rc_memo_table){.size = sizeof(struct job_memo), .begin = begin_memo, .end = end_memo, .arg = k};
-    return r;
-}
-
-static void on_fini(void *state) {
-    struct controller *k = state;
-    rc_memo_drop_all(&k->memos);
-    free(k);
-}
-
 /* ---- which RayJobs an object concerns ---------------------------------------------------------------------------- */
 
 struct cluster_event {
-    struct controller *k;
+    const struct rv_pass *pass;
     struct rv_str ns, cluster;
 };
 
-static void wake_if_selected(void *arg, void *memo) {
+static void wake_if_selected(void *arg, const struct rv_key *key, void *memo) {
     const struct cluster_event *e = arg;
     const struct job_memo *m = memo;
-    if (m->selected != NULL && rv_str_is(e->cluster, m->selected) && rv_str_is(e->ns, m->base.ns))
-        e->k->base.api->requeue(e->k->base.host, &(struct rv_key){e->ns, rv_str(m->base.name)}, 0);
+    if (m->selected != NULL && rv_str_is(e->cluster, m->selected) && rv_str_eq(e->ns, key->ns))
+        rv_controller_wake(e->pass, key->ns, key->name);
 }
 
 /* The job that made this cluster, and those that selected it. */
-static void wake_for_cluster(struct controller *k, struct rv_str ns, struct rv_str cluster, struct rv_val value) {
-    struct cluster_event e = {k, ns, cluster};
+static void wake_for_cluster(const struct rv_pass *pass, struct rv_str ns, struct rv_str cluster, struct rv_val value) {
+    const struct controller *k = pass->state;
+    struct cluster_event e = {pass, ns, cluster};
     for (struct rv_iter it = rv_iter(rv_val_path(value, "metadata.ownerReferences")); rv_iter_next(&it);)
         if (rv_path_bool(it.val, "controller", false) && rv_str_is(rv_path_str(it.val, "kind"), "RayJob"))
-            k->base.api->requeue(k->base.host, &(struct rv_key){ns, rv_path_str(it.val, "name")}, 0);
-    if (k->selectors > 0) rc_memo_each(&k->memos, wake_if_selected, &e);
+            rv_controller_wake(pass, ns, rv_path_str(it.val, "name"));
+    if (k->selectors > 0) rv_controller_each_memo(pass, wake_if_selected, &e);
 }
 
-static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
-    struct controller *k = state;
+static void map(const struct rv_pass *pass, const struct rv_object *o, bool deleted) {
     struct rv_object cluster = {.size = sizeof cluster};
     (void)deleted;
     if (o->kind == KIND_CLUSTER) {
-        wake_for_cluster(k, o->ns, o->name, o->value);
+        wake_for_cluster(pass, o->ns, o->name, o->value);
         return;
     }
     struct rv_str name = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_CLUSTER));
-    if (name.n != 0 && k->base.api->get(k->base.host, KIND_CLUSTER, o->ns, name, &cluster) == 0)
-        wake_for_cluster(k, o->ns, name, cluster.value);
+    if (name.n != 0 && pass->api->get(pass->host, KIND_CLUSTER, o->ns, name, &cluster) == 0)
+        wake_for_cluster(pass, o->ns, name, cluster.value);
 }
 
 /* ---- reconcile --------------------------------------------------------------------------------------------------- */
@@ -136,7 +119,7 @@ static void set_outcome(const struct job_pass *p, struct rv_outcome *out) {
     }
 }
 
-static void reconcile(struct job_pass *p, struct rv_outcome *out) {
+static void take_step(struct job_pass *p, struct rv_outcome *out) {
     rv_autobuf struct rv_buf why = {0};
     const char *event = rj_validate(p->j, &why);
     if (event != NULL) report_invalid(p, event, rv_arena_str(p->arena, rv_buf_str(&why)));
@@ -150,40 +133,30 @@ static void reconcile(struct job_pass *p, struct rv_outcome *out) {
 
 /* An unknown submissionMode does not change how a job is run that has begun. Its cluster, or its submitter, tells the
  * mode. */
-static void keep_mode(struct controller *k, struct rj_job *j) {
+static void keep_mode(const struct rv_pass *pass, struct rj_job *j) {
     struct rv_str name = rv_path_str(j->status, "rayClusterName");
-    struct rv_object o = {.size = sizeof o};
+    struct rv_object o;
     if (j->mode != RJ_MODE_UNKNOWN) return;
-    if (name.n != 0 && k->base.api->get(k->base.host, KIND_CLUSTER, j->ns, name, &o) == 0 &&
-        rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
+    if (name.n != 0 && rv_pass_get(pass, KIND_CLUSTER, name, &o) && rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
         j->mode = rj_mode_of(rv_val_str(rv_val_get(rv_val_path(o.value, "metadata.labels"), RC_LABEL_SUBMISSION_MODE)));
-    else if (k->base.api->get(k->base.host, KIND_SUBMITTER, j->ns, j->name, &o) == 0 &&
-             rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
+    else if (rv_pass_get(pass, KIND_SUBMITTER, j->name, &o) && rv_str_eq(rv_meta_controller_uid(o.value), j->uid))
         j->mode = RJ_K8S;
 }
 
-static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
-    struct controller *k = state;
-    struct rv_object o = {.size = sizeof o};
+static void reconcile(struct rv_pass *pass) {
+    struct controller *k = pass->state;
+    struct rv_outcome out = {.size = sizeof out};
     struct rj_job j;
-    if (k->base.api->get(k->base.host, KIND_RAYJOB, key->ns, key->name, &o) != 0) {
-        rc_memo_drop(&k->memos, key->ns, key->name);
-        return; /* the garbage collector does the rest */
-    }
-    rj_job_read(&j, o.value, &k->settings.shared);
+    rj_job_read(&j, pass->object.value, &k->settings.shared);
     j.submitter_image = k->settings.submitter_image;
-    keep_mode(k, &j);
-    bool deleting = rv_meta_deleting(o.value);
+    keep_mode(pass, &j);
+    bool deleting = rv_meta_deleting(pass->object.value);
     if (rc_managed_elsewhere(j.spec) && !deleting) {
-        k->base.api->explain(k->base.host, RV_STR("spec.managedBy names another manager: not ours"));
+        rv_pass_explain(pass, "spec.managedBy names another manager: not ours");
         return;
     }
-    rv_autoarena struct rv_arena *arena = rv_arena_new();
-    struct job_pass p = {.ctx = rc_context_of(&k->base, arena, "RayJob", "rayjob-controller", &o),
-                         .arena = arena,
-                         .settings = &k->settings,
-                         .j = &j,
-                         .memo = rc_memo_of(&k->memos, o.ns, o.name, o.uid)};
+    struct job_pass p = {
+        .ctx = rc_context_of(pass), .arena = pass->arena, .settings = &k->settings, .j = &j, .memo = pass->memo};
     p.time = ctx_now(&p.ctx);
     select_cluster(k, p.memo, j.selected);
     rj_state_read(&p.was, j.status);
@@ -191,10 +164,12 @@ static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcom
     observe(&p);
     action_results_take(&p);
     if (deleting)
-        ending_deleted(&p, out);
+        ending_deleted(&p, &out);
     else
-        reconcile(&p, out);
+        take_step(&p, &out);
+    rc_set_outcome(pass, &out);
 }
 
-RC_PLUGIN(rayjob, .init = on_init, .reconcile = on_reconcile, .map = on_map, .settings_changed = on_settings,
-          .fini = on_fini)
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "rayjob-controller", .map = map,
+              .state_size = sizeof(struct controller), .configure = configure, .memo_size = sizeof(struct job_memo),
+              .memo_init = memo_init, .memo_end = memo_end, .memo_release = memo_release)

@@ -163,7 +163,7 @@ static bool cluster_ready(struct job_pass *p) {
 
 static void step_new(struct job_pass *p) {
     struct rj_state *s = &p->now;
-    if (!rc_has_finalizer(
+    if (!rv_meta_has_finalizer(
             p->j->meta,
             RJ_FINALIZER)) { /* alone, because it makes a new version, and the names must be written to a known one */
         ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, true, TAG_FINALIZER);

@@ -160,22 +160,15 @@ bool rv_pass_status(struct rv_pass *p, uint64_t tag, struct rv_node *want) {
     return rv_pass_act(p, &a);
 }
 
+static struct rv_val metadata(const struct rv_pass *p) { return rv_val_get(p->object.value, "metadata"); }
+
 bool rv_pass_has_finalizer(const struct rv_pass *p, const char *name) {
-    for (struct rv_iter it = rv_iter(rv_val_path(p->object.value, "metadata.finalizers")); rv_iter_next(&it);)
-        if (rv_str_is(rv_val_str(it.val), name)) return true;
-    return false;
+    return rv_meta_has_finalizer(metadata(p), name);
 }
 
-/* The list as it was read, with ours or without: the resourceVersion makes sure that nobody else's is lost. */
 bool rv_pass_set_finalizer(struct rv_pass *p, const char *name, bool present, uint64_t tag) {
-    struct rv_arena *a = p->arena;
     if (rv_pass_has_finalizer(p, name) == present) return false;
-    struct rv_node *patch = rv_node_map(a), *meta = rv_node_ensure_map(a, patch, "metadata"),
-                   *list = rv_node_ensure_array(a, meta, "finalizers");
-    for (struct rv_iter it = rv_iter(rv_val_path(p->object.value, "metadata.finalizers")); rv_iter_next(&it);)
-        if (!rv_str_is(rv_val_str(it.val), name)) rv_node_append(a, list, rv_node_from(a, it.val));
-    if (present) rv_node_append(a, list, rv_node_str(a, rv_str(name)));
-    rv_node_set_str(a, meta, "resourceVersion", p->object.resource_version);
+    struct rv_node *patch = rv_meta_finalizer_patch(p->arena, metadata(p), p->object.resource_version, name, present);
     return rv_pass_patch(p, &p->object, tag, patch);
 }
 
@@ -218,6 +211,12 @@ void rv_controller_wake(const struct rv_pass *p, struct rv_str ns, struct rv_str
     p->api->requeue(p->host, &(struct rv_key){ns, name}, 0);
 }
 
+void rv_controller_each_memo(const struct rv_pass *p, void (*fn)(void *arg, const struct rv_key *key, void *memo),
+                             void *arg) {
+    const struct instance *i = p->layer;
+    memo_each(i->memos, fn, arg);
+}
+
 /* ---- the plugin -------------------------------------------------------------------------------------------------- */
 
 static int32_t configure(struct instance *i, struct rv_error *err) {
@@ -229,13 +228,14 @@ int32_t rv_controller_init(const struct rv_controller *c, const struct rv_host_a
     if (!RV_HAS(api, keep)) return rv_error_set(err, RV_E_ABI, "this host is older than the plugin's ABI");
     struct instance *i = rv_alloc(sizeof *i);
     *i = (struct instance){.c = c, .api = api, .host = h, .state = rv_alloc(c->state_size)};
+    if (c->start != NULL) c->start(i->state, api, h);
     int32_t r = configure(i, err);
     if (r != 0) {
         free(i->state);
         free(i);
         return r;
     }
-    i->memos = memo_table_new(c->memo_size, c->memo_release);
+    i->memos = memo_table_new(c->memo_size, c->memo_init, c->memo_release);
     *ret_state = i;
     return 0;
 }
@@ -247,18 +247,35 @@ static struct rv_pass pass_of(const struct instance *i) {
                             .object = {.size = sizeof(struct rv_object)},
                             .settings = i->api->settings(i->host),
                             .now = i->api->now(i->host),
-                            .state = i->state};
+                            .state = i->state,
+                            .layer = i};
 }
 
+static void end_memo(const struct rv_pass *p, const struct rv_key *key, void *memo, bool plugin_ends) {
+    struct rv_pass gone = *p;
+    if (p->controller->memo_end == NULL) return;
+    gone.key = *key;
+    gone.memo = memo;
+    gone.object =
+        (struct rv_object){.size = sizeof gone.object, .ns = key->ns, .name = key->name, .uid = memo_uid(memo)};
+    p->controller->memo_end(&gone, plugin_ends);
+}
+
+static void end_with_plugin(void *pass, const struct rv_key *key, void *memo) { end_memo(pass, key, memo, true); }
+
 static void run(struct instance *i, struct rv_pass *p) {
+    void *memo = memo_find(i->memos, &p->key);
     bool there = i->api->get(i->host, 0, p->key.ns, p->key.name, &p->object) == 0;
     if (there) {
+        if (memo != NULL && !rv_str_eq(memo_uid(memo), p->object.uid)) end_memo(p, &p->key, memo, false);
         p->memo = memo_ensure(i->memos, &p->key, p->object.uid);
         i->c->reconcile(p);
         return;
     }
-    p->memo = memo_find(i->memos, &p->key);
-    if (p->memo != NULL && i->c->gone != NULL) i->c->gone(p);
+    p->memo = memo;
+    if (memo == NULL) return;
+    if (i->c->gone != NULL) i->c->gone(p);
+    end_memo(p, &p->key, memo, false);
     memo_drop(i->memos, &p->key);
 }
 
@@ -286,6 +303,10 @@ int32_t rv_controller_settings(void *instance, struct rv_error *err) { return co
 
 void rv_controller_fini(void *instance) {
     struct instance *i = instance;
+    rv_autoarena struct rv_arena *arena = rv_arena_new();
+    struct rv_pass p = pass_of(i);
+    p.arena = arena;
+    memo_each(i->memos, end_with_plugin, &p);
     memo_table_free(i->memos);
     if (i->c->release != NULL) i->c->release(i->state);
     free(i->state);

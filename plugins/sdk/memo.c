@@ -15,12 +15,14 @@ struct memo {
 struct memo_table {
     struct rv_table table;
     size_t memo_size;
+    void (*init)(void *memo);
     void (*release)(void *memo);
 };
 
-struct memo_table *memo_table_new(size_t memo_size, void (*release)(void *memo)) {
+struct memo_table *memo_table_new(size_t memo_size, void (*init)(void *memo), void (*release)(void *memo)) {
     struct memo_table *t = rv_alloc(sizeof *t);
     t->memo_size = memo_size;
+    t->init = init;
     t->release = release;
     return t;
 }
@@ -61,12 +63,24 @@ void *memo_ensure(struct memo_table *t, const struct rv_key *key, struct rv_str 
     m->name = rv_strdup(key->name);
     m->uid = rv_strdup(uid);
     rv_table_add(&t->table, &m->link, rv_hash_key(key->ns, key->name));
+    if (t->init != NULL) t->init(m->user);
     return m->user;
 }
 
 void *memo_find(struct memo_table *t, const struct rv_key *key) {
     struct memo *m = find(t, key);
     return m != NULL ? m->user : NULL;
+}
+
+struct rv_str memo_uid(const void *memo) {
+    return rv_str(((const struct memo *)(const void *)((const char *)memo - offsetof(struct memo, user)))->uid);
+}
+
+void memo_each(struct memo_table *t, void (*fn)(void *arg, const struct rv_key *key, void *memo), void *arg) {
+    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);) {
+        struct memo *m = RV_CONTAINER(w.link, struct memo, link);
+        fn(arg, &(struct rv_key){rv_str(m->ns), rv_str(m->name)}, m->user);
+    }
 }
 
 void memo_drop(struct memo_table *t, const struct rv_key *key) {

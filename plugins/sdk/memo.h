@@ -7,13 +7,16 @@
 
 struct memo_table;
 
-/* release (may be NULL) frees what hangs on an entry before the entry goes. */
-struct memo_table *memo_table_new(size_t memo_size, void (*release)(void *memo));
+/* init fills in a zeroed entry; release frees what hangs on an entry before the entry goes. Both may be NULL. */
+struct memo_table *memo_table_new(size_t memo_size, void (*init)(void *memo), void (*release)(void *memo));
 struct memo_table *memo_table_free(struct memo_table *t);
-/* The entry, made and zeroed when there is none of this uid. It stays where it is until it is dropped. */
+/* The entry, a new one when there is none of this uid. It stays where it is until it is dropped. */
 void *memo_ensure(struct memo_table *t, const struct rv_key *key, struct rv_str uid);
 /* The entry whatever its uid; NULL when there is none. */
 void *memo_find(struct memo_table *t, const struct rv_key *key);
+struct rv_str memo_uid(const void *memo);
 void memo_drop(struct memo_table *t, const struct rv_key *key);
+/* Calls fn with each entry; fn must drop none. */
+void memo_each(struct memo_table *t, void (*fn)(void *arg, const struct rv_key *key, void *memo), void *arg);
 
 #endif

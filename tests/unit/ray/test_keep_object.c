@@ -37,7 +37,10 @@ static int64_t host_now(struct rv_host *h) {
     return 1000;
 }
 
-static const struct rv_host_api api = {.size = sizeof api, .get = host_get, .act = host_act, .now = host_now};
+static struct rv_str host_keep(struct rv_host *h, struct rv_str text) { return rv_arena_str(h->arena, text); }
+
+static const struct rv_host_api api = {
+    .size = sizeof api, .get = host_get, .act = host_act, .now = host_now, .keep = host_keep};
 
 /* What differs of `spec`, which is all ours. */
 static struct rv_node *drift_of_spec(struct rv_arena *a, struct rv_val have, struct rv_node *want) {

@@ -4,56 +4,60 @@
 #include "plugins/ray/child_cluster.h"
 #include "plugins/ray/dashboard.h"
 #include "plugins/ray/fields.h"
-#include "plugins/ray/memo.h"
 #include "plugins/ray/ownership.h"
 #include "plugins/ray/patch_memo.h"
+#include "plugins/sdk/memo.h"
 #include "tests/unit/sdk/suite.h"
 
 /* ---- memos ------------------------------------------------------------------------------------------------------- */
 
 struct note {
-    struct rc_memo base;
     int begun;
 };
 
-static void begin(void *arg, void *memo) {
-    (void)arg;
-    ((struct note *)memo)->begun = 7;
+static int ended;
+
+static void begin(void *memo) { ((struct note *)memo)->begun = 7; }
+
+static void end(void *memo) {
+    (void)memo;
+    ended++;
 }
 
-static void end(void *arg, void *memo) {
-    (void)memo;
+static void count(void *arg, const struct rv_key *key, void *memo) {
+    CU_ASSERT_TRUE(memo != NULL && key->ns.n != 0);
     ++*(int *)arg;
 }
 
-static void count(void *arg, void *memo) {
-    (void)memo;
-    ++*(int *)arg;
+static struct note *memo_of(struct memo_table *t, const char *ns, const char *name, const char *uid) {
+    return memo_ensure(t, &(struct rv_key){rv_str(ns), rv_str(name)}, rv_str(uid));
 }
 
 static void test_memos(void) {
-    int ended = 0, there = 0;
-    struct rc_memo_table t = {.size = sizeof(struct note), .begin = begin, .end = end, .arg = &ended};
-    struct note *one = rc_memo_of(&t, RV_STR("n"), RV_STR("a"), RV_STR("u1"));
+    int there = 0;
+    ended = 0;
+    struct memo_table *t = memo_table_new(sizeof(struct note), begin, end);
+    struct note *one = memo_of(t, "n", "a", "u1");
     CU_ASSERT_EQUAL(one->begun, 7);
+    CU_ASSERT_TRUE(rv_str_is(memo_uid(one), "u1"));
     one->begun = 8;
-    CU_ASSERT_PTR_EQUAL(rc_memo_of(&t, RV_STR("n"), RV_STR("a"), RV_STR("u1")), one);
+    CU_ASSERT_PTR_EQUAL(memo_of(t, "n", "a", "u1"), one);
     /* "n" + "a" is not "na" + "" */
-    CU_ASSERT_PTR_NOT_EQUAL(rc_memo_of(&t, RV_STR("na"), RV_STR(""), RV_STR("u1")), one);
-    struct note *namesake = rc_memo_of(&t, RV_STR("n"), RV_STR("a"), RV_STR("u2"));
+    CU_ASSERT_PTR_NOT_EQUAL(memo_of(t, "na", "", "u1"), one);
+    struct note *namesake = memo_of(t, "n", "a", "u2");
     CU_ASSERT_EQUAL(namesake->begun, 7);
     CU_ASSERT_EQUAL(ended, 1);
     for (int i = 0; i < 1000; i++) {
         char name[8];
         snprintf(name, sizeof name, "x%d", i);
-        rc_memo_of(&t, RV_STR("n"), rv_str(name), RV_STR("u"));
+        memo_of(t, "n", name, "u");
     }
-    rc_memo_each(&t, count, &there);
+    memo_each(t, count, &there);
     CU_ASSERT_EQUAL(there, 1002);
-    rc_memo_drop(&t, RV_STR("n"), RV_STR("x7"));
-    rc_memo_drop(&t, RV_STR("n"), RV_STR("x7")); /* there is none any more */
+    memo_drop(t, &(struct rv_key){RV_STR("n"), RV_STR("x7")});
+    memo_drop(t, &(struct rv_key){RV_STR("n"), RV_STR("x7")}); /* there is none any more */
     CU_ASSERT_EQUAL(ended, 2);
-    rc_memo_drop_all(&t);
+    memo_table_free(t);
     CU_ASSERT_EQUAL(ended, 1003);
 }
 

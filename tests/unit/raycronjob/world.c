@@ -197,6 +197,8 @@ static void api_log(struct rv_host *h, int32_t level, struct rv_str message, con
     (void)h, (void)level, (void)message, (void)fields, (void)n;
 }
 
+static struct rv_str api_keep(struct rv_host *h, struct rv_str text) { return rv_arena_str(of(h)->keep, text); }
+
 static const struct rv_host_api api = {.size = sizeof api,
                                        .get = api_get,
                                        .list = api_list,
@@ -207,7 +209,8 @@ static const struct rv_host_api api = {.size = sizeof api,
                                        .settings = api_settings,
                                        .time_zones = api_time_zones,
                                        .log = api_log,
-                                       .explain = api_explain};
+                                       .explain = api_explain,
+                                       .keep = api_keep};
 
 /* ---- time goes by ----------------------------------------------------------------------------------------- */
 

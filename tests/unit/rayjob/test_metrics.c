@@ -39,20 +39,21 @@ static const struct rv_host_api api = {.size = sizeof api, .metric = on_metric};
 struct scene {
     struct rv_host told;
     struct job_memo memo;
-    char ns[2], name[2], uid[2];
 };
 
 /* A process that knows nothing yet. */
-static void begin(struct scene *s) {
-    *s = (struct scene){.ns = "n", .name = "j", .uid = "u"};
-    s->memo = (struct job_memo){.base = {.ns = s->ns, .name = s->name, .uid = s->uid}, .phase_told = -1};
+static void begin(struct scene *s) { *s = (struct scene){.memo = {.phase_told = -1}}; }
+
+static struct rc_context context_of(struct scene *s, struct rv_arena *a) {
+    return (struct rc_context){
+        .api = &api, .host = &s->told, .arena = a, .ns = RV_STR("n"), .name = RV_STR("j"), .uid = RV_STR("u")};
 }
 
 /* A pass that finds one state and leaves another, `seconds` after status.startTime. */
 static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t failed, double seconds) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     bool fails = now == RJ_FAILED || now == RJ_RETRYING;
-    struct job_pass p = {.ctx = {.api = &api, .host = &s->told, .arena = a},
+    struct job_pass p = {.ctx = context_of(s, a),
                          .arena = a,
                          .memo = &s->memo,
                          .was = {.phase = was,
@@ -67,7 +68,8 @@ static void tell(struct scene *s, enum rj_phase was, enum rj_phase now, int64_t 
 
 static void forget(struct scene *s) {
     s->told.n = 0;
-    metrics_remove(&api, &s->told, &s->memo);
+    struct rc_context x = context_of(s, NULL);
+    metrics_remove(&x, &s->memo);
 }
 
 static void check_told(const struct scene *s, const char *row, const char *const *want, size_t n) {

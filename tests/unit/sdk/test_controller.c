@@ -100,7 +100,7 @@ static const struct rv_host_api api = {.size = sizeof api,
 /* ---- a controller -------------------------------------------------------------------------------------------- */
 
 struct memo {
-    int passes;
+    int passes, limit;
     char *text;
 };
 struct state {
@@ -119,6 +119,20 @@ static void gone(struct rv_pass *p) {
     gone_calls++;
     CU_ASSERT_TRUE(((struct memo *)p->memo)->text != NULL && !rv_val_present(p->object.value));
     CU_ASSERT_EQUAL(rv_pass_owned(p, KIND_PART, NULL, NULL), 0);
+}
+static int ends, ends_with_plugin, started;
+static char ended_uid[16];
+static void memo_init(void *memo) { ((struct memo *)memo)->limit = 5; }
+static void memo_end(const struct rv_pass *p, bool plugin_ends) {
+    CU_ASSERT_TRUE(((const struct memo *)p->memo)->text != NULL && !rv_val_present(p->object.value));
+    CU_ASSERT_TRUE(rv_str_is(p->key.name, ((const struct memo *)p->memo)->text) && rv_str_eq(p->key.ns, p->object.ns));
+    snprintf(ended_uid, sizeof ended_uid, RV_STR_FMT, RV_STR_ARG(p->object.uid));
+    ends += !plugin_ends;
+    ends_with_plugin += plugin_ends;
+}
+static void begin_state(void *state, const struct rv_host_api *a, struct rv_host *h) {
+    CU_ASSERT_TRUE(((struct state *)state)->limit == 0 && a != NULL && h != NULL);
+    started++;
 }
 static void memo_release(void *memo) {
     memos_released++;
@@ -144,6 +158,9 @@ static const struct rv_controller controller = {.reconcile = reconcile,
                                                 .configure = configure,
                                                 .release = release,
                                                 .memo_size = sizeof(struct memo),
+                                                .start = begin_state,
+                                                .memo_init = memo_init,
+                                                .memo_end = memo_end,
                                                 .memo_release = memo_release,
                                                 .map = map,
                                                 .name = "toys",
@@ -161,7 +178,7 @@ static struct rv_object object(struct rv_arena *a, uint32_t kind, const char *na
 
 static struct rv_host begin(void) {
     struct rv_arena *a = rv_arena_new();
-    gone_calls = memos_released = states_released = 0;
+    gone_calls = memos_released = states_released = ends = ends_with_plugin = started = 0;
     test = NULL;
     return (struct rv_host){
         .arena = a,
@@ -384,6 +401,15 @@ static void outcomes(void) {
 static int seen;
 static void count_passes(struct rv_pass *p) { seen = ((const struct memo *)p->memo)->passes; }
 
+static void sum_limits(void *arg, const struct rv_key *key, void *memo) {
+    CU_ASSERT_TRUE(rv_str_is(key->ns, "ns") && rv_str_is(key->name, ((const struct memo *)memo)->text));
+    *(int *)arg += ((const struct memo *)memo)->limit;
+}
+static void walk_memos(struct rv_pass *p) {
+    seen = 0;
+    rv_controller_each_memo(p, sum_limits, &seen);
+}
+
 /* A memo belongs to one incarnation and goes with it. */
 static void memos(void) {
     struct rv_host h = begin();
@@ -395,10 +421,12 @@ static void memos(void) {
     h.toy.uid = RV_STR("u-other");
     pass(instance, count_passes);
     CU_ASSERT_TRUE(seen == 1 && memos_released == 1 && gone_calls == 0);
+    CU_ASSERT_TRUE(started == 1 && ends == 1 && strcmp(ended_uid, "u-t") == 0);
     struct rv_val value = h.toy.value;
     h.toy.value = RV_VAL_ABSENT;
     CU_ASSERT_EQUAL(pass(instance, count_passes).code, RV_DONE);
     CU_ASSERT_TRUE(memos_released == 2 && gone_calls == 1);
+    CU_ASSERT_TRUE(ends == 2 && strcmp(ended_uid, "u-other") == 0);
     pass(instance, count_passes); /* there is nothing left to be gone */
     CU_ASSERT_TRUE(memos_released == 2 && gone_calls == 1);
     h.toy.value = value;
@@ -411,8 +439,12 @@ static void memos(void) {
         rv_controller_reconcile(instance, &key, &out);
         CU_ASSERT_EQUAL(seen, 1);
     }
+    test = walk_memos;
+    struct rv_outcome out = {.size = sizeof out};
+    rv_controller_reconcile(instance, &(struct rv_key){RV_STR("ns"), h.toy.name}, &out);
+    CU_ASSERT_EQUAL(seen, 5000);
     rv_controller_fini(instance);
-    CU_ASSERT_TRUE(memos_released == 1002 && states_released == 1);
+    CU_ASSERT_TRUE(memos_released == 1002 && states_released == 1 && ends == 2 && ends_with_plugin == 1000);
     rv_arena_free(h.arena);
 }
 
