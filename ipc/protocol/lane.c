@@ -18,7 +18,7 @@ enum {
     HIGH_WATER = 16,        /* batches in ZeroMQ's pipe */
     BATCH_BYTES = 64 << 10, /* about: the message that passes it is the batch's last */
     INLINE_MAX = 16 << 10,  /* larger payloads travel behind their batch, uncopied */
-    PER_TURN = 64,          /* units of work: a message is one, and one more for each UNIT_BYTES */
+    PER_TURN = 32,          /* units of work: a message is one, and one more for each UNIT_BYTES */
     UNIT_BYTES = 16 << 10,
     CONNECT_LOOK_MS = 5,
     COMMANDS_MAX = 8, /* a handshake has one, or two */

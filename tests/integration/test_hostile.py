@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""A host that tries to make the supervisor keep, write or do as much as it can: the supervisor stays small, the Lease is renewed, and another
+plugin's pods are there as soon as ever. tests/plugins/hostile_host.c says what each of these does; tests/bench/flood.py prints the figures."""
+import os
+from flood import *
+
+
+def hostile(env, what, ends=None, says=None, seconds=6):
+    """ends: the causes that its process is ended for; None: it may go on, and is only held down."""
+    with Flood(env, what) as f:
+        f.measure(seconds)
+        assert f.grown < 128, f"{what}: the supervisor grew by {f.grown:.0f} MiB"
+        assert f.lease_gap < 3, f"{what}: the Lease was not renewed for {f.lease_gap:.1f} s"
+        assert f.logged < 16, f"{what}: {f.logged:.0f} MiB of log"
+        toy, other = f.op.plugin("toy"), f.op.plugin("raycluster")
+        assert other["restarts"] == 0 and f.op.starts == 1 and f.op.proc.alive(), other
+        causes = {d["cause"] for d in toy["deaths"]}
+        assert causes == ends if ends else causes <= {"hang", "protocol"}, f"{what}: {toy['deaths']}"
+        if says: assert f.op.logs('"plugin":"toy"', says), f"{what}: nothing says {says!r}"
+        return f
+
+
+def test_actions_of_a_megabyte(env): hostile(env, "frame")
+def test_giant_batch(env): hostile(env, "giant", {"protocol"}, "batch of")
+def test_unread_results(env): hostile(env, "unread")
+def test_timers_with_bodies(env): hostile(env, "bodies", {"protocol"}, "payload")
+def test_timers(env): hostile(env, "timers", {"protocol"}, "more actions open")
+def test_message_without_end(env): hostile(env, "endless", {"protocol"}, "frames")
+def test_large_bodies(env): hostile(env, "large")
+def test_events(env): hostile(env, "events")
+def test_metrics(env): hostile(env, "metrics")
+def test_logs(env): hostile(env, "logs")
+def test_page_tables(env): hostile(env, "pages", {"memory"}, "memory")
+
+
+def test_talks_and_hears_nothing(env):
+    """Only an answer to a PING is a sign of life."""
+    hostile(env, "talker", {"hang"}, seconds=8)
+
+
+def test_refusals(env):
+    """They are told a few times, and not in namespaces that the plugin has nothing to do with."""
+    f = hostile(env, "refused")
+    assert len(f.op.logs("action refused by policy", plugin="toy")) <= 25
+    assert not [e for e in env.kube.list("events", "kube-system") if e.get("reason") == "ActionDenied"]
+
+
+if __name__ == "__main__": main()

@@ -1,0 +1,235 @@
+/* hostile_host.c - a host that tries to make the supervisor keep, write or do as much as it can. It passes for the toy
+ * plugin; for any other it becomes the real host. The name that it is run by (a link to it) says what it does:
+ *
+ *   frame     batches of a megabyte with thousands of actions each
+ *   giant     one batch of 16 MiB
+ *   unread    actions, whose results it never reads; as fast as it can
+ *   talker    messages that cost nothing, and no PONG
+ *   bodies    timers with bodies of 16 MiB
+ *   timers    timers without end, as many as it can
+ *   endless   a message of ever more frames
+ *   large     creates with bodies of 16 MiB
+ *   events    events with notes of 8 KiB, each another one
+ *   refused   what was not granted, each time for another object
+ *   metrics   series with labels as long as they may be, each another one
+ *   logs      log lines of 100 KiB
+ *   pages     nothing in memory, but page tables
+ *
+ * It reads nothing, ever. Where silence alone would end it, it answers the PINGs that it did not read. */
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <zmq.h>
+
+#include "ipc/base/loop.h"
+#include "ipc/protocol/batch.h"
+#include "ipc/protocol/msg.h"
+#include "rayvisor/json.h"
+
+enum { FULL = 1 << 20, GIANT = 15 << 20, LARGE = 15 << 20, LINE = 100 << 10, NOTE = 8000 };
+
+struct hostile {
+    void *socket;
+    struct rv_buf batch;
+    uint64_t seq, id, n;
+    int64_t pong; /* mono ns: when the last one was sent */
+    char *text;   /* LINE letters, with a number at the beginning */
+    struct rv_buf object;
+};
+
+static void flush(struct hostile *h) {
+    if (h->batch.n != 0 && zmq_send(h->socket, h->batch.p, h->batch.n, 0) < 0) exit(70);
+    rv_buf_clear(&h->batch);
+}
+
+static void add(struct hostile *h, struct msg *m) {
+    rv_autobuf struct rv_buf header = {0}, body = {0};
+    m->seq = ++h->seq;
+    msg_encode(m, &header, &body);
+    batch_add(&h->batch, rv_buf_bytes(&header), rv_buf_bytes(&body), &m->payload);
+}
+
+static void act(struct hostile *h, struct msg *m) {
+    m->type = MSG_ACTION;
+    m->action.id = ++h->id;
+    add(h, m);
+}
+
+/* As if it had read the PING of this moment. */
+static void pretend(struct hostile *h) {
+    int64_t now = rv_mono_now();
+    if (now - h->pong < INT64_C(100000000)) return;
+    h->pong = now;
+    add(h, &(struct msg){.type = MSG_PONG, .ping = {.t = (uint64_t)now}});
+}
+
+static struct rv_str numbered(struct hostile *h, size_t n) {
+    char number[24];
+    int len = snprintf(number, sizeof number, "n%llu-", (unsigned long long)++h->n);
+    memcpy(h->text, number, (size_t)len);
+    return (struct rv_str){h->text, n};
+}
+
+/* A name that no other one has. */
+static struct rv_str name(struct hostile *h) { return numbered(h, 30); }
+
+static void get(struct hostile *h) {
+    act(h, &(struct msg){.action.a = {.verb = RV_VERB_GET,
+                                      .api_version = RV_STR("v1"),
+                                      .resource = RV_STR("configmaps"),
+                                      .ns = RV_STR("default"),
+                                      .name = name(h)}});
+}
+
+static void talk(struct hostile *h) { add(h, &(struct msg){.type = MSG_CREDIT, .credit = {1, 1}}); }
+
+static void timer(struct hostile *h) {
+    act(h, &(struct msg){.action.a = {.verb = RV_VERB_TIMER, .delay_ms = INT64_C(1000000000)}});
+}
+
+static void body(struct hostile *h) {
+    act(h, &(struct msg){.action.a = {.verb = RV_VERB_TIMER, .delay_ms = INT64_C(1000000000)},
+                         .payload = rv_buf_bytes(&h->object)});
+}
+
+static void large(struct hostile *h) {
+    act(h, &(struct msg){.action.a = {.verb = RV_VERB_CREATE,
+                                      .api_version = RV_STR("v1"),
+                                      .resource = RV_STR("configmaps"),
+                                      .ns = RV_STR("default")},
+                         .payload = rv_buf_bytes(&h->object)});
+}
+
+static void event(struct hostile *h) {
+    act(h, &(struct msg){.action = {.a = {.verb = RV_VERB_EVENT},
+                                    .event = {.reason = RV_STR("Flood"),
+                                              .kind = RV_STR("Pod"),
+                                              .ns = RV_STR("default"),
+                                              .name = RV_STR("p"),
+                                              .note = numbered(h, NOTE)}}});
+}
+
+static void refused(struct hostile *h) {
+    struct rv_str other = name(h);
+    act(h, &(struct msg){.action = {.key = {RV_STR("kube-system"), other},
+                                    .a = {.verb = RV_VERB_DELETE,
+                                          .api_version = RV_STR("v1"),
+                                          .resource = other,
+                                          .ns = RV_STR("kube-system"),
+                                          .name = other}}});
+}
+
+static void metric(struct hostile *h) {
+    rv_autobuf struct rv_buf labels = {0};
+    struct rv_str value = numbered(h, 250);
+    rv_mp_map(&labels, 15);
+    for (char key[3] = "la"; key[1] < 'a' + 15; key[1]++) {
+        rv_mp_cstr(&labels, key);
+        rv_mp_str(&labels, value);
+    }
+    add(h, &(struct msg){.type = MSG_METRIC, .metric = {RV_STR("flood"), 1, 1, {labels.p, labels.n}}});
+}
+
+static void line(struct hostile *h) {
+    add(h, &(struct msg){.type = MSG_LOG, .log = {.level = 1, .message = numbered(h, LINE)}});
+}
+
+static void pages(struct hostile *h) {
+    (void)h;
+    const size_t size = (size_t)1 << 39, table = (size_t)2 << 20; /* what one page of a table covers */
+    volatile uint8_t *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) exit(71);
+    (void)madvise((void *)(uintptr_t)p, size, MADV_NOHUGEPAGE);
+    unsigned sum = 0;
+    for (size_t i = 0; i < size; i += table) sum += p[i];
+    printf("%u\n", sum);
+    for (;;) pause();
+}
+
+static const struct mode {
+    const char *name;
+    void (*say)(struct hostile *h);
+    size_t batch; /* bytes, about */
+    bool alive;   /* it seems so */
+} modes[] = {
+    {"frame", get, FULL, true},          {"giant", get, GIANT, true},       {"unread", get, 1, true},
+    {"talker", talk, 60 << 10, false},   {"bodies", body, 1, true},         {"timers", timer, 60 << 10, true},
+    {"large", large, 1, true},           {"events", event, 60 << 10, true}, {"refused", refused, 60 << 10, true},
+    {"metrics", metric, 60 << 10, true}, {"logs", line, 60 << 10, true},    {"pages", pages, 1, true}};
+
+/* ZeroMQ sends no message before its end is known, so this one is spoken by hand. */
+static void endless(const char *path) {
+    static const uint8_t hello[] = {0xff, 0,   0,   0,   0,        0,   0,   0,   1,   0x7f, 3,   0,
+                                    'N',  'U', 'L', 'L', [64] = 4, 28,  5,   'R', 'E', 'A',  'D', 'Y',
+                                    11,   'S', 'o', 'c', 'k',      'e', 't', '-', 'T', 'y',  'p', 'e',
+                                    0,    0,   0,   6,   'D',      'E', 'A', 'L', 'E', 'R'};
+    static const uint8_t frame[1026] = {3, 0, 0, 0, 0, 0, 0, 4, 0}; /* more of them come; its bytes are zeros */
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    memcpy(a.sun_path, path, strlen(path));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0 || write(fd, hello, sizeof hello) < 0) exit(69);
+    while (send(fd, frame, 9, MSG_NOSIGNAL) == 9 && send(fd, frame + 2, 1024, MSG_NOSIGNAL) == 1024) continue;
+    for (;;) pause();
+}
+
+static void become_the_real_one(char **argv) {
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n < 0) abort();
+    self[n] = 0;
+    rv_autobuf struct rv_buf path = {0};
+    rv_buf_addf(&path, "%s/rayvisor-host", dirname(self));
+    argv[0] = (char *)(uintptr_t)rv_buf_cstr(&path);
+    execv(argv[0], argv);
+    abort();
+}
+
+static const char *option(char **argv, const char *wanted) {
+    for (; argv[0] != NULL && argv[1] != NULL; argv++)
+        if (strcmp(argv[0], wanted) == 0) return argv[1];
+    return "";
+}
+
+static void flood(struct hostile *h, const struct mode *m) {
+    for (;;) {
+        m->say(h);
+        if (m->alive) pretend(h);
+        if (h->batch.n >= m->batch) flush(h);
+    }
+}
+
+static void prepare(struct hostile *h) {
+    h->text = rv_alloc(LARGE);
+    memset(h->text, 'x', LARGE);
+    rv_mp_map(&h->object, 1);
+    rv_mp_cstr(&h->object, "data");
+    rv_mp_str(&h->object, (struct rv_str){h->text, LARGE});
+}
+
+int main(int argc, char **argv) {
+    (void)argc;
+    if (strstr(option(argv, "--plugin"), "/toy.so") == NULL) become_the_real_one(argv);
+    uint8_t token[32];
+    if (read(3, token, sizeof token) != sizeof token) return 64;
+    rv_autofree char *copy = rv_strdup(rv_str(argv[0]));
+    const char *what = basename(copy);
+    if (strcmp(what, "endless") == 0) endless(option(argv, "--lane"));
+    rv_autobuf struct rv_buf url = {0};
+    rv_buf_addf(&url, "ipc://%s", option(argv, "--lane"));
+    struct hostile h = {.socket = zmq_socket(zmq_ctx_new(), ZMQ_DEALER)};
+    if (zmq_connect(h.socket, rv_buf_cstr(&url)) != 0) return 69;
+    struct msg hello = {
+        .type = MSG_HELLO,
+        .hello = {{token, 32}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
+    add(&h, &hello);
+    flush(&h);
+    prepare(&h);
+    for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++)
+        if (strcmp(modes[i].name, what) == 0) flood(&h, &modes[i]);
+    return 65;
+}
