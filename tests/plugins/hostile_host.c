@@ -51,7 +51,13 @@ static void add(struct hostile *h, struct msg *m) {
     rv_autobuf struct rv_buf header = {0}, body = {0};
     m->seq = ++h->seq;
     msg_encode(m, &header, &body);
-    batch_add(&h->batch, rv_buf_bytes(&header), rv_buf_bytes(&body), &m->payload);
+    bool behind = m->payload.n > MSG_MAX_BODY;
+    batch_add(&h->batch, rv_buf_bytes(&header), rv_buf_bytes(&body), behind ? NULL : &m->payload);
+    if (!behind) return;
+    if (zmq_send(h->socket, h->batch.p, h->batch.n, ZMQ_SNDMORE) < 0 ||
+        zmq_send(h->socket, m->payload.p, m->payload.n, 0) < 0)
+        exit(70);
+    rv_buf_clear(&h->batch);
 }
 
 static void act(struct hostile *h, struct msg *m) {
