@@ -15,7 +15,7 @@ def hostile(env, what, ends=None, says=None, seconds=6):
         toy, other = f.op.plugin("toy"), f.op.plugin("raycluster")
         assert other["restarts"] == 0 and f.op.starts == 1 and f.op.proc.alive(), other
         causes = {d["cause"] for d in toy["deaths"]}
-        assert causes == ends if ends else causes <= {"hang", "protocol"}, f"{what}: {toy['deaths']}"
+        assert causes == ends if ends else causes <= {"hang", "protocol", "memory"}, f"{what}: {toy['deaths']}"
         if says: assert f.op.logs('"plugin":"toy"', says), f"{what}: nothing says {says!r}"
         return f
 
