@@ -1,0 +1,197 @@
+/* retire.c - clusters that nobody needs any more. One that served goes when its requests have ended, at the earliest
+ * after spec.rayClusterDeletionDelaySeconds, at the latest a maximum after that; both moments are in the status.
+ *
+ * How many requests are under way is what each pod's metrics say (ray_serve_num_ongoing_http_requests and its gRPC
+ * like, of the proxies). Ray refreshes them about every ten seconds, so zero counts when it is seen that long after the
+ * first zero. What they cannot see: requests that still wait in a client's or a load balancer's connection. Pods that
+ * answer no metrics hold nothing up. */
+#include <stdlib.h>
+
+#include "fields.h"
+#include "pass.h"
+
+enum { ASK_S = 5, SETTLED_S = 12, METRICS_BYTES = 4 << 20, PODS_MAX = 64 };
+
+static struct rs_retired *entry(struct pass *p, struct rv_str name) {
+    struct rs_state *s = &p->now;
+    for (size_t i = 0; i < s->retired_n; i++)
+        if (rv_str_eq(s->retired[i].name, name)) return &s->retired[i];
+    if (s->retired_n == RS_RETIRED_MAX) return NULL;
+    s->retired[s->retired_n] =
+        (struct rs_retired){.name = name,
+                            .since = rc_time_text(p->arena, p->time),
+                            .until = rc_time_text(p->arena, p->time + p->s->delay_ns + p->s->drain_ns)};
+    return &s->retired[s->retired_n++];
+}
+
+/* ---- ongoing requests -------------------------------------------------------------------------------------------- */
+
+struct asking {
+    struct pass *p;
+    size_t n;
+};
+
+static void ask_pod(void *arg, const struct rv_object *o) {
+    struct asking *k = arg;
+    struct rv_str ip = rv_path_str(o->value, "status.podIP");
+    if (ip.n == 0 || rv_meta_deleting(o->value) || k->n == PODS_MAX) return;
+    if (!rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True")) return;
+    bool v6 = memchr(ip.p, ':', ip.n) != NULL;
+    struct rv_http_request r = {.size = sizeof r,
+                                .method = RV_STR("GET"),
+                                .max_bytes = METRICS_BYTES,
+                                .tag = TAG_METRICS,
+                                .url = rv_arena_fmt(k->p->arena, "http://%s" RV_STR_FMT "%s:%d/metrics", v6 ? "[" : "",
+                                                    RV_STR_ARG(ip), v6 ? "]" : "", RC_PORT_METRICS)};
+    if (k->p->api->http(k->p->host, &r, NULL) == 0) k->n++;
+}
+
+static double number_at_end(struct rv_str line) {
+    char text[64];
+    size_t at = line.n;
+    while (at > 0 && line.p[at - 1] != ' ') at--;
+    size_t n = line.n - at < sizeof text - 1 ? line.n - at : 0;
+    memcpy(text, line.p + at, n);
+    text[n] = 0;
+    double v = strtod(text, NULL);
+    return v > 0 && v < 1e9 ? v : 0;
+}
+
+/* The sum of the gauges in a text of Prometheus; -1: there are none. */
+static int64_t ongoing_in(struct rv_str text) {
+    static const char *const names[] = {"ray_serve_num_ongoing_http_requests", "ray_serve_num_ongoing_grpc_requests"};
+    double sum = 0;
+    bool any = false;
+    while (text.n > 0) {
+        const char *end = memchr(text.p, '\n', text.n);
+        struct rv_str line = {text.p, end != NULL ? (size_t)(end - text.p) : text.n};
+        text = end != NULL ? (struct rv_str){end + 1, text.n - line.n - 1} : RV_STR("");
+        for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
+            if (rv_str_starts(line, names[i])) {
+                any = true;
+                sum += number_at_end(line);
+            }
+    }
+    return any ? (int64_t)(sum + 0.5) : -1;
+}
+
+void retire_result(struct pass *p, const struct rv_result *r) {
+    struct memo *m = p->memo;
+    if ((r->tag & 0xff) != TAG_METRICS || m->drain_left == 0) return;
+    struct rv_str text = {(const char *)r->body.p, r->body.n};
+    int64_t n = r->code == 0 && r->http_status == 200 && !r->json ? ongoing_in(text) : -1;
+    if (n < 0)
+        m->drain_failed++;
+    else
+        m->ongoing_sum += n;
+    if (--m->drain_left > 0) return;
+    m->ongoing = m->ongoing_sum;
+    if (m->ongoing > 0)
+        m->drained_at = 0;
+    else if (m->drained_at == 0)
+        m->drained_at = p->time;
+}
+
+/* Have its requests ended? Asks as long as it does not know. */
+static bool drained(struct pass *p, const struct rv_object *o, const struct rs_retired *e) {
+    struct memo *m = p->memo;
+    struct asking k = {.p = p};
+    int64_t until = rc_time(e->until);
+    if (p->time >= until || p->s->drain_ns == 0) return true;
+    if (m->drained_at != 0 && p->time >= m->drained_at + SETTLED_S * RC_SECOND) return true;
+    if (p->time >= m->next_drain) {
+        struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->s->ns, .owner_uid = o->uid};
+        p->api->list(p->host, &q, ask_pod, &k);
+        m->next_drain = p->time + ASK_S * RC_SECOND;
+        m->drain_left = (uint32_t)k.n;
+        m->drain_failed = 0;
+        m->ongoing_sum = 0;
+        if (k.n == 0) return true; /* nobody is there to have a request */
+    }
+    pass_wake(p, m->next_drain);
+    pass_wake(p, until);
+    return false;
+}
+
+/* ---- deletion ---------------------------------------------------------------------------------------------------- */
+
+struct found {
+    struct pass *p;
+    struct rv_object oldest;
+    int64_t since;
+};
+
+/* Without a delay its requests are watched from the switch on. */
+static void each_cluster(void *arg, const struct rv_object *o) {
+    struct found *f = arg;
+    struct pass *p = f->p;
+    if (rv_str_eq(o->name, p->now.active.name) || rv_str_eq(o->name, p->now.pending.name)) return;
+    if (!see_owned(p, o)) return;
+    struct rs_retired *e = entry(p, o->name);
+    if (e == NULL || rv_meta_deleting(o->value)) return;
+    int64_t since = rc_time(e->since);
+    if (f->oldest.size != 0 && since >= f->since) return;
+    f->oldest = *o;
+    f->oldest.size = sizeof f->oldest;
+    f->since = since;
+}
+
+/* What is gone, and what is used again, needs no entry. */
+static void forget_gone(struct pass *p) {
+    struct rs_state *s = &p->now;
+    size_t n = 0;
+    struct rv_object o;
+    for (size_t i = 0; i < s->retired_n; i++) {
+        struct rv_str name = s->retired[i].name;
+        bool there = p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &o) == 0 && see_owned(p, &o);
+        if (there && !rv_str_eq(name, s->active.name) && !rv_str_eq(name, s->pending.name))
+            s->retired[n++] = s->retired[i];
+    }
+    s->retired_n = n;
+}
+
+void retire_clusters(struct pass *p) {
+    struct found f = {.p = p};
+    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->s->ns, .owner_uid = p->s->uid};
+    forget_gone(p);
+    p->api->list(p->host, &q, each_cluster, &f);
+    if (f.oldest.size == 0) {
+        p->memo->drained_at = p->memo->next_drain = 0;
+        p->memo->ongoing = -1;
+        return;
+    }
+    struct rs_retired *e = entry(p, f.oldest.name);
+    int64_t earliest = f.since + p->s->delay_ns;
+    bool served = p->memo->ongoing > 0;
+    if (p->time < earliest) {
+        pass_wake(p, earliest);
+        if (p->time + 2 * SETTLED_S * RC_SECOND < earliest) return;
+        (void)drained(p, &f.oldest, e);
+        return;
+    }
+    if (!drained(p, &f.oldest, e)) {
+        pass_explain(p,
+                     "RayCluster " RV_STR_FMT
+                     ": %lld requests are under way; it is deleted when they have ended, at the latest at " RV_STR_FMT,
+                     RV_STR_ARG(f.oldest.name), served ? (long long)p->memo->ongoing : 0LL, RV_STR_ARG(e->until));
+        return;
+    }
+    if (!pass_may_try(p)) return;
+    pass_delete(p, "ray.io/v1", "rayclusters", &f.oldest, TAG_CLUSTER_DELETE);
+    p->memo->drained_at = p->memo->next_drain = 0;
+}
+
+static void delete_each(void *arg, const struct rv_object *o) {
+    struct pass *p = arg;
+    if (!rv_meta_deleting(o->value) && see_owned(p, o))
+        pass_delete(p, "ray.io/v1", "rayclusters", o, TAG_CLUSTER_DELETE);
+}
+
+void retire_all(struct pass *p) {
+    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->s->ns, .owner_uid = p->s->uid};
+    uint64_t n = p->api->list(p->host, &q, delete_each, p);
+    if (n > 0)
+        pass_explain(p, "being deleted: %llu RayClusters are still there", (unsigned long long)n);
+    else if (pass_has_finalizer(p))
+        pass_finalizer(p, false);
+}

@@ -1,0 +1,233 @@
+/* status.c - conditions (spec section 6) and the one write that ends a pass. Nothing is written when nothing changed;
+ * what is only copied from clusters, and the time of the write, change nothing by themselves. */
+#include "fields.h"
+#include "pass.h"
+
+void status_begin(struct pass *p) {
+    struct rv_val have = p->now.conditions;
+    p->conditions = rv_val_len(have) > 0 ? rv_node_from(p->arena, have) : rv_node_array(p->arena);
+    if (rv_val_len(have) > 0) return;
+    status_condition(p, RS_READY, "False", RS_REASON_INITIALIZING, RV_STR("RayService is initializing"));
+    status_condition(p, RS_UPGRADE, "False", RS_REASON_INITIALIZING, RV_STR("RayService is initializing"));
+}
+
+void status_condition(struct pass *p, const char *type, const char *status, const char *reason, struct rv_str message) {
+    rv_condition_set(p->arena, p->conditions, type, status, rv_str(reason), message, p->time);
+    rv_node_set_int(p->arena, rv_node_find(p->conditions, "type", rv_str(type)), "observedGeneration",
+                    p->s->generation);
+}
+
+static struct rv_str now_reason(struct pass *p, const char *type) {
+    return rv_node_text(rv_node_get(rv_node_find(p->conditions, "type", rv_str(type)), "reason"));
+}
+
+static bool now_is(struct pass *p, const char *type, const char *status) {
+    return rv_str_is(rv_node_text(rv_node_get(rv_node_find(p->conditions, "type", rv_str(type)), "status")), status);
+}
+
+/* ---- Ready ------------------------------------------------------------------------------------------------------- */
+
+static int64_t count_endpoints(const struct pass *p) {
+    bool shared = p->s->traffic == RS_VIA_GATEWAY && seen_there(&p->side[ACTIVE]);
+    if (!shared) return p->stable_endpoints;
+    return p->side[ACTIVE].endpoints + p->side[PENDING].endpoints;
+}
+
+static void check_init_timeout(struct pass *p) {
+    struct rv_node *ready = rv_node_find(p->conditions, "type", RV_STR(RS_READY));
+    int64_t since = rc_time(rv_node_text(rv_node_get(ready, "lastTransitionTime"))), limit = p->s->init_timeout_ns;
+    bool runs = limit > 0 && p->now.endpoints == 0 && rv_str_is(now_reason(p, RS_READY), RS_REASON_INITIALIZING);
+    if (!runs || since == 0) return;
+    if (p->time - since < limit) {
+        pass_wake(p, since + limit);
+        return;
+    }
+    struct rv_str why =
+        rv_arena_fmt(p->arena,
+                     "RayService failed to become ready within the configured timeout of %llds. Time spent "
+                     "initializing: %llds",
+                     (long long)(limit / RC_SECOND), (long long)((p->time - since) / RC_SECOND));
+    p->now.active.name = p->now.pending.name = RV_STR("");
+    status_condition(p, RS_READY, "False", RS_REASON_INIT_TIMEOUT, why);
+    pass_event(p, true, "RayServiceInitializingTimeout", "Reconcile", why);
+}
+
+static void ready(struct pass *p) {
+    p->now.endpoints = count_endpoints(p);
+    if (p->now.endpoints > 0)
+        status_condition(p, RS_READY, "True", "NonZeroServeEndpoints",
+                         RV_STR("Number of serve endpoints is greater than 0"));
+    else if (now_is(p, RS_READY, "True"))
+        status_condition(p, RS_READY, "False", "ZeroServeEndpoints", RV_STR("Number of serve endpoints dropped to 0"));
+    else if (rv_str_is(now_reason(p, RS_READY), RS_REASON_INVALID))
+        status_condition(p, RS_READY, "False", RS_REASON_INITIALIZING, RV_STR("RayService is initializing"));
+    check_init_timeout(p);
+}
+
+/* ---- UpgradeInProgress ------------------------------------------------------------------------------------------- */
+
+static void upgrade(struct pass *p) {
+    bool active = p->now.active.name.n != 0, pending = p->now.pending.name.n != 0;
+    if (active && pending)
+        status_condition(p, RS_UPGRADE, "True", "BothActivePendingClustersExist",
+                         RV_STR("Both active and pending Ray clusters exist"));
+    else if (active)
+        status_condition(p, RS_UPGRADE, "False", "NoPendingCluster",
+                         RV_STR("Active Ray cluster exists and no pending Ray cluster"));
+    else if (rv_str_is(now_reason(p, RS_UPGRADE), RS_REASON_INVALID))
+        status_condition(p, RS_UPGRADE, "False", RS_REASON_INITIALIZING, RV_STR("RayService is initializing"));
+    if (!pending || p->plan.rollback == UP_ROLLBACK_CLEAR) rv_condition_remove(p->conditions, RS_ROLLBACK);
+}
+
+/* ---- where it stands --------------------------------------------------------------------------------------------- */
+
+static struct rv_str serve_waits(struct pass *p, int side) {
+    const struct seen *s = &p->side[side];
+    const struct heard *h = heard_of(p, side);
+    struct rv_str why = see_obstacle(p, s);
+    if (!s->head_ready && why.n != 0) return why;
+    if (p->config == NULL && !s->frozen)
+        return rv_arena_fmt(p->arena, "spec.serveConfigV2 cannot be used: " RV_STR_FMT, RV_STR_ARG(p->config_error));
+    if (h->refused != NULL) return rv_arena_fmt(p->arena, "Serve did not take the configuration: %s", h->refused);
+    if (h->error != NULL) return rv_arena_fmt(p->arena, "Serve does not answer: %s", h->error);
+    if (h->waits != NULL) return rv_arena_fmt(p->arena, "%s", h->waits);
+    if (h->answered && !(side == ACTIVE ? p->view.active.endpoints > 0 : p->view.pending.endpoints > 0))
+        return RV_STR("no pod of it takes requests yet");
+    return why.n != 0 ? why : RV_STR("Serve is being asked");
+}
+
+static struct rv_str what_waits(struct pass *p) {
+    switch (p->plan.step) {
+    case UP_BLOCKED:
+        return p->quota_why;
+    case UP_WAITING_GATEWAY:
+        return p->gateway_why;
+    case UP_SHIFTING:
+        return rv_arena_fmt(p->arena, "the next %d %% move after an interval of %lld s", p->view.step,
+                            (long long)(p->view.interval_ns / RC_SECOND));
+    case UP_SCALING:
+        return RV_STR("target capacities are being changed");
+    case UP_PROMOTING:
+        return RV_STR("the switch");
+    case UP_ROLLING_BACK:
+        return p->view.active.capacity < 100 ? RV_STR("the active cluster has its capacity again")
+                                             : RV_STR("its traffic goes back");
+    default:
+        return serve_waits(p, PENDING);
+    }
+}
+
+struct rv_str status_line(struct pass *p) {
+    rv_autobuf struct rv_buf b = {0};
+    const struct rs_state *s = &p->now;
+    if (s->step.n == 0 || rv_str_is(s->step, up_step_name(UP_GIVEN_UP))) return RV_STR("");
+    rv_buf_addf(&b, RV_STR_FMT, RV_STR_ARG(s->step));
+    if (s->pending.name.n != 0) rv_buf_addf(&b, ": to RayCluster " RV_STR_FMT, RV_STR_ARG(s->pending.name));
+    if (p->s->strategy == UP_INCREMENTAL && s->pending.name.n != 0)
+        rv_buf_addf(&b, " (%lld %% of traffic, capacity %lld %%; the active one has %lld %%, capacity %lld %%)",
+                    (long long)(s->pending.traffic > 0 ? s->pending.traffic : 0),
+                    (long long)(s->pending.capacity > 0 ? s->pending.capacity : 0),
+                    (long long)(s->active.traffic >= 0 ? s->active.traffic : 100),
+                    (long long)(s->active.capacity >= 0 ? s->active.capacity : 100));
+    struct rv_str waits = what_waits(p);
+    if (waits.n != 0) rv_buf_addf(&b, "; waits: " RV_STR_FMT, RV_STR_ARG(waits));
+    if (s->deadline.n != 0)
+        rv_buf_addf(&b, "; until " RV_STR_FMT ", then it is %s", RV_STR_ARG(s->deadline),
+                    p->s->rolls_back ? "rolled back" : "reported as late");
+    return rv_arena_str(p->arena, rv_buf_str(&b));
+}
+
+/* ---- kstatus ----------------------------------------------------------------------------------------------------- */
+
+static const char *serve_fault(struct pass *p, int side, struct rv_str *why) {
+    const struct heard *h = heard_of(p, side);
+    if (side_now(p, side)->name.n == 0) return NULL;
+    *why = serve_waits(p, side);
+    if (p->config == NULL || h->refused != NULL) return "InvalidServeConfig";
+    return NULL;
+}
+
+static const char *stalled(struct pass *p, struct rv_str *why) {
+    const char *reason = serve_fault(p, p->now.pending.name.n != 0 ? PENDING : ACTIVE, why);
+    if (reason != NULL) return reason;
+    if (p->stuck_reason != NULL) {
+        *why = p->stuck;
+        return p->stuck_reason;
+    }
+    *why = p->now.failed_reason;
+    if (p->now.failed_hash.n != 0) return "UpgradeDeadlineExceeded";
+    *why = status_line(p);
+    return p->plan.step == UP_LATE ? "UpgradeDeadlineExceeded" : NULL;
+}
+
+static void progress(struct pass *p) {
+    struct rv_str why = RV_STR(""), line = status_line(p);
+    const char *reason = stalled(p, &why);
+    bool is_ready = now_is(p, RS_READY, "True");
+    if (reason != NULL)
+        status_condition(p, RS_STALLED, "True", reason, why);
+    else
+        rv_condition_remove(p->conditions, RS_STALLED);
+    if (line.n == 0 && !is_ready) line = serve_waits(p, p->now.pending.name.n != 0 ? PENDING : ACTIVE);
+    if (line.n != 0 && reason == NULL)
+        status_condition(p, RS_RECONCILING, "True",
+                         p->now.step.n != 0 ? up_step_name(p->plan.step) : RS_REASON_INITIALIZING, line);
+    else
+        rv_condition_remove(p->conditions, RS_RECONCILING);
+    if (line.n != 0) pass_explain(p, RV_STR_FMT, RV_STR_ARG(line));
+    if (reason != NULL) pass_explain(p, "%s: " RV_STR_FMT, reason, RV_STR_ARG(why));
+}
+
+void status_conditions(struct pass *p) {
+    ready(p);
+    upgrade(p);
+    progress(p);
+}
+
+/* ---- the write --------------------------------------------------------------------------------------------------- */
+
+static void add_copies(struct pass *p, struct rv_node *fresh) {
+    static const char *const none[] = {"desiredCPU", "desiredGPU", "desiredMemory", "desiredTPU"};
+    for (int side = 0; side < SIDES; side++) {
+        struct rv_node *n = rv_node_get(fresh, side == ACTIVE ? "activeServiceStatus" : "pendingServiceStatus");
+        struct rv_object o;
+        struct rv_str name = side_now(p, side)->name;
+        bool there = name.n != 0 && p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &o) == 0;
+        if (there && rv_val_len(rv_val_get(o.value, "status")) > 0) {
+            rv_node_set(p->arena, n, "rayClusterStatus", rv_node_from(p->arena, rv_val_get(o.value, "status")));
+            continue;
+        }
+        struct rv_node *empty = rv_node_ensure_map(p->arena, n, "rayClusterStatus");
+        for (size_t i = 0; i < RV_ARRAY_LEN(none); i++) rv_node_set_cstr(p->arena, empty, none[i], "0");
+        rv_node_ensure_map(p->arena, empty, "head");
+    }
+}
+
+/* The status as it is, without what alone is no reason to write. */
+static struct rv_val comparable(struct pass *p) {
+    struct rv_node *n = rv_node_from(
+        p->arena, rv_val_present(p->s->status) ? p->s->status : rv_node_freeze(p->arena, rv_node_map(p->arena)));
+    rv_node_remove(n, "lastUpdateTime");
+    rv_node_remove(rv_node_get(n, "activeServiceStatus"), "rayClusterStatus");
+    rv_node_remove(rv_node_get(n, "pendingServiceStatus"), "rayClusterStatus");
+    return rv_node_freeze(p->arena, n);
+}
+
+void status_write(struct pass *p) {
+    struct rv_node *fresh = rs_state_node(p->arena, &p->now);
+    rv_node_set(p->arena, fresh, "conditions", p->conditions);
+    rv_node_set_int(p->arena, fresh, "observedGeneration", p->s->generation);
+    if (now_is(p, RS_READY, "True")) rv_node_set_cstr(p->arena, fresh, "serviceStatus", "Running");
+    if (rv_node_merge_patch(p->arena, comparable(p), rv_node_freeze(p->arena, fresh)) == NULL) return;
+    add_copies(p, fresh);
+    rv_node_set_str(p->arena, fresh, "lastUpdateTime", rc_time_text(p->arena, p->time));
+    struct rv_node *patch = rv_node_merge_patch(p->arena, p->s->status, rv_node_freeze(p->arena, fresh));
+    if (patch == NULL) return;
+    struct rv_action a = rv_status_patch(p->arena, RV_STR("ray.io/v1"), RV_STR("rayservices"),
+                                         &(struct rv_key){p->s->ns, p->s->name}, p->s->uid, patch);
+    a.tag = TAG_STATUS;
+    /* A step is taken from what was read, or not at all. */
+    if (!rv_str_eq(p->was.active.name, p->now.active.name) || !rv_str_eq(p->was.pending.name, p->now.pending.name))
+        a.pre_version = rv_path_str(p->s->meta, "resourceVersion");
+    if (p->api->act(p->host, &a, NULL) != 0) p->retry = true;
+}

@@ -1,0 +1,304 @@
+/* upgrade.c - see upgrade.h. */
+#include "upgrade.h"
+
+enum { FULL = 100 };
+
+static const char *const step_names[] = {
+    [UP_IDLE] = "Idle",
+    [UP_INITIALIZING] = "Initializing",
+    [UP_BLOCKED] = "BlockedByQuota",
+    [UP_STARTING] = "StartingCluster",
+    [UP_QUEUED] = "Queued",
+    [UP_DEPLOYING] = "DeployingApplications",
+    [UP_WAITING_GATEWAY] = "WaitingForGateway",
+    [UP_SHIFTING] = "ShiftingTraffic",
+    [UP_SCALING] = "ChangingCapacity",
+    [UP_PROMOTING] = "Promoting",
+    [UP_ROLLING_BACK] = "RollingBack",
+    [UP_LATE] = "DeadlineExceeded",
+    [UP_GIVEN_UP] = "GivenUp",
+};
+
+const char *up_step_name(enum up_step s) { return step_names[s]; }
+
+static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
+static int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
+static bool serves(const struct up_side *s) { return s->exists && s->endpoints > 0; }
+
+static void wake_at(struct up_plan *p, int64_t when) {
+    if (p->wake == 0 || when < p->wake) p->wake = when;
+}
+
+static void set_traffic(struct up_plan *p, int32_t pending) {
+    p->traffic_pending = pending;
+    p->traffic_active = FULL - pending;
+}
+
+static void begin(const struct up_view *v, struct up_plan *p) {
+    *p = (struct up_plan){.capacity_active = v->active.capacity,
+                          .capacity_pending = v->pending.capacity,
+                          .traffic_active = v->active.traffic,
+                          .traffic_pending = v->pending.traffic};
+}
+
+/* ---- one cluster ------------------------------------------------------------------------------------------------- */
+
+/* Only an active cluster, and it is there. */
+static void alone(const struct up_view *v, struct up_plan *p) {
+    p->traffic_active = FULL;
+    p->capacity_active = FULL;
+    if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
+    if (v->active.same) return;
+    if (v->active.extends) {
+        p->update_active = true;
+        return;
+    }
+    p->step = v->given_up ? UP_GIVEN_UP : UP_IDLE;
+    p->serve_active_frozen = v->given_up;
+    if (!v->may_replace || v->given_up) return;
+    p->step = v->quota_blocks ? UP_BLOCKED : UP_STARTING;
+    p->serve_active_frozen = true; /* its configuration may have been edited together with the spec */
+    p->prepare = !v->quota_blocks;
+}
+
+/* Only a pending cluster: the first one ever, or all that is left of two. */
+static void first(const struct up_view *v, struct up_plan *p) {
+    const struct up_side *b = &v->pending;
+    bool wanted = b->same || b->extends || !v->may_replace;
+    p->step = b->suspended ? UP_QUEUED : UP_INITIALIZING;
+    p->capacity_pending = FULL;
+    p->assume_pending = !b->exists;
+    if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
+    if (v->active.named) set_traffic(p, serves(b) ? FULL : 0);
+    p->stable_pending = v->active.named && serves(b);
+    if (b->deleting || (b->exists && !wanted && !serves(b))) {
+        p->prepare = true;
+    } else if (!b->exists) {
+        p->create_pending = true;
+    } else {
+        p->update_pending = !b->same && b->extends;
+        /* The last one that serves is not given away for a spec that nothing was made of yet. */
+        p->promote = (b->proven && b->capacity == FULL && wanted) || (v->active.named && serves(b) && !wanted);
+        if (!v->active.named && !wanted && !p->promote) p->prepare = true;
+    }
+    if (!p->promote) return;
+    set_traffic(p, FULL);
+    p->stable_pending = true;
+}
+
+/* ---- two clusters ------------------------------------------------------------------------------------------------ */
+
+static bool is_rollback(const struct up_view *v, struct up_plan *p) {
+    if (v->given_up) {
+        if (!v->rolling_back) p->rollback = UP_ROLLBACK_LATE;
+        return true;
+    }
+    if (v->active.same) {
+        if (!v->rolling_back) p->rollback = UP_ROLLBACK_REVERTED;
+        return true;
+    }
+    if (v->pending.same || v->pending.extends) {
+        if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
+        return false;
+    }
+    if (!v->rolling_back) p->rollback = UP_ROLLBACK_OTHER;
+    return true;
+}
+
+/* Traffic goes where somebody takes it, whatever the plan is: true when it had to. */
+static bool follow_readiness(const struct up_view *v, struct up_plan *p) {
+    bool a = serves(&v->active), b = serves(&v->pending);
+    if (v->pending.traffic > 0 && !b && a) {
+        set_traffic(p, 0);
+        p->capacity_active = FULL;
+        return true;
+    }
+    if (v->active.traffic > 0 && !a && b) {
+        set_traffic(p, FULL);
+        p->capacity_pending = FULL;
+        return true;
+    }
+    return false;
+}
+
+static bool interval_over(const struct up_view *v, int64_t moved, struct up_plan *p) {
+    if (moved == 0 || v->now - moved >= v->interval_ns) return true;
+    wake_at(p, moved + v->interval_ns);
+    return false;
+}
+
+/* A cluster whose Serve cannot be told anything is taken for told: nothing may wait for it for ever. */
+static void lower(const struct up_side *s, int32_t surge, int32_t *capacity, bool *assume) {
+    *capacity = most(0, s->capacity - surge);
+    *assume = !s->head_ready;
+}
+
+static void forward(const struct up_view *v, struct up_plan *p) {
+    const struct up_side *a = &v->active, *b = &v->pending;
+    p->serve_active_frozen = true;
+    if (b->suspended) {
+        p->step = UP_QUEUED;
+    } else if (!b->head_ready) {
+        p->step = UP_STARTING;
+    } else if (!v->routes_ready) {
+        p->step = UP_WAITING_GATEWAY;
+    } else if (b->traffic < b->capacity) {
+        p->step = b->proven && serves(b) ? UP_SHIFTING : UP_DEPLOYING;
+        if (p->step == UP_SHIFTING && interval_over(v, b->moved, p))
+            set_traffic(p, least(FULL, least(b->traffic + v->step, b->capacity)));
+    } else if (a->capacity + b->capacity <= FULL) {
+        p->step = UP_SCALING;
+        p->capacity_pending = least(FULL, b->capacity + v->surge);
+    } else if (!b->proven) {
+        p->step = UP_DEPLOYING;
+    } else if (a->capacity > 0) {
+        p->step = UP_SCALING;
+        lower(a, v->surge, &p->capacity_active, &p->assume_active);
+    } else {
+        p->step = UP_PROMOTING;
+        p->promote = b->capacity == FULL && b->traffic == FULL;
+    }
+}
+
+/* The active cluster takes back what it gave, in the same steps. Where the pending one takes nothing, at once. */
+static void backward(const struct up_view *v, struct up_plan *p) {
+    const struct up_side *a = &v->active, *b = &v->pending;
+    p->step = UP_ROLLING_BACK;
+    p->serve_active_frozen = !a->same;
+    p->serve_pending_frozen = true;
+    if (a->capacity == FULL && a->traffic == FULL &&
+        (!b->exists || !b->head_ready || (b->capacity == 0 && b->traffic == 0))) {
+        p->drop_pending = true;
+        p->rollback = UP_ROLLBACK_CLEAR;
+    } else if (a->traffic < a->capacity) {
+        bool able = a->proven || (!a->head_ready && serves(a));
+        if (able && interval_over(v, serves(b) ? a->moved : 0, p))
+            set_traffic(p, FULL - least(FULL, serves(b) ? least(a->traffic + v->step, a->capacity) : a->capacity));
+    } else if (a->capacity + b->capacity > FULL && b->exists && b->head_ready) {
+        p->capacity_pending = most(0, b->capacity - v->surge);
+    } else if (a->capacity < FULL) {
+        p->capacity_active = least(FULL, a->capacity + v->surge);
+    } else {
+        lower(b, v->surge, &p->capacity_pending, &p->assume_pending);
+    }
+}
+
+/* The pending cluster is not there. Its share was lost with it. */
+static void renew_pending(const struct up_view *v, struct up_plan *p) {
+    p->step = UP_STARTING;
+    set_traffic(p, 0);
+    p->capacity_active = FULL;
+    p->capacity_pending = v->strategy == UP_INCREMENTAL ? 0 : FULL;
+    p->assume_pending = true;
+    p->serve_active_frozen = true;
+    if (v->pending.deleting)
+        p->prepare = true;
+    else
+        p->create_pending = true;
+}
+
+static void incremental(const struct up_view *v, struct up_plan *p) {
+    bool back = is_rollback(v, p);
+    if (!v->pending.exists && !back) {
+        renew_pending(v, p);
+        return;
+    }
+    p->update_pending = !back && !v->pending.same && v->pending.extends;
+    if (follow_readiness(v, p)) {
+        p->step = back ? UP_ROLLING_BACK : UP_DEPLOYING;
+        p->serve_active_frozen = !back || !v->active.same;
+        p->serve_pending_frozen = back;
+        return;
+    }
+    if (back)
+        backward(v, p);
+    else
+        forward(v, p);
+}
+
+/* May the whole traffic go to the pending cluster at once? */
+static bool may_switch(const struct up_view *v) {
+    const struct up_side *a = &v->active, *b = &v->pending;
+    return b->proven && b->capacity == FULL && (serves(b) || !serves(a));
+}
+
+/* Back to the active cluster, when it has all its capacity again. */
+static void abandon(const struct up_view *v, struct up_plan *p) {
+    p->step = UP_ROLLING_BACK;
+    p->serve_active_frozen = !v->active.same;
+    p->serve_pending_frozen = true;
+    p->drop_pending = v->active.capacity == FULL && v->active.traffic == FULL;
+}
+
+/* All at once. Whatever shares an incremental upgrade left behind are undone first: the active cluster has everything
+ * until the pending one has proven that it can take everything. */
+static void at_once(const struct up_view *v, struct up_plan *p) {
+    const struct up_side *a = &v->active, *b = &v->pending;
+    bool keep_shares = b->traffic > 0 && serves(b) && !serves(a);
+    p->capacity_active = FULL;
+    p->capacity_pending = FULL;
+    if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
+    if (!keep_shares && (a->capacity == FULL || !serves(b))) set_traffic(p, 0);
+    if (v->given_up || a->same) {
+        abandon(v, p);
+        return;
+    }
+    bool stale = b->exists && !b->same && !b->extends && v->may_replace;
+    if (!b->exists || stale) {
+        renew_pending(v, p);
+        if (stale) {
+            p->create_pending = false;
+            p->prepare = true;
+        }
+        return;
+    }
+    p->serve_active_frozen = true;
+    p->update_pending = !b->same && b->extends;
+    p->step = b->suspended ? UP_QUEUED : b->head_ready ? UP_DEPLOYING : UP_STARTING;
+    p->promote = may_switch(v);
+    if (p->promote) {
+        p->step = UP_PROMOTING;
+        set_traffic(p, FULL);
+    }
+}
+
+static void check_deadline(const struct up_view *v, struct up_plan *p) {
+    bool waits = p->step != UP_ROLLING_BACK && p->step != UP_QUEUED && p->step != UP_IDLE && !p->promote;
+    if (v->deadline == 0 || !waits || v->given_up) return;
+    if (v->now < v->deadline) {
+        wake_at(p, v->deadline);
+        return;
+    }
+    p->give_up = v->rolls_back;
+    if (!p->give_up) p->step = UP_LATE;
+}
+
+/* ---- who gets what comes to the stable address ------------------------------------------------------------------- */
+
+static bool stable_pending(const struct up_view *v, const struct up_plan *p) {
+    bool a = serves(&v->active), b = serves(&v->pending);
+    if (p->promote) return true;
+    if (a != b) return b && v->pending.traffic > 0;
+    return p->traffic_pending > p->traffic_active;
+}
+
+void up_decide(const struct up_view *v, struct up_plan *ret) {
+    begin(v, ret);
+    bool both = v->active.named && v->active.exists && v->pending.named;
+    if (!v->pending.named && !(v->active.named && v->active.exists)) {
+        ret->step = UP_INITIALIZING;
+        ret->prepare = true;
+    } else if (!v->pending.named) {
+        alone(v, ret);
+        if (ret->step == UP_BLOCKED) check_deadline(v, ret);
+    } else if (!both) {
+        first(v, ret);
+    } else {
+        if (v->strategy == UP_INCREMENTAL)
+            incremental(v, ret);
+        else
+            at_once(v, ret);
+        ret->stable_pending = stable_pending(v, ret);
+        check_deadline(v, ret);
+    }
+}
