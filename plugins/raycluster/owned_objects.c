@@ -269,8 +269,14 @@ static void old_head_services(struct cluster_pass *p, size_t rule) {
 
 /* ---- each row */
 
+/* The serve Service of a RayService's cluster has the same name, and is the RayService controller's. */
+static bool is_others(const struct cluster_pass *p, const struct owned_rule *r) {
+    return r->kind == KIND_SERVE_SERVICE && rv_str_is(p->c->creator, "RayService");
+}
+
 static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
     struct rv_object have = {.size = sizeof have};
+    if (is_others(p, r)) return;
     bool of_head = owned_rule_follows_head(r);
     const struct rc_cluster *c = of_head ? &p->runs : p->c;
     if (of_head && p->head_unseen) return; /* it is shown in a moment */

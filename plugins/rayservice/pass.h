@@ -88,7 +88,8 @@ struct memo {
     /* draining (retire.c) */
     int64_t next_drain, ongoing; /* ongoing requests of the cluster that is next to go; -1 unknown */
     int64_t ongoing_sum, drained_at;
-    uint32_t drain_left, drain_failed;
+    uint32_t drain_left, drain_asked, drain_failed;
+    bool drain_blind;             /* no pod of it tells its requests */
     int told_ready, told_upgrade; /* by the metrics, -1 none */
 };
 

@@ -85,6 +85,7 @@ void retire_result(struct pass *p, const struct rv_result *r) {
     else
         m->ongoing_sum += n;
     if (--m->drain_left > 0) return;
+    m->drain_blind = m->drain_failed == m->drain_asked;
     m->ongoing = m->ongoing_sum;
     if (m->ongoing > 0)
         m->drained_at = 0;
@@ -98,12 +99,14 @@ static bool drained(struct pass *p, const struct rv_object *o, const struct rs_r
     struct asking k = {.p = p};
     int64_t until = rc_time(e->until);
     if (p->time >= until || p->s->drain_ns == 0) return true;
+    if (m->drain_blind) return true; /* nobody says how many there are */
     if (m->drained_at != 0 && p->time >= m->drained_at + SETTLED_S * RC_SECOND) return true;
     if (p->time >= m->next_drain) {
         struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->s->ns, .owner_uid = o->uid};
         p->api->list(p->host, &q, ask_pod, &k);
         m->next_drain = p->time + ASK_S * RC_SECOND;
         m->drain_left = (uint32_t)k.n;
+        m->drain_asked = (uint32_t)k.n;
         m->drain_failed = 0;
         m->ongoing_sum = 0;
         if (k.n == 0) return true; /* nobody is there to have a request */
@@ -157,6 +160,7 @@ void retire_clusters(struct pass *p) {
     p->api->list(p->host, &q, each_cluster, &f);
     if (f.oldest.size == 0) {
         p->memo->drained_at = p->memo->next_drain = 0;
+        p->memo->drain_blind = false;
         p->memo->ongoing = -1;
         return;
     }
@@ -179,6 +183,7 @@ void retire_clusters(struct pass *p) {
     if (!pass_may_try(p)) return;
     pass_delete(p, "ray.io/v1", "rayclusters", &f.oldest, TAG_CLUSTER_DELETE);
     p->memo->drained_at = p->memo->next_drain = 0;
+    p->memo->drain_blind = false;
 }
 
 static void delete_each(void *arg, const struct rv_object *o) {

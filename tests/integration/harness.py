@@ -38,7 +38,7 @@ class ApiError(Exception):
 RESOURCES = {  # plural, with a group where there are several -> path prefix
     "pods": "/api/v1", "services": "/api/v1", "configmaps": "/api/v1", "secrets": "/api/v1", "nodes": "/api/v1",
     "resourcequotas": "/api/v1", "namespaces": "/api/v1", "endpoints": "/api/v1", "persistentvolumeclaims": "/api/v1",
-    "rayclusters": "/apis/ray.io/v1", "rayjobs": "/apis/ray.io/v1", "raycronjobs": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
+    "rayclusters": "/apis/ray.io/v1", "rayjobs": "/apis/ray.io/v1", "raycronjobs": "/apis/ray.io/v1", "rayservices": "/apis/ray.io/v1", "events": "/apis/events.k8s.io/v1", "endpointslices": "/apis/discovery.k8s.io/v1",
     "serviceaccounts": "/api/v1", "persistentvolumeclaims": "/api/v1",
     "roles": "/apis/rbac.authorization.k8s.io/v1", "rolebindings": "/apis/rbac.authorization.k8s.io/v1",
     "ingresses": "/apis/networking.k8s.io/v1", "networkpolicies": "/apis/networking.k8s.io/v1",
@@ -450,6 +450,13 @@ def rayjob(name, entrypoint="python -c 'print(1)'", workers=1, mode=None, **spec
     cluster = raycluster("x", workers=workers)["spec"]
     body = {"entrypoint": entrypoint, "rayClusterSpec": cluster, **({"submissionMode": mode} if mode else {}), **spec}
     return {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": {"name": name}, "spec": {k: v for k, v in body.items() if v is not None}}
+
+
+def rayservice(name, workers=1, config=None, **spec):
+    cluster = raycluster("x", workers=workers)["spec"]
+    config = config if config is not None else "applications:\n- name: fruit\n  import_path: fruit.app\n  route_prefix: /fruit\n  deployments:\n  - {name: Mango, num_replicas: 1}\n"
+    body = {"rayClusterConfig": cluster, "serveConfigV2": config, **spec}
+    return {"apiVersion": "ray.io/v1", "kind": "RayService", "metadata": {"name": name}, "spec": body}
 
 
 def job_status(kube, ns, name): return kube.get("rayjobs", ns, name).get("status", {})

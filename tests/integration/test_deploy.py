@@ -138,7 +138,7 @@ def test_image(env):
     env.op = env.keep(Contained(env.dir, env.kube))
     env.kube.create("rayclusters", ns, raycluster("r", workers=2))
     wait_ready(env.kube, ns, "r", 2)
-    assert {p["name"] for p in env.op.control("plugins")["plugins"]} == {"raycluster", "rayjob", "autoscaler", "raycronjob"}
+    assert {p["name"] for p in env.op.control("plugins")["plugins"]} == {"raycluster", "rayjob", "rayservice", "autoscaler", "raycronjob"}
     assert "Uid:\t65532\t65532" in open(f"/proc/{env.op.proc.pid}/status").read()
 
 

@@ -30,6 +30,7 @@ ALLOWED = {
     "plugins/example-vendor": [INCLUDE],  # it sees what a vendor sees
     "plugins/raycluster": RAY,
     "plugins/rayjob": RAY,
+    "plugins/rayservice": RAY,
     "plugins/raycronjob": RAY,
     "plugins/networkpolicy": RAY,
     "plugins/mtls": RAY,

@@ -27,7 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "rayvisor.plugins" -}}
 {{- $gates := dict }}
 {{- range .Values.featureGates }}{{ $_ := set $gates .name .enabled }}{{ end }}
-{{- $names := list "raycluster" "rayjob" "autoscaler" }}
+{{- $names := list "raycluster" "rayjob" "rayservice" "autoscaler" }}
 {{- range $gate, $plugin := dict "RayCronJob" "raycronjob" "RayClusterNetworkPolicy" "networkpolicy" "RayClusterMTLS" "mtls" }}
 {{- if ternary (get $gates $gate) (get $gates "AllAlpha") (hasKey $gates $gate) }}{{ $names = append $names $plugin }}{{ end }}
 {{- end }}
