@@ -77,7 +77,7 @@ RV_EXPORT int rv_fakeapi_create_json(struct rv_fakeapi *f, const char *resource,
 RV_EXPORT int rv_fakeapi_patch(struct rv_fakeapi *f, struct rv_fake_object *o, bool status, struct rv_str pre_uid,
                                struct rv_val patch);
 RV_EXPORT int rv_fakeapi_patch_json(struct rv_fakeapi *f, struct rv_fake_object *o, bool status, const char *json);
-/* RFC 6902 as far as plugins go: test, and add of a field, each by its path. */
+/* RFC 6902 as far as plugins go: test, add of a field by its path, and add at the end of a list. */
 RV_EXPORT int rv_fakeapi_json_patch(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_str pre_uid,
                                     struct rv_val ops);
 RV_EXPORT int rv_fakeapi_delete(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_str pre_uid);

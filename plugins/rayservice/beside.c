@@ -35,13 +35,13 @@ static bool route_there(const struct pass *p, struct rv_object *ret) {
 }
 
 bool beside_uses_gateway(const struct pass *p) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     return p->s->traffic == RS_VIA_GATEWAY || route_there(p, &o);
 }
 
 static void see_gateway(struct pass *p) {
     struct rv_str ns, name, section;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     rs_gateway_ref(p->arena, p->s, &ns, &name, &section);
     bool there = p->api->get(p->host, KIND_GATEWAY, ns, name, &o) == 0;
     struct rv_val conditions = there ? rv_val_path(o.value, "status.conditions") : RV_VAL_ABSENT;
@@ -78,7 +78,7 @@ static void shares_of(struct pass *p, struct rs_share shares[2]) {
 
 /* Weights have an effect when the route that is there carries those of the status. */
 void beside_see(struct pass *p) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rs_share shares[2];
     if (!beside_uses_gateway(p)) return;
     see_gateway(p);

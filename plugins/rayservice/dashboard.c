@@ -90,7 +90,7 @@ static bool to_dashboard(struct pass *p, const struct seen *s, struct rv_http_re
 static void send(struct pass *p, int side, enum pass_tag tag, struct rv_http_request *r) {
     r->size = sizeof *r;
     r->tag = (uint64_t)tag | (uint64_t)side << 8;
-    if (p->api->http(p->host, r, NULL) != 0) p->retry = true;
+    if (p->api->http(p->host, r) != 0) p->retry = true;
 }
 
 static void ask_apps(struct pass *p, int side) {

@@ -35,7 +35,7 @@ static const struct told {
 
 /* Created by a request of ours whose answer was lost. */
 static bool ours_already(struct pass *p, const struct told *t, const struct rv_result *r) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     return r->code == RV_E_EXISTS && t->kind >= 0 && p->api->get(p->host, (unsigned)t->kind, r->ns, r->name, &o) == 0 &&
            see_owned(p, &o);
 }
@@ -71,10 +71,8 @@ static void take(struct pass *p, const struct told *t, const struct rv_result *r
 }
 
 void events_take_results(struct pass *p) {
-    const struct rv_result *results;
-    uint64_t n = p->api->results(p->host, &results);
-    for (uint64_t i = 0; i < n; i++) {
-        const struct rv_result *r = &results[i];
+    const struct rv_result *r;
+    for (uint64_t i = 0; (r = p->api->result(p->host, i)) != NULL; i++) {
         bool gone = r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT;
         if (r->verb == RV_VERB_HTTP)
             dashboard_result(p, r);

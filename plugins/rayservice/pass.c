@@ -33,7 +33,7 @@ static void act(struct pass *p, struct rv_action *a, const char *api_version, co
     a->resource = rv_str(resource);
     a->ns = p->s->ns;
     a->tag = tag;
-    if (p->api->act(p->host, a, NULL) != 0) p->retry = true;
+    if (p->api->act(p->host, a) != 0) p->retry = true;
 }
 
 void pass_create(struct pass *p, const char *api_version, const char *resource, struct rv_node *object, uint64_t tag) {
@@ -139,7 +139,7 @@ static struct rv_node *repair(struct pass *p, struct rv_val have, struct rv_node
 }
 
 bool pass_ensure(struct pass *p, const struct ensure *e, struct rv_node *want, struct rv_str owner_uid) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rv_str name = rv_node_text(rv_node_path(want, "metadata.name"));
     if (p->api->get(p->host, e->kind, p->s->ns, name, &o) != 0) {
         if (pass_may_try(p)) pass_create(p, e->api_version, e->resource, want, e->create);

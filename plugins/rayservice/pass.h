@@ -5,20 +5,8 @@
 #ifndef RAYSERVICE_PASS_H
 #define RAYSERVICE_PASS_H
 
+#include "rayservice_kinds.h"
 #include "service.h"
-
-/* Kinds in the order of rayservice.yaml. */
-enum {
-    KIND_RAYSERVICE,
-    KIND_CLUSTER,
-    KIND_SERVICE,
-    KIND_POD,
-    KIND_SLICE,
-    KIND_QUOTA,
-    KIND_GATEWAY,
-    KIND_HTTP_ROUTE,
-    KIND_GRPC_ROUTE,
-};
 
 /* What an action was for; comes back in its result's tag. The low byte is one of these, the next one a side. */
 enum pass_tag {
@@ -81,8 +69,7 @@ struct memo {
     struct memo *next;
     char *ns, *name, *uid;
     struct heard heard[SIDES];
-    int64_t said_invalid; /* generation for which the event was sent, -1 none */
-    char *said_step;      /* the last line of an upgrade that was told in an event */
+    int64_t said_invalid, said_config; /* generations for which the events were sent, -1 none */
     uint32_t rejected;    /* actions in a row that failed */
     int64_t next_try;     /* wall ns: nothing is created before */
     /* draining (retire.c) */

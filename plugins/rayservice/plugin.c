@@ -62,7 +62,6 @@ static void memo_drop(struct controller *k, struct memo **m) {
     metrics_forget(k->api, k->host, gone);
     *m = gone->next;
     for (int i = 0; i < SIDES; i++) heard_forget(&gone->heard[i]);
-    free(gone->said_step);
     free(gone->uid);
     free(gone->ns);
     free(gone->name);
@@ -79,6 +78,7 @@ static struct memo *memo_of(struct controller *k, const struct rs_service *s) {
                         .name = rv_strdup(s->name),
                         .uid = rv_strdup(s->uid),
                         .said_invalid = -1,
+                        .said_config = -1,
                         .ongoing = -1,
                         .told_ready = -1,
                         .told_upgrade = -1};
@@ -107,7 +107,7 @@ static void wake(struct controller *k, struct rv_str ns, struct rv_str name) {
 }
 
 static void wake_cluster(struct controller *k, struct rv_str ns, struct rv_str cluster) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     if (cluster.n != 0 && k->api->get(k->host, KIND_CLUSTER, ns, cluster, &o) == 0)
         wake(k, ns, owner_named(o.value, "RayService"));
 }
@@ -116,7 +116,7 @@ static void wake_cluster(struct controller *k, struct rv_str ns, struct rv_str c
 static void wake_named(struct controller *k, const struct rv_object *o) {
     struct rv_val labels = rv_val_path(o->value, "metadata.labels");
     struct rv_str name = rv_val_str(rv_val_get(labels, RC_LABEL_ORIGIN_NAME));
-    struct rv_object service;
+    struct rv_object service = {.size = sizeof service};
     if (name.n == 0) return;
     if (k->api->get(k->host, KIND_RAYSERVICE, o->ns, name, &service) == 0) wake(k, o->ns, name);
     wake_cluster(k, o->ns, name);
@@ -220,7 +220,7 @@ static void outcome(const struct pass *p, struct rv_outcome *out) {
 
 static void on_reconcile(void *state, const struct rv_key *key, struct rv_outcome *out) {
     struct controller *k = state;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct rs_service s;
     if (k->api->get(k->host, KIND_RAYSERVICE, key->ns, key->name, &o) != 0) {
         memo_drop(k, memo_slot(k, key->ns, key->name));
@@ -256,6 +256,8 @@ static const struct rv_plugin rayservice = {
     .abi_minor = RV_ABI_MINOR,
     .name = "rayservice",
     .version = RV_VERSION,
+    .kinds = rv_manifest_kinds,
+    .kind_n = KIND_COUNT,
     .init = on_init,
     .reconcile = on_reconcile,
     .map = on_map,

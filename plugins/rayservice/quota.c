@@ -77,17 +77,18 @@ static void compare(struct pass *p, const struct rv_object *quota, const char *k
     if (rv_quantity_cmp(need, room) > 0) blocked(p, quota, key, need, room);
 }
 
-static void check(void *arg, const struct rv_object *o) {
+static bool check(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     bool scoped =
         rv_val_len(rv_val_path(o->value, "spec.scopes")) > 0 || rv_val_set(rv_val_path(o->value, "spec.scopeSelector"));
-    if (scoped || p->quota_blocks) return; /* which pods a scope means is not ours to guess */
+    if (scoped || p->quota_blocks) return true; /* which pods a scope means is not ours to guess */
     struct rv_quantity pods = {.nano = (rv_int128)all_pods(p) * 1000000000};
     compare(p, o, "pods", pods);
     compare(p, o, "count/pods", pods);
     for (size_t i = 0; i < RV_ARRAY_LEN(amounts) && !p->quota_blocks; i++)
         for (size_t k = 0; k < RV_ARRAY_LEN(amounts[i].quota) && amounts[i].quota[k] != NULL; k++)
             compare(p, o, amounts[i].quota[k], total(p, &amounts[i]));
+    return true;
 }
 
 static void describe(struct pass *p) {

@@ -31,11 +31,11 @@ struct asking {
     size_t n;
 };
 
-static void ask_pod(void *arg, const struct rv_object *o) {
+static bool ask_pod(void *arg, const struct rv_object *o) {
     struct asking *k = arg;
     struct rv_str ip = rv_path_str(o->value, "status.podIP");
-    if (ip.n == 0 || rv_meta_deleting(o->value) || k->n == PODS_MAX) return;
-    if (!rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True")) return;
+    if (ip.n == 0 || rv_meta_deleting(o->value) || k->n == PODS_MAX) return true;
+    if (!rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True")) return true;
     bool v6 = memchr(ip.p, ':', ip.n) != NULL;
     struct rv_http_request r = {.size = sizeof r,
                                 .method = RV_STR("GET"),
@@ -43,7 +43,8 @@ static void ask_pod(void *arg, const struct rv_object *o) {
                                 .tag = TAG_METRICS,
                                 .url = rv_arena_fmt(k->p->arena, "http://%s" RV_STR_FMT "%s:%d/metrics", v6 ? "[" : "",
                                                     RV_STR_ARG(ip), v6 ? "]" : "", RC_PORT_METRICS)};
-    if (k->p->api->http(k->p->host, &r, NULL) == 0) k->n++;
+    if (k->p->api->http(k->p->host, &r) == 0) k->n++;
+    return true;
 }
 
 static double number_at_end(struct rv_str line) {
@@ -120,30 +121,31 @@ static bool drained(struct pass *p, const struct rv_object *o, const struct rs_r
 
 struct found {
     struct pass *p;
-    struct rv_object oldest;
+    struct rv_object oldest; /* size 0: none */
     int64_t since;
 };
 
 /* Without a delay its requests are watched from the switch on. */
-static void each_cluster(void *arg, const struct rv_object *o) {
+static bool each_cluster(void *arg, const struct rv_object *o) {
     struct found *f = arg;
     struct pass *p = f->p;
-    if (rv_str_eq(o->name, p->now.active.name) || rv_str_eq(o->name, p->now.pending.name)) return;
-    if (!see_owned(p, o)) return;
+    if (rv_str_eq(o->name, p->now.active.name) || rv_str_eq(o->name, p->now.pending.name)) return true;
+    if (!see_owned(p, o)) return true;
     struct rs_retired *e = entry(p, o->name);
-    if (e == NULL || rv_meta_deleting(o->value)) return;
+    if (e == NULL || rv_meta_deleting(o->value)) return true;
     int64_t since = rc_time(e->since);
-    if (f->oldest.size != 0 && since >= f->since) return;
+    if (f->oldest.size != 0 && since >= f->since) return true;
     f->oldest = *o;
     f->oldest.size = sizeof f->oldest;
     f->since = since;
+    return true;
 }
 
 /* What is gone, and what is used again, needs no entry. */
 static void forget_gone(struct pass *p) {
     struct rs_state *s = &p->now;
     size_t n = 0;
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     for (size_t i = 0; i < s->retired_n; i++) {
         struct rv_str name = s->retired[i].name;
         bool there = p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &o) == 0 && see_owned(p, &o);
@@ -186,17 +188,18 @@ void retire_clusters(struct pass *p) {
     p->memo->drain_blind = false;
 }
 
-static void delete_each(void *arg, const struct rv_object *o) {
+static bool delete_each(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     if (!rv_meta_deleting(o->value) && see_owned(p, o))
         pass_delete(p, "ray.io/v1", "rayclusters", o, TAG_CLUSTER_DELETE);
+    return true;
 }
 
 void retire_all(struct pass *p) {
     struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->s->ns, .owner_uid = p->s->uid};
-    uint64_t n = p->api->list(p->host, &q, delete_each, p);
+    int64_t n = p->api->list(p->host, &q, delete_each, p);
     if (n > 0)
-        pass_explain(p, "being deleted: %llu RayClusters are still there", (unsigned long long)n);
+        pass_explain(p, "being deleted: %lld RayClusters are still there", (long long)n);
     else if (pass_has_finalizer(p))
         pass_finalizer(p, false);
 }

@@ -19,17 +19,18 @@ static struct rv_str label(struct rv_val o, const char *key) {
 }
 
 /* Of several heads the oldest: that one the cluster's controller keeps. */
-static void see_pod(void *arg, const struct rv_object *o) {
+static bool see_pod(void *arg, const struct rv_object *o) {
     struct seen *s = arg;
-    if (rv_meta_deleting(o->value)) return;
+    if (rv_meta_deleting(o->value)) return true;
     if (rv_str_is(label(o->value, RC_LABEL_SERVE), "true") && pod_ready(o->value)) s->pods++;
-    if (!rv_str_is(label(o->value, RC_LABEL_NODE_TYPE), "head")) return;
+    if (!rv_str_is(label(o->value, RC_LABEL_NODE_TYPE), "head")) return true;
     s->heads++;
     if (s->head.size != 0 && rc_time(rv_path_str(s->head.value, "metadata.creationTimestamp")) <=
                                  rc_time(rv_path_str(o->value, "metadata.creationTimestamp")))
-        return;
+        return true;
     s->head = *o;
     s->head.size = sizeof s->head;
+    return true;
 }
 
 /* ---- endpoints --------------------------------------------------------------------------------------------------- */
@@ -53,16 +54,17 @@ static void add_uid(struct uids *u, struct rv_str uid) {
 }
 
 /* A pod may stand in several slices, one for each family of addresses. */
-static void count_slice(void *arg, const struct rv_object *o) {
+static bool count_slice(void *arg, const struct rv_object *o) {
     struct uids *u = arg;
     for (struct rv_iter it = rv_iter(rv_val_get(o->value, "endpoints")); rv_iter_next(&it);) {
         struct rv_str uid = rv_path_str(it.val, "targetRef.uid");
         if (uid.n != 0 && rv_path_bool(it.val, "conditions.ready", false)) add_uid(u, uid);
     }
+    return true;
 }
 
 static int64_t endpoints_of(struct pass *p, struct rv_str service, bool *there) {
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct uids u = {.a = p->arena};
     *there = p->api->get(p->host, KIND_SERVICE, p->s->ns, service, &o) == 0;
     if (!*there) return 0;
@@ -74,12 +76,12 @@ static int64_t endpoints_of(struct pass *p, struct rv_str service, bool *there) 
 /* ---- clusters ---------------------------------------------------------------------------------------------------- */
 
 static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
+    s->cluster.size = sizeof s->cluster;
     if (name.n == 0 || p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &s->cluster) != 0 ||
         !see_owned(p, &s->cluster)) {
         s->cluster = (struct rv_object){0};
         return;
     }
-    s->cluster.size = sizeof s->cluster;
     rc_cluster_read(&s->c, s->cluster.value, &p->s->settings->cluster);
     s->deleting = rv_meta_deleting(s->cluster.value);
     s->likeness = rs_compare(p->s, s->cluster.value);
@@ -95,9 +97,10 @@ static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
     s->endpoints = endpoints_of(p, rc_name_serve_service(p->arena, name), &s->has_service);
 }
 
-static void see_superfluous(void *arg, const struct rv_object *o) {
+static bool see_superfluous(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
     p->superfluous += !rv_str_eq(o->name, p->now.active.name) && !rv_str_eq(o->name, p->now.pending.name);
+    return true;
 }
 
 void see(struct pass *p) {

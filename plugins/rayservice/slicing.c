@@ -16,12 +16,13 @@ struct pods {
     size_t n, cap;
 };
 
-static void add_pod(void *arg, const struct rv_object *o) {
+static bool add_pod(void *arg, const struct rv_object *o) {
     struct pods *l = arg;
     struct rv_val labels = rv_val_path(o->value, "metadata.labels");
     bool ready = !rv_meta_deleting(o->value) && rv_path_str(o->value, "status.podIP").n != 0 &&
                  rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True");
-    if (!ready || !rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_SERVE)), "true") || l->n == ENDPOINTS_MAX) return;
+    if (!ready || !rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_SERVE)), "true") || l->n == ENDPOINTS_MAX)
+        return true;
     if (l->n == l->cap) {
         struct rv_object *more = rv_arena_alloc(l->a, 2 * (l->cap + 8) * sizeof *more);
         if (l->n > 0) memcpy(more, l->list, l->n * sizeof *more);
@@ -29,6 +30,7 @@ static void add_pod(void *arg, const struct rv_object *o) {
         l->cap = 2 * (l->cap + 8);
     }
     l->list[l->n++] = *o;
+    return true;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -114,7 +116,7 @@ struct others {
     bool remove;
 };
 
-static void each_slice(void *arg, const struct rv_object *o) {
+static bool each_slice(void *arg, const struct rv_object *o) {
     struct others *t = arg;
     struct rv_str manager = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RS_LABEL_SLICE_MANAGER));
     size_t n = 0;
@@ -127,6 +129,7 @@ static void each_slice(void *arg, const struct rv_object *o) {
         t->ready += n;
     if (t->remove && !ours && !rv_meta_deleting(o->value))
         pass_delete(t->p, "discovery.k8s.io/v1", "endpointslices", o, TAG_SLICE_DELETE);
+    return true;
 }
 
 static void each(struct pass *p, struct rv_str service_uid, struct others *t) {
@@ -138,7 +141,7 @@ void slicing_keep(struct pass *p, struct rv_node *service) {
     static const struct ensure services = {KIND_SERVICE, "v1", "services", TAG_SERVICE_CREATE, TAG_SERVICE_UPDATE},
                                slices = {KIND_SLICE, "discovery.k8s.io/v1", "endpointslices", TAG_SLICE_CREATE,
                                          TAG_SLICE_UPDATE};
-    struct rv_object o;
+    struct rv_object o = {.size = sizeof o};
     struct others t = {.p = p};
     struct rv_str name = rv_node_text(rv_node_path(service, "metadata.name"));
     if (p->api->get(p->host, KIND_SERVICE, p->s->ns, name, &o) != 0 || !see_owned(p, &o)) {
@@ -165,7 +168,7 @@ void slicing_keep(struct pass *p, struct rv_node *service) {
 }
 
 void slicing_end(struct pass *p) {
-    struct rv_object o, slice;
+    struct rv_object o = {.size = sizeof o}, slice = {.size = sizeof slice};
     struct others t = {.p = p};
     struct rv_str name = p->s->serve_name.n != 0
                              ? p->s->serve_name

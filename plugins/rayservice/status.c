@@ -139,12 +139,19 @@ struct rv_str status_line(struct pass *p) {
 
 /* ---- kstatus ----------------------------------------------------------------------------------------------------- */
 
+/* Once for each edit. What Serve itself says against a configuration is told where it says it (dashboard.c). */
+static void say_unreadable(struct pass *p, struct rv_str why) {
+    if (p->memo->said_config == p->s->generation) return;
+    p->memo->said_config = p->s->generation;
+    pass_event(p, true, "FailedToUpdateServeApplications", "Update", why);
+}
+
 static const char *serve_fault(struct pass *p, int side, struct rv_str *why) {
     const struct heard *h = heard_of(p, side);
     if (side_now(p, side)->name.n == 0) return NULL;
     *why = serve_waits(p, side);
-    if (p->config == NULL || h->refused != NULL) return "InvalidServeConfig";
-    return NULL;
+    if (p->config == NULL) say_unreadable(p, *why);
+    return p->config == NULL || h->refused != NULL ? "InvalidServeConfig" : NULL;
 }
 
 static const char *stalled(struct pass *p, struct rv_str *why) {
@@ -190,7 +197,7 @@ static void add_copies(struct pass *p, struct rv_node *fresh) {
     static const char *const none[] = {"desiredCPU", "desiredGPU", "desiredMemory", "desiredTPU"};
     for (int side = 0; side < SIDES; side++) {
         struct rv_node *n = rv_node_get(fresh, side == ACTIVE ? "activeServiceStatus" : "pendingServiceStatus");
-        struct rv_object o;
+        struct rv_object o = {.size = sizeof o};
         struct rv_str name = side_now(p, side)->name;
         bool there = name.n != 0 && p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &o) == 0;
         if (there && rv_val_len(rv_val_get(o.value, "status")) > 0) {
@@ -229,5 +236,5 @@ void status_write(struct pass *p) {
     /* A step is taken from what was read, or not at all. */
     if (!rv_str_eq(p->was.active.name, p->now.active.name) || !rv_str_eq(p->was.pending.name, p->now.pending.name))
         a.pre_version = rv_path_str(p->s->meta, "resourceVersion");
-    if (p->api->act(p->host, &a, NULL) != 0) p->retry = true;
+    if (p->api->act(p->host, &a) != 0) p->retry = true;
 }

@@ -27,11 +27,12 @@ struct sweep {
     size_t n;
 };
 
-static void sweep(void *arg, const struct rv_object *o) {
+static bool sweep(void *arg, const struct rv_object *o) {
     struct sweep *w = arg;
-    if (!see_owned(w->p, o)) return;
+    if (!see_owned(w->p, o)) return true;
     w->n++;
     if (!rv_meta_deleting(o->value)) pass_delete(w->p, w->api_version, w->resource, o, w->tag);
+    return true;
 }
 
 static size_t remove_all(struct pass *p) {

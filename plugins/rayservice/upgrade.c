@@ -97,7 +97,8 @@ static bool is_rollback(const struct up_view *v, struct up_plan *p) {
         if (!v->rolling_back) p->rollback = UP_ROLLBACK_REVERTED;
         return true;
     }
-    if (v->pending.same || v->pending.extends) {
+    bool anew = !v->pending.exists && !v->rolling_back; /* it will be made of the spec that is wanted now */
+    if (v->pending.same || v->pending.extends || anew) {
         if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
         return false;
     }
@@ -146,7 +147,7 @@ static void forward(const struct up_view *v, struct up_plan *p) {
         p->step = b->proven && serves(b) ? UP_SHIFTING : UP_DEPLOYING;
         if (p->step == UP_SHIFTING && interval_over(v, b->moved, p))
             set_traffic(p, least(FULL, least(b->traffic + v->step, b->capacity)));
-    } else if (a->capacity + b->capacity <= FULL) {
+    } else if (b->capacity < FULL && a->capacity + b->capacity <= FULL) {
         p->step = UP_SCALING;
         p->capacity_pending = least(FULL, b->capacity + v->surge);
     } else if (!b->proven) {

@@ -192,6 +192,10 @@ int rv_fakeapi_json_patch(struct rv_fakeapi *f, struct rv_fake_object *o, struct
         struct rv_str part, op = rv_path_str(it.val, "op");
         struct rv_val value = rv_val_get(it.val, "value");
         struct rv_node *at = parent_of(tree, rv_path_str(it.val, "path"), &part);
+        if (at != NULL && rv_node_type(at) == RV_ARRAY && rv_str_is(op, "add") && rv_str_is(part, "-")) {
+            rv_node_append(a, at, rv_node_from(a, value));
+            continue;
+        }
         if (at == NULL || rv_node_type(at) != RV_MAP) return RV_E_INVALID;
         if (rv_str_is(op, "add"))
             rv_node_setn(a, at, part, rv_node_from(a, value));

@@ -1,0 +1,192 @@
+/* scene.c - see scene.h. */
+#include "scene.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/story.h"
+#include "tests/unit/sdk/suite.h"
+
+const struct rv_plugin *rv_plugin_v2(void);
+
+static int on_action(void *arg, const struct rv_action *a, struct rv_str *message) {
+    struct scene *s = arg;
+    if (a->verb == RV_VERB_EVENT) return 0;
+    return s->refuse != NULL ? s->refuse(s, a, message) : 0;
+}
+
+static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+    struct scene *s = arg;
+    world_http(&s->w, r, out);
+}
+
+/* fakehost notes each event as a line that holds its reason. */
+static void on_note(void *arg, const char *line) {
+    struct scene *s = arg;
+    if (getenv("SCENE_NOTES") != NULL) printf("%s\n", line);
+    if (strstr(line, "event") == NULL) return;
+    snprintf(s->events[s->event_n++ % SCENE_EVENTS], sizeof s->events[0], "%s", line);
+}
+
+static void create(struct scene *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    struct rv_str text = rv_arena_fmt(
+        a,
+        "{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" WORLD_SERVICE
+        "','annotations':%s,'finalizers':['ray.io/rayservice-finalizer']},'spec':{'serveConfigV2':'" SCENE_CONFIG
+        "','upgradeStrategy':%s,'rayClusterConfig':{'enableInTreeAutoscaling':true,'rayVersion':'2.52.0','"
+        "headGroupSpec':{'rayStartParams':{},"
+        "'template':{'spec':{'containers':[{'name':'ray-head','image':'ray:1','resources':{'requests':{'cpu':'2'}}}]}}}"
+        ",'workerGroupSpecs':[{'groupName':'g',"
+        "'replicas':%u,'minReplicas':%u,'maxReplicas':9,'rayStartParams':{},'template':{'spec':{'containers':[{'name':"
+        "'ray-worker','image':'ray:1','resources':{'requests':{'cpu':'1','nvidia.com/gpu':'1'},'limits':{'nvidia.com/"
+        "gpu':'1'}}}]}}}]}%s}}",
+        s->notes != NULL ? s->notes : "{}", s->strategy != NULL ? s->strategy : "{}", s->workers, s->workers,
+        s->more != NULL ? s->more : "");
+    CU_ASSERT_EQUAL_FATAL(
+        fakeapi_create(s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"), world_json(a, text), &made), 0);
+}
+
+void scene_begin(struct scene *s) {
+    s->dice.state = 1;
+    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    struct world w = {.api = s->api, .dice = &s->dice, .workers = s->workers, .deploy_s = s->deploy_s, .ongoing = -1};
+    s->w = w;
+    create(s);
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
+                                                   .manifest = "plugins/rayservice/rayservice.yaml",
+                                                   .settings = s->settings != NULL ? s->settings : "{}",
+                                                   .api = s->api,
+                                                   .dice = &s->dice,
+                                                   .note = on_note,
+                                                   .http = on_http,
+                                                   .refuse = on_action,
+                                                   .arg = s});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
+}
+
+void scene_end(struct scene *s) {
+    fakehost_free(s->host);
+    fakeapi_free(s->api);
+    world_free(&s->w);
+}
+
+void scene_settle(struct scene *s) {
+    for (int i = 0; i < 2000; i++) {
+        bool did = world_work(&s->w);
+        while (fakehost_tell(s->host)) did = true;
+        fakehost_run(s->host);
+        while (fakehost_serve(s->host, 0)) did = true;
+        fakehost_run(s->host);
+        if (s->each_round != NULL) s->each_round(s);
+        if (!did) return;
+    }
+    CU_FAIL("it never comes to rest");
+}
+
+void scene_for(struct scene *s, int64_t seconds) {
+    int64_t left = seconds * 1000;
+    scene_settle(s);
+    while (left > 0) {
+        int64_t ms = story_next_moment(s->host, s->api);
+        if (ms > 500) ms = 500; /* replicas start meanwhile */
+        if (ms > left) ms = left;
+        fakehost_advance(s->host, ms);
+        fakehost_run(s->host);
+        scene_settle(s);
+        left -= ms;
+    }
+}
+
+bool scene_until(struct scene *s, bool (*holds)(struct scene *s)) {
+    scene_settle(s);
+    for (int i = 0; i < 1200; i++) {
+        if (holds(s)) return true;
+        fakehost_advance(s->host, 500);
+        fakehost_run(s->host);
+        scene_settle(s);
+    }
+    rv_autobuf struct rv_buf b = {0};
+    rv_json_write(scene_status(s), &b);
+    printf("\n    it stays so: %s", rv_buf_cstr(&b));
+    return false;
+}
+
+struct fake_object *scene_object(const struct scene *s) {
+    return fakeapi_get(s->api, "rayservices", WORLD_SERVICE);
+}
+
+struct rv_val scene_status(const struct scene *s) {
+    struct fake_object *o = scene_object(s);
+    return o != NULL ? rv_val_get(o->value, "status") : RV_VAL_ABSENT;
+}
+
+struct rv_str scene_active(const struct scene *s) {
+    return rv_path_str(scene_status(s), "activeServiceStatus.rayClusterName");
+}
+struct rv_str scene_pending(const struct scene *s) {
+    return rv_path_str(scene_status(s), "pendingServiceStatus.rayClusterName");
+}
+
+struct scene_name scene_name(struct rv_str s) {
+    struct scene_name n;
+    snprintf(n.text, sizeof n.text, RV_STR_FMT, RV_STR_ARG(s));
+    return n;
+}
+
+struct rv_val scene_condition(const struct scene *s, const char *type) {
+    return rv_condition_find(rv_val_get(scene_status(s), "conditions"), type);
+}
+
+bool scene_is(const struct scene *s, const char *type, const char *status) {
+    return rv_str_is(rv_path_str(scene_condition(s, type), "status"), status);
+}
+
+struct rv_str scene_stable(const struct scene *s) {
+    struct fake_object *o = fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
+    return o != NULL ? rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster")) : RV_STR("");
+}
+
+void scene_patch(struct scene *s, const char *fmt, ...) {
+    rv_autobuf struct rv_buf b = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    rv_buf_vaddf(&b, fmt, ap);
+    va_end(ap);
+    world_patch(&s->w, scene_object(s), false, "%s", rv_buf_cstr(&b));
+}
+
+void scene_env(struct scene *s, const char *value) {
+    scene_patch(s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':{'labels':{'v':'%s'}}}}}}}",
+                value);
+}
+
+unsigned scene_told(const struct scene *s, const char *event) {
+    unsigned n = 0;
+    for (size_t i = 0; i < s->event_n && i < SCENE_EVENTS; i++) n += strstr(s->events[i], event) != NULL;
+    return n;
+}
+
+unsigned scene_clusters(const struct scene *s) {
+    unsigned n = 0;
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, "rayclusters") == 0 && !rv_meta_deleting(o->value);
+    return n;
+}
+
+int64_t scene_share(const struct scene *s) {
+    return rv_path_int(scene_status(s), "pendingServiceStatus.trafficRoutedPercent", 0);
+}
+
+bool scene_settled(struct scene *s) {
+    return scene_active(s).n != 0 && scene_pending(s).n == 0 && scene_clusters(s) == 1 &&
+           scene_is(s, "Ready", "True") && rv_str_eq(scene_stable(s), scene_active(s));
+}
+
+bool scene_upgrading(struct scene *s) { return scene_pending(s).n != 0 && scene_active(s).n != 0; }
+
+void scene_start(struct scene *s) {
+    scene_begin(s);
+    CU_ASSERT_TRUE_FATAL(scene_until(s, scene_settled));
+}

@@ -1,0 +1,416 @@
+/* test_better.c - what is better than in the reference, each by its name (the numbers are those of the issue). */
+#include <stdlib.h>
+
+#include "scene.h"
+#include "tests/unit/sdk/suite.h"
+
+static struct scene_name first_name;
+
+/* Whatever gets traffic has proven that it can take it. */
+static void no_unproven_share(struct scene *s) {
+    struct rv_str pending = scene_pending(s);
+    int64_t share = scene_share(s);
+    if (pending.n == 0 || share == 0) return;
+    if (world_tale(&s->w, pending)->proven < share) CU_FAIL("traffic moved before the replicas were there");
+}
+
+static bool replaced(struct scene *s) { return scene_share(s) > 0 || !rv_str_is(scene_active(s), first_name.text); }
+static bool half_way(struct scene *s) { return scene_share(s) >= 40; }
+
+static void premature_step(void) {
+    static const char *const strategies[] = {SCENE_INCREMENTAL(100, 100, 1), SCENE_INCREMENTAL(50, 25, 5)};
+    for (size_t i = 0; i < RV_ARRAY_LEN(strategies); i++) {
+        struct scene s = {.strategy = strategies[i], .workers = 1, .deploy_s = 20, .each_round = no_unproven_share};
+        scene_start(&s);
+        struct scene_name old = first_name = scene_name(scene_active(&s));
+        scene_env(&s, "2");
+        CU_ASSERT_TRUE(scene_until(&s, replaced));
+        CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+        CU_ASSERT_FALSE(rv_str_is(scene_active(&s), old.text));
+        scene_end(&s);
+    }
+}
+
+static void stable_service_follows(void) {
+    struct scene s = {.workers = 1, .deploy_s = 1};
+    scene_start(&s); /* NewCluster, then the incremental strategy is adopted with its first upgrade */
+    scene_patch(&s, "{'spec':{'upgradeStrategy':%s}}", SCENE_INCREMENTAL(50, 50, 2));
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_TRUE(world_ready(&s.w, scene_stable(&s)) > 0);
+    struct fake_object *route = fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(route);
+    CU_ASSERT_EQUAL(rv_val_len(rv_val_path(route->value, "spec.rules[0].backendRefs")), 1);
+    scene_end(&s);
+}
+
+static void bounds_reach_the_cluster(void) {
+    struct scene s = {.workers = 2};
+    scene_start(&s);
+    struct scene_name name = scene_name(scene_active(&s));
+    struct fake_object *o = fakeapi_get(s.api, "rayclusters", name.text);
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_val ops = world_json(a, RV_STR("[{'op':'add','path':'/spec/workerGroupSpecs/0/replicas','value':5}]"));
+    CU_ASSERT_EQUAL(fakeapi_json_patch(s.api, o, RV_STR(""), ops), 0); /* as an autoscaler does */
+    ops = world_json(a,
+                     RV_STR("[{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/0/minReplicas','value':3},"
+                            "{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/0/maxReplicas','value':20}]"));
+    CU_ASSERT_EQUAL(fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
+    scene_for(&s, 5);
+    struct rv_val group = rv_val_path(o->value, "spec.workerGroupSpecs[0]");
+    CU_ASSERT_EQUAL(rv_path_int(group, "minReplicas", 0), 3);
+    CU_ASSERT_EQUAL(rv_path_int(group, "maxReplicas", 0), 20);
+    CU_ASSERT_EQUAL(rv_path_int(group, "replicas", 0), 5);
+    /* a group that is added in place leaves what the autoscaler decided */
+    ops = world_json(a, RV_STR("[{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/"
+                               "-','value':{'groupName':'h','minReplicas':0,'maxReplicas':1,'rayStartParams':{},'"
+                               "template':{'spec':{'containers':[{'name':'w','image':'ray:1'}]}}}}]"));
+    CU_ASSERT_EQUAL(fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
+    scene_for(&s, 5);
+    CU_ASSERT_EQUAL(rv_val_len(rv_val_path(o->value, "spec.workerGroupSpecs")), 2);
+    CU_ASSERT_EQUAL(rv_path_int(o->value, "spec.workerGroupSpecs[0].replicas", 0), 5);
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), name.text));
+    scene_end(&s);
+}
+
+static void lost_clusters(void) {
+    struct scene s = {.strategy = SCENE_INCREMENTAL(50, 50, 2), .workers = 0, .deploy_s = 2};
+    scene_start(&s);
+    struct scene_name old = scene_name(scene_active(&s));
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    /* the pending one's head dies */
+    struct scene_name next = scene_name(scene_pending(&s));
+    world_tale(&s.w, rv_str(next.text))->dead = true;
+    struct fake_object *head = world_head(&s.w, next.text);
+    (void)fakeapi_delete(s.api, head, RV_STR(""));
+    scene_settle(&s);
+    CU_ASSERT_EQUAL(scene_share(&s), 0);
+    CU_ASSERT_TRUE(rv_str_is(scene_stable(&s), old.text));
+    world_tale(&s.w, rv_str(next.text))->dead = false;
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    /* it is deleted by hand */
+    (void)fakeapi_delete(s.api, fakeapi_get(s.api, "rayclusters", next.text), RV_STR(""));
+    scene_settle(&s);
+    CU_ASSERT_EQUAL(scene_share(&s), 0);
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    /* the active one is */
+    next = scene_name(scene_pending(&s));
+    (void)fakeapi_delete(s.api, fakeapi_get(s.api, "rayclusters", old.text), RV_STR(""));
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), next.text));
+    scene_end(&s);
+}
+
+static bool at_full(struct scene *s, struct rv_str cluster) {
+    struct serve *v = world_serve(&s->w, scene_name(cluster).text);
+    return v != NULL && (v->capacity < 0 || v->capacity == 100);
+}
+
+static void leaving_incremental(void) {
+    static const char *const to[] = {"{'type':'NewCluster','clusterUpgradeOptions':null}",
+                                     "{'type':'None','clusterUpgradeOptions':null}"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(to); i++) {
+        struct scene s = {.strategy = SCENE_INCREMENTAL(50, 50, 5), .workers = 1, .deploy_s = 3};
+        scene_start(&s);
+        scene_env(&s, "2");
+        CU_ASSERT_TRUE(scene_until(&s, half_way));
+        scene_patch(&s, "{'spec':{'upgradeStrategy':%s}}", to[i]);
+        CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+        CU_ASSERT_TRUE(at_full(&s, scene_active(&s)));
+        CU_ASSERT_FALSE(scene_is(&s, "RollbackInProgress", "True"));
+        scene_end(&s);
+    }
+    /* in the middle of a rollback */
+    struct scene s = {.strategy = SCENE_INCREMENTAL(50, 50, 5), .workers = 1, .deploy_s = 3};
+    scene_start(&s);
+    struct scene_name old = scene_name(scene_active(&s));
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
+    scene_settle(&s);
+    CU_ASSERT_TRUE(scene_is(&s, "RollbackInProgress", "True"));
+    scene_patch(&s, "{'spec':{'upgradeStrategy':%s}}", to[0]);
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), old.text) && at_full(&s, scene_active(&s)));
+    scene_env(&s, "3");
+    CU_ASSERT_TRUE(scene_until(&s, scene_upgrading)); /* no left-over blocks it */
+    scene_end(&s);
+}
+
+static bool given_up(struct scene *s) {
+    return rv_path_str(scene_status(s), "upgrade.failedSpecHash").n != 0 && scene_pending(s).n == 0;
+}
+
+static void upgrade_deadline(void) {
+    struct scene s = {.workers = 1, .deploy_s = 5, .notes = "{'rayvisor.io/upgrade-deadline':'2m'}"};
+    scene_start(&s);
+    struct scene_name old = scene_name(scene_active(&s));
+    scene_env(&s, "2");
+    scene_settle(&s);
+    world_tale(&s.w, scene_pending(&s))->hangs = true;
+    CU_ASSERT_TRUE(scene_until(&s, given_up));
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), old.text));
+    CU_ASSERT_TRUE(scene_is(&s, "Stalled", "True"));
+    struct rv_val why = scene_condition(&s, "Stalled");
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(why, "reason"), "UpgradeDeadlineExceeded"));
+    CU_ASSERT_TRUE(rv_path_str(why, "message").n > 0);
+    CU_ASSERT_EQUAL(scene_told(&s, "UpgradeDeadlineExceeded"), 1);
+    scene_for(&s, 120);
+    CU_ASSERT_EQUAL(scene_clusters(&s), 1); /* and the same spec is not tried again */
+    scene_env(&s, "3");
+    CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_FALSE(scene_is(&s, "Stalled", "True"));
+    scene_end(&s);
+    /* only reported */
+    struct scene r = {.workers = 1,
+                      .deploy_s = 5,
+                      .notes = "{'rayvisor.io/upgrade-deadline':'60','rayvisor.io/upgrade-deadline-policy':'Report'}"};
+    scene_start(&r);
+    scene_env(&r, "2");
+    scene_settle(&r);
+    world_tale(&r.w, scene_pending(&r))->hangs = true;
+    scene_for(&r, 70);
+    CU_ASSERT_TRUE(scene_upgrading(&r) && scene_is(&r, "Stalled", "True"));
+    world_tale(&r.w, scene_pending(&r))->hangs = false;
+    CU_ASSERT_TRUE(scene_until(&r, scene_settled));
+    scene_end(&r);
+}
+
+static void suspended_by_a_queue(void) {
+    struct scene s = {.workers = 1, .notes = "{'rayvisor.io/upgrade-deadline':'60'}"};
+    scene_start(&s);
+    scene_patch(&s, "{'spec':{'rayClusterConfig':{'suspend':true}}}"); /* as Kueue's webhook does; no new cluster */
+    scene_for(&s, 10);
+    CU_ASSERT_FALSE(scene_upgrading(&s));
+    scene_env(&s, "2");
+    scene_settle(&s);
+    CU_ASSERT_TRUE(scene_upgrading(&s));
+    scene_for(&s, 300); /* it waits, however long, without an error */
+    CU_ASSERT_TRUE(scene_upgrading(&s));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_status(&s), "upgrade.step"), "Queued"));
+    CU_ASSERT_FALSE(scene_is(&s, "Stalled", "True"));
+    struct fake_object *o = fakeapi_get(s.api, "rayclusters", scene_name(scene_pending(&s)).text);
+    world_patch(&s.w, o, false, "{'spec':{'suspend':false}}"); /* admitted */
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    scene_end(&s);
+}
+
+static void make_quota(struct scene *s, const char *hard, const char *used) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    struct rv_str text = rv_arena_fmt(a, "{'metadata':{'name':'q'},'spec':{'hard':%s},'status':{'hard':%s,'used':%s}}",
+                                      hard, hard, used);
+    CU_ASSERT_EQUAL(fakeapi_create(s->api, RV_STR("v1"), RV_STR("resourcequotas"), world_json(a, text), &made), 0);
+}
+
+static void peak_is_shown(void) {
+    struct scene s = {.workers = 2, .deploy_s = 5};
+    scene_start(&s);
+    make_quota(&s, "{'requests.nvidia.com/gpu':'3','pods':'100'}", "{'requests.nvidia.com/gpu':'2','pods':'3'}");
+    scene_env(&s, "2");
+    scene_for(&s, 5);
+    CU_ASSERT_FALSE(scene_upgrading(&s)); /* said before anything is created */
+    struct rv_str why = rv_path_str(scene_condition(&s, "Reconciling"), "message");
+    CU_ASSERT_TRUE(why.n > 0 && memmem(why.p, why.n, "needs 2 requests.nvidia.com/gpu, 1 are left", 43) != NULL);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_condition(&s, "Reconciling"), "reason"), "BlockedByQuota"));
+    world_patch(&s.w, fakeapi_get(s.api, "resourcequotas", "q"), true,
+                "{'status':{'hard':{'requests.nvidia.com/gpu':'9'}}}");
+    CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
+    CU_ASSERT_EQUAL(scene_told(&s, "UpgradeStarted"), 1);
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    scene_end(&s);
+}
+
+static void one_miss_is_none(void) {
+    struct scene s = {.workers = 1};
+    scene_start(&s);
+    struct scene_name name = scene_name(scene_active(&s));
+    struct fake_object *head = world_head(&s.w, name.text);
+    scene_for(&s, 40);
+    CU_ASSERT_EQUAL(rv_path_int(scene_status(&s), "numServeEndpoints", 0), 2);
+    /* the head hangs: its numbers stay, its worker's endpoint too; after some misses it takes no requests itself */
+    world_tale(&s.w, rv_str(name.text))->hangs = true;
+    scene_for(&s, 120);
+    CU_ASSERT_EQUAL(rv_path_int(scene_status(&s), "numServeEndpoints", 0), 1);
+    CU_ASSERT_TRUE(scene_is(&s, "Ready", "True"));
+    CU_ASSERT_TRUE(
+        rv_str_is(rv_path_str(scene_status(&s), "activeServiceStatus.applicationStatuses.app.status"), "RUNNING"));
+    /* it goes altogether: the worker goes on serving */
+    world_tale(&s.w, rv_str(name.text))->dead = true;
+    (void)fakeapi_delete(s.api, head, RV_STR(""));
+    scene_for(&s, 60);
+    CU_ASSERT_TRUE(scene_is(&s, "Ready", "True") && rv_str_is(scene_stable(&s), name.text));
+    scene_end(&s);
+}
+
+static void old_cluster_drains(void) {
+    struct scene s = {.workers = 1,
+                      .deploy_s = 5,
+                      .more = ",'rayClusterDeletionDelaySeconds':10",
+                      .notes = "{'rayvisor.io/max-drain':'10m'}"};
+    scene_start(&s);
+    s.w.ongoing = 2;
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
+    scene_for(&s, 100);
+    CU_ASSERT_TRUE(scene_pending(&s).n == 0 && scene_clusters(&s) == 2); /* long past the delay, two requests each */
+    s.w.ongoing = 0;
+    scene_for(&s, 25);
+    CU_ASSERT_EQUAL(scene_clusters(&s), 1);
+    scene_end(&s);
+    struct scene r = {
+        .workers = 1, .more = ",'rayClusterDeletionDelaySeconds':10", .notes = "{'rayvisor.io/max-drain':'60'}"};
+    scene_start(&r);
+    r.w.ongoing = 2;
+    scene_env(&r, "2");
+    scene_for(&r, 100);
+    CU_ASSERT_EQUAL(scene_clusters(&r), 1); /* a maximum has passed */
+    scene_end(&r);
+}
+
+static void grpc_and_shared_gateway(void) {
+    struct scene s = {
+        .strategy = SCENE_INCREMENTAL(50, 50, 2),
+        .workers = 1,
+        .notes = "{'rayvisor.io/gateway':'infra/shared:web','rayvisor.io/hostnames':'a.example, b.example'}",
+        .more = ",'serveService':{'spec':{'ports':[{'name':'serve','port':8000,'appProtocol':'kubernetes.io/h2c'}]}}"};
+    scene_begin(&s);
+    scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'h','"
+                    "image':'ray:1','ports':[{'name':'dashboard','containerPort':8265},{'name':'serve','containerPort':"
+                    "8000},{'name':'serve-grpc','containerPort':9000}]}]}}}}}}");
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    scene_settle(&s);
+    CU_ASSERT_PTR_NULL(fakeapi_get(s.api, "gateways", WORLD_SERVICE "-gateway"));
+    struct fake_object *http = fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute"),
+                       *grpc = fakeapi_get(s.api, "grpcroutes", WORLD_SERVICE "-grpcroute");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(http);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(grpc);
+    CU_ASSERT_TRUE(json_is(rv_val_path(http->value, "spec.parentRefs"),
+                           "[{\"name\":\"shared\",\"namespace\":\"infra\",\"sectionName\":\"web\"}]"));
+    CU_ASSERT_TRUE(json_is(rv_val_path(http->value, "spec.hostnames"), "[\"a.example\",\"b.example\"]"));
+    CU_ASSERT_EQUAL(rv_path_int(grpc->value, "spec.rules[0].backendRefs[0].port", 0), 9000);
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *service =
+        fakeapi_get(s.api, "services", rv_arena_fmt(a, RV_STR_FMT "-serve-svc", RV_STR_ARG(scene_active(&s))).p);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(service);
+    CU_ASSERT_EQUAL(rv_val_len(rv_val_path(service->value, "spec.ports")), 2);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(service->value, "spec.ports[0].appProtocol"), "kubernetes.io/h2c"));
+    scene_end(&s);
+}
+
+static size_t slice_of(struct scene *s, const char *cluster) {
+    struct fake_object *o = fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    size_t n = 0;
+    for (struct rv_iter it = rv_iter(o != NULL ? rv_val_get(o->value, "endpoints") : RV_VAL_ABSENT); rv_iter_next(&it);)
+        n += rv_str_starts(rv_path_str(it.val, "targetRef.name"), cluster);
+    return n;
+}
+
+static void never_empty(struct scene *s) {
+    struct fake_object *o = fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    if (o != NULL && scene_is(s, "Ready", "True") && rv_val_len(rv_val_get(o->value, "endpoints")) == 0)
+        CU_FAIL("a moment without an endpoint");
+}
+
+static int64_t worst;
+static void within_five_points(struct scene *s) {
+    struct scene_name a = scene_name(scene_active(s)), b = scene_name(scene_pending(s));
+    never_empty(s);
+    if (scene_pending(s).n == 0 || scene_share(s) == 0) return;
+    size_t n = slice_of(s, a.text), m = slice_of(s, b.text);
+    if (n + m == 0 || fakehost_waiting(s->host) > 0) return;
+    int64_t off = (int64_t)(m * 100 / (n + m)) - scene_share(s);
+    if (llabs(off) > worst) worst = llabs(off);
+}
+
+static void without_a_gateway(void) {
+    struct scene s = {.strategy = SCENE_INCREMENTAL(100, 25, 5),
+                      .workers = 8,
+                      .deploy_s = 2,
+                      .notes = "{'rayvisor.io/traffic':'Endpoints'}",
+                      .each_round = never_empty};
+    /* the Service has no selector from its first day */
+    scene_begin(&s);
+    scene_for(&s, 60);
+    struct scene_name old = scene_name(scene_active(&s));
+    CU_ASSERT_EQUAL(scene_stable(&s).n, 0);
+    CU_ASSERT_TRUE(scene_is(&s, "Ready", "True"));
+    CU_ASSERT_EQUAL(slice_of(&s, old.text), 9);
+    CU_ASSERT_PTR_NULL(fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
+    worst = 0;
+    s.each_round = within_five_points;
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    scene_for(&s, 120);
+    CU_ASSERT_TRUE(worst <= 5);
+    CU_ASSERT_EQUAL(slice_of(&s, old.text), 0);
+    CU_ASSERT_EQUAL(slice_of(&s, scene_name(scene_active(&s)).text), 9);
+    /* back to a selector */
+    scene_patch(&s, "{'metadata':{'annotations':{'rayvisor.io/traffic':null}}}");
+    scene_for(&s, 20);
+    CU_ASSERT_TRUE(rv_str_eq(scene_stable(&s), scene_active(&s)));
+    CU_ASSERT_PTR_NULL(fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-shared"));
+    scene_end(&s);
+}
+
+static void bad_configuration(void) {
+    static const char *const bad[] = {"''", "'applications: ['", "'applications: 3'"};
+    for (size_t i = 0; i <= RV_ARRAY_LEN(bad); i++) {
+        struct scene s = {.workers = 1};
+        scene_start(&s);
+        struct serve *v = world_serve(&s.w, scene_name(scene_active(&s)).text);
+        unsigned puts = v->puts;
+        s.w.bad_config = i == RV_ARRAY_LEN(bad);
+        scene_patch(&s, "{'spec':{'serveConfigV2':%s}}", s.w.bad_config ? "'" SCENE_OTHER_CONFIG "'" : bad[i]);
+        scene_for(&s, 60);
+        CU_ASSERT_TRUE(scene_is(&s, "Stalled", "True") && scene_is(&s, "Ready", "True"));
+        struct rv_str why = rv_path_str(scene_condition(&s, "Stalled"), "message");
+        CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_condition(&s, "Stalled"), "reason"), "InvalidServeConfig"));
+        if (s.w.bad_config) CU_ASSERT_TRUE(memmem(why.p, why.n, "this is no good", 15) != NULL);
+        CU_ASSERT_EQUAL(v->puts, puts); /* what serves goes on with what it has */
+        CU_ASSERT_EQUAL(rv_path_int(scene_status(&s), "observedGeneration", 0),
+                        rv_path_int(scene_object(&s)->value, "metadata.generation", -1));
+        CU_ASSERT_EQUAL(scene_told(&s, "FailedToUpdateServeApplications"), 1);
+        s.w.bad_config = false;
+        scene_patch(&s, "{'spec':{'serveConfigV2':'" SCENE_OTHER_CONFIG "'}}");
+        scene_for(&s, 10);
+        CU_ASSERT_FALSE(scene_is(&s, "Stalled", "True"));
+        scene_end(&s);
+    }
+}
+
+static void quiet(void) {
+    struct scene s = {.workers = 2, .strategy = SCENE_INCREMENTAL(50, 50, 2)};
+    scene_start(&s);
+    scene_for(&s, 60);
+    uint64_t writes = fakehost_writes(s.host);
+    unsigned asked = s.w.apps_asked + s.w.probes;
+    scene_for(&s, 600);
+    CU_ASSERT_EQUAL(fakehost_writes(s.host), writes);
+    CU_ASSERT_TRUE(s.w.apps_asked + s.w.probes - asked <= 10 * 4 + 2); /* four a minute */
+    world_tale(&s.w, scene_active(&s))->hangs = true;                  /* one head that is away freezes its numbers */
+    scene_for(&s, 10);
+    CU_ASSERT_TRUE(rv_val_len(rv_val_path(scene_status(&s), "activeServiceStatus.applicationStatuses")) == 1);
+    scene_end(&s);
+}
+
+static const struct suite_test tests[] = {
+    {"01 no step before the replicas are there", premature_step},
+    {"02 the stable Service follows the traffic", stable_service_follows},
+    {"03 edited bounds reach the running cluster", bounds_reach_the_cluster},
+    {"04 clusters that die or are deleted by hand", lost_clusters},
+    {"05 leaving the incremental strategy midway", leaving_incremental},
+    {"06 upgrade deadline", upgrade_deadline},
+    {"07 suspension by a queue manager is a state", suspended_by_a_queue},
+    {"08 the peak is shown before it is taken", peak_is_shown},
+    {"10 a head dies while workers serve", one_miss_is_none},
+    {"11 the old cluster drains", old_cluster_drains},
+    {"12 gRPC, appProtocol, a shared Gateway", grpc_and_shared_gateway},
+    {"13 incremental without a Gateway", without_a_gateway},
+    {"14 empty or invalid Serve configuration", bad_configuration},
+    {"15 no write when nothing changed", quiet},
+};
+SUITE_MAIN("rayservice: better than the reference", tests)

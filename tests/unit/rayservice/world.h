@@ -1,0 +1,60 @@
+/* world.h - who acts around a RayService: the controller of RayClusters and the kubelets, Serve on each head, the
+ * controllers of EndpointSlices and of a Gateway. Every actor does its part when asked to, or something bad. */
+#ifndef TESTS_RAYSERVICE_WORLD_H
+#define TESTS_RAYSERVICE_WORLD_H
+
+#include "tests/support/fakehost.h"
+
+#define WORLD_SERVICE "s"
+enum { WORLD_SERVES = 128 };
+
+/* Serve in one life of one head. */
+struct serve {
+    char cluster[64], head[64]; /* uid of the head pod */
+    char *config;               /* JSON as it was PUT; NULL: nothing runs */
+    int64_t capacity;           /* target_capacity; -1: none */
+    int64_t ready_at;           /* wall ns: its replicas of this capacity are there then */
+    unsigned puts;              /* configurations that differed from the one before */
+};
+
+/* What became of one cluster, whatever its heads. */
+struct tale {
+    char cluster[64];
+    int64_t proven; /* the highest capacity at which its replicas were all there, 0 never */
+    bool dead;      /* its head does not come up any more */
+    bool hangs;     /* its head answers nothing */
+    bool suspended;
+};
+
+struct world {
+    struct fakeapi *api;
+    struct dice *dice;
+    struct serve serves[WORLD_SERVES];
+    struct tale tales[WORLD_SERVES];
+    size_t serve_n, tale_n;
+    unsigned workers;      /* pods of each cluster beside the head */
+    int64_t deploy_s;      /* how long a replica takes to start */
+    uint32_t http_trouble; /* percent of the answers that are none, or garbage */
+    int64_t ongoing;       /* requests that each pod reports; -1: no metrics at all */
+    bool bad_config;       /* Serve refuses every configuration */
+    bool no_gateway;       /* nobody programs a Gateway */
+    bool head_only;        /* proxies run on heads only */
+    unsigned apps_asked, probes, submits;
+};
+
+/* All that can go on does. True when anything changed. */
+bool world_work(struct world *w);
+/* The dashboards and proxies (fakehost's http). arg: the world. */
+void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *out);
+struct tale *world_tale(struct world *w, struct rv_str cluster);
+/* Serve on the head that the cluster has now; NULL: none. */
+struct serve *world_serve(struct world *w, const char *cluster);
+/* Ready pods of the cluster that take requests. */
+unsigned world_ready(const struct world *w, struct rv_str cluster);
+struct fake_object *world_head(const struct world *w, const char *cluster);
+void world_free(struct world *w);
+/* JSON with ' for ", absent when it is none. */
+struct rv_val world_json(struct rv_arena *a, struct rv_str text);
+void world_patch(struct world *w, struct fake_object *o, bool status, const char *fmt, ...) RV_PRINTF(4, 5);
+
+#endif
