@@ -1,5 +1,6 @@
-/* beside.c - the objects beside the clusters: the stable Services, for shared traffic a serve Service of each cluster,
- * the Gateway and its routes, and the head pod's label. All are kept as they should be at every pass. */
+/* beside.c - the objects beside the clusters: the stable Services, for shared
+ * traffic a serve Service of each cluster, the Gateway and its routes, and the
+ * head pod's label. All are kept as they should be at every pass. */
 #include "fields.h"
 #include "pass.h"
 #include "plugins/ray/names.h"
@@ -12,7 +13,9 @@ static const struct ensure http_routes = {KIND_HTTP_ROUTE, GATEWAY_API, "httprou
 static const struct ensure grpc_routes = {KIND_GRPC_ROUTE, GATEWAY_API, "grpcroutes", TAG_ROUTE_CREATE,
                                           TAG_ROUTE_UPDATE};
 
-/* ---- head label -------------------------------------------------------------------------------------------------- */
+/* ---- head label
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static void keep_label(struct pass *p, int side) {
     const struct seen *s = &p->side[side];
@@ -27,7 +30,9 @@ static void keep_label(struct pass *p, int side) {
     pass_patch(p, RV_VERB_MERGE_PATCH, "v1", "pods", &s->head, body, TAG_LABEL);
 }
 
-/* ---- Gateway and routes ------------------------------------------------------------------------------------------ */
+/* ---- Gateway and routes
+ * ------------------------------------------------------------------------------------------
+ */
 
 static bool route_there(const struct pass *p, struct rv_object *ret) {
     struct rv_str name = rv_arena_fmt(p->arena, RV_STR_FMT "-httproute", RV_STR_ARG(p->s->name));
@@ -76,7 +81,8 @@ static void shares_of(struct pass *p, struct rs_share shares[2]) {
     if (shares[PENDING].service.n == 0) shares[ACTIVE].weight = 100;
 }
 
-/* Weights have an effect when the route that is there carries those of the status. */
+/* Weights have an effect when the route that is there carries those of the
+ * status. */
 void beside_see(struct pass *p) {
     struct rv_object o = {.size = sizeof o};
     struct rs_share shares[2];
@@ -109,14 +115,17 @@ static void keep_gateway(struct pass *p, const struct seen *target) {
     if (grpc != NULL) pass_ensure(p, &grpc_routes, grpc, p->s->uid);
 }
 
-/* ---- stable Services --------------------------------------------------------------------------------------------- */
+/* ---- stable Services
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static void keep_serve(struct pass *p, const struct seen *target) {
     bool sliced = p->s->traffic == RS_VIA_SLICES;
     struct rv_node *n = rs_serve_service(p->arena, p->s, &target->c, !sliced);
     if (n == NULL) {
         p->stuck_reason = "NoServePort";
-        p->stuck = RV_STR("Please specify a port named 'serve' (or 'serve-...') on the head's first container, or "
+        p->stuck = RV_STR("Please specify a port named 'serve' (or 'serve-...') on "
+                          "the head's first container, or "
                           "spec.serveService with ports");
         return;
     }

@@ -1,10 +1,13 @@
-/* clusters.c - the RayCluster of a RayService: what it is made of, whether an existing one still is what is wanted, and
- * how it is changed in place (spec sections 4.2 to 4.4).
+/* clusters.c - the RayCluster of a RayService: what it is made of, whether an
+ * existing one still is what is wanted, and how it is changed in place (spec
+ * sections 4.2 to 4.4).
  *
- * What a cluster was made of stands in its annotations: a hash of the spec and the number of worker groups. Hashes of
- * two operators, or of two versions, cannot be compared. Then the cluster's own spec is: it is adopted when everything
- * that is wanted stands in it, and its notes are written anew. So an operator that is exchanged rebuilds nothing, and
- * an edit that was made meanwhile is still an edit. */
+ * What a cluster was made of stands in its annotations: a hash of the spec and
+ * the number of worker groups. Hashes of two operators, or of two versions,
+ * cannot be compared. Then the cluster's own spec is: it is adopted when
+ * everything that is wanted stands in it, and its notes are written anew. So an
+ * operator that is exchanged rebuilds nothing, and an edit that was made
+ * meanwhile is still an edit. */
 #include "fields.h"
 #include "service.h"
 
@@ -21,7 +24,9 @@ void rs_goal_hash(const struct rs_service *s, int64_t groups, char ret[33]) {
     rc_spec_hash(&c, ret);
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------ */
+/* ---- making
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void note(struct rv_arena *a, const struct rs_service *s, struct rv_node *notes) {
     char hash[33];
@@ -59,7 +64,9 @@ struct rv_node *rs_cluster(struct rv_arena *a, const struct rs_service *s, struc
     return n;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------------------------- */
+/* ---- comparing
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static struct rv_str cluster_note(struct rv_val cluster, const char *key) {
     return rv_val_str(rv_val_get(rv_val_path(cluster, "metadata.annotations"), key));
@@ -79,7 +86,8 @@ static void strip(struct rv_node *spec) {
     }
 }
 
-/* Do the first groups, and all the rest of what is wanted, stand in the cluster's own spec? */
+/* Do the first groups, and all the rest of what is wanted, stand in the
+ * cluster's own spec? */
 static bool contained(const struct rs_service *s, struct rv_val cluster, int64_t groups) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *want = first_groups(a, s, groups), *have = rv_node_from(a, rv_val_get(cluster, "spec"));
@@ -109,7 +117,9 @@ struct rs_likeness rs_compare(const struct rs_service *s, struct rv_val cluster)
     return l;
 }
 
-/* ---- changing in place ------------------------------------------------------------------------------------------- */
+/* ---- changing in place
+ * -------------------------------------------------------------------------------------------
+ */
 
 static void op(struct rv_arena *a, struct rv_node *ops, const char *what, struct rv_str path, struct rv_node *value) {
     struct rv_node *n = rv_node_map(a);
@@ -133,7 +143,8 @@ static struct rv_val group_named(const struct rs_service *s, struct rv_str name)
     return RV_VAL_ABSENT;
 }
 
-/* Bounds are the user's. Between them `replicas` is an autoscaler's where there is one. */
+/* Bounds are the user's. Between them `replicas` is an autoscaler's where there
+ * is one. */
 static void push_bounds(struct rv_arena *a, const struct rs_service *s, struct rv_node *ops, size_t index,
                         struct rv_val have) {
     static const char *const fields[] = {"minReplicas", "maxReplicas", "replicas"};

@@ -1,8 +1,10 @@
-/* dashboard.c - asking Serve on each cluster's head, and telling it what to run (spec section 5). Requests are made by
- * the supervisor: nothing here waits, and a head that does not answer costs its own service's time only.
+/* dashboard.c - asking Serve on each cluster's head, and telling it what to run
+ * (spec section 5). Requests are made by the supervisor: nothing here waits,
+ * and a head that does not answer costs its own service's time only.
  *
- * How often is asked depends on what is expected: soon after a change and while an upgrade waits, seldom when all is
- * quiet, more and more seldom when nobody answers. */
+ * How often is asked depends on what is expected: soon after a change and while
+ * an upgrade waits, seldom when all is quiet, more and more seldom when nobody
+ * answers. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,11 +21,14 @@ enum {
     SUBMIT_SLOWEST_S = 60,
     SUBMIT_MS = 10000,
     ANSWER_BYTES = 4 << 20,
-    MISSES = 3 /* probes in a row without an answer until a head that served takes no more requests */
+    MISSES = 3 /* probes in a row without an answer until a head that served takes
+                  no more requests */
 };
 #define MS INT64_C(1000000)
 
-/* ---- what was heard ---------------------------------------------------------------------------------------------- */
+/* ---- what was heard
+ * ----------------------------------------------------------------------------------------------
+ */
 
 void heard_forget(struct heard *h) {
     free(h->cluster);
@@ -45,7 +50,8 @@ static void keep_text(char **at, struct rv_str text) {
     *at = text.n != 0 ? rv_strdup(text) : NULL;
 }
 
-/* The memory of a cluster follows its name: a promotion makes the pending one the active one. */
+/* The memory of a cluster follows its name: a promotion makes the pending one
+ * the active one. */
 struct heard *heard_of(struct pass *p, int side) {
     struct memo *m = p->memo;
     struct rv_str name = side_now(p, side)->name;
@@ -62,7 +68,9 @@ struct heard *heard_of(struct pass *p, int side) {
     return mine;
 }
 
-/* ---- requests ---------------------------------------------------------------------------------------------------- */
+/* ---- requests
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int64_t dashboard_port(struct pass *p, const struct rc_cluster *c) {
     struct rv_val service = rv_node_freeze(p->arena, rc_head_service(p->arena, c));
@@ -113,7 +121,8 @@ static void ask_proxy(struct pass *p, int side) {
     send(p, side, TAG_PROXY, &r);
 }
 
-/* A new head, or one that was restarted, knows nothing; other changes may mean that something happened. */
+/* A new head, or one that was restarted, knows nothing; other changes may mean
+ * that something happened. */
 static void notice_changes(const struct seen *s, struct heard *h) {
     int64_t restarts = rv_path_int(s->head.value, "status.containerStatuses[0].restartCount", 0);
     bool other = h->head_uid == NULL ? s->head.size != 0 : !rv_str_is(s->head.uid, h->head_uid);
@@ -159,13 +168,16 @@ void dashboard_ask(struct pass *p) {
     for (int side = 0; side < SIDES; side++) ask_side(p, side);
 }
 
-/* ---- configuration and capacity ---------------------------------------------------------------------------------- */
+/* ---- configuration and capacity
+ * ----------------------------------------------------------------------------------
+ */
 
 static int64_t want_capacity(const struct pass *p, int side) {
     return side == ACTIVE ? p->plan.capacity_active : p->plan.capacity_pending;
 }
 
-/* Which capacity goes into the configuration: none where none was ever asked for. */
+/* Which capacity goes into the configuration: none where none was ever asked
+ * for. */
 static int64_t told_capacity(const struct pass *p, int side) {
     return p->s->strategy == UP_INCREMENTAL ? want_capacity(p, side) : -1;
 }
@@ -240,7 +252,9 @@ void dashboard_submit(struct pass *p) {
     for (int side = 0; side < SIDES; side++) submit_side(p, side);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
+/* ---- answers
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static int64_t back_off(struct pass *p, uint32_t failures, int64_t slowest_s) {
     int64_t seconds = 1;
@@ -355,7 +369,8 @@ static void submit_result(struct pass *p, int side, const struct rv_result *r) {
                                 moved ? "the target capacity" : "the configuration", RV_STR_ARG(why)));
 }
 
-/* A head that served is taken out only after several misses: one slow answer is no reason to lose its share. */
+/* A head that served is taken out only after several misses: one slow answer is
+ * no reason to lose its share. */
 static void proxy_result(struct pass *p, int side, const struct rv_result *r) {
     struct heard *h = heard_of(p, side);
     const struct seen *s = &p->side[side];

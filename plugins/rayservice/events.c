@@ -1,10 +1,12 @@
-/* events.c - what became of the last pass's actions, by one table (spec section 11). */
+/* events.c - what became of the last pass's actions, by one table (spec section
+ * 11). */
 #include "fields.h"
 #include "pass.h"
 
 static const struct told {
     const char *what, *did, *failed, *action, *verb, *past;
-    int kind; /* in which it is found when it was created by a request whose answer got lost; -1 none */
+    int kind; /* in which it is found when it was created by a request whose
+                 answer got lost; -1 none */
 } told[] = {
     [TAG_CLUSTER_CREATE] = {"RayCluster", "CreatedRayCluster", "FailedToCreateRayCluster", "Create", "create",
                             "Created", KIND_CLUSTER},
@@ -63,7 +65,9 @@ static void take(struct pass *p, const struct told *t, const struct rv_result *r
     if (ours_already(p, t, r)) return;
     if (gone && r->verb != RV_VERB_CREATE) return; /* what comes next is seen in the mirror */
     put_off(p);
-    if (r->code == RV_E_EXISTS) why = RV_STR("it exists and is not controlled by this RayService: delete or rename it");
+    if (r->code == RV_E_EXISTS)
+        why = RV_STR("it exists and is not controlled by this RayService: delete "
+                     "or rename it");
     p->stuck_reason = t->failed;
     p->stuck = rv_arena_fmt(p->arena, "Failed to %s the %s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->verb,
                             t->what, RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));

@@ -1,4 +1,5 @@
-/* metrics.c - kuberay_service_*: the reference's names and labels (spec section 12), told when they change. */
+/* metrics.c - kuberay_service_*: the reference's names and labels (spec section
+ * 12), told when they change. */
 #include "fields.h"
 #include "pass.h"
 

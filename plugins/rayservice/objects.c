@@ -1,6 +1,8 @@
-/* objects.c - Services, the Gateway and its routes (spec sections 5.4, 7.1 to 7.3). Builders: new trees in the arena.
+/* objects.c - Services, the Gateway and its routes (spec sections 5.4, 7.1
+ * to 7.3). Builders: new trees in the arena.
  *
- * Ports are written out as the API server completes them, so that what is there can be compared with what is wanted. */
+ * Ports are written out as the API server completes them, so that what is there
+ * can be compared with what is wanted. */
 #include "plugins/ray/names.h"
 
 #include "fields.h"
@@ -30,7 +32,9 @@ static void complete_ports(struct rv_arena *a, struct rv_node *spec) {
     }
 }
 
-/* ---- head -------------------------------------------------------------------------------------------------------- */
+/* ---- head
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 struct rv_str rs_head_service_name(struct rv_arena *a, const struct rs_service *s) {
     return rv_arena_fmt(a, RV_STR_FMT "-head-svc", RV_STR_ARG(s->name));
@@ -51,11 +55,14 @@ struct rv_node *rs_head_service(struct rv_arena *a, const struct rs_service *s, 
     return n;
 }
 
-/* ---- serve ------------------------------------------------------------------------------------------------------- */
+/* ---- serve
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static bool is_serve_port(struct rv_str name) { return rv_str_is(name, "serve") || rv_str_starts(name, "serve-"); }
 
-/* Containers without ports get Ray's defaults on the head service, serve among them. */
+/* Containers without ports get Ray's defaults on the head service, serve among
+ * them. */
 static struct rv_node *serve_ports(struct rv_arena *a, const struct rc_cluster *c) {
     struct rv_val given = rv_val_get(rc_head_container(c), "ports");
     struct rv_node *ports = rv_node_array(a);
@@ -80,8 +87,8 @@ int64_t rs_serve_port(const struct rc_cluster *c) {
     return RC_PORT_SERVE;
 }
 
-/* A port that the user's template defines under the same name is taken as it is there; without any of ours the
- * template's are. */
+/* A port that the user's template defines under the same name is taken as it is
+ * there; without any of ours the template's are. */
 static struct rv_node *merged_ports(struct rv_arena *a, struct rv_node *own, struct rv_val given) {
     if (rv_node_len(own) == 0) return rv_val_len(given) > 0 ? rc_without_zeros(a, given) : own;
     for (size_t i = 0; i < rv_node_len(own); i++)
@@ -135,7 +142,8 @@ struct rv_node *rs_serve_service(struct rv_arena *a, const struct rs_service *s,
     return n;
 }
 
-/* Owned by the cluster, so that it goes with it. Ports as the user's template has them, their appProtocol too. */
+/* Owned by the cluster, so that it goes with it. Ports as the user's template
+ * has them, their appProtocol too. */
 struct rv_node *rs_cluster_serve_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *c) {
     struct rv_node *n = object(a, s, "v1", "Service", rc_name_serve_service(a, c->name)),
                    *spec = rv_node_ensure_map(a, n, "spec"),
@@ -150,7 +158,9 @@ struct rv_node *rs_cluster_serve_service(struct rv_arena *a, const struct rs_ser
     return n;
 }
 
-/* ---- Gateway and routes ------------------------------------------------------------------------------------------ */
+/* ---- Gateway and routes
+ * ------------------------------------------------------------------------------------------
+ */
 
 struct rv_str rs_gateway_name(struct rv_arena *a, const struct rs_service *s) {
     return rv_arena_fmt(a, RV_STR_FMT "-gateway", RV_STR_ARG(s->name));

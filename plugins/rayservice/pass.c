@@ -83,7 +83,8 @@ bool pass_has_finalizer(const struct pass *p) {
     return false;
 }
 
-/* The list as it was read, with ours or without: the resourceVersion makes sure that nobody else's is lost. */
+/* The list as it was read, with ours or without: the resourceVersion makes sure
+ * that nobody else's is lost. */
 void pass_finalizer(struct pass *p, bool present) {
     struct rv_arena *a = p->arena;
     struct rv_node *body = rv_node_map(a), *meta = rv_node_ensure_map(a, body, "metadata"),
@@ -96,7 +97,9 @@ void pass_finalizer(struct pass *p, bool present) {
     pass_patch(p, RV_VERB_MERGE_PATCH, "ray.io/v1", "rayservices", &self, body, TAG_FINALIZER);
 }
 
-/* ---- objects beside the clusters --------------------------------------------------------------------------------- */
+/* ---- objects beside the clusters
+ * ---------------------------------------------------------------------------------
+ */
 
 /* A node port that the API server drew stays with its port. */
 static void keep_node_ports(struct rv_arena *a, struct rv_node *ports, struct rv_val have) {
@@ -111,8 +114,9 @@ static void keep_node_ports(struct rv_arena *a, struct rv_node *ports, struct rv
     }
 }
 
-/* The merge patch that puts our keys right: of labels, annotations and of the spec's. What others added stays. An
- * address is never changed. NULL: all is as wanted. */
+/* The merge patch that puts our keys right: of labels, annotations and of the
+ * spec's. What others added stays. An address is never changed. NULL: all is as
+ * wanted. */
 static struct rv_node *repair(struct pass *p, struct rv_val have, struct rv_node *want) {
     static const char *const fixed[] = {"clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"};
     struct rv_arena *a = p->arena;

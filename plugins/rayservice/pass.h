@@ -70,8 +70,8 @@ struct memo {
     char *ns, *name, *uid;
     struct heard heard[SIDES];
     int64_t said_invalid, said_config; /* generations for which the events were sent, -1 none */
-    uint32_t rejected;    /* actions in a row that failed */
-    int64_t next_try;     /* wall ns: nothing is created before */
+    uint32_t rejected;                 /* actions in a row that failed */
+    int64_t next_try;                  /* wall ns: nothing is created before */
     /* draining (retire.c) */
     int64_t next_drain, ongoing; /* ongoing requests of the cluster that is next to go; -1 unknown */
     int64_t ongoing_sum, drained_at;
@@ -180,6 +180,7 @@ void retire_all(struct pass *p); /* the RayService is being deleted */
 void retire_result(struct pass *p, const struct rv_result *r);
 bool suspend_step(struct pass *p); /* true: nothing else is to be done */
 void quota_check(struct pass *p);
+void quota_describe(struct pass *p); /* what a second cluster needs: p->peak */
 
 /* ---- status.c, events.c, metrics.c ---- */
 void status_condition(struct pass *p, const char *type, const char *status, const char *reason, struct rv_str message);

@@ -1,5 +1,5 @@
-/* plugin.c - the RayService controller as the host sees it: settings, memory between passes, which service an object
- * concerns, one reconcile per key. */
+/* plugin.c - the RayService controller as the host sees it: settings, memory
+ * between passes, which service an object concerns, one reconcile per key. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -14,7 +14,9 @@ struct controller {
     struct memo *memos[BUCKETS]; /* by hash of namespace and name */
 };
 
-/* ---- settings ---------------------------------------------------------------------------------------------------- */
+/* ---- settings
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static int read_settings(struct controller *k, struct rv_error *err) {
     struct rv_val s = k->api->settings(k->host);
@@ -45,7 +47,9 @@ static int32_t on_init(const struct rv_host_api *api, struct rv_host *h, void **
 
 static int32_t on_settings(void *state, struct rv_error *err) { return read_settings(state, err); }
 
-/* ---- memory between passes --------------------------------------------------------------------------------------- */
+/* ---- memory between passes
+ * ---------------------------------------------------------------------------------------
+ */
 
 static struct memo **memo_slot(struct controller *k, struct rv_str ns, struct rv_str name) {
     uint32_t h = 2166136261u;
@@ -93,7 +97,9 @@ static void on_fini(void *state) {
     free(k);
 }
 
-/* ---- whom an object concerns ------------------------------------------------------------------------------------- */
+/* ---- whom an object concerns
+ * -------------------------------------------------------------------------------------
+ */
 
 static struct rv_str owner_named(struct rv_val value, const char *kind) {
     for (struct rv_iter it = rv_iter(rv_val_path(value, "metadata.ownerReferences")); rv_iter_next(&it);)
@@ -112,7 +118,8 @@ static void wake_cluster(struct controller *k, struct rv_str ns, struct rv_str c
         wake(k, ns, owner_named(o.value, "RayService"));
 }
 
-/* Slices have the labels of their Service: the name in them is a service's or, of a cluster's own, the cluster's. */
+/* Slices have the labels of their Service: the name in them is a service's or,
+ * of a cluster's own, the cluster's. */
 static void wake_named(struct controller *k, const struct rv_object *o) {
     struct rv_val labels = rv_val_path(o->value, "metadata.labels");
     struct rv_str name = rv_val_str(rv_val_get(labels, RC_LABEL_ORIGIN_NAME));
@@ -122,7 +129,8 @@ static void wake_named(struct controller *k, const struct rv_object *o) {
     wake_cluster(k, o->ns, name);
 }
 
-/* A quota has more room: services that wait for it look again. Others find nothing to do. */
+/* A quota has more room: services that wait for it look again. Others find
+ * nothing to do. */
 static void wake_blocked(struct controller *k, struct rv_str ns) {
     for (size_t i = 0; i < BUCKETS; i++)
         for (struct memo *m = k->memos[i]; m != NULL; m = m->next)
@@ -151,7 +159,9 @@ static void on_map(void *state, const struct rv_object *o, int32_t deleted) {
     }
 }
 
-/* ---- reconcile --------------------------------------------------------------------------------------------------- */
+/* ---- reconcile
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static bool somebody_elses(struct rv_val spec) {
     struct rv_val manager = rv_val_get(spec, "managedBy");
@@ -195,7 +205,8 @@ static void reconcile(struct pass *p) {
         rv_condition_remove(p->conditions, RS_RECONCILING);
         rv_condition_remove(p->conditions, RS_STALLED);
     } else if (timed_out(p) && !rs_condition_is(&p->was, RS_SUSPENDED, "True")) {
-        pass_explain(p, "it did not become ready in time; spec.suspend true and false begins anew");
+        pass_explain(p, "it did not become ready in time; spec.suspend true and "
+                        "false begins anew");
         retire_clusters(p);
     } else {
         serve(p);

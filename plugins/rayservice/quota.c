@@ -1,5 +1,6 @@
-/* quota.c - what a second cluster needs beside the first, and whether the namespace's ResourceQuotas have room for it:
- * both are said before it is made. */
+/* quota.c - what a second cluster needs beside the first, and whether the
+ * namespace's ResourceQuotas have room for it: both are said before it is made.
+ */
 #include "fields.h"
 #include "pass.h"
 
@@ -91,7 +92,7 @@ static bool check(void *arg, const struct rv_object *o) {
     return true;
 }
 
-static void describe(struct pass *p) {
+void quota_describe(struct pass *p) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_addf(&b, "%lld pods", (long long)all_pods(p));
     for (size_t i = 0; i < 4; i++) {
@@ -111,6 +112,5 @@ void quota_check(struct pass *p) {
         seen_there(a) && p->now.pending.name.n == 0 && p->s->may_replace && !a->likeness.same && !a->likeness.extends;
     if (!would) return;
     struct rv_query q = {.size = sizeof q, .kind = KIND_QUOTA, .ns = p->s->ns};
-    describe(p);
     p->api->list(p->host, &q, check, p);
 }

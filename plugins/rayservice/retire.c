@@ -1,10 +1,14 @@
-/* retire.c - clusters that nobody needs any more. One that served goes when its requests have ended, at the earliest
- * after spec.rayClusterDeletionDelaySeconds, at the latest a maximum after that; both moments are in the status.
+/* retire.c - clusters that nobody needs any more. One that served goes when its
+ * requests have ended, at the earliest after
+ * spec.rayClusterDeletionDelaySeconds, at the latest a maximum after that; both
+ * moments are in the status.
  *
- * How many requests are under way is what each pod's metrics say (ray_serve_num_ongoing_http_requests and its gRPC
- * like, of the proxies). Ray refreshes them about every ten seconds, so zero counts when it is seen that long after the
- * first zero. What they cannot see: requests that still wait in a client's or a load balancer's connection. Pods that
- * answer no metrics hold nothing up. */
+ * How many requests are under way is what each pod's metrics say
+ * (ray_serve_num_ongoing_http_requests and its gRPC like, of the proxies). Ray
+ * refreshes them about every ten seconds, so zero counts when it is seen that
+ * long after the first zero. What they cannot see: requests that still wait in
+ * a client's or a load balancer's connection. Pods that answer no metrics hold
+ * nothing up. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -24,7 +28,9 @@ static struct rs_retired *entry(struct pass *p, struct rv_str name) {
     return &s->retired[s->retired_n++];
 }
 
-/* ---- ongoing requests -------------------------------------------------------------------------------------------- */
+/* ---- ongoing requests
+ * --------------------------------------------------------------------------------------------
+ */
 
 struct asking {
     struct pass *p;
@@ -117,7 +123,9 @@ static bool drained(struct pass *p, const struct rv_object *o, const struct rs_r
     return false;
 }
 
-/* ---- deletion ---------------------------------------------------------------------------------------------------- */
+/* ---- deletion
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 struct found {
     struct pass *p;
@@ -177,8 +185,8 @@ void retire_clusters(struct pass *p) {
     }
     if (!drained(p, &f.oldest, e)) {
         pass_explain(p,
-                     "RayCluster " RV_STR_FMT
-                     ": %lld requests are under way; it is deleted when they have ended, at the latest at " RV_STR_FMT,
+                     "RayCluster " RV_STR_FMT ": %lld requests are under way; it is deleted when they have "
+                     "ended, at the latest at " RV_STR_FMT,
                      RV_STR_ARG(f.oldest.name), served ? (long long)p->memo->ongoing : 0LL, RV_STR_ARG(e->until));
         return;
     }

@@ -1,4 +1,5 @@
-/* see.c - what is there: the two clusters, their pods and endpoints; and from it the input of the decision. */
+/* see.c - what is there: the two clusters, their pods and endpoints; and from
+ * it the input of the decision. */
 #include "fields.h"
 #include "pass.h"
 #include "plugins/ray/names.h"
@@ -8,7 +9,9 @@ bool see_owned(const struct pass *p, const struct rv_object *o) {
     return rv_str_eq(rv_meta_controller_uid(o->value), p->s->uid);
 }
 
-/* ---- pods -------------------------------------------------------------------------------------------------------- */
+/* ---- pods
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static bool pod_ready(struct rv_val pod) {
     return !rv_meta_deleting(pod) && rv_condition_is(rv_val_path(pod, "status.conditions"), "Ready", "True");
@@ -33,7 +36,9 @@ static bool see_pod(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* ---- endpoints --------------------------------------------------------------------------------------------------- */
+/* ---- endpoints
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 struct uids {
     struct rv_arena *a;
@@ -73,7 +78,9 @@ static int64_t endpoints_of(struct pass *p, struct rv_str service, bool *there) 
     return (int64_t)u.n;
 }
 
-/* ---- clusters ---------------------------------------------------------------------------------------------------- */
+/* ---- clusters
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
     s->cluster.size = sizeof s->cluster;
@@ -99,7 +106,8 @@ static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
 
 static bool see_superfluous(void *arg, const struct rv_object *o) {
     struct pass *p = arg;
-    p->superfluous += !rv_str_eq(o->name, p->now.active.name) && !rv_str_eq(o->name, p->now.pending.name);
+    p->superfluous += !rv_meta_deleting(o->value) && !rv_str_eq(o->name, p->now.active.name) &&
+                      !rv_str_eq(o->name, p->now.pending.name);
     return true;
 }
 
@@ -116,7 +124,9 @@ void see(struct pass *p) {
     if (p->config == NULL) p->config_error = rv_arena_str(p->arena, rv_str(err.text));
 }
 
-/* ---- the decision's input ---------------------------------------------------------------------------------------- */
+/* ---- the decision's input
+ * ----------------------------------------------------------------------------------------
+ */
 
 static bool has_current_config(const struct pass *p, const struct seen *s, const struct rs_side *now) {
     char hash[33];
@@ -148,7 +158,9 @@ static void view_side(struct pass *p, int side, struct up_side *v) {
                                      : side == ACTIVE  ? 100
                                                        : 0,
                           .moved = rc_time(now->moved)};
-    v->endpoints = (int32_t)(s->has_service && beside_uses_gateway(p) ? s->endpoints : s->pods);
+    bool known = p->s->traffic == RS_VIA_GATEWAY; /* routes send to what slices show */
+    v->pods = (int32_t)s->pods;
+    v->endpoints = (int32_t)(known && s->endpoints < s->pods ? s->endpoints : s->pods);
     bool own = p->s->strategy != UP_INCREMENTAL && rv_node_get(p->config, "target_capacity") != NULL; /* the user's */
     bool as_told = h->capacity == capacity || own || (h->capacity < 0 && capacity == 100);
     bool proxy = p->s->exclude_head || h->proxy_ok || s->pods > 0;
@@ -166,8 +178,9 @@ void see_view(struct pass *p) {
                           .may_replace = s->may_replace,
                           .rolling_back = rs_condition_is(&p->now, RS_ROLLBACK, "True"),
                           .given_up = p->now.failed_hash.n != 0 && rv_str_is(p->now.failed_hash, p->goal),
-                          .routes_ready = !beside_uses_gateway(p) || (p->gateway_ready && p->route_ready),
+                          .routes_ready = s->traffic != RS_VIA_GATEWAY || (p->gateway_ready && p->route_ready),
                           .quota_blocks = p->quota_blocks,
+                          .crowded = p->superfluous > 0,
                           .rolls_back = s->rolls_back,
                           .surge = at_least_one(rv_path_int(s->options, "maxSurgePercent", 100)),
                           .step = at_least_one(rv_path_int(s->options, "stepSizePercent", 100)),
@@ -179,7 +192,9 @@ void see_view(struct pass *p) {
     view_side(p, PENDING, &v->pending);
 }
 
-/* ---- why it is not ready ----------------------------------------------------------------------------------------- */
+/* ---- why it is not ready
+ * -----------------------------------------------------------------------------------------
+ */
 
 struct rv_str see_obstacle(struct pass *p, const struct seen *s) {
     static const char *const types[] = {"Stalled", RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_RECONCILING};
@@ -187,7 +202,8 @@ struct rv_str see_obstacle(struct pass *p, const struct seen *s) {
     if (!seen_there(s)) return RV_STR("the RayCluster is being created");
     if (s->deleting) return RV_STR("the RayCluster is being deleted");
     if (s->suspended)
-        return RV_STR("the RayCluster is suspended: it waits for admission by its queue, or for somebody to resume it");
+        return RV_STR("the RayCluster is suspended: it waits for admission by its "
+                      "queue, or for somebody to resume it");
     for (size_t i = 0; i < RV_ARRAY_LEN(types); i++) {
         struct rv_val c = rv_condition_find(conditions, types[i]);
         if (rv_str_is(rv_path_str(c, "status"), "True"))

@@ -9,7 +9,9 @@ struct rv_str rs_annotation(const struct rs_service *s, const char *key) {
     return rv_val_str(rv_val_get(rv_val_get(s->meta, "annotations"), key));
 }
 
-/* ---- durations --------------------------------------------------------------------------------------------------- */
+/* ---- durations
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static const struct unit {
     const char *text;
@@ -73,7 +75,9 @@ static int64_t duration_or(const struct rs_service *s, const char *annotation, i
     return ns;
 }
 
-/* ---- spec -------------------------------------------------------------------------------------------------------- */
+/* ---- spec
+ * --------------------------------------------------------------------------------------------------------
+ */
 
 static enum up_strategy strategy_of(const struct rs_service *s, struct rv_str type) {
     bool gate = rc_gate(&s->settings->cluster, RS_GATE_INCREMENTAL, true);

@@ -1,8 +1,10 @@
-/* slicing.c - the stable Service without a selector, and the EndpointSlice that we keep for it (RS_TRAFFIC_ENDPOINTS).
+/* slicing.c - the stable Service without a selector, and the EndpointSlice that
+ * we keep for it (RS_TRAFFIC_ENDPOINTS).
  *
- * Nothing is ever without an endpoint: our slice is there before the selector goes, and goes only after the control
- * plane has made its own again. What it made before is deleted once ours is in force, its Endpoints object too, or the
- * mirroring controller would keep the pods of that day for ever. */
+ * Nothing is ever without an endpoint: our slice is there before the selector
+ * goes, and goes only after the control plane has made its own again. What it
+ * made before is deleted once ours is in force, its Endpoints object too, or
+ * the mirroring controller would keep the pods of that day for ever. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -111,8 +113,8 @@ static struct rv_node *slice(struct pass *p, struct rv_node *service, const stru
 
 struct others {
     struct pass *p;
-    size_t ready; /* endpoints in them */
-    bool ours;    /* ours is there and has an endpoint */
+    size_t n, ready; /* slices, and endpoints in them */
+    bool ours;       /* ours is there and has an endpoint */
     bool remove;
 };
 
@@ -125,8 +127,10 @@ static bool each_slice(void *arg, const struct rv_object *o) {
     bool ours = rv_str_is(manager, RS_MANAGED_SLICES);
     if (ours)
         t->ours = true;
-    else
+    else {
         t->ready += n;
+        t->n++;
+    }
     if (t->remove && !ours && !rv_meta_deleting(o->value))
         pass_delete(t->p, "discovery.k8s.io/v1", "endpointslices", o, TAG_SLICE_DELETE);
     return true;
@@ -160,7 +164,7 @@ void slicing_keep(struct pass *p, struct rv_node *service) {
     pass_ensure(p, &services, service, p->s->uid);
     if (selects) return;
     each(p, o.uid, &t);
-    if (t.ready == 0) return;
+    if (t.n == 0) return;
     t.remove = true;
     each(p, o.uid, &t);
     struct rv_object endpoints = {.name = name};

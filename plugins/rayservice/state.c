@@ -1,4 +1,5 @@
-/* state.c - the status of a RayService: read into a struct, written as a tree. */
+/* state.c - the status of a RayService: read into a struct, written as a tree.
+ */
 #include "fields.h"
 #include "service.h"
 

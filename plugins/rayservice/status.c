@@ -1,5 +1,6 @@
-/* status.c - conditions (spec section 6) and the one write that ends a pass. Nothing is written when nothing changed;
- * what is only copied from clusters, and the time of the write, change nothing by themselves. */
+/* status.c - conditions (spec section 6) and the one write that ends a pass.
+ * Nothing is written when nothing changed; what is only copied from clusters,
+ * and the time of the write, change nothing by themselves. */
 #include "fields.h"
 #include "pass.h"
 
@@ -25,7 +26,9 @@ static bool now_is(struct pass *p, const char *type, const char *status) {
     return rv_str_is(rv_node_text(rv_node_get(rv_node_find(p->conditions, "type", rv_str(type)), "status")), status);
 }
 
-/* ---- Ready ------------------------------------------------------------------------------------------------------- */
+/* ---- Ready
+ * -------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t count_endpoints(const struct pass *p) {
     bool shared = p->s->traffic == RS_VIA_GATEWAY && seen_there(&p->side[ACTIVE]);
@@ -42,11 +45,11 @@ static void check_init_timeout(struct pass *p) {
         pass_wake(p, since + limit);
         return;
     }
-    struct rv_str why =
-        rv_arena_fmt(p->arena,
-                     "RayService failed to become ready within the configured timeout of %llds. Time spent "
-                     "initializing: %llds",
-                     (long long)(limit / RC_SECOND), (long long)((p->time - since) / RC_SECOND));
+    struct rv_str why = rv_arena_fmt(p->arena,
+                                     "RayService failed to become ready within the configured "
+                                     "timeout of %llds. Time spent "
+                                     "initializing: %llds",
+                                     (long long)(limit / RC_SECOND), (long long)((p->time - since) / RC_SECOND));
     p->now.active.name = p->now.pending.name = RV_STR("");
     status_condition(p, RS_READY, "False", RS_REASON_INIT_TIMEOUT, why);
     pass_event(p, true, "RayServiceInitializingTimeout", "Reconcile", why);
@@ -64,7 +67,9 @@ static void ready(struct pass *p) {
     check_init_timeout(p);
 }
 
-/* ---- UpgradeInProgress ------------------------------------------------------------------------------------------- */
+/* ---- UpgradeInProgress
+ * -------------------------------------------------------------------------------------------
+ */
 
 static void upgrade(struct pass *p) {
     bool active = p->now.active.name.n != 0, pending = p->now.pending.name.n != 0;
@@ -79,7 +84,9 @@ static void upgrade(struct pass *p) {
     if (!pending || p->plan.rollback == UP_ROLLBACK_CLEAR) rv_condition_remove(p->conditions, RS_ROLLBACK);
 }
 
-/* ---- where it stands --------------------------------------------------------------------------------------------- */
+/* ---- where it stands
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static struct rv_str serve_waits(struct pass *p, int side) {
     const struct seen *s = &p->side[side];
@@ -100,6 +107,9 @@ static struct rv_str what_waits(struct pass *p) {
     switch (p->plan.step) {
     case UP_BLOCKED:
         return p->quota_why;
+    case UP_CLEARING:
+        return RV_STR("the old cluster goes when its requests have ended; a third "
+                      "one is not made beside it");
     case UP_WAITING_GATEWAY:
         return p->gateway_why;
     case UP_SHIFTING:
@@ -124,7 +134,9 @@ struct rv_str status_line(struct pass *p) {
     rv_buf_addf(&b, RV_STR_FMT, RV_STR_ARG(s->step));
     if (s->pending.name.n != 0) rv_buf_addf(&b, ": to RayCluster " RV_STR_FMT, RV_STR_ARG(s->pending.name));
     if (p->s->strategy == UP_INCREMENTAL && s->pending.name.n != 0)
-        rv_buf_addf(&b, " (%lld %% of traffic, capacity %lld %%; the active one has %lld %%, capacity %lld %%)",
+        rv_buf_addf(&b,
+                    " (%lld %% of traffic, capacity %lld %%; the active one has %lld %%, "
+                    "capacity %lld %%)",
                     (long long)(s->pending.traffic > 0 ? s->pending.traffic : 0),
                     (long long)(s->pending.capacity > 0 ? s->pending.capacity : 0),
                     (long long)(s->active.traffic >= 0 ? s->active.traffic : 100),
@@ -137,9 +149,12 @@ struct rv_str status_line(struct pass *p) {
     return rv_arena_str(p->arena, rv_buf_str(&b));
 }
 
-/* ---- kstatus ----------------------------------------------------------------------------------------------------- */
+/* ---- kstatus
+ * -----------------------------------------------------------------------------------------------------
+ */
 
-/* Once for each edit. What Serve itself says against a configuration is told where it says it (dashboard.c). */
+/* Once for each edit. What Serve itself says against a configuration is told
+ * where it says it (dashboard.c). */
 static void say_unreadable(struct pass *p, struct rv_str why) {
     if (p->memo->said_config == p->s->generation) return;
     p->memo->said_config = p->s->generation;
@@ -191,7 +206,9 @@ void status_conditions(struct pass *p) {
     progress(p);
 }
 
-/* ---- the write --------------------------------------------------------------------------------------------------- */
+/* ---- the write
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static void add_copies(struct pass *p, struct rv_node *fresh) {
     static const char *const none[] = {"desiredCPU", "desiredGPU", "desiredMemory", "desiredTPU"};

@@ -1,21 +1,27 @@
-/* steps.c - carrying out what upgrade.c decided: clusters are made and changed, capacities and weights go into the
- * status, names are exchanged at a promotion. What the decision waits for stands in status.upgrade. */
+/* steps.c - carrying out what upgrade.c decided: clusters are made and changed,
+ * capacities and weights go into the status, names are exchanged at a
+ * promotion. What the decision waits for stands in status.upgrade. */
 #include "fields.h"
 #include "pass.h"
 
-static void retire(struct pass *p, struct rv_str name) {
+/* One that never had traffic goes at once: no request of its own can be under
+ * way. */
+static void retire(struct pass *p, struct rv_str name, bool served) {
     struct rs_state *s = &p->now;
     if (name.n == 0) return;
     for (size_t i = 0; i < s->retired_n; i++)
         if (rv_str_eq(s->retired[i].name, name)) return;
     if (s->retired_n == RS_RETIRED_MAX) return; /* it is found again by its owner */
+    int64_t since = served ? p->time : p->time - p->s->delay_ns - p->s->drain_ns;
     s->retired[s->retired_n++] =
         (struct rs_retired){.name = name,
-                            .since = rc_time_text(p->arena, p->time),
-                            .until = rc_time_text(p->arena, p->time + p->s->delay_ns + p->s->drain_ns)};
+                            .since = rc_time_text(p->arena, since),
+                            .until = rc_time_text(p->arena, since + p->s->delay_ns + p->s->drain_ns)};
 }
 
-/* ---- rollback and giving up -------------------------------------------------------------------------------------- */
+/* ---- rollback and giving up
+ * --------------------------------------------------------------------------------------
+ */
 
 static void take_rollback(struct pass *p) {
     static const char *const why[] = {[UP_ROLLBACK_REVERTED] = "Goal state reverted to original cluster, rolling back.",
@@ -50,24 +56,27 @@ static void give_up(struct pass *p) {
     pass_event(p, true, "UpgradeDeadlineExceeded", "RollBack",
                rv_arena_fmt(p->arena,
                             "The upgrade made no progress until %.*s: " RV_STR_FMT
-                            ". It is rolled back, and tried again when the cluster spec is edited",
+                            ". It is rolled back, and tried again when the "
+                            "cluster spec is edited",
                             (int)p->now.deadline.n, p->now.deadline.p, RV_STR_ARG(p->now.failed_reason)));
 }
 
-/* ---- clusters ---------------------------------------------------------------------------------------------------- */
+/* ---- clusters
+ * ----------------------------------------------------------------------------------------------------
+ */
 
 static void prepare(struct pass *p) {
     bool shares = p->s->strategy == UP_INCREMENTAL, first = p->now.active.name.n == 0 || !seen_there(&p->side[ACTIVE]);
-    if (p->now.pending.name.n != 0) retire(p, p->now.pending.name);
+    if (p->now.pending.name.n != 0) retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
     p->now.pending = (struct rs_side){.name = pass_new_name(p), .capacity = -1, .traffic = -1};
     if (shares) p->now.pending.capacity = first ? 100 : 0;
-    if (!first)
-        pass_event(p, false, "UpgradeStarted", "Upgrade",
-                   rv_arena_fmt(p->arena,
-                                "A second RayCluster " RV_STR_FMT
-                                " is made for the edited spec. While both are there it needs " RV_STR_FMT
-                                " beside the first",
-                                RV_STR_ARG(p->now.pending.name), RV_STR_ARG(p->peak)));
+    if (first) return;
+    quota_describe(p);
+    pass_event(p, false, "UpgradeStarted", "Upgrade",
+               rv_arena_fmt(p->arena,
+                            "A second RayCluster " RV_STR_FMT " is made for the edited spec. While both are there "
+                            "it needs " RV_STR_FMT " beside the first",
+                            RV_STR_ARG(p->now.pending.name), RV_STR_ARG(p->peak)));
 }
 
 static void create(struct pass *p) {
@@ -77,7 +86,8 @@ static void create(struct pass *p) {
                 TAG_CLUSTER_CREATE);
 }
 
-/* Bounds of groups, new groups, and the notes of what the cluster was made of. */
+/* Bounds of groups, new groups, and the notes of what the cluster was made of.
+ */
 static void update(struct pass *p, int side, bool append) {
     struct seen *s = &p->side[side];
     if (!seen_there(s) || s->deleting || !(s->likeness.same || s->likeness.extends) || !pass_may_try(p)) return;
@@ -94,7 +104,9 @@ static void update(struct pass *p, int side, bool append) {
         pass_patch(p, RV_VERB_MERGE_PATCH, "ray.io/v1", "rayclusters", &s->cluster, notes, TAG_CLUSTER_UPDATE);
 }
 
-/* ---- shares ------------------------------------------------------------------------------------------------------ */
+/* ---- shares
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void share(struct pass *p, struct rs_side *s, int32_t traffic) {
     if (s->traffic == traffic) return;
@@ -127,7 +139,7 @@ static void promote(struct pass *p) {
     p->now.pending = (struct rs_side){.capacity = -1, .traffic = -1};
     p->now.failed_hash = p->now.failed_reason = RV_STR("");
     if (p->s->strategy == UP_INCREMENTAL) share(p, &p->now.active, 100);
-    retire(p, old);
+    retire(p, old, true);
     if (old.n == 0) return;
     pass_event(p, false, "UpgradeComplete", "Promote",
                rv_arena_fmt(p->arena,
@@ -137,7 +149,7 @@ static void promote(struct pass *p) {
 }
 
 static void drop(struct pass *p) {
-    retire(p, p->now.pending.name);
+    retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
     pass_event(p, false, "RollbackComplete", "RollBack",
                rv_arena_fmt(p->arena,
                             "RayCluster " RV_STR_FMT " has all traffic and capacity again; " RV_STR_FMT " is given up",
@@ -146,7 +158,8 @@ static void drop(struct pass *p) {
     if (p->s->strategy == UP_INCREMENTAL) share(p, &p->now.active, 100);
 }
 
-/* ---- what is waited for, since when, until when ------------------------------------------------------------------ */
+/* ---- what is waited for, since when, until when
+ * ------------------------------------------------------------------ */
 
 static bool progressed(const struct pass *p) {
     const struct rs_state *a = &p->was, *b = &p->now;
@@ -159,7 +172,8 @@ static bool progressed(const struct pass *p) {
 
 static void take_step(struct pass *p) {
     enum up_step step = p->plan.step;
-    bool active = p->now.active.name.n != 0, busy = p->now.pending.name.n != 0 || step == UP_BLOCKED;
+    bool active = p->now.active.name.n != 0,
+         busy = p->now.pending.name.n != 0 || step == UP_BLOCKED || step == UP_CLEARING;
     if (!busy || (!active && step == UP_INITIALIZING)) {
         p->now.step = p->now.since = p->now.deadline = RV_STR("");
         if (p->now.failed_hash.n != 0 && !rv_str_is(p->now.failed_hash, p->goal))
@@ -169,7 +183,8 @@ static void take_step(struct pass *p) {
     }
     p->now.step = rv_str(up_step_name(step));
     if (progressed(p)) p->now.since = rc_time_text(p->arena, p->time);
-    bool limited = p->s->deadline_ns > 0 && step != UP_QUEUED && step != UP_ROLLING_BACK && active;
+    bool limited =
+        p->s->deadline_ns > 0 && step != UP_QUEUED && step != UP_ROLLING_BACK && step != UP_CLEARING && active;
     int64_t until = rc_time(p->now.since) + p->s->deadline_ns;
     p->now.deadline = limited ? rc_time_text(p->arena, until) : RV_STR("");
     if (limited && until > p->time) pass_wake(p, until);

@@ -1,5 +1,6 @@
-/* suspend.c - spec.suspend (spec section 8). Which state it is stands in the conditions; once begun, a suspension is
- * carried to its end whatever the spec says by then. */
+/* suspend.c - spec.suspend (spec section 8). Which state it is stands in the
+ * conditions; once begun, a suspension is carried to its end whatever the spec
+ * says by then. */
 #include "fields.h"
 #include "pass.h"
 #include "plugins/ray/names.h"
@@ -68,7 +69,8 @@ static void go_on(struct pass *p) {
     all(p, "SuspendComplete", "RayService is suspended.");
 }
 
-/* Conditions that are made anew have a fresh time: the initializing time-out begins again. */
+/* Conditions that are made anew have a fresh time: the initializing time-out
+ * begins again. */
 static void resume(struct pass *p) {
     static const char *const anew[] = {RS_READY, RS_UPGRADE};
     status_condition(p, RS_SUSPENDED, "False", "RayServiceResumed",

@@ -7,6 +7,7 @@ static const char *const step_names[] = {
     [UP_IDLE] = "Idle",
     [UP_INITIALIZING] = "Initializing",
     [UP_BLOCKED] = "BlockedByQuota",
+    [UP_CLEARING] = "WaitingForOldCluster",
     [UP_STARTING] = "StartingCluster",
     [UP_QUEUED] = "Queued",
     [UP_DEPLOYING] = "DeployingApplications",
@@ -23,7 +24,8 @@ const char *up_step_name(enum up_step s) { return step_names[s]; }
 
 static int32_t least(int32_t a, int32_t b) { return a < b ? a : b; }
 static int32_t most(int32_t a, int32_t b) { return a > b ? a : b; }
-static bool serves(const struct up_side *s) { return s->exists && s->endpoints > 0; }
+static bool alive(const struct up_side *s) { return s->exists && s->pods > 0; }
+static bool serves(const struct up_side *s) { return alive(s) && s->endpoints > 0; }
 
 static void wake_at(struct up_plan *p, int64_t when) {
     if (p->wake == 0 || when < p->wake) p->wake = when;
@@ -41,7 +43,9 @@ static void begin(const struct up_view *v, struct up_plan *p) {
                           .traffic_pending = v->pending.traffic};
 }
 
-/* ---- one cluster ------------------------------------------------------------------------------------------------- */
+/* ---- one cluster
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* Only an active cluster, and it is there. */
 static void alone(const struct up_view *v, struct up_plan *p) {
@@ -58,35 +62,37 @@ static void alone(const struct up_view *v, struct up_plan *p) {
     if (!v->may_replace || v->given_up) return;
     p->step = v->quota_blocks ? UP_BLOCKED : UP_STARTING;
     p->serve_active_frozen = true; /* its configuration may have been edited together with the spec */
-    p->prepare = !v->quota_blocks;
+    p->prepare = p->step == UP_STARTING;
 }
 
 /* Only a pending cluster: the first one ever, or all that is left of two. */
 static void first(const struct up_view *v, struct up_plan *p) {
     const struct up_side *b = &v->pending;
-    bool wanted = b->same || b->extends || !v->may_replace;
+    bool wanted = b->same || b->extends || !v->may_replace, left = v->active.named && alive(b) && b->traffic > 0;
     p->step = b->suspended ? UP_QUEUED : UP_INITIALIZING;
     p->capacity_pending = FULL;
     p->assume_pending = !b->exists;
     if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
-    if (v->active.named) set_traffic(p, serves(b) ? FULL : 0);
-    p->stable_pending = v->active.named && serves(b);
-    if (b->deleting || (b->exists && !wanted && !serves(b))) {
+    if (v->active.named) set_traffic(p, left ? FULL : 0);
+    p->stable_pending = left;
+    if (b->deleting || (b->exists && !wanted && !left)) {
         p->prepare = true;
     } else if (!b->exists) {
         p->create_pending = true;
     } else {
         p->update_pending = !b->same && b->extends;
-        /* The last one that serves is not given away for a spec that nothing was made of yet. */
-        p->promote = (b->proven && b->capacity == FULL && wanted) || (v->active.named && serves(b) && !wanted);
-        if (!v->active.named && !wanted && !p->promote) p->prepare = true;
+        /* The last one that serves is not given away for a spec that nothing was
+         * made of yet. */
+        p->promote = wanted ? b->proven && b->capacity == FULL : left;
     }
     if (!p->promote) return;
     set_traffic(p, FULL);
     p->stable_pending = true;
 }
 
-/* ---- two clusters ------------------------------------------------------------------------------------------------ */
+/* ---- two clusters
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static bool is_rollback(const struct up_view *v, struct up_plan *p) {
     if (v->given_up) {
@@ -106,15 +112,16 @@ static bool is_rollback(const struct up_view *v, struct up_plan *p) {
     return true;
 }
 
-/* Traffic goes where somebody takes it, whatever the plan is: true when it had to. */
+/* Traffic goes where somebody takes it, whatever the plan is: true when it had
+ * to. Only to one that has proven once that it answers. */
 static bool follow_readiness(const struct up_view *v, struct up_plan *p) {
-    bool a = serves(&v->active), b = serves(&v->pending);
-    if (v->pending.traffic > 0 && !b && a) {
+    const struct up_side *a = &v->active, *b = &v->pending;
+    if (b->traffic > 0 && !alive(b) && alive(a)) {
         set_traffic(p, 0);
         p->capacity_active = FULL;
         return true;
     }
-    if (v->active.traffic > 0 && !a && b) {
+    if (a->traffic > 0 && !alive(a) && serves(b) && (b->proven || b->traffic > 0)) {
         set_traffic(p, FULL);
         p->capacity_pending = FULL;
         return true;
@@ -128,7 +135,8 @@ static bool interval_over(const struct up_view *v, int64_t moved, struct up_plan
     return false;
 }
 
-/* A cluster whose Serve cannot be told anything is taken for told: nothing may wait for it for ever. */
+/* A cluster whose Serve cannot be told anything is taken for told: nothing may
+ * wait for it for ever. */
 static void lower(const struct up_side *s, int32_t surge, int32_t *capacity, bool *assume) {
     *capacity = most(0, s->capacity - surge);
     *assume = !s->head_ready;
@@ -161,7 +169,8 @@ static void forward(const struct up_view *v, struct up_plan *p) {
     }
 }
 
-/* The active cluster takes back what it gave, in the same steps. Where the pending one takes nothing, at once. */
+/* The active cluster takes back what it gave, in the same steps. Where the
+ * pending one takes nothing, at once. */
 static void backward(const struct up_view *v, struct up_plan *p) {
     const struct up_side *a = &v->active, *b = &v->pending;
     p->step = UP_ROLLING_BACK;
@@ -172,9 +181,9 @@ static void backward(const struct up_view *v, struct up_plan *p) {
         p->drop_pending = true;
         p->rollback = UP_ROLLBACK_CLEAR;
     } else if (a->traffic < a->capacity) {
-        bool able = a->proven || (!a->head_ready && serves(a));
-        if (able && interval_over(v, serves(b) ? a->moved : 0, p))
-            set_traffic(p, FULL - least(FULL, serves(b) ? least(a->traffic + v->step, a->capacity) : a->capacity));
+        bool able = a->proven || (!a->head_ready && alive(a)), other = alive(b);
+        if (able && interval_over(v, other ? a->moved : 0, p))
+            set_traffic(p, FULL - least(FULL, other ? least(a->traffic + v->step, a->capacity) : a->capacity));
     } else if (a->capacity + b->capacity > FULL && b->exists && b->head_ready) {
         p->capacity_pending = most(0, b->capacity - v->surge);
     } else if (a->capacity < FULL) {
@@ -220,7 +229,7 @@ static void incremental(const struct up_view *v, struct up_plan *p) {
 /* May the whole traffic go to the pending cluster at once? */
 static bool may_switch(const struct up_view *v) {
     const struct up_side *a = &v->active, *b = &v->pending;
-    return b->proven && b->capacity == FULL && (serves(b) || !serves(a));
+    return b->proven && b->capacity == FULL && (serves(b) || !alive(a));
 }
 
 /* Back to the active cluster, when it has all its capacity again. */
@@ -231,15 +240,16 @@ static void abandon(const struct up_view *v, struct up_plan *p) {
     p->drop_pending = v->active.capacity == FULL && v->active.traffic == FULL;
 }
 
-/* All at once. Whatever shares an incremental upgrade left behind are undone first: the active cluster has everything
- * until the pending one has proven that it can take everything. */
+/* All at once. Whatever shares an incremental upgrade left behind are undone
+ * first: the active cluster has everything until the pending one has proven
+ * that it can take everything. */
 static void at_once(const struct up_view *v, struct up_plan *p) {
     const struct up_side *a = &v->active, *b = &v->pending;
-    bool keep_shares = b->traffic > 0 && serves(b) && !serves(a);
+    bool keep_shares = b->traffic > 0 && alive(b) && !alive(a);
     p->capacity_active = FULL;
     p->capacity_pending = FULL;
     if (v->rolling_back) p->rollback = UP_ROLLBACK_CLEAR;
-    if (!keep_shares && (a->capacity == FULL || !serves(b))) set_traffic(p, 0);
+    if (!keep_shares && (a->capacity == FULL || !alive(b))) set_traffic(p, 0);
     if (v->given_up || a->same) {
         abandon(v, p);
         return;
@@ -274,13 +284,21 @@ static void check_deadline(const struct up_view *v, struct up_plan *p) {
     if (!p->give_up) p->step = UP_LATE;
 }
 
-/* ---- who gets what comes to the stable address ------------------------------------------------------------------- */
+/* ---- who gets what comes to the stable address
+ * ------------------------------------------------------------------- */
 
 static bool stable_pending(const struct up_view *v, const struct up_plan *p) {
-    bool a = serves(&v->active), b = serves(&v->pending);
+    bool a = alive(&v->active), b = alive(&v->pending);
     if (p->promote) return true;
     if (a != b) return b && v->pending.traffic > 0;
     return p->traffic_pending > p->traffic_active;
+}
+
+/* A third cluster is not made beside two that are there. */
+static void check_crowd(const struct up_view *v, struct up_plan *p) {
+    if (!p->prepare || !v->crowded || (!v->pending.exists && !v->active.exists)) return;
+    p->prepare = false;
+    p->step = UP_CLEARING;
 }
 
 void up_decide(const struct up_view *v, struct up_plan *ret) {
@@ -302,4 +320,5 @@ void up_decide(const struct up_view *v, struct up_plan *ret) {
         ret->stable_pending = stable_pending(v, ret);
         check_deadline(v, ret);
     }
+    check_crowd(v, ret);
 }

@@ -27,7 +27,8 @@ struct up_side {
     bool head_ready;   /* Serve on it can be talked to */
     bool running;      /* the last answer: all applications are RUNNING */
     bool proven;       /* see above */
-    int32_t endpoints; /* pods that take requests now */
+    int32_t pods;      /* ready pods that take requests */
+    int32_t endpoints; /* of them, those that traffic can be sent to by now: not before the control plane knows them */
     int32_t capacity;  /* target_capacity that it was given; 100 where none was */
     int32_t traffic;   /* percent */
     int64_t moved;     /* wall ns of the last change of traffic, 0 never */
@@ -40,6 +41,7 @@ struct up_view {
     bool given_up;     /* this very spec was tried and did not come up in time */
     bool routes_ready; /* weights have an effect: the Gateway and its route are programmed, or they are not needed */
     bool quota_blocks; /* a ResourceQuota has no room for a second cluster */
+    bool crowded;      /* an old cluster is still draining: a third one is not made beside it */
     bool rolls_back;   /* what happens at the deadline; false: it is only reported */
     int32_t surge, step;
     int64_t interval_ns, now;
@@ -52,6 +54,7 @@ enum up_step {
     UP_IDLE,            /* nothing to upgrade */
     UP_INITIALIZING,    /* the first cluster comes up */
     UP_BLOCKED,         /* no quota for a second cluster */
+    UP_CLEARING,        /* an old cluster must go before */
     UP_STARTING,        /* the pending cluster comes up */
     UP_QUEUED,          /* the pending cluster is suspended */
     UP_DEPLOYING,       /* its applications come up, at the capacity that it has */

@@ -268,6 +268,8 @@ static void apps(struct world *w, const struct serve *s, struct fake_answer *out
     struct rv_node *n = rv_node_map(a), *all = rv_node_ensure_map(a, n, "applications");
     struct rv_val config = s->config != NULL ? world_json(a, rv_str(s->config)) : RV_VAL_ABSENT;
     bool up = running(w, s);
+    struct tale *t = world_tale(w, rv_str(s->cluster));
+    if (up && effective(s) > t->proven) t->proven = effective(s);
     if (s->capacity >= 0) rv_node_set_int(a, n, "target_capacity", s->capacity);
     for (struct rv_iter it = rv_iter(rv_val_get(config, "applications")); rv_iter_next(&it);) {
         struct rv_node *app = rv_node_map(a), *d = rv_node_map(a);

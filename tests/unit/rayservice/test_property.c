@@ -1,0 +1,419 @@
+/* test_property.c - whatever happens around a RayService, its address is served, it comes to rest, and is as its spec
+ * wants it.
+ *
+ * A story is drawn from a seed: edits of the cluster, the configuration and the strategy, suspensions, clusters, pods,
+ * Services and slices that are deleted by hand, heads that die, hang, or answer late, stale, garbage or too much,
+ * writes that fail or whose answers get lost, news late, twice or out of order, deaths of the host. What must hold at
+ * every moment is checked after each step; after each chapter the disturbances end, and the plugin must become quiet
+ * with all as it should be. The same seed tells the same story: RAYVISOR_PROPERTY_SEED=n RAYVISOR_PROPERTY_RUNS=1. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/support/story.h"
+#include "tests/unit/sdk/suite.h"
+#include "world.h"
+
+const struct rv_plugin *rv_plugin_v2(void);
+
+enum { RUNS = 150, CHAPTERS = 3, STEPS = 90 };
+#define MINUTE_MS INT64_C(60000)
+#define QUIET_MS (15 * MINUTE_MS)
+#define SETTLE_MS (600 * MINUTE_MS)
+#define FAULT(s, ...)                                                                                                  \
+    (rv_buf_adds(&(s)->faults, "  - "), rv_buf_addf(&(s)->faults, __VA_ARGS__), rv_buf_adds(&(s)->faults, "\n"))
+
+struct story {
+    uint64_t seed;
+    struct dice dice;
+    struct world w;
+    struct fakeapi *api;
+    struct fakehost *host;
+    uint32_t trouble; /* percent of writes that go wrong */
+    bool suspend, slices;
+    int strategy;           /* index in strategies */
+    unsigned version, text; /* of the cluster spec, of the configuration */
+    char stable[64];        /* the cluster that the stable Service selected */
+    int64_t share;          /* of the pending cluster, when last seen */
+    char shared[64];
+    struct rv_buf faults;
+    struct chronicle chronicle;
+};
+
+static const char *const strategies[] = {
+    "{'type':'NewCluster','clusterUpgradeOptions':null}",
+    "{'type':'NewClusterWithIncrementalUpgrade','clusterUpgradeOptions':{'maxSurgePercent':100,'stepSizePercent':100,'"
+    "intervalSeconds':1,'gatewayClassName':'g'}}",
+    "{'type':'NewClusterWithIncrementalUpgrade','clusterUpgradeOptions':{'maxSurgePercent':50,'stepSizePercent':25,'"
+    "intervalSeconds':5,'gatewayClassName':'g'}}",
+    "{'type':'NewClusterWithIncrementalUpgrade','clusterUpgradeOptions':{'maxSurgePercent':30,'stepSizePercent':7,'"
+    "intervalSeconds':3,'gatewayClassName':'g'}}",
+    "{'type':'None','clusterUpgradeOptions':null}",
+};
+enum { STRATEGIES = RV_ARRAY_LEN(strategies), NONE = STRATEGIES - 1 };
+
+static void on_note(void *arg, const char *line) { chronicle_add(&((struct story *)arg)->chronicle, line); }
+
+static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+    world_http(&((struct story *)arg)->w, r, out);
+}
+
+/* ---- what is there ----------------------------------------------------------------------------------------------- */
+
+static struct fake_object *service(const struct story *s) { return fakeapi_get(s->api, "rayservices", WORLD_SERVICE); }
+static struct rv_val status(const struct story *s) { return rv_val_get(service(s)->value, "status"); }
+static struct rv_str active(const struct story *s) {
+    return rv_path_str(status(s), "activeServiceStatus.rayClusterName");
+}
+static struct rv_str pending(const struct story *s) {
+    return rv_path_str(status(s), "pendingServiceStatus.rayClusterName");
+}
+
+static struct fake_object *cluster(const struct story *s, struct rv_str name) {
+    return name.n != 0 ? fakeapi_find(s->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name) : NULL;
+}
+
+static struct fake_object *stable(const struct story *s) {
+    return fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
+}
+
+static bool is_condition(const struct story *s, const char *type, const char *value) {
+    return rv_condition_is(rv_val_get(status(s), "conditions"), type, value);
+}
+
+/* ---- what must hold at any time ---------------------------------------------------------------------------------- */
+
+static void watch_clusters(struct story *s) {
+    unsigned live = 0;
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        live += strcmp(o->resource, "rayclusters") == 0 && !rv_meta_deleting(o->value);
+    if (live > 3) FAULT(s, "%u clusters are there", live);
+}
+
+/* To where the stable Service points: never to a cluster that has not served, while the one before does. */
+static void watch_stable(struct story *s) {
+    struct fake_object *o = stable(s);
+    struct rv_str now =
+        o != NULL ? rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster")) : RV_STR("");
+    if (now.n == 0 || rv_str_is(now, s->stable)) return;
+    bool before = s->stable[0] != 0 && world_ready(&s->w, rv_str(s->stable)) > 0;
+    if (before && world_tale(&s->w, now)->proven < 50)
+        FAULT(s, "the stable Service goes from %s, which serves, to " RV_STR_FMT ", which never did", s->stable,
+              RV_STR_ARG(now));
+    snprintf(s->stable, sizeof s->stable, RV_STR_FMT, RV_STR_ARG(now));
+}
+
+static void watch_shares(struct story *s) {
+    struct rv_val a = rv_val_get(status(s), "activeServiceStatus"), b = rv_val_get(status(s), "pendingServiceStatus");
+    struct rv_val x = rv_val_get(a, "trafficRoutedPercent"), y = rv_val_get(b, "trafficRoutedPercent");
+    int64_t share = rv_val_int(y, 0);
+    if (rv_val_set(x) && rv_val_set(y) && rv_val_int(x, 0) + share != 100)
+        FAULT(s, "weights %lld and %lld", (long long)rv_val_int(x, 0), (long long)share);
+    bool same = rv_str_is(pending(s), s->shared);
+    bool serves = world_ready(&s->w, active(s)) > 0;
+    if (share > (same ? s->share : 0) && serves && world_tale(&s->w, pending(s))->proven < share)
+        FAULT(s, "%lld %% of traffic to " RV_STR_FMT ", whose replicas were there for %lld %% at most",
+              (long long)share, RV_STR_ARG(pending(s)), (long long)world_tale(&s->w, pending(s))->proven);
+    s->share = share;
+    snprintf(s->shared, sizeof s->shared, RV_STR_FMT, RV_STR_ARG(pending(s)));
+}
+
+static void watch_route(struct story *s) {
+    struct fake_object *o = fakeapi_get(s->api, "httproutes", WORLD_SERVICE "-httproute");
+    int64_t sum = 0;
+    if (o == NULL) return;
+    for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.rules[0].backendRefs")); rv_iter_next(&it);)
+        sum += rv_path_int(it.val, "weight", 1);
+    if (sum != 100) FAULT(s, "the route's weights sum to %lld", (long long)sum);
+}
+
+static void watch(struct story *s) {
+    if (service(s) == NULL) return;
+    watch_clusters(s);
+    watch_stable(s);
+    watch_shares(s);
+    watch_route(s);
+}
+
+/* ---- the user ---------------------------------------------------------------------------------------------------- */
+
+static void apply(struct story *s) {
+    static const char *const notes[] = {"null", "'Endpoints'"};
+    world_patch(&s->w, service(s), false,
+                "{'metadata':{'annotations':{'rayvisor.io/"
+                "traffic':%s}},'spec':{'suspend':%s,'upgradeStrategy':%s,'serveConfigV2':%s,'rayClusterConfig':{"
+                "'headGroupSpec':{'template':{'metadata':{'labels':{'v':'%u'}}}}}}}",
+                notes[s->slices], s->suspend ? "true" : "false", strategies[s->strategy],
+                s->text == 9   ? "'applications: ['"
+                : s->text == 8 ? "''"
+                               : "'applications:\\n- {name: app, import_path: a.b}\\n'",
+                s->version);
+    if (s->text >= 8) return;
+    world_patch(&s->w, service(s), false,
+                "{'spec':{'serveConfigV2':'applications:\\n- {name: app, import_path: a.b%u}\\n'}}", s->text);
+}
+
+static void edit(struct story *s) {
+    uint32_t what = dice_roll(&s->dice, 100);
+    on_note(s, " -- the user edits");
+    if (what < 40)
+        s->version = dice_roll(&s->dice, 4);
+    else if (what < 60)
+        s->text = dice_roll(&s->dice, 10);
+    else if (what < 75)
+        s->strategy = (int)dice_roll(&s->dice, STRATEGIES);
+    else if (what < 80)
+        s->suspend = !s->suspend;
+    else if (what < 90)
+        s->slices = !s->slices;
+    else
+        s->version++;
+    apply(s);
+}
+
+static void begin(struct story *s) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct fake_object *made;
+    (void)fakeapi_create(
+        s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"),
+        world_json(
+            a, RV_STR("{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" WORLD_SERVICE
+                      "','annotations':{'rayvisor.io/"
+                      "upgrade-deadline':'40m'}},'spec':{'rayClusterDeletionDelaySeconds':20,'rayClusterConfig':{"
+                      "'enableInTreeAutoscaling':true,'headGroupSpec':{'rayStartParams':{},'template':{'spec':{"
+                      "'containers':[{'name':'h','image':'ray:1'}]}}},'workerGroupSpecs':[{'groupName':'g','replicas':"
+                      "1,'minReplicas':1,'maxReplicas':3,'rayStartParams':{},'template':{'spec':{'containers':[{"
+                      "'name':'w','image':'ray:1'}]}}}]}}}")),
+        &made);
+    apply(s);
+}
+
+/* ---- misfortune -------------------------------------------------------------------------------------------------- */
+
+static struct fake_object *any(struct story *s, const char *resource) {
+    uint32_t n = 0, which;
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    if (n == 0) return NULL;
+    which = dice_roll(&s->dice, n);
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        if (strcmp(o->resource, resource) == 0 && which-- == 0) return o;
+    return NULL;
+}
+
+static void misfortune(struct story *s) {
+    static const char *const victims[] = {"rayclusters", "pods",       "pods",     "pods",
+                                          "services",    "httproutes", "gateways", "endpointslices"};
+    uint32_t what = dice_roll(&s->dice, 100);
+    struct fake_object *o = any(s, what < 50 ? victims[dice_roll(&s->dice, RV_ARRAY_LEN(victims))] : "rayclusters");
+    if (o == NULL) return;
+    struct tale *t = world_tale(&s->w, rv_str(o->name));
+    char line[160];
+    snprintf(line, sizeof line, " !! %u: %s %s", what, o->resource, o->name);
+    on_note(s, line);
+    if (what < 50)
+        (void)fakeapi_delete(s->api, o, RV_STR(""));
+    else if (what < 65)
+        t->hangs = !t->hangs;
+    else if (what < 75)
+        t->dead = !t->dead;
+    else if (what < 85)
+        s->w.bad_config = !s->w.bad_config;
+    else if (what < 90)
+        s->w.no_gateway = !s->w.no_gateway;
+    else if (what < 95)
+        s->w.ongoing = (int64_t)dice_roll(&s->dice, 4) - 1;
+    else
+        world_patch(&s->w, o, false, "{'spec':{'suspend':%s}}",
+                    rv_path_bool(o->value, "spec.suspend", false) ? "false" : "true");
+}
+
+static void step(struct story *s) {
+    static const uint32_t troubles[] = {0, 0, 10, 40, 90};
+    uint32_t what = dice_roll(&s->dice, 100), n = 1 + dice_roll(&s->dice, 6);
+    if (what < 24) {
+        while (n-- > 0 && fakehost_tell(s->host)) {
+        }
+    } else if (what < 46) {
+        while (n-- > 0 && fakehost_serve(s->host, s->trouble)) {
+        }
+    } else if (what < 60) {
+        fakehost_advance(s->host, dice_roll(&s->dice, 4000));
+    } else if (what < 63) {
+        fakehost_advance(s->host, dice_roll(&s->dice, 200000));
+    } else if (what < 80) {
+        while (n-- > 0) (void)world_work(&s->w);
+    } else if (what < 84) {
+        misfortune(s);
+    } else if (what < 88) {
+        edit(s);
+    } else if (what < 90) {
+        fakehost_repeat(s->host);
+    } else if (what < 91) {
+        fakehost_resync(s->host);
+    } else if (what < 93) {
+        fakehost_restart(s->host);
+    } else if (what < 96) {
+        s->w.http_trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+    } else if (what < 98) {
+        s->trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+    } else {
+        s->w.deploy_s = dice_roll(&s->dice, 30);
+    }
+    if (dice_chance(&s->dice, 80)) fakehost_run(s->host);
+    watch(s);
+}
+
+/* ---- coming to rest ---------------------------------------------------------------------------------------------- */
+
+static void work(struct story *s) {
+    for (bool more = true; more && s->faults.n == 0;) {
+        more = world_work(&s->w);
+        while (fakehost_tell(s->host)) more = true;
+        fakehost_run(s->host);
+        watch(s);
+        while (fakehost_serve(s->host, 0)) more = true;
+        fakehost_run(s->host);
+        watch(s);
+    }
+}
+
+static void peace(struct story *s) {
+    on_note(s, " == the disturbances end");
+    s->w.http_trouble = s->trouble = 0;
+    s->w.bad_config = s->w.no_gateway = false;
+    s->w.ongoing = -1;
+    for (size_t i = 0; i < s->w.tale_n; i++) s->w.tales[i].hangs = s->w.tales[i].dead = false;
+    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        if (strcmp(o->resource, "rayclusters") == 0 && rv_path_bool(o->value, "spec.suspend", false))
+            world_patch(&s->w, o, false, "{'spec':{'suspend':false}}");
+    if (s->text >= 8) s->text = 1;
+    apply(s);
+}
+
+static void settle(struct story *s) {
+    int64_t waited = 0, quiet = 0;
+    peace(s);
+    while (quiet < QUIET_MS && waited < SETTLE_MS && s->faults.n == 0) {
+        uint64_t writes = fakehost_writes(s->host);
+        work(s);
+        if (writes != fakehost_writes(s->host)) quiet = 0;
+        int64_t ms = story_next_moment(s->host, s->api);
+        fakehost_advance(s->host, ms);
+        fakehost_run(s->host);
+        waited += ms;
+        quiet += ms;
+    }
+    if (s->faults.n == 0 && quiet < QUIET_MS) FAULT(s, "it writes on and on");
+}
+
+/* ---- how it must be then ----------------------------------------------------------------------------------------- */
+
+static void check_suspended(struct story *s) {
+    if (!is_condition(s, "Suspended", "True")) FAULT(s, "it is not Suspended");
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        if (strcmp(o->resource, "rayclusters") == 0 || strcmp(o->resource, "services") == 0)
+            FAULT(s, "%s %s is left", o->resource, o->name);
+}
+
+static void check_address(struct story *s, struct rv_str name) {
+    struct fake_object *o = stable(s),
+                       *shared = fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    bool sliced = s->slices && s->strategy != 0 && s->strategy != NONE;
+    if (o == NULL) {
+        FAULT(s, "there is no stable Service");
+        return;
+    }
+    struct rv_str selected = rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster"));
+    if (!sliced && !rv_str_eq(selected, name)) FAULT(s, "the stable Service selects " RV_STR_FMT, RV_STR_ARG(selected));
+    if (sliced && selected.n != 0) FAULT(s, "the stable Service selects, though it is shared by slices");
+    if (sliced != (shared != NULL)) FAULT(s, "a slice of ours is %s", shared != NULL ? "left" : "missing");
+    if (sliced && shared != NULL && rv_val_len(rv_val_get(shared->value, "endpoints")) != world_ready(&s->w, name))
+        FAULT(s, "our slice has not the active cluster's pods");
+    if (sliced && fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-auto") != NULL)
+        FAULT(s, "the control plane's slice is left");
+}
+
+static void check_serve(struct story *s, struct rv_str name) {
+    char text[64];
+    snprintf(text, sizeof text, RV_STR_FMT, RV_STR_ARG(name));
+    struct serve *v = world_serve(&s->w, text);
+    if (v == NULL || v->config == NULL) {
+        FAULT(s, "nothing runs on " RV_STR_FMT, RV_STR_ARG(name));
+        return;
+    }
+    if (v->capacity >= 0 && v->capacity != 100) FAULT(s, "its capacity is %lld", (long long)v->capacity);
+    bool given_up = rv_path_str(status(s), "upgrade.failedSpecHash").n != 0;
+    snprintf(text, sizeof text, "a.b%u\"", s->text);
+    if (!given_up && strstr(v->config, text) == NULL) FAULT(s, "it runs another configuration: %s", v->config);
+}
+
+static void check(struct story *s) {
+    struct rv_str name = active(s);
+    if (s->suspend) {
+        check_suspended(s);
+        return;
+    }
+    unsigned n = 0;
+    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+        n += strcmp(o->resource, "rayclusters") == 0;
+    struct fake_object *c = cluster(s, name);
+    if (c == NULL || n != 1) {
+        FAULT(s, "%u clusters, the active one is \"" RV_STR_FMT "\"", n, RV_STR_ARG(name));
+        return;
+    }
+    if (pending(s).n != 0) FAULT(s, "there is a pending cluster still");
+    if (!is_condition(s, "Ready", "True")) FAULT(s, "it is not Ready");
+    if (is_condition(s, "RollbackInProgress", "True")) FAULT(s, "a rollback is left over");
+    bool given_up = rv_path_str(status(s), "upgrade.failedSpecHash").n != 0;
+    char want[16];
+    snprintf(want, sizeof want, "%u", s->version);
+    if (!given_up && s->strategy != NONE &&
+        !rv_str_is(rv_path_str(c->value, "spec.headGroupSpec.template.metadata.labels.v"), want))
+        FAULT(s, "the active cluster is of another spec");
+    check_address(s, name);
+    check_serve(s, name);
+    if (rv_val_len(rv_val_get(status(s), "retiredClusters")) > 0) FAULT(s, "a retired cluster stands in the status");
+    if (rv_path_int(status(s), "observedGeneration", 0) != rv_path_int(service(s)->value, "metadata.generation", 1))
+        FAULT(s, "it was not looked at since the last edit");
+}
+
+/* ---- stories ----------------------------------------------------------------------------------------------------- */
+
+static bool chapter(struct story *s) {
+    for (int i = 0; i < STEPS && s->faults.n == 0; i++) step(s);
+    if (s->faults.n == 0) settle(s);
+    if (s->faults.n == 0) check(s);
+    if (s->faults.n != 0) chronicle_report(&s->chronicle, s->seed, rv_buf_cstr(&s->faults), s->api, "rayservices");
+    return s->faults.n == 0;
+}
+
+static bool tell_story(uint64_t seed) {
+    struct story *s = rv_alloc(sizeof *s);
+    s->seed = seed;
+    s->dice.state = seed * 1000003;
+    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    s->w = (struct world){.api = s->api, .dice = &s->dice, .workers = 1, .deploy_s = 3, .ongoing = -1};
+    s->strategy = (int)dice_roll(&s->dice, STRATEGIES);
+    begin(s);
+    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
+                                                   .manifest = "plugins/rayservice/rayservice.yaml",
+                                                   .settings = "{\"maxDrainSeconds\":60}",
+                                                   .api = s->api,
+                                                   .dice = &s->dice,
+                                                   .lossy = dice_chance(&s->dice, 50),
+                                                   .note = on_note,
+                                                   .http = on_http,
+                                                   .arg = s});
+    bool ok = s->host != NULL;
+    for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
+    fakehost_free(s->host);
+    fakeapi_free(s->api);
+    world_free(&s->w);
+    rv_buf_free(&s->faults);
+    free(s);
+    return ok;
+}
+
+static void stories(void) { CU_ASSERT_EQUAL(stories_tell(RUNS, tell_story), 0); }
+
+static const struct suite_test tests[] = {{"stories", stories}};
+SUITE_MAIN("rayservice: whatever happens", tests)
