@@ -35,6 +35,7 @@ void heard_forget(struct heard *h) {
     free(h->waits);
     free(h->error);
     free(h->refused);
+    free(h->sent);
     free(h->head_uid);
     rv_buf_free(&h->apps);
     *h = (struct heard){.capacity = -1};
@@ -194,14 +195,30 @@ static bool config_differs(struct pass *p, int side) {
     return !rv_str_is(now->config_hash, s->want_hash);
 }
 
+/* Does Serve work with another capacity than it was told, as far as was heard?
+ * The user's own counts where none of ours is wanted. */
+static bool capacity_differs(struct pass *p, int side) {
+    const struct heard *h = heard_of(p, side);
+    int64_t told = side_now(p, side)->capacity;
+    if (p->s->strategy == UP_INCREMENTAL) return h->fresh && h->capacity >= 0 && told >= 0 && h->capacity != told;
+    bool own = rv_node_get(p->config, "target_capacity") != NULL;
+    return (told >= 0 && told < 100) || (!own && h->fresh && h->capacity >= 0 && h->capacity != 100);
+}
+
 bool submit_wanted(struct pass *p, int side) {
-    struct heard *h = heard_of(p, side);
-    struct rs_side *now = side_now(p, side);
-    bool capacity = want_capacity(p, side) != (side == ACTIVE ? p->view.active.capacity : p->view.pending.capacity) ||
-                    (p->s->strategy != UP_INCREMENTAL && now->capacity >= 0 && now->capacity < 100) ||
-                    (p->s->strategy == UP_INCREMENTAL && h->fresh && h->capacity >= 0 && now->capacity >= 0 &&
-                     h->capacity != now->capacity);
-    return config_differs(p, side) || capacity || (h->fresh && !h->any);
+    const struct heard *h = heard_of(p, side);
+    const struct up_side *v = side == ACTIVE ? &p->view.active : &p->view.pending;
+    return config_differs(p, side) || want_capacity(p, side) != v->capacity || capacity_differs(p, side) ||
+           (h->fresh && !h->any);
+}
+
+/* What is to be sent; NULL: it is not known, or cannot be read. */
+static struct rv_node *config_to_send(struct pass *p, int side) {
+    const struct seen *s = &p->side[side];
+    char spec[33];
+    rs_config_hash(p->s->config, spec);
+    if (strcmp(spec, s->want_hash) == 0) return p->config;
+    return s->want_config.n != 0 ? rs_config_parse(p->arena, s->want_config, NULL) : NULL;
 }
 
 /* Was it accepted before, by whomever? Then nothing is sent again. */
@@ -225,6 +242,7 @@ static void submit(struct pass *p, int side, struct rv_node *config) {
     if (!to_dashboard(p, &p->side[side], &r, "/api/serve/applications/")) return;
     r.body = (struct rv_bytes){(const uint8_t *)body.p, body.n};
     memcpy(h->sent_hash, p->side[side].want_hash, sizeof h->sent_hash);
+    keep_text(&h->sent, p->side[side].want_config);
     h->sent_capacity = want_capacity(p, side);
     send(p, side, TAG_SUBMIT, &r);
 }
@@ -235,7 +253,7 @@ static void submit_side(struct pass *p, int side) {
     bool assumed = side == ACTIVE ? p->plan.assume_active : p->plan.assume_pending;
     if (!seen_there(s) || s->deleting || !s->head_ready || !h->fresh || assumed) return;
     if (!submit_wanted(p, side) || adopt(p, side)) return;
-    struct rv_node *config = s->frozen ? rs_config_parse(p->arena, s->want_config, NULL) : p->config;
+    struct rv_node *config = config_to_send(p, side);
     if (config == NULL) return;
     if (strcmp(h->refused_hash, s->want_hash) != 0) {
         h->refusals = 0; /* another configuration: it is tried at once */
@@ -321,13 +339,10 @@ static void apps_result(struct pass *p, int side, const struct rv_result *r) {
 static void accepted(struct pass *p, int side) {
     struct heard *h = heard_of(p, side);
     struct rs_side *now = side_now(p, side);
-    char spec[33];
-    rs_config_hash(p->s->config, spec);
-    if (!rv_str_is(now->config_hash, h->sent_hash)) {
-        now->config_hash = rv_arena_str(p->arena, rv_str(h->sent_hash));
-        bool known = strcmp(spec, h->sent_hash) == 0 && p->s->config.n <= RS_CONFIG_KEPT_MAX;
-        now->config = known ? p->s->config : RV_STR("");
-    }
+    struct rv_str text = rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : ""));
+    now->config_hash = rv_arena_str(p->arena, rv_str(h->sent_hash));
+    now->config = text.n <= RS_CONFIG_KEPT_MAX ? text : RV_STR("");
+    keep_text(&h->sent, RV_STR(""));
     if (p->s->strategy == UP_INCREMENTAL)
         now->capacity = h->sent_capacity;
     else

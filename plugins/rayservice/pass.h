@@ -53,7 +53,8 @@ struct heard {
     uint32_t refusals;
     char *refused;         /* what Serve said against it */
     char refused_hash[33]; /* of the configuration that it said it of */
-    char sent_hash[33];    /* in flight */
+    char sent_hash[33];    /* in flight, as is: */
+    char *sent;
     int64_t sent_capacity;
     /* the head's proxy */
     int64_t next_probe;

@@ -128,11 +128,15 @@ void see(struct pass *p) {
  * ----------------------------------------------------------------------------------------
  */
 
-static bool has_current_config(const struct pass *p, const struct seen *s, const struct rs_side *now) {
+/* Is the configuration that it accepted the one in the spec? */
+static bool is_of_spec(const struct pass *p, const struct rs_side *now) {
     char hash[33];
-    if (now->config_hash.n == 0) return false;
     rs_config_hash(p->s->config, hash);
-    return s->frozen || rv_str_is(now->config_hash, hash);
+    return rv_str_is(now->config_hash, hash);
+}
+
+static bool has_current_config(const struct pass *p, const struct seen *s, const struct rs_side *now) {
+    return now->config_hash.n != 0 && (s->frozen || is_of_spec(p, now));
 }
 
 static int32_t capacity_of(const struct pass *p, const struct rs_side *s, bool pending) {
@@ -153,6 +157,7 @@ static void view_side(struct pass *p, int side, struct up_side *v) {
                           .extends = s->likeness.extends,
                           .suspended = s->suspended && !s->head_ready,
                           .head_ready = there && s->head_ready,
+                          .untold = s->frozen && now->config.n == 0 && !is_of_spec(p, now),
                           .capacity = capacity,
                           .traffic = now->traffic >= 0 ? (int32_t)now->traffic
                                      : side == ACTIVE  ? 100

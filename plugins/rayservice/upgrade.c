@@ -139,7 +139,7 @@ static bool interval_over(const struct up_view *v, int64_t moved, struct up_plan
  * wait for it for ever. */
 static void lower(const struct up_side *s, int32_t surge, int32_t *capacity, bool *assume) {
     *capacity = most(0, s->capacity - surge);
-    *assume = !s->head_ready;
+    *assume = !s->head_ready || s->untold;
 }
 
 static void forward(const struct up_view *v, struct up_plan *p) {

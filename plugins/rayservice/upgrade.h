@@ -25,6 +25,7 @@ struct up_side {
     bool extends;      /* the spec that is wanted now only adds worker groups to it */
     bool suspended;    /* by a queue manager or a user: nothing can be expected of it */
     bool head_ready;   /* Serve on it can be talked to */
+    bool untold;       /* its capacity cannot be changed: which configuration it has is not known */
     bool running;      /* the last answer: all applications are RUNNING */
     bool proven;       /* see above */
     int32_t pods;      /* ready pods that take requests */
