@@ -31,6 +31,7 @@
 #define RC_ANNOTATION_STORAGE_NAMESPACE "ray.io/external-storage-namespace"
 #define RC_ANNOTATION_OVERWRITE_CMD "ray.io/overwrite-container-cmd"
 #define RC_ANNOTATION_SERVE_SERVICE "ray.io/enable-serve-service"
+#define RC_ANNOTATION_SERVE_PROXIES "rayvisor.io/serve-proxy-location" /* ours: proxy_location of a RayService */
 #define RC_ANNOTATION_KEEP_HEAD_DOWN "ray.io/disable-provisioned-head-restart"
 #define RC_ANNOTATION_SPEC_HASH "ray.io/upgrade-strategy-recreate-hash"
 #define RC_ANNOTATION_VERSION "ray.io/kuberay-version"

@@ -24,6 +24,12 @@ static void overlay(struct pod_build *b, struct rv_node *labels, struct rv_val f
         if (!guarded(b, it.key)) rv_node_setn(b->a, labels, it.key, rv_node_str(b->a, rv_val_str(it.val)));
 }
 
+/* Does a worker of this cluster have a proxy of Serve? The configuration may give one to the head only, or none. */
+static bool has_serve_proxy(const struct rc_cluster *c) {
+    struct rv_str where = rc_annotation(c, RC_ANNOTATION_SERVE_PROXIES);
+    return rv_str_is(c->creator, "RayService") && !rv_str_is(where, "HeadOnly") && !rv_str_is(where, "Disabled");
+}
+
 static void labels(struct pod_build *b, const struct rc_place *place) {
     struct rv_arena *a = b->a;
     struct rv_node *l = rv_node_map(a);
@@ -47,7 +53,8 @@ static void labels(struct pod_build *b, const struct rc_place *place) {
     for (struct rv_iter it = rv_iter(b->c->settings->default_labels); rv_iter_next(&it);)
         if (rv_node_getn(l, it.key) == NULL && !guarded(b, it.key))
             rv_node_setn(a, l, it.key, rv_node_str(a, rv_val_str(it.val)));
-    if (rv_str_is(b->c->creator, "RayService")) rv_node_set_cstr(a, l, RC_LABEL_SERVE, b->head ? "false" : "true");
+    if (rv_str_is(b->c->creator, "RayService"))
+        rv_node_set_cstr(a, l, RC_LABEL_SERVE, !b->head && has_serve_proxy(b->c) ? "true" : "false");
     rv_node_set(a, b->meta, "labels", l);
 }
 
@@ -207,7 +214,7 @@ static struct rv_str probe_command(struct pod_build *b, bool serve_check) {
 static void probe(struct pod_build *b, const char *which, int64_t delay, int64_t failures) {
     struct rv_arena *a = b->a;
     if (rv_node_type(rv_node_get(b->ray, which)) > RV_NULL) return; /* the user has one */
-    bool serve_check = !b->head && rv_str_is(b->c->creator, "RayService") && strcmp(which, "readinessProbe") == 0;
+    bool serve_check = !b->head && has_serve_proxy(b->c) && strcmp(which, "readinessProbe") == 0;
     struct rv_node *p = rv_node_map(a);
     if (has_health_endpoint(rv_path_str(b->c->spec, "rayVersion")) && !serve_check) {
         struct rv_node *get = rv_node_ensure_map(a, p, "httpGet");

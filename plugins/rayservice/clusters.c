@@ -33,7 +33,7 @@ static void note(struct rv_arena *a, const struct rs_service *s, struct rv_node 
     rs_goal_hash(s, -1, hash);
     rv_node_set_cstr(a, notes, RS_ANNOTATION_HASH, hash);
     rv_node_set_fmt(a, notes, RS_ANNOTATION_GROUPS, "%zu", rv_val_len(rv_val_get(s->cluster_spec, "workerGroupSpecs")));
-    rv_node_set_cstr(a, notes, RC_ANNOTATION_VERSION, RV_VERSION);
+    rv_node_set_cstr(a, notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
 }
 
 static bool copied(struct rv_str key) { return !rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"); }
@@ -55,7 +55,7 @@ struct rv_node *rs_cluster(struct rv_arena *a, const struct rs_service *s, struc
     note(a, s, rv_node_ensure_map(a, meta, "annotations"));
     struct rv_node *config = rs_config_parse(a, s->config, NULL);
     struct rv_str proxies = rs_config_proxies(config);
-    if (proxies.n != 0) rv_node_set_str(a, rv_node_get(meta, "annotations"), RS_ANNOTATION_PROXIES, proxies);
+    if (proxies.n != 0) rv_node_set_str(a, rv_node_get(meta, "annotations"), RC_ANNOTATION_SERVE_PROXIES, proxies);
     struct rv_node *groups = rv_node_get(spec, "workerGroupSpecs");
     for (size_t i = 0; i < rv_node_len(groups) && s->strategy == UP_INCREMENTAL && !first; i++)
         rv_node_remove(rv_node_at(groups, i), "replicas"); /* from minReplicas on, as capacity is given to it */
@@ -102,7 +102,7 @@ struct rs_likeness rs_compare(const struct rs_service *s, struct rv_val cluster)
                   groups = cluster_note(cluster, RS_ANNOTATION_GROUPS);
     int64_t wanted = (int64_t)rv_val_len(rv_val_get(s->cluster_spec, "workerGroupSpecs")), n = -1;
     char goal[33];
-    if (!rv_str_is(cluster_note(cluster, RC_ANNOTATION_VERSION), RV_VERSION)) {
+    if (!rv_str_is(cluster_note(cluster, RC_ANNOTATION_VERSION), "v" RV_VERSION)) {
         n = (int64_t)rv_val_len(rv_val_path(cluster, "spec.workerGroupSpecs"));
         l.same = n == wanted && contained(s, cluster, -1);
         l.extends = !l.same && wanted > n && contained(s, cluster, n);

@@ -1,6 +1,7 @@
 /* test_better.c - what is better than in the reference, each by its name (the numbers are those of the issue). */
 #include <stdlib.h>
 
+#include "plugins/ray/cluster.h"
 #include "scene.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -224,6 +225,34 @@ static void peak_is_shown(void) {
     scene_end(&s);
 }
 
+/* What the RayCluster's controller makes of the cluster. */
+static struct rv_val worker_of(struct rv_arena *a, const struct fake_object *cluster) {
+    static const struct rc_settings settings = {.probes_injection = true};
+    struct rc_cluster c;
+    rc_cluster_read(&c, cluster->value, &settings);
+    return rv_node_freeze(
+        a, rc_worker_pod(a, &c, rv_val_at(rc_groups(&c), 0), &(struct rc_place){.index = -1}, "abcde", RV_STR("")));
+}
+
+static void head_only_proxies(void) {
+    static const char *const where[] = {"HeadOnly", "Disabled", "EveryNode"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(where); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct scene s = {.workers = 1};
+        scene_begin(&s);
+        s.w.head_only = i < 2;
+        scene_patch(&s, "{'spec':{'serveConfigV2':'proxy_location: %s\\n" SCENE_CONFIG "'}}", where[i]);
+        CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+        struct rv_val pod = worker_of(a, fakeapi_get(s.api, "rayclusters", scene_name(scene_active(&s)).text));
+        rv_autobuf struct rv_buf probe = {0};
+        rv_json_write(rv_val_path(pod, "spec.containers[0].readinessProbe"), &probe);
+        CU_ASSERT_EQUAL(strstr(rv_buf_cstr(&probe), "/-/healthz") != NULL, i == 2);
+        CU_ASSERT_TRUE(rv_str_is(rv_val_str(rv_val_get(rv_val_path(pod, "metadata.labels"), "ray.io/serve")),
+                                 i == 2 ? "true" : "false"));
+        scene_end(&s);
+    }
+}
+
 static void one_miss_is_none(void) {
     struct scene s = {.workers = 1};
     scene_start(&s);
@@ -406,6 +435,7 @@ static const struct suite_test tests[] = {
     {"06 upgrade deadline", upgrade_deadline},
     {"07 suspension by a queue manager is a state", suspended_by_a_queue},
     {"08 the peak is shown before it is taken", peak_is_shown},
+    {"09 proxies on the head only", head_only_proxies},
     {"10 a head dies while workers serve", one_miss_is_none},
     {"11 the old cluster drains", old_cluster_drains},
     {"12 gRPC, appProtocol, a shared Gateway", grpc_and_shared_gateway},
