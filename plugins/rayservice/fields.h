@@ -14,7 +14,6 @@
 #define RS_ANNOTATION_HASH "ray.io/hash-without-replicas-and-workers-to-delete" /* on RayClusters */
 #define RS_ANNOTATION_GROUPS "ray.io/num-worker-groups"                         /* on RayClusters */
 #define RS_ANNOTATION_INIT_TIMEOUT "ray.io/initializing-timeout"
-"rayvisor.io/serve-proxy-location"                            /* on RayClusters: proxy_location of the configuration */
 #define RS_ANNOTATION_DEADLINE "rayvisor.io/upgrade-deadline" /* duration, or seconds; 0: none */
 #define RS_ANNOTATION_POLICY "rayvisor.io/upgrade-deadline-policy" /* RollBack or Report */
 #define RS_ANNOTATION_DRAIN "rayvisor.io/max-drain"                /* duration, or seconds */
