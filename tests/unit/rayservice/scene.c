@@ -15,7 +15,7 @@ static int on_action(void *arg, const struct rv_action *a, struct rv_str *messag
     return s->refuse != NULL ? s->refuse(s, a, message) : 0;
 }
 
-static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     struct scene *s = arg;
     world_http(&s->w, r, out);
 }
@@ -30,7 +30,7 @@ static void on_note(void *arg, const char *line) {
 
 static void create(struct scene *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
+    struct rv_fake_object *made;
     struct rv_str text = rv_arena_fmt(
         a,
         "{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" WORLD_SERVICE
@@ -45,40 +45,40 @@ static void create(struct scene *s) {
         s->notes != NULL ? s->notes : "{}", s->strategy != NULL ? s->strategy : "{}", s->workers, s->workers,
         s->more != NULL ? s->more : "");
     CU_ASSERT_EQUAL_FATAL(
-        fakeapi_create(s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"), world_json(a, text), &made), 0);
+        rv_fakeapi_create(s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"), world_json(a, text), &made), 0);
 }
 
 void scene_begin(struct scene *s) {
     s->dice.state = 1;
-    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     struct world w = {.api = s->api, .dice = &s->dice, .workers = s->workers, .deploy_s = s->deploy_s, .ongoing = -1};
     s->w = w;
     create(s);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/rayservice/rayservice.yaml",
-                                                   .settings = s->settings != NULL ? s->settings : "{}",
-                                                   .api = s->api,
-                                                   .dice = &s->dice,
-                                                   .note = on_note,
-                                                   .http = on_http,
-                                                   .refuse = on_action,
-                                                   .arg = s});
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/rayservice/rayservice.yaml",
+                                                         .settings = s->settings != NULL ? s->settings : "{}",
+                                                         .api = s->api,
+                                                         .dice = &s->dice,
+                                                         .note = on_note,
+                                                         .http = on_http,
+                                                         .refuse = on_action,
+                                                         .arg = s});
     CU_ASSERT_PTR_NOT_NULL_FATAL(s->host);
 }
 
 void scene_end(struct scene *s) {
-    fakehost_free(s->host);
-    fakeapi_free(s->api);
+    rv_fakehost_free(s->host);
+    rv_fakeapi_free(s->api);
     world_free(&s->w);
 }
 
 void scene_settle(struct scene *s) {
     for (int i = 0; i < 2000; i++) {
         bool did = world_work(&s->w);
-        while (fakehost_tell(s->host)) did = true;
-        fakehost_run(s->host);
-        while (fakehost_serve(s->host, 0)) did = true;
-        fakehost_run(s->host);
+        while (rv_fakehost_tell(s->host)) did = true;
+        rv_fakehost_run(s->host);
+        while (rv_fakehost_serve(s->host, 0)) did = true;
+        rv_fakehost_run(s->host);
         if (s->each_round != NULL) s->each_round(s);
         if (!did) return;
     }
@@ -92,8 +92,8 @@ void scene_for(struct scene *s, int64_t seconds) {
         int64_t ms = story_next_moment(s->host, s->api);
         if (ms > 500) ms = 500; /* replicas start meanwhile */
         if (ms > left) ms = left;
-        fakehost_advance(s->host, ms);
-        fakehost_run(s->host);
+        rv_fakehost_advance(s->host, ms);
+        rv_fakehost_run(s->host);
         scene_settle(s);
         left -= ms;
     }
@@ -103,8 +103,8 @@ bool scene_until(struct scene *s, bool (*holds)(struct scene *s)) {
     scene_settle(s);
     for (int i = 0; i < 1200; i++) {
         if (holds(s)) return true;
-        fakehost_advance(s->host, 500);
-        fakehost_run(s->host);
+        rv_fakehost_advance(s->host, 500);
+        rv_fakehost_run(s->host);
         scene_settle(s);
     }
     rv_autobuf struct rv_buf b = {0};
@@ -113,12 +113,12 @@ bool scene_until(struct scene *s, bool (*holds)(struct scene *s)) {
     return false;
 }
 
-struct fake_object *scene_object(const struct scene *s) {
-    return fakeapi_get(s->api, "rayservices", WORLD_SERVICE);
+struct rv_fake_object *scene_object(const struct scene *s) {
+    return rv_fakeapi_get(s->api, "rayservices", WORLD_SERVICE);
 }
 
 struct rv_val scene_status(const struct scene *s) {
-    struct fake_object *o = scene_object(s);
+    struct rv_fake_object *o = scene_object(s);
     return o != NULL ? rv_val_get(o->value, "status") : RV_VAL_ABSENT;
 }
 
@@ -144,7 +144,7 @@ bool scene_is(const struct scene *s, const char *type, const char *status) {
 }
 
 struct rv_str scene_stable(const struct scene *s) {
-    struct fake_object *o = fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
     return o != NULL ? rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster")) : RV_STR("");
 }
 
@@ -170,7 +170,7 @@ unsigned scene_told(const struct scene *s, const char *event) {
 
 unsigned scene_clusters(const struct scene *s) {
     unsigned n = 0;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "rayclusters") == 0 && !rv_meta_deleting(o->value);
     return n;
 }

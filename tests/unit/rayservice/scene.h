@@ -18,9 +18,9 @@ struct scene {
     char events[SCENE_EVENTS][64];
     size_t event_n;
     struct world w;
-    struct dice dice;
-    struct fakeapi *api;
-    struct fakehost *host;
+    struct rv_dice dice;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
     int (*refuse)(void *arg, const struct rv_action *a, struct rv_str *message);
     void (*each_round)(struct scene *s); /* what must hold at any time; NULL: nothing */
 };
@@ -39,7 +39,7 @@ void scene_for(struct scene *s, int64_t seconds); /* time passes, and everybody 
 bool scene_until(struct scene *s, bool (*holds)(struct scene *s));
 void scene_start(struct scene *s); /* begin, and until it serves */
 
-struct fake_object *scene_object(const struct scene *s);
+struct rv_fake_object *scene_object(const struct scene *s);
 struct rv_val scene_status(const struct scene *s);
 struct rv_str scene_active(const struct scene *s);
 struct rv_str scene_pending(const struct scene *s);

@@ -40,7 +40,7 @@ static void stable_service_follows(void) {
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     CU_ASSERT_TRUE(scene_until(&s, scene_settled));
     CU_ASSERT_TRUE(world_ready(&s.w, scene_stable(&s)) > 0);
-    struct fake_object *route = fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute");
+    struct rv_fake_object *route = rv_fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute");
     CU_ASSERT_PTR_NOT_NULL_FATAL(route);
     CU_ASSERT_EQUAL(rv_val_len(rv_val_path(route->value, "spec.rules[0].backendRefs")), 1);
     scene_end(&s);
@@ -50,14 +50,14 @@ static void bounds_reach_the_cluster(void) {
     struct scene s = {.workers = 2};
     scene_start(&s);
     struct scene_name name = scene_name(scene_active(&s));
-    struct fake_object *o = fakeapi_get(s.api, "rayclusters", name.text);
+    struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayclusters", name.text);
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val ops = world_json(a, RV_STR("[{'op':'add','path':'/spec/workerGroupSpecs/0/replicas','value':5}]"));
-    CU_ASSERT_EQUAL(fakeapi_json_patch(s.api, o, RV_STR(""), ops), 0); /* as an autoscaler does */
+    CU_ASSERT_EQUAL(rv_fakeapi_json_patch(s.api, o, RV_STR(""), ops), 0); /* as an autoscaler does */
     ops = world_json(a,
                      RV_STR("[{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/0/minReplicas','value':3},"
                             "{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/0/maxReplicas','value':20}]"));
-    CU_ASSERT_EQUAL(fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
     scene_for(&s, 5);
     struct rv_val group = rv_val_path(o->value, "spec.workerGroupSpecs[0]");
     CU_ASSERT_EQUAL(rv_path_int(group, "minReplicas", 0), 3);
@@ -67,7 +67,7 @@ static void bounds_reach_the_cluster(void) {
     ops = world_json(a, RV_STR("[{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/"
                                "-','value':{'groupName':'h','minReplicas':0,'maxReplicas':1,'rayStartParams':{},'"
                                "template':{'spec':{'containers':[{'name':'w','image':'ray:1'}]}}}}]"));
-    CU_ASSERT_EQUAL(fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
     scene_for(&s, 5);
     CU_ASSERT_EQUAL(rv_val_len(rv_val_path(o->value, "spec.workerGroupSpecs")), 2);
     CU_ASSERT_EQUAL(rv_path_int(o->value, "spec.workerGroupSpecs[0].replicas", 0), 5);
@@ -84,21 +84,21 @@ static void lost_clusters(void) {
     /* the pending one's head dies */
     struct scene_name next = scene_name(scene_pending(&s));
     world_tale(&s.w, rv_str(next.text))->dead = true;
-    struct fake_object *head = world_head(&s.w, next.text);
-    (void)fakeapi_delete(s.api, head, RV_STR(""));
+    struct rv_fake_object *head = world_head(&s.w, next.text);
+    (void)rv_fakeapi_delete(s.api, head, RV_STR(""));
     scene_settle(&s);
     CU_ASSERT_EQUAL(scene_share(&s), 0);
     CU_ASSERT_TRUE(rv_str_is(scene_stable(&s), old.text));
     world_tale(&s.w, rv_str(next.text))->dead = false;
     CU_ASSERT_TRUE(scene_until(&s, half_way));
     /* it is deleted by hand */
-    (void)fakeapi_delete(s.api, fakeapi_get(s.api, "rayclusters", next.text), RV_STR(""));
+    (void)rv_fakeapi_delete(s.api, rv_fakeapi_get(s.api, "rayclusters", next.text), RV_STR(""));
     scene_settle(&s);
     CU_ASSERT_EQUAL(scene_share(&s), 0);
     CU_ASSERT_TRUE(scene_until(&s, half_way));
     /* the active one is */
     next = scene_name(scene_pending(&s));
-    (void)fakeapi_delete(s.api, fakeapi_get(s.api, "rayclusters", old.text), RV_STR(""));
+    (void)rv_fakeapi_delete(s.api, rv_fakeapi_get(s.api, "rayclusters", old.text), RV_STR(""));
     CU_ASSERT_TRUE(scene_until(&s, scene_settled));
     CU_ASSERT_TRUE(rv_str_is(scene_active(&s), next.text));
     scene_end(&s);
@@ -193,7 +193,7 @@ static void suspended_by_a_queue(void) {
     CU_ASSERT_TRUE(scene_upgrading(&s));
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_status(&s), "upgrade.step"), "Queued"));
     CU_ASSERT_FALSE(scene_is(&s, "Stalled", "True"));
-    struct fake_object *o = fakeapi_get(s.api, "rayclusters", scene_name(scene_pending(&s)).text);
+    struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayclusters", scene_name(scene_pending(&s)).text);
     world_patch(&s.w, o, false, "{'spec':{'suspend':false}}"); /* admitted */
     CU_ASSERT_TRUE(scene_until(&s, scene_settled));
     scene_end(&s);
@@ -201,10 +201,10 @@ static void suspended_by_a_queue(void) {
 
 static void make_quota(struct scene *s, const char *hard, const char *used) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
+    struct rv_fake_object *made;
     struct rv_str text = rv_arena_fmt(a, "{'metadata':{'name':'q'},'spec':{'hard':%s},'status':{'hard':%s,'used':%s}}",
                                       hard, hard, used);
-    CU_ASSERT_EQUAL(fakeapi_create(s->api, RV_STR("v1"), RV_STR("resourcequotas"), world_json(a, text), &made), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_create(s->api, RV_STR("v1"), RV_STR("resourcequotas"), world_json(a, text), &made), 0);
 }
 
 static void peak_is_shown(void) {
@@ -217,7 +217,7 @@ static void peak_is_shown(void) {
     struct rv_str why = rv_path_str(scene_condition(&s, "Reconciling"), "message");
     CU_ASSERT_TRUE(why.n > 0 && memmem(why.p, why.n, "needs 2 requests.nvidia.com/gpu, 1 are left", 43) != NULL);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_condition(&s, "Reconciling"), "reason"), "BlockedByQuota"));
-    world_patch(&s.w, fakeapi_get(s.api, "resourcequotas", "q"), true,
+    world_patch(&s.w, rv_fakeapi_get(s.api, "resourcequotas", "q"), true,
                 "{'status':{'hard':{'requests.nvidia.com/gpu':'9'}}}");
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     CU_ASSERT_EQUAL(scene_told(&s, "UpgradeStarted"), 1);
@@ -226,7 +226,7 @@ static void peak_is_shown(void) {
 }
 
 /* What the RayCluster's controller makes of the cluster. */
-static struct rv_val worker_of(struct rv_arena *a, const struct fake_object *cluster) {
+static struct rv_val worker_of(struct rv_arena *a, const struct rv_fake_object *cluster) {
     static const struct rc_settings settings = {.probes_injection = true};
     struct rc_cluster c;
     rc_cluster_read(&c, cluster->value, &settings);
@@ -243,7 +243,7 @@ static void head_only_proxies(void) {
         s.w.head_only = i < 2;
         scene_patch(&s, "{'spec':{'serveConfigV2':'proxy_location: %s\\n" SCENE_CONFIG "'}}", where[i]);
         CU_ASSERT_TRUE(scene_until(&s, scene_settled));
-        struct rv_val pod = worker_of(a, fakeapi_get(s.api, "rayclusters", scene_name(scene_active(&s)).text));
+        struct rv_val pod = worker_of(a, rv_fakeapi_get(s.api, "rayclusters", scene_name(scene_active(&s)).text));
         rv_autobuf struct rv_buf probe = {0};
         rv_json_write(rv_val_path(pod, "spec.containers[0].readinessProbe"), &probe);
         CU_ASSERT_EQUAL(strstr(rv_buf_cstr(&probe), "/-/healthz") != NULL, i == 2);
@@ -257,7 +257,7 @@ static void one_miss_is_none(void) {
     struct scene s = {.workers = 1};
     scene_start(&s);
     struct scene_name name = scene_name(scene_active(&s));
-    struct fake_object *head = world_head(&s.w, name.text);
+    struct rv_fake_object *head = world_head(&s.w, name.text);
     scene_for(&s, 40);
     CU_ASSERT_EQUAL(rv_path_int(scene_status(&s), "numServeEndpoints", 0), 2);
     /* the head hangs: its numbers stay, its worker's endpoint too; after some misses it takes no requests itself */
@@ -269,7 +269,7 @@ static void one_miss_is_none(void) {
         rv_str_is(rv_path_str(scene_status(&s), "activeServiceStatus.applicationStatuses.app.status"), "RUNNING"));
     /* it goes altogether: the worker goes on serving */
     world_tale(&s.w, rv_str(name.text))->dead = true;
-    (void)fakeapi_delete(s.api, head, RV_STR(""));
+    (void)rv_fakeapi_delete(s.api, head, RV_STR(""));
     scene_for(&s, 60);
     CU_ASSERT_TRUE(scene_is(&s, "Ready", "True") && rv_str_is(scene_stable(&s), name.text));
     scene_end(&s);
@@ -312,9 +312,9 @@ static void grpc_and_shared_gateway(void) {
                     "8000},{'name':'serve-grpc','containerPort':9000}]}]}}}}}}");
     CU_ASSERT_TRUE(scene_until(&s, scene_settled));
     scene_settle(&s);
-    CU_ASSERT_PTR_NULL(fakeapi_get(s.api, "gateways", WORLD_SERVICE "-gateway"));
-    struct fake_object *http = fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute"),
-                       *grpc = fakeapi_get(s.api, "grpcroutes", WORLD_SERVICE "-grpcroute");
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "gateways", WORLD_SERVICE "-gateway"));
+    struct rv_fake_object *http = rv_fakeapi_get(s.api, "httproutes", WORLD_SERVICE "-httproute"),
+                          *grpc = rv_fakeapi_get(s.api, "grpcroutes", WORLD_SERVICE "-grpcroute");
     CU_ASSERT_PTR_NOT_NULL_FATAL(http);
     CU_ASSERT_PTR_NOT_NULL_FATAL(grpc);
     CU_ASSERT_TRUE(json_is(rv_val_path(http->value, "spec.parentRefs"),
@@ -322,8 +322,8 @@ static void grpc_and_shared_gateway(void) {
     CU_ASSERT_TRUE(json_is(rv_val_path(http->value, "spec.hostnames"), "[\"a.example\",\"b.example\"]"));
     CU_ASSERT_EQUAL(rv_path_int(grpc->value, "spec.rules[0].backendRefs[0].port", 0), 9000);
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *service =
-        fakeapi_get(s.api, "services", rv_arena_fmt(a, RV_STR_FMT "-serve-svc", RV_STR_ARG(scene_active(&s))).p);
+    struct rv_fake_object *service =
+        rv_fakeapi_get(s.api, "services", rv_arena_fmt(a, RV_STR_FMT "-serve-svc", RV_STR_ARG(scene_active(&s))).p);
     CU_ASSERT_PTR_NOT_NULL_FATAL(service);
     CU_ASSERT_EQUAL(rv_val_len(rv_val_path(service->value, "spec.ports")), 2);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(service->value, "spec.ports[0].appProtocol"), "kubernetes.io/h2c"));
@@ -331,7 +331,7 @@ static void grpc_and_shared_gateway(void) {
 }
 
 static size_t slice_of(struct scene *s, const char *cluster) {
-    struct fake_object *o = fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
     size_t n = 0;
     for (struct rv_iter it = rv_iter(o != NULL ? rv_val_get(o->value, "endpoints") : RV_VAL_ABSENT); rv_iter_next(&it);)
         n += rv_str_starts(rv_path_str(it.val, "targetRef.name"), cluster);
@@ -339,7 +339,7 @@ static size_t slice_of(struct scene *s, const char *cluster) {
 }
 
 static void never_empty(struct scene *s) {
-    struct fake_object *o = fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
     if (o != NULL && scene_is(s, "Ready", "True") && rv_val_len(rv_val_get(o->value, "endpoints")) == 0)
         CU_FAIL("a moment without an endpoint");
 }
@@ -350,7 +350,7 @@ static void within_five_points(struct scene *s) {
     never_empty(s);
     if (scene_pending(s).n == 0 || scene_share(s) == 0) return;
     size_t n = slice_of(s, a.text), m = slice_of(s, b.text);
-    if (n + m == 0 || fakehost_waiting(s->host) > 0) return;
+    if (n + m == 0 || rv_fakehost_waiting(s->host) > 0) return;
     int64_t off = (int64_t)(m * 100 / (n + m)) - scene_share(s);
     if (llabs(off) > worst) worst = llabs(off);
 }
@@ -368,7 +368,7 @@ static void without_a_gateway(void) {
     CU_ASSERT_EQUAL(scene_stable(&s).n, 0);
     CU_ASSERT_TRUE(scene_is(&s, "Ready", "True"));
     CU_ASSERT_EQUAL(slice_of(&s, old.text), 9);
-    CU_ASSERT_PTR_NULL(fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
     worst = 0;
     s.each_round = within_five_points;
     scene_env(&s, "2");
@@ -381,7 +381,7 @@ static void without_a_gateway(void) {
     scene_patch(&s, "{'metadata':{'annotations':{'rayvisor.io/traffic':null}}}");
     scene_for(&s, 20);
     CU_ASSERT_TRUE(rv_str_eq(scene_stable(&s), scene_active(&s)));
-    CU_ASSERT_PTR_NULL(fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-shared"));
+    CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-shared"));
     scene_end(&s);
 }
 
@@ -415,10 +415,10 @@ static void quiet(void) {
     struct scene s = {.workers = 2, .strategy = SCENE_INCREMENTAL(50, 50, 2)};
     scene_start(&s);
     scene_for(&s, 60);
-    uint64_t writes = fakehost_writes(s.host);
+    uint64_t writes = rv_fakehost_writes(s.host);
     unsigned asked = s.w.apps_asked + s.w.probes;
     scene_for(&s, 600);
-    CU_ASSERT_EQUAL(fakehost_writes(s.host), writes);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
     CU_ASSERT_TRUE(s.w.apps_asked + s.w.probes - asked <= 10 * 4 + 2); /* four a minute */
     world_tale(&s.w, scene_active(&s))->hangs = true;                  /* one head that is away freezes its numbers */
     scene_for(&s, 10);

@@ -24,10 +24,10 @@ enum { RUNS = 150, CHAPTERS = 3, STEPS = 90 };
 
 struct story {
     uint64_t seed;
-    struct dice dice;
+    struct rv_dice dice;
     struct world w;
-    struct fakeapi *api;
-    struct fakehost *host;
+    struct rv_fakeapi *api;
+    struct rv_fakehost *host;
     uint32_t trouble; /* percent of writes that go wrong */
     bool suspend, slices;
     int strategy;           /* index in strategies */
@@ -53,13 +53,15 @@ enum { STRATEGIES = RV_ARRAY_LEN(strategies), NONE = STRATEGIES - 1 };
 
 static void on_note(void *arg, const char *line) { chronicle_add(&((struct story *)arg)->chronicle, line); }
 
-static void on_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+static void on_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     world_http(&((struct story *)arg)->w, r, out);
 }
 
 /* ---- what is there ----------------------------------------------------------------------------------------------- */
 
-static struct fake_object *service(const struct story *s) { return fakeapi_get(s->api, "rayservices", WORLD_SERVICE); }
+static struct rv_fake_object *service(const struct story *s) {
+    return rv_fakeapi_get(s->api, "rayservices", WORLD_SERVICE);
+}
 static struct rv_val status(const struct story *s) { return rv_val_get(service(s)->value, "status"); }
 static struct rv_str active(const struct story *s) {
     return rv_path_str(status(s), "activeServiceStatus.rayClusterName");
@@ -68,12 +70,12 @@ static struct rv_str pending(const struct story *s) {
     return rv_path_str(status(s), "pendingServiceStatus.rayClusterName");
 }
 
-static struct fake_object *cluster(const struct story *s, struct rv_str name) {
-    return name.n != 0 ? fakeapi_find(s->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name) : NULL;
+static struct rv_fake_object *cluster(const struct story *s, struct rv_str name) {
+    return name.n != 0 ? rv_fakeapi_find(s->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name) : NULL;
 }
 
-static struct fake_object *stable(const struct story *s) {
-    return fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
+static struct rv_fake_object *stable(const struct story *s) {
+    return rv_fakeapi_get(s->api, "services", WORLD_SERVICE "-serve-svc");
 }
 
 static bool is_condition(const struct story *s, const char *type, const char *value) {
@@ -84,14 +86,14 @@ static bool is_condition(const struct story *s, const char *type, const char *va
 
 static void watch_clusters(struct story *s) {
     unsigned live = 0;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         live += strcmp(o->resource, "rayclusters") == 0 && !rv_meta_deleting(o->value);
     if (live > 3) FAULT(s, "%u clusters are there", live);
 }
 
 /* To where the stable Service points: never to a cluster that has not served, while the one before does. */
 static void watch_stable(struct story *s) {
-    struct fake_object *o = stable(s);
+    struct rv_fake_object *o = stable(s);
     struct rv_str now =
         o != NULL ? rv_val_str(rv_val_get(rv_val_path(o->value, "spec.selector"), "ray.io/cluster")) : RV_STR("");
     if (now.n == 0 || rv_str_is(now, s->stable)) return;
@@ -118,7 +120,7 @@ static void watch_shares(struct story *s) {
 }
 
 static void watch_route(struct story *s) {
-    struct fake_object *o = fakeapi_get(s->api, "httproutes", WORLD_SERVICE "-httproute");
+    struct rv_fake_object *o = rv_fakeapi_get(s->api, "httproutes", WORLD_SERVICE "-httproute");
     int64_t sum = 0;
     if (o == NULL) return;
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.rules[0].backendRefs")); rv_iter_next(&it);)
@@ -153,14 +155,14 @@ static void apply(struct story *s) {
 }
 
 static void edit(struct story *s) {
-    uint32_t what = dice_roll(&s->dice, 100);
+    uint32_t what = rv_dice_roll(&s->dice, 100);
     on_note(s, " -- the user edits");
     if (what < 40)
-        s->version = dice_roll(&s->dice, 4);
+        s->version = rv_dice_roll(&s->dice, 4);
     else if (what < 60)
-        s->text = dice_roll(&s->dice, 10);
+        s->text = rv_dice_roll(&s->dice, 10);
     else if (what < 75)
-        s->strategy = (int)dice_roll(&s->dice, STRATEGIES);
+        s->strategy = (int)rv_dice_roll(&s->dice, STRATEGIES);
     else if (what < 80)
         s->suspend = !s->suspend;
     else if (what < 90)
@@ -172,8 +174,8 @@ static void edit(struct story *s) {
 
 static void begin(struct story *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
-    (void)fakeapi_create(
+    struct rv_fake_object *made;
+    (void)rv_fakeapi_create(
         s->api, RV_STR("ray.io/v1"), RV_STR("rayservices"),
         world_json(
             a, RV_STR("{'apiVersion':'ray.io/v1','kind':'RayService','metadata':{'name':'" WORLD_SERVICE
@@ -189,12 +191,12 @@ static void begin(struct story *s) {
 
 /* ---- misfortune -------------------------------------------------------------------------------------------------- */
 
-static struct fake_object *any(struct story *s, const char *resource) {
+static struct rv_fake_object *any(struct story *s, const char *resource) {
     uint32_t n = 0, which;
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
     if (n == 0) return NULL;
-    which = dice_roll(&s->dice, n);
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    which = rv_dice_roll(&s->dice, n);
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, resource) == 0 && which-- == 0) return o;
     return NULL;
 }
@@ -202,15 +204,16 @@ static struct fake_object *any(struct story *s, const char *resource) {
 static void misfortune(struct story *s) {
     static const char *const victims[] = {"rayclusters", "pods",       "pods",     "pods",
                                           "services",    "httproutes", "gateways", "endpointslices"};
-    uint32_t what = dice_roll(&s->dice, 100);
-    struct fake_object *o = any(s, what < 50 ? victims[dice_roll(&s->dice, RV_ARRAY_LEN(victims))] : "rayclusters");
+    uint32_t what = rv_dice_roll(&s->dice, 100);
+    struct rv_fake_object *o =
+        any(s, what < 50 ? victims[rv_dice_roll(&s->dice, RV_ARRAY_LEN(victims))] : "rayclusters");
     if (o == NULL) return;
     struct tale *t = world_tale(&s->w, rv_str(o->name));
     char line[160];
     snprintf(line, sizeof line, " !! %u: %s %s", what, o->resource, o->name);
     on_note(s, line);
     if (what < 50)
-        (void)fakeapi_delete(s->api, o, RV_STR(""));
+        (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
     else if (what < 65)
         t->hangs = !t->hangs;
     else if (what < 75)
@@ -220,7 +223,7 @@ static void misfortune(struct story *s) {
     else if (what < 90)
         s->w.no_gateway = !s->w.no_gateway;
     else if (what < 95)
-        s->w.ongoing = (int64_t)dice_roll(&s->dice, 4) - 1;
+        s->w.ongoing = (int64_t)rv_dice_roll(&s->dice, 4) - 1;
     else
         world_patch(&s->w, o, false, "{'spec':{'suspend':%s}}",
                     rv_path_bool(o->value, "spec.suspend", false) ? "false" : "true");
@@ -228,17 +231,17 @@ static void misfortune(struct story *s) {
 
 static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
-    uint32_t what = dice_roll(&s->dice, 100), n = 1 + dice_roll(&s->dice, 6);
+    uint32_t what = rv_dice_roll(&s->dice, 100), n = 1 + rv_dice_roll(&s->dice, 6);
     if (what < 24) {
-        while (n-- > 0 && fakehost_tell(s->host)) {
+        while (n-- > 0 && rv_fakehost_tell(s->host)) {
         }
     } else if (what < 46) {
-        while (n-- > 0 && fakehost_serve(s->host, s->trouble)) {
+        while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
         }
     } else if (what < 60) {
-        fakehost_advance(s->host, dice_roll(&s->dice, 4000));
+        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 4000));
     } else if (what < 63) {
-        fakehost_advance(s->host, dice_roll(&s->dice, 200000));
+        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 200000));
     } else if (what < 80) {
         while (n-- > 0) (void)world_work(&s->w);
     } else if (what < 84) {
@@ -246,19 +249,19 @@ static void step(struct story *s) {
     } else if (what < 88) {
         edit(s);
     } else if (what < 90) {
-        fakehost_repeat(s->host);
+        rv_fakehost_repeat(s->host);
     } else if (what < 91) {
-        fakehost_resync(s->host);
+        rv_fakehost_resync(s->host);
     } else if (what < 93) {
-        fakehost_restart(s->host);
+        rv_fakehost_restart(s->host);
     } else if (what < 96) {
-        s->w.http_trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->w.http_trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
     } else if (what < 98) {
-        s->trouble = troubles[dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
     } else {
-        s->w.deploy_s = dice_roll(&s->dice, 30);
+        s->w.deploy_s = rv_dice_roll(&s->dice, 30);
     }
-    if (dice_chance(&s->dice, 80)) fakehost_run(s->host);
+    if (rv_dice_chance(&s->dice, 80)) rv_fakehost_run(s->host);
     watch(s);
 }
 
@@ -267,11 +270,11 @@ static void step(struct story *s) {
 static void work(struct story *s) {
     for (bool more = true; more && s->faults.n == 0;) {
         more = world_work(&s->w);
-        while (fakehost_tell(s->host)) more = true;
-        fakehost_run(s->host);
+        while (rv_fakehost_tell(s->host)) more = true;
+        rv_fakehost_run(s->host);
         watch(s);
-        while (fakehost_serve(s->host, 0)) more = true;
-        fakehost_run(s->host);
+        while (rv_fakehost_serve(s->host, 0)) more = true;
+        rv_fakehost_run(s->host);
         watch(s);
     }
 }
@@ -282,7 +285,7 @@ static void peace(struct story *s) {
     s->w.bad_config = s->w.no_gateway = false;
     s->w.ongoing = -1;
     for (size_t i = 0; i < s->w.tale_n; i++) s->w.tales[i].hangs = s->w.tales[i].dead = false;
-    for (struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0 && rv_path_bool(o->value, "spec.suspend", false))
             world_patch(&s->w, o, false, "{'spec':{'suspend':false}}");
     if (s->text >= 8) s->text = 1;
@@ -293,12 +296,12 @@ static void settle(struct story *s) {
     int64_t waited = 0, quiet = 0;
     peace(s);
     while (quiet < QUIET_MS && waited < SETTLE_MS && s->faults.n == 0) {
-        uint64_t writes = fakehost_writes(s->host);
+        uint64_t writes = rv_fakehost_writes(s->host);
         work(s);
-        if (writes != fakehost_writes(s->host)) quiet = 0;
+        if (writes != rv_fakehost_writes(s->host)) quiet = 0;
         int64_t ms = story_next_moment(s->host, s->api);
-        fakehost_advance(s->host, ms);
-        fakehost_run(s->host);
+        rv_fakehost_advance(s->host, ms);
+        rv_fakehost_run(s->host);
         waited += ms;
         quiet += ms;
     }
@@ -309,14 +312,14 @@ static void settle(struct story *s) {
 
 static void check_suspended(struct story *s) {
     if (!is_condition(s, "Suspended", "True")) FAULT(s, "it is not Suspended");
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0 || strcmp(o->resource, "services") == 0)
             FAULT(s, "%s %s is left", o->resource, o->name);
 }
 
 static void check_address(struct story *s, struct rv_str name) {
-    struct fake_object *o = stable(s),
-                       *shared = fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    struct rv_fake_object *o = stable(s),
+                          *shared = rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
     bool sliced = s->slices && s->strategy != 0 && s->strategy != NONE;
     if (o == NULL) {
         FAULT(s, "there is no stable Service");
@@ -328,7 +331,7 @@ static void check_address(struct story *s, struct rv_str name) {
     if (sliced != (shared != NULL)) FAULT(s, "a slice of ours is %s", shared != NULL ? "left" : "missing");
     if (sliced && shared != NULL && rv_val_len(rv_val_get(shared->value, "endpoints")) != world_ready(&s->w, name))
         FAULT(s, "our slice has not the active cluster's pods");
-    if (sliced && fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-auto") != NULL)
+    if (sliced && rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-auto") != NULL)
         FAULT(s, "the control plane's slice is left");
 }
 
@@ -353,9 +356,9 @@ static void check(struct story *s) {
         return;
     }
     unsigned n = 0;
-    for (const struct fake_object *o = s->api->objects; o != NULL; o = o->next)
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         n += strcmp(o->resource, "rayclusters") == 0;
-    struct fake_object *c = cluster(s, name);
+    struct rv_fake_object *c = cluster(s, name);
     if (c == NULL || n != 1) {
         FAULT(s, "%u clusters, the active one is \"" RV_STR_FMT "\"", n, RV_STR_ARG(name));
         return;
@@ -390,23 +393,23 @@ static bool tell_story(uint64_t seed) {
     struct story *s = rv_alloc(sizeof *s);
     s->seed = seed;
     s->dice.state = seed * 1000003;
-    s->api = fakeapi_new(INT64_C(1700000000000000000));
+    s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
     s->w = (struct world){.api = s->api, .dice = &s->dice, .workers = 1, .deploy_s = 3, .ongoing = -1};
-    s->strategy = (int)dice_roll(&s->dice, STRATEGIES);
+    s->strategy = (int)rv_dice_roll(&s->dice, STRATEGIES);
     begin(s);
-    s->host = fakehost_new(&(struct fakehost_opts){.plugin = rv_plugin_v2(),
-                                                   .manifest = "plugins/rayservice/rayservice.yaml",
-                                                   .settings = "{\"maxDrainSeconds\":60}",
-                                                   .api = s->api,
-                                                   .dice = &s->dice,
-                                                   .lossy = dice_chance(&s->dice, 50),
-                                                   .note = on_note,
-                                                   .http = on_http,
-                                                   .arg = s});
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+                                                         .manifest = "plugins/rayservice/rayservice.yaml",
+                                                         .settings = "{\"maxDrainSeconds\":60}",
+                                                         .api = s->api,
+                                                         .dice = &s->dice,
+                                                         .lossy = rv_dice_chance(&s->dice, 50),
+                                                         .note = on_note,
+                                                         .http = on_http,
+                                                         .arg = s});
     bool ok = s->host != NULL;
     for (int i = 0; i < CHAPTERS && ok; i++) ok = chapter(s);
-    fakehost_free(s->host);
-    fakeapi_free(s->api);
+    rv_fakehost_free(s->host);
+    rv_fakeapi_free(s->api);
     world_free(&s->w);
     rv_buf_free(&s->faults);
     free(s);

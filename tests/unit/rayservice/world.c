@@ -8,9 +8,9 @@
 
 #define SECOND INT64_C(1000000000)
 
-static bool is(const struct fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
+static bool is(const struct rv_fake_object *o, const char *resource) { return strcmp(o->resource, resource) == 0; }
 
-static bool owned(const struct fake_object *o, const struct fake_object *by) {
+static bool owned(const struct rv_fake_object *o, const struct rv_fake_object *by) {
     return rv_str_is(rv_meta_controller_uid(o->value), by->uid);
 }
 
@@ -21,21 +21,21 @@ struct rv_val world_json(struct rv_arena *a, struct rv_str text) {
     return rv_node_freeze(a, rv_node_from(a, (struct rv_val){out.p, out.n}));
 }
 
-void world_patch(struct world *w, struct fake_object *o, bool status, const char *fmt, ...) {
+void world_patch(struct world *w, struct rv_fake_object *o, bool status, const char *fmt, ...) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf b = {0};
     va_list ap;
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    (void)fakeapi_patch(w->api, o, status, RV_STR(""), world_json(a, rv_buf_str(&b)));
+    (void)rv_fakeapi_patch(w->api, o, status, RV_STR(""), world_json(a, rv_buf_str(&b)));
 }
 
-static struct rv_str label(const struct fake_object *o, const char *key) {
+static struct rv_str label(const struct rv_fake_object *o, const char *key) {
     return rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), key));
 }
 
-static bool ready(const struct fake_object *pod) {
+static bool ready(const struct rv_fake_object *pod) {
     return !rv_meta_deleting(pod->value) &&
            rv_condition_is(rv_val_path(pod->value, "status.conditions"), "Ready", "True");
 }
@@ -52,35 +52,35 @@ struct tale *world_tale(struct world *w, struct rv_str cluster) {
 
 /* ---- pods -------------------------------------------------------------------------------------------------------- */
 
-static struct fake_object *pod_of(const struct world *w, const struct fake_object *cluster, const char *type,
-                                  unsigned skip) {
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+static struct rv_fake_object *pod_of(const struct world *w, const struct rv_fake_object *cluster, const char *type,
+                                     unsigned skip) {
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (is(o, "pods") && owned(o, cluster) && !rv_meta_deleting(o->value) &&
             rv_str_is(label(o, "ray.io/node-type"), type) && skip-- == 0)
             return o;
     return NULL;
 }
 
-static struct fake_object *cluster_named(const struct world *w, struct rv_str name) {
-    return fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
+static struct rv_fake_object *cluster_named(const struct world *w, struct rv_str name) {
+    return rv_fakeapi_find(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), name);
 }
 
-struct fake_object *world_head(const struct world *w, const char *cluster) {
-    struct fake_object *o = cluster_named(w, rv_str(cluster));
+struct rv_fake_object *world_head(const struct world *w, const char *cluster) {
+    struct rv_fake_object *o = cluster_named(w, rv_str(cluster));
     return o != NULL ? pod_of(w, o, "head", 0) : NULL;
 }
 
 unsigned world_ready(const struct world *w, struct rv_str cluster) {
     unsigned n = 0;
-    struct fake_object *c = cluster_named(w, cluster);
-    for (struct fake_object *o = w->api->objects; c != NULL && o != NULL; o = o->next)
+    struct rv_fake_object *c = cluster_named(w, cluster);
+    for (struct rv_fake_object *o = w->api->objects; c != NULL && o != NULL; o = o->next)
         n += is(o, "pods") && owned(o, c) && ready(o) && rv_str_is(label(o, "ray.io/serve"), "true");
     return n;
 }
 
-static void make_pod(struct world *w, const struct fake_object *cluster, const char *type) {
+static void make_pod(struct world *w, const struct rv_fake_object *cluster, const char *type) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct fake_object *made;
+    struct rv_fake_object *made;
     unsigned long long n = ++w->api->uids;
     struct rv_node *pod = rv_node_from(
         a, world_json(a, rv_arena_fmt(a,
@@ -91,10 +91,10 @@ static void make_pod(struct world *w, const struct fake_object *cluster, const c
                                       strcmp(type, "head") == 0 ? "false" : "true", n / 250, n % 250 + 1)));
     rv_meta_set_controller(a, pod, RV_STR("ray.io/v1"), RV_STR("RayCluster"), rv_str(cluster->name),
                            rv_str(cluster->uid));
-    (void)fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, pod), &made);
+    (void)rv_fakeapi_create(w->api, RV_STR("v1"), RV_STR("pods"), rv_node_freeze(a, pod), &made);
 }
 
-static bool set_ready(struct world *w, struct fake_object *pod, bool now) {
+static bool set_ready(struct world *w, struct rv_fake_object *pod, bool now) {
     if (ready(pod) == now) return false;
     world_patch(w, pod, true, "{'status':{'conditions':[{'type':'Ready','status':'%s'}]}}", now ? "True" : "False");
     return true;
@@ -103,7 +103,7 @@ static bool set_ready(struct world *w, struct fake_object *pod, bool now) {
 /* ---- Serve ------------------------------------------------------------------------------------------------------- */
 
 struct serve *world_serve(struct world *w, const char *cluster) {
-    struct fake_object *head = world_head(w, cluster);
+    struct rv_fake_object *head = world_head(w, cluster);
     if (head == NULL) return NULL;
     for (size_t i = 0; i < w->serve_n; i++)
         if (strcmp(w->serves[i].head, head->uid) == 0) return &w->serves[i];
@@ -126,9 +126,9 @@ static bool running(const struct world *w, const struct serve *s) {
 static int64_t effective(const struct serve *s) { return s->capacity < 0 ? 100 : s->capacity; }
 
 /* A worker's proxy answers once a replica runs; the head's always does. */
-static bool tend_workers(struct world *w, const struct fake_object *cluster) {
+static bool tend_workers(struct world *w, const struct rv_fake_object *cluster) {
     struct serve *s = world_serve(w, cluster->name);
-    struct fake_object *pod;
+    struct rv_fake_object *pod;
     struct tale *t = world_tale(w, rv_str(cluster->name));
     bool did = false;
     if (running(w, s) && effective(s) > t->proven) t->proven = effective(s);
@@ -146,9 +146,9 @@ static bool tend_workers(struct world *w, const struct fake_object *cluster) {
     return did;
 }
 
-static bool tend_cluster(struct world *w, struct fake_object *o) {
+static bool tend_cluster(struct world *w, struct rv_fake_object *o) {
     struct tale *t = world_tale(w, rv_str(o->name));
-    struct fake_object *head = pod_of(w, o, "head", 0);
+    struct rv_fake_object *head = pod_of(w, o, "head", 0);
     if (rv_meta_deleting(o->value)) return false;
     if (rv_path_bool(o->value, "spec.suspend", false)) {
         t->suspended = true;
@@ -172,14 +172,14 @@ static bool tend_cluster(struct world *w, struct fake_object *o) {
 
 /* ---- endpoints, Gateway ------------------------------------------------------------------------------------------ */
 
-static bool selects(const struct fake_object *service, const struct fake_object *pod) {
+static bool selects(const struct rv_fake_object *service, const struct rv_fake_object *pod) {
     for (struct rv_iter it = rv_iter(rv_val_path(service->value, "spec.selector")); rv_iter_next(&it);)
         if (!rv_str_eq(rv_val_str(it.val), rv_val_str(rv_val_getn(rv_val_path(pod->value, "metadata.labels"), it.key))))
             return false;
     return true;
 }
 
-static bool tend_slice(struct world *w, const struct fake_object *service) {
+static bool tend_slice(struct world *w, const struct rv_fake_object *service) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     if (rv_val_len(rv_val_path(service->value, "spec.selector")) == 0) return false;
     struct rv_str name = rv_arena_fmt(a, "%s-auto", service->name);
@@ -189,7 +189,7 @@ static bool tend_slice(struct world *w, const struct fake_object *service) {
     rv_node_set_cstr(a, labels, "kubernetes.io/service-name", service->name);
     rv_node_set_cstr(a, labels, "endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io");
     rv_node_set(a, meta, "labels", labels);
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next) {
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         if (!is(o, "pods") || !ready(o) || !selects(service, o)) continue;
         rv_node_append(
             a, list,
@@ -198,16 +198,17 @@ static bool tend_slice(struct world *w, const struct fake_object *service) {
     }
     rv_node_set(a, n, "endpoints", list);
     rv_meta_set_controller(a, n, RV_STR("v1"), RV_STR("Service"), rv_str(service->name), rv_str(service->uid));
-    struct fake_object *have = fakeapi_find(w->api, RV_STR("discovery.k8s.io/v1"), RV_STR("endpointslices"), name);
+    struct rv_fake_object *have =
+        rv_fakeapi_find(w->api, RV_STR("discovery.k8s.io/v1"), RV_STR("endpointslices"), name);
     struct rv_val want = rv_node_freeze(a, n);
     if (have == NULL)
-        return fakeapi_create(w->api, RV_STR("discovery.k8s.io/v1"), RV_STR("endpointslices"), want, &have) == 0;
+        return rv_fakeapi_create(w->api, RV_STR("discovery.k8s.io/v1"), RV_STR("endpointslices"), want, &have) == 0;
     if (rv_val_equal(rv_val_get(have->value, "endpoints"), rv_val_get(want, "endpoints"))) return false;
-    (void)fakeapi_patch(w->api, have, false, RV_STR(""), want);
+    (void)rv_fakeapi_patch(w->api, have, false, RV_STR(""), want);
     return true;
 }
 
-static bool tend_gateway(struct world *w, struct fake_object *o) {
+static bool tend_gateway(struct world *w, struct rv_fake_object *o) {
     if (w->no_gateway || rv_val_len(rv_val_path(o->value, "status.conditions")) > 0) return false;
     world_patch(
         w, o, true,
@@ -215,7 +216,7 @@ static bool tend_gateway(struct world *w, struct fake_object *o) {
     return true;
 }
 
-static bool tend_route(struct world *w, struct fake_object *o) {
+static bool tend_route(struct world *w, struct rv_fake_object *o) {
     struct rv_str gateway = rv_path_str(o->value, "spec.parentRefs[0].name");
     if (w->no_gateway || rv_str_eq(gateway, rv_path_str(o->value, "status.parents[0].parentRef.name"))) return false;
     world_patch(w, o, true,
@@ -225,7 +226,7 @@ static bool tend_route(struct world *w, struct fake_object *o) {
     return true;
 }
 
-static bool tend(struct world *w, struct fake_object *o) {
+static bool tend(struct world *w, struct rv_fake_object *o) {
     if (is(o, "rayclusters")) return tend_cluster(w, o);
     if (is(o, "services")) return tend_slice(w, o);
     if (is(o, "gateways")) return tend_gateway(w, o);
@@ -234,15 +235,15 @@ static bool tend(struct world *w, struct fake_object *o) {
 }
 
 bool world_work(struct world *w) {
-    bool did = fakeapi_collect(w->api);
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next)
+    bool did = rv_fakeapi_collect(w->api);
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next)
         if (tend(w, o)) return true;
     return did;
 }
 
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
-static void say(struct fake_answer *out, uint32_t status, const char *text, bool json) {
+static void say(struct rv_fake_answer *out, uint32_t status, const char *text, bool json) {
     out->status = status;
     out->json = json;
     if (json)
@@ -251,8 +252,8 @@ static void say(struct fake_answer *out, uint32_t status, const char *text, bool
         rv_buf_adds(&out->body, text);
 }
 
-static void garble(struct world *w, struct fake_answer *out) {
-    uint32_t which = dice_roll(w->dice, 7);
+static void garble(struct world *w, struct rv_fake_answer *out) {
+    uint32_t which = rv_dice_roll(w->dice, 7);
     if (which == 0) out->code = RV_E_TIMEOUT;
     if (which == 1) out->code = RV_E_UNAVAILABLE;
     if (which == 2) say(out, 500, "Traceback (most recent call last)", false);
@@ -262,7 +263,7 @@ static void garble(struct world *w, struct fake_answer *out) {
     if (which == 6) out->code = RV_E_TOO_BIG;
 }
 
-static void apps(struct world *w, const struct serve *s, struct fake_answer *out) {
+static void apps(struct world *w, const struct serve *s, struct rv_fake_answer *out) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     rv_autobuf struct rv_buf b = {0};
     struct rv_node *n = rv_node_map(a), *all = rv_node_ensure_map(a, n, "applications");
@@ -285,7 +286,7 @@ static void apps(struct world *w, const struct serve *s, struct fake_answer *out
     say(out, 200, rv_buf_cstr(&b), true);
 }
 
-static void put(struct world *w, struct serve *s, struct rv_bytes body, struct fake_answer *out) {
+static void put(struct world *w, struct serve *s, struct rv_bytes body, struct rv_fake_answer *out) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str text = rv_arena_str(a, (struct rv_str){(const char *)body.p, body.n});
     struct rv_val v = world_json(a, text);
@@ -308,9 +309,9 @@ static void put(struct world *w, struct serve *s, struct rv_bytes body, struct f
 
 static bool in_url(struct rv_str url, const char *words) { return memmem(url.p, url.n, words, strlen(words)) != NULL; }
 
-static void from_pod(struct world *w, const struct rv_http_request *r, struct fake_answer *out) {
+static void from_pod(struct world *w, const struct rv_http_request *r, struct rv_fake_answer *out) {
     out->code = RV_E_UNAVAILABLE;
-    for (struct fake_object *o = w->api->objects; o != NULL; o = o->next) {
+    for (struct rv_fake_object *o = w->api->objects; o != NULL; o = o->next) {
         rv_autobuf struct rv_buf address = {0};
         struct rv_str ip = rv_path_str(o->value, "status.podIP");
         if (!is(o, "pods") || ip.n == 0) continue;
@@ -336,11 +337,11 @@ static void from_pod(struct world *w, const struct rv_http_request *r, struct fa
     }
 }
 
-void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *out) {
+void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out) {
     static const char service[] = "-head-svc.";
     struct world *w = arg;
     char name[64];
-    if (dice_chance(w->dice, w->http_trouble)) {
+    if (rv_dice_chance(w->dice, w->http_trouble)) {
         garble(w, out);
         return;
     }
@@ -350,7 +351,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *
         return;
     }
     snprintf(name, sizeof name, "%.*s", (int)(end - r->url.p - 7), r->url.p + 7);
-    struct fake_object *head = world_head(w, name);
+    struct rv_fake_object *head = world_head(w, name);
     struct serve *s = head != NULL && ready(head) ? world_serve(w, name) : NULL;
     if (s == NULL || world_tale(w, rv_str(name))->hangs) {
         out->code = s == NULL ? RV_E_UNAVAILABLE : RV_E_TIMEOUT;

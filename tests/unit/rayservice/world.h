@@ -3,7 +3,7 @@
 #ifndef TESTS_RAYSERVICE_WORLD_H
 #define TESTS_RAYSERVICE_WORLD_H
 
-#include "tests/support/fakehost.h"
+#include "rayvisor/test.h"
 
 #define WORLD_SERVICE "s"
 enum { WORLD_SERVES = 128 };
@@ -27,8 +27,8 @@ struct tale {
 };
 
 struct world {
-    struct fakeapi *api;
-    struct dice *dice;
+    struct rv_fakeapi *api;
+    struct rv_dice *dice;
     struct serve serves[WORLD_SERVES];
     struct tale tales[WORLD_SERVES];
     size_t serve_n, tale_n;
@@ -45,16 +45,16 @@ struct world {
 /* All that can go on does. True when anything changed. */
 bool world_work(struct world *w);
 /* The dashboards and proxies (fakehost's http). arg: the world. */
-void world_http(void *arg, const struct rv_http_request *r, struct fake_answer *out);
+void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answer *out);
 struct tale *world_tale(struct world *w, struct rv_str cluster);
 /* Serve on the head that the cluster has now; NULL: none. */
 struct serve *world_serve(struct world *w, const char *cluster);
 /* Ready pods of the cluster that take requests. */
 unsigned world_ready(const struct world *w, struct rv_str cluster);
-struct fake_object *world_head(const struct world *w, const char *cluster);
+struct rv_fake_object *world_head(const struct world *w, const char *cluster);
 void world_free(struct world *w);
 /* JSON with ' for ", absent when it is none. */
 struct rv_val world_json(struct rv_arena *a, struct rv_str text);
-void world_patch(struct world *w, struct fake_object *o, bool status, const char *fmt, ...) RV_PRINTF(4, 5);
+void world_patch(struct world *w, struct rv_fake_object *o, bool status, const char *fmt, ...) RV_PRINTF(4, 5);
 
 #endif
