@@ -14,7 +14,7 @@
 #define RS_ANNOTATION_HASH "ray.io/hash-without-replicas-and-workers-to-delete" /* on RayClusters */
 #define RS_ANNOTATION_GROUPS "ray.io/num-worker-groups"                         /* on RayClusters */
 #define RS_ANNOTATION_INIT_TIMEOUT "ray.io/initializing-timeout"
-#define RS_ANNOTATION_DEADLINE "rayvisor.io/upgrade-deadline" /* duration, or seconds; 0: none */
+#define RS_ANNOTATION_DEADLINE "rayvisor.io/upgrade-deadline"      /* duration, or seconds; 0: none */
 #define RS_ANNOTATION_POLICY "rayvisor.io/upgrade-deadline-policy" /* RollBack or Report */
 #define RS_ANNOTATION_DRAIN "rayvisor.io/max-drain"                /* duration, or seconds */
 #define RS_ANNOTATION_TRAFFIC "rayvisor.io/traffic"                /* Gateway (default) or Endpoints */
@@ -47,12 +47,12 @@
 #define RS_LABEL_SLICE_SERVICE "kubernetes.io/service-name"
 #define RS_LABEL_SLICE_MANAGER "endpointslice.kubernetes.io/managed-by"
 
-    enum {
-        RS_NAME_MAX = 47, /* a cluster's 53 less a dash and five characters */
-        RS_DELETION_DELAY_S = 60,
-        RS_CONFIG_KEPT_MAX = 128 << 10, /* a longer configuration is kept by its hash alone */
-        RS_DEPLOYMENTS_MAX = 256,       /* of an answer of Serve, applications likewise */
-        RS_MESSAGE_MAX = 1024,
-    };
+enum {
+    RS_NAME_MAX = 47, /* a cluster's 53 less a dash and five characters */
+    RS_DELETION_DELAY_S = 60,
+    RS_CONFIG_KEPT_MAX = 128 << 10, /* a longer configuration is kept by its hash alone */
+    RS_DEPLOYMENTS_MAX = 256,       /* of an answer of Serve, applications likewise */
+    RS_MESSAGE_MAX = 1024,
+};
 
 #endif
