@@ -1,13 +1,26 @@
 #!/usr/bin/env python3
-"""RayServices from manifest to served requests, and from one cluster to the next, on the sandbox's simulated Ray."""
+"""RayServices from manifest to served requests, and from one cluster to the next, on the sandbox's simulated Ray. A client sends
+requests at a fixed rate the whole time; none of them may fail."""
+import concurrent.futures
 from harness import *
 
+RESOURCES.update({k: "/apis/gateway.networking.k8s.io/v1" for k in ("gateways", "httproutes", "grpcroutes")})
+GRADUAL = {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": {"maxSurgePercent": 50, "stepSizePercent": 50, "intervalSeconds": 1, "gatewayClassName": "sandbox"}}
 
-def setup(env, settings=None, sim="ray_deploy_ms=300"):
+
+def setup(env, settings=None, sim="ray_deploy_ms=1500,ray_build_ms=100,ray_stop_ms=50,ray_drain_ms=300,gateway=1"):
     env.sandbox("--sim-opts", sim)
     ns = env.kube.namespace("services")
     env.operator(plugins=[{"name": "raycluster"}, {"name": "rayservice", "settings": settings or {}}], proxy=True)
     return env.kube, ns
+
+
+def service(name, **spec):
+    o = rayservice(name, config="applications:\n- {name: fruit, import_path: 'm:fruit', route_prefix: /fruit, deployments: [{name: Mango, num_replicas: 1}]}\n", **spec)
+    o["spec"]["rayClusterConfig"]["enableInTreeAutoscaling"] = True
+    g = o["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]
+    g["minReplicas"] = g["replicas"]
+    return o
 
 
 def status(kube, ns, name="s"): return kube.get("rayservices", ns, name).get("status", {})
@@ -17,26 +30,61 @@ def cond(s): return {c["type"]: c for c in s.get("conditions", [])}
 def announced(kube, ns, name, *reasons): wait_for(f"the events {reasons}", lambda: {*reasons} <= {e["reason"] for e in events_of(kube, ns, name)})
 
 
-def wait_serving(kube, ns, name="s", timeout=60):
-    return wait_for(f"RayService {name} to be Ready", lambda: (lambda s: s.get("serviceStatus") == "Running" and active(kube, ns, name) and s)(status(kube, ns, name)), timeout)
+def wait_serving(kube, ns, name="s", endpoints=1, timeout=60):
+    def ok():
+        s = status(kube, ns, name)
+        return s.get("serviceStatus") == "Running" and s.get("numServeEndpoints", 0) >= endpoints and active(kube, ns, name) and s
+    return wait_for(f"RayService {name} to be Ready", ok, timeout)
 
 
-def edit_env(kube, ns, value, name="s"):
+def wait_replaced(kube, ns, old, timeout=90):
+    wait_for("another cluster to serve", lambda: active(kube, ns) not in (None, old) and not pending(kube, ns), timeout)
+    return active(kube, ns)
+
+
+def edit(kube, ns, value, name="s"):
     """Another environment for the head: a change that needs another cluster."""
     spec = kube.get("rayservices", ns, name)["spec"]["rayClusterConfig"]["headGroupSpec"]
-    spec["template"]["spec"]["containers"][0]["env"] = [{"name": "VERSION", "value": value}]
+    spec["template"]["spec"]["containers"][0]["env"] = [{"name": "VERSION", "value": value}] if value else None
     kube.patch("rayservices", ns, name, {"spec": {"rayClusterConfig": {"headGroupSpec": spec}}})
+
+
+class Load:
+    """Requests at a fixed rate, each accounted for."""
+
+    def __init__(self, sb, ns, rate=10, **target):
+        self.sb, self.ns, self.target, self.rate, self.answers, self.on = sb, ns, target, rate, [], True
+        self.pool = concurrent.futures.ThreadPoolExecutor(32)
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while self.on:
+            self.pool.submit(self.one)
+            time.sleep(1 / self.rate)
+
+    def one(self): self.answers.append(self.sb.post("sim/request", {"namespace": self.ns, "path": "/fruit", **self.target}))
+
+    def stop(self):
+        self.on = False
+        self.thread.join()
+        self.pool.shutdown()
+        bad = [a for a in self.answers if a["status"] != 200]
+        slowest = max(a["tookMs"] for a in self.answers)
+        print(f"    {len(self.answers)} requests, {len(bad)} failed, the slowest took {slowest} ms, to {len({a['cluster'] for a in self.answers})} clusters")
+        assert self.answers and not bad, bad[:5]
+        assert slowest < 1200, "a request waited for a replica to be constructed"
+        return self.answers
 
 
 def test_first_start(env):
     kube, ns = setup(env)
-    kube.create("rayservices", ns, rayservice("s"))
-    s = wait_serving(kube, ns)
+    kube.create("rayservices", ns, service("s"))
+    s = wait_serving(kube, ns, endpoints=2)
     cluster = active(kube, ns)
     assert re.fullmatch("s-[bcdfghjklmnpqrstvwxz2456789]{5}", cluster), cluster
     assert not pending(kube, ns) and cond(s)["UpgradeInProgress"]["reason"] == "NoPendingCluster", s
     assert s["activeServiceStatus"]["applicationStatuses"]["fruit"]["status"] == "RUNNING", s
-    assert s["numServeEndpoints"] == 2, s
     serve, head = kube.get("services", ns, "s-serve-svc"), kube.get("services", ns, "s-head-svc")
     assert serve["spec"]["selector"] == {"ray.io/cluster": cluster, "ray.io/serve": "true"}, serve
     assert head["spec"]["selector"]["ray.io/cluster"] == cluster, head
@@ -47,21 +95,181 @@ def test_first_start(env):
     wait_for("everything to be gone", lambda: not kube.list("rayservices", ns) and not kube.list("rayclusters", ns) and not kube.list("services", ns), 60)
 
 
+def test_in_place_update(env):
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("s"))
+    wait_serving(kube, ns, endpoints=2)
+    old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    config = kube.get("rayservices", ns, "s")["spec"]["serveConfigV2"].replace("num_replicas: 1", "num_replicas: 2")
+    kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": config}})
+    wait_for("the configuration to be accepted", lambda: status(kube, ns)["activeServiceStatus"]["acceptedServeConfig"]["text"] == config)
+    wait_for("the applications to run", lambda: status(kube, ns)["activeServiceStatus"]["applicationStatuses"]["fruit"]["status"] == "RUNNING")
+    load.stop()
+    assert active(kube, ns) == old and len(kube.list("rayclusters", ns)) == 1
+    kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": "applications: 3\n"}})
+    wait_for("the complaint", lambda: cond(status(kube, ns)).get("Stalled", {}).get("reason") == "InvalidServeConfig")
+    assert status(kube, ns)["serviceStatus"] == "Running"
+
+
 def test_new_cluster_upgrade(env):
     kube, ns = setup(env)
-    kube.create("rayservices", ns, rayservice("s", rayClusterDeletionDelaySeconds=2))
-    wait_serving(kube, ns)
-    old = active(kube, ns)
-    edit_env(kube, ns, "2")
-    wait_for("another cluster to serve", lambda: active(kube, ns) not in (None, old))
+    kube.create("rayservices", ns, service("s", rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    edit(kube, ns, "2")
+    new = wait_replaced(kube, ns, old)
     s = status(kube, ns)
     assert cond(s)["UpgradeInProgress"]["status"] == "False", s
-    assert kube.get("services", ns, "s-serve-svc")["spec"]["selector"]["ray.io/cluster"] == active(kube, ns)
+    wait_for("the Service to follow", lambda: kube.get("services", ns, "s-serve-svc")["spec"]["selector"]["ray.io/cluster"] == new)
     wait_for("the old cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
+    assert {a["cluster"] for a in load.stop()} == {old, new}
     announced(kube, ns, "s", "UpgradeStarted", "UpgradeComplete", "DeletedRayCluster")
     wait_serving(kube, ns)
-    assert "retiredClusters" not in wait_for("nothing retired", lambda: "retiredClusters" not in status(kube, ns) and status(kube, ns))
+    wait_for("nothing retired", lambda: "retiredClusters" not in status(kube, ns))
     assert_quiet(env)
+
+
+def through(kube, ns): return wait_for("the route", lambda: kube.find("httproutes", ns, "s-httproute"))
+
+
+def test_incremental_upgrade(env):
+    """Through a Gateway, with the operator killed in the middle."""
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("s", upgradeStrategy=GRADUAL, rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    through(kube, ns)
+    old = active(kube, ns)
+    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
+    load = Load(env.sb, ns, httpRoute="s-httproute")
+    stable = Load(env.sb, ns, service="s-serve-svc")
+    edit(kube, ns, "2")
+    wait_for("half of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50, 60)
+    line = cond(status(kube, ns))["Reconciling"]["message"]
+    assert "50 % of traffic" in line and "until" in line and "rolled back" in line, line
+    env.op.kill()
+    env.op.proc.wait() if hasattr(env.op, "proc") else None
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "rayservice"}], proxy=True)
+    new = wait_replaced(kube, ns, old)
+    assert status(kube, ns)["activeServiceStatus"]["targetCapacity"] == 100
+    assert {a["cluster"] for a in load.stop()} == {old, new}
+    stable.stop()
+    wait_for("the old cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
+
+
+def test_rollback(env):
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("s", upgradeStrategy=GRADUAL, rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    through(kube, ns)
+    old = active(kube, ns)
+    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
+    load = Load(env.sb, ns, httpRoute="s-httproute")
+    edit(kube, ns, "2")
+    wait_for("half of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50, 60)
+    edit(kube, ns, None)
+    wait_for("the rollback", lambda: not pending(kube, ns), 60)
+    load.stop()
+    s = status(kube, ns)
+    assert active(kube, ns) == old and s["activeServiceStatus"]["trafficRoutedPercent"] == 100 and "RollbackInProgress" not in cond(s), s
+    wait_for("the new cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
+    announced(kube, ns, "s", "RollbackComplete")
+
+
+def test_without_a_gateway(env):
+    kube, ns = setup(env)
+    o = service("s", upgradeStrategy=GRADUAL, rayClusterDeletionDelaySeconds=2)
+    o["metadata"]["annotations"] = {"rayvisor.io/traffic": "Endpoints"}
+    kube.create("rayservices", ns, o)
+    wait_serving(kube, ns, endpoints=2)
+    old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    assert not kube.get("services", ns, "s-serve-svc")["spec"].get("selector")
+    edit(kube, ns, "2")
+    new = wait_replaced(kube, ns, old)
+    wait_for("the old cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
+    assert {a["cluster"] for a in load.stop()} == {old, new}
+    assert_quiet(env)
+
+
+def test_an_image_that_does_not_exist(env):
+    """Past the deadline it is reported with the pod in the way, and rolled back; the same spec is not tried again."""
+    kube, ns = setup(env)
+    o = service("s")
+    o["metadata"]["annotations"] = {"rayvisor.io/upgrade-deadline": "5s"}
+    kube.create("rayservices", ns, o)
+    wait_serving(kube, ns, endpoints=2)
+    old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
+    spec = kube.get("rayservices", ns, "s")["spec"]["rayClusterConfig"]["headGroupSpec"]
+    spec["template"]["metadata"] = {"annotations": {"sandbox.rayvisor.io/behavior": "image-pull-error"}}
+    kube.patch("rayservices", ns, "s", {"spec": {"rayClusterConfig": {"headGroupSpec": spec}}})
+    wait_for("the rollback", lambda: status(kube, ns).get("upgrade", {}).get("failedSpecHash") and not pending(kube, ns), 60)
+    why = cond(status(kube, ns))["Stalled"]
+    assert why["reason"] == "UpgradeDeadlineExceeded" and re.search("ImagePull|ErrImage", why["message"]), why
+    load.stop()
+    wait_for("one cluster", lambda: [c["metadata"]["name"] for c in kube.list("rayclusters", ns)] == [old])
+    announced(kube, ns, "s", "UpgradeDeadlineExceeded", "RollbackComplete")
+    assert_quiet(env)
+
+
+def test_suspend_and_resume(env):
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("s", upgradeStrategy=GRADUAL))
+    wait_serving(kube, ns, endpoints=2)
+    old = active(kube, ns)
+    through(kube, ns)
+    kube.patch("rayservices", ns, "s", {"spec": {"suspend": True}})
+    wait_for("it to be suspended", lambda: cond(status(kube, ns)).get("Suspended", {}).get("status") == "True")
+    s = status(kube, ns)
+    assert {t: (cond(s)[t]["status"], cond(s)[t]["reason"]) for t in ("Ready", "Suspending", "UpgradeInProgress", "RollbackInProgress")} == \
+        {t: ("False", "SuspendComplete") for t in ("Ready", "Suspending", "UpgradeInProgress", "RollbackInProgress")}, s
+    assert not any(kube.list(r, ns) for r in ("rayclusters", "gateways", "httproutes")) and not active(kube, ns), s
+    assert not [x for x in kube.list("services", ns) if x["metadata"]["name"].startswith("s-serve") or x["metadata"]["name"] == "s-head-svc"]
+    assert_quiet(env)
+    kube.patch("rayservices", ns, "s", {"spec": {"suspend": False}})
+    s = wait_serving(kube, ns, endpoints=2)
+    assert active(kube, ns) != old and cond(s)["Suspended"]["reason"] == "RayServiceResumed", s
+
+
+def test_initializing_timeout(env):
+    kube, ns = setup(env)
+    o = service("s")
+    o["metadata"]["annotations"] = {"ray.io/initializing-timeout": "3"}
+    o["spec"]["rayClusterConfig"]["headGroupSpec"]["template"]["metadata"] = {"annotations": {"sandbox.rayvisor.io/behavior": "image-pull-error"}}
+    kube.create("rayservices", ns, o)
+    s = wait_for("the time-out", lambda: cond(status(kube, ns)).get("Ready", {}).get("reason") == "InitializingTimeout" and status(kube, ns))
+    assert not active(kube, ns) and not pending(kube, ns), s
+    assert cond(s)["Ready"]["message"].startswith("RayService failed to become ready within the configured timeout of"), s
+    announced(kube, ns, "s", "RayServiceInitializingTimeout")
+    edit(kube, ns, "2")
+    time.sleep(2)
+    assert cond(status(kube, ns))["Ready"]["reason"] == "InitializingTimeout", "it is terminal"
+
+
+def test_invalid(env):
+    kube, ns = setup(env)
+    name = "x" * 48
+    kube.create("rayservices", ns, service(name))
+    s = wait_for("the complaint", lambda: cond(status(kube, ns, name)).get("Ready", {}).get("reason") == "ValidationFailed" and status(kube, ns, name))
+    assert "no more than 47 characters" in cond(s)["Ready"]["message"], s
+    announced(kube, ns, name, "InvalidRayServiceMetadata")
+    o = service("m", managedBy="kueue.x-k8s.io/multikueue")
+    kube.create("rayservices", ns, o)
+    time.sleep(1)
+    o = kube.get("rayservices", ns, "m")
+    assert "status" not in o and "finalizers" not in o["metadata"], o
+
+
+def test_hanging_heads_delay_nobody(env):
+    kube, ns = setup(env)
+    kube.create("rayservices", ns, service("bad"))
+    wait_serving(kube, ns, "bad", endpoints=2)
+    before = status(kube, ns, "bad")["activeServiceStatus"]["applicationStatuses"]
+    env.sb.post("sim/ray", {"match": {"cluster": "bad-"}, "dashboard": {"hang": True} if False else "hang"})
+    begin = time.monotonic()
+    kube.create("rayservices", ns, service("good"))
+    wait_serving(kube, ns, "good", endpoints=2)
+    assert time.monotonic() - begin < 20 * PATIENCE
+    s = status(kube, ns, "bad")
+    assert s["activeServiceStatus"]["applicationStatuses"] == before and s["serviceStatus"] == "Running", s
 
 
 if __name__ == "__main__": main()
