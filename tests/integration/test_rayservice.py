@@ -18,6 +18,7 @@ def setup(env, settings=None, sim="ray_deploy_ms=1500,ray_build_ms=100,ray_stop_
 def service(name, **spec):
     o = rayservice(name, config="applications:\n- {name: fruit, import_path: 'm:fruit', route_prefix: /fruit, deployments: [{name: Mango, num_replicas: 1}]}\n", **spec)
     o["spec"]["rayClusterConfig"]["enableInTreeAutoscaling"] = True
+    o["spec"]["rayClusterConfig"]["headGroupSpec"]["rayStartParams"] = {"num-cpus": "0"}  # replicas are on the worker
     g = o["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]
     g["minReplicas"] = g["replicas"]
     return o

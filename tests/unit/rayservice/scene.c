@@ -49,16 +49,17 @@ static void create(struct scene *s) {
 }
 
 void scene_begin(struct scene *s) {
-    s->dice.state = 1;
+    s->random.state = 1;
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
-    struct world w = {.api = s->api, .dice = &s->dice, .workers = s->workers, .deploy_s = s->deploy_s, .ongoing = -1};
+    struct world w = {
+        .api = s->api, .random = &s->random, .workers = s->workers, .deploy_s = s->deploy_s, .ongoing = -1};
     s->w = w;
     create(s);
     s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
                                                          .manifest = "plugins/rayservice/rayservice.yaml",
                                                          .settings = s->settings != NULL ? s->settings : "{}",
                                                          .api = s->api,
-                                                         .dice = &s->dice,
+                                                         .random = &s->random,
                                                          .note = on_note,
                                                          .http = on_http,
                                                          .refuse = on_action,

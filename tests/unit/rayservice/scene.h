@@ -18,7 +18,7 @@ struct scene {
     char events[SCENE_EVENTS][64];
     size_t event_n;
     struct world w;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
     int (*refuse)(void *arg, const struct rv_action *a, struct rv_str *message);

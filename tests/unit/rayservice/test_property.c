@@ -15,7 +15,7 @@
 
 const struct rv_plugin *rv_plugin_v2(void);
 
-enum { RUNS = 150, CHAPTERS = 3, STEPS = 90 };
+enum { RUNS = 100, CHAPTERS = 3, STEPS = 90 };
 #define MINUTE_MS INT64_C(60000)
 #define QUIET_MS (15 * MINUTE_MS)
 #define SETTLE_MS (600 * MINUTE_MS)
@@ -24,7 +24,7 @@ enum { RUNS = 150, CHAPTERS = 3, STEPS = 90 };
 
 struct story {
     uint64_t seed;
-    struct rv_dice dice;
+    struct rv_test_random random;
     struct world w;
     struct rv_fakeapi *api;
     struct rv_fakehost *host;
@@ -155,14 +155,14 @@ static void apply(struct story *s) {
 }
 
 static void edit(struct story *s) {
-    uint32_t what = rv_dice_roll(&s->dice, 100);
+    uint32_t what = rv_test_random_below(&s->random, 100);
     on_note(s, " -- the user edits");
     if (what < 40)
-        s->version = rv_dice_roll(&s->dice, 4);
+        s->version = rv_test_random_below(&s->random, 4);
     else if (what < 60)
-        s->text = rv_dice_roll(&s->dice, 10);
+        s->text = rv_test_random_below(&s->random, 10);
     else if (what < 75)
-        s->strategy = (int)rv_dice_roll(&s->dice, STRATEGIES);
+        s->strategy = (int)rv_test_random_below(&s->random, STRATEGIES);
     else if (what < 80)
         s->suspend = !s->suspend;
     else if (what < 90)
@@ -195,7 +195,7 @@ static struct rv_fake_object *any(struct story *s, const char *resource) {
     uint32_t n = 0, which;
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) n += strcmp(o->resource, resource) == 0;
     if (n == 0) return NULL;
-    which = rv_dice_roll(&s->dice, n);
+    which = rv_test_random_below(&s->random, n);
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, resource) == 0 && which-- == 0) return o;
     return NULL;
@@ -204,9 +204,9 @@ static struct rv_fake_object *any(struct story *s, const char *resource) {
 static void misfortune(struct story *s) {
     static const char *const victims[] = {"rayclusters", "pods",       "pods",     "pods",
                                           "services",    "httproutes", "gateways", "endpointslices"};
-    uint32_t what = rv_dice_roll(&s->dice, 100);
+    uint32_t what = rv_test_random_below(&s->random, 100);
     struct rv_fake_object *o =
-        any(s, what < 50 ? victims[rv_dice_roll(&s->dice, RV_ARRAY_LEN(victims))] : "rayclusters");
+        any(s, what < 50 ? victims[rv_test_random_below(&s->random, RV_ARRAY_LEN(victims))] : "rayclusters");
     if (o == NULL) return;
     struct tale *t = world_tale(&s->w, rv_str(o->name));
     char line[160];
@@ -223,7 +223,7 @@ static void misfortune(struct story *s) {
     else if (what < 90)
         s->w.no_gateway = !s->w.no_gateway;
     else if (what < 95)
-        s->w.ongoing = (int64_t)rv_dice_roll(&s->dice, 4) - 1;
+        s->w.ongoing = (int64_t)rv_test_random_below(&s->random, 4) - 1;
     else
         world_patch(&s->w, o, false, "{'spec':{'suspend':%s}}",
                     rv_path_bool(o->value, "spec.suspend", false) ? "false" : "true");
@@ -231,7 +231,7 @@ static void misfortune(struct story *s) {
 
 static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
-    uint32_t what = rv_dice_roll(&s->dice, 100), n = 1 + rv_dice_roll(&s->dice, 6);
+    uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 6);
     if (what < 24) {
         while (n-- > 0 && rv_fakehost_tell(s->host)) {
         }
@@ -239,9 +239,9 @@ static void step(struct story *s) {
         while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
         }
     } else if (what < 60) {
-        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 4000));
+        rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 4000));
     } else if (what < 63) {
-        rv_fakehost_advance(s->host, rv_dice_roll(&s->dice, 200000));
+        rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 200000));
     } else if (what < 80) {
         while (n-- > 0) (void)world_work(&s->w);
     } else if (what < 84) {
@@ -255,13 +255,13 @@ static void step(struct story *s) {
     } else if (what < 93) {
         rv_fakehost_restart(s->host);
     } else if (what < 96) {
-        s->w.http_trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->w.http_trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
     } else if (what < 98) {
-        s->trouble = troubles[rv_dice_roll(&s->dice, RV_ARRAY_LEN(troubles))];
+        s->trouble = troubles[rv_test_random_below(&s->random, RV_ARRAY_LEN(troubles))];
     } else {
-        s->w.deploy_s = rv_dice_roll(&s->dice, 30);
+        s->w.deploy_s = rv_test_random_below(&s->random, 30);
     }
-    if (rv_dice_chance(&s->dice, 80)) rv_fakehost_run(s->host);
+    if (rv_test_random_chance(&s->random, 80)) rv_fakehost_run(s->host);
     watch(s);
 }
 
@@ -392,17 +392,17 @@ static bool chapter(struct story *s) {
 static bool tell_story(uint64_t seed) {
     struct story *s = rv_alloc(sizeof *s);
     s->seed = seed;
-    s->dice.state = seed * 1000003;
+    s->random.state = seed * 1000003;
     s->api = rv_fakeapi_new(INT64_C(1700000000000000000));
-    s->w = (struct world){.api = s->api, .dice = &s->dice, .workers = 1, .deploy_s = 3, .ongoing = -1};
-    s->strategy = (int)rv_dice_roll(&s->dice, STRATEGIES);
+    s->w = (struct world){.api = s->api, .random = &s->random, .workers = 1, .deploy_s = 3, .ongoing = -1};
+    s->strategy = (int)rv_test_random_below(&s->random, STRATEGIES);
     begin(s);
     s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
                                                          .manifest = "plugins/rayservice/rayservice.yaml",
                                                          .settings = "{\"maxDrainSeconds\":60}",
                                                          .api = s->api,
-                                                         .dice = &s->dice,
-                                                         .lossy = rv_dice_chance(&s->dice, 50),
+                                                         .random = &s->random,
+                                                         .lossy = rv_test_random_chance(&s->random, 50),
                                                          .note = on_note,
                                                          .http = on_http,
                                                          .arg = s});

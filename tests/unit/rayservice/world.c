@@ -253,7 +253,7 @@ static void say(struct rv_fake_answer *out, uint32_t status, const char *text, b
 }
 
 static void garble(struct world *w, struct rv_fake_answer *out) {
-    uint32_t which = rv_dice_roll(w->dice, 7);
+    uint32_t which = rv_test_random_below(w->random, 7);
     if (which == 0) out->code = RV_E_TIMEOUT;
     if (which == 1) out->code = RV_E_UNAVAILABLE;
     if (which == 2) say(out, 500, "Traceback (most recent call last)", false);
@@ -341,7 +341,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
     static const char service[] = "-head-svc.";
     struct world *w = arg;
     char name[64];
-    if (rv_dice_chance(w->dice, w->http_trouble)) {
+    if (rv_test_random_chance(w->random, w->http_trouble)) {
         garble(w, out);
         return;
     }

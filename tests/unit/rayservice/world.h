@@ -28,7 +28,7 @@ struct tale {
 
 struct world {
     struct rv_fakeapi *api;
-    struct rv_dice *dice;
+    struct rv_test_random *random;
     struct serve serves[WORLD_SERVES];
     struct tale tales[WORLD_SERVES];
     size_t serve_n, tale_n;
