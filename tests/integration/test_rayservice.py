@@ -147,8 +147,8 @@ def test_incremental_upgrade(env):
     wait_for("half of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50, 60)
     line = cond(status(kube, ns))["Reconciling"]["message"]
     assert "50 % of traffic" in line and "until" in line and "rolled back" in line, line
-    env.op.kill()
-    env.op.proc.wait() if hasattr(env.op, "proc") else None
+    env.op.proc.kill()
+    env.op.proc.wait()
     env.operator(plugins=[{"name": "raycluster"}, {"name": "rayservice"}], proxy=True)
     new = wait_replaced(kube, ns, old)
     assert status(kube, ns)["activeServiceStatus"]["targetCapacity"] == 100
@@ -264,7 +264,7 @@ def test_hanging_heads_delay_nobody(env):
     kube.create("rayservices", ns, service("bad"))
     wait_serving(kube, ns, "bad", endpoints=2)
     before = status(kube, ns, "bad")["activeServiceStatus"]["applicationStatuses"]
-    env.sb.post("sim/ray", {"match": {"cluster": "bad-"}, "dashboard": {"hang": True} if False else "hang"})
+    env.sb.post("sim/ray", {"match": {"cluster": "bad-"}, "dashboard": "hang"})
     begin = time.monotonic()
     kube.create("rayservices", ns, service("good"))
     wait_serving(kube, ns, "good", endpoints=2)
