@@ -105,6 +105,7 @@ def test_in_place_update(env):
     kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": config}})
     wait_for("the configuration to be accepted", lambda: status(kube, ns)["activeServiceStatus"]["acceptedServeConfig"]["text"] == config)
     wait_for("the applications to run", lambda: status(kube, ns)["activeServiceStatus"]["applicationStatuses"]["fruit"]["status"] == "RUNNING")
+    time.sleep(4)  # replicas start meanwhile
     load.stop()
     assert active(kube, ns) == old and len(kube.list("rayclusters", ns)) == 1
     kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": "applications: 3\n"}})
