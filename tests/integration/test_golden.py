@@ -57,14 +57,14 @@ def compare(env, files, plugins, section, settle=None, **more):
             if hit: used.add(hit.pattern)
             else: bad.append(f"{f}: {line}")
     print(f"    {len(files)} samples compared")
-    wait_for("the samples to be gone", lambda: not [o for o in env.kube.list("rayjobs")])  # finalizers want the operator
+    wait_for("the samples to be gone", lambda: not [o for kind in ("rayjobs", "rayservices") for o in env.kube.list(kind)])  # finalizers want the operator
     op.stop()
     for o in env.kube.list("rayclusters"):  # their Redis cannot be emptied any more: the namespace takes no new job
         env.kube.patch("rayclusters", o["metadata"]["namespace"], o["metadata"]["name"], {"metadata": {"finalizers": None}})
     return bad, used
 
 
-def samples(env, prefix, least):
+def samples(env, prefix, least, sim=""):
     """The recordings of one kind, and whether only some of them are wanted."""
     if not os.path.isdir(GOLDEN) or not os.path.exists(TOOL): raise Skip(f"no recordings at {GOLDEN}")
     if not KUBECTL: raise Skip("no kubectl on this machine (Debian package kubernetes-client)")
@@ -74,7 +74,7 @@ def samples(env, prefix, least):
     if not files: raise Skip(f"no sample called {only}")
     # The recorded cluster offered no ephemeral storage and no volumes.
     if os.environ.get("RAYVISOR_KUBECONFIG"): env.cluster()
-    else: env.sandbox("--nodes", "20", "--sim-opts", "node_storage=0,volumes=0")
+    else: env.sandbox("--nodes", "20", "--sim-opts", "node_storage=0,volumes=0" + (sim and "," + sim))
     return files, bool(only)
 
 
@@ -111,6 +111,14 @@ def test_jobs(env):
     front = env.keep(Front(env.dir, env.kube, answer=FakeRay()))
     bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayjob"}], "jobs", settle=28, proxy=True, kubeconfig=front.kubeconfig)
     judge(env, "jobs", bad, used, some)
+
+
+def test_services(env):
+    """On the sandbox its own Ray serves them."""
+    files, some = samples(env, "ray-service", 9, "ray_deploy_ms=500,gateway=1")
+    if env.sb is None: raise Skip("the pods of a real cluster's simulated nodes run no Serve that answers the readiness probe")
+    bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayservice"}], "services", settle=25, proxy=True)
+    judge(env, "services", bad, used, some)
 
 
 if __name__ == "__main__": main()
