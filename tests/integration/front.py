@@ -150,3 +150,28 @@ class FakeRay:
         spec = next((o["spec"] for o in self.kube.list("rayjobs", ns) if o.get("status", {}).get("jobId") == id), None)
         if spec and spec.get("submissionMode") != "HTTPMode": self.job(ns, service, id)["entrypoint"] = spec.get("entrypoint", "")
         return (ns, service, id) in self.jobs
+
+
+class FakeServe:
+    """Serve behind every head service, for a cluster whose pods run nothing: applications are DEPLOYING for so many seconds,
+    then RUNNING with HEALTHY deployments; every proxy is healthy."""
+
+    def __init__(self, seconds=3.0):
+        self.seconds, self.lock, self.configs = seconds, threading.Lock(), {}
+
+    def __call__(self, method, path, body):
+        m = re.match(r"/api/v1/namespaces/([^/]+)/(services|pods)/(?:https?:)?([^/:]+):([^/]*)/proxy/(.*)", path)
+        if not m: return None
+        ns, kind, name, _, rest = m.groups()
+        if rest.startswith("-/healthz"): return 200, "success"
+        if kind != "services" or not rest.startswith("api/serve/applications/"): return 404, "not found"
+        with self.lock:
+            if method == "PUT":
+                self.configs[ns, name] = (time.time(), json.loads(body))
+                return 200, ""
+            since, config = self.configs.get((ns, name), (0, {}))
+            up = time.time() - since >= self.seconds
+            apps = {a.get("name", "default"): {"name": a.get("name", "default"), "status": "RUNNING" if up else "DEPLOYING", "message": "", "deployed_app_config": a,
+                                               "deployments": {d["name"]: {"name": d["name"], "status": "HEALTHY" if up else "UPDATING", "message": ""} for d in a.get("deployments", [])}}
+                    for a in config.get("applications", [])}
+            return 200, {"applications": apps, "deploy_mode": "MULTI_APP", **({"target_capacity": config["target_capacity"]} if "target_capacity" in config else {})}
