@@ -78,6 +78,11 @@ def samples(env, prefix, least, sim=""):
     return files, bool(only)
 
 
+def without_deployments(files):
+    """The sandbox has none: samples with a Redis."""
+    return [f for f in files if '"Deployment"' not in open(os.path.join(GOLDEN, f)).read()]
+
+
 def judge(env, section, bad, used, some):
     assert not bad, f"{len(bad)} unexplained differences:\n" + "\n".join(bad[:160])
     unused = accepted(section)[1] - used
@@ -87,8 +92,7 @@ def judge(env, section, bad, used, some):
 
 def test_clusters(env):
     files, some = samples(env, "ray-cluster", 25)
-    if env.sb: # the sandbox has no Deployments (samples with a Redis)
-        files = [f for f in files if '"Deployment"' not in open(os.path.join(GOLDEN, f)).read()]
+    if env.sb: files = without_deployments(files)
     gated = [f for f in files if ".gates." in f]
     gates = {"featureGates": {g: True for g in GATES}}
     bad, used = compare(env, [f for f in files if f not in gated], [{"name": "raycluster"}], "clusters")
@@ -117,6 +121,7 @@ def test_services(env):
     """With a Serve behind every head service that answers as that of the recording did. The pods of the sandbox have its own,
     without applications: its workers are not Ready."""
     files, some = samples(env, "ray-service", 9, "gateway=1")
+    if env.sb: files = without_deployments(files)
     front = env.keep(Front(env.dir, env.kube, answer=FakeServe()))
     bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayservice"}], "services", settle=25, proxy=True, kubeconfig=front.kubeconfig)
     judge(env, "services", bad, used, some)
