@@ -85,10 +85,13 @@ static bool is_condition(const struct story *s, const char *type, const char *va
 /* ---- what must hold at any time ---------------------------------------------------------------------------------- */
 
 static void watch_clusters(struct story *s) {
-    unsigned live = 0;
-    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
-        live += strcmp(o->resource, "rayclusters") == 0 && !rv_meta_deleting(o->value);
-    if (live > 3) FAULT(s, "%u clusters are there", live);
+    unsigned live = 0, old = 0;
+    for (const struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next) {
+        if (strcmp(o->resource, "rayclusters") != 0 || rv_meta_deleting(o->value)) continue;
+        live++;
+        old += !rv_str_is(active(s), o->name) && !rv_str_is(pending(s), o->name);
+    }
+    if (live > 3 || (old > 1 && live > old)) FAULT(s, "%u clusters are there, %u of them are old", live, old);
 }
 
 /* To where the stable Service points: never to a cluster that has not served, while the one before does. */
