@@ -167,7 +167,7 @@ static void nothing_means_defaults(void) {
 /* The file that we ship says what would hold without it. */
 static void the_default_file(void) {
     struct rv_error err = {0};
-    const struct config_env env = {PLUGIN_DIR, PLUGIN_DIR, "raycluster rayjob autoscaler"};
+    const struct config_env env = {PLUGIN_DIR, PLUGIN_DIR, "raycluster rayjob rayservice autoscaler"};
     struct config *file = config_load("config/rayvisor.yaml", &env, &err), *none = parse("", &err);
     if (file == NULL) printf("\n    said: %s", err.text);
     NEED(file != NULL && none != NULL);
@@ -182,8 +182,9 @@ static void the_default_file(void) {
     CU_ASSERT_EQUAL(memcmp(has, wants, sizeof has), 0);
     CU_ASSERT_TRUE(rv_str_eq(file->runtime_dir, none->runtime_dir) && rv_str_eq(file->bind, none->bind));
     CU_ASSERT_TRUE(file->kubeconfig.n == 0 && file->namespaces.n == 0 && file->host_binary.n == 0);
-    CU_ASSERT_TRUE(file->plugin_n == 3 && rv_str_is(file->plugins[0].name, "raycluster") &&
-                   rv_str_is(file->plugins[1].name, "rayjob") && rv_str_is(file->plugins[2].name, "autoscaler"));
+    CU_ASSERT_TRUE(file->plugin_n == 4 && rv_str_is(file->plugins[0].name, "raycluster") &&
+                   rv_str_is(file->plugins[1].name, "rayjob") && rv_str_is(file->plugins[2].name, "rayservice") &&
+                   rv_str_is(file->plugins[3].name, "autoscaler"));
     config_free(file);
     config_free(none);
 }
