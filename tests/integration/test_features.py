@@ -477,9 +477,9 @@ def test_network_policy(env):
     wait_ready(kube, ns, "np", 1)
     assert_quiet(env)
     views = env.op.control("explain", kind="raycluster", namespace=ns, name="np")["plugins"]
-    assert [(v["plugin"], v["found"], v["state"]) for v in views] == [("raycluster", True, "delayed"), ("networkpolicy", True, "delayed")], views
+    assert [(v["plugin"], v["found"], v["state"]) for v in views] == [("raycluster", True, "settled"), ("networkpolicy", True, "settled")], views
     said = env.op.ctl("explain", "raycluster/np", "-n", ns)
-    assert all(f"RayCluster {ns}/np (plugin {p}): delayed" in said for p in ("raycluster", "networkpolicy")), said
+    assert all(f"RayCluster {ns}/np (plugin {p}): settled" in said for p in ("raycluster", "networkpolicy")), said
     edit(kube, ns, "np", networkPolicy={"mode": "DenyAllIngress", "worker": None})
     wait_for("the mode to follow", lambda: kube.get("networkpolicies", ns, "np-head")["spec"]["policyTypes"] == ["Ingress"])
     assert not kube.get("networkpolicies", ns, "np-head")["spec"].get("egress")
