@@ -11,7 +11,7 @@ enum { WORLD_GROUPS = 4, WORLD_PODS = 128, WORLD_TASKS = 256, WORLD_NAMES = 64, 
 #define NEVER INT64_MAX
 
 struct world_group {
-    char name[8];
+    char name[24];
     int cpu, min, max, replicas;
     bool gone;           /* not in the spec any more */
     int64_t stuck_until; /* new pods cannot be placed until then */
