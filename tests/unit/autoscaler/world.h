@@ -21,7 +21,7 @@ struct world_group {
 
 struct world_pod {
     bool used, head, ended, unschedulable;
-    char name[24], uid[24];
+    char name[48], uid[48];
     int group;                       /* of the world; -1: head */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
     bool node, draining;             /* has a live Ray node; takes no more tasks */
