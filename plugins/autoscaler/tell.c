@@ -136,7 +136,7 @@ static void say_unmet(struct round *r) {
     rv_autobuf struct rv_buf first = {0};
     uint64_t hash = 1;
     for (size_t i = 0; i < d->n_unmet && i < UNMET_SAID; i++) {
-        rv_autobuf struct rv_buf b = {0}, key = {0};
+        rv_autobuf struct rv_buf b = {0};
         write_request(&b, d->unmet[i].request);
         write_why(r, &b, d->unmet[i].request, d->unmet[i].capped);
         tell_line(r, "%lld requests get no node: " RV_STR_FMT, (long long)d->unmet[i].count,

@@ -37,7 +37,10 @@ static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
     select_cluster(pass->state, pass->memo, (struct rv_str){NULL, 0});
 }
 
-static void memo_release(void *memo) { free(((struct job_memo *)memo)->selected); }
+static void memo_release(void *memo) {
+    memo_forget_head(memo);
+    free(((struct job_memo *)memo)->selected);
+}
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
 

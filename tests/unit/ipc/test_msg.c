@@ -203,6 +203,7 @@ static void copies(void) {
         rv_buf_add(&payload, m.payload.p, m.payload.n);
         CHECK_ROW(decode(&lent, rv_buf_bytes(&payload), from_host(type), &got) == 0, msg_type_name(type));
         rv_autofree char *bytes = msg_own(&got);
+        CHECK_ROW(bytes != NULL, msg_type_name(type));
         memset(lent.body.p, 0xff, lent.body.n);
         if (payload.n != 0) memset(payload.p, 0xff, payload.n);
         msg_encode(&got, &again.header, &again.body);

@@ -430,8 +430,8 @@ static void memos(void) {
     pass(instance, count_passes); /* there is nothing left to be gone */
     CU_ASSERT_TRUE(memos_released == 2 && gone_calls == 1);
     h.toy.value = value;
+    char name[16];                   /* the object's as well, after the loop */
     for (int i = 0; i < 1000; i++) { /* many keys, each with its own */
-        char name[16];
         snprintf(name, sizeof name, "t-%d", i);
         struct rv_outcome out = {.size = sizeof out};
         struct rv_key key = {RV_STR("ns"), rv_str(name)};

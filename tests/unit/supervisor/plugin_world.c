@@ -34,6 +34,8 @@ void puppet_main(int argc, char **argv) {
     (void)signal(PUPPET_FAILS, on_signal);
     (void)signal(PUPPET_MISFIT, on_signal);
     (void)signal(SIGTERM, on_signal);
+    (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer makes an exit of it */
+    (void)signal(SIGABRT, SIG_DFL);
     for (int i = 1; i < argc; i++) rv_buf_addf(&text, "%s\n", argv[i]);
     if (read(3, token, sizeof token) != (ssize_t)sizeof token) _exit(1);
     note(argv[4], "arguments", rv_buf_cstr(&text), text.n);
