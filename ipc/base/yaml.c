@@ -1,5 +1,5 @@
 /* yaml.c - libyaml's events to a node tree (see yaml.h). */
-#include "yaml.h"
+#include "ipc/base/yaml.h"
 
 #include <stdlib.h>
 #include <yaml.h>

@@ -151,7 +151,8 @@ static void push_bounds(struct rv_arena *a, const struct rs_service *s, struct r
     bool autoscaled = rv_path_bool(s->cluster_spec, "enableInTreeAutoscaling", false), any = false;
     struct rv_str name = rv_path_str(have, "groupName");
     struct rv_val want = group_named(s, name);
-    for (size_t i = 0; i < RV_ARRAY_LEN(fields) - autoscaled; i++) {
+    size_t n = autoscaled ? 2 : RV_ARRAY_LEN(fields); /* `replicas` is the last */
+    for (size_t i = 0; i < n; i++) {
         struct rv_val value = rv_val_get(want, fields[i]);
         if (!rv_val_set(value) || rv_val_equal(value, rv_val_get(have, fields[i]))) continue;
         if (!any)

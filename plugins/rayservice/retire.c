@@ -179,7 +179,7 @@ void retire_clusters(struct pass *p) {
     bool served = p->memo->ongoing > 0;
     if (p->time < earliest) {
         pass_wake(p, earliest);
-        if (p->time + 2 * SETTLED_S * RC_SECOND < earliest) return;
+        if (p->time + INT64_C(2) * SETTLED_S * RC_SECOND < earliest) return;
         (void)drained(p, &f.oldest, e);
         return;
     }

@@ -99,8 +99,8 @@ static struct rv_node *slice(struct pass *p, struct rv_node *service, const stru
     rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, p->s->name);
     rv_node_set(a, meta, "labels", labels);
     rs_share_endpoints((int64_t)active.n, (int64_t)pending.n, weight, &from_a, &from_b);
-    for (int64_t i = 0; i < from_a; i++) add_endpoint(a, list, &active.list[i]);
-    for (int64_t i = 0; i < from_b && (int64_t)rv_node_len(list) < ENDPOINTS_MAX; i++)
+    for (int64_t i = 0; i < from_a && i < (int64_t)active.n; i++) add_endpoint(a, list, &active.list[i]);
+    for (int64_t i = 0; i < from_b && i < (int64_t)pending.n && (int64_t)rv_node_len(list) < ENDPOINTS_MAX; i++)
         add_endpoint(a, list, &pending.list[i]);
     struct rv_str ip = rv_node_text(rv_node_path(list, "[0].addresses[0]"));
     bool v6 = ip.n != 0 && memchr(ip.p, ':', ip.n) != NULL;

@@ -77,6 +77,7 @@ static enum MHD_Result queue_answer(struct MHD_Connection *c, int status, struct
 }
 
 static void resume(struct call *k) {
+    if (k->at == NULL) return; /* it is not in the list of those that wait */
     *k->at = k->next;
     if (k->next != NULL) k->next->at = k->at;
     k->at = NULL;

@@ -52,7 +52,7 @@ static bool check_app(struct refusal *f, struct rv_val app, size_t i) {
                                    RV_STR_ARG(s), wrong)
                           .p,
                       "value_error");
-    struct rv_val n = RV_VAL_ABSENT;
+    struct rv_val n;
     for (struct rv_iter it = rv_iter(rv_val_get(app, "deployments")); rv_iter_next(&it);) {
         if (rv_path_str(it.val, "name").n == 0) {
             where = rv_arena_fmt(f->a, "applications.%zu.deployments", i);
