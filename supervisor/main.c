@@ -20,6 +20,7 @@
 #include "ipc/base/files.h"
 #include "ipc/base/options.h"
 #include "ipc/base/random.h"
+#include "ipc/base/visible.h"
 #include "leadership.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
@@ -592,13 +593,20 @@ static void find_places(struct program *g) {
     g->s.env = (struct config_env){g->install_plugins, g->build_plugins, RV_OWN_PLUGINS};
 }
 
+/* The text may be of a plugin's or a manifest's making. */
+static void say(const char *text) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_visible(rv_str(text), RV_VISIBLE_LINES, &b);
+    fprintf(stderr, "rayvisord: %s\n", rv_buf_cstr(&b));
+}
+
 static int run_program(struct program *g) {
     struct rv_error err = {0};
     harden();
     raise_files();
     if (start_supervisor(g, &err) != 0) {
         rv_err("cannot start", "reason", err.text);
-        fprintf(stderr, "rayvisord: %s\n", err.text);
+        say(err.text);
         return EXIT_CONFIG;
     }
     rv_loop_run(g->s.loop);
@@ -607,8 +615,10 @@ static int run_program(struct program *g) {
 }
 
 static void print_warning(void *arg, const char *text) {
+    rv_autobuf struct rv_buf b = {0};
     (void)arg;
-    fprintf(stderr, "rayvisord: warning: %s\n", text);
+    rv_buf_addf(&b, "warning: %s", text);
+    say(rv_buf_cstr(&b));
 }
 
 int main(int argc, char **argv) {
@@ -623,7 +633,7 @@ int main(int argc, char **argv) {
     (void)stat(g.o.config, &g.config_seen);
     g.s.config = config_load(g.o.config, &g.s.env, &err);
     if (g.s.config == NULL) {
-        fprintf(stderr, "rayvisord: %s\n", err.text);
+        say(err.text);
         free_supervisor(&g);
         return EXIT_CONFIG;
     }
@@ -641,7 +651,7 @@ int main(int argc, char **argv) {
         if (code == 0)
             printf("%s: valid\n", g.o.config);
         else
-            fprintf(stderr, "rayvisord: %s\n", err.text);
+            say(err.text);
     } else {
         code = run_program(&g);
     }

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "loop.h"
-#include "utf8.h"
+#include "visible.h"
 
 /* The process's sink: set once in main, before anything logs. */
 static struct {
@@ -41,21 +41,7 @@ int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret) {
 /* A quoted string in which nothing can end the line or the quote, and which is UTF-8 whatever it was made from. */
 static void add_quoted(struct rv_buf *b, struct rv_str s) {
     rv_buf_addc(b, '"');
-    for (size_t i = 0; i < s.n;) {
-        unsigned char c = (unsigned char)s.p[i];
-        size_t n = rv_utf8_sequence((struct rv_str){s.p + i, s.n - i});
-        if (c == '"' || c == '\\')
-            rv_buf_addf(b, "\\%c", c);
-        else if (c == '\n')
-            rv_buf_adds(b, "\\n");
-        else if (c < 0x20 || c == 0x7f)
-            rv_buf_addf(b, "\\u%04x", c);
-        else if (n == 0)
-            rv_buf_addc(b, '?');
-        else
-            rv_buf_add(b, s.p + i, n);
-        i += n != 0 ? n : 1;
-    }
+    rv_visible(s, RV_VISIBLE_QUOTED, b);
     rv_buf_addc(b, '"');
 }
 
@@ -64,6 +50,13 @@ static bool plain(struct rv_str s) {
     for (size_t i = 0; i < s.n; i++)
         if (!isgraph((unsigned char)s.p[i]) || s.p[i] == '"' || s.p[i] == '=' || s.p[i] == '\\') return false;
     return true;
+}
+
+static void add_word(struct rv_buf *b, struct rv_str s) {
+    if (plain(s))
+        rv_buf_add_str(b, s);
+    else
+        add_quoted(b, s);
 }
 
 /* The key without the mark of a number; *ret_number: it had one. */
@@ -84,10 +77,31 @@ static bool json_number(struct rv_str s) {
     return i == s.n;
 }
 
-static void json_field(struct rv_buf *b, struct rv_str key, struct rv_str value) {
+static bool key_among(struct rv_str key, const struct rv_field *fields, size_t n) {
+    static const char *const ours[] = {"time", "level", "msg", "component"};
     bool number;
+    for (size_t i = 0; i < RV_ARRAY_LEN(ours); i++)
+        if (rv_str_is(key, ours[i])) return true;
+    for (size_t i = 0; i < n; i++)
+        if (rv_str_eq(key, plain_key(fields[i].key, &number))) return true;
+    return false;
+}
+
+/* Readers of JSON take the last of two members of one name. So a name stands once in a line: what the line begins with
+ * comes before all fields, and the first field of a name has it. Another one gets its place in the line behind it. */
+static struct rv_str own_key(const struct rv_field *fields, size_t at, size_t n, struct rv_buf *room,
+                             bool *ret_number) {
+    struct rv_str key = plain_key(fields[at].key, ret_number);
+    if (!key_among(key, fields, at)) return key;
+    rv_buf_add_str(room, key);
+    do rv_buf_addf(room, "_%zu", at + 1);
+    while (key_among(rv_buf_str(room), fields, n));
+    return rv_buf_str(room);
+}
+
+static void json_field(struct rv_buf *b, struct rv_str key, bool number, struct rv_str value) {
     rv_buf_addc(b, ',');
-    add_quoted(b, plain_key(key, &number));
+    add_quoted(b, key);
     rv_buf_addc(b, ':');
     if (number && json_number(value))
         rv_buf_add_str(b, value);
@@ -99,8 +113,13 @@ static void json_line(struct rv_buf *b, const char *time, enum rv_log_level leve
                       const struct rv_field *fields, size_t n) {
     rv_buf_addf(b, "{\"time\":\"%s\",\"level\":\"%s\",\"msg\":", time, level_names[level]);
     add_quoted(b, message);
-    if (sink.component[0] != 0) json_field(b, RV_STR("component"), rv_str(sink.component));
-    for (size_t i = 0; i < n; i++) json_field(b, fields[i].key, fields[i].value);
+    if (sink.component[0] != 0) json_field(b, RV_STR("component"), false, rv_str(sink.component));
+    for (size_t i = 0; i < n; i++) {
+        rv_autobuf struct rv_buf room = {0};
+        bool number;
+        struct rv_str key = own_key(fields, i, n, &room, &number);
+        json_field(b, key, number, fields[i].value);
+    }
     rv_buf_adds(b, "}\n");
 }
 
@@ -108,19 +127,14 @@ static void text_line(struct rv_buf *b, const char *time, enum rv_log_level leve
                       const struct rv_field *fields, size_t n) {
     rv_buf_addf(b, "%s %-5s ", time, level_names[level]);
     if (sink.component[0] != 0) rv_buf_addf(b, "%s: ", sink.component);
-    for (size_t i = 0; i < message.n; i++) {
-        unsigned char c = (unsigned char)message.p[i];
-        rv_buf_addc(b, c < 0x20 || c == 0x7f ? ' ' : c);
-    }
+    rv_visible(message, RV_VISIBLE_LINE, b);
     for (size_t i = 0; i < n; i++) {
-        rv_buf_addc(b, ' ');
+        rv_autobuf struct rv_buf room = {0};
         bool number;
-        rv_buf_add_str(b, plain_key(fields[i].key, &number));
+        rv_buf_addc(b, ' ');
+        add_word(b, own_key(fields, i, n, &room, &number));
         rv_buf_addc(b, '=');
-        if (plain(fields[i].value))
-            rv_buf_add_str(b, fields[i].value);
-        else
-            add_quoted(b, fields[i].value);
+        add_word(b, fields[i].value);
     }
     rv_buf_addc(b, '\n');
 }

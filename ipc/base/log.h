@@ -1,8 +1,9 @@
 /* log.h - structured logs, one line each: JSON or text on a descriptor (2 by default).
  *
  * A line is level, message (static prose: what happened) and fields. Libraries below the supervisor and the host do
- * not log; they return errors. Values are escaped, so a name with a newline cannot forge a line. Nothing secret may be
- * passed to it. main() sets it up once. Where the lines go is the only global state of a process.
+ * not log; they return errors. Messages, keys and values are escaped (visible.h), so none of them can forge a line or
+ * write to a terminal what it is not; a key that repeats one before it gets a number. Nothing secret may be passed to
+ * it. main() sets it up once. Where the lines go is the only global state of a process.
  */
 #ifndef RV_IPC_BASE_LOG_H
 #define RV_IPC_BASE_LOG_H

@@ -7,6 +7,7 @@
 #include "ipc/base/hash.h"
 #include "ipc/base/rate_limit.h"
 #include "ipc/base/utf8.h"
+#include "ipc/base/visible.h"
 #include "rayvisor/k8s.h"
 
 enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
@@ -71,6 +72,13 @@ static void encode(struct recorder *r, struct rv_arena *a, struct rv_node *n) {
     rv_json_write(v, &r->body);
 }
 
+/* A plugin's text, for whoever reads events on a terminal. */
+static struct rv_str shown(struct rv_arena *a, struct rv_str text, enum rv_visible how) {
+    rv_autobuf struct rv_buf b = {0};
+    rv_visible(text, how, &b);
+    return rv_arena_str(a, rv_buf_str(&b));
+}
+
 static void build_event(struct recorder *r, const struct rv_event *e, const char *name, const char *now) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"), *about = rv_node_map(a);
@@ -81,10 +89,10 @@ static void build_event(struct recorder *r, const struct rv_event *e, const char
     rv_node_set_cstr(a, n, "eventTime", now);
     rv_node_set_str(a, n, "reportingController", e->controller.n != 0 ? e->controller : RV_STR("rayvisor"));
     rv_node_set_cstr(a, n, "reportingInstance", "rayvisord");
-    rv_node_set_str(a, n, "action", e->action.n != 0 ? e->action : RV_STR("Reconcile"));
-    rv_node_set_str(a, n, "reason", e->reason);
+    rv_node_set_str(a, n, "action", e->action.n != 0 ? shown(a, e->action, RV_VISIBLE_LINE) : RV_STR("Reconcile"));
+    rv_node_set_str(a, n, "reason", shown(a, e->reason, RV_VISIBLE_LINE));
     rv_node_set_cstr(a, n, "type", e->warning != 0 ? "Warning" : "Normal");
-    rv_node_set_str(a, n, "note", rv_utf8_clip(e->note, NOTE_MAX));
+    rv_node_set_str(a, n, "note", rv_utf8_clip(shown(a, rv_utf8_clip(e->note, NOTE_MAX), RV_VISIBLE_LINES), NOTE_MAX));
     rv_node_set_str(a, about, "apiVersion", e->api_version);
     rv_node_set_str(a, about, "kind", e->kind);
     rv_node_set_str(a, about, "namespace", e->ns);

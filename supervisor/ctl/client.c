@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ipc/base/visible.h"
+
 enum { TIMEOUT_S = 10, ANSWER_MAX = 64 << 20 };
 
 static int connect_to(const char *path, struct rv_error *err) {
@@ -49,5 +51,8 @@ int ctl_ask(const char *socket_path, struct rv_str request, struct rv_buf *out, 
     int r = rv_json_to_mp(rv_buf_str(&json), NULL, out, err);
     if (r != 0) return rv_error_wrap(err, r, "rayvisord's answer");
     struct rv_str complaint = rv_path_str((struct rv_val){out->p, out->n}, "error");
-    return complaint.n == 0 ? 0 : rv_error_set(err, RV_E_INVALID, RV_STR_FMT, RV_STR_ARG(complaint));
+    if (complaint.n == 0) return 0;
+    rv_autobuf struct rv_buf shown = {0};
+    rv_visible(complaint, RV_VISIBLE_LINE, &shown);
+    return rv_error_set(err, RV_E_INVALID, "%s", rv_buf_cstr(&shown));
 }

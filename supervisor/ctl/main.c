@@ -11,6 +11,7 @@
 #include "ipc/base/json_writer.h"
 #include "ipc/base/nearest.h"
 #include "ipc/base/options.h"
+#include "ipc/base/visible.h"
 #include "sandbox.h"
 
 enum { EXIT_USAGE = 64 };
@@ -34,14 +35,14 @@ static const char *socket_path(struct context *c) {
 }
 
 static int ask_supervisor(struct context *c, const char *request, struct rv_val *ret) {
-    struct rv_buf out = {0};
+    rv_autobuf struct rv_buf out = {0};
     int r = ctl_ask(socket_path(c), rv_str(request), &out, &c->err);
-    if (r == 0) {
-        struct rv_str kept = rv_arena_str(c->arena, rv_buf_str(&out));
-        *ret = (struct rv_val){(const uint8_t *)kept.p, kept.n};
-    }
-    rv_buf_free(&out);
-    return r;
+    if (r != 0) return r;
+    rv_autobuf struct rv_buf shown = {0}; /* for a terminal; JSON escapes its own way, in print_json() */
+    if (!c->json) rv_visible_val((struct rv_val){out.p, out.n}, &shown);
+    struct rv_str kept = rv_arena_str(c->arena, rv_buf_str(c->json ? &out : &shown));
+    *ret = (struct rv_val){(const uint8_t *)kept.p, kept.n};
+    return 0;
 }
 
 /* A request about one object, with one more member that says which kind or which plugin. */
@@ -60,9 +61,10 @@ static int ask_about(struct context *c, const char *cmd, const char *member, str
 
 static bool print_json(struct context *c, struct rv_val v) {
     if (!c->json || !rv_val_present(v)) return false;
-    rv_autobuf struct rv_buf b = {0};
+    rv_autobuf struct rv_buf b = {0}, shown = {0};
     rv_json_write_pretty(v, &b);
-    fwrite(b.p, 1, b.n, stdout);
+    rv_visible(rv_buf_str(&b), RV_VISIBLE_LINES, &shown);
+    fwrite(shown.p, 1, shown.n, stdout);
     return true;
 }
 
@@ -370,6 +372,8 @@ int main(int argc, char **argv) {
     int r = k->args[0] != 0 || c.argc == 0 ? k->run(&c)
                                            : rv_error_set(&c.err, -EXIT_USAGE, "%s takes no arguments", k->name);
     (void)fflush(stdout); /* in the order in which it was said, also through a pipe */
-    if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", c.err.text);
+    rv_autobuf struct rv_buf why = {0};
+    rv_visible(rv_str(c.err.text), RV_VISIBLE_LINES, &why);
+    if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", rv_buf_cstr(&why));
     return r == 0 ? 0 : r == -EXIT_USAGE ? EXIT_USAGE : 1;
 }

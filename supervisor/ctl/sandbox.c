@@ -14,6 +14,7 @@
 
 #include "client.h"
 #include "ipc/base/json_writer.h"
+#include "ipc/base/visible.h"
 #include "rayvisor/json.h"
 
 enum { START_S = 20, STOP_S = 25, TAIL = 1500 };
@@ -127,7 +128,9 @@ static void show_log(struct rv_arena *a, const char *name) {
     off_t end = lseek(fd, 0, SEEK_END);
     lseek(fd, end > TAIL ? end - TAIL : 0, SEEK_SET);
     ssize_t n = read(fd, text, TAIL);
-    if (n > 0) fprintf(stderr, "--- the end of %s.log ---\n%.*s\n", name, (int)n, text);
+    rv_autobuf struct rv_buf b = {0};
+    rv_visible((struct rv_str){text, n > 0 ? (size_t)n : 0}, RV_VISIBLE_LINES, &b);
+    if (n > 0) fprintf(stderr, "--- the end of %s.log ---\n%s\n", name, rv_buf_cstr(&b));
 }
 
 static bool sandbox_ready(struct rv_arena *a) {

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/base/visible.h"
 #include "tests/unit/sdk/suite.h"
 
 static char dir[64], socket_path[96], asked_path[96];
@@ -178,6 +179,42 @@ static void as_json(void) {
     }
 }
 
+/* Nothing that a plugin, a manifest or an object's name says is obeyed by a terminal or turns a line around, in
+ * whatever place of an answer it stands; and it forges no line. */
+#define EVIL "\\u001b]0;x\\u0007\\u009b2J\\u202e\\u2066\\u200f\\u2028\\u007f\\rX\\nforged"
+static void unseen(void) {
+    static const struct {
+        const char *args, *answer;
+    } rows[] = {
+        {"status", "{\"version\":\"" EVIL "\",\"reason\":\"" EVIL "\",\"configuration\":{\"refused\":\"" EVIL
+                   "\"},\"leadership\":{\"enabled\":true,\"holder\":\"" EVIL "\"},\"kubernetes\":{\"server\":\"" EVIL
+                   "\",\"watches\":[{\"resource\":\"" EVIL "\",\"namespace\":\"" EVIL "\",\"selector\":\"" EVIL
+                   "\",\"state\":\"" EVIL "\",\"why\":\"" EVIL "\"}]}}"},
+        {"plugins",
+         "{\"plugins\":[{\"name\":\"" EVIL "\",\"version\":\"" EVIL "\",\"state\":\"" EVIL "\",\"lastExit\":\"" EVIL
+         "\",\"reason\":\"" EVIL "\",\"settingsRefused\":\"" EVIL "\",\"quarantined\":[{\"kind\":\"" EVIL
+         "\",\"name\":\"" EVIL "\",\"reason\":\"" EVIL "\"}],\"deaths\":[{\"how\":\"" EVIL "\",\"cause\":\"" EVIL
+         "\",\"while\":\"" EVIL "\",\"key\":\"" EVIL "\"}]}]}"},
+        {"explain a/b",
+         "{\"found\":true,\"plugins\":[{\"plugin\":\"" EVIL "\",\"kind\":\"" EVIL "\",\"found\":true,\"state\":\"" EVIL
+         "\",\"decidedAt\":\"" EVIL "\",\"lines\":[\"" EVIL "\"]},{\"error\":\"" EVIL "\"}]}"},
+        {"explain a/b", "{\"found\":false,\"plugin\":\"" EVIL "\"}"},
+        {"reload", "{\"error\":\"" EVIL "\"}"},
+        {"release a b/c", "{\"error\":\"" EVIL "\"}"},
+    };
+    for (size_t i = 0; i < 2 * RV_ARRAY_LEN(rows); i++) {
+        rv_autobuf struct rv_buf args = {0};
+        rv_buf_addf(&args, "%s%s", rows[i / 2].args, i % 2 == 0 ? "" : " -o json");
+        struct outcome o = run(rv_buf_cstr(&args), rows[i / 2].answer);
+        CHECK_ROW(strstr(o.out, "]0;x") != NULL, o.out);
+        char *rest = o.out;
+        for (const char *line; (line = strsep(&rest, "\n")) != NULL;) {
+            CHECK_ROW(rv_is_visible(rv_str(line)), line);
+            CHECK_ROW(i % 2 == 1 || strncmp(line, "rayvisorctl:", 12) == 0 || strncmp(line, "forged", 6) != 0, line);
+        }
+    }
+}
+
 static void troubles(void) {
     static const struct {
         const char *args, *answer, *says;
@@ -259,11 +296,9 @@ static void a_long_answer(void) {
     CU_ASSERT_TRUE(strncmp(o.out, "p19999 ", 7) == 0 && strstr(o.out, " 19999 ") != NULL);
 }
 
-static const struct suite_test tests[] = {{"commands", commands},
-                                          {"as json", as_json},
-                                          {"troubles", troubles},
-                                          {"help", help},
-                                          {"a long answer", a_long_answer}};
+static const struct suite_test tests[] = {{"commands", commands},           {"as json", as_json},
+                                          {"troubles", troubles},           {"help", help},
+                                          {"a long answer", a_long_answer}, {"unseen characters", unseen}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-ctl-XXXXXX");

@@ -1,5 +1,6 @@
 /* test_log.c - one line per event, whatever the values contain. */
 #include "ipc/base/log.h"
+#include "ipc/base/visible.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <unistd.h>
@@ -80,12 +81,73 @@ static void text_lines(void) {
     rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
     rv_info("it\nhappened", "a", "plain", "b", "with space", "c", "x=\ny");
     (void)read_line(p[0], line, sizeof line);
-    CU_ASSERT_PTR_NOT_NULL(strstr(line, " info  test: it happened a=plain b=\"with space\" c=\"x=\\ny\"\n"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(line, " info  test: it\\nhappened a=plain b=\"with space\" c=\"x=\\ny\"\n"));
     rv_debug("not enabled");
     rv_err("enabled");
     (void)read_line(p[0], line, sizeof line);
     CU_ASSERT_PTR_NULL(strstr(line, "not enabled"));
     CU_ASSERT_PTR_NOT_NULL(strstr(line, " error test: enabled\n"));
+    close(p[0]);
+    close(p[1]);
+}
+
+/* No field forges another one, or what the line begins with: a name stands once. */
+static void repeated_keys(void) {
+    static const struct {
+        const char *keys[3], *json, *text;
+    } rows[] = {
+        {{"a", "b", "c"}, "\"a\":\"0\",\"b\":\"1\",\"c\":\"2\"}", " m a=0 b=1 c=2\n"},
+        {{"a", "a", "a"}, "\"a\":\"0\",\"a_2\":\"1\",\"a_3\":\"2\"}", " m a=0 a_2=1 a_3=2\n"},
+        {{"a", "a", "a_2"}, "\"a\":\"0\",\"a_2_2\":\"1\",\"a_2\":\"2\"}", " m a=0 a_2_2=1 a_2=2\n"},
+        {{"a", "#a", "b"}, "\"a\":\"0\",\"a_2\":1,\"b\":\"2\"}", " m a=0 a_2=1 b=2\n"},
+        {{"time", "level", "#msg"},
+         "\"time_1\":\"0\",\"level_2\":\"1\",\"msg_3\":2}",
+         " m time_1=0 level_2=1 msg_3=2\n"},
+        {{"component", "plugin", "plugin"},
+         "\"component_1\":\"0\",\"plugin\":\"1\",\"plugin_3\":\"2\"}",
+         " m component_1=0 plugin=1 plugin_3=2\n"},
+        {{"", "", "x y"}, "\"\":\"0\",\"_2\":\"1\",\"x y\":\"2\"}", " m \"\"=0 _2=1 \"x y\"=2\n"},
+        {{"a=1 b", "c\nd",
+          "e\xe2\x80\xae"
+          "f"},
+         "\"a=1 b\":\"0\",\"c\\nd\":\"1\",\"e\\u202ef\":\"2\"}",
+         " m \"a=1 b\"=0 \"c\\nd\"=1 \"e\\u202ef\"=2\n"},
+    };
+    int p[2];
+    char line[1024];
+    CU_ASSERT_FATAL(pipe(p) == 0);
+    for (size_t i = 0; i < 2 * RV_ARRAY_LEN(rows); i++) {
+        const char *const *keys = rows[i / 2].keys;
+        rv_log_setup(i % 2 == 0 ? RV_LOG_JSON : RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
+        rv_warn("m", keys[0], "0", keys[1], "1", keys[2], "2");
+        (void)read_line(p[0], line, sizeof line);
+        CHECK_ROW(strstr(line, i % 2 == 0 ? rows[i / 2].json : rows[i / 2].text) != NULL, line);
+    }
+    close(p[0]);
+    close(p[1]);
+}
+
+/* In neither format does a line hold what a terminal obeys or what turns text around, wherever it came in. */
+static void unseen(void) {
+    static const char *const texts[] = {"\x1b[2J",
+                                        "\xc2\x9b"
+                                        "2J",
+                                        "\xe2\x80\xae",
+                                        "\xe2\x81\xa6",
+                                        "\xe2\x80\x8f",
+                                        "\xe2\x80\xa8",
+                                        "\x7f",
+                                        "\r"};
+    int p[2];
+    char line[1024];
+    CU_ASSERT_FATAL(pipe(p) == 0);
+    for (size_t i = 0; i < 2 * RV_ARRAY_LEN(texts); i++) {
+        struct rv_str text = rv_str(texts[i / 2]);
+        rv_log_setup(i % 2 == 0 ? RV_LOG_JSON : RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
+        rv_logv(RV_LOG_WARN, text, &(struct rv_field){text, text}, 1);
+        size_t n = read_line(p[0], line, sizeof line);
+        CHECK_ROW(n > 1 && rv_is_visible((struct rv_str){line, n - 1}), line);
+    }
     close(p[0]);
     close(p[1]);
 }
@@ -105,6 +167,10 @@ static void levels(void) {
     }
 }
 
-static const struct suite_test tests[] = {
-    {"JSON", json_lines}, {"numbers", numbers}, {"text", text_lines}, {"levels", levels}};
+static const struct suite_test tests[] = {{"JSON", json_lines},
+                                          {"numbers", numbers},
+                                          {"text", text_lines},
+                                          {"levels", levels},
+                                          {"repeated keys", repeated_keys},
+                                          {"unseen characters", unseen}};
 SUITE_MAIN("log", tests)

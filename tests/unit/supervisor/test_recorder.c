@@ -114,9 +114,23 @@ static void long_notes_are_cut_between_characters(void) {
     recorder_free(r);
 }
 
+/* kubectl shows a plugin's words on a terminal. */
+static void what_a_terminal_obeys_is_escaped(void) {
+    struct recorder *r = recorder_new();
+    struct recorder_request q;
+    struct rv_event e = event("c", "two\nlines \x1b[2J\xc2\x9b \xe2\x80\xae");
+    e.reason = RV_STR("R\xe2\x80\xae");
+    e.action = RV_STR("A\n");
+    CU_ASSERT_TRUE(recorder_event(r, &e, START, &q));
+    CU_ASSERT_TRUE(body_is(&q, "note", "two\nlines \\u001b[2J\\u009b \\u202e"));
+    CU_ASSERT_TRUE(body_is(&q, "reason", "R\\u202e") && body_is(&q, "action", "A\\n"));
+    recorder_free(r);
+}
+
 static const struct suite_test tests[] = {{"a new event", a_new_event},
                                           {"repeats", repeats},
                                           {"an expired series begins anew", an_expired_series_begins_anew},
                                           {"noise is bounded", noise_is_bounded},
-                                          {"long notes", long_notes_are_cut_between_characters}};
+                                          {"long notes", long_notes_are_cut_between_characters},
+                                          {"unseen characters", what_a_terminal_obeys_is_escaped}};
 SUITE_MAIN("recorder", tests)

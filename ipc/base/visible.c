@@ -1,0 +1,82 @@
+/* visible.c - see visible.h. */
+#include "visible.h"
+
+#include "utf8.h"
+
+/* By code point, in order: Unicode's categories Cc, Zl and Zp, and of Cf what is invisible or turns text around. */
+static const struct {
+    int32_t first, last;
+} unseen[] = {
+    {0x00, 0x1f},     {0x7f, 0x9f},       {0xad, 0xad},       {0x34f, 0x34f},     {0x61c, 0x61c},
+    {0x115f, 0x1160}, {0x17b4, 0x17b5},   {0x180b, 0x180f},   {0x200b, 0x200f},   {0x2028, 0x202e},
+    {0x2060, 0x206f}, {0x3164, 0x3164},   {0xfe00, 0xfe0f},   {0xfeff, 0xfeff},   {0xffa0, 0xffa0},
+    {0xfff0, 0xfffb}, {0x1bca0, 0x1bca3}, {0x1d173, 0x1d17a}, {0xe0000, 0xe0fff},
+};
+
+static bool is_unseen(int32_t c) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(unseen) && c >= unseen[i].first; i++)
+        if (c <= unseen[i].last) return true;
+    return false;
+}
+
+/* As JSON escapes it: above U+FFFF as two halves. */
+static void add_escape(int32_t c, struct rv_buf *out) {
+    if (c == '\n')
+        rv_buf_adds(out, "\\n");
+    else if (c > 0xffff)
+        rv_buf_addf(out, "\\u%04x\\u%04x", 0xd800U + ((unsigned)(c - 0x10000) >> 10), 0xdc00U + (unsigned)(c & 0x3ff));
+    else
+        rv_buf_addf(out, "\\u%04x", (unsigned)c);
+}
+
+static bool stays(int32_t c, enum rv_visible how) {
+    if (how == RV_VISIBLE_LINES && (c == '\n' || c == '\t')) return true;
+    if (how == RV_VISIBLE_QUOTED && (c == '"' || c == '\\')) return false;
+    return c >= 0 && !is_unseen(c);
+}
+
+void rv_visible(struct rv_str s, enum rv_visible how, struct rv_buf *out) {
+    size_t plain = 0; /* start of the run that stays */
+    for (size_t i = 0, n; i < s.n; i += n) {
+        int32_t c = rv_utf8_decode((struct rv_str){s.p + i, s.n - i}, &n);
+        if (stays(c, how)) continue;
+        rv_buf_add(out, s.p + plain, i - plain);
+        plain = i + n;
+        if (c < 0)
+            rv_buf_addc(out, '?');
+        else if (c == '"' || c == '\\')
+            rv_buf_addf(out, "\\%c", (char)c);
+        else
+            add_escape(c, out);
+    }
+    if (s.n > plain) rv_buf_add(out, s.p + plain, s.n - plain);
+}
+
+bool rv_is_visible(struct rv_str s) {
+    for (size_t i = 0, n; i < s.n; i += n)
+        if (!stays(rv_utf8_decode((struct rv_str){s.p + i, s.n - i}, &n), RV_VISIBLE_LINE)) return false;
+    return true;
+}
+
+static void add_text(struct rv_str s, struct rv_buf *out) {
+    rv_autobuf struct rv_buf text = {0};
+    rv_visible(s, RV_VISIBLE_LINE, &text);
+    rv_mp_str(out, rv_buf_str(&text));
+}
+
+/* As deep as the value is, which rv_mp_check() bounds. */
+void rv_visible_val(struct rv_val v, struct rv_buf *out) {
+    enum rv_type type = rv_val_type(v);
+    if (type == RV_MAP)
+        rv_mp_map(out, rv_val_len(v));
+    else if (type == RV_ARRAY)
+        rv_mp_array(out, rv_val_len(v));
+    else if (type == RV_STRING)
+        add_text(rv_val_str(v), out);
+    else
+        rv_mp_val(out, v);
+    for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) {
+        if (it.map) add_text(it.key, out);
+        rv_visible_val(it.val, out);
+    }
+}
