@@ -50,6 +50,7 @@ int rc_settings_read(struct rc_settings *ret, struct rv_val s, struct rv_error *
                                 .head_cluster_ip_service = rv_path_bool(s, "headClusterIPService", false),
                                 .random_pod_delete = rv_path_bool(s, "randomPodDelete", false),
                                 .redis_cleanup = rv_path_bool(s, "redisCleanup", true),
+                                .external_services = rv_path_bool(s, "allowExternalServices", false),
                                 .routes = rv_path_bool(s, "openshiftRoutes", false),
                                 .scheduler = rv_path_str(s, "batchScheduler"),
                                 .autoscaler_mode = rv_val_str_or(rv_val_get(s, "autoscalerMode"), "sidecar"),

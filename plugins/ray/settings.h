@@ -10,6 +10,7 @@ struct rc_settings {
     bool init_container_injection, probes_injection; /* default true */
     bool login_shell, deterministic_head_name, head_cluster_ip_service, random_pod_delete;
     bool redis_cleanup;            /* default true */
+    bool external_services;        /* Services of users may be of type ExternalName and have externalIPs */
     bool routes;                   /* OpenShift's routes are made instead of Ingresses */
     struct rv_str scheduler;       /* name of the batch scheduler, or empty */
     struct rv_str autoscaler_mode; /* of clusters without the annotation; default "sidecar" */

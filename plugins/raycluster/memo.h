@@ -32,6 +32,8 @@ struct memo_owned {
     uint32_t foreign;               /* somebody else's object has the name */
     uint32_t foreign_seen;          /* the mirror shows that object */
     uint32_t unseen;                /* it was created, and the mirror does not show it */
+    bool service_refused;           /* it was told that the head service stays as it is */
+    bool unbound;                   /* somebody else's role was told of, which is not bound */
     struct rc_backoff foreign_wait; /* when one of those names is tried again */
     struct rc_patch_memo patches[MEMO_RULES];
 };

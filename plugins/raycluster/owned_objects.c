@@ -10,6 +10,7 @@
 #include "plugins/ray/fields.h"
 #include "plugins/ray/objects.h"
 #include "plugins/ray/ownership.h"
+#include "plugins/ray/service_limits.h"
 #include "pod_actions.h"
 
 enum { FOREIGN_WAIT_MAX_S = 256 };
@@ -116,15 +117,20 @@ static void back_off_from_name(struct cluster_pass *p) {
     rc_backoff_failed(&p->memo->owned.foreign_wait, now, FOREIGN_WAIT_MAX_S);
 }
 
+/* A cluster that runs with somebody else's token goes on. */
+static bool keeps_pods(struct cluster_pass *p, const struct owned_rule *r) {
+    return r->kind == KIND_SECRET && observed_head(p) != NULL;
+}
+
 /* Somebody else's object has the name. */
 static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want,
                               bool seen) {
     struct rv_str name = rv_node_text(rv_node_path(want, "metadata.name"));
-    struct rv_str text = rv_arena_fmt(p->arena,
-                                      "%s " RV_STR_FMT "/" RV_STR_FMT
-                                      " already exists and is not owned by this RayCluster; not modifying it: rename "
-                                      "or delete it",
-                                      r->what, RV_STR_ARG(p->c->ns), RV_STR_ARG(name));
+    struct rv_str text = rv_arena_fmt(
+        p->arena,
+        "%s " RV_STR_FMT "/" RV_STR_FMT " already exists and is not owned by this RayCluster; not modifying it: rename "
+        "or delete it%s",
+        r->what, RV_STR_ARG(p->c->ns), RV_STR_ARG(name), r->or_else != NULL ? r->or_else : "");
     ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
     if (seen && !bit(p->memo->owned.foreign, i)) ctx_event(&p->ctx, true, r->create_failed, "Create", text);
     if (seen) set_bit(&p->memo->owned.foreign, i, true);
@@ -132,7 +138,7 @@ static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r
     set_bit(&p->memo->owned.foreign_seen, i, seen);
     if (p->memo->owned.foreign_wait.after > ctx_now(&p->ctx)) ctx_wake(&p->ctx, p->memo->owned.foreign_wait.after);
     trouble_begins(p->memo, i, r->create_failed, text);
-    if (r->needed) hold_pods(p, text);
+    if (r->needed && !keeps_pods(p, r)) hold_pods(p, text);
 }
 
 /* The object was created and the mirror does not show it, so it has lost the labels that select it. They are put back.
@@ -159,6 +165,8 @@ static void keep_missing(struct cluster_pass *p, const struct owned_rule *r, siz
     }
     if (!foreign && r->kind == KIND_ACCOUNT)
         hold_pods(p, RV_STR("the autoscaler's service account does not exist yet"));
+    if (!foreign && r->kind == KIND_SECRET && !keeps_pods(p, r))
+        hold_pods(p, RV_STR("the token secret does not exist yet"));
     if (owned_rule_is_gang(i) && rv_path_bool(p->c->spec, "suspend", false))
         return; /* it would wait for pods, in others' way */
     if (!foreign && owned_rule_is_gang(i)) hold_pods(p, RV_STR("the scheduling group is being created"));
@@ -267,11 +275,94 @@ static void old_head_services(struct cluster_pass *p, size_t rule) {
     ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, retire, &k);
 }
 
+/* ---- whose role is bound
+
+ * A binding gives its account whatever the role of that name allows. The rule of that role counts here, so that the
+ * role is ours: a user who may only make RayClusters could otherwise get any role of his namespace by its name. */
+
+static bool find_rule(struct cluster_pass *p, unsigned kind, struct owned_rule *ret, size_t *ret_i) {
+    for (*ret_i = 0; owned_rule_at(p->c, *ret_i, ret); ++*ret_i)
+        if (ret->kind == kind) return true;
+    return false;
+}
+
+/* RC_OWNER_NO_OBJECT: it is being made. */
+static enum rc_ownership used_owner(struct cluster_pass *p, unsigned kind) {
+    struct owned_rule r;
+    struct rv_object have = {.size = sizeof have};
+    size_t i;
+    if (!find_rule(p, kind, &r, &i)) return RC_OWNER_NO_OBJECT;
+    enum rc_ownership owner = find(p, &r, r.build(p->arena, p->c), &have);
+    if (owner == RC_OWNER_NO_OBJECT && bit(p->memo->owned.foreign, i)) return RC_OWNER_OTHER;
+    return owner == RC_OWNER_US && rv_meta_deleting(have.value) ? RC_OWNER_PREDECESSOR : owner;
+}
+
+static void report_foreign_role(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
+    struct rv_str text = rv_arena_fmt(
+        p->arena,
+        "the Role " RV_STR_FMT "/" RV_STR_FMT " already exists and is not controlled by this RayCluster, so it is not "
+        "bound to the service account " RV_STR_FMT
+        " and the autoscaler has no rights: delete or rename the Role, or give the RayCluster another name",
+        RV_STR_ARG(p->c->ns), RV_STR_ARG(rv_node_text(rv_node_path(want, "roleRef.name"))),
+        RV_STR_ARG(rv_node_text(rv_node_path(want, "subjects[0].name"))));
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
+    if (!p->memo->owned.unbound) ctx_event(&p->ctx, true, r->create_failed, "Create", text);
+    p->memo->owned.unbound = true;
+    back_off_from_name(p);
+    ctx_wake(&p->ctx, p->memo->owned.foreign_wait.after);
+    trouble_begins(p->memo, i, r->create_failed, text);
+}
+
+/* A binding that is there gives nothing without subjects. It gets them back when the role is ours. */
+static void unbind(struct cluster_pass *p, const struct owned_rule *r, size_t i, const struct rv_object *have) {
+    struct rv_node *body = rv_node_map(p->arena);
+    if (p->owned_retry || rv_meta_deleting(have->value) || rv_val_len(rv_val_get(have->value, "subjects")) == 0) return;
+    rv_node_set(p->arena, body, "subjects", rv_node_array(p->arena));
+    ctx_patch(&p->ctx, r->api_version, r->resource, have->name, have->uid, body, tag_of(i, OP_UPDATE));
+}
+
+/* False: there must be no such binding now. */
+static bool may_bind(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
+    struct rv_object have = {.size = sizeof have};
+    if (r->uses == KIND_CLUSTER) return true;
+    enum rc_ownership role = used_owner(p, r->uses), binding = find(p, r, want, &have);
+    bool foreign = role == RC_OWNER_OTHER || role == RC_OWNER_NOBODY;
+    if (!foreign) p->memo->owned.unbound = false;
+    if (role == RC_OWNER_US || binding == RC_OWNER_OTHER || binding == RC_OWNER_NOBODY) return true;
+    if (!foreign) return false; /* it is made, or goes, in a moment */
+    report_foreign_role(p, r, i, want);
+    if (binding == RC_OWNER_US) unbind(p, r, i, &have);
+    return false;
+}
+
+/* ---- a head service that its user may not have
+
+ * The one that is there stays as it is, so that a running cluster loses nothing. */
+
+static bool service_refused(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
+    rv_autobuf struct rv_buf why = {0};
+    if (r->kind != KIND_SERVICE) return false;
+    bool refused = rc_head_service_refused(p->c, &why), told = p->memo->owned.service_refused;
+    p->memo->owned.service_refused = refused;
+    if (!refused) return false;
+    struct rv_str text =
+        rv_arena_fmt(p->arena, RV_STR_FMT ". The head service stays as it is", RV_STR_ARG(rv_buf_str(&why)));
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
+    if (!told) ctx_event(&p->ctx, true, "InvalidRayClusterSpec", "Validate", text);
+    trouble_begins(p->memo, i, "InvalidRayClusterSpec", text);
+    return true;
+}
+
 /* ---- each row */
 
 /* The serve Service of a RayService's cluster has the same name, and is the RayService controller's. */
 static bool is_others(const struct cluster_pass *p, const struct owned_rule *r) {
     return r->kind == KIND_SERVE_SERVICE && rv_str_is(p->c->creator, "RayService");
+}
+
+/* A claim that a cluster of this name has left behind says so. */
+static bool is_left_over(const struct cluster_pass *p, const struct rv_object *o) {
+    return rv_str_eq(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_CLUSTER)), p->c->name);
 }
 
 static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
@@ -284,8 +375,10 @@ static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t
         keep_unwanted(p, r, i);
         return;
     }
+    if (service_refused(p, r, i)) return;
     struct rv_node *want = r->build(p->arena, c);
     if (!owned_rule_is_gang(i)) rc_record_user_keys(p->arena, want);
+    if (!may_bind(p, r, i, want)) return;
     enum rc_ownership owner = find(p, r, want, &have);
     if (owner != RC_OWNER_NO_OBJECT) set_bit(&p->memo->owned.unseen, i, false);
     if (owner == RC_OWNER_NO_OBJECT) {
@@ -297,7 +390,7 @@ static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t
         /* Kubernetes keeps the group of the cluster before this one for a pod that may never go. */
         if (owned_rule_is_fixed(p->c, i) && rv_meta_deleting(have.value) && !p->owned_retry)
             remove_group_finalizer(p, r, i, &have);
-    } else if (owner == RC_OWNER_US || (owner == RC_OWNER_NOBODY && r->kind == KIND_CLAIM)) {
+    } else if (owner == RC_OWNER_US || (owner == RC_OWNER_NOBODY && r->kind == KIND_CLAIM && is_left_over(p, &have))) {
         set_foreign(p->memo, i, false);
         keep_present(p, r, i, want, &have);
         if (r->kind == KIND_SERVICE) old_head_services(p, i);

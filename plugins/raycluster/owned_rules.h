@@ -19,6 +19,8 @@ struct owned_rule {
     bool shared;        /* an object of that name that is not ours is as good */
     bool needed;        /* pods are not made while its name is somebody else's */
     const char *created, *create_failed, *updated, *update_failed; /* reasons of events; NULL: no event */
+    unsigned uses;       /* the kind of an object that it refers to by name, which must be ours; 0: none */
+    const char *or_else; /* what else helps where the name is somebody else's */
 };
 
 /* The rule of that number. False: there is none, and there are no higher numbers. */

@@ -13,6 +13,7 @@
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/obstacle.h"
+#include "plugins/ray/service_limits.h"
 #include "pod_actions.h"
 #include "status.h"
 #include "teardown.h"
@@ -59,6 +60,9 @@ static void report_invalid(struct cluster_pass *p, const char *reason, struct rv
 static bool check_valid(struct cluster_pass *p) {
     rv_autobuf struct rv_buf text = {0};
     const char *reason = rc_validate(p->c, &text);
+    /* A head service that is there stays as it is (owned_objects.c), and the cluster with it. */
+    if (reason == NULL && !rv_val_present(p->head_service) && rc_head_service_refused(p->c, &text))
+        reason = "InvalidRayClusterSpec";
     if (reason == NULL) {
         free(p->memo->invalid);
         p->memo->invalid = NULL;

@@ -129,5 +129,12 @@ void owned_jobs_take_result(struct cron_pass *p, const struct rv_result *r) {
     int64_t at = (int64_t)(r->tag - TAG_CREATE);
     bool there = r->code == RV_E_EXISTS || (r->code != 0 && owned_jobs_find(p, at / 60) != NULL);
     if (r->code == 0 || there) p->last = cron_time_text(p, at);
+    if (there && owned_jobs_find(p, at / 60) == NULL)
+        ctx_event(&p->ctx, true, CRON_REASON_CREATE_FAILED, "Create",
+                  rv_arena_fmt(p->arena,
+                               "RayJob " RV_STR_FMT "/" RV_STR_FMT
+                               " already exists and is not controlled by this RayCronJob, so this run is left out: "
+                               "delete or rename that RayJob",
+                               RV_STR_ARG(r->ns), RV_STR_ARG(r->name)));
     if (!there) report_result(p, r, "create", "Created");
 }

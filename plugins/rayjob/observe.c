@@ -214,6 +214,9 @@ static void observe_sidecar(struct job_pass *p) {
 void observe(struct job_pass *p) {
     struct rv_str name = p->now.cluster.n != 0 ? p->now.cluster : p->j->selected;
     if (name.n != 0) (void)ctx_get(&p->ctx, KIND_CLUSTER, name, &p->cluster);
+    /* Only a selector chooses somebody else's cluster; the status may have been written by anybody. */
+    if (!p->j->selector && has_cluster(p) && !cluster_is_ours(p))
+        p->cluster = (struct rv_object){.size = sizeof p->cluster};
     if (has_cluster(p)) {
         rc_cluster_read(&p->c, p->cluster.value, p->j->settings);
         ctx_list_owned(&p->ctx, KIND_HEAD, p->cluster.uid, observe_head, p);

@@ -12,6 +12,7 @@
 #include "observe.h"
 #include "plugins/ray/dashboard.h"
 #include "plugins/ray/keep_object.h"
+#include "plugins/ray/service_limits.h"
 
 #define UNREACHABLE "DashboardUnreachable"
 #define REFUSED "JobNotAccepted"
@@ -42,8 +43,14 @@ static struct rv_node *drift_of_way(struct rv_arena *a, struct rv_val have, stru
     return rc_drift_service(a, have, way);
 }
 
+/* The plugin raycluster tells it of the cluster, which has the same template. */
+static bool service_refused(struct job_pass *p) {
+    rv_autobuf struct rv_buf why = {0};
+    return has_cluster(p) && rc_head_service_refused(&p->c, &why);
+}
+
 static void keep_service(struct job_pass *p) {
-    if (p->j->selector) return;
+    if (p->j->selector || service_refused(p)) return;
     struct rc_wanted w = {.kind = KIND_SERVICE,
                           .api_version = "v1",
                           .resource = "services",

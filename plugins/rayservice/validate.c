@@ -1,6 +1,7 @@
 /* validate.c - is this a RayService that can be run? (spec section 10, in its
  * order; the first failure wins.) */
 #include "fields.h"
+#include "plugins/ray/service_limits.h"
 #include "service.h"
 
 struct check {
@@ -59,13 +60,18 @@ static bool bad_cluster(struct check *k) {
                            "K8s token auth mode is currently not "
                            "supported for RayService");
     rs_as_cluster(a, k->s, k->s->name, &c);
-    if (rc_validate(&c, &why) != NULL)
+    if (rc_validate(&c, &why) != NULL || rc_head_service_refused(&c, &why))
         return complain(k, "spec.rayClusterConfig is invalid: " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&why)));
     if (rv_path_str(k->s->cluster_spec, "headGroupSpec.headService.metadata.name").n != 0)
         return complain(k, "spec.rayClusterConfig.headGroupSpec.headService."
                            "metadata.name should not be set: each "
                            "cluster of an upgrade has a head service of its own");
     return false;
+}
+
+static bool bad_serve_service(struct check *k) {
+    return rc_service_refused(&k->s->settings->cluster, "spec.serveService.spec",
+                              rv_val_path(k->s->spec, "serveService.spec"), k->out);
 }
 
 static bool bad_strategy(struct check *k) {
@@ -116,5 +122,6 @@ static bool bad_incremental(struct check *k) {
 const char *rs_validate(const struct rs_service *s, struct rv_buf *message) {
     struct check k = {s, message};
     if (bad_metadata(&k)) return "InvalidRayServiceMetadata";
-    return bad_cluster(&k) || bad_strategy(&k) || bad_incremental(&k) ? "InvalidRayServiceSpec" : NULL;
+    return bad_cluster(&k) || bad_serve_service(&k) || bad_strategy(&k) || bad_incremental(&k) ? "InvalidRayServiceSpec"
+                                                                                               : NULL;
 }

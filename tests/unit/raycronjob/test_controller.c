@@ -294,6 +294,20 @@ static void test_lost_answers(void) {
     }
 }
 
+/* The names of runs can be guessed. One that somebody else has taken is left out, and that is told. */
+static void test_name_taken(void) {
+    struct world w = {.spec = "'schedule':'0 * * * *'", .taken = 1};
+    int64_t begin = moment("2026-05-01T00:00:30Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + HOUR, 100));
+    CU_ASSERT_EQUAL(w.job_n, 0);
+    CU_ASSERT_EQUAL(world_events(&w, "FailedToCreateRayJob"), 1);
+    CU_ASSERT_TRUE(rv_str_is(world_status(&w, "lastScheduleTime"), "2026-05-01T01:00:00Z"));
+    CU_ASSERT_TRUE(world_run(&w, begin + 2 * HOUR, 100));
+    CU_ASSERT_TRUE(w.job_n == 1 && world_events(&w, "FailedToCreateRayJob") == 1);
+    world_end(&w);
+}
+
 static void test_suspend(void) {
     struct world w = {.spec = "'schedule':'*/5 * * * *','suspend':true"};
     int64_t begin = moment("2026-05-01T00:01:00Z");
@@ -569,6 +583,7 @@ static const struct suite_test tests[] = {{"runs through changes of the clocks",
                                           {"deletion", test_deletion},
                                           {"lost answers", test_lost_answers},
                                           {"jumps of the clock", test_clock_jumps},
+                                          {"a name that is taken", test_name_taken},
                                           {"suspended", test_suspend},
                                           {"a long sleep", test_long_sleep},
                                           {"seconds", test_seconds},

@@ -112,6 +112,10 @@ static int32_t create(struct world *w, struct rv_val body, struct rv_str name) {
         w->fail_creates--;
         return RV_E_FORBIDDEN;
     }
+    if (w->taken > 0) {
+        w->taken--;
+        return RV_E_EXISTS;
+    }
     CU_ASSERT_TRUE(rv_str_is(rv_meta_controller_uid(body), "u"));
     CU_ASSERT_EQUAL(rv_val_len(labels), 1);
     CU_ASSERT_EQUAL(rv_val_len(notes), 1);

@@ -385,6 +385,35 @@ static void without_a_gateway(void) {
     scene_end(&s);
 }
 
+/* What the user may not make himself is refused by its path; what serves goes on. */
+static void services_of_others(void) {
+    static const struct {
+        const char *row, *spec, *path;
+    } rows[] = {
+        {"externalIPs", "'serveService':{'spec':{'externalIPs':['10.1.2.3']}}", "spec.serveService.spec.externalIPs"},
+        {"ExternalName", "'serveService':{'spec':{'type':'ExternalName'}}", "spec.serveService.spec.type"},
+        {"head", "'rayClusterConfig':{'headGroupSpec':{'headService':{'spec':{'externalIPs':['10.1.2.3']}}}}",
+         "headGroupSpec.headService.spec.externalIPs"},
+        {"LoadBalancer", "'serveService':{'spec':{'type':'LoadBalancer'}}", NULL},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1};
+        scene_start(&s);
+        unsigned clusters = scene_clusters(&s);
+        scene_patch(&s, "{'spec':{%s}}", rows[i].spec);
+        scene_for(&s, 20);
+        struct rv_str why = rv_path_str(scene_condition(&s, "Stalled"), "message");
+        CHECK_ROW(scene_is(&s, "Stalled", "True") == (rows[i].path != NULL), rows[i].row);
+        CHECK_ROW(scene_told(&s, "InvalidRayServiceSpec") == (rows[i].path != NULL), rows[i].row);
+        if (rows[i].path != NULL)
+            CHECK_ROW(memmem(why.p, why.n, rows[i].path, strlen(rows[i].path)) != NULL, rows[i].row);
+        CHECK_ROW(scene_clusters(&s) == clusters, rows[i].row);
+        for (const struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
+            CHECK_ROW(!rv_val_present(rv_val_path(o->value, "spec.externalIPs")), rows[i].row);
+        scene_end(&s);
+    }
+}
+
 static void bad_configuration(void) {
     static const char *const bad[] = {"''", "'applications: ['", "'applications: 3'"};
     for (size_t i = 0; i <= RV_ARRAY_LEN(bad); i++) {
@@ -440,6 +469,7 @@ static const struct suite_test tests[] = {
     {"11 the old cluster drains", old_cluster_drains},
     {"12 gRPC, appProtocol, a shared Gateway", grpc_and_shared_gateway},
     {"13 incremental without a Gateway", without_a_gateway},
+    {"services that the user may not make", services_of_others},
     {"14 empty or invalid Serve configuration", bad_configuration},
     {"15 no write when nothing changed", quiet},
 };
