@@ -28,6 +28,8 @@ bool rv_projection_only(const struct rv_projection *p, const char *field);
 struct rv_projection *rv_projection_free(struct rv_projection *p);
 /* Union of two (NULL = everything). A new object. */
 struct rv_projection *rv_projection_union(const struct rv_projection *a, const struct rv_projection *b);
+/* Does a keep everything that b keeps (NULL = everything)? */
+bool rv_projection_covers(const struct rv_projection *a, const struct rv_projection *b);
 /* For watch events {"type":..,"object":{..}}: `p` (NULL = everything) applied below "object", plus what bookmarks and
  * error events are read for. A new object. */
 struct rv_projection *rv_projection_watch(const struct rv_projection *p);

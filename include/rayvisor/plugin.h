@@ -1,7 +1,7 @@
 /* rayvisor/plugin.h - the ABI between rayvisor-host and one plugin. Most controllers include rayvisor/controller.h
  * instead, which stands above it.
  *
- * A plugin is a shared object that exports exactly one symbol, rv_plugin_v2, a function returning a constant
+ * A plugin is a shared object that exports exactly one symbol, rv_plugin_v3, a function returning a constant
  * `struct rv_plugin`. The host checks magic, ABI and name before it calls anything else. A plugin is a function of its
  * inputs: it has no network, no files, no clock and no credential of its own; what it wants it asks the host for, and
  * what it wants done it requests as an action. The same inputs give the same requests, which is what makes
@@ -39,9 +39,9 @@ extern "C" {
 #endif
 
 #define RV_ABI_MAGIC UINT32_C(0x52565031) /* "RVP1" */
-#define RV_ABI_MAJOR 2
+#define RV_ABI_MAJOR 3
 #define RV_ABI_MINOR 0
-#define RV_PLUGIN_SYMBOL "rv_plugin_v2"
+#define RV_PLUGIN_SYMBOL "rv_plugin_v3"
 /* Does the other side's struct have this field? */
 #define RV_HAS(ptr, field) ((ptr)->size >= offsetof(__typeof__(*(ptr)), field) + sizeof((ptr)->field))
 
@@ -149,7 +149,6 @@ struct rv_http_request {
 struct rv_result {
     uint32_t size;
     int32_t code; /* 0 or RV_E_* / -errno */
-    uint64_t id;  /* the number that the action got when it was sent: logs and recordings name it by that */
     uint64_t tag;
     uint32_t verb;
     uint32_t http_status;             /* 0 when there was no answer */
@@ -280,8 +279,8 @@ typedef const struct rv_plugin *(*rv_plugin_fn)(void);
 
 /* `RV_PLUGIN(my_plugin)` at the end of a plugin exports it. */
 #define RV_PLUGIN(object)                                                                                              \
-    RV_EXPORT const struct rv_plugin *rv_plugin_v2(void);                                                              \
-    RV_EXPORT const struct rv_plugin *rv_plugin_v2(void) { return &(object); }
+    RV_EXPORT const struct rv_plugin *rv_plugin_v3(void);                                                              \
+    RV_EXPORT const struct rv_plugin *rv_plugin_v3(void) { return &(object); }
 
 #ifdef __cplusplus
 }

@@ -95,6 +95,21 @@ struct rv_projection *rv_projection_union(const struct rv_projection *a, const s
     return p;
 }
 
+static bool node_covers(const struct proj_node *a, const struct proj_node *b) {
+    if (a->keep) return true;
+    if (b->keep) return false;
+    for (const struct proj_node *k = b->kids; k != NULL; k = k->next) {
+        const struct proj_node *same = proj_step(a, k->key);
+        if (same == NULL || !node_covers(same, k)) return false;
+    }
+    return true;
+}
+
+bool rv_projection_covers(const struct rv_projection *a, const struct rv_projection *b) {
+    if (a == NULL) return true;
+    return b != NULL ? node_covers(&a->root, &b->root) : a->root.keep;
+}
+
 struct rv_projection *rv_projection_watch(const struct rv_projection *p) {
     /* What bookmarks and error events (a Status) are read for, whatever the objects' own projection is. */
     static const char *const always[] = {

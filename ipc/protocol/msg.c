@@ -86,7 +86,7 @@ static const struct field action_fields[] = {F(action.id, "id", F_UINT64, true),
                                              F(action.http.auth_header, "ah", F_STR, false),
                                              F(action.http.auth_prefix, "ap", F_STR, false),
                                              END};
-static const struct field result_fields[] = {F(result.r.id, "id", F_UINT64, true),
+static const struct field result_fields[] = {F(result.id, "id", F_UINT64, true),
                                              F(result.r.code, "code", F_INT32, true),
                                              F(result.r.http_status, "http", F_UINT32, false),
                                              F(result.r.name, "n", F_STR, false),

@@ -108,6 +108,7 @@ struct msg_action { /* payload: body */
     struct rv_http_request http; /* RV_VERB_HTTP; body is the payload */
 };
 struct msg_result {     /* payload: body */
+    uint64_t id;        /* of the action that it answers */
     struct rv_result r; /* tag, verb, resource and ns are filled in by the host from its own record */
 };
 struct msg_settings {

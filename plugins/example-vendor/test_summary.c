@@ -4,7 +4,7 @@
 
 #include <rayvisor/test.h>
 
-const struct rv_plugin *rv_plugin_v2(void); /* summary.c */
+const struct rv_plugin *rv_plugin_v3(void); /* summary.c */
 
 static int failures;
 
@@ -73,7 +73,7 @@ int main(int argc, char **argv) {
     struct rv_fakeapi *api = rv_fakeapi_new(0);
     struct rv_test_random random = {1};
     struct rv_fakehost *host = rv_fakehost_new(&(struct rv_fakehost_opts){
-        .plugin = rv_plugin_v2(), .manifest = argv[1], .api = api, .random = &random, .refuse = refuse});
+        .plugin = rv_plugin_v3(), .manifest = argv[1], .api = api, .random = &random, .refuse = refuse});
     if (host == NULL) return 1;
     story(host, api);
     rv_fakehost_free(host);

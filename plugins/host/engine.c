@@ -199,7 +199,7 @@ static void continue_key(struct engine *e, struct queue_key *k) {
 }
 
 static void on_result(struct engine *e, const struct msg *m) {
-    struct open_action *a = open_find(e, m->result.r.id);
+    struct open_action *a = open_find(e, m->result.id);
     if (a == NULL) return; /* answered already: at most one counts */
     rv_table_remove(&e->open, &a->link);
     e->open_n--;

@@ -80,11 +80,10 @@ static void link_running(struct op *op) {
 /* Ends an op: the result goes out, exactly once. */
 void end_op(struct op *op, const struct rv_result *r) {
     struct executor *x = op->x;
-    struct rv_result out = *r;
-    out.size = sizeof out;
-    out.id = op->m.id;
-    out.ns = op->m.a.ns;
-    if (out.name.n == 0) out.name = op->m.a.name;
+    struct msg_result out = {op->m.id, *r};
+    out.r.size = sizeof out.r;
+    out.r.ns = op->m.a.ns;
+    if (out.r.name.n == 0) out.r.name = op->m.a.name;
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
     counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
@@ -371,7 +370,8 @@ static enum executor_answer judge_op(struct op *op) {
 static void take_event(struct op *op) {
     struct executor *x = op->x;
     if (op->client != NULL) {
-        struct rv_result done = {.size = sizeof done, .id = op->m.id, .tag = op->m.a.tag, .verb = op->m.a.verb};
+        struct msg_result done = {.id = op->m.id,
+                                  .r = {.size = sizeof done.r, .tag = op->m.a.tag, .verb = op->m.a.verb}};
         op->client->on_result(op->client->arg, op->instance, op->m.a.api_version, op->m.a.resource, &done);
     }
     if (op->quota != NULL) {

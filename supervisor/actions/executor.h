@@ -18,10 +18,10 @@
 /* Who asks for actions, as the executor knows it. A plugin embeds one; it must stay until executor_forget(). */
 struct executor_client {
     const struct config_plugin *config; /* the newest: a reload replaces it */
-    /* An action's one result, which is lent. instance: as it was given to executor_submit(). api_version and resource:
-     * of the object that the action concerned. */
+    /* An action's one result, which is lent, with the id of the action. instance: as it was given to executor_submit().
+     * api_version and resource: of the object that the action concerned. */
     void (*on_result)(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                      const struct rv_result *r);
+                      const struct msg_result *r);
     /* How many bytes of results wait because it does not take them. */
     size_t (*result_bytes)(const void *arg);
     void *arg;

@@ -132,8 +132,8 @@ void session_leave_feeds(struct plugin *p);
 void session_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
 /* A result for the incarnation that asked; dropped when it is gone. The object's own change is told first. */
 void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                    const struct rv_result *r); /* arg: the plugin */
-size_t session_result_bytes(const void *arg);   /* arg: the plugin; of results that wait for its credit */
+                    const struct msg_result *r); /* arg: the plugin */
+size_t session_result_bytes(const void *arg);    /* arg: the plugin; of results that wait for its credit */
 bool session_knows(const void *arg, struct rv_str ns, struct rv_str name); /* arg: the plugin; a primary object? */
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);

@@ -202,15 +202,15 @@ void session_welcome(struct plugin *p) {
 }
 
 void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                    const struct rv_result *r) {
+                    const struct msg_result *r) {
     struct plugin *p = arg;
     if (p->lane == NULL || p->instance != instance) return;
     const struct manifest *m = p->config->manifest;
     for (uint32_t k = 0; k < m->kind_n; k++)
         if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource))
-            outbox_flush_object(p->outbox, k, r->ns, r->name);
+            outbox_flush_object(p->outbox, k, r->r.ns, r->r.name);
     p->answered = rv_mono_now();
-    struct msg out = {.type = MSG_RESULT, .result = {*r}, .payload = r->body};
+    struct msg out = {.type = MSG_RESULT, .result = *r, .payload = r->r.body};
     outbox_result(p->outbox, &out);
 }
 
@@ -326,7 +326,7 @@ static void fail_explains(struct plugin *p) {
 
 static void refuse_action(struct plugin *p, uint64_t id, int code, const char *reason, const char *message) {
     struct msg out = {.type = MSG_RESULT,
-                      .result.r = {.id = id, .code = code, .reason = rv_str(reason), .message = rv_str(message)}};
+                      .result = {id, {.code = code, .reason = rv_str(reason), .message = rv_str(message)}}};
     tell(p, &out, NULL);
 }
 

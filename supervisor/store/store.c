@@ -77,8 +77,7 @@ struct store_collection *store_collection_get(struct store *s, const struct stor
     *ret_widened = false;
     if (c != NULL) {
         c->refs++;
-        if (c->projection == NULL) return c;
-        /* Uniting with what is there already costs one relist at most; plugins come and go seldom. */
+        if (rv_projection_covers(c->projection, o->projection)) return c; /* what is there is complete for both */
         struct rv_projection *both = rv_projection_union(c->projection, o->projection);
         rv_projection_free(c->projection);
         c->projection = both;

@@ -34,7 +34,7 @@ struct store *store_new(void);
 struct store *store_free(struct store *s);
 
 /* Collections are shared: the same resource, ns and selector gives the same one with the projections united
- * (*ret_widened tells that more is now kept, so the caller must relist). Refcounted by users. */
+ * (*ret_widened tells that more is now kept than before, so the caller must relist). Refcounted by users. */
 struct store_collection_opts {
     const char *api_version, *resource, *kind;
     const char *ns, *selector;

@@ -79,8 +79,8 @@ static void answer(struct world *w, uint64_t back, struct msg *m) {
     uint64_t bit = back % 8;
     if (w->last_id <= bit) return;
     for (size_t i = 0; i < RV_ARRAY_LEN(w->open); i++) w->open[i] &= ~(UINT64_C(1) << bit);
-    m->result.r =
-        (struct rv_result){.size = sizeof m->result.r, .id = w->last_id - bit, .code = back % 3 == 0 ? RV_E_DENIED : 0};
+    m->result.id = w->last_id - bit;
+    m->result.r = (struct rv_result){.size = sizeof m->result.r, .code = back % 3 == 0 ? RV_E_DENIED : 0};
 }
 
 static void step(struct world *w, uint8_t what, uint8_t which, uint8_t number) {
@@ -135,7 +135,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (ticks == SETTLE_TICKS) abort();
     step(&w, 13, 0, 1); /* DRAIN, and everything answered */
     for (uint64_t id = 1; id <= w.last_id + 1000; id++) {
-        struct msg m = {.type = MSG_RESULT, .result.r = {.size = sizeof m.result.r, .id = id}};
+        struct msg m = {.type = MSG_RESULT, .result = {id, {.size = sizeof m.result.r}}};
         w.open[0] = w.open[1] = 0;
         (void)engine_message(w.engine, w.now, &m, NULL);
     }

@@ -39,7 +39,7 @@ static void on_message(void *arg, const struct msg *m) {
         for (size_t i = 0; i < RV_ARRAY_LEN(ids); i++) ask(r, ids[i]);
         break;
     case MSG_RESULT:
-        rv_buf_addf(&text, "result id=%llu code=%d reason=" RV_STR_FMT, (unsigned long long)m->result.r.id,
+        rv_buf_addf(&text, "result id=%llu code=%d reason=" RV_STR_FMT, (unsigned long long)m->result.id,
                     m->result.r.code, RV_STR_ARG(m->result.r.reason));
         (void)lane_send(r->lane, &(struct msg){.type = MSG_LOG, .log = {.level = 1, .message = rv_buf_str(&text)}});
         break;

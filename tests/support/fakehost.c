@@ -346,9 +346,9 @@ static void answer(struct rv_fakehost *h, struct request **at) {
             n = &(*n)->next;
     }
     struct msg m = {.type = MSG_RESULT,
+                    .result.id = r->m.action.id,
                     .result.r = {.size = sizeof m.result.r,
                                  .code = r->code,
-                                 .id = r->m.action.id,
                                  .name = r->name[0] != 0 ? rv_str(r->name) : a->name,
                                  .uid = rv_str(r->uid),
                                  .resource_version = rv_str(r->version),
@@ -434,8 +434,8 @@ static void stop(struct rv_fakehost *h) {
     if (h->engine == NULL) return;
     hear(h, &(struct msg){.type = MSG_DRAIN});
     while (h->requests != NULL) {
-        struct rv_result r = {.size = sizeof r, .code = RV_E_SHUTDOWN, .id = h->requests->m.action.id};
-        hear(h, &(struct msg){.type = MSG_RESULT, .result.r = r});
+        struct rv_result r = {.size = sizeof r, .code = RV_E_SHUTDOWN};
+        hear(h, &(struct msg){.type = MSG_RESULT, .result = {h->requests->m.action.id, r}});
         request_free(h, &h->requests);
     }
     h->engine = engine_free(h->engine);

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 static struct world *of(struct rv_host *h) { return (struct world *)(void *)h; }
 
@@ -658,7 +658,7 @@ static struct rv_val settings_of(struct world *w) {
 
 void world_begin(struct world *w, uint64_t seed) {
     rv_autobuf struct rv_buf ok = {0}, failed = {0};
-    w->plugin = rv_plugin_v2();
+    w->plugin = rv_plugin_v3();
     w->luck = seed * 2654435761u + 1;
     w->now = 1767225600000;
     w->keep = rv_arena_new();

@@ -65,7 +65,7 @@ static inline struct msg script_snap(unsigned type, uint64_t rev) {
 }
 
 static inline struct msg script_result(uint64_t id, int32_t code) {
-    return (struct msg){.type = MSG_RESULT, .result.r = {.size = sizeof(struct rv_result), .id = id, .code = code}};
+    return (struct msg){.type = MSG_RESULT, .result = {id, {.size = sizeof(struct rv_result), .code = code}}};
 }
 
 #endif

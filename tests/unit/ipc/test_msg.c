@@ -116,8 +116,8 @@ static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
         m.snap.rev = 77;
         break;
     case MSG_RESULT:
+        m.result.id = 5;
         m.result.r = (struct rv_result){.code = RV_E_CONFLICT,
-                                        .id = 5,
                                         .http_status = 409,
                                         .name = RV_STR("n"),
                                         .uid = RV_STR("u"),

@@ -6,7 +6,7 @@
 #include "rayvisor/test.h"
 #include "tests/unit/ray/made.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 #ifndef LONE_PLUGIN
 #define LONE_PLUGIN "raycluster"
@@ -66,7 +66,7 @@ static inline void lone_go(struct lone *w, const char *settings) {
     struct rv_str text = rv_arena_str(a, rv_str(settings));
     char *json = rv_arena_alloc(a, text.n + 1);
     for (size_t i = 0; i < text.n; i++) json[i] = text.p[i] == '\'' ? '"' : text.p[i];
-    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/" LONE_PLUGIN "/" LONE_PLUGIN ".yaml",
                                                          .settings = json,
                                                          .api = w->api,

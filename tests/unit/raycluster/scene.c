@@ -1,7 +1,7 @@
 /* scene.c - see scene.h. */
 #include "scene.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 static const struct rv_str api_version = {"ray.io/v1", 9}, resource = {"rayclusters", 11};
 
@@ -33,7 +33,7 @@ void scene_start(struct scene *s, const char *settings, const char *spec) {
     struct rv_val v = quoted(a, rv_arena_fmt(a, "{'metadata':{'name':'c'},'spec':{%s}}", spec).p);
     CU_ASSERT_TRUE_FATAL(rv_val_present(v));
     CU_ASSERT_EQUAL_FATAL(rv_fakeapi_create(s->api, api_version, resource, v, &made), 0);
-    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = s->api,

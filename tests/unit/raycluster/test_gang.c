@@ -3,7 +3,7 @@
 #include "rayvisor/test.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 #define GUARD "scheduling.k8s.io/podgroup-protection"
 #define WAS "{\"featureGates\":{\"KubernetesWAS\":true}}"
@@ -27,7 +27,7 @@ static void start(struct world *w, const char *settings) {
     *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {7}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, cluster), &made),
                     0);
-    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = w->api,

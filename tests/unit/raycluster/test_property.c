@@ -16,7 +16,7 @@
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 enum { RUNS = 150, CHAPTERS = 3, STEPS = 50 };
 #define MINUTE_MS INT64_C(60000)
@@ -389,7 +389,7 @@ static bool tell_story(uint64_t seed) {
              s->model.indexing ? "true" : "false", s->model.gang == GANG_KUBERNETES ? "true" : "false");
     bystander(s);
     model_apply(&s->model, s->api);
-    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = s->api,

@@ -5,7 +5,7 @@
 #include "rayvisor/test.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 enum { ROOM = 8, PATIENCE_MS = 7000 };
 
@@ -30,7 +30,7 @@ static void start_group(struct world *w, const char *settings, const char *worke
     *w = (struct world){.api = rv_fakeapi_new(INT64_C(1700000000000000000)), .random = {1}};
     CU_ASSERT_EQUAL(rv_fakeapi_create(w->api, RV_STR("ray.io/v1"), RV_STR("rayclusters"), from_json(a, text.p), &made),
                     0);
-    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    w->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/raycluster/raycluster.yaml",
                                                          .settings = settings,
                                                          .api = w->api,

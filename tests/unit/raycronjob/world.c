@@ -8,7 +8,7 @@
     "'entrypoint':'x','rayClusterSpec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'h','image':'i'}]}" \
     "}}}"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 static struct world *of(struct rv_host *h) { return (struct world *)(void *)h; }
 
@@ -227,7 +227,7 @@ static void start_plugin(struct world *w) {
 
 void world_begin(struct world *w, int64_t unix_s) {
     static const char defaults[] = "{'timeZone':'UTC','missedRunsLimit':100,'featureGates':{}}";
-    w->plugin = rv_plugin_v2();
+    w->plugin = rv_plugin_v3();
     w->now = unix_s * 1000;
     if (w->created == 0) w->created = unix_s;
     w->generation = 1;

@@ -7,7 +7,7 @@
 
 #include "rayvisor/json.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 static struct rv_val json_value(struct rv_arena *a, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0}, out = {0};
@@ -198,7 +198,7 @@ void scene_begin(struct scene *s) {
     s->api = rv_fakeapi_new(BEGINNING);
     if (s->shared != NULL) make_shared(s);
     make(s, "ray.io/v1", "rayjobs", manifest(a, s));
-    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/rayjob/rayjob.yaml",
                                                          .settings = s->settings != NULL ? s->settings : "{}",
                                                          .api = s->api,

@@ -13,7 +13,7 @@
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 enum { RUNS = 200, CHAPTERS = 3, STEPS = 60 };
 #define RESTARTS_ON "{\"featureGates\":{\"SidecarSubmitterRestart\":true}}"
@@ -151,7 +151,7 @@ static bool tell_story(uint64_t seed) {
     s->world.refuses = rv_test_random_chance(&s->random, 5);
     shared_cluster(s);
     model_apply(&s->model, s->api);
-    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/rayjob/rayjob.yaml",
                                                          .settings = s->world.sidecar_restarts ? RESTARTS_ON : "{}",
                                                          .api = s->api,

@@ -7,7 +7,7 @@
 #include "tests/support/story.h"
 #include "tests/unit/sdk/suite.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 static int on_action(void *arg, const struct rv_action *a, struct rv_str *message) {
     struct scene *s = arg;
@@ -55,7 +55,7 @@ void scene_begin(struct scene *s) {
         .api = s->api, .random = &s->random, .workers = s->workers, .deploy_s = s->deploy_s, .ongoing = -1};
     s->w = w;
     create(s);
-    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/rayservice/rayservice.yaml",
                                                          .settings = s->settings != NULL ? s->settings : "{}",
                                                          .api = s->api,

@@ -13,7 +13,7 @@
 #include "tests/unit/sdk/suite.h"
 #include "world.h"
 
-const struct rv_plugin *rv_plugin_v2(void);
+const struct rv_plugin *rv_plugin_v3(void);
 
 enum { RUNS = 60, CHAPTERS = 3, STEPS = 90 };
 #define MINUTE_MS INT64_C(60000)
@@ -400,7 +400,7 @@ static bool tell_story(uint64_t seed) {
     s->w = (struct world){.api = s->api, .random = &s->random, .workers = 1, .deploy_s = 3, .ongoing = -1};
     s->strategy = (int)rv_test_random_below(&s->random, STRATEGIES);
     begin(s);
-    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v2(),
+    s->host = rv_fakehost_new(&(struct rv_fakehost_opts){.plugin = rv_plugin_v3(),
                                                          .manifest = "plugins/rayservice/rayservice.yaml",
                                                          .settings = "{\"maxDrainSeconds\":60}",
                                                          .api = s->api,

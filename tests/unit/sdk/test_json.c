@@ -295,6 +295,34 @@ static void test_projection_algebra(void) {
     rv_projection_free(open);
 }
 
+static struct rv_projection *of(const char *path) {
+    return path == NULL ? NULL : path[0] == 0 ? rv_projection_new(NULL, 0, NULL) : rv_projection_new(&path, 1, NULL);
+}
+
+static void test_projection_covers(void) {
+    static const struct {
+        const char *name, *a, *b; /* paths; NULL: no projection, "": one that keeps everything */
+        bool covers;
+    } rows[] = {{"the same", "a.b", "a.b", true},
+                {"what lies below", "a", "a.b[].c", true},
+                {"what lies above", "a.b", "a", false},
+                {"another field", "a.b", "a.c", false},
+                {"elements", "a[].b", "a[].b.c", true},
+                {"elements, another field", "a[].b", "a[].c", false},
+                {"all has all", "", "a", true},
+                {"none has all", NULL, "a.b", true},
+                {"a part has not all", "a", "", false},
+                {"a part has not what none keeps", "a", NULL, false},
+                {"all has what none keeps", "", NULL, true},
+                {"none has itself", NULL, NULL, true}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_projection *a = of(rows[i].a), *b = of(rows[i].b);
+        CHECK_ROW(rv_projection_covers(a, b) == rows[i].covers, rows[i].name);
+        rv_projection_free(a);
+        rv_projection_free(b);
+    }
+}
+
 struct items {
     struct rv_buf seen; /* JSON of the items, one per line */
     int n, stop_at;
@@ -410,6 +438,7 @@ static const struct suite_test tests[] = {
     {"compact", test_compact},
     {"projection", test_projection},
     {"projection algebra", test_projection_algebra},
+    {"does one projection cover another", test_projection_covers},
     {"lists", test_lists},
     {"list limits", test_list_limits},
     {"writer", test_writer},

@@ -52,11 +52,11 @@ grep -q "recording" "$tmp/log" || { cat "$tmp/log"; fail "a broken recording is 
 
 for so in "$plugins/cluster-summary.so" "$tmp/by-pkg-config.so"; do
   exported=$(nm -D --defined-only "$so" | awk '{print $3}' | grep -v '^__' | tr '\n' ' ')
-  [ "$exported" = "rv_plugin_v2 " ] || fail "$so exports: $exported"
+  [ "$exported" = "rv_plugin_v3 " ] || fail "$so exports: $exported"
   needed=$(readelf -d "$so" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p' | grep -v '^lib\(c\|m\|asan\|ubsan\|tsan\|gcc_s\)\.so' || true)
   [ -z "$needed" ] || fail "$so needs $needed"
   said=$("$host" --check "$so")
-  [ "$said" = '{"name":"cluster-summary","version":"1.0.0","abi":"2.0"}' ] || fail "the host says of $so: $said"
+  [ "$said" = '{"name":"cluster-summary","version":"1.0.0","abi":"3.0"}' ] || fail "the host says of $so: $said"
 done
 
 # Where it was installed makes it no plugin of Rayvisor's own: beside those it needs the configuration's consent too.
@@ -81,7 +81,7 @@ refused() {
   fi
   tr '\n' ' ' <"$tmp/log" | tr -s ' ' | grep -q "$2" || { cat "$tmp/log"; fail "no \"$2\""; }
 }
-head="name: x\nversion: 1\nabi: 2\nprimary: {apiVersion: v1, resource: pods, kind: Pod}\n"
+head="name: x\nversion: 1\nabi: 3\nprimary: {apiVersion: v1, resource: pods, kind: Pod}\n"
 printf '%breads: [{apiVersion: v1, resource: nodes, kind: Node}]\n' "$head" >"$tmp/x.yaml"
 refused "$tmp/x.yaml" "line of its own"
 printf '%breads:\n- apiVersion: v1\n  resource: pods\n  kind: Pod\n' "$head" >"$tmp/x.yaml"

@@ -9,13 +9,14 @@
 static void take(char *to, size_t size, struct rv_str s) { snprintf(to, size, "%.*s", RV_STR_ARG(s)); }
 
 static void on_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                      const struct rv_result *r) {
+                      const struct msg_result *m) {
+    const struct rv_result *r = &m->r;
     struct asker *p = arg;
     (void)api_version;
     (void)resource;
     CU_ASSERT_EQUAL(instance, 7);
-    if (r->id >= RESULTS_MAX) abort();
-    struct seen_result *s = &p->results[r->id];
+    if (m->id >= RESULTS_MAX) abort();
+    struct seen_result *s = &p->results[m->id];
     rv_autobuf struct rv_buf json = {0};
     p->result_n++;
     p->waiting += r->body.n;

@@ -74,7 +74,7 @@ static void write_file(const char *dir, const char *name, const char *text) {
 
 static void write_plugin(const char *dir) {
     write_file(dir, "toy.yaml",
-               "name: toy\nversion: 1.2.3\nabi: 2\ndescription: a plugin that a test plays\n"
+               "name: toy\nversion: 1.2.3\nabi: 3\ndescription: a plugin that a test plays\n"
                "primary: {name: config, apiVersion: v1, resource: configmaps, kind: ConfigMap}\n"
                "reads:\n"
                "  - {name: pod, apiVersion: v1, resource: pods, kind: Pod, map: owner, fields: [metadata.name]}\n"
@@ -225,7 +225,7 @@ struct msg world_hello(struct plugin_world *w, struct rv_buf *token) {
     return (struct msg){.type = MSG_HELLO,
                         .hello = {.token = rv_buf_bytes(token),
                                   .protocol = MSG_VERSION,
-                                  .abi_major = 2,
+                                  .abi_major = 3,
                                   .plugin = RV_STR("toy"),
                                   .plugin_version = RV_STR("1.2.3"),
                                   .pid = 1,

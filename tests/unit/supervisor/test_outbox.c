@@ -60,7 +60,7 @@ static void reader(void *arg, struct msg *m, struct rv_blob *payload) {
         w->owed++;
         break;
     case MSG_RESULT:
-        w->results[w->result_n++ % RV_ARRAY_LEN(w->results)] = m->result.r.id;
+        w->results[w->result_n++ % RV_ARRAY_LEN(w->results)] = m->result.id;
         w->body_bytes += payload != NULL ? rv_blob_bytes(payload).n : 0;
         CU_ASSERT_TRUE(payload == NULL || rv_str_is(m->result.r.message, "the message"));
         break;
@@ -139,7 +139,7 @@ static void result(struct world *w, uint64_t id, size_t body) {
     rv_buf_reserve(&b, body);
     memset(b.p, 'x', body);
     struct msg m = {.type = MSG_RESULT,
-                    .result.r = {.size = sizeof(struct rv_result), .id = id, .message = RV_STR("the message")},
+                    .result = {id, {.size = sizeof(struct rv_result), .message = RV_STR("the message")}},
                     .payload = {b.p, body}};
     outbox_result(w->box, &m);
 }

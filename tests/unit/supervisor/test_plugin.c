@@ -100,10 +100,10 @@ static void misfits(void) {
     static const struct {
         const char *row, *plugin, *version, *says;
         uint32_t protocol, abi;
-    } rows[] = {{"another ABI", "toy", "1.2.3", "ABI 2, the library has 3.0", MSG_VERSION, 3},
-                {"another protocol", "toy", "1.2.3", "ABI 2, the library has 2.0", MSG_VERSION + 1, 2},
-                {"another plugin", "other", "1.2.3", "plugin \"other\"", MSG_VERSION, 2},
-                {"another version", "toy", "1.2.4", "version 1.2.4, its manifest 1.2.3", MSG_VERSION, 2}};
+    } rows[] = {{"another ABI", "toy", "1.2.3", "ABI 3, the library has 2.0", MSG_VERSION, 2},
+                {"another protocol", "toy", "1.2.3", "ABI 3, the library has 3.0", MSG_VERSION + 1, 3},
+                {"another plugin", "other", "1.2.3", "plugin \"other\"", MSG_VERSION, 3},
+                {"another version", "toy", "1.2.4", "version 1.2.4, its manifest 1.2.3", MSG_VERSION, 3}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct plugin_world *w = plugin_world_new("");
         rv_autobuf struct rv_buf token = {0};
@@ -326,12 +326,12 @@ static void actions(void) {
     struct plugin_world *w = plugin_world_new("");
     world_ready(w);
     world_say(w, timer(5));
-    const struct rv_result *r = &world_hear(w, MSG_RESULT)->result.r;
-    CU_ASSERT_TRUE(r->id == 5 && r->code == 0);
+    const struct msg_result *r = &world_hear(w, MSG_RESULT)->result;
+    CU_ASSERT_TRUE(r->id == 5 && r->r.code == 0);
     for (uint64_t id = 5; id >= 4; id--) {
         world_say(w, timer(id));
-        r = &world_hear(w, MSG_RESULT)->result.r;
-        CU_ASSERT_TRUE(r->id == id && r->code == RV_E_PROTOCOL && rv_str_is(r->reason, "RepeatedActionId"));
+        r = &world_hear(w, MSG_RESULT)->result;
+        CU_ASSERT_TRUE(r->id == id && r->r.code == RV_E_PROTOCOL && rv_str_is(r->r.reason, "RepeatedActionId"));
     }
     CU_ASSERT_EQUAL(world_info(w).repeated, 2);
     world_say(w, timer(6));
@@ -445,7 +445,8 @@ static void settings_unanswered(void) {
     }
 }
 
-/* What is configured anew begins with it, and without what was held against the plugin before. */
+/* What is configured anew begins with it, and without what was held against the plugin before. What it reads is kept
+ * already, and is not listed again. */
 static void replaced(void) {
     struct plugin_world *w = plugin_world_new("");
     unsigned stopped = 0;
@@ -457,6 +458,8 @@ static void replaced(void) {
     CU_ASSERT_TRUE(world_state(w, "starting") && greets(w, "anew"));
     world_connect(w);
     world_greet(w);
+    CU_ASSERT_EQUAL(script_count_of(w->server, "configmaps?limit"), 1);
+    CU_ASSERT_EQUAL(script_count_of(w->server, "pods?limit"), 1);
     plugin_world_free(w);
 }
 

@@ -303,6 +303,38 @@ static void widening(void) {
     end(&w);
 }
 
+/* Who reads no more than is kept already changes nothing: it would cost a list for each plugin that is replaced. */
+static void not_widened(void) {
+    static const char *const two[] = {"metadata", "spec.a"}, *const one[] = {"spec.a"}, *const more[] = {"spec"};
+    struct rv_projection *wide = rv_projection_new(two, 2, NULL), *same = rv_projection_new(two, 2, NULL),
+                         *narrow = rv_projection_new(one, 1, NULL), *wider = rv_projection_new(more, 1, NULL);
+    const struct {
+        const char *row;
+        const struct rv_projection *projection;
+        bool widened;
+    } rows[] = {{"the same again", same, false},    {"a part of it", narrow, false},
+                {"more of one field", wider, true}, {"that once more", wider, false},
+                {"everything", NULL, true},         {"a part of everything", narrow, false}};
+    struct world w;
+    begin(&w);
+    struct store_collection_opts o = {"v1", "pods", "Pod", "d", "x=y", wide};
+    bool widened;
+    struct store_collection *c = store_collection_get(w.store, &o, &widened, NULL);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        store_replace_begin(c, false);
+        store_replace_end(c, RV_STR("1"));
+        o.projection = rows[i].projection;
+        CHECK_ROW(store_collection_get(w.store, &o, &widened, NULL) == c, rows[i].row);
+        CHECK_ROW(widened == rows[i].widened && store_collection_synced(c) == !widened, rows[i].row);
+    }
+    for (size_t i = 0; i <= RV_ARRAY_LEN(rows); i++) store_collection_unref(c);
+    rv_projection_free(wide);
+    rv_projection_free(same);
+    rv_projection_free(narrow);
+    rv_projection_free(wider);
+    end(&w);
+}
+
 /* A write-through keeps only what the projection keeps, like the watch. */
 static void written_is_projected(void) {
     static const char *const paths[] = {"metadata.name", "metadata.namespace", "metadata.uid",
@@ -411,6 +443,7 @@ static const struct suite_test tests[] = {{"orders", orders},
                                           {"written and listed away", written_and_listed_away},
                                           {"selections", selections},
                                           {"widening", widening},
+                                          {"not widened", not_widened},
                                           {"written is projected", written_is_projected},
                                           {"an answer is read once", read_once},
                                           {"many", many},
