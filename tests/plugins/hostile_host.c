@@ -168,7 +168,17 @@ static const struct mode {
     {"large", large, 1, true},           {"events", event, 60 << 10, true}, {"refused", refused, 60 << 10, true},
     {"metrics", metric, 60 << 10, true}, {"logs", line, 60 << 10, true},    {"pages", pages, 1, true}};
 
-/* ZeroMQ sends no message before its end is known, so this one is spoken by hand. */
+/* Reads the greeting and the beginning of READY: ZeroMQ closes a connection whose messages come before that. */
+static void await_ready(int fd) {
+    char bytes[65];
+    for (size_t got = 0; got < sizeof bytes;) {
+        ssize_t n = read(fd, bytes + got, sizeof bytes - got);
+        if (n <= 0) exit(69);
+        got += (size_t)n;
+    }
+}
+
+/* ZeroMQ sends no message before its end is known. So this function speaks ZMTP itself. */
 static void endless(const char *path) {
     static const uint8_t hello[] = {0xff, 0,   0,   0,   0,        0,   0,   0,   1,   0x7f, 3,   0,
                                     'N',  'U', 'L', 'L', [64] = 4, 28,  5,   'R', 'E', 'A',  'D', 'Y',
@@ -179,6 +189,7 @@ static void endless(const char *path) {
     memcpy(a.sun_path, path, strlen(path));
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     if (connect(fd, (struct sockaddr *)&a, sizeof a) != 0 || write(fd, hello, sizeof hello) < 0) exit(69);
+    await_ready(fd);
     while (send(fd, frame, 9, MSG_NOSIGNAL) == 9 && send(fd, frame + 2, 1024, MSG_NOSIGNAL) == 1024) continue;
     for (;;) pause();
 }
