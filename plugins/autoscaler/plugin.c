@@ -7,6 +7,7 @@
 #include "plugins/autoscaler/round.h"
 #include "plugins/ray/controller.h"
 #include "plugins/ray/fields.h"
+#include "plugins/ray/live_head.h"
 
 /* ---- settings ------------------------------------------------------------------------------------------- */
 
@@ -142,6 +143,14 @@ static bool finish(struct round *r) {
     return true;
 }
 
+/* It is asked where it listens, whatever the spec says by now. False: it is not shown whole yet. */
+static bool look_at_head(struct round *r, const struct seen_pod *head) {
+    struct rv_object o = {.size = sizeof o};
+    if (!rv_pass_get(r->pass, KIND_HEAD, head->name, &o) || !rv_str_eq(o.uid, head->uid)) return false;
+    rc_as_head_runs(r->arena, &r->cluster, o.value, &r->runs);
+    return true;
+}
+
 static void scale(struct round *r) {
     const struct seen_pod *head = head_of(&r->seen);
     const struct rv_result *res = answer(r->pass);
@@ -150,7 +159,7 @@ static void scale(struct round *r) {
     if (res != NULL) say_mode(r);
     round_drained(r);
     if (!take_patch(r)) return;
-    if (head == NULL || !head->ready) {
+    if (head == NULL || !head->ready || !look_at_head(r, head)) {
         wait_for_head(r, head);
         return;
     }

@@ -67,6 +67,7 @@ struct round {
     const struct settings *settings;
     struct memo *memo;
     struct rc_cluster cluster;
+    struct rc_cluster runs; /* as its head runs (live_head.h) */
     struct seen seen;
     bool *drained; /* of each pod */
     bool sidecar;  /* the head pod has one: it writes, and we do not */

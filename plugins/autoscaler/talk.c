@@ -10,7 +10,7 @@ static bool send(struct round *r, const char *method, const struct rv_buf *body,
                  uint64_t tag) {
     struct rv_arena *a = r->arena;
     struct rv_str host =
-        rc_name_fqdn(a, rc_head_service_name(a, &r->cluster), r->cluster.ns, r->settings->shared.cluster_domain);
+        rc_name_fqdn(a, rc_head_service_name(a, &r->runs), r->runs.ns, r->settings->shared.cluster_domain);
     struct rv_http_request q = {.size = sizeof q,
                                 .flags = flags,
                                 .timeout_ms = r->settings->timeout_ms,
@@ -18,13 +18,13 @@ static bool send(struct round *r, const char *method, const struct rv_buf *body,
                                 .tag = tag,
                                 .method = RV_STR("POST"),
                                 .url = rv_arena_fmt(a, "http://" RV_STR_FMT ":" RV_STR_FMT GCS_SERVICE "%s",
-                                                    RV_STR_ARG(host), RV_STR_ARG(rc_gcs_port(&r->cluster)), method),
+                                                    RV_STR_ARG(host), RV_STR_ARG(rc_gcs_port(&r->runs)), method),
                                 .content_type = RV_STR("application/grpc"),
                                 .body = rv_buf_bytes(body),
                                 .http2 = 1};
-    if (r->cluster.f.token) { /* this header, not Ray's own: the control store takes no other */
-        q.secret_ns = r->cluster.ns;
-        q.secret_name = rc_token_secret(a, &r->cluster);
+    if (r->runs.f.token) { /* this header, not Ray's own: the control store takes no other */
+        q.secret_ns = r->runs.ns;
+        q.secret_name = rc_token_secret(a, &r->runs);
         q.secret_key = RV_STR("auth_token");
         q.auth_header = RV_STR("authorization");
         q.auth_prefix = RV_STR("Bearer ");

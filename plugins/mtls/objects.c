@@ -1,7 +1,10 @@
 /* objects.c - see objects.h. */
 #include "objects.h"
 
+#include <stdlib.h>
+
 #include "plugins/ray/fields.h"
+#include "plugins/ray/names.h"
 
 #define CERT_MANAGER "cert-manager.io/v1"
 
@@ -66,23 +69,32 @@ static void ca_spec(struct rv_arena *a, const struct mtls_cluster *c, struct rv_
     usages(a, spec, list, RV_ARRAY_LEN(list));
 }
 
-static struct rv_str head_host(struct rv_arena *a, const struct mtls_cluster *c) {
-    struct rv_str own = rv_path_str(c->spec, "headGroupSpec.headService.metadata.name"),
-                  service = own.n != 0 ? own : rv_arena_fmt(a, RV_STR_FMT "-head-svc", RV_STR_ARG(c->name));
-    return rv_arena_fmt(a, RV_STR_FMT "." RV_STR_FMT ".svc." RV_STR_FMT, RV_STR_ARG(service), RV_STR_ARG(c->ns),
-                        RV_STR_ARG(c->domain));
+static int text_order(const void *a, const void *b) {
+    return rv_str_cmp(*(const struct rv_str *)a, *(const struct rv_str *)b);
+}
+
+/* Sorted, each once. */
+static struct rv_node *host_names(struct rv_arena *a, const struct mtls_cluster *c, bool head) {
+    struct rv_node *list = rv_node_array(a);
+    struct rv_str *names = rv_arena_alloc(a, (c->service_n + 2) * sizeof *names);
+    size_t n = 0;
+    names[n++] = RV_STR("localhost");
+    if (head) {
+        struct rv_str own = rv_path_str(c->spec, "headGroupSpec.headService.metadata.name");
+        names[n++] = rc_name_fqdn(a, rc_name_head_service(a, c->name, own), c->ns, c->domain);
+        for (size_t i = 0; i < c->service_n; i++) names[n++] = rc_name_fqdn(a, c->services[i], c->ns, c->domain);
+    }
+    qsort(names, n, sizeof *names, text_order);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || !rv_str_eq(names[i], names[i - 1])) add(a, list, names[i]);
+    return list;
 }
 
 static void leaf_spec(struct rv_arena *a, const struct mtls_cluster *c, enum mtls_object which, struct rv_node *spec,
                       const struct rv_str *addresses, size_t n) {
     static const char *const list[] = {"digital signature", "key encipherment", "server auth", "client auth"};
-    struct rv_node *names = rv_node_ensure_array(a, spec, "dnsNames"),
-                   *ips = rv_node_ensure_array(a, spec, "ipAddresses");
-    struct rv_str local = RV_STR("localhost"), head = head_host(a, c);
-    bool first = which == MTLS_HEAD && rv_str_cmp(head, local) < 0;
-    if (first) add(a, names, head);
-    add(a, names, local);
-    if (which == MTLS_HEAD && !first) add(a, names, head);
+    rv_node_set(a, spec, "dnsNames", host_names(a, c, which == MTLS_HEAD));
+    struct rv_node *ips = rv_node_ensure_array(a, spec, "ipAddresses");
     for (size_t i = 0; i < n; i++) add(a, ips, addresses[i]);
     usages(a, spec, list, RV_ARRAY_LEN(list));
 }

@@ -7,6 +7,8 @@
 struct mtls_cluster {
     struct rv_val value, spec;
     struct rv_str ns, name, uid, domain;
+    const struct rv_str *services; /* of the head, beside the one that the spec names */
+    size_t service_n;
 };
 void mtls_cluster_read(struct mtls_cluster *c, struct rv_val value, struct rv_str domain);
 

@@ -26,10 +26,13 @@ struct settings {
 struct mtls_pass {
     struct rc_context ctx;
     struct rv_arena *arena; /* that of ctx */
-    const struct mtls_cluster *c;
+    struct mtls_cluster *c;
     struct mtls_memo *memo;
     struct rv_str *addresses[2]; /* of head and workers, sorted */
     size_t address_n[2];
+    struct rv_str *services; /* of the head */
+    size_t service_n;
+    bool live; /* a pod that lives has certificates */
     int64_t after_ms;
 };
 
@@ -40,8 +43,10 @@ static bool observe_pod(void *arg, const struct rv_object *o) {
     struct mtls_pass *p = arg;
     struct rv_str ip = rv_path_str(o->value, "status.podIP"), phase = rv_path_str(o->value, "status.phase"),
                   type = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE));
-    if (ip.n == 0 || rv_meta_deleting(o->value) || rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed"))
-        return true;
+    bool ended = rv_meta_deleting(o->value) || rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed");
+    for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.volumes")); rv_iter_next(&it);)
+        p->live |= !ended && rv_str_is(rv_path_str(it.val, "name"), RC_VOLUME_TLS);
+    if (ip.n == 0 || ended) return true;
     size_t which = rv_str_is(type, "head") ? 0 : 1;
     p->addresses[which][p->address_n[which]++] = ip;
     return true;
@@ -60,6 +65,20 @@ static void observe_addresses(struct mtls_pass *p) {
     }
     ctx_list_owned(&p->ctx, KIND_POD, p->c->uid, observe_pod, p);
     for (size_t i = 0; i < 2; i++) qsort(p->addresses[i], p->address_n[i], sizeof(struct rv_str), text_order);
+}
+
+static bool observe_service(void *arg, const struct rv_object *o) {
+    struct mtls_pass *p = arg;
+    if (!rv_meta_deleting(o->value)) p->services[p->service_n++] = o->name;
+    return true;
+}
+
+static void observe_services(struct mtls_pass *p) {
+    size_t n = ctx_list_owned(&p->ctx, KIND_HEAD_SERVICE, p->c->uid, NULL, NULL);
+    p->services = rv_arena_alloc(p->arena, (n + 1) * sizeof *p->services);
+    ctx_list_owned(&p->ctx, KIND_HEAD_SERVICE, p->c->uid, observe_service, p);
+    p->c->services = p->services;
+    p->c->service_n = p->service_n;
 }
 
 /* ---- objects -------------------------------------------------------------------------------------------------------
@@ -219,21 +238,28 @@ static void take_step(struct mtls_pass *p) {
     const struct rv_result *r;
     for (uint64_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++) take_result(p, r);
     if (p->ctx.retry) return;
-    observe_addresses(p);
+    observe_services(p);
     for (enum mtls_object which = MTLS_SELF_ISSUER; which < MTLS_OBJECTS; which++) keep_object(p, which);
     report_readiness(p);
+}
+
+/* Certificates stay in order as long as pods use them, whatever the spec says by now: new workers of a head that speaks
+ * TLS do so, too. */
+static bool wanted(struct mtls_pass *p) {
+    if (rv_meta_deleting(p->c->value) || rc_managed_elsewhere(p->c->spec)) return false;
+    observe_addresses(p);
+    return p->live || rv_path_bool(p->c->spec, "tlsOptions.enabled", false);
 }
 
 static void reconcile(struct rv_pass *pass) {
     const struct settings *s = pass->state;
     struct mtls_cluster c;
     mtls_cluster_read(&c, pass->object.value, s->domain);
-    if (rv_meta_deleting(pass->object.value) || rc_managed_elsewhere(c.spec) ||
-        !rv_path_bool(c.spec, "tlsOptions.enabled", false)) {
+    struct mtls_pass p = {.ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .memo = pass->memo};
+    if (!wanted(&p)) {
         *(struct mtls_memo *)pass->memo = (struct mtls_memo){0}; /* all is reported anew when TLS is asked for again */
         return;
     }
-    struct mtls_pass p = {.ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .memo = pass->memo};
     take_step(&p);
     rc_set_outcome(pass, &(struct rv_outcome){.size = sizeof(struct rv_outcome),
                                               .code = p.ctx.retry ? RV_RETRY : RV_AFTER,

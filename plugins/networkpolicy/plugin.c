@@ -142,6 +142,18 @@ static const char *state_of(const struct policy_pass *p) {
                                          : "the network policies are as wanted";
 }
 
+/* The oldest one that is not being deleted, as in the plugin raycluster. */
+static bool observe_head(void *arg, const struct rv_object *o) {
+    struct rv_val *head = arg;
+    struct rv_str phase = rv_path_str(o->value, "status.phase");
+    if (rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed")) return true;
+    bool older = rv_str_cmp(rv_path_str(o->value, "metadata.creationTimestamp"),
+                            rv_path_str(*head, "metadata.creationTimestamp")) < 0,
+         going = rv_meta_deleting(o->value), other_going = rv_meta_deleting(*head);
+    if (!rv_val_present(*head) || (going == other_going ? older : other_going)) *head = o->value;
+    return true;
+}
+
 static void reconcile(struct rv_pass *pass) {
     struct policy_cluster c;
     if (rv_meta_deleting(pass->object.value)) return;
@@ -151,6 +163,7 @@ static void reconcile(struct rv_pass *pass) {
     struct policy_pass p = {
         .ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .accepted = is_seen(&c) && !is_refused(&c)};
     const struct rv_result *r;
+    ctx_list_owned(&p.ctx, KIND_HEAD, c.uid, observe_head, &c.head);
     for (uint64_t i = 0; (r = ctx_result(&p.ctx, i)) != NULL; i++) take_result(&p, r);
     if (!p.ctx.retry && !(is_seen(&c) && is_refused(&c))) keep_policies(&p);
     ctx_explain(&p.ctx, "%s", state_of(&p));

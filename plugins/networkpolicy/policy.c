@@ -2,6 +2,7 @@
 #include "policy.h"
 
 #include "plugins/ray/fields.h"
+#include "plugins/ray/live_head.h"
 #include "plugins/ray/names.h"
 
 void policy_cluster_read(struct policy_cluster *c, struct rv_val value) {
@@ -45,19 +46,25 @@ static struct rv_str submitting_job(const struct policy_cluster *c) {
     return (struct rv_str){NULL, 0};
 }
 
+/* A port of the head that lives, or else of the next one: `flag` is its name among the flags of `ray start`. */
+static int64_t head_port(struct rv_arena *a, const struct policy_cluster *c, const char *flag, int64_t by_default) {
+    struct rv_str text;
+    int64_t number;
+    if (!rc_head_started_with(a, c->head, flag, &text))
+        text = rv_val_str(rv_val_get(rv_val_path(c->spec, "headGroupSpec.rayStartParams"), flag));
+    return rv_str_to_int(text, 1, 65535, &number) == 0 ? number : by_default;
+}
+
 /* Its submitter must reach the dashboard. */
 static void submitter_rule(struct rv_arena *a, const struct policy_cluster *c, struct rv_node *ingress) {
     struct rv_str job = submitting_job(c);
     if (job.n == 0) return;
     struct rv_node *rule = rv_node_map(a), *labels, *peer = pods_with(a, &labels), *port = rv_node_map(a);
-    int64_t number;
-    if (rv_str_to_int(rv_path_str(c->spec, "headGroupSpec.rayStartParams.dashboard-port"), 1, 65535, &number) != 0)
-        number = RC_PORT_DASHBOARD;
     put(a, labels, RC_LABEL_ORIGIN_NAME, job);
     put(a, labels, RC_LABEL_ORIGIN_KIND, RV_STR("RayJob"));
     rv_node_append(a, rv_node_ensure_array(a, rule, "from"), peer);
     rv_node_set_cstr(a, port, "protocol", "TCP");
-    rv_node_set_int(a, port, "port", number);
+    rv_node_set_int(a, port, "port", head_port(a, c, "dashboard-port", RC_PORT_DASHBOARD));
     rv_node_append(a, rv_node_ensure_array(a, rule, "ports"), port);
     rv_node_append(a, ingress, rule);
 }
@@ -69,14 +76,11 @@ static void autoscaler_rule(struct rv_arena *a, const struct policy_cluster *c, 
     bool asks = rv_str_is(mode, "operator") || rv_str_is(mode, "shadow");
     if (!asks || !rv_path_bool(c->spec, "enableInTreeAutoscaling", false)) return;
     struct rv_node *rule = rv_node_map(a), *labels, *peer = pods_with(a, &labels), *port = rv_node_map(a);
-    int64_t number;
-    if (rv_str_to_int(rv_path_str(c->spec, "headGroupSpec.rayStartParams.port"), 1, 65535, &number) != 0)
-        number = RC_PORT_GCS;
     put(a, labels, RC_LABEL_APP_NAME, RV_STR("rayvisor"));
     rv_node_set(a, peer, "namespaceSelector", rv_node_map(a)); /* the operator's namespace, whatever it is called */
     rv_node_append(a, rv_node_ensure_array(a, rule, "from"), peer);
     rv_node_set_cstr(a, port, "protocol", "TCP");
-    rv_node_set_int(a, port, "port", number);
+    rv_node_set_int(a, port, "port", head_port(a, c, "port", RC_PORT_GCS));
     rv_node_append(a, rv_node_ensure_array(a, rule, "ports"), port);
     rv_node_append(a, ingress, rule);
 }

@@ -8,6 +8,7 @@ struct policy_cluster {
     struct rv_val value, meta, spec, policy;
     struct rv_str ns, name, uid;
     struct rv_str autoscaler_mode; /* of clusters that do not say; empty: sidecar */
+    struct rv_val head;            /* the head pod that lives; absent: there is none */
 };
 void policy_cluster_read(struct policy_cluster *c, struct rv_val value);
 

@@ -97,14 +97,19 @@ static struct rv_str flag(struct rv_arena *a, struct rv_str line, const char *na
     return value;
 }
 
+bool rc_head_started_with(struct rv_arena *a, struct rv_val head, const char *name, struct rv_str *ret) {
+    struct rv_str line = rv_path_str(rc_head_env(head, "KUBERAY_GEN_RAY_START_CMD"), "value");
+    *ret = flag(a, line, name);
+    return line.n != 0;
+}
+
 /* Only the ports by which others reach the head. */
 static void follow_start(struct look *l) {
     static const char *const names[] = {"port", "dashboard-port"};
-    struct rv_str line = rv_path_str(rc_head_env(l->head, "KUBERAY_GEN_RAY_START_CMD"), "value");
-    for (size_t i = 0; i < RV_ARRAY_LEN(names) && line.n != 0; i++) {
-        struct rv_str live = flag(l->a, line, names[i]),
-                      mine = rv_val_str(rv_val_get(rv_val_path(l->c->spec, "headGroupSpec.rayStartParams"), names[i]));
-        if (rv_str_eq(live, mine)) continue;
+    for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) {
+        struct rv_str live,
+            mine = rv_val_str(rv_val_get(rv_val_path(l->c->spec, "headGroupSpec.rayStartParams"), names[i]));
+        if (!rc_head_started_with(l->a, l->head, names[i], &live) || rv_str_eq(live, mine)) continue;
         struct rv_node *params = rv_node_ensure_map(l->a, head_group(l), "rayStartParams");
         if (live.n != 0)
             rv_node_set_str(l->a, params, names[i], live);
@@ -143,6 +148,23 @@ static void follow_tls(struct look *l) {
     rv_node_set_bool(l->a, rv_node_ensure_map(l->a, changed(l), "tlsOptions"), "enabled", on);
 }
 
+/* ---- whose rights it has */
+
+static bool has_sidecar(struct rv_val head) {
+    for (struct rv_iter it = rv_iter(rv_val_path(head, "spec.containers")); rv_iter_next(&it);)
+        if (rv_str_is(rv_path_str(it.val, "name"), RC_CONTAINER_AUTOSCALER)) return true;
+    return false;
+}
+
+/* The sidecar that scales acts as the account of its pod. */
+static void follow_account(struct look *l) {
+    struct rv_str live = rv_path_str(l->head, "spec.serviceAccountName");
+    if (live.n == 0 || !has_sidecar(l->head) || rv_str_eq(live, rc_name_service_account(l->a, l->c))) return;
+    struct rv_node *template = rv_node_ensure_map(l->a, head_group(l), "template"),
+                   *pod = rv_node_ensure_map(l->a, template, "spec");
+    rv_node_set_str(l->a, pod, "serviceAccountName", live);
+}
+
 void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, struct rc_cluster *ret) {
     struct look l = {.a = a, .c = c, .head = head};
     *ret = *c;
@@ -150,6 +172,7 @@ void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_v
     follow_label(&l);
     follow_ports(&l);
     follow_start(&l);
+    follow_account(&l);
     if (rv_val_set(rv_val_path(head, "spec.containers[0].env"))) {
         follow_token(&l);
         follow_tls(&l);

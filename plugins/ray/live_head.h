@@ -10,8 +10,11 @@
 #include "cluster.h"
 
 /* The cluster of which this head pod is made. It is *c itself where they agree, or where `head` is absent. `head` needs
- * its labels, and the ports and env of its containers. */
+ * its labels, its service account, and the names, ports and env of its containers. */
 void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, struct rc_cluster *ret);
+/* The value with which the head was started for this flag of `ray start`; empty: without the flag. False: the pod does
+ * not tell how it was started. `head` needs the env of its containers. */
+bool rc_head_started_with(struct rv_arena *a, struct rv_val head, const char *flag, struct rv_str *ret);
 /* Value of an environment variable of the pod's Ray container; absent: it has none. */
 struct rv_val rc_head_env(struct rv_val head, const char *name);
 /* The environment variables that say in which Redis the head keeps its state; NULL: in none. */

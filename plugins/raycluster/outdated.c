@@ -9,6 +9,7 @@
 
 #include "outdated.h"
 #include "plugins/ray/fields.h"
+#include "plugins/ray/start_params.h"
 #include "pod_actions.h"
 
 enum { STAMPS_MAX = 16 };
@@ -23,6 +24,13 @@ static void copy_fields(struct rv_arena *a, struct rv_node *to, struct rv_val fr
     }
 }
 
+/* Workers are told where the head is. Only what differs from the default counts. */
+static void add_way_to_head(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *n) {
+    struct rv_str port = rc_gcs_port(c), service = rv_path_str(c->spec, "headGroupSpec.headService.metadata.name");
+    if (!rv_str_is(port, "6379")) rv_node_set_str(a, n, "headPort", port);
+    if (service.n != 0) rv_node_set_str(a, n, "headService", service);
+}
+
 static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, char ret[17]) {
     static const char *const of_group[] = {"template", "rayStartParams", "resources", "labels"},
                              *const of_all[] = {"rayVersion", "gcsFaultToleranceOptions", "authOptions", "tlsOptions",
@@ -33,6 +41,7 @@ static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, 
     copy_fields(a, own, group, of_group, RV_ARRAY_LEN(of_group));
     copy_fields(a, n, c->spec, of_all, RV_ARRAY_LEN(of_all));
     if (head && c->f.autoscaling) copy_fields(a, n, c->spec, of_head, RV_ARRAY_LEN(of_head));
+    if (!head) add_way_to_head(a, c, n);
     struct rv_node *spec = rv_node_path(own, "template.spec");
     rv_node_remove(spec, "tolerations"); /* others may add to them, so they do not count in the spec's hash either */
     rv_node_remove(spec, "schedulingGates");
@@ -59,7 +68,11 @@ static const char *wanted_hash(struct cluster_pass *p, struct rv_str group) {
 }
 
 struct rv_str outdated_mark(struct cluster_pass *p, struct rv_str group) {
-    return rv_arena_fmt(p->arena, "v" RV_VERSION "/%s", wanted_hash(p, group));
+    if (p->runs.spec.p == p->c->spec.p) return rv_arena_fmt(p->arena, "v" RV_VERSION "/%s", wanted_hash(p, group));
+    char hash[17]; /* pods that are made now are made for the head that runs (live_head.h) */
+    bool head = rv_str_is(group, RC_HEAD_GROUP);
+    hash_of(&p->runs, head ? rv_val_get(p->runs.spec, "headGroupSpec") : cluster_group(p, group), head, hash);
+    return rv_arena_fmt(p->arena, "v" RV_VERSION "/%s", hash);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */

@@ -93,10 +93,18 @@ static void gang_delete(struct cluster_pass *p, const struct owned_rule *r, size
 /* ---- one that is not wanted, missing, there -------------------------------------------------------------------------
  */
 
+/* Hosts of one replica find each other by their names in the headless service, whatever the spec says by now. */
+static bool pods_need(const struct cluster_pass *p, const struct owned_rule *r) {
+    if (r->kind != KIND_HEADLESS_SERVICE) return false;
+    for (size_t i = 0; i < p->pod_n; i++)
+        if (p->pods[i].replica.n != 0 && p->pods[i].host >= 0 && !p->pods[i].deleting) return true;
+    return false;
+}
+
 static void keep_unwanted(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
     struct rv_object have = {.size = sizeof have};
     set_foreign(p->memo, i, false);
-    if (!r->remove || find(p, r, NULL, &have) != RC_OWNER_US) {
+    if (!r->remove || pods_need(p, r) || find(p, r, NULL, &have) != RC_OWNER_US) {
         trouble_ends(p->memo, i);
         return;
     }

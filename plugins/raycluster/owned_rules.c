@@ -110,7 +110,7 @@ bool owned_rule_at(const struct rc_cluster *c, size_t i, struct owned_rule *ret)
 }
 
 bool owned_rule_follows_head(const struct owned_rule *r) {
-    static const unsigned kinds[] = {KIND_SERVICE, KIND_SERVE_SERVICE, KIND_INGRESS, KIND_ROUTE};
+    static const unsigned kinds[] = {KIND_SERVICE, KIND_SERVE_SERVICE, KIND_INGRESS, KIND_ROUTE, KIND_ROLE_BINDING};
     for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++)
         if (r->kind == kinds[i]) return true;
     return false;

@@ -25,8 +25,8 @@ struct owned_rule {
 
 /* The rule of that number. False: there is none, and there are no higher numbers. */
 bool owned_rule_at(const struct rc_cluster *c, size_t i, struct owned_rule *ret);
-/* Its object leads to the head: it is built of the cluster as the head runs, so that it leads there after an edit that
- * the head has not followed. */
+/* Its object leads to the head, or gives the head its rights: it is built of the cluster as the head runs, so that it
+ * still does after an edit that the head has not followed. */
 bool owned_rule_follows_head(const struct owned_rule *r);
 /* Rules from this number on are the scheduler's. */
 bool owned_rule_is_gang(size_t i);

@@ -69,9 +69,9 @@ static void check_certificate(struct cluster_pass *p, const char *which) {
 }
 
 /* Pods without their certificates would only wait. Making them first would also change the addresses on the
- * certificate. */
+ * certificate. New workers speak as the head that runs does. */
 static void check_certificates(struct cluster_pass *p) {
-    if (!p->c->f.tls) return;
+    if (!p->runs.f.tls) return;
     check_certificate(p, "head");
     check_certificate(p, "worker");
 }

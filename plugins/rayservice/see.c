@@ -2,6 +2,7 @@
  * it the input of the decision. */
 #include "fields.h"
 #include "pass.h"
+#include "plugins/ray/live_head.h"
 #include "plugins/ray/names.h"
 #include "plugins/ray/obstacle.h"
 
@@ -98,6 +99,8 @@ static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
     struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->s->ns, .owner_uid = s->cluster.uid};
     p->api->list(p->host, &q, see_pod, s);
     if (s->head.size != 0) {
+        struct rc_cluster specified = s->c; /* an edit of it changes no head that runs */
+        rc_as_head_runs(p->arena, &specified, s->head.value, &s->c);
         s->head_ip = rv_path_str(s->head.value, "status.podIP");
         s->head_ready = pod_ready(s->head.value) && rv_condition_is(conditions, RC_CONDITION_HEAD_READY, "True");
     }

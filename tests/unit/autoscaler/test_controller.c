@@ -302,7 +302,19 @@ static void test_absurd_replicas(void) {
     end(w);
 }
 
-static const struct suite_test tests[] = {{"absurd replicas", test_absurd_replicas},
+/* The world refuses any other URL than that of the head that runs. */
+static void test_head_of_another_port(void) {
+    struct world *w = begin(1);
+    w->edited_head = true;
+    world_edit(w);
+    unsigned polls = w->polls;
+    world_run(w, 30000);
+    CU_ASSERT_TRUE(w->polls > polls);
+    end(w);
+}
+
+static const struct suite_test tests[] = {{"a head of another port", test_head_of_another_port},
+                                          {"absurd replicas", test_absurd_replicas},
                                           {"up and down", test_up_and_down},
                                           {"quiet", test_quiet},
                                           {"held", test_held},

@@ -92,10 +92,10 @@ static void make_cluster(struct world *w) {
         &b,
         "{\"metadata\":{\"name\":\"c\",\"namespace\":\"ns\",\"uid\":\"u\",\"generation\":%d,\"annotations\":{%s}},"
         "\"spec\":{\"enableInTreeAutoscaling\":true,\"suspend\":%s,\"autoscalerOptions\":{\"idleTimeoutSeconds\":%lld},"
-        "\"headGroupSpec\":{\"rayStartParams\":{},\"template\":{\"spec\":{\"containers\":[{\"name\":\"h\",\"image\":"
+        "\"headGroupSpec\":{\"rayStartParams\":{%s},\"template\":{\"spec\":{\"containers\":[{\"name\":\"h\",\"image\":"
         "\"i\"}]}}},\"workerGroupSpecs\":[",
         w->generation, w->plain ? "" : "\"rayvisor.io/autoscaler\":\"operator\"", w->suspended ? "true" : "false",
-        (long long)w->idle_ms / 1000);
+        (long long)w->idle_ms / 1000, w->edited_head ? "\"port\":\"7000\"" : "");
     const char *comma = "";
     for (int g = 0; g < w->n_groups; g++) {
         if (w->groups[g].gone) continue;
@@ -109,15 +109,6 @@ static void make_cluster(struct world *w) {
     w->object_of = w->generation;
 }
 
-static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
-    struct world *w = of(h);
-    (void)ns, (void)name;
-    if (kind != 0) return RV_E_NOT_FOUND;
-    if (w->object_of != w->generation) make_cluster(w);
-    rv_object_copy(ret, &w->object);
-    return 0;
-}
-
 static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_arena *a = w->pass_arena;
@@ -128,7 +119,8 @@ static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
     rv_buf_addf(
         &b,
         "\"labels\":{\"ray.io/node-type\":\"%s\",\"ray.io/group\":\"%s\"}},\"spec\":{\"restartPolicy\":\"Never\","
-        "\"containers\":[{\"name\":\"r\"}%s]},",
+        "\"containers\":[{\"name\":\"r\",\"env\":[{\"name\":\"KUBERAY_GEN_RAY_START_CMD\",\"value\":\"ray start --head "
+        "\"}]}%s]},",
         p->head ? "head" : "worker", p->head ? "headgroup" : w->groups[p->group].name,
         p->head && w->sidecar ? ",{\"name\":\"autoscaler\"}" : "");
     rv_buf_addf(&b, "\"status\":{\"phase\":\"%s\",\"conditions\":[",
@@ -145,6 +137,28 @@ static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
     return json(a, &b);
 }
 
+static struct rv_object object_of(struct world *w, const struct world_pod *p, uint32_t kind) {
+    struct rv_object o = {
+        .size = sizeof o, .kind = kind, .ns = RV_STR("ns"), .name = rv_str(p->name), .uid = rv_str(p->uid)};
+    o.value = pod_value(w, p);
+    return o;
+}
+
+static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
+    struct world *w = of(h);
+    (void)ns;
+    for (int i = 0; kind == 2 && i < WORLD_PODS; i++)
+        if (w->pods[i].used && w->pods[i].head && rv_str_is(name, w->pods[i].name)) {
+            struct rv_object o = object_of(w, &w->pods[i], kind);
+            rv_object_copy(ret, &o);
+            return 0;
+        }
+    if (kind != 0) return RV_E_NOT_FOUND;
+    if (w->object_of != w->generation) make_cluster(w);
+    rv_object_copy(ret, &w->object);
+    return 0;
+}
+
 static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
     struct world *w = of(h);
     int64_t n = 0;
@@ -154,9 +168,7 @@ static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn 
         if (!p->used) continue;
         n++;
         if (fn == NULL) continue;
-        struct rv_object o = {
-            .size = sizeof o, .kind = 1, .ns = RV_STR("ns"), .name = rv_str(p->name), .uid = rv_str(p->uid)};
-        o.value = pod_value(w, p);
+        struct rv_object o = object_of(w, p, 1);
         if (!fn(arg, &o)) break;
     }
     return n;

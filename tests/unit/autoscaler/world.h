@@ -49,6 +49,7 @@ struct world {
     int64_t start_ms;               /* how long a pod takes until it has joined */
     bool suspended, sidecar, plain; /* plain: no annotation, so the sidecar's mode */
     bool absurd;                    /* two thousand million replicas */
+    bool edited_head;               /* the spec names another port than the one on which the head listens */
     bool lie_unknown;               /* the control store answers with no head */
     const char *settings;
     char wrong[256]; /* the first thing that must not be */

@@ -152,8 +152,48 @@ static void test_autoscaler(void) {
     }
 }
 
-static const struct suite_test tests[] = {
-    {"the autoscaler's way in", test_autoscaler},         {"exactly as asked for", test_exact},
-    {"the API server's defaults", test_defaults},         {"an edit that is not valid", test_invalid},
-    {"a group that goes before its pods", test_outlived}, {"capitals in groups' names", test_capitals}};
+/* An edit moves no head that runs, and the way to it must not be closed. */
+static void test_ports_of_the_head(void) {
+#define HEAD(flags)                                                                                                    \
+    "{'metadata':{'name':'h','labels':{'ray.io/node-type':'head'},"                                                    \
+    "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'c','uid':'uid-1','controller':true}]},"  \
+    "'spec':{'containers':[{'name':'h','env':[{'name':'KUBERAY_GEN_RAY_START_CMD','value':'ray start --head" flags     \
+    "'}]}]}}"
+#define STARTED(gcs, dashboard) "'headGroupSpec':{'rayStartParams':{'port':'" gcs "','dashboard-port':'" dashboard "'}}"
+    static const struct {
+        const char *row, *head, *gcs, *dashboard; /* without a head: as the spec says */
+    } rows[] = {{"as it was started", HEAD(" --port=7000 --dashboard-port=9265"), "7000", "9265"},
+                {"started without flags", HEAD(""), "6379", "8265"},
+                {"no head yet", NULL, "7001", "9266"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct lone w;
+        lone_start(&w,
+                   ",'annotations':{'rayvisor.io/autoscaler':'operator'},'labels':{'ray.io/job-submission-mode':"
+                   "'K8sJobMode'}",
+                   "'networkPolicy':{'mode':'DenyAll'}," STARTED("7000", "9265") SCALED);
+        lone_create(&w, "ray.io/v1", "rayjobs", "{'metadata':{'name':'j'}}");
+        lone_patch(&w, "rayclusters", "c",
+                   "{'metadata':{'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayJob','name':'j',"
+                   "'uid':'uid-2','controller':true}]}}");
+        if (rows[i].head != NULL) lone_create(&w, "v1", "pods", rows[i].head);
+        lone_go(&w, "{}");
+        edit(&w, STARTED("7001", "9266"));
+        judged(&w, true);
+        lone_is(&w, "networkpolicies", "c-head", "spec.ingress[1].ports[0].port", rows[i].dashboard);
+        lone_is(&w, "networkpolicies", "c-head", "spec.ingress[2].ports[0].port", rows[i].gcs);
+        lone_rest(&w);
+        if (rows[i].head != NULL) lone_delete(&w, "pods", "h");
+        lone_settle(&w);
+        lone_is(&w, "networkpolicies", "c-head", "spec.ingress[2].ports[0].port", "7001");
+        lone_stop(&w);
+    }
+}
+
+static const struct suite_test tests[] = {{"ports of the head that runs", test_ports_of_the_head},
+                                          {"the autoscaler's way in", test_autoscaler},
+                                          {"exactly as asked for", test_exact},
+                                          {"the API server's defaults", test_defaults},
+                                          {"an edit that is not valid", test_invalid},
+                                          {"a group that goes before its pods", test_outlived},
+                                          {"capitals in groups' names", test_capitals}};
 SUITE_MAIN("networkpolicy", tests)

@@ -202,6 +202,34 @@ static void test_way_to_the_head(void) {
     scene_pass(&s, 2 * MINUTE);
     check_way(&s, "second", 9265, "the head was made anew");
     CU_ASSERT_TRUE(rv_str_is(rv_val_str(scene_status(&s, "state")), "ready"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "2 pods were made of an older spec")); /* they call the old port */
+    while (scene_pods(&s, "-worker-") > 0)
+        CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-worker-"), RV_STR("")), 0);
+    scene_pass(&s, 2 * MINUTE);
+    CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 2);
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
+    scene_stop(&s);
+}
+
+/* The sidecar of the head that runs acts as the account of its pod, and must not lose its rights by an edit. */
+static void test_rights_of_the_sidecar(void) {
+#define SCALED_AS(account)                                                                                             \
+    "'enableInTreeAutoscaling':true,'headGroupSpec':{'rayStartParams':{},'template':{'spec':{'serviceAccountName'"     \
+    ":" account ",'containers':[{'name':'h','image':'i'}]}}}"
+    struct scene s = {.kubelets = true};
+    start(&s, SCALED_AS("null") ",'workerGroupSpecs':[" GROUP(1, "i") "]");
+    scene_edit(&s, "{'spec':{" SCALED_AS("'other'") "}}");
+    scene_pass(&s, MINUTE);
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(of_object(&s, "rolebindings", "c", "subjects[0].name")), "c"));
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_node *account = rv_node_map(a);
+    struct rv_fake_object *made;
+    rv_node_set_cstr(a, rv_node_ensure_map(a, account, "metadata"), "name", "other");
+    CU_ASSERT_EQUAL(
+        rv_fakeapi_create(s.api, RV_STR("v1"), RV_STR("serviceaccounts"), rv_node_freeze(a, account), &made), 0);
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
+    scene_pass(&s, 2 * MINUTE);
+    CU_ASSERT_TRUE(rv_str_is(rv_val_str(of_object(&s, "rolebindings", "c", "subjects[0].name")), "other"));
     scene_stop(&s);
 }
 
@@ -319,6 +347,7 @@ static const struct suite_test tests[] = {
     {"pods of an older spec", test_outdated},
     {"pods of another version", test_another_version},
     {"what leads to the head", test_way_to_the_head},
+    {"rights of the sidecar", test_rights_of_the_sidecar},
     {"a head without endpoint", test_head_without_endpoint},
     {"a head whose submitter has ended", test_head_whose_submitter_has_ended},
     {"recreate after an upgrade of the operator", test_recreate_after_upgrade},

@@ -455,7 +455,31 @@ static void quiet(void) {
     scene_end(&s);
 }
 
+/* A person edits the cluster itself. Its head stays, and so does what leads there. */
+static void edited_cluster_keeps_its_head(void) {
+#define PORTS(dashboard)                                                                                               \
+    "'ports':[{'name':'dashboard','containerPort':" #dashboard "},{'name':'serve','containerPort':8000}]"
+    struct scene s = {.workers = 1, .deploy_s = 1};
+    scene_start(&s);
+    struct scene_name name = scene_name(scene_active(&s));
+    struct rv_fake_object *cluster = rv_fakeapi_get(s.api, "rayclusters", name.text);
+    world_patch(&s.w, world_head(&s.w, name.text), false,
+                "{'metadata':{'labels':{'app.kubernetes.io/name':'mine'}},'spec':{'containers':[{'name':'h'," PORTS(
+                    8265) "}]}}");
+    world_patch(&s.w, cluster, false,
+                "{'spec':{'headGroupSpec':{'template':{'metadata':{'labels':{'app.kubernetes.io/"
+                "name':'other'}},'spec':{'containers':[{'name':'h','image':'i'," PORTS(9265) "}]}}}}}");
+    scene_settle(&s);
+    struct rv_fake_object *service = rv_fakeapi_get(s.api, "services", WORLD_SERVICE "-head-svc");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(service);
+    CU_ASSERT_EQUAL(rv_path_int(service->value, "spec.ports[0].port", 0), 8265);
+    CU_ASSERT_TRUE(rv_str_is(
+        rv_val_str(rv_val_get(rv_val_path(service->value, "spec.selector"), "app.kubernetes.io/name")), "mine"));
+    scene_end(&s);
+}
+
 static const struct suite_test tests[] = {
+    {"an edited cluster keeps its head", edited_cluster_keeps_its_head},
     {"01 no step before the replicas are there", premature_step},
     {"02 the stable Service follows the traffic", stable_service_follows},
     {"03 edited bounds reach the running cluster", bounds_reach_the_cluster},
