@@ -22,6 +22,7 @@
 #include "ipc/base/random.h"
 #include "ipc/base/visible.h"
 #include "leadership.h"
+#include "notify.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/control/control.h"
@@ -201,6 +202,7 @@ static int check_fixed(const struct config *a, const struct config *b, struct rv
     } fixed[] = {{"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
                  {"hostBinary", !rv_str_eq(a->host_binary, b->host_binary)},
                  {"http.bind", !rv_str_eq(a->bind, b->bind)},
+                 {"http.probeBind", !rv_str_eq(a->probe_bind, b->probe_bind)},
                  {"leaderElection", lead_differs(&a->lead, &b->lead)},
                  {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
                  {"kubernetes.context", !rv_str_eq(a->context, b->context)},
@@ -329,6 +331,7 @@ static void on_stop_timeout(void *arg) {
 static void begin_stop(struct program *g, const char *why) {
     if (g->s.stopping) return;
     g->s.stopping = true;
+    notify_manager("STOPPING=1");
     rv_info("stopping: plugins finish what is in flight", "signal", why);
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) plugin_stop(p, NULL, NULL);
     rv_timer_arm(g->stop_timer, STOP_MS);
@@ -435,6 +438,7 @@ static void on_tick(void *arg) {
     struct program *g = arg;
     trim_memory(g);
     look_at_config(g);
+    notify_manager("WATCHDOG=1");
     rv_timer_arm(g->tick, TICK_MS);
 }
 
@@ -481,6 +485,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     if (leadership_start(s, &(struct leadership_callbacks){on_won, on_lost, g}, err) != 0) return err->code;
     watch_config(g);
+    notify_manager("READY=1");
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
             s->config_path);
     config_warnings(s->config, warn_of, NULL);

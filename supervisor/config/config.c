@@ -36,7 +36,8 @@ static const struct schema_key kubernetes_keys[] = {K(kubeconfig, "kubeconfig", 
                                                     SCHEMA_END};
 static const struct schema_key log_keys[] = {K(log_format, "format", S_CHOICE, 0, 0, format_names, false),
                                              K(log_level, "level", S_CHOICE, 0, 0, level_names, false), SCHEMA_END};
-static const struct schema_key http_keys[] = {K(bind, "bind", S_TEXT, 0, 0, NULL, false), SCHEMA_END};
+static const struct schema_key http_keys[] = {K(bind, "bind", S_TEXT, 0, 0, NULL, false),
+                                              K(probe_bind, "probeBind", S_TEXT, 0, 0, NULL, false), SCHEMA_END};
 static const struct schema_key heartbeat_keys[] = {
     K(heartbeat_ms, "intervalMs", S_INT, 50, 60000, NULL, false),
     K(heartbeat_timeout_ms, "timeoutMs", S_INT, 200, 600000, NULL, false), SCHEMA_END};
@@ -247,16 +248,22 @@ static int check_namespaces(const struct schema_reader *r, const struct yaml_pos
     return 0;
 }
 
+static int check_bind(const struct schema_reader *r, const struct top *t, const char *key, struct rv_str bind) {
+    const char *colon = bind.n != 0 ? memrchr(bind.p, ':', bind.n) : NULL;
+    struct rv_str port =
+        colon != NULL ? (struct rv_str){colon + 1, (size_t)(bind.p + bind.n - colon) - 1} : (struct rv_str){NULL, 0};
+    int64_t number;
+    if (rv_str_to_int(port, 0, 65535, &number) == 0) return 0;
+    return schema_fail(r, yaml_pos_get(t->http, key),
+                       "%s is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082", key,
+                       RV_STR_ARG(bind));
+}
+
 /* What no table can say. */
 static int check_values(const struct schema_reader *r, const struct config *c, const struct top *t) {
-    const char *colon = c->bind.n != 0 ? memrchr(c->bind.p, ':', c->bind.n) : NULL;
-    struct rv_str port = colon != NULL ? (struct rv_str){colon + 1, (size_t)(c->bind.p + c->bind.n - colon) - 1}
-                                       : (struct rv_str){NULL, 0};
-    int64_t number;
-    if (rv_str_to_int(port, 0, 65535, &number) != 0)
-        return schema_fail(r, yaml_pos_get(t->http, "bind"),
-                           "bind is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082",
-                           RV_STR_ARG(c->bind));
+    int wrong = check_bind(r, t, "bind", c->bind);
+    if (wrong == 0 && c->probe_bind.n != 0) wrong = check_bind(r, t, "probeBind", c->probe_bind);
+    if (wrong != 0) return wrong;
     if (c->heartbeat_timeout_ms < 2 * c->heartbeat_ms)
         return schema_fail(r, t->heartbeat, "heartbeat.timeoutMs must be at least twice intervalMs (%lld)",
                            (long long)c->heartbeat_ms);

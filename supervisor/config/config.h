@@ -34,7 +34,7 @@ struct config_lead { /* leaderElection */
 
 struct config {
     struct yaml_doc doc;
-    struct rv_str kubeconfig, context, runtime_dir, host_binary, bind;
+    struct rv_str kubeconfig, context, runtime_dir, host_binary, bind, probe_bind;
     struct schema_texts namespaces, plugin_dirs;
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
     struct config_lead lead;

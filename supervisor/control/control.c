@@ -42,7 +42,7 @@ static const char *why_not(const void *plugin, struct rv_buf *room) {
 
 /* ---- commands ------------------------------------------------------------------------------------------- */
 
-static void do_status(struct control *c, struct control_session *session, struct rv_val q) {
+static void do_status(struct control *c, struct client *session, struct rv_val q) {
     rv_autobuf struct rv_buf b = {0};
     struct jsonw w = {.out = &b};
     (void)q;
@@ -53,7 +53,7 @@ static void do_status(struct control *c, struct control_session *session, struct
     control_session_answer(session, rv_buf_str(&b));
 }
 
-static void do_plugins(struct control *c, struct control_session *session, struct rv_val q) {
+static void do_plugins(struct control *c, struct client *session, struct rv_val q) {
     rv_autobuf struct rv_buf b = {0};
     struct jsonw w = {.out = &b};
     (void)q;
@@ -63,7 +63,7 @@ static void do_plugins(struct control *c, struct control_session *session, struc
     control_session_answer(session, rv_buf_str(&b));
 }
 
-static void do_explain(struct control *c, struct control_session *session, struct rv_val q) {
+static void do_explain(struct control *c, struct client *session, struct rv_val q) {
     rv_autobuf struct rv_buf room = {0};
     if (leadership_stands_by(c->s))
         control_session_fail(session, leadership_whom_to_ask(c->s, &room), NULL);
@@ -71,7 +71,7 @@ static void do_explain(struct control *c, struct control_session *session, struc
         explain_begin(session, &c->explain, q);
 }
 
-static void do_reload(struct control *c, struct control_session *session, struct rv_val q) {
+static void do_reload(struct control *c, struct client *session, struct rv_val q) {
     struct rv_error err = {0};
     (void)q;
     if (c->reload(c->s, &err) != 0)
@@ -80,7 +80,7 @@ static void do_reload(struct control *c, struct control_session *session, struct
         control_session_answer(session, RV_STR("{\"ok\":true}"));
 }
 
-static void do_release(struct control *c, struct control_session *session, struct rv_val q) {
+static void do_release(struct control *c, struct client *session, struct rv_val q) {
     struct rv_str plugin = rv_path_str(q, "plugin");
     for (struct plugin *p = c->s->plugins; p != NULL; p = plugin_next(p)) {
         if (!rv_str_eq(plugin_config(p)->name, plugin)) continue;
@@ -103,14 +103,14 @@ static void do_release(struct control *c, struct control_session *session, struc
 
 static const struct {
     const char *name;
-    void (*fn)(struct control *c, struct control_session *session, struct rv_val q);
+    void (*fn)(struct control *c, struct client *session, struct rv_val q);
 } commands[] = {{"status", do_status},
                 {"plugins", do_plugins},
                 {"explain", do_explain},
                 {"reload", do_reload},
                 {"release", do_release}};
 
-static void on_request(void *arg, struct control_session *session, struct rv_val q) {
+static void on_request(void *arg, struct client *session, struct rv_val q) {
     struct rv_str cmd = rv_path_str(q, "cmd");
     for (size_t i = 0; i < RV_ARRAY_LEN(commands); i++)
         if (rv_str_is(cmd, commands[i].name)) {

@@ -24,7 +24,7 @@ struct view {
 
 /* One question, as long as its session. */
 struct explain {
-    struct control_session *session;
+    struct client *session;
     const struct explain_calls *calls;
     struct view *views;
     size_t n, waits; /* waits: for so many views */
@@ -199,7 +199,7 @@ static void find_views(struct explain *e, struct rv_str kind) {
 
 /* Whom to ask about instead: the primary objects of those that only read the kind; of a kind that nobody knows, the
  * kinds that there are. */
-static void refuse_kind(struct control_session *s, const struct explain_calls *calls, struct rv_str kind) {
+static void refuse_kind(struct client *s, const struct explain_calls *calls, struct rv_str kind) {
     rv_autobuf struct rv_buf text = {0}, kinds = {0}, hint = {0};
     struct nearest near = nearest_begin(kind);
     rv_buf_addf(&text, "no plugin that runs reconciles " RV_STR_FMT, RV_STR_ARG(kind));
@@ -223,7 +223,7 @@ static void refuse_kind(struct control_session *s, const struct explain_calls *c
     control_session_fail(s, rv_buf_cstr(&text), NULL);
 }
 
-void explain_begin(struct control_session *s, const struct explain_calls *calls, struct rv_val request) {
+void explain_begin(struct client *s, const struct explain_calls *calls, struct rv_val request) {
     struct rv_str kind = rv_path_str(request, "kind"), ns = rv_path_str(request, "namespace"),
                   name = rv_path_str(request, "name");
     if (kind.n == 0 || name.n == 0) {
@@ -238,7 +238,7 @@ void explain_begin(struct control_session *s, const struct explain_calls *calls,
         refuse_kind(s, calls, kind);
         return;
     }
-    control_session_wait(s, EXPLAIN_MS, &(struct control_wait){answer_without_the_silent, explain_gone, e});
+    client_wait(s, EXPLAIN_MS, &(struct client_wait){answer_without_the_silent, explain_gone, e});
     e->waits = e->n + 1; /* one more: who answers at once is not the last */
     for (struct view *v = e->views; v < e->views + e->n; v++)
         if (!view_quarantined(v, ns, name)) calls->ask(v->plugin, ns, name, on_explained, v);

@@ -19,6 +19,6 @@ struct explain_calls {
     void *arg;                                                   /* of next() */
 };
 /* request: {"kind":...,"namespace":...,"name":...}. calls must stay as long as the session. */
-void explain_begin(struct control_session *s, const struct explain_calls *calls, struct rv_val request);
+void explain_begin(struct client *s, const struct explain_calls *calls, struct rv_val request);
 
 #endif

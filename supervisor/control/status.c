@@ -76,6 +76,7 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     jsonw_text(w, "reason", why);
     write_config(s, w);
     jsonw_uint(w, "httpPort", web_port(s->web));
+    if (web_probe_port(s->web) != 0) jsonw_uint(w, "probePort", web_probe_port(s->web));
     leadership_write(s, "leadership", w);
     write_kubernetes(s, w);
     write_store(s, w);

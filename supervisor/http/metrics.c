@@ -121,19 +121,32 @@ static void print_feed(void *arg, const struct feed_info *i) {
     print_sample(arg, "rayvisor_watch_objects", labels, RV_ARRAY_LEN(labels), i->objects);
 }
 
-static void print_reported(struct supervisor *s, struct rv_buf *b) {
-    size_t n = 0;
-    for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) n++;
-    struct metrics_source *list = rv_alloc_array(n, sizeof *list);
-    n = 0;
+struct sources {
+    struct metrics_source *list;
+    size_t n;
+};
+
+static struct sources sources_of(const struct supervisor *s) {
+    struct sources r = {0};
+    for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) r.n++;
+    r.list = rv_alloc_array(r.n, sizeof *r.list);
+    r.n = 0;
     for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
-        list[n++] =
+        r.list[r.n++] =
             (struct metrics_source){plugin_config(p)->name.p, plugin_metrics(p), &plugin_config(p)->manifest->metrics};
-    metrics_tables_print(list, n, b);
-    free(list);
+    return r;
 }
 
-void metrics_print(struct supervisor *s, struct rv_buf *b) {
+static void print_clients(const struct supervisor *s, struct rv_buf *b) {
+    struct clients_stats c;
+    web_stats(s->web, &c);
+    print_single(b, "rayvisor_http_connections", "gauge", "connections to http.bind", c.open);
+    print_single(b, "rayvisor_http_connections_cut_off_total", "counter",
+                 "connections to http.bind that were ended to make room, or because they took too long", c.cut_off);
+}
+
+/* What is the supervisor's own is bounded by its configuration, and made at once. */
+static void print_own(struct supervisor *s, struct rv_buf *b) {
     struct store_stats st;
     struct kube_stats k;
     struct executor_stats x;
@@ -171,5 +184,34 @@ void metrics_print(struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_watch_failures_total", "counter", "lists and watches that failed", k.watches_failed);
     print_head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
     feeds_each(s->feeds, print_feed, b);
-    print_reported(s, b);
+    print_clients(s, b);
+}
+
+struct metrics_page {
+    struct metrics_walk *reported; /* by plugins */
+    bool begun;
+};
+
+struct metrics_page *metrics_page_new(const struct supervisor *s) {
+    struct metrics_page *p = rv_alloc(sizeof *p);
+    struct sources now = sources_of(s);
+    p->reported = metrics_walk_new(now.list, now.n);
+    free(now.list);
+    return p;
+}
+
+struct metrics_page *metrics_page_free(struct metrics_page *p) {
+    if (p == NULL) return NULL;
+    metrics_walk_free(p->reported);
+    free(p);
+    return NULL;
+}
+
+bool metrics_page_more(struct metrics_page *p, struct supervisor *s, size_t bytes, struct rv_buf *out) {
+    if (!p->begun) print_own(s, out);
+    p->begun = true;
+    struct sources now = sources_of(s);
+    bool more = metrics_walk_more(p->reported, now.list, now.n, out->n + bytes, out);
+    free(now.list);
+    return more;
 }

@@ -1,140 +1,265 @@
 /* web.c - health and metrics endpoints (see web.h). */
 #include "web.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
+#include "ipc/base/visible.h"
+#include "supervisor/clients.h"
 #include "supervisor/health.h"
 #include "supervisor/leadership.h"
 
+/* CHUNK: of the metrics page, as it is made and sent. */
+enum { HEAD_MAX = 8192, CHUNK = 64 << 10, ASK_MS = 5000, ANSWER_MS = 30000, STALL_MS = 5000, BACKLOG = 128 };
+
 struct web {
     struct supervisor *s;
-    struct MHD_Daemon *daemon;
-    struct rv_watch *watch;
-    struct rv_timer *timer;
+    struct clients *all, *probes; /* probes: NULL where http.probeBind is empty */
+    unsigned port, probe_port;
 };
 
-static enum MHD_Result answer(struct MHD_Connection *c, unsigned status, const char *type, struct rv_buf *body) {
-    struct MHD_Response *r = MHD_create_response_from_buffer(
-        body->n, body->p != NULL ? (void *)body->p : (void *)(uintptr_t) "", MHD_RESPMEM_MUST_COPY);
-    if (r == NULL) return MHD_NO;
-    MHD_add_response_header(r, "Content-Type", type);
-    enum MHD_Result result = MHD_queue_response(c, status, r);
-    MHD_destroy_response(r);
-    return result;
+/* ---- answers -------------------------------------------------------------------------------------------- */
+
+struct request {
+    struct rv_str method, path, version;
+    bool head_only;
+};
+
+static void add_head(const char *status, const char *type, struct rv_buf *out) {
+    rv_buf_addf(out, "HTTP/1.1 %s\r\nContent-Type: %s\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n",
+                status, type);
 }
 
-static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url, const char *method,
-                                  const char *version, const char *data, size_t *size, void **state) {
-    struct web *w = arg;
+static void answer(struct client *c, const struct request *q, const char *status, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0};
-    (void)version;
-    (void)data;
-    (void)size;
-    (void)state;
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-        rv_buf_adds(&b, "only GET is answered here\n");
-        return answer(c, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", &b);
-    }
-    if (strcmp(url, "/healthz") == 0 || strcmp(url, "/livez") == 0) {
-        rv_buf_adds(&b, "ok\n");
-        return answer(c, MHD_HTTP_OK, "text/plain", &b);
-    }
-    if (strcmp(url, "/readyz") == 0) {
-        rv_autobuf struct rv_buf room = {0};
-        const char *why = health_not_ready(w->s, &room);
-        const char *refused = health_config_refused(w->s);
-        rv_buf_addf(&b, "%s", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
-        if (refused != NULL)
-            rv_buf_addf(&b, "; but the configuration file is refused, the one before stays in force: %s", refused);
-        rv_buf_addc(&b, '\n');
-        return answer(c, why == NULL ? MHD_HTTP_OK : MHD_HTTP_SERVICE_UNAVAILABLE, "text/plain", &b);
-    }
-    if (strcmp(url, "/metrics") == 0) {
-        metrics_print(w->s, &b);
-        return answer(c, MHD_HTTP_OK, "text/plain; version=0.0.4", &b);
-    }
-    rv_buf_adds(&b, "there are /healthz, /readyz and /metrics\n");
-    return answer(c, MHD_HTTP_NOT_FOUND, "text/plain", &b);
+    add_head(status, "text/plain; charset=utf-8", &b);
+    rv_buf_addf(&b, "%sContent-Length: %zu\r\n\r\n", rv_str_starts(rv_str(status), "405") ? "Allow: GET, HEAD\r\n" : "",
+                text.n);
+    if (!q->head_only) rv_buf_add_str(&b, text);
+    client_answer(c, rv_buf_str(&b));
 }
 
-static void arm_timer(struct web *w) {
-    MHD_UNSIGNED_LONG_LONG ms;
-    if (MHD_get_timeout(w->daemon, &ms) == MHD_YES)
-        rv_timer_arm(w->timer, (int64_t)ms);
-    else
-        rv_timer_disarm(w->timer);
+static void answer_live(struct web *w, struct client *c, const struct request *q) {
+    (void)w;
+    answer(c, q, "200 OK", RV_STR("ok\n"));
 }
 
-static void run_daemon(void *arg) {
-    struct web *w = arg;
-    MHD_run(w->daemon);
-    arm_timer(w);
+static void answer_ready(struct web *w, struct client *c, const struct request *q) {
+    rv_autobuf struct rv_buf room = {0}, b = {0}, shown = {0};
+    const char *why = health_not_ready(w->s, &room);
+    const char *refused = health_config_refused(w->s);
+    rv_buf_addf(&b, "%s", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
+    if (refused != NULL)
+        rv_buf_addf(&b, "; but the configuration file is refused, the one before stays in force: %s", refused);
+    rv_visible(rv_buf_str(&b), RV_VISIBLE_LINE, &shown);
+    rv_buf_addc(&shown, '\n');
+    answer(c, q, why == NULL ? "200 OK" : "503 Service Unavailable", rv_buf_str(&shown));
 }
 
-static void on_readable(void *arg, int fd, unsigned events) {
-    (void)fd;
-    (void)events;
-    run_daemon(arg);
+/* ---- the metrics page, which is made as it is taken ------------------------------------------------------ */
+
+struct page {
+    struct supervisor *s;
+    struct metrics_page *metrics;
+    bool chunked; /* else, in HTTP/1.0, the end of the connection is the end of the page */
+};
+
+static bool more_of_page(void *arg, struct rv_buf *out) {
+    struct page *p = arg;
+    rv_autobuf struct rv_buf text = {0};
+    bool more = metrics_page_more(p->metrics, p->s, CHUNK, &text);
+    if (p->chunked && text.n != 0) rv_buf_addf(out, "%zx\r\n", text.n);
+    rv_buf_add(out, text.p, text.n);
+    if (p->chunked) rv_buf_adds(out, text.n == 0 ? "" : "\r\n");
+    if (p->chunked && !more) rv_buf_adds(out, "0\r\n\r\n");
+    return more;
 }
+
+static void end_page(void *arg) {
+    struct page *p = arg;
+    metrics_page_free(p->metrics);
+    free(p);
+}
+
+static void answer_metrics(struct web *w, struct client *c, const struct request *q) {
+    rv_autobuf struct rv_buf head = {0};
+    bool chunked = rv_str_is(q->version, "HTTP/1.1");
+    add_head("200 OK", "text/plain; version=0.0.4", &head);
+    rv_buf_adds(&head, chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+    if (q->head_only) {
+        client_answer(c, rv_buf_str(&head));
+        return;
+    }
+    struct page *p = rv_alloc(sizeof *p);
+    *p = (struct page){w->s, metrics_page_new(w->s), chunked};
+    client_stream(c, rv_buf_str(&head), &(struct client_source){more_of_page, end_page, p});
+}
+
+/* ---- requests ------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *path;
+    bool probe; /* on the probes' own port as well */
+    void (*fn)(struct web *w, struct client *c, const struct request *q);
+} endpoints[] = {{"/healthz", true, answer_live},
+                 {"/livez", true, answer_live},
+                 {"/readyz", true, answer_ready},
+                 {"/metrics", false, answer_metrics}};
+
+/* Up to the empty line. Nothing of the head but its first line is looked at, and no body is read. */
+static size_t whole_head(struct rv_str text) {
+    const char *end = memmem(text.p, text.n, "\r\n\r\n", 4);
+    if (end != NULL) return (size_t)(end - text.p) + 4;
+    end = memmem(text.p, text.n, "\n\n", 2);
+    return end != NULL ? (size_t)(end - text.p) + 2 : 0;
+}
+
+static struct rv_str take_word(struct rv_str *line) {
+    const char *end = line->n != 0 ? memchr(line->p, ' ', line->n) : NULL;
+    struct rv_str word = {line->p, end != NULL ? (size_t)(end - line->p) : line->n};
+    size_t skip = word.n + (end != NULL);
+    *line = (struct rv_str){line->p + skip, line->n - skip};
+    return word;
+}
+
+/* "GET /metrics?x HTTP/1.1" */
+static bool parse(struct rv_str text, struct request *ret) {
+    const char *end = memchr(text.p, '\n', text.n);
+    struct rv_str line = {text.p, (size_t)(end - text.p)};
+    if (line.n > 0 && line.p[line.n - 1] == '\r') line.n--;
+    ret->method = take_word(&line);
+    ret->path = take_word(&line);
+    ret->version = line;
+    ret->head_only = rv_str_is(ret->method, "HEAD");
+    const char *query = ret->path.n != 0 ? memchr(ret->path.p, '?', ret->path.n) : NULL;
+    if (query != NULL) ret->path.n = (size_t)(query - ret->path.p);
+    return ret->method.n != 0 && rv_str_starts(ret->path, "/") &&
+           (rv_str_is(ret->version, "HTTP/1.1") || rv_str_is(ret->version, "HTTP/1.0"));
+}
+
+static void serve(struct web *w, struct client *c, struct rv_str text, bool probe) {
+    struct request q = {0};
+    if (!parse(text, &q)) {
+        answer(c, &q, "400 Bad Request", RV_STR("this is no HTTP/1.1 request\n"));
+        return;
+    }
+    if (!rv_str_is(q.method, "GET") && !q.head_only) {
+        answer(c, &q, "405 Method Not Allowed", RV_STR("only GET is answered here\n"));
+        return;
+    }
+    for (size_t i = 0; i < RV_ARRAY_LEN(endpoints); i++)
+        if (rv_str_is(q.path, endpoints[i].path) && (endpoints[i].probe || !probe)) {
+            endpoints[i].fn(w, c, &q);
+            return;
+        }
+    answer(c, &q, "404 Not Found",
+           probe ? RV_STR("there are /livez and /readyz; /metrics is on http.bind\n")
+                 : RV_STR("there are /livez, /readyz and /metrics\n"));
+}
+
+static void on_request(void *arg, struct client *c, struct rv_str text) { serve(arg, c, text, false); }
+static void on_probe(void *arg, struct client *c, struct rv_str text) { serve(arg, c, text, true); }
+
+static void on_too_long(void *arg, struct client *c) {
+    (void)arg;
+    answer(c, &(struct request){0}, "431 Request Header Fields Too Large", RV_STR("the request is too long\n"));
+}
+
+/* ---- listening ------------------------------------------------------------------------------------------ */
 
 /* "127.0.0.1:8082", "[::1]:8082", ":8082". */
-static int parse_bind(struct rv_str bind, struct sockaddr_storage *ret, socklen_t *ret_size, struct rv_error *err) {
+static struct addrinfo *parse_bind(const char *key, struct rv_str bind, struct rv_error *err) {
     const char *colon = bind.n != 0 ? memrchr(bind.p, ':', bind.n) : NULL;
-    if (colon == NULL)
-        return rv_error_set(err, RV_E_CONFIG,
-                            "http.bind is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082",
-                            RV_STR_ARG(bind));
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
+                    *found = NULL;
+    if (colon == NULL) {
+        rv_error_set(err, RV_E_CONFIG, "%s is \"" RV_STR_FMT "\"; accepted is ADDRESS:PORT such as 127.0.0.1:8082", key,
+                     RV_STR_ARG(bind));
+        return NULL;
+    }
     struct rv_str host_text = {bind.p, (size_t)(colon - bind.p)};
     if (host_text.n > 1 && host_text.p[0] == '[') host_text = (struct rv_str){host_text.p + 1, host_text.n - 2};
     rv_autofree char *host = rv_strdup(host_text),
                      *port = rv_strdup((struct rv_str){colon + 1, bind.n - (size_t)(colon - bind.p) - 1});
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
-                    *found = NULL;
     int r = getaddrinfo(host[0] != 0 ? host : NULL, port, &hints, &found);
-    if (r != 0)
-        return rv_error_set(err, RV_E_CONFIG, "http.bind is \"" RV_STR_FMT "\": %s", RV_STR_ARG(bind), gai_strerror(r));
-    memcpy(ret, found->ai_addr, found->ai_addrlen);
-    *ret_size = found->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
+    if (r == 0) return found;
+    rv_error_set(err, RV_E_CONFIG, "%s is \"" RV_STR_FMT "\": %s", key, RV_STR_ARG(bind), gai_strerror(r));
+    return NULL;
+}
+
+static unsigned port_of(int fd) {
+    struct sockaddr_storage a = {0};
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    socklen_t size = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &size) != 0) return 0;
+    memcpy(&in, &a, sizeof in);
+    memcpy(&in6, &a, sizeof in6);
+    return a.ss_family == AF_INET6 ? ntohs(in6.sin6_port) : ntohs(in.sin_port);
+}
+
+/* A socket that listens, or -1. */
+static int listen_on(const char *key, struct rv_str bind_to, unsigned *ret_port, struct rv_error *err) {
+    struct addrinfo *a = parse_bind(key, bind_to, err);
+    if (a == NULL) return -1;
+    int on = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0) (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bool listens = fd >= 0 && bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0;
+    int why = errno;
+    freeaddrinfo(a);
+    if (listens) {
+        *ret_port = port_of(fd);
+        return fd;
+    }
+    rv_closep(&fd);
+    rv_error_set(err, -why, "cannot listen on " RV_STR_FMT " (%s): %s", RV_STR_ARG(bind_to), key, strerror(why));
+    return -1;
+}
+
+static struct clients *open_port(struct web *w, const char *key, struct rv_str bind_to, bool probe, unsigned *ret_port,
+                                 struct rv_error *err) {
+    int fd = listen_on(key, bind_to, ret_port, err);
+    if (fd < 0) return NULL;
+    return clients_new(fd, &(struct clients_opts){.loop = w->s->loop,
+                                                  .max = probe ? 32 : 64,
+                                                  .max_of_peer = probe ? 8 : 16,
+                                                  .request_max = HEAD_MAX,
+                                                  .ask_ms = ASK_MS,
+                                                  .answer_ms = ANSWER_MS,
+                                                  .stall_ms = STALL_MS,
+                                                  .whole = whole_head,
+                                                  .on_request = probe ? on_probe : on_request,
+                                                  .on_too_long = on_too_long,
+                                                  .arg = w});
 }
 
 struct web *web_new(struct supervisor *s, struct rv_error *err) {
-    struct sockaddr_storage address = {0};
-    socklen_t size;
-    if (parse_bind(s->config->bind, &address, &size, err) != 0) return NULL;
+    const struct config *c = s->config;
     struct web *w = rv_alloc(sizeof *w);
     w->s = s;
-    unsigned flags = MHD_USE_EPOLL | (address.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u);
-    w->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, w, MHD_OPTION_SOCK_ADDR, &address,
-                                 MHD_OPTION_CONNECTION_LIMIT, 32u, MHD_OPTION_CONNECTION_TIMEOUT, 10u,
-                                 MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
-    if (w->daemon == NULL) {
-        rv_error_set(err, -errno, "cannot listen on " RV_STR_FMT " (http.bind): %s", RV_STR_ARG(s->config->bind),
-                     strerror(errno));
-        free(w);
-        return NULL;
-    }
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_EPOLL_FD);
-    w->timer = rv_loop_timer(s->loop, run_daemon, w);
-    w->watch = rv_loop_fd(s->loop, info->epoll_fd, RV_LOOP_READ, on_readable, w);
-    return w;
+    w->all = open_port(w, "http.bind", c->bind, false, &w->port, err);
+    if (w->all != NULL && c->probe_bind.n != 0)
+        w->probes = open_port(w, "http.probeBind", c->probe_bind, true, &w->probe_port, err);
+    return w->all != NULL && (w->probes != NULL || c->probe_bind.n == 0) ? w : web_free(w);
 }
 
-unsigned web_port(const struct web *w) {
-    const union MHD_DaemonInfo *info = w != NULL ? MHD_get_daemon_info(w->daemon, MHD_DAEMON_INFO_BIND_PORT) : NULL;
-    return info != NULL ? info->port : 0;
+unsigned web_port(const struct web *w) { return w != NULL ? w->port : 0; }
+unsigned web_probe_port(const struct web *w) { return w != NULL ? w->probe_port : 0; }
+
+void web_stats(const struct web *w, struct clients_stats *ret) {
+    *ret = (struct clients_stats){0};
+    if (w != NULL) clients_stats(w->all, ret);
 }
 
 struct web *web_free(struct web *w) {
     if (w == NULL) return NULL;
-    rv_watch_free(w->watch);
-    rv_timer_free(w->timer);
-    MHD_stop_daemon(w->daemon);
+    clients_free(w->all);
+    clients_free(w->probes);
     free(w);
     return NULL;
 }

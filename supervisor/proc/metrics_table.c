@@ -10,9 +10,13 @@
 
 enum { SERIES_MAX = 100000, NAMES_MAX = 1000, BYTES_MAX = 16 << 20, LABEL_MAX = 256, LABELS_MAX = 4096 };
 
+struct metric_name;
+
 struct series {
     struct rv_table_link link; /* by name and labels */
-    char *name, *labels;       /* labels as they are printed */
+    struct metric_name *of;
+    size_t at;    /* in its name's list */
+    char *labels; /* as they are printed */
     double value;
     bool counter, stale; /* stale: not yet reported by the present host */
 };
@@ -21,14 +25,22 @@ struct series {
 struct metric_name {
     struct rv_table_link link;
     bool counter;
-    size_t series;
+    size_t series;         /* that it has */
+    struct numbered *list; /* in the order in which they came */
+    size_t n, cap;
     char text[];
+};
+/* A place in a page that is printed in parts is a number: what it belonged to may be gone when the page goes on. */
+struct numbered {
+    uint64_t number;
+    struct series *s; /* NULL: it is gone */
 };
 
 struct metrics_table {
     struct rv_table table, names;
-    size_t bytes; /* of both */
-    bool marked;  /* some may be stale */
+    size_t bytes;    /* of both */
+    uint64_t number; /* of the next series */
+    bool marked;     /* some may be stale */
 };
 
 struct metrics_table *metrics_table_new(void) {
@@ -46,10 +58,38 @@ static struct metric_name *find_name(const struct metrics_table *t, struct rv_st
     return NULL;
 }
 
-static size_t series_bytes(const struct series *s) { return sizeof *s + strlen(s->name) + strlen(s->labels); }
+static size_t series_bytes(struct rv_str labels) { return sizeof(struct series) + sizeof(struct numbered) + labels.n; }
+
+static void name_free(struct metric_name *n) {
+    free(n->list);
+    free(n);
+}
+
+/* What is gone leaves a gap, and gaps are closed when they are the greater part. */
+static void name_remove(struct metric_name *n, const struct series *s) {
+    size_t live = 0;
+    n->list[s->at].s = NULL;
+    if (--n->series * 2 > n->n || n->n < 64) return;
+    for (size_t i = 0; i < n->n; i++) {
+        if (n->list[i].s == NULL) continue;
+        n->list[i].s->at = live;
+        n->list[live++] = n->list[i];
+    }
+    n->n = live;
+}
+
+static void name_add(struct metric_name *n, struct series *s, uint64_t number) {
+    if (n->n == n->cap) {
+        n->cap = n->cap != 0 ? n->cap * 2 : 4;
+        n->list = rv_realloc_array(n->list, n->cap, sizeof *n->list);
+    }
+    s->of = n;
+    s->at = n->n;
+    n->list[n->n++] = (struct numbered){number, s};
+    n->series++;
+}
 
 static void series_free(struct series *s) {
-    free(s->name);
     free(s->labels);
     free(s);
 }
@@ -57,7 +97,7 @@ static void series_free(struct series *s) {
 struct metrics_table *metrics_table_free(struct metrics_table *t) {
     if (t == NULL) return NULL;
     for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);) series_free(series_at(w.link));
-    for (struct rv_table_walk w = rv_table_walk(&t->names); rv_table_walk_next(&w);) free(name_at(w.link));
+    for (struct rv_table_walk w = rv_table_walk(&t->names); rv_table_walk_next(&w);) name_free(name_at(w.link));
     rv_table_free(&t->table);
     rv_table_free(&t->names);
     free(t);
@@ -107,19 +147,20 @@ static struct series *find_series(const struct metrics_table *t, uint32_t hash, 
                                   struct rv_str labels) {
     for (struct rv_table_link *l = rv_table_find(&t->table, hash); l != NULL; l = rv_table_find_next(l)) {
         struct series *s = series_at(l);
-        if (rv_str_is(name, s->name) && rv_str_is(labels, s->labels)) return s;
+        if (rv_str_is(name, s->of->text) && rv_str_is(labels, s->labels)) return s;
     }
     return NULL;
 }
 
 static void drop_series(struct metrics_table *t, struct series *s) {
-    struct metric_name *n = find_name(t, rv_str(s->name));
+    struct metric_name *n = s->of;
     rv_table_remove(&t->table, &s->link);
-    t->bytes -= series_bytes(s);
-    if (--n->series == 0) {
+    t->bytes -= series_bytes(rv_str(s->labels));
+    name_remove(n, s);
+    if (n->series == 0) {
         t->bytes -= sizeof *n + strlen(n->text);
         rv_table_remove(&t->names, &n->link);
-        free(n);
+        name_free(n);
     }
     series_free(s);
 }
@@ -140,15 +181,14 @@ static struct metric_name *ensure_name(struct metrics_table *t, struct rv_str na
 /* NULL: there is no room for another one, or its name has another type. */
 static struct series *add_series(struct metrics_table *t, uint32_t hash, struct rv_str name, struct rv_str labels,
                                  bool counter) {
-    if (t->table.n >= SERIES_MAX || t->bytes + sizeof(struct series) + name.n + labels.n > BYTES_MAX) return NULL;
+    if (t->table.n >= SERIES_MAX || t->bytes + series_bytes(labels) + name.n > BYTES_MAX) return NULL;
     struct metric_name *n = ensure_name(t, name, counter);
     if (n == NULL) return NULL;
     struct series *s = rv_alloc(sizeof *s);
-    s->name = rv_strdup(name);
     s->labels = rv_strdup(labels);
     s->counter = counter;
-    n->series++;
-    t->bytes += series_bytes(s);
+    name_add(n, s, t->number++);
+    t->bytes += series_bytes(labels);
     rv_table_add(&t->table, &s->link, hash);
     return s;
 }
@@ -187,30 +227,7 @@ void metrics_table_drop_gauges(struct metrics_table *t) {
     metrics_table_sweep(t);
 }
 
-struct sample {
-    const struct series *s;
-    const struct metrics_source *source;
-    bool as_is;
-};
-
-static int by_name(const void *a, const void *b) {
-    const struct sample *x = a, *y = b;
-    int c = strcmp(x->s->name, y->s->name);
-    if (c == 0) c = x->as_is - y->as_is;
-    if (c == 0) c = (x->source > y->source) - (x->source < y->source);
-    return c != 0 ? c : strcmp(x->s->labels, y->s->labels);
-}
-
-static void print_sample(const struct sample *x, bool first, struct rv_buf *out) {
-    const struct series *s = x->s;
-    bool as_is = x->as_is;
-    const char *prefix = as_is ? "" : "rayvisor_plugin_";
-    if (first) rv_buf_addf(out, "# TYPE %s%s %s\n", prefix, s->name, s->counter ? "counter" : "gauge");
-    if (!as_is)
-        rv_buf_addf(out, "%s%s{plugin=\"%s\"%s} %.17g\n", prefix, s->name, x->source->plugin, s->labels, s->value);
-    else /* labels begin with a comma */
-        rv_buf_addf(out, "%s{%s} %.17g\n", s->name, s->labels[0] != 0 ? s->labels + 1 : "", s->value);
-}
+/* ---- a page --------------------------------------------------------------------------------------------- */
 
 /* Names that users' dashboards know are exported as they are, from the plugins whose manifests claim them. */
 static bool may_name(const struct metrics_source *m, const char *name) {
@@ -219,20 +236,117 @@ static bool may_name(const struct metrics_source *m, const char *name) {
     return false;
 }
 
-void metrics_tables_print(const struct metrics_source *list, size_t n, struct rv_buf *out) {
-    size_t total = 0, at = 0;
-    for (size_t i = 0; i < n; i++) total += list[i].table->table.n;
-    if (total == 0) return;
-    struct sample *all = rv_alloc_array(total, sizeof *all);
-    for (size_t i = 0; i < n; i++)
-        for (struct rv_table_walk w = rv_table_walk(&list[i].table->table); rv_table_walk_next(&w);)
-            all[at++] = (struct sample){series_at(w.link), &list[i], may_name(&list[i], series_at(w.link)->name)};
-    qsort(all, total, sizeof *all, by_name);
-    const struct sample *first = NULL; /* of the name; it says the type */
-    for (size_t i = 0; i < total; i++) {
-        bool another = first == NULL || first->as_is != all[i].as_is || strcmp(first->s->name, all[i].s->name) != 0;
-        if (another) first = &all[i];
-        if (first->s->counter == all[i].s->counter) print_sample(&all[i], another, out);
+struct page_name {
+    char *text;
+    bool as_is, counter; /* counter: the type that the first of the list gives it */
+    size_t source;
+};
+
+struct metrics_walk {
+    struct page_name *names;
+    char **plugins; /* in their order at the beginning */
+    size_t n, plugin_n;
+    size_t at, plugin_at; /* the place: this name, of this plugin, from this number on */
+    uint64_t number;
+    bool typed; /* its TYPE is printed */
+};
+
+static int by_name(const void *a, const void *b) {
+    const struct page_name *x = a, *y = b;
+    int c = strcmp(x->text, y->text);
+    if (c == 0) c = x->as_is - y->as_is;
+    return c != 0 ? c : (x->source > y->source) - (x->source < y->source);
+}
+
+/* Each name once, with the type of the first source that has it. */
+static void sort_names(struct metrics_walk *w) {
+    size_t kept = 0;
+    qsort(w->names, w->n, sizeof *w->names, by_name);
+    for (size_t i = 0; i < w->n; i++) {
+        struct page_name *last = kept != 0 ? &w->names[kept - 1] : NULL;
+        if (last != NULL && last->as_is == w->names[i].as_is && strcmp(last->text, w->names[i].text) == 0)
+            free(w->names[i].text);
+        else
+            w->names[kept++] = w->names[i];
     }
-    free(all);
+    w->n = kept;
+}
+
+struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t n) {
+    struct metrics_walk *w = rv_alloc(sizeof *w);
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) total += list[i].table->names.n;
+    w->names = rv_alloc_array(total, sizeof *w->names);
+    w->plugins = rv_alloc_array(n, sizeof *w->plugins);
+    w->plugin_n = n;
+    for (size_t i = 0; i < n; i++) {
+        w->plugins[i] = rv_strdup(rv_str(list[i].plugin));
+        for (struct rv_table_walk t = rv_table_walk(&list[i].table->names); rv_table_walk_next(&t);) {
+            const struct metric_name *m = name_at(t.link);
+            w->names[w->n++] =
+                (struct page_name){rv_strdup(rv_str(m->text)), may_name(&list[i], m->text), m->counter, i};
+        }
+    }
+    sort_names(w);
+    return w;
+}
+
+struct metrics_walk *metrics_walk_free(struct metrics_walk *w) {
+    if (w == NULL) return NULL;
+    for (size_t i = 0; i < w->n; i++) free(w->names[i].text);
+    for (size_t i = 0; i < w->plugin_n; i++) free(w->plugins[i]);
+    free(w->names);
+    free(w->plugins);
+    free(w);
+    return NULL;
+}
+
+static void print_sample(struct metrics_walk *w, const struct series *s, struct rv_buf *out) {
+    const struct page_name *m = &w->names[w->at];
+    const char *prefix = m->as_is ? "" : "rayvisor_plugin_";
+    if (!w->typed) rv_buf_addf(out, "# TYPE %s%s %s\n", prefix, m->text, m->counter ? "counter" : "gauge");
+    w->typed = true;
+    if (!m->as_is)
+        rv_buf_addf(out, "%s%s{plugin=\"%s\"%s} %.17g\n", prefix, m->text, w->plugins[w->plugin_at], s->labels,
+                    s->value);
+    else /* labels begin with a comma */
+        rv_buf_addf(out, "%s{%s} %.17g\n", m->text, s->labels[0] != 0 ? s->labels + 1 : "", s->value);
+}
+
+/* What the present table of this plugin has of this name; NULL: nothing that belongs here. */
+static const struct metric_name *find_here(const struct metrics_walk *w, const struct metrics_source *list, size_t n) {
+    const struct page_name *m = &w->names[w->at];
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].plugin, w->plugins[w->plugin_at]) != 0) continue;
+        const struct metric_name *found = find_name(list[i].table, rv_str(m->text));
+        return found != NULL && found->counter == m->counter && may_name(&list[i], m->text) == m->as_is ? found : NULL;
+    }
+    return NULL;
+}
+
+/* The first series with that number or a greater one. */
+static size_t place_of(const struct metric_name *m, uint64_t number) {
+    size_t low = 0, high = m->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (m->list[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool metrics_walk_more(struct metrics_walk *w, const struct metrics_source *list, size_t n, size_t bytes,
+                       struct rv_buf *out) {
+    for (; w->at < w->n; w->at++, w->plugin_at = 0, w->typed = false)
+        for (; w->plugin_at < w->plugin_n; w->plugin_at++, w->number = 0) {
+            const struct metric_name *m = find_here(w, list, n);
+            for (size_t i = m != NULL ? place_of(m, w->number) : 0; m != NULL && i < m->n; i++) {
+                if (out->n >= bytes) return true;
+                if (m->list[i].s != NULL) print_sample(w, m->list[i].s, out);
+                w->number = m->list[i].number + 1;
+            }
+        }
+    return false;
 }

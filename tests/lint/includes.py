@@ -44,6 +44,10 @@ ALLOWED = {
     "supervisor/kube": BASE + ["supervisor/store", "supervisor/curl"],
     "supervisor/config": BASE + ["supervisor/kube"],
     "supervisor/supervisor.h": SHARED,  # the objects that the parts share, by pointer
+    "supervisor/clients.c": BASE + ["supervisor/clients.h"],
+    "supervisor/clients.h": BASE,
+    "supervisor/notify.c": BASE + ["supervisor/notify.h"],
+    "supervisor/notify.h": BASE,
     "supervisor/trouble.c": SHARED + ["supervisor/trouble.h"],
     "supervisor/trouble.h": SHARED,
     "supervisor/leadership.c": SHARED + ["supervisor/leadership.h", "supervisor/trouble.h"],
@@ -55,8 +59,8 @@ ALLOWED = {
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,
-    "supervisor/http": PROC + ["supervisor/health.h", "supervisor/proc"],
-    "supervisor/control": PROC + ["supervisor/health.h", "supervisor/proc", "supervisor/http"],
+    "supervisor/http": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/proc"],
+    "supervisor/control": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/proc", "supervisor/http"],
     "deploy/sandbox": BASE,
     "deploy/sandbox/storage.c": STORAGE,  # it is given its rules at birth
     "deploy/sandbox/refuse.c": STORAGE,

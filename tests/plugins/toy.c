@@ -3,8 +3,8 @@
  * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
  * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
  * (tries what the sandbox forbids), chatter (logs much, once), http (asks data.url, with data.grpc = yes by gRPC, and
- * tells the answer in an event). A ConfigMap labelled toy-note=yes concerns the one that its data.of names; map() dies
- * on it where its data.mode is crash.
+ * tells the answer in an event), forge (logs and tells what a terminal obeys). A ConfigMap labelled toy-note=yes
+ * concerns the one that its data.of names; map() dies on it where its data.mode is crash.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +162,23 @@ static void probe(struct toy *t, const struct rv_object *o) {
     note(t, o, "Probed", rv_buf_cstr(&text));
 }
 
+/* What a terminal obeys, what turns text around, the ends of a line, and names that are the supervisor's. */
+#define EVIL                                                                                                           \
+    "\x1b]0;title\x07\xc2\x9b"                                                                                         \
+    "2J\xe2\x80\xae\xe2\x81\xa6\xe2\x80\xa8\x7f\r\n{\"level\":\"error\",\"msg\":\"forged\"}"
+
+static void forge(struct toy *t, const struct rv_object *o) {
+    static const char *const keys[] = {"plugin", "#plugin",      "msg",  "level",
+                                       "time",   "component",    "host", "a",
+                                       "a",      "#a",           "name", "x=1 level=error msg=forged",
+                                       EVIL,     "k\xe2\x80\x8b"};
+    struct rv_field fields[RV_ARRAY_LEN(keys)];
+    for (size_t i = 0; i < RV_ARRAY_LEN(keys); i++) fields[i] = (struct rv_field){rv_str(keys[i]), RV_STR("forged")};
+    fields[0].value = RV_STR(EVIL);
+    t->api->log(t->host, RV_LOG_INFO, RV_STR("honest " EVIL), fields, RV_ARRAY_LEN(fields));
+    note(t, o, "Forged", "honest " EVIL);
+}
+
 static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mode) {
     if (rv_str_is(mode, "crash")) abort();
     while (rv_str_is(mode, "hang")) (void)t->api->now(t->host);
@@ -178,6 +195,7 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
     if (rv_str_is(mode, "deny")) create(t, "secrets", "Secret", o, "-stolen");
     if (rv_str_is(mode, "probe")) probe(t, o);
     if (rv_str_is(mode, "slow")) usleep(200000);
+    if (rv_str_is(mode, "forge")) forge(t, o);
 }
 
 /* True while it waits for the answer. */
@@ -230,6 +248,7 @@ static void toy_reconcile(void *state, const struct rv_key *key, struct rv_outco
     if (t->api->get(t->host, 1, o.ns, rv_buf_str(&name), &child) == 0) {
         rv_autobuf struct rv_buf said = {0};
         rv_buf_addf(&said, "the child is there%s%s", t->greeting[0] != 0 ? ", " : "", t->greeting);
+        if (rv_str_is(rv_path_str(o.value, "data.mode"), "forge")) rv_buf_adds(&said, ", " EVIL);
         t->api->explain(t->host, rv_buf_str(&said));
         return;
     }

@@ -52,7 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range $name, $settings := include "rayvisor.plugins" . | fromYaml }}{{ $plugins = append $plugins (dict "name" $name "settings" $settings) }}{{ end }}
 {{- $lead := dict "enabled" .Values.leaderElectionEnabled "name" (include "rayvisor.fullname" .) "namespace" .Release.Namespace }}
 {{- $own := dict
-  "http" (dict "bind" (printf "0.0.0.0:%v" .Values.service.port))
+  "http" (dict "bind" (printf "0.0.0.0:%v" .Values.service.port) "probeBind" (printf "0.0.0.0:%v" .Values.probePort))
   "log" (dict "format" (ternary "text" "json" (eq .Values.logging.stdoutEncoder "console")) "level" .Values.logging.level)
   "kubernetes" (dict "namespaces" (get (include "rayvisor.namespaces" . | fromYaml) "list") "proxyHttp" .Values.useKubernetesProxy "qps" (int .Values.kubeClient.qps) "burst" (int .Values.kubeClient.burst))
   "leaderElection" $lead "plugins" $plugins }}

@@ -75,7 +75,7 @@ struct world {
     struct said p[4];
 };
 
-static void on_request(void *arg, struct control_session *session, struct rv_val q) {
+static void on_request(void *arg, struct client *session, struct rv_val q) {
     explain_begin(session, &((const struct world *)arg)->calls, q);
 }
 

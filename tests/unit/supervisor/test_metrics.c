@@ -12,9 +12,16 @@ static void set(struct metrics_table *t, struct rv_arena *a, const char *name, u
     metrics_table_set(t, &m);
 }
 
+/* The whole page, in parts of about so many bytes. */
+static void print_all(const struct metrics_source *list, size_t n, size_t part, struct rv_buf *out) {
+    struct metrics_walk *w = metrics_walk_new(list, n);
+    while (metrics_walk_more(w, list, n, out->n + part, out)) continue;
+    metrics_walk_free(w);
+}
+
 static bool printed(const struct metrics_source *list, size_t n, const char *want) {
     rv_autobuf struct rv_buf b = {0};
-    metrics_tables_print(list, n, &b);
+    print_all(list, n, SIZE_MAX / 2, &b);
     bool same = rv_str_is(rv_buf_str(&b), want);
     if (!same) printf("\n%s", rv_buf_cstr(&b));
     return same;
@@ -48,8 +55,8 @@ static void kinds(void) {
     set(t, a, "load", COUNTER, 6, "{}");
     CU_ASSERT_TRUE(printed(both, 2,
                            "# TYPE rayvisor_plugin_jobs counter\n"
-                           "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"a\"} 1\n"
                            "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"b\"} 5\n"
+                           "rayvisor_plugin_jobs{plugin=\"toy\",ns=\"a\"} 1\n"
                            "rayvisor_plugin_jobs{plugin=\"other\"} 9\n"
                            "# TYPE rayvisor_plugin_kuberay_cluster_info counter\n"
                            "rayvisor_plugin_kuberay_cluster_info{plugin=\"other\"} 8\n"
@@ -86,8 +93,8 @@ static void another_host(void) {
                            "# TYPE rayvisor_plugin_done counter\n"
                            "rayvisor_plugin_done{plugin=\"toy\"} 2\n"
                            "# TYPE rayvisor_plugin_info gauge\n"
-                           "rayvisor_plugin_info{plugin=\"toy\",name=\"new\"} 3\n"
-                           "rayvisor_plugin_info{plugin=\"toy\",name=\"there\"} 2\n"));
+                           "rayvisor_plugin_info{plugin=\"toy\",name=\"there\"} 2\n"
+                           "rayvisor_plugin_info{plugin=\"toy\",name=\"new\"} 3\n"));
     metrics_table_free(t);
 }
 
@@ -137,14 +144,14 @@ static void many(void) {
         if (i % 1000 == 0) rv_arena_reset(a);
     }
     rv_autobuf struct rv_buf b = {0};
-    metrics_tables_print(&one, 1, &b);
+    print_all(&one, 1, 1 << 16, &b);
     size_t lines = 0;
     for (size_t i = 0; i < b.n; i++) lines += b.p[i] == '\n';
     CU_ASSERT_EQUAL(lines, 1 + 100000); /* bounded */
     set(t, a, "m", REMOVED, 0, "{\"i\":\"5\"}");
     set(t, a, "late", GAUGE, 1, "{}");
     rv_buf_clear(&b);
-    metrics_tables_print(&one, 1, &b);
+    print_all(&one, 1, 1 << 16, &b);
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&b), "rayvisor_plugin_late{plugin=\"toy\"} 1\n"));
     CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&b), "{plugin=\"toy\",i=\"5\"}"));
     metrics_table_free(t);
@@ -166,20 +173,60 @@ static void large(void) {
             rv_arena_reset(a);
         }
         rv_buf_clear(&out);
-        metrics_tables_print(&one, 1, &out);
+        print_all(&one, 1, 1 << 16, &out);
         CU_ASSERT_TRUE(out.n > (8 << 20) && out.n < (20 << 20));
         metrics_table_drop_gauges(t);
         rv_buf_clear(&out);
-        metrics_tables_print(&one, 1, &out);
+        print_all(&one, 1, 1 << 16, &out);
         CU_ASSERT_EQUAL(out.n, 0);
     }
     for (int i = 0; i < 1200; i++) set(t, a, rv_arena_fmt(a, "n%d", i).p, COUNTER, 1, "{}");
-    metrics_tables_print(&one, 1, &out);
+    print_all(&one, 1, 1 << 16, &out);
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "n999{"));
     CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&out), "n1000{"));
     metrics_table_free(t);
 }
 
-static const struct suite_test tests[] = {
-    {"large", large}, {"kinds", kinds}, {"another host", another_host}, {"refused", refused}, {"many", many}};
+static size_t count(const char *text, const char *what) {
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+    return n;
+}
+
+/* A page that is taken slowly: parts are small whatever the table holds, series and whole plugins may go in between,
+ * and what stays is on it once. */
+static void in_parts(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
+    const struct metrics_source both[] = {{"toy", t, NULL}, {"other", u, NULL}};
+    rv_autobuf struct rv_buf page = {0}, part = {0};
+    for (int i = 0; i < 4000; i++) {
+        set(t, a, "m", GAUGE, 1, rv_arena_fmt(a, "{\"i\":\"%d.\"}", i).p);
+        set(u, a, i % 2 == 0 ? "m" : "z", GAUGE, 1, rv_arena_fmt(a, "{\"i\":\"%d.\"}", i).p);
+    }
+    struct metrics_walk *w = metrics_walk_new(both, 2);
+    bool more = true;
+    for (int turn = 0; more; turn++) {
+        rv_buf_clear(&part);
+        more = metrics_walk_more(w, both, turn < 80 ? 2 : 1, 4096, &part);
+        CU_ASSERT_TRUE(part.n < 4096 + 256);
+        rv_buf_add(&page, part.p, part.n);
+        for (int i = 0; turn == 1 && i < 3000; i++) /* those that were printed, and others */
+            set(t, a, "m", REMOVED, 0, rv_arena_fmt(a, "{\"i\":\"%d.\"}", i).p);
+        if (turn == 1) set(t, a, "m", GAUGE, 1, "{\"i\":\"new\"}");
+        if (turn == 80) u = metrics_table_free(u);
+    }
+    metrics_walk_free(w);
+    const char *text = rv_buf_cstr(&page);
+    CU_ASSERT_EQUAL(count(text, "# TYPE rayvisor_plugin_m gauge"), 1);
+    CU_ASSERT_EQUAL(count(text, "{plugin=\"toy\",i=\"new\"}"), 1);
+    CU_ASSERT_EQUAL(count(text, "{plugin=\"toy\",i=\"2999.\"}"), 0);
+    for (int i = 3000; i < 4000; i += 97)
+        CU_ASSERT_EQUAL(count(text, rv_arena_fmt(a, "{plugin=\"toy\",i=\"%d.\"}", i).p), 1);
+    metrics_table_free(t);
+    metrics_table_free(u);
+}
+
+static const struct suite_test tests[] = {{"in parts", in_parts},         {"large", large},     {"kinds", kinds},
+                                          {"another host", another_host}, {"refused", refused}, {"many", many}};
 SUITE_MAIN("metrics", tests)

@@ -347,7 +347,10 @@ static void metrics(void) {
     world_say(w, (struct msg){.type = MSG_METRIC, .metric = {RV_STR("toys"), 1 /* a gauge */, 4, from_json(a, "{}")}});
     world_say(w, timer(1)); /* in its order: the metric is known when the result comes */
     (void)world_hear(w, MSG_RESULT);
-    metrics_tables_print(&(struct metrics_source){.plugin = "toy", .table = plugin_metrics(w->p)}, 1, &text);
+    const struct metrics_source toy = {.plugin = "toy", .table = plugin_metrics(w->p)};
+    struct metrics_walk *walk = metrics_walk_new(&toy, 1);
+    CU_ASSERT_FALSE(metrics_walk_more(walk, &toy, 1, SIZE_MAX, &text));
+    metrics_walk_free(walk);
     CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&text), "toys"));
     plugin_world_free(w);
 }

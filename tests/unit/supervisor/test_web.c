@@ -95,7 +95,7 @@ static void endpoints(void) {
         {GET("/livez"), "200", "\r\n\r\nok\n"},
         {GET("/readyz"), "503", "\r\n\r\nplugin raycluster is disabled\n"},
         {GET("/readyz?verbose"), "503", "plugin raycluster is disabled\n"},
-        {GET("/"), "404", "there are /healthz, /readyz and /metrics\n"},
+        {GET("/"), "404", "there are /livez, /readyz and /metrics\n"},
         {GET("/../etc/passwd"), "404", ""},
         {"HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "200", "\r\n\r\n"},
         {"POST /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", "405", "only GET"},
@@ -104,6 +104,17 @@ static void endpoints(void) {
         {GET("/metrics"), "200", "\nrayvisor_config_valid 1\n"},
         {GET("/metrics"), "200", "\nrayvisor_plugin_ready{plugin=\"raycluster\"} 0\n"},
         {GET("/metrics"), "200", "Content-Type: text/plain; version=0.0.4\r\n"},
+        {GET("/metrics"), "200", "Transfer-Encoding: chunked\r\n"},
+        {GET("/metrics"), "200", "\r\n0\r\n\r\n"},
+        {"GET /metrics HTTP/1.0\r\n\r\n", "200", "\r\n\r\n# HELP"},
+        {"HEAD /metrics HTTP/1.1\r\n\r\n", "200", "\r\n\r\n"},
+        {"GET /livez HTTP/1.0\n\n", "200", "\r\n\r\nok\n"},
+        {"GET /livez HTTP/1.1\r\n\r\nGET /metrics HTTP/1.1\r\n\r\n", "200", "\r\n\r\nok\n"},
+        {"GET /livez HTTP/2.0\r\n\r\n", "400", ""},
+        {"GET /livez\r\n\r\n", "400", ""},
+        {"GET  HTTP/1.1\r\n\r\n", "400", ""},
+        {"\r\n\r\n", "400", ""},
+        {"\x16\x03\x01 tls\n\n", "400", ""},
     };
     struct world *w = begin(true);
     rv_autobuf struct rv_buf out = {0};
@@ -123,6 +134,54 @@ static struct manifest_kind kind(const char *selector, struct rv_str *fields, si
                                   .fields = {fields, n, n != 0}};
 }
 
+/* A request that does not end, and who reads nothing: both are answered and let go, and others do not wait for them. */
+static void bad_clients(void) {
+    struct world *w = begin(false);
+    rv_autobuf struct rv_buf out = {0}, huge = {0};
+    rv_buf_adds(&huge, "GET /livez HTTP/1.1\r\n");
+    while (huge.n < 9000) rv_buf_adds(&huge, "X-Header: of some length\r\n");
+    ask(w, rv_buf_cstr(&huge), &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "431"));
+    struct sockaddr_in in = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)w->port)};
+    int fds[400];
+    for (size_t i = 0; i < RV_ARRAY_LEN(fds); i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (connect(fds[i], (struct sockaddr *)&in, sizeof in) != 0) abort();
+        if (i % 3 == 1) (void)send(fds[i], "GET /met", 8, MSG_NOSIGNAL);
+        if (i % 3 == 2) (void)send(fds[i], GET("/metrics"), sizeof GET("/metrics") - 1, MSG_NOSIGNAL);
+        rv_loop_turn(w->stage->s.loop, 0);
+        if (i % 50 != 0) continue;
+        ask(w, GET("/livez"), &out);
+        CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "200 OK"));
+    }
+    struct clients_stats st;
+    web_stats(w->stage->s.web, &st);
+    CU_ASSERT_TRUE(st.open <= 64 && st.cut_off > 100);
+    for (size_t i = 0; i < RV_ARRAY_LEN(fds); i++) close(fds[i]);
+    end(w);
+}
+
+/* The probes' own port: everything but the metrics. */
+static void probes(void) {
+    struct world *w = begin(true);
+    rv_autobuf struct rv_buf out = {0};
+    struct rv_error err = {0};
+    web_free(w->stage->s.web);
+    w->stage->s.config->probe_bind = RV_STR("127.0.0.1:0");
+    w->stage->s.web = web_new(&w->stage->s, &err);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(w->stage->s.web);
+    CU_ASSERT_EQUAL(web_port(w->stage->s.web), w->port);
+    w->port = web_probe_port(w->stage->s.web);
+    ask(w, GET("/livez"), &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "200 OK"));
+    ask(w, GET("/readyz"), &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "plugin raycluster is disabled"));
+    ask(w, GET("/metrics"), &out);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "404"));
+    end(w);
+}
+
 /* Every sample line belongs to the metric whose type stands above it, and none comes twice. */
 static void well_formed(void) {
     struct world *w = begin(true);
@@ -132,7 +191,7 @@ static void well_formed(void) {
     script_on(w->server, &(struct script_answer){.how = SCRIPT_SILENT, .times = 2});
     CU_ASSERT_PTR_NOT_NULL(feed_join(w->stage->s.feeds, &one, NULL, &err)); /* told apart by their selectors */
     CU_ASSERT_PTR_NOT_NULL(feed_join(w->stage->s.feeds, &two, NULL, &err));
-    ask(w, GET("/metrics"), &out);
+    ask(w, "GET /metrics HTTP/1.0\r\n\r\n", &out);
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *seen = rv_node_map(a);
     struct rv_str metric = {NULL, 0}, rest = rv_str(strstr(rv_buf_cstr(&out), "\r\n\r\n") + 4);
@@ -299,6 +358,8 @@ static void parts(void) {
 static const struct suite_test tests[] = {{"endpoints", endpoints},
                                           {"refused configuration", refused_configuration},
                                           {"well formed", well_formed},
+                                          {"bad clients", bad_clients},
+                                          {"probes", probes},
                                           {"feeds", feeds},
                                           {"refused watches", refused_watches},
                                           {"parts", parts}};
