@@ -3,12 +3,13 @@
  * spec.rayClusterDeletionDelaySeconds, at the latest a maximum after that; both
  * moments are in the status.
  *
- * How many requests are under way is what each pod's metrics say
- * (ray_serve_num_ongoing_http_requests and its gRPC like, of the proxies). Ray
- * refreshes them about every ten seconds, so zero counts when it is seen that
- * long after the first zero. What they cannot see: requests that still wait in
- * a client's or a load balancer's connection. Pods that answer no metrics hold
- * nothing up. */
+ * How many requests are under way is what each pod's metrics say. Those of the
+ * proxies (ray_serve_num_ongoing_http_requests and its gRPC like) vanish twenty
+ * seconds after they last changed (Ray 2.60), so that a long request is no
+ * longer in them; those of routers and replicas stay. Ray refreshes them about
+ * every ten seconds, so zero counts when it is seen that long after the first
+ * zero. What they cannot see: requests that still wait in a client's or a load
+ * balancer's connection. Pods that answer no metrics hold nothing up. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -64,22 +65,40 @@ static double number_at_end(struct rv_str line) {
     return v > 0 && v < 1e9 ? v : 0;
 }
 
-/* The sum of the gauges in a text of Prometheus; -1: there are none. */
+/* One request stands in the gauges of each of the three. */
+enum gauge_of { OF_PROXY, OF_ROUTER, OF_REPLICA, GAUGE_SIDES };
+
+static bool read_gauge(struct rv_str line, double sums[GAUGE_SIDES]) {
+    static const struct {
+        const char *name;
+        enum gauge_of of;
+    } gauges[] = {{"ray_serve_num_ongoing_http_requests", OF_PROXY},
+                  {"ray_serve_num_ongoing_grpc_requests", OF_PROXY},
+                  {"ray_serve_num_ongoing_requests_at_replicas", OF_ROUTER},
+                  {"ray_serve_deployment_queued_queries", OF_ROUTER},
+                  {"ray_serve_replica_processing_queries", OF_REPLICA}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++)
+        if (rv_str_starts(line, gauges[i].name)) {
+            sums[gauges[i].of] += number_at_end(line);
+            return true;
+        }
+    return false;
+}
+
+/* What the gauges in a text of Prometheus say, those of the side that says
+ * most; -1: there are none. */
 static int64_t ongoing_in(struct rv_str text) {
-    static const char *const names[] = {"ray_serve_num_ongoing_http_requests", "ray_serve_num_ongoing_grpc_requests"};
-    double sum = 0;
+    double sums[GAUGE_SIDES] = {0}, most = 0;
     bool any = false;
     while (text.n > 0) {
         const char *end = memchr(text.p, '\n', text.n);
         struct rv_str line = {text.p, end != NULL ? (size_t)(end - text.p) : text.n};
         text = end != NULL ? (struct rv_str){end + 1, text.n - line.n - 1} : RV_STR("");
-        for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
-            if (rv_str_starts(line, names[i])) {
-                any = true;
-                sum += number_at_end(line);
-            }
+        any |= read_gauge(line, sums);
     }
-    return any ? (int64_t)(sum + 0.5) : -1;
+    for (size_t i = 0; i < GAUGE_SIDES; i++)
+        if (sums[i] > most) most = sums[i];
+    return any ? (int64_t)(most + 0.5) : -1;
 }
 
 void retire_result(struct pass *p, const struct rv_result *r) {

@@ -131,6 +131,20 @@ def test_new_cluster_upgrade(env):
     assert_quiet(env)
 
 
+def test_an_old_cluster_waits_for_a_long_request(env):
+    """Also when the proxies no longer count it."""
+    kube, ns = setup(env, sim="ray_deploy_ms=500,ray_build_ms=100,ray_stop_ms=50,ray_drain_ms=300,ray_gauge_ms=500")
+    kube.create("rayservices", ns, service("s", rayClusterDeletionDelaySeconds=0))
+    wait_serving(kube, ns, endpoints=2)
+    old = active(kube, ns)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        long = pool.submit(env.sb.post, "sim/request", {"namespace": ns, "path": "/fruit", "service": "s-serve-svc", "ms": 15000})
+        edit(kube, ns, "2")
+        wait_replaced(kube, ns, old)
+        assert not long.done() and long.result()["status"] == 200, long.result()
+    wait_for("the old cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1, 60)
+
+
 def through(kube, ns): return wait_for("the route", lambda: kube.find("httproutes", ns, "s-httproute"))
 
 

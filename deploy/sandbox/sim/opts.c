@@ -30,6 +30,7 @@ static const struct option options[] = {
     OPT(ray_build_ms, 200, 0, 3600000),
     OPT(ray_stop_ms, 200, 0, 3600000),
     OPT(ray_drain_ms, 3000, 0, 3600000),
+    OPT(ray_gauge_ms, 20000, 0, 3600000),
     OPT(gateway, 0, 0, 1),
     OPT(gateway_ms, 20, 0, 3600000),
     OPT(verbose, 0, 0, 1),

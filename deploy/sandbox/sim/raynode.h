@@ -24,7 +24,8 @@ struct ray_node {
     int64_t cpu;      /* thousandths of a processor that Ray may use */
     enum serve_proxy_state proxy;
     int64_t drain_since_ms;
-    unsigned ongoing; /* requests that its proxy holds */
+    unsigned ongoing;   /* requests that its proxy holds */
+    int64_t counted_ms; /* when that last changed */
     uint64_t requests, failed;
 };
 

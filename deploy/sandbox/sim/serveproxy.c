@@ -138,11 +138,16 @@ static struct serve_app *route(const struct serve *s, struct rv_str path) {
     return best;
 }
 
+static void count_request(struct ray_node *n, int change) {
+    n->ongoing = (unsigned)((int)n->ongoing + change);
+    n->counted_ms = ray_now_ms();
+}
+
 static void unlink_request(struct serve_request *q) {
     struct serve_request **at = &q->serve->requests;
     while (*at != q) at = &(*at)->next;
     *at = q->next;
-    q->node->ongoing--;
+    count_request(q->node, -1);
     if (q->replica != NULL) q->replica->ongoing--;
 }
 
@@ -194,7 +199,7 @@ struct serve_request *serve_request_start(struct serve *s, struct ray_node *n, s
     q->work_ms = ms >= 0 ? ms : rayrules_number(s->head, q->app, RULE_REQUEST_MS, REQUEST_MS);
     q->fn = fn;
     q->arg = arg;
-    n->ongoing++;
+    count_request(n, 1);
     while (*at != NULL) at = &(*at)->next;
     *at = q;
     return q;
@@ -269,14 +274,35 @@ void serve_requests_of_node_fail(struct serve *s, const struct ray_node *n) {
 
 /* ---- metrics ---- */
 
-void serve_metrics(const struct serve *s, const struct ray_node *n, struct rv_buf *out) {
+/* Requests that the proxy gave to replicas of the application. */
+static unsigned given_to_replicas(const struct serve *s, const struct ray_node *n, const struct serve_app *app) {
+    unsigned sum = 0;
+    for (const struct serve_request *q = s->requests; q != NULL; q = q->next)
+        sum += q->node == n && q->replica != NULL && strcmp(q->app, app->name) == 0;
+    return sum;
+}
+
+/* Ray forgets a gauge that was not set again; this one is set when a request comes or ends, the others all the time. */
+static void proxy_metrics(const struct serve *s, const struct ray_node *n, struct rv_buf *out) {
+    if (n->proxy == PROXY_NONE) return;
     rv_buf_adds(out, "# HELP ray_serve_num_ongoing_http_requests The number of ongoing requests in this HTTP proxy.\n"
                      "# TYPE ray_serve_num_ongoing_http_requests gauge\n");
-    if (n->proxy != PROXY_NONE)
+    if (ray_now_ms() < n->counted_ms + s->head->m->opts.ray_gauge_ms)
         rv_buf_addf(out,
                     "ray_serve_num_ongoing_http_requests{Component=\"core_worker\",NodeAddress=\"%s\",node_id=\"%s\","
                     "node_ip_address=\"%s\"} %u.0\n",
                     n->ip, n->uid, n->ip, n->ongoing);
+    rv_buf_adds(out, "# HELP ray_serve_num_ongoing_requests_at_replicas The current number of requests to this "
+                     "deployment that have been submitted to a replica.\n"
+                     "# TYPE ray_serve_num_ongoing_requests_at_replicas gauge\n");
+    for (const struct serve_app *app = s->apps; app != NULL; app = app->next)
+        if (app->deployments != NULL)
+            rv_buf_addf(out, "ray_serve_num_ongoing_requests_at_replicas{application=\"%s\",deployment=\"%s\"} %u.0\n",
+                        app->name, app->deployments->name, given_to_replicas(s, n, app));
+}
+
+void serve_metrics(const struct serve *s, const struct ray_node *n, struct rv_buf *out) {
+    proxy_metrics(s, n, out);
     rv_buf_adds(out, "# HELP ray_serve_deployment_queued_queries The current number of queries to this deployment "
                      "waiting to be assigned to a replica.\n# TYPE ray_serve_deployment_queued_queries gauge\n");
     for (const struct serve_app *app = s->apps; app != NULL; app = app->next)

@@ -27,6 +27,7 @@ struct sim_opts {
     int64_t ray_run_ms, ray_deploy_ms; /* how long a Ray job runs in all, how long a Serve replica takes to start */
     int64_t ray_build_ms;              /* how long Serve builds an application before it has deployments */
     int64_t ray_stop_ms, ray_drain_ms; /* how long a replica stops and a proxy drains, at least */
+    int64_t ray_gauge_ms;              /* how long a proxy's gauge stays that is not set again */
     int64_t gateway, gateway_ms;       /* 1: the Gateway API is served; how long its controller takes */
     int64_t node_storage;              /* Ti of ephemeral storage; 0: nodes do not offer that */
     int64_t volumes;                   /* 1: every claim gets a volume at once; 0: none does */

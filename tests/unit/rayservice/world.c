@@ -328,8 +328,11 @@ static void from_pod(struct world *w, const struct rv_http_request *r, struct rv
         } else if (w->ongoing < 0) {
             say(out, 404, "not found", false);
         } else {
-            char text[128];
-            snprintf(text, sizeof text, "# HELP x\nray_serve_num_ongoing_http_requests{a=\"b\"} %lld.0\n",
+            /* as of requests that last long: the proxies' gauge has vanished */
+            char text[256];
+            snprintf(text, sizeof text,
+                     "# HELP x\nray_serve_deployment_queued_queries{a=\"b\"} 0.0\n"
+                     "ray_serve_num_ongoing_requests_at_replicas{a=\"b\"} %lld.0\n",
                      (long long)w->ongoing);
             say(out, 200, text, false);
         }
