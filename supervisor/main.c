@@ -42,7 +42,7 @@ enum {
 };
 
 struct options {
-    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns;
+    const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *allow_address;
     bool proxy_http;
     bool check, rbac;
 };
@@ -150,6 +150,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
     struct supervisor *s = &g->s;
     struct config *old = s->config;
     s->config = fresh;
+    executor_reconfigure(s->executor);
     unsigned changed = 0;
     for (struct plugin *p = s->plugins, *next; p != NULL; p = next) {
         next = plugin_next(p);
@@ -222,6 +223,8 @@ static void override(struct config *c, const struct options *o) {
     if (o->runtime_dir != NULL) c->runtime_dir = rv_str(o->runtime_dir);
     if (o->proxy_http) c->proxy_http = true;
     if (o->http_bind != NULL) c->bind = rv_str(o->http_bind);
+    if (o->allow_address != NULL)
+        (void)config_allow_address(c, rv_str(o->allow_address), NULL); /* main() has judged it */
 }
 
 /* It would not start with this file: that is said until the file is mended (health.h), and not in one log line only. */
@@ -526,6 +529,7 @@ static int usage(FILE *to) {
     (void)fputs("usage: rayvisord --config FILE [--kubeconfig FILE] [--context NAME] [--runtime-dir DIR]\n"
                 "                 [--http-bind ADDRESS:PORT]    (0: any port that is free; rayvisorctl status tells)\n"
                 "                 [--proxy-http]    (outside of the cluster: kubernetes.proxyHttp)\n"
+                "                 [--allow-address RANGE]    (one more of requests.allowAddresses)\n"
                 "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
                 "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
                 "                 print the roles that it needs, for ServiceAccount rayvisor of that namespace "
@@ -536,11 +540,19 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {
-        {"config", 1, NULL, 'c'},      {"kubeconfig", 1, NULL, 'k'},   {"context", 1, NULL, 'x'},
-        {"runtime-dir", 1, NULL, 'r'}, {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
-        {"version", 0, NULL, 'v'},     {"help", 0, NULL, 'h'},         {"proxy-http", 0, NULL, 'P'},
-        {"http-bind", 1, NULL, 'b'},   {"namespace", 1, NULL, 'n'},    {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"config", 1, NULL, 'c'},
+                                          {"kubeconfig", 1, NULL, 'k'},
+                                          {"context", 1, NULL, 'x'},
+                                          {"runtime-dir", 1, NULL, 'r'},
+                                          {"check-config", 0, NULL, 'C'},
+                                          {"print-rbac", 0, NULL, 'R'},
+                                          {"version", 0, NULL, 'v'},
+                                          {"help", 0, NULL, 'h'},
+                                          {"proxy-http", 0, NULL, 'P'},
+                                          {"http-bind", 1, NULL, 'b'},
+                                          {"namespace", 1, NULL, 'n'},
+                                          {"allow-address", 1, NULL, 'a'},
+                                          {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -561,6 +573,10 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'n':
             o->ns = optarg;
+            break;
+        case 'a':
+            o->allow_address = optarg;
+            if (!address_range_parse(rv_str(optarg), &(struct address_range){0})) return '?';
             break;
         case 'P':
             o->proxy_http = true;

@@ -488,6 +488,10 @@ void executor_each_count(const struct executor *x,
 
 static void on_refill(void *arg) { executor_wake(arg); }
 
+void executor_reconfigure(struct executor *x) {
+    http_direct_allow(x->http, x->s->config->allowed, x->s->config->allowed_n);
+}
+
 struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
     x->s = s;
@@ -504,6 +508,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->proxy = http_proxy_new(s, admit_body);
     x->http =
         http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
+    executor_reconfigure(x);
     x->refill = rv_loop_timer(s->loop, on_refill, x);
     x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump_queue, x);

@@ -38,6 +38,8 @@ struct executor_stats {
 
 struct executor *executor_new(struct supervisor *s);
 struct executor *executor_free(struct executor *x);
+/* The supervisor has another configuration. */
+void executor_reconfigure(struct executor *x);
 /* fn is told how many milliseconds each pause before another try takes, and returns how many to wait instead. Tests use
  * it to see the pauses and to have no need to wait for them. */
 typedef int64_t (*executor_pause_fn)(void *arg, int64_t ms);

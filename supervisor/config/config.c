@@ -17,7 +17,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
 struct top {
-    struct yaml_pos *kubernetes, *log, *http, *plugins, *heartbeat, *lead;
+    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead;
 };
 
 #define STRUCT struct config
@@ -38,6 +38,8 @@ static const struct schema_key log_keys[] = {K(log_format, "format", S_CHOICE, 0
                                              K(log_level, "level", S_CHOICE, 0, 0, level_names, false), SCHEMA_END};
 static const struct schema_key http_keys[] = {K(bind, "bind", S_TEXT, 0, 0, NULL, false),
                                               K(probe_bind, "probeBind", S_TEXT, 0, 0, NULL, false), SCHEMA_END};
+static const struct schema_key requests_keys[] = {K(allow_addresses, "allowAddresses", S_TEXTS, 0, 0, NULL, false),
+                                                  SCHEMA_END};
 static const struct schema_key heartbeat_keys[] = {
     K(heartbeat_ms, "intervalMs", S_INT, 50, 60000, NULL, false),
     K(heartbeat_timeout_ms, "timeoutMs", S_INT, 200, 600000, NULL, false), SCHEMA_END};
@@ -57,6 +59,7 @@ static const struct schema_key plain_keys[] = {
 static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY, 0, 0, NULL, false),
                                               K(log, "log", S_ANY, 0, 0, NULL, false),
                                               K(http, "http", S_ANY, 0, 0, NULL, false),
+                                              K(requests, "requests", S_ANY, 0, 0, NULL, false),
                                               K(heartbeat, "heartbeat", S_ANY, 0, 0, NULL, false),
                                               K(lead, "leaderElection", S_ANY, 0, 0, NULL, false),
                                               K(plugins, "plugins", S_LIST, 0, 0, NULL, false),
@@ -259,6 +262,27 @@ static int check_bind(const struct schema_reader *r, const struct top *t, const 
                        RV_STR_ARG(bind));
 }
 
+int config_allow_address(struct config *c, struct rv_str text, struct rv_error *err) {
+    c->allowed = rv_realloc_array(c->allowed, c->allowed_n + 1, sizeof *c->allowed);
+    if (address_range_parse(text, &c->allowed[c->allowed_n])) {
+        c->allowed_n++;
+        return 0;
+    }
+    return rv_error_set(err, RV_E_CONFIG,
+                        "\"" RV_STR_FMT "\" is no range of addresses; accepted is one such as 10.0.0.0/8, fd00::/8 or "
+                        "192.0.2.7",
+                        RV_STR_ARG(text));
+}
+
+static int read_addresses(const struct schema_reader *r, struct config *c, const struct yaml_pos *requests) {
+    const struct yaml_pos *list = requests != NULL ? yaml_pos_get(requests, "allowAddresses") : NULL;
+    for (const struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
+        struct rv_error e = {0};
+        if (config_allow_address(c, n->text, &e) != 0) return schema_fail(r, n, "requests.allowAddresses: %s", e.text);
+    }
+    return 0;
+}
+
 /* What no table can say. */
 static int check_values(const struct schema_reader *r, const struct config *c, const struct top *t) {
     int wrong = check_bind(r, t, "bind", c->bind);
@@ -291,6 +315,8 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.kubernetes, "kubernetes", kubernetes_keys, c);
     if (code == 0) code = schema_read(&r, t.log, "log", log_keys, c);
     if (code == 0) code = schema_read(&r, t.http, "http", http_keys, c);
+    if (code == 0) code = schema_read(&r, t.requests, "requests", requests_keys, c);
+    if (code == 0) code = read_addresses(&r, c, t.requests);
     if (code == 0) code = schema_read(&r, t.heartbeat, "heartbeat", heartbeat_keys, c);
     if (code == 0) code = schema_read(&r, t.lead, "leaderElection", lead_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
@@ -312,6 +338,7 @@ struct config *config_free(struct config *c) {
         rv_buf_free(&c->plugins[i].settings);
     }
     free(c->plugins);
+    free(c->allowed);
     yaml_doc_free(&c->doc);
     free(c);
     return NULL;

@@ -5,6 +5,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include "address_range.h"
 #include "ipc/base/log.h"
 #include "manifest.h"
 
@@ -39,6 +40,9 @@ struct config {
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
     struct config_lead lead;
     bool proxy_http;
+    struct schema_texts allow_addresses; /* of requests to Ray, as they were written */
+    struct address_range *allowed;       /* the same; the command line's after them */
+    size_t allowed_n;
     int host_sandbox, log_format, log_level; /* choices */
     struct config_plugin *plugins;
     size_t plugin_n;
@@ -51,6 +55,8 @@ struct config_env {
 struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_free(struct config *c);
+/* One more range of requests.allowAddresses. RV_E_CONFIG: it is none. */
+int config_allow_address(struct config *c, struct rv_str text, struct rv_error *err);
 /* The namespaces in which the plugin reads this kind; empty: all. */
 const struct schema_texts *config_reads_in(const struct config *c, const struct config_plugin *p, size_t kind);
 const char *config_sandbox_name(const struct config *c);

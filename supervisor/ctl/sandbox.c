@@ -197,6 +197,8 @@ static int start_operator(struct rv_arena *a, const char *daemon, const char *co
                           arg("--http-bind"), /* beside whatever else runs on this machine */
                           arg("127.0.0.1:0"),
                           arg("--proxy-http"),
+                          arg("--allow-address"), /* all of its pods are there */
+                          arg("127.0.0.0/8"),
                           NULL};
     return start(a, "operator", argv, err);
 }

@@ -2,9 +2,13 @@
 #include "address_filter.h"
 
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <stdlib.h>
 
+#include "ipc/base/loop.h"
 #include "resolver.h"
+
+enum { OWN_AGAIN_S = 10 };
 
 /* An address in the URL is known at once, without a connection. */
 static void add_numeric(struct kube_peers *peers, const char *host) {
@@ -35,7 +39,18 @@ void address_filter_init(struct address_filter *f, const char *api_server, struc
     if (f->api != NULL && !f->api_is_name) add_numeric(peers, f->api);
 }
 
-void address_filter_free(struct address_filter *f) { free(f->api); }
+void address_filter_allow(struct address_filter *f, const struct address_range *ranges, size_t n) {
+    free(f->allowed);
+    f->allowed = rv_alloc_array(n + 1, sizeof *ranges);
+    if (n != 0) memcpy(f->allowed, ranges, n * sizeof *ranges);
+    f->allowed_n = n;
+}
+
+void address_filter_free(struct address_filter *f) {
+    free(f->api);
+    free(f->allowed);
+    free(f->own);
+}
 
 /* "a.b." is "a.b". */
 static struct rv_str name_in(const char *host, const char **ret_port) {
@@ -56,22 +71,74 @@ bool address_filter_denies_host(const struct address_filter *f, const char *host
     return rv_str_starts(name, "kubernetes.default.svc.");
 }
 
-static bool denied_v4(uint32_t ip) { /* host order */
-    return ip >> 16 == 0xa9fe /* 169.254/16: link-local and metadata */ || ip >> 28 == 0xe /* multicast */ ||
-           ip >> 24 == 0 || ip == 0xffffffff || ip == 0x646464c8 /* 100.100.100.200: metadata */;
+/* ---- addresses -------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *range, *is_what;
+} nobodys[] = {
+    {"127.0.0.0/8", "a loopback address"},
+    {"::1", "a loopback address"},
+    {"0.0.0.0/8", "no address of a host"},
+    {"::", "no address of a host"},
+    {"169.254.0.0/16", "a link-local address"}, /* the metadata of clouds among them */
+    {"fe80::/10", "a link-local address"},
+    {"100.100.100.200", "an address of a cloud's metadata"},
+    {"fd00:ec2::254", "an address of a cloud's metadata"},
+    {"224.0.0.0/4", "a multicast address"},
+    {"ff00::/8", "a multicast address"},
+    {"255.255.255.255", "the broadcast address"},
+};
+
+static const char *class_of(const struct in6_addr *a) {
+    struct address_range r;
+    for (size_t i = 0; i < RV_ARRAY_LEN(nobodys); i++)
+        if (address_range_parse(rv_str(nobodys[i].range), &r) && address_range_has(&r, a)) return nobodys[i].is_what;
+    return NULL;
 }
 
-static bool denied_v6(const struct in6_addr *a) {
-    static const uint8_t metadata[16] = {0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0x54};
-    return IN6_IS_ADDR_LINKLOCAL(a) || IN6_IS_ADDR_MULTICAST(a) || IN6_IS_ADDR_UNSPECIFIED(a) ||
-           memcmp(a, metadata, sizeof metadata) == 0;
+/* Interfaces come and go. */
+static void look_at_own(struct address_filter *f) {
+    struct ifaddrs *list = NULL;
+    int64_t now = rv_mono_now();
+    if (now < f->own_until || getifaddrs(&list) != 0) return;
+    size_t n = 0;
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) n++;
+    f->own = rv_realloc_array(f->own, n + 1, sizeof *f->own);
+    f->own_n = 0;
+    f->own_until = now + OWN_AGAIN_S * INT64_C(1000000000);
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        struct kube_peer p;
+        if (i->ifa_addr != NULL && kube_peer_of(i->ifa_addr, &p)) f->own[f->own_n++] = p.address;
+    }
+    freeifaddrs(list);
 }
 
-bool address_filter_denies_address(const struct address_filter *f, const struct sockaddr *to) {
+static bool is_own(struct address_filter *f, const struct in6_addr *a) {
+    look_at_own(f);
+    for (size_t i = 0; i < f->own_n; i++)
+        if (memcmp(&f->own[i], a, sizeof *a) == 0) return true;
+    return false;
+}
+
+const char *address_filter_denies_address(struct address_filter *f, const struct sockaddr *to) {
     struct kube_peer peer;
-    if (!kube_peer_of(to, &peer) || kube_peers_have(f->peers, &peer)) return true;
-    if (!IN6_IS_ADDR_V4MAPPED(&peer.address)) return denied_v6(&peer.address);
-    uint32_t ip;
-    memcpy(&ip, peer.address.s6_addr + 12, sizeof ip);
-    return denied_v4(ntohl(ip));
+    if (!kube_peer_of(to, &peer)) return "no internet address";
+    if (kube_peers_have(f->peers, &peer)) return "the API server's address";
+    for (size_t i = 0; i < f->allowed_n; i++)
+        if (address_range_has(&f->allowed[i], &peer.address)) return NULL;
+    const char *is_what = class_of(&peer.address);
+    return is_what != NULL ? is_what : is_own(f, &peer.address) ? "one of the operator's own addresses" : NULL;
+}
+
+void address_filter_explain(const struct sockaddr *to, const char *is_what, struct rv_buf *out) {
+    char text[INET6_ADDRSTRLEN] = "the address";
+    struct kube_peer peer;
+    if (kube_peer_of(to, &peer)) {
+        bool v4 = IN6_IS_ADDR_V4MAPPED(&peer.address);
+        (void)inet_ntop(v4 ? AF_INET : AF_INET6, peer.address.s6_addr + (v4 ? 12 : 0), text, sizeof text);
+    }
+    rv_buf_addf(out,
+                "refused: %s is %s, and requests for Ray never go there (where does the head Service lead? "
+                "requests.allowAddresses of the operator's configuration names exceptions)",
+                text, is_what);
 }

@@ -4,6 +4,7 @@
  * begins anew. Its time-out counts from when it was asked for. */
 #include "direct.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,7 @@ struct exchange {
     unsigned ms;
     size_t max;
     bool too_big, refused;
+    struct rv_buf refusal; /* why */
     bool admitted, paused; /* its body has room; it waits for room */
     char why[CURL_ERROR_SIZE];
     http_answer_fn done;
@@ -48,15 +50,40 @@ struct http_direct {
     int64_t api_next; /* mono ns */
 };
 
+static bool refuses(struct exchange *x, const struct sockaddr *to) {
+    const char *is_what = address_filter_denies_address(&x->owner->filter, to);
+    if (is_what == NULL) return false;
+    x->refused = true;
+    rv_buf_clear(&x->refusal);
+    address_filter_explain(to, is_what, &x->refusal);
+    return true;
+}
+
 /* After name resolution, so that a name cannot point somewhere else than it was checked for. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct exchange *x = arg;
     (void)purpose;
-    if (address_filter_denies_address(&x->owner->filter, (const struct sockaddr *)&a->addr)) {
-        x->refused = true;
-        return CURL_SOCKET_BAD;
-    }
+    if (refuses(x, (const struct sockaddr *)&a->addr)) return CURL_SOCKET_BAD;
     return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+/* Before the request is sent, also over a connection that is used again. What is allowed may have changed since. */
+static int before_request(void *arg, char *to, char *from, int to_port, int from_port) {
+    struct exchange *x = arg;
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } a = {0};
+    (void)from, (void)from_port;
+    if (inet_pton(AF_INET, to, &a.v4.sin_addr) == 1) {
+        a.v4.sin_family = AF_INET;
+        a.v4.sin_port = htons((in_port_t)to_port);
+    } else if (inet_pton(AF_INET6, to, &a.v6.sin6_addr) == 1) {
+        a.v6.sin6_family = AF_INET6;
+        a.v6.sin6_port = htons((in_port_t)to_port);
+    }
+    return refuses(x, &a.any) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* Comes before a thread is made, and also for addresses. */
@@ -103,6 +130,7 @@ static void exchange_free(struct exchange *x) {
     curl_slist_free_all(x->headers);
     rv_buf_free(&x->body);
     rv_buf_free(&x->answer);
+    rv_buf_free(&x->refusal);
     free(x);
 }
 
@@ -133,7 +161,8 @@ static void finish(struct exchange *x, CURLcode result) {
     if (result == CURLE_OK) read_trailers(x->easy, &trailers);
     if (x->refused) {
         a = (struct http_answer){.code = RV_E_DENIED,
-                                 .message = RV_STR("the address belongs to the API server or is link-local")};
+                                 .message =
+                                     x->refusal.n != 0 ? rv_buf_str(&x->refusal) : RV_STR(ADDRESS_FILTER_API_SERVER)};
     } else if (result != CURLE_OK) {
         a = (struct http_answer){.code = x->too_big                           ? RV_E_TOO_BIG
                                          : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT
@@ -242,6 +271,10 @@ struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, s
     return h;
 }
 
+void http_direct_allow(struct http_direct *h, const struct address_range *ranges, size_t n) {
+    address_filter_allow(&h->filter, ranges, n);
+}
+
 void http_direct_resume(struct http_direct *h) {
     h2_pool_resume(h->h2);
     for (struct exchange *x = h->list; x != NULL; x = x->next) {
@@ -294,6 +327,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->why);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, x);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
     if (x->body.n != 0 || rv_str_is(r->method, "POST") || rv_str_is(r->method, "PUT")) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->body.p != NULL ? (const char *)x->body.p : "");

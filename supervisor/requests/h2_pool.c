@@ -62,6 +62,7 @@ struct link { /* one connection */
     bool proven;                /* something was answered over it */
     char *why;                  /* it has ended */
     int64_t heard;              /* mono ns: the newest byte */
+    struct sockaddr_storage to;
     struct link *next, **back;
 };
 
@@ -88,7 +89,7 @@ struct host {
 struct h2_pool {
     struct rv_loop *loop;
     struct resolver *resolver;
-    const struct address_filter *filter;
+    struct address_filter *filter;
     http_admit_fn admit;
     const struct h2_pool_limits *limits;
     SSL_CTX *tls;
@@ -350,6 +351,7 @@ static bool link_new(struct host *h, const struct sockaddr *to, struct rv_error 
         return false;
     }
     k->host = h;
+    memcpy(&k->to, to, to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
     k->session = h2_session_new();
     calls_init(&k->calls);
     k->next = h->links;
@@ -361,13 +363,22 @@ static bool link_new(struct host *h, const struct sockaddr *to, struct rv_error 
     return true;
 }
 
+/* Then those who wait have been told. */
+static bool refused(struct host *h, const struct sockaddr *to) {
+    rv_autobuf struct rv_buf why = {0};
+    const char *is_what = address_filter_denies_address(h->pool->filter, to);
+    if (is_what == NULL) return false;
+    address_filter_explain(to, is_what, &why);
+    fail_waiting(h, RV_E_DENIED, rv_buf_cstr(&why));
+    return true;
+}
+
 /* One address after the other. The last one may take as long as somebody waits. */
 static void try_address(struct host *h) {
     struct rv_error err = {.text = "the name has no address"};
     for (; h->address_at < h->address_n; h->address_at++) {
         const struct sockaddr *to = (const struct sockaddr *)&h->addresses[h->address_at];
-        if (address_filter_denies_address(h->pool->filter, to)) {
-            fail_waiting(h, RV_E_DENIED, "the address belongs to the API server or is link-local");
+        if (refused(h, to)) {
             mark(h);
             return;
         }
@@ -569,7 +580,11 @@ static void host_work(struct host *h) {
     if (h->waiting.first == NULL) abandon(h);
     if (h->waiting.first != NULL && h->link == NULL && h->wait.lookup == NULL) start_connecting(h);
     struct link *k = h->link;
-    if (k != NULL && k->open) {
+    /* What is allowed may have changed since the connection was made. */
+    if (k != NULL && k->open && h->waiting.first != NULL && refused(h, (const struct sockaddr *)&k->to)) {
+        link_retire(k);
+        mark(h);
+    } else if (k != NULL && k->open) {
         while (h->link == k && h->waiting.first != NULL) link_submit(k, h->waiting.first);
         if (h->link != k) mark(h);
         link_send(k);
@@ -581,7 +596,7 @@ static void host_work(struct host *h) {
 
 static void assign(struct h2_pool *p, struct call *c) {
     if (address_filter_denies_host(p->filter, c->target.host_port)) {
-        call_fail(c, RV_E_DENIED, "the address belongs to the API server or is link-local");
+        call_fail(c, RV_E_DENIED, ADDRESS_FILTER_API_SERVER);
         return;
     }
     struct host *h = host_of(p, &c->target);
@@ -669,7 +684,7 @@ struct h2_pool_counts h2_pool_counts(const struct h2_pool *p) {
     return c;
 }
 
-struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, const struct address_filter *f, http_admit_fn admit,
+struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, struct address_filter *f, http_admit_fn admit,
                             const struct h2_pool_limits *limits) {
     struct h2_pool *p = rv_alloc(sizeof *p);
     p->loop = l;

@@ -32,7 +32,7 @@ struct h2_pool_counts {
 
 struct h2_pool;
 /* All is lent and must outlive the pool. */
-struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, const struct address_filter *f, http_admit_fn admit,
+struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, struct address_filter *f, http_admit_fn admit,
                             const struct h2_pool_limits *limits);
 /* Bodies that were not admitted are asked about again. */
 void h2_pool_resume(struct h2_pool *p);

@@ -300,8 +300,8 @@ class Account:
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug", log_format="json"):
-        self.dir, self.kube, self.level, self.log_format = os.path.join(dir, name), kube, level, log_format
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug", log_format="json", allow=("127.0.0.0/8",)):
+        self.dir, self.kube, self.level, self.log_format, self.allow = os.path.join(dir, name), kube, level, log_format, list(allow)
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
@@ -322,6 +322,7 @@ pluginDirs: [{BUILD}/lib/rayvisor/plugins, {BUILD}/lib/rayvisor/toys]
 hostSandbox: best-effort
 log: {{format: {self.log_format}, level: {self.level}}}
 http: {{bind: "127.0.0.1:0", probeBind: "127.0.0.1:0"}}
+requests: {{allowAddresses: {json.dumps(self.allow)}}}
 {self.extra}
 plugins: {json.dumps(self.plugins)}
 """

@@ -107,6 +107,48 @@ def test_grpc_unary_calls(env):
         server.stop(None)
 
 
+def test_loopback_and_own_addresses(env):
+    """A user's Service or head pod may lead to this machine: nothing is asked there unless the configuration allows it."""
+    import http.server
+    import threading
+    asked = []
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, *args): pass
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Listener)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    port = server.server_address[1]
+    own = [a for a in subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split() if "." in a][:1]
+    env.sandbox(why="asks a server of this test's own")
+    env.kube.namespace(NS)
+    op = env.operator(plugins=[{"name": "toy", "http": [f"http://*:{port}/*", f"http://localhost:{port}/*"], "grants": [
+        {"apiVersion": "v1", "resource": "configmaps", "verbs": ["read", "create", "delete", "patch"]},
+        {"apiVersion": "events.k8s.io/v1", "resource": "events", "verbs": ["create", "patch"]}]}], allow=())
+    try:
+        for i, (host, what) in enumerate([("127.0.0.1", "127.0.0.1 is a loopback address"), ("localhost", "is a loopback address"), ("127.3.4.5", "127.3.4.5 is a loopback address"),
+                                          *((a, f"{a} is one of the operator's own addresses") for a in own)]):
+            for grpc in ({}, {"grpc": "yes"}):
+                note = ask(env, f"refused-{i}-{len(grpc)}", f"http://{host}:{port}/x", **grpc)
+                assert note.startswith("DENIED 0") and what in note and "requests.allowAddresses" in note, (host, note)
+        assert asked == [], asked
+        op.allow = ["127.0.0.0/8"]
+        op.write_config()
+        wait_for("the configuration to be read", lambda: op.logs("configuration reloaded"))
+        assert ask(env, "allowed", f"http://127.0.0.1:{port}/x") == "OK 200 ok"
+        assert set(asked) == {"/x"}, asked
+    finally:
+        server.shutdown()
+
+
 def test_without_the_option_nothing_goes_that_way(env):
     setup(env, proxy=False)
     assert ask(env, "direct", f"http://nobody.{NS}.svc.cluster.local:8265/api/version").startswith("UNAVAILABLE 0")

@@ -64,6 +64,8 @@ static void mistakes(void) {
         {"kubernetes: {qps: -1}", "f.yaml:1:19:", "from 0 to 1000000"},
         {"kubernetes: {qps: many}", "f.yaml:1:19:", "whole number"},
         {"kubernetes: {maxConnections: 0}", "f.yaml:1:30:", "from 1 to 1024"},
+        {"requests: {allowAddresses: [127.0.0.0/8, 10.0.0.0/33]}", "f.yaml:1:42:", "10.0.0.0/33"},
+        {"requests: {allowAddresses: 127.0.0.1}", "f.yaml:1:28:", "list of texts"},
         {"kubernetes: {namespaces: a}", "f.yaml:1:26:", "list of texts"},
         {"kubernetes:\n  namespaces:\n  - ok\n  - Team A", "f.yaml:4:5:", "namespaces has \"Team A\""},
         {"kubernetes: {namespaces: [\"\"]}", "f.yaml:1:27:", "namespaces has \"\""},

@@ -1,6 +1,10 @@
 /* Requests to Ray on behalf of plugins: what goes out, what comes back, and where they never go. */
 #include "supervisor/requests/direct.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+
+#include "supervisor/config/address_range.h"
 #include "supervisor/kube/peers.h"
 #include "tests/support/script_server.h"
 #include "tests/unit/sdk/suite.h"
@@ -38,12 +42,20 @@ static void on_answer(void *arg, const struct http_answer *a) {
     snprintf(s->trailers, sizeof s->trailers, "%.*s", RV_STR_ARG(rv_buf_str(&text)));
 }
 
+/* NULL: nothing. */
+static void allow(struct world *w, const char *range) {
+    struct address_range r;
+    CU_ASSERT_TRUE(range == NULL || address_range_parse(rv_str(range), &r));
+    http_direct_allow(w->http, &r, range != NULL ? 1 : 0);
+}
+
 static struct world begin(void) {
     struct world w = {.loop = rv_loop_new(NULL)};
     w.ray = script_new(w.loop);
     w.api = script_new(w.loop);
     w.peers = kube_peers_new();
     w.http = http_direct_new(w.loop, script_url(w.api), w.peers, NULL);
+    allow(&w, "127.0.0.0/8");
     snprintf(w.base, sizeof w.base, "%s", script_url(w.ray));
     snprintf(w.api_url, sizeof w.api_url, "%s", script_url(w.api));
     return w;
@@ -198,6 +210,106 @@ static void forbidden(void) {
     end(&w);
 }
 
+/* Without the exception for this test's servers. PORT stands for Ray's, which answers whoever gets through. */
+static void nobodys_service(void) {
+    static const struct {
+        const char *url, *is_what;
+    } rows[] = {{"http://127.0.0.1:PORT/", "127.0.0.1 is a loopback address"},
+                {"http://127.9.9.9:PORT/", "127.9.9.9 is a loopback address"},
+                {"http://127.1:PORT/", "127.0.0.1 is a loopback address"},
+                {"http://localhost:PORT/", "loopback address"},
+                {"http://[::1]:PORT/", "::1 is a loopback address"},
+                {"http://[::ffff:127.0.0.1]:PORT/", "127.0.0.1 is a loopback address"},
+                {"http://[64:ff9b::7f00:1]:PORT/", "127.0.0.1 is a loopback address"},
+                {"http://169.254.169.254/", "169.254.169.254 is a link-local address"},
+                {"http://[fe80::1]/", "fe80::1 is a link-local address"},
+                {"http://0.0.0.0:PORT/", "0.0.0.0 is no address of a host"},
+                {"http://[::]:PORT/", ":: is no address of a host"},
+                {"http://239.1.1.1/", "239.1.1.1 is a multicast address"}};
+    struct world w = begin();
+    const char *port = strrchr(w.base, ':') + 1;
+    allow(&w, NULL);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        for (uint32_t http2 = 0; http2 < 2; http2++) {
+            rv_autobuf struct rv_buf url = {0};
+            const char *mark = strstr(rows[i].url, "PORT");
+            rv_buf_addf(&url, "%.*s%s%s", (int)(mark != NULL ? mark - rows[i].url : (long)strlen(rows[i].url)),
+                        rows[i].url, mark != NULL ? port : "", mark != NULL ? mark + 4 : "");
+            struct seen s =
+                ask(&w, (struct rv_http_request){.timeout_ms = 2000, .http2 = http2}, rv_buf_cstr(&url), NULL);
+            CHECK_ROW(s.code == RV_E_DENIED && s.status == 0, rows[i].url);
+            CHECK_ROW(strstr(s.message, rows[i].is_what) != NULL, rows[i].url);
+            CHECK_ROW(strstr(s.message, "requests.allowAddresses") != NULL, rows[i].url);
+        }
+    }
+    CU_ASSERT_EQUAL(script_count(w.ray), 0);
+    end(&w);
+}
+
+/* Each address of this machine's interfaces. */
+static void own_addresses(void) {
+    struct world w = begin();
+    struct ifaddrs *list = NULL;
+    CU_ASSERT_EQUAL_FATAL(getifaddrs(&list), 0);
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        char text[INET_ADDRSTRLEN], url[64];
+        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != AF_INET) continue;
+        struct sockaddr_in in;
+        memcpy(&in, i->ifa_addr, sizeof in);
+        if (ntohl(in.sin_addr.s_addr) >> 24 == 127) continue;
+        snprintf(url, sizeof url, "http://%s:1/", inet_ntop(AF_INET, &in.sin_addr, text, sizeof text));
+        struct seen s = ask(&w, (struct rv_http_request){.timeout_ms = 2000}, url, NULL);
+        CHECK_ROW(s.code == RV_E_DENIED && strstr(s.message, "own addresses") != NULL, url);
+        allow(&w, text);
+        CHECK_ROW(ask(&w, (struct rv_http_request){.timeout_ms = 2000}, url, NULL).code == RV_E_UNAVAILABLE, url);
+        allow(&w, NULL);
+    }
+    freeifaddrs(list);
+    end(&w);
+}
+
+/* A connection that is open already is judged anew. */
+static void used_again(void) {
+    struct world w = begin();
+    script_on(w.ray, &(struct script_answer){.body = "1", .times = 2});
+    CU_ASSERT_EQUAL(ask_path(&w, (struct rv_http_request){0}, "/x", NULL).code, 0);
+    CU_ASSERT_EQUAL(ask_path(&w, (struct rv_http_request){0}, "/x", NULL).code, 0);
+    allow(&w, NULL);
+    CU_ASSERT_EQUAL(ask_path(&w, (struct rv_http_request){0}, "/x", NULL).code, RV_E_DENIED);
+    CU_ASSERT_EQUAL(script_count(w.ray), 2);
+    end(&w);
+}
+
+static void ranges(void) {
+    static const struct {
+        const char *range, *address;
+        bool valid, has;
+    } rows[] = {{"10.0.0.0/8", "10.255.0.1", true, true},
+                {"10.0.0.0/8", "11.0.0.1", true, false},
+                {"10.0.0.0/9", "10.128.0.0", true, false},
+                {"10.1.2.3", "10.1.2.3", true, true},
+                {"10.1.2.3", "10.1.2.4", true, false},
+                {"0.0.0.0/0", "8.8.8.8", true, true},
+                {"0.0.0.0/0", "fd00::1", true, false},
+                {"::/0", "fd00::1", true, true},
+                {"fd00::/8", "fd12::1", true, true},
+                {"fd00::/8", "fe80::1", true, false},
+                {"10.0.0.0/33", NULL, false, false},
+                {"fd00::/129", NULL, false, false},
+                {"10.0.0/8", NULL, false, false},
+                {"10.0.0.0/", NULL, false, false},
+                {"/8", NULL, false, false},
+                {"", NULL, false, false},
+                {"localhost", NULL, false, false}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct address_range r, a;
+        CHECK_ROW(address_range_parse(rv_str(rows[i].range), &r) == rows[i].valid, rows[i].range);
+        if (!rows[i].valid) continue;
+        CU_ASSERT_TRUE(address_range_parse(rv_str(rows[i].address), &a));
+        CHECK_ROW(address_range_has(&r, &a.first) == rows[i].has, rows[i].range);
+    }
+}
+
 static void other_protocols(void) {
     static const char *const urls[] = {"file:///etc/passwd", "gopher://127.0.0.1:1/", "ftp://127.0.0.1:1/", "http://",
                                        ""};
@@ -222,7 +334,14 @@ static void at_the_end(void) {
     end(&w);
 }
 
-static const struct suite_test tests[] = {
-    {"what goes out", what_goes_out}, {"what comes back", what_comes_back}, {"trailers", trailers},
-    {"forbidden", forbidden},         {"other protocols", other_protocols}, {"at the end", at_the_end}};
+static const struct suite_test tests[] = {{"what goes out", what_goes_out},
+                                          {"what comes back", what_comes_back},
+                                          {"trailers", trailers},
+                                          {"forbidden", forbidden},
+                                          {"nobody's service", nobodys_service},
+                                          {"own addresses", own_addresses},
+                                          {"a connection that is used again", used_again},
+                                          {"ranges", ranges},
+                                          {"other protocols", other_protocols},
+                                          {"at the end", at_the_end}};
 SUITE_MAIN("http out", tests)

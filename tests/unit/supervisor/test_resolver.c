@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "supervisor/config/address_range.h"
 #include "supervisor/kube/peers.h"
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/resolver.h"
@@ -95,10 +96,18 @@ static void on_answer(void *arg, const struct http_answer *a) {
     snprintf(s->message, sizeof s->message, "%.*s", RV_STR_ARG(a->message));
 }
 
+static void allow_local(struct http_direct *h) {
+    struct address_range local[2];
+    CU_ASSERT_TRUE(address_range_parse(RV_STR("127.0.0.0/8"), &local[0]));
+    CU_ASSERT_TRUE(address_range_parse(RV_STR("::1"), &local[1]));
+    http_direct_allow(h, local, RV_ARRAY_LEN(local));
+}
+
 static struct world begin(bool hangs) {
     struct world w = {.loop = rv_loop_new(NULL), .peers = kube_peers_new()};
     w.ray = script_new(w.loop);
     w.http = http_direct_new(w.loop, "http://127.0.0.1:1", w.peers, NULL);
+    allow_local(w.http);
     w.port = strrchr(script_url(w.ray), ':') + 1;
     dns_begin(hangs);
     return w;
@@ -273,6 +282,7 @@ static void use_api(struct world *w, const char *host) {
     rv_buf_addf(&url, "http://%s:%s/", host, w->port);
     http_direct_free(w->http);
     w->http = http_direct_new(w->loop, rv_buf_cstr(&url), w->peers, NULL);
+    allow_local(w->http);
 }
 
 /* With a DNS server that is silent: nothing waits for it, and the name is enough. When it has spoken every address
@@ -303,6 +313,7 @@ static void api_server_by_connection(void) {
     CU_ASSERT_TRUE(stage_connect(stage, rv_buf_cstr(&url)));
     http_direct_free(w.http);
     w.http = http_direct_new(w.loop, "http://slow.test:1", kube_config_peers(stage->s.kube_config), NULL);
+    allow_local(w.http);
     struct seen api = {0};
     script_on(w.ray, &(struct script_answer){.body = "{}"});
     kube_send(stage->s.client, &(struct kube_request_opts){.method = "GET", .path = "/x"}, on_response, &api);
