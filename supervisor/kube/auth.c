@@ -96,11 +96,18 @@ struct kube_auth_listener *kube_auth_unlisten(struct kube_auth_listener *l) {
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
 
+/* A line break would begin another header. */
+static bool is_token(struct rv_str token) {
+    for (size_t i = 0; i < token.n; i++)
+        if ((unsigned char)token.p[i] < ' ' || token.p[i] == 0x7f) return false;
+    return true;
+}
+
 static void set_bearer(struct kube_auth *a, struct rv_str token) {
     while (token.n > 0 && (token.p[token.n - 1] == '\n' || token.p[token.n - 1] == '\r' || token.p[token.n - 1] == ' '))
         token.n--;
     wipe(&a->header);
-    if (token.n == 0) return;
+    if (token.n == 0 || !is_token(token)) return;
     rv_buf_adds(&a->header, "Bearer ");
     rv_buf_add_str(&a->header, token);
     (void)rv_buf_cstr(&a->header);
@@ -157,11 +164,11 @@ static void set_if_different(struct kube_auth *a, struct rv_buf *b, struct rv_st
 /* What lives for less than half a minute serves for half of that. What has expired already, by our clock, may still do.
  */
 static int64_t short_life(const struct kube_auth *a, int64_t now) {
-    int64_t half = (a->expires - now) / 2;
+    int64_t half = a->expires > now ? (a->expires - now) / 2 : 0;
     return half <= 0 ? pause_of(a) : half < SECOND ? SECOND : half;
 }
 
-static int take_credential(struct kube_auth *a, struct rv_str json, int64_t now, struct rv_error *err) {
+int kube_auth_take_exec(struct kube_auth *a, struct rv_str json, int64_t now, struct rv_error *err) {
     const char *name = a->config->exec->argv[0];
     struct rv_buf mp = {0};
     int r = rv_json_to_mp(json, NULL, &mp, err);
@@ -172,10 +179,12 @@ static int take_credential(struct kube_auth *a, struct rv_str json, int64_t now,
     set_if_different(a, &a->cert, rv_path_str(status, "clientCertificateData"));
     set_if_different(a, &a->key, rv_path_str(status, "clientKeyData"));
     if (rv_time_parse(expires, &a->expires) != 0) a->expires = INT64_MAX;
-    a->fresh_until = a->expires != INT64_MAX ? a->expires - 30 * SECOND : INT64_MAX;
+    a->fresh_until = a->expires == INT64_MAX ? INT64_MAX : a->expires > now ? a->expires - 30 * SECOND : now;
     if (a->fresh_until <= now) a->fresh_until = now + short_life(a, now);
-    bool empty = token.n == 0 && a->cert.n == 0;
+    bool empty = a->header.n == 0 && a->cert.n == 0, broken = token.n != 0 && a->header.n == 0;
     wipe(&mp);
+    if (broken)
+        return rv_error_set(err, RV_E_CONFIG, "credential plugin %s gave a token that cannot be a header", name);
     return empty ? rv_error_set(err, RV_E_CONFIG, "credential plugin %s gave neither a token nor a certificate", name)
                  : 0;
 }
@@ -191,7 +200,7 @@ static void on_run(void *arg, struct rv_str output, const struct rv_error *err) 
     int64_t now = a->loop != NULL ? rv_wall_now() : a->asked_at;
     a->run = NULL;
     a->why = (struct rv_error){0};
-    if (err == NULL && take_credential(a, output, now, &own) != 0) err = &own;
+    if (err == NULL && kube_auth_take_exec(a, output, now, &own) != 0) err = &own;
     if (err != NULL) {
         failed(a, now, err);
     } else {

@@ -58,6 +58,8 @@ struct rv_bytes kube_auth_cert(const struct kube_auth *a);
 struct rv_bytes kube_auth_key(const struct kube_auth *a);
 unsigned kube_auth_generation(const struct kube_auth *a); /* changes when one of the three does */
 unsigned kube_auth_serial(const struct kube_auth *a);     /* counts what an exec plugin gave */
-pid_t kube_auth_child(const struct kube_auth *a);         /* the exec plugin that runs, or 0 */
+/* What an exec plugin has printed: an ExecCredential. */
+int kube_auth_take_exec(struct kube_auth *a, struct rv_str json, int64_t now_ns, struct rv_error *err);
+pid_t kube_auth_child(const struct kube_auth *a); /* the exec plugin that runs, or 0 */
 
 #endif

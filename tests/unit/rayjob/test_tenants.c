@@ -21,6 +21,22 @@ static void test_forged_status(void) {
     scene_end(&s);
 }
 
+/* The operator refuses the address to which the user's Service leads: that is told, and held against no job. */
+static void test_address_refused(void) {
+    struct scene s = {.mode = "HTTPMode",
+                      .ray = "RUNNING",
+                      .submitting = {.code = RV_E_DENIED, .text = "refused: 127.0.0.1 is a loopback address"}};
+    s.asking = s.submitting;
+    scene_begin(&s);
+    scene_cluster_runs(&s);
+    scene_wait(&s, 600);
+    struct rv_val why = scene_condition(&s, "Reconciling");
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(why, "reason"), "DashboardNotAsked"));
+    CU_ASSERT_TRUE(scene_says(rv_path_str(why, "message"), "127.0.0.1 is a loopback address"));
+    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
+    scene_end(&s);
+}
+
 static void test_service(void) {
     static const char *const settings[] = {"{}", "{\"allowExternalServices\":true}"};
     for (size_t i = 0; i < RV_ARRAY_LEN(settings); i++) {
@@ -38,5 +54,6 @@ static void test_service(void) {
 }
 
 static const struct suite_test tests[] = {{"a status that names another's cluster", test_forged_status},
+                                          {"an address that is refused", test_address_refused},
                                           {"a service that its user may not make", test_service}};
 SUITE_MAIN("rayjob: tenants", tests)

@@ -219,12 +219,14 @@ static void exec_certificates(void) {
 static void exec_failures(void) {
     static const struct {
         const char *script, *says;
-    } rows[] = {{"#!/bin/sh\nexit 3\n", "failed (status 3): run it by hand"},
-                {"#!/bin/sh\nkill -9 $$\n", "failed (status 137)"},
-                {"#!/bin/sh\necho no\n", "credential plugin"},
-                {"#!/bin/sh\necho '{}'\n", "neither a token nor a certificate"},
-                {"#!/bin/sh\necho '{\"status\":{\"token\":7}}'\n", "neither a token nor a certificate"},
-                {NULL, "cannot be started: No such file or directory. get it there"}};
+    } rows[] = {
+        {"#!/bin/sh\nexit 3\n", "failed (status 3): run it by hand"},
+        {"#!/bin/sh\nkill -9 $$\n", "failed (status 137)"},
+        {"#!/bin/sh\necho no\n", "credential plugin"},
+        {"#!/bin/sh\necho '{}'\n", "neither a token nor a certificate"},
+        {"#!/bin/sh\nprintf '%s' '{\"status\":{\"token\":\"t\\r\\nX-Remote-User: admin\"}}'\n", "cannot be a header"},
+        {"#!/bin/sh\necho '{\"status\":{\"token\":7}}'\n", "neither a token nor a certificate"},
+        {NULL, "cannot be started: No such file or directory. get it there"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct exec_case x;
         struct rv_error err = {0};
