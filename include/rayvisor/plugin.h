@@ -175,6 +175,12 @@ static inline int32_t rv_result_grpc_status(const struct rv_result *r) {
     return rv_str_to_int(rv_result_trailer(r, "grpc-status"), 0, INT32_MAX, &status) == 0 ? (int32_t)status : -1;
 }
 
+enum rv_metric_type {
+    RV_METRIC_COUNTER, /* adds the value */
+    RV_METRIC_GAUGE,   /* sets it */
+    RV_METRIC_REMOVED, /* takes the gauge away */
+};
+
 enum rv_outcome_code {
     RV_DONE = 0,     /* nothing more until something changes */
     RV_RETRY = 1,    /* failed: again with the key's exponential back-off */
@@ -240,8 +246,7 @@ struct rv_host_api {
     /* What was decided for the current key and what it waits for: shown by `rayvisorctl explain`. Each call in a
      * pass adds a line; a new pass starts afresh. */
     void (*explain)(struct rv_host *h, struct rv_str line);
-    /* Counters and gauges, exported as rayvisor_plugin_<name>{plugin=..., labels}. type 0 counter (adds), 1 gauge
-     * (sets), 2 gauge removed. */
+    /* Counters and gauges, exported as rayvisor_plugin_<name>{plugin=..., labels}. type: RV_METRIC_*. */
     void (*metric)(struct rv_host *h, struct rv_str name, uint32_t type, double value, const struct rv_field *labels,
                    uint64_t n);
     /* A copy of text that lives until the next callback. */

@@ -7,7 +7,7 @@ enum { NODES_SAID = 30, UNMET_SAID = 10 };
 
 void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value) {
     struct rv_field f = {rv_str(label), rv_str(label_value)};
-    p->api->metric(p->host, rv_str(name), 0, value, &f, label != NULL ? 1 : 0);
+    p->api->metric(p->host, rv_str(name), RV_METRIC_COUNTER, value, &f, label != NULL ? 1 : 0);
 }
 
 static void gauge(const struct rv_pass *p, const char *name, uint32_t type, double value) {
@@ -20,22 +20,22 @@ static const char *const gauges[] = {"frozen", "demand", "unmet", "nodes", "star
 void tell_state(struct round *r, const char *state) {
     bool frozen = strcmp(state, "frozen") == 0;
     r->memo->gauge = true;
-    gauge(r->pass, "frozen", 1, frozen);
+    gauge(r->pass, "frozen", RV_METRIC_GAUGE, frozen);
     if (frozen || r->decision == NULL) return;
     int64_t demand = 0, unmet = 0, starting = 0;
     for (size_t i = 0; i < r->seen.state.n_demands; i++) demand += r->seen.state.demands[i].count;
     for (size_t i = 0; i < r->decision->n_unmet; i++) unmet += r->decision->unmet[i].count;
     for (size_t i = 0; i < r->seen.state.n_nodes; i++) starting += r->seen.state.nodes[i].phase == AS_STARTING;
-    gauge(r->pass, "demand", 1, (double)demand + (double)r->seen.state.n_gangs);
-    gauge(r->pass, "unmet", 1, (double)unmet + (double)r->decision->n_unmet_gangs);
-    gauge(r->pass, "nodes", 1, (double)r->seen.joined);
-    gauge(r->pass, "starting", 1, (double)starting);
+    gauge(r->pass, "demand", RV_METRIC_GAUGE, (double)demand + (double)r->seen.state.n_gangs);
+    gauge(r->pass, "unmet", RV_METRIC_GAUGE, (double)unmet + (double)r->decision->n_unmet_gangs);
+    gauge(r->pass, "nodes", RV_METRIC_GAUGE, (double)r->seen.joined);
+    gauge(r->pass, "starting", RV_METRIC_GAUGE, (double)starting);
 }
 
 void tell_gone(const struct rv_pass *p, struct memo *m) {
     if (!m->gauge) return;
     m->gauge = false;
-    for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], 2, 0);
+    for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], RV_METRIC_REMOVED, 0);
 }
 
 /* ---- lines ---------------------------------------------------------------------------------------------- */

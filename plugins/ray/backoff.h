@@ -4,6 +4,7 @@
 
 #include "ipc/base/backoff.h"
 
+#include "context.h"
 #include "timestamp.h"
 
 struct rc_backoff {
@@ -17,5 +18,15 @@ static inline void rc_backoff_failed(struct rc_backoff *b, int64_t now, int64_t 
 }
 
 static inline bool rc_backoff_waits(const struct rc_backoff *b, int64_t now) { return now < b->after; }
+
+/* The pause (ns) before something that failed so often in a row is asked again: an eighth longer or shorter at random,
+ * so that not all objects ask at once. */
+static inline int64_t rc_spread_pause(struct rc_context *x, uint32_t failures, int64_t first_seconds,
+                                      int64_t most_seconds) {
+    const struct rv_backoff pauses = {.first = first_seconds, .most = most_seconds};
+    uint8_t random;
+    x->api->random(x->host, &random, sizeof random);
+    return rv_backoff(pauses, failures, 0) * RC_SECOND * (896 + random) / 1024;
+}
 
 #endif

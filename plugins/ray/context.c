@@ -139,6 +139,26 @@ void ctx_explain(struct rc_context *x, const char *fmt, ...) {
     rv_pass_explain(&p, RV_STR_FMT, RV_STR_ARG(rv_buf_str(&b)));
 }
 
+/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+
+static void gauge(const struct rc_context *x, const char *name, uint32_t type, double value,
+                  const struct rv_field *more, size_t n) {
+    struct rv_field labels[3 + RC_LABELS_MAX] = {
+        {RV_STR("name"), x->name}, {RV_STR("namespace"), x->ns}, {RV_STR("uid"), x->uid}};
+    for (size_t i = 0; i < n && i < RC_LABELS_MAX; i++) labels[3 + i] = more[i];
+    x->api->metric(x->host, rv_str(name), type, value, labels, 3 + (n < RC_LABELS_MAX ? n : RC_LABELS_MAX));
+}
+
+void ctx_gauge(const struct rc_context *x, const char *name, double value, const struct rv_field *more, size_t n) {
+    gauge(x, name, RV_METRIC_GAUGE, value, more, n);
+}
+
+void ctx_gauge_remove(const struct rc_context *x, const char *name, const struct rv_field *more, size_t n) {
+    gauge(x, name, RV_METRIC_REMOVED, 0, more, n);
+}
+
+/* ---- results ----------------------------------------------------------------------------------------------------- */
+
 struct rv_str rc_result_text(const struct rv_result *r) {
     return r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code));
 }

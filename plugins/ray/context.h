@@ -64,6 +64,11 @@ bool ctx_set_finalizer(struct rc_context *x, const char *resource, struct rv_val
 void ctx_event(struct rc_context *x, bool warning, const char *reason, const char *action, struct rv_str note);
 /* One line more of what was decided and what is waited for (`rayvisorctl explain`). */
 void ctx_explain(struct rc_context *x, const char *fmt, ...) RV_PRINTF(2, 3);
+/* A gauge about the object, with its name, namespace and uid and `more` labels (at most RC_LABELS_MAX): set, or taken
+ * away. */
+enum { RC_LABELS_MAX = 3 };
+void ctx_gauge(const struct rc_context *x, const char *name, double value, const struct rv_field *more, size_t n);
+void ctx_gauge_remove(const struct rc_context *x, const char *name, const struct rv_field *more, size_t n);
 /* What the API server said of a failed action, or the text of its code. */
 struct rv_str rc_result_text(const struct rv_result *r);
 

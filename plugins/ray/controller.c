@@ -20,6 +20,15 @@ void rc_set_outcome(struct rv_pass *p, const struct rv_outcome *out) {
     if (out->code == RV_AFTER) rv_pass_wake_after(p, out->after_ms);
 }
 
+void rc_set_outcome_of(struct rv_pass *p, const struct rc_context *x) {
+    if (x->retry) {
+        rv_pass_retry(p, "an action failed");
+        if (x->wake > ctx_now(x)) x->api->requeue(x->host, &p->key, ctx_wake_ms(x));
+    } else if (x->wake != 0) {
+        rv_pass_wake_after(p, ctx_wake_ms(x));
+    }
+}
+
 bool rc_managed_elsewhere(struct rv_val spec) {
     struct rv_val manager = rv_val_get(spec, "managedBy");
     return rv_val_set(manager) && !rv_str_is(rv_val_str(manager), RC_MANAGER);

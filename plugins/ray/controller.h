@@ -10,6 +10,10 @@
 struct rc_context rc_context_of(const struct rv_pass *p);
 /* Makes the outcome that of the pass. */
 void rc_set_outcome(struct rv_pass *p, const struct rv_outcome *out);
+/* The outcome of a pass that only its context tells. When an action failed, the moment that was waited for still
+ * counts.
+ */
+void rc_set_outcome_of(struct rv_pass *p, const struct rc_context *x);
 /* spec.managedBy names another controller: then the object is none of ours. */
 bool rc_managed_elsewhere(struct rv_val spec);
 

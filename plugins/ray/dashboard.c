@@ -3,6 +3,7 @@
 
 #include "fields.h"
 #include "names.h"
+#include "rayvisor/json.h"
 
 enum { ANSWER_BYTES = 1 << 20 };
 
@@ -11,7 +12,7 @@ bool rc_dashboard_send(struct rc_context *x, const struct rc_dashboard_request *
         .size = sizeof r,
         .flags = q->idempotent ? RV_HTTP_IDEMPOTENT : 0,
         .timeout_ms = q->timeout_ms,
-        .max_bytes = ANSWER_BYTES,
+        .max_bytes = q->max_bytes != 0 ? q->max_bytes : ANSWER_BYTES,
         .tag = q->tag,
         .method = rv_str(q->method),
         .url = rv_arena_fmt(x->arena, "http://" RV_STR_FMT RV_STR_FMT, RV_STR_ARG(q->address), RV_STR_ARG(q->path)),
@@ -54,17 +55,41 @@ bool rc_dashboard_mentions(const struct rv_result *r, const char *words) {
     return r->body.n != 0 && memmem(r->body.p, r->body.n, words, strlen(words)) != NULL;
 }
 
-/* The readable part of an answer. Of a Python traceback that is the last line that says something. */
-static struct rv_str body_excerpt(struct rv_arena *a, const struct rv_result *r) {
+/* Of a Python traceback what was raised last: it begins with the first line behind the frames, which are indented. */
+static struct rv_str raised(struct rv_str text) {
+    static const char title[] = "Traceback (most";
+    for (const char *at; (at = text.n != 0 ? memmem(text.p, text.n, title, strlen(title)) : NULL) != NULL;) {
+        struct rv_str rest = {at, (size_t)(text.p + text.n - at)};
+        const char *end;
+        do { /* the title is the first line that is left out */
+            end = memchr(rest.p, '\n', rest.n);
+            if (end == NULL) return rest;
+            rest = (struct rv_str){end + 1, (size_t)(rest.p + rest.n - end) - 1};
+        } while (rest.n != 0 && *rest.p == ' ');
+        text = rest;
+    }
+    return text;
+}
+
+/* The readable part of an answer. */
+static struct rv_str body_excerpt(struct rv_arena *a, struct rv_str text) {
     enum { MOST = 300 };
     rv_autobuf struct rv_buf b = {0};
-    struct rv_str text = {(const char *)r->body.p, r->body.n};
     while (text.n > 0 && ((uint8_t)text.p[text.n - 1] <= ' ' || text.p[text.n - 1] == '.')) text.n--;
-    const char *line = rv_str_starts(text, "Traceback") ? memrchr(text.p, '\n', text.n) : NULL;
-    if (line != NULL) text = (struct rv_str){line + 1, (size_t)(text.p + text.n - line) - 1};
+    text = raised(text);
+    while (text.n > 0 && *text.p == ' ') text = (struct rv_str){text.p + 1, text.n - 1};
     for (size_t i = 0; i < text.n && i < MOST; i++)
         rv_buf_addc(&b, text.p[i] >= 0x20 && text.p[i] < 0x7f ? (uint8_t)text.p[i] : ' ');
     return rv_arena_str(a, rv_buf_str(&b));
+}
+
+/* Ray's own API says it in `msg`. Other answers are shown as they are. */
+static struct rv_str json_excerpt(struct rv_arena *a, struct rv_val v) {
+    rv_autobuf struct rv_buf b = {0};
+    struct rv_str text = rv_path_str(v, "msg");
+    if (text.n != 0 || rv_val_len(v) == 0) return rv_arena_str(a, text);
+    rv_json_write(v, &b);
+    return body_excerpt(a, rv_buf_str(&b));
 }
 
 /* Leaves out how long it took (" after 1999 ms"), which differs each time. */
@@ -81,6 +106,7 @@ struct rv_str rc_dashboard_failure(struct rv_arena *a, const struct rv_result *r
     struct rv_val v = {r->body.p, r->body.n};
     if (r->code == RV_E_TIMEOUT || (r->code != 0 && r->message.n == 0)) return rv_str(rv_error_text(r->code));
     if (r->code != 0) return without_duration(a, r->message);
-    struct rv_str text = r->json ? rv_arena_str(a, rv_path_str(v, "msg")) : body_excerpt(a, r);
+    struct rv_str text =
+        r->json ? json_excerpt(a, v) : body_excerpt(a, (struct rv_str){(const char *)r->body.p, r->body.n});
     return rv_arena_fmt(a, "HTTP status %u%s" RV_STR_FMT, r->http_status, text.n != 0 ? ": " : "", RV_STR_ARG(text));
 }

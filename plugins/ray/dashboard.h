@@ -16,6 +16,7 @@ struct rc_dashboard_request {
     struct rv_str path;               /* "/api/jobs/..." */
     struct rv_str body;               /* JSON, or empty */
     uint32_t timeout_ms;              /* 0: the supervisor's own limit */
+    uint32_t max_bytes;               /* of the answer; 0: 1 MiB */
     bool idempotent;                  /* doing it twice is as good as doing it once */
     uint64_t tag;
 };

@@ -170,7 +170,9 @@ struct rv_node *rc_drift_service(struct rv_arena *a, struct rv_val have, struct 
         if (has_node_ports(type)) keep_node_ports(a, ports, rv_val_get(live, "ports"));
         rv_node_set(a, spec, "ports", ports);
     }
-    struct rv_node *repair = rv_node_merge_patch(a, select, rv_node_freeze(a, selector));
+    /* Without a selector its endpoints are made by whoever wants it so, and he takes a selector away himself. */
+    struct rv_node *repair =
+        selector != NULL ? rv_node_merge_patch(a, select, rv_node_freeze(a, selector)) : (struct rv_node *)NULL;
     if (repair != NULL) rv_node_set(a, spec, "selector", repair);
     if (!rv_str_eq(type, type_of(rv_path_str(live, "type")))) rv_node_set_str(a, spec, "type", type);
     return patch_of(a, spec, meta_patch(a, have, want));
@@ -187,7 +189,7 @@ bool rc_service_needs_replacing(struct rv_val have, struct rv_node *want, struct
     return user_address.n != 0 && rv_str_eq(user_address, wanted) && !rv_str_eq(user_address, live);
 }
 
-/* ---- ingress and route */
+/* ---- ingress */
 
 struct rv_node *rc_drift_ingress(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
     struct rv_node *wanted = rv_node_get(want, "spec"), *spec = rv_node_map(a);
@@ -200,9 +202,23 @@ struct rv_node *rc_drift_ingress(struct rv_arena *a, struct rv_val have, struct 
     return patch_of(a, spec, meta_patch(a, have, want));
 }
 
-struct rv_node *rc_drift_route(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
-    struct rv_node *spec = shared_map(a, rv_val_get(have, "spec"), rv_node_get(want, "spec"), RV_STR(""), "spec");
-    return patch_of(a, spec, meta_patch(a, have, want));
+/* ---- others: routes, gateways, slices of endpoints */
+
+struct rv_node *rc_drift_object(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
+    static const char *const not_compared[] = {"apiVersion", "kind", "metadata", "status"};
+    struct rv_node *patch = rv_node_map(a), *meta = meta_patch(a, have, want), *part;
+    struct rv_str key;
+    for (size_t i = 0; rv_node_entry(want, i, &key, &part); i++) {
+        struct rv_val live = rv_val_getn(have, key);
+        if (listed(key, not_compared, RV_ARRAY_LEN(not_compared))) continue;
+        if (rv_node_type(part) == RV_MAP)
+            part = shared_map(a, live, part, RV_STR(""), "");
+        else if (rv_val_within(rv_node_freeze(a, part), live))
+            part = NULL;
+        if (part != NULL) rv_node_setn(a, patch, key, part);
+    }
+    if (meta != NULL) rv_node_set(a, patch, "metadata", meta);
+    return rv_node_len(patch) > 0 ? patch : NULL;
 }
 
 /* ---- roles */

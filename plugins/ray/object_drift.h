@@ -12,7 +12,9 @@
 
 typedef struct rv_node *rc_drift_fn(struct rv_arena *a, struct rv_val have, struct rv_node *want);
 
-rc_drift_fn rc_drift_service, rc_drift_ingress, rc_drift_route, rc_drift_role, rc_drift_role_binding;
+rc_drift_fn rc_drift_service, rc_drift_ingress, rc_drift_role, rc_drift_role_binding;
+/* Of any other kind: the fields of its spec one by one, and what it has beside a spec as a whole. */
+rc_drift_fn rc_drift_object;
 
 /* Writes the record of the user's keys into an object that will be created or compared, if it has any. */
 void rc_record_user_keys(struct rv_arena *a, struct rv_node *want);

@@ -13,7 +13,15 @@ enum rc_ownership {
     RC_OWNER_OTHER        /* somebody else's */
 };
 
+/* Whose an object may be. */
+struct rc_owner {
+    const char *kind; /* "RayService" */
+    struct rv_str name, uid;
+};
+
 /* Of an object that exists, as the object of that kind, name and uid sees it. */
 enum rc_ownership rc_ownership(struct rv_val object, const char *kind, struct rv_str name, struct rv_str uid);
+/* The name of its controller when that is of this kind; otherwise empty. */
+struct rv_str rc_controller_name(struct rv_val object, const char *kind);
 
 #endif

@@ -5,18 +5,18 @@
 
 #include "plugins/ray/fields.h"
 
-enum { GAUGE = 1, REMOVED = 2 };
 #define INFO "kuberay_cluster_info"
 #define DURATION "kuberay_cluster_provisioned_duration_seconds"
 #define CONDITION "kuberay_cluster_condition_provisioned"
 
-static void gauge(const struct rc_context *x, const char *name, double value, const char *label, const char *text,
-                  uint32_t type) {
-    const struct rv_field labels[] = {{RV_STR("name"), x->name},
-                                      {RV_STR("namespace"), x->ns},
-                                      {RV_STR("uid"), x->uid},
-                                      {rv_str(label), rv_str(text)}};
-    x->api->metric(x->host, rv_str(name), type, value, labels, label != NULL ? 4 : 3);
+static void gauge(const struct rc_context *x, const char *name, const char *label, const char *text) {
+    const struct rv_field field = {rv_str(label), rv_str(text)};
+    ctx_gauge(x, name, 1, &field, 1);
+}
+
+static void gauge_remove(const struct rc_context *x, const char *name, const char *label, const char *text) {
+    const struct rv_field field = {rv_str(label), rv_str(text)};
+    ctx_gauge_remove(x, name, &field, 1);
 }
 
 /* The label may come later, or change. */
@@ -25,10 +25,10 @@ static void update_info(struct cluster_pass *p) {
     struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(p->c->meta, "labels"), RC_LABEL_ORIGIN_KIND));
     if (kind.n == 0) kind = RV_STR("None");
     if (m->owner_kind != NULL && rv_str_is(kind, m->owner_kind)) return;
-    if (m->owner_kind != NULL) gauge(&p->ctx, INFO, 0, "owner_kind", m->owner_kind, REMOVED);
+    if (m->owner_kind != NULL) gauge_remove(&p->ctx, INFO, "owner_kind", m->owner_kind);
     free(m->owner_kind);
     m->owner_kind = rv_strdup(kind);
-    gauge(&p->ctx, INFO, 1, "owner_kind", m->owner_kind, GAUGE);
+    gauge(&p->ctx, INFO, "owner_kind", m->owner_kind);
 }
 
 /* From the condition, so that another host tells the same. */
@@ -37,7 +37,7 @@ static void update_duration(struct cluster_pass *p, struct rv_val condition) {
     if (rv_time_parse(rv_path_str(p->c->meta, "creationTimestamp"), &created) != 0 ||
         rv_time_parse(rv_path_str(condition, "lastTransitionTime"), &provisioned) != 0)
         return;
-    gauge(&p->ctx, DURATION, (double)(provisioned - created) / 1e9, NULL, NULL, GAUGE);
+    ctx_gauge(&p->ctx, DURATION, (double)(provisioned - created) / 1e9, NULL, 0);
 }
 
 void metrics_update(struct cluster_pass *p, struct rv_val conditions) {
@@ -47,14 +47,14 @@ void metrics_update(struct cluster_pass *p, struct rv_val conditions) {
     enum memo_told told = provisioned ? TOLD_PROVISIONED : TOLD_UNPROVISIONED;
     update_info(p);
     if (told == m->told) return;
-    if (m->told != TOLD_NOTHING) gauge(&p->ctx, CONDITION, 0, "condition", provisioned ? "false" : "true", REMOVED);
-    gauge(&p->ctx, CONDITION, 1, "condition", provisioned ? "true" : "false", GAUGE);
+    if (m->told != TOLD_NOTHING) gauge_remove(&p->ctx, CONDITION, "condition", provisioned ? "false" : "true");
+    gauge(&p->ctx, CONDITION, "condition", provisioned ? "true" : "false");
     m->told = told;
     if (provisioned) update_duration(p, condition);
 }
 
 void metrics_remove(const struct rc_context *x, const struct cluster_memo *m) {
-    if (m->owner_kind != NULL) gauge(x, INFO, 0, "owner_kind", m->owner_kind, REMOVED);
-    gauge(x, CONDITION, 0, "condition", m->told == TOLD_PROVISIONED ? "true" : "false", REMOVED);
-    gauge(x, DURATION, 0, NULL, NULL, REMOVED);
+    if (m->owner_kind != NULL) gauge_remove(x, INFO, "owner_kind", m->owner_kind);
+    gauge_remove(x, CONDITION, "condition", m->told == TOLD_PROVISIONED ? "true" : "false");
+    ctx_gauge_remove(x, DURATION, NULL, 0);
 }

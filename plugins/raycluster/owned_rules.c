@@ -33,7 +33,7 @@ static const struct owned_rule rules[] = {
      "FailedToUpdateRoleBinding", KIND_ROLE, NULL},
     {KIND_INGRESS, "networking.k8s.io/v1", "ingresses", "ingress", ingress_wanted, rc_ingress, rc_drift_ingress, false,
      true, false, false, "CreatedIngress", "FailedToCreateIngress", "UpdatedIngress", "FailedToUpdateIngress", 0, NULL},
-    {KIND_ROUTE, "route.openshift.io/v1", "routes", "route", route_wanted, rc_route, rc_drift_route, true, true, false,
+    {KIND_ROUTE, "route.openshift.io/v1", "routes", "route", route_wanted, rc_route, rc_drift_object, true, true, false,
      false, "CreatedRoute", "FailedToCreateRoute", "UpdatedRoute", "FailedToUpdateRoute", 0, NULL},
     {KIND_SECRET, "v1", "secrets", "token secret", own_secret, rc_secret, NULL, false, false, false, true, NULL,
      "FailedToCreateAuthSecret", NULL, NULL, 0, ", or name it in spec.authOptions.secretName if it is meant"},

@@ -305,7 +305,7 @@ void ending_group(struct job_pass *p, bool wanted) {
 
 /* A running job is stopped, but only for a short time, because no dashboard may hold a deletion. A job whose cluster is
  * deleted as well is told only once. */
-void ending_deleted(struct job_pass *p, struct rv_outcome *out) {
+void ending_deleted(struct job_pass *p) {
     int64_t deleted = rc_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =
         p->now.job_id.n != 0 && p->now.dashboard.n != 0 && !rj_job_ended(p->now.job_status) && has_cluster(p);
@@ -316,10 +316,8 @@ void ending_deleted(struct job_pass *p, struct rv_outcome *out) {
     bool told = p->memo->next_stop != 0 && !p->j->selector;
     if (running && !told && request_job_stop(p, deleted + STOP_PATIENCE_S * RC_SECOND)) {
         ctx_explain(&p->ctx, "stopping the job before the RayJob goes");
-        *out = (struct rv_outcome){.size = out->size, .code = RV_AFTER, .after_ms = ctx_wake_ms(&p->ctx)};
         return;
     }
     ctx_explain(&p->ctx, "being deleted: removing the finalizer");
     ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, false, TAG_FINALIZER);
-    out->code = p->ctx.retry ? RV_RETRY : RV_DONE;
 }

@@ -5,8 +5,8 @@
 
 #include "builders.h"
 #include "fields.h"
-#include "ipc/base/backoff.h"
 #include "observe.h"
+#include "plugins/ray/backoff.h"
 #include "plugins/ray/dashboard.h"
 
 enum { SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
@@ -15,11 +15,9 @@ enum { SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
 static void schedule_next_poll(struct job_pass *p) {
     struct job_memo *m = p->memo;
     uint32_t in_a_row = m->failures > m->refusals ? m->failures : m->refusals;
-    const struct rv_backoff pauses = {.first = RJ_POLL_S, .most = POLL_SLOWEST_S};
-    int64_t seconds = rv_backoff(pauses, in_a_row, 0);
-    uint8_t random = 128;
-    if (in_a_row > 0) p->ctx.api->random(p->ctx.host, &random, sizeof random);
-    m->next_poll = p->time + seconds * RC_SECOND * (896 + random) / 1024;
+    int64_t pause =
+        in_a_row > 0 ? rc_spread_pause(&p->ctx, in_a_row, RJ_POLL_S, POLL_SLOWEST_S) : RJ_POLL_S * RC_SECOND;
+    m->next_poll = p->time + pause;
 }
 
 static void request(struct job_pass *p, const char *method, struct rv_str path, struct rv_str body, uint64_t tag) {

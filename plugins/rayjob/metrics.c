@@ -3,21 +3,22 @@
 
 #include "fields.h"
 
-enum { GAUGE = 1, REMOVED = 2 };
 #define INFO "kuberay_job_info"
 #define STATUS "kuberay_job_deployment_status"
 #define DURATION "kuberay_job_execution_duration_seconds"
 
-static void gauge(const struct rc_context *x, const char *name, uint32_t type, double value,
-                  const struct rv_field *more, size_t n) {
-    struct rv_field labels[5] = {{RV_STR("name"), x->name}, {RV_STR("namespace"), x->ns}, {RV_STR("uid"), x->uid}};
-    for (size_t i = 0; i < n; i++) labels[3 + i] = more[i];
-    x->api->metric(x->host, rv_str(name), type, value, labels, 3 + n);
+static struct rv_field phase_label(int phase) {
+    return (struct rv_field){RV_STR("deployment_status"), rv_str(rj_phase_name((enum rj_phase)phase))};
 }
 
-static void status(const struct rc_context *x, int phase, uint32_t type) {
-    struct rv_field label = {RV_STR("deployment_status"), rv_str(rj_phase_name((enum rj_phase)phase))};
-    gauge(x, STATUS, type, 1, &label, 1);
+static void set_phase(const struct rc_context *x, int phase) {
+    struct rv_field label = phase_label(phase);
+    ctx_gauge(x, STATUS, 1, &label, 1);
+}
+
+static void remove_phase(const struct rc_context *x, int phase) {
+    struct rv_field label = phase_label(phase);
+    ctx_gauge_remove(x, STATUS, &label, 1);
 }
 
 /* Sent when an attempt ends. A process that finds the job ended sends the duration of the last attempt again. */
@@ -30,18 +31,18 @@ static void duration(struct job_pass *p, const struct rc_context *x, bool first)
     if (over && now == RJ_FAILED && retry > 0) retry--; /* this attempt is counted already */
     struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},
                                 {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)retry)}};
-    gauge(x, DURATION, GAUGE, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
+    ctx_gauge(x, DURATION, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
 }
 
 void metrics_update(struct job_pass *p) {
     struct job_memo *m = p->memo;
     const struct rc_context *x = &p->ctx;
     bool first = m->phase_told < 0;
-    if (first) gauge(x, INFO, GAUGE, 1, NULL, 0);
+    if (first) ctx_gauge(x, INFO, 1, NULL, 0);
     if (m->phase_told != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
         int before = m->phase_told >= 0 ? m->phase_told : (int)p->was.phase; /* told by the process before this one */
-        if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) status(x, before, REMOVED);
-        status(x, (int)p->now.phase, GAUGE);
+        if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) remove_phase(x, before);
+        set_phase(x, (int)p->now.phase);
         m->phase_told = (int)p->now.phase;
     }
     duration(p, x, first);
@@ -54,14 +55,14 @@ void metrics_update(struct job_pass *p) {
 void metrics_remove(const struct rc_context *x, const struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
     if (m->phase_told < 0) return;
-    gauge(x, INFO, REMOVED, 0, NULL, 0);
-    status(x, m->phase_told, REMOVED);
+    ctx_gauge_remove(x, INFO, NULL, 0);
+    remove_phase(x, m->phase_told);
     for (int64_t retry = 0; retry < m->attempts; retry++)
         for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
             rv_autobuf struct rv_buf count = {0};
             rv_buf_addf(&count, "%lld", (long long)retry);
             struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(ends[i]))},
                                         {RV_STR("retry_count"), rv_buf_str(&count)}};
-            gauge(x, DURATION, REMOVED, 0, labels, RV_ARRAY_LEN(labels));
+            ctx_gauge_remove(x, DURATION, labels, RV_ARRAY_LEN(labels));
         }
 }

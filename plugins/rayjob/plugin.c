@@ -6,6 +6,7 @@
 #include "metrics.h"
 #include "observe.h"
 #include "plugins/ray/controller.h"
+#include "plugins/ray/ownership.h"
 #include "states.h"
 #include "status.h"
 
@@ -73,9 +74,8 @@ static void wake_if_selected(void *arg, const struct rv_key *key, void *memo) {
 static void wake_for_cluster(const struct rv_pass *pass, struct rv_str ns, struct rv_str cluster, struct rv_val value) {
     const struct controller *k = pass->state;
     struct cluster_event e = {pass, ns, cluster};
-    for (struct rv_iter it = rv_iter(rv_val_path(value, "metadata.ownerReferences")); rv_iter_next(&it);)
-        if (rv_path_bool(it.val, "controller", false) && rv_str_is(rv_path_str(it.val, "kind"), "RayJob"))
-            rv_controller_wake(pass, ns, rv_path_str(it.val, "name"));
+    struct rv_str owner = rc_controller_name(value, "RayJob");
+    if (owner.n != 0) rv_controller_wake(pass, ns, owner);
     if (k->selectors > 0) rv_controller_each_memo(pass, wake_if_selected, &e);
 }
 
@@ -109,20 +109,7 @@ static void report_invalid(struct job_pass *p, const char *event, struct rv_str 
     p->now.message = message;
 }
 
-/* When an action fails, the moment that was waited for still counts. */
-static void set_outcome(const struct job_pass *p, struct rv_outcome *out) {
-    if (p->ctx.retry) {
-        out->code = RV_RETRY;
-        out->message = RV_STR("an action failed");
-        if (p->ctx.wake > p->time)
-            p->ctx.api->requeue(p->ctx.host, &(struct rv_key){p->j->ns, p->j->name}, ctx_wake_ms(&p->ctx));
-    } else if (p->ctx.wake != 0) {
-        out->code = RV_AFTER;
-        out->after_ms = ctx_wake_ms(&p->ctx);
-    }
-}
-
-static void take_step(struct job_pass *p, struct rv_outcome *out) {
+static void take_step(struct job_pass *p) {
     rv_autobuf struct rv_buf why = {0};
     const char *event = rj_validate(p->j, &why);
     if (event != NULL) report_invalid(p, event, rv_arena_str(p->arena, rv_buf_str(&why)));
@@ -131,7 +118,6 @@ static void take_step(struct job_pass *p, struct rv_outcome *out) {
     if (p->waiting.n != 0) ctx_explain(&p->ctx, "waiting: " RV_STR_FMT, RV_STR_ARG(p->waiting));
     status_write(p);
     metrics_update(p);
-    set_outcome(p, out);
 }
 
 /* An unknown submissionMode does not change how a job is run that has begun. Its cluster, or its submitter, tells the
@@ -148,7 +134,6 @@ static void keep_mode(const struct rv_pass *pass, struct rj_job *j) {
 
 static void reconcile(struct rv_pass *pass) {
     struct controller *k = pass->state;
-    struct rv_outcome out = {.size = sizeof out};
     struct rj_job j;
     rj_job_read(&j, pass->object.value, &k->settings.shared);
     j.submitter_image = k->settings.submitter_image;
@@ -167,10 +152,10 @@ static void reconcile(struct rv_pass *pass) {
     observe(&p);
     action_results_take(&p);
     if (deleting)
-        ending_deleted(&p, &out);
+        ending_deleted(&p);
     else
-        take_step(&p, &out);
-    rc_set_outcome(pass, &out);
+        take_step(&p);
+    rc_set_outcome_of(pass, &p.ctx);
 }
 
 RV_CONTROLLER(.reconcile = reconcile, .reporter = "rayjob-controller", .map = map,

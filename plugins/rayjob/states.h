@@ -31,6 +31,6 @@ void ending_strays(struct job_pass *p);
 /* Volcano's group of the job, with its cluster and its submitter. */
 void ending_group(struct job_pass *p, bool wanted);
 /* The RayJob has a deletionTimestamp. */
-void ending_deleted(struct job_pass *p, struct rv_outcome *out);
+void ending_deleted(struct job_pass *p);
 
 #endif

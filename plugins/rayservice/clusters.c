@@ -1,13 +1,10 @@
-/* clusters.c - the RayCluster of a RayService: what it is made of, whether an
- * existing one still is what is wanted, and how it is changed in place (spec
- * sections 4.2 to 4.4).
+/* clusters.c - the RayCluster of a RayService: what it is made of, whether an existing one still is what is wanted, and
+ * how it is changed in place (spec sections 4.2 to 4.4).
  *
- * What a cluster was made of stands in its annotations: a hash of the spec and
- * the number of worker groups. Hashes of two operators, or of two versions,
- * cannot be compared. Then the cluster's own spec is: it is adopted when
- * everything that is wanted stands in it, and its notes are written anew. So an
- * operator that is exchanged rebuilds nothing, and an edit that was made
- * meanwhile is still an edit. */
+ * What a cluster was made of stands in its annotations: a hash of the spec and the number of worker groups. Hashes of
+ * two operators, or of two versions, cannot be compared. Then the cluster's own spec is: it is adopted when everything
+ * that is wanted stands in it, and its notes are written anew. So an operator that is exchanged rebuilds nothing, and
+ * an edit that was made meanwhile is still an edit. */
 #include "fields.h"
 #include "service.h"
 
@@ -24,9 +21,7 @@ void rs_goal_hash(const struct rs_service *s, int64_t groups, char ret[33]) {
     rc_spec_hash(&c, ret);
 }
 
-/* ---- making
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static void note(struct rv_arena *a, const struct rs_service *s, struct rv_node *notes) {
     char hash[33];
@@ -36,37 +31,22 @@ static void note(struct rv_arena *a, const struct rs_service *s, struct rv_node 
     rv_node_set_cstr(a, notes, RC_ANNOTATION_VERSION, "v" RV_VERSION);
 }
 
-static bool copied(struct rv_str key) { return !rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"); }
-
 struct rv_node *rs_cluster(struct rv_arena *a, const struct rs_service *s, struct rv_str name, bool first) {
-    static const char *const parts[] = {"labels", "annotations"};
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"),
-                   *spec = rv_node_from(a, s->cluster_spec);
-    rv_node_set_cstr(a, n, "apiVersion", "ray.io/v1");
-    rv_node_set_cstr(a, n, "kind", "RayCluster");
-    rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", s->ns);
-    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++)
-        for (struct rv_iter it = rv_iter(rv_val_get(s->meta, parts[i])); rv_iter_next(&it);)
-            if (copied(it.key)) rv_node_setn(a, rv_node_ensure_map(a, meta, parts[i]), it.key, rv_node_from(a, it.val));
-    struct rv_node *labels = rv_node_ensure_map(a, meta, "labels");
-    rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, s->name);
-    rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayService");
-    note(a, s, rv_node_ensure_map(a, meta, "annotations"));
+    struct rc_cluster_owner owner = rs_cluster_owner(s);
+    struct rv_node *spec = rv_node_from(a, s->cluster_spec), *n = rc_child_cluster(a, &owner, name, spec),
+                   *notes = rv_node_ensure_map(a, rv_node_get(n, "metadata"), "annotations");
+    rv_node_remove(notes, "kubectl.kubernetes.io/last-applied-configuration"); /* that is the RayService's */
+    note(a, s, notes);
     struct rv_node *config = rs_config_parse(a, s->config, NULL);
     struct rv_str proxies = rs_config_proxies(config);
-    if (proxies.n != 0) rv_node_set_str(a, rv_node_get(meta, "annotations"), RC_ANNOTATION_SERVE_PROXIES, proxies);
+    if (proxies.n != 0) rv_node_set_str(a, notes, RC_ANNOTATION_SERVE_PROXIES, proxies);
     struct rv_node *groups = rv_node_get(spec, "workerGroupSpecs");
     for (size_t i = 0; i < rv_node_len(groups) && s->strategy == UP_INCREMENTAL && !first; i++)
         rv_node_remove(rv_node_at(groups, i), "replicas"); /* from minReplicas on, as capacity is given to it */
-    rv_node_set(a, n, "spec", spec);
-    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayService"), s->name, s->uid);
     return n;
 }
 
-/* ---- comparing
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 static struct rv_str cluster_note(struct rv_val cluster, const char *key) {
     return rv_val_str(rv_val_get(rv_val_path(cluster, "metadata.annotations"), key));
@@ -86,8 +66,7 @@ static void strip(struct rv_node *spec) {
     }
 }
 
-/* Do the first groups, and all the rest of what is wanted, stand in the
- * cluster's own spec? */
+/* Do the first groups, and all the rest of what is wanted, stand in the cluster's own spec? */
 static bool contained(const struct rs_service *s, struct rv_val cluster, int64_t groups) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *want = first_groups(a, s, groups), *have = rv_node_from(a, rv_val_get(cluster, "spec"));
@@ -117,9 +96,7 @@ struct rs_likeness rs_compare(const struct rs_service *s, struct rv_val cluster)
     return l;
 }
 
-/* ---- changing in place
- * -------------------------------------------------------------------------------------------
- */
+/* ---- changing in place ------------------------------------------------------------------------------------------- */
 
 static void op(struct rv_arena *a, struct rv_node *ops, const char *what, struct rv_str path, struct rv_node *value) {
     struct rv_node *n = rv_node_map(a);
@@ -129,10 +106,9 @@ static void op(struct rv_arena *a, struct rv_node *ops, const char *what, struct
     rv_node_append(a, ops, n);
 }
 
-struct rv_node *rs_cluster_notes(struct rv_arena *a, const struct rs_service *s, struct rv_val cluster, bool groups) {
+struct rv_node *rs_cluster_notes(struct rv_arena *a, const struct rs_service *s, struct rv_val cluster) {
     struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"),
                    *notes = rv_node_ensure_map(a, meta, "annotations");
-    (void)groups;
     note(a, s, notes);
     return rv_val_within(rv_node_freeze(a, n), cluster) ? NULL : n;
 }
@@ -143,8 +119,7 @@ static struct rv_val group_named(const struct rs_service *s, struct rv_str name)
     return RV_VAL_ABSENT;
 }
 
-/* Bounds are the user's. Between them `replicas` is an autoscaler's where there
- * is one. */
+/* Bounds are the user's. Between them `replicas` is an autoscaler's where there is one. */
 static void push_bounds(struct rv_arena *a, const struct rs_service *s, struct rv_node *ops, size_t index,
                         struct rv_val have) {
     static const char *const fields[] = {"minReplicas", "maxReplicas", "replicas"};

@@ -1,8 +1,6 @@
-/* objects.c - Services, the Gateway and its routes (spec sections 5.4, 7.1
- * to 7.3). Builders: new trees in the arena.
+/* objects.c - Services, the Gateway and its routes (spec sections 5.4, 7.1 to 7.3). Builders: new trees in the arena.
  *
- * Ports are written out as the API server completes them, so that what is there
- * can be compared with what is wanted. */
+ * Ports are written out as the API server completes them, so that what is there can be compared with what is wanted. */
 #include "plugins/ray/names.h"
 
 #include "fields.h"
@@ -32,37 +30,11 @@ static void complete_ports(struct rv_arena *a, struct rv_node *spec) {
     }
 }
 
-/* ---- head
- * --------------------------------------------------------------------------------------------------------
- */
-
-struct rv_str rs_head_service_name(struct rv_arena *a, const struct rs_service *s) {
-    return rv_arena_fmt(a, RV_STR_FMT "-head-svc", RV_STR_ARG(s->name));
-}
-
-struct rv_node *rs_head_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *target) {
-    struct rv_node *n = rc_head_service(a, target), *meta = rv_node_get(n, "metadata"), *labels = rv_node_map(a);
-    rv_node_remove(meta, "ownerReferences");
-    rv_node_set_str(a, meta, "name", rs_head_service_name(a, s));
-    rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, s->name);
-    rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayService");
-    rv_node_set_cstr(a, labels, RC_LABEL_NODE_TYPE, "head");
-    rv_node_set_str(a, labels, RC_LABEL_IDENTIFIER,
-                    rv_name_to_label_value(a, rv_arena_fmt(a, RV_STR_FMT "-head", RV_STR_ARG(s->name))));
-    rv_node_set(a, meta, "labels", labels);
-    complete_ports(a, rv_node_get(n, "spec"));
-    owned(a, s, n);
-    return n;
-}
-
-/* ---- serve
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- serve ------------------------------------------------------------------------------------------------------- */
 
 static bool is_serve_port(struct rv_str name) { return rv_str_is(name, "serve") || rv_str_starts(name, "serve-"); }
 
-/* Containers without ports get Ray's defaults on the head service, serve among
- * them. */
+/* Containers without ports get Ray's defaults on the head service, serve among them. */
 static struct rv_node *serve_ports(struct rv_arena *a, const struct rc_cluster *c) {
     struct rv_val given = rv_val_get(rc_head_container(c), "ports");
     struct rv_node *ports = rv_node_array(a);
@@ -87,8 +59,8 @@ int64_t rs_serve_port(const struct rc_cluster *c) {
     return RC_PORT_SERVE;
 }
 
-/* A port that the user's template defines under the same name is taken as it is
- * there; without any of ours the template's are. */
+/* A port that the user's template defines under the same name is taken as it is there; without any of ours the
+ * template's are. */
 static struct rv_node *merged_ports(struct rv_arena *a, struct rv_node *own, struct rv_val given) {
     if (rv_node_len(own) == 0) return rv_val_len(given) > 0 ? rc_without_zeros(a, given) : own;
     for (size_t i = 0; i < rv_node_len(own); i++)
@@ -99,8 +71,7 @@ static struct rv_node *merged_ports(struct rv_arena *a, struct rv_node *own, str
 }
 
 static void serve_labels(struct rv_arena *a, struct rv_node *labels, struct rv_str name) {
-    rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, name);
-    rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayService");
+    rc_set_origin_labels(a, labels, "RayService", name);
     rv_node_set_str(a, labels, RC_LABEL_SERVE,
                     rv_name_to_label_value(a, rv_arena_fmt(a, RV_STR_FMT "-serve", RV_STR_ARG(name))));
 }
@@ -112,14 +83,14 @@ static void select_cluster(struct rv_arena *a, struct rv_node *spec, struct rv_s
     rv_node_set(a, spec, "selector", selector);
 }
 
-static struct rv_str stable_name(struct rv_arena *a, const struct rs_service *s) {
+struct rv_str rs_serve_service_name(struct rv_arena *a, const struct rs_service *s) {
     return s->serve_name.n != 0 ? s->serve_name : rc_name_serve_service(a, s->name);
 }
 
 struct rv_node *rs_serve_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *c,
                                  bool selector) {
     struct rv_val given = rv_val_get(s->spec, "serveService"), notes = rv_val_path(given, "metadata.annotations");
-    struct rv_node *n = object(a, s, "v1", "Service", stable_name(a, s)), *meta = rv_node_get(n, "metadata"),
+    struct rv_node *n = object(a, s, "v1", "Service", rs_serve_service_name(a, s)), *meta = rv_node_get(n, "metadata"),
                    *labels = rv_node_map(a);
     struct rv_node *spec = rv_val_set(rv_val_get(given, "spec")) ? rc_without_zeros(a, rv_val_get(given, "spec"))
                                                                  : rv_node_map(a),
@@ -142,8 +113,7 @@ struct rv_node *rs_serve_service(struct rv_arena *a, const struct rs_service *s,
     return n;
 }
 
-/* Owned by the cluster, so that it goes with it. Ports as the user's template
- * has them, their appProtocol too. */
+/* Owned by the cluster, so that it goes with it. Ports as the user's template has them, their appProtocol too. */
 struct rv_node *rs_cluster_serve_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *c) {
     struct rv_node *n = object(a, s, "v1", "Service", rc_name_serve_service(a, c->name)),
                    *spec = rv_node_ensure_map(a, n, "spec"),
@@ -158,9 +128,7 @@ struct rv_node *rs_cluster_serve_service(struct rv_arena *a, const struct rs_ser
     return n;
 }
 
-/* ---- Gateway and routes
- * ------------------------------------------------------------------------------------------
- */
+/* ---- Gateway and routes ------------------------------------------------------------------------------------------ */
 
 struct rv_str rs_gateway_name(struct rv_arena *a, const struct rs_service *s) {
     return rv_arena_fmt(a, RV_STR_FMT "-gateway", RV_STR_ARG(s->name));

@@ -1,6 +1,5 @@
-/* quota.c - what a second cluster needs beside the first, and whether the
- * namespace's ResourceQuotas have room for it: both are said before it is made.
- */
+/* quota.c - what a second cluster needs beside the first, and whether the namespace's ResourceQuotas have room for it:
+ * both are said before it is made. */
 #include "fields.h"
 #include "pass.h"
 
@@ -36,11 +35,11 @@ static void add_pods(struct rv_quantity *sum, struct rv_val template, int64_t po
 }
 
 /* With an incremental upgrade it begins with the least of each group. */
-static int64_t pods_of(const struct pass *p, struct rv_val group) {
+static int64_t pods_of(const struct service_pass *p, struct rv_val group) {
     return p->s->strategy == UP_INCREMENTAL ? rc_group_least(group) : rc_group_desired(group);
 }
 
-static struct rv_quantity total(const struct pass *p, const struct amount *m) {
+static struct rv_quantity total(const struct service_pass *p, const struct amount *m) {
     struct rv_quantity sum = {0};
     add_pods(&sum, rv_val_path(p->s->cluster_spec, "headGroupSpec.template"), 1, m);
     for (struct rv_iter it = rv_iter(rv_val_get(p->s->cluster_spec, "workerGroupSpecs")); rv_iter_next(&it);)
@@ -48,14 +47,14 @@ static struct rv_quantity total(const struct pass *p, const struct amount *m) {
     return sum;
 }
 
-static int64_t all_pods(const struct pass *p) {
+static int64_t all_pods(const struct service_pass *p) {
     int64_t n = 1;
     for (struct rv_iter it = rv_iter(rv_val_get(p->s->cluster_spec, "workerGroupSpecs")); rv_iter_next(&it);)
         n += pods_of(p, it.val);
     return n;
 }
 
-static void blocked(struct pass *p, const struct rv_object *quota, const char *key, struct rv_quantity need,
+static void blocked(struct service_pass *p, const struct rv_object *quota, const char *key, struct rv_quantity need,
                     struct rv_quantity room) {
     char wanted[48], left[48];
     rv_quantity_format(need, wanted);
@@ -66,7 +65,7 @@ static void blocked(struct pass *p, const struct rv_object *quota, const char *k
         RV_STR_ARG(quota->name), wanted, key, left);
 }
 
-static void compare(struct pass *p, const struct rv_object *quota, const char *key, struct rv_quantity need) {
+static void compare(struct service_pass *p, const struct rv_object *quota, const char *key, struct rv_quantity need) {
     struct rv_quantity hard, room, used = {0};
     struct rv_val limit = rv_val_get(rv_val_path(quota->value, "status.hard"), key);
     if (!rv_val_set(limit)) limit = rv_val_get(rv_val_path(quota->value, "spec.hard"), key);
@@ -79,7 +78,7 @@ static void compare(struct pass *p, const struct rv_object *quota, const char *k
 }
 
 static bool check(void *arg, const struct rv_object *o) {
-    struct pass *p = arg;
+    struct service_pass *p = arg;
     bool scoped =
         rv_val_len(rv_val_path(o->value, "spec.scopes")) > 0 || rv_val_set(rv_val_path(o->value, "spec.scopeSelector"));
     if (scoped || p->quota_blocks) return true; /* which pods a scope means is not ours to guess */
@@ -92,7 +91,7 @@ static bool check(void *arg, const struct rv_object *o) {
     return true;
 }
 
-void quota_describe(struct pass *p) {
+void quota_describe(struct service_pass *p) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_addf(&b, "%lld pods", (long long)all_pods(p));
     for (size_t i = 0; i < 4; i++) {
@@ -106,11 +105,11 @@ void quota_describe(struct pass *p) {
 }
 
 /* Only asked where a second cluster may be made now. */
-void quota_check(struct pass *p) {
-    const struct seen *a = &p->side[ACTIVE];
-    bool would =
-        seen_there(a) && p->now.pending.name.n == 0 && p->s->may_replace && !a->likeness.same && !a->likeness.extends;
+void quota_check(struct service_pass *p) {
+    const struct observed_cluster *a = &p->side[ACTIVE];
+    bool would = cluster_there(a) && p->now.pending.name.n == 0 && p->s->may_replace && !a->likeness.same &&
+                 !a->likeness.extends;
     if (!would) return;
     struct rv_query q = {.size = sizeof q, .kind = KIND_QUOTA, .ns = p->s->ns};
-    p->api->list(p->host, &q, check, p);
+    p->ctx.api->list(p->ctx.host, &q, check, p); /* whosever they are */
 }

@@ -1,15 +1,11 @@
-/* retire.c - clusters that nobody needs any more. One that served goes when its
- * requests have ended, at the earliest after
- * spec.rayClusterDeletionDelaySeconds, at the latest a maximum after that; both
- * moments are in the status.
+/* retire.c - clusters that nobody needs any more. One that served goes when its requests have ended, at the earliest
+ * after spec.rayClusterDeletionDelaySeconds, at the latest a maximum after that; both moments are in the status.
  *
- * How many requests are under way is what each pod's metrics say. Those of the
- * proxies (ray_serve_num_ongoing_http_requests and its gRPC like) vanish twenty
- * seconds after they last changed (Ray 2.60), so that a long request is no
- * longer in them; those of routers and replicas stay. Ray refreshes them about
- * every ten seconds, so zero counts when it is seen that long after the first
- * zero. What they cannot see: requests that still wait in a client's or a load
- * balancer's connection. Pods that answer no metrics hold nothing up. */
+ * How many requests are under way is what each pod's metrics say. Those of the proxies
+ * (ray_serve_num_ongoing_http_requests and its gRPC like) vanish twenty seconds after they last changed (Ray 2.60), so
+ * that a long request is no longer in them; those of routers and replicas stay. Ray refreshes them about every ten
+ * seconds, so zero counts when it is seen that long after the first zero. What they cannot see: requests that still
+ * wait in a client's or a load balancer's connection. Pods that answer no metrics hold nothing up. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -17,7 +13,7 @@
 
 enum { ASK_S = 5, SETTLED_S = 12, METRICS_BYTES = 4 << 20, PODS_MAX = 64 };
 
-static struct rs_retired *entry(struct pass *p, struct rv_str name) {
+static struct rs_retired *entry(struct service_pass *p, struct rv_str name) {
     struct rs_state *s = &p->now;
     for (size_t i = 0; i < s->retired_n; i++)
         if (rv_str_eq(s->retired[i].name, name)) return &s->retired[i];
@@ -29,28 +25,18 @@ static struct rs_retired *entry(struct pass *p, struct rv_str name) {
     return &s->retired[s->retired_n++];
 }
 
-/* ---- ongoing requests
- * --------------------------------------------------------------------------------------------
- */
+/* ---- ongoing requests -------------------------------------------------------------------------------------------- */
 
 struct asking {
-    struct pass *p;
+    struct service_pass *p;
     size_t n;
 };
 
 static bool ask_pod(void *arg, const struct rv_object *o) {
     struct asking *k = arg;
     struct rv_str ip = rv_path_str(o->value, "status.podIP");
-    if (ip.n == 0 || rv_meta_deleting(o->value) || k->n == PODS_MAX) return true;
-    if (!rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True")) return true;
-    bool v6 = memchr(ip.p, ':', ip.n) != NULL;
-    struct rv_http_request r = {.size = sizeof r,
-                                .method = RV_STR("GET"),
-                                .max_bytes = METRICS_BYTES,
-                                .tag = TAG_METRICS,
-                                .url = rv_arena_fmt(k->p->arena, "http://%s" RV_STR_FMT "%s:%d/metrics", v6 ? "[" : "",
-                                                    RV_STR_ARG(ip), v6 ? "]" : "", RC_PORT_METRICS)};
-    if (k->p->api->http(k->p->host, &r) == 0) k->n++;
+    if (ip.n == 0 || !takes_requests(o->value) || k->n == PODS_MAX) return true;
+    k->n += pod_request(k->p, ip, RC_PORT_METRICS, "/metrics", METRICS_BYTES, TAG_METRICS);
     return true;
 }
 
@@ -85,8 +71,7 @@ static bool read_gauge(struct rv_str line, double sums[GAUGE_SIDES]) {
     return false;
 }
 
-/* What the gauges in a text of Prometheus say, those of the side that says
- * most; -1: there are none. */
+/* What the gauges in a text of Prometheus say, those of the side that says most; -1: there are none. */
 static int64_t ongoing_in(struct rv_str text) {
     double sums[GAUGE_SIDES] = {0}, most = 0;
     bool any = false;
@@ -101,8 +86,8 @@ static int64_t ongoing_in(struct rv_str text) {
     return any ? (int64_t)(most + 0.5) : -1;
 }
 
-void retire_result(struct pass *p, const struct rv_result *r) {
-    struct memo *m = p->memo;
+void retire_result(struct service_pass *p, const struct rv_result *r) {
+    struct service_memo *m = p->memo;
     if ((r->tag & 0xff) != TAG_METRICS || m->drain_left == 0) return;
     struct rv_str text = {(const char *)r->body.p, r->body.n};
     int64_t n = r->code == 0 && r->http_status == 200 && !r->json ? ongoing_in(text) : -1;
@@ -120,16 +105,15 @@ void retire_result(struct pass *p, const struct rv_result *r) {
 }
 
 /* Have its requests ended? Asks as long as it does not know. */
-static bool drained(struct pass *p, const struct rv_object *o, const struct rs_retired *e) {
-    struct memo *m = p->memo;
+static bool drained(struct service_pass *p, const struct rv_object *o, const struct rs_retired *e) {
+    struct service_memo *m = p->memo;
     struct asking k = {.p = p};
     int64_t until = rc_time(e->until);
     if (p->time >= until || p->s->drain_ns == 0) return true;
     if (m->drain_blind) return true; /* nobody says how many there are */
     if (m->drained_at != 0 && p->time >= m->drained_at + SETTLED_S * RC_SECOND) return true;
     if (p->time >= m->next_drain) {
-        struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->s->ns, .owner_uid = o->uid};
-        p->api->list(p->host, &q, ask_pod, &k);
+        ctx_list_owned(&p->ctx, KIND_POD, o->uid, ask_pod, &k);
         m->next_drain = p->time + ASK_S * RC_SECOND;
         m->drain_left = (uint32_t)k.n;
         m->drain_asked = (uint32_t)k.n;
@@ -137,17 +121,15 @@ static bool drained(struct pass *p, const struct rv_object *o, const struct rs_r
         m->ongoing_sum = 0;
         if (k.n == 0) return true; /* nobody is there to have a request */
     }
-    pass_wake(p, m->next_drain);
-    pass_wake(p, until);
+    ctx_wake(&p->ctx, m->next_drain);
+    ctx_wake(&p->ctx, until);
     return false;
 }
 
-/* ---- deletion
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- deletion ---------------------------------------------------------------------------------------------------- */
 
 struct found {
-    struct pass *p;
+    struct service_pass *p;
     struct rv_object oldest; /* size 0: none */
     int64_t since;
 };
@@ -155,9 +137,9 @@ struct found {
 /* Without a delay its requests are watched from the switch on. */
 static bool each_cluster(void *arg, const struct rv_object *o) {
     struct found *f = arg;
-    struct pass *p = f->p;
+    struct service_pass *p = f->p;
     if (rv_str_eq(o->name, p->now.active.name) || rv_str_eq(o->name, p->now.pending.name)) return true;
-    if (!see_owned(p, o)) return true;
+    if (!is_owned(p, o)) return true;
     struct rs_retired *e = entry(p, o->name);
     if (e == NULL || rv_meta_deleting(o->value)) return true;
     int64_t since = rc_time(e->since);
@@ -169,24 +151,23 @@ static bool each_cluster(void *arg, const struct rv_object *o) {
 }
 
 /* What is gone, and what is used again, needs no entry. */
-static void forget_gone(struct pass *p) {
+static void forget_gone(struct service_pass *p) {
     struct rs_state *s = &p->now;
     size_t n = 0;
     struct rv_object o = {.size = sizeof o};
     for (size_t i = 0; i < s->retired_n; i++) {
         struct rv_str name = s->retired[i].name;
-        bool there = p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &o) == 0 && see_owned(p, &o);
+        bool there = ctx_get(&p->ctx, KIND_CLUSTER, name, &o) && is_owned(p, &o);
         if (there && !rv_str_eq(name, s->active.name) && !rv_str_eq(name, s->pending.name))
             s->retired[n++] = s->retired[i];
     }
     s->retired_n = n;
 }
 
-void retire_clusters(struct pass *p) {
+void retire_clusters(struct service_pass *p) {
     struct found f = {.p = p};
-    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->s->ns, .owner_uid = p->s->uid};
     forget_gone(p);
-    p->api->list(p->host, &q, each_cluster, &f);
+    ctx_list_owned(&p->ctx, KIND_CLUSTER, p->s->uid, each_cluster, &f);
     if (f.oldest.size == 0) {
         p->memo->drained_at = p->memo->next_drain = 0;
         p->memo->drain_blind = false;
@@ -197,36 +178,35 @@ void retire_clusters(struct pass *p) {
     int64_t earliest = f.since + p->s->delay_ns;
     bool served = p->memo->ongoing > 0;
     if (p->time < earliest) {
-        pass_wake(p, earliest);
+        ctx_wake(&p->ctx, earliest);
         if (p->time + INT64_C(2) * SETTLED_S * RC_SECOND < earliest) return;
         (void)drained(p, &f.oldest, e);
         return;
     }
     if (!drained(p, &f.oldest, e)) {
-        pass_explain(p,
-                     "RayCluster " RV_STR_FMT ": %lld requests are under way; it is deleted when they have "
-                     "ended, at the latest at " RV_STR_FMT,
-                     RV_STR_ARG(f.oldest.name), served ? (long long)p->memo->ongoing : 0LL, RV_STR_ARG(e->until));
+        ctx_explain(&p->ctx,
+                    "RayCluster " RV_STR_FMT
+                    ": %lld requests are under way; it is deleted when they have ended, at the latest at " RV_STR_FMT,
+                    RV_STR_ARG(f.oldest.name), served ? (long long)p->memo->ongoing : 0LL, RV_STR_ARG(e->until));
         return;
     }
-    if (!pass_may_try(p)) return;
-    pass_delete(p, "ray.io/v1", "rayclusters", &f.oldest, TAG_CLUSTER_DELETE);
+    if (!may_write(p)) return;
+    ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", f.oldest.name, f.oldest.uid, TAG_CLUSTER_DELETE);
     p->memo->drained_at = p->memo->next_drain = 0;
     p->memo->drain_blind = false;
 }
 
 static bool delete_each(void *arg, const struct rv_object *o) {
-    struct pass *p = arg;
-    if (!rv_meta_deleting(o->value) && see_owned(p, o))
-        pass_delete(p, "ray.io/v1", "rayclusters", o, TAG_CLUSTER_DELETE);
+    struct service_pass *p = arg;
+    if (!rv_meta_deleting(o->value) && is_owned(p, o))
+        ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", o->name, o->uid, TAG_CLUSTER_DELETE);
     return true;
 }
 
-void retire_all(struct pass *p) {
-    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->s->ns, .owner_uid = p->s->uid};
-    int64_t n = p->api->list(p->host, &q, delete_each, p);
+void retire_all(struct service_pass *p) {
+    size_t n = ctx_list_owned(&p->ctx, KIND_CLUSTER, p->s->uid, delete_each, p);
     if (n > 0)
-        pass_explain(p, "being deleted: %lld RayClusters are still there", (long long)n);
-    else if (pass_has_finalizer(p))
-        pass_finalizer(p, false);
+        ctx_explain(&p->ctx, "being deleted: %zu RayClusters are still there", n);
+    else if (rv_meta_has_finalizer(p->s->meta, RS_FINALIZER))
+        ctx_set_finalizer(&p->ctx, "rayservices", p->s->meta, RS_FINALIZER, false, TAG_FINALIZER);
 }

@@ -1,14 +1,11 @@
-/* serve.c - Serve's configuration and what its REST API answers (spec section
- * 5). What comes back is outside data: it is bounded, and anything that does
- * not look like an answer of Serve is none. */
+/* serve.c - Serve's configuration and what its REST API answers (spec section 5). What comes back is outside data: it
+ * is bounded, and anything that does not look like an answer of Serve is none. */
 #include "fields.h"
 #include "plugins/ray/job.h"
 #include "rayvisor/json.h"
 #include "service.h"
 
-/* ---- the configuration
- * -------------------------------------------------------------------------------------------
- */
+/* ---- the configuration ------------------------------------------------------------------------------------------- */
 
 struct rv_node *rs_config_parse(struct rv_arena *a, struct rv_str text, struct rv_error *err) {
     struct rv_node *n = rj_runtime_env(a, text, err);
@@ -42,9 +39,7 @@ struct rv_str rs_config_proxies(struct rv_node *config) {
     return rv_node_text(rv_node_get(config, "proxy_location"));
 }
 
-/* ---- answers
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static struct rv_str cut(struct rv_arena *a, struct rv_str s) {
     enum { LAST = RS_MESSAGE_MAX - 4 };
@@ -67,9 +62,8 @@ static int64_t running_replicas(struct rv_val deployment) {
     return n;
 }
 
-/* Scaled to zero is what the user asked for; a target of zero replicas for want
- * of capacity is not. Versions of Ray that tell no target mean their HEALTHY.
- */
+/* Scaled to zero is what the user asked for; a target of zero replicas for want of capacity is not. Versions of Ray
+ * that tell no target mean their HEALTHY. */
 static bool has_replica(struct rv_val d) {
     struct rv_val scaling = rv_val_path(d, "deployment_config.autoscaling_config");
     bool may_be_zero = rv_val_set(scaling) && rv_path_int(scaling, "min_replicas", 1) == 0;

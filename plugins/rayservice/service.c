@@ -9,9 +9,7 @@ struct rv_str rs_annotation(const struct rs_service *s, const char *key) {
     return rv_val_str(rv_val_get(rv_val_get(s->meta, "annotations"), key));
 }
 
-/* ---- durations
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- durations --------------------------------------------------------------------------------------------------- */
 
 static const struct unit {
     const char *text;
@@ -75,9 +73,7 @@ static int64_t duration_or(const struct rs_service *s, const char *annotation, i
     return ns;
 }
 
-/* ---- spec
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- spec -------------------------------------------------------------------------------------------------------- */
 
 static enum up_strategy strategy_of(const struct rs_service *s, struct rv_str type) {
     bool gate = rc_gate(&s->settings->cluster, RS_GATE_INCREMENTAL, true);
@@ -130,16 +126,6 @@ void rs_service_read(struct rs_service *s, struct rv_val value, const struct rs_
     read_annotations(s);
 }
 
-void rs_as_cluster(struct rv_arena *a, const struct rs_service *s, struct rv_str name, struct rc_cluster *ret) {
-    static const char *const kept[] = {"labels", "annotations"};
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
-    rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", s->ns);
-    rv_node_set_str(a, meta, "uid", s->uid);
-    for (size_t i = 0; i < RV_ARRAY_LEN(kept); i++)
-        if (rv_val_len(rv_val_get(s->meta, kept[i])) > 0)
-            rv_node_set(a, meta, kept[i], rv_node_from(a, rv_val_get(s->meta, kept[i])));
-    if (rv_val_present(s->cluster_spec)) rv_node_set(a, n, "spec", rv_node_from(a, s->cluster_spec));
-    rc_cluster_read(ret, rv_node_freeze(a, n), &s->settings->cluster);
-    ret->creator = RV_STR("RayService");
+struct rc_cluster_owner rs_cluster_owner(const struct rs_service *s) {
+    return (struct rc_cluster_owner){"RayService", s->ns, s->name, s->uid, s->meta};
 }

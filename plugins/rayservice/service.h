@@ -4,17 +4,19 @@
  *   service.c   reading spec, annotations and status          state.c     the status as a tree
  *   clusters.c  the RayCluster of a service                   objects.c   Services, Gateway, routes
  *   slices.c    EndpointSlices that share traffic             serve.c     Serve's configuration and answers
- *   see.c       what is there                                 dashboard.c asking Serve and proxies
- *   steps.c     carrying out the decision                     beside.c    keeping the objects beside the clusters
+ *   observe.c   what is there                                 steps.c     carrying out the decision
  *   retire.c    old clusters: drain and deletion              suspend.c   spec.suspend
  *   status.c    conditions and the write of the status        quota.c     what a second cluster needs
- *   events.c    what became of actions                        metrics.c   kuberay_service_*
- *   pass.c      asking and saying                             plugin.c    the vtable that the host calls
+ *   memo.c      what is remembered between two passes         metrics.c   kuberay_service_*
+ *   plugin.c    the controller that the host calls            slicing.c   traffic shared without a Gateway
+ *   owned_objects.c   keeping the objects beside the clusters
+ *   serve_requests.c  asking Serve and proxies, and telling Serve its configuration
+ *   action_results.c  what became of actions
  */
 #ifndef RAYSERVICE_SERVICE_H
 #define RAYSERVICE_SERVICE_H
 
-#include "plugins/ray/cluster.h"
+#include "plugins/ray/child_cluster.h"
 #include "plugins/ray/timestamp.h"
 #include "upgrade.h"
 
@@ -46,8 +48,8 @@ void rs_service_read(struct rs_service *s, struct rv_val value, const struct rs_
 struct rv_str rs_annotation(const struct rs_service *s, const char *key);
 /* A Go duration ("1h30m", "90s", "1.5h") or whole seconds, above 0. -EINVAL otherwise. */
 int rs_duration(struct rv_str text, int64_t *ret_ns);
-/* The RayService as if it were its RayCluster, under the given name: for validation and builders. */
-void rs_as_cluster(struct rv_arena *a, const struct rs_service *s, struct rv_str name, struct rc_cluster *ret);
+/* The RayService as the owner of what is made for it. */
+struct rc_cluster_owner rs_cluster_owner(const struct rs_service *s);
 /* NULL when it is valid; else the event's reason (static), with a sentence in *message. */
 const char *rs_validate(const struct rs_service *s, struct rv_buf *message);
 
@@ -97,7 +99,7 @@ struct rs_likeness {
 struct rs_likeness rs_compare(const struct rs_service *s, struct rv_val cluster);
 /* Patches of a live cluster, or NULL: the notes that say what it was made of; groups that are new; bounds that were
  * edited. Never `replicas` of a group that is there: they may be an autoscaler's. JSON patches. */
-struct rv_node *rs_cluster_notes(struct rv_arena *a, const struct rs_service *s, struct rv_val cluster, bool groups);
+struct rv_node *rs_cluster_notes(struct rv_arena *a, const struct rs_service *s, struct rv_val cluster);
 struct rv_node *rs_cluster_groups(struct rv_arena *a, const struct rs_service *s, struct rv_val cluster, bool append);
 
 /* ---- Serve (serve.c) --------------------------------------------------------------------------------------------- */
@@ -123,8 +125,7 @@ bool rs_answer_is_of(struct rv_arena *a, struct rv_val body, struct rv_node *con
 
 /* ---- builders (objects.c, slices.c) ------------------------------------------------------------------------------ */
 
-struct rv_str rs_head_service_name(struct rv_arena *a, const struct rs_service *s);
-struct rv_node *rs_head_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *target);
+struct rv_str rs_serve_service_name(struct rv_arena *a, const struct rs_service *s); /* of the stable one */
 /* Of the service, selecting the target; target NULL: without a selector. NULL: the head has no port to serve on. */
 struct rv_node *rs_serve_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *ports_of,
                                  bool selector);

@@ -1,9 +1,7 @@
-/* slices.c - sharing traffic without a Gateway: how many endpoints of which
- * cluster stand behind the stable Service.
+/* slices.c - sharing traffic without a Gateway: how many endpoints of which cluster stand behind the stable Service.
  *
- * Every proxy spreads new connections evenly over the endpoints, so the share
- * of a cluster is its share of endpoints. What cannot be shared so: requests of
- * one connection, and shares finer than the number of pods allows. */
+ * Every proxy spreads new connections evenly over the endpoints, so the share of a cluster is its share of endpoints.
+ * What cannot be shared so: requests of one connection, and shares finer than the number of pods allows. */
 #include "service.h"
 
 static int64_t distance(int64_t a, int64_t b, int64_t weight) {

@@ -1,10 +1,8 @@
-/* slicing.c - the stable Service without a selector, and the EndpointSlice that
- * we keep for it (RS_TRAFFIC_ENDPOINTS).
+/* slicing.c - the stable Service without a selector, and the EndpointSlice that we keep for it (RS_TRAFFIC_ENDPOINTS).
  *
- * Nothing is ever without an endpoint: our slice is there before the selector
- * goes, and goes only after the control plane has made its own again. What it
- * made before is deleted once ours is in force, its Endpoints object too, or
- * the mirroring controller would keep the pods of that day for ever. */
+ * Nothing is ever without an endpoint: our slice is there before the selector goes, and goes only after the control
+ * plane has made its own again. What it made before is deleted once ours is in force, its Endpoints object too, or the
+ * mirroring controller would keep the pods of that day for ever. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -21,8 +19,7 @@ struct pods {
 static bool add_pod(void *arg, const struct rv_object *o) {
     struct pods *l = arg;
     struct rv_val labels = rv_val_path(o->value, "metadata.labels");
-    bool ready = !rv_meta_deleting(o->value) && rv_path_str(o->value, "status.podIP").n != 0 &&
-                 rv_condition_is(rv_val_path(o->value, "status.conditions"), "Ready", "True");
+    bool ready = takes_requests(o->value) && rv_path_str(o->value, "status.podIP").n != 0;
     if (!ready || !rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_SERVE)), "true") || l->n == ENDPOINTS_MAX)
         return true;
     if (l->n == l->cap) {
@@ -39,11 +36,10 @@ static int by_name(const void *a, const void *b) {
     return rv_str_cmp(((const struct rv_object *)a)->name, ((const struct rv_object *)b)->name);
 }
 
-static struct pods pods_of(struct pass *p, int side) {
+static struct pods pods_of(struct service_pass *p, int side) {
     struct pods l = {.a = p->arena};
-    const struct seen *s = &p->side[side];
-    struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->s->ns, .owner_uid = s->cluster.uid};
-    if (seen_there(s) && !s->deleting) p->api->list(p->host, &q, add_pod, &l);
+    const struct observed_cluster *s = &p->side[side];
+    if (cluster_there(s) && !s->deleting) ctx_list_owned(&p->ctx, KIND_POD, s->cluster.uid, add_pod, &l);
     if (l.n > 1) qsort(l.list, l.n, sizeof *l.list, by_name);
     return l;
 }
@@ -81,7 +77,7 @@ static struct rv_node *slice_ports(struct rv_arena *a, struct rv_node *service) 
 }
 
 /* Owned by the Service, so that it goes with it. */
-static struct rv_node *slice(struct pass *p, struct rv_node *service, const struct rv_object *of) {
+static struct rv_node *slice(struct service_pass *p, struct rv_node *service, const struct rv_object *of) {
     struct rv_arena *a = p->arena;
     struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"), *labels = rv_node_map(a),
                    *list = rv_node_array(a);
@@ -112,7 +108,7 @@ static struct rv_node *slice(struct pass *p, struct rv_node *service, const stru
 }
 
 struct others {
-    struct pass *p;
+    struct service_pass *p;
     size_t n, ready; /* slices, and endpoints in them */
     bool ours;       /* ours is there and has an endpoint */
     bool remove;
@@ -132,54 +128,48 @@ static bool each_slice(void *arg, const struct rv_object *o) {
         t->n++;
     }
     if (t->remove && !ours && !rv_meta_deleting(o->value))
-        pass_delete(t->p, "discovery.k8s.io/v1", "endpointslices", o, TAG_SLICE_DELETE);
+        ctx_delete(&t->p->ctx, "discovery.k8s.io/v1", "endpointslices", o->name, o->uid, TAG_SLICE_DELETE);
     return true;
 }
 
-static void each(struct pass *p, struct rv_str service_uid, struct others *t) {
-    struct rv_query q = {.size = sizeof q, .kind = KIND_SLICE, .ns = p->s->ns, .owner_uid = service_uid};
-    p->api->list(p->host, &q, each_slice, t);
+static void each(struct service_pass *p, struct rv_str service_uid, struct others *t) {
+    ctx_list_owned(&p->ctx, KIND_SLICE, service_uid, each_slice, t);
 }
 
-void slicing_keep(struct pass *p, struct rv_node *service) {
-    static const struct ensure services = {KIND_SERVICE, "v1", "services", TAG_SERVICE_CREATE, TAG_SERVICE_UPDATE},
-                               slices = {KIND_SLICE, "discovery.k8s.io/v1", "endpointslices", TAG_SLICE_CREATE,
-                                         TAG_SLICE_UPDATE};
+void slicing_keep(struct service_pass *p, struct rv_node *service) {
     struct rv_object o = {.size = sizeof o};
     struct others t = {.p = p};
     struct rv_str name = rv_node_text(rv_node_path(service, "metadata.name"));
-    if (p->api->get(p->host, KIND_SERVICE, p->s->ns, name, &o) != 0 || !see_owned(p, &o)) {
-        pass_ensure(p, &services, service, p->s->uid);
+    if (!ctx_get(&p->ctx, KIND_SERVICE, name, &o) || !is_owned(p, &o)) {
+        owned_object_keep(p, &owned_service, service, (struct rc_owner){0});
         return;
     }
     bool selects = rv_val_len(rv_val_path(o.value, "spec.selector")) > 0;
     struct rv_node *mine = slice(p, service, &o);
-    if (!pass_ensure(p, &slices, mine, o.uid)) return;
+    if (!owned_object_keep(p, &owned_slice, mine, (struct rc_owner){"Service", o.name, o.uid})) return;
     if (selects && rv_node_len(rv_node_get(mine, "endpoints")) > 0) {
         struct rv_node *body = rv_node_map(p->arena);
         rv_node_set(p->arena, rv_node_ensure_map(p->arena, body, "spec"), "selector", rv_node_null(p->arena));
-        pass_patch(p, RV_VERB_MERGE_PATCH, "v1", "services", &o, body, TAG_SERVICE_UPDATE);
+        ctx_patch(&p->ctx, "v1", "services", o.name, o.uid, body, TAG_SERVICE_UPDATE);
         return;
     }
-    pass_ensure(p, &services, service, p->s->uid);
+    owned_object_keep(p, &owned_service, service, (struct rc_owner){0});
     if (selects) return;
     each(p, o.uid, &t);
     if (t.n == 0) return;
     t.remove = true;
     each(p, o.uid, &t);
-    struct rv_object endpoints = {.name = name};
-    pass_delete(p, "v1", "endpoints", &endpoints, TAG_SLICE_DELETE);
+    ctx_delete(&p->ctx, "v1", "endpoints", name, RV_STR(""), TAG_SLICE_DELETE);
 }
 
-void slicing_end(struct pass *p) {
+void slicing_end(struct service_pass *p) {
     struct rv_object o = {.size = sizeof o}, slice = {.size = sizeof slice};
     struct others t = {.p = p};
-    struct rv_str name = p->s->serve_name.n != 0
-                             ? p->s->serve_name
-                             : rv_arena_fmt(p->arena, RV_STR_FMT "-serve-svc", RV_STR_ARG(p->s->name));
+    struct rv_str name = rs_serve_service_name(p->arena, p->s);
     struct rv_str ours = rv_arena_fmt(p->arena, RV_STR_FMT "-shared", RV_STR_ARG(name));
-    if (p->api->get(p->host, KIND_SLICE, p->s->ns, ours, &slice) != 0 || rv_meta_deleting(slice.value)) return;
-    if (p->api->get(p->host, KIND_SERVICE, p->s->ns, name, &o) != 0) return;
+    if (!ctx_get(&p->ctx, KIND_SLICE, ours, &slice) || rv_meta_deleting(slice.value)) return;
+    if (!ctx_get(&p->ctx, KIND_SERVICE, name, &o)) return;
     each(p, o.uid, &t);
-    if (t.ours && t.ready > 0) pass_delete(p, "discovery.k8s.io/v1", "endpointslices", &slice, TAG_SLICE_DELETE);
+    if (t.ours && t.ready > 0)
+        ctx_delete(&p->ctx, "discovery.k8s.io/v1", "endpointslices", slice.name, slice.uid, TAG_SLICE_DELETE);
 }

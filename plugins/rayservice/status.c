@@ -1,10 +1,9 @@
-/* status.c - conditions (spec section 6) and the one write that ends a pass.
- * Nothing is written when nothing changed; what is only copied from clusters,
- * and the time of the write, change nothing by themselves. */
+/* status.c - conditions (spec section 6) and the one write that ends a pass. Nothing is written when nothing changed;
+ * what is only copied from clusters, and the time of the write, change nothing by themselves. */
 #include "fields.h"
 #include "pass.h"
 
-void status_begin(struct pass *p) {
+void status_begin(struct service_pass *p) {
     struct rv_val have = p->now.conditions;
     p->conditions = rv_val_len(have) > 0 ? rv_node_from(p->arena, have) : rv_node_array(p->arena);
     if (rv_val_len(have) > 0) return;
@@ -12,50 +11,48 @@ void status_begin(struct pass *p) {
     status_condition(p, RS_UPGRADE, "False", RS_REASON_INITIALIZING, RV_STR("RayService is initializing"));
 }
 
-void status_condition(struct pass *p, const char *type, const char *status, const char *reason, struct rv_str message) {
+void status_condition(struct service_pass *p, const char *type, const char *status, const char *reason,
+                      struct rv_str message) {
     rv_condition_set(p->arena, p->conditions, type, status, rv_str(reason), message, p->time);
     rv_node_set_int(p->arena, rv_node_find(p->conditions, "type", rv_str(type)), "observedGeneration",
                     p->s->generation);
 }
 
-static struct rv_str now_reason(struct pass *p, const char *type) {
+static struct rv_str now_reason(struct service_pass *p, const char *type) {
     return rv_node_text(rv_node_get(rv_node_find(p->conditions, "type", rv_str(type)), "reason"));
 }
 
-static bool now_is(struct pass *p, const char *type, const char *status) {
+static bool now_is(struct service_pass *p, const char *type, const char *status) {
     return rv_str_is(rv_node_text(rv_node_get(rv_node_find(p->conditions, "type", rv_str(type)), "status")), status);
 }
 
-/* ---- Ready
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- Ready ------------------------------------------------------------------------------------------------------- */
 
-static int64_t count_endpoints(const struct pass *p) {
-    bool shared = p->s->traffic == RS_VIA_GATEWAY && seen_there(&p->side[ACTIVE]);
+static int64_t count_endpoints(const struct service_pass *p) {
+    bool shared = p->s->traffic == RS_VIA_GATEWAY && cluster_there(&p->side[ACTIVE]);
     if (!shared) return p->stable_endpoints;
     return p->side[ACTIVE].endpoints + p->side[PENDING].endpoints;
 }
 
-static void check_init_timeout(struct pass *p) {
+static void check_init_timeout(struct service_pass *p) {
     struct rv_node *ready = rv_node_find(p->conditions, "type", RV_STR(RS_READY));
     int64_t since = rc_time(rv_node_text(rv_node_get(ready, "lastTransitionTime"))), limit = p->s->init_timeout_ns;
     bool runs = limit > 0 && p->now.endpoints == 0 && rv_str_is(now_reason(p, RS_READY), RS_REASON_INITIALIZING);
     if (!runs || since == 0) return;
     if (p->time - since < limit) {
-        pass_wake(p, since + limit);
+        ctx_wake(&p->ctx, since + limit);
         return;
     }
-    struct rv_str why = rv_arena_fmt(p->arena,
-                                     "RayService failed to become ready within the configured "
-                                     "timeout of %llds. Time spent "
-                                     "initializing: %llds",
-                                     (long long)(limit / RC_SECOND), (long long)((p->time - since) / RC_SECOND));
+    struct rv_str why = rv_arena_fmt(
+        p->arena,
+        "RayService failed to become ready within the configured timeout of %llds. Time spent initializing: %llds",
+        (long long)(limit / RC_SECOND), (long long)((p->time - since) / RC_SECOND));
     p->now.active.name = p->now.pending.name = RV_STR("");
     status_condition(p, RS_READY, "False", RS_REASON_INIT_TIMEOUT, why);
-    pass_event(p, true, "RayServiceInitializingTimeout", "Reconcile", why);
+    ctx_event(&p->ctx, true, "RayServiceInitializingTimeout", "Reconcile", why);
 }
 
-static void ready(struct pass *p) {
+static void ready(struct service_pass *p) {
     p->now.endpoints = count_endpoints(p);
     if (p->now.endpoints > 0)
         status_condition(p, RS_READY, "True", "NonZeroServeEndpoints",
@@ -67,11 +64,9 @@ static void ready(struct pass *p) {
     check_init_timeout(p);
 }
 
-/* ---- UpgradeInProgress
- * -------------------------------------------------------------------------------------------
- */
+/* ---- UpgradeInProgress ------------------------------------------------------------------------------------------- */
 
-static void upgrade(struct pass *p) {
+static void upgrade(struct service_pass *p) {
     bool active = p->now.active.name.n != 0, pending = p->now.pending.name.n != 0;
     if (active && pending)
         status_condition(p, RS_UPGRADE, "True", "BothActivePendingClustersExist",
@@ -84,14 +79,12 @@ static void upgrade(struct pass *p) {
     if (!pending || p->plan.rollback == UP_ROLLBACK_CLEAR) rv_condition_remove(p->conditions, RS_ROLLBACK);
 }
 
-/* ---- where it stands
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- where it stands --------------------------------------------------------------------------------------------- */
 
-static struct rv_str serve_waits(struct pass *p, int side) {
-    const struct seen *s = &p->side[side];
-    const struct heard *h = heard_of(p, side);
-    struct rv_str why = see_obstacle(p, s);
+static struct rv_str serve_waits(struct service_pass *p, int side) {
+    const struct observed_cluster *s = &p->side[side];
+    const struct serve_memo *h = serve_memo_of(p, side);
+    struct rv_str why = observed_obstacle(p, s);
     if (!s->head_ready && why.n != 0) return why;
     if (p->config == NULL && !s->frozen)
         return rv_arena_fmt(p->arena, "spec.serveConfigV2 cannot be used: " RV_STR_FMT, RV_STR_ARG(p->config_error));
@@ -103,13 +96,12 @@ static struct rv_str serve_waits(struct pass *p, int side) {
     return why.n != 0 ? why : RV_STR("Serve is being asked");
 }
 
-static struct rv_str what_waits(struct pass *p) {
+static struct rv_str what_waits(struct service_pass *p) {
     switch (p->plan.step) {
     case UP_BLOCKED:
         return p->quota_why;
     case UP_CLEARING:
-        return RV_STR("the old cluster goes when its requests have ended; a third "
-                      "one is not made beside it");
+        return RV_STR("the old cluster goes when its requests have ended; a third one is not made beside it");
     case UP_WAITING_GATEWAY:
         return p->gateway_why;
     case UP_SHIFTING:
@@ -127,16 +119,14 @@ static struct rv_str what_waits(struct pass *p) {
     }
 }
 
-struct rv_str status_line(struct pass *p) {
+struct rv_str status_line(struct service_pass *p) {
     rv_autobuf struct rv_buf b = {0};
     const struct rs_state *s = &p->now;
     if (s->step.n == 0 || rv_str_is(s->step, up_step_name(UP_GIVEN_UP))) return RV_STR("");
     rv_buf_addf(&b, RV_STR_FMT, RV_STR_ARG(s->step));
     if (s->pending.name.n != 0) rv_buf_addf(&b, ": to RayCluster " RV_STR_FMT, RV_STR_ARG(s->pending.name));
     if (p->s->strategy == UP_INCREMENTAL && s->pending.name.n != 0)
-        rv_buf_addf(&b,
-                    " (%lld %% of traffic, capacity %lld %%; the active one has %lld %%, "
-                    "capacity %lld %%)",
+        rv_buf_addf(&b, " (%lld %% of traffic, capacity %lld %%; the active one has %lld %%, capacity %lld %%)",
                     (long long)(s->pending.traffic > 0 ? s->pending.traffic : 0),
                     (long long)(s->pending.capacity > 0 ? s->pending.capacity : 0),
                     (long long)(s->active.traffic >= 0 ? s->active.traffic : 100),
@@ -149,27 +139,24 @@ struct rv_str status_line(struct pass *p) {
     return rv_arena_str(p->arena, rv_buf_str(&b));
 }
 
-/* ---- kstatus
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- kstatus ----------------------------------------------------------------------------------------------------- */
 
-/* Once for each edit. What Serve itself says against a configuration is told
- * where it says it (dashboard.c). */
-static void say_unreadable(struct pass *p, struct rv_str why) {
-    if (p->memo->said_config == p->s->generation) return;
-    p->memo->said_config = p->s->generation;
-    pass_event(p, true, "FailedToUpdateServeApplications", "Update", why);
+/* Once for each edit. What Serve itself says against a configuration is told where it says it (serve_requests.c). */
+static void report_unreadable(struct service_pass *p, struct rv_str why) {
+    if (p->memo->config_reported == p->s->generation) return;
+    p->memo->config_reported = p->s->generation;
+    ctx_event(&p->ctx, true, "FailedToUpdateServeApplications", "Update", why);
 }
 
-static const char *serve_fault(struct pass *p, int side, struct rv_str *why) {
-    const struct heard *h = heard_of(p, side);
+static const char *serve_fault(struct service_pass *p, int side, struct rv_str *why) {
+    const struct serve_memo *h = serve_memo_of(p, side);
     if (side_now(p, side)->name.n == 0) return NULL;
     *why = serve_waits(p, side);
-    if (p->config == NULL) say_unreadable(p, *why);
+    if (p->config == NULL) report_unreadable(p, *why);
     return p->config == NULL || h->refused != NULL ? "InvalidServeConfig" : NULL;
 }
 
-static const char *stalled(struct pass *p, struct rv_str *why) {
+static const char *stalled(struct service_pass *p, struct rv_str *why) {
     const char *reason = serve_fault(p, p->now.pending.name.n != 0 ? PENDING : ACTIVE, why);
     if (reason != NULL) return reason;
     if (p->stuck_reason != NULL) {
@@ -182,7 +169,7 @@ static const char *stalled(struct pass *p, struct rv_str *why) {
     return p->plan.step == UP_LATE ? "UpgradeDeadlineExceeded" : NULL;
 }
 
-static void progress(struct pass *p) {
+static void progress(struct service_pass *p) {
     struct rv_str why = RV_STR(""), line = status_line(p);
     const char *reason = stalled(p, &why);
     bool is_ready = now_is(p, RS_READY, "True");
@@ -196,27 +183,25 @@ static void progress(struct pass *p) {
                          p->now.step.n != 0 ? up_step_name(p->plan.step) : RS_REASON_INITIALIZING, line);
     else
         rv_condition_remove(p->conditions, RS_RECONCILING);
-    if (line.n != 0) pass_explain(p, RV_STR_FMT, RV_STR_ARG(line));
-    if (reason != NULL) pass_explain(p, "%s: " RV_STR_FMT, reason, RV_STR_ARG(why));
+    if (line.n != 0) ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(line));
+    if (reason != NULL) ctx_explain(&p->ctx, "%s: " RV_STR_FMT, reason, RV_STR_ARG(why));
 }
 
-void status_conditions(struct pass *p) {
+void status_conditions(struct service_pass *p) {
     ready(p);
     upgrade(p);
     progress(p);
 }
 
-/* ---- the write
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- the write --------------------------------------------------------------------------------------------------- */
 
-static void add_copies(struct pass *p, struct rv_node *fresh) {
+static void add_copies(struct service_pass *p, struct rv_node *fresh) {
     static const char *const none[] = {"desiredCPU", "desiredGPU", "desiredMemory", "desiredTPU"};
     for (int side = 0; side < SIDES; side++) {
         struct rv_node *n = rv_node_get(fresh, side == ACTIVE ? "activeServiceStatus" : "pendingServiceStatus");
         struct rv_object o = {.size = sizeof o};
         struct rv_str name = side_now(p, side)->name;
-        bool there = name.n != 0 && p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &o) == 0;
+        bool there = name.n != 0 && ctx_get(&p->ctx, KIND_CLUSTER, name, &o);
         if (there && rv_val_len(rv_val_get(o.value, "status")) > 0) {
             rv_node_set(p->arena, n, "rayClusterStatus", rv_node_from(p->arena, rv_val_get(o.value, "status")));
             continue;
@@ -228,7 +213,7 @@ static void add_copies(struct pass *p, struct rv_node *fresh) {
 }
 
 /* The status as it is, without what alone is no reason to write. */
-static struct rv_val comparable(struct pass *p) {
+static struct rv_val comparable(struct service_pass *p) {
     struct rv_node *n = rv_node_from(
         p->arena, rv_val_present(p->s->status) ? p->s->status : rv_node_freeze(p->arena, rv_node_map(p->arena)));
     rv_node_remove(n, "lastUpdateTime");
@@ -237,7 +222,7 @@ static struct rv_val comparable(struct pass *p) {
     return rv_node_freeze(p->arena, n);
 }
 
-void status_write(struct pass *p) {
+void status_write(struct service_pass *p) {
     struct rv_node *fresh = rs_state_node(p->arena, &p->now);
     rv_node_set(p->arena, fresh, "conditions", p->conditions);
     rv_node_set_int(p->arena, fresh, "observedGeneration", p->s->generation);
@@ -247,11 +232,9 @@ void status_write(struct pass *p) {
     rv_node_set_str(p->arena, fresh, "lastUpdateTime", rc_time_text(p->arena, p->time));
     struct rv_node *patch = rv_node_merge_patch(p->arena, p->s->status, rv_node_freeze(p->arena, fresh));
     if (patch == NULL) return;
-    struct rv_action a = rv_status_patch(p->arena, RV_STR("ray.io/v1"), RV_STR("rayservices"),
-                                         &(struct rv_key){p->s->ns, p->s->name}, p->s->uid, patch);
-    a.tag = TAG_STATUS;
     /* A step is taken from what was read, or not at all. */
-    if (!rv_str_eq(p->was.active.name, p->now.active.name) || !rv_str_eq(p->was.pending.name, p->now.pending.name))
-        a.pre_version = rv_path_str(p->s->meta, "resourceVersion");
-    if (p->api->act(p->host, &a) != 0) p->retry = true;
+    bool step =
+        !rv_str_eq(p->was.active.name, p->now.active.name) || !rv_str_eq(p->was.pending.name, p->now.pending.name);
+    ctx_patch_status(&p->ctx, "rayservices", patch, step ? rv_path_str(p->s->meta, "resourceVersion") : RV_STR(""),
+                     TAG_STATUS);
 }

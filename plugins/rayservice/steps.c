@@ -1,12 +1,11 @@
-/* steps.c - carrying out what upgrade.c decided: clusters are made and changed,
- * capacities and weights go into the status, names are exchanged at a
- * promotion. What the decision waits for stands in status.upgrade. */
+/* steps.c - carrying out what upgrade.c decided: clusters are made and changed, capacities and weights go into the
+ * status, names are exchanged at a promotion. What the decision waits for stands in status.upgrade. */
 #include "fields.h"
 #include "pass.h"
+#include "plugins/ray/child_cluster.h"
 
-/* One that never had traffic goes at once: no request of its own can be under
- * way. */
-static void retire(struct pass *p, struct rv_str name, bool served) {
+/* One that never had traffic goes at once: no request of its own can be under way. */
+static void retire(struct service_pass *p, struct rv_str name, bool served) {
     struct rs_state *s = &p->now;
     if (name.n == 0) return;
     for (size_t i = 0; i < s->retired_n; i++)
@@ -19,11 +18,9 @@ static void retire(struct pass *p, struct rv_str name, bool served) {
                             .until = rc_time_text(p->arena, since + p->s->delay_ns + p->s->drain_ns)};
 }
 
-/* ---- rollback and giving up
- * --------------------------------------------------------------------------------------
- */
+/* ---- rollback and giving up -------------------------------------------------------------------------------------- */
 
-static void take_rollback(struct pass *p) {
+static void take_rollback(struct service_pass *p) {
     static const char *const why[] = {[UP_ROLLBACK_REVERTED] = "Goal state reverted to original cluster, rolling back.",
                                       [UP_ROLLBACK_OTHER] =
                                           "Goal state changed mid-upgrade, rolling back to original cluster.",
@@ -37,10 +34,10 @@ static void take_rollback(struct pass *p) {
                      text);
 }
 
-static struct rv_str why_late(struct pass *p) {
-    const struct seen *s = &p->side[PENDING];
-    struct rv_str why = p->plan.step == UP_BLOCKED ? p->quota_why : see_obstacle(p, s);
-    const struct heard *h = heard_of(p, PENDING);
+static struct rv_str why_late(struct service_pass *p) {
+    const struct observed_cluster *s = &p->side[PENDING];
+    struct rv_str why = p->plan.step == UP_BLOCKED ? p->quota_why : observed_obstacle(p, s);
+    const struct serve_memo *h = serve_memo_of(p, PENDING);
     if (s->head_ready && h->refused != NULL)
         why = rv_arena_fmt(p->arena, "Serve did not take the configuration: %s", h->refused);
     else if (s->head_ready && h->error != NULL)
@@ -50,76 +47,73 @@ static struct rv_str why_late(struct pass *p) {
     return why.n != 0 ? why : rv_str(up_step_name(p->plan.step));
 }
 
-static void give_up(struct pass *p) {
+static void give_up(struct service_pass *p) {
     p->now.failed_hash = rv_arena_str(p->arena, rv_str(p->goal));
     p->now.failed_reason = why_late(p);
-    pass_event(p, true, "UpgradeDeadlineExceeded", "RollBack",
-               rv_arena_fmt(p->arena,
-                            "The upgrade made no progress until %.*s: " RV_STR_FMT
-                            ". It is rolled back, and tried again when the "
-                            "cluster spec is edited",
-                            (int)p->now.deadline.n, p->now.deadline.p, RV_STR_ARG(p->now.failed_reason)));
+    ctx_event(&p->ctx, true, "UpgradeDeadlineExceeded", "RollBack",
+              rv_arena_fmt(p->arena,
+                           "The upgrade made no progress until %.*s: " RV_STR_FMT
+                           ". It is rolled back, and tried again when the cluster spec is edited",
+                           (int)p->now.deadline.n, p->now.deadline.p, RV_STR_ARG(p->now.failed_reason)));
 }
 
-/* ---- clusters
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- clusters ---------------------------------------------------------------------------------------------------- */
 
-static void prepare(struct pass *p) {
-    bool shares = p->s->strategy == UP_INCREMENTAL, first = p->now.active.name.n == 0 || !seen_there(&p->side[ACTIVE]);
+static void prepare(struct service_pass *p) {
+    bool shares = p->s->strategy == UP_INCREMENTAL,
+         first = p->now.active.name.n == 0 || !cluster_there(&p->side[ACTIVE]);
     if (p->now.pending.name.n != 0) retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
-    p->now.pending = (struct rs_side){.name = pass_new_name(p), .capacity = -1, .traffic = -1};
+    p->now.pending = (struct rs_side){.name = rc_child_cluster_name(&p->ctx), .capacity = -1, .traffic = -1};
     if (shares) p->now.pending.capacity = first ? 100 : 0;
     if (first) return;
     quota_describe(p);
-    pass_event(p, false, "UpgradeStarted", "Upgrade",
-               rv_arena_fmt(p->arena,
-                            "A second RayCluster " RV_STR_FMT " is made for the edited spec. While both are there "
-                            "it needs " RV_STR_FMT " beside the first",
-                            RV_STR_ARG(p->now.pending.name), RV_STR_ARG(p->peak)));
+    ctx_event(&p->ctx, false, "UpgradeStarted", "Upgrade",
+              rv_arena_fmt(p->arena,
+                           "A second RayCluster " RV_STR_FMT
+                           " is made for the edited spec. While both are there it needs " RV_STR_FMT
+                           " beside the first",
+                           RV_STR_ARG(p->now.pending.name), RV_STR_ARG(p->peak)));
 }
 
-static void create(struct pass *p) {
+static void create(struct service_pass *p) {
     bool first = p->now.active.name.n == 0;
-    if (seen_there(&p->side[PENDING]) || !pass_may_try(p)) return;
-    pass_create(p, "ray.io/v1", "rayclusters", rs_cluster(p->arena, p->s, p->now.pending.name, first),
-                TAG_CLUSTER_CREATE);
+    if (cluster_there(&p->side[PENDING]) || !may_write(p)) return;
+    ctx_create(&p->ctx, "ray.io/v1", "rayclusters", rs_cluster(p->arena, p->s, p->now.pending.name, first),
+               TAG_CLUSTER_CREATE);
 }
 
 /* Bounds of groups, new groups, and the notes of what the cluster was made of.
  */
-static void update(struct pass *p, int side, bool append) {
-    struct seen *s = &p->side[side];
-    if (!seen_there(s) || s->deleting || !(s->likeness.same || s->likeness.extends) || !pass_may_try(p)) return;
+static void update(struct service_pass *p, int side, bool append) {
+    struct observed_cluster *s = &p->side[side];
+    if (!cluster_there(s) || s->deleting || !(s->likeness.same || s->likeness.extends) || !may_write(p)) return;
     struct rv_node *ops = rs_cluster_groups(p->arena, p->s, s->cluster.value, append);
     if (ops != NULL) {
-        pass_patch(p, RV_VERB_JSON_PATCH, "ray.io/v1", "rayclusters", &s->cluster, ops, TAG_CLUSTER_UPDATE);
+        ctx_json_patch(&p->ctx, "ray.io/v1", "rayclusters", &s->cluster, ops, TAG_CLUSTER_UPDATE);
         return; /* the notes say what is there: after it */
     }
     bool complete = rv_val_len(rv_val_path(s->cluster.value, "spec.workerGroupSpecs")) ==
                     rv_val_len(rv_val_get(p->s->cluster_spec, "workerGroupSpecs"));
     if (!complete || !(append || s->likeness.adopted)) return;
-    struct rv_node *notes = rs_cluster_notes(p->arena, p->s, s->cluster.value, append);
+    struct rv_node *notes = rs_cluster_notes(p->arena, p->s, s->cluster.value);
     if (notes != NULL)
-        pass_patch(p, RV_VERB_MERGE_PATCH, "ray.io/v1", "rayclusters", &s->cluster, notes, TAG_CLUSTER_UPDATE);
+        ctx_patch(&p->ctx, "ray.io/v1", "rayclusters", s->cluster.name, s->cluster.uid, notes, TAG_CLUSTER_UPDATE);
 }
 
-/* ---- shares
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- shares ------------------------------------------------------------------------------------------------------ */
 
-static void share(struct pass *p, struct rs_side *s, int32_t traffic) {
+static void share(struct service_pass *p, struct rs_side *s, int32_t traffic) {
     if (s->traffic == traffic) return;
     s->traffic = traffic;
     s->moved = rc_time_text(p->arena, p->time);
 }
 
-static bool has_shares(const struct pass *p) {
+static bool has_shares(const struct service_pass *p) {
     return p->s->strategy == UP_INCREMENTAL || p->now.pending.traffic > 0 ||
            (p->now.active.traffic >= 0 && p->now.pending.name.n != 0);
 }
 
-static void take_shares(struct pass *p) {
+static void take_shares(struct service_pass *p) {
     const struct up_plan *u = &p->plan;
     bool active = p->now.active.name.n != 0;
     if (u->assume_active && active) p->now.active.capacity = u->capacity_active;
@@ -133,7 +127,7 @@ static void take_shares(struct pass *p) {
     if (p->now.pending.name.n != 0 && active) share(p, &p->now.pending, u->traffic_pending);
 }
 
-static void promote(struct pass *p) {
+static void promote(struct service_pass *p) {
     struct rv_str old = p->now.active.name;
     p->now.active = p->now.pending;
     p->now.pending = (struct rs_side){.capacity = -1, .traffic = -1};
@@ -141,19 +135,19 @@ static void promote(struct pass *p) {
     if (p->s->strategy == UP_INCREMENTAL) share(p, &p->now.active, 100);
     retire(p, old, true);
     if (old.n == 0) return;
-    pass_event(p, false, "UpgradeComplete", "Promote",
-               rv_arena_fmt(p->arena,
-                            "RayCluster " RV_STR_FMT " takes all traffic; " RV_STR_FMT
-                            " goes when its requests have ended",
-                            RV_STR_ARG(p->now.active.name), RV_STR_ARG(old)));
+    ctx_event(&p->ctx, false, "UpgradeComplete", "Promote",
+              rv_arena_fmt(p->arena,
+                           "RayCluster " RV_STR_FMT " takes all traffic; " RV_STR_FMT
+                           " goes when its requests have ended",
+                           RV_STR_ARG(p->now.active.name), RV_STR_ARG(old)));
 }
 
-static void drop(struct pass *p) {
+static void drop(struct service_pass *p) {
     retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
-    pass_event(p, false, "RollbackComplete", "RollBack",
-               rv_arena_fmt(p->arena,
-                            "RayCluster " RV_STR_FMT " has all traffic and capacity again; " RV_STR_FMT " is given up",
-                            RV_STR_ARG(p->now.active.name), RV_STR_ARG(p->now.pending.name)));
+    ctx_event(&p->ctx, false, "RollbackComplete", "RollBack",
+              rv_arena_fmt(p->arena,
+                           "RayCluster " RV_STR_FMT " has all traffic and capacity again; " RV_STR_FMT " is given up",
+                           RV_STR_ARG(p->now.active.name), RV_STR_ARG(p->now.pending.name)));
     p->now.pending = (struct rs_side){.capacity = -1, .traffic = -1};
     if (p->s->strategy == UP_INCREMENTAL) share(p, &p->now.active, 100);
 }
@@ -161,7 +155,7 @@ static void drop(struct pass *p) {
 /* ---- what is waited for, since when, until when
  * ------------------------------------------------------------------ */
 
-static bool progressed(const struct pass *p) {
+static bool progressed(const struct service_pass *p) {
     const struct rs_state *a = &p->was, *b = &p->now;
     bool queued = rv_str_is(a->step, up_step_name(UP_QUEUED)), blocked = rv_str_is(a->step, up_step_name(UP_BLOCKED));
     return a->since.n == 0 || !rv_str_eq(a->pending.name, b->pending.name) ||
@@ -170,7 +164,7 @@ static bool progressed(const struct pass *p) {
            (blocked && p->plan.step != UP_BLOCKED);
 }
 
-static void take_step(struct pass *p) {
+static void take_step(struct service_pass *p) {
     enum up_step step = p->plan.step;
     bool active = p->now.active.name.n != 0,
          busy = p->now.pending.name.n != 0 || step == UP_BLOCKED || step == UP_CLEARING;
@@ -187,21 +181,21 @@ static void take_step(struct pass *p) {
         p->s->deadline_ns > 0 && step != UP_QUEUED && step != UP_ROLLING_BACK && step != UP_CLEARING && active;
     int64_t until = rc_time(p->now.since) + p->s->deadline_ns;
     p->now.deadline = limited ? rc_time_text(p->arena, until) : RV_STR("");
-    if (limited && until > p->time) pass_wake(p, until);
+    if (limited && until > p->time) ctx_wake(&p->ctx, until);
 }
 
-void steps_take(struct pass *p) {
+void steps_take(struct service_pass *p) {
     const struct up_plan *u = &p->plan;
     up_decide(&p->view, &p->plan);
     p->side[ACTIVE].frozen = u->serve_active_frozen;
     p->side[PENDING].frozen = u->serve_pending_frozen;
-    if (u->wake != 0) pass_wake(p, u->wake);
+    if (u->wake != 0) ctx_wake(&p->ctx, u->wake);
     take_rollback(p);
     if (u->give_up) give_up(p);
-    dashboard_ask(p);
-    dashboard_submit(p);
+    serve_requests_ask(p);
+    serve_requests_submit(p);
     take_shares(p);
-    beside_keep(p);
+    owned_objects_keep(p);
     if (u->create_pending) create(p);
     update(p, ACTIVE, u->update_active);
     update(p, PENDING, u->update_pending);

@@ -1,17 +1,16 @@
-/* suspend.c - spec.suspend (spec section 8). Which state it is stands in the
- * conditions; once begun, a suspension is carried to its end whatever the spec
- * says by then. */
+/* suspend.c - spec.suspend (spec section 8). Which state it is stands in the conditions; once begun, a suspension is
+ * carried to its end whatever the spec says by then. */
 #include "fields.h"
 #include "pass.h"
 #include "plugins/ray/names.h"
 
-static void all(struct pass *p, const char *reason, const char *ready) {
+static void all(struct service_pass *p, const char *reason, const char *ready) {
     status_condition(p, RS_READY, "False", reason, rv_str(ready));
     status_condition(p, RS_UPGRADE, "False", reason, RV_STR("No upgrade in progress."));
     status_condition(p, RS_ROLLBACK, "False", reason, RV_STR("No rollback in progress."));
 }
 
-static void begin(struct pass *p) {
+static void begin(struct service_pass *p) {
     status_condition(p, RS_SUSPENDING, "True", "SuspendRequested", RV_STR("Spec.Suspend is true."));
     all(p, "SuspendInProgress", "RayService is suspending.");
     const struct rs_state none = {.active = {.capacity = -1, .traffic = -1},
@@ -22,7 +21,7 @@ static void begin(struct pass *p) {
 }
 
 struct sweep {
-    struct pass *p;
+    struct service_pass *p;
     const char *api_version, *resource;
     uint64_t tag;
     size_t n;
@@ -30,13 +29,13 @@ struct sweep {
 
 static bool sweep(void *arg, const struct rv_object *o) {
     struct sweep *w = arg;
-    if (!see_owned(w->p, o)) return true;
+    if (!is_owned(w->p, o)) return true;
     w->n++;
-    if (!rv_meta_deleting(o->value)) pass_delete(w->p, w->api_version, w->resource, o, w->tag);
+    if (!rv_meta_deleting(o->value)) ctx_delete(&w->p->ctx, w->api_version, w->resource, o->name, o->uid, w->tag);
     return true;
 }
 
-static size_t remove_all(struct pass *p) {
+static size_t remove_all(struct service_pass *p) {
     static const struct {
         unsigned kind;
         const char *api_version, *resource;
@@ -49,18 +48,17 @@ static size_t remove_all(struct pass *p) {
     size_t left = 0;
     for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++) {
         struct sweep w = {p, kinds[i].api_version, kinds[i].resource, kinds[i].tag, 0};
-        struct rv_query q = {.size = sizeof q, .kind = kinds[i].kind, .ns = p->s->ns, .owner_uid = p->s->uid};
-        p->api->list(p->host, &q, sweep, &w);
+        ctx_list_owned(&p->ctx, kinds[i].kind, p->s->uid, sweep, &w);
         left += w.n;
     }
     return left;
 }
 
-static void go_on(struct pass *p) {
-    size_t left = pass_may_try(p) ? remove_all(p) : 1;
+static void go_on(struct service_pass *p) {
+    size_t left = may_write(p) ? remove_all(p) : 1;
     if (left > 0) {
         status_condition(p, RS_SUSPENDING, "True", "SuspendInProgress", RV_STR("Owned resources are being deleted."));
-        pass_explain(p, "suspending: %zu objects are still there", left);
+        ctx_explain(&p->ctx, "suspending: %zu objects are still there", left);
         return;
     }
     struct rv_str done = RV_STR("All owned resources have been deleted.");
@@ -69,9 +67,8 @@ static void go_on(struct pass *p) {
     all(p, "SuspendComplete", "RayService is suspended.");
 }
 
-/* Conditions that are made anew have a fresh time: the initializing time-out
- * begins again. */
-static void resume(struct pass *p) {
+/* Conditions that are made anew have a fresh time: the initializing time-out begins again. */
+static void resume(struct service_pass *p) {
     static const char *const anew[] = {RS_READY, RS_UPGRADE};
     status_condition(p, RS_SUSPENDED, "False", "RayServiceResumed",
                      RV_STR("Spec.Suspend is false; RayService has resumed."));
@@ -82,7 +79,7 @@ static void resume(struct pass *p) {
     }
 }
 
-bool suspend_step(struct pass *p) {
+bool suspend_step(struct service_pass *p) {
     bool suspending = rs_condition_is(&p->now, RS_SUSPENDING, "True"),
          suspended = rs_condition_is(&p->now, RS_SUSPENDED, "True");
     if (suspending) {
@@ -90,7 +87,7 @@ bool suspend_step(struct pass *p) {
         return true;
     }
     if (suspended && p->s->suspend) {
-        pass_explain(p, "suspended");
+        ctx_explain(&p->ctx, "suspended");
         return true;
     }
     if (suspended) {

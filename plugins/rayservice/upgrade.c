@@ -43,9 +43,7 @@ static void begin(const struct up_view *v, struct up_plan *p) {
                           .traffic_pending = v->pending.traffic};
 }
 
-/* ---- one cluster
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- one cluster ------------------------------------------------------------------------------------------------- */
 
 /* Only an active cluster, and it is there. */
 static void alone(const struct up_view *v, struct up_plan *p) {
@@ -81,8 +79,7 @@ static void first(const struct up_view *v, struct up_plan *p) {
         p->create_pending = true;
     } else {
         p->update_pending = !b->same && b->extends;
-        /* The last one that serves is not given away for a spec that nothing was
-         * made of yet. */
+        /* The last one that serves is not given away for a spec that nothing was made of yet. */
         p->promote = wanted ? b->proven && b->capacity == FULL : left;
     }
     if (!p->promote) return;
@@ -90,9 +87,7 @@ static void first(const struct up_view *v, struct up_plan *p) {
     p->stable_pending = true;
 }
 
-/* ---- two clusters
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- two clusters ------------------------------------------------------------------------------------------------ */
 
 static bool is_rollback(const struct up_view *v, struct up_plan *p) {
     if (v->given_up) {
@@ -112,8 +107,8 @@ static bool is_rollback(const struct up_view *v, struct up_plan *p) {
     return true;
 }
 
-/* Traffic goes where somebody takes it, whatever the plan is: true when it had
- * to. Only to one that has proven once that it answers. */
+/* Traffic goes where somebody takes it, whatever the plan is: true when it had to. Only to one that has proven once
+ * that it answers. */
 static bool follow_readiness(const struct up_view *v, struct up_plan *p) {
     const struct up_side *a = &v->active, *b = &v->pending;
     if (b->traffic > 0 && !alive(b) && alive(a)) {
@@ -135,8 +130,7 @@ static bool interval_over(const struct up_view *v, int64_t moved, struct up_plan
     return false;
 }
 
-/* A cluster whose Serve cannot be told anything is taken for told: nothing may
- * wait for it for ever. */
+/* A cluster whose Serve cannot be told anything is taken for told: nothing may wait for it for ever. */
 static void lower(const struct up_side *s, int32_t surge, int32_t *capacity, bool *assume) {
     *capacity = most(0, s->capacity - surge);
     *assume = !s->head_ready || s->untold;
@@ -169,8 +163,7 @@ static void forward(const struct up_view *v, struct up_plan *p) {
     }
 }
 
-/* The active cluster takes back what it gave, in the same steps. Where the
- * pending one takes nothing, at once. */
+/* The active cluster takes back what it gave, in the same steps. Where the pending one takes nothing, at once. */
 static void backward(const struct up_view *v, struct up_plan *p) {
     const struct up_side *a = &v->active, *b = &v->pending;
     p->step = UP_ROLLING_BACK;
@@ -179,7 +172,6 @@ static void backward(const struct up_view *v, struct up_plan *p) {
     if (a->capacity == FULL && a->traffic == FULL &&
         (!b->exists || !b->head_ready || (b->capacity == 0 && b->traffic == 0))) {
         p->drop_pending = true;
-        p->rollback = UP_ROLLBACK_CLEAR;
     } else if (a->traffic < a->capacity) {
         bool able = a->proven || (!a->head_ready && alive(a)), other = alive(b);
         if (able && interval_over(v, other ? a->moved : 0, p))
@@ -240,9 +232,8 @@ static void abandon(const struct up_view *v, struct up_plan *p) {
     p->drop_pending = v->active.capacity == FULL && v->active.traffic == FULL;
 }
 
-/* All at once. Whatever shares an incremental upgrade left behind are undone
- * first: the active cluster has everything until the pending one has proven
- * that it can take everything. */
+/* All at once. Whatever shares an incremental upgrade left behind are undone first: the active cluster has everything
+ * until the pending one has proven that it can take everything. */
 static void at_once(const struct up_view *v, struct up_plan *p) {
     const struct up_side *a = &v->active, *b = &v->pending;
     bool keep_shares = b->traffic > 0 && alive(b) && !alive(a);

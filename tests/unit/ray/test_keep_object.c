@@ -97,6 +97,48 @@ static void test_keep(void) {
     }
 }
 
+/* Of an object that hangs on another one of ours, as a slice on its service. Held back, it is only looked at. */
+static void test_keep_of_another(void) {
+    static const struct {
+        const char *name, *there;
+        bool hold;
+        enum rc_kept want;
+        const char *asked;
+    } rows[] = {
+        {"differs", THERE(OWNED("u", "s"), "{\"a\":2}"), false, RC_KEPT_OTHERS, ""},
+        {"of its owner", THERE(OWNED("v", "t"), "{\"a\":2}"), false, RC_KEPT_PATCHING,
+         "patch services/o uid=object-uid tag=2 {\"spec\":{\"a\":1}}"},
+        {"of its owner, and nothing may be asked", THERE(OWNED("v", "t"), "{\"a\":2}"), true, RC_KEPT_PATCHING, ""},
+        {"of its owner, as wanted", THERE(OWNED("v", "t"), "{\"a\":1}"), true, RC_KEPT_AS_WANTED, ""},
+        {"of an owner of that name that is gone", THERE(OWNED("w", "t"), "{\"a\":2}"), false, RC_KEPT_GOING, ""},
+        {"missing", NULL, false, RC_KEPT_CREATING, "create services/o uid= tag=1 " WANT},
+        {"missing, and nothing may be asked", NULL, true, RC_KEPT_CREATING, ""},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_host h = {.arena = a, .there = rows[i].there};
+        struct rc_context x = {.api = &api,
+                               .host = &h,
+                               .arena = a,
+                               .kind = "RayService",
+                               .ns = RV_STR("n"),
+                               .name = RV_STR("s"),
+                               .uid = RV_STR("u")};
+        struct rc_wanted w = {.api_version = "v1",
+                              .resource = "services",
+                              .object = rv_node_from(a, from_json(a, WANT)),
+                              .owner = {"RayService", RV_STR("t"), RV_STR("v")},
+                              .drift = drift_of_spec,
+                              .create_tag = 1,
+                              .patch_tag = 2,
+                              .may_create = true,
+                              .hold = rows[i].hold};
+        CHECK_ROW(rc_keep_object(&x, &w) == rows[i].want, rows[i].name);
+        CHECK_ROW(rv_str_is(rv_buf_str(&h.asked), rows[i].asked), rows[i].name);
+        rv_buf_free(&h.asked);
+    }
+}
+
 /* Something changes the object back: the patch is sent again only when the object has changed. */
 static void test_futile(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
@@ -163,6 +205,7 @@ static void test_wake(void) {
 }
 
 static const struct suite_test tests[] = {{"an owned object", test_keep},
+                                          {"an object of another owner", test_keep_of_another},
                                           {"a patch that does not help", test_futile},
                                           {"a request that the host does not take", test_rejected},
                                           {"finalizers", test_finalizer},

@@ -44,6 +44,8 @@ static const struct {
      "'ports':[{'name':'a','port':1}]", "{'spec':{'ports':[{'name':'a','port':1}]}}"},
     {"a selector that somebody changed", "'selector':{'a':'x','more':'y'}", "'selector':{'a':'b'}",
      "{'spec':{'selector':{'a':'b','more':null}}}"},
+    {"no selector is wanted: the one that is there is not touched", "'selector':{'a':'x'},'type':'ClusterIP'",
+     "'type':'ClusterIP'", NULL},
     {"a type that somebody changed", "'type':'NodePort'", "'type':'ClusterIP'", "{'spec':{'type':'ClusterIP'}}"},
 };
 
@@ -58,5 +60,32 @@ static void service(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"service", service}};
+/* Objects of other kinds: maps field by field, all else as a whole; what others added stays. */
+static void object(void) {
+    static const struct {
+        const char *row, *have, *want, *patch;
+    } objects[] = {
+        {"completed by the API server", "{'kind':'HTTPRoute','spec':{'rules':[{'a':1,'b':2}],'c':3},'status':{'d':4}}",
+         "{'kind':'HTTPRoute','spec':{'rules':[{'a':1}]}}", NULL},
+        {"one field differs", "{'spec':{'rules':[{'a':2}],'c':3}}", "{'spec':{'rules':[{'a':1}],'c':3}}",
+         "{'spec':{'rules':[{'a':1}]}}"},
+        {"a field is missing", "{'spec':{'c':3}}", "{'spec':{'rules':[1],'c':3}}", "{'spec':{'rules':[1]}}"},
+        {"a list beside the spec", "{'endpoints':[{'a':1}],'ports':[1]}", "{'endpoints':[{'a':1},{'b':2}],'ports':[1]}",
+         "{'endpoints':[{'a':1},{'b':2}]}"},
+        {"a label that somebody changed", "{'metadata':{'labels':{'a':'x','b':'y'}},'spec':{}}",
+         "{'metadata':{'name':'n','labels':{'a':'z'}},'spec':{}}", "{'metadata':{'labels':{'a':'z'}}}"},
+        {"labels of others", "{'metadata':{'labels':{'a':'z','b':'y'}}}", "{'metadata':{'labels':{'a':'z'}}}", NULL},
+        {"a record of what the user wrote",
+         "{'metadata':{'annotations':{'rayvisor.io/written':'labels/b'},'labels':{'b':'y'}}}", "{'metadata':{}}",
+         "{'metadata':{'labels':{'b':null},'annotations':{'rayvisor.io/written':null}}}"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(objects); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_val have = quoted(a, objects[i].have), want = quoted(a, objects[i].want);
+        struct rv_node *patch = rc_drift_object(a, have, rv_node_from(a, want));
+        made_is(a, objects[i].row, patch != NULL ? rv_node_freeze(a, patch) : RV_VAL_ABSENT, objects[i].patch);
+    }
+}
+
+static const struct suite_test tests[] = {{"service", service}, {"another object", object}};
 SUITE_MAIN("ray: services that differ", tests)

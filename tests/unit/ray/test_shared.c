@@ -83,6 +83,12 @@ static void test_ownership(void) {
         struct rv_str text = rv_arena_fmt(a, "{\"metadata\":{\"ownerReferences\":%s}}", rows[i].owners);
         struct rv_val v = from_json(a, text.p);
         CHECK_ROW(rc_ownership(v, "RayJob", RV_STR("j"), RV_STR("u")) == rows[i].want, rows[i].owners);
+        struct rv_str name = rc_controller_name(v, "RayJob"); /* of that kind, whichever uid it has */
+        bool of_kind = rows[i].want != RC_OWNER_NOBODY && strstr(rows[i].owners, "\"Job\",\"name\":\"j\"") == NULL;
+        CHECK_ROW(rv_str_is(name, !of_kind                                  ? ""
+                                  : strstr(rows[i].owners, "other") != NULL ? "other"
+                                                                            : "j"),
+                  rows[i].owners);
     }
 }
 
@@ -161,6 +167,14 @@ static void test_dashboard_failure(void) {
         {"a text", 0, 500, "", "bad\nthing.\n", "HTTP status 500: bad thing"},
         {"a traceback", 0, 500, "", "Traceback (most recent call last):\n  File x\nValueError: no",
          "HTTP status 500: ValueError: no"},
+        {"what was raised has lines of its own", 0, 400, "",
+         "Traceback (most recent call last):\n  File x\n    a()\nValidationError: 1 error\napplications\n  missing",
+         "HTTP status 400: ValidationError: 1 error applications   missing"},
+        {"raised while another was handled", 0, 500, "",
+         "Traceback (most recent call last):\n  File x\nKeyError: k\n\nDuring handling of the above exception, "
+         "another exception occurred:\n\nTraceback (most recent call last):\n  File y\nOSError: disk",
+         "HTTP status 500: OSError: disk"},
+        {"frames alone", 0, 500, "", "Traceback (most recent call last):\n  File x", "HTTP status 500: File x"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
@@ -173,6 +187,17 @@ static void test_dashboard_failure(void) {
         if (!rv_str_is(got, rows[i].want)) printf("\n    got " RV_STR_FMT, RV_STR_ARG(got));
         CHECK_ROW(rv_str_is(got, rows[i].want), rows[i].name);
         CHECK_ROW(!rc_dashboard_ok(&r) && !rc_dashboard_not_asked(&r), rows[i].name);
+    }
+    static const struct {
+        const char *body, *want;
+    } json[] = {{"{\"result\":false,\"msg\":\"no such job\"}", "HTTP status 503: no such job"},
+                {"{\"detail\":\"busy\"}", "HTTP status 503: {\"detail\":\"busy\"}"},
+                {"{}", "HTTP status 503"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(json); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_val v = from_json(a, json[i].body);
+        struct rv_result r = {.size = sizeof r, .http_status = 503, .json = 1, .body = {v.p, v.n}};
+        CHECK_ROW(rv_str_is(rc_dashboard_failure(a, &r), json[i].want), json[i].body);
     }
     struct rv_result fine = {.http_status = 204}, denied = {.code = RV_E_DENIED};
     CU_ASSERT_TRUE(rc_dashboard_ok(&fine));

@@ -362,6 +362,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
         put(w, s, r->body, out);
     } else {
         w->apps_asked++;
+        s->asked++;
         apps(w, s, out);
     }
 }

@@ -15,6 +15,7 @@ struct serve {
     int64_t capacity;           /* target_capacity; -1: none */
     int64_t ready_at;           /* wall ns: its replicas of this capacity are there then */
     unsigned puts;              /* configurations that differed from the one before */
+    unsigned asked;             /* how often it was asked for its applications */
 };
 
 /* What became of one cluster, whatever its heads. */

@@ -1,20 +1,17 @@
-/* see.c - what is there: the two clusters, their pods and endpoints; and from
- * it the input of the decision. */
+/* observe.c - what is there: the two clusters, their pods and endpoints; and from it the input of the decision. */
 #include "fields.h"
 #include "pass.h"
 #include "plugins/ray/live_head.h"
 #include "plugins/ray/names.h"
 #include "plugins/ray/obstacle.h"
 
-bool see_owned(const struct pass *p, const struct rv_object *o) {
+bool is_owned(const struct service_pass *p, const struct rv_object *o) {
     return rv_str_eq(rv_meta_controller_uid(o->value), p->s->uid);
 }
 
-/* ---- pods
- * --------------------------------------------------------------------------------------------------------
- */
+/* ---- pods -------------------------------------------------------------------------------------------------------- */
 
-static bool pod_ready(struct rv_val pod) {
+bool takes_requests(struct rv_val pod) {
     return !rv_meta_deleting(pod) && rv_condition_is(rv_val_path(pod, "status.conditions"), "Ready", "True");
 }
 
@@ -23,10 +20,10 @@ static struct rv_str label(struct rv_val o, const char *key) {
 }
 
 /* Of several heads the oldest: that one the cluster's controller keeps. */
-static bool see_pod(void *arg, const struct rv_object *o) {
-    struct seen *s = arg;
+static bool observe_pod(void *arg, const struct rv_object *o) {
+    struct observed_cluster *s = arg;
     if (rv_meta_deleting(o->value)) return true;
-    if (rv_str_is(label(o->value, RC_LABEL_SERVE), "true") && pod_ready(o->value)) s->pods++;
+    if (rv_str_is(label(o->value, RC_LABEL_SERVE), "true") && takes_requests(o->value)) s->pods++;
     if (!rv_str_is(label(o->value, RC_LABEL_NODE_TYPE), "head")) return true;
     s->heads++;
     if (s->head.size != 0 && rc_time(rv_path_str(s->head.value, "metadata.creationTimestamp")) <=
@@ -37,9 +34,7 @@ static bool see_pod(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* ---- endpoints
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- endpoints --------------------------------------------------------------------------------------------------- */
 
 struct uids {
     struct rv_arena *a;
@@ -69,24 +64,20 @@ static bool count_slice(void *arg, const struct rv_object *o) {
     return true;
 }
 
-static int64_t endpoints_of(struct pass *p, struct rv_str service, bool *there) {
+static int64_t endpoints_of(struct service_pass *p, struct rv_str service, bool *there) {
     struct rv_object o = {.size = sizeof o};
     struct uids u = {.a = p->arena};
-    *there = p->api->get(p->host, KIND_SERVICE, p->s->ns, service, &o) == 0;
+    *there = ctx_get(&p->ctx, KIND_SERVICE, service, &o);
     if (!*there) return 0;
-    struct rv_query q = {.size = sizeof q, .kind = KIND_SLICE, .ns = p->s->ns, .owner_uid = o.uid};
-    p->api->list(p->host, &q, count_slice, &u);
+    ctx_list_owned(&p->ctx, KIND_SLICE, o.uid, count_slice, &u);
     return (int64_t)u.n;
 }
 
-/* ---- clusters
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- clusters ---------------------------------------------------------------------------------------------------- */
 
-static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
+static void observe_cluster(struct service_pass *p, struct observed_cluster *s, struct rv_str name) {
     s->cluster.size = sizeof s->cluster;
-    if (name.n == 0 || p->api->get(p->host, KIND_CLUSTER, p->s->ns, name, &s->cluster) != 0 ||
-        !see_owned(p, &s->cluster)) {
+    if (name.n == 0 || !ctx_get(&p->ctx, KIND_CLUSTER, name, &s->cluster) || !is_owned(p, &s->cluster)) {
         s->cluster = (struct rv_object){0};
         return;
     }
@@ -96,62 +87,58 @@ static void see_cluster(struct pass *p, struct seen *s, struct rv_str name) {
     struct rv_val conditions = rv_val_get(s->c.status, "conditions");
     s->suspended =
         rv_path_bool(s->c.spec, "suspend", false) || rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True");
-    struct rv_query q = {.size = sizeof q, .kind = KIND_POD, .ns = p->s->ns, .owner_uid = s->cluster.uid};
-    p->api->list(p->host, &q, see_pod, s);
+    ctx_list_owned(&p->ctx, KIND_POD, s->cluster.uid, observe_pod, s);
     if (s->head.size != 0) {
         struct rc_cluster specified = s->c; /* an edit of it changes no head that runs */
         rc_as_head_runs(p->arena, &specified, s->head.value, &s->c);
         s->head_ip = rv_path_str(s->head.value, "status.podIP");
-        s->head_ready = pod_ready(s->head.value) && rv_condition_is(conditions, RC_CONDITION_HEAD_READY, "True");
+        s->head_ready = takes_requests(s->head.value) && rv_condition_is(conditions, RC_CONDITION_HEAD_READY, "True");
     }
     s->endpoints = endpoints_of(p, rc_name_serve_service(p->arena, name), &s->has_service);
 }
 
-static bool see_superfluous(void *arg, const struct rv_object *o) {
-    struct pass *p = arg;
+static bool count_superfluous(void *arg, const struct rv_object *o) {
+    struct service_pass *p = arg;
     p->superfluous += !rv_meta_deleting(o->value) && !rv_str_eq(o->name, p->now.active.name) &&
                       !rv_str_eq(o->name, p->now.pending.name);
     return true;
 }
 
-void see(struct pass *p) {
+void observe(struct service_pass *p) {
     struct rv_error err = {0};
     rs_goal_hash(p->s, -1, p->goal);
-    see_cluster(p, &p->side[ACTIVE], p->now.active.name);
-    see_cluster(p, &p->side[PENDING], p->now.pending.name);
-    struct rv_query q = {.size = sizeof q, .kind = KIND_CLUSTER, .ns = p->s->ns, .owner_uid = p->s->uid};
-    p->api->list(p->host, &q, see_superfluous, p);
-    struct rv_str stable = p->s->serve_name.n != 0 ? p->s->serve_name : rc_name_serve_service(p->arena, p->s->name);
-    p->stable_endpoints = endpoints_of(p, stable, &p->stable_there);
+    observe_cluster(p, &p->side[ACTIVE], p->now.active.name);
+    observe_cluster(p, &p->side[PENDING], p->now.pending.name);
+    ctx_list_owned(&p->ctx, KIND_CLUSTER, p->s->uid, count_superfluous, p);
+    p->stable_endpoints = endpoints_of(p, rs_serve_service_name(p->arena, p->s), &p->stable_there);
     p->config = rs_config_parse(p->arena, p->s->config, &err);
     if (p->config == NULL) p->config_error = rv_arena_str(p->arena, rv_str(err.text));
 }
 
-/* ---- the decision's input
- * ----------------------------------------------------------------------------------------
- */
+/* ---- the decision's input ---------------------------------------------------------------------------------------- */
 
 /* Is the configuration that it accepted the one in the spec? */
-static bool is_of_spec(const struct pass *p, const struct rs_side *now) {
+static bool is_of_spec(const struct service_pass *p, const struct rs_side *now) {
     char hash[33];
     rs_config_hash(p->s->config, hash);
     return rv_str_is(now->config_hash, hash);
 }
 
-static bool has_current_config(const struct pass *p, const struct seen *s, const struct rs_side *now) {
+static bool has_current_config(const struct service_pass *p, const struct observed_cluster *s,
+                               const struct rs_side *now) {
     return now->config_hash.n != 0 && (s->frozen || is_of_spec(p, now));
 }
 
-static int32_t capacity_of(const struct pass *p, const struct rs_side *s, bool pending) {
+static int32_t capacity_of(const struct service_pass *p, const struct rs_side *s, bool pending) {
     if (s->capacity >= 0) return (int32_t)s->capacity;
     return pending && p->s->strategy == UP_INCREMENTAL && p->now.active.name.n != 0 ? 0 : 100;
 }
 
-static void view_side(struct pass *p, int side, struct up_side *v) {
-    struct seen *s = &p->side[side];
+static void view_side(struct service_pass *p, int side, struct up_side *v) {
+    struct observed_cluster *s = &p->side[side];
     struct rs_side *now = side_now(p, side);
-    struct heard *h = heard_of(p, side);
-    bool there = seen_there(s) && !s->deleting;
+    struct serve_memo *h = serve_memo_of(p, side);
+    bool there = cluster_there(s) && !s->deleting;
     int32_t capacity = capacity_of(p, now, side == PENDING);
     *v = (struct up_side){.named = now->name.n != 0,
                           .exists = there,
@@ -179,7 +166,7 @@ static void view_side(struct pass *p, int side, struct up_side *v) {
 
 static int32_t at_least_one(int64_t v) { return v < 1 ? 1 : (int32_t)v; }
 
-void see_view(struct pass *p) {
+void observe_view(struct service_pass *p) {
     const struct rs_service *s = p->s;
     struct up_view *v = &p->view;
     *v = (struct up_view){.strategy = s->strategy,
@@ -200,18 +187,15 @@ void see_view(struct pass *p) {
     view_side(p, PENDING, &v->pending);
 }
 
-/* ---- why it is not ready
- * -----------------------------------------------------------------------------------------
- */
+/* ---- why it is not ready ----------------------------------------------------------------------------------------- */
 
-struct rv_str see_obstacle(struct pass *p, const struct seen *s) {
+struct rv_str observed_obstacle(struct service_pass *p, const struct observed_cluster *s) {
     static const char *const types[] = {"Stalled", RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_RECONCILING};
     struct rv_val conditions = rv_val_get(s->c.status, "conditions");
-    if (!seen_there(s)) return RV_STR("the RayCluster is being created");
+    if (!cluster_there(s)) return RV_STR("the RayCluster is being created");
     if (s->deleting) return RV_STR("the RayCluster is being deleted");
     if (s->suspended)
-        return RV_STR("the RayCluster is suspended: it waits for admission by its "
-                      "queue, or for somebody to resume it");
+        return RV_STR("the RayCluster is suspended: it waits for admission by its queue, or for somebody to resume it");
     for (size_t i = 0; i < RV_ARRAY_LEN(types); i++) {
         struct rv_val c = rv_condition_find(conditions, types[i]);
         if (rv_str_is(rv_path_str(c, "status"), "True"))

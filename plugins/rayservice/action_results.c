@@ -1,0 +1,66 @@
+/* action_results.c - what became of the last pass's actions, by one table (spec section 11). */
+#include "fields.h"
+#include "pass.h"
+#include "plugins/ray/action_report.h"
+
+enum { TRY_MAX_S = 60 };
+
+static const struct rc_action_report reports[] = {
+    [TAG_CLUSTER_CREATE] = {"the RayCluster", "CreatedRayCluster", "FailedToCreateRayCluster", "Create", "create",
+                            "Created", KIND_CLUSTER},
+    [TAG_CLUSTER_UPDATE] = {"the RayCluster", "UpdatedRayCluster", "FailedToUpdateRayCluster", "Update", "update",
+                            "Updated", RC_NO_KIND},
+    [TAG_CLUSTER_DELETE] = {"the RayCluster", "DeletedRayCluster", "FailedToDeleteRayCluster", "Delete", "delete",
+                            "Deleted", RC_NO_KIND},
+    [TAG_SERVICE_CREATE] = {"the Service", "CreatedService", "FailedToCreateService", "Create", "create", "Created",
+                            KIND_SERVICE},
+    [TAG_SERVICE_UPDATE] = {"the Service", "UpdatedService", "FailedToUpdateService", "Update", "update", "Updated",
+                            RC_NO_KIND},
+    [TAG_SERVICE_DELETE] = {"the Service", "DeletedService", "FailedToDeleteService", "Delete", "delete", "Deleted",
+                            RC_NO_KIND},
+    [TAG_GATEWAY_CREATE] = {"the Gateway", "CreatedGateway", "FailedToCreateGateway", "Create", "create", "Created",
+                            KIND_GATEWAY},
+    [TAG_GATEWAY_UPDATE] = {"the Gateway", "UpdatedGateway", "FailedToUpdateGateway", "Update", "update", "Updated",
+                            RC_NO_KIND},
+    [TAG_GATEWAY_DELETE] = {"the Gateway", "DeletedGateway", "FailedToDeleteGateway", "Delete", "delete", "Deleted",
+                            RC_NO_KIND},
+    [TAG_ROUTE_CREATE] = {"the HTTPRoute", "CreatedHTTPRoute", "FailedToCreateHTTPRoute", "Create", "create", "Created",
+                          KIND_HTTP_ROUTE},
+    [TAG_ROUTE_UPDATE] = {"the HTTPRoute", "UpdatedHTTPRoute", "FailedToUpdateHTTPRoute", "Update", "update", "Updated",
+                          RC_NO_KIND},
+    [TAG_ROUTE_DELETE] = {"the HTTPRoute", "DeletedHTTPRoute", "FailedToDeleteHTTPRoute", "Delete", "delete", "Deleted",
+                          RC_NO_KIND},
+    [TAG_SLICE_CREATE] = {"the EndpointSlice", NULL, "FailedToCreateEndpointSlice", "Create", "create", "", KIND_SLICE},
+    [TAG_SLICE_UPDATE] = {"the EndpointSlice", NULL, "FailedToUpdateEndpointSlice", "Update", "update", "", RC_NO_KIND},
+    [TAG_SLICE_DELETE] = {"the EndpointSlice", NULL, "FailedToDeleteEndpointSlice", "Delete", "delete", "", RC_NO_KIND},
+    [TAG_LABEL] = {"the serve label of head pod", "UpdatedHeadPodServeLabel", "FailedToUpdateHeadPodServeLabel",
+                   "Update", "update", "Updated", RC_NO_KIND},
+};
+
+/* What failed is asked for again later and later. */
+static void take_action_result(struct service_pass *p, const struct rc_action_report *t, const struct rv_result *r) {
+    struct rc_backoff *b = &p->memo->creation;
+    if (r->code == 0) {
+        b->tries = 0;
+        rc_report_success(&p->ctx, t, r);
+        return;
+    }
+    if (rc_made_before(&p->ctx, t, r) || rc_overtaken(r)) return;
+    rc_backoff_failed(b, p->time, TRY_MAX_S);
+    ctx_wake(&p->ctx, b->after);
+    p->stuck_reason = t->failed;
+    p->stuck = rc_report_failure(&p->ctx, t, r);
+}
+
+void action_results_take(struct service_pass *p) {
+    const struct rv_result *r;
+    for (size_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++) {
+        bool gone = r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT;
+        if (r->verb == RV_VERB_HTTP)
+            serve_requests_take_result(p, r);
+        else if (r->tag < RV_ARRAY_LEN(reports) && reports[r->tag].what != NULL)
+            take_action_result(p, &reports[r->tag], r);
+        else if (r->code != 0 && !gone)
+            p->ctx.retry = true;
+    }
+}

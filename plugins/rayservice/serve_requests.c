@@ -1,0 +1,359 @@
+/* serve_requests.c - asking Serve on each cluster's head, and telling it what to run (spec section 5). Requests are
+ * made by the supervisor: nothing here waits, and a head that does not answer costs its own service's time only.
+ *
+ * How often is asked depends on what is expected: soon after a change and while an upgrade waits, seldom when all is
+ * quiet, more and more seldom when nobody answers. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fields.h"
+#include "pass.h"
+#include "plugins/ray/dashboard.h"
+
+enum {
+    SOON_MS = 500,
+    PROBE_SOON_MS = 1000,
+    SLOWEST_S = 15,
+    SUBMIT_SLOWEST_S = 60,
+    SUBMIT_MS = 10000,
+    PROBE_SLOWEST_S = 5,
+    ANSWER_BYTES = 4 << 20,
+    REFUSAL_BYTES = 64 << 10,
+    PROXY_BYTES = 4096,
+    MISSES = 3 /* probes in a row without an answer until a head that served takes
+                  no more requests */
+};
+#define MS INT64_C(1000000)
+
+/* ---- what was answered ------------------------------------------------------------------------------------------- */
+
+static void keep_text(char **at, struct rv_str text) {
+    free(*at);
+    *at = text.n != 0 ? rv_strdup(text) : NULL;
+}
+
+/* The memory of a cluster follows its name: a promotion makes the pending one the active one. */
+struct serve_memo *serve_memo_of(struct service_pass *p, int side) {
+    struct service_memo *m = p->memo;
+    struct rv_str name = side_now(p, side)->name;
+    struct serve_memo *mine = &m->serve[side], *other = &m->serve[!side];
+    if (mine->cluster != NULL && rv_str_is(name, mine->cluster)) return mine;
+    if (name.n != 0 && other->cluster != NULL && rv_str_is(name, other->cluster)) {
+        struct serve_memo swap = *mine;
+        *mine = *other;
+        *other = swap;
+        return mine;
+    }
+    serve_memo_forget(mine);
+    if (name.n != 0) mine->cluster = rv_strdup(name);
+    return mine;
+}
+
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
+
+static uint64_t tag_of(enum action_tag tag, int side) { return (uint64_t)tag | (uint64_t)side << 8; }
+
+/* A request to the dashboard of one cluster. */
+static void request(struct service_pass *p, int side, enum action_tag tag, const char *path, struct rv_str body) {
+    const struct rc_cluster *c = &p->side[side].c;
+    bool submits = tag == TAG_SUBMIT;
+    struct rc_dashboard_request r = {.address = rc_dashboard_address(p->arena, c),
+                                     .cluster = c,
+                                     .method = submits ? "PUT" : "GET",
+                                     .path = rv_str(path),
+                                     .body = body,
+                                     .timeout_ms = submits ? SUBMIT_MS : 0,
+                                     .max_bytes = submits ? REFUSAL_BYTES : ANSWER_BYTES,
+                                     .tag = tag_of(tag, side)};
+    if (r.address.n != 0) {
+        rc_dashboard_send(&p->ctx, &r);
+        return;
+    }
+    p->stuck_reason = "NoDashboardPort";
+    p->stuck = RV_STR("the head service has no port called dashboard");
+}
+
+bool pod_request(struct service_pass *p, struct rv_str ip, int64_t port, const char *path, uint32_t max_bytes,
+                 uint64_t tag) {
+    bool v6 = memchr(ip.p, ':', ip.n) != NULL;
+    struct rv_http_request r = {.size = sizeof r,
+                                .method = RV_STR("GET"),
+                                .max_bytes = max_bytes,
+                                .tag = tag,
+                                .url = rv_arena_fmt(p->arena, "http://%s" RV_STR_FMT "%s:%lld%s", v6 ? "[" : "",
+                                                    RV_STR_ARG(ip), v6 ? "]" : "", (long long)port, path)};
+    return p->ctx.api->http(p->ctx.host, &r) == 0;
+}
+
+static void ask_apps(struct service_pass *p, int side) {
+    serve_memo_of(p, side)->asked = true;
+    request(p, side, TAG_APPS, "/api/serve/applications/?api_type=declarative", RV_STR(""));
+}
+
+static void ask_proxy(struct service_pass *p, int side) {
+    const struct observed_cluster *s = &p->side[side];
+    if (!pod_request(p, s->head_ip, rs_serve_port(&s->c), "/-/healthz", PROXY_BYTES, tag_of(TAG_PROXY, side)))
+        p->ctx.retry = true;
+}
+
+/* A new head, or one that was restarted, knows nothing; other changes may mean that something happened. */
+static void notice_changes(const struct observed_cluster *s, struct serve_memo *h) {
+    int64_t restarts = rv_path_int(s->head.value, "status.containerStatuses[0].restartCount", 0);
+    bool other = h->head_uid == NULL ? s->head.size != 0 : !rv_str_is(s->head.uid, h->head_uid);
+    if (other || restarts != h->restarts || (s->head_ready && !h->head_was_ready)) {
+        serve_memo_outdate(h);
+        h->failures = 0;
+        h->next_probe = 0;
+    }
+    if (s->pods != h->pods_ready) {
+        h->next_ask = 0;
+        h->next_probe = 0;
+    }
+    if (other) {
+        keep_text(&h->head_uid, s->head.uid);
+        h->proxy_known = false;
+        h->misses = 0;
+    }
+    h->restarts = restarts;
+    h->pods_ready = s->pods;
+    h->head_was_ready = s->head_ready;
+}
+
+static void ask_side(struct service_pass *p, int side) {
+    const struct observed_cluster *s = &p->side[side];
+    struct serve_memo *h = serve_memo_of(p, side);
+    if (!cluster_there(s) || s->deleting) return;
+    notice_changes(s, h);
+    if (s->head_ready) {
+        if (p->time >= h->next_ask)
+            ask_apps(p, side);
+        else
+            ctx_wake(&p->ctx, h->next_ask);
+    }
+    if (s->head_ip.n == 0 || p->s->exclude_head) return;
+    if (!s->head_ready && !rv_str_is(rv_path_str(s->head.value, "status.phase"), "Running")) return;
+    if (p->time >= h->next_probe)
+        ask_proxy(p, side);
+    else
+        ctx_wake(&p->ctx, h->next_probe);
+}
+
+void serve_requests_ask(struct service_pass *p) {
+    for (int side = 0; side < SIDES; side++) ask_side(p, side);
+}
+
+/* ---- configuration and capacity ---------------------------------------------------------------------------------- */
+
+static int64_t want_capacity(const struct service_pass *p, int side) {
+    return side == ACTIVE ? p->plan.capacity_active : p->plan.capacity_pending;
+}
+
+/* Which capacity goes into the configuration: none where none was ever asked for. */
+static int64_t told_capacity(const struct service_pass *p, int side) {
+    return p->s->strategy == UP_INCREMENTAL ? want_capacity(p, side) : -1;
+}
+
+static bool config_differs(struct service_pass *p, int side) {
+    struct observed_cluster *s = &p->side[side];
+    struct rs_side *now = side_now(p, side);
+    s->want_config = s->frozen ? now->config : p->s->config;
+    if (s->frozen && now->config_hash.n != 0)
+        snprintf(s->want_hash, sizeof s->want_hash, RV_STR_FMT, RV_STR_ARG(now->config_hash));
+    else
+        rs_config_hash(p->s->config, s->want_hash);
+    if (s->frozen && now->config_hash.n == 0) return false;
+    return !rv_str_is(now->config_hash, s->want_hash);
+}
+
+/* Does Serve work with another capacity than it was told, as far as was heard? The user's own counts where none of ours
+ * is wanted. */
+static bool capacity_differs(struct service_pass *p, int side) {
+    const struct serve_memo *h = serve_memo_of(p, side);
+    int64_t told = side_now(p, side)->capacity;
+    if (p->s->strategy == UP_INCREMENTAL) return h->fresh && h->capacity >= 0 && told >= 0 && h->capacity != told;
+    bool own = rv_node_get(p->config, "target_capacity") != NULL;
+    return (told >= 0 && told < 100) || (!own && h->fresh && h->capacity >= 0 && h->capacity != 100);
+}
+
+bool submit_wanted(struct service_pass *p, int side) {
+    const struct serve_memo *h = serve_memo_of(p, side);
+    const struct up_side *v = side == ACTIVE ? &p->view.active : &p->view.pending;
+    return config_differs(p, side) || want_capacity(p, side) != v->capacity || capacity_differs(p, side) ||
+           (h->fresh && !h->any);
+}
+
+/* What is to be sent; NULL: it is not known, or cannot be read. */
+static struct rv_node *config_to_send(struct service_pass *p, int side) {
+    const struct observed_cluster *s = &p->side[side];
+    char spec[33];
+    rs_config_hash(p->s->config, spec);
+    if (strcmp(spec, s->want_hash) == 0) return p->config;
+    return s->want_config.n != 0 ? rs_config_parse(p->arena, s->want_config, NULL) : NULL;
+}
+
+/* Was it accepted before, by whomever? Then nothing is sent again. */
+static bool adopt(struct service_pass *p, int side) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    struct rs_side *now = side_now(p, side);
+    if (now->config_hash.n != 0 || !h->in_force || p->side[side].frozen) return false;
+    now->config_hash = rv_arena_str(p->arena, rv_str(p->side[side].want_hash));
+    now->config = p->s->config.n <= RS_CONFIG_KEPT_MAX ? p->s->config : RV_STR("");
+    if (p->s->strategy == UP_INCREMENTAL && now->capacity < 0 && h->capacity >= 0) now->capacity = h->capacity;
+    return true;
+}
+
+static void submit(struct service_pass *p, int side, struct rv_node *config) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    struct rv_str body = rs_config_body(p->arena, config, told_capacity(p, side));
+    memcpy(h->sent_hash, p->side[side].want_hash, sizeof h->sent_hash);
+    keep_text(&h->sent, p->side[side].want_config);
+    h->sent_capacity = want_capacity(p, side);
+    request(p, side, TAG_SUBMIT, "/api/serve/applications/", body);
+}
+
+static void submit_side(struct service_pass *p, int side) {
+    struct observed_cluster *s = &p->side[side];
+    struct serve_memo *h = serve_memo_of(p, side);
+    bool assumed = side == ACTIVE ? p->plan.assume_active : p->plan.assume_pending;
+    if (!cluster_there(s) || s->deleting || !s->head_ready || !h->fresh || assumed) return;
+    if (!submit_wanted(p, side) || adopt(p, side)) return;
+    struct rv_node *config = config_to_send(p, side);
+    if (config == NULL) return;
+    if (strcmp(h->refused_hash, s->want_hash) != 0) {
+        h->refusals = 0; /* another configuration: it is tried at once */
+        h->next_submit = 0;
+    }
+    if (p->time < h->next_submit) {
+        ctx_wake(&p->ctx, h->next_submit);
+        return;
+    }
+    submit(p, side, config);
+}
+
+void serve_requests_submit(struct service_pass *p) {
+    for (int side = 0; side < SIDES; side++) submit_side(p, side);
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+/* Is something expected to change? */
+static bool expectant(struct service_pass *p, const struct serve_memo *h) {
+    return p->now.pending.name.n != 0 || !h->running || !rs_condition_is(&p->now, RS_READY, "True");
+}
+
+static void apps_result(struct service_pass *p, int side, const struct rv_result *r) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    struct rs_answer answer;
+    struct rv_val body = {r->body.p, r->body.n};
+    bool ok = rc_dashboard_ok(r) && r->json && rs_answer_read(p->arena, body, &answer);
+    if (!ok) {
+        h->failures++;
+        h->fresh = false;
+        h->next_ask = p->time + rc_spread_pause(&p->ctx, h->failures, 1, SLOWEST_S);
+        keep_text(&h->error, rc_dashboard_ok(r) ? RV_STR("its answer is not that of Ray Serve")
+                                                : rc_dashboard_failure(p->arena, r));
+        return;
+    }
+    keep_text(&h->error, RV_STR(""));
+    keep_text(&h->waits, answer.waits);
+    h->failures = 0;
+    h->answered = h->fresh = true;
+    h->any = answer.any;
+    h->running = answer.running;
+    h->healthy = answer.healthy;
+    h->capacity = answer.capacity;
+    h->in_force = p->config != NULL && rs_answer_is_of(p->arena, body, p->config);
+    rv_buf_clear(&h->apps);
+    rv_node_encode(answer.apps, &h->apps);
+    h->next_ask = p->time + (expectant(p, h) ? SOON_MS * MS : p->s->settings->quiet_poll_s * RC_SECOND);
+    struct rv_str apps = rv_arena_str(p->arena, rv_buf_str(&h->apps));
+    if (answer.any) side_now(p, side)->apps = (struct rv_val){(const uint8_t *)apps.p, apps.n};
+}
+
+static void accepted(struct service_pass *p, int side) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    struct rs_side *now = side_now(p, side);
+    struct rv_str text = rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : ""));
+    now->config_hash = rv_arena_str(p->arena, rv_str(h->sent_hash));
+    now->config = text.n <= RS_CONFIG_KEPT_MAX ? text : RV_STR("");
+    keep_text(&h->sent, RV_STR(""));
+    if (p->s->strategy == UP_INCREMENTAL)
+        now->capacity = h->sent_capacity;
+    else
+        now->capacity = -1;
+    h->refusals = 0;
+    keep_text(&h->refused, RV_STR(""));
+    h->next_submit = p->time + 2 * RC_SECOND;
+    serve_memo_outdate(h);
+    h->next_ask = p->time + 100 * MS;
+}
+
+static void submit_result(struct service_pass *p, int side, const struct rv_result *r) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    if (rc_dashboard_ok(r)) {
+        bool only_capacity = rv_str_is(side_now(p, side)->config_hash, h->sent_hash);
+        accepted(p, side);
+        ctx_event(&p->ctx, false,
+                  only_capacity && p->s->strategy == UP_INCREMENTAL ? "UpdatedServeTargetCapacity"
+                                                                    : "UpdatedServeApplications",
+                  "Update",
+                  rv_arena_fmt(p->arena, "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " accepted %s %lld %%",
+                               RV_STR_ARG(p->s->ns), RV_STR_ARG(side_now(p, side)->name),
+                               only_capacity ? "the target capacity of" : "the configuration, capacity",
+                               (long long)h->sent_capacity));
+        return;
+    }
+    struct rv_str why = rc_dashboard_failure(p->arena, r);
+    bool news = h->refused == NULL || !rv_str_is(why, h->refused);
+    h->refusals++;
+    h->next_submit = p->time + rc_spread_pause(&p->ctx, h->refusals + 1, 1, SUBMIT_SLOWEST_S);
+    memcpy(h->refused_hash, h->sent_hash, sizeof h->refused_hash);
+    keep_text(&h->refused, why);
+    bool moved = rv_str_is(side_now(p, side)->config_hash, h->sent_hash) && p->s->strategy == UP_INCREMENTAL;
+    if (news)
+        ctx_event(&p->ctx, true, moved ? "FailedToUpdateTargetCapacity" : "FailedToUpdateServeApplications", "Update",
+                  rv_arena_fmt(p->arena,
+                               "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " did not take %s: " RV_STR_FMT,
+                               RV_STR_ARG(p->s->ns), RV_STR_ARG(side_now(p, side)->name),
+                               moved ? "the target capacity" : "the configuration", RV_STR_ARG(why)));
+}
+
+/* A head that served is taken out only after several misses: one slow answer is no reason to lose its share. */
+static void proxy_result(struct service_pass *p, int side, const struct rv_result *r) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    const struct observed_cluster *s = &p->side[side];
+    bool ok = r->code == 0 && r->http_status == 200;
+    h->misses = ok ? 0 : h->misses + 1;
+    bool served =
+        rv_str_is(rv_val_str(rv_val_get(rv_val_path(s->head.value, "metadata.labels"), RC_LABEL_SERVE)), "true");
+    if (ok || !served || h->misses >= MISSES) {
+        h->proxy_known = true;
+        h->proxy_ok = ok;
+    }
+    bool settled = ok && !expectant(p, h);
+    if (settled)
+        h->next_probe = p->time + p->s->settings->quiet_poll_s * RC_SECOND;
+    else if (ok)
+        h->next_probe = p->time + 2 * RC_SECOND;
+    else
+        h->next_probe =
+            p->time + (h->misses < MISSES ? PROBE_SOON_MS * MS
+                                          : rc_spread_pause(&p->ctx, h->misses - MISSES + 1, 1, PROBE_SLOWEST_S));
+}
+
+void serve_requests_take_result(struct service_pass *p, const struct rv_result *r) {
+    int side = (int)(r->tag >> 8 & 1);
+    switch ((enum action_tag)(r->tag & 0xff)) {
+    case TAG_APPS:
+        apps_result(p, side, r);
+        return;
+    case TAG_SUBMIT:
+        submit_result(p, side, r);
+        return;
+    case TAG_PROXY:
+        proxy_result(p, side, r);
+        return;
+    default:
+        retire_result(p, r);
+    }
+}
