@@ -20,17 +20,7 @@
 #include <unistd.h>
 
 #include "ipc/base/log.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#include "ipc/base/sanitizer.h"
 
 /* Libraries, stacks of threads, and room to move. */
 #define ADDRESSES_BESIDE (UINT64_C(1) << 30)
@@ -118,8 +108,8 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
         {"descriptor-limit", limit(RLIMIT_NOFILE, 128)},
         {o->max_memory != 0 ? "memory-limit" : NULL, o->max_memory != 0 ? limit(RLIMIT_DATA, o->max_memory) : 0},
         /* Page tables: 8 bytes for each page that is only looked at, which the limit of data does not see. */
-        {o->max_memory != 0 && !SANITIZED ? "address-limit" : NULL,
-         o->max_memory != 0 && !SANITIZED ? limit(RLIMIT_AS, o->max_memory + ADDRESSES_BESIDE) : 0},
+        {o->max_memory != 0 && !RV_ADDRESS_SANITIZER ? "address-limit" : NULL,
+         o->max_memory != 0 && !RV_ADDRESS_SANITIZER ? limit(RLIMIT_AS, o->max_memory + ADDRESSES_BESIDE) : 0},
         {"landlock", landlock(o)},
         {"no-capabilities", drop_capabilities()},
     };
@@ -133,7 +123,7 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
 
 /* ---- seccomp ---------------------------------------------------------------------------------------------- */
 
-#if SANITIZED
+#if RV_ADDRESS_SANITIZER
 /* Looking for leaks needs files and ptrace: exactly what a host does not have. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "detect_leaks=0"; }
@@ -204,7 +194,7 @@ static const int allowed[] = {
     SCMP_SYS(getuid),
     SCMP_SYS(getegid),
     SCMP_SYS(getgid),
-#if SANITIZED /* its runtime looks at /proc and checks for leaks from a clone */
+#if RV_ADDRESS_SANITIZER /* its runtime looks at /proc and checks for leaks from a clone */
     SCMP_SYS(openat),
     SCMP_SYS(readlink),
     SCMP_SYS(clone),
@@ -330,7 +320,7 @@ static int refuse_filters(void) {
     static const int calls[] = {SCMP_SYS(seccomp), SCMP_SYS(prctl)};
     scmp_filter_ctx ctx = new_filter(SCMP_ACT_ALLOW);
     int r = ctx != NULL ? 0 : -ENOMEM;
-    for (size_t i = 0; i < RV_ARRAY_LEN(calls) && r == 0 && !SANITIZED; i++)
+    for (size_t i = 0; i < RV_ARRAY_LEN(calls) && r == 0 && !RV_ADDRESS_SANITIZER; i++)
         r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
     return ctx != NULL ? load_filter(ctx, r, THIS_THREAD) : r;
 }
@@ -354,7 +344,7 @@ static bool refused(long r) { return r == -1 && errno == EPERM; }
 int sandbox_verify(const struct rv_buf *in_force, struct rv_error *err) {
     static const char last[] = ",seccomp";
     size_t n = sizeof last - 1;
-    if (SANITIZED || in_force->n < n || memcmp(in_force->p + in_force->n - n, last, n) != 0) return 0;
+    if (RV_ADDRESS_SANITIZER || in_force->n < n || memcmp(in_force->p + in_force->n - n, last, n) != 0) return 0;
     const struct {
         const char *what;
         bool refused;

@@ -5,6 +5,7 @@
 
 #include "plugins/ray/fields.h"
 #include "plugins/ray/names.h"
+#include "plugins/ray/objects.h"
 
 #define CERT_MANAGER "cert-manager.io/v1"
 
@@ -102,12 +103,9 @@ static void leaf_spec(struct rv_arena *a, const struct mtls_cluster *c, enum mtl
 struct rv_node *mtls_build(struct rv_arena *a, const struct mtls_cluster *c, enum mtls_object which,
                            const struct rv_str *addresses, size_t n) {
     const struct row *r = &rows[which];
-    struct rv_node *o = rv_node_map(a), *meta = rv_node_ensure_map(a, o, "metadata"),
-                   *labels = rv_node_ensure_map(a, meta, "labels"), *spec = rv_node_ensure_map(a, o, "spec");
-    rv_node_set_cstr(a, o, "apiVersion", CERT_MANAGER);
-    rv_node_set_cstr(a, o, "kind", r->kind);
-    rv_node_set_str(a, meta, "name", mtls_name(a, c, which));
-    rv_node_set_str(a, meta, "namespace", c->ns);
+    struct rv_node *o = rc_bare_object(a, c->ns, CERT_MANAGER, r->kind, mtls_name(a, c, which)),
+                   *meta = rv_node_get(o, "metadata"), *labels = rv_node_ensure_map(a, meta, "labels"),
+                   *spec = rv_node_ensure_map(a, o, "spec");
     rv_node_set_str(a, labels, RC_LABEL_CLUSTER, c->name);
     rv_node_set_cstr(a, labels, RC_LABEL_APP_NAME, "kuberay");
     rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, "kuberay-operator");

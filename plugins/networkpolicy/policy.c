@@ -4,6 +4,7 @@
 #include "plugins/ray/fields.h"
 #include "plugins/ray/live_head.h"
 #include "plugins/ray/names.h"
+#include "plugins/ray/objects.h"
 
 void policy_cluster_read(struct policy_cluster *c, struct rv_val value) {
     struct rv_val meta = rv_val_get(value, "metadata"), spec = rv_val_get(value, "spec");
@@ -118,13 +119,11 @@ static void directions(struct rv_arena *a, const struct policy_cluster *c, struc
 }
 
 struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c, struct rv_str group) {
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"),
-                   *spec = rv_node_ensure_map(a, n, "spec"), *labels = rv_node_ensure_map(a, meta, "labels"),
+    struct rv_node *n = rc_bare_object(a, c->ns, "networking.k8s.io/v1", "NetworkPolicy",
+                                       rc_name_policy(a, c->name, group)),
+                   *meta = rv_node_get(n, "metadata"), *spec = rv_node_ensure_map(a, n, "spec"),
+                   *labels = rv_node_ensure_map(a, meta, "labels"),
                    *selector = rv_node_ensure_map(a, rv_node_ensure_map(a, spec, "podSelector"), "matchLabels");
-    rv_node_set_cstr(a, n, "apiVersion", "networking.k8s.io/v1");
-    rv_node_set_cstr(a, n, "kind", "NetworkPolicy");
-    rv_node_set_str(a, meta, "name", rc_name_policy(a, c->name, group));
-    rv_node_set_str(a, meta, "namespace", c->ns);
     put(a, labels, RC_LABEL_CLUSTER, c->name);
     put(a, labels, RC_LABEL_GROUP, group.n != 0 ? group : RV_STR(RC_HEAD_GROUP));
     put(a, labels, RC_LABEL_APP_NAME, RV_STR("kuberay"));

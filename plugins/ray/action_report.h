@@ -15,6 +15,14 @@ struct rc_action_report {
     int kind;                  /* as which kind the object is found that a create asked for; RC_NO_KIND */
 };
 
+/* The usual rows. word: as it stands in the events' reasons. */
+#define RC_REPORT_CREATE(what, word, kind)                                                                             \
+    { what, "Created" word, "FailedToCreate" word, "Create", "create", "Created", kind }
+#define RC_REPORT_UPDATE(what, word)                                                                                   \
+    { what, "Updated" word, "FailedToUpdate" word, "Update", "update", "Updated", RC_NO_KIND }
+#define RC_REPORT_DELETE(what, word)                                                                                   \
+    { what, "Deleted" word, "FailedToDelete" word, "Delete", "delete", "Deleted", RC_NO_KIND }
+
 /* "Created RayCluster ns/name" */
 void rc_report_success(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r);
 /* Tells a failure, with the words of the API server, or with the advice to delete or rename what has the name. Gives

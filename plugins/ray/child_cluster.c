@@ -3,6 +3,7 @@
 
 #include "fields.h"
 #include "names.h"
+#include "objects.h"
 
 static void copy_maps(struct rv_arena *a, struct rv_node *to, struct rv_val from) {
     static const char *const copied[] = {"labels", "annotations"};
@@ -22,11 +23,7 @@ struct rv_str rc_child_cluster_name(struct rc_context *x) {
 
 struct rv_node *rc_child_cluster(struct rv_arena *a, const struct rc_cluster_owner *o, struct rv_str name,
                                  struct rv_node *spec_take) {
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
-    rv_node_set_cstr(a, n, "apiVersion", "ray.io/v1");
-    rv_node_set_cstr(a, n, "kind", "RayCluster");
-    rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", o->ns);
+    struct rv_node *n = rc_bare_object(a, o->ns, "ray.io/v1", "RayCluster", name), *meta = rv_node_get(n, "metadata");
     copy_maps(a, meta, o->meta);
     rc_set_origin_labels(a, rv_node_ensure_map(a, meta, "labels"), o->kind, o->name);
     rv_node_set(a, n, "spec", spec_take);

@@ -8,6 +8,7 @@
 #include "fields.h"
 #include "job.h"
 #include "rayvisor/json.h"
+#include "reject.h"
 #include "version.h"
 
 struct job_check {
@@ -15,22 +16,13 @@ struct job_check {
     struct rv_buf *out;
 };
 
-static bool reject(struct job_check *k, const char *fmt, ...) RV_PRINTF(2, 3);
-static bool reject(struct job_check *k, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    rv_buf_vaddf(k->out, fmt, ap);
-    va_end(ap);
-    return true;
-}
-
 static bool bad_metadata(struct job_check *k) {
     struct rv_str name = k->j->name;
     const char *why = rv_name_dns1035_label(name);
     if (name.n > RJ_NAME_MAX)
-        return reject(k, "metadata.name: RayJob name should be no more than %d characters, it has %zu", RJ_NAME_MAX,
-                      name.n);
-    return why != NULL && reject(k, "metadata.name: RayJob name should be a valid DNS1035 label: %s", why);
+        return rc_reject(k->out, "metadata.name: RayJob name should be no more than %d characters, it has %zu",
+                         RJ_NAME_MAX, name.n);
+    return why != NULL && rc_reject(k->out, "metadata.name: RayJob name should be a valid DNS1035 label: %s", why);
 }
 
 /* ---- deletion --------------------------------------------------------------------------------------------------- */
@@ -48,30 +40,32 @@ static bool touches_cluster(struct rv_str policy) {
 
 static bool bad_policy(struct job_check *k, const char *path, struct rv_str policy) {
     if (policy.n == 0)
-        return reject(k,
-                      "spec.deletionStrategy.%s.policy is missing: one of DeleteCluster, DeleteWorkers, DeleteSelf, "
-                      "DeleteNone",
-                      path);
+        return rc_reject(k->out,
+                         "spec.deletionStrategy.%s.policy is missing: one of DeleteCluster, DeleteWorkers, DeleteSelf, "
+                         "DeleteNone",
+                         path);
     if (k->j->selector && touches_cluster(policy))
-        return reject(k,
-                      "spec.deletionStrategy.%s.policy: " RV_STR_FMT
-                      " is not supported with spec.clusterSelector: the cluster is not the job's own",
-                      path, RV_STR_ARG(policy));
+        return rc_reject(k->out,
+                         "spec.deletionStrategy.%s.policy: " RV_STR_FMT
+                         " is not supported with spec.clusterSelector: the cluster is not the job's own",
+                         path, RV_STR_ARG(policy));
     if (rv_str_is(policy, "DeleteWorkers") && autoscaling(k))
-        return reject(k,
-                      "spec.deletionStrategy.%s.policy: DeleteWorkers is not supported with "
-                      "spec.rayClusterSpec.enableInTreeAutoscaling",
-                      path);
+        return rc_reject(k->out,
+                         "spec.deletionStrategy.%s.policy: DeleteWorkers is not supported with "
+                         "spec.rayClusterSpec.enableInTreeAutoscaling",
+                         path);
     return rv_str_is(policy, "DeleteNone") && shutdown(k) &&
-           reject(k, "spec.deletionStrategy.%s.policy: DeleteNone contradicts spec.shutdownAfterJobFinishes: true",
-                  path);
+           rc_reject(k->out,
+                     "spec.deletionStrategy.%s.policy: DeleteNone contradicts spec.shutdownAfterJobFinishes: true",
+                     path);
 }
 
 static bool bad_legacy(struct job_check *k, struct rv_val strategy) {
     static const char *const sides[] = {"onSuccess", "onFailure"};
     for (size_t i = 0; i < RV_ARRAY_LEN(sides); i++)
         if (!rv_val_set(rv_val_get(strategy, sides[i])))
-            return reject(k, "spec.deletionStrategy.%s is missing: onSuccess and onFailure are set together", sides[i]);
+            return rc_reject(k->out, "spec.deletionStrategy.%s is missing: onSuccess and onFailure are set together",
+                             sides[i]);
     for (size_t i = 0; i < RV_ARRAY_LEN(sides); i++)
         if (bad_policy(k, sides[i], rv_path_str(rv_val_get(strategy, sides[i]), "policy"))) return true;
     return false;
@@ -140,22 +134,25 @@ static bool bad_deletion(struct job_check *k) {
     struct rv_val strategy = rv_val_get(k->j->spec, "deletionStrategy"), rules = rv_val_get(strategy, "deletionRules");
     bool legacy = rv_val_set(rv_val_get(strategy, "onSuccess")) || rv_val_set(rv_val_get(strategy, "onFailure"));
     if (rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0) > 0 && !shutdown(k) && rv_val_len(rules) > 0)
-        return reject(k, "spec.ttlSecondsAfterFinished is not used with spec.deletionStrategy.deletionRules: set "
+        return rc_reject(k->out,
+                         "spec.ttlSecondsAfterFinished is not used with spec.deletionStrategy.deletionRules: set "
                          "condition.ttlSeconds of each rule");
     if (rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0) > 0 && !shutdown(k))
-        return reject(k, "spec.ttlSecondsAfterFinished needs spec.shutdownAfterJobFinishes: true");
+        return rc_reject(k->out, "spec.ttlSecondsAfterFinished needs spec.shutdownAfterJobFinishes: true");
     if (!rv_val_set(strategy)) return false;
     if (!rc_gate(k->j->settings, RC_GATE_DELETION_POLICY, true))
-        return reject(k, "spec.deletionStrategy needs the feature gate " RC_GATE_DELETION_POLICY);
+        return rc_reject(k->out, "spec.deletionStrategy needs the feature gate " RC_GATE_DELETION_POLICY);
     if (rv_val_len(rules) > 0 && shutdown(k))
-        return reject(k, "spec.deletionStrategy.deletionRules and spec.shutdownAfterJobFinishes exclude each other: a "
+        return rc_reject(k->out,
+                         "spec.deletionStrategy.deletionRules and spec.shutdownAfterJobFinishes exclude each other: a "
                          "rule with policy DeleteCluster does the same");
     if (rv_val_len(rules) > 0 && legacy)
-        return reject(k, "spec.deletionStrategy: deletionRules replace onSuccess and onFailure; set only one of the "
+        return rc_reject(k->out,
+                         "spec.deletionStrategy: deletionRules replace onSuccess and onFailure; set only one of the "
                          "two ways");
     if (legacy) return bad_legacy(k, strategy);
     if (rv_val_len(rules) > 0) return bad_rules(k, rules);
-    return reject(k, "spec.deletionStrategy needs deletionRules, or onSuccess and onFailure together");
+    return rc_reject(k->out, "spec.deletionStrategy needs deletionRules, or onSuccess and onFailure together");
 }
 
 /* ---- the spec -----------------------------------------------------------------------------------------------------
@@ -165,17 +162,19 @@ static bool bad_suspend(struct job_check *k) {
     bool suspend = rv_path_bool(k->j->spec, "suspend", false);
     bool rules = rv_val_len(rv_val_path(k->j->spec, "deletionStrategy.deletionRules")) > 0;
     if (suspend && k->j->selector)
-        return reject(k, "spec.suspend is not supported with spec.clusterSelector: the cluster is not the job's own");
+        return rc_reject(k->out,
+                         "spec.suspend is not supported with spec.clusterSelector: the cluster is not the job's own");
     if (suspend && !shutdown(k) && rules)
-        return reject(k, "spec.suspend: a RayJob with spec.deletionStrategy.deletionRules cannot be suspended");
+        return rc_reject(k->out, "spec.suspend: a RayJob with spec.deletionStrategy.deletionRules cannot be suspended");
     if (suspend && !shutdown(k))
-        return reject(k, "spec.suspend: a RayJob can be suspended only with spec.shutdownAfterJobFinishes: true");
+        return rc_reject(k->out,
+                         "spec.suspend: a RayJob can be suspended only with spec.shutdownAfterJobFinishes: true");
     return false;
 }
 
 static bool bad_ttl(struct job_check *k) {
     int64_t ttl = rv_path_int(k->j->spec, "ttlSecondsAfterFinished", 0);
-    return ttl < 0 && reject(k, "spec.ttlSecondsAfterFinished must be 0 or more, got %lld", (long long)ttl);
+    return ttl < 0 && rc_reject(k->out, "spec.ttlSecondsAfterFinished must be 0 or more, got %lld", (long long)ttl);
 }
 
 static bool given(const struct job_check *k, const char *field) { return rv_val_set(rv_val_get(k->j->spec, field)); }
@@ -214,16 +213,16 @@ static bool bad_combination(struct job_check *k) {
          "spec.clusterSelector"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++)
-        if (rules[i].bad) return reject(k, "%s", rules[i].text);
+        if (rules[i].bad) return rc_reject(k->out, "%s", rules[i].text);
     return false;
 }
 
 static bool bad_mode(struct job_check *k) {
     return k->j->mode_text.n != 0 && rj_mode_of(k->j->mode_text) == RJ_MODE_UNKNOWN &&
-           reject(k,
-                  "spec.submissionMode \"" RV_STR_FMT
-                  "\" is unknown: one of K8sJobMode, HTTPMode, InteractiveMode, SidecarMode",
-                  RV_STR_ARG(k->j->mode_text));
+           rc_reject(k->out,
+                     "spec.submissionMode \"" RV_STR_FMT
+                     "\" is unknown: one of K8sJobMode, HTTPMode, InteractiveMode, SidecarMode",
+                     RV_STR_ARG(k->j->mode_text));
 }
 
 static bool bad_cluster(struct job_check *k) {
@@ -234,7 +233,7 @@ static bool bad_cluster(struct job_check *k) {
     rj_as_cluster(a, k->j, k->j->name, &c);
     c.creator = RV_STR("RayJob");
     if (rc_validate(&c, &why) == NULL) return false;
-    return reject(k, "spec.rayClusterSpec is invalid: " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&why)));
+    return rc_reject(k->out, "spec.rayClusterSpec is invalid: " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&why)));
 }
 
 static bool bad_runtime_env(struct job_check *k) {
@@ -242,7 +241,7 @@ static bool bad_runtime_env(struct job_check *k) {
     struct rv_error err = {0};
     struct rv_str yaml = rv_path_str(k->j->spec, "runtimeEnvYAML");
     return yaml.n != 0 && rj_runtime_env(a, yaml, &err) == NULL &&
-           reject(k, "spec.runtimeEnvYAML is not a YAML mapping: %s", err.text);
+           rc_reject(k->out, "spec.runtimeEnvYAML is not a YAML mapping: %s", err.text);
 }
 
 static bool fit_for_id(struct rv_str s) {
@@ -262,19 +261,19 @@ static bool bad_metadata_version(struct job_check *k) {
     if (rv_val_len(rv_val_get(k->j->spec, "metadata")) == 0 || text.n == 0) return false;
     bool known = rc_version_parse(text, &v) && (v.suffix.n == 0 || v.suffix.p[0] == '+');
     return (!known || !rc_version_at_least(&v, 2, 6)) &&
-           reject(k, "spec.metadata needs spec.rayClusterSpec.rayVersion 2.6.0 or later, got " RV_STR_FMT,
-                  RV_STR_ARG(text));
+           rc_reject(k->out, "spec.metadata needs spec.rayClusterSpec.rayVersion 2.6.0 or later, got " RV_STR_FMT,
+                     RV_STR_ARG(text));
 }
 
 static bool bad_words(struct job_check *k) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str id = rv_path_str(k->j->spec, "jobId"), resources = rv_path_str(k->j->spec, "entrypointResources");
     if (!fit_for_id(id))
-        return reject(k, "spec.jobId: at most 253 letters, digits and - _ . : @ +, not beginning with a dash");
+        return rc_reject(k->out, "spec.jobId: at most 253 letters, digits and - _ . : @ +, not beginning with a dash");
     if (resources.n == 0) return false;
     bool json = rv_json_to_mp(resources, NULL, &b, NULL) == 0;
     return (!json || rv_val_type((struct rv_val){b.p, b.n}) != RV_MAP) &&
-           reject(k, "spec.entrypointResources must be a JSON object of amounts, such as {\"custom\": 1}");
+           rc_reject(k->out, "spec.entrypointResources must be a JSON object of amounts, such as {\"custom\": 1}");
 }
 
 static bool bad_numbers(struct job_check *k) {
@@ -285,15 +284,16 @@ static bool bad_numbers(struct job_check *k) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++) {
         int64_t v = rv_path_int(k->j->spec, rules[i].field, rules[i].least);
         if (v < rules[i].least)
-            return reject(k, "spec.%s must be at least %lld, got %lld", rules[i].field, (long long)rules[i].least,
-                          (long long)v);
+            return rc_reject(k->out, "spec.%s must be at least %lld, got %lld", rules[i].field,
+                             (long long)rules[i].least, (long long)v);
     }
     return false;
 }
 
 static bool bad_status(struct job_check *k) {
     return rv_str_is(rv_path_str(k->j->status, "jobDeploymentStatus"), "Waiting") && k->j->mode != RJ_INTERACTIVE &&
-           reject(k, "status.jobDeploymentStatus is Waiting, which only spec.submissionMode InteractiveMode knows");
+           rc_reject(k->out,
+                     "status.jobDeploymentStatus is Waiting, which only spec.submissionMode InteractiveMode knows");
 }
 
 const char *rj_validate_spec(const struct rj_job *j, struct rv_buf *message) {

@@ -12,13 +12,19 @@ struct rv_node *rc_common_labels(struct rv_arena *a, const struct rc_cluster *c)
     return n;
 }
 
-struct rv_node *rc_new_object(struct rv_arena *a, const struct rc_cluster *c, const char *api_version, const char *kind,
-                              struct rv_str name) {
+struct rv_node *rc_bare_object(struct rv_arena *a, struct rv_str ns, const char *api_version, const char *kind,
+                               struct rv_str name) {
     struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
     rv_node_set_cstr(a, n, "apiVersion", api_version);
     rv_node_set_cstr(a, n, "kind", kind);
     rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", c->ns);
+    rv_node_set_str(a, meta, "namespace", ns);
+    return n;
+}
+
+struct rv_node *rc_new_object(struct rv_arena *a, const struct rc_cluster *c, const char *api_version, const char *kind,
+                              struct rv_str name) {
+    struct rv_node *n = rc_bare_object(a, c->ns, api_version, kind, name);
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), c->name, c->uid);
     return n;
 }

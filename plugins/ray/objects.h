@@ -21,6 +21,9 @@ struct rv_node *rc_cleanup_job(struct rv_arena *a, const struct rc_cluster *c);
 struct rv_node *rc_cleanup_job_with(struct rv_arena *a, const struct rc_cluster *c, struct rv_val env);
 
 /* {apiVersion, kind, metadata: name, namespace, owner} */
+/* An object of that kind with a name and a namespace, and nobody's. */
+struct rv_node *rc_bare_object(struct rv_arena *a, struct rv_str ns, const char *api_version, const char *kind,
+                               struct rv_str name);
 struct rv_node *rc_new_object(struct rv_arena *a, const struct rc_cluster *c, const char *api_version, const char *kind,
                               struct rv_str name);
 /* The three labels that nearly everything carries. */

@@ -4,6 +4,7 @@
 #include "cluster.h"
 #include "fields.h"
 #include "names.h"
+#include "objects.h"
 
 struct rv_str rc_head_service_name(struct rv_arena *a, const struct rc_cluster *c) {
     return rc_name_head_service(a, c->name, rv_path_str(c->spec, "headGroupSpec.headService.metadata.name"));
@@ -139,16 +140,6 @@ static void from_template(struct rv_arena *a, const struct rc_cluster *c, struct
     rv_node_set(a, service, "spec", spec);
 }
 
-static struct rv_node *new_service(struct rv_arena *a, const struct rc_cluster *c, struct rv_str name) {
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
-    rv_node_set_cstr(a, n, "apiVersion", "v1");
-    rv_node_set_cstr(a, n, "kind", "Service");
-    rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", c->ns);
-    rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayCluster"), c->name, c->uid);
-    return n;
-}
-
 /* A head pod whose submitter has ended is not ready, but its Ray goes on and must be reached. */
 static void publish_unready(struct rv_arena *a, const struct rc_cluster *c, struct rv_node *service) {
     struct rv_str mode = rv_val_str(rv_val_get(rv_val_get(c->meta, "labels"), RC_LABEL_SUBMISSION_MODE));
@@ -157,7 +148,8 @@ static void publish_unready(struct rv_arena *a, const struct rc_cluster *c, stru
 }
 
 static struct rv_node *head_service(struct rv_arena *a, const struct rc_cluster *c) {
-    struct rv_node *n = new_service(a, c, rc_head_service_name(a, c)), *meta = rv_node_get(n, "metadata");
+    struct rv_node *n = rc_new_object(a, c, "v1", "Service", rc_head_service_name(a, c)),
+                   *meta = rv_node_get(n, "metadata");
     struct rv_val given = rv_val_path(c->spec, "headGroupSpec.headService"),
                   notes = rv_val_get(c->spec, "headServiceAnnotations");
     if (rv_val_type(given) == RV_MAP) {
@@ -200,8 +192,9 @@ bool rc_serve_service_possible(const struct rc_cluster *c) {
 }
 
 struct rv_node *rc_serve_service(struct rv_arena *a, const struct rc_cluster *c) {
-    struct rv_node *n = new_service(a, c, rc_name_serve_service(a, c->name)), *meta = rv_node_get(n, "metadata"),
-                   *spec = rv_node_ensure_map(a, n, "spec"), *labels = rv_node_map(a);
+    struct rv_node *n = rc_new_object(a, c, "v1", "Service", rc_name_serve_service(a, c->name)),
+                   *meta = rv_node_get(n, "metadata"), *spec = rv_node_ensure_map(a, n, "spec"),
+                   *labels = rv_node_map(a);
     rv_node_set_str(a, labels, RC_LABEL_ORIGIN_NAME, c->name);
     rv_node_set_cstr(a, labels, RC_LABEL_ORIGIN_KIND, "RayCluster");
     rv_node_set_fmt(a, labels, RC_LABEL_SERVE, RV_STR_FMT "-serve", RV_STR_ARG(c->name));

@@ -12,14 +12,6 @@
 #include "validate.h"
 #include "version.h"
 
-bool check_reject(struct check *k, const char *fmt, ...) {
-    va_list ap;
-    va_start(ap, fmt);
-    rv_buf_vaddf(k->out, fmt, ap);
-    va_end(ap);
-    return true;
-}
-
 /* ---- small readers ---------------------------------------------------------------------------------------- */
 
 struct rv_val check_env(struct rv_val container, const char *name) {
@@ -37,15 +29,16 @@ bool check_need_version(struct check *k, const char *what, int64_t major, int64_
     struct rv_str text = rv_path_str(k->c->spec, "rayVersion");
     struct rc_version v;
     if (text.n == 0)
-        return check_reject(k, "%s but spec.rayVersion was not specified. Ray version %lld.%lld.0 or later is required",
-                            what, (long long)major, (long long)minor);
+        return rc_reject(k->out,
+                         "%s but spec.rayVersion was not specified. Ray version %lld.%lld.0 or later is required", what,
+                         (long long)major, (long long)minor);
     if (!rc_version_parse(text, &v))
-        return check_reject(
-            k, "%s but the format of spec.rayVersion is invalid: " RV_STR_FMT ", accepted is MAJOR.MINOR.PATCH", what,
-            RV_STR_ARG(text));
+        return rc_reject(
+            k->out, "%s but the format of spec.rayVersion is invalid: " RV_STR_FMT ", accepted is MAJOR.MINOR.PATCH",
+            what, RV_STR_ARG(text));
     if (!rc_version_at_least(&v, major, minor))
-        return check_reject(k, "%s but minimum Ray version is %lld.%lld.0, got " RV_STR_FMT, what, (long long)major,
-                            (long long)minor, RV_STR_ARG(text));
+        return rc_reject(k->out, "%s but minimum Ray version is %lld.%lld.0, got " RV_STR_FMT, what, (long long)major,
+                         (long long)minor, RV_STR_ARG(text));
     return false;
 }
 
@@ -61,10 +54,10 @@ static bool autoscaler_v2(const struct rc_cluster *c) {
 static bool bad_metadata(struct check *k) {
     struct rv_str name = k->c->name;
     if (name.n > 53)
-        return check_reject(k, "metadata.name: RayCluster name should be no more than 53 characters, it has %zu",
-                            name.n);
+        return rc_reject(k->out, "metadata.name: RayCluster name should be no more than 53 characters, it has %zu",
+                         name.n);
     const char *why = rv_name_dns1035_label(name);
-    return why != NULL && check_reject(k, "metadata.name: RayCluster name should be a valid DNS1035 label: %s", why);
+    return why != NULL && rc_reject(k->out, "metadata.name: RayCluster name should be a valid DNS1035 label: %s", why);
 }
 
 /* ---- groups ----------------------------------------------------------------------------------------------- */
@@ -73,13 +66,13 @@ static bool bad_labels(struct check *k, struct rv_val group, const char *path, c
     for (struct rv_iter it = rv_iter(rv_val_get(group, "labels")); rv_iter_next(&it);) {
         const char *why = rv_name_label_key(it.key);
         if (why != NULL)
-            return check_reject(k, "%s.labels: invalid label key for %s: '" RV_STR_FMT "', error: %s", path, who,
-                                RV_STR_ARG(it.key), why);
+            return rc_reject(k->out, "%s.labels: invalid label key for %s: '" RV_STR_FMT "', error: %s", path, who,
+                             RV_STR_ARG(it.key), why);
         why = rv_name_label_value(rv_val_str(it.val));
         if (why != NULL)
-            return check_reject(
-                k, "%s.labels: invalid label value for key '" RV_STR_FMT "' in %s: '" RV_STR_FMT "', error: %s", path,
-                RV_STR_ARG(it.key), who, RV_STR_ARG(rv_val_str(it.val)), why);
+            return rc_reject(
+                k->out, "%s.labels: invalid label value for key '" RV_STR_FMT "' in %s: '" RV_STR_FMT "', error: %s",
+                path, RV_STR_ARG(it.key), who, RV_STR_ARG(rv_val_str(it.val)), why);
     }
     return false;
 }
@@ -89,71 +82,65 @@ static bool bad_resources(struct check *k, struct rv_val group, const char *path
     struct rv_val start = rv_val_get(group, "rayStartParams");
     for (size_t i = 0; i < RV_ARRAY_LEN(params); i++)
         if (check_non_empty(start, params[i]) && rv_val_len(rv_val_get(group, "resources")) > 0)
-            return check_reject(
-                k,
+            return rc_reject(
+                k->out,
                 "%s: resource fields should not be set in both rayStartParams and Resources for %s; please "
                 "use only one",
                 path, who);
     if (rv_val_present(rv_val_get(start, "labels")))
-        return check_reject(
-            k,
+        return rc_reject(
+            k->out,
             "%s.rayStartParams: rayStartParams['labels'] is not supported for %s; please use the top-level "
             "Labels field instead",
             path, who);
     return bad_labels(k, group, path, who);
 }
 
+static bool negative(struct check *k, const char *path, struct rv_str group, const char *field, int64_t value) {
+    return value < 0 &&
+           rc_reject(k->out, "%s.%s: worker group " RV_STR_FMT " has negative %s %lld; accepted is 0 or more", path,
+                     field, RV_STR_ARG(group), field, (long long)value);
+}
+
 static bool bad_counts(struct check *k, struct rv_val g, const char *path, struct rv_str name) {
     struct rv_val min = rv_val_get(g, "minReplicas"), max = rv_val_get(g, "maxReplicas");
     if (!autoscaling(k->c) && (!rv_val_set(min) || !rv_val_set(max)))
-        return check_reject(
-            k, "%s: worker group " RV_STR_FMT " must set both minReplicas and maxReplicas when autoscaling is disabled",
-            path, RV_STR_ARG(name));
-    int64_t lo = rv_val_int(min, 0), hi = rv_val_int(max, INT32_MAX), replicas = rv_path_int(g, "replicas", 0);
-    if (lo < 0)
-        return check_reject(
-            k, "%s.minReplicas: worker group " RV_STR_FMT " has negative minReplicas %lld; accepted is 0 or more", path,
-            RV_STR_ARG(name), (long long)lo);
-    if (hi < 0)
-        return check_reject(
-            k, "%s.maxReplicas: worker group " RV_STR_FMT " has negative maxReplicas %lld; accepted is 0 or more", path,
-            RV_STR_ARG(name), (long long)hi);
+        return rc_reject(k->out,
+                         "%s: worker group " RV_STR_FMT
+                         " must set both minReplicas and maxReplicas when autoscaling is disabled",
+                         path, RV_STR_ARG(name));
+    int64_t lo = rv_val_int(min, 0), hi = rv_val_int(max, INT32_MAX);
+    if (negative(k, path, name, "minReplicas", lo) || negative(k, path, name, "maxReplicas", hi)) return true;
     if (lo > hi)
-        return check_reject(k, "%s: worker group " RV_STR_FMT " has minReplicas %lld greater than maxReplicas %lld",
-                            path, RV_STR_ARG(name), (long long)lo, (long long)hi);
-    int64_t hosts = rv_path_int(g, "numOfHosts", 1);
-    if (hosts < 0)
-        return check_reject(
-            k, "%s.numOfHosts: worker group " RV_STR_FMT " has negative numOfHosts %lld; accepted is 0 or more", path,
-            RV_STR_ARG(name), (long long)hosts);
-    if (replicas < 0)
-        return check_reject(
-            k, "%s.replicas: worker group " RV_STR_FMT " has negative replicas %lld; accepted is 0 or more", path,
-            RV_STR_ARG(name), (long long)replicas);
-    return false;
+        return rc_reject(k->out, "%s: worker group " RV_STR_FMT " has minReplicas %lld greater than maxReplicas %lld",
+                         path, RV_STR_ARG(name), (long long)lo, (long long)hi);
+    return negative(k, path, name, "numOfHosts", rv_path_int(g, "numOfHosts", 1)) ||
+           negative(k, path, name, "replicas", rv_path_int(g, "replicas", 0));
 }
 
 static bool bad_autoscaler_fields(struct check *k, struct rv_val g, const char *path, struct rv_str name) {
     struct rv_val idle = rv_val_get(g, "idleTimeoutSeconds");
     char what[160];
     if (rv_val_set(idle) && rv_val_int(idle, 0) < 0)
-        return check_reject(
-            k, "%s.idleTimeoutSeconds: worker group " RV_STR_FMT ": idleTimeoutSeconds must be non-negative, got %lld",
-            path, RV_STR_ARG(name), (long long)rv_val_int(idle, 0));
+        return rc_reject(k->out,
+                         "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
+                         ": idleTimeoutSeconds must be non-negative, got %lld",
+                         path, RV_STR_ARG(name), (long long)rv_val_int(idle, 0));
     if (rv_val_set(idle) && !autoscaler_v2(k->c))
-        return check_reject(k,
-                            "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
-                            ": idleTimeoutSeconds is set, but autoscaler v2 is not enabled. Please set "
-                            ".spec.autoscalerOptions.version to 'v2'",
-                            path, RV_STR_ARG(name));
+        return rc_reject(k->out,
+                         "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
+                         ": idleTimeoutSeconds is set, but autoscaler v2 is not enabled. Please set "
+                         ".spec.autoscalerOptions.version to 'v2'",
+                         path, RV_STR_ARG(name));
     int64_t priority = rv_path_int(g, "priority", 0);
     if (priority == 0) return false;
     snprintf(what, sizeof what, "%s.priority: worker group %.*s: priority is set,", path,
              (int)(name.n < 63 ? name.n : 63), name.p);
     if (check_need_version(k, what, 2, 56)) return true;
     return !autoscaler_v2(k->c) &&
-           check_reject(
-               k, "%s to %lld, but autoscaler v2 is not enabled. Priority is only supported with autoscaler v2 enabled",
+           rc_reject(
+               k->out,
+               "%s to %lld, but autoscaler v2 is not enabled. Priority is only supported with autoscaler v2 enabled",
                what, (long long)priority);
 }
 
@@ -192,10 +179,10 @@ static size_t first_named(const struct named *list, size_t n, struct rv_str name
 }
 
 static bool bad_name(struct check *k, size_t first, size_t at, const char *path, struct rv_str name) {
-    if (name.n == 0) return check_reject(k, "%s.groupName: every worker group needs a name", path);
+    if (name.n == 0) return rc_reject(k->out, "%s.groupName: every worker group needs a name", path);
     if (rv_str_is(name, RC_HEAD_GROUP))
-        return check_reject(k, "%s.groupName: \"" RC_HEAD_GROUP "\" is the head's own group; choose another name",
-                            path);
+        return rc_reject(k->out, "%s.groupName: \"" RC_HEAD_GROUP "\" is the head's own group; choose another name",
+                         path);
     const char *why = rv_name_label_value(name);
     if (why == NULL) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
@@ -204,12 +191,12 @@ static bool bad_name(struct check *k, size_t first, size_t at, const char *path,
                          RV_STR_ARG(rc_name_worker_prefix(a, k->c->name.n != 0 ? k->c->name : RV_STR("c"), name))));
     }
     if (why != NULL)
-        return check_reject(k, "%s.groupName: no pod can have \"" RV_STR_FMT "\" in its name and its labels: %s", path,
-                            RV_STR_ARG(name), why);
-    return first != at && check_reject(k,
-                                       "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
-                                       "\" is also the name of spec.workerGroupSpecs[%zu]",
-                                       path, RV_STR_ARG(name), first);
+        return rc_reject(k->out, "%s.groupName: no pod can have \"" RV_STR_FMT "\" in its name and its labels: %s",
+                         path, RV_STR_ARG(name), why);
+    return first != at && rc_reject(k->out,
+                                    "%s.groupName: worker group names must be unique, \"" RV_STR_FMT
+                                    "\" is also the name of spec.workerGroupSpecs[%zu]",
+                                    path, RV_STR_ARG(name), first);
 }
 
 static bool bad_group(struct check *k, size_t first, struct rv_val g, size_t at) {
@@ -218,7 +205,8 @@ static bool bad_group(struct check *k, size_t first, struct rv_val g, size_t at)
     snprintf(path, sizeof path, "spec.workerGroupSpecs[%zu]", at);
     snprintf(who, sizeof who, "%.*s group", (int)(name.n < 100 ? name.n : 100), name.n != 0 ? name.p : "");
     if (rv_val_len(rv_val_path(g, "template.spec.containers")) == 0)
-        return check_reject(k, "%s.template.spec.containers: workerGroupSpec should have at least one container", path);
+        return rc_reject(k->out, "%s.template.spec.containers: workerGroupSpec should have at least one container",
+                         path);
     return bad_name(k, first, at, path, name) || bad_counts(k, g, path, name) || bad_resources(k, g, path, who) ||
            bad_autoscaler_fields(k, g, path, name);
 }
@@ -226,8 +214,8 @@ static bool bad_group(struct check *k, size_t first, struct rv_val g, size_t at)
 static bool bad_groups(struct check *k) {
     struct rv_val head = rv_val_get(k->c->spec, "headGroupSpec"), groups = rc_groups(k->c);
     if (rv_val_len(rv_val_path(head, "template.spec.containers")) == 0)
-        return check_reject(
-            k, "spec.headGroupSpec.template.spec.containers: headGroupSpec should have at least one container");
+        return rc_reject(
+            k->out, "spec.headGroupSpec.template.spec.containers: headGroupSpec should have at least one container");
     if (bad_resources(k, head, "spec.headGroupSpec", "Head group")) return true;
     rv_autoarena struct rv_arena *a = rv_arena_new();
     const struct named *names = sorted_names(a, groups);
@@ -251,36 +239,40 @@ static bool bad_autoscaler(struct check *k) {
         if (!rv_path_bool(it.val, "suspend", false)) continue;
         struct rv_str name = rv_path_str(it.val, "groupName");
         if (!rc_gate(k->c->settings, RC_GATE_DELETION_POLICY, true))
-            return check_reject(k,
-                                "worker group " RV_STR_FMT
-                                " can be suspended only when the RayJobDeletionPolicy feature gate is enabled",
-                                RV_STR_ARG(name));
+            return rc_reject(k->out,
+                             "worker group " RV_STR_FMT
+                             " can be suspended only when the RayJobDeletionPolicy feature gate is enabled",
+                             RV_STR_ARG(name));
         if (on)
-            return check_reject(k, "worker group " RV_STR_FMT " cannot be suspended with Autoscaler enabled",
-                                RV_STR_ARG(name));
+            return rc_reject(k->out, "worker group " RV_STR_FMT " cannot be suspended with Autoscaler enabled",
+                             RV_STR_ARG(name));
     }
     if (!on && truthy(rv_path_str(switched, "value")))
-        return check_reject(
-            k,
+        return rc_reject(
+            k->out,
             "environment variable RAY_enable_autoscaler_v2 cannot be set to '" RV_STR_FMT
             "' when enableInTreeAutoscaling is false. Please set enableInTreeAutoscaling: true to use autoscaler v2",
             RV_STR_ARG(rv_path_str(switched, "value")));
     if (on && rv_val_set(rv_val_path(spec, "autoscalerOptions.version")) && rv_val_present(switched))
-        return check_reject(k, "both .spec.autoscalerOptions.version and head Pod env var RAY_enable_autoscaler_v2 are "
-                               "set, please only use the former");
+        return rc_reject(k->out,
+                         "both .spec.autoscalerOptions.version and head Pod env var RAY_enable_autoscaler_v2 are "
+                         "set, please only use the former");
     if (on && v2 && restarts(rv_val_get(spec, "headGroupSpec")))
-        return check_reject(k, "restartPolicy for head Pod should be Never or unset when using autoscaler V2");
+        return rc_reject(k->out, "restartPolicy for head Pod should be Never or unset when using autoscaler V2");
     for (struct rv_iter it = rv_iter(rc_groups(k->c)); on && v2 && rv_iter_next(&it);)
         if (restarts(it.val))
-            return check_reject(
-                k, "restartPolicy for worker group " RV_STR_FMT " should be Never or unset when using autoscaler V2",
-                RV_STR_ARG(rv_path_str(it.val, "groupName")));
+            return rc_reject(k->out,
+                             "restartPolicy for worker group " RV_STR_FMT
+                             " should be Never or unset when using autoscaler V2",
+                             RV_STR_ARG(rv_path_str(it.val, "groupName")));
     int64_t idle = rv_path_int(spec, "autoscalerOptions.idleTimeoutSeconds", 0);
     if (idle < 0)
-        return check_reject(k, "autoscalerOptions.idleTimeoutSeconds must be non-negative, got %lld", (long long)idle);
+        return rc_reject(k->out, "autoscalerOptions.idleTimeoutSeconds must be non-negative, got %lld",
+                         (long long)idle);
     return rv_val_present(check_env(rv_val_get(spec, "autoscalerOptions"), "KUBERAY_GEN_AUTOSCALER_START_CMD")) &&
-           check_reject(k, "autoscalerOptions.env must not contain KUBERAY_GEN_AUTOSCALER_START_CMD: it is managed by "
-                           "KubeRay and injected automatically into the autoscaler container");
+           rc_reject(k->out,
+                     "autoscalerOptions.env must not contain KUBERAY_GEN_AUTOSCALER_START_CMD: it is managed by "
+                     "KubeRay and injected automatically into the autoscaler container");
 }
 
 /* ---- strategy and status ------------------------------------------------------------------------------------ */
@@ -289,21 +281,21 @@ static bool bad_strategy(struct check *k) {
     struct rv_str type = rv_path_str(k->c->spec, "upgradeStrategy.type");
     if (type.n == 0) return false;
     if (!rv_str_is(type, "Recreate") && !rv_str_is(type, "None"))
-        return check_reject(k,
-                            "The RayCluster spec is invalid: Spec.UpgradeStrategy.Type value " RV_STR_FMT
-                            " is invalid, valid options are Recreate or None",
-                            RV_STR_ARG(type));
+        return rc_reject(k->out,
+                         "The RayCluster spec is invalid: Spec.UpgradeStrategy.Type value " RV_STR_FMT
+                         " is invalid, valid options are Recreate or None",
+                         RV_STR_ARG(type));
     return !rv_str_is(k->c->creator, "RayCluster") &&
-           check_reject(k, "upgradeStrategy cannot be set when RayCluster is created by " RV_STR_FMT,
-                        RV_STR_ARG(k->c->creator));
+           rc_reject(k->out, "upgradeStrategy cannot be set when RayCluster is created by " RV_STR_FMT,
+                     RV_STR_ARG(k->c->creator));
 }
 
 static bool bad_status(struct check *k) {
     struct rv_val conditions = rv_val_get(k->c->status, "conditions");
     return rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True") &&
            rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True") &&
-           check_reject(k, "invalid RayCluster State: " RC_CONDITION_SUSPENDING " and " RC_CONDITION_SUSPENDED
-                           " conditions should not be both true");
+           rc_reject(k->out, "invalid RayCluster State: " RC_CONDITION_SUSPENDING " and " RC_CONDITION_SUSPENDED
+                             " conditions should not be both true");
 }
 
 static bool bad_scheduling(struct check *k) { return rc_scheduler_rejects(k->c, k->out); }

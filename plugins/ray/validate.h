@@ -4,15 +4,15 @@
 #define RAYCLUSTER_VALIDATE_H
 
 #include "cluster.h"
+#include "reject.h"
 
 struct check {
     const struct rc_cluster *c;
     struct rv_buf *out;
 };
 
-/* Every rule returns true when it has complained. */
-bool check_reject(struct check *k, const char *fmt, ...) RV_PRINTF(2, 3);
-/* What a feature needs of rayVersion. True when it complained. */
+/* Every rule returns true when it has rejected something. */
+/* What a feature needs of rayVersion. True when it rejected. */
 bool check_need_version(struct check *k, const char *what, int64_t major, int64_t minor);
 /* The env entry of that name, or absent. */
 struct rv_val check_env(struct rv_val container, const char *name);

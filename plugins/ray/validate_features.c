@@ -5,7 +5,7 @@
 #include "validate.h"
 
 static bool gate_off(struct check *k, const char *gate, const char *text) {
-    return !rc_gate(k->c->settings, gate, false) && check_reject(k, "%s", text);
+    return !rc_gate(k->c->settings, gate, false) && rc_reject(k->out, "%s", text);
 }
 
 /* ---- GCS fault tolerance ------------------------------------------------------------------------------------ */
@@ -22,49 +22,51 @@ static bool rocksdb_conflicts(struct check *k, struct rv_val storage) {
     struct rv_val head = rc_head_container(k->c);
     for (size_t i = 0; i < RV_ARRAY_LEN(exclusive) && rv_path_str(storage, "claimName").n != 0; i++)
         if (given(rv_val_get(storage, exclusive[i]), true))
-            return check_reject(k,
-                                "spec.gcsFaultToleranceOptions.storage: GcsFaultToleranceOptions.Storage.ClaimName is "
-                                "mutually exclusive with size, storageClassName, and accessModes");
+            return rc_reject(k->out,
+                             "spec.gcsFaultToleranceOptions.storage: GcsFaultToleranceOptions.Storage.ClaimName is "
+                             "mutually exclusive with size, storageClassName, and accessModes");
     if (rv_val_present(check_env(head, "RAY_gcs_storage")) || rv_val_present(check_env(head, "RAY_gcs_storage_path")))
-        return check_reject(k, "cannot set `RAY_gcs_storage` or `RAY_gcs_storage_path` env var in head Pod when the "
-                               "embedded GCS FT backend is used - these are managed by KubeRay");
+        return rc_reject(k->out, "cannot set `RAY_gcs_storage` or `RAY_gcs_storage_path` env var in head Pod when the "
+                                 "embedded GCS FT backend is used - these are managed by KubeRay");
     for (struct rv_iter it = rv_iter(rv_val_get(head, "volumeMounts")); rv_iter_next(&it);)
         if (rv_str_is(rv_path_str(it.val, "name"), RC_VOLUME_GCS) ||
             rv_str_is(rv_path_str(it.val, "mountPath"), RC_GCS_PATH))
-            return check_reject(k, "cannot set a volume mount named \"" RC_VOLUME_GCS "\" or mounted at " RC_GCS_PATH
-                                   " in the head container when the embedded GCS FT backend is used - it is managed by "
-                                   "KubeRay");
+            return rc_reject(k->out,
+                             "cannot set a volume mount named \"" RC_VOLUME_GCS "\" or mounted at " RC_GCS_PATH
+                             " in the head container when the embedded GCS FT backend is used - it is managed by "
+                             "KubeRay");
     for (struct rv_iter it = rv_iter(rv_val_path(k->c->spec, "headGroupSpec.template.spec.volumes"));
          rv_iter_next(&it);)
         if (rv_str_is(rv_path_str(it.val, "name"), RC_VOLUME_GCS))
-            return check_reject(k, "cannot set a volume named \"" RC_VOLUME_GCS "\" in the head Pod when the embedded "
-                                   "GCS FT backend is used - it is managed by KubeRay");
+            return rc_reject(k->out,
+                             "cannot set a volume named \"" RC_VOLUME_GCS "\" in the head Pod when the embedded "
+                             "GCS FT backend is used - it is managed by KubeRay");
     return false;
 }
 
 static bool ft_options_conflicts(struct check *k, struct rv_val options) {
     struct rv_val head = rc_head_container(k->c);
     if (check_non_empty(rv_val_path(k->c->spec, "headGroupSpec.rayStartParams"), "redis-password"))
-        return check_reject(k,
-                            "cannot set `redis-password` in rayStartParams when GcsFaultToleranceOptions is enabled - "
-                            "use GcsFaultToleranceOptions.RedisPassword instead");
+        return rc_reject(k->out,
+                         "cannot set `redis-password` in rayStartParams when GcsFaultToleranceOptions is enabled - "
+                         "use GcsFaultToleranceOptions.RedisPassword instead");
     if (rv_val_present(check_env(head, "REDIS_PASSWORD")))
-        return check_reject(
-            k, "cannot set `REDIS_PASSWORD` env var in head Pod when GcsFaultToleranceOptions is enabled - "
-               "use GcsFaultToleranceOptions.RedisPassword instead");
+        return rc_reject(k->out,
+                         "cannot set `REDIS_PASSWORD` env var in head Pod when GcsFaultToleranceOptions is enabled - "
+                         "use GcsFaultToleranceOptions.RedisPassword instead");
     if (rv_val_present(check_env(head, "RAY_REDIS_ADDRESS")))
-        return check_reject(k, "cannot set `RAY_REDIS_ADDRESS` env var in head Pod when GcsFaultToleranceOptions is "
-                               "enabled - use GcsFaultToleranceOptions.RedisAddress instead");
+        return rc_reject(k->out, "cannot set `RAY_REDIS_ADDRESS` env var in head Pod when GcsFaultToleranceOptions is "
+                                 "enabled - use GcsFaultToleranceOptions.RedisAddress instead");
     if (rc_annotation(k->c, RC_ANNOTATION_STORAGE_NAMESPACE).n != 0)
-        return check_reject(k, "cannot set `" RC_ANNOTATION_STORAGE_NAMESPACE
-                               "` annotation when GcsFaultToleranceOptions is enabled - use "
-                               "GcsFaultToleranceOptions.ExternalStorageNamespace instead");
+        return rc_reject(k->out, "cannot set `" RC_ANNOTATION_STORAGE_NAMESPACE
+                                 "` annotation when GcsFaultToleranceOptions is enabled - use "
+                                 "GcsFaultToleranceOptions.ExternalStorageNamespace instead");
     bool rocks = rv_str_is(rv_path_str(options, "backend"), "rocksdb");
     if (!rocks)
         return rv_val_set(rv_val_get(options, "storage")) &&
-               check_reject(k,
-                            "cannot set GcsFaultToleranceOptions.Storage when backend is 'redis' - it only applies to "
-                            "the 'rocksdb' backend");
+               rc_reject(k->out,
+                         "cannot set GcsFaultToleranceOptions.Storage when backend is 'redis' - it only applies to "
+                         "the 'rocksdb' backend");
     if (gate_off(k, RC_GATE_EMBEDDED_FT,
                  "the embedded RocksDB GCS fault tolerance backend (GcsFaultToleranceOptions.Backend: "
                  "'rocksdb') requires the GCSFaultToleranceEmbeddedStorage feature gate to be enabled"))
@@ -75,8 +77,8 @@ static bool ft_options_conflicts(struct check *k, struct rv_val options) {
                                                 {"externalStorageNamespace", "ExternalStorageNamespace"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(redis_only); i++)
         if (given(rv_val_get(options, redis_only[i][0]), false))
-            return check_reject(k, "cannot set GcsFaultToleranceOptions.%s when backend is 'rocksdb'",
-                                redis_only[i][1]);
+            return rc_reject(k->out, "cannot set GcsFaultToleranceOptions.%s when backend is 'rocksdb'",
+                             redis_only[i][1]);
     return rocksdb_conflicts(k, rv_val_get(options, "storage"));
 }
 
@@ -85,18 +87,19 @@ bool check_fault_tolerance(struct check *k) {
     struct rv_str note = rc_annotation(k->c, RC_ANNOTATION_FT_ENABLED);
     bool set = rv_val_set(options);
     if (note.n != 0 && set)
-        return check_reject(k, RC_ANNOTATION_FT_ENABLED
-                            " annotation and GcsFaultToleranceOptions are both set. Please use "
-                            "only GcsFaultToleranceOptions to configure GCS fault tolerance");
+        return rc_reject(k->out,
+                         RC_ANNOTATION_FT_ENABLED " annotation and GcsFaultToleranceOptions are both set. Please use "
+                                                  "only GcsFaultToleranceOptions to configure GCS fault tolerance");
     if (!set && !rv_str_ieq(note, "true") && rv_val_present(check_env(head, "RAY_REDIS_ADDRESS")))
-        return check_reject(
-            k, "RAY_REDIS_ADDRESS is set which implicitly enables GCS fault tolerance, but GcsFaultToleranceOptions is "
-               "not set. Please set GcsFaultToleranceOptions to enable GCS fault tolerance");
+        return rc_reject(
+            k->out,
+            "RAY_REDIS_ADDRESS is set which implicitly enables GCS fault tolerance, but GcsFaultToleranceOptions is "
+            "not set. Please set GcsFaultToleranceOptions to enable GCS fault tolerance");
     if (set && ft_options_conflicts(k, options)) return true;
     return (check_non_empty(rv_val_path(k->c->spec, "headGroupSpec.rayStartParams"), "redis-username") ||
             rv_val_present(check_env(head, "REDIS_USERNAME"))) &&
-           check_reject(k, "cannot set redis username in rayStartParams or environment variables - use "
-                           "GcsFaultToleranceOptions.RedisUsername instead");
+           rc_reject(k->out, "cannot set redis username in rayStartParams or environment variables - use "
+                             "GcsFaultToleranceOptions.RedisUsername instead");
 }
 
 /* ---- history server ------------------------------------------------------------------------------------------- */
@@ -125,13 +128,13 @@ static bool bad_azure(struct check *k, struct rv_val env) {
     for (size_t i = 0; i < RV_ARRAY_LEN(modes); i++)
         if (rv_str_ieq(mode, modes[i].mode))
             return !env_given(env, modes[i].needed) &&
-                   check_reject(k,
-                                "%s environment variable must be set when STORAGE_BACKEND is AZUREBLOB and "
-                                "AZURE_STORAGE_AUTH_MODE is %s",
-                                modes[i].needed, modes[i].mode);
+                   rc_reject(k->out,
+                             "%s environment variable must be set when STORAGE_BACKEND is AZUREBLOB and "
+                             "AZURE_STORAGE_AUTH_MODE is %s",
+                             modes[i].needed, modes[i].mode);
     return !env_given(env, "AZURE_STORAGE_CONNECTION_STRING") && !env_given(env, "AZURE_STORAGE_ACCOUNT_URL") &&
-           check_reject(k, "either AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT_URL environment variable "
-                           "must be set when STORAGE_BACKEND is AZUREBLOB");
+           rc_reject(k->out, "either AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT_URL environment variable "
+                             "must be set when STORAGE_BACKEND is AZUREBLOB");
 }
 
 static bool bad_backend(struct check *k, struct rv_val env) {
@@ -142,14 +145,14 @@ static bool bad_backend(struct check *k, struct rv_val env) {
                     {"ALIYUNOSS", {"OSS_BUCKET", "OSS_ENDPOINT", "OSS_REGION"}}};
     struct rv_str backend = env_value(env, "STORAGE_BACKEND");
     if (backend.n == 0)
-        return check_reject(k, "STORAGE_BACKEND environment variable must be set with a literal string value in "
-                               "historyServerOptions.collectorOptions.env");
+        return rc_reject(k->out, "STORAGE_BACKEND environment variable must be set with a literal string value in "
+                                 "historyServerOptions.collectorOptions.env");
     for (size_t i = 0; i < RV_ARRAY_LEN(backends); i++) {
         if (!rv_str_ieq(backend, backends[i].backend)) continue;
         for (size_t n = 0; n < RV_ARRAY_LEN(backends[i].needed) && backends[i].needed[n] != NULL; n++)
             if (!env_given(env, backends[i].needed[n]))
-                return check_reject(k, "%s environment variable must be set when STORAGE_BACKEND is %s",
-                                    backends[i].needed[n], backends[i].backend);
+                return rc_reject(k->out, "%s environment variable must be set when STORAGE_BACKEND is %s",
+                                 backends[i].needed[n], backends[i].backend);
     }
     return rv_str_ieq(backend, "AZUREBLOB") && bad_azure(k, env);
 }
@@ -162,15 +165,15 @@ static bool has_collector(struct rv_val group) {
 
 static bool second_collector(struct check *k) {
     if (has_collector(rv_val_get(k->c->spec, "headGroupSpec")))
-        return check_reject(k, "head pod template must not define a container with name '" RC_CONTAINER_COLLECTOR
-                               "' when history server collector options are enabled");
+        return rc_reject(k->out, "head pod template must not define a container with name '" RC_CONTAINER_COLLECTOR
+                                 "' when history server collector options are enabled");
     for (struct rv_iter g = rv_iter(rc_groups(k->c)); rv_iter_next(&g);)
         if (has_collector(g.val))
-            return check_reject(k,
-                                "worker group " RV_STR_FMT
-                                " pod template must not define a container with name '" RC_CONTAINER_COLLECTOR
-                                "' when history server collector options are enabled",
-                                RV_STR_ARG(rv_path_str(g.val, "groupName")));
+            return rc_reject(k->out,
+                             "worker group " RV_STR_FMT
+                             " pod template must not define a container with name '" RC_CONTAINER_COLLECTOR
+                             "' when history server collector options are enabled",
+                             RV_STR_ARG(rv_path_str(g.val, "groupName")));
     return false;
 }
 
@@ -181,16 +184,15 @@ bool check_history(struct check *k) {
                   options = rv_val_get(history, "collectorOptions"), env = rv_val_get(options, "env");
     if (!rv_val_set(history)) return false;
     if (gate_off(k, RC_GATE_HISTORY, "RayClusterHistoryServer feature gate is not enabled")) return true;
-    if (!rv_val_set(options)) return check_reject(k, "historyServerOptions.collectorOptions must be set");
+    if (!rv_val_set(options)) return rc_reject(k->out, "historyServerOptions.collectorOptions must be set");
     if (rv_path_str(options, "image").n == 0)
-        return check_reject(k, "historyServerOptions.collectorOptions.image must be set");
+        return rc_reject(k->out, "historyServerOptions.collectorOptions.image must be set");
     for (size_t i = 0; i < RV_ARRAY_LEN(managed); i++)
         if (env_given(env, managed[i]))
-            return check_reject(
-                k,
-                "historyServerOptions.collectorOptions.env must not contain %s: it is managed by KubeRay "
-                "and injected automatically into the collector container",
-                managed[i]);
+            return rc_reject(k->out,
+                             "historyServerOptions.collectorOptions.env must not contain %s: it is managed by KubeRay "
+                             "and injected automatically into the collector container",
+                             managed[i]);
     return bad_backend(k, env) || second_collector(k);
 }
 
@@ -202,10 +204,10 @@ bool check_authentication(struct check *k) {
          by_kubernetes = rv_path_bool(auth, "enableK8sTokenAuth", false);
     if (token && check_need_version(k, "authOptions.mode is 'token'", 2, 52)) return true;
     if (by_kubernetes && !token)
-        return check_reject(k, "authOptions.enableK8sTokenAuth is enabled but authOptions.mode not set to 'token'");
+        return rc_reject(k->out, "authOptions.enableK8sTokenAuth is enabled but authOptions.mode not set to 'token'");
     if (by_kubernetes && check_need_version(k, "authOptions.enableK8sTokenAuth is enabled", 2, 55)) return true;
     return by_kubernetes && rv_path_str(auth, "secretName").n != 0 &&
-           check_reject(k, "authOptions.enableK8sTokenAuth is enabled and authOptions.secretName is also set");
+           rc_reject(k->out, "authOptions.enableK8sTokenAuth is enabled and authOptions.secretName is also set");
 }
 
 /* ---- network policy ---------------------------------------------------------------------------------------------- */
@@ -217,8 +219,8 @@ static bool idle_rules(struct check *k, struct rv_str mode, struct rv_val rules,
     } idle[] = {{"DenyAllEgress", "ingressRules", "ingress"}, {"DenyAllIngress", "egressRules", "egress"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(idle); i++)
         if (rv_str_is(mode, idle[i].mode) && rv_val_len(rv_val_get(rules, idle[i].field)) > 0)
-            return check_reject(k, "networkPolicy.%s.%s cannot be set when mode is \"%s\" (%s is not restricted)", path,
-                                idle[i].field, idle[i].mode, idle[i].word);
+            return rc_reject(k->out, "networkPolicy.%s.%s cannot be set when mode is \"%s\" (%s is not restricted)",
+                             path, idle[i].field, idle[i].mode, idle[i].word);
     return false;
 }
 
@@ -242,11 +244,11 @@ bool check_network_policy(struct check *k) {
         struct rv_str name = rv_path_str(g.val, "groupName");
         const char *why = rv_name_dns1123_label(name);
         if (why != NULL)
-            return check_reject(k,
-                                "worker group name \"" RV_STR_FMT
-                                "\" must be a valid DNS1123 label when networkPolicy is enabled (it is embedded in the "
-                                "NetworkPolicy name): %s",
-                                RV_STR_ARG(name), why);
+            return rc_reject(k->out,
+                             "worker group name \"" RV_STR_FMT
+                             "\" must be a valid DNS1123 label when networkPolicy is enabled (it is embedded in the "
+                             "NetworkPolicy name): %s",
+                             RV_STR_ARG(name), why);
     }
     for (struct rv_iter it = rv_iter(rv_val_get(policy, "workerGroups")); rv_iter_next(&it);) {
         struct rv_str name = rv_path_str(it.val, "groupName");
@@ -254,9 +256,10 @@ bool check_network_policy(struct check *k) {
         rv_buf_addf(&path, "workerGroups[\"" RV_STR_FMT "\"]", RV_STR_ARG(name));
         if (idle_rules(k, mode, it.val, rv_buf_cstr(&path))) return true;
         if (!known_group(k, name))
-            return check_reject(
-                k, "networkPolicy.workerGroups[\"" RV_STR_FMT "\"] does not match any group name in workerGroupSpecs",
-                RV_STR_ARG(name));
+            return rc_reject(k->out,
+                             "networkPolicy.workerGroups[\"" RV_STR_FMT
+                             "\"] does not match any group name in workerGroupSpecs",
+                             RV_STR_ARG(name));
     }
     return false;
 }
@@ -269,24 +272,21 @@ static bool tls_conflicts(struct check *k, struct rv_val container, const char *
                                           "RAY_TLS_CA_CERT"};
     for (size_t i = 0; i < RV_ARRAY_LEN(managed); i++)
         if (rv_val_present(check_env(container, managed[i])))
-            return check_reject(
-                k,
-                "cannot set %s environment variable in %s when tlsOptions is set - the operator manages "
-                "TLS configuration automatically",
-                managed[i], place);
+            return rc_reject(k->out,
+                             "cannot set %s environment variable in %s when tlsOptions is set - the operator manages "
+                             "TLS configuration automatically",
+                             managed[i], place);
     for (struct rv_iter it = rv_iter(rv_val_get(container, "volumeMounts")); rv_iter_next(&it);) {
         if (rv_str_is(rv_path_str(it.val, "name"), RC_VOLUME_TLS))
-            return check_reject(
-                k,
-                "cannot use volume mount named \"" RC_VOLUME_TLS
-                "\" in %s when tlsOptions is set - the operator manages TLS configuration automatically",
-                place);
+            return rc_reject(k->out,
+                             "cannot use volume mount named \"" RC_VOLUME_TLS
+                             "\" in %s when tlsOptions is set - the operator manages TLS configuration automatically",
+                             place);
         if (rv_str_is(rv_path_str(it.val, "mountPath"), RC_TLS_PATH))
-            return check_reject(
-                k,
-                "cannot use volume mount at path \"" RC_TLS_PATH
-                "\" in %s when tlsOptions is set - the operator manages TLS configuration automatically",
-                place);
+            return rc_reject(k->out,
+                             "cannot use volume mount at path \"" RC_TLS_PATH
+                             "\" in %s when tlsOptions is set - the operator manages TLS configuration automatically",
+                             place);
     }
     return false;
 }

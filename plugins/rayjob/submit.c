@@ -3,6 +3,7 @@
 #include "builders.h"
 #include "fields.h"
 #include "plugins/ray/dashboard.h"
+#include "plugins/ray/objects.h"
 #include "rayvisor/json.h"
 #include "text.h"
 
@@ -292,14 +293,10 @@ struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j
 }
 
 struct rv_node *rj_submitter_job(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t) {
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"),
-                   *spec = rv_node_ensure_map(a, n, "spec"), *template = rj_submitter_template(a, j, t);
+    struct rv_node *n = rc_bare_object(a, j->ns, "batch/v1", "Job", j->name), *spec = rv_node_ensure_map(a, n, "spec"),
+                   *template = rj_submitter_template(a, j, t);
     struct rc_cluster gang;
-    rv_node_set_cstr(a, n, "apiVersion", "batch/v1");
-    rv_node_set_cstr(a, n, "kind", "Job");
-    rv_node_set_str(a, meta, "name", j->name);
-    rv_node_set_str(a, meta, "namespace", j->ns);
-    set_labels(a, meta, j);
+    set_labels(a, rv_node_get(n, "metadata"), j);
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayJob"), j->name, j->uid);
     rv_node_set_int(a, spec, "backoffLimit",
                     rv_path_int(j->spec, "submitterConfig.backoffLimit", RJ_SUBMITTER_BACKOFF));

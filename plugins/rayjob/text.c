@@ -19,42 +19,53 @@ static bool printable(int32_t c) {
     return true;
 }
 
-void rj_quote(struct rv_buf *out, struct rv_str s) {
-    static const char named[] = "\a\b\f\n\r\t\v\"\\", letters[] = "abfnrtv\"\\";
+/* One way of quoting: which characters have a letter behind a backslash, and how others that need it are written. */
+struct quoting {
+    const char *named, *letters;
+    /* c: the character, or below 0 for a byte that belongs to none. False: it stands as it is. */
+    bool (*escape)(struct rv_buf *out, int32_t c, uint8_t byte);
+};
+
+static void quote(struct rv_buf *out, struct rv_str s, const struct quoting *q) {
     rv_buf_addc(out, '"');
     for (size_t at = 0, length; at < s.n; at += length) {
         int32_t c = rv_utf8_decode((struct rv_str){s.p + at, s.n - at}, &length);
-        const char *special = c > 0 && c < 128 ? strchr(named, c) : NULL;
+        const char *special = c > 0 && c < 128 ? strchr(q->named, c) : NULL;
         if (special != NULL)
-            rv_buf_addf(out, "\\%c", letters[special - named]);
-        else if (c < 0 || (!printable(c) && c < 0x80))
-            rv_buf_addf(out, "\\x%02x", (uint8_t)s.p[at]);
-        else if (!printable(c))
-            rv_buf_addf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);
-        else
+            rv_buf_addf(out, "\\%c", q->letters[special - q->named]);
+        else if (!q->escape(out, c, (uint8_t)s.p[at]))
             rv_buf_add(out, s.p + at, length);
     }
     rv_buf_addc(out, '"');
 }
 
+static bool escape_in_word(struct rv_buf *out, int32_t c, uint8_t byte) {
+    if (c >= 0 && printable(c)) return false;
+    if (c < 0x80)
+        rv_buf_addf(out, "\\x%02x", byte);
+    else
+        rv_buf_addf(out, c > 0xffff ? "\\U%08x" : "\\u%04x", (unsigned)c);
+    return true;
+}
+
+void rj_quote(struct rv_buf *out, struct rv_str s) {
+    static const struct quoting word = {"\a\b\f\n\r\t\v\"\\", "abfnrtv\"\\", escape_in_word};
+    quote(out, s, &word);
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------------------------- */
 
+static bool escape_in_json(struct rv_buf *out, int32_t c, uint8_t byte) {
+    (void)byte;
+    bool plain = c >= 0x20 && c != '<' && c != '>' && c != '&' && c != 0x2028 && c != 0x2029;
+    if (plain) return false;
+    rv_buf_addf(out, "\\u%04x", c < 0 ? 0xfffdu : (unsigned)c);
+    return true;
+}
+
 static void json_text(struct rv_buf *out, struct rv_str s) {
-    static const char named[] = "\b\f\n\r\t\"\\", letters[] = "bfnrt\"\\";
-    rv_buf_addc(out, '"');
-    for (size_t at = 0, length; at < s.n; at += length) {
-        int32_t c = rv_utf8_decode((struct rv_str){s.p + at, s.n - at}, &length);
-        const char *special = c > 0 && c < 128 ? strchr(named, c) : NULL;
-        if (special != NULL)
-            rv_buf_addf(out, "\\%c", letters[special - named]);
-        else if (c < 0)
-            rv_buf_adds(out, "\\ufffd");
-        else if (c < 0x20 || c == '<' || c == '>' || c == '&' || c == 0x2028 || c == 0x2029)
-            rv_buf_addf(out, "\\u%04x", (unsigned)c);
-        else
-            rv_buf_add(out, s.p + at, length);
-    }
-    rv_buf_addc(out, '"');
+    static const struct quoting json = {"\b\f\n\r\t\"\\", "bfnrt\"\\", escape_in_json};
+    quote(out, s, &json);
 }
 
 /* The shortest form that reads back the same; an exponent only for the very small and the very large. */

@@ -1,6 +1,8 @@
 /* objects.c - Services, the Gateway and its routes (spec sections 5.4, 7.1 to 7.3). Builders: new trees in the arena.
  *
  * Ports are written out as the API server completes them, so that what is there can be compared with what is wanted. */
+#include "plugins/ray/objects.h"
+
 #include "plugins/ray/names.h"
 
 #include "fields.h"
@@ -8,16 +10,6 @@
 
 static void owned(struct rv_arena *a, const struct rs_service *s, struct rv_node *n) {
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayService"), s->name, s->uid);
-}
-
-static struct rv_node *object(struct rv_arena *a, const struct rs_service *s, const char *api_version, const char *kind,
-                              struct rv_str name) {
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata");
-    rv_node_set_cstr(a, n, "apiVersion", api_version);
-    rv_node_set_cstr(a, n, "kind", kind);
-    rv_node_set_str(a, meta, "name", name);
-    rv_node_set_str(a, meta, "namespace", s->ns);
-    return n;
 }
 
 static void complete_ports(struct rv_arena *a, struct rv_node *spec) {
@@ -90,8 +82,8 @@ struct rv_str rs_serve_service_name(struct rv_arena *a, const struct rs_service 
 struct rv_node *rs_serve_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *c,
                                  bool selector) {
     struct rv_val given = rv_val_get(s->spec, "serveService"), notes = rv_val_path(given, "metadata.annotations");
-    struct rv_node *n = object(a, s, "v1", "Service", rs_serve_service_name(a, s)), *meta = rv_node_get(n, "metadata"),
-                   *labels = rv_node_map(a);
+    struct rv_node *n = rc_bare_object(a, s->ns, "v1", "Service", rs_serve_service_name(a, s)),
+                   *meta = rv_node_get(n, "metadata"), *labels = rv_node_map(a);
     struct rv_node *spec = rv_val_set(rv_val_get(given, "spec")) ? rc_without_zeros(a, rv_val_get(given, "spec"))
                                                                  : rv_node_map(a),
                    *ports = merged_ports(a, serve_ports(a, c), rv_val_path(given, "spec.ports"));
@@ -115,7 +107,7 @@ struct rv_node *rs_serve_service(struct rv_arena *a, const struct rs_service *s,
 
 /* Owned by the cluster, so that it goes with it. Ports as the user's template has them, their appProtocol too. */
 struct rv_node *rs_cluster_serve_service(struct rv_arena *a, const struct rs_service *s, const struct rc_cluster *c) {
-    struct rv_node *n = object(a, s, "v1", "Service", rc_name_serve_service(a, c->name)),
+    struct rv_node *n = rc_bare_object(a, s->ns, "v1", "Service", rc_name_serve_service(a, c->name)),
                    *spec = rv_node_ensure_map(a, n, "spec"),
                    *ports = merged_ports(a, serve_ports(a, c), rv_val_path(s->spec, "serveService.spec.ports"));
     if (rv_node_len(ports) == 0) return NULL;
@@ -136,7 +128,7 @@ struct rv_str rs_gateway_name(struct rv_arena *a, const struct rs_service *s) {
 
 struct rv_node *rs_gateway(struct rv_arena *a, const struct rs_service *s) {
     if (rs_annotation(s, RS_ANNOTATION_GATEWAY).n != 0) return NULL;
-    struct rv_node *n = object(a, s, "gateway.networking.k8s.io/v1", "Gateway", rs_gateway_name(a, s)),
+    struct rv_node *n = rc_bare_object(a, s->ns, "gateway.networking.k8s.io/v1", "Gateway", rs_gateway_name(a, s)),
                    *spec = rv_node_ensure_map(a, n, "spec"), *listener = rv_node_map(a);
     rv_node_set_str(a, spec, "gatewayClassName", rv_path_str(s->options, "gatewayClassName"));
     rv_node_set_cstr(a, listener, "name", "http");
@@ -200,7 +192,7 @@ static struct rv_node *backend(struct rv_arena *a, const struct rs_service *s, c
 
 static struct rv_node *route(struct rv_arena *a, const struct rs_service *s, const char *kind, struct rv_str name,
                              int64_t port, const struct rs_share shares[2]) {
-    struct rv_node *n = object(a, s, "gateway.networking.k8s.io/v1", kind, name),
+    struct rv_node *n = rc_bare_object(a, s->ns, "gateway.networking.k8s.io/v1", kind, name),
                    *spec = rv_node_ensure_map(a, n, "spec"), *rule = rv_node_map(a), *backends = rv_node_array(a);
     rv_node_append(a, rv_node_ensure_array(a, spec, "parentRefs"), parent(a, s));
     hostnames(a, s, spec);

@@ -7,6 +7,7 @@
 
 #include "fields.h"
 #include "pass.h"
+#include "plugins/ray/objects.h"
 
 enum { ENDPOINTS_MAX = 1000 /* of one EndpointSlice */ };
 
@@ -79,15 +80,12 @@ static struct rv_node *slice_ports(struct rv_arena *a, struct rv_node *service) 
 /* Owned by the Service, so that it goes with it. */
 static struct rv_node *slice(struct service_pass *p, struct rv_node *service, const struct rv_object *of) {
     struct rv_arena *a = p->arena;
-    struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"), *labels = rv_node_map(a),
-                   *list = rv_node_array(a);
     struct rv_str name = rv_node_text(rv_node_path(service, "metadata.name"));
+    struct rv_node *n = rc_bare_object(a, p->s->ns, "discovery.k8s.io/v1", "EndpointSlice",
+                                       rv_arena_fmt(a, RV_STR_FMT "-shared", RV_STR_ARG(name))),
+                   *meta = rv_node_get(n, "metadata"), *labels = rv_node_map(a), *list = rv_node_array(a);
     struct pods active = pods_of(p, ACTIVE), pending = pods_of(p, PENDING);
     int64_t from_a, from_b, weight = p->plan.promote ? 100 : p->now.pending.traffic > 0 ? p->now.pending.traffic : 0;
-    rv_node_set_cstr(a, n, "apiVersion", "discovery.k8s.io/v1");
-    rv_node_set_cstr(a, n, "kind", "EndpointSlice");
-    rv_node_set_fmt(a, meta, "name", RV_STR_FMT "-shared", RV_STR_ARG(name));
-    rv_node_set_str(a, meta, "namespace", p->s->ns);
     rv_node_set_str(a, labels, RS_LABEL_SLICE_SERVICE, name);
     rv_node_set_cstr(a, labels, RS_LABEL_SLICE_MANAGER, RS_MANAGED_SLICES);
     rv_node_set_str(a, labels, RC_LABEL_SERVE,

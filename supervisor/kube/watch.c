@@ -242,6 +242,21 @@ static bool metadata_only(const struct kube_watch *w) {
     return rv_projection_only(store_collection_projection(w->o.into), "metadata");
 }
 
+/* Its answer is fed into the reader as it comes. A body that is no answer is kept only as far as an error needs. */
+static void start_transfer(struct kube_watch *w, const char *path, const char *accept,
+                           int (*on_data)(void *arg, const void *bytes, size_t n),
+                           void (*on_done)(void *arg, const struct kube_response *r)) {
+    struct kube_transfer_opts o = {.method = "GET",
+                                   .path = path,
+                                   .accept = metadata_only(w) ? accept : NULL,
+                                   .on_data = on_data,
+                                   .on_done = on_done,
+                                   .arg = w,
+                                   .max_body = 256 << 10};
+    touch_stall(w);
+    w->transfer = kube_transfer_start(w->client, &o);
+}
+
 static void start_list(struct kube_watch *w) {
     char limit[16];
     snprintf(limit, sizeof limit, "%u", or_default(w->o.page_size, PAGE));
@@ -259,15 +274,7 @@ static void start_list(struct kube_watch *w) {
                                         "limit", limit, "labelSelector", w->selector, last, w->next_page, NULL)
                             : kube_path(text(w->api_version), text(w->ns), text(w->resource), RV_STR(""), RV_STR(""),
                                         "limit", limit, last, w->next_page, NULL);
-    struct kube_transfer_opts o = {.method = "GET",
-                                   .path = path,
-                                   .accept = metadata_only(w) ? ACCEPT_METADATA("PartialObjectMetadataList") : NULL,
-                                   .on_data = on_list_data,
-                                   .on_done = on_list_done,
-                                   .arg = w,
-                                   .max_body = 256 << 10};
-    touch_stall(w);
-    w->transfer = kube_transfer_start(w->client, &o);
+    start_transfer(w, path, ACCEPT_METADATA("PartialObjectMetadataList"), on_list_data, on_list_done);
 }
 
 /* ---- watching ------------------------------------------------------------------------------------------- */
@@ -353,21 +360,13 @@ static void start_watch(struct kube_watch *w) {
         kube_path(text(w->api_version), text(w->ns), text(w->resource), RV_STR(""), RV_STR(""), "watch", "1",
                   "allowWatchBookmarks", "true", "resourceVersion", w->version != NULL ? w->version : "",
                   "timeoutSeconds", seconds, selector, w->selector, NULL);
-    struct kube_transfer_opts o = {.method = "GET",
-                                   .path = path,
-                                   .accept = metadata_only(w) ? ACCEPT_METADATA("PartialObjectMetadata") : NULL,
-                                   .on_data = on_watch_data,
-                                   .on_done = on_watch_done,
-                                   .arg = w,
-                                   .max_body = 256 << 10};
     kube_client_counters(w->client)->watches_started++;
     w->started = rv_mono_now();
     w->events = 0;
     w->heard = false;
     w->why[0] = 0;
     set_state(w, KUBE_WATCH_WATCHING, "");
-    touch_stall(w);
-    w->transfer = kube_transfer_start(w->client, &o);
+    start_transfer(w, path, ACCEPT_METADATA("PartialObjectMetadata"), on_watch_data, on_watch_done);
 }
 
 /* ---- life ----------------------------------------------------------------------------------------------- */

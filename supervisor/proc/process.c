@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ipc/base/sanitizer.h"
 #include "recordings.h"
 #include "spawn.h"
 
@@ -47,17 +48,6 @@ static int make_dir(struct plugin *p, struct rv_error *err) {
     return 0;
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature) /* clang's way of saying it */
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 /* A plugin that cannot be recorded runs all the same. */
 static void name_recording(struct plugin *p) {
     struct rv_error err = {0};
@@ -83,7 +73,7 @@ static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, con
     char memory[24], parent[24], most[24];
     char *argv[24] = {p->s->host_binary};
     /* A sanitizer's shadow memory would count against it. */
-    snprintf(memory, sizeof memory, "%" PRIu64, SANITIZED ? 0 : p->config->memory);
+    snprintf(memory, sizeof memory, "%" PRIu64, RV_ADDRESS_SANITIZER ? 0 : p->config->memory);
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(most, sizeof most, "%" PRIu64, p->config->recording);
     add_option(argv, "--lane", lane_path);

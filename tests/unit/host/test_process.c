@@ -1,6 +1,7 @@
 /* test_process.c - the real rayvisor-host with the toy plugin, and this test as its supervisor. */
 #include "script.h"
 
+#include "ipc/base/sanitizer.h"
 #include "ipc/protocol/flight_recorder.h"
 #include "ipc/protocol/lane.h"
 
@@ -15,17 +16,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum { MAX_HEARD = 64, PATIENCE_S = 60 };
 
@@ -103,7 +93,7 @@ static void forbid_namespaces(void) {
 static void become_host(const char *const *argv, int token, int flight, bool confined) {
     if (confined) forbid_namespaces();
     int a = fcntl(token, F_DUPFD, 20), b = fcntl(flight, F_DUPFD, 20);
-    char *const environment[] = {SANITIZED ? (char[]){"ASAN_OPTIONS=detect_leaks=0"} : NULL, NULL};
+    char *const environment[] = {RV_ADDRESS_SANITIZER ? (char[]){"ASAN_OPTIONS=detect_leaks=0"} : NULL, NULL};
     if (dup2(a, 3) == 3 && dup2(b, 4) == 4) execve(argv[0], (char *const *)(uintptr_t)argv, environment);
     _exit(127);
 }
@@ -282,7 +272,7 @@ static void sandbox(void) {
         CHECK_ROW(strstr(h->text, want) != NULL, denied[i]);
     }
     /* A sanitizer's runtime needs some of these itself. */
-    for (size_t i = 0; i < RV_ARRAY_LEN(denied_unsanitized) && !SANITIZED; i++) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(denied_unsanitized) && !RV_ADDRESS_SANITIZER; i++) {
         snprintf(want, sizeof want, "%s denied", denied_unsanitized[i]);
         CHECK_ROW(strstr(h->text, want) != NULL, denied_unsanitized[i]);
     }
