@@ -6,7 +6,8 @@
 #   tests/run.sh unit            only tests whose label matches (unit, fuzz, search, integration, lint, asan, tsan)
 #   tests/run.sh real            the integration tests against a real Kubernetes control plane with simulated kubelets (needs
 #                                Go; the first time ten minutes to compile it; skipped where it cannot be)
-#   tests/run.sh ray             RayJobs on a real kubelet and a real Ray (needs root and Go; skipped where it cannot be)
+#   tests/run.sh ray             the tests on a real kubelet and a real Ray (needs root and Go; skipped where it cannot be);
+#                                "tests/run.sh ray jobs": only test_ray_jobs.py
 #
 # RAYVISOR_NO_INSTALL=1 skips the packages. Build trees: build/ (gcc, optimised), build-clang/, build-asan/, build-tsan/,
 # build-fuzz/ (clang).
@@ -85,7 +86,7 @@ tally() { # CTest's output, in one line
 }
 
 ray() {
-    local dir status=0
+    local dir file part=${1:-} status=0
     tests/real/node.sh can || { echo "0 passed, 0 failed, 1 skipped" && return 0; }
     tests/real/node.sh build
     dir=$(mktemp -d)
@@ -93,14 +94,18 @@ ray() {
     trap "tests/real/node.sh down '$dir'; rm -rf '$dir' '$log'" EXIT
     tests/real/node.sh up "$dir" || { echo "the node did not come up" && echo "0 passed, 0 failed, 1 skipped" && return 0; }
     "${RAYVISOR_REAL_BIN:-$HOME/.cache/rayvisor-real}/kubectl" --kubeconfig "$dir/kubeconfig" apply -f deploy/crds >/dev/null
-    RAYVISOR_NODE=$dir python3 tests/real/test_ray.py || status=$?
-    [ "$status" = 77 ] || return "$status"
+    for file in tests/real/test_ray_${part:-*}.py; do
+        echo "== $(basename "$file")"
+        RAYVISOR_NODE=$dir python3 "$file" | tee -a "$dir/log" || { [ $? = 77 ] || status=1; }
+    done
+    awk '/^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$/ { p += $1; f += $3; s += $5 } END { print p + 0 " passed, " f + 0 " failed, " s + 0 " skipped" }' "$dir/log"
+    return $status
 }
 
 install_packages
 build release
 if [ "$label" = ray ]; then
-    ray
+    ray "${2:-}"
     exit
 fi
 if [ "$label" = real ]; then

@@ -251,9 +251,9 @@ class External:
     def stop(self):
         """Leaves nothing behind that the next test's plugins would meet; nobody is left who would take off finalizers."""
         for ns in self.namespaces:
-            for resource in ("raycronjobs", "rayjobs", "rayclusters", "configmaps"):
+            for resource in ("raycronjobs", "rayjobs", "rayservices", "rayclusters", "configmaps"):
                 with contextlib.suppress(ApiError): self.kube.call("DELETE", Kube.path(resource, ns))
-            for resource in ("rayjobs", "rayclusters"):
+            for resource in ("rayjobs", "rayservices", "rayclusters"):
                 for o in self.kube.list(resource, ns):
                     with contextlib.suppress(ApiError): self.kube.patch(resource, ns, o["metadata"]["name"], {"metadata": {"finalizers": None}})
             with contextlib.suppress(ApiError): self.kube.delete("namespaces", None, ns)
@@ -300,8 +300,10 @@ class Account:
 
 
 class Operator:
-    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug", log_format="json", allow=("127.0.0.0/8",)):
+    def __init__(self, dir, kube, plugins=None, extra="", wait=True, name="operator", proxy=False, kubeconfig=None, namespaces=(), kubernetes=None, level="debug", log_format="json",
+                 allow=("127.0.0.0/8",), within=()):
         self.dir, self.kube, self.level, self.log_format, self.allow = os.path.join(dir, name), kube, level, log_format, list(allow)
+        self.within = within  # a command that runs its arguments
         os.makedirs(self.dir, exist_ok=True)
         self.config = os.path.join(self.dir, "rayvisor.yaml")
         self.plugins = plugins if plugins is not None else [{"name": "raycluster"}]
@@ -332,7 +334,7 @@ plugins: {json.dumps(self.plugins)}
         os.rename(tmp, self.config)
 
     def start(self, wait=True):
-        self.proc = Process([binary("rayvisord"), "--config", self.config], self.log)
+        self.proc = Process([*self.within, binary("rayvisord"), "--config", self.config], self.log)
         self.starts += 1
         if wait: self.wait_ready()
 

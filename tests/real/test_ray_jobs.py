@@ -2,29 +2,9 @@
 """RayJobs on a real Ray: pods by a real kubelet, jobs that really run. Needs a node made by node.sh: RAYVISOR_NODE names its folder.
 
 One core a cluster and two clusters at a time is what a small machine can bear, so the jobs go in pairs."""
-import os, subprocess, sys
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
-from harness import *
+from real import *
 
-RAY = os.environ.get("RAYVISOR_RAY", "2.60.0")
-NODE = os.environ.get("RAYVISOR_NODE", "")
-BIN = os.environ.get("RAYVISOR_REAL_BIN", os.path.expanduser("~/.cache/rayvisor-real"))
 SUBMIT = "rayvisor.test/submit:1"
-SLOW = 240
-
-
-def kubectl(*args, **kw):
-    return subprocess.run([f"{BIN}/kubectl", "--kubeconfig", f"{NODE}/kubeconfig", *args], capture_output=True, text=True, timeout=120, **kw)
-
-
-def box(name, memory="3Gi"):
-    return {"name": name, "image": f"rayproject/ray:{RAY}", "imagePullPolicy": "IfNotPresent",
-            "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": memory}}}
-
-
-def real_cluster(workers=0):
-    group = {"groupName": "w", "replicas": workers, "minReplicas": 0, "maxReplicas": 2, "rayStartParams": {}, "template": {"spec": {"containers": [box("ray-worker", "2Gi")]}}}
-    return {"rayVersion": RAY, "headGroupSpec": {"rayStartParams": {}, "template": {"spec": {"containers": [box("ray-head")]}}}, "workerGroupSpecs": [group] if workers else []}
 
 
 def job(name, code, **spec):
@@ -33,20 +13,10 @@ def job(name, code, **spec):
         "entrypoint": f'python -c "{code}"', "shutdownAfterJobFinishes": True, "rayClusterSpec": real_cluster(), **spec}}
 
 
-def setup(env, **settings):
-    if not NODE: raise Skip("no node: RAYVISOR_NODE is not set (tests/run.sh ray makes one)")
-    env.sb = None
-    env.kube = env.keep(External(f"{NODE}/kubeconfig")).kube
-    env.kube.namespace("ray")
-    env.ns = env.things[0].namespaces[-1]
-    env.operator(plugins=[{"name": "raycluster"}, {"name": "rayjob", "settings": settings}], proxy=True)
-    return env.kube, env.ns
+def setup(env, **settings): return on_node(env, [{"name": "raycluster"}, {"name": "rayjob", "settings": settings}], proxy=True)
 
 
 def submitter_log(ns, name): return kubectl("logs", "-n", ns, "-l", f"job-name={name}", "--tail=-1").stdout
-
-
-def gone(kube, ns): return not kube.list("rayclusters", ns) and not [p for p in kube.list("pods", ns) if "ray.io/cluster" in p["metadata"].get("labels", {})]
 
 
 def test_cluster(env):
@@ -88,6 +58,7 @@ def test_suspended_and_lost(env):
 
 
 def test_small_submitter_and_sidecar(env):
+    need_node()
     if not os.path.exists(binary("rayvisor-submit")): raise Skip("rayvisor-submit is not built here")
     folder = os.path.join(env.dir, "image")
     os.makedirs(folder)
@@ -119,7 +90,7 @@ def test_sidecar_that_ends_before_the_workers_are_ready(env):
 
 def test_operator_in_the_cluster(env):
     """As deploy/kustomize installs it: two replicas of the image, of which one acts, and the other goes on when that one is gone."""
-    if not NODE: raise Skip("no node: RAYVISOR_NODE is not set (tests/run.sh ray makes one)")
+    need_node()
     subprocess.run([os.path.join(ROOT, "deploy/image.sh"), "docker.io/library/rayvisor:0.1.0", f"{env.dir}/rayvisor.tar"], check=True, env={**os.environ, "RAYVISOR_BUILD": BUILD})
     subprocess.run(["ctr", "--address", f"{NODE}/containerd.sock", "-n", "k8s.io", "images", "import", f"{env.dir}/rayvisor.tar"], check=True, capture_output=True)
     env.sb = None
