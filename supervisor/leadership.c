@@ -7,32 +7,54 @@
 #include <unistd.h>
 
 #include "supervisor/kube/lease.h"
+#include "supervisor/kube/other_operator.h"
 #include "trouble.h"
+
+enum { LOOK_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
 /* A client of its own: renewing never waits behind the operator's own requests. */
 struct leadership {
     struct kube_client *client;
-    struct lease *lease;
-    char *identity, *ns, *name;
-    bool leader, failing; /* failing: the last answer was of no use */
-    struct trouble *trouble;
+    struct lease *lease;          /* NULL: no election */
+    struct other_operator *other; /* NULL: it is not looked for */
+    bool yields;                  /* to another operator */
+    char *identity, *ns, *name, *other_lease;
+    bool elected, acts; /* acts: elected, and no other operator is in the way */
+    bool failing;       /* the last answer was of no use */
+    bool cannot_look;   /* whether there is another operator */
+    struct trouble *trouble, *look_trouble;
     char why[256]; /* what it was */
     struct leadership_callbacks on;
 };
+
+static bool is_held_back(const struct leadership *l) {
+    return l->other != NULL && l->yields && other_operator_state(l->other) != OTHER_OPERATOR_NONE;
+}
+
+/* Begins to act, or ends, where something has changed. */
+static void settle(struct leadership *l) {
+    bool acts = l->elected && !is_held_back(l);
+    if (acts == l->acts) return;
+    l->acts = acts;
+    if (acts)
+        l->on.begin(l->on.arg);
+    else
+        l->on.pause(l->on.arg);
+}
 
 static void on_change(void *arg, enum lease_change c) {
     struct leadership *l = arg;
     switch (c) {
     case LEASE_WON:
-        l->leader = true;
+        l->elected = true;
         rv_info("this instance leads", "lease", l->name, "namespace", l->ns, "identity", l->identity);
-        l->on.won(l->on.arg);
+        settle(l);
         break;
     case LEASE_FOLLOWED:
         rv_info("this instance stands by", "leader", lease_holder(l->lease), "lease", l->name, "namespace", l->ns);
         break;
     case LEASE_LOST:
-        l->leader = false;
+        l->elected = l->acts = false;
         rv_err("the lease is lost: this process ends at once, so that two never act", "lease", l->name, "holder",
                lease_holder(l->lease));
         l->on.lost(l->on.arg);
@@ -57,9 +79,127 @@ static void on_trouble(void *arg, const char *verb, const struct kube_response *
     trouble_report(l->trouble, rv_buf_str(&of), rv_buf_str(&why));
 }
 
+/* ---- another operator ----------------------------------------------------------------------------------- */
+
+static bool is_beside_another(const struct leadership *l) {
+    return l->other != NULL && other_operator_state(l->other) == OTHER_OPERATOR_ACTIVE;
+}
+
+static void on_other(void *arg) {
+    struct leadership *l = arg;
+    const char *holder = other_operator_holder(l->other), *ns = other_operator_namespace(l->other);
+    if (is_beside_another(l)) {
+        rv_warn(l->yields ? "another operator works beside this one, which stands by: stop one of the two, or set "
+                            "otherOperator.action"
+                          : "another operator works beside this one, and both act (otherOperator.action: warn)",
+                "holder", holder, "lease", l->other_lease, "namespace", ns);
+        settle(l);
+        l->on.other(l->on.arg, true);
+    } else if (holder[0] != 0) {
+        rv_info("the other operator renews its lease no longer", "holder", holder, "lease", l->other_lease, "namespace",
+                ns);
+        settle(l);
+        l->on.other(l->on.arg, false);
+    } else {
+        settle(l);
+    }
+}
+
+static bool still_cannot_look(void *arg) { return ((const struct leadership *)arg)->cannot_look; }
+
+static void on_look_trouble(void *arg, const struct kube_response *r) {
+    struct leadership *l = arg;
+    l->cannot_look = r != NULL;
+    if (r == NULL) return;
+    rv_autobuf struct rv_buf of = {0}, why = {0};
+    rv_buf_addf(&of, "list leases %s", l->other_lease);
+    if (r->http_status != 0) rv_buf_addf(&why, "HTTP %u ", r->http_status);
+    rv_buf_add(&why, r->message.p, r->message.n);
+    trouble_report(l->look_trouble, rv_buf_str(&of), rv_buf_str(&why));
+}
+
+static void look_for_others(struct supervisor *s, struct leadership *l) {
+    const struct config_other *c = &s->config->other;
+    if (c->action == OTHER_IGNORE) return;
+    const struct schema_texts *in = c->namespaces.n != 0 ? &c->namespaces : &s->config->namespaces;
+    size_t n = 0;
+    struct rv_str *where = rv_alloc_array(in->n + 1, sizeof *where), own = rv_str(l->ns);
+    bool has_own = false;
+    for (size_t i = 0; i < in->n; i++) {
+        where[n++] = in->list[i];
+        has_own |= rv_str_eq(in->list[i], own);
+    }
+    if (n != 0 && c->namespaces.n == 0 && !has_own) where[n++] = own;
+    l->yields = c->action == OTHER_STAND_BY;
+    l->look_trouble = trouble_new(&(struct trouble_opts){
+        .loop = s->loop,
+        .begins = "whether another operator works beside this one cannot be seen: grant list on leases (rayvisord "
+                  "--print-rbac shows the role)",
+        .lasts = "whether another operator works beside this one still cannot be seen",
+        .over = "whether another operator works beside this one can be seen again",
+        .persists = still_cannot_look,
+        .arg = l});
+    l->other = other_operator_start(s->loop, l->client,
+                                    &(struct other_operator_opts){.lease = l->other_lease,
+                                                                  .own_ns = own,
+                                                                  .own_lease = rv_str(l->name),
+                                                                  .namespaces = where,
+                                                                  .n = n,
+                                                                  .pause_ms = LOOK_MS,
+                                                                  .active_pause_ms = LOOK_AGAIN_MS,
+                                                                  .on_change = on_other,
+                                                                  .on_trouble = on_look_trouble,
+                                                                  .arg = l});
+    free(where);
+}
+
+/* ---- what others ask ------------------------------------------------------------------------------------ */
+
+static const char *say_why_held_back(const struct leadership *l, struct rv_buf *room) {
+    rv_buf_clear(room);
+    if (!is_beside_another(l))
+        rv_buf_addf(room, "looks whether another operator works beside it (Lease %s)", l->other_lease);
+    else
+        rv_buf_addf(room, "another operator, %s, works beside it and renews Lease %s/%s",
+                    other_operator_holder(l->other), other_operator_namespace(l->other), l->other_lease);
+    return rv_buf_cstr(room);
+}
+
+const char *leadership_held_back(const struct supervisor *s, struct rv_buf *room) {
+    return s->leadership != NULL && is_held_back(s->leadership) ? say_why_held_back(s->leadership, room) : NULL;
+}
+
+bool leadership_beside_another(const struct supervisor *s) {
+    return s->leadership != NULL && is_beside_another(s->leadership);
+}
+
+void leadership_about_other(const struct supervisor *s, struct rv_event *e, struct rv_buf *note) {
+    const struct leadership *l = s->leadership;
+    bool active = is_beside_another(l);
+    rv_buf_clear(note);
+    rv_buf_addf(note,
+                active ? "Another operator, %s, renews this Lease: Rayvisor %s" : "%s renews this Lease no longer%s",
+                other_operator_holder(l->other),
+                !active     ? ": Rayvisor goes on"
+                : l->yields ? "stands by, so that two never act. Stop one of the two, or set otherOperator.action"
+                            : "acts all the same (otherOperator.action: warn)");
+    *e = (struct rv_event){.size = sizeof *e,
+                           .warning = active,
+                           .reason = active ? RV_STR("AnotherOperator") : RV_STR("OtherOperatorGone"),
+                           .action = l->yields ? RV_STR("StandBy") : RV_STR("Warn"),
+                           .note = rv_buf_str(note),
+                           .api_version = RV_STR("coordination.k8s.io/v1"),
+                           .kind = RV_STR("Lease"),
+                           .ns = rv_str(other_operator_namespace(l->other)),
+                           .name = rv_str(l->other_lease),
+                           .controller = RV_STR("rayvisor")};
+}
+
 const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room) {
     const struct leadership *l = s->leadership;
-    if (l == NULL || lease_had_holder(l->lease)) return NULL;
+    if (l == NULL) return NULL;
+    if (is_held_back(l) && !is_beside_another(l)) return say_why_held_back(l, room);
+    if (l->lease == NULL || lease_had_holder(l->lease)) return NULL;
     rv_buf_clear(room);
     rv_buf_addf(room, "leader election: no instance is known to lead (lease %s/%s)%s%s", l->ns, l->name,
                 l->failing ? ": " : "", l->failing ? l->why : "");
@@ -74,21 +214,8 @@ static char *make_identity(uint64_t epoch) {
     return rv_strdup(rv_buf_str(&b));
 }
 
-int leadership_start(struct supervisor *s, const struct leadership_callbacks *on, struct rv_error *err) {
+static void stand_for_election(struct supervisor *s, struct leadership *l) {
     const struct config_lead *c = &s->config->lead;
-    if (!c->enabled) return 0;
-    struct leadership *l = rv_alloc(sizeof *l);
-    s->leadership = l;
-    l->on = *on;
-    l->identity = make_identity(s->epoch);
-    l->ns = rv_strdup(c->ns.n != 0 ? c->ns : rv_str(kube_config_namespace(s->kube_config)));
-    l->name = rv_strdup(c->name);
-    l->client = kube_client_new(s->loop, s->kube_config,
-                                &(struct kube_client_opts){.max_connections = 1,
-                                                           .user_agent = "rayvisor-lease/" RV_VERSION,
-                                                           .credentials_of = s->client},
-                                err);
-    if (l->client == NULL) return err->code;
     l->trouble = trouble_new(&(struct trouble_opts){
         .loop = s->loop,
         .begins = "leader election: the lease cannot be read or written; without it nobody acts: grant get, create and "
@@ -107,6 +234,28 @@ int leadership_start(struct supervisor *s, const struct leadership_callbacks *on
                                                 .on_change = on_change,
                                                 .on_trouble = on_trouble,
                                                 .arg = l});
+}
+
+int leadership_start(struct supervisor *s, const struct leadership_callbacks *on, struct rv_error *err) {
+    const struct config_lead *c = &s->config->lead;
+    if (!c->enabled && s->config->other.action == OTHER_IGNORE) return 0;
+    struct leadership *l = rv_alloc(sizeof *l);
+    s->leadership = l;
+    l->on = *on;
+    l->elected = !c->enabled;
+    l->identity = make_identity(s->epoch);
+    l->ns = rv_strdup(c->ns.n != 0 ? c->ns : rv_str(kube_config_namespace(s->kube_config)));
+    l->name = rv_strdup(c->enabled ? c->name : RV_STR(""));
+    l->other_lease = rv_strdup(s->config->other.lease);
+    l->client = kube_client_new(s->loop, s->kube_config,
+                                &(struct kube_client_opts){.max_connections = 2,
+                                                           .user_agent = "rayvisor-lease/" RV_VERSION,
+                                                           .credentials_of = s->client},
+                                err);
+    if (l->client == NULL) return err->code;
+    if (c->enabled) stand_for_election(s, l);
+    look_for_others(s, l);
+    settle(l);
     return 0;
 }
 
@@ -114,29 +263,43 @@ void leadership_free(struct supervisor *s) {
     struct leadership *l = s->leadership;
     if (l == NULL) return;
     lease_free(l->lease);
+    other_operator_free(l->other);
     trouble_free(l->trouble);
+    trouble_free(l->look_trouble);
     kube_client_free(l->client);
     free(l->identity);
     free(l->ns);
     free(l->name);
+    free(l->other_lease);
     free(l);
     s->leadership = NULL;
 }
 
 void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg) {
-    if (s->leadership != NULL)
+    if (s->leadership != NULL && s->leadership->lease != NULL)
         lease_release(s->leadership->lease, done, arg);
     else
         done(arg);
 }
 
-bool leadership_acts(const struct supervisor *s) { return s->leadership == NULL || lease_holds(s->leadership->lease); }
-bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->leader; }
+bool leadership_acts(const struct supervisor *s) {
+    const struct leadership *l = s->leadership;
+    return l == NULL || (l->acts && (l->lease == NULL || lease_holds(l->lease)));
+}
+bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->acts; }
 
 /* A holder's identity is the name of its host, which is that of its pod, and a number behind the last '_'. */
 const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *room) {
-    const char *holder = s->leadership != NULL ? lease_holder(s->leadership->lease) : NULL;
+    const struct leadership *l = s->leadership;
+    const char *holder = l != NULL && l->lease != NULL ? lease_holder(l->lease) : NULL;
     const char *number = holder != NULL ? strrchr(holder, '_') : NULL;
+    if (l != NULL && l->elected && is_held_back(l)) {
+        rv_autobuf struct rv_buf why = {0};
+        rv_buf_addf(&why, "this operator stands by and decides nothing: %s", say_why_held_back(l, room));
+        rv_buf_clear(room);
+        rv_buf_add_str(room, rv_buf_str(&why));
+        return rv_buf_cstr(room);
+    }
     rv_buf_clear(room);
     if (number == NULL || number == holder)
         rv_buf_adds(room, "this replica stands by and decides nothing, and nobody leads yet");
@@ -149,11 +312,22 @@ const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *ro
 void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w) {
     const struct leadership *l = s->leadership;
     jsonw_begin_object(w, key);
-    jsonw_bool(w, "enabled", l != NULL);
+    jsonw_bool(w, "enabled", l != NULL && l->lease != NULL);
     jsonw_bool(w, "leader", !leadership_stands_by(s));
-    if (l != NULL) {
+    if (l != NULL && l->lease != NULL) {
         jsonw_text(w, "holder", lease_holder(l->lease));
         jsonw_text(w, "identity", l->identity);
+    }
+    if (l != NULL && l->other != NULL) {
+        rv_autobuf struct rv_buf room = {0};
+        const char *why = leadership_held_back(s, &room);
+        jsonw_begin_object(w, "otherOperator");
+        jsonw_bool(w, "active", is_beside_another(l));
+        jsonw_text(w, "lease", l->other_lease);
+        jsonw_text(w, "namespace", other_operator_namespace(l->other));
+        jsonw_text(w, "holder", other_operator_holder(l->other));
+        if (why != NULL) jsonw_text(w, "standsByBecause", why);
+        jsonw_end_object(w);
     }
     jsonw_end_object(w);
 }

@@ -195,6 +195,10 @@ static bool lead_differs(const struct config_lead *a, const struct config_lead *
            a->duration_s != b->duration_s || a->renew_s != b->renew_s || a->retry_s != b->retry_s;
 }
 
+static bool other_differs(const struct config_other *a, const struct config_other *b) {
+    return a->action != b->action || !rv_str_eq(a->lease, b->lease) || texts_differ(&a->namespaces, &b->namespaces);
+}
+
 /* What needs a restart says so instead of being ignored. */
 static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
     const struct {
@@ -205,6 +209,7 @@ static int check_fixed(const struct config *a, const struct config *b, struct rv
                  {"http.bind", !rv_str_eq(a->bind, b->bind)},
                  {"http.probeBind", !rv_str_eq(a->probe_bind, b->probe_bind)},
                  {"leaderElection", lead_differs(&a->lead, &b->lead)},
+                 {"otherOperator", other_differs(&a->other, &b->other)},
                  {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
                  {"kubernetes.context", !rv_str_eq(a->context, b->context)},
                  {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
@@ -309,9 +314,23 @@ static void check_stopped(void *arg) {
         leadership_release(&g->s, end_loop, g); /* nothing of ours is under way any more */
 }
 
-static void on_won(void *arg) {
+static void on_begin(void *arg) {
     struct program *g = arg;
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) plugin_lead(p);
+}
+
+static void on_pause(void *arg) {
+    struct program *g = arg;
+    for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) plugin_stand_by(p);
+}
+
+static void on_other(void *arg, bool active) {
+    struct program *g = arg;
+    rv_autobuf struct rv_buf note = {0};
+    struct rv_event e;
+    (void)active;
+    leadership_about_other(&g->s, &e, &note);
+    executor_event(g->s.executor, &e);
 }
 
 static void on_lost(void *arg) {
@@ -486,7 +505,8 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     if (s->web == NULL) return err->code;
     /* After the control socket, which one instance at a time has: lanes lie in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
-    if (leadership_start(s, &(struct leadership_callbacks){on_won, on_lost, g}, err) != 0) return err->code;
+    if (leadership_start(s, &(struct leadership_callbacks){on_begin, on_pause, on_other, on_lost, g}, err) != 0)
+        return err->code;
     watch_config(g);
     notify_manager("READY=1");
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",

@@ -19,6 +19,7 @@
 #include "supervisor/requests/credential.h"
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/proxy.h"
+#include "undone.h"
 
 #define MILLISECOND INT64_C(1000000)
 enum { KEY_TOLD = 253 /* of what a plugin calls a key, so much is logged */ };
@@ -244,14 +245,14 @@ void start_op(struct op *op) {
 
 /* Told on the object that the plugin was at, if it is one that the plugin was told of: its word alone must not have
  * events written anywhere. */
-static void tell_denied(struct op *op, const char *why) {
+void tell_key(struct op *op, const char *reason, const char *why) {
     const struct executor_client *c = op->client;
     if (op->m.key.name.n == 0 || c == NULL || (c->knows != NULL && !c->knows(c->arg, op->m.key.ns, op->m.key.name)))
         return;
     const struct manifest_kind *k = &c->config->manifest->kinds[0];
     executor_event(op->x, &(struct rv_event){.size = sizeof(struct rv_event),
                                              .warning = 1,
-                                             .reason = RV_STR("ActionDenied"),
+                                             .reason = rv_str(reason),
                                              .action = RV_STR("Reconcile"),
                                              .note = rv_str(why),
                                              .api_version = k->api_version,
@@ -271,7 +272,7 @@ static void report_denied(struct op *op, const char *why) {
     rv_autofree char *told_ns = rv_strdup(ns), *told_name = rv_strdup(name);
     rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", told_ns, "name", told_name, "reason",
             why);
-    tell_denied(op, why);
+    tell_key(op, "ActionDenied", why);
 }
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
@@ -335,7 +336,11 @@ static struct op *next_op(struct executor *x) {
 
 static bool pump_queue(void *arg) {
     struct executor *x = arg;
-    if (!x->wake || !leadership_acts(x->s)) return false;
+    if (!x->wake) return false;
+    if (!leadership_acts(x->s)) { /* events say why it does not */
+        if (!x->s->stopping) pump_events(x);
+        return false;
+    }
     x->wake = false;
     if (x->paused) {
         x->paused = false;
@@ -366,6 +371,11 @@ static enum executor_answer judge_op(struct op *op) {
     return over != NULL ? EXECUTOR_OVER_LIMIT : EXECUTOR_REFUSED;
 }
 
+static enum executor_answer refuse_large(struct op *op) {
+    end_op_with(op, RV_E_TOO_BIG, "an object or patch may have 4 MiB: the API server takes no larger one");
+    return EXECUTOR_REFUSED;
+}
+
 /* Nobody waits for an event: its plugin is answered at once, and it goes when there is time. */
 static void take_event(struct op *op) {
     struct executor *x = op->x;
@@ -390,15 +400,23 @@ static void take_event(struct op *op) {
     end_op_with(op, RV_E_THROTTLED, "too many events are waiting");
 }
 
+/* No API server takes it: it is answered without being copied. */
+static bool is_too_large(const struct msg *m) {
+    return m->action.a.verb <= RV_VERB_DELETE_COLLECTION && m->payload.n > OBJECT_BYTES_MAX;
+}
+
 enum executor_answer executor_submit(struct executor *x, struct executor_client *c, uint64_t instance,
                                      const struct msg *m) {
-    struct op *op = op_new(x, c, instance, m);
+    struct msg cut = *m;
+    bool too_large = is_too_large(m);
+    if (too_large) cut.payload = (struct rv_bytes){NULL, 0};
+    struct op *op = op_new(x, c, instance, &cut);
     op->quota = quota_of(&x->quotas, c);
     if (op->quota != NULL) {
         op->quota->open[msg_verb_waits(op->m.a.verb)]++;
         op->quota->bytes += op->kept;
     }
-    enum executor_answer answer = judge_op(op);
+    enum executor_answer answer = too_large ? refuse_large(op) : judge_op(op);
     if (answer != EXECUTOR_TAKEN) return answer;
     x->wake = true;
     rv_coalesce_busy(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
@@ -504,6 +522,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->counts = counts_new();
     x->owners = owners_new(s);
     x->failures = failures_new(s->loop, 0);
+    x->undone = undone_new();
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s, admit_body);
     x->http =
@@ -542,6 +561,7 @@ struct executor *executor_free(struct executor *x) {
     quota_free_all(&x->quotas);
     recorder_free(x->recorder);
     owners_free(x->owners);
+    undone_free(x->undone);
     failures_free(x->failures);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);

@@ -7,6 +7,8 @@
  * deletes with a uid, creates with a fixed name). A create that finds its own object already there (same controller)
  * has succeeded.
  *
+ * A write that another manager undoes again and again is held back (undone.h): RV_E_THROTTLED.
+ *
  * Bodies of results (get, HTTP) are bounded for each client: while RESULT_BYTES_MAX of them wait for it or are being
  * read for it, none of its requests that may bring a body starts, and the body of an answer that has begun is not read.
  */
@@ -27,12 +29,15 @@ struct executor_client {
     void *arg;
     /* Is that a primary object which it was told of? NULL: whatever it says. */
     bool (*knows)(const void *arg, struct rv_str ns, struct rv_str name);
+    /* metadata.generation of that primary object, 0 where it is not known. NULL: it never is. */
+    int64_t (*generation)(const void *arg, struct rv_str ns, struct rv_str name);
 };
 
-enum { RESULT_BYTES_MAX = 32 << 20 };
+/* OBJECT_BYTES_MAX: of an object or patch. The API server takes 3 MiB. */
+enum { RESULT_BYTES_MAX = 32 << 20, OBJECT_BYTES_MAX = 4 << 20 };
 
 struct executor_stats {
-    uint64_t done, failed, denied, retries;
+    uint64_t done, failed, denied, retries, undone;
     size_t queued, in_flight;
 };
 

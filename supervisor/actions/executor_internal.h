@@ -26,6 +26,7 @@ struct op {
     unsigned retries;
     bool running, looked; /* looked: the object was read after an AlreadyExists */
     bool owned;           /* the owner is known to be there */
+    bool judged;          /* whether others undo it */
     size_t kept;          /* bytes of it, counted in quota->bytes */
     size_t room;          /* set aside in quota->reading */
     struct rv_timer *timer;
@@ -45,6 +46,7 @@ struct executor {
     struct http_direct *http;
     struct http_proxy *proxy;
     struct owners *owners;
+    struct undone *undone;     /* writes that others undo */
     struct failures *failures; /* what the log says of them */
     size_t in_flight, limit;   /* limit: how many may be in flight now (AIMD) */
     size_t light;              /* queued, and will not count as in flight */
@@ -63,6 +65,8 @@ struct executor {
 /* executor.c */
 void start_op(struct op *op);                          /* by its verb */
 void end_op(struct op *op, const struct rv_result *r); /* the result goes out, exactly once, and the op is freed */
+void tell_key(struct op *op, const char *reason,
+              const char *why); /* an event about the object that the plugin was at */
 
 /* object_op.c */
 void start_object_op(struct op *op);

@@ -10,6 +10,7 @@
 #include "ipc/base/backoff.h"
 #include "ipc/base/random.h"
 #include "owners.h"
+#include "undone.h"
 
 enum { RETRIES_MAX = 4, RETRY_AFTER_MAX_MS = 10000 };
 static const struct rv_backoff retry_pause = {.first = 100, .most = 100 << RETRIES_MAX, .above = 100};
@@ -135,6 +136,12 @@ static void write_through(struct op *op, struct rv_val object, const struct rv_p
         store_written(store, a->api_version, a->resource, object, read_with);
 }
 
+/* Of the object that the plugin works on. */
+static int64_t generation_of(const struct op *op) {
+    const struct executor_client *c = op->client;
+    return c != NULL && c->generation != NULL ? c->generation(c->arg, op->m.key.ns, op->m.key.name) : 0;
+}
+
 static void on_success(struct op *op, const struct kube_response *r, struct rv_val object,
                        const struct rv_projection *read_with) {
     bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
@@ -147,6 +154,8 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
         return;
     }
     write_through(op, object, read_with);
+    if (op->client != NULL)
+        undone_written(op->x->undone, &op->m.a, object, generation_of(op), rv_mono_now(), rv_wall_now());
     struct rv_val meta = rv_val_get(object, "metadata");
     struct rv_result out = {.http_status = r->http_status,
                             .name = rv_path_str(meta, "name"),
@@ -236,7 +245,82 @@ static void on_owner(void *arg, const struct kube_response *r) {
         on_failure(op, &shown);
 }
 
+/* ---- writes that others undo ---------------------------------------------------------------------------- */
+
+static void end_undone(struct op *op, const char *text, int64_t wait_ms) {
+    end_op(op, &(struct rv_result){.code = RV_E_THROTTLED,
+                                   .reason = RV_STR("WriteUndone"),
+                                   .message = rv_str(text),
+                                   .retry_after_ms = wait_ms});
+}
+
+static void tell_undone(struct op *op, const struct undone_story *s, struct rv_buf *text) {
+    const struct rv_action *a = &op->m.a;
+    rv_autofree char *ns = rv_strdup(a->ns), *name = rv_strdup(a->name), *resource = rv_strdup(a->resource),
+                     *manager = rv_strdup(rv_buf_str(&s->manager)), *field = rv_strdup(rv_buf_str(&s->field));
+    rv_buf_addf(text,
+                "another manager%s%s%s undoes what is written to " RV_STR_FMT
+                " %s again and again (%s): it is tried again "
+                "in %lld s, and then more and more rarely",
+                manager[0] != 0 ? ", " : "", manager, manager[0] != 0 ? "," : "", RV_STR_ARG(a->resource), name, field,
+                (long long)(s->pause_ms / 1000));
+    op->x->stats.undone++;
+    if (!s->first) return;
+    rv_warn(
+        "another manager undoes a write again and again: it is tried more and more rarely. Does another operator or "
+        "tool manage this object, too?",
+        "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "field", field, "manager",
+        manager);
+    tell_key(op, "WriteUndone", rv_buf_cstr(text));
+}
+
+/* As a member of another object: a document of its own is read without its managedFields. */
+static bool read_with_managers(struct rv_bytes json, struct rv_buf *mp) {
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_adds(&text, "{\"it\":");
+    rv_buf_add(&text, json.p, json.n);
+    rv_buf_addc(&text, '}');
+    return rv_json_to_mp(rv_buf_str(&text), NULL, mp, NULL) == 0;
+}
+
+static void on_looked(void *arg, const struct kube_response *r) {
+    struct op *op = arg;
+    rv_autobuf struct rv_buf mp = {0}, text = {0};
+    struct undone_story s = {0};
+    op->request = NULL;
+    op->judged = true;
+    bool read = r->code == 0 && read_with_managers(r->body, &mp);
+    struct rv_val object = rv_val_get((struct rv_val){mp.p, mp.n}, "it");
+    if (!read || !undone_look(op->x->undone, &op->m.a, object, rv_mono_now(), &s)) {
+        start_object_op(op);
+        return;
+    }
+    tell_undone(op, &s, &text);
+    rv_buf_free(&s.manager);
+    rv_buf_free(&s.field);
+    end_undone(op, rv_buf_cstr(&text), s.pause_ms);
+}
+
+/* True: it is not sent now, or not yet. */
+static bool hold_back(struct op *op) {
+    const struct rv_action *a = &op->m.a;
+    int64_t wait_ms = 0;
+    if (op->judged || op->client == NULL) return false;
+    enum undone_verdict v = undone_judge(op->x->undone, a, generation_of(op), rv_mono_now(), &wait_ms);
+    if (v == UNDONE_SEND) {
+        op->judged = true;
+    } else if (v == UNDONE_WAIT) {
+        end_undone(op, "another manager undoes this write again and again: it is tried again after a pause", wait_ms);
+    } else {
+        rv_autofree char *path = kube_path(a->api_version, a->ns, a->resource, a->name, RV_STR(""), NULL);
+        op->request =
+            kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_looked, op);
+    }
+    return v != UNDONE_SEND;
+}
+
 void start_object_op(struct op *op) {
+    if (hold_back(op)) return;
     rv_autofree char *path = op->owned ? NULL : owners_doubtful(op->x->owners, &op->m.a);
     if (path != NULL)
         op->request =

@@ -17,7 +17,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
 struct top {
-    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead;
+    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other;
 };
 
 #define STRUCT struct config
@@ -50,6 +50,10 @@ static const struct schema_key lead_keys[] = {K(lead.enabled, "enabled", S_BOOL,
                                               K(lead.renew_s, "renewSeconds", S_INT, 1, 3600, NULL, false),
                                               K(lead.retry_s, "retrySeconds", S_INT, 1, 3600, NULL, false),
                                               SCHEMA_END};
+static const char *const other_actions[] = {"standBy", "warn", "ignore", NULL};
+static const struct schema_key other_keys[] = {
+    K(other.action, "action", S_CHOICE, 0, 0, other_actions, false), K(other.lease, "lease", S_TEXT, 0, 0, NULL, false),
+    K(other.namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
 static const struct schema_key plain_keys[] = {
     K(runtime_dir, "runtimeDir", S_TEXT, 0, 0, NULL, false), K(plugin_dirs, "pluginDirs", S_TEXTS, 0, 0, NULL, false),
     K(host_binary, "hostBinary", S_TEXT, 0, 0, NULL, false),
@@ -62,6 +66,7 @@ static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY,
                                               K(requests, "requests", S_ANY, 0, 0, NULL, false),
                                               K(heartbeat, "heartbeat", S_ANY, 0, 0, NULL, false),
                                               K(lead, "leaderElection", S_ANY, 0, 0, NULL, false),
+                                              K(other, "otherOperator", S_ANY, 0, 0, NULL, false),
                                               K(plugins, "plugins", S_LIST, 0, 0, NULL, false),
                                               SCHEMA_END};
 #undef STRUCT
@@ -235,14 +240,15 @@ static void set_defaults(struct config *c) {
     c->heartbeat_ms = 1000;
     c->heartbeat_timeout_ms = 10000;
     c->lead = (struct config_lead){false, {NULL, 0}, RV_STR("rayvisor"), 15, 10, 2};
+    c->other = (struct config_other){.action = OTHER_STAND_BY, .lease = RV_STR("ray-operator-leader")};
     c->host_sandbox = 1;
     c->log_format = 1;
     c->log_level = 1;
 }
 
 /* A namespace that cannot exist would be watched in vain, and look well. */
-static int check_namespaces(const struct schema_reader *r, const struct yaml_pos *kubernetes) {
-    const struct yaml_pos *list = kubernetes != NULL ? yaml_pos_get(kubernetes, "namespaces") : NULL;
+static int check_namespaces(const struct schema_reader *r, const struct yaml_pos *section) {
+    const struct yaml_pos *list = section != NULL ? yaml_pos_get(section, "namespaces") : NULL;
     for (const struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
         const char *wrong = rv_name_dns1123_label(n->text);
         if (wrong != NULL)
@@ -298,10 +304,14 @@ static int check_values(const struct schema_reader *r, const struct config *c, c
     if (rv_name_dns1123_subdomain(c->lead.name) != NULL)
         return schema_fail(r, yaml_pos_get(t->lead, "name"), "leaderElection.name is \"" RV_STR_FMT "\": %s",
                            RV_STR_ARG(c->lead.name), rv_name_dns1123_subdomain(c->lead.name));
+    if (rv_name_dns1123_subdomain(c->other.lease) != NULL)
+        return schema_fail(r, yaml_pos_get(t->other, "lease"), "otherOperator.lease is \"" RV_STR_FMT "\": %s",
+                           RV_STR_ARG(c->other.lease), rv_name_dns1123_subdomain(c->other.lease));
     if (c->runtime_dir.n == 0 || c->runtime_dir.p[0] != '/')
         return schema_fail(r, yaml_pos_get(r->doc->root, "runtimeDir"),
                            "runtimeDir is \"" RV_STR_FMT "\"; accepted is an absolute path",
                            RV_STR_ARG(c->runtime_dir));
+    if (check_namespaces(r, t->other) != 0) return r->err->code;
     return check_namespaces(r, t->kubernetes);
 }
 
@@ -319,6 +329,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = read_addresses(&r, c, t.requests);
     if (code == 0) code = schema_read(&r, t.heartbeat, "heartbeat", heartbeat_keys, c);
     if (code == 0) code = schema_read(&r, t.lead, "leaderElection", lead_keys, c);
+    if (code == 0) code = schema_read(&r, t.other, "otherOperator", other_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
     return code == 0 ? c : config_free(c);

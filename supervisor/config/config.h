@@ -33,12 +33,20 @@ struct config_lead { /* leaderElection */
     int64_t duration_s, renew_s, retry_s;
 };
 
+enum { OTHER_STAND_BY, OTHER_WARN, OTHER_IGNORE };
+struct config_other { /* otherOperator */
+    int action;       /* what to do while another operator works beside this one */
+    struct rv_str lease;
+    struct schema_texts namespaces;
+};
+
 struct config {
     struct yaml_doc doc;
     struct rv_str kubeconfig, context, runtime_dir, host_binary, bind, probe_bind;
     struct schema_texts namespaces, plugin_dirs;
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;
     struct config_lead lead;
+    struct config_other other;
     bool proxy_http;
     struct schema_texts allow_addresses; /* of requests to Ray, as they were written */
     struct address_range *allowed;       /* the same; the command line's after them */

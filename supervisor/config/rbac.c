@@ -30,6 +30,7 @@ struct roles {
     struct rv_str own, who; /* the operator's namespace; whose rules these are */
     struct rule *rules;
     size_t n;
+    struct schema_texts lease; /* of another operator */
 };
 
 static struct rv_str group_of(struct rv_str api_version) {
@@ -135,6 +136,19 @@ static void add_plugin(struct roles *r, const struct config_plugin *p) {
     }
 }
 
+/* Leases of one name only; a list by that name is allowed where the rule names it. */
+static void add_other_operator(struct roles *r) {
+    const struct config_other *c = &r->config->other;
+    if (c->action == OTHER_IGNORE) return;
+    r->lease = (struct schema_texts){(struct rv_str *)(uintptr_t)&c->lease, 1, true};
+    const struct rule rule = {
+        .group = RV_STR("coordination.k8s.io"), .resource = RV_STR("leases"), .names = &r->lease, .verbs = GET | LIST};
+    add_rule(r, &c->namespaces, &rule);
+    bool own = c->namespaces.n != 0 || r->config->namespaces.n == 0;
+    for (size_t i = 0; i < r->config->namespaces.n; i++) own |= rv_str_eq(r->config->namespaces.list[i], r->own);
+    if (!own) add_in(r, r->own, &rule);
+}
+
 static void collect(struct roles *r) {
     const struct config *c = r->config;
     r->who = RV_STR("rayvisord");
@@ -144,6 +158,7 @@ static void collect(struct roles *r) {
                &(struct rule){.group = RV_STR("coordination.k8s.io"),
                               .resource = RV_STR("leases"),
                               .verbs = GET | CREATE | PATCH});
+    add_other_operator(r);
     for (size_t i = 0; i < c->plugin_n; i++)
         if (c->plugins[i].enabled) add_plugin(r, &c->plugins[i]);
 }

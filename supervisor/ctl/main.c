@@ -129,6 +129,14 @@ static int cmd_status(struct context *c) {
                : holder.n != 0 ? " leads"
                                : "nobody leads yet");
     }
+    struct rv_str because = rv_path_str(lead, "otherOperator.standsByBecause");
+    if (because.n != 0)
+        printf("stands by: " RV_STR_FMT "\n", RV_STR_ARG(because));
+    else if (rv_path_bool(lead, "otherOperator.active", false))
+        printf("acts although another operator, " RV_STR_FMT ", renews Lease " RV_STR_FMT "/" RV_STR_FMT "\n",
+               RV_STR_ARG(rv_path_str(lead, "otherOperator.holder")),
+               RV_STR_ARG(rv_path_str(lead, "otherOperator.namespace")),
+               RV_STR_ARG(rv_path_str(lead, "otherOperator.lease")));
     if (rv_path_int(v, "httpPort", 0) != 0)
         printf("health and metrics on port %lld (/healthz, /readyz, /metrics)\n",
                (long long)rv_path_int(v, "httpPort", 0));

@@ -157,6 +157,9 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     print_sample(b, "rayvisor_build_info", &(struct label){"version", RV_STR(RV_VERSION)}, 1, 1);
     print_single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by",
                  !leadership_stands_by(s));
+    print_single(b, "rayvisor_other_operator_active", "gauge",
+                 "1 while another operator for the same kinds renews its Lease beside this one",
+                 leadership_beside_another(s));
     print_single(b, "rayvisor_config_valid", "gauge",
                  "1 when the configuration file is in force, 0 when it or a plugin's settings in it were refused",
                  health_config_refused(s) == NULL);
@@ -169,6 +172,8 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_actions_queued", "gauge", "actions that wait for their turn", x.queued);
     print_single(b, "rayvisor_actions_in_flight", "gauge", "actions sent and not answered", x.in_flight);
     print_single(b, "rayvisor_actions_denied_total", "counter", "actions refused by policy", x.denied);
+    print_single(b, "rayvisor_writes_undone_total", "counter",
+                 "writes held back because another manager undoes them again and again", x.undone);
     print_single(b, "rayvisor_actions_retries_total", "counter", "actions sent again", x.retries);
     print_single(b, "rayvisor_store_objects", "gauge", "objects in the cache", st.objects);
     print_single(b, "rayvisor_store_bytes", "gauge", "bytes of their packed values", st.blob_bytes);

@@ -202,7 +202,7 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     struct plugin *p = rv_alloc(sizeof *p);
     p->s = s;
     p->config = c;
-    p->client = (struct executor_client){c, session_result, session_result_bytes, p, session_knows};
+    p->client = (struct executor_client){c, session_result, session_result_bytes, p, session_knows, session_generation};
     p->pidfd = -1;
     p->deadline = rv_loop_timer(s->loop, on_deadline, p);
     p->retry = rv_loop_timer(s->loop, on_retry, p);
@@ -252,6 +252,12 @@ void plugin_stop(struct plugin *p, void (*on_stopped)(void *arg), void *arg) {
         report_stopped(p);
     else
         plugin_event(p, LIFE_ON_DISABLE);
+}
+
+void plugin_stand_by(struct plugin *p) {
+    if (p->state == LIFE_DISABLED || p->state == LIFE_DRAINING || p->stands_by || p->pid == 0) return;
+    plugin_stop(p, start_again, p);
+    plugin_event(p, LIFE_ON_VIOLATION);
 }
 
 static void set_config(struct plugin *p, const struct config_plugin *c) {

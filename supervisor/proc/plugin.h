@@ -51,6 +51,9 @@ void plugin_replace(struct plugin *p, const struct config_plugin *c);
 struct supervisor *plugin_supervisor(const struct plugin *p);
 /* This instance leads from now on: the plugin may reconcile. */
 void plugin_lead(struct plugin *p);
+/* The contrary: another process of it begins, and stands by. What the present one asked for and is not sent yet is
+ * dropped: it was decided by what is no longer so when the work goes on. */
+void plugin_stand_by(struct plugin *p);
 /* A collection became complete: a waiting snapshot may begin. */
 void plugin_collections_changed(struct plugin *p);
 

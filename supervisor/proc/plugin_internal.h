@@ -135,6 +135,7 @@ void session_result(void *arg, uint64_t instance, struct rv_str api_version, str
                     const struct msg_result *r); /* arg: the plugin */
 size_t session_result_bytes(const void *arg);    /* arg: the plugin; of results that wait for its credit */
 bool session_knows(const void *arg, struct rv_str ns, struct rv_str name); /* arg: the plugin; a primary object? */
+int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name);
 void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
 void session_encode_kinds(const struct manifest *m, struct rv_buf *out); /* as WELCOME has them */

@@ -218,6 +218,12 @@ bool session_knows(const void *arg, struct rv_str ns, struct rv_str name) {
     return session_find(arg, 0, ns, name) != NULL;
 }
 
+int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name) {
+    const struct store_object *o = session_find(arg, 0, ns, name);
+    struct rv_bytes b = o != NULL ? rv_blob_bytes(o->blob) : (struct rv_bytes){NULL, 0};
+    return rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", 0);
+}
+
 size_t session_result_bytes(const void *arg) {
     const struct plugin *p = arg;
     return p->outbox != NULL ? outbox_result_bytes(p->outbox) : 0;

@@ -54,10 +54,10 @@ def helm(*sets):
 
 
 def rules(text):
-    """{(group, resource): verbs} of all rules in it."""
+    """{(group, resource, names): verbs} of all rules in it."""
     out = {}
-    for group, resource, verbs in re.findall(r'apiGroups: \["(.*)"\]\n +resources: \["(.*)"\]\n +verbs: \[(.*)\]', text):
-        out.setdefault((group, resource), set()).update(v.strip(' "') for v in verbs.split(","))
+    for group, resource, names, verbs in re.findall(r'apiGroups: \["(.*)"\]\n +resources: \["(.*)"\]\n(?: +resourceNames: \[(.*)\]\n)? +verbs: \[(.*)\]', text):
+        out.setdefault((group, resource, names), set()).update(v.strip(' "') for v in verbs.split(","))
     return out
 
 
@@ -66,7 +66,7 @@ CHARTS = [[], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["
           ["featureGates[0].name=KubernetesWAS,featureGates[0].enabled=true", "settings.raycluster.openshiftRoutes=true"],
           ["featureGates[0].name=AllAlpha,featureGates[0].enabled=true", "featureGates[1].name=RayClusterMTLS,featureGates[1].enabled=false"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
-          ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"]]
+          ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"]]
 
 
 def test_chart(env):
@@ -81,7 +81,7 @@ def test_chart(env):
         r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", "ops"], text=True, capture_output=True)
         assert r.returncode == 0, (sets, r.stderr, text)
         roles = [o for o in objects if re.search(r"^kind: (Cluster)?Role$", o, re.M)]
-        spaces = sorted(m[1] for o in roles if "leader" not in o and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
+        spaces = sorted(m[1] for o in roles if "-leader-election" not in o and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
         assert spaces == (["a", "b"] if "watchNamespace={a,b}" in sets else ["ops"] if "singleNamespaceInstall=true" in sets else []), (sets, spaces)
         assert rules("\n".join(roles)) == rules(r.stdout), (sets, rules("\n".join(roles)), rules(r.stdout))
 

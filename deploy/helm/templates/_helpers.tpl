@@ -72,16 +72,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $yes }}true{{ end }}
 {{- end }}
 
-{{/* One rule. Of {apiVersion, resource, subresource, verbs}. */}}
+{{/* One rule. Of {apiVersion, resource, subresource, verbs, names}. */}}
 {{- define "rayvisor.rule" -}}
 - apiGroups: [{{ ternary (splitList "/" .apiVersion | first) "" (contains "/" .apiVersion) | quote }}]
   resources: [{{ ternary (printf "%s/%s" .resource .subresource) .resource (ne (.subresource | default "") "") | quote }}]
+  {{- with .names }}
+  resourceNames: {{ . | toJson }}
+  {{- end }}
   verbs: {{ .verbs | uniq | toJson }}
 {{- end }}
 
 {{/* What rayvisord --print-rbac prints for this configuration, from the same manifests; a test compares. */}}
 {{- define "rayvisor.rules" -}}
 {{ include "rayvisor.rule" (dict "apiVersion" "events.k8s.io/v1" "resource" "events" "verbs" (list "create" "patch")) }}
+{{- with include "rayvisor.otherRule" . }}
+{{ . }}
+{{- end }}
 {{- range $name, $set := include "rayvisor.plugins" . | fromYaml }}
 {{- $m := $.Files.Get (printf "plugins/%s.yaml" $name) | fromYaml }}
 {{- $settings := dict }}
@@ -117,6 +123,14 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if $m.secrets }}
 {{ include "rayvisor.rule" (dict "apiVersion" "v1" "resource" "secrets" "verbs" (list "get")) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Leases by which another operator is seen, unless it is not looked for. */}}
+{{- define "rayvisor.otherRule" -}}
+{{- $other := .Values.config.otherOperator | default dict }}
+{{- if ne ($other.action | default "standBy") "ignore" }}
+{{- include "rayvisor.rule" (dict "apiVersion" "coordination.k8s.io/v1" "resource" "leases" "names" (list ($other.lease | default "ray-operator-leader")) "verbs" (list "get" "list")) }}
 {{- end }}
 {{- end }}
 

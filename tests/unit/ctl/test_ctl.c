@@ -103,6 +103,11 @@ static struct outcome run(const char *args, const char *answer) {
     "WATCH            NAMESPACE      SELECTOR                                     STATE       OBJECTS  REASON\n"       \
     "pods             all            ray.io/x=y                                   watching          5  \n"             \
     "jobs             team                                                        back-off          0  HTTP 500\n"
+#define BESIDE(line)                                                                                                   \
+    "rayvisord , pid 0, up 0 s: ready\n" line                                                                          \
+    "API server ; 0 objects, 0 KiB cached; actions: 0 queued, 0 in flight, 0 done, 0 failed, 0 denied\n\n"             \
+    "PLUGIN           VERSION    STATE      PID       OBJECTS   QUEUED  RESTARTS   MEMORY  LAST EXIT\n\n"              \
+    "WATCH            NAMESPACE      SELECTOR                                     STATE       OBJECTS  REASON\n"
 #define VIEW(found)                                                                                                    \
     "\"found\":" found ",\"plugin\":\"raycluster\",\"kind\":\"RayCluster\",\"namespace\":\"n\",\"name\":\"demo\","     \
     "\"state\":\"delayed\",\"decidedAt\":\"2026-01-01T00:00:00.000001Z\",\"nextMs\":1500,\"retries\":2,\"lines\":["    \
@@ -122,6 +127,14 @@ static void commands(void) {
         {"status", STATUS("true", ""), "{\"cmd\":\"status\"}", STATUS_TABLE("ready"), 0},
         {"status", STATUS("false", "waiting"), "{\"cmd\":\"status\"}",
          STATUS_TABLE("not ready: waiting") "rayvisorctl: not ready\n", 1},
+        {"status",
+         "{\"ready\":true,\"leadership\":{\"otherOperator\":{\"active\":true,\"standsByBecause\":\"another operator, "
+         "k_1, works beside it\"}}}",
+         "{\"cmd\":\"status\"}", BESIDE("stands by: another operator, k_1, works beside it\n"), 0},
+        {"status",
+         "{\"ready\":true,\"leadership\":{\"otherOperator\":{\"active\":true,\"holder\":\"k_1\",\"namespace\":\"n\","
+         "\"lease\":\"l\"}}}",
+         "{\"cmd\":\"status\"}", BESIDE("acts although another operator, k_1, renews Lease n/l\n"), 0},
         {"plugins", "{" PLUGINS "}\n", "{\"cmd\":\"plugins\"}", PLUGIN_TABLE, 0},
         {"-o table plugins", "{\"plugins\":[]}\n", "{\"cmd\":\"plugins\"}",
          "PLUGIN           VERSION    STATE      PID       OBJECTS   QUEUED  RESTARTS   MEMORY  LAST EXIT\n", 0},

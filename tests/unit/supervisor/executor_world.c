@@ -59,7 +59,7 @@ static void configure(struct world *w, struct asker *p, struct rv_str name) {
                                        .secret_n = RV_ARRAY_LEN(secrets),
                                        .max_in_flight = 1000,
                                        .max_http = 1000};
-    p->client = (struct executor_client){&p->config, on_result, result_bytes, p, NULL};
+    p->client = (struct executor_client){&p->config, on_result, result_bytes, p, NULL, NULL};
 }
 
 static int64_t shorten(void *arg, int64_t ms) {

@@ -505,6 +505,62 @@ static void refused(void) {
     world_free(w);
 }
 
+/* No API server takes an object of that size: it is answered at once, and sent nowhere. */
+static void too_large(void) {
+    struct world *w = world_new();
+    static const uint32_t verbs[] = {RV_VERB_CREATE, RV_VERB_APPLY, RV_VERB_MERGE_PATCH};
+    rv_autobuf struct rv_buf body = {0};
+    rv_buf_adds(&body, "{\"data\":\"");
+    for (size_t i = 0; i < OBJECT_BYTES_MAX; i++) rv_buf_addc(&body, 'x');
+    rv_buf_adds(&body, "\"}");
+    for (uint64_t i = 0; i < RV_ARRAY_LEN(verbs); i++) {
+        world_ask(w, &w->a, &(struct ask){.id = i, .verb = verbs[i], .name = "p", .body = rv_buf_cstr(&body)});
+        CU_ASSERT_TRUE(w->a.results[i].times == 1 && w->a.results[i].code == RV_E_TOO_BIG);
+    }
+    CU_ASSERT_TRUE(script_count(w->server) == 0 && executor_open(w->executor, &w->a.client) == 0);
+    world_free(w);
+}
+
+/* What another manager undoes is looked at after three times, told on the object that the plugin works on, and not sent
+ * again for a while; what differs from it goes on. */
+static void undone_again_and_again(void) {
+    static const char looked[] =
+        "{\"metadata\":{\"name\":\"p\",\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"9\",\"labels\":{\"a\":"
+        "\"theirs\"},\"managedFields\":[{\"manager\":\"kuberay-operator\",\"fieldsV1\":{\"f:metadata\":{\"f:labels\":"
+        "{\"f:a\":{}}}}}]}}";
+    static const char *const versions[] = {POD("p", "4", ""), POD("p", "6", ""), POD("p", "8", "")};
+    struct world *w = world_new();
+    struct ask a = {.verb = RV_VERB_MERGE_PATCH, .name = "p", .body = "{\"metadata\":{\"labels\":{\"a\":\"ours\"}}}"};
+    for (a.id = 0; a.id < 3; a.id++) {
+        script_on(w->server, &(struct script_answer){.when = "PATCH", .body = versions[a.id]});
+        world_ask(w, &w->a, &a);
+        CU_ASSERT_EQUAL(world_result(w, &w->a, a.id)->code, 0);
+    }
+    script_on(w->server, &(struct script_answer){.when = "GET /api/v1/namespaces/n/pods/p", .body = looked});
+    script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}"});
+    world_ask(w, &w->a, &a);
+    const struct seen_result *r = world_result(w, &w->a, 3);
+    CU_ASSERT_TRUE(r->code == RV_E_THROTTLED && strcmp(r->reason, "WriteUndone") == 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(r->message, "another manager, kuberay-operator, undoes what is written to pods p"));
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->body, "\"WriteUndone\""));
+    CU_ASSERT_PTR_NOT_NULL(strstr(script_last(w->server)->body, "(metadata.labels.a)"));
+    for (a.id = 4; a.id < 20; a.id++) { /* nothing more is sent, and nothing more is told */
+        world_ask(w, &w->a, &a);
+        CU_ASSERT_EQUAL(world_result(w, &w->a, a.id)->code, RV_E_THROTTLED);
+    }
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    CU_ASSERT_EQUAL(script_count(w->server), 5);
+    script_on(w->server, &(struct script_answer){.when = "PATCH", .body = versions[2]});
+    a.body = "{\"metadata\":{\"labels\":{\"b\":\"ours\"}}}";
+    world_ask(w, &w->a, &a);
+    CU_ASSERT_EQUAL(world_result(w, &w->a, 20)->code, 0);
+    struct executor_stats st;
+    executor_stats(w->executor, &st);
+    CU_ASSERT_EQUAL(st.undone, 1);
+    world_free(w);
+}
+
 /* The same event again and again, more often than may wait: one event object, whatever is dropped of its repeats. */
 static void flooded(void) {
     struct world *w = world_new();
@@ -727,7 +783,9 @@ static void unread_results(void) {
     unread_results_by(true);
 }
 
-static const struct suite_test tests[] = {{"what is sent", what_is_sent},
+static const struct suite_test tests[] = {{"too large", too_large},
+                                          {"undone again and again", undone_again_and_again},
+                                          {"what is sent", what_is_sent},
                                           {"read your writes", read_your_writes},
                                           {"tries", tries},
                                           {"conflicts", conflicts},
