@@ -129,15 +129,8 @@ static void repeated_keys(void) {
 
 /* In neither format does a line hold what a terminal obeys or what turns text around, wherever it came in. */
 static void unseen(void) {
-    static const char *const texts[] = {"\x1b[2J",
-                                        "\xc2\x9b"
-                                        "2J",
-                                        "\xe2\x80\xae",
-                                        "\xe2\x81\xa6",
-                                        "\xe2\x80\x8f",
-                                        "\xe2\x80\xa8",
-                                        "\x7f",
-                                        "\r"};
+    static const char *const texts[] = {"\x1b[2J",      "\xc2\x9b[2J",  "\xe2\x80\xae", "\xe2\x81\xa6",
+                                        "\xe2\x80\x8f", "\xe2\x80\xa8", "\x7f",         "\r"};
     int p[2];
     char line[1024];
     CU_ASSERT_FATAL(pipe(p) == 0);
