@@ -3,11 +3,12 @@
 
 #include "ownership.h"
 
-void rc_report_success(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r) {
+void rc_report_success(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r,
+                       const char *suffix) {
     if (t->did == NULL) return;
     ctx_event(x, false, t->did, t->action,
-              rv_arena_fmt(x->arena, "%s %s " RV_STR_FMT "/" RV_STR_FMT, t->past, t->what, RV_STR_ARG(r->ns),
-                           RV_STR_ARG(r->name)));
+              rv_arena_fmt(x->arena, "%s %s " RV_STR_FMT "/" RV_STR_FMT "%s", t->past, t->what, RV_STR_ARG(r->ns),
+                           RV_STR_ARG(r->name), suffix));
 }
 
 /* The object that was asked for exists and is not ours, so the name cannot be used. */

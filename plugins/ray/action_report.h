@@ -23,8 +23,9 @@ struct rc_action_report {
 #define RC_REPORT_DELETE(what, word)                                                                                   \
     { what, "Deleted" word, "FailedToDelete" word, "Delete", "delete", "Deleted", RC_NO_KIND }
 
-/* "Created RayCluster ns/name" */
-void rc_report_success(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r);
+/* "Created RayCluster ns/name", and then the suffix, which may be "". */
+void rc_report_success(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r,
+                       const char *suffix);
 /* Tells a failure, with the words of the API server, or with the advice to delete or rename what has the name. Gives
  * what was told. */
 struct rv_str rc_report_failure(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r);

@@ -29,13 +29,11 @@ bool check_need_version(struct check *k, const char *what, int64_t major, int64_
     struct rv_str text = rv_path_str(k->c->spec, "rayVersion");
     struct rc_version v;
     if (text.n == 0)
-        return rc_reject(k->out,
-                         "%s but spec.rayVersion was not specified. Ray version %lld.%lld.0 or later is required", what,
-                         (long long)major, (long long)minor);
+        return rc_reject(k->out, "%s but RayVersion was not specified. Ray version %lld.%lld.0 or later is required",
+                         what, (long long)major, (long long)minor);
     if (!rc_version_parse(text, &v))
-        return rc_reject(
-            k->out, "%s but the format of spec.rayVersion is invalid: " RV_STR_FMT ", accepted is MAJOR.MINOR.PATCH",
-            what, RV_STR_ARG(text));
+        return rc_reject(k->out, "%s but RayVersion format is invalid: " RV_STR_FMT ", accepted is MAJOR.MINOR.PATCH",
+                         what, RV_STR_ARG(text));
     if (!rc_version_at_least(&v, major, minor))
         return rc_reject(k->out, "%s but minimum Ray version is %lld.%lld.0, got " RV_STR_FMT, what, (long long)major,
                          (long long)minor, RV_STR_ARG(text));
@@ -130,18 +128,19 @@ static bool bad_autoscaler_fields(struct check *k, struct rv_val g, const char *
         return rc_reject(k->out,
                          "%s.idleTimeoutSeconds: worker group " RV_STR_FMT
                          ": idleTimeoutSeconds is set, but autoscaler v2 is not enabled. Please set "
-                         ".spec.autoscalerOptions.version to 'v2'",
+                         ".spec.autoscalerOptions.version to 'v2' (or set RAY_enable_autoscaler_v2 environment "
+                         "variable to 'true' in the head pod if using KubeRay < 1.4.0)",
                          path, RV_STR_ARG(name));
     int64_t priority = rv_path_int(g, "priority", 0);
     if (priority == 0) return false;
     snprintf(what, sizeof what, "%s.priority: worker group %.*s: priority is set,", path,
              (int)(name.n < 63 ? name.n : 63), name.p);
     if (check_need_version(k, what, 2, 56)) return true;
-    return !autoscaler_v2(k->c) &&
-           rc_reject(
-               k->out,
-               "%s to %lld, but autoscaler v2 is not enabled. Priority is only supported with autoscaler v2 enabled",
-               what, (long long)priority);
+    return !autoscaler_v2(k->c) && rc_reject(k->out,
+                                             "%s.priority: worker group " RV_STR_FMT
+                                             ": priority is set to %lld, but autoscaler v2 is not enabled. "
+                                             "Priority is only supported with autoscaler v2 enabled",
+                                             path, RV_STR_ARG(name), (long long)priority);
 }
 
 /* The groups by name: there may be thousands. */
@@ -294,8 +293,8 @@ static bool bad_status(struct check *k) {
     struct rv_val conditions = rv_val_get(k->c->status, "conditions");
     return rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True") &&
            rv_condition_is(conditions, RC_CONDITION_SUSPENDED, "True") &&
-           rc_reject(k->out, "invalid RayCluster State: " RC_CONDITION_SUSPENDING " and " RC_CONDITION_SUSPENDED
-                             " conditions should not be both true");
+           rc_reject(k->out, "invalid RayCluster State: rayv1." RC_CONDITION_SUSPENDING
+                             " and rayv1." RC_CONDITION_SUSPENDED " conditions should not be both true");
 }
 
 static bool bad_scheduling(struct check *k) { return rc_scheduler_rejects(k->c, k->out); }

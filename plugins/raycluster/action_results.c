@@ -13,7 +13,7 @@ static const struct outcome_text {
     const char *did, *failed, *marker, *action, *did_note, *failed_note;
 } texts[] = {
     [TAG_HEAD_POD] = {"CreatedHeadPod", "FailedToCreateHeadPod", "FailedCreateHeadPod", "Create", "Created head Pod",
-                      "Failed to create the head Pod"},
+                      "Failed to create head Pod"},
     [TAG_WORKER_POD] = {"CreatedWorkerPod", "FailedToCreateWorkerPod", "FailedCreateWorkerPod", "Create",
                         "Created worker Pod", "Failed to create worker Pod"},
     [TAG_DELETE_HEAD] = {"DeletedHeadPod", "FailedToDeleteHeadPod", "FailedDeleteHeadPod", "Delete", "Deleted head Pod",
@@ -68,22 +68,24 @@ static struct rv_str without_suffix(struct cluster_pass *p, struct rv_str text, 
 
 /* One failure of a group is told. The others failed for the same reason. */
 static void creation_failed(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t,
-                            struct rv_str why, struct rv_str note) {
+                            struct rv_str why) {
     struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
     if (pace == NULL || pace->failed) return;
-    ctx_event(&p->ctx, true, t->failed, t->action, note);
-    pace_failed(p, pace,
-                rv_arena_fmt(p->arena, "%s: " RV_STR_FMT, t->failed_note, RV_STR_ARG(without_suffix(p, why, r->name))));
+    struct rv_str text = without_suffix(p, why, r->name); /* what failed again is a series of the same event */
+    ctx_event(&p->ctx, true, t->failed, t->action,
+              rv_arena_fmt(p->arena, "%s for the cluster " RV_STR_FMT "/" RV_STR_FMT ", " RV_STR_FMT, t->failed_note,
+                           RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name), RV_STR_ARG(text)));
+    pace_failed(p, pace, rv_arena_fmt(p->arena, "%s: " RV_STR_FMT, t->failed_note, RV_STR_ARG(text)));
 }
 
 static void take_failure(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t) {
     struct rv_str why = rv_utf8_clip(rc_result_text(r), TEXT_MAX);
-    struct rv_str note = rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->failed_note,
-                                      RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
     if (r->verb == RV_VERB_CREATE) {
-        creation_failed(p, r, t, why, note);
+        creation_failed(p, r, t, why);
         return;
     }
+    struct rv_str note = rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->failed_note,
+                                      RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
     p->ctx.retry = true;
     if (p->failure_text.n != 0) return;
     ctx_event(&p->ctx, true, t->failed, t->action, note);

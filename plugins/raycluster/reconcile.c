@@ -52,7 +52,10 @@ static void report_invalid(struct cluster_pass *p, const char *reason, struct rv
     m->invalid = rv_strdup(text);
     if (!news) return;
     const struct rv_field fields[] = {{RV_STR("reason"), rv_str(reason)}, {RV_STR("message"), text}};
-    ctx_event(&p->ctx, true, reason, "Validate", text);
+    const char *part = strstr(reason, "Metadata") != NULL ? "metadata" : strstr(reason, "Status") ? "status" : "spec";
+    ctx_event(&p->ctx, true, reason, "Validate",
+              rv_arena_fmt(p->arena, "The RayCluster %s is invalid " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, part,
+                           RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name), RV_STR_ARG(text)));
     p->ctx.api->log(p->ctx.host, RV_LOG_WARN, RV_STR("the cluster is not valid"), fields, RV_ARRAY_LEN(fields));
 }
 

@@ -26,7 +26,7 @@ static const struct rc_action_report reports[] = {
 static void take_action_result(struct job_pass *p, const struct rc_action_report *t, const struct rv_result *r) {
     if (r->code == 0) {
         p->memo->creation.tries = 0;
-        rc_report_success(&p->ctx, t, r);
+        rc_report_success(&p->ctx, t, r, "");
         return;
     }
     if (rc_made_before(&p->ctx, t, r)) return;

@@ -29,7 +29,7 @@ static void take_action_result(struct service_pass *p, const struct rc_action_re
     struct rc_backoff *b = &p->memo->creation;
     if (r->code == 0) {
         b->tries = 0;
-        rc_report_success(&p->ctx, t, r);
+        rc_report_success(&p->ctx, t, r, rs_condition_is(&p->now, RS_SUSPENDING, "True") ? " during suspend" : "");
         return;
     }
     if (rc_made_before(&p->ctx, t, r) || rc_overtaken(r)) return;

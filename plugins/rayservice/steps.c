@@ -146,7 +146,8 @@ static void drop(struct service_pass *p) {
     retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
     ctx_event(&p->ctx, false, "RollbackComplete", "RollBack",
               rv_arena_fmt(p->arena,
-                           "RayCluster " RV_STR_FMT " has all traffic and capacity again; " RV_STR_FMT " is given up",
+                           "Rollback complete, RayCluster " RV_STR_FMT
+                           " has all traffic and capacity again; " RV_STR_FMT " is given up",
                            RV_STR_ARG(p->now.active.name), RV_STR_ARG(p->now.pending.name)));
     p->now.pending = (struct rs_side){.capacity = -1, .traffic = -1};
     if (p->s->strategy == UP_INCREMENTAL) share(p, &p->now.active, 100);

@@ -72,8 +72,9 @@ static bool bad_strategy(struct check *k) {
     for (size_t i = 0; i < RV_ARRAY_LEN(known); i++) ok |= rv_str_is(type, known[i]);
     if (!ok)
         return rc_reject(k->out,
-                         "spec.upgradeStrategy.type value " RV_STR_FMT
-                         " is invalid, valid options are NewClusterWithIncrementalUpgrade, NewCluster, or None",
+                         "spec.upgradeStrategy.type: Spec.UpgradeStrategy.Type value " RV_STR_FMT
+                         " is invalid, valid options are "
+                         "NewClusterWithIncrementalUpgrade, NewCluster, or None",
                          RV_STR_ARG(type));
     int64_t delay = rv_path_int(k->s->spec, "rayClusterDeletionDelaySeconds", 0);
     return delay < 0 &&

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""What installs the operator on a cluster: the manifests in deploy/kustomize, the chart in deploy/helm (where there is helm; RAYVISOR_HELM
-names one), and the image that they run."""
+"""What installs the operator on a cluster: the manifests in deploy/kustomize, the chart in deploy/helm (where there is helm: on PATH, in
+~/.cache/rayvisor-real, or as RAYVISOR_HELM names it; one is made by `GOBIN=~/.cache/rayvisor-real go install helm.sh/helm/v3/cmd/helm@latest`),
+and the image that they run."""
 import os, shutil, subprocess
 from harness import *
 
 KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
-HELM = os.environ.get("RAYVISOR_HELM") or shutil.which("helm")
+REAL = os.environ.get("RAYVISOR_REAL_BIN") or os.path.expanduser("~/.cache/rayvisor-real")
+HELM = os.environ.get("RAYVISOR_HELM") or shutil.which("helm") or shutil.which("helm", path=REAL)
 KUSTOMIZE = os.path.join(ROOT, "deploy/kustomize")
 NS = "rayvisor-system"
 
@@ -67,6 +69,19 @@ CHARTS = [[], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["
           ["featureGates[0].name=AllAlpha,featureGates[0].enabled=true", "featureGates[1].name=RayClusterMTLS,featureGates[1].enabled=false"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
           ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"]]
+
+
+def test_chart_without_warnings(env):
+    """From a checkout, without anything before it."""
+    if not HELM: raise Skip("there is no helm")
+    chart = os.path.join(ROOT, "deploy/helm")
+    for args in (["lint", "--strict", chart], ["template", "r", chart, "--kube-version", "1.32.0"], ["package", chart, "-d", env.dir]):
+        r = subprocess.run([HELM, *args], text=True, capture_output=True, timeout=60)
+        said = [l for l in (r.stdout + r.stderr).splitlines() if "arning" in l or "WARN" in l or "link" in l]
+        assert r.returncode == 0 and not r.stderr and (args[0] == "template" or not said), (args, r.returncode, r.stderr, said)
+    packed = next(f for f in os.listdir(env.dir) if f.endswith(".tgz"))
+    of = lambda c: subprocess.run([HELM, "template", "r", c, "--kube-version", "1.32.0", "--include-crds"], text=True, capture_output=True, timeout=60, check=True).stdout
+    assert of(os.path.join(env.dir, packed)) == of(chart) and "kind: CustomResourceDefinition" in of(chart)
 
 
 def test_chart(env):

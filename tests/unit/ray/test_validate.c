@@ -1,6 +1,7 @@
 /* test_validate.c - one row per rule of the contract (spec section 5, by its row numbers) and of ours: a cluster that
  * breaks it, and words that its message must have; beside it clusters that are just within. */
 #include "made.h"
+#include "reference_words.h"
 
 #define BOX(more) "'template':{'spec':{'containers':[{'name':'c','image':'i'" more "}]}}"
 #define HEAD(more) "'headGroupSpec':{" more "}"
@@ -76,7 +77,7 @@ static const struct row {
     {"13 priority, too old", "", "", PLAIN SCALED V2 GROUP(BOX("") ",'priority':2") ",'rayVersion':'2.55.9'", SPEC,
      "minimum Ray version is 2.56.0, got 2.55.9"},
     {"14 priority without v2", "", "", PLAIN SCALED GROUP(BOX("") ",'priority':2") ",'rayVersion':'2.56.0'", SPEC,
-     "priority is set, to 2, but autoscaler v2 is not enabled"},
+     "priority is set to 2, but autoscaler v2 is not enabled"},
     {"14 priority", "", "", PLAIN SCALED V2 GROUP(BOX("") ",'priority':2") ",'rayVersion':'v2.56'", NULL, ""},
 
     {"15 both ways of fault tolerance", "", NOTE("ray.io/ft-enabled", "false"), PLAIN FT(""), SPEC, "are both set"},
@@ -258,7 +259,10 @@ static const struct row {
      PLAIN ",'autoscalerOptions':{'volumeMounts':[{'name':'x','mountPath':'/etc/ray/tls'}]}" TLS, SPEC,
      "in autoscalerOptions"},
 
-    {"5.3 strategy", "", "", PLAIN ",'upgradeStrategy':{'type':'Rolling'}", SPEC, "valid options are Recreate or None"},
+    {"5.3 strategy", "", "", PLAIN ",'upgradeStrategy':{'type':'Rolling'}", SPEC,
+     "The RayCluster spec is invalid: Spec.UpgradeStrategy.Type value Rolling is invalid, valid options are Recreate "
+     "or "
+     "None"},
     {"5.3 none", "", "", PLAIN ",'upgradeStrategy':{'type':'None'}", NULL, ""},
     {"5.3 of a RayJob", "", ",'labels':{'ray.io/originated-from-crd':'RayJob'}",
      PLAIN ",'upgradeStrategy':{'type':'None'}", SPEC,
@@ -310,6 +314,10 @@ static void test_rules(void) {
             printf("\n    %s: %s", reason != NULL ? reason : "valid", text);
         CHECK_ROW(same, rows[i].row);
         CHECK_ROW(strstr(text, rows[i].words) != NULL, rows[i].row);
+        bool quoted =
+            reason == NULL || strncmp(rows[i].row, "5.", 2) == 0 || refused_as_by_reference(atoi(rows[i].row), text);
+        if (!quoted) printf("\n    not in the reference's words: %s", text);
+        CHECK_ROW(quoted, rows[i].row);
     }
 }
 
@@ -324,6 +332,7 @@ static void test_collector_names(void) {
         r.spec = rv_arena_fmt(a, PLAIN COLLECT(ENV("STORAGE_BACKEND", "x") "," ENV("%s", "x")), names[i]).p;
         CHECK_ROW(verdict(a, &r, &message) != NULL, names[i]);
         CHECK_ROW(strstr(rv_buf_cstr(&message), names[i]) != NULL, names[i]);
+        CHECK_ROW(refused_as_by_reference(40, rv_buf_cstr(&message)), names[i]);
     }
 }
 
@@ -332,13 +341,16 @@ static void test_metadata_and_status(void) {
         const char *name, *conditions, *reason, *words;
     } objects[] = {
         {"a123456789b123456789c123456789d123456789e123456789f12", "", NULL, ""},
-        {"a123456789b123456789c123456789d123456789e123456789f123", "", METADATA, "53"},
-        {"1digit", "", METADATA, "DNS1035"},
+        {"a123456789b123456789c123456789d123456789e123456789f123", "", METADATA,
+         "RayCluster name should be no more than 53 characters"},
+        {"1digit", "", METADATA, "RayCluster name should be a valid DNS1035 label: "},
         {"With-Capitals", "", METADATA, "DNS1035"},
         {"c", "{'type':'RayClusterSuspending','status':'True'},{'type':'RayClusterSuspended','status':'False'}", NULL,
          ""},
         {"c", "{'type':'RayClusterSuspending','status':'True'},{'type':'RayClusterSuspended','status':'True'}", STATUS,
-         "should not be both true"},
+         "invalid RayCluster State: rayv1.RayClusterSuspending and rayv1.RayClusterSuspended conditions should not be "
+         "both "
+         "true"},
     };
     static const struct rc_settings settings = {.probes_injection = true};
     for (size_t i = 0; i < RV_ARRAY_LEN(objects); i++) {

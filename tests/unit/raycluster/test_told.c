@@ -2,6 +2,7 @@
  * to resume. And what is noted on pods of another version of the operator. */
 #include "plugins/ray/fields.h"
 #include "scene.h"
+#include "tests/unit/ray/reference_words.h"
 
 #define MINUTE INT64_C(60000)
 #define GROUP(n, image)                                                                                                \
@@ -252,6 +253,41 @@ static void test_head_without_endpoint(void) {
     scene_stop(&s);
 }
 
+/* Tools match on the reference's texts (contract, sections 5, 8, 10 and 11). */
+static void test_words(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, "'headGroupSpec':{'enableIngress':true,'template':{'spec':{'containers':[{'name':'h','image':'i'}]}}},"
+              "'workerGroupSpecs':[" GROUP(1, "i") "]");
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_PROVISIONED, "All Ray Pods are ready for the first time"));
+    scene_edit(&s, "{'spec':{'upgradeStrategy':{'type':'Sometimes'}}}");
+    scene_edit(&s, "{'spec':{'upgradeStrategy':null,'suspend':true}}");
+    scene_pass(&s, MINUTE);
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_PROVISIONED, "RayCluster has been suspended"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_HEAD_READY, "Head Pod not found"));
+    static const char *const events[] = {"event CreatedHeadPod: Created head Pod ns/c-head-",
+                                         "event CreatedWorkerPod: Created worker Pod ns/c-aa-worker-",
+                                         "event CreatedService: Created *service ns/c-head-svc",
+                                         "event CreatedIngress: Created ingress ns/c-head-ingress",
+                                         "event InvalidRayClusterSpec: The RayCluster spec is invalid ns/c: ",
+                                         "event DeletedPod: Deleted Pods for RayCluster ns/c due to suspension"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(events); i++)
+        CHECK_ROW(has_reference_words(rv_buf_cstr(&s.said), events[i]), events[i]);
+    scene_stop(&s);
+}
+
+static void test_words_of_failures(void) {
+    struct scene s = {.kubelets = true,
+                      .no_verb = RV_VERB_CREATE,
+                      .no_resource = "pods",
+                      .no_name = "-worker-",
+                      .no_code = RV_E_DENIED,
+                      .no_message = RV_STR("no room")};
+    start(&s, SPEC(1));
+    CU_ASSERT_TRUE(
+        scene_said(&s, "event FailedToCreateWorkerPod: Failed to create worker Pod for the cluster ns/c, no room"));
+    scene_stop(&s);
+}
+
 /* A RayJob's submitter in the head pod ends as it should; the head is as good as before. */
 static void test_head_whose_submitter_has_ended(void) {
     struct scene s = {0};
@@ -348,6 +384,8 @@ static const struct suite_test tests[] = {
     {"pods of another version", test_another_version},
     {"what leads to the head", test_way_to_the_head},
     {"rights of the sidecar", test_rights_of_the_sidecar},
+    {"words of the reference", test_words},
+    {"its words of failures", test_words_of_failures},
     {"a head without endpoint", test_head_without_endpoint},
     {"a head whose submitter has ended", test_head_whose_submitter_has_ended},
     {"recreate after an upgrade of the operator", test_recreate_after_upgrade},

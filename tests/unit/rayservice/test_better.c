@@ -3,6 +3,7 @@
 
 #include "plugins/ray/cluster.h"
 #include "scene.h"
+#include "tests/unit/ray/reference_words.h"
 #include "tests/unit/sdk/suite.h"
 
 static struct scene_name first_name;
@@ -478,7 +479,48 @@ static void edited_cluster_keeps_its_head(void) {
     scene_end(&s);
 }
 
+/* Tools match on the reference's texts (contract, section 10). */
+static void refusals_in_the_words_of_the_reference(void) {
+#define OPTIONS(surge, step, interval, class)                                                                          \
+    "'upgradeStrategy':{'type':'NewClusterWithIncrementalUpgrade','clusterUpgradeOptions':{'maxSurgePercent':" #surge  \
+    ",'stepSizePercent':" #step ",'intervalSeconds':" #interval ",'gatewayClassName':'" class "'}}"
+    static const struct {
+        const char *patch, *words;
+    } rows[] = {
+        {"'rayClusterConfig':{'authOptions':{'mode':'token','enableK8sTokenAuth':true}}",
+         "The RayService spec is invalid: *K8s token auth mode is currently not supported for RayService"},
+        {"'rayClusterConfig':{'headGroupSpec':{'headService':{'metadata':{'name':'x'}}}}",
+         "spec.rayClusterConfig.headGroupSpec.headService.metadata.name should not be set"},
+        {"'upgradeStrategy':{'type':'Rolling'}",
+         "Spec.UpgradeStrategy.Type value Rolling is invalid, valid options are NewClusterWithIncrementalUpgrade, "
+         "NewCluster, or None"},
+        {"'rayClusterDeletionDelaySeconds':-1", "should be a non-negative integer, got -1"},
+        {OPTIONS(50, 5, 5, "g") ",'rayClusterConfig':{'enableInTreeAutoscaling':false}",
+         "Ray Autoscaler is required for NewClusterWithIncrementalUpgrade"},
+        {"'upgradeStrategy':{'type':'NewClusterWithIncrementalUpgrade','clusterUpgradeOptions':null}",
+         "ClusterUpgradeOptions are required for NewClusterWithIncrementalUpgrade"},
+        {OPTIONS(101, 5, 5, "g"), "maxSurgePercent must be between 0 and 100"},
+        {OPTIONS(50, 101, 5, "g"), "stepSizePercent must be between 0 and 100"},
+        {OPTIONS(50, 60, 5, "g"), "stepSizePercent must be less than or equal to maxSurgePercent"},
+        {OPTIONS(50, 5, 0, "g"), "intervalSeconds must be greater than 0"},
+        {OPTIONS(50, 5, 5, ""), "gatewayClassName is required for NewClusterWithIncrementalUpgrade"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1};
+        scene_begin(&s);
+        scene_patch(&s, "{'spec':{%s}}", rows[i].patch);
+        scene_settle(&s);
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        const char *said = rv_arena_str(a, rv_path_str(scene_condition(&s, "Stalled"), "message")).p;
+        bool quoted = has_reference_words(said != NULL ? said : "", rows[i].words);
+        if (!quoted) printf("\n    %s", said != NULL ? said : "nothing");
+        CHECK_ROW(quoted, rows[i].words);
+        scene_end(&s);
+    }
+}
+
 static const struct suite_test tests[] = {
+    {"refusals in the words of the reference", refusals_in_the_words_of_the_reference},
     {"an edited cluster keeps its head", edited_cluster_keeps_its_head},
     {"01 no step before the replicas are there", premature_step},
     {"02 the stable Service follows the traffic", stable_service_follows},
