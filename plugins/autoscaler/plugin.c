@@ -74,7 +74,9 @@ static bool concerns_us(struct round *r) {
 
 static void wait_for_head(struct round *r, const struct seen_pod *head) {
     tell_begin(r);
-    tell_frozen(r, head == NULL ? RV_STR("there is no head pod") : RV_STR("the head pod is not ready"));
+    tell_frozen(r, head == NULL
+                       ? RV_STR("there is no head pod")
+                       : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
     tell_state(r, "frozen");
     r->memo->good = 0;
     r->memo->next_poll = 0; /* as soon as it is ready */

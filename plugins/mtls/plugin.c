@@ -189,8 +189,10 @@ static void report_readiness(struct mtls_pass *p) {
     static const enum mtls_object leaves[] = {MTLS_HEAD, MTLS_WORKER};
     struct rv_object o = {.size = sizeof o};
     bool all = true, soon = false;
+    enum mtls_object waiting = MTLS_HEAD;
     for (size_t i = 0; i < RV_ARRAY_LEN(leaves); i++) {
         bool one = is_ready(p, leaves[i], &o);
+        if (!one && all) waiting = leaves[i];
         all &= one;
         soon |= one && is_expiring(p, &o);
         own_secret(p, leaves[i]);
@@ -200,16 +202,19 @@ static void report_readiness(struct mtls_pass *p) {
         ctx_event(&p->ctx, false, "MTLSPKIReady", "Reconcile", RV_STR("mTLS certificates are ready"));
     if (!all && !p->memo->waiting)
         ctx_event(&p->ctx, false, "MTLSCertsNotReady", "Reconcile",
-                  RV_STR("Waiting for cert-manager to issue the certificates"));
+                  rv_arena_fmt(p->arena, "Waiting for cert-manager to issue the certificates: " RV_STR_FMT,
+                               RV_STR_ARG(mtls_name(p->arena, p->c, waiting))));
     if (soon && !p->memo->expiring)
         ctx_event(&p->ctx, true, "MTLSCertificateExpiringSoon", "Reconcile",
                   RV_STR("A certificate ends within 24 hours: cert-manager should have renewed it"));
     p->memo->ready = all;
     p->memo->waiting = !all;
     p->memo->expiring = soon;
-    ctx_explain(&p->ctx, "%s",
-                all ? "the certificates of head and workers are ready"
-                    : "waiting for cert-manager to issue the certificates");
+    if (all)
+        ctx_explain(&p->ctx, "the certificates of head and workers are ready");
+    else
+        ctx_explain(&p->ctx, "waiting for cert-manager to issue the certificates: " RV_STR_FMT,
+                    RV_STR_ARG(mtls_name(p->arena, p->c, waiting)));
 }
 
 /* ---- results */

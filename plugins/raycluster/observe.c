@@ -141,3 +141,14 @@ const struct observed_pod *observed_head(const struct cluster_pass *p) {
         if (p->pods[i].head && (found == NULL || observed_before(&p->pods[i], found))) found = &p->pods[i];
     return found;
 }
+
+const struct observed_pod *observed_waited_for(const struct cluster_pass *p, bool gone) {
+    const struct observed_pod *found = NULL;
+    for (size_t i = 0; i < p->pod_n; i++) {
+        const struct observed_pod *pod = &p->pods[i];
+        if (!gone && (pod->ready || pod->deleting)) continue;
+        if (!gone && pod->head) return pod;
+        if (found == NULL || observed_before(found, pod)) found = pod;
+    }
+    return found;
+}

@@ -36,4 +36,9 @@ struct pod_range observed_group(const struct cluster_pass *p, struct rv_str grou
 /* Which of two pods is told first: one that stays before one that is being deleted, then the older one. */
 bool observed_before(const struct observed_pod *a, const struct observed_pod *b);
 
+/* The pod that a cluster is said to wait for, to be gone or to be ready: a head that is not ready, or else the youngest
+ * pod. The youngest, because pods mostly follow in the order in which they were made, and a text that changed with each
+ * of them would be a write each time. NULL: there is none. */
+const struct observed_pod *observed_waited_for(const struct cluster_pass *p, bool gone);
+
 #endif

@@ -88,7 +88,10 @@ static bool check_valid(struct cluster_pass *p) {
 static bool keep_suspended(struct cluster_pass *p) {
     struct rv_val conditions = rv_val_get(p->c->status, "conditions");
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True")) {
-        ctx_explain(&p->ctx, "suspending: waiting for %zu pods to be gone", p->pod_n);
+        const struct observed_pod *last = observed_waited_for(p, true);
+        if (last != NULL)
+            ctx_explain(&p->ctx, "suspending: waiting for %zu pods to be gone, such as " RV_STR_FMT, p->pod_n,
+                        RV_STR_ARG(last->name));
         if (pod_delete_all(p) > 0)
             ctx_event(&p->ctx, false, "DeletedPod", "Delete",
                       rv_arena_fmt(p->arena,
@@ -171,7 +174,9 @@ static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
             pod_delete(p, pod, TAG_DELETE_HEAD);
         }
     }
-    if (present > 0 && keep == NULL) ctx_explain(&p->ctx, "waiting for the old head pod to be gone");
+    if (present > 0 && keep == NULL)
+        ctx_explain(&p->ctx, "waiting for the old head pod " RV_STR_FMT " to be gone",
+                    RV_STR_ARG(observed_head(p)->name));
     if (keep != NULL) pace_content(pace);
     return present > 0;
 }

@@ -214,7 +214,9 @@ static struct blocker missing(struct cluster_pass *p) {
                        RV_STR("The head pod is gone, and the annotation " RC_ANNOTATION_KEEP_HEAD_DOWN
                               " keeps it so: remove it to have a new one made"));
     if (head != NULL && head->deleting)
-        return because("PodsMissing", RV_STR("The old head pod has to be gone before a new one is made"));
+        return because("PodsMissing",
+                       rv_arena_fmt(p->arena, "The old head pod " RV_STR_FMT " has to be gone before a new one is made",
+                                    RV_STR_ARG(head->name)));
     for (size_t i = 0; i < p->pod_n && p->hold.n == 0; i++)
         if (!p->pods[i].head && p->pods[i].deleting && workers_hold_place(p, &p->pods[i]))
             return because("PodsMissing", rv_arena_fmt(p->arena,
@@ -224,10 +226,21 @@ static struct blocker missing(struct cluster_pass *p) {
     return because("PodsMissing", p->hold.n != 0 ? p->hold : RV_STR("Not all Ray pods exist yet"));
 }
 
+static struct blocker pods_not_ready(struct cluster_pass *p) {
+    const struct observed_pod *pod = observed_waited_for(p, false);
+    if (pod == NULL) return because("PodsNotReady", RV_STR("Waiting for the Ray pods to be ready"));
+    return because("PodsNotReady", rv_arena_fmt(p->arena, "Waiting for the Ray pods to be ready, such as " RV_STR_FMT,
+                                                RV_STR_ARG(pod->name)));
+}
+
 static struct blocker suspending(struct cluster_pass *p, const struct counts *n) {
     struct blocker b = cluster_lingering_pod(p);
-    if (n->pods == 0) return (struct blocker){0};
-    return because("Suspending", b.reason.n != 0 ? b.text : RV_STR("Waiting for the Ray pods to be gone"));
+    const struct observed_pod *last = observed_waited_for(p, true);
+    if (n->pods == 0 || last == NULL) return (struct blocker){0};
+    return because("Suspending",
+                   b.reason.n != 0 ? b.text
+                                   : rv_arena_fmt(p->arena, "Waiting for the Ray pods to be gone, such as " RV_STR_FMT,
+                                                  RV_STR_ARG(last->name)));
 }
 
 /* The condition that kstatus reads. It is there while the cluster is on its way, with one word and one line for what it
@@ -248,7 +261,7 @@ static void reconciling(struct cluster_pass *p, struct rv_node *conditions, cons
         rv_condition_remove(conditions, RC_CONDITION_RECONCILING);
         return;
     }
-    if (!b.stuck) b = because("PodsNotReady", RV_STR("Waiting for the Ray pods to be ready"));
+    if (!b.stuck) b = pods_not_ready(p);
     rv_condition_set(p->arena, conditions, RC_CONDITION_RECONCILING, "True", b.reason, b.text, now);
 }
 

@@ -202,5 +202,6 @@ struct rv_str observed_obstacle(struct service_pass *p, const struct observed_cl
             return rv_arena_fmt(p->arena, RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(rv_path_str(c, "reason")),
                                 RV_STR_ARG(rv_path_str(c, "message")));
     }
-    return s->head_ready ? RV_STR("") : RV_STR("its head pod is not ready");
+    if (s->head_ready || s->head.size == 0) return s->head_ready ? RV_STR("") : RV_STR("its head pod is not there yet");
+    return rv_arena_fmt(p->arena, "its head pod " RV_STR_FMT " is not ready", RV_STR_ARG(s->head.name));
 }

@@ -196,17 +196,26 @@ void retire_clusters(struct service_pass *p) {
     p->memo->drain_blind = false;
 }
 
+struct each {
+    struct service_pass *p;
+    struct rv_str one; /* that is still there */
+};
+
 static bool delete_each(void *arg, const struct rv_object *o) {
-    struct service_pass *p = arg;
+    struct each *e = arg;
+    struct service_pass *p = e->p;
+    e->one = o->name;
     if (!rv_meta_deleting(o->value) && is_owned(p, o))
         ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", o->name, o->uid, TAG_CLUSTER_DELETE);
     return true;
 }
 
 void retire_all(struct service_pass *p) {
-    size_t n = ctx_list_owned(&p->ctx, KIND_CLUSTER, p->s->uid, delete_each, p);
+    struct each e = {p, {NULL, 0}};
+    size_t n = ctx_list_owned(&p->ctx, KIND_CLUSTER, p->s->uid, delete_each, &e);
     if (n > 0)
-        ctx_explain(&p->ctx, "being deleted: %zu RayClusters are still there", n);
+        ctx_explain(&p->ctx, "being deleted: %zu RayClusters are still there, such as " RV_STR_FMT, n,
+                    RV_STR_ARG(e.one));
     else if (rv_meta_has_finalizer(p->s->meta, RS_FINALIZER))
         ctx_set_finalizer(&p->ctx, "rayservices", p->s->meta, RS_FINALIZER, false, TAG_FINALIZER);
 }

@@ -25,17 +25,19 @@ struct sweep {
     const char *api_version, *resource;
     uint64_t tag;
     size_t n;
+    struct rv_str *one; /* the first of all, for people */
 };
 
 static bool sweep(void *arg, const struct rv_object *o) {
     struct sweep *w = arg;
     if (!is_owned(w->p, o)) return true;
+    if (w->one->n == 0) *w->one = rv_arena_fmt(w->p->arena, "%s/" RV_STR_FMT, w->resource, RV_STR_ARG(o->name));
     w->n++;
     if (!rv_meta_deleting(o->value)) ctx_delete(&w->p->ctx, w->api_version, w->resource, o->name, o->uid, w->tag);
     return true;
 }
 
-static size_t remove_all(struct service_pass *p) {
+static size_t remove_all(struct service_pass *p, struct rv_str *ret_one) {
     static const struct {
         unsigned kind;
         const char *api_version, *resource;
@@ -47,7 +49,7 @@ static size_t remove_all(struct service_pass *p) {
                  {KIND_GRPC_ROUTE, "gateway.networking.k8s.io/v1", "grpcroutes", TAG_ROUTE_DELETE}};
     size_t left = 0;
     for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++) {
-        struct sweep w = {p, kinds[i].api_version, kinds[i].resource, kinds[i].tag, 0};
+        struct sweep w = {p, kinds[i].api_version, kinds[i].resource, kinds[i].tag, 0, ret_one};
         ctx_list_owned(&p->ctx, kinds[i].kind, p->s->uid, sweep, &w);
         left += w.n;
     }
@@ -55,10 +57,12 @@ static size_t remove_all(struct service_pass *p) {
 }
 
 static void go_on(struct service_pass *p) {
-    size_t left = may_write(p) ? remove_all(p) : 1;
+    struct rv_str one = {NULL, 0};
+    size_t left = may_write(p) ? remove_all(p, &one) : 1;
     if (left > 0) {
         status_condition(p, RS_SUSPENDING, "True", "SuspendInProgress", RV_STR("Owned resources are being deleted."));
-        ctx_explain(&p->ctx, "suspending: %zu objects are still there", left);
+        ctx_explain(&p->ctx, "suspending: %zu objects are still there%s" RV_STR_FMT, left,
+                    one.n != 0 ? ", such as " : "", RV_STR_ARG(one));
         return;
     }
     struct rv_str done = RV_STR("All owned resources have been deleted.");

@@ -52,6 +52,7 @@ static struct op *op_of_packed_event(struct executor *x, struct packed_event *w)
         op = op_new(x, NULL, 0, &m);
         free(op->plugin_name);
         op->plugin_name = rv_strdup(plugin);
+        op->waited = rv_mono_now() - w->item.since;
     } else {
         rv_err("an event that waited cannot be read again: it is lost", "reason", err.text, NULL);
     }
@@ -147,7 +148,7 @@ static void on_event_answer(void *arg, const struct kube_response *r) {
 
 static void run_event(struct op *op) {
     struct recorder_request q;
-    if (!recorder_event(op->x->recorder, &op->m.event, rv_wall_now(), &q)) {
+    if (!recorder_event(op->x->recorder, &op->m.event, rv_wall_now() - op->waited, &q)) {
         end_op_with(op, 0, "");
         return;
     }

@@ -16,6 +16,7 @@ struct op {
     struct fair_item item;        /* first: an item of the queue is its op */
     struct object_lock_item lock; /* while it runs */
     int64_t sent;                 /* mono ns */
+    int64_t waited;               /* ns: an event tells when it happened, not when its turn came */
     struct executor *x;
     struct executor_client *client; /* NULL: its plugin is gone, or the supervisor's own */
     struct quota *quota;            /* likewise */

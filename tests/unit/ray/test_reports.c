@@ -69,7 +69,7 @@ static void test_reports(void) {
                               .name = RV_STR("o"),
                               .message = rv_str(rows[i].message)};
         if (rows[i].code == 0)
-            rc_report_success(&x, &report, &r);
+            rc_report_success(&x, &report, &r, "");
         else
             CHECK_ROW(rv_str_ends(rv_str(rows[i].heard), rc_report_failure(&x, &report, &r).p), rows[i].name);
         CHECK_ROW(rv_str_is(rv_buf_str(&h.heard), rows[i].heard), rows[i].name);
@@ -79,7 +79,7 @@ static void test_reports(void) {
     struct rc_context x = context(&h);
     struct rc_action_report silent = report;
     silent.did = NULL;
-    rc_report_success(&x, &silent, &(struct rv_result){.code = 0});
+    rc_report_success(&x, &silent, &(struct rv_result){.code = 0}, "");
     CU_ASSERT_EQUAL(h.heard.n, 0);
 }
 

@@ -311,14 +311,32 @@ static void test_namespace_ends(void) {
     }
     scene_pass(&s, 60000);
     uint64_t writes = rv_fakehost_writes(s.host);
+    scene_forget(&s);
     scene_pass(&s, 30 * INT64_C(60000));
     CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
+    CU_ASSERT_FALSE(scene_said(&s, "event ")); /* 75 warnings were seen */
+    scene_stop(&s);
+}
+
+/* A name that no pod can have is told once, and nothing is tried. */
+static void test_impossible_group(void) {
+    struct scene s = {.kubelets = true};
+    scene_start(&s, "{}", SCENE_HEAD ",'workerGroupSpecs':[" SCENE_GROUP("a_b", 1, "") "]");
+    scene_pass(&s, 60000);
+    CU_ASSERT_TRUE(rv_str_is(scene_condition(&s, "Stalled", "status"), "True"));
+    CU_ASSERT_TRUE(scene_has(scene_condition(&s, "Stalled", "message"), "no pod can have \"a_b\""));
+    CU_ASSERT_EQUAL(scene_pods(&s, "c-"), 0);
+    scene_edit(&s, "{'spec':{'workerGroupSpecs':[" SCENE_GROUP("ab", 1, "") "]}}");
+    scene_pass(&s, 5000);
+    CU_ASSERT_EQUAL(scene_condition(&s, "Stalled", "status").n, 0);
+    CU_ASSERT_EQUAL(scene_pods(&s, "-worker-"), 1);
     scene_stop(&s);
 }
 
 static const struct suite_test tests[] = {
     {"the place of a worker that goes", test_place_of_a_worker_that_goes},
     {"the namespace ends", test_namespace_ends},
+    {"a group name that no pod can have", test_impossible_group},
     {"a worker that never goes", test_worker_that_stays},
     {"a worker that never goes, before all are ready", test_worker_that_stays_from_the_start},
     {"a head that never goes", test_head_that_stays},

@@ -122,7 +122,30 @@ static void test_desired(void) {
     scene_stop(&s);
 }
 
-static const struct suite_test tests[] = {{"the autoscaler's account", test_account},
+/* Nobody makes more pods than maxReplicas, and no more are counted. */
+static void test_desired_within_bounds(void) {
+    static const struct {
+        int replicas, least, most;
+        const char *cpu;
+    } rows[] = {{9, 0, 3, "1500m"}, {0, 2, 3, "1"}, {2, 0, 3, "1"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct scene s = {.kubelets = true};
+        scene_start(&s, "{}",
+                    rv_arena_fmt(a,
+                                 "%s,'workerGroupSpecs':[{'groupName':'g','replicas':%d,'minReplicas':%d,"
+                                 "'maxReplicas':%d,'template':{'spec':{'containers':[{'name':'w','image':'i',"
+                                 "'resources':{'requests':{'cpu':'500m'}}}]}}}]",
+                                 SCENE_HEAD, rows[i].replicas, rows[i].least, rows[i].most)
+                        .p);
+        scene_pass(&s, 5000);
+        CHECK_ROW(rv_str_is(rv_val_str(scene_status(&s, "desiredCPU")), rows[i].cpu), rows[i].cpu);
+        scene_stop(&s);
+    }
+}
+
+static const struct suite_test tests[] = {{"desired within bounds", test_desired_within_bounds},
+                                          {"the autoscaler's account", test_account},
                                           {"a claim", test_claim},
                                           {"groups that restart their pods", test_restarts},
                                           {"why a head is not ready", test_head_reason},

@@ -61,7 +61,8 @@ static void test_long_without_a_reason(void) {
         scene_become(&s, "-head-", SCENE_READY);
         scene_become(&s, "-worker-", rows[i].status);
         scene_pass(&s, 20000);
-        CHECK_ROW(!told(&s, RC_CONDITION_RECONCILING, "-worker-"), rows[i].want);
+        CHECK_ROW(told(&s, RC_CONDITION_RECONCILING, "to be ready, such as c-aa-worker-"), rows[i].want);
+        CHECK_ROW(!told(&s, RC_CONDITION_RECONCILING, rows[i].want), rows[i].want);
         scene_pass(&s, MINUTE);
         CHECK_ROW(told(&s, RC_CONDITION_RECONCILING, "worker pod c-aa-worker-"), rows[i].want);
         CHECK_ROW(told(&s, RC_CONDITION_RECONCILING, rows[i].want), rows[i].want);
@@ -253,6 +254,28 @@ static void test_head_without_endpoint(void) {
     scene_stop(&s);
 }
 
+/* What is waited for has a name, and a cluster that waits does not say that all is well. */
+static void test_names_of_pods(void) {
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(1));
+    CU_ASSERT_TRUE(scene_has(rv_str(rv_fakehost_explained(s.host, "c")), "all pods are as wanted"));
+    struct rv_fake_object *head = scene_pod(&s, "-head-");
+    scene_patch(&s, head, false, "{'metadata':{'finalizers':['example.com/held']}}");
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, head, RV_STR("")), 0);
+    scene_pass(&s, 5000);
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, rv_arena_fmt(a, "old head pod %s", head->name).p));
+    struct rv_str lines = rv_str(rv_fakehost_explained(s.host, "c"));
+    CU_ASSERT_TRUE(scene_has(lines, rv_arena_fmt(a, "waiting for the old head pod %s to be gone", head->name).p));
+    CU_ASSERT_FALSE(scene_has(lines, "all pods are as wanted"));
+    scene_edit(&s, "{'spec':{'suspend':true}}");
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_RECONCILING, rv_arena_fmt(a, "to be gone, such as %s", head->name).p));
+    lines = rv_str(rv_fakehost_explained(s.host, "c"));
+    CU_ASSERT_TRUE(scene_has(lines, rv_arena_fmt(a, "to be gone, such as %s", head->name).p));
+    scene_stop(&s);
+}
+
 /* Tools match on the reference's texts (contract, sections 5, 8, 10 and 11). */
 static void test_words(void) {
     struct scene s = {.kubelets = true};
@@ -385,6 +408,7 @@ static const struct suite_test tests[] = {
     {"what leads to the head", test_way_to_the_head},
     {"rights of the sidecar", test_rights_of_the_sidecar},
     {"words of the reference", test_words},
+    {"names of pods that are waited for", test_names_of_pods},
     {"its words of failures", test_words_of_failures},
     {"a head without endpoint", test_head_without_endpoint},
     {"a head whose submitter has ended", test_head_whose_submitter_has_ended},

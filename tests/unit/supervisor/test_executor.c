@@ -1,6 +1,7 @@
 /* The pipeline from a plugin's wish to its result: what is sent, what is sent again and what never, whose turn it is,
  * and that every action is answered exactly once. */
 #include "executor_world.h"
+#include "rayvisor/k8s.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -577,6 +578,28 @@ static void flooded(void) {
     world_free(w);
 }
 
+/* An event tells when it happened, however long it waited for its turn. */
+static void dated(void) {
+    struct world *w = world_new();
+    struct rv_event e = {.kind = RV_STR("Pod"), .ns = RV_STR("n"), .name = RV_STR("p"), .reason = RV_STR("First")};
+    w->stage->s.config->qps = 2; /* the second waits half a second */
+    w->stage->s.config->burst = 1;
+    script_on(w->server, &(struct script_answer){.when = "POST /apis/events", .body = "{}", .times = 2});
+    executor_event(w->executor, &e);
+    e.reason = RV_STR("Second");
+    int64_t asked = rv_wall_now(), told = 0;
+    executor_event(w->executor, &e);
+    int64_t limit = asked + 100 * INT64_C(1000000);
+    SCRIPT_UNTIL(w->stage->s.loop, executor_idle(w->executor));
+    CU_ASSERT_TRUE(rv_wall_now() > limit);
+    const char *at = strstr(script_last(w->server)->body, "\"eventTime\":\"");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+    at += strlen("\"eventTime\":\"");
+    CU_ASSERT_EQUAL(rv_time_parse((struct rv_str){at, strcspn(at, "\"")}, &told), 0);
+    CU_ASSERT_TRUE(told > asked - 1000000 && told < limit);
+    world_free(w);
+}
+
 /* A plugin that died: what waits is dropped, what was sent ends in the cache, nobody is told. */
 /* So many per second, for all and for one plugin: what is asked for at once takes at least so long. */
 static void paced(void) {
@@ -798,6 +821,7 @@ static const struct suite_test tests[] = {{"too large", too_large},
                                           {"credentials", credentials},
                                           {"throttle", throttle},
                                           {"refused", refused},
+                                          {"events tell when they happened", dated},
                                           {"flooded", flooded},
                                           {"paced", paced},
                                           {"forgotten", forgotten},
