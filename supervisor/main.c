@@ -23,6 +23,7 @@
 #include "ipc/base/visible.h"
 #include "leadership.h"
 #include "notify.h"
+#include "served.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"
 #include "supervisor/control/control.h"
@@ -53,6 +54,7 @@ struct program {
     char *config_dir, *exe_dir;
     char build_plugins[4096], install_plugins[4096];
     uint64_t work_seen, work_trimmed; /* changes and actions so far: trim_memory() */
+    struct served *served;            /* what the API server serves is being asked */
     struct rv_timer *tick, *stop_timer, *reload_timer, *stop_check;
     struct rv_watch *inotify_watch;
     int inotify_fd;
@@ -146,6 +148,22 @@ static void warn_of(void *arg, const char *text) {
     rv_warn("configuration", "reason", text);
 }
 
+/* ---- does the API server serve what is granted? ------------------------------------------------------------ */
+
+static void on_served(void *arg, const char *why) {
+    struct program *g = arg;
+    if (why != NULL) rv_info("not compared with what the API server serves", "reason", why);
+    g->served = served_free(g->served);
+}
+
+/* Each time the configuration is read: what is told at a reload is told at a start, too. */
+static void compare_with_served(struct program *g) {
+    served_free(g->served);
+    g->served =
+        served_begin(g->s.loop, g->s.client,
+                     &(struct served_opts){.config = g->s.config, .warn = warn_of, .done = on_served, .arg = g});
+}
+
 static void apply_changes(struct program *g, struct config *fresh) {
     struct supervisor *s = &g->s;
     struct config *old = s->config;
@@ -182,6 +200,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
     rv_info("configuration reloaded", "#plugins_changed", n);
     config_warnings(fresh, warn_of, NULL);
     keep_until_end(g, old);
+    compare_with_served(g);
 }
 
 static bool texts_differ(const struct schema_texts *a, const struct schema_texts *b) {
@@ -512,6 +531,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
             s->config_path);
     config_warnings(s->config, warn_of, NULL);
+    compare_with_served(g);
     return 0;
 }
 
@@ -523,6 +543,7 @@ static void free_supervisor(struct program *g) {
     if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
     while (s->plugins != NULL) plugin_free(s->plugins);
     feeds_free(s->feeds);
+    g->served = served_free(g->served);
     kube_client_free(s->client);
     kube_config_free(s->kube_config);
     store_free(s->store);
@@ -662,6 +683,27 @@ static void print_warning(void *arg, const char *text) {
     say(rv_buf_cstr(&b));
 }
 
+static void on_checked(void *arg, const char *why) {
+    struct program *g = arg;
+    if (why != NULL) fprintf(stderr, "rayvisord: not checked: what the API server serves (%s)\n", why);
+    if (g->s.loop != NULL) rv_loop_stop(g->s.loop);
+}
+
+/* Where a cluster can be reached. Where not, it says what was not checked. */
+static void check_against_cluster(struct program *g) {
+    struct rv_error err = {0};
+    g->s.loop = rv_loop_new(&err);
+    if (g->s.loop == NULL || connect_cluster(g, &err) != 0) {
+        on_checked(g, err.text);
+        return;
+    }
+    g->served =
+        served_begin(g->s.loop, g->s.client,
+                     &(struct served_opts){
+                         .config = g->s.config, .reads = true, .warn = print_warning, .done = on_checked, .arg = g});
+    rv_loop_run(g->s.loop);
+}
+
 int main(int argc, char **argv) {
     struct program g = {.inotify_fd = -1};
     int r = parse(argc, argv, &g.o);
@@ -689,6 +731,7 @@ int main(int argc, char **argv) {
     } else if (g.o.check) {
         config_warnings(g.s.config, print_warning, NULL);
         code = ask_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;
+        if (code == 0) check_against_cluster(&g);
         if (code == 0)
             printf("%s: valid\n", g.o.config);
         else

@@ -2,6 +2,7 @@
 #include "settings.h"
 
 #include "fields.h"
+#include "ipc/base/nearest.h"
 
 /* What is on by default is beta, the rest alpha. */
 bool rc_gate(const struct rc_settings *s, const char *name, bool fallback) {
@@ -23,13 +24,24 @@ static const char *const known_gates[] = {RC_GATE_ALL_ALPHA,
                                           RC_GATE_HISTORY,
                                           RC_GATE_WAS};
 
+/* All of them are listed: there is no other place that an operator would look at. */
+static int unknown_gate(struct rv_str name, struct rv_error *err) {
+    rv_autobuf struct rv_buf hint = {0}, all = {0};
+    struct nearest near = nearest_begin(name);
+    for (size_t i = 0; i < RV_ARRAY_LEN(known_gates); i++) {
+        nearest_offer(&near, rv_str(known_gates[i]));
+        rv_buf_addf(&all, "%s%s", i > 0 ? ", " : "", known_gates[i]);
+    }
+    nearest_hint(&near, &hint);
+    return rv_error_set(err, RV_E_CONFIG, "settings.featureGates has no gate \"" RV_STR_FMT "\"%s (gates: %s)",
+                        RV_STR_ARG(name), hint.n != 0 ? rv_buf_cstr(&hint) : "", rv_buf_cstr(&all));
+}
+
 int rc_check_gates(struct rv_val gates, struct rv_error *err) {
     for (struct rv_iter it = rv_iter(gates); rv_iter_next(&it);) {
         bool known = false;
         for (size_t i = 0; i < RV_ARRAY_LEN(known_gates) && !known; i++) known = rv_str_is(it.key, known_gates[i]);
-        if (!known)
-            return rv_error_set(err, RV_E_CONFIG, "settings.featureGates has no gate \"" RV_STR_FMT "\"",
-                                RV_STR_ARG(it.key));
+        if (!known) return unknown_gate(it.key, err);
         if (rv_val_type(it.val) != RV_BOOL)
             return rv_error_set(err, RV_E_CONFIG, "settings.featureGates." RV_STR_FMT " must be true or false",
                                 RV_STR_ARG(it.key));

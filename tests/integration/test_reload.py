@@ -295,6 +295,27 @@ def test_a_feature_without_the_plugin_that_does_it(env):
     assert len(env.op.logs("relies on plugin")) == 1
 
 
+def test_grants_are_compared_with_what_is_served(env):
+    """A grant on a resource that does not exist permits nothing: where the cluster can be asked, it is named."""
+    kube, ns = setup(env, toy())
+    wrong = {"name": "toy", "grants": [*GRANTS, {"apiVersion": "v1", "resource": "configmap", "verbs": ["patch"]}, {"apiVersion": "example.com/v1", "resource": "things", "verbs": ["get"]}]}
+    says = [r'plugin toy is granted configmap (v1), which the API server does not serve: did you mean "configmaps"?',
+            "plugin toy is granted things (example.com/v1), which the API server does not serve: install its CustomResourceDefinition"]
+    reload(env, wrong)
+    for text in says: wait_for(text, lambda: [l for l in env.op.logs("configuration") if text in l.get("reason", "") and l["reason"].startswith(env.op.config + ":")])
+    check = lambda *args, **env_: subprocess.run([binary("rayvisord"), "--config", env.op.config, "--check-config", *args], text=True, timeout=60, capture_output=True,
+                                                 env={**{k: v for k, v in os.environ.items() if not k.startswith("KUBE")}, "HOME": env.dir, **env_})
+    r = check("--kubeconfig", kube.kubeconfig)
+    assert r.returncode == 0 and all(t in r.stderr for t in says) and "not checked" not in r.stderr, r.stderr
+    offline = os.path.join(env.dir, "offline")
+    with open(offline, "w") as f: f.write("clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\nusers: [{name: u, user: {}}]\ncurrent-context: c\n")
+    r = check("--kubeconfig", offline)
+    assert r.returncode == 0 and "not checked: what the API server serves (" in r.stderr and "does not serve" not in r.stderr and ": valid" in r.stdout, r
+    reload(env, toy())
+    n = len([l for l in env.op.logs("configuration") if "does not serve" in l.get("reason", "")])
+    assert n == len(says), n
+
+
 def test_hangup_reads_the_file(env):
     """SIGHUP alone, without a change of the file."""
     setup(env, toy())

@@ -50,6 +50,8 @@ ALLOWED = {
     "supervisor/notify.h": BASE,
     "supervisor/trouble.c": SHARED + ["supervisor/trouble.h"],
     "supervisor/trouble.h": SHARED,
+    "supervisor/served.c": BASE + ["supervisor/served.h", "supervisor/config", "supervisor/kube"],
+    "supervisor/served.h": BASE + ["supervisor/config", "supervisor/kube"],
     "supervisor/leadership.c": SHARED + ["supervisor/leadership.h", "supervisor/trouble.h"],
     "supervisor/leadership.h": SHARED,
     "supervisor/zoneinfo": BASE,

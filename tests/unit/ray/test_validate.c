@@ -370,17 +370,21 @@ static void test_gates(void) {
     static const struct {
         const char *gates;
         int want;
-    } maps[] = {{"{}", 0},
-                {"{'RayClusterMTLS':true,'AllAlpha':false,'AllBeta':true}", 0},
-                {"{'RayClusterStatusConditions':true,'AllBeta':false}", 0},
-                {"{'RayClusterStatusConditions':false}", RV_E_CONFIG},
-                {"{'AllBeta':false}", RV_E_CONFIG},
-                {"{'NoSuchGate':true}", RV_E_CONFIG},
-                {"{'RayClusterMTLS':'true'}", RV_E_CONFIG}};
+        const char *words;
+    } maps[] = {
+        {"{}", 0, NULL},
+        {"{'RayClusterMTLS':true,'AllAlpha':false,'AllBeta':true}", 0, NULL},
+        {"{'RayClusterStatusConditions':true,'AllBeta':false}", 0, NULL},
+        {"{'RayClusterStatusConditions':false}", RV_E_CONFIG, NULL},
+        {"{'AllBeta':false}", RV_E_CONFIG, NULL},
+        {"{'NoSuchGate':true}", RV_E_CONFIG, "has no gate \"NoSuchGate\" (gates: AllAlpha, "},
+        {"{'rayClusterMTL':true}", RV_E_CONFIG, "has no gate \"rayClusterMTL\": did you mean \"RayClusterMTLS\"?"},
+        {"{'RayClusterMTLS':'true'}", RV_E_CONFIG, "must be true or false"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(maps); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         struct rv_error err = {0};
         CHECK_ROW(rc_check_gates(quoted(a, maps[i].gates), &err) == maps[i].want, maps[i].gates);
+        CHECK_ROW(maps[i].words == NULL || strstr(err.text, maps[i].words) != NULL, err.text);
     }
 }
 
