@@ -7,6 +7,7 @@
 # RAYVISOR_NO_INSTALL=1 skips the packages, RAYVISOR_BUILD names a build tree to use instead of making build/, KUBECTL a kubectl.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. deploy/packages.sh
 check=
 case "${1:-}" in
 --check) check=1 ;;
@@ -18,47 +19,15 @@ packages="build-essential cmake ninja-build pkg-config python3 libzmq3-dev libms
  libssl-dev libseccomp-dev libcap-ng-dev libmicrohttpd-dev
  libprotobuf-c-dev protobuf-c-compiler"
 
-say() { printf '\n== %s\n' "$*"; }
-die() { printf 'quickstart: %s\n' "$@" >&2; exit 1; }
-
-# What a command prints, as one line every few seconds: installing and building take minutes, and silence looks like a hang.
-progress() {
-    local line lines=0 next=$((SECONDS + 5))
-    while IFS= read -r line; do
-        lines=$((lines + 1))
-        if [ "$SECONDS" -ge "$next" ]; then
-            printf '   %s\n' "${line:0:100}"
-            next=$((SECONDS + 5))
-        fi
-    done
-    printf '   done (%d steps)\n' "$lines"
-}
-
-# Everything that could stop this script is looked at before it changes anything.
 install_packages() {
-    local missing="" p sudo="" tool
     if [ -n "${RAYVISOR_NO_INSTALL:-}" ]; then
-        for tool in "${KUBECTL:-kubectl}" ${RAYVISOR_BUILD:+true} $([ -n "${RAYVISOR_BUILD:-}" ] || echo cmake ninja); do
-            command -v "$tool" >/dev/null || missing+=" $tool"
-        done
-        [ -z "$missing" ] || die "RAYVISOR_NO_INSTALL is set, and these programs are missing:$missing"
+        # shellcheck disable=SC2046
+        need_programs "${KUBECTL:-kubectl}" $([ -n "${RAYVISOR_BUILD:-}" ] || echo cmake ninja)
         return 0
     fi
     command -v "${KUBECTL:-kubectl}" >/dev/null || packages+=" kubernetes-client"
-    command -v dpkg >/dev/null && command -v apt-get >/dev/null ||
-        die "this machine has no apt-get: the packages are those of Debian 12." \
-            "Install what corresponds to them, then run: RAYVISOR_NO_INSTALL=1 $0" "They are: $(echo $packages)"
-    for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing+=" $p"; done
-    [ -n "$missing" ] || return 0
-    if [ "$(id -u)" != 0 ]; then
-        sudo=sudo
-        command -v sudo >/dev/null || die "packages are missing, and there is neither root nor sudo to install them." \
-            "An administrator can do it with:" "  apt-get update && apt-get install -y --no-install-recommends$missing"
-    fi
-    say "installing packages:$missing"
-    $sudo apt-get update -qq || die "apt-get update failed (its own words stand above)"
     # shellcheck disable=SC2086
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing | progress
+    install_debian_packages $packages
 }
 
 build() {
@@ -68,7 +37,7 @@ build() {
     fi
     say "building (build/)"
     cmake --preset release >/dev/null
-    cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugins | progress
+    with_progress cmake --build --preset release --target rayvisord rayvisor-host rayvisorctl rayvisor-sandbox plugins
     bin=build/bin
 }
 

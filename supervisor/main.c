@@ -45,7 +45,7 @@ enum {
 struct options {
     const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *allow_address;
     bool proxy_http;
-    bool check, rbac;
+    bool check, offline, rbac;
 };
 
 struct program {
@@ -571,7 +571,9 @@ static int usage(FILE *to) {
                 "                 [--http-bind ADDRESS:PORT]    (0: any port that is free; rayvisorctl status tells)\n"
                 "                 [--proxy-http]    (outside of the cluster: kubernetes.proxyHttp)\n"
                 "                 [--allow-address RANGE]    (one more of requests.allowAddresses)\n"
-                "       rayvisord --config FILE --check-config    say whether the configuration is valid\n"
+                "       rayvisord --config FILE --check-config [--offline]\n"
+                "                 say whether the configuration is valid; without --offline also whether the cluster,\n"
+                "                 where it can be asked, serves what is granted\n"
                 "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
                 "                 print the roles that it needs, for ServiceAccount rayvisor of that namespace "
                 "(rayvisor-system)\n"
@@ -581,19 +583,13 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"config", 1, NULL, 'c'},
-                                          {"kubeconfig", 1, NULL, 'k'},
-                                          {"context", 1, NULL, 'x'},
-                                          {"runtime-dir", 1, NULL, 'r'},
-                                          {"check-config", 0, NULL, 'C'},
-                                          {"print-rbac", 0, NULL, 'R'},
-                                          {"version", 0, NULL, 'v'},
-                                          {"help", 0, NULL, 'h'},
-                                          {"proxy-http", 0, NULL, 'P'},
-                                          {"http-bind", 1, NULL, 'b'},
-                                          {"namespace", 1, NULL, 'n'},
-                                          {"allow-address", 1, NULL, 'a'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"config", 1, NULL, 'c'},        {"kubeconfig", 1, NULL, 'k'},
+                                          {"context", 1, NULL, 'x'},       {"runtime-dir", 1, NULL, 'r'},
+                                          {"check-config", 0, NULL, 'C'},  {"print-rbac", 0, NULL, 'R'},
+                                          {"version", 0, NULL, 'v'},       {"help", 0, NULL, 'h'},
+                                          {"proxy-http", 0, NULL, 'P'},    {"offline", 0, NULL, 'o'},
+                                          {"http-bind", 1, NULL, 'b'},     {"namespace", 1, NULL, 'n'},
+                                          {"allow-address", 1, NULL, 'a'}, {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -624,6 +620,9 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'C':
             o->check = true;
+            break;
+        case 'o':
+            o->offline = true;
             break;
         case 'R':
             o->rbac = true;
@@ -731,7 +730,7 @@ int main(int argc, char **argv) {
     } else if (g.o.check) {
         config_warnings(g.s.config, print_warning, NULL);
         code = ask_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;
-        if (code == 0) check_against_cluster(&g);
+        if (code == 0 && !g.o.offline) check_against_cluster(&g);
         if (code == 0)
             printf("%s: valid\n", g.o.config);
         else

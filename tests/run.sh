@@ -13,6 +13,7 @@
 # build-fuzz/ (clang).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. deploy/packages.sh
 label=${1:-}
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -22,15 +23,13 @@ packages="build-essential cmake ninja-build pkg-config clang clang-format clang-
  libmicrohttpd-dev libprotobuf-c-dev protobuf-c-compiler libcunit1-dev libclang-rt-14-dev libmbedtls-dev libhttp-parser-dev"
 
 install_packages() {
-    [ -z "${RAYVISOR_NO_INSTALL:-}" ] || return 0
-    local missing="" p sudo=""
+    if [ -n "${RAYVISOR_NO_INSTALL:-}" ]; then
+        need_programs cmake ninja python3
+        return 0
+    fi
     command -v kubectl >/dev/null || packages+=" kubernetes-client" # another package may provide it already
-    for p in $packages; do dpkg -s "$p" >/dev/null 2>&1 || missing+=" $p"; done
-    [ -n "$missing" ] || return 0
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    install_debian_packages $packages
 }
 
 build() { # preset, target...
@@ -38,7 +37,7 @@ build() { # preset, target...
     shift
     cmake --preset "$preset" >/dev/null
     echo "== building ($preset)"
-    NINJA_STATUS= cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0 >"$log" 2>&1 || {
+    NINJA_STATUS= cmake --build --preset "$preset" ${*:+--target "$@"} -- -k 0 2>&1 | tee "$log" | progress || {
         grep -v -E '^(Building|Linking|Generating)' "$log"
         exit 1
     }

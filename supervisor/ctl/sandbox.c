@@ -264,7 +264,7 @@ static int check_own_config(struct rv_arena *a, const char *daemon, const char *
                             "the sandbox's operator runs already, with the configuration that it was started with: "
                             "%s sandbox down, then up again",
                             own_command(a));
-    char *const argv[] = {arg(daemon), arg("--config"), arg(*config), arg("--check-config"), NULL};
+    char *const argv[] = {arg(daemon), arg("--config"), arg(*config), arg("--check-config"), arg("--offline"), NULL};
     pid_t pid = fork();
     int status = 0;
     if (pid == 0) {

@@ -123,23 +123,64 @@ def test_presets_named_in_the_readme_exist(env):
 
 def test_missing_things_are_told_before_any_work(env):
     """No sudo, no apt-get, no cmake: what to do is said, with the command for an administrator, and nothing has been changed."""
-    tools = os.path.join(env.dir, "bin")
-    os.mkdir(tools)
-    for t in ("bash", "sed", "dirname", "cat", "id", "printf", "echo", "env", "mktemp", "seq", "sleep", "tail", "wc"):
-        if shutil.which(t): os.symlink(shutil.which(t), os.path.join(tools, t))
-    run = lambda **more: subprocess.run([shutil.which("bash"), "deploy/quickstart.sh"], env={"PATH": tools, "HOME": env.dir, **more}, cwd=ROOT, text=True, capture_output=True, timeout=30)
-    r = run()
-    assert r.returncode == 1 and "no apt-get" in r.stderr and "RAYVISOR_NO_INSTALL=1" in r.stderr and "libzmq3-dev" in r.stderr, r.stderr
-    r = run(RAYVISOR_NO_INSTALL="1")
-    assert r.returncode == 1 and "missing: kubectl cmake ninja" in r.stderr, r.stderr
-    for name, text in (("dpkg", "exit 1"), ("apt-get", "exit 0"), ("id", "echo 1000")):
-        path = os.path.join(tools, name)
-        if os.path.lexists(path): os.unlink(path)
-        with open(path, "w") as f: f.write(f"#!{shutil.which('bash')}\n{text}\n")
-        os.chmod(path, 0o755)
-    r = run()
-    assert r.returncode == 1 and "neither root nor sudo" in r.stderr and "apt-get install -y --no-install-recommends" in r.stderr, r.stderr
-    assert "installing" not in r.stdout
+    for n, (script, programs) in enumerate((("deploy/quickstart.sh", "kubectl cmake ninja"), ("tests/run.sh", "cmake ninja python3"))):
+        tools = os.path.join(env.dir, f"bin{n}")
+        os.mkdir(tools)
+        for t in ("bash", "sed", "dirname", "cat", "id", "printf", "echo", "env", "mktemp", "rm", "seq", "sleep", "tail", "wc"):
+            if shutil.which(t): os.symlink(shutil.which(t), os.path.join(tools, t))
+        run = lambda **more: subprocess.run([shutil.which("bash"), script], env={"PATH": tools, "HOME": env.dir, **more}, cwd=ROOT, text=True, capture_output=True, timeout=30)
+        r = run()
+        assert r.returncode == 1 and "no apt-get" in r.stderr and f"RAYVISOR_NO_INSTALL=1 {script}" in r.stderr and "libzmq3-dev" in r.stderr, r.stderr
+        r = run(RAYVISOR_NO_INSTALL="1")
+        assert r.returncode == 1 and f"missing: {programs}" in r.stderr, r.stderr
+        for name, text in (("dpkg", "exit 1"), ("apt-get", "exit 0"), ("id", "echo 1000")):
+            path = os.path.join(tools, name)
+            if os.path.lexists(path): os.unlink(path)
+            with open(path, "w") as f: f.write(f"#!{shutil.which('bash')}\n{text}\n")
+            os.chmod(path, 0o755)
+        r = run()
+        assert r.returncode == 1 and "neither root nor sudo" in r.stderr and "\n  apt-get update && apt-get install -y --no-install-recommends" in r.stderr, r.stderr
+        assert "installing" not in r.stdout
+
+
+def test_progress_and_the_reason_of_a_failure(env):
+    """A command that takes long says so every few seconds, and one that fails shows the end of what it printed."""
+    run = lambda command: subprocess.run(["bash", "-euc", f"set -o pipefail; . deploy/packages.sh; with_progress {command}"], cwd=ROOT, text=True, capture_output=True, timeout=60)
+    r = run("bash -c 'for i in 1 2 3 4 5 6 7 8; do echo step $i; sleep 1; done'")
+    assert r.returncode == 0 and re.match(r"   step \d\n   done \(8 steps\)\n$", r.stdout) and not r.stderr, r
+    r = run("bash -c 'echo the reason; exit 3'")
+    assert r.returncode == 3 and "the reason" in r.stderr, r
+
+
+def test_a_second_run_rebuilds_nothing(env):
+    """Neither the configuration nor the build of the quick start finds anything to do again."""
+    if BUILD != os.path.join(ROOT, "build"): raise Skip("this is another build tree than the quick start's")
+    line = next(l.strip() for l in open(os.path.join(ROOT, "deploy/quickstart.sh")) if "cmake --build" in l).replace("with_progress ", "")
+    out = shell([line, line + " -- -d explain"], {**os.environ, "NINJA_STATUS": ""}, timeout=300)
+    assert out.rstrip().endswith("ninja: no work to do."), out[-2000:]
+
+
+def test_sandbox_up_with_a_configuration(env):
+    """The operator runs with the file, whose path may have spaces, and one that is refused starts nothing."""
+    folder = os.path.join(env.dir, "my files")
+    os.mkdir(folder)
+    config, e = os.path.join(folder, "rayvisor.yaml"), environment(env.dir, RAYVISOR_SANDBOX_DIR=os.path.join(env.dir, "sb"))
+    ctl = lambda *args: subprocess.run([binary("rayvisorctl"), *args], env=e, cwd=folder, text=True, capture_output=True, timeout=60 * PATIENCE)
+    text = open(os.path.join(ROOT, "config/rayvisor.yaml")).read()
+    try:
+        with open(config, "w") as f: f.write(text + "  - {name: networkpolicy, settings: {noSuch: 1}}\n" if text.rstrip().splitlines()[-1].startswith("  -") else "plugins: [{name: networkpolicy, settings: {noSuch: 1}}]\n")
+        r = ctl("sandbox", "up", "--config", "rayvisor.yaml")
+        assert r.returncode != 0 and "noSuch" in r.stderr and "rayvisor.yaml" in r.stderr, r
+        assert ctl("sandbox", "status").stdout.count("not running") == 2
+        with open(config, "w") as f: f.write("http: {bind: '127.0.0.1:0'}\nplugins:\n- {name: raycluster, settings: {requeueSeconds: 77}}\n")
+        r = ctl("sandbox", "up", "--config", "rayvisor.yaml")
+        assert r.returncode == 0, r
+        p = json.loads(ctl("plugins", "-o", "json").stdout)["plugins"]
+        assert [x["name"] for x in p] == ["raycluster"] and p[0]["settings"]["requeueSeconds"] == 77, p
+        with open(config, "w") as f: f.write("http: {bind: '127.0.0.1:0'}\nplugins:\n- {name: raycluster, settings: {requeueSeconds: 78}}\n")
+        wait_for("the file is watched", lambda: json.loads(ctl("plugins", "-o", "json").stdout)["plugins"][0]["settings"]["requeueSeconds"] == 78)
+    finally:
+        ctl("sandbox", "down")
 
 
 def test_ctrl_c_says_what_goes_on_running(env):
