@@ -86,7 +86,8 @@ struct rv_controller {
 
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
-/* The object of that kind and name in the key's namespace. false: there is none, and *ret is without a value. */
+/* The object of that kind and name: in the key's namespace, or of a cluster-scoped kind. false: there is none, and *ret
+ * is without a value. */
 bool rv_pass_get(const struct rv_pass *p, uint32_t kind, struct rv_str name, struct rv_object *ret);
 /* Calls fn for each object of a kind whose controller owner is the pass's object (by uid), until it says false. fn may
  * be NULL. How many there were. */
@@ -107,8 +108,8 @@ void rv_pass_event(const struct rv_pass *p, bool warning, const char *reason, co
 
 /* ---- building ---------------------------------------------------------------------------------------------- */
 
-/* An object of that kind with apiVersion, kind, name, the key's namespace, and the pass's object as its controller
- * owner, so that Kubernetes deletes it with its owner. In the pass's arena. */
+/* An object of that kind with apiVersion, kind, name, the key's namespace (none where the key has none), and the pass's
+ * object as its controller owner, so that Kubernetes deletes it with its owner. In the pass's arena. */
 struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struct rv_str name);
 
 /* ---- asking for changes ------------------------------------------------------------------------------------ */
@@ -116,16 +117,18 @@ struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struc
 /* All of these: true when the request is made; its result comes with the tag in the next pass. false: it cannot be made
  * (malformed), which makes the outcome RV_RETRY with a message. Requests are granted or refused by the supervisor:
  * the manifest's `writes` and the configuration must allow them (RV_E_DENIED). */
+/* In the namespace that its metadata names; without one it is an object of a cluster-scoped kind. */
 bool rv_pass_create(struct rv_pass *p, uint32_t kind, uint64_t tag, struct rv_node *object);
 /* Server-side apply: makes the object or changes it. It owns the fields that it names. */
 bool rv_pass_apply(struct rv_pass *p, uint32_t kind, uint64_t tag, struct rv_node *object);
-/* A merge patch (rv_node_merge_patch()) of this very object: not of another one that took its name. */
+/* A merge patch (rv_node_merge_patch()) of this very object, where it is: not of another one that took its name. */
 bool rv_pass_patch(struct rv_pass *p, const struct rv_object *object, uint64_t tag, struct rv_node *patch);
 bool rv_pass_delete(struct rv_pass *p, const struct rv_object *object, uint64_t tag);
 /* Writes the status of the pass's object, if it is not so already: `want` is the whole of it. false also when there is
  * nothing to write. The manifest must read the status. */
 bool rv_pass_status(struct rv_pass *p, uint64_t tag, struct rv_node *want);
-/* Anything else. Sets a->size; the namespace is the key's when a->ns is empty. */
+/* Anything else. Sets a->size; the namespace is the key's when a->ns is empty. (A namespaced object that must name no
+ * namespace, as for reading a cluster-scoped object by request, calls p->api->act() itself.) */
 bool rv_pass_act(struct rv_pass *p, struct rv_action *a);
 
 /* Has the pass's object this finalizer? The manifest must read metadata.finalizers. */

@@ -18,7 +18,9 @@ struct instance {
 
 bool rv_pass_get(const struct rv_pass *p, uint32_t kind, struct rv_str name, struct rv_object *ret) {
     *ret = (struct rv_object){.size = sizeof *ret};
-    return p->api->get(p->host, kind, p->key.ns, name, ret) == 0;
+    if (p->api->get(p->host, kind, p->key.ns, name, ret) == 0) return true;
+    /* Objects of one kind are all in namespaces, or all in none. */
+    return p->key.ns.n != 0 && p->api->get(p->host, kind, (struct rv_str){NULL, 0}, name, ret) == 0;
 }
 
 size_t rv_pass_owned(const struct rv_pass *p, uint32_t kind, rv_list_fn fn, void *arg) {
@@ -94,14 +96,19 @@ struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struc
 
 /* ---- asking for changes ------------------------------------------------------------------------------------------ */
 
-bool rv_pass_act(struct rv_pass *p, struct rv_action *a) {
+/* In the namespace that the action names, or in none. */
+static bool ask(struct rv_pass *p, struct rv_action *a) {
     a->size = sizeof *a;
-    if (a->ns.n == 0) a->ns = p->key.ns;
     int32_t r = p->api->act(p->host, a);
     if (r == 0) return true;
     rv_pass_retry(p, "the request about " RV_STR_FMT " " RV_STR_FMT " is malformed: %s", RV_STR_ARG(a->resource),
                   RV_STR_ARG(a->name), rv_error_text(r));
     return false;
+}
+
+bool rv_pass_act(struct rv_pass *p, struct rv_action *a) {
+    if (a->ns.n == 0) a->ns = p->key.ns;
+    return ask(p, a);
 }
 
 static struct rv_action of_kind(const struct rv_pass *p, uint32_t verb, uint32_t kind, uint64_t tag) {
@@ -117,9 +124,10 @@ static struct rv_action of_kind(const struct rv_pass *p, uint32_t verb, uint32_t
 static bool whole_object(struct rv_pass *p, uint32_t verb, uint32_t kind, uint64_t tag, struct rv_node *object) {
     struct rv_val v = rv_node_freeze(p->arena, object);
     struct rv_action a = of_kind(p, verb, kind, tag);
+    a.ns = rv_path_str(v, "metadata.namespace");
     a.name = rv_path_str(v, "metadata.name");
     a.body = (struct rv_bytes){v.p, v.n};
-    return rv_pass_act(p, &a);
+    return ask(p, &a);
 }
 
 bool rv_pass_create(struct rv_pass *p, uint32_t kind, uint64_t tag, struct rv_node *object) {
@@ -142,12 +150,12 @@ bool rv_pass_patch(struct rv_pass *p, const struct rv_object *object, uint64_t t
     struct rv_val v = rv_node_freeze(p->arena, patch);
     struct rv_action a = of_object(p, RV_VERB_MERGE_PATCH, object, tag);
     a.body = (struct rv_bytes){v.p, v.n};
-    return rv_pass_act(p, &a);
+    return ask(p, &a);
 }
 
 bool rv_pass_delete(struct rv_pass *p, const struct rv_object *object, uint64_t tag) {
     struct rv_action a = of_object(p, RV_VERB_DELETE, object, tag);
-    return rv_pass_act(p, &a);
+    return ask(p, &a);
 }
 
 bool rv_pass_status(struct rv_pass *p, uint64_t tag, struct rv_node *want) {

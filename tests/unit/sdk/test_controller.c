@@ -11,8 +11,8 @@ static const struct rv_kind kinds[] = {{"toy", "example.com/v1", "toys", "Toy"},
 
 struct rv_host { /* the layer sees only its name */
     struct rv_arena *arena;
-    struct rv_object toy; /* without a value: there is none */
-    struct rv_object parts[2];
+    struct rv_object toy;      /* without a value: there is none */
+    struct rv_object parts[3]; /* the last: of no namespace */
     struct rv_result results[4];
     size_t result_n;
     struct rv_val settings;
@@ -25,10 +25,10 @@ struct rv_host { /* the layer sees only its name */
 /* ---- the host ------------------------------------------------------------------------------------------------ */
 
 static int32_t host_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
-    const struct rv_object *all[] = {&h->toy, &h->parts[0], &h->parts[1]};
+    const struct rv_object *all[] = {&h->toy, &h->parts[0], &h->parts[1], &h->parts[2]};
     for (size_t i = 0; i < RV_ARRAY_LEN(all); i++) {
         if (!rv_val_present(all[i]->value) || all[i]->kind != kind || !rv_str_eq(all[i]->name, name)) continue;
-        if (!rv_str_is(ns, "ns")) continue;
+        if (!rv_str_eq(ns, all[i]->ns)) continue;
         CU_ASSERT_EQUAL(ret->size, sizeof *ret);
         *ret = *all[i];
         return 0;
@@ -39,7 +39,7 @@ static int32_t host_get(struct rv_host *h, uint32_t kind, struct rv_str ns, stru
 static int64_t host_list(struct rv_host *h, const struct rv_query *q, rv_list_fn fn, void *arg) {
     int64_t n = 0;
     CU_ASSERT_TRUE(q->size == sizeof *q && q->owner_uid.n != 0 && rv_str_is(q->ns, "ns"));
-    for (size_t i = 0; i < RV_ARRAY_LEN(h->parts); i++) {
+    for (size_t i = 0; i < 2; i++) {
         if (!rv_val_present(h->parts[i].value) || q->kind != KIND_PART) continue;
         n++;
         if (fn != NULL && !fn(arg, &h->parts[i])) break;
@@ -180,14 +180,16 @@ static struct rv_host begin(void) {
     struct rv_arena *a = rv_arena_new();
     gone_calls = memos_released = states_released = ends = ends_with_plugin = started = 0;
     test = NULL;
-    return (struct rv_host){
-        .arena = a,
-        .toy = object(a, KIND_TOY, "t", "u-t",
-                      "{\"metadata\":{\"finalizers\":[\"a/b\",\"c/d\"]},"
-                      "\"status\":{\"phase\":\"old\",\"n\":1}}"),
-        .parts = {object(a, KIND_PART, "p-1", "u-1", "{}"), object(a, KIND_PART, "p-2", "u-2", "{}")},
-        .settings = from_json(a, "{\"limit\":3}"),
-        .now = INT64_C(5000000000)};
+    struct rv_host h = {.arena = a,
+                        .toy = object(a, KIND_TOY, "t", "u-t",
+                                      "{\"metadata\":{\"finalizers\":[\"a/b\",\"c/d\"]},"
+                                      "\"status\":{\"phase\":\"old\",\"n\":1}}"),
+                        .parts = {object(a, KIND_PART, "p-1", "u-1", "{}"), object(a, KIND_PART, "p-2", "u-2", "{}"),
+                                  object(a, KIND_PART, "p-3", "u-3", "{}")},
+                        .settings = from_json(a, "{\"limit\":3}"),
+                        .now = INT64_C(5000000000)};
+    h.parts[2].ns = RV_STR("");
+    return h;
 }
 
 static void *start(struct rv_host *h) {
@@ -226,7 +228,7 @@ static void read_all(struct rv_pass *p) {
     CU_ASSERT_TRUE(rv_str_is(p->object.uid, "u-t") && p->now == INT64_C(5000000000));
     CU_ASSERT_TRUE(rv_path_int(p->settings, "limit", 0) == 3 && ((struct state *)p->state)->limit == 3);
     CU_ASSERT_TRUE(rv_pass_get(p, KIND_PART, RV_STR("p-2"), &o) && rv_str_is(o.uid, "u-2"));
-    CU_ASSERT_TRUE(!rv_pass_get(p, KIND_PART, RV_STR("p-3"), &o) && !rv_val_present(o.value));
+    CU_ASSERT_TRUE(!rv_pass_get(p, KIND_PART, RV_STR("p-9"), &o) && !rv_val_present(o.value));
     CU_ASSERT_EQUAL(rv_pass_owned(p, KIND_PART, NULL, NULL), 2);
     CU_ASSERT_TRUE(rv_pass_owned(p, KIND_PART, first_only, &name) == 1 && rv_str_is(name, "p-1"));
     CU_ASSERT_TRUE(rv_pass_has_finalizer(p, "c/d") && !rv_pass_has_finalizer(p, "c"));
@@ -267,6 +269,22 @@ static void patch(struct rv_pass *p) {
     struct rv_node *n = rv_node_map(p->arena);
     rv_node_set_int(p->arena, n, "x", 1);
     CU_ASSERT_TRUE(rv_pass_get(p, KIND_PART, RV_STR("p-1"), &o) && rv_pass_patch(p, &o, 7, n));
+}
+/* Of a cluster-scoped kind: no namespace is named, although the key has one. */
+static void create_scoped(struct rv_pass *p) {
+    struct rv_node *n = named(p);
+    rv_node_remove(rv_node_get(n, "metadata"), "namespace");
+    CU_ASSERT_TRUE(rv_pass_create(p, KIND_PART, 14, n));
+}
+static void patch_scoped(struct rv_pass *p) {
+    struct rv_object o;
+    struct rv_node *n = rv_node_map(p->arena);
+    rv_node_set_int(p->arena, n, "x", 1);
+    CU_ASSERT_TRUE(rv_pass_get(p, KIND_PART, RV_STR("p-3"), &o) && rv_pass_patch(p, &o, 15, n));
+}
+static void delete_scoped(struct rv_pass *p) {
+    struct rv_object o;
+    CU_ASSERT_TRUE(rv_pass_get(p, KIND_PART, RV_STR("p-3"), &o) && rv_pass_delete(p, &o, 16));
 }
 static void delete (struct rv_pass *p) {
     struct rv_object o;
@@ -309,6 +327,9 @@ static void requests(void) {
         {"apply", apply, "2 v1 configmaps  ns/new uid= tag=6 grace=-1", part},
         {"patch", patch, "3 v1 configmaps  ns/p-1 uid=u-1 tag=7 grace=-1", "{\"x\":1}"},
         {"delete", delete, "5 v1 configmaps  ns/p-2 uid=u-2 tag=8 grace=-1", NULL},
+        {"create of a cluster-scoped kind", create_scoped, "1 v1 configmaps  /new uid= tag=14", NULL},
+        {"patch of a cluster-scoped kind", patch_scoped, "3 v1 configmaps  /p-3 uid=u-3 tag=15", NULL},
+        {"delete of a cluster-scoped kind", delete_scoped, "5 v1 configmaps  /p-3 uid=u-3 tag=16", NULL},
         {"status", status, "3 example.com/v1 toys status ns/t uid=u-t tag=9",
          "{\"status\":{\"phase\":\"new\",\"n\":null}}"},
         {"same status", same_status, "", NULL},
