@@ -28,7 +28,7 @@ const char *health_config_refused(const struct supervisor *s) {
     for (const struct plugin *p = s->plugins; p != NULL && why == NULL; p = plugin_next(p)) {
         struct plugin_info i;
         plugin_info(p, &i);
-        why = i.settings_refused;
+        why = i.settings_refused != NULL ? i.settings_refused : i.library_refused;
     }
     return why;
 }

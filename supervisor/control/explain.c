@@ -117,13 +117,26 @@ static void fail_view(struct view *v, const char *why) {
     v->error = rv_strdup(rv_buf_str(&text));
 }
 
+/* A plugin that is ready although something is wrong runs what it had before (supervisor/proc/kept.h). */
+static char *lines_of(const struct view *v, struct rv_str lines) {
+    static const char ready[] = "ready: ";
+    rv_autobuf struct rv_buf room = {0}, text = {0};
+    const char *why = v->owner->calls->why(v->plugin, &room);
+    rv_buf_add_str(&text, lines);
+    if (rv_str_starts(rv_str(why), ready))
+        rv_buf_addf(&text, "%sthe plugin runs a copy of the library that it had before: %s", text.n != 0 ? "\n" : "",
+                    why + sizeof ready - 1);
+    return rv_strdup(rv_buf_str(&text));
+}
+
 static void fill_view(struct view *v, const struct msg_explain *e) {
+    char *lines = lines_of(v, e->lines);
     end_view(v);
     v->found = e->state != MSG_KEY_UNKNOWN;
     v->state = (unsigned)e->state;
     v->ns = rv_strdup(e->key.ns);
     v->object = rv_strdup(e->key.name);
-    v->lines = rv_strdup(e->lines);
+    v->lines = lines;
     v->decided = e->decided;
     v->next_ms = e->next_ms;
     v->retries = e->retries;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "ipc/base/random.h"
+#include "kept.h"
 #include "spawn.h"
 
 enum {
@@ -112,6 +113,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
     if (p->state == LIFE_READY && before != LIFE_READY) {
         rv_timer_disarm(p->deadline);
         plugin_note(p, (struct rv_str){NULL, 0});
+        kept_save(p);
         rv_info("plugin ready", "plugin", plugin_name(p));
         settings_sync(p, false);
     }
@@ -235,6 +237,7 @@ struct plugin *plugin_free(struct plugin *p) {
     deaths_free(p->deaths);
     settings_free(p);
     free(p->why);
+    kept_forget(p);
     metrics_table_free(p->metrics);
     free(p);
     return NULL;
@@ -278,6 +281,7 @@ void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
 void plugin_replace(struct plugin *p, const struct config_plugin *c) {
     bool other = !rv_val_equal((struct rv_val){c->settings.p, c->settings.n},
                                (struct rv_val){p->settings.in_force.p, p->settings.in_force.n});
+    kept_forget(p);
     set_config(p, c);
     if (other) quarantine_clear(p->quarantine);
     settings_adopt(p);
@@ -308,7 +312,10 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
                                 .memory = p->memory,
                                 .repeated = p->repeated,
                                 .last_exit = deaths_last(p->deaths),
-                                .why = p->why != NULL && p->state != LIFE_READY && !p->stands_by ? p->why : "",
+                                .why = p->kept.runs                                                ? p->kept.refused
+                                       : p->why != NULL && p->state != LIFE_READY && !p->stands_by ? p->why
+                                                                                                   : "",
+                                .library_refused = p->kept.runs ? p->kept.refused : NULL,
                                 .settings = {p->settings.in_force.p, p->settings.in_force.n},
                                 .settings_refused = p->settings.refusal,
                                 .enabled = p->config->enabled,

@@ -10,8 +10,9 @@ struct plugin_info {
     int pid;
     uint64_t restarts, instance, queued, in_flight, objects, outbox, merged, memory, repeated;
     const char *last_exit;
-    const char *why;              /* it does not run: what it, or the supervisor, says of that; "" */
-    struct rv_val settings;       /* in force */
+    const char *why;        /* it does not run, or not what it should: what it, or the supervisor, says of that; "" */
+    struct rv_val settings; /* in force */
+    const char *library_refused;  /* why it runs a copy of the library that it had before, or NULL */
     const char *settings_refused; /* file:line:column and why, or NULL */
     int64_t uptime_s;
     bool enabled, ready; /* ready: also to take over, where this instance stands by */

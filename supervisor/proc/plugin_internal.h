@@ -70,6 +70,11 @@ struct plugin {
         ino_t inode;
         off_t size;
     } library; /* the file that was loaded last; all zero: none yet */
+    struct {
+        char *path, *refused; /* the copy; why the file is not run in its place. NULL: none */
+        struct library_id id, refused_id;
+        bool runs; /* the process has the copy */
+    } kept;        /* kept.h */
     /* session.c */
     struct lane *lane;
     struct outbox *outbox;
@@ -121,6 +126,7 @@ void process_spawn(struct plugin *p);
 void process_kill(struct plugin *p, int signo);
 void process_close(struct plugin *p); /* what there is left of it */
 bool process_library_changed(const struct plugin *p);
+bool process_look_at_library(const struct plugin *p, struct library_id *ret); /* false: it is not there */
 bool process_recording_full(const struct plugin *p);
 
 /* session.c */

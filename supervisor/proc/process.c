@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ipc/base/sanitizer.h"
+#include "kept.h"
 #include "recordings.h"
 #include "spawn.h"
 
@@ -77,7 +78,7 @@ static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, con
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(most, sizeof most, "%" PRIu64, p->config->recording);
     add_option(argv, "--lane", lane_path);
-    add_option(argv, "--plugin", p->config->library);
+    add_option(argv, "--plugin", kept_choose(p));
     add_option(argv, "--sandbox", config_sandbox_name(p->s->config));
     add_option(argv, "--log-format", "json"); /* output.h */
     add_option(argv, "--max-memory", memory);
@@ -116,7 +117,7 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     return 0;
 }
 
-static bool look_at_library(const struct plugin *p, struct library_id *ret) {
+bool process_look_at_library(const struct plugin *p, struct library_id *ret) {
     struct stat st;
     if (stat(p->config->library, &st) != 0) return false;
     *ret = (struct library_id){st.st_mtim, st.st_ino, st.st_size};
@@ -125,7 +126,7 @@ static bool look_at_library(const struct plugin *p, struct library_id *ret) {
 
 bool process_library_changed(const struct plugin *p) {
     struct library_id now;
-    return look_at_library(p, &now) &&
+    return process_look_at_library(p, &now) &&
            (now.time.tv_sec != p->library.time.tv_sec || now.time.tv_nsec != p->library.time.tv_nsec ||
             now.inode != p->library.inode || now.size != p->library.size);
 }
@@ -218,7 +219,7 @@ void process_spawn(struct plugin *p) {
         quarantine_clear(p->quarantine);
         settings_adopt(p);
     }
-    (void)look_at_library(p, &p->library);
+    (void)process_look_at_library(p, &p->library);
     if (start_process(p, &err) == 0) return;
     rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
     plugin_note(p, rv_str(err.text));

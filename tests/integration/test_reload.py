@@ -234,6 +234,30 @@ def test_a_bad_library_never_replaces_a_good_one(env):
     assert "refused" not in env.op.ctl("status")
 
 
+def test_a_bad_library_replaces_no_good_one_after_a_death(env):
+    """The process that ran dies while a bad library lies in its place: the good one is started again from a copy, and why is said everywhere."""
+    entry = copied_toy(env)
+    kube, ns = setup(env, entry)
+    good = open(f"{env.dir}/toy.so", "rb").read()
+    write_anew(f"{env.dir}/toy.so", open(f"{BUILD}/lib/rayvisor/toys/old-abi.so", "rb").read())
+    for n in (1, 2):
+        pid = env.op.plugin("toy")["pid"]
+        os.kill(pid, signal.SIGKILL)
+        wait_for("the good one again", lambda: (lambda p: p["state"] == "ready" and p["pid"] not in (0, pid) and p["restarts"] == n)(env.op.plugin("toy")), 30)
+        kube.create("configmaps", ns, configmap(f"a{n}"))
+        wait_for("it works", lambda: kube.find("configmaps", ns, f"a{n}-child"))
+    assert len(env.op.logs("it goes on with the one that it had", plugin="toy")) == 1, "it is asked once"
+    says = "built for plugin ABI 0"
+    for where in (env.op.ctl("status"), env.op.ctl("plugins"), env.op.http("/readyz"), env.op.plugin("toy")["reason"], env.op.ctl("-o", "json", "plugins"),
+                  env.op.ctl("explain", "configmap/a1", "-n", ns)): assert says in where, where
+    assert "rayvisor_config_valid 0" in env.op.http("/metrics")
+    write_anew(f"{env.dir}/toy.so", good)
+    pid = env.op.plugin("toy")["pid"]
+    reload(env, entry)
+    another_process(env, pid)
+    assert "reason" not in env.op.plugin("toy") and says not in env.op.ctl("status") + env.op.http("/readyz")
+
+
 def test_quarantine_ends_with_another_build(env):
     """However the next process comes to be: a library that is another file gets another chance, and may lose it again."""
     entry = copied_toy(env)
