@@ -139,13 +139,20 @@ static bool ended(const char *phase) { return strcmp(phase, "Complete") == 0 || 
 
 bool model_ended(const struct model *m) { return ended(m->phase); }
 
+/* Ray cannot say any more how it ended: it counts as failed. */
+static bool is_lost(const struct model *m) {
+    return strcmp(m->phase, "Failed") == 0 && !rj_job_ended(rv_str(m->job_status)) &&
+           (strcmp(m->reason, "AppFailed") == 0 ||
+            strcmp(m->reason, "JobDeploymentStatusTransitionGracePeriodExceeded") == 0);
+}
+
 static enum left left_by(const struct model *m) {
     const struct strategy *s = &strategies[m->strategy];
     if (!ended(m->phase)) return LEFT_ALL;
     if (m->strategy == 0) return m->shutdown && !m->selector ? LEFT_NO_CLUSTER : LEFT_ALL;
     if (strcmp(m->job_status, "SUCCEEDED") == 0)
         return strcmp(m->phase, "Complete") == 0 || s->unknown == LEFT_ALL ? s->succeeded : s->unknown;
-    if (strcmp(m->job_status, "FAILED") == 0) return s->failed;
+    if (strcmp(m->job_status, "FAILED") == 0 || is_lost(m)) return s->failed;
     return strcmp(m->phase, "Failed") == 0 ? s->unknown : LEFT_ALL;
 }
 
@@ -166,7 +173,7 @@ static void gone(struct model *m, struct rv_buf *out) {
         if (left_by(m) != LEFT_NOTHING) FAULT(out, "the RayJob is gone, and nobody wanted that");
         m->exists = false;
     }
-    m->uid[0] = m->phase[0] = m->job_status[0] = m->job_id[0] = m->submitter[0] = 0;
+    m->uid[0] = m->phase[0] = m->reason[0] = m->job_status[0] = m->job_id[0] = m->submitter[0] = 0;
     m->failed = 0;
     m->clusters = 0;
     m->deleted = false;
@@ -199,6 +206,7 @@ void model_watch(struct model *m, const struct world *w, struct rv_buf *out) {
     watch_submitter(m, w, job_id, out);
     m->failed = failed;
     copy(m->phase, sizeof m->phase, phase);
+    copy(m->reason, sizeof m->reason, rv_path_str(status, "reason"));
     copy(m->job_id, sizeof m->job_id, job_id);
     copy(m->job_status, sizeof m->job_status, rv_path_str(status, "jobStatus"));
 }

@@ -19,7 +19,7 @@ struct model {
     uint32_t least_active, least_before_running, most_limit;
     bool was_invalid, limit_edited, policy_edited, deleted; /* deleted: by the user, this incarnation */
     /* what was seen of this incarnation */
-    char uid[64], phase[32], job_status[32], job_id[64], submitter[64];
+    char uid[64], phase[32], reason[64], job_status[32], job_id[64], submitter[64];
     int64_t failed;
     uint32_t clusters;
 };
