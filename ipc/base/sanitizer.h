@@ -1,5 +1,5 @@
-/* sanitizer.h - is this program built with AddressSanitizer? It reserves terabytes of addresses and needs system calls of
- * its own, so limits of a process are not for such a build. */
+/* sanitizer.h - is this program built with AddressSanitizer? It reserves terabytes of addresses and needs system calls
+ * of its own, so limits of a process are not for such a build. */
 #ifndef RV_IPC_BASE_SANITIZER_H
 #define RV_IPC_BASE_SANITIZER_H
 
