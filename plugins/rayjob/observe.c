@@ -194,13 +194,13 @@ static void observe_sidecar(struct job_pass *p) {
     struct rv_val status = container_status(p->head_value, RV_STR(RJ_SUBMITTER_CONTAINER)),
                   end = rv_val_path(status, "state.terminated"), last = rv_val_path(status, "lastState.terminated");
     bool restarts = rc_gate(p->j->settings, RJ_GATE_SIDECAR_RESTART, false), ended = rv_val_set(end);
-    int64_t code = rv_path_int(end, "exitCode", 0),
-            limit = rv_path_int(p->j->spec, "submitterConfig.backoffLimit", RJ_SIDECAR_RESTARTS);
+    int64_t code = rv_path_int(end, "exitCode", 0);
     s->there = rv_val_set(status);
     if (!restarts)
         s->failed = ended && code != 0;
     else
-        s->failed = rv_val_set(last) && !(ended && code == 0) && rv_path_int(status, "restartCount", 0) >= limit;
+        s->failed =
+            rv_val_set(last) && !(ended && code == 0) && rv_path_int(status, "restartCount", 0) >= RJ_SIDECAR_RESTARTS;
     struct rv_val shown = ended ? end : last;
     s->finished = s->failed || (ended && code == 0);
     if (s->finished) s->finished_at = rc_time(rv_path_str(shown, "finishedAt"));

@@ -98,17 +98,19 @@ void scene_head_with(struct scene *s, const char *name, const char *labels, cons
                 "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0}]}}");
 }
 
-void scene_submitter_pod(struct scene *s, const char *status) {
+void scene_submitter_pod(struct scene *s, const char *status) { scene_submitter_pod_with(s, "j-x", "Never", status); }
+
+void scene_submitter_pod_with(struct scene *s, const char *name, const char *restart_policy, const char *status) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     const struct rv_fake_object *job = sure(rv_fakeapi_get(s->api, "jobs", SCENE_JOB));
     make(s, "v1", "pods",
          rv_arena_fmt(a,
-                      "{'metadata':{'name':'j-x','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
+                      "{'metadata':{'name':'%s','labels':{'ray.io/originated-from-crd':'RayJob','ray.io/"
                       "originated-from-cr-name':'j','app.kubernetes.io/created-by':'kuberay-operator'},"
                       "'ownerReferences':[{'apiVersion':'batch/v1','kind':'Job','name':'j','uid':'%s','controller':"
-                      "true}]},'spec':{'restartPolicy':'Never','containers':[{'name':'s'},{'name':'proxy'}]}}",
-                      job->uid));
-    scene_patch(s, "pods", "j-x", true, rv_arena_fmt(a, "{'status':{%s}}", status).p);
+                      "true}]},'spec':{'restartPolicy':'%s','containers':[{'name':'s'},{'name':'proxy'}]}}",
+                      name, job->uid, restart_policy));
+    scene_patch(s, "pods", name, true, rv_arena_fmt(a, "{'status':{%s}}", status).p);
 }
 
 void scene_cluster_runs(struct scene *s) {
@@ -140,6 +142,9 @@ static void on_note(void *arg, const char *line) {
     struct scene *s = arg;
     s->unfollowed += strstr(line, "event LogNotFollowed") != NULL;
     s->complaints += strstr(line, "event FailedTo") != NULL;
+    const char *event = strstr(line, "event ");
+    size_t n = s->listens_for != NULL ? strlen(s->listens_for) : 0;
+    s->heard += event != NULL && n != 0 && strncmp(event + 6, s->listens_for, n) == 0 && event[6 + n] == ':';
 }
 
 /* Of a gauge: set or removed, never both. */

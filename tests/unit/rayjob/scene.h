@@ -28,6 +28,8 @@ struct scene {
     unsigned asked, submitted, stopped, tried; /* tried: the test's own */
     unsigned unfollowed;                       /* events LogNotFollowed */
     unsigned complaints;                       /* events FailedTo... */
+    const char *listens_for;                   /* the reason of an event; NULL: none */
+    unsigned heard;                            /* such events */
     char series[SCENE_SERIES][256];            /* metrics that are told */
     unsigned series_n;
     struct rv_test_random random;
@@ -54,6 +56,8 @@ struct rv_fake_object *scene_cluster(const struct scene *s);
 void scene_delete(struct scene *s, const char *resource, const char *name); /* name NULL: the cluster's */
 void scene_submitter_ends(struct scene *s, bool well);
 void scene_submitter_pod(struct scene *s, const char *status); /* fields in JSON with ' for " */
+/* The same with another name and restartPolicy. */
+void scene_submitter_pod_with(struct scene *s, const char *name, const char *restart_policy, const char *status);
 /* A merge patch of an object's spec or status, in JSON with ' for ". */
 void scene_patch(struct scene *s, const char *resource, const char *name, bool status, const char *json);
 
