@@ -156,6 +156,59 @@ static void commands(void) {
     }
 }
 
+/* What is said only where there is something to say: by its lines. */
+static void more_lines(void) {
+#define A_STATUS(more) "{\"version\":\"1\",\"ready\":true,\"reason\":\"\"," more "}\n"
+#define A_PLUGIN(more) "{\"plugins\":[{\"name\":\"p\",\"state\":\"failed\"," more "}]}\n"
+#define DEATH(n) "{\"at\":\"t" n "\",\"how\":\"signal 9\",\"cause\":\"crash\"}"
+#define AN_EXPLANATION(more)                                                                                           \
+    "{\"found\":true,\"plugins\":[{\"plugin\":\"p\",\"kind\":\"K\",\"found\":true," more "}]}\n"
+    static const struct {
+        const char *args, *answer, *says, *says_not;
+    } rows[] = {
+        {"status", A_STATUS("\"configuration\":{\"refused\":\"f:1:2: no\"}"),
+         "\nthe configuration file is refused, the one before stays in force until the next start: f:1:2: no\n", NULL},
+        {"status", A_STATUS("\"configuration\":{\"valid\":true}"), "ready\n", "refused"},
+        {"status", A_STATUS("\"leadership\":{\"enabled\":true,\"leader\":true,\"holder\":\"me\"}"), "\nleads as me\n",
+         "stands by"},
+        {"status", A_STATUS("\"leadership\":{\"enabled\":true,\"leader\":false,\"holder\":\"you\"}"),
+         "\nstands by: you leads\n", "leads as"},
+        {"status", A_STATUS("\"leadership\":{\"enabled\":true,\"leader\":false,\"holder\":\"\"}"),
+         "\nstands by: nobody leads yet\n", "leads as"},
+        {"status", A_STATUS("\"leadership\":{\"enabled\":false,\"leader\":true,\"holder\":\"me\"}"), "API server",
+         "leads"},
+        {"status", A_STATUS("\"httpPort\":8080"), "\nhealth and metrics on port 8080 (", NULL},
+        {"status", A_STATUS("\"httpPort\":0"), "API server", "health and metrics"},
+        {"plugins", A_PLUGIN("\"reason\":\"misfit: ABI 9\""), "\n  failed: misfit: ABI 9\n", "died"},
+        {"plugins", A_PLUGIN("\"reason\":\"\""), "\np ", "failed:"},
+        {"plugins", A_PLUGIN("\"settingsRefused\":\"no\""), "\n  settings refused: no\n", NULL},
+        {"plugins", A_PLUGIN("\"settingsRefused\":\"\""), "\np ", "refused"},
+        {"plugins", A_PLUGIN("\"deaths\":[{\"at\":\"t1\",\"how\":\"exit status 3\",\"cause\":\"crash\"}]"),
+         "\n  died t1: exit status 3 (crash)\n", NULL},
+        {"plugins",
+         A_PLUGIN("\"deaths\":[{\"at\":\"t1\",\"how\":\"signal 9\",\"cause\":\"hang\",\"while\":\"reconcile\","
+                  "\"key\":\"n/x\"}]"),
+         "\n  died t1: signal 9 (hang) in reconcile of n/x\n", NULL},
+        {"plugins",
+         A_PLUGIN(
+             "\"deaths\":[" DEATH("1") "," DEATH("2") "," DEATH("3") "," DEATH("4") "," DEATH("5") "," DEATH("6") "]"),
+         "died t5:", "died t6:"},
+        {"explain k/x", AN_EXPLANATION("\"state\":\"settled\",\"nextMs\":1500"), "p): settled\n", "looked at again"},
+        {"explain k/x", AN_EXPLANATION("\"state\":\"delayed\",\"nextMs\":0"),
+         "p): delayed, looked at again in 0.0 s at the latest\n", "failed"},
+        {"explain k/x", AN_EXPLANATION("\"state\":\"delayed\",\"nextMs\":-1,\"retries\":1"),
+         "p): delayed, failed 1 times in a row\n", "looked at again"},
+        {"explain k/x", AN_EXPLANATION("\"state\":\"idle\",\"error\":\"it hangs\""), "p): it hangs\n", "idle"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct outcome o = run(rows[i].args, rows[i].answer);
+        bool said = o.status == 0 && strstr(o.out, rows[i].says) != NULL &&
+                    (rows[i].says_not == NULL || strstr(o.out, rows[i].says_not) == NULL);
+        CHECK_ROW(said, rows[i].answer);
+        if (!said) printf("\n    %s", o.out);
+    }
+}
+
 /* -o json: the answer itself, with the same exit status. */
 static void as_json(void) {
     static const struct {
@@ -296,9 +349,9 @@ static void a_long_answer(void) {
     CU_ASSERT_TRUE(strncmp(o.out, "p19999 ", 7) == 0 && strstr(o.out, " 19999 ") != NULL);
 }
 
-static const struct suite_test tests[] = {{"commands", commands},           {"as json", as_json},
-                                          {"troubles", troubles},           {"help", help},
-                                          {"a long answer", a_long_answer}, {"unseen characters", unseen}};
+static const struct suite_test tests[] = {
+    {"commands", commands}, {"more lines", more_lines},       {"as json", as_json},         {"troubles", troubles},
+    {"help", help},         {"a long answer", a_long_answer}, {"unseen characters", unseen}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-ctl-XXXXXX");
