@@ -1,6 +1,10 @@
 /* test_schedule.c - cron lines: what is taken, what is refused, and each moment of many years against a search that
  * looks at every minute. */
 #include "plugins/raycronjob/schedule.h"
+
+#include <stdlib.h>
+#include <time.h>
+
 #include "rayvisor/k8s.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -143,8 +147,49 @@ static void test_all_minutes(void) {
     }
 }
 
+/* Rules of every form, as the C library reads them: each hour of some years, and the seconds around each change. */
+static void test_rules(void) {
+    static const char *const rules[] = {"UTC0",
+                                        "<+0545>-5:45",
+                                        "AAA3:30:15",
+                                        "CET-1CEST,M3.5.0,M10.5.0/3",
+                                        "AAA-10BBB,M10.1.0,M4.1.0/3",
+                                        "AAA5BBB,M3.2.0/1:30:30,M11.1.6/23",
+                                        "IST-1GMT0,M10.5.0,M3.5.0/1",
+                                        "<-02>2<-01>,M3.5.0/-1,M10.5.0/0",
+                                        "AAA3BBB,J60/0,J300",
+                                        "AAA3BBB,J59/0,J61",
+                                        "AAA3BBB,59,300/1:30",
+                                        "AAA3BBB,1/0,363/23",
+                                        "<+0330>-3:30<+0430>,J79/24,J263/24"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rules); i++) {
+        struct zone z = {.name = "X", .rule = rules[i]};
+        int64_t change = 0, wrong = 0;
+        CU_ASSERT_EQUAL(setenv("TZ", rules[i], 1), 0);
+        tzset();
+        for (int64_t at = moment("2023-01-01T00:00:00Z"); at < moment("2025-12-30T00:00:00Z"); at += 3600) {
+            struct zone_span span;
+            zone_span(&z, at, &span);
+            const int64_t moments[] = {at, span.from != change ? span.from : at,
+                                       span.from != change ? span.from - 1 : at};
+            change = span.from;
+            for (size_t k = 0; k < RV_ARRAY_LEN(moments) && moments[k] > moment("2022-06-01T00:00:00Z"); k++) {
+                time_t t = moments[k];
+                struct tm tm;
+                if (localtime_r(&t, &tm)->tm_gmtoff != zone_offset(&z, t) && wrong++ == 0)
+                    printf("\n    %s at %lld: %d, not %ld", rules[i], (long long)t, zone_offset(&z, t), tm.tm_gmtoff);
+            }
+            wrong += at < span.from || at >= span.until;
+        }
+        CHECK_ROW(wrong == 0, rules[i]);
+    }
+    CU_ASSERT_EQUAL(unsetenv("TZ"), 0);
+    tzset();
+}
+
 static const struct suite_test tests[] = {{"lines", test_parse},
                                           {"moments by hand", test_next},
                                           {"never", test_never},
+                                          {"rules", test_rules},
                                           {"every minute of five years", test_all_minutes}};
 SUITE_MAIN("schedule", tests)

@@ -226,6 +226,29 @@ static void test_the_cluster_status_that_is_shown(void) {
     scene_end(&s);
 }
 
+/* What it waited for when its time was over is said, if there was anything. */
+static void test_what_a_deadline_says(void) {
+    static const struct {
+        const char *mode, *spec, *reason, *words;
+    } rows[] = {
+        {"HTTPMode", ",'activeDeadlineSeconds':20", "DeadlineExceeded",
+         "The RayJob did not finish within spec.activeDeadlineSeconds (20 s): m"},
+        {"K8sJobMode", ",'activeDeadlineSeconds':20", "DeadlineExceeded",
+         "The RayJob did not finish within spec.activeDeadlineSeconds (20 s)"},
+        {"InteractiveMode", ",'preRunningDeadlineSeconds':20", "PreRunningDeadlineExceeded",
+         "The RayJob did not begin to run within spec.preRunningDeadlineSeconds (20 s): spec.jobId must be set to "
+         "the id of the job that was submitted"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.mode = rows[i].mode, .spec = rows[i].spec, .ray = i == 0 ? "RUNNING" : NULL};
+        scene_begin(&s);
+        scene_cluster_runs(&s);
+        scene_wait(&s, 25);
+        CHECK_ROW(scene_is(&s, "Failed", rows[i].reason), rows[i].words);
+        CHECK_ROW(is(scene_status(&s, "message"), rows[i].words), rows[i].words);
+        scene_end(&s);
+    }
+}
+
 /* ---- the submitter's Job and pods ------------------------------------------------------------------------------- */
 
 #define AT "'lastTransitionTime':'2023-11-14T22:13:30Z'"
@@ -443,6 +466,7 @@ static const struct suite_test tests[] = {
     {"another obstacle", test_another_obstacle},
     {"a cluster that goes, or rests", test_a_cluster_that_goes_or_rests},
     {"the cluster status that is shown", test_the_cluster_status_that_is_shown},
+    {"what a deadline says", test_what_a_deadline_says},
     {"when the submitter Job has finished", test_when_the_submitter_job_has_finished},
     {"why the submitter failed", test_why_the_submitter_failed},
     {"a Job of somebody else", test_a_job_of_somebody_else},
