@@ -63,6 +63,22 @@ static void a_plugin_that_runs(void) {
     world_ready(w);
     world_say(w, (struct msg){.type = MSG_PONG, .ping = {.queued = 1, .waiting = 2, .in_flight = 4, .objects = 8}});
     UNTIL(w, world_info(w).objects == 8 && world_info(w).memory > 0);
+    struct rv_val v = document(a, w->s, document_plugins);
+    check(a, v, rows, RV_ARRAY_LEN(rows));
+    CU_ASSERT_FALSE(rv_val_present(rv_val_path(v, "plugins[0].settingsRefused")));
+    CU_ASSERT_FALSE(rv_val_present(rv_val_path(v, "plugins[0].reason")));
+    plugin_world_free(w);
+}
+
+static void settings_refused(void) {
+    struct plugin_world *w = plugin_world_new("");
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    world_ready(w);
+    plugin_reconfigure(w->p, plugin_world_edit(w, ", settings: {greeting: rude}"));
+    (void)world_hear(w, MSG_SETTINGS);
+    world_say(w, (struct msg){.type = MSG_ADOPTED, .text = {RV_E_CONFIG, RV_STR("greeting is rude")}});
+    UNTIL(w, world_info(w).settings_refused != NULL);
+    static const struct row rows[] = {{"plugins[0].settingsRefused", NULL}, {"plugins[0].settings.greeting", "hi"}};
     check(a, document(a, w->s, document_plugins), rows, RV_ARRAY_LEN(rows));
     plugin_world_free(w);
 }
@@ -147,6 +163,7 @@ static void the_supervisor(void) {
 }
 
 static const struct suite_test tests[] = {{"a plugin that runs", a_plugin_that_runs},
+                                          {"settings refused", settings_refused},
                                           {"deaths and quarantine", deaths_and_quarantine},
                                           {"the supervisor", the_supervisor}};
 
