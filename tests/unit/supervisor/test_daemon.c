@@ -234,9 +234,8 @@ static void reloads(void) {
         CHECK_ROW(strstr(o.out, rows[i].says != NULL ? rows[i].says : "configuration reloaded\n") != NULL,
                   rows[i].config);
         snprintf(ask, sizeof ask, CTL "%s", rows[i].ask);
-        o = shell(ask);
-        CHECK_ROW(strstr(o.out, rows[i].answer) != NULL, rows[i].config);
-        CHECK_ROW(rows[i].not == NULL || strstr(o.out, rows[i].not ) == NULL, rows[i].config);
+        CHECK_ROW(until(ask, rows[i].answer), rows[i].config);
+        CHECK_ROW(rows[i].not == NULL || strstr(shell(ask).out, rows[i].not ) == NULL, rows[i].config);
     }
     CU_ASSERT_TRUE(logged("\"plugin removed from the configuration\"") && logged("\"plugin added\"") &&
                    logged("\"plugin switched off\"") && logged("\"plugin replaced: its configuration changed\""));
