@@ -244,6 +244,8 @@ static void count_feed(void *arg, const struct feed_info *i) {
     rv_buf_addf(arg, "%s %s %s %zu; ", i->resource, i->selector, i->state, i->objects);
 }
 
+static void find_state(void *arg, const struct feed_info *i) { *(const char **)arg = i->state; }
+
 static bool feeds_are(struct world *w, const char *want) {
     rv_autobuf struct rv_buf b = {0};
     feeds_each(w->stage->s.feeds, count_feed, &b);
@@ -320,7 +322,8 @@ static void refused_watches(void) {
             script_on(w->server, &(struct script_answer){.when = "pods", .status = rows[i].status, .body = "{}"});
         struct feed *a = feed_join(w->stage->s.feeds, &k, NULL, &err);
         rv_buf_addf(&want, "pods x=y %s 0; ", rows[i].state);
-        for (int n = 0; n < 200; n++) rv_loop_turn(w->stage->s.loop, 5);
+        const char *state = "";
+        UNTIL((feeds_each(w->stage->s.feeds, find_state, &state), strcmp(state, rows[i].state) == 0));
         CHECK_ROW(feeds_are(w, rv_buf_cstr(&want)), rows[i].state);
         CHECK_ROW(!ready(w, rows[i].says), rows[i].state);
         feed_leave(a);
