@@ -20,8 +20,8 @@ static void reconcile(void *state, const struct rv_key *key, struct rv_outcome *
 
 static const struct rv_kind kinds[1];
 
-RV_EXPORT const struct rv_plugin *rv_plugin_v2(void);
-RV_EXPORT const struct rv_plugin *rv_plugin_v2(void) {
+RV_EXPORT const struct rv_plugin *rv_plugin_v3(void);
+RV_EXPORT const struct rv_plugin *rv_plugin_v3(void) {
     static struct rv_plugin p;
     const char *wrong = getenv("MISFIT"), *value = wrong != NULL ? strchr(wrong, '=') : NULL;
     size_t n = value != NULL ? (size_t)(value - wrong) : 0;

@@ -39,12 +39,12 @@ static void misfits(void) {
         const char *says;
     } rows[] = {
         {"", 0, "{\"name\":\"misfit\",\"version\":\"1.2\",\"abi\":\""},
-        {"MISFIT=nothing=", 78, "rv_plugin_v2() returned nothing"},
+        {"MISFIT=nothing=", 78, "rv_plugin_v3() returned nothing"},
         {"MISFIT=size=8", 78, "no Rayvisor plugin descriptor"},
         {"MISFIT=size=64", 78, "kinds must be set"}, /* of before there were kinds */
         {"MISFIT=magic=7", 78, "no Rayvisor plugin descriptor (magic 00000007,"},
-        {"MISFIT=major=1", 78, "was built for plugin ABI 1, this host has ABI 2"},
-        {"MISFIT=major=3", 78, "was built for plugin ABI 3, this host has ABI 2"},
+        {"MISFIT=major=2", 78, "was built for plugin ABI 2, this host has ABI 3"},
+        {"MISFIT=major=4", 78, "was built for plugin ABI 4, this host has ABI 3"},
         {"MISFIT=name=", 78, "name, version, init and reconcile must be set"},
         {"MISFIT=version=", 78, "name, version, init and reconcile must be set"},
         {"MISFIT=init=", 78, "name, version, init and reconcile must be set"},
@@ -79,7 +79,7 @@ static void arguments(void) {
         {"--check", 64, "--check needs a value"},
         {"--check /nonexistent.so", 78, "cannot load the plugin: /nonexistent.so"},
         {"--check /bin/sh", 78, "cannot load the plugin"},
-        {"--check " LIBRARY, 78, "does not export rv_plugin_v2"},
+        {"--check " LIBRARY, 78, "does not export rv_plugin_v3"},
         {"--replay /nonexistent", 64, "usage: "},
         {"--replay /nonexistent " MISFIT, 78, "cannot read the recording /nonexistent: No such file"},
         {"--replay /dev/null /nonexistent.so", 78, "cannot load the plugin"},
