@@ -182,8 +182,9 @@ static struct rv_str manifest(struct rv_arena *a, const struct scene *s) {
                               : rv_arena_fmt(a, "'rayClusterSpec':%s" RV_STR_FMT "}", cluster, RV_STR_ARG(auth));
     return rv_arena_fmt(a,
                         "{'apiVersion':'ray.io/v1','kind':'RayJob','metadata':{'name':'" SCENE_JOB
-                        "'},'spec':{'entrypoint':'x','submissionMode':'%s'," RV_STR_FMT "%s}}",
-                        s->mode, RV_STR_ARG(where), s->spec != NULL ? s->spec : "");
+                        "'},'spec':{'entrypoint':'x','submissionMode':'%s'%s" RV_STR_FMT "%s}}",
+                        s->mode, s->selects ? "" : ",", RV_STR_ARG(s->selects ? RV_STR("") : where),
+                        s->spec != NULL ? s->spec : "");
 }
 
 static void make_shared(struct scene *s) {

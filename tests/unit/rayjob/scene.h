@@ -12,6 +12,7 @@ struct scene {
     const char *mode;   /* submissionMode */
     const char *spec;   /* more of the spec, in JSON with ' for "; begins with a comma */
     const char *shared; /* the name of a cluster that is somebody else's, for a clusterSelector; NULL: its own */
+    bool selects;       /* its spec has the clusterSelector, and no cluster is there */
     const char *auth;   /* the cluster's authOptions; NULL: none */
     const char *settings;
     /* what Ray says of the job: a status; NULL: it has no such job */

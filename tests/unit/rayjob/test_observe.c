@@ -210,6 +210,59 @@ static void test_a_cluster_that_goes_or_rests(void) {
     }
 }
 
+/* A cluster of a selector that is not there is waited for, and used when it comes. */
+static void test_a_selected_cluster_that_is_missing(void) {
+    struct scene s = {.mode = "HTTPMode",
+                      .listens_for = "RayClusterNotFound",
+                      .spec = ",'clusterSelector':{'ray.io/cluster':'theirs'}",
+                      .selects = true};
+    scene_begin(&s);
+    scene_wait(&s, 10);
+    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
+    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "RayClusterNotFound"));
+    CU_ASSERT_TRUE(is(reconciling(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
+    CU_ASSERT_TRUE(is(scene_status(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
+    CU_ASSERT_TRUE(s.heard >= 1 && scene_count(&s, "rayclusters") == 0);
+    scene_end(&s);
+}
+
+/* A head whose Service has no port of the dashboard's cannot be asked, and that does not pass by itself. */
+static void test_no_dashboard_port(void) {
+    struct scene s = {.mode = "HTTPMode", .listens_for = "NoDashboardPort"};
+    static const char ports[] =
+        "{'spec':{'headGroupSpec':{'template':{'spec':{'containers':[{'name':'ray-head','image':'r','ports':[{"
+        "'name':'gcs','containerPort':6379}]}]}}}}}";
+    scene_begin(&s);
+    wait_for_cluster(&s);
+    scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false, ports);
+    scene_head_with(&s, "head-1", "", ",'ports':[{'name':'gcs','containerPort':6379}]");
+    cluster_status(&s, "{'status':{'state':'ready'}}");
+    scene_wait(&s, 20);
+    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
+    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "NoDashboardPort"));
+    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "has no port named dashboard"));
+    CU_ASSERT_EQUAL(s.heard, 1);
+    scene_end(&s);
+}
+
+/* InteractiveMode: the job is asked about as soon as somebody says which one it is. */
+static void test_an_id_that_comes_later(void) {
+    struct scene s = {.mode = "InteractiveMode", .ray = "RUNNING"};
+    scene_begin(&s);
+    scene_cluster_runs(&s);
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Waiting", "") && is(reconciling(&s, "reason"), "WaitingForJobId"));
+    CU_ASSERT_EQUAL(s.asked, 0);
+    scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'jobId':'theirs'}}");
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Running", "") && is(scene_status(&s, "jobId"), "theirs"));
+    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && s.asked > 0 && s.submitted == 0);
+    s.ray = "SUCCEEDED";
+    scene_wait(&s, 5);
+    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
+    scene_end(&s);
+}
+
 /* When the cluster's status last changed would be a write each time. */
 static void test_the_cluster_status_that_is_shown(void) {
     struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
@@ -465,6 +518,9 @@ static const struct suite_test tests[] = {
     {"why the cluster is not ready", test_why_the_cluster_is_not_ready},
     {"another obstacle", test_another_obstacle},
     {"a cluster that goes, or rests", test_a_cluster_that_goes_or_rests},
+    {"a selected cluster that is missing", test_a_selected_cluster_that_is_missing},
+    {"no dashboard port", test_no_dashboard_port},
+    {"an id that comes later", test_an_id_that_comes_later},
     {"the cluster status that is shown", test_the_cluster_status_that_is_shown},
     {"what a deadline says", test_what_a_deadline_says},
     {"when the submitter Job has finished", test_when_the_submitter_job_has_finished},

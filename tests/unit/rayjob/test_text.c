@@ -21,6 +21,9 @@ static void test_quote(void) {
         rj_quote(&b, rv_str(rows[i].in));
         CHECK_ROW(rv_str_is(rv_buf_str(&b), rows[i].want), rows[i].want);
     }
+    rv_autobuf struct rv_buf b = {0};
+    rj_quote(&b, (struct rv_str){"a\0b", 3});
+    CU_ASSERT_TRUE(rv_str_is(rv_buf_str(&b), "\"a\\x00b\""));
 }
 
 static void test_json(void) {
@@ -29,6 +32,7 @@ static void test_json(void) {
     } rows[] = {{"{\"b\":1,\"a\":[true,null,\"x\"]}", "{\"a\":[true,null,\"x\"],\"b\":1}"},
                 {"{\"aa\":1,\"a\":2,\"B\":3}", "{\"B\":3,\"a\":2,\"aa\":1}"},
                 {"\"<a&b>\"", "\"\\u003ca\\u0026b\\u003e\""},
+                {"\"a\\u0000b\"", "\"a\\u0000b\""},
                 {"\"a\\u0001\\n\\u2028\"", "\"a\\u0001\\n\\u2028\""},
                 {"1.0", "1"},
                 {"0.1", "0.1"},
