@@ -1,0 +1,102 @@
+/* test_plugin_says.c - what a plugin's own words become: its log lines, and why it cannot run. The test plays its host.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ipc/base/log.h"
+#include "plugin_world.h"
+
+static int log_pipe[2];
+static char logged_text[65536];
+
+static void listen_to_log(enum rv_log_level level) {
+    CU_ASSERT_EQUAL_FATAL(pipe2(log_pipe, O_NONBLOCK | O_CLOEXEC), 0);
+    rv_log_setup(RV_LOG_TEXT, level, log_pipe[1], "test");
+}
+
+static void stop_listening(void) {
+    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
+    close(log_pipe[0]);
+    close(log_pipe[1]);
+}
+
+/* What was logged since the last call. */
+static const char *logged(void) {
+    ssize_t n = read(log_pipe[0], logged_text, sizeof logged_text - 1);
+    logged_text[n > 0 ? n : 0] = 0;
+    return logged_text;
+}
+
+/* Until it has been heard: what is asked for after it has its answer. */
+static void wait_heard(struct plugin_world *w, uint64_t id) {
+    world_say(w, (struct msg){.type = MSG_ACTION,
+                              .action = {.id = id,
+                                         .key = {RV_STR("ns"), RV_STR("a")},
+                                         .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER}}});
+    (void)world_hear(w, MSG_RESULT);
+}
+
+static void log_lines(void) {
+    static const struct {
+        int32_t level;
+        const char *key, *fields, *line, *not ; /* line: NULL when nothing is logged */
+    } rows[] = {
+        {RV_LOG_INFO, NULL, "{}", " info  test: said plugin=toy\n", NULL},
+        {RV_LOG_WARN, NULL, "{}", " warn  test: said plugin=toy\n", NULL},
+        {RV_LOG_ERROR, NULL, "{}", " error test: said plugin=toy\n", NULL},
+        {RV_LOG_ERROR + 1, NULL, "{}", " info  test: said plugin=toy\n", NULL},
+        {RV_LOG_DEBUG - 1, NULL, "{}", " info  test: said plugin=toy\n", NULL},
+        {RV_LOG_DEBUG, NULL, "{}", NULL, "said"},
+        {RV_LOG_INFO, "a", "{}", " said plugin=toy namespace=ns name=a\n", NULL},
+        {RV_LOG_INFO, "a", "{\"x\":\"1\",\"y\":\"two words\"}", " name=a x=1 y=\"two words\"\n", NULL},
+        {RV_LOG_INFO, NULL, "{\"x\":\"1\"}", " plugin=toy x=1\n", "namespace"},
+        /* where a line is from only the supervisor says */
+        {RV_LOG_INFO, NULL, "{\"plugin\":\"other\",\"x\":\"1\",\"component\":\"rayvisord\",\"host\":\"h\"}",
+         " plugin=toy x=1\n", "other"},
+    };
+    struct plugin_world *w = plugin_world_new("");
+    world_ready(w);
+    listen_to_log(RV_LOG_INFO);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct rv_key key = {RV_STR(""), RV_STR("")};
+        if (rows[i].key != NULL) key = (struct rv_key){RV_STR("ns"), rv_str(rows[i].key)};
+        world_say(w, (struct msg){.type = MSG_LOG,
+                                  .log = {rows[i].level, RV_STR("said"), key, from_json(a, rows[i].fields)}});
+        wait_heard(w, i + 1);
+        const char *text = logged();
+        bool as_wanted = (rows[i].line == NULL || strstr(text, rows[i].line) != NULL) &&
+                         (rows[i].not == NULL || strstr(text, rows[i].not ) == NULL);
+        CHECK_ROW(as_wanted, rows[i].fields);
+        if (!as_wanted) printf("\n    %s", text);
+    }
+    stop_listening();
+    plugin_world_free(w);
+}
+
+/* Whoever says why he cannot run is believed; whether he is tried again says the kind of trouble. */
+static void cannot_run(void) {
+    static const struct {
+        int32_t code;
+        const char *state;
+    } rows[] = {{RV_E_ABI, "misfit"}, {RV_E_CONFIG, "misfit"}, {RV_E_UNAVAILABLE, "backoff"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct plugin_world *w = plugin_world_new("");
+        world_ready(w);
+        world_say(w, (struct msg){.type = MSG_FAILED, .text = {rows[i].code, RV_STR("no such thing")}});
+        wait_heard(w, 1);
+        world_die(w, PUPPET_FAILS, FLIGHT_RECONCILE, "a");
+        if (!world_state(w, rows[i].state)) printf("\n    it is %s", world_info(w).state);
+        CHECK_ROW(world_state(w, rows[i].state), rows[i].state);
+        CHECK_ROW(strstr(world_info(w).why, "no such thing") != NULL, rows[i].state);
+        plugin_world_free(w);
+    }
+}
+
+static const struct suite_test tests[] = {{"log lines", log_lines}, {"cannot run", cannot_run}};
+
+int main(int argc, char **argv) {
+    puppet_main(argc, argv);
+    return suite_run("what a plugin says", tests, RV_ARRAY_LEN(tests));
+}
