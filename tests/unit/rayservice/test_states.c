@@ -1,0 +1,149 @@
+/* test_states.c - RayServices that do not come up as they are: specs that are refused, suspensions, time-outs. */
+#include "scene.h"
+#include "tests/unit/sdk/suite.h"
+
+static bool says(const struct scene *s, const char *type, const char *reason, const char *words) {
+    struct rv_val c = scene_condition(s, type);
+    rv_autofree char *message = rv_strdup(rv_path_str(c, "message"));
+    bool same = rv_str_is(rv_path_str(c, "reason"), reason) && strstr(message, words) != NULL;
+    if (!same) printf("\n    " RV_STR_FMT ": %s", RV_STR_ARG(rv_path_str(c, "reason")), message);
+    return same;
+}
+
+/* ---- refused ----------------------------------------------------------------------------------------------------- */
+
+#define NOTE(key, value) "{'" key "':'" value "'}"
+#define INCREMENTAL(options) "{'type':'NewClusterWithIncrementalUpgrade'" options "}"
+#define OPTIONS(list) INCREMENTAL(",'clusterUpgradeOptions':{" list "}")
+
+static void refused(void) {
+    static const struct {
+        const char *strategy, *notes, *more, *words; /* words NULL: it is taken */
+    } rows[] = {
+        {NULL, NULL, NULL, NULL},
+        {NULL, NOTE("ray.io/initializing-timeout", "10m"), NULL, NULL},
+        {NULL, NOTE("ray.io/initializing-timeout", "300"), NULL, NULL},
+        {NULL, NOTE("ray.io/initializing-timeout", "soon"), NULL,
+         "metadata.annotations[ray.io/initializing-timeout] must be a positive duration"},
+        {NULL, NOTE("ray.io/initializing-timeout", "0"), NULL, "must be a positive duration"},
+        {NULL, NOTE("ray.io/initializing-timeout", "-5"), NULL, "must be a positive duration"},
+        {"{'type':'NewCluster'}", NULL, NULL, NULL},
+        {"{'type':'None'}", NULL, NULL, NULL},
+        {"{'type':'OldCluster'}", NULL, NULL, "spec.upgradeStrategy.type value OldCluster is invalid"},
+        {NULL, NULL, ",'rayClusterDeletionDelaySeconds':0", NULL},
+        {NULL, NULL, ",'rayClusterDeletionDelaySeconds':-1",
+         "spec.rayClusterDeletionDelaySeconds should be a non-negative integer, got -1"},
+        {INCREMENTAL(""), NULL, NULL, "ClusterUpgradeOptions are required"},
+        {OPTIONS("'maxSurgePercent':100,'stepSizePercent':100,'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         NULL},
+        {OPTIONS("'maxSurgePercent':0,'stepSizePercent':0,'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         NULL},
+        {OPTIONS("'maxSurgePercent':-1,'stepSizePercent':0,'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         "maxSurgePercent must be between 0 and 100"},
+        {OPTIONS("'maxSurgePercent':101,'stepSizePercent':0,'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         "maxSurgePercent must be between 0 and 100"},
+        {OPTIONS("'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         "stepSizePercent must be between 0 and 100"},
+        {OPTIONS("'stepSizePercent':101,'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         "stepSizePercent must be between 0 and 100"},
+        {OPTIONS("'maxSurgePercent':10,'stepSizePercent':11,'intervalSeconds':1,'gatewayClassName':'g'"), NULL, NULL,
+         "stepSizePercent must be less than or equal to maxSurgePercent"},
+        {OPTIONS("'stepSizePercent':10,'gatewayClassName':'g'"), NULL, NULL, "intervalSeconds must be greater than 0"},
+        {OPTIONS("'stepSizePercent':10,'intervalSeconds':0,'gatewayClassName':'g'"), NULL, NULL,
+         "intervalSeconds must be greater than 0"},
+        {OPTIONS("'stepSizePercent':10,'intervalSeconds':1"), NULL, NULL, "gatewayClassName is required"},
+        {OPTIONS("'stepSizePercent':10,'intervalSeconds':1"), NOTE("rayvisor.io/traffic", "Endpoints"), NULL, NULL},
+        {NULL, NOTE("rayvisor.io/upgrade-deadline", "0"), NULL, NULL},
+        {NULL, NOTE("rayvisor.io/upgrade-deadline", "x"), NULL,
+         "metadata.annotations[rayvisor.io/upgrade-deadline] must"},
+        {NULL, NOTE("rayvisor.io/max-drain", "0"), NULL, NULL},
+        {NULL, NOTE("rayvisor.io/max-drain", "x"), NULL, "metadata.annotations[rayvisor.io/max-drain] must"},
+        {NULL, NOTE("rayvisor.io/upgrade-deadline-policy", "RollBack"), NULL, NULL},
+        {NULL, NOTE("rayvisor.io/upgrade-deadline-policy", "Report"), NULL, NULL},
+        {NULL, NOTE("rayvisor.io/upgrade-deadline-policy", "Panic"), NULL, "must be RollBack or Report, got \"Panic\""},
+        {NULL, NOTE("rayvisor.io/traffic", "Gateway"), NULL, NULL},
+        {NULL, NOTE("rayvisor.io/traffic", "pigeons"), NULL, "metadata.annotations[rayvisor.io/traffic] must be "},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.strategy = rows[i].strategy, .notes = rows[i].notes, .more = rows[i].more, .workers = 1};
+        const char *row = rows[i].words != NULL ? rows[i].words : "taken";
+        scene_begin(&s);
+        scene_settle(&s);
+        CHECK_ROW(scene_clusters(&s) == (rows[i].words == NULL ? 1 : 0), row);
+        if (rows[i].words != NULL) CHECK_ROW(says(&s, "Ready", "ValidationFailed", rows[i].words), row);
+        scene_end(&s);
+    }
+}
+
+/* What was refused is taken up when it is repaired. */
+static void repaired(void) {
+    struct scene s = {.strategy = "{'type':'OldCluster'}", .workers = 1};
+    scene_begin(&s);
+    scene_for(&s, 5);
+    CU_ASSERT_EQUAL(scene_clusters(&s), 0);
+    scene_patch(&s, "{'spec':{'upgradeStrategy':{'type':'NewCluster'}}}");
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    scene_end(&s);
+}
+
+/* ---- suspended --------------------------------------------------------------------------------------------------- */
+
+static bool suspended(struct scene *s) { return scene_is(s, "Suspended", "True"); }
+
+static void suspends_and_resumes(void) {
+    struct scene s = {.workers = 1};
+    scene_start(&s);
+    struct scene_name old = scene_name(scene_active(&s));
+    scene_patch(&s, "{'spec':{'suspend':true}}");
+    scene_settle(&s);
+    CU_ASSERT_FALSE(scene_is(&s, "Ready", "True"));
+    CU_ASSERT_TRUE(scene_until(&s, suspended));
+    CU_ASSERT_TRUE(says(&s, "Suspending", "SuspendComplete", "All owned resources have been deleted."));
+    CU_ASSERT_TRUE(says(&s, "Ready", "SuspendComplete", "RayService is suspended."));
+    CU_ASSERT_TRUE(scene_clusters(&s) == 0 && scene_active(&s).n == 0);
+    for (const struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
+        CHECK_ROW(strcmp(o->resource, "services") != 0, o->name);
+    scene_for(&s, 60);
+    CU_ASSERT_TRUE(suspended(&s) && scene_clusters(&s) == 0);
+    scene_patch(&s, "{'spec':{'suspend':false}}");
+    scene_settle(&s);
+    CU_ASSERT_TRUE(says(&s, "Suspended", "RayServiceResumed", "RayService has resumed."));
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_FALSE(rv_str_is(scene_active(&s), old.text));
+    scene_end(&s);
+}
+
+/* ---- time-outs --------------------------------------------------------------------------------------------------- */
+
+static bool timed_out(struct scene *s) {
+    return rv_str_is(rv_path_str(scene_condition(s, "Ready"), "reason"), "InitializingTimeout");
+}
+
+static void initializing_takes_too_long(void) {
+    struct scene s = {.notes = NOTE("ray.io/initializing-timeout", "60"), .workers = 1};
+    scene_begin(&s);
+    s.w.bad_config = true;
+    scene_for(&s, 58);
+    CU_ASSERT_FALSE(timed_out(&s));
+    CU_ASSERT_EQUAL(scene_clusters(&s), 1);
+    scene_for(&s, 4);
+    CU_ASSERT_TRUE(timed_out(&s));
+    CU_ASSERT_TRUE(says(&s, "Ready", "InitializingTimeout", "within the configured timeout of 60s"));
+    CU_ASSERT_TRUE(scene_told(&s, "RayServiceInitializingTimeout") >= 1 && scene_active(&s).n == 0);
+    scene_end(&s);
+}
+
+static void in_time(void) {
+    struct scene s = {.notes = NOTE("ray.io/initializing-timeout", "60"), .workers = 1, .deploy_s = 20};
+    scene_start(&s);
+    scene_for(&s, 120);
+    CU_ASSERT_TRUE(scene_settled(&s) && scene_told(&s, "RayServiceInitializingTimeout") == 0);
+    scene_end(&s);
+}
+
+static const struct suite_test tests[] = {{"refused", refused},
+                                          {"repaired", repaired},
+                                          {"suspends and resumes", suspends_and_resumes},
+                                          {"initializing takes too long", initializing_takes_too_long},
+                                          {"in time", in_time}};
+SUITE_MAIN("rayservice: states", tests)
