@@ -48,6 +48,6 @@ int main(int argc, char **argv) {
     }
     const char *word = read_word(config);
     if (value_of(argv, "--check-config") != NULL) return puts(word) < 0 || strcmp(word, "invalid") == 0;
-    if (strcmp(word, "dies") == 0) return puts("it died of its configuration") < 0 || 3;
+    if (strcmp(word, "dies") == 0) return puts("it died of its configuration") < 0 ? 1 : 3;
     return run != NULL ? answer_for_ever(run) : 2;
 }
