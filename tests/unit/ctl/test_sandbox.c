@@ -228,8 +228,9 @@ static void own_configurations(void) {
     o = shell("cd %R; RAYVISOR_SANDBOX_DIR=%R/s bin/rayvisorctl sandbox up --config own.yaml 2>/dev/null");
     CU_ASSERT_TRUE(o.status == 0 && says(o.out, UP_TEXT));
     o = shell("tr '\\0' ' ' </proc/$(cat %R/s/operator.pid)/cmdline");
-    CU_ASSERT_TRUE(says(o.out, "%R/bin/../sbin/rayvisord --config %R/own.yaml --kubeconfig %R/s/cluster/kubeconfig "
-                               "--runtime-dir %R/s/run --http-bind 127.0.0.1:0 --proxy-http "));
+    CU_ASSERT_TRUE(says(o.out,
+                        "%R/bin/../sbin/rayvisord --config %R/own.yaml --kubeconfig %R/s/cluster/kubeconfig "
+                        "--runtime-dir %R/s/run --http-bind 127.0.0.1:0 --proxy-http --allow-address 127.0.0.0/8 "));
     CU_ASSERT_EQUAL(shell(CTL "down" ALL).status, 0);
 }
 
