@@ -176,6 +176,12 @@ static void test_dashboard_failure(void) {
     }
     struct rv_result fine = {.http_status = 204}, denied = {.code = RV_E_DENIED};
     CU_ASSERT_TRUE(rc_dashboard_ok(&fine));
+    static const uint32_t good[] = {200, 201, 299}, bad[] = {0, 199, 300, 400};
+    for (size_t i = 0; i < RV_ARRAY_LEN(good); i++)
+        CU_ASSERT_TRUE(rc_dashboard_ok(&(struct rv_result){.http_status = good[i]}));
+    for (size_t i = 0; i < RV_ARRAY_LEN(bad); i++)
+        CU_ASSERT_FALSE(rc_dashboard_ok(&(struct rv_result){.http_status = bad[i]}));
+    CU_ASSERT_FALSE(rc_dashboard_ok(&(struct rv_result){.code = RV_E_TIMEOUT, .http_status = 200}));
     CU_ASSERT_TRUE(rc_dashboard_not_asked(&denied));
 }
 

@@ -141,9 +141,33 @@ static void in_time(void) {
     scene_end(&s);
 }
 
+/* ---- its Services ------------------------------------------------------------------------------------------------ */
+
+/* People and NetworkPolicies find them by these labels. */
+static void labels_of_services(void) {
+    static const struct {
+        const char *service, *label, *want;
+    } rows[] = {{WORLD_SERVICE "-head-svc", "ray.io/originated-from-cr-name", WORLD_SERVICE},
+                {WORLD_SERVICE "-head-svc", "ray.io/originated-from-crd", "RayService"},
+                {WORLD_SERVICE "-head-svc", "ray.io/node-type", "head"},
+                {WORLD_SERVICE "-head-svc", "ray.io/identifier", WORLD_SERVICE "-head"},
+                {WORLD_SERVICE "-serve-svc", "ray.io/originated-from-cr-name", WORLD_SERVICE},
+                {WORLD_SERVICE "-serve-svc", "ray.io/originated-from-crd", "RayService"}};
+    struct scene s = {.workers = 1};
+    scene_start(&s);
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        const struct rv_fake_object *o = rv_fakeapi_get(s.api, "services", rows[i].service);
+        CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+        struct rv_str is = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), rows[i].label));
+        CHECK_ROW(rv_str_is(is, rows[i].want), rows[i].label);
+    }
+    scene_end(&s);
+}
+
 static const struct suite_test tests[] = {{"refused", refused},
                                           {"repaired", repaired},
                                           {"suspends and resumes", suspends_and_resumes},
                                           {"initializing takes too long", initializing_takes_too_long},
-                                          {"in time", in_time}};
+                                          {"in time", in_time},
+                                          {"labels of services", labels_of_services}};
 SUITE_MAIN("rayservice: states", tests)
