@@ -56,7 +56,7 @@ def on_node(env, plugins, proxy=False):
         resolv = os.path.join(env.dir, "resolv.conf")
         with open(resolv, "w") as f: f.write(f"nameserver {DNS}\noptions timeout:2\n")
         within = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/resolv.conf && exec "$@"', resolv]
-    env.operator(plugins=plugins, proxy=proxy, within=within)
+    env.operator(plugins=plugins, proxy=proxy, within=within, namespaces=[env.ns])
     return env.kube, env.ns
 
 
