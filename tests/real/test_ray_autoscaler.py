@@ -54,8 +54,10 @@ class Driver:
         env.keep(self)
 
     def read(self, timeout):
+        """The next line that is the driver's own; Ray says something in between."""
         try:
-            return json.loads(self.lines.get(timeout=timeout * PATIENCE))
+            while not (line := self.lines.get(timeout=timeout * PATIENCE)).startswith(b"{"): pass
+            return json.loads(line)
         except (queue.Empty, ValueError) as e:
             raise AssertionError(f"the driver says nothing: {e!r}; {open(self.log.name, errors='replace').read()[-2000:]}")
 
@@ -165,6 +167,28 @@ class Arrivals(Watcher):
         """That of the n-th pod; None before it is there."""
         times = sorted(t for g, t in list(self.first.values()) if g == group)
         return times[n - 1] if len(times) >= n else None
+
+
+def test_a_head_that_dies(env):
+    """While it is away nothing is removed; under the next one scaling goes on."""
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, cluster())
+    driver = Driver(env, kube, ns)
+    driver.do("tasks", "one", 1, 600, {"num_cpus": 1})
+    wait_workers(env, kube, ns, 1)
+    wait_for("it to run", lambda: "is in use" in explained(env, ns), 120)
+    kept, seen = names(kube, ns), Watcher(kube, "rayclusters", ns)
+    kube.delete("pods", ns, head(kube, ns)["metadata"]["name"], gracePeriodSeconds=0)
+    wait_for("it to be frozen", lambda: "nothing is scaled" in explained(env, ns), 60)
+    head(kube, ns)
+    assert not [o for _, o in seen.events if o["spec"]["workerGroupSpecs"][0].get("scaleStrategy", {}).get("workersToDelete")], f"{kept} is to go: {explained(env, ns)}"
+    seen.stopped = True
+    driver = Driver(env, kube, ns)
+    driver.do("tasks", "two", 2, 1, {"num_cpus": 1})
+    assert len(driver.do("results", "two")) == 2
+    wait_workers(env, kube, ns, 0, 120)
+    kube.delete("rayclusters", ns, "c")
+    wait_for("the pods to go", lambda: gone(kube, ns), SLOW)
 
 
 if __name__ == "__main__": main()
