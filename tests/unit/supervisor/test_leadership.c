@@ -12,7 +12,7 @@
     "{\"metadata\":{\"name\":\"l\",\"resourceVersion\":\"" rv "\"},\"spec\":{\"holderIdentity\":\"" holder             \
     "\",\"renewTime\":\"" renewal "\",\"leaseDurationSeconds\":15,\"leaseTransitions\":4}}"
 #define NOT_FOUND "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"NotFound\",\"code\":404}"
-#define CONFIG "plugins: []\nleaderElection: {enabled: %s, namespace: ns, name: l}\n"
+#define CONFIG "plugins: []\notherOperator: {action: ignore}\nleaderElection: {enabled: %s, namespace: ns, name: l}\n"
 
 struct world {
     struct stage *stage;
@@ -40,7 +40,8 @@ static struct world *begin(bool enabled) {
 
 static void start(struct world *w) {
     struct rv_error err = {0};
-    CU_ASSERT_EQUAL_FATAL(leadership_start(w->s, &(struct leadership_callbacks){on_won, on_lost, w}, &err), 0);
+    CU_ASSERT_EQUAL_FATAL(
+        leadership_start(w->s, &(struct leadership_callbacks){.begin = on_won, .lost = on_lost, .arg = w}, &err), 0);
 }
 
 static void end(struct world *w) {
