@@ -29,7 +29,7 @@ static void refused(void) {
         {NULL, NOTE("ray.io/initializing-timeout", "-5"), NULL, "must be a positive duration"},
         {"{'type':'NewCluster'}", NULL, NULL, NULL},
         {"{'type':'None'}", NULL, NULL, NULL},
-        {"{'type':'OldCluster'}", NULL, NULL, "spec.upgradeStrategy.type value OldCluster is invalid"},
+        {"{'type':'OldCluster'}", NULL, NULL, "Spec.UpgradeStrategy.Type value OldCluster is invalid"},
         {NULL, NULL, ",'rayClusterDeletionDelaySeconds':0", NULL},
         {NULL, NULL, ",'rayClusterDeletionDelaySeconds':-1",
          "spec.rayClusterDeletionDelaySeconds should be a non-negative integer, got -1"},
