@@ -169,6 +169,18 @@ class Arrivals(Watcher):
         return times[n - 1] if len(times) >= n else None
 
 
+def another_head(env, kube, ns, mode):
+    """The head dies at once, and the annotation says who scales under the next one; its containers' names."""
+    kube.patch("rayclusters", ns, "c", {"metadata": {"annotations": {"rayvisor.io/autoscaler": mode}}})
+    old = head(kube, ns)["metadata"]
+    kube.delete("pods", ns, old["name"], gracePeriodSeconds=0)
+    wait_for("the old head to go", lambda: (kube.find("pods", ns, old["name"]) or {"metadata": {"uid": ""}})["metadata"]["uid"] != old["uid"], 60)
+    return [c["name"] for c in head(kube, ns)["spec"]["containers"]]
+
+
+def replicas(kube, ns): return kube.get("rayclusters", ns, "c")["spec"]["workerGroupSpecs"][0]["replicas"]
+
+
 def test_a_head_that_dies(env):
     """While it is away nothing is removed; under the next one scaling goes on."""
     kube, ns = setup(env)
@@ -186,6 +198,27 @@ def test_a_head_that_dies(env):
     driver = Driver(env, kube, ns)
     driver.do("tasks", "two", 2, 1, {"num_cpus": 1})
     assert len(driver.do("results", "two")) == 2
+    wait_workers(env, kube, ns, 0, 120)
+    kube.delete("rayclusters", ns, "c")
+    wait_for("the pods to go", lambda: gone(kube, ns), SLOW)
+
+
+def test_a_change_of_mode(env):
+    """From the sidecar to the plugin; each time with the head that follows."""
+    kube, ns = setup(env)
+    kube.create("rayclusters", ns, cluster("sidecar"))
+    assert [c["name"] for c in head(kube, ns)["spec"]["containers"]] == ["ray-head", "autoscaler"]
+    driver = Driver(env, kube, ns)
+    driver.say("tasks", "two", 2, 1, {"num_cpus": 1})
+    at = driver.answer()["at"]
+    wait_for("the sidecar to ask for workers", lambda: replicas(kube, ns) == 2, 120)
+    print(f"    from demand to the sidecar's patch: {time.time() - at:.2f} s", flush=True)
+    assert len(driver.do("results", "two")) == 2
+    assert another_head(env, kube, ns, "operator") == ["ray-head"]
+    driver = Driver(env, kube, ns)
+    driver.do("tasks", "three", 3, 1, {"num_cpus": 1})
+    wait_for("the plugin to ask for workers", lambda: replicas(kube, ns) == 3, 120)
+    assert len(driver.do("results", "three")) == 3
     wait_workers(env, kube, ns, 0, 120)
     kube.delete("rayclusters", ns, "c")
     wait_for("the pods to go", lambda: gone(kube, ns), SLOW)
