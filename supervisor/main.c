@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/base/files.h"
+#include "ipc/base/fd_limit.h"
 #include "ipc/base/options.h"
 #include "ipc/base/random.h"
 #include "ipc/base/visible.h"
@@ -39,7 +39,7 @@ enum {
     EXIT_USAGE = 64,
     EXIT_LOST = 75,
     EXIT_CONFIG = 78,
-    FEW_FILES = 4096
+    FEW_FDS = 4096
 };
 
 struct options {
@@ -327,10 +327,10 @@ static void check_stopped(void *arg) {
     struct program *g = arg;
     bool running = false;
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) running = running || !plugin_stopped(p);
-    if (running || (leadership_acts(&g->s) && !executor_idle(g->s.executor)))
-        rv_timer_arm(g->stop_check, 20);
+    if (running || (leadership_acts(&g->s) && !executor_idle(g->s.executor))) rv_timer_arm(g->stop_check, 20);
+    /* Nothing of ours is under way any more. */
     else
-        leadership_release(&g->s, end_loop, g); /* nothing of ours is under way any more */
+        leadership_release(&g->s, end_loop, g);
 }
 
 static void on_begin(void *arg) {
@@ -452,11 +452,11 @@ static void harden(void) {
 }
 
 /* Each request to a Ray endpoint that is under way has a socket. */
-static void raise_files(void) {
-    uint64_t files = rv_files_raise();
+static void raise_fd_limit(void) {
+    uint64_t files = rv_fd_limit_raise();
     char n[24];
     snprintf(n, sizeof n, "%" PRIu64, files);
-    if (files < FEW_FILES) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "#limit", n);
+    if (files < FEW_FDS) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "#limit", n);
 }
 
 /* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only
@@ -503,7 +503,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     rv_random(&s->epoch, sizeof s->epoch);
     s->loop = rv_loop_new(err);
     int r = s->loop == NULL ? err->code : rv_loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
-    if (s->loop != NULL) rv_loop_gather(s->loop, GATHER_MS, &s->coalesce);
+    if (s->loop != NULL) rv_loop_coalesce(s->loop, GATHER_MS, &s->coalesce);
     if (r == 0) r = make_runtime_dir(s->config, err);
     if (r == 0) r = connect_cluster(g, err);
     if (r != 0) return r;
@@ -664,7 +664,7 @@ static void say(const char *text) {
 static int run_program(struct program *g) {
     struct rv_error err = {0};
     harden();
-    raise_files();
+    raise_fd_limit();
     if (start_supervisor(g, &err) != 0) {
         rv_err("cannot start", "reason", err.text);
         say(err.text);

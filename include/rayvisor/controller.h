@@ -1,9 +1,9 @@
-/* rayvisor/controller.h - writing a controller: the comfortable layer above the ABI of rayvisor/plugin.h.
+/* rayvisor/controller.h - a layer for controllers, above the ABI of rayvisor/plugin.h.
  *
- * A controller is one function, reconcile(), that is called with a pass: the newest state of one object, what became of
- * the requests of the pass before, and everything that is needed to ask for the next ones. It compares what is there
- * with what should be, asks for at most what is missing, and returns; it never waits. When what it asked for has been
- * done it is called again. See rayvisor/plugin.h for when passes happen.
+ * A controller is one function, reconcile(). It is called with a pass. The pass has the newest state of one object, the
+ * results of the requests of the previous pass, and functions for the next requests. reconcile() compares the actual
+ * state with the desired one, requests what is missing, and returns. It never waits. When its requests are done, it is
+ * called again. rayvisor/plugin.h says when passes happen.
  *
  *     #include <rayvisor/controller.h>
  *     #include "my-plugin_kinds.h"          made from my-plugin.yaml by the build
@@ -11,11 +11,12 @@
  *     static void reconcile(struct rv_pass *p) { ... }
  *     RV_CONTROLLER(.reconcile = reconcile)
  *
- * Ownership: everything that a pass hands out (objects, results, settings, texts, the arena and the nodes made in it)
- * lives until reconcile() returns. What is handed to it is copied before the call returns. Only the state and the memo
- * stay. Threads: all calls happen on the host's one thread; call these functions from callbacks only. None of them
- * blocks, and none fails for lack of memory (rayvisor/base.h).
- */
+ * Ownership: everything that a pass returns (objects, results, settings, texts, the arena and the nodes in it) is valid
+ * until reconcile() returns. What you pass to its functions is copied before they return. Only the state and the memo
+ * stay.
+ *
+ * Threads: all calls happen on the host's one thread. Call these functions only from callbacks. None of them blocks,
+ * and none fails for lack of memory (rayvisor/base.h). */
 #ifndef RAYVISOR_CONTROLLER_H
 #define RAYVISOR_CONTROLLER_H
 
@@ -29,137 +30,138 @@ extern "C" {
 
 struct rv_controller;
 
-/* One look at one object of the primary kind. Read its fields as you like; write only to the memo and the state. */
+/* One pass over one object of the primary kind. Its fields may be read. Write only to the memo and to the state. */
 struct rv_pass {
     const struct rv_controller *controller;
-    const struct rv_host_api *api; /* for what this header has no function for */
+    const struct rv_host_api *api; /* for everything that this header has no function for */
     struct rv_host *host;
     struct rv_arena *arena;  /* memory that is freed after the pass */
-    struct rv_key key;       /* of the object */
-    struct rv_object object; /* without a value in gone() */
-    struct rv_val settings;  /* validated against the manifest, defaults filled in */
-    int64_t now;             /* wall clock, ns since the epoch; constant during the pass */
-    void *state;             /* the controller's: state_size bytes */
-    void *memo;              /* the object's: memo_size bytes */
-    const void *layer;       /* this layer's own */
-    /* The outcome: written by rv_pass_retry() and its siblings. */
+    struct rv_key key;       /* the key of the object */
+    struct rv_object object; /* has no value in gone() */
+    struct rv_val settings;  /* validated against the manifest, with defaults filled in */
+    int64_t now;             /* wall clock, ns since the Unix epoch; constant during the pass */
+    void *state;             /* the controller's memory: state_size bytes */
+    void *memo;              /* the object's memory: memo_size bytes */
+    const void *layer;       /* internal to this layer */
+    /* The outcome. rv_pass_retry() and its siblings set it. */
     struct {
         bool retry, terminal;
-        int64_t after_ms; /* 0: not asked for */
+        int64_t after_ms; /* 0 if no time was requested */
         struct rv_str message;
     } outcome;
 };
 
-/* What a controller is made of. All but reconcile() may be left out. */
+/* The parts of a controller. All but reconcile() are optional. */
 struct rv_controller {
     void (*reconcile)(struct rv_pass *p);
-    /* The object is no longer there, and its memo goes after this call. p->object has no value; requests can still be
-     * made. It is not called for an object that went while the plugin was not running. */
+    /* The object has been deleted, and its memo is freed after this call. p->object has no value. Requests are still
+     * possible. gone() is not called for an object that was deleted while the plugin was not running. */
     void (*gone)(struct rv_pass *p);
-    /* The reporting controller of its events; NULL: "<plugin>-controller". */
+    /* The reporting controller of its events. NULL means "<plugin>-controller". */
     const char *reporter;
-    /* Memory of the controller, zeroed at the start. configure() fills it from the settings at the start and whenever
-     * they change; a code with err filled refuses them, and the state must then be as it was. Without configure() new
-     * settings are taken as they are: read p->settings. start() is the first call, for a state that calls the host
-     * itself. release() is the last one. */
+    /* Memory of the controller, which is zeroed at the start.
+     *
+     * start() is the first call, for a state that calls the host itself. configure() fills the state from the settings,
+     * at the start and whenever they change. It refuses the settings by returning a code and filling err; the state
+     * must then be as it was. Without configure() new settings are accepted as they are; read p->settings. release() is
+     * the last call. */
     size_t state_size;
     void (*start)(void *state, const struct rv_host_api *api, struct rv_host *host);
     int32_t (*configure)(void *state, struct rv_val settings, struct rv_error *err);
     void (*release)(void *state);
-    /* Memory for each object of the primary kind, zeroed when the object is first seen, also when another one of the
-     * same name has taken its place. memo_init() fills a new one in. It goes with the object; memo_release() frees what
-     * hangs on it. It is lost when the plugin restarts: keep in it only what can be found out again. */
+    /* Memory for each object of the primary kind. It is zeroed when the object is first seen, and also when another
+     * object has taken the same name. memo_init() initialises it. It is freed with the object; memo_release() frees
+     * what it points to. It is lost when the plugin restarts, so store only what can be found out again. */
     size_t memo_size;
     void (*memo_init)(void *memo);
     void (*memo_release)(void *memo);
-    /* Called before memo_release(): withdraw what was published about the object, as its metrics. The object is gone,
-     * or another one of the same name has taken its place, or the plugin ends. p->key and p->object.uid are the
-     * object's that had the memo, p->memo is the memo, and p->object has no value. */
+    /* Called before memo_release(), to withdraw what was published about the object, such as its metrics. The object
+     * has been deleted, or another one has taken its name, or the plugin ends. p->key, p->object.uid and p->memo are
+     * those of the object that owned the memo. p->object has no value. */
     void (*memo_end)(const struct rv_pass *p, bool plugin_ends);
-    /* For kinds with `map: plugin`: an object of a secondary kind changed. Wake the keys that it concerns with
-     * rv_controller_wake(). c is valid during the call. */
+    /* For kinds with `map: plugin`: an object of a secondary kind has changed. Call rv_controller_wake() for each key
+     * that it concerns. c is valid during the call. */
     void (*map)(const struct rv_pass *c, const struct rv_object *object, bool deleted);
-    /* Set by RV_CONTROLLER(). */
+    /* RV_CONTROLLER() sets these. */
     const char *name;
     const struct rv_kind *kinds;
 };
 
 /* ---- reading ----------------------------------------------------------------------------------------------- */
 
-/* The object of that kind and name: in the key's namespace, or of a cluster-scoped kind. false: there is none, and *ret
- * is without a value. */
+/* The object of that kind and name in the key's namespace. Returns false if there is none; *ret then has no value. */
 bool rv_pass_get(const struct rv_pass *p, uint32_t kind, struct rv_str name, struct rv_object *ret);
-/* Calls fn for each object of a kind whose controller owner is the pass's object (by uid), until it says false. fn may
- * be NULL. How many there were. */
+/* Calls fn for each object of a kind whose controller owner is the object of the pass (by uid). It stops when fn
+ * returns false. fn may be NULL. Returns the number of objects. */
 size_t rv_pass_owned(const struct rv_pass *p, uint32_t kind, rv_list_fn fn, void *arg);
-/* Result i of the pass before, NULL past the last. */
+/* Result i of the previous pass. Returns NULL after the last one. */
 const struct rv_result *rv_pass_result(const struct rv_pass *p, size_t i);
-/* The first request of the pass before that failed; NULL when all went well. To delete what is not there any more is no
- * failure. */
+/* The first request of the previous pass that failed, or NULL if none did. Deleting an object that does not exist is
+ * not a failure. */
 const struct rv_result *rv_pass_failure(const struct rv_pass *p);
 
 /* ---- saying ------------------------------------------------------------------------------------------------ */
 
-/* One more line of what `rayvisorctl explain` shows for the key: what was decided, or what is waited for. */
+/* Adds a line to what `rayvisorctl explain` shows for the key. It says what was decided or what the key waits for. */
 void rv_pass_explain(const struct rv_pass *p, const char *fmt, ...) RV_PRINTF(2, 3);
-/* A Kubernetes Event about the pass's object. reason and action are CamelCase words. */
+/* Sends a Kubernetes Event about the object of the pass. `reason` and `action` are CamelCase words. */
 void rv_pass_event(const struct rv_pass *p, bool warning, const char *reason, const char *action, const char *fmt, ...)
     RV_PRINTF(5, 6);
 
 /* ---- building ---------------------------------------------------------------------------------------------- */
 
-/* An object of that kind with apiVersion, kind, name, the key's namespace (none where the key has none), and the pass's
- * object as its controller owner, so that Kubernetes deletes it with its owner. In the pass's arena. */
+/* A new object of that kind, in the arena of the pass. It has apiVersion, kind, name and the namespace of the key. The
+ * object of the pass is its controller owner, so Kubernetes deletes both together. */
 struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struct rv_str name);
 
 /* ---- asking for changes ------------------------------------------------------------------------------------ */
 
-/* All of these: true when the request is made; its result comes with the tag in the next pass. false: it cannot be made
- * (malformed), which makes the outcome RV_RETRY with a message. Requests are granted or refused by the supervisor:
- * the manifest's `writes` and the configuration must allow them (RV_E_DENIED). */
-/* In the namespace that its metadata names; without one it is an object of a cluster-scoped kind. */
+/* All of these functions return true if the request was made. Its result has the tag and comes in the next pass. They
+ * return false if the request is malformed; the outcome is then RV_RETRY with a message. The supervisor grants or
+ * refuses requests: the manifest's `writes` and the configuration must allow them, or the result is RV_E_DENIED. */
 bool rv_pass_create(struct rv_pass *p, uint32_t kind, uint64_t tag, struct rv_node *object);
-/* Server-side apply: makes the object or changes it. It owns the fields that it names. */
+/* Server-side apply: creates the object or changes it. The plugin then owns the fields that the object names. */
 bool rv_pass_apply(struct rv_pass *p, uint32_t kind, uint64_t tag, struct rv_node *object);
-/* A merge patch (rv_node_merge_patch()) of this very object, where it is: not of another one that took its name. */
+/* Sends a merge patch (rv_node_merge_patch()) for exactly this object. It does not change another object that has taken
+ * the name. */
 bool rv_pass_patch(struct rv_pass *p, const struct rv_object *object, uint64_t tag, struct rv_node *patch);
 bool rv_pass_delete(struct rv_pass *p, const struct rv_object *object, uint64_t tag);
-/* Writes the status of the pass's object, if it is not so already: `want` is the whole of it. false also when there is
- * nothing to write. The manifest must read the status. */
+/* Writes the status of the object of the pass, if it differs. `want` is the whole status. Returns false also if there
+ * is nothing to write. The manifest must read the status. */
 bool rv_pass_status(struct rv_pass *p, uint64_t tag, struct rv_node *want);
-/* Anything else. Sets a->size; the namespace is the key's when a->ns is empty. (A namespaced object that must name no
- * namespace, as for reading a cluster-scoped object by request, calls p->api->act() itself.) */
+/* Sends any other action. Sets a->size. If a->ns is empty, the namespace is that of the key. */
 bool rv_pass_act(struct rv_pass *p, struct rv_action *a);
 
-/* Has the pass's object this finalizer? The manifest must read metadata.finalizers. */
+/* Returns true if the object of the pass has this finalizer. The manifest must read metadata.finalizers. */
 bool rv_pass_has_finalizer(const struct rv_pass *p, const char *name);
-/* Adds or removes it, unless that is so already. Finalizers of others stay: the write fails with RV_E_CONFLICT when the
- * object has changed meanwhile. true when the request is made. */
+/* Adds or removes the finalizer, if that changes anything. The finalizers of others stay: if the object has changed in
+ * between, the write fails with RV_E_CONFLICT. Returns true if a request was made. */
 bool rv_pass_set_finalizer(struct rv_pass *p, const char *name, bool present, uint64_t tag);
 
 /* ---- the outcome: what comes next ---------------------------------------------------------------------------- */
 
-/* Nothing said: the object is looked at again when it or something of its changes. retry goes before terminal, terminal
- * before a time; the first message is logged, the earliest time counts. While requests are under way the next pass
- * comes when their results are there. */
+/* If none of these is called, the next pass comes when the object or one of its parts changes. A retry has priority
+ * over terminal, and terminal over a time. The first message is logged. The earliest time counts. If requests are in
+ * flight, the next pass comes when their results have arrived. */
 
-/* It failed: again after a pause that grows with each failure in a row. */
+/* The pass failed. Try again after a pause that grows with each failure in a row. */
 void rv_pass_retry(struct rv_pass *p, const char *fmt, ...) RV_PRINTF(2, 3);
-/* It failed, and only a change of the object can mend it. */
+/* The pass failed, and only a change of the object can help. */
 void rv_pass_terminal(struct rv_pass *p, const char *fmt, ...) RV_PRINTF(2, 3);
-/* Again after so many milliseconds (at least 1), or at a time (ns since the epoch), even if nothing changes. */
+/* Run another pass after this many milliseconds (at least 1), or at this time (ns since the Unix epoch), even if
+ * nothing changes. */
 void rv_pass_wake_after(struct rv_pass *p, int64_t ms);
 void rv_pass_wake_at(struct rv_pass *p, int64_t ns);
-/* Another key of the primary kind is looked at soon; also in map(). */
+/* Queues another key of the primary kind. May also be called in map(). */
 void rv_controller_wake(const struct rv_pass *p, struct rv_str ns, struct rv_str name);
 
-/* Calls fn with the memo of each object that has one; also in map(). fn may change the memo. */
+/* Calls fn with the memo of each object that has one. fn may change the memo. May also be called in map(). */
 void rv_controller_each_memo(const struct rv_pass *p, void (*fn)(void *arg, const struct rv_key *key, void *memo),
                              void *arg);
 
 /* ---- the plugin ---------------------------------------------------------------------------------------------- */
 
-/* What RV_CONTROLLER() needs; nobody else calls these. */
+/* For RV_CONTROLLER() only. */
 int32_t rv_controller_init(const struct rv_controller *c, const struct rv_host_api *api, struct rv_host *h,
                            void **ret_state, struct rv_error *err);
 void rv_controller_reconcile(void *instance, const struct rv_key *key, struct rv_outcome *ret);
@@ -167,8 +169,8 @@ void rv_controller_map(void *instance, const struct rv_object *object, int32_t d
 int32_t rv_controller_settings(void *instance, struct rv_error *err);
 void rv_controller_fini(void *instance);
 
-/* Exports the plugin: once, at the end of the file that includes the header that the build makes from the manifest. Its
- * arguments set the members of struct rv_controller. */
+/* Exports the plugin. Use it once, at the end of the file that includes the header which the build makes from the
+ * manifest. Its arguments set the members of struct rv_controller. */
 #define RV_CONTROLLER(...)                                                                                             \
     static const struct rv_controller rv_controller_ = {                                                               \
         .name = RV_MANIFEST_NAME, .kinds = rv_manifest_kinds, __VA_ARGS__};                                            \

@@ -1,12 +1,12 @@
-/* rayvisor/json.h - JSON text to msgpack and back, streaming.
+/* rayvisor/json.h - converts JSON text to msgpack and back.
  *
- * Reading (rv_json_to_mp() and the reader) is in librayvisor-json, which needs yajl; everything else is in
- * librayvisor-sdk.
+ * The functions that read JSON (rv_json_to_mp() and the reader) are in librayvisor-json, which needs yajl. All other
+ * functions are in librayvisor-sdk.
  *
- * The reader takes bytes in chunks of any size and writes msgpack straight into a buffer: no document tree.
- * Exact: integers of 64 bits stay integers, other numbers become doubles, absent differs from null, key order is kept,
- * a later duplicate key is refused. A projection drops what nobody reads while it streams by.
- */
+ * The reader takes bytes in chunks of any size and writes msgpack directly into a buffer, without a document tree. It
+ * is exact: integers of 64 bits stay integers, other numbers become doubles, absent differs from null, and the order of
+ * keys is kept. A key that occurs twice is refused. A projection drops the fields that nobody reads while the text
+ * arrives. */
 #ifndef RAYVISOR_JSON_H
 #define RAYVISOR_JSON_H
 
@@ -16,58 +16,70 @@
 extern "C" {
 #endif
 
-/* Which fields are kept: a set of paths such as "metadata.name", "spec.containers[].name", "status" (all below it).
- * "[]" means every element of an array, "labels[ray.io/cluster]" a key with dots. No paths: all of them. Of the
- * document, of a list's elements and of a watch event's object every projection drops kubectl's copy of what was
- * applied last (an annotation as large as the object); `metadata.managedFields` is dropped without one (NULL), too.
- * Immutable once made. */
+/* A set of field paths that are kept, such as "metadata.name", "spec.containers[].name" or "status" (with everything
+ * below it). "[]" means every element of an array. "labels[ray.io/cluster]" is a key with dots. An empty set keeps
+ * every field.
+ *
+ * Every projection drops the annotation in which kubectl stores the last applied object, because it is as large as the
+ * object. `metadata.managedFields` is always dropped, also without a projection (NULL). Both hold for the document, the
+ * elements of a list and the object of a watch event.
+ *
+ * A projection is immutable. Functions that return one return a new object, which the caller frees. rv_projection_new()
+ * returns NULL and sets err if a path is malformed. */
 struct rv_projection;
 struct rv_projection *rv_projection_new(const char *const *paths, size_t n, struct rv_error *err);
-/* Is nothing kept but what lies under this top-level field (and apiVersion and kind)? */
+/* Returns true if p keeps nothing but this top-level field, apiVersion and kind. */
 bool rv_projection_only(const struct rv_projection *p, const char *field);
 struct rv_projection *rv_projection_free(struct rv_projection *p);
-/* Union of two (NULL = everything). A new object. */
+/* A new projection that keeps what a or b keeps. NULL means everything. */
 struct rv_projection *rv_projection_union(const struct rv_projection *a, const struct rv_projection *b);
-/* Does a keep everything that b keeps (NULL = everything)? */
+/* True if a keeps everything that b keeps. NULL means everything. */
 bool rv_projection_covers(const struct rv_projection *a, const struct rv_projection *b);
-/* For watch events {"type":..,"object":{..}}: `p` (NULL = everything) applied below "object", plus what bookmarks and
- * error events are read for. A new object. */
+/* A new projection for watch events {"type":..,"object":{..}}. It applies p (NULL means everything) below "object", and
+ * also keeps the fields that bookmarks and error events need. */
 struct rv_projection *rv_projection_watch(const struct rv_projection *p);
 
 struct rv_json_limits {
-    size_t max_bytes;   /* per document, in a list per element; 0 = 16 MiB */
-    unsigned max_depth; /* 0 = RV_MP_MAX_DEPTH */
-    bool clip;          /* what lies deeper becomes nil, instead of RV_E_TOO_BIG for the whole text */
+    size_t max_bytes;   /* for each document, or for each element in list mode; 0 means 16 MiB */
+    unsigned max_depth; /* 0 means RV_MP_MAX_DEPTH */
+    bool clip; /* values that are nested deeper become nil; without it the whole text is refused with RV_E_TOO_BIG */
 };
 
-/* One whole text to one msgpack value appended to out. Nothing is appended on failure.
- * RV_E_PARSE (with offset and a short excerpt), RV_E_TOO_BIG. */
+/* Converts one whole text to one msgpack value and appends it to out. On failure nothing is appended. Returns
+ * RV_E_PARSE (the text gives the offset and a short excerpt) or RV_E_TOO_BIG. */
 int rv_json_to_mp(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, struct rv_error *err);
-/* The same, but what is nested too deeply becomes nil; *ret_clipped says whether anything did. */
+/* The same, but values that are nested too deeply become nil. *ret_clipped is true if there were any. */
 int rv_json_to_mp_clipped(struct rv_str text, const struct rv_projection *p, struct rv_buf *out, bool *ret_clipped,
                           struct rv_error *err);
 
-/* The push reader. For a list response (`{"kind":"PodList","metadata":{..},"items":[..]}`) in list mode, each
- * element of the top-level `items` array is handed to on_item as one projected msgpack value as soon as it is complete,
- * and the rest of the top level (without items) is the value of rv_json_reader_finish. */
+/* A reader that is fed with chunks of text. In list mode (on_item is not NULL) it reads a list such as
+ * `{"kind":"PodList","metadata":{..},"items":[..]}`. It passes each element of the top-level `items` array to on_item,
+ * as one projected msgpack value, as soon as the element is complete. rv_json_reader_finish() returns the other fields
+ * of the top level.
+ *
+ * The reader copies `limits` and borrows `p`, which must live as long as the reader. */
 struct rv_json_reader;
-typedef int (*rv_json_item_fn)(void *arg, struct rv_val item); /* non-zero stops with that code; bytes lent */
+/* The item is borrowed for the call; a code other than 0 stops the reader with that code. */
+typedef int (*rv_json_item_fn)(void *arg, struct rv_val item);
 struct rv_json_reader *rv_json_reader_new(const struct rv_projection *p, const struct rv_json_limits *limits,
                                           rv_json_item_fn on_item, void *arg);
 struct rv_json_reader *rv_json_reader_free(struct rv_json_reader *r);
+/* Reads the next n bytes. Returns 0, RV_E_PARSE, RV_E_TOO_BIG or the code of on_item. */
 int rv_json_reader_feed(struct rv_json_reader *r, const void *bytes, size_t n, struct rv_error *err);
-/* End of input. *ret_value is valid until the reader is reset or freed. */
+/* Ends the input. *ret_value is valid until the reader is reset or freed. Returns RV_E_PARSE if the text is
+ * incomplete. */
 int rv_json_reader_finish(struct rv_json_reader *r, struct rv_val *ret_value, struct rv_error *err);
-/* With clip: was anything of this document, in list mode of this element, clipped? */
+/* With limits.clip: returns true if a part of this document (in list mode, of this element) became nil. */
 bool rv_json_reader_clipped(const struct rv_json_reader *r);
+/* Prepares the reader for a new text, with the same projection and limits. */
 void rv_json_reader_reset(struct rv_json_reader *r);
 
-/* A value as compact JSON appended to out (UTF-8, '/' unescaped, doubles in the shortest form that reads back the
- * same). */
+/* Appends a value as compact JSON to out. The text is UTF-8, '/' is not escaped, and a double has the fewest digits
+ * that read back as the same double. */
 void rv_json_write(struct rv_val v, struct rv_buf *out);
-/* The same with two-space indentation and a final newline. */
+/* The same with an indentation of two spaces and a final newline. */
 void rv_json_write_pretty(struct rv_val v, struct rv_buf *out);
-/* One JSON string literal with its quotes, for hand-written documents and log lines. */
+/* Appends one JSON string literal with its quotes. */
 void rv_json_quote(struct rv_str s, struct rv_buf *out);
 
 #ifdef __cplusplus

@@ -16,13 +16,14 @@ struct arena_block {
 };
 
 struct rv_arena {
-    struct arena_block *head; /* newest first; the first block made is the last in the list */
+    struct arena_block *head; /* the newest block comes first; the first block ever made comes last */
 };
 
 static struct arena_block *arena_block_new(size_t cap, struct arena_block *next) {
     size_t total;
     if (__builtin_add_overflow(cap, sizeof(struct arena_block), &total)) rv_oom();
-    struct arena_block *b = malloc(total); /* zeroed as it is given out: most of a block is never touched */
+    struct arena_block *b = malloc(total); /* not zeroed here: rv_arena_alloc() zeroes what it hands out, because most
+                                              of a block is never touched */
     if (b == NULL) rv_oom();
     b->used = 0;
     b->cap = cap;

@@ -1,17 +1,19 @@
-/* backoff.h - how long to wait before the next try: the first pause doubles with every failure in a row, up to the
- * longest one, and a random part keeps those that failed together from trying again together.
+/* backoff.h - how long to wait before the next try. The first pause doubles with every failure in a row, up to the
+ * longest pause. A random part keeps requests that failed together from being sent again together.
  *
- * There is no clock and no state here: the caller counts its failures, brings the random number and arms the timer, so
- * that a plugin under replay and a test get the same pauses again.
- */
+ * There is no clock and no state in this file. The caller counts its failures, passes the random number and arms the
+ * timer. So a replayed plugin and a test get the same pauses again. */
 #ifndef RV_IPC_BASE_BACKOFF_H
 #define RV_IPC_BASE_BACKOFF_H
 
 #include <stdint.h>
 
 struct rv_backoff {
-    int64_t first, most;   /* the pauses after one and after many failures, in any unit; the result has the same */
-    unsigned below, above; /* the pause is random between so many percent below and above: 0, 0 is exact */
+    /* `first` is the pause after one failure and `most` is the longest pause. The unit is the caller's, and the result
+     * has the same unit. */
+    int64_t first, most;
+    /* The pause is random between `below` percent less and `above` percent more. With 0 and 0 it is exact. */
+    unsigned below, above;
 };
 
 static inline int64_t rv_backoff(struct rv_backoff b, uint64_t failures, uint64_t random) {

@@ -44,7 +44,7 @@ static int decode(struct rv_str text, const char *alphabet, struct rv_buf *out) 
         bits -= 8;
         rv_buf_addc(out, (uint8_t)(word >> bits));
     }
-    return bits < 6 ? 0 : -EINVAL; /* six or more bits that are left over are a digit too much */
+    return bits < 6 ? 0 : -EINVAL; /* six or more bits left over mean one digit too many */
 }
 
 int rv_base64_decode(struct rv_str text, enum rv_base64_form form, struct rv_buf *out) {

@@ -1,18 +1,18 @@
-/* base64.h - base64 with its two alphabets (RFC 4648). Both directions reserve the memory of the result first, so that
- * a secret leaves no copies behind in memory that a growing buffer gave back. */
+/* base64.h - base64 with its two alphabets (RFC 4648). Both directions reserve the memory of the result first. So no
+ * copy of a secret stays behind in memory that a growing buffer has freed. */
 #ifndef RV_IPC_BASE_BASE64_H
 #define RV_IPC_BASE_BASE64_H
 
 #include "rayvisor/base.h"
 
 enum rv_base64_form {
-    RV_BASE64_STANDARD, /* '+' and '/'; written with padding */
-    RV_BASE64_URL,      /* '-' and '_'; written without padding */
+    RV_BASE64_STANDARD, /* uses '+' and '/'; is written with padding */
+    RV_BASE64_URL,      /* uses '-' and '_'; is written without padding */
 };
 
 void rv_base64_encode(struct rv_bytes bytes, enum rv_base64_form form, struct rv_buf *out);
-/* Padding may stand at the end only and may be left out; line breaks and blanks are skipped. -EINVAL for anything else,
- * and out is then as before. */
+/* Decodes text and appends the bytes to out. Padding is optional and is accepted only at the end. Line breaks and
+ * blanks are skipped. Anything else gives -EINVAL and leaves out as it was. */
 int rv_base64_decode(struct rv_str text, enum rv_base64_form form, struct rv_buf *out);
 
 #endif

@@ -1,11 +1,13 @@
-/* coalesce.h - decides whether changes are handled at once or collected for a moment and handled together.
+/* coalesce.h - decides whether changes are handled at once or are collected for a moment and handled together.
  *
- * Collecting saves work when many objects change all the time. It only costs time in two cases, and there the answer is
+ * Collecting saves work when many objects change all the time. In two cases it only costs time, and there the answer is
  * "at once":
- *   - few objects change, however often they do. A cluster that grows from one pod to a thousand is such an object.
- *   - a user has just made an object or edited a spec and waits for the effect. This holds for the first few of many
- *     objects that are made together; nobody watches each one of a thousand.
- * There is no clock in here, so that tests and replays get the same answers again. */
+ *
+ *   - Few objects change, however often they do. A cluster that grows from one pod to a thousand is one such object.
+ *   - A user has just created an object or edited a spec and waits for the effect. This holds for the first few of many
+ *     objects that are created together, because nobody watches each one of a thousand.
+ *
+ * There is no clock in this file, so tests and replays get the same answers again. */
 #ifndef RV_IPC_BASE_COALESCE_H
 #define RV_IPC_BASE_COALESCE_H
 
@@ -13,49 +15,50 @@
 #include <stdint.h>
 
 enum {
-    COALESCE_FEW = 8,          /* fewer objects than this ... */
-    COALESCE_WITHIN_MS = 1000, /* ... that change within this time are few */
-    COALESCE_NEW_MS = 1500,    /* for how long changes are handled at once after something new ... */
-    COALESCE_CROWD_MS = 300    /* ... unless COALESCE_FEW new things came within this time */
+    COALESCE_FEW = 8,          /* Fewer objects than this count as few ... */
+    COALESCE_WITHIN_MS = 1000, /* ... if they change within this time. */
+    COALESCE_EDITED_MS = 1500, /* Changes are handled at once for this long after a creation or an edit ... */
+    COALESCE_CROWD_MS = 300    /* ... unless COALESCE_FEW creations or edits came within this time. */
 };
 
-struct rv_coalesce { /* {0}: at once */
+struct rv_coalesce { /* {0} is valid: changes are handled at once */
     struct {
         uint64_t hash;
-        int64_t until; /* ns */
-    } busy[COALESCE_FEW];
-    int64_t until;              /* ns */
-    int64_t made[COALESCE_FEW]; /* ns; a ring: until when each of the last new things counts for the crowd */
-    unsigned made_at;
+        int64_t until; /* in ns */
+    } changed[COALESCE_FEW];
+    int64_t until; /* in ns */
+    /* A ring buffer: until when (in ns) each of the last creations and edits counts. */
+    int64_t edited[COALESCE_FEW];
+    unsigned edited_at;
 };
 
 /* The object with this hash has changed. */
-static inline void rv_coalesce_busy(struct rv_coalesce *h, int64_t now, uint64_t hash) {
+static inline void rv_coalesce_changed(struct rv_coalesce *c, int64_t now, uint64_t hash) {
     unsigned at = 0;
     for (unsigned i = 0; i < COALESCE_FEW; i++) {
-        if (h->busy[i].hash == hash) {
+        if (c->changed[i].hash == hash) {
             at = i;
             break;
         }
-        if (h->busy[i].until < h->busy[at].until) at = i;
+        if (c->changed[i].until < c->changed[at].until) at = i;
     }
-    h->busy[at].hash = hash;
-    h->busy[at].until = now + COALESCE_WITHIN_MS * INT64_C(1000000);
+    c->changed[at].hash = hash;
+    c->changed[at].until = now + COALESCE_WITHIN_MS * INT64_C(1000000);
 }
 
-/* A user has made an object or edited a spec. */
-static inline void rv_coalesce_new(struct rv_coalesce *h, int64_t now) {
-    bool crowd = h->made[h->made_at] > now;
-    h->made[h->made_at] = now + COALESCE_CROWD_MS * INT64_C(1000000);
-    h->made_at = (h->made_at + 1) % COALESCE_FEW;
-    if (!crowd) h->until = now + COALESCE_NEW_MS * INT64_C(1000000);
+/* A user has created an object or edited a spec. */
+static inline void rv_coalesce_edited(struct rv_coalesce *c, int64_t now) {
+    bool crowd = c->edited[c->edited_at] > now;
+    c->edited[c->edited_at] = now + COALESCE_CROWD_MS * INT64_C(1000000);
+    c->edited_at = (c->edited_at + 1) % COALESCE_FEW;
+    if (!crowd) c->until = now + COALESCE_EDITED_MS * INT64_C(1000000);
 }
 
-/* True: handle changes at once; false: collect them. */
-static inline bool rv_coalesce_prompt(const struct rv_coalesce *h, int64_t now) {
-    if (now < h->until) return true;
+/* Returns true if changes should be handled at once, and false if they should be collected. */
+static inline bool rv_coalesce_at_once(const struct rv_coalesce *c, int64_t now) {
+    if (now < c->until) return true;
     for (unsigned i = 0; i < COALESCE_FEW; i++)
-        if (h->busy[i].until <= now) return true;
+        if (c->changed[i].until <= now) return true;
     return false;
 }
 

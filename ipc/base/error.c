@@ -1,4 +1,4 @@
-/* error.c - error codes and the sentences that go with them (see rayvisor/base.h). */
+/* error.c - error codes and the sentence for each (see rayvisor/base.h). */
 #include "rayvisor/base.h"
 
 #include <stdio.h>

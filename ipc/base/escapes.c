@@ -27,7 +27,7 @@ static bool step(struct escapes *e, uint8_t c) {
         return c == 'u' || !e->high;
     case ESCAPES_HEX:
         v = hex_value(c);
-        if (v < 0) { /* bad syntax, which yajl reports better */
+        if (v < 0) { /* a syntax error, which yajl reports better */
             *e = (struct escapes){0};
             return true;
         }
@@ -40,7 +40,7 @@ static bool step(struct escapes *e, uint8_t c) {
 bool escapes_feed(struct escapes *e, const uint8_t *p, size_t n) {
     const uint8_t *end = p + n;
     while (p < end) {
-        if (e->state == ESCAPES_TEXT && !e->high) { /* nearly always: jump to the next backslash */
+        if (e->state == ESCAPES_TEXT && !e->high) { /* the usual case: jump to the next backslash */
             p = memchr(p, '\\', (size_t)(end - p));
             if (p == NULL) return true;
         }

@@ -1,5 +1,5 @@
-/* hash.h - FNV-1a over texts, for tables in memory. It does not resist an attacker who makes texts collide on purpose,
- * so it is used only where the keys are names and uids of objects in one cluster. */
+/* hash.h - FNV-1a over texts, for hash tables in memory. It does not resist an attacker who makes texts collide on
+ * purpose. So it is used only where the keys are names and uids of objects in one cluster. */
 #ifndef RV_IPC_BASE_HASH_H
 #define RV_IPC_BASE_HASH_H
 
@@ -18,17 +18,18 @@ static inline uint64_t rv_hash64_bytes(uint64_t h, struct rv_str s) {
     return h;
 }
 
-/* One text more, and its end: "ab", "c" is not "a", "bc". */
+/* Adds one more text and a separator, so that "ab", "c" and "a", "bc" have different hashes. */
 static inline uint32_t rv_hash_add(uint32_t h, struct rv_str s) { return (rv_hash_bytes(h, s) ^ 0xff) * 16777619u; }
 
-/* Several texts and where each ends. 64 bits stand for the texts themselves where only the hash is remembered. */
+/* The hash of several texts with a separator after each. Its 64 bits are enough to stand for the texts where only the
+ * hash is remembered. */
 static inline uint64_t rv_hash64_texts(const struct rv_str *texts, size_t n) {
     uint64_t h = RV_HASH64_BEGIN;
     for (size_t i = 0; i < n; i++) h = (rv_hash64_bytes(h, texts[i]) ^ 0xff) * UINT64_C(1099511628211);
     return h;
 }
 
-/* Makes the low bits, which a table uses, depend on all bits. */
+/* Mixes the high bits into the low bits, because a table uses only the low ones. */
 static inline uint32_t rv_hash_end(uint32_t h) { return h ^ h >> 15; }
 
 static inline uint32_t rv_hash_key(struct rv_str ns, struct rv_str name) {

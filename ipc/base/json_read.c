@@ -1,11 +1,11 @@
-/* json_read.c - JSON text, in chunks, to msgpack (see rayvisor/json.h).
+/* json_read.c - converts JSON text, in chunks, to msgpack (see rayvisor/json.h).
  *
- * yajl finds the tokens; its callbacks write msgpack straight into one buffer. A container's count is known only at its
- * end, so its head is written then: one byte is reserved, enough for 15 entries as nearly all have, and the rare larger
- * container moves up when it closes. So a blob that is kept for long is compact. What a projection leaves out is
- * counted through by depth alone and never written.
+ * yajl finds the tokens. Its callbacks write msgpack directly into one buffer. The count of a container is known only
+ * at its end, so its head is written then. One byte is reserved for the head, which is enough for up to 15 entries. The
+ * content of a larger container moves up when it closes. So the result is compact, which matters because it is kept for
+ * long. Values that the projection leaves out are skipped by counting their depth and are never written.
  *
- * yajl is lenient about escaped surrogates and about UTF-8, so both are checked here as well. */
+ * yajl accepts some wrong surrogate escapes and some wrong UTF-8, so both are checked here as well. */
 #include "rayvisor/json.h"
 
 #include "escapes.h"
@@ -23,16 +23,19 @@
 enum { HEAD_ROOM = 1, MAX_DOCUMENT = 16 << 20, SLICE = 64 << 10, MAX_NUMBER = 4096 };
 
 struct level {
-    size_t start; /* of the reserved head in the buffer */
-    size_t count; /* entries written */
+    size_t start; /* position of the reserved head in the buffer */
+    size_t count; /* entries written so far */
     const struct proj_node *proj;
-    const struct proj_node *value_proj; /* of the value that comes next */
-    bool map, list;                     /* list: the top-level items array in list mode */
-    bool object, next_object;           /* this map is a Kubernetes object; the value that comes is */
-    bool metadata, next_metadata;       /* this map is an object's metadata; the value that comes is */
-    bool notes, next_notes;             /* the same of its annotations */
-    bool next_items;                    /* the value that comes is the items array */
-    size_t keys;                        /* where this map's keys begin on the stack of keys */
+    const struct proj_node *value_proj; /* projection of the value that comes next */
+    /* `list` is true for the top-level items array in list mode. */
+    bool map, list;
+    /* The current map is a Kubernetes object; the next value is one. */
+    bool object, next_object;
+    /* The current map is an object's metadata; the next value is one. */
+    bool metadata, next_metadata;
+    bool notes, next_notes; /* the same of its annotations */
+    bool next_items;        /* the next value is the items array */
+    size_t keys;            /* where the keys of this map begin on the stack of keys */
 };
 
 struct rv_json_reader {
@@ -40,7 +43,7 @@ struct rv_json_reader {
     const struct rv_projection *proj;
     struct proj_node all;
     size_t max_bytes, fed;
-    size_t since_item; /* bytes fed since the list's last complete element */
+    size_t since_item; /* bytes read since the last complete element of the list */
     unsigned max_depth;
     rv_json_item_fn on_item;
     void *arg;
@@ -48,9 +51,9 @@ struct rv_json_reader {
     struct mp_keys keys;
     struct escapes escapes;
     struct level *levels;
-    size_t nodes; /* in the document, or in the list's element */
+    size_t nodes; /* number of nodes in the document, or in the current element of the list */
     unsigned depth;
-    unsigned skipping; /* containers open below something that is left out */
+    unsigned skipping; /* open containers inside a value that is left out */
     bool skip_next, done, items_seen;
     bool clip, clipped;
     int failed;
@@ -73,7 +76,8 @@ static int count_node(struct rv_json_reader *r) {
     return ++r->nodes <= RV_MP_MAX_NODES ? 1 : fail(r, RV_E_TOO_BIG, "too many values");
 }
 
-/* Called before a value: false when it is left out, or when it may not stand here (r->failed is set then). */
+/* Called before a value. Returns false if the value is left out, or if it is not allowed here. In the second case
+ * r->failed is set. */
 static bool wanted(struct rv_json_reader *r, enum kind kind) {
     if (r->skipping > 0) return false;
     if (!count_node(r)) return false;
@@ -86,7 +90,7 @@ static bool wanted(struct rv_json_reader *r, enum kind kind) {
     } else if (l->value_proj == NULL) {
         return false;
     }
-    if (l->next_items) { /* no entry of the rest: only its elements count, one by one */
+    if (l->next_items) { /* the items array is not an entry of the document; its elements are counted one by one */
         if (kind != KIND_ARRAY && kind != KIND_NULL) fail(r, RV_E_PARSE, "\"items\" is not an array");
         return kind == KIND_ARRAY;
     }
@@ -99,7 +103,7 @@ static const struct proj_node *next_proj(struct rv_json_reader *r) {
     return r->levels[r->depth - 1].value_proj;
 }
 
-/* After a complete element of the items array in list mode: hand it out and forget its bytes. */
+/* Called after a complete element of the items array in list mode. Passes it to the callback and drops its bytes. */
 static int item_done(struct rv_json_reader *r, size_t start) {
     struct level *l = r->depth > 0 ? &r->levels[r->depth - 1] : NULL;
     if (l == NULL || !l->list) return 1;
@@ -132,7 +136,7 @@ static int on_boolean(void *ctx, int v) {
     return scalar_done(r, start);
 }
 
-/* What is no 64-bit integer: the nearest double. */
+/* Writes a number that is no 64-bit integer as the nearest double. */
 static int write_double(struct rv_buf *out, struct rv_str s) {
     rv_autofree char *text = rv_strdup(s);
     double v = number_parse(text);
@@ -141,7 +145,7 @@ static int write_double(struct rv_buf *out, struct rv_str s) {
     return 0;
 }
 
-/* Integers exactly. yajl has checked the grammar. */
+/* Writes integers exactly. yajl has checked the grammar. */
 static int write_number(struct rv_buf *out, struct rv_str s) {
     uint64_t v = 0;
     bool negative = s.p[0] == '-', whole = true;
@@ -210,7 +214,7 @@ static int open_container(struct rv_json_reader *r, bool map) {
 static int on_start_map(void *ctx) { return open_container(ctx, true); }
 static int on_start_array(void *ctx) { return open_container(ctx, false); }
 
-/* Writes the head, moving the content up where one byte is not enough. */
+/* Writes the head. Moves the content up if one byte is not enough for it. */
 static void close_head(struct rv_json_reader *r, const struct level *l) {
     size_t head = l->count < 16 ? 1 : l->count < 65536 ? 3 : 5;
     size_t body = r->out.n - l->start - HEAD_ROOM;
@@ -233,7 +237,7 @@ static int close_container(struct rv_json_reader *r) {
     }
     struct level l = r->levels[--r->depth];
     if (!mp_keys_pop_unique(&r->keys, l.keys, r->out.p)) return fail(r, RV_E_PARSE, "a key stands twice in the object");
-    if (l.list) { /* its elements went out one by one */
+    if (l.list) { /* its elements were passed on one by one */
         r->out.n = l.start;
         return 1;
     }
@@ -245,11 +249,11 @@ static int close_container(struct rv_json_reader *r) {
 static int on_end_map(void *ctx) { return close_container(ctx); }
 static int on_end_array(void *ctx) { return close_container(ctx); }
 
-/* What the value of this key is, and what of it is wanted. */
+/* Sets what kind of value this key has, and which part of it is wanted. */
 static void classify_key(struct rv_json_reader *r, struct level *l, struct rv_str key) {
     bool list_top = r->depth == 1 && r->on_item != NULL;
     l->next_metadata = l->object && rv_str_is(key, "metadata");
-    l->next_object = r->depth == 1 && !list_top && rv_str_is(key, "object"); /* of a watch event */
+    l->next_object = r->depth == 1 && !list_top && rv_str_is(key, "object"); /* in a watch event */
     l->next_items = list_top && rv_str_is(key, "items");
     l->value_proj = list_top ? &r->all : proj_step(l->proj, key);
     l->next_notes = l->metadata && rv_str_is(key, "annotations");
@@ -340,7 +344,7 @@ void rv_json_reader_reset(struct rv_json_reader *r) {
 
 bool rv_json_reader_clipped(const struct rv_json_reader *r) { return r->clipped; }
 
-/* Printable text around offset `at` of a slice. */
+/* Writes printable text around offset `at` of a slice. */
 static void excerpt(const uint8_t *p, size_t n, size_t at, char ret[28]) {
     size_t from = at > 12 ? at - 12 : 0, i = 0;
     for (; i < 24 && from + i < n; i++) {
@@ -350,7 +354,7 @@ static void excerpt(const uint8_t *p, size_t n, size_t at, char ret[28]) {
     ret[i] = 0;
 }
 
-/* The slice of n bytes at p was refused, by us (r->failed) or by yajl. */
+/* Reports why the slice of n bytes at p was refused, by this reader (r->failed) or by yajl. */
 static int report(struct rv_json_reader *r, const uint8_t *p, size_t n, struct rv_error *err) {
     size_t at = yajl_get_bytes_consumed(r->yajl);
     char near[28];
@@ -368,7 +372,8 @@ static int report(struct rv_json_reader *r, const uint8_t *p, size_t n, struct r
 static int feed_slice(struct rv_json_reader *r, const uint8_t *p, size_t n, struct rv_error *err) {
     r->fed += n;
     r->since_item += n;
-    /* The limit is on one document, which in a list is one element and whatever stands beside it. */
+    /* The limit is for one document. In a list it is for one element and everything before it since the last
+     * element. */
     if ((r->on_item == NULL ? r->fed : r->since_item) > r->max_bytes) {
         fail(r, RV_E_TOO_BIG, "document exceeds the limit");
         return rv_error_set(err, RV_E_TOO_BIG, "JSON: document exceeds the limit of %zu bytes", r->max_bytes);

@@ -1,4 +1,4 @@
-/* json_write.c - msgpack values as JSON text (see rayvisor/json.h). Depth is bounded by rv_mp_check. */
+/* json_write.c - writes msgpack values as JSON text (see rayvisor/json.h). rv_mp_check has bounded the depth. */
 #include "rayvisor/json.h"
 
 #include "base64.h"
@@ -9,7 +9,7 @@
 
 void rv_json_quote(struct rv_str s, struct rv_buf *out) {
     rv_buf_addc(out, '"');
-    size_t plain = 0; /* start of the run that needs no escape */
+    size_t plain = 0; /* start of a run of characters that need no escape */
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
         if (c >= 0x20 && c != '"' && c != '\\') continue;

@@ -1,5 +1,5 @@
-/* json_writer.c - see json_writer.h. Whether a comma is due depends only on what was written last: it is due behind a
- * value, and not behind an opening bracket or a key. So one flag is enough, at any depth. */
+/* json_writer.c - see json_writer.h. A comma is needed after a value, and not after an opening bracket or a key. So one
+ * flag for what was written last is enough at any depth. */
 #include "json_writer.h"
 
 #include <inttypes.h>

@@ -10,7 +10,7 @@
 #include "loop.h"
 #include "visible.h"
 
-/* The process's sink: set once in main, before anything logs. */
+/* Where the process writes its lines. main() sets it once, before the first line. */
 static struct {
     enum rv_log_format format;
     enum rv_log_level min;
@@ -38,7 +38,7 @@ int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret) {
     return -EINVAL;
 }
 
-/* A quoted string in which nothing can end the line or the quote, and which is UTF-8 whatever it was made from. */
+/* Adds a quoted string. Nothing in it can end the line or the quote, and the result is UTF-8 for any input. */
 static void add_quoted(struct rv_buf *b, struct rv_str s) {
     rv_buf_addc(b, '"');
     rv_visible(s, RV_VISIBLE_QUOTED, b);
@@ -59,13 +59,13 @@ static void add_word(struct rv_buf *b, struct rv_str s) {
         add_quoted(b, s);
 }
 
-/* The key without the mark of a number; *ret_number: it had one. */
+/* The key without the '#' that marks a number. *ret_number is true if it had one. */
 static struct rv_str plain_key(struct rv_str key, bool *ret_number) {
     *ret_number = key.n > 1 && key.p[0] == '#';
     return *ret_number ? (struct rv_str){key.p + 1, key.n - 1} : key;
 }
 
-/* As JSON writes numbers, without exponents: -?(0|[1-9][0-9]*)(.[0-9]+)? */
+/* Returns true for a number as JSON writes it, without an exponent: -?(0|[1-9][0-9]*)(.[0-9]+)? */
 static bool json_number(struct rv_str s) {
     size_t i = s.n != 0 && s.p[0] == '-' ? 1 : 0, digits = 0;
     bool zero = i < s.n && s.p[i] == '0';
@@ -149,7 +149,8 @@ void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_fie
         json_line(&b, time, level, message, fields, n);
     else
         text_line(&b, time, level, message, fields, n);
-    /* A full pipe loses the line rather than stopping the process; a short write is not repeated, lines are small. */
+    /* If the pipe is full, the line is lost and the process does not stop. A short write is not repeated, because lines
+     * are small. */
     ssize_t ignored = write(sink.fd, b.p, b.n);
     (void)ignored;
 }
@@ -163,7 +164,7 @@ void rv_log(enum rv_log_level level, const char *message, ...) {
     while (n < RV_ARRAY_LEN(fields)) {
         const char *key = va_arg(ap, const char *);
         if (key == NULL) break;
-        /* The analyzer loses the list across the loop. */
+        /* clang's analyzer loses track of the list across the loop. */
         const char *value = va_arg(ap, const char *); /* NOLINT(clang-analyzer-valist.Uninitialized) */
         if (value != NULL) fields[n++] = (struct rv_field){rv_str(key), rv_str(value)};
     }

@@ -1,10 +1,9 @@
-/* log.h - structured logs, one line each: JSON or text on a descriptor (2 by default).
+/* log.h - structured logs with one line for each event. The format is JSON or text, and the descriptor is 2 by default.
  *
- * A line is level, message (static prose: what happened) and fields. Libraries below the supervisor and the host do
- * not log; they return errors. Messages, keys and values are escaped (visible.h), so none of them can forge a line or
- * write to a terminal what it is not; a key that repeats one before it gets a number. Nothing secret may be passed to
- * it. main() sets it up once. Where the lines go is the only global state of a process.
- */
+ * A line has a level, a message (constant text that says what happened) and fields. Only the supervisor, the host and
+ * the programs around them log; libraries return errors. Messages, keys and values are escaped (visible.h), so none of
+ * them can forge a line or send control characters to a terminal. A key that repeats an earlier one gets a number.
+ * Never pass a secret. main() sets the log up once. The destination of the lines is global state of the process. */
 #ifndef RV_IPC_BASE_LOG_H
 #define RV_IPC_BASE_LOG_H
 
@@ -14,9 +13,10 @@ enum rv_log_format { RV_LOG_TEXT, RV_LOG_JSON };
 void rv_log_setup(enum rv_log_format format, enum rv_log_level min_level, int fd, const char *component);
 bool rv_log_enabled(enum rv_log_level level);
 
-/* rv_log(RV_LOG_INFO, "watch started", "resource", "pods", "version", rv, NULL): pairs of C strings (a NULL value is
- * left out). A key with '#' before it ("#times") is of a number: it is none in the line, and in JSON the value has no
- * quotes. A value that is no number has them all the same. */
+/* Logs a message with fields: rv_log(RV_LOG_INFO, "watch started", "resource", "pods", "version", rv, NULL). Fields are
+ * pairs of C strings, and a pair whose value is NULL is left out. A key that begins with '#' ("#times") marks a number:
+ * the line shows the key without the '#', and JSON shows the value without quotes. A value that is not a number is
+ * quoted even so. */
 void rv_log(enum rv_log_level level, const char *message, ...) __attribute__((sentinel));
 void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n);
 #define rv_info(...) rv_log(RV_LOG_INFO, __VA_ARGS__, NULL)
@@ -27,7 +27,7 @@ void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_fie
         if (rv_log_enabled(RV_LOG_DEBUG)) rv_log(RV_LOG_DEBUG, __VA_ARGS__, NULL);                                     \
     } while (0)
 
-/* "trace", "debug", "info", "warn", "error" to a level; -EINVAL. */
+/* Converts "trace", "debug", "info", "warn" or "error" to a level. Returns -EINVAL for any other text. */
 int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret);
 
 #endif

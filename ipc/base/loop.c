@@ -1,7 +1,7 @@
-/* loop.c - epoll, a binary timer heap, signalfd and prepare hooks (see loop.h).
+/* loop.c - epoll, a binary heap of timers, signalfd and prepare hooks (see loop.h).
  *
- * A source that is removed while the loop runs is put on a graveyard list and freed at the end of the turn, so that an
- * event already fetched for it is recognised and dropped, and so that a callback may remove itself. */
+ * A source that is removed while the loop runs goes to a list and is freed at the end of the turn. So a callback may
+ * remove itself, and an event that was already fetched for a removed source is recognised and dropped. */
 #include "loop.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include "coalesce.h"
 #include "rate_limit.h"
 
-enum { EVENTS_PER_TURN = 64, GATHER_BURST = 64 };
+enum { EVENTS_PER_TURN = 64, COALESCE_BURST = 64 };
 
 struct rv_watch {
     struct rv_loop *loop;
@@ -30,8 +30,8 @@ struct rv_watch {
 struct rv_timer {
     struct rv_loop *loop;
     int64_t due;
-    uint64_t order; /* equal times fire in the order they were armed */
-    size_t at;      /* place in the heap + 1; 0 = not armed */
+    uint64_t order; /* timers with equal times fire in the order in which they were armed */
+    size_t at;      /* index in the heap + 1; 0 means not armed */
     rv_timer_fn fn;
     void *arg;
     bool dead;
@@ -52,10 +52,10 @@ struct deferred {
 };
 
 struct rv_loop {
-    int64_t gather_ns; /* see rv_loop_gather() */
+    int64_t coalesce_ns; /* see rv_loop_coalesce() */
     struct rv_rate_limit turns;
-    const struct rv_coalesce *hurry;
-    bool again; /* somebody wants the prepare hooks to run once more before the wait */
+    const struct rv_coalesce *coalesce;
+    bool again; /* a prepare hook asked to run all hooks once more before the loop sleeps */
     int epoll_fd, signal_fd;
     bool stopped;
     int64_t now;
@@ -163,7 +163,8 @@ struct rv_timer *rv_timer_free(struct rv_timer *t) {
 
 static bool run_timers(struct rv_loop *l) {
     bool ran = false;
-    /* Only those armed before this turn: a callback that arms itself with 0 gets the next turn. */
+    /* Runs only timers that were armed before this turn. A callback that arms its timer with 0 is called in the next
+     * turn. */
     uint64_t limit = l->order;
     while (l->heap_n > 0 && l->heap[0]->due <= l->now && l->heap[0]->order < limit && !l->stopped) {
         struct rv_timer *t = l->heap[0];
@@ -201,7 +202,8 @@ void rv_watch_set(struct rv_watch *w, unsigned events) {
 
 struct rv_watch *rv_watch_free(struct rv_watch *w) {
     if (w == NULL || w->dead) return NULL;
-    /* The descriptor may be closed already: then the kernel has forgotten it and this fails, which is fine. */
+    /* This fails if the descriptor is already closed, because the kernel has then forgotten it. The failure is
+     * harmless. */
     (void)epoll_ctl(w->loop->epoll_fd, EPOLL_CTL_DEL, w->fd, NULL);
     w->dead = true;
     w->next_dead = w->loop->dead_watches;
@@ -348,31 +350,31 @@ static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
     return wait > INT32_MAX ? INT32_MAX : (int)wait;
 }
 
-/* Each wait costs one of the turns that accrue with time; when none is left, the loop sleeps before it looks again, so
- * that what comes meanwhile is handled together. */
-static void gather(struct rv_loop *l) {
+/* Tokens for waiting come with time, and each wait takes one. When none is left, the loop sleeps before it looks again.
+ * Everything that arrives in between is then handled together. */
+static void sleep_to_coalesce(struct rv_loop *l) {
     int64_t now = rv_mono_now();
-    if (rv_rate_limit_take(&l->turns, now, (double)l->gather_ns, GATHER_BURST)) return;
-    if (l->hurry != NULL && rv_coalesce_prompt(l->hurry, now)) return;
-    struct timespec pause = {0, (long)l->gather_ns};
+    if (rv_rate_limit_take(&l->turns, now, (double)l->coalesce_ns, COALESCE_BURST)) return;
+    if (l->coalesce != NULL && rv_coalesce_at_once(l->coalesce, now)) return;
+    struct timespec pause = {0, (long)l->coalesce_ns};
     (void)nanosleep(&pause, NULL);
 }
 
-/* What is ready is never kept waiting: only a wait that would end at the next small thing is made a little longer. */
+/* Events that are ready are never delayed. Only a wait that the next small event would end is made a little longer. */
 static void wait_for_events(struct rv_loop *l, int timeout_ms) {
-    if (timeout_ms == 0 || l->gather_ns == 0) {
+    if (timeout_ms == 0 || l->coalesce_ns == 0) {
         run_events(l, timeout_ms);
         return;
     }
     if (run_events(l, 0) || l->stopped) return;
-    gather(l);
+    sleep_to_coalesce(l);
     run_events(l, turn_timeout(l, timeout_ms));
 }
 
-void rv_loop_gather(struct rv_loop *l, int64_t ms, const struct rv_coalesce *hurry) {
-    l->hurry = hurry;
-    l->gather_ns = ms * 1000000;
-    l->turns = (struct rv_rate_limit){GATHER_BURST, rv_mono_now()};
+void rv_loop_coalesce(struct rv_loop *l, int64_t ms, const struct rv_coalesce *coalesce) {
+    l->coalesce = coalesce;
+    l->coalesce_ns = ms * 1000000;
+    l->turns = (struct rv_rate_limit){COALESCE_BURST, rv_mono_now()};
 }
 
 void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms) {

@@ -1,4 +1,4 @@
-/* memory.c - allocation that never fails, and scope cleanup (see rayvisor/base.h). */
+/* memory.c - allocation that never returns NULL, and cleanup at the end of a scope (see rayvisor/base.h). */
 #include "rayvisor/base.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* merge.c - the difference of two objects as a merge patch (RFC 7386). */
+/* merge.c - makes a merge patch (RFC 7386) from the difference of two objects. */
 #include "rayvisor/tree.h"
 
 struct rv_node *rv_node_merge_patch(struct rv_arena *a, struct rv_val have, struct rv_val want) {

@@ -10,7 +10,7 @@ struct rv_str rv_meta_controller_uid(struct rv_val object) {
 void rv_meta_set_controller(struct rv_arena *a, struct rv_node *object, struct rv_str api_version, struct rv_str kind,
                             struct rv_str name, struct rv_str uid) {
     struct rv_node *refs = rv_node_ensure_array(a, rv_node_ensure_map(a, object, "metadata"), "ownerReferences");
-    struct rv_node *ref = rv_node_find(refs, "uid", uid); /* an owner stands in the list once */
+    struct rv_node *ref = rv_node_find(refs, "uid", uid); /* an owner is in the list only once */
     if (ref == NULL) {
         ref = rv_node_map(a);
         rv_node_append(a, refs, ref);

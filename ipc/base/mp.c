@@ -1,8 +1,4 @@
-/* mp.c - msgpack heads, sizes and the checker (see mp.h, rayvisor/value.h).
- *
- * The checker is what stands between a peer's bytes and every reader: after it no count, length or key can
- * surprise. It walks once, with an explicit stack; duplicate keys are found by comparing within small maps and by
- * sorting references in large ones, so hostile input costs n log n at most. */
+/* mp.c - reads the heads and sizes of msgpack values (see mp.h). */
 #include "mp.h"
 
 #include <endian.h>
@@ -32,7 +28,7 @@ static uint64_t load_be(const uint8_t *p, size_t width) {
 
 static int head_ext_or_reserved(uint8_t c) { return c == 0xc1 ? RV_E_PARSE : -EPROTONOSUPPORT; }
 
-/* Heads of the form: one type byte, then `width` bytes of length or count. */
+/* Decodes a head that has one type byte and then `width` bytes of length or count. */
 static int head_sized(const uint8_t *p, size_t n, size_t width, enum rv_type type, struct mp_head *ret) {
     if (n < 1 + width) return RV_E_PARSE;
     size_t v = (size_t)load_be(p + 1, width);
@@ -113,12 +109,12 @@ int mp_head(const uint8_t *p, size_t n, struct mp_head *ret) {
     }
 }
 
-/* How to skip one value: how wide its count or length is, and what it counts. */
+/* How one value is skipped: how many bytes its count or length has, and what it counts. */
 enum skip_what { SKIP_BAD, SKIP_PLAIN, SKIP_BYTES, SKIP_ITEMS, SKIP_PAIRS };
 static const struct {
     uint8_t what, width;
 } skips[32] = {
-    /* 0xc0 .. 0xdf; for SKIP_PLAIN width is the payload */
+    /* 0xc0 .. 0xdf; for SKIP_PLAIN the width is the length of the payload */
     {SKIP_PLAIN, 0}, {SKIP_BAD, 0},   {SKIP_PLAIN, 0}, {SKIP_PLAIN, 0}, {SKIP_BYTES, 1}, {SKIP_BYTES, 2},
     {SKIP_BYTES, 4}, {SKIP_BAD, 0},   {SKIP_BAD, 0},   {SKIP_BAD, 0},   {SKIP_PLAIN, 4}, {SKIP_PLAIN, 8},
     {SKIP_PLAIN, 1}, {SKIP_PLAIN, 2}, {SKIP_PLAIN, 4}, {SKIP_PLAIN, 8}, {SKIP_PLAIN, 1}, {SKIP_PLAIN, 2},
@@ -127,7 +123,7 @@ static const struct {
     {SKIP_PAIRS, 2}, {SKIP_PAIRS, 4},
 };
 
-/* Steps over the head (and payload) at p, adding the values inside to *pending. 0 when malformed. */
+/* Skips the head (and the payload) at p. Adds the number of values inside to *pending. Returns 0 if it is malformed. */
 static size_t skip_wide(const uint8_t *p, size_t left, size_t *pending) {
     unsigned what = skips[p[0] - 0xc0].what, width = skips[p[0] - 0xc0].width;
     if (what == SKIP_BAD || left < 1 + (size_t)width) return 0;
@@ -141,7 +137,7 @@ static size_t skip_wide(const uint8_t *p, size_t left, size_t *pending) {
 
 size_t mp_size(const uint8_t *p, size_t n) {
     const uint8_t *start = p, *end = p + n;
-    for (size_t pending = 1; pending > 0; pending--) { /* depth does not matter for the size */
+    for (size_t pending = 1; pending > 0; pending--) { /* the depth does not matter for the size */
         size_t left = (size_t)(end - p), step = 1;
         if (left == 0) return 0;
         uint8_t c = *p;

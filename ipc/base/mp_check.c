@@ -1,8 +1,9 @@
-/* mp_check.c - the msgpack checker and duplicate keys (see mp.h, rayvisor/value.h).
+/* mp_check.c - checks msgpack and finds duplicate keys (see mp.h, rayvisor/value.h).
  *
- * The checker is what stands between a peer's bytes and every reader: after it no count, length or key can
- * surprise. It walks once with an explicit stack; duplicate keys are found by comparing within small maps and by
- * sorting references in large ones, so hostile input costs n log n at most. */
+ * Everything from another process passes this check before anything reads it. After the check no reader has to expect a
+ * wrong count, length or key. The check reads the bytes once, with an explicit stack. It finds duplicate keys by
+ * comparing each pair in small maps and by sorting in large ones. So hostile input costs n log n comparisons at
+ * most. */
 #include "mp.h"
 #include "utf8.h"
 
@@ -54,8 +55,8 @@ void mp_keys_free(struct mp_keys *keys) {
 /* ---- checking ------------------------------------------------------------------------------------------ */
 
 struct check_level {
-    size_t left; /* values (keys and values of a map) still to come */
-    size_t keys; /* where this map's keys begin on the stack of keys */
+    size_t left; /* values still to come (keys and values of a map) */
+    size_t keys; /* where the keys of this map begin on the stack of keys */
     bool map;
 };
 
@@ -71,7 +72,7 @@ static int check_fail(struct check *c, int code, const char *what) {
     return rv_error_set(c->err, code, "msgpack: %s at byte %zu", what, (size_t)(c->p - c->start));
 }
 
-/* Leaves every level that is complete; a map's keys are compared when it closes. */
+/* Leaves every level that is complete. The keys of a map are compared when it closes. */
 static int check_close(struct check *c) {
     while (c->depth > 0 && c->levels[c->depth - 1].left == 0) {
         const struct check_level *l = &c->levels[--c->depth];

@@ -1,4 +1,4 @@
-/* mp_write.c - writing msgpack into a buffer, on msgpack-c's packer (see rayvisor/value.h). */
+/* mp_write.c - writes msgpack into a buffer with msgpack-c's packer (see rayvisor/value.h). */
 #include "rayvisor/value.h"
 
 #include <msgpack.h>

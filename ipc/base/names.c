@@ -28,7 +28,7 @@ const char *rv_name_dns1123_subdomain(struct rv_str s) {
     for (size_t i = 0; ok && i <= s.n;) {
         size_t end = i;
         while (end < s.n && s.p[end] != '.') end++;
-        /* A subdomain's parts have no length limit of their own, only the whole has. */
+        /* Only the whole subdomain has a limit on its length. Its parts have none. */
         ok = end > i && lower_alnum(s.p[i]) && lower_alnum(s.p[end - 1]);
         for (size_t k = i; ok && k < end; k++) ok = lower_alnum(s.p[k]) || s.p[k] == '-';
         i = end + 1;
@@ -65,7 +65,7 @@ const char *rv_name_label_value(struct rv_str s) {
 }
 
 void rv_name_suffix(const uint8_t random[5], char ret[6]) {
-    /* No vowels and no 0, 1, 3: no words, no look-alikes. */
+    /* Without vowels and 0, 1, 3 no words arise, and no characters that look alike. */
     static const char alphabet[] = "bcdfghjklmnpqrstvwxz2456789";
     for (size_t i = 0; i < 5; i++) ret[i] = alphabet[random[i] % (sizeof alphabet - 1)];
     ret[5] = 0;
@@ -83,7 +83,7 @@ struct rv_str rv_name_last(struct rv_str s, size_t max) {
     return s.n > max ? (struct rv_str){s.p + (s.n - max), max} : s;
 }
 
-/* As ASCII: the locale has no say in what an object is called. */
+/* Converts ASCII only, because names must not depend on the locale. */
 struct rv_str rv_name_lower(struct rv_arena *a, struct rv_str s) {
     char *text = rv_arena_alloc(a, s.n + 1);
     for (size_t i = 0; i < s.n; i++) text[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] - 'A' + 'a' : s.p[i]);

@@ -3,7 +3,7 @@
 
 enum { WORD_MAX = 64, FAR = 4 };
 
-/* The edit distance of two words, whatever their case. */
+/* The edit distance of two words, without regard to upper and lower case. */
 static size_t distance(struct rv_str a, struct rv_str b) {
     size_t row[WORD_MAX + 1];
     if (a.n > WORD_MAX || b.n > WORD_MAX) return WORD_MAX;
@@ -23,13 +23,14 @@ static size_t distance(struct rv_str a, struct rv_str b) {
 }
 
 struct nearest nearest_begin(struct rv_str given) {
-    size_t far = given.n / 2 + 1; /* more of a word wrong than right is another word */
+    size_t far = given.n / 2 + 1; /* if more than half of a word is wrong, it is another word */
     return (struct nearest){.given = given, .distance = far < FAR ? far : FAR};
 }
 
 void nearest_offer(struct nearest *n, struct rv_str accepted) {
     size_t d = n->given.n != 0 ? distance(n->given, accepted) : WORD_MAX;
-    if (d >= n->distance || d >= accepted.n) return; /* a word of which nothing is left was not meant */
+    /* If all letters of the accepted word would have to change, it was not meant. */
+    if (d >= n->distance || d >= accepted.n) return;
     n->distance = d;
     n->best = accepted;
 }

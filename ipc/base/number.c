@@ -1,4 +1,4 @@
-/* number.c - see number.h. newlocale() of "C" hands out a static object: no allocation per call. */
+/* number.c - see number.h. newlocale("C") returns a static object, so no call allocates. */
 #include "number.h"
 
 #include <locale.h>

@@ -7,7 +7,7 @@ static bool path_bad(const char **path, struct path_step *ret) {
     return true;
 }
 
-/* A dot belongs to the step before it and must be followed by a field name. */
+/* A dot belongs to the step before it. A field name must follow it. */
 static const char *after_step(const char *p) {
     if (*p == 0 || *p == '[') return p;
     return *p == '.' && p[1] != 0 && p[1] != '.' && p[1] != '[' ? p + 1 : NULL;

@@ -27,7 +27,7 @@ static struct proj_node *grow(struct rv_arena *a, struct proj_node *n, struct rv
     return k;
 }
 
-/* One step of a path: a name, "[]", or "[literal key]". Moves *p past it. */
+/* Reads one step of a path: a name, "[]" or "[literal key]". Moves *p past it. */
 static int next_step(const char **p, struct rv_str *ret) {
     const char *s = *p;
     if (*s == '[') {
@@ -35,7 +35,8 @@ static int next_step(const char **p, struct rv_str *ret) {
         if (close == NULL) return -EINVAL;
         int64_t index;
         *ret = close == s + 1 ? RV_STR("[]") : (struct rv_str){s + 1, (size_t)(close - s - 1)};
-        if (rv_str_to_int(*ret, INT64_MIN, INT64_MAX, &index) != -EINVAL) return -EINVAL; /* a set has no elements */
+        /* An index is refused, because a projection keeps all elements or none. */
+        if (rv_str_to_int(*ret, INT64_MIN, INT64_MAX, &index) != -EINVAL) return -EINVAL;
         s = close + 1;
     } else {
         size_t n = strcspn(s, ".[");
@@ -111,7 +112,7 @@ bool rv_projection_covers(const struct rv_projection *a, const struct rv_project
 }
 
 struct rv_projection *rv_projection_watch(const struct rv_projection *p) {
-    /* What bookmarks and error events (a Status) are read for, whatever the objects' own projection is. */
+    /* The fields of bookmarks and of error events (a Status). They are kept whatever the projection says. */
     static const char *const always[] = {
         "type",
         "object.kind",

@@ -1,8 +1,9 @@
-/* quantity.c - Kubernetes resource quantities (apimachinery's resource.Quantity; see rayvisor/k8s.h).
+/* quantity.c - Kubernetes resource quantities (resource.Quantity of apimachinery; see rayvisor/k8s.h).
  *
  * A quantity is a decimal number with a suffix: n u m "" k M G T P E (decimal SI), Ki..Ei (binary SI), or an exponent.
- * Kept as a whole number of 10^-9 units in 128 bits; anything finer is rounded up, as the reference does. The canonical
- * form has the largest suffix that leaves no fraction, in the family that the quantity was written in. */
+ * It is stored as a whole number of units of 10^-9 in 128 bits. Anything finer is rounded up, as Kubernetes does. The
+ * canonical form has the largest suffix that leaves no fraction. It stays decimal or binary, as the quantity was
+ * written. */
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 
@@ -14,13 +15,14 @@
 
 static rv_int128 mul_sat(rv_int128 a, rv_int128 b) {
     rv_int128 r;
-    if (!__builtin_mul_overflow(a, b, &r)) return r < -QUANTITY_MAX ? -QUANTITY_MAX : r; /* can always be negated */
+    /* The result can always be negated. */
+    if (!__builtin_mul_overflow(a, b, &r)) return r < -QUANTITY_MAX ? -QUANTITY_MAX : r;
     return (a < 0) == (b < 0) ? QUANTITY_MAX : -QUANTITY_MAX;
 }
 
 static const struct {
     char text[3];
-    int power; /* of 10, or of 1024 */
+    int power; /* the power of 10 or of 1024 */
     enum rv_quantity_format format;
 } suffixes[] = {
     {"n", -9, RV_QUANTITY_DECIMAL_SI}, {"u", -6, RV_QUANTITY_DECIMAL_SI}, {"m", -3, RV_QUANTITY_DECIMAL_SI},
@@ -31,16 +33,17 @@ static const struct {
     {"Ei", 6, RV_QUANTITY_BINARY_SI},
 };
 
-/* Far beyond what 128 bits hold: a larger exponent means the same. A number has at most DIGITS_MAX characters. */
+/* EXPONENT_MAX is far beyond what 128 bits hold, so a larger exponent means the same. A number has at most DIGITS_MAX
+ * characters. */
 enum { EXPONENT_MAX = 10000, DIGITS_MAX = 4096 };
 
 struct number {
-    rv_int128 digits; /* without the point */
-    int scale;        /* digits * 10^scale */
+    rv_int128 digits; /* without the decimal point */
+    int scale;        /* the value is digits * 10^scale */
     bool negative, inexact;
 };
 
-/* Sign, digits, point. Moves *i behind them. */
+/* Reads the sign, the digits and the decimal point. Moves *i behind them. */
 static int parse_number(struct rv_str s, size_t *i, struct number *n) {
     *n = (struct number){0};
     bool any = false, point = false, full = false;
@@ -56,7 +59,7 @@ static int parse_number(struct rv_str s, size_t *i, struct number *n) {
         rv_int128 more;
         full = full || __builtin_mul_overflow(n->digits, (rv_int128)10, &more) ||
                __builtin_add_overflow(more, (rv_int128)(c - '0'), &more);
-        if (full) { /* more digits than matter: note that something was there */
+        if (full) { /* further digits do not matter; only remember if one was not 0 */
             n->inexact = n->inexact || c != '0';
             if (!point) n->scale++;
             continue;
@@ -100,7 +103,8 @@ int rv_quantity_parse(struct rv_str s, struct rv_quantity *ret) {
     size_t i = 0;
     if (s.n > DIGITS_MAX || parse_number(s, &i, &n) != 0) return -EINVAL;
     if (parse_suffix((struct rv_str){s.p + i, s.n - i}, &n, &q, &binary) != 0) return -EINVAL;
-    while (binary > 1 && n.scale < 0 && mul_sat(n.digits, binary) == QUANTITY_MAX) { /* digits too fine to matter */
+    while (binary > 1 && n.scale < 0 &&
+           mul_sat(n.digits, binary) == QUANTITY_MAX) { /* the digits are too fine to matter */
         n.inexact = n.inexact || n.digits % 10 != 0;
         n.digits /= 10;
         n.scale++;
@@ -127,7 +131,7 @@ int rv_quantity_from_val(struct rv_val v, struct rv_quantity *ret) {
         *ret = (struct rv_quantity){mul_sat(rv_val_int(v, 0), NANO), RV_QUANTITY_DECIMAL_SI};
         return 0;
     case RV_UINT:
-    case RV_FLOAT: /* what it says in JSON, digit by digit */
+    case RV_FLOAT: /* exactly as JSON shows the number */
         rv_json_write(v, &text);
         if (rv_quantity_parse(rv_buf_str(&text), ret) != 0) return -EINVAL;
         ret->format = RV_QUANTITY_DECIMAL_SI;
@@ -156,7 +160,7 @@ int64_t rv_quantity_ceil(struct rv_quantity q) {
 
 double rv_quantity_to_double(struct rv_quantity q) { return (double)q.nano / 1e9; }
 
-/* |v| in decimal, then the suffix: a sign, at most 39 digits, at most 4 characters and the NUL. */
+/* Writes |v| in decimal and the suffix. That is a sign, at most 39 digits, at most 4 characters and the NUL. */
 static void print_with(char ret[48], bool negative, rv_int128 v, const char *suffix) {
     char digits[39];
     size_t n = sizeof digits, used = 0;
@@ -171,9 +175,9 @@ static void print_with(char ret[48], bool negative, rv_int128 v, const char *suf
 }
 
 static bool format_binary(struct rv_quantity q, rv_int128 v, char ret[48]) {
-    if (v % NANO != 0 || v / NANO < 1024) return false; /* fractions and small numbers are written as decimal */
+    if (v % NANO != 0 || v / NANO < 1024) return false; /* fractions and small numbers are written in decimal */
     rv_int128 units = v / NANO;
-    size_t best = 3; /* "" */
+    size_t best = 3; /* the empty suffix */
     for (size_t k = 10; k < RV_ARRAY_LEN(suffixes); k++)
         if (units % ((rv_int128)1 << (10 * suffixes[k].power)) == 0) best = k;
     rv_int128 unit = best == 3 ? 1 : (rv_int128)1 << (10 * suffixes[best].power);

@@ -1,9 +1,10 @@
-/* selector.c - label selectors, from text and from objects (apimachinery labels.Parse; see rayvisor/k8s.h).
+/* selector.c - label selectors, from text and from objects (labels.Parse of apimachinery; see rayvisor/k8s.h).
  *
  *   selector    = requirement { "," requirement }
  *   requirement = [ "!" ] key | key ( "=" | "==" | "!=" ) value | key ( "in" | "notin" ) "(" value { "," value } ")"
  *               | key ( ">" | "<" ) integer
- * A value may be empty, a list may not: "a in ()" is refused, "a in (,)" is the list of the empty value. */
+ *
+ * A value may be empty, but a list may not. "a in ()" is refused; "a in (,)" is the list of the empty value. */
 #include "rayvisor/k8s.h"
 
 #include <stdlib.h>
@@ -15,14 +16,14 @@ struct requirement {
     enum op op;
     struct rv_str *values;
     size_t n, cap;
-    int64_t bound; /* of > and < */
+    int64_t bound; /* the number after > and < */
     struct requirement *next;
 };
 
 struct rv_selector {
     struct rv_arena *arena;
     struct requirement *first, **last;
-    bool nothing; /* made from no selector at all */
+    bool nothing; /* the object had no selector; it matches nothing */
 };
 
 static struct rv_selector *selector_new(void) {
@@ -248,7 +249,7 @@ void rv_selector_keys(const struct rv_selector *s, void (*fn)(void *arg, struct 
 }
 
 void rv_selector_print(const struct rv_selector *s, struct rv_buf *out) {
-    /* The empty text would match everything. */
+    /* The empty text would match everything, so this text matches nothing. */
     if (s->nothing) rv_buf_adds(out, "nothing,!nothing");
     for (const struct requirement *r = s->first; r != NULL; r = r->next) {
         if (r != s->first) rv_buf_addc(out, ',');

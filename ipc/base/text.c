@@ -1,4 +1,4 @@
-/* text.c - views of text: comparing, copying, reading numbers (see rayvisor/base.h). */
+/* text.c - text with a length: comparing, copying, reading numbers (see rayvisor/base.h). */
 #include "rayvisor/base.h"
 
 #include <ctype.h>

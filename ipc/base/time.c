@@ -6,7 +6,7 @@
 
 #define SECOND INT64_C(1000000000)
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, by counting from 1 March of year 0. */
+/* Days from 1970-01-01 to a date of the proleptic Gregorian calendar. It counts from 1 March of year 0. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day) {
     year -= month <= 2;
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -49,7 +49,7 @@ void rv_time_format_micro(int64_t ns, char ret[40]) {
     snprintf(ret + n, (size_t)(40 - n), ".%06dZ", (int)(fraction / 1000));
 }
 
-/* Exactly `width` digits at s[*i]; -1 otherwise. */
+/* Reads exactly `width` digits at s[*i]. Returns -1 if they are not there. */
 static int64_t digits(struct rv_str s, size_t *i, size_t width) {
     int64_t v = 0;
     if (s.n - *i < width) return -1;
@@ -85,7 +85,7 @@ static int64_t month_length(int64_t year, int64_t month) {
     return days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
-/* As strict as the API server's parser: capital T and Z, no leap second. */
+/* As strict as the API server: capital T and Z, no leap second. */
 int rv_time_parse(struct rv_str s, int64_t *ret_ns) {
     size_t i = 0;
     int64_t part[6];

@@ -1,8 +1,8 @@
-/* tree.c - making and reading nodes (see rayvisor/tree.h). Writing is in tree_write.c.
+/* tree.c - makes and reads nodes (see rayvisor/tree.h). tree_write.c writes them.
  *
- * A node is a scalar, a container of nodes, or a view of msgpack that nobody has touched. Reaching for a child of a
- * view turns that one level into nodes whose children are views again; what is never reached stays bytes and is
- * copied as bytes by rv_node_encode(). */
+ * A node is a scalar, a container of nodes, or a view of unchanged msgpack. Reading a child of a view turns that one
+ * level into nodes, whose children are views again. A view that is never read stays as bytes, and rv_node_encode()
+ * copies the bytes. */
 #include "tree.h"
 
 struct rv_node *tree_new(struct rv_arena *a, enum rv_type type) {
@@ -85,7 +85,7 @@ struct rv_node *rv_node_copy(struct rv_arena *a, const struct rv_node *n) {
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-/* One level of a view becomes nodes. */
+/* Turns one level of a view into nodes. */
 void tree_open(struct rv_node *n) {
     if (!n->lazy || (n->type != RV_MAP && n->type != RV_ARRAY)) return;
     struct rv_val v = n->view;
@@ -115,7 +115,8 @@ size_t tree_index(struct rv_node *map, struct rv_str key) {
 
 struct rv_node *rv_node_getn(struct rv_node *map, struct rv_str key) {
     if (rv_node_type(map) != RV_MAP) return NULL;
-    if (map->lazy && !rv_val_present(rv_val_getn(map->view, key))) return NULL; /* a miss opens nothing */
+    /* If the key is absent, the view stays a view. */
+    if (map->lazy && !rv_val_present(rv_val_getn(map->view, key))) return NULL;
     size_t i = tree_index(map, key);
     return i != TREE_NONE ? map->entries[i].node : NULL;
 }

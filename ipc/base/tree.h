@@ -1,6 +1,7 @@
-/* tree.h - what tree.c and tree_write.c share: the node itself. Internal.
+/* tree.h - the node itself, which tree.c and tree_write.c share. Internal.
  *
- * Arrays and maps have the same entries; an array leaves the keys empty. Everything lives in the node's arena. */
+ * Arrays and maps have the same entries; in an array the keys are empty. Everything is allocated in the node's
+ * arena. */
 #ifndef RV_IPC_BASE_TREE_H
 #define RV_IPC_BASE_TREE_H
 
@@ -17,7 +18,7 @@ struct tree_entry {
 struct rv_node {
     struct rv_arena *arena;
     enum rv_type type;
-    bool lazy; /* `view` holds the content; never with an own member below */
+    bool lazy; /* the content is still in `view`, and no child is a node of its own */
     union {
         bool b;
         int64_t i;
@@ -33,7 +34,7 @@ struct rv_node {
 
 struct rv_node *tree_new(struct rv_arena *a, enum rv_type type);
 void tree_open(struct rv_node *n);
-size_t tree_index(struct rv_node *map, struct rv_str key); /* TREE_NONE when absent */
+size_t tree_index(struct rv_node *map, struct rv_str key); /* returns TREE_NONE if the key is absent */
 struct rv_val tree_freeze(struct rv_arena *a, const struct rv_node *n);
 
 #endif

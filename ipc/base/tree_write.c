@@ -1,7 +1,7 @@
-/* tree_write.c - changing and encoding trees (see rayvisor/tree.h, tree.h). */
+/* tree_write.c - changes and encodes trees (see rayvisor/tree.h, tree.h). */
 #include "tree.h"
 
-/* A nesting that no peer would accept; also ends the walk through a tree that somebody hung into itself. */
+/* No peer would accept a deeper value. The limit also ends the encoding of a tree that was inserted into itself. */
 enum { ENCODE_MAX_DEPTH = RV_MP_MAX_DEPTH };
 
 static void entries_insert(struct rv_node *n, size_t at, struct rv_str key, struct rv_node *value) {
@@ -23,7 +23,7 @@ static void entries_remove(struct rv_node *n, size_t at) {
 }
 
 static bool map_remove(struct rv_node *map, struct rv_str key) {
-    if (rv_node_getn(map, key) == NULL) return false; /* removing nothing leaves a view a view */
+    if (rv_node_getn(map, key) == NULL) return false; /* if there is nothing to remove, the view stays a view */
     entries_remove(map, tree_index(map, key));
     return true;
 }

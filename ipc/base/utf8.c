@@ -15,7 +15,7 @@ size_t rv_utf8_sequence(struct rv_str s) {
 }
 
 int32_t rv_utf8_decode(struct rv_str s, size_t *ret_length) {
-    static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* by length */
+    static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* indexed by the length */
     size_t len = rv_utf8_sequence(s);
     *ret_length = len != 0 ? len : 1;
     if (len == 0) return -1;
@@ -24,8 +24,8 @@ int32_t rv_utf8_decode(struct rv_str s, size_t *ret_length) {
     return c;
 }
 
-/* The length of the well-formed part. Every string of every message and object goes through here, and nearly all of
- * them are ASCII, so eight such characters are taken at once. */
+/* The length of the well-formed part. Every string of every message and object is checked here, and nearly all are
+ * ASCII. So eight ASCII characters are checked at once. */
 static size_t valid_length(struct rv_str s) {
     size_t i = 0;
     while (i < s.n) {

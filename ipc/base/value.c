@@ -1,4 +1,4 @@
-/* value.c - reading msgpack in place (see rayvisor/value.h). */
+/* value.c - reads msgpack in place (see rayvisor/value.h). */
 #include "rayvisor/value.h"
 
 #include "mp.h"
@@ -34,7 +34,7 @@ struct rv_iter rv_iter(struct rv_val v) {
     return it;
 }
 
-/* The key at *p, which is moved behind it; p is NULL when there is none. Nearly all keys are short. */
+/* Reads the key at *p and moves *p behind it. The result's p is NULL if there is none. Nearly all keys are short. */
 static struct rv_str key_at(const uint8_t **p, const uint8_t *end) {
     size_t left = (size_t)(end - *p), head = 1, n;
     struct mp_head h;
@@ -67,8 +67,8 @@ bool rv_iter_next(struct rv_iter *it) {
 
 /* ---- access ------------------------------------------------------------------------------------------- */
 
-/* The hot path of every controller: keys are compared by length first, values that do not match are skipped. NULL:
- * there is no such key. */
+/* All controllers spend much of their time here. So the length of a key is compared first, and values of other keys are
+ * skipped. Returns NULL if there is no such key. */
 static const uint8_t *find(struct rv_val map, struct rv_str key) {
     struct rv_iter it = rv_iter(map);
     if (!it.map) return NULL;
@@ -116,7 +116,7 @@ struct rv_val rv_val_path(struct rv_val v, const char *path) {
             v = at ? rv_val_at(v, (size_t)index) : rv_val_getn(v, step.text);
             continue;
         }
-        /* On the way nobody needs to know where a value ends: what holds it is bound enough. */
+        /* Within the path the end of each value is not needed: the end of the outermost value bounds the search. */
         const uint8_t *p = find(v, step.text), *end = v.p + v.n;
         v = p != NULL ? (struct rv_val){p, (size_t)(end - p)} : RV_VAL_ABSENT;
     }

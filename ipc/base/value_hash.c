@@ -1,7 +1,7 @@
-/* value_hash.c - deep equality and hashing of values (see rayvisor/value.h).
+/* value_hash.c - deep equality and hashes of values (see rayvisor/value.h).
  *
- * Both see a number by its value: 1, 1.0 and an uint64 1 are the same, and an integer beyond 2^53 is never
- * confused with the double nearest to it. Recursion is bounded by RV_MP_MAX_DEPTH. */
+ * Both compare numbers by value: 1, 1.0 and a uint64 1 are equal. An integer beyond 2^53 is not equal to the double
+ * nearest to it. RV_MP_MAX_DEPTH bounds the recursion. */
 #include "mp.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 static bool head_of(struct rv_val v, struct mp_head *ret) { return v.n != 0 && mp_head(v.p, v.n, ret) == 0; }
 
-/* A float that is an integer becomes one. */
+/* Converts a float with an integral value to an integer. */
 static void number_normalise(struct mp_head *h) {
     if (h->type != RV_FLOAT || h->f != trunc(h->f)) return;
     double f = h->f;
@@ -24,7 +24,7 @@ static void number_normalise(struct mp_head *h) {
 
 /* ---- hash ---------------------------------------------------------------------------------------------- */
 
-/* Spreads every input bit over all 64 (the finaliser of splitmix64). */
+/* Spreads every input bit over all 64 bits (the finaliser of splitmix64). */
 static uint64_t mix(uint64_t x) {
     x ^= x >> 30;
     x *= UINT64_C(0xbf58476d1ce4e5b9);
@@ -70,7 +70,7 @@ static struct rv_hash hash_scalar(struct rv_hash h, const uint8_t *p, const stru
     }
 }
 
-/* Entries of a map are added up, so that their order does not matter. */
+/* The hashes of the entries of a map are added, so that their order does not matter. */
 static struct rv_hash hash_val(struct rv_val v, unsigned depth) {
     struct rv_hash h = {UINT64_C(0x243f6a8885a308d3), UINT64_C(0x13198a2e03707344)}, sum = {0, 0};
     struct mp_head head;
@@ -137,7 +137,7 @@ static struct entry *entries_sorted(struct rv_iter it) {
     return v;
 }
 
-/* Same order is the usual case; from the first difference on the rest is compared in sorted order. */
+/* The entries usually have the same order. From the first difference on, the rest is compared in sorted order. */
 static bool equal_maps(struct rv_val a, struct rv_val b, unsigned depth) {
     struct rv_iter x = rv_iter(a), y = rv_iter(b), i = x, k = y;
     while (rv_iter_next(&i) && rv_iter_next(&k) && rv_str_eq(i.key, k.key)) {
@@ -177,7 +177,7 @@ bool rv_val_within(struct rv_val want, struct rv_val have) {
         return rv_val_type(have) == RV_MAP || rv_val_len(want) == 0;
     }
     if (rv_val_type(want) == RV_ARRAY) {
-        if (rv_val_len(want) == 0 && !rv_val_set(have)) return true; /* an empty list is not stored */
+        if (rv_val_len(want) == 0 && !rv_val_set(have)) return true; /* the API server does not store an empty list */
         if (rv_val_type(have) != RV_ARRAY || rv_val_len(have) != rv_val_len(want)) return false;
         struct rv_iter x = rv_iter(want), y = rv_iter(have);
         while (rv_iter_next(&x) && rv_iter_next(&y))

@@ -1,4 +1,4 @@
-/* yaml.c - libyaml's events to a node tree (see yaml.h). */
+/* yaml.c - turns the events of libyaml into a node tree (see yaml.h). */
 #include "ipc/base/yaml.h"
 
 #include <stdlib.h>
@@ -6,7 +6,8 @@
 
 enum { DEPTH_MAX = 100 };
 
-/* What is refused, in the words for a file of data and in those for a file that is judged (strict). */
+/* Reasons to refuse a document. The first text is for files of data. The second is for files whose every value is
+ * checked (strict). */
 enum refusal { ALIAS, KEY_NOT_TEXT, NOT_YAML };
 static const char *const refusals[][2] = {
     [ALIAS] = {"aliases are not accepted here: write the value out", "aliases are not accepted: write the value out"},
@@ -20,12 +21,13 @@ size_t rv_yaml_line(const struct rv_yaml_marks *m, const struct rv_node *n) {
     return 0;
 }
 
-/* A value that an alias may name, once it is complete. */
+/* A value that has an anchor. An alias may refer to it once it is complete. */
 struct anchor {
     struct anchor *before;
     struct rv_str name;
-    const struct rv_node *node; /* NULL: not complete */
-    size_t nodes, height;       /* how many it has, and how deep they are nested */
+    const struct rv_node *node; /* NULL until it is complete */
+    /* How many nodes the value has, and how deep they are nested. */
+    size_t nodes, height;
 };
 
 struct merge {
@@ -37,10 +39,11 @@ struct merge {
 struct frame {
     struct rv_node *container;
     struct anchor *anchor;
-    struct yaml_pos *pos; /* NULL: no positions are wanted */
+    struct yaml_pos *pos; /* NULL if positions are not wanted */
     yaml_mark_t at;
-    size_t nodes_before, height; /* height: of what is in it */
-    struct rv_str key;           /* of a map: the key that waits for its value */
+    /* `height` is the depth of the values inside. */
+    size_t nodes_before, height;
+    struct rv_str key; /* in a map, the key whose value comes next */
     yaml_mark_t key_at;
     bool has_key, key_merges;
     struct merge *merges, **merges_last;
@@ -90,7 +93,7 @@ static struct rv_node *scalar(const struct builder *b, const yaml_event_t *e) {
 
 /* ---- placing values --------------------------------------------------------------------------------------- */
 
-/* The position of a value, as the next one of the container that is open. NULL: no positions are wanted. */
+/* Adds the position of a value to the container that is open. Returns NULL if positions are not wanted. */
 static struct yaml_pos *pos_add(const struct builder *b, const struct rv_node *n, const yaml_mark_t *m) {
     if (b->o->marks == NULL) return NULL;
     struct yaml_pos *p = rv_arena_alloc(b->arena, sizeof *p);
@@ -153,7 +156,7 @@ static int refuse_repeat(const struct builder *b, struct rv_str key, const yaml_
     return fail_at(b, m, rv_buf_cstr(&text));
 }
 
-/* A key may look like a number or a word: it is text, as in JSON. */
+/* A key that looks like a number or a word is text, as in JSON. */
 static int take_key(struct builder *b, const yaml_event_t *e, const yaml_mark_t *m) {
     struct frame *f = &b->frames[b->depth - 1];
     struct rv_str key = {(const char *)e->data.scalar.value, e->data.scalar.length};
@@ -178,7 +181,7 @@ static size_t depth_max(const struct builder *b) {
 }
 
 static struct anchor *declare(struct builder *b, const yaml_char_t *name) {
-    if (name == NULL || !b->o->anchors) return NULL; /* without aliases an anchor means nothing */
+    if (name == NULL || !b->o->anchors) return NULL; /* an anchor has no effect if aliases are refused */
     struct anchor *a = rv_arena_alloc(b->arena, sizeof *a);
     *a = (struct anchor){.before = b->anchors, .name = rv_arena_str(b->arena, rv_str((const char *)name))};
     b->anchors = a;
@@ -200,7 +203,7 @@ static int take_alias(struct builder *b, const char *name, const yaml_mark_t *m)
     return place(b, n, a->height, m);
 }
 
-/* What the merged map says, where the map itself, or what was merged before, says nothing. */
+/* Copies each entry of the merged map that the map itself, or an earlier merged map, does not have. */
 static int merge_map(struct builder *b, struct rv_node *into, const struct merge *m, struct rv_node *from) {
     struct rv_str key;
     struct rv_node *value;
@@ -256,7 +259,7 @@ static int open_container(struct builder *b, struct rv_node *n, const yaml_char_
     return 0;
 }
 
-/* A container is placed when it is complete. */
+/* A container is added to its parent when it is complete. */
 static int close_container(struct builder *b) {
     struct frame *f = &b->frames[b->depth - 1];
     int r = merge_all(b, f);
@@ -270,7 +273,7 @@ static int close_container(struct builder *b) {
     return place(b, f->container, f->height + 1, &f->at);
 }
 
-/* The name that a value declares for aliases; NULL: none. */
+/* The anchor that the value of this event declares, or NULL. */
 static const yaml_char_t *anchor_of(const yaml_event_t *e) {
     switch (e->type) {
     case YAML_SCALAR_EVENT:
@@ -312,7 +315,7 @@ static int on_event(struct builder *b, const yaml_event_t *e) {
 
 /* ---- documents -------------------------------------------------------------------------------------------- */
 
-/* Events up to the end of a document. *ret_more: there may be another one. */
+/* Reads events up to the end of a document. *ret_more says whether another document may follow. */
 static int read_document(struct builder *b, yaml_parser_t *p, bool *ret_more) {
     int r = 0;
     for (bool done = false; !done && r == 0;) {
@@ -341,7 +344,7 @@ struct rv_node *rv_yaml_parse(struct rv_arena *a, struct rv_str text, const stru
     parser_open(&p, text);
     for (bool more = true; more && r == 0;) {
         r = read_document(&b, &p, &more);
-        more = more && o->strict; /* to the end of the text, so that a second document is refused */
+        more = more && o->strict; /* reads to the end of the text, so that a second document is refused */
     }
     yaml_parser_delete(&p);
     if (r != 0) return NULL;

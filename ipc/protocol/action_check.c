@@ -1,9 +1,9 @@
-/* action_check.c - a table: which verb takes which parts of a target (see action_check.h). */
+/* action_check.c - a table of the parts that each verb accepts (see action_check.h). */
 #include "action_check.h"
 
 #include "rayvisor/k8s.h"
 
-enum { QUOTED = 100 /* of what a plugin said, so much is repeated */, PREFIX_MAX = 64 };
+enum { QUOTED = 100 /* so much of a plugin's text is repeated in an error */, PREFIX_MAX = 64 };
 #define QUOTE(s) (int)((s).n < QUOTED ? (s).n : QUOTED), (s).n != 0 ? (s).p : ""
 
 static int bad(struct rv_error *err, const char *part, struct rv_str value, const char *why) {
@@ -16,7 +16,7 @@ static bool has_control(struct rv_str s) {
     return false;
 }
 
-/* "v1", or "group/version". */
+/* Accepts "v1" or "group/version". */
 static bool is_api_version(struct rv_str s) {
     const char *slash = s.n != 0 ? memchr(s.p, '/', s.n) : NULL;
     if (slash == NULL) return rv_name_dns1123_label(s) == NULL;
@@ -35,14 +35,14 @@ static int check_part(enum part_rule rule, const char *part, struct rv_str value
     return why != NULL ? bad(err, part, value, why) : 0;
 }
 
-/* What would select everything: separators and blanks alone. */
+/* Returns false for a selector of separators and blanks alone, because it would select everything. */
 static bool selects_something(struct rv_str s) {
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] != ' ' && s.p[i] != ',') return !has_control(s);
     return false;
 }
 
-/* A create is sent to the collection, and its name is in the body: both must be the same. */
+/* A create request goes to the collection, and its name is in the body. The name of the action must be the same. */
 static int check_created_name(const struct rv_action *a, struct rv_error *err) {
     struct rv_str in_body = rv_path_str((struct rv_val){a->body.p, a->body.n}, "metadata.name");
     if (a->verb != RV_VERB_CREATE || a->name.n == 0 || in_body.n == 0 || rv_str_eq(a->name, in_body)) return 0;
@@ -72,7 +72,7 @@ static int check_object(const struct rv_action *a, struct rv_error *err) {
     return r == 0 ? check_created_name(a, err) : r;
 }
 
-/* The event's own name begins with that of the object. */
+/* The event's own name begins with the name of the object. */
 static int check_event(const struct rv_event *e, struct rv_error *err) {
     int r = check_part(MAY, "namespace", e->ns, rv_name_dns1123_label, err);
     return r == 0 ? check_part(MUST, "name", e->name, rv_name_dns1123_subdomain, err) : r;
@@ -80,8 +80,8 @@ static int check_event(const struct rv_event *e, struct rv_error *err) {
 
 /* ---- HTTP ------------------------------------------------------------------------------------------------ */
 
-/* Where a credential may stand. Any other header could mean something else to whoever reads it: "Host" another server,
- * "X: 1; Y" two things at once. */
+/* The headers in which a credential may be sent. Another header could mean something else to the receiver: "Host" names
+ * another server, and "X: 1; Y" means two things at once. */
 static bool is_auth_header(struct rv_str s) {
     static const char *const list[] = {"authorization", "x-ray-authorization"};
     for (size_t i = 0; i < RV_ARRAY_LEN(list); i++)
@@ -89,7 +89,7 @@ static bool is_auth_header(struct rv_str s) {
     return s.n == 0;
 }
 
-/* "Bearer ": a scheme and a blank. */
+/* Accepts a scheme and a blank, such as "Bearer ". */
 static bool is_auth_prefix(struct rv_str s) {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -118,7 +118,7 @@ static int check_http(const struct rv_http_request *r, struct rv_error *err) {
 
 /* ---- what belongs to all --------------------------------------------------------------------------------- */
 
-/* Requests by way of the API server go to the namespace of the key. */
+/* Requests through the API server go to the namespace of the key. */
 static int check_key(const struct rv_key *k, struct rv_error *err) {
     int r = check_part(MAY, "namespace", k->ns, rv_name_dns1123_label, err);
     return r == 0 ? check_part(MAY, "name", k->name, rv_name_dns1123_subdomain, err) : r;

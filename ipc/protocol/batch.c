@@ -1,7 +1,7 @@
 /* batch.c - see batch.h. */
 #include "batch.h"
 
-enum { PARTS = 3, HEAD = 5 }; /* array 32: its count can be raised in place */
+enum { PARTS = 3, HEAD = 5 }; /* HEAD is the length of an array 32 head, whose count can be raised in place */
 
 static void count_one_more(struct rv_buf *b) {
     uint32_t n = 0;
@@ -21,7 +21,7 @@ void batch_add(struct rv_buf *batch, struct rv_bytes header, struct rv_bytes bod
         rv_mp_nil(batch);
 }
 
-/* Everything is looked at before anything is believed. */
+/* Checks the whole batch before any message of it is used. */
 int batch_iter(struct rv_bytes frame, struct rv_bytes behind, struct batch_iter *ret, struct rv_error *err) {
     struct rv_error why = {0};
     struct rv_val v = {frame.p, frame.n};

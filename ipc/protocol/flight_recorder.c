@@ -1,4 +1,4 @@
-/* flight.c - the flight recorder page (see flight.h). */
+/* flight_recorder.c - the page of the flight recorder (see flight_recorder.h). */
 #include "flight_recorder.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* lane.c - one ordered connection between the supervisor and a host (see lane.h).
  *
- * ZeroMQ's descriptor is edge-triggered: it says "look again", once. So readiness is never taken from epoll alone:
- * before every sleep a prepare hook asks ZMQ_EVENTS, and sending ends with the same question. What does not fit into
- * ZeroMQ's pipe stays in our queue in order and is tried again on the next turn. */
+ * ZeroMQ's descriptor is edge-triggered: it signals a change only once. So epoll alone does not say whether the socket
+ * is ready. A prepare hook reads ZMQ_EVENTS before every sleep, and so does every send. Messages that ZeroMQ does not
+ * accept stay in the lane's queue, in order, until the next turn. */
 #include "lane.h"
 
 #include <errno.h>
@@ -11,22 +11,23 @@
 #include <zmq.h>
 
 #include "batch.h"
-#include "gate.h"
 #include "tsan.h"
+#include "zmtp_proxy.h"
 
 enum {
     HIGH_WATER = 16,        /* batches in ZeroMQ's pipe */
-    BATCH_BYTES = 64 << 10, /* about: the message that passes it is the batch's last */
-    INLINE_MAX = 16 << 10,  /* larger payloads travel behind their batch, uncopied */
-    PER_TURN = 32,          /* units of work: a message is one, and one more for each UNIT_BYTES */
+    BATCH_BYTES = 64 << 10, /* about this size: the message that exceeds it is the last of its batch */
+    INLINE_MAX = 16 << 10,  /* larger payloads are sent as the frame after their batch, without a copy */
+    PER_TURN = 32,          /* units of work: one for a message, and one for each UNIT_BYTES of it */
     UNIT_BYTES = 16 << 10,
     CONNECT_LOOK_MS = 5,
-    COMMANDS_MAX = 8, /* a handshake has one, or two */
+    COMMANDS_MAX = 8, /* a handshake has one or two */
     FRAMES_MAX = 3,
-    GATE_FRAMES = 8, /* more than a message may have, so that what is only wrong is refused as such */
-    /* The longest batch that a peer of ours makes: full, and then its largest message. */
+    PROXY_FRAMES = 8, /* one more than a message may have, so that a message with one frame too many is refused with its
+                        own error */
+    /* The longest batch that our own host makes: a full batch and then the largest message. */
     FRAME_MAX = BATCH_BYTES + MSG_MAX_BODY + INLINE_MAX + 4096,
-    /* Batches that ZeroMQ holds of what a host says. Each may have a payload of 16 MiB behind it. */
+    /* How many batches of the host ZeroMQ holds. Each may have a payload of 16 MiB. */
     SERVER_HIGH_WATER = 2,
     PATH_LIMIT = 107
 };
@@ -39,7 +40,7 @@ struct outgoing { /* one batch */
     struct outgoing *next;
     struct rv_buf bytes;
     size_t messages;
-    struct rv_blob *payload; /* of the last message, behind the batch */
+    struct rv_blob *payload; /* the payload of the last message, which is sent after the batch */
 };
 
 struct incoming {
@@ -50,21 +51,21 @@ struct incoming {
 
 struct lane {
     void *socket;
-    struct gate *gate;      /* server */
-    struct rv_error beyond; /* what the gate found; code 0: nothing */
+    struct zmtp_proxy *proxy;    /* only on the server's side */
+    struct rv_error proxy_error; /* the error that the proxy found; code 0 means none */
     struct rv_loop *loop;
     struct rv_watch *watch;
     struct rv_prepare *prepare;
     struct lane_callbacks cb;
     char *path;
-    bool server, dead, deaf, in_callback;
-    uint8_t peer[256]; /* ROUTER: the one identity we talk to */
+    bool server, dead, input_dropped, in_callback;
+    uint8_t peer[256]; /* ROUTER only: the identity of the one peer */
     size_t peer_n;
     uint64_t sent, received;
-    struct outgoing *first, *last; /* the last is still open */
+    struct outgoing *first, *last; /* messages are still added to the last one */
     struct rv_buf header, body;    /* for encoding */
     size_t queued, queued_bytes;
-    bool reading; /* a batch that is not read to its end: */
+    bool reading; /* part of a batch has been read: */
     struct incoming in;
     struct batch_iter batch;
 };
@@ -87,7 +88,7 @@ struct lane_context *lane_context_free(struct lane_context *c) {
 
 /* ---- sending -------------------------------------------------------------------------------------------- */
 
-/* ZeroMQ gives the last reference back on its own thread. */
+/* ZeroMQ drops the last reference on its own thread. */
 static void blob_release(void *data, void *hint) {
     (void)data;
     TSAN_TAKE_OVER(hint);
@@ -102,14 +103,14 @@ static bool send_payload(struct lane *l, struct rv_blob *blob) {
     zmq_msg_t m;
     struct rv_bytes bytes = rv_blob_bytes(rv_blob_ref(blob));
     TSAN_HAND_OVER(blob);
-    /* ZeroMQ asks for a pointer that is not const; it only reads. */
+    /* ZeroMQ's parameter is not const, but ZeroMQ only reads. */
     if (zmq_msg_init_data(&m, (void *)(uintptr_t)bytes.p, bytes.n, blob_release, blob) != 0) rv_oom();
     if (zmq_msg_send(&m, l->socket, ZMQ_DONTWAIT) >= 0) return true;
     zmq_msg_close(&m);
     return false;
 }
 
-/* All frames of one batch. Only the first frame can be refused: then nothing was sent. */
+/* Sends all frames of one batch. ZeroMQ can refuse only the first frame, and then nothing was sent. */
 static bool send_one(struct lane *l, struct outgoing *o) {
     if (l->server) {
         if (l->peer_n == 0) return false;
@@ -130,7 +131,7 @@ static void outgoing_free(struct outgoing *o) {
     free(o);
 }
 
-/* Sends what ZeroMQ takes. True when something went out. */
+/* Sends what ZeroMQ accepts. Returns true if something was sent. */
 static bool pump_out(struct lane *l) {
     bool any = false;
     while (l->first != NULL && send_one(l, l->first)) {
@@ -156,7 +157,7 @@ static struct outgoing *open_batch(struct lane *l) {
     return l->last = o;
 }
 
-/* behind: takes the reference; the payload is not in the batch. */
+/* Takes over the reference `behind`, a payload that is sent after the batch. */
 static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struct rv_blob *behind) {
     struct outgoing *o = open_batch(l);
     size_t before = outgoing_bytes(o);
@@ -182,7 +183,7 @@ int lane_send_blob(struct lane *l, struct msg *m, struct rv_blob *payload) {
     return enqueue(l, m, bytes, bytes.n > INLINE_MAX ? rv_blob_ref(payload) : NULL);
 }
 
-void lane_deafen(struct lane *l) { l->deaf = true; }
+void lane_drop_input(struct lane *l) { l->input_dropped = true; }
 
 void lane_push(struct lane *l) { pump_out(l); }
 
@@ -200,7 +201,7 @@ bool lane_flush(struct lane *l, int64_t timeout_ms) {
     return true;
 }
 
-/* The loop turns meanwhile: the other end may be on it. */
+/* Runs the loop while it waits, because the other end may be on the same loop. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms) {
     zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
     int64_t end = rv_mono_now() + timeout_ms * 1000000;
@@ -225,7 +226,7 @@ static bool receive(struct lane *l, struct incoming *in) {
         zmq_msg_init(m);
         if (zmq_msg_recv(m, l->socket, ZMQ_DONTWAIT) < 0) {
             zmq_msg_close(m);
-            return false; /* only before the first frame: messages arrive whole */
+            return false; /* this happens only before the first frame, because ZeroMQ delivers messages whole */
         }
         more = zmq_msg_more(m) != 0;
         if (m == &surplus) {
@@ -243,8 +244,8 @@ static struct rv_bytes frame(struct incoming *in, size_t i) {
     return (struct rv_bytes){zmq_msg_data(&in->frames[i]), zmq_msg_size(&in->frames[i])};
 }
 
-/* The first peer that speaks is the peer. Whoever comes later is not listened to: reporting it would let a stranger
- * have the right one killed. */
+/* The first peer that sends anything is the peer. Messages of others are dropped without an error. An error would let a
+ * stranger have the right peer killed. */
 static bool is_peer(struct lane *l, struct rv_bytes id) {
     if (id.n == 0) return false;
     if (l->peer_n == 0 && id.n <= sizeof l->peer) {
@@ -276,7 +277,7 @@ static int unpack(struct lane *l, struct incoming *in, struct batch_iter *ret, s
 }
 
 static void refuse(struct lane *l, const struct rv_error *err) {
-    l->deaf = true;
+    l->input_dropped = true;
     l->cb.on_bad(l->cb.arg, err);
 }
 
@@ -285,24 +286,24 @@ static void end_batch(struct lane *l) {
     l->reading = false;
 }
 
-/* 0: nothing is there. */
+/* Returns 0 if nothing has arrived. */
 static int begin_batch(struct lane *l) {
     struct rv_error err = {0};
     if (!receive(l, &l->in)) return 0;
     l->reading = true;
-    bool heeded = !l->deaf && (!l->server || is_peer(l, frame(&l->in, 0)));
+    bool heeded = !l->input_dropped && (!l->server || is_peer(l, frame(&l->in, 0)));
     if (heeded && unpack(l, &l->in, &l->batch, &err) == 0) return 1;
     end_batch(l);
     if (heeded) refuse(l, &err);
     return 1;
 }
 
-/* The next message of a batch, and what it cost. The batch ends here when there is none, when one was bad, or when a
- * callback freed the lane. */
+/* Delivers the next message of a batch. Returns its cost in units. The batch ends here if it has no more messages, if
+ * one was bad, or if a callback freed the lane. */
 static int deliver_one(struct lane *l) {
     struct msg m;
     struct rv_error err = {0};
-    if (l->dead || l->deaf || !batch_next(&l->batch)) {
+    if (l->dead || l->input_dropped || !batch_next(&l->batch)) {
         end_batch(l);
         return 1;
     }
@@ -314,32 +315,33 @@ static int deliver_one(struct lane *l) {
     return 1 + (int)(bytes / UNIT_BYTES);
 }
 
-/* 0: nothing is there. A batch may go on in the next turn, for everybody else has to have one as well. */
+/* Returns 0 if nothing has arrived. A batch may be continued in the next turn, so that other sources have their
+ * turns. */
 static int receive_some(struct lane *l) { return l->reading ? deliver_one(l) : begin_batch(l); }
 
 static void lane_destroy(struct lane *l);
 
-/* Takes in what ZeroMQ's own thread has told the socket; until then a full pipe stays full and an arrived message
- * stays unseen. Sending does this only now and then, so it is asked for. */
+/* Makes the socket process the commands of ZeroMQ's thread. Without this a full pipe seems full for ever and an arrived
+ * message is not seen. Sending does it only now and then, so it is done here. */
 static void refresh(struct lane *l) {
     int events = 0;
     size_t size = sizeof events;
     (void)zmq_getsockopt(l->socket, ZMQ_EVENTS, &events, &size);
 }
 
-/* True when anything happened: then the loop comes by once more before it sleeps. Any call on a socket, also a send by
- * another lane's callback, may swallow the one edge that announces a message; only a round in which nothing happened
- * anywhere proves that there is nothing left. */
+/* Returns true if anything happened. The loop then runs the hooks once more before it sleeps. Any call on a socket may
+ * consume the one edge that announces a message, even a send by another lane's callback. Only a round in which nothing
+ * happened proves that nothing is left. */
 static bool pump(void *arg) {
     struct lane *l = arg;
     if (l->in_callback || l->dead) return false;
     l->in_callback = true;
     refresh(l);
     bool any = pump_out(l);
-    if (l->beyond.code != 0 && !l->deaf) refuse(l, &l->beyond);
+    if (l->proxy_error.code != 0 && !l->input_dropped) refuse(l, &l->proxy_error);
     int budget = PER_TURN;
     for (int n = 1; n > 0 && budget > 0 && !l->dead; budget -= n) n = receive_some(l);
-    /* Receiving may have learnt of room that was not there before. */
+    /* Receiving may have shown that the pipe has space again. */
     if (!l->dead && pump_out(l)) any = true;
     l->in_callback = false;
     if (l->dead) {
@@ -349,10 +351,10 @@ static bool pump(void *arg) {
     return any || budget < PER_TURN;
 }
 
-/* Told from the prepare hook, where the lane may be freed. */
-static void on_beyond(void *arg, const struct rv_error *err) {
+/* The error is reported from the prepare hook, where the lane may be freed. */
+static void on_proxy_error(void *arg, const struct rv_error *err) {
     struct lane *l = arg;
-    l->beyond = *err;
+    l->proxy_error = *err;
     rv_loop_again(l->loop);
 }
 
@@ -383,7 +385,7 @@ static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, cons
     set_int(l->socket, ZMQ_LINGER, 0);
     set_int(l->socket, ZMQ_SNDHWM, HIGH_WATER);
     set_int(l->socket, ZMQ_RCVHWM, server ? SERVER_HIGH_WATER : HIGH_WATER);
-    /* Know when the peer is gone; have a pipe only once there is a connection. */
+    /* Notice when the peer is gone. The connecting side has a pipe only once there is a connection. */
     if (server)
         set_int(l->socket, ZMQ_ROUTER_MANDATORY, 1);
     else
@@ -399,8 +401,8 @@ static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, cons
         lane_destroy(l);
         return NULL;
     }
-    const struct gate_bounds bounds = {GATE_FRAMES, (uint64_t)max, COMMANDS_MAX};
-    if (server && (l->gate = gate_open(loop, path, &bounds, on_beyond, l, err)) == NULL) {
+    const struct zmtp_bounds bounds = {PROXY_FRAMES, (uint64_t)max, COMMANDS_MAX};
+    if (server && (l->proxy = zmtp_proxy_open(loop, path, &bounds, on_proxy_error, l, err)) == NULL) {
         lane_destroy(l);
         return NULL;
     }
@@ -426,7 +428,7 @@ static void lane_destroy(struct lane *l) {
     rv_watch_free(l->watch);
     rv_prepare_free(l->prepare);
     end_batch(l);
-    gate_free(l->gate);
+    zmtp_proxy_free(l->proxy);
     zmq_close(l->socket);
     if (l->server) unlink(l->path);
     while (l->first != NULL) {
@@ -443,6 +445,6 @@ static void lane_destroy(struct lane *l) {
 struct lane *lane_free(struct lane *l) {
     if (l == NULL || l->dead) return NULL;
     l->dead = true;
-    if (!l->in_callback) lane_destroy(l); /* otherwise pump() does it when the callback is back */
+    if (!l->in_callback) lane_destroy(l); /* otherwise pump() does it when the callback has returned */
     return NULL;
 }

@@ -1,7 +1,7 @@
-/* msg.c - messages to and from msgpack (see msg.h; README.md is the specification).
+/* msg.c - encodes and decodes messages as msgpack (see msg.h; ipc/README.md is the specification).
  *
- * One table per message type lists its keys: short name on the wire, kind of value, where it lives in the C struct, and
- * whether it is required. Encoding and decoding are two walks over the same table, so they cannot drift apart. */
+ * One table for each message type lists its keys: the short name in the message, the kind of value, its place in the C
+ * struct, and whether it is required. Encoding, decoding and copying all use this table, so they always agree. */
 #include "msg.h"
 
 #include <errno.h>
@@ -123,8 +123,8 @@ static const struct field explain_fields[] = {F(explain.corr, "c", F_UINT64, fal
 
 enum payload_rule { PAYLOAD_NONE, PAYLOAD_VALUE, PAYLOAD_ANY };
 
-/* Most bytes of a body. What a host says is bounded by what ours ever says: a host of somebody else's must not make the
- * supervisor keep more. */
+/* The largest body of a message. The limits for messages from a host are what our own host needs. So a foreign host
+ * cannot make the supervisor store more. */
 enum { BODY_ALL = MSG_MAX_BODY, BODY_ACTION = 64 << 10, BODY_FIELDS = 160 << 10, BODY_SMALL = 16 << 10 };
 
 static const struct shape {
@@ -143,7 +143,7 @@ static const struct shape {
     {MSG_SNAP_END, "SNAP_END", false, PAYLOAD_NONE, snap_fields, BODY_ALL},
     {MSG_SYNCED, "SYNCED", true, PAYLOAD_NONE, no_fields, BODY_SMALL},
     {MSG_CREDIT, "CREDIT", true, PAYLOAD_NONE, credit_fields, BODY_SMALL},
-    {0}, /* 9 was never spoken: a lane has no gaps that another snapshot could fill */
+    {0}, /* 9 was never used: a lane has no gaps that a second snapshot would fill */
     {MSG_ACTION, "ACTION", true, PAYLOAD_ANY, action_fields, BODY_ACTION},
     {MSG_RESULT, "RESULT", false, PAYLOAD_ANY, result_fields, BODY_ALL},
     {MSG_SETTINGS, "SETTINGS", false, PAYLOAD_NONE, settings_fields, BODY_ALL},
@@ -175,7 +175,7 @@ const char *msg_type_name(unsigned type) {
 
 static const void *at(const struct msg *m, const struct field *f) { return (const char *)m + f->offset; }
 
-/* Optional fields at their zero value are left out. */
+/* Optional fields whose value is zero are left out. */
 static bool is_zero(const struct msg *m, const struct field *f) {
     switch (f->kind) {
     case F_INT32:
@@ -256,7 +256,7 @@ void msg_encode(const struct msg *m, struct rv_buf *header, struct rv_buf *body)
 
 static uint64_t as_uint(struct rv_val v) {
     if (rv_val_type(v) == RV_INT) return (uint64_t)rv_val_int(v, 0);
-    uint64_t u = 0; /* RV_UINT: nine bytes */
+    uint64_t u = 0; /* RV_UINT takes nine bytes */
     for (size_t i = 1; i < v.n; i++) u = u << 8 | v.p[i];
     return u;
 }
@@ -272,7 +272,7 @@ static bool int_in(struct rv_val v, int64_t min, int64_t max) {
     return i >= min && i <= max;
 }
 
-/* Stores one value; false when its type or range is wrong. */
+/* Stores one value. Returns false if its type or range is wrong. */
 static bool get_value(struct msg *m, const struct field *f, struct rv_val v) {
     void *p = (char *)m + f->offset;
     enum rv_type t = rv_val_type(v);
@@ -355,14 +355,15 @@ static void set_sizes(struct msg *m) {
     }
 }
 
-/* Of actions only what sends something has a payload: a timer that has one would only be kept. */
+/* Only actions that send something have a payload. The payload of a timer would be stored for nothing. */
 static bool takes_payload(const struct shape *s, const struct msg *m) {
     if (m->type != MSG_ACTION) return s->payload != PAYLOAD_NONE;
     return (m->action.a.verb >= RV_VERB_CREATE && m->action.a.verb <= RV_VERB_JSON_PATCH) ||
            m->action.a.verb == RV_VERB_HTTP;
 }
 
-/* Actions carry msgpack, except HTTP requests, whose body is anything. A result's body is msgpack when it says so. */
+/* The payload of an action is msgpack, except for HTTP requests, whose body may be anything. The body of a result is
+ * msgpack if the result says so. */
 static bool payload_is_value(const struct shape *s, const struct msg *m) {
     if (s->payload == PAYLOAD_VALUE) return true;
     if (m->payload.n == 0) return false;
@@ -425,7 +426,7 @@ static void set_lent(struct msg *m, const struct field *f, struct rv_bytes bytes
     if (f->kind == F_VAL_MAP || f->kind == F_VAL_ARRAY) *(struct rv_val *)p = (struct rv_val){bytes.p, bytes.n};
 }
 
-/* Copies the bytes to *to, which moves behind them and the NUL that is there already. */
+/* Copies the bytes to *to. Moves *to behind them and behind the NUL, which is already there. */
 static struct rv_bytes move_to(char **to, struct rv_bytes b) {
     if (b.n == 0) return (struct rv_bytes){NULL, 0};
     struct rv_bytes copy = {(const uint8_t *)*to, b.n};

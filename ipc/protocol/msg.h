@@ -1,14 +1,14 @@
-/* msg.h - the messages between the supervisor and a host. ipc/README.md is their specification, and this header
- * is its C form.
+/* msg.h - the messages between the supervisor and a host. ipc/README.md is their specification, and this header is its
+ * C form.
  *
  * A message has 2 or 3 parts (batch.h puts them into frames):
  *   header:  msgpack array [version, type, seq, flags]
  *   body:    msgpack map with short keys (by type)
- *   payload: (OBJECT, ACTION, RESULT only, may be absent) one msgpack value or raw bytes
- * seq is dense per direction and lane incarnation, starting at 1: a gap is a protocol error. Unknown types without
- * MSG_MUST_UNDERSTAND and unknown body keys are ignored; missing or wrongly typed required keys refuse the message.
- * Decoding lends views into the frames; encoding copies.
- */
+ *   payload: (OBJECT, ACTION and RESULT only, optional) one msgpack value or raw bytes
+ *
+ * seq counts the messages of one direction of one lane and starts at 1. A gap is a protocol error. Unknown types
+ * without MSG_MUST_UNDERSTAND and unknown body keys are ignored. A message is refused if a required key is missing or
+ * has the wrong type. A decoded message points into the frames. Encoding copies. */
 #ifndef RV_IPC_PROTOCOL_MSG_H
 #define RV_IPC_PROTOCOL_MSG_H
 
@@ -17,31 +17,31 @@
 enum { MSG_VERSION = 1, MSG_MAX_HEADER = 64, MSG_MAX_BODY = 1 << 20, MSG_MAX_PAYLOAD = 16 << 20 };
 enum { MSG_MUST_UNDERSTAND = 1 };
 
-/* X(NAME, number, who sends it: H host, S supervisor) */
+/* X(NAME, number, sender): H is the host, S is the supervisor. */
 #define MSG_TYPES(X)                                                                                                   \
-    X(HELLO, 1, H)      /* first; proves the one-time token */                                                         \
+    X(HELLO, 1, H)      /* first message; proves the one-time token */                                                 \
     X(WELCOME, 2, S)    /* epoch, credit, kinds, settings, seed */                                                     \
-    X(SNAP_BEGIN, 3, S) /* everything mirrored is about to be told afresh */                                           \
-    X(OBJECT, 4, S)     /* newest state of one object */                                                               \
-    X(DELETED, 5, S)    /* it is gone */                                                                               \
-    X(SNAP_END, 6, S)   /* snapshot complete for all kinds: reconciling may start */                                   \
-    X(SYNCED, 7, H)     /* snapshot applied; the plugin is ready */                                                    \
-    X(CREDIT, 8, H)     /* so many more OBJECT/DELETED messages and bytes may come */                                  \
-    X(ACTION, 10, H)    /* please do */                                                                                \
-    X(RESULT, 11, S)    /* done, or why not */                                                                         \
+    X(SNAP_BEGIN, 3, S) /* a new snapshot of all mirrored objects follows */                                           \
+    X(OBJECT, 4, S)     /* the newest state of one object */                                                           \
+    X(DELETED, 5, S)    /* the object is gone */                                                                       \
+    X(SNAP_END, 6, S)   /* the snapshot is complete for all kinds; reconciling may start */                            \
+    X(SYNCED, 7, H)     /* the snapshot is applied; the plugin is ready */                                             \
+    X(CREDIT, 8, H)     /* the supervisor may send this many more messages and payload bytes */                        \
+    X(ACTION, 10, H)    /* a request, such as a write */                                                               \
+    X(RESULT, 11, S)    /* the result of an action */                                                                  \
     X(SETTINGS, 12, S)  /* new settings */                                                                             \
     X(LOG, 13, H)                                                                                                      \
     X(METRIC, 14, H)                                                                                                   \
     X(PING, 15, S)                                                                                                     \
     X(PONG, 16, H)                                                                                                     \
-    X(EXPLAIN, 17, S) /* what did you decide for this key? */                                                          \
+    X(EXPLAIN, 17, S) /* asks for the decision about one key */                                                        \
     X(EXPLANATION, 18, H)                                                                                              \
-    X(DRAIN, 19, S) /* start nothing new; finish what is in flight */                                                  \
+    X(DRAIN, 19, S) /* start nothing new; finish running actions */                                                    \
     X(DRAINED, 20, H)                                                                                                  \
-    X(QUARANTINE, 21, S) /* keep off this key, or take it up again */                                                  \
-    X(REFUSE, 22, S)     /* handshake refused; the text says why */                                                    \
+    X(QUARANTINE, 21, S) /* stop or resume work on a key */                                                            \
+    X(REFUSE, 22, S)     /* the handshake is refused; the text says why */                                             \
     X(FAILED, 23, H)     /* the plugin cannot run: code and text; the host exits */                                    \
-    X(ADOPTED, 24, H)    /* answers SETTINGS: code 0, or the plugin refused them and keeps the old ones */
+    X(ADOPTED, 24, H)    /* the answer to SETTINGS: code 0, or the plugin refused them and keeps the old ones */
 
 enum msg_type {
 #define MSG_X(name, number, who) MSG_##name = number,
@@ -51,40 +51,40 @@ enum msg_type {
 const char *msg_type_name(unsigned type); /* "OBJECT", or "unknown" */
 
 struct msg_hello {
-    struct rv_bytes token; /* 32 bytes from descriptor 3 */
+    struct rv_bytes token; /* the 32 bytes from descriptor 3 */
     uint32_t protocol, abi_major, abi_minor;
-    struct rv_str plugin, plugin_version; /* as the .so says */
+    struct rv_str plugin, plugin_version; /* as in the plugin's shared object */
     int64_t pid;
     uint32_t can; /* MSG_CAN_* */
 };
-enum { MSG_CAN_SETTINGS = 1 /* takes new settings while it runs */ };
-/* What one entry of the manifest's `reads` became. */
+enum { MSG_CAN_SETTINGS = 1 /* the plugin takes new settings while it runs */ };
+/* One entry of the manifest's `reads`. */
 struct msg_kind {
     struct rv_str api_version, resource, kind;
     uint32_t flags;            /* MSG_KIND_* */
-    struct rv_str index_label; /* empty: none */
-    struct rv_str name;        /* in the manifest */
+    struct rv_str index_label; /* empty if there is none */
+    struct rv_str name;        /* its name in the manifest */
 };
 enum {
     MSG_KIND_PRIMARY = 1,
-    MSG_KIND_MAP_OWNER = 2 /* event goes to the controller owner's key */,
-    MSG_KIND_MAP_LABEL = 4 /* ... to the key named by index_label's value, same namespace */,
-    MSG_KIND_MAP_PLUGIN = 8 /* ... wherever plugin->map says */
+    MSG_KIND_MAP_OWNER = 2, /* the event concerns the key of the controller owner */
+    MSG_KIND_MAP_LABEL = 4, /* ... the key that index_label's value names, in the same namespace */
+    MSG_KIND_MAP_PLUGIN = 8 /* ... the keys that plugin->map chooses */
 };
 struct msg_welcome {
     uint64_t epoch, instance;
     uint32_t credit_messages, credit_bytes, heartbeat_ms;
-    struct rv_bytes seed;     /* 32 random bytes: all randomness of the plugin comes from them */
-    struct rv_val kinds;      /* array of maps {a,r,k,f,l,n}: read with msg_kind_at() */
+    struct rv_bytes seed;     /* 32 random bytes, from which all randomness of the plugin comes */
+    struct rv_val kinds;      /* an array of maps {a,r,k,f,l,n}; read it with msg_kind_at() */
     struct rv_val settings;   /* map */
-    uint32_t max_in_flight;   /* actions on the API server that a host may have open */
-    uint32_t max_http;        /* ... and beside them HTTP requests and timers: msg_verb_waits() */
-    struct rv_val time_zones; /* map; only for plugins whose manifest asks for it (supervisor/zoneinfo/zoneinfo.h) */
+    uint32_t max_in_flight;   /* how many actions on the API server a host may have in flight */
+    uint32_t max_http;        /* the same for HTTP requests and timers (msg_verb_waits()), counted separately */
+    struct rv_val time_zones; /* a map; only for plugins whose manifest asks for it (supervisor/zoneinfo/zoneinfo.h) */
 };
 struct msg_object { /* OBJECT (payload: the value) and DELETED */
     uint32_t kind;
     struct rv_str ns, name, uid, resource_version;
-    uint64_t rev; /* the store's own number, +1 per change */
+    uint64_t rev; /* the store's own number; each change adds 1 */
 };
 struct msg_snap {
     uint64_t rev;
@@ -96,20 +96,20 @@ struct msg_text { /* REFUSE, FAILED, ADOPTED */
     int32_t code;
     struct rv_str text;
 };
-/* Does an action of this verb wait for something other than the API server, and so maybe for long? Such actions are
- * counted apart, so that a thousand heads that do not answer hold up no write. */
+/* Returns true for verbs that wait for something other than the API server, and so perhaps for a long time. Such
+ * actions are counted separately. So a thousand heads that do not answer do not block any write. */
 static inline bool msg_verb_waits(uint32_t verb) { return verb == RV_VERB_HTTP || verb == RV_VERB_TIMER; }
 
 struct msg_action { /* payload: body */
     uint64_t id;
-    struct rv_key key;           /* for logs, fairness and quarantine */
-    struct rv_action a;          /* body is the payload */
-    struct rv_event event;       /* RV_VERB_EVENT */
-    struct rv_http_request http; /* RV_VERB_HTTP; body is the payload */
+    struct rv_key key;           /* for logs, fair queueing and quarantine */
+    struct rv_action a;          /* its body is the payload */
+    struct rv_event event;       /* for RV_VERB_EVENT */
+    struct rv_http_request http; /* for RV_VERB_HTTP; its body is the payload */
 };
 struct msg_result {     /* payload: body */
-    uint64_t id;        /* of the action that it answers */
-    struct rv_result r; /* tag, verb, resource and ns are filled in by the host from its own record */
+    uint64_t id;        /* the id of the action */
+    struct rv_result r; /* the host fills in tag, verb, resource and ns from its own record */
 };
 struct msg_settings {
     struct rv_val settings;
@@ -117,7 +117,7 @@ struct msg_settings {
 struct msg_log {
     int32_t level;
     struct rv_str message;
-    struct rv_key key;    /* empty: none */
+    struct rv_key key;    /* empty if the line belongs to no key */
     struct rv_val fields; /* map of strings */
 };
 struct msg_metric {
@@ -128,23 +128,23 @@ struct msg_metric {
 };
 struct msg_ping { /* PING, PONG */
     uint64_t t;
-    uint64_t queued, waiting, in_flight, objects; /* PONG: the host's own gauges */
+    uint64_t queued, waiting, in_flight, objects; /* PONG only: figures about the host */
 };
 struct msg_explain { /* EXPLAIN, EXPLANATION, QUARANTINE */
     uint64_t corr;
-    uint32_t kind; /* QUARANTINE: whose key it is; another than 0: keep that object from map() */
+    uint32_t kind; /* QUARANTINE: index of the kind; if it is not 0, map() is not called for the object */
     struct rv_key key;
     int32_t state;       /* EXPLANATION: enum msg_key_state */
-    struct rv_str lines; /* EXPLANATION: newline-separated */
-    int64_t next_ms;     /* EXPLANATION: until the next planned pass, -1 none */
+    struct rv_str lines; /* EXPLANATION: lines separated by newlines */
+    int64_t next_ms;     /* EXPLANATION: until the next planned pass; -1 if none is planned */
     uint32_t retries;    /* EXPLANATION: failures in a row */
-    int64_t decided;     /* EXPLANATION: wall clock ns of the last pass */
-    int32_t on;          /* QUARANTINE: 1 keep off, 0 take up */
+    int64_t decided;     /* EXPLANATION: time of the last pass, wall clock, ns */
+    int32_t on;          /* QUARANTINE: 1 stops work on the key, 0 resumes it */
 };
 enum msg_key_state {
     MSG_KEY_UNKNOWN,
     MSG_KEY_QUEUED,
-    MSG_KEY_WAITING /* for results */,
+    MSG_KEY_WAITING, /* waits for results */
     MSG_KEY_DELAYED,
     MSG_KEY_IDLE,
     MSG_KEY_QUARANTINED
@@ -172,17 +172,17 @@ struct msg {
     struct rv_bytes payload;
 };
 
-/* Encodes header and body (payload travels beside them). seq is the caller's. */
+/* Encodes the header and the body. The payload is sent separately. The caller sets seq. */
 void msg_encode(const struct msg *m, struct rv_buf *header, struct rv_buf *body);
-/* Checks sizes, msgpack well-formedness (of body, and of payload where it must be msgpack) and the type's schema.
- * `from_host` says which types are acceptable. RV_E_PROTOCOL / RV_E_TOO_BIG / RV_E_PARSE with a text naming type and
- * key. An unknown type without MSG_MUST_UNDERSTAND gives 0 with ret->type as sent and nothing else filled. */
+/* Checks the sizes, the msgpack (of the body, and of the payload if it must be msgpack) and the fields of the type.
+ * `from_host` selects the types that are acceptable. Returns RV_E_PROTOCOL, RV_E_TOO_BIG or RV_E_PARSE with a text that
+ * names the type and the key. For an unknown type without MSG_MUST_UNDERSTAND it returns 0 and sets only ret->type. */
 int msg_decode(struct rv_bytes header, struct rv_bytes body, struct rv_bytes payload, bool from_host, struct msg *ret,
                struct rv_error *err);
-/* How many bytes msg_own() would take. */
+/* How many bytes msg_own() would allocate. */
 size_t msg_lent_bytes(const struct msg *m);
-/* Copies all that m lends (texts, bytes, values, payload) into one allocation, which m points into from then on. The
- * caller frees it with free(). Behind every text stands a NUL. */
+/* Copies all texts, bytes, values and the payload of m into one allocation, and points m to the copies. The caller
+ * frees it with free(). A NUL follows every text. */
 char *msg_own(struct msg *m);
 bool msg_kind_at(struct rv_val kinds, size_t i, struct msg_kind *ret);
 

@@ -1,6 +1,6 @@
-/* tsan.h - tells ThreadSanitizer what it cannot see. The only thread besides ours is ZeroMQ's, and that library is not
- * built for the sanitizer. Its queues order what it does with our blobs, but the sanitizer does not notice. lane.c
- * includes this file; in other builds it does nothing. */
+/* tsan.h - tells ThreadSanitizer about ordering that it cannot see. The only other thread is ZeroMQ's, and libzmq is
+ * not built for the sanitizer. Its queues order its work on our blobs, but the sanitizer does not notice that. lane.c
+ * includes this file. In other builds it does nothing. */
 #ifndef RV_IPC_PROTOCOL_TSAN_H
 #define RV_IPC_PROTOCOL_TSAN_H
 
@@ -17,8 +17,8 @@ void __tsan_acquire(void *p); /* NOLINT(bugprone-reserved-identifier) */
 void __tsan_release(void *p); /* NOLINT(bugprone-reserved-identifier) */
 #define TSAN_HAND_OVER(p) __tsan_release(p)
 #define TSAN_TAKE_OVER(p) __tsan_acquire(p)
-/* Only libraries of others belong here. libzmq: its I/O thread receives into, sends and frees the messages that our
- * thread makes and reads. */
+/* Only foreign libraries belong here. In libzmq the I/O thread receives into, sends and frees messages that our thread
+ * makes and reads. */
 const char *__tsan_default_suppressions(void) __attribute__((visibility("default"), used)); /* NOLINT */
 const char *__tsan_default_suppressions(void) { return "called_from_lib:libzmq.so.5\n"; }   /* NOLINT */
 #else

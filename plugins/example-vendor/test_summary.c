@@ -29,7 +29,7 @@ static bool summary_says(const struct rv_fakeapi *api, const char *key, const ch
 
 static void story(struct rv_fakehost *host, struct rv_fakeapi *api) {
     struct rv_fake_object *cluster;
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(rv_fakehost_writes(host) == 0, "nothing is written while there is no cluster");
 
     rv_fakeapi_create_json(api, "rayclusters",
@@ -37,34 +37,34 @@ static void story(struct rv_fakehost *host, struct rv_fakeapi *api) {
                            "\"spec\":{\"workerGroupSpecs\":[{\"replicas\":2,\"numOfHosts\":4},{\"replicas\":1},{}]},"
                            "\"status\":{\"availableWorkerReplicas\":3,\"state\":\"ready\"}}",
                            &cluster);
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(summary_says(api, "workersWanted", "9"), "two groups of hosts and one worker are nine");
     check(summary_says(api, "workersAvailable", "3"), "the status is told");
     check(summary_says(api, "state", "ready"), "the state is told");
     check(rv_fakehost_writes(host) == 1, "one write is enough");
 
     rv_fakehost_resync(host);
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(rv_fakehost_writes(host) == 1, "a converged cluster costs no write");
     check(strstr(rv_fakehost_explained(host, "demo"), "up to date") != NULL, "it says that all is well");
 
     refuse_writes = true;
     rv_fakeapi_patch_json(api, cluster, false, "{\"spec\":{\"workerGroupSpecs\":[{\"replicas\":4}]}}");
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(summary_says(api, "workersWanted", "9"), "a refused write changes nothing");
     check(rv_fakehost_idle_ms(host) >= 0, "it will be tried again");
     refuse_writes = false;
     rv_fakehost_advance(host, 60000);
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(summary_says(api, "workersWanted", "4"), "and then it is written");
 
     rv_fakehost_restart(host);
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(summary_says(api, "workersWanted", "4"), "a new process finds everything as it is");
 
     rv_fakeapi_delete(api, cluster, (struct rv_str){NULL, 0});
     rv_fakeapi_collect(api);
-    rv_fakehost_settle(host);
+    rv_fakehost_run_until_idle(host);
     check(rv_fakeapi_get(api, "configmaps", "demo-summary") == NULL, "the summary goes with its cluster");
 }
 

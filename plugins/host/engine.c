@@ -11,7 +11,7 @@ enum {
     PASSES_PER_TICK = 64,
     SOON_MS = 250,     /* between two looks at an object of which much changes, */
     SOON_BURST = 64,   /* unless there was little to do: so many are looked at at once, */
-    SOON_EACH_MS = 20, /* and one more after so long; the same between two looks while there is hurry */
+    SOON_EACH_MS = 20, /* and one more after so long; the same between two looks while there is coalesce */
     PASSES_IN_A_ROW = 1000,
     FLOOD = 10000,
     RESTLESS_FAILURES = 9,
@@ -228,7 +228,7 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
  * moment ago waits for the rest of its news: a pod that starts is half a dozen. */
 static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
     struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
-    int64_t apart = rv_coalesce_prompt(&e->hurry, e->now.mono) ? SOON_EACH_MS : SOON_MS;
+    int64_t apart = rv_coalesce_at_once(&e->coalesce, e->now.mono) ? SOON_EACH_MS : SOON_MS;
     int64_t due = k != NULL ? k->passed + apart * MS : 0;
     bool at_once = rv_rate_limit_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
     if (at_once || e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono)
@@ -288,7 +288,7 @@ static void on_change(void *arg, const struct rv_object *before, const struct rv
     struct engine *e = arg;
     bool primary = now != NULL && (e->kind_flags[now->kind] & MSG_KIND_PRIMARY) != 0;
     if (primary && e->state == ENGINE_READY && (before == NULL || generation_of(before) != generation_of(now)))
-        rv_coalesce_new(&e->hurry, e->now.mono);
+        rv_coalesce_edited(&e->coalesce, e->now.mono);
     if (now != NULL) map_object(e, now, false);
     /* A new incarnation or a changed owner concerns the old one's key too; the same key counts once anyway. */
     if (before != NULL && (now == NULL || (e->kind_flags[before->kind] & MSG_KIND_PRIMARY) == 0))
@@ -610,7 +610,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     size_t bytes = 0;
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
-    rv_coalesce_busy(&e->hurry, e->now.mono, k->link.hash);
+    rv_coalesce_changed(&e->coalesce, e->now.mono, k->link.hash);
     e->current = k;
     e->asked = e->submitted = 0;
     rv_buf_clear(&e->explain);
@@ -657,7 +657,7 @@ int64_t engine_deadline(const struct engine *e) {
     if (e->state != ENGINE_READY) return INT64_MAX;
     return e->result_bytes > 0 ? e->now.mono : queue_deadline(e->queue); /* their credit is given back, or a key runs */
 }
-const struct rv_coalesce *engine_hurry(const struct engine *e) { return &e->hurry; }
+const struct rv_coalesce *engine_coalesce(const struct engine *e) { return &e->coalesce; }
 enum engine_state engine_state(const struct engine *e) { return e->state; }
 const struct rv_error *engine_failure(const struct engine *e) { return &e->failure; }
 

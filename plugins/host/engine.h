@@ -38,7 +38,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
 void engine_tick(struct engine *e, struct engine_time now);
 int64_t engine_deadline(const struct engine *e); /* mono ns: 0 now, INT64_MAX never */
 /* Lent: is it worth while to gather what comes? */
-const struct rv_coalesce *engine_hurry(const struct engine *e);
+const struct rv_coalesce *engine_coalesce(const struct engine *e);
 enum engine_state engine_state(const struct engine *e);
 /* After ENGINE_FAILED. */
 const struct rv_error *engine_failure(const struct engine *e);

@@ -75,7 +75,7 @@ struct engine {
     struct kept_off *kept_off;
     /* how many more secondary changes are looked at at once, and since when that is so */
     struct rv_rate_limit soon;
-    struct rv_coalesce hurry;
+    struct rv_coalesce coalesce;
     /* credit to give back */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
     size_t result_bytes; /* of bodies that no pass has taken yet: their credit is held back */

@@ -103,7 +103,7 @@ static void on_timer(void *arg) {
 static void protocol_error(void *arg, const struct rv_error *err) {
     struct host *h = arg;
     rv_err("the supervisor sent a message that makes no sense", "reason", err->text);
-    lane_deafen(h->lane);
+    lane_drop_input(h->lane);
     stop(h, EXIT_PROTOCOL);
 }
 
@@ -202,7 +202,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     rv_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
             in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
     h->engine = engine_new(&(struct engine_opts){plugin, flight, send_out, h});
-    rv_loop_gather(h->loop, GATHER_MS, engine_hurry(h->engine));
+    rv_loop_coalesce(h->loop, GATHER_MS, engine_coalesce(h->engine));
     h->now = time_now();
     engine_start(h->engine, h->now, (struct rv_bytes){token, TOKEN_SIZE}, getpid());
     return 0;

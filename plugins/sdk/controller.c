@@ -5,7 +5,7 @@
 
 #include "memo.h"
 
-/* What the host gets as the plugin's state. */
+/* The plugin's state as the host sees it. */
 struct instance {
     const struct rv_controller *c;
     const struct rv_host_api *api;
@@ -25,7 +25,7 @@ bool rv_pass_get(const struct rv_pass *p, uint32_t kind, struct rv_str name, str
 
 size_t rv_pass_owned(const struct rv_pass *p, uint32_t kind, rv_list_fn fn, void *arg) {
     struct rv_query q = {.size = sizeof q, .kind = kind, .ns = p->key.ns, .owner_uid = p->object.uid};
-    if (q.owner_uid.n == 0) return 0; /* it is gone: an empty uid would mean anybody's */
+    if (q.owner_uid.n == 0) return 0; /* the object has been deleted; an empty uid would match any owner */
     int64_t n = p->api->list(p->host, &q, fn, arg);
     return n > 0 ? (size_t)n : 0;
 }
@@ -88,7 +88,8 @@ struct rv_node *rv_pass_new_object(const struct rv_pass *p, uint32_t kind, struc
     rv_node_set_cstr(p->arena, n, "kind", k->kind);
     struct rv_node *meta = rv_node_ensure_map(p->arena, n, "metadata");
     rv_node_set_str(p->arena, meta, "name", name);
-    if (p->key.ns.n != 0) rv_node_set_str(p->arena, meta, "namespace", p->key.ns); /* of a cluster-scoped one: none */
+    /* A cluster-scoped object has none. */
+    if (p->key.ns.n != 0) rv_node_set_str(p->arena, meta, "namespace", p->key.ns);
     rv_meta_set_controller(p->arena, n, rv_str(primary(p)->api_version), rv_str(primary(p)->kind), p->key.name,
                            p->object.uid);
     return n;

@@ -420,7 +420,7 @@ enum executor_answer executor_submit(struct executor *x, struct executor_client 
     enum executor_answer answer = too_large ? refuse_large(op) : judge_op(op);
     if (answer != EXECUTOR_TAKEN) return answer;
     x->wake = true;
-    rv_coalesce_busy(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
+    rv_coalesce_changed(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
         return EXECUTOR_TAKEN;

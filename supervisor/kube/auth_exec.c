@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "ipc/base/base64.h"
-#include "ipc/base/files.h"
+#include "ipc/base/fd_limit.h"
 #include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 
@@ -101,7 +101,7 @@ static int spawn_plugin(const struct kube_config *c, struct rv_bytes ca, int out
     int r = posix_spawnp(ret_pid, e->argv[0], &fa, &attr, e->argv, env);
     posix_spawn_file_actions_destroy(&fa);
     posix_spawnattr_destroy(&attr);
-    if (r == 0) rv_files_restore(*ret_pid); /* posix_spawn cannot */
+    if (r == 0) rv_fd_limit_restore(*ret_pid); /* posix_spawn cannot */
     if (r == 0) return 0;
     return rv_error_set(err, -r, "credential plugin %s cannot be started: %s%s%s", e->argv[0], strerror(r),
                         e->install_hint != NULL ? ". " : "", e->install_hint != NULL ? e->install_hint : "");

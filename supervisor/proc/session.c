@@ -72,7 +72,7 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
     struct plugin *p = l->plugin;
     if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY)
-        rv_coalesce_new(&p->s->coalesce, rv_mono_now());
+        rv_coalesce_edited(&p->s->coalesce, rv_mono_now());
     queue_change(l, o, deleted);
     quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
 }
@@ -130,8 +130,9 @@ static void snapshot_if_complete(struct plugin *p) {
     for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
     p->stands_by = leadership_stands_by(p->s);
     p->snapshot_rev = rev;
+    /* No answer is expected. */
     if (p->stands_by)
-        rv_timer_disarm(p->deadline); /* no answer is expected */
+        rv_timer_disarm(p->deadline);
     else
         end_snapshot(p);
 }
@@ -243,7 +244,7 @@ static void refuse_host(struct plugin *p, const char *why) {
 static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason) {
     rv_err(message, "plugin", plugin_name(p), "reason", reason);
     plugin_note(p, rv_str(reason));
-    lane_deafen(p->lane);
+    lane_drop_input(p->lane);
     if (!p->killed) plugin_condemn(p, cause);
     plugin_event(p, LIFE_ON_VIOLATION);
 }

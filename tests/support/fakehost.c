@@ -150,7 +150,7 @@ static void tell(struct rv_fakehost *h, struct pending_change **at) {
     change_free(h, at);
 }
 
-bool rv_fakehost_tell(struct rv_fakehost *h) {
+bool rv_fakehost_deliver(struct rv_fakehost *h) {
     struct pending_change **at = &h->changes;
     if (*at == NULL) return false;
     for (uint32_t i = rv_test_random_below(h->o.random, (uint32_t)h->change_n); i > 0; i--) at = &(*at)->next;
@@ -247,8 +247,8 @@ static int patch(struct rv_fakehost *h, struct request *r, struct rv_fake_object
     int code = a->verb == RV_VERB_JSON_PATCH
                    ? rv_fakeapi_json_patch(h->o.api, o, a->pre_uid, payload(a))
                    : rv_fakeapi_patch(h->o.api, o, rv_str_is(a->subresource, "status"), a->pre_uid, payload(a));
-    struct rv_fake_object *now =
-        rv_fakeapi_find(h->o.api, a->api_version, a->resource, rv_str(name)); /* unless it went */
+    /* Unless it went. */
+    struct rv_fake_object *now = rv_fakeapi_find(h->o.api, a->api_version, a->resource, rv_str(name));
     if (code == 0 && now != NULL) remember(r, now);
     return code;
 }
@@ -407,14 +407,14 @@ void rv_fakehost_run(struct rv_fakehost *h) {
 
 bool rv_fakehost_round(struct rv_fakehost *h) {
     bool did = false;
-    while (rv_fakehost_tell(h)) did = true;
+    while (rv_fakehost_deliver(h)) did = true;
     rv_fakehost_run(h);
     while (rv_fakehost_serve(h, 0)) did = true;
     rv_fakehost_run(h);
     return did;
 }
 
-void rv_fakehost_settle(struct rv_fakehost *h) {
+void rv_fakehost_run_until_idle(struct rv_fakehost *h) {
     for (int i = 0; i < SETTLE_MAX; i++) {
         bool did = rv_fakehost_round(h);
         if (!did && rv_fakehost_idle_ms(h) != 0) return;

@@ -1,4 +1,4 @@
-/* test_base64.c - base64 in both alphabets, and what is no base64. */
+/* test_base64.c - base64 in both alphabets, and texts that are not base64. */
 #include "ipc/base/base64.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -32,7 +32,7 @@ static void both_ways(void) {
 static void reading(void) {
     const struct {
         struct rv_str text;
-        const char *want; /* NULL: refused */
+        const char *want; /* NULL if the text is refused */
     } rows[] = {
         {RV_STR("Zm9v"), "foo"},    {RV_STR("Zm\r\n9v \n"), "foo"}, {RV_STR("Zg"), "f"},    {RV_STR("Zg="), "f"},
         {RV_STR("Zg=\n="), "f"},    {RV_STR("Zg==="), NULL},        {RV_STR("Z"), NULL},    {RV_STR("Zm9vY"), NULL},

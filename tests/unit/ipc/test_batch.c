@@ -1,4 +1,4 @@
-/* test_batch.c - messages in one frame: there and back, and what is no batch. */
+/* test_batch.c - messages in one frame: writing, reading, and frames that are not a batch. */
 #include "ipc/protocol/batch.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -10,7 +10,7 @@ static bool same(struct rv_bytes a, struct rv_bytes b) {
 }
 
 static void there_and_back(void) {
-    enum { MANY = 70000 }; /* more elements than 16 bits count */
+    enum { MANY = 70000 }; /* more elements than 16 bits can count */
     rv_autobuf struct rv_buf b = {0};
     for (int i = 0; i < MANY; i++) batch_add(&b, BYTES("header"), BYTES(""), &BYTES("payload"));
     batch_add(&b, BYTES("last"), BYTES("body"), NULL);

@@ -1,4 +1,4 @@
-/* test_hurry.c - when a process is prompt and when it may gather. */
+/* test_coalesce.c - when changes are handled at once and when they are collected. */
 #include "ipc/base/coalesce.h"
 
 #include "tests/unit/sdk/suite.h"
@@ -24,34 +24,35 @@ static void few_or_many(void) {
         struct rv_coalesce h = {0};
         int64_t now = 5000 * MS;
         for (unsigned k = 0; k < 3000 && rows[i].objects != 0; k++, now += rows[i].apart_ms * MS)
-            rv_coalesce_busy(&h, now, 77 + k % rows[i].objects);
-        CHECK_ROW(rv_coalesce_prompt(&h, now) == rows[i].prompt, rows[i].what);
-        CHECK_ROW(rv_coalesce_prompt(&h, now + 1001 * MS), rows[i].what);
+            rv_coalesce_changed(&h, now, 77 + k % rows[i].objects);
+        CHECK_ROW(rv_coalesce_at_once(&h, now) == rows[i].prompt, rows[i].what);
+        CHECK_ROW(rv_coalesce_at_once(&h, now + 1001 * MS), rows[i].what);
     }
 }
 
-/* Many are at work all the time; something new gets attention, of a crowd of new things the first. */
+/* Many objects change all the time. A created object is handled at once. Of many that are created together only the
+ * first are. */
 static void something_new(void) {
     struct rv_coalesce h = {0};
     int64_t now = 100000 * MS;
-    for (unsigned k = 0; k < 8; k++) rv_coalesce_busy(&h, now + 1000000 * MS, k);
-    CU_ASSERT_FALSE(rv_coalesce_prompt(&h, now));
-    rv_coalesce_new(&h, now);
-    CU_ASSERT_TRUE(rv_coalesce_prompt(&h, now) && rv_coalesce_prompt(&h, now + 1499 * MS) &&
-                   !rv_coalesce_prompt(&h, now + 1500 * MS));
-    for (unsigned k = 0; k < 20; k++) rv_coalesce_new(&h, now += 100 * MS); /* ten a second are no crowd */
-    CU_ASSERT_TRUE(rv_coalesce_prompt(&h, now + 1499 * MS));
+    for (unsigned k = 0; k < 8; k++) rv_coalesce_changed(&h, now + 1000000 * MS, k);
+    CU_ASSERT_FALSE(rv_coalesce_at_once(&h, now));
+    rv_coalesce_edited(&h, now);
+    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now) && rv_coalesce_at_once(&h, now + 1499 * MS) &&
+                   !rv_coalesce_at_once(&h, now + 1500 * MS));
+    for (unsigned k = 0; k < 20; k++) rv_coalesce_edited(&h, now += 100 * MS); /* ten a second are not too many */
+    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now + 1499 * MS));
     now += 10000 * MS;
-    for (unsigned k = 0; k < 1000; k++) rv_coalesce_new(&h, now + k * 5 * MS);
-    CU_ASSERT_TRUE(rv_coalesce_prompt(&h, now + 1500 * MS) && !rv_coalesce_prompt(&h, now + 1600 * MS));
+    for (unsigned k = 0; k < 1000; k++) rv_coalesce_edited(&h, now + k * 5 * MS);
+    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now + 1500 * MS) && !rv_coalesce_at_once(&h, now + 1600 * MS));
     now += 5000 * MS;
-    rv_coalesce_new(&h, now + 200 * MS); /* behind the crowd, but close */
-    CU_ASSERT_FALSE(rv_coalesce_prompt(&h, now + 200 * MS));
-    rv_coalesce_new(&h, now + 350 * MS);
-    CU_ASSERT_TRUE(rv_coalesce_prompt(&h, now + 350 * MS));
-    rv_coalesce_new(&h, now - 30000 * MS); /* a clock that goes back does no harm */
-    CU_ASSERT_TRUE(rv_coalesce_prompt(&h, now - 30000 * MS));
+    rv_coalesce_edited(&h, now + 200 * MS); /* after the many, but too soon */
+    CU_ASSERT_FALSE(rv_coalesce_at_once(&h, now + 200 * MS));
+    rv_coalesce_edited(&h, now + 350 * MS);
+    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now + 350 * MS));
+    rv_coalesce_edited(&h, now - 30000 * MS); /* a clock that goes back does no harm */
+    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now - 30000 * MS));
 }
 
 static const struct suite_test tests[] = {{"few or many", few_or_many}, {"something new", something_new}};
-SUITE_MAIN("hurry", tests)
+SUITE_MAIN("coalesce", tests)

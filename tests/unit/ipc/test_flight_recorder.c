@@ -1,4 +1,5 @@
-/* test_flight.c - the flight recorder: what goes in comes out, and nothing that a dying host leaves can hurt. */
+/* test_flight_recorder.c - the flight recorder: a record is read back as written, and no page of a dying host does
+ * harm. */
 #include "ipc/protocol/flight_recorder.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -11,7 +12,7 @@ static const struct rv_key key = {{"ns", 2}, {"name", 4}};
 static void round_trip(void) {
     int fd = flight_create(NULL);
     CU_ASSERT_FATAL(fd >= 0);
-    CU_ASSERT_NOT_EQUAL(ftruncate(fd, 0), 0); /* sealed: nobody makes the reader fault */
+    CU_ASSERT_NOT_EQUAL(ftruncate(fd, 0), 0); /* sealed, so the host cannot shrink the page and make the reader fault */
     struct flight *host = flight_map(fd, NULL), *supervisor = flight_map(fd, NULL);
     close(fd);
     struct flight_record r;
@@ -52,11 +53,11 @@ static void long_names(void) {
     CU_ASSERT_EQUAL(strlen(r.ns), FLIGHT_NS - 1);
     CU_ASSERT_EQUAL(strlen(r.name), FLIGHT_NAME - 1);
     CU_ASSERT_EQUAL(strlen(r.uid), FLIGHT_UID - 1);
-    CU_ASSERT_EQUAL(r.name[3], '?'); /* cannot forge a line where it is printed */
+    CU_ASSERT_EQUAL(r.name[3], '?'); /* so it cannot forge a line where it is printed */
     flight_unmap(f);
 }
 
-/* Every 32-bit word of a good page set to hostile values, and every truncation. */
+/* Every 32-bit word of a valid page is set to hostile values, and the page is cut at every length. */
 static void hostile_pages(void) {
     static const uint32_t values[] = {0, 1, 63, 64, 255, 256, 257, 4096, UINT32_MAX, INT32_MAX};
     int fd = flight_create(NULL);
@@ -95,4 +96,4 @@ static void names(void) {
 
 static const struct suite_test tests[] = {
     {"round trip", round_trip}, {"long names", long_names}, {"hostile pages", hostile_pages}, {"names", names}};
-SUITE_MAIN("flight", tests)
+SUITE_MAIN("flight recorder", tests)

@@ -1,7 +1,7 @@
 /* test_lane.c - both ends of lanes in one process and on one loop. */
 #include "ipc/protocol/batch.h"
-#include "ipc/protocol/gate.h"
 #include "ipc/protocol/lane.h"
+#include "ipc/protocol/zmtp_proxy.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ struct end {
     struct lane *lane;
     uint64_t got, bytes, bad, last_id;
     bool in_order, free_on_message;
-    struct end *echo_to; /* answers on this lane from within the callback */
+    struct end *echo_to; /* sends an answer on this lane from within the callback */
     char why[256];
 };
 
@@ -55,7 +55,7 @@ static struct world begin(void) {
 static void finish(struct world *w) {
     lane_context_free(w->context);
     rv_loop_free(w->loop);
-    CU_ASSERT_EQUAL(rmdir(w->dir), 0); /* the sockets' files are gone */
+    CU_ASSERT_EQUAL(rmdir(w->dir), 0); /* the socket files are removed */
 }
 
 static void open_end(struct world *w, struct end *e, bool server, int lane) {
@@ -66,7 +66,7 @@ static void open_end(struct world *w, struct end *e, bool server, int lane) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(e->lane);
 }
 
-/* Sleeps between turns as a real loop would: a lost wake-up shows as a hang, which the test's time limit ends. */
+/* Sleeps between turns as a real loop does. A lost wake-up shows as a hang, which the test's time limit ends. */
 static void turn_until(struct world *w, const uint64_t *counter, uint64_t want) {
     while (*counter < want) rv_loop_turn(w->loop, -1);
 }
@@ -93,7 +93,7 @@ static void many_in_order(void) {
     finish(&w);
 }
 
-/* Answers sent from inside another lane's callback swallow that lane's edge: nothing may be left lying. */
+/* A send from inside another lane's callback consumes that lane's edge. No message may be left unread. */
 static void echo_across_lanes(void) {
     enum { ROUNDS = 5000 };
     struct world w = begin();
@@ -118,7 +118,7 @@ static void echo_across_lanes(void) {
     finish(&w);
 }
 
-/* One peer never reads (its lane belongs to a loop that does not turn): the other lane does not notice. */
+/* One peer never reads, because its loop does not turn. The other lane is not affected. */
 static void stalled_peer(void) {
     enum { MANY = 300000 };
     struct world w = begin(), asleep = begin();
@@ -142,7 +142,7 @@ static void stalled_peer(void) {
     turn_until(&w, &awake.got, MANY);
     CU_ASSERT_TRUE(awake.in_order && stalled.got == 0 && lane_queued(s[0].lane) > 0);
     CU_ASSERT_FALSE(lane_flush(s[0].lane, 1));
-    stalled.in_order = true; /* when it wakes up, everything is there */
+    stalled.in_order = true; /* when its loop turns, all messages are there */
     while (stalled.got < MANY) {
         rv_loop_turn(asleep.loop, 1);
         rv_loop_turn(w.loop, 0);
@@ -156,11 +156,11 @@ static void stalled_peer(void) {
     finish(&w);
 }
 
-/* Raw frames from a bare socket: each row is one message. */
+/* Sends raw frames from a bare socket. Each row is one message. */
 static void refusals(void) {
     static const struct {
         const char *what;
-        unsigned frames; /* the batch and others */
+        unsigned frames; /* the batch and the frames after it */
         uint64_t seq;
         const char *why;
     } rows[] = {
@@ -210,8 +210,8 @@ static void await_ready(struct world *w, int fd) {
     }
 }
 
-/* A message without end, of many frames or of large ones, by whoever speaks ZMTP himself (ZeroMQ sends no message
- * before its end is known): refused before it is there. */
+/* A message that never ends, with many frames or with large ones. The sender speaks ZMTP itself, because ZeroMQ sends a
+ * message only when its end is known. It is refused before it is complete. */
 static void without_end(void) {
     static const uint8_t hello[] = {0xff, 0,   0,   0,   0,        0,   0,   0,   1,   0x7f, 3,   0,
                                     'N',  'U', 'L', 'L', [64] = 4, 28,  5,   'R', 'E', 'A',  'D', 'Y',
@@ -219,9 +219,9 @@ static void without_end(void) {
                                     0,    0,   0,   6,   'D',      'E', 'A', 'L', 'E', 'R'};
     static const struct {
         const char *what;
-        uint8_t head[9]; /* of each frame; the bytes are zeros */
+        uint8_t head[9]; /* of each frame; the bytes of the frame are zeros */
         size_t n;
-        size_t most; /* so many bytes are taken at most */
+        size_t most; /* the limit on the bytes that are accepted */
     } rows[] = {{"many empty ones", {1, 0}, 2, 200000},
                 {"many", {1, 100}, 2, 200000},
                 {"large ones", {3, 0, 0, 0, 0, 0, 16, 0, 0}, 9, 10 << 20},
@@ -262,13 +262,14 @@ static void without_end(void) {
     }
 }
 
-/* What a gate lets through, byte by byte as well as at once. */
+/* What the ZMTP proxy accepts, byte by byte and in one piece. */
 static void framing(void) {
     static const uint8_t greeting[64] = {0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3, 1, 'N', 'U', 'L', 'L'};
     static const struct {
         const char *what;
         uint8_t bytes[24];
-        size_t n, from; /* from: where in the greeting they are, 64: behind it */
+        /* `from` is the position of the bytes in the greeting; 64 means after it. */
+        size_t n, from;
         bool good;
     } rows[] = {
         {"a short frame", {0, 2, 'a', 'b'}, 4, 64, true},
@@ -285,25 +286,25 @@ static void framing(void) {
         {"ZMTP 1", {1}, 1, 0, false},
         {"ZMTP 2", {1}, 1, 10, false},
     };
-    const struct gate_bounds bounds = {2, 256, 1};
+    const struct zmtp_bounds bounds = {2, 256, 1};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
         for (int whole = 0; whole < 2; whole++) {
             uint8_t all[sizeof greeting + sizeof rows[i].bytes];
-            struct gate_reader r = {0};
+            struct zmtp_reader r = {0};
             struct rv_error err = {0};
             memcpy(all, greeting, sizeof greeting);
             memcpy(all + rows[i].from, rows[i].bytes, rows[i].n);
             size_t n = rows[i].from + rows[i].n;
             int code = 0;
             for (size_t k = 0; k < n && code == 0; k += whole != 0 ? n : 1)
-                code = gate_read(&r, &bounds, all + k, whole != 0 ? n : 1, &err);
+                code = zmtp_read(&r, &bounds, all + k, whole != 0 ? n : 1, &err);
             CHECK_ROW(code == (rows[i].good ? 0 : RV_E_PROTOCOL), rows[i].what);
         }
 }
 
-/* A violation among good messages, of one batch and of the next: what came before it counts, what comes behind does
- * not, and it is told once. So too when the caller found the violation. */
-static void deaf_after_a_violation(void) {
+/* A violation among good messages, in one batch and in the next. Messages before it are delivered and messages after it
+ * are not. It is reported once. The same holds if the caller found the violation. */
+static void violation_drops_the_rest(void) {
     static const uint64_t seqs[][3] = {{1, 2, 9}, {3, 9, 4}, {3, 4, 5}};
     struct world w = begin();
     struct end s = {0}, h = {0};
@@ -337,7 +338,7 @@ static void deaf_after_a_violation(void) {
     CU_ASSERT_TRUE(lane_flush(h.lane, 10000));
     for (int i = 0; i < 20; i++) rv_loop_turn(w.loop, 5);
     CU_ASSERT_TRUE(s.got == 1 && s.bad == 0);
-    order(&s, 1); /* it may still say why */
+    order(&s, 1); /* it can still send the reason */
     turn_until(&w, &h.got, 1);
     lane_free(h.lane);
     lane_free(s.lane);
@@ -357,7 +358,7 @@ static void strangers(void) {
     CU_ASSERT_TRUE(lane_flush(stranger.lane, 10000));
     for (uint64_t t = 2; t <= 200; t++) ping(&h, t);
     turn_until(&w, &s.got, 200);
-    order(&s, 1); /* and the answer goes to the right one */
+    order(&s, 1); /* and the answer goes to the right peer */
     turn_until(&w, &h.got, 1);
     CU_ASSERT_TRUE(s.in_order && s.bad == 0 && stranger.got == 0);
     lane_free(stranger.lane);
@@ -384,12 +385,12 @@ static void blobs_and_death(void) {
     rv_blob_unref(blob);
     turn_until(&w, &h.got, TIMES);
     CU_ASSERT_EQUAL(h.bytes, TIMES * big.n);
-    h.free_on_message = true; /* a lane freed by its own callback, with more messages under way */
+    h.free_on_message = true; /* a callback frees its own lane while more messages are waiting */
     for (uint64_t i = 0; i < 10; i++) order(&s, i + 1);
     turn_until(&w, &h.got, TIMES + 1);
     rv_loop_turn(w.loop, 0);
     CU_ASSERT_TRUE(h.lane == NULL && h.got == TIMES + 1);
-    lane_free(s.lane); /* with a queue nobody will ever read */
+    lane_free(s.lane); /* with a queue that nobody will read */
     finish(&w);
 }
 
@@ -407,7 +408,7 @@ static void paths(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "/nonexistent/dir/lane"));
     struct end h = {0};
     open_end(&w, &h, false, 0);
-    CU_ASSERT_FALSE(lane_wait_connected(h.lane, 1)); /* nobody is there */
+    CU_ASSERT_FALSE(lane_wait_connected(h.lane, 1)); /* no peer is there */
     lane_free(h.lane);
     finish(&w);
 }
@@ -419,7 +420,7 @@ static const struct suite_test tests[] = {
     {"refusals", refusals},
     {"a message without end", without_end},
     {"framing", framing},
-    {"deaf after a violation", deaf_after_a_violation},
+    {"a violation drops the rest", violation_drops_the_rest},
     {"strangers", strangers},
     {"blobs and death", blobs_and_death},
     {"paths", paths},

@@ -1,11 +1,11 @@
-/* test_log.c - one line per event, whatever the values contain. */
+/* test_log.c - one line per event, for any value. */
 #include "ipc/base/log.h"
 #include "ipc/base/visible.h"
 #include "tests/unit/sdk/suite.h"
 
 #include <unistd.h>
 
-/* What a call wrote, read back through a pipe. */
+/* Reads back through a pipe what a call wrote. */
 static size_t read_line(int fd, char *to, size_t room) {
     ssize_t n = read(fd, to, room - 1);
     to[n > 0 ? n : 0] = 0;
@@ -45,7 +45,7 @@ static void json_lines(void) {
     close(p[1]);
 }
 
-/* Only what is marked as a number, and is one. */
+/* Only a value that is marked as a number, and is one, has no quotes. */
 static void numbers(void) {
     static const struct {
         const char *key, *value, *want;

@@ -1,4 +1,5 @@
-/* test_loop.c - order, and what callbacks may do to the loop while it runs. No test asserts a duration. */
+/* test_loop.c - the order of callbacks, and what callbacks may do to the loop while it runs. No test checks a
+ * duration. */
 #include "ipc/base/loop.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -20,7 +21,7 @@ struct trace {
 struct tick {
     struct trace *trace;
     char name;
-    int kills; /* index of the timer it frees, -1 none */
+    int kills; /* index of the timer that it frees; -1 for none */
 };
 
 static void add(struct trace *t, char c) {
@@ -50,7 +51,7 @@ static void timers_in_order(void) {
     rv_loop_free(t.loop);
 }
 
-/* A timer frees the one that is due after it, and itself. */
+/* A timer frees itself and the timer that is due after it. */
 static void timers_die_in_callbacks(void) {
     struct trace t = {.loop = rv_loop_new(NULL)};
     struct tick ticks[] = {{&t, 'a', 1}, {&t, 'b', -1}, {&t, 'c', 2}};
@@ -88,7 +89,7 @@ static void many_timers(void) {
     rv_loop_free(t.loop);
 }
 
-/* Both descriptors are ready in the same turn; whoever is called first removes the other. */
+/* Both descriptors are ready in the same turn. The first one to be called removes the other. */
 static void on_fd(void *arg, int fd, unsigned events) {
     struct trace *t = arg;
     CU_ASSERT_TRUE((events & RV_LOOP_READ) != 0);
@@ -151,14 +152,14 @@ static void deferred_again(void *arg) {
 static void deferred(void *arg) {
     struct trace *t = arg;
     add(t, 'd');
-    for (int i = 0; i < 40; i++) rv_loop_defer(t->loop, deferred_again, t); /* makes the list move */
+    for (int i = 0; i < 40; i++) rv_loop_defer(t->loop, deferred_again, t); /* makes the list grow and move */
 }
 
 static void hooks(void) {
     struct trace t = {.loop = rv_loop_new(NULL), .left = 2};
     t.prepare = rv_loop_prepare(t.loop, on_prepare, &t);
     rv_loop_defer(t.loop, deferred, &t);
-    rv_loop_turn(t.loop, -1); /* would hang if the hook's answer were not honoured */
+    rv_loop_turn(t.loop, -1); /* would hang if the loop ignored the hook's answer */
     rv_loop_turn(t.loop, -1);
     rv_loop_turn(t.loop, 0);
     CU_ASSERT_EQUAL(t.n, 3 + 40);

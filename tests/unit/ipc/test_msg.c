@@ -1,4 +1,4 @@
-/* test_msg.c - every message type: round trip, every truncation, every wrong type and missing key. */
+/* test_msg.c - every message type: round trip, every truncation, every wrong type, every missing key. */
 #include "ipc/protocol/msg.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -82,7 +82,7 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
     case MSG_ADOPTED:
         m.text = (struct msg_text){RV_E_ABI, RV_STR("why")};
         break;
-    default: /* SYNCED, DRAINED: nothing in them */
+    default: /* SYNCED and DRAINED have no fields */
         break;
     }
     return m;
@@ -147,7 +147,7 @@ static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
     return m;
 }
 
-/* A message of the type with something in every field. */
+/* A message of the type with a value in every field. */
 static struct msg sample(struct rv_arena *a, unsigned type) {
     struct msg m = from_host(type) ? sample_from_host(a, type) : sample_from_supervisor(a, type);
     m.seq = 12345678901;
@@ -166,7 +166,7 @@ static void wire_free(struct wire *w) {
 static int decode(const struct wire *w, struct rv_bytes payload, bool side, struct msg *ret) {
     struct rv_error err = {0};
     int r = msg_decode(rv_buf_bytes(&w->header), rv_buf_bytes(&w->body), payload, side, ret, &err);
-    CU_ASSERT_TRUE(r == 0 || (err.code == r && err.text[0] != 0)); /* never a refusal without a reason */
+    CU_ASSERT_TRUE(r == 0 || (err.code == r && err.text[0] != 0)); /* every refusal has a reason */
     return r;
 }
 
@@ -189,7 +189,7 @@ static void round_trips(void) {
     }
 }
 
-/* A copy says the same when what it was made from is gone, and its texts end with a NUL. */
+/* A copy stays the same when the original is freed, and its texts end with a NUL. */
 static void copies(void) {
     for (unsigned type = 1; type <= TYPES; type++) {
         if (type == 9) continue; /* not used any more */
@@ -219,7 +219,7 @@ static void copies(void) {
     }
 }
 
-/* Frames copied to their exact size, so that a sanitizer sees any read behind the end. */
+/* Frames are copied to their exact size, so a sanitizer sees any read after the end. */
 static void truncations(void) {
     for (unsigned type = 1; type <= TYPES; type++) {
         if (type == 9) continue; /* not used any more */
@@ -241,7 +241,7 @@ static void truncations(void) {
     }
 }
 
-/* The body with one entry left out (replacement absent) or replaced. */
+/* The body with one entry left out (if replacement is absent) or replaced. */
 static void rewrite(struct rv_val body, size_t index, struct rv_val replacement, struct rv_buf *out) {
     size_t i = 0;
     rv_mp_map(out, rv_val_len(body) - !rv_val_present(replacement));
@@ -261,7 +261,8 @@ static void keys(void) {
         struct msg m = sample(a, type), zero = {.type = type}, got;
         rv_cleanup(wire_free) struct wire w = {0}, least = {0};
         msg_encode(&m, &w.header, &w.body);
-        msg_encode(&zero, &least.header, &least.body); /* what is there even when zero is required */
+        /* Keys that are written even if they are zero, because they are required. */
+        msg_encode(&zero, &least.header, &least.body);
         struct rv_val body = {w.body.p, w.body.n}, need = {least.body.p, least.body.n};
         size_t i = 0;
         for (struct rv_iter it = rv_iter(body); rv_iter_next(&it); i++) {
@@ -294,7 +295,7 @@ static void unknown_things(void) {
     CU_ASSERT_STRING_EQUAL(msg_type_name(0), "unknown");
     rv_buf_clear(&w.body);
     msg_encode(&(struct msg){.type = MSG_DRAIN, .seq = 1}, &extra.header, &w.body);
-    rv_mp_map(&extra.body, 1); /* a key that a later version may bring */
+    rv_mp_map(&extra.body, 1); /* a key that a later version may add */
     rv_mp_cstr(&extra.body, "later");
     rv_mp_nil(&extra.body);
     CU_ASSERT_EQUAL(decode(&extra, (struct rv_bytes){NULL, 0}, false, &got), 0);

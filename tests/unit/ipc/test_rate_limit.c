@@ -1,4 +1,4 @@
-/* test_bucket.c - a token bucket: burst, refill, a clock that goes back. */
+/* test_rate_limit.c - a token bucket: burst, refill, a clock that goes back. */
 #include "ipc/base/rate_limit.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -15,7 +15,7 @@ static void refill(void) {
         int64_t now;
         unsigned want;
     } rows[] = {{1000000, BURST}, {1000099, 0}, {1000100, 1},    {1000350, 2},
-                {1000400, 1},     {1000300, 0}, /* the clock went back: nothing is given, and nothing twice */
+                {1000400, 1},     {1000300, 0}, /* the clock went back: no token is added, and none is added twice */
                 {1000399, 0},     {1000400, 1}, {9000000, BURST}};
     struct rv_rate_limit b = {0};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) CU_ASSERT_EQUAL(taken_until_empty(&b, rows[i].now), rows[i].want);
@@ -28,4 +28,4 @@ static void asking_takes_nothing(void) {
 }
 
 static const struct suite_test tests[] = {{"refill", refill}, {"asking takes nothing", asking_takes_nothing}};
-SUITE_MAIN("ipc bucket", tests)
+SUITE_MAIN("rate limit", tests)

@@ -1,4 +1,4 @@
-/* test_table.c - the hash table: finding, growing, removing while walking; and its hash functions. */
+/* test_table.c - the hash table (finding, growing, removing during a walk) and its hash functions. */
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
@@ -18,7 +18,7 @@ static struct thing *find(const struct rv_table *t, uint32_t hash, unsigned valu
     return NULL;
 }
 
-/* spread 1: every hash once; 7: chains of several hashes that share a head, and several links of one hash. */
+/* With spread 1 every hash occurs once. With spread 7 several hashes share a head and several links have one hash. */
 static void against_an_array(void) {
     static const unsigned spreads[] = {1, 7, 64, 1000};
     enum { N = 1000 };
@@ -35,7 +35,7 @@ static void against_an_array(void) {
         CU_ASSERT_PTR_NULL(find(&t, 1, 0));
         for (unsigned i = 0; i < N; i += 3) {
             rv_table_remove(&t, &all[i].link);
-            rv_table_remove(&t, &all[i].link); /* it is in no table any more */
+            rv_table_remove(&t, &all[i].link); /* it is in no table now */
         }
         CU_ASSERT_EQUAL(t.n, N - (N + 2) / 3);
         for (unsigned i = 0; i < N; i++) CU_ASSERT_EQUAL(find(&t, i / spreads[s] * 64, i) != NULL, i % 3 != 0);
@@ -73,7 +73,7 @@ static void empty_walk(void) {
     CU_ASSERT_FALSE(rv_table_walk_next(&w));
 }
 
-/* Values that FNV-1a's authors publish: a mistyped constant would not give them. */
+/* Values that the authors of FNV-1a publish. A mistyped constant would give others. */
 static void hashes(void) {
     CU_ASSERT_EQUAL(rv_hash_bytes(RV_HASH_BEGIN, RV_STR("")), 0x811c9dc5u);
     CU_ASSERT_EQUAL(rv_hash_bytes(RV_HASH_BEGIN, RV_STR("a")), 0xe40c292cu);

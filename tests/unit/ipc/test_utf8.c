@@ -1,4 +1,4 @@
-/* test_utf8.c - UTF-8: what is well-formed, what it means and where a cut may be. */
+/* test_utf8.c - UTF-8: which bytes are well-formed, which code point they are, and where a text may be cut. */
 #include "ipc/base/utf8.h"
 #include "tests/unit/sdk/suite.h"
 

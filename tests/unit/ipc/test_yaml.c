@@ -1,4 +1,4 @@
-/* test_yaml.c - YAML as a tree: what each option accepts, what is refused and on which line, several documents. */
+/* test_yaml.c - YAML as a tree: what each option accepts, what is refused and in which line, several documents. */
 #include "ipc/base/yaml.h"
 #include "rayvisor/json.h"
 #include "tests/unit/sdk/suite.h"
@@ -13,7 +13,7 @@ static void add_json(struct rv_arena *a, struct rv_node *n, struct rv_buf *out) 
 static void documents(void) {
     static const struct {
         const struct rv_yaml_opts *o;
-        const char *yaml, *want; /* JSON, or what the error begins with */
+        const char *yaml, *want; /* JSON, or the beginning of the error */
     } rows[] = {
         {&strict, "", "null"},
         {&strict, "# nothing\n", "null"},
@@ -126,7 +126,7 @@ static void several(void) {
         {"---\na: 1\n---\nb: 2\n...\n---\n[3]\n", "{\"a\":1}{\"b\":2}[3]", 0, 0},
         {"a: 1\n---\n[\n", "{\"a\":1}", 0, RV_E_PARSE},
         {"a: 1\n---\nb: 2\n---\nc: 3\n", "{\"a\":1}{\"b\":2}", 2, RV_E_EXISTS},
-        {"a: &x 1\n---\nb: *x\n", "{\"a\":1}", 0, RV_E_PARSE}, /* an anchor is its document's */
+        {"a: &x 1\n---\nb: *x\n", "{\"a\":1}", 0, RV_E_PARSE}, /* an anchor is valid only in its document */
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct several s = {.stop = rows[i].stop};

@@ -80,7 +80,7 @@ static void test_group_first(void) {
         struct world w;
         start(&w, rows[i].settings);
         for (unsigned step = 0; step < 400; step++) { /* whatever fails on the way */
-            while (rv_fakehost_tell(w.host)) {
+            while (rv_fakehost_deliver(w.host)) {
             }
             rv_fakehost_run(w.host);
             if (!rv_fakehost_serve(w.host, 70)) rv_fakehost_advance(w.host, 500);

@@ -253,7 +253,7 @@ static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
     uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 5);
     if (what < 28)
-        while (n-- > 0 && rv_fakehost_tell(s->host)) {
+        while (n-- > 0 && rv_fakehost_deliver(s->host)) {
         }
     else if (what < 54)
         while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {

@@ -47,7 +47,7 @@ static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
     uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 5);
     if (what < 26) {
-        while (n-- > 0 && rv_fakehost_tell(s->host)) {
+        while (n-- > 0 && rv_fakehost_deliver(s->host)) {
         }
     } else if (what < 50) {
         while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
@@ -86,7 +86,7 @@ static bool work(struct story *s) {
         if (job != NULL && s->model.mode == RJ_INTERACTIVE && !model_ended(&s->model))
             world_submit(&s->world, rv_path_str(job->value, "status.rayClusterName"), MODEL_USER_ID);
         more = world_work(&s->world);
-        while (rv_fakehost_tell(s->host)) more = true;
+        while (rv_fakehost_deliver(s->host)) more = true;
         rv_fakehost_run(s->host);
         model_watch(&s->model, &s->world, &s->faults);
         while (rv_fakehost_serve(s->host, 0)) more = true;

@@ -76,7 +76,7 @@ void scene_end(struct scene *s) {
 void scene_settle(struct scene *s) {
     for (int i = 0; i < 2000; i++) {
         bool did = world_work(&s->w);
-        while (rv_fakehost_tell(s->host)) did = true;
+        while (rv_fakehost_deliver(s->host)) did = true;
         rv_fakehost_run(s->host);
         while (rv_fakehost_serve(s->host, 0)) did = true;
         rv_fakehost_run(s->host);

@@ -236,7 +236,7 @@ static void step(struct story *s) {
     static const uint32_t troubles[] = {0, 0, 10, 40, 90};
     uint32_t what = rv_test_random_below(&s->random, 100), n = 1 + rv_test_random_below(&s->random, 6);
     if (what < 24) {
-        while (n-- > 0 && rv_fakehost_tell(s->host)) {
+        while (n-- > 0 && rv_fakehost_deliver(s->host)) {
         }
     } else if (what < 46) {
         while (n-- > 0 && rv_fakehost_serve(s->host, s->trouble)) {
@@ -273,7 +273,7 @@ static void step(struct story *s) {
 static void work(struct story *s) {
     for (bool more = true; more && s->faults.n == 0;) {
         more = world_work(&s->w);
-        while (rv_fakehost_tell(s->host)) more = true;
+        while (rv_fakehost_deliver(s->host)) more = true;
         rv_fakehost_run(s->host);
         watch(s);
         while (rv_fakehost_serve(s->host, 0)) more = true;

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ipc/base/files.h"
+#include "ipc/base/fd_limit.h"
 #include "tests/unit/sdk/suite.h"
 
 #define SECOND INT64_C(1000000000)
@@ -165,7 +165,7 @@ static void exec_descriptors(void) {
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
     r.rlim_cur = 77;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_EQUAL(rv_files_raise(), r.rlim_max);
+    CU_ASSERT_EQUAL(rv_fd_limit_raise(), r.rlim_max);
     struct kube_auth *a = kube_auth_new(&x.c, NULL);
     write_file("plugin", "#!/bin/sh\nuntil [ $(ulimit -Sn) = 77 ]; do sleep 0.01; done\n"
                          "echo '{\"kind\":\"ExecCredential\",\"status\":{\"token\":\"t\"}}'\n");

@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ipc/base/files.h"
+#include "ipc/base/fd_limit.h"
 #include "ipc/base/log.h"
 #include "supervisor/proc/output.h"
 #include "supervisor/proc/spawn.h"
@@ -84,7 +84,7 @@ static void descriptors(void) {
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
     r.rlim_cur = 77;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_EQUAL(rv_files_raise(), r.rlim_max);
+    CU_ASSERT_EQUAL(rv_fd_limit_raise(), r.rlim_max);
     pid_t pid = 0;
     int pidfd = spawn_host(&(struct spawn_opts){argv, out, out, out}, &pid, &err);
     CU_ASSERT_TRUE(pidfd >= 0 && waitpid(pid, NULL, 0) == pid);

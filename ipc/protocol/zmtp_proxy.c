@@ -1,5 +1,5 @@
-/* gate.c - see gate.h. */
-#include "gate.h"
+/* zmtp_proxy.c - see zmtp_proxy.h. */
+#include "zmtp_proxy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 enum { GREETING = 64, SIGNATURE_END = 9, VERSION_AT = 10, ZMTP = 3 };
 enum { FLAG_MORE = 1, FLAG_LONG = 2, FLAG_COMMAND = 4 };
 
-static int read_greeting(struct gate_reader *r, uint8_t byte, struct rv_error *err) {
+static int read_greeting(struct zmtp_reader *r, uint8_t byte, struct rv_error *err) {
     uint64_t at = r->at++;
     bool wrong =
         (at == 0 && byte != 0xff) || (at == SIGNATURE_END && byte != 0x7f) || (at == VERSION_AT && byte < ZMTP);
@@ -26,7 +26,7 @@ static int read_greeting(struct gate_reader *r, uint8_t byte, struct rv_error *e
     return 0;
 }
 
-static int judge_frame(struct gate_reader *r, const struct gate_bounds *b, struct rv_error *err) {
+static int check_frame(struct zmtp_reader *r, const struct zmtp_bounds *b, struct rv_error *err) {
     uint8_t flags = r->head[0];
     r->left = 0;
     for (size_t i = 1; i < r->at; i++) r->left = r->left << 8 | r->head[i];
@@ -40,17 +40,17 @@ static int judge_frame(struct gate_reader *r, const struct gate_bounds *b, struc
     return 0;
 }
 
-static int read_head(struct gate_reader *r, const struct gate_bounds *b, uint8_t byte, struct rv_error *err) {
+static int read_head(struct zmtp_reader *r, const struct zmtp_bounds *b, uint8_t byte, struct rv_error *err) {
     r->head[r->at++] = byte;
     if (r->at == 1 && (byte & ~(FLAG_MORE | FLAG_LONG | FLAG_COMMAND)) != 0)
         return rv_error_set(err, RV_E_PROTOCOL, "a frame with unknown flags");
     if (r->at < ((r->head[0] & FLAG_LONG) != 0 ? 9U : 2U)) return 0;
-    int code = judge_frame(r, b, err);
+    int code = check_frame(r, b, err);
     r->at = 0;
     return code;
 }
 
-int gate_read(struct gate_reader *r, const struct gate_bounds *b, const uint8_t *p, size_t n, struct rv_error *err) {
+int zmtp_read(struct zmtp_reader *r, const struct zmtp_bounds *b, const uint8_t *p, size_t n, struct rv_error *err) {
     for (size_t i = 0; i < n;) {
         if (r->left > 0) {
             size_t skip = r->left < n - i ? (size_t)r->left : n - i;
@@ -72,32 +72,33 @@ enum { CONNECTIONS_MAX = 4, BUFFER = 64 << 10 };
 struct side {
     int fd;
     struct rv_watch *watch;
-    uint8_t *bytes; /* read here, and not yet written to the other side */
+    uint8_t *bytes; /* bytes that were read from here and are not yet written to the other side */
     size_t begin, end;
-    bool ended; /* nothing more will be read */
+    bool ended; /* the end of the input was reached */
 };
 
 struct connection {
-    struct gate *gate;
-    struct side sides[2]; /* 0: the host, 1: ZeroMQ */
-    struct gate_reader reader;
+    struct zmtp_proxy *proxy;
+    struct side sides[2]; /* [0] is the host, [1] is ZeroMQ */
+    struct zmtp_reader reader;
 };
 
-struct gate {
+struct zmtp_proxy {
     struct rv_loop *loop;
     struct rv_watch *watch;
-    int listener, behind; /* behind: O_PATH of ZeroMQ's socket, which has no name any more */
+    /* `zmq_socket` is an O_PATH descriptor of ZeroMQ's socket, whose file name has been removed. */
+    int listener, zmq_socket;
     char *path;
-    struct gate_bounds bounds;
-    struct connection *list[CONNECTIONS_MAX]; /* 0: the peer */
-    bool told;
+    struct zmtp_bounds bounds;
+    struct connection *list[CONNECTIONS_MAX]; /* [0] is the first connection, the peer's */
+    bool reported;
     void (*on_bad)(void *arg, const struct rv_error *err);
     void *arg;
 };
 
 static void connection_free(struct connection *c) {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
-        if (c->gate->list[i] == c) c->gate->list[i] = NULL;
+        if (c->proxy->list[i] == c) c->proxy->list[i] = NULL;
     for (int i = 0; i < 2; i++) {
         rv_watch_free(c->sides[i].watch);
         rv_closep(&c->sides[i].fd);
@@ -106,7 +107,7 @@ static void connection_free(struct connection *c) {
     free(c);
 }
 
-/* Each side is read while its buffer is empty, and written to while the other's is not. */
+/* A side is read while its buffer is empty. It is written to while the buffer of the other side is not empty. */
 static void watch_sides(struct connection *c) {
     for (int i = 0; i < 2; i++) {
         const struct side *own = &c->sides[i], *other = &c->sides[1 - i];
@@ -117,7 +118,7 @@ static void watch_sides(struct connection *c) {
     }
 }
 
-/* False: it is over. */
+/* Reads from side i. Returns false if the connection must be closed. */
 static bool fill(struct connection *c, int i, struct rv_error *err) {
     struct side *s = &c->sides[i];
     if (s->begin != s->end || s->ended) return true;
@@ -126,12 +127,12 @@ static bool fill(struct connection *c, int i, struct rv_error *err) {
     s->begin = 0;
     s->end = (size_t)n;
     s->ended = n == 0;
-    return i == 1 || gate_read(&c->reader, &c->gate->bounds, s->bytes, s->end, err) == 0;
+    return i == 1 || zmtp_read(&c->reader, &c->proxy->bounds, s->bytes, s->end, err) == 0;
 }
 
 static bool drain(struct connection *c, int i) {
     struct side *s = &c->sides[i];
-    if (s->begin == s->end) return !s->ended; /* one side that has ended has nothing to hear either */
+    if (s->begin == s->end) return !s->ended; /* after the end of one side the connection is closed */
     ssize_t n = send(c->sides[1 - i].fd, s->bytes + s->begin, s->end - s->begin, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
     s->begin += (size_t)n;
@@ -140,7 +141,7 @@ static bool drain(struct connection *c, int i) {
 
 static void on_ready(void *arg, int fd, unsigned events) {
     struct connection *c = arg;
-    struct gate *g = c->gate;
+    struct zmtp_proxy *g = c->proxy;
     struct rv_error err = {0};
     (void)fd;
     (void)events;
@@ -150,30 +151,30 @@ static void on_ready(void *arg, int fd, unsigned events) {
         watch_sides(c);
         return;
     }
-    bool tell = err.code != 0 && !g->told && g->list[0] == c;
+    bool report = err.code != 0 && !g->reported && g->list[0] == c;
     connection_free(c);
-    if (!tell) return;
-    g->told = true;
+    if (!report) return;
+    g->reported = true;
     g->on_bad(g->arg, &err);
 }
 
-/* The descriptor of a socket that has no name leads to it all the same. */
-static int connect_behind(const struct gate *g) {
+/* Connects to ZeroMQ's socket by its descriptor, because its name is gone. */
+static int connect_zmq(const struct zmtp_proxy *g) {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d", g->behind);
+    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d", g->zmq_socket);
     if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof a) != 0) rv_closep(&fd);
     return fd;
 }
 
-static void connection_new(struct gate *g, size_t place, int fd) {
-    int other = connect_behind(g);
+static void connection_new(struct zmtp_proxy *g, size_t place, int fd) {
+    int other = connect_zmq(g);
     if (other < 0) {
         close(fd);
         return;
     }
     struct connection *c = rv_alloc(sizeof *c);
-    c->gate = g;
+    c->proxy = g;
     for (int i = 0; i < 2; i++) {
         c->sides[i].fd = i == 0 ? fd : other;
         c->sides[i].bytes = rv_alloc(BUFFER);
@@ -183,7 +184,7 @@ static void connection_new(struct gate *g, size_t place, int fd) {
 }
 
 static void on_connection(void *arg, int fd, unsigned events) {
-    struct gate *g = arg;
+    struct zmtp_proxy *g = arg;
     (void)events;
     int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     size_t place = 0;
@@ -206,30 +207,32 @@ static int listen_at(const char *path) {
     return code;
 }
 
-struct gate *gate_open(struct rv_loop *l, const char *path, const struct gate_bounds *b,
-                       void (*on_bad)(void *arg, const struct rv_error *err), void *arg, struct rv_error *err) {
-    int behind = open(path, O_PATH | O_CLOEXEC), code = behind < 0 ? -errno : 0;
+struct zmtp_proxy *zmtp_proxy_open(struct rv_loop *l, const char *path, const struct zmtp_bounds *b,
+                                   void (*on_bad)(void *arg, const struct rv_error *err), void *arg,
+                                   struct rv_error *err) {
+    int zmq_socket = open(path, O_PATH | O_CLOEXEC), code = zmq_socket < 0 ? -errno : 0;
     if (code == 0 && unlink(path) != 0) code = -errno;
     int listener = code == 0 ? listen_at(path) : code;
     if (listener < 0) {
-        rv_closep(&behind);
+        rv_closep(&zmq_socket);
         rv_error_set(err, listener, "cannot listen at %s: %s", path, strerror(-listener));
         return NULL;
     }
-    struct gate *g = rv_alloc(sizeof *g);
-    *g = (struct gate){.loop = l, .listener = listener, .behind = behind, .bounds = *b, .on_bad = on_bad, .arg = arg};
+    struct zmtp_proxy *g = rv_alloc(sizeof *g);
+    *g = (struct zmtp_proxy){
+        .loop = l, .listener = listener, .zmq_socket = zmq_socket, .bounds = *b, .on_bad = on_bad, .arg = arg};
     g->path = rv_strdup(rv_str(path));
     g->watch = rv_loop_fd(l, listener, RV_LOOP_READ, on_connection, g);
     return g;
 }
 
-struct gate *gate_free(struct gate *g) {
+struct zmtp_proxy *zmtp_proxy_free(struct zmtp_proxy *g) {
     if (g == NULL) return NULL;
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
         if (g->list[i] != NULL) connection_free(g->list[i]);
     rv_watch_free(g->watch);
     rv_closep(&g->listener);
-    rv_closep(&g->behind);
+    rv_closep(&g->zmq_socket);
     unlink(g->path);
     free(g->path);
     free(g);

@@ -1,5 +1,5 @@
-/* The limit of descriptors: as high as it may be here, for children what it was. */
-#include "ipc/base/files.h"
+/* test_fd_limit.c - the limit of descriptors is raised to the maximum, and children get the earlier limit back. */
+#include "ipc/base/fd_limit.h"
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -19,16 +19,17 @@ static void limits(void) {
     uint64_t hard = r.rlim_max;
     r.rlim_cur = hard;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_EQUAL(rv_files_raise(), hard);
-    rv_files_restore(0); /* nothing was changed */
+    CU_ASSERT_EQUAL(rv_fd_limit_raise(), hard);
+    rv_fd_limit_restore(0); /* nothing was changed */
     CU_ASSERT_EQUAL(soft(), hard);
     r.rlim_cur = 77;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_TRUE(rv_files_raise() == hard && soft() == hard);
-    CU_ASSERT_TRUE(rv_files_raise() == hard && soft() == hard); /* again: what was first counts */
+    CU_ASSERT_TRUE(rv_fd_limit_raise() == hard && soft() == hard);
+    /* The second call does not replace the remembered limit. */
+    CU_ASSERT_TRUE(rv_fd_limit_raise() == hard && soft() == hard);
     pid_t child = fork();
     if (child == 0) {
-        rv_files_restore(0);
+        rv_fd_limit_restore(0);
         _exit(soft() == 77 ? 0 : 1);
     }
     int status = -1;
@@ -37,4 +38,4 @@ static void limits(void) {
 }
 
 static const struct suite_test tests[] = {{"limits", limits}};
-SUITE_MAIN("files", tests)
+SUITE_MAIN("fd limit", tests)
