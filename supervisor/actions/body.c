@@ -1,4 +1,4 @@
-/* body.c - what is sent for patches and deletions (see body.h). */
+/* body.c - the bodies and paths of requests about objects (see body.h). */
 #include "body.h"
 
 #include "ipc/base/json_writer.h"

@@ -1,15 +1,15 @@
-/* body.h - the JSON of requests that is not simply the action's own body: preconditions go where the API server judges
- * them. */
+/* body.h - the JSON of requests whose body is not simply the action's own. Preconditions are written where the API
+ * server checks them. */
 #ifndef ACTIONS_BODY_H
 #define ACTIONS_BODY_H
 
 #include "rayvisor/plugin.h"
 
-/* A merge, JSON or apply patch with its preconditions in it: the API server answers 409 when they do not hold. */
+/* Writes a merge, JSON or apply patch with its preconditions. The API server answers 409 if they do not hold. */
 void body_patch(const struct rv_action *a, struct rv_buf *json);
-/* DeleteOptions: propagation, grace, preconditions. */
+/* Writes DeleteOptions: propagation, grace period and preconditions. */
 void body_delete(const struct rv_action *a, struct rv_buf *json);
-/* Where it is sent. The caller's. */
+/* The path of the request. The caller frees it. */
 char *body_path(const struct rv_action *a, const char *plugin);
 
 #endif

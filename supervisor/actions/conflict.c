@@ -1,7 +1,7 @@
 /* conflict.c - see conflict.h. */
 #include "conflict.h"
 
-/* Has the plugin been told, or will it be before the result, of something newer than what it knew? */
+/* Returns true if the plugin has got a newer state of the object than it knew, or gets one before the result. */
 static bool knows_better(struct store *s, const struct rv_action *a) {
     struct rv_val body = {a->body.p, a->body.n};
     struct rv_str version = a->pre_version.n != 0 ? a->pre_version : rv_path_str(body, "metadata.resourceVersion");
@@ -21,5 +21,5 @@ void conflict_read(struct store *s, const struct rv_action *a, const struct kube
         store_written_deleted(s, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
     else if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) == 0)
         store_written(s, a->api_version, a->resource, (struct rv_val){mp.p, mp.n}, NULL);
-    (void)knows_better(s, a); /* it may differ in nothing but its version */
+    (void)knows_better(s, a); /* the newer state may differ in nothing but its version */
 }

@@ -1,4 +1,4 @@
-/* counts.h - how many actions of which plugin ended how, for metrics. */
+/* counts.h - counts actions by plugin, verb and result code, for metrics. */
 #ifndef ACTIONS_COUNTS_H
 #define ACTIONS_COUNTS_H
 
@@ -7,7 +7,7 @@
 struct counts;
 struct counts *counts_new(void);
 struct counts *counts_free(struct counts *c);
-/* verb and code are literals: told apart by their addresses. */
+/* verb and code must be literals, because they are compared by address. */
 void counts_add(struct counts *c, const char *plugin, const char *verb, const char *code);
 void counts_each(const struct counts *c,
                  void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg);

@@ -1,12 +1,12 @@
-/* denied.c - see denied.h. A table of hashes: what shares its place with another thing is said more often, never less.
- */
+/* denied.c - see denied.h. It is a table of hashes. Two refusals that share a slot are reported more often, never
+ * less. */
 #include "denied.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rate_limit.h"
 
 #include <stdlib.h>
 
-enum { REMEMBERED = 256, PLUGINS = 64 /* those that share a place share its reports */, BURST = 20 };
+enum { REMEMBERED = 256, PLUGINS = 64 /* plugins that share a slot share its limit */, BURST = 20 };
 #define HOUR INT64_C(3600000000000)
 static const double EACH_NS = 60e9;
 

@@ -1,12 +1,12 @@
 /* event_queue.c - see event_queue.h.
  *
- * The pace is an average of the latest answers, the newest counting for a fifth. Without answers for half a second
- * nothing is known: then one item goes as a probe, and its own answer is the next measurement. */
+ * The pace is an average of the latest response times; the newest one counts for a fifth. After half a second without
+ * an answer the pace is unknown. Then one event is sent, and its response time is the next measurement. */
 #include "event_queue.h"
 
 #include <stdlib.h>
 
-/* Owners that share a place share its bytes as well. */
+/* Owners that share a slot share its bytes. */
 enum { ITEMS_MAX = 20000, OWNERS = 64, OWNER_BYTES_MAX = 8 << 20 };
 #define MS INT64_C(1000000)
 #define SLOW (30 * MS)
@@ -52,7 +52,7 @@ void event_queue_measure(struct event_queue *q, int64_t took, int64_t now) {
 static bool may_go(struct event_queue *q, int64_t now) {
     if (now - q->first->since >= WAIT_MAX || q->pace < SLOW) return true;
     if (now - q->measured < UNKNOWN_AFTER) return false;
-    q->measured = now; /* one probe */
+    q->measured = now; /* the one event that measures the pace */
     return true;
 }
 

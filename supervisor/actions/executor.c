@@ -1,4 +1,4 @@
-/* executor.c - the action pipeline (see executor.h). */
+/* executor.c - carries out actions (see executor.h). */
 #include "executor_internal.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@
 #include "undone.h"
 
 #define MILLISECOND INT64_C(1000000)
-enum { KEY_TOLD = 253 /* of what a plugin calls a key, so much is logged */ };
+enum { KEY_TOLD = 253 /* the log shows so many bytes of a plugin's name for a key */ };
 
 static bool pump_queue(void *arg);
 static bool counts_in_flight(const struct op *op);
@@ -37,12 +37,12 @@ static struct op *op_new(struct executor *x, struct executor_client *c, uint64_t
     op->plugin_name = rv_strdup(c != NULL ? c->config->name : RV_STR("rayvisor"));
     struct msg own = *m;
     op->kept = sizeof *op + msg_lent_bytes(m);
-    op->bytes = msg_own(&own); /* thousands may wait: one allocation each, and no larger than it must be */
+    op->bytes = msg_own(&own); /* thousands may wait, so each has one allocation of exactly the size that it needs */
     op->m = own.action;
     return op;
 }
 
-/* An event whose turn has come; frees w. NULL: it cannot be read, and is lost. */
+/* Unpacks an event and frees w. Returns NULL if it cannot be decoded; the event is then lost. */
 static struct op *op_of_packed_event(struct executor *x, struct packed_event *w) {
     struct msg m;
     struct rv_str plugin;
@@ -79,7 +79,7 @@ static void link_running(struct op *op) {
     if (counts_in_flight(op)) x->in_flight++;
 }
 
-/* Ends an op: the result goes out, exactly once. */
+/* Ends an op. Its result is sent exactly once. */
 void end_op(struct op *op, const struct rv_result *r) {
     struct executor *x = op->x;
     struct msg_result out = {op->m.id, *r};
@@ -110,16 +110,16 @@ static void end_op_with(struct op *op, int code, const char *message) {
     end_op(op, &(struct rv_result){.code = code, .message = rv_str(message)});
 }
 
-/* ---- room for bodies ------------------------------------------------------------------------------------ */
+/* ---- space for bodies */
 
 static size_t result_bytes(const struct op *op) {
     return op->client->result_bytes(op->client->arg) + op->quota->reading;
 }
 
-/* The first body always has room, however large it may become. */
+/* The first body is always accepted, however large it may become. */
 static bool admit_body(void *arg, size_t n) {
     struct op *op = arg;
-    bool gone = op->client == NULL; /* nobody will take it: it ends by its time-out */
+    bool gone = op->client == NULL; /* nobody wants the result; the transfer ends by its time-out */
     size_t used = gone ? 0 : result_bytes(op);
     if (gone || (used != 0 && used + n > RESULT_BYTES_MAX)) {
         op->x->paused = true;
@@ -178,7 +178,7 @@ static void send_http(struct op *op, const char *credential) {
     http_direct_send(x->http, &op->m.http, credential, on_http, op);
 }
 
-/* Nobody was asked: not to be taken for the silence of the one who should have been. */
+/* No request was sent. The text says so, because a lost answer would look the same. */
 static void no_credential(struct op *op, const char *why) {
     const struct rv_http_request *h = &op->m.http;
     rv_autobuf struct rv_buf text = {0};
@@ -187,7 +187,7 @@ static void no_credential(struct op *op, const char *why) {
     end_op_with(op, RV_E_CREDENTIAL, rv_buf_cstr(&text));
 }
 
-/* The Secret is read afresh each time; its value lives in one buffer that is wiped. */
+/* The Secret is read again for each request. Its value is in one buffer, which is wiped. */
 static void on_secret(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
@@ -244,8 +244,8 @@ void start_op(struct op *op) {
 
 /* ---- policy --------------------------------------------------------------------------------------------- */
 
-/* Told on the object that the plugin was at, if it is one that the plugin was told of: its word alone must not have
- * events written anywhere. */
+/* Writes an event about the object that the plugin was reconciling, if the plugin has got that object. Otherwise a
+ * plugin could have events written about any object. */
 void tell_key(struct op *op, const char *reason, const char *why) {
     const struct executor_client *c = op->client;
     if (op->m.key.name.n == 0 || c == NULL || (c->knows != NULL && !c->knows(c->arg, op->m.key.ns, op->m.key.name)))
@@ -278,13 +278,14 @@ static void report_denied(struct op *op, const char *why) {
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
 
-/* Is there a token? If not, when to ask again. */
+/* Returns whether there is a token. If not, arms the timer for the next one. */
 static bool has_token(struct executor *x, struct rv_rate_limit *b, int64_t rate, int64_t burst) {
     if (rate == 0) return true;
     int64_t now = rv_mono_now();
     if (rv_rate_limit_has(b, now, 1e9 / (double)rate, (double)(burst > 0 ? burst : rate))) return true;
     int64_t ms = 1000 / rate + 1;
-    if (!rv_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) { /* the soonest of all buckets counts */
+    /* The timer is armed for the earliest token of all buckets. */
+    if (!rv_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) {
         x->refill_at = now + ms * MILLISECOND;
         rv_timer_arm(x->refill, ms);
     }
@@ -293,7 +294,7 @@ static bool has_token(struct executor *x, struct rv_rate_limit *b, int64_t rate,
 
 static bool counts_in_flight(const struct op *op) { return !msg_verb_waits(op->m.a.verb); }
 
-/* May this one go now? A yes takes the tokens. */
+/* Returns whether this action may start now. If so, it takes the tokens. */
 static bool is_ready(void *arg, struct fair_item *item) {
     struct executor *x = arg;
     const struct op *op = (const struct op *)item;
@@ -310,7 +311,7 @@ static bool is_ready(void *arg, struct fair_item *item) {
     return true;
 }
 
-/* Events go when there is room beside the work, and when the API server is quick; all of them at the end. */
+/* Sends events if the API server is quick and actions leave capacity. At the end it sends all of them. */
 static void pump_events(struct executor *x) {
     const struct config *c = x->s->config;
     while (event_queue_count(x->events) > 0 && x->in_flight <= x->limit / 2 &&
@@ -327,7 +328,7 @@ static void pump_events(struct executor *x) {
         rv_timer_arm(x->event_timer, EVENT_QUEUE_ASK_AGAIN_MS);
 }
 
-/* Without a place in flight only what needs none is asked whether it may go. */
+/* If no more requests may be in flight, only actions that do not count as in flight are considered. */
 static struct op *next_op(struct executor *x) {
     if (x->in_flight >= x->limit && x->light == 0) return NULL;
     struct op *op = (struct op *)fair_pop(x->queue, is_ready, x);
@@ -356,7 +357,7 @@ static bool pump_queue(void *arg) {
     return false;
 }
 
-/* Deny by default; and our own host never has more open than it was told, so what does is not our host. */
+/* Denies by default. Our own host keeps the limits that it was told, so a host that exceeds them is not ours. */
 static enum executor_answer judge_op(struct op *op) {
     struct rv_error err = {0};
     if (op->client == NULL || op->quota == NULL) return EXECUTOR_TAKEN;
@@ -377,7 +378,7 @@ static enum executor_answer refuse_large(struct op *op) {
     return EXECUTOR_REFUSED;
 }
 
-/* Nobody waits for an event: its plugin is answered at once, and it goes when there is time. */
+/* Nobody waits for an event. Its plugin gets the result at once, and the event is sent later. */
 static void take_event(struct op *op) {
     struct executor *x = op->x;
     if (op->client != NULL) {
@@ -468,14 +469,14 @@ size_t executor_open(const struct executor *x, const struct executor_client *c) 
 }
 
 void executor_forget(struct executor *x, struct executor_client *c) {
-    if (x == NULL) return; /* at the end of the process the executor goes first */
+    if (x == NULL) return; /* at the end of the process the executor is freed first */
     size_t dropped = 0;
     fair_drop(x->queue, c, drop_item, &dropped);
     report_dropped(c->config->name.p, dropped);
     for (struct op *op = x->running, *next; op != NULL; op = next) {
         next = op->next;
         if (op->client != c) continue;
-        op->client = NULL; /* what was sent finishes and is written through */
+        op->client = NULL; /* a request that was sent is finished, and its answer is written through */
         op->quota = NULL;
         op->room = 0;
         if (op->m.a.verb == RV_VERB_TIMER) end_op_with(op, RV_E_SHUTDOWN, ""); /* nobody waits for it */
@@ -491,7 +492,7 @@ bool executor_unfinished(const struct executor *x, const char *plugin) {
 
 bool executor_idle(const struct executor *x) {
     return fair_count(x->queue) + event_queue_count(x->events) == 0 && x->in_flight == 0;
-} /* timers and observations may be cut off */
+} /* timers and HTTP requests may be cut off */
 
 void executor_stats(const struct executor *x, struct executor_stats *ret) {
     *ret = x->stats;

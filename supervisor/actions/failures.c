@@ -10,10 +10,10 @@
 enum { CONFLICTS_USUAL = 5 };
 
 struct failures {
-    struct trouble *failed;  /* sent again */
-    struct trouble *refused; /* for what others wrote */
+    struct trouble *failed;  /* requests that are sent again */
+    struct trouble *refused; /* writes that were refused because others have written */
     struct rv_rate_limit conflicts;
-    bool failing; /* no other answer came since: whoever asked may take long before he asks again */
+    bool failing; /* no other answer has come since the failure; it may be a long time until the next request */
 };
 
 static bool still_failing(void *arg) { return ((const struct failures *)arg)->failing; }
@@ -42,7 +42,7 @@ struct failures *failures_free(struct failures *f) {
     return NULL;
 }
 
-/* Now and then two write to one object: that is no news, but one every other second is. */
+/* Now and then two writers change the same object. This is usual. One conflict every other second is not. */
 static bool is_usual(struct failures *f) {
     return rv_rate_limit_take(&f->conflicts, rv_mono_now(), 2e9, CONFLICTS_USUAL);
 }

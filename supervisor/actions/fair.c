@@ -1,4 +1,4 @@
-/* fair.c - two rings of turns (see fair.h). A plugin or key without items is not in its ring. */
+/* fair.c - two round-robin queues (see fair.h). A plugin or key without items is not in its queue. */
 #include "fair.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "ipc/base/table.h"
 
 struct owner {
-    struct owner *next; /* in turn */
+    struct owner *next; /* the next one in the order of turns */
     struct rv_table_link link;
     struct fair_item *first, **last;
     size_t ns_n;
@@ -73,7 +73,7 @@ void fair_push(struct fair *f, const void *plugin, struct rv_str ns, struct rv_s
     f->items++;
 }
 
-/* The first key leaves its ring; it is put behind the others, or freed when it has nothing left. */
+/* Takes the first key from its queue. It is put at the end, or freed if it has no items left. */
 static struct owner *owner_shift(struct share *s) {
     struct owner *o = s->first;
     s->first = o->next;

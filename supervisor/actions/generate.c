@@ -17,7 +17,8 @@ bool generate_tokens(const struct rv_action *a, struct rv_buf *json) {
     for (const uint8_t *hit; at < json->n && (hit = memmem(json->p + at, json->n - at, mark, MARK)) != NULL;) {
         uint8_t token[TOKEN_BYTES];
         rv_random(token, sizeof token);
-        if (out.n == 0) rv_buf_reserve(&out, 4 * json->n); /* room for all: no copy is left behind by growing */
+        /* Enough for the whole result, so growing leaves no copy of a secret behind. */
+        if (out.n == 0) rv_buf_reserve(&out, 4 * json->n);
         rv_buf_add(&out, json->p + at, (size_t)(hit - json->p) - at);
         rv_buf_addc(&out, '"');
         rv_base64_encode((struct rv_bytes){token, sizeof token}, RV_BASE64_STANDARD, &out);

@@ -19,7 +19,7 @@ static const struct rv_backoff retry_pause = {.first = 100, .most = 100 << RETRI
 
 static struct rv_val body_of(const struct op *op) { return (struct rv_val){op->m.a.body.p, op->m.a.body.n}; }
 
-/* May it be done again when nobody knows whether it was done? */
+/* Returns true if the action may be repeated when nobody knows whether it was carried out. */
 static bool repeatable(const struct op *op) {
     const struct rv_action *a = &op->m.a;
     switch (a->verb) {
@@ -27,7 +27,7 @@ static bool repeatable(const struct op *op) {
         return a->name.n != 0;
     case RV_VERB_JSON_PATCH:
         return a->pre_version.n != 0;
-    case RV_VERB_DELETE: /* else it might hit a new object of the same name */
+    case RV_VERB_DELETE: /* without a uid it might delete a new object of the same name */
         return a->pre_uid.n != 0 || a->pre_version.n != 0;
     case RV_VERB_DELETE_COLLECTION:
         return false;
@@ -88,7 +88,8 @@ static void on_retry(void *arg) {
     start_op(op);
 }
 
-/* Nobody knows whether it was done: the answer is lost, or the server failed and did not say "not now". */
+/* Returns true if nobody knows whether the request was carried out: the answer is lost, or the server failed and did
+ * not say "not now". */
 static bool unknown_outcome(const struct kube_response *r) {
     bool failed = r->http_status >= 500 || r->http_status == 408;
     return r->maybe_sent || (failed && r->retry_after_ms == 0);
@@ -107,17 +108,19 @@ static bool retry_op(struct op *op, const struct kube_response *r) {
     return true;
 }
 
-/* The pace follows the server: halved when it throttles, one more after each success. */
+/* Adapts the number of requests in flight to the server. It is halved when the server throttles, and one is added after
+ * each success. */
 static void adapt(struct executor *x, int code) {
     size_t most = (size_t)x->s->config->max_in_flight;
     if (code == RV_E_THROTTLED)
         x->limit = x->limit > 2 ? x->limit / 2 : 1;
     else if (code == 0 && x->limit < most)
         x->limit++;
-    if (x->limit > most) x->limit = most; /* a reload lowered it */
+    if (x->limit > most) x->limit = most; /* a reload has lowered it */
 }
 
-/* How much of an answer is read: of a change to an object what the cache keeps of it, else everything. */
+/* With which projection an answer is read. For a change of an object it is the cache's; otherwise everything is
+ * read. */
 static const struct rv_projection *reads_with(const struct op *op) {
     const struct rv_action *a = &op->m.a;
     bool change = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH ||
@@ -130,8 +133,9 @@ static void write_through(struct op *op, struct rv_val object, const struct rv_p
     struct store *store = op->x->s->store;
     if (a->verb == RV_VERB_DELETE && rv_str_is(rv_path_str(object, "kind"), "Status"))
         store_written_deleted(store, a->api_version, a->resource, a->ns, a->name, a->pre_uid);
+    /* The answer is a Scale or an Eviction: it has the same name but another kind. */
     else if (a->subresource.n != 0 && !rv_str_is(a->subresource, "status"))
-        return; /* the answer is a Scale, an Eviction: of that name, but another kind */
+        return;
     else if (a->verb != RV_VERB_DELETE_COLLECTION && rv_path_str(object, "metadata.resourceVersion").n != 0)
         store_written(store, a->api_version, a->resource, object, read_with);
 }
@@ -170,7 +174,8 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
 
 static void on_failure(struct op *op, const struct kube_response *r) {
     bool unknown = unknown_outcome(r) && !repeatable(op);
-    bool went = op->looked && r->code == RV_E_NOT_FOUND; /* there when we created, gone when we looked */
+    /* It existed when we created, and was deleted before we read it. */
+    bool went = op->looked && r->code == RV_E_NOT_FOUND;
     if (r->code == RV_E_NOT_FOUND && op->m.a.verb == RV_VERB_DELETE)
         store_written_deleted(op->x->s->store, op->m.a.api_version, op->m.a.resource, op->m.a.ns, op->m.a.name,
                               op->m.a.pre_uid);
@@ -194,7 +199,7 @@ static void on_newest(void *arg, const struct kube_response *r) {
                                    .message = rv_str(op->conflict)});
 }
 
-/* True: the object is read before the result goes out. */
+/* Returns true if the object is read before the result is sent. */
 static bool read_newest(struct op *op, const struct kube_response *r) {
     rv_autofree char *path = r->code == RV_E_CONFLICT ? conflict_path(op->x->s->store, &op->m.a) : NULL;
     if (path == NULL) return false;
@@ -218,7 +223,7 @@ static void on_response(void *arg, const struct kube_response *r) {
     struct kube_response shown = *r;
     const struct rv_projection *p = reads_with(op);
     struct rv_str text = {(const char *)r->body.p, r->body.n};
-    if (r->code == 0 && rv_json_to_mp(text, p, &mp, &err) != 0) { /* done, but the answer is damaged */
+    if (r->code == 0 && rv_json_to_mp(text, p, &mp, &err) != 0) { /* carried out, but the answer is damaged */
         shown.code = RV_E_UNAVAILABLE;
         shown.maybe_sent = true;
         shown.message = rv_str(err.text);

@@ -1,4 +1,4 @@
-/* owners.c - asking for owners whose watch is not up to date (see owners.h). */
+/* owners.c - reads owners whose watch is not up to date (see owners.h). */
 #include "owners.h"
 
 #include <stdlib.h>
@@ -8,12 +8,12 @@
 #include "supervisor/bus/feeds.h"
 
 enum { REMEMBERED = 256 };
-static const int64_t FOR = INT64_C(1000000000); /* so long an answer counts, ns */
+static const int64_t FOR = INT64_C(1000000000); /* how long an answer is valid, in ns */
 
 struct owners {
     struct supervisor *s;
     struct {
-        uint64_t uid; /* a hash of it */
+        uint64_t uid; /* a hash of the uid */
         int64_t at;
     } seen[REMEMBERED];
 };
@@ -66,14 +66,14 @@ int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_
     struct rv_str uid = rv_path_str(ref, "uid");
     rv_autobuf struct rv_buf mp = {0};
     bool forbidden = r->code == RV_E_FORBIDDEN || r->code == RV_E_UNAUTHORIZED;
-    if (forbidden) return 0; /* nobody can say: as without this question */
+    if (forbidden) return 0; /* it cannot be found out; continue without the check */
     if (r->code != 0 && r->code != RV_E_NOT_FOUND) return r->code;
     if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) != 0)
         return RV_E_UNAVAILABLE;
     struct rv_val object = {mp.p, mp.n};
     const struct store_object *known = find_owner(o, a, ref);
     rv_autofree char *api = NULL, *resource = NULL;
-    if (known != NULL) { /* copies: what follows changes the cache */
+    if (known != NULL) { /* these are copies, because the next call changes the cache */
         api = rv_strdup(rv_str(store_collection_api_version(known->collection)));
         resource = rv_strdup(rv_str(store_collection_resource(known->collection)));
     }

@@ -1,5 +1,5 @@
-/* packed_event.h - an event that waits in the queue, in a packed form. A burst leaves thousands of them, and the form
- * in which an action is carried out takes four times as much memory. */
+/* packed_event.h - a waiting event in a packed form. A burst may leave thousands of them, and the form in which an
+ * action is carried out needs four times as much memory. */
 #ifndef ACTIONS_PACKED_EVENT_H
 #define ACTIONS_PACKED_EVENT_H
 
@@ -7,13 +7,13 @@
 #include "ipc/protocol/msg.h"
 
 struct packed_event {
-    struct event_queue_item item; /* first: the item is the event */
+    struct event_queue_item item; /* first member: an item is its event */
     uint32_t header_n, body_n, plugin_n;
     uint8_t bytes[];
 };
-/* Copies an ACTION message with verb EVENT and the name of its plugin. The caller frees. */
+/* Copies an ACTION message with the verb EVENT, and the name of its plugin. The caller frees it with free(). */
 struct packed_event *packed_event_new(const struct msg *m, const char *plugin);
-/* Borrows from w. 0, or why it cannot be read. */
+/* The message borrows from w. Returns 0, or the error of the decoder. */
 int packed_event_decode(const struct packed_event *w, struct msg *ret, struct rv_str *ret_plugin, struct rv_error *err);
 
 #endif

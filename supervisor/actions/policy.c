@@ -1,11 +1,11 @@
-/* policy.c - grants (see policy.h). */
+/* policy.c - checks grants (see policy.h). */
 #include "policy.h"
 
 #include "ipc/protocol/action_check.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/config/url.h"
 
-/* What a plugin said, for "%.*s": as much of it as a line bears. */
+/* A plugin's text for "%.*s": as much of it as fits in a line. */
 #define QUOTE(s) (int)((s).n < 200 ? (s).n : 200), (s).p
 
 const char *policy_verb(uint32_t verb) {
@@ -43,7 +43,8 @@ static bool may_use(const struct config_plugin *p, const struct rv_http_request 
     return false;
 }
 
-/* Which Secret, and to whom: what a namespace keeps secret goes to the Services of that namespace only. */
+/* Checks that the Secret is granted and who gets it: a Secret of a namespace is sent only to Services of that
+ * namespace. */
 static int check_secret(const struct config_plugin *p, const struct rv_http_request *r, struct rv_error *err) {
     bool home = false;
     if (!may_use(p, r))
@@ -77,7 +78,7 @@ static int check_http(const struct config_plugin *p, const struct msg_action *a,
 int policy_check(const struct config_plugin *p, const struct msg_action *m, struct rv_error *err) {
     const struct rv_action *a = &m->a;
     struct rv_error why = {0};
-    /* First: grants judge names, so what they judge must be names. */
+    /* This is first, because grants compare names, and only valid names can be compared. */
     if (action_check(m, &why) != 0)
         return rv_error_set(err, RV_E_DENIED, "plugin " RV_STR_FMT ": %s", RV_STR_ARG(p->name), why.text);
     if (a->verb == RV_VERB_TIMER) return 0;
@@ -87,7 +88,8 @@ int policy_check(const struct config_plugin *p, const struct msg_action *m, stru
     if (a->verb == RV_VERB_EVENT) {
         as.api_version = RV_STR("events.k8s.io/v1");
         as.resource = RV_STR("events");
-        as.ns = m->event.ns.n != 0 ? m->event.ns : RV_STR("default"); /* where it is written */
+        /* The namespace into which the event is written. */
+        as.ns = m->event.ns.n != 0 ? m->event.ns : RV_STR("default");
         verb = RV_STR("create");
     }
     for (size_t i = 0; i < p->grant_n; i++)

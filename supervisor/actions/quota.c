@@ -1,4 +1,4 @@
-/* quota.c - a short list: there are few plugins (see quota.h). */
+/* quota.c - a short list, because there are few plugins (see quota.h). */
 #include "quota.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* recorder.c - event series and a bound on noise (see recorder.h). */
+/* recorder.c - merges events into series and limits their number (see recorder.h). */
 #include "recorder.h"
 
 #include <stdio.h>
@@ -15,12 +15,12 @@ enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST =
 
 struct seen {
     uint64_t hash;
-    int64_t last, sent; /* wall ns */
+    int64_t last, sent; /* wall clock, ns */
     uint32_t count;
     char *ns, *name; /* of the event object */
 };
 
-/* New events about one object: a burst, then one every REFILL_S seconds. */
+/* The limit of new events about one object: a burst, then one every REFILL_S seconds. */
 struct budget {
     uint64_t hash;
     struct rv_rate_limit left;
@@ -28,7 +28,7 @@ struct budget {
 
 struct recorder {
     struct budget budgets[OBJECTS];
-    struct seen seen[REMEMBERED]; /* direct-mapped by hash: forgetting an old one only costs another object */
+    struct seen seen[REMEMBERED]; /* indexed by hash; forgetting an old event only costs one more object */
     struct rv_buf body;
     char *path;
     uint64_t serial;
@@ -55,7 +55,7 @@ static uint64_t hash_event(const struct rv_event *e) {
     return rv_hash64_texts(parts, RV_ARRAY_LEN(parts));
 }
 
-/* May one more new event be written about this object? */
+/* Returns true if one more new event may be written about this object. */
 static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
     const struct rv_str parts[] = {e->kind, e->ns, e->name, e->uid};
     uint64_t h = rv_hash64_texts(parts, RV_ARRAY_LEN(parts));
@@ -121,7 +121,7 @@ bool recorder_event(struct recorder *r, const struct rv_event *e, int64_t wall_n
     if (repeat) {
         s->last = wall_ns;
         s->count++;
-        if (wall_ns - s->sent < QUIET_S * SECOND) return false; /* the count goes along with a later one */
+        if (wall_ns - s->sent < QUIET_S * SECOND) return false; /* the count is written with a later event */
         s->sent = wall_ns;
         build_series(r, s->count, now);
         r->path =

@@ -1,4 +1,4 @@
-/* feeds.c - sharing watches between plugins (see feeds.h). */
+/* feeds.c - shares watches between plugins (see feeds.h). */
 #include "feeds.h"
 
 #include <stdio.h>
@@ -14,22 +14,22 @@ struct feed {
     struct store_collection *collection;
     struct kube_watch *watch;
     char *api_version, *resource, *ns, *selector, *why;
-    bool optional; /* every reader can do without */
+    bool optional; /* every reader works without this kind */
     enum kube_watch_state state;
-    int64_t since; /* of that state, mono ns */
+    int64_t since; /* when this state began, monotonic ns */
 };
 
 struct feeds {
     struct supervisor *s;
     struct feed *list;
-    struct trouble *trouble; /* watches that broke */
+    struct trouble *trouble; /* watches that do not work */
     void (*on_synced)(void *arg);
     void *arg;
 };
 
 static const char *const state_names[] = {"listing", "watching", "back-off", "forbidden", "unauthorized", "missing"};
 
-/* What is to be done about a state that does not end by itself; NULL: nothing. */
+/* What the user can do about a state that does not end by itself. NULL if there is nothing to do. */
 static const char *advice_of(enum kube_watch_state state) {
     switch (state) {
     case KUBE_WATCH_FORBIDDEN:
@@ -135,7 +135,7 @@ static bool names_parts_of(const struct manifest_kind *k, const char *list) {
     return false;
 }
 
-/* A manifest that names some labels gets these, and those that the supervisor itself looks at. */
+/* If a manifest names some labels, only these and the labels that the supervisor itself uses are read. */
 static int add_labels(struct paths *p, const struct manifest_kind *k, struct rv_error *err) {
     if (!names_parts_of(k, "metadata.labels[")) {
         add_path(p, "metadata.labels", RV_STR(""), "");
@@ -189,7 +189,7 @@ struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const cha
         if (feed->collection != c) continue;
         feed->refs++;
         feed->optional &= k->optional;
-        if (widened) { /* more is kept from now on: read everything again */
+        if (widened) { /* more fields are kept from now on: list again */
             kube_watch_free(feed->watch);
             start_watch(feed);
         }

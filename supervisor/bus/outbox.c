@@ -1,4 +1,4 @@
-/* outbox.c - the coalescing outbox (see outbox.h). */
+/* outbox.c - the messages that wait for a plugin (see outbox.h). */
 #include "outbox.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@ struct entry {
     struct rv_table_link link; /* by kind, namespace and name */
     struct entry *prev, *next;
     uint32_t kind;
-    uint64_t order; /* when it was queued, to know when a snapshot is through */
+    uint64_t order; /* the number at which it was queued; says when a snapshot is complete */
     bool deleted;
     uint64_t gone_rev;
     struct rv_str ns, name;
@@ -18,7 +18,7 @@ struct entry {
     char text[];
 };
 
-/* A result that waits for credit: its message is packed, its body is held as it will be sent. */
+/* A result that waits for credit. Its message is packed, and its body is stored as it will be sent. */
 struct waiting_result {
     struct waiting_result *next;
     struct rv_blob *payload;
@@ -30,7 +30,7 @@ struct outbox {
     struct outbox_opts o;
     struct rv_table entries;
     struct entry *first, *last;
-    int64_t messages, bytes; /* credit left; may go below zero by a flush */
+    int64_t messages, bytes; /* credit that is left; a flush may make it negative */
     uint64_t order, merged, snapshot_order, snapshot_rev;
     bool snapshot_open;
     struct waiting_result *results, **results_last;
@@ -130,7 +130,7 @@ void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *go
     e->gone_uid = rv_strdup(gone->uid);
 }
 
-/* Deleted and created again meanwhile: both are told, in this order. */
+/* If the object was deleted and created again in the meantime, both are sent in this order. */
 static void send_entry(struct outbox *b, struct entry *e) {
     struct msg_object o = {.ns = e->ns, .name = e->name};
     struct rv_blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
@@ -142,7 +142,7 @@ static void send_entry(struct outbox *b, struct entry *e) {
         b->messages--;
         b->o.send(b->o.arg, &m, NULL);
     }
-    if (blob == NULL) return; /* changed, then went: its deletion is or will be an entry */
+    if (blob == NULL) return; /* changed and then deleted: the deletion has an entry of its own */
     struct msg m = {.type = MSG_OBJECT, .object = o};
     b->messages--;
     b->bytes -= (int64_t)rv_blob_bytes(blob).n;
@@ -157,7 +157,7 @@ void outbox_flush_object(struct outbox *b, uint32_t kind, struct rv_str ns, stru
     entry_free(e);
 }
 
-/* A host gives back what it was given: whoever gives more gains nothing. */
+/* A host returns the credit that it got. Returning more has no effect. */
 void outbox_credit(struct outbox *b, uint32_t messages, uint32_t bytes) {
     b->messages += messages;
     b->bytes += bytes;
@@ -230,7 +230,7 @@ size_t outbox_result_bytes(const struct outbox *b) { return b->result_bytes; }
 
 /* ---- credit --------------------------------------------------------------------------------------------- */
 
-/* Results and objects in turn: neither keeps the other from being told. */
+/* Sends results and objects in turn, so that neither delays the other. */
 void outbox_pump(struct outbox *b) {
     while (b->bytes > 0 && (b->results != NULL || (b->first != NULL && b->messages > 0))) {
         if (b->results != NULL) send_first_result(b);
@@ -240,8 +240,8 @@ void outbox_pump(struct outbox *b) {
         send_entry(b, e);
         entry_free(e);
     }
-    if (!b->snapshot_open || (b->first != NULL && b->first->order <= b->snapshot_order))
-        return; /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
+    /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it. */
+    if (!b->snapshot_open || (b->first != NULL && b->first->order <= b->snapshot_order)) return;
     b->snapshot_open = false;
     struct msg m = {.type = MSG_SNAP_END, .snap = {b->snapshot_rev}};
     b->o.send(b->o.arg, &m, NULL);

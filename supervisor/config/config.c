@@ -1,4 +1,4 @@
-/* config.c - reading and checking the configuration (see config.h). */
+/* config.c - reads and checks the configuration (see config.h). */
 #include "config.h"
 
 #include <dirent.h>
@@ -89,7 +89,7 @@ static const struct schema_key limit_keys[] = {
     K(actions_per_second, "actionsPerSecond", S_INT, 0, 1000000, NULL, false),
     SCHEMA_END};
 
-/* The top level is two tables: values of the config itself, and parts with tables of their own. */
+/* The top level has two tables: values of the configuration itself, and sections with tables of their own. */
 static int read_top(const struct schema_reader *r, struct config *c, struct top *t) {
     struct schema_key all[RV_ARRAY_LEN(plain_keys) + RV_ARRAY_LEN(part_keys)];
     size_t n = 0;
@@ -111,7 +111,8 @@ static int read_top(const struct schema_reader *r, struct config *c, struct top 
 
 /* ---- plugins -------------------------------------------------------------------------------------------- */
 
-/* NULL: there is none, or *denied is the path of one that this process may not read (the caller's). */
+/* Returns NULL if there is none. *denied is then the path of a manifest that this process may not read, if any; the
+ * caller frees it. */
 static char *find_manifest(const struct config *c, const struct config_env *env, const struct config_plugin *p,
                            bool *ret_ours, char **denied) {
     rv_autobuf struct rv_buf b = {0};
@@ -135,7 +136,7 @@ static char *find_manifest(const struct config *c, const struct config_env *env,
     return NULL;
 }
 
-/* The names of the manifests in a folder, which the arena keeps. */
+/* Offers the names of the manifests in a folder. The arena keeps them. */
 static void offer_folder(struct rv_arena *a, struct rv_str dir, struct nearest *near) {
     rv_autofree char *path = rv_strdup(dir);
     DIR *d = opendir(path);
@@ -246,7 +247,7 @@ static void set_defaults(struct config *c) {
     c->log_level = 1;
 }
 
-/* A namespace that cannot exist would be watched in vain, and look well. */
+/* A watch of a namespace that cannot exist would seem to work and never see anything. */
 static int check_namespaces(const struct schema_reader *r, const struct yaml_pos *section) {
     const struct yaml_pos *list = section != NULL ? yaml_pos_get(section, "namespaces") : NULL;
     for (const struct yaml_pos *n = list != NULL ? list->kids : NULL; n != NULL; n = n->next) {
@@ -289,7 +290,7 @@ static int read_addresses(const struct schema_reader *r, struct config *c, const
     return 0;
 }
 
-/* What no table can say. */
+/* Checks what no table can express. */
 static int check_values(const struct schema_reader *r, const struct config *c, const struct top *t) {
     int wrong = check_bind(r, t, "bind", c->bind);
     if (wrong == 0 && c->probe_bind.n != 0) wrong = check_bind(r, t, "probeBind", c->probe_bind);
@@ -402,7 +403,7 @@ static bool runs(const struct config *c, struct rv_str name) {
     return false;
 }
 
-/* The setting that a condition names, where the file has it. */
+/* The setting that a condition names, if the file has it. */
 static const struct yaml_pos *setting_node(const struct config_plugin *p, struct rv_str condition) {
     for (const struct yaml_pos *k = p->settings_node != NULL ? p->settings_node->kids : NULL; k != NULL; k = k->next)
         if (condition.n > k->key.n && memcmp(condition.p, k->key.p, k->key.n) == 0 &&

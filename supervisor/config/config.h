@@ -1,7 +1,7 @@
-/* config.h - the supervisor's configuration: one YAML file, read whole, checked whole (config/README.md documents every
- * key).
+/* config.h - the supervisor's configuration: one YAML file, which is read and checked as a whole (config/README.md
+ * documents every key).
  *
- * A config is immutable; a reload makes a new one and compares. */
+ * A configuration is immutable. A reload makes a new one and compares the two. */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
@@ -13,16 +13,17 @@ struct config_plugin {
     struct rv_str name, manifest_path, record;
     bool enabled, all_grants;
     struct yaml_pos *settings_node, *grants_node, *limits_node, *secrets_node, *node;
-    struct schema_texts http;   /* URL patterns, settings in them filled in */
-    uint64_t memory, recording; /* bytes */
+    struct schema_texts http;   /* URL patterns, in which settings have been filled in */
+    uint64_t memory, recording; /* in bytes */
     int64_t max_in_flight, max_http, actions_per_second;
-    /* resolved */
-    struct manifest *manifest; /* owned */
+    /* found from the entries above */
+    struct manifest *manifest; /* owned by the entry */
     char *library;
-    struct rv_buf settings; /* msgpack map, defaults filled in */
+    struct rv_buf settings; /* a msgpack map with defaults filled in */
     struct manifest_write *grants;
     size_t grant_n;
-    struct schema_texts *reads_in; /* by kind: in which namespaces alone it is read; empty: in all that are watched */
+    /* For each kind: the only namespaces in which it is read; empty means all that are watched. */
+    struct schema_texts *reads_in;
     struct manifest_secret *secrets;
     size_t secret_n;
 };
@@ -51,30 +52,30 @@ struct config {
     struct schema_texts allow_addresses; /* of requests to Ray, as they were written */
     struct address_range *allowed;       /* the same; the command line's after them */
     size_t allowed_n;
-    int host_sandbox, log_format, log_level; /* choices */
+    int host_sandbox, log_format, log_level; /* indexes of choices */
     struct config_plugin *plugins;
     size_t plugin_n;
 };
 
 struct config_env {
-    const char *install_plugins, *build_plugins; /* folders in which our own plugins are */
-    const char *own_plugins;                     /* their names, with a space between two; NULL: none */
+    const char *install_plugins, *build_plugins; /* the folders of our own plugins */
+    const char *own_plugins;                     /* their names, separated by a blank; NULL for none */
 };
 struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_parse(struct rv_str text, const char *path, const struct config_env *env, struct rv_error *err);
 struct config *config_free(struct config *c);
 /* One more range of requests.allowAddresses. RV_E_CONFIG: it is none. */
 int config_allow_address(struct config *c, struct rv_str text, struct rv_error *err);
-/* The namespaces in which the plugin reads this kind; empty: all. */
+/* The namespaces in which the plugin reads this kind; empty means all. */
 const struct schema_texts *config_reads_in(const struct config *c, const struct config_plugin *p, size_t kind);
 const char *config_sandbox_name(const struct config *c);
-/* Do two entries run the same plugin in the same way (settings aside)? */
+/* True if both entries run the same plugin in the same way, apart from settings. */
 bool config_plugin_same(const struct config_plugin *a, const struct config_plugin *b);
-/* What is likely not meant, each as one line with file:line:column. */
+/* Reports what is probably a mistake. Each text is one line with file:line:column. */
 typedef void (*config_warning_fn)(void *arg, const char *text);
 void config_warnings(const struct config *c, config_warning_fn fn, void *arg);
-/* Roles for what the enabled plugins and the supervisor itself need, and their bindings to ServiceAccount "rayvisor" of
- * namespace ns, as YAML. */
+/* Writes, as YAML, the roles that the enabled plugins and the supervisor need, and their bindings to the ServiceAccount
+ * "rayvisor" of namespace ns. */
 void config_print_rbac(const struct config *c, struct rv_str ns, struct rv_buf *out);
 
 #endif

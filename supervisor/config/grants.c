@@ -18,7 +18,7 @@ bool grants_own_name(const struct config_env *env, struct rv_str plugin) {
 static void grant_all(const struct schema_reader *r, struct config_plugin *p) {
     p->all_grants = true;
     p->grants = rv_arena_alloc(r->doc->arena, (p->manifest->write_n + 1) * sizeof *p->grants);
-    for (size_t i = 0; i < p->manifest->write_n; i++) /* what a feature that is off would need is not granted */
+    for (size_t i = 0; i < p->manifest->write_n; i++) /* the needs of a feature that is off are not granted */
         if (manifest_when(&p->manifest->writes[i].when, &p->settings)) p->grants[p->grant_n++] = p->manifest->writes[i];
     if (!p->http.given) p->http = p->manifest->http;
     if (p->secrets_node == NULL) {
@@ -42,10 +42,10 @@ static bool grants_read_of(const struct manifest_write *g, const struct manifest
 
 struct read {
     bool granted, everywhere;
-    struct schema_texts in; /* where it is granted in some namespaces, those of them that are watched */
+    struct schema_texts in; /* the watched namespaces among those in which it is granted */
 };
 
-/* Several entries add up. */
+/* Several entries are added up. */
 static struct read find_read(const struct schema_reader *r, const struct config *c, const struct config_plugin *p,
                              const struct manifest_kind *k) {
     struct read found = {0};

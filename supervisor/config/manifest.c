@@ -1,4 +1,4 @@
-/* manifest.c - reading plugin manifests and checking settings against them (see manifest.h). */
+/* manifest.c - reads the manifests of plugins and checks settings against them (see manifest.h). */
 #include "manifest.h"
 
 #include <stdio.h>
@@ -106,8 +106,8 @@ static int check_kind(const struct schema_reader *r, const struct yaml_pos *at, 
 
 static bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 
-/* "RayCluster" -> "ray_cluster", "HTTPRoute" -> "http_route". The CMake function that makes constants of the names does
- * the same (plugins/sdk/cmake/kinds.cmake). */
+/* "RayCluster" -> "ray_cluster", "HTTPRoute" -> "http_route". The CMake function that makes constants from the names
+ * does the same (plugins/sdk/cmake/kinds.cmake). */
 static struct rv_str snake_case(struct rv_arena *a, struct rv_str kind) {
     char *out = rv_arena_alloc(a, 2 * kind.n + 1);
     size_t n = 0;
@@ -120,7 +120,7 @@ static struct rv_str snake_case(struct rv_arena *a, struct rv_str kind) {
     return (struct rv_str){out, n};
 }
 
-/* Constants of the plugin's code are made of the names, so they must be fit for that. */
+/* The names become constants in the plugin's code, so they must be valid there. */
 static bool kind_name_ok(struct rv_str s) {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -166,7 +166,7 @@ static int read_kinds(const struct schema_reader *r, struct manifest *m, const s
     return code != 0 ? code : name_kinds(r, m);
 }
 
-/* The last one in grants only: a manifest says in primary and reads what it reads. */
+/* The last verb is for grants only. A manifest lists what it reads in `primary` and `reads`. */
 static const char *const verbs[] = {"create", "patch", "apply", "own", "delete", "deletecollection", "get", "read"};
 
 static int check_verb(const struct schema_reader *r, const struct yaml_pos *at, const char *what, struct rv_str verb,
@@ -205,7 +205,7 @@ static int read_writes(const struct schema_reader *r, const struct yaml_pos *lis
 
 int manifest_read_grants(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_write **ret,
                          size_t *ret_n) {
-    return read_writes(r, list, "grants", grant_keys, ret, ret_n); /* what is granted is granted: no conditions */
+    return read_writes(r, list, "grants", grant_keys, ret, ret_n); /* a grant has no conditions */
 }
 
 int manifest_read_secrets(const struct schema_reader *r, const struct yaml_pos *list, struct manifest_secret **ret,
@@ -238,12 +238,12 @@ static int read_expectations(const struct schema_reader *r, struct manifest *m, 
 static int check_setting(const struct schema_reader *r, const struct yaml_pos *at, const struct manifest_setting *s,
                          struct rv_node *v);
 
-/* A text may look like a number: "1.10" stays text where text is asked for. */
+/* Text that looks like a number, such as "1.10", stays text if text is expected. */
 static struct rv_node *value_of(struct rv_arena *a, const struct manifest_setting *s, const struct yaml_pos *at) {
     return s->type == SETTING_STRING && at->kind == YAML_POS_SCALAR ? rv_node_str(a, at->text) : yaml_pos_data(a, at);
 }
 
-/* A default is a value like any other. */
+/* Checks a default like any other value. */
 static int check_default(const struct schema_reader *r, const struct manifest_setting *s) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     const struct yaml_pos *at = s->fallback;
@@ -266,7 +266,7 @@ static int read_settings(const struct schema_reader *r, struct manifest *m, cons
 
 /* ---- conditions ----------------------------------------------------------------------------------------- */
 
-/* "name.key=value" -> its three parts; key may be empty. */
+/* Splits "name.key=value" into its three parts. `key` may be empty. */
 static bool split_when(struct rv_str text, struct rv_str *name, struct rv_str *key, struct rv_str *value) {
     const char *eq = text.n != 0 ? memchr(text.p, '=', text.n) : NULL;
     if (eq == NULL || eq == text.p) return false;
@@ -319,7 +319,7 @@ static int check_conditions(const struct schema_reader *r, const struct manifest
 
 /* ---- URL patterns --------------------------------------------------------------------------------------- */
 
-/* Calls for the setting in the next {}; what stands before it is added to out. False: there is no more. */
+/* Finds the setting in the next {}. The text before it is appended to `out`. Returns false at the end. */
 static bool next_setting(struct rv_str *rest, struct rv_buf *out, struct rv_str *ret) {
     const char *open = rest->n != 0 ? memchr(rest->p, '{', rest->n) : NULL;
     const char *close = open != NULL ? memchr(open, '}', (size_t)(rest->p + rest->n - open)) : NULL;
@@ -342,7 +342,7 @@ char *manifest_pattern(struct rv_str pattern, const struct rv_buf *settings, str
     return NULL;
 }
 
-/* With any values of the settings: those come later. */
+/* Checks the patterns with any values of the settings, because the settings are read later. */
 static int check_patterns(const struct schema_reader *r, const struct manifest *m) {
     for (size_t i = 0; i < m->http.n; i++) {
         rv_autobuf struct rv_buf out = {0};
@@ -363,8 +363,8 @@ static int check_patterns(const struct schema_reader *r, const struct manifest *
     return 0;
 }
 
-/* A prefix ends with an underscore, so that no name of another one begins with it; those of the supervisor are its own.
- */
+/* A prefix must end with an underscore, so that it is not the beginning of another plugin's names. The supervisor's own
+ * prefixes are refused. */
 static int check_metrics(const struct schema_reader *r, const struct manifest *m) {
     for (size_t i = 0; i < m->metrics.n; i++) {
         struct rv_str p = m->metrics.list[i];

@@ -1,5 +1,6 @@
-/* rbac.c - the Kubernetes roles that a configuration needs (config.h): what its plugins read, what they are granted,
- * and what the supervisor itself does. Where it watches all namespaces that is a ClusterRole, else a Role in each. */
+/* rbac.c - the Kubernetes roles that a configuration needs (config.h). They cover what its plugins read, what they are
+ * granted, and what the supervisor itself does. If all namespaces are watched, it is a ClusterRole. Otherwise it is a
+ * Role in each namespace. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -18,16 +19,18 @@ static const char *const verb_names[] = {"get",    "list",  "watch",  "create",
                                          "update", "patch", "delete", "deletecollection"};
 
 struct rule {
-    struct rv_str ns, group, resource, subresource; /* ns: "" is all */
-    const struct schema_texts *names;               /* NULL: any */
+    /* `ns` "" means all namespaces. */
+    struct rv_str ns, group, resource, subresource;
+    const struct schema_texts *names; /* NULL means any name */
     unsigned verbs;
     struct rv_buf who;
-    const char *last; /* of who */
+    const char *last; /* the last one of `who` */
 };
 
 struct roles {
     const struct config *config;
-    struct rv_str own, who; /* the operator's namespace; whose rules these are */
+    /* `own` is the operator's namespace. `who` says for whom the rules are. */
+    struct rv_str own, who;
     struct rule *rules;
     size_t n;
     struct schema_texts lease; /* of another operator */
@@ -58,7 +61,7 @@ static void add_in(struct roles *r, struct rv_str ns, const struct rule *like) {
     rv_buf_addf(&found->who, "%s" RV_STR_FMT, found->who.n != 0 ? ", " : "", RV_STR_ARG(r->who));
 }
 
-/* In these namespaces, or all that are watched. */
+/* Adds a rule in these namespaces, or in all that are watched. */
 static void add_rule(struct roles *r, const struct schema_texts *namespaces, const struct rule *rule) {
     const struct schema_texts *in = namespaces != NULL && namespaces->n != 0 ? namespaces : &r->config->namespaces;
     for (size_t i = 0; i < in->n; i++) add_in(r, in->list[i], rule);
@@ -73,11 +76,12 @@ static void add_plain(struct roles *r, const char *api_version, const char *reso
                             .verbs = verbs});
 }
 
-/* What the API server asks for where a grant says this. */
+/* The verbs that the API server checks for a granted verb. */
 static unsigned verbs_of(struct rv_str granted) {
-    if (rv_str_is(granted, "apply")) return PATCH | CREATE; /* it makes what is not there */
-    if (rv_str_is(granted, "create")) return CREATE | GET;  /* is what is there already ours? */
-    if (rv_str_is(granted, "own")) return DELETE; /* other owner references: where that is checked, this is asked for */
+    if (rv_str_is(granted, "apply")) return PATCH | CREATE; /* apply creates a missing object */
+    /* After AlreadyExists the object is read to see whether it is ours. */
+    if (rv_str_is(granted, "create")) return CREATE | GET;
+    if (rv_str_is(granted, "own")) return DELETE; /* for other owner references: the API server may check this */
     unsigned v = 0;
     for (size_t i = 0; i < RV_ARRAY_LEN(verb_names); i++)
         if (rv_str_is(granted, verb_names[i])) v = 1U << i;
@@ -90,14 +94,15 @@ static void add_grants(struct roles *r, const struct config_plugin *p) {
         const struct manifest_write *g = &p->grants[i];
         struct rule rule = {.group = group_of(g->api_version), .resource = g->resource, .subresource = g->subresource};
         for (size_t v = 0; v < g->verbs.n; v++) rule.verbs |= verbs_of(g->verbs.list[v]);
-        if (rule.verbs == 0) continue; /* reads: by the manifest's kinds */
+        if (rule.verbs == 0) continue; /* kinds that are read follow from the manifest */
+        /* These objects are not read. */
         if (rv_str_is(g->resource, "events"))
-            rule.verbs &= ~(unsigned)GET; /* those are not looked at */
+            rule.verbs &= ~(unsigned)GET;
         else
             makes = makes || ((rule.verbs & CREATE) != 0 && g->subresource.n == 0);
         add_rule(r, &g->namespaces, &rule);
     }
-    /* Owner references that block the owner's deletion: where that is checked, this is asked for. */
+    /* Owner references that block the owner's deletion: the API server may check this. */
     const struct manifest_kind *k = &p->manifest->kinds[0];
     if (makes)
         add_rule(r, NULL,

@@ -1,4 +1,4 @@
-/* schema.c - reading mappings by tables (see schema.h). */
+/* schema.c - reads mappings with tables (see schema.h). */
 #include "schema.h"
 
 #include <stdio.h>
@@ -110,7 +110,7 @@ static int read_value(const struct schema_reader *r, struct yaml_pos *n, const s
 
 int schema_read(const struct schema_reader *r, const struct yaml_pos *map, const char *what,
                 const struct schema_key *keys, void *into) {
-    if (map != NULL && map->kind == YAML_POS_SCALAR && map->text.n == 0) map = NULL; /* "key:" with nothing behind it */
+    if (map != NULL && map->kind == YAML_POS_SCALAR && map->text.n == 0) map = NULL; /* "key:" without a value */
     if (map != NULL && map->kind != YAML_POS_MAP)
         return schema_fail(r, map, "%s is %s; accepted is a mapping such as {key: value}", what,
                            yaml_kind_name(map->kind));
@@ -118,8 +118,8 @@ int schema_read(const struct schema_reader *r, const struct yaml_pos *map, const
         const struct schema_key *s = keys;
         while (s->name != NULL && !rv_str_is(k->key, s->name)) s++;
         if (s->name == NULL) return unknown_key(r, k, what, keys);
-        if (k->kind == YAML_POS_SCALAR && k->text.n == 0 && !k->quoted && s->type != S_TEXT)
-            continue; /* left empty: the default */
+        /* An empty value means the default. */
+        if (k->kind == YAML_POS_SCALAR && k->text.n == 0 && !k->quoted && s->type != S_TEXT) continue;
         int code = read_value(r, k, s, into);
         if (code != 0) return code;
     }

@@ -1,7 +1,9 @@
-/* schema.h - tables that say which keys a mapping may have, of which type and range, and where the value goes.
+/* schema.h - tables of the keys that a mapping may have, with their types, their ranges, and where each value is
+ * stored.
  *
- * One table per mapping; a reader that finds an unknown key, a wrong type or a value out of range says
- * file:line:column, what is wrong, what is accepted, and for a key the nearest accepted one. */
+ * There is one table for each mapping. For an unknown key, a wrong type or a value out of range, the reader reports
+ * file:line:column, what is wrong and what is accepted. For an unknown key it also suggests the nearest accepted
+ * one. */
 #ifndef CONFIG_SCHEMA_H
 #define CONFIG_SCHEMA_H
 
@@ -11,10 +13,10 @@ enum schema_type {
     S_TEXT,   /* struct rv_str */
     S_BOOL,   /* bool */
     S_INT,    /* int64_t, min..max */
-    S_BYTES,  /* uint64_t from a quantity such as 256Mi */
-    S_CHOICE, /* int: index into choices */
+    S_BYTES,  /* uint64_t, from a quantity such as 256Mi */
+    S_CHOICE, /* int: an index into choices */
     S_TEXTS,  /* struct schema_texts */
-    S_MAP,    /* struct yaml_pos *: for the caller to read */
+    S_MAP,    /* struct yaml_pos *, which the caller reads */
     S_LIST,   /* struct yaml_pos * */
     S_ANY,    /* struct yaml_pos * */
 };
@@ -30,7 +32,7 @@ struct schema_key {
     enum schema_type type;
     size_t offset;
     int64_t min, max;
-    const char *const *choices; /* NULL-terminated */
+    const char *const *choices; /* ends with NULL */
     bool required;
 };
 #define SCHEMA_END                                                                                                     \
@@ -40,7 +42,7 @@ struct schema_reader {
     const struct yaml_doc *doc;
     struct rv_error *err;
 };
-/* Fills `into` from a mapping. A node of NULL is an empty mapping. what names it in errors ("plugins[2]"). */
+/* Fills `into` from a mapping. NULL is an empty mapping. `what` names the mapping in errors ("plugins[2]"). */
 int schema_read(const struct schema_reader *r, const struct yaml_pos *map, const char *what,
                 const struct schema_key *keys, void *into);
 int schema_fail(const struct schema_reader *r, const struct yaml_pos *at, const char *fmt, ...) RV_PRINTF(3, 4);

@@ -5,7 +5,7 @@
 
 #include "rayvisor/k8s.h"
 
-/* Backtracks over one star at a time. */
+/* Backtracks to the last star only. */
 bool glob_matches(struct rv_str pattern, struct rv_str text) {
     size_t p = 0, t = 0, star = SIZE_MAX, mark = 0;
     while (t < text.n) {
@@ -33,7 +33,7 @@ static size_t index_of(struct rv_str s, char c) {
     return at != NULL ? (size_t)(at - s.p) : s.n;
 }
 
-/* Every character is one of these, or a letter or digit. */
+/* Every character must be a letter, a digit or one of `others`. */
 static bool only(struct rv_str s, const char *others) {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -44,7 +44,7 @@ static bool only(struct rv_str s, const char *others) {
 }
 
 static bool is_name(struct rv_str host, const char *others) {
-    bool begins = true; /* a label, which is never empty */
+    bool begins = true; /* the beginning of a label, which must not be empty */
     for (size_t i = 0; i < host.n; i++) {
         if (host.p[i] == '.' && begins) return false;
         begins = host.p[i] == '.';
@@ -75,7 +75,7 @@ static bool host_ok(struct rv_str host, bool pattern) {
     return host.n > 2 && only((struct rv_str){host.p + 1, host.n - 2}, pattern ? ":.*" : ":.");
 }
 
-/* Dots that climb would leave the granted path, written out or as %2e. */
+/* Dots that lead to a parent folder, plain or as %2e, would leave the granted path. */
 static bool climbs(struct rv_str path) {
     size_t dots = 0;
     for (size_t i = 0; i < path.n; i++) {

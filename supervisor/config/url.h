@@ -1,25 +1,26 @@
-/* url.h - URLs that a plugin asks for, and the patterns that grant them.
+/* url.h - the URLs that a plugin requests, and the patterns that grant them.
  *
- * A pattern is scheme://host[:port][/path] with '*' in it. In the host a '*' stays within its label; only as the whole
- * first label it stands for one or more. So what follows it is always the domain that was granted. In an address and in
- * the path it is any run of characters. No port, or no path, means just that. */
+ * A pattern is scheme://host[:port][/path] and may contain '*'. In a host, '*' matches within one label. If it is the
+ * whole first label, it matches one or more labels. So the domain after it is always the granted one. In an address and
+ * in the path it matches any characters. A pattern without a port or a path matches only URLs without one. */
 #ifndef CONFIG_URL_H
 #define CONFIG_URL_H
 
 #include "rayvisor/base.h"
 
 struct url {
-    struct rv_str scheme, host, port, path; /* host: with its brackets; port: "" where there is none */
+    /* `host` includes the brackets of an IPv6 address. `port` is "" if there is none. */
+    struct rv_str scheme, host, port, path;
 };
-/* False for what is no plain http(s) URL, or could be taken for another host or path than it seems. */
+/* Returns false if the text is not a plain http(s) URL, or if it could be understood as another host or path. */
 bool url_split(struct rv_str text, struct url *ret);
-/* What is wrong with a pattern, or NULL. */
+/* Returns what is wrong with a pattern, or NULL. */
 const char *url_pattern_wrong(struct rv_str pattern);
 bool url_matches(struct rv_str pattern, struct rv_str url);
-/* Is the host a Service of that namespace (NAME.ns.svc or NAME.ns.svc.DOMAIN), with its domain written out in the
- * pattern? */
+/* True if the host is a Service of that namespace (NAME.ns.svc or NAME.ns.svc.DOMAIN) and the pattern spells out its
+ * domain. */
 bool url_is_service(struct rv_str pattern, struct rv_str url, struct rv_str ns);
-/* '*' is any run of characters. */
+/* '*' matches any characters. */
 bool glob_matches(struct rv_str pattern, struct rv_str text);
 
 #endif

@@ -1,4 +1,4 @@
-/* yaml_pos.c - files with positions (see yaml_pos.h). */
+/* yaml_pos.c - YAML files with positions (see yaml_pos.h). */
 #include "yaml_pos.h"
 
 #include "ipc/base/file.h"

@@ -1,8 +1,9 @@
-/* auth.c - credentials that change: token files, certificate files and exec plugins (see config.h). With client.c and
- * auth_exec.c the only files that see a token. Everything that held one is wiped.
+/* auth.c - credentials that change: token files, certificate files and exec plugins (see config.h). Only this file,
+ * client.c and auth_exec.c see a token. All memory that held one is wiped.
  *
- * An exec plugin's ExecCredential names the time at which it expires: half a minute before, the plugin is run again,
- * beside everything else; what there is serves until then. There is one run at a time, however many wait for it. */
+ * The ExecCredential of an exec plugin says when it expires. Half a minute before that the plugin runs again, while
+ * everything else goes on. Until it ends, the old credential is used. Only one run happens at a time, however many
+ * requests wait for it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -18,21 +19,22 @@ enum { TOKEN_MAX = 64 << 10, PEM_MAX = 1 << 20 };
 
 struct kept { /* a PEM file */
     const char *path;
-    struct rv_bytes first; /* as it was when the kubeconfig was read */
-    struct rv_buf now;     /* as it is; empty while that is the same */
+    struct rv_bytes first; /* the content when the kubeconfig was read */
+    struct rv_buf now;     /* the present content; empty while it is still `first` */
 };
 
 struct kube_auth {
     const struct kube_config *config;
     struct rv_loop *loop;
-    struct rv_buf header, cert, key; /* cert, key: a plugin's */
+    /* `cert` and `key` come from an exec plugin. */
+    struct rv_buf header, cert, key;
     struct kept ca_file, cert_file, key_file;
-    int64_t fresh_until; /* wall ns; 0: never asked */
+    int64_t fresh_until; /* wall clock, ns; 0 before the first run */
     int64_t expires, asked_at, files_at;
     unsigned generation, serial;
-    bool refused; /* the server does not take what we have */
+    bool refused; /* the server has refused the present credentials */
     struct auth_exec *run;
-    struct rv_error why; /* of the last run; code 0: it went well */
+    struct rv_error why; /* the error of the last run; code 0 means none */
     struct kube_auth_listener *listeners;
 };
 
@@ -43,7 +45,7 @@ struct kube_auth_listener {
     struct kube_auth_listener *next;
 };
 
-/* Between two runs of a plugin that do not help. */
+/* The pause between two runs of a plugin that did not help. */
 static int64_t pause_of(const struct kube_auth *a) {
     return a->config->exec->pause_ms != 0 ? a->config->exec->pause_ms * 1000000 : 5 * SECOND;
 }
@@ -119,14 +121,14 @@ static int from_file(struct kube_auth *a, int64_t now, struct rv_error *err) {
     if (r == 0) set_bearer(a, rv_buf_str(&b));
     wipe(&b);
     if (r != 0 && a->header.n == 0 && a->config->token != NULL) set_bearer(a, rv_str(a->config->token));
-    if (r != 0 && a->header.n != 0) r = 0; /* keep what there is; the server decides */
+    if (r != 0 && a->header.n != 0) r = 0; /* keep the old token; the server decides */
     a->fresh_until = now + FILES_EACH;
     return r;
 }
 
 static struct rv_bytes content(const struct kept *k) { return k->now.n != 0 ? rv_buf_bytes(&k->now) : k->first; }
 
-/* A file that is gone or half written leaves what there was. */
+/* If the file is missing or half written, the old content stays. */
 static bool read_again(struct kept *k) {
     static const char begin[] = "-----BEGIN ";
     struct rv_buf b = {0};
@@ -143,7 +145,7 @@ static bool read_again(struct kept *k) {
 }
 
 static void check_files(struct kube_auth *a, int64_t now) {
-    if (a->files_at == 0) a->files_at = now; /* they have just been read */
+    if (a->files_at == 0) a->files_at = now; /* the files have just been read */
     if (now - a->files_at < FILES_EACH) return;
     a->files_at = now;
     bool ca = read_again(&a->ca_file), cert = read_again(&a->cert_file), key = read_again(&a->key_file);
@@ -161,8 +163,8 @@ static void set_if_different(struct kube_auth *a, struct rv_buf *b, struct rv_st
     a->generation++;
 }
 
-/* What lives for less than half a minute serves for half of that. What has expired already, by our clock, may still do.
- */
+/* A credential that lives less than half a minute is used for half of its life. One that has already expired by our
+ * clock is used for a short time, because the clocks may differ. */
 static int64_t short_life(const struct kube_auth *a, int64_t now) {
     int64_t half = a->expires > now ? (a->expires - now) / 2 : 0;
     return half <= 0 ? pause_of(a) : half < SECOND ? SECOND : half;
@@ -191,7 +193,7 @@ int kube_auth_take_exec(struct kube_auth *a, struct rv_str json, int64_t now, st
 
 static void failed(struct kube_auth *a, int64_t now, const struct rv_error *err) {
     a->why = *err;
-    a->fresh_until = now + pause_of(a); /* not in a hot loop */
+    a->fresh_until = now + pause_of(a); /* prevents a busy loop */
 }
 
 static void on_run(void *arg, struct rv_str output, const struct rv_error *err) {
@@ -221,7 +223,7 @@ static bool start_run(struct kube_auth *a, struct rv_loop *loop, int64_t now) {
     return a->run != NULL;
 }
 
-/* In place, blocking: for the start of the process. */
+/* Runs the plugin and blocks until it ends. Used when the process starts. */
 static int from_exec(struct kube_auth *a, int64_t now, struct rv_error *err) {
     struct rv_loop *loop = a->loop;
     a->loop = NULL;
@@ -270,7 +272,8 @@ enum kube_auth_state kube_auth_check(struct kube_auth *a, int64_t now_ns, struct
     if (a->run == NULL && now_ns >= a->fresh_until) (void)start_run(a, a->loop, now_ns);
     if (usable(a, now_ns)) return KUBE_AUTH_READY;
     if (a->run != NULL) return KUBE_AUTH_WAIT;
-    if (a->why.code == 0) return KUBE_AUTH_READY; /* what it gave is short-lived: the server decides */
+    /* The plugin's credential lives only a short time; the server decides. */
+    if (a->why.code == 0) return KUBE_AUTH_READY;
     *err = a->why;
     return KUBE_AUTH_FAILED;
 }
@@ -280,7 +283,7 @@ bool kube_auth_rejected(struct kube_auth *a, unsigned serial, int64_t now_ns) {
         (void)kube_auth_refresh(a, now_ns, true, NULL);
         return true;
     }
-    if (serial != a->serial) return true; /* others came meanwhile */
+    if (serial != a->serial) return true; /* the credentials have been replaced in the meantime */
     if (a->run == NULL && (now_ns - a->asked_at < pause_of(a) || !start_run(a, a->loop, now_ns))) return false;
     a->refused = true;
     return true;

@@ -1,4 +1,4 @@
-/* auth_exec.c - see auth_exec.h. Everything that held a credential is wiped. */
+/* auth_exec.c - see auth_exec.h. All memory that held a credential is wiped. */
 #include "auth_exec.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@ enum { OUTPUT_MAX = 256 << 10, DEFAULT_MS = 30000 };
 extern char **environ;
 
 struct auth_exec {
-    const char *name; /* of the command */
+    const char *name; /* the name of the command */
     auth_exec_fn done;
     void *arg;
     pid_t pid;
@@ -30,7 +30,8 @@ struct auth_exec {
     struct rv_timer *timer;
     int64_t deadline, limit_ms;
     struct rv_buf output;
-    bool late, lingers, too_much; /* lingers: it was late after it had closed its output */
+    /* `lingers`: the process still ran after it had closed its output, until the time was up. */
+    bool late, lingers, too_much;
 };
 
 static char **merged_environment(const struct exec_plugin *e, char *info) {
@@ -63,7 +64,7 @@ static void add_cluster(const struct kube_config *c, struct rv_bytes ca, struct 
     jsonw_end_object(w);
 }
 
-/* The ExecCredential that a plugin finds in its environment. */
+/* Writes the ExecCredential that the plugin finds in its environment. */
 static void exec_info(const struct kube_config *c, struct rv_bytes ca, struct rv_buf *b) {
     struct jsonw w = {.out = b};
     rv_buf_adds(b, "KUBERNETES_EXEC_INFO=");
@@ -93,15 +94,15 @@ static int spawn_plugin(const struct kube_config *c, struct rv_bytes ca, int out
     sigset_t none, usual;
     sigemptyset(&none);
     sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE); /* we ignore it, its shell must not */
+    sigaddset(&usual, SIGPIPE); /* this process ignores SIGPIPE, but a shell of the plugin must not */
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &usual);
-    posix_spawnattr_setpgroup(&attr, 0); /* what it starts goes with it */
+    posix_spawnattr_setpgroup(&attr, 0); /* so that killing the group also kills the children of the plugin */
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
     int r = posix_spawnp(ret_pid, e->argv[0], &fa, &attr, e->argv, env);
     posix_spawn_file_actions_destroy(&fa);
     posix_spawnattr_destroy(&attr);
-    if (r == 0) rv_fd_limit_restore(*ret_pid); /* posix_spawn cannot */
+    if (r == 0) rv_fd_limit_restore(*ret_pid); /* posix_spawn cannot change the limit */
     if (r == 0) return 0;
     return rv_error_set(err, -r, "credential plugin %s cannot be started: %s%s%s", e->argv[0], strerror(r),
                         e->install_hint != NULL ? ". " : "", e->install_hint != NULL ? e->install_hint : "");
@@ -127,7 +128,8 @@ static void kill_all(const struct auth_exec *e) {
     (void)kill(e->pid, SIGKILL);
 }
 
-/* Takes what is there. A buffer of its full size from the start: growing would leave copies behind. */
+/* Reads the available output. The buffer has its full size from the start, because growing would leave copies of the
+ * credential behind. */
 static void read_output(struct auth_exec *e) {
     while (e->out >= 0 && !e->too_much) {
         rv_buf_reserve(&e->output, OUTPUT_MAX + 1 - e->output.n);
@@ -136,7 +138,7 @@ static void read_output(struct auth_exec *e) {
         if (n < 0 && errno == EAGAIN) return;
         if (n > 0) e->output.n += (size_t)n;
         e->too_much = e->output.n > OUTPUT_MAX;
-        if (n <= 0 || e->too_much) { /* nothing more, or nothing more that we want */
+        if (n <= 0 || e->too_much) { /* the output has ended, or it is too large */
             e->out_watch = rv_watch_free(e->out_watch);
             rv_closep(&e->out);
         }
@@ -159,7 +161,7 @@ static int judge(const struct auth_exec *e, int status, struct rv_error *err) {
     return 0;
 }
 
-/* True: the process has ended, and with it the run. */
+/* Returns true if the process has ended. This also ends the run. */
 static bool end_if_over(struct auth_exec *e) {
     int status = 0;
     pid_t got;
@@ -190,7 +192,7 @@ static void on_late(void *arg) {
     struct auth_exec *e = arg;
     e->late = true;
     e->lingers = e->out < 0;
-    kill_all(e); /* its end is told by its descriptor */
+    kill_all(e); /* the end of the process is reported by its descriptor */
 }
 
 static int watch_run(struct auth_exec *e, struct rv_loop *loop, struct rv_error *err) {

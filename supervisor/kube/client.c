@@ -1,8 +1,8 @@
-/* client.c - requests over libcurl's multi interface on the supervisor's loop (see kube.h, transfer.h).
+/* client.c - HTTP requests with libcurl's multi interface on the supervisor's loop (see kube.h, transfer.h).
  *
- * HTTP/1.1 with kept-alive connections. Easy handles are reused with their settled options (TLS, keep-alive), so a
- * request costs a path, a few headers and the body. curl tells which sockets and which timeout it wants; we watch them.
- */
+ * It uses HTTP/1.1 with kept connections. Easy handles are reused with their options (TLS, keep-alive). So a request
+ * needs only a path, a few headers and a body. curl says which sockets it wants to watch and when it wants to be
+ * called, and the loop does both. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,19 +32,21 @@ struct kube_transfer {
     struct kube_transfer_opts o;
     char *method, *url, *content_type, *header;
     struct rv_buf body, answer;
-    size_t sent; /* of the body, when it is sent only once */
+    size_t sent; /* bytes of the body that were sent, if the body may be sent only once */
     int64_t retry_after_ms;
-    int stopped;                      /* code with which on_data or the size limit ended it */
-    unsigned generation, serial;      /* of the credentials it goes with */
-    bool retried, waiting, streaming; /* waiting: for credentials; it has no handle */
-    bool admitted, paused;            /* its body has room; it waits for room */
+    int stopped;                 /* the code with which on_data or the size limit ended the transfer */
+    unsigned generation, serial; /* the credentials that it uses */
+    /* `waiting`: the transfer waits for credentials and has no handle yet. */
+    bool retried, waiting, streaming;
+    /* `admitted`: its body may be read. `paused`: it waits until its body may be read. */
+    bool admitted, paused;
     char why[CURL_ERROR_SIZE];
-    struct kube_transfer *next, **back; /* of all that run */
+    struct kube_transfer *next, **back; /* list of all running transfers */
 };
 
 struct kube_request {
     struct kube_client *client;
-    struct kube_transfer *transfer; /* NULL while queued */
+    struct kube_transfer *transfer; /* NULL while the request is queued */
     char *method, *path, *content_type;
     struct rv_buf body;
     unsigned timeout_ms;
@@ -52,7 +54,7 @@ struct kube_request {
     bool once;
     kube_done_fn done;
     void *arg;
-    struct kube_request *next, **back; /* queued or running */
+    struct kube_request *next, **back; /* list of queued or of running requests */
 };
 
 struct kube_client {
@@ -61,10 +63,10 @@ struct kube_client {
     struct kube_auth *auth;
     bool shares_auth;
     struct kube_auth_listener *auth_listener;
-    struct rv_timer *auth_failed; /* what waits is told in the loop's own turn */
+    struct rv_timer *auth_failed; /* reports the failure to waiting requests in a turn of its own */
     unsigned auth_generation;
     struct curl_loop *curl;
-    CURLM *multi; /* its */
+    CURLM *multi; /* its easy handles */
     CURL *idle[IDLE_HANDLES];
     size_t idle_n;
     struct kube_transfer *transfers;
@@ -102,7 +104,7 @@ static int code_of_curl(CURLcode c) {
 
 /* ---- easy handles --------------------------------------------------------------------------------------- */
 
-/* Asked before the first byte of the body is taken. */
+/* Called before the first byte of the body is read. */
 static bool admit_body(struct kube_transfer *t) {
     curl_off_t length = -1;
     if (t->admitted || t->o.admit == NULL) return true;
@@ -163,12 +165,12 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose) {
     (void)arg;
     (void)purpose;
-    unsigned ms = 30000; /* a peer that has gone silently is noticed within half a minute */
+    unsigned ms = 30000; /* a peer that has vanished is noticed within half a minute */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
     return CURL_SOCKOPT_OK;
 }
 
-/* Most connections are idle, watches most of all: 34 KiB less for each. */
+/* Most connections are idle, above all those of watches. This saves 34 KiB for each. */
 static CURLcode on_tls(CURL *easy, void *ctx, void *arg) {
     (void)easy;
     (void)arg;
@@ -176,7 +178,7 @@ static CURLcode on_tls(CURL *easy, void *ctx, void *arg) {
     return CURLE_OK;
 }
 
-/* What may change while curl has it is copied. */
+/* Copies bytes that may change while curl uses them. */
 static void set_blob(CURL *easy, CURLoption option, struct rv_bytes b, const struct rv_buf *first) {
     if (b.n == 0) return;
     struct curl_blob blob = {(void *)(uintptr_t)b.p, b.n, b.p == first->p ? CURL_BLOB_NOCOPY : CURL_BLOB_COPY};
@@ -188,7 +190,7 @@ static CURL *easy_new(struct kube_client *c) {
     CURL *easy = curl_easy_init();
     if (easy == NULL) rv_oom();
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    /* A time-out does not wait for getaddrinfo, which takes 10 s and more when the DNS server is silent. */
+    /* A time-out must not wait for getaddrinfo(), which takes 10 s and more if the DNS server does not answer. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -204,7 +206,7 @@ static CURL *easy_new(struct kube_client *c) {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, c->user_agent);
-    /* All of it said, so that curl reads no environment of its own accord. */
+    /* All proxy options are set, so that curl does not read the environment itself. */
     curl_easy_setopt(easy, CURLOPT_PROXY, k->proxy != NULL ? k->proxy : k->env_proxy != NULL ? k->env_proxy : "");
     curl_easy_setopt(easy, CURLOPT_NOPROXY, k->no_proxy != NULL ? k->no_proxy : "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)BUFFER);
@@ -228,7 +230,7 @@ void kube_client_trim(struct kube_client *c) {
 }
 
 static CURL *easy_take(struct kube_client *c) {
-    if (c->auth_generation != kube_auth_generation(c->auth)) { /* another certificate: other handles */
+    if (c->auth_generation != kube_auth_generation(c->auth)) { /* after a new certificate new handles are needed */
         kube_client_trim(c);
         c->auth_generation = kube_auth_generation(c->auth);
     }
@@ -279,8 +281,8 @@ static size_t read_body(char *to, size_t size, size_t n, void *arg) {
     return n;
 }
 
-/* When a kept connection dies, curl repeats a request by itself, whatever its method. It cannot when the body comes
- * from a function that does not rewind: then the request fails. */
+/* When a kept connection turns out to be dead, curl repeats the request, whatever its method is. It cannot do that if
+ * the body comes from a function that does not rewind. Then the request fails. */
 static void set_body(struct kube_transfer *t) {
     CURL *e = t->easy;
     t->sent = 0;
@@ -299,7 +301,7 @@ static void set_exchange(struct kube_transfer *t) {
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->why);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)t->o.timeout_ms);
-    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* clears what the last use left */
+    curl_easy_setopt(e, CURLOPT_HTTPGET, 1L); /* clears what the previous use has set */
     if (body) set_body(t);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, get ? NULL : t->method);
     set_headers(t);
@@ -327,14 +329,14 @@ static void transfer_free(struct kube_transfer *t) {
     free(t->content_type);
     if (t->header != NULL) explicit_bzero(t->header, strlen(t->header));
     free(t->header);
-    if (t->body.p != NULL) explicit_bzero(t->body.p, t->body.n); /* may be a Secret */
+    if (t->body.p != NULL) explicit_bzero(t->body.p, t->body.n); /* the body may be a Secret */
     rv_buf_free(&t->body);
     if (t->answer.p != NULL) explicit_bzero(t->answer.p, t->answer.n);
     rv_buf_free(&t->answer);
     free(t);
 }
 
-/* Goes out with the credentials that there are now. */
+/* Sends the request with the present credentials. */
 static void send_out(struct kube_transfer *t) {
     struct kube_client *c = t->client;
     t->waiting = false;
@@ -355,7 +357,7 @@ static void transfer_begin(struct kube_transfer *t) {
         send_out(t);
         break;
     case KUBE_AUTH_WAIT:
-        break; /* until on_auth */
+        break; /* continued in on_auth() */
     case KUBE_AUTH_FAILED:
         rv_timer_arm(t->client->auth_failed, 0);
         break;
@@ -378,7 +380,7 @@ static struct kube_transfer *first_waiting(const struct kube_client *c) {
 
 static void start_queued(struct kube_client *c);
 
-/* Credentials have come, or will not. */
+/* The credentials have arrived, or fetching them has failed. */
 static void on_auth(void *arg) {
     struct kube_client *c = arg;
     for (struct kube_transfer *t; (t = first_waiting(c)) != NULL;) {
@@ -581,14 +583,15 @@ void kube_client_stats(const struct kube_client *c, struct kube_stats *ret) {
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-/* tls-server-name: the URL carries the name that the certificate must have, the connection goes to the real host. */
+/* With tls-server-name, the URL has the name that the certificate must have, and the connection goes to the real
+ * host. */
 static void use_server_name(struct kube_client *c) {
     const struct kube_config *k = c->config;
     if (k->tls_server_name == NULL) {
         c->base = rv_strdup(rv_str(k->server));
         return;
     }
-    const char *host = strstr(k->server, "://") + 3; /* checked when it was read */
+    const char *host = strstr(k->server, "://") + 3; /* the URL was checked when it was read */
     size_t n = strcspn(host, "/");
     rv_autobuf struct rv_buf base = {0}, to = {0};
     rv_buf_add(&base, k->server, (size_t)(host - k->server));
@@ -629,10 +632,10 @@ static void fail_all(struct kube_request **first, struct kube_request ***last) {
     struct kube_response r = {.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")};
     for (struct kube_request *q; (q = *first) != NULL;) {
         *first = q->next;
-        if (q->next != NULL)
-            q->next->back = first;
+        if (q->next != NULL) q->next->back = first;
+        /* `done` may send another request, which gets the same answer. */
         else if (last != NULL)
-            *last = first; /* done may ask again, and is answered in the same way */
+            *last = first;
         r.maybe_sent = q->transfer != NULL;
         if (q->transfer != NULL) kube_transfer_cancel(q->transfer);
         q->done(q->arg, &r);

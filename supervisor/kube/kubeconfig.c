@@ -1,8 +1,8 @@
-/* kubeconfig.c - which server and which credentials: kubeconfig files by kubectl's rules, or the pod's own (see
+/* kubeconfig.c - finds the server and the credentials: in kubeconfig files by kubectl's rules, or in a pod (see
  * kube.h).
  *
- * Several files in $KUBECONFIG are merged: for each name the first file that has it wins. Relative paths inside a file
- * are relative to that file. */
+ * Several files in $KUBECONFIG are merged. The first file that has a name decides about it. A relative path in a file
+ * is relative to that file. */
 #include "config.h"
 
 #include <errno.h>
@@ -114,7 +114,7 @@ static int load_paths(struct files *f, const char *paths, struct rv_error *err) 
         if (n != 0) {
             rv_autofree char *path = rv_strdup((struct rv_str){p, n});
             bool several = strchr(paths, ':') != NULL;
-            if (!(several && access(path, F_OK) != 0)) { /* of several files, some may be missing */
+            if (!(several && access(path, F_OK) != 0)) { /* if $KUBECONFIG names several files, some may be missing */
                 int r = load_file(f, path, err);
                 if (r != 0) return r;
             }
@@ -124,7 +124,7 @@ static int load_paths(struct files *f, const char *paths, struct rv_error *err) 
     return 0;
 }
 
-/* The entry of that name in the list (clusters, users, contexts), with the file it stands in. */
+/* The entry of that name in a list (clusters, users, contexts), and the file that it is in. */
 static struct rv_node *find_entry(struct files *f, const char *list, const char *field, struct rv_str name,
                                   struct source **ret_in) {
     for (size_t i = 0; i < f->n; i++) {
@@ -148,7 +148,7 @@ static char *beside(const struct source *in, struct rv_str path) {
 
 /* ---- what entries say ----------------------------------------------------------------------------------- */
 
-/* An error about a node: file and line, then the sentence. */
+/* Sets an error about a node: file, line and a sentence. */
 RV_PRINTF(4, 5)
 static int node_error(const struct source *in, const struct rv_node *at, struct rv_error *err, const char *fmt, ...) {
     rv_autobuf struct rv_buf b = {0};
@@ -161,7 +161,7 @@ static int node_error(const struct source *in, const struct rv_node *at, struct 
     return rv_error_set(err, RV_E_CONFIG, "%s:%zu: %s", in->path, line, rv_buf_cstr(&b));
 }
 
-/* Text under a key; empty when it is absent or null. An unquoted 1234 or true is no text, as for kubectl. */
+/* The text under a key; empty if it is absent or null. As in kubectl, an unquoted 1234 or true is not text. */
 static int get_text(const struct source *in, struct rv_node *map, const char *key, struct rv_str *ret,
                     struct rv_error *err) {
     struct rv_node *n = rv_node_get(map, key);
@@ -179,7 +179,7 @@ static int get_bool(const struct source *in, struct rv_node *map, const char *ke
 
 struct text_field {
     const char *key;
-    char **to; /* a heap copy, NULL when the text is empty */
+    char **to; /* *to is a heap copy, or NULL if the text is empty */
 };
 
 static int get_texts(const struct source *in, struct rv_node *map, const struct text_field *fields, size_t n,
@@ -193,7 +193,7 @@ static int get_texts(const struct source *in, struct rv_node *map, const struct 
     return 0;
 }
 
-/* `<key>-data` as base64, or the file that `<key>` names: PEM either way. */
+/* Reads PEM from `<key>-data`, which is base64, or from the file that `<key>` names. */
 static int load_pem(const struct source *in, struct rv_node *map, const char *key, struct rv_buf *out, char **file,
                     struct rv_error *err) {
     static const char begin[] = "-----BEGIN ";
@@ -258,7 +258,7 @@ static int exec_args(struct kube_config *c, const struct source *in, struct rv_n
     size_t n = rv_node_len(args), at = 1;
     struct rv_str command = rv_node_text(rv_node_get(exec, "command"));
     c->exec->argv = rv_alloc_array(n + 2, sizeof *c->exec->argv);
-    /* A command with a slash is relative to the file, like every path. */
+    /* A command with a slash is relative to the file, like every other path. */
     c->exec->argv[0] = memchr(command.p, '/', command.n) != NULL ? beside(in, command) : rv_strdup(command);
     for (size_t i = 0; i < n; i++) {
         struct rv_node *arg = rv_node_at(args, i);
@@ -282,7 +282,7 @@ static int exec_args(struct kube_config *c, const struct source *in, struct rv_n
     return 0;
 }
 
-/* What the cluster's entry keeps for credential plugins. */
+/* The data for credential plugins in the cluster's entry. */
 static char *cluster_config(struct rv_node *cluster) {
     struct rv_node *e =
         rv_node_find(rv_node_get(cluster, "extensions"), "name", RV_STR("client.authentication.k8s.io/exec"));
@@ -319,7 +319,7 @@ static int read_exec(struct kube_config *c, const struct source *in, struct rv_n
 
 /* ---- users ---------------------------------------------------------------------------------------------- */
 
-/* What would be wrong to leave out: refused, with what to do instead. */
+/* Refuses fields that cannot be ignored safely. The error says what to use instead. */
 static int refuse_unsupported(const struct source *in, struct rv_node *user, struct rv_error *err) {
     static const struct {
         const char *key, *instead;
@@ -462,14 +462,14 @@ static const char *either(const char *a, const char *b) {
 }
 
 static bool is_loopback(const char *server) {
-    const char *host = strstr(server, "://") + 3; /* checked when it was read */
+    const char *host = strstr(server, "://") + 3; /* the URL was checked when it was read */
     size_t n = strcspn(host, "/");
     struct rv_str h = {host, host[0] == '[' ? n : strcspn(host, ":/")};
     return rv_str_is(h, "localhost") || rv_str_starts(h, "127.") || rv_str_starts(h, "[::1]");
 }
 
-/* As kubectl: HTTPS_PROXY or HTTP_PROXY by the server's scheme and NO_PROXY, in capitals or not; none to this machine.
- */
+/* Reads the environment as kubectl does: HTTPS_PROXY or HTTP_PROXY by the scheme of the server, and NO_PROXY, in upper
+ * or lower case. Connections to this machine use no proxy. */
 static void read_environment(struct kube_config *c) {
     bool tls = rv_str_starts(rv_str(c->server), "https://");
     const char *proxy = tls ? either("HTTPS_PROXY", "https_proxy") : either("HTTP_PROXY", "http_proxy"),
@@ -479,7 +479,7 @@ static void read_environment(struct kube_config *c) {
     if (except != NULL) c->no_proxy = rv_strdup(rv_str(except));
 }
 
-/* Ends both ways of reading. */
+/* Both ways of reading end here. */
 static struct kube_config *config_done(struct kube_config *c, struct files *f, int r) {
     rv_arena_free(f->arena);
     if (r != 0) return kube_config_free(c);

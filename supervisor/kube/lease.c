@@ -1,4 +1,4 @@
-/* lease.c - see lease.h. One request at a time: read it, take it, renew it, give it up. */
+/* lease.c - see lease.h. It has at most one request in flight: it reads, takes, renews or releases the Lease. */
 #include "lease.h"
 
 #include <stdio.h>
@@ -17,11 +17,13 @@ struct lease {
     char *ns, *name, *identity, *path, *collection;
     struct rv_timer *tick, *deadline;
     struct kube_request *request;
-    /* as last seen */
+    /* as last read from the API server */
     char *holder, *renewal, *version;
-    int64_t seen_at, duration_ms, transitions; /* seen_at: when this renewal was seen first, by our clock */
-    /* ours */
-    int64_t asked_at, renewed_at, renewed_wall; /* renewed_at: when the request was sent that renewed it */
+    /* `seen_at`: when this renewal was first seen, by our clock. */
+    int64_t seen_at, duration_ms, transitions;
+    /* about our own requests */
+    /* `renewed_at`: when the request that renewed the Lease was sent. */
+    int64_t asked_at, renewed_at, renewed_wall;
     bool held, ended, had_holder, troubled;
     void (*released)(void *arg);
     void *released_arg;
@@ -40,7 +42,8 @@ int64_t lease_renewed(const struct lease *l) { return l->renewed_wall; }
 
 static void later(struct lease *l) {
     int64_t ms = l->o.retry_ms;
-    if (!l->ended) rv_timer_arm(l->tick, ms + rv_wall_now() / 1000 % (ms / 5 + 1)); /* not all at once */
+    /* The random part keeps instances from asking together. */
+    if (!l->ended) rv_timer_arm(l->tick, ms + rv_wall_now() / 1000 % (ms / 5 + 1));
 }
 
 static void set(char **text, struct rv_str value) {
@@ -82,7 +85,8 @@ static void send(struct lease *l, const char *method, const char *path, const ch
 
 /* ---- what the server says ------------------------------------------------------------------------------- */
 
-/* False when that is no Lease. A renewal counts from when it was seen: other machines' clocks are not trusted. */
+/* Returns false if the body is no Lease. A renewal counts from the time at which it was seen, because the clocks of
+ * other machines are not trusted. */
 static bool observe(struct lease *l, struct rv_bytes body) {
     rv_autobuf struct rv_buf mp = {0};
     if (rv_json_to_mp((struct rv_str){(const char *)body.p, body.n}, NULL, &mp, NULL) != 0) return false;
@@ -133,7 +137,7 @@ static void on_written(void *arg, const struct kube_response *r) {
         tell_trouble(l, NULL, NULL);
         if (won) l->o.on_change(l->o.arg, LEASE_WON);
     } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
-        set(&l->version, RV_STR("")); /* somebody was faster, or deleted it: look again */
+        set(&l->version, RV_STR("")); /* another instance was faster, or the Lease was deleted: read it again */
         rv_timer_arm(l->tick, SOON_MS);
     } else {
         tell_trouble(l, l->version[0] != 0 ? "patch" : "create", r);
@@ -141,7 +145,7 @@ static void on_written(void *arg, const struct kube_response *r) {
     }
 }
 
-/* taken: by us from nobody or from somebody else. */
+/* `taken`: we take it, from nobody or from another instance. */
 static void write_spec(const struct lease *l, bool taken, struct jsonw *w) {
     char now[40];
     rv_time_format_micro(rv_wall_now(), now);
@@ -170,7 +174,7 @@ static void create(struct lease *l) {
     send(l, "POST", l->collection, "application/json", &b, on_written);
 }
 
-/* The resourceVersion makes the patch fail if another instance has written meanwhile. */
+/* With the resourceVersion the patch fails if another instance has written in between. */
 static void begin_patch(const struct lease *l, struct jsonw *w) {
     jsonw_begin_object(w, NULL);
     jsonw_begin_object(w, "metadata");
@@ -203,7 +207,7 @@ static void on_read(void *arg, const struct kube_response *r) {
         return;
     }
     if (l->held && !mine(l)) {
-        lose(l); /* somebody took it from us */
+        lose(l); /* another instance has taken it */
     } else if (mine(l) || is_free(l)) {
         renew(l);
     } else {
@@ -212,7 +216,7 @@ static void on_read(void *arg, const struct kube_response *r) {
     }
 }
 
-/* The holder knows what it wrote and writes again; the others look. */
+/* The holder knows what it wrote and writes again. The others read first. */
 static void request_lease(struct lease *l) {
     if (l->held && l->version[0] != 0)
         renew(l);
@@ -260,7 +264,7 @@ struct lease *lease_free(struct lease *l) {
 
 static void on_given_up(void *arg, const struct kube_response *r) {
     struct lease *l = arg;
-    (void)r; /* not known to the server: then the others wait for its end */
+    (void)r; /* if the server does not get it, the others wait until the Lease has expired */
     l->request = NULL;
     l->released(l->released_arg);
 }
@@ -287,6 +291,6 @@ void lease_release(struct lease *l, void (*done)(void *arg), void *arg) {
     jsonw_int(&w, "leaseDurationSeconds", 1);
     jsonw_end_object(&w);
     jsonw_end_object(&w);
-    l->o.renew_ms = RELEASE_MS; /* a short timeout */
+    l->o.renew_ms = RELEASE_MS; /* a short time-out */
     send(l, "PATCH", l->path, "application/merge-patch+json", &b, on_given_up);
 }

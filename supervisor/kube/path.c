@@ -1,4 +1,4 @@
-/* path.c - API paths: every part escaped, any length (see kube_path in kube.h). */
+/* path.c - paths of the API, with every part escaped (see kube_path in kube.h). */
 #include "kube.h"
 
 static void add_escaped(struct rv_buf *b, struct rv_str s) {
@@ -20,7 +20,7 @@ static void add_escaped(struct rv_buf *b, struct rv_str s) {
 static void add_part(struct rv_buf *b, const char *before, struct rv_str part) {
     if (part.n == 0) return;
     rv_buf_adds(b, before);
-    /* "." and ".." as a whole part would be folded away on the way. */
+    /* "." and ".." as a whole part would be removed on the way to the server. */
     if (rv_str_is(part, ".") || rv_str_is(part, "..")) {
         for (size_t i = 0; i < part.n; i++) rv_buf_adds(b, "%2E");
         return;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { PEERS_MAX = 64 }; /* a load balancer's addresses change: the oldest ones make room */
+enum { PEERS_MAX = 64 }; /* addresses of a load balancer change, so new ones replace the oldest */
 
 struct kube_peers {
     struct kube_peer list[PEERS_MAX];
@@ -13,7 +13,7 @@ struct kube_peers {
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff},
                      nat64[12] = {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0}, six_to_four[2] = {0x20, 0x02};
 
-/* IPv6 addresses that lead to an IPv4 one become its mapped form. */
+/* Changes an IPv6 address that leads to an IPv4 address into its mapped form. */
 static void unwrap(struct in6_addr *a) {
     const uint8_t *v4 = NULL;
     if (IN6_IS_ADDR_V4COMPAT(a) || memcmp(a->s6_addr, nat64, sizeof nat64) == 0)

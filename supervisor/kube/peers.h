@@ -1,5 +1,5 @@
-/* peers.h - the addresses to which the Kubernetes clients connect: the API server's, or those of a proxy before it.
- * They are noted as the connections are made, so that whoever wants to know them resolves nothing. */
+/* peers.h - the addresses to which the Kubernetes clients connect: those of the API server, or of a proxy in front of
+ * it. They are recorded when a connection is made, so nobody has to resolve a name to know them. */
 #ifndef KUBE_PEERS_H
 #define KUBE_PEERS_H
 
@@ -7,13 +7,14 @@
 
 #include "rayvisor/base.h"
 
-/* Every address as IPv6, an IPv4 one and what leads to it in its mapped form: all spellings of one address are equal.
- */
+/* Every address in the form of IPv6. An IPv4 address, or one that leads to it, is in its mapped form. So all spellings
+ * of one address are equal. */
 struct kube_peer {
     struct in6_addr address;
     unsigned port;
 };
-bool kube_peer_of(const struct sockaddr *from, struct kube_peer *ret); /* false: no internet address */
+/* Returns false if it is not an internet address. */
+bool kube_peer_of(const struct sockaddr *from, struct kube_peer *ret);
 
 struct kube_peers;
 struct kube_peers *kube_peers_new(void);

@@ -6,7 +6,7 @@ enum { STATUS_MAX = 256 << 10, RETRY_AFTER_MAX_S = 3600 };
 int kube_status_code(unsigned http, struct rv_str reason) {
     static const struct {
         unsigned http;
-        const char *reason; /* NULL: any */
+        const char *reason; /* NULL means any */
         int code;
     } table[] = {
         {401, NULL, RV_E_UNAUTHORIZED},      {403, NULL, RV_E_FORBIDDEN}, {404, NULL, RV_E_NOT_FOUND},

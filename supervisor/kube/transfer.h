@@ -1,7 +1,7 @@
-/* transfer.h - one HTTP exchange on the client's curl multi handle: what requests and watches are made of. Internal.
+/* transfer.h - one HTTP exchange on the client's curl multi handle. Requests and watches are built on it. Internal.
  *
- * A transfer that streams hands its body over as it comes; one that does not collects it. Exactly one call of on_done
- * ends it. */
+ * A streaming transfer passes its body on as it arrives. Any other transfer collects it. Exactly one call of on_done
+ * ends a transfer. */
 #ifndef KUBE_TRANSFER_H
 #define KUBE_TRANSFER_H
 
@@ -9,26 +9,26 @@
 
 struct kube_transfer;
 struct kube_transfer_opts {
-    const char *header; /* a further line, copied and wiped; NULL: none */
+    const char *header; /* one more header line, which is copied and wiped; may be NULL */
     const char *method, *path, *content_type;
-    const char *accept; /* NULL: application/json. A literal: not copied */
+    const char *accept; /* NULL means application/json; must be constant text, because it is not copied */
     struct rv_bytes body;
-    unsigned timeout_ms; /* 0 = none */
+    unsigned timeout_ms; /* 0 means none */
     size_t max_body;
     bool once; /* as in kube_request_opts */
-    /* Streaming, for 2xx answers only: non-zero ends the transfer with that code. */
+    /* For streaming, on 2xx answers only. A return other than 0 ends the transfer with that code. */
     int (*on_data)(void *arg, const void *bytes, size_t n);
-    /* Collecting: is there room for a body of at most n bytes? While there is none the body is not read, and it is
-     * asked again after kube_transfer_resume(). NULL: there always is. */
+    /* For collecting: may a body of at most n bytes be read now? If not, the body is not read, and the question is
+     * asked again after kube_transfer_resume(). NULL means always. */
     bool (*admit)(void *arg, size_t n);
     void (*on_done)(void *arg, const struct kube_response *r);
     void *arg;
 };
-/* Starts at once, beside the request pool. */
+/* Starts at once, outside the pool of requests. */
 struct kube_transfer *kube_transfer_start(struct kube_client *c, const struct kube_transfer_opts *o);
-/* Ends it without on_done. Not from within on_data. */
+/* Ends the transfer without on_done. Must not be called from within on_data. */
 void kube_transfer_cancel(struct kube_transfer *t);
-/* There may be room for its body now. Not from within a callback. */
+/* The body may perhaps be read now. Must not be called from within a callback. */
 void kube_transfer_resume(struct kube_transfer *t);
 
 struct rv_loop *kube_client_loop(const struct kube_client *c);

@@ -1,11 +1,10 @@
-/* watch.c - one resource kept up to date in a store collection: list, then watch, for ever (see kube.h).
+/* watch.c - keeps one resource up to date in a collection of the store: it lists, then watches, for ever (see kube.h).
  *
- * LISTING    the pages of one list; complete: WATCHING from the list's version
- * WATCHING   until it ends (watch again from the last version), stalls or fails (BACKOFF, then watch again), or the
- *            server has forgotten that version (410: list again)
+ * LISTING    reads the pages of one list; when it is complete: WATCHING from the list's version
+ * WATCHING   until the watch ends (watch again from the last version), stalls or fails (BACKOFF, then watch again), or
+ *            the server no longer has that version (410: list again)
  * BACKOFF, FORBIDDEN, MISSING
- *            wait, then go on where the place in history is known, else list again
- */
+ *            waits; then watches again if the last version is usable, otherwise lists again */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,8 +24,8 @@ enum {
     BACKOFF_MAX = 30000,
     ASK_AGAIN_MS = 30000,
     SHORT_LIFE_MS = 1000,
-    UNREADABLE_NAMED = 64, /* objects that were told of */
-    IN_VAIN_MAX = 3        /* tries from a place in history of which the server knows nothing */
+    UNREADABLE_NAMED = 64, /* objects that were reported as unreadable */
+    IN_VAIN_MAX = 3        /* tries to watch from a version that the server does not have */
 };
 
 struct kube_watch {
@@ -35,14 +34,14 @@ struct kube_watch {
     struct kube_watch_opts o;
     struct kube_transfer *transfer;
     struct rv_timer *retry, *stall;
-    struct rv_json_reader *reader; /* of the list page */
+    struct rv_json_reader *reader; /* of the page of the list */
     struct watch_stream stream;
     char *version, *next_page;
     bool listing, synced, relist;
-    bool heard;   /* since the watch began */
-    bool rewound; /* the server's versions went back: its list counts, whatever we knew */
+    bool heard;   /* an event has come since the watch began */
+    bool rewound; /* the server's versions went back: its list decides, whatever was known before */
     unsigned failures, in_vain;
-    uint64_t unreadable[UNREADABLE_NAMED]; /* hashes of their names; 0: none */
+    uint64_t unreadable[UNREADABLE_NAMED]; /* hashes of their names; 0 means none */
     uint64_t events;
     int64_t started;
     enum kube_watch_state state;
@@ -101,7 +100,7 @@ static void describe(char *out, size_t size, const char *doing, const struct kub
                  r->message.n != 0 ? r->message.p : "");
 }
 
-/* What every kind of failure leads to. relist: the place in history is lost. */
+/* Handles every kind of failure. relist: the last version is of no use any more. */
 static void failed(struct kube_watch *w, const char *doing, const struct kube_response *r) {
     char why[256];
     describe(why, sizeof why, doing, r);
@@ -134,7 +133,7 @@ static void tell_unreadable(struct kube_watch *w, struct rv_str ns, struct rv_st
     if (w->o.on_unreadable != NULL) w->o.on_unreadable(w->o.arg, ns, name);
 }
 
-/* Half an object is worse than an old one: plugins go on with what they know of it. */
+/* A half object would be worse than an old one. Plugins continue with the state that they know. */
 static int on_item(void *arg, struct rv_val item) {
     struct kube_watch *w = arg;
     if (!rv_json_reader_clipped(w->reader)) {
@@ -174,7 +173,7 @@ static void list_page_read(struct kube_watch *w) {
         return;
     }
     struct rv_str version = rv_path_str(top, "metadata.resourceVersion"), next = rv_path_str(top, "metadata.continue");
-    if (version.n == 0) { /* some other document: not an empty list, which would delete everything */
+    if (version.n == 0) { /* another document, and not an empty list, which would delete everything */
         struct kube_response r = {.code = RV_E_PARSE, .message = RV_STR("it has no metadata.resourceVersion")};
         drop_transfer(w);
         set_text(&w->next_page, RV_STR(""));
@@ -182,7 +181,7 @@ static void list_page_read(struct kube_watch *w) {
         return;
     }
     if (w->version != NULL && !w->rewound && store_version_cmp(version, text(w->version)) < 0) {
-        w->rewound = true; /* seen too late for what was read: once more */
+        w->rewound = true; /* noticed too late for what was already read: read once more */
         drop_transfer(w);
         set_text(&w->next_page, RV_STR(""));
         set_state(w, KUBE_WATCH_BACKOFF,
@@ -216,8 +215,8 @@ static void on_list_done(void *arg, const struct kube_response *r) {
     }
     bool expired = r->code == RV_E_GONE && w->next_page != NULL;
     w->reader = rv_json_reader_free(w->reader);
-    set_text(&w->next_page, RV_STR("")); /* half a list is no list: from the start */
-    if (expired) {                       /* a list that took too long; without haste if that goes on */
+    set_text(&w->next_page, RV_STR("")); /* half a list is no list: start again */
+    if (expired) {                       /* the list took too long; slow down if that happens again */
         w->failures++;
         set_state(w, KUBE_WATCH_BACKOFF, "the list expired between two pages (410): listing again");
         retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
@@ -234,8 +233,8 @@ static void on_list_done(void *arg, const struct kube_response *r) {
     failed(w, "list failed", &shown);
 }
 
-/* Where nothing but metadata is kept, nothing else is asked for: so the content of a Secret never comes near us.
- * (Kubernetes API concepts, "Metadata-only fetches"; servers that cannot answer with the whole object.) */
+/* If only metadata is kept, only metadata is requested. So the content of a Secret never reaches this process. A server
+ * that cannot do this answers with whole objects. (Kubernetes API concepts, "Metadata-only fetches".) */
 #define ACCEPT_METADATA(kind) "application/json;as=" kind ";g=meta.k8s.io;v=v1,application/json"
 
 static bool metadata_only(const struct kube_watch *w) {
@@ -310,8 +309,8 @@ static bool too_new(struct rv_str message) {
     return message.n != 0 && memmem(message.p, message.n, says, sizeof says - 1) != NULL;
 }
 
-/* The server does not have our place in history: it lags behind another that we were told by, or was restored from a
- * backup. Then its list says where we are. */
+/* The server does not have the version from which we watched. It lags behind another server that gave it to us, or it
+ * was restored from a backup. Its list then says which version is the present one. */
 static void begun_in_vain(struct kube_watch *w) {
     if (++w->in_vain >= IN_VAIN_MAX) w->relist = true;
 }
@@ -324,7 +323,7 @@ static void on_watch_done(void *arg, const struct kube_response *r) {
     char why[256];
     snprintf(why, sizeof why, "%s", w->stream.why);
     watch_stream_clear(&w->stream);
-    if (why[0] != 0) { /* the stream ended it, not the transport */
+    if (why[0] != 0) { /* the stream ended the watch, and not the transport */
         shown.message = rv_str(why);
         shown.http_status = 0;
     }
@@ -333,15 +332,15 @@ static void on_watch_done(void *arg, const struct kube_response *r) {
     else if (w->events != 0)
         w->in_vain = 0;
     bool lived = rv_mono_now() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
-    if (lived) w->failures = 0; /* those before it are over */
-    if (r->code == RV_E_GONE) { /* our place in history is gone: list again, without haste if that goes on */
+    if (lived) w->failures = 0; /* earlier failures no longer count */
+    if (r->code == RV_E_GONE) { /* the version is too old: list again, but slow down if that happens again */
         w->relist = true;
         w->failures++;
         set_state(w, KUBE_WATCH_BACKOFF, "watch expired (410): listing again");
         retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);
     } else if (r->code == 0 && (lived || w->events != 0)) {
         w->failures = 0;
-        retry_in(w, 0); /* the server ends watches every few minutes */
+        retry_in(w, 0); /* the server ends every watch after a few minutes */
     } else if (r->code == 0) {
         shown.code = RV_E_UNAVAILABLE;
         shown.message = RV_STR("the server ended it at once");
@@ -386,7 +385,7 @@ static void on_stall(void *arg) {
                                   : "watch stalled: no byte for too long, reconnecting";
     drop_transfer(w);
     set_text(&w->next_page, RV_STR(""));
-    if (!w->listing && !w->heard) begun_in_vain(w); /* not even a bookmark */
+    if (!w->listing && !w->heard) begun_in_vain(w); /* not even a bookmark has come */
     w->failures++;
     set_state(w, KUBE_WATCH_BACKOFF, what);
     retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);

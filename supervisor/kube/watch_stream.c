@@ -17,7 +17,7 @@ static int broken(struct watch_stream *s, const char *what) {
     return RV_E_PARSE;
 }
 
-/* Splits {"type":"X","object":{...}} without parsing the object: the API server always writes it so. */
+/* Splits {"type":"X","object":{...}} without parsing the object. The API server always writes this form. */
 static bool split(struct rv_str line, struct rv_str *type, struct rv_str *object) {
     static const char head[] = "{\"type\":\"", mid[] = "\",\"object\":";
     if (!rv_str_starts(line, head) || line.p[line.n - 1] != '}') return false;
@@ -30,7 +30,7 @@ static bool split(struct rv_str line, struct rv_str *type, struct rv_str *object
     return true;
 }
 
-/* The slow way for lines of another form: through a tree of the whole event. type and object point into keep. */
+/* The slow way for lines of any other form: parses the whole event. `type` and `object` point into `keep`. */
 static int reorder(struct rv_str line, struct rv_buf *keep, struct rv_str *type, struct rv_str *object,
                    struct rv_error *err) {
     rv_autobuf struct rv_buf mp = {0};
@@ -99,13 +99,13 @@ static int on_line(const struct feeder *f, struct rv_str line) {
     if (split(line, &type, &object)) {
         int r = deliver(f, type, object);
         if (r != RV_E_PARSE) return r;
-        f->s->why[0] = 0; /* perhaps there was more behind the object */
+        f->s->why[0] = 0; /* something may have followed the object */
     }
     rv_autobuf struct rv_buf keep = {0};
     return reorder(line, &keep, &type, &object, &err) == 0 ? deliver(f, type, object) : broken(f->s, err.text);
 }
 
-/* What is complete is used in place, only the rest is copied. */
+/* Complete lines are used in place. Only the rest is copied. */
 int watch_stream_feed(struct watch_stream *s, const struct rv_projection *projection, const void *bytes, size_t n,
                       watch_event_fn fn, void *arg) {
     const struct feeder f = {s, projection, fn, arg};

@@ -1,9 +1,9 @@
 /* store.c - the cache (see store.h).
  *
- * A collection is a hash table by namespace and name. Entries are one allocation with their texts; the object itself is
- * a refcounted blob that the lanes send without copying. Deleted objects leave a small tombstone with the version at
- * which they went, so that nothing older can bring them back; tombstones go when the next list is complete, and are
- * bounded. */
+ * A collection is a hash table by namespace and name. An entry and its texts are one allocation. The object itself is a
+ * blob with a reference count, which the lanes send without copying. A deleted object leaves a small tombstone with the
+ * version of the deletion, so that no older event can bring it back. Tombstones are dropped when the next list is
+ * complete, and their number is bounded. */
 #include "store.h"
 
 #include <stdlib.h>
@@ -16,13 +16,15 @@ enum { TOMBSTONES_MAX = 10000 };
 
 struct node {
     struct rv_table_link link; /* by namespace and name */
-    bool seen;                 /* by the list that is being read */
-    bool tombstone;            /* only texts and version are valid */
-    bool written;              /* by write-through since the last list began */
-    bool untold;               /* its version is newer than what the listeners were told */
-    bool final; /* a tombstone of an object that the API server says is gone, not only out of the selection */
+    bool seen;                 /* in the list that is being read */
+    bool tombstone;            /* only the texts and the version are valid */
+    bool written;              /* written through since the last list began */
+    bool untold;               /* its version is newer than the one that listeners know */
+    /* A tombstone of an object that the API server has deleted; without it the object may only have left the selection.
+     */
+    bool final;
     struct store_object o;
-    char text[]; /* a tombstone's; others have theirs in their blob */
+    char text[]; /* texts of a tombstone; those of other entries are in their blob */
 };
 
 struct store_listener {
@@ -39,7 +41,7 @@ struct store_collection {
     unsigned refs;
     char *api_version, *resource, *kind, *ns, *selector_text;
     struct rv_selector *selector;
-    struct rv_projection *projection; /* NULL: everything */
+    struct rv_projection *projection; /* NULL keeps everything */
     struct rv_table nodes;
     size_t live, tombstones;
     bool synced, replacing, rewound;
@@ -77,11 +79,11 @@ struct store_collection *store_collection_get(struct store *s, const struct stor
     *ret_widened = false;
     if (c != NULL) {
         c->refs++;
-        if (rv_projection_covers(c->projection, o->projection)) return c; /* what is there is complete for both */
+        if (rv_projection_covers(c->projection, o->projection)) return c; /* the stored objects are complete for both */
         struct rv_projection *both = rv_projection_union(c->projection, o->projection);
         rv_projection_free(c->projection);
         c->projection = both;
-        c->synced = false; /* what is there lacks fields: not complete for whoever came now */
+        c->synced = false; /* the stored objects lack fields that the new reader needs */
         *ret_widened = true;
         return c;
     }
@@ -185,7 +187,7 @@ static struct rv_str put_text(char **to, struct rv_str s) {
     return t;
 }
 
-/* What stays of an object that is gone. */
+/* Makes the tombstone of a deleted object. */
 static struct node *tombstone_new(struct store_collection *c, const struct identity *id) {
     struct node *n = rv_alloc(sizeof *n + id->ns.n + id->name.n + id->uid.n + id->version.n);
     char *to = n->text;
@@ -198,12 +200,12 @@ static struct node *tombstone_new(struct store_collection *c, const struct ident
     return n;
 }
 
-/* The same view, of the copy. */
+/* The same view in a copy of the bytes. */
 static struct rv_str moved(struct rv_str s, struct rv_val from, struct rv_bytes to) {
     return s.n != 0 ? (struct rv_str){(const char *)to.p + ((const uint8_t *)s.p - from.p), s.n} : s;
 }
 
-/* An object that is there: its texts are those in its value. */
+/* Makes the entry of an object. Its texts point into its value. */
 static struct node *node_new(struct store_collection *c, const struct identity *id, struct rv_val value) {
     struct node *n = rv_alloc(sizeof *n);
     n->o.blob = rv_blob_new((struct rv_bytes){value.p, value.n});
@@ -239,7 +241,7 @@ static bool blob_same(const struct rv_blob *old, struct rv_val value) {
     return b.n == value.n && memcmp(b.p, value.p, b.n) == 0;
 }
 
-/* The projected object differs from what is kept in more than its resourceVersion? */
+/* Returns true if the projected object differs from the stored one in more than its resourceVersion. */
 static bool changed(const struct node *old, struct rv_val value) {
     if (blob_same(old->o.blob, value)) return false;
     struct rv_bytes b = rv_blob_bytes(old->o.blob);
@@ -292,7 +294,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     bool quiet = false;
     if (old != NULL) {
         int order = store_version_cmp(id.version, old->o.resource_version);
-        if (order < 0 && c->rewound && !old->written) order = 1; /* of another history */
+        if (order < 0 && c->rewound && !old->written) order = 1; /* the old version belongs to another history */
         if (seen && !old->tombstone) old->seen = true;
         bool dead = old->tombstone && (order == 0 || (old->final && id.uid.n != 0 && rv_str_eq(id.uid, old->o.uid)));
         if (order < 0 || dead) {
@@ -324,7 +326,7 @@ static void drop_tombstones(struct store_collection *c) {
         if (node_at(w.link)->tombstone) node_drop(c, node_at(w.link));
 }
 
-/* Replaces the object by a tombstone and tells the listeners. */
+/* Replaces the object by a tombstone and informs the listeners. */
 static void bury(struct store_collection *c, struct node *old, struct rv_str version, bool final) {
     struct identity id = {old->o.ns, old->o.name, old->o.uid,
                           store_version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
@@ -355,7 +357,7 @@ void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str na
                   struct rv_str resource_version) {
     struct node *n = find_node(c, ns, name);
     if (n == NULL || n->tombstone) return;
-    if (uid.n != 0 && !rv_str_eq(n->o.uid, uid)) return; /* a namesake came in the meantime */
+    if (uid.n != 0 && !rv_str_eq(n->o.uid, uid)) return; /* another object has taken the name in the meantime */
     if (store_version_cmp(resource_version, n->o.resource_version) < 0) return;
     bury(c, n, resource_version, false);
 }
@@ -363,7 +365,7 @@ void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str na
 void store_replace_begin(struct store_collection *c, bool rewound) {
     c->replacing = true;
     c->rewound = rewound;
-    if (rewound) drop_tombstones(c); /* what went may be back */
+    if (rewound) drop_tombstones(c); /* deleted objects may exist again */
     for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
         node_at(w.link)->seen = node_at(w.link)->written = false;
 }
@@ -375,15 +377,16 @@ void store_replace_keep(struct store_collection *c, struct rv_str ns, struct rv_
     if (n != NULL && !n->tombstone) n->seen = true;
 }
 
-/* An object that the list does not have, and that was not written after it, is gone. */
+/* Returns true for an object that has been deleted: the list does not have it, and it was not written after the
+ * list. */
 static bool list_lacks(const struct node *n, struct rv_str list_version) {
     bool newer = n->written && store_version_cmp(n->o.resource_version, list_version) > 0;
     return !n->tombstone && !n->seen && !newer;
 }
 
 void store_replace_end(struct store_collection *c, struct rv_str list_version) {
-    struct node **gone =
-        rv_alloc_array(c->live, sizeof *gone); /* burying changes the table, so it is done afterwards */
+    /* The deletion changes the table, so it happens after the walk. */
+    struct node **gone = rv_alloc_array(c->live, sizeof *gone);
     size_t n = 0;
     for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
         if (list_lacks(node_at(w.link), list_version)) gone[n++] = node_at(w.link);
@@ -400,7 +403,7 @@ static bool concerns(const struct store_collection *c, struct rv_str api_version
            (c->ns == NULL || rv_str_is(ns, c->ns));
 }
 
-/* Drops what the projection does not keep: by way of JSON, which is where projections live. */
+/* Drops fields that the projection does not keep. It goes through JSON, because projections work on JSON. */
 static bool project(const struct store_collection *c, struct rv_val full, struct rv_buf *out) {
     rv_autobuf struct rv_buf json = {0};
     rv_json_write(full, &json);
@@ -492,6 +495,6 @@ struct store_listener *store_unlisten(struct store_listener *l) {
             *p = l->next;
             break;
         }
-    free(l); /* never called from within an announcement: lanes end in the loop's own turn */
+    free(l); /* this is never called from within an announcement, because lanes end in a turn of their own */
     return NULL;
 }
