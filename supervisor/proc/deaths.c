@@ -1,14 +1,14 @@
-/* deaths.c - a ring of the last deaths (see deaths.h). */
+/* deaths.c - a ring buffer of the last deaths (see deaths.h). */
 #include "deaths.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 
-enum { KEPT = 32, HOW_MAX = 96, BLAMED_FREE = 20 /* ten objects */ };
+enum { KEPT = 32, HOW_MAX = 96, BLAMED_FREE = 20 /* BLAMED_FREE is the deaths of ten objects */ };
 
 struct death {
-    int64_t mono, wall; /* ns */
+    int64_t mono, wall; /* in ns */
     enum death_cause cause;
     int status;
     bool blamed;
@@ -67,7 +67,7 @@ void deaths_add(struct deaths *d, enum death_cause cause, int status, const char
 
 static size_t kept(const struct deaths *d) { return d->total < KEPT ? (size_t)d->total : KEPT; }
 
-/* 0 is the newest. */
+/* Index 0 is the newest. */
 static const struct death *nth(const struct deaths *d, size_t i) { return &d->ring[(d->total - 1 - i) % KEPT]; }
 
 unsigned deaths_since(const struct deaths *d, int64_t mono) {

@@ -1,5 +1,5 @@
 /* deaths.h - the history of a plugin's processes: counts by cause, and for each of the last 32 deaths the time, the
- * cause and the object. So an operator who looks a day later can still see what happened. */
+ * cause and the object. So an operator can still see a day later what happened. */
 #ifndef PROC_DEATHS_H
 #define PROC_DEATHS_H
 
@@ -9,9 +9,9 @@
 #define DEATH_CAUSES(X)                                                                                                \
     X(EXIT, "exit")         /* it ended by itself */                                                                   \
     X(SIGNAL, "signal")     /* it crashed */                                                                           \
-    X(HANG, "hang")         /* no heartbeat, or a deadline missed */                                                   \
-    X(MEMORY, "memory")     /* above its limit */                                                                      \
-    X(PROTOCOL, "protocol") /* it sent what makes no sense */
+    X(HANG, "hang")         /* no heartbeat, or a missed deadline */                                                   \
+    X(MEMORY, "memory")     /* it used more memory than its limit */                                                   \
+    X(PROTOCOL, "protocol") /* it broke the protocol */
 
 enum death_cause {
 #define DEATH_X(name, text) DEATH_##name,
@@ -24,19 +24,20 @@ const char *death_cause_name(enum death_cause c);
 struct deaths;
 struct deaths *deaths_new(void);
 struct deaths *deaths_free(struct deaths *d);
-/* status: as waitpid() gives it, -1 when there was no process. doing and key ("ns/name") may be empty. blamed: on an
- * object, which quarantine deals with. The copy is the tally's own. */
+/* Records a death. status is from waitpid(), or -1 if there was no process. `doing` and `key` ("ns/name") may be empty.
+ * `blamed`: quarantine has dealt with the object. The texts are copied. */
 void deaths_add(struct deaths *d, enum death_cause cause, int status, const char *doing, const char *key, bool blamed,
                 int64_t now);
-/* How many speak against the plugin: a few bad objects are no reason to switch it off for all the others, but one that
- * dies on object after object is no better than one that dies by itself. Of those that are kept. */
+/* The number of deaths since `mono` that count against the plugin, among those that are stored. A few bad objects are
+ * no reason to switch a plugin off for all other objects. But a plugin that dies on many objects is as bad as one that
+ * dies by itself. */
 unsigned deaths_since(const struct deaths *d, int64_t mono);
 uint64_t deaths_count(const struct deaths *d, enum death_cause cause);
 uint64_t deaths_total(const struct deaths *d);
-/* "signal 6 (Aborted)", "exit status 1", "not started"; "" before the first. */
+/* "signal 6 (Aborted)", "exit status 1" or "not started"; "" before the first death. */
 const char *deaths_last(const struct deaths *d);
-void deaths_each(const struct deaths *d, void (*fn)(void *arg, const struct death_info *i),
-                 void *arg); /* newest first */
+/* The newest comes first. */
+void deaths_each(const struct deaths *d, void (*fn)(void *arg, const struct death_info *i), void *arg);
 
 void death_describe(int status, char *out, size_t size);
 

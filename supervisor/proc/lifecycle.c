@@ -1,4 +1,4 @@
-/* lifecycle.c - the table (see lifecycle.h). Pairs that are not listed change nothing. */
+/* lifecycle.c - the table (see lifecycle.h). A pair that is not listed changes nothing. */
 #include "lifecycle.h"
 #include "ipc/base/backoff.h"
 
@@ -16,7 +16,7 @@ static const struct {
     {LIFE_STARTING, LIFE_ON_VIOLATION, {LIFE_DYING, LIFE_DO_KILL}},
     {LIFE_SYNCING, LIFE_ON_VIOLATION, {LIFE_DYING, LIFE_DO_KILL}},
     {LIFE_READY, LIFE_ON_VIOLATION, {LIFE_DYING, LIFE_DO_KILL}},
-    /* Killed, but still draining: its end is wanted and leads to no restart. */
+    /* It is killed while it drains. Its end is expected, so it is not restarted. */
     {LIFE_DRAINING, LIFE_ON_VIOLATION, {LIFE_DRAINING, LIFE_DO_KILL}},
     {LIFE_DRAINING, LIFE_ON_DEADLINE, {LIFE_DRAINING, LIFE_DO_KILL}},
     {LIFE_STARTING, LIFE_ON_EXITED, {LIFE_BACKOFF, LIFE_DO_WAIT}},

@@ -1,5 +1,5 @@
-/* lifecycle.h - a plugin's life as a table: state x event gives the next state and what to do. No process and no clock
- * in here, so that every path can be tested. */
+/* lifecycle.h - the life of a plugin as a table: a state and an event give the next state and the actions. There is no
+ * process and no clock in this file, so every path can be tested. */
 #ifndef PROC_LIFECYCLE_H
 #define PROC_LIFECYCLE_H
 
@@ -7,15 +7,15 @@
 
 /* X(NAME, text) */
 #define LIFE_STATES(X)                                                                                                 \
-    X(DISABLED, "disabled") /* by config */                                                                            \
-    X(STARTING, "starting") /* process made, no HELLO yet */                                                           \
-    X(SYNCING, "syncing")   /* welcomed; snapshot on its way */                                                        \
+    X(DISABLED, "disabled") /* by the configuration */                                                                 \
+    X(STARTING, "starting") /* the process runs; no HELLO yet */                                                       \
+    X(SYNCING, "syncing")   /* WELCOME was sent; the snapshot is being sent */                                         \
     X(READY, "ready")                                                                                                  \
-    X(DRAINING, "draining") /* asked to finish */                                                                      \
-    X(DYING, "dying")       /* killed; its end is awaited */                                                           \
+    X(DRAINING, "draining") /* was asked to finish */                                                                  \
+    X(DYING, "dying")       /* was killed; its end has not come yet */                                                 \
     X(BACKOFF, "backoff")   /* waits for its restart */                                                                \
-    X(BROKEN, "broken")     /* died too often: tried again every few minutes */                                        \
-    X(MISFIT, "misfit")     /* cannot run as it is (ABI, settings): waits for a change */
+    X(BROKEN, "broken")     /* died too often; it is tried again every few minutes */                                  \
+    X(MISFIT, "misfit")     /* cannot run as it is (ABI, settings); it waits for a change */
 
 #define LIFE_EVENTS(X)                                                                                                 \
     X(ENABLE)                                                                                                          \
@@ -35,13 +35,13 @@ enum life_event {
 };
 enum life_action {
     LIFE_DO_NOTHING,
-    LIFE_DO_SPAWN,     /* make a process */
+    LIFE_DO_SPAWN,     /* start a process */
     LIFE_DO_WELCOME,   /* answer HELLO, begin the snapshot */
     LIFE_DO_DRAIN,     /* send DRAIN, start the drain deadline */
     LIFE_DO_KILL,      /* SIGABRT, then SIGKILL */
-    LIFE_DO_WAIT,      /* arm the restart timer by the number of deaths */
-    LIFE_DO_WAIT_LONG, /* arm the half-open timer */
-    LIFE_DO_FORGET,    /* release what the process had */
+    LIFE_DO_WAIT,      /* arm the restart timer; the number of deaths decides the delay */
+    LIFE_DO_WAIT_LONG, /* arm the long restart timer */
+    LIFE_DO_FORGET,    /* free what belonged to the process */
 };
 struct life_step {
     enum life_state next;
@@ -50,7 +50,8 @@ struct life_step {
 struct life_step lifecycle_step(enum life_state s, enum life_event e);
 const char *life_state_name(enum life_state s);
 
-/* Restart delay after that many deaths in a row: 0.2 s doubling to 30 s, the last fifth random. */
+/* The delay before a restart after that many deaths in a row: 0.2 s, doubling up to 30 s. The last fifth of it is
+ * random. */
 int64_t lifecycle_backoff_ms(unsigned deaths, uint32_t random);
 
 #endif

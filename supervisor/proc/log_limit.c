@@ -15,7 +15,7 @@ static void log_suppressed(struct log_limit *c, struct rv_str plugin) {
     rv_logv(RV_LOG_WARN, RV_STR("a plugin logs too much: lines of it are left out"), fields, RV_ARRAY_LEN(fields));
 }
 
-/* The last line may be longer than what is left: what it is too long is taken from later ones. */
+/* The last line may be longer than the bytes that are left. Later lines then have fewer. */
 static bool has_bytes(struct log_limit *c, int64_t now) {
     return rv_rate_limit_has(&c->bytes, now, 1e9 / BYTES_PER_SECOND, BYTES_BURST);
 }
@@ -30,7 +30,7 @@ bool log_limit_allows(struct log_limit *c, struct rv_str plugin, size_t bytes, i
     return true;
 }
 
-/* Not after each token: while the flood goes on that would be a line about lines for every line. */
+/* Not after each token: during a flood this would log one line about lines for every line. */
 void log_limit_report_suppressed(struct log_limit *c, struct rv_str plugin, int64_t now, bool last) {
     if (c->suppressed == 0) return;
     (void)rv_rate_limit_has(&c->bucket, now, EACH_NS, BURST);

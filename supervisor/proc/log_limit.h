@@ -1,5 +1,5 @@
-/* log_limit.h - what a plugin says is logged, but not without end: a flood of lines costs the log of all others, and
- * says no more than its beginning and how many there were. */
+/* log_limit.h - limits what a plugin logs. A flood of lines would make the log useless for everybody else. So only its
+ * beginning is logged, and the number of lines that were suppressed. */
 #ifndef PROC_LOG_LIMIT_H
 #define PROC_LOG_LIMIT_H
 
@@ -11,9 +11,10 @@ struct log_limit {
     uint64_t suppressed;
 };
 
-/* bytes: of the line. True: it may be logged. What was held back before is told first. */
+/* `bytes` is the length of the line. Returns true if it may be logged. It first logs how many lines were suppressed
+ * before. */
 bool log_limit_allows(struct log_limit *c, struct rv_str plugin, size_t bytes, int64_t now);
-/* Tells what was held back, when there is room again or nothing more will come. */
+/* Logs how many lines were suppressed, if the limit allows it again or if `last` says that no more lines will come. */
 void log_limit_report_suppressed(struct log_limit *c, struct rv_str plugin, int64_t now, bool last);
 
 #endif

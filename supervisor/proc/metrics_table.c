@@ -1,5 +1,5 @@
-/* metrics_table.c - see metrics_table.h. A hash table by name and labels: a plugin may have three series for each of
- * thousands of objects. */
+/* metrics_table.c - see metrics_table.h. It is a hash table by name and labels, because a plugin may have three series
+ * for each of thousands of objects. */
 #include "metrics_table.h"
 
 #include <math.h>
@@ -18,10 +18,11 @@ struct series {
     size_t at;    /* in its name's list */
     char *labels; /* as they are printed */
     double value;
-    bool counter, stale; /* stale: not yet reported by the present host */
+    /* `stale`: the present host has not reported it yet. */
+    bool counter, stale;
 };
 
-/* What all series of a name have in common: a scraper takes no page on which a name has two types. */
+/* The data that all series of a name share. Prometheus refuses a page on which a name has two types. */
 struct metric_name {
     struct rv_table_link link;
     bool counter;
@@ -38,9 +39,9 @@ struct numbered {
 
 struct metrics_table {
     struct rv_table table, names;
-    size_t bytes;    /* of both */
+    size_t bytes;    /* of series and names */
     uint64_t number; /* of the next series */
-    bool marked;     /* some may be stale */
+    bool marked;     /* some series may be stale */
 };
 
 struct metrics_table *metrics_table_new(void) {
@@ -121,18 +122,20 @@ void metrics_quote(struct rv_str value, struct rv_buf *out) {
             rv_buf_addf(out, "\\%c", c);
         else if (c == '\n')
             rv_buf_adds(out, "\\n");
+        /* There is no escape for these characters. */
         else
-            rv_buf_addc(out, (unsigned char)c < ' ' ? ' ' : (uint8_t)c); /* there is no escape for these */
+            rv_buf_addc(out, (unsigned char)c < ' ' ? ' ' : (uint8_t)c);
     }
     rv_buf_addc(out, '"');
 }
 
-/* Prometheus keeps names that begin with two underscores for itself: "__name__" is the name of the metric. */
+/* Prometheus reserves label names that begin with two underscores: "__name__" is the name of the metric. */
 static bool label_ok(struct rv_str key) {
     return name_ok(key) && !rv_str_starts(key, "__") && !rv_str_is(key, "plugin");
 }
 
-/* False: a scraper would stumble over them, or they are too many. The label "plugin" is ours. */
+/* Prints the labels. Returns false if Prometheus would refuse them or if they are too many. The label "plugin" is added
+ * by the supervisor, so a plugin may not use it. */
 static bool print_labels(struct rv_val labels, struct rv_buf *out) {
     for (struct rv_iter it = rv_iter(labels); rv_iter_next(&it);) {
         struct rv_str v = rv_val_str(it.val);
@@ -165,7 +168,8 @@ static void drop_series(struct metrics_table *t, struct series *s) {
     series_free(s);
 }
 
-/* The name's entry, made where there is none. NULL: the name has another type, or there are too many. */
+/* The entry of the name, which is made if there is none. NULL if the name has another type or if there are too many
+ * names. */
 static struct metric_name *ensure_name(struct metrics_table *t, struct rv_str name, bool counter) {
     struct metric_name *n = find_name(t, name);
     if (n != NULL) return n->counter == counter ? n : NULL;
@@ -178,7 +182,7 @@ static struct metric_name *ensure_name(struct metrics_table *t, struct rv_str na
     return n;
 }
 
-/* NULL: there is no room for another one, or its name has another type. */
+/* NULL if there are too many series, or if the name has another type. */
 static struct series *add_series(struct metrics_table *t, uint32_t hash, struct rv_str name, struct rv_str labels,
                                  bool counter) {
     if (t->table.n >= SERIES_MAX || t->bytes + series_bytes(labels) + name.n > BYTES_MAX) return NULL;
@@ -196,7 +200,7 @@ static struct series *add_series(struct metrics_table *t, uint32_t hash, struct 
 void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     rv_autobuf struct rv_buf labels = {0};
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
-    if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter only grows */
+    if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter can only grow */
     uint32_t hash = rv_hash_key(m->name, rv_buf_str(&labels));
     struct series *s = find_series(t, hash, m->name, rv_buf_str(&labels));
     if (m->type == 2) {
@@ -229,7 +233,8 @@ void metrics_table_drop_gauges(struct metrics_table *t) {
 
 /* ---- a page --------------------------------------------------------------------------------------------- */
 
-/* Names that users' dashboards know are exported as they are, from the plugins whose manifests claim them. */
+/* Returns true if the name is exported without a prefix. These are names that users' dashboards know, from plugins
+ * whose manifests list them. */
 static bool may_name(const struct metrics_source *m, const char *name) {
     for (size_t i = 0; m->prefixes != NULL && i < m->prefixes->n; i++)
         if (strncmp(name, m->prefixes->list[i].p, m->prefixes->list[i].n) == 0) return true;
@@ -309,7 +314,7 @@ static void print_sample(struct metrics_walk *w, const struct series *s, struct 
     if (!m->as_is)
         rv_buf_addf(out, "%s%s{plugin=\"%s\"%s} %.17g\n", prefix, m->text, w->plugins[w->plugin_at], s->labels,
                     s->value);
-    else /* labels begin with a comma */
+    else /* the labels begin with a comma */
         rv_buf_addf(out, "%s{%s} %.17g\n", m->text, s->labels[0] != 0 ? s->labels + 1 : "", s->value);
 }
 

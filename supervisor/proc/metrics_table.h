@@ -1,5 +1,5 @@
-/* metrics_table.h - the counters and gauges that a plugin reports, bounded in number and bytes. A name has one type,
- * which is that of its first series; series of another type are left out. */
+/* metrics_table.h - the counters and gauges that a plugin reports. Their number and their bytes are bounded. A name has
+ * the type of its first series, and series of another type are left out. */
 #ifndef PROC_METRICS_TABLE_H
 #define PROC_METRICS_TABLE_H
 
@@ -10,21 +10,22 @@ struct metrics_table;
 struct metrics_table *metrics_table_new(void);
 struct metrics_table *metrics_table_free(struct metrics_table *t);
 void metrics_table_set(struct metrics_table *t, const struct msg_metric *m);
-/* A new host begins: what it does not report again by the time of the sweep is of objects that went while there was no
- * host. Counters are kept; nobody tells them again. */
+/* A new host begins. A series that it does not report before the next sweep belongs to an object that was deleted while
+ * no host was running; the sweep removes it. Counters stay, because nobody would report them again. */
 void metrics_table_mark(struct metrics_table *t);
 void metrics_table_sweep(struct metrics_table *t);
-/* No host will report soon: gauges would say what was true once. */
+/* No host will report soon. Gauges are removed, because they would show an old state. */
 void metrics_table_drop_gauges(struct metrics_table *t);
-/* A label's value in quotes, escaped as the Prometheus text format wants it (not JSON: one wrong escape and a scraper
- * refuses everything). */
+/* Writes a label's value in quotes, escaped for the Prometheus text format (which differs from JSON). After one wrong
+ * escape Prometheus refuses the whole page. */
 void metrics_quote(struct rv_str value, struct rv_buf *out);
-/* The tables of several plugins as one page: each metric once, with its type and all its samples below it. Where two
- * plugins give one name different types, that of the first in the list counts. */
+/* Prints the tables of several plugins as one text. Each metric occurs once, with its type and all its samples. If two
+ * plugins give a name different types, the type of the first one counts. */
 struct metrics_source {
     const char *plugin;
     const struct metrics_table *table;
-    const struct schema_texts *prefixes; /* names that begin so are not put under "rayvisor_plugin_"; NULL: none */
+    /* Names with these prefixes do not get the prefix "rayvisor_plugin_"; may be NULL. */
+    const struct schema_texts *prefixes;
 };
 struct metrics_walk;
 struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t n);

@@ -20,9 +20,9 @@ struct host_output {
     struct log_limit log_limit;
 };
 
-/* What the host itself logs is one JSON object a line (rayvisor-host --log-format json): its fields become fields of
- * our own line. The plugin shares the pipe and can write the same; so a field says nothing about anybody else: the
- * names that say where a line is from are ours. */
+/* The host itself logs one JSON object per line (rayvisor-host --log-format json), and its fields become fields of our
+ * line. The plugin shares the pipe and can write the same. So the names that say where a line is from are reserved for
+ * the supervisor. */
 bool host_field_reserved(struct rv_str key) {
     static const char *const ours[] = {"time", "level", "msg", "component", "plugin", "host"};
     for (size_t i = 0; i < RV_ARRAY_LEN(ours); i++)
@@ -57,7 +57,7 @@ static void print_line(struct host_output *o) {
     rv_buf_clear(&o->line);
 }
 
-/* One chunk. Like read(): 0 at the end, negative on failure. */
+/* Reads one chunk. Like read(), it returns 0 at the end and a negative value on failure. */
 static ssize_t take(struct host_output *o) {
     char chunk[4096];
     ssize_t n = read(o->fd, chunk, sizeof chunk);

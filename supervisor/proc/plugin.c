@@ -1,4 +1,5 @@
-/* plugin.c - a plugin's life (see plugin.h, lifecycle.h): what the table asks for, and what moves it. */
+/* plugin.c - the life of a plugin (see plugin.h, lifecycle.h): the actions of the table and the events that drive
+ * it. */
 #include "plugin_internal.h"
 
 #include <signal.h>
@@ -10,8 +11,8 @@
 
 enum {
     HELLO_MS = 10000,
-    DRAIN_MS = 5000,      /* without a result */
-    DRAIN_MAX_MS = 17000, /* in all: what is left of the 20 s that the process takes to stop is for its end */
+    DRAIN_MS = 5000,      /* without a result of an action */
+    DRAIN_MAX_MS = 17000, /* in total; the process takes 20 s to stop, and the rest is for its own end */
     KILL_MS = 2000,
     BROKEN_MS = 300000,
     DEATHS_WINDOW_MS = 300000,
@@ -37,13 +38,13 @@ void plugin_note(struct plugin *p, struct rv_str why) {
 
 static void start_host(struct plugin *p) {
     process_spawn(p);
-    if (p->pid == 0) return; /* it could not be started: that was an event of its own */
+    if (p->pid == 0) return; /* it could not be started; that was an event of its own */
     p->beaten = 0;
     rv_timer_arm(p->deadline, HELLO_MS);
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
 }
 
-/* What hangs leaves a core image where one is wanted. */
+/* SIGABRT first, so that a hanging process leaves a core file if one is wanted. */
 static void kill_politely(struct plugin *p) {
     process_kill(p, p->killed && p->kill_cause == DEATH_HANG ? SIGABRT : SIGKILL);
     rv_timer_arm(p->deadline, KILL_MS);
@@ -106,7 +107,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
         rv_timer_arm(p->retry, BROKEN_MS);
         break;
     case LIFE_DO_FORGET:
-        report_stopped(p); /* who waits for this may free the plugin */
+        report_stopped(p); /* the callback may free the plugin */
         return;
     }
     if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) rv_timer_arm(p->retry, LIBRARY_MS);
@@ -121,7 +122,8 @@ void plugin_event(struct plugin *p, enum life_event e) {
 
 /* ---- timers --------------------------------------------------------------------------------------------- */
 
-/* While it waits for actions, which others do, it is not late; nor when it has just got the last result. */
+/* Draining may continue while the plugin waits for actions, which others carry out, and for a while after the last
+ * result. */
 static bool may_go_on_draining(struct plugin *p) {
     int64_t now = rv_mono_now(), most = p->drain_began + DRAIN_MAX_MS * MS, due = p->answered + DRAIN_MS * MS;
     if (p->state != LIFE_DRAINING || p->killed || now >= most) return false;
@@ -135,7 +137,7 @@ static bool may_go_on_draining(struct plugin *p) {
 static void on_deadline(void *arg) {
     struct plugin *p = arg;
     if (may_go_on_draining(p)) return;
-    if (p->state == LIFE_DYING || (p->state == LIFE_DRAINING && p->killed)) { /* the polite signal was not enough */
+    if (p->state == LIFE_DYING || (p->state == LIFE_DRAINING && p->killed)) { /* SIGABRT was not enough */
         process_kill(p, SIGKILL);
         rv_timer_arm(p->deadline, KILL_MS);
         return;
@@ -145,7 +147,7 @@ static void on_deadline(void *arg) {
     plugin_event(p, LIFE_ON_DEADLINE);
 }
 
-/* A plugin that does not fit waits until its library is another file. */
+/* A plugin that does not fit waits until its library file changes. */
 static void on_retry(void *arg) {
     struct plugin *p = arg;
     if (p->state == LIFE_MISFIT && !process_library_changed(p))
@@ -156,8 +158,8 @@ static void on_retry(void *arg) {
 
 static void start_again(void *arg) { plugin_start(arg); }
 
-/* A recording is of one process from its beginning: the next file needs another one. Not all the time, however small
- * the files may be. */
+/* A recording covers one process from its beginning, so the next file needs a new process. This happens at most once in
+ * a while, even if the files are small. */
 static void follow_recording(struct plugin *p, int64_t now) {
     if (p->state != LIFE_READY || now - p->started < RECORDING_MS * MS || !process_recording_full(p)) return;
     rv_info("recording is full: the plugin is started again with the next one", "plugin", plugin_name(p), "file",
@@ -170,7 +172,7 @@ static void on_beat(void *arg) {
     int64_t now = rv_mono_now();
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
     if (p->pid == 0 || p->state == LIFE_DYING) return;
-    /* If this comes late, it was we who stood still, and what the host said meanwhile has still to be read. */
+    /* If this timer is late, the supervisor itself stood still. Messages of the host may then wait unread. */
     if (p->beaten != 0 && now - p->beaten > 2 * p->s->config->heartbeat_ms * MS) p->heard = now;
     p->beaten = now;
     p->memory = process_memory_bytes(p->pid);
@@ -275,7 +277,8 @@ bool plugin_library_changed(const struct plugin *p) { return p->pid != 0 && proc
 void plugin_reconfigure(struct plugin *p, const struct config_plugin *c) {
     set_config(p, c);
     settings_sync(p, true);
-    if (p->state == LIFE_MISFIT && process_library_changed(p)) plugin_event(p, LIFE_ON_RETRY); /* perhaps it fits now */
+    /* The new library may fit. */
+    if (p->state == LIFE_MISFIT && process_library_changed(p)) plugin_event(p, LIFE_ON_RETRY);
 }
 
 void plugin_replace(struct plugin *p, const struct config_plugin *c) {

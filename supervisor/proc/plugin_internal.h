@@ -1,10 +1,9 @@
-/* plugin_internal.h - one plugin as its files see it:
+/* plugin_internal.h - one plugin, for the files that implement it:
  *
- *   plugin.c   its life: what the table (lifecycle.h) asks for, timers, restarts, replacement
- *   process.c  its process: starting, killing, and what is to be learnt from an end
- *   session.c   its lane: what it is told, what it says, the watches that feed it
- *   settings.c which settings are in force
- */
+ *   plugin.c    its life: the actions of the table (lifecycle.h), timers, restarts, replacement
+ *   process.c   its process: starting, killing, and finding out why it ended
+ *   session.c   its lane: messages in both directions, and the watches that feed it
+ *   settings.c  which settings are in force */
 #ifndef PROC_PLUGIN_INTERNAL_H
 #define PROC_PLUGIN_INTERNAL_H
 
@@ -32,7 +31,7 @@ struct pending_explain {
     void *arg;
 };
 
-/* A watch that feeds one kind of the manifest; several when namespaces are named. */
+/* A watch that feeds one kind of the manifest. There are several if the configuration names namespaces. */
 struct listened {
     struct plugin *plugin;
     uint32_t kind;
@@ -41,16 +40,17 @@ struct listened {
 };
 
 struct plugin_settings {
-    struct rv_buf in_force, sent, refused; /* msgpack; sent: no answer yet; empty: none */
+    /* Msgpack. `sent` has not been answered yet. An empty buffer means none. */
+    struct rv_buf in_force, sent, refused;
     const struct config_plugin *sent_from;
-    char *refusal; /* why, with file and line */
+    char *refusal; /* the reason, with file and line */
 };
 
 struct plugin {
     struct supervisor *s;
     struct plugin *next;
     const struct config_plugin *config;
-    struct executor_client client; /* for the executor */
+    struct executor_client client; /* its client of the executor */
     enum life_state state;
     /* process.c */
     pid_t pid;
@@ -58,18 +58,20 @@ struct plugin {
     struct rv_watch *pid_watch;
     struct host_output *output;
     struct flight *flight;
-    char *dir, *recording; /* recording: NULL when there is none */
+    /* `recording` is NULL if there is none. */
+    char *dir, *recording;
     uint64_t instance, memory;
-    int64_t started;    /* mono ns */
-    char *why;          /* it does not run, until it does: the last thing that was said of that; NULL nothing */
-    bool why_fresh;     /* it is of the process that runs or ended last */
-    bool killed, unfit; /* unfit: refused, or it said that it cannot run: however it ends, that is why */
-    enum death_cause kill_cause; /* why we killed it */
+    int64_t started; /* monotonic, ns */
+    char *why;       /* why it does not run: the last known reason; NULL if it runs */
+    bool why_fresh;  /* the reason is about the process that runs or ended last */
+    /* `unfit`: it was refused, or it said that it cannot run. This is then the reason of its end, however it ends. */
+    bool killed, unfit;
+    enum death_cause kill_cause; /* why the supervisor killed it */
     struct library_id {
         struct timespec time; /* when it was written */
         ino_t inode;
         off_t size;
-    } library; /* the file that was loaded last; all zero: none yet */
+    } library; /* the file that was loaded last; all zero if none */
     struct {
         char *path, *refused; /* the copy; why the file is not run in its place. NULL: none */
         struct library_id id, refused_id;
@@ -79,26 +81,31 @@ struct plugin {
     struct lane *lane;
     struct outbox *outbox;
     uint8_t token[PLUGIN_TOKEN_SIZE];
-    int64_t heard;         /* mono ns; when the PING went out that it answered last */
-    bool greeted, welcome; /* a HELLO came with the token, which is valid once; and it was not refused */
+    int64_t heard; /* monotonic, ns: when the PING was sent that it answered last */
+    /* `greeted`: a HELLO with the token has come; the token is valid once. `welcome`: the HELLO was accepted. */
+    bool greeted, welcome;
     struct log_limit log_limit;
     struct listened *kinds;
-    size_t kind_n;                  /* may be larger than the manifest's: one per namespace */
-    bool snapshot_waits, stands_by; /* stands_by: has everything but SNAP_END */
+    size_t kind_n; /* may be larger than the manifest's number: one for each namespace */
+    /* `stands_by`: the host has everything but SNAP_END. */
+    bool snapshot_waits, stands_by;
     uint64_t snapshot_rev;
-    int64_t end_waits_until; /* mono ns: SNAP_END is held back for writes of the process before; 0: it is not */
+    /* Monotonic, ns: SNAP_END waits until then for writes of the previous process; 0 if it does not wait. */
+    int64_t end_waits_until;
     struct msg_ping gauges;
     struct pending_explain *explains;
-    unsigned over_limit;                  /* actions that it may not have had open */
-    uint64_t corr, last_action, repeated; /* repeated: actions with the id of another one */
-    bool live;                            /* its host takes settings while it runs */
+    unsigned over_limit; /* actions beyond the limit that the host was told */
+    /* `repeated` counts actions with the id of an earlier one. */
+    uint64_t corr, last_action, repeated;
+    bool live; /* its host accepts settings while it runs */
     struct plugin_settings settings;
     /* plugin.c */
     struct rv_timer *deadline, *retry, *beat;
-    int64_t drain_began, answered; /* mono ns; answered: when it got the last result */
-    int64_t beaten;                /* mono ns: when its heartbeat was looked at last; 0: not yet */
+    /* Monotonic, ns. `answered`: when it got the last result. */
+    int64_t drain_began, answered;
+    int64_t beaten; /* monotonic, ns: when its heartbeat was last checked; 0 if not yet */
     unsigned deaths_in_row;
-    int64_t replaced; /* mono ns: deaths before do not count against what is configured now */
+    int64_t replaced; /* monotonic, ns: earlier deaths do not count against the present configuration */
     struct deaths *deaths;
     struct quarantine *quarantine;
     struct metrics_table *metrics;
@@ -106,25 +113,26 @@ struct plugin {
     void *stopped_arg;
 };
 
-static inline const char *plugin_name(const struct plugin *p) { return p->config->name.p; } /* NUL behind: an arena's */
+/* A NUL follows, because the text is in an arena. */
+static inline const char *plugin_name(const struct plugin *p) { return p->config->name.p; }
 static inline bool plugin_listens(const struct plugin *p) {
     return p->lane != NULL && (p->state == LIFE_READY || p->state == LIFE_SYNCING);
 }
 
-/* It is about to be killed, and this is why. */
+/* Records why the process is about to be killed. */
 static inline void plugin_condemn(struct plugin *p, enum death_cause why) {
     p->killed = true;
     p->kill_cause = why;
 }
 
 /* plugin.c */
-void plugin_note(struct plugin *p, struct rv_str why); /* why it does not run; empty: it does */
+void plugin_note(struct plugin *p, struct rv_str why); /* sets why it does not run; empty means that it runs */
 void plugin_event(struct plugin *p, enum life_event e);
 
 /* process.c */
 void process_spawn(struct plugin *p);
 void process_kill(struct plugin *p, int signo);
-void process_close(struct plugin *p); /* what there is left of it */
+void process_close(struct plugin *p); /* frees everything that belonged to it */
 bool process_library_changed(const struct plugin *p);
 bool process_look_at_library(const struct plugin *p, struct library_id *ret); /* false: it is not there */
 bool process_recording_full(const struct plugin *p);
@@ -135,27 +143,32 @@ void session_close(struct plugin *p);
 void session_welcome(struct plugin *p);
 void session_join_feeds(struct plugin *p);
 void session_leave_feeds(struct plugin *p);
-void session_rejoin_feeds(struct plugin *p); /* by its new configuration; what it still reads is not listed again */
-/* A result for the incarnation that asked; dropped when it is gone. The object's own change is told first. */
+/* Follows its new configuration; a watch that it still reads is not listed again. */
+void session_rejoin_feeds(struct plugin *p);
+/* Sends a result to the process that requested it. The result is dropped if that process has ended. The change of the
+ * object itself is sent first. */
 void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
-                    const struct msg_result *r); /* arg: the plugin */
-size_t session_result_bytes(const void *arg);    /* arg: the plugin; of results that wait for its credit */
-bool session_knows(const void *arg, struct rv_str ns, struct rv_str name); /* arg: the plugin; a primary object? */
+                    const struct msg_result *r); /* arg is the plugin */
+size_t session_result_bytes(const void *arg);    /* arg is the plugin; bytes of results that wait for its credit */
+/* Arg is the plugin; returns whether it has got this primary object. */
+bool session_knows(const void *arg, struct rv_str ns, struct rv_str name);
 int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name);
-void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on); /* arg: the plugin */
+/* Arg is the plugin. */
+void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on);
 const struct store_object *session_find(const struct plugin *p, uint32_t kind, struct rv_str ns, struct rv_str name);
-void session_encode_kinds(const struct manifest *m, struct rv_buf *out); /* as WELCOME has them */
-/* Do library and manifest belong together? false: why says what differs. */
+void session_encode_kinds(const struct manifest *m, struct rv_buf *out); /* in the form of WELCOME */
+/* Checks that the library and the manifest belong together. If not, it returns false, and `why` says what differs. */
 bool session_fits(const struct manifest *m, const struct msg_hello *h, struct rv_buf *why);
-bool session_pump(void *arg); /* arg: the supervisor; sends what credit allows */
+bool session_pump(void *arg); /* arg is the supervisor; sends what the credit allows */
 
 /* settings.c */
-void settings_adopt(struct plugin *p); /* what is configured is in force: for a process that is not started yet */
+void settings_adopt(struct plugin *p); /* the configured settings are in force; for a process that is not started yet */
 void settings_free(struct plugin *p);
-/* The line to look at: of a setting that the reason names, else of all of them. */
+/* The line to report: that of the setting which the reason names, otherwise that of all settings. */
 const struct yaml_pos *settings_blamed(const struct config_plugin *c, struct rv_str reason);
-void settings_sync(struct plugin *p, bool again); /* again: also what was refused before */
+void settings_sync(struct plugin *p, bool again); /* `again` also sends settings that were refused before */
 void settings_answer(struct plugin *p, const struct msg_text *m);
-void settings_process_gone(struct plugin *p, uint32_t call); /* call: what it died in, FLIGHT_* */
+/* `call` is the call in which the process died (FLIGHT_*). */
+void settings_process_gone(struct plugin *p, uint32_t call);
 
 #endif

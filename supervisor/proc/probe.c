@@ -19,7 +19,7 @@
 
 enum { OUTPUT_MAX = 64 << 10 };
 
-/* {"kinds":[...],"settings":{...}} in a file of no name. */
+/* Writes {"kinds":[...],"settings":{...}} to a file without a name. */
 static int material(const struct config_plugin *p, struct rv_error *err) {
     rv_autobuf struct rv_buf b = {0};
     rv_mp_map(&b, 2);
@@ -33,7 +33,7 @@ static int material(const struct config_plugin *p, struct rv_error *err) {
     return rv_error_set(err, -errno, "cannot make a file in memory: %s", strerror(errno));
 }
 
-/* What it says until it ends, cut; false: the time is over. */
+/* Reads the output, up to a limit. Returns false if the time is over. */
 static bool read_output(int fd, struct rv_buf *out) {
     int64_t end = rv_mono_now() + PROBE_MS * INT64_C(1000000);
     for (char chunk[4096];;) {
@@ -46,7 +46,7 @@ static bool read_output(int fd, struct rv_buf *out) {
     }
 }
 
-/* The last line that begins so, without that. */
+/* The last line that begins with `begin`, without that beginning. */
 static struct rv_str last_line(const struct rv_buf *out, const char *begin) {
     struct rv_str found = {NULL, 0}, rest = rv_buf_str(out);
     while (rest.n != 0) {
@@ -59,7 +59,7 @@ static struct rv_str last_line(const struct rv_buf *out, const char *begin) {
     return found;
 }
 
-/* The library as it says itself: {"name":"toy","version":"1.0.0","abi":"2.0"} */
+/* Checks what the library says about itself: {"name":"toy","version":"1.0.0","abi":"2.0"} */
 static bool fits(const struct manifest *m, const struct rv_buf *out, struct rv_buf *why) {
     rv_autobuf struct rv_buf json = {0}, mp = {0};
     rv_buf_addc(&json, '{');

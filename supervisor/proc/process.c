@@ -1,4 +1,4 @@
-/* process.c - a plugin's process (see plugin_internal.h, spawn.h). */
+/* process.c - the process of a plugin (see plugin_internal.h, spawn.h). */
 #include "plugin_internal.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static int make_dir(struct plugin *p, struct rv_error *err) {
     return 0;
 }
 
-/* A plugin that cannot be recorded runs all the same. */
+/* If the recording fails, the plugin runs without one. */
 static void name_recording(struct plugin *p) {
     struct rv_error err = {0};
     if (p->config->record.n == 0) return;
@@ -73,14 +73,14 @@ static int launch(struct plugin *p, int flight_fd, int token_fd, int out_fd, con
                   struct rv_error *err) {
     char memory[24], parent[24], most[24];
     char *argv[24] = {p->s->host_binary};
-    /* A sanitizer's shadow memory would count against it. */
+    /* The shadow memory of a sanitizer would count against the limit. */
     snprintf(memory, sizeof memory, "%" PRIu64, RV_ADDRESS_SANITIZER ? 0 : p->config->memory);
     snprintf(parent, sizeof parent, "%d", (int)getpid());
     snprintf(most, sizeof most, "%" PRIu64, p->config->recording);
     add_option(argv, "--lane", lane_path);
     add_option(argv, "--plugin", kept_choose(p));
     add_option(argv, "--sandbox", config_sandbox_name(p->s->config));
-    add_option(argv, "--log-format", "json"); /* output.h */
+    add_option(argv, "--log-format", "json"); /* see output.h */
     add_option(argv, "--max-memory", memory);
     add_option(argv, "--parent", parent);
     name_recording(p);
@@ -144,7 +144,7 @@ static const char *death_told(enum death_cause cause) {
     }
 }
 
-/* One line that says what happened, to whom, and while doing what. */
+/* Logs one line: what happened, on which object, and in which call. */
 static enum blame report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
                                const char *key) {
     rv_err(death_told(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
@@ -154,8 +154,9 @@ static enum blame report_death(struct plugin *p, enum death_cause cause, const c
     return o != NULL && rv_str_is(o->uid, f->uid) ? quarantine_blame(p->quarantine, f->kind, o, how) : BLAME_NOBODY;
 }
 
-/* At the limit allocations fail, and what then happens looks like any other crash. A process inherits the peak of the
- * one that it was forked from, so a peak that is not above our own says nothing. */
+/* Guesses whether the process died for lack of memory. At the limit allocations fail, and the following crash looks
+ * like any other. A process inherits the peak of the process from which it was forked. So a peak that is not above our
+ * own says nothing. */
 static bool was_starved(const struct plugin *p, const struct rusage *its) {
     struct rusage own;
     if (p->config->memory == 0 || getrusage(RUSAGE_SELF, &own) != 0 || its->ru_maxrss <= own.ru_maxrss) return false;
@@ -173,9 +174,9 @@ static void count_death(struct plugin *p, int status, bool starved, const struct
     if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
     p->deaths_in_row++;
     death_describe(status, how, sizeof how);
-    if (!p->why_fresh) plugin_note(p, rv_str(how)); /* what it said itself is worth more */
+    if (!p->why_fresh) plugin_note(p, rv_str(how)); /* the reason that the plugin gave itself is better */
     enum blame blame = status >= 0 ? report_death(p, cause, how, f, key) : BLAME_NOBODY;
-    if (blame == BLAME_PUT_AWAY) p->deaths_in_row = 0; /* what it died of is out of its way */
+    if (blame == BLAME_PUT_AWAY) p->deaths_in_row = 0; /* the object that killed it is in quarantine */
     deaths_add(p->deaths, cause, status, f->call != FLIGHT_IDLE ? flight_call_name(f->call) : "", key,
                blame != BLAME_NOBODY, now);
 }
@@ -189,7 +190,7 @@ static void on_end(void *arg, int fd, unsigned events) {
     (void)fd;
     (void)events;
     if (wait4(p->pid, &status, WNOHANG, &usage) != p->pid) return;
-    p->output = host_output_free(p->output); /* its last words, before we say how it ended */
+    p->output = host_output_free(p->output); /* logs its last output before the line about its end */
     if (p->flight != NULL) flight_read(p->flight, &f);
     bool config = p->unfit || (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_CONFIG),
          wanted = p->state == LIFE_DRAINING;
@@ -215,7 +216,7 @@ void process_spawn(struct plugin *p) {
     struct rv_error err = {0};
     p->killed = p->unfit = p->why_fresh = false;
     p->started = rv_mono_now();
-    if (process_library_changed(p)) { /* another build deserves another chance */
+    if (process_library_changed(p)) { /* another build may be better */
         quarantine_clear(p->quarantine);
         settings_adopt(p);
     }
@@ -223,7 +224,7 @@ void process_spawn(struct plugin *p) {
     if (start_process(p, &err) == 0) return;
     rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
     plugin_note(p, rv_str(err.text));
-    count_death(p, -1, false, &(struct flight_record){0}); /* so that the next attempts come more and more slowly */
+    count_death(p, -1, false, &(struct flight_record){0}); /* so that the next attempts come at longer intervals */
     process_close(p);
     plugin_event(p, LIFE_ON_EXITED);
 }

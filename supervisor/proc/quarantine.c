@@ -1,4 +1,4 @@
-/* quarantine.c - blame and its consequences (see quarantine.h). */
+/* quarantine.c - counts deaths of objects and puts objects into quarantine (see quarantine.h). */
 #include "quarantine.h"
 
 #include <inttypes.h>
@@ -9,11 +9,12 @@ enum { BLAMES = 2, BLAMED_MAX = 1024 };
 
 struct blamed {
     struct blamed *next;
-    char *ns, *name, *uid, *how, *version; /* version: what the object was when it was put away */
+    /* `version` is the state of the object when it went into quarantine. */
+    char *ns, *name, *uid, *how, *version;
     uint32_t kind;
     unsigned times;
-    int64_t last;  /* mono ns */
-    int64_t since; /* wall ns; 0: not quarantined */
+    int64_t last;  /* monotonic, ns */
+    int64_t since; /* wall clock, ns; 0 means not in quarantine */
 };
 
 struct quarantine {
@@ -69,7 +70,7 @@ static void drop_blamed(struct quarantine *q, struct blamed **p) {
     blamed_free(b);
 }
 
-/* A manifest that reads less: what it does not read cannot kill. */
+/* A manifest may read less than before. An object that is not read cannot kill the plugin. */
 void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c) {
     q->config = c;
     for (struct blamed **p = &q->list; *p != NULL;)
@@ -111,17 +112,17 @@ static void put_away(struct quarantine *q, struct blamed *b) {
     report_key(q, b, true);
 }
 
-/* Does the kind's manifest entry name parts of this member of the metadata? Nothing named at all: it reads everything.
- */
+/* Returns true if the kind's manifest entry names parts of this member of the metadata. An entry without fields reads
+ * everything. */
 static bool reads_metadata(const struct manifest_kind *k, const char *member) {
     for (size_t i = 0; i < k->fields.n; i++)
         if (rv_str_starts(k->fields.list[i], member) || rv_str_is(k->fields.list[i], "metadata")) return true;
     return k->fields.n == 0;
 }
 
-/* What the object is, for the question whether it changed: generation where the object has one (a status write is no
- * change), with the labels, which every plugin gets, and the annotations where the plugin reads any; else the
- * resourceVersion. */
+/* A text that changes when the object changes. It is the generation, if the object has one, so that a write of the
+ * status does not count. It includes the labels, which every plugin gets, and the annotations, if the plugin reads any.
+ * Without a generation it is the resourceVersion. */
 static char *version_of(const struct quarantine *q, uint32_t kind, const struct store_object *o) {
     struct rv_bytes b = rv_blob_bytes(o->blob);
     struct rv_val metadata = rv_val_get((struct rv_val){b.p, b.n}, "metadata");

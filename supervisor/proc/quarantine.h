@@ -1,34 +1,36 @@
-/* quarantine.h - keys that killed their plugin twice within an hour are kept from it until they change or somebody
- * releases them. One bad object must not stop the others. */
+/* quarantine.h - if an object kills its plugin twice within an hour, the plugin does not get it any more until the
+ * object changes or a user releases it. One bad object must not stop the others. */
 #ifndef PROC_QUARANTINE_H
 #define PROC_QUARANTINE_H
 
 #include "plugin.h"
 
 struct quarantine;
-/* kind: index into the manifest's; 0 is the primary one, of another one it is an object that is kept from map(). on:
- * put away, or released. */
+/* `kind` is an index into the manifest's kinds. 0 is the primary kind. For any other kind, map() is not called for the
+ * object. `on` puts the object into quarantine or releases it. */
 typedef void (*quarantine_key_fn)(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, bool on);
 struct quarantine_callbacks {
-    quarantine_key_fn key;                              /* what changes while the plugin runs */
-    void (*event)(void *arg, const struct rv_event *e); /* a Kubernetes event about an object; lent */
+    quarantine_key_fn key; /* called when this changes while the plugin runs */
+    /* Sends a Kubernetes event about an object; the event is borrowed. */
+    void (*event)(void *arg, const struct rv_event *e);
     void *arg;
 };
 struct quarantine *quarantine_new(const struct config_plugin *c, const struct quarantine_callbacks *on);
 struct quarantine *quarantine_free(struct quarantine *q);
 void quarantine_reconfigure(struct quarantine *q, const struct config_plugin *c);
-enum blame { BLAME_NOBODY /* no room to remember */, BLAME_NOTED, BLAME_PUT_AWAY };
+enum blame { BLAME_NOBODY /* too many objects are known already */, BLAME_NOTED, BLAME_PUT_AWAY };
 /* The plugin died while it worked on this object. */
 enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct store_object *o, const char *how);
-/* An object changed: a new generation or incarnation is another chance, and so are other labels, or other annotations
- * where the plugin reads any. A status write is none. */
+/* An object has changed. A new generation or a new uid ends the quarantine. So do other labels, or other annotations if
+ * the plugin reads any. A write of the status does not. */
 void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct store_object *o, bool deleted);
-/* Looks at all of them: changes may have happened while nobody watched. lookup: NULL when there is no such object. */
+/* Checks all objects, because changes may have happened while nobody watched. `lookup` returns NULL if the object does
+ * not exist. */
 void quarantine_refresh(struct quarantine *q,
                         const struct store_object *(*lookup)(void *arg, uint32_t kind, struct rv_str ns,
                                                              struct rv_str name),
                         void *arg);
-/* Of whatever kind. */
+/* Releases the object of that name, of any kind. */
 bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str name);
 void quarantine_clear(struct quarantine *q);
 void quarantine_each(const struct quarantine *q, void (*fn)(void *arg, const struct quarantine_info *i), void *arg);

@@ -1,4 +1,5 @@
-/* recordings.c - see recordings.h. NAME.TIME.INSTANCE.rec: no plugin's name has a dot, and names sort by age. */
+/* recordings.c - see recordings.h. The names are NAME.TIME.INSTANCE.rec. The name of a plugin contains no dot, and the
+ * file names sort by age. */
 #include "recordings.h"
 
 #include <dirent.h>
@@ -19,7 +20,7 @@ static bool is_one(const char *file, const char *plugin) {
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 
-/* The oldest go, so that with the next one there are as many as are kept. */
+/* Removes the oldest files, so that one more file fits into the limit. */
 static void drop_oldest(DIR *dir, const char *plugin) {
     char **names = NULL;
     size_t n = 0;

@@ -1,14 +1,14 @@
-/* recordings.h - the files into which a plugin's host records what goes in and out (ipc/README.md section 11): named by
- * time, each up to a size, the newest four kept. A recording can be replayed from its beginning only, so a full one
- * is followed by a fresh process, not by a second file of the same one. */
+/* recordings.h - the files into which a plugin's host records its inputs and outputs (ipc/README.md section 11). Their
+ * names contain the time. Each has a maximum size, and the newest four are kept. A recording can be replayed only from
+ * its beginning. So when a file is full, the next one needs a new process. */
 #ifndef PROC_RECORDINGS_H
 #define PROC_RECORDINGS_H
 
 #include "rayvisor/base.h"
 
 enum { RECORDINGS_KEPT = 4 };
-/* Makes the folder where it is missing, drops what is too many, and names the next file. NULL, with the reason, when
- * the folder cannot be used. The result is the caller's. */
+/* Makes the folder if it is missing, removes old files, and returns the name of the next file, which the caller frees.
+ * Returns NULL and sets err if the folder cannot be used. */
 char *recordings_next(const char *dir, const char *plugin, uint64_t instance, struct rv_error *err);
 
 #endif

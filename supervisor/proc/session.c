@@ -1,4 +1,4 @@
-/* session.c - a plugin's lane: objects, results and questions go down, actions and answers come up (see
+/* session.c - the lane of a plugin: it sends objects, results and questions, and receives actions and answers (see
  * plugin_internal.h). */
 #include "plugin_internal.h"
 #include "supervisor/zoneinfo/zoneinfo.h"
@@ -15,7 +15,7 @@ enum {
     UNFINISHED_MS = 60000,
     CREDIT_MESSAGES = 1024,
     CREDIT_BYTES = 8 << 20,
-    /* More than its credit and its results can ever be, if it reads them. */
+    /* more than the credit and the results can ever be, if the host reads them */
     UNREAD_MAX = 32 << 20,
     OVER_LIMIT_MAX = 1000,
     LOG_TEXT_MAX = 4096
@@ -23,7 +23,8 @@ enum {
 
 static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason);
 
-/* What a host does not read waits here: with a bound, beyond which it is stopped. */
+/* Sends a message. Messages that a host does not read are queued here, up to a limit. A host that exceeds it is
+ * stopped. */
 static void tell(struct plugin *p, struct msg *m, struct rv_blob *payload) {
     if (p->lane == NULL || (p->killed && lane_queued_bytes(p->lane) > UNREAD_MAX)) return;
     lane_send_blob(p->lane, m, payload);
@@ -37,7 +38,7 @@ static struct store_collection *collection_of(const struct plugin *p, size_t i) 
     return feed_collection(p->kinds[i].feed);
 }
 
-/* A kind may be fed by several collections, one per namespace. */
+/* A kind may have several collections, one for each namespace. */
 static struct rv_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name,
                                     struct msg_object *ret) {
     struct plugin *p = arg;
@@ -77,8 +78,8 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
     quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
 }
 
-/* What the process before asked for is finished first: while a write is under way, nobody can say what is there, and a
- * plugin that decides without it makes the same again. */
+/* Waits for the writes of the previous process. While one is in flight, its outcome is unknown. A plugin that decides
+ * without it would make the same objects again. */
 static void end_snapshot(struct plugin *p) {
     int64_t now = rv_mono_now();
     if (executor_unfinished(p->s->executor, plugin_name(p))) {
@@ -109,7 +110,8 @@ void session_quarantine(void *arg, uint32_t kind, struct rv_str ns, struct rv_st
     struct plugin *p = arg;
     struct msg m = {.type = MSG_QUARANTINE, .explain = {.kind = kind, .key = {ns, name}, .on = on ? 1 : 0}};
     if (!plugin_listens(p)) return;
-    /* Freed because it changed: not before the change is known, or the plugin dies on the old one once more. */
+    /* The key is released because the object has changed. The new state is sent first, or the plugin would die on the
+     * old one again. */
     if (!on && p->outbox != NULL) outbox_flush_object(p->outbox, kind, ns, name);
     lane_send(p->lane, &m);
 }
@@ -130,7 +132,7 @@ static void snapshot_if_complete(struct plugin *p) {
     for (size_t i = 0; i < p->kind_n; i++) store_each(collection_of(p, i), queue_object, &p->kinds[i]);
     p->stands_by = leadership_stands_by(p->s);
     p->snapshot_rev = rev;
-    /* No answer is expected. */
+    /* no answer is expected */
     if (p->stands_by)
         rv_timer_disarm(p->deadline);
     else
@@ -167,7 +169,7 @@ void session_encode_kinds(const struct manifest *m, struct rv_buf *out) {
     }
 }
 
-/* Read afresh for each process: the package that brings it is upgraded more often than an operator. */
+/* Read again for each process, because the tzdata package is upgraded more often than an operator. */
 static void read_time_zones(struct plugin *p, struct rv_buf *out) {
     struct rv_error err = {0};
     if (zoneinfo_pack(ZONEINFO_DIR, out, &err) == 0) return;
@@ -240,7 +242,7 @@ static void refuse_host(struct plugin *p, const char *why) {
     lane_send(p->lane, &m);
 }
 
-/* It is not believed any more, whatever it says. */
+/* Stops the host. Nothing that it sends is used any more. */
 static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason) {
     rv_err(message, "plugin", plugin_name(p), "reason", reason);
     plugin_note(p, rv_str(reason));
@@ -285,7 +287,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
         return;
     }
     p->heard = rv_mono_now();
-    p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop meanwhile */
+    p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop in the meantime */
     plugin_event(p, LIFE_ON_HELLO);
 }
 
@@ -337,7 +339,7 @@ static void refuse_action(struct plugin *p, uint64_t id, int code, const char *r
     tell(p, &out, NULL);
 }
 
-/* An id says which result belongs to which action: one that comes again is never carried out again. */
+/* The id says which result belongs to which action. An action with an old id is never carried out. */
 static void on_action(struct plugin *p, const struct msg *m) {
     uint64_t id = m->action.id;
     if (id <= p->last_action) {
@@ -384,10 +386,10 @@ static void on_message(void *arg, const struct msg *m) {
         metrics_table_set(p->metrics, &m->metric);
         break;
     case MSG_PONG:
-        /* The only sign of life: whoever talks all the time may still read nothing. */
+        /* A PONG is the only sign of life. A host that sends all the time may still read nothing. */
         if ((int64_t)m->ping.t > p->heard && (int64_t)m->ping.t <= rv_mono_now()) p->heard = (int64_t)m->ping.t;
         p->gauges = m->ping;
-        /* It has been over all its keys once. */
+        /* It has reconciled all its keys once. */
         if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
         break;
     case MSG_ADOPTED:
@@ -420,7 +422,7 @@ void plugin_explain(struct plugin *p, struct rv_str ns, struct rv_str name, plug
         done(arg, NULL);
         return;
     }
-    /* Whoever asks names a namespace, by default: an object of a cluster-scoped kind has none. */
+    /* By default, users name a namespace. An object of a cluster-scoped kind has none. */
     struct rv_str none = {NULL, 0};
     if (session_find(p, 0, ns, name) == NULL && session_find(p, 0, none, name) != NULL) ns = none;
     struct pending_explain *e = rv_alloc(sizeof *e);
@@ -527,7 +529,7 @@ void session_close(struct plugin *p) {
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
     p->end_waits_until = 0;
-    p->snapshot_waits = p->stands_by = false; /* lists that complete later find no outbox */
+    p->snapshot_waits = p->stands_by = false; /* the outbox is gone, so lists that complete later must not use it */
     p->gauges = (struct msg_ping){0};
     fail_explains(p);
 }

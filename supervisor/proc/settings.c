@@ -1,8 +1,8 @@
-/* settings.c - a plugin's settings: those in force, those that it was asked to take, those that it refused.
+/* settings.c - the settings of a plugin: those in force, those that were sent to it, and those that it refused.
  *
- * Level-triggered: settings_sync() compares what is configured with what is in force and sends the difference, one
- * message at a time. Refused settings are not sent again before the next reload, and a process that is started anew
- * gets what was in force: a bad edit does no harm, whenever the plugin dies. */
+ * settings_sync() is level-triggered: it compares the configured settings with those in force and sends the difference,
+ * one message at a time. Refused settings are not sent again before the next reload. A process that is started again
+ * gets the settings that were in force. So a bad edit does no harm, whenever the plugin dies. */
 #include "plugin_internal.h"
 
 #include <stdlib.h>
@@ -70,25 +70,25 @@ static void refuse_settings(struct plugin *p, struct rv_str reason) {
 
 void settings_answer(struct plugin *p, const struct msg_text *m) {
     struct plugin_settings *s = &p->settings;
-    if (s->sent.n == 0) return; /* nobody asked */
+    if (s->sent.n == 0) return; /* an answer without a question */
     if (m->code != 0) {
         refuse_settings(p, m->text);
     } else {
         copy(&s->in_force, &s->sent);
         forget_refusal(s);
         rv_info("plugin took new settings", "plugin", plugin_name(p));
-        quarantine_clear(p->quarantine); /* it may do otherwise now */
+        quarantine_clear(p->quarantine); /* with other settings the plugin may behave better */
     }
     rv_buf_clear(&s->sent);
-    settings_sync(p, false); /* they may have changed once more */
+    settings_sync(p, false); /* the settings may have changed again */
 }
 
 void settings_process_gone(struct plugin *p, uint32_t call) {
     struct plugin_settings *s = &p->settings;
     if (s->sent.n == 0) return;
-    if (call == FLIGHT_SETTINGS)
-        refuse_settings(p, RV_STR("it died while it took them"));
+    if (call == FLIGHT_SETTINGS) refuse_settings(p, RV_STR("it died while it took them"));
+    /* The next process starts with them. */
     else
-        copy(&s->in_force, &s->sent); /* the next process begins with them */
+        copy(&s->in_force, &s->sent);
     rv_buf_clear(&s->sent);
 }

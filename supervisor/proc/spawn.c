@@ -1,4 +1,5 @@
-/* spawn.c - fork, arrange descriptors, exec (see spawn.h). Between fork and exec only async-signal-safe calls. */
+/* spawn.c - forks, arranges the descriptors and executes the program (see spawn.h). Between fork and exec it makes only
+ * async-signal-safe calls. */
 #include "spawn.h"
 
 #include <errno.h>
@@ -13,14 +14,14 @@
 
 enum { FD_TOKEN = 3, FD_FLIGHT = 4, FD_SPARE = 10 };
 
-/* In the child: never returns. The error pipe is closed by a successful exec. */
+/* Runs in the child and never returns. A successful exec closes the error pipe. */
 static void child(const struct spawn_opts *o, int error_fd) {
     static char *const no_environment[] = {NULL};
     sigset_t none;
     sigemptyset(&none);
     for (int s = 1; s < NSIG; s++) (void)signal(s, SIG_DFL);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    /* Out of the way first, so that no target number is overwritten before it is used. */
+    /* The descriptors are moved out of the way first, so that no target number is overwritten before it is used. */
     int null = open("/dev/null", O_RDONLY);
     int out = fcntl(o->output_fd, F_DUPFD, FD_SPARE), token = fcntl(o->token_fd, F_DUPFD, FD_SPARE),
         flight = fcntl(o->flight_fd, F_DUPFD, FD_SPARE);
@@ -63,7 +64,7 @@ int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err)
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0) {
         code = errno;
-        kill(pid, SIGKILL); /* nobody would see its end */
+        kill(pid, SIGKILL); /* nobody would notice its end */
         waitpid(pid, NULL, 0);
         return rv_error_set(err, -code, "cannot watch process %d: %s", (int)pid, strerror(code));
     }
@@ -72,7 +73,7 @@ int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err)
     return fd;
 }
 
-/* The value of a line such as "VmRSS:     1234 kB", in bytes; 0: there is none. */
+/* The value of a line such as "VmRSS:     1234 kB", in bytes. 0 if there is no such line. */
 static uint64_t status_bytes(const char *text, const char *name) {
     const char *at = strstr(text, name);
     int64_t kib;

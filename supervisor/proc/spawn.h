@@ -1,5 +1,5 @@
-/* spawn.h - starts a host process. It inherits nothing but what it is given, and errors of exec are reported to the
- * caller. */
+/* spawn.h - starts a host process. It inherits only the descriptors that it is given. An error of exec is reported to
+ * the caller. */
 #ifndef PROC_SPAWN_H
 #define PROC_SPAWN_H
 
@@ -13,11 +13,11 @@ struct spawn_opts {
     int token_fd;  /* becomes 3 */
     int flight_fd; /* becomes 4 */
 };
-/* pidfd of the child, which the caller closes; negative on failure, also of exec. */
+/* Returns a pidfd of the child, which the caller closes. Negative on failure, including a failure of exec. */
 int spawn_host(const struct spawn_opts *o, pid_t *ret_pid, struct rv_error *err);
 
-/* What the process costs now: resident and swapped memory, and its page tables, which a process can make large without
- * touching memory. 0 when that cannot be read. */
+/* The memory that the process uses now: resident and swapped memory and its page tables, because a process can make
+ * these large without touching memory. Returns 0 if it cannot be read. */
 uint64_t process_memory_bytes(pid_t pid);
 
 #endif
