@@ -12,7 +12,7 @@
 
 enum { LOOK_MS = 5000, LOOK_AGAIN_MS = 1000 };
 
-/* A client of its own: renewing never waits behind the operator's own requests. */
+/* It has a client of its own, so that a renewal never waits behind other requests. */
 struct leadership {
     struct kube_client *client;
     struct lease *lease;          /* NULL: no election */
@@ -23,7 +23,7 @@ struct leadership {
     bool failing;       /* the last answer was of no use */
     bool cannot_look;   /* whether there is another operator */
     struct trouble *trouble, *look_trouble;
-    char why[256]; /* what it was */
+    char why[256]; /* the reason */
     struct leadership_callbacks on;
 };
 
@@ -288,7 +288,7 @@ bool leadership_acts(const struct supervisor *s) {
 }
 bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->acts; }
 
-/* A holder's identity is the name of its host, which is that of its pod, and a number behind the last '_'. */
+/* The identity of a holder is its host name, which is the name of its pod, and a number after the last '_'. */
 const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *room) {
     const struct leadership *l = s->leadership;
     const char *holder = l != NULL && l->lease != NULL ? lease_holder(l->lease) : NULL;

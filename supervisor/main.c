@@ -1,7 +1,7 @@
 /* main.c - rayvisord: reads the configuration, connects, starts the plugins, runs the loop, and stops in order.
  *
- * Signals: TERM and INT drain and end; HUP reloads the configuration, as does a change of its file. A configuration
- * that is not valid is refused whole and the running one stays. */
+ * Signals: TERM and INT drain and end. HUP reloads the configuration, as does a change of its file. A configuration
+ * that is not valid is refused as a whole, and the running one stays. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -53,7 +53,7 @@ struct program {
     struct options o;
     char *config_dir, *exe_dir;
     char build_plugins[4096], install_plugins[4096];
-    uint64_t work_seen, work_trimmed; /* changes and actions so far: trim_memory() */
+    uint64_t work_seen, work_trimmed; /* changes and actions so far, for trim_memory() */
     struct served *served;            /* what the API server serves is being asked */
     struct rv_timer *tick, *stop_timer, *reload_timer, *stop_check;
     struct rv_watch *inotify_watch;
@@ -83,7 +83,7 @@ static void add_plugin(struct supervisor *s, const struct config_plugin *c) {
     if (c->enabled) plugin_start(p);
 }
 
-/* A plugin that was stopped for a reload: gone, or begun again with the newest configuration. */
+/* A plugin was stopped for a reload. It is freed, or started again with the newest configuration. */
 static void on_plugin_stopped(void *arg) {
     struct plugin *p = arg;
     struct supervisor *s = plugin_supervisor(p);
@@ -118,7 +118,7 @@ static char *find_host(const struct program *g) {
     return rv_strdup(rv_buf_str(&b));
 }
 
-/* A plugin that goes on running is left alone, and new settings, if it takes them while it runs, it judges itself. */
+/* True if the plugin goes on running. It decides itself about new settings, if it accepts them while it runs. */
 static bool goes_on(const struct config *old, const struct config *fresh, struct plugin *p,
                     const struct config_plugin *now) {
     const struct config_plugin *before = plugin_config(p);
@@ -132,7 +132,7 @@ static bool starts_anew(struct program *g, const struct config *old, const struc
     return p == NULL || !goes_on(old, fresh, p, now);
 }
 
-/* Each plugin that runs is asked itself; some: only those that a reload would start anew. */
+/* Tests each plugin that would be started. With `some`, only those that a reload would start anew. */
 static int ask_plugins(struct program *g, const struct config *c, const struct config *some, struct rv_error *err) {
     rv_autofree char *host = find_host(g);
     for (size_t i = 0; i < c->plugin_n; i++) {
@@ -218,7 +218,7 @@ static bool other_differs(const struct config_other *a, const struct config_othe
     return a->action != b->action || !rv_str_eq(a->lease, b->lease) || texts_differ(&a->namespaces, &b->namespaces);
 }
 
-/* What needs a restart says so instead of being ignored. */
+/* Refuses changes that need a restart, instead of ignoring them. */
 static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
     const struct {
         const char *key;
@@ -247,11 +247,12 @@ static void override(struct config *c, const struct options *o) {
     if (o->runtime_dir != NULL) c->runtime_dir = rv_str(o->runtime_dir);
     if (o->proxy_http) c->proxy_http = true;
     if (o->http_bind != NULL) c->bind = rv_str(o->http_bind);
-    if (o->allow_address != NULL)
-        (void)config_allow_address(c, rv_str(o->allow_address), NULL); /* main() has judged it */
+    /* main() has judged it. */
+    if (o->allow_address != NULL) (void)config_allow_address(c, rv_str(o->allow_address), NULL);
 }
 
-/* It would not start with this file: that is said until the file is mended (health.h), and not in one log line only. */
+/* The operator would not start with this file. This is shown until the file is corrected (health.h), and not only in
+ * one log line. */
 static void note_refusal(struct supervisor *s, const char *why) {
     if (s->config_refused == NULL) s->config_refused_since = rv_wall_now();
     free(s->config_refused);
@@ -283,10 +284,10 @@ static void on_reload_timer(void *arg) {
     if (!g->s.stopping) (void)reload(&g->s, NULL);
 }
 
-/* What inotify does not tell: links that lead elsewhere, other machines' writes, more than it could hold. */
+/* Finds changes that inotify does not report: links that lead elsewhere, writes by other machines, and lost events. */
 static void look_at_config(struct program *g) {
     struct stat now, *seen = &g->config_seen;
-    if (stat(g->s.config_path, &now) != 0) return; /* being replaced */
+    if (stat(g->s.config_path, &now) != 0) return; /* it is being replaced */
     bool same = now.st_dev == seen->st_dev && now.st_ino == seen->st_ino && now.st_size == seen->st_size &&
                 now.st_mtim.tv_sec == seen->st_mtim.tv_sec && now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
     if (!same && !rv_timer_armed(g->reload_timer)) rv_timer_arm(g->reload_timer, RELOAD_MS);
@@ -301,7 +302,8 @@ static void on_inotify(void *arg, int fd, unsigned events) {
     const char *name = basename(path);
     for (ssize_t at = 0; at < n;) {
         const struct inotify_event *e = (const struct inotify_event *)(const void *)(buffer + at);
-        /* Kubernetes swaps a mounted ConfigMap by renaming "..data". Editors write in steps: wait a moment. */
+        /* Kubernetes replaces a mounted ConfigMap by renaming "..data". Editors write in several steps, so wait a
+         * moment. */
         if (e->len > 0 && (strcmp(e->name, name) == 0 || strcmp(e->name, "..data") == 0))
             rv_timer_arm(g->reload_timer, RELOAD_MS);
         at += (ssize_t)sizeof *e + (ssize_t)e->len;
@@ -328,7 +330,7 @@ static void check_stopped(void *arg) {
     bool running = false;
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) running = running || !plugin_stopped(p);
     if (running || (leadership_acts(&g->s) && !executor_idle(g->s.executor))) rv_timer_arm(g->stop_check, 20);
-    /* Nothing of ours is under way any more. */
+    /* no action of ours is in flight any more */
     else
         leadership_release(&g->s, end_loop, g);
 }
@@ -379,7 +381,7 @@ static void begin_stop(struct program *g, const char *why) {
     rv_timer_arm(g->stop_check, 0);
 }
 
-/* As PID 1 or subreaper we inherit orphans; our own hosts are reaped through their pidfd. */
+/* As PID 1 or as a subreaper this process inherits orphans. Our own hosts are reaped through their pidfd. */
 static void reap_strangers(struct program *g) {
     siginfo_t i = {0};
     while (waitid(P_ALL, 0, &i, WEXITED | WNOHANG | WNOWAIT) == 0 && i.si_pid != 0) {
@@ -444,14 +446,14 @@ static int make_runtime_dir(const struct config *c, struct rv_error *err) {
 
 static void harden(void) {
     struct rlimit none = {0, 0};
-    (void)setrlimit(RLIMIT_CORE, &none); /* credentials live in this memory */
+    (void)setrlimit(RLIMIT_CORE, &none); /* the memory contains credentials */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)mallopt(M_ARENA_MAX, 1); /* one thread allocates; ZeroMQ's hardly does */
+    (void)mallopt(M_ARENA_MAX, 1); /* only one thread allocates much; ZeroMQ's hardly does */
 }
 
-/* Each request to a Ray endpoint that is under way has a socket. */
+/* Each open request to a Ray endpoint needs a socket. */
 static void raise_fd_limit(void) {
     uint64_t files = rv_fd_limit_raise();
     char n[24];
@@ -459,8 +461,8 @@ static void raise_fd_limit(void) {
     if (files < FEW_FDS) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "#limit", n);
 }
 
-/* What work needed goes back to the system, in the middle of a long burst as well; what the next request would only
- * make again is kept until the burst is over: no change and no action for a moment. */
+/* Returns unused memory to the system, also in the middle of a long burst. Memory that the next request would need
+ * again is kept until the burst is over, which is a moment without changes and actions. */
 static void trim_memory(struct program *g) {
     struct executor_stats e;
     executor_stats(g->s.executor, &e);
@@ -522,7 +524,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
     if (s->web == NULL) return err->code;
-    /* After the control socket, which one instance at a time has: lanes lie in the same folder. */
+    /* This is after the control socket, which only one instance at a time has. The lanes are in the same folder. */
     for (size_t i = 0; i < s->config->plugin_n; i++) add_plugin(s, &s->config->plugins[i]);
     if (leadership_start(s, &(struct leadership_callbacks){on_begin, on_pause, on_other, on_lost, g}, err) != 0)
         return err->code;

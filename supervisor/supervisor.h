@@ -1,11 +1,11 @@
-/* supervisor.h - the process's own context and the objects that its parts share.
+/* supervisor.h - the context of the process, and the objects that its parts share.
  *
  *   config ──► plugins (proc/plugin.c) ──► lanes and outboxes (bus/)
  *                  │  ACTION                     ▲ OBJECT, RESULT
  *                  ▼                             │
  *              actions/ ──► kube client ──► store ──► listeners
  *
- * One thread runs it all. Nothing here knows what a RayCluster is. */
+ * One thread runs everything. Nothing in this folder knows what a RayCluster is. */
 #ifndef SUPERVISOR_H
 #define SUPERVISOR_H
 
@@ -29,8 +29,8 @@ struct supervisor {
     struct config *config;
     struct config_env env;
     const char *config_path;
-    char *config_refused;         /* why the file as it is now is not in force; NULL: it is */
-    int64_t config_refused_since; /* wall ns */
+    char *config_refused;         /* why the present file is not in force; NULL if it is */
+    int64_t config_refused_since; /* wall clock, ns */
     struct kube_config *kube_config;
     struct kube_client *client;
     struct store *store;
@@ -39,11 +39,11 @@ struct supervisor {
     struct executor *executor;
     struct web *web;
     struct control *control;
-    struct leadership *leadership; /* NULL: this one acts, there is no other */
-    struct plugin *plugins;        /* list */
+    struct leadership *leadership; /* NULL without an election: this instance acts */
+    struct plugin *plugins;        /* a linked list */
     char *host_binary;
     uint64_t epoch;
-    int64_t started; /* mono ns */
+    int64_t started; /* monotonic, ns */
     bool stopping;
 };
 

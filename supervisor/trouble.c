@@ -8,7 +8,7 @@
 #include "ipc/base/log.h"
 #include "ipc/base/utf8.h"
 
-/* LONGEST: of the pauses between two lines about the same trouble. */
+/* LONGEST_MS is the longest pause between two lines about the same problem. */
 enum { GATHER_MS = 300, QUIET_MS = 5000, LONGEST_MS = 60000, NAMES_MAX = 8, NAMED = 4, REASON_MAX = 200 };
 
 struct name {
@@ -19,17 +19,18 @@ struct name {
 struct tally {
     struct name names[NAMES_MAX];
     size_t n;
-    bool more; /* others, that are not named */
+    bool more; /* there are others that are not named */
 };
 
 struct trouble {
     struct trouble_opts o;
     struct rv_timer *timer;
     struct tally of, reasons;
-    uint64_t times, told; /* since it began; of which the log knows */
-    int64_t began, last;  /* mono ns; 0: there is none */
-    int64_t pause_ms;     /* until the next line */
-    int64_t next;         /* mono ns */
+    /* How often since it began, and how often the log knows of. */
+    uint64_t times, told;
+    int64_t began, last; /* monotonic, ns; 0 if there is none */
+    int64_t pause_ms;    /* the pause until the next line */
+    int64_t next;        /* monotonic, ns */
 };
 
 static void tally_add(struct tally *t, struct rv_str text) {
@@ -77,7 +78,7 @@ static void tell_end(struct trouble *t, int64_t now) {
     snprintf(times, sizeof times, "%" PRIu64, t->times);
     snprintf(after, sizeof after, "%.1f s", (double)(t->last - t->began) / 1e9);
     rv_info(t->o.over, "after", after, "#times", times);
-    tally_clear(&t->of); /* what came since the last line is counted in this one */
+    tally_clear(&t->of); /* failures since the last line are counted in this one */
     tally_clear(&t->reasons);
     t->times = t->told = 0;
     t->began = t->pause_ms = 0;

@@ -3,7 +3,8 @@
 
 #include "utf8.h"
 
-/* By code point, in order: Unicode's categories Cc, Zl and Zp, and of Cf what is invisible or turns text around. */
+/* Sorted by code point: Unicode's categories Cc, Zl and Zp, and the characters of Cf that are invisible or change the
+ * direction of text. */
 static const struct {
     int32_t first, last;
 } unseen[] = {
@@ -19,7 +20,7 @@ static bool is_unseen(int32_t c) {
     return false;
 }
 
-/* As JSON escapes it: above U+FFFF as two halves. */
+/* Escapes a code point as JSON does. Above U+FFFF it is written as two halves. */
 static void add_escape(int32_t c, struct rv_buf *out) {
     if (c == '\n')
         rv_buf_adds(out, "\\n");
@@ -36,7 +37,7 @@ static bool stays(int32_t c, enum rv_visible how) {
 }
 
 void rv_visible(struct rv_str s, enum rv_visible how, struct rv_buf *out) {
-    size_t plain = 0; /* start of the run that stays */
+    size_t plain = 0; /* start of a run that stays as it is */
     for (size_t i = 0, n; i < s.n; i += n) {
         int32_t c = rv_utf8_decode((struct rv_str){s.p + i, s.n - i}, &n);
         if (stays(c, how)) continue;
@@ -64,7 +65,7 @@ static void add_text(struct rv_str s, struct rv_buf *out) {
     rv_mp_str(out, rv_buf_str(&text));
 }
 
-/* As deep as the value is, which rv_mp_check() bounds. */
+/* The recursion is as deep as the value, which rv_mp_check() bounds. */
 void rv_visible_val(struct rv_val v, struct rv_buf *out) {
     enum rv_type type = rv_val_type(v);
     if (type == RV_MAP)

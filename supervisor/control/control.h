@@ -1,4 +1,4 @@
-/* control.h - the local control socket that rayvisorctl talks to: one JSON line in, one JSON document out. */
+/* control.h - the local control socket, which rayvisorctl uses: one line of JSON in, one JSON document out. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 

@@ -9,12 +9,12 @@
 
 enum { EXPLAIN_MS = 3000 };
 
-/* What one plugin says of the object. */
+/* The answer of one plugin about the object. */
 struct view {
     struct explain *owner;
-    void *plugin;      /* NULL: it has answered */
-    char *name, *kind; /* of the plugin and of the object, once it has answered */
-    char *error;       /* why it says nothing */
+    void *plugin;      /* NULL when it has answered */
+    char *name, *kind; /* the names of the plugin and of the object's kind, when it has answered */
+    char *error;       /* why there is no answer */
     bool found;
     unsigned state;
     char *ns, *object, *lines;
@@ -22,18 +22,19 @@ struct view {
     unsigned retries;
 };
 
-/* One question, as long as its session. */
+/* One question. It lives as long as its session. */
 struct explain {
     struct client *session;
     const struct explain_calls *calls;
     struct view *views;
-    size_t n, waits; /* waits: for so many views */
+    /* `waits` is the number of views without an answer. */
+    size_t n, waits;
 };
 
 static void explain_gone(void *arg) {
     struct explain *e = arg;
     for (size_t i = 0; i < e->n; i++) {
-        struct view *v = &e->views[i]; /* views is NULL where nothing was asked */
+        struct view *v = &e->views[i]; /* views is NULL if no plugin was asked */
         if (v->plugin != NULL) e->calls->cancel(v->plugin, v);
         free(v->error);
         free(v->name);
@@ -80,7 +81,7 @@ static void write_view(struct jsonw *w, const struct view *v) {
     write_lines(w, v->lines);
 }
 
-/* The view of the plugin that knows most, which may be the only one, and behind it all of them. */
+/* Writes the view of the plugin that knows most, which may be the only one, and then all views. */
 static void answer(struct explain *e) {
     rv_autobuf struct rv_buf b = {0};
     struct jsonw w = {.out = &b};
@@ -176,7 +177,7 @@ static void match_quarantine(void *arg, const struct quarantine_info *i) {
              "quarantined: the plugin died while working on it (%.100s); it waits for a change", i->reason);
 }
 
-/* What is put away the supervisor knows itself, even while the plugin is being started again. */
+/* The supervisor itself knows about quarantined objects, even while the plugin is being restarted. */
 static bool view_quarantined(struct view *v, struct rv_str ns, struct rv_str name) {
     struct quarantine_search s = {.ns = ns, .name = name};
     v->owner->calls->quarantines(v->plugin, match_quarantine, &s);
@@ -191,7 +192,7 @@ static bool view_quarantined(struct view *v, struct rv_str ns, struct rv_str nam
 
 /* ---- the question --------------------------------------------------------------------------------------- */
 
-/* "raycluster", "RayCluster", "rayclusters": all name the kind. */
+/* "raycluster", "RayCluster" and "rayclusters" all name the kind. */
 static bool names_kind(struct rv_str asked, const struct manifest_kind *k) {
     rv_autofree char *text = rv_strdup(asked);
     if (rv_str_ieq(k->kind, text) || rv_str_ieq(k->resource, text)) return true;
@@ -199,7 +200,7 @@ static bool names_kind(struct rv_str asked, const struct manifest_kind *k) {
            rv_str_ieq((struct rv_str){k->resource.p, asked.n}, text);
 }
 
-/* Those for which it is the primary kind: they all decide something about it. */
+/* Finds the plugins whose primary kind it is. All of them decide something about the object. */
 static void find_views(struct explain *e, struct rv_str kind) {
     const struct explain_calls *calls = e->calls;
     for (void *p = calls->next(calls->arg, NULL); p != NULL; p = calls->next(calls->arg, p)) {
@@ -210,8 +211,8 @@ static void find_views(struct explain *e, struct rv_str kind) {
     }
 }
 
-/* Whom to ask about instead: the primary objects of those that only read the kind; of a kind that nobody knows, the
- * kinds that there are. */
+/* Says what to ask about instead: the primary objects of the plugins that only read the kind, or, for an unknown kind,
+ * the known kinds. */
 static void refuse_kind(struct client *s, const struct explain_calls *calls, struct rv_str kind) {
     rv_autobuf struct rv_buf text = {0}, kinds = {0}, hint = {0};
     struct nearest near = nearest_begin(kind);
@@ -252,7 +253,7 @@ void explain_begin(struct client *s, const struct explain_calls *calls, struct r
         return;
     }
     client_wait(s, EXPLAIN_MS, &(struct client_wait){answer_without_the_silent, explain_gone, e});
-    e->waits = e->n + 1; /* one more: who answers at once is not the last */
+    e->waits = e->n + 1; /* one more, so that an answer that comes at once is not the last */
     for (struct view *v = e->views; v < e->views + e->n; v++)
         if (!view_quarantined(v, ns, name)) calls->ask(v->plugin, ns, name, on_explained, v);
     if (--e->waits == 0) answer(e);

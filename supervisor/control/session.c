@@ -1,4 +1,5 @@
-/* session.c - see session.h. */
+/* session.c - see session.h. Requests are small and answers are written whole. A client that does not read is
+ * disconnected. */
 #include "session.h"
 
 #include <errno.h>
@@ -57,7 +58,7 @@ static void on_line(void *arg, struct client *c, struct rv_str line) {
 
 /* ---- the socket ----------------------------------------------------------------------------------------- */
 
-/* Does somebody answer on that socket? A leftover of a crash refuses the connection. */
+/* Returns true if a process answers on that socket. The socket of a crashed process refuses connections. */
 static bool is_served(const struct sockaddr_un *un) {
     rv_autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     return fd >= 0 && (connect(fd, (const struct sockaddr *)un, sizeof *un) == 0 || errno == EAGAIN);

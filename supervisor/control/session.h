@@ -1,6 +1,7 @@
-/* session.h - the control socket: one line of JSON in, one document out, then the connection is closed. Who may hold
- * how much of it: clients.h. Whoever answers later than at once says client_wait(), and is told when the client is
- * gone. */
+/* session.h - the control socket and its connections. Each connection has one line of JSON in and one document out.
+ *
+ * A session lives from accept() until its answer is written, the client disconnects, or its time is over. A function
+ * that answers later is told when the session has ended. */
 #ifndef CONTROL_SESSION_H
 #define CONTROL_SESSION_H
 
@@ -8,7 +9,7 @@
 #include "supervisor/clients.h"
 
 struct control_socket;
-/* A request, lent. It is answered by one of the functions below, at once or later. */
+/* Gets a request, which is borrowed. One of the functions below answers it, at once or later. */
 typedef void (*control_request_fn)(void *arg, struct client *c, struct rv_val request);
 struct control_socket *control_socket_new(struct rv_loop *l, const char *path, control_request_fn on_request, void *arg,
                                           struct rv_error *err);
@@ -16,7 +17,7 @@ struct control_socket *control_socket_free(struct control_socket *c); /* its cli
 
 /* The answer; ends the connection. */
 void control_session_answer(struct client *c, struct rv_str json);
-/* {"error":"WHY: WHAT"}; what may be NULL. */
+/* Answers {"error":"WHY: WHAT"}. `what` may be NULL. */
 void control_session_fail(struct client *c, const char *why, const char *what);
 
 #endif

@@ -1,7 +1,6 @@
-/* main.c - rayvisorctl: asks a running rayvisord, and starts and stops the sandbox.
+/* main.c - rayvisorctl: queries a running rayvisord, and starts and stops the sandbox.
  *
- * Exit status: 0 done, 1 the question was answered with an error or nothing was found, 64 the command line makes no
- * sense. */
+ * Exit status: 0 success; 1 the answer was an error, or nothing was found; 64 the command line is wrong. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +18,10 @@ enum { EXIT_USAGE = 64 };
 struct context {
     struct rv_arena *arena;
     const char *socket, *ns;
-    const char *config; /* of a sandbox */
+    const char *config; /* the configuration of a sandbox */
     bool json, help;
     int argc;
-    char **argv; /* behind the command's name */
+    char **argv; /* the arguments after the command's name */
     struct rv_error err;
 };
 
@@ -38,14 +37,14 @@ static int ask_supervisor(struct context *c, const char *request, struct rv_val 
     rv_autobuf struct rv_buf out = {0};
     int r = ctl_ask(socket_path(c), rv_str(request), &out, &c->err);
     if (r != 0) return r;
-    rv_autobuf struct rv_buf shown = {0}; /* for a terminal; JSON escapes its own way, in print_json() */
+    rv_autobuf struct rv_buf shown = {0}; /* for a terminal; print_json() escapes JSON in its own way */
     if (!c->json) rv_visible_val((struct rv_val){out.p, out.n}, &shown);
     struct rv_str kept = rv_arena_str(c->arena, rv_buf_str(c->json ? &out : &shown));
     *ret = (struct rv_val){(const uint8_t *)kept.p, kept.n};
     return 0;
 }
 
-/* A request about one object, with one more member that says which kind or which plugin. */
+/* Sends a request about one object, with one more member for the kind or the plugin. */
 static int ask_about(struct context *c, const char *cmd, const char *member, struct rv_str value, struct rv_str ns,
                      const char *name, struct rv_val *ret) {
     rv_autobuf struct rv_buf q = {0};
@@ -68,7 +67,7 @@ static bool print_json(struct context *c, struct rv_val v) {
     return true;
 }
 
-/* The newest few; -o json has the last 32. */
+/* Prints the newest deaths. -o json has the last 32. */
 static void death_lines(struct rv_val deaths) {
     int left = 5;
     for (struct rv_iter d = rv_iter(deaths); left-- > 0 && rv_iter_next(&d);) {
@@ -165,7 +164,7 @@ static int cmd_plugins(struct context *c) {
     return r;
 }
 
-/* What one plugin says. */
+/* Prints the answer of one plugin. */
 static void print_view(struct rv_val v, const char *ns, const char *name) {
     struct rv_str error = rv_path_str(v, "error"), decided = rv_path_str(v, "decidedAt");
     printf(RV_STR_FMT " %s/%s (plugin " RV_STR_FMT "): ", RV_STR_ARG(rv_path_str(v, "kind")), ns, name,
@@ -177,7 +176,7 @@ static void print_view(struct rv_val v, const char *ns, const char *name) {
     printf(RV_STR_FMT, RV_STR_ARG(rv_path_str(v, "state")));
     int64_t next = rv_path_int(v, "nextMs", -1), retries = rv_path_int(v, "retries", 0);
     if (retries > 0) printf(", failed %lld times in a row", (long long)retries);
-    bool settled = rv_str_is(rv_path_str(v, "state"), "settled"); /* looked at again only because time passes */
+    bool settled = rv_str_is(rv_path_str(v, "state"), "settled"); /* the next pass comes only because time passes */
     if (next >= 0 && !settled) printf(", looked at again in %.1f s at the latest", (double)next / 1000);
     printf("\nlast decided at " RV_STR_FMT ":\n", RV_STR_ARG(decided.n != 0 ? decided : RV_STR("(not yet)")));
     for (struct rv_iter it = rv_iter(rv_val_get(v, "lines")); rv_iter_next(&it);)
@@ -220,7 +219,7 @@ static int cmd_release(struct context *c) {
     return r;
 }
 
-/* A text alone, or as the one field of an object. */
+/* Prints a text, or with -o json an object with the text as its only field. */
 static int print_text(const struct context *c, const char *field, const char *text) {
     rv_autobuf struct rv_buf b = {0};
     if (c->json) {
@@ -379,7 +378,7 @@ int main(int argc, char **argv) {
     c.argv = argv + optind + 1;
     int r = k->args[0] != 0 || c.argc == 0 ? k->run(&c)
                                            : rv_error_set(&c.err, -EXIT_USAGE, "%s takes no arguments", k->name);
-    (void)fflush(stdout); /* in the order in which it was said, also through a pipe */
+    (void)fflush(stdout); /* keeps the order of standard output and standard error, also through a pipe */
     rv_autobuf struct rv_buf why = {0};
     rv_visible(rv_str(c.err.text), RV_VISIBLE_LINES, &why);
     if (r != 0) fprintf(stderr, "rayvisorctl: %s\n", rv_buf_cstr(&why));

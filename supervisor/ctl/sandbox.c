@@ -1,4 +1,5 @@
-/* sandbox.c - the two processes of a sandbox, detached, with logs and pid files in one folder (see sandbox.h). */
+/* sandbox.c - starts and stops the two processes of a sandbox. They are detached, and their logs and pid files are in
+ * one folder (see sandbox.h). */
 #include "sandbox.h"
 
 #include <errno.h>
@@ -39,7 +40,7 @@ static const char *exe_dir(struct rv_arena *a) {
     return rv_arena_str(a, rv_str(dirname(path))).p;
 }
 
-/* The first of these that exists, relative to the executable: a build tree, then an installation. */
+/* The first of these files that exists, relative to the executable: in a build tree, then in an installation. */
 static const char *find_beside(struct rv_arena *a, const char *const *places, size_t n) {
     for (size_t i = 0; i < n; i++) {
         const char *path = rv_arena_fmt(a, "%s/%s", exe_dir(a), places[i]).p;
@@ -53,7 +54,8 @@ static void sleep_ms(long ms) {
     nanosleep(&t, NULL);
 }
 
-/* A pid file may be older than the machine's last start: only a process that was started for this folder counts. */
+/* A pid file may be older than the last start of the machine. So only a process that was started for this folder
+ * counts. */
 static bool belongs_here(struct rv_arena *a, pid_t pid) {
     char args[8192];
     rv_autoclose int fd = open(rv_arena_fmt(a, "/proc/%d/cmdline", (int)pid).p, O_RDONLY | O_CLOEXEC);
@@ -71,7 +73,7 @@ static pid_t read_pid(struct rv_arena *a, const char *name) {
     return belongs_here(a, (pid_t)pid) ? (pid_t)pid : 0;
 }
 
-/* The folder holds a credential and may lie in /tmp, where anybody could have made it first. */
+/* The folder holds a credential. It may be in /tmp, where anybody could have created it first. */
 static int make_dir(struct rv_arena *a, struct rv_error *err) {
     const char *dir = sandbox_dir(a).p;
     struct stat st;
@@ -107,7 +109,7 @@ static int start(struct rv_arena *a, const char *name, char *const *argv, struct
         int code = errno;
         _exit(write(ends[1], &code, sizeof code) == sizeof code ? 127 : 126);
     }
-    /* The pipe closes when the program has been loaded; otherwise it says why that failed. */
+    /* The pipe closes when the program has been loaded. Otherwise it contains the reason of the failure. */
     int code = 0;
     close(ends[1]);
     if (read(from, &code, sizeof code) == sizeof code)
@@ -150,7 +152,7 @@ static bool operator_ready(struct rv_arena *a) {
 static int wait_for(struct rv_arena *a, const char *name, bool (*ready)(struct rv_arena *), struct rv_error *err) {
     for (int i = 0; i < START_S * 20; i++) {
         if (ready(a)) return 0;
-        /* Our own child, so its end shows here; before its exec it does not look like itself yet. */
+        /* It is our own child, so its end is seen here. Before its exec it does not look like the program yet. */
         if (waitpid(-1, NULL, WNOHANG) > 0) break;
         sleep_ms(50);
     }
@@ -179,7 +181,7 @@ static int start_cluster(struct rv_arena *a, const char *crds, struct rv_error *
     const char *binary = rv_arena_fmt(a, "%s/rayvisor-sandbox", exe_dir(a)).p;
     char *const argv[] = {arg(binary), arg("--dir"), arg(in_dir(a, "cluster")), arg("--load"), arg(crds), NULL};
     struct rv_error unused = {0};
-    /* One that is left over knows the address and the objects of a cluster that is gone. */
+    /* An operator that is left over has the address and the objects of a cluster that no longer exists. */
     (void)stop(a, "operator", &unused);
     (void)mkdir(in_dir(a, "cluster"), 0700);
     int r = start(a, "cluster", argv, err);
@@ -194,7 +196,7 @@ static int start_operator(struct rv_arena *a, const char *daemon, const char *co
                           arg(sandbox_kubeconfig(a)),
                           arg("--runtime-dir"),
                           arg(in_dir(a, "run")),
-                          arg("--http-bind"), /* beside whatever else runs on this machine */
+                          arg("--http-bind"), /* so that it can run beside other programs on this machine */
                           arg("127.0.0.1:0"),
                           arg("--proxy-http"),
                           arg("--allow-address"), /* all of its pods are there */
@@ -203,7 +205,7 @@ static int start_operator(struct rv_arena *a, const char *daemon, const char *co
     return start(a, "operator", argv, err);
 }
 
-/* As a shell reads it: in quotes where it needs them. */
+/* Quotes the text for a shell, if it needs quotes. */
 static const char *shell_word(struct rv_arena *a, const char *text) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
     if (text[0] != 0 && text[strspn(text, plain)] == 0) return text;
@@ -219,7 +221,7 @@ static const char *shell_word(struct rv_arena *a, const char *text) {
     return rv_arena_str(a, rv_buf_str(&b)).p;
 }
 
-/* What to type to run this program again: its name where the shell finds it by that, its path otherwise. */
+/* The command that starts this program again: its name if the shell finds it by that, otherwise its path. */
 static const char *own_command(struct rv_arena *a) {
     const char *dir = exe_dir(a), *rest = getenv("PATH");
     while (rest != NULL && *rest != 0) {
@@ -233,7 +235,7 @@ static const char *own_command(struct rv_arena *a) {
 static void print_up(struct rv_arena *a, bool json) {
     if (!json) {
         const char *ctl = own_command(a), *own = getenv("RAYVISOR_SANDBOX_DIR");
-        bool named = own != NULL && own[0] != 0; /* the next command must be told as well */
+        bool named = own != NULL && own[0] != 0; /* the next command needs the same folder */
         printf("The sandbox cluster and the operator are running.\n\n"
                "  export KUBECONFIG=%s%s%s\n"
                "  kubectl get nodes\n"
@@ -253,8 +255,9 @@ static void print_up(struct rv_arena *a, bool json) {
     puts(rv_buf_cstr(&b));
 }
 
-/* A configuration that is refused is told before anything is started. The path is made absolute: the operator watches
- * that file from now on, wherever it runs. One that runs already has the configuration that it was started with. */
+/* Checks the configuration before anything is started. The path is made absolute, because the operator watches that
+ * file from now on, whatever its folder is. An operator that already runs has the configuration that it was started
+ * with. */
 static int check_own_config(struct rv_arena *a, const char *daemon, const char **config, struct rv_error *err) {
     rv_autofree char *path = realpath(*config, NULL);
     if (path == NULL) return rv_error_set(err, -errno, "cannot read %s: %s", *config, strerror(errno));
@@ -268,7 +271,7 @@ static int check_own_config(struct rv_arena *a, const char *daemon, const char *
     pid_t pid = fork();
     int status = 0;
     if (pid == 0) {
-        (void)dup2(STDERR_FILENO, STDOUT_FILENO); /* what it says is no part of our own output */
+        (void)dup2(STDERR_FILENO, STDOUT_FILENO); /* its output is not part of our own */
         execv(argv[0], argv);
         _exit(127);
     }

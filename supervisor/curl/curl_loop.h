@@ -1,7 +1,7 @@
-/* curl_loop.h - one curl multi handle that lives on an rv_loop: curl says which sockets and which time-out it wants,
- * the loop waits for them, and each transfer that has ended is reported.
+/* curl_loop.h - one curl multi handle on an rv_loop. curl says which sockets and which time-out it wants, the loop
+ * waits for them, and each transfer that has ended is reported.
  *
- * Easy handles belong to whoever adds them to the multi handle, and are removed from it before they are freed. */
+ * Easy handles belong to whoever adds them to the multi handle. They are removed from it before they are freed. */
 #ifndef CURL_CURL_LOOP_H
 #define CURL_CURL_LOOP_H
 
@@ -11,13 +11,14 @@
 
 struct curl_loop;
 struct curl_loop_callbacks {
-    /* A transfer has ended. The handle is still in the multi handle; it may be removed, freed, or added again. */
+    /* A transfer has ended. Its handle is still in the multi handle. It may be removed, freed or added again. */
     void (*done)(void *arg, CURL *easy, CURLcode result);
-    void (*turned)(void *arg); /* after every turn of curl, when all that ended is reported. NULL: nothing */
+    /* Called after every turn of curl, when all ended transfers have been reported; may be NULL. */
+    void (*turned)(void *arg);
     void *arg;
 };
 struct curl_loop *curl_loop_new(struct rv_loop *l, const struct curl_loop_callbacks *cb);
-struct curl_loop *curl_loop_free(struct curl_loop *c); /* no transfer is in it any more */
+struct curl_loop *curl_loop_free(struct curl_loop *c); /* no transfer may be in it any more */
 CURLM *curl_loop_multi(const struct curl_loop *c);
 
 #endif

@@ -50,7 +50,7 @@ static void print_death(void *arg, const char *cause, uint64_t n) {
 
 static void note_last(void *arg, const struct death_info *d) {
     int64_t *last = arg;
-    if (*last == 0) *last = d->at; /* the newest comes first */
+    if (*last == 0) *last = d->at; /* the newest death comes first */
 }
 
 static void count_quarantine(void *arg, const struct quarantine_info *q) {

@@ -1,4 +1,4 @@
-/* web.c - health and metrics endpoints (see web.h). */
+/* web.c - the endpoints for health and metrics (see web.h). */
 #include "web.h"
 
 #include <errno.h>
@@ -174,7 +174,7 @@ static void on_too_long(void *arg, struct client *c) {
 
 /* ---- listening ------------------------------------------------------------------------------------------ */
 
-/* "127.0.0.1:8082", "[::1]:8082", ":8082". */
+/* Parses "127.0.0.1:8082", "[::1]:8082" or ":8082". */
 static struct addrinfo *parse_bind(const char *key, struct rv_str bind, struct rv_error *err) {
     const char *colon = bind.n != 0 ? memrchr(bind.p, ':', bind.n) : NULL;
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},

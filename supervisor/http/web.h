@@ -9,7 +9,8 @@
 #include "supervisor/supervisor.h"
 
 struct web *web_new(struct supervisor *s, struct rv_error *err);
-unsigned web_port(const struct web *w); /* that it listens on: http.bind may say 0 for any. NULL: 0 */
+/* The port that it listens on, because http.bind may say 0 for any; 0 for NULL. */
+unsigned web_port(const struct web *w);
 unsigned web_probe_port(const struct web *w);
 void web_stats(const struct web *w, struct clients_stats *ret); /* of http.bind */
 struct web *web_free(struct web *w);

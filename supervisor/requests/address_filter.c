@@ -10,7 +10,7 @@
 
 enum { OWN_AGAIN_S = 10 };
 
-/* An address in the URL is known at once, without a connection. */
+/* An address in the URL is known without a connection. */
 static void add_numeric(struct kube_peers *peers, const char *host) {
     union {
         struct sockaddr any;
@@ -52,7 +52,7 @@ void address_filter_free(struct address_filter *f) {
     free(f->own);
 }
 
-/* "a.b." is "a.b". */
+/* "a.b." means "a.b". */
 static struct rv_str name_in(const char *host, const char **ret_port) {
     const char *colon = strrchr(host, ':');
     struct rv_str name = {host, (size_t)(colon - host)};

@@ -1,8 +1,5 @@
-/* address_filter.h - where plugins' HTTP requests never go: the API server, by whatever name or address, this machine's
- * own addresses, and addresses that are nobody's service (loopback, link-local, metadata, multicast).
- *
- * A user's Service may lead anywhere: by its type, by Endpoints of his own, by a head pod on the node's network. So the
- * address counts that is connected to, after names are resolved, and again when a connection is used once more. */
+/* address_filter.h - the destinations that HTTP requests of plugins must never reach: the API server, by any name or
+ * address, and addresses that are no service (link-local, metadata services, multicast). */
 #ifndef REQUESTS_ADDRESS_FILTER_H
 #define REQUESTS_ADDRESS_FILTER_H
 
@@ -10,23 +7,23 @@
 #include "supervisor/kube/peers.h"
 
 struct address_filter {
-    char *api;                /* "NAME:PORT" of the API server in lower case */
-    bool api_is_name;         /* not an address */
-    struct kube_peers *peers; /* where it is: the Kubernetes clients' */
+    char *api;                /* "NAME:PORT" of the API server, in lower case */
+    bool api_is_name;         /* true if NAME is not an address */
+    struct kube_peers *peers; /* its addresses, as the Kubernetes clients have recorded them */
     struct address_range *allowed;
     size_t allowed_n;
     struct in6_addr *own; /* of this machine's interfaces; IPv4 in its mapped form */
     size_t own_n;
     int64_t own_until; /* mono ns: then they are looked up again */
 };
-/* api_server: its URL. Resolves nothing. */
+/* `api_server` is the URL of the API server. This call resolves no name. */
 void address_filter_init(struct address_filter *f, const char *api_server, struct kube_peers *peers);
 /* What the configuration allows although it would be refused; in place of what was allowed before. Never the API
  * server. */
 void address_filter_allow(struct address_filter *f, const struct address_range *ranges, size_t n);
 void address_filter_free(struct address_filter *f);
 
-/* As resolver_host_of_url() gives it. What a name resolves to is asked about as well. */
+/* `host` is what resolver_host_of_url() returns. The addresses that a name resolves to must be checked as well. */
 bool address_filter_denies_host(const struct address_filter *f, const char *host);
 /* NULL: it is allowed. Else what it is (static), to follow the address in a message. */
 const char *address_filter_denies_address(struct address_filter *f, const struct sockaddr *to);

@@ -1,7 +1,7 @@
-/* direct.c - plugin HTTP over a curl multi handle of its own (see direct.h).
+/* direct.c - HTTP requests of plugins on a curl multi handle of their own (see direct.h).
  *
- * A request itself resolves no name: when curl would begin to, it ends, waits for the name (resolver.c says why), and
- * begins anew. Its time-out counts from when it was asked for. */
+ * A request itself never resolves a name. When curl would begin to, the request ends, waits for the name (resolver.c
+ * says why), and begins again. Its time-out counts from the call of http_direct_send(). */
 #include "direct.h"
 
 #include <arpa/inet.h>
@@ -21,16 +21,19 @@ struct exchange {
     CURL *easy;
     struct curl_slist *headers;
     struct rv_buf body, answer;
-    char *host;                         /* "NAME:PORT" */
-    bool is_name, unresolved, resolved; /* not an address; curl has no address for it; its name was looked up */
+    char *host; /* "NAME:PORT" */
+    /* `is_name`: the host is not an address. `unresolved`: curl has no address for it. `resolved`: its name was looked
+     * up. */
+    bool is_name, unresolved, resolved;
     struct resolver_waiter wait;
-    struct rv_timer *deadline; /* while it waits; else curl looks at the clock */
+    struct rv_timer *deadline; /* used while it waits for the name; otherwise curl enforces the time-out */
     int64_t until;
     unsigned ms;
     size_t max;
     bool too_big, refused;
     struct rv_buf refusal; /* why */
-    bool admitted, paused; /* its body has room; it waits for room */
+    /* `admitted`: its body may be read. `paused`: it waits until its body may be read. */
+    bool admitted, paused;
     char why[CURL_ERROR_SIZE];
     http_answer_fn done;
     void *arg;
@@ -40,14 +43,14 @@ struct exchange {
 struct http_direct {
     struct rv_loop *loop;
     struct curl_loop *curl;
-    CURLM *multi; /* its */
+    CURLM *multi; /* its easy handles */
     struct resolver *resolver;
     struct exchange *list;
     http_admit_fn admit;
-    struct h2_pool *h2; /* what goes over HTTP/2 */
+    struct h2_pool *h2; /* requests over HTTP/2 */
     struct address_filter filter;
     struct resolver_waiter api_wait;
-    int64_t api_next; /* mono ns */
+    int64_t api_next; /* monotonic, ns */
 };
 
 static bool refuses(struct exchange *x, const struct sockaddr *to) {
@@ -59,7 +62,7 @@ static bool refuses(struct exchange *x, const struct sockaddr *to) {
     return true;
 }
 
-/* After name resolution, so that a name cannot point somewhere else than it was checked for. */
+/* This check comes after name resolution. So a name cannot lead to another address than the one that was checked. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct exchange *x = arg;
     (void)purpose;
@@ -86,7 +89,7 @@ static int before_request(void *arg, char *to, char *from, int to_port, int from
     return refuses(x, &a.any) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
-/* Comes before a thread is made, and also for addresses. */
+/* curl calls this before it starts a thread, and also for addresses. */
 static int on_resolve(void *state, void *reserved, void *arg) {
     struct exchange *x = arg;
     (void)state;
@@ -95,7 +98,7 @@ static int on_resolve(void *state, void *reserved, void *arg) {
     return x->is_name ? 1 : 0;
 }
 
-/* Asked before the first byte of the body is taken. */
+/* Called before the first byte of the body is read. */
 static bool admit_body(struct exchange *x) {
     curl_off_t length = -1;
     if (x->admitted || x->owner->admit == NULL) return true;
@@ -140,11 +143,11 @@ static bool says_json(CURL *easy) {
     return type != NULL && rv_str_starts(rv_str(type), "application/json");
 }
 
-/* As a map. */
+/* Writes the trailers as a map. */
 static void read_trailers(CURL *easy, struct rv_buf *out) {
     struct trailers t = {.n = 0};
     struct curl_header *h = NULL;
-    while ((h = curl_easy_nextheader(easy, CURLH_TRAILER, -1, h)) != NULL) /* curl 7.88 leaves the line's end */
+    while ((h = curl_easy_nextheader(easy, CURLH_TRAILER, -1, h)) != NULL) /* curl 7.88 includes the end of the line */
         trailers_add(&t, rv_str(h->name), (struct rv_str){h->value, strcspn(h->value, "\r\n")});
     while ((h = curl_easy_nextheader(easy, CURLH_HEADER, -1, h)) != NULL)
         trailers_add_header(&t, rv_str(h->name), rv_str(h->value));
@@ -176,7 +179,7 @@ static void finish(struct exchange *x, CURLcode result) {
     exchange_free(x);
 }
 
-/* At least 1: to curl 0 is no time-out. */
+/* At least 1, because 0 means no time-out to curl. */
 static int64_t left_ms(const struct exchange *x) {
     int64_t ms = rv_mono_left_ms(x->until);
     return ms > 0 ? ms : 1;
@@ -243,8 +246,9 @@ static void on_api_name(void *arg, const char *why) {
     (void)why;
 }
 
-/* The connections to the API server show one of its addresses, or a proxy's. That plugins do not reach it by another,
- * its name is looked up too, beside all else; again now and then, for addresses change and lookups fail. */
+/* The connections to the API server show only one of its addresses, or that of a proxy. So that plugins cannot reach it
+ * by another address, its name is looked up as well. This does not block anything. It is repeated now and then, because
+ * addresses change and lookups fail. */
 static void lookup_api_server(struct http_direct *h) {
     int64_t now = rv_mono_now();
     if (!h->filter.api_is_name || h->api_wait.lookup != NULL || now < h->api_next) return;
@@ -280,7 +284,7 @@ void http_direct_resume(struct http_direct *h) {
     for (struct exchange *x = h->list; x != NULL; x = x->next) {
         if (!x->paused) continue;
         x->paused = false;
-        (void)curl_easy_pause(x->easy, CURLPAUSE_CONT); /* asks again whether there is room */
+        (void)curl_easy_pause(x->easy, CURLPAUSE_CONT); /* asks again whether the body may be read */
     }
 }
 
@@ -288,10 +292,9 @@ struct http_direct *http_direct_free(struct http_direct *h) {
     if (h == NULL) return NULL;
     while (h->list != NULL) {
         struct exchange *x = h->list;
-        x->done(x->arg,
-                &(struct http_answer){
-                    .code = RV_E_SHUTDOWN,
-                    .message = RV_STR("shutting down")}); /* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it */
+        x->done(x->arg, &(struct http_answer){/* NOLINT(clang-analyzer-unix.Malloc): freeing unlinks it. */
+                                              .code = RV_E_SHUTDOWN,
+                                              .message = RV_STR("shutting down")});
         exchange_free(x);
     }
     h->h2 = h2_pool_free(h->h2);
@@ -316,7 +319,7 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
-    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was granted is what is asked */
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* the path that is requested is exactly the one that was granted */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
@@ -333,8 +336,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)x->body.n);
         curl_easy_setopt(e, CURLOPT_POSTFIELDS, x->body.p != NULL ? (const char *)x->body.p : "");
     }
-    /* curl asks again by itself when a kept connection turns out to be dead. What may not be repeated gets a new one.
-     */
+    /* curl sends a request again by itself if a kept connection turns out to be dead. A request that must not be
+     * repeated gets a new connection. */
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, http_request_repeatable(r) ? 0L : 1L);
     curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, method);
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
@@ -376,7 +379,7 @@ void http_direct_send(struct http_direct *h, const struct rv_http_request *r, co
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
     if (x->host != NULL && address_filter_denies_host(&h->filter, x->host)) {
-        x->deadline = rv_loop_timer(h->loop, on_refused, x); /* not from within */
+        x->deadline = rv_loop_timer(h->loop, on_refused, x); /* done must not be called from within this call */
         rv_timer_arm(x->deadline, 0);
     } else {
         begin(x);

@@ -1,5 +1,5 @@
-/* direct.h - requests to Ray endpoints on behalf of plugins: bounded in time and size, no redirects, never to the API
- * server, to this machine or to addresses that are nobody's service (address_filter.h). */
+/* direct.h - requests to Ray endpoints for plugins. They are bounded in time and size and follow no redirects. They
+ * never reach the API server or addresses that are no service (link-local, metadata services). */
 #ifndef REQUESTS_DIRECT_H
 #define REQUESTS_DIRECT_H
 
@@ -9,15 +9,15 @@
 struct http_direct;
 struct kube_peers;
 struct address_range;
-/* api_server: its URL; api: where it is, which the Kubernetes clients learn as they connect. */
+/* `api_server` is the URL of the API server. `api` has its addresses, which the Kubernetes clients record. */
 struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api,
                                     http_admit_fn admit);
 /* As address_filter_allow(). */
 void http_direct_allow(struct http_direct *h, const struct address_range *ranges, size_t n);
-/* There may be room now. Not from within a callback. */
+/* Bodies may perhaps be read now. Must not be called from within a callback. */
 void http_direct_resume(struct http_direct *h);
-struct http_direct *http_direct_free(struct http_direct *h); /* outstanding requests end with RV_E_SHUTDOWN */
-/* credential: a whole header line or NULL; copied and wiped. */
+struct http_direct *http_direct_free(struct http_direct *h); /* first ends all requests with RV_E_SHUTDOWN */
+/* `credential` is a whole header line, which is copied and wiped, or NULL. */
 void http_direct_send(struct http_direct *h, const struct rv_http_request *r, const char *credential,
                       http_answer_fn done, void *arg);
 

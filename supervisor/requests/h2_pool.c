@@ -1,9 +1,9 @@
 /* h2_pool.c - see h2_pool.h.
  *
- * A host is one server: its connections (one that takes requests, and such that only finish what they have) and the
- * requests that wait for one. Whatever happens (a request, a byte, a time-out) only notes something and marks the host;
- * flush(), which the loop calls then, does the work. So no callback of a plugin's request ever runs inside of another
- * call, and no connection is freed by somebody further up. */
+ * A host is one server, with its connections and the requests that wait for one. At most one connection takes requests;
+ * the others only finish those that they have. Events (a request, a byte, a time-out) only record something and mark
+ * the host. flush(), which the loop calls afterwards, does the work. So a callback of a plugin's request never runs
+ * inside of another call, and no function frees a connection that its caller still uses. */
 #include "h2_pool.h"
 
 #include <arpa/inet.h>
@@ -31,17 +31,17 @@ const struct h2_pool_limits h2_pool_usual = {.connections = 2048,
 struct call {
     struct h2_pool *pool;
     struct host *host;
-    struct link *link;        /* NULL: it waits for a connection */
-    struct h2_stream *stream; /* on link */
+    struct link *link;        /* NULL while it waits for a connection */
+    struct h2_stream *stream; /* its stream on `link` */
     struct h2_target target;
     char *method, *content_type, *credential;
     struct rv_buf body;
     struct rv_timer *deadline;
     unsigned ms;
-    int64_t sent; /* mono ns */
+    int64_t sent; /* monotonic, ns */
     size_t max_bytes;
     bool repeatable, repeated;
-    int code; /* not 0: it fails with this and why */
+    int code; /* if it is not 0, the call fails with this code and text */
     struct rv_buf why;
     http_answer_fn done;
     void *arg;
@@ -58,10 +58,11 @@ struct link { /* one connection */
     struct h2_session *session;
     struct rv_buf out;
     struct calls calls;
-    bool open, retired, closed; /* connected; takes nothing new; the transport has ended */
-    bool proven;                /* something was answered over it */
-    char *why;                  /* it has ended */
-    int64_t heard;              /* mono ns: the newest byte */
+    /* `open`: connected. `retired`: takes no new requests. `closed`: the transport has ended. */
+    bool open, retired, closed;
+    bool proven;   /* it has answered a request */
+    char *why;     /* why it has ended */
+    int64_t heard; /* monotonic, ns: when the newest byte came */
     struct sockaddr_storage to;
     struct link *next, **back;
 };
@@ -73,16 +74,18 @@ struct host {
     bool tls, is_name;
     struct resolver_waiter wait;
     struct sockaddr_storage addresses[ADDRESSES_MAX];
-    size_t address_n, address_at; /* the one that is being tried */
+    /* `address_at` is the address that is being tried. */
+    size_t address_n, address_at;
     struct rv_timer *next_address;
-    struct link *links, *link; /* all; the one that takes requests */
+    /* All of them, and the one that takes requests. */
+    struct link *links, *link;
     struct calls waiting;
-    unsigned failures; /* to connect, in a row */
-    int64_t retry_at;  /* mono ns */
+    unsigned failures; /* failures to connect, in a row */
+    int64_t retry_at;  /* monotonic, ns */
     char *why;         /* the newest failure */
-    int64_t used;      /* mono ns */
+    int64_t used;      /* monotonic, ns */
     bool marked;
-    struct host *older, *newer; /* by when it was used */
+    struct host *older, *newer; /* the order by last use */
     struct host *next_marked;
 };
 
@@ -94,11 +97,11 @@ struct h2_pool {
     const struct h2_pool_limits *limits;
     SSL_CTX *tls;
     struct rv_timer *flush, *sweep;
-    void *hosts; /* tree by key */
+    void *hosts; /* a tree by key */
     struct host *oldest, *newest, *marked;
     size_t host_n, link_n;
     struct calls incoming, failing;
-    bool paused; /* bodies wait for room */
+    bool paused; /* bodies wait for space */
     struct h2_pool_counts counts;
 };
 
@@ -121,7 +124,7 @@ static void calls_remove(struct calls *l, struct call *c) {
         l->last = c->back;
 }
 
-/* In which list a call is follows from what is known of it. */
+/* The list in which a call is follows from its state. */
 static struct calls *list_of(struct call *c) {
     if (c->code != 0) return &c->pool->failing;
     if (c->host == NULL) return &c->pool->incoming;
@@ -180,7 +183,7 @@ static void call_done(struct call *c, const struct http_answer *a) {
     call_free(c);
 }
 
-/* It ends with this error at the next flush. */
+/* The call ends with this error at the next flush. */
 static void call_fail(struct call *c, int code, const char *fmt, ...) RV_PRINTF(3, 4);
 static void call_fail(struct call *c, int code, const char *fmt, ...) {
     calls_remove(list_of(c), c);
@@ -249,7 +252,7 @@ static void link_free(struct link *k) {
     free(k);
 }
 
-/* What is under way over it may still be answered. */
+/* Requests that it already has may still be answered. */
 static void link_retire(struct link *k) {
     k->retired = true;
     if (k->host->link == k) k->host->link = NULL;
@@ -281,9 +284,9 @@ static void link_admit(struct link *k) {
     }
 }
 
-/* All that a connection has to do now. It may be gone afterwards. */
+/* Does all the work of a connection. The connection may be freed afterwards. */
 static void link_work(struct link *k) {
-    link_send(k); /* its own reply to a broken peer ends streams, too */
+    link_send(k); /* our reply to a peer that broke the protocol also ends streams */
     link_hand_out(k);
     link_admit(k);
     link_send(k);
@@ -373,7 +376,7 @@ static bool refused(struct host *h, const struct sockaddr *to) {
     return true;
 }
 
-/* One address after the other. The last one may take as long as somebody waits. */
+/* Tries one address after the other. The last one may take as long as a request waits. */
 static void try_address(struct host *h) {
     struct rv_error err = {.text = "the name has no address"};
     for (; h->address_at < h->address_n; h->address_at++) {
@@ -513,7 +516,7 @@ static bool host_idle(const struct host *h) {
     return h->waiting.first == NULL && h->wait.lookup == NULL;
 }
 
-/* The idle host that was unused for the longest time gives way. */
+/* Removes the idle host that was unused for the longest time. */
 static bool make_room(struct h2_pool *p, bool of_connections) {
     for (struct host *h = p->oldest; h != NULL; h = h->newer)
         if (host_idle(h) && (h->links != NULL || !of_connections)) {
@@ -524,7 +527,8 @@ static bool make_room(struct h2_pool *p, bool of_connections) {
 }
 
 static struct host *host_new(struct h2_pool *p, const char *key, const struct h2_target *t) {
-    if (p->host_n >= 2 * p->limits->connections) (void)make_room(p, false); /* others are as many as requests */
+    /* The others are no more than the waiting requests. */
+    if (p->host_n >= 2 * p->limits->connections) (void)make_room(p, false);
     struct host *h = rv_alloc(sizeof *h);
     h->pool = p;
     h->key = rv_strdup(rv_str(key));
@@ -564,7 +568,7 @@ static void connecting_ended(struct host *h) {
         connect_failed(h, why);
 }
 
-/* Nobody waits for what is not there yet. */
+/* Stops connecting when no request waits any more. */
 static void abandon(struct host *h) {
     resolver_cancel(&h->wait);
     rv_timer_disarm(h->next_address);
@@ -645,12 +649,12 @@ static void describe_wait(const struct call *c, struct rv_buf *out) {
 static void on_deadline(void *arg) {
     struct call *c = arg;
     struct link *k = c->link;
-    if (c->code != 0) return; /* it has ended otherwise */
+    if (c->code != 0) return; /* it has ended for another reason */
     rv_autobuf struct rv_buf text = {0};
     describe_wait(c, &text);
     if (c->stream != NULL) {
         h2_stream_drop(c->stream);
-        if (k->heard < c->sent) link_retire(k); /* perhaps nobody is there any more */
+        if (k->heard < c->sent) link_retire(k); /* the peer may be gone */
     }
     if (c->host != NULL) mark(c->host);
     call_fail(c, RV_E_TIMEOUT, "%s", rv_buf_cstr(&text));
@@ -716,7 +720,7 @@ struct h2_pool *h2_pool_free(struct h2_pool *p) {
     for (struct host *h = p->oldest; h != NULL; h = h->newer) {
         shut_down(&h->waiting);
         for (struct link *k = h->links; k != NULL; k = k->next) {
-            h2_session_free(k->session); /* its streams point to the calls */
+            h2_session_free(k->session); /* its streams point to the calls, so it is freed first */
             k->session = NULL;
             shut_down(&k->calls);
         }

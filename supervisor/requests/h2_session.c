@@ -1,7 +1,7 @@
 /* h2_session.c - see h2_session.h.
  *
- * A stream lives in one of two lists: `open` until nghttp2 has closed it, then `ended` until the owner takes it. A
- * dropped stream stays in `open` as well, because nghttp2 still points to its header fields. */
+ * A stream is in one of two lists: in `open` until nghttp2 has closed it, then in `ended` until the owner takes it. A
+ * dropped stream also stays in `open`, because nghttp2 still points to its header fields. */
 #include "h2_session.h"
 
 #include <nghttp2/nghttp2.h>
@@ -19,7 +19,7 @@ struct h2_session {
 
 static const char *error_name(uint32_t code) { return nghttp2_http2_strerror(code); }
 
-/* Text from the server goes into messages: printable ASCII is kept. */
+/* Text from the server is used in messages. Only printable ASCII is kept. */
 static void add_printable(char *to, size_t room, const uint8_t *p, size_t n) {
     size_t at = strlen(to);
     for (size_t i = 0; i < n && at + 1 < room; i++) to[at++] = (char)(p[i] >= 0x20 && p[i] < 0x7f ? p[i] : '?');
@@ -89,7 +89,7 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id) {
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
     struct h2_stream *t = stream_of(ng, f->hd.stream_id);
     (void)arg;
-    if (t != NULL) t->whole = t->status >= 200; /* the answer's own headers are whole: these are trailers */
+    if (t != NULL) t->whole = t->status >= 200; /* the headers of the answer are complete, so these are trailers */
     return 0;
 }
 
@@ -137,7 +137,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
     return 0;
 }
 
-/* A goodbye says why, whoever sends it. */
+/* Records the reason of a GOAWAY from either side. */
 static void note_goaway(struct h2_session *s, const char *what, const nghttp2_goaway *g) {
     s->goaway = true;
     snprintf(s->why, sizeof s->why, "%s (%s", what, error_name(g->error_code));
@@ -148,7 +148,7 @@ static void note_goaway(struct h2_session *s, const char *what, const nghttp2_go
     add_printable(s->why, sizeof s->why, (const uint8_t *)")", 1);
 }
 
-/* An answer may end before the request has been sent whole: the rest would be for nothing. */
+/* An answer may end before the whole request has been sent. The rest is then not sent. */
 static void note_end_of_answer(struct h2_stream *t) {
     t->answered = t->status >= 200;
     if (t->left.n != 0) (void)nghttp2_submit_rst_stream(t->owner->ng, NGHTTP2_FLAG_NONE, t->id, NGHTTP2_NO_ERROR);
@@ -177,7 +177,7 @@ static int on_sent(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
     return 0;
 }
 
-/* A request that was dropped, or met the end of the session, before it went out. nghttp2 has no stream for it yet. */
+/* The request was not sent, because it was dropped or the session has ended. nghttp2 has no stream for it yet. */
 static int on_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int error, void *arg) {
     struct h2_session *s = arg;
     (void)ng;
@@ -212,7 +212,7 @@ static nghttp2_session *make_session(struct h2_session *s) {
     nghttp2_session *ng;
     nghttp2_option *o;
     if (nghttp2_session_callbacks_new(&c) != 0 || nghttp2_option_new(&o) != 0) rv_oom();
-    nghttp2_option_set_no_auto_window_update(o, 1); /* the windows are opened in on_data() and h2_stream_admit() */
+    nghttp2_option_set_no_auto_window_update(o, 1); /* on_data() and h2_stream_admit() open the windows */
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
@@ -241,7 +241,7 @@ struct h2_session *h2_session_new(void) {
 
 struct h2_session *h2_session_free(struct h2_session *s) {
     if (s == NULL) return NULL;
-    nghttp2_session_del(s->ng); /* closes no stream by callback */
+    nghttp2_session_del(s->ng); /* does not call back for open streams */
     for (struct h2_stream *t = s->open, *next; t != NULL; t = next) {
         next = t->next;
         h2_stream_free(t);
@@ -338,7 +338,7 @@ struct fields {
     size_t n;
 };
 
-/* The text does not move: its room was reserved. */
+/* The text does not move, because its memory was reserved. */
 static void add_field(struct fields *f, struct rv_str name, struct rv_str value, uint8_t flags) {
     if (value.n == 0) return;
     uint8_t *at = f->text->p + f->text->n;
@@ -358,7 +358,8 @@ static void add_fields(struct fields *f, const struct h2_request *r) {
     add_field(f, RV_STR(":scheme"), r->scheme, NGHTTP2_NV_FLAG_NONE);
     add_field(f, RV_STR(":authority"), r->authority, NGHTTP2_NV_FLAG_NONE);
     add_field(f, RV_STR(":path"), r->path, NGHTTP2_NV_FLAG_NONE);
-    add_field(f, RV_STR("te"), RV_STR("trailers"), NGHTTP2_NV_FLAG_NONE); /* gRPC servers refuse who does not say so */
+    /* GRPC servers refuse a request without this header. */
+    add_field(f, RV_STR("te"), RV_STR("trailers"), NGHTTP2_NV_FLAG_NONE);
     add_field(f, RV_STR("content-type"), r->content_type, NGHTTP2_NV_FLAG_NONE);
     if (name.n != 0) add_field(f, name, value, NGHTTP2_NV_FLAG_NO_INDEX);
 }
@@ -385,7 +386,7 @@ struct h2_stream *h2_session_submit(struct h2_session *s, const struct h2_reques
     t->id = nghttp2_submit_request(s->ng, NULL, f.nv, f.n, r->body.n != 0 ? &body : NULL, t);
     if (t->id == NGHTTP2_ERR_NOMEM) rv_oom();
     if (t->id > 0) return t;
-    s->goaway = true; /* no stream id is left */
+    s->goaway = true; /* no stream ids are left */
     unlink_stream(t);
     h2_stream_free(t);
     return NULL;

@@ -6,7 +6,7 @@
 
 #include "resolver.h"
 
-/* NULL: the URL has no such part. */
+/* Returns NULL if the URL has no such part. */
 static char *part_of(CURLU *u, CURLUPart what) {
     char *text = NULL;
     if (curl_url_get(u, what, &text, 0) != CURLUE_OK) return NULL;

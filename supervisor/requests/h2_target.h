@@ -5,11 +5,12 @@
 #include "rayvisor/base.h"
 
 struct h2_target {
-    bool tls, is_name; /* https; the host is not an address */
-    char *host_port;   /* "NAME:PORT" as resolver_host_of_url() gives it: what is resolved and filtered */
-    char *host;        /* without port and brackets: what a certificate must say */
-    char *authority;   /* as the URL has it */
-    char *path;        /* with the query, unchanged: what was granted is what is asked */
+    bool tls, is_name; /* https, and whether the host is not an address */
+    /* "NAME:PORT" as resolver_host_of_url() returns it; for the resolver and the address filter. */
+    char *host_port;
+    char *host;      /* without port and brackets; the certificate must have this name */
+    char *authority; /* as in the URL */
+    char *path;      /* with the query, unchanged: the path that is requested is exactly the one that was granted */
 };
 bool h2_target_parse(struct rv_str url, struct h2_target *ret);
 void h2_target_free(struct h2_target *t);

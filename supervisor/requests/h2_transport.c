@@ -112,7 +112,8 @@ static void shake_hands(struct h2_transport *t) {
 
 /* ---- bytes ---------------------------------------------------------------------------------------------- */
 
-/* Bytes that came; 0: none are there; -1: it is over, and why. */
+/* Returns the number of bytes that were read, 0 if there are none, or -1 with the reason if the connection has
+ * ended. */
 static ssize_t read_some(struct h2_transport *t, uint8_t *to, size_t room, char why[WHY_MAX]) {
     if (t->ssl == NULL) {
         ssize_t n = recv(t->fd, to, room, 0);
@@ -133,7 +134,7 @@ static ssize_t read_some(struct h2_transport *t, uint8_t *to, size_t room, char 
     return -1;
 }
 
-/* Some chunks a turn, so that one connection does not hold up the others. */
+/* Reads a limited number of chunks in each turn, so that other connections have their turns. */
 static void read_all(struct h2_transport *t) {
     uint8_t chunk[CHUNK];
     char why[WHY_MAX];
@@ -170,7 +171,7 @@ static void on_event(void *arg, int fd, unsigned events) {
     } else if ((events & RV_LOOP_WRITE) != 0 && t->wants_write && (events & RV_LOOP_ERROR) == 0) {
         t->wants_write = false;
         set_events(t, RV_LOOP_READ);
-        t->on->on_writable(t->arg); /* what can be read is told in the next turn */
+        t->on->on_writable(t->arg); /* bytes to read are reported in the next turn */
     } else {
         read_all(t);
     }
@@ -186,7 +187,7 @@ static size_t taken(struct h2_transport *t, struct rv_bytes bytes) {
     return n > 0 ? (size_t)n : 0;
 }
 
-/* A connection that failed shows that to the reader as well: the loop is told of it. */
+/* If the connection has failed, the reader sees it as well, and the loop reports it. */
 size_t h2_transport_write(struct h2_transport *t, struct rv_bytes bytes) {
     if (t->state != OPEN || bytes.n == 0) return 0;
     size_t n = taken(t, bytes);

@@ -1,8 +1,8 @@
-/* proxy.c - URLs to paths of the API server's proxy, and its answers back (see proxy.h).
+/* proxy.c - requests through the API server's proxy, and their answers (see proxy.h).
  *
- * Each request that is open has a TLS connection of its own: 74 KiB (measured: 72 MiB for 1000 that hang, now 37). So
- * there are at most HTTP_PROXY_MAX; further ones wait their turn, within their time-out. Whoever gave no answer the
- * last time takes at most half of the places: what answers is not held up by what hangs. */
+ * Each open request has a TLS connection of its own. It costs some 37 KiB (measured with 1000 requests that hang). So
+ * at most HTTP_PROXY_MAX are open; further ones wait, within their time-out. Destinations that gave no answer the last
+ * time get at most half of the places. So those that hang do not block those that answer. */
 #include "proxy.h"
 
 #include <arpa/inet.h>
@@ -12,10 +12,11 @@
 #include "rayvisor/k8s.h"
 #include "supervisor/kube/transfer.h"
 
-enum { PROXY_MS = 10000 /* the way is longer than a direct one */, SILENT = 16384 };
+enum { PROXY_MS = 10000 /* longer than for direct requests */, SILENT = 16384 };
 
 struct target {
-    struct rv_str host, ns, name, rest; /* ns empty: host is an address */
+    /* If `ns` is empty, `host` is an address. */
+    struct rv_str host, ns, name, rest;
     int64_t port;
     bool tls;
 };
@@ -23,14 +24,15 @@ struct target {
 struct call {
     struct http_proxy *owner;
     struct kube_transfer *transfer;
-    struct rv_timer *deadline; /* while it waits for its turn */
-    char *name;                /* of the service; without one, the address of a pod is in host */
+    struct rv_timer *deadline; /* used while it waits for its turn */
+    char *name;                /* the name of the service; NULL if `host` is the address of a pod */
     char *host;
-    uint32_t whom; /* hash of whom it asks */
+    uint32_t whom; /* a hash of the destination */
     bool running;
-    int64_t until;                               /* mono ns */
-    char *method, *content_type, *header, *tail; /* tail: "8265/proxy/api/jobs/" */
-    char *prefix;                                /* "https:" or "" */
+    int64_t until; /* monotonic, ns */
+    /* `tail` is the rest of the path: "8265/proxy/api/jobs/". */
+    char *method, *content_type, *header, *tail;
+    char *prefix; /* "https:" or "" */
     struct rv_buf body, ns;
     unsigned timeout_ms;
     size_t max;
@@ -45,7 +47,8 @@ struct http_proxy {
     struct call *list, *queue, **queue_last;
     size_t running_n;
     http_admit_fn admit;
-    uint32_t silent[SILENT]; /* by hash: who gave no answer the last time. One may push another out */
+    /* Hashes of destinations that gave no answer the last time. One hash may replace another. */
+    uint32_t silent[SILENT];
 };
 
 struct http_proxy *http_proxy_new(struct supervisor *s, http_admit_fn admit) {
@@ -159,7 +162,7 @@ static unsigned left_ms(const struct call *c) {
     return ms > 0 ? (unsigned)ms : 1;
 }
 
-/* The API server's own words? */
+/* Returns true if the answer is from the API server itself. */
 static bool is_refusal(const struct kube_response *r, struct rv_val body) {
     return r->http_status >= 400 && rv_str_is(rv_path_str(body, "kind"), "Status") &&
            rv_str_is(rv_path_str(body, "apiVersion"), "v1") && rv_str_is(rv_path_str(body, "status"), "Failure");
@@ -180,7 +183,8 @@ static void on_answer(void *arg, const struct kube_response *r) {
         a.code = parsed;
         a.body = (struct rv_bytes){NULL, 0};
         a.message = rv_str(err.text);
-    } else if (says_json && is_refusal(r, (struct rv_val){mp.p, mp.n})) { /* no such service: as a name unknown */
+        /* There is no such service; this is reported like an unknown name. */
+    } else if (says_json && is_refusal(r, (struct rv_val){mp.p, mp.n})) {
         a = (struct http_answer){.code = r->code == RV_E_NOT_FOUND ? RV_E_UNAVAILABLE : r->code, .message = r->message};
     } else if (says_json) {
         a.json = true;
@@ -324,12 +328,13 @@ static struct call *call_new(struct http_proxy *p, const struct target *t, const
     return c;
 }
 
-/* The API server by its own service: nobody's Ray, and asked with another hat on. */
+/* True for the API server's own service. It is never a Ray endpoint, and the request would have the rights of the
+ * supervisor. */
 static bool is_api_server(const struct target *t) {
     return rv_str_is(t->ns, "default") && rv_str_is(t->name, "kubernetes");
 }
 
-/* That header is how the supervisor itself is known to the API server, which would not pass it on. */
+/* True for the header that identifies the supervisor to the API server. The API server would not forward it. */
 static bool takes_our_header(const char *credential) {
     static const char name[] = "authorization:";
     struct rv_str line = rv_str(credential);

@@ -1,20 +1,19 @@
-/* resolver.c - name resolution for direct requests, apart from the requests themselves (see resolver.h).
+/* resolver.c - name resolution for direct requests, separate from the requests (see resolver.h).
  *
- * curl resolves each name in a thread that sits in getaddrinfo() for as long as that likes: with a DNS server that does
- * not answer 10 to 20 s, by glibc's usual options. Such a thread can only be waited for, which stops the whole
- * supervisor, or left behind. So that there are few of them, and none is waited for:
+ * curl resolves each name in a thread that waits in getaddrinfo(). With a DNS server that does not answer, this takes
+ * 10 to 20 s with glibc's usual options. Such a thread can only be waited for, which stops the whole supervisor, or be
+ * left behind. These rules keep the number of threads small and never wait for one:
  *
- *   - Requests never resolve. One whose name is not in curl's cache ends at once (CURLOPT_RESOLVER_START_FUNCTION
- *     refuses), waits here, and begins again when a lookup has filled the cache. Addresses, kept connections and cached
- *     names meet none of this. Time-outs of requests have no thread to care about.
- *   - A lookup is a handle that ends when it has an address, instead of connecting. It has no time-out: it is there
- *     exactly as long as its thread, whether anybody still waits for it or not. RESOLVING_MAX lookups are that many
- *     threads, however often and however impatiently plugins ask. (Time-outs that leave threads behind would need a
- *     guess of how long those live; a pool of threads of our own would do again what curl does.)
- *   - A name has one lookup, for all who wait for it: one that hangs takes one place, not all of them. Further names
- *     queue, without a thread, in the order in which they came; those for which nobody waits any more leave.
- *   - CURLOPT_QUICK_EXIT, which leaves threads behind, is for the end of the supervisor.
- */
+ *   - Requests never resolve names. If a name is not in curl's cache, the request ends at once
+ *     (CURLOPT_RESOLVER_START_FUNCTION refuses), waits here, and begins again when a lookup has filled the cache.
+ *     Addresses, kept connections and cached names need no lookup. So the time-out of a request never meets a thread.
+ *   - A lookup is an easy handle that ends when it has an address, instead of connecting. It has no time-out and exists
+ *     exactly as long as its thread, even if nobody waits for it any more. There are at most RESOLVING_MAX lookups and
+ *     so at most that many threads, whatever plugins request. (With time-outs that leave threads behind, we would have
+ *     to guess how long those live. A thread pool of our own would repeat what curl does.)
+ *   - A name has one lookup, for all requests that wait for it. So a name that hangs takes one place. Further names
+ * wait in order, without a thread. A name that nobody waits for any more leaves the queue.
+ *   - CURLOPT_QUICK_EXIT, which leaves threads behind, is used only at the end of the supervisor. */
 #include "resolver.h"
 
 #include <arpa/inet.h>
@@ -24,7 +23,7 @@ enum { NO_LIMIT_MS = 24 * 3600 * 1000, FOUND_MAX = 16 };
 
 struct lookup {
     struct resolver *owner;
-    CURL *easy;          /* NULL while it queues */
+    CURL *easy;          /* NULL while it waits for a place */
     struct rv_buf found; /* struct sockaddr_storage, one after the other */
     struct curl_slist *forget;
     char *name, why[CURL_ERROR_SIZE];
@@ -61,7 +60,7 @@ static void lookup_free(struct lookup *l) {
     free(l);
 }
 
-/* Comes for one address after the other. */
+/* Called for one address after the other. */
 static curl_socket_t on_found(void *arg, curlsocktype purpose, struct curl_sockaddr *a) {
     struct lookup *l = arg;
     (void)purpose;
@@ -78,7 +77,7 @@ static void start(struct lookup *l) {
     struct resolver *n = l->owner;
     rv_autobuf struct rv_buf url = {0}, forget = {0};
     rv_buf_addf(&url, "http://%s/", l->name);
-    rv_buf_addf(&forget, "-%s", l->name); /* who asks anew wants to know it anew: pods change their addresses */
+    rv_buf_addf(&forget, "-%s", l->name); /* a new lookup must not use the cache, because pods change their addresses */
     l->forget = curl_slist_append(NULL, rv_buf_cstr(&forget));
     if (l->forget == NULL) rv_oom();
     unlink_lookup(l);
@@ -95,7 +94,7 @@ static void start(struct lookup *l) {
     curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)NO_LIMIT_MS); /* 0 would be five minutes */
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)NO_LIMIT_MS); /* 0 would mean five minutes */
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, l->why);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_found);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, l);
@@ -145,7 +144,8 @@ void resolver_cancel(struct resolver_waiter *w) {
     struct lookup *l = w->lookup;
     if (l == NULL) return;
     leave(l, w);
-    if (l->waits == NULL && l->easy == NULL) lookup_free(l); /* with a thread it stays until that has ended */
+    /* A lookup with a thread stays until the thread has ended. */
+    if (l->waits == NULL && l->easy == NULL) lookup_free(l);
 }
 
 void resolver_describe(const struct resolver_waiter *w, struct rv_buf *out) {
@@ -173,7 +173,7 @@ bool resolver_reap(struct resolver *n, CURL *easy) {
     return true;
 }
 
-/* As curl understands it: to it 127.1 and 0x7f000001 are addresses as well. */
+/* Follows curl's rules: it accepts 127.1 and 0x7f000001 as addresses as well. */
 char *resolver_host_of_url(struct rv_str url, bool *ret_name) {
     rv_autofree char *text = rv_strdup(url);
     char *host = NULL, *port = NULL, *result = NULL;

@@ -1,7 +1,7 @@
-/* trailers.h - what an answer says behind its body, which is where a gRPC server reports how a call ended.
+/* trailers.h - the trailers of an answer. A gRPC server reports there how a call ended.
  *
- * A server that has no answer sends the same fields as headers, so headers that begin with "grpc-" are kept as well.
- * The number and the size of what is kept are bounded; the rest is left out. The first value of a name counts. */
+ * A server without an answer sends the same fields as headers. So headers that begin with "grpc-" are kept as well. The
+ * number and the size of the fields are bounded, and further ones are left out. The first value of a name counts. */
 #ifndef REQUESTS_TRAILERS_H
 #define REQUESTS_TRAILERS_H
 
@@ -9,18 +9,19 @@
 
 enum { TRAILERS_MAX = 16, TRAILER_NAME_MAX = 63, TRAILER_VALUE_MAX = 4096 };
 
-/* {0} is empty. */
+/* {0} has no trailers. */
 struct trailers {
     size_t n;
-    struct rv_buf names; /* each in lower case and ended by a NUL */
-    struct rv_buf pairs; /* msgpack: name and value in turn */
+    struct rv_buf names; /* each name is in lower case and ends with a NUL */
+    struct rv_buf pairs; /* msgpack: names and values in turn */
 };
 void trailers_add(struct trailers *t, struct rv_str name, struct rv_str value);
-/* The same for a header: only those that begin with "grpc-". */
+/* The same for a header. Only headers that begin with "grpc-" are added. */
 void trailers_add_header(struct trailers *t, struct rv_str name, struct rv_str value);
-/* Adds what `more` has and t has not. */
+/* Adds the fields of `more` that t does not have. */
 void trailers_merge(struct trailers *t, const struct trailers *more);
-void trailers_write(const struct trailers *t, struct rv_buf *out); /* a map of strings; nothing when there is none */
+/* Writes a map of strings; writes nothing if there are none. */
+void trailers_write(const struct trailers *t, struct rv_buf *out);
 void trailers_free(struct trailers *t);
 
 #endif

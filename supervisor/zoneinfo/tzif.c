@@ -2,7 +2,7 @@
 
 enum { HEADER = 44, TYPE_RECORD = 6, LIMIT = 24 * 3600 * 7 };
 
-/* The counts of a header, in their order in the file. */
+/* The counts in a header, in the order of the file. */
 enum { ISUT, ISSTD, LEAP, TIME, TYPE, CHAR, COUNTS };
 
 static uint64_t big_endian(const uint8_t *p, size_t n) {
@@ -17,13 +17,13 @@ static bool read_header(struct rv_bytes b, size_t at, uint32_t counts[COUNTS]) {
     return true;
 }
 
-/* The block's length where a time takes `width` bytes. Counts are below 2^32, so the sum cannot overflow. */
+/* The length of the data block if a time has `width` bytes. The counts are below 2^32, so the sum cannot overflow. */
 static uint64_t block_size(const uint32_t c[COUNTS], uint64_t width) {
     return (uint64_t)c[TIME] * (width + 1) + (uint64_t)c[TYPE] * TYPE_RECORD + c[CHAR] +
            (uint64_t)c[LEAP] * (width + 4) + c[ISSTD] + c[ISUT];
 }
 
-/* The footer is a line of its own: a newline, the rule, a newline. */
+/* The footer has a line of its own: a newline, the rule, a newline. */
 static struct rv_str read_footer(struct rv_bytes b, size_t at) {
     struct rv_str rule = {NULL, 0};
     if (at >= b.n || b.p[at] != '\n') return rule;

@@ -16,10 +16,10 @@ enum { DEPTH_MAX = 4, VERSION_LINE = 64 };
 struct packing {
     struct rv_buf zones;
     size_t n;
-    struct rv_buf file; /* read into again and again */
+    struct rv_buf file; /* used again for each file */
 };
 
-/* Copies of the database for other purposes, and names that are no place. */
+/* True for copies of the database for other purposes, and for names that are no place. */
 static bool is_left_out(const char *name) {
     static const char *const names[] = {"posix", "right", "localtime", "posixrules", "Factory"};
     for (size_t i = 0; i < RV_ARRAY_LEN(names); i++)
@@ -27,7 +27,7 @@ static bool is_left_out(const char *name) {
     return name[0] == '.';
 }
 
-/* A name as the database has them: it becomes a string of a message, so nothing else may get in. */
+/* True for a name as the database has them. The name becomes a string of a message, so other characters are refused. */
 static bool is_zone_name(const char *name) {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-/";
     return name[0] != 0 && name[strspn(name, allowed)] == 0;
@@ -101,7 +101,7 @@ static bool is_printable(struct rv_str s) {
     return s.n != 0;
 }
 
-/* The first line of tzdata.zi: "# version 2026b". */
+/* Reads the version from the first line of tzdata.zi: "# version 2026b". */
 static void pack_version(int dir, struct rv_buf *out) {
     char line[VERSION_LINE] = "";
     rv_autoclose int fd = openat(dir, "tzdata.zi", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
