@@ -4,8 +4,8 @@
 
 #include "supervisor.h"
 
-/* Why the supervisor is not ready, or NULL if it is. The text may be in *room and is valid until the next call. */
-const char *health_not_ready(const struct supervisor *s, struct rv_buf *room);
+/* Why the supervisor is not ready, or NULL if it is. The text may be in *scratch and is valid until the next call. */
+const char *health_not_ready(const struct supervisor *s, struct rv_buf *scratch);
 /* Why the present configuration file is not completely in force: it was refused, or a plugin refused its settings. The
  * operator continues with the last valid configuration, but it could not start with this file. NULL if the file is in
  * force. */

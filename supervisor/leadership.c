@@ -155,18 +155,18 @@ static void look_for_others(struct supervisor *s, struct leadership *l) {
 
 /* ---- what others ask ------------------------------------------------------------------------------------ */
 
-static const char *say_why_held_back(const struct leadership *l, struct rv_buf *room) {
-    rv_buf_clear(room);
+static const char *say_why_held_back(const struct leadership *l, struct rv_buf *scratch) {
+    rv_buf_clear(scratch);
     if (!is_beside_another(l))
-        rv_buf_addf(room, "looks whether another operator works beside it (Lease %s)", l->other_lease);
+        rv_buf_addf(scratch, "looks whether another operator works beside it (Lease %s)", l->other_lease);
     else
-        rv_buf_addf(room, "another operator, %s, works beside it and renews Lease %s/%s",
+        rv_buf_addf(scratch, "another operator, %s, works beside it and renews Lease %s/%s",
                     other_operator_holder(l->other), other_operator_namespace(l->other), l->other_lease);
-    return rv_buf_cstr(room);
+    return rv_buf_cstr(scratch);
 }
 
-const char *leadership_held_back(const struct supervisor *s, struct rv_buf *room) {
-    return s->leadership != NULL && is_held_back(s->leadership) ? say_why_held_back(s->leadership, room) : NULL;
+const char *leadership_held_back(const struct supervisor *s, struct rv_buf *scratch) {
+    return s->leadership != NULL && is_held_back(s->leadership) ? say_why_held_back(s->leadership, scratch) : NULL;
 }
 
 bool leadership_beside_another(const struct supervisor *s) {
@@ -195,15 +195,15 @@ void leadership_about_other(const struct supervisor *s, struct rv_event *e, stru
                            .controller = RV_STR("rayvisor")};
 }
 
-const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room) {
+const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *scratch) {
     const struct leadership *l = s->leadership;
     if (l == NULL) return NULL;
-    if (is_held_back(l) && !is_beside_another(l)) return say_why_held_back(l, room);
+    if (is_held_back(l) && !is_beside_another(l)) return say_why_held_back(l, scratch);
     if (l->lease == NULL || lease_had_holder(l->lease)) return NULL;
-    rv_buf_clear(room);
-    rv_buf_addf(room, "leader election: no instance is known to lead (lease %s/%s)%s%s", l->ns, l->name,
+    rv_buf_clear(scratch);
+    rv_buf_addf(scratch, "leader election: no instance is known to lead (lease %s/%s)%s%s", l->ns, l->name,
                 l->failing ? ": " : "", l->failing ? l->why : "");
-    return rv_buf_cstr(room);
+    return rv_buf_cstr(scratch);
 }
 
 static char *make_identity(uint64_t epoch) {
@@ -289,24 +289,24 @@ bool leadership_acts(const struct supervisor *s) {
 bool leadership_stands_by(const struct supervisor *s) { return s->leadership != NULL && !s->leadership->acts; }
 
 /* The identity of a holder is its host name, which is the name of its pod, and a number after the last '_'. */
-const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *room) {
+const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *scratch) {
     const struct leadership *l = s->leadership;
     const char *holder = l != NULL && l->lease != NULL ? lease_holder(l->lease) : NULL;
     const char *number = holder != NULL ? strrchr(holder, '_') : NULL;
     if (l != NULL && l->elected && is_held_back(l)) {
         rv_autobuf struct rv_buf why = {0};
-        rv_buf_addf(&why, "this operator stands by and decides nothing: %s", say_why_held_back(l, room));
-        rv_buf_clear(room);
-        rv_buf_add_str(room, rv_buf_str(&why));
-        return rv_buf_cstr(room);
+        rv_buf_addf(&why, "this operator stands by and decides nothing: %s", say_why_held_back(l, scratch));
+        rv_buf_clear(scratch);
+        rv_buf_add_str(scratch, rv_buf_str(&why));
+        return rv_buf_cstr(scratch);
     }
-    rv_buf_clear(room);
+    rv_buf_clear(scratch);
     if (number == NULL || number == holder)
-        rv_buf_adds(room, "this replica stands by and decides nothing, and nobody leads yet");
+        rv_buf_adds(scratch, "this replica stands by and decides nothing, and nobody leads yet");
     else
-        rv_buf_addf(room, "this replica stands by and decides nothing: ask %.*s, which leads", (int)(number - holder),
-                    holder);
-    return rv_buf_cstr(room);
+        rv_buf_addf(scratch, "this replica stands by and decides nothing: ask %.*s, which leads",
+                    (int)(number - holder), holder);
+    return rv_buf_cstr(scratch);
 }
 
 void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w) {
@@ -319,8 +319,8 @@ void leadership_write(const struct supervisor *s, const char *key, struct jsonw 
         jsonw_text(w, "identity", l->identity);
     }
     if (l != NULL && l->other != NULL) {
-        rv_autobuf struct rv_buf room = {0};
-        const char *why = leadership_held_back(s, &room);
+        rv_autobuf struct rv_buf scratch = {0};
+        const char *why = leadership_held_back(s, &scratch);
         jsonw_begin_object(w, "otherOperator");
         jsonw_bool(w, "active", is_beside_another(l));
         jsonw_text(w, "lease", l->other_lease);

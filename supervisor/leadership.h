@@ -26,7 +26,7 @@ void leadership_release(struct supervisor *s, void (*done)(void *arg), void *arg
  * for a while does not know yet that its lease has expired. */
 bool leadership_acts(const struct supervisor *s);
 /* Why perhaps no instance acts: no holder was ever seen. NULL if that is not so, or if there is no election. */
-const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *room);
+const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *scratch);
 bool leadership_stands_by(const struct supervisor *s);
 /* Why it stands by although it is elected: another operator (kube/other_operator.h). NULL: it does not. */
 const char *leadership_held_back(const struct supervisor *s, struct rv_buf *room);
@@ -34,7 +34,7 @@ bool leadership_beside_another(const struct supervisor *s); /* whether or not it
 /* The event that says that it came, or went, about its Lease. The note lies in *note. */
 void leadership_about_other(const struct supervisor *s, struct rv_event *e, struct rv_buf *note);
 /* What a standby answers if it is asked about decisions: which instance to ask instead. */
-const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *room);
+const char *leadership_whom_to_ask(const struct supervisor *s, struct rv_buf *scratch);
 /* Writes {"enabled":true,"leader":false,"holder":"a_1","identity":"b_2"}. */
 void leadership_write(const struct supervisor *s, const char *key, struct jsonw *w);
 

@@ -253,7 +253,7 @@ static void override(struct config *c, const struct options *o) {
 
 /* The operator would not start with this file. This is shown until the file is corrected (health.h), and not only in
  * one log line. */
-static void note_refusal(struct supervisor *s, const char *why) {
+static void record_refusal(struct supervisor *s, const char *why) {
     if (s->config_refused == NULL) s->config_refused_since = rv_wall_now();
     free(s->config_refused);
     s->config_refused = why != NULL ? rv_strdup(rv_str(why)) : NULL;
@@ -270,7 +270,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
         if (check_fixed(s->config, fresh, err) != 0 || ask_plugins(g, fresh, s->config, err) != 0)
             fresh = config_free(fresh);
     }
-    note_refusal(s, fresh == NULL ? err->text : NULL);
+    record_refusal(s, fresh == NULL ? err->text : NULL);
     if (fresh == NULL) {
         rv_err("configuration refused; the running one stays", "reason", err->text);
         return err->code;

@@ -55,8 +55,8 @@ struct flight *flight_unmap(struct flight *f) {
     return NULL;
 }
 
-static uint32_t put(char *to, size_t room, struct rv_str s) {
-    size_t n = s.n < room ? s.n : room;
+static uint32_t put(char *to, size_t capacity, struct rv_str s) {
+    size_t n = s.n < capacity ? s.n : capacity;
     if (n != 0) memcpy(to, s.p, n);
     return (uint32_t)n;
 }
@@ -85,8 +85,8 @@ void flight_end(struct flight *f) {
     step(f->page);
 }
 
-static void take(char *to, size_t room, const char *from, uint32_t n) {
-    size_t len = n < room ? n : room - 1;
+static void take(char *to, size_t capacity, const char *from, uint32_t n) {
+    size_t len = n < capacity ? n : capacity - 1;
     for (size_t i = 0; i < len; i++) to[i] = from[i] >= 0x20 && from[i] < 0x7f ? from[i] : '?';
     to[len] = 0;
 }

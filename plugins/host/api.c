@@ -1,4 +1,5 @@
-/* api.c - the services that a plugin calls (rayvisor/plugin.h): everything it hands over is checked and copied here. */
+/* api.c - the services that a plugin calls (rayvisor/plugin.h). Everything that the plugin passes is checked and copied
+ * here. */
 #include "engine_internal.h"
 
 #include "rayvisor/k8s.h"
@@ -15,17 +16,18 @@ enum {
     STRUCT_MAX_BYTES = 4096
 };
 
-/* Every text goes out as msgpack, where it must be UTF-8, in a body of limited size: a plugin that hands over anything
- * else is told so, instead of being killed for a message that the supervisor cannot read. */
+/* Every text is sent as msgpack, where it must be UTF-8, in a body of limited size. If a plugin passes anything else,
+ * the call fails. Otherwise the host would be killed for a message that the supervisor cannot read. */
 static bool texts_ok(const struct rv_str *const *texts, size_t n, size_t max) {
     for (size_t i = 0; i < n; i++)
         if (texts[i]->n > max || !rv_utf8_valid(*texts[i])) return false;
     return true;
 }
 
-/* Copies a struct that the plugin hands over, which begins with its size, as the plugin's headers know it. What it is
- * shorter is zero in the copy. What it is longer must be zero: it asks for something that this host cannot do. The size
- * in the copy is the host's. 0, RV_E_INVALID when it lacks what every version has, or RV_E_ABI. */
+/* Copies a struct of the plugin, which begins with its size as the plugin's headers know it. If it is shorter than
+ * ours, the rest of the copy is zero. If it is longer, the rest must be zero, because it asks for something that this
+ * host cannot do. The size in the copy is the host's. Returns 0, RV_E_INVALID if it lacks what every version has, or
+ * RV_E_ABI. */
 static int copy_in(void *to, size_t known, size_t least, const void *from) {
     uint32_t size;
     const uint8_t *bytes = from;
@@ -41,7 +43,7 @@ static int copy_in(void *to, size_t known, size_t least, const void *from) {
     return 0;
 }
 
-/* Copies a struct into one of the plugin's, as far as that goes; its size says then how much is filled. */
+/* Copies a struct into one of the plugin's, as far as its size allows. Its size then says how much was written. */
 static int copy_out(void *to, const void *from, size_t known) {
     uint32_t size;
     if (to == NULL) return RV_E_INVALID;
@@ -87,11 +89,11 @@ static bool action_ok(const struct rv_action *a) {
     case RV_VERB_GET:
         return object && a->name.n != 0 && a->body.n == 0;
     case RV_VERB_DELETE_COLLECTION:
-        return object && a->selector.n != 0 && a->body.n == 0; /* never everything */
+        return object && a->selector.n != 0 && a->body.n == 0; /* an empty selector would delete everything */
     case RV_VERB_TIMER:
         return a->delay_ms >= 0 && a->body.n == 0;
     default:
-        return false; /* events and HTTP have calls of their own */
+        return false; /* events and HTTP requests have calls of their own */
     }
 }
 
@@ -114,7 +116,7 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
                                           &ev.ns,     &ev.name,   &ev.uid,         &ev.controller};
     if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES))
         return RV_E_INVALID;
-    ev.note = rv_utf8_clip(ev.note, TEXT_MAX_BYTES); /* prose: what is there is better than nothing */
+    ev.note = rv_utf8_clip(ev.note, TEXT_MAX_BYTES); /* a cut note is better than none */
     struct rv_action a = {.size = sizeof a,
                           .verb = RV_VERB_EVENT,
                           .flags = RV_ACTION_DETACHED,
@@ -187,7 +189,8 @@ static void encode_fields(struct rv_buf *b, const struct rv_field *fields, uint6
 
 enum { FIELDS_MAX = 32 };
 
-/* Repeated keys would be refused on the way: the last one counts. Long and broken texts are cut. */
+/* A message with repeated keys would be refused, so the last one counts. Long texts are cut, and so are texts that are
+ * not UTF-8. */
 static uint64_t unique_fields(const struct rv_field *fields, uint64_t n, struct rv_field out[FIELDS_MAX]) {
     uint64_t kept = 0;
     for (uint64_t i = 0; i < n && kept < FIELDS_MAX; i++) {

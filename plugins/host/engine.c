@@ -1,4 +1,4 @@
-/* engine.c - the host's state machine (see engine.h). */
+/* engine.c - the state machine of the host (see engine.h). */
 #include "engine_internal.h"
 
 #include "ipc/base/utf8.h"
@@ -6,17 +6,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* RESTLESS_FAILURES: as many failures in a row make about a second of back-off, and each further run doubles it. */
+/* RESTLESS_FAILURES: so many failures in a row have a back-off of about a second; each further run doubles it. */
 enum {
     PASSES_PER_TICK = 64,
-    SOON_MS = 250,     /* between two looks at an object of which much changes, */
-    SOON_BURST = 64,   /* unless there was little to do: so many are looked at at once, */
-    SOON_EACH_MS = 20, /* and one more after so long; the same between two looks while there is coalesce */
+    /* The least time between two passes over an object with many changes, unless SOON_BURST allows another. */
+    SOON_MS = 250,
+    SOON_BURST = 64, /* how many passes because of secondary changes may run at once ... */
+    /* ... and one more after this time. It is also the least time between two passes while changes are handled at once.
+     */
+    SOON_EACH_MS = 20,
     PASSES_IN_A_ROW = 1000,
     FLOOD = 10000,
     RESTLESS_FAILURES = 9,
     EXPLAIN_MAX = 2048,
-    ROUTINE_MS = 60000, /* who comes back after so long waits for nothing: it only looks whether all is as it was */
+    /* A pass that was planned for so late does not wait for anything; it only checks that nothing has changed. */
+    ROUTINE_MS = 60000,
     MESSAGE_MAX = 1024
 };
 
@@ -24,7 +28,7 @@ static const int64_t MS = 1000000;
 
 /* ---- small things --------------------------------------------------------------------------------------- */
 
-/* xoshiro256**: not for secrets; it names pods and spreads retries, and must replay. */
+/* xoshiro256**. It is not for secrets: it makes names of pods and spreads retries, and a replay must repeat it. */
 uint64_t engine_random(struct engine *e) {
     uint64_t *s = e->rng, r = s[1] * 5, t = s[1] << 17;
     r = (r << 7 | r >> 57) * 9;
@@ -38,7 +42,7 @@ uint64_t engine_random(struct engine *e) {
 }
 
 int64_t engine_due(const struct engine *e, int64_t delay_ms) {
-    static const int64_t longest = INT64_C(1000000000); /* eleven days; also keeps the product in range */
+    static const int64_t longest = INT64_C(1000000000); /* eleven days; it also keeps the product in range */
     int64_t ms = delay_ms < 0 ? 0 : delay_ms < longest ? delay_ms : longest;
     return e->now.mono + ms * MS;
 }
@@ -82,21 +86,23 @@ static void log_outcome(struct engine *e, const struct rv_key *key, int32_t leve
     engine_send(e, &m);
 }
 
-static struct action_room *room_of(struct engine *e, uint32_t verb) { return &e->rooms[msg_verb_waits(verb) ? 1 : 0]; }
+static struct action_slots *slots_of(struct engine *e, uint32_t verb) {
+    return &e->slots[msg_verb_waits(verb) ? 1 : 0];
+}
 
-static void hold(struct action_room *room, struct open_action *o, const struct msg *m) {
+static void hold(struct action_slots *slots, struct open_action *o, const struct msg *m) {
     struct held_action *h = rv_alloc(sizeof *h);
     h->action = o;
     msg_encode(m, &h->header, &h->body);
     rv_buf_add(&h->payload, m->payload.p, m->payload.n);
-    *room->held_last = h;
-    room->held_last = &h->next;
+    *slots->held_last = h;
+    slots->held_last = &h->next;
 }
 
-static void send_action(struct engine *e, struct action_room *room, struct open_action *o, struct msg *m) {
+static void send_action(struct engine *e, struct action_slots *slots, struct open_action *o, struct msg *m) {
     o->id = m->action.id = ++e->next_id;
     rv_table_add(&e->open, &o->link, (uint32_t)o->id);
-    room->sent++;
+    slots->sent++;
     engine_send(e, m);
 }
 
@@ -118,36 +124,36 @@ void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag)
         if (!detached) {
             o->key = e->current;
             e->current->in_flight++;
-            e->asked++;
+            e->key_actions++;
         }
     }
     e->open_n++;
-    struct action_room *room = room_of(e, a->verb);
-    if (room->sent < room->limit)
-        send_action(e, room, o, m);
+    struct action_slots *slots = slots_of(e, a->verb);
+    if (slots->sent < slots->limit)
+        send_action(e, slots, o, m);
     else
-        hold(room, o, m);
+        hold(slots, o, m);
 }
 
-/* The first that waits leaves its room. */
-static void shift_held(struct action_room *room) {
-    struct held_action *h = room->held;
-    room->held = h->next;
-    if (room->held == NULL) room->held_last = &room->held;
+/* Sends the first action that waits and frees its slot in the list. */
+static void pop_held(struct action_slots *slots) {
+    struct held_action *h = slots->held;
+    slots->held = h->next;
+    if (slots->held == NULL) slots->held_last = &slots->held;
     rv_buf_free(&h->header);
     rv_buf_free(&h->body);
     rv_buf_free(&h->payload);
     free(h);
 }
 
-static void release_held(struct engine *e, struct action_room *room) {
-    while (room->held != NULL && room->sent < room->limit) {
-        const struct held_action *h = room->held;
-        struct msg m; /* our own bytes: they can be read */
+static void release_held(struct engine *e, struct action_slots *slots) {
+    while (slots->held != NULL && slots->sent < slots->limit) {
+        const struct held_action *h = slots->held;
+        struct msg m; /* our own bytes, so they can be decoded */
         if (msg_decode(rv_buf_bytes(&h->header), rv_buf_bytes(&h->body), rv_buf_bytes(&h->payload), true, &m, NULL) ==
             0)
-            send_action(e, room, h->action, &m);
-        shift_held(room);
+            send_action(e, slots, h->action, &m);
+        pop_held(slots);
     }
 }
 
@@ -158,7 +164,7 @@ static struct rv_str move_text(char **to, struct rv_str s) {
     return moved;
 }
 
-/* A result that owns its texts, as the plugin will read it in the next pass. */
+/* A result that owns its texts, in the form in which the plugin reads it in the next pass. */
 static struct result_node *keep_result(const struct open_action *a, const struct rv_result *r) {
     size_t n = (size_t)a->resource_n + a->ns_n + r->name.n + r->uid.n + r->resource_version.n + r->reason.n +
                r->message.n + r->trailers.n + r->body.n;
@@ -183,8 +189,8 @@ static struct result_node *keep_result(const struct open_action *a, const struct
     return k;
 }
 
-/* The results are in. A pass that failed goes on after its back-off only, and a key that never comes to rest is made to
- * wait too, or it would keep everybody busy. */
+/* All results have arrived. If the pass failed, the key waits for its back-off. A key that never comes to rest has to
+ * wait as well, or it would use all the time of the host. */
 static void continue_key(struct engine *e, struct queue_key *k) {
     bool restless = k->passes > PASSES_IN_A_ROW;
     if (!restless && !k->retry) {
@@ -200,7 +206,7 @@ static void continue_key(struct engine *e, struct queue_key *k) {
 
 static void on_result(struct engine *e, const struct msg *m) {
     struct open_action *a = open_find(e, m->result.id);
-    if (a == NULL) return; /* answered already: at most one counts */
+    if (a == NULL) return; /* it has been answered before; only the first result counts */
     rv_table_remove(&e->open, &a->link);
     e->open_n--;
     struct queue_key *k = a->key;
@@ -211,10 +217,10 @@ static void on_result(struct engine *e, const struct msg *m) {
         k->result_n++;
         if (--k->in_flight == 0) continue_key(e, k);
     }
-    struct action_room *room = room_of(e, a->verb);
+    struct action_slots *slots = slots_of(e, a->verb);
     free(a);
-    room->sent--;
-    release_held(e, room);
+    slots->sent--;
+    release_held(e, slots);
 }
 
 /* ---- changes to keys ------------------------------------------------------------------------------------ */
@@ -224,8 +230,9 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
     queue_add(e->queue, queue_ensure(e->queue, &(struct rv_key){ns, name}), e->state == ENGINE_SYNCING);
 }
 
-/* Something of the object's changed. A few such are looked at at once; when many come, an object that was looked at a
- * moment ago waits for the rest of its news: a pod that starts is half a dozen. */
+/* A part of the object has changed. If there are few such changes, the object is reconciled at once. If there are many,
+ * an object that was reconciled a moment ago waits for further changes. A pod that starts changes half a dozen
+ * times. */
 static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
     struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
     int64_t apart = rv_coalesce_at_once(&e->coalesce, e->now.mono) ? SOON_EACH_MS : SOON_MS;
@@ -237,7 +244,7 @@ static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
         queue_delay(e->queue, k, due);
 }
 
-/* The primary object that controls this one, by kind and name of its controller reference. */
+/* Finds the primary object that controls this one, by kind and name of its controller reference. */
 static void touch_owner(struct engine *e, const struct rv_object *o) {
     struct msg_kind primary;
     if (!msg_kind_at(e->kinds, 0, &primary)) return;
@@ -263,7 +270,7 @@ static void drop_kept_off(struct kept_off **p) {
     free(k);
 }
 
-/* The plugin says whom an object concerns. */
+/* Asks the plugin which keys an object concerns. */
 static void ask_map(struct engine *e, const struct rv_object *o, bool deleted) {
     if (e->o.plugin->map == NULL || !e->plugin_running || *find_kept_off(e, o->kind, o->ns, o->name) != NULL) return;
     rv_arena_reset(e->scratch);
@@ -290,7 +297,8 @@ static void on_change(void *arg, const struct rv_object *before, const struct rv
     if (primary && e->state == ENGINE_READY && (before == NULL || generation_of(before) != generation_of(now)))
         rv_coalesce_edited(&e->coalesce, e->now.mono);
     if (now != NULL) map_object(e, now, false);
-    /* A new incarnation or a changed owner concerns the old one's key too; the same key counts once anyway. */
+    /* A new object under the same name, or a new owner, also concerns the key of the old owner. If both keys are the
+     * same, it is queued once. */
     if (before != NULL && (now == NULL || (e->kind_flags[before->kind] & MSG_KIND_PRIMARY) == 0))
         map_object(e, before, now == NULL);
 }
@@ -303,8 +311,8 @@ static void give_credit(struct engine *e, uint32_t messages, size_t bytes) {
     e->used_messages = e->used_bytes = 0;
 }
 
-/* What a pass has taken, or what nobody will take, is given back; never more than came. */
-static void give_back_results(struct engine *e, size_t bytes) {
+/* Returns the credit of bodies that a pass has read or that nobody will read. It never returns more than came. */
+static void return_credit(struct engine *e, size_t bytes) {
     if (bytes > e->result_bytes) bytes = e->result_bytes;
     if (bytes == 0) return;
     e->result_bytes -= bytes;
@@ -323,12 +331,13 @@ static bool same_kind(const struct rv_kind *built, const struct msg_kind *k) {
            rv_str_is(k->resource, built->resource) && rv_str_is(k->kind, built->kind);
 }
 
-/* The plugin's code has the kinds' numbers as constants: with another manifest it would take one kind for another. */
+/* The plugin's code has the numbers of its kinds as constants. With another manifest it would take one kind for
+ * another. */
 static bool kinds_fit(struct engine *e) {
     const struct rv_plugin *p = e->o.plugin;
     rv_autobuf struct rv_buf why = {0};
     struct msg_kind k = {0};
-    if (p->kinds == NULL) return true; /* in tests only: load.c insists on them */
+    if (p->kinds == NULL) return true; /* only in tests; load.c refuses a plugin without kinds */
     for (size_t i = 0; i < p->kind_n && why.n == 0; i++) {
         const struct rv_kind *built = &p->kinds[i];
         if (!msg_kind_at(e->kinds, i, &k))
@@ -368,10 +377,10 @@ static void on_welcome(struct engine *e, const struct msg *m) {
     }
     if (!kinds_fit(e)) return;
     memcpy(e->rng, w->seed.p, sizeof e->rng);
-    e->rng[0] |= 1; /* the generator must not start at zero */
+    e->rng[0] |= 1; /* the generator must not start with zeros only */
     mirror_set_kinds(e->mirror, e->kinds);
-    e->rooms[0].limit = w->max_in_flight != 0 ? w->max_in_flight : 256;
-    e->rooms[1].limit = w->max_http != 0 ? w->max_http : 256;
+    e->slots[0].limit = w->max_in_flight != 0 ? w->max_in_flight : 256;
+    e->slots[1].limit = w->max_http != 0 ? w->max_http : 256;
     e->credit_messages = w->credit_messages;
     e->credit_bytes = w->credit_bytes;
     e->state = ENGINE_SYNCING;
@@ -390,7 +399,7 @@ static bool touch_primary(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* The bytes of the old settings stay where they are until the plugin took the new ones: it may point into them. */
+/* The bytes of the old settings stay until the plugin has accepted the new ones, because it may point into them. */
 static void on_settings(struct engine *e, const struct msg *m) {
     struct rv_error err = {0};
     struct rv_buf old = e->settings_bytes;
@@ -481,7 +490,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
     e->now = now;
     bool handshake = m->type == MSG_WELCOME || m->type == MSG_REFUSE;
     if (e->state == ENGINE_FAILED || e->state == ENGINE_DRAINED) return 0;
-    if (m->type > MSG_ADOPTED) return 0; /* of a later version, and not necessary to understand */
+    if (m->type > MSG_ADOPTED) return 0; /* a message of a later version that need not be understood */
     if (handshake != (e->state == ENGINE_HELLO) && m->type != MSG_PING && m->type != MSG_DRAIN)
         return rv_error_set(err, RV_E_PROTOCOL, "%s message %s the handshake", msg_type_name(m->type),
                             handshake ? "after" : "before");
@@ -515,7 +524,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
     case MSG_RESULT:
         e->result_bytes += m->payload.n;
         on_result(e, m);
-        if (e->state != ENGINE_READY) give_back_results(e, e->result_bytes);
+        if (e->state != ENGINE_READY) return_credit(e, e->result_bytes);
         break;
     case MSG_SETTINGS:
         on_settings(e, m);
@@ -543,8 +552,8 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
 
 /* ---- passes --------------------------------------------------------------------------------------------- */
 
-/* Takes the key's collected results: pointers in the scratch arena, so that nothing depends on the size of a result.
- * The nodes live until the pass is over. */
+/* Takes the results of the key. The array of pointers is in the scratch arena, because the size of a result may grow.
+ * The nodes live until the end of the pass. */
 static struct result_node *take_results(struct engine *e, struct queue_key *k) {
     struct result_node *nodes = k->results;
     e->results = rv_arena_alloc(e->scratch, (k->result_n + 1) * sizeof *e->results);
@@ -556,7 +565,7 @@ static struct result_node *take_results(struct engine *e, struct queue_key *k) {
     return nodes;
 }
 
-/* Why a pass failed is part of what it decided, whether or not the plugin said so itself. */
+/* The reason of a failed pass is shown with its decisions, even if the plugin did not explain it. */
 static void explain_failure(struct engine *e, const struct rv_outcome *out) {
     struct rv_str why = rv_utf8_clip(out->message, MESSAGE_MAX);
     if (out->code == RV_DONE || out->code == RV_AFTER || why.n == 0) return;
@@ -592,7 +601,8 @@ static void settle(struct engine *e, struct queue_key *k, const struct rv_outcom
         return;
     }
     if (k->failures > 0) {
-        /* A change meanwhile is looked at soon, but a key that keeps failing does not run hot on its own writes. */
+        /* Changes during the pass lead to another pass soon. But a key that keeps failing waits for its back-off,
+         * because its own writes may be those changes. */
         int64_t ms = queue_backoff_ms(k->failures, engine_random(e));
         if (k->dirty && ms > 1000) ms = 1000;
         k->dirty = false;
@@ -612,7 +622,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     struct result_node *nodes = take_results(e, k);
     rv_coalesce_changed(&e->coalesce, e->now.mono, k->link.hash);
     e->current = k;
-    e->asked = e->submitted = 0;
+    e->key_actions = e->submitted = 0;
     rv_buf_clear(&e->explain);
     e->o.plugin->reconcile(e->plugin_state, &key, &out);
     e->current = NULL;
@@ -626,14 +636,14 @@ static void pass(struct engine *e, struct queue_key *k) {
         bytes += nodes->r.body.n;
         free(nodes);
     }
-    give_back_results(e, bytes);
+    return_credit(e, bytes);
     e->results = NULL;
     e->results_n = 0;
     if (k->in_flight == 0) {
         settle(e, k, &out);
         return;
     }
-    /* Goes on when the results are in: continue_key(). */
+    /* The key continues when the results have arrived: continue_key(). */
     k->retry = out.code != RV_DONE && out.code != RV_AFTER && out.code != RV_TERMINAL;
     if (++k->passes == PASSES_IN_A_ROW + 1)
         log_outcome(e, &key, RV_LOG_WARN,
@@ -645,8 +655,8 @@ void engine_tick(struct engine *e, struct engine_time now) {
     for (int i = 0; i < PASSES_PER_TICK && e->state == ENGINE_READY; i++) {
         struct queue_key *k = queue_next(e->queue, now.mono);
         if (k == NULL) {
-            /* What is here belongs to keys that wait for more results, which may wait for this credit. */
-            give_back_results(e, e->result_bytes);
+            /* These bodies belong to keys that wait for more results, and those results may wait for this credit. */
+            return_credit(e, e->result_bytes);
             break;
         }
         pass(e, k);
@@ -655,7 +665,8 @@ void engine_tick(struct engine *e, struct engine_time now) {
 
 int64_t engine_deadline(const struct engine *e) {
     if (e->state != ENGINE_READY) return INT64_MAX;
-    return e->result_bytes > 0 ? e->now.mono : queue_deadline(e->queue); /* their credit is given back, or a key runs */
+    /* Credit must be returned, or a key is ready. */
+    return e->result_bytes > 0 ? e->now.mono : queue_deadline(e->queue);
 }
 const struct rv_coalesce *engine_coalesce(const struct engine *e) { return &e->coalesce; }
 enum engine_state engine_state(const struct engine *e) { return e->state; }
@@ -666,15 +677,15 @@ const struct rv_error *engine_failure(const struct engine *e) { return &e->failu
 struct engine *engine_new(const struct engine_opts *o) {
     struct engine *e = rv_alloc(sizeof *e);
     e->o = *o;
-    /* A plugin built against an older header has a shorter descriptor: what it does not have is NULL. */
+    /* A plugin that was built with an older header has a shorter struct. The missing fields are NULL. */
     memcpy(&e->plugin, o->plugin, o->plugin->size < sizeof e->plugin ? o->plugin->size : sizeof e->plugin);
     e->o.plugin = &e->plugin;
     e->host.engine = e;
     e->mirror = mirror_new();
     e->queue = queue_new();
     e->scratch = rv_arena_new();
-    for (size_t i = 0; i < RV_ARRAY_LEN(e->rooms); i++)
-        e->rooms[i] = (struct action_room){.limit = 1, .held_last = &e->rooms[i].held};
+    for (size_t i = 0; i < RV_ARRAY_LEN(e->slots); i++)
+        e->slots[i] = (struct action_slots){.limit = 1, .held_last = &e->slots[i].held};
     api_fill(&e->api);
     return e;
 }
@@ -683,10 +694,10 @@ struct engine *engine_free(struct engine *e) {
     if (e == NULL) return NULL;
     for (struct rv_table_walk w = rv_table_walk(&e->open); rv_table_walk_next(&w);) free(action_at(w.link));
     rv_table_free(&e->open);
-    for (size_t i = 0; i < RV_ARRAY_LEN(e->rooms); i++)
-        while (e->rooms[i].held != NULL) {
-            free(e->rooms[i].held->action);
-            shift_held(&e->rooms[i]);
+    for (size_t i = 0; i < RV_ARRAY_LEN(e->slots); i++)
+        while (e->slots[i].held != NULL) {
+            free(e->slots[i].held->action);
+            pop_held(&e->slots[i]);
         }
     while (e->kept_off != NULL) drop_kept_off(&e->kept_off);
     queue_free(e->queue);

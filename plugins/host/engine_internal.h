@@ -8,29 +8,29 @@
 #include "mirror.h"
 #include "queue.h"
 
-/* An action that has no result yet. Its id is given when it is sent: the supervisor wants them in order. */
+/* An action without a result. It gets its id when it is sent, because the supervisor wants the ids in order. */
 struct open_action {
     struct rv_table_link link; /* by id */
-    struct queue_key *key;     /* NULL: nobody waits (detached, or asked for outside a pass) */
+    struct queue_key *key;     /* NULL if no key waits for it (it is detached, or was requested outside of a pass) */
     uint64_t id, tag;
     uint32_t verb, resource_n, ns_n;
-    char text[]; /* resource, ns */
+    char text[]; /* resource and namespace */
 };
 
-/* An action that waits for room: encoded, so that it owns its bytes. */
+/* An action that waits for a free slot. It is encoded, so it owns its bytes. */
 struct held_action {
     struct held_action *next;
     struct open_action *action;
     struct rv_buf header, body, payload;
 };
 
-/* How many actions of a sort may be under way, and those that wait for room. */
-struct action_room {
+/* How many actions of one sort may be in flight, and the actions that wait for a free slot. */
+struct action_slots {
     uint32_t limit, sent;
     struct held_action *held, **held_last;
 };
 
-/* An object of a secondary kind on which the plugin died: map() is not called for it. */
+/* An object of a secondary kind on which the plugin died. map() is not called for it. */
 struct kept_off {
     struct kept_off *next;
     uint32_t kind;
@@ -43,7 +43,7 @@ struct rv_host {
 
 struct engine {
     struct engine_opts o;
-    struct rv_plugin plugin; /* a copy, as long as this host knows it */
+    struct rv_plugin plugin; /* a copy, as far as this host knows the struct */
     struct rv_host host;
     struct rv_host_api api;
     enum engine_state state;
@@ -54,38 +54,38 @@ struct engine {
     void *plugin_state;
     bool plugin_running; /* init succeeded */
     uint64_t rng[4];
-    struct rv_buf welcome; /* owns kinds and time zones */
+    struct rv_buf welcome; /* owns the kinds and the time zones */
     struct rv_val kinds, settings, time_zones;
     struct rv_buf settings_bytes;
     uint32_t kind_flags[64];
     size_t kind_n;
-    /* the pass that is going on */
+    /* about the present pass */
     struct queue_key *current;
     const struct rv_result **results;
     size_t results_n;
-    uint32_t asked;     /* non-detached actions of this pass */
-    uint32_t submitted; /* all of them */
+    uint32_t key_actions; /* non-detached actions of this pass */
+    uint32_t submitted;   /* all actions of this pass */
     struct rv_buf explain;
-    struct rv_arena *scratch; /* keep(): until the next callback */
-    /* actions */
+    struct rv_arena *scratch; /* for keep(); valid until the next callback */
+    /* about actions */
     uint64_t next_id;
-    struct rv_table open;        /* sent */
-    size_t open_n;               /* sent, and held back */
-    struct action_room rooms[2]; /* [1]: of what waits for others than the API server (msg_verb_waits) */
+    struct rv_table open;         /* actions that were sent */
+    size_t open_n;                /* actions that were sent or that wait */
+    struct action_slots slots[2]; /* [1] is for actions that wait for others than the API server (msg_verb_waits) */
     struct kept_off *kept_off;
-    /* how many more secondary changes are looked at at once, and since when that is so */
+    /* limits how many secondary changes are handled at once */
     struct rv_rate_limit soon;
     struct rv_coalesce coalesce;
-    /* credit to give back */
+    /* credit that must be returned */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
-    size_t result_bytes; /* of bodies that no pass has taken yet: their credit is held back */
+    size_t result_bytes; /* bytes of bodies that no pass has read yet; their credit is not returned */
 };
 
 void api_fill(struct rv_host_api *api);
 uint64_t engine_random(struct engine *e);
-int64_t engine_due(const struct engine *e, int64_t delay_ms); /* mono ns */
+int64_t engine_due(const struct engine *e, int64_t delay_ms); /* monotonic, ns */
 void engine_send(struct engine *e, struct msg *m);
-/* Registers an open action and sends it, or holds it back. */
+/* Registers an open action. Sends it, or stores it until a slot is free. */
 void engine_submit(struct engine *e, struct msg *m, bool detached, uint64_t tag);
 
 #endif

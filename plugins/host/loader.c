@@ -7,13 +7,13 @@
 
 #include "rayvisor/base.h"
 
-/* It counts against the plugin's memory. */
+/* The stack counts against the plugin's memory. */
 enum { STACK_BYTES = 4 << 20 };
 
 struct loader {
     pthread_t thread;
     sem_t go;
-    void (*fn)(void *arg); /* NULL: nothing is to be done */
+    void (*fn)(void *arg); /* NULL if there is nothing to do */
     void *arg;
 };
 

@@ -1,7 +1,8 @@
-/* main.c - rayvisor-host: loads one plugin behind a sandbox and moves bytes between its engine and the lane.
+/* main.c - rayvisor-host: loads one plugin in a sandbox and moves bytes between its engine and the lane.
  *
- * Exit status: 0 drained or supervisor gone, 69 the lane does not answer, 70 protocol violation, 78 the plugin cannot
- * run as configured or does not fit (starting again would not help), anything else is a crash. */
+ * Exit status: 0 drained, or the supervisor is gone; 69 the lane does not answer; 70 a violation of the protocol; 78
+ * the plugin cannot run as configured or does not fit, so that another start would not help. Anything else is a
+ * crash. */
 #include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
@@ -36,9 +37,9 @@ enum {
 
 struct options {
     const char *lane, *plugin, *record, *replay, *check;
-    bool as_configured; /* check: with the kinds and settings on descriptor 3 */
+    bool as_configured; /* check with the kinds and settings from descriptor 3 */
     uint64_t record_max;
-    int64_t parent; /* 0: not said */
+    int64_t parent; /* 0 if it was not given */
     enum rv_log_format log_format;
     struct sandbox_opts sandbox;
 };
@@ -50,9 +51,10 @@ struct host {
     struct engine *engine;
     struct rv_timer *timer;
     struct recorder *recorder;
-    struct engine_time now; /* of the input being played: what the recording says of its outputs */
+    /* During a replay: the time of the present input, which its recorded outputs have as well. */
+    struct engine_time now;
     int exit_code;
-    uint64_t messages, trimmed; /* give_back() */
+    uint64_t messages, trimmed; /* for trim_memory() */
 };
 
 static struct engine_time time_now(void) { return (struct engine_time){rv_mono_now(), rv_wall_now()}; }
@@ -62,10 +64,10 @@ static struct engine_time time_now(void) { return (struct engine_time){rv_mono_n
 static void send_out(void *arg, struct msg *m) {
     struct host *h = arg;
     struct msg noted = *m;
-    if (m->type == MSG_HELLO) noted.hello.token = (struct rv_bytes){NULL, 0}; /* a secret is in no file */
+    if (m->type == MSG_HELLO) noted.hello.token = (struct rv_bytes){NULL, 0}; /* secrets are never written to a file */
     recorder_add(h->recorder, RECORD_OUT, h->now, &noted);
     lane_send(h->lane, m);
-    if (m->type == MSG_LOG) lane_push(h->lane); /* what is said before a crash is heard */
+    if (m->type == MSG_LOG) lane_push(h->lane); /* a line that was logged before a crash must not be lost */
 }
 
 static void stop(struct host *h, int code) {
@@ -107,8 +109,8 @@ static void protocol_error(void *arg, const struct rv_error *err) {
     stop(h, EXIT_PROTOCOL);
 }
 
-/* What work needed goes back to the system at a heartbeat, in the middle of a long burst as well. */
-static void give_back(struct host *h) {
+/* Returns unused memory to the system at a heartbeat, also in the middle of a long burst. */
+static void trim_memory(struct host *h) {
     if (h->messages == h->trimmed) return;
     malloc_trim(0);
     h->trimmed = h->messages;
@@ -120,7 +122,7 @@ static void on_message(void *arg, const struct msg *m) {
     h->now = time_now();
     recorder_add(h->recorder, RECORD_IN, h->now, m);
     if (m->type == MSG_PING)
-        give_back(h);
+        trim_memory(h);
     else
         h->messages++;
     if (engine_message(h->engine, h->now, m, &err) != 0)
@@ -145,7 +147,7 @@ static int read_token(uint8_t token[TOKEN_SIZE], struct rv_error *err) {
     return 0;
 }
 
-/* A lane that does not stand soon never will: the supervisor binds before it starts us. */
+/* If the lane is not connected soon, it never will be: the supervisor binds it before it starts the host. */
 static int open_lane(struct host *h, const char *path, struct rv_error *err) {
     struct lane_callbacks cb = {on_message, protocol_error, h};
     h->context = lane_context_new();
@@ -157,7 +159,7 @@ static int open_lane(struct host *h, const char *path, struct rv_error *err) {
 
 struct load {
     const struct options *o;
-    const struct rv_plugin *plugin; /* NULL: why is in err */
+    const struct rv_plugin *plugin; /* NULL if err has the reason */
     struct rv_error err;
 };
 
@@ -181,15 +183,15 @@ static const struct rv_plugin *load_confined(const struct options *o, struct loa
     return l.plugin != NULL && sandbox_verify(in_force, err) == 0 ? l.plugin : NULL;
 }
 
-/* The order matters: what the sandbox takes away it takes from the one thread there is, and ZeroMQ's threads, born
- * later, inherit that; the lane stands before the filters forbid connecting. A sandbox that is refused is still
+/* The order matters. The sandbox restricts the one existing thread, and ZeroMQ's threads, which start later, inherit
+ * the restrictions. The lane is connected before the filters forbid it. So an error of the sandbox can still be
  * reported over the lane. */
 static int start(struct host *h, const struct options *o, struct flight *flight, const uint8_t *token,
                  struct rv_error *err) {
     rv_autobuf struct rv_buf in_force = {0};
     struct rv_error lane_err = {0};
     if (o->record != NULL && (h->recorder = recorder_open(o->record, o->record_max, &lane_err)) == NULL)
-        rv_warn("nothing is recorded", "reason", lane_err.text); /* no reason not to run */
+        rv_warn("nothing is recorded", "reason", lane_err.text); /* the plugin runs without a recording */
     int r = sandbox_before_load(&o->sandbox, &in_force, err);
     int lane = open_lane(h, o->lane, &lane_err);
     if (r == 0 && lane != 0) *err = lane_err;
@@ -249,8 +251,8 @@ static void drop_message(void *arg, struct msg *m) {
     (void)m;
 }
 
-/* The plugin's init says whether it can run with these kinds and settings ({"kinds":[...],"settings":{...}}, msgpack).
- * Nothing that it asks for is done. */
+/* Calls the plugin's init(), which says whether it can run with these kinds and settings
+ * ({"kinds":[...],"settings":{...}}, msgpack). Nothing that it requests is done. */
 static int try_init(const struct rv_plugin *p, struct rv_val given, struct rv_error *err) {
     static const uint8_t seed[32] = {1};
     struct engine_time now = time_now();
@@ -267,7 +269,7 @@ static int try_init(const struct rv_plugin *p, struct rv_val given, struct rv_er
     return r;
 }
 
-/* Behind the same walls as when it runs. */
+/* Uses the same sandbox as when the plugin runs. */
 static int check_as_configured(const struct options *o, const struct rv_plugin **ret, struct rv_error *err) {
     rv_autobuf struct rv_buf given = {0}, in_force = {0};
     if (rv_file_read("/proc/self/fd/3", 4 << 20, &given, err) != 0) return err->code;
@@ -398,11 +400,12 @@ int main(int argc, char **argv) {
     if (o.replay != NULL) return optind < argc ? replay_only(&o, argv[optind]) : usage(stderr);
     if (o.lane == NULL || o.plugin == NULL) return usage(stderr);
     rv_log_setup(o.log_format, RV_LOG_DEBUG, STDERR_FILENO, "host");
-    /* Whatever else was inherited is nobody's business here. */
+    /* Closes all other inherited descriptors. */
     close_range(FD_FLIGHT + 1, ~0u, 0);
     signal(SIGPIPE, SIG_IGN);
     (void)mallopt(M_ARENA_MAX, 1);
-    /* Without links: what they lead through is not there in the view that the plugin gets. */
+    /* Resolves symbolic links, because their targets are missing in the view of the file system that the plugin
+     * gets. */
     rv_autofree char *plugin = realpath(o.plugin, NULL), *lane = realpath(o.lane, NULL);
     if (plugin != NULL) o.plugin = plugin;
     if (lane != NULL && strlen(lane) < LANE_PATH_MAX) o.lane = lane;

@@ -1,4 +1,4 @@
-/* mirror.c - object mirror with three intrusive hash tables (see mirror.h). */
+/* mirror.c - the mirror of objects, with three intrusive hash tables (see mirror.h). */
 #include "mirror.h"
 
 #include <stdlib.h>
@@ -16,10 +16,10 @@ struct entry {
     uint32_t value_n;
     struct {
         uint32_t at, n;
-    } texts[TEXTS]; /* in data */
+    } texts[TEXTS]; /* positions in `data` */
     uint64_t rev;
     bool marked;
-    char data[]; /* the value, and behind it what of the texts it does not hold itself */
+    char data[]; /* the value, followed by the texts that it does not contain */
 };
 
 struct mirror {
@@ -27,7 +27,7 @@ struct mirror {
     struct rv_str labels[64]; /* by kind */
     struct rv_arena *arena;
     bool snapshot;
-    /* Deletions are deferred while a list callback runs; kept simple: callbacks never change the mirror. */
+    /* Deletions are deferred while a list callback runs. This is simple, because callbacks never change the mirror. */
 };
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static struct entry *entry_new(const struct msg_object *o, struct rv_val value) 
     size_t total = sizeof(struct entry) + value.n;
     for (int i = 0; i < TEXTS; i++) {
         held[i] = rv_path_str(meta, keys[i]);
-        if (!rv_str_eq(held[i], texts[i])) total += texts[i].n; /* each at most MSG_MAX_* */
+        if (!rv_str_eq(held[i], texts[i])) total += texts[i].n; /* each has at most MSG_MAX_* bytes */
     }
     struct entry *e = rv_alloc(total);
     e->kind = o->kind;
@@ -143,7 +143,7 @@ void mirror_set_kinds(struct mirror *m, struct rv_val kinds) {
 void mirror_put(struct mirror *m, const struct msg_object *o, struct rv_val value, mirror_change_fn fn, void *arg) {
     struct entry *old = entry_find(m, o->kind, o->ns, o->name);
     if (old != NULL && old->rev >= o->rev) {
-        old->marked = m->snapshot; /* old news, but it says that the object is there */
+        old->marked = m->snapshot; /* an old state, but it shows that the object exists */
         return;
     }
     struct entry *e = entry_new(o, value);
@@ -220,7 +220,7 @@ struct listing {
     uint64_t n;
 };
 
-/* false: no more of them. */
+/* Returns false to stop. */
 static bool list_entry(struct listing *l, const struct entry *e) {
     struct rv_object o = entry_object(e);
     if (!query_matches(e, &o, l->q)) return true;

@@ -1,4 +1,4 @@
-/* record.c - writing and replaying recordings (see record.h). */
+/* record.c - writes and replays recordings (see record.h). */
 #include "record.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "ipc/base/log.h"
 
 struct recorder {
-    int fd; /* -1: it has ended */
+    int fd; /* -1 when it has ended */
     uint64_t size, max;
 };
 
@@ -58,7 +58,8 @@ static int write_all(int fd, const struct rv_buf *b) {
     return 0;
 }
 
-/* At once and whole: the moment before a crash is the one that matters. Half a record is taken back. */
+/* Writes each record at once and completely, because the moment before a crash matters most. A partly written record is
+ * removed again. */
 void recorder_add(struct recorder *r, enum record_what what, struct engine_time now, const struct msg *m) {
     if (r == NULL || r->fd < 0) return;
     rv_autobuf struct rv_buf b = {0};
@@ -77,7 +78,7 @@ void recorder_add(struct recorder *r, enum record_what what, struct engine_time 
 
 struct replay {
     struct rv_bytes file;
-    size_t at; /* behind the record that is being played */
+    size_t at; /* the position after the present record */
     FILE *out;
     struct engine *engine;
     unsigned long requests, differences;
@@ -89,12 +90,11 @@ struct record {
     struct rv_bytes header, body, payload;
 };
 
-/* Bytes of the msgpack integer or binary that begins here, with its head; 0 when it is neither. Not more than n is
- * read. */
+/* The length of the msgpack integer or binary at p, including its head. 0 if it is neither. Reads at most n bytes. */
 static uint64_t scalar_size(const uint8_t *p, size_t n) {
     static const struct {
         uint8_t code, head;
-        bool counted; /* the head ends in the number of bytes behind it */
+        bool counted; /* the head ends with the number of bytes that follow */
     } shapes[] = {{0xcc, 2, false}, {0xcd, 3, false}, {0xce, 5, false}, {0xcf, 9, false},
                   {0xd0, 2, false}, {0xd1, 3, false}, {0xd2, 5, false}, {0xd3, 9, false},
                   {0xc4, 2, true},  {0xc5, 3, true},  {0xc6, 5, true}};
@@ -108,7 +108,7 @@ static uint64_t scalar_size(const uint8_t *p, size_t n) {
     return 0;
 }
 
-/* Whoever wrote this died while doing so: the beginning of a record and nothing behind it. */
+/* True if the file ends with an incomplete record, because the host died while it wrote. */
 static bool is_cut(struct rv_bytes file, size_t at) {
     if (file.p[at++] != 0x96) return false;
     for (int i = 0; i < 6; i++) {
@@ -120,10 +120,10 @@ static bool is_cut(struct rv_bytes file, size_t at) {
     return false;
 }
 
-/* The record at `at`; its size, 0 at the end, negative when broken. */
+/* Reads the record at `at`. Returns its length, 0 at the end, or a negative code if it is broken. */
 static int64_t read_record(struct rv_bytes file, size_t at, struct record *ret, struct rv_error *err) {
     if (at >= file.n || is_cut(file, at)) return 0;
-    /* Wrapping the rest as an array of one lets the ordinary iterator find the end of the next value. */
+    /* The rest is treated as an array with one element, so that the iterator finds the end of the next value. */
     struct rv_iter it = {.p = file.p + at, .end = file.p + file.n, .left = 1};
     if (!rv_iter_next(&it) || rv_mp_check((struct rv_bytes){it.val.p, it.val.n}, NULL) != 0 || rv_val_len(it.val) != 6)
         return rv_error_set(err, RV_E_PARSE, "recording is broken at byte %zu", at);
@@ -163,8 +163,8 @@ static void print_request(struct replay *r, const struct msg *m, const struct rv
     print_line(r, &line);
 }
 
-/* "create configmaps team/a for team/demo", or what else it is. */
-static void tell_message(const struct msg *m, struct rv_buf *out) {
+/* Writes a short description such as "create configmaps team/a for team/demo". */
+static void describe_message(const struct msg *m, struct rv_buf *out) {
     static const char *const verbs[] = {"",       "create", "apply", "merge patch", "JSON patch", "delete",
                                         "delete", "get",    "event", "HTTP",        "timer"};
     const struct rv_action *a = &m->action.a;
@@ -191,12 +191,12 @@ static void write_side(struct jsonw *w, const char *words_key, const char *key, 
         jsonw_val(w, words_key, RV_VAL_ABSENT);
         return;
     }
-    tell_message(m, &words);
+    describe_message(m, &words);
     jsonw_str(w, words_key, rv_buf_str(&words));
     write_message(w, key, m, body);
 }
 
-/* Both sides: what was recorded, and what the plugin asks for now; NULL: nothing. */
+/* Prints both sides: the recorded message and the present one. NULL means none. */
 static void print_difference(struct replay *r, const struct record *rec, const struct msg *now, struct rv_bytes body) {
     rv_autobuf struct rv_buf line = {0};
     struct jsonw w = {.out = &line};
@@ -216,7 +216,7 @@ static void print_difference(struct replay *r, const struct record *rec, const s
     print_line(r, &line);
 }
 
-/* The engine says something: it must be the next recorded output. */
+/* The engine sends a message. It must be the next recorded output. */
 static void replay_send(void *arg, struct msg *m) {
     struct replay *r = arg;
     rv_autobuf struct rv_buf header = {0}, body = {0};
@@ -229,7 +229,7 @@ static void replay_send(void *arg, struct msg *m) {
     int64_t n = read_record(r->file, r->at, &next, NULL);
     if (n == 0) return; /* a recording may end anywhere: it was full, or its host was killed */
     struct rv_buf payload = {(uint8_t *)(uintptr_t)m->payload.p, m->payload.n, 0};
-    bool hello = m->type == MSG_HELLO; /* the token and the pid are this run's */
+    bool hello = m->type == MSG_HELLO; /* the token and the pid differ in each run */
     if (n > 0 && next.what == RECORD_OUT &&
         (hello || (same(next.header, &header) && same(next.body, &body) && same(next.payload, &payload)))) {
         r->at += (size_t)n;
@@ -244,7 +244,7 @@ static int play(struct replay *r, const struct record *rec, struct rv_error *err
         engine_tick(r->engine, rec->now);
         return 0;
     }
-    if (rec->what == RECORD_OUT) { /* recorded, but the engine did not say it */
+    if (rec->what == RECORD_OUT) { /* recorded, but not sent by the engine */
         print_difference(r, rec, NULL, (struct rv_bytes){NULL, 0});
         return 0;
     }

@@ -1,8 +1,7 @@
-/* record.h - recordings: everything that went into an engine and what came out, so that it can be run again.
+/* record.h - recordings of all inputs and outputs of an engine, so that a run can be replayed.
  *
- * A file is a sequence of msgpack arrays [what, mono, wall, header, body, payload]: what is 0 for a message in, 1 for a
- * message out (sequence number 0), 2 for a tick. The format is part of ipc/README.md.
- */
+ * A file is a sequence of msgpack arrays [what, mono, wall, header, body, payload]. `what` is 0 for a message in, 1 for
+ * a message out (with sequence number 0) and 2 for a tick. ipc/README.md specifies the format. */
 #ifndef HOST_RECORD_H
 #define HOST_RECORD_H
 
@@ -13,14 +12,15 @@
 enum record_what { RECORD_IN, RECORD_OUT, RECORD_TICK };
 
 struct recorder;
-/* Ends by itself, and says so once, when it has grown to max bytes (0: no limit) or cannot be written. */
+/* The recording ends by itself when it has max bytes (0 for no limit) or when it cannot be written. It logs this
+ * once. */
 struct recorder *recorder_open(const char *path, uint64_t max, struct rv_error *err);
 struct recorder *recorder_close(struct recorder *r);
-/* m may be NULL for a tick. A recorder of NULL does nothing. */
+/* m is NULL for a tick. A NULL recorder is allowed and does nothing. */
 void recorder_add(struct recorder *r, enum record_what what, struct engine_time now, const struct msg *m);
 
-/* Runs a recording through a fresh engine of the plugin; each request is printed as one JSON line on out.
- * 0 when everything came out as recorded, 1 when not, negative on a broken file. */
+/* Replays a recording with a new engine of the plugin. Prints each request as one JSON line to `out`. Returns 0 if all
+ * outputs are as recorded, 1 if not, and a negative code for a broken file. */
 int replay_run(const char *path, const struct rv_plugin *plugin, FILE *out, struct rv_error *err);
 /* The same for bytes in memory. */
 int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE *out, struct rv_error *err);

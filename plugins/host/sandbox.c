@@ -22,7 +22,7 @@
 #include "ipc/base/log.h"
 #include "ipc/base/sanitizer.h"
 
-/* Libraries, stacks of threads, and room to move. */
+/* for libraries, thread stacks and some reserve */
 #define ADDRESSES_BESIDE (UINT64_C(1) << 30)
 
 int sandbox_mode_parse(const char *text, enum sandbox_mode *ret) {
@@ -32,7 +32,7 @@ int sandbox_mode_parse(const char *text, enum sandbox_mode *ret) {
     return -EINVAL;
 }
 
-/* Notes success, or turns failure into an error where the mode demands it. */
+/* Records success. Turns a failure into an error if the mode requires it. */
 static int part(const struct sandbox_opts *o, const char *name, int code, struct rv_buf *in_force,
                 struct rv_error *err) {
     if (code == 0) {
@@ -78,7 +78,7 @@ static int landlock(const struct sandbox_opts *o) {
     return syscall(SYS_landlock_restrict_self, ruleset, 0) == 0 ? 0 : -errno;
 }
 
-/* Where the host runs as root, root's powers go too: this process only computes. */
+/* If the host runs as root, it gives up the privileges of root, because it only computes. */
 static int drop_capabilities(void) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
@@ -86,14 +86,14 @@ static int drop_capabilities(void) {
 }
 
 int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, struct rv_error *err) {
-    /* Needs privileges that a container seldom has: where they lack, Landlock and the system call filter forbid the
-     * same. Before everything else, because new namespaces change what a process may do. */
+    /* This needs privileges that a container seldom has. Without them, Landlock and the system call filter forbid the
+     * same. It comes first, because new namespaces change what a process may do. */
     int view = o->mode != SANDBOX_OFF ? sandbox_enter_view(o) : 0;
     if (view != 0 && o->mode != SANDBOX_ENFORCE)
         rv_info("no view of its own: Landlock and seccomp alone close files and network", "reason", strerror(-view));
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %s", strerror(errno));
-    /* It may have died before that line. */
+    /* The parent may have died before that line. */
     if (o->parent != 0 && getppid() != o->parent)
         return rv_error_set(err, -ESRCH, "the supervisor that started this host is gone");
     if (o->mode == SANDBOX_OFF) return 0;
@@ -107,14 +107,14 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
         {"no-core", limit(RLIMIT_CORE, 0)},
         {"descriptor-limit", limit(RLIMIT_NOFILE, 128)},
         {o->max_memory != 0 ? "memory-limit" : NULL, o->max_memory != 0 ? limit(RLIMIT_DATA, o->max_memory) : 0},
-        /* Page tables: 8 bytes for each page that is only looked at, which the limit of data does not see. */
+        /* This limits page tables: 8 bytes for each page that is only read, which the limit on data does not count. */
         {o->max_memory != 0 && !RV_ADDRESS_SANITIZER ? "address-limit" : NULL,
          o->max_memory != 0 && !RV_ADDRESS_SANITIZER ? limit(RLIMIT_AS, o->max_memory + ADDRESSES_BESIDE) : 0},
         {"landlock", landlock(o)},
         {"no-capabilities", drop_capabilities()},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
-        if (parts[i].name == NULL) continue; /* not asked for */
+        if (parts[i].name == NULL) continue; /* not requested */
         int r = part(o, parts[i].name, parts[i].code, in_force, err);
         if (r != 0) return r;
     }
@@ -124,7 +124,7 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
 /* ---- seccomp ---------------------------------------------------------------------------------------------- */
 
 #if RV_ADDRESS_SANITIZER
-/* Looking for leaks needs files and ptrace: exactly what a host does not have. */
+/* The leak check needs files and ptrace, which a host does not have. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void) { return "detect_leaks=0"; }
 #endif
@@ -137,7 +137,7 @@ static const int allowed[] = {
     SCMP_SYS(writev),
     SCMP_SYS(close),
     SCMP_SYS(lseek),
-    SCMP_SYS(ftruncate), /* of a recording; the flight recorder is sealed */
+    SCMP_SYS(ftruncate), /* for a recording; the flight recorder is sealed against it */
     SCMP_SYS(munmap),
     SCMP_SYS(mremap),
     SCMP_SYS(madvise),
@@ -194,7 +194,7 @@ static const int allowed[] = {
     SCMP_SYS(getuid),
     SCMP_SYS(getegid),
     SCMP_SYS(getgid),
-#if RV_ADDRESS_SANITIZER /* its runtime looks at /proc and checks for leaks from a clone */
+#if RV_ADDRESS_SANITIZER /* its runtime reads /proc and checks for leaks from a clone */
     SCMP_SYS(openat),
     SCMP_SYS(readlink),
     SCMP_SYS(clone),
@@ -212,15 +212,15 @@ static const int allowed[] = {
 #endif
 };
 
-/* What loading needs besides: files (which ones, Landlock and the view say), and memory that runs. */
+/* Calls that only loading needs: for files (Landlock and the view decide which ones) and for executable memory. */
 static const int for_loading[] = {
     SCMP_SYS(access),     SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(stat),   SCMP_SYS(lstat),
     SCMP_SYS(statx),      SCMP_SYS(readlink),  SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(fstatfs),
     SCMP_SYS(getdents64), SCMP_SYS(mmap),      SCMP_SYS(mprotect),
 };
 
-/* Files to read, and the filters to come, which each thread gets by itself: its privileges are gone, so that needs no
- * prctl(). */
+/* Allows files to be read and further filters to be installed. Each thread installs its own filter. It has no
+ * privileges any more, so this needs no prctl(). */
 static int add_loading_rules(scmp_filter_ctx ctx) {
     const uint64_t writing = O_ACCMODE | O_CREAT | O_TRUNC;
     const struct {
@@ -238,7 +238,7 @@ static int add_loading_rules(scmp_filter_ctx ctx) {
     return 0;
 }
 
-/* Calls that are allowed with certain arguments only. */
+/* Calls that are allowed only with certain arguments. */
 static int add_narrow_rules(scmp_filter_ctx ctx) {
     const uint64_t self = (uint64_t)getpid(), main_thread = (uint64_t)gettid();
     const struct {
@@ -247,17 +247,19 @@ static int add_narrow_rules(scmp_filter_ctx ctx) {
         enum scmp_compare op;
         uint64_t a, b;
     } narrow[] = {
-        /* Memory that is or becomes executable: no. */
+        /* Memory must not be or become executable. */
         {SCMP_SYS(mmap), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
         {SCMP_SYS(mprotect), 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0},
-        /* abort() must reach ourselves, and only ourselves. */
+        /* abort() may signal only this process. */
         {SCMP_SYS(tgkill), 0, SCMP_CMP_EQ, self, 0},
         {SCMP_SYS(tkill), 0, SCMP_CMP_EQ, main_thread, 0},
-        /* A thread of ZeroMQ sets what it has when it begins, which may be now, and aborts when it may not. */
+        /* A thread of ZeroMQ sets its scheduling to the present values when it starts, which may be now. It aborts if
+         * that fails. */
         {SCMP_SYS(sched_setscheduler), 1, SCMP_CMP_EQ, (uint64_t)sched_getscheduler(0), 0},
-        /* Our own limits: those of the supervisor, who may be the same user, would be a way to kill it. */
+        /* Only the limits of this process. The supervisor may run as the same user, and its limits could be used to
+         * kill it. */
         {SCMP_SYS(prlimit64), 0, SCMP_CMP_EQ, 0, 0},
-        /* Not F_SETOWN, which sends signals to others. */
+        /* F_SETOWN is not allowed, because it sends signals to other processes. */
         {SCMP_SYS(fcntl), 1, SCMP_CMP_EQ, F_GETFD, 0},
         {SCMP_SYS(fcntl), 1, SCMP_CMP_EQ, F_SETFD, 0},
         {SCMP_SYS(fcntl), 1, SCMP_CMP_EQ, F_GETFL, 0},
@@ -280,8 +282,9 @@ static int add_calls(scmp_filter_ctx ctx, const int *calls, size_t n) {
     return 0;
 }
 
-/* No socket() and no connect(): the lane stands already, and a unix socket can lead to anything. No clone(): ZeroMQ's
- * threads run already, and a process made before the last filter would live on without it. */
+/* socket() and connect() are not allowed: the lane is connected, and a unix socket can lead to anything. clone() is not
+ * allowed: ZeroMQ's threads are running, and a process that was made before the last filter would live on without
+ * it. */
 static int add_rules(scmp_filter_ctx ctx, bool loading) {
     int r = add_calls(ctx, allowed, RV_ARRAY_LEN(allowed));
     if (r == 0 && loading) r = add_calls(ctx, for_loading, RV_ARRAY_LEN(for_loading));
@@ -289,8 +292,8 @@ static int add_rules(scmp_filter_ctx ctx, bool loading) {
     return r != 0 ? r : add_narrow_rules(ctx);
 }
 
-/* Another architecture's calls (int 0x80, x32) are not even refused: the numbers mean something else there, so whoever
- * uses them means to get around the filter. */
+/* Calls of another architecture (int 0x80, x32) kill the process instead of failing. Their numbers mean something else
+ * there, so only an attempt to get around the filter uses them. */
 static scmp_filter_ctx new_filter(uint32_t otherwise) {
     scmp_filter_ctx ctx = seccomp_init(otherwise);
     if (ctx != NULL) (void)seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -301,21 +304,23 @@ enum whom { ALL_THREADS, THIS_THREAD };
 
 static int load_filter(scmp_filter_ctx ctx, int r, enum whom whom) {
     if (r == 0) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_TSYNC, whom == ALL_THREADS);
-    /* The first one takes the privileges; from then on that call is refused. */
+    /* The first filter gives up the privileges. From then on that call is refused. */
     if (r == 0 && whom == THIS_THREAD) r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
     if (r == 0) r = seccomp_load(ctx);
     seccomp_release(ctx);
     return r;
 }
 
-/* Everything not listed fails with EPERM: a plugin that probes gets an answer, not a death that looks like a crash. */
+/* A call that is not listed fails with EPERM. So a plugin that tries one gets an error, and not a death that looks like
+ * a crash. */
 static int filter_calls(bool loading) {
     scmp_filter_ctx ctx = new_filter(SCMP_ACT_ERRNO(EPERM));
     if (ctx == NULL) return -ENOMEM;
     return load_filter(ctx, add_rules(ctx, loading), loading ? ALL_THREADS : THIS_THREAD);
 }
 
-/* For the thread that loads: no filter but ours. One of the plugin's could say what it likes about a call. */
+/* For the thread that loads the plugin: it may install no further filters, because a filter of the plugin could change
+ * the result of any call. */
 static int refuse_filters(void) {
     static const int calls[] = {SCMP_SYS(seccomp), SCMP_SYS(prctl)};
     scmp_filter_ctx ctx = new_filter(SCMP_ACT_ALLOW);
@@ -340,7 +345,7 @@ int sandbox_loading_thread(const struct sandbox_opts *o, struct rv_error *err) {
 
 static bool refused(long r) { return r == -1 && errno == EPERM; }
 
-/* What is reported as in force is tried: the report could be wrong in ways that nobody thought of. */
+/* The report of what is in force could be wrong for unknown reasons, so it is tested. */
 int sandbox_verify(const struct rv_buf *in_force, struct rv_error *err) {
     static const char last[] = ",seccomp";
     size_t n = sizeof last - 1;

@@ -1,8 +1,8 @@
-/* view.c - what a host sees of the world (see sandbox.h): copies of a few mounts, read-only, below an empty root.
+/* view.c - the file system that a host sees (see sandbox.h): copies of a few mounts, read-only, below an empty root.
  *
- * Copies are taken first (open_tree), while everything is in sight; then the new root is laid over the lane's folder,
- * which is there for certain and nobody else's; the copies are moved in, and the old root goes. Constructors of the
- * plugin and of its libraries run in here already. */
+ * The copies are made first (open_tree), while everything is visible. Then the new root is mounted over the lane's
+ * folder, which certainly exists and belongs to nobody else. The copies are moved into it, and the old root is removed.
+ * Constructors of the plugin and of its libraries already run in this view. */
 #include "sandbox.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@
 enum { PIECES = 8 };
 
 struct piece {
-    char *path; /* absolute */
-    int tree;   /* its copy; -1: not there, or below another one */
+    char *path; /* an absolute path */
+    int tree;   /* its copy; -1 if it does not exist or lies below another one */
     bool file;
 };
 
@@ -32,7 +32,7 @@ static int write_file(const char *path, const char *text) {
     return write(fd, text, strlen(text)) == (ssize_t)strlen(text) ? 0 : error();
 }
 
-/* With the privilege directly; without it in a user namespace, where one is allowed, in which nobody else lives. */
+/* Directly with the privilege. Otherwise in a new user namespace, if the system allows one. */
 static int new_namespaces(void) {
     uid_t uid = geteuid();
     gid_t gid = getegid();
@@ -46,7 +46,7 @@ static int new_namespaces(void) {
     return r != 0 ? r : write_file("/proc/self/gid_map", map);
 }
 
-/* Is it, or does it lie below, a piece that is there already? */
+/* True if the path is an existing piece or lies below one. */
 static bool covered(const struct piece *pieces, size_t n, const char *path) {
     for (size_t i = 0; i < n; i++) {
         size_t len = strlen(pieces[i].path);
@@ -66,7 +66,7 @@ static int copy_tree(struct piece *p) {
     return mount_setattr(p->tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &read_only, sizeof read_only) == 0 ? 0 : error();
 }
 
-/* Folders above, and an empty file or folder to mount on. */
+/* Makes the parent folders, and an empty file or folder to mount on. */
 static int make_target(char *path, bool file) {
     for (char *p = path + 1; *p != 0; p++) {
         if (*p != '/') continue;
@@ -113,7 +113,7 @@ static int build(const char *root, struct piece *pieces, size_t n) {
 int sandbox_enter_view(const struct sandbox_opts *o) {
     rv_autofree char *plugin = realpath(o->plugin_path, NULL), *lane = realpath(o->lane_path, NULL);
     if (plugin == NULL || lane == NULL) return error();
-    if (strcmp(lane, o->lane_path) != 0) return -ENAMETOOLONG; /* it is reached through links that would be gone */
+    if (strcmp(lane, o->lane_path) != 0) return -ENAMETOOLONG; /* it is reached through links that would be missing */
     const char *root = dirname(lane);
     const char *const paths[] = {"/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", dirname(plugin), root};
     struct piece pieces[PIECES];

@@ -48,7 +48,7 @@ static const struct owned_rule rules[] = {
      "CreatedPVC", "FailedToCreatePVC", NULL, "FailedToCreatePVC", 0, NULL},
 };
 enum { RULES = RV_ARRAY_LEN(rules) };
-_Static_assert(RULES + RC_SCHEDULER_OBJECTS <= MEMO_RULES, "the memo has room for every rule");
+_Static_assert(RULES + RC_SCHEDULER_OBJECTS <= MEMO_RULES, "the memo has space for every rule");
 
 static const struct rc_gang *gang_of(const struct rc_cluster *c, size_t rule) {
     const struct rc_scheduler *s = rc_scheduler_of(c);

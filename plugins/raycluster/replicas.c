@@ -79,17 +79,17 @@ static void forget_finished(struct table *t) {
     }
 }
 
-/* Creates the hosts that the replica lacks, as far as there is room. A new replica lacks all of them. */
-static void create_missing_hosts(struct cluster_pass *p, struct table *t, const struct replica *r, int64_t room) {
+/* Creates the hosts that the replica lacks, as far as there is budget. A new replica lacks all of them. */
+static void create_missing_hosts(struct cluster_pass *p, struct table *t, const struct replica *r, int64_t budget) {
     size_t at = 0;
-    for (int64_t h = 0; h < t->hosts && room > 0; h++) {
+    for (int64_t h = 0; h < t->hosts && budget > 0; h++) {
         while (at < r->pods.n && r->pods.list[at]->host < h) at++;
         if (at < r->pods.n && r->pods.list[at]->host == h) continue;
         const char *five = ctx_suffix(&p->ctx).p;
         struct rc_place place = {.index = r->index, .replica = r->name, .host = h};
         pod_create(p, t->name, rc_worker_pod(p->arena, &p->runs, t->group, &place, five, cluster_worker_hash(p)),
                    TAG_WORKER_POD);
-        room--;
+        budget--;
     }
     pace_unfinished(t->pace, r->name);
 }
@@ -114,12 +114,13 @@ static int number_order(const void *a, const void *b) {
 enum { AT_ONCE = 16 };
 
 static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missing) {
-    int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0, room = workers_room(p, t->group);
+    int64_t *used = rv_arena_alloc(p->arena, (t->n + 1) * sizeof *used), index = 0,
+            budget = creation_budget(p, t->group);
     size_t used_n = 0, u = 0;
     for (size_t i = 0; i < t->n; i++)
         if (!t->list[i].doomed || holds_place(p, &t->list[i])) used[used_n++] = t->list[i].index;
     qsort(used, used_n, sizeof *used, number_order);
-    for (int64_t i = 0; i < missing && room > 0 && (i == 0 || room >= t->hosts); i++, room -= t->hosts, index++) {
+    for (int64_t i = 0; i < missing && budget > 0 && (i == 0 || budget >= t->hosts); i++, budget -= t->hosts, index++) {
         for (; u < used_n && used[u] <= index; u++)
             if (used[u] == index) index++;
         struct rv_str five = ctx_suffix(&p->ctx);
@@ -127,7 +128,7 @@ static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missi
             .index = index,
             .name = rv_arena_fmt(p->arena, RV_STR_FMT "-" RV_STR_FMT, RV_STR_ARG(t->name), RV_STR_ARG(five))};
         int64_t least = t->hosts < AT_ONCE ? t->hosts : AT_ONCE;
-        create_missing_hosts(p, t, &fresh, room > least ? room : least);
+        create_missing_hosts(p, t, &fresh, budget > least ? budget : least);
     }
 }
 
@@ -209,7 +210,7 @@ void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
     if (whole == have && have >= desired) return;
     if (p->hold.n != 0 || pace_waits(p, t.pace)) return;
     for (int64_t i = 0; i < have; i++)
-        if ((int64_t)live[i]->pods.n < t.hosts) create_missing_hosts(p, &t, live[i], workers_room(p, t.group));
+        if ((int64_t)live[i]->pods.n < t.hosts) create_missing_hosts(p, &t, live[i], creation_budget(p, t.group));
     int64_t missing = desired - have - held_places(p, &t);
     if (missing <= 0) return;
     ctx_explain(&p->ctx, "group " RV_STR_FMT ": creating %lld of %lld replicas", RV_STR_ARG(t.name), (long long)missing,

@@ -69,32 +69,32 @@ static bool one_by_one(const struct cluster_pass *p, struct rv_val group) {
     return rc_scheduler_of(p->c) == NULL && (scheduler.n == 0 || rv_str_is(scheduler, "default-scheduler"));
 }
 
-uint32_t workers_room(struct cluster_pass *p, struct rv_val group) {
+uint32_t creation_budget(struct cluster_pass *p, struct rv_val group) {
     const struct creation_pace *pace = pace_of(p, rv_path_str(group, "groupName"));
-    uint32_t room = pace->batch > pace->asked ? pace->batch - pace->asked : 0,
+    uint32_t budget = pace->batch > pace->asked ? pace->batch - pace->asked : 0,
              others = p->creates < PASS_MAX ? PASS_MAX - p->creates : 0;
-    if (others < room) room = others;
+    if (others < budget) budget = others;
     if (one_by_one(p, group)) {
         struct window *w = &p->memo->window;
         uint32_t wait = queued(p) + p->creates, left = wait < w->size ? w->size - wait : 0;
         if (left == 0)
             ctx_explain(&p->ctx, "%u pods wait for the scheduler; more follow when it has looked at them", wait);
-        if (left < room) {
-            room = left;
+        if (left < budget) {
+            budget = left;
             w->full = true;
         }
     }
-    return room;
+    return budget;
 }
 
 static void grow_group(struct cluster_pass *p, struct rv_val group, struct observed_pod **live, size_t live_n,
                        int64_t want) {
-    int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0, room = workers_room(p, group);
+    int64_t *used = rv_arena_alloc(p->arena, (live_n + 1) * sizeof *used), next = 0, budget = creation_budget(p, group);
     size_t u = 0;
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
     for (size_t i = 0; i < live_n; i++) used[i] = live[i]->index;
     qsort(used, live_n, sizeof *used, index_order);
-    for (int64_t n = 0; n < want && n < room; n++, next++) {
+    for (int64_t n = 0; n < want && n < budget; n++, next++) {
         while (u < live_n && used[u] <= next) {
             if (used[u] == next) next++;
             u++;

@@ -91,7 +91,7 @@ void end_op(struct op *op, const struct rv_result *r) {
     counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
     if (op->quota != NULL) {
         op->quota->open[msg_verb_waits(op->m.a.verb)]--;
-        op->quota->reading -= op->room;
+        op->quota->reading -= op->reading_bytes;
         op->quota->bytes -= op->kept;
     }
     if (op->client != NULL)
@@ -125,7 +125,7 @@ static bool admit_body(void *arg, size_t n) {
         op->x->paused = true;
         return false;
     }
-    op->room = n;
+    op->reading_bytes = n;
     op->quota->reading += n;
     return true;
 }
@@ -478,7 +478,7 @@ void executor_forget(struct executor *x, struct executor_client *c) {
         if (op->client != c) continue;
         op->client = NULL; /* a request that was sent is finished, and its answer is written through */
         op->quota = NULL;
-        op->room = 0;
+        op->reading_bytes = 0;
         if (op->m.a.verb == RV_VERB_TIMER) end_op_with(op, RV_E_SHUTDOWN, ""); /* nobody waits for it */
     }
     quota_forget(&x->quotas, c);

@@ -13,7 +13,7 @@
 
 /* One action of a plugin, until its result. */
 struct op {
-    struct fair_item item;        /* first member: an item of the queue is its op */
+    struct fair_queue_item item;  /* first member: an item of the queue is its op */
     struct object_lock_item lock; /* held while it runs */
     int64_t sent;                 /* monotonic, ns */
     int64_t waited;               /* ns: an event tells when it happened, not when its turn came */
@@ -27,10 +27,10 @@ struct op {
     unsigned retries;
     /* `looked`: the object was read after an AlreadyExists. */
     bool running, looked;
-    bool owned;  /* the owner is known to exist */
-    bool judged; /* whether others undo it */
-    size_t kept; /* its bytes that quota->bytes counts */
-    size_t room; /* bytes that quota->reading counts */
+    bool owned;           /* the owner is known to exist */
+    bool judged;          /* whether others undo it */
+    size_t kept;          /* its bytes that quota->bytes counts */
+    size_t reading_bytes; /* bytes that quota->reading counts */
     struct rv_timer *timer;
     struct kube_request *request;
     char *plugin_name;
@@ -39,7 +39,7 @@ struct op {
 
 struct executor {
     struct supervisor *s;
-    struct fair *queue;
+    struct fair_queue *queue;
     struct object_lock *locks;  /* objects on which an action is running */
     struct event_queue *events; /* events, which have a lower priority */
     struct quota *quotas;

@@ -256,16 +256,16 @@ bool feeds_all_synced(const struct feeds *f) {
     return true;
 }
 
-const char *feeds_waits_for(const struct feeds *f, struct rv_buf *room) {
+const char *feeds_waits_for(const struct feeds *f, struct rv_buf *scratch) {
     const struct feed *found = NULL;
     for (const struct feed *feed = f->list; feed != NULL; feed = feed->next)
         if (!feed_synced(feed) && (found == NULL || (found->why[0] == 0 && feed->why[0] != 0))) found = feed;
     if (found == NULL) return NULL;
-    rv_buf_clear(room);
-    rv_buf_addf(room, "waiting for the first complete list of %s%s%s (%s)%s%s", found->resource,
+    rv_buf_clear(scratch);
+    rv_buf_addf(scratch, "waiting for the first complete list of %s%s%s (%s)%s%s", found->resource,
                 found->ns != NULL ? " in namespace " : "", found->ns != NULL ? found->ns : "",
                 state_names[found->state], found->why[0] != 0 ? ": " : "", found->why);
-    return rv_buf_cstr(room);
+    return rv_buf_cstr(scratch);
 }
 
 void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg) {

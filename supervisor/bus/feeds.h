@@ -22,8 +22,8 @@ typedef void (*feed_info_fn)(void *arg, const struct feed_info *i);
 void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg);
 bool feeds_all_synced(const struct feeds *f);
 /* Names a kind whose list is not complete yet. One whose reason is known comes first. NULL if all lists are complete.
- * The text may be in *room. */
-const char *feeds_waits_for(const struct feeds *f, struct rv_buf *room);
+ * The text may be in *scratch. */
+const char *feeds_waits_for(const struct feeds *f, struct rv_buf *scratch);
 /* Finds an object in the cache that may no longer exist: no watch of its kind is up to date, or none has been for
  * longer than a moment. A watch that has just begun may still fail because its version is too old. `ns` is the
  * namespace of the dependents; the owner is in it or in no namespace. Returns NULL if there is no such object, or if a

@@ -32,12 +32,12 @@ static void each_quarantine(const void *plugin, void (*fn)(void *arg, const stru
     plugin_quarantines(plugin, fn, arg);
 }
 
-static const char *why_not(const void *plugin, struct rv_buf *room) {
+static const char *why_not(const void *plugin, struct rv_buf *scratch) {
     struct plugin_info i;
     plugin_info(plugin, &i);
-    rv_buf_clear(room);
-    rv_buf_addf(room, "%s%s%s", i.state, i.why[0] != 0 ? ": " : "", i.why);
-    return rv_buf_cstr(room);
+    rv_buf_clear(scratch);
+    rv_buf_addf(scratch, "%s%s%s", i.state, i.why[0] != 0 ? ": " : "", i.why);
+    return rv_buf_cstr(scratch);
 }
 
 /* ---- commands ------------------------------------------------------------------------------------------- */
@@ -66,7 +66,7 @@ static void do_plugins(struct control *c, struct client *session, struct rv_val 
 static void do_explain(struct control *c, struct client *session, struct rv_val q) {
     rv_autobuf struct rv_buf room = {0};
     if (leadership_stands_by(c->s))
-        control_session_fail(session, leadership_whom_to_ask(c->s, &room), NULL);
+        control_session_fail(session, leadership_whom_to_ask(c->s, &scratch), NULL);
     else
         explain_begin(session, &c->explain, q);
 }

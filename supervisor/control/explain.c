@@ -112,8 +112,8 @@ static void end_view(struct view *v) {
 }
 
 static void fail_view(struct view *v, const char *why) {
-    rv_autobuf struct rv_buf room = {0}, text = {0};
-    rv_buf_addf(&text, "%s (%s)", why, v->owner->calls->why(v->plugin, &room));
+    rv_autobuf struct rv_buf scratch = {0}, text = {0};
+    rv_buf_addf(&text, "%s (%s)", why, v->owner->calls->why(v->plugin, &scratch));
     end_view(v);
     v->error = rv_strdup(rv_buf_str(&text));
 }

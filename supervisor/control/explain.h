@@ -17,7 +17,7 @@ struct explain_calls {
     void (*cancel)(void *plugin, const void *arg); /* cancels ask() */
     void (*quarantines)(const void *plugin, void (*fn)(void *arg, const struct quarantine_info *q), void *arg);
     /* Why it does not run: its state and what is known about it. */
-    const char *(*why)(const void *plugin, struct rv_buf *room);
+    const char *(*why)(const void *plugin, struct rv_buf *scratch);
     void *arg; /* for next() */
 };
 /* `request` is {"kind":...,"namespace":...,"name":...}. `calls` must stay as long as the session. */

@@ -67,8 +67,8 @@ static void write_config(const struct supervisor *s, struct jsonw *w) {
 }
 
 void document_status(const struct supervisor *s, struct jsonw *w) {
-    rv_autobuf struct rv_buf room = {0};
-    const char *why = health_not_ready(s, &room);
+    rv_autobuf struct rv_buf scratch = {0};
+    const char *why = health_not_ready(s, &scratch);
     jsonw_text(w, "version", RV_VERSION);
     jsonw_int(w, "pid", getpid());
     jsonw_int(w, "uptimeSeconds", (rv_mono_now() - s->started) / INT64_C(1000000000));

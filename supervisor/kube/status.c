@@ -21,14 +21,14 @@ int kube_status_code(unsigned http, struct rv_str reason) {
     return http >= 500 ? RV_E_UNAVAILABLE : RV_E_INVALID;
 }
 
-void kube_status_read(struct rv_bytes body, struct rv_buf *room, struct kube_response *r) {
+void kube_status_read(struct rv_bytes body, struct rv_buf *scratch, struct kube_response *r) {
     static const struct rv_json_limits small = {.max_bytes = STATUS_MAX};
     struct rv_json_reader *reader = rv_json_reader_new(NULL, &small, NULL, NULL);
     struct rv_val v;
     if (body.n != 0 && rv_json_reader_feed(reader, body.p, body.n, NULL) == 0 &&
         rv_json_reader_finish(reader, &v, NULL) == 0) {
-        rv_mp_val(room, v);
-        v = (struct rv_val){room->p, room->n};
+        rv_mp_val(scratch, v);
+        v = (struct rv_val){scratch->p, scratch->n};
         r->reason = rv_path_str(v, "reason");
         r->message = rv_path_str(v, "message");
         int64_t seconds = rv_path_int(v, "details.retryAfterSeconds", 0);

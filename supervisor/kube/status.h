@@ -8,7 +8,7 @@
 /* Returns 0 for 2xx, otherwise RV_E_*. `reason` is Status.reason, which distinguishes AlreadyExists from Conflict. */
 int kube_status_code(unsigned http, struct rv_str reason);
 /* Fills reason, message and retry_after_ms from a Status body; a header may already have set retry_after_ms. The body
- * may be anything. The texts point into *room. */
-void kube_status_read(struct rv_bytes body, struct rv_buf *room, struct kube_response *r);
+ * may be anything. The texts point into *scratch. */
+void kube_status_read(struct rv_bytes body, struct rv_buf *scratch, struct kube_response *r);
 
 #endif

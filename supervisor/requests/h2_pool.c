@@ -430,7 +430,7 @@ static void use_numeric_address(struct host *h) {
     h->address_n = h->addresses[0].ss_family != AF_UNSPEC ? 1 : 0;
 }
 
-static bool make_room(struct h2_pool *p, bool of_connections);
+static bool close_unused(struct h2_pool *p, bool of_connections);
 
 static void start_connecting(struct host *h) {
     struct h2_pool *p = h->pool;
@@ -441,7 +441,7 @@ static void start_connecting(struct host *h) {
         fail_waiting(h, RV_E_UNAVAILABLE, rv_buf_cstr(&text));
         return;
     }
-    if (p->link_n >= p->limits->connections && !make_room(p, true)) {
+    if (p->link_n >= p->limits->connections && !close_unused(p, true)) {
         fail_waiting(h, RV_E_UNAVAILABLE, "no more connections may be opened, and none of those that are open is idle");
         return;
     }
@@ -517,7 +517,7 @@ static bool host_idle(const struct host *h) {
 }
 
 /* Removes the idle host that was unused for the longest time. */
-static bool make_room(struct h2_pool *p, bool of_connections) {
+static bool close_unused(struct h2_pool *p, bool of_connections) {
     for (struct host *h = p->oldest; h != NULL; h = h->newer)
         if (host_idle(h) && (h->links != NULL || !of_connections)) {
             host_free(h);
@@ -528,7 +528,7 @@ static bool make_room(struct h2_pool *p, bool of_connections) {
 
 static struct host *host_new(struct h2_pool *p, const char *key, const struct h2_target *t) {
     /* The others are no more than the waiting requests. */
-    if (p->host_n >= 2 * p->limits->connections) (void)make_room(p, false);
+    if (p->host_n >= 2 * p->limits->connections) (void)close_unused(p, false);
     struct host *h = rv_alloc(sizeof *h);
     h->pool = p;
     h->key = rv_strdup(rv_str(key));

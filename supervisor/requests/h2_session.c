@@ -20,9 +20,9 @@ struct h2_session {
 static const char *error_name(uint32_t code) { return nghttp2_http2_strerror(code); }
 
 /* Text from the server is used in messages. Only printable ASCII is kept. */
-static void add_printable(char *to, size_t room, const uint8_t *p, size_t n) {
+static void add_printable(char *to, size_t capacity, const uint8_t *p, size_t n) {
     size_t at = strlen(to);
-    for (size_t i = 0; i < n && at + 1 < room; i++) to[at++] = (char)(p[i] >= 0x20 && p[i] < 0x7f ? p[i] : '?');
+    for (size_t i = 0; i < n && at + 1 < capacity; i++) to[at++] = (char)(p[i] >= 0x20 && p[i] < 0x7f ? p[i] : '?');
     to[at] = 0;
 }
 
@@ -191,13 +191,13 @@ static int on_not_sent(nghttp2_session *ng, const nghttp2_frame *f, int error, v
     return 0;
 }
 
-static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t room, uint32_t *flags,
+static ssize_t read_body(nghttp2_session *ng, int32_t id, uint8_t *to, size_t capacity, uint32_t *flags,
                          nghttp2_data_source *source, void *arg) {
     struct h2_stream *t = source->ptr;
     (void)ng;
     (void)id;
     (void)arg;
-    size_t n = t->left.n < room ? t->left.n : room;
+    size_t n = t->left.n < capacity ? t->left.n : capacity;
     if (n != 0) memcpy(to, t->left.p, n);
     t->left.p += n;
     t->left.n -= n;

@@ -114,16 +114,16 @@ static void shake_hands(struct h2_transport *t) {
 
 /* Returns the number of bytes that were read, 0 if there are none, or -1 with the reason if the connection has
  * ended. */
-static ssize_t read_some(struct h2_transport *t, uint8_t *to, size_t room, char why[WHY_MAX]) {
+static ssize_t read_some(struct h2_transport *t, uint8_t *to, size_t capacity, char why[WHY_MAX]) {
     if (t->ssl == NULL) {
-        ssize_t n = recv(t->fd, to, room, 0);
+        ssize_t n = recv(t->fd, to, capacity, 0);
         if (n > 0) return n;
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
         snprintf(why, WHY_MAX, "%s", n == 0 ? "the server closed the connection" : strerror(errno));
         return -1;
     }
     ERR_clear_error();
-    int n = SSL_read(t->ssl, to, (int)room);
+    int n = SSL_read(t->ssl, to, (int)capacity);
     int what = SSL_get_error(t->ssl, n);
     if (n > 0) return n;
     if (what == SSL_ERROR_WANT_READ || what == SSL_ERROR_WANT_WRITE) return 0;
