@@ -9,7 +9,7 @@
 
 #define CERT_MANAGER "cert-manager.io/v1"
 
-/* One row an object: its name around the cluster's, its label, what it is issued by. */
+/* One row for each object: its name before and after the cluster's, its label, and its issuer. */
 static const struct row {
     const char *kind, *prefix, *component, *issuer_prefix, *duration, *renew_before, *secret;
 } rows[] = {

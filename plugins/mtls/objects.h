@@ -16,7 +16,7 @@ enum mtls_object { MTLS_SELF_ISSUER, MTLS_CA, MTLS_CA_ISSUER, MTLS_HEAD, MTLS_WO
 struct rv_str mtls_name(struct rv_arena *a, const struct mtls_cluster *c, enum mtls_object which);
 /* The Secret that a Certificate fills. */
 struct rv_str mtls_secret(struct rv_arena *a, const struct mtls_cluster *c, enum mtls_object which);
-/* addresses: of the pods, sorted, for MTLS_HEAD and MTLS_WORKER. New tree in the arena. */
+/* `addresses` are those of the pods, sorted, for MTLS_HEAD and MTLS_WORKER. Returns a new tree in the arena. */
 struct rv_node *mtls_build(struct rv_arena *a, const struct mtls_cluster *c, enum mtls_object which,
                            const struct rv_str *addresses, size_t n);
 

@@ -1,5 +1,5 @@
 /* plugin.c - the mTLS controller: keeps the five objects of objects.c and the addresses in the two leaf certificates,
- * and tells whether they are ready. */
+ * and reports whether they are ready. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,14 +9,15 @@
 #include "plugins/ray/fields.h"
 #include "plugins/ray/ownership.h"
 
-enum { TAG_UPDATE = 64, TAG_OWNER = 128 }; /* plus which object; creations have the bare number */
+/* Plus the number of the object; for a creation the tag is only that number. */
+enum { TAG_UPDATE = 64, TAG_OWNER = 128 };
 #define CERT_MANAGER "cert-manager.io/v1"
 enum { AGAIN_MS = 300000, FOREIGN_MS = 30000, EXPIRY_H = 24 };
 
-/* What was told of a cluster, so that it is not told in every pass. */
+/* What was reported about a cluster, so that it is not reported in every pass. */
 struct mtls_memo {
     bool ready, waiting, expiring;
-    bool foreign[MTLS_OBJECTS]; /* somebody else's object has its name */
+    bool foreign[MTLS_OBJECTS]; /* another owner's object has its name */
 };
 
 struct settings {
@@ -25,7 +26,7 @@ struct settings {
 
 struct mtls_pass {
     struct rc_context ctx;
-    struct rv_arena *arena; /* that of ctx */
+    struct rv_arena *arena; /* the arena of ctx */
     struct mtls_cluster *c;
     struct mtls_memo *memo;
     struct rv_str *addresses[2]; /* of head and workers, sorted */
@@ -97,7 +98,7 @@ static enum rc_ownership find(struct mtls_pass *p, enum mtls_object which, struc
     return rc_ownership(ret->value, "RayCluster", p->c->name, p->c->uid);
 }
 
-/* Certificates that somebody else issues must not be trusted. */
+/* Certificates of another issuer must not be trusted. */
 static void report_foreign(struct mtls_pass *p, enum mtls_object which, const struct rv_object *o) {
     struct rv_str text = rv_arena_fmt(p->arena,
                                       "Failed to reconcile mTLS %s: " RV_STR_FMT "/" RV_STR_FMT
@@ -124,7 +125,7 @@ static struct rv_node *leaf_patch(struct mtls_pass *p, enum mtls_object which, s
     return rv_node_len(patch) > 0 ? patch : NULL;
 }
 
-/* A pod waits until its address is in the certificate. The address of a pod that is gone must not stay in it. */
+/* A pod waits until its address is in the certificate. The address of a deleted pod must not stay in it. */
 static void keep_object(struct mtls_pass *p, enum mtls_object which) {
     size_t group = which == MTLS_HEAD ? 0 : 1;
     bool leaf = which == MTLS_HEAD || which == MTLS_WORKER;
@@ -155,8 +156,8 @@ static bool is_ready(struct mtls_pass *p, enum mtls_object which, struct rv_obje
            rv_path_int(condition, "observedGeneration", 0) == rv_path_int(ret->value, "metadata.generation", 0);
 }
 
-/* cert-manager leaves the Secrets behind when their Certificates are deleted. With an owner reference the garbage
- * collector deletes them. Owners that are there stay, because cert-manager can be set to be one. */
+/* When Certificates are deleted, cert-manager leaves their Secrets. With an owner reference the garbage collector
+ * deletes them. Existing owners stay, because cert-manager can be configured to be one. */
 static void own_secret(struct mtls_pass *p, enum mtls_object which) {
     struct rv_object certificate = {.size = sizeof certificate}, secret = {.size = sizeof secret};
     if (find(p, which, &certificate) != RC_OWNER_US) return;
@@ -167,7 +168,8 @@ static void own_secret(struct mtls_pass *p, enum mtls_object which) {
     for (struct rv_iter it = rv_iter(rv_val_path(secret.value, "metadata.ownerReferences")); rv_iter_next(&it);) {
         if (rv_str_eq(rv_path_str(it.val, "uid"), certificate.uid)) return;
         bool old = rv_str_is(rv_path_str(it.val, "kind"), "Certificate") &&
-                   rv_str_eq(rv_path_str(it.val, "name"), certificate.name); /* one that was made again since */
+                   /* The Certificate was created again in the meantime. */
+                   rv_str_eq(rv_path_str(it.val, "name"), certificate.name);
         if (!old) rv_node_append(a, list, rv_node_from(a, it.val));
     }
     rv_node_set_cstr(a, owner, "apiVersion", "cert-manager.io/v1");
@@ -175,7 +177,8 @@ static void own_secret(struct mtls_pass *p, enum mtls_object which) {
     rv_node_set_str(a, owner, "name", certificate.name);
     rv_node_set_str(a, owner, "uid", certificate.uid);
     rv_node_append(a, list, owner);
-    rv_node_set_str(a, meta, "resourceVersion", secret.resource_version); /* or somebody's owner might get lost */
+    /* So that no owner reference of others is lost. */
+    rv_node_set_str(a, meta, "resourceVersion", secret.resource_version);
     ctx_patch(&p->ctx, "v1", "secrets", secret.name, secret.uid, body, TAG_OWNER + which);
 }
 
@@ -227,7 +230,8 @@ static void take_result(struct mtls_pass *p, const struct rv_result *r) {
                   rv_arena_fmt(p->arena, "Updated the %s", steps[which]));
     if (r->code == 0) return;
     p->ctx.retry = true;
-    if (r->tag >= TAG_UPDATE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT)) return; /* seen anew soon */
+    /* The mirror gets the newer object in a moment. */
+    if (r->tag >= TAG_UPDATE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT)) return;
     struct rv_str why = r->code == RV_E_NOT_FOUND && r->tag < TAG_UPDATE
                             ? RV_STR("cert-manager is not installed (the API server has no cert-manager.io/v1)")
                         : r->message.n != 0 ? r->message
@@ -262,7 +266,8 @@ static void reconcile(struct rv_pass *pass) {
     mtls_cluster_read(&c, pass->object.value, s->domain);
     struct mtls_pass p = {.ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .memo = pass->memo};
     if (!wanted(&p)) {
-        *(struct mtls_memo *)pass->memo = (struct mtls_memo){0}; /* all is reported anew when TLS is asked for again */
+        /* Everything is reported again if TLS is switched on again. */
+        *(struct mtls_memo *)pass->memo = (struct mtls_memo){0};
         return;
     }
     take_step(&p);

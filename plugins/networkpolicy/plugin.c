@@ -1,9 +1,9 @@
-/* plugin.c - the NetworkPolicy controller: keeps the policies of policy.c as they should be, and deletes the others
+/* plugin.c - the NetworkPolicy controller: keeps the policies of policy.c as they should be, and deletes other policies
  * that the cluster controls.
  *
- * An edit counts once the plugin raycluster has accepted it, which the cluster's status tells. So a spec that is
- * refused isolates nobody less than before. The policy of a group that was removed is deleted after the last of the
- * group's pods. */
+ * An edit counts when the plugin raycluster has accepted it, which the cluster's status shows. So a spec that is
+ * refused does not reduce the isolation of any pod. The policy of a group that was removed is deleted after the last of
+ * the group's pods. */
 #include <stdlib.h>
 
 #include "networkpolicy_kinds.h"
@@ -16,11 +16,11 @@ enum { RETRY_MS = 300000 };
 
 struct policy_pass {
     struct rc_context ctx;
-    struct rv_arena *arena; /* that of ctx */
+    struct rv_arena *arena; /* the arena of ctx */
     const struct policy_cluster *c;
     struct rv_val *wanted; /* frozen policies */
     size_t wanted_n, changes;
-    bool accepted; /* the plugin raycluster has accepted the spec: what is there may change */
+    bool accepted; /* the plugin raycluster has accepted the spec, so existing policies may change */
 };
 
 #define POLICIES "networking.k8s.io/v1", "networkpolicies"
@@ -69,10 +69,10 @@ static bool count_pod(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* Its group is no longer in the spec, and pods of the group are still there. */
+/* True if its group is no longer in the spec but still has pods. */
 static bool has_pods_left(struct policy_pass *p, const struct rv_object *o) {
     struct group_pods g = {.group = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_GROUP))};
-    if (!rv_val_set(p->c->policy)) return false; /* nobody is to be isolated */
+    if (!rv_val_set(p->c->policy)) return false; /* no pod should be isolated */
     ctx_list_owned(&p->ctx, KIND_POD, p->c->uid, count_pod, &g);
     return g.n > 0;
 }
@@ -90,7 +90,7 @@ static void repair(struct policy_pass *p, const struct rv_object *o, struct rv_v
     ctx_patch(&p->ctx, POLICIES, o->name, o->uid, body, OP_UPDATE);
 }
 
-/* A policy that is there and ours is kept, repaired or deleted. */
+/* Keeps, corrects or deletes an existing policy of ours. */
 static bool keep_or_delete(void *arg, const struct rv_object *o) {
     struct policy_pass *p = arg;
     if (rv_meta_deleting(o->value)) return true;
@@ -123,12 +123,12 @@ static void keep_policies(struct policy_pass *p) {
     }
 }
 
-/* The raycluster plugin refuses the spec. */
+/* True if the plugin raycluster refuses the spec. */
 static bool is_refused(const struct policy_cluster *c) {
     return rv_condition_is(rv_val_path(c->value, "status.conditions"), "Stalled", "True");
 }
 
-/* It has seen this very spec, or none yet. */
+/* True if it has seen exactly this spec, or none yet. */
 static bool is_seen(const struct policy_cluster *c) {
     struct rv_val observed = rv_val_path(c->value, "status.observedGeneration");
     return !rv_val_set(observed) || rv_val_int(observed, 0) == rv_path_int(c->meta, "generation", 0);

@@ -21,7 +21,7 @@ static void put(struct rv_arena *a, struct rv_node *labels, const char *key, str
     rv_node_set_str(a, labels, key, value);
 }
 
-/* {podSelector: {matchLabels: ...}} with nothing in it yet; *ret_labels is where they go. */
+/* {podSelector: {matchLabels: ...}} without labels. *ret_labels is the map for them. */
 static struct rv_node *pods_with(struct rv_arena *a, struct rv_node **ret_labels) {
     struct rv_node *n = rv_node_map(a);
     *ret_labels = rv_node_ensure_map(a, rv_node_ensure_map(a, n, "podSelector"), "matchLabels");
@@ -36,7 +36,7 @@ static struct rv_node *own_pods(struct rv_arena *a, const struct policy_cluster 
     return rule;
 }
 
-/* The RayJob that controls the cluster and submits from a pod of its own, or empty. */
+/* The RayJob that controls the cluster and submits from a pod of its own; empty if there is none. */
 static struct rv_str submitting_job(const struct policy_cluster *c) {
     struct rv_str mode = rv_val_str(rv_val_get(rv_val_get(c->meta, "labels"), RC_LABEL_SUBMISSION_MODE));
     if (!rv_str_is(mode, "K8sJobMode")) return (struct rv_str){NULL, 0};
@@ -56,7 +56,7 @@ static int64_t head_port(struct rv_arena *a, const struct policy_cluster *c, con
     return rv_str_to_int(text, 1, 65535, &number) == 0 ? number : by_default;
 }
 
-/* Its submitter must reach the dashboard. */
+/* The job's submitter must reach the dashboard. */
 static void submitter_rule(struct rv_arena *a, const struct policy_cluster *c, struct rv_node *ingress) {
     struct rv_str job = submitting_job(c);
     if (job.n == 0) return;
@@ -70,7 +70,7 @@ static void submitter_rule(struct rv_arena *a, const struct policy_cluster *c, s
     rv_node_append(a, ingress, rule);
 }
 
-/* The plugin autoscaler asks the control store: without this it would wait for a reason that nobody sees. */
+/* The plugin autoscaler connects to the control store. Without this rule it would wait, and nobody would see why. */
 static void autoscaler_rule(struct rv_arena *a, const struct policy_cluster *c, struct rv_node *ingress) {
     struct rv_str mode = rv_val_str(rv_val_get(rv_val_get(c->meta, "annotations"), RC_ANNOTATION_AUTOSCALER));
     if (mode.n == 0) mode = c->autoscaler_mode;
@@ -78,7 +78,7 @@ static void autoscaler_rule(struct rv_arena *a, const struct policy_cluster *c, 
     if (!asks || !rv_path_bool(c->spec, "enableInTreeAutoscaling", false)) return;
     struct rv_node *rule = rv_node_map(a), *labels, *peer = pods_with(a, &labels), *port = rv_node_map(a);
     put(a, labels, RC_LABEL_APP_NAME, RV_STR("rayvisor"));
-    rv_node_set(a, peer, "namespaceSelector", rv_node_map(a)); /* the operator's namespace, whatever it is called */
+    rv_node_set(a, peer, "namespaceSelector", rv_node_map(a)); /* the operator's namespace may have any name */
     rv_node_append(a, rv_node_ensure_array(a, rule, "from"), peer);
     rv_node_set_cstr(a, port, "protocol", "TCP");
     rv_node_set_int(a, port, "port", head_port(a, c, "port", RC_PORT_GCS));
@@ -86,7 +86,7 @@ static void autoscaler_rule(struct rv_arena *a, const struct policy_cluster *c, 
     rv_node_append(a, ingress, rule);
 }
 
-/* What the user allows beyond that: the group's own entry replaces the one for all workers. */
+/* What the user allows in addition. The group's own entry replaces the one for all workers. */
 static struct rv_val user_rules(const struct policy_cluster *c, struct rv_str group) {
     if (group.n == 0) return rv_val_get(c->policy, "head");
     for (struct rv_iter it = rv_iter(rv_val_get(c->policy, "workerGroups")); rv_iter_next(&it);)
@@ -138,7 +138,7 @@ struct rv_node *policy_build(struct rv_arena *a, const struct policy_cluster *c,
 
 /* ---- is it so? --------------------------------------------------------------------------------------------------- */
 
-/* Does the field say no more than if it were absent? An empty selector says more, because it selects everything. */
+/* True if the field means the same as if it were absent. An empty selector does not, because it selects everything. */
 static bool says_nothing(struct rv_str key, struct rv_val v) {
     bool labels = rv_str_is(key, "matchLabels") && rv_val_type(v) == RV_MAP;
     if (rv_str_is(key, "protocol")) return rv_str_is(rv_val_str(v), "TCP");

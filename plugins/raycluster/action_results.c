@@ -1,5 +1,5 @@
-/* action_results.c - what became of the last pass's actions: events, the reason of ReplicaFailure, and the pace of each
- * group. */
+/* action_results.c - handles the results of the previous pass's actions: events, the reason of ReplicaFailure, and the
+ * pace of each group. */
 #include "ipc/base/utf8.h"
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
@@ -7,7 +7,7 @@
 #include "pod_actions.h"
 #include "teardown.h"
 
-enum { NAMES_BYTES = 700 /* an event's note has room for 1024 */, TEXT_MAX = 2048, STAMP_WAIT_MAX_S = 300 };
+enum { NAMES_BYTES = 700 /* the note of an event may have 1024 bytes */, TEXT_MAX = 2048, STAMP_WAIT_MAX_S = 300 };
 
 static const struct outcome_text {
     const char *did, *failed, *marker, *action, *did_note, *failed_note;
@@ -26,13 +26,13 @@ static const struct outcome_text {
                         "Failed to delete Pod"},
 };
 
-/* The successes of one kind. One event tells of all of them, because a batch of five hundred pods would otherwise be
+/* The successes of one kind. One event reports all of them, because a batch of five hundred pods would otherwise cause
  * five hundred events. */
 struct tally {
     unsigned n;
     bool cut;
     struct rv_buf names;
-    struct rv_str how; /* the last of them that had ended did so */
+    struct rv_str how; /* how the last one that had ended did so */
 };
 
 static void tally_add(struct tally *t, struct rv_str name) {
@@ -66,7 +66,7 @@ static struct rv_str without_suffix(struct cluster_pass *p, struct rv_str text, 
     return rv_arena_fmt(p->arena, "%.*s*%.*s", (int)(before + name.n - 5), text.p, (int)after, at + name.n);
 }
 
-/* One failure of a group is told. The others failed for the same reason. */
+/* Reports one failure of a group. The others failed for the same reason. */
 static void creation_failed(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t,
                             struct rv_str why) {
     struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
@@ -93,7 +93,7 @@ static void take_failure(struct cluster_pass *p, const struct rv_result *r, cons
     p->failure_text = note;
 }
 
-/* A pod that cannot be stamped holds nothing but the stamping. */
+/* The result of updating a pod's annotation (outdated.c). A failure delays only further updates. */
 static void stamp_result(struct cluster_pass *p, const struct rv_result *r) {
     struct rc_backoff *b = &p->memo->stamping;
     int64_t now = ctx_now(&p->ctx);
@@ -107,21 +107,22 @@ static void stamp_result(struct cluster_pass *p, const struct rv_result *r) {
 
 static void status_result(struct cluster_pass *p, const struct rv_result *r) {
     if (r->code == 0) return;
-    /* An object that is gone or was replaced is no failure: the next event brings the newer object. */
+    /* If the object is gone or was replaced, this is no failure: the next event brings the newer object. */
     if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) p->ctx.retry = true;
 }
 
 static void take_success(struct cluster_pass *p, const struct rv_result *r, struct tally *t) {
     struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
     if (pace != NULL && r->verb == RV_VERB_CREATE) pace->made++;
-    /* How a pod ended is told with its deletion. */
+    /* The event about the deletion says how the pod ended. */
     if (pace != NULL && r->verb == RV_VERB_DELETE && pace->end_name != NULL && rv_str_is(r->name, pace->end_name))
         t->how = rv_arena_str(p->arena, rv_str(pace->end_text));
     tally_add(t, r->name);
 }
 
 static void take_result(struct cluster_pass *p, const struct rv_result *r, struct tally *tallies) {
-    if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) p->memo->namespace_ends = true; /* it never comes back */
+    /* Such a namespace is never usable again. */
+    if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) p->memo->namespace_ends = true;
     bool gone = r->verb == RV_VERB_DELETE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT);
     uint32_t tag = TAG_KIND(r->tag);
     if (tag == TAG_STATUS)

@@ -30,7 +30,7 @@ struct rv_str pod_end_text(struct cluster_pass *p, const struct observed_pod *po
         RV_STR_ARG(rv_val_str_or(rv_val_path(pod->value, "spec.restartPolicy"), "Always")), RV_STR_ARG(how));
 }
 
-/* Does something take longer than it should? If not yet, the cluster is looked at again when it will. */
+/* Returns true if something takes longer than usual. If not yet, plans a pass for the time when it will. */
 static bool lasts(struct cluster_pass *p, int64_t since) {
     int64_t until = since + RC_OBSTACLE_LONG_S * RC_SECOND;
     if (since == 0 || ctx_now(&p->ctx) >= until) return true;
@@ -40,7 +40,8 @@ static bool lasts(struct cluster_pass *p, int64_t since) {
 
 static struct blocker blocker_of(struct rc_obstacle o, bool stuck) { return (struct blocker){o.reason, o.text, stuck}; }
 
-/* An empty reason means that the pod is just starting. It is looked at again when that takes too long. */
+/* Finds out why a pod is stuck. An empty reason means that the pod is just starting; a pass is planned for the time
+ * when that takes too long. */
 static struct blocker stuck_pod(struct cluster_pass *p, const struct observed_pod *pod) {
     int64_t again;
     struct rc_obstacle o = rc_pod_obstacle(p->arena, pod->value, ctx_now(&p->ctx), &again);
@@ -54,7 +55,7 @@ static struct blocker with_name(struct cluster_pass *p, const struct observed_po
     return b;
 }
 
-/* The pod was deleted and is still there after its grace period: a finalizer holds it, or its node does not answer. */
+/* The pod was deleted and still exists after its grace period: a finalizer holds it, or its node does not answer. */
 static struct blocker lingering(struct cluster_pass *p, const struct observed_pod *pod) {
     int64_t gone;
     struct rv_val held = rv_val_path(pod->value, "metadata.finalizers");
@@ -70,8 +71,8 @@ static struct blocker lingering(struct cluster_pass *p, const struct observed_po
                             true};
 }
 
-/* Is the first pod to be told rather than the second? The head comes before workers, and older pods before younger
- * ones. */
+/* True if the first pod should be reported rather than the second. The head comes before workers, and older pods before
+ * younger ones. */
 static bool rather(const struct observed_pod *a, const struct observed_pod *b) {
     if (b == NULL || a->head != b->head) return b == NULL || a->head;
     return observed_before(a, b);
@@ -103,7 +104,8 @@ static struct blocker find_blocker(struct cluster_pass *p) {
     if (first.reason.n != 0) return first;
     for (size_t i = 0; i < p->pod_n; i++) {
         const struct observed_pod *pod = &p->pods[i];
-        bool old_head = head != NULL && pod == head && head->deleting; /* the next one waits for it to be gone */
+        /* The next head can be created only when it is gone. */
+        bool old_head = head != NULL && pod == head && head->deleting;
         if (pod->chosen || (!old_head && (pod->ready || pod->deleting)) || !rather(pod, stuck)) continue;
         struct blocker b = old_head ? lingering(p, pod) : stuck_pod(p, pod);
         if (b.reason.n != 0) {
@@ -113,7 +115,7 @@ static struct blocker find_blocker(struct cluster_pass *p) {
             slow = pod;
         }
     }
-    const struct memo_trouble *t = &p->memo->trouble; /* beside the pods */
+    const struct memo_trouble *t = &p->memo->trouble; /* a failure of another object than a pod */
     if (stuck == NULL && t->reason != NULL) return (struct blocker){rv_str(t->reason), rv_str(t->text), true};
     return stuck != NULL || slow == NULL
                ? first

@@ -8,8 +8,8 @@ static bool same_amount(struct rv_val a, struct rv_val b) {
     return rv_quantity_from_val(a, &x) == 0 && rv_quantity_from_val(b, &y) == 0 && rv_quantity_cmp(x, y) == 0;
 }
 
-/* The size and the class of a claim cannot be changed here, because a pod may use it. That is told once for each edit.
- */
+/* The size and the class of a claim cannot be changed here, because a pod may use it. A difference is reported once for
+ * each edit. */
 static void report_difference(struct cluster_pass *p, struct rv_val have, struct rv_node *want) {
     struct rv_val wanted = rv_node_freeze(p->arena, rv_node_get(want, "spec")), live = rv_val_get(have, "spec"),
                   class = rv_val_get(wanted, "storageClassName");
@@ -30,8 +30,8 @@ static void report_difference(struct cluster_pass *p, struct rv_val have, struct
                            what));
 }
 
-/* Our owner reference is added or removed. Those of others stay, and the resourceVersion makes sure that none of them
- * is lost. */
+/* Adds or removes our owner reference. The references of others stay. The resourceVersion in the patch makes sure that
+ * none of them is lost. */
 struct rv_node *claim_drift(struct cluster_pass *p, struct rv_val have, struct rv_node *want) {
     struct rv_val owners = rv_val_path(have, "metadata.ownerReferences");
     bool ours = false, retained = rc_claim_retained(p->c);

@@ -48,8 +48,8 @@ static bool in_spec(struct cluster_pass *p, const char *group) {
     return strcmp(group, RC_HEAD_GROUP) == 0 || rv_val_present(cluster_group(p, rv_str(group)));
 }
 
-/* Forgets the groups that are gone. An edit of the spec may repair what failed, so creations are tried at once. A mere
- * change of sizes is no such edit, because an autoscaler makes it all the time. */
+/* Drops the paces of groups that are gone. An edit of the spec may correct what failed, so creations are tried at once.
+ * A change of sizes alone does not count, because an autoscaler makes it all the time. */
 static void after_edit(struct cluster_pass *p) {
     struct cluster_memo *m = p->memo;
     bool edited = !rv_str_is(cluster_spec_hash(p), m->paced_hash);
@@ -132,11 +132,12 @@ void pace_pod_ended(struct cluster_pass *p, struct creation_pace *pace, const st
     int64_t now = ctx_now(&p->ctx), wait = 0;
     replace_text(&pace->end_name, pod->name);
     replace_text(&pace->end_text, pod_end_text(p, pod));
-    if (pod->made + RC_SECOND <= pace->ended) return; /* of the batch whose end was counted already */
+    if (pod->made + RC_SECOND <= pace->ended) return; /* it belongs to a batch that was already counted */
     if (now - pace->ended > EARLY_S * RC_SECOND) pace->ends = 0;
     pace->ends = now - pod->made < EARLY_S * RC_SECOND ? pace->ends + 1 : 0;
     pace->ended = now;
-    if (pace->ends > 1) wait = INT64_C(1) << (pace->ends < 8 ? pace->ends - 2 : 6); /* the first is replaced at once */
+    /* After the first end the pod is replaced at once. */
+    if (pace->ends > 1) wait = INT64_C(1) << (pace->ends < 8 ? pace->ends - 2 : 6);
     if (wait > WAIT_MAX_S) wait = WAIT_MAX_S;
     if (now + wait * RC_SECOND > pace->creation.after) pace->creation.after = now + wait * RC_SECOND;
 }

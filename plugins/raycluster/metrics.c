@@ -19,7 +19,7 @@ static void gauge_remove(const struct rc_context *x, const char *name, const cha
     ctx_gauge_remove(x, name, &field, 1);
 }
 
-/* The label may come later, or change. */
+/* The label may be added later, or change. */
 static void update_info(struct cluster_pass *p) {
     struct cluster_memo *m = p->memo;
     struct rv_str kind = rv_val_str(rv_val_get(rv_val_get(p->c->meta, "labels"), RC_LABEL_ORIGIN_KIND));
@@ -31,7 +31,7 @@ static void update_info(struct cluster_pass *p) {
     gauge(&p->ctx, INFO, "owner_kind", m->owner_kind);
 }
 
-/* From the condition, so that another host tells the same. */
+/* The duration comes from the condition, so that another host reports the same. */
 static void update_duration(struct cluster_pass *p, struct rv_val condition) {
     int64_t created, provisioned;
     if (rv_time_parse(rv_path_str(p->c->meta, "creationTimestamp"), &created) != 0 ||

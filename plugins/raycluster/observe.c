@@ -22,7 +22,7 @@ static int64_t number(struct rv_val labels, const char *key) {
     return rv_str_to_int(rv_val_str(rv_val_get(labels, key)), 0, INT32_MAX, &n) == 0 ? n : -1;
 }
 
-/* The only container that is not ready is the submitter of a RayJob, which has ended, as it should. */
+/* The submitter of a RayJob has ended, as it should, and all other containers are ready. */
 static bool all_but_submitter_ready(struct rv_val v) {
     struct rv_val ready = rv_condition_find(rv_val_path(v, "status.conditions"), "Ready");
     bool ended = false;
@@ -63,7 +63,7 @@ static bool observe_pod(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* There are two when the service was renamed. The one with the new name counts. */
+/* There are two if the service was renamed. The one with the new name is used. */
 static bool observe_service(void *arg, const struct rv_object *o) {
     struct cluster_pass *p = arg;
     if (!rv_str_is(rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), RC_LABEL_NODE_TYPE)), "head"))
@@ -89,7 +89,7 @@ static void sort_workers(struct cluster_pass *p) {
     qsort(w->list, w->n, sizeof(struct observed_pod *), worker_order);
 }
 
-/* The first worker whose group does not come before this one. With past set: whose group comes after it. */
+/* The first worker whose group does not come before this one or, with `past`, whose group comes after it. */
 static size_t bound(const struct pod_range *w, struct rv_str group, bool past) {
     size_t low = 0, high = w->n;
     while (low < high) {
@@ -108,7 +108,7 @@ struct pod_range observed_group(const struct cluster_pass *p, struct rv_str grou
     return (struct pod_range){p->workers.list + first, bound(&p->workers, group, true) - first};
 }
 
-/* The head is shown twice: among all pods, and with all that it was made of. */
+/* The mirror has the head twice: among all pods, and with all its fields. */
 static void observe_head(struct cluster_pass *p) {
     struct rv_object o = {.size = sizeof o};
     const struct observed_pod *head = observed_head(p);

@@ -1,10 +1,10 @@
-/* outdated.c - pods that were made of an older spec. With upgradeStrategy Recreate they are replaced (reconcile.c).
- * Otherwise they stay, and the condition PodsOutdated says so, because an edit that changes nothing must not look as if
- * it did.
+/* outdated.c - pods that were created from an older spec. With upgradeStrategy Recreate they are replaced
+ * (reconcile.c). Otherwise they stay, and the condition PodsOutdated says so. Without it, an edit without effect would
+ * seem to have one.
  *
- * A pod carries a hash of just what it was made of, so that a group that is scaled or added makes no other pod look
- * old. Hashes of two versions of the operator cannot be compared, because the defaults of the schema may differ. Pods
- * of another version therefore get a new mark, a few at a time, and count as pods of this spec. */
+ * A pod has an annotation with a hash of exactly what it was created from. So scaling a group or adding one makes no
+ * other pod outdated. Hashes of two versions of the operator cannot be compared, because the defaults of the schema may
+ * differ. Pods of another version therefore get a new hash, a few at a time, and count as pods of this spec. */
 #include <stdio.h>
 
 #include "outdated.h"
@@ -43,13 +43,14 @@ static void hash_of(const struct rc_cluster *c, struct rv_val group, bool head, 
     if (head && c->f.autoscaling) copy_fields(a, n, c->spec, of_head, RV_ARRAY_LEN(of_head));
     if (!head) add_way_to_head(a, c, n);
     struct rv_node *spec = rv_node_path(own, "template.spec");
-    rv_node_remove(spec, "tolerations"); /* others may add to them, so they do not count in the spec's hash either */
+    /* Others may add tolerations, so the spec's hash does not include them either. */
+    rv_node_remove(spec, "tolerations");
     rv_node_remove(spec, "schedulingGates");
     struct rv_hash h = rv_val_hash(rv_node_freeze(a, n));
-    snprintf(ret, 17, "%016llx", (unsigned long long)h.hi); /* every pod keeps it, here and there */
+    snprintf(ret, 17, "%016llx", (unsigned long long)h.hi); /* a short hash, because every pod stores it */
 }
 
-/* Absent when the spec has no such group any more. */
+/* Absent if the spec no longer has such a group. */
 static struct rv_val group_of(struct cluster_pass *p, const struct creation_pace *pace) {
     if (strcmp(pace->group, RC_HEAD_GROUP) == 0) return rv_val_get(p->c->spec, "headGroupSpec");
     return cluster_group(p, rv_str(pace->group));

@@ -1,14 +1,15 @@
-/* outdated.h - pods that were made of an older spec. Each pod carries a mark of what it was made of. */
+/* outdated.h - pods that were created from an older spec. Each pod has an annotation with a hash of what it was created
+ * from. */
 #ifndef RAYCLUSTER_OUTDATED_H
 #define RAYCLUSTER_OUTDATED_H
 
 #include "pass.h"
 
-/* The mark that a pod of the group carries. */
+/* The value of the annotation for a pod of the group. */
 struct rv_str outdated_mark(struct cluster_pass *p, struct rv_str group);
-/* Which pods are outdated, as a sentence; empty: none. */
+/* A sentence that says which pods are outdated; empty if there are none. */
 struct rv_str outdated_pods(struct cluster_pass *p);
-/* Pods of another version of the operator get a new mark when there is nothing else to do. */
+/* If there is nothing else to do, pods of another version of the operator get a new hash. */
 void outdated_stamp(struct cluster_pass *p);
 
 #endif

@@ -1,8 +1,8 @@
 /* owned_objects.c - keeps the objects of owned_rules.c. An object that is wanted and missing is created. One that is
- * ours and differs is patched. One that is ours and no longer wanted is deleted where that does no harm.
+ * ours and differs is patched. One that is ours and no longer wanted is deleted, if that does no harm.
  *
- * A failure is remembered until it is over, and the condition tells it. Pods are held where they must not be made
- * without the object, or would use somebody else's object. */
+ * A failure is remembered until it is over, and the condition shows it. Pods are not created if they need the object,
+ * or if they would use an object of another owner. */
 #include "owned_objects.h"
 
 #include "claim_drift.h"
@@ -37,7 +37,7 @@ static void set_bit(uint32_t *bits, size_t i, bool on) {
     *bits = on ? *bits | one : *bits & ~one;
 }
 
-/* Somebody else's object has the name of the rule's. */
+/* Another owner's object has the name of the rule's object. */
 static void set_foreign(struct cluster_memo *m, size_t i, bool on) {
     set_bit(&m->owned.foreign, i, on);
     if (!on) set_bit(&m->owned.foreign_seen, i, false);
@@ -61,7 +61,7 @@ static bool gang_there(struct cluster_pass *p, size_t rule) {
     return gang_rule_at(p, rule, &r) && find(p, &r, NULL, &have) == RC_OWNER_US;
 }
 
-/* As it should be, to be referred to. */
+/* True if the object is as wanted, so that the next object can refer to it. */
 static bool gang_done(struct cluster_pass *p, size_t rule) {
     struct owned_rule r;
     struct rv_object have = {.size = sizeof have};
@@ -80,7 +80,7 @@ static void remove_group_finalizer(struct cluster_pass *p, const struct owned_ru
 }
 
 /* Deletes in steps, one in each pass: first the object that refers to this one, then this one, then its finalizer.
- * Kubernetes keeps a group by that finalizer for the sake of its pods, and the pods stay here. */
+ * Kubernetes keeps a pod group by that finalizer as long as its pods exist, but here the pods stay. */
 static void gang_delete(struct cluster_pass *p, const struct owned_rule *r, size_t i, const struct rv_object *have) {
     if (gang_there(p, i + 1)) return;
     ctx_explain(&p->ctx, "deleting the %s " RV_STR_FMT, r->what, RV_STR_ARG(have->name));
@@ -118,10 +118,10 @@ static void keep_unwanted(struct cluster_pass *p, const struct owned_rule *r, si
     ctx_delete(&p->ctx, r->api_version, r->resource, have.name, have.uid, tag_of(i, OP_DELETE));
 }
 
-/* The name is tried again less and less often, because its owner may mean to keep it. */
+/* The name is tried again at growing intervals, because its owner may want to keep it. */
 static void back_off_from_name(struct cluster_pass *p) {
     int64_t now = ctx_now(&p->ctx);
-    if (rc_backoff_waits(&p->memo->owned.foreign_wait, now)) return; /* another name in this pass */
+    if (rc_backoff_waits(&p->memo->owned.foreign_wait, now)) return; /* another name was already tried in this pass */
     rc_backoff_failed(&p->memo->owned.foreign_wait, now, FOREIGN_WAIT_MAX_S);
 }
 
@@ -130,7 +130,7 @@ static bool keeps_pods(struct cluster_pass *p, const struct owned_rule *r) {
     return r->kind == KIND_SECRET && observed_head(p) != NULL;
 }
 
-/* Somebody else's object has the name. */
+/* Another owner's object has the name. */
 static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want,
                               bool seen) {
     struct rv_str name = rv_node_text(rv_node_path(want, "metadata.name"));
@@ -149,8 +149,8 @@ static void report_taken_name(struct cluster_pass *p, const struct owned_rule *r
     if (r->needed && !keeps_pods(p, r)) hold_pods(p, text);
 }
 
-/* The object was created and the mirror does not show it, so it has lost the labels that select it. They are put back.
- */
+/* The object was created but the mirror does not have it, so it has lost the labels that select it. They are
+ * restored. */
 static void relabel(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
     struct rv_node *body = rv_node_map(p->arena), *meta = rv_node_get(want, "metadata");
     ctx_explain(&p->ctx, "putting the labels of the %s back", r->what);
@@ -163,7 +163,7 @@ static void relabel(struct cluster_pass *p, const struct owned_rule *r, size_t i
 
 static void keep_missing(struct cluster_pass *p, const struct owned_rule *r, size_t i, struct rv_node *want) {
     struct cluster_memo *m = p->memo;
-    if (bit(m->owned.foreign_seen, i)) set_foreign(m, i, false); /* it went */
+    if (bit(m->owned.foreign_seen, i)) set_foreign(m, i, false); /* the other object is gone */
     bool foreign = bit(m->owned.foreign, i);
     if (foreign && !r->shared) report_taken_name(p, r, i, want, false);
     if (foreign && r->shared) trouble_ends(p->memo, i);
@@ -175,8 +175,8 @@ static void keep_missing(struct cluster_pass *p, const struct owned_rule *r, siz
         hold_pods(p, RV_STR("the autoscaler's service account does not exist yet"));
     if (!foreign && r->kind == KIND_SECRET && !keeps_pods(p, r))
         hold_pods(p, RV_STR("the token secret does not exist yet"));
-    if (owned_rule_is_gang(i) && rv_path_bool(p->c->spec, "suspend", false))
-        return; /* it would wait for pods, in others' way */
+    /* It would wait for pods, and others would wait for it. */
+    if (owned_rule_is_gang(i) && rv_path_bool(p->c->spec, "suspend", false)) return;
     if (!foreign && owned_rule_is_gang(i)) hold_pods(p, RV_STR("the scheduling group is being created"));
     if (p->owned_retry || (owned_rule_is_gang(i) && !owned_rule_is_first_gang(i) && !gang_done(p, i - 1))) return;
     if (bit(m->owned.unseen, i)) {
@@ -216,7 +216,7 @@ static void keep_present(struct cluster_pass *p, const struct owned_rule *r, siz
     bool compared = !deleting || fixed;
     struct rv_node *patch = compared ? drift_of(p, r, have->value, want) : NULL;
     bool again = compared && needs_replacing(p, r, have->value, want);
-    bool going = deleting && fixed; /* it is made again whoever deleted it, and pods must not wait for it */
+    bool going = deleting && fixed; /* it will be created again, whoever deleted it, and pods must not wait for it */
     if (!again && !going && (patch == NULL || (!fixed && is_futile(p, r, i, have, patch)))) {
         trouble_ends(p->memo, i);
         return;
@@ -234,7 +234,7 @@ static void keep_present(struct cluster_pass *p, const struct owned_rule *r, siz
     }
 }
 
-/* The old object is being deleted. Pods that were made now would use it, or find nothing. */
+/* The old object is being deleted. Pods that were created now would use it, or find nothing. */
 static void wait_for_end(struct cluster_pass *p, const struct owned_rule *r, const struct rv_object *have) {
     struct rv_str text =
         rv_arena_fmt(p->arena, "waiting for the old %s " RV_STR_FMT " to be gone", r->what, RV_STR_ARG(have->name));
@@ -247,7 +247,8 @@ static void wait_for_end(struct cluster_pass *p, const struct owned_rule *r, con
 struct retiring {
     struct cluster_pass *p;
     size_t rule;
-    struct rv_str name, oldest; /* of the service that is wanted; when the first pod was made */
+    /* `name` is the wanted service's. `oldest` is when the first pod was created. */
+    struct rv_str name, oldest;
     bool found;
 };
 
@@ -275,8 +276,8 @@ static bool retire(void *arg, const struct rv_object *o) {
     return true;
 }
 
-/* The service was renamed in the spec. The old one is deleted when no pod is left that is older than the new one, as
- * far as timestamps in seconds tell. */
+/* The service was renamed in the spec. The old one is deleted when no pod is older than the new one, as far as
+ * timestamps in seconds show. */
 static void old_head_services(struct cluster_pass *p, size_t rule) {
     struct retiring k = {.p = p, .rule = rule, .name = rc_head_service_name(p->arena, p->c)};
     if (p->owned_retry || ctx_list_owned(&p->ctx, KIND_SERVICE, p->c->uid, find_new, &k) < 2 || !k.found) return;
@@ -363,7 +364,7 @@ static bool service_refused(struct cluster_pass *p, const struct owned_rule *r, 
 
 /* ---- each row */
 
-/* The serve Service of a RayService's cluster has the same name, and is the RayService controller's. */
+/* The serve Service of a RayService's cluster has the same name, and belongs to the RayService controller. */
 static bool is_others(const struct cluster_pass *p, const struct owned_rule *r) {
     return r->kind == KIND_SERVE_SERVICE && rv_str_is(p->c->creator, "RayService");
 }
@@ -378,7 +379,7 @@ static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t
     if (is_others(p, r)) return;
     bool of_head = owned_rule_follows_head(r);
     const struct rc_cluster *c = of_head ? &p->runs : p->c;
-    if (of_head && p->head_unseen) return; /* it is shown in a moment */
+    if (of_head && p->head_unseen) return; /* the mirror will have it in a moment */
     if (!r->wanted(c)) {
         keep_unwanted(p, r, i);
         return;
@@ -395,7 +396,7 @@ static void keep_rule(struct cluster_pass *p, const struct owned_rule *r, size_t
                (owner != RC_OWNER_OTHER && r->kind == KIND_CLAIM && rv_meta_deleting(have.value))) {
         set_foreign(p->memo, i, false);
         wait_for_end(p, r, &have);
-        /* Kubernetes keeps the group of the cluster before this one for a pod that may never go. */
+        /* Kubernetes keeps the pod group of the previous cluster for a pod that may never disappear. */
         if (owned_rule_is_fixed(p->c, i) && rv_meta_deleting(have.value) && !p->owned_retry)
             remove_group_finalizer(p, r, i, &have);
     } else if (owner == RC_OWNER_US || (owner == RC_OWNER_NOBODY && r->kind == KIND_CLAIM && is_left_over(p, &have))) {
@@ -461,7 +462,7 @@ void owned_objects_take_result(struct cluster_pass *p, const struct rv_result *r
     if (exists && (r.shared || said)) return;
     bool stale = op != OP_CREATE && (res->code == RV_E_NOT_FOUND || res->code == RV_E_CONFLICT);
     if (!stale) report_result(p, &r, i, op, res);
-    /* An object that had changed is seen anew in a moment, and nothing is asked for before then. */
+    /* If the object has changed, the mirror gets the newer one in a moment, and nothing is requested before. */
     if (res->code == 0 || exists || (stale && (op == OP_DELETE || owned_rule_is_gang(i)))) return;
     p->owned_retry = true;
     if (owned_rule_is_gang(i)) hold_pods(p, RV_STR("the scheduling group could not be made"));

@@ -56,7 +56,7 @@ static const struct rc_gang *gang_of(const struct rc_cluster *c, size_t rule) {
     return any && s->gangs[rule - RULES].api_version != NULL ? &s->gangs[rule - RULES] : NULL;
 }
 
-/* The manifest's kind of a scheduler's object. */
+/* The kind of a scheduler's object in the manifest. */
 static unsigned gang_kind(const struct rc_gang *g) {
     static const struct {
         const char *api_version, *resource;
@@ -82,8 +82,8 @@ static struct rv_node *drift_fixed_gang(struct rv_arena *a, struct rv_val have, 
     return patch;
 }
 
-/* The scheduler's objects are rules too. Somebody else's group of that name is as good, unless it would have to be made
- * again. */
+/* The scheduler's objects are rules as well. Another owner's group of that name is accepted, unless it would have to be
+ * created again. */
 static bool gang_rule(const struct rc_cluster *c, size_t i, struct owned_rule *ret) {
     const struct rc_gang *g = gang_of(c, i);
     if (g == NULL) return false;

@@ -11,7 +11,7 @@ static int32_t configure(void *state, struct rv_val settings, struct rv_error *e
 static void memo_init(void *memo) { cluster_memo_begin(memo); }
 static void memo_release(void *memo) { cluster_memo_end(memo); }
 
-/* The metrics of a cluster go with it. They stay when the plugin ends. */
+/* The metrics of a cluster are removed with it. They stay when the plugin ends. */
 static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
     struct rc_context x = rc_context_of(pass);
     if (!plugin_ends) metrics_remove(&x, pass->memo);

@@ -1,4 +1,4 @@
-/* pod_actions.h - creating and deleting pods, and what became of it. The tag of an action says what it was for. */
+/* pod_actions.h - creates and deletes pods, and handles the results. The tag of an action says what it was for. */
 #ifndef RAYCLUSTER_POD_ACTIONS_H
 #define RAYCLUSTER_POD_ACTIONS_H
 
@@ -21,14 +21,14 @@ enum action_tag {
     TAG_OWNED_OBJECT = 64 /* and up: the tags of owned_objects.c */
 };
 
-/* The upper half of a tag on pods is the id of the pace that the action belongs to. */
+/* The upper half of the tag of an action on pods is the id of its creation pace. */
 #define TAG_KIND(tag) ((uint32_t)(tag))
 #define TAG_PACE(tag) ((uint32_t)((tag) >> 32))
 
 void pod_create(struct cluster_pass *p, struct rv_str group, struct rv_node *pod, enum action_tag tag);
 void pod_delete(struct cluster_pass *p, struct observed_pod *pod, enum action_tag tag);
-size_t pod_delete_all(struct cluster_pass *p); /* how many were not being deleted already */
-/* Takes the results of the last pass: events, failures, the pace of each group (action_results.c). */
+size_t pod_delete_all(struct cluster_pass *p); /* returns how many were not already being deleted */
+/* Handles the results of the previous pass: events, failures, the pace of each group (action_results.c). */
 void action_results_take(struct cluster_pass *p);
 
 #endif

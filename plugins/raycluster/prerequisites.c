@@ -1,5 +1,5 @@
-/* prerequisites.c - what pods need that others make: the user's ServiceAccount and claim, the certificates of the
- * plugin mtls, the policies of the plugin networkpolicy. Pods are held until it is there. */
+/* prerequisites.c - what pods need and others provide: the user's ServiceAccount and claim, the certificates of the
+ * plugin mtls, the policies of the plugin networkpolicy. Pods are not created before these exist. */
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/names.h"
@@ -12,7 +12,8 @@ static bool is_ours(const struct cluster_pass *p, struct rv_val object) {
 
 /* ---- what the user must bring */
 
-/* The account is looked up only when a head is about to be made. Afterwards the pod itself tells. */
+/* The account is looked up only when a head is about to be created. Afterwards the pod itself shows whether it
+ * exists. */
 static void check_user_account(struct cluster_pass *p) {
     if (!rc_has_sidecar(&p->c->f) || rc_user_account(p->c).n == 0 || observed_head(p) != NULL) return;
     if (p->memo->account_known == p->c->generation) return;
@@ -46,7 +47,7 @@ static void check_serve_port(struct cluster_pass *p) {
 
 /* ---- what other plugins make */
 
-/* Pods may be made once the Certificate has been issued. While it is issued again, running pods use the earlier one,
+/* Pods may be created when the Certificate has been issued. While it is issued again, running pods use the earlier one,
  * and new pods wait for their address in an init container. */
 static void check_certificate(struct cluster_pass *p, const char *which) {
     struct rv_object o = {.size = sizeof o};
@@ -68,8 +69,8 @@ static void check_certificate(struct cluster_pass *p, const char *which) {
                                RV_STR_ARG(name)));
 }
 
-/* Pods without their certificates would only wait. Making them first would also change the addresses on the
- * certificate. New workers speak as the head that runs does. */
+/* Without their certificates pods would only wait. Creating them first would also change the addresses in the
+ * certificate. */
 static void check_certificates(struct cluster_pass *p) {
     if (!p->runs.f.tls) return;
     check_certificate(p, "head");
@@ -86,7 +87,7 @@ static void check_policy(struct cluster_pass *p, struct rv_str group) {
                               RV_STR_ARG(name)));
 }
 
-/* No pod is made before the policies that isolate it, so that nobody is isolated less than the spec says. */
+/* No pod is created before the policies that isolate it, so that no pod is less isolated than the spec says. */
 static void check_network_policies(struct cluster_pass *p) {
     if (!rv_val_set(rv_val_get(p->c->spec, "networkPolicy"))) return;
     check_policy(p, (struct rv_str){NULL, 0});

@@ -1,7 +1,7 @@
-/* reconcile.c - what to do about a RayCluster now, in order (spec sections 4 and 8).
+/* reconcile.c - one pass over a RayCluster, in order (spec sections 4 and 8).
  *
- * Only pods that the cluster controls (by uid) count or are deleted. Each part decides for itself. A part that fails
- * holds another one back only where that one needs it. */
+ * Only pods that the cluster controls (by uid) count or are deleted. Each part decides for itself. If a part fails, it
+ * delays another one only if that one needs it. */
 #include "reconcile.h"
 
 #include <stdio.h>
@@ -19,12 +19,12 @@
 #include "teardown.h"
 #include "workers.h"
 
-enum { INVALID_MAX = 4096 }; /* bytes of what is said of an invalid cluster */
+enum { INVALID_MAX = 4096 }; /* the largest text about an invalid cluster, in bytes */
 
 /* ---- is it valid? ------------------------------------------------------------------------------------------------ */
 
-/* Version 1 of the autoscaler replaces pods that end, and a group that restarts its pods in place works against that.
- * This is a warning and no refusal. */
+/* Version 1 of the autoscaler replaces pods that end. A group that restarts its pods in place works against that. This
+ * is only a warning. */
 static void warn_restarts(struct cluster_pass *p) {
     rv_autobuf struct rv_buf names = {0};
     if (p->c->f.autoscaler != 1) return;
@@ -42,8 +42,8 @@ static void warn_restarts(struct cluster_pass *p) {
                          RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name), rv_buf_cstr(&names)));
 }
 
-/* Tells what neither the condition nor the last pass has told, whether it came from an edit of the spec, of an
- * annotation or of the settings. */
+/* Reports an error that neither the condition nor the previous pass has reported. It may come from an edit of the spec,
+ * of an annotation or of the settings. */
 static void report_invalid(struct cluster_pass *p, const char *reason, struct rv_str text) {
     struct rv_val told = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_STALLED);
     struct cluster_memo *m = p->memo;
@@ -59,7 +59,7 @@ static void report_invalid(struct cluster_pass *p, const char *reason, struct rv
     p->ctx.api->log(p->ctx.host, RV_LOG_WARN, RV_STR("the cluster is not valid"), fields, RV_ARRAY_LEN(fields));
 }
 
-/* False when the cluster cannot go on as it is. An event, a condition and the log say so. */
+/* Returns false if the cluster cannot continue as it is. An event, a condition and the log say so. */
 static bool check_valid(struct cluster_pass *p) {
     rv_autobuf struct rv_buf text = {0};
     const char *reason = rc_validate(p->c, &text);
@@ -84,7 +84,7 @@ static bool check_valid(struct cluster_pass *p) {
 /* ---- suspending and recreating --------------------------------------------------------------------------------------
  */
 
-/* True when no pods are to be made now. */
+/* Returns true if no pods may be created now. */
 static bool keep_suspended(struct cluster_pass *p) {
     struct rv_val conditions = rv_val_get(p->c->status, "conditions");
     if (rv_condition_is(conditions, RC_CONDITION_SUSPENDING, "True")) {
@@ -116,8 +116,8 @@ static enum made made_of(struct cluster_pass *p, const struct observed_pod *pod)
     return have.n == 0 || rv_str_eq(have, cluster_spec_hash(p)) ? MADE_OF_THIS_SPEC : MADE_OF_ANOTHER;
 }
 
-/* Deletes the heads, or the workers, that were made of another spec. With `all` set, pods that do not tell what they
- * were made of are deleted too. Returns how many. */
+/* Deletes the heads, or the workers, that were created from another spec. With `all`, it also deletes pods that do not
+ * show from which spec they were created. Returns how many. */
 static size_t delete_old(struct cluster_pass *p, bool heads, bool all) {
     size_t n = 0;
     for (size_t i = 0; i < p->pod_n; i++) {
@@ -129,10 +129,10 @@ static size_t delete_old(struct cluster_pass *p, bool heads, bool all) {
     return n;
 }
 
-/* With upgradeStrategy Recreate, an old head means that all pods are deleted, the head last. The head speaks for
- * workers of another operator, which do not tell what they were made of, so it must outlive them. Workers that tell are
- * deleted as well when the head was lost or made anew meanwhile. Pods of another version of the operator get a new mark
- * instead (outdated.c). True when nothing is made in this pass. */
+/* With upgradeStrategy Recreate, an outdated head means that all pods are deleted, the head last. Workers of another
+ * operator do not show from which spec they were created, so the head stands for them and must outlive them. Workers
+ * that show it are also deleted if the head was lost or created again in the meantime. Pods of another version of the
+ * operator get a new annotation instead (outdated.c). Returns true if nothing is created in this pass. */
 static bool recreate(struct cluster_pass *p) {
     if (!cluster_recreates(p)) return false;
     const struct observed_pod *head = observed_head(p);
@@ -152,8 +152,8 @@ static bool recreate(struct cluster_pass *p) {
 
 /* ---- the head */
 
-/* There is at most one head. A head that has ended is deleted, and the next one is made when it is really gone, because
- * two heads behind one service must never exist. */
+/* There is at most one head. A head that has ended is deleted, and the next one is created only when it has
+ * disappeared, because one service must never lead to two heads. */
 static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
     struct observed_pod *keep = NULL;
     size_t present = 0;
@@ -181,8 +181,8 @@ static bool keep_one_head(struct cluster_pass *p, struct creation_pace *pace) {
     return present > 0;
 }
 
-/* False when workers have to wait. Without a head they would be of no use. They wait until the head's creation is
- * answered, because with a quota the workers could otherwise take the head's place for good. */
+/* Returns false if workers have to wait. Without a head they are of no use. They wait until the head has been created,
+ * because with a quota the workers could otherwise take the head's place for good. */
 static bool reconcile_head(struct cluster_pass *p) {
     struct creation_pace *pace = pace_of(p, RV_STR(RC_HEAD_GROUP));
     if (keep_one_head(p, pace)) {
@@ -229,7 +229,7 @@ static void log_work(struct cluster_pass *p) {
     p->ctx.api->log(p->ctx.host, RV_LOG_INFO, RV_STR("changing the cluster's objects"), fields, RV_ARRAY_LEN(fields));
 }
 
-/* No pods are wanted, so earlier failures are past. */
+/* No pods are wanted, so earlier failures no longer matter. */
 static void clear_paces(struct cluster_pass *p) {
     for (struct creation_pace *pace = p->memo->paces; pace != NULL; pace = pace->next) pace_content(pace);
 }
@@ -263,7 +263,7 @@ void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     } else if (check_valid(p)) {
         bool guarded = teardown_guard(p);
         if (guarded && !trouble_is(p->memo, TROUBLE_FINALIZER)) {
-            out->code = p->owned_retry ? RV_RETRY : RV_DONE; /* its result brings us back */
+            out->code = p->owned_retry ? RV_RETRY : RV_DONE; /* the result of that action leads to the next pass */
             return;
         }
         if (!guarded) reconcile_all(p);

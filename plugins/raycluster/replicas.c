@@ -13,7 +13,7 @@
 
 struct replica {
     struct rv_str name, created;
-    struct pod_range pods; /* in the order of their hosts */
+    struct pod_range pods; /* sorted by host */
     int64_t index;
     bool doomed;
     size_t ready, running;
@@ -43,7 +43,7 @@ static void read_replicas(struct cluster_pass *p, struct table *t) {
     for (size_t i = 0; i < all.n; i++) {
         struct observed_pod *pod = all.list[i];
         if (pod->ended && !pod->deleting) pace_pod_ended(p, t->pace, pod);
-        if (pod->replica.n == 0) { /* a pod of no replica: it is older than the group's several hosts */
+        if (pod->replica.n == 0) { /* a pod without a replica: it is older than the group's numOfHosts */
             pod_delete(p, pod, TAG_DELETE_WORKER);
             continue;
         }
@@ -70,7 +70,7 @@ static const struct replica *named(const struct table *t, const char *name) {
     return NULL;
 }
 
-/* A replica that is whole, or gone, is no longer being made. */
+/* A replica that is complete, or gone, is no longer being created. */
 static void forget_finished(struct table *t) {
     for (struct unfinished_replica *u = t->pace->unfinished, *next; u != NULL; u = next) {
         const struct replica *r = named(t, u->replica);
@@ -79,7 +79,7 @@ static void forget_finished(struct table *t) {
     }
 }
 
-/* Creates the hosts that the replica lacks, as far as there is budget. A new replica lacks all of them. */
+/* Creates the hosts that the replica lacks, within the budget. A new replica lacks all of them. */
 static void create_missing_hosts(struct cluster_pass *p, struct table *t, const struct replica *r, int64_t budget) {
     size_t at = 0;
     for (int64_t h = 0; h < t->hosts && budget > 0; h++) {
@@ -109,8 +109,8 @@ static int number_order(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* The batch is a whole number of replicas, at least one, because half a replica is of no use. A replica that is bigger
- * than AT_ONCE is made in several passes. */
+/* The batch is a whole number of replicas, at least one, because a part of a replica is of no use. A replica with more
+ * than AT_ONCE hosts is created in several passes. */
 enum { AT_ONCE = 16 };
 
 static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missing) {
@@ -134,7 +134,7 @@ static void grow_replicas(struct cluster_pass *p, struct table *t, int64_t missi
 
 /* ---- shrinking --------------------------------------------------------------------------------------------------- */
 
-/* Least useful first: fewest running hosts, fewest ready, newest. */
+/* The least useful replica comes first: fewest running hosts, fewest ready ones, newest. */
 static int victim_order(const void *a, const void *b) {
     const struct replica *x = *(struct replica *const *)a, *y = *(struct replica *const *)b;
     if (x->running != y->running) return x->running < y->running ? -1 : 1;
@@ -148,8 +148,9 @@ static int index_order(const void *a, const void *b) {
     return x->index != y->index ? (x->index < y->index ? -1 : 1) : victim_order(a, b);
 }
 
-/* Is the replica broken? Either a host is missing although the replica was complete or others of its hosts run and
- * nobody is making it. Or there are too many hosts, because numOfHosts became smaller or an answer got lost. */
+/* True if the replica is broken. This is so if a host is missing although the replica was complete, or although others
+ * of its hosts run and nobody is creating it. It is also so if there are too many hosts, because numOfHosts was reduced
+ * or an answer was lost. */
 static bool broken(const struct table *t, const struct replica *r) {
     for (size_t i = 0; i < r->pods.n; i++) {
         const struct observed_pod *pod = r->pods.list[i];
@@ -158,8 +159,8 @@ static bool broken(const struct table *t, const struct replica *r) {
     return (int64_t)r->pods.n < t->hosts && r->running > 0 && !pace_is_unfinished(t->pace, r->name);
 }
 
-/* Returns the replicas that stay. Two replicas have one index when an answer got lost, or when hosts that had ended run
- * again after they were replaced. The more useful one stays, because others count replicas by their index. */
+/* Returns the replicas that stay. Two replicas have the same index if an answer was lost, or if hosts that had ended
+ * run again after they were replaced. The more useful one stays, because others count replicas by their index. */
 static size_t fit(struct cluster_pass *p, struct table *t, struct replica **live) {
     size_t n = 0, kept = 0;
     for (size_t i = 0; i < t->n; i++) {

@@ -1,4 +1,4 @@
-/* spec.c - what a pass asks the spec again and again: its hash and its groups by name (see pass.h). */
+/* spec.c - values that a pass needs repeatedly from the spec: its hash, and its groups by name (see pass.h). */
 #include <stdlib.h>
 
 #include "pass.h"

@@ -1,8 +1,8 @@
 /* status.c - the status of a RayCluster (spec section 10) as the smallest merge patch.
  *
- * Beyond the contract, observedGeneration and the desired resources follow every change, and a cluster that cannot go
- * on has a condition Stalled. Mere progress (counters, the address of the head, a pod that got one step further) is
- * gathered for a moment, so that a thousand starting pods do not cause a thousand writes. */
+ * Beyond the contract, observedGeneration and the desired resources follow every change, and a cluster that cannot
+ * continue has a condition Stalled. Progress alone (counters, the address of the head, a pod that got one step further)
+ * is collected for a moment. So a thousand starting pods do not cause a thousand writes. */
 #include <stdio.h>
 
 #include "metrics.h"
@@ -12,17 +12,17 @@
 #include "status.h"
 #include "workers.h"
 
-/* The first progress after other news or after a quiet time is told within a second. Further progress is told every two
- * seconds. */
+/* The first progress after another change or after a quiet time is written within a second. Further progress is written
+ * every two seconds. */
 enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };
 #define MS INT64_C(1000000)
 
 /* A pod that is being deleted counts as available, but never as ready or live. */
 struct counts {
     int64_t ready, available, desired, min, max;
-    size_t pods, live, running; /* all pods; the pods that stay; those of them that run and whose Ready condition does
-                                   not say otherwise */
-    bool head;                  /* one that stays */
+    /* All pods; the pods that stay; and those of them that run and whose Ready condition is not false. */
+    size_t pods, live, running;
+    bool head; /* there is a head that stays */
 };
 
 static struct rv_str fmt_quantity(struct cluster_pass *p, struct rv_quantity q) {
@@ -100,15 +100,15 @@ static struct counts count(const struct cluster_pass *p) {
     return n;
 }
 
-/* Every wanted pod is there and runs, and there is no other pod that would stay. */
+/* True if every wanted pod exists and runs, and no other pod would stay. */
 static bool all_run(const struct counts *n) {
     return n->head && (int64_t)n->live == n->desired + 1 && n->running == n->live;
 }
 
 /* ---- head ------------------------------------------------------------------------------------------------- */
 
-/* Does the head service lead to the head? A label that the service selects may have been taken off the pod by hand, and
- * a service of that name may be somebody else's. */
+/* True if the head service leads to the head. It may not: a label that the service selects may have been removed from
+ * the pod by hand, or a service of that name may have another owner. */
 static bool head_is_served(struct cluster_pass *p, struct rv_str *ret_why) {
     const struct observed_pod *head = observed_head(p);
     struct rv_val labels = rv_val_path(p->head_pod, "metadata.labels");
@@ -116,7 +116,7 @@ static bool head_is_served(struct cluster_pass *p, struct rv_str *ret_why) {
         *ret_why = RV_STR("The head service does not exist yet");
         return false;
     }
-    if (!rv_val_present(p->head_pod)) return true; /* not shown yet: nothing is known against it */
+    if (!rv_val_present(p->head_pod)) return true; /* the mirror does not have it yet, so nothing speaks against it */
     for (struct rv_iter it = rv_iter(rv_val_path(p->head_service, "spec.selector")); rv_iter_next(&it);) {
         if (rv_str_eq(rv_val_str(it.val), rv_val_str(rv_val_getn(labels, it.key)))) continue;
         *ret_why =
@@ -139,7 +139,7 @@ static struct rv_node *head_info(struct cluster_pass *p) {
     if (head != NULL) rv_node_set_str(a, n, "podName", head->name);
     if (!rv_val_present(p->head_service)) return n;
     struct rv_str cluster_ip = rv_path_str(p->head_service, "spec.clusterIP");
-    if (rv_str_is(cluster_ip, "None")) cluster_ip = ip; /* headless: the pod's own address */
+    if (rv_str_is(cluster_ip, "None")) cluster_ip = ip; /* a headless service: use the pod's own address */
     if (cluster_ip.n != 0) rv_node_set_str(a, n, "serviceIP", cluster_ip);
     rv_node_set_str(a, n, "serviceName", rv_path_str(p->head_service, "metadata.name"));
     return n;
@@ -160,7 +160,8 @@ static struct rv_node *endpoints(struct cluster_pass *p) {
 
 /* ---- conditions ------------------------------------------------------------------------------------------- */
 
-/* Why the head is not ready, from its pod: the Ready condition, made concrete by a waiting or terminated container. */
+/* Why the head is not ready, from its pod: the Ready condition, made more precise by a waiting or terminated
+ * container. */
 static void head_condition(struct cluster_pass *p, struct rv_node *conditions, int64_t now) {
     const struct observed_pod *head = observed_head(p);
     if (head == NULL) {
@@ -176,7 +177,8 @@ static void head_condition(struct cluster_pass *p, struct rv_node *conditions, i
     }
     struct rv_val status = rv_val_get(head->value, "status"),
                   ready = rv_condition_find(rv_val_get(status, "conditions"), "Ready");
-    bool is = head->ready, alone = is && !rv_str_is(rv_path_str(ready, "status"), "True"); /* but for its submitter */
+    /* Everything is ready except for its submitter. */
+    bool is = head->ready, alone = is && !rv_str_is(rv_path_str(ready, "status"), "True");
     struct rv_str reason = alone ? RV_STR("") : rv_path_str(ready, "reason"),
                   message =
                       alone ? RV_STR("The RayJob's submitter in this pod has ended") : rv_path_str(ready, "message");
@@ -185,7 +187,7 @@ static void head_condition(struct cluster_pass *p, struct rv_node *conditions, i
             struct rv_val why = rv_val_path(it.val, "state.waiting");
             if (!rv_val_present(why)) why = rv_val_path(it.val, "state.terminated");
             struct rv_str concrete = rv_path_str(why, "reason"), text = rv_path_str(why, "message");
-            if (concrete.n == 0) continue; /* an empty reason would make the API server refuse the whole status */
+            if (concrete.n == 0) continue; /* the API server would refuse the whole status because of an empty reason */
             reason = concrete;
             if (text.n != 0)
                 message = rv_arena_fmt(p->arena, RV_STR_FMT "; " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(message),
@@ -243,9 +245,9 @@ static struct blocker suspending(struct cluster_pass *p, const struct counts *n)
                                                   RV_STR_ARG(last->name)));
 }
 
-/* The condition that kstatus reads. It is there while the cluster is on its way, with one word and one line for what it
- * waits for. While nothing is wrong its text does not follow every step, because each step would be a write. A stalled
- * cluster does not have it. */
+/* The condition that kstatus reads. It exists while the cluster is not ready, with a reason and a message about what it
+ * waits for. While there is no failure, its message does not follow every step, because each step would be a write. A
+ * stalled cluster does not have it. */
 static void reconciling(struct cluster_pass *p, struct rv_node *conditions, const struct counts *n, int64_t now) {
     bool gone = rv_path_bool(p->c->spec, "suspend", false) ||
                 rv_condition_is(rv_val_get(p->c->status, "conditions"), RC_CONDITION_SUSPENDING, "True");
@@ -265,7 +267,7 @@ static void reconciling(struct cluster_pass *p, struct rv_node *conditions, cons
     rv_condition_set(p->arena, conditions, RC_CONDITION_RECONCILING, "True", b.reason, b.text, now);
 }
 
-/* The conditions Suspending and Suspended are a small state machine. A suspension that has begun goes on until no pod
+/* The conditions Suspending and Suspended are a small state machine. A suspension that has begun continues until no pod
  * is left. */
 static void suspend_conditions(struct cluster_pass *p, struct rv_node *conditions, size_t pods, int64_t now) {
     struct rv_val old = rv_val_get(p->c->status, "conditions"), suspend = rv_val_get(p->c->spec, "suspend");
@@ -302,7 +304,7 @@ static void replica_failure(struct cluster_pass *p, struct rv_node *list, int64_
         rv_condition_remove(list, RC_CONDITION_REPLICA_FAILURE);
 }
 
-/* Better than the reference: provisioned means that all wanted pods ran, not just those that exist. */
+/* This is better than the reference: provisioned means that all wanted pods ran, not only that they exist. */
 static void provisioned(struct cluster_pass *p, struct rv_node *list, const struct counts *n, int64_t now) {
     struct rv_val old = rv_val_get(p->c->status, "conditions");
     bool all = all_run(n);
@@ -346,8 +348,8 @@ static void set_count(struct cluster_pass *p, struct rv_node *s, const char *key
     if (v != 0) rv_node_set_int(p->arena, s, key, v);
 }
 
-/* The state "ready" is what holds now. It is taken back when there is no ready head, or when fewer workers are ready
- * than were asked for. With an autoscaler, which adds and removes workers all the time, the least number counts. */
+/* The state "ready" is about the present. It is removed if there is no ready head, or if fewer workers are ready than
+ * were requested. With an autoscaler, which adds and removes workers all the time, the minimum number counts. */
 static struct rv_str state_of(struct cluster_pass *p, const struct counts *n, struct rv_str old) {
     const struct observed_pod *head = observed_head(p);
     struct rv_str why;
@@ -399,7 +401,7 @@ static struct rv_node *compute(struct cluster_pass *p, int64_t now) {
     return s;
 }
 
-/* Fields whose absence from the new status means that they are gone. */
+/* Fields that are removed if the new status does not have them. */
 static const char *const managed[] = {"state",
                                       "desiredWorkerReplicas",
                                       "availableWorkerReplicas",
@@ -407,7 +409,7 @@ static const char *const managed[] = {"state",
                                       "minWorkerReplicas",
                                       "maxWorkerReplicas"};
 
-/* The fields of mere progress: everything but the state and the conditions that others wait for. */
+/* True for fields that only show progress: all but the state and the conditions that others wait for. */
 static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val want) {
     static const char *const news[] = {RC_CONDITION_PROVISIONED, RC_CONDITION_REPLICA_FAILURE, RC_CONDITION_SUSPENDING,
                                        RC_CONDITION_SUSPENDED, RC_CONDITION_STALLED};
@@ -417,7 +419,7 @@ static bool is_progress(struct rv_str key, struct rv_val have, struct rv_val wan
     return true;
 }
 
-/* The merge patch of the status. *progress: it is about nothing but mere progress. */
+/* The merge patch of the status. *progress is true if it contains only progress. */
 static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh, bool *progress) {
     struct rv_arena *a = p->arena;
     struct rv_val old = p->c->status;
@@ -430,7 +432,7 @@ static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh,
         if (rv_val_len(want) == 0 && rv_val_type(want) == RV_MAP && !rv_val_present(have)) continue;
         rv_node_setn(a, patch, key, value);
         if (!is_progress(key, have, want)) *progress = false;
-        /* A merge patch leaves the keys that it does not name, so keys that are gone are named in it. */
+        /* A merge patch does not change keys that it does not name, so removed keys are named in it. */
         if (rv_val_type(want) == RV_MAP)
             for (struct rv_iter it = rv_iter(have); rv_iter_next(&it);)
                 if (!rv_val_present(rv_val_getn(want, it.key))) rv_node_setn(a, value, it.key, rv_node_null(a));
@@ -443,7 +445,7 @@ static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh,
     return patch;
 }
 
-/* Does mere progress wait for more of it, and for how long? */
+/* True if progress should wait to be written together with more, and for how long. */
 static bool gathers(struct cluster_memo *m, int64_t now, int64_t *delay_ms) {
     if (m->status.progress_since == 0) {
         m->status.progress_since = now;
@@ -464,7 +466,7 @@ void status_reconcile(struct cluster_pass *p) {
     metrics_update(p, rv_node_freeze(a, rv_node_get(fresh, "conditions")));
     struct rv_node *patch = difference(p, fresh, &progress);
     if (rv_node_len(patch) == 0) return;
-    /* The first status waits for what this pass creates, which is seen in a moment. */
+    /* The first status waits for the objects that this pass creates, which appear in a moment. */
     struct cluster_memo *m = p->memo;
     bool young = now - m->status.first_pass < FIRST_GATHER_MS * MS;
     if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;

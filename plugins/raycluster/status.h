@@ -4,7 +4,7 @@
 
 #include "pass.h"
 
-/* Asks for the status that this pass makes, if it differs from the stored one. */
+/* Requests a write of the status of this pass, if it differs from the stored one. */
 void status_reconcile(struct cluster_pass *p);
 
 #endif

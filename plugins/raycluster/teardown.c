@@ -1,14 +1,14 @@
-/* teardown.c - a cluster whose fault tolerance keeps its state in Redis leaves that state behind. A finalizer holds the
- * cluster until a Job has removed it (spec section 6).
+/* teardown.c - a cluster with fault tolerance in Redis leaves its state there. A finalizer holds the cluster until a
+ * Job has removed that state (spec section 6).
  *
  *   deleted ─► all pods deleted ─► head gone ─► Job runs ─► finished, or the deadline passed ─► finalizer removed
  *
- * A namespace that is being deleted takes no new Job, so the finalizer is removed at once there. A finalizer that
- * cannot be written is tried again more and more slowly, and the condition tells it.
+ * A namespace that is being deleted accepts no new Job, so the finalizer is removed at once there. If the finalizer
+ * cannot be removed, this is tried again at growing intervals, and the condition shows it.
  *
- * Deletion never depends on a valid spec. The deadline holds from the moment of deletion, so no cluster can stay for
- * ever. When the options were removed or the backend was changed, the head pod's own environment says what is to be
- * emptied. Where nothing says it, the finalizer is removed at once, and an event says what may remain. */
+ * Deletion never depends on a valid spec. The deadline counts from the deletion, so no cluster can stay for ever. If
+ * the options were removed or the backend was changed, the head pod's own environment says which Redis must be emptied.
+ * If nothing says it, the finalizer is removed at once, and an event says what may remain. */
 #include "teardown.h"
 #include "owned_objects.h"
 #include "plugins/ray/fields.h"
@@ -21,7 +21,7 @@ enum { HEAD_GONE_MS = 10000, JOB_MS = 30000 };
 
 /* ---- in which Redis */
 
-/* What the head pod itself was told counts, and is remembered when the pod has gone. */
+/* The environment of the head pod decides. It is remembered for the time after the pod has gone. */
 static void remember_redis(struct cluster_pass *p) {
     if (!rv_val_present(p->head_pod)) return;
     struct rv_node *list = rc_head_redis(p->arena, p->head_pod);
@@ -51,7 +51,7 @@ static void report_left(struct cluster_pass *p, const char *reason, struct rv_st
                            RV_STR_ARG(why), RV_STR_ARG(ns)));
 }
 
-/* What the deletion waits for, in `explain` and in the condition. */
+/* Says what the deletion waits for, in `explain` and in the condition. */
 static void waits(struct cluster_pass *p, struct rv_str text) {
     p->going = text;
     ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
@@ -96,7 +96,7 @@ static void remove_finalizer(struct cluster_pass *p, const char *why) {
     set_finalizer(p, false);
 }
 
-/* Our Job has another name when somebody else's Job has the usual one. */
+/* Our Job has another name if another owner's Job has the usual one. */
 static struct rv_str job_name(struct cluster_pass *p) {
     struct rv_object other = {.size = sizeof other};
     struct rv_str usual = rc_cleanup_job_name(p->arena, p->c);
@@ -104,7 +104,7 @@ static struct rv_str job_name(struct cluster_pass *p) {
     return taken ? rc_cleanup_job_other_name(p->arena, p->c) : usual;
 }
 
-/* What happens if what is waited for does not. */
+/* What happens if the wait is not over in time. */
 static struct rv_str deadline_text(struct cluster_pass *p) {
     char at[32];
     rv_time_format(deadline(p), at);
@@ -157,7 +157,7 @@ static void run_job(struct cluster_pass *p) {
 static void teardown_step(struct cluster_pass *p) {
     int64_t left = deadline(p) - ctx_now(&p->ctx);
     remember_redis(p);
-    if (p->head_unseen && left > 0) { /* what it was told is shown in a moment */
+    if (p->head_unseen && left > 0) { /* the mirror will have its environment in a moment */
         waits(p, RV_STR("being deleted: waiting for the head pod to be shown whole"));
         p->after_ms = 1000;
         return;
@@ -193,7 +193,7 @@ static void job_result(struct cluster_pass *p, const struct rv_result *r, struct
         ctx_event(&p->ctx, false, "CreatedRedisCleanupJob", "Create",
                   rv_arena_fmt(p->arena, "Created Redis cleanup Job " RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(p->c->ns),
                                RV_STR_ARG(r->name)));
-    bool another = r->code == RV_E_EXISTS && !p->memo->job_name_taken; /* under another name it may go */
+    bool another = r->code == RV_E_EXISTS && !p->memo->job_name_taken; /* the Job may be created under another name */
     if (r->code == RV_E_EXISTS) p->memo->job_name_taken = true;
     if (rc_namespace_ends(r)) p->memo->namespace_ends = true;
     if (r->code == 0 || another || p->memo->namespace_ends) return;
@@ -207,7 +207,7 @@ static void job_result(struct cluster_pass *p, const struct rv_result *r, struct
 static void finalizer_result(struct cluster_pass *p, const struct rv_result *r, struct rv_str why) {
     if (r->code == 0 || r->code == RV_E_NOT_FOUND) return;
     p->owned_retry = true;
-    if (r->code == RV_E_CONFLICT) return; /* the cluster has changed, and the newer one is on its way */
+    if (r->code == RV_E_CONFLICT) return; /* the cluster has changed, and the newer state comes in a moment */
     struct rv_str text =
         rv_arena_fmt(p->arena, "Failed to %s the finalizer " RC_FINALIZER_REDIS ": " RV_STR_FMT "; %s",
                      rv_meta_deleting(p->c->value) ? "remove" : "add", RV_STR_ARG(why),
@@ -225,7 +225,7 @@ void teardown_take_result(struct cluster_pass *p, const struct rv_result *r) {
         finalizer_result(p, r, why);
 }
 
-/* Whoever deleted it asked for its pods to be gone first, or another finalizer holds it. */
+/* The cluster was deleted with the request to delete its pods first, or another finalizer holds it. */
 static void wait_for_pods(struct cluster_pass *p, struct rv_outcome *out) {
     observe(p);
     struct blocker b = cluster_lingering_pod(p);
@@ -250,7 +250,7 @@ void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     }
     action_results_take(p);
     observe(p);
-    bool late = deadline(p) <= ctx_now(&p->ctx); /* then nothing that fails holds it any longer */
+    bool late = deadline(p) <= ctx_now(&p->ctx); /* after the deadline no failure holds it any longer */
     if (late || (!p->ctx.retry && !p->owned_retry))
         teardown_step(p);
     else

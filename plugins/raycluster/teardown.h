@@ -4,7 +4,7 @@
 
 #include "pass.h"
 
-/* Adds the finalizer that such a cluster needs. True: this pass does nothing else. */
+/* Adds the finalizer that such a cluster needs. If it returns true, this pass does nothing else. */
 bool teardown_guard(struct cluster_pass *p);
 /* One pass over a cluster that is being deleted. */
 void teardown_reconcile(struct cluster_pass *p, struct rv_outcome *out);

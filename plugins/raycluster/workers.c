@@ -1,6 +1,6 @@
 /* workers.c - groups of workers whose replicas are single pods (spec sections 8.3 and 8.4).
  *
- * Each group is judged by itself, so that one that is stuck, full or failing never keeps another from going on. */
+ * Each group is handled by itself, so a group that is stuck, full or failing never delays another. */
 #include <stdlib.h>
 
 #include "plugins/ray/fields.h"
@@ -23,19 +23,20 @@ static int index_order(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-/* A scheduler takes one pod after the other; that of Kubernetes binds 50 a second by default. A thousand pods at once
- * would keep everybody else's pods waiting behind them. So only a window of pods is given to the scheduler before it
- * has looked at them.
+/* A scheduler takes one pod after the other. That of Kubernetes binds 50 a second by default. If a thousand pods were
+ * created at once, the pods of all other users would wait behind them. So only a limited number of pods (the window)
+ * waits for the scheduler at a time.
  *
- * The size of the window is learnt. When no pod waits at some of the looks, the scheduler had nothing to do, and the
- * window grows. When some wait at all of the looks, it shrinks. A gang must be there whole, so it has no window. A
- * scheduler that is not running must not stop us, so a pod that is older than some seconds no longer counts. */
+ * The size of the window is adapted. If no pod waits at some of the checks, the scheduler had nothing to do, and the
+ * window grows. If some pods wait at all of the checks, it shrinks. A gang must exist as a whole, so it has no window.
+ * A scheduler that does not run must not stop the cluster, so a pod that is older than some seconds no longer
+ * counts. */
 enum { WINDOW_FIRST = 8, WINDOW_LEAST = 2, WINDOW_MOST = 64, WINDOW_LOOKS = 8, QUEUE_PATIENCE_S = 5, PASS_MAX = 512 };
 
-/* `all` pods wait; `waiting` of them wait no longer than is usual. */
+/* `all` pods wait; `waiting` of them have not waited longer than usual. */
 static void adjust_window(struct window *w, uint32_t all, uint32_t waiting) {
     if (w->size == 0) *w = (struct window){.size = WINDOW_FIRST, .least = WINDOW_MOST};
-    if (!w->full) return; /* it was not the window that kept the scheduler waiting */
+    if (!w->full) return; /* the window did not limit the number of pods */
     w->full = false;
     if (waiting < w->least) w->least = (uint8_t)waiting;
     if (all == 0) w->idle++;
@@ -113,7 +114,7 @@ bool workers_named_for_deletion(struct rv_val group, struct rv_str name) {
 }
 
 bool workers_may_shrink(const struct cluster_pass *p) {
-    /* the plugin autoscaler drains first: nobody else picks a pod */
+    /* The plugin autoscaler drains pods first, so nobody else chooses them. */
     bool random = p->c->settings->random_pod_delete && p->c->f.mode != RC_AUTOSCALER_OPERATOR;
     return !p->c->f.autoscaling || random;
 }
@@ -133,7 +134,7 @@ bool workers_hold_place(struct cluster_pass *p, const struct observed_pod *pod) 
     return true;
 }
 
-/* Behind the pods that stay: those that still hold a place. Returns how many. */
+/* Adds, after the pods that stay, those that still hold a place. Returns how many. */
 static size_t add_holders(struct cluster_pass *p, struct rv_str name, struct observed_pod **live, size_t n) {
     struct pod_range all = observed_group(p, name);
     size_t held = 0;
@@ -143,8 +144,8 @@ static size_t add_holders(struct cluster_pass *p, struct rv_str name, struct obs
     return held;
 }
 
-/* Collects the pods that stay. The others are deleted: those that have ended, those that are named for deletion, and
- * those from a time when the group had several hosts. */
+/* Collects the pods that stay. Deletes the others: those that have ended, those that are named for deletion, and those
+ * from a time when the group had several hosts. */
 static size_t keep_workers(struct cluster_pass *p, struct rv_val group, struct creation_pace *pace,
                            struct observed_pod **live) {
     bool indexed = rc_gate(p->c->settings, RC_GATE_MULTI_HOST, true);
@@ -202,8 +203,8 @@ static void suspended_group(struct cluster_pass *p, struct rv_str name) {
                                RV_STR_ARG(name), RV_STR_ARG(p->c->ns), RV_STR_ARG(p->c->name)));
 }
 
-/* Deletes the pods of groups that the spec no longer has. Nobody else would; but where the plugin autoscaler scales, it
- * drains them first and deletes them itself. */
+/* Deletes the pods of groups that the spec no longer has. If the plugin autoscaler scales the cluster, it drains these
+ * pods and deletes them itself. */
 static void delete_orphans(struct cluster_pass *p) {
     if (p->c->f.mode == RC_AUTOSCALER_OPERATOR) return;
     size_t n = 0;
