@@ -1,13 +1,13 @@
-/* summary.c - an example controller: for every RayCluster a ConfigMap "<name>-summary" that says how many workers it
- * wants and has. It shows the whole shape of a plugin: read, compare, ask for one change, say what is going on. The
- * ConfigMap is owned by its cluster, so Kubernetes removes it with the cluster. */
+/* summary.c - an example controller. For every RayCluster it keeps a ConfigMap "<name>-summary", which says how many
+ * workers the cluster wants and has. It shows the whole shape of a plugin: read, compare, request one change, and
+ * report. The ConfigMap is owned by its cluster, so Kubernetes deletes it with the cluster. */
 #include <inttypes.h>
 
 #include <rayvisor/controller.h>
 
 #include "cluster-summary_kinds.h"
 
-/* Workers the spec asks for: absent counts are 1 host and 0 replicas, as the CRD defaults them. */
+/* The workers that the spec asks for. Absent counts are 1 host and 0 replicas, the defaults of the CRD. */
 static int64_t workers_wanted(struct rv_val cluster) {
     int64_t total = 0;
     for (struct rv_iter it = rv_iter(rv_val_path(cluster, "spec.workerGroupSpecs")); rv_iter_next(&it);) {
@@ -30,7 +30,7 @@ static void reconcile(struct rv_pass *p) {
     struct rv_object have;
     if (rv_meta_deleting(p->object.value)) return;
     const struct rv_result *failure = rv_pass_failure(p);
-    if (failure != NULL) { /* the host waits and comes back, longer each time */
+    if (failure != NULL) { /* the host tries again, after a growing pause */
         rv_pass_retry(p, "the summary was not written: " RV_STR_FMT, RV_STR_ARG(failure->message));
         return;
     }
@@ -45,7 +45,7 @@ static void reconcile(struct rv_pass *p) {
     bool there = rv_pass_get(p, KIND_CONFIG_MAP, name, &have);
     if (there && rv_node_equal(rv_node_from(p->arena, rv_val_get(have.value, "data")), data)) {
         rv_pass_explain(p, "the summary is up to date");
-        return; /* a converged object costs no write */
+        return; /* an object that is as wanted costs no write */
     }
     struct rv_node *map = rv_pass_new_object(p, KIND_CONFIG_MAP, name), *meta = rv_node_get(map, "metadata");
     rv_node_set_cstr(p->arena, rv_node_ensure_map(p->arena, meta, "labels"), "example.com/ray-summary", "true");

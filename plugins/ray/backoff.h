@@ -1,4 +1,5 @@
-/* backoff.h - what failed is tried again after a second, then after two, doubling up to a longest pause. */
+/* backoff.h - a back-off: after a failure the next try comes after a second, then after two, doubling up to a longest
+ * pause. */
 #ifndef RAY_BACKOFF_H
 #define RAY_BACKOFF_H
 
@@ -9,7 +10,7 @@
 
 struct rc_backoff {
     uint32_t tries; /* failures in a row */
-    int64_t after;  /* wall ns: nothing is tried before */
+    int64_t after;  /* wall clock, ns: no try before this time */
 };
 
 static inline void rc_backoff_failed(struct rc_backoff *b, int64_t now, int64_t most_seconds) {

@@ -1,5 +1,5 @@
 /* controller.h - what the Ray controllers share around a pass of rayvisor/controller.h: its context, whether the object
- * is theirs, its outcome. */
+ * is managed by this operator, and its outcome. */
 #ifndef RAY_CONTROLLER_H
 #define RAY_CONTROLLER_H
 
@@ -8,13 +8,13 @@
 
 /* The context of the pass's object. The controller names its reporter. */
 struct rc_context rc_context_of(const struct rv_pass *p);
-/* Makes the outcome that of the pass. */
+/* Sets the outcome of the pass. */
 void rc_set_outcome(struct rv_pass *p, const struct rv_outcome *out);
 /* The outcome of a pass that only its context tells. When an action failed, the moment that was waited for still
  * counts.
  */
 void rc_set_outcome_of(struct rv_pass *p, const struct rc_context *x);
-/* spec.managedBy names another controller: then the object is none of ours. */
+/* True if spec.managedBy names another controller. The object must then be ignored. */
 bool rc_managed_elsewhere(struct rv_val spec);
 
 #endif

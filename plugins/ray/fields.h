@@ -1,15 +1,14 @@
-/* fields.h - the words of the ray.io/v1 contract that the controller writes or reads, in one place: labels,
- * annotations, ports, condition types. Users' tools match on them; none may change.
- */
+/* fields.h - the names of the ray.io/v1 contract that the controllers write or read, in one place: labels, annotations,
+ * ports, condition types. Users' tools match on them, so none may change. */
 #ifndef RAY_FIELDS_H
 #define RAY_FIELDS_H
 
 /* Labels */
 #define RC_LABEL_CLUSTER "ray.io/cluster"
-#define RC_LABEL_NODE_TYPE "ray.io/node-type" /* head, worker */
+#define RC_LABEL_NODE_TYPE "ray.io/node-type" /* head or worker */
 #define RC_LABEL_REPLICA_INDEX "ray.io/worker-group-replica-index"
-#define RC_LABEL_REPLICA_NAME "ray.io/worker-group-replica-name" /* multi-host: which replica */
-#define RC_LABEL_HOST_INDEX "ray.io/replica-host-index"          /* multi-host: which of its hosts */
+#define RC_LABEL_REPLICA_NAME "ray.io/worker-group-replica-name" /* multi-host: the name of the replica */
+#define RC_LABEL_HOST_INDEX "ray.io/replica-host-index"          /* multi-host: the index of the host in its replica */
 #define RC_LABEL_GROUP "ray.io/group"                            /* the head's group is RC_HEAD_GROUP */
 #define RC_LABEL_IS_RAY_NODE "ray.io/is-ray-node"
 #define RC_LABEL_IDENTIFIER "ray.io/identifier"
@@ -31,26 +30,27 @@
 #define RC_ANNOTATION_STORAGE_NAMESPACE "ray.io/external-storage-namespace"
 #define RC_ANNOTATION_OVERWRITE_CMD "ray.io/overwrite-container-cmd"
 #define RC_ANNOTATION_SERVE_SERVICE "ray.io/enable-serve-service"
-#define RC_ANNOTATION_SERVE_PROXIES "rayvisor.io/serve-proxy-location" /* ours: proxy_location of a RayService */
+#define RC_ANNOTATION_SERVE_PROXIES "rayvisor.io/serve-proxy-location" /* ours: the proxy_location of a RayService */
 #define RC_ANNOTATION_KEEP_HEAD_DOWN "ray.io/disable-provisioned-head-restart"
 #define RC_ANNOTATION_SPEC_HASH "ray.io/upgrade-strategy-recreate-hash"
 #define RC_ANNOTATION_VERSION "ray.io/kuberay-version"
-#define RC_ANNOTATION_AUTOSCALER "rayvisor.io/autoscaler" /* sidecar, operator, shadow: who scales the cluster */
-#define RC_ANNOTATION_POD_SPEC "rayvisor.io/pod-spec"     /* ours: version and hash of what the pod was made of */
+#define RC_ANNOTATION_AUTOSCALER "rayvisor.io/autoscaler" /* who scales the cluster: sidecar, operator or shadow */
+/* Ours: the version of the operator and a hash of what the pod was created from. */
+#define RC_ANNOTATION_POD_SPEC "rayvisor.io/pod-spec"
 
 #define RC_ANNOTATION_FT_DELETION_TIMEOUT "ray.io/gcs-ft-deletion-timeout"
 #define RC_ANNOTATION_INGRESS_CLASS "kubernetes.io/ingress.class"
-/* On an object beside the pods: the list of its keys that came from the user, so that they can be removed again. Only
+/* On an object other than a pod: the list of its keys that came from the user, so that they can be removed again. Only
  * this operator has it. */
 #define RC_ANNOTATION_WRITTEN "rayvisor.io/written"
-#define RC_MANAGER "ray.io/kuberay-operator" /* spec.managedBy: this operator, as the reference */
+#define RC_MANAGER "ray.io/kuberay-operator" /* spec.managedBy: this operator, under the reference's name */
 #define RC_FINALIZER_REDIS "ray.io/gcs-ft-redis-cleanup-finalizer"
 
 /* Containers and volumes that the operator adds to pods */
 #define RC_CONTAINER_WAIT_GCS "wait-gcs-ready"
 #define RC_CONTAINER_WAIT_TLS "wait-for-tls-ip-san"
 #define RC_CONTAINER_AUTOSCALER "autoscaler"
-#define RC_CONTAINER_SUBMITTER "ray-job-submitter" /* of a RayJob in SidecarMode */
+#define RC_CONTAINER_SUBMITTER "ray-job-submitter" /* in a RayJob in SidecarMode */
 #define RC_CONTAINER_COLLECTOR "ray-history-collector"
 #define RC_VOLUME_GCS "gcs-storage"
 #define RC_GCS_PATH "/data/gcs"
@@ -69,7 +69,7 @@
 #define RC_GATE_HISTORY "RayClusterHistoryServer"
 #define RC_GATE_WAS "KubernetesWAS"
 
-/* Ports; head rayStartParams `port` replaces the GCS port in addresses only, never in the Service. */
+/* Ports. The head's rayStartParams `port` replaces the GCS port in addresses only, never in the Service. */
 enum {
     RC_PORT_GCS = 6379,
     RC_PORT_DASHBOARD = 8265,
@@ -85,9 +85,9 @@ enum { RC_CLEANUP_DEADLINE_S = 300, RC_FT_DELETION_TIMEOUT_S = 300 };
 #define RC_CONDITION_HEAD_READY "HeadPodReady"
 #define RC_CONDITION_PROVISIONED "RayClusterProvisioned"
 #define RC_CONDITION_REPLICA_FAILURE "ReplicaFailure"
-#define RC_CONDITION_RECONCILING "Reconciling" /* kstatus; only while True */
-#define RC_CONDITION_STALLED "Stalled"         /* kstatus; only while True */
-#define RC_CONDITION_OUTDATED "PodsOutdated"   /* ours; only while True */
+#define RC_CONDITION_RECONCILING "Reconciling" /* for kstatus; it exists only while it is True */
+#define RC_CONDITION_STALLED "Stalled"         /* for kstatus; it exists only while it is True */
+#define RC_CONDITION_OUTDATED "PodsOutdated"   /* ours; it exists only while it is True */
 #define RC_CONDITION_SUSPENDING "RayClusterSuspending"
 #define RC_CONDITION_SUSPENDED "RayClusterSuspended"
 

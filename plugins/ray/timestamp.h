@@ -6,7 +6,7 @@
 
 #define RC_SECOND INT64_C(1000000000)
 
-/* Wall-clock nanoseconds of a text. 0 when it is empty or no time. */
+/* A text as wall-clock nanoseconds. 0 if it is empty or not a time. */
 int64_t rc_time(struct rv_str text);
 struct rv_str rc_time_text(struct rv_arena *a, int64_t ns);
 

@@ -1,4 +1,4 @@
-/* validate.h - what the two halves of the validation share: validate.c (metadata, groups, autoscaler, strategy) and
+/* validate.h - what the two files of the validation share: validate.c (metadata, groups, autoscaler, strategy) and
  * validate_features.c (fault tolerance, history server, authentication, network policy, TLS). Internal. */
 #ifndef RAYCLUSTER_VALIDATE_H
 #define RAYCLUSTER_VALIDATE_H

@@ -7,7 +7,7 @@
 
 struct rc_version {
     int64_t major, minor, patch;
-    struct rv_str suffix; /* behind the numbers, as "rc1"; borrowed */
+    struct rv_str suffix; /* the text after the numbers, such as "rc1"; borrowed */
 };
 bool rc_version_parse(struct rv_str text, struct rc_version *ret);
 bool rc_version_at_least(const struct rc_version *v, int64_t major, int64_t minor);

@@ -1,4 +1,5 @@
-/* due_run.c - the run that is due, or when the next will be. Missed runs are made one per pass, the oldest first. */
+/* due_run.c - starts the run that is due, or says when the next one will be. Missed runs are started one in each pass,
+ * the oldest first. */
 #include "missed_runs.h"
 #include "pass.h"
 
@@ -6,9 +7,9 @@ enum { DAY_MS = 86400000 };
 
 static int64_t unix_seconds(struct rv_str text) { return rc_time(text) / RC_SECOND; }
 
-/* The first missed run that was not told yet. A run that was announced in the status is told when it is missed, and
+/* The first missed run that was not reported yet. A run that the status announced is reported when it is missed, and
  * then another one is announced. While the RayCronJob was suspended or invalid, none was announced; then the first pass
- * over the new spec tells. */
+ * over the new spec reports it. */
 static int64_t first_unreported(struct cron_pass *p, int64_t from) {
     int64_t announced = unix_seconds(rv_path_str(p->status, "nextScheduleTime")),
             observed = rv_path_int(p->status, "observedGeneration", 0);
@@ -27,7 +28,7 @@ static int64_t leave_out_late(struct cron_pass *p, int64_t from) {
     return begin;
 }
 
-/* Leaves out old missed runs when newer ones begin beside them or replace them. */
+/* Leaves out old missed runs if newer ones begin beside them or replace them. */
 static int64_t leave_out_many(struct cron_pass *p, int64_t from) {
     int64_t limit = p->policy.concurrency == ALLOW ? p->k->missed_limit : 1,
             newest = runs_newest(&p->schedule, p->zone, from, p->now, limit);
@@ -39,13 +40,13 @@ static int64_t leave_out_many(struct cron_pass *p, int64_t from) {
     return newest;
 }
 
-/* The moment after which the next run is looked for. */
+/* The time after which the next run is searched. */
 static int64_t last_run(struct cron_pass *p) {
     int64_t from = unix_seconds(p->last.n != 0 ? p->last : rv_path_str(p->meta, "creationTimestamp"));
     if (p->policy.deadline >= 0) from = leave_out_late(p, from);
     int64_t first = schedule_next(&p->schedule, p->zone, from);
     int64_t second = first != 0 && first <= p->now ? schedule_next(&p->schedule, p->zone, first) : 0;
-    if (second == 0 || second > p->now) return from; /* at most one is due */
+    if (second == 0 || second > p->now) return from; /* at most one run is due */
     if (p->policy.concurrency == FORBID && owned_jobs_active(p) != NULL) return from;
     return leave_out_many(p, from);
 }
@@ -59,8 +60,8 @@ static void wait_for(struct cron_pass *p, int64_t next) {
 
 static void begin_run(struct cron_pass *p, int64_t next) {
     const struct owned_job *active = owned_jobs_active(p);
-    p->next = rv_path_str(p->status, "nextScheduleTime"); /* told when this one is there */
-    if (p->create_failed) return;                         /* after the back-off */
+    p->next = rv_path_str(p->status, "nextScheduleTime"); /* reported when the RayJob exists */
+    if (p->create_failed) return;                         /* the next try comes after the back-off */
     if (active != NULL && p->policy.concurrency == FORBID) {
         p->after_ms = CRON_LOOK_AGAIN_MS;
         p->next = cron_time_text(p, next);
@@ -75,8 +76,8 @@ static void begin_run(struct cron_pass *p, int64_t next) {
 
 void due_run_step(struct cron_pass *p) {
     int64_t next = schedule_next(&p->schedule, p->zone, last_run(p));
-    /* The RayJob may exist already: the operator ended before it could write the status, or several runs fall into one
-     * minute. */
+    /* The RayJob may exist already. The operator may have ended before it could write the status, or several runs may
+     * fall into one minute. */
     while (next != 0 && next <= p->now && owned_jobs_find(p, next / 60) != NULL) {
         p->last = cron_time_text(p, next);
         next = schedule_next(&p->schedule, p->zone, next);

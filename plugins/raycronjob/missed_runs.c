@@ -18,7 +18,7 @@ int64_t runs_newest(const struct schedule *s, const struct zone *z, int64_t from
         return n > limit ? from + (n - limit) * s->every : from;
     }
     if (count(s, z, from, now, limit + 1) <= limit) return from;
-    /* A look back that becomes twice as long until it holds enough of them. */
+    /* Looks back over a time that doubles until it contains enough runs. */
     for (int64_t back = limit * 60;; back *= 2) {
         int64_t start = now - from > back ? now - back : from, n = count(s, z, start, now, INT64_MAX);
         if (n < limit) continue;

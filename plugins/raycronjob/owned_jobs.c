@@ -1,4 +1,4 @@
-/* owned_jobs.c - the RayJobs of a RayCronJob: which there are, making the next, deleting old ones. */
+/* owned_jobs.c - the RayJobs of a RayCronJob: which exist, creating the next one, deleting old ones. */
 #include <stdlib.h>
 
 #include "pass.h"
@@ -80,7 +80,7 @@ void owned_jobs_delete_old(struct cron_pass *p) {
         if (p->after_ms == 0) p->after_ms = CRON_LOOK_AGAIN_MS;
         return;
     }
-    /* A RayJob that the status does not tell of yet stays, because its run is not made again as long as it exists. */
+    /* A RayJob that the status does not mention yet stays, because its run is not started again while it exists. */
     int64_t noted = rc_time(rv_path_str(p->status, "lastScheduleTime")) / RC_SECOND;
     int64_t keep[] =
         {[JOB_ACTIVE] = -1, [JOB_SUCCEEDED] = p->policy.keep_succeeded, [JOB_FAILED] = p->policy.keep_failed},
@@ -113,7 +113,7 @@ static void report_result(struct cron_pass *p, const struct rv_result *r, const 
         p->create_failed = p->ctx.retry = true;
     }
     ctx_event(&p->ctx, true, reason, action, note);
-    if (p->stalled.n != 0) return; /* the first thing that is wrong */
+    if (p->stalled.n != 0) return; /* the first error is kept */
     p->stalled_reason = rv_str(reason);
     p->stalled = note;
 }
@@ -123,7 +123,7 @@ void owned_jobs_take_result(struct cron_pass *p, const struct rv_result *r) {
         if (r->code != RV_E_NOT_FOUND && r->code != RV_E_CONFLICT) report_result(p, r, "delete", "Deleted");
         return;
     }
-    /* Also when only the answer was lost: then the RayJob exists. */
+    /* This also holds if only the answer was lost, because the RayJob then exists. */
     int64_t at = (int64_t)(r->tag - TAG_CREATE);
     bool there = r->code == RV_E_EXISTS || (r->code != 0 && owned_jobs_find(p, at / 60) != NULL);
     if (r->code == 0 || there) p->last = cron_time_text(p, at);

@@ -1,7 +1,7 @@
-/* plugin.c - the RayCronJob controller: a RayJob for each time of the schedule, each once.
+/* plugin.c - the RayCronJob controller: creates one RayJob for each time of the schedule.
  *
- * The name of a RayJob says for which minute it is, so a request that is repeated finds the one that is there. The
- * status is written when the RayJob exists; what happened in between is found again from the status. */
+ * The name of a RayJob contains the minute of its run, so a repeated request finds the existing one. The status is
+ * written when the RayJob exists. After a restart everything else follows from the status. */
 #include <stdlib.h>
 
 #include "pass.h"
@@ -9,7 +9,7 @@
 
 /* ---- settings --------------------------------------------------------------------------------------------- */
 
-/* The machine's database is the newer one. A zone that only the compiled table has is taken from there. */
+/* The database of the machine is the newer one. A zone that only the compiled table has is taken from there. */
 const struct zone *cron_zone(const struct controller *k, struct rv_arena *a, struct rv_str name) {
     const struct zone *z = zone_of_database(a, k->api->time_zones(k->host), name);
     return z != NULL ? z : zone_find(name);
@@ -36,7 +36,7 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
     k->zone = found;
     rv_arena_free(k->zone_arena);
     k->zone_arena = RV_TAKE(arena);
-    k->narrow_crd = false; /* to be found out again */
+    k->narrow_crd = false; /* this must be found out again */
     k->missed_limit = rv_path_int(s, "missedRunsLimit", 100);
     k->shared = fresh;
     return 0;
@@ -60,7 +60,7 @@ static void take_results(struct cron_pass *p) {
     }
 }
 
-/* What is wrong is told once, not in every pass. */
+/* Reports an error once, not in every pass. */
 static void report_stalled(struct cron_pass *p) {
     struct rv_val c = rv_condition_find(rv_val_get(p->status, "conditions"), CRON_CONDITION_STALLED);
     if (!rv_str_is(p->stalled_reason, CRON_REASON_INVALID) && !rv_str_is(p->stalled_reason, CRON_REASON_NEVER)) return;

@@ -1,14 +1,14 @@
 /* schedule.c - see schedule.h. */
 #include "schedule.h"
 
-enum { YEARS_AHEAD = 5, STEP_LIMIT = 10000 /* days, and changes of the clocks */ };
+enum { YEARS_AHEAD = 5, STEP_LIMIT = 10000 /* in days, and in changes of the clock */ };
 
 /* ---- reading --------------------------------------------------------------------------------------------- */
 
 struct field {
     const char *name;
     unsigned min, max;
-    const char *const *words; /* from min on, or NULL */
+    const char *const *words; /* the words for the values from min on, or NULL */
 };
 
 static const char *const months[] = {"jan", "feb", "mar", "apr", "may", "jun", "jul",
@@ -22,7 +22,7 @@ static const struct field fields[] = {{"minute", 0, 59, NULL},
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f'; }
 
-/* What stands before the separator; the rest is behind it. */
+/* Returns the text before the separator, and moves *s behind it. */
 static struct rv_str cut(struct rv_str *s, char separator) {
     size_t n = 0;
     while (n < s->n && s->p[n] != separator) n++;
@@ -49,7 +49,8 @@ static bool value_of(const struct field *f, struct rv_str s, unsigned *ret) {
     return true;
 }
 
-/* star, a, a-b, each with /step. *star: every value is meant. Behind a star the reference takes any range (*-5). */
+/* Reads star, a, or a-b, each with an optional /step. *star is true if every value is meant. After a star the reference
+ * accepts any range (*-5). */
 static int read_range(const struct field *f, struct rv_str text, uint64_t *bits, bool *star, struct rv_error *err) {
     struct rv_str step_text = text, range = cut(&step_text, '/'), high_text = range, low_text = cut(&high_text, '-');
     unsigned low = f->min, high = f->max, step = 1;
@@ -67,7 +68,7 @@ static int read_range(const struct field *f, struct rv_str text, uint64_t *bits,
     return 0;
 }
 
-/* A list; commas too many are of no meaning, as with the reference. */
+/* Reads a list. Extra commas have no meaning, as in the reference. */
 static int read_field(const struct field *f, struct rv_str text, uint64_t *bits, bool *star, struct rv_error *err) {
     for (struct rv_str rest = text; rest.n != 0;) {
         struct rv_str part = cut(&rest, ',');
@@ -77,7 +78,7 @@ static int read_field(const struct field *f, struct rv_str text, uint64_t *bits,
     return *bits != 0 ? 0 : reject(err, f, text, "has no value");
 }
 
-/* 1h30m, 90s, 1.5h: as Go writes durations. In seconds, at least one. */
+/* Reads a duration as Go writes it: 1h30m, 90s, 1.5h. Returns it in seconds, at least one. */
 static int read_every(struct rv_str s, int64_t *ret, struct rv_error *err) {
     static const struct {
         const char *unit;
@@ -167,20 +168,20 @@ int schedule_parse(struct rv_str text, struct schedule *ret, struct rv_error *er
 
 /* ---- the next time --------------------------------------------------------------------------------------- */
 
-/* A search goes forward, each step to where the largest unit that does not fit begins anew, but never across a change
- * of the clocks: there it looks again. So what the clocks skip is never seen, and what they show twice is seen twice.
- */
+/* The search goes forward. Each step goes to the next beginning of the largest unit that does not match. It never goes
+ * over a change of the clock; there it looks again. So times that the clock skips are never found, and times that occur
+ * twice are found twice. */
 struct search {
     const struct schedule *s;
     const struct zone *z;
     int64_t at;
-    struct zone_span span; /* around at */
+    struct zone_span span; /* the time around `at` without a change of the clock */
     struct zone_clock c;
 };
 
 static bool has(uint64_t bits, int64_t i) { return (bits >> i & 1) != 0; }
 
-/* How far it is from i to the next bit, or to the end. */
+/* The distance from i to the next bit, or to the end. */
 static int64_t ahead(uint64_t bits, int64_t i, int64_t end) {
     int64_t next = i + 1;
     while (next < end && !has(bits, next)) next++;
@@ -198,12 +199,12 @@ static bool day_fits(const struct search *q) {
     return q->s->any_day || q->s->any_weekday ? day && weekday : day || weekday;
 }
 
-/* The beginning of a day, by the clock of now; the day may be out of range (the 32nd). */
+/* The beginning of a day, with the present offset. The day may be out of range (the 32nd). */
 static int64_t day_begin(const struct search *q, int64_t month, int64_t day) {
     return zone_utc(&(struct zone_clock){.year = q->c.year, .month = month, .day = day}) - q->span.offset;
 }
 
-/* Where to look next; the moment itself when all of it fits. */
+/* Where to look next. It is the present time if all fields match. */
 static int64_t next_look(const struct search *q) {
     const struct zone_clock *c = &q->c;
     int64_t hour_begin = q->at - c->minute * 60 - c->second;

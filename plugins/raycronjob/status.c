@@ -1,4 +1,4 @@
-/* status.c - the status at the end of a pass, as one patch of what differs. */
+/* status.c - writes the status at the end of a pass, as one patch of all differences. */
 #include "pass.h"
 #include "rayvisor/k8s.h"
 
@@ -20,8 +20,8 @@ static struct rv_node *active_names(struct cron_pass *p) {
     return list;
 }
 
-/* The reference's CRD has lastScheduleTime only, and the API server drops fields that the CRD does not have. Without
- * this, patches that change nothing would follow each other. */
+/* The reference's CRD has only lastScheduleTime, and the API server drops fields that the CRD does not have. Without
+ * this check, patches without effect would be sent again and again. */
 static void judge_crd(struct cron_pass *p) {
     if (!p->status_written || p->k->narrow_crd || rv_val_present(rv_val_get(p->status, "observedGeneration"))) return;
     p->k->narrow_crd = true;

@@ -1,4 +1,4 @@
-/* validate.c - is it a RayCronJob that can be run? (spec section 7.5, in its order; the first failure wins.) */
+/* validate.c - checks whether a RayCronJob is valid (spec section 7.5, in its order; the first failure is reported). */
 #include "pass.h"
 #include "rayvisor/k8s.h"
 
@@ -7,7 +7,7 @@ static void reject(struct cron_pass *p, struct rv_str what) {
     p->stalled = what;
 }
 
-/* The name becomes part of the RayJobs' names, which must be labels that begin with a letter. */
+/* The name becomes a part of the RayJobs' names, which must be labels that begin with a letter. */
 static void check_name(struct cron_pass *p) {
     const char *why = rv_name_dns1035_label(p->ctx.name);
     if (p->ctx.name.n > CRON_NAME_MAX)
@@ -29,7 +29,7 @@ static void check_schedule(struct cron_pass *p) {
 static void check_zone(struct cron_pass *p) {
     struct rv_val zone = rv_val_get(p->spec, "timeZone");
     struct rv_str name = rv_val_str(zone);
-    bool own = rv_val_set(zone) && !rv_str_is(name, "Local"); /* the reference's library takes that word */
+    bool own = rv_val_set(zone) && !rv_str_is(name, "Local"); /* the reference's library uses that word */
     p->zone = own ? cron_zone(p->k, p->arena, name) : p->k->zone;
     if (p->zone == NULL)
         reject(p, rv_arena_fmt(p->arena,
@@ -38,7 +38,7 @@ static void check_zone(struct cron_pass *p) {
                                RV_STR_ARG(name)));
 }
 
-/* The template as a RayJob of some name. */
+/* Checks the template as a RayJob with some name. */
 static void check_template(struct cron_pass *p) {
     struct rv_node *n = rv_node_map(p->arena), *meta = rv_node_ensure_map(p->arena, n, "metadata");
     rv_autobuf struct rv_buf why = {0};

@@ -7,7 +7,7 @@ enum { DAY = 86400 };
 
 /* ---- the calendar ---------------------------------------------------------------------------------------- */
 
-/* Days since 1970-01-01; the year begins in March, so that the odd day stands at its end. */
+/* Days since 1970-01-01. The year begins in March, so that the leap day is at its end. */
 static int64_t days_of(int64_t year, int64_t month, int64_t day) {
     int64_t months = year * 12 + month - 1;
     year = months >= 0 ? months / 12 : -((11 - months) / 12);
@@ -32,7 +32,7 @@ static int64_t floor_div(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 
 /* ---- rules ----------------------------------------------------------------------------------------------- */
 
 struct rule_day {
-    char kind; /* 'M' month.week.weekday, 'J' day without 29 February, 0 day with it */
+    char kind; /* 'M' month.week.weekday, 'J' day without 29 February, 0 day with 29 February */
     int64_t a, b, c, time;
 };
 
@@ -51,14 +51,14 @@ static void skip_name(const char **p) {
     while ((**p >= 'a' && **p <= 'z') || (**p >= 'A' && **p <= 'Z')) (*p)++;
 }
 
-/* At most four digits: no number of a rule is longer, and sums of such numbers cannot overflow. */
+/* Reads at most four digits. No number of a rule is longer, and sums of such numbers cannot overflow. */
 static int64_t number(const char **p) {
     int64_t n = 0;
     for (int i = 0; i < 4 && **p >= '0' && **p <= '9'; i++, (*p)++) n = n * 10 + (**p - '0');
     return n;
 }
 
-/* [+-]hh[:mm[:ss]] in seconds */
+/* Reads [+-]hh[:mm[:ss]]. Returns seconds. */
 static int64_t span(const char **p) {
     bool minus = **p == '-';
     if (**p == '-' || **p == '+') (*p)++;
@@ -105,7 +105,7 @@ static struct rule rule_read(const char *text) {
 
 static bool leap(int64_t y) { return (y % 4 == 0 && y % 100 != 0) || y % 400 == 0; }
 
-/* In a year, by the clock that is shown until then. */
+/* The time of the change in a year, by the clock before the change. */
 static int64_t rule_moment(const struct rule_day *d, int64_t year) {
     struct zone_clock c;
     int64_t n = days_of(year, 1, 1);
@@ -122,7 +122,8 @@ static int64_t rule_moment(const struct rule_day *d, int64_t year) {
     return n * DAY + d->time;
 }
 
-/* A change that the rule makes: the latest until a moment begins what holds then, the earliest after it ends that. */
+/* Takes one change of the rule into account. The latest change up to a time begins the span, and the earliest change
+ * after it ends the span. */
 static void take_change(struct zone_span *ret, int64_t unix_s, int64_t at, int32_t offset) {
     if (at <= unix_s && at > ret->from) {
         ret->from = at;
@@ -131,7 +132,7 @@ static void take_change(struct zone_span *ret, int64_t unix_s, int64_t at, int32
     if (at > unix_s && at < ret->until) ret->until = at;
 }
 
-/* Standard time may begin before summer time in a year: that is the southern half of the world. */
+/* In the southern hemisphere standard time begins before summer time in a year. */
 static void rule_span(const char *text, int64_t unix_s, struct zone_span *ret) {
     struct rule r = rule_read(text);
     struct zone_clock c;
@@ -178,7 +179,7 @@ const struct zone *zone_of_database(struct rv_arena *a, struct rv_val database, 
 }
 
 void zone_span(const struct zone *z, int64_t unix_s, struct zone_span *ret) {
-    size_t low = 0, high = z->change_n; /* the first change that is later */
+    size_t low = 0, high = z->change_n; /* finds the first later change */
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         if (z->changes[mid].at <= unix_s)

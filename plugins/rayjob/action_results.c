@@ -1,4 +1,4 @@
-/* action_results.c - what became of the last pass's actions, by one table (spec section 11). */
+/* action_results.c - handles the results of the previous pass's actions, with one table (spec section 11). */
 #include "status.h"
 
 #include "fields.h"
@@ -30,18 +30,18 @@ static void take_action_result(struct job_pass *p, const struct rc_action_report
         return;
     }
     if (rc_made_before(&p->ctx, t, r)) return;
-    if (rc_overtaken(r)) { /* what comes next is seen in the mirror, a little later */
+    if (rc_overtaken(r)) { /* the mirror shows in a moment what comes next */
         p->ctx.retry = p->ctx.retry || r->code == RV_E_CONFLICT;
         return;
     }
     if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) {
         p->waiting = RV_STR("the namespace is being deleted and takes nothing new");
         p->waiting_reason = "NamespaceTerminating";
-        p->memo->creation.after = p->time + NAMESPACE_ENDS_S * RC_SECOND; /* it does not come back */
+        p->memo->creation.after = p->time + NAMESPACE_ENDS_S * RC_SECOND; /* such a namespace is never usable again */
         return;
     }
     p->ctx.retry = true;
-    rc_backoff_failed(&p->memo->creation, p->time, TRY_MAX_S); /* asked for again later and later */
+    rc_backoff_failed(&p->memo->creation, p->time, TRY_MAX_S); /* it is requested again, at growing intervals */
     p->waiting = rc_report_failure(&p->ctx, t, r);
     p->waiting_reason = t->failed;
 }

@@ -1,5 +1,5 @@
 /* edits.c - see edits.h. Marks of two versions of the operator cannot be compared, because the defaults of the schema
- * may differ. A mark of another version tells nothing. */
+ * may differ. A mark of another version is ignored. */
 #include "edits.h"
 
 #define VERSION "v" RV_VERSION "/"

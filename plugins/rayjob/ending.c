@@ -1,5 +1,5 @@
 /* ending.c - what is deleted and when: after the end (spec section 5), between two attempts, for a suspension, and with
- * the RayJob itself. The next deletion is in the status before it happens. */
+ * the RayJob itself. The status names the next deletion before it happens. */
 #include "states.h"
 
 #include "builders.h"
@@ -19,8 +19,8 @@ static void delete_cluster(struct job_pass *p) {
     ctx_delete(&p->ctx, "ray.io/v1", "rayclusters", p->cluster.name, p->cluster.uid, TAG_CLUSTER_DELETE);
 }
 
-/* The cluster stays until its pods are gone, so that its absence says that none is left. A cluster whose state is in
- * Redis stays by its finalizer; the Job that empties Redis must not be deleted before it has run. */
+/* The cluster stays until its pods are gone, so that its absence means that none is left. A cluster with state in Redis
+ * stays because of its finalizer. The Job that empties Redis must not be deleted before it has run. */
 static void delete_cluster_after_pods(struct job_pass *p) {
     if (p->c.f.ft_redis) {
         delete_cluster(p);
@@ -39,7 +39,7 @@ static bool workers_suspended(const struct job_pass *p) {
     return true;
 }
 
-/* The patch names each group by its place. With the version that was read, places that have changed meanwhile are a
+/* The patch names each group by its index. It contains the version that was read, so a change of the order leads to a
  * conflict. */
 static void suspend_workers(struct job_pass *p) {
     struct rv_node *ops = rv_node_array(p->arena);
@@ -71,7 +71,7 @@ static bool never_achieved(const struct job_pass *p) {
 static bool no_cluster(const struct job_pass *p) { return p->j->selector || cluster_going(p); }
 static bool no_workers(const struct job_pass *p) { return no_cluster(p) || workers_suspended(p); }
 
-/* In the order of priority. Of several policies that are due the first is carried out. DeleteNone is not among them,
+/* In the order of priority. If several policies are due, the first is carried out. DeleteNone is not among them,
  * because it does nothing. */
 static const struct policy {
     const char *name;
@@ -88,7 +88,8 @@ static const struct policy *policy_of(struct rv_str name) {
 }
 
 struct plan {
-    const struct policy *due, *next; /* next: the earliest that is not due yet */
+    /* `next` is the earliest one that is not due yet. */
+    const struct policy *due, *next;
     int64_t next_at;
 };
 
@@ -104,7 +105,7 @@ static void plan_add(struct job_pass *p, struct plan *plan, struct rv_str name, 
     }
 }
 
-/* Ray said so, or the job was lost and Ray cannot say any more. */
+/* True if Ray said so, or if the job was lost and Ray cannot be asked any more. */
 static bool job_failed(const struct job_pass *p) {
     bool lost = p->now.phase == RJ_FAILED && !rj_job_ended(p->now.job_status) &&
                 (rv_str_is(p->now.reason, RJ_REASON_APP) || rv_str_is(p->now.reason, RJ_REASON_GRACE));
@@ -127,7 +128,7 @@ static void plan_shutdown(struct job_pass *p, struct plan *plan, int64_t ttl) {
     plan_add(p, plan, self ? RV_STR("DeleteSelf") : RV_STR("DeleteCluster"), ttl);
 }
 
-/* The spec no longer says validly what is to be deleted, so the earlier plan holds. */
+/* The spec no longer says in a valid way what is to be deleted, so the earlier plan is kept. */
 static void plan_planned(struct job_pass *p, struct plan *plan) {
     int64_t after = (rc_time(p->was.planned_time) - rc_time(p->now.end)) / RC_SECOND;
     if (p->was.planned_time.n != 0) plan_add(p, plan, p->was.planned_policy, after > 0 ? after : 0);
@@ -150,7 +151,7 @@ static struct plan make_plan(struct job_pass *p) {
     return plan;
 }
 
-/* A submitter that has not finished must not go on. It would run a job again that has ended, or wait for a dashboard
+/* A submitter that has not finished must not continue. It would run a job again that has ended, or wait for a dashboard
  * for ever. It is suspended and not deleted, so that the log of its pods can still be read. */
 static void suspend_submitter(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
@@ -161,7 +162,7 @@ static void suspend_submitter(struct job_pass *p) {
     ctx_patch(&p->ctx, "batch/v1", "jobs", p->j->name, s->uid, body, TAG_SUBMITTER_SUSPEND);
 }
 
-/* With a clusterSelector the cluster lives on, but a job that was given up must not. */
+/* With a clusterSelector the cluster stays, but a job that was given up must not. */
 static bool stop_job(struct job_pass *p) {
     bool over = rj_job_ended(p->now.job_status);
     if (p->now.phase != RJ_FAILED || !p->j->selector || over || p->now.job_id.n == 0 || !has_cluster(p)) return false;
@@ -170,8 +171,8 @@ static bool stop_job(struct job_pass *p) {
     return true;
 }
 
-/* The finalizer is there for a job that may have to be stopped. Without one, a RayJob that has ended goes whether an
- * operator runs or not. */
+/* The finalizer exists for a job that may have to be stopped. After the end it is removed, so that the RayJob can be
+ * deleted without a running operator. */
 static void release(struct job_pass *p) {
     if (p->ctx.retry || !rv_meta_has_finalizer(p->j->meta, RJ_FINALIZER)) return;
     ctx_explain(&p->ctx, "removing the finalizer: nothing is left to be stopped");
@@ -217,7 +218,8 @@ static bool name_pod(void *arg, const struct rv_object *o) {
     return false;
 }
 
-/* ": pod x ..."; empty while nothing is known of one. The cluster's controller names the pod of a cluster. */
+/* A text such as ": pod x ...". It is empty if no reason is known. The cluster's controller names the pod of a
+ * cluster. */
 static struct rv_str what_lingers(struct job_pass *p, bool cluster_left, bool job_left) {
     struct lingering l = {{NULL, 0}};
     struct rv_str told = rv_path_str(
@@ -252,8 +254,8 @@ void ending_clear(struct job_pass *p) {
     p->waiting = (struct rv_str){NULL, 0};
 }
 
-/* A cluster of ours that the status does not name. Its creation was given up, and happened after all. It is not deleted
- * at once, because the mirror may show the cluster before it shows the status that names it. */
+/* Deletes a cluster of ours that the status does not name. Its creation was given up, but happened after all. It is not
+ * deleted at once, because the mirror may get the cluster before the status that names it. */
 static bool delete_if_stray(void *arg, const struct rv_object *o) {
     struct job_pass *p = arg;
     if (rv_str_eq(o->name, p->was.cluster) || rv_meta_deleting(o->value)) return true;
@@ -273,7 +275,7 @@ void ending_strays(struct job_pass *p) { ctx_list_owned(&p->ctx, KIND_CLUSTER, p
 /* ---- Volcano's gang ------------------------------------------------------------------------------------------------
  */
 
-/* The job with the groups that its cluster has suspended meanwhile. They need no places in the gang any more. */
+/* The job with the groups that its cluster has suspended in the meantime. They need no places in the gang any more. */
 static struct rj_job as_it_is(struct job_pass *p) {
     struct rj_job j = *p->j;
     struct rv_node *spec = rv_node_from(p->arena, j.cluster_spec), *groups = rv_node_get(spec, "workerGroupSpecs");
@@ -303,8 +305,8 @@ void ending_group(struct job_pass *p, bool wanted) {
 /* ---- the RayJob goes ------------------------------------------------------------------------------------------------
  */
 
-/* A running job is stopped, but only for a short time, because no dashboard may hold a deletion. A job whose cluster is
- * deleted as well is told only once. */
+/* Stops a running job, but only for a short time, because no dashboard may hold a deletion. If its cluster is deleted
+ * as well, one request is enough. */
 void ending_deleted(struct job_pass *p) {
     int64_t deleted = rc_time(rv_path_str(p->j->meta, "deletionTimestamp"));
     bool running =

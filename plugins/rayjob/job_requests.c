@@ -1,6 +1,6 @@
 /* job_requests.c - see job_requests.h (spec section 6.2). The supervisor makes the requests, so a head that does not
- * answer costs its own job's time only. What comes back is outside data: anything but the words that Ray knows counts
- * as no answer. */
+ * answer delays only its own job. Answers come from outside: anything but the words that Ray uses counts as no
+ * answer. */
 #include "job_requests.h"
 
 #include "builders.h"
@@ -11,7 +11,7 @@
 
 enum { SUBMIT_MS = 10000, POLL_SLOWEST_S = 15, STOP_AGAIN_S = 2 };
 
-/* After a failure the next question comes later and later, with a random part so that not all jobs ask at once. */
+/* After a failure the next request comes at growing intervals, with a random part, so that not all jobs ask at once. */
 static void schedule_next_poll(struct job_pass *p) {
     struct job_memo *m = p->memo;
     uint32_t in_a_row = m->failures > m->refusals ? m->failures : m->refusals;
@@ -26,10 +26,10 @@ static void request(struct job_pass *p, const char *method, struct rv_str path, 
                                      .method = method,
                                      .path = path,
                                      .body = body,
-                                     .timeout_ms = tag == TAG_SUBMIT ? SUBMIT_MS : 0, /* Ray looks for an agent first */
-                                     .idempotent = true,                              /* a submission names its id */
+                                     .timeout_ms = tag == TAG_SUBMIT ? SUBMIT_MS : 0, /* Ray first looks for an agent */
+                                     .idempotent = true,                              /* a submission contains its id */
                                      .tag = tag};
-    if (!rc_dashboard_send(&p->ctx, &r)) p->memo->heard = true; /* there is nobody to wait for */
+    if (!rc_dashboard_send(&p->ctx, &r)) p->memo->heard = true; /* no answer will come */
 }
 
 static struct rv_str job_path(struct job_pass *p, const char *rest) {
@@ -58,13 +58,13 @@ bool request_job_stop(struct job_pass *p, int64_t until) {
 /* ---- answers -------------------------------------------------------------------------------------------------------
  */
 
-/* Ray itself says that it has no such job. A proxy between here and Ray answers 404 in other words. */
+/* Ray itself says that it has no such job. A proxy on the way to Ray would answer 404 in other words. */
 static bool has_no_job(const struct rv_result *r) {
     return r->code == 0 && r->http_status == 404 &&
            (rc_dashboard_mentions(r, "job") || rc_dashboard_mentions(r, "Job"));
 }
 
-/* Trouble of ours, which says nothing of Ray? */
+/* True for a failure on our side, which says nothing about Ray. */
 static enum answer no_answer(const struct rv_result *r) {
     return rc_dashboard_not_asked(r) ? ANSWER_NOT_ASKED : ANSWER_ERROR;
 }
@@ -74,7 +74,7 @@ static void info_result(struct job_pass *p, const struct rv_result *r) {
     if (rc_dashboard_ok(r) && r->json && rv_val_type(v) == RV_MAP && rj_job_status_known(rv_path_str(v, "status"))) {
         p->info = ANSWER_KNOWN;
         p->info_value = v;
-        p->memo->refusals = 0; /* it was taken, though the answer to that was lost */
+        p->memo->refusals = 0; /* it was accepted, although that answer was lost */
     } else if (has_no_job(r)) {
         p->info = ANSWER_UNKNOWN_JOB;
     } else {
@@ -88,9 +88,9 @@ static void info_result(struct job_pass *p, const struct rv_result *r) {
     schedule_next_poll(p);
 }
 
-/* Ray names the id when it has the job already; an earlier request of ours may have submitted it. Ray always refuses a
- * request that it cannot read and a runtime environment that is invalid. The head wraps what its agent finds wrong into
- * an error of its own. */
+/* If Ray already has the job, it names the id; an earlier request of ours may have submitted it. Ray always refuses a
+ * request that it cannot read and a runtime environment that is invalid. The head wraps errors of its agent into an
+ * error of its own. */
 static void submit_result(struct job_pass *p, const struct rv_result *r) {
     bool there =
              r->code == 0 && r->http_status >= 400 && rc_dashboard_mentions(r, "Please use a different submission_id"),

@@ -1,5 +1,5 @@
-/* memo.h - what the controller remembers of one RayJob between two passes. It is never needed for correctness: after a
- * restart it is empty. */
+/* memo.h - what the controller remembers about one RayJob between two passes. Correctness never depends on it, because
+ * it is empty after a restart. */
 #ifndef RAYJOB_MEMO_H
 #define RAYJOB_MEMO_H
 
@@ -9,25 +9,25 @@
 #include "rayvisor/value.h"
 
 struct job_memo {
-    char *selected;             /* the cluster of clusterSelector, for mapping its events; NULL: none */
-    int64_t next_poll;          /* wall ns: when Ray is asked again */
-    uint32_t failures;          /* questions in a row without an answer */
-    uint32_t refusals;          /* submissions in a row that Ray did not take */
-    uint32_t unknown;           /* answers in a row that know nothing of a job that was there */
-    int64_t unknown_since;      /* wall ns of the first of them */
+    char *selected;             /* the cluster of clusterSelector, for mapping its events; NULL if none */
+    int64_t next_poll;          /* wall clock, ns: when Ray is asked again */
+    uint32_t failures;          /* requests in a row without an answer */
+    uint32_t refusals;          /* submissions in a row that Ray did not accept */
+    uint32_t unknown;           /* answers in a row that do not know a job that existed before */
+    int64_t unknown_since;      /* wall clock of the first of them, ns */
     bool began;                 /* this process has begun the attempt, */
     bool submitted;             /* and has submitted its job (HTTPMode) */
-    char *head_end;             /* how the head on which the job runs, or its container, has ended; NULL: not known */
+    char *head_end;             /* how the head on which the job runs, or its container, has ended; NULL if unknown */
     bool heard;                 /* this process has asked Ray, with or without success */
-    bool asked_after_end;       /* the last question was put after the submitter had ended, */
+    bool asked_after_end;       /* the last request was sent after the submitter had ended, */
     bool polled_since_end;      /* and Ray has answered it */
-    struct rc_backoff creation; /* of actions that failed */
-    int64_t next_stop;          /* wall ns: when the job is told again to stop */
-    bool stopped;               /* Ray has heard that */
-    int64_t invalid_told;       /* the generation for which the event was sent; -1: none */
-    struct rv_hash stuck_told;  /* hash of the last obstacle that an event told */
-    int phase_told;             /* by the metrics; -1: none */
-    int64_t attempts;           /* attempts that have ended: the metrics may speak of each */
+    struct rc_backoff creation; /* back-off after failed actions */
+    int64_t next_stop;          /* wall clock, ns: when the request to stop is repeated */
+    bool stopped;               /* Ray has answered it */
+    int64_t invalid_told;       /* the generation for which the event was sent; -1 if none */
+    struct rv_hash stuck_told;  /* a hash of the last obstacle that an event reported */
+    int phase_told;             /* the phase in the metrics; -1 if none */
+    int64_t attempts;           /* attempts that have ended; the metrics may have a series for each */
 };
 
 static inline void memo_forget_head(struct job_memo *m) {

@@ -1,4 +1,4 @@
-/* metrics.c - kuberay_job_*: the reference's names and labels (spec section 10), told when they change. */
+/* metrics.c - kuberay_job_*: the reference's names and labels (spec section 10), sent when they change. */
 #include "metrics.h"
 
 #include "fields.h"
@@ -28,7 +28,7 @@ static void duration(struct job_pass *p, const struct rc_context *x, bool first)
          over = first && was == now && rj_phase_ended(now);
     int64_t start = rc_time(p->was.start), end = ends ? p->time : rc_time(p->was.end), retry = p->was.failed;
     if (!(ends || over) || start == 0 || end < start) return;
-    if (over && now == RJ_FAILED && retry > 0) retry--; /* this attempt is counted already */
+    if (over && now == RJ_FAILED && retry > 0) retry--; /* this attempt is already counted */
     struct rv_field labels[] = {{RV_STR("job_deployment_status"), rv_str(rj_phase_name(now))},
                                 {RV_STR("retry_count"), rv_arena_fmt(p->arena, "%lld", (long long)retry)}};
     ctx_gauge(x, DURATION, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
@@ -40,7 +40,7 @@ void metrics_update(struct job_pass *p) {
     bool first = m->phase_told < 0;
     if (first) ctx_gauge(x, INFO, 1, NULL, 0);
     if (m->phase_told != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
-        int before = m->phase_told >= 0 ? m->phase_told : (int)p->was.phase; /* told by the process before this one */
+        int before = m->phase_told >= 0 ? m->phase_told : (int)p->was.phase; /* sent by the previous process */
         if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) remove_phase(x, before);
         set_phase(x, (int)p->now.phase);
         m->phase_told = (int)p->now.phase;
@@ -50,8 +50,8 @@ void metrics_update(struct job_pass *p) {
     if (over && m->attempts < p->now.failed + 1) m->attempts = p->now.failed + 1;
 }
 
-/* It is not remembered which durations were sent, and an earlier process may have sent them. So every attempt is
- * removed under each of the three states in which it may have ended. */
+/* It is not known which durations were sent, because an earlier process may have sent them. So every attempt is removed
+ * under each of the three states in which it may have ended. */
 void metrics_remove(const struct rc_context *x, const struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
     if (m->phase_told < 0) return;

@@ -4,9 +4,9 @@
 
 #include "pass.h"
 
-/* Sends what changed in this pass. */
+/* Sends what has changed in this pass. */
 void metrics_update(struct job_pass *p);
-/* The job of the context is gone. */
+/* The job of the context has been deleted. */
 void metrics_remove(const struct rc_context *x, const struct job_memo *m);
 
 #endif

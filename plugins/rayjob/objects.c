@@ -1,5 +1,5 @@
-/* objects.c - what a RayJob creates beside its submitter: the RayCluster, the head service under the job's own name,
- * and for Volcano the gang that covers both. Spec sections 3.7, 3.8 and 9. */
+/* objects.c - what a RayJob creates besides its submitter: the RayCluster, the head service under the job's own name,
+ * and for Volcano the gang of both. Spec sections 3.7, 3.8 and 9. */
 #include "plugins/ray/objects.h"
 
 #include "builders.h"
@@ -10,7 +10,7 @@
 
 /* ---- the cluster ---------------------------------------------------------------------------------------------- */
 
-/* What the batch scheduler wants to find on the cluster, taken from what it would put on a pod of it. */
+/* What the batch scheduler needs on the cluster, taken from what it needs on a pod of it. */
 static void schedule(struct rv_arena *a, const struct rj_job *j, struct rv_node *meta) {
     static const char *const parts[] = {"labels", "annotations"};
     struct rv_node *pod = rv_node_map(a), *value;
@@ -19,7 +19,7 @@ static void schedule(struct rv_arena *a, const struct rj_job *j, struct rv_node 
     rj_as_cluster(a, j, j->name, &gang);
     if (rv_str_is(gang.settings->scheduler, "scheduler-plugins") ||
         rv_str_is(gang.settings->scheduler, "kubernetes-was"))
-        return; /* their gang is the cluster's own */
+        return; /* their gang belongs to the cluster */
     if (rv_str_is(gang.settings->scheduler, "yunikorn")) gang.submitter = rv_node_freeze(a, rj_submitter_shape(a, j));
     rv_node_ensure_map(a, pod, "metadata");
     rv_node_ensure_map(a, pod, "spec");
@@ -59,14 +59,14 @@ struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, stru
     rj_as_cluster(a, j, cluster, &c);
     rc_as_head_runs(a, &c, head, &runs);
     struct rv_node *n = rc_child_head_service(a, &owner, &runs);
-    if (j->mode == RJ_SIDECAR) /* the submitter may have ended, and the pod be not ready */
+    if (j->mode == RJ_SIDECAR) /* the submitter may have ended, and then the pod is not ready */
         rv_node_set_bool(a, rv_node_get(n, "spec"), "publishNotReadyAddresses", true);
     return n;
 }
 
 /* ---- the gang ---------------------------------------------------------------------------------------------------- */
 
-/* The submitter as far as a scheduler counts it: what it asks for. NULL: this mode has none of its own. */
+/* The submitter as a scheduler counts it: only its resource requests. NULL if the mode has no submitter pod. */
 struct rv_node *rj_submitter_shape(struct rv_arena *a, const struct rj_job *j) {
     struct rc_cluster own;
     struct rv_node *n = rv_node_map(a);
@@ -96,7 +96,7 @@ struct rv_node *rj_pod_group(struct rv_arena *a, const struct rj_job *j, bool re
     rv_node_remove(meta, "ownerReferences");
     rv_meta_set_controller(a, n, RV_STR("ray.io/v1"), RV_STR("RayJob"), j->name, j->uid);
     rc_set_origin_labels(a, rv_node_ensure_map(a, meta, "labels"), "RayJob", j->name);
-    if (released) { /* nothing is left to be scheduled together */
+    if (released) { /* nothing is left that must be scheduled together */
         rv_node_set_int(a, spec, "minMember", 0);
         rv_node_set(a, spec, "minResources", rv_node_map(a));
     }

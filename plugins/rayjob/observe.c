@@ -6,7 +6,7 @@
 #include "plugins/ray/live_head.h"
 #include "plugins/ray/obstacle.h"
 
-/* The reason of the cluster's condition as a C string in the arena. */
+/* The reason of the cluster's condition, as a C string in the arena. */
 static const char *word(struct job_pass *p, struct rv_str reason) {
     return reason.n != 0 ? rv_arena_fmt(p->arena, RV_STR_FMT, RV_STR_ARG(reason)).p : "RayClusterNotReady";
 }
@@ -24,7 +24,7 @@ static bool is_over(struct rv_val pod) {
     return rv_str_is(phase, "Failed") || rv_str_is(phase, "Succeeded");
 }
 
-/* Which of several head pods counts: one that lives, then the one on which the job was seen, then the oldest. The
+/* Which of several head pods counts: one that is alive, then the one on which the job was seen, then the oldest. The
  * cluster's controller keeps the same one. */
 static bool is_better(const struct job_pass *p, const struct rv_object *o) {
     if (p->heads == 0) return true;
@@ -36,7 +36,7 @@ static bool is_better(const struct job_pass *p, const struct rv_object *o) {
     return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
 }
 
-/* "OOMKilled, exit code 137, memory limit 2Gi", "Evicted: the node was low on memory"; empty: it has not ended. */
+/* "OOMKilled, exit code 137, memory limit 2Gi" or "Evicted: the node was low on memory"; empty if it has not ended. */
 static struct rv_str end_of_pod(struct job_pass *p, struct rv_val pod, struct rv_val ray) {
     struct rv_str reason = rv_path_str(pod, "status.reason"), message = rv_path_str(pod, "status.message"),
                   limit = rv_path_str(pod, "spec.containers[0].resources.limits.memory");
@@ -52,7 +52,7 @@ static struct rv_str end_of_pod(struct job_pass *p, struct rv_val pod, struct rv
                         memory ? ", memory limit " : "", RV_STR_ARG(memory ? limit : RV_STR("")));
 }
 
-/* The pod may be gone when its end is asked for, so it is kept. */
+/* Stores how the pod ended, because the pod may be gone later. */
 static void remember_end(struct job_pass *p, const struct rv_object *o, struct rv_val ray) {
     struct rv_str end = end_of_pod(p, o->value, ray);
     if (!rv_str_eq(o->uid, p->now.head.uid) || end.n == 0) return;
@@ -81,7 +81,7 @@ static bool observe_head(void *arg, const struct rv_object *o) {
  */
 
 struct newest {
-    struct rv_object pod; /* without a name: none */
+    struct rv_object pod; /* has no name if there is none */
     int64_t made;
 };
 
@@ -101,8 +101,8 @@ static struct newest newest_pod(struct job_pass *p) {
     return n;
 }
 
-/* The first container submits. Another one, such as a proxy that a mesh has put in, may run on for ever, and the Job
- * with it; the submitter is done all the same. One that failed is not started again by the Job while its pod runs. */
+/* The first container submits. Another container, such as a proxy of a service mesh, may run for ever, and the Job with
+ * it. The submitter has finished even so. The Job does not start a failed submitter again while its pod runs. */
 static void observe_first_container(struct job_pass *p) {
     struct submitter *s = &p->submitter;
     struct newest n = newest_pod(p);
@@ -158,7 +158,7 @@ static void observe_submitter_job(struct job_pass *p) {
     observe_first_container(p);
 }
 
-/* Whoever may not make pods says so in its own events only. */
+/* A controller that may not create pods reports that only in its own events. */
 static struct rv_str no_pod(struct job_pass *p, const char **ret_reason) {
     int64_t late = p->submitter.made + RC_OBSTACLE_LONG_S * RC_SECOND;
     if (p->time < late) {
@@ -187,7 +187,7 @@ struct rv_str submitter_obstacle(struct job_pass *p, const char **ret_reason) {
                         RV_STR_ARG(o.text));
 }
 
-/* The submitter container in the head pod. With the restart gate, a failed end counts only when the container may not
+/* The submitter container in the head pod. With the gate for restarts, a failure counts only if the container may not
  * be started again. */
 static void observe_sidecar(struct job_pass *p) {
     struct submitter *s = &p->submitter;

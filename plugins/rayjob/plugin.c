@@ -1,5 +1,5 @@
 /* plugin.c - the RayJob controller as the host sees it: settings, memory between passes, which job an object concerns,
- * one reconcile per key. */
+ * and one reconcile for each key. */
 #include <stdlib.h>
 
 #include "fields.h"
@@ -12,7 +12,7 @@
 
 struct controller {
     struct rj_settings settings;
-    size_t selectors; /* memos whose cluster is not the job's own */
+    size_t selectors; /* memos whose cluster does not belong to the job */
 };
 
 /* ---- memory between passes --------------------------------------------------------------------------------------- */
@@ -30,7 +30,7 @@ static void memo_init(void *memo) {
     m->invalid_told = m->phase_told = -1;
 }
 
-/* The metrics of a job go with it, and with the plugin: the next process sends those that it knows. */
+/* The metrics of a job are removed with it, and when the plugin ends. The next process sends those that it knows. */
 static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
     (void)plugin_ends;
     struct rc_context x = rc_context_of(pass);
@@ -52,7 +52,7 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
                                 .check_timeout_s = rv_path_int(s, "statusCheckTimeoutSeconds", 300),
                                 .submitter_image = rv_path_str(s, "submitterImage")};
     int r = rc_settings_read(&fresh.shared, s, err);
-    if (r == 0) k->settings = fresh; /* whole, or not at all */
+    if (r == 0) k->settings = fresh; /* all settings, or none */
     return r;
 }
 
@@ -70,7 +70,7 @@ static void wake_if_selected(void *arg, const struct rv_key *key, void *memo) {
         rv_controller_wake(e->pass, key->ns, key->name);
 }
 
-/* The job that made this cluster, and those that selected it. */
+/* Wakes the job that created this cluster, and those that selected it. */
 static void wake_for_cluster(const struct rv_pass *pass, struct rv_str ns, struct rv_str cluster, struct rv_val value) {
     const struct controller *k = pass->state;
     struct cluster_event e = {pass, ns, cluster};
@@ -93,8 +93,8 @@ static void map(const struct rv_pass *pass, const struct rv_object *o, bool dele
 
 /* ---- reconcile --------------------------------------------------------------------------------------------------- */
 
-/* An invalid edit takes nothing away. What runs or has ended goes on, and the condition tells what is wrong. Only a job
- * that has not begun, or could not go on, becomes Invalid. It begins anew when the spec is repaired. */
+/* An invalid edit stops nothing. A job that runs or has ended continues, and the condition says what is wrong. Only a
+ * job that has not begun, or that could not continue, becomes Invalid. It begins again when the spec is corrected. */
 static void report_invalid(struct job_pass *p, const char *event, struct rv_str message) {
     enum rj_phase phase = p->now.phase;
     bool begun = phase == RJ_RUNNING || phase == RJ_COMPLETE || phase == RJ_FAILED || phase == RJ_SUSPENDING ||
@@ -120,7 +120,7 @@ static void take_step(struct job_pass *p) {
     metrics_update(p);
 }
 
-/* An unknown submissionMode does not change how a job is run that has begun. Its cluster, or its submitter, tells the
+/* An unknown submissionMode does not change how a job runs that has begun. Its cluster or its submitter shows the
  * mode. */
 static void keep_mode(const struct rv_pass *pass, struct rj_job *j) {
     struct rv_str name = rv_path_str(j->status, "rayClusterName");

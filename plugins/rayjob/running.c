@@ -1,8 +1,8 @@
-/* running.c - the state Running: the submitter, what Ray says of the job, and what counts when they differ.
+/* running.c - the state Running: the submitter, what Ray says about the job, and which of them decides.
  *
- * Ray is asked first, and its answer counts. The submitter's end decides only where Ray has nothing to say. A dashboard
- * that does not answer for a while changes nothing. A job whose head is gone is lost, unless GCS fault tolerance keeps
- * what Ray knew. This is better than the reference (deploy/COMPATIBILITY.md). */
+ * Ray is asked first, and its answer decides. The end of the submitter decides only if Ray has no answer. If a
+ * dashboard does not answer for a while, nothing changes. A job whose head is gone is lost, unless GCS fault tolerance
+ * keeps what Ray knew. This is better than the reference (deploy/COMPATIBILITY.md). */
 #include "states.h"
 
 #include "builders.h"
@@ -19,10 +19,10 @@
 #define NOT_ASKED "DashboardNotAsked"
 #define LOG_NOT_FOLLOWED "LogNotFollowed"
 enum {
-    UNKNOWN_MAX = 3,     /* so often, and for so long, may Ray not know a job that it had, */
-    UNKNOWN_MIN_S = 30,  /* it may still be loading */
-    CLOCKS_DIFFER_S = 2, /* the clock of Ray's host and that of the API server */
-    SILENT_MIN = 2       /* so often it was asked in vain before time alone decides */
+    UNKNOWN_MAX = 3,     /* a job is unknown for good if Ray did not know it so often ... */
+    UNKNOWN_MIN_S = 30,  /* ... and for so long; before that Ray may still be loading its state */
+    CLOCKS_DIFFER_S = 2, /* how much the clocks of Ray's host and of the API server may differ */
+    SILENT_MIN = 2       /* how many requests without an answer are needed before a time limit decides */
 };
 
 #define MS INT64_C(1000000)
@@ -33,7 +33,7 @@ static bool was_known(const struct job_pass *p) { return p->now.job_status.n != 
 
 /* ---- the head service under the job's name ---------------------------------------------------------------------- */
 
-/* Only what leads to the head counts as drift: the rest cannot be changed under a service that is in use. */
+/* Only the fields that lead to the head count as drift. The others cannot be changed while a service is in use. */
 static struct rv_node *drift_of_way(struct rv_arena *a, struct rv_val have, struct rv_node *want) {
     struct rv_node *way = rv_node_map(a), *spec = rv_node_ensure_map(a, way, "spec");
     struct rv_val type = rv_val_path(have, "spec.type");
@@ -65,7 +65,7 @@ static void keep_service(struct job_pass *p) {
 /* ---- a job that is lost -------------------------------------------------------------------------------------------
  */
 
-/* The job's own status stays what Ray last said of it. */
+/* The job's own status stays as Ray last reported it. */
 static void fail_lost_job(struct job_pass *p, struct rv_str why) {
     states_fail(p, RJ_REASON_APP, why);
     ctx_event(&p->ctx, true, "RayJobLost", "Watch", why);
@@ -77,7 +77,7 @@ static bool head_replaced(const struct job_pass *p) {
     return !rv_str_eq(then->uid, now->uid) || now->restarts > then->restarts;
 }
 
-/* Without fault tolerance a job lives and dies with the head on which it was submitted. */
+/* Without fault tolerance a job cannot outlive the head on which it was submitted. */
 static bool lost_with_head(struct job_pass *p) {
     if (!was_known(p) || rj_job_ended(p->now.job_status)) return false;
     if (!has_cluster(p)) {
@@ -118,11 +118,11 @@ static struct rv_str moment(struct job_pass *p, const char *field, struct rv_str
     return rc_time_text(p->arena, ms * 1000000);
 }
 
-/* Bytes of the job's message that the status keeps. */
+/* The largest length of the job's message in the status, in bytes. */
 enum { MESSAGE_MAX = 4096 };
 
-/* Did somebody else submit the job that Ray has under our id? It began before there was this RayJob. Or this process
- * has begun the attempt and has submitted nothing so far. In InteractiveMode somebody else submits in any case. */
+/* True if somebody else submitted the job that Ray has under our id. It began before this RayJob existed. Or this
+ * process has begun the attempt and has submitted nothing so far. In InteractiveMode somebody else always submits. */
 static bool is_foreign_job(struct job_pass *p) {
     int64_t began = rv_path_int(p->info_value, "start_time", 0) * MS,
             made = rc_time(rv_path_str(p->j->meta, "creationTimestamp"));
@@ -131,7 +131,7 @@ static bool is_foreign_job(struct job_pass *p) {
     return began > 0 && made > 0 && began + CLOCKS_DIFFER_S * RC_SECOND < made;
 }
 
-/* The id is not ours, so nothing of it is shown, and nobody stops that job. */
+/* The id belongs to another job, so nothing of it is shown, and it is not stopped. */
 static void fail_foreign_job(struct job_pass *p) {
     struct rv_str why = rv_arena_fmt(
         p->arena,
@@ -177,7 +177,7 @@ static void report_no_answer(struct job_pass *p, enum answer what, bool submitte
     p->waiting_reason = !asked ? NOT_ASKED : submitted ? REFUSED : UNREACHABLE;
 }
 
-/* Between two questions the last failure still stands. */
+/* Between two requests the last failure is still shown. */
 static void still_no_answer(struct job_pass *p) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
     struct rv_str reason = rv_path_str(c, "reason");
@@ -191,7 +191,7 @@ static void still_no_answer(struct job_pass *p) {
     p->waiting_reason = word;
 }
 
-/* Does it know nothing of the job for good? */
+/* True if Ray does not know the job for good. */
 static bool unknown_for_long(struct job_pass *p) {
     struct job_memo *m = p->memo;
     if (m->unknown++ == 0) m->unknown_since = p->time;
@@ -204,7 +204,7 @@ static void submit_job(struct job_pass *p) {
     request_job_submission(p);
 }
 
-/* Ray answers and has no such job. In HTTPMode that does not mean that it takes one. */
+/* Ray answers and has no such job. In HTTPMode this does not mean that it would accept one. */
 static void unknown_job(struct job_pass *p) {
     bool submitter_done = has_submitter(p) && p->submitter.finished && p->memo->asked_after_end;
     if (p->j->mode != RJ_HTTP || was_known(p)) p->now.check_failure = (struct rv_str){NULL, 0};
@@ -244,7 +244,7 @@ static void end_job(struct job_pass *p) {
     p->now.reason = failed ? RV_STR(RJ_REASON_APP) : (struct rv_str){NULL, 0};
 }
 
-/* The submitter follows the log, so all of the log has been read only when it is done. */
+/* The submitter follows the log, so the whole log has been read only when it has ended. */
 static bool log_drained(const struct job_pass *p) { return !has_submitter(p) || p->submitter.finished; }
 
 /* The head is gone, so there is no log any more. A submitter that still followed it would find a Ray that does not know
@@ -293,9 +293,9 @@ static bool check_timed_out(struct job_pass *p) {
     return true;
 }
 
-/* The submitter is done and the job is not. As long as Ray says that it is pending or runs, on the same head, it goes
- * on: only its log is not followed any more. Without a head nobody can say how it is, and after a while that is the
- * end. */
+/* The submitter has ended and the job has not. As long as Ray says that the job is pending or runs, on the same head,
+ * it continues; only nobody follows its log any more. Without a head nobody knows the job's state, and after a while
+ * the job has failed. */
 static bool submitter_over(struct job_pass *p) {
     const struct submitter *s = &p->submitter;
     if (!has_submitter(p) || !s->finished || rj_job_ended(p->now.job_status)) return false;
@@ -329,7 +329,7 @@ static bool submitter_over(struct job_pass *p) {
 /* ---- the state ------------------------------------------------------------------------------------------------------
  */
 
-/* A job that nobody has submitted yet says why. */
+/* Says why the job has not been submitted yet. */
 static void report_submitter(struct job_pass *p) {
     const char *reason = NULL;
     if (was_known(p) || p->j->mode != RJ_K8S || p->submitter.finished) return;
@@ -341,7 +341,7 @@ static void report_submitter(struct job_pass *p) {
     states_stuck(p, reason, why);
 }
 
-/* Where Ray cannot be asked, the submitter's end is all that is known. */
+/* If Ray cannot be asked, only the end of the submitter is known. */
 static void take_submitter_result(struct job_pass *p) {
     p->waiting = RV_STR("only the submitter knows how the job is: its RayCluster asks for Kubernetes tokens");
     p->waiting_reason = NOT_ASKED;
@@ -365,7 +365,7 @@ static void ask_ray(struct job_pass *p) {
 /* No deadline decides before this process has asked Ray. A deadline may have passed while the operator was down, and
  * the job may have ended well before it. */
 static bool must_ask_first(const struct job_pass *p) {
-    if (rj_job_ended(p->now.job_status)) return false; /* that was its last word */
+    if (rj_job_ended(p->now.job_status)) return false; /* this answer was final */
     return !p->memo->heard && has_cluster(p) && !cluster_cannot_be_asked(p) && p->now.job_id.n != 0;
 }
 
@@ -373,7 +373,7 @@ static bool out_of_time(struct job_pass *p) {
     return !must_ask_first(p) && (states_deadlines(p, false) || grace_over(p) || check_timed_out(p));
 }
 
-/* With fault tolerance a head of a newer spec goes on with the job, maybe on another port. */
+/* With fault tolerance a head of a newer spec continues the job, perhaps on another port. */
 static void follow_dashboard(struct job_pass *p) {
     if (!has_cluster(p) || p->heads == 0 || !p->c.f.ft || !head_replaced(p)) return;
     struct rv_str now = rc_dashboard_address(p->arena, &p->c);
@@ -385,7 +385,7 @@ void running_step(struct job_pass *p) {
     follow_dashboard(p);
     take_answers(p);
     if (p->now.phase != RJ_RUNNING) return;
-    /* A deadline holds for the job. For a job that has ended it only ends the waiting for the log. */
+    /* A deadline is for the job. For a job that has ended, it only ends the wait for the log. */
     if (rj_job_ended(p->now.job_status) && (log_drained(p) || head_gone(p) || states_deadline_over(p))) {
         end_job(p);
         return;

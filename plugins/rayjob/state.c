@@ -1,4 +1,4 @@
-/* state.c - reading and writing the status of a RayJob (see state.h). */
+/* state.c - reads and writes the status of a RayJob (see state.h). */
 #include "state.h"
 
 static const char *const phases[] = {"",       "Initializing",     "Waiting",    "Running",   "Complete",

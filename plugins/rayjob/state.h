@@ -1,5 +1,5 @@
-/* state.h - the status of a RayJob as a copy that a pass changes: its phase, where it was submitted, what comes next.
- */
+/* state.h - the status of a RayJob as a copy that a pass changes: its phase, where it was submitted, what comes
+ * next. */
 #ifndef RAYJOB_STATE_H
 #define RAYJOB_STATE_H
 
@@ -18,11 +18,11 @@ enum rj_phase {
     RJ_SUSPENDING,
     RJ_SUSPENDED,
     RJ_RETRYING,
-    RJ_PHASE_UNKNOWN /* a word that somebody else wrote: taken for New */
+    RJ_PHASE_UNKNOWN /* an unknown word; it counts as New */
 };
 const char *rj_phase_name(enum rj_phase p);
 
-/* Where the job was submitted: without GCS fault tolerance it lives no longer than this. */
+/* Where the job was submitted. Without GCS fault tolerance the job cannot outlive it. */
 struct rj_head {
     struct rv_str pod, uid;
     int64_t restarts; /* of the Ray container */
@@ -34,13 +34,13 @@ struct rj_state {
     struct rv_str start, end, check_failure, info_start, info_end; /* RFC 3339, or empty */
     struct rv_str planned_time, planned_policy;
     struct rj_head head;
-    struct rv_str made_cluster, made_submission; /* marks of what this attempt was made of (edits.h) */
+    struct rv_str made_cluster, made_submission; /* marks of what this attempt was created from (edits.h) */
     int64_t succeeded, failed;
     struct rv_val cluster_status, conditions;
 };
 
 void rj_state_read(struct rj_state *s, struct rv_val status);
-/* Whole status as a tree, without conditions. */
+/* The whole status as a tree, without conditions. */
 struct rv_node *rj_state_node(struct rv_arena *a, const struct rj_state *s);
 bool rj_job_ended(struct rv_str job_status); /* STOPPED, SUCCEEDED, FAILED */
 bool rj_job_status_known(struct rv_str job_status);

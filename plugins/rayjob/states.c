@@ -1,11 +1,11 @@
-/* states.c - the states of a RayJob and what leads from one to the next (spec section 3.3).
+/* states.c - the state machine of a RayJob (spec section 3.3).
  *
  *   New ─► Initializing ─► Running ─► Complete | Failed            (Interactive: Initializing ─► Waiting ─► Running)
  *            │  ▲   │          │            │
  *   Suspended│  │   └──────────┴► Suspending│─► Suspended ─► New
  *            └──┴──────────────────────────Retrying ─► New
  *
- * Each state is one function; what takes long is asked for and looked at again in a later pass. */
+ * Each state is one function. Anything that takes long is requested, and a later pass continues. */
 #include "states.h"
 
 #include "builders.h"
@@ -26,7 +26,7 @@ void states_fail(struct job_pass *p, const char *reason, struct rv_str message) 
 /* ---- deadlines ----------------------------------------------------------------------------------------------------
  */
 
-/* Has the time passed that a field of the spec gives an attempt? If not, the job is looked at again then. */
+/* Returns true if the time has passed that a field of the spec gives an attempt. If not, plans a pass for that time. */
 static bool deadline_passed(struct job_pass *p, const char *field, int64_t *ret_seconds) {
     int64_t seconds = rv_path_int(p->j->spec, field, 0), start = rc_time(p->now.start);
     *ret_seconds = seconds;
@@ -80,8 +80,8 @@ bool states_may_try(struct job_pass *p) {
     return !p->ctx.retry && !waits;
 }
 
-/* Something is being created. The text of an earlier refusal stays until the object is there, so that each try is not
- * two writes. */
+/* An object is being created. The text of an earlier failure stays until the object exists, so that a try does not
+ * cause two writes. */
 static void being_created(struct job_pass *p, const char *refusal, struct rv_str what) {
     struct rv_val c = rv_condition_find(p->now.conditions, RJ_CONDITION_RECONCILING);
     bool refused = rv_str_is(rv_path_str(c, "reason"), refusal);
@@ -119,8 +119,8 @@ bool states_need_submitter(struct job_pass *p) {
     return false;
 }
 
-/* The cluster's status as the RayJob shows it. The time of its last change is left out, because it would be a write
- * each time. */
+/* The cluster's status as the RayJob shows it. The time of its last change is left out, because each change would be a
+ * write. */
 static struct rv_val cluster_status_shown(struct job_pass *p) {
     struct rv_val status = rv_val_get(p->cluster.value, "status");
     if (rv_val_type(status) != RV_MAP) return p->now.cluster_status;
@@ -129,12 +129,13 @@ static struct rv_val cluster_status_shown(struct job_pass *p) {
     return rv_node_freeze(p->arena, n);
 }
 
-/* The submitter in the head pod needs no workers. When it has ended, Ray knows how the job is, ready cluster or not. */
+/* The submitter in the head pod needs no workers. When it has ended, Ray knows the state of the job, even if the
+ * cluster is not ready. */
 static bool sidecar_has_ended(const struct job_pass *p) {
     return p->j->mode == RJ_SIDECAR && p->heads > 0 && p->submitter.finished && !rv_meta_deleting(p->cluster.value);
 }
 
-/* True when the job can go on; else why not is said. */
+/* Returns true if the job can continue. Otherwise it says why not. */
 static bool cluster_ready(struct job_pass *p) {
     const char *reason;
     bool stuck;
@@ -165,7 +166,8 @@ static void step_new(struct job_pass *p) {
     struct rj_state *s = &p->now;
     if (!rv_meta_has_finalizer(
             p->j->meta,
-            RJ_FINALIZER)) { /* alone, because it makes a new version, and the names must be written to a known one */
+            /* This write is alone, because it makes a new version, and the names must be written to a known version. */
+            RJ_FINALIZER)) {
         ctx_set_finalizer(&p->ctx, "rayjobs", p->j->meta, RJ_FINALIZER, true, TAG_FINALIZER);
         return;
     }
@@ -184,7 +186,7 @@ static void step_new(struct job_pass *p) {
     s->message = s->reason = (struct rv_str){NULL, 0};
 }
 
-/* What would ask Ray itself cannot, there. */
+/* True if the operator cannot ask Ray, and no submitter can either. */
 static bool nobody_could_ask(struct job_pass *p) {
     if (!cluster_cannot_be_asked(p) || (p->j->mode != RJ_HTTP && p->j->mode != RJ_INTERACTIVE)) return false;
     states_fail(p, RJ_REASON_SUBMISSION,
@@ -227,7 +229,7 @@ static void step_suspended(struct job_pass *p) {
     p->now.phase = RJ_NEW;
 }
 
-/* The spec was repaired, or the state is an unknown word. The job begins anew. */
+/* The spec was corrected, or the state is an unknown word. The job begins again. */
 static void step_renew(struct job_pass *p) {
     p->now.phase = RJ_NEW;
     p->now.reason = p->now.message = (struct rv_str){NULL, 0};

@@ -1,10 +1,11 @@
-/* status.c - the status at the end of a pass (spec section 3.6). Unlike the reference, whatever differs is written. */
+/* status.c - writes the status at the end of a pass (spec section 3.6). Unlike the reference, it writes every
+ * difference. */
 #include "status.h"
 
 #include "edits.h"
 #include "fields.h"
 
-/* Counters and the decision to try again (spec section 3.4). They go into the same write as what they count. */
+/* Counters and the decision to retry (spec section 3.4). They are in the same write as what they count. */
 static void count_attempts(struct job_pass *p) {
     struct rj_state *s = &p->now;
     int64_t limit = rv_path_int(p->j->spec, "backoffLimit", -1);
@@ -78,7 +79,7 @@ static struct rv_node *conditions(struct job_pass *p) {
 /* ---- the patch */
 
 void status_write(struct job_pass *p) {
-    if (p->now.phase == RJ_NEW && p->was.phase == RJ_NEW) return; /* nothing yet but the finalizer */
+    if (p->now.phase == RJ_NEW && p->was.phase == RJ_NEW) return; /* only the finalizer was added so far */
     count_attempts(p);
     report_phase(p);
     struct rv_node *fresh = rj_state_node(p->arena, &p->now), *list = conditions(p);
@@ -86,8 +87,8 @@ void status_write(struct job_pass *p) {
     rv_node_set_int(p->arena, fresh, "observedGeneration", p->j->generation);
     struct rv_node *patch = rv_node_merge_patch(p->arena, p->j->status, rv_node_freeze(p->arena, fresh));
     if (patch == NULL) return;
-    /* A step is taken from what was read, or not at all. What ended meanwhile by a write whose answer got lost has
-     * ended, and what has names keeps them. */
+    /* A step is based on the status that was read, or it is not taken. If an earlier write has ended the job and its
+     * answer was lost, the job stays ended. Names that are in the status stay as well. */
     struct rv_str version =
         p->now.phase != p->was.phase ? rv_path_str(p->j->meta, "resourceVersion") : (struct rv_str){NULL, 0};
     ctx_patch_status(&p->ctx, "rayjobs", patch, version, TAG_STATUS);

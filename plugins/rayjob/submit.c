@@ -1,5 +1,6 @@
 /* submit.c - how a job reaches Ray: the shell line of the submitter pod or sidecar, the pod itself, and the body of the
- * request in HTTPMode. Spec sections 4.2 to 4.5 and 6.2; the words of the line are contract, down to the spaces. */
+ * request in HTTPMode (spec sections 4.2 to 4.5 and 6.2). The text of the shell line is part of the contract, including
+ * its spaces. */
 #include "builders.h"
 #include "fields.h"
 #include "plugins/ray/dashboard.h"
@@ -63,7 +64,7 @@ static struct rv_str address(struct rv_arena *a, const struct rj_target *t, bool
     return rv_arena_fmt(a, "http://" RV_STR_FMT, RV_STR_ARG(t->dashboard));
 }
 
-/* Following the log always succeeds. Where only the submitter can ask Ray, it ends as the job does. */
+/* Following the log always succeeds. If only the submitter can ask Ray, it ends with the result of the job. */
 struct rv_str rj_command(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t, bool sidecar) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str at = address(a, t, sidecar, "127.0.0.1"), probe = address(a, t, sidecar, "localhost"), id = t->job_id;
@@ -221,7 +222,7 @@ static void set_token(struct rv_arena *a, struct rv_node *container, const struc
     }
 }
 
-/* No name twice: what the user has set stays, but the job has only one id. */
+/* No name occurs twice. The user's variables stay, but the job has only one id. */
 static void set_environment(struct rv_arena *a, struct rv_node *container, const struct rj_target *t) {
     struct rv_node *list = rv_node_ensure_array(a, container, "env");
     for (size_t i = 0; i < rv_node_len(list); i++)
@@ -251,8 +252,8 @@ static void set_labels(struct rv_arena *a, struct rv_node *meta, const struct rj
     rv_node_set_cstr(a, labels, RC_LABEL_CREATED_BY, "kuberay-operator");
 }
 
-/* What the user's template says of where Ray is: the address itself, or the shell's word for it where it comes from
- * elsewhere or could not stand in a shell line. Empty: nothing. */
+/* The address of Ray in the user's template. It is the address itself, or a shell variable if the value comes from
+ * elsewhere or cannot be in a shell line. Empty if there is none. */
 static struct rv_str given_address(struct rv_arena *a, struct rv_node *container) {
     static const char *const names[] = {"RAY_DASHBOARD_ADDRESS", "RAY_ADDRESS"};
     for (size_t i = 0; i < RV_ARRAY_LEN(names); i++) {
@@ -261,8 +262,8 @@ static struct rv_str given_address(struct rv_arena *a, struct rv_node *container
         if (n == NULL || (value.n == 0 && rv_node_get(n, "valueFrom") == NULL)) continue;
         bool scheme = value.n != 0 && memmem(value.p, value.n, "://", 3) != NULL, plain = value.n != 0;
         for (size_t k = 0; k < value.n; k++) plain &= value.p[k] > ' ' && strchr("'\"`$\\", value.p[k]) == NULL;
-        if (scheme && !rv_str_starts(value, "http://") && !rv_str_starts(value, "https://"))
-            continue; /* such as ray://, which is not for jobs */
+        /* Such as ray://, which does not accept jobs. */
+        if (scheme && !rv_str_starts(value, "http://") && !rv_str_starts(value, "https://")) continue;
         const char *http = value.n != 0 && !scheme ? "http://" : "";
         return plain ? rv_arena_fmt(a, "%s" RV_STR_FMT, http, RV_STR_ARG(value))
                      : rv_arena_fmt(a, "%s${%s}", http, names[i]);
@@ -270,7 +271,7 @@ static struct rv_str given_address(struct rv_arena *a, struct rv_node *container
     return (struct rv_str){NULL, 0};
 }
 
-/* The user's template is taken as it is: only its first container is made to submit. */
+/* Takes the user's template as it is. Only its first container is changed to submit. */
 struct rv_node *rj_submitter_template(struct rv_arena *a, const struct rj_job *j, const struct rj_target *t) {
     struct rv_val given = rv_val_get(j->spec, "submitterPodTemplate");
     struct rv_node *n = rv_val_type(given) == RV_MAP ? rv_node_from(a, given) : rv_node_map(a);
@@ -301,8 +302,8 @@ struct rv_node *rj_submitter_job(struct rv_arena *a, const struct rj_job *j, con
     rv_node_set_int(a, spec, "backoffLimit",
                     rv_path_int(j->spec, "submitterConfig.backoffLimit", RJ_SUBMITTER_BACKOFF));
     rj_as_cluster(a, j, j->name, &gang);
-    gang.submitter = rv_node_freeze(a, rj_submitter_shape(a, j)); /* a group of its own to YuniKorn */
-    /* scheduler-plugins knows the gang of the cluster only: a pod that names another would wait for ever */
+    gang.submitter = rv_node_freeze(a, rj_submitter_shape(a, j)); /* YuniKorn sees a group of its own */
+    /* scheduler-plugins knows only the gang of the cluster. A pod that names another one would wait for ever. */
     if (!rv_str_is(gang.settings->scheduler, "scheduler-plugins") &&
         !rv_str_is(gang.settings->scheduler, "kubernetes-was"))
         rc_schedule_pod(a, &gang, template, RV_STR(RC_SUBMITTER_GROUP));

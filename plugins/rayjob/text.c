@@ -1,5 +1,5 @@
-/* text.c - the two quotings of the contract: shell words in double quotes, and JSON with sorted keys. Both are read by
- * programs that users have in their images, so the bytes are the reference's. */
+/* text.c - the two quotings of the contract: shell words in double quotes, and JSON with sorted keys. Programs in
+ * users' images read both, so the bytes are those of the reference. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,7 +68,7 @@ static void json_text(struct rv_buf *out, struct rv_str s) {
     quote(out, s, &json);
 }
 
-/* The shortest form that reads back the same; an exponent only for the very small and the very large. */
+/* The shortest form that reads back as the same number. Only very small and very large numbers have an exponent. */
 static void json_float(struct rv_buf *out, double v) {
     char text[64];
     if (!isfinite(v)) {
@@ -85,7 +85,7 @@ static void json_float(struct rv_buf *out, double v) {
         long exponent = strtol(e + 1, NULL, 10);
         *e = 0;
         rv_buf_addf(out, "%se%s%02ld", text, exponent < 0 ? "-" : "+", labs(exponent));
-        /* e-09 is written e-9 */
+        /* "e-09" is written as "e-9". */
         if (exponent < 0 && labs(exponent) < 10) {
             out->n -= 2;
             rv_buf_addf(out, "%ld", labs(exponent));
@@ -101,7 +101,7 @@ static void json_float(struct rv_buf *out, double v) {
     }
     for (const char *p = text; p < e; p++)
         if (*p != '.') rv_buf_addc(out, (uint8_t)*p);
-    for (; decimals < 0; decimals++) rv_buf_addc(out, '0'); /* further digits would be invented */
+    for (; decimals < 0; decimals++) rv_buf_addc(out, '0'); /* more digits are not known */
 }
 
 struct entry {

@@ -12,7 +12,7 @@ enum {
     MASKED = 0x80
 };
 
-/* Bytes that the head needs, by what is there of it. */
+/* How many bytes the head has, as far as the bytes so far show. */
 static size_t head_length(const struct frames *f) {
     if (f->head_n < 2) return 2;
     uint8_t n = f->head[1] & 0x7f;
@@ -67,7 +67,7 @@ int frames_feed(struct frames *f, const uint8_t *p, size_t n, frames_fn fn, void
 }
 
 void frames_write(struct rv_buf *out, uint8_t op, const uint8_t *p, size_t n, const uint8_t mask[4]) {
-    if (n > 125) n = 125; /* a client of logs sends control frames only */
+    if (n > 125) n = 125; /* a client of logs sends only control frames */
     rv_buf_addc(out, FIN | op);
     rv_buf_addc(out, (uint8_t)(MASKED | n));
     rv_buf_add(out, mask, 4);

@@ -34,7 +34,8 @@ static void write_head(const struct options *o, struct rv_buf *out, const char *
     if (o->token.n != 0) rv_buf_addf(out, "x-ray-authorization: Bearer " RV_STR_FMT "\r\n", RV_STR_ARG(o->token));
 }
 
-/* Feeds what comes until the answer is whole, or the protocol changes; *at: what of the last piece was not taken. */
+/* Reads until the answer is complete or the protocol has changed. `rest` gets the bytes of the last piece that do not
+ * belong to the answer. */
 static int read_answer(struct wire *w, http_parser *p, struct reading *r, struct rv_buf *rest, struct rv_error *err) {
     static const http_parser_settings settings = {.on_body = on_body, .on_message_complete = on_end};
     char piece[16384];

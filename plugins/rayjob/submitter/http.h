@@ -1,4 +1,5 @@
-/* http.h - one request, one answer (http_parser), each on a connection of its own; and the opening of a WebSocket. */
+/* http.h - one request and one answer (http_parser), each on a connection of its own; and the opening of a
+ * WebSocket. */
 #ifndef SUBMITTER_HTTP_H
 #define SUBMITTER_HTTP_H
 
@@ -10,10 +11,10 @@ struct http_answer {
 };
 enum { HTTP_TIMEOUT_MS = 10000, HTTP_BODY_MAX = 4 << 20 };
 
-/* body.p NULL: none. 0 when there was an answer, whatever its status. */
+/* body.p is NULL for a request without a body. Returns 0 if there was an answer with any status. */
 int http_ask(const struct options *o, const char *method, const char *path, struct rv_str body, struct http_answer *ret,
              struct rv_error *err);
-/* A connection that speaks WebSocket from here on; *early holds what came behind the handshake. */
+/* Opens a connection that uses WebSocket from now on. *early gets the bytes that followed the handshake. */
 struct wire *http_upgrade(const struct options *o, const char *path, struct rv_buf *early, struct rv_error *err);
 
 #endif

@@ -1,11 +1,13 @@
-/* rayvisor-submit - submits a job to Ray unless it is there, follows its log and ends as the job does.
+/* main.c - rayvisor-submit: submits a job to Ray unless Ray has it, follows its log, and ends with the result of the
+ * job.
  *
- *   wait until the dashboard is up ─► is the job there? ─no─► submit ─► follow its log ─► how did it end?
- *                    ▲                                                       │
- *                    └──────────── connection lost: wait, ask, go on ────────┘
+ *   wait until the dashboard is up ─► does Ray have the job? ─no─► submit ─► follow its log ─► how did it end?
+ *                    ▲                                                              │
+ *                    └──────────── connection lost: wait, ask, continue ────────────┘
  *
- * What Ray says of the job decides the exit status, never the end of a connection. Ray's log stream begins anew with
- * each connection, so what was printed is counted and left out the next time: no line is lost, none printed twice. */
+ * What Ray says about the job decides the exit status, never the end of a connection. Ray's log stream starts at the
+ * beginning with each connection. So the printed bytes are counted and skipped the next time, and no line is lost or
+ * printed twice. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,10 +35,11 @@ enum job { JOB_UNKNOWN, JOB_ACTIVE, JOB_SUCCEEDED, JOB_FAILED, JOB_STOPPED, JOB_
 
 struct program {
     struct options o;
-    uint64_t printed, seen; /* bytes of the log: on standard output; of this connection */
-    unsigned failures;      /* in a row */
-    bool closed;            /* the server ended the stream */
-    struct rv_buf reply;    /* frames to send */
+    /* Bytes of the log: on standard output, and from this connection. */
+    uint64_t printed, seen;
+    unsigned failures;   /* failures in a row */
+    bool closed;         /* the server ended the stream */
+    struct rv_buf reply; /* frames to send */
 };
 
 static volatile sig_atomic_t stop;
@@ -51,7 +54,7 @@ static void say(const char *what, const char *detail) {
     (void)fprintf(stderr, "rayvisor-submit: %s%s\n", what, detail);
 }
 
-/* Longer after each failure, and never in step with others. */
+/* Waits longer after each failure, with a random part, so that submitters do not act in step. */
 static void wait_a_little(struct program *p) {
     static const struct rv_backoff pause = {.first = WAIT_MS, .most = WAIT_MOST_MS, .below = 25, .above = 25};
     int64_t ms = rv_backoff(pause, p->failures, rv_random_u32());
@@ -85,7 +88,7 @@ static enum job read_job(const struct http_answer *a, struct rv_buf *message) {
     return JOB_NO_ANSWER;
 }
 
-/* Without an answer: why is said, and a little time has passed. */
+/* Asks for the state of the job. If there is no answer, it prints why and waits a little. */
 static enum job ask_job(struct program *p, struct rv_buf *message) {
     struct http_answer a;
     struct rv_error err = {0};
@@ -115,11 +118,11 @@ static enum job ask_until_answered(struct program *p, struct rv_buf *message) {
 /* ---- submitting
  * -------------------------------------------------------------------------------------------------------- */
 
-/* Whoever stands before Ray says that it is not there? */
+/* True for an answer of a proxy that cannot reach Ray. */
 static bool of_a_gateway(unsigned status) { return status == 502 || status == 503 || status == 504; }
 
-/* 0: it is there; else an exit status. Only what Ray answers counts as a refusal: a dashboard that is being restarted
- * is waited for. */
+/* Returns 0 if Ray has the job, otherwise an exit status. Only an answer of Ray counts as a refusal. If the dashboard
+ * is restarting, it waits. */
 static int submit(struct program *p) {
     static const char known[] = "Please use a different submission_id";
     rv_autobuf struct rv_buf body = {0}, ignored = {0};
@@ -140,7 +143,7 @@ static int submit(struct program *p) {
         say("the job was not accepted: ", err.text);
         if (refused >= SUBMIT_TRIES) break;
         wait_a_little(p);
-        if (ask_job(p, &ignored) > JOB_UNKNOWN && p->failures == 0) return 0; /* the answer alone was lost */
+        if (ask_job(p, &ignored) > JOB_UNKNOWN && p->failures == 0) return 0; /* only the answer was lost */
     }
     return EXIT_REFUSED;
 }
@@ -159,7 +162,7 @@ static void print(struct program *p, const uint8_t *at, size_t n) {
     while (n > 0) {
         ssize_t r = write(STDOUT_FILENO, at, n);
         if (r < 0 && errno == EINTR) continue;
-        if (r <= 0) exit(EXIT_FAILED); /* nobody reads */
+        if (r <= 0) exit(EXIT_FAILED); /* nobody reads the output any more */
         at += r;
         n -= (size_t)r;
     }
@@ -177,8 +180,8 @@ static void on_frame(void *arg, enum frames_event event, const uint8_t *at, size
     }
 }
 
-/* Until the server ends the stream, or the connection breaks. A log may be silent for long: Ray is asked now and then
- * whether the job still runs. */
+/* Follows until the server ends the stream or the connection breaks. A log may be silent for long, so Ray is asked now
+ * and then whether the job still runs. */
 static void follow(struct program *p, struct rv_error *err) {
     rv_autobuf struct rv_buf early = {0}, message = {0};
     struct frames frames = {0};
@@ -198,7 +201,7 @@ static void follow(struct program *p, struct rv_error *err) {
         if (n <= 0) break;
         p->failures = 0;
         r = frames_feed(&frames, piece, (size_t)n, on_frame, p);
-        /* A server that is gone hears nothing; what it sent before is still read. */
+        /* If the server is gone, this fails. What it sent before is still read. */
         if (p->reply.n != 0) (void)wire_write(w, p->reply.p, p->reply.n, NULL);
         rv_buf_clear(&p->reply);
     }
@@ -221,7 +224,7 @@ static int finish(struct program *p, enum job job, struct rv_buf *message) {
     return ends[job].status;
 }
 
-/* The stream of a job that has ended is read again from its beginning if it did not come to its own end. */
+/* If the stream of a job that has ended was cut off, it is read again from its beginning. */
 static int watch(struct program *p) {
     rv_autobuf struct rv_buf message = {0};
     unsigned unknown = 0, tries = 0;

@@ -1,5 +1,5 @@
-/* options.h - what the submitter is told: by the environment, as the operator sets it, and by flags, which are those of
- * the reference's small submitter and a few more. */
+/* options.h - the options of the submitter: from the environment, which the operator sets, and from flags. The flags
+ * are those of the reference's small submitter and a few more. */
 #ifndef SUBMITTER_OPTIONS_H
 #define SUBMITTER_OPTIONS_H
 
@@ -7,15 +7,16 @@
 
 struct options {
     struct rv_arena *arena;
-    struct rv_str host, path; /* path: prefix before /api, or empty */
+    /* `path` is a prefix before /api, or empty. */
+    struct rv_str host, path;
     uint16_t port;
     bool tls, insecure;
     const char *ca_file;
     struct rv_str id, token;
-    struct rv_node *request; /* body of POST /api/jobs/ */
+    struct rv_node *request; /* the body of POST /api/jobs/ */
 };
 
-/* 0; 1 when help was printed; or an exit status for wrong usage, with the reason on stderr. */
+/* Returns 0, 1 if it has printed the help, or an exit status for wrong usage after printing the reason. */
 int options_read(struct options *o, int argc, char **argv);
 
 #endif
