@@ -119,8 +119,8 @@ static char *find_host(const struct program *g) {
 }
 
 /* True if the plugin goes on running. It decides itself about new settings, if it accepts them while it runs. */
-static bool goes_on(const struct config *old, const struct config *fresh, struct plugin *p,
-                    const struct config_plugin *now) {
+static bool keeps_running(const struct config *old, const struct config *fresh, struct plugin *p,
+                          const struct config_plugin *now) {
     const struct config_plugin *before = plugin_config(p);
     return config_plugin_same(before, now) && !plugin_library_changed(p) && old->host_sandbox == fresh->host_sandbox &&
            (settings_same(before, now) || plugin_takes_settings(p));
@@ -129,11 +129,11 @@ static bool goes_on(const struct config *old, const struct config *fresh, struct
 static bool starts_anew(struct program *g, const struct config *old, const struct config *fresh,
                         const struct config_plugin *now) {
     struct plugin *p = find_plugin(&g->s, now->name);
-    return p == NULL || !goes_on(old, fresh, p, now);
+    return p == NULL || !keeps_running(old, fresh, p, now);
 }
 
 /* Tests each plugin that would be started. With `some`, only those that a reload would start anew. */
-static int ask_plugins(struct program *g, const struct config *c, const struct config *some, struct rv_error *err) {
+static int probe_plugins(struct program *g, const struct config *c, const struct config *some, struct rv_error *err) {
     rv_autofree char *host = find_host(g);
     for (size_t i = 0; i < c->plugin_n; i++) {
         const struct config_plugin *p = &c->plugins[i];
@@ -174,7 +174,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
         next = plugin_next(p);
         const struct config_plugin *before = plugin_config(p), *now = find_entry(fresh, before->name);
         bool rebuilt = now != NULL && config_plugin_same(before, now) && plugin_library_changed(p);
-        if (now != NULL && goes_on(old, fresh, p, now)) {
+        if (now != NULL && keeps_running(old, fresh, p, now)) {
             changed += !settings_same(before, now);
             plugin_reconfigure(p, now);
             continue;
@@ -267,7 +267,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
     struct config *fresh = config_load(s->config_path, &s->env, err);
     if (fresh != NULL) {
         override(fresh, &g->o);
-        if (check_fixed(s->config, fresh, err) != 0 || ask_plugins(g, fresh, s->config, err) != 0)
+        if (check_fixed(s->config, fresh, err) != 0 || probe_plugins(g, fresh, s->config, err) != 0)
             fresh = config_free(fresh);
     }
     record_refusal(s, fresh == NULL ? err->text : NULL);
@@ -285,7 +285,7 @@ static void on_reload_timer(void *arg) {
 }
 
 /* Finds changes that inotify does not report: links that lead elsewhere, writes by other machines, and lost events. */
-static void look_at_config(struct program *g) {
+static void check_config_file(struct program *g) {
     struct stat now, *seen = &g->config_seen;
     if (stat(g->s.config_path, &now) != 0) return; /* it is being replaced */
     bool same = now.st_dev == seen->st_dev && now.st_ino == seen->st_ino && now.st_size == seen->st_size &&
@@ -480,7 +480,7 @@ static void trim_memory(struct program *g) {
 static void on_tick(void *arg) {
     struct program *g = arg;
     trim_memory(g);
-    look_at_config(g);
+    check_config_file(g);
     notify_manager("WATCHDOG=1");
     rv_timer_arm(g->tick, TICK_MS);
 }
@@ -731,7 +731,7 @@ int main(int argc, char **argv) {
         code = fwrite(rbac.p, 1, rbac.n, stdout) == rbac.n && fflush(stdout) == 0 ? 0 : EXIT_FAILURE;
     } else if (g.o.check) {
         config_warnings(g.s.config, print_warning, NULL);
-        code = ask_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;
+        code = probe_plugins(&g, g.s.config, NULL, &err) == 0 ? 0 : EXIT_CONFIG;
         if (code == 0 && !g.o.offline) check_against_cluster(&g);
         if (code == 0)
             printf("%s: valid\n", g.o.config);

@@ -9,7 +9,7 @@
 #include "ipc/base/utf8.h"
 
 /* LONGEST_MS is the longest pause between two lines about the same problem. */
-enum { GATHER_MS = 300, QUIET_MS = 5000, LONGEST_MS = 60000, NAMES_MAX = 8, NAMED = 4, REASON_MAX = 200 };
+enum { COALESCE_MS = 300, QUIET_MS = 5000, LONGEST_MS = 60000, NAMES_MAX = 8, NAMED = 4, REASON_MAX = 200 };
 
 struct name {
     char *text;
@@ -27,7 +27,7 @@ struct trouble {
     struct rv_timer *timer;
     struct tally of, reasons;
     /* How often since it began, and how often the log knows of. */
-    uint64_t times, told;
+    uint64_t times, logged;
     int64_t began, last; /* monotonic, ns; 0 if there is none */
     int64_t pause_ms;    /* the pause until the next line */
     int64_t next;        /* monotonic, ns */
@@ -63,24 +63,24 @@ static void log_trouble(struct trouble *t, int64_t now) {
     char times[24];
     tally_print(&t->of, false, &of);
     tally_print(&t->reasons, true, &reasons);
-    snprintf(times, sizeof times, "%" PRIu64, t->times - t->told);
-    rv_warn(t->told == 0 ? t->o.begins : t->o.lasts, "#times", times, "of", rv_buf_cstr(&of), "reason",
+    snprintf(times, sizeof times, "%" PRIu64, t->times - t->logged);
+    rv_warn(t->logged == 0 ? t->o.begins : t->o.lasts, "#times", times, "of", rv_buf_cstr(&of), "reason",
             rv_buf_cstr(&reasons));
     tally_clear(&t->of);
     tally_clear(&t->reasons);
-    t->told = t->times;
+    t->logged = t->times;
     t->pause_ms = t->pause_ms == 0 ? t->o.quiet_ms * 2 : t->pause_ms * 2 < LONGEST_MS ? t->pause_ms * 2 : LONGEST_MS;
     t->next = now + t->pause_ms * INT64_C(1000000);
 }
 
-static void tell_end(struct trouble *t, int64_t now) {
+static void log_end(struct trouble *t, int64_t now) {
     char times[24], after[24];
     snprintf(times, sizeof times, "%" PRIu64, t->times);
     snprintf(after, sizeof after, "%.1f s", (double)(t->last - t->began) / 1e9);
     rv_info(t->o.over, "after", after, "#times", times);
     tally_clear(&t->of); /* failures since the last line are counted in this one */
     tally_clear(&t->reasons);
-    t->times = t->told = 0;
+    t->times = t->logged = 0;
     t->began = t->pause_ms = 0;
     t->next = now;
 }
@@ -90,9 +90,9 @@ static void on_timer(void *arg) {
     int64_t now = rv_mono_now();
     bool lasts = t->o.persists != NULL && t->o.persists(t->o.arg);
     if (lasts) t->last = now;
-    if (t->times > t->told && now >= t->next) log_trouble(t, now);
+    if (t->times > t->logged && now >= t->next) log_trouble(t, now);
     if (!lasts && now - t->last >= t->o.quiet_ms * INT64_C(1000000))
-        tell_end(t, now);
+        log_end(t, now);
     else
         rv_timer_arm(t->timer, t->o.quiet_ms);
 }
@@ -100,7 +100,7 @@ static void on_timer(void *arg) {
 struct trouble *trouble_new(const struct trouble_opts *o) {
     struct trouble *t = rv_alloc(sizeof *t);
     t->o = *o;
-    if (t->o.gather_ms == 0) t->o.gather_ms = GATHER_MS;
+    if (t->o.coalesce_ms == 0) t->o.coalesce_ms = COALESCE_MS;
     if (t->o.quiet_ms == 0) t->o.quiet_ms = QUIET_MS;
     t->timer = rv_loop_timer(o->loop, on_timer, t);
     return t;
@@ -108,7 +108,7 @@ struct trouble *trouble_new(const struct trouble_opts *o) {
 
 struct trouble *trouble_free(struct trouble *t) {
     if (t == NULL) return NULL;
-    if (t->times > t->told) log_trouble(t, rv_mono_now());
+    if (t->times > t->logged) log_trouble(t, rv_mono_now());
     rv_timer_free(t->timer);
     tally_clear(&t->of);
     tally_clear(&t->reasons);
@@ -121,7 +121,7 @@ void trouble_report(struct trouble *t, struct rv_str of, struct rv_str reason) {
     if (t->began == 0) {
         t->began = t->last;
         t->next = 0;
-        rv_timer_arm(t->timer, t->o.gather_ms);
+        rv_timer_arm(t->timer, t->o.coalesce_ms);
     }
     t->times++;
     tally_add(&t->of, of);

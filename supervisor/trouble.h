@@ -16,9 +16,9 @@ struct trouble_opts {
     /* Returns true if the problem lasts although nothing new was reported. NULL means no. */
     bool (*persists)(void *arg);
     void *arg;
-    /* Failures within gather_ms are reported together. After quiet_ms without a failure the problem is over. 0 means
+    /* Failures within coalesce_ms are reported together. After quiet_ms without a failure the problem is over. 0 means
      * 300 and 5000. */
-    int64_t gather_ms, quiet_ms;
+    int64_t coalesce_ms, quiet_ms;
 };
 
 struct trouble *trouble_new(const struct trouble_opts *o);

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
 
-enum { HEAD_ROOM = 1, MAX_DOCUMENT = 16 << 20, SLICE = 64 << 10, MAX_NUMBER = 4096 };
+enum { HEAD_RESERVED = 1, MAX_DOCUMENT = 16 << 20, SLICE = 64 << 10, MAX_NUMBER = 4096 };
 
 struct level {
     size_t start; /* position of the reserved head in the buffer */
@@ -33,9 +33,9 @@ struct level {
     bool object, next_object;
     /* The current map is an object's metadata; the next value is one. */
     bool metadata, next_metadata;
-    bool notes, next_notes; /* the same of its annotations */
-    bool next_items;        /* the next value is the items array */
-    size_t keys;            /* where the keys of this map begin on the stack of keys */
+    bool annotations, next_annotations; /* the same of its annotations */
+    bool next_items;                    /* the next value is the items array */
+    size_t keys;                        /* where the keys of this map begin on the stack of keys */
 };
 
 struct rv_json_reader {
@@ -199,15 +199,15 @@ static int open_container(struct rv_json_reader *r, bool map) {
     *l = (struct level){.start = r->out.n, .proj = next_proj(r), .map = map, .keys = r->keys.n};
     l->object = map && (up == NULL || up->list || up->next_object);
     l->metadata = map && up != NULL && up->next_metadata;
-    l->notes = map && up != NULL && up->next_notes;
+    l->annotations = map && up != NULL && up->next_annotations;
     l->list = !map && up != NULL && up->next_items;
     if (l->list)
         l->value_proj = r->proj != NULL ? &r->proj->root : &r->all;
     else if (!map)
         l->value_proj = proj_step(l->proj, RV_STR("[]"));
     r->depth++;
-    rv_buf_reserve(&r->out, HEAD_ROOM);
-    r->out.n += HEAD_ROOM;
+    rv_buf_reserve(&r->out, HEAD_RESERVED);
+    r->out.n += HEAD_RESERVED;
     return 1;
 }
 
@@ -217,7 +217,7 @@ static int on_start_array(void *ctx) { return open_container(ctx, false); }
 /* Writes the head. Moves the content up if one byte is not enough for it. */
 static void close_head(struct rv_json_reader *r, const struct level *l) {
     size_t head = l->count < 16 ? 1 : l->count < 65536 ? 3 : 5;
-    size_t body = r->out.n - l->start - HEAD_ROOM;
+    size_t body = r->out.n - l->start - HEAD_RESERVED;
     rv_buf_reserve(&r->out, head);
     uint8_t *p = r->out.p + l->start, fix = l->map ? 0x80 : 0x90, wide = l->map ? 0xde : 0xdc;
     r->out.n = l->start + head + body;
@@ -225,7 +225,7 @@ static void close_head(struct rv_json_reader *r, const struct level *l) {
         p[0] = (uint8_t)(fix | l->count);
         return;
     }
-    memmove(p + head, p + HEAD_ROOM, body);
+    memmove(p + head, p + HEAD_RESERVED, body);
     p[0] = head == 3 ? wide : (uint8_t)(wide + 1);
     for (size_t i = 1; i < head; i++) p[i] = (uint8_t)(l->count >> (8 * (head - 1 - i)));
 }
@@ -256,9 +256,10 @@ static void classify_key(struct rv_json_reader *r, struct level *l, struct rv_st
     l->next_object = r->depth == 1 && !list_top && rv_str_is(key, "object"); /* in a watch event */
     l->next_items = list_top && rv_str_is(key, "items");
     l->value_proj = list_top ? &r->all : proj_step(l->proj, key);
-    l->next_notes = l->metadata && rv_str_is(key, "annotations");
-    r->skip_next = l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields")) ||
-                   (r->proj != NULL && l->notes && rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"));
+    l->next_annotations = l->metadata && rv_str_is(key, "annotations");
+    r->skip_next =
+        l->value_proj == NULL || (l->metadata && rv_str_is(key, "managedFields")) ||
+        (r->proj != NULL && l->annotations && rv_str_is(key, "kubectl.kubernetes.io/last-applied-configuration"));
 }
 
 static int on_key(void *ctx, const unsigned char *p, size_t n) {

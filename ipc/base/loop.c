@@ -267,7 +267,7 @@ static void run_deferred(struct rv_loop *l) {
     l->deferred_n -= n;
 }
 
-static void bury(struct rv_loop *l) {
+static void free_later(struct rv_loop *l) {
     for (struct rv_watch *w; (w = l->dead_watches) != NULL;) {
         l->dead_watches = w->next_dead;
         free(w);
@@ -331,7 +331,7 @@ struct rv_loop *rv_loop_free(struct rv_loop *l) {
     if (l == NULL) return NULL;
     rv_watch_free(l->signal_watch);
     for (struct rv_prepare *p = l->prepares; p != NULL; p = p->next) p->dead = true;
-    bury(l);
+    free_later(l);
     rv_closep(&l->signal_fd);
     rv_closep(&l->epoll_fd);
     free(l->heap);
@@ -382,7 +382,7 @@ void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms) {
     wait_for_events(l, more ? 0 : turn_timeout(l, max_wait_ms));
     run_timers(l);
     run_deferred(l);
-    bury(l);
+    free_later(l);
 }
 
 void rv_loop_run(struct rv_loop *l) {

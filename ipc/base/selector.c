@@ -66,7 +66,7 @@ struct scan {
     struct rv_error *err;
 };
 
-static int complain(struct scan *c, const char *what) {
+static int syntax_error(struct scan *c, const char *what) {
     return rv_error_set(c->err, RV_E_PARSE, "label selector \"" RV_STR_FMT "\": %s at character %zu",
                         RV_STR_ARG(c->text), what, c->at + 1);
 }
@@ -97,23 +97,23 @@ static struct rv_str word(struct scan *c) {
 
 static int parse_value(struct scan *c, struct rv_selector *s, struct requirement *r) {
     struct rv_str v = word(c);
-    if (rv_name_label_value(v) != NULL) return complain(c, "a value that is no label value");
+    if (rv_name_label_value(v) != NULL) return syntax_error(c, "a value that is no label value");
     add_value(s, r, v);
     return 0;
 }
 
 static int parse_set(struct scan *c, struct rv_selector *s, struct requirement *r) {
-    if (!take(c, '(')) return complain(c, "'(' expected");
-    if (peek(c) == ')') return complain(c, "at least one value expected");
+    if (!take(c, '(')) return syntax_error(c, "'(' expected");
+    if (peek(c) == ')') return syntax_error(c, "at least one value expected");
     do {
         if (parse_value(c, s, r) != 0) return RV_E_PARSE;
     } while (take(c, ','));
-    return take(c, ')') ? 0 : complain(c, "',' or ')' expected");
+    return take(c, ')') ? 0 : syntax_error(c, "',' or ')' expected");
 }
 
 static int parse_bound(struct scan *c, struct rv_selector *s, struct requirement *r) {
     struct rv_str v = word(c);
-    if (rv_str_to_int(v, INT64_MIN, INT64_MAX, &r->bound) != 0) return complain(c, "an integer expected");
+    if (rv_str_to_int(v, INT64_MIN, INT64_MAX, &r->bound) != 0) return syntax_error(c, "an integer expected");
     add_value(s, r, v);
     return 0;
 }
@@ -121,14 +121,14 @@ static int parse_bound(struct scan *c, struct rv_selector *s, struct requirement
 static int parse_requirement(struct scan *c, struct rv_selector *s) {
     bool absent = take(c, '!');
     struct rv_str key = word(c);
-    if (rv_name_label_key(key) != NULL) return complain(c, "a key that is no label key");
+    if (rv_name_label_key(key) != NULL) return syntax_error(c, "a key that is no label key");
     struct requirement *r = require(s, key, absent ? OP_ABSENT : OP_EXISTS);
     char next = peek(c);
     if (absent || next == 0 || next == ',') return 0;
     if (next == '=' || next == '!') {
         c->at++;
         r->op = next == '!' ? OP_NOT_IN : OP_IN;
-        if (next == '!' && !take(c, '=')) return complain(c, "'!=' expected");
+        if (next == '!' && !take(c, '=')) return syntax_error(c, "'!=' expected");
         if (next == '=' && c->at < c->text.n && c->text.p[c->at] == '=') c->at++;
         return parse_value(c, s, r);
     }
@@ -138,7 +138,8 @@ static int parse_requirement(struct scan *c, struct rv_selector *s) {
         return parse_bound(c, s, r);
     }
     struct rv_str op = word(c);
-    if (!rv_str_is(op, "in") && !rv_str_is(op, "notin")) return complain(c, "'=', '!=', 'in', 'notin' or ',' expected");
+    if (!rv_str_is(op, "in") && !rv_str_is(op, "notin"))
+        return syntax_error(c, "'=', '!=', 'in', 'notin' or ',' expected");
     r->op = rv_str_is(op, "in") ? OP_IN : OP_NOT_IN;
     return parse_set(c, s, r);
 }
@@ -151,7 +152,7 @@ struct rv_selector *rv_selector_parse(struct rv_str text, struct rv_error *err) 
         if (parse_requirement(&c, s) != 0) return rv_selector_free(s);
     } while (take(&c, ','));
     if (peek(&c) != 0) {
-        complain(&c, "',' expected");
+        syntax_error(&c, "',' expected");
         return rv_selector_free(s);
     }
     return s;

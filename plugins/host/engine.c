@@ -233,7 +233,7 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
 /* A part of the object has changed. If there are few such changes, the object is reconciled at once. If there are many,
  * an object that was reconciled a moment ago waits for further changes. A pod that starts changes half a dozen
  * times. */
-static void touch_soon(struct engine *e, struct rv_str ns, struct rv_str name) {
+static void touch_coalesced(struct engine *e, struct rv_str ns, struct rv_str name) {
     struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
     int64_t apart = rv_coalesce_at_once(&e->coalesce, e->now.mono) ? SOON_EACH_MS : SOON_MS;
     int64_t due = k != NULL ? k->passed + apart * MS : 0;
@@ -251,7 +251,7 @@ static void touch_owner(struct engine *e, const struct rv_object *o) {
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "metadata.ownerReferences")); rv_iter_next(&it);) {
         if (!rv_path_bool(it.val, "controller", false) || !rv_str_eq(rv_path_str(it.val, "kind"), primary.kind))
             continue;
-        touch_soon(e, o->ns, rv_path_str(it.val, "name"));
+        touch_coalesced(e, o->ns, rv_path_str(it.val, "name"));
     }
 }
 
@@ -285,7 +285,7 @@ static void map_object(struct engine *e, const struct rv_object *o, bool deleted
     if ((flags & MSG_KIND_PRIMARY) != 0) touch(e, o->ns, o->name);
     if ((flags & MSG_KIND_MAP_OWNER) != 0) touch_owner(e, o);
     if ((flags & MSG_KIND_MAP_LABEL) != 0 && msg_kind_at(e->kinds, o->kind, &k))
-        touch_soon(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
+        touch_coalesced(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
     if ((flags & MSG_KIND_MAP_PLUGIN) != 0) ask_map(e, o, deleted);
 }
 
@@ -584,7 +584,7 @@ static void store_explain(struct engine *e, struct queue_key *k) {
     k->explain = rv_strdup(rv_str(text));
 }
 
-static void settle(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
+static void apply_outcome(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
     struct rv_key key = {k->ns, k->name};
     struct rv_object o;
     k->passes = 0;
@@ -640,7 +640,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     e->results = NULL;
     e->results_n = 0;
     if (k->in_flight == 0) {
-        settle(e, k, &out);
+        apply_outcome(e, k, &out);
         return;
     }
     /* The key continues when the results have arrived: continue_key(). */

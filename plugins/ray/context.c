@@ -46,7 +46,7 @@ const struct rv_result *ctx_result(const struct rc_context *x, size_t i) {
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
 
-static bool act(struct rc_context *x, struct rv_action *a, uint64_t tag) {
+static bool submit_action(struct rc_context *x, struct rv_action *a, uint64_t tag) {
     struct rv_pass p = pass_of(x);
     a->tag = tag;
     bool taken = rv_pass_act(&p, a);
@@ -58,7 +58,7 @@ static bool submit(struct rc_context *x, struct rv_action *a, const char *api_ve
                    uint64_t tag) {
     a->api_version = rv_str(api_version);
     a->resource = rv_str(resource);
-    return act(x, a, tag);
+    return submit_action(x, a, tag);
 }
 
 bool ctx_create(struct rc_context *x, const char *api_version, const char *resource, struct rv_node *object,
@@ -104,7 +104,7 @@ bool ctx_patch_status(struct rc_context *x, const char *resource, struct rv_node
     struct rv_action a = rv_status_patch(x->arena, RV_STR("ray.io/v1"), rv_str(resource),
                                          &(struct rv_key){x->ns, x->name}, x->uid, patch);
     a.pre_version = version;
-    return act(x, &a, tag);
+    return submit_action(x, &a, tag);
 }
 
 bool ctx_lookup(struct rc_context *x, const char *api_version, const char *resource, struct rv_str name, uint64_t tag) {

@@ -47,7 +47,7 @@ bool rc_dashboard_ok(const struct rv_result *r) {
     return r->code == 0 && r->http_status >= 200 && r->http_status < 300;
 }
 
-bool rc_dashboard_not_asked(const struct rv_result *r) {
+bool rc_dashboard_not_sent(const struct rv_result *r) {
     return r->code == RV_E_CREDENTIAL || r->code == RV_E_DENIED || r->code == RV_E_THROTTLED;
 }
 

@@ -34,7 +34,7 @@ struct rv_str rc_dashboard_address(struct rv_arena *a, const struct rc_cluster *
 bool rc_dashboard_ok(const struct rv_result *r);
 /* True if the request was not sent, because there is no credential, no grant, or too many were in flight. It says
  * nothing about Ray. */
-bool rc_dashboard_not_asked(const struct rv_result *r);
+bool rc_dashboard_not_sent(const struct rv_result *r);
 /* True if the body of the answer contains these words. */
 bool rc_dashboard_mentions(const struct rv_result *r, const char *words);
 /* What went wrong, as a text that stays the same while the failure lasts. */

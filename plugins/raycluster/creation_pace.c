@@ -74,7 +74,7 @@ static void after_edit(struct cluster_pass *p) {
 void pace_begin(struct cluster_pass *p) {
     if (p->memo->paced != p->c->generation || p->memo->paced_hash[0] == 0) after_edit(p);
     for (struct creation_pace *pace = p->memo->paces; pace != NULL; pace = pace->next) {
-        pace->asked = pace->made = 0;
+        pace->requested = pace->made = 0;
         pace->failed = false;
     }
 }

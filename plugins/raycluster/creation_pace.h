@@ -23,7 +23,7 @@ struct creation_pace {
     char *group;
     uint32_t id;
     uint32_t batch;             /* how many pods may be created at once */
-    uint32_t asked;             /* pods that this pass has requested */
+    uint32_t requested;         /* pods that this pass has requested */
     uint32_t made;              /* pods that were created, by the results */
     bool failed;                /* one of the results is a failure */
     struct rc_backoff creation; /* back-off after failed creations and after pods that ended early */

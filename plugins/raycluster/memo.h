@@ -7,7 +7,7 @@
 #include "plugins/ray/patch_memo.h"
 
 /* The value that the provisioning metric shows. */
-enum memo_told { TOLD_NOTHING, TOLD_PROVISIONED, TOLD_UNPROVISIONED };
+enum provisioned_metric { METRIC_NONE, METRIC_PROVISIONED, METRIC_UNPROVISIONED };
 
 enum { MEMO_RULES = 12, TROUBLE_FINALIZER = MEMO_RULES };
 
@@ -42,8 +42,8 @@ struct memo_owned {
 struct memo_status {
     int64_t first_pass;     /* wall clock, ns */
     int64_t progress_since; /* wall clock, ns: since when progress waits to be written; 0 if none */
-    int64_t told_at;        /* wall clock, ns: when the last write of the status was requested; 0 if none */
-    bool told_progress;     /* the last write contained nothing but progress */
+    int64_t written_at;     /* wall clock, ns: when the last write of the status was requested; 0 if none */
+    bool wrote_progress;    /* the last write contained nothing but progress */
 };
 
 struct cluster_memo {
@@ -68,7 +68,7 @@ struct cluster_memo {
     struct memo_trouble trouble;
     int64_t hash_generation;
     char hash[33]; /* hash of that generation's spec */
-    enum memo_told told;
+    enum provisioned_metric provisioned_metric;
     char *owner_kind; /* as in the metric of the cluster's existence; NULL until that metric was sent */
 };
 

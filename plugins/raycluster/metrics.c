@@ -44,17 +44,18 @@ void metrics_update(struct cluster_pass *p, struct rv_val conditions) {
     struct cluster_memo *m = p->memo;
     struct rv_val condition = rv_condition_find(conditions, RC_CONDITION_PROVISIONED);
     bool provisioned = rv_str_is(rv_path_str(condition, "status"), "True");
-    enum memo_told told = provisioned ? TOLD_PROVISIONED : TOLD_UNPROVISIONED;
+    enum provisioned_metric provisioned_metric = provisioned ? METRIC_PROVISIONED : METRIC_UNPROVISIONED;
     update_info(p);
-    if (told == m->told) return;
-    if (m->told != TOLD_NOTHING) gauge_remove(&p->ctx, CONDITION, "condition", provisioned ? "false" : "true");
+    if (provisioned_metric == m->provisioned_metric) return;
+    if (m->provisioned_metric != METRIC_NONE)
+        gauge_remove(&p->ctx, CONDITION, "condition", provisioned ? "false" : "true");
     gauge(&p->ctx, CONDITION, "condition", provisioned ? "true" : "false");
-    m->told = told;
+    m->provisioned_metric = provisioned_metric;
     if (provisioned) update_duration(p, condition);
 }
 
 void metrics_remove(const struct rc_context *x, const struct cluster_memo *m) {
     if (m->owner_kind != NULL) gauge_remove(x, INFO, "owner_kind", m->owner_kind);
-    gauge_remove(x, CONDITION, "condition", m->told == TOLD_PROVISIONED ? "true" : "false");
+    gauge_remove(x, CONDITION, "condition", m->provisioned_metric == METRIC_PROVISIONED ? "true" : "false");
     ctx_gauge_remove(x, DURATION, NULL, 0);
 }

@@ -351,13 +351,13 @@ static bool may_bind(struct cluster_pass *p, const struct owned_rule *r, size_t 
 static bool service_refused(struct cluster_pass *p, const struct owned_rule *r, size_t i) {
     rv_autobuf struct rv_buf why = {0};
     if (r->kind != KIND_SERVICE) return false;
-    bool refused = rc_head_service_refused(p->c, &why), told = p->memo->owned.service_refused;
+    bool refused = rc_head_service_refused(p->c, &why), reported = p->memo->owned.service_refused;
     p->memo->owned.service_refused = refused;
     if (!refused) return false;
     struct rv_str text =
         rv_arena_fmt(p->arena, RV_STR_FMT ". The head service stays as it is", RV_STR_ARG(rv_buf_str(&why)));
     ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(text));
-    if (!told) ctx_event(&p->ctx, true, "InvalidRayClusterSpec", "Validate", text);
+    if (!reported) ctx_event(&p->ctx, true, "InvalidRayClusterSpec", "Validate", text);
     trouble_begins(p->memo, i, "InvalidRayClusterSpec", text);
     return true;
 }

@@ -11,7 +11,7 @@ static uint64_t tag_with_pace(struct cluster_pass *p, struct rv_str group, enum 
 void pod_create(struct cluster_pass *p, struct rv_str group, struct rv_node *pod, enum action_tag tag) {
     struct rv_node *notes = rv_node_ensure_map(p->arena, rv_node_get(pod, "metadata"), "annotations");
     rv_node_set_str(p->arena, notes, RC_ANNOTATION_POD_SPEC, outdated_mark(p, group));
-    pace_of(p, group)->asked++;
+    pace_of(p, group)->requested++;
     if (ctx_create(&p->ctx, "v1", "pods", pod, tag_with_pace(p, group, tag))) p->creates++;
 }
 

@@ -45,12 +45,13 @@ static void warn_restarts(struct cluster_pass *p) {
 /* Reports an error that neither the condition nor the previous pass has reported. It may come from an edit of the spec,
  * of an annotation or of the settings. */
 static void report_invalid(struct cluster_pass *p, const char *reason, struct rv_str text) {
-    struct rv_val told = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_STALLED);
+    struct rv_val reported = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_STALLED);
     struct cluster_memo *m = p->memo;
-    bool news = (m->invalid == NULL || !rv_str_is(text, m->invalid)) && !rv_str_eq(rv_path_str(told, "message"), text);
+    bool is_new =
+        (m->invalid == NULL || !rv_str_is(text, m->invalid)) && !rv_str_eq(rv_path_str(reported, "message"), text);
     free(m->invalid);
     m->invalid = rv_strdup(text);
-    if (!news) return;
+    if (!is_new) return;
     const struct rv_field fields[] = {{RV_STR("reason"), rv_str(reason)}, {RV_STR("message"), text}};
     const char *part = strstr(reason, "Metadata") != NULL ? "metadata" : strstr(reason, "Status") ? "status" : "spec";
     ctx_event(&p->ctx, true, reason, "Validate",
@@ -205,7 +206,7 @@ static bool reconcile_head(struct cluster_pass *p) {
 
 /* ---- the pass */
 
-static bool nobody_goes(const struct cluster_pass *p) {
+static bool keeps_all(const struct cluster_pass *p) {
     for (size_t i = 0; i < p->pod_n; i++)
         if (p->pods[i].deleting) return false;
     return true;
@@ -216,7 +217,7 @@ static void explain_state(struct cluster_pass *p) {
     struct blocker b = cluster_blocker(p);
     if (b.reason.n != 0)
         ctx_explain(&p->ctx, "waiting for " RV_STR_FMT, RV_STR_ARG(b.text));
-    else if (p->creates == 0 && p->deletes == 0 && p->hold.n == 0 && nobody_goes(p))
+    else if (p->creates == 0 && p->deletes == 0 && p->hold.n == 0 && keeps_all(p))
         ctx_explain(&p->ctx, "all pods are as wanted");
 }
 

@@ -14,7 +14,7 @@
 
 /* The first progress after another change or after a quiet time is written within a second. Further progress is written
  * every two seconds. */
-enum { FIRST_GATHER_MS = 1000, GATHER_MS = 2000, QUIET_MS = 10000 };
+enum { FIRST_DELAY_MS = 1000, DELAY_MS = 2000, QUIET_MS = 10000 };
 #define MS INT64_C(1000000)
 
 /* A pod that is being deleted counts as available, but never as ready or live. */
@@ -446,15 +446,15 @@ static struct rv_node *difference(struct cluster_pass *p, struct rv_node *fresh,
 }
 
 /* True if progress should wait to be written together with more, and for how long. */
-static bool gathers(struct cluster_memo *m, int64_t now, int64_t *delay_ms) {
+static bool delays_progress(struct cluster_memo *m, int64_t now, int64_t *delay_ms) {
     if (m->status.progress_since == 0) {
         m->status.progress_since = now;
-        if (now - m->status.told_at > QUIET_MS * MS) m->status.told_progress = false;
+        if (now - m->status.written_at > QUIET_MS * MS) m->status.wrote_progress = false;
     }
-    int64_t gather = m->status.told_progress ? GATHER_MS : FIRST_GATHER_MS;
+    int64_t delay = m->status.wrote_progress ? DELAY_MS : FIRST_DELAY_MS;
     int64_t waited = now - m->status.progress_since;
-    if (waited < 0 || waited >= gather * MS) return false;
-    *delay_ms = gather - waited / MS;
+    if (waited < 0 || waited >= delay * MS) return false;
+    *delay_ms = delay - waited / MS;
     return true;
 }
 
@@ -468,11 +468,11 @@ void status_reconcile(struct cluster_pass *p) {
     if (rv_node_len(patch) == 0) return;
     /* The first status waits for the objects that this pass creates, which appear in a moment. */
     struct cluster_memo *m = p->memo;
-    bool young = now - m->status.first_pass < FIRST_GATHER_MS * MS;
+    bool young = now - m->status.first_pass < FIRST_DELAY_MS * MS;
     if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;
-    if (progress && !first && gathers(m, now, &p->status_delay_ms)) return;
-    m->status.told_progress = progress && !first;
-    m->status.told_at = now;
+    if (progress && !first && delays_progress(m, now, &p->status_delay_ms)) return;
+    m->status.wrote_progress = progress && !first;
+    m->status.written_at = now;
     m->status.progress_since = 0;
     char text[32];
     rv_time_format(now, text);

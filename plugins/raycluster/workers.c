@@ -72,7 +72,7 @@ static bool one_by_one(const struct cluster_pass *p, struct rv_val group) {
 
 uint32_t creation_budget(struct cluster_pass *p, struct rv_val group) {
     const struct creation_pace *pace = pace_of(p, rv_path_str(group, "groupName"));
-    uint32_t budget = pace->batch > pace->asked ? pace->batch - pace->asked : 0,
+    uint32_t budget = pace->batch > pace->requested ? pace->batch - pace->requested : 0,
              others = p->creates < PASS_MAX ? PASS_MAX - p->creates : 0;
     if (others < budget) budget = others;
     if (one_by_one(p, group)) {

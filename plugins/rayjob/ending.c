@@ -222,11 +222,11 @@ static bool name_pod(void *arg, const struct rv_object *o) {
  * cluster. */
 static struct rv_str what_lingers(struct job_pass *p, bool cluster_left, bool job_left) {
     struct lingering l = {{NULL, 0}};
-    struct rv_str told = rv_path_str(
+    struct rv_str reported = rv_path_str(
         rv_condition_find(rv_val_path(p->cluster.value, "status.conditions"), RJ_CONDITION_RECONCILING), "message");
-    if (cluster_left && rv_meta_deleting(p->cluster.value) && told.n != 0)
+    if (cluster_left && rv_meta_deleting(p->cluster.value) && reported.n != 0)
         return rv_arena_fmt(p->arena, ": RayCluster " RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(p->now.cluster),
-                            RV_STR_ARG(told));
+                            RV_STR_ARG(reported));
     if (cluster_left) ctx_list_owned(&p->ctx, KIND_HEAD, p->cluster.uid, name_pod, &l);
     if (l.name.n == 0 && job_left) ctx_list_owned(&p->ctx, KIND_SUBMITTER_POD, p->submitter.uid, name_pod, &l);
     if (l.name.n == 0) return (struct rv_str){NULL, 0};
@@ -315,8 +315,8 @@ void ending_deleted(struct job_pass *p) {
         ctx_explain(&p->ctx, "being deleted: what it owns goes with it");
         return;
     }
-    bool told = p->memo->next_stop != 0 && !p->j->selector;
-    if (running && !told && request_job_stop(p, deleted + STOP_PATIENCE_S * RC_SECOND)) {
+    bool reported = p->memo->next_stop != 0 && !p->j->selector;
+    if (running && !reported && request_job_stop(p, deleted + STOP_PATIENCE_S * RC_SECOND)) {
         ctx_explain(&p->ctx, "stopping the job before the RayJob goes");
         return;
     }

@@ -29,7 +29,7 @@ static void request(struct job_pass *p, const char *method, struct rv_str path, 
                                      .timeout_ms = tag == TAG_SUBMIT ? SUBMIT_MS : 0, /* Ray first looks for an agent */
                                      .idempotent = true,                              /* a submission contains its id */
                                      .tag = tag};
-    if (!rc_dashboard_send(&p->ctx, &r)) p->memo->heard = true; /* no answer will come */
+    if (!rc_dashboard_send(&p->ctx, &r)) p->memo->has_asked = true; /* no answer will come */
 }
 
 static struct rv_str job_path(struct job_pass *p, const char *rest) {
@@ -46,7 +46,7 @@ void request_job_submission(struct job_pass *p) {
 }
 
 bool request_job_stop(struct job_pass *p, int64_t until) {
-    if (p->memo->stopped || p->time >= until || cluster_cannot_be_asked(p)) return false;
+    if (p->memo->stopped || p->time >= until || cannot_ask_ray(p)) return false;
     if (p->time >= p->memo->next_stop) {
         p->memo->next_stop = p->time + STOP_AGAIN_S * RC_SECOND;
         request(p, "POST", job_path(p, "/stop"), RV_STR(""), TAG_STOP);
@@ -66,7 +66,7 @@ static bool has_no_job(const struct rv_result *r) {
 
 /* True for a failure on our side, which says nothing about Ray. */
 static enum answer no_answer(const struct rv_result *r) {
-    return rc_dashboard_not_asked(r) ? ANSWER_NOT_ASKED : ANSWER_ERROR;
+    return rc_dashboard_not_sent(r) ? ANSWER_NOT_SENT : ANSWER_ERROR;
 }
 
 static void info_result(struct job_pass *p, const struct rv_result *r) {
@@ -83,7 +83,7 @@ static void info_result(struct job_pass *p, const struct rv_result *r) {
                                           : rc_dashboard_failure(p->arena, r);
     }
     bool answered = p->info == ANSWER_KNOWN || p->info == ANSWER_UNKNOWN_JOB;
-    p->memo->heard = true;
+    p->memo->has_asked = true;
     p->memo->failures = answered ? 0 : p->memo->failures + 1;
     schedule_next_poll(p);
 }
@@ -98,7 +98,7 @@ static void submit_result(struct job_pass *p, const struct rv_result *r) {
                  (r->http_status == 400 || r->http_status == 422 ||
                   (r->http_status == 500 && rc_dashboard_mentions(r, "Request failed with status code 400")));
     p->submitted = rc_dashboard_ok(r) || there ? ANSWER_KNOWN : wrong ? ANSWER_REFUSED : no_answer(r);
-    p->memo->heard = true;
+    p->memo->has_asked = true;
     p->memo->refusals = p->submitted == ANSWER_KNOWN ? 0 : p->memo->refusals + 1;
     if (p->submitted != ANSWER_KNOWN) p->ray_error = rc_dashboard_failure(p->arena, r);
     schedule_next_poll(p);

@@ -18,16 +18,16 @@ struct job_memo {
     bool began;                 /* this process has begun the attempt, */
     bool submitted;             /* and has submitted its job (HTTPMode) */
     char *head_end;             /* how the head on which the job runs, or its container, has ended; NULL if unknown */
-    bool heard;                 /* this process has asked Ray, with or without success */
+    bool has_asked;             /* this process has asked Ray, with or without success */
     bool asked_after_end;       /* the last request was sent after the submitter had ended, */
     bool polled_since_end;      /* and Ray has answered it */
     struct rc_backoff creation; /* back-off after failed actions */
     int64_t next_stop;          /* wall clock, ns: when the request to stop is repeated */
     bool stopped;               /* Ray has answered it */
-    int64_t invalid_told;       /* the generation for which the event was sent; -1 if none */
-    struct rv_hash stuck_told;  /* a hash of the last obstacle that an event reported */
-    int phase_told;             /* the phase in the metrics; -1 if none */
-    int64_t attempts;           /* attempts that have ended; the metrics may have a series for each */
+    int64_t invalid_reported;   /* the generation for which the event was sent; -1 if none */
+    struct rv_hash stuck_reported; /* a hash of the last obstacle that an event reported */
+    int phase_reported;            /* the phase in the metrics; -1 if none */
+    int64_t attempts;              /* attempts that have ended; the metrics may have a series for each */
 };
 
 static inline void memo_forget_head(struct job_memo *m) {

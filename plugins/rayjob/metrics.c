@@ -37,13 +37,13 @@ static void duration(struct job_pass *p, const struct rc_context *x, bool first)
 void metrics_update(struct job_pass *p) {
     struct job_memo *m = p->memo;
     const struct rc_context *x = &p->ctx;
-    bool first = m->phase_told < 0;
+    bool first = m->phase_reported < 0;
     if (first) ctx_gauge(x, INFO, 1, NULL, 0);
-    if (m->phase_told != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
-        int before = m->phase_told >= 0 ? m->phase_told : (int)p->was.phase; /* sent by the previous process */
+    if (m->phase_reported != (int)p->now.phase && p->now.phase != RJ_PHASE_UNKNOWN) {
+        int before = m->phase_reported >= 0 ? m->phase_reported : (int)p->was.phase; /* sent by the previous process */
         if (before != (int)p->now.phase && before != RJ_PHASE_UNKNOWN) remove_phase(x, before);
         set_phase(x, (int)p->now.phase);
-        m->phase_told = (int)p->now.phase;
+        m->phase_reported = (int)p->now.phase;
     }
     duration(p, x, first);
     bool over = rj_phase_ended(p->now.phase) || p->now.failed > 0;
@@ -54,9 +54,9 @@ void metrics_update(struct job_pass *p) {
  * under each of the three states in which it may have ended. */
 void metrics_remove(const struct rc_context *x, const struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
-    if (m->phase_told < 0) return;
+    if (m->phase_reported < 0) return;
     ctx_gauge_remove(x, INFO, NULL, 0);
-    remove_phase(x, m->phase_told);
+    remove_phase(x, m->phase_reported);
     for (int64_t retry = 0; retry < m->attempts; retry++)
         for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
             rv_autobuf struct rv_buf count = {0};

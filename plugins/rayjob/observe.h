@@ -9,7 +9,7 @@ void observe(struct job_pass *p);
 
 static inline bool has_cluster(const struct job_pass *p) { return p->cluster.name.n != 0; }
 /* True if Ray requires a Kubernetes token. The operator has none to send, so it cannot ask Ray. */
-static inline bool cluster_cannot_be_asked(const struct job_pass *p) {
+static inline bool cannot_ask_ray(const struct job_pass *p) {
     return has_cluster(p) && p->c.f.token && p->c.f.kubernetes_token;
 }
 bool cluster_is_ready(const struct job_pass *p);

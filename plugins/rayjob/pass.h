@@ -55,8 +55,8 @@ enum answer {
     ANSWER_NONE,
     ANSWER_KNOWN,
     ANSWER_UNKNOWN_JOB,
-    ANSWER_REFUSED,   /* the job itself is invalid and will never be accepted */
-    ANSWER_NOT_ASKED, /* the request was not sent: no credential, no grant, or too many at once */
+    ANSWER_REFUSED,  /* the job itself is invalid and will never be accepted */
+    ANSWER_NOT_SENT, /* the request was not sent: no credential, no grant, or too many at once */
     ANSWER_ERROR
 };
 

@@ -27,7 +27,7 @@ static void select_cluster(struct controller *k, struct job_memo *m, struct rv_s
 
 static void memo_init(void *memo) {
     struct job_memo *m = memo;
-    m->invalid_told = m->phase_told = -1;
+    m->invalid_reported = m->phase_reported = -1;
 }
 
 /* The metrics of a job are removed with it, and when the plugin ends. The next process sends those that it knows. */
@@ -99,8 +99,8 @@ static void report_invalid(struct job_pass *p, const char *event, struct rv_str 
     enum rj_phase phase = p->now.phase;
     bool begun = phase == RJ_RUNNING || phase == RJ_COMPLETE || phase == RJ_FAILED || phase == RJ_SUSPENDING ||
                  phase == RJ_SUSPENDED || phase == RJ_RETRYING || (phase == RJ_INITIALIZING && has_cluster(p));
-    if (p->memo->invalid_told != p->j->generation) ctx_event(&p->ctx, true, event, "Validate", message);
-    p->memo->invalid_told = p->j->generation;
+    if (p->memo->invalid_reported != p->j->generation) ctx_event(&p->ctx, true, event, "Validate", message);
+    p->memo->invalid_reported = p->j->generation;
     ctx_explain(&p->ctx, "invalid: " RV_STR_FMT, RV_STR_ARG(message));
     p->invalid = message;
     if (begun) return;

@@ -166,7 +166,7 @@ static void take_job_info(struct job_pass *p) {
 }
 
 static void report_no_answer(struct job_pass *p, enum answer what, bool submitted) {
-    bool asked = what != ANSWER_NOT_ASKED;
+    bool asked = what != ANSWER_NOT_SENT;
     if (!asked)
         p->now.check_failure = (struct rv_str){NULL, 0};
     else if (p->now.check_failure.n == 0)
@@ -226,8 +226,8 @@ static void take_answers(struct job_pass *p) {
     if (!p->submitter.finished) p->memo->polled_since_end = false;
     if (p->info == ANSWER_KNOWN) take_job_info(p);
     if (p->submitted == ANSWER_KNOWN) p->now.check_failure = (struct rv_str){NULL, 0};
-    if (p->info >= ANSWER_NOT_ASKED) report_no_answer(p, p->info, false);
-    if (p->submitted >= ANSWER_NOT_ASKED) report_no_answer(p, p->submitted, true);
+    if (p->info >= ANSWER_NOT_SENT) report_no_answer(p, p->info, false);
+    if (p->submitted >= ANSWER_NOT_SENT) report_no_answer(p, p->submitted, true);
     if (p->info == ANSWER_UNKNOWN_JOB) unknown_job(p);
     if (p->submitted == ANSWER_REFUSED)
         states_fail(p, RJ_REASON_SUBMISSION,
@@ -366,7 +366,7 @@ static void ask_ray(struct job_pass *p) {
  * the job may have ended well before it. */
 static bool must_ask_first(const struct job_pass *p) {
     if (rj_job_ended(p->now.job_status)) return false; /* this answer was final */
-    return !p->memo->heard && has_cluster(p) && !cluster_cannot_be_asked(p) && p->now.job_id.n != 0;
+    return !p->memo->has_asked && has_cluster(p) && !cannot_ask_ray(p) && p->now.job_id.n != 0;
 }
 
 static bool out_of_time(struct job_pass *p) {
@@ -390,7 +390,7 @@ void running_step(struct job_pass *p) {
         end_job(p);
         return;
     }
-    if (cluster_cannot_be_asked(p)) take_submitter_result(p);
+    if (cannot_ask_ray(p)) take_submitter_result(p);
     if (p->now.phase != RJ_RUNNING || out_of_time(p) || lost_with_head(p) || sidecar_without_head(p)) return;
     if (!states_need_cluster(p) || submitter_over(p)) return;
     keep_service(p);
@@ -398,6 +398,6 @@ void running_step(struct job_pass *p) {
         report_submitter(p);
     else
         ctx_explain(&p->ctx, "the submitter Job is gone: it is made again");
-    if (cluster_cannot_be_asked(p)) return;
+    if (cannot_ask_ray(p)) return;
     if (!rj_job_ended(p->now.job_status) || p->submitter.finished) ask_ray(p);
 }

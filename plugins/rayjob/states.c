@@ -69,8 +69,8 @@ bool states_suspended(struct job_pass *p) {
 void states_stuck(struct job_pass *p, const char *reason, struct rv_str text) {
     struct rv_node *n = rv_node_str(p->arena, text);
     struct rv_hash h = rv_val_hash(rv_node_freeze(p->arena, n));
-    if (h.hi == p->memo->stuck_told.hi && h.lo == p->memo->stuck_told.lo) return;
-    p->memo->stuck_told = h;
+    if (h.hi == p->memo->stuck_reported.hi && h.lo == p->memo->stuck_reported.lo) return;
+    p->memo->stuck_reported = h;
     ctx_event(&p->ctx, true, reason, "Wait", text);
 }
 
@@ -187,8 +187,8 @@ static void step_new(struct job_pass *p) {
 }
 
 /* True if the operator cannot ask Ray, and no submitter can either. */
-static bool nobody_could_ask(struct job_pass *p) {
-    if (!cluster_cannot_be_asked(p) || (p->j->mode != RJ_HTTP && p->j->mode != RJ_INTERACTIVE)) return false;
+static bool nobody_can_ask_ray(struct job_pass *p) {
+    if (!cannot_ask_ray(p) || (p->j->mode != RJ_HTTP && p->j->mode != RJ_INTERACTIVE)) return false;
     states_fail(p, RJ_REASON_SUBMISSION,
                 rv_arena_fmt(p->arena,
                              "spec.submissionMode " RV_STR_FMT " is not supported on RayCluster " RV_STR_FMT
@@ -199,7 +199,7 @@ static bool nobody_could_ask(struct job_pass *p) {
 }
 
 static void step_initializing(struct job_pass *p) {
-    if (states_suspended(p) || nobody_could_ask(p)) return;
+    if (states_suspended(p) || nobody_can_ask_ray(p)) return;
     ending_group(p, true);
     edits_mark(p, !has_cluster(p), p->j->mode == RJ_SIDECAR ? !has_cluster(p) : !p->submitter.there);
     bool ready = states_need_cluster(p) && cluster_ready(p) && states_need_submitter(p);

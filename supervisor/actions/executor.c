@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "counts.h"
-#include "denied.h"
+#include "action_counts.h"
+#include "denial_log.h"
 #include "event_queue.h"
 #include "failures.h"
 #include "ipc/base/hash.h"
@@ -22,7 +22,7 @@
 #include "undone.h"
 
 #define MILLISECOND INT64_C(1000000)
-enum { KEY_TOLD = 253 /* the log shows so many bytes of a plugin's name for a key */ };
+enum { KEY_LOGGED = 253 /* the log shows so many bytes of a plugin's name for a key */ };
 
 static bool pump_queue(void *arg);
 static bool counts_in_flight(const struct op *op);
@@ -88,7 +88,7 @@ void end_op(struct op *op, const struct rv_result *r) {
     if (out.r.name.n == 0) out.r.name = op->m.a.name;
     x->stats.done++;
     if (r->code != 0) x->stats.failed++;
-    counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
+    action_counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
     if (op->quota != NULL) {
         op->quota->open[msg_verb_waits(op->m.a.verb)]--;
         op->quota->reading -= op->reading_bytes;
@@ -132,7 +132,7 @@ static bool admit_body(void *arg, size_t n) {
 
 static bool brings_body(const struct op *op) { return op->m.a.verb == RV_VERB_GET || op->m.a.verb == RV_VERB_HTTP; }
 
-static bool has_result_room(const struct op *op) {
+static bool can_read_result(const struct op *op) {
     return op->client == NULL || op->quota == NULL || !brings_body(op) || result_bytes(op) < RESULT_BYTES_MAX;
 }
 
@@ -268,11 +268,11 @@ static void report_denied(struct op *op, const char *why) {
     rv_autobuf struct rv_buf kind = {0};
     rv_buf_addf(&kind, "%s %.*s/%.*s", policy_verb(a->verb), (int)(a->resource.n < 128 ? a->resource.n : 128),
                 a->resource.p, (int)(a->subresource.n < 128 ? a->subresource.n : 128), a->subresource.p);
-    if (!denied_first_report(op->x->denied, op->plugin_name, rv_buf_cstr(&kind), rv_mono_now())) return;
-    struct rv_str ns = rv_name_first(op->m.key.ns, KEY_TOLD), name = rv_name_first(op->m.key.name, KEY_TOLD);
-    rv_autofree char *told_ns = rv_strdup(ns), *told_name = rv_strdup(name);
-    rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", told_ns, "name", told_name, "reason",
-            why);
+    if (!denial_log_is_first(op->x->denied, op->plugin_name, rv_buf_cstr(&kind), rv_mono_now())) return;
+    struct rv_str ns = rv_name_first(op->m.key.ns, KEY_LOGGED), name = rv_name_first(op->m.key.name, KEY_LOGGED);
+    rv_autofree char *logged_ns = rv_strdup(ns), *logged_name = rv_strdup(name);
+    rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", logged_ns, "name", logged_name,
+            "reason", why);
     tell_key(op, "ActionDenied", why);
 }
 
@@ -295,13 +295,13 @@ static bool has_token(struct executor *x, struct rv_rate_limit *b, int64_t rate,
 static bool counts_in_flight(const struct op *op) { return !msg_verb_waits(op->m.a.verb); }
 
 /* Returns whether this action may start now. If so, it takes the tokens. */
-static bool is_ready(void *arg, struct fair_item *item) {
+static bool is_ready(void *arg, struct fair_queue_item *item) {
     struct executor *x = arg;
     const struct op *op = (const struct op *)item;
     const struct config *c = x->s->config;
     if (counts_in_flight(op) && x->in_flight >= x->limit) return false;
     if (object_lock_held(x->locks, &op->m.a)) return false; /* actions on one object keep their order */
-    if (!has_result_room(op)) return false;
+    if (!can_read_result(op)) return false;
     if (!counts_in_flight(op)) return true;
     struct rv_rate_limit *own = op->quota != NULL ? &op->quota->rate : NULL;
     int64_t own_rate = own != NULL ? op->quota->client->config->actions_per_second : 0;
@@ -331,7 +331,7 @@ static void pump_events(struct executor *x) {
 /* If no more requests may be in flight, only actions that do not count as in flight are considered. */
 static struct op *next_op(struct executor *x) {
     if (x->in_flight >= x->limit && x->light == 0) return NULL;
-    struct op *op = (struct op *)fair_pop(x->queue, is_ready, x);
+    struct op *op = (struct op *)fair_queue_pop(x->queue, is_ready, x);
     if (op != NULL && !counts_in_flight(op)) x->light--;
     return op;
 }
@@ -358,7 +358,7 @@ static bool pump_queue(void *arg) {
 }
 
 /* Denies by default. Our own host keeps the limits that it was told, so a host that exceeds them is not ours. */
-static enum executor_answer judge_op(struct op *op) {
+static enum executor_answer check_op(struct op *op) {
     struct rv_error err = {0};
     if (op->client == NULL || op->quota == NULL) return EXECUTOR_TAKEN;
     if (policy_check(op->client->config, &op->m, &err) != 0) {
@@ -418,7 +418,7 @@ enum executor_answer executor_submit(struct executor *x, struct executor_client 
         op->quota->open[msg_verb_waits(op->m.a.verb)]++;
         op->quota->bytes += op->kept;
     }
-    enum executor_answer answer = too_large ? refuse_large(op) : judge_op(op);
+    enum executor_answer answer = too_large ? refuse_large(op) : check_op(op);
     if (answer != EXECUTOR_TAKEN) return answer;
     x->wake = true;
     rv_coalesce_changed(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
@@ -427,7 +427,7 @@ enum executor_answer executor_submit(struct executor *x, struct executor_client 
         return EXECUTOR_TAKEN;
     }
     if (!counts_in_flight(op)) x->light++;
-    fair_push(x->queue, c, op->m.key.ns, op->m.key.name, &op->item);
+    fair_queue_push(x->queue, c, op->m.key.ns, op->m.key.name, &op->item);
     return EXECUTOR_TAKEN;
 }
 
@@ -443,9 +443,9 @@ void executor_wake(struct executor *x) {
     if (x != NULL) x->wake = true;
 }
 
-static void drop_item(void *arg, struct fair_item *item) {
+static void drop_item(void *arg, struct fair_queue_item *item) {
     struct op *op = (struct op *)item;
-    counts_add(op->x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(RV_E_SHUTDOWN));
+    action_counts_add(op->x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(RV_E_SHUTDOWN));
     if (!counts_in_flight(op)) op->x->light--;
     ++*(size_t *)arg;
     op_free(op);
@@ -471,7 +471,7 @@ size_t executor_open(const struct executor *x, const struct executor_client *c) 
 void executor_forget(struct executor *x, struct executor_client *c) {
     if (x == NULL) return; /* at the end of the process the executor is freed first */
     size_t dropped = 0;
-    fair_drop(x->queue, c, drop_item, &dropped);
+    fair_queue_drop(x->queue, c, drop_item, &dropped);
     report_dropped(c->config->name.p, dropped);
     for (struct op *op = x->running, *next; op != NULL; op = next) {
         next = op->next;
@@ -491,19 +491,19 @@ bool executor_unfinished(const struct executor *x, const char *plugin) {
 }
 
 bool executor_idle(const struct executor *x) {
-    return fair_count(x->queue) + event_queue_count(x->events) == 0 && x->in_flight == 0;
+    return fair_queue_count(x->queue) + event_queue_count(x->events) == 0 && x->in_flight == 0;
 } /* timers and HTTP requests may be cut off */
 
 void executor_stats(const struct executor *x, struct executor_stats *ret) {
     *ret = x->stats;
-    ret->queued = fair_count(x->queue) + event_queue_count(x->events);
+    ret->queued = fair_queue_count(x->queue) + event_queue_count(x->events);
     ret->in_flight = x->in_flight;
 }
 
 void executor_each_count(const struct executor *x,
                          void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n),
                          void *arg) {
-    counts_each(x->counts, fn, arg);
+    action_counts_each(x->counts, fn, arg);
 }
 
 static void on_refill(void *arg) { executor_wake(arg); }
@@ -515,13 +515,13 @@ void executor_reconfigure(struct executor *x) {
 struct executor *executor_new(struct supervisor *s) {
     struct executor *x = rv_alloc(sizeof *x);
     x->s = s;
-    x->queue = fair_new();
+    x->queue = fair_queue_new();
     x->locks = object_lock_new();
-    x->denied = denied_new();
+    x->denied = denial_log_new();
     x->events = event_queue_new();
     x->event_timer = rv_loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
-    x->counts = counts_new();
+    x->counts = action_counts_new();
     x->owners = owners_new(s);
     x->failures = failures_new(s->loop, 0);
     x->undone = undone_new();
@@ -552,11 +552,11 @@ struct executor *executor_free(struct executor *x) {
         end_op_with(op, RV_E_SHUTDOWN, "shutting down");
     }
     size_t dropped = 0;
-    fair_drop_all(x->queue, drop_item, &dropped);
+    fair_queue_drop_all(x->queue, drop_item, &dropped);
     report_dropped(NULL, dropped);
-    fair_free(x->queue);
+    fair_queue_free(x->queue);
     object_lock_free(x->locks);
-    denied_free(x->denied);
+    denial_log_free(x->denied);
     for (struct event_queue_item *i; (i = event_queue_pop(x->events, 0, true)) != NULL;) free(i);
     event_queue_free(x->events);
     rv_timer_free(x->event_timer);
@@ -567,7 +567,7 @@ struct executor *executor_free(struct executor *x) {
     failures_free(x->failures);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);
-    counts_free(x->counts);
+    action_counts_free(x->counts);
     free(x);
     return NULL;
 }

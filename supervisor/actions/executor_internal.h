@@ -6,7 +6,7 @@
 #define ACTIONS_EXECUTOR_INTERNAL_H
 
 #include "executor.h"
-#include "fair.h"
+#include "fair_queue.h"
 #include "ipc/base/rate_limit.h"
 #include "object_lock.h"
 #include "quota.h"

@@ -1,7 +1,6 @@
 /* object_op.c - actions on objects of the API server (see executor_internal.h). */
 #include <stdlib.h>
 
-#include "body.h"
 #include "conflict.h"
 #include "event_queue.h"
 #include "executor_internal.h"
@@ -51,11 +50,11 @@ static void send_object(struct op *op) {
                {"GET", NULL}};
     const struct rv_action *a = &op->m.a;
     rv_autobuf struct rv_buf json = {0};
-    rv_autofree char *path = body_path(a, op->plugin_name);
+    rv_autofree char *path = request_path(a, op->plugin_name);
     if (a->verb == RV_VERB_DELETE || a->verb == RV_VERB_DELETE_COLLECTION)
-        body_delete(a, &json);
+        request_body_delete(a, &json);
     else if (a->verb == RV_VERB_APPLY || a->verb == RV_VERB_MERGE_PATCH || a->verb == RV_VERB_JSON_PATCH)
-        body_patch(a, &json);
+        request_body_patch(a, &json);
     else if (a->verb != RV_VERB_GET)
         rv_json_write(body_of(op), &json);
     bool secret = generate_tokens(a, &json);
@@ -240,7 +239,7 @@ static void on_response(void *arg, const struct kube_response *r) {
 static void on_owner(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
-    int code = owners_judge(op->x->owners, &op->m.a, r);
+    int code = owners_check_answer(op->x->owners, &op->m.a, r);
     struct kube_response shown = {.code = code, .message = r->message, .retry_after_ms = r->retry_after_ms};
     if (code == RV_E_NOT_FOUND) shown.message = RV_STR("its owner is gone: nothing is made for it");
     op->owned = code == 0;
@@ -326,7 +325,7 @@ static bool hold_back(struct op *op) {
 
 void start_object_op(struct op *op) {
     if (hold_back(op)) return;
-    rv_autofree char *path = op->owned ? NULL : owners_doubtful(op->x->owners, &op->m.a);
+    rv_autofree char *path = op->owned ? NULL : owners_check_path(op->x->owners, &op->m.a);
     if (path != NULL)
         op->request =
             kube_send(op->x->s->client, &(struct kube_request_opts){.method = "GET", .path = path}, on_owner, op);

@@ -51,7 +51,7 @@ static const struct store_object *find_owner(const struct owners *o, const struc
                                : NULL;
 }
 
-char *owners_doubtful(struct owners *o, const struct rv_action *a) {
+char *owners_check_path(struct owners *o, const struct rv_action *a) {
     struct rv_val ref = controller_of(a);
     const struct store_object *known = rv_val_set(ref) ? find_owner(o, a, ref) : NULL;
     if (known == NULL) return NULL;
@@ -61,7 +61,7 @@ char *owners_doubtful(struct owners *o, const struct rv_action *a) {
                      rv_str(store_collection_resource(known->collection)), known->name, RV_STR(""), NULL);
 }
 
-int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_response *r) {
+int owners_check_answer(struct owners *o, const struct rv_action *a, const struct kube_response *r) {
     struct rv_val ref = controller_of(a);
     struct rv_str uid = rv_path_str(ref, "uid");
     rv_autobuf struct rv_buf mp = {0};

@@ -15,10 +15,10 @@ struct owners *owners_free(struct owners *o);
 
 /* The path of the controller of the object that a create or apply makes. NULL if no check is needed. The caller frees
  * it. */
-char *owners_doubtful(struct owners *o, const struct rv_action *a);
+char *owners_check_path(struct owners *o, const struct rv_action *a);
 /* The result of reading the owner: 0, RV_E_NOT_FOUND (the cache is then updated), or the code of a failure that may
  * pass. */
-int owners_judge(struct owners *o, const struct rv_action *a, const struct kube_response *r);
+int owners_check_answer(struct owners *o, const struct rv_action *a, const struct kube_response *r);
 /* True if the object that already exists is the one that a create wanted to make. Its controller shows that. */
 bool owners_same(const struct rv_action *a, struct rv_val found);
 

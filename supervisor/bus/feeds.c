@@ -69,10 +69,10 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     feed->state = state;
     feed->since = rv_mono_now();
     const char *advice = why[0] != 0 && !(feed->optional && state == KUBE_WATCH_MISSING) ? advice_of(state) : NULL;
-    rv_autobuf struct rv_buf told = {0};
-    rv_buf_addf(&told, "%s%s%s", why, advice != NULL ? ": " : "", advice != NULL ? advice : "");
+    rv_autobuf struct rv_buf reason = {0};
+    rv_buf_addf(&reason, "%s%s%s", why, advice != NULL ? ": " : "", advice != NULL ? advice : "");
     free(feed->why);
-    feed->why = rv_strdup(rv_buf_str(&told));
+    feed->why = rv_strdup(rv_buf_str(&reason));
     bool absent = state == KUBE_WATCH_MISSING && feed->optional, broken = state == KUBE_WATCH_BACKOFF;
     enum rv_log_level level = absent ? RV_LOG_INFO : why[0] != 0 && !broken ? RV_LOG_WARN : RV_LOG_DEBUG;
     if (broken) trouble_report(feed->feeds->trouble, rv_str(feed->resource), rv_str(why));

@@ -117,7 +117,7 @@ static bool is_free(const struct lease *l) {
 
 static void request_lease(struct lease *l);
 
-static void tell_trouble(struct lease *l, const char *verb, const struct kube_response *r) {
+static void report_trouble(struct lease *l, const char *verb, const struct kube_response *r) {
     if (r == NULL && !l->troubled) return;
     l->troubled = r != NULL;
     if (l->o.on_trouble != NULL) l->o.on_trouble(l->o.arg, verb, r);
@@ -134,13 +134,13 @@ static void on_written(void *arg, const struct kube_response *r) {
         l->held = true;
         rv_timer_arm(l->deadline, l->o.renew_ms);
         later(l);
-        tell_trouble(l, NULL, NULL);
+        report_trouble(l, NULL, NULL);
         if (won) l->o.on_change(l->o.arg, LEASE_WON);
     } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
         set(&l->version, RV_STR("")); /* another instance was faster, or the Lease was deleted: read it again */
         rv_timer_arm(l->tick, SOON_MS);
     } else {
-        tell_trouble(l, l->version[0] != 0 ? "patch" : "create", r);
+        report_trouble(l, l->version[0] != 0 ? "patch" : "create", r);
         later(l);
     }
 }
@@ -202,7 +202,7 @@ static void on_read(void *arg, const struct kube_response *r) {
         return;
     }
     if (r->code != 0 || !observe(l, r->body)) {
-        tell_trouble(l, "get", r);
+        report_trouble(l, "get", r);
         later(l);
         return;
     }
@@ -211,7 +211,7 @@ static void on_read(void *arg, const struct kube_response *r) {
     } else if (mine(l) || is_free(l)) {
         renew(l);
     } else {
-        tell_trouble(l, NULL, NULL);
+        report_trouble(l, NULL, NULL);
         later(l);
     }
 }

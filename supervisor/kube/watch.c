@@ -24,8 +24,8 @@ enum {
     BACKOFF_MAX = 30000,
     ASK_AGAIN_MS = 30000,
     SHORT_LIFE_MS = 1000,
-    UNREADABLE_NAMED = 64, /* objects that were reported as unreadable */
-    IN_VAIN_MAX = 3        /* tries to watch from a version that the server does not have */
+    UNREADABLE_NAMED = 64,  /* objects that were reported as unreadable */
+    UNKNOWN_VERSION_MAX = 3 /* tries to watch from a version that the server does not have */
 };
 
 struct kube_watch {
@@ -38,8 +38,8 @@ struct kube_watch {
     struct watch_stream stream;
     char *version, *next_page;
     bool listing, synced, relist;
-    bool heard;   /* an event has come since the watch began */
-    bool rewound; /* the server's versions went back: its list decides, whatever was known before */
+    bool got_event; /* an event has come since the watch began */
+    bool rewound;   /* the server's versions went back: its list decides, whatever was known before */
     unsigned failures, in_vain;
     uint64_t unreadable[UNREADABLE_NAMED]; /* hashes of their names; 0 means none */
     uint64_t events;
@@ -124,12 +124,12 @@ static void failed(struct kube_watch *w, const char *doing, const struct kube_re
 
 /* ---- listing -------------------------------------------------------------------------------------------- */
 
-static void tell_unreadable(struct kube_watch *w, struct rv_str ns, struct rv_str name) {
+static void report_unreadable(struct kube_watch *w, struct rv_str ns, struct rv_str name) {
     const struct rv_str texts[] = {ns, name};
     uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
-    uint64_t *told = &w->unreadable[h % UNREADABLE_NAMED];
-    if (*told == h) return;
-    *told = h;
+    uint64_t *reported = &w->unreadable[h % UNREADABLE_NAMED];
+    if (*reported == h) return;
+    *reported = h;
     if (w->o.on_unreadable != NULL) w->o.on_unreadable(w->o.arg, ns, name);
 }
 
@@ -142,7 +142,7 @@ static int on_item(void *arg, struct rv_val item) {
     }
     struct rv_val meta = rv_val_get(item, "metadata");
     store_replace_keep(w->o.into, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
-    tell_unreadable(w, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
+    report_unreadable(w, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
     return 0;
 }
 
@@ -292,7 +292,7 @@ static void on_event(void *arg, const struct watch_event *e) {
         store_remove(w->o.into, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"), rv_path_str(meta, "uid"),
                      e->version);
     else if (e->clipped)
-        tell_unreadable(w, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
+        report_unreadable(w, rv_path_str(meta, "namespace"), rv_path_str(meta, "name"));
     else
         store_put(w->o.into, e->object);
 }
@@ -300,7 +300,7 @@ static void on_event(void *arg, const struct watch_event *e) {
 static int on_watch_data(void *arg, const void *bytes, size_t n) {
     struct kube_watch *w = arg;
     touch_stall(w);
-    w->heard = true;
+    w->got_event = true;
     return watch_stream_feed(&w->stream, store_collection_projection(w->o.into), bytes, n, on_event, w);
 }
 
@@ -311,8 +311,8 @@ static bool too_new(struct rv_str message) {
 
 /* The server does not have the version from which we watched. It lags behind another server that gave it to us, or it
  * was restored from a backup. Its list then says which version is the present one. */
-static void begun_in_vain(struct kube_watch *w) {
-    if (++w->in_vain >= IN_VAIN_MAX) w->relist = true;
+static void on_unknown_version(struct kube_watch *w) {
+    if (++w->in_vain >= UNKNOWN_VERSION_MAX) w->relist = true;
 }
 
 static void on_watch_done(void *arg, const struct kube_response *r) {
@@ -328,7 +328,7 @@ static void on_watch_done(void *arg, const struct kube_response *r) {
         shown.http_status = 0;
     }
     if (too_new(shown.message))
-        begun_in_vain(w);
+        on_unknown_version(w);
     else if (w->events != 0)
         w->in_vain = 0;
     bool lived = rv_mono_now() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
@@ -362,7 +362,7 @@ static void start_watch(struct kube_watch *w) {
     kube_client_counters(w->client)->watches_started++;
     w->started = rv_mono_now();
     w->events = 0;
-    w->heard = false;
+    w->got_event = false;
     w->why[0] = 0;
     set_state(w, KUBE_WATCH_WATCHING, "");
     start_transfer(w, path, ACCEPT_METADATA("PartialObjectMetadata"), on_watch_data, on_watch_done);
@@ -385,7 +385,7 @@ static void on_stall(void *arg) {
                                   : "watch stalled: no byte for too long, reconnecting";
     drop_transfer(w);
     set_text(&w->next_page, RV_STR(""));
-    if (!w->listing && !w->heard) begun_in_vain(w); /* not even a bookmark has come */
+    if (!w->listing && !w->got_event) on_unknown_version(w); /* not even a bookmark has come */
     w->failures++;
     set_state(w, KUBE_WATCH_BACKOFF, what);
     retry_in(w, w->failures > 1 ? backoff_ms(w) : 0);

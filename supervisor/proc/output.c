@@ -86,7 +86,7 @@ struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plu
     return o;
 }
 
-void host_output_settle(struct host_output *o) {
+void host_output_report_suppressed(struct host_output *o) {
     if (o != NULL) log_limit_report_suppressed(&o->log_limit, o->plugin, rv_mono_now(), false);
 }
 

@@ -9,7 +9,8 @@
 struct host_output;
 /* Takes over the reading end of the pipe, which must be non-blocking. `plugin` must outlive it. */
 struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plugin);
-void host_output_settle(struct host_output *o); /* logs how many lines were suppressed, if the flood is over */
+void host_output_report_suppressed(
+    struct host_output *o); /* logs how many lines were suppressed, if the flood is over */
 struct host_output *host_output_free(struct host_output *o); /* first logs what is still in the pipe */
 /* Returns true for a field that a plugin or its host may not set, because it says where a line is from. */
 bool host_field_reserved(struct rv_str key);

@@ -39,13 +39,13 @@ void plugin_note(struct plugin *p, struct rv_str why) {
 static void start_host(struct plugin *p) {
     process_spawn(p);
     if (p->pid == 0) return; /* it could not be started; that was an event of its own */
-    p->beaten = 0;
+    p->beat_at = 0;
     rv_timer_arm(p->deadline, HELLO_MS);
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
 }
 
 /* SIGABRT first, so that a hanging process leaves a core file if one is wanted. */
-static void kill_politely(struct plugin *p) {
+static void abort_process(struct plugin *p) {
     process_kill(p, p->killed && p->kill_cause == DEATH_HANG ? SIGABRT : SIGKILL);
     rv_timer_arm(p->deadline, KILL_MS);
 }
@@ -97,7 +97,7 @@ void plugin_event(struct plugin *p, enum life_event e) {
         drain_host(p);
         break;
     case LIFE_DO_KILL:
-        kill_politely(p);
+        abort_process(p);
         break;
     case LIFE_DO_WAIT:
         wait_for_restart(p);
@@ -142,7 +142,7 @@ static void on_deadline(void *arg) {
         rv_timer_arm(p->deadline, KILL_MS);
         return;
     }
-    if (!p->killed) plugin_condemn(p, DEATH_HANG);
+    if (!p->killed) plugin_set_kill_cause(p, DEATH_HANG);
     rv_warn("plugin missed a deadline", "plugin", plugin_name(p), "state", life_state_name(p->state));
     plugin_event(p, LIFE_ON_DEADLINE);
 }
@@ -173,24 +173,24 @@ static void on_beat(void *arg) {
     rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
     if (p->pid == 0 || p->state == LIFE_DYING) return;
     /* If this timer is late, the supervisor itself stood still. Messages of the host may then wait unread. */
-    if (p->beaten != 0 && now - p->beaten > 2 * p->s->config->heartbeat_ms * MS) p->heard = now;
-    p->beaten = now;
+    if (p->beat_at != 0 && now - p->beat_at > 2 * p->s->config->heartbeat_ms * MS) p->pong_at = now;
+    p->beat_at = now;
     p->memory = process_memory_bytes(p->pid);
     if (p->config->memory != 0 && p->memory > p->config->memory) {
         rv_err("plugin exceeds its memory limit and is stopped", "plugin", plugin_name(p));
-        plugin_condemn(p, DEATH_MEMORY);
+        plugin_set_kill_cause(p, DEATH_MEMORY);
         plugin_event(p, LIFE_ON_VIOLATION);
         return;
     }
-    if (now - p->heard > p->s->config->heartbeat_timeout_ms * MS &&
+    if (now - p->pong_at > p->s->config->heartbeat_timeout_ms * MS &&
         (p->state == LIFE_READY || p->state == LIFE_SYNCING)) {
-        plugin_condemn(p, DEATH_HANG);
+        plugin_set_kill_cause(p, DEATH_HANG);
         plugin_event(p, LIFE_ON_VIOLATION);
         return;
     }
     follow_recording(p, now);
     log_limit_report_suppressed(&p->log_limit, p->config->name, now, false);
-    host_output_settle(p->output);
+    host_output_report_suppressed(p->output);
     struct msg m = {.type = MSG_PING, .ping = {.t = (uint64_t)now}};
     if (plugin_listens(p)) lane_send(p->lane, &m);
 }

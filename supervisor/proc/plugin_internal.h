@@ -81,7 +81,7 @@ struct plugin {
     struct lane *lane;
     struct outbox *outbox;
     uint8_t token[PLUGIN_TOKEN_SIZE];
-    int64_t heard; /* monotonic, ns: when the PING was sent that it answered last */
+    int64_t pong_at; /* monotonic, ns: when the PING was sent that it answered last */
     /* `greeted`: a HELLO with the token has come; the token is valid once. `welcome`: the HELLO was accepted. */
     bool greeted, welcome;
     struct log_limit log_limit;
@@ -103,7 +103,7 @@ struct plugin {
     struct rv_timer *deadline, *retry, *beat;
     /* Monotonic, ns. `answered`: when it got the last result. */
     int64_t drain_began, answered;
-    int64_t beaten; /* monotonic, ns: when its heartbeat was last checked; 0 if not yet */
+    int64_t beat_at; /* monotonic, ns: when its heartbeat was last checked; 0 if not yet */
     unsigned deaths_in_row;
     int64_t replaced; /* monotonic, ns: earlier deaths do not count against the present configuration */
     struct deaths *deaths;
@@ -120,7 +120,7 @@ static inline bool plugin_listens(const struct plugin *p) {
 }
 
 /* Records why the process is about to be killed. */
-static inline void plugin_condemn(struct plugin *p, enum death_cause why) {
+static inline void plugin_set_kill_cause(struct plugin *p, enum death_cause why) {
     p->killed = true;
     p->kill_cause = why;
 }

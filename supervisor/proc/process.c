@@ -133,7 +133,7 @@ bool process_library_changed(const struct plugin *p) {
 
 /* ---- the end --------------------------------------------------------------------------------------------- */
 
-static const char *death_told(enum death_cause cause) {
+static const char *log_death(enum death_cause cause) {
     switch (cause) {
     case DEATH_HANG:
         return "plugin hung (no heartbeat) and was stopped; it will be started again";
@@ -147,7 +147,7 @@ static const char *death_told(enum death_cause cause) {
 /* Logs one line: what happened, on which object, and in which call. */
 static enum blame report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
                                const char *key) {
-    rv_err(death_told(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
+    rv_err(log_death(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
            flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
     if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return BLAME_NOBODY;
     const struct store_object *o = session_find(p, f->kind, rv_str(f->ns), rv_str(f->name));

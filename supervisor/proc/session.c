@@ -25,7 +25,7 @@ static void violation(struct plugin *p, enum death_cause cause, const char *mess
 
 /* Sends a message. Messages that a host does not read are queued here, up to a limit. A host that exceeds it is
  * stopped. */
-static void tell(struct plugin *p, struct msg *m, struct rv_blob *payload) {
+static void send_to_host(struct plugin *p, struct msg *m, struct rv_blob *payload) {
     if (p->lane == NULL || (p->killed && lane_queued_bytes(p->lane) > UNREAD_MAX)) return;
     lane_send_blob(p->lane, m, payload);
     if (lane_queued_bytes(p->lane) > UNREAD_MAX && !p->killed)
@@ -54,7 +54,7 @@ static struct rv_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, 
 
 static void outbox_send(void *arg, struct msg *m, struct rv_blob *payload) {
     struct plugin *p = arg;
-    tell(p, m, payload);
+    send_to_host(p, m, payload);
 }
 
 static void queue_change(struct listened *l, const struct store_object *o, bool deleted) {
@@ -247,7 +247,7 @@ static void violation(struct plugin *p, enum death_cause cause, const char *mess
     rv_err(message, "plugin", plugin_name(p), "reason", reason);
     plugin_note(p, rv_str(reason));
     lane_drop_input(p->lane);
-    if (!p->killed) plugin_condemn(p, cause);
+    if (!p->killed) plugin_set_kill_cause(p, cause);
     plugin_event(p, LIFE_ON_VIOLATION);
 }
 
@@ -286,7 +286,7 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
         refuse_host(p, rv_buf_cstr(&why));
         return;
     }
-    p->heard = rv_mono_now();
+    p->pong_at = rv_mono_now();
     p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop in the meantime */
     plugin_event(p, LIFE_ON_HELLO);
 }
@@ -336,7 +336,7 @@ static void fail_explains(struct plugin *p) {
 static void refuse_action(struct plugin *p, uint64_t id, int code, const char *reason, const char *message) {
     struct msg out = {.type = MSG_RESULT,
                       .result = {id, {.code = code, .reason = rv_str(reason), .message = rv_str(message)}}};
-    tell(p, &out, NULL);
+    send_to_host(p, &out, NULL);
 }
 
 /* The id says which result belongs to which action. An action with an old id is never carried out. */
@@ -387,7 +387,7 @@ static void on_message(void *arg, const struct msg *m) {
         break;
     case MSG_PONG:
         /* A PONG is the only sign of life. A host that sends all the time may still read nothing. */
-        if ((int64_t)m->ping.t > p->heard && (int64_t)m->ping.t <= rv_mono_now()) p->heard = (int64_t)m->ping.t;
+        if ((int64_t)m->ping.t > p->pong_at && (int64_t)m->ping.t <= rv_mono_now()) p->pong_at = (int64_t)m->ping.t;
         p->gauges = m->ping;
         /* It has reconciled all its keys once. */
         if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
@@ -513,7 +513,7 @@ const struct store_object *session_find(const struct plugin *p, uint32_t kind, s
 
 int session_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
-    p->heard = rv_mono_now();
+    p->pong_at = rv_mono_now();
     p->last_action = 0;
     p->over_limit = 0;
     p->greeted = p->welcome = false;

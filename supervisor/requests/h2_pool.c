@@ -60,9 +60,9 @@ struct link { /* one connection */
     struct calls calls;
     /* `open`: connected. `retired`: takes no new requests. `closed`: the transport has ended. */
     bool open, retired, closed;
-    bool proven;   /* it has answered a request */
-    char *why;     /* why it has ended */
-    int64_t heard; /* monotonic, ns: when the newest byte came */
+    bool proven;         /* it has answered a request */
+    char *why;           /* why it has ended */
+    int64_t received_at; /* monotonic, ns: when the newest byte came */
     struct sockaddr_storage to;
     struct link *next, **back;
 };
@@ -459,7 +459,7 @@ static void start_connecting(struct host *h) {
 static void on_open(void *arg) {
     struct link *k = arg;
     k->open = true;
-    k->heard = rv_mono_now();
+    k->received_at = rv_mono_now();
     k->host->failures = 0;
     rv_timer_disarm(k->host->next_address);
     mark(k->host);
@@ -467,7 +467,7 @@ static void on_open(void *arg) {
 
 static bool on_bytes(void *arg, struct rv_bytes bytes) {
     struct link *k = arg;
-    k->heard = rv_mono_now();
+    k->received_at = rv_mono_now();
     h2_session_receive(k->session, bytes);
     mark(k->host);
     return true;
@@ -654,7 +654,7 @@ static void on_deadline(void *arg) {
     describe_wait(c, &text);
     if (c->stream != NULL) {
         h2_stream_drop(c->stream);
-        if (k->heard < c->sent) link_retire(k); /* the peer may be gone */
+        if (k->received_at < c->sent) link_retire(k); /* the peer may be gone */
     }
     if (c->host != NULL) mark(c->host);
     call_fail(c, RV_E_TIMEOUT, "%s", rv_buf_cstr(&text));

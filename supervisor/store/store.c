@@ -19,7 +19,7 @@ struct node {
     bool seen;                 /* in the list that is being read */
     bool tombstone;            /* only the texts and the version are valid */
     bool written;              /* written through since the last list began */
-    bool untold;               /* its version is newer than the one that listeners know */
+    bool unreported;           /* its version is newer than the one that listeners know */
     /* A tombstone of an object that the API server has deleted; without it the object may only have left the selection.
      */
     bool final;
@@ -311,7 +311,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
     n->o.rev = quiet ? old->o.rev : ++c->store->rev;
     n->seen = seen || (old != NULL && old->seen);
     n->written = written;
-    n->untold = quiet;
+    n->unreported = quiet;
     n->o.edited = !quiet && is_edited(old, n);
     account(c->store, n->o.blob, 1);
     if (old != NULL) node_drop(c, old);
@@ -327,7 +327,7 @@ static void drop_tombstones(struct store_collection *c) {
 }
 
 /* Replaces the object by a tombstone and informs the listeners. */
-static void bury(struct store_collection *c, struct node *old, struct rv_str version, bool final) {
+static void make_tombstone(struct store_collection *c, struct node *old, struct rv_str version, bool final) {
     struct identity id = {old->o.ns, old->o.name, old->o.uid,
                           store_version_cmp(version, old->o.resource_version) > 0 ? version : old->o.resource_version};
     struct node *n = tombstone_new(c, &id);
@@ -359,7 +359,7 @@ void store_remove(struct store_collection *c, struct rv_str ns, struct rv_str na
     if (n == NULL || n->tombstone) return;
     if (uid.n != 0 && !rv_str_eq(n->o.uid, uid)) return; /* another object has taken the name in the meantime */
     if (store_version_cmp(resource_version, n->o.resource_version) < 0) return;
-    bury(c, n, resource_version, false);
+    make_tombstone(c, n, resource_version, false);
 }
 
 void store_replace_begin(struct store_collection *c, bool rewound) {
@@ -390,7 +390,7 @@ void store_replace_end(struct store_collection *c, struct rv_str list_version) {
     size_t n = 0;
     for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
         if (list_lacks(node_at(w.link), list_version)) gone[n++] = node_at(w.link);
-    for (size_t i = 0; i < n; i++) bury(c, gone[i], list_version, false);
+    for (size_t i = 0; i < n; i++) make_tombstone(c, gone[i], list_version, false);
     free(gone);
     drop_tombstones(c);
     c->replacing = c->rewound = false;
@@ -445,7 +445,7 @@ void store_written_deleted(struct store *s, struct rv_str api_version, struct rv
         if (!concerns(c, api_version, resource, ns)) continue;
         struct node *n = find_node(c, ns, name);
         if (n != NULL && !n->tombstone && (uid.n == 0 || rv_str_eq(n->o.uid, uid)))
-            bury(c, n, n->o.resource_version, true);
+            make_tombstone(c, n, n->o.resource_version, true);
     }
 }
 
@@ -457,8 +457,8 @@ bool store_refused(struct store *s, struct rv_str api_version, struct rv_str res
         struct node *n = find_node(c, ns, name);
         if (n == NULL || n->tombstone) continue;
         if (rv_str_eq(n->o.resource_version, version) || (version.n == 0 && rv_str_eq(n->o.uid, uid))) newer = false;
-        if (!n->untold) continue;
-        n->untold = false;
+        if (!n->unreported) continue;
+        n->unreported = false;
         n->o.rev = ++s->rev;
         s->stats.changes++;
         announce(c, &n->o, false);

@@ -7,7 +7,7 @@
 
 #include "supervisor/kube/config.h"
 
-static bool complain(const struct rv_error *err) {
+static bool fail_check(const struct rv_error *err) {
     fprintf(stderr, "stage: %s\n", err->text);
     return false;
 }
@@ -23,9 +23,9 @@ bool stage_connect(struct stage *t, const char *server) {
     s->client = kube_client_free(s->client);
     s->kube_config = kube_config_free(s->kube_config);
     s->kube_config = kube_config_parse(rv_buf_str(&b), "stage", NULL, &err);
-    if (s->kube_config == NULL) return complain(&err);
+    if (s->kube_config == NULL) return fail_check(&err);
     s->client = kube_client_new(s->loop, s->kube_config, &(struct kube_client_opts){.user_agent = "stage"}, &err);
-    return s->client != NULL || complain(&err);
+    return s->client != NULL || fail_check(&err);
 }
 
 static bool build(struct stage *t, const char *config, const char *server) {
@@ -37,10 +37,10 @@ static bool build(struct stage *t, const char *config, const char *server) {
     rv_buf_addf(&text, "runtimeDir: %s\nrequests: {allowAddresses: [127.0.0.0/8]}\n%s", t->dir, config);
     s->env = (struct config_env){"/nonexistent", "plugins/raycluster", "raycluster"};
     s->config = config_parse(rv_buf_str(&text), "stage.yaml", &s->env, &err);
-    if (s->config == NULL) return complain(&err);
+    if (s->config == NULL) return fail_check(&err);
     s->started = rv_mono_now();
     s->loop = rv_loop_new(&err);
-    if (s->loop == NULL) return complain(&err);
+    if (s->loop == NULL) return fail_check(&err);
     s->store = store_new();
     return stage_connect(t, server);
 }

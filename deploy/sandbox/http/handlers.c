@@ -36,8 +36,8 @@ static struct sb_write_opts write_opts(struct sb_request *q, const struct sb_rou
                                   .manager = manager_of(q)};
 }
 
-static void finish(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int e, int http,
-                   struct sb_object *o, struct sb_status *st) {
+static void respond(struct sb_request *q, const struct sb_route *t, struct sb_response *r, int e, int http,
+                    struct sb_object *o, struct sb_status *st) {
     if (e != 0 || o == NULL)
         sb_respond_status(r, st);
     else
@@ -116,7 +116,7 @@ static void handle_create(struct sb_request *q, const struct sb_route *t, struct
     struct sb_object *made = NULL;
     struct sb_status st = {0};
     int e = sb_create(q->storage, t->resource, t->ns, body, q->arena, &o, &made, &st);
-    finish(q, t, r, e, 201, made, &st);
+    respond(q, t, r, e, 201, made, &st);
 }
 
 static void handle_update(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {
@@ -140,11 +140,11 @@ static void handle_update(struct sb_request *q, const struct sb_route *t, struct
     if (old != NULL && sb_needs_version(t->resource) && (version.n == 0 || rv_str_is(version, "0"))) {
         struct rv_node *causes = rv_node_array(q->arena);
         sb_cause(q->arena, causes, "metadata.resourceVersion: Invalid value: 0x0: must be specified for an update");
-        finish(q, t, r, sb_fail_causes(&st, t->resource, t->name, causes), 200, NULL, &st);
+        respond(q, t, r, sb_fail_causes(&st, t->resource, t->name, causes), 200, NULL, &st);
         return;
     }
     int e = sb_update(q->storage, t->resource, t->ns, t->name, body, q->arena, &o, &made, &st);
-    finish(q, t, r, e, 200, made, &st);
+    respond(q, t, r, e, 200, made, &st);
 }
 
 static int patched(struct sb_request *q, const struct sb_route *t, struct rv_node *patch, struct rv_node **tree,
@@ -177,7 +177,7 @@ static void handle_apply(struct sb_request *q, const struct sb_route *t, struct 
     struct sb_status st = {0};
     bool created = false;
     int e = sb_apply(q->storage, t->resource, t->ns, t->name, config, q->arena, &o, &made, &created, &st);
-    finish(q, t, r, e, created ? 201 : 200, made, &st);
+    respond(q, t, r, e, created ? 201 : 200, made, &st);
 }
 
 static bool known_patch(const struct sb_request *q, const struct sb_route *t) {
@@ -219,7 +219,7 @@ static void handle_patch(struct sb_request *q, const struct sb_route *t, struct 
     struct sb_status st = {0};
     if (old == NULL) {
         int e = sb_fail_object(&st, 404, "NotFound", t->resource, t->name, "not found");
-        finish(q, t, r, e, 200, NULL, &st);
+        respond(q, t, r, e, 200, NULL, &st);
         return;
     }
     struct rv_node *tree = rv_node_from(q->arena, old->value);
@@ -227,7 +227,7 @@ static void handle_patch(struct sb_request *q, const struct sb_route *t, struct 
     if (patched(q, t, patch, &tree, r) != 0 || !stored(q, t, tree, old->value, r)) return;
     struct sb_write_opts o = write_opts(q, t);
     int e = sb_update(q->storage, t->resource, t->ns, t->name, tree, q->arena, &o, &made, &st);
-    finish(q, t, r, e, 200, made, &st);
+    respond(q, t, r, e, 200, made, &st);
 }
 
 static int delete_opts(struct sb_request *q, struct sb_response *r, struct sb_delete_opts *ret) {
@@ -254,7 +254,7 @@ static void handle_delete(struct sb_request *q, const struct sb_route *t, struct
     struct sb_object *last = NULL;
     struct sb_status st = {0};
     int e = sb_delete(q->storage, t->resource, t->ns, t->name, &o, &last, &st);
-    finish(q, t, r, e, 200, last, &st);
+    respond(q, t, r, e, 200, last, &st);
 }
 
 struct sweep {
@@ -295,7 +295,7 @@ static void handle_get(struct sb_request *q, const struct sb_route *t, struct sb
     struct sb_status st = {0};
     if (o != NULL) sb_object_ref(o);
     int e = o != NULL ? 0 : sb_fail_object(&st, 404, "NotFound", t->resource, t->name, "not found");
-    finish(q, t, r, e, 200, o, &st);
+    respond(q, t, r, e, 200, o, &st);
 }
 
 static void handle_watch(struct sb_request *q, const struct sb_route *t, struct sb_response *r) {

@@ -13,7 +13,7 @@ struct summary {
 
 static struct rv_val get(struct rv_val o, const char *path) { return rv_val_path(o, path); }
 
-static void say(struct summary *s, const char *prefix, struct rv_str text) {
+static void set_reason(struct summary *s, const char *prefix, struct rv_str text) {
     snprintf(s->status, sizeof s->status, "%s" RV_STR_FMT, prefix, RV_STR_ARG(text));
 }
 
@@ -25,11 +25,11 @@ static void note_restart(struct summary *s, struct rv_val status) {
 }
 
 /* A reason, or what stands for it when there is none. */
-static void say_terminated(struct summary *s, const char *prefix, struct rv_val t) {
+static void set_terminated(struct summary *s, const char *prefix, struct rv_val t) {
     struct rv_str reason = rv_path_str(t, "reason");
     int64_t signal = rv_path_int(t, "signal", 0);
     if (reason.n != 0)
-        say(s, prefix, reason);
+        set_reason(s, prefix, reason);
     else if (signal != 0)
         snprintf(s->status, sizeof s->status, "%sSignal:%lld", prefix, (long long)signal);
     else
@@ -57,9 +57,9 @@ static bool look_at_init(struct rv_val pod, struct summary *s) {
             continue;
         }
         if (rv_val_set(done))
-            say_terminated(s, "Init:", done);
+            set_terminated(s, "Init:", done);
         else if (waiting.n != 0 && !rv_str_is(waiting, "PodInitializing"))
-            say(s, "Init:", waiting);
+            set_reason(s, "Init:", waiting);
         else
             snprintf(s->status, sizeof s->status, "Init:%zu/%zu", i, total);
         return true;
@@ -75,17 +75,18 @@ static void look_at_containers(struct rv_val pod, struct summary *s) {
         struct rv_str waiting = rv_path_str(c, "state.waiting.reason");
         note_restart(s, c);
         if (waiting.n != 0)
-            say(s, "", waiting);
+            set_reason(s, "", waiting);
         else if (rv_val_set(done))
-            say_terminated(s, "", done);
+            set_terminated(s, "", done);
         else if (rv_path_bool(c, "ready", false) && rv_val_set(get(c, "state.running"))) {
             running = true;
             s->ready++;
         }
     }
     if (running && strcmp(s->status, "Completed") == 0)
-        say(s, "",
-            rv_condition_is(get(pod, "status.conditions"), "Ready", "True") ? RV_STR("Running") : RV_STR("NotReady"));
+        set_reason(s, "",
+                   rv_condition_is(get(pod, "status.conditions"), "Ready", "True") ? RV_STR("Running")
+                                                                                   : RV_STR("NotReady"));
 }
 
 static void summarize(struct rv_val pod, struct summary *s) {
@@ -94,9 +95,9 @@ static void summarize(struct rv_val pod, struct summary *s) {
     *s = (struct summary){.total = rv_val_len(get(pod, "spec.containers"))};
     for (struct rv_iter it = rv_iter(get(pod, "spec.initContainers")); rv_iter_next(&it);)
         s->total += rv_str_is(rv_path_str(it.val, "restartPolicy"), "Always");
-    say(s, "", reason.n != 0 ? reason : phase);
+    set_reason(s, "", reason.n != 0 ? reason : phase);
     struct rv_val scheduled = rv_condition_find(conditions, "PodScheduled");
-    if (rv_str_is(rv_path_str(scheduled, "reason"), "SchedulingGated")) say(s, "", RV_STR("SchedulingGated"));
+    if (rv_str_is(rv_path_str(scheduled, "reason"), "SchedulingGated")) set_reason(s, "", RV_STR("SchedulingGated"));
     bool waits = look_at_init(pod, s);
     if (!waits || rv_condition_is(conditions, "Initialized", "True")) {
         s->restarts = s->last_restart = 0;
@@ -104,9 +105,9 @@ static void summarize(struct rv_val pod, struct summary *s) {
     }
     bool over = rv_str_is(phase, "Succeeded") || rv_str_is(phase, "Failed");
     if (rv_meta_deleting(pod) && rv_str_is(reason, "NodeLost"))
-        say(s, "", RV_STR("Unknown"));
+        set_reason(s, "", RV_STR("Unknown"));
     else if (rv_meta_deleting(pod) && !over)
-        say(s, "", RV_STR("Terminating"));
+        set_reason(s, "", RV_STR("Terminating"));
 }
 
 void sb_pod_ready(struct rv_val pod, struct rv_buf *out) {

@@ -19,7 +19,7 @@ static struct rv_str segment(struct rv_str *rest) {
     return s;
 }
 
-static int settle(struct sb_storage *s, struct sb_route *ret, struct sb_route r) {
+static int resolve(struct sb_storage *s, struct sb_route *ret, struct sb_route r) {
     r.served = r.resource;
     if (r.served->view != NULL) r.resource = sb_view_stored(s, r.served);
     *ret = r;
@@ -40,12 +40,12 @@ int sb_route(struct sb_storage *s, struct rv_str path, struct sb_route *ret) {
         if (r.resource != NULL && r.resource->namespaced) {
             r.name = segment(&path);
             r.sub = segment(&path);
-            return settle(s, ret, r);
+            return resolve(s, ret, r);
         }
     }
     r = (struct sb_route){.resource = sb_resource_find(s, group, version, a), .name = b, .sub = c};
     if (r.resource == NULL || (r.resource->namespaced && b.n != 0)) return -1;
-    return settle(s, ret, r);
+    return resolve(s, ret, r);
 }
 
 bool sb_is_true(struct sb_request *q, const char *name) {

@@ -395,7 +395,7 @@ static void extra_headers(struct MHD_Response *m, const struct sb_response *r) {
 }
 
 /* Which fault does it meet? Counts it, too. */
-static void meet(struct sb_server *v, struct sb_request *q, struct sb_fault *ret) {
+static void apply_faults(struct sb_server *v, struct sb_request *q, struct sb_fault *ret) {
     struct sb_route t = {0};
     struct sb_fault_call c = {.verb = RV_STR("get"), .user_agent = q->user_agent};
     if (sb_route(v->storage, q->path, &t) == 0)
@@ -433,7 +433,7 @@ static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, stru
     enum MHD_Result ok = MHD_NO;
     bool counted = !control(v, q, &r);
     if (counted) {
-        meet(v, q, &fault);
+        apply_faults(v, q, &fault);
         if (fault.drop == SB_DROP_BEFORE) return MHD_NO;
         if (fault.status != 0)
             respond_fault(&r, &fault);

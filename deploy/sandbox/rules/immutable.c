@@ -132,7 +132,7 @@ static bool same(struct rv_node *x, struct rv_node *y) {
     return rv_node_equal(x, y) || (none && rv_node_len(x) == 0 && rv_node_len(y) == 0);
 }
 
-static void complain(struct rv_arena *a, const struct rule *r, struct rv_node *value, struct rv_node *causes) {
+static void add_cause(struct rv_arena *a, const struct rule *r, struct rv_node *value, struct rv_node *causes) {
     const char *field = r->field != NULL ? r->field : r->path;
     if (strncmp(r->text, "Forbidden", 9) == 0) {
         sb_cause(a, causes, "%s: %s", field, r->text);
@@ -162,6 +162,6 @@ void sb_validate_immutable(struct rv_arena *a, const struct sb_resource *r, stru
             }
         }
         struct rv_node *value = rv_node_path(after, rule->path);
-        if (!same(rv_node_path(before, rule->path), value)) complain(a, rule, value, causes);
+        if (!same(rv_node_path(before, rule->path), value)) add_cause(a, rule, value, causes);
     }
 }

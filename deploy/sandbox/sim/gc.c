@@ -34,7 +34,7 @@ static struct gc_object *object_at(struct gc *g, struct rv_str uid) {
 }
 
 /* Frees what neither lives, nor is named, nor waits. */
-static void object_settle(struct gc *g, struct gc_object *x) {
+static void object_release(struct gc *g, struct gc_object *x) {
     if (x->r != NULL || x->dependents != NULL || x->owners != NULL || x->link.queued) return;
     sim_map_remove(&g->map, &x->entry);
     free((void *)(uintptr_t)x->entry.key.p);
@@ -50,7 +50,7 @@ static void cut_owners(struct gc *g, struct gc_object *x) {
         *e->prev_dependent = e->next_dependent;
         if (e->next_dependent != NULL) e->next_dependent->prev_dependent = e->prev_dependent;
         if (e->owner->r != NULL) sim_queue_push(&g->queue, &e->owner->link); /* it may wait for this one */
-        if (e->owner != x) object_settle(g, e->owner);
+        if (e->owner != x) object_release(g, e->owner);
         free(e);
     }
 }
@@ -78,7 +78,7 @@ static void gc_change(struct sim *m, const struct sim_change *c) {
         cut_owners(g, x);
         for (struct gc_edge *e = x->dependents; e != NULL; e = e->next_dependent)
             sim_queue_push(&g->queue, &e->dependent->link);
-        object_settle(g, x);
+        object_release(g, x);
         return;
     }
     bool known = x->r != NULL;
@@ -192,7 +192,7 @@ static bool gc_run(struct sim *m) {
         if (l == NULL) return false;
         struct gc_object *x = SIM_OWNER(l, struct gc_object, link);
         look(m, x);
-        object_settle(g, x);
+        object_release(g, x);
     }
     return g->queue.first != NULL;
 }
@@ -214,7 +214,7 @@ static void gc_free(struct sim *m, void *module) {
         x->r = NULL;
         x->owners = x->dependents = NULL;
         x->link.queued = false;
-        object_settle(g, x);
+        object_release(g, x);
     }
     sim_map_free(&g->map);
     free(g);

@@ -134,7 +134,7 @@ static void ctr_exit(struct sim *m, struct sim_pod *p, size_t i, int code, const
 
 /* ---- the pod ---- */
 
-static void finish(struct sim *m, struct sim_pod *p, const char *phase) {
+static void end_pod(struct sim *m, struct sim_pod *p, const char *phase) {
     for (size_t i = 0; i < p->n_init + p->n_ctr; i++) {
         struct sim_ctr *c = &p->c[i];
         c->next = NEXT_NONE;
@@ -188,7 +188,7 @@ static bool advance(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     return changed;
 }
 
-static bool act(struct sim *m, struct sim_pod *p, struct sb_object *o, size_t i) {
+static bool advance_container(struct sim *m, struct sim_pod *p, struct sb_object *o, size_t i) {
     struct sim_ctr *c = &p->c[i];
     if (c->next == NEXT_NONE || c->due > m->now_ms) return false;
     struct rv_str name = rv_path_str(ctr_spec(o->value, p, i), "name");
@@ -225,12 +225,12 @@ static void rearm(struct sim *m, struct sim_pod *p) {
 }
 
 /* After anything happened to containers: what follows from it, written down once. */
-static void settle(struct sim *m, struct sim_pod *p, struct sb_object *o, bool changed) {
+static void update_pod(struct sim *m, struct sim_pod *p, struct sb_object *o, bool changed) {
     if (p->step != STEP_RUN) return;
     changed = advance(m, p, o) || changed;
     const char *phase = ended(p);
     if (phase != NULL) {
-        finish(m, p, phase);
+        end_pod(m, p, phase);
         return;
     }
     if (changed) sim_status_write(m, p);
@@ -248,7 +248,7 @@ static bool mounted(struct sim *m, struct sim_pod *p, struct sb_object *o) {
 }
 
 static void leave(struct sim *m, struct sim_pod *p, struct sb_object *o) {
-    if (rv_val_len(rv_val_path(o->value, "metadata.finalizers")) != 0 && p->node != NULL) finish(m, p, "Failed");
+    if (rv_val_len(rv_val_path(o->value, "metadata.finalizers")) != 0 && p->node != NULL) end_pod(m, p, "Failed");
     sim_delete(m, sim_pod_ref(m, p), p->entry.key, 0, NULL);
 }
 
@@ -262,11 +262,12 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p) {
         leave(m, p, o);
     } else if ((p->step == STEP_BOUND || p->step == STEP_MOUNT) && mounted(m, p, o)) {
         p->step = STEP_RUN;
-        settle(m, p, o, true);
+        update_pod(m, p, o, true);
     } else if (p->step == STEP_RUN) {
         bool changed = false;
-        for (size_t i = 0; i < p->n_init + p->n_ctr && p->step == STEP_RUN; i++) changed = act(m, p, o, i) || changed;
-        settle(m, p, o, changed);
+        for (size_t i = 0; i < p->n_init + p->n_ctr && p->step == STEP_RUN; i++)
+            changed = advance_container(m, p, o, i) || changed;
+        update_pod(m, p, o, changed);
     }
     sb_object_unref(o);
 }
@@ -322,7 +323,7 @@ void sim_kubelet_exit(struct sim *m, struct sim_pod *p, size_t ctr, int code, co
     if (o == NULL || p->step != STEP_RUN || ctr >= p->n_init + p->n_ctr) return;
     sb_object_ref(o);
     ctr_exit(m, p, ctr, code, reason);
-    settle(m, p, o, true);
+    update_pod(m, p, o, true);
     sb_object_unref(o);
 }
 
@@ -331,7 +332,7 @@ void sim_kubelet_force(struct sim *m, struct sim_pod *p, const char *phase, cons
     p->forced = true;
     p->reason = reason;
     p->message = message;
-    finish(m, p, phase);
+    end_pod(m, p, phase);
 }
 
 void sim_kubelet_replan(struct sim *m, struct sim_pod *p, size_t ctr) {

@@ -197,7 +197,7 @@ static bool retarget(struct serve *s, const struct serve_app *app, struct serve_
 
 /* ---- statuses ---- */
 
-static void settle(struct serve_deployment *d) {
+static void update_status(struct serve_deployment *d) {
     struct census c = count(d);
     bool done = c.running == d->target && c.starting + c.outdated_running + c.outdated_starting + c.stopping == 0;
     if (!done || d->status == DEPLOYMENT_HEALTHY || d->status == DEPLOYMENT_FAILED) return;
@@ -256,7 +256,7 @@ static bool deployment_advance(struct serve *s, const struct serve_app *app, str
     }
     changed = roll(s, d) || changed;
     changed = scale(s, app, d) || changed;
-    settle(d);
+    update_status(d);
     return changed;
 }
 

@@ -50,7 +50,7 @@ static void on_signal(int s) {
     _exit(EXIT_SIGNAL);
 }
 
-static void say(const char *what, const char *detail) {
+static void log_line(const char *what, const char *detail) {
     (void)fprintf(stderr, "rayvisor-submit: %s%s\n", what, detail);
 }
 
@@ -103,7 +103,7 @@ static enum job ask_job(struct program *p, struct rv_buf *message) {
     }
     p->failures = job == JOB_NO_ANSWER ? p->failures + 1 : 0;
     if (job != JOB_NO_ANSWER) return job;
-    say("waiting for the dashboard: ", err.text);
+    log_line("waiting for the dashboard: ", err.text);
     wait_a_little(p);
     return job;
 }
@@ -140,7 +140,7 @@ static int submit(struct program *p) {
             if (a.status >= 400 && a.status < 500 && a.status != 429) refused = SUBMIT_TRIES;
         }
         p->failures++;
-        say("the job was not accepted: ", err.text);
+        log_line("the job was not accepted: ", err.text);
         if (refused >= SUBMIT_TRIES) break;
         wait_a_little(p);
         if (ask_job(p, &ignored) > JOB_UNKNOWN && p->failures == 0) return 0; /* only the answer was lost */
@@ -235,12 +235,12 @@ static int watch(struct program *p) {
         enum job job = ask_until_answered(p, &message);
         unknown = job == JOB_UNKNOWN ? unknown + 1 : 0;
         if (unknown >= UNKNOWN_MAX) {
-            say("Ray no longer knows the job: its head was restarted, or the job was deleted", "");
+            log_line("Ray no longer knows the job: its head was restarted, or the job was deleted", "");
             return EXIT_LOST;
         }
         if (job > JOB_ACTIVE && (whole || ++tries > LAST_TRIES)) return finish(p, job, &message);
         p->failures++;
-        if (!whole && err.text[0] != 0) say("the log broke off, going on: ", err.text);
+        if (!whole && err.text[0] != 0) log_line("the log broke off, going on: ", err.text);
         wait_a_little(p);
     }
 }

@@ -25,7 +25,7 @@ static const char help[] = "usage: rayvisor-submit [FLAGS] -- ENTRYPOINT...\n"
                            "  RAY_JOB_SUBMISSION_ID        id of the job\n"
                            "  RAY_AUTH_TOKEN, RAY_AUTH_TOKEN_PATH   token, or a file with it\n";
 
-static int complain(const char *what, const char *detail) {
+static int usage_error(const char *what, const char *detail) {
     (void)fprintf(stderr, "rayvisor-submit: %s%s\n", what, detail);
     return EXIT_USAGE;
 }
@@ -71,7 +71,7 @@ static int read_json(struct options *o, const char *flag, const char *field, con
     }
     struct rv_str kept = rv_arena_str(o->arena, rv_buf_str(&b));
     struct rv_val v = {(const uint8_t *)kept.p, kept.n};
-    if (rv_val_type(v) != RV_MAP) return complain("a JSON object is expected for --", flag);
+    if (rv_val_type(v) != RV_MAP) return usage_error("a JSON object is expected for --", flag);
     rv_node_set(o->arena, o->request, field, rv_node_from(o->arena, v));
     return 0;
 }
@@ -79,7 +79,7 @@ static int read_json(struct options *o, const char *flag, const char *field, con
 static int read_number(struct options *o, const char *flag, const char *field, const char *text) {
     char *end;
     double v = strtod(text, &end);
-    if (end == text || *end != 0 || !(v >= 0 && v < 1e9)) return complain("a number is expected for --", flag);
+    if (end == text || *end != 0 || !(v >= 0 && v < 1e9)) return usage_error("a number is expected for --", flag);
     if (v > 0) rv_node_set(o->arena, o->request, field, rv_node_float(o->arena, v));
     return 0;
 }
@@ -125,14 +125,14 @@ static int read_token(struct options *o) {
         FILE *f = fopen(path, "re");
         size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
         if (f != NULL) (void)fclose(f);
-        if (n == 0) return complain("cannot read the token in ", path);
+        if (n == 0) return usage_error("cannot read the token in ", path);
         text[n] = 0;
         token = text;
     }
     struct rv_str s = rv_str(token);
     while (s.n > 0 && (unsigned char)s.p[s.n - 1] <= ' ') s.n--;
     for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] < ' ') return complain("the token has control characters", "");
+        if ((unsigned char)s.p[i] < ' ') return usage_error("the token has control characters", "");
     o->token = rv_arena_str(o->arena, s);
     return 0;
 }
@@ -149,13 +149,13 @@ int options_read(struct options *o, int argc, char **argv) {
     o->request = rv_node_map(o->arena);
     int r = read_flags(o, argc, argv);
     if (r != 0) return r;
-    if (address == NULL || *address == 0) return complain("RAY_DASHBOARD_ADDRESS is not set", "");
-    if (id == NULL || *id == 0) return complain("RAY_JOB_SUBMISSION_ID is not set", "");
+    if (address == NULL || *address == 0) return usage_error("RAY_DASHBOARD_ADDRESS is not set", "");
+    if (id == NULL || *id == 0) return usage_error("RAY_JOB_SUBMISSION_ID is not set", "");
     for (const char *p = id; *p != 0; p++)
         if (strchr("/?#% \r\n\t", *p) != NULL)
-            return complain("RAY_JOB_SUBMISSION_ID has a character that no id has: ", id);
+            return usage_error("RAY_JOB_SUBMISSION_ID has a character that no id has: ", id);
     if (read_address(o, rv_str(address)) != 0)
-        return complain("RAY_DASHBOARD_ADDRESS is not host:port or a URL: ", address);
+        return usage_error("RAY_DASHBOARD_ADDRESS is not host:port or a URL: ", address);
     read_entrypoint(o, argc, argv);
     o->id = rv_arena_str(o->arena, rv_str(id));
     rv_node_set_str(o->arena, o->request, "submission_id", o->id);

@@ -17,9 +17,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_HEARD = 64, PATIENCE_S = 60 };
+enum { MAX_RECEIVED = 64, PATIENCE_S = 60 };
 
-struct heard {
+struct received {
     unsigned type;
     uint64_t id;
     uint32_t verb;
@@ -39,18 +39,18 @@ struct run {
     bool bad, exited;
     uint8_t token[32];
     bool token_right;
-    struct heard heard[MAX_HEARD];
+    struct received received[MAX_RECEIVED];
     size_t n;
 };
 
-static void note_text(struct heard *h, struct rv_str s) {
+static void note_text(struct received *h, struct rv_str s) {
     snprintf(h->text, sizeof h->text, RV_STR_FMT, RV_STR_ARG(s));
 }
 
 static void on_message(void *arg, const struct msg *m) {
     struct run *r = arg;
-    if (r->n == MAX_HEARD) return;
-    struct heard *h = &r->heard[r->n++];
+    if (r->n == MAX_RECEIVED) return;
+    struct received *h = &r->received[r->n++];
     h->type = m->type;
     switch (m->type) {
     case MSG_HELLO:
@@ -158,11 +158,11 @@ static bool check_exit(struct run *r) {
 }
 
 /* The next message of that type (from index *at on), waiting for it. NULL when the host ends without it. */
-static struct heard *hear(struct run *r, unsigned type, size_t *at) {
+static struct received *hear(struct run *r, unsigned type, size_t *at) {
     int64_t end_at = rv_mono_now() + (int64_t)PATIENCE_S * 1000000000;
     for (int after = 0;; rv_loop_turn(r->loop, 20)) {
         for (; *at < r->n; ++*at)
-            if (r->heard[*at].type == type) return &r->heard[(*at)++];
+            if (r->received[*at].type == type) return &r->received[(*at)++];
         if (after > 50 || rv_mono_now() > end_at) return NULL;
         after += check_exit(r); /* its last words may still be on their way through ZeroMQ's thread */
     }
@@ -177,7 +177,7 @@ static int wait_exit(struct run *r) {
 
 /* Handshake and a snapshot of one object. */
 static void greet(struct run *r, size_t *at, const char *name, const char *mode) {
-    struct heard *h = hear(r, MSG_HELLO, at);
+    struct received *h = hear(r, MSG_HELLO, at);
     CU_ASSERT_PTR_NOT_NULL_FATAL(h);
     CU_ASSERT_TRUE(r->token_right);
     say(r, script_welcome(r->arena));
@@ -225,7 +225,7 @@ static void life(void) {
     size_t at = 0;
     greet(r, &at, "good", "");
     CU_ASSERT_PTR_NOT_NULL_FATAL(hear(r, MSG_SYNCED, &at));
-    struct heard *h = hear(r, MSG_ACTION, &at);
+    struct received *h = hear(r, MSG_ACTION, &at);
     CU_ASSERT_PTR_NOT_NULL_FATAL(h);
     if (h == NULL) return;
     CU_ASSERT_EQUAL(h->verb, RV_VERB_CREATE);
@@ -262,7 +262,7 @@ static void sandbox(void) {
     struct run *r = begin("greedy", "best-effort");
     size_t at = 0;
     greet(r, &at, "probe", "probe");
-    struct heard *h = NULL;
+    struct received *h = NULL;
     while ((h = hear(r, MSG_ACTION, &at)) != NULL && h->verb != RV_VERB_EVENT) continue;
     CU_ASSERT_PTR_NOT_NULL_FATAL(h);
     if (h == NULL) return;
@@ -321,7 +321,7 @@ static void misfits(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct run *r = begin(rows[i].plugin, "best-effort");
         size_t at = 0;
-        struct heard *h = rows[i].says != NULL ? hear(r, MSG_FAILED, &at) : NULL;
+        struct received *h = rows[i].says != NULL ? hear(r, MSG_FAILED, &at) : NULL;
         bool said = h != NULL && h->code == RV_E_ABI && strstr(h->text, rows[i].says) != NULL;
         CHECK_ROW(said == (rows[i].says != NULL), rows[i].plugin);
         int status = wait_exit(r);
@@ -394,7 +394,7 @@ static void enforced(void) {
             greet(r, &at, "good", "");
             CU_ASSERT_PTR_NOT_NULL(hear(r, MSG_SYNCED, &at));
         } else {
-            struct heard *h = hear(r, MSG_FAILED, &at);
+            struct received *h = hear(r, MSG_FAILED, &at);
             CU_ASSERT_TRUE(h != NULL && strstr(h->text, "own-view is not available") != NULL);
             int status = wait_exit(r);
             CU_ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 78);

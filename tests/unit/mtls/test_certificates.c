@@ -1,69 +1,69 @@
 /* test_certificates.c - whose the certificates are, and who owns the Secrets that they fill. */
-#define LONE_PLUGIN "mtls"
-#include "tests/unit/raycluster/lone.h"
+#define FIXTURE_PLUGIN "mtls"
+#include "tests/unit/raycluster/fixture.h"
 
 #define SECRET "ray-head-secret-c"
 #define CERTIFICATE "ray-head-cert-c"
 #define ISSUER_OWNER "{'apiVersion':'v1','kind':'ConfigMap','name':'owner','uid':'uid-2','controller':true}"
 
-static void start(struct lone *w) {
-    lone_start(w, "", "'tlsOptions':{'enabled':true}");
-    lone_create(w, "v1", "configmaps", "{'metadata':{'name':'owner'}}");
+static void start(struct fixture *w) {
+    fixture_start(w, "", "'tlsOptions':{'enabled':true}");
+    fixture_create(w, "v1", "configmaps", "{'metadata':{'name':'owner'}}");
 }
 
-static void ready(struct lone *w) {
+static void ready(struct fixture *w) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *o = rv_fakeapi_get(w->api, "certificates", CERTIFICATE);
     struct rv_str status =
         rv_arena_fmt(a, "{'status':{'conditions':[{'type':'Ready','status':'True','observedGeneration':%lld}]}}",
                      (long long)rv_path_int(o->value, "metadata.generation", 0));
     CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
-    lone_settle(w);
+    fixture_run_until_idle(w);
 }
 
 /* cert-manager's part: the Secret has the labels that the Certificate asks for. */
-static void issue(struct lone *w, const char *owners) {
+static void issue(struct fixture *w, const char *owners) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str label =
-        rv_val_str(lone_at(w, a, "certificates", CERTIFICATE, "spec.secretTemplate.labels|ray.io/cluster"));
-    lone_create(w, "v1", "secrets",
-                rv_arena_fmt(a,
-                             "{'metadata':{'name':'" SECRET "','labels':{'ray.io/cluster':'" RV_STR_FMT
-                             "'},'ownerReferences':[%s]}}",
-                             RV_STR_ARG(label), owners)
-                    .p);
-    lone_settle(w);
+        rv_val_str(fixture_at(w, a, "certificates", CERTIFICATE, "spec.secretTemplate.labels|ray.io/cluster"));
+    fixture_create(w, "v1", "secrets",
+                   rv_arena_fmt(a,
+                                "{'metadata':{'name':'" SECRET "','labels':{'ray.io/cluster':'" RV_STR_FMT
+                                "'},'ownerReferences':[%s]}}",
+                                RV_STR_ARG(label), owners)
+                       .p);
+    fixture_run_until_idle(w);
 }
 
-static void owned_by_certificate(struct lone *w, size_t at, size_t n) {
+static void owned_by_certificate(struct fixture *w, size_t at, size_t n) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct rv_val owners = lone_at(w, a, "secrets", SECRET, "metadata.ownerReferences");
+    struct rv_val owners = fixture_at(w, a, "secrets", SECRET, "metadata.ownerReferences");
     CU_ASSERT_EQUAL(rv_val_len(owners), n);
     CU_ASSERT_TRUE(
         rv_str_is(rv_path_str(rv_val_at(owners, at), "uid"), rv_fakeapi_get(w->api, "certificates", CERTIFICATE)->uid));
 }
 
 static void test_owner(void) {
-    struct lone w;
+    struct fixture w;
     start(&w);
-    lone_go(&w, "{}");
+    fixture_go(&w, "{}");
     ready(&w);
-    lone_rest(&w); /* ready, and there is no Secret: nothing to be asked for again and again */
+    fixture_check_idle(&w); /* ready, and there is no Secret: nothing to be asked for again and again */
     issue(&w, ISSUER_OWNER);
     owned_by_certificate(&w, 1, 2);
-    lone_rest(&w);
-    lone_is(&w, "secrets", SECRET, "metadata.ownerReferences[0]", ISSUER_OWNER);
-    lone_delete(&w, "certificates", CERTIFICATE); /* it is made again, under another uid */
-    lone_settle(&w);
+    fixture_check_idle(&w);
+    fixture_check(&w, "secrets", SECRET, "metadata.ownerReferences[0]", ISSUER_OWNER);
+    fixture_delete(&w, "certificates", CERTIFICATE); /* it is made again, under another uid */
+    fixture_run_until_idle(&w);
     owned_by_certificate(&w, 1, 2);
-    lone_rest(&w);
-    lone_stop(&w);
+    fixture_check_idle(&w);
+    fixture_stop(&w);
 }
 
 static void test_refused(void) {
-    struct lone w;
+    struct fixture w;
     start(&w);
-    lone_go(&w, "{}");
+    fixture_go(&w, "{}");
     w.refused = "secrets";
     w.code = RV_E_NOT_FOUND;
     uint64_t writes = rv_fakehost_writes(w.host);
@@ -71,43 +71,44 @@ static void test_refused(void) {
     CU_ASSERT_TRUE(rv_fakehost_writes(w.host) - writes < 20);
     w.refused = NULL;
     rv_fakehost_advance(w.host, 600000);
-    lone_settle(&w);
+    fixture_run_until_idle(&w);
     owned_by_certificate(&w, 0, 1);
-    lone_stop(&w);
+    fixture_stop(&w);
 }
 
 static void test_foreign(void) {
-    struct lone w;
+    struct fixture w;
     start(&w);
-    lone_create(&w, "cert-manager.io/v1", "certificates",
-                "{'metadata':{'name':'" CERTIFICATE "','labels':{'ray.io/cluster':'c'},'ownerReferences':[" ISSUER_OWNER
-                "]},'spec':{'ipAddresses':['6.6.6.6']}}");
-    lone_go(&w, "{}");
+    fixture_create(&w, "cert-manager.io/v1", "certificates",
+                   "{'metadata':{'name':'" CERTIFICATE
+                   "','labels':{'ray.io/cluster':'c'},'ownerReferences':[" ISSUER_OWNER
+                   "]},'spec':{'ipAddresses':['6.6.6.6']}}");
+    fixture_go(&w, "{}");
     ready(&w);
-    CU_ASSERT_EQUAL(lone_told(&w, "MTLSFailedToReconcile"), 1);
-    CU_ASSERT_EQUAL(lone_told(&w, "MTLSPKIReady"), 0);
-    lone_is(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['6.6.6.6']");
-    lone_delete(&w, "certificates", CERTIFICATE);
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSFailedToReconcile"), 1);
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSPKIReady"), 0);
+    fixture_check(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['6.6.6.6']");
+    fixture_delete(&w, "certificates", CERTIFICATE);
     rv_fakehost_advance(w.host, 60000);
-    lone_settle(&w);
-    lone_is(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['127.0.0.1']");
-    lone_stop(&w);
+    fixture_run_until_idle(&w);
+    fixture_check(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['127.0.0.1']");
+    fixture_stop(&w);
 }
 
 /* An old namesake's is collected; then its place is free. */
 static void test_late(void) {
-    struct lone w;
+    struct fixture w;
     start(&w);
-    lone_create(&w, "cert-manager.io/v1", "certificates",
-                "{'metadata':{'name':'" CERTIFICATE "','labels':{'ray.io/cluster':'c'},'ownerReferences':[{"
-                "'apiVersion':'ray.io/v1','kind':'RayCluster','name':'c','uid':'uid-2','controller':true}]}}");
-    lone_go(&w, "{}");
-    CU_ASSERT_EQUAL(lone_told(&w, "MTLSFailedToReconcile"), 0);
-    lone_is(&w, "certificates", CERTIFICATE, "spec", NULL);
-    lone_delete(&w, "certificates", CERTIFICATE);
-    lone_settle(&w);
-    lone_is(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['127.0.0.1']");
-    lone_stop(&w);
+    fixture_create(&w, "cert-manager.io/v1", "certificates",
+                   "{'metadata':{'name':'" CERTIFICATE "','labels':{'ray.io/cluster':'c'},'ownerReferences':[{"
+                   "'apiVersion':'ray.io/v1','kind':'RayCluster','name':'c','uid':'uid-2','controller':true}]}}");
+    fixture_go(&w, "{}");
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSFailedToReconcile"), 0);
+    fixture_check(&w, "certificates", CERTIFICATE, "spec", NULL);
+    fixture_delete(&w, "certificates", CERTIFICATE);
+    fixture_run_until_idle(&w);
+    fixture_check(&w, "certificates", CERTIFICATE, "spec.ipAddresses", "['127.0.0.1']");
+    fixture_stop(&w);
 }
 
 #define OWNED                                                                                                          \

@@ -1,6 +1,6 @@
 /* test_policies.c - policies are kept exactly as asked for, and never loosened before their time. */
-#define LONE_PLUGIN "networkpolicy"
-#include "tests/unit/raycluster/lone.h"
+#define FIXTURE_PLUGIN "networkpolicy"
+#include "tests/unit/raycluster/fixture.h"
 
 #define GROUPS(names) "'workerGroupSpecs':[" names "]"
 #define RULE                                                                                                           \
@@ -10,19 +10,19 @@
 #define WITH(rules) "'networkPolicy':{'mode':'DenyAll','head':{'ingressRules':[" rules "]}}"
 
 /* What the raycluster plugin says of the spec as it is now. */
-static void judged(struct lone *w, bool valid) {
+static void judged(struct fixture *w, bool valid) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_fake_object *o = rv_fakeapi_get(w->api, "rayclusters", "c");
     struct rv_str status =
         rv_arena_fmt(a, "{'status':{'observedGeneration':%lld,'conditions':[{'type':'Stalled','status':'%s'}]}}",
                      (long long)rv_path_int(o->value, "metadata.generation", 0), valid ? "False" : "True");
     CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
-    lone_settle(w);
+    fixture_run_until_idle(w);
 }
 
-static void edit(struct lone *w, const char *spec) {
+static void edit(struct fixture *w, const char *spec) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    lone_edit(w, "rayclusters", "c", rv_arena_fmt(a, "{'spec':{%s}}", spec).p);
+    fixture_edit(w, "rayclusters", "c", rv_arena_fmt(a, "{'spec':{%s}}", spec).p);
 }
 
 static void test_exact(void) {
@@ -48,78 +48,79 @@ static void test_exact(void) {
         {"labels of others stay", NULL, "{'metadata':{'labels':{'x':'y'}}}", "metadata.labels|x", "'y'"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct lone w;
-        lone_start(&w, "", WITH(RULE) "," GROUPS("{'groupName':'g'}"));
-        lone_go(&w, "{}");
+        struct fixture w;
+        fixture_start(&w, "", WITH(RULE) "," GROUPS("{'groupName':'g'}"));
+        fixture_go(&w, "{}");
         judged(&w, true);
-        CHECK_ROW(lone_count(&w, "networkpolicies") == 2, rows[i].row);
-        if (rows[i].policy != NULL) lone_edit(&w, "networkpolicies", "c-head", rows[i].policy);
+        CHECK_ROW(fixture_count(&w, "networkpolicies") == 2, rows[i].row);
+        if (rows[i].policy != NULL) fixture_edit(&w, "networkpolicies", "c-head", rows[i].policy);
         if (rows[i].spec != NULL) edit(&w, rows[i].spec);
         if (rows[i].spec != NULL) judged(&w, true);
-        lone_is(&w, "networkpolicies", "c-head", rows[i].path, rows[i].want);
-        lone_rest(&w);
-        lone_stop(&w);
+        fixture_check(&w, "networkpolicies", "c-head", rows[i].path, rows[i].want);
+        fixture_check_idle(&w);
+        fixture_stop(&w);
     }
 }
 
 /* What the API server fills in is no difference. */
 static void test_defaults(void) {
-    struct lone w;
-    lone_start(&w, "", WITH(RULE ",{'from':[],'ports':[{'port':3}]}"));
-    lone_go(&w, "{}");
-    lone_patch(&w, "networkpolicies", "c-head",
-               "{'spec':{'ingress':[{'from':[{'podSelector':{'matchLabels':{'ray.io/cluster':'c'}}}]},"
-               "{'ports':[{'port':1,'protocol':'TCP'},{'port':2,'protocol':'UDP'}],"
-               "'from':[{'ipBlock':{'cidr':'10.0.0.0/8','except':['10.1.0.0/16']}}]},"
-               "{'ports':[{'port':3,'protocol':'TCP'}]}]}}");
-    lone_rest(&w);
-    lone_stop(&w);
+    struct fixture w;
+    fixture_start(&w, "", WITH(RULE ",{'from':[],'ports':[{'port':3}]}"));
+    fixture_go(&w, "{}");
+    fixture_patch(&w, "networkpolicies", "c-head",
+                  "{'spec':{'ingress':[{'from':[{'podSelector':{'matchLabels':{'ray.io/cluster':'c'}}}]},"
+                  "{'ports':[{'port':1,'protocol':'TCP'},{'port':2,'protocol':'UDP'}],"
+                  "'from':[{'ipBlock':{'cidr':'10.0.0.0/8','except':['10.1.0.0/16']}}]},"
+                  "{'ports':[{'port':3,'protocol':'TCP'}]}]}}");
+    fixture_check_idle(&w);
+    fixture_stop(&w);
 }
 
 /* An edit counts when it has been accepted. */
 static void test_invalid(void) {
-    struct lone w;
-    lone_start(&w, "", WITH("") "," GROUPS("{'groupName':'g'},{'groupName':'h'}"));
-    lone_go(&w, "{}");
-    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3); /* before anybody judged it: no pod is made without */
+    struct fixture w;
+    fixture_start(&w, "", WITH("") "," GROUPS("{'groupName':'g'},{'groupName':'h'}"));
+    fixture_go(&w, "{}");
+    CU_ASSERT_EQUAL(fixture_count(&w, "networkpolicies"), 3); /* before anybody judged it: no pod is made without */
     judged(&w, true);
     edit(&w, "'networkPolicy':null," GROUPS("{'groupName':'g'}"));
-    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3);
+    CU_ASSERT_EQUAL(fixture_count(&w, "networkpolicies"), 3);
     judged(&w, false);
-    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3);
+    CU_ASSERT_EQUAL(fixture_count(&w, "networkpolicies"), 3);
     edit(&w, "'networkPolicy':{'mode':'DenyAllIngress'}," GROUPS("{'groupName':'g'},{'groupName':'i'}"));
-    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 4); /* a new group's at once */
-    lone_is(&w, "networkpolicies", "c-head", "spec.policyTypes", "['Ingress','Egress']");
+    CU_ASSERT_EQUAL(fixture_count(&w, "networkpolicies"), 4); /* a new group's at once */
+    fixture_check(&w, "networkpolicies", "c-head", "spec.policyTypes", "['Ingress','Egress']");
     judged(&w, true);
-    lone_is(&w, "networkpolicies", "c-head", "spec.policyTypes", "['Ingress']");
-    CU_ASSERT_EQUAL(lone_count(&w, "networkpolicies"), 3);
-    lone_stop(&w);
+    fixture_check(&w, "networkpolicies", "c-head", "spec.policyTypes", "['Ingress']");
+    CU_ASSERT_EQUAL(fixture_count(&w, "networkpolicies"), 3);
+    fixture_stop(&w);
 }
 
 static void test_outlived(void) {
-    struct lone w;
-    lone_start(&w, "", WITH("") "," GROUPS("{'groupName':'g'}"));
-    lone_create(&w, "v1", "pods",
-                "{'metadata':{'name':'p','labels':{'ray.io/node-type':'worker','ray.io/group':'g'},'ownerReferences':[{"
-                "'apiVersion':'ray.io/v1','kind':'RayCluster','name':'c','uid':'uid-1','controller':true}]}}");
-    lone_go(&w, "{}");
+    struct fixture w;
+    fixture_start(&w, "", WITH("") "," GROUPS("{'groupName':'g'}"));
+    fixture_create(
+        &w, "v1", "pods",
+        "{'metadata':{'name':'p','labels':{'ray.io/node-type':'worker','ray.io/group':'g'},'ownerReferences':[{"
+        "'apiVersion':'ray.io/v1','kind':'RayCluster','name':'c','uid':'uid-1','controller':true}]}}");
+    fixture_go(&w, "{}");
     edit(&w, GROUPS(""));
     judged(&w, true);
     CU_ASSERT_PTR_NOT_NULL(rv_fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
-    lone_delete(&w, "pods", "p");
-    lone_settle(&w);
+    fixture_delete(&w, "pods", "p");
+    fixture_run_until_idle(&w);
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "networkpolicies", "c-workers-g"));
-    lone_stop(&w);
+    fixture_stop(&w);
 }
 
 static void test_capitals(void) {
-    struct lone w;
-    lone_start(&w, "", WITH("") "," GROUPS("{'groupName':'GPU'},{'groupName':'gpu'}"));
-    lone_go(&w, "{}");
-    lone_is(&w, "networkpolicies", "c-workers-gpu", "spec.podSelector.matchLabels|ray.io/group", "'gpu'");
-    lone_is(&w, "networkpolicies", "c-workers-gpu-7", "spec.podSelector.matchLabels|ray.io/group", "'GPU'");
-    lone_rest(&w);
-    lone_stop(&w);
+    struct fixture w;
+    fixture_start(&w, "", WITH("") "," GROUPS("{'groupName':'GPU'},{'groupName':'gpu'}"));
+    fixture_go(&w, "{}");
+    fixture_check(&w, "networkpolicies", "c-workers-gpu", "spec.podSelector.matchLabels|ray.io/group", "'gpu'");
+    fixture_check(&w, "networkpolicies", "c-workers-gpu-7", "spec.podSelector.matchLabels|ray.io/group", "'GPU'");
+    fixture_check_idle(&w);
+    fixture_stop(&w);
 }
 
 /* The operator reaches the control store of a head that the plugin autoscaler asks, and nothing else of it. */
@@ -139,16 +140,16 @@ static void test_autoscaler(void) {
                  SCALED, "{'autoscalerMode':'operator'}", "spec.ingress[1]", NULL},
                 {"without autoscaling none", OPERATOR, "", "{}", "spec.ingress[1]", NULL}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct lone w;
+        struct fixture w;
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        lone_start(
+        fixture_start(
             &w, rows[i].meta,
             rv_arena_fmt(a, "'networkPolicy':{'mode':'DenyAll'}," GROUPS("{'groupName':'g'}") "%s", rows[i].more).p);
-        lone_go(&w, rows[i].settings);
+        fixture_go(&w, rows[i].settings);
         judged(&w, true);
-        lone_is(&w, "networkpolicies", "c-head", rows[i].path, rows[i].want);
-        lone_rest(&w);
-        lone_stop(&w);
+        fixture_check(&w, "networkpolicies", "c-head", rows[i].path, rows[i].want);
+        fixture_check_idle(&w);
+        fixture_stop(&w);
     }
 }
 

@@ -186,7 +186,7 @@ static void test_dashboard_failure(void) {
         struct rv_str got = rc_dashboard_failure(a, &r);
         if (!rv_str_is(got, rows[i].want)) printf("\n    got " RV_STR_FMT, RV_STR_ARG(got));
         CHECK_ROW(rv_str_is(got, rows[i].want), rows[i].name);
-        CHECK_ROW(!rc_dashboard_ok(&r) && !rc_dashboard_not_asked(&r), rows[i].name);
+        CHECK_ROW(!rc_dashboard_ok(&r) && !rc_dashboard_not_sent(&r), rows[i].name);
     }
     static const struct {
         const char *body, *want;
@@ -207,7 +207,7 @@ static void test_dashboard_failure(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(bad); i++)
         CU_ASSERT_FALSE(rc_dashboard_ok(&(struct rv_result){.http_status = bad[i]}));
     CU_ASSERT_FALSE(rc_dashboard_ok(&(struct rv_result){.code = RV_E_TIMEOUT, .http_status = 200}));
-    CU_ASSERT_TRUE(rc_dashboard_not_asked(&denied));
+    CU_ASSERT_TRUE(rc_dashboard_not_sent(&denied));
 }
 
 static const struct suite_test tests[] = {{"memos", test_memos},

@@ -1,7 +1,7 @@
 /* test_teardown.c - the finalizer and the Job that empties Redis, where others are in the way. */
-#include "lone.h"
+#include "fixture.h"
 
-#define REDIS "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379'}," LONE_HEAD
+#define REDIS "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379'}," FIXTURE_HEAD
 #define JOB "c-redis-cleanup"
 
 /* Refused, or always of an older version: asked for less and less often, told, and no pod is made meanwhile. */
@@ -12,45 +12,46 @@ static void test_refused(void) {
         unsigned told;
     } rows[] = {{"by a webhook", RV_E_FORBIDDEN, 1}, {"as too old", RV_E_CONFLICT, 0}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct lone w;
-        lone_start(&w, "", REDIS);
+        struct fixture w;
+        fixture_start(&w, "", REDIS);
         w.refused = "rayclusters";
         w.code = rows[i].code;
-        lone_go(&w, "{}");
+        fixture_go(&w, "{}");
         uint64_t writes = rv_fakehost_writes(w.host);
         CHECK_ROW(writes < 60, rows[i].row); /* six seconds from a back-off of milliseconds */
         rv_fakehost_advance(w.host, 60000);
-        lone_settle(&w);
+        fixture_run_until_idle(&w);
         CHECK_ROW(rv_fakehost_writes(w.host) - writes < 12, rows[i].row);
-        CHECK_ROW(lone_count(&w, "pods") == 0, rows[i].row);
-        CHECK_ROW((lone_told(&w, "FailedToUpdateFinalizer") > 0) == (rows[i].told > 0), rows[i].row);
-        CHECK_ROW(rv_str_is(lone_waits(&w, "reason"), "FailedToUpdateFinalizer") == (rows[i].told > 0), rows[i].row);
+        CHECK_ROW(fixture_count(&w, "pods") == 0, rows[i].row);
+        CHECK_ROW((fixture_events(&w, "FailedToUpdateFinalizer") > 0) == (rows[i].told > 0), rows[i].row);
+        CHECK_ROW(rv_str_is(fixture_reconciling(&w, "reason"), "FailedToUpdateFinalizer") == (rows[i].told > 0),
+                  rows[i].row);
         w.refused = NULL;
         rv_fakehost_advance(w.host, 600000);
-        lone_settle(&w);
-        CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].row);
-        CHECK_ROW(!rv_str_is(lone_waits(&w, "reason"), "FailedToUpdateFinalizer"), rows[i].row);
-        lone_stop(&w);
+        fixture_run_until_idle(&w);
+        CHECK_ROW(fixture_count(&w, "pods") == 1, rows[i].row);
+        CHECK_ROW(!rv_str_is(fixture_reconciling(&w, "reason"), "FailedToUpdateFinalizer"), rows[i].row);
+        fixture_stop(&w);
     }
 }
 
-static void deleted(struct lone *w) {
+static void deleted(struct fixture *w) {
     struct rv_fake_object *o = rv_fakeapi_get(w->api, "rayclusters", "c");
     (void)rv_fakeapi_delete(w->api, o, RV_STR(""));
-    lone_settle(w);
+    fixture_run_until_idle(w);
     rv_fakehost_advance(w->host, 40000); /* the grace of its pods */
     (void)rv_fakeapi_collect(w->api);
-    lone_settle(w);
+    fixture_run_until_idle(w);
 }
 
-static const struct rv_fake_object *own_job(const struct lone *w) {
+static const struct rv_fake_object *own_job(const struct fixture *w) {
     const struct rv_fake_object *o = w->api->objects;
     while (o != NULL && (strcmp(o->resource, "jobs") != 0 || !rv_str_is(rv_meta_controller_uid(o->value), "uid-1")))
         o = o->next;
     return o;
 }
 
-static void finish(struct lone *w, struct rv_fake_object *job) {
+static void finish(struct fixture *w, struct rv_fake_object *job) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val done = quoted(a, "{'status':{'conditions':[{'type':'Complete','status':'True'}]}}");
     CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, job, true, RV_STR(""), done), 0);
@@ -65,10 +66,10 @@ static void test_other_job(void) {
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(jobs); i++) {
         const char *row = jobs[i] != NULL ? jobs[i] : "none";
-        struct lone w;
-        lone_start(&w, "", REDIS);
-        if (jobs[i] != NULL) finish(&w, lone_create(&w, "batch/v1", "jobs", jobs[i]));
-        lone_go(&w, "{}");
+        struct fixture w;
+        fixture_start(&w, "", REDIS);
+        if (jobs[i] != NULL) finish(&w, fixture_create(&w, "batch/v1", "jobs", jobs[i]));
+        fixture_go(&w, "{}");
         deleted(&w);
         const struct rv_fake_object *job = own_job(&w);
         CU_ASSERT_PTR_NOT_NULL_FATAL(job);
@@ -77,46 +78,46 @@ static void test_other_job(void) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         made_is(a, row, made_at(a, job->value, "metadata.annotations|ray.io/kuberay-version"), NULL);
         made_is(a, row, made_at(a, job->value, "spec.template.metadata.annotations|ray.io/kuberay-version"), NULL);
-        CHECK_ROW(lone_told(&w, "FailedToCreateRedisCleanupJob") == 0, row);
+        CHECK_ROW(fixture_events(&w, "FailedToCreateRedisCleanupJob") == 0, row);
         finish(&w, rv_fakeapi_get(w.api, "jobs", job->name));
-        lone_settle(&w);
+        fixture_run_until_idle(&w);
         CHECK_ROW(rv_fakeapi_get(w.api, "rayclusters", "c") == NULL, row);
-        lone_stop(&w);
+        fixture_stop(&w);
     }
 }
 
 static void test_namespace_ends(void) {
-    struct lone w;
-    lone_start(&w, "", REDIS);
-    lone_go(&w, "{}");
+    struct fixture w;
+    fixture_start(&w, "", REDIS);
+    fixture_go(&w, "{}");
     w.refused = "jobs";
     w.code = RV_E_FORBIDDEN;
     w.why = "jobs.batch \"" JOB "\" is forbidden: unable to create new content in namespace ns because it is being "
             "terminated";
     deleted(&w);
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "rayclusters", "c"));
-    CU_ASSERT_EQUAL(lone_told(&w, "ForceDeletedStuckCluster"), 1);
-    lone_stop(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "ForceDeletedStuckCluster"), 1);
+    fixture_stop(&w);
 }
 
 /* Ends with the Job's failure: the cluster goes, and an event says what is left. */
 static void test_cleanup_fails(void) {
-    struct lone w;
-    lone_start(&w, "", REDIS);
-    lone_go(&w, "{}");
+    struct fixture w;
+    fixture_start(&w, "", REDIS);
+    fixture_go(&w, "{}");
     deleted(&w);
     CU_ASSERT_PTR_NOT_NULL_FATAL(own_job(&w));
-    lone_is(&w, "rayclusters", "c", "status.state", NULL);
-    CU_ASSERT_TRUE(rv_str_is(lone_waits(&w, "reason"), "Deleting"));
+    fixture_check(&w, "rayclusters", "c", "status.state", NULL);
+    CU_ASSERT_TRUE(rv_str_is(fixture_reconciling(&w, "reason"), "Deleting"));
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_val failed =
         quoted(a, "{'status':{'conditions':[{'type':'Failed','status':'True','reason':'BackoffLimitExceeded'}]}}");
     CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, rv_fakeapi_get(w.api, "jobs", JOB), true, RV_STR(""), failed), 0);
-    lone_settle(&w);
+    fixture_run_until_idle(&w);
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "rayclusters", "c"));
-    CU_ASSERT_EQUAL(lone_told(&w, "RedisCleanupFailed"), 1);
-    CU_ASSERT_TRUE(lone_told(&w, "storage namespace uid-1") >= 1);
-    lone_stop(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "RedisCleanupFailed"), 1);
+    CU_ASSERT_TRUE(fixture_events(&w, "storage namespace uid-1") >= 1);
+    fixture_stop(&w);
 }
 
 /* The spec has forgotten Redis, or keeps its state elsewhere by now; the head pod has not. */
@@ -124,12 +125,12 @@ static void test_options_taken_out(void) {
     static const char *const edits[] = {"{'spec':{'gcsFaultToleranceOptions':null}}",
                                         "{'spec':{'gcsFaultToleranceOptions':{'redisAddress':'other:1'}}}"};
     for (size_t i = 0; i < RV_ARRAY_LEN(edits); i++) {
-        struct lone w;
-        lone_start(&w, "",
-                   "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379','externalStorageNamespace':'mine',"
-                   "'redisPassword':{'valueFrom':{'secretKeyRef':{'name':'s','key':'k'}}}}," LONE_HEAD);
-        lone_go(&w, "{}");
-        lone_edit(&w, "rayclusters", "c", edits[i]);
+        struct fixture w;
+        fixture_start(&w, "",
+                      "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379','externalStorageNamespace':'mine',"
+                      "'redisPassword':{'valueFrom':{'secretKeyRef':{'name':'s','key':'k'}}}}," FIXTURE_HEAD);
+        fixture_go(&w, "{}");
+        fixture_edit(&w, "rayclusters", "c", edits[i]);
         deleted(&w);
         const struct rv_fake_object *job = own_job(&w);
         CU_ASSERT_PTR_NOT_NULL_FATAL(job);
@@ -142,22 +143,22 @@ static void test_options_taken_out(void) {
         CHECK_ROW(rv_str_is(rv_node_text(rv_node_path(password, "valueFrom.secretKeyRef.name")), "s"), edits[i]);
         CHECK_ROW(rv_str_is(rv_node_text(rv_node_get(space, "value")), "mine"), edits[i]);
         finish(&w, rv_fakeapi_get(w.api, "jobs", JOB));
-        lone_settle(&w);
+        fixture_run_until_idle(&w);
         CHECK_ROW(rv_fakeapi_get(w.api, "rayclusters", "c") == NULL, edits[i]);
-        lone_stop(&w);
+        fixture_stop(&w);
     }
-    struct lone w; /* the head has gone as well, and nobody knows any more */
-    lone_start(&w, "", REDIS);
-    lone_go(&w, "{}");
-    lone_edit(&w, "rayclusters", "c", "{'spec':{'suspend':true}}");
+    struct fixture w; /* the head has gone as well, and nobody knows any more */
+    fixture_start(&w, "", REDIS);
+    fixture_go(&w, "{}");
+    fixture_edit(&w, "rayclusters", "c", "{'spec':{'suspend':true}}");
     rv_fakehost_advance(w.host, 40000);
     (void)rv_fakeapi_collect(w.api);
-    lone_settle(&w);
-    lone_edit(&w, "rayclusters", "c", edits[0]);
+    fixture_run_until_idle(&w);
+    fixture_edit(&w, "rayclusters", "c", edits[0]);
     deleted(&w);
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "rayclusters", "c"));
-    CU_ASSERT_EQUAL(lone_told(&w, "RedisNotCleanedUp"), 1);
-    lone_stop(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "RedisNotCleanedUp"), 1);
+    fixture_stop(&w);
 }
 
 static const struct suite_test tests[] = {{"the clean-up fails", test_cleanup_fails},

@@ -42,7 +42,7 @@ struct scene {
 };
 
 /* A process that knows nothing yet. */
-static void begin(struct scene *s) { *s = (struct scene){.memo = {.phase_told = -1}}; }
+static void begin(struct scene *s) { *s = (struct scene){.memo = {.phase_reported = -1}}; }
 
 static struct rc_context context_of(struct scene *s, struct rv_arena *a) {
     return (struct rc_context){

@@ -11,7 +11,7 @@ static void take(char *to, size_t size, struct rv_str s) { snprintf(to, size, "%
 static void on_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
                       const struct msg_result *m) {
     const struct rv_result *r = &m->r;
-    struct asker *p = arg;
+    struct client *p = arg;
     (void)api_version;
     (void)resource;
     CU_ASSERT_EQUAL(instance, 7);
@@ -34,9 +34,9 @@ static void on_result(void *arg, uint64_t instance, struct rv_str api_version, s
     s->cached = o != NULL && rv_str_eq(o->resource_version, r->resource_version);
 }
 
-static size_t result_bytes(const void *arg) { return ((const struct asker *)arg)->waiting; }
+static size_t result_bytes(const void *arg) { return ((const struct client *)arg)->waiting; }
 
-static void configure(struct world *w, struct asker *p, struct rv_str name) {
+static void configure(struct world *w, struct client *p, struct rv_str name) {
     static struct rv_str verbs[] = {S("create"), S("apply"), S("patch"), S("delete"), S("deletecollection"), S("get")},
                          say[] = {S("create")}, urls[] = {S("http://127.0.0.1:*/*"), S("http://*.*.svc:8265/*")},
                          any[] = {S("*")}, token[] = {S("auth_token")};
@@ -85,7 +85,7 @@ struct world *world_new(void) {
     return w;
 }
 
-static void check_once(const struct asker *p) {
+static void check_once(const struct client *p) {
     for (size_t i = 0; i < RESULTS_MAX; i++) CU_ASSERT_TRUE(p->results[i].times <= 1);
 }
 
@@ -102,7 +102,7 @@ struct world *world_free(struct world *w) {
     return NULL;
 }
 
-void world_ask(struct world *w, struct asker *p, const struct ask *a) {
+void world_ask(struct world *w, struct client *p, const struct ask *a) {
     rv_autobuf struct rv_buf body = {0};
     if (a->body != NULL) CU_ASSERT_EQUAL(rv_json_to_mp(rv_str(a->body), NULL, &body, NULL), 0);
     struct msg m = {.type = MSG_ACTION, .payload = rv_buf_bytes(&body)};
@@ -144,7 +144,7 @@ void world_ask(struct world *w, struct asker *p, const struct ask *a) {
     executor_submit(w->executor, &p->client, 7, &m);
 }
 
-const struct seen_result *world_result(struct world *w, struct asker *p, uint64_t id) {
+const struct seen_result *world_result(struct world *w, struct client *p, uint64_t id) {
     SCRIPT_UNTIL(w->stage->s.loop, p->results[id].times != 0);
     return &p->results[id];
 }

@@ -17,7 +17,7 @@ struct seen_result {
     bool cached; /* the cache had the object of that name and version when the result came */
 };
 
-struct asker { /* what stands for a plugin */
+struct client { /* what stands for a plugin */
     struct executor_client client;
     struct config_plugin config;
     struct store_collection *pods;
@@ -30,7 +30,7 @@ struct world {
     struct script_server *server;
     struct executor *executor;
     struct store_collection *pods;
-    struct asker a, b;
+    struct client a, b;
     unsigned pauses;
     int64_t pause; /* ms, the last one; only a millisecond of it is waited */
 };
@@ -48,9 +48,9 @@ struct ask { /* one action on pods of namespace "n", or what its verb needs */
     uint32_t timeout_ms; /* of HTTP */
     const char *key;     /* NULL: "k" */
 };
-void world_ask(struct world *w, struct asker *p, const struct ask *a);
+void world_ask(struct world *w, struct client *p, const struct ask *a);
 /* Turns until that action has its result; it must come once. */
-const struct seen_result *world_result(struct world *w, struct asker *p, uint64_t id);
+const struct seen_result *world_result(struct world *w, struct client *p, uint64_t id);
 /* Turns until the server has had so many requests. */
 void world_sent(struct world *w, unsigned n);
 

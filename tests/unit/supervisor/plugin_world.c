@@ -134,8 +134,8 @@ struct plugin_world *plugin_world_new(const char *more) {
 
 static void disconnect(struct plugin_world *w) {
     w->lane = lane_free(w->lane);
-    for (size_t i = 0; i < w->heard_n; i++) free(w->heard[i].own);
-    w->heard_n = w->at = 0;
+    for (size_t i = 0; i < w->received_n; i++) free(w->heard[i].own);
+    w->received_n = w->at = 0;
 }
 
 void plugin_world_free(struct plugin_world *w) {
@@ -178,9 +178,9 @@ bool world_state(const struct plugin_world *w, const char *state) { return strcm
 
 static void on_message(void *arg, const struct msg *m) {
     struct plugin_world *w = arg;
-    if (m->type == MSG_PING && w->heard_n > HEARD_MAX / 2) return; /* they come for ever */
-    if (w->heard_n == HEARD_MAX) abort();
-    struct heard_msg *h = &w->heard[w->heard_n++];
+    if (m->type == MSG_PING && w->received_n > RECEIVED_MAX / 2) return; /* they come for ever */
+    if (w->received_n == RECEIVED_MAX) abort();
+    struct received_msg *h = &w->heard[w->received_n++];
     h->m = *m;
     h->own = msg_own(&h->m);
 }
@@ -207,16 +207,16 @@ void world_spawn(struct plugin_world *w) {
     world_connect(w);
 }
 
-void world_say(struct plugin_world *w, struct msg m) { lane_send(w->lane, &m); }
+void world_send(struct plugin_world *w, struct msg m) { lane_send(w->lane, &m); }
 
 static bool came(struct plugin_world *w, unsigned type) {
-    while (w->at < w->heard_n && w->heard[w->at].m.type != type) w->at++;
-    return w->at < w->heard_n;
+    while (w->at < w->received_n && w->heard[w->at].m.type != type) w->at++;
+    return w->at < w->received_n;
 }
 
-const struct msg *world_hear(struct plugin_world *w, unsigned type) {
+const struct msg *world_receive(struct plugin_world *w, unsigned type) {
     UNTIL(w, came(w, type));
-    CU_ASSERT_TRUE_FATAL(w->at < w->heard_n);
+    CU_ASSERT_TRUE_FATAL(w->at < w->received_n);
     return &w->heard[w->at++].m;
 }
 
@@ -234,9 +234,9 @@ struct msg world_hello(struct plugin_world *w, struct rv_buf *token) {
 
 void world_greet(struct plugin_world *w) {
     rv_autobuf struct rv_buf token = {0};
-    world_say(w, world_hello(w, &token));
-    (void)world_hear(w, MSG_SNAP_END);
-    world_say(w, (struct msg){.type = MSG_SYNCED});
+    world_send(w, world_hello(w, &token));
+    (void)world_receive(w, MSG_SNAP_END);
+    world_send(w, (struct msg){.type = MSG_SYNCED});
     UNTIL(w, world_state(w, "ready"));
 }
 

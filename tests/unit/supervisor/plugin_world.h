@@ -14,9 +14,9 @@
 #include "tests/support/stage.h"
 #include "tests/unit/sdk/suite.h"
 
-enum { HEARD_MAX = 256, PUPPET_FAILS = SIGUSR1 /* it exits with 3 */, PUPPET_MISFIT = SIGUSR2 /* ... with 78 */ };
+enum { RECEIVED_MAX = 256, PUPPET_FAILS = SIGUSR1 /* it exits with 3 */, PUPPET_MISFIT = SIGUSR2 /* ... with 78 */ };
 
-struct heard_msg {
+struct received_msg {
     struct msg m;
     void *own; /* what m lends */
 };
@@ -31,8 +31,8 @@ struct plugin_world {
     /* the host's side */
     struct lane_context *context;
     struct lane *lane;
-    struct heard_msg heard[HEARD_MAX];
-    size_t heard_n, at;
+    struct received_msg heard[RECEIVED_MAX];
+    size_t received_n, at;
 };
 
 /* As the host's process: true when the arguments are a host's. It never returns then. */
@@ -53,9 +53,9 @@ void world_spawn(struct plugin_world *w);
 void world_connect(struct plugin_world *w);
 /* The arguments of the process, one a line. */
 const char *world_arguments(struct plugin_world *w, struct rv_buf *room);
-void world_say(struct plugin_world *w, struct msg m);
+void world_send(struct plugin_world *w, struct msg m);
 /* The next message of that type, waiting for it; those before it are passed over. */
-const struct msg *world_hear(struct plugin_world *w, unsigned type);
+const struct msg *world_receive(struct plugin_world *w, unsigned type);
 /* A right HELLO. */
 struct msg world_hello(struct plugin_world *w, struct rv_buf *token);
 /* HELLO, WELCOME, a snapshot, SYNCED: it is ready. */

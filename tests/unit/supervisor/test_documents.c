@@ -60,7 +60,7 @@ static void a_plugin_that_runs(void) {
     struct plugin_world *w = plugin_world_new("");
     rv_autoarena struct rv_arena *a = rv_arena_new();
     world_ready(w);
-    world_say(w, (struct msg){.type = MSG_PONG, .ping = {.queued = 1, .waiting = 2, .in_flight = 4, .objects = 8}});
+    world_send(w, (struct msg){.type = MSG_PONG, .ping = {.queued = 1, .waiting = 2, .in_flight = 4, .objects = 8}});
     UNTIL(w, world_info(w).objects == 8 && world_info(w).memory > 0);
     struct rv_val v = document(a, w->s, document_plugins);
     check(a, v, rows, RV_ARRAY_LEN(rows));
@@ -147,8 +147,8 @@ static void the_supervisor(void) {
                     .action = {.id = 1,
                                .key = {RV_STR("ns"), RV_STR("a")},
                                .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER, .delay_ms = 1}}};
-    world_say(w, m);
-    (void)world_hear(w, MSG_RESULT);
+    world_send(w, m);
+    (void)world_receive(w, MSG_RESULT);
     m.action.id = 2;
     m.action.a = (struct rv_action){.size = sizeof(struct rv_action),
                                     .verb = RV_VERB_DELETE,
@@ -156,8 +156,8 @@ static void the_supervisor(void) {
                                     .resource = RV_STR("secrets"),
                                     .ns = RV_STR("ns"),
                                     .name = RV_STR("a")};
-    world_say(w, m);
-    CU_ASSERT_EQUAL(world_hear(w, MSG_RESULT)->result.r.code, RV_E_DENIED);
+    world_send(w, m);
+    CU_ASSERT_EQUAL(world_receive(w, MSG_RESULT)->result.r.code, RV_E_DENIED);
     UNTIL(w, executor_idle(w->s->executor));
     check(a, document(a, w->s, document_status), rows, RV_ARRAY_LEN(rows));
     plugin_world_free(w);

@@ -54,22 +54,22 @@ static void handshake(void) {
     CU_ASSERT_TRUE(has_line(arguments, "--max-memory"));
     CU_ASSERT_TRUE(strstr(arguments, "/toy.1/lane\n") != NULL && strstr(arguments, "/toy.so\n") != NULL);
     CU_ASSERT_FALSE(has_line(arguments, "--record"));
-    world_say(w, world_hello(w, &token));
-    check_welcome(&world_hear(w, MSG_WELCOME)->welcome);
+    world_send(w, world_hello(w, &token));
+    check_welcome(&world_receive(w, MSG_WELCOME)->welcome);
     CU_ASSERT_TRUE(world_state(w, "syncing") && !plugin_stopped(w->p));
-    uint64_t rev = world_hear(w, MSG_SNAP_BEGIN)->snap.rev;
+    uint64_t rev = world_receive(w, MSG_SNAP_BEGIN)->snap.rev;
     unsigned kinds[2] = {0};
     for (int i = 0; i < 3; i++) {
-        const struct msg *m = world_hear(w, MSG_OBJECT);
+        const struct msg *m = world_receive(w, MSG_OBJECT);
         CU_ASSERT_FATAL(m->object.kind < 2);
         kinds[m->object.kind]++;
         CU_ASSERT_TRUE(rv_str_is(m->object.ns, "ns") && rv_str_starts(m->object.uid, "uid-"));
         CU_ASSERT_TRUE(rv_str_is(m->object.resource_version, "5") && m->object.rev <= rev && m->payload.n != 0);
     }
     CU_ASSERT_TRUE(kinds[0] == 2 && kinds[1] == 1);
-    CU_ASSERT_EQUAL(world_hear(w, MSG_SNAP_END)->snap.rev, rev);
+    CU_ASSERT_EQUAL(world_receive(w, MSG_SNAP_END)->snap.rev, rev);
     CU_ASSERT_FALSE(world_info(w).ready);
-    world_say(w, (struct msg){.type = MSG_SYNCED});
+    world_send(w, (struct msg){.type = MSG_SYNCED});
     UNTIL(w, world_state(w, "ready"));
     struct plugin_info info = world_info(w);
     CU_ASSERT_TRUE(info.ready && info.enabled && info.restarts == 0 && info.instance == 1);
@@ -86,11 +86,11 @@ static void changes(void) {
     world_ready(w);
     UNTIL(w, script_streaming(w->server));
     script_say(w->server, EVENT("MODIFIED", "a", "10"));
-    const struct msg *m = world_hear(w, MSG_OBJECT);
+    const struct msg *m = world_receive(w, MSG_OBJECT);
     CU_ASSERT_TRUE(m->object.kind == 0 && rv_str_is(m->object.name, "a"));
     CU_ASSERT_TRUE(rv_str_is(m->object.resource_version, "10"));
     script_say(w->server, EVENT("DELETED", "b", "11"));
-    m = world_hear(w, MSG_DELETED);
+    m = world_receive(w, MSG_DELETED);
     CU_ASSERT_TRUE(m->object.kind == 0 && rv_str_is(m->object.name, "b") && rv_str_is(m->object.uid, "uid-b"));
     plugin_world_free(w);
 }
@@ -113,8 +113,8 @@ static void misfits(void) {
         m.hello.abi_major = rows[i].abi;
         m.hello.plugin = rv_str(rows[i].plugin);
         m.hello.plugin_version = rv_str(rows[i].version);
-        world_say(w, m);
-        const struct msg *refused = world_hear(w, MSG_REFUSE);
+        world_send(w, m);
+        const struct msg *refused = world_receive(w, MSG_REFUSE);
         CHECK_ROW(refused->text.code == RV_E_ABI, rows[i].row);
         CHECK_ROW(memmem(refused->text.text.p, refused->text.text.n, rows[i].says, strlen(rows[i].says)) != NULL,
                   rows[i].row);
@@ -144,8 +144,8 @@ static void violations(void) {
         if (rows[i].what == SHORT_TOKEN) m.hello.token.n = 16;
         if (rows[i].what == EARLY) m = (struct msg){.type = MSG_SYNCED};
         if (rows[i].what == MALFORMED) m = (struct msg){.type = MSG_DRAIN};
-        world_say(w, m);
-        if (rows[i].what == TWICE) world_say(w, m);
+        world_send(w, m);
+        if (rows[i].what == TWICE) world_send(w, m);
         UNTIL(w, world_info(w).restarts == 1);
         CHECK_ROW(strcmp(world_death(w).cause, "protocol") == 0, rows[i].row);
         CHECK_ROW(world_state(w, "backoff"), rows[i].row);
@@ -210,15 +210,15 @@ static void put_away(void) {
     UNTIL(w, world_info(w).pid != 0);
     world_connect(w);
     rv_autobuf struct rv_buf token = {0};
-    world_say(w, world_hello(w, &token));
-    const struct msg *m = world_hear(w, MSG_QUARANTINE);
+    world_send(w, world_hello(w, &token));
+    const struct msg *m = world_receive(w, MSG_QUARANTINE);
     CU_ASSERT_TRUE(m->explain.on == 1 && m->explain.kind == 0 && rv_str_is(m->explain.key.name, "a"));
-    (void)world_hear(w, MSG_SNAP_END);
-    world_say(w, (struct msg){.type = MSG_SYNCED});
+    (void)world_receive(w, MSG_SNAP_END);
+    world_send(w, (struct msg){.type = MSG_SYNCED});
     UNTIL(w, world_state(w, "ready"));
     CU_ASSERT_FALSE(plugin_release(w->p, RV_STR("ns"), RV_STR("b")));
     CU_ASSERT_TRUE(plugin_release(w->p, RV_STR("ns"), RV_STR("a")));
-    CU_ASSERT_EQUAL(world_hear(w, MSG_QUARANTINE)->explain.on, 0);
+    CU_ASSERT_EQUAL(world_receive(w, MSG_QUARANTINE)->explain.on, 0);
     CU_ASSERT_EQUAL(quarantined(w), 0);
     plugin_world_free(w);
 }
@@ -257,9 +257,9 @@ static void stops(void) {
     CU_ASSERT_EQUAL(stopped, 1);
     world_ready(w);
     plugin_stop(w->p, on_stopped, &stopped);
-    (void)world_hear(w, MSG_DRAIN);
+    (void)world_receive(w, MSG_DRAIN);
     CU_ASSERT_TRUE(world_state(w, "draining") && stopped == 1);
-    world_say(w, (struct msg){.type = MSG_DRAINED});
+    world_send(w, (struct msg){.type = MSG_DRAINED});
     world_die(w, SIGTERM, FLIGHT_IDLE, NULL);
     CU_ASSERT_TRUE(stopped == 2 && plugin_stopped(w->p) && world_info(w).restarts == 0);
     plugin_start(w->p);
@@ -304,9 +304,9 @@ static void grows(void) {
 static void heartbeat(void) {
     struct plugin_world *w = plugin_world_new("");
     world_ready(w);
-    uint64_t t = world_hear(w, MSG_PING)->ping.t;
-    CU_ASSERT_TRUE(world_hear(w, MSG_PING)->ping.t > t);
-    world_say(
+    uint64_t t = world_receive(w, MSG_PING)->ping.t;
+    CU_ASSERT_TRUE(world_receive(w, MSG_PING)->ping.t > t);
+    world_send(
         w, (struct msg){.type = MSG_PONG, .ping = {.t = t, .queued = 1, .waiting = 2, .in_flight = 4, .objects = 8}});
     UNTIL(w, world_info(w).objects == 8);
     struct plugin_info i = world_info(w);
@@ -325,17 +325,17 @@ static struct msg timer(uint64_t id) {
 static void actions(void) {
     struct plugin_world *w = plugin_world_new("");
     world_ready(w);
-    world_say(w, timer(5));
-    const struct msg_result *r = &world_hear(w, MSG_RESULT)->result;
+    world_send(w, timer(5));
+    const struct msg_result *r = &world_receive(w, MSG_RESULT)->result;
     CU_ASSERT_TRUE(r->id == 5 && r->r.code == 0);
     for (uint64_t id = 5; id >= 4; id--) {
-        world_say(w, timer(id));
-        r = &world_hear(w, MSG_RESULT)->result;
+        world_send(w, timer(id));
+        r = &world_receive(w, MSG_RESULT)->result;
         CU_ASSERT_TRUE(r->id == id && r->r.code == RV_E_PROTOCOL && rv_str_is(r->r.reason, "RepeatedActionId"));
     }
     CU_ASSERT_EQUAL(world_info(w).repeated, 2);
-    world_say(w, timer(6));
-    CU_ASSERT_EQUAL(world_hear(w, MSG_RESULT)->result.r.code, 0);
+    world_send(w, timer(6));
+    CU_ASSERT_EQUAL(world_receive(w, MSG_RESULT)->result.r.code, 0);
     plugin_world_free(w);
 }
 
@@ -344,9 +344,9 @@ static void metrics(void) {
     rv_autobuf struct rv_buf text = {0};
     rv_autoarena struct rv_arena *a = rv_arena_new();
     world_ready(w);
-    world_say(w, (struct msg){.type = MSG_METRIC, .metric = {RV_STR("toys"), 1 /* a gauge */, 4, from_json(a, "{}")}});
-    world_say(w, timer(1)); /* in its order: the metric is known when the result comes */
-    (void)world_hear(w, MSG_RESULT);
+    world_send(w, (struct msg){.type = MSG_METRIC, .metric = {RV_STR("toys"), 1 /* a gauge */, 4, from_json(a, "{}")}});
+    world_send(w, timer(1)); /* in its order: the metric is known when the result comes */
+    (void)world_receive(w, MSG_RESULT);
     const struct metrics_source toy = {.plugin = "toy", .table = plugin_metrics(w->p)};
     struct metrics_walk *walk = metrics_walk_new(&toy, 1);
     CU_ASSERT_FALSE(metrics_walk_more(walk, &toy, 1, SIZE_MAX, &text));
@@ -373,14 +373,14 @@ static void explains(void) {
     CU_ASSERT_TRUE(t[0].times == 1 && strcmp(t[0].lines, "nothing") == 0); /* it does not run */
     world_ready(w);
     for (int i = 1; i < 4; i++) plugin_explain(w->p, RV_STR("ns"), RV_STR("a"), on_told, &t[i]);
-    uint64_t first = world_hear(w, MSG_EXPLAIN)->explain.corr;
-    const struct msg_explain *e = &world_hear(w, MSG_EXPLAIN)->explain;
+    uint64_t first = world_receive(w, MSG_EXPLAIN)->explain.corr;
+    const struct msg_explain *e = &world_receive(w, MSG_EXPLAIN)->explain;
     CU_ASSERT_TRUE(e->corr != first && rv_str_is(e->key.ns, "ns") && rv_str_is(e->key.name, "a"));
     plugin_explain_cancel(w->p, &t[1]);
     const uint64_t answered[] = {first, e->corr, e->corr, 999};
     for (size_t i = 0; i < RV_ARRAY_LEN(answered); i++)
-        world_say(w, (struct msg){.type = MSG_EXPLANATION,
-                                  .explain = {.corr = answered[i], .key = e->key, .lines = RV_STR("all is well")}});
+        world_send(w, (struct msg){.type = MSG_EXPLANATION,
+                                   .explain = {.corr = answered[i], .key = e->key, .lines = RV_STR("all is well")}});
     UNTIL(w, t[2].times == 1);
     CU_ASSERT_STRING_EQUAL(t[2].lines, "all is well");
     world_die(w, SIGSEGV, FLIGHT_IDLE, NULL);
@@ -402,13 +402,13 @@ static struct msg adopted(int32_t code, const char *text) {
 static void settings_taken(void) {
     struct plugin_world *w = plugin_world_new("");
     world_ready(w);
-    world_say(w, adopted(0, "")); /* nobody asked */
-    world_say(w, timer(1));       /* when it has its result, what came before was heard */
-    (void)world_hear(w, MSG_RESULT);
+    world_send(w, adopted(0, "")); /* nobody asked */
+    world_send(w, timer(1));       /* when it has its result, what came before was heard */
+    (void)world_receive(w, MSG_RESULT);
     plugin_reconfigure(w->p, plugin_world_edit(w, ", settings: {greeting: hello}"));
-    CU_ASSERT_TRUE(rv_str_is(rv_path_str(world_hear(w, MSG_SETTINGS)->settings.settings, "greeting"), "hello"));
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(world_receive(w, MSG_SETTINGS)->settings.settings, "greeting"), "hello"));
     CU_ASSERT_TRUE(greets(w, "hi")); /* not yet */
-    world_say(w, adopted(0, ""));
+    world_send(w, adopted(0, ""));
     UNTIL(w, greets(w, "hello"));
     CU_ASSERT_PTR_NULL(world_info(w).settings_refused);
     plugin_world_free(w);
@@ -418,14 +418,14 @@ static void settings_refused(void) {
     struct plugin_world *w = plugin_world_new("");
     world_ready(w);
     plugin_reconfigure(w->p, plugin_world_edit(w, ", settings: {greeting: rude}"));
-    (void)world_hear(w, MSG_SETTINGS);
-    world_say(w, adopted(RV_E_CONFIG, "greeting is rude"));
+    (void)world_receive(w, MSG_SETTINGS);
+    world_send(w, adopted(RV_E_CONFIG, "greeting is rude"));
     UNTIL(w, world_info(w).settings_refused != NULL);
     CU_ASSERT_PTR_NOT_NULL(strstr(world_info(w).settings_refused, "stage.yaml:3:72: plugin toy does not take"));
     CU_ASSERT_PTR_NOT_NULL(strstr(world_info(w).settings_refused, "greeting is rude"));
     CU_ASSERT_TRUE(greets(w, "hi"));
     plugin_reconfigure(w->p, plugin_config(w->p)); /* a reload asks once more */
-    (void)world_hear(w, MSG_SETTINGS);
+    (void)world_receive(w, MSG_SETTINGS);
     CU_ASSERT_PTR_NULL(world_info(w).settings_refused);
     plugin_world_free(w);
 }
@@ -440,7 +440,7 @@ static void settings_unanswered(void) {
         struct plugin_world *w = plugin_world_new("");
         world_ready(w);
         plugin_reconfigure(w->p, plugin_world_edit(w, ", settings: {greeting: hello}"));
-        (void)world_hear(w, MSG_SETTINGS);
+        (void)world_receive(w, MSG_SETTINGS);
         world_die(w, SIGSEGV, rows[i].call, NULL);
         CHECK_ROW(greets(w, rows[i].then), rows[i].then);
         CHECK_ROW((world_info(w).settings_refused != NULL) == (i == 0), rows[i].then);

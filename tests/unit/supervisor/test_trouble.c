@@ -1,13 +1,13 @@
 /* Many failures are one line when they begin, one now and then, one when they are over. */
 #include "supervisor/trouble.h"
 
-#include "tests/support/heard.h"
+#include "tests/support/log_capture.h"
 
 /* Long enough that a busy machine does not make one pause look like another. */
 enum { GATHER_MS = 20, QUIET_MS = 250 };
 
 struct scene {
-    struct heard heard;
+    struct log_capture log_capture;
     struct trouble *trouble;
     bool broken;
 };
@@ -15,17 +15,17 @@ struct scene {
 static bool is_broken(void *arg) { return ((const struct scene *)arg)->broken; }
 
 static void begin(struct scene *s) {
-    heard_begin(&s->heard);
-    s->trouble = trouble_new(&(struct trouble_opts){s->heard.loop, "it broke", "it is broken still", "it works again",
-                                                    is_broken, s, GATHER_MS, QUIET_MS});
+    log_capture_begin(&s->log_capture);
+    s->trouble = trouble_new(&(struct trouble_opts){s->log_capture.loop, "it broke", "it is broken still",
+                                                    "it works again", is_broken, s, GATHER_MS, QUIET_MS});
 }
 
 static void end(struct scene *s) {
     trouble_free(s->trouble);
-    heard_end(&s->heard);
+    log_capture_end(&s->log_capture);
 }
 
-static const char *after(struct scene *s, int64_t ms) { return heard_after(&s->heard, ms); }
+static const char *after(struct scene *s, int64_t ms) { return log_capture_run(&s->log_capture, ms); }
 
 static size_t lines(const char *text) {
     size_t n = 0;

@@ -1,4 +1,4 @@
-/* test_told.c - what a cluster's conditions say: which pod blocks, that an edit reached no pod, what is not valid, how
+/* test_conditions.c - what a cluster's conditions say: which pod blocks, that an edit reached no pod, what is not valid, how
  * to resume. And what is noted on pods of another version of the operator. */
 #include "plugins/ray/fields.h"
 #include "scene.h"
@@ -415,4 +415,4 @@ static const struct suite_test tests[] = {
     {"recreate after an upgrade of the operator", test_recreate_after_upgrade},
     {"stamping is refused", test_stamping_refused},
 };
-SUITE_MAIN("raycluster: what is told", tests)
+SUITE_MAIN("raycluster: conditions", tests)

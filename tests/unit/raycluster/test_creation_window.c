@@ -1,4 +1,4 @@
-/* test_room.c - a big group is created no faster than the scheduler takes its pods; gangs, other schedulers, and one
+/* test_creation_window.c - a big group is created no faster than the scheduler takes its pods; gangs, other schedulers, and one
  * that is not there are not waited for. */
 #include <stdio.h>
 
@@ -201,4 +201,4 @@ static const struct suite_test tests[] = {{"no faster than the scheduler", test_
                                           {"gangs are created whole", test_whole_gangs},
                                           {"sizes beyond reason", test_sizes},
                                           {"thousands of groups", test_many_groups}};
-SUITE_MAIN("raycluster: room for pods", tests)
+SUITE_MAIN("raycluster: creation window", tests)

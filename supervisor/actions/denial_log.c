@@ -1,6 +1,6 @@
-/* denied.c - see denied.h. It is a table of hashes. Two refusals that share a slot are reported more often, never
+/* denial_log.c - see @denied.h. It is a table of hashes. Two refusals that share a slot are reported more often, never
  * less. */
-#include "denied.h"
+#include "denial_log.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rate_limit.h"
 
@@ -16,18 +16,18 @@ struct denied {
     struct rv_rate_limit reports[PLUGINS];
 };
 
-struct denied *denied_new(void) {
+struct denied *denial_log_new(void) {
     struct denied *d = rv_alloc(sizeof *d);
     for (size_t i = 0; i < PLUGINS; i++) d->reports[i].tokens = BURST;
     return d;
 }
 
-struct denied *denied_free(struct denied *d) {
+struct denied *denial_log_free(struct denied *d) {
     free(d);
     return NULL;
 }
 
-bool denied_first_report(struct denied *d, const char *plugin, const char *kind, int64_t now) {
+bool denial_log_is_first(struct denied *d, const char *plugin, const char *kind, int64_t now) {
     const struct rv_str texts[] = {rv_str(plugin), rv_str(kind)};
     uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
     size_t i = h % REMEMBERED;

@@ -1,5 +1,5 @@
-/* counts.c - see counts.h. */
-#include "counts.h"
+/* action_counts.c - see @counts.h. */
+#include "action_counts.h"
 
 #include <stdlib.h>
 
@@ -14,17 +14,17 @@ struct counts {
     size_t n;
 };
 
-struct counts *counts_new(void) {
+struct counts *action_counts_new(void) {
     return rv_alloc(sizeof(struct counts));
 }
 
-struct counts *counts_free(struct counts *c) {
+struct counts *action_counts_free(struct counts *c) {
     for (size_t i = 0; c != NULL && i < c->n; i++) free(c->list[i].plugin);
     free(c);
     return NULL;
 }
 
-void counts_add(struct counts *c, const char *plugin, const char *verb, const char *code) {
+void action_counts_add(struct counts *c, const char *plugin, const char *verb, const char *code) {
     size_t i = 0;
     while (i < c->n && !(c->list[i].verb == verb && c->list[i].code == code && strcmp(c->list[i].plugin, plugin) == 0))
         i++;
@@ -37,7 +37,8 @@ void counts_add(struct counts *c, const char *plugin, const char *verb, const ch
     c->list[i].n++;
 }
 
-void counts_each(const struct counts *c,
-                 void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n), void *arg) {
+void action_counts_each(const struct counts *c,
+                        void (*fn)(void *arg, const char *plugin, const char *verb, const char *code, uint64_t n),
+                        void *arg) {
     for (size_t i = 0; i < c->n; i++) fn(arg, c->list[i].plugin, c->list[i].verb, c->list[i].code, c->list[i].n);
 }

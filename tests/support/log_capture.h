@@ -1,6 +1,6 @@
-/* heard.h - what is logged while a loop runs, for tests of what the log says. */
-#ifndef TESTS_HEARD_H
-#define TESTS_HEARD_H
+/* log_capture.h - what is logged while a loop runs, for tests of what the log says. */
+#ifndef TESTS_LOG_CAPTURE_H
+#define TESTS_LOG_CAPTURE_H
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,30 +9,30 @@
 #include "ipc/base/loop.h"
 #include "tests/unit/sdk/suite.h"
 
-struct heard {
+struct log_capture {
     struct rv_loop *loop;
     int log[2];
     char text[8192];
 };
 
-static inline void heard_begin(struct heard *h) {
+static inline void log_capture_begin(struct log_capture *h) {
     h->loop = rv_loop_new(NULL);
     CU_ASSERT_FATAL(h->loop != NULL && pipe2(h->log, O_NONBLOCK) == 0);
     rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, h->log[1], "test");
 }
 
-static inline void heard_end(struct heard *h) {
+static inline void log_capture_end(struct log_capture *h) {
     rv_loop_free(h->loop);
     close(h->log[0]);
     close(h->log[1]);
     rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
 }
 
-static inline void heard_stop(void *arg) { rv_loop_stop(((const struct heard *)arg)->loop); }
+static inline void log_capture_stop(void *arg) { rv_loop_stop(((const struct log_capture *)arg)->loop); }
 
 /* Runs the loop for so long: what was logged meanwhile. */
-static inline const char *heard_after(struct heard *h, int64_t ms) {
-    struct rv_timer *t = rv_loop_timer(h->loop, heard_stop, h);
+static inline const char *log_capture_run(struct log_capture *h, int64_t ms) {
+    struct rv_timer *t = rv_loop_timer(h->loop, log_capture_stop, h);
     rv_timer_arm(t, ms);
     rv_loop_run(h->loop);
     rv_timer_free(t);

@@ -1,5 +1,5 @@
-/* body.c - the bodies and paths of requests about objects (see body.h). */
-#include "body.h"
+/* request_body.c - the bodies and paths of requests about objects (see @body.h). */
+#include "request_body.h"
 
 #include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
@@ -14,7 +14,7 @@ static struct rv_node *json_patch_op(struct rv_arena *arena, const char *path, s
     return op;
 }
 
-void body_patch(const struct rv_action *a, struct rv_buf *json) {
+void request_body_patch(const struct rv_action *a, struct rv_buf *json) {
     rv_autoarena struct rv_arena *arena = rv_arena_new();
     struct rv_node *n = rv_node_from(arena, (struct rv_val){a->body.p, a->body.n});
     if (a->verb == RV_VERB_JSON_PATCH) {
@@ -29,7 +29,7 @@ void body_patch(const struct rv_action *a, struct rv_buf *json) {
     rv_json_write(rv_node_freeze(arena, n), json);
 }
 
-void body_delete(const struct rv_action *a, struct rv_buf *json) {
+void request_body_delete(const struct rv_action *a, struct rv_buf *json) {
     struct jsonw w = {.out = json};
     jsonw_begin_object(&w, NULL);
     jsonw_text(&w, "kind", "DeleteOptions");
@@ -45,7 +45,7 @@ void body_delete(const struct rv_action *a, struct rv_buf *json) {
     jsonw_end_object(&w);
 }
 
-char *body_path(const struct rv_action *a, const char *plugin) {
+char *request_path(const struct rv_action *a, const char *plugin) {
     bool nameless = a->verb == RV_VERB_CREATE || a->verb == RV_VERB_DELETE_COLLECTION;
     struct rv_str name = nameless ? RV_STR("") : a->name;
     if (a->verb == RV_VERB_DELETE_COLLECTION) {

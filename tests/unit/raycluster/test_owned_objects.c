@@ -1,6 +1,6 @@
-/* test_beside.c - the objects beside the pods: names that are somebody else's, edits that are taken back, wishes that
- * are, and what pods wait for. */
-#include "lone.h"
+/* test_owned_objects.c - the objects beside the pods: names that are somebody else's, edits that are taken back, wishes
+ * that are, and what pods wait for. */
+#include "fixture.h"
 
 #define OTHERS                                                                                                         \
     "'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayCluster','name':'%s','uid':'%s','controller':true}]"
@@ -8,8 +8,8 @@
 
 /* ---- names that are taken ---------------------------------------------------------------------------------------- */
 
-static void make_owner(struct lone *w) { /* of what is somebody else's, or it would be collected: uid-2 */
-    lone_create(w, "v1", "configmaps", "{'metadata':{'name':'owner'}}");
+static void make_owner(struct fixture *w) { /* of what is somebody else's, or it would be collected: uid-2 */
+    fixture_create(w, "v1", "configmaps", "{'metadata':{'name':'owner'}}");
 }
 
 static void test_head_service_taken(void) {
@@ -21,37 +21,38 @@ static void test_head_service_taken(void) {
                 {"without labels", "{'metadata':{'name':'shared'}}", false},
                 {"nobody's", "{'metadata':{'name':'shared','labels':{'ray.io/cluster':'a'}}}", true}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct lone w;
-        lone_start(&w, "",
-                   "'headGroupSpec':{" LONE_POD ",'headService':{'metadata':{'name':'shared'}}},'workerGroupSpecs':["
-                   "{'groupName':'g','replicas':1,'minReplicas':1,'maxReplicas':1," LONE_POD "}]");
+        struct fixture w;
+        fixture_start(&w, "",
+                      "'headGroupSpec':{" FIXTURE_POD
+                      ",'headService':{'metadata':{'name':'shared'}}},'workerGroupSpecs':["
+                      "{'groupName':'g','replicas':1,'minReplicas':1,'maxReplicas':1," FIXTURE_POD "}]");
         make_owner(&w);
-        lone_create(&w, "v1", "services", rows[i].service);
-        lone_go(&w, "{}");
+        fixture_create(&w, "v1", "services", rows[i].service);
+        fixture_go(&w, "{}");
         /* Where only the answer tells, the head is on its way; no worker would get to the other cluster. */
-        CHECK_ROW(lone_count(&w, "pods") == (rows[i].seen ? 0 : 1), rows[i].row);
-        CHECK_ROW(rv_str_is(lone_waits(&w, "reason"), "FailedToCreateService"), rows[i].row);
-        CHECK_ROW(lone_told(&w, "FailedToCreateService") == 1, rows[i].row);
-        lone_delete(&w, "services", "shared");
+        CHECK_ROW(fixture_count(&w, "pods") == (rows[i].seen ? 0 : 1), rows[i].row);
+        CHECK_ROW(rv_str_is(fixture_reconciling(&w, "reason"), "FailedToCreateService"), rows[i].row);
+        CHECK_ROW(fixture_events(&w, "FailedToCreateService") == 1, rows[i].row);
+        fixture_delete(&w, "services", "shared");
         rv_fakehost_advance(w.host, 300000);
-        lone_settle(&w);
-        CHECK_ROW(lone_count(&w, "pods") > 0 && rv_fakeapi_get(w.api, "services", "shared") != NULL, rows[i].row);
-        CHECK_ROW(!rv_str_is(lone_waits(&w, "reason"), "FailedToCreateService"), rows[i].row);
-        lone_stop(&w);
+        fixture_run_until_idle(&w);
+        CHECK_ROW(fixture_count(&w, "pods") > 0 && rv_fakeapi_get(w.api, "services", "shared") != NULL, rows[i].row);
+        CHECK_ROW(!rv_str_is(fixture_reconciling(&w, "reason"), "FailedToCreateService"), rows[i].row);
+        fixture_stop(&w);
     }
 }
 
 static void test_ingress_taken(void) {
-    struct lone w;
-    lone_start(&w, "", "'headGroupSpec':{'enableIngress':true," LONE_POD "}");
+    struct fixture w;
+    fixture_start(&w, "", "'headGroupSpec':{'enableIngress':true," FIXTURE_POD "}");
     make_owner(&w);
-    lone_create(&w, "networking.k8s.io/v1", "ingresses",
-                "{'metadata':{'name':'c-head-ingress','labels':{'ray.io/cluster':'c'}," OWNED_BY("uid-2") "}}");
-    lone_go(&w, "{}");
-    CU_ASSERT_EQUAL(lone_told(&w, "FailedToCreateIngress"), 1);
-    CU_ASSERT_EQUAL(lone_count(&w, "pods"), 1); /* no pod needs it */
-    lone_is(&w, "ingresses", "c-head-ingress", "spec", NULL);
-    lone_stop(&w);
+    fixture_create(&w, "networking.k8s.io/v1", "ingresses",
+                   "{'metadata':{'name':'c-head-ingress','labels':{'ray.io/cluster':'c'}," OWNED_BY("uid-2") "}}");
+    fixture_go(&w, "{}");
+    CU_ASSERT_EQUAL(fixture_events(&w, "FailedToCreateIngress"), 1);
+    CU_ASSERT_EQUAL(fixture_count(&w, "pods"), 1); /* no pod needs it */
+    fixture_check(&w, "ingresses", "c-head-ingress", "spec", NULL);
+    fixture_stop(&w);
 }
 
 /* What a cluster of the same name left behind is collected any moment: nothing is made that would use it. */
@@ -65,22 +66,22 @@ static void test_late(void) {
                 {"v1", "services", "c-head-svc", "", "{}"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct lone w;
-        lone_start(&w, "", rv_arena_fmt(a, "%s" LONE_HEAD, rows[i].spec).p);
+        struct fixture w;
+        fixture_start(&w, "", rv_arena_fmt(a, "%s" FIXTURE_HEAD, rows[i].spec).p);
         make_owner(&w);
         struct rv_str json = rv_arena_fmt(
             a, "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'c'}," OTHERS "},'spec':{'accessModes':[]}}",
             rows[i].name, "c", "uid-2");
-        lone_create(&w, rows[i].api_version, rows[i].resource, json.p);
-        lone_go(&w, rows[i].settings);
-        CHECK_ROW(lone_count(&w, "pods") == 0, rows[i].resource);
-        lone_delete(&w, rows[i].resource, rows[i].name);
-        lone_settle(&w);
+        fixture_create(&w, rows[i].api_version, rows[i].resource, json.p);
+        fixture_go(&w, rows[i].settings);
+        CHECK_ROW(fixture_count(&w, "pods") == 0, rows[i].resource);
+        fixture_delete(&w, rows[i].resource, rows[i].name);
+        fixture_run_until_idle(&w);
         const struct rv_fake_object *o = rv_fakeapi_get(w.api, rows[i].resource, rows[i].name);
         CHECK_ROW(o != NULL && rv_str_is(rv_meta_controller_uid(o->value), "uid-1"), rows[i].resource);
-        CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].resource);
-        CHECK_ROW(lone_told(&w, "Failed") == 0, rows[i].resource);
-        lone_stop(&w);
+        CHECK_ROW(fixture_count(&w, "pods") == 1, rows[i].resource);
+        CHECK_ROW(fixture_events(&w, "Failed") == 0, rows[i].resource);
+        fixture_stop(&w);
     }
 }
 
@@ -108,18 +109,18 @@ static void test_brought_back(void) {
         {"routes", "c-head-route", "{'spec':{'to':{'name':'x'}}}", "spec.to.name", "'c-head-svc'"},
         {"roles", "c", "{'rules':[]}", "rules[1].verbs[0]", "'patch'"},
     };
-    struct lone w;
-    lone_start(&w, "",
-               "'enableInTreeAutoscaling':true,'headGroupSpec':{'enableIngress':true," LONE_POD
-               "},'workerGroupSpecs':[{"
-               "'groupName':'g','replicas':0,'minReplicas':0,'maxReplicas':2,'numOfHosts':2," LONE_POD "}]");
-    lone_go(&w, "{'openshiftRoutes':true}");
+    struct fixture w;
+    fixture_start(&w, "",
+                  "'enableInTreeAutoscaling':true,'headGroupSpec':{'enableIngress':true," FIXTURE_POD
+                  "},'workerGroupSpecs':[{"
+                  "'groupName':'g','replicas':0,'minReplicas':0,'maxReplicas':2,'numOfHosts':2," FIXTURE_POD "}]");
+    fixture_go(&w, "{'openshiftRoutes':true}");
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        lone_edit(&w, rows[i].resource, rows[i].name, rows[i].edit);
-        lone_is(&w, rows[i].resource, rows[i].name, rows[i].path, rows[i].want);
-        lone_rest(&w);
+        fixture_edit(&w, rows[i].resource, rows[i].name, rows[i].edit);
+        fixture_check(&w, rows[i].resource, rows[i].name, rows[i].path, rows[i].want);
+        fixture_check_idle(&w);
     }
-    lone_stop(&w);
+    fixture_stop(&w);
 }
 
 /* ---- wishes that are taken back -----------------------------------------------------------------------------------
@@ -151,17 +152,17 @@ static void test_taken_back(void) {
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct lone w;
-        lone_start(&w, rows[i].meta, rv_arena_fmt(a, "'headGroupSpec':{%s," LONE_POD "}", rows[i].spec).p);
-        lone_go(&w, "{}");
-        lone_patch(&w, rows[i].resource, rows[i].name, "{'metadata':{'annotations':{'others':'x'}}}");
-        CHECK_ROW(rv_val_present(lone_at(&w, a, rows[i].resource, rows[i].name, rows[i].path)), rows[i].row);
+        struct fixture w;
+        fixture_start(&w, rows[i].meta, rv_arena_fmt(a, "'headGroupSpec':{%s," FIXTURE_POD "}", rows[i].spec).p);
+        fixture_go(&w, "{}");
+        fixture_patch(&w, rows[i].resource, rows[i].name, "{'metadata':{'annotations':{'others':'x'}}}");
+        CHECK_ROW(rv_val_present(fixture_at(&w, a, rows[i].resource, rows[i].name, rows[i].path)), rows[i].row);
         rv_fakehost_restart(w.host); /* what was written is known to a new process too */
-        lone_edit(&w, "rayclusters", "c", rows[i].edit);
-        CHECK_ROW(!rv_val_present(lone_at(&w, a, rows[i].resource, rows[i].name, rows[i].path)), rows[i].row);
-        lone_is(&w, rows[i].resource, rows[i].name, "metadata.annotations|others", "'x'");
-        lone_rest(&w);
-        lone_stop(&w);
+        fixture_edit(&w, "rayclusters", "c", rows[i].edit);
+        CHECK_ROW(!rv_val_present(fixture_at(&w, a, rows[i].resource, rows[i].name, rows[i].path)), rows[i].row);
+        fixture_check(&w, rows[i].resource, rows[i].name, "metadata.annotations|others", "'x'");
+        fixture_check_idle(&w);
+        fixture_stop(&w);
     }
 }
 
@@ -170,15 +171,16 @@ static void test_taken_back(void) {
 
 /* As Go writes what nobody set, and what the API server makes of it. */
 static void test_zeros(void) {
-    struct lone w;
-    lone_start(&w, "",
-               "'headGroupSpec':{'enableIngress':true,'ingressOptions':{'tls':[{'hosts':[],'secretName':''}]},"
-               "'headService':{'spec':{'clusterIP':'','sessionAffinity':'','publishNotReadyAddresses':false,"
-               "'loadBalancerSourceRanges':[],'ports':[{'name':'x','port':1,'targetPort':0,'nodePort':0,'protocol':''}]"
-               "}}," LONE_POD "}");
-    lone_go(&w, "{}");
-    lone_is(&w, "services", "c-head-svc", "spec.ports[0]", "{'name':'x','port':1}");
-    lone_is(&w, "ingresses", "c-head-ingress", "spec.tls", "[{}]");
+    struct fixture w;
+    fixture_start(
+        &w, "",
+        "'headGroupSpec':{'enableIngress':true,'ingressOptions':{'tls':[{'hosts':[],'secretName':''}]},"
+        "'headService':{'spec':{'clusterIP':'','sessionAffinity':'','publishNotReadyAddresses':false,"
+        "'loadBalancerSourceRanges':[],'ports':[{'name':'x','port':1,'targetPort':0,'nodePort':0,'protocol':''}]"
+        "}}," FIXTURE_POD "}");
+    fixture_go(&w, "{}");
+    fixture_check(&w, "services", "c-head-svc", "spec.ports[0]", "{'name':'x','port':1}");
+    fixture_check(&w, "ingresses", "c-head-ingress", "spec.tls", "[{}]");
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *spec = rv_node_from(a, rv_val_path(rv_fakeapi_get(w.api, "services", "c-head-svc")->value, "spec")),
                    *body = rv_node_map(a), *ports = rv_node_get(spec, "ports");
@@ -193,24 +195,24 @@ static void test_zeros(void) {
     rv_node_set(a, body, "spec", spec);
     struct rv_fake_object *o = rv_fakeapi_get(w.api, "services", "c-head-svc");
     CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, o, false, RV_STR(""), rv_node_freeze(a, body)), 0);
-    lone_rest(&w);
-    lone_stop(&w);
+    fixture_check_idle(&w);
+    fixture_stop(&w);
 }
 
 static void test_futile(void) {
-    struct lone w;
-    lone_start(&w, "", "'headGroupSpec':{'headService':{'spec':{}}," LONE_POD "}");
-    lone_go(&w, "{}");
+    struct fixture w;
+    fixture_start(&w, "", "'headGroupSpec':{'headService':{'spec':{}}," FIXTURE_POD "}");
+    fixture_go(&w, "{}");
     w.refused = "services"; /* it says "done", and nothing is */
     w.code = RV_FAKE_IGNORED;
     uint64_t writes = rv_fakehost_writes(w.host);
-    lone_edit(&w, "rayclusters", "c",
-              "{'spec':{'headGroupSpec':{'headService':{'spec':{'externalTrafficPolicy':'Local'}}}}}");
+    fixture_edit(&w, "rayclusters", "c",
+                 "{'spec':{'headGroupSpec':{'headService':{'spec':{'externalTrafficPolicy':'Local'}}}}}");
     CU_ASSERT_TRUE(rv_fakehost_writes(w.host) - writes < 6); /* the patch, its event, the status */
     w.refused = NULL;
-    lone_edit(&w, "services", "c-head-svc", "{'metadata':{'annotations':{'x':'y'}}}"); /* it changes: tried again */
-    lone_is(&w, "services", "c-head-svc", "spec.externalTrafficPolicy", "'Local'");
-    lone_stop(&w);
+    fixture_edit(&w, "services", "c-head-svc", "{'metadata':{'annotations':{'x':'y'}}}"); /* it changes: tried again */
+    fixture_check(&w, "services", "c-head-svc", "spec.externalTrafficPolicy", "'Local'");
+    fixture_stop(&w);
 }
 
 /* ---- what cannot be patched ----------------------------------------------------------------------------------------
@@ -227,38 +229,38 @@ static void test_address(void) {
         {"the user's address", "", "None", "{'headService':{'spec':{'clusterIP':'10.0.0.7'}}}", true}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct lone w;
-        lone_start(&w, "", rv_arena_fmt(a, "'headGroupSpec':{%s" LONE_POD "}", rows[i].before).p);
-        lone_go(&w, "{}");
-        lone_edit(&w, "services", "c-head-svc",
-                  rv_arena_fmt(a, "{'spec':{'clusterIP':'%s'}}", rows[i].address).p); /* the API server's part */
+        struct fixture w;
+        fixture_start(&w, "", rv_arena_fmt(a, "'headGroupSpec':{%s" FIXTURE_POD "}", rows[i].before).p);
+        fixture_go(&w, "{}");
+        fixture_edit(&w, "services", "c-head-svc",
+                     rv_arena_fmt(a, "{'spec':{'clusterIP':'%s'}}", rows[i].address).p); /* the API server's part */
         struct rv_str uid = rv_arena_str(a, rv_str(rv_fakeapi_get(w.api, "services", "c-head-svc")->uid));
-        lone_edit(&w, "rayclusters", "c", rv_arena_fmt(a, "{'spec':{'headGroupSpec':%s}}", rows[i].edit).p);
+        fixture_edit(&w, "rayclusters", "c", rv_arena_fmt(a, "{'spec':{'headGroupSpec':%s}}", rows[i].edit).p);
         const struct rv_fake_object *o = rv_fakeapi_get(w.api, "services", "c-head-svc");
         CHECK_ROW(o != NULL && rv_str_is(uid, o->uid) != rows[i].again, rows[i].row);
-        CHECK_ROW(lone_count(&w, "pods") == 1, rows[i].row);
-        lone_rest(&w);
-        lone_stop(&w);
+        CHECK_ROW(fixture_count(&w, "pods") == 1, rows[i].row);
+        fixture_check_idle(&w);
+        fixture_stop(&w);
     }
 }
 
 static void test_renamed(void) {
-    struct lone w;
-    lone_start(&w, "", LONE_HEAD);
-    lone_go(&w, "{}");
-    lone_edit(&w, "rayclusters", "c", "{'spec':{'headGroupSpec':{'headService':{'metadata':{'name':'mine'}}}}}");
+    struct fixture w;
+    fixture_start(&w, "", FIXTURE_HEAD);
+    fixture_go(&w, "{}");
+    fixture_edit(&w, "rayclusters", "c", "{'spec':{'headGroupSpec':{'headService':{'metadata':{'name':'mine'}}}}}");
     CU_ASSERT_PTR_NOT_NULL(rv_fakeapi_get(w.api, "services", "mine"));
     CU_ASSERT_PTR_NOT_NULL(rv_fakeapi_get(w.api, "services", "c-head-svc")); /* its pods know it by that name */
-    lone_is(&w, "rayclusters", "c", "status.head.serviceName", "'mine'");
+    fixture_check(&w, "rayclusters", "c", "status.head.serviceName", "'mine'");
     for (struct rv_fake_object *o = w.api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "pods") == 0) {
-            lone_delete(&w, "pods", o->name);
+            fixture_delete(&w, "pods", o->name);
             break;
         }
-    lone_settle(&w);
-    CU_ASSERT_EQUAL(lone_count(&w, "pods"), 1);
+    fixture_run_until_idle(&w);
+    CU_ASSERT_EQUAL(fixture_count(&w, "pods"), 1);
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(w.api, "services", "c-head-svc"));
-    lone_stop(&w);
+    fixture_stop(&w);
 }
 
 /* ---- the volume claim ----------------------------------------------------------------------------------------------
@@ -281,27 +283,27 @@ static void test_claim(void) {
                 {"retained: as it is", "Retain", "[" NOTE "]", "[" NOTE "]", 1}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct lone w;
-        lone_start(&w, "",
-                   rv_arena_fmt(
-                       a,
-                       "'gcsFaultToleranceOptions':{'backend':'rocksdb','storage':{'deletionPolicy':'%s'}}," LONE_HEAD,
-                       rows[i].policy)
-                       .p);
+        struct fixture w;
+        fixture_start(
+            &w, "",
+            rv_arena_fmt(
+                a, "'gcsFaultToleranceOptions':{'backend':'rocksdb','storage':{'deletionPolicy':'%s'}}," FIXTURE_HEAD,
+                rows[i].policy)
+                .p);
         make_owner(&w);
-        lone_create(&w, "v1", "persistentvolumeclaims",
-                    rv_arena_fmt(a,
-                                 "{'metadata':{'name':'c-gcs-pvc','labels':{'ray.io/cluster':'c'}%s%s},'spec':{"
-                                 "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}",
-                                 rows[i].owners != NULL ? ",'ownerReferences':" : "",
-                                 rows[i].owners != NULL ? rows[i].owners : "")
-                        .p);
-        lone_go(&w, "{'featureGates':{'GCSFaultToleranceEmbeddedStorage':true}}");
-        made_is(a, rows[i].row, lone_at(&w, a, "persistentvolumeclaims", "c-gcs-pvc", "metadata.ownerReferences"),
+        fixture_create(&w, "v1", "persistentvolumeclaims",
+                       rv_arena_fmt(a,
+                                    "{'metadata':{'name':'c-gcs-pvc','labels':{'ray.io/cluster':'c'}%s%s},'spec':{"
+                                    "'accessModes':['ReadWriteOnce'],'resources':{'requests':{'storage':'1Gi'}}}}",
+                                    rows[i].owners != NULL ? ",'ownerReferences':" : "",
+                                    rows[i].owners != NULL ? rows[i].owners : "")
+                           .p);
+        fixture_go(&w, "{'featureGates':{'GCSFaultToleranceEmbeddedStorage':true}}");
+        made_is(a, rows[i].row, fixture_at(&w, a, "persistentvolumeclaims", "c-gcs-pvc", "metadata.ownerReferences"),
                 rows[i].want);
-        CHECK_ROW(lone_count(&w, "pods") == rows[i].pods, rows[i].row);
-        lone_rest(&w);
-        lone_stop(&w);
+        CHECK_ROW(fixture_count(&w, "pods") == rows[i].pods, rows[i].row);
+        fixture_check_idle(&w);
+        fixture_stop(&w);
     }
 }
 
@@ -322,18 +324,18 @@ static void test_held(void) {
          "{'featureGates':{'RayClusterNetworkPolicy':true}}", NULL, NULL}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct lone w;
-        lone_start(&w, "", rv_arena_fmt(a, "%s" LONE_HEAD, rows[i].spec).p);
+        struct fixture w;
+        fixture_start(&w, "", rv_arena_fmt(a, "%s" FIXTURE_HEAD, rows[i].spec).p);
         w.refused = rows[i].refused;
         w.code = RV_E_FORBIDDEN;
-        lone_go(&w, rows[i].settings);
-        for (int k = 0; k < 8; k++) lone_settle(&w);
-        CHECK_ROW(lone_count(&w, "pods") == 0, rows[i].row);
-        struct rv_str text = lone_waits(&w, "message");
-        if (rows[i].says != NULL) CHECK_ROW(rv_str_is(lone_waits(&w, "reason"), rows[i].says), rows[i].row);
+        fixture_go(&w, rows[i].settings);
+        for (int k = 0; k < 8; k++) fixture_run_until_idle(&w);
+        CHECK_ROW(fixture_count(&w, "pods") == 0, rows[i].row);
+        struct rv_str text = fixture_reconciling(&w, "message");
+        if (rows[i].says != NULL) CHECK_ROW(rv_str_is(fixture_reconciling(&w, "reason"), rows[i].says), rows[i].row);
         if (rows[i].says == NULL)
             CHECK_ROW(text.n != 0 && memmem(text.p, text.n, "is it switched on", 17) != NULL, rows[i].row);
-        lone_stop(&w);
+        fixture_stop(&w);
     }
 }
 
@@ -350,35 +352,35 @@ static void test_certificates(void) {
     static const char *const names[] = {"ray-head-cert-c", "ray-worker-cert-c"};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
-        struct lone w;
-        lone_start(&w, "", "'tlsOptions':{'enabled':true}," LONE_HEAD);
+        struct fixture w;
+        fixture_start(&w, "", "'tlsOptions':{'enabled':true}," FIXTURE_HEAD);
         make_owner(&w);
         for (size_t k = 0; k < RV_ARRAY_LEN(names); k++) {
             struct rv_str json =
                 rv_arena_fmt(a, "{'metadata':{'name':'%s','labels':{'ray.io/cluster':'c'}," OTHERS "},'spec':{}}",
                              names[k], "c", rows[i].uid);
-            struct rv_fake_object *o = lone_create(&w, "cert-manager.io/v1", "certificates", json.p);
+            struct rv_fake_object *o = fixture_create(&w, "cert-manager.io/v1", "certificates", json.p);
             struct rv_str status = rv_arena_fmt(a, "{'status':%s}", rows[i].status);
             CU_ASSERT_EQUAL(rv_fakeapi_patch(w.api, o, true, RV_STR(""), quoted(a, status.p)), 0);
         }
-        lone_go(&w, "{'featureGates':{'RayClusterMTLS':true}}");
-        CHECK_ROW(lone_count(&w, "pods") == rows[i].pods, rows[i].row);
-        lone_stop(&w);
+        fixture_go(&w, "{'featureGates':{'RayClusterMTLS':true}}");
+        CHECK_ROW(fixture_count(&w, "pods") == rows[i].pods, rows[i].row);
+        fixture_stop(&w);
     }
 }
 
 static void test_serve_said(void) {
-    struct lone w;
-    lone_start(&w, "", LONE_HEAD);
-    lone_go(&w, "{}");
-    CU_ASSERT_EQUAL(lone_told(&w, "FailedToCreateService"), 0);
+    struct fixture w;
+    fixture_start(&w, "", FIXTURE_HEAD);
+    fixture_go(&w, "{}");
+    CU_ASSERT_EQUAL(fixture_events(&w, "FailedToCreateService"), 0);
     for (unsigned i = 1; i < 3; i++) { /* an annotation is no new generation */
-        lone_edit(&w, "rayclusters", "c", "{'metadata':{'annotations':{'ray.io/enable-serve-service':'true'}}}");
-        lone_rest(&w);
-        CU_ASSERT_EQUAL(lone_told(&w, "Please specify a port"), i);
-        lone_edit(&w, "rayclusters", "c", "{'metadata':{'annotations':null}}");
+        fixture_edit(&w, "rayclusters", "c", "{'metadata':{'annotations':{'ray.io/enable-serve-service':'true'}}}");
+        fixture_check_idle(&w);
+        CU_ASSERT_EQUAL(fixture_events(&w, "Please specify a port"), i);
+        fixture_edit(&w, "rayclusters", "c", "{'metadata':{'annotations':null}}");
     }
-    lone_stop(&w);
+    fixture_stop(&w);
 }
 
 static void test_long_account(void) {
@@ -407,4 +409,4 @@ static const struct suite_test tests[] = {
     {"serve without a port", test_serve_said},
     {"a long account", test_long_account},
 };
-SUITE_MAIN("raycluster: objects beside the pods", tests)
+SUITE_MAIN("raycluster: owned objects", tests)

@@ -1,5 +1,5 @@
-/* fair.c - two round-robin queues (see fair.h). A plugin or key without items is not in its queue. */
-#include "fair.h"
+/* fair_queue.c - two round-robin queues (see @fair.h). A plugin or key without items is not in its queue. */
+#include "fair_queue.h"
 
 #include <stdlib.h>
 
@@ -9,7 +9,7 @@
 struct owner {
     struct owner *next; /* the next one in the order of turns */
     struct rv_table_link link;
-    struct fair_item *first, **last;
+    struct fair_queue_item *first, **last;
     size_t ns_n;
     size_t name_n;
     char text[];
@@ -22,18 +22,18 @@ struct share {
     struct rv_table owners; /* by key */
 };
 
-struct fair {
+struct fair_queue {
     struct share *first, **last;
     size_t shares, items;
 };
 
-struct fair *fair_new(void) {
-    struct fair *f = rv_alloc(sizeof *f);
+struct fair_queue *fair_queue_new(void) {
+    struct fair_queue *f = rv_alloc(sizeof *f);
     f->last = &f->first;
     return f;
 }
 
-static struct share *share_of(struct fair *f, const void *plugin) {
+static struct share *share_of(struct fair_queue *f, const void *plugin) {
     for (struct share *s = f->first; s != NULL; s = s->next)
         if (s->plugin == plugin) return s;
     struct share *s = rv_alloc(sizeof *s);
@@ -65,7 +65,8 @@ static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str n
     return o;
 }
 
-void fair_push(struct fair *f, const void *plugin, struct rv_str ns, struct rv_str name, struct fair_item *item) {
+void fair_queue_push(struct fair_queue *f, const void *plugin, struct rv_str ns, struct rv_str name,
+                     struct fair_queue_item *item) {
     struct owner *o = owner_of(share_of(f, plugin), ns, name);
     item->next = NULL;
     *o->last = item;
@@ -82,7 +83,7 @@ static struct owner *owner_shift(struct share *s) {
     return o;
 }
 
-static void owner_settle(struct share *s, struct owner *o) {
+static void owner_requeue(struct share *s, struct owner *o) {
     if (o->first != NULL) {
         *s->last = o;
         s->last = &o->next;
@@ -92,22 +93,23 @@ static void owner_settle(struct share *s, struct owner *o) {
     free(o);
 }
 
-static struct fair_item *share_pop(struct share *s, bool (*ready)(void *arg, struct fair_item *item), void *arg) {
+static struct fair_queue_item *share_pop(struct share *s, bool (*ready)(void *arg, struct fair_queue_item *item),
+                                         void *arg) {
     for (size_t turns = s->owners.n; turns > 0; turns--) {
         struct owner *o = owner_shift(s);
-        struct fair_item *item = ready(arg, o->first) ? o->first : NULL;
+        struct fair_queue_item *item = ready(arg, o->first) ? o->first : NULL;
         if (item != NULL) {
             o->first = item->next;
             if (o->first == NULL) o->last = &o->first;
             item->next = NULL;
         }
-        owner_settle(s, o);
+        owner_requeue(s, o);
         if (item != NULL) return item;
     }
     return NULL;
 }
 
-static struct share *share_shift(struct fair *f) {
+static struct share *share_shift(struct fair_queue *f) {
     struct share *s = f->first;
     f->first = s->next;
     if (f->first == NULL) f->last = &f->first;
@@ -115,7 +117,7 @@ static struct share *share_shift(struct fair *f) {
     return s;
 }
 
-static void share_settle(struct fair *f, struct share *s) {
+static void plugin_requeue(struct fair_queue *f, struct share *s) {
     if (s->owners.n == 0) {
         f->shares--;
         rv_table_free(&s->owners);
@@ -126,11 +128,12 @@ static void share_settle(struct fair *f, struct share *s) {
     f->last = &s->next;
 }
 
-struct fair_item *fair_pop(struct fair *f, bool (*ready)(void *arg, struct fair_item *item), void *arg) {
+struct fair_queue_item *fair_queue_pop(struct fair_queue *f, bool (*ready)(void *arg, struct fair_queue_item *item),
+                                       void *arg) {
     for (size_t turns = f->shares; turns > 0; turns--) {
         struct share *s = share_shift(f);
-        struct fair_item *item = share_pop(s, ready, arg);
-        share_settle(f, s);
+        struct fair_queue_item *item = share_pop(s, ready, arg);
+        plugin_requeue(f, s);
         if (item == NULL) continue;
         f->items--;
         return item;
@@ -139,44 +142,45 @@ struct fair_item *fair_pop(struct fair *f, bool (*ready)(void *arg, struct fair_
 }
 
 struct dropping {
-    void (*fn)(void *arg, struct fair_item *item);
+    void (*fn)(void *arg, struct fair_queue_item *item);
     void *arg;
 };
 
-static void share_empty(struct fair *f, struct share *s, const struct dropping *d) {
+static void share_empty(struct fair_queue *f, struct share *s, const struct dropping *d) {
     while (s->first != NULL) {
         struct owner *o = owner_shift(s);
-        for (struct fair_item *i = o->first, *next; i != NULL; i = next) {
+        for (struct fair_queue_item *i = o->first, *next; i != NULL; i = next) {
             next = i->next;
             f->items--;
             if (d->fn != NULL) d->fn(d->arg, i);
         }
         o->first = NULL;
-        owner_settle(s, o);
+        owner_requeue(s, o);
     }
 }
 
-void fair_drop(struct fair *f, const void *plugin, void (*fn)(void *arg, struct fair_item *item), void *arg) {
+void fair_queue_drop(struct fair_queue *f, const void *plugin, void (*fn)(void *arg, struct fair_queue_item *item),
+                     void *arg) {
     for (size_t turns = f->shares; turns > 0; turns--) {
         struct share *s = share_shift(f);
         if (s->plugin == plugin) share_empty(f, s, &(struct dropping){fn, arg});
-        share_settle(f, s);
+        plugin_requeue(f, s);
     }
 }
 
-void fair_drop_all(struct fair *f, void (*fn)(void *arg, struct fair_item *item), void *arg) {
+void fair_queue_drop_all(struct fair_queue *f, void (*fn)(void *arg, struct fair_queue_item *item), void *arg) {
     while (f->first != NULL) {
         struct share *s = share_shift(f);
         share_empty(f, s, &(struct dropping){fn, arg});
-        share_settle(f, s);
+        plugin_requeue(f, s);
     }
 }
 
-struct fair *fair_free(struct fair *f) {
+struct fair_queue *fair_queue_free(struct fair_queue *f) {
     if (f == NULL) return NULL;
-    fair_drop_all(f, NULL, NULL);
+    fair_queue_drop_all(f, NULL, NULL);
     free(f);
     return NULL;
 }
 
-size_t fair_count(const struct fair *f) { return f->items; }
+size_t fair_queue_count(const struct fair_queue *f) { return f->items; }
