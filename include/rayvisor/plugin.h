@@ -15,9 +15,10 @@
  *   - reconcile(key) reads the newest state and requests actions. It never waits.
  *   - While an action of a key is in flight, the key is not reconciled again. Detached actions do not count.
  *   - When the last result has arrived, the host reconciles the key again at once. api->result() then returns the
- * results. Everything that the actions wrote is already in the mirror (read your writes).
+ *     results. Everything that the actions wrote is already in the mirror (read your writes).
  *   - A pass that requests no action ends the round, and its outcome says what comes next. If a pass requested actions,
  *     only the outcome RV_RETRY counts: the next pass then also waits for the back-off.
+ *
  * So a controller needs no expectations and no locks.
  *
  * How the structs grow: a struct begins with its size. Whoever makes the struct sets the size, even if the other side
@@ -27,9 +28,10 @@
  *   - A struct that the host lends (list, map, result) has the host's size. Before a plugin reads a field that is newer
  *     than minor version 0 of this major version, it checks RV_HAS().
  *   - A struct that the plugin passes is read as far as its size allows, and missing fields count as zero. If it is
- * longer than the host knows, the rest must be zero. Otherwise the call fails with RV_E_ABI, so that no part of a
- * request is silently left out. struct rv_str, rv_bytes, rv_val, rv_key, rv_field, rv_kind and rv_error have no size
- * and never change.
+ *     longer than the host knows, the rest must be zero. Otherwise the call fails with RV_E_ABI, so that no part of a
+ *     request is silently left out.
+ *
+ * struct rv_str, rv_bytes, rv_val, rv_key, rv_field, rv_kind and rv_error have no size and never change.
  *
  * Threads: all calls in both directions happen on the host's one thread. Views that a callback gets are valid until it
  * returns. What the plugin passes is copied before the call returns. */

@@ -150,7 +150,7 @@ void session_rejoin_feeds(struct plugin *p);
 void session_result(void *arg, uint64_t instance, struct rv_str api_version, struct rv_str resource,
                     const struct msg_result *r); /* arg is the plugin */
 size_t session_result_bytes(const void *arg);    /* arg is the plugin; bytes of results that wait for its credit */
-/* Arg is the plugin; returns whether it has got this primary object. */
+/* `arg` is the plugin; returns whether it has got this primary object. */
 bool session_knows(const void *arg, struct rv_str ns, struct rv_str name);
 int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name);
 /* Arg is the plugin. */

@@ -2,8 +2,7 @@
  * can reach neither, because it runs outside of the cluster or with the embedded one.
  *
  *   http://NAME.NAMESPACE.svc[.DOMAIN][:PORT]/PATH  .../namespaces/NAMESPACE/services/NAME:PORT/proxy/PATH
- *   http://ADDRESS[:PORT]/PATH                      the pod with that address in the object's own namespace,
- * .../pods/...
+ *   http://ADDRESS[:PORT]/PATH                      .../pods/..., the pod with that address in the object's namespace
  *
  * An answer of the API server itself (no such service, nobody listens) is not an answer of the destination. It becomes
  * the error with which a direct request would have ended. */

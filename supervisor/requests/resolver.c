@@ -12,7 +12,7 @@
  *     so at most that many threads, whatever plugins request. (With time-outs that leave threads behind, we would have
  *     to guess how long those live. A thread pool of our own would repeat what curl does.)
  *   - A name has one lookup, for all requests that wait for it. So a name that hangs takes one place. Further names
- * wait in order, without a thread. A name that nobody waits for any more leaves the queue.
+ *     wait in order, without a thread. A name that nobody waits for any more leaves the queue.
  *   - CURLOPT_QUICK_EXIT, which leaves threads behind, is used only at the end of the supervisor. */
 #include "resolver.h"
 
