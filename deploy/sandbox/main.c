@@ -1,4 +1,4 @@
-/* rayvisor-sandbox: options, a certificate, a kubeconfig, and the loop. */
+/* main.c - rayvisor-sandbox: options, certificates, a kubeconfig, and the loop. */
 #include "certs.h"
 #include "deploy/sandbox/http/http.h"
 #include "deploy/sandbox/rules/rules.h"
@@ -19,7 +19,7 @@
 struct options {
     const char *dir, *bind, *token;
     int64_t port;
-    const char **loads; /* argv's texts */
+    const char **loads; /* pointers into argv */
     size_t n_loads;
     struct sim_opts sim;
 };
@@ -34,7 +34,7 @@ static int write_file(const char *path, struct rv_buf *text) {
     return write(fd, text->p, text->n) == (ssize_t)text->n ? 0 : -EIO;
 }
 
-/* certified: with the administrator's certificate instead of the token. */
+/* certified: uses the administrator's certificate instead of the token. */
 static int write_kubeconfig(const struct options *o, const char *path, const struct sb_certs *c, uint16_t port,
                             bool certified) {
     rv_autobuf struct rv_buf b = {0};

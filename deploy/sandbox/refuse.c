@@ -1,4 +1,4 @@
-/* A write that is refused: the Kubernetes Status that says why, with its details and causes. */
+/* refuse.c - the Kubernetes Status of a refused write, with its details and causes. */
 #include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
 #include "storage_internal.h"
@@ -35,7 +35,7 @@ void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) 
     rv_node_append(a, causes, rv_node_str(a, rv_buf_str(&b)));
 }
 
-/* A cause is written as "field: Invalid value: ..."; its machine-readable reason follows from the words. */
+/* A cause is written as "field: Invalid value: ...". Its machine-readable reason follows from these words. */
 static const struct {
     const char *words, *reason;
 } cause_reasons[] = {{"Invalid value", "FieldValueInvalid"},

@@ -1,5 +1,6 @@
-/* Objects, versions, history and the rules of writing. Per resource the objects are one array sorted by (namespace,
- * name): a 20,000-pointer memmove costs microseconds and keeps LIST order and paging trivial. */
+/* storage.c - objects, versions, history and the rules of writing (see storage.h). For each resource the objects are
+ * one array, sorted by (namespace, name). A memmove of 20,000 pointers costs microseconds, and it keeps LIST order and
+ * paging simple. */
 #include "ipc/base/random.h"
 #include "storage_internal.h"
 
@@ -161,7 +162,7 @@ void sb_each(struct sb_storage *s, const struct sb_resource *r, struct rv_str ns
     (void)s;
     const struct sb_table *t = sb_table_of(r);
     size_t n = 0, i = ns.n != 0 ? sb_lower_bound(r, ns, RV_STR("")) : 0;
-    /* A snapshot of references: fn may write. */
+    /* A snapshot of references, because fn may write. */
     struct sb_object **copy = rv_alloc_array(t->n - i + 1, sizeof *copy);
     for (; i < t->n && (ns.n == 0 || rv_str_eq(t->v[i]->ns, ns)); i++) copy[n++] = sb_object_ref(t->v[i]);
     bool go = true;
@@ -213,7 +214,7 @@ struct sb_listener *sb_listen(struct sb_storage *s, sb_change_fn fn, void *arg) 
     return l;
 }
 
-/* The memory goes after the next change, so that a listener may leave while it is being called. */
+/* The memory is freed after the next change, so that a listener may remove itself while it is called. */
 struct sb_listener *sb_unlisten(struct sb_listener *l) {
     if (l != NULL) l->fn = NULL;
     return NULL;
@@ -379,7 +380,7 @@ int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
     set_uid(a, meta);
     set_now(a, meta, "creationTimestamp", 0);
     if (s->rules->has_generation(r)) rv_node_set_int(a, meta, "generation", 1);
-    /* Of the built-in kinds only nodes may be born with a status. */
+    /* Of the built-in kinds, only nodes may be created with a status. */
     if (r->has_status && strcmp(r->plural, "nodes") != 0) rv_node_remove(object, "status");
     e = run_hooks(s, r, a, object, RV_VAL_ABSENT, o, st);
     if (e == 0) e = s->rules->admit(s, r, object, st);
@@ -391,7 +392,7 @@ int sb_create(struct sb_storage *s, const struct sb_resource *r, struct rv_str n
 
 /* ---- update ---- */
 
-/* What it is about: the resource ("rayclusters.ray.io") or the kind ("RayCluster.ray.io"). */
+/* about: the resource ("rayclusters.ray.io") or the kind ("RayCluster.ray.io"). */
 static int conflict(const struct sb_object *old, const char *about, struct sb_status *st, struct rv_str why) {
     const struct sb_resource *r = old->resource;
     sb_status_set(st, 409, "Conflict", "Operation cannot be fulfilled on %s%s%s \"" RV_STR_FMT "\": " RV_STR_FMT, about,
@@ -439,7 +440,7 @@ static int check_delete(const struct sb_object *old, struct rv_arena *a, const s
     return 0;
 }
 
-/* Everything but metadata and status the same? */
+/* True if everything but metadata and status is the same. */
 static bool same_spec(struct rv_val a, struct rv_val b) {
     size_t n = 0, m = 0;
     for (struct rv_iter it = rv_iter(a); rv_iter_next(&it);) {
@@ -480,7 +481,7 @@ static struct rv_node *merge_with_old(struct rv_arena *a, struct rv_node *object
     return object;
 }
 
-/* An object whose deletion was only held up: is there nothing left that holds it? */
+/* True if nothing holds an object any more whose deletion was delayed. */
 static bool may_go(const struct sb_object *old, struct rv_node *object) {
     if (!rv_meta_deleting(old->value)) return false;
     if (rv_node_len(rv_node_path(object, "metadata.finalizers")) != 0) return false;

@@ -1,15 +1,16 @@
-/* storage_internal.h - what storage.c shares with the rest of the API half: the tables behind struct sb_resource, and
- * how a refusal is told (refuse.c). */
+/* storage_internal.h - what storage.c shares with the other files: the tables behind struct sb_resource, and refusals
+ * (refuse.c). */
 #ifndef RV_SANDBOX_STORAGE_INTERNAL_H
 #define RV_SANDBOX_STORAGE_INTERNAL_H
 
 #include "storage.h"
 
 struct sb_table {
-    struct sb_resource pub; /* first: a resource pointer is a table pointer */
+    struct sb_resource pub; /* first member: a resource pointer is a table pointer */
     struct sb_object **v;   /* sorted by (ns, name) */
     size_t n, cap;
-    /* Its CustomResourceDefinition was deleted, or changed so often: watches that began before end. */
+    /* ^`gone`: its CustomResourceDefinition was deleted. `edition` counts its changes. Watches that began before a
+     * change end. */
     bool gone;
     unsigned edition;
 };
@@ -24,10 +25,11 @@ struct sb_listener {
 };
 struct sb_storage {
     struct rv_loop *loop;
-    uint64_t version, compacted; /* compacted: newest forgotten version */
+    /* `compacted` is the newest version that was dropped. */
+    uint64_t version, compacted;
     struct sb_table **tables;
     size_t n_tables;
-    struct sb_change *history; /* ring */
+    struct sb_change *history; /* a ring buffer */
     size_t history_first, history_n, history_bytes;
     struct sb_listener **listeners;
     size_t n_listeners;
@@ -40,21 +42,21 @@ struct sb_storage {
 
 static inline struct sb_table *sb_table_of(const struct sb_resource *r) { return (struct sb_table *)(uintptr_t)r; }
 
-/* Takes over the names in *r (heap). */
+/* Takes ownership of the names in *r (on the heap). */
 struct sb_resource *sb_resource_add(struct sb_storage *s, const struct sb_resource *r);
 size_t sb_lower_bound(const struct sb_resource *r, struct rv_str ns, struct rv_str name);
-void sb_drop(struct sb_storage *s, struct sb_object *o); /* at once, whatever holds it */
+void sb_drop(struct sb_storage *s, struct sb_object *o); /* removes the object at once, whatever holds it */
 
 /* ---- refuse.c ---- */
 
 void sb_qualified(const struct sb_resource *r, struct rv_buf *out); /* "rayclusters.ray.io" */
 int sb_fail_object(struct sb_status *st, int http, const char *reason, const struct sb_resource *r, struct rv_str name,
                    const char *text);
-/* 422 with all the causes; they are texts. */
+/* Fails with 422 and all the causes, which are texts. */
 int sb_fail_causes(struct sb_status *st, const struct sb_resource *r, struct rv_str name, struct rv_node *causes);
 /* Appends a text. */
 void sb_cause(struct rv_arena *a, struct rv_node *causes, const char *fmt, ...) RV_PRINTF(3, 4);
-/* What the Status is about; causes (may be NULL) are texts "field: Invalid value: ...". */
+/* Fills in what the Status is about. causes (may be NULL) are texts "field: Invalid value: ...". */
 void sb_status_about(struct sb_status *st, const struct sb_resource *r, struct rv_str name, const char *kind,
                      struct rv_node *causes);
 

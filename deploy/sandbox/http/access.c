@@ -1,4 +1,4 @@
-/* Resources that are questions rather than objects: who am I, what may I. Whoever has the token may do everything. */
+/* access.c - resources that only answer questions: who am I, what may I do. Whoever has the token may do everything. */
 #include "http.h"
 #include "rayvisor/json.h"
 
@@ -50,7 +50,7 @@ bool sb_access(struct sb_request *q, struct sb_response *r) {
         sb_fail(r, 405, "MethodNotAllowed", "the server does not allow this method on the requested resource");
         return true;
     }
-    bool bare = strcmp(questions[i].plural, "selfsubjectreviews") == 0; /* asks without saying anything */
+    bool bare = strcmp(questions[i].plural, "selfsubjectreviews") == 0; /* its request has no fields */
     struct rv_node *body = bare ? rv_node_map(q->arena) : sb_read_body(q, r);
     if (body == NULL) return true;
     rv_autobuf struct rv_buf mp = {0};

@@ -1,4 +1,4 @@
-/* What fills a cell: a text, an age. */
+/* cells.c - fills cells of tables: a text, an age. */
 #include "cells.h"
 #include "ipc/base/loop.h"
 #include "rayvisor/json.h"
@@ -8,7 +8,8 @@ void sb_cell_text(struct rv_str s, const char *none, struct rv_buf *out) {
 }
 
 void sb_human_duration(int64_t s, struct rv_buf *out) {
-    /* Up to `below`, counted in `unit`, with the rest in `part` unless that is 0 (k8s.io/apimachinery duration). */
+    /* Ages up to `below` are written in `unit`, with the rest in `part` unless that is 0 (like k8s.io/apimachinery's
+     * duration). */
     static const struct {
         int64_t below, unit, part;
         char letter, part_letter;

@@ -1,13 +1,14 @@
-/* cells.h - what fills the cells of a table, whoever has the columns. */
+/* cells.h - writes the cells of tables, for all columns. */
 #ifndef RV_SANDBOX_CELLS_H
 #define RV_SANDBOX_CELLS_H
 
 #include "rayvisor/k8s.h"
 
-void sb_cell_text(struct rv_str s, const char *none, struct rv_buf *out); /* quoted; none when empty */
-/* A duration as kubectl prints ages ("5d3h"). */
+/* Writes it quoted; writes `none` if it is empty. */
+void sb_cell_text(struct rv_str s, const char *none, struct rv_buf *out);
+/* Writes a duration as kubectl prints ages ("5d3h"). */
 void sb_human_duration(int64_t seconds, struct rv_buf *out);
-/* "5m" since an RFC 3339 time, quoted; unknown is what an absent time shows as. */
+/* Writes "5m" since an RFC 3339 time, quoted. If the time is absent, writes `unknown`. */
 void sb_cell_since(struct rv_val time, const char *unknown, struct rv_buf *out);
 
 #endif

@@ -1,11 +1,11 @@
-/* The printer columns of built-in kinds, as a real API server's (pkg/printers/internalversion): kubectl get shows what
- * is computed here. Pods have a file of their own. */
+/* columns.c - the printer columns of built-in kinds, as in a real API server (pkg/printers/internalversion). kubectl
+ * get shows what is computed here. Pods are in podcolumns.c. */
 #include "columns.h"
 #include "rayvisor/json.h"
 
 #include <stdlib.h>
 
-enum { MANY = 3 }; /* of a list that can be long, so many are named */
+enum { MANY = 3 }; /* so many entries of a long list are named */
 
 static struct rv_val get(struct rv_val o, const char *path) { return rv_val_path(o, path); }
 static struct rv_str text_of(struct rv_val o, const char *path) { return rv_path_str(o, path); }
@@ -30,7 +30,7 @@ static void add_joined(struct rv_str s, const char *separator, struct rv_buf *b)
     rv_buf_add_str(b, s);
 }
 
-/* "a=b,c=d" by key. */
+/* Sorts "a=b,c=d" by key. */
 static int by_key(const void *x, const void *y) {
     return rv_str_cmp(*(const struct rv_str *)x, *(const struct rv_str *)y);
 }

@@ -1,4 +1,4 @@
-/* control.c - /sandbox/v1 by table (see control.h). */
+/* control.c - the paths of /sandbox/v1 as a table (see control.h). */
 #include "control.h"
 #include "rayvisor/json.h"
 
@@ -9,7 +9,7 @@ static void fail(struct sb_response *r, int http, const char *reason, const char
     sb_status_clear(&st);
 }
 
-/* The body in the request's arena; an empty one is an empty object. */
+/* Reads the body into the request's arena. An empty body is an empty object. */
 static bool read_body(struct sb_request *q, struct sb_response *r, struct rv_val *ret) {
     struct rv_error err = {0};
     rv_autobuf struct rv_buf mp = {0};

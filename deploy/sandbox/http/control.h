@@ -1,32 +1,32 @@
-/* control.h - /sandbox/v1: what tests and people ask of the sandbox itself, beside the Kubernetes API.
+/* control.h - /sandbox/v1: what tests and people can do with the sandbox itself, besides the Kubernetes API.
  *
  *   GET    /sandbox/v1/stats          counters (http/stats.h) and the number of objects by resource
- *   DELETE /sandbox/v1/stats          starts them afresh
- *   POST   /sandbox/v1/faults         a rule (http/faults.h); answers {"id":N}
- *   GET    /sandbox/v1/faults         the rules and how often each was met
- *   DELETE /sandbox/v1/faults[/ID]    forgets all, or one; what was stalled breaks off
- *   POST   /sandbox/v1/pause          {"ms":N}: no listening socket and no connection for so long
- *   POST   /sandbox/v1/compact        the watch history is forgotten: older watches get 410
- *   POST   /sandbox/v1/drop-watches   every watch ends
+ *   DELETE /sandbox/v1/stats          sets them to zero
+ *   POST   /sandbox/v1/faults         adds a rule (http/faults.h); answers {"id":N}
+ *   GET    /sandbox/v1/faults         the rules and how often each was applied
+ *   DELETE /sandbox/v1/faults[/ID]    removes all rules, or one; stalled requests are disconnected
+ *   POST   /sandbox/v1/pause          {"ms":N}: closes the listening socket and all connections for this time
+ *   POST   /sandbox/v1/compact        drops the watch history: older watches get 410
+ *   POST   /sandbox/v1/drop-watches   ends every watch
  *
- * None of these is counted or meets a fault. */
+ * None of these requests is counted or meets a fault. */
 #ifndef RV_SANDBOX_CONTROL_H
 #define RV_SANDBOX_CONTROL_H
 
 #include "http.h"
 #include "stats.h"
 
-/* What control needs of the server. */
+/* What the control API needs from the server. */
 struct sb_control {
     struct sb_storage *storage;
     struct sb_faults *faults;
     struct sb_stats *stats;
     void (*drop_watches)(void *arg);
-    void (*release)(void *arg);           /* what faults hold back */
-    void (*pause)(void *arg, int64_t ms); /* after the answer to this request is out */
+    void (*release)(void *arg);           /* releases requests that faults hold back */
+    void (*pause)(void *arg, int64_t ms); /* takes effect after the answer to this request was sent */
     void *arg;
 };
-/* False when the path is not one of the above. */
+/* Returns false if the path is not one of the above. */
 bool sb_control(const struct sb_control *c, struct sb_request *q, struct sb_response *r);
 
 #endif

@@ -1,4 +1,4 @@
-/* What clients ask before they ask for anything: versions, groups, resources, schemas, health. */
+/* discovery.c - what clients ask first: versions, groups, resources, schemas, health. */
 #include "http.h"
 #include "ipc/base/json_writer.h"
 
@@ -17,7 +17,7 @@ static void write_texts(struct jsonw *w, const char *key, const char *const *tex
     jsonw_end_array(w);
 }
 
-/* "kubectl get all" asks for the kinds of the category "all". */
+/* "kubectl get all" reads the kinds of the category "all". */
 static void add_categories(const struct sb_resource *r, struct jsonw *w) {
     static const char *const all[] = {"pods", "services", "deployments", "replicasets", "jobs", "cronjobs"};
     static const char *const category_all[] = {"all", NULL};
@@ -27,7 +27,7 @@ static void add_categories(const struct sb_resource *r, struct jsonw *w) {
         write_texts(w, "categories", (const char *const *)r->categories);
 }
 
-/* sub: NULL for the resource itself. The object stays open. */
+/* sub is NULL for the resource itself. The JSON object stays open. */
 static void begin_resource(struct jsonw *w, const struct sb_resource *r, const char *sub, const char *kind,
                            const char *const *verbs) {
     jsonw_begin_object(w, NULL);
@@ -100,7 +100,7 @@ static bool resource_list(struct sb_request *q, struct rv_str group, struct rv_s
     jsonw_begin_array(&l.w, "resources");
     sb_resource_each(q->storage, add_resource, &l);
     sb_access_list(group, version, &l.w);
-    bool any = l.w.comma; /* behind a value, not behind the opening bracket */
+    bool any = l.w.comma; /* after a value, and not after the opening bracket */
     jsonw_end_array(&l.w);
     jsonw_end_object(&l.w);
     if (!any) rv_buf_clear(&r->body);

@@ -1,4 +1,4 @@
-/* faults.c - the rules: reading them by table, matching, the throw. */
+/* faults.c - reads the rules with a table, matches them, and draws random numbers. */
 #include "faults.h"
 #include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"
@@ -11,9 +11,9 @@ struct rule {
     struct rule *next;
     unsigned id;
     uint64_t hits;
-    int64_t left; /* -1: without end */
+    int64_t left; /* -1 means without limit */
     double probability;
-    struct rv_buf text; /* as it was given */
+    struct rv_buf text; /* the rule as it was given */
     struct rv_val match;
     struct sb_fault fault;
 };
@@ -69,7 +69,8 @@ enum field { FIELD_INT, FIELD_BOOL, FIELD_TEXT, FIELD_DROP };
 static const struct action_field {
     const char *name;
     enum field type;
-    size_t offset, size; /* size: of a text */
+    /* `size` is for texts. */
+    size_t offset, size;
     int64_t min, max;
 } action_fields[] = {
     {"status", FIELD_INT, offsetof(struct sb_fault, status), 0, 400, 599},

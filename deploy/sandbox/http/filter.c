@@ -1,16 +1,16 @@
-/* Label and field selectors of lists, watches and collection deletes. Which fields may be selected is a table, as it is
- * in a real API server: others are refused by name. */
+/* filter.c - label and field selectors of lists, watches and collection deletes. A table says which fields may be
+ * selected, as in a real API server. Other fields are refused by name. */
 #include "http.h"
 
 #include <stdlib.h>
 
 struct sb_field {
-    char *path, *want; /* path into the stored object */
+    char *path, *want; /* the path in the stored object */
     bool differs;
 };
 
 static const struct {
-    const char *plural; /* NULL: of every kind */
+    const char *plural; /* NULL for every kind */
     const char *field;
 } selectable[] = {
     {NULL, "metadata.name"},
@@ -51,14 +51,14 @@ static bool known(const struct sb_resource *r, struct rv_str field) {
     return false;
 }
 
-/* Are there fields of its own that it can be selected by? */
+/* True if the resource has selectable fields of its own. */
 static bool has_own(const struct sb_resource *r) {
     for (size_t i = 0; i < RV_ARRAY_LEN(selectable); i++)
         if (selectable[i].plural != NULL && strcmp(selectable[i].plural, r->plural) == 0) return true;
     return r->view != NULL;
 }
 
-/* The stored name of a field; empty when it cannot be selected by. */
+/* The stored name of a field. Empty if it cannot be selected. */
 static struct rv_str stored_name(const struct sb_resource *r, struct rv_str field) {
     if (r->view == NULL || rv_str_starts(field, "metadata.")) return known(r, field) ? field : RV_STR("");
     for (size_t i = 0; r->view->fields[i][0] != NULL; i++)
@@ -119,10 +119,10 @@ void sb_filter_free(struct sb_filter *f) {
     *f = (struct sb_filter){0};
 }
 
-/* A field as the text that selectors compare with. */
+/* Compares a field, as the text that selectors use. */
 static bool field_is(struct rv_val object, const struct sb_field *f) {
     struct rv_str want = rv_str(f->want);
-    if (strcmp(f->path, "source") == 0) { /* an event's, wherever its writer put it */
+    if (strcmp(f->path, "source") == 0) { /* the source of an event may be in two places */
         struct rv_str old = rv_path_str(object, "source.component");
         return rv_str_eq(old.n != 0 ? old : rv_path_str(object, "reportingComponent"), want);
     }

@@ -1,4 +1,4 @@
-/* Requests on resources: the verbs. */
+/* handlers.c - requests on resources: the verbs. */
 #include "deploy/sandbox/rules/apply.h"
 #include "deploy/sandbox/rules/patch.h"
 #include "deploy/sandbox/rules/rules.h"
@@ -20,7 +20,7 @@ static void respond_object(struct sb_request *q, const struct sb_route *t, struc
 
 /* ---- writes ---- */
 
-/* Ownership needs a name; a client that gives none is known by its program. */
+/* Field ownership needs a name. If a client gives none, the name of its program is used. */
 static const char *manager_of(struct sb_request *q) {
     const char *given = q->query(q->query_arg, "fieldManager");
     if (given != NULL && given[0] != '\0') return given;
@@ -64,7 +64,8 @@ static bool check_type(struct sb_request *q, const struct sb_route *t, struct rv
     return false;
 }
 
-/* What the type does not know is dropped, refused or warned of. An apply is typed throughout: it is refused. */
+/* A field that the type does not have is dropped, refused or reported in a warning. An apply is always typed, so there
+ * it is refused. */
 static bool decode(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct sb_response *r) {
     const char *how = q->query(q->query_arg, "fieldValidation");
     const struct sb_resource *k = t->served;
@@ -98,7 +99,7 @@ static bool decode(struct sb_request *q, const struct sb_route *t, struct rv_nod
     return false;
 }
 
-/* From what the client speaks to what is stored. */
+/* Converts the client's form of an object to the stored form. */
 static bool stored(struct sb_request *q, const struct sb_route *t, struct rv_node *body, struct rv_val old,
                    struct sb_response *r) {
     struct sb_status st = {0};

@@ -1,6 +1,6 @@
 #include "table.h"
 
-/* What is between brackets, with the brackets' end in *ret_next. */
+/* The text between brackets. *ret_next is the end of the brackets. */
 static struct rv_str bracket(struct rv_str path, size_t at, size_t *ret_next) {
     size_t end = at + 1;
     char quote = '\0';

@@ -1,7 +1,7 @@
-/* LIST: selection, paging on a consistent snapshot, resourceVersion semantics.
+/* list.c - LIST: selection, paging on a consistent snapshot, the meaning of resourceVersion.
  *
- * The state at an older version is made from the newest by undoing the history after it. When that history is forgotten
- * the answer is 410 with a token to go on inconsistently, as a real API server's. */
+ * The state at an older version is made from the newest one by undoing the history after it. If that history was
+ * dropped, the answer is 410 with a token to continue inconsistently, as in a real API server. */
 #include "http.h"
 #include "ipc/base/base64.h"
 #include "ipc/base/json_writer.h"
@@ -14,7 +14,7 @@
 /* ---- snapshots ---- */
 
 struct snapshot {
-    struct sb_object **v; /* sorted by (namespace, name), referenced */
+    struct sb_object **v; /* sorted by (namespace, name), with references */
     size_t n, cap;
 };
 
@@ -51,7 +51,7 @@ static bool take(void *arg, struct sb_object *o) {
     return true;
 }
 
-/* prev NULL: it did not exist before. */
+/* If prev is NULL, the object did not exist before. */
 static void undo(struct snapshot *p, struct sb_object *o, struct sb_object *prev) {
     size_t i = lower_bound(p, o->ns, o->name);
     bool there = i < p->n && compare(p->v[i], o->ns, o->name) == 0;
@@ -61,7 +61,7 @@ static void undo(struct snapshot *p, struct sb_object *o, struct sb_object *prev
     } else if (there) {
         memmove(p->v + i, p->v + i + 1, (--p->n - i) * sizeof(struct sb_object *));
     } else if (prev != NULL) {
-        take(p, prev); /* grows, and is moved to where it belongs */
+        take(p, prev); /* the array grows, and the object is moved to its place */
         memmove(p->v + i + 1, p->v + i, (p->n - 1 - i) * sizeof(struct sb_object *));
         p->v[i] = prev;
     }
@@ -123,7 +123,7 @@ struct query {
     struct sb_filter filter;
     struct sb_form form;
     int64_t limit;
-    bool exact; /* at this version and no other */
+    bool exact; /* at exactly this version */
     uint64_t version;
     struct rv_buf token;
     struct rv_str from_ns, from_name;
@@ -136,7 +136,7 @@ static void query_free(struct query *l) {
 
 static const char *param(struct sb_request *q, const char *name) { return q->query(q->query_arg, name); }
 
-/* Asked for a state that is not there yet. */
+/* True if the requested version does not exist yet. */
 static bool too_new(struct sb_request *q, int64_t version, struct sb_response *r) {
     if ((uint64_t)version <= sb_version(q->storage)) return false;
     struct sb_status st = {0};

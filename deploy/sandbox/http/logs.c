@@ -6,7 +6,7 @@
 struct line {
     struct rv_str time, text;
 };
-enum { LINES = 4 }; /* of one life of a container */
+enum { LINES = 4 }; /* for one run of a container */
 
 struct sb_log *sb_log_free(struct sb_log *l) {
     if (l == NULL) return NULL;
@@ -37,7 +37,7 @@ static size_t add_line(struct line *lines, size_t n, struct rv_str time, struct 
     return n + 1;
 }
 
-/* The life of a container, as far as its status tells it. Texts live in the arena and the pod. */
+/* The lines about one run of a container, as far as its status shows it. The texts are in the arena and in the pod. */
 static size_t life(struct rv_arena *a, struct rv_val pod, struct rv_str name, bool previous, struct line lines[LINES]) {
     struct rv_val c = container_of(pod, name), s = status_of(pod, name);
     struct rv_val end = rv_val_path(s, previous ? "lastState.terminated" : "state.terminated");
@@ -54,7 +54,7 @@ static size_t life(struct rv_arena *a, struct rv_val pod, struct rv_str name, bo
     for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++)
         for (struct rv_iter it = rv_iter(rv_val_get(c, parts[i])); rv_iter_next(&it);)
             rv_buf_addf(&command, "%s" RV_STR_FMT, command.n != 0 ? " " : "", RV_STR_ARG(rv_val_str(it.val)));
-    for (size_t i = 0; i < command.n; i++) /* one line */
+    for (size_t i = 0; i < command.n; i++) /* all on one line */
         if (command.p[i] == '\n') command.p[i] = ';';
     if (command.n != 0)
         n = add_line(lines, n, from, rv_arena_fmt(a, "+ " RV_STR_FMT, RV_STR_ARG(rv_buf_str(&command))));
@@ -80,7 +80,7 @@ void sb_log_more(struct sb_log *l, const struct sb_object *pod, bool deleted, st
     struct line lines[LINES];
     size_t n = life(a, pod->value, rv_str(l->container), false, lines), from = l->lines;
     bool ended = rv_val_set(rv_val_path(status_of(pod->value, rv_str(l->container)), "state.terminated"));
-    if (ended && n != 0) from = n - 1; /* that it was ready is no longer told, its end is */
+    if (ended && n != 0) from = n - 1; /* the line about the start was sent before, so only that about the end is new */
     for (size_t i = from; i < n; i++) write_line(&lines[i], l->timestamps, out);
     if (n > l->lines) l->lines = n;
     if (deleted || ended) *ret_over = true;
@@ -117,7 +117,7 @@ static bool number(struct sb_request *q, const char *name, int64_t *ret, struct 
     return false;
 }
 
-/* Lines from this time on, ns. */
+/* The time from which lines are wanted, in ns. */
 static bool since(struct sb_request *q, int64_t *ret, struct sb_response *r) {
     int64_t seconds = -1;
     const char *time = q->query(q->query_arg, "sinceTime");

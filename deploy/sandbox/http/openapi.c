@@ -1,5 +1,5 @@
-/* OpenAPI v3, one document a group and version: enough for kubectl explain, and for kubectl to see that the server
- * validates fields. Built-in kinds come without descriptions; custom ones say what their definition says. */
+/* openapi.c - OpenAPI v3, one document for each group and version. It is enough for kubectl explain, and shows kubectl
+ * that the server validates fields. Built-in kinds have no descriptions; custom ones have those of their definition. */
 #include "deploy/sandbox/rules/schema.h"
 #include "http.h"
 #include "rayvisor/json.h"
@@ -12,7 +12,7 @@ struct doc {
     struct sb_storage *s;
     struct jsonw w;
     struct rv_str group, version;
-    const struct sb_type **todo; /* types that are referred to; each once */
+    const struct sb_type **todo; /* types that are referred to; each occurs once */
     size_t n, cap;
 };
 
@@ -98,7 +98,7 @@ static void write_required(const struct sb_type *t, struct jsonw *w) {
     jsonw_end_array(w);
 }
 
-/* One component: "Name":{...}; r when it is a kind of this document. */
+/* Writes one component, "Name":{...}. r is set if it is a kind of this document. */
 static void write_struct(struct doc *d, const struct sb_type *t, const struct sb_resource *r) {
     struct jsonw *w = &d->w;
     jsonw_key(w, t->name);
@@ -120,7 +120,7 @@ static void write_struct(struct doc *d, const struct sb_type *t, const struct sb
     jsonw_end_object(w);
 }
 
-/* A custom kind: its own schema, with what every object has. */
+/* Writes a custom kind: its own schema and the fields of every object. */
 static void write_custom(struct doc *d, const struct sb_resource *r) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *n = rv_node_from(a, sb_schema_raw(r->schema)), *props = rv_node_ensure_map(a, n, "properties");
@@ -224,7 +224,7 @@ static void write_doc(struct doc *d) {
     jsonw_begin_object(w, "components");
     jsonw_begin_object(w, "schemas");
     sb_resource_each(d->s, add_kind, d);
-    for (size_t i = 0; i < d->n; i++) { /* grows as they are written */
+    for (size_t i = 0; i < d->n; i++) { /* the list grows while it is written */
         struct find f = {d, d->todo[i], false};
         sb_resource_each(d->s, is_kind, &f);
         if (!f.found) write_struct(d, d->todo[i], NULL);
@@ -241,7 +241,8 @@ static void add_to_index(void *arg, const struct sb_resource *r) {
     rv_autobuf struct rv_buf key = {0}, member = {0};
     rv_buf_addf(&key, "api%s%s/%s", r->group[0] != '\0' ? "s/" : "", r->group, r->version);
     rv_buf_addf(&member, "\"%s\":", rv_buf_cstr(&key));
-    if (memmem(w->out->p, w->out->n, member.p, member.n) != NULL) return; /* another kind of this group and version */
+    /* Another kind has the same group and version. */
+    if (memmem(w->out->p, w->out->n, member.p, member.n) != NULL) return;
     jsonw_begin_object(w, rv_buf_cstr(&key));
     jsonw_fmt(w, "serverRelativeURL", "/openapi/v3/%s", rv_buf_cstr(&key));
     jsonw_end_object(w);

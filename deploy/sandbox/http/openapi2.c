@@ -1,6 +1,6 @@
-/* OpenAPI v2 as protobuf (gnostic's openapi.v2.Document): the paths of all resources with what kubectl before 1.27
- * looks for in them before it sends a dry run: a PATCH of the kind that takes the query parameter "dryRun". No schemas:
- * those clients explain nothing and warn of no unknown field. */
+/* openapi2.c - OpenAPI v2 as protobuf (gnostic's openapi.v2.Document). It has the paths of all resources and what
+ * kubectl before 1.27 looks for before a dry run: a PATCH of the kind with the query parameter "dryRun". It has no
+ * schemas, so these clients explain nothing and warn of no unknown field. */
 #include "http.h"
 
 /* ---- protobuf: fields that have a length ---- */
@@ -16,7 +16,7 @@ static void put(struct rv_buf *out, unsigned number, struct rv_str value) {
     rv_buf_add_str(out, value);
 }
 
-/* What is in the buffer becomes one field of a message that contains nothing else. */
+/* Turns the content of the buffer into one field of a message that contains nothing else. */
 static void wrap(struct rv_buf *b, unsigned number) {
     rv_autobuf struct rv_buf out = {0};
     put(&out, number, rv_buf_str(b));
@@ -26,7 +26,7 @@ static void wrap(struct rv_buf *b, unsigned number) {
 
 /* ---- the document ---- */
 
-/* The numbers are those of OpenAPIv2.proto. */
+/* The numbers are from OpenAPIv2.proto. */
 enum { DOCUMENT_SWAGGER = 1, DOCUMENT_INFO = 2, DOCUMENT_PATHS = 8 };
 enum { INFO_TITLE = 1, INFO_VERSION = 2 };
 enum { PATHS_PATH = 2, NAMED_NAME = 1, NAMED_VALUE = 2, ITEM_PATCH = 8 };

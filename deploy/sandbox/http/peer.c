@@ -1,4 +1,4 @@
-/* Who is at the other end: a certificate that our authority signed is as good as the token. */
+/* peer.c - authentication of a client: a certificate that our authority has signed is as good as the token. */
 #include "peer.h"
 
 #include <gnutls/gnutls.h>

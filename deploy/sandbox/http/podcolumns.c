@@ -1,5 +1,5 @@
-/* What kubectl get pods shows: not the phase, but what keeps a pod from being what it should be. The rules are those of
- * the API server's printer for pods. */
+/* podcolumns.c - the columns of kubectl get pods. They show not the phase but what keeps a pod from its desired state.
+ * The rules are those of the API server's printer for pods. */
 #include "columns.h"
 #include "rayvisor/json.h"
 
@@ -8,7 +8,8 @@
 struct summary {
     char status[160];
     size_t ready, total;
-    int64_t restarts, last_restart; /* the latter in ns; 0: unknown */
+    /* `last_restart` is in ns; 0 if unknown. */
+    int64_t restarts, last_restart;
 };
 
 static struct rv_val get(struct rv_val o, const char *path) { return rv_val_path(o, path); }
@@ -24,7 +25,7 @@ static void note_restart(struct summary *s, struct rv_val status) {
         s->last_restart = t;
 }
 
-/* A reason, or what stands for it when there is none. */
+/* Writes a reason, or a text for a missing one. */
 static void set_terminated(struct summary *s, const char *prefix, struct rv_val t) {
     struct rv_str reason = rv_path_str(t, "reason");
     int64_t signal = rv_path_int(t, "signal", 0);
@@ -43,7 +44,7 @@ static bool sidecar(struct rv_val pod, struct rv_str name) {
     return false;
 }
 
-/* True while an init container is what the pod waits for. */
+/* Returns true while the pod waits for an init container. */
 static bool look_at_init(struct rv_val pod, struct summary *s) {
     size_t i = 0, total = rv_val_len(get(pod, "spec.initContainers"));
     for (struct rv_iter it = rv_iter(get(pod, "status.initContainerStatuses")); rv_iter_next(&it); i++) {

@@ -14,7 +14,7 @@ struct reader {
 struct field {
     uint64_t number;
     enum wire wire;
-    uint64_t value; /* varint, fixed */
+    uint64_t value; /* for varint and fixed */
     struct reader in;
 };
 
@@ -67,7 +67,7 @@ static struct rv_str text(const struct field *f) {
     return (struct rv_str){(const char *)f->in.p, (size_t)(f->in.end - f->in.p)};
 }
 
-/* One field of a small message. */
+/* Finds one field of a small message. */
 static bool lookup(struct reader in, uint64_t number, struct field *ret) {
     while (next(&in, ret))
         if (ret->number == number) return true;
@@ -89,7 +89,7 @@ static struct rv_node *bytes_node(struct rv_arena *a, struct rv_str s) {
     return rv_node_str(a, rv_buf_str(&b));
 }
 
-/* metav1.Time: seconds and nanoseconds; an empty one is no time. */
+/* metav1.Time: seconds and nanoseconds. An empty message is no time. */
 static struct rv_node *time_node(struct decoder *d, struct reader in, bool micro) {
     struct field s = {0}, n = {0};
     char out[40];
@@ -136,7 +136,7 @@ static struct rv_node *value(struct decoder *d, const struct sb_type *t, const s
         return time_node(d, f->in, t->kind == SB_MICROTIME);
     case SB_STRUCT:
         return message(d, t, f->in, rv_node_map(d->a), RV_STR(""), depth + 1);
-    case SB_ANY: /* raw JSON in a message of its own: nothing that clients create has one */
+    case SB_ANY: /* raw JSON in a message of its own; objects that clients create never have one */
     case SB_MAP:
     case SB_LIST:
         break;
@@ -156,12 +156,12 @@ static void put(struct decoder *d, const struct sb_prop *p, const struct field *
         struct rv_node *map = rv_node_getn(out, p->name);
         if (map == NULL) rv_node_setn(d->a, out, p->name, map = rv_node_map(d->a));
         lookup(f->in, 1, &key);
-        v.in = (struct reader){f->in.end, f->in.end, false}; /* left out: empty */
+        v.in = (struct reader){f->in.end, f->in.end, false}; /* a field that is left out is empty */
         lookup(f->in, 2, &v);
         rv_node_setn(d->a, map, rv_arena_str(d->a, text(&key)), value(d, p->type->items, &v, depth));
     } else {
         struct rv_node *n = value(d, p->type, f, depth);
-        /* Encoders send every field that is no pointer; JSON leaves the empty ones out. */
+        /* Encoders send every field that is not a pointer. JSON leaves out the empty ones. */
         bool empty = p->type->kind == SB_STRING && rv_node_text(n).n == 0;
         if (p->type->kind >= SB_BOOL && p->type->kind <= SB_NUMBER) empty = f->value == 0 && !p->keep_zero;
         bool null = rv_node_type(n) == RV_NULL;
@@ -169,7 +169,7 @@ static void put(struct decoder *d, const struct sb_prop *p, const struct field *
     }
 }
 
-/* The number of a field with the numbers of the messages around it that JSON does not have: "2.1". */
+/* The number of a field, with the numbers of the messages around it that JSON does not have: "2.1". */
 static struct rv_node *message(struct decoder *d, const struct sb_type *t, struct reader in, struct rv_node *out,
                                struct rv_str prefix, unsigned depth) {
     struct field f;

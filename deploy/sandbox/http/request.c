@@ -1,4 +1,4 @@
-/* What a request says: where its path leads, which verb it is, its body as a tree. */
+/* request.c - reads requests: the resource of the path, the verb, the body as a tree. */
 #include "deploy/sandbox/load.h"
 #include "http.h"
 #include "protobuf.h"

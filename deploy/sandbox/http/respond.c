@@ -1,4 +1,4 @@
-/* Answers: a Kubernetes Status with its details, and objects in the form that was asked for. */
+/* respond.c - answers: a Kubernetes Status with its details, and objects in the requested form. */
 #include "http.h"
 #include "ipc/base/json_writer.h"
 #include "rayvisor/json.h"

@@ -1,5 +1,5 @@
-/* HTTPS on the event loop: libmicrohttpd with its epoll descriptor in ours, no threads. A watch is an answer whose
- * reader suspends the connection while there is nothing to send. */
+/* server.c - HTTPS on the event loop: libmicrohttpd with its epoll descriptor in our loop, without threads. A watch is
+ * an answer whose reader suspends the connection while there is nothing to send. */
 #include "control.h"
 #include "logs.h"
 #include "peer.h"
@@ -14,7 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* BACKLOG: what is kept for a watcher that does not read. Then its watch ends, as a real API server does it. */
+/* BACKLOG_MAX: how many bytes are kept for a watcher that does not read. Beyond it the watch ends, as in a real API
+ * server. */
 enum { BODY_MAX = 3 << 20, BOOKMARK_MS = 10000, BACKLOG_MAX = 64 << 20 };
 
 struct sb_server {
@@ -25,15 +26,15 @@ struct sb_server {
     struct rv_timer *timer;
     struct rv_prepare *prepare;
     struct stream *streams;
-    struct call *held; /* answers that a fault keeps back */
+    struct call *held; /* answers that a fault holds back */
     struct sb_faults *faults;
     struct sb_stats *stats;
     struct sb_server_opts opts;
     struct rv_timer *pause_end;
-    int64_t pause_ms; /* asked for; begins when the answer to that is out */
-    int place;        /* a socket that keeps the port ours while nobody listens; -1 */
+    int64_t pause_ms; /* a requested pause, which begins when the answer to the request was sent */
+    int place;        /* a socket that keeps the port reserved while nobody listens; -1 if none */
     uint16_t port;
-    bool resumed; /* a watch has something to send: the daemon must look, whatever its timeout says */
+    bool resumed; /* a watch has something to send: the daemon must run, whatever its timeout says */
 };
 
 struct stream {
@@ -47,16 +48,16 @@ struct stream {
     struct rv_timer *end;
     struct rv_buf out;
     struct sb_fault fault;
-    struct sb_log *log; /* it shows a container's lines instead of events */
+    struct sb_log *log; /* the watch shows the log lines of a container instead of events */
     struct sb_form form;
-    struct rv_timer *mark; /* bookmarks, where they are wanted */
+    struct rv_timer *mark; /* for bookmarks, if they were requested */
     uint64_t marked;
-    unsigned edition; /* of its definition */
+    unsigned edition; /* the edition of its definition when it began */
     bool headed, suspended, ended;
 };
 
 struct sb_later {
-    void (*cancel)(void *arg); /* NULL: nobody answers later */
+    void (*cancel)(void *arg); /* NULL if nobody answers later */
     void *arg;
 };
 
@@ -65,7 +66,7 @@ struct call {
     struct rv_buf body;
     bool started, too_big;
     struct sb_later later;
-    /* An answer that is kept back: the connection is suspended until it is ready, or until it is released to break. */
+    /* An answer that is held back: the connection is suspended until it is ready, or until it is released to break. */
     struct call *next, **at;
     struct sb_server *server;
     struct MHD_Connection *connection;
@@ -104,7 +105,7 @@ static void stream_event(struct stream *w, const char *type, struct sb_object *o
         rv_buf_add(&w->out, w->out.p + before, w->out.n - before);
     }
     sb_stats_events(w->server->stats, w->fault.duplicate_events ? 2 : 1);
-    if (w->listener != NULL && w->out.n > BACKLOG_MAX) w->ended = true; /* it may come back for the rest */
+    if (w->listener != NULL && w->out.n > BACKLOG_MAX) w->ended = true; /* it may resume from its last version */
     wake(w);
 }
 
@@ -114,12 +115,12 @@ static void on_end(void *arg) {
     wake(w);
 }
 
-/* With a selector, entering and leaving the selection are what the client sees as added and deleted; what leaves is
- * shown as it was when it still belonged. */
+/* With a selector, objects that enter or leave the selection are shown as added or deleted. A leaving object is shown
+ * in its last state inside the selection. */
 static void on_change(void *arg, enum sb_event type, struct sb_object *o, struct sb_object *prev) {
     struct stream *w = arg;
     const struct sb_table *t = sb_table_of(w->resource);
-    if (t->gone || t->edition != w->edition) on_end(w); /* what happens to its definition comes here too */
+    if (t->gone || t->edition != w->edition) on_end(w); /* changes of its definition arrive here as well */
     if (w->ended || o->resource != w->resource || (w->ns[0] != '\0' && !rv_str_is(o->ns, w->ns))) return;
     bool now = type != SB_DELETED && sb_filter_matches(&w->filter, o);
     bool before = prev != NULL && sb_filter_matches(&w->filter, prev);
@@ -176,7 +177,7 @@ static void bookmark(struct stream *w, bool initial) {
     sb_form_bookmark(w->form, w->served, w->marked, initial, &w->out);
 }
 
-/* Lets a client that sees few changes resume from a version that is not long forgotten. */
+/* Sends a bookmark, so that a client with few changes can resume from a version that is not too old. */
 static void on_mark(void *arg) {
     struct stream *w = arg;
     rv_timer_arm(w->mark, BOOKMARK_MS);
@@ -265,7 +266,7 @@ static bool authorized(const struct sb_server *v, struct MHD_Connection *c) {
 
 struct cut {
     size_t keep;
-    struct rv_str text; /* behind it in the same memory */
+    struct rv_str text; /* the text is in the same memory, after the struct */
 };
 
 static ssize_t read_cut(void *arg, uint64_t pos, char *buf, size_t max) {
@@ -276,7 +277,7 @@ static ssize_t read_cut(void *arg, uint64_t pos, char *buf, size_t max) {
     return (ssize_t)n;
 }
 
-/* The whole length is promised, and at least a byte of it is missing. */
+/* The header has the whole length, and at least one byte of the body is missing. */
 static struct MHD_Response *cut_answer(const struct rv_buf *body, size_t keep) {
     struct cut *c = rv_alloc(sizeof *c + body->n);
     if (body->n != 0) memcpy(c + 1, body->p, body->n);
@@ -328,7 +329,7 @@ static void hold_for(struct sb_server *v, struct MHD_Connection *c, struct call 
     rv_timer_arm(k->timer, fault->delay_ms);
 }
 
-/* Stalled requests break off. */
+/* Disconnects stalled requests. */
 static void release(void *arg) {
     for (struct call *k = ((struct sb_server *)arg)->held; k != NULL; k = k->next)
         if (k->timer == NULL && k->later.cancel == NULL) resume(k);
@@ -377,7 +378,7 @@ void sb_later_answer(struct sb_later *l, int status, struct rv_str body) {
     resume(k);
 }
 
-/* Warning (RFC 7234, as API servers use it) and Retry-After. */
+/* The headers Warning (RFC 7234, as API servers use it) and Retry-After. */
 static void extra_headers(struct MHD_Response *m, const struct sb_response *r) {
     for (size_t i = 0; i < r->warnings.n;) {
         const char *line = (const char *)r->warnings.p + i, *end = memchr(line, '\n', r->warnings.n - i);
@@ -394,7 +395,7 @@ static void extra_headers(struct MHD_Response *m, const struct sb_response *r) {
     if (r->retry_after > 0) MHD_add_response_header(m, "Retry-After", seconds);
 }
 
-/* Which fault does it meet? Counts it, too. */
+/* Finds the fault that the request meets, and counts it. */
 static void apply_faults(struct sb_server *v, struct sb_request *q, struct sb_fault *ret) {
     struct sb_route t = {0};
     struct sb_fault_call c = {.verb = RV_STR("get"), .user_agent = q->user_agent};
@@ -426,7 +427,7 @@ static void respond_fault(struct sb_response *r, const struct sb_fault *f) {
     r->retry_after = (int)f->retry_after;
 }
 
-/* Does what is asked; the fault says what of it is seen. */
+/* Carries out the request. The fault decides which part of the answer the client gets. */
 static enum MHD_Result serve(struct sb_server *v, struct MHD_Connection *c, struct call *call, struct sb_request *q) {
     struct sb_response r = {.type = "application/json"};
     struct sb_fault fault = {0};

@@ -1,4 +1,4 @@
-/* stats.c - counters by name. The names are few (verbs times resources, user agents), so lists do. */
+/* stats.c - counters by name. There are few names (verbs times resources, user agents), so lists are enough. */
 #include "stats.h"
 #include "rayvisor/json.h"
 
@@ -64,8 +64,8 @@ struct sb_stats *sb_stats_free(struct sb_stats *t) {
     return NULL;
 }
 
-/* By the first word: "kubectl/v1.36.0 (linux/amd64) kubernetes/..." is kubectl/v1.36.0. The last place is for "other".
- */
+/* Finds the counter by the first word: "kubectl/v1.36.0 (linux/amd64) kubernetes/..." is kubectl/v1.36.0. The last slot
+ * is for all others. */
 static struct agent *agent_of(struct sb_stats *t, struct rv_str name) {
     const char *space = name.n != 0 ? memchr(name.p, ' ', name.n) : NULL;
     if (space != NULL) name.n = (size_t)(space - name.p);

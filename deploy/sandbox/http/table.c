@@ -7,7 +7,7 @@
 
 struct sb_form sb_form_of(struct rv_str accept, const char *include) {
     struct sb_form f = {SB_WHOLE, SB_INCLUDE_METADATA};
-    struct rv_str first = accept; /* what is preferred comes first */
+    struct rv_str first = accept; /* the preferred form comes first */
     const char *comma = accept.n != 0 ? memchr(accept.p, ',', accept.n) : NULL;
     if (comma != NULL) first.n = (size_t)(comma - accept.p);
     if (first.n != 0 && memmem(first.p, first.n, "as=Table", 8) != NULL) f.shape = SB_TABLE;
@@ -36,7 +36,7 @@ static void add_column(struct jsonw *w, struct rv_val column, const struct sb_co
     jsonw_end_object(w);
 }
 
-/* What a kind without columns of its own shows. */
+/* The column of a kind without columns of its own. */
 static void cell_name(struct rv_val o, struct rv_buf *out) { rv_json_quote(rv_path_str(o, "metadata.name"), out); }
 static void cell_created(struct rv_val o, struct rv_buf *out) {
     rv_json_quote(rv_path_str(o, "metadata.creationTimestamp"), out);
@@ -49,7 +49,7 @@ static const struct sb_column plain[] = {{"Name", "string", "name", 0, cell_name
 static const struct sb_column custom_plain[] = {{"Name", "string", "name", 0, cell_name},
                                                 {"Age", "date", "", 0, cell_age}};
 
-/* The C columns of a resource; custom ones with columns in their definition have just the name here. */
+/* The columns of a resource in C. Custom resources with columns in their definition have only the name here. */
 static const struct sb_column *columns_of(const struct sb_resource *r, size_t *ret_n, struct rv_val *ret_more) {
     *ret_more = r->custom ? sb_schema_columns(r->schema) : RV_VAL_ABSENT;
     *ret_n = 2;
@@ -122,7 +122,7 @@ static void list_meta(const struct sb_list_meta *m, struct jsonw *w) {
     jsonw_end_object(w);
 }
 
-/* Kind and apiVersion, of the resource itself or of its metadata alone. */
+/* Writes kind and apiVersion, of the resource itself or of its metadata alone. */
 static void write_type_meta(struct jsonw *w, const struct sb_resource *served, bool partial, bool list) {
     if (partial)
         jsonw_fmt(w, "kind", "PartialObjectMetadata%s", list ? "List" : "");
@@ -134,7 +134,7 @@ static void write_type_meta(struct jsonw *w, const struct sb_resource *served, b
         jsonw_fmt(w, "apiVersion", "%s%s%s", served->group, served->group[0] != '\0' ? "/" : "", served->version);
 }
 
-/* A table up to its rows; sb_form_close() ends it. */
+/* Begins a table, up to its rows. sb_form_close() ends it. */
 static void begin_table(const struct sb_resource *stored, const struct sb_list_meta *m, bool columns,
                         struct rv_buf *out) {
     struct jsonw w = {.out = out};

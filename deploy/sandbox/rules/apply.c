@@ -28,7 +28,7 @@ static struct rv_node *find_entry(struct rv_node *list, const struct who *w) {
     return NULL;
 }
 
-/* Nothing is written when the set is the same: an apply that changes nothing must not make a new version. */
+/* If the set is the same, nothing is written: an apply without effect must not make a new version. */
 static void put_entry(struct rv_arena *a, struct rv_node *list, const struct who *w, struct rv_node *set) {
     struct rv_node *e = find_entry(list, w);
     if (e != NULL && set != NULL && rv_node_equal(rv_node_get(e, "fieldsV1"), set)) return;
@@ -49,7 +49,7 @@ static void put_entry(struct rv_arena *a, struct rv_node *list, const struct who
     if (w->subresource.n != 0) rv_node_set_str(a, e, "subresource", w->subresource);
 }
 
-/* Takes a set from all but one. */
+/* Removes a set from the sets of all other managers. */
 static void take_from_others(struct rv_arena *a, struct rv_node *list, const struct who *w, struct rv_node *set) {
     for (size_t i = rv_node_len(list); i-- > 0;) {
         struct rv_node *e = rv_node_at(list, i), *have = rv_node_get(e, "fieldsV1");
@@ -95,10 +95,10 @@ struct job {
     const struct sb_type *type;
     const struct sb_apply_opts *o;
     struct who who;
-    struct rv_node *config, *set; /* what is applied, and which fields that are */
+    struct rv_node *config, *set; /* what is applied, and its fields */
 };
 
-/* The client-side applied configuration that the object remembers. */
+/* The configuration that a client-side apply stored in the object. */
 static struct rv_node *last_applied(struct rv_arena *a, struct rv_node *live) {
     struct rv_str text = rv_node_text(rv_node_get(rv_node_path(live, "metadata.annotations"), LAST_APPLIED));
     rv_autobuf struct rv_buf mp = {0};
@@ -175,7 +175,7 @@ static int check_conflicts(const struct job *j, struct rv_node *live, struct rv_
     return RV_E_CONFLICT;
 }
 
-/* Everything that is there at the first apply has an owner of some name. */
+/* At the first apply, everything that exists gets an owner with a special name. */
 static void first_owner(const struct job *j, struct rv_node *live, struct rv_node *list) {
     if (rv_node_len(list) != 0) return;
     bool client_side = last_applied(j->a, live) != NULL;
@@ -203,7 +203,7 @@ static int apply_to(const struct job *j, struct sb_object *old, struct sb_object
         if (e != 0) return e;
     }
     struct rv_node *mine = find_entry(list, &j->who), *last = mine != NULL ? rv_node_get(mine, "fieldsV1") : NULL;
-    /* What is changed is not the others' any more; what is merely repeated is owned together. */
+    /* A changed field is removed from other owners. A field that is only repeated gets one more owner. */
     struct rv_node *object = sb_fields_merge(a, j->type, rv_node_copy(a, live), j->config);
     take_from_others(a, list, &j->who, sb_fields_changed(a, j->type, live, object));
     for (size_t i = 0; i < rv_node_len(list); i++)

@@ -1,5 +1,5 @@
-/* The built-in resources as one table, and the few rules that belong to a kind rather than to storage: names, pod
- * quota, what a new namespace contains. */
+/* builtin.c - the built-in resources as one table, and the few rules that belong to one kind: names, pod quota, the
+ * content of a new namespace. */
 #include "internal.h"
 #include "rules.h"
 #include "types.h"
@@ -156,7 +156,7 @@ static bool tightest(void *arg, struct sb_object *o) {
     return true;
 }
 
-/* A pod's service account must be there; the names of generated ones are told as far as they were given. */
+/* A pod's service account must exist. For a generated name, the message has the part that was given. */
 static bool account_exists(struct sb_storage *s, struct rv_node *pod, struct sb_status *st) {
     struct rv_str ns = rv_node_text(rv_node_path(pod, "metadata.namespace"));
     struct rv_str account = rv_node_text(rv_node_path(pod, "spec.serviceAccountName"));

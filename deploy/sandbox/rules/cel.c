@@ -1,5 +1,5 @@
-/* cel.c - a recursive-descent evaluator (see cel.h). It parses and evaluates in one go: rules are short. While checking
- * only, values are unknown and errors of types do not count. */
+/* cel.c - a recursive-descent evaluator (see cel.h). It parses and evaluates at the same time, because rules are short.
+ * If it only checks a rule, values are unknown and type errors do not count. */
 #include "cel.h"
 
 #include <ctype.h>
@@ -13,7 +13,8 @@ struct cel {
     struct rv_str text;
     size_t at;
     unsigned depth;
-    bool checking, transition, broken; /* broken: syntax; failed: evaluation */
+    /* `broken`: a syntax error. `failed`: an error of the evaluation. */
+    bool checking, transition, broken;
     bool failed;
     struct rv_val self, old_self;
 };
@@ -54,7 +55,7 @@ static struct rv_str identifier(struct cel *c) {
     return (struct rv_str){c->text.p + start, c->at - start};
 }
 
-/* self or oldSelf and the fields behind it. *ret_present: the last field is there. */
+/* Reads self or oldSelf and the fields after it. *ret_present says whether the last field exists. */
 static struct rv_val selection(struct cel *c, bool *ret_present) {
     struct rv_str root = identifier(c);
     struct rv_val v = rv_str_is(root, "self") ? c->self : c->old_self;
@@ -152,7 +153,7 @@ static bool contained(struct rv_val item, struct rv_val list) {
     return false;
 }
 
-/* What one compares with another: numbers of any kind, texts, truth values. */
+/* Types that can be compared with each other: numbers of any kind, texts, booleans. */
 enum rank { UNRANKED, NUMBER, TEXT, TRUTH };
 static enum rank rank_of(struct rv_val v) {
     static const enum rank ranks[] = {[RV_INT] = NUMBER,  [RV_UINT] = NUMBER, [RV_FLOAT] = NUMBER,
@@ -160,7 +161,7 @@ static enum rank rank_of(struct rv_val v) {
     return ranks[rv_val_type(v)];
 }
 
-/* Integers as such, all 64 bits of them; a float makes both floats. */
+/* Integers are compared exactly, with all 64 bits. If one is a float, both become floats. */
 static int number_order(struct rv_val a, struct rv_val b) {
     enum rv_type x = rv_val_type(a), y = rv_val_type(b);
     if (x == RV_FLOAT || y == RV_FLOAT) {
@@ -168,12 +169,12 @@ static int number_order(struct rv_val a, struct rv_val b) {
         return (p > q) - (p < q);
     }
     if (x != y) return x == RV_UINT ? 1 : -1;                   /* above every int */
-    if (x == RV_UINT) return memcmp(a.p + 1, b.p + 1, a.n - 1); /* eight bytes, the highest first */
+    if (x == RV_UINT) return memcmp(a.p + 1, b.p + 1, a.n - 1); /* eight bytes, the highest one first */
     int64_t p = rv_val_int(a, 0), q = rv_val_int(b, 0);
     return (p > q) - (p < q);
 }
 
-/* -1, 0 or 1; values of two kinds have no order, and to ask for it is an error. */
+/* Returns -1, 0 or 1. Values of two types have no order; comparing them is an error. */
 static int order(struct cel *c, struct rv_val a, struct rv_val b) {
     enum rank r = rank_of(a);
     if (r == UNRANKED || r != rank_of(b)) {
@@ -206,7 +207,7 @@ static struct rv_val comparison(struct cel *c) {
     return left;
 }
 
-/* && and || do not look at the right side's errors when the left decides. */
+/* If the left side decides && or ||, errors of the right side do not count. */
 static struct rv_val conjunction(struct cel *c) {
     struct rv_val v = comparison(c);
     while (take(c, "&&")) {

@@ -1,4 +1,4 @@
-/* CustomResourceDefinitions: conditions, and turning each served version into a resource. */
+/* crd.c - CustomResourceDefinitions: sets their conditions and makes a resource of each served version. */
 #include "internal.h"
 #include "schema.h"
 
@@ -35,7 +35,7 @@ void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     rv_node_set(a, status, "storedVersions", stored);
 }
 
-/* The scope, and the version that objects were stored in. */
+/* Checks that the scope and the stored version do not change. */
 static void check_kept(struct rv_arena *a, struct rv_val crd, struct rv_val old, struct rv_node *causes) {
     struct rv_str scope = rv_path_str(crd, "spec.scope");
     struct rv_str version = rv_path_str(old, "spec.versions[0].name");
@@ -84,7 +84,7 @@ static void free_list(char *const *list) {
     free((void *)(uintptr_t)list);
 }
 
-/* What an update may change: names but for the plural, the status subresource, the schema. */
+/* Takes what an update may change: names except for the plural, the status subresource, the schema. */
 static void take_names(struct sb_resource *r, struct rv_val crd, struct rv_val version, void *schema) {
     free(r->singular);
     free(r->kind);
@@ -107,8 +107,8 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {
         struct rv_str version = rv_val_str(rv_val_get(it.val, "name"));
         void *schema = NULL;
-        if (sb_schema_compile(sb_rules_state(s), it.val, &schema, NULL) != 0)
-            continue; /* validated before it was stored */
+        /* It was validated before it was stored. */
+        if (sb_schema_compile(sb_rules_state(s), it.val, &schema, NULL) != 0) continue;
         const struct sb_resource *have = sb_resource_find(s, group, version, plural);
         if (have != NULL) {
             sb_table_of(have)->edition++;
@@ -127,7 +127,7 @@ void sb_crd_serve(struct sb_storage *s, struct rv_val crd) {
     }
 }
 
-/* The instances go with their definition. */
+/* The instances are deleted with their definition. */
 void sb_crd_withdraw(struct sb_storage *s, struct rv_val crd) {
     struct rv_str group = rv_path_str(crd, "spec.group"), plural = rv_path_str(crd, "spec.names.plural");
     for (struct rv_iter it = rv_iter(rv_val_path(crd, "spec.versions")); rv_iter_next(&it);) {

@@ -1,4 +1,4 @@
-/* Types of custom resources, from the structural schema of their definition. */
+/* crdtypes.c - types of custom resources, from the structural schema of their definition. */
 #include "internal.h"
 #include "types.h"
 

@@ -1,4 +1,5 @@
-/* What a real API server fills in when a pod, a service, a job or a namespace is stored, admission included. */
+/* defaults.c - what a real API server fills in when a pod, a service, a job or a namespace is stored, including
+ * admission. */
 #include "internal.h"
 #include "ipc/base/base64.h"
 #include "ipc/base/random.h"
@@ -88,7 +89,7 @@ static void default_container(struct rv_arena *a, struct rv_node *c) {
     for (size_t i = 0; i < RV_ARRAY_LEN(hooks); i++) default_http_get(a, rv_node_path(c, hooks[i]));
 }
 
-/* What a projected volume or a downward API volume names. */
+/* Defaults of the items of a projected volume or a downward API volume. */
 static void default_items(struct rv_arena *a, struct rv_node *source) {
     struct rv_node *items = rv_node_get(source, "items"), *sources = rv_node_get(source, "sources");
     for (size_t i = 0; i < rv_node_len(items); i++) {
@@ -119,7 +120,7 @@ static void default_volumes(struct rv_arena *a, struct rv_node *spec) {
     }
 }
 
-/* In the host's network a port is the host's. */
+/* In the host's network, a container port is also the host port. */
 static void default_host_ports(struct rv_arena *a, struct rv_node *spec) {
     struct rv_node *list = rv_node_get(spec, "containers");
     for (size_t i = 0; i < rv_node_len(list); i++) {
@@ -305,7 +306,7 @@ void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     (void)s;
     (void)old;
     struct rv_node *spec = rv_node_ensure_map(a, object, "spec");
-    if (rv_node_get(spec, "parallelism") == NULL) { /* with it and without completions it is a work queue */
+    if (rv_node_get(spec, "parallelism") == NULL) { /* with parallelism and without completions it is a work queue */
         def_int(a, spec, "completions", 1);
         def_int(a, spec, "parallelism", 1);
     }
@@ -359,7 +360,7 @@ void sb_default_cronjob(struct sb_storage *s, struct rv_arena *a, struct rv_node
     default_template(a, rv_node_path(object, "spec.jobTemplate.spec"), "Never");
 }
 
-/* Which directions a policy is about follows from what it says. */
+/* The policy types follow from the rules of the policy. */
 void sb_default_network_policy(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
     (void)s;
     (void)old;
@@ -381,7 +382,7 @@ void sb_default_binding(struct sb_storage *s, struct rv_arena *a, struct rv_node
     }
 }
 
-/* stringData is only for writing: it goes into data. */
+/* stringData is only for writing; it is moved into data. */
 void sb_default_secret(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
     (void)s;
     (void)old;
@@ -396,7 +397,7 @@ void sb_default_secret(struct sb_storage *s, struct rv_arena *a, struct rv_node 
     rv_node_remove(object, "stringData");
 }
 
-/* Kept until no pod uses it (the simulation's claims). */
+/* The claim is kept until no pod uses it (volumes.c of the simulation). */
 void sb_default_claim(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
     (void)s;
     if (rv_val_present(old)) return;

@@ -1,11 +1,11 @@
-/* Events: stored as core/v1, served as events.k8s.io/v1 too. Both are the same facts under other names; the newer API
- * demands more of who writes through it. */
+/* events.c - events are stored as core/v1 and also served as events.k8s.io/v1. Both have the same data under different
+ * names. The newer API has more required fields. */
 #include "internal.h"
 #include "view.h"
 
 enum { NOTE_MAX = 1024 };
 
-static const char *const renames[][2] = {/* stored, served */
+static const char *const renames[][2] = {/* stored name, served name */
                                          {"involvedObject", "regarding"},
                                          {"message", "note"},
                                          {"source", "deprecatedSource"},
@@ -14,7 +14,7 @@ static const char *const renames[][2] = {/* stored, served */
                                          {"count", "deprecatedCount"},
                                          {"reportingComponent", "reportingController"}};
 
-static const char *const field_names[][2] = {/* served, stored */
+static const char *const field_names[][2] = {/* served name, stored name */
                                              {"regarding.kind", "involvedObject.kind"},
                                              {"regarding.namespace", "involvedObject.namespace"},
                                              {"regarding.name", "involvedObject.name"},
@@ -41,7 +41,8 @@ static void show(struct rv_arena *a, struct rv_node *o) {
 
 static struct rv_str text_of(struct rv_node *o, const char *key) { return rv_node_text(rv_node_get(o, key)); }
 
-/* Written by the new API: names of who and what are required, the old API's fields are not allowed. */
+/* Checks an event that was written through the new API: it has required fields, and the old API's fields are not
+ * allowed. */
 static void check_new(struct rv_arena *a, struct rv_node *o, struct rv_node *causes) {
     static const char *const required[] = {"reportingController", "reportingInstance", "action", "reason"};
     static const char *const unset[] = {"deprecatedFirstTimestamp", "deprecatedLastTimestamp", "deprecatedCount",
@@ -64,7 +65,7 @@ static void check_new(struct rv_arena *a, struct rv_node *o, struct rv_node *cau
     }
 }
 
-/* An event that the new API wrote only grows a series; what it tells stays. */
+/* An event of the new API may only get a longer series. Its other fields must not change. */
 static void check_change(struct rv_arena *a, struct rv_val now, struct rv_val old, struct rv_node *causes) {
     static const char *const fixed[] = {"involvedObject",   "reason", "message", "type",
                                         "eventTime",        "action", "related", "reportingComponent",
@@ -84,7 +85,7 @@ static void take(struct rv_arena *a, struct rv_node *o, struct rv_val old, struc
 
 const struct sb_view sb_events_view = {"events.k8s.io", "v1", "events", show, take, field_names};
 
-/* What the API server always prints, set or not. */
+/* Fields that the API server always writes, even if they are empty. */
 void sb_default_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
     (void)s;
     (void)old;

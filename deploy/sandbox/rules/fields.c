@@ -10,7 +10,7 @@ static bool is_dot(struct rv_str key) { return rv_str_is(key, "."); }
 
 static bool member(struct rv_node *x) { return x != NULL && (rv_node_len(x) == 0 || rv_node_get(x, ".") != NULL); }
 
-/* children is a map without "."; NULL when nothing is in it. */
+/* children is a map without ".". Returns NULL if nothing is in it. */
 static struct rv_node *node(struct rv_arena *a, bool is_member, struct rv_node *children) {
     if (rv_node_len(children) == 0) return is_member ? rv_node_map(a) : NULL;
     if (is_member) rv_node_set(a, children, ".", rv_node_map(a));
@@ -64,7 +64,7 @@ static struct rv_str field_key(struct rv_arena *a, struct rv_str name) {
     return rv_arena_fmt(a, "f:" RV_STR_FMT, RV_STR_ARG(name));
 }
 
-/* "k:{...}" or "v:..."; empty when a key field is missing. */
+/* "k:{...}" or "v:...". Empty if a key field is missing. */
 static struct rv_str element_key(struct rv_arena *a, const struct sb_type *t, struct rv_node *element) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_adds(&b, t->list == SB_LIST_SET ? "v:" : "k:");
@@ -89,7 +89,7 @@ static struct rv_node *fields(struct rv_arena *a, const struct sb_type *t, struc
     return out;
 }
 
-/* Nobody owns what an object is called and what the server alone writes. */
+/* Nobody owns the identity of an object and the fields that only the server writes. */
 static struct rv_node *without_identity(struct rv_node *set) {
     static const char *const roots[] = {"f:apiVersion", "f:kind"};
     static const char *const names[] = {"f:name",
@@ -177,7 +177,7 @@ struct rv_node *sb_fields_merge(struct rv_arena *a, const struct sb_type *t, str
     return merge(a, t, live, config, 0);
 }
 
-/* The index of the element that a set's key names, or the list's length. */
+/* The index of the element that a set's key names, or the length of the list. */
 static size_t element_at(struct rv_arena *a, const struct sb_type *t, struct rv_node *list, struct rv_str key) {
     size_t n = rv_node_len(list), i = 0;
     while (i < n && !rv_str_eq(element_key(a, t, rv_node_at(list, i)), key)) i++;
@@ -219,7 +219,7 @@ struct conflicts {
     struct rv_node *paths;
 };
 
-/* [name="x",port=1] of "k:{"name":"x","port":1}". */
+/* Makes [name="x",port=1] from "k:{"name":"x","port":1}". */
 static struct rv_str element_path(struct rv_arena *a, struct rv_str path, struct rv_str key) {
     rv_autobuf struct rv_buf mp = {0}, b = {0};
     struct rv_str json = {key.p + 2, key.n - 2};

@@ -1,4 +1,4 @@
-/* What an update of a built-in kind may not change, as tables: rules, and what may change all the same. */
+/* immutable.c - what an update of a built-in kind may not change, as tables: the rules and their exceptions. */
 #include "internal.h"
 #include "rayvisor/json.h"
 
@@ -15,9 +15,9 @@ static const char FIXED[] = "field is immutable";
 
 static const struct rule {
     const char *group, *plural, *path;
-    const char *text;  /* "Forbidden: ...", or what follows the invalid value */
-    const char *when;  /* only where this is true in the old object; NULL: always */
-    const char *field; /* what the cause names; NULL: the path */
+    const char *text;  /* "Forbidden: ...", or the text after the invalid value */
+    const char *when;  /* the rule holds only if this is true in the old object; NULL means always */
+    const char *field; /* the field that the cause names; NULL means the path */
 } rules[] = {
     {"", "pods", "spec", POD_TEXT, NULL, NULL},
     {"", "services", "spec.clusterIP", "may not change once set", NULL, "spec.clusterIPs[0]"},
@@ -45,16 +45,16 @@ static const struct rule {
 
 enum may {
     MAY_CHANGE,
-    MAY_GROW,   /* elements are added, */
-    MAY_SHRINK, /* or taken away */
-    MAY_BE_SET, /* once */
+    MAY_GROW,   /* elements may be added, */
+    MAY_SHRINK, /* or removed */
+    MAY_BE_SET, /* may be set once */
     MAY_COME_AND_GO,
     MAY_WHILE_SUSPENDED,
     MAY_WHEN_BOUND,
     MAY_WHEN_INDEXED,
 };
 static const struct exemption {
-    const char *plural, *path; /* "[]": in every element */
+    const char *plural, *path; /* "[]" means in every element */
     enum may may;
 } exemptions[] = {
     {"pods", "spec.containers[].image", MAY_CHANGE},
@@ -62,7 +62,7 @@ static const struct exemption {
     {"pods", "spec.activeDeadlineSeconds", MAY_CHANGE},
     {"pods", "spec.tolerations", MAY_GROW},
     {"pods", "spec.schedulingGates", MAY_SHRINK},
-    {"services", "spec.clusterIP", MAY_COME_AND_GO}, /* with the type ExternalName */
+    {"services", "spec.clusterIP", MAY_COME_AND_GO}, /* it changes with the type ExternalName */
     {"persistentvolumeclaims", "spec.resources.requests", MAY_WHEN_BOUND},
     {"persistentvolumeclaims", "spec.volumeAttributesClassName", MAY_WHEN_BOUND},
     {"persistentvolumeclaims", "spec.volumeName", MAY_BE_SET},
@@ -126,7 +126,7 @@ static void forget(struct rv_arena *a, struct rv_node *at, struct rv_str path) {
     for (size_t i = 0; each && i < rv_node_len(child); i++) forget(a, rv_node_at(child, i), rest);
 }
 
-/* To the API an empty list or map is the same as none. */
+/* In the API, an empty list or map is the same as none. */
 static bool same(struct rv_node *x, struct rv_node *y) {
     bool none = (x == NULL || rv_node_type(x) >= RV_ARRAY) && (y == NULL || rv_node_type(y) >= RV_ARRAY);
     return rv_node_equal(x, y) || (none && rv_node_len(x) == 0 && rv_node_len(y) == 0);

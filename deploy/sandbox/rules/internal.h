@@ -1,4 +1,4 @@
-/* internal.h - the rules of particular kinds, as the files of this folder give them to one another. */
+/* internal.h - rules of particular kinds, which the files of this folder share. */
 #ifndef RV_SANDBOX_RULES_INTERNAL_H
 #define RV_SANDBOX_RULES_INTERNAL_H
 
@@ -8,10 +8,10 @@
 struct sb_types;
 void sb_builtin_register(struct sb_storage *s, const struct sb_types *types);
 void sb_validate_meta(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_node *causes);
-int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_node *object,
-             struct sb_status *st); /* quota */
+/* Quota. */
+int sb_admit(struct sb_storage *s, const struct sb_resource *r, struct rv_node *object, struct sb_status *st);
 bool sb_has_generation(const struct sb_resource *r);
-void sb_fill_namespace(struct sb_storage *s, struct rv_str ns); /* what a new one contains */
+void sb_fill_namespace(struct sb_storage *s, struct rv_str ns); /* creates the objects of a new namespace */
 
 /* immutable.c */
 void sb_validate_immutable(struct rv_arena *a, const struct sb_resource *r, struct rv_node *object, struct rv_val old,
@@ -36,7 +36,7 @@ void sb_default_replicaset(struct sb_storage *s, struct rv_arena *a, struct rv_n
 void sb_default_cronjob(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_network_policy(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_default_binding(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
-/* literals.c: plain values, by table; for every built-in kind after its own hook */
+/* literals.c: constant defaults from a table, for every built-in kind, after its own hook */
 void sb_default_literals(struct rv_arena *a, const char *plural, struct rv_node *object);
 void sb_default_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old);
 void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
@@ -44,7 +44,7 @@ void sb_validate_event(struct sb_storage *s, struct rv_arena *a, struct rv_node 
 /* validate.c */
 void sb_validate_service(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                          struct rv_node *causes);
-/* Of pods, in whatever makes them. */
+/* For pods and for pod templates. */
 void sb_validate_template(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                           struct rv_node *causes);
 void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,

@@ -1,9 +1,9 @@
-/* Defaults that are plain values, as one table: what a real API server fills in where a field is absent. What depends
- * on more than that is code (rules/defaults.c). */
+/* literals.c - constant defaults as one table: what a real API server fills in if a field is absent. Defaults that
+ * depend on other fields are code (rules/defaults.c). */
 #include "internal.h"
 #include "rayvisor/json.h"
 
-/* "[]" after a name: in every element. A parent that is absent stays absent, but those that "!" follows are made. */
+/* "[]" after a name means every element. An absent parent stays absent, unless "!" follows it; then it is made. */
 static const struct {
     const char *plural, *path, *json;
 } literals[] = {

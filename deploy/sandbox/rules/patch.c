@@ -67,7 +67,7 @@ static void delete_values(struct rv_node *list, struct rv_node *values) {
             if (rv_node_equal(rv_node_at(list, j), rv_node_at(values, i))) rv_node_remove_at(list, j);
 }
 
-/* Of a union (a volume's source) only these stay. */
+/* In a union (the source of a volume), only these keys stay. */
 static void retain(struct rv_arena *a, struct rv_node *target, struct rv_node *keys) {
     struct rv_str key;
     struct rv_node *v = NULL;
@@ -81,7 +81,7 @@ static void retain(struct rv_arena *a, struct rv_node *target, struct rv_node *k
     }
 }
 
-/* The elements that the order names take it among themselves; others stay where they are. */
+/* Sorts the elements that the order names among themselves. The others keep their places. */
 static void reorder(struct rv_arena *a, const struct sb_type *t, struct rv_node *list, struct rv_node *order) {
     struct rv_node *sorted = rv_node_array(a);
     size_t next = 0;
@@ -159,7 +159,7 @@ struct rv_node *sb_patch_strategic(struct rv_arena *a, const struct sb_type *t, 
 
 /* ---- json-patch ---- */
 
-/* The container of what a pointer names, and its last token unescaped; NULL when some step is missing. */
+/* The container of what a pointer names, and the pointer's last token, unescaped. NULL if a step is missing. */
 static struct rv_node *walk(struct rv_arena *a, struct rv_node *root, struct rv_str path, struct rv_str *ret_last) {
     struct rv_node *n = root;
     size_t i = 1;

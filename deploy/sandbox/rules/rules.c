@@ -1,4 +1,4 @@
-/* The table that a storage calls, and which rule comes after which. */
+/* rules.c - the table of rules for the storage, and their order. */
 #include "rules.h"
 #include "apply.h"
 #include "internal.h"
@@ -32,7 +32,7 @@ static void created(struct sb_storage *s, struct sb_object *o) {
     if (is_definition(o->resource)) sb_crd_serve(s, o->value);
 }
 
-/* The instances go before their definition, and a changed definition is served before anybody hears of it. */
+/* The instances are removed before their definition. A changed definition is served before listeners get the change. */
 static void changing(struct sb_storage *s, const struct sb_resource *r, struct rv_val old, struct rv_val now) {
     if (!is_definition(r)) return;
     if (!rv_val_present(now))

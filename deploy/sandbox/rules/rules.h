@@ -1,4 +1,4 @@
-/* rules.h - the rules of a Kubernetes API server as one table, which a storage is given at its birth. */
+/* rules.h - the rules of a Kubernetes API server as one table, for the storage. */
 #ifndef RV_SANDBOX_RULES_H
 #define RV_SANDBOX_RULES_H
 
@@ -6,7 +6,7 @@
 
 extern const struct sb_rules sb_kubernetes_rules;
 
-/* A PUT must say which version it replaces. */
+/* True if a PUT must name the version that it replaces. */
 bool sb_needs_version(const struct sb_resource *r);
 
 #endif

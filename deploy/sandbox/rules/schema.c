@@ -1,5 +1,6 @@
-/* Structural schemas: compiled once per CustomResourceDefinition into nodes, because looking things up in the packed
- * schema of a pod template would scan hundreds of kilobytes per field. What is not understood refuses the CRD. */
+/* schema.c - structural schemas. They are compiled once for each CustomResourceDefinition, because a lookup in the
+ * packed schema of a pod template would scan hundreds of kilobytes for each field. A CRD with a schema that is not
+ * understood is refused. */
 #include "schema.h"
 #include "cel.h"
 #include "internal.h"
@@ -22,14 +23,15 @@ struct schema_node {
         struct schema_node **v;
         size_t n;
     } all, any, one;
-    bool list_map, list_set, above_min, below_max; /* the latter: bounds are exclusive */
+    /* `above_min` and `below_max`: the bounds are exclusive. */
+    bool list_map, list_set, above_min, below_max;
     struct rv_str *names;
     size_t n_props;
     bool nullable, int_or_string, preserve, embedded, has_pattern;
     regex_t pattern;
 };
 struct schema {
-    uint8_t *bytes; /* the version's packed definition, which the views above look into */
+    uint8_t *bytes; /* the packed definition of the version, into which the views above point */
     struct rv_val columns, raw;
     struct schema_node *root;
     struct rv_arena *arena;
@@ -138,7 +140,7 @@ static int compile(struct rv_val v, unsigned depth, struct schema_node **ret, st
     if (pattern.n != 0) {
         rv_autofree char *text = rv_strdup(pattern);
         n->has_pattern = regcomp(&n->pattern, text, REG_EXTENDED | REG_NOSUB) == 0;
-        /* int-or-string quantities use Perl syntax; their check is the type's own. */
+        /* int-or-string quantities use Perl syntax; their type checks them. */
         if (!n->has_pattern && !n->int_or_string)
             e = rv_error_set(err, RV_E_INVALID, "pattern %s is not a POSIX extended expression", text);
     }
@@ -207,7 +209,7 @@ static bool envelope(struct rv_str key) {
     return rv_str_is(key, "apiVersion") || rv_str_is(key, "kind") || rv_str_is(key, "metadata");
 }
 
-/* Drops what the schema does not know, fills in what it gives defaults for. */
+/* Removes what the schema does not have, and fills in its defaults. */
 static void shape(struct rv_arena *a, const struct schema_node *n, struct rv_node *v, bool root, unsigned depth) {
     if (n == NULL || depth > DEPTH_MAX) return;
     if (rv_node_type(v) == RV_ARRAY) {
@@ -224,7 +226,7 @@ static void shape(struct rv_arena *a, const struct schema_node *n, struct rv_nod
             rv_node_setn(a, v, rv_arena_str(a, key), NULL);
             continue;
         }
-        if (p != NULL && rv_node_type(child) == RV_NULL && !p->nullable) { /* as if it had not been said */
+        if (p != NULL && rv_node_type(child) == RV_NULL && !p->nullable) { /* as if the field had been absent */
             rv_node_setn(a, v, rv_arena_str(a, key), NULL);
             continue;
         }
@@ -333,7 +335,7 @@ static void check_scalar(struct check *c, const struct schema_node *n, struct rv
                  z);
 }
 
-/* Rules that look at oldSelf are judged only where there was a value before. */
+/* Rules with oldSelf are evaluated only if there was a value before. */
 static void check_rules(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_val old,
                         struct rv_str path) {
     for (struct rv_iter it = rv_iter(n->rules); rv_iter_next(&it);) {
@@ -351,7 +353,8 @@ static void check_rules(struct check *c, const struct schema_node *n, struct rv_
 static void check(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_val old, struct rv_str path,
                   unsigned depth);
 
-/* Does the value pass a part of a combination? Its own causes are forgotten: the combination says what is wrong. */
+/* True if the value passes a part of a combination. The causes of the part are dropped, because the combination reports
+ * the error. */
 static bool passes(struct check *c, const struct schema_node *n, struct rv_val v, struct rv_str path, unsigned depth) {
     struct check own = {c->a, rv_node_array(c->a)};
     check(&own, n, v, RV_VAL_ABSENT, path, depth + 1);
@@ -447,7 +450,7 @@ static void check(struct check *c, const struct schema_node *n, struct rv_val v,
         struct rv_str sub = map ? rv_arena_fmt(c->a, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(path),
                                                path.n != 0 ? "." : "", RV_STR_ARG(it.key))
                                 : rv_arena_fmt(c->a, RV_STR_FMT "[%zu]", RV_STR_ARG(path), i);
-        /* Elements of a list have no counterpart: lists are replaced whole. */
+        /* Elements of a list have no old value, because lists are replaced as a whole. */
         check(c, map ? prop(n, it.key) : n->items, it.val, map ? rv_val_getn(old, it.key) : RV_VAL_ABSENT, sub,
               depth + 1);
     }

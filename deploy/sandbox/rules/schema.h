@@ -1,4 +1,4 @@
-/* schema.h - the schema of a CustomResourceDefinition's version, compiled: what it prunes, defaults and refuses. */
+/* schema.h - the compiled schema of a version of a CustomResourceDefinition: what it removes, defaults and refuses. */
 #ifndef RV_SANDBOX_SCHEMA_H
 #define RV_SANDBOX_SCHEMA_H
 

@@ -62,8 +62,8 @@ static void mismatch(struct walk *w, const struct sb_type *t, struct rv_node *v,
                                     json[rv_node_type(v)], RV_STR_ARG(path), go_types[t->kind]);
 }
 
-/* Bytes are decoded and written again, as a server does that keeps them as bytes: line breaks are passed over, anything
- * else that is no base64 is refused. NULL: it is. */
+/* Decodes bytes and encodes them again, as a server does that stores them as bytes. Line breaks are skipped, and
+ * anything else that is not base64 is refused. NULL if it is already in that form. */
 static struct rv_node *same_bytes(struct walk *w, struct rv_node *v) {
     rv_autobuf struct rv_buf clean = {0}, bytes = {0}, again = {0};
     struct rv_str s = rv_node_text(v);
@@ -99,7 +99,7 @@ static void look(struct walk *w, const struct sb_type *t, struct rv_node *v, str
         for (size_t i = 0; i < rv_node_len(v); i++)
             look(w, t->items, rv_node_at(v, i), rv_arena_fmt(w->a, RV_STR_FMT "[%zu]", RV_STR_ARG(path), i), depth + 1);
     if (t->kind != SB_STRUCT && t->kind != SB_MAP) return;
-    /* An empty annotation is no text, but read as one, in custom resources too. */
+    /* An empty annotation is read as text, in custom resources as well. */
     bool texts = t->kind == SB_MAP && t->items != NULL && t->items->kind == SB_STRING &&
                  (!w->keep || rv_str_starts(path, "metadata."));
     for (size_t i = 0; rv_node_entry(v, i, &key, &child);) {

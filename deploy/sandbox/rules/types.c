@@ -11,7 +11,7 @@ static const char *const lines[] = {
 
 struct sb_types {
     struct rv_arena *arena;
-    struct sb_type *named; /* sorted by name, as the lines are */
+    struct sb_type *named; /* sorted by name, like the lines */
     struct sb_type scalars[SB_MICROTIME + 1];
 };
 
@@ -89,7 +89,7 @@ static void parse_line(struct sb_types *t, struct sb_type *y) {
     while (skip(&s, ' ')) {
         if (skip(&s, '@')) {
             y->api = until(&s, " ");
-            skip(&y->api, '/'); /* core has no group */
+            skip(&y->api, '/'); /* the core group has no name */
             continue;
         }
         struct sb_prop *p = &y->props[y->n_props++];
@@ -151,7 +151,7 @@ const struct sb_type *sb_type_child(const struct sb_type *t, struct rv_str name)
     return p != NULL ? p->type : t->items;
 }
 
-/* The value of a key field; a text's default stands in for it. */
+/* The value of a key field. If a text is absent, its default is used. */
 static struct rv_node *key_value(struct rv_arena *a, const struct sb_type *list, struct rv_node *element, size_t i) {
     struct rv_node *v = rv_node_getn(element, list->keys[i]);
     if (v != NULL) return v;
@@ -166,7 +166,7 @@ bool sb_type_element_key(const struct sb_type *list, struct rv_node *element, st
         return true;
     }
     size_t order[RV_ARRAY_LEN(list->keys)];
-    for (size_t i = 0; i < list->n_keys; i++) { /* by name */
+    for (size_t i = 0; i < list->n_keys; i++) { /* sorted by name */
         size_t j = i;
         for (; j > 0 && rv_str_cmp(list->keys[order[j - 1]], list->keys[i]) > 0; j--) order[j] = order[j - 1];
         order[j] = i;

@@ -1,11 +1,11 @@
-/* What a real API server refuses in pods, in the templates of pods, and in services. */
+/* validate.c - what a real API server refuses in pods, in pod templates and in services. */
 #include "internal.h"
 
 #include <stdio.h>
 
 /* ---- pods ---- */
 
-/* Extended resources and huge pages are not shared out twice: what is requested is the limit. */
+/* Extended resources and huge pages cannot be overcommitted: the request must be the limit. */
 static bool overcommits(struct rv_str resource) {
     bool own =
         memchr(resource.p, '/', resource.n) == NULL || memmem(resource.p, resource.n, "kubernetes.io/", 14) != NULL;
@@ -95,7 +95,7 @@ void sb_validate_template(struct sb_storage *s, struct rv_arena *a, struct rv_no
 
 struct choice {
     const char *path;
-    const char *values[5]; /* in the order in which they are told; ends with NULL */
+    const char *values[5]; /* in the order of the message; ends with NULL */
 };
 static const struct choice service_choices[] = {
     {"spec.type", {"ClusterIP", "ExternalName", "LoadBalancer", "NodePort", NULL}},

@@ -1,4 +1,5 @@
-/* behaviours.c - rules that bend the lives of pods, made over the control API or by an annotation of the pod. */
+/* behaviours.c - rules that change the behaviour of pods, made with the control API or with an annotation of the
+ * pod. */
 #include "pods.h"
 
 #include "json.h"
@@ -7,7 +8,8 @@
 #include <stdlib.h>
 
 struct rule {
-    int64_t id, left; /* left: pods that it still takes; -1: any number */
+    /* `left` is how many more pods it may take; -1 means any number. */
+    int64_t id, left;
     char *ns, *prefix;
     struct rv_selector *labels;
     struct sim_effect *effect;
@@ -116,7 +118,7 @@ void sim_rules_free(void *rules) {
     free(s);
 }
 
-/* "crash", or as JSON what a rule's body has: {"do": "crash", "exitCode": 137}. */
+/* Reads "crash", or as JSON the body of a rule: {"do": "crash", "exitCode": 137}. */
 static void annotated(struct sim *m, struct sim_pod *p, struct rv_str text) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_error err = {0};
@@ -193,7 +195,7 @@ static void rules_list(const struct rules *s, struct rv_buf *out) {
     jsonw_end_object(&w);
 }
 
-/* rest: "" is all rules, else the id of one. Pods that a rule has taken keep what it does. */
+/* rest: "" means all rules, otherwise the id of one. Pods that a rule has taken keep its effect. */
 int sim_rules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
                       struct rv_error *err) {
     struct rules *s = sim_pods_of(m)->rules;

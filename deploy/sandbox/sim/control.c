@@ -1,4 +1,4 @@
-/* control.c - the control API of the simulation: one-shot misfortunes of a pod or a node, and what there is. */
+/* control.c - the control API of the simulation: single faults of a pod or a node, and the state. */
 #include "json.h"
 #include "pods.h"
 #include "raynode.h"
@@ -115,7 +115,7 @@ static bool lose_pod(void *arg, struct sb_object *o) {
     return true;
 }
 
-/* The kubelet is silent: the node is NotReady and tainted, its pods are no longer ready. */
+/* The kubelet is silent: the node is NotReady and tainted, and its pods are no longer ready. */
 static int node_ready(struct sim *m, struct sb_object *o, bool ready) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct sim_ref ref = {m->r.nodes, RV_STR(""), o->name};

@@ -1,4 +1,4 @@
-/* dataplane.c - which endpoint a client's request goes to, and what it is answered. */
+/* dataplane.c - chooses the endpoint for a client's request, and the answer. */
 #include "dataplane.h"
 #include "json.h"
 #include "raynode.h"
@@ -8,9 +8,9 @@
 
 struct request {
     struct sim_pending pending;
-    struct serve_request *serving; /* NULL: it did not get that far, or is over */
+    struct serve_request *serving; /* NULL if it did not get that far, or has ended */
     char *service, *pod, *cluster;
-    struct rv_buf answer; /* of a request that was over at once */
+    struct rv_buf answer; /* the answer of a request that ended at once */
     bool waits;
 };
 
@@ -58,7 +58,7 @@ struct choice {
     struct sim *m;
     struct rv_str service;
     struct rv_arena *a;
-    struct rv_val ready, serving; /* picked so far, each with the same chance */
+    struct rv_val ready, serving; /* chosen so far, each with the same probability */
     uint64_t n_ready, n_serving;
 };
 
@@ -96,7 +96,7 @@ static void look_for_ip(void *arg, void *entry) {
         }
 }
 
-/* Whoever has the address has the request; what the endpoint says of a pod is for people. */
+/* The pod with the address gets the request. The pod reference in an endpoint is only informative. */
 static struct ray_node *node_at(struct sim *m, struct rv_str ip, struct ray_head **ret_head) {
     struct by_ip x = {.ip = ip};
     sim_map_each(&ray_of(m)->heads, look_for_ip, &x);
@@ -193,7 +193,7 @@ static void to_route(struct sim *m, struct request *r, struct rv_str ns, const c
 /* ---- the way in ---- */
 
 static const struct {
-    const char *member, *plural; /* plural NULL: a service */
+    const char *member, *plural; /* plural is NULL for a service */
 } targets[] = {{"service", NULL}, {"httpRoute", "httproutes"}, {"grpcRoute", "grpcroutes"}};
 
 int sim_dataplane(struct sim *m, struct rv_val body, struct rv_buf *out, struct sim_pending **ret_pending,

@@ -1,8 +1,8 @@
 /* endpoints.c - EndpointSlices and Endpoints of services with a selector.
  *
- * A pod finds its services without a search over all of them: each service hangs at one pair of its selector, its
- * anchor, and a pod looks up its own labels. The members of a service are names; what they are is read when it is
- * written, so a missed or doubled change cannot do harm. */
+ * A pod finds its services without a search over all of them. Each service is registered at one pair of its selector,
+ * its anchor, and a pod looks up its own labels. The members of a service are names. Their state is read when the
+ * endpoints are written, so a missed or repeated change does no harm. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct service {
     struct sim_link link;
     struct sb_object *o;
     struct anchor *anchor;
-    struct service *next; /* at the same anchor */
+    struct service *next; /* the next service at the same anchor */
     struct sim_map members;
 };
 struct anchor {
@@ -80,8 +80,8 @@ static struct anchor *anchor_get(struct endpoints *e, const struct service *s, s
     return x;
 }
 
-/* At the pair that the fewest others hang at: what all services of an operator have in common soon tells nothing. Of
- * equal ones the longest value, which is most likely the one that tells this service from others. */
+/* The anchor is the pair that the fewest other services have, because pairs that all services of an operator share
+ * select too many. Among equals it is the longest value, which most likely distinguishes the service from others. */
 static void anchor_set(struct endpoints *e, struct service *s) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_str key = {0}, value = {0};
@@ -145,7 +145,7 @@ static void service_change(struct sim *m, const struct sim_change *c) {
     bool wanted = c->type != SB_DELETED && rv_val_len(selector_of(c->o)) != 0;
     if (!wanted) {
         if (s == NULL) return;
-        service_free(e, s); /* the slices have an owner; Endpoints only have the name */
+        service_free(e, s); /* the slices have an owner; Endpoints only share the name */
         if (c->type == SB_DELETED)
             sim_delete(m, (struct sim_ref){m->r.endpoints, c->o->ns, c->o->name}, RV_STR(""), -1, NULL);
         return;
@@ -169,7 +169,7 @@ static void service_change(struct sim *m, const struct sim_change *c) {
     sim_queue_push(&e->queue, &s->link);
 }
 
-/* Does this change of a pod show in an endpoint? */
+/* True if this change of a pod is visible in an endpoint. */
 static bool shows(const struct sim_change *c) {
     static const char *const paths[] = {"metadata.labels", "status.podIP", "status.phase", "spec.nodeName",
                                         "metadata.deletionTimestamp"};
@@ -180,7 +180,7 @@ static bool shows(const struct sim_change *c) {
            rv_condition_is(rv_val_path(c->prev->value, "status.conditions"), "Ready", "True");
 }
 
-/* The services that the labels select, old labels' members included: each takes the pod in or lets it go. */
+/* Visits the services that the labels select, and those that had the pod before. Each adds or removes the pod. */
 static void pod_visit(struct sim *m, const struct sim_change *c, struct rv_val by, bool gone) {
     struct endpoints *e = endpoints_of(m);
     struct rv_val labels = rv_val_path(c->o->value, "metadata.labels");
@@ -204,7 +204,7 @@ static void pod_change(struct sim *m, const struct sim_change *c) {
     }
 }
 
-/* Somebody deleted what we wrote: it is written again, if the service is still there. */
+/* Somebody deleted what we wrote. It is written again if the service still exists. */
 static void output_change(struct sim *m, const struct sim_change *c) {
     if (c->type != SB_DELETED) return;
     struct rv_str name = c->o->name;
@@ -254,7 +254,7 @@ static int by_name(const void *a, const void *b) {
     return rv_str_cmp(((const struct found *)a)->pod->name, ((const struct found *)b)->pod->name);
 }
 
-/* A port's number as one pod has it: named target ports are looked up in its containers. */
+/* A port's number in one pod. Named target ports are looked up in its containers. */
 static int64_t target_port(struct rv_val port, const struct found *f) {
     struct rv_val target = rv_val_get(port, "targetPort");
     int64_t number = rv_val_int(target, rv_path_int(port, "port", 0));
@@ -375,7 +375,7 @@ static void write_endpoints(const struct sync *y) {
     struct sb_object *old = sim_fresh(m, ref, RV_STR(""));
     struct rv_node *tree = old != NULL ? rv_node_from(a, old->value) : sim_object(a, ref.r, ref.ns, ref.name);
     struct rv_node *ready = rv_node_array(a), *not_ready = rv_node_array(a), *subset = rv_node_map(a);
-    for (size_t i = 0; i < y->n && i < 1000; i++) { /* the API's own limit */
+    for (size_t i = 0; i < y->n && i < 1000; i++) { /* the limit of the API */
         const struct found *f = &y->v[i];
         struct rv_node *n = rv_node_map(a);
         if (f->terminating && !f->ready) continue;
@@ -400,13 +400,13 @@ static void write_endpoints(const struct sync *y) {
 
 static void sync_service(struct sim *m, const struct service *s) {
     struct sim_ref ref = {m->r.services, s->o->ns, s->o->name};
-    if (sim_fresh(m, ref, s->o->uid) == NULL) return; /* its deletion comes; gc takes what we wrote */
+    if (sim_fresh(m, ref, s->o->uid) == NULL) return; /* its deletion follows; gc.c removes what we wrote */
     struct sync y = {.m = m, .s = s};
     y.publish_not_ready = rv_path_bool(s->o->value, "spec.publishNotReadyAddresses", false);
     y.v = rv_alloc_array(s->members.table.n + 1, sizeof *y.v);
     sim_map_each(&s->members, collect, &y);
     qsort(y.v, y.n, sizeof *y.v, by_name);
-    for (size_t i = 0; i < y.n; i++) sb_object_ref(y.v[i].pod); /* writing ends the loan */
+    for (size_t i = 0; i < y.n; i++) sb_object_ref(y.v[i].pod); /* a write ends the validity of borrowed objects */
     write_slices(&y);
     write_endpoints(&y);
     for (size_t i = 0; i < y.n; i++) sb_object_unref(y.v[i].pod);

@@ -1,5 +1,5 @@
-/* gateway.c - the Gateway API: its CustomResourceDefinitions, and a controller for the GatewayClass "sandbox". Which
- * backend a request goes to is dataplane.c's business. */
+/* gateway.c - the Gateway API: its CustomResourceDefinitions, and a controller for the GatewayClass "sandbox".
+ * dataplane.c chooses the backend of a request. */
 #include "internal.h"
 #include "rayvisor/json.h"
 
@@ -138,7 +138,7 @@ static bool sync_gateway(void *arg, struct sb_object *o) {
     return true;
 }
 
-/* The first backend that is not there; empty: all are. */
+/* The first backend that does not exist. Empty if all exist. */
 static struct rv_str missing_backend(struct sim *m, struct rv_arena *a, const struct sb_object *route) {
     for (struct rv_iter rule = rv_iter(rv_val_path(route->value, "spec.rules")); rv_iter_next(&rule);)
         for (struct rv_iter it = rv_iter(rv_val_get(rule.val, "backendRefs")); rv_iter_next(&it);) {
@@ -149,7 +149,7 @@ static struct rv_str missing_backend(struct sim *m, struct rv_arena *a, const st
     return RV_STR("");
 }
 
-/* The entry of status.parents that is this controller's for this parent. */
+/* The entry of status.parents that belongs to this controller and this parent. */
 static struct rv_node *parent_entry(struct rv_arena *a, struct rv_node *parents, struct rv_val ref) {
     struct rv_node *want = rv_node_from(a, ref);
     for (size_t i = 0; i < rv_node_len(parents); i++) {

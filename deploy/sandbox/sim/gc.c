@@ -1,19 +1,19 @@
-/* gc.c - the garbage collector: a graph of owners and dependents by uid, kept from changes. An object is looked at
- * when its owners change, when an owner goes, and when it waits for its own dependents. */
+/* gc.c - the garbage collector: a graph of owners and dependents by uid, built from changes. It examines an object when
+ * its owners change, when an owner is deleted, and when the object waits for its own dependents. */
 #include "internal.h"
 
 #include <stdlib.h>
 
 struct gc_edge {
     struct gc_object *owner, *dependent;
-    struct gc_edge *next_dependent, **prev_dependent; /* of the owner */
-    struct gc_edge *next_owner;                       /* of the dependent */
+    struct gc_edge *next_dependent, **prev_dependent; /* list of the owner's dependents */
+    struct gc_edge *next_owner;                       /* list of the dependent's owners */
     bool blocks;
 };
 struct gc_object {
     struct sim_entry entry; /* by uid */
     struct sim_link link;
-    const struct sb_resource *r; /* NULL: only named as an owner, or gone */
+    const struct sb_resource *r; /* NULL if it is only named as an owner, or has been deleted */
     char *ns, *name;
     struct gc_edge *dependents, *owners;
 };
@@ -33,7 +33,7 @@ static struct gc_object *object_at(struct gc *g, struct rv_str uid) {
     return x;
 }
 
-/* Frees what neither lives, nor is named, nor waits. */
+/* Frees an object that does not exist, is not named as an owner, and is not queued. */
 static void object_release(struct gc *g, struct gc_object *x) {
     if (x->r != NULL || x->dependents != NULL || x->owners != NULL || x->link.queued) return;
     sim_map_remove(&g->map, &x->entry);
@@ -120,7 +120,7 @@ static void remove_finalizer(struct sim *m, const struct gc_object *x, struct sb
     sim_write(m, ref_of(x), a, tree, false);
 }
 
-/* Takes the references that are not solid out of x; to: only those to this uid. */
+/* Removes the references to owners that do not exist. `to`: only those to this uid. */
 static void drop_references(struct sim *m, const struct gc_object *x, struct rv_str to) {
     struct sb_object *o = sim_fresh(m, ref_of(x), x->entry.key);
     if (o == NULL) return;
@@ -144,7 +144,8 @@ static void orphan_all(struct sim *m, const struct gc_object *x, struct sb_objec
     remove_finalizer(m, x, o, "orphan");
 }
 
-/* Foreground: the dependents first; what does not block may stay behind and goes when its owner is gone. */
+/* Foreground deletion: the dependents first. Dependents that do not block may stay; they are deleted when their owner
+ * is gone. */
 static void foreground(struct sim *m, const struct gc_object *x, struct sb_object *o) {
     bool blocked = false;
     for (struct gc_edge *e = x->dependents; e != NULL; e = e->next_dependent) {
@@ -158,7 +159,7 @@ static void foreground(struct sim *m, const struct gc_object *x, struct sb_objec
     if (!blocked) remove_finalizer(m, x, o, "foregroundDeletion");
 }
 
-/* An owner of another namespace counts as absent, as in a real cluster. */
+/* An owner in another namespace counts as absent, as in a real cluster. */
 static bool solid(const struct gc_edge *e) {
     if (e->owner->r == NULL) return false;
     return !e->owner->r->namespaced || strcmp(e->owner->ns, e->dependent->ns) == 0;

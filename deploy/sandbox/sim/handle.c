@@ -1,4 +1,4 @@
-/* handle.c - the simulation's two doors by URL path, so that the HTTP half needs one call. */
+/* handle.c - the two entries of the simulation by URL path, so that the HTTP server needs only one call. */
 #include "dataplane.h"
 #include "json.h"
 #include "rayvisor/json.h"
@@ -70,7 +70,7 @@ bool sim_handle(struct sim *m, const struct sim_request *q, int *ret_status, str
         skip(&name, ":");
         port = until(&name, ':');
     }
-    if (name.n != 0) { /* three parts: the first was the scheme */
+    if (name.n != 0) { /* three parts: the first is the scheme */
         first = port;
         port = (struct rv_str){name.p + 1, name.n - 1};
     }

@@ -1,5 +1,5 @@
-/* jobs.c - the Job controller: keeps the wanted number of pods at work, counts how they end, and says when the Job is
- * done. A pod counts once, by uid, so that neither a doubled change nor a deleted pod changes the sum. */
+/* jobs.c - the Job controller: keeps the wanted number of pods running, counts how they end, and decides when the Job
+ * is finished. A pod counts once, by uid, so that neither a repeated change nor a deleted pod changes the sum. */
 #include "jobs.h"
 
 #include <stdlib.h>
@@ -84,7 +84,7 @@ static void pod_change(struct sim *m, const struct sim_change *c) {
     p->restarts = restarts_of(c->o->value);
     if (rv_str_is(phase, "Succeeded")) p->state = JOB_POD_SUCCEEDED;
     if (rv_str_is(phase, "Failed")) p->state = JOB_POD_FAILED;
-    /* Deleted at work: a failure, unless the controller itself wanted it gone. */
+    /* A pod that was deleted while it ran counts as a failure, unless the controller deleted it. */
     if (c->type == SB_DELETED && p->state == JOB_POD_ACTIVE)
         p->state = p->dismissed ? JOB_POD_DISMISSED : JOB_POD_FAILED;
     if (c->type == SB_DELETED) p->gone = true;
@@ -108,7 +108,8 @@ static void jobs_change(struct sim *m, const struct sim_change *c) {
     struct job *j = sim_map_get(&jobs_of(m)->map, c->o->uid);
     if (j == NULL) {
         j = job_new(m, c->o);
-        sb_each(m->storage, m->r.pods, c->o->ns, pod_seen, m); /* older than the Job: loaded from a file */
+        /* Pods that are older than the Job, because they were loaded from a file. */
+        sb_each(m->storage, m->r.pods, c->o->ns, pod_seen, m);
     }
     sim_queue_push(&jobs_of(m)->queue, &j->link);
 }
@@ -118,7 +119,7 @@ static void jobs_change(struct sim *m, const struct sim_change *c) {
 struct tally {
     struct job *j;
     struct job_sums s;
-    struct job_pod *done; /* one that can be forgotten */
+    struct job_pod *done; /* a pod that can be dropped from the list */
 };
 
 static void count(void *arg, void *entry) {
@@ -212,7 +213,7 @@ static int64_t backoff_ms(const struct sim *m, const struct job *j) {
     return ms;
 }
 
-/* A failure holds the next pod back for a while. */
+/* Returns true if a failure delays the next pod. */
 static bool held_back(struct sim *m, struct job *j) {
     if (j->failed > j->failed_seen) j->not_before = m->now_ms + backoff_ms(m, j);
     j->failed_seen = j->failed;

@@ -1,5 +1,5 @@
-/* jobs.h - what the Job controller's two halves share: jobs.c follows and decides, jobwrite.c makes pods, removes them
- * and writes the status. */
+/* jobs.h - what the two files of the Job controller share: jobs.c follows pods and decides, jobwrite.c creates and
+ * deletes pods and writes the status. */
 #ifndef RV_SANDBOX_SIM_JOBS_H
 #define RV_SANDBOX_SIM_JOBS_H
 
@@ -11,16 +11,17 @@ struct job_pod {
     char *name;
     enum job_pod_state state;
     bool terminating, ready, gone, counted, dismissed;
-    int64_t restarts, index; /* index -1: not an indexed Job's */
+    /* `index` is -1 if the Job is not indexed. */
+    int64_t restarts, index;
 };
 struct job {
     struct sim_entry entry; /* by uid */
     struct sim_link link;
-    struct sim_timer timer; /* back-off, deadline or time to live, whichever it waits for */
+    struct sim_timer timer; /* for the back-off, the deadline or the time to live */
     char *ns, *name;
     struct sim_map pods;
     int64_t succeeded, failed, failed_seen, not_before;
-    int64_t *indexes; /* completed ones */
+    int64_t *indexes; /* completed indexes */
     size_t n_indexes;
 };
 struct jobs {
@@ -31,7 +32,8 @@ struct job_sums {
     int64_t active, ready, terminating, restarts;
 };
 struct job_verdict {
-    const char *failure, *message; /* reason; NULL: not failed */
+    /* `failure` is the reason; NULL if the Job has not failed. */
+    const char *failure, *message;
     bool success, suspended;
 };
 void sim_job_create(struct sim *m, struct job *j, struct sb_object *o, int64_t n);

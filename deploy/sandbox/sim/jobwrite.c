@@ -1,4 +1,5 @@
-/* jobwrite.c - what the Job controller writes: pods from the template, their removal, the Job's status. */
+/* jobwrite.c - the writes of the Job controller: creates pods from the template, deletes them, and writes the Job's
+ * status. */
 #include "jobs.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static void is_taken(void *arg, void *entry) {
     if (p->index == t->want && p->state == JOB_POD_ACTIVE && !p->dismissed) t->yes = true;
 }
 
-/* The lowest index that is neither completed nor at work. */
+/* The lowest index that is neither completed nor in use. */
 static int64_t free_index(const struct job *j, int64_t completions) {
     for (int64_t i = 0; i < completions; i++) {
         struct taken t = {.want = i};
@@ -63,7 +64,7 @@ static struct rv_node *pod_of(struct sim *m, struct rv_arena *a, struct sb_objec
     return pod;
 }
 
-/* The pod is known before its change comes back, or one more would be made meanwhile. */
+/* Adds the pod before its change arrives; otherwise one more would be created in the meantime. */
 static void expect(struct job *j, struct sb_object *pod, int64_t index) {
     struct job_pod *p = rv_alloc(sizeof *p);
     p->entry.key = (struct rv_str){rv_strdup(pod->uid), pod->uid.n};
@@ -178,7 +179,7 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* "0-2,5" */
+/* Writes indexes as "0-2,5". */
 static void completed_indexes(struct rv_arena *a, struct rv_node *status, struct job *j) {
     rv_autobuf struct rv_buf b = {0};
     qsort(j->indexes, j->n_indexes, sizeof *j->indexes, by_value);

@@ -1,11 +1,11 @@
-/* kubelet.c - the lives of a bound pod's containers: mounts, init containers in order, running, ready, exits and
- * restarts with back-off, the end. Each pod sleeps until the nearest thing that is due. */
+/* kubelet.c - the containers of a bound pod: mounts, init containers in order, running, ready, exits, restarts with a
+ * back-off, the end. Each pod sleeps until its next event is due. */
 #include "pods.h"
 
 #include <stdlib.h>
 
 static const int64_t FOREVER = INT64_MAX;
-enum { BACKOFF_CAP = 30, CALM_MS = 600000 }; /* calm: a run this long forgets the back-off */
+enum { BACKOFF_CAP = 30, CALM_MS = 600000 }; /* CALM_MS: a run of this length resets the back-off */
 
 void sim_pod_release(struct sim *m, struct sim_pod *p) {
     if (p->node != NULL && p->ask != NULL) {
@@ -36,7 +36,7 @@ static const struct sim_effect *end_of(const struct sim_pod *p) {
     return e != NULL ? e : sim_effect_of(p, EFFECT_SUCCEED, RV_STR(""));
 }
 
-/* What a running container does next, and when. */
+/* Plans the next step of a running container and its time. */
 static void plan(struct sim *m, const struct sim_pod *p, size_t i, struct rv_str name) {
     struct sim_ctr *c = &p->c[i];
     int64_t ready = FOREVER, leave = FOREVER;
@@ -111,7 +111,7 @@ static void ctr_exit(struct sim *m, struct sim_pod *p, size_t i, int code, const
     if (!restarts(p, c, code)) return;
     bool calm = m->now_ms - c->begun > CALM_MS;
     c->next = NEXT_START;
-    if (c->restarts == 0 || calm) { /* the first time at once */
+    if (c->restarts == 0 || calm) { /* the first restart is immediate */
         c->backoff_ms = m->opts.backoff_ms;
         c->due = m->now_ms + m->opts.start_ms;
         return;
@@ -152,7 +152,7 @@ static void end_pod(struct sim *m, struct sim_pod *p, const char *phase) {
     sim_pod_release(m, p);
 }
 
-/* Has the pod come to its end by itself? */
+/* Returns the phase in which the pod has ended by itself, or NULL. */
 static const char *ended(const struct sim_pod *p) {
     bool failed = false;
     for (size_t i = 0; i < p->n_init; i++) {
@@ -167,7 +167,7 @@ static const char *ended(const struct sim_pod *p) {
     return failed ? "Failed" : "Succeeded";
 }
 
-/* Starts whatever may start now: init containers one by one, then all others. */
+/* Starts everything that may start now: init containers one after the other, then all others. */
 static bool advance(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     bool changed = false;
     for (size_t i = 0; i < p->n_init; i++) {
@@ -224,7 +224,7 @@ static void rearm(struct sim *m, struct sim_pod *p) {
         sim_timer_disarm(m, &p->timer);
 }
 
-/* After anything happened to containers: what follows from it, written down once. */
+/* Called after any event of the containers. Finds out what follows from it and writes the status once. */
 static void update_pod(struct sim *m, struct sim_pod *p, struct sb_object *o, bool changed) {
     if (p->step != STEP_RUN) return;
     changed = advance(m, p, o) || changed;
@@ -256,7 +256,7 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p) {
     struct sb_object *o = sim_pod_fresh(m, p);
     if (o == NULL) return;
     sb_object_ref(o);
-    if (p->node != NULL && p->node->gone) { /* nobody is left who could stop it gracefully */
+    if (p->node != NULL && p->node->gone) { /* no kubelet is left that could stop it gracefully */
         sim_delete(m, sim_pod_ref(m, p), p->entry.key, 0, NULL);
     } else if (p->step == STEP_TERMINATE) {
         leave(m, p, o);
@@ -272,7 +272,7 @@ void sim_kubelet_wake(struct sim *m, struct sim_pod *p) {
     sb_object_unref(o);
 }
 
-/* Does the readiness probe ask Serve's proxy? What else a probe may ask is taken to be well. */
+/* True if the readiness probe asks Serve's proxy. Any other probe counts as successful. */
 static bool asks_proxy(struct rv_val container) {
     static const char PATH[] = "/-/healthz";
     struct rv_val probe = rv_val_get(container, "readinessProbe");

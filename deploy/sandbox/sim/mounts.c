@@ -1,11 +1,11 @@
-/* mounts.c - what a pod needs beside its image: secrets, config maps and volume claims that must exist. */
+/* mounts.c - what a pod needs besides its image: secrets, config maps and volume claims that must exist. */
 #include "pods.h"
 
 static bool there(struct sim *m, const struct sb_resource *r, struct rv_str ns, struct rv_str name) {
     return name.n == 0 || sim_fresh(m, (struct sim_ref){r, ns, name}, RV_STR("")) != NULL;
 }
 
-/* One source {name or secretName, optional} of a volume or of the environment. */
+/* One source {name or secretName, optional} of a volume or of an environment variable. */
 static bool source_missing(struct sim *m, const struct sb_resource *r, struct rv_str ns, struct rv_val source,
                            const char *name_key, struct rv_str *ret_name) {
     if (!rv_val_set(source) || rv_path_bool(source, "optional", false)) return false;
@@ -17,7 +17,7 @@ static struct rv_str missing_text(struct rv_arena *a, const char *what, struct r
     return rv_arena_fmt(a, "%s \"" RV_STR_FMT "\" not found", what, RV_STR_ARG(name));
 }
 
-/* As the members of a projected volume too. */
+/* Also for the parts of a projected volume. */
 static struct rv_str volume_missing(struct sim *m, struct rv_arena *a, struct rv_str ns, struct rv_val v) {
     struct rv_str name = {0};
     if (source_missing(m, m->r.secrets, ns, rv_val_get(v, "secret"), "secretName", &name))
@@ -30,7 +30,7 @@ static struct rv_str volume_missing(struct sim *m, struct rv_arena *a, struct rv
         if (source_missing(m, m->r.secrets, ns, rv_val_get(it.val, "secret"), "name", &name))
             return missing_text(a, "secret", name);
         struct rv_val map = rv_val_get(it.val, "configMap");
-        if (rv_str_is(rv_path_str(map, "name"), "kube-root-ca.crt")) continue; /* published in every namespace */
+        if (rv_str_is(rv_path_str(map, "name"), "kube-root-ca.crt")) continue; /* it exists in every namespace */
         if (source_missing(m, m->r.configmaps, ns, map, "name", &name)) return missing_text(a, "configmap", name);
     }
     return RV_STR("");
@@ -47,13 +47,13 @@ struct rv_str sim_mounts_missing(struct sim *m, struct rv_arena *a, struct rv_va
     return RV_STR("");
 }
 
-/* What one reference lacks: the object, or the key in it. */
+/* What is missing for one reference: the object, or the key in it. */
 static struct rv_str reference_missing(struct sim *m, struct rv_arena *a, const struct sb_resource *r, struct rv_str ns,
                                        struct rv_val ref) {
     static const char *const maps[] = {"data", "stringData", "binaryData"};
     struct rv_str name = {0}, key = rv_path_str(ref, "key");
     if (source_missing(m, r, ns, ref, "name", &name)) return missing_text(a, r->singular, name);
-    if (key.n == 0 || name.n == 0) return RV_STR(""); /* nothing referred to, or optional */
+    if (key.n == 0 || name.n == 0) return RV_STR(""); /* there is no reference, or it is optional */
     struct sb_object *o = sim_fresh(m, (struct sim_ref){r, ns, name}, RV_STR(""));
     for (size_t i = 0; o != NULL && i < RV_ARRAY_LEN(maps); i++)
         if (rv_val_present(rv_val_getn(rv_val_get(o->value, maps[i]), key))) return RV_STR("");

@@ -1,4 +1,4 @@
-/* namespaces.c - a deleted namespace: its content is deleted, and when nothing is left, its finalizer goes. */
+/* namespaces.c - a deleted namespace: its content is deleted, and when nothing is left, its finalizer is removed. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -55,7 +55,7 @@ static bool sweep_object(void *arg, struct sb_object *o) {
     return true;
 }
 
-/* Deleting may withdraw resources: they are listed before the first delete. */
+/* Deletions may remove resources, so the resources are listed before the first deletion. */
 static void note_resource(void *arg, const struct sb_resource *r) {
     struct sweep *w = arg;
     if (!r->namespaced) return;

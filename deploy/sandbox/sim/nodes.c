@@ -1,4 +1,4 @@
-/* nodes.c - makes the nodes and keeps their books. */
+/* nodes.c - creates the nodes and keeps account of their resources. */
 #include "nodes.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static unsigned resource_id(struct sim_nodes *s, struct rv_str name) {
 static int64_t amount(unsigned id, struct rv_quantity q) {
     if (id == ID_CPU) rv_quantity_mul(&q, 1000);
     int64_t n = rv_quantity_ceil(q);
-    return n < INT64_MAX / 4 ? n : INT64_MAX / 4; /* sums of a few cannot overflow */
+    return n < INT64_MAX / 4 ? n : INT64_MAX / 4; /* so that the sum of a few cannot overflow */
 }
 
 /* ---- what a pod asks for ---- */
@@ -53,7 +53,7 @@ static void sum_add(struct sim_nodes *t, struct sum *s, struct rv_val list) {
     }
 }
 
-/* Init containers run one after the other, beside the sidecars started before them. */
+/* Init containers run one after the other, together with the sidecars that were started before them. */
 static void sum_inits(struct sim_nodes *t, struct sum *all, struct rv_val inits) {
     struct sum sidecars = {0}, peak = {0};
     for (struct rv_iter it = rv_iter(inits); rv_iter_next(&it);) {

@@ -1,4 +1,4 @@
-/* opts.c - options as one table: key, place, bounds. */
+/* opts.c - the options as one table: key, place, bounds. */
 #include "sim.h"
 
 #include <errno.h>

@@ -11,7 +11,7 @@ struct sim_pod *sim_pod_find(struct sim *m, struct rv_str ns, struct rv_str name
 static struct rv_str keep(struct rv_str s) { return (struct rv_str){rv_strdup(s), s.n}; }
 static void drop(struct rv_str s) { free((void *)(uintptr_t)s.p); }
 
-/* Schedulers that the simulation plays; another name waits for somebody outside to bind the pod. */
+/* The schedulers that the simulation plays. A pod with another name waits until somebody else binds it. */
 static bool ours(struct rv_str scheduler) {
     static const char *const names[] = {"default-scheduler", "volcano", "yunikorn", "kai-scheduler",
                                         "scheduler-plugins-scheduler"};
@@ -75,12 +75,12 @@ static const char *final_phase(struct rv_val pod) {
     return rv_str_is(phase, "Failed") ? "Failed" : rv_str_is(phase, "Succeeded") ? "Succeeded" : NULL;
 }
 
-/* A pod that nobody runs yet: bound by hand, or free for the scheduler? */
+/* A pod that does not run yet: was it bound by hand, or is it free for the scheduler? */
 static void held(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     struct rv_str node = rv_path_str(o->value, "spec.nodeName");
     if (node.n != 0) {
         struct sim_node *n = sim_node_find(m, node);
-        if (n == NULL) return; /* no kubelet of that name */
+        if (n == NULL) return; /* there is no kubelet of that name */
         if (p->ask != NULL) sim_node_take(n, p->ask);
         p->node = n;
         sim_kubelet_start(m, p, o->value);
@@ -99,7 +99,8 @@ static void held(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     sim_timer_arm(m, &p->timer, sim_delay_of(p, offsetof(struct sim_effect, schedule_ms), m->opts.schedule_ms));
 }
 
-/* A test wrote "terminated" into a container's status: the container really ends, and restarts as its policy says. */
+/* A test has written "terminated" into a container's status. The container really ends, and restarts as its policy
+ * says. */
 static void ended_by_hand(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     size_t i = p->n_init;
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "status.containerStatuses"));
@@ -108,7 +109,7 @@ static void ended_by_hand(struct sim *m, struct sim_pod *p, struct sb_object *o)
         if (!rv_val_set(t) || p->c[i].state != CTR_RUNNING) continue;
         int code = (int)rv_path_int(t, "exitCode", 0);
         sim_kubelet_exit(m, p, i, code, code == 0 ? "Completed" : "Error");
-        return; /* the status was rewritten: the change of it shows the rest */
+        return; /* the status was written again; that change shows the rest */
     }
 }
 
@@ -117,7 +118,7 @@ static void pod_changed(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     if (rv_meta_deleting(o->value)) {
         int64_t grace = rv_path_int(o->value, "metadata.deletionGracePeriodSeconds", 0);
         if (!p->terminating || grace != p->grace_s) sim_kubelet_stop(m, p, grace);
-    } else if (phase != NULL && p->step != STEP_DONE) { /* written by somebody else */
+    } else if (phase != NULL && p->step != STEP_DONE) { /* the phase was written by somebody else */
         p->phase = phase;
         p->step = STEP_DONE;
         sim_timer_disarm(m, &p->timer);
@@ -138,14 +139,14 @@ static void one_changed(struct sim *m, const struct sim_change *c) {
         return;
     }
     struct sb_object *o = sim_fresh(m, (struct sim_ref){m->r.pods, c->o->ns, c->o->name}, c->o->uid);
-    if (o == NULL) return; /* gone already: its deletion comes */
+    if (o == NULL) return; /* it was deleted; its deletion follows */
     sb_object_ref(o);
     if (p == NULL) p = pod_new(m, o);
     pod_changed(m, p, o);
     sb_object_unref(o);
 }
 
-/* Something that a pod may mount came or changed: all that miss something look again. */
+/* An object that a pod may mount was created or changed. All pods with a missing mount check again. */
 static void mounts_changed(struct sim *m) {
     struct sim_queue waiting = sim_pods_of(m)->mounts;
     sim_pods_of(m)->mounts = (struct sim_queue){0};
@@ -170,7 +171,7 @@ static void collect_gone(void *arg, void *entry) {
     l->v[l->n++] = p;
 }
 
-/* A deleted node takes its pods along, as the pod collector would. */
+/* A deleted node takes its pods with it, as with the pod garbage collector. */
 static void node_gone(struct sim *m) {
     struct gone_list l = {0};
     sim_map_each(&sim_pods_of(m)->map, collect_gone, &l);

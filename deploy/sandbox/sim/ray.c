@@ -1,4 +1,5 @@
-/* ray.c - which pods are Ray clusters, which of them a request means, and the small answers of a dashboard. */
+/* ray.c - finds out which pods are Ray clusters and to which of them a request goes, and gives the small answers of a
+ * dashboard. */
 #include "json.h"
 #include "raynode.h"
 #include "rayrules.h"
@@ -16,7 +17,7 @@ static bool is_up(struct rv_val pod) {
            rv_val_set(rv_val_path(ctr, "state.running")) && rv_path_bool(ctr, "started", false);
 }
 
-/* "--num-cpus=4" in a command. */
+/* Finds "--num-cpus=4" in a command. */
 static bool cpus_in(struct rv_val texts, int64_t *ret) {
     static const char OPTION[] = "--num-cpus";
     for (struct rv_iter it = rv_iter(texts); rv_iter_next(&it);) {
@@ -102,14 +103,14 @@ static void head_free(struct ray *r, struct ray_head *h) {
     free(h);
 }
 
-/* A Ray whose head keeps its state in Redis finds it again. */
+/* True for a Ray whose head keeps its state in Redis and finds it again. */
 static bool has_redis(struct rv_val pod) {
     for (struct rv_iter it = rv_iter(rv_val_path(pod, "spec.containers[0].env")); rv_iter_next(&it);)
         if (rv_str_is(rv_path_str(it.val, "name"), "RAY_REDIS_ADDRESS")) return true;
     return false;
 }
 
-/* Another head than the one whose memory this is: it starts with none. */
+/* Another head than the one with this state starts without state. */
 static void remember(struct ray_head *h, struct sb_object *o) {
     const struct ray_node *n = ray_head_node(h);
     if (n == NULL || !rv_str_is(o->uid, n->uid)) return;
@@ -198,7 +199,7 @@ static int nodes(struct ray_call *c) {
 }
 
 static const struct route {
-    const char *path; /* ends with '/': a prefix */
+    const char *path; /* a path that ends with '/' is a prefix */
     int (*fn)(struct ray_call *c);
 } routes[] = {
     {"/api/jobs/", ray_jobs},
@@ -252,7 +253,7 @@ static void late_due(struct sim *m, struct sim_timer *t) {
     late_free(l);
 }
 
-/* Takes what is in out. */
+/* Takes the content of out. */
 static int answer_late(struct sim *m, int status, struct rv_buf *out, int64_t delay_ms, struct sim_pending **ret) {
     struct ray_late *l = rv_alloc(sizeof *l);
     l->m = m;
@@ -268,7 +269,8 @@ static int answer_late(struct sim *m, int status, struct rv_buf *out, int64_t de
     return 0;
 }
 
-/* Longer than anybody waits. In the end it is answered, for a connection whose client is gone is not noticed before. */
+/* Waits longer than any client. In the end it answers, because the server does not notice before that a client is
+ * gone. */
 static int hang(struct ray_call *c, int64_t ms, struct sim_pending **ret) {
     rv_buf_adds(c->out, "it hung, as a rule says");
     return answer_late(c->m, 504, c->out, ms >= 0 ? ms : HANG_MS, ret);
@@ -280,7 +282,7 @@ static void fill(struct rv_buf *out, int64_t n) {
     rv_buf_adds(out, "\":{}}}");
 }
 
-/* The dashboard, as a rule spoils it. */
+/* The dashboard, with the fault of a rule. */
 static int dashboard(struct ray_call *c, struct sim_pending **ret) {
     const struct rayrule *rule = rayrules_dashboard(c->head, c->path);
     const char *what = rule != NULL ? rule->texts[RULE_DASHBOARD] : "";
@@ -303,7 +305,7 @@ static int dashboard(struct ray_call *c, struct sim_pending **ret) {
 struct traffic {
     struct sim_pending pending;
     struct serve_request *request;
-    struct rv_buf *out; /* while it may end at once */
+    struct rv_buf *out; /* set while the request may end at once */
     int status;
 };
 
@@ -398,7 +400,7 @@ static int ask(struct sim *m, struct ray_head *h, struct ray_node *n, struct sb_
     return status;
 }
 
-/* A container's port by its name; -1: there is none. */
+/* A container's port by its name. -1 if there is none. */
 static int64_t named_port(struct rv_val pod, struct rv_str name) {
     for (struct rv_iter it = rv_iter(rv_val_path(pod, "spec.containers")); rv_iter_next(&it);)
         for (struct rv_iter p = rv_iter(rv_val_get(it.val, "ports")); rv_iter_next(&p);)
@@ -406,7 +408,7 @@ static int64_t named_port(struct rv_val pod, struct rv_str name) {
     return -1;
 }
 
-/* Where a service's port leads in a pod; -1: it has no such port. */
+/* The port of a pod to which a service's port leads. -1 if the service has no such port. */
 static int64_t target_port(const struct sb_object *service, struct rv_str port, struct rv_val pod) {
     int64_t number = -1;
     rv_str_to_int(port, 1, 65535, &number);
@@ -425,7 +427,7 @@ int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_
     struct sb_object *s = sb_get(m->storage, m->r.services, ns, service);
     if (s == NULL) return refuse(out, 404, "NotFound", service, "service not found:");
     if (target_port(s, port, RV_VAL_ABSENT) < 0 && rv_val_len(rv_val_path(s->value, "spec.ports")) != 0) {
-        bool known = false; /* a named target port needs a pod to be looked up in */
+        bool known = false; /* a named target port can only be looked up in a pod */
         for (struct rv_iter it = rv_iter(rv_val_path(s->value, "spec.ports")); rv_iter_next(&it);) {
             int64_t number = -1;
             rv_str_to_int(port, 1, 65535, &number);
@@ -442,7 +444,7 @@ int sim_proxy(struct sim *m, struct rv_str ns, struct rv_str service, struct rv_
     return ask(m, h, n, pod, target_port(s, port, pod->value), q, out, ret);
 }
 
-/* A pod is asked whether or not it is ready, as long as it runs: readiness may depend on the answer. */
+/* A running pod can be asked whether or not it is ready, because readiness may depend on the answer. */
 int sim_proxy_pod(struct sim *m, struct rv_str ns, struct rv_str name, struct rv_str port, const struct sim_request *q,
                   struct rv_buf *out, struct sim_pending **ret) {
     struct sb_object *pod = sb_get(m->storage, m->r.pods, ns, name);

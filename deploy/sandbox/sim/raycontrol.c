@@ -32,7 +32,7 @@ int ray_control(struct sim *m, struct rv_str method, struct rv_str first, struct
                 struct rv_buf *out, struct rv_error *err) {
     if (second.n == 0) {
         int e = rayrules_control(m, method, first, body, out, err);
-        sim_map_each(&ray_of(m)->heads, advance, NULL); /* what was held up may go on, or is held up from now */
+        sim_map_each(&ray_of(m)->heads, advance, NULL); /* what was held up may continue, or is held up from now on */
         return e;
     }
     rv_autobuf struct rv_buf key = {0};

@@ -1,5 +1,5 @@
-/* rayhttp.c - the simulated Ray over plain HTTP on 127.0.0.1. Which service is meant stands in the Host header
- * (NAME.NAMESPACE.svc...:PORT) or in front of the path (/NAMESPACE/NAME:PORT/...). */
+/* rayhttp.c - the simulated Ray over plain HTTP on 127.0.0.1. The service is named in the Host header
+ * (NAME.NAMESPACE.svc...:PORT) or at the beginning of the path (/NAMESPACE/NAME:PORT/...). */
 #include "internal.h"
 
 #include <arpa/inet.h>
@@ -16,17 +16,17 @@ struct rayhttp {
     struct rv_timer *timer;
     struct rv_prepare *prepare;
     struct call *waiting;
-    bool resumed; /* a connection has its answer: the daemon must look, whatever its timeout says */
+    bool resumed; /* a connection has its answer: the daemon must run, whatever its timeout says */
 };
 struct call {
     struct rv_buf body;
     bool too_big;
     struct rayhttp *http;
-    struct call *next, **at; /* among those that wait; at NULL: it does not */
+    struct call *next, **at; /* list of the waiting calls; `at` is NULL if it does not wait */
     struct MHD_Connection *connection;
     struct sim_pending *pending;
     struct rv_buf answer;
-    int status; /* of an answer that came late */
+    int status; /* of a late answer */
 };
 struct target {
     struct rv_str ns, service, port, path;
@@ -77,7 +77,7 @@ static enum MHD_Result queue_answer(struct MHD_Connection *c, int status, struct
 }
 
 static void resume(struct call *k) {
-    if (k->at == NULL) return; /* it is not in the list of those that wait */
+    if (k->at == NULL) return; /* it is not in the list of waiting calls */
     *k->at = k->next;
     if (k->next != NULL) k->next->at = k->at;
     k->at = NULL;
@@ -131,7 +131,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         *state = rv_alloc(sizeof(struct call));
         return MHD_YES;
     }
-    if (call->http != NULL) /* it waited; without an answer it breaks off */
+    if (call->http != NULL) /* it was waiting; without an answer the connection is closed */
         return call->status != 0 ? queue_answer(c, call->status, rv_buf_str(&call->answer)) : MHD_NO;
     if (*n == 0) return answer(arg, c, url, method, call);
     call->too_big = call->too_big || call->body.n + *n > BODY_MAX;

@@ -1,7 +1,7 @@
-/* rayjobs.c - Ray's job submission API. A job's state is a function of its age, so nothing has to wake for it.
+/* rayjobs.c - Ray's job submission API. A job's state is a function of its age, so no timer is needed for it.
  *
- * A job also exists once a pod that names its id has run in the head's namespace: that is the submitter of a RayJob,
- * whose `ray job submit` cannot really run here. */
+ * A job also exists when a pod that names its id has run in the head's namespace. This pod is the submitter of a
+ * RayJob, whose `ray job submit` cannot really run here. */
 #include "pods.h"
 #include "raynode.h"
 
@@ -51,7 +51,7 @@ struct submitter {
     struct rv_arena *a;
 };
 
-/* What stands behind " -- " in the text that names the id, else all of it. */
+/* The text after " -- " in the command that names the id, or the whole command. */
 static struct rv_str entrypoint_in(struct rv_str text) {
     const char *dashes = memmem(text.p, text.n, " -- ", 4);
     if (dashes == NULL) return text;
@@ -120,7 +120,7 @@ static bool is_running(struct rv_val pod, struct rv_str container) {
     return false;
 }
 
-/* True when the container is to end now; else *due_ms is when it will, if that is sooner. */
+/* Returns true if the container must end now. Otherwise *due_ms is when it will, if that is sooner. */
 static bool submitter_over(struct ray_head *h, struct rv_val container, int64_t *due_ms, int *ret_code) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct submitter s = {.id = job_id_of(container), .a = a};

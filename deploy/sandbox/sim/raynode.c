@@ -1,4 +1,4 @@
-/* raynode.c - finding Ray clusters and their nodes, and the forms of answers. */
+/* raynode.c - finds Ray clusters and their nodes, and writes answers. */
 #include "raynode.h"
 
 /* ---- nodes ---- */

@@ -1,4 +1,4 @@
-/* rayrules.c - rules over Ray clusters, made over the control API. */
+/* rayrules.c - rules for Ray clusters, made with the control API. */
 #include "rayrules.h"
 #include "json.h"
 

@@ -1,4 +1,4 @@
-/* rayrules.h - misfortune of Ray clusters, by rule. The newest rule that matches and says something counts. */
+/* rayrules.h - faults of Ray clusters, by rule. The newest rule that matches and sets the value is used. */
 #ifndef RV_SANDBOX_SIM_RAYRULES_H
 #define RV_SANDBOX_SIM_RAYRULES_H
 
@@ -24,17 +24,17 @@ enum rayrule_number {
 };
 struct rayrule {
     int64_t id;
-    char *ns, *prefix, *app;       /* NULL: any */
-    char *texts[RULE_TEXTS];       /* NULL: not said */
-    int64_t numbers[RULE_NUMBERS]; /* negative: not said */
+    char *ns, *prefix, *app;       /* NULL matches any */
+    char *texts[RULE_TEXTS];       /* NULL if not set */
+    int64_t numbers[RULE_NUMBERS]; /* negative if not set */
 };
 
 void *rayrules_new(void);
 void rayrules_free(void *rules);
-/* app NULL: of the cluster as a whole. */
+/* app NULL means the cluster as a whole. */
 const char *rayrules_text(const struct ray_head *h, const char *app, enum rayrule_text what);
 int64_t rayrules_number(const struct ray_head *h, const char *app, enum rayrule_number what, int64_t otherwise);
-/* The rule that spoils this request to a dashboard, counted; NULL: none does. */
+/* The rule that changes this request to a dashboard; it is counted. NULL if there is none. */
 const struct rayrule *rayrules_dashboard(struct ray_head *h, struct rv_str path);
 int rayrules_control(struct sim *m, struct rv_str method, struct rv_str rest, struct rv_val body, struct rv_buf *out,
                      struct rv_error *err);

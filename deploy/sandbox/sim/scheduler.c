@@ -1,5 +1,5 @@
-/* scheduler.c - puts pending pods on nodes: filters as tables of reasons, the least loaded node of those that are left,
- * and for those that fit nowhere the condition and the event that a person knows from a real cluster. */
+/* scheduler.c - binds pending pods to nodes: filters as tables with reasons, then the least loaded node that is left. A
+ * pod that fits nowhere gets the condition and the event of a real cluster. */
 #include "pods.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static bool tolerated(struct rv_val tolerations, struct rv_val taint) {
     return false;
 }
 
-/* The first taint that keeps the pod away. */
+/* The first taint that the pod does not tolerate. */
 static struct rv_val untolerated(struct rv_val spec, const struct sim_node *n) {
     struct rv_val tolerations = rv_val_get(spec, "tolerations");
     for (struct rv_iter it = rv_iter(rv_val_path(n->o->value, "spec.taints")); rv_iter_next(&it);)
@@ -162,7 +162,7 @@ static struct sim_node *choose(struct sim *m, const struct sim_pod *p, struct rv
     size_t start = t->n != 0 ? ++t->last % t->n : 0;
     for (size_t i = 0; i < t->n; i++) {
         struct sim_node *n = t->v[(start + i) % t->n];
-        double load = sim_node_load(n) + (double)n->n_pods * 1e-9; /* pods that ask for nothing spread too */
+        double load = sim_node_load(n) + (double)n->n_pods * 1e-9; /* spreads pods without requests as well */
         if ((best == NULL || load < best_load) && fits(p, spec, n)) {
             best = n;
             best_load = load;
@@ -175,7 +175,7 @@ static void bind(struct sim *m, struct sim_pod *p, struct sb_object *o, struct s
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *tree = rv_node_from(a, o->value);
     rv_node_set_str(a, rv_node_ensure_map(a, tree, "spec"), "nodeName", n->o->name);
-    if (sim_write(m, sim_pod_ref(m, p), a, tree, false) != 0) return; /* deleted meanwhile: the change tells */
+    if (sim_write(m, sim_pod_ref(m, p), a, tree, false) != 0) return; /* deleted in the meantime; its change follows */
     sim_node_take(n, p->ask);
     p->node = n;
     o = sim_pod_fresh(m, p);
@@ -204,7 +204,7 @@ static void park(struct sim *m, struct sim_pod *p, struct sb_object *o) {
     sb_object_unref(o);
 }
 
-/* Capacity came back or a node changed: the parked get another look, bounded in how often. */
+/* Capacity was freed or a node has changed: parked pods are tried again, with a limit on how often. */
 void sim_schedule_retry(struct sim *m, struct sim_timer *t) {
     (void)t;
     struct sim_pods *s = sim_pods_of(m);

@@ -1,9 +1,9 @@
-/* serveconfig.c - a Serve configuration: what of it Serve refuses, in Serve's words, and what it makes of the rest. */
+/* serveconfig.c - a Serve configuration: what Serve refuses, in Serve's words, and what it does with the rest. */
 #include "serve.h"
 
 #include <stdlib.h>
 
-enum { TICK_MS = 100 }; /* Serve's control loop */
+enum { TICK_MS = 100 }; /* the period of Serve's control loop */
 
 /* ---- refusals ---- */
 
@@ -208,7 +208,7 @@ static void deploy_one(struct serve *s, struct serve_app *app, struct rv_str nam
     d->failures = 0;
     if (replaced) d->version = ++s->versions;
     int64_t before = d->target, target = first_target(s, d, v);
-    bool loaded = d->autoscaled && !fresh && s->capacity < 0; /* what the autoscaler decided stays, within its bounds */
+    bool loaded = d->autoscaled && !fresh && s->capacity < 0; /* the autoscaler's decision stays, within its bounds */
     if (loaded) target = before < d->min ? d->min : before > d->max ? d->max : before;
     d->target = target;
     if (!replaced && !reconfigured && before == target) return;
@@ -220,7 +220,7 @@ static void deploy_one(struct serve *s, struct serve_app *app, struct rv_str nam
                                              : DEPLOYMENT_DOWNSCALING;
 }
 
-/* "module:app" and "module.app" alike: what is behind the last of these. */
+/* The name after the last separator of "module:app" or "module.app". */
 static struct rv_str import_name(struct rv_str path) {
     struct rv_str tail = path;
     for (size_t i = 0; i < path.n; i++)
@@ -298,7 +298,7 @@ static struct serve_app *app_get(struct serve *s, struct rv_str name) {
     return *at = app;
 }
 
-/* What an application's code hangs on: another, and it is built again. */
+/* What an application is built from. If it changes, the application is built again. */
 static struct rv_val code_of(struct rv_arena *a, struct rv_val app) {
     static const char *const keys[] = {"import_path", "runtime_env", "args"};
     struct rv_node *n = rv_node_map(a);

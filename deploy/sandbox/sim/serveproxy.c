@@ -1,4 +1,4 @@
-/* serveproxy.c - Serve's proxies, one per node at most, and the requests that they hold. */
+/* serveproxy.c - Serve's proxies, at most one for each node, and the requests that they hold. */
 #include "pods.h"
 #include "rayrules.h"
 #include "serve.h"
@@ -12,7 +12,7 @@ struct serve_request {
     struct serve *serve;
     struct ray_node *node;
     char *app;
-    struct serve_replica *replica; /* NULL: it waits */
+    struct serve_replica *replica; /* NULL while it waits */
     int64_t came_ms, began_ms, work_ms;
     serve_done_fn fn;
     void *arg;
@@ -61,7 +61,7 @@ bool serve_proxies_update(struct serve *s, int64_t *due) {
     return changed;
 }
 
-/* The kubelets' probes are answered at once, not at their next turn. */
+/* Kubelet probes are answered at once, not at their next period. */
 void serve_probes_update(struct serve *s) {
     for (const struct ray_node *n = s->head->nodes; n != NULL; n = n->next) {
         const char *text = "";
@@ -212,7 +212,8 @@ unsigned serve_requests_waiting(const struct serve *s, const struct serve_app *a
     return n;
 }
 
-/* A running replica with room, of the application's first deployment; on this node if it can be. NULL: none. */
+/* A running replica with free capacity, of the application's first deployment, preferably on this node. NULL if there
+ * is none. */
 static struct serve_replica *pick_replica(const struct serve_app *app, const struct ray_node *near) {
     struct serve_replica *best = NULL;
     const struct serve_deployment *d = app->deployments;

@@ -1,4 +1,4 @@
-/* serveshow.c - what the dashboard says of Serve. */
+/* serveshow.c - what the dashboard shows of Serve. */
 #include "rayrules.h"
 #include "serve.h"
 

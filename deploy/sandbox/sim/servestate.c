@@ -1,4 +1,4 @@
-/* servestate.c - the lives of replicas, and the statuses that follow from them. */
+/* servestate.c - the states of replicas, and the statuses that follow from them. */
 #include "rayrules.h"
 #include "serve.h"
 
@@ -72,7 +72,7 @@ static char *failure_text(const struct serve_deployment *d, const char *why) {
     return rv_strdup(rv_buf_str(&b));
 }
 
-/* A replica is over or its time has come. True when something changed. */
+/* Advances a replica whose time has come or which has ended. Returns true if something has changed. */
 static bool replica_advance(struct serve *s, const struct serve_app *app, struct serve_deployment *d,
                             struct serve_replica *r, int64_t *due) {
     int64_t now = ray_now_ms();
@@ -115,7 +115,7 @@ static struct census count(const struct serve_deployment *d) {
     return c;
 }
 
-/* The one to stop first: an outdated one before a current one, one that starts before one that runs. */
+/* The replica to stop first: an outdated one before a current one, and one that starts before one that runs. */
 static struct serve_replica *victim(const struct serve_deployment *d, bool outdated_only) {
     struct serve_replica *best = NULL;
     int best_rank = -1;
@@ -129,7 +129,7 @@ static struct serve_replica *victim(const struct serve_deployment *d, bool outda
     return best;
 }
 
-/* Old replicas go some at a time: what already misses from the target counts as gone. */
+/* Old replicas are stopped some at a time. Replicas that are missing from the target count as stopped. */
 static bool roll(struct serve *s, struct serve_deployment *d) {
     struct census c = count(d);
     int64_t share = d->target / ROLLOUT_SHARE > 1 ? d->target / ROLLOUT_SHARE : 1;
@@ -158,7 +158,7 @@ static bool scale(struct serve *s, const struct serve_app *app, struct serve_dep
 
 /* ---- targets ---- */
 
-/* As Serve rounds: half up, never to 0 what is not 0 and has some capacity. */
+/* Rounds as Serve does: half up, and a positive number never becomes 0 while there is some capacity. */
 static int64_t at_capacity(int64_t n, double capacity) {
     if (capacity < 0 || capacity >= 100) return n;
     if (capacity <= 0 || n == 0) return 0;
@@ -215,7 +215,7 @@ const char *serve_deployment_status(enum serve_status status) {
     return names[status];
 }
 
-/* "['a', 'b']": the deployments in that state. */
+/* Writes "['a', 'b']": the deployments in that state. */
 static struct rv_str names_of(const struct serve_app *app, enum serve_status status, struct rv_arena *a) {
     rv_autobuf struct rv_buf b = {0};
     for (const struct serve_deployment *d = app->deployments; d != NULL; d = d->next)
@@ -304,7 +304,7 @@ static bool advance_once(struct serve *s, int64_t *due) {
     return serve_requests_update(s, due) || changed;
 }
 
-/* Without a head there is no controller: what runs goes on, and requests reach it, but nothing is repaired. */
+/* Without a head there is no controller: running replicas continue and get requests, but nothing is repaired. */
 void serve_advance(struct serve *s) {
     int64_t due = FOREVER;
     bool controlled = ray_head_node(s->head) != NULL, changed = true;
@@ -325,7 +325,7 @@ static void on_due(struct sim *m, struct sim_timer *t) {
     serve_advance(SIM_OWNER(t, struct serve, timer));
 }
 
-/* A running replica that was lost makes its deployment unhealthy until another has taken its place. */
+/* A running replica that was lost makes its deployment unhealthy until another one has replaced it. */
 void serve_node_lost(struct serve *s, struct ray_node *n) {
     for (struct serve_app *app = s->apps; app != NULL; app = app->next)
         for (struct serve_deployment *d = app->deployments; d != NULL; d = d->next)

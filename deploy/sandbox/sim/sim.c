@@ -1,4 +1,5 @@
-/* sim.c - the work loop of the simulation: changes and timers in, modules run, bounded per turn. */
+/* sim.c - the work loop of the simulation: it handles changes and timers and runs the modules, with a bound on each
+ * turn. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -107,7 +108,7 @@ static bool run_changes(struct sim *m) {
         struct sim_change c = m->changes[m->changes_first++]; /* the array may move below */
         for (size_t i = 0; i < SIM_N; i++) sim_modules[i]->change(m, &c);
         change_clear(&c);
-        /* The dead half goes, so that a steady stream does not grow the array. */
+        /* Drops the handled half, so that a steady stream of changes does not grow the array. */
         if (m->changes_first >= SIM_BATCH && m->changes_first * 2 > m->changes_n) {
             m->changes_n -= m->changes_first;
             memmove(m->changes, m->changes + m->changes_first, m->changes_n * sizeof *m->changes);
@@ -128,7 +129,7 @@ static bool run_timers(struct sim *m) {
     return false;
 }
 
-/* One bounded round of everything; the loop calls again before it sleeps while there is more. */
+/* One bounded round of all work. The loop calls it again before it sleeps if there is more. */
 static bool work(void *arg) {
     struct sim *m = arg;
     m->now_ms = rv_mono_now() / 1000000;
@@ -145,10 +146,10 @@ static bool work(void *arg) {
         rv_timer_arm(m->wake, m->heap[0]->due > m->now_ms ? m->heap[0]->due - m->now_ms : 1);
     else
         rv_timer_disarm(m->wake);
-    return due; /* a timer may have answered somebody whose server had its turn before */
+    return due; /* a timer may have answered a request whose server ran before it */
 }
 
-static void on_wake(void *arg) { (void)arg; /* the prepare hook looks at the heap before the loop sleeps again */ }
+static void on_wake(void *arg) { (void)arg; /* the prepare hook checks the heap before the loop sleeps again */ }
 
 /* ---- answers that come later ---- */
 
@@ -205,7 +206,7 @@ struct sim *sim_new(struct rv_loop *l, struct sb_storage *s, const struct sim_op
     m->listener = sb_listen(s, on_change, m);
     m->prepare = rv_loop_prepare(l, work, m);
     m->wake = rv_loop_timer(l, on_wake, m);
-    sb_resource_each(s, replay_resource, m); /* what was loaded before */
+    sb_resource_each(s, replay_resource, m); /* objects that were loaded before */
     for (size_t i = 0; i < SIM_N; i++) {
         m->modules[i] = sim_modules[i]->make(m, err);
         if (m->modules[i] == NULL) return sim_free(m);

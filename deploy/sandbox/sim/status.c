@@ -1,4 +1,4 @@
-/* status.c - a pod's status as its kubelet would report it, rendered whole from what the simulation knows. */
+/* status.c - writes a pod's status as its kubelet would report it, completely from the simulation's state. */
 #include "pods.h"
 
 void sim_condition(struct rv_arena *a, struct rv_node *status, const char *type, const char *value, const char *reason,
@@ -104,7 +104,7 @@ static struct rv_node *container_statuses(struct sim *m, struct rv_arena *a, con
     return out;
 }
 
-/* "containers with unready status: [a b]"; empty when all are ready. */
+/* "containers with unready status: [a b]". Empty if all are ready. */
 static struct rv_str unready(struct rv_arena *a, const struct sim_pod *p, struct rv_val spec, bool inits) {
     rv_autobuf struct rv_buf names = {0};
     size_t i = inits ? 0 : p->n_init, end = inits ? p->n_init : p->n_init + p->n_ctr;

@@ -1,5 +1,5 @@
-/* volumes.c - volume claims: each gets a volume of its own at once; the volume goes with the claim, and the claim no
- * sooner than the last pod that uses it. */
+/* volumes.c - volume claims. Each gets a volume of its own at once. The volume is deleted with the claim, and the claim
+ * not before the last pod that uses it. */
 #include "pods.h"
 
 #include <stdlib.h>
@@ -52,7 +52,7 @@ static void bind(struct sim *m, struct sb_object *claim) {
     sb_object_unref(now);
 }
 
-/* Only a volume that was made here goes with its claim. */
+/* Only a volume that was created here is deleted with its claim. */
 static void release(struct sim *m, const struct sb_object *claim) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_str name = volume_name(a, claim);
@@ -80,7 +80,7 @@ static bool look(void *arg, struct sb_object *pod) {
     return !s->found;
 }
 
-/* A claim that is being deleted goes when no pod uses it any more. */
+/* Removes a claim that is being deleted and that no pod uses any more. */
 static void let_go(struct sim *m, struct sb_object *claim) {
     struct search s = {claim->name, false};
     sb_each(m->storage, m->r.pods, claim->ns, look, &s);
@@ -92,7 +92,7 @@ static void let_go(struct sim *m, struct sb_object *claim) {
     sim_write(m, (struct sim_ref){m->r.claims, claim->ns, claim->name}, a, tree, false);
 }
 
-/* A pod is gone: may claims that waited for that go, too? */
+/* A pod has been deleted: claims that waited for that may be removed. */
 static void pod_gone(struct sim *m, const struct sb_object *pod) {
     for (struct rv_iter it = rv_iter(rv_val_path(pod->value, "spec.volumes")); rv_iter_next(&it);) {
         struct rv_str name = rv_path_str(it.val, "persistentVolumeClaim.claimName");
@@ -141,7 +141,7 @@ static void volumes_change(struct sim *m, const struct sim_change *c) {
 static void *volumes_make(struct sim *m, struct rv_error *err) {
     (void)m;
     (void)err;
-    return rv_alloc(1); /* keeps nothing */
+    return rv_alloc(1); /* it has no state */
 }
 
 static void volumes_free(struct sim *m, void *module) {

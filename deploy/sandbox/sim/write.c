@@ -1,4 +1,4 @@
-/* write.c - helpers of all controllers: reading the newest version, writing, events. */
+/* write.c - helpers for all controllers: reading the newest version, writing, events. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -78,7 +78,7 @@ static struct rv_node *reference(struct rv_arena *a, const struct sb_object *o) 
     return n;
 }
 
-/* The name says what the event is about, so that a repetition finds it without a search. */
+/* The name contains what the event is about, so that a repetition finds it without a search. */
 static struct rv_str event_name(struct rv_arena *a, const struct sb_object *o, const char *reason,
                                 struct rv_str message) {
     rv_autobuf struct rv_buf b = {0};
