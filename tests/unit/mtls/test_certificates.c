@@ -120,39 +120,41 @@ static void test_late(void) {
 /* Pods that live keep their certificates, whatever the spec says by now: a new worker of theirs waits for its address.
  */
 static void test_pods_that_live(void) {
-    struct lone w;
+    struct fixture w;
     start(&w);
-    lone_create(&w, "v1", "pods", POD("h", "head", "10.0.0.1"));
-    lone_go(&w, "{}");
-    lone_edit(&w, "rayclusters", "c", "{'spec':{'tlsOptions':null}}");
-    lone_create(&w, "v1", "pods", POD("w", "worker", "10.0.0.2"));
-    lone_settle(&w);
-    lone_is(&w, "certificates", "ray-worker-cert-c", "spec.ipAddresses", "['10.0.0.2','127.0.0.1']");
-    lone_delete(&w, "pods", "h");
-    lone_delete(&w, "pods", "w");
-    lone_settle(&w);
-    lone_is(&w, "certificates", "ray-worker-cert-c", "spec.ipAddresses", "['10.0.0.2','127.0.0.1']"); /* left alone */
-    lone_rest(&w);
-    lone_stop(&w);
+    fixture_create(&w, "v1", "pods", POD("h", "head", "10.0.0.1"));
+    fixture_go(&w, "{}");
+    fixture_edit(&w, "rayclusters", "c", "{'spec':{'tlsOptions':null}}");
+    fixture_create(&w, "v1", "pods", POD("w", "worker", "10.0.0.2"));
+    fixture_run_until_idle(&w);
+    fixture_check(&w, "certificates", "ray-worker-cert-c", "spec.ipAddresses", "['10.0.0.2','127.0.0.1']");
+    fixture_delete(&w, "pods", "h");
+    fixture_delete(&w, "pods", "w");
+    fixture_run_until_idle(&w);
+    fixture_check(&w, "certificates", "ray-worker-cert-c", "spec.ipAddresses",
+                  "['10.0.0.2','127.0.0.1']"); /* left alone */
+    fixture_check_idle(&w);
+    fixture_stop(&w);
 }
 
 /* Pods know the head by the name of a service that was renamed in the spec since. */
 static void test_renamed_service(void) {
 #define SERVICE(name) "{'metadata':{'name':'" name "','labels':{'ray.io/node-type':'head'}," OWNED "}}"
 #define HOST(name) "'" name ".ns.svc.cluster.local'"
-    struct lone w;
+    struct fixture w;
     start(&w);
-    lone_create(&w, "v1", "services", SERVICE("c-head-svc"));
-    lone_go(&w, "{}");
-    lone_is(&w, "certificates", CERTIFICATE, "spec.dnsNames", "[" HOST("c-head-svc") ",'localhost']");
-    lone_edit(&w, "rayclusters", "c", "{'spec':{'headGroupSpec':{'headService':{'metadata':{'name':'mine'}}}}}");
-    lone_is(&w, "certificates", CERTIFICATE, "spec.dnsNames", "[" HOST("c-head-svc") ",'localhost'," HOST("mine") "]");
-    lone_create(&w, "v1", "services", SERVICE("mine"));
-    lone_delete(&w, "services", "c-head-svc");
-    lone_settle(&w);
-    lone_is(&w, "certificates", CERTIFICATE, "spec.dnsNames", "['localhost'," HOST("mine") "]");
-    lone_rest(&w);
-    lone_stop(&w);
+    fixture_create(&w, "v1", "services", SERVICE("c-head-svc"));
+    fixture_go(&w, "{}");
+    fixture_check(&w, "certificates", CERTIFICATE, "spec.dnsNames", "[" HOST("c-head-svc") ",'localhost']");
+    fixture_edit(&w, "rayclusters", "c", "{'spec':{'headGroupSpec':{'headService':{'metadata':{'name':'mine'}}}}}");
+    fixture_check(&w, "certificates", CERTIFICATE, "spec.dnsNames",
+                  "[" HOST("c-head-svc") ",'localhost'," HOST("mine") "]");
+    fixture_create(&w, "v1", "services", SERVICE("mine"));
+    fixture_delete(&w, "services", "c-head-svc");
+    fixture_run_until_idle(&w);
+    fixture_check(&w, "certificates", CERTIFICATE, "spec.dnsNames", "['localhost'," HOST("mine") "]");
+    fixture_check_idle(&w);
+    fixture_stop(&w);
 }
 
 static const struct suite_test tests[] = {{"pods that live", test_pods_that_live},

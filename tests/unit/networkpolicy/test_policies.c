@@ -167,26 +167,26 @@ static void test_ports_of_the_head(void) {
                 {"started without flags", HEAD(""), "6379", "8265"},
                 {"no head yet", NULL, "7001", "9266"}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct lone w;
-        lone_start(&w,
-                   ",'annotations':{'rayvisor.io/autoscaler':'operator'},'labels':{'ray.io/job-submission-mode':"
-                   "'K8sJobMode'}",
-                   "'networkPolicy':{'mode':'DenyAll'}," STARTED("7000", "9265") SCALED);
-        lone_create(&w, "ray.io/v1", "rayjobs", "{'metadata':{'name':'j'}}");
-        lone_patch(&w, "rayclusters", "c",
-                   "{'metadata':{'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayJob','name':'j',"
-                   "'uid':'uid-2','controller':true}]}}");
-        if (rows[i].head != NULL) lone_create(&w, "v1", "pods", rows[i].head);
-        lone_go(&w, "{}");
+        struct fixture w;
+        fixture_start(&w,
+                      ",'annotations':{'rayvisor.io/autoscaler':'operator'},'labels':{'ray.io/job-submission-mode':"
+                      "'K8sJobMode'}",
+                      "'networkPolicy':{'mode':'DenyAll'}," STARTED("7000", "9265") SCALED);
+        fixture_create(&w, "ray.io/v1", "rayjobs", "{'metadata':{'name':'j'}}");
+        fixture_patch(&w, "rayclusters", "c",
+                      "{'metadata':{'ownerReferences':[{'apiVersion':'ray.io/v1','kind':'RayJob','name':'j',"
+                      "'uid':'uid-2','controller':true}]}}");
+        if (rows[i].head != NULL) fixture_create(&w, "v1", "pods", rows[i].head);
+        fixture_go(&w, "{}");
         edit(&w, STARTED("7001", "9266"));
         judged(&w, true);
-        lone_is(&w, "networkpolicies", "c-head", "spec.ingress[1].ports[0].port", rows[i].dashboard);
-        lone_is(&w, "networkpolicies", "c-head", "spec.ingress[2].ports[0].port", rows[i].gcs);
-        lone_rest(&w);
-        if (rows[i].head != NULL) lone_delete(&w, "pods", "h");
-        lone_settle(&w);
-        lone_is(&w, "networkpolicies", "c-head", "spec.ingress[2].ports[0].port", "7001");
-        lone_stop(&w);
+        fixture_check(&w, "networkpolicies", "c-head", "spec.ingress[1].ports[0].port", rows[i].dashboard);
+        fixture_check(&w, "networkpolicies", "c-head", "spec.ingress[2].ports[0].port", rows[i].gcs);
+        fixture_check_idle(&w);
+        if (rows[i].head != NULL) fixture_delete(&w, "pods", "h");
+        fixture_run_until_idle(&w);
+        fixture_check(&w, "networkpolicies", "c-head", "spec.ingress[2].ports[0].port", "7001");
+        fixture_stop(&w);
     }
 }
 

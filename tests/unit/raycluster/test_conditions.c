@@ -1,5 +1,5 @@
-/* test_conditions.c - what a cluster's conditions say: which pod blocks, that an edit reached no pod, what is not valid, how
- * to resume. And what is noted on pods of another version of the operator. */
+/* test_conditions.c - what a cluster's conditions say: which pod blocks, that an edit reached no pod, what is not
+ * valid, how to resume. And what is noted on pods of another version of the operator. */
 #include "plugins/ray/fields.h"
 #include "scene.h"
 #include "tests/unit/ray/reference_words.h"

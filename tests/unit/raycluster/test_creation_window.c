@@ -1,5 +1,5 @@
-/* test_creation_window.c - a big group is created no faster than the scheduler takes its pods; gangs, other schedulers, and one
- * that is not there are not waited for. */
+/* test_creation_window.c - a big group is created no faster than the scheduler takes its pods; gangs, other schedulers,
+ * and one that is not there are not waited for. */
 #include <stdio.h>
 
 #include "rayvisor/test.h"
