@@ -577,8 +577,8 @@ static int usage(FILE *to) {
                 "                 say whether the configuration is valid; without --offline also whether the cluster,\n"
                 "                 where it can be asked, serves what is granted\n"
                 "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
-                "                 print the roles that it needs, for ServiceAccount rayvisor of that namespace "
-                "(rayvisor-system)\n"
+                "                 print the roles that it needs, for ServiceAccount rayvisor in that namespace "
+                "(default: rayvisor-system)\n"
                 "       rayvisord --version\n",
                 to);
     return to == stdout ? 0 : EXIT_USAGE;

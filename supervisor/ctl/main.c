@@ -260,36 +260,37 @@ static const struct command {
     const char *name, *args, *help, *more;
     int (*run)(struct context *c);
 } commands[] = {
-    {"status", "", "what the operator does: plugins, watches, actions",
-     "Says whether it is ready, and if not why; whether it leads or stands by; each plugin with its quarantined "
+    {"status", "", "the state of the operator: plugins, watches, actions",
+     "Shows whether it is ready, and if not, why; whether it leads or stands by; each plugin with its quarantined "
      "objects,\n"
-     "last deaths and refused settings; each watch with its state. Exit status 1 when it is not ready.",
+     "last deaths and refused settings; and each watch with its state. The exit status is 1 if it is not ready.",
      cmd_status},
     {"plugins", "", "the plugins, their deaths and quarantined objects",
-     "With -o json also: the last 32 deaths of each (when, why, on which object), settings in force, grants.",
+     "With -o json it also shows the last 32 deaths of each (when, why, on which object), settings in force and "
+     "grants.",
      cmd_plugins},
     {"explain", "KIND/NAME [-n NAMESPACE]", "what each plugin last decided for an object and what it waits for",
      "KIND is the kind, its plural or lower-case name: rayvisorctl explain raycluster/demo -n team-a\n"
-     "The namespace is \"default\" where none is given. Each plugin that decides something about the\n"
-     "kind says so; with -o json they are in \"plugins\". Exit status 1 when none knows such an object.",
+     "The default namespace is \"default\". Each plugin that decides something about the kind answers;\n"
+     "with -o json the answers are in \"plugins\". The exit status is 1 if no plugin knows such an object.",
      cmd_explain},
     {"reload", "", "read the configuration file again",
-     "A file that is not valid is refused with file, line and column, and the running configuration stays. Settings "
-     "are\n"
-     "taken by the running plugins; what one of them refuses is shown by `rayvisorctl plugins`. The same as SIGHUP.",
+     "A file that is not valid is refused with file, line and column, and the running configuration stays. Running "
+     "plugins\n"
+     "accept new settings, or refuse them; `rayvisorctl plugins` shows what was refused. SIGHUP does the same.",
      cmd_reload},
-    {"release", "PLUGIN NAMESPACE/NAME", "take a quarantined object up again",
-     "An object on which its plugin died twice is left alone until it changes, its plugin's library or settings "
-     "change,\n"
-     "or this is said.",
+    {"release", "PLUGIN NAMESPACE/NAME", "end the quarantine of an object",
+     "An object on which its plugin died twice is left alone until the object, or the plugin's library or settings,\n"
+     "change, or until this command.",
      cmd_release},
     {"sandbox", "up [--config FILE]|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
-     "up starts both in the background, with another configuration than the default one where --config names it; down "
-     "stops them, status says what runs, kubeconfig prints the file's path:\n"
-     "export KUBECONFIG=$(rayvisorctl sandbox kubeconfig). $RAYVISOR_SANDBOX_DIR names another folder for everything.",
+     "up starts both in the background, with the default configuration or that of --config. down stops them, status\n"
+     "shows what runs, and kubeconfig prints the path of the kubeconfig:\n"
+     "export KUBECONFIG=$(rayvisorctl sandbox kubeconfig). $RAYVISOR_SANDBOX_DIR names another folder for all files.",
      cmd_sandbox},
     {"help", "[COMMAND]", "this list, or more about one command", "The same as COMMAND --help.", cmd_help},
-    {"version", "", "the version of rayvisorctl", "Of the running operator: rayvisorctl status", cmd_version},
+    {"version", "", "the version of rayvisorctl", "For the version of the running operator: rayvisorctl status",
+     cmd_version},
 };
 
 static int usage(FILE *to) {
@@ -298,7 +299,7 @@ static int usage(FILE *to) {
         fprintf(to, "  %-8s %-40s %s\n", commands[i].name, commands[i].args, commands[i].help);
     fputs(
         "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
-        "Exit status: 0 done, 1 failed, 64 wrong command line. More about one: rayvisorctl help COMMAND\n",
+        "Exit status: 0 success, 1 failure, 64 wrong command line. More about a command: rayvisorctl help COMMAND\n",
         to);
     return to == stdout ? 0 : EXIT_USAGE;
 }

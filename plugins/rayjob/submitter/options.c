@@ -10,7 +10,7 @@
 enum { EXIT_USAGE = 64, FILE_MAX = 64 << 10 };
 
 static const char help[] = "usage: rayvisor-submit [FLAGS] -- ENTRYPOINT...\n"
-                           "Submits a job to Ray unless it is there, follows its log and ends as the job does: 0 "
+                           "Submits a job to Ray unless Ray has it, follows its log and ends with its result: 0 "
                            "SUCCEEDED, 1 FAILED, 2 STOPPED,\n"
                            "3 the job is lost, 64 wrong usage, 69 refused by Ray.\n\n"
                            "  --runtime-env-json JSON      runtime environment\n"
