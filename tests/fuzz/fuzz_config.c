@@ -1,4 +1,4 @@
-/* The configuration file: whatever it says, reading ends in a config or in one error with a position. */
+/* fuzz_config.c - the configuration file: any text gives a configuration or one error with a position. */
 #include "supervisor/config/config.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* fuzz_flight.c - the page that a dying host leaves. */
+/* fuzz_flight.c - the flight recorder's page of a dying host. */
 #include "ipc/protocol/flight_recorder.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* fuzz_frames.c - a WebSocket stream means the same whole and byte by byte. */
+/* fuzz_frames.c - a WebSocket stream has the same result as a whole and byte by byte. */
 #include "plugins/rayjob/submitter/frames.h"
 
 #include <stdlib.h>

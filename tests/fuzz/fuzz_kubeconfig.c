@@ -1,4 +1,4 @@
-/* A kubeconfig: whatever it says, reading ends in a server and credentials or in one error that names the file. */
+/* fuzz_kubeconfig.c - a kubeconfig: any text gives a server and credentials, or one error that names the file. */
 #include "supervisor/kube/config.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* A plugin's manifest, which a vendor wrote. Its settings' defaults must be readable as settings. */
+/* fuzz_manifest.c - the manifest of a vendor's plugin. The defaults of its settings must be valid settings. */
 #include "supervisor/config/manifest.h"
 
 #include <stdlib.h>

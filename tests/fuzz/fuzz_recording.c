@@ -1,4 +1,4 @@
-/* fuzz_recording.c - a recording is a file from somebody else's bug report. */
+/* fuzz_recording.c - a recording may be a file from anybody's bug report. */
 #include "plugins/host/record.h"
 
 #include "fuzz_plugin.h"

@@ -1,4 +1,4 @@
-/* fuzz_schedule.c - a line that is taken names moments that come one after the other, or none. */
+/* fuzz_schedule.c - an accepted line gives runs in ascending order, or none. */
 #include "plugins/raycronjob/schedule.h"
 
 #include <stdlib.h>

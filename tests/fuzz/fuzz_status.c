@@ -1,4 +1,5 @@
-/* An answer that is not 2xx. The first two bytes are the HTTP status, the rest the body, which may be anything. */
+/* fuzz_status.c - an answer that is not 2xx. The first two bytes are the HTTP status. The rest is the body, which may
+ * be anything. */
 #include "supervisor/kube/status.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* fuzz_tzif.c - files of a time zone database, which anybody may have put there. */
+/* fuzz_tzif.c - files of a time zone database, which may come from anybody. */
 #include "supervisor/zoneinfo/tzif.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

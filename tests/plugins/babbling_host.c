@@ -1,7 +1,7 @@
-/* babbling_host.c - a host that greets as it should and then sends one message that makes no sense. It passes for the
- * toy plugin; for any other it becomes the real host. The name that it is run by (a link to it) says what it sends:
- * random, truncated, oversized, unknown, gap, frames, batch; twice, token and early: what is wrong with its HELLO;
- * late: it says HELLO when a file "go" lies beside that link, and makes no mistake. Behind its mistake it asks for a
+/* babbling_host.c - a host that greets correctly and then sends one malformed message. It pretends to have the toy
+ * plugin; for any other plugin it becomes the real host. The name by which it is run (a link to it) says what it sends:
+ * random, truncated, oversized, unknown, gap, frames, batch. With twice, token and early, its HELLO is wrong. With
+ * late, it sends a correct HELLO when a file "go" appears beside that link. After its mistake it requests a
  * ConfigMap. */
 #include <libgen.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static void put_message(void *socket, const struct rv_buf *header, const struct 
     put(socket, &batch, more);
 }
 
-/* seq is what the receiver expects, 2, unless it is the point. */
+/* seq is the number that the receiver expects, 2, unless the test is about it. */
 static void babble(void *socket, const char *what) {
     rv_autobuf struct rv_buf header = {0}, body = {0};
     struct msg m = {.type = MSG_CREDIT, .seq = strcmp(what, "gap") == 0 ? 7 : 2, .credit = {1, 1}};
@@ -35,14 +35,14 @@ static void babble(void *socket, const char *what) {
         return;
     }
     if (strcmp(what, "random") == 0) {
-        for (size_t i = 0; i < body.n; i++) body.p[i] = (uint8_t)(0xC1 + i * 37); /* 0xC1 is never msgpack */
+        for (size_t i = 0; i < body.n; i++) body.p[i] = (uint8_t)(0xC1 + i * 37); /* 0xC1 is never valid msgpack */
     } else if (strcmp(what, "truncated") == 0) {
         body.n--;
     } else if (strcmp(what, "oversized") == 0) {
         rv_buf_reserve(&body, OVERSIZED);
         memset(body.p + body.n, 0, OVERSIZED);
         body.n += OVERSIZED;
-    } else if (strcmp(what, "unknown") == 0) { /* [1, 99, 2, 1]: of an unknown type that must be understood */
+    } else if (strcmp(what, "unknown") == 0) { /* [1, 99, 2, 1]: an unknown type that must be understood */
         rv_buf_clear(&header);
         rv_buf_add(&header, "\x94\x01\x63\x02\x01", 5);
     }
@@ -59,7 +59,7 @@ static void send_message(void *socket, struct msg *m, uint64_t seq) {
     put(socket, &batch, false);
 }
 
-/* Under every number that the receiver might take for the next one. */
+/* Uses every number that the receiver might expect next. */
 static void ask_all_the_same(void *socket) {
     for (uint64_t seq = 1; seq <= 9; seq++) {
         rv_autobuf struct rv_buf body = {0}, json = {0};
@@ -79,7 +79,7 @@ static void ask_all_the_same(void *socket) {
     }
 }
 
-/* What the name says that is wrong with it, if anything. */
+/* Sends HELLO with the mistake that the name says, if any. */
 static void greet(void *socket, const char *path, uint8_t token[32]) {
     rv_autofree char *copy = rv_strdup(rv_str(path)), *dir = rv_strdup(rv_str(path));
     const char *what = basename(copy);

@@ -66,7 +66,7 @@ static void act(struct hostile *h, struct msg *m) {
     add(h, m);
 }
 
-/* As if it had read the PING of this moment. */
+/* Answers as if it had read the PING of this moment. */
 static void pretend(struct hostile *h) {
     int64_t now = rv_mono_now();
     if (now - h->pong < INT64_C(100000000)) return;
@@ -81,7 +81,7 @@ static struct rv_str numbered(struct hostile *h, size_t n) {
     return (struct rv_str){h->text, n};
 }
 
-/* A name that no other one has. */
+/* A name that no other object has. */
 static struct rv_str name(struct hostile *h) { return numbered(h, 30); }
 
 static void get(struct hostile *h) {
@@ -147,7 +147,7 @@ static void line(struct hostile *h) {
 
 static void pages(struct hostile *h) {
     (void)h;
-    const size_t size = (size_t)1 << 39, table = (size_t)2 << 20; /* what one page of a table covers */
+    const size_t size = (size_t)1 << 39, table = (size_t)2 << 20; /* the part that one page of a page table covers */
     volatile uint8_t *p = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) exit(71);
     (void)madvise((void *)(uintptr_t)p, size, MADV_NOHUGEPAGE);
@@ -160,8 +160,8 @@ static void pages(struct hostile *h) {
 static const struct mode {
     const char *name;
     void (*say)(struct hostile *h);
-    size_t batch; /* bytes, about */
-    bool alive;   /* it seems so */
+    size_t batch; /* in bytes, about */
+    bool alive;   /* as far as it knows */
 } modes[] = {
     {"frame", get, FULL, true},          {"giant", get, GIANT, true},       {"unread", get, 1, true},
     {"talker", talk, 60 << 10, false},   {"bodies", body, 1, true},         {"timers", timer, 60 << 10, true},

@@ -1,6 +1,7 @@
-/* poller.c - asks the gRPC server of each ConfigMap labelled poll=yes again and again, as a controller of many Ray
- * heads does. data.url is the method; the setting everyMs the pause between an answer and the next request. How long
- * answers took, as a plugin sees it, is exported as metrics: the subject of tests/bench/grpc_heads.py. */
+/* poller.c - sends requests to the gRPC server of each ConfigMap with the label poll=yes again and again, as a
+ * controller of many Ray heads does. data.url is the method. The setting everyMs is the pause between an answer and the
+ * next request. The time until an answer, as a plugin sees it, is exported as metrics, for
+ * tests/bench/grpc_heads.py. */
 #include <stdlib.h>
 
 #include "poller_kinds.h"

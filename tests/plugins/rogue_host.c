@@ -1,5 +1,5 @@
-/* rogue_host.c - a host that keeps to the protocol but for one thing: it uses the ids of its actions again. It passes
- * for the toy plugin (hostBinary names it) and reports every result as a log line. */
+/* rogue_host.c - a host that keeps to the protocol except that it uses the ids of its actions again. It pretends to
+ * have the toy plugin (hostBinary names it) and logs every result. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@ struct rogue {
     struct lane *lane;
 };
 
-/* A ConfigMap whose name the server makes: carried out twice there would be two. */
+/* Creates a ConfigMap whose name the server chooses. If it were carried out twice, there would be two. */
 static void ask(struct rogue *r, uint64_t id) {
     rv_autobuf struct rv_buf body = {0};
     struct rv_error err = {0};

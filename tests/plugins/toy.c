@@ -1,11 +1,10 @@
-/* toy.c - a small controller that does what its objects say: the fault tests' subject.
+/* toy.c - a small controller for the fault tests that does what its objects say.
  *
- * For each ConfigMap labelled toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while it
- * reconciles that one object: crash, hang, leak, flood, deny (asks for a Secret that it was not granted), slow, probe
- * (tries what the sandbox forbids), chatter (logs much, once), http (asks data.url, with data.grpc = yes by gRPC, and
- * tells the answer in an event), forge (logs and tells what a terminal obeys). A ConfigMap labelled toy-note=yes
- * concerns the one that its data.of names; map() dies on it where its data.mode is crash.
- */
+ * For each ConfigMap with the label toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while
+ * it reconciles that one object: crash, hang, leak, flood, deny (requests a Secret that it was not granted), slow,
+ * probe (tries what the sandbox forbids), chatter (logs much, once), http (sends a request to data.url, with data.grpc
+ * = yes by gRPC, and reports the answer in an event). A ConfigMap with the label toy-note=yes concerns the one that its
+ * data.of names; map() dies on it if its data.mode is crash. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -28,12 +27,12 @@
 
 struct toy {
     bool chattered;
-    char greeting[64]; /* a setting: what is explained when all is well */
+    char greeting[64]; /* a setting: the text that is explained if all is well */
     const struct rv_host_api *api;
     struct rv_host *host;
 };
 
-/* settings.mood says how the new ones are received. */
+/* settings.mood says how new settings are received. */
 static int32_t toy_settings(void *state, struct rv_error *err) {
     struct toy *t = state;
     struct rv_val v = t->api->settings(t->host);
@@ -92,11 +91,11 @@ static void note(struct toy *t, const struct rv_object *o, const char *reason, c
 }
 
 #ifdef TOY_GREEDY
-/* What a constructor gets hold of before anybody could know what it is: a way out, or a process that lives on. */
+/* What a constructor gets before the plugin is known: a socket, or a process that lives on. */
 static bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter;
 
-/* A filter by which every installation of a filter succeeds and does nothing: with it the sandbox's own would not be
- * there, and nobody would know. */
+/* Installs a filter that makes every further installation of a filter succeed without effect. The sandbox's own filter
+ * would then be missing, and nobody would notice. */
 static bool disarm(void) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
@@ -125,7 +124,7 @@ __attribute__((constructor)) static void grab(void) {
 static const bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter;
 #endif
 
-/* What the sandbox lets through, as an event: one word for each attempt. */
+/* Reports what the sandbox allows as an event: one word for each attempt. */
 static void probe(struct toy *t, const struct rv_object *o) {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/run/docker.sock"};
     struct rlimit limit = {1, 1};
@@ -198,14 +197,14 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
     if (rv_str_is(mode, "forge")) forge(t, o);
 }
 
-/* True while it waits for the answer. */
+/* Returns true while it waits for the answer. */
 static bool ask(struct toy *t, const struct rv_object *o) {
     rv_autobuf struct rv_buf text = {0};
     const struct rv_result *r;
     for (uint64_t i = 0; (r = t->api->result(t->host, i)) != NULL; i++) {
         if (r->verb != RV_VERB_HTTP) continue;
         bool grpc = rv_result_grpc_status(r) >= 0 && r->body.n >= 5;
-        size_t skip = grpc ? 5 : 0; /* what stands before the message */
+        size_t skip = grpc ? 5 : 0; /* the bytes before the message */
         rv_buf_addf(&text, "%s %u ", rv_error_name(r->code), r->http_status);
         if (r->json != 0)
             rv_json_write((struct rv_val){r->body.p, r->body.n}, &text);
@@ -278,7 +277,7 @@ __attribute__((constructor)) static void crash_at_load(void) { abort(); }
 #endif
 
 #ifdef TOY_OLD_CALL
-/* getpid() as a 32-bit program calls it: in a filter of 64-bit calls its number is another call's. */
+/* Calls getpid() as a 32-bit program does. In a filter for 64-bit calls its number means another call. */
 __attribute__((constructor)) static void call_as_32_bit(void) {
 #ifdef __x86_64__
     long r = 20;

@@ -74,7 +74,7 @@ static bool held(const struct rv_fake_object *o) {
     return rv_val_len(rv_val_path(o->value, "metadata.finalizers")) > 0;
 }
 
-/* The object that a reference means, if it is that incarnation. */
+/* The object that a reference names, if it has the same uid. */
 static bool owner_there(const struct rv_fakeapi *f, struct rv_str uid) {
     for (const struct rv_fake_object *o = f->objects; o != NULL; o = o->next)
         if (rv_str_is(uid, o->uid)) return true;
@@ -130,13 +130,13 @@ int rv_fakeapi_create_json(struct rv_fakeapi *f, const char *resource, const cha
 
 /* ---- patching ---------------------------------------------------------------------------------------------------- */
 
-/* A change of anything but the status has been made to tree. */
+/* Stores a tree in which anything but the status was changed. */
 static int replace(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_arena *a, struct rv_node *tree) {
     struct rv_node *meta = rv_node_ensure_map(a, tree, "metadata");
     struct rv_val spec = rv_node_freeze(a, rv_node_get(tree, "spec"));
     if (!rv_val_equal(spec, rv_val_get(o->value, "spec")))
         rv_node_set_int(a, meta, "generation", rv_path_int(o->value, "metadata.generation", 1) + 1);
-    /* What changes nothing is no write. */
+    /* A write without a change does nothing. */
     if (rv_val_equal(rv_node_freeze(a, tree), o->value)) return 0;
     store(f, o, a, tree);
     if (rv_meta_deleting(o->value) && !held(o) && o->gone_at == 0) drop(f, o);
@@ -166,7 +166,7 @@ int rv_fakeapi_patch_json(struct rv_fakeapi *f, struct rv_fake_object *o, bool s
     return r != 0 ? r : rv_fakeapi_patch(f, o, status, (struct rv_str){NULL, 0}, (struct rv_val){b.p, b.n});
 }
 
-/* Where a path's last part is to be found; *part gets that part. NULL: nowhere. */
+/* The container of the last part of a path; *part gets that part. NULL if there is none. */
 static struct rv_node *parent_of(struct rv_node *n, struct rv_str path, struct rv_str *part) {
     const char *p = path.p, *end = path.p + path.n;
     while (n != NULL && p < end && *p == '/') {
@@ -218,7 +218,7 @@ int rv_fakeapi_delete(struct rv_fakeapi *f, struct rv_fake_object *o, struct rv_
         return 0;
     }
     if (pod) o->gone_at = f->now + GRACE_S * INT64_C(1000000000);
-    rv_time_format(pod ? o->gone_at : f->now, text); /* the end of its grace */
+    rv_time_format(pod ? o->gone_at : f->now, text); /* the end of its grace period */
     struct rv_node *tree = rv_node_from(a, o->value);
     rv_node_set_cstr(a, rv_node_ensure_map(a, tree, "metadata"), "deletionTimestamp", text);
     store(f, o, a, tree);

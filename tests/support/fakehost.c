@@ -11,7 +11,7 @@
 enum { KINDS_MAX = 64, RUN_MAX = 10000, SETTLE_MAX = 1000 };
 #define MS INT64_C(1000000)
 
-/* A change that the plugin has still to be told: once for each object, however often it changes. */
+/* A change that was not delivered yet. There is one for each object, however often it changes. */
 struct pending_change {
     struct pending_change *next;
     uint32_t kind;
@@ -19,15 +19,15 @@ struct pending_change {
     uint64_t version;
 };
 
-/* A request. done: carried out, its result is on the way. */
+/* A request. `done`: it was carried out, and its result was not delivered yet. */
 struct request {
     struct request *next;
-    struct rv_buf header, body, payload; /* encoded: it owns its bytes */
-    struct msg m;                        /* decoded, views into those */
+    struct rv_buf header, body, payload; /* encoded; these own the bytes */
+    struct msg m;                        /* decoded; a view of those bytes */
     bool done;
     int code;
-    struct rv_str message;        /* why not */
-    struct rv_fake_answer answer; /* GET and HTTP */
+    struct rv_str message;        /* the reason of a failure */
+    struct rv_fake_answer answer; /* for GET and HTTP */
     char name[256], uid[64], version[24];
 };
 
@@ -103,7 +103,7 @@ static void on_changed(void *arg, const struct rv_fake_object *o, bool deleted) 
             h->change_n++;
         }
         if (!deleted && in) continue;
-        free(n->uid); /* gone, or out of what the plugin sees */
+        free(n->uid); /* deleted, or outside of what the plugin reads */
         n->uid = rv_strdup(rv_str(o->uid));
         n->version = o->version;
     }
@@ -228,7 +228,7 @@ static void remember(struct request *r, const struct rv_fake_object *o) {
     snprintf(r->version, sizeof r->version, "%llu", (unsigned long long)o->version);
 }
 
-/* A create that finds its own object already there has succeeded, as the supervisor sees it. */
+/* As in the supervisor, a create that finds its own object has succeeded. */
 static int create(struct rv_fakehost *h, struct request *r) {
     const struct rv_action *a = &r->m.action.a;
     struct rv_fake_object *o;
@@ -239,7 +239,7 @@ static int create(struct rv_fakehost *h, struct request *r) {
     return code;
 }
 
-/* The answer has the version that the object has then. */
+/* The answer has the object's version at that time. */
 static int patch(struct rv_fakehost *h, struct request *r, struct rv_fake_object *o) {
     const struct rv_action *a = &r->m.action.a;
     char name[sizeof r->name];
@@ -253,7 +253,7 @@ static int patch(struct rv_fakehost *h, struct request *r, struct rv_fake_object
     return code;
 }
 
-/* Server-side apply, as far as one owner of fields is concerned: what the object says is so afterwards. */
+/* Server-side apply for one owner of fields: afterwards the object has the applied values. */
 static int apply(struct rv_fakehost *h, struct request *r, struct rv_fake_object *o) {
     return o == NULL ? create(h, r) : patch(h, r, o);
 }
@@ -295,7 +295,7 @@ static int carry_out(struct rv_fakehost *h, struct request *r) {
     abort();
 }
 
-/* What may become of a request: whether it is done, and what the plugin hears. The lossy ones last. */
+/* How a request may fail: whether it is carried out, and which code the plugin gets. The lossy ones are last. */
 static const struct {
     bool done;
     int code;
@@ -332,7 +332,7 @@ static void execute(struct rv_fakehost *h, struct request *r, uint32_t trouble) 
              fails && troubles[which].done ? " (but done)" : "");
 }
 
-/* Read your writes: what an answered write made is told before its result. */
+/* Read your writes: the change of an answered write is delivered before its result. */
 static void answer(struct rv_fakehost *h, struct request **at) {
     struct request *r = *at;
     const struct rv_action *a = &r->m.action.a;
@@ -370,7 +370,7 @@ bool rv_fakehost_serve(struct rv_fakehost *h, uint32_t trouble) {
     if (*at == NULL) return false;
     for (uint32_t i = rv_test_random_below(h->o.random, (uint32_t)h->request_n); i > 0; i--) at = &(*at)->next;
     if (!(*at)->done) execute(h, *at, trouble);
-    if (trouble == 0 || rv_test_random_chance(h->o.random, 70)) answer(h, at); /* else it is long in coming */
+    if (trouble == 0 || rv_test_random_chance(h->o.random, 70)) answer(h, at); /* otherwise the answer is late */
     return true;
 }
 
@@ -429,7 +429,7 @@ void rv_fakehost_advance(struct rv_fakehost *h, int64_t ms) {
     h->o.api->now = h->now.wall;
 }
 
-/* Drained, so that the plugin gives its memory back; it decides nothing any more. */
+/* Drains the plugin, so that it frees its memory. It decides nothing any more. */
 static void stop(struct rv_fakehost *h) {
     if (h->engine == NULL) return;
     hear(h, &(struct msg){.type = MSG_DRAIN});
@@ -481,7 +481,7 @@ static void encode_kinds(struct rv_fakehost *h) {
     }
 }
 
-/* As the supervisor does: what the manifest reads, and the metadata that every object keeps. */
+/* As in the supervisor: the fields that the manifest reads, and the metadata that every object has. */
 static struct rv_projection *projection(const struct manifest_kind *k) {
     static const char *const always[] = {"apiVersion",          "kind",
                                          "metadata.name",       "metadata.namespace",

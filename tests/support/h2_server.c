@@ -277,7 +277,7 @@ static void flush(struct peer *p) {
     if (p->out.n == 0) rv_buf_free(&p->out);
 }
 
-/* False: it is over. */
+/* Returns false if the connection is over. */
 static bool take(struct peer *p) {
     uint8_t chunk[16384];
     ssize_t n = p->ssl != NULL ? SSL_read(p->ssl, chunk, sizeof chunk) : recv(p->fd, chunk, sizeof chunk, 0);

@@ -20,18 +20,18 @@
 #include "tls_server.h"
 
 struct h2_server;
-/* own: NULL for clear text. */
+/* own is NULL for a connection without TLS. */
 struct h2_server *h2_server_new(struct rv_loop *l, const struct tls_pair *own);
 struct h2_server *h2_server_free(struct h2_server *s);
 unsigned h2_server_port(const struct h2_server *s);
 size_t h2_server_accepted(const struct h2_server *s); /* connections so far */
-size_t h2_server_open(const struct h2_server *s);     /* connections now */
+size_t h2_server_open(const struct h2_server *s);     /* open connections */
 size_t h2_server_requests(const struct h2_server *s);
-const char *h2_server_header(const struct h2_server *s); /* the newest request's authorization and te: "A: b\n..." */
-void h2_server_say(struct h2_server *s, struct rv_bytes body); /* for paths that are not above */
-void h2_server_hang(struct h2_server *s, bool hang);           /* reads nothing any more */
-void h2_server_drop_all(struct h2_server *s);                  /* closes what is open */
-void h2_server_goaway_all(struct h2_server *s);                /* says so, and finishes what it has */
-void h2_server_stop_listening(struct h2_server *s);            /* connections are refused */
+const char *h2_server_header(const struct h2_server *s); /* of the newest request, authorization and te: "A: b\n..." */
+void h2_server_say(struct h2_server *s, struct rv_bytes body); /* for paths that are not listed above */
+void h2_server_hang(struct h2_server *s, bool hang);           /* stops reading */
+void h2_server_drop_all(struct h2_server *s);                  /* closes all connections */
+void h2_server_goaway_all(struct h2_server *s);                /* sends GOAWAY and finishes running requests */
+void h2_server_stop_listening(struct h2_server *s);            /* refuses connections */
 
 #endif

@@ -26,7 +26,7 @@ struct script_server {
     int fd;
     struct rv_watch *watch;
     char url[64];
-    struct peer *peers; /* the newest first */
+    struct peer *peers; /* the newest comes first */
     struct script_answer answers[ANSWERS_MAX];
     size_t answer_n;
     struct script_request requests[REQUESTS_MAX];
@@ -43,7 +43,7 @@ static void peer_free(struct peer *p) {
     free(p);
 }
 
-/* False: the peer is gone. */
+/* Returns false if the peer is gone. */
 static bool flush(struct peer *p) {
     while (p->out.n > 0) {
         ssize_t n = send(p->fd, p->out.p, p->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -114,7 +114,7 @@ static struct script_request *note(struct script_server *s, struct rv_str head, 
     return r;
 }
 
-/* One request after the other, as they become complete. */
+/* Takes complete requests, one after the other. */
 static void take_requests(struct peer *p) {
     for (;;) {
         char *end = memmem(p->in.p, p->in.n, "\r\n\r\n", 4);

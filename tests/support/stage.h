@@ -1,4 +1,4 @@
-/* stage.h - a supervisor's parts put together for a test, as main.c does it, but without processes: plugins are known
+/* stage.h - the parts of a supervisor for a test, put together as in main.c but without processes: plugins are known
  * and never started. */
 #ifndef TESTS_SUPPORT_STAGE_H
 #define TESTS_SUPPORT_STAGE_H
@@ -7,15 +7,16 @@
 
 struct stage {
     struct supervisor s; /* loop, config, kube_config, client, store */
-    char dir[64];        /* its runtime folder, removed at the end */
+    char dir[64];        /* its runtime folder, which is removed at the end */
 };
-/* config: YAML without runtimeDir. server: URL of the API server. NULL, with the reason printed, when that is wrong. */
+/* config is YAML without runtimeDir. server is the URL of the API server. Returns NULL after printing the reason if
+ * they are wrong. */
 struct stage *stage_new(const char *config, const char *server);
-/* What needs the rest of the supervisor: feeds, executor, plugins, control socket. */
+/* Opens what needs the rest of the supervisor: feeds, executor, plugins, control socket. */
 bool stage_open_control(struct stage *t, int (*reload)(struct supervisor *s, struct rv_error *err));
 void stage_close_control(struct stage *t);
 struct stage *stage_free(struct stage *t);
-/* Points the stage at another server: the one before must have been without traffic. */
+/* Connects the stage to another server. The previous one must not have been used. */
 bool stage_connect(struct stage *t, const char *server);
 
 #endif

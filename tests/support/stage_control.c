@@ -1,4 +1,4 @@
-/* stage_control.c - the half of stage.h that needs the whole supervisor. */
+/* stage_control.c - the part of stage.h that needs the whole supervisor. */
 #include "stage.h"
 #include "supervisor/actions/executor.h"
 #include "supervisor/bus/feeds.h"

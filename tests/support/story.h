@@ -1,5 +1,5 @@
-/* story.h - what the stories of all reconcilers have in common: what happened last, when the next thing is due, which
- * seeds are told. */
+/* story.h - what the property tests of all controllers share: the last events, the next time at which something is due,
+ * and the choice of seeds. */
 #ifndef TESTS_SUPPORT_STORY_H
 #define TESTS_SUPPORT_STORY_H
 
@@ -7,22 +7,22 @@
 
 enum { STORY_LINES = 160, STORY_LINE = 400 };
 
-/* The last lines of what happened, for a failure's report. */
+/* The last lines of what happened, for the report of a failure. */
 struct chronicle {
     char lines[STORY_LINES][STORY_LINE];
     size_t n;
 };
 void chronicle_add(struct chronicle *c, const char *line);
-/* Prints why the story failed, what came before it, and every object: that of kind `whole` in full, of others the
+/* Prints why the test failed, the events before, and every object: objects of kind `whole` in full, of others the
  * metadata. */
 void chronicle_report(const struct chronicle *c, uint64_t seed, const char *why, const struct rv_fakeapi *api,
                       const char *whole);
 
-/* ms until the plugin wants to run, an object's grace is over, or a minute has passed. Never 0. */
+/* Milliseconds until the plugin wants to run, an object's grace period ends, or a minute has passed. Never 0. */
 int64_t story_next_moment(const struct rv_fakehost *host, const struct rv_fakeapi *api);
 
-/* Tells the stories of RAYVISOR_PROPERTY_RUNS seeds from RAYVISOR_PROPERTY_SEED on; how many failed (it gives up at
- * twelve). tell: whether the story of that seed went well. */
+/* Runs RAYVISOR_PROPERTY_RUNS seeds from RAYVISOR_PROPERTY_SEED on. Returns how many failed; it gives up at twelve.
+ * `tell` runs one seed and returns whether it succeeded. */
 unsigned stories_tell(uint64_t runs, bool (*tell)(uint64_t seed));
 
 #endif

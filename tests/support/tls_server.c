@@ -128,7 +128,7 @@ static void note_client(struct tls_server *s, SSL *ssl) {
     X509_free(x);
 }
 
-/* False: the connection is over. */
+/* Returns false if the connection is over. */
 static bool answer(struct peer *p) {
     struct tls_server *s = p->server;
     unsigned status = s->status_at < s->status_n ? s->statuses[s->status_at++] : 200;
@@ -139,7 +139,7 @@ static bool answer(struct peer *p) {
     rv_buf_addf(&b,
                 "HTTP/1.1 %u X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}",
                 status);
-    (void)SSL_write(p->ssl, b.p, (int)b.n); /* little: it fits */
+    (void)SSL_write(p->ssl, b.p, (int)b.n); /* it is short, so it fits */
     (void)SSL_shutdown(p->ssl);
     return false;
 }
@@ -185,7 +185,7 @@ struct tls_server *tls_server_new(struct rv_loop *l, const struct tls_pair *own,
     s->loop = l;
     s->ctx = SSL_CTX_new(TLS_server_method());
     SSL_CTX_set_session_cache_mode(s->ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_options(s->ctx, SSL_OP_NO_TICKET); /* each connection shows its certificate */
+    SSL_CTX_set_options(s->ctx, SSL_OP_NO_TICKET); /* so that each connection shows its certificate */
     SSL_CTX_set_num_tickets(s->ctx, 0);
     must(SSL_CTX_use_certificate(s->ctx, cert) == 1 && SSL_CTX_use_PrivateKey(s->ctx, key) == 1);
     X509_free(cert);

@@ -1,5 +1,4 @@
-/* script.h - what a supervisor says to a host, for tests that play its part: the toy plugin's welcome and ConfigMaps
- * as messages. */
+/* script.h - the messages of a supervisor, for tests that play its part with the toy plugin and ConfigMaps. */
 #ifndef TESTS_HOST_SCRIPT_H
 #define TESTS_HOST_SCRIPT_H
 

@@ -1,4 +1,4 @@
-/* test_mirror.c - the plugin's copy of the objects, its indexes, and how a snapshot mends it. */
+/* test_mirror.c - the plugin's copy of the objects, its indexes, and how a snapshot corrects it. */
 #include "plugins/host/mirror.h"
 #include "script.h"
 

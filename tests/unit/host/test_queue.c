@@ -1,4 +1,4 @@
-/* test_queue.c - which key comes next. Time is a number here. */
+/* test_queue.c - which key comes next. The time is only a number here. */
 #include "plugins/host/queue.h"
 #include "tests/unit/sdk/suite.h"
 

@@ -1,4 +1,4 @@
-/* Recordings that cannot be written: the plugin goes on, and one line says so. */
+/* test_record.c - recordings that cannot be written: the plugin continues, and one line says so. */
 #include "plugins/host/record.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* test_certificates.c - whose the certificates are, and who owns the Secrets that they fill. */
+/* test_certificates.c - the owners of the certificates, and of the Secrets that they fill. */
 #define FIXTURE_PLUGIN "mtls"
 #include "tests/unit/raycluster/fixture.h"
 
@@ -131,8 +131,8 @@ static void test_pods_that_live(void) {
     fixture_delete(&w, "pods", "h");
     fixture_delete(&w, "pods", "w");
     fixture_run_until_idle(&w);
-    fixture_check(&w, "certificates", "ray-worker-cert-c", "spec.ipAddresses",
-                  "['10.0.0.2','127.0.0.1']"); /* left alone */
+    /* Left alone. */
+    fixture_check(&w, "certificates", "ray-worker-cert-c", "spec.ipAddresses", "['10.0.0.2','127.0.0.1']");
     fixture_check_idle(&w);
     fixture_stop(&w);
 }

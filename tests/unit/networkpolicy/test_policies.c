@@ -1,4 +1,4 @@
-/* test_policies.c - policies are kept exactly as asked for, and never loosened before their time. */
+/* test_policies.c - policies are kept exactly as requested, and never loosened too early. */
 #define FIXTURE_PLUGIN "networkpolicy"
 #include "tests/unit/raycluster/fixture.h"
 

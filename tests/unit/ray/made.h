@@ -1,4 +1,4 @@
-/* made.h - clusters out of JSON for the builders' tests: `made()` reads one, the rest shortens the tables. */
+/* made.h - clusters from JSON for the builders' tests. `made()` reads one; the rest keeps the tables short. */
 #ifndef TESTS_RAYCLUSTER_MADE_H
 #define TESTS_RAYCLUSTER_MADE_H
 

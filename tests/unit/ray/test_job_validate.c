@@ -1,4 +1,5 @@
-/* test_validate.c - one row per rule of section 7: a job that breaks it, and words that its message must have. */
+/* test_job_validate.c - one row for each rule of section 7: a job that breaks it, and words that its message must
+ * have. */
 #include "plugins/ray/job.h"
 #include "tests/unit/sdk/suite.h"
 

@@ -1,4 +1,4 @@
-/* One owned object, as a controller keeps it, on a host that notes what it is asked for. */
+/* test_keep_object.c - one owned object, as a controller keeps it, on a host that records the requests. */
 #include "plugins/ray/keep_object.h"
 #include "tests/unit/sdk/suite.h"
 

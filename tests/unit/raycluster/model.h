@@ -1,4 +1,4 @@
-/* model.h - what a random user wants of one RayCluster, and whether he has got it. */
+/* model.h - what a random user wants from one RayCluster, and whether the cluster is so. */
 #ifndef TESTS_RAYCLUSTER_MODEL_H
 #define TESTS_RAYCLUSTER_MODEL_H
 

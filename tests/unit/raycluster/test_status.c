@@ -1,4 +1,4 @@
-/* test_status.c - when a status is told: news at once, steps on the way together. */
+/* test_status.c - when a status is written: important changes at once, progress together. */
 #include "rayvisor/test.h"
 #include "tests/unit/sdk/suite.h"
 

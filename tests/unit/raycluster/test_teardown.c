@@ -1,4 +1,4 @@
-/* test_teardown.c - the finalizer and the Job that empties Redis, where others are in the way. */
+/* test_teardown.c - the finalizer and the Job that empties Redis, when other objects are in the way. */
 #include "fixture.h"
 
 #define REDIS "'gcsFaultToleranceOptions':{'redisAddress':'redis:6379'}," FIXTURE_HEAD

@@ -1,4 +1,4 @@
-/* model.h - what a random user wants of one RayJob, and whether what became of it fits what happened. */
+/* model.h - what a random user wants from one RayJob, and whether the result fits what happened. */
 #ifndef TESTS_RAYJOB_MODEL_H
 #define TESTS_RAYJOB_MODEL_H
 

@@ -1,4 +1,4 @@
-/* test_running.c - single scenes of a RayJob's life, one for each way in which it once went wrong. */
+/* test_running.c - single scenes of a RayJob, one for each failure that once happened. */
 #include "scene.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -753,8 +753,8 @@ static void test_metrics(void) {
         scene_wait(&s, 40);
     }
     CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
-    CU_ASSERT_EQUAL(s.series_n,
-                    3); /* its name, its state, how long the third attempt took: this process saw no other */
+    /* Its name, its state, how long the third attempt took: this process saw no other. */
+    CU_ASSERT_EQUAL(s.series_n, 3);
     scene_away(&s, 1, NULL);
     scene_delete(&s, "rayjobs", SCENE_JOB);
     scene_wait(&s, 5);

@@ -1,4 +1,4 @@
-/* Who is an endpoint of a service, and in which condition. */
+/* test_endpoints.c - which pods are endpoints of a service, and their conditions. */
 #include "world.h"
 
 static bool first(void *arg, struct sb_object *o) {

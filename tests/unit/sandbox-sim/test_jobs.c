@@ -1,4 +1,4 @@
-/* The Job controller: indexes, suspension, deadlines, lives after the end. Pods end when the test says so. */
+/* test_jobs.c - the Job controller: indexes, suspension, deadlines, time to live. The test decides when pods end. */
 #include "world.h"
 
 #define JOB(spec)                                                                                                      \

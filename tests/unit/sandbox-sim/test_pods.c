@@ -1,4 +1,4 @@
-/* The lives of pods: phases, containers, mounts, restarts, misfortune on demand, the end. */
+/* test_pods.c - the steps of pods: phases, containers, mounts, restarts, faults on request, the end. */
 #include "world.h"
 
 #define POD(name, rest) "{'metadata':{'name':'" name "'},'spec':{" rest "'containers':[{'name':'c','image':'i:1'}]}}"

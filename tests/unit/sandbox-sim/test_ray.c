@@ -1,4 +1,5 @@
-/* Simulated Ray: a submitter beside it, what its life hangs on, and Serve's places and capacities. */
+/* test_ray.c - the simulated Ray: a submitter in the head pod, what keeps a head's state, and Serve's placement and
+ * capacities. */
 #include "world.h"
 
 #include "rayvisor/json.h"

@@ -1,4 +1,4 @@
-/* Where pods go, and what is said of those that go nowhere. */
+/* test_scheduler.c - which nodes pods get, and the messages about pods that fit nowhere. */
 #include "world.h"
 
 struct fit {

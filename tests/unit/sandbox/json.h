@@ -1,4 +1,4 @@
-/* Documents in the tests: JSON with ' for ". */
+/* json.h - documents in the tests: JSON with ' for ". */
 #ifndef TESTS_SANDBOX_JSON_H
 #define TESTS_SANDBOX_JSON_H
 

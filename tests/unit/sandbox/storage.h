@@ -1,4 +1,4 @@
-/* A storage with the namespace "n", for tests without a server. */
+/* storage.h - a storage with the namespace "n", for tests without a server. */
 #ifndef TESTS_SANDBOX_STORAGE_H
 #define TESTS_SANDBOX_STORAGE_H
 

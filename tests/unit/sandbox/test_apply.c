@@ -1,4 +1,4 @@
-/* Server-side apply as stories: who writes what, what is refused, what is there at the end. */
+/* test_apply.c - server-side apply as sequences of writes: who writes what, what is refused, and the result. */
 #include "deploy/sandbox/rules/apply.h"
 #include "storage.h"
 

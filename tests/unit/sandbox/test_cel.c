@@ -1,4 +1,4 @@
-/* The evaluator of x-kubernetes-validations: what it judges, and that it refuses what it cannot. */
+/* test_cel.c - the evaluator of x-kubernetes-validations: its results, and that it refuses what it does not support. */
 #include "deploy/sandbox/rules/cel.h"
 #include "json.h"
 

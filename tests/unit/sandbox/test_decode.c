@@ -1,4 +1,5 @@
-/* What comes in: unknown and mistyped fields, schemas, protobuf, events in their two forms; and what columns read. */
+/* test_decode.c - decoding of input: unknown and mistyped fields, schemas, protobuf, events in both forms; and the
+ * values of columns. */
 #include "deploy/sandbox/http/cells.h"
 #include "deploy/sandbox/http/protobuf.h"
 #include "deploy/sandbox/http/table.h"

@@ -1,4 +1,4 @@
-/* Fault rules as tables: what is refused, what matches, how often, in which order; and the counters. */
+/* test_faults.c - fault rules as tables: what is refused, what matches, how often, in which order; and the counters. */
 #include "deploy/sandbox/http/stats.h"
 #include "rayvisor/json.h"
 

@@ -1,4 +1,4 @@
-/* The patch formats as tables: type, document, patch, result (NULL: refused). */
+/* test_patch.c - the patch formats as tables: type, document, patch, result (NULL if it is refused). */
 #include "deploy/sandbox/rules/patch.h"
 #include "json.h"
 

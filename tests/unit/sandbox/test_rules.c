@@ -1,4 +1,5 @@
-/* The rules of writing that belong to kinds: what never changes, what a POST may not bring, nulls, definitions. */
+/* test_rules.c - the rules for writes of particular kinds: immutable fields, fields that a POST must not have, nulls,
+ * definitions. */
 #include "deploy/sandbox/rules/patch.h"
 #include "storage.h"
 
