@@ -64,7 +64,7 @@ static void do_plugins(struct control *c, struct client *session, struct rv_val 
 }
 
 static void do_explain(struct control *c, struct client *session, struct rv_val q) {
-    rv_autobuf struct rv_buf room = {0};
+    rv_autobuf struct rv_buf scratch = {0};
     if (leadership_stands_by(c->s))
         control_session_fail(session, leadership_whom_to_ask(c->s, &scratch), NULL);
     else

@@ -50,8 +50,8 @@ static void answer_live(struct web *w, struct client *c, const struct request *q
 }
 
 static void answer_ready(struct web *w, struct client *c, const struct request *q) {
-    rv_autobuf struct rv_buf room = {0}, b = {0}, shown = {0};
-    const char *why = health_not_ready(w->s, &room);
+    rv_autobuf struct rv_buf scratch = {0}, b = {0}, shown = {0};
+    const char *why = health_not_ready(w->s, &scratch);
     const char *refused = health_config_refused(w->s);
     rv_buf_addf(&b, "%s", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
     const char *other = why == NULL ? leadership_held_back(w->s, &room) : NULL;
