@@ -1,7 +1,7 @@
-/* ZMTP bytes of a hostile host at the gate. The first byte says in how many pieces they come, the next three the
- * bounds. Pieces make no difference, and what passes is within the bounds, counted here in another way than gate.c
- * does. */
-#include "ipc/protocol/gate.h"
+/* fuzz_zmtp.c - ZMTP bytes of a hostile host. The first byte says in how many pieces they come, the next three the
+ * bounds. Cutting them into pieces makes no difference. Accepted bytes are within the bounds, which this file counts in
+ * another way than zmtp_proxy.c. */
+#include "ipc/protocol/zmtp_proxy.h"
 
 #include <stdlib.h>
 
@@ -13,20 +13,20 @@ static void must(bool ok) {
     if (!ok) abort();
 }
 
-static int read_in(const struct gate_bounds *b, const uint8_t *p, size_t n, size_t step) {
-    struct gate_reader r = {0};
+static int read_in(const struct zmtp_bounds *b, const uint8_t *p, size_t n, size_t step) {
+    struct zmtp_reader r = {0};
     struct rv_error err = {0};
     int code = 0;
     for (size_t at = 0; at < n && code == 0; at += step) {
-        code = gate_read(&r, b, p + at, n - at < step ? n - at : step, &err);
+        code = zmtp_read(&r, b, p + at, n - at < step ? n - at : step, &err);
         must(code == 0 || (code == RV_E_PROTOCOL && err.text[0] != 0));
         must(code != 0 || (r.left <= b->frame && r.frames <= b->frames && r.commands <= b->commands));
     }
     return code;
 }
 
-/* What passed, frame by frame. */
-static void count(const struct gate_bounds *b, const uint8_t *p, size_t n) {
+/* Counts the accepted bytes, frame by frame. */
+static void count(const struct zmtp_bounds *b, const uint8_t *p, size_t n) {
     size_t frames = 0;
     uint64_t commands = 0;
     for (size_t at = GREETING; at < n;) {
@@ -48,7 +48,7 @@ static void count(const struct gate_bounds *b, const uint8_t *p, size_t n) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size < HEAD || size > 20000) return 0;
-    const struct gate_bounds b = {data[1] % 8, (uint64_t)data[2] * 8, data[3] % 4};
+    const struct zmtp_bounds b = {data[1] % 8, (uint64_t)data[2] * 8, data[3] % 4};
     const uint8_t *p = data + HEAD;
     size_t n = size - HEAD;
     int whole = read_in(&b, p, n, n != 0 ? n : 1);
