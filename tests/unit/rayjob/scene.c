@@ -144,7 +144,7 @@ static void on_note(void *arg, const char *line) {
     s->complaints += strstr(line, "event FailedTo") != NULL;
     const char *event = strstr(line, "event ");
     size_t n = s->listens_for != NULL ? strlen(s->listens_for) : 0;
-    s->heard += event != NULL && n != 0 && strncmp(event + 6, s->listens_for, n) == 0 && event[6 + n] == ':';
+    s->has_asked += event != NULL && n != 0 && strncmp(event + 6, s->listens_for, n) == 0 && event[6 + n] == ':';
 }
 
 /* Of a gauge: set or removed, never both. */

@@ -30,7 +30,7 @@ struct scene {
     unsigned unfollowed;                       /* events LogNotFollowed */
     unsigned complaints;                       /* events FailedTo... */
     const char *listens_for;                   /* the reason of an event; NULL: none */
-    unsigned heard;                            /* such events */
+    unsigned has_asked;                        /* such events */
     char series[SCENE_SERIES][256];            /* metrics that are told */
     unsigned series_n;
     struct rv_test_random random;

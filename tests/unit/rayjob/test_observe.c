@@ -165,7 +165,7 @@ static void test_why_the_cluster_is_not_ready(void) {
         CHECK_ROW(is(reconciling(&s, "reason"), rows[i].reason), rows[i].status);
         CHECK_ROW(ends_with(reconciling(&s, "message"), rows[i].words), rows[i].status);
         CHECK_ROW(ends_with(scene_status(&s, "message"), rows[i].words), rows[i].status);
-        CHECK_ROW(s.heard == (rows[i].told ? 1 : 0), rows[i].status); /* once, as long as it is the same */
+        CHECK_ROW(s.has_asked == (rows[i].told ? 1 : 0), rows[i].status); /* once, as long as it is the same */
         scene_head(&s, "head-1");
         cluster_status(&s, "{'status':{'state':'ready'}}");
         scene_wait(&s, 5);
@@ -181,10 +181,10 @@ static void test_another_obstacle(void) {
     wait_for_cluster(&s);
     cluster_status(&s, CONDITIONS(CONDITION("Reconciling", "True", "ImagePullBackOff", "one")));
     scene_wait(&s, 5);
-    CU_ASSERT_EQUAL(s.heard, 1);
+    CU_ASSERT_EQUAL(s.has_asked, 1);
     cluster_status(&s, CONDITIONS(CONDITION("Reconciling", "True", "ImagePullBackOff", "two")));
     scene_wait(&s, 5);
-    CU_ASSERT_EQUAL(s.heard, 2);
+    CU_ASSERT_EQUAL(s.has_asked, 2);
     scene_end(&s);
 }
 
@@ -222,7 +222,7 @@ static void test_a_selected_cluster_that_is_missing(void) {
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "RayClusterNotFound"));
     CU_ASSERT_TRUE(is(reconciling(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
     CU_ASSERT_TRUE(is(scene_status(&s, "message"), "RayCluster ns/theirs of spec.clusterSelector does not exist"));
-    CU_ASSERT_TRUE(s.heard >= 1 && scene_count(&s, "rayclusters") == 0);
+    CU_ASSERT_TRUE(s.has_asked >= 1 && scene_count(&s, "rayclusters") == 0);
     scene_end(&s);
 }
 
@@ -241,7 +241,7 @@ static void test_no_dashboard_port(void) {
     CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "NoDashboardPort"));
     CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "has no port named dashboard"));
-    CU_ASSERT_EQUAL(s.heard, 1);
+    CU_ASSERT_EQUAL(s.has_asked, 1);
     scene_end(&s);
 }
 
@@ -449,11 +449,11 @@ static void test_no_pod(void) {
     scene_begin(&s);
     scene_cluster_runs(&s);
     scene_wait(&s, 59);
-    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && s.heard == 0);
+    CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && s.has_asked == 0);
     scene_wait(&s, 2);
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "SubmitterHasNoPod"));
     scene_wait(&s, 20);
-    CU_ASSERT_EQUAL(s.heard, 1);
+    CU_ASSERT_EQUAL(s.has_asked, 1);
     scene_submitter_pod(&s, "'phase':'Succeeded'");
     scene_wait(&s, 70);
     CU_ASSERT_TRUE(is(reconciling(&s, "reason"), "Running") && scene_status(&s, "message").n == 0);

@@ -76,8 +76,8 @@ static void settings_refused(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     world_ready(w);
     plugin_reconfigure(w->p, plugin_world_edit(w, ", settings: {greeting: rude}"));
-    (void)world_hear(w, MSG_SETTINGS);
-    world_say(w, (struct msg){.type = MSG_ADOPTED, .text = {RV_E_CONFIG, RV_STR("greeting is rude")}});
+    (void)world_receive(w, MSG_SETTINGS);
+    world_send(w, (struct msg){.type = MSG_ADOPTED, .text = {RV_E_CONFIG, RV_STR("greeting is rude")}});
     UNTIL(w, world_info(w).settings_refused != NULL);
     static const struct row rows[] = {{"plugins[0].settingsRefused", NULL}, {"plugins[0].settings.greeting", "hi"}};
     check(a, document(a, w->s, document_plugins), rows, RV_ARRAY_LEN(rows));

@@ -30,11 +30,11 @@ static const char *logged(void) {
 
 /* Until it has been heard: what is asked for after it has its answer. */
 static void wait_heard(struct plugin_world *w, uint64_t id) {
-    world_say(w, (struct msg){.type = MSG_ACTION,
-                              .action = {.id = id,
-                                         .key = {RV_STR("ns"), RV_STR("a")},
-                                         .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER}}});
-    (void)world_hear(w, MSG_RESULT);
+    world_send(w, (struct msg){.type = MSG_ACTION,
+                               .action = {.id = id,
+                                          .key = {RV_STR("ns"), RV_STR("a")},
+                                          .a = {.size = sizeof(struct rv_action), .verb = RV_VERB_TIMER}}});
+    (void)world_receive(w, MSG_RESULT);
 }
 
 static void log_lines(void) {
@@ -62,8 +62,8 @@ static void log_lines(void) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         struct rv_key key = {RV_STR(""), RV_STR("")};
         if (rows[i].key != NULL) key = (struct rv_key){RV_STR("ns"), rv_str(rows[i].key)};
-        world_say(w, (struct msg){.type = MSG_LOG,
-                                  .log = {rows[i].level, RV_STR("said"), key, from_json(a, rows[i].fields)}});
+        world_send(w, (struct msg){.type = MSG_LOG,
+                                   .log = {rows[i].level, RV_STR("said"), key, from_json(a, rows[i].fields)}});
         wait_heard(w, i + 1);
         const char *text = logged();
         bool as_wanted = (rows[i].line == NULL || strstr(text, rows[i].line) != NULL) &&
@@ -84,7 +84,7 @@ static void cannot_run(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct plugin_world *w = plugin_world_new("");
         world_ready(w);
-        world_say(w, (struct msg){.type = MSG_FAILED, .text = {rows[i].code, RV_STR("no such thing")}});
+        world_send(w, (struct msg){.type = MSG_FAILED, .text = {rows[i].code, RV_STR("no such thing")}});
         wait_heard(w, 1);
         world_die(w, PUPPET_FAILS, FLIGHT_RECONCILE, "a");
         if (!world_state(w, rows[i].state)) printf("\n    it is %s", world_info(w).state);
