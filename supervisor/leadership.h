@@ -29,7 +29,7 @@ bool leadership_acts(const struct supervisor *s);
 const char *leadership_not_ready(const struct supervisor *s, struct rv_buf *scratch);
 bool leadership_stands_by(const struct supervisor *s);
 /* Why it stands by although it is elected: another operator (kube/other_operator.h). NULL: it does not. */
-const char *leadership_held_back(const struct supervisor *s, struct rv_buf *room);
+const char *leadership_held_back(const struct supervisor *s, struct rv_buf *scratch);
 bool leadership_beside_another(const struct supervisor *s); /* whether or not it stands by for it */
 /* The event that says that it came, or went, about its Lease. The note lies in *note. */
 void leadership_about_other(const struct supervisor *s, struct rv_event *e, struct rv_buf *note);

@@ -121,8 +121,8 @@ static void fail_view(struct view *v, const char *why) {
 /* A plugin that is ready although something is wrong runs what it had before (supervisor/proc/kept.h). */
 static char *lines_of(const struct view *v, struct rv_str lines) {
     static const char ready[] = "ready: ";
-    rv_autobuf struct rv_buf room = {0}, text = {0};
-    const char *why = v->owner->calls->why(v->plugin, &room);
+    rv_autobuf struct rv_buf scratch = {0}, text = {0};
+    const char *why = v->owner->calls->why(v->plugin, &scratch);
     rv_buf_add_str(&text, lines);
     if (rv_str_starts(rv_str(why), ready))
         rv_buf_addf(&text, "%sthe plugin runs a copy of the library that it had before: %s", text.n != 0 ? "\n" : "",

@@ -54,7 +54,7 @@ static void answer_ready(struct web *w, struct client *c, const struct request *
     const char *why = health_not_ready(w->s, &scratch);
     const char *refused = health_config_refused(w->s);
     rv_buf_addf(&b, "%s", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
-    const char *other = why == NULL ? leadership_held_back(w->s, &room) : NULL;
+    const char *other = why == NULL ? leadership_held_back(w->s, &scratch) : NULL;
     if (other != NULL) rv_buf_addf(&b, ": %s", other);
     if (refused != NULL)
         rv_buf_addf(&b, "; but the configuration file is refused, the one before stays in force: %s", refused);
