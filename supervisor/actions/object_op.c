@@ -9,6 +9,7 @@
 #include "ipc/base/backoff.h"
 #include "ipc/base/random.h"
 #include "owners.h"
+#include "request_body.h"
 #include "undone.h"
 
 enum { RETRIES_MAX = 4, RETRY_AFTER_MAX_MS = 10000 };
