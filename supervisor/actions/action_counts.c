@@ -1,4 +1,4 @@
-/* action_counts.c - see @counts.h. */
+/* action_counts.c - see action_counts.h. */
 #include "action_counts.h"
 
 #include <stdlib.h>

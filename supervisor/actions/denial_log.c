@@ -1,4 +1,4 @@
-/* denial_log.c - see @denied.h. It is a table of hashes. Two refusals that share a slot are reported more often, never
+/* denial_log.c - see denial_log.h. It is a table of hashes. Two refusals that share a slot are reported more often, never
  * less. */
 #include "denial_log.h"
 #include "ipc/base/hash.h"

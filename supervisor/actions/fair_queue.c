@@ -1,4 +1,4 @@
-/* fair_queue.c - two round-robin queues (see @fair.h). A plugin or key without items is not in its queue. */
+/* fair_queue.c - two round-robin queues (see fair_queue.h). A plugin or key without items is not in its queue. */
 #include "fair_queue.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* request_body.c - the bodies and paths of requests about objects (see @body.h). */
+/* request_body.c - the bodies and paths of requests about objects (see request_body.h). */
 #include "request_body.h"
 
 #include "ipc/base/json_writer.h"
