@@ -1,5 +1,5 @@
-/* denial_log.c - see denial_log.h. It is a table of hashes. Two refusals that share a slot are reported more often, never
- * less. */
+/* denial_log.c - see denial_log.h. It is a table of hashes. Two refusals that share a slot are reported more often,
+ * never less. */
 #include "denial_log.h"
 #include "ipc/base/hash.h"
 #include "ipc/base/rate_limit.h"
