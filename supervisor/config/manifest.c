@@ -10,7 +10,7 @@
 #include "rayvisor/k8s.h"
 #include "url.h"
 
-enum { KIND_NAME_MAX = 63 };
+enum { KIND_NAME_MAX = 63, METRIC_HELP_MAX = 500 };
 
 static const char *const map_names[] = {"owner", "label", "plugin", NULL};
 static const char *const setting_types[] = {"boolean", "integer", "number", "string", "list", "map", NULL};
@@ -68,6 +68,7 @@ struct raw {
     struct rv_str name, version, description;
     int64_t abi;
     struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects;
+    struct yaml_pos *metric_help;
     struct schema_texts http, metrics;
     bool time_zones;
 };
@@ -84,6 +85,7 @@ static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL,
                                              K(expects, "expects", S_LIST, 0, 0, NULL, false),
                                              K(settings, "settings", S_LIST, 0, 0, NULL, false),
                                              K(metrics, "metrics", S_TEXTS, 0, 0, NULL, false),
+                                             K(metric_help, "metricHelp", S_MAP, 0, 0, NULL, false),
                                              K(time_zones, "timeZones", S_BOOL, 0, 0, NULL, false),
                                              SCHEMA_END};
 #undef STRUCT
@@ -379,6 +381,24 @@ static int check_metrics(const struct schema_reader *r, const struct manifest *m
     return 0;
 }
 
+/* The text stands in one line of the page of metrics. */
+static bool help_ok(struct rv_str s) {
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == '\\') return false;
+    return s.n > 0 && s.n <= METRIC_HELP_MAX;
+}
+
+static int read_metric_help(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *map) {
+    m->metric_help = rv_arena_alloc(m->doc.arena, ((map != NULL ? map->n : 0) + 1) * sizeof *m->metric_help);
+    for (struct yaml_pos *k = map != NULL ? map->kids : NULL; k != NULL; k = k->next) {
+        if (k->kind != YAML_POS_SCALAR || !help_ok(k->text))
+            return schema_fail(r, k, "metricHelp." RV_STR_FMT " is not one line of text without a backslash",
+                               RV_STR_ARG(k->key));
+        m->metric_help[m->metric_help_n++] = (struct manifest_metric_help){k->key, k->text};
+    }
+    return 0;
+}
+
 static bool name_ok(struct rv_str s) {
     if (s.n == 0 || s.n > 31 || s.p[0] < 'a' || s.p[0] > 'z') return false;
     return rv_name_dns1123_label(s) == NULL;
@@ -412,6 +432,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     if (code == 0) code = manifest_read_secrets(&r, raw.secrets, &m->secrets, &m->secret_n);
     if (code == 0) code = check_patterns(&r, m);
     if (code == 0) code = check_metrics(&r, m);
+    if (code == 0) code = read_metric_help(&r, m, raw.metric_help);
     return code == 0 ? m : manifest_free(m);
 }
 

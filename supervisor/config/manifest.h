@@ -44,6 +44,11 @@ struct manifest_setting {
     struct schema_texts choices;
 };
 
+/* What a metric means, for who reads the page: "# HELP". */
+struct manifest_metric_help {
+    struct rv_str name, text; /* the name is the one that the plugin gives, without the prefix that may be added */
+};
+
 struct manifest {
     struct yaml_doc doc;
     /* `text` is the whole manifest. */
@@ -57,7 +62,9 @@ struct manifest {
     size_t expect_n;
     struct schema_texts http;
     struct schema_texts metrics; /* prefixes of metrics that are exported under their own names */
-    bool time_zones;             /* the plugin gets the time zone database (supervisor/zoneinfo) */
+    struct manifest_metric_help *metric_help;
+    size_t metric_help_n;
+    bool time_zones; /* the plugin gets the time zone database (supervisor/zoneinfo) */
     struct manifest_secret *secrets;
     size_t secret_n;
     struct manifest_setting *settings;

@@ -131,9 +131,11 @@ static struct sources sources_of(const struct supervisor *s) {
     for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) r.n++;
     r.list = rv_alloc_array(r.n, sizeof *r.list);
     r.n = 0;
-    for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p))
-        r.list[r.n++] =
-            (struct metrics_source){plugin_config(p)->name.p, plugin_metrics(p), &plugin_config(p)->manifest->metrics};
+    for (const struct plugin *p = s->plugins; p != NULL; p = plugin_next(p)) {
+        const struct manifest *m = plugin_config(p)->manifest;
+        r.list[r.n++] = (struct metrics_source){plugin_config(p)->name.p, plugin_metrics(p), &m->metrics,
+                                                m->metric_help, m->metric_help_n};
+    }
     return r;
 }
 

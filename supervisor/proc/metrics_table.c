@@ -243,6 +243,7 @@ static bool may_name(const struct metrics_source *m, const char *name) {
 
 struct page_name {
     char *text;
+    char *help;          /* NULL: its plugin's manifest does not say */
     bool as_is, counter; /* counter: the type that the first of the list gives it */
     size_t source;
 };
@@ -255,6 +256,17 @@ struct metrics_walk {
     uint64_t number;
     bool typed; /* its TYPE is printed */
 };
+
+static char *help_of(const struct metrics_source *m, const char *name) {
+    for (size_t i = 0; i < m->help_n; i++)
+        if (rv_str_is(m->help[i].name, name)) return rv_strdup(m->help[i].text);
+    return NULL;
+}
+
+static void page_name_clear(struct page_name *m) {
+    free(m->text);
+    free(m->help);
+}
 
 static int by_name(const void *a, const void *b) {
     const struct page_name *x = a, *y = b;
@@ -270,7 +282,7 @@ static void sort_names(struct metrics_walk *w) {
     for (size_t i = 0; i < w->n; i++) {
         struct page_name *last = kept != 0 ? &w->names[kept - 1] : NULL;
         if (last != NULL && last->as_is == w->names[i].as_is && strcmp(last->text, w->names[i].text) == 0)
-            free(w->names[i].text);
+            page_name_clear(&w->names[i]);
         else
             w->names[kept++] = w->names[i];
     }
@@ -288,8 +300,8 @@ struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t 
         w->plugins[i] = rv_strdup(rv_str(list[i].plugin));
         for (struct rv_table_walk t = rv_table_walk(&list[i].table->names); rv_table_walk_next(&t);) {
             const struct metric_name *m = name_at(t.link);
-            w->names[w->n++] =
-                (struct page_name){rv_strdup(rv_str(m->text)), may_name(&list[i], m->text), m->counter, i};
+            w->names[w->n++] = (struct page_name){rv_strdup(rv_str(m->text)), help_of(&list[i], m->text),
+                                                  may_name(&list[i], m->text), m->counter, i};
         }
     }
     sort_names(w);
@@ -298,7 +310,7 @@ struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t 
 
 struct metrics_walk *metrics_walk_free(struct metrics_walk *w) {
     if (w == NULL) return NULL;
-    for (size_t i = 0; i < w->n; i++) free(w->names[i].text);
+    for (size_t i = 0; i < w->n; i++) page_name_clear(&w->names[i]);
     for (size_t i = 0; i < w->plugin_n; i++) free(w->plugins[i]);
     free(w->names);
     free(w->plugins);
@@ -309,6 +321,7 @@ struct metrics_walk *metrics_walk_free(struct metrics_walk *w) {
 static void print_sample(struct metrics_walk *w, const struct series *s, struct rv_buf *out) {
     const struct page_name *m = &w->names[w->at];
     const char *prefix = m->as_is ? "" : "rayvisor_plugin_";
+    if (!w->typed && m->help != NULL) rv_buf_addf(out, "# HELP %s%s %s\n", prefix, m->text, m->help);
     if (!w->typed) rv_buf_addf(out, "# TYPE %s%s %s\n", prefix, m->text, m->counter ? "counter" : "gauge");
     w->typed = true;
     if (!m->as_is)

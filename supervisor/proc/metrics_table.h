@@ -4,7 +4,7 @@
 #define PROC_METRICS_TABLE_H
 
 #include "ipc/protocol/msg.h"
-#include "supervisor/config/schema.h"
+#include "supervisor/config/manifest.h"
 
 struct metrics_table;
 struct metrics_table *metrics_table_new(void);
@@ -26,6 +26,8 @@ struct metrics_source {
     const struct metrics_table *table;
     /* Names with these prefixes do not get the prefix "rayvisor_plugin_"; may be NULL. */
     const struct schema_texts *prefixes;
+    const struct manifest_metric_help *help; /* what the names mean */
+    size_t help_n;
 };
 struct metrics_walk;
 struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t n);

@@ -501,6 +501,13 @@ static void manifests(void) {
     } rows[] = {
         {"name: toy", "name: Toy", "lower-case letter"},
         {"abi: 1", "abi: 0", "from 1"},
+        {"abi: 1", "abi: 1\nmetrics: [Load_]", "is not a prefix"},
+        {"abi: 1", "abi: 1\nmetrics: [rayvisor_]", "is not a prefix"},
+        {"abi: 1", "abi: 1\nmetrics: [load]", "is not a prefix"},
+        {"abi: 1", "abi: 1\nmetricHelp: {load: \"a\\nb\"}", "metricHelp.load is not one line"},
+        {"abi: 1", "abi: 1\nmetricHelp: {load: \"\"}", "metricHelp.load is not one line"},
+        {"abi: 1", "abi: 1\nmetricHelp: {load: [a]}", "metricHelp.load is not one line"},
+        {"abi: 1", "abi: 1\nmetricHelp: [load]", "metricHelp"},
         {"abi: 1", "abi: 1\nextra: 1", "unknown key \"extra\""},
         {"description: d\n", "", "needs the key \"description\""},
         {"kind: Pod", "kind: ConfigMap", "two kinds have the name \"config_map\""},

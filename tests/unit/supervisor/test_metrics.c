@@ -34,7 +34,11 @@ static void kinds(void) {
     struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
     static struct rv_str own[] = {{"kuberay_cluster_", 16}, {"kuberay_plain", 13}};
     static const struct schema_texts prefixes = {own, 2, true};
-    const struct metrics_source both[] = {{"toy", t, &prefixes}, {"other", u, NULL}};
+    static const struct manifest_metric_help help[] = {{{"kuberay_cluster_info", 20}, {"one for each cluster", 20}},
+                                                       {{"load", 4}, {"how busy it is", 14}}};
+    const struct metrics_source both[] = {
+        {.plugin = "toy", .table = t, .prefixes = &prefixes, .help = help, .help_n = 2},
+        {.plugin = "other", .table = u}};
     CU_ASSERT_TRUE(printed(both, 2, ""));
     set(t, a, "jobs", COUNTER, 2, "{\"ns\":\"b\"}");
     set(t, a, "jobs", COUNTER, 3, "{\"ns\":\"b\"}");
@@ -60,10 +64,12 @@ static void kinds(void) {
                            "rayvisor_plugin_jobs{plugin=\"other\"} 9\n"
                            "# TYPE rayvisor_plugin_kuberay_cluster_info counter\n"
                            "rayvisor_plugin_kuberay_cluster_info{plugin=\"other\"} 8\n"
+                           "# HELP kuberay_cluster_info one for each cluster\n"
                            "# TYPE kuberay_cluster_info gauge\n"
                            "kuberay_cluster_info{name=\"x\"} 1\n"
                            "# TYPE kuberay_plain gauge\n"
                            "kuberay_plain{} -3\n"
+                           "# HELP rayvisor_plugin_load how busy it is\n"
                            "# TYPE rayvisor_plugin_load gauge\n"
                            "rayvisor_plugin_load{plugin=\"toy\"} 0.5\n"));
     metrics_table_free(t);
@@ -73,7 +79,7 @@ static void kinds(void) {
 static void another_host(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t, NULL};
+    const struct metrics_source one = {.plugin = "toy", .table = t};
     rv_autobuf struct rv_buf name = {0};
     set(t, a, "done", COUNTER, 2, "{}");
     set(t, a, "info", GAUGE, 1, "{\"name\":\"gone\"}");
@@ -101,7 +107,7 @@ static void another_host(void) {
 static void refused(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t, NULL};
+    const struct metrics_source one = {.plugin = "toy", .table = t};
     rv_autobuf struct rv_buf big = {0}, wide = {0}, name = {0};
     rv_buf_adds(&big, "{\"a\":\"");
     for (int i = 0; i < 257; i++) rv_buf_addc(&big, 'x');
@@ -138,7 +144,7 @@ static void refused(void) {
 static void many(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t, NULL};
+    const struct metrics_source one = {.plugin = "toy", .table = t};
     for (int i = 0; i < 100010; i++) {
         set(t, a, "m", GAUGE, i, rv_arena_fmt(a, "{\"i\":\"%d\"}", i).p);
         if (i % 1000 == 0) rv_arena_reset(a);
@@ -161,7 +167,7 @@ static void many(void) {
 static void large(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new();
-    const struct metrics_source one = {"toy", t, NULL};
+    const struct metrics_source one = {.plugin = "toy", .table = t};
     rv_autobuf struct rv_buf labels = {0}, out = {0};
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 5000; i++) {
@@ -198,7 +204,7 @@ static size_t count(const char *text, const char *what) {
 static void in_parts(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
-    const struct metrics_source both[] = {{"toy", t, NULL}, {"other", u, NULL}};
+    const struct metrics_source both[] = {{.plugin = "toy", .table = t}, {.plugin = "other", .table = u}};
     rv_autobuf struct rv_buf page = {0}, part = {0};
     for (int i = 0; i < 4000; i++) {
         set(t, a, "m", GAUGE, 1, rv_arena_fmt(a, "{\"i\":\"%d.\"}", i).p);
