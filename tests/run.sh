@@ -68,12 +68,14 @@ real() {
 # CTest, with how many integration tests needed a second try (tests/integration/twice.sh) above its summary.
 run_tests() {
     rm -f build/Testing/second-tries
-    ctest --test-dir build --output-on-failure "$@" | awk -v file=build/Testing/second-tries '
-        /^[0-9]+% tests passed, / {
-            while ((getline name <file) > 0) names = names (n++ ? ", " : ": ") name
-            print n + 0 " second tries" names "\n"
-        }
-        { print; fflush() }'
+    # Line by line, so that one sees how far it is: Debian's awk would wait for a whole block.
+    ctest --test-dir build --output-on-failure "$@" | python3 -u -c '
+import os, re, sys
+for line in sys.stdin:
+    if re.match(r"\d+% tests passed, ", line):
+        names = open(sys.argv[1]).read().split("\n")[:-1] if os.path.exists(sys.argv[1]) else []
+        print(len(names), "second tries" + (": " + ", ".join(names) if names else "") + "\n")
+    print(line, end="")' build/Testing/second-tries
 }
 
 tally() { # CTest's output, in one line
