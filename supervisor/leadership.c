@@ -109,8 +109,9 @@ static bool still_cannot_look(void *arg) { return ((const struct leadership *)ar
 
 static void on_look_trouble(void *arg, const struct kube_response *r) {
     struct leadership *l = arg;
-    l->cannot_look = r != NULL;
-    if (r == NULL) return;
+    /* Only a missing right is told here. While the API server cannot be reached, the watches tell it. */
+    l->cannot_look = r != NULL && (r->http_status == 401 || r->http_status == 403);
+    if (!l->cannot_look) return;
     rv_autobuf struct rv_buf of = {0}, why = {0};
     rv_buf_addf(&of, "list leases %s", l->other_lease);
     if (r->http_status != 0) rv_buf_addf(&why, "HTTP %u ", r->http_status);

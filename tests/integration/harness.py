@@ -503,6 +503,7 @@ def actions_done(env): return env.op.control("status")["actions"]["done"]
 
 def assert_quiet(env, seconds=2.0):
     """A converged system writes nothing: the operator asks for no more actions, not even refused or failing ones."""
+    wait_for("actions that wait to be sent", lambda: env.op.control("status")["actions"]["queued"] == 0, 120)  # events go out slowly
     before = wait_for("actions to settle", lambda: _settled(lambda: actions_done(env) + 1), 20)
     time.sleep(seconds)
     after = actions_done(env) + 1

@@ -62,10 +62,10 @@ class BadRay(FakeRay):
         return super().__call__(method, path, body)
 
 
-def setup(env):
+def setup(env, seconds=6):
     env.cluster("--sim-opts", "ray_run_ms=600000")
     kube, ns = env.kube, env.kube.namespace("dashboards")
-    env.ray = BadRay(6, kube)
+    env.ray = BadRay(seconds, kube)
     front = env.keep(Front(env.dir, kube, answer=env.ray))
     env.operator(plugins=[{"name": "raycluster"}, {"name": "rayjob"}], proxy=True, kubeconfig=front.kubeconfig)
     return kube, ns
@@ -92,12 +92,12 @@ def test_questions_and_submissions(env):
 
 def test_stops(env):
     """What cannot be stopped holds its deletion for ten seconds at most."""
-    kube, ns = setup(env)
+    kube, ns = setup(env, seconds=600)  # none ends by itself while the others begin
     for kind in BAD: kube.create("rayjobs", ns, rayjob(f"{kind}-stop", mode="HTTPMode", workers=0))
     for kind in BAD: wait_job(kube, ns, f"{kind}-stop", "Running", jobStatus="RUNNING")
     for kind in BAD: kube.delete("rayjobs", ns, f"{kind}-stop")
     wait_for("all jobs to be gone", lambda: not kube.list("rayjobs", ns), 60)
-    assert all(env.ray.told.get((kind, "stop")) for kind in BAD), "nobody asked to stop it"
+    assert all(env.ray.told.get((kind, "stop")) for kind in BAD), f"nobody asked to stop it: {env.ray.told}"
     unharmed(env)
 
 
