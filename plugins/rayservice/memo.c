@@ -11,7 +11,7 @@ void serve_memo_forget(struct serve_memo *m) {
     free(m->sent);
     free(m->head_uid);
     rv_buf_free(&m->apps);
-    *m = (struct serve_memo){.capacity = -1};
+    *m = (struct serve_memo){.capacity = -1, .doubted = true};
 }
 
 void serve_memo_outdate(struct serve_memo *m) {

@@ -14,7 +14,8 @@ struct serve_memo {
     int64_t next_ask;            /* wall ns */
     uint32_t failures;           /* questions in a row without an answer */
     bool asked, answered, fresh; /* fresh: the answer is newer than the last change of configuration or capacity */
-    bool any, running, healthy, in_force;
+    bool any, running, healthy;
+    char shown_hash[33]; /* of the spec's configuration, where the last answer shows that it runs; else empty */
     int64_t capacity;
     struct rv_buf apps; /* as status.applicationStatuses */
     char *waits, *error;
@@ -26,10 +27,14 @@ struct serve_memo {
     char sent_hash[33];    /* in flight, as is: */
     char *sent;
     int64_t sent_capacity;
+    bool unanswered; /* the last submission: it may have been taken, which the next answer about applications shows */
+    bool doubted;    /* Serve may run something else than it accepted as far as the status knows: the answer to a
+                        submission was lost, or to one of a process before this one */
     /* the head's proxy */
     int64_t next_probe;
-    uint32_t misses;
+    uint32_t refused_probes, silent_probes; /* since it last answered */
     bool proxy_known, proxy_ok;
+    bool proxy_answered; /* ever, in this life of the head */
     /* changes of these are asked about at once */
     char *head_uid;
     int64_t restarts, pods_ready;

@@ -134,6 +134,8 @@ static int32_t capacity_of(const struct service_pass *p, const struct rs_side *s
     return pending && p->s->strategy == UP_INCREMENTAL && p->now.active.name.n != 0 ? 0 : 100;
 }
 
+enum { DEAF = 5 }; /* questions in a row without an answer: until then it may have been busy */
+
 static void view_side(struct service_pass *p, int side, struct up_side *v) {
     struct observed_cluster *s = &p->side[side];
     struct rs_side *now = side_now(p, side);
@@ -147,7 +149,7 @@ static void view_side(struct service_pass *p, int side, struct up_side *v) {
                           .extends = s->likeness.extends,
                           .suspended = s->suspended && !s->head_ready,
                           .head_ready = there && s->head_ready,
-                          .untold = s->frozen && now->config.n == 0 && !is_of_spec(p, now),
+                          .untold = h->failures >= DEAF || (s->frozen && now->config.n == 0 && !is_of_spec(p, now)),
                           .capacity = capacity,
                           .traffic = now->traffic >= 0 ? (int32_t)now->traffic
                                      : side == ACTIVE  ? 100

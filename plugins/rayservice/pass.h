@@ -99,6 +99,8 @@ void serve_requests_ask(struct service_pass *p);    /* what is due */
 void serve_requests_submit(struct service_pass *p); /* configuration and capacity, where they are not as wanted */
 struct serve_memo *serve_memo_of(struct service_pass *p, int side);
 bool submit_wanted(struct service_pass *p, int side);
+/* What keeps Serve on that cluster from running as wanted, in its own words where it said any; empty: nothing known. */
+struct rv_str serve_says(struct service_pass *p, int side);
 /* Asks a pod itself. False: the host did not take the request. */
 bool pod_request(struct service_pass *p, struct rv_str ip, int64_t port, const char *path, uint32_t max_bytes,
                  uint64_t tag);

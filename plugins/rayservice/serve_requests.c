@@ -16,12 +16,14 @@ enum {
     SLOWEST_S = 15,
     SUBMIT_SLOWEST_S = 60,
     SUBMIT_MS = 10000,
+    FIRST_SUBMIT_MS = 30000, /* Serve is started before it answers, which takes long on a busy head */
     PROBE_SLOWEST_S = 5,
     ANSWER_BYTES = 4 << 20,
     REFUSAL_BYTES = 64 << 10,
     PROXY_BYTES = 4096,
-    MISSES = 3 /* probes in a row without an answer until a head that served takes
-                  no more requests */
+    /* Probes since the last good one until a head that served takes no more requests. */
+    REFUSALS = 3,
+    SILENCES = 6
 };
 #define MS INT64_C(1000000)
 
@@ -62,7 +64,9 @@ static void request(struct service_pass *p, int side, enum action_tag tag, const
                                      .method = submits ? "PUT" : "GET",
                                      .path = rv_str(path),
                                      .body = body,
-                                     .timeout_ms = submits ? SUBMIT_MS : 0,
+                                     .timeout_ms = !submits                      ? 0
+                                                   : serve_memo_of(p, side)->any ? SUBMIT_MS
+                                                                                 : FIRST_SUBMIT_MS,
                                      .max_bytes = submits ? REFUSAL_BYTES : ANSWER_BYTES,
                                      .tag = tag_of(tag, side)};
     if (r.address.n != 0) {
@@ -105,6 +109,10 @@ static void notice_changes(const struct observed_cluster *s, struct serve_memo *
         h->failures = 0;
         h->next_probe = 0;
     }
+    if (other || restarts != h->restarts) {
+        h->proxy_answered = false;
+        h->refused_probes = h->silent_probes = 0;
+    }
     if (s->pods != h->pods_ready) {
         h->next_ask = 0;
         h->next_probe = 0;
@@ -112,7 +120,6 @@ static void notice_changes(const struct observed_cluster *s, struct serve_memo *
     if (other) {
         keep_text(&h->head_uid, s->head.uid);
         h->proxy_known = false;
-        h->misses = 0;
     }
     h->restarts = restarts;
     h->pods_ready = s->pods;
@@ -175,11 +182,22 @@ static bool capacity_differs(struct service_pass *p, int side) {
     return (told >= 0 && told < 100) || (!own && h->fresh && h->capacity >= 0 && h->capacity != 100);
 }
 
+/* Does the last answer show the configuration that it should have? */
+static bool shown(struct service_pass *p, int side) {
+    return strcmp(serve_memo_of(p, side)->shown_hash, p->side[side].want_hash) == 0;
+}
+
+/* The status says that it was accepted, and Serve shows another. A kept configuration is not compared. */
+static bool overtaken(struct service_pass *p, int side) {
+    const struct serve_memo *h = serve_memo_of(p, side);
+    return h->doubted && h->fresh && h->any && !p->side[side].frozen && p->config != NULL && !shown(p, side);
+}
+
 bool submit_wanted(struct service_pass *p, int side) {
     const struct serve_memo *h = serve_memo_of(p, side);
     const struct up_side *v = side == ACTIVE ? &p->view.active : &p->view.pending;
     return config_differs(p, side) || want_capacity(p, side) != v->capacity || capacity_differs(p, side) ||
-           (h->fresh && !h->any);
+           (h->fresh && !h->any) || overtaken(p, side);
 }
 
 /* What is to be sent; NULL: it is not known, or cannot be read. */
@@ -193,9 +211,9 @@ static struct rv_node *config_to_send(struct service_pass *p, int side) {
 
 /* Was it accepted before, by whomever? Then nothing is sent again. */
 static bool adopt(struct service_pass *p, int side) {
-    struct serve_memo *h = serve_memo_of(p, side);
+    const struct serve_memo *h = serve_memo_of(p, side);
     struct rs_side *now = side_now(p, side);
-    if (now->config_hash.n != 0 || !h->in_force || p->side[side].frozen) return false;
+    if (now->config_hash.n != 0 || !shown(p, side) || p->side[side].frozen) return false;
     now->config_hash = rv_arena_str(p->arena, rv_str(p->side[side].want_hash));
     now->config = p->s->config.n <= RS_CONFIG_KEPT_MAX ? p->s->config : RV_STR("");
     if (p->s->strategy == UP_INCREMENTAL && now->capacity < 0 && h->capacity >= 0) now->capacity = h->capacity;
@@ -241,6 +259,41 @@ static bool expectant(struct service_pass *p, const struct serve_memo *h) {
     return p->now.pending.name.n != 0 || !h->running || !rs_condition_is(&p->now, RS_READY, "True");
 }
 
+static void taken(struct service_pass *p, int side) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    struct rs_side *now = side_now(p, side);
+    struct rv_str text = rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : ""));
+    bool only_capacity = rv_str_is(now->config_hash, h->sent_hash), shares = p->s->strategy == UP_INCREMENTAL;
+    now->config_hash = rv_arena_str(p->arena, rv_str(h->sent_hash));
+    now->config = text.n <= RS_CONFIG_KEPT_MAX ? text : RV_STR("");
+    now->capacity = shares ? h->sent_capacity : -1;
+    keep_text(&h->sent, RV_STR(""));
+    keep_text(&h->refused, RV_STR(""));
+    h->refusals = 0;
+    h->unanswered = h->doubted = false;
+    h->next_submit = p->time + 2 * RC_SECOND;
+    ctx_event(&p->ctx, false, only_capacity && shares ? "UpdatedServeTargetCapacity" : "UpdatedServeApplications",
+              "Update",
+              rv_arena_fmt(p->arena, "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " accepted %s %lld %%",
+                           RV_STR_ARG(p->s->ns), RV_STR_ARG(now->name),
+                           only_capacity ? "the target capacity of" : "the configuration, capacity",
+                           (long long)h->sent_capacity));
+}
+
+/* Nobody said whether the last submission was taken: what Serve shows does. */
+static void find_taken(struct service_pass *p, int side) {
+    const struct serve_memo *h = serve_memo_of(p, side);
+    bool same = h->capacity == h->sent_capacity || (h->capacity < 0 && h->sent_capacity == 100);
+    bool as_sent = strcmp(h->shown_hash, h->sent_hash) == 0 && (p->s->strategy != UP_INCREMENTAL || same);
+    if (h->unanswered && as_sent) taken(p, side);
+}
+
+static void keep_shown(struct service_pass *p, struct serve_memo *h, struct rv_val body) {
+    h->shown_hash[0] = 0;
+    if (p->config == NULL || !rs_answer_is_of(p->arena, body, p->config)) return;
+    rs_config_hash(p->s->config, h->shown_hash);
+}
+
 static void apps_result(struct service_pass *p, int side, const struct rv_result *r) {
     struct serve_memo *h = serve_memo_of(p, side);
     struct rs_answer answer;
@@ -262,7 +315,8 @@ static void apps_result(struct service_pass *p, int side, const struct rv_result
     h->running = answer.running;
     h->healthy = answer.healthy;
     h->capacity = answer.capacity;
-    h->in_force = p->config != NULL && rs_answer_is_of(p->arena, body, p->config);
+    keep_shown(p, h, body);
+    find_taken(p, side);
     rv_buf_clear(&h->apps);
     rv_node_encode(answer.apps, &h->apps);
     h->next_ask = p->time + (expectant(p, h) ? SOON_MS * MS : p->s->settings->quiet_poll_s * RC_SECOND);
@@ -270,45 +324,16 @@ static void apps_result(struct service_pass *p, int side, const struct rv_result
     if (answer.any) side_now(p, side)->apps = (struct rv_val){(const uint8_t *)apps.p, apps.n};
 }
 
-static void accepted(struct service_pass *p, int side) {
-    struct serve_memo *h = serve_memo_of(p, side);
-    struct rs_side *now = side_now(p, side);
-    struct rv_str text = rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : ""));
-    now->config_hash = rv_arena_str(p->arena, rv_str(h->sent_hash));
-    now->config = text.n <= RS_CONFIG_KEPT_MAX ? text : RV_STR("");
-    keep_text(&h->sent, RV_STR(""));
-    if (p->s->strategy == UP_INCREMENTAL)
-        now->capacity = h->sent_capacity;
-    else
-        now->capacity = -1;
-    h->refusals = 0;
-    keep_text(&h->refused, RV_STR(""));
-    h->next_submit = p->time + 2 * RC_SECOND;
-    serve_memo_outdate(h);
-    h->next_ask = p->time + 100 * MS;
+/* Serve answers a submission with nothing. Anything else that calls itself a success is somebody's in between. */
+static bool is_unclear(const struct rv_result *r) {
+    return r->code == RV_E_TIMEOUT || (rc_dashboard_ok(r) && r->body.n != 0);
 }
 
-static void submit_result(struct service_pass *p, int side, const struct rv_result *r) {
+static void submit_failed(struct service_pass *p, int side, struct rv_str why) {
     struct serve_memo *h = serve_memo_of(p, side);
-    if (rc_dashboard_ok(r)) {
-        bool only_capacity = rv_str_is(side_now(p, side)->config_hash, h->sent_hash);
-        accepted(p, side);
-        ctx_event(&p->ctx, false,
-                  only_capacity && p->s->strategy == UP_INCREMENTAL ? "UpdatedServeTargetCapacity"
-                                                                    : "UpdatedServeApplications",
-                  "Update",
-                  rv_arena_fmt(p->arena, "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " accepted %s %lld %%",
-                               RV_STR_ARG(p->s->ns), RV_STR_ARG(side_now(p, side)->name),
-                               only_capacity ? "the target capacity of" : "the configuration, capacity",
-                               (long long)h->sent_capacity));
-        return;
-    }
-    struct rv_str why = rc_dashboard_failure(p->arena, r);
     bool news = h->refused == NULL || !rv_str_is(why, h->refused);
-    h->refusals++;
-    h->next_submit = p->time + rc_spread_pause(&p->ctx, h->refusals + 1, 1, SUBMIT_SLOWEST_S);
-    memcpy(h->refused_hash, h->sent_hash, sizeof h->refused_hash);
     keep_text(&h->refused, why);
+    h->unanswered = false;
     bool moved = rv_str_is(side_now(p, side)->config_hash, h->sent_hash) && p->s->strategy == UP_INCREMENTAL;
     if (news)
         ctx_event(&p->ctx, true, moved ? "FailedToUpdateTargetCapacity" : "FailedToUpdateServeApplications", "Update",
@@ -318,27 +343,81 @@ static void submit_result(struct service_pass *p, int side, const struct rv_resu
                                moved ? "the target capacity" : "the configuration", RV_STR_ARG(why)));
 }
 
-/* A head that served is taken out only after several misses: one slow answer is no reason to lose its share. */
-static void proxy_result(struct service_pass *p, int side, const struct rv_result *r) {
+/* It is sent again after a pause, and not before Serve has said what it runs. */
+static void submit_result(struct service_pass *p, int side, const struct rv_result *r) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    if (rc_dashboard_ok(r) && !is_unclear(r)) {
+        taken(p, side);
+        serve_memo_outdate(h);
+        h->next_ask = p->time + 100 * MS;
+        return;
+    }
+    h->doubted = true;
+    h->refusals++;
+    h->next_submit = p->time + rc_spread_pause(&p->ctx, h->refusals + 1, 1, SUBMIT_SLOWEST_S);
+    memcpy(h->refused_hash, h->sent_hash, sizeof h->refused_hash);
+    if (!is_unclear(r)) {
+        submit_failed(p, side, rc_dashboard_failure(p->arena, r));
+        return;
+    }
+    h->unanswered = true;
+    serve_memo_outdate(h);
+    h->next_ask = p->time + SOON_MS * MS;
+}
+
+struct rv_str serve_says(struct service_pass *p, int side) {
+    const struct serve_memo *h = serve_memo_of(p, side);
+    if (h->refused != NULL) return rv_arena_fmt(p->arena, "Serve did not take the configuration: %s", h->refused);
+    if (h->unanswered)
+        return RV_STR("waiting for Serve's answer: the configuration was sent, and Serve has not said yet that it has "
+                      "taken it");
+    if (h->error != NULL) return rv_arena_fmt(p->arena, "Serve does not answer: %s", h->error);
+    return h->waits != NULL ? rv_arena_str(p->arena, rv_str(h->waits)) : RV_STR("");
+}
+
+/* ---- the head's proxy -------------------------------------------------------------------------------------------- */
+
+enum probe { PROBE_GOOD, PROBE_REFUSED, PROBE_SILENT };
+
+/* Nobody listens, or who listens says that he is not well. A time-out says neither: a proxy under load answers late. */
+static enum probe probe_of(const struct rv_result *r) {
+    if (r->code == 0) return r->http_status == 200 ? PROBE_GOOD : PROBE_REFUSED;
+    return r->code == RV_E_UNAVAILABLE ? PROBE_REFUSED : PROBE_SILENT;
+}
+
+/* A head that served is taken out after several probes that were refused. Where it is only silent, after more of them,
+ * and only while another pod of its cluster takes requests: a slow answer is better than none. */
+static void judge_proxy(struct service_pass *p, int side, enum probe probe) {
     struct serve_memo *h = serve_memo_of(p, side);
     const struct observed_cluster *s = &p->side[side];
-    bool ok = r->code == 0 && r->http_status == 200;
-    h->misses = ok ? 0 : h->misses + 1;
-    bool served =
-        rv_str_is(rv_val_str(rv_val_get(rv_val_path(s->head.value, "metadata.labels"), RC_LABEL_SERVE)), "true");
-    if (ok || !served || h->misses >= MISSES) {
-        h->proxy_known = true;
-        h->proxy_ok = ok;
+    struct rv_val labels = rv_val_path(s->head.value, "metadata.labels");
+    bool good = probe == PROBE_GOOD, served = rv_str_is(rv_val_str(rv_val_get(labels, RC_LABEL_SERVE)), "true"),
+         others = s->pods > (served && takes_requests(s->head.value)), refused = h->refused_probes >= REFUSALS,
+         silent = h->silent_probes >= SILENCES && others;
+    bool last = !served && !others && !refused && probe == PROBE_SILENT && h->proxy_answered;
+    if (served && !good && !refused && !silent) return;
+    h->proxy_known = true;
+    h->proxy_ok = good || last;
+    if (last) h->silent_probes = 0;
+}
+
+static void proxy_result(struct service_pass *p, int side, const struct rv_result *r) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    enum probe probe = probe_of(r);
+    h->refused_probes += probe == PROBE_REFUSED;
+    h->silent_probes += probe == PROBE_SILENT;
+    if (probe == PROBE_GOOD) {
+        h->proxy_answered = true;
+        h->refused_probes = h->silent_probes = 0;
     }
-    bool settled = ok && !expectant(p, h);
-    if (settled)
-        h->next_probe = p->time + p->s->settings->quiet_poll_s * RC_SECOND;
-    else if (ok)
-        h->next_probe = p->time + 2 * RC_SECOND;
-    else
+    judge_proxy(p, side, probe);
+    uint32_t missed = h->refused_probes + h->silent_probes;
+    if (probe != PROBE_GOOD)
         h->next_probe =
-            p->time + (h->misses < MISSES ? PROBE_SOON_MS * MS
-                                          : rc_spread_pause(&p->ctx, h->misses - MISSES + 1, 1, PROBE_SLOWEST_S));
+            p->time + (missed < SILENCES ? PROBE_SOON_MS * MS
+                                         : rc_spread_pause(&p->ctx, missed - SILENCES + 1, 1, PROBE_SLOWEST_S));
+    else
+        h->next_probe = p->time + (expectant(p, h) ? 2 : p->s->settings->quiet_poll_s) * RC_SECOND;
 }
 
 void serve_requests_take_result(struct service_pass *p, const struct rv_result *r) {

@@ -88,9 +88,8 @@ static struct rv_str serve_waits(struct service_pass *p, int side) {
     if (!s->head_ready && why.n != 0) return why;
     if (p->config == NULL && !s->frozen)
         return rv_arena_fmt(p->arena, "spec.serveConfigV2 cannot be used: " RV_STR_FMT, RV_STR_ARG(p->config_error));
-    if (h->refused != NULL) return rv_arena_fmt(p->arena, "Serve did not take the configuration: %s", h->refused);
-    if (h->error != NULL) return rv_arena_fmt(p->arena, "Serve does not answer: %s", h->error);
-    if (h->waits != NULL) return rv_arena_fmt(p->arena, "%s", h->waits);
+    struct rv_str said = serve_says(p, side);
+    if (said.n != 0) return said;
     if (h->answered && !(side == ACTIVE ? p->view.active.endpoints > 0 : p->view.pending.endpoints > 0))
         return RV_STR("no pod of it takes requests yet");
     return why.n != 0 ? why : RV_STR("Serve is being asked");

@@ -37,13 +37,8 @@ static void take_rollback(struct service_pass *p) {
 static struct rv_str why_late(struct service_pass *p) {
     const struct observed_cluster *s = &p->side[PENDING];
     struct rv_str why = p->plan.step == UP_BLOCKED ? p->quota_why : observed_obstacle(p, s);
-    const struct serve_memo *h = serve_memo_of(p, PENDING);
-    if (s->head_ready && h->refused != NULL)
-        why = rv_arena_fmt(p->arena, "Serve did not take the configuration: %s", h->refused);
-    else if (s->head_ready && h->error != NULL)
-        why = rv_arena_fmt(p->arena, "Serve does not answer: %s", h->error);
-    else if (s->head_ready && h->waits != NULL)
-        why = rv_arena_fmt(p->arena, "%s", h->waits);
+    struct rv_str said = s->head_ready ? serve_says(p, PENDING) : RV_STR("");
+    if (said.n != 0) return said;
     return why.n != 0 ? why : rv_str(up_step_name(p->plan.step));
 }
 
@@ -165,14 +160,19 @@ static bool progressed(const struct service_pass *p) {
            (blocked && p->plan.step != UP_BLOCKED);
 }
 
+/* A spec that did not come up is told of until another is wanted, or the same one is tried or has come up after all. */
+static void withdraw_failure(struct service_pass *p) {
+    bool over = !rv_str_is(p->now.failed_hash, p->goal) || p->plan.prepare || p->side[ACTIVE].likeness.same;
+    if (over) p->now.failed_hash = p->now.failed_reason = RV_STR("");
+}
+
 static void take_step(struct service_pass *p) {
     enum up_step step = p->plan.step;
     bool active = p->now.active.name.n != 0,
          busy = p->now.pending.name.n != 0 || step == UP_BLOCKED || step == UP_CLEARING;
+    withdraw_failure(p);
     if (!busy || (!active && step == UP_INITIALIZING)) {
         p->now.step = p->now.since = p->now.deadline = RV_STR("");
-        if (p->now.failed_hash.n != 0 && !rv_str_is(p->now.failed_hash, p->goal))
-            p->now.failed_hash = p->now.failed_reason = RV_STR("");
         if (p->now.failed_hash.n != 0) p->now.step = rv_str(up_step_name(UP_GIVEN_UP));
         return;
     }

@@ -177,7 +177,7 @@ static void backward(const struct up_view *v, struct up_plan *p) {
         if (able && interval_over(v, other ? a->moved : 0, p))
             set_traffic(p, FULL - least(FULL, other ? least(a->traffic + v->step, a->capacity) : a->capacity));
     } else if (a->capacity + b->capacity > FULL && b->exists && b->head_ready) {
-        p->capacity_pending = most(0, b->capacity - v->surge);
+        lower(b, v->surge, &p->capacity_pending, &p->assume_pending);
     } else if (a->capacity < FULL) {
         p->capacity_active = least(FULL, a->capacity + v->surge);
     } else {
@@ -246,6 +246,10 @@ static void at_once(const struct up_view *v, struct up_plan *p) {
         return;
     }
     bool stale = b->exists && !b->same && !b->extends && v->may_replace;
+    if (stale && b->moved != 0 && !keep_shares) { /* it may have requests: a third one would stand beside two */
+        abandon(v, p);
+        return;
+    }
     if (!b->exists || stale) {
         renew_pending(v, p);
         if (stale) {
@@ -266,7 +270,7 @@ static void at_once(const struct up_view *v, struct up_plan *p) {
 
 static void check_deadline(const struct up_view *v, struct up_plan *p) {
     bool waits = p->step != UP_ROLLING_BACK && p->step != UP_QUEUED && p->step != UP_IDLE && !p->promote;
-    if (v->deadline == 0 || !waits || v->given_up) return;
+    if (v->deadline == 0 || !waits || v->given_up || p->prepare) return; /* a new cluster has its own deadline */
     if (v->now < v->deadline) {
         wake_at(p, v->deadline);
         return;

@@ -18,17 +18,17 @@ enum up_strategy { UP_NONE, UP_NEW, UP_INCREMENTAL };
 
 /* One of the two clusters, as observed. */
 struct up_side {
-    bool named;        /* the status names it */
-    bool exists;       /* it is there, and not being deleted */
-    bool deleting;     /* it is being deleted: its name cannot be used again */
-    bool same;         /* made of the cluster spec that is wanted now */
-    bool extends;      /* the spec that is wanted now only adds worker groups to it */
-    bool suspended;    /* by a queue manager or a user: nothing can be expected of it */
-    bool head_ready;   /* Serve on it can be talked to */
-    bool untold;       /* its capacity cannot be changed: which configuration it has is not known */
-    bool running;      /* the last answer: all applications are RUNNING */
-    bool proven;       /* see above */
-    int32_t pods;      /* ready pods that take requests */
+    bool named;      /* the status names it */
+    bool exists;     /* it is there, and not being deleted */
+    bool deleting;   /* it is being deleted: its name cannot be used again */
+    bool same;       /* made of the cluster spec that is wanted now */
+    bool extends;    /* the spec that is wanted now only adds worker groups to it */
+    bool suspended;  /* by a queue manager or a user: nothing can be expected of it */
+    bool head_ready; /* Serve on it can be talked to */
+    bool untold;     /* its capacity cannot be changed: Serve on it does not answer, or its configuration is unknown */
+    bool running;    /* the last answer: all applications are RUNNING */
+    bool proven;     /* see above */
+    int32_t pods;    /* ready pods that take requests */
     int32_t endpoints; /* of them, those that traffic can be sent to by now: not before the control plane knows them */
     int32_t capacity;  /* target_capacity that it was given; 100 where none was */
     int32_t traffic;   /* percent */

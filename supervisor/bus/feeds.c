@@ -7,6 +7,8 @@
 #include "rayvisor/k8s.h"
 #include "supervisor/trouble.h"
 
+enum { NEEDED_MISSING_MAX_MS = 10000 }; /* a plugin waits for it: it is looked for more often */
+
 struct feed {
     struct feeds *feeds;
     struct feed *next;
@@ -15,6 +17,7 @@ struct feed {
     struct kube_watch *watch;
     char *api_version, *resource, *ns, *selector, *why;
     bool optional; /* every reader works without this kind */
+    bool missing;  /* the API server did not serve it when it last answered, and this was logged */
     enum kube_watch_state state;
     int64_t since; /* when this state began, monotonic ns */
 };
@@ -63,10 +66,19 @@ struct feeds *feeds_new(struct supervisor *s) {
     return f;
 }
 
+/* In each namespace is a watch of its own, and each asks again: it is told once, until the resource is there. */
+static bool missing_was_told(const struct feed *feed) {
+    for (const struct feed *f = feed->feeds->list; f != NULL; f = f->next)
+        if (f->missing && strcmp(f->resource, feed->resource) == 0 && strcmp(f->api_version, feed->api_version) == 0)
+            return true;
+    return false;
+}
+
 static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     struct feed *feed = arg;
-    bool was = feed_synced(feed);
+    bool was = feed_synced(feed), again = state == KUBE_WATCH_MISSING && missing_was_told(feed);
     feed->state = state;
+    if (state != KUBE_WATCH_LISTING && state != KUBE_WATCH_BACKOFF) feed->missing = state == KUBE_WATCH_MISSING;
     feed->since = rv_mono_now();
     const char *advice = why[0] != 0 && !(feed->optional && state == KUBE_WATCH_MISSING) ? advice_of(state) : NULL;
     rv_autobuf struct rv_buf reason = {0};
@@ -74,7 +86,10 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     free(feed->why);
     feed->why = rv_strdup(rv_buf_str(&reason));
     bool absent = state == KUBE_WATCH_MISSING && feed->optional, broken = state == KUBE_WATCH_BACKOFF;
-    enum rv_log_level level = absent ? RV_LOG_INFO : why[0] != 0 && !broken ? RV_LOG_WARN : RV_LOG_DEBUG;
+    enum rv_log_level level = again                    ? RV_LOG_DEBUG
+                              : absent                 ? RV_LOG_INFO
+                              : why[0] != 0 && !broken ? RV_LOG_WARN
+                                                       : RV_LOG_DEBUG;
     if (broken) trouble_report(feed->feeds->trouble, rv_str(feed->resource), rv_str(why));
     rv_log(level, "watch state", "resource", feed->resource, "namespace", feed->ns, "state", state_names[state],
            "reason", feed->why[0] != 0 ? feed->why : NULL, NULL);
@@ -106,6 +121,7 @@ static void start_watch(struct feed *feed) {
                                 .into = feed->collection,
                                 .page_size = (unsigned)c->page_size,
                                 .stall_ms = (unsigned)c->watch_stall_s * 1000,
+                                .missing_max_ms = feed->optional ? 0 : NEEDED_MISSING_MAX_MS,
                                 .on_synced = on_synced,
                                 .on_state = on_state,
                                 .on_unreadable = on_unreadable,
@@ -188,6 +204,7 @@ struct feed *feed_join(struct feeds *f, const struct manifest_kind *k, const cha
     for (struct feed *feed = f->list; feed != NULL; feed = feed->next) {
         if (feed->collection != c) continue;
         feed->refs++;
+        if (feed->optional && !k->optional) feed->missing = false; /* told anew, with what is to be done */
         feed->optional &= k->optional;
         if (widened) { /* more fields are kept from now on: list again */
             kube_watch_free(feed->watch);
@@ -247,7 +264,7 @@ struct store_collection *feed_collection(const struct feed *feed) {
     return feed->collection;
 }
 bool feed_synced(const struct feed *feed) {
-    return store_collection_synced(feed->collection) || (feed->optional && feed->state == KUBE_WATCH_MISSING);
+    return store_collection_synced(feed->collection) || (feed->optional && feed->missing);
 }
 
 bool feeds_all_synced(const struct feeds *f) {

@@ -112,6 +112,7 @@ struct kube_watch_opts {
     unsigned page_size;                      /* 0 means 500 */
     unsigned stall_ms;                       /* reconnect after this time without a byte; 0 means 150000 */
     unsigned backoff_min_ms, backoff_max_ms; /* 0 means 800 and 30000 */
+    unsigned missing_min_ms, missing_max_ms; /* pauses while the resource is not served; 0 means 2000 and 60000 */
     void (*on_synced)(void *arg);            /* the first complete list is in the store */
     void (*on_state)(void *arg, enum kube_watch_state s, const char *why);
     /* An object is nested too deeply to be stored. It is left out, or its earlier state stays. Called once for each

@@ -23,6 +23,8 @@ enum {
     BACKOFF_MIN = 800,
     BACKOFF_MAX = 30000,
     ASK_AGAIN_MS = 30000,
+    MISSING_MIN = 2000,
+    MISSING_MAX = 60000,
     SHORT_LIFE_MS = 1000,
     UNREADABLE_NAMED = 64,  /* objects that were reported as unreadable */
     UNKNOWN_VERSION_MAX = 3 /* tries to watch from a version that the server does not have */
@@ -81,6 +83,15 @@ static int64_t backoff_ms(const struct kube_watch *w) {
     return rv_backoff(pause, w->failures, rv_random_u32());
 }
 
+/* Many clusters never have the resource, and each namespace asks for it: more and more seldom. Nobody tells us when it
+ * comes, so the longest pause is how late that is noticed. */
+static int64_t missing_ms(const struct kube_watch *w) {
+    const struct rv_backoff pause = {.first = w->synced ? ASK_AGAIN_MS : or_default(w->o.missing_min_ms, MISSING_MIN),
+                                     .most = or_default(w->o.missing_max_ms, MISSING_MAX),
+                                     .above = 50};
+    return rv_backoff(pause, w->failures, rv_random_u32());
+}
+
 static void drop_transfer(struct kube_watch *w) {
     kube_transfer_cancel(w->transfer);
     w->transfer = NULL;
@@ -113,7 +124,7 @@ static void failed(struct kube_watch *w, const char *doing, const struct kube_re
     } else if (r->code == RV_E_NOT_FOUND) {
         set_state(w, KUBE_WATCH_MISSING, why);
         w->relist = true;
-        retry_in(w, w->synced ? ASK_AGAIN_MS : 2000 + random_below(1000));
+        retry_in(w, missing_ms(w));
     } else {
         int64_t ms = backoff_ms(w);
         if (r->retry_after_ms > ms) ms = r->retry_after_ms;

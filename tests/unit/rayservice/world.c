@@ -307,6 +307,27 @@ static void put(struct world *w, struct serve *s, struct rv_bytes body, struct r
     say(out, 200, "", false);
 }
 
+static void submitted(struct world *w, struct serve *s, const struct rv_http_request *r, struct rv_fake_answer *out) {
+    w->put_ms = r->timeout_ms;
+    if (w->late_puts > 0) {
+        struct rv_fake_answer unheard = {0};
+        w->late_puts--;
+        put(w, s, r->body, &unheard);
+        rv_buf_free(&unheard.body);
+        out->code = RV_E_TIMEOUT;
+    } else if (w->lost_puts > 0) {
+        w->lost_puts--;
+        w->submits++;
+        out->code = RV_E_TIMEOUT;
+    } else if (w->foreign_puts > 0) {
+        w->foreign_puts--;
+        w->submits++;
+        say(out, 200, "<html>sign in</html>", false);
+    } else {
+        put(w, s, r->body, out);
+    }
+}
+
 static bool in_url(struct rv_str url, const char *words) { return memmem(url.p, url.n, words, strlen(words)) != NULL; }
 
 static void from_pod(struct world *w, const struct rv_http_request *r, struct rv_fake_answer *out) {
@@ -321,10 +342,12 @@ static void from_pod(struct world *w, const struct rv_http_request *r, struct rv
             out->code = RV_E_TIMEOUT;
             return;
         }
+        const struct tale *t = world_tale(w, label(o, "ray.io/cluster"));
         out->code = 0;
         if (in_url(r->url, "/-/healthz")) {
             w->probes++;
-            say(out, 200, "success", false);
+            out->code = t->proxy_code;
+            if (out->code == 0) say(out, t->proxy_status != 0 ? t->proxy_status : 200, "success", false);
         } else if (w->ongoing < 0) {
             say(out, 404, "not found", false);
         } else {
@@ -359,7 +382,7 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
     if (s == NULL || world_tale(w, rv_str(name))->hangs) {
         out->code = s == NULL ? RV_E_UNAVAILABLE : RV_E_TIMEOUT;
     } else if (rv_str_is(r->method, "PUT")) {
-        put(w, s, r->body, out);
+        submitted(w, s, r, out);
     } else {
         w->apps_asked++;
         s->asked++;

@@ -21,9 +21,11 @@ struct serve {
 /* What became of one cluster, whatever its heads. */
 struct tale {
     char cluster[64];
-    int64_t proven; /* the highest capacity at which its replicas were all there, 0 never */
-    bool dead;      /* its head does not come up any more */
-    bool hangs;     /* its head answers nothing */
+    int64_t proven;        /* the highest capacity at which its replicas were all there, 0 never */
+    bool dead;             /* its head does not come up any more */
+    bool hangs;            /* its head answers nothing */
+    int proxy_code;        /* instead of an answer of its proxies: RV_E_TIMEOUT, RV_E_UNAVAILABLE; 0: they answer... */
+    uint32_t proxy_status; /* ...with this HTTP status; 0: 200 */
     bool suspended;
 };
 
@@ -40,6 +42,10 @@ struct world {
     bool bad_config;       /* Serve refuses every configuration */
     bool no_gateway;       /* nobody programs a Gateway */
     bool head_only;        /* proxies run on heads only */
+    unsigned late_puts;    /* so many submissions are taken, and their answers come too late */
+    unsigned lost_puts;    /* then so many get lost on their way */
+    unsigned foreign_puts; /* then so many are answered by somebody in between */
+    uint32_t put_ms;       /* the limit of the last submission */
     unsigned apps_asked, probes, submits;
 };
 

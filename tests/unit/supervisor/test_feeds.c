@@ -158,6 +158,27 @@ static void states(void) {
     }
 }
 
+/* Of a kind that is not installed one line is enough, however many namespaces ask for it and however often. Who can do
+ * without it does not wait while it is asked for again. */
+static void missing_is_told_once(void) {
+    struct world *w = begin();
+    unsigned lines = 0, waits = 0;
+    on(w, "pods", 404, "{}", SCRIPT_WHOLE);
+    struct feed *a = join(w, "", "one", true), *b = join(w, "", "two", true);
+    UNTIL(feed_synced(a) && feed_synced(b));
+    int64_t give_up = rv_mono_now() + INT64_C(20000000000);
+    while (script_count(w->server) < 5 && rv_mono_now() < give_up) {
+        rv_loop_turn(w->stage->s.loop, 20);
+        waits += !feed_synced(a) || !feed_synced(b);
+    }
+    CU_ASSERT_TRUE(script_count(w->server) >= 5);
+    CU_ASSERT_EQUAL(waits, 0);
+    CU_ASSERT_EQUAL(w->synced, 2);
+    for (const char *at = logged(w); (at = strstr(at, "state=missing")) != NULL; at++) lines++;
+    CU_ASSERT_EQUAL(lines, 1);
+    end(w);
+}
+
 /* As soon as one reader cannot do without it. */
 static void optional_for_some(void) {
     struct world *w = begin();
@@ -219,6 +240,7 @@ static void stale_objects(void) {
 
 static const struct suite_test tests[] = {{"too deep", too_deep},
                                           {"states", states},
+                                          {"a missing kind is told of once", missing_is_told_once},
                                           {"optional for some", optional_for_some},
                                           {"what is waited for", what_is_waited_for},
                                           {"stale objects", stale_objects}};

@@ -362,6 +362,22 @@ static void not_allowed(void) {
     }
 }
 
+/* More and more seldom, and it is read when it is there at last. */
+static void missing_backs_off(void) {
+    enum { FIRST = 20, TRIES = 5, MS = 1000000 };
+    struct world *w = begin();
+    script_on(w->server, &(struct script_answer){.when = LISTING, .status = 404, .body = "{}", .times = TRIES});
+    on(w, LISTING, LIST("10", "", OBJECT("a", "3")), SCRIPT_WHOLE);
+    on(w, WATCHING, NULL, SCRIPT_STREAM);
+    int64_t from = rv_mono_now();
+    start_with(w, (struct kube_watch_opts){.missing_min_ms = FIRST, .missing_max_ms = 10000});
+    UNTIL(w->synced == 1);
+    int64_t took = rv_mono_now() - from, least = (int64_t)FIRST * ((1 << TRIES) - 1) * MS; /* 20 + 40 + ... */
+    CU_ASSERT_TRUE(took >= least && took < 10 * least);
+    CU_ASSERT_TRUE(kept(w, "a", "3"));
+    end(w);
+}
+
 /* No byte for too long: a connection that is dead without saying so. */
 static void stalls(void) {
     struct world *w = begin();
@@ -398,6 +414,7 @@ static const struct suite_test tests[] = {{"listing", listing},
                                           {"ends", ends},
                                           {"refusals", refusals},
                                           {"too deep", too_deep},
+                                          {"a missing resource is asked for more seldom", missing_backs_off},
                                           {"history went back", history_went_back},
                                           {"failed relist", failed_relist},
                                           {"expired pages", expired_pages},

@@ -1,0 +1,241 @@
+/* test_slow.c - a Serve that answers late: its proxies under load, the submission that starts it, answers that get
+ * lost. Silence is no refusal, and what was asked may have been done. */
+#include "scene.h"
+#include "tests/unit/sdk/suite.h"
+
+static int64_t endpoints(const struct scene *s) { return rv_path_int(scene_status(s), "numServeEndpoints", 0); }
+
+static struct tale *active_tale(struct scene *s) { return world_tale(&s->w, scene_active(s)); }
+
+static bool says(const struct scene *s, const char *type, const char *words) {
+    struct rv_str message = rv_path_str(scene_condition(s, type), "message");
+    return message.n != 0 && memmem(message.p, message.n, words, strlen(words)) != NULL;
+}
+
+/* ---- proxies ----------------------------------------------------------------------------------------------------- */
+
+static unsigned emptied;
+static void never_emptied(struct scene *s) { emptied += endpoints(s) == 0; }
+
+static void proxies(void) {
+    static const struct {
+        const char *row;
+        unsigned workers;
+        bool head_only;
+        int code;
+        uint32_t status;
+        int64_t stay; /* endpoints that are left */
+    } rows[] = {
+        {"the only one is silent", 0, false, RV_E_TIMEOUT, 0, 1},
+        {"the only one beside workers that do not serve is silent", 1, true, RV_E_TIMEOUT, 0, 1},
+        {"one of two is silent", 1, false, RV_E_TIMEOUT, 0, 1},
+        {"it was not even asked", 0, false, RV_E_THROTTLED, 0, 1},
+        {"the only one refuses connections", 0, false, RV_E_UNAVAILABLE, 0, 0},
+        {"the only one is not well", 0, false, 0, 503, 0},
+        {"one of two refuses connections", 1, false, RV_E_UNAVAILABLE, 0, 1},
+        {"one of two is not well", 1, false, 0, 503, 1},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = rows[i].workers};
+        scene_begin(&s);
+        s.w.head_only = rows[i].head_only;
+        CU_ASSERT_TRUE_FATAL(scene_until(&s, scene_settled));
+        scene_for(&s, 40);
+        CHECK_ROW(endpoints(&s) == (rows[i].head_only ? 1 : rows[i].workers + 1), rows[i].row);
+        emptied = 0;
+        s.each_round = never_emptied;
+        active_tale(&s)->proxy_code = rows[i].code;
+        active_tale(&s)->proxy_status = rows[i].status;
+        scene_for(&s, 120);
+        CHECK_ROW(endpoints(&s) == rows[i].stay, rows[i].row);
+        CHECK_ROW((emptied == 0) == (rows[i].stay > 0), rows[i].row);
+        CHECK_ROW(scene_is(&s, "Ready", rows[i].stay > 0 ? "True" : "False"), rows[i].row);
+        active_tale(&s)->proxy_code = 0; /* it answers again */
+        active_tale(&s)->proxy_status = 0;
+        scene_for(&s, 40);
+        CHECK_ROW(endpoints(&s) == (rows[i].head_only ? 1 : rows[i].workers + 1), rows[i].row);
+        scene_end(&s);
+    }
+}
+
+/* Taken out for its silence while a worker served; it serves again when it is the last, and not when it refuses. */
+static void last_one_comes_back(void) {
+    static const struct {
+        const char *row;
+        int code;
+        int64_t stay;
+    } rows[] = {{"silent", RV_E_TIMEOUT, 1}, {"refuses", RV_E_UNAVAILABLE, 0}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1};
+        scene_start(&s);
+        scene_for(&s, 40);
+        active_tale(&s)->proxy_code = rows[i].code;
+        scene_for(&s, 60);
+        CHECK_ROW(endpoints(&s) == 1, rows[i].row);
+        s.w.head_only = true; /* the worker that comes next does not serve */
+        for (struct rv_fake_object *o = s.api->objects; o != NULL; o = o->next)
+            if (strcmp(o->resource, "pods") == 0 && strstr(o->name, "-worker-") != NULL) {
+                (void)rv_fakeapi_delete(s.api, o, RV_STR(""));
+                break;
+            }
+        scene_for(&s, 30);
+        CHECK_ROW(endpoints(&s) == rows[i].stay, rows[i].row);
+        scene_end(&s);
+    }
+}
+
+/* ---- submissions ------------------------------------------------------------------------------------------------- */
+
+static unsigned accused;
+static void nobody_is_accused(struct scene *s) {
+    accused += scene_is(s, "Stalled", "True") || says(s, "Reconciling", "did not take");
+}
+
+/* The answer to a submission comes too late, or never. */
+static void submissions(void) {
+    static const struct {
+        const char *row;
+        unsigned late, lost, foreign, submits;
+    } rows[] = {
+        {"answered in time", 0, 0, 0, 1},
+        {"taken, and answered too late: not sent again", 1, 0, 0, 1},
+        {"lost: sent again", 0, 1, 0, 2},
+        {"lost twice: sent again", 0, 2, 0, 3},
+        {"answered by somebody else: sent again", 0, 0, 1, 2},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1, .deploy_s = 2, .each_round = nobody_is_accused};
+        accused = 0;
+        scene_begin(&s);
+        s.w.late_puts = rows[i].late;
+        s.w.lost_puts = rows[i].lost;
+        s.w.foreign_puts = rows[i].foreign;
+        CHECK_ROW(scene_until(&s, scene_settled), rows[i].row);
+        scene_for(&s, 60);
+        CHECK_ROW(s.w.submits == rows[i].submits, rows[i].row);
+        CHECK_ROW(accused == 0 && scene_told(&s, "FailedToUpdateServeApplications") == 0, rows[i].row);
+        CHECK_ROW(scene_told(&s, "UpdatedServeApplications") == 1, rows[i].row);
+        CHECK_ROW(s.w.put_ms >= 30000, rows[i].row); /* Serve is not there yet: the submission starts it */
+        scene_patch(&s, "{'spec':{'serveConfigV2':'" SCENE_OTHER_CONFIG "'}}");
+        scene_for(&s, 10);
+        CHECK_ROW(s.w.submits == rows[i].submits + 1 && s.w.put_ms <= 10000, rows[i].row);
+        scene_end(&s);
+    }
+}
+
+static bool waits(struct scene *s) { return says(s, "Reconciling", "waiting for Serve's answer"); }
+
+static void waiting_is_told(void) {
+    struct scene s = {.workers = 1};
+    scene_begin(&s);
+    s.w.lost_puts = 1;
+    CU_ASSERT_TRUE(scene_until(&s, waits));
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_FALSE(scene_is(&s, "Reconciling", "True"));
+    scene_end(&s);
+}
+
+static bool runs(struct scene *s, const char *path) {
+    struct serve *v = world_serve(&s->w, scene_name(scene_active(s)).text);
+    return v != NULL && v->config != NULL && strstr(v->config, path) != NULL;
+}
+
+/* Serve took an edit, nobody heard of it, and the edit is taken back: the status says what Serve no longer runs. */
+static void edit_taken_back(void) {
+    for (int restarts = 0; restarts < 2; restarts++) {
+        struct scene s = {.workers = 1};
+        scene_start(&s);
+        s.w.late_puts = 1;
+        scene_patch(&s, "{'spec':{'serveConfigV2':'" SCENE_OTHER_CONFIG "'}}");
+        for (int i = 0; i < 40 && !runs(&s, "a.c"); i++) {
+            (void)rv_fakehost_deliver(s.host);
+            rv_fakehost_run(s.host);
+            if (!runs(&s, "a.c")) (void)rv_fakehost_serve(s.host, 0);
+        }
+        CU_ASSERT_TRUE(runs(&s, "a.c"));
+        if (restarts) rv_fakehost_restart(s.host);
+        scene_patch(&s, "{'spec':{'serveConfigV2':'" SCENE_CONFIG "'}}");
+        scene_for(&s, 60);
+        CU_ASSERT_TRUE(runs(&s, "a.b"));
+        scene_end(&s);
+    }
+}
+
+/* ---- upgrades ---------------------------------------------------------------------------------------------------- */
+
+static bool given_up(struct scene *s) {
+    return scene_pending(s).n == 0 && rv_path_str(scene_status(s), "upgrade.failedSpecHash").n != 0;
+}
+
+static bool late(const struct scene *s) {
+    return rv_str_is(rv_path_str(scene_condition(s, "Stalled"), "reason"), "UpgradeDeadlineExceeded");
+}
+
+/* What is said of an upgrade that failed is withdrawn when another spec is wanted, not when that one is there. */
+static void failure_is_withdrawn(void) {
+    static const struct {
+        const char *row, *strategy, *spec, *type;
+    } rows[] = {
+        {"another spec", "{'type':'NewCluster'}", "3", "'NewCluster'"},
+        {"another spec, incremental", SCENE_INCREMENTAL(100, 50, 5), "3", "'NewClusterWithIncrementalUpgrade'"},
+        {"the spec of before", "{'type':'NewCluster'}", NULL, "'NewCluster'"},
+        {"another spec, and no upgrades any more", "{'type':'NewCluster'}", "3", "'None'"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1,
+                          .deploy_s = 5,
+                          .strategy = rows[i].strategy,
+                          .notes = "{'rayvisor.io/upgrade-deadline':'2m'}"};
+        scene_start(&s);
+        scene_env(&s, "2");
+        scene_settle(&s);
+        world_tale(&s.w, scene_pending(&s))->hangs = true;
+        CHECK_ROW(scene_until(&s, given_up) && late(&s), rows[i].row);
+        scene_patch(&s, "{'spec':{'upgradeStrategy':{'type':%s}}}", rows[i].type);
+        if (rows[i].spec != NULL)
+            scene_env(&s, rows[i].spec);
+        else
+            scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
+        scene_settle(&s);
+        CHECK_ROW(!late(&s), rows[i].row);
+        CHECK_ROW(rv_path_str(scene_status(&s), "upgrade.failedSpecHash").n == 0, rows[i].row);
+        scene_end(&s);
+    }
+}
+
+static bool half_way(struct scene *s) { return scene_share(s) >= 50; }
+
+static unsigned most_clusters;
+static void count_clusters(struct scene *s) {
+    if (scene_clusters(s) > most_clusters) most_clusters = scene_clusters(s);
+}
+
+/* Half of an upgrade is done when the strategy and the spec are edited at once. */
+static void no_third_cluster(void) {
+    struct scene s = {
+        .workers = 1, .deploy_s = 2, .strategy = SCENE_INCREMENTAL(50, 50, 5), .each_round = count_clusters};
+    scene_start(&s);
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    most_clusters = 0;
+    scene_patch(&s, "{'spec':{'upgradeStrategy':{'type':'NewCluster','clusterUpgradeOptions':null},"
+                    "'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':{'labels':{'v':'3'}}}}}}}");
+    scene_for(&s, 10);
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_EQUAL(most_clusters, 2);
+    struct rv_fake_object *c = rv_fakeapi_get(s.api, "rayclusters", scene_name(scene_active(&s)).text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(c->value, "spec.headGroupSpec.template.metadata.labels.v"), "3"));
+    scene_end(&s);
+}
+
+static const struct suite_test tests[] = {
+    {"proxies that are silent, and others that refuse", proxies},
+    {"the last one serves again", last_one_comes_back},
+    {"submissions that are answered late", submissions},
+    {"waiting for an answer is told as that", waiting_is_told},
+    {"an edit that Serve took unheard, taken back", edit_taken_back},
+    {"a failed upgrade is not told of any longer", failure_is_withdrawn},
+    {"no third cluster beside two that serve", no_third_cluster},
+};
+SUITE_MAIN("rayservice: a Serve that is slow", tests)
