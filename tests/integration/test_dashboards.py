@@ -92,7 +92,7 @@ def test_questions_and_submissions(env):
 
 def test_stops(env):
     """What cannot be stopped holds its deletion for ten seconds at most."""
-    kube, ns = setup(env, seconds=600)  # none ends by itself while the others begin
+    kube, ns = setup(env, seconds=60)  # none ends by itself while the others begin
     for kind in BAD: kube.create("rayjobs", ns, rayjob(f"{kind}-stop", mode="HTTPMode", workers=0))
     for kind in BAD: wait_job(kube, ns, f"{kind}-stop", "Running", jobStatus="RUNNING")
     for kind in BAD: kube.delete("rayjobs", ns, f"{kind}-stop")
