@@ -327,7 +327,7 @@ class Freezer:
         if self.late: time.sleep(self.late)
         return bool(self.late)  # done, and nobody will ever hear of it
 
-    def wait_frozen(self, idle, timeout=20):
+    def wait_frozen(self, idle, timeout=60):
         end = time.monotonic() + timeout * PATIENCE
         while True:
             with self.cond:
@@ -430,9 +430,6 @@ def disturbed(env, scenario, calm, writes, variant, kill, answered, late):
     variant = f"{scenario.name} {variant}".strip()
     print(f"     {variant}: stopped after {len(life.gate.met)} of {len(wanted)} writes; not met: {sorted(missed) or 'none'}", flush=True)
     hard = [m for m in missed if "rayclusters/status" not in m[1]]  # how much progress one status tells is a matter of timing
-    # On a real API server the finalizer's patch at a deletion is met in most of these runs and not in all; why is not known yet. The
-    # comparison below still shows that nothing is left behind.
-    if env.sb is None: hard = [m for m in hard if m != ("delete", "PATCH rayclusters #1")]
     assert not hard, f"{variant}: these writes were never met: {hard}"
     faults = compare(calm, seen, variant)
     assert not faults, f"{len(faults)} differences\n" + "\n".join(faults[:20])
