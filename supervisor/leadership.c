@@ -114,8 +114,7 @@ static void on_look_trouble(void *arg, const struct kube_response *r) {
     if (!l->cannot_look) return;
     rv_autobuf struct rv_buf of = {0}, why = {0};
     rv_buf_addf(&of, "list leases %s", l->other_lease);
-    if (r->http_status != 0) rv_buf_addf(&why, "HTTP %u ", r->http_status);
-    rv_buf_add(&why, r->message.p, r->message.n);
+    rv_buf_addf(&why, "HTTP %u " RV_STR_FMT, r->http_status, RV_STR_ARG(r->message));
     trouble_report(l->look_trouble, rv_buf_str(&of), rv_buf_str(&why));
 }
 

@@ -66,6 +66,8 @@ bool rv_str_ieq(struct rv_str a, const char *text); /* ignores ASCII case */
 /* Compares bytes. Of two equal beginnings the shorter text is first. */
 int rv_str_cmp(struct rv_str a, struct rv_str b);
 char *rv_strdup(struct rv_str s); /* a copy with a NUL; free it with free() */
+/* Puts such a copy in the place of *text, which is freed. s may point into it. */
+void rv_str_store(char **text, struct rv_str s);
 /* Reads the whole text as a decimal integer. Returns -EINVAL if it is not one, and -ERANGE if it is outside [min,
  * max]. */
 int rv_str_to_int(struct rv_str s, int64_t min, int64_t max, int64_t *ret_value);

@@ -81,6 +81,7 @@ static int64_t clock_ns(clockid_t id) {
 
 int64_t rv_wall_now(void) { return clock_ns(CLOCK_REALTIME); }
 int64_t rv_mono_now(void) { return clock_ns(CLOCK_MONOTONIC); }
+int64_t rv_boot_now(void) { return clock_ns(CLOCK_BOOTTIME); }
 int64_t rv_mono_left_ms(int64_t until) {
     int64_t ns = until - rv_mono_now();
     return ns <= 0 ? 0 : (ns + 999999) / 1000000;

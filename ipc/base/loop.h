@@ -21,11 +21,13 @@ void rv_loop_stop(struct rv_loop *l);
  * NULL means that it is never true. */
 void rv_loop_coalesce(struct rv_loop *l, int64_t ms, const struct rv_coalesce *coalesce);
 
-/* Clocks in ns. rv_loop_now() is CLOCK_MONOTONIC as read at the start of the turn. rv_mono_now() and rv_wall_now() read
- * CLOCK_MONOTONIC and CLOCK_REALTIME at each call. */
+/* Clocks in ns. rv_loop_now() is CLOCK_MONOTONIC as read at the start of the turn. rv_mono_now(), rv_boot_now() and
+ * rv_wall_now() read CLOCK_MONOTONIC, CLOCK_BOOTTIME (which also counts while the machine sleeps) and CLOCK_REALTIME at
+ * each call. */
 int64_t rv_loop_now(const struct rv_loop *l);
 int64_t rv_wall_now(void);
 int64_t rv_mono_now(void);
+int64_t rv_boot_now(void);
 int64_t rv_mono_left_ms(int64_t until); /* milliseconds until that rv_mono_now(), rounded up; 0 if it has passed */
 
 enum { RV_LOOP_READ = 1, RV_LOOP_WRITE = 2, RV_LOOP_ERROR = 4 };

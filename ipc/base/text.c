@@ -1,5 +1,6 @@
 /* text.c - text with a length: comparing, copying, reading numbers (see rayvisor/base.h). */
 #include "rayvisor/base.h"
+#include <stdlib.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,6 +34,12 @@ char *rv_strdup(struct rv_str s) {
     char *copy = rv_alloc(s.n + 1);
     if (s.n != 0) memcpy(copy, s.p, s.n);
     return copy;
+}
+
+void rv_str_store(char **text, struct rv_str s) {
+    char *fresh = rv_strdup(s);
+    free(*text);
+    *text = fresh;
 }
 
 int rv_str_to_int(struct rv_str s, int64_t min, int64_t max, int64_t *ret_value) {

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "ipc/base/json_writer.h"
 #include "rayvisor/k8s.h"
@@ -29,11 +28,7 @@ struct lease {
     void *released_arg;
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+static int64_t now_ms(void) { return rv_boot_now() / 1000000; }
 
 bool lease_holds(const struct lease *l) { return l->held && now_ms() - l->renewed_at < l->o.renew_ms; }
 const char *lease_holder(const struct lease *l) { return l->holder; }
@@ -44,12 +39,6 @@ static void later(struct lease *l) {
     int64_t ms = l->o.retry_ms;
     /* The random part keeps instances from asking together. */
     if (!l->ended) rv_timer_arm(l->tick, ms + rv_wall_now() / 1000 % (ms / 5 + 1));
-}
-
-static void set(char **text, struct rv_str value) {
-    char *fresh = rv_strdup(value);
-    free(*text);
-    *text = fresh;
 }
 
 static void lose(struct lease *l) {
@@ -96,10 +85,10 @@ static bool observe(struct lease *l, struct rv_bytes body) {
     if (version.n == 0) return false;
     bool other = l->seen_at == 0 || !rv_str_is(holder, l->holder);
     if (other || !rv_str_is(renewal, l->renewal)) l->seen_at = now_ms();
-    set(&l->holder, holder);
+    rv_str_store(&l->holder, holder);
     l->had_holder |= holder.n != 0;
-    set(&l->renewal, renewal);
-    set(&l->version, version);
+    rv_str_store(&l->renewal, renewal);
+    rv_str_store(&l->version, version);
     l->duration_ms = rv_path_int(v, "spec.leaseDurationSeconds", 0) * 1000;
     l->transitions = rv_path_int(v, "spec.leaseTransitions", 0);
     if (other && holder.n != 0 && !rv_str_is(holder, l->identity)) l->o.on_change(l->o.arg, LEASE_FOLLOWED);
@@ -137,7 +126,8 @@ static void on_written(void *arg, const struct kube_response *r) {
         report_trouble(l, NULL, NULL);
         if (won) l->o.on_change(l->o.arg, LEASE_WON);
     } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
-        set(&l->version, RV_STR("")); /* another instance was faster, or the Lease was deleted: read it again */
+        rv_str_store(&l->version,
+                     RV_STR("")); /* another instance was faster, or the Lease was deleted: read it again */
         rv_timer_arm(l->tick, SOON_MS);
     } else {
         report_trouble(l, l->version[0] != 0 ? "patch" : "create", r);

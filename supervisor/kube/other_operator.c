@@ -2,7 +2,6 @@
 #include "other_operator.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 #include "rayvisor/k8s.h"
 
@@ -34,21 +33,11 @@ struct other_operator {
     bool troubled;
 };
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
+static int64_t now_ms(void) { return rv_boot_now() / 1000000; }
 
 enum other_operator_state other_operator_state(const struct other_operator *w) { return w->state; }
 const char *other_operator_holder(const struct other_operator *w) { return w->holder; }
 const char *other_operator_namespace(const struct other_operator *w) { return w->ns; }
-
-static void set(char **text, struct rv_str value) {
-    char *fresh = rv_strdup(value);
-    free(*text);
-    *text = fresh;
-}
 
 /* ---- what is seen --------------------------------------------------------------------------------------- */
 
@@ -91,8 +80,8 @@ static void observe(struct other_operator *w, struct rv_val v) {
     if (renewed) s->at = now_ms();
     s->fresh = (renewed || s->fresh) && holder.n != 0 && now_ms() - s->at < s->duration_ms;
     s->listed = true;
-    set(&s->holder, holder);
-    set(&s->renewal, renewal);
+    rv_str_store(&s->holder, holder);
+    rv_str_store(&s->renewal, renewal);
 }
 
 static void judge(struct other_operator *w) {
@@ -105,8 +94,8 @@ static void judge(struct other_operator *w) {
         w->seen[i].listed = false;
     }
     if (active != NULL) {
-        set(&w->holder, rv_str(active->holder));
-        set(&w->ns, rv_str(active->ns));
+        rv_str_store(&w->holder, rv_str(active->holder));
+        rv_str_store(&w->ns, rv_str(active->ns));
     }
     enum other_operator_state before = w->state;
     w->state = active != NULL ? OTHER_OPERATOR_ACTIVE : OTHER_OPERATOR_NONE;

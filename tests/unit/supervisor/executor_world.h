@@ -54,4 +54,10 @@ const struct seen_result *world_result(struct world *w, struct client *p, uint64
 /* Turns until the server has had so many requests. */
 void world_sent(struct world *w, unsigned n);
 
+/* A pod as the API server gives it, and the path of pods. */
+#define POD(name, version, more)                                                                                       \
+    "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"" name                                                                 \
+    "\",\"namespace\":\"n\",\"uid\":\"u1\",\"resourceVersion\":\"" version "\"" more "}}"
+#define PODS "/api/v1/namespaces/n/pods"
+
 #endif
