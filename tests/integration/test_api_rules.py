@@ -251,6 +251,18 @@ def test_nulls_count_as_left_out(env):
     refused(422, lambda: kube.create("rayclusters", ns, c), "args[0]")
 
 
+def test_empty_metadata_is_not_stored(env):
+    kube, ns = setup(env)
+    empty = {"finalizers": [], "ownerReferences": [], "labels": {}, "annotations": {}}
+    some = {"finalizers": ["example.com/x"], "labels": {"a": "b"}, "annotations": {"a": "b"}}
+    for resource, body in (("rayclusters", raycluster("c")), ("configmaps", {}), ("pods", {"spec": {"containers": [{"name": "c", "image": "x:1"}]}})):
+        kube.create(resource, ns, {**body, "metadata": {"name": "c", **some}})
+        patch = {"finalizers": [], "ownerReferences": [], "labels": {"a": None}, "annotations": {"a": None}}
+        patched = kube.patch(resource, ns, "c", {"metadata": patch})["metadata"]
+        made = kube.create(resource, ns, {**body, "metadata": {"name": "d", **empty}})["metadata"]
+        assert not set(empty) & {*patched, *made}, (resource, patched, made)
+
+
 def test_what_no_update_changes(env):
     kube, ns = setup(env)
     template = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x:1"}]}}

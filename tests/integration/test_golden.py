@@ -5,7 +5,7 @@ The recordings and the tool that compares live outside the repository: in ../sha
 recordings' folder) points; without them, or without kubectl, the test reports itself skipped. Differences that are meant
 stand in golden_accepted.txt with their reasons; anything else fails.
 """
-import json, os, re, shutil, subprocess, sys
+import contextlib, json, os, re, shutil, subprocess, sys
 from front import FakeRay, FakeServe, Front
 from harness import *
 
@@ -47,7 +47,7 @@ def replay(env, files, settle):
 def compare(env, files, plugins, section, settle=None, **more):
     """The differences that no rule accepts, and the rules that accepted some."""
     op = env.operator(plugins=plugins, **more)
-    out = replay(env, files, settle or (10 if env.sb is None else 2))
+    out = replay(env, files, settle or (15 if env.sb is None else 2))
     (rules, _), bad, used = accepted(section), [], set()
     for f in files:
         d = subprocess.run([sys.executable, TOOL, "diff", os.path.join(GOLDEN, f), os.path.join(out, f)], capture_output=True, text=True)
@@ -117,13 +117,42 @@ def test_jobs(env):
     judge(env, "jobs", bad, used, some)
 
 
+@contextlib.contextmanager
+def gateway_api(env):
+    """The kinds of the Gateway API, as the recorded cluster had them, without a controller. The sandbox has its own."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    names = []
+    try:
+        for plural, kind in (("gateways", "Gateway"), ("httproutes", "HTTPRoute")) if env.sb is None else ():
+            anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+            schema = {"type": "object", "properties": {"spec": anything, "status": anything}}
+            env.kube.call("POST", path, {
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": f"{plural}.gateway.networking.k8s.io", "annotations": {"api-approved.kubernetes.io": "unapproved, for a test"}},
+                "spec": {"group": "gateway.networking.k8s.io", "scope": "Namespaced", "names": {"plural": plural, "kind": kind},
+                         "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}, "subresources": {"status": {}}}]}})
+            names.append(f"{plural}.gateway.networking.k8s.io")
+        for name in names: wait_for(name, lambda: conditions(env.kube.call("GET", f"{path}/{name}").get("status", {})).get("Established", {}).get("status") == "True")
+        yield
+    finally:
+        for name in names: env.kube.call("DELETE", f"{path}/{name}")
+        for name in names: wait_for(f"{name} to go", lambda: missing(lambda: env.kube.call("GET", f"{path}/{name}")))
+
+
+def missing(call):
+    try: call()
+    except ApiError as e: return e.status == 404
+    return False
+
+
 def test_services(env):
     """With a Serve behind every head service that answers as that of the recording did. The pods of the sandbox have its own,
     without applications: its workers are not Ready."""
     files, some = samples(env, "ray-service", 9, "gateway=1")
     if env.sb: files = without_deployments(files)
     front = env.keep(Front(env.dir, env.kube, answer=FakeServe()))
-    bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayservice"}], "services", settle=25, proxy=True, kubeconfig=front.kubeconfig)
+    with gateway_api(env):
+        bad, used = compare(env, files, [{"name": "raycluster"}, {"name": "rayservice"}], "services", settle=25, proxy=True, kubeconfig=front.kubeconfig)
     judge(env, "services", bad, used, some)
 
 

@@ -60,13 +60,13 @@ def test_services_that_a_user_may_not_make(env):
 # ---- the printed role ---------------------------------------------------------------------------------------
 
 def printed(env, op):
-    """What --print-rbac prints: (namespace or None, group, resource, verb)."""
+    """What --print-rbac prints: (namespace or None, group, resource, names, verb)."""
     r = subprocess.run([binary("rayvisord"), "--config", op.config, "--print-rbac", "--namespace", op.account.NS], capture_output=True, text=True, check=True)
     out = set()
     for doc in r.stdout.split("---\n")[1:]:
         ns = (re.search(r"^  namespace: (\S+)$", doc, re.M) or [None, None])[1] if "kind: Role\n" in doc else None
-        for group, resource, verbs in re.findall(r'apiGroups: \["(.*)"\]\n    resources: \["(.*)"\]\n    verbs: \[(.*)\]', doc):
-            out |= {(ns, group, resource, v) for v in verbs.split(", ")}
+        for group, resource, names, verbs in re.findall(r'apiGroups: \["(.*)"\]\n    resources: \["(.*)"\]\n(?:    resourceNames: \[(.*)\]\n)?    verbs: \[(.*)\]', doc):
+            out |= {(ns, group, resource, names.replace('"', ""), v) for v in verbs.split(", ")}
     return out
 
 
@@ -74,7 +74,7 @@ def in_force(client, ns):
     """What the API server says that this account may do in a namespace, without what everybody may."""
     review = client.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews",
                          {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectRulesReview", "spec": {"namespace": ns}})["status"]
-    return {(g, r, v) for rule in review["resourceRules"] for g in rule.get("apiGroups", []) for r in rule.get("resources", []) for v in rule["verbs"]
+    return {(g, r, ", ".join(rule.get("resourceNames", [])), v) for rule in review["resourceRules"] for g in rule.get("apiGroups", []) for r in rule.get("resources", []) for v in rule["verbs"]
             if g not in ("authorization.k8s.io", "authentication.k8s.io")}
 
 
@@ -86,6 +86,8 @@ def attempts(ns):
     yield "GET", "/api/v1/nodes", None
     yield "GET", f"/api/v1/namespaces/{ns}/configmaps", None
     yield "DELETE", f"/api/v1/namespaces/{ns}/secrets/x", None
+    yield "GET", f"/apis/coordination.k8s.io/v1/namespaces/{ns}/leases", None  # of one name only
+    yield "GET", f"/apis/coordination.k8s.io/v1/namespaces/{ns}/leases/x", None
     yield "POST", f"/api/v1/namespaces/{ns}/serviceaccounts/default/token", {"spec": {}}
     yield "POST", f"/api/v1/namespaces/{ns}/pods/x/exec?command=id", None
     yield "GET", f"/api/v1/namespaces/{ns}/pods/x/log", None
@@ -128,7 +130,7 @@ def test_exactly_the_printed_role(env):
     denied = [line for line in op.proc.output().splitlines() if re.search("forbidden|FORBIDDEN", line)]
     assert not denied, denied[:3]
     mine = Kube(op.account.kubeconfig)
-    want = {(g, r, v) for where, g, r, v in printed(env, op) if where in (None, ns)}
+    want = {rule[1:] for rule in printed(env, op) if rule[0] in (None, ns)}
     assert want and in_force(mine, ns) == want, (in_force(mine, ns) - want, want - in_force(mine, ns))
     for method, path, body in attempts(ns):
         ctype = "application/merge-patch+json" if method == "PATCH" else "application/json"

@@ -12,8 +12,16 @@ static void *begin(struct sb_storage *s) {
 
 static void end(void *state) { sb_types_free(state); }
 
+/* An API server stores no empty list or map of metadata: ObjectMeta leaves them out (its fields say "omitempty"). */
+static void drop_empty_metadata(struct rv_node *meta) {
+    static const char *const fields[] = {"labels", "annotations", "finalizers", "ownerReferences"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(fields); i++)
+        if (rv_node_len(rv_node_get(meta, fields[i])) == 0) rv_node_remove(meta, fields[i]);
+}
+
 static void defaults(struct sb_storage *s, const struct sb_resource *r, struct rv_arena *a, struct rv_node *object,
                      struct rv_val old) {
+    drop_empty_metadata(rv_node_get(object, "metadata"));
     if (r->defaults != NULL) r->defaults(s, a, object, old);
     if (!r->custom) sb_default_literals(a, r->plural, object);
 }
