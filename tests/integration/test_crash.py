@@ -457,6 +457,8 @@ def together(*jobs):
 def test_crash_after_every_write(env):
     env.cluster()
     lives = Lives(env, EVERYTHING)
+    if env.sb is None:  # It takes minutes for each, and what differs between the five is not the API server's part.
+        return together(lives.disturbed("host-late", kill_hosts, late=2), lives.disturbed("supervisor-unanswered", kill_supervisor, False))
     together(lives.disturbed("host-answered", kill_hosts, True),
              lives.disturbed("host-unanswered", kill_hosts, False),
              lives.disturbed("host-late", kill_hosts, late=2))
