@@ -90,7 +90,7 @@ def cluster_of(r): return re.sub(r"-(head|w-worker)(-\w+)?$", "", r.answer["pod"
 
 # ---- the RayService ---------------------------------------------------------------------------------------------
 
-def config(version="1", replicas=1):
+def config(version="1", replicas=2):
     return json.dumps({"applications": [{"name": "slow", "import_path": "slow:app", "route_prefix": "/", "args": {"version": version},
                                          "deployments": [{"name": "Slow", "num_replicas": replicas, "ray_actor_options": {"num_cpus": 0.1}}]}]})
 
@@ -100,21 +100,21 @@ def cluster_spec():
     spec = real_cluster(1)
     spec["headGroupSpec"]["rayStartParams"] = {"num-cpus": "0"}
     worker = spec["workerGroupSpecs"][0]
-    worker["rayStartParams"] = {"num-cpus": "1"}
+    worker |= {"rayStartParams": {"num-cpus": "1"}, "minReplicas": 1, "maxReplicas": 1}
     for group in (spec["headGroupSpec"], worker):
         with_files(group)
         group["template"]["spec"]["terminationGracePeriodSeconds"] = 5
         group["template"]["spec"]["containers"][0]["env"].append({"name": "CONSTRUCTOR_SECONDS", "value": str(CONSTRUCTOR)})
-    return spec
+    return {**spec, "enableInTreeAutoscaling": True}
 
 
-def service(annotations=None, replicas=1, **spec):
-    return {"apiVersion": "ray.io/v1", "kind": "RayService", "metadata": {"name": "s", "annotations": annotations or {}},
-            "spec": {"serveConfigV2": config(replicas=replicas), "rayClusterConfig": cluster_spec(), "rayClusterDeletionDelaySeconds": 2, **spec}}
+def service(annotations=None, **spec):
+    return {"apiVersion": "ray.io/v1", "kind": "RayService", "metadata": {"name": "s", "annotations": {"rayvisor.io/autoscaler": "operator", **(annotations or {})}},
+            "spec": {"serveConfigV2": config(), "rayClusterConfig": cluster_spec(), "rayClusterDeletionDelaySeconds": 2, **spec}}
 
 
 def setup(env, **settings):
-    kube, ns = on_node(env, [{"name": "raycluster"}, {"name": "rayservice", "settings": settings}])
+    kube, ns = on_node(env, [{"name": "raycluster"}, {"name": "autoscaler"}, {"name": "rayservice", "settings": settings}])
     put_file(kube, ns, "slow.py")
     return kube, ns
 
@@ -138,7 +138,9 @@ def start(env, kube, ns, o, endpoints=2):
     """The address of its serve Service, once it serves with so many pods."""
     kube.create("rayservices", ns, o)
     begin = time.monotonic()
-    wait_told(env, kube, ns, "the RayService to serve", lambda: cond(kube, ns, "Ready").get("status") == "True" and status(kube, ns).get("numServeEndpoints", 0) >= endpoints)
+    wait_told(env, kube, ns, "the RayService to serve", lambda: cond(kube, ns, "Ready").get("status") == "True" and status(kube, ns).get("numServeEndpoints", 0) >= endpoints or
+              cond(kube, ns, "Stalled").get("status") == "True")
+    assert not cond(kube, ns, "Stalled"), cond(kube, ns, "Stalled")
     print(f"    it serves after {time.monotonic() - begin:.0f} s", flush=True)
     return kube.get("services", ns, "s-serve-svc")["spec"]["clusterIP"], 8000
 
@@ -166,11 +168,12 @@ class scene:
         self.load.judge()
 
 
-def edit_cluster(kube, ns, value):
+def edit_cluster(kube, ns, value, image=None):
     """Another environment of the head: a change that needs another cluster."""
     spec = kube.get("rayservices", ns, "s")["spec"]["rayClusterConfig"]["headGroupSpec"]
-    env = [e for e in spec["template"]["spec"]["containers"][0]["env"] if e["name"] != "VERSION"]
-    spec["template"]["spec"]["containers"][0]["env"] = env + ([{"name": "VERSION", "value": value}] if value else [])
+    box = spec["template"]["spec"]["containers"][0]
+    box["env"] = [e for e in box["env"] if e["name"] != "VERSION"] + [{"name": "VERSION", "value": value}]
+    if image: box["image"] = image
     kube.patch("rayservices", ns, "s", {"spec": {"rayClusterConfig": {"headGroupSpec": spec}}})
 
 
@@ -184,17 +187,123 @@ def wait_replaced(env, kube, ns, old):
 # ---- scenes -----------------------------------------------------------------------------------------------------
 
 def test_new_cluster(env):
+    """The default strategy: a configuration changes in place, another cluster takes all at once, and one whose image does not exist takes nothing."""
     kube, ns = setup(env)
-    address = start(env, kube, ns, service(replicas=2))
+    address = start(env, kube, ns, service())
     old = active(kube, ns)
     with scene(env, "in-place update", address) as load:
-        kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": config("2", replicas=2)}})
+        kube.patch("rayservices", ns, "s", {"spec": {"serveConfigV2": config("2")}})
         wait_told(env, kube, ns, "the new version alone to answer", lambda: {r.answer.get("version") for r in load.requests if r.took and r.sent > time.time() - 4} == {"2"})
+        wait_told(env, kube, ns, "its replicas", lambda: side(kube, ns, "active")["applicationStatuses"]["slow"]["status"] == "RUNNING")
     assert active(kube, ns) == old and len(kube.list("rayclusters", ns)) == 1
+
     with scene(env, "new-cluster upgrade", address) as load:
         edit_cluster(kube, ns, "2")
         new = wait_replaced(env, kube, ns, old)
     assert {cluster_of(r) for r in load.requests} == {old, new}
+
+    kube.patch("rayservices", ns, "s", {"metadata": {"annotations": {"rayvisor.io/upgrade-deadline": "20s"}}})
+    with scene(env, "upgrade to an image that does not exist", address) as load:
+        edit_cluster(kube, ns, "3", image="rayproject/ray:no-such-tag")
+        wait_told(env, kube, ns, "the rollback", lambda: status(kube, ns).get("upgrade", {}).get("failedSpecHash") and not pending(kube, ns))
+        wait_told(env, kube, ns, "one cluster", lambda: [c["metadata"]["name"] for c in kube.list("rayclusters", ns)] == [new])
+    why = cond(kube, ns, "Stalled")
+    assert why["reason"] == "UpgradeDeadlineExceeded" and re.search("ImagePull|ErrImage", why["message"]), why
+    assert {cluster_of(r) for r in load.requests} == {new}
+    assert {"UpgradeDeadlineExceeded", "RollbackComplete"} <= {e["reason"] for e in events_of(kube, ns, "s")}
+
+
+class Shares:
+    """How many endpoints of each cluster stood behind the stable Service, one after the other."""
+
+    def __init__(self, env, kube, ns):
+        self.seen = env.keep(Watcher(kube, "endpointslices", ns))
+        self.seen.stop = lambda: setattr(self.seen, "stopped", True)
+
+    def of(self, old):
+        """(of that cluster, of another one), as it changed."""
+        out = []
+        for kind, o in list(self.seen.events):
+            if kind == "DELETED" or o["metadata"]["name"] != "s-serve-svc-shared": continue
+            names = [e["targetRef"]["name"] for e in o["endpoints"] or []]
+            n = sum(name.startswith(old + "-") for name in names)
+            if not out or out[-1] != (n, len(names) - n): out.append((n, len(names) - n))
+        return out
+
+
+def test_incremental_without_a_gateway(env):
+    """The share of endpoints moves in steps: forward, half way and back, and with an operator that is killed half way."""
+    kube, ns = setup(env)
+    steps = {"maxSurgePercent": 50, "stepSizePercent": 50, "intervalSeconds": 5, "gatewayClassName": "none"}
+    o = service({"rayvisor.io/traffic": "Endpoints"}, upgradeStrategy={"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": steps})
+    address = start(env, kube, ns, o)
+    old = active(kube, ns)
+    half = lambda: side(kube, ns, "pending").get("trafficRoutedPercent") == 50
+
+    with scene(env, "incremental upgrade without a Gateway", address) as load:
+        seen = Shares(env, kube, ns)
+        edit_cluster(kube, ns, "2")
+        new = wait_replaced(env, kube, ns, old)
+        moved = seen.of(old)
+        print(f"      endpoints of the old and the new cluster: {' '.join(f'{a}:{b}' for a, b in moved)}", flush=True)
+    assert {cluster_of(r) for r in load.requests} == {old, new}
+    assert any(a and b for a, b in moved) and all(a + b for a, b in moved) and not moved[-1][0], moved
+
+    with scene(env, "rollback of an incremental upgrade", address) as load:
+        edit_cluster(kube, ns, "3")
+        wait_told(env, kube, ns, "half of the traffic", half)
+        time.sleep(3)
+        edit_cluster(kube, ns, "2")
+        wait_told(env, kube, ns, "the rollback", lambda: not pending(kube, ns))
+        wait_told(env, kube, ns, "one cluster", lambda: [c["metadata"]["name"] for c in kube.list("rayclusters", ns)] == [new])
+    assert active(kube, ns) == new and len({cluster_of(r) for r in load.requests}) == 2
+    assert "RollbackComplete" in {e["reason"] for e in events_of(kube, ns, "s")}
+
+    with scene(env, "incremental upgrade with an operator that is killed", address) as load:
+        edit_cluster(kube, ns, "4")
+        wait_told(env, kube, ns, "half of the traffic", half)
+        restart_killed(env)
+        last = wait_replaced(env, kube, ns, new)
+    assert {cluster_of(r) for r in load.requests} == {new, last}
+
+
+def restart_killed(env):
+    """Nobody is there for some seconds."""
+    env.op.proc.kill()
+    env.op.proc.wait()
+    time.sleep(5)
+    env.op.start()
+
+
+def claim(kube, ns, name, folder):
+    """A claim on a folder of this machine."""
+    kube.call("POST", "/api/v1/persistentvolumes", {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": f"{ns}-{name}"}, "spec": {
+        "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "",
+        "hostPath": {"path": folder, "type": "DirectoryOrCreate"}, "claimRef": {"namespace": ns, "name": name}}})
+    kube.create("persistentvolumeclaims", ns, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": {
+        "accessModes": ["ReadWriteOnce"], "storageClassName": "", "volumeName": f"{ns}-{name}", "resources": {"requests": {"storage": "1Gi"}}}})
+
+
+def test_a_head_that_dies(env):
+    """Its control store is on a volume, and requests go to the worker's proxy alone: those that stand in the head's would die with it."""
+    gates = {"GCSFaultToleranceEmbeddedStorage": True}
+    kube, ns = on_node(env, [{"name": "raycluster", "settings": {"featureGates": gates}}, {"name": "autoscaler"}, {"name": "rayservice", "settings": {"featureGates": gates}}])
+    put_file(kube, ns, "slow.py")
+    claim(kube, ns, "gcs", os.path.join(env.dir, "gcs"))
+    o = service(excludeHeadPodFromServeSvc=True)
+    o["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"] = {"backend": "rocksdb", "storage": {"claimName": "gcs"}}
+    address = start(env, kube, ns, o, 1)
+    cluster, uid = active(kube, ns), lambda: [p["metadata"]["uid"] for p in pods_of(kube, ns, active(kube, ns), "headgroup")]
+    first = uid()
+    with scene(env, "a head that dies", address) as load:
+        kube.delete("pods", ns, pods_of(kube, ns, cluster, "headgroup")[0]["metadata"]["name"], gracePeriodSeconds=0)
+        wait_told(env, kube, ns, "another head", lambda: uid() and uid() != first and cond_of(kube.get("rayclusters", ns, cluster), "HeadPodReady") == "True")
+        wait_told(env, kube, ns, "Serve on it to answer", lambda: side(kube, ns, "active")["applicationStatuses"]["slow"]["status"] == "RUNNING" and "Reconciling" not in [c["type"] for c in status(kube, ns)["conditions"]])
+        time.sleep(10)
+    assert active(kube, ns) == cluster and len({(r.answer["pod"], r.answer["since"]) for r in load.requests}) == 2, "the same two replicas answer"
+
+
+def cond_of(o, kind): return next((c["status"] for c in o.get("status", {}).get("conditions", []) if c["type"] == kind), "")
 
 
 if __name__ == "__main__": main()
