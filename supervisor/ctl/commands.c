@@ -9,12 +9,22 @@ const struct ctl_option ctl_options[] = {
     {'h', true, true, "help", "more about a command", CTL_FLAG},
     {'V', false, true, "version", "the version of this program", CTL_FLAG},
     {'n', true, false, "namespace", "the namespace of the object", CTL_NAMESPACE},
+    {'k', false, false, "kubeconfig", "the kubeconfig; as kubectl, otherwise $KUBECONFIG or ~/.kube/config", CTL_FILE},
+    {'K', false, false, "context", "the context of the kubeconfig", CTL_TEXT},
     {'c', false, false, "config", "the configuration of a sandbox", CTL_FILE},
 };
 const size_t ctl_option_n = RV_ARRAY_LEN(ctl_options);
 
 #define TABLE_OR_JSON "table json"
 const struct ctl_command ctl_commands[] = {
+    {"why", "KIND/NAME [-n NAMESPACE]", "what blocks an object, down to the pod, and what is expected when",
+     "KIND is raycluster, rayjob, rayservice or raycronjob (rc, rj, rs, rcj). Reads the API server with your "
+     "kubeconfig, "
+     "so\n"
+     "you see what you may read. Each line has an object, its state (well, waits, faulty, at rest) and one sentence.\n"
+     "A pod that blocks also has its newest warning. The last line names the lowest thing that blocks:\n"
+     "rayvisorctl why rj/hello -n team-a. The default namespace is that of the kubeconfig's context.",
+     "nkK", "table json yaml", CTL_OBJECT, NULL, ctl_why},
     {"status", "", "the state of the operator: plugins, watches, actions",
      "Shows whether it is ready, and if not, why; whether it leads or stands by; each plugin with its quarantined "
      "objects,\n"

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "api.h"
 #include "ask.h"
 #include "kinds.h"
 
@@ -87,6 +88,8 @@ static void take_word(struct typed *t, const char *word) {
         if (strcmp(word, "=") == 0) return; /* bash makes three words of --output=json */
         if (t->value_of->letter == 'n') t->c->ns = word;
         if (t->value_of->letter == 's') t->c->socket = word;
+        if (t->value_of->letter == 'k') t->c->kubeconfig = word;
+        if (t->value_of->letter == 'K') t->c->kube_context = word;
         t->value_of = NULL;
         return;
     }
@@ -132,12 +135,31 @@ static void offer_plugins(const struct typed *t) {
         offer(t, "", rv_path_str(it.val, "name"), NULL);
 }
 
+/* The names of what the API server has, behind a prefix. Without an answer in time nothing is offered. */
+static void offer_names(const struct typed *t, const char *prefix, const char *api_version, const char *resource,
+                        bool namespaced) {
+    struct api_list list;
+    api_auto struct api *api = api_open(t->c, API_COMPLETION_MS);
+    if (api == NULL) return;
+    const struct api_what what = {
+        .api_version = api_version, .resource = resource, .ns = namespaced ? api_namespace(api) : NULL};
+    if (api_list(api, &what, &list, NULL) != 0) return;
+    for (size_t i = 0; i < list.n; i++) offer(t, prefix, rv_path_str(list.items[i], "metadata.name"), NULL);
+}
+
+static void offer_objects(const struct typed *t, const char *slash) {
+    const struct ctl_kind *k = ctl_kind_find((struct rv_str){t->word.p, (size_t)(slash - t->word.p)});
+    const char *prefix = rv_arena_str(t->c->arena, (struct rv_str){t->word.p, (size_t)(slash + 1 - t->word.p)}).p;
+    if (k != NULL) offer_names(t, prefix, "ray.io/v1", k->resource, true);
+}
+
 static void offer_kinds(const struct typed *t, const char *behind) {
     for (int i = 0; i < CTL_KIND_N; i++)
         offer(t, "", rv_arena_fmt(t->c->arena, "%s%s", ctl_kinds[i].singular, behind), NULL);
 }
 
 static void offer_argument(const struct typed *t) {
+    const char *slash = t->word.n != 0 ? memchr(t->word.p, '/', t->word.n) : NULL;
     if (t->command == NULL) {
         offer_commands(t);
         return;
@@ -153,10 +175,11 @@ static void offer_argument(const struct typed *t) {
         offer_commands(t);
         return;
     case CTL_OBJECT:
-        offer_kinds(t, "/");
-        return;
     case CTL_KIND:
-        offer_kinds(t, "");
+        if (slash != NULL)
+            offer_objects(t, slash);
+        else
+            offer_kinds(t, t->command->first == CTL_OBJECT ? "/" : "");
         return;
     case CTL_PLUGIN:
         offer_plugins(t);
@@ -167,6 +190,7 @@ static void offer_argument(const struct typed *t) {
 static bool offer_value(const struct typed *t) {
     if (t->value_of->value == CTL_OUTPUT)
         offer_words(t, t->command != NULL && t->command->outputs != NULL ? t->command->outputs : "table json");
+    if (t->value_of->value == CTL_NAMESPACE) offer_names(t, "", "v1", "namespaces", false);
     return t->value_of->value == CTL_FILE;
 }
 

@@ -28,6 +28,7 @@ const struct ctl_kind *ctl_kind_need(struct rv_str name, struct rv_error *err) {
     for (const struct ctl_kind *k = ctl_kinds; k < ctl_kinds + CTL_KIND_N; k++) {
         nearest_offer(&near, rv_str(k->singular));
         nearest_offer(&near, rv_str(k->resource));
+        nearest_offer(&near, rv_str(k->short_name));
         rv_buf_addf(&names, "%s%s (%s)", k == ctl_kinds ? "" : ", ", k->singular, k->short_name);
     }
     nearest_hint(&near, &hint);

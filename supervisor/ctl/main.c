@@ -128,7 +128,8 @@ static void take(struct ctl_context *c, char letter, const char *value) {
     const struct {
         char letter;
         const char **to;
-    } texts[] = {{'o', &c->output}, {'s', &c->socket}, {'n', &c->ns}, {'c', &c->config}};
+    } texts[] = {{'o', &c->output}, {'s', &c->socket},     {'n', &c->ns},
+                 {'c', &c->config}, {'k', &c->kubeconfig}, {'K', &c->kube_context}};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
         if (letter == texts[i].letter) *texts[i].to = value;
     c->help = c->help || letter == 'h';
