@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# The bash completion offers exactly the commands that rayvisorctl has, and goes on behind them. $1: rayvisorctl.
+# The completion scripts offer in bash (and in zsh and fish, where they are) what rayvisorctl has, and go on behind it. $1:
+# rayvisorctl.
 set -euo pipefail
+ctl=$1
+PATH=$(dirname "$ctl"):$PATH
 # shellcheck source=/dev/null
-source "$(dirname "$0")/../../deploy/completion/rayvisorctl"
+source <("$ctl" completion bash)
 
 complete_line() { # words...; the last one is being typed
     COMP_WORDS=("$@")
@@ -17,12 +20,26 @@ expect() { # wanted, words...
     got=$(complete_line "$@")
     [ "$got" = "$want" ] || { echo "\"$*\" offers \"$got\", not \"$want\"" >&2; exit 1; }
 }
-all=$("$1" help | awk '/^  [a-z]/ { print $1 }' | sort | xargs)
-offered=$(complete_line rayvisorctl "" | tr ' ' '\n' | sort | xargs)
-[ "$all" = "$offered" ] || { echo "rayvisorctl has: $all; offered are: $offered" >&2; exit 1; }
+complete -p rayvisorctl kubectl-rayvisor >/dev/null
+all=$("$ctl" help | awk '/^  [a-z]/ { print $1 }' | xargs)
+expect "$all" rayvisorctl ""
+expect "$all" "$ctl" ""
 expect "status sandbox" rayvisorctl -o json s
 expect "explain" rayvisorctl help ex
 expect "up" rayvisorctl sandbox u
-expect "json table" rayvisorctl status -o ""
+expect "table json" rayvisorctl status -o ""
+expect "json" rayvisorctl status --output = j
 expect "" rayvisorctl status ""
 expect "--socket" rayvisorctl --s
+expect "raycluster/ raycronjob/" kubectl-rayvisor explain rayc
+cd "$(dirname "$0")"
+expect "completion.sh" rayvisorctl sandbox up --config comp
+
+if command -v zsh >/dev/null; then
+    got=$(zsh -fc 'compdef() { :; }; source <("$1" completion zsh); _describe() { print -r -- "${(P)2}"; }; words=(rayvisorctl sandbox u); CURRENT=3; _rayvisorctl' _ "$ctl")
+    [ "$got" = "up:up" ] || { echo "zsh offers \"$got\"" >&2; exit 1; }
+fi
+if command -v fish >/dev/null; then
+    got=$(HOME=$(mktemp -d) fish -N -c "'$ctl' completion fish | source; complete -C 'rayvisorctl sandbox u'")
+    [ "$got" = up ] || { echo "fish offers \"$got\"" >&2; exit 1; }
+fi

@@ -36,7 +36,7 @@ ALLOWED = {
     "plugins/mtls": RAY,
     "plugins/autoscaler": RAY,
     "supervisor": PROTOCOL,
-    "supervisor/ctl": BASE,
+    "supervisor/ctl": RAY + ["supervisor/kube/kube.h"],  # a program for people, which knows the kinds of Ray
     "supervisor/store": BASE,
     "supervisor/curl": BASE,
     "supervisor/config": BASE,

@@ -10,6 +10,7 @@
 #include "ipc/base/visible.h"
 #include "tests/unit/sdk/suite.h"
 
+static const char *program = RAYVISORCTL;
 static char dir[64], socket_path[96], asked_path[96];
 
 static int listen_there(void) {
@@ -64,7 +65,7 @@ static struct outcome run(const char *args, const char *answer) {
         (void)unlink(socket_path);
     }
     rv_autobuf struct rv_buf command = {0};
-    rv_buf_addf(&command, "RAYVISOR_RUNTIME_DIR=%s " RAYVISORCTL " %s 2>&1", dir, args);
+    rv_buf_addf(&command, "RAYVISOR_RUNTIME_DIR=%s %s %s 2>&1", dir, program, args);
     FILE *p = popen(rv_buf_cstr(&command), "re"); /* NOLINT(cert-env33-c): fixed text */
     if (p == NULL) abort();
     o.out[fread(o.out, 1, sizeof o.out - 1, p)] = 0;
@@ -152,6 +153,8 @@ static void commands(void) {
         {"explain 'a\"b/c\\d'", "{\"error\":\"no\"}\n",
          "{\"cmd\":\"explain\",\"kind\":\"a\\\"b\",\"namespace\":\"default\",\"name\":\"c\\\\d\"}", "rayvisorctl: no\n",
          1},
+        {"explain RayCronJobs.ray.io demo -n n", "{\"error\":\"no\"}\n",
+         "{\"cmd\":\"explain\",\"kind\":\"raycronjob\",\"namespace\":\"n\",\"name\":\"demo\"}", "rayvisorctl: no\n", 1},
         {"reload", "{\"ok\":true}\n", "{\"cmd\":\"reload\"}", "configuration reloaded\n", 0},
         {"reload", "{\"error\":\"f.yaml:1:2: no\"}\n", "{\"cmd\":\"reload\"}", "rayvisorctl: f.yaml:1:2: no\n", 1},
         {"release toy n/bad", "{\"ok\":true,\"wasQuarantined\":true}\n",
@@ -294,7 +297,6 @@ static void troubles(void) {
         {"", NULL, "usage: rayvisorctl", 64},
         {"dance", NULL, "usage: rayvisorctl", 64},
         {"--tango status", NULL, "usage: rayvisorctl", 64},
-        {"-o yaml status", NULL, "usage: rayvisorctl", 64},
         {"-h", NULL, "usage: rayvisorctl", 0},
         {"--help", NULL, "usage: rayvisorctl", 0},
         {"help", NULL, "help COMMAND", 0},
@@ -306,6 +308,18 @@ static void troubles(void) {
         {"-o yaml status", NULL, "--output is \"yaml\"; accepted are table and json", 64},
         {"sandbox dwon", NULL, "kubeconfig: did you mean \"down\"?", 64},
         {"sandbox down --config f", NULL, "--config belongs to sandbox up", 64},
+        {"status -n x", NULL, "status takes no --namespace", 64},
+        {"reload --config f", NULL, "reload takes no --config", 64},
+        {"-o jsno status", NULL, "accepted are table and json: did you mean \"json\"?", 64},
+        {"completion", NULL, "completion takes one of bash, zsh and fish", 64},
+        {"completion bsh", NULL, "completion takes one of bash, zsh and fish: did you mean \"bash\"?", 64},
+        {"completion bash -o json", NULL, "completion prints a text: there is no -o json of it", 64},
+        {"--version", NULL, "rayvisorctl " RV_VERSION "\n", 0},
+        {"--version -o json", NULL, "{\"version\":\"" RV_VERSION "\"}\n", 0},
+        {"--verison", NULL, "did you mean \"--version\"?", 64},
+        {"explain raycluster/", NULL, "KIND/NAME", 64},
+        {"explain /demo", NULL, "KIND/NAME", 64},
+        {"explain raycluster demo more", NULL, "KIND/NAME", 64},
         {"help dance", NULL, "no command \"dance\"", 64},
         {"explain --help", NULL, "usage: rayvisorctl explain KIND/NAME [-n NAMESPACE]\n\nwhat each plugin last", 0},
         {"status -h -o json", NULL, "usage: rayvisorctl status\n", 0},
@@ -316,7 +330,7 @@ static void troubles(void) {
         {"release toy bad", NULL, "PLUGIN NAMESPACE/NAME", 64},
         {"status now", NULL, "status takes no arguments", 64},
         {"reload all", NULL, "reload takes no arguments", 64},
-        {"sandbox sideways", NULL, "up, down, status or kubeconfig", 64},
+        {"sandbox sideways", NULL, "up, down, status and kubeconfig", 64},
         {"version", NULL, "rayvisorctl " RV_VERSION "\n", 0},
         {"version -o json", NULL, "{\"version\":\"" RV_VERSION "\"}\n", 0},
         {"help -o json", NULL, "no -o json of it", 64},
@@ -332,6 +346,89 @@ static void troubles(void) {
     for (int i = 0; i < 120; i++) rv_buf_addc(&longest, 'x');
     rv_buf_adds(&longest, " status");
     CU_ASSERT_PTR_NOT_NULL(strstr(run(rv_buf_cstr(&longest), NULL).out, "too long"));
+}
+
+/* All names of a kind mean the kind; what is none of ours is left to the plugins. */
+static void names_of_kinds(void) {
+    static const char *const rows[][2] = {{"rc", "raycluster"},
+                                          {"RC", "raycluster"},
+                                          {"rayclusters", "raycluster"},
+                                          {"RayCluster", "raycluster"},
+                                          {"rj", "rayjob"},
+                                          {"rayjobs.ray.io", "rayjob"},
+                                          {"rayjobs.v1.ray.io", "rayjob"},
+                                          {"rs", "rayservice"},
+                                          {"RayServices", "rayservice"},
+                                          {"rcj", "raycronjob"},
+                                          {"raycronjobs", "raycronjob"},
+                                          {"configmaps", "configmaps"},
+                                          {"rc.example.com", "rc.example.com"}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        char args[64], want[96];
+        snprintf(args, sizeof args, "explain %s/x", rows[i][0]);
+        snprintf(want, sizeof want, "\"kind\":\"%s\"", rows[i][1]);
+        CHECK_ROW(strstr(run(args, "{\"error\":\"no\"}\n").asked, want) != NULL, rows[i][0]);
+    }
+}
+
+/* As kubectl starts it, every text has the words that were typed. */
+static void under_kubectl(void) {
+    static const struct {
+        const char *args, *says;
+        int status;
+    } rows[] = {
+        {"", "usage: kubectl rayvisor [", 64},
+        {"help", "usage: kubectl rayvisor [", 0},
+        {"--version", "kubectl rayvisor " RV_VERSION "\n", 0},
+        {"help explain", "usage: kubectl rayvisor explain KIND/NAME", 0},
+        {"help explain", "kubectl rayvisor explain raycluster/demo -n team-a", 0},
+        {"explain", "kubectl rayvisor: say what to explain as KIND/NAME, for example: kubectl rayvisor explain ", 64},
+        {"dance", "there is no command \"dance\": kubectl rayvisor help lists them", 64},
+        {"--nmespace x", "kubectl rayvisor: there is no option --nmespace", 64},
+        {"status", "kubectl rayvisor: no rayvisord answers at", 1},
+    };
+    program = KUBECTL_RAYVISOR;
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct outcome o = run(rows[i].args, NULL);
+        CHECK_ROW(o.status == rows[i].status && strstr(o.out, rows[i].says) != NULL, rows[i].args);
+        CHECK_ROW(strstr(o.out, "rayvisorctl") == NULL, rows[i].args);
+    }
+    program = RAYVISORCTL;
+}
+
+/* What a shell is told for the words behind the program's name, the last of which is being typed. */
+static void completions(void) {
+    static const struct {
+        const char *words, *answer, *out;
+    } rows[] = {
+        {"sa", NULL, "sandbox\tan embedded cluster with an operator on this machine\n:4\n"},
+        {"no", NULL, ":4\n"},
+        {"-o json relea", NULL, "release\tend the quarantine of an object\n:4\n"},
+        {"sandbox ''", NULL, "up\ndown\nstatus\nkubeconfig\n:4\n"},
+        {"sandbox up ''", NULL, ":4\n"},
+        {"completion z", NULL, "zsh\n:4\n"},
+        {"help vers", NULL, "version\tthe version of rayvisorctl\n:4\n"},
+        {"explain rayc", NULL, "raycluster/\nraycronjob/\n:4\n"},
+        {"explain -n x rayj", NULL, "rayjob/\n:4\n"},
+        {"status ''", NULL, ":4\n"},
+        {"status -o ''", NULL, "table\njson\n:4\n"},
+        {"status --output = j", NULL, "json\n:4\n"},
+        {"status --output =", NULL, "table\njson\n:4\n"},
+        {"status --na", NULL, ":4\n"},
+        {"explain --na", NULL, "--namespace\tthe namespace of the object\n:4\n"},
+        {"sandbox up --config ''", NULL, ":0\n"},
+        {"status --socket /x", NULL, ":0\n"},
+        {"release ''", "{\"plugins\":[{\"name\":\"raycluster\"},{\"name\":\"rayjob\"}]}", "raycluster\nrayjob\n:4\n"},
+        {"release rayj", "{\"plugins\":[{\"name\":\"raycluster\"},{\"name\":\"rayjob\"}]}", "rayjob\n:4\n"},
+        {"release ''", NULL, ":4\n"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autobuf struct rv_buf b = {0};
+        rv_buf_addf(&b, "__complete %s", rows[i].words);
+        struct outcome o = run(rv_buf_cstr(&b), rows[i].answer);
+        CHECK_ROW(o.status == 0 && strcmp(o.out, rows[i].out) == 0, rows[i].words);
+        if (strcmp(o.out, rows[i].out) != 0) printf("\n    %s", o.out);
+    }
 }
 
 /* Every command that the list names says more about itself, both ways, and asks nobody. */
@@ -362,9 +459,16 @@ static void a_long_answer(void) {
     CU_ASSERT_TRUE(strncmp(o.out, "p19999 ", 7) == 0 && strstr(o.out, " 19999 ") != NULL);
 }
 
-static const struct suite_test tests[] = {
-    {"commands", commands}, {"more lines", more_lines},       {"as json", as_json},         {"troubles", troubles},
-    {"help", help},         {"a long answer", a_long_answer}, {"unseen characters", unseen}};
+static const struct suite_test tests[] = {{"commands", commands},
+                                          {"more lines", more_lines},
+                                          {"as json", as_json},
+                                          {"troubles", troubles},
+                                          {"help", help},
+                                          {"a long answer", a_long_answer},
+                                          {"unseen characters", unseen},
+                                          {"names of kinds", names_of_kinds},
+                                          {"under kubectl", under_kubectl},
+                                          {"completions", completions}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-ctl-XXXXXX");

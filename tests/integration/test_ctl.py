@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""rayvisorctl as `kubectl rayvisor`: installed, called by kubectl, and looking at a cluster with the user's own kubeconfig."""
+import json, pty, shutil, subprocess
+from harness import *
+
+KUBECTL = os.environ.get("RAYVISOR_KUBECTL") or shutil.which("kubectl")
+
+
+def test_installed_as_a_plugin_of_kubectl(env):
+    """Both names are links, kubectl finds and completes it, and the scripts of the shells are where the shells look."""
+    root = os.path.join(env.dir, "root")
+    r = subprocess.run(["cmake", "--install", BUILD], env={**os.environ, "DESTDIR": root}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert r.returncode == 0, r.stdout
+    prefix = os.path.dirname(os.path.dirname(glob.glob(root + "/**/bin/rayvisorctl", recursive=True)[0]))
+    for name in ("kubectl-rayvisor", "kubectl_complete-rayvisor"): assert os.readlink(f"{prefix}/bin/{name}") == "rayvisorctl", name
+    for path in ("bash-completion/completions/rayvisorctl", "zsh/site-functions/_rayvisorctl", "fish/vendor_completions.d/rayvisorctl.fish"):
+        assert "__complete" in open(f"{prefix}/share/{path}").read(), path
+    if not KUBECTL: raise Skip("there is no kubectl")
+    path = {**os.environ, "PATH": f"{prefix}/bin:{os.environ['PATH']}"}
+    run = lambda *args: subprocess.run([KUBECTL, *args], env=path, text=True, capture_output=True, timeout=60)
+    r = run("rayvisor", "--version")
+    assert r.returncode == 0 and re.match(r"kubectl rayvisor \d", r.stdout), r
+    r = run("rayvisor", "sttus")
+    assert r.returncode == 64 and 'did you mean "status"?' in r.stderr and "usage: kubectl rayvisor" in r.stderr, r
+    r = run("__complete", "rayvisor", "sand")
+    if "kubectl_complete-rayvisor" not in r.stderr: raise Skip("done but for completion, which begins with kubectl 1.26")
+    assert r.stdout.startswith("sandbox\t") and r.stdout.rstrip().endswith(":4"), r
+
+
+PLUGINS = [{"name": n} for n in ("raycluster", "rayjob", "rayservice", "raycronjob")]
+
+
+def ctl(env, *args, ok=True, program="kubectl-rayvisor", **more):
+    """As a user types it, with his kubeconfig."""
+    r = subprocess.run([binary(program), *args], env={**os.environ, "KUBECONFIG": env.kube.kubeconfig, "TERM": "xterm", **more}, text=True, capture_output=True, timeout=60 * PATIENCE)
+    assert not ok or r.returncode == 0, (args, r)
+    return r
+
+
+def why(env, what, ns): return json.loads(ctl(env, "why", what, "-n", ns, "-o", "json").stdout)
+
+
+def blocked(env, what, ns, kind, text, timeout=40):
+    """What blocks it, once it is that."""
+    def look():
+        doc = why(env, what, ns)
+        b = doc.get("blockedBy", {})
+        return doc if b.get("kind") == kind and text in b.get("text", "") else None
+    return wait_for(f"{what} to be blocked by a {kind}: {text}", look, timeout)
+
+
+def nowhere(o, group=None):
+    """No node takes these pods (of the workers, or of all)."""
+    spec = o["spec"].get("rayClusterSpec") or o["spec"].get("rayClusterConfig") or o["spec"]
+    for g in spec["workerGroupSpecs"] + ([] if group else [spec["headGroupSpec"]]): g["template"]["spec"]["nodeSelector"] = {"no": "such"}
+    return o
+
+
+def test_why_down_to_the_pod(env):
+    """From each kind down to the pod that no node takes; the sentence is the scheduler's own."""
+    env.cluster()
+    env.operator(plugins=PLUGINS)
+    ns = env.kube.namespace("why")
+    env.kube.create("rayclusters", ns, nowhere(raycluster("rc"), "workers"))
+    env.kube.create("rayjobs", ns, nowhere(rayjob("rj")))
+    env.kube.create("rayservices", ns, nowhere(rayservice("rs")))
+    cron = {"apiVersion": "ray.io/v1", "kind": "RayCronJob", "metadata": {"name": "rcj"}, "spec": {"schedule": "0 0 1 1 *", "jobTemplate": nowhere(rayjob("x"))["spec"]}}
+    env.kube.create("raycronjobs", ns, cron)
+    run = nowhere(rayjob("run"))  # as if it were due now
+    run["metadata"]["labels"] = {"ray.io/cronjob-name": "rcj"}
+    env.kube.create("rayjobs", ns, run)
+    doc = blocked(env, "rc/rc", ns, "worker pod", "not scheduled: 0/")
+    assert doc["kind"] == "RayCluster" and doc["state"] == "waits" and doc["blockedBy"]["name"].startswith("rc-small-worker-"), doc
+    wait_for("the head to be ready, and counted", lambda: any(n["kind"] == "pods" and n["text"] == "1 other is ready" for n in why(env, "rc/rc", ns)["below"]))
+    doc = blocked(env, "RayJobs.ray.io/rj", ns, "head pod", "not scheduled: 0/")
+    cluster = doc["below"][0]
+    assert [n["kind"] for n in (doc, cluster, cluster["below"][0])] == ["RayJob", "RayCluster", "head pod"] and doc["state"] == cluster["state"] == "waits", doc
+    doc = blocked(env, "rs/rs", ns, "head pod", "not scheduled: 0/")
+    assert doc["below"][0]["kind"] == "RayCluster", doc
+    doc = blocked(env, "rcj/rcj", ns, "head pod", "not scheduled: 0/")
+    assert doc["below"][0]["below"][0]["kind"] == "RayCluster" and doc["next"]["then"] == "its next RayJob is started" and doc["next"]["at"] > "2026", doc
+    lines = ctl(env, "why", "rayjob", "rj", "-n", ns).stdout.splitlines()
+    assert lines[0].startswith("RayJob rj (waits): ") and lines[1].startswith("  RayCluster rj-") and lines[2].startswith("    head pod rj-"), lines
+    assert lines[-1].startswith("blocked by: head pod rj-"), lines
+    assert "\033" not in "".join(lines), "colours in a pipe"
+    assert ctl(env, "why", "rc/rc", "-n", ns, "-o", "yaml").stdout.startswith("kind: RayCluster\nnamespace: "), "yaml"
+    candidates = ctl(env, "__complete", "why", "-n", ns, "rc/").stdout.split()
+    assert "rc/rc" in candidates and candidates[-1] == ":4", candidates
+    assert ns in ctl(env, "__complete", "why", "-n", ns[:2]).stdout.split()
+
+
+def test_why_with_the_words_of_the_node(env):
+    """An image that cannot be pulled and a container that crashes: the pod's own reason, the warning beside it and when it is tried again."""
+    env.sandbox(why="a pod's misfortune is made by the sandbox")
+    env.operator(plugins=PLUGINS)
+    ns = env.kube.namespace("words")
+    for name, behaviour in (("pull", "image-pull-error"), ("crash", {"do": "crash", "exitCode": 3, "reason": "Error", "afterMs": 10, "times": 9})):
+        c = raycluster(name)
+        c["spec"]["workerGroupSpecs"][0]["template"]["metadata"] = {"annotations": {"sandbox.rayvisor.io/behavior": behaviour if isinstance(behaviour, str) else json.dumps(behaviour)}}
+        env.kube.create("rayclusters", ns, c)
+    doc = blocked(env, "rc/pull", ns, "worker pod", "ImagePullBackOff")
+    assert doc["blockedBy"]["state"] == "faulty" and doc["blockedBy"]["event"].startswith("Failed: Failed to pull image"), doc
+    doc = blocked(env, "rc/crash", ns, "worker pod", "CrashLoopBackOff")
+    assert "exit code 3" in doc["blockedBy"]["text"] and doc["blockedBy"]["next"]["then"] == "the container is started again", doc
+    text = ctl(env, "why", "rc/pull", "-n", ns).stdout
+    assert re.search(r"^      event: \w+: .* Last at ", text, re.M), text
+
+
+def test_why_says_what_it_may_not_read(env):
+    """Nothing there, no such kind, no operator, no cluster: one line each, and exit status 1 (64 for a word that is wrong)."""
+    env.cluster()
+    ns = env.kube.namespace("why-not")
+    r = ctl(env, "why", "rc/none", "-n", ns, ok=False)
+    assert r.returncode == 1 and 'kubectl rayvisor: cannot read rayclusters/none from http' in r.stderr and "not found" in r.stderr, r
+    r = ctl(env, "why", "rayclster/x", ok=False)
+    assert r.returncode == 64 and 'there is no kind "rayclster": did you mean "raycluster"?' in r.stderr, r
+    r = ctl(env, "why", "rc/x", ok=False, KUBECONFIG="/nonexistent")
+    assert r.returncode == 1 and "/nonexistent" in r.stderr, r
+    r = ctl(env, "why", "rc/x", "--context", "nobody", ok=False)
+    assert r.returncode == 1 and 'there is no context "nobody"' in r.stderr, r
+    env.kube.create("rayclusters", ns, raycluster("alone"))
+    assert "no operator has written a status yet" in why(env, "rc/alone", ns)["text"]
+    text = open(env.kube.kubeconfig).read().replace(env.kube.token, "wrong")
+    other = os.path.join(env.dir, "other")
+    with open(other, "w") as f: f.write(text)
+    r = ctl(env, "why", "rc/alone", "-n", ns, "--kubeconfig", other, ok=False)
+    assert r.returncode == 1 and len(r.stderr.splitlines()) == 1 and "cannot read rayclusters/alone" in r.stderr and "Bearer" not in r.stderr, r
+
+
+def on_a_terminal(env, *args, **more):
+    """What is written to a terminal."""
+    main, other = pty.openpty()
+    p = subprocess.Popen([binary("rayvisorctl"), *args], stdout=other, stderr=other, env={**os.environ, "KUBECONFIG": env.kube.kubeconfig, "TERM": "xterm", **more})
+    os.close(other)
+    data = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(main, 65536): data += chunk
+    p.wait(60)
+    return data.decode()
+
+
+def test_colours_only_on_a_terminal(env):
+    env.cluster()
+    ns = env.kube.namespace("colours")
+    env.kube.create("rayclusters", ns, raycluster("c"))
+    args = ("why", "rc/c", "-n", ns)
+    assert on_a_terminal(env, *args).startswith("\033[33mRayCluster c (waits)")
+    for more in ({"NO_COLOR": "1"}, {"TERM": "dumb"}): assert "\033" not in on_a_terminal(env, *args, **more), more
+    assert "\033" not in on_a_terminal(env, *args, "-o", "json")
+
+
+if __name__ == "__main__":
+    main()
