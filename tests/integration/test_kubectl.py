@@ -172,16 +172,4 @@ def test_client_certificate(env):
     assert "kube-system" in r.stdout, r.stderr
 
 
-def test_samples_apply_and_become_ready(env):
-    k = setup(env)
-    folder = os.path.join(ROOT, "config/samples")
-    names = sorted(f for f in os.listdir(folder) if f.startswith("raycluster") and f.endswith(".yaml"))
-    assert names
-    for f in names: k("apply", "-f", os.path.join(folder, f))
-    for c in env.kube.list("rayclusters"):
-        want = "suspended" if c["spec"].get("suspend") else "ready"
-        ns, name = c["metadata"]["namespace"], c["metadata"]["name"]
-        wait_for(f"{name} {want}", lambda: status_of(env.kube, ns, name).get("state") == want, 60)
-
-
 if __name__ == "__main__": main()
