@@ -147,6 +147,38 @@ def test_only_where_it_is_configured(env):
     assert env.op.starts == 1 and env.op.proc.alive()
 
 
+def test_where_only_some_namespaces_are_watched(env):
+    """It is looked for in them and in our own namespace, with the rights that --print-rbac prints; elsewhere it does not count."""
+    env.cluster()
+    ns, more, elsewhere = env.kube.namespace("two"), env.kube.namespace("more"), env.kube.namespace("elsewhere")
+    env.keep(KubeRay(env.kube, elsewhere))
+    op = env.operator(namespaces=[ns, more], extra=f"leaderElection: {{enabled: true, namespace: {ns}, name: ours, leaseSeconds: 3, renewSeconds: 2, retrySeconds: 1}}")
+    acts(env)
+    for theirs in (more, op.account.NS if op.account else "default"):
+        kuberay = env.keep(KubeRay(env.kube, theirs))
+        try:
+            stands_by(env)
+            says_so(env, theirs, kuberay.holder)
+        finally:
+            kuberay.stop()
+            env.kube.delete("leases", theirs, LEASE)
+        acts(env)
+    assert not op.logs("cannot be seen") and not re.search("forbidden|FORBIDDEN", op.proc.output())
+
+
+def test_a_namespace_where_it_may_not_look(env):
+    """The others are looked at all the same; which one it is stands in the log."""
+    env.sandbox(why="the sandbox refuses in place of roles")
+    refused, theirs = env.kube.namespace("refused"), env.kube.namespace("two")
+    env.sb.fault({"resource": "leases", "namespace": refused}, {"status": 403, "reason": "Forbidden"})
+    kuberay = env.keep(KubeRay(env.kube, theirs))
+    env.operator(namespaces=[refused, theirs], wait=False)
+    stands_by(env)
+    told(env, "whether another operator works beside this one cannot be seen", most=1)
+    kuberay.stop()
+    acts(env)
+
+
 # ---- writes that are undone -----------------------------------------------------------------------------------
 
 
