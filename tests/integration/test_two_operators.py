@@ -227,4 +227,57 @@ def test_a_write_that_is_undone_ends(env):
     assert len(events_of(env.kube, ns, "one", "WriteUndone")) == 1
 
 
+class Deleter(threading.Thread):
+    """Another manager that does not want an object, and looks fifty times a second."""
+
+    def __init__(self, kube, resource, ns, names):
+        super().__init__(daemon=True)
+        self.kube, self.resource, self.ns, self.names, self.n, self.ended = kube, resource, ns, names, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.02):
+            with contextlib.suppress(OSError, ApiError, http.client.HTTPException):
+                for name in self.names():
+                    self.kube.call("DELETE", Kube.path(self.resource, self.ns, name), {"gracePeriodSeconds": 0})
+                    self.n += 1
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+
+
+def deleted_again_and_again(env, resource, names):
+    """Told once, made more and more rarely; everything else goes on, and in the end it is there."""
+    env.cluster()
+    ns = env.kube.namespace("undone")
+    env.operator()
+    env.kube.create("rayclusters", ns, raycluster("one"))
+    wait_ready(env.kube, ns, "one", 1)
+    other = env.keep(Deleter(env.kube, resource, ns, lambda: names(ns)))
+    line = told(env, "another manager deletes what is made, again and again", most=1)[0]
+    assert line["resource"] == resource and line["plugin"] == "raycluster", line
+    n = other.n
+    time.sleep(8)
+    assert other.n <= n + 1, f"{other.n - n} were made within 8 s"
+    event = wait_for("the event", lambda: events_of(env.kube, ns, "one", "WriteUndone"))
+    assert len(event) == 1 and f"deletes {resource} one-" in event[0]["note"], event
+    assert "another manager deletes" in env.op.ctl("explain", "raycluster/one", "-n", ns), env.op.ctl("explain", "raycluster/one", "-n", ns)
+    assert int(re.search(r"^rayvisor_writes_undone_total (\d+)", env.op.http("/metrics"), re.M)[1]) == 1
+    time.sleep(15)
+    assert other.n <= n + 4, f"{other.n - n} were made within 23 s"
+    other.stop()
+    wait_for("it to be there in the end", lambda: names(ns), 90)
+    wait_ready(env.kube, ns, "one", 1, 90)
+    assert len(events_of(env.kube, ns, "one", "WriteUndone")) == 1
+
+
+def test_a_service_that_is_deleted_again_and_again(env):
+    deleted_again_and_again(env, "services", lambda ns: [s["metadata"]["name"] for s in env.kube.list("services", ns) if s["metadata"]["name"] == "one-head-svc"])
+
+
+def test_workers_that_are_deleted_again_and_again(env):
+    deleted_again_and_again(env, "pods", lambda ns: [p["metadata"]["name"] for p in env.kube.list("pods", ns, "ray.io/node-type=worker")])
+
+
 if __name__ == "__main__": main()
