@@ -121,15 +121,9 @@ static void on_look_trouble(void *arg, const struct kube_response *r) {
 static void look_for_others(struct supervisor *s, struct leadership *l) {
     const struct config_other *c = &s->config->other;
     if (c->action == OTHER_IGNORE) return;
-    const struct schema_texts *in = c->namespaces.n != 0 ? &c->namespaces : &s->config->namespaces;
-    size_t n = 0;
-    struct rv_str *where = rv_alloc_array(in->n + 1, sizeof *where), own = rv_str(l->ns);
-    bool has_own = false;
-    for (size_t i = 0; i < in->n; i++) {
-        where[n++] = in->list[i];
-        has_own |= rv_str_eq(in->list[i], own);
-    }
-    if (n != 0 && c->namespaces.n == 0 && !has_own) where[n++] = own;
+    rv_autofree struct rv_str *where = NULL;
+    struct rv_str own = rv_str(kube_config_namespace(s->kube_config));
+    size_t n = config_other_namespaces(s->config, own, &where);
     l->yields = c->action == OTHER_STAND_BY;
     l->look_trouble = trouble_new(&(struct trouble_opts){
         .loop = s->loop,
@@ -141,7 +135,8 @@ static void look_for_others(struct supervisor *s, struct leadership *l) {
         .arg = l});
     l->other = other_operator_start(s->loop, l->client,
                                     &(struct other_operator_opts){.lease = l->other_lease,
-                                                                  .own_ns = own,
+                                                                  .home = own,
+                                                                  .own_ns = rv_str(l->ns),
                                                                   .own_lease = rv_str(l->name),
                                                                   .namespaces = where,
                                                                   .n = n,
@@ -150,7 +145,6 @@ static void look_for_others(struct supervisor *s, struct leadership *l) {
                                                                   .on_change = on_other,
                                                                   .on_trouble = on_look_trouble,
                                                                   .arg = l});
-    free(where);
 }
 
 /* ---- what others ask ------------------------------------------------------------------------------------ */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "action_counts.h"
+#include "contest.h"
 #include "denial_log.h"
 #include "event_queue.h"
 #include "failures.h"
@@ -19,6 +20,7 @@
 #include "supervisor/requests/credential.h"
 #include "supervisor/requests/direct.h"
 #include "supervisor/requests/proxy.h"
+#include "supervisor/store/store.h"
 #include "undone.h"
 
 #define MILLISECOND INT64_C(1000000)
@@ -525,6 +527,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->owners = owners_new(s);
     x->failures = failures_new(s->loop, 0);
     x->undone = undone_new();
+    x->contest = contest_new();
     x->recorder = recorder_new();
     x->proxy = http_proxy_new(s, admit_body);
     x->http =
@@ -534,6 +537,11 @@ struct executor *executor_new(struct supervisor *s) {
     x->rate.at = rv_mono_now();
     x->prepare = rv_loop_prepare(s->loop, pump_queue, x);
     return x;
+}
+
+void executor_object_gone(struct executor *x, struct rv_str api_version, struct rv_str resource,
+                          const struct store_object *o) {
+    contest_gone(x->contest, &(struct contest_name){api_version, resource, o->ns, o->name, o->uid}, rv_mono_now());
 }
 
 void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg) {
@@ -564,6 +572,7 @@ struct executor *executor_free(struct executor *x) {
     recorder_free(x->recorder);
     owners_free(x->owners);
     undone_free(x->undone);
+    contest_free(x->contest);
     failures_free(x->failures);
     rv_timer_free(x->refill);
     rv_prepare_free(x->prepare);

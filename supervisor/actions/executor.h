@@ -66,6 +66,10 @@ size_t executor_open(const struct executor *x, const struct executor_client *c);
 bool executor_unfinished(const struct executor *x, const char *plugin);
 /* Writes a Kubernetes event of the supervisor itself about an object. */
 void executor_event(struct executor *x, const struct rv_event *e);
+/* An object is there no longer, by the cache. It may be said once for each plugin that reads it. */
+struct store_object;
+void executor_object_gone(struct executor *x, struct rv_str api_version, struct rv_str resource,
+                          const struct store_object *o);
 bool executor_idle(const struct executor *x);
 void executor_stats(const struct executor *x, struct executor_stats *ret);
 /* Counts by plugin, verb and code, for metrics. */

@@ -49,6 +49,7 @@ struct executor {
     struct http_proxy *proxy;
     struct owners *owners;
     struct undone *undone;     /* writes that others undo */
+    struct contest *contest;   /* objects that others delete or make again */
     struct failures *failures; /* failures that the log summarises */
     /* `limit` is how many requests may be in flight now (AIMD). */
     size_t in_flight, limit;

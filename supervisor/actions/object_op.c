@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "conflict.h"
+#include "contest.h"
 #include "event_queue.h"
 #include "executor_internal.h"
 #include "failures.h"
@@ -146,6 +147,29 @@ static int64_t generation_of(const struct op *op) {
     return c != NULL && c->generation != NULL ? c->generation(c->arg, op->m.key.ns, op->m.key.name) : 0;
 }
 
+/* As a member of another object: a document of its own is read without its managedFields. */
+static bool read_with_managers(struct rv_bytes json, struct rv_buf *mp) {
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_adds(&text, "{\"it\":");
+    rv_buf_add(&text, json.p, json.n);
+    rv_buf_addc(&text, '}');
+    return rv_json_to_mp(rv_buf_str(&text), NULL, mp, NULL) == 0;
+}
+
+/* For what others may undo. */
+static void note_written(struct op *op, const struct kube_response *r, struct rv_val object) {
+    const struct rv_action *a = &op->m.a;
+    int64_t generation = generation_of(op), now = rv_mono_now(), wall = rv_wall_now();
+    undone_written(op->x->undone, a, object, generation, now, wall);
+    bool applied = a->verb == RV_VERB_APPLY && r->http_status == 201;
+    if (a->subresource.n == 0 && (a->verb == RV_VERB_CREATE || applied))
+        contest_made(op->x->contest, a, object, generation, now);
+    if (a->verb != RV_VERB_DELETE || rv_path_str(object, "metadata.creationTimestamp").n == 0) return;
+    rv_autobuf struct rv_buf mp = {0};
+    if (read_with_managers(r->body, &mp))
+        contest_deleted(op->x->contest, a, rv_val_get((struct rv_val){mp.p, mp.n}, "it"), generation, now, wall);
+}
+
 static void on_success(struct op *op, const struct kube_response *r, struct rv_val object,
                        const struct rv_projection *read_with) {
     bool found = op->looked && op->m.a.verb == RV_VERB_CREATE;
@@ -158,8 +182,7 @@ static void on_success(struct op *op, const struct kube_response *r, struct rv_v
         return;
     }
     write_through(op, object, read_with);
-    if (op->client != NULL)
-        undone_written(op->x->undone, &op->m.a, object, generation_of(op), rv_mono_now(), rv_wall_now());
+    if (op->client != NULL) note_written(op, r, object);
     struct rv_val meta = rv_val_get(object, "metadata");
     struct rv_result out = {.http_status = r->http_status,
                             .name = rv_path_str(meta, "name"),
@@ -279,15 +302,6 @@ static void tell_undone(struct op *op, const struct undone_story *s, struct rv_b
     tell_key(op, "WriteUndone", rv_buf_cstr(text));
 }
 
-/* As a member of another object: a document of its own is read without its managedFields. */
-static bool read_with_managers(struct rv_bytes json, struct rv_buf *mp) {
-    rv_autobuf struct rv_buf text = {0};
-    rv_buf_adds(&text, "{\"it\":");
-    rv_buf_add(&text, json.p, json.n);
-    rv_buf_addc(&text, '}');
-    return rv_json_to_mp(rv_buf_str(&text), NULL, mp, NULL) == 0;
-}
-
 static void on_looked(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     rv_autobuf struct rv_buf mp = {0}, text = {0};
@@ -306,11 +320,44 @@ static void on_looked(void *arg, const struct kube_response *r) {
     end_undone(op, rv_buf_cstr(&text), s.pause_ms);
 }
 
+/* The text is the same each time, so that the events that plugins make of it are one. */
+static void tell_contest(struct op *op, const struct contest_story *s) {
+    const struct rv_action *a = &op->m.a;
+    bool deletes = a->verb == RV_VERB_DELETE;
+    struct rv_str drawn = deletes ? RV_STR("") : rv_path_str(body_of(op), "metadata.generateName"),
+                  asked = drawn.n != 0 ? drawn : a->name;
+    rv_autofree char *ns = rv_strdup(a->ns), *name = rv_strdup(asked), *resource = rv_strdup(a->resource),
+                     *manager = rv_strdup(s->manager);
+    rv_autobuf struct rv_buf text = {0};
+    rv_buf_addf(&text,
+                deletes
+                    ? "another manager%s%s%s makes %s %s anew each time that it is deleted: it is deleted again "
+                      "after a pause, which grows"
+                    : "another manager%s%s%s deletes %s %s again and again, soon after it is made: it is made again "
+                      "after a pause, which grows",
+                manager[0] != 0 ? ", " : "", manager, manager[0] != 0 ? "," : "", resource, name);
+    if (s->first) {
+        op->x->stats.undone++;
+        rv_warn(deletes ? "another manager makes anew what is deleted, again and again: it is deleted more and more "
+                          "rarely. Does another operator or tool manage this object, too?"
+                        : "another manager deletes what is made, again and again: it is made more and more rarely. "
+                          "Does another operator or tool manage this object, too?",
+                "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "manager", manager);
+        tell_key(op, "WriteUndone", rv_buf_cstr(&text));
+    }
+    end_undone(op, rv_buf_cstr(&text), s->pause_ms);
+}
+
 /* True: it is not sent now, or not yet. */
 static bool hold_back(struct op *op) {
     const struct rv_action *a = &op->m.a;
     int64_t wait_ms = 0;
+    struct contest_story story;
     if (op->judged || op->client == NULL) return false;
+    if (contest_judge(op->x->contest, a, generation_of(op), rv_mono_now(), &story)) {
+        tell_contest(op, &story);
+        return true;
+    }
     enum undone_verdict v = undone_judge(op->x->undone, a, generation_of(op), rv_mono_now(), &wait_ms);
     if (v == UNDONE_SEND) {
         op->judged = true;

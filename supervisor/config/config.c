@@ -342,6 +342,19 @@ struct config *config_load(const char *path, const struct config_env *env, struc
     return config_parse(rv_buf_str(&text), path, env, err);
 }
 
+size_t config_other_namespaces(const struct config *c, struct rv_str own, struct rv_str **ret) {
+    const struct schema_texts *in = c->other.namespaces.n != 0 ? &c->other.namespaces : &c->namespaces;
+    size_t n = in->n;
+    bool has_own = n == 0 || c->other.namespaces.n != 0;
+    *ret = rv_alloc_array(n + 1, sizeof **ret);
+    for (size_t i = 0; i < n; i++) {
+        (*ret)[i] = in->list[i];
+        has_own |= rv_str_eq(in->list[i], own);
+    }
+    if (!has_own) (*ret)[n++] = own;
+    return n;
+}
+
 struct config *config_free(struct config *c) {
     if (c == NULL) return NULL;
     for (size_t i = 0; i < c->plugin_n; i++) {

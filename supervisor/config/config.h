@@ -76,6 +76,9 @@ typedef void (*config_warning_fn)(void *arg, const char *text);
 void config_warnings(const struct config *c, config_warning_fn fn, void *arg);
 /* Writes, as YAML, the roles that the enabled plugins and the supervisor need, and their bindings to the ServiceAccount
  * "rayvisor" of namespace ns. */
+/* The namespaces in which another operator is looked for; `own` is the operator's. None: in all. The caller frees the
+ * array, whose texts are the configuration's. */
+size_t config_other_namespaces(const struct config *c, struct rv_str own, struct rv_str **ret);
 void config_print_rbac(const struct config *c, struct rv_str ns, struct rv_buf *out);
 
 #endif

@@ -148,10 +148,16 @@ static void add_other_operator(struct roles *r) {
     r->lease = (struct schema_texts){(struct rv_str *)(uintptr_t)&c->lease, 1, true};
     const struct rule rule = {
         .group = RV_STR("coordination.k8s.io"), .resource = RV_STR("leases"), .names = &r->lease, .verbs = GET | LIST};
-    add_rule(r, &c->namespaces, &rule);
-    bool own = c->namespaces.n != 0 || r->config->namespaces.n == 0;
-    for (size_t i = 0; i < r->config->namespaces.n; i++) own |= rv_str_eq(r->config->namespaces.list[i], r->own);
-    if (!own) add_in(r, r->own, &rule);
+    /* What is seen is told in an event on that Lease. */
+    const struct rule events = {
+        .group = RV_STR("events.k8s.io"), .resource = RV_STR("events"), .verbs = CREATE | PATCH};
+    rv_autofree struct rv_str *in = NULL;
+    size_t n = config_other_namespaces(r->config, r->own, &in);
+    if (n == 0) add_in(r, RV_STR(""), &rule);
+    for (size_t i = 0; i < n; i++) {
+        add_in(r, in[i], &rule);
+        if (r->config->namespaces.n != 0) add_in(r, in[i], &events);
+    }
 }
 
 static void collect(struct roles *r) {

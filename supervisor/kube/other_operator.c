@@ -31,6 +31,7 @@ struct other_operator {
     char *holder, *ns; /* of the last one that was active */
     unsigned failed;
     bool troubled;
+    bool partial; /* this look was refused somewhere */
 };
 
 static int64_t now_ms(void) { return rv_boot_now() / 1000000; }
@@ -117,22 +118,43 @@ static void tell_trouble(struct other_operator *w, const struct kube_response *r
     w->o.on_trouble(w->o.arg, r);
 }
 
-/* Whoever may not look, or cannot for long, does not wait for ever: nothing is known of another one. What was seen
- * active stays so. */
-static void on_failed(struct other_operator *w, const struct kube_response *r) {
-    bool forbidden = r->code == RV_E_FORBIDDEN || r->code == RV_E_NOT_FOUND;
-    if (forbidden && w->everywhere) {
+static void look_in_the_next(struct other_operator *w) {
+    if (!w->everywhere && ++w->at < w->n) {
+        look(w);
+        return;
+    }
+    w->failed = 0;
+    if (!w->partial) tell_trouble(w, NULL);
+    w->partial = false;
+    judge(w);
+    later(w);
+}
+
+/* Whoever may not look somewhere looks in the other namespaces all the same. What was seen there stays. */
+static void on_refused(struct other_operator *w, const struct kube_response *r) {
+    if (w->everywhere) {
         w->everywhere = false;
         w->at = 0;
         look(w);
         return;
     }
+    for (size_t i = 0; i < w->seen_n; i++)
+        if (strcmp(w->seen[i].ns, w->namespaces[w->at]) == 0) w->seen[i].listed = true;
+    w->partial = true;
+    tell_trouble(w, r);
+    look_in_the_next(w);
+}
+
+/* Whoever cannot look for long does not wait for ever: nothing is known of another one. What was seen active stays so.
+ */
+static void on_failed(struct other_operator *w, const struct kube_response *r) {
     w->failed++;
     tell_trouble(w, r);
-    if (w->state == OTHER_OPERATOR_UNKNOWN && (forbidden || w->failed >= TRIES)) {
+    if (w->state == OTHER_OPERATOR_UNKNOWN && w->failed >= TRIES) {
         w->state = OTHER_OPERATOR_NONE;
         w->o.on_change(w->o.arg);
     }
+    w->partial = false;
     w->at = 0;
     rv_timer_arm(w->tick, w->state == OTHER_OPERATOR_UNKNOWN ? w->o.active_pause_ms : w->o.pause_ms);
 }
@@ -144,20 +166,17 @@ static void on_list(void *arg, const struct kube_response *r) {
     w->request = NULL;
     if (r->code == 0 && rv_json_to_mp((struct rv_str){(const char *)r->body.p, r->body.n}, NULL, &mp, NULL) != 0)
         shown.code = RV_E_PARSE;
+    if (shown.code == RV_E_FORBIDDEN || shown.code == RV_E_NOT_FOUND) {
+        on_refused(w, &shown);
+        return;
+    }
     if (shown.code != 0) {
         on_failed(w, &shown);
         return;
     }
     for (struct rv_iter it = rv_iter(rv_val_get((struct rv_val){mp.p, mp.n}, "items")); rv_iter_next(&it);)
         observe(w, it.val);
-    if (!w->everywhere && ++w->at < w->n) {
-        look(w);
-        return;
-    }
-    w->failed = 0;
-    tell_trouble(w, NULL);
-    judge(w);
-    later(w);
+    look_in_the_next(w);
 }
 
 /* resourceVersion 0: what the API server has at hand will do. */
@@ -195,7 +214,7 @@ struct other_operator *other_operator_start(struct rv_loop *loop, struct kube_cl
     w->everywhere = o->n == 0;
     w->n = o->n != 0 ? o->n : 1;
     w->namespaces = rv_alloc_array(w->n, sizeof *w->namespaces);
-    for (size_t i = 0; i < w->n; i++) w->namespaces[i] = rv_strdup(o->n != 0 ? o->namespaces[i] : o->own_ns);
+    for (size_t i = 0; i < w->n; i++) w->namespaces[i] = rv_strdup(o->n != 0 ? o->namespaces[i] : o->home);
     w->tick = rv_loop_timer(loop, on_tick, w);
     rv_timer_arm(w->tick, 0);
     return w;

@@ -17,10 +17,11 @@ struct other_operator_opts {
     const char *lease;                 /* its name */
     struct rv_str own_ns, own_lease;   /* ours, which is no other's; may be empty */
     const struct rv_str *namespaces;   /* where to look */
-    size_t n;                          /* 0: in all, and where that is forbidden in own_ns */
+    size_t n;                          /* 0: in all, and where that is forbidden in `home` */
+    struct rv_str home;                /* the operator's namespace */
     int64_t pause_ms, active_pause_ms; /* between two looks, and while one is active */
     void (*on_change)(void *arg);      /* of the state */
-    /* Each look that told nothing; NULL: one did, after some that did not. */
+    /* Each look that did not tell all; NULL: one did, after some that did not. */
     void (*on_trouble)(void *arg, const struct kube_response *r);
     void *arg;
 };

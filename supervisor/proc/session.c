@@ -75,6 +75,9 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
     if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY)
         rv_coalesce_edited(&p->s->coalesce, rv_mono_now());
     queue_change(l, o, deleted);
+    if (deleted)
+        executor_object_gone(p->s->executor, rv_str(store_collection_api_version(o->collection)),
+                             rv_str(store_collection_resource(o->collection)), o);
     quarantine_object_changed(l->plugin->quarantine, l->kind, o, deleted);
 }
 

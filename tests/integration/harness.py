@@ -271,6 +271,7 @@ class Account:
         token = kube.call("POST", f"/api/v1/namespaces/{self.NS}/serviceaccounts/rayvisor/token",
                           {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 7200}})["status"]["token"]
         text = open(like).read()
+        text = re.sub(r"\n( *)context:\n( +)", rf"\n\1context:\n\2namespace: {self.NS}\n\2", text)  # as its pod has it
         with open(self.kubeconfig, "w") as f: f.write(text.replace(kube.token, token))
 
     def grant(self, config):

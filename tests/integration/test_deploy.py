@@ -68,7 +68,8 @@ CHARTS = [[], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["
           ["featureGates[0].name=KubernetesWAS,featureGates[0].enabled=true", "settings.raycluster.openshiftRoutes=true"],
           ["featureGates[0].name=AllAlpha,featureGates[0].enabled=true", "featureGates[1].name=RayClusterMTLS,featureGates[1].enabled=false"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
-          ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"]]
+          ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"],
+          ["singleNamespaceInstall=true", "watchNamespace={a,b}", "config.otherOperator.namespaces={a,k}"], ["config.otherOperator.namespaces={k}"]]
 
 
 def test_chart_without_warnings(env):
@@ -96,9 +97,11 @@ def test_chart(env):
         r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", "ops"], text=True, capture_output=True)
         assert r.returncode == 0, (sets, r.stderr, text)
         roles = [o for o in objects if re.search(r"^kind: (Cluster)?Role$", o, re.M)]
-        spaces = sorted(m[1] for o in roles if "-leader-election" not in o and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
+        spaces = sorted(m[1] for o in roles if not re.search("-leader-election|-other-operator", o) and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
         assert spaces == (["a", "b"] if "watchNamespace={a,b}" in sets else ["ops"] if "singleNamespaceInstall=true" in sets else []), (sets, spaces)
         assert rules("\n".join(roles)) == rules(r.stdout), (sets, rules("\n".join(roles)), rules(r.stdout))
+        where = lambda docs: sorted(m[1] if (m := re.search(r"^  namespace: (\S+)$", o, re.M)) else "" for o in docs if re.search(r"^kind: (Cluster)?Role$", o, re.M) and "resourceNames" in o)
+        assert where(roles) == where(r.stdout.split("---\n")), (sets, where(roles), where(r.stdout.split("---\n")))
 
 
 def test_chart_values(env):

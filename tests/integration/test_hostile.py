@@ -5,8 +5,8 @@ import os
 from flood import *
 
 
-def hostile(env, what, ends=None, says=None, seconds=6):
-    """ends: the causes that its process is ended for; None: it may go on, and is only held down."""
+def hostile(env, what, ends=None, says=None, seconds=6, also=()):
+    """ends: the causes that its process is ended for; None: it may go on, and is only held down. also: causes that may be added to them."""
     with Flood(env, what) as f:
         f.measure(seconds)
         assert f.grown < 128, f"{what}: the supervisor grew by {f.grown:.0f} MiB"
@@ -15,7 +15,7 @@ def hostile(env, what, ends=None, says=None, seconds=6):
         toy, other = f.op.plugin("toy"), f.op.plugin("raycluster")
         assert other["restarts"] == 0 and f.op.starts == 1 and f.op.proc.alive(), other
         causes = {d["cause"] for d in toy["deaths"]}
-        assert causes == ends if ends else causes <= {"hang", "protocol", "memory"}, f"{what}: {toy['deaths']}"
+        assert ends <= causes <= ends | set(also) if ends else causes <= {"hang", "protocol", "memory"}, f"{what}: {toy['deaths']}"
         if says: assert f.op.logs('"plugin":"toy"', says), f"{what}: nothing says {says!r}"
         return f
 
@@ -30,7 +30,7 @@ def test_large_bodies(env): hostile(env, "large")
 def test_events(env): hostile(env, "events")
 def test_metrics(env): hostile(env, "metrics")
 def test_logs(env): hostile(env, "logs")
-def test_page_tables(env): hostile(env, "pages", {"memory"}, "memory")
+def test_page_tables(env): hostile(env, "pages", {"memory"}, "memory", also={"hang"})  # on a busy machine it maps for longer than it may be silent
 
 
 def test_talks_and_hears_nothing(env):

@@ -147,6 +147,38 @@ def test_only_where_it_is_configured(env):
     assert env.op.starts == 1 and env.op.proc.alive()
 
 
+def test_where_only_some_namespaces_are_watched(env):
+    """It is looked for in them and in our own namespace, with the rights that --print-rbac prints; elsewhere it does not count."""
+    env.cluster()
+    ns, more, elsewhere = env.kube.namespace("two"), env.kube.namespace("more"), env.kube.namespace("elsewhere")
+    env.keep(KubeRay(env.kube, elsewhere))
+    op = env.operator(namespaces=[ns, more], extra=f"leaderElection: {{enabled: true, namespace: {ns}, name: ours, leaseSeconds: 3, renewSeconds: 2, retrySeconds: 1}}")
+    acts(env)
+    for theirs in (more, op.account.NS if op.account else "default"):
+        kuberay = env.keep(KubeRay(env.kube, theirs))
+        try:
+            stands_by(env)
+            says_so(env, theirs, kuberay.holder)
+        finally:
+            kuberay.stop()
+            env.kube.delete("leases", theirs, LEASE)
+        acts(env)
+    assert not op.logs("cannot be seen") and not re.search("forbidden|FORBIDDEN", op.proc.output())
+
+
+def test_a_namespace_where_it_may_not_look(env):
+    """The others are looked at all the same; which one it is stands in the log."""
+    env.sandbox(why="the sandbox refuses in place of roles")
+    refused, theirs = env.kube.namespace("refused"), env.kube.namespace("two")
+    env.sb.fault({"resource": "leases", "namespace": refused}, {"status": 403, "reason": "Forbidden"})
+    kuberay = env.keep(KubeRay(env.kube, theirs))
+    env.operator(namespaces=[refused, theirs], wait=False)
+    stands_by(env)
+    told(env, "whether another operator works beside this one cannot be seen", most=1)
+    kuberay.stop()
+    acts(env)
+
+
 # ---- writes that are undone -----------------------------------------------------------------------------------
 
 
@@ -193,6 +225,59 @@ def test_a_write_that_is_undone_ends(env):
     other.stop()
     wait_for("our own value, in the end", lambda: env.kube.get("pods", ns, head["metadata"]["name"])["metadata"]["annotations"][VERSION] == ours, 90)
     assert len(events_of(env.kube, ns, "one", "WriteUndone")) == 1
+
+
+class Deleter(threading.Thread):
+    """Another manager that does not want an object, and looks fifty times a second."""
+
+    def __init__(self, kube, resource, ns, names):
+        super().__init__(daemon=True)
+        self.kube, self.resource, self.ns, self.names, self.n, self.ended = kube, resource, ns, names, 0, threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ended.wait(0.02):
+            with contextlib.suppress(OSError, ApiError, http.client.HTTPException):
+                for name in self.names():
+                    self.kube.call("DELETE", Kube.path(self.resource, self.ns, name), {"gracePeriodSeconds": 0})
+                    self.n += 1
+
+    def stop(self):
+        self.ended.set()
+        self.join()
+
+
+def deleted_again_and_again(env, resource, names):
+    """Told once, made more and more rarely; everything else goes on, and in the end it is there."""
+    env.cluster()
+    ns = env.kube.namespace("undone")
+    env.operator()
+    env.kube.create("rayclusters", ns, raycluster("one"))
+    wait_ready(env.kube, ns, "one", 1)
+    other = env.keep(Deleter(env.kube, resource, ns, lambda: names(ns)))
+    line = told(env, "another manager deletes what is made, again and again", most=1)[0]
+    assert line["resource"] == resource and line["plugin"] == "raycluster", line
+    n = other.n
+    time.sleep(8)
+    assert other.n <= n + 1, f"{other.n - n} were made within 8 s"
+    event = wait_for("the event", lambda: events_of(env.kube, ns, "one", "WriteUndone"))
+    assert len(event) == 1 and f"deletes {resource} one-" in event[0]["note"], event
+    assert "another manager deletes" in env.op.ctl("explain", "raycluster/one", "-n", ns), env.op.ctl("explain", "raycluster/one", "-n", ns)
+    assert int(re.search(r"^rayvisor_writes_undone_total (\d+)", env.op.http("/metrics"), re.M)[1]) == 1
+    time.sleep(15)
+    assert other.n <= n + 4, f"{other.n - n} were made within 23 s"
+    other.stop()
+    wait_for("it to be there in the end", lambda: names(ns), 90)
+    wait_ready(env.kube, ns, "one", 1, 90)
+    assert len(events_of(env.kube, ns, "one", "WriteUndone")) == 1
+
+
+def test_a_service_that_is_deleted_again_and_again(env):
+    deleted_again_and_again(env, "services", lambda ns: [s["metadata"]["name"] for s in env.kube.list("services", ns) if s["metadata"]["name"] == "one-head-svc"])
+
+
+def test_workers_that_are_deleted_again_and_again(env):
+    deleted_again_and_again(env, "pods", lambda ns: [p["metadata"]["name"] for p in env.kube.list("pods", ns, "ray.io/node-type=worker")])
 
 
 if __name__ == "__main__": main()

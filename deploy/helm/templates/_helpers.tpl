@@ -85,9 +85,6 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{/* What rayvisord --print-rbac prints for this configuration, from the same manifests; a test compares. */}}
 {{- define "rayvisor.rules" -}}
 {{ include "rayvisor.rule" (dict "apiVersion" "events.k8s.io/v1" "resource" "events" "verbs" (list "create" "patch")) }}
-{{- with include "rayvisor.otherRule" . }}
-{{ . }}
-{{- end }}
 {{- range $name, $set := include "rayvisor.plugins" . | fromYaml }}
 {{- $m := $.Files.Get (printf "plugins/%s.yaml" $name) | fromYaml }}
 {{- $settings := dict }}
@@ -126,12 +123,19 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Leases by which another operator is seen, unless it is not looked for. */}}
+{{/* Leases by which another operator is seen. */}}
 {{- define "rayvisor.otherRule" -}}
 {{- $other := .Values.config.otherOperator | default dict }}
-{{- if ne ($other.action | default "standBy") "ignore" }}
 {{- include "rayvisor.rule" (dict "apiVersion" "coordination.k8s.io/v1" "resource" "leases" "names" (list ($other.lease | default "ray-operator-leader")) "verbs" (list "get" "list")) }}
 {{- end }}
+
+{{/* The namespaces in which it is looked for, as {list: [...]}; "": all. */}}
+{{- define "rayvisor.otherNamespaces" -}}
+{{- $other := .Values.config.otherOperator | default dict }}
+{{- $watched := get (include "rayvisor.namespaces" . | fromYaml) "list" }}
+{{- $list := $other.namespaces | default (ternary (append $watched .Release.Namespace | uniq) (list "") (ne (len $watched) 0)) }}
+{{- if eq ($other.action | default "standBy") "ignore" }}{{ $list = list }}{{ end }}
+{{- dict "list" $list | toYaml }}
 {{- end }}
 
 {{/* Of {root, kind, name}. */}}
