@@ -17,9 +17,10 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
                              .active_ns = rv_path_int(s, "activeSeconds", 30) * SECOND,
                              .release_ns = rv_path_int(s, "releaseAfterSeconds", 10) * SECOND,
                              .timeout_ms = (uint32_t)rv_path_int(s, "pollTimeoutMs", 3000),
-                             .max_launches = rv_path_int(s, "maxLaunchesPerRound", 1000)};
+                             .max_launches = rv_path_int(s, "maxLaunchesPerRound", 1000),
+                             .polls_per_second = rv_path_int(s, "pollsPerSecond", 200)};
     int r = rc_settings_read(&fresh.shared, s, err);
-    if (r == 0) *(struct settings *)state = fresh;
+    if (r == 0) ((struct shared *)state)->settings = fresh;
     return r;
 }
 
@@ -162,9 +163,11 @@ static void scale(struct round *r) {
     round_drained(r);
     if (!take_patch(r)) return;
     if (head == NULL || !head->ready || !look_at_head(r, head)) {
+        tell_polled(r->pass, r->memo, false);
         wait_for_head(r, head);
         return;
     }
+    tell_polled(r->pass, r->memo, true);
     if (res != NULL) {
         round_answer(r, res);
         rv_pass_wake_at(r->pass, r->memo->next_poll);
@@ -180,9 +183,9 @@ static void scale(struct round *r) {
 }
 
 static void reconcile(struct rv_pass *p) {
-    const struct settings *settings = p->state;
-    struct round r = {.pass = p, .arena = p->arena, .settings = settings, .memo = p->memo};
-    rc_cluster_read(&r.cluster, p->object.value, &settings->shared);
+    struct shared *shared = p->state;
+    struct round r = {.pass = p, .arena = p->arena, .settings = &shared->settings, .shared = shared, .memo = p->memo};
+    rc_cluster_read(&r.cluster, p->object.value, &shared->settings.shared);
     if (rv_meta_deleting(p->object.value)) {
         tell_gone(p, r.memo);
         return;
@@ -203,8 +206,11 @@ static void reconcile(struct rv_pass *p) {
     tell_again(&r);
 }
 
-static void gone(struct rv_pass *p) { tell_gone(p, p->memo); }
+/* Its object is gone, or another one has its name, or the plugin ends; then the metrics stay for the next process. */
+static void memo_end(const struct rv_pass *p, bool plugin_ends) {
+    if (!plugin_ends) tell_gone(p, p->memo);
+}
 
-RV_CONTROLLER(.reconcile = reconcile, .gone = gone, .reporter = "raycluster-autoscaler",
-              .state_size = sizeof(struct settings), .configure = configure, .memo_size = sizeof(struct memo),
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-autoscaler", .state_size = sizeof(struct shared),
+              .configure = configure, .memo_size = sizeof(struct memo), .memo_end = memo_end,
               .memo_release = memo_release)

@@ -32,6 +32,12 @@ static int64_t jittered(const struct round *r, int64_t ns) { /* a thousand clust
     return ns - ns / 10 + (int64_t)(luck % 1000) * (ns / 5000);
 }
 
+int64_t round_quiet_ns(const struct settings *s, uint32_t polled) {
+    int64_t ns = (int64_t)polled * SECOND / s->polls_per_second;
+    if (ns > s->poll_ns) ns = s->poll_ns;
+    return ns < s->active_poll_ns ? s->active_poll_ns : ns;
+}
+
 static void plan_next(struct round *r) {
     struct memo *m = r->memo;
     int64_t now = r->pass->now;
@@ -40,7 +46,8 @@ static void plan_next(struct round *r) {
     if (usage != m->usage || busy) m->last_change = now;
     m->usage = usage;
     bool active = now - m->last_change < r->settings->active_ns;
-    m->next_poll = now + jittered(r, active ? r->settings->active_poll_ns : r->settings->poll_ns);
+    int64_t quiet = round_quiet_ns(r->settings, r->shared->polled);
+    m->next_poll = now + jittered(r, active ? r->settings->active_poll_ns : quiet);
 }
 
 static void back_off(struct round *r) {

@@ -23,7 +23,13 @@ struct settings {
     struct rc_settings shared;
     int64_t poll_ns, active_poll_ns, active_ns, release_ns;
     uint32_t timeout_ms;
-    int64_t max_launches;
+    int64_t max_launches, polls_per_second;
+};
+
+/* The plugin's memory: what all clusters share. */
+struct shared {
+    struct settings settings;
+    uint32_t polled; /* clusters that are asked */
 };
 
 /* A pod that Ray agreed to drain, or was told about; found again by its uid. */
@@ -50,6 +56,7 @@ struct memo {
     uint64_t told_unmet;  /* hash of what was last said to be unmet */
     int64_t joined;       /* workers of the last answer */
     bool frozen_said, mode_said, gauge;
+    bool polled; /* counted among those that are asked */
     struct noted_list drained, preempted;
     char *draining[64]; /* uids of the drains that are under way, by their tag */
     uint32_t n_draining;
@@ -65,6 +72,7 @@ struct round {
     struct rv_pass *pass;
     struct rv_arena *arena;
     const struct settings *settings;
+    struct shared *shared;
     struct memo *memo;
     struct rc_cluster cluster;
     struct rc_cluster runs; /* as its head runs (live_head.h) */
@@ -89,6 +97,8 @@ bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str 
 void round_answer(struct round *r, const struct rv_result *res);
 void round_drained(struct round *r); /* results of drains: into the memo */
 bool round_patch(struct round *r);   /* the patch that the plan asks for, if it asks for one */
+/* How often a quiet cluster is asked when so many are: few are asked often, and many together at a bounded rate. */
+int64_t round_quiet_ns(const struct settings *s, uint32_t polled);
 
 /* shadow.c */
 void shadow_compare(struct round *r);
@@ -100,7 +110,8 @@ void tell_again(struct round *r); /* all lines, at the end of a pass */
 void tell_frozen(struct round *r, struct rv_str why);
 void tell_decision(struct round *r);
 void tell_nodes(struct round *r);
-void tell_state(struct round *r, const char *state); /* metric: one of a few words */
+void tell_state(struct round *r, const char *state);                /* metric: one of a few words */
+void tell_polled(const struct rv_pass *p, struct memo *m, bool is); /* counts the clusters that are asked */
 void tell_gone(const struct rv_pass *p, struct memo *m);
 void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value);
 

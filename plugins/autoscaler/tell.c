@@ -32,7 +32,16 @@ void tell_state(struct round *r, const char *state) {
     gauge(r->pass, "starting", RV_METRIC_GAUGE, (double)starting);
 }
 
+void tell_polled(const struct rv_pass *p, struct memo *m, bool is) {
+    struct shared *shared = p->state;
+    if (m->polled == is) return;
+    m->polled = is;
+    shared->polled = is ? shared->polled + 1 : shared->polled - 1;
+    p->api->metric(p->host, RV_STR("polled"), RV_METRIC_GAUGE, shared->polled, NULL, 0);
+}
+
 void tell_gone(const struct rv_pass *p, struct memo *m) {
+    tell_polled(p, m, false);
     if (!m->gauge) return;
     m->gauge = false;
     for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], RV_METRIC_REMOVED, 0);

@@ -50,6 +50,13 @@ int world_waiting(const struct world *w) {
     return n;
 }
 
+double world_metric(const struct world *w, const char *name, const char *label) {
+    for (int i = 0; i < WORLD_METRICS; i++)
+        if (strcmp(w->metrics[i].name, name) == 0 && strcmp(w->metrics[i].label, label) == 0)
+            return w->metrics[i].value;
+    return -1;
+}
+
 struct world_pod *world_pod(struct world *w, const char *name) {
     for (int i = 0; i < WORLD_PODS; i++)
         if (w->pods[i].used && strcmp(w->pods[i].name, name) == 0) return &w->pods[i];
@@ -455,7 +462,14 @@ static void api_log(struct rv_host *h, int32_t level, struct rv_str message, con
 }
 static void api_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value,
                        const struct rv_field *labels, uint64_t n) {
-    (void)h, (void)name, (void)type, (void)value, (void)labels, (void)n;
+    struct world *w = of(h);
+    struct rv_str label = n > 0 ? labels[n - 1].value : RV_STR("");
+    struct world_metric *m = w->metrics;
+    while (m->name[0] != 0 && !(rv_str_is(name, m->name) && rv_str_is(label, m->label)))
+        if (++m == w->metrics + WORLD_METRICS) abort();
+    snprintf(m->name, sizeof m->name, RV_STR_FMT, RV_STR_ARG(name));
+    snprintf(m->label, sizeof m->label, RV_STR_FMT, RV_STR_ARG(label));
+    m->value = type == RV_METRIC_COUNTER ? m->value + value : type == RV_METRIC_GAUGE ? value : -1;
 }
 static struct rv_str api_keep(struct rv_host *h, struct rv_str s) { return rv_arena_str(of(h)->pass_arena, s); }
 static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t ms) { (void)h, (void)key, (void)ms; }
@@ -578,15 +592,32 @@ static void step_head(struct world *w) {
     }
 }
 
-static void pass(struct world *w) {
+static struct rv_outcome reconcile(struct world *w, const char *name) {
     struct rv_outcome out = {.size = sizeof out};
-    struct rv_key key = {RV_STR("ns"), RV_STR("c")};
+    struct rv_key key = {RV_STR("ns"), rv_str(name)};
     rv_arena_reset(w->pass_arena);
     w->explained[0] = 0;
     w->n_asked = 0;
     w->slow = false;
-    w->passes++;
     w->plugin->reconcile(w->state, &key, &out);
+    return out;
+}
+
+void world_crowd(struct world *w, int n) {
+    size_t results = w->n_results;
+    w->n_results = 0; /* they are none of theirs */
+    for (int i = 0; i < n; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "other-%d", i);
+        (void)reconcile(w, name);
+    }
+    w->n_results = results;
+    w->next_pass = w->now; /* what they asked has taken the place of what was asked */
+}
+
+static void pass(struct world *w) {
+    w->passes++;
+    struct rv_outcome out = reconcile(w, "c");
     w->n_results = w->n_asked;
     int64_t answer = w->slow ? w->now + (int64_t)world_luck(w, 4) * TICK_MS : w->now; /* an answer is of a while ago */
     w->next_pass = out.code == RV_RETRY   ? w->now + 1000
