@@ -64,10 +64,12 @@ static bool concerns_us(struct round *r) {
         if (f->tls && rv_str_is(rc_annotation(&r->cluster, RC_ANNOTATION_AUTOSCALER), "operator"))
             rv_pass_explain(r->pass,
                             "the sidecar scales: its head wants client certificates, which the plugin has not");
+        ready_remove(r);
         return false;
     }
     if (rv_path_bool(r->cluster.spec, "suspend", false)) {
         rv_pass_explain(r->pass, "the cluster is suspended");
+        ready_set(r, false, "RayClusterSuspended", RV_STR("Nothing is scaled: the cluster is suspended"));
         return false;
     }
     return true;
@@ -75,9 +77,10 @@ static bool concerns_us(struct round *r) {
 
 static void wait_for_head(struct round *r, const struct seen_pod *head) {
     tell_begin(r);
-    tell_frozen(r, head == NULL
-                       ? RV_STR("there is no head pod")
-                       : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
+    tell_frozen(r, head == NULL ? "HeadPodNotFound" : "HeadPodNotReady",
+                head == NULL
+                    ? RV_STR("there is no head pod")
+                    : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
     tell_state(r, "frozen");
     r->memo->good = 0;
     r->memo->next_poll = 0; /* as soon as it is ready */
@@ -111,6 +114,10 @@ static bool take_patch(struct round *r) {
     const struct rv_result *res;
     for (size_t i = 0; (res = rv_pass_result(r->pass, i)) != NULL; i++) {
         if (res->tag != TAG_PATCH && res->tag != TAG_DELETE) continue;
+        if (res->tag == TAG_PATCH && res->code == 0 && r->memo->demand_since != 0) {
+            meter_observe(&r->shared->reactions, r->pass->now - r->memo->demand_since);
+            r->memo->demand_since = 0;
+        }
         if (res->tag == TAG_PATCH)
             tell_count(r->pass, "patches_total", 1, "result", res->code == 0 ? "done" : "failed");
         if (res->code == 0 || res->code == RV_E_NOT_FOUND) continue;
@@ -176,6 +183,7 @@ static void scale(struct round *r) {
     if (finish(r)) return;
     if (r->pass->now >= r->memo->next_poll) {
         if (!talk_poll(r)) rv_pass_retry(r->pass, "the control store cannot be asked");
+        r->memo->asked_at = r->pass->now;
         r->memo->next_poll = r->pass->now + r->settings->poll_ns;
         return;
     }
@@ -190,7 +198,9 @@ static void reconcile(struct rv_pass *p) {
         tell_gone(p, r.memo);
         return;
     }
+    ready_result(&r);
     if (!r.cluster.f.autoscaling) {
+        if (!rc_managed_elsewhere(r.cluster.spec)) ready_remove(&r);
         tell_gone(p, r.memo);
         memo_forget(r.memo);
         return;

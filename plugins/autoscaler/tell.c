@@ -72,11 +72,15 @@ void tell_again(struct round *r) {
 
 /* ---- waiting -------------------------------------------------------------------------------------------- */
 
-void tell_frozen(struct round *r, struct rv_str why) {
-    enum { SAID_AFTER_S = 30 };
+void tell_frozen(struct round *r, const char *reason, struct rv_str why) {
+    enum { WRITTEN_AFTER_S = 10, SAID_AFTER_S = 30 }; /* one lost answer is no news */
     struct memo *m = r->memo;
     tell_line(r, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
     if (m->waits_since == 0) m->waits_since = r->pass->now;
+    if (r->sidecar)
+        ready_beside_sidecar(r);
+    else if (r->pass->now - m->waits_since >= WRITTEN_AFTER_S * SECOND)
+        ready_set(r, false, reason, rv_arena_fmt(r->arena, "Nothing is scaled: " RV_STR_FMT, RV_STR_ARG(why)));
     if (m->frozen_said || r->pass->now - m->waits_since < SAID_AFTER_S * SECOND) return;
     m->frozen_said = true;
     rv_pass_event(r->pass, true, "AutoscalingFrozen", "Wait", "Nothing is scaled: " RV_STR_FMT, RV_STR_ARG(why));

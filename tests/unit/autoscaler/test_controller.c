@@ -164,6 +164,94 @@ static void test_sidecar(void) {
     end(w);
 }
 
+static bool is_ready(const struct world *w, const char *status, const char *reason) {
+    bool same = strcmp(w->ready.status, status) == 0 && strcmp(w->ready.reason, reason) == 0;
+    if (!same) printf("\n    AutoscalerReady %s, %s: %s", w->ready.status, w->ready.reason, w->ready.message);
+    return same;
+}
+
+/* The condition says whether the plugin scales, and what it waits for; it is written when that changes. */
+static void test_condition(void) {
+    struct world *w = begin(1);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    CU_ASSERT_EQUAL(w->status_writes, 1);
+    w->gcs_down_until = w->now + 60000;
+    world_run(w, 5000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling")); /* one lost answer is no news */
+    world_run(w, 50000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "ControlStoreUnavailable"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->ready.message, "the control store does not answer"));
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    CU_ASSERT_EQUAL(w->status_writes, 3);
+    w->suspended = true;
+    world_edit(w);
+    world_run(w, 1000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "RayClusterSuspended"));
+    w->suspended = false;
+    world_edit(w);
+    world_run(w, 2000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    world_kill_head(w, 30000);
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "HeadPodNotReady"));
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    w->sidecar = true;
+    world_edit(w);
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "SidecarScales"));
+    unsigned writes = w->status_writes;
+    w->gcs_down_until = w->now + 30000;
+    world_run(w, 50000);
+    CU_ASSERT_EQUAL(w->status_writes, writes);
+    w->plain = true; /* sidecar mode: no condition of ours */
+    world_edit(w);
+    world_run(w, 1000);
+    CU_ASSERT_TRUE(is_ready(w, "", ""));
+    writes = w->status_writes;
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(w->status_writes, writes);
+    end(w);
+}
+
+/* Without the grant it goes on scaling, and does not ask for ever. */
+static void test_condition_refused(void) {
+    struct world *w = begin(1);
+    w->status_refused = true;
+    w->suspended = true;
+    world_edit(w);
+    world_run(w, 1000);
+    w->suspended = false;
+    w->ready.status[0] = 0;
+    world_edit(w);
+    unsigned writes = w->status_writes;
+    add_tasks(w, 2, 4, 60000);
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
+    CU_ASSERT_TRUE(w->status_writes - writes >= 2 && w->status_writes - writes <= 8);
+    end(w);
+}
+
+/* Times are reported as histograms, bounds first. */
+static void test_meters(void) {
+    struct world *w = begin(1);
+    double polls = world_metric(w, "poll_seconds_count", "");
+    CU_ASSERT_TRUE(polls >= 1);
+    CU_ASSERT_EQUAL(world_metric(w, "poll_seconds_bucket", "+Inf"), polls);
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_count", ""), 0);
+    add_tasks(w, 2, 4, 60000);
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(world_metric(w, "poll_seconds_count", "") > polls);
+    CU_ASSERT_TRUE(world_metric(w, "poll_seconds_bucket", "0.01") < world_metric(w, "poll_seconds_bucket", "0.25"));
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_count", ""), 1);
+    double sum = world_metric(w, "demand_to_patch_seconds_sum", "");
+    CU_ASSERT_TRUE(sum >= 0.4 && sum <= 1.5);
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_bucket", "0.25"), 0);
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_bucket", "1.5"), 1);
+    end(w);
+}
+
 /* While the annotation says sidecar and the head has none yet, somebody must scale. */
 static void test_sidecar_to_come(void) {
     struct world *w = begin(1);
@@ -374,6 +462,9 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"quiet interval", test_quiet_interval},
                                           {"reaction", test_reaction},
                                           {"polled", test_polled},
+                                          {"condition", test_condition},
+                                          {"condition refused", test_condition_refused},
+                                          {"meters", test_meters},
                                           {"held", test_held},
                                           {"sidecar", test_sidecar},
                                           {"sidecar to come", test_sidecar_to_come},

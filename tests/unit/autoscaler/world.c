@@ -109,6 +109,10 @@ static void make_cluster(struct world *w) {
         write_group(&w->groups[g], &b, comma, w->absurd);
         comma = ",";
     }
+    rv_buf_adds(&b, "]},\"status\":{\"conditions\":[{\"type\":\"HeadPodReady\",\"status\":\"True\"}");
+    if (w->ready.status[0] != 0)
+        rv_buf_addf(&b, ",{\"type\":\"AutoscalerReady\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\"}",
+                    w->ready.status, w->ready.reason, w->ready.message);
     rv_buf_adds(&b, "]}}");
     w->object =
         (struct rv_object){.size = sizeof w->object, .ns = RV_STR("ns"), .name = RV_STR("c"), .uid = RV_STR("u")};
@@ -403,6 +407,28 @@ static int32_t json_patch(struct world *w, struct rv_val ops) {
     return 0;
 }
 
+/* The condition is the second one of the list, when it is there. */
+static int32_t status_patch(struct world *w, struct rv_val ops) {
+    w->status_writes++;
+    if (w->status_refused) return RV_E_DENIED;
+    for (struct rv_iter it = rv_iter(ops); rv_iter_next(&it);) {
+        struct rv_str path = rv_path_str(it.val, "path"), op = rv_path_str(it.val, "op");
+        struct rv_val value = rv_val_get(it.val, "value");
+        bool add = rv_str_is(op, "add"), there = w->ready.status[0] != 0;
+        if (!rv_str_is(path, add                     ? "/status/conditions/-"
+                             : rv_str_is(op, "test") ? "/status/conditions/1/type"
+                                                     : "/status/conditions/1") ||
+            add == there)
+            wrong(w, "%s of " RV_STR_FMT, add ? "add" : "another", RV_STR_ARG(path));
+        if (rv_str_is(op, "test")) continue;
+        snprintf(w->ready.status, sizeof w->ready.status, RV_STR_FMT, RV_STR_ARG(rv_path_str(value, "status")));
+        snprintf(w->ready.reason, sizeof w->ready.reason, RV_STR_FMT, RV_STR_ARG(rv_path_str(value, "reason")));
+        snprintf(w->ready.message, sizeof w->ready.message, RV_STR_FMT, RV_STR_ARG(rv_path_str(value, "message")));
+    }
+    w->object_of = -1;
+    return 0;
+}
+
 static int32_t delete_pod(struct world *w, const struct rv_action *a) {
     for (int i = 0; i < WORLD_PODS; i++) {
         struct world_pod *p = &w->pods[i];
@@ -424,6 +450,8 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
     *r = (struct rv_result){.size = sizeof *r, .tag = a->tag, .verb = a->verb};
     if (w->now < w->api_down_until)
         r->code = RV_E_UNAVAILABLE;
+    else if (a->verb == RV_VERB_JSON_PATCH && rv_str_is(a->subresource, "status"))
+        r->code = status_patch(w, (struct rv_val){a->body.p, a->body.n});
     else if (a->verb == RV_VERB_JSON_PATCH)
         r->code = json_patch(w, (struct rv_val){a->body.p, a->body.n});
     else if (a->verb == RV_VERB_DELETE)

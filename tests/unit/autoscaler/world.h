@@ -42,6 +42,11 @@ struct world_task {
     int64_t left, asked;
 };
 
+/* The condition AutoscalerReady; no status: it is not there. */
+struct world_condition {
+    char status[8], reason[40], message[200];
+};
+
 struct world {
     int64_t now; /* ms */
     uint64_t luck;
@@ -61,6 +66,9 @@ struct world {
     unsigned patches, drains, drains_refused, deletes, polls, passes, conflicts, reports, preemptions, events, launched;
     char event[40]; /* reason of the last one */
     char explained[8192];
+    struct world_condition ready;
+    bool status_refused; /* by the API server */
+    unsigned status_writes;
     struct world_metric metrics[WORLD_METRICS];
     /* inside */
     const struct rv_plugin *plugin;
