@@ -48,6 +48,7 @@ void memo_forget(struct memo *m) {
     m->good = 0;
     m->usage = m->reported = 0;
     m->joined = 0;
+    m->waits_since = m->met_at = m->demand_since = m->next_poll = 0;
     noted_free(&m->drained);
     noted_free(&m->preempted);
     forget_draining(m);

@@ -17,9 +17,10 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
                              .active_ns = rv_path_int(s, "activeSeconds", 30) * SECOND,
                              .release_ns = rv_path_int(s, "releaseAfterSeconds", 10) * SECOND,
                              .timeout_ms = (uint32_t)rv_path_int(s, "pollTimeoutMs", 3000),
-                             .max_launches = rv_path_int(s, "maxLaunchesPerRound", 1000)};
+                             .max_launches = rv_path_int(s, "maxLaunchesPerRound", 1000),
+                             .polls_per_second = rv_path_int(s, "pollsPerSecond", 200)};
     int r = rc_settings_read(&fresh.shared, s, err);
-    if (r == 0) *(struct settings *)state = fresh;
+    if (r == 0) ((struct shared *)state)->settings = fresh;
     return r;
 }
 
@@ -63,10 +64,12 @@ static bool concerns_us(struct round *r) {
         if (f->tls && rv_str_is(rc_annotation(&r->cluster, RC_ANNOTATION_AUTOSCALER), "operator"))
             rv_pass_explain(r->pass,
                             "the sidecar scales: its head wants client certificates, which the plugin has not");
+        ready_remove(r);
         return false;
     }
     if (rv_path_bool(r->cluster.spec, "suspend", false)) {
         rv_pass_explain(r->pass, "the cluster is suspended");
+        ready_set(r, false, "RayClusterSuspended", RV_STR("Nothing is scaled: the cluster is suspended"));
         return false;
     }
     return true;
@@ -74,9 +77,10 @@ static bool concerns_us(struct round *r) {
 
 static void wait_for_head(struct round *r, const struct seen_pod *head) {
     tell_begin(r);
-    tell_frozen(r, head == NULL
-                       ? RV_STR("there is no head pod")
-                       : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
+    tell_frozen(r, head == NULL ? "HeadPodNotFound" : "HeadPodNotReady",
+                head == NULL
+                    ? RV_STR("there is no head pod")
+                    : rv_arena_fmt(r->arena, "the head pod " RV_STR_FMT " is not ready", RV_STR_ARG(head->name)));
     tell_state(r, "frozen");
     r->memo->good = 0;
     r->memo->next_poll = 0; /* as soon as it is ready */
@@ -110,6 +114,10 @@ static bool take_patch(struct round *r) {
     const struct rv_result *res;
     for (size_t i = 0; (res = rv_pass_result(r->pass, i)) != NULL; i++) {
         if (res->tag != TAG_PATCH && res->tag != TAG_DELETE) continue;
+        if (res->tag == TAG_PATCH && res->code == 0 && r->memo->demand_since != 0) {
+            meter_observe(&r->shared->reactions, r->pass->now - r->memo->demand_since);
+            r->memo->demand_since = 0;
+        }
         if (res->tag == TAG_PATCH)
             tell_count(r->pass, "patches_total", 1, "result", res->code == 0 ? "done" : "failed");
         if (res->code == 0 || res->code == RV_E_NOT_FOUND) continue;
@@ -162,9 +170,11 @@ static void scale(struct round *r) {
     round_drained(r);
     if (!take_patch(r)) return;
     if (head == NULL || !head->ready || !look_at_head(r, head)) {
+        tell_polled(r->pass, r->memo, false);
         wait_for_head(r, head);
         return;
     }
+    tell_polled(r->pass, r->memo, true);
     if (res != NULL) {
         round_answer(r, res);
         rv_pass_wake_at(r->pass, r->memo->next_poll);
@@ -173,6 +183,7 @@ static void scale(struct round *r) {
     if (finish(r)) return;
     if (r->pass->now >= r->memo->next_poll) {
         if (!talk_poll(r)) rv_pass_retry(r->pass, "the control store cannot be asked");
+        r->memo->asked_at = r->pass->now;
         r->memo->next_poll = r->pass->now + r->settings->poll_ns;
         return;
     }
@@ -180,14 +191,16 @@ static void scale(struct round *r) {
 }
 
 static void reconcile(struct rv_pass *p) {
-    const struct settings *settings = p->state;
-    struct round r = {.pass = p, .arena = p->arena, .settings = settings, .memo = p->memo};
-    rc_cluster_read(&r.cluster, p->object.value, &settings->shared);
+    struct shared *shared = p->state;
+    struct round r = {.pass = p, .arena = p->arena, .settings = &shared->settings, .shared = shared, .memo = p->memo};
+    rc_cluster_read(&r.cluster, p->object.value, &shared->settings.shared);
     if (rv_meta_deleting(p->object.value)) {
         tell_gone(p, r.memo);
         return;
     }
+    ready_result(&r);
     if (!r.cluster.f.autoscaling) {
+        if (!rc_managed_elsewhere(r.cluster.spec)) ready_remove(&r);
         tell_gone(p, r.memo);
         memo_forget(r.memo);
         return;
@@ -203,8 +216,11 @@ static void reconcile(struct rv_pass *p) {
     tell_again(&r);
 }
 
-static void gone(struct rv_pass *p) { tell_gone(p, p->memo); }
+/* Its object is gone, or another one has its name, or the plugin ends; then the metrics stay for the next process. */
+static void memo_end(const struct rv_pass *p, bool plugin_ends) {
+    if (!plugin_ends) tell_gone(p, p->memo);
+}
 
-RV_CONTROLLER(.reconcile = reconcile, .gone = gone, .reporter = "raycluster-autoscaler",
-              .state_size = sizeof(struct settings), .configure = configure, .memo_size = sizeof(struct memo),
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-autoscaler", .state_size = sizeof(struct shared),
+              .configure = configure, .memo_size = sizeof(struct memo), .memo_end = memo_end,
               .memo_release = memo_release)

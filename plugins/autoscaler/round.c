@@ -32,6 +32,12 @@ static int64_t jittered(const struct round *r, int64_t ns) { /* a thousand clust
     return ns - ns / 10 + (int64_t)(luck % 1000) * (ns / 5000);
 }
 
+int64_t round_quiet_ns(const struct settings *s, uint32_t polled) {
+    int64_t ns = (int64_t)polled * SECOND / s->polls_per_second;
+    if (ns > s->poll_ns) ns = s->poll_ns;
+    return ns < s->active_poll_ns ? s->active_poll_ns : ns;
+}
+
 static void plan_next(struct round *r) {
     struct memo *m = r->memo;
     int64_t now = r->pass->now;
@@ -40,7 +46,8 @@ static void plan_next(struct round *r) {
     if (usage != m->usage || busy) m->last_change = now;
     m->usage = usage;
     bool active = now - m->last_change < r->settings->active_ns;
-    m->next_poll = now + jittered(r, active ? r->settings->active_poll_ns : r->settings->poll_ns);
+    int64_t quiet = round_quiet_ns(r->settings, r->shared->polled);
+    m->next_poll = now + jittered(r, active ? r->settings->active_poll_ns : quiet);
 }
 
 static void back_off(struct round *r) {
@@ -55,9 +62,9 @@ static void back_off(struct round *r) {
 
 /* ---- doubt ---------------------------------------------------------------------------------------------- */
 
-static void freeze(struct round *r, struct rv_str why) {
+static void freeze(struct round *r, const char *reason, struct rv_str why) {
     r->memo->good = 0;
-    tell_frozen(r, why);
+    tell_frozen(r, reason, why);
     tell_state(r, "frozen");
 }
 
@@ -169,6 +176,29 @@ static void preempted(struct round *r) {
     }
 }
 
+/* The condition, when there is a fresh decision. */
+static void say_ready(struct round *r) {
+    if (r->sidecar)
+        ready_beside_sidecar(r);
+    else
+        ready_set(r, true, "Scaling", RV_STR("The control store answers, and the plugin scales the worker groups"));
+}
+
+/* From demand to replicas: it came after the last answer that did not have it. */
+static void time_demand(struct round *r) {
+    struct memo *m = r->memo;
+    int64_t wanted = 0;
+    for (size_t g = 0; g < r->seen.n_groups; g++)
+        for (size_t c = AS_FOR_MIN + 1; c < AS_CAUSES && r->plan.launches[g] > 0; c++)
+            wanted += r->decision->launches[g].because[c];
+    if (wanted == 0) {
+        m->met_at = m->asked_at;
+        m->demand_since = 0;
+    } else if (m->demand_since == 0) {
+        m->demand_since = m->met_at != 0 ? m->met_at : m->asked_at;
+    }
+}
+
 static void decide(struct round *r) {
     struct as_decision *d = rv_arena_alloc(r->arena, sizeof *d);
     const char *doubt = doubt_of(r);
@@ -180,10 +210,12 @@ static void decide(struct round *r) {
     tell_decision(r);
     tell_nodes(r);
     tell_state(r, r->sidecar ? "shadow" : "scaling");
+    say_ready(r);
     if (r->sidecar) {
         shadow_compare(r);
         return;
     }
+    time_demand(r);
     preempted(r);
     talk_report(r);
     start_drains(r);
@@ -195,14 +227,18 @@ void round_answer(struct round *r, const struct rv_result *res) {
     struct rv_error err = {0};
     struct gcs_state *g = rv_arena_alloc(r->arena, sizeof *g);
     tell_count(r->pass, "polls_total", 1, NULL, NULL);
+    meter_observe(&r->shared->polls, r->pass->now - r->memo->asked_at);
+    meter_report(&r->shared->polls, r->pass, "poll_seconds");
+    meter_report(&r->shared->reactions, r->pass, "demand_to_patch_seconds");
     if (!talk_answer(r->arena, res, &why)) {
         back_off(r);
-        freeze(r, rv_arena_fmt(r->arena, "the control store does not answer: " RV_STR_FMT, RV_STR_ARG(why)));
+        freeze(r, "ControlStoreUnavailable",
+               rv_arena_fmt(r->arena, "the control store does not answer: " RV_STR_FMT, RV_STR_ARG(why)));
         return;
     }
     if (gcs_read_state(r->arena, res->body, g, &err) != 0) {
         back_off(r);
-        freeze(r, rv_arena_str(r->arena, rv_str(err.text)));
+        freeze(r, "AnswerNotUsable", rv_arena_str(r->arena, rv_str(err.text)));
         return;
     }
     r->gcs = g;
@@ -210,7 +246,7 @@ void round_answer(struct round *r, const struct rv_result *res) {
     see_join(r->arena, &r->seen, g, &policy);
     if (r->seen.doubt != NULL) {
         back_off(r);
-        freeze(r, rv_str(r->seen.doubt));
+        freeze(r, "HeadNotJoined", rv_str(r->seen.doubt));
         return;
     }
     r->memo->failures = 0;

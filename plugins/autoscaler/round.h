@@ -2,7 +2,7 @@
  *
  *   plugin.c   the passes: what is due now         talk.c    requests to the control store, and their answers
  *   round.c    an answer: decide, drain, patch     tell.c    events, explanations, metrics, Ray's own status
- *   shadow.c   beside a sidecar: compare
+ *   shadow.c   beside a sidecar: compare                ready.c   the condition AutoscalerReady
  *
  * Nothing in the memo is needed to be right: it is empty after a restart. It makes things quicker or quieter, and what
  * it lacks is doubt, which keeps nodes alive.
@@ -11,10 +11,19 @@
 #define AUTOSCALER_ROUND_H
 
 #include "autoscaler_kinds.h"
+#include "plugins/autoscaler/meter.h"
 #include "plugins/autoscaler/plan.h"
 #include "rayvisor/controller.h"
 
-enum tag { TAG_POLL = 1, TAG_PATCH, TAG_DELETE, TAG_REPORT, TAG_PREEMPT, TAG_DRAIN = 1000 /* and up: which one */ };
+enum tag {
+    TAG_POLL = 1,
+    TAG_PATCH,
+    TAG_DELETE,
+    TAG_REPORT,
+    TAG_PREEMPT,
+    TAG_READY,
+    TAG_DRAIN = 1000 /* and up: which one */
+};
 
 #define MS INT64_C(1000000)
 #define SECOND INT64_C(1000000000)
@@ -23,7 +32,14 @@ struct settings {
     struct rc_settings shared;
     int64_t poll_ns, active_poll_ns, active_ns, release_ns;
     uint32_t timeout_ms;
-    int64_t max_launches;
+    int64_t max_launches, polls_per_second;
+};
+
+/* The plugin's memory: what all clusters share. */
+struct shared {
+    struct settings settings;
+    uint32_t polled; /* clusters that are asked */
+    struct meter polls, reactions;
 };
 
 /* A pod that Ray agreed to drain, or was told about; found again by its uid. */
@@ -42,7 +58,10 @@ enum { SHADOW_GROUPS = 64 };
 struct memo {
     char *session; /* the control store's last one; NULL before the first answer */
     int64_t next_poll, last_good, last_change, last_report, waits_since;
-    int64_t demand_since; /* when demand without a node was first seen; 0 */
+    int64_t asked_at;     /* the question that is under way, or the last one */
+    int64_t met_at;       /* the last question whose answer had no demand that needs new nodes; 0 */
+    int64_t demand_since; /* demand that needs new nodes came after this moment, and no patch has been taken yet; 0 */
+    int64_t ready_failed; /* when the condition could not be written; 0 */
     uint32_t good;        /* answers in a row without doubt */
     uint32_t failures;    /* in a row */
     uint64_t usage;       /* hash of what the last answer said is in use and waits */
@@ -50,6 +69,7 @@ struct memo {
     uint64_t told_unmet;  /* hash of what was last said to be unmet */
     int64_t joined;       /* workers of the last answer */
     bool frozen_said, mode_said, gauge;
+    bool polled; /* counted among those that are asked */
     struct noted_list drained, preempted;
     char *draining[64]; /* uids of the drains that are under way, by their tag */
     uint32_t n_draining;
@@ -65,6 +85,7 @@ struct round {
     struct rv_pass *pass;
     struct rv_arena *arena;
     const struct settings *settings;
+    struct shared *shared;
     struct memo *memo;
     struct rc_cluster cluster;
     struct rc_cluster runs; /* as its head runs (live_head.h) */
@@ -89,6 +110,14 @@ bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str 
 void round_answer(struct round *r, const struct rv_result *res);
 void round_drained(struct round *r); /* results of drains: into the memo */
 bool round_patch(struct round *r);   /* the patch that the plan asks for, if it asks for one */
+/* How often a quiet cluster is asked when so many are: few are asked often, and many together at a bounded rate. */
+int64_t round_quiet_ns(const struct settings *s, uint32_t polled);
+
+/* ready.c: the condition, written if it changes */
+void ready_set(struct round *r, bool ready, const char *reason, struct rv_str message);
+void ready_remove(struct round *r);
+void ready_beside_sidecar(struct round *r); /* that one scales: the condition only says so when it should not */
+void ready_result(struct round *r);
 
 /* shadow.c */
 void shadow_compare(struct round *r);
@@ -96,11 +125,12 @@ void shadow_compare(struct round *r);
 /* tell.c */
 void tell_begin(struct round *r); /* what was said before is over */
 void tell_line(struct round *r, const char *fmt, ...) RV_PRINTF(2, 3);
-void tell_again(struct round *r); /* all lines, at the end of a pass */
-void tell_frozen(struct round *r, struct rv_str why);
+void tell_again(struct round *r);                                         /* all lines, at the end of a pass */
+void tell_frozen(struct round *r, const char *reason, struct rv_str why); /* reason: of the condition */
 void tell_decision(struct round *r);
 void tell_nodes(struct round *r);
-void tell_state(struct round *r, const char *state); /* metric: one of a few words */
+void tell_state(struct round *r, const char *state);                /* metric: one of a few words */
+void tell_polled(const struct rv_pass *p, struct memo *m, bool is); /* counts the clusters that are asked */
 void tell_gone(const struct rv_pass *p, struct memo *m);
 void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value);
 

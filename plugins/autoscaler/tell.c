@@ -32,7 +32,16 @@ void tell_state(struct round *r, const char *state) {
     gauge(r->pass, "starting", RV_METRIC_GAUGE, (double)starting);
 }
 
+void tell_polled(const struct rv_pass *p, struct memo *m, bool is) {
+    struct shared *shared = p->state;
+    if (m->polled == is) return;
+    m->polled = is;
+    shared->polled = is ? shared->polled + 1 : shared->polled - 1;
+    p->api->metric(p->host, RV_STR("polled"), RV_METRIC_GAUGE, shared->polled, NULL, 0);
+}
+
 void tell_gone(const struct rv_pass *p, struct memo *m) {
+    tell_polled(p, m, false);
     if (!m->gauge) return;
     m->gauge = false;
     for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], RV_METRIC_REMOVED, 0);
@@ -63,11 +72,15 @@ void tell_again(struct round *r) {
 
 /* ---- waiting -------------------------------------------------------------------------------------------- */
 
-void tell_frozen(struct round *r, struct rv_str why) {
-    enum { SAID_AFTER_S = 30 };
+void tell_frozen(struct round *r, const char *reason, struct rv_str why) {
+    enum { WRITTEN_AFTER_S = 10, SAID_AFTER_S = 30 }; /* one lost answer is no news */
     struct memo *m = r->memo;
     tell_line(r, "nothing is scaled now: " RV_STR_FMT, RV_STR_ARG(why));
     if (m->waits_since == 0) m->waits_since = r->pass->now;
+    if (r->sidecar)
+        ready_beside_sidecar(r);
+    else if (r->pass->now - m->waits_since >= WRITTEN_AFTER_S * SECOND)
+        ready_set(r, false, reason, rv_arena_fmt(r->arena, "Nothing is scaled: " RV_STR_FMT, RV_STR_ARG(why)));
     if (m->frozen_said || r->pass->now - m->waits_since < SAID_AFTER_S * SECOND) return;
     m->frozen_said = true;
     rv_pass_event(r->pass, true, "AutoscalingFrozen", "Wait", "Nothing is scaled: " RV_STR_FMT, RV_STR_ARG(why));

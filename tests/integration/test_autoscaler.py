@@ -115,6 +115,10 @@ def cluster(name, port, mode="operator", most=5):
 
 def workers(kube, name="c"): return [p for p in pods_of(kube, NS, name) if p["metadata"]["labels"]["ray.io/node-type"] == "worker"]
 def group_of(kube, name="c"): return kube.get("rayclusters", NS, name)["spec"]["workerGroupSpecs"][0]
+def ready(kube, name="c"):
+    """Status and reason of the condition AutoscalerReady."""
+    c = conditions(status_of(kube, NS, name)).get("AutoscalerReady", {})
+    return c.get("status"), c.get("reason")
 def explained(env, name="c"): return json.dumps(env.op.control("explain", kind="raycluster", namespace=NS, name=name))
 
 
@@ -126,6 +130,7 @@ def test_scales_up_and_down(env):
         head = pods_of(env.kube, NS, "c", "headgroup")[0]["spec"]
         assert [c["name"] for c in head["containers"]] == ["ray-head"] or len(head["containers"]) == 1, head["containers"]
         assert head.get("serviceAccountName") in (None, "", "default") and not env.kube.list("roles", NS)
+        wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 30)
         store.cpus = [(1, 3)]
         begin = time.time()
         wait_for("replicas", lambda: group_of(env.kube)["replicas"] == 3, 30)
@@ -155,8 +160,11 @@ def test_frozen_while_nobody_answers(env):
         store.cpus, store.idle_ms, store.down = [], 60000, True # gRPC errors inside of HTTP status 200
         time.sleep(8)
         assert len(workers(env.kube)) == 2 and "UNAVAILABLE" in explained(env), explained(env)
+        wait_for("the condition", lambda: ready(env.kube) == ("False", "ControlStoreUnavailable"), 30)
+        assert len(workers(env.kube)) == 2
         store.down = False
         wait_for("scaling to go on", lambda: not workers(env.kube), 30)
+        wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 10)
     finally:
         store.stop()
 
@@ -182,13 +190,18 @@ def test_the_sidecar_is_left_alone(env):
         assert "autoscaler" in [c["name"] for c in head["containers"]] and env.kube.list("roles", NS)
         store.cpus = [(1, 3)]
         time.sleep(3)
-        assert store.asked == 0 and group_of(env.kube)["replicas"] == 0
+        assert store.asked == 0 and group_of(env.kube)["replicas"] == 0 and ready(env.kube) == (None, None)
         env.kube.patch("rayclusters", NS, "c", {"metadata": {"annotations": {"rayvisor.io/autoscaler": "operator"}}})
         wait_for("it to look on", lambda: "still has a sidecar" in explained(env), 30)
+        wait_for("the condition", lambda: ready(env.kube) == ("False", "SidecarScales"), 30)
         time.sleep(2)
         assert group_of(env.kube)["replicas"] == 0, "the sidecar writes until its head is gone"
         env.kube.delete("pods", NS, pods_of(env.kube, NS, "c", "headgroup")[0]["metadata"]["name"])
         wait_for("the plugin to scale", lambda: group_of(env.kube)["replicas"] == 3, 60)
+        wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 10)
+        env.kube.patch("rayclusters", NS, "c", {"metadata": {"annotations": {"rayvisor.io/autoscaler": "sidecar"}}})
+        env.kube.delete("pods", NS, pods_of(env.kube, NS, "c", "headgroup")[0]["metadata"]["name"])
+        wait_for("the condition to go", lambda: ready(env.kube) == (None, None), 60)
     finally:
         store.stop()
 

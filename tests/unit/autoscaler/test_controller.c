@@ -1,4 +1,5 @@
 /* test_controller.c - stories of one cluster: each is what a user would see, and what must not happen meanwhile. */
+#include "plugins/autoscaler/round.h"
 #include "tests/unit/autoscaler/world.h"
 #include "tests/unit/sdk/suite.h"
 
@@ -56,10 +57,17 @@ static void test_up_and_down(void) {
     end(w);
 }
 
-/* A thousand quiet clusters must cost next to nothing. */
+/* A thousand quiet clusters must cost next to nothing, and a few are asked often. */
 static void test_quiet(void) {
     struct world *w = begin(1);
     world_run(w, 60000);
+    unsigned often = w->polls;
+    world_run(w, 50000);
+    CU_ASSERT_TRUE(w->polls - often >= 75 && w->polls - often <= 101); /* every 0.5 s */
+    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1);
+    world_crowd(w, 999);
+    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1000);
+    world_run(w, 5000);
     unsigned polls = w->polls, patches = w->patches, drains = w->drains, reports = w->reports, events = w->events;
     world_run(w, 100000);
     CU_ASSERT_TRUE(w->polls - polls >= 15 && w->polls - polls <= 25); /* every 5 s */
@@ -68,6 +76,52 @@ static void test_quiet(void) {
     CU_ASSERT_EQUAL(w->events, events);
     CU_ASSERT_TRUE(w->reports - reports <= 4);
     end(w);
+}
+
+/* From demand to replicas, a cluster that was quiet: Ray's own delay is not in it. An answer takes up to 0.3 s here. */
+static void test_reaction(void) {
+    struct world *w = begin(1);
+    int late = 0;
+    for (int i = 0; i < 20; i++) {
+        world_run(w, 60000 + i * 37); /* quiet, and nothing is left of the last one */
+        int64_t asked = w->now;
+        unsigned patches = w->patches;
+        add_tasks(w, 1, 4, 1000);
+        while (w->patches == patches && w->now < asked + 10000) world_run(w, TICK_MS);
+        CU_ASSERT_TRUE(w->now - asked <= 1500);
+        late += w->now - asked > 800;
+    }
+    CU_ASSERT_TRUE(late <= 10);
+    end(w);
+}
+
+/* Only those that are asked are counted. */
+static void test_polled(void) {
+    struct world *w = begin(1);
+    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1);
+    w->suspended = true;
+    world_edit(w);
+    world_run(w, 1000);
+    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 0);
+    w->suspended = false;
+    world_edit(w);
+    world_run(w, 1000);
+    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1);
+    world_kill_head(w, 20000);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 0);
+    end(w);
+}
+
+static void test_quiet_interval(void) {
+    const struct settings s = {.poll_ns = 5 * SECOND, .active_poll_ns = 500 * MS, .polls_per_second = 200};
+    const struct {
+        uint32_t polled;
+        int64_t ms;
+    } rows[] = {{0, 500},    {1, 500},     {100, 500},     {101, 505},        {200, 1000},
+                {999, 4995}, {1000, 5000}, {100000, 5000}, {UINT32_MAX, 5000}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
+        CHECK_ROW(round_quiet_ns(&s, rows[i].polled) == rows[i].ms * MS, "polled");
 }
 
 static void test_held(void) {
@@ -107,6 +161,94 @@ static void test_sidecar(void) {
     world_run(w, 30000);
     CU_ASSERT_EQUAL(w->patches, patches);
     CU_ASSERT_EQUAL(w->polls, polls); /* sidecar mode is none of ours */
+    end(w);
+}
+
+static bool is_ready(const struct world *w, const char *status, const char *reason) {
+    bool same = strcmp(w->ready.status, status) == 0 && strcmp(w->ready.reason, reason) == 0;
+    if (!same) printf("\n    AutoscalerReady %s, %s: %s", w->ready.status, w->ready.reason, w->ready.message);
+    return same;
+}
+
+/* The condition says whether the plugin scales, and what it waits for; it is written when that changes. */
+static void test_condition(void) {
+    struct world *w = begin(1);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    CU_ASSERT_EQUAL(w->status_writes, 1);
+    w->gcs_down_until = w->now + 60000;
+    world_run(w, 5000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling")); /* one lost answer is no news */
+    world_run(w, 50000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "ControlStoreUnavailable"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(w->ready.message, "the control store does not answer"));
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    CU_ASSERT_EQUAL(w->status_writes, 3);
+    w->suspended = true;
+    world_edit(w);
+    world_run(w, 1000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "RayClusterSuspended"));
+    w->suspended = false;
+    world_edit(w);
+    world_run(w, 2000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    world_kill_head(w, 30000);
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "HeadPodNotReady"));
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "True", "Scaling"));
+    w->sidecar = true;
+    world_edit(w);
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(is_ready(w, "False", "SidecarScales"));
+    unsigned writes = w->status_writes;
+    w->gcs_down_until = w->now + 30000;
+    world_run(w, 50000);
+    CU_ASSERT_EQUAL(w->status_writes, writes);
+    w->plain = true; /* sidecar mode: no condition of ours */
+    world_edit(w);
+    world_run(w, 1000);
+    CU_ASSERT_TRUE(is_ready(w, "", ""));
+    writes = w->status_writes;
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(w->status_writes, writes);
+    end(w);
+}
+
+/* Without the grant it goes on scaling, and does not ask for ever. */
+static void test_condition_refused(void) {
+    struct world *w = begin(1);
+    w->status_refused = true;
+    w->suspended = true;
+    world_edit(w);
+    world_run(w, 1000);
+    w->suspended = false;
+    w->ready.status[0] = 0;
+    world_edit(w);
+    unsigned writes = w->status_writes;
+    add_tasks(w, 2, 4, 60000);
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 2);
+    CU_ASSERT_TRUE(w->status_writes - writes >= 2 && w->status_writes - writes <= 8);
+    end(w);
+}
+
+/* Times are reported as histograms, bounds first. */
+static void test_meters(void) {
+    struct world *w = begin(1);
+    double polls = world_metric(w, "poll_seconds_count", "");
+    CU_ASSERT_TRUE(polls >= 1);
+    CU_ASSERT_EQUAL(world_metric(w, "poll_seconds_bucket", "+Inf"), polls);
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_count", ""), 0);
+    add_tasks(w, 2, 4, 60000);
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(world_metric(w, "poll_seconds_count", "") > polls);
+    CU_ASSERT_TRUE(world_metric(w, "poll_seconds_bucket", "0.01") < world_metric(w, "poll_seconds_bucket", "0.25"));
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_count", ""), 1);
+    double sum = world_metric(w, "demand_to_patch_seconds_sum", "");
+    CU_ASSERT_TRUE(sum >= 0.4 && sum <= 1.5);
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_bucket", "0.25"), 0);
+    CU_ASSERT_EQUAL(world_metric(w, "demand_to_patch_seconds_bucket", "1.5"), 1);
     end(w);
 }
 
@@ -317,6 +459,12 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"absurd replicas", test_absurd_replicas},
                                           {"up and down", test_up_and_down},
                                           {"quiet", test_quiet},
+                                          {"quiet interval", test_quiet_interval},
+                                          {"reaction", test_reaction},
+                                          {"polled", test_polled},
+                                          {"condition", test_condition},
+                                          {"condition refused", test_condition_refused},
+                                          {"meters", test_meters},
                                           {"held", test_held},
                                           {"sidecar", test_sidecar},
                                           {"sidecar to come", test_sidecar_to_come},

@@ -50,6 +50,13 @@ int world_waiting(const struct world *w) {
     return n;
 }
 
+double world_metric(const struct world *w, const char *name, const char *label) {
+    for (int i = 0; i < WORLD_METRICS; i++)
+        if (strcmp(w->metrics[i].name, name) == 0 && strcmp(w->metrics[i].label, label) == 0)
+            return w->metrics[i].value;
+    return -1;
+}
+
 struct world_pod *world_pod(struct world *w, const char *name) {
     for (int i = 0; i < WORLD_PODS; i++)
         if (w->pods[i].used && strcmp(w->pods[i].name, name) == 0) return &w->pods[i];
@@ -102,6 +109,10 @@ static void make_cluster(struct world *w) {
         write_group(&w->groups[g], &b, comma, w->absurd);
         comma = ",";
     }
+    rv_buf_adds(&b, "]},\"status\":{\"conditions\":[{\"type\":\"HeadPodReady\",\"status\":\"True\"}");
+    if (w->ready.status[0] != 0)
+        rv_buf_addf(&b, ",{\"type\":\"AutoscalerReady\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\"}",
+                    w->ready.status, w->ready.reason, w->ready.message);
     rv_buf_adds(&b, "]}}");
     w->object =
         (struct rv_object){.size = sizeof w->object, .ns = RV_STR("ns"), .name = RV_STR("c"), .uid = RV_STR("u")};
@@ -396,6 +407,28 @@ static int32_t json_patch(struct world *w, struct rv_val ops) {
     return 0;
 }
 
+/* The condition is the second one of the list, when it is there. */
+static int32_t status_patch(struct world *w, struct rv_val ops) {
+    w->status_writes++;
+    if (w->status_refused) return RV_E_DENIED;
+    for (struct rv_iter it = rv_iter(ops); rv_iter_next(&it);) {
+        struct rv_str path = rv_path_str(it.val, "path"), op = rv_path_str(it.val, "op");
+        struct rv_val value = rv_val_get(it.val, "value");
+        bool add = rv_str_is(op, "add"), there = w->ready.status[0] != 0;
+        if (!rv_str_is(path, add                     ? "/status/conditions/-"
+                             : rv_str_is(op, "test") ? "/status/conditions/1/type"
+                                                     : "/status/conditions/1") ||
+            add == there)
+            wrong(w, "%s of " RV_STR_FMT, add ? "add" : "another", RV_STR_ARG(path));
+        if (rv_str_is(op, "test")) continue;
+        snprintf(w->ready.status, sizeof w->ready.status, RV_STR_FMT, RV_STR_ARG(rv_path_str(value, "status")));
+        snprintf(w->ready.reason, sizeof w->ready.reason, RV_STR_FMT, RV_STR_ARG(rv_path_str(value, "reason")));
+        snprintf(w->ready.message, sizeof w->ready.message, RV_STR_FMT, RV_STR_ARG(rv_path_str(value, "message")));
+    }
+    w->object_of = -1;
+    return 0;
+}
+
 static int32_t delete_pod(struct world *w, const struct rv_action *a) {
     for (int i = 0; i < WORLD_PODS; i++) {
         struct world_pod *p = &w->pods[i];
@@ -417,6 +450,8 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
     *r = (struct rv_result){.size = sizeof *r, .tag = a->tag, .verb = a->verb};
     if (w->now < w->api_down_until)
         r->code = RV_E_UNAVAILABLE;
+    else if (a->verb == RV_VERB_JSON_PATCH && rv_str_is(a->subresource, "status"))
+        r->code = status_patch(w, (struct rv_val){a->body.p, a->body.n});
     else if (a->verb == RV_VERB_JSON_PATCH)
         r->code = json_patch(w, (struct rv_val){a->body.p, a->body.n});
     else if (a->verb == RV_VERB_DELETE)
@@ -455,7 +490,14 @@ static void api_log(struct rv_host *h, int32_t level, struct rv_str message, con
 }
 static void api_metric(struct rv_host *h, struct rv_str name, uint32_t type, double value,
                        const struct rv_field *labels, uint64_t n) {
-    (void)h, (void)name, (void)type, (void)value, (void)labels, (void)n;
+    struct world *w = of(h);
+    struct rv_str label = n > 0 ? labels[n - 1].value : RV_STR("");
+    struct world_metric *m = w->metrics;
+    while (m->name[0] != 0 && !(rv_str_is(name, m->name) && rv_str_is(label, m->label)))
+        if (++m == w->metrics + WORLD_METRICS) abort();
+    snprintf(m->name, sizeof m->name, RV_STR_FMT, RV_STR_ARG(name));
+    snprintf(m->label, sizeof m->label, RV_STR_FMT, RV_STR_ARG(label));
+    m->value = type == RV_METRIC_COUNTER ? m->value + value : type == RV_METRIC_GAUGE ? value : -1;
 }
 static struct rv_str api_keep(struct rv_host *h, struct rv_str s) { return rv_arena_str(of(h)->pass_arena, s); }
 static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t ms) { (void)h, (void)key, (void)ms; }
@@ -578,15 +620,32 @@ static void step_head(struct world *w) {
     }
 }
 
-static void pass(struct world *w) {
+static struct rv_outcome reconcile(struct world *w, const char *name) {
     struct rv_outcome out = {.size = sizeof out};
-    struct rv_key key = {RV_STR("ns"), RV_STR("c")};
+    struct rv_key key = {RV_STR("ns"), rv_str(name)};
     rv_arena_reset(w->pass_arena);
     w->explained[0] = 0;
     w->n_asked = 0;
     w->slow = false;
-    w->passes++;
     w->plugin->reconcile(w->state, &key, &out);
+    return out;
+}
+
+void world_crowd(struct world *w, int n) {
+    size_t results = w->n_results;
+    w->n_results = 0; /* they are none of theirs */
+    for (int i = 0; i < n; i++) {
+        char name[24];
+        snprintf(name, sizeof name, "other-%d", i);
+        (void)reconcile(w, name);
+    }
+    w->n_results = results;
+    w->next_pass = w->now; /* what they asked has taken the place of what was asked */
+}
+
+static void pass(struct world *w) {
+    w->passes++;
+    struct rv_outcome out = reconcile(w, "c");
     w->n_results = w->n_asked;
     int64_t answer = w->slow ? w->now + (int64_t)world_luck(w, 4) * TICK_MS : w->now; /* an answer is of a while ago */
     w->next_pass = out.code == RV_RETRY   ? w->now + 1000

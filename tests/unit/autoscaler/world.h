@@ -7,8 +7,13 @@
 
 #include "rayvisor/plugin.h"
 
-enum { WORLD_GROUPS = 4, WORLD_PODS = 128, WORLD_TASKS = 256, WORLD_NAMES = 64, TICK_MS = 100 };
+enum { WORLD_METRICS = 64, WORLD_GROUPS = 4, WORLD_PODS = 128, WORLD_TASKS = 256, WORLD_NAMES = 64, TICK_MS = 100 };
 #define NEVER INT64_MAX
+
+struct world_metric {
+    char name[48], label[32]; /* the value of its last label; empty: none */
+    double value;
+};
 
 struct world_group {
     char name[24];
@@ -37,6 +42,11 @@ struct world_task {
     int64_t left, asked;
 };
 
+/* The condition AutoscalerReady; no status: it is not there. */
+struct world_condition {
+    char status[8], reason[40], message[200];
+};
+
 struct world {
     int64_t now; /* ms */
     uint64_t luck;
@@ -56,6 +66,10 @@ struct world {
     unsigned patches, drains, drains_refused, deletes, polls, passes, conflicts, reports, preemptions, events, launched;
     char event[40]; /* reason of the last one */
     char explained[8192];
+    struct world_condition ready;
+    bool status_refused; /* by the API server */
+    unsigned status_writes;
+    struct world_metric metrics[WORLD_METRICS];
     /* inside */
     const struct rv_plugin *plugin;
     void *state;
@@ -79,6 +93,8 @@ void world_kill_head(struct world *w, int64_t back_after_ms);
 int world_workers(const struct world *w, int group); /* that are not going; -1: all groups */
 int world_waiting(const struct world *w);            /* tasks without a node */
 uint64_t world_luck(struct world *w, uint64_t n);
+double world_metric(const struct world *w, const char *name, const char *label); /* -1: not reported */
+void world_crowd(struct world *w, int n); /* as many more clusters, each seen once: the pods of the first are theirs */
 struct world_pod *world_pod(struct world *w, const char *name);
 
 #endif
