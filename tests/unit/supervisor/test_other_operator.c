@@ -43,6 +43,7 @@ static struct scene *begin(const struct rv_str *namespaces, size_t n) {
     s->other = other_operator_start(s->loop, s->stage->s.client,
                                     &(struct other_operator_opts){.lease = "their",
                                                                   .own_ns = RV_STR("ours"),
+                                                                  .home = RV_STR("ours"),
                                                                   .own_lease = RV_STR("rayvisor"),
                                                                   .namespaces = namespaces,
                                                                   .n = n,
