@@ -81,14 +81,21 @@ bool owned_objects_use_gateway(const struct service_pass *p) {
     return p->s->traffic == RS_VIA_GATEWAY || route_there(p, &o);
 }
 
+/* Does its controller say so of the spec that is there now? Before, what it says is of shares that are over. A
+ * controller that does not tell of which spec it speaks is believed. */
+static bool holds(struct rv_val o, struct rv_val conditions, const char *type) {
+    struct rv_val c = rv_condition_find(conditions, type);
+    int64_t now = rv_path_int(o, "metadata.generation", 0);
+    return rv_str_is(rv_path_str(c, "status"), "True") && rv_path_int(c, "observedGeneration", now) >= now;
+}
+
 static void observe_gateway(struct service_pass *p) {
     struct rv_str ns, name, section;
     struct rv_object o = {.size = sizeof o};
     rs_gateway_ref(p->arena, p->s, &ns, &name, &section);
     bool there = p->ctx.api->get(p->ctx.host, KIND_GATEWAY, ns, name, &o) == 0; /* in any namespace */
     struct rv_val conditions = there ? rv_val_path(o.value, "status.conditions") : RV_VAL_ABSENT;
-    p->gateway_ready =
-        rv_condition_is(conditions, "Accepted", "True") && rv_condition_is(conditions, "Programmed", "True");
+    p->gateway_ready = there && holds(o.value, conditions, "Accepted") && holds(o.value, conditions, "Programmed");
     if (!p->gateway_ready)
         p->gateway_why = rv_arena_fmt(p->arena, "Gateway " RV_STR_FMT "/" RV_STR_FMT " is not %s", RV_STR_ARG(ns),
                                       RV_STR_ARG(name), there ? "accepted and programmed" : "there");
@@ -101,7 +108,7 @@ static bool accepted(const struct service_pass *p, struct rv_val route) {
         struct rv_str in = rv_path_str(it.val, "parentRef.namespace");
         struct rv_val conditions = rv_val_get(it.val, "conditions");
         if (rv_str_eq(rv_path_str(it.val, "parentRef.name"), name) && (in.n == 0 || rv_str_eq(in, ns)) &&
-            rv_condition_is(conditions, "Accepted", "True") && rv_condition_is(conditions, "ResolvedRefs", "True"))
+            holds(route, conditions, "Accepted") && holds(route, conditions, "ResolvedRefs"))
             return true;
     }
     return false;

@@ -2,6 +2,9 @@
 #include "upgrade.h"
 
 enum { FULL = 100 };
+/* After a change of shares: when they act at the earliest; so long one waits for a Gateway to say that they do. */
+#define SHARES_ACT_NS INT64_C(5000000000)
+#define SHARES_TOLD_NS INT64_C(60000000000)
 
 static const char *const step_names[] = {
     [UP_IDLE] = "Idle",
@@ -130,10 +133,21 @@ static bool interval_over(const struct up_view *v, int64_t moved, struct up_plan
     return false;
 }
 
+/* Proxies and Gateways act on shares some time after they were written, and what still comes to a cluster without a
+ * replica waits for ever. So its last capacity goes some seconds after the last change of shares. */
+static bool may_lower(const struct up_view *v, const struct up_side *s, int64_t moved, struct up_plan *p) {
+    int64_t after = v->routes_ready ? SHARES_ACT_NS : SHARES_TOLD_NS;
+    if (s->capacity > v->surge || moved == 0 || v->now - moved >= after) return true;
+    wake_at(p, moved + after);
+    return false;
+}
+
 /* A cluster whose Serve cannot be told anything is taken for told: nothing may wait for it for ever. */
-static void lower(const struct up_side *s, int32_t surge, int32_t *capacity, bool *assume) {
-    *capacity = most(0, s->capacity - surge);
-    *assume = !s->head_ready || s->untold;
+static void lower(const struct up_view *v, const struct up_side *s, int64_t moved, struct up_plan *p) {
+    bool active = s == &v->active;
+    if (!may_lower(v, s, moved, p)) return;
+    *(active ? &p->capacity_active : &p->capacity_pending) = most(0, s->capacity - v->surge);
+    *(active ? &p->assume_active : &p->assume_pending) = !s->head_ready || s->untold;
 }
 
 static void forward(const struct up_view *v, struct up_plan *p) {
@@ -156,7 +170,7 @@ static void forward(const struct up_view *v, struct up_plan *p) {
         p->step = UP_DEPLOYING;
     } else if (a->capacity > 0) {
         p->step = UP_SCALING;
-        lower(a, v->surge, &p->capacity_active, &p->assume_active);
+        lower(v, a, b->moved, p);
     } else {
         p->step = UP_PROMOTING;
         p->promote = b->capacity == FULL && b->traffic == FULL;
@@ -177,11 +191,11 @@ static void backward(const struct up_view *v, struct up_plan *p) {
         if (able && interval_over(v, other ? a->moved : 0, p))
             set_traffic(p, FULL - least(FULL, other ? least(a->traffic + v->step, a->capacity) : a->capacity));
     } else if (a->capacity + b->capacity > FULL && b->exists && b->head_ready) {
-        lower(b, v->surge, &p->capacity_pending, &p->assume_pending);
+        lower(v, b, a->moved, p);
     } else if (a->capacity < FULL) {
         p->capacity_active = least(FULL, a->capacity + v->surge);
     } else {
-        lower(b, v->surge, &p->capacity_pending, &p->assume_pending);
+        lower(v, b, a->moved, p);
     }
 }
 

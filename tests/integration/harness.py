@@ -564,7 +564,8 @@ def foreign_kind(kube, group, version, kind, plural):
     name = f"{plural}.{group}"
     if not kube.find("customresourcedefinitions", None, name):
         kube.create("customresourcedefinitions", None, {
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": name},
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": name, "annotations": {"api-approved.kubernetes.io": "unapproved, made by a test"}},  # or a group of Kubernetes' own is refused
             "spec": {"group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
                      "versions": [{"name": version, "served": True, "storage": True, "subresources": {"status": {}},
                                    "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]}})

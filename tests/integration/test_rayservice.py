@@ -64,7 +64,11 @@ class Load:
             self.pool.submit(self.one)
             time.sleep(1 / self.rate)
 
-    def one(self): self.answers.append(self.sb.post("sim/request", {"namespace": self.ns, "path": "/fruit", **self.target}))
+    def one(self):
+        try:
+            self.answers.append(self.sb.post("sim/request", {"namespace": self.ns, "path": "/fruit", **self.target}))
+        except OSError as e:
+            self.answers.append({"status": 0, "error": repr(e), "tookMs": 30000, "cluster": None})
 
     def stop(self):
         self.on = False
@@ -170,6 +174,21 @@ def test_incremental_upgrade(env):
     assert {a["cluster"] for a in load.stop()} == {old, new}
     stable.stop()
     wait_for("the old cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
+
+
+def test_a_gateway_that_follows_late(env):
+    """What it says of the shares before is no proof, and the last capacity of the old cluster stays until the new ones act."""
+    kube, ns = setup(env, sim="ray_deploy_ms=500,ray_build_ms=100,ray_stop_ms=50,ray_drain_ms=300,gateway=1,gateway_ms=3000")
+    steps = {**GRADUAL["clusterUpgradeOptions"], "maxSurgePercent": 100, "stepSizePercent": 100}
+    kube.create("rayservices", ns, service("s", upgradeStrategy={**GRADUAL, "clusterUpgradeOptions": steps}, rayClusterDeletionDelaySeconds=2))
+    wait_serving(kube, ns, endpoints=2)
+    through(kube, ns)
+    old = active(kube, ns)
+    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
+    load = Load(env.sb, ns, httpRoute="s-httproute")
+    edit(kube, ns, "2")
+    new = wait_replaced(kube, ns, old)
+    assert {a["cluster"] for a in load.stop()} == {old, new}
 
 
 def test_rollback(env):

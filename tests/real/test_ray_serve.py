@@ -2,12 +2,12 @@
 """RayServices on a real Ray: a client at a fixed rate sends its requests through the stable serve Service, by a real kube-proxy, the
 whole time through, while configurations and clusters are exchanged. The application's replica takes twenty seconds to construct and
 answers in fifty milliseconds. No request may fail, and none may be sent to a cluster that has no ready replica."""
-import concurrent.futures
+import concurrent.futures, random
 from real import *
 
 CONSTRUCTOR = 20  # seconds
 RATE = 8  # requests a second
-LATE = 5  # seconds: a request that takes so long has waited for a replica
+LATE = 10  # seconds: whoever takes so long has waited for a replica, or the machine has too much to do
 SLOWLY = 300
 
 
@@ -19,22 +19,22 @@ class Request:
 
     def send(self, address, timeout):
         begin = time.monotonic()
-        c = http.client.HTTPConnection(*address, timeout=timeout)
         try:
+            c = http.client.HTTPConnection(*(address() if callable(address) else address), timeout=timeout)
             c.request("GET", "/")
             r = c.getresponse()
             body = r.read()
+            c.close()
             if r.status == 200: self.answer = json.loads(body)
             else: self.error = f"HTTP {r.status}: {body[:200]!r}"
         except (OSError, http.client.HTTPException, ValueError) as e:
             self.error = repr(e)
-        finally:
-            c.close()
         self.took = time.monotonic() - begin
 
 
 class Load:
-    """Requests at a fixed rate, whether earlier ones were answered or not; each on a connection of its own, and none repeated."""
+    """Requests at a fixed rate, whether earlier ones were answered or not; each on a connection of its own, and none repeated. The
+    address may be a function that names one for each request."""
 
     def __init__(self, address, rate=RATE):
         self.address, self.rate, self.phase, self.phases, self.requests, self.on = address, rate, "before", ["before"], [], True
@@ -64,6 +64,15 @@ class Load:
         self.thread.join()
         self.pool.shutdown()
 
+    def tell(self, phase, bad):
+        mine = [r for r in self.requests if r.phase == phase]
+        answered = [r for r in mine if r not in bad]
+        line = f"      {phase:9}{len(mine):5} sent, {len(answered):5} answered, {len(mine) - len(answered)} failed"
+        if answered:
+            took, slowest = [1000 * r.took for r in answered], max(answered, key=lambda r: r.took)
+            line += f"; p50 {quantile(took, 0.5):.0f} ms, p99 {quantile(took, 0.99):.0f} ms, slowest {1000 * slowest.took:.0f} ms (after {slowest.sent - mine[0].sent:.0f} s)"
+        print(line, flush=True)
+
     def judge(self):
         """Prints what came of the requests, and fails when one was not answered, or waited for a replica."""
         self.stop()
@@ -72,12 +81,7 @@ class Load:
             if r.answer: first[cluster_of(r)] = min(first.get(cluster_of(r), r.answer["since"]), r.answer["since"])
         early = [r for r in self.requests if r.answer and r.sent < first[cluster_of(r)]]
         slow = [r for r in self.requests if r.took is None or r.took > LATE]
-        for phase in dict.fromkeys(self.phases):
-            mine = [r for r in self.requests if r.phase == phase]
-            took = [r.took for r in mine if r.took is not None and not r.error]
-            if not mine: continue
-            print(f"      {phase:9}{len(mine):5} sent, {len(took):5} answered, {len([r for r in mine if r in bad])} failed; " +
-                  (f"p50 {1000 * quantile(took, 0.5):.0f} ms, p99 {1000 * quantile(took, 0.99):.0f} ms, slowest {1000 * max(took):.0f} ms" if took else ""), flush=True)
+        for phase in dict.fromkeys(self.phases): self.tell(phase, bad)
         begin = self.requests[0].sent
         assert not bad, [(f"{r.sent - begin:.2f} s", r.phase, r.error, r.took) for r in bad[:10]]
         assert not early, f"{len(early)} requests were sent to a cluster without a ready replica: {[(r.sent - begin, r.took, r.answer) for r in early[:5]]}"
@@ -104,7 +108,8 @@ def cluster_spec():
     for group in (spec["headGroupSpec"], worker):
         with_files(group)
         group["template"]["spec"]["terminationGracePeriodSeconds"] = 5
-        group["template"]["spec"]["containers"][0]["env"].append({"name": "CONSTRUCTOR_SECONDS", "value": str(CONSTRUCTOR)})
+        # Ray's workers are nice, and so would wait for everything else that runs on this machine.
+        group["template"]["spec"]["containers"][0]["env"] += [{"name": "CONSTRUCTOR_SECONDS", "value": str(CONSTRUCTOR)}, {"name": "RAY_worker_niceness", "value": "0"}]
     return {**spec, "enableInTreeAutoscaling": True}
 
 
@@ -141,8 +146,16 @@ def start(env, kube, ns, o, endpoints=2):
     wait_told(env, kube, ns, "the RayService to serve", lambda: cond(kube, ns, "Ready").get("status") == "True" and status(kube, ns).get("numServeEndpoints", 0) >= endpoints or
               cond(kube, ns, "Stalled").get("status") == "True")
     assert not cond(kube, ns, "Stalled"), cond(kube, ns, "Stalled")
+    address = kube.get("services", ns, "s-serve-svc")["spec"]["clusterIP"], 8000
+    wait_told(env, kube, ns, "kube-proxy to know the endpoints", lambda: first_answer(address), 30)
     print(f"    it serves after {time.monotonic() - begin:.0f} s", flush=True)
-    return kube.get("services", ns, "s-serve-svc")["spec"]["clusterIP"], 8000
+    return address
+
+
+def first_answer(address):
+    r = Request("first")
+    r.send(address, 60)
+    return r.answer
 
 
 class scene:
@@ -182,6 +195,49 @@ def wait_replaced(env, kube, ns, old):
     wait_told(env, kube, ns, "the old cluster to go", lambda: [c["metadata"]["name"] for c in kube.list("rayclusters", ns)] == [active(kube, ns)] and
               not pods_of(kube, ns, old, live=False))
     return active(kube, ns)
+
+
+# ---- routes ---------------------------------------------------------------------------------------------------------
+
+GATEWAY_API = "gateway.networking.k8s.io"
+GATEWAY_KINDS = {"gateways": "Gateway", "httproutes": "HTTPRoute", "grpcroutes": "GRPCRoute"}
+RESOURCES.update({k: f"/apis/{GATEWAY_API}/v1" for k in GATEWAY_KINDS})
+
+
+class DataPlane:
+    """A Gateway's controller and its data plane in one: accepts what is there, and sends each request to a Service that the route
+    names, as often as its weight says. A route that it has not accepted yet has no effect."""
+
+    def __init__(self, env, kube, ns):
+        self.kube, self.ns, self.backends, self.seen, self.stopped = kube, ns, [], [], False
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+        env.keep(self)
+
+    def run(self):
+        while not self.stopped:
+            with contextlib.suppress(OSError, http.client.HTTPException, ApiError): self.look()
+            time.sleep(0.2)
+
+    def look(self):
+        for o in self.kube.list("gateways", self.ns): self.accept("gateways", o, lambda ok: {"conditions": [ok("Accepted"), ok("Programmed")]})
+        for o in self.kube.list("httproutes", self.ns):
+            backends = [(self.kube.get("services", self.ns, b["name"])["spec"]["clusterIP"], b["port"], b.get("weight", 1), b["name"]) for b in o["spec"]["rules"][0]["backendRefs"]]
+            if backends != self.backends: self.seen.append({name: weight for _, _, weight, name in backends})
+            self.backends = backends
+            self.accept("httproutes", o, lambda ok: {"parents": [{"parentRef": o["spec"]["parentRefs"][0], "controllerName": "rayvisor.test/gateway", "conditions": [ok("Accepted"), ok("ResolvedRefs")]}]})
+
+    def accept(self, resource, o, status):
+        generation = o["metadata"]["generation"]
+        ok = lambda kind: {"type": kind, "status": "True", "reason": kind, "message": "", "observedGeneration": generation, "lastTransitionTime": o["metadata"]["creationTimestamp"]}
+        if o.get("status") != status(ok): self.kube.patch(resource, self.ns, o["metadata"]["name"], {"status": status(ok)}, "status")
+
+    def pick(self):
+        """The address for one request."""
+        backends = self.backends
+        return random.choices([b[:2] for b in backends], [b[2] for b in backends])[0]
+
+    def stop(self): self.stopped = True
 
 
 # ---- scenes -----------------------------------------------------------------------------------------------------
@@ -304,6 +360,29 @@ def test_a_head_that_dies(env):
 
 
 def cond_of(o, kind): return next((c["status"] for c in o.get("status", {}).get("conditions", []) if c["type"] == kind), "")
+
+
+def test_incremental_through_a_route(env):
+    """All at once, and in quarters."""
+    need_node()
+    for plural, kind in GATEWAY_KINDS.items(): foreign_kind(Kube(f"{NODE}/kubeconfig"), GATEWAY_API, "v1", kind, plural)
+    kube, ns = setup(env)
+    plane = DataPlane(env, kube, ns)
+    steps = lambda surge, step, interval: {"type": "NewClusterWithIncrementalUpgrade", "clusterUpgradeOptions": {"maxSurgePercent": surge, "stepSizePercent": step, "intervalSeconds": interval, "gatewayClassName": "test"}}
+    start(env, kube, ns, service(upgradeStrategy=steps(100, 100, 1)))
+    wait_told(env, kube, ns, "the route", lambda: plane.backends)
+    old = active(kube, ns)
+    for i, numbers in enumerate([(100, 100, 1), (25, 25, 5)]):
+        kube.patch("rayservices", ns, "s", {"spec": {"upgradeStrategy": steps(*numbers)}})
+        with scene(env, f"incremental upgrade through an HTTPRoute, surge, step and interval {numbers}", plane.pick) as load:
+            before = len(plane.seen)
+            edit_cluster(kube, ns, str(i))
+            new = wait_replaced(env, kube, ns, old)
+        weights = list(dict.fromkeys((w.get(f"{old}-serve-svc", 0), w.get(f"{new}-serve-svc", 0)) for w in plane.seen[before:]))
+        print(f"      weights of the old and the new cluster: {' '.join(f'{a}:{b}' for a, b in weights)}", flush=True)
+        assert {cluster_of(r) for r in load.requests} == {old, new}
+        assert [w for w in weights if w[1]] == [(100 - b, b) for b in range(numbers[1], 101, numbers[1])], weights
+        old = new
 
 
 if __name__ == "__main__": main()

@@ -170,7 +170,7 @@ static void to_route(struct sim *m, struct request *r, struct rv_str ns, const c
     struct sb_object *o = kind != NULL ? sb_get(m->storage, kind, ns, name) : NULL;
     struct rv_val rule = RV_VAL_ABSENT;
     if (o != NULL && accepted(o->value))
-        rule = rule_for(rv_val_path(o->value, "spec.rules"), rv_val_str_or(rv_val_get(body, "path"), "/"));
+        rule = rule_for(rv_val_get(sim_gateway_spec(m, o), "rules"), rv_val_str_or(rv_val_get(body, "path"), "/"));
     if (!rv_val_present(rule)) {
         over(r, o != NULL && accepted(o->value) ? 404 : 0, "no route that a gateway has accepted takes this request");
         return;

@@ -8,9 +8,18 @@
 #define GROUP "gateway.networking.k8s.io"
 static const char CONTROLLER[] = "sandbox.rayvisor.io/gateway";
 
+/* A route as the controller last saw it: what the data plane acts on. */
+struct seen_route {
+    struct seen_route *next;
+    const struct sb_resource *kind;
+    char *ns, *name;
+    struct rv_buf spec;
+};
+
 struct gateways {
     struct sim_timer timer;
     bool served;
+    struct seen_route *routes;
 };
 
 /* ---- definitions: what of the real ones a client notices, above all their defaults ---- */
@@ -163,6 +172,31 @@ static struct rv_node *parent_entry(struct rv_arena *a, struct rv_node *parents,
     return p;
 }
 
+static struct seen_route *seen_find(struct gateways *g, const struct sb_resource *kind, struct rv_str ns,
+                                    struct rv_str name) {
+    struct seen_route *r = g->routes;
+    while (r != NULL && !(r->kind == kind && rv_str_is(ns, r->ns) && rv_str_is(name, r->name))) r = r->next;
+    return r;
+}
+
+static void see(struct gateways *g, const struct sb_object *o) {
+    struct seen_route *r = seen_find(g, o->resource, o->ns, o->name);
+    if (r == NULL) {
+        r = rv_alloc(sizeof *r);
+        *r = (struct seen_route){
+            .next = g->routes, .kind = o->resource, .ns = rv_strdup(o->ns), .name = rv_strdup(o->name)};
+        g->routes = r;
+    }
+    struct rv_val spec = rv_val_get(o->value, "spec");
+    rv_buf_clear(&r->spec);
+    if (rv_val_present(spec)) rv_buf_add(&r->spec, spec.p, spec.n);
+}
+
+struct rv_val sim_gateway_spec(struct sim *m, const struct sb_object *route) {
+    const struct seen_route *r = seen_find(m->modules[SIM_GATEWAY], route->resource, route->ns, route->name);
+    return r != NULL ? (struct rv_val){r->spec.p, r->spec.n} : RV_VAL_ABSENT;
+}
+
 static bool sync_route(void *arg, struct sb_object *o) {
     struct sim *m = arg;
     const struct sb_resource *gateways = kind_of(m, "gateways");
@@ -170,6 +204,7 @@ static bool sync_route(void *arg, struct sb_object *o) {
     struct rv_node *tree = rv_node_from(a, o->value), *status = rv_node_ensure_map(a, tree, "status");
     struct rv_node *parents = rv_node_ensure_array(a, status, "parents");
     struct rv_str missing = missing_backend(m, a, o);
+    see(m->modules[SIM_GATEWAY], o);
     for (struct rv_iter it = rv_iter(rv_val_path(o->value, "spec.parentRefs")); rv_iter_next(&it);) {
         struct rv_str ns = rv_path_str(it.val, "namespace");
         struct sb_object *g = sb_get(m->storage, gateways, ns.n != 0 ? ns : o->ns, rv_path_str(it.val, "name"));
@@ -225,6 +260,14 @@ static void *gateway_make(struct sim *m, struct rv_error *err) {
 static void gateway_free(struct sim *m, void *module) {
     struct gateways *g = module;
     sim_timer_disarm(m, &g->timer);
+    while (g->routes != NULL) {
+        struct seen_route *r = g->routes;
+        g->routes = r->next;
+        rv_buf_free(&r->spec);
+        free(r->ns);
+        free(r->name);
+        free(r);
+    }
     free(g);
 }
 

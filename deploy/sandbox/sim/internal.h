@@ -142,4 +142,8 @@ void sim_event(struct sim *m, struct sb_object *about, const char *type, const c
                const char *fmt, ...) RV_PRINTF(6, 7);
 bool sim_is(struct rv_val v, const char *path, const char *text);
 
+/* The spec of a route as the Gateway's controller last saw it, which is what requests meet. Absent: it has not seen it.
+ * Borrowed until it sees another. */
+struct rv_val sim_gateway_spec(struct sim *m, const struct sb_object *route);
+
 #endif

@@ -229,6 +229,102 @@ static void no_third_cluster(void) {
     scene_end(&s);
 }
 
+/* ---- shares that act late ---------------------------------------------------------------------------------------- */
+
+#define SOME_SECONDS INT64_C(4000000000)
+
+/* One cluster, and since when its share is what it is. */
+static struct {
+    char cluster[64];
+    int64_t share, since;
+    bool served, early, stop_gateway;
+} watched;
+
+static void watch(const struct scene *s, struct rv_str cluster) {
+    memset(&watched, 0, sizeof watched);
+    snprintf(watched.cluster, sizeof watched.cluster, RV_STR_FMT, RV_STR_ARG(cluster));
+    watched.since = s->api->now;
+}
+
+static void emptied_early(struct scene *s) {
+    int64_t other = scene_share(s), share = rv_str_is(scene_active(s), watched.cluster)    ? 100 - other
+                                            : rv_str_is(scene_pending(s), watched.cluster) ? other
+                                                                                           : 0;
+    const struct serve *serve = world_serve(&s->w, watched.cluster);
+    if (share != watched.share) {
+        watched.share = share;
+        watched.since = s->api->now;
+        if (watched.stop_gateway) s->w.no_gateway = true;
+    }
+    watched.served |= share > 0;
+    watched.early |=
+        watched.served && serve != NULL && serve->capacity == 0 && s->api->now - watched.since < SOME_SECONDS;
+}
+
+static void empty_ones_get_no_request(void) {
+    static const struct {
+        const char *row, *strategy;
+        bool back;
+    } rows[] = {{"all at once", SCENE_INCREMENTAL(100, 100, 1), false},
+                {"in steps", SCENE_INCREMENTAL(50, 50, 1), false},
+                {"back", SCENE_INCREMENTAL(50, 50, 1), true}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.workers = 1, .deploy_s = 2, .strategy = rows[i].strategy};
+        scene_start(&s);
+        watch(&s, scene_active(&s));
+        s.each_round = emptied_early;
+        scene_env(&s, "2");
+        CHECK_ROW(scene_until(&s, scene_upgrading), rows[i].row);
+        if (rows[i].back) {
+            CHECK_ROW(scene_until(&s, half_way), rows[i].row);
+            watch(&s, scene_pending(&s));
+            scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
+        }
+        CHECK_ROW(scene_until(&s, scene_settled), rows[i].row);
+        CHECK_ROW(watched.served && !watched.early, rows[i].row);
+        scene_end(&s);
+    }
+}
+
+static int64_t capacity_left(struct scene *s) {
+    const struct serve *serve = world_serve(&s->w, watched.cluster);
+    return serve != NULL ? serve->capacity : -1;
+}
+
+/* The Gateway's controller goes away when the last share moves: what it said before is of the shares before. */
+static void gateway_that_does_not_follow(void) {
+    struct scene s = {.workers = 1, .deploy_s = 2, .strategy = SCENE_INCREMENTAL(100, 100, 1)};
+    scene_start(&s);
+    watch(&s, scene_active(&s));
+    watched.share = 100;
+    watched.stop_gateway = true;
+    s.each_round = emptied_early;
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    scene_for(&s, 30);
+    CU_ASSERT_EQUAL(capacity_left(&s), 100);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_status(&s), "upgrade.step"), "WaitingForGateway"));
+    watched.stop_gateway = s.w.no_gateway = false;
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_FALSE(rv_str_is(scene_active(&s), watched.cluster));
+    scene_end(&s);
+}
+
+/* A rollback waits for it too, but not for ever. */
+static void rollback_without_a_gateway(void) {
+    struct scene s = {.workers = 1, .deploy_s = 2, .strategy = SCENE_INCREMENTAL(50, 50, 5)};
+    scene_start(&s);
+    scene_env(&s, "2");
+    CU_ASSERT_TRUE(scene_until(&s, half_way));
+    watch(&s, scene_pending(&s));
+    watched.served = s.w.no_gateway = true;
+    scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
+    scene_for(&s, 30);
+    CU_ASSERT_TRUE(scene_share(&s) == 0 && capacity_left(&s) > 0);
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    scene_end(&s);
+}
+
 static const struct suite_test tests[] = {
     {"proxies that are silent, and others that refuse", proxies},
     {"the last one serves again", last_one_comes_back},
@@ -237,5 +333,8 @@ static const struct suite_test tests[] = {
     {"an edit that Serve took unheard, taken back", edit_taken_back},
     {"a failed upgrade is not told of any longer", failure_is_withdrawn},
     {"no third cluster beside two that serve", no_third_cluster},
+    {"a cluster without capacity gets no request", empty_ones_get_no_request},
+    {"a Gateway that does not follow", gateway_that_does_not_follow},
+    {"a rollback without a Gateway", rollback_without_a_gateway},
 };
 SUITE_MAIN("rayservice: a Serve that is slow", tests)

@@ -218,11 +218,14 @@ static bool tend_gateway(struct world *w, struct rv_fake_object *o) {
 
 static bool tend_route(struct world *w, struct rv_fake_object *o) {
     struct rv_str gateway = rv_path_str(o->value, "spec.parentRefs[0].name");
-    if (w->no_gateway || rv_str_eq(gateway, rv_path_str(o->value, "status.parents[0].parentRef.name"))) return false;
+    int64_t now = rv_path_int(o->value, "metadata.generation", 0),
+            seen = rv_path_int(o->value, "status.parents[0].conditions[0].observedGeneration", -1);
+    if (w->no_gateway || now == seen) return false;
     world_patch(w, o, true,
                 "{'status':{'parents':[{'parentRef':{'name':'" RV_STR_FMT
-                "'},'conditions':[{'type':'Accepted','status':'True'},{'type':'ResolvedRefs','status':'True'}]}]}}",
-                RV_STR_ARG(gateway));
+                "'},'conditions':[{'type':'Accepted','status':'True','observedGeneration':%lld},{'type':'ResolvedRefs',"
+                "'status':'True','observedGeneration':%lld}]}]}}",
+                RV_STR_ARG(gateway), (long long)now, (long long)now);
     return true;
 }
 
