@@ -9,6 +9,7 @@ const struct ctl_option ctl_options[] = {
     {'h', true, true, "help", "more about a command", CTL_FLAG},
     {'V', false, true, "version", "the version of this program", CTL_FLAG},
     {'n', true, false, "namespace", "the namespace of the object", CTL_NAMESPACE},
+    {'A', true, false, "all-namespaces", "objects of all namespaces", CTL_FLAG},
     {'k', false, false, "kubeconfig", "the kubeconfig; as kubectl, otherwise $KUBECONFIG or ~/.kube/config", CTL_FILE},
     {'K', false, false, "context", "the context of the kubeconfig", CTL_TEXT},
     {'c', false, false, "config", "the configuration of a sandbox", CTL_FILE},
@@ -17,6 +18,13 @@ const size_t ctl_option_n = RV_ARRAY_LEN(ctl_options);
 
 #define TABLE_OR_JSON "table json"
 const struct ctl_command ctl_commands[] = {
+    {"get", "[KIND[/NAME]] [-n NAMESPACE|-A]", "the objects of ray.io, each with what it waits for",
+     "KIND is raycluster, rayjob, rayservice or raycronjob (rc, rj, rs, rcj); without it, all of them. Reads the API "
+     "server\n"
+     "with your kubeconfig. READY is what is ready: workers, endpoints, the job's own status, jobs that go on.\n"
+     "-o wide also shows the RayCluster, what its pods ask for, and what is expected next. Colours are for a terminal\n"
+     "only; $NO_COLOR switches them off. The default namespace is that of the kubeconfig's context.",
+     "nAkK", "table wide json yaml", CTL_KIND, NULL, ctl_get},
     {"why", "KIND/NAME [-n NAMESPACE]", "what blocks an object, down to the pod, and what is expected when",
      "KIND is raycluster, rayjob, rayservice or raycronjob (rc, rj, rs, rcj). Reads the API server with your "
      "kubeconfig, "

@@ -27,9 +27,12 @@ bool why_blocks(const struct why_node *n) { return n->say.state == SAY_WAITS || 
 
 const struct why_node *why_blocker(const struct why_node *root) {
     const struct why_node *best = NULL;
+    bool serves = root->say.state == SAY_WELL && strcmp(root->kind, ctl_kinds[CTL_RAYSERVICE].kind) == 0;
     if (root->say.state == SAY_RESTS) return NULL;
     for (const struct why_node *kid = root->kids; kid != NULL; kid = kid->next) {
         const struct why_node *b = why_blocker(kid);
+        /* A service that serves does not wait for workers without replicas, which are not ready. */
+        if (b != NULL && serves && b->say.state == SAY_WAITS) continue;
         if (b != NULL && (best == NULL || (best->say.state == SAY_WAITS && b->say.state == SAY_FAULTY))) best = b;
     }
     return best != NULL ? best : why_blocks(root) ? root : NULL;

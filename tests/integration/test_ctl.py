@@ -106,6 +106,17 @@ def test_why_with_the_words_of_the_node(env):
     assert re.search(r"^      event: \w+: .* Last at ", text, re.M), text
 
 
+def test_a_service_that_serves_is_not_blocked(env):
+    """Workers without replicas are not ready, by design; what serves does not wait for them."""
+    env.sandbox(why="a real cluster has no Ray in its pods")
+    env.operator(plugins=PLUGINS, proxy=True)
+    ns = env.kube.namespace("serves")
+    env.kube.create("rayservices", ns, rayservice("rs", workers=2))
+    doc = wait_for("it to serve", lambda: (lambda d: d if d["state"] == "well" else None)(why(env, "rs/rs", ns)), 60)
+    assert doc["below"][0]["below"][0]["state"] == "waits", doc
+    assert "blockedBy" not in doc and "blocked by" not in ctl(env, "why", "rs/rs", "-n", ns).stdout, doc
+
+
 def test_why_says_what_it_may_not_read(env):
     """Nothing there, no such kind, no operator, no cluster: one line each, and exit status 1 (64 for a word that is wrong)."""
     env.cluster()
@@ -125,6 +136,44 @@ def test_why_says_what_it_may_not_read(env):
     with open(other, "w") as f: f.write(text)
     r = ctl(env, "why", "rc/alone", "-n", ns, "--kubeconfig", other, ok=False)
     assert r.returncode == 1 and len(r.stderr.splitlines()) == 1 and "cannot read rayclusters/alone" in r.stderr and "Bearer" not in r.stderr, r
+
+
+def test_get(env):
+    """One table for all kinds; the same as JSON and YAML, and a name alone."""
+    env.cluster()
+    env.operator(plugins=PLUGINS)
+    ns, other = env.kube.namespace("get"), env.kube.namespace("get-other")
+    env.kube.create("rayclusters", ns, raycluster("ok"))
+    env.kube.create("rayjobs", ns, nowhere(rayjob("stuck")))
+    env.kube.create("rayclusters", other, raycluster("elsewhere", suspend=True))
+    cron = {"apiVersion": "ray.io/v1", "kind": "RayCronJob", "metadata": {"name": "yearly"}, "spec": {"schedule": "0 0 1 1 *", "jobTemplate": rayjob("x")["spec"]}}
+    env.kube.create("raycronjobs", ns, cron)
+    wait_ready(env.kube, ns, "ok", 1)
+    blocked(env, "rj/stuck", ns, "head pod", "not scheduled")
+    items = lambda *args: {f"{i['kind']}/{i['name']}": i for i in json.loads(ctl(env, "get", *args, "-o", "json").stdout)["items"]}
+    wait_for("the next run", lambda: items("rcj", "-n", ns)["RayCronJob/yearly"].get("next"))
+    wait_for("the suspension", lambda: items("-n", other)["RayCluster/elsewhere"]["state"] == "at rest")
+    table = ctl(env, "get", "-n", ns).stdout.splitlines()
+    assert table[0].split() == "NAME STATUS READY AGE WAITS FOR".split(), table
+    rows = {l.split()[0]: l for l in table[1:]}
+    assert len(rows) == 4, table  # with the cluster of the job
+    assert re.search(r" ready +1/1 workers .* -$", rows["raycluster/ok"]) and re.search(r" Initializing .* head pod .*not scheduled", rows["rayjob/stuck"]), table
+    assert " Scheduled " in rows["raycronjob/yearly"] and "\033" not in "".join(table), table
+    wide = ctl(env, "get", "rj", "-n", ns, "-o", "wide").stdout.splitlines()
+    assert wide[0].split() == "NAME STATUS READY AGE CLUSTER CPUS GPUS MEMORY NEXT WAITS FOR".split() and " stuck-" in wide[1] and len(wide) == 2, wide
+    assert wide[1].endswith(items("rj", "-n", ns)["RayJob/stuck"]["text"]), "wide is not cut"
+    everywhere = ctl(env, "get", "rayclusters", "-A").stdout.splitlines()
+    assert everywhere[0].startswith("NAMESPACE ") and any(l.startswith(other) and "raycluster/elsewhere" in l and "it is suspended" in l for l in everywhere), everywhere
+    for args in (("rc/ok",), ("RayCluster", "ok")): assert list(items(*args, "-n", ns)) == ["RayCluster/ok"], args
+    assert items("rc/ok", "-n", ns)["RayCluster/ok"]["cpus"] == env.kube.get("rayclusters", ns, "ok")["status"]["desiredCPU"]
+    assert ctl(env, "get", "rc/ok", "-n", ns, "-o", "yaml").stdout.startswith("items:\n  - kind: RayCluster\n    namespace: ")
+    for args, status, text in ((("rc/none", "-n", ns), 1, "not found"), (("rayclustrs",), 64, 'did you mean "rayclusters"?'), (("-n", "x", "-A"), 64, "exclude each other"),
+                               (("-o", "wdie"), 64, 'did you mean "wide"?'), (("rc/ok", "-A"), 64, "--all-namespaces"), (("rc/", "-n", ns), 64, "KIND/NAME")):
+        r = ctl(env, "get", *args, ok=False)
+        assert r.returncode == status and text in r.stderr and not r.stdout, (args, r)
+    r = ctl(env, "get", "rs", "-n", ns)
+    assert not r.stdout and r.stderr == f"nothing found in namespace {ns}\n", r
+    assert "\033[32mraycluster/ok" in on_a_terminal(env, "get", "-n", ns).replace("\r", "") and "\033" not in on_a_terminal(env, "get", "-n", ns, NO_COLOR="1")
 
 
 def on_a_terminal(env, *args, **more):
