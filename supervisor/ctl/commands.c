@@ -12,6 +12,7 @@ const struct ctl_option ctl_options[] = {
     {'A', true, false, "all-namespaces", "objects of all namespaces", CTL_FLAG},
     {'k', false, false, "kubeconfig", "the kubeconfig; as kubectl, otherwise $KUBECONFIG or ~/.kube/config", CTL_FILE},
     {'K', false, false, "context", "the context of the kubeconfig", CTL_TEXT},
+    {'O', false, false, "out", "the folder to make", CTL_FILE},
     {'c', false, false, "config", "the configuration of a sandbox", CTL_FILE},
 };
 const size_t ctl_option_n = RV_ARRAY_LEN(ctl_options);
@@ -48,6 +49,14 @@ const struct ctl_command ctl_commands[] = {
      "The default namespace is \"default\". Each plugin that decides something about the kind answers;\n"
      "with -o json the answers are in \"plugins\". The exit status is 1 if no plugin knows such an object.",
      "n", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_explain},
+    {"report", "[--out FOLDER] [-n NAMESPACE]", "a folder with what support needs, without secrets",
+     "Versions, configuration, status, plugins, the operator's last log lines, and the objects of ray.io with what "
+     "each\n"
+     "plugin decided for them and what blocks them. Without -n, of all namespaces. Secrets are not read; values of\n"
+     "environment variables, HTTP headers and annotations, and whatever sounds like a secret, are masked. README.txt "
+     "in\n"
+     "the folder says what could not be read. Look through it, then: tar czf report.tgz FOLDER",
+     "nkKO", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_report},
     {"reload", "", "read the configuration file again",
      "A file that is not valid is refused with file, line and column, and the running configuration stays. Running "
      "plugins\n"

@@ -128,8 +128,8 @@ static void take(struct ctl_context *c, char letter, const char *value) {
     const struct {
         char letter;
         const char **to;
-    } texts[] = {{'o', &c->output}, {'s', &c->socket},     {'n', &c->ns},
-                 {'c', &c->config}, {'k', &c->kubeconfig}, {'K', &c->kube_context}};
+    } texts[] = {{'o', &c->output}, {'s', &c->socket},     {'n', &c->ns},          {'c', &c->config},
+                 {'O', &c->out},    {'k', &c->kubeconfig}, {'K', &c->kube_context}};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
         if (letter == texts[i].letter) *texts[i].to = value;
     c->all_namespaces = c->all_namespaces || letter == 'A';
@@ -173,7 +173,7 @@ static int run(struct ctl_context *c, const struct ctl_command *k, const struct 
     int r = check_options(c, k, t);
     if (r == 0 && c->all_namespaces && c->ns != NULL)
         r = rv_error_set(&c->err, -CTL_USAGE, "--namespace and --all-namespaces exclude each other");
-    if (r == 0 && k->args[0] == 0 && c->argc > 0)
+    if (r == 0 && c->argc > 0 && (k->args[0] == 0 || (k->first == CTL_NOTHING && k->args[0] == '[')))
         r = rv_error_set(&c->err, -CTL_USAGE, "%s takes no arguments", k->name);
     if (r == 0) r = k->run(c);
     (void)fflush(stdout); /* keeps the order of standard output and standard error, also through a pipe */

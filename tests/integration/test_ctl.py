@@ -176,6 +176,62 @@ def test_get(env):
     assert "\033[32mraycluster/ok" in on_a_terminal(env, "get", "-n", ns).replace("\r", "") and "\033" not in on_a_terminal(env, "get", "-n", ns, NO_COLOR="1")
 
 
+def test_report_has_no_secrets(env):
+    """Secrets in every place where people put them, and the whole bundle searched for them. What support needs is there."""
+    env.cluster()
+    env.operator(plugins=PLUGINS)
+    ns, secret = env.kube.namespace("report"), "S3CR3T-" + os.urandom(8).hex()
+    env.kube.create("secrets", ns, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mine"}, "stringData": {"password": secret + "-0"}})
+    c = raycluster("c")
+    c["metadata"]["annotations"] = {"example.com/token": secret + "-1", "ray.io/ft-enabled": "false", "kubectl.kubernetes.io/last-applied-configuration": secret + "-2"}
+    head = c["spec"]["headGroupSpec"]
+    head["rayStartParams"] = {"redis-password": secret + "-3"}
+    head["template"]["metadata"] = {"annotations": {"vault.example.com/inject": secret + "-4"}}
+    head["template"]["spec"]["containers"][0].update(
+        env=[{"name": "PLAIN", "value": secret + "-5"}, {"name": "FROM", "valueFrom": {"secretKeyRef": {"name": "mine", "key": "password"}}}],
+        lifecycle={"preStop": {"exec": {"command": ["sh", "-c", f"curl -H 'Authorization: Bearer {secret}-6' https://u:{secret}-7@example.com"]}}})
+    env.kube.create("rayclusters", ns, c)
+    env.kube.create("rayjobs", ns, rayjob("j", entrypoint=f"HF_TOKEN={secret}-8 python run.py --api-key {secret}-9", runtimeEnvYAML=f"env_vars:\n  ANY: {secret}-10\n"))
+    env.kube.create("rayservices", ns, rayservice("s", config=f"applications:\n- name: a\n  import_path: a:b\n  route_prefix: /\n  runtime_env: {{env_vars: {{ANY: {secret}-11}}}}\n"))
+    for what, name in (("rayclusters", "c"), ("rayjobs", "j"), ("rayservices", "s")): wait_for(f"{name} to have a status", lambda: env.kube.get(what, ns, name).get("status"))
+    out = os.path.join(env.dir, "bundle")
+    r = ctl(env, "report", "--out", out, "-n", ns, "--socket", env.op.socket_path(), RAYVISOR_SANDBOX_DIR="/nonexistent")
+    assert r.stdout == out + "\n", r
+    files = {os.path.relpath(f, out): open(f).read() for f in glob.glob(out + "/**", recursive=True) if os.path.isfile(f)}
+    for name, text in files.items():
+        assert secret not in text and env.kube.token not in text, f"{name} has a secret: {re.findall('.*' + secret + '.*', text)}"
+        assert os.stat(os.path.join(out, name)).st_mode & 0o77 == 0, name
+    assert os.stat(out).st_mode & 0o77 == 0
+    for name in ("raycluster", "c"), ("rayjob", "j"), ("rayservice", "s"):
+        base = f"{name[0]}.{ns}.{name[1]}"
+        assert f"objects/{base}.yaml" in files and json.loads(files[f"explain/{base}.json"])["found"], base
+    told = files[f"objects/raycluster.{ns}.c.yaml"]
+    assert all(t in told for t in ("name: mine", "key: password", "name: PLAIN", "ray.io/ft-enabled: \"false\"", "rayproject/ray")), told
+    assert "entrypoint: \"HF_TOKEN=(masked) python run.py --api-key (masked)\"" in files[f"objects/rayjob.{ns}.j.yaml"]
+    assert json.loads(files["status.json"])["ready"] and json.loads(files["plugins.json"])["plugins"] and "- name: raycluster" in files["config.yaml"]
+    v = json.loads(files["versions.json"])
+    assert v["rayvisord"] == v["rayvisorctl"] and v["kubernetes"]["major"] == "1", v
+    assert "not in this report: operator.log: the operator is neither the sandbox's nor in a pod" in files["README.txt"], files["README.txt"]
+    r = ctl(env, "report", "--out", out, ok=False)
+    assert r.returncode == 1 and "cannot make the folder" in r.stderr and "File exists" in r.stderr, r
+
+
+def test_report_of_a_sandbox_and_of_nothing(env):
+    """The log of the sandbox's operator is in it, masked; and where nothing answers, README.txt says so."""
+    env.sandbox(why="looks at a sandbox")
+    folder = os.path.join(env.dir, "sb")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "operator.log"), "w") as f: f.write("x" * 300000 + "\nlast line, token=S3CR3T\n")
+    out = os.path.join(env.dir, "bundle")
+    r = ctl(env, "report", "--out", out, "--socket", f"{folder}/run/control.sock", RAYVISOR_SANDBOX_DIR=folder, KUBECONFIG="/nonexistent", program="rayvisorctl")
+    assert "some parts could not be read" in r.stderr, r
+    assert open(out + "/operator.log").read() == "last line, token=(masked)\n"
+    readme = open(out + "/README.txt").read()
+    for part in ("objects: cannot read /nonexistent", "status.json: no rayvisord answers", "plugins.json: ", "config.yaml: "): assert "not in this report: " + part in readme, (part, readme)
+    r = ctl(env, "report", "-o", "json", "--out", out + "2", "--socket", "/nonexistent")
+    assert json.loads(r.stdout) == {"folder": out + "2"}, r
+
+
 def on_a_terminal(env, *args, **more):
     """What is written to a terminal."""
     main, other = pty.openpty()
