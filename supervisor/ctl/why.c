@@ -230,8 +230,9 @@ static void print_blocker(const struct why_node *root) {
     const struct why_node *b = why_blocker(root);
     rv_autobuf struct rv_buf line = {0};
     if (b == NULL) return;
-    rv_buf_addf(&line, "\nblocked by: %s " RV_STR_FMT, b->kind, RV_STR_ARG(b->name));
-    puts(rv_buf_cstr(&line));
+    rv_buf_addf(&line, "blocked by: %s " RV_STR_FMT, b->kind, RV_STR_ARG(b->name));
+    puts("");
+    colour_line(stdout, 0, COLOUR_NONE, rv_buf_str(&line));
 }
 
 int ctl_why(struct ctl_context *c) {

@@ -232,6 +232,21 @@ def test_report_of_a_sandbox_and_of_nothing(env):
     assert json.loads(r.stdout) == {"folder": out + "2"}, r
 
 
+def test_what_objects_say_is_not_obeyed_by_a_terminal(env):
+    """Names and messages that tenants write are shown, with what a terminal would obey as escapes, and forge no line."""
+    env.cluster()
+    ns, evil = env.kube.namespace("evil"), "\x1b]0;x\x07\u202e\rX\nforged"
+    env.kube.create("rayservices", ns, rayservice("s"))
+    status = {"activeServiceStatus": {"applicationStatuses": {evil: {"status": "DEPLOY_FAILED", "message": evil}}}, "numServeEndpoints": 0,
+              "conditions": [{"type": "Ready", "status": "False", "reason": "R", "message": evil, "lastTransitionTime": "2026-01-01T00:00:00Z"}]}
+    env.kube.patch("rayservices", ns, "s", {"status": status}, "status")
+    for args in (("why", "rs/s"), ("get",), ("get", "-o", "wide"), ("get", "-o", "json"), ("why", "rs/s", "-o", "yaml")):
+        r = ctl(env, *args, "-n", ns)
+        assert "]0;x" in r.stdout, (args, r)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", r.stdout) and not re.search("^forged", r.stdout, re.M), (args, r)
+    assert "application " in ctl(env, "why", "rs/s", "-n", ns).stdout.splitlines()[-1]
+
+
 def on_a_terminal(env, *args, **more):
     """What is written to a terminal."""
     main, other = pty.openpty()
