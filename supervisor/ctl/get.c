@@ -4,6 +4,7 @@
 #include "api.h"
 #include "colour.h"
 #include "document.h"
+#include "hint.h"
 #include "ipc/base/loop.h"
 #include "ipc/base/utf8.h"
 #include "ipc/base/visible.h"
@@ -232,7 +233,9 @@ static int read_named(struct rows *t) {
     if (k == NULL) return -CTL_USAGE;
     if (name != NULL && c->all_namespaces)
         return rv_error_set(&c->err, -CTL_USAGE, "an object by name is in one namespace: leave --all-namespaces out");
-    return read_kind(t, k, name);
+    r = read_kind(t, k, name);
+    if (r == RV_E_NOT_FOUND && name != NULL) hint_object(c, t->api, k, api_namespace(t->api), rv_str(name), &c->err);
+    return r;
 }
 
 int ctl_get(struct ctl_context *c) {

@@ -5,6 +5,7 @@
 
 #include "colour.h"
 #include "document.h"
+#include "hint.h"
 #include "ipc/base/loop.h"
 #include "plugins/ray/fields.h"
 #include "rayvisor/k8s.h"
@@ -245,6 +246,7 @@ int ctl_why(struct ctl_context *c) {
     if (api == NULL) return c->err.code;
     struct why w = {.c = c, .api = api, .ns = api_namespace(api), .now = rv_wall_now()};
     const struct why_node *root = why_tree(&w, k, rv_str(name));
+    if (root == NULL && c->err.code == RV_E_NOT_FOUND) hint_object(c, api, k, w.ns, rv_str(name), &c->err);
     if (root == NULL) return c->err.code;
     if (document_print(c, why_document(c->arena, root))) return 0;
     print_tree(&w, root, 0);

@@ -79,6 +79,11 @@ def test_why_down_to_the_pod(env):
     assert doc["below"][0]["kind"] == "RayCluster", doc
     doc = blocked(env, "rcj/rcj", ns, "head pod", "not scheduled: 0/")
     assert doc["below"][0]["below"][0]["kind"] == "RayCluster" and doc["next"]["then"] == "its next RayJob is started" and doc["next"]["at"] > "2026", doc
+    explain = lambda *args, **more: ctl(env, "explain", *args, "--socket", env.op.socket_path(), ok=False, **more)
+    assert explain("rc/rc", "-n", ns).returncode == 0
+    assert explain("rc/rcx", "-n", ns).stderr.rstrip().endswith(f'knows no rc/rcx in namespace {ns}: did you mean "rc"?')
+    assert explain("rc/rc").stderr.rstrip().endswith(f"knows no rc/rc in namespace default; there is one in namespace {ns}")
+    assert explain("rc/rc", KUBECONFIG="/nonexistent").stderr.rstrip().endswith("knows no rc/rc in namespace default")
     lines = ctl(env, "why", "rayjob", "rj", "-n", ns).stdout.splitlines()
     assert lines[0].startswith("RayJob rj (waits): ") and lines[1].startswith("  RayCluster rj-") and lines[2].startswith("    head pod rj-"), lines
     assert lines[-1].startswith("blocked by: head pod rj-"), lines
@@ -129,7 +134,15 @@ def test_why_says_what_it_may_not_read(env):
     assert r.returncode == 1 and "/nonexistent" in r.stderr, r
     r = ctl(env, "why", "rc/x", "--context", "nobody", ok=False)
     assert r.returncode == 1 and 'there is no context "nobody"' in r.stderr, r
+    context = re.search(r"current-context: (\S+)", open(env.kube.kubeconfig).read())[1].strip('"')
+    r = ctl(env, "why", "rc/x", "--context", context + "x", ok=False)
+    assert f'there is no context "{context}x": did you mean "{context}"?' in r.stderr, r
     env.kube.create("rayclusters", ns, raycluster("alone"))
+    for command in ("why", "get"):
+        r = ctl(env, command, "rc/alnoe", "-n", ns, ok=False)
+        assert r.returncode == 1 and r.stderr.rstrip().endswith('not found: did you mean "alone"?'), r
+    r = ctl(env, "why", "rc/alone", "-n", "default", ok=False)
+    assert r.stderr.rstrip().endswith(f"not found; there is one in namespace {ns}"), r
     assert "no operator has written a status yet" in why(env, "rc/alone", ns)["text"]
     text = open(env.kube.kubeconfig).read().replace(env.kube.token, "wrong")
     other = os.path.join(env.dir, "other")
