@@ -43,7 +43,9 @@ static int usage(const struct ctl_context *c, FILE *to) {
                 ctl_named(c, ctl_commands[i].help).p);
     fprintf(
         to,
-        "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
+        "\nget, why and report read the API server with --kubeconfig, $KUBECONFIG or ~/.kube/config; the others ask "
+        "rayvisord.\n"
+        "The socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
         "Exit status: 0 success, 1 failure, 64 wrong command line. More about a command: %s help COMMAND\n",
         c->program);
     return to == stdout ? 0 : CTL_USAGE;
