@@ -122,6 +122,18 @@ def test_a_service_that_serves_is_not_blocked(env):
     assert "blockedBy" not in doc and "blocked by" not in ctl(env, "why", "rs/rs", "-n", ns).stdout, doc
 
 
+def test_why_of_a_job_that_is_not_submitted(env):
+    """The cluster is ready, and the submitter's pod is what blocks."""
+    env.sandbox(why="a real cluster has no Ray in its pods")
+    env.operator(plugins=PLUGINS, proxy=True)
+    ns = env.kube.namespace("submit")
+    template = {"spec": {"restartPolicy": "Never", "nodeSelector": {"no": "such"}, "containers": [{"name": "ray-job-submitter", "image": "rayproject/ray:2.52.0"}]}}
+    env.kube.create("rayjobs", ns, rayjob("j", submitterPodTemplate=template))
+    blocked(env, "rj/j", ns, "pod", "not scheduled: 0/")
+    wait_for("the cluster to be well", lambda: [(n["kind"], n["state"]) for n in why(env, "rj/j", ns)["below"]] == [("RayCluster", "well"), ("submitter Job", "well")])
+    wait_for("the job itself to say so", lambda: why(env, "rj/j", ns)["text"].startswith("the job does not run yet"))
+
+
 def test_why_says_what_it_may_not_read(env):
     """Nothing there, no such kind, no operator, no cluster: one line each, and exit status 1 (64 for a word that is wrong)."""
     env.cluster()
@@ -241,8 +253,13 @@ def test_report_of_a_sandbox_and_of_nothing(env):
     assert open(out + "/operator.log").read() == "last line, token=(masked)\n"
     readme = open(out + "/README.txt").read()
     for part in ("objects: cannot read /nonexistent", "status.json: no rayvisord answers", "plugins.json: ", "config.yaml: "): assert "not in this report: " + part in readme, (part, readme)
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "rayvisor-0", "labels": {"app.kubernetes.io/name": "rayvisor"}}, "spec": {"containers": [{"name": "c", "image": "x", "args": ["--token=S3CR3T"]}]}}
+    env.kube.create("pods", "default", pod)
+    wait_for("the pod to run", lambda: env.kube.get("pods", "default", "rayvisor-0")["status"].get("phase") == "Running")
     r = ctl(env, "report", "-o", "json", "--out", out + "2", "--socket", "/nonexistent")
     assert json.loads(r.stdout) == {"folder": out + "2"}, r
+    log = open(out + "2/operator.log").read()
+    assert log.startswith("==> pod default/rayvisor-0 <==\n") and "--token=(masked)" in log and "S3CR3T" not in log, log
 
 
 def test_what_objects_say_is_not_obeyed_by_a_terminal(env):
