@@ -76,7 +76,7 @@ int api_text(struct api *a, const char *path, size_t max, const char *subject, s
 
 static int read_json(struct api *a, const char *path, const char *subject, struct rv_val *ret, struct rv_error *err) {
     rv_autobuf struct rv_buf b = {0};
-    struct rv_str text;
+    struct rv_str text = {0};
     int r = api_text(a, path, PAGE_BYTES, subject, &text, err);
     if (r == 0) r = rv_json_to_mp(text, NULL, &b, err);
     if (r != 0) return r;

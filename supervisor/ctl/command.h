@@ -12,9 +12,9 @@ enum { CTL_USAGE = 64 }; /* a command returns -CTL_USAGE if the command line is 
 struct ctl_context {
     struct rv_arena *arena;
     const char *program; /* as it was called: "rayvisorctl" or "kubectl rayvisor" */
-    const char *socket, *ns, *config, *kubeconfig, *kube_context;
+    const char *socket, *ns, *config, *kubeconfig, *kube_context, *out;
     const char *output; /* a word of the command's `outputs` */
-    bool help, version;
+    bool all_namespaces, help, version;
     int argc;
     char **argv; /* the arguments after the command's name */
     struct rv_error err;
@@ -59,6 +59,8 @@ void ctl_list_words(const char *words, const char *given, struct rv_buf *out);
 struct rv_str ctl_named(const struct ctl_context *c, const char *text);
 
 /* ---- the commands ---- */
+int ctl_get(struct ctl_context *c);
+int ctl_report(struct ctl_context *c);
 int ctl_why(struct ctl_context *c);
 int ctl_status(struct ctl_context *c);
 int ctl_plugins(struct ctl_context *c);

@@ -5,18 +5,27 @@
 
 const struct ctl_option ctl_options[] = {
     {'o', true, true, "output", "how the answer is printed", CTL_OUTPUT},
-    {'s', false, true, "socket", "the control socket of rayvisord", CTL_FILE},
+    {'s', false, false, "socket", "the control socket of rayvisord", CTL_FILE},
     {'h', true, true, "help", "more about a command", CTL_FLAG},
     {'V', false, true, "version", "the version of this program", CTL_FLAG},
     {'n', true, false, "namespace", "the namespace of the object", CTL_NAMESPACE},
+    {'A', true, false, "all-namespaces", "objects of all namespaces", CTL_FLAG},
     {'k', false, false, "kubeconfig", "the kubeconfig; as kubectl, otherwise $KUBECONFIG or ~/.kube/config", CTL_FILE},
     {'K', false, false, "context", "the context of the kubeconfig", CTL_TEXT},
+    {'O', false, false, "out", "the folder to make", CTL_FILE},
     {'c', false, false, "config", "the configuration of a sandbox", CTL_FILE},
 };
 const size_t ctl_option_n = RV_ARRAY_LEN(ctl_options);
 
 #define TABLE_OR_JSON "table json"
 const struct ctl_command ctl_commands[] = {
+    {"get", "[KIND[/NAME]] [-n NAMESPACE|-A]", "the objects of ray.io, each with what it waits for",
+     "KIND is raycluster, rayjob, rayservice or raycronjob (rc, rj, rs, rcj); without it, all of them. Reads the API "
+     "server\n"
+     "with your kubeconfig. READY is what is ready: workers, endpoints, the job's own status, jobs that go on.\n"
+     "-o wide also shows the RayCluster, what its pods ask for, and what is expected next. Colours are for a terminal\n"
+     "only; $NO_COLOR switches them off. The default namespace is that of the kubeconfig's context.",
+     "nAkK", "table wide json yaml", CTL_KIND, NULL, ctl_get},
     {"why", "KIND/NAME [-n NAMESPACE]", "what blocks an object, down to the pod, and what is expected when",
      "KIND is raycluster, rayjob, rayservice or raycronjob (rc, rj, rs, rcj). Reads the API server with your "
      "kubeconfig, "
@@ -29,26 +38,34 @@ const struct ctl_command ctl_commands[] = {
      "Shows whether it is ready, and if not, why; whether it leads or stands by; each plugin with its quarantined "
      "objects,\n"
      "last deaths and refused settings; and each watch with its state. The exit status is 1 if it is not ready.",
-     "", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_status},
+     "s", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_status},
     {"plugins", "", "the plugins, their deaths and quarantined objects",
      "With -o json it also shows the last 32 deaths of each (when, why, on which object), settings in force and "
      "grants.",
-     "", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_plugins},
+     "s", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_plugins},
     {"explain", "KIND/NAME [-n NAMESPACE]", "what each plugin last decided for an object and what it waits for",
      "KIND is the kind, its plural, lower-case or short name (rc, rj, rs, rcj): rayvisorctl explain raycluster/demo -n "
      "team-a\n"
      "The default namespace is \"default\". Each plugin that decides something about the kind answers;\n"
      "with -o json the answers are in \"plugins\". The exit status is 1 if no plugin knows such an object.",
-     "n", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_explain},
+     "ns", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_explain},
+    {"report", "[--out FOLDER] [-n NAMESPACE]", "a folder with what support needs, without secrets",
+     "Versions, configuration, status, plugins, the operator's last log lines, and the objects of ray.io with what "
+     "each\n"
+     "plugin decided for them and what blocks them. Without -n, of all namespaces. Secrets are not read; values of\n"
+     "environment variables, HTTP headers and annotations, and whatever sounds like a secret, are masked. README.txt "
+     "in\n"
+     "the folder says what could not be read. Look through it, then: tar czf report.tgz FOLDER",
+     "nkKOs", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_report},
     {"reload", "", "read the configuration file again",
      "A file that is not valid is refused with file, line and column, and the running configuration stays. Running "
      "plugins\n"
      "accept new settings, or refuse them; `rayvisorctl plugins` shows what was refused. SIGHUP does the same.",
-     "", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_reload},
+     "s", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_reload},
     {"release", "PLUGIN NAMESPACE/NAME", "end the quarantine of an object",
      "An object on which its plugin died twice is left alone until the object, or the plugin's library or settings,\n"
      "change, or until this command.",
-     "", TABLE_OR_JSON, CTL_PLUGIN, NULL, ctl_release},
+     "s", TABLE_OR_JSON, CTL_PLUGIN, NULL, ctl_release},
     {"sandbox", "up [--config FILE]|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
      "up starts both in the background, with the default configuration or that of --config. down stops them, status\n"
      "shows what runs, and kubeconfig prints the path of the kubeconfig:\n"

@@ -109,7 +109,7 @@ static void offer(const struct typed *t, const char *prefix, struct rv_str word,
     rv_autobuf struct rv_buf b = {0};
     rv_buf_adds(&b, prefix);
     rv_buf_add_str(&b, word);
-    if (b.n < t->word.n || memcmp(b.p, t->word.p, t->word.n) != 0) return;
+    if (b.n < t->word.n || (t->word.n != 0 && memcmp(b.p, t->word.p, t->word.n) != 0)) return;
     if (help != NULL) rv_buf_addf(&b, "\t%s", ctl_named(t->c, help).p);
     puts(rv_buf_cstr(&b));
 }

@@ -39,11 +39,13 @@ static void print_option(FILE *to, const struct ctl_option *o, const struct ctl_
 static int usage(const struct ctl_context *c, FILE *to) {
     fprintf(to, "usage: %s [-o FORMAT] [--socket PATH] COMMAND ...\n\n", c->program);
     for (size_t i = 0; i < ctl_command_n; i++)
-        fprintf(to, "  %-10s %-40s %s\n", ctl_commands[i].name, ctl_commands[i].args,
+        fprintf(to, "  %-10s %-41s %s\n", ctl_commands[i].name, ctl_commands[i].args,
                 ctl_named(c, ctl_commands[i].help).p);
     fprintf(
         to,
-        "\nThe socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
+        "\nget, why and report read the API server with --kubeconfig, $KUBECONFIG or ~/.kube/config; the others ask "
+        "rayvisord.\n"
+        "The socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
         "Exit status: 0 success, 1 failure, 64 wrong command line. More about a command: %s help COMMAND\n",
         c->program);
     return to == stdout ? 0 : CTL_USAGE;
@@ -128,10 +130,11 @@ static void take(struct ctl_context *c, char letter, const char *value) {
     const struct {
         char letter;
         const char **to;
-    } texts[] = {{'o', &c->output}, {'s', &c->socket},     {'n', &c->ns},
-                 {'c', &c->config}, {'k', &c->kubeconfig}, {'K', &c->kube_context}};
+    } texts[] = {{'o', &c->output}, {'s', &c->socket},     {'n', &c->ns},          {'c', &c->config},
+                 {'O', &c->out},    {'k', &c->kubeconfig}, {'K', &c->kube_context}};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
         if (letter == texts[i].letter) *texts[i].to = value;
+    c->all_namespaces = c->all_namespaces || letter == 'A';
     c->help = c->help || letter == 'h';
     c->version = c->version || letter == 'V';
 }
@@ -170,7 +173,9 @@ static int check_options(struct ctl_context *c, const struct ctl_command *k, con
 
 static int run(struct ctl_context *c, const struct ctl_command *k, const struct getopt_table *t) {
     int r = check_options(c, k, t);
-    if (r == 0 && k->args[0] == 0 && c->argc > 0)
+    if (r == 0 && c->all_namespaces && c->ns != NULL)
+        r = rv_error_set(&c->err, -CTL_USAGE, "--namespace and --all-namespaces exclude each other");
+    if (r == 0 && c->argc > 0 && (k->args[0] == 0 || (k->first == CTL_NOTHING && k->args[0] == '[')))
         r = rv_error_set(&c->err, -CTL_USAGE, "%s takes no arguments", k->name);
     if (r == 0) r = k->run(c);
     (void)fflush(stdout); /* keeps the order of standard output and standard error, also through a pipe */

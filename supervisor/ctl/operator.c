@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "ask.h"
+#include "hint.h"
 #include "ipc/base/json_writer.h"
 #include "kinds.h"
 
@@ -136,6 +137,14 @@ static void print_view(struct rv_val v, const char *ns, const char *name) {
         printf("  - " RV_STR_FMT "\n", RV_STR_ARG(rv_val_str(it.val)));
 }
 
+/* The user may have no kubeconfig here; then there is no hint. */
+static void hint_unknown(struct ctl_context *c, const struct ctl_kind *k, const char *ns, const char *name) {
+    struct rv_error why = c->err;
+    api_auto struct api *api = k != NULL ? api_open(c, API_COMPLETION_MS) : NULL;
+    c->err = why; /* that there is no API server is not what went wrong */
+    if (api != NULL) hint_object(c, api, k, ns, rv_str(name), &c->err);
+}
+
 int ctl_explain(struct ctl_context *c) {
     struct rv_str kind;
     const char *name, *ns = c->ns != NULL ? c->ns : "default";
@@ -144,9 +153,11 @@ int ctl_explain(struct ctl_context *c) {
     const struct ctl_kind *known = ctl_kind_find(kind);
     struct rv_val v = RV_VAL_ABSENT;
     r = ask_about(c, "explain", "kind", known != NULL ? rv_str(known->singular) : kind, rv_str(ns), name, &v);
-    if (r == 0 && !rv_path_bool(v, "found", false))
+    if (r == 0 && !rv_path_bool(v, "found", false)) {
         r = rv_error_set(&c->err, RV_E_NOT_FOUND, "plugin " RV_STR_FMT " knows no " RV_STR_FMT "/%s in namespace %s",
                          RV_STR_ARG(rv_path_str(v, "plugin")), RV_STR_ARG(kind), name, ns);
+        hint_unknown(c, known, ns, name);
+    }
     if (print_json(c, v) || r != 0) return r;
     for (struct rv_iter it = rv_iter(rv_val_get(v, "plugins")); rv_iter_next(&it);) print_view(it.val, ns, name);
     return 0;

@@ -15,11 +15,12 @@ const char *say_state_word(enum say_state s) {
 }
 
 struct rv_str say_duration(struct rv_arena *a, int64_t ns) {
-    int64_t s = (ns < 0 ? -ns : ns) / RC_SECOND;
-    if (s < 120) return rv_arena_fmt(a, "%lld s", (long long)s);
-    if (s < 120 * 60) return rv_arena_fmt(a, "%lld min", (long long)s / 60);
-    if (s < 48 * 3600) return rv_arena_fmt(a, "%lld h", (long long)s / 3600);
-    return rv_arena_fmt(a, "%lld d", (long long)s / 86400);
+    enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
+    long long s = (long long)((ns < 0 ? -ns : ns) / RC_SECOND);
+    if (s < 2LL * MINUTE) return rv_arena_fmt(a, "%lld s", s);
+    if (s < 2LL * HOUR) return rv_arena_fmt(a, "%lld min", s / MINUTE);
+    if (s < 2LL * DAY) return rv_arena_fmt(a, "%lld h", s / HOUR);
+    return rv_arena_fmt(a, "%lld d", s / DAY);
 }
 
 struct rv_str say_time(struct rv_arena *a, int64_t at, int64_t now) {

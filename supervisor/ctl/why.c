@@ -5,6 +5,7 @@
 
 #include "colour.h"
 #include "document.h"
+#include "hint.h"
 #include "ipc/base/loop.h"
 #include "plugins/ray/fields.h"
 #include "rayvisor/k8s.h"
@@ -27,9 +28,12 @@ bool why_blocks(const struct why_node *n) { return n->say.state == SAY_WAITS || 
 
 const struct why_node *why_blocker(const struct why_node *root) {
     const struct why_node *best = NULL;
+    bool serves = root->say.state == SAY_WELL && strcmp(root->kind, ctl_kinds[CTL_RAYSERVICE].kind) == 0;
     if (root->say.state == SAY_RESTS) return NULL;
     for (const struct why_node *kid = root->kids; kid != NULL; kid = kid->next) {
         const struct why_node *b = why_blocker(kid);
+        /* A service that serves does not wait for workers without replicas, which are not ready. */
+        if (b != NULL && serves && b->say.state == SAY_WAITS) continue;
         if (b != NULL && (best == NULL || (best->say.state == SAY_WAITS && b->say.state == SAY_FAULTY))) best = b;
     }
     return best != NULL ? best : why_blocks(root) ? root : NULL;
@@ -227,8 +231,9 @@ static void print_blocker(const struct why_node *root) {
     const struct why_node *b = why_blocker(root);
     rv_autobuf struct rv_buf line = {0};
     if (b == NULL) return;
-    rv_buf_addf(&line, "\nblocked by: %s " RV_STR_FMT, b->kind, RV_STR_ARG(b->name));
-    puts(rv_buf_cstr(&line));
+    rv_buf_addf(&line, "blocked by: %s " RV_STR_FMT, b->kind, RV_STR_ARG(b->name));
+    puts("");
+    colour_line(stdout, 0, COLOUR_NONE, rv_buf_str(&line));
 }
 
 int ctl_why(struct ctl_context *c) {
@@ -241,6 +246,7 @@ int ctl_why(struct ctl_context *c) {
     if (api == NULL) return c->err.code;
     struct why w = {.c = c, .api = api, .ns = api_namespace(api), .now = rv_wall_now()};
     const struct why_node *root = why_tree(&w, k, rv_str(name));
+    if (root == NULL && c->err.code == RV_E_NOT_FOUND) hint_object(c, api, k, w.ns, rv_str(name), &c->err);
     if (root == NULL) return c->err.code;
     if (document_print(c, why_document(c->arena, root))) return 0;
     print_tree(&w, root, 0);

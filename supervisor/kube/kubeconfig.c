@@ -12,6 +12,7 @@
 
 #include "ipc/base/base64.h"
 #include "ipc/base/file.h"
+#include "ipc/base/nearest.h"
 #include "ipc/base/yaml.h"
 #include "peers.h"
 
@@ -373,6 +374,19 @@ static int read_user(struct kube_config *c, const struct source *in, struct rv_n
 
 /* ---- the context ---------------------------------------------------------------------------------------- */
 
+static int no_context(struct files *f, const char *first, struct rv_str name, struct rv_error *err) {
+    rv_autobuf struct rv_buf hint = {0};
+    struct nearest near = nearest_begin(name);
+    for (size_t i = 0; i < f->n; i++) {
+        struct rv_node *list = rv_node_get(f->list[i].root, "contexts");
+        for (size_t k = 0; k < rv_node_len(list); k++)
+            nearest_offer(&near, rv_node_text(rv_node_get(rv_node_at(list, k), "name")));
+    }
+    nearest_hint(&near, &hint);
+    return rv_error_set(err, RV_E_CONFIG, "%s: there is no context \"" RV_STR_FMT "\"" RV_STR_FMT, first,
+                        RV_STR_ARG(name), RV_STR_ARG(rv_buf_str(&hint)));
+}
+
 static int resolve(struct kube_config *c, struct files *f, const char *context, struct rv_error *err) {
     struct rv_str name = rv_str(context), cluster, user;
     for (size_t i = 0; name.n == 0 && i < f->n; i++)
@@ -381,8 +395,7 @@ static int resolve(struct kube_config *c, struct files *f, const char *context, 
     if (name.n == 0) return rv_error_set(err, RV_E_CONFIG, "%s: no current-context: name one with --context", first);
     struct source *in = NULL;
     struct rv_node *ctx = find_entry(f, "contexts", "context", name, &in);
-    if (ctx == NULL)
-        return rv_error_set(err, RV_E_CONFIG, "%s: there is no context \"" RV_STR_FMT "\"", first, RV_STR_ARG(name));
+    if (ctx == NULL) return no_context(f, first, name, err);
     const struct text_field ns = {"namespace", &c->ns};
     int r = get_texts(in, ctx, &ns, 1, err);
     if (r == 0) r = get_text(in, ctx, "cluster", &cluster, err);

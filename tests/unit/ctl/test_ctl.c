@@ -310,6 +310,7 @@ static void troubles(void) {
         {"sandbox down --config f", NULL, "--config belongs to sandbox up", 64},
         {"status -n x", NULL, "status takes no --namespace", 64},
         {"reload --config f", NULL, "reload takes no --config", 64},
+        {"why rc/x --socket f", NULL, "why takes no --socket", 64},
         {"-o jsno status", NULL, "accepted are table and json: did you mean \"json\"?", 64},
         {"completion", NULL, "completion takes one of bash, zsh and fish", 64},
         {"completion bsh", NULL, "completion takes one of bash, zsh and fish: did you mean \"bash\"?", 64},

@@ -53,6 +53,8 @@ static void mistakes(void) {
         {"? [a]\n: b\n", "config:1:", "key must be text"},
         {"a: 1\n", "config:", "no current-context"},
         {"current-context: c\n", "config:", "there is no context \"c\""},
+        {"current-context: produktion\ncontexts: [{name: test}, {name: production}]\n",
+         "config:", "there is no context \"produktion\": did you mean \"production\"?"},
         {HEAD, "config:3:", "names cluster \"k\", which is not there"},
         {HEAD CLUSTER, "config:3:", "names user \"u\", who is not there"},
         {HEAD "clusters: [{name: k, cluster: {}}]\n", "config:4:", "http:// or https:// URL"},
