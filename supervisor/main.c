@@ -45,7 +45,7 @@ enum {
 struct options {
     const char *config, *kubeconfig, *context, *runtime_dir, *http_bind, *ns, *allow_address;
     bool proxy_http;
-    bool check, offline, rbac;
+    bool check, offline, rbac, schema;
 };
 
 struct program {
@@ -579,19 +579,20 @@ static int usage(FILE *to) {
                 "       rayvisord --config FILE --print-rbac [--namespace NAME]\n"
                 "                 print the roles that it needs, for ServiceAccount rayvisor in that namespace "
                 "(default: rayvisor-system)\n"
+                "       rayvisord --print-schema\n"
+                "                 print the keys of a configuration and the settings of the plugins, as JSON Schema\n"
                 "       rayvisord --version\n",
                 to);
     return to == stdout ? 0 : EXIT_USAGE;
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"config", 1, NULL, 'c'},        {"kubeconfig", 1, NULL, 'k'},
-                                          {"context", 1, NULL, 'x'},       {"runtime-dir", 1, NULL, 'r'},
-                                          {"check-config", 0, NULL, 'C'},  {"print-rbac", 0, NULL, 'R'},
-                                          {"version", 0, NULL, 'v'},       {"help", 0, NULL, 'h'},
-                                          {"proxy-http", 0, NULL, 'P'},    {"offline", 0, NULL, 'o'},
-                                          {"http-bind", 1, NULL, 'b'},     {"namespace", 1, NULL, 'n'},
-                                          {"allow-address", 1, NULL, 'a'}, {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {
+        {"config", 1, NULL, 'c'},        {"kubeconfig", 1, NULL, 'k'},   {"context", 1, NULL, 'x'},
+        {"runtime-dir", 1, NULL, 'r'},   {"check-config", 0, NULL, 'C'}, {"print-rbac", 0, NULL, 'R'},
+        {"version", 0, NULL, 'v'},       {"help", 0, NULL, 'h'},         {"proxy-http", 0, NULL, 'P'},
+        {"offline", 0, NULL, 'o'},       {"http-bind", 1, NULL, 'b'},    {"namespace", 1, NULL, 'n'},
+        {"allow-address", 1, NULL, 'a'}, {"print-schema", 0, NULL, 'S'}, {NULL, 0, NULL, 0}};
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
         switch (c) {
@@ -628,6 +629,9 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'R':
             o->rbac = true;
+            break;
+        case 'S':
+            o->schema = true;
             break;
         case 'v':
             return 'v';
@@ -705,11 +709,26 @@ static void check_against_cluster(struct program *g) {
     rv_loop_run(g->s.loop);
 }
 
+static int print_schema(struct program *g) {
+    struct rv_error err = {0};
+    rv_autobuf struct rv_buf out = {0};
+    g->s.config_path = ".";
+    find_places(g);
+    int code = config_print_schema(&g->s.env, &out, &err);
+    if (code != 0)
+        say(err.text);
+    else
+        code = fwrite(out.p, 1, out.n, stdout) == out.n && fflush(stdout) == 0 ? 0 : -1;
+    free_supervisor(g);
+    return code == 0 ? 0 : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv) {
     struct program g = {.inotify_fd = -1};
     int r = parse(argc, argv, &g.o);
     if (r == 'v') return printf("rayvisord %s\n", RV_VERSION) < 0;
     if (r == 'h') return usage(stdout);
+    if (r == 0 && g.o.schema) return print_schema(&g);
     if (r != 0 || g.o.config == NULL) return usage(stderr);
     g.s.config_path = g.o.config;
     find_places(&g);

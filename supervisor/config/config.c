@@ -89,6 +89,19 @@ static const struct schema_key limit_keys[] = {
     K(actions_per_second, "actionsPerSecond", S_INT, 0, 1000000, NULL, false),
     SCHEMA_END};
 
+/* Without `plugins`, whose entries are read with the tables above. */
+const struct config_section config_sections[] = {
+    {NULL, plain_keys},
+    {"kubernetes", kubernetes_keys},
+    {"log", log_keys},
+    {"http", http_keys},
+    {"requests", requests_keys},
+    {"heartbeat", heartbeat_keys},
+    {"leaderElection", lead_keys},
+    {"otherOperator", other_keys},
+    {NULL, NULL},
+};
+
 /* The top level has two tables: values of the configuration itself, and sections with tables of their own. */
 static int read_top(const struct schema_reader *r, struct config *c, struct top *t) {
     struct schema_key all[RV_ARRAY_LEN(plain_keys) + RV_ARRAY_LEN(part_keys)];

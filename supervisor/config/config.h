@@ -80,5 +80,14 @@ void config_warnings(const struct config *c, config_warning_fn fn, void *arg);
  * array, whose texts are the configuration's. */
 size_t config_other_namespaces(const struct config *c, struct rv_str own, struct rv_str **ret);
 void config_print_rbac(const struct config *c, struct rv_str ns, struct rv_buf *out);
+/* Writes, as JSON, {"config": SCHEMA, "settings": SCHEMA}: the keys of the file, and for each of our own plugins its
+ * settings. */
+int config_print_schema(const struct config_env *env, struct rv_buf *out, struct rv_error *err);
+/* The tables of the keys: of the top level (name NULL), and of each section. The last one has no keys. */
+struct config_section {
+    const char *name;
+    const struct schema_key *keys;
+};
+extern const struct config_section config_sections[];
 
 #endif

@@ -112,9 +112,9 @@ def test_the_operator_from_outside_of_the_cluster(env):
     assert "RayCluster default/minimal" in said, said
 
 
-def test_presets_named_in_the_readme_exist(env):
+def test_presets_and_files_that_are_named_exist(env):
     presets = {p["name"] for p in json.load(open(os.path.join(ROOT, "CMakePresets.json")))["configurePresets"]}
-    lines = [l for path in ("README.md",) for b in blocks(path) for l in b]
+    lines = [l for path in ("README.md", "deploy/CONTRIBUTING.md") for b in blocks(path) for l in b]
     named = {m for l in lines for m in re.findall(r"--preset (\S+)", l)}
     assert named and named <= presets, named - presets
     for word in {w for l in lines for w in re.findall(r"(?:^|[ =])((?:deploy|tests|config|plugins)/[\w./-]+)", l.split("#")[0])}:

@@ -67,6 +67,7 @@ CHARTS = [[], ["batchScheduler.enabled=true", "batchScheduler.name=volcano"], ["
           ["featureGates[0].name=RayClusterMTLS,featureGates[0].enabled=true", "featureGates[1].name=RayClusterNetworkPolicy,featureGates[1].enabled=true"],
           ["featureGates[0].name=KubernetesWAS,featureGates[0].enabled=true", "settings.raycluster.openshiftRoutes=true"],
           ["featureGates[0].name=AllAlpha,featureGates[0].enabled=true", "featureGates[1].name=RayClusterMTLS,featureGates[1].enabled=false"],
+          ["batchScheduler.enabled=true"], ["batchScheduler.name=yunikorn"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}"], ["singleNamespaceInstall=true"], ["replicas=1", "leaderElectionEnabled=false"],
           ["configuration.enabled=true", "configuration.defaultPodLabels.team=a", "logging.stdoutEncoder=console", "config.kubernetes.maxInFlight=64"], ["config.otherOperator.action=ignore"], ["config.otherOperator.lease=theirs", "probePort=9090"],
           ["singleNamespaceInstall=true", "watchNamespace={a,b}", "config.otherOperator.namespaces={a,k}"], ["config.otherOperator.namespaces={k}"]]
@@ -96,7 +97,7 @@ def test_chart(env):
         open(config, "w").write("".join(l[4:] + "\n" for l in text.splitlines()))
         r = subprocess.run([binary("rayvisord"), "--config", config, "--print-rbac", "--namespace", "ops"], text=True, capture_output=True)
         assert r.returncode == 0, (sets, r.stderr, text)
-        roles = [o for o in objects if re.search(r"^kind: (Cluster)?Role$", o, re.M)]
+        roles = [o for o in objects if re.search(r"^kind: (Cluster)?Role$", o, re.M) and not re.search(r"^  name: ray\w+-(editor|viewer)-role$", o, re.M)]
         spaces = sorted(m[1] for o in roles if not re.search("-leader-election|-other-operator", o) and (m := re.search(r"^  namespace: (\S+)$", o, re.M)))
         assert spaces == (["a", "b"] if "watchNamespace={a,b}" in sets else ["ops"] if "singleNamespaceInstall=true" in sets else []), (sets, spaces)
         assert rules("\n".join(roles)) == rules(r.stdout), (sets, rules("\n".join(roles)), rules(r.stdout))
@@ -104,13 +105,165 @@ def test_chart(env):
         assert where(roles) == where(r.stdout.split("---\n")), (sets, where(roles), where(r.stdout.split("---\n")))
 
 
+# What each of these says, of the chart's values; and where rayvisord reads it too, the same in its configuration file.
+REFUSED = [("reconcileConcurrency=2", "reconcileConcurrency: take it away", None), ("replicas=many", "replicas", None), ("batchScheduler.name=slurm", "batchScheduler", None),
+           ("leaderElectionEnabled=false", "several replicas need leaderElectionEnabled", None), ("settings.mtls.clusterDomain=x", "this controller does not run", None),
+           ("config.plugins=x", "plugins", None), ("config.kubernetes.namespaces={a}", "namespaces", None), ("noSuchValue=1", "noSuchValue", None),
+           ("config.kubernetes.maxInFlihgt=3", "maxInFlihgt", "kubernetes: {maxInFlihgt: 3}"), ("config.kubernetes.maxInFlight=5000", "maximum: got 5,000, want 4,096", "kubernetes: {maxInFlight: 5000}"),
+           ("config.hostSandbox=some", "hostSandbox", "hostSandbox: some"), ("config.otherOperator.action=fight", "action", "otherOperator: {action: fight}"),
+           ("config.leaderElection.renewSeconds=20", "renewSeconds (20) < leaseSeconds (15)", "leaderElection: {renewSeconds: 20}"),
+           ("config.heartbeat.intervalMs=6000", "at least twice intervalMs (6000)", "heartbeat: {intervalMs: 6000}"),
+           ("settings.raycluster.requeueSeconds=0", "requeueSeconds", "plugins: [{name: raycluster, settings: {requeueSeconds: 0}}]"),
+           ("settings.raycluster.autoscalerMode=none", "autoscalerMode", "plugins: [{name: raycluster, settings: {autoscalerMode: none}}]"),
+           ("settings.rayjob.noSuch=1", "noSuch", "plugins: [{name: rayjob, settings: {noSuch: 1}}]"),
+           ("featureGates[0].name=NoSuch,featureGates[0].enabled=true", "NoSuch|must be one of", "plugins: [{name: raycluster, settings: {featureGates: {NoSuch: true}}}]"),
+           ("featureGates[0].name=RayClusterStatusConditions,featureGates[0].enabled=false", "cannot be switched off", "plugins: [{name: raycluster, settings: {featureGates: {RayClusterStatusConditions: false}}}]"),
+           ("featureGates[0].name=AllBeta,featureGates[0].enabled=false", "cannot be switched off", "plugins: [{name: raycluster, settings: {featureGates: {AllBeta: false}}}]"),
+           ("batchScheduler.name=kubernetes-was", "needs the feature gate KubernetesWAS", "plugins: [{name: raycluster, settings: {batchScheduler: kubernetes-was}}]")]
+
+
 def test_chart_values(env):
+    """What rayvisord would refuse, and what has no meaning here, is refused before anything is installed."""
     if not HELM: raise Skip("there is no helm")
-    for value, says in (("reconcileConcurrency=2", "reconcileConcurrency"), ("replicas=many", "replicas"), ("batchScheduler.name=slurm", "batchScheduler"),
-                        ("leaderElectionEnabled=false", "several replicas need leaderElectionEnabled"), ("settings.mtls.clusterDomain=x", "this controller does not run"),
-                        ("config.plugins=x", "plugins"), ("config.kubernetes.namespaces={a}", "namespaces")):
+    for value, says, file in REFUSED:
         code, _, said = helm(value)
-        assert code != 0 and says in said, (value, code, said)
+        assert code != 0 and re.search(re.escape(says).replace("\\|", "|"), said), (value, code, said)
+        if not file: continue
+        config = os.path.join(env.dir, "rayvisor.yaml")
+        open(config, "w").write(file + "\n")
+        r = subprocess.run([binary("rayvisord"), "--config", config, "--check-config", "--offline"], text=True, capture_output=True, timeout=60)
+        assert r.returncode == 78, (file, r.returncode, r.stderr)
+
+
+# The values of KubeRay's operator chart 1.7.0, all of them at their defaults.
+KUBERAY = {
+    "nameOverride": "kuberay-operator", "fullnameOverride": "kuberay-operator", "componentOverride": "kuberay-operator", "replicas": 1,
+    "image": {"repository": "quay.io/kuberay/operator", "tag": "v1.7.0", "pullPolicy": "IfNotPresent"},
+    "imagePullSecrets": [], "nodeSelector": {}, "affinity": {}, "tolerations": [], "priorityClassName": "", "labels": {}, "annotations": {},
+    "serviceAccount": {"create": True, "name": "kuberay-operator"}, "logging": {"stdoutEncoder": "json", "fileEncoder": "json", "baseDir": "", "fileName": "", "sizeLimit": ""},
+    "batchScheduler": {"enabled": False, "name": ""},
+    "configuration": {"enabled": False, "defaultContainerEnvs": [], "defaultPodAnnotations": {}, "defaultPodLabels": {}, "headSidecarContainers": [], "workerSidecarContainers": []},
+    "featureGates": [{"name": n, "enabled": on} for n, on in (("RayClusterStatusConditions", True), ("RayJobDeletionPolicy", True), ("RayMultiHostIndexing", True), ("RayServiceIncrementalUpgrade", True),
+                                                              ("RayCronJob", False), ("RayClusterMTLS", False), ("RayClusterNetworkPolicy", False), ("RayClusterHistoryServer", False))],
+    "metrics": {"enabled": True, "serviceMonitor": {"enabled": False, "interval": "30s", "honorLabels": True, "additionalLabels": {}, "namespace": ""}},
+    "operatorCommand": "/manager", "leaderElectionEnabled": True, "reconcileConcurrency": 1, "kubeClient": {"qps": 100.0, "burst": 200},
+    "rbacEnable": True, "crNamespacedRbacEnable": True, "singleNamespaceInstall": False, "env": None, "resources": {"limits": {"cpu": "100m", "memory": "512Mi"}},
+    "livenessProbe": {"initialDelaySeconds": 10, "periodSeconds": 5, "failureThreshold": 5}, "readinessProbe": {"initialDelaySeconds": 10, "periodSeconds": 5, "failureThreshold": 5},
+    "podSecurityContext": {}, "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    "service": {"type": "ClusterIP", "port": 8080}}
+IMAGE = "image.repository=registry.example.com/rayvisor,image.tag="
+KUBERAY_ONLY = [("reconcileConcurrency=4", "maxInFlight bounds"), ("operatorCommand=/bin/x", "operatorCommand"), ("componentOverride=x", "componentOverride"), ("logging.fileEncoder=console", "go to stderr"),
+                ("logging.baseDir=/log", "log agent"), ("metrics.enabled=false", "NetworkPolicy"), ('env=[{"name": "CLUSTER_DOMAIN", "value": "a.b"}]', "settings.raycluster.clusterDomain, settings.rayjob.clusterDomain"),
+                ('env=[{"name": "ENABLE_LOGIN_SHELL", "value": "true"}]', "settings.rayjob.loginShell to true"), ('env=[{"name": "HTTP_PROXY"}]', "reads no variables")]
+
+
+def test_chart_takes_kuberays_values(env):
+    """At their defaults they have no effect; what has no meaning here is refused, with what to do instead; so is KubeRay's image."""
+    if not HELM: raise Skip("there is no helm")
+    values = os.path.join(env.dir, "values.json")
+    json.dump(KUBERAY, open(values, "w"))
+    run = lambda *args: subprocess.run([HELM, "template", "r", os.path.join(ROOT, "deploy/helm"), "--kube-version", "1.32.0", "-f", values, *[a for v in args for a in ("--set-json" if v.startswith("env=") else "--set", v)]], text=True, capture_output=True, timeout=60)
+    for given, says in (((), "image.repository quay.io/kuberay/operator is another operator's"), (("image.repository=reg/mirror/kuberay-operator",), "image.repository"), (("image.repository=reg/rayvisor",), "image.tag v1.7.0 is another operator's")):
+        r = run(*given)
+        assert r.returncode != 0 and says in r.stderr, (given, r.stderr)
+    r = run(IMAGE)
+    assert r.returncode == 0 and "registry.example.com/rayvisor:0.1.0" in r.stdout and "/manager" not in r.stdout and "qps: 0" in r.stdout and "burst: 0" in r.stdout, (r.stdout, r.stderr)
+    assert "qps: 100" in run(IMAGE, "kubeClient.burst=300").stdout  # a limit that somebody chose
+    for given, says in KUBERAY_ONLY:
+        r = run(IMAGE, given)
+        assert r.returncode != 0 and says in r.stderr, (given, r.stderr)
+
+
+# Stands for KubeRay's chart: its values, and of its objects those whose names meet ours.
+STAND_IN = """apiVersion: apps/v1
+kind: Deployment
+metadata: {name: kuberay-operator, namespace: {{ .Release.Namespace }}}
+spec:
+  replicas: 1
+  strategy: {type: Recreate}
+  selector:
+    matchLabels: &labels {app.kubernetes.io/name: kuberay-operator, app.kubernetes.io/instance: {{ .Release.Name }}}
+  template:
+    metadata:
+      labels: {app.kubernetes.io/name: kuberay-operator, app.kubernetes.io/instance: {{ .Release.Name }}, app.kubernetes.io/component: kuberay-operator}
+    spec:
+      serviceAccountName: kuberay-operator
+      containers:
+      - {name: kuberay-operator, image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}", command: [/manager], args: [--enable-leader-election=true]}
+{{- range list "rayjob" "rayservice" "raycronjob" }}{{ range list "editor" "viewer" }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: {{ printf "%s-%s-role" $ . }}}
+rules: []
+{{- end }}{{ end }}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: kuberay-operator, namespace: {{ .Release.Namespace }}}
+"""
+
+
+class Release:
+    def __init__(self, env, ns):
+        self.env, self.ns = env, ns
+        self.e = {**os.environ, "KUBECONFIG": env.kube.kubeconfig, "HOME": env.dir}
+
+    def __call__(self, *args):
+        return subprocess.run([HELM, *args, "-n", self.ns], text=True, capture_output=True, timeout=120, env=self.e)
+
+    def must(self, *args):
+        r = self(*args)
+        assert r.returncode == 0, (args, r.stdout, r.stderr)
+        return r.stdout
+
+
+def stand_in(env):
+    chart = os.path.join(env.dir, "kuberay")
+    os.makedirs(os.path.join(chart, "templates"))
+    open(os.path.join(chart, "Chart.yaml"), "w").write("apiVersion: v2\nname: kuberay-operator\nversion: 1.7.0\n")
+    json.dump(KUBERAY, open(os.path.join(chart, "values.yaml"), "w"))
+    open(os.path.join(chart, "templates/all.yaml"), "w").write(STAND_IN.replace('printf "%s-%s-role" $ .', 'printf "%s-%s-role" $kind .').replace('range list "rayjob"', 'range $kind := list "rayjob"'))
+    return chart
+
+
+def test_upgrade_of_kuberays_release(env):
+    """With its own values: the Deployment goes over, the users' roles stay the same objects, and the notes say what changes."""
+    if not HELM: raise Skip("there is no helm")
+    env.cluster()
+    ns = env.kube.namespace(f"kuberay-{os.getpid()}")
+    helm, chart, ours = Release(env, ns), stand_in(env), os.path.join(ROOT, "deploy/helm")
+    role = lambda name: env.kube.call("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles/" + name)
+    deployment = lambda name="kuberay-operator": env.kube.call("GET", f"/apis/apps/v1/namespaces/{ns}/deployments/{name}")
+    try:
+        helm.must("install", "kuberay-operator", chart)
+        before, uid = deployment(), role("rayjob-editor-role")["metadata"]["uid"]
+        r = helm("upgrade", "kuberay-operator", ours, "--reuse-values")
+        assert r.returncode != 0 and "is another operator's" in r.stderr and deployment()["spec"] == before["spec"], r.stderr
+        notes = helm.must("upgrade", "kuberay-operator", ours, "--reuse-values", "--set", IMAGE)
+        assert "RayCronJobs: NOBODY works on them" in notes and "apply --server-side --force-conflicts -f deploy/crds" in notes and "operatorCommand, componentOverride, reconcileConcurrency, kubeClient" in notes and "One replica" in notes, notes
+        now = deployment()
+        assert now["metadata"]["uid"] == before["metadata"]["uid"] and [c["name"] for c in now["spec"]["template"]["spec"]["containers"]] == ["rayvisord"], now["spec"]
+        assert role("rayjob-editor-role")["metadata"]["uid"] == uid and role("rayjob-editor-role")["rules"] and role("raycluster-viewer-role")["rules"]
+        sum_of = lambda: deployment()["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+        first = sum_of()
+        helm.must("upgrade", "kuberay-operator", ours, "--reuse-values")
+        assert sum_of() == first
+        helm.must("upgrade", "kuberay-operator", ours, "--reuse-values", "--set", "config.kubernetes.maxInFlight=64")
+        assert sum_of() != first
+        helm.must("rollback", "kuberay-operator", "1")
+        assert [c["name"] for c in deployment()["spec"]["template"]["spec"]["containers"]] == ["kuberay-operator"]
+        # Beside it, as a release of its own: the roles stay with KubeRay's until that is gone.
+        notes = helm.must("install", "rayvisor", ours, "--set", IMAGE)
+        assert "2 replicas, of which one acts" in notes and "NOBODY" not in notes and "KubeRay's defaults" not in notes, notes
+        owner = lambda name: role(name)["metadata"]["annotations"]["meta.helm.sh/release-name"]
+        assert owner("rayjob-editor-role") == "kuberay-operator" and owner("raycluster-editor-role") == "rayvisor"
+        helm.must("uninstall", "kuberay-operator")
+        helm.must("upgrade", "rayvisor", ours, "--reuse-values")
+        assert owner("rayjob-editor-role") == "rayvisor"
+    finally:
+        helm("uninstall", "kuberay-operator")
+        helm("uninstall", "rayvisor")
 
 
 def test_chart_is_accepted(env):

@@ -23,6 +23,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- dict "list" $list | toYaml }}
 {{- end }}
 
+{{/* The batch scheduler: by its name, or where one is only switched on, Volcano, as in KubeRay's chart. */}}
+{{- define "rayvisor.scheduler" -}}{{ .Values.batchScheduler.name | default (ternary "volcano" "" .Values.batchScheduler.enabled) }}{{- end }}
+
+{{/* Requests per second. KubeRay's defaults, left over from its release, limit nothing here. */}}
+{{- define "rayvisor.rate" -}}
+{{- $k := .Values.kubeClient }}
+{{- if and (include "rayvisor.leftover" .) (eq (int $k.qps) 100) (eq (int $k.burst) 200) }}{{ dict "qps" 0 "burst" 0 | toYaml }}{{ else }}{{ dict "qps" (int $k.qps) "burst" (int $k.burst) | toYaml }}{{ end }}
+{{- end }}
+
 {{/* What the controllers are set to, as {PLUGIN: {SETTING: VALUE}}: those that run, with what was set. */}}
 {{- define "rayvisor.plugins" -}}
 {{- $gates := dict }}
@@ -36,7 +45,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range $name := $names }}
 {{- $manifest := $.Files.Get (printf "plugins/%s.yaml" $name) | fromYaml }}
 {{- $given := dict "featureGates" $gates }}
-{{- if $.Values.batchScheduler.enabled }}{{ $_ := set $given "batchScheduler" $.Values.batchScheduler.name }}{{ end }}
+{{- with include "rayvisor.scheduler" $ }}{{ $_ := set $given "batchScheduler" . }}{{ end }}
 {{- if $.Values.configuration.enabled }}{{ $given = merge (omit $.Values.configuration "enabled") $given }}{{ end }}
 {{- $settings := dict }}
 {{- range $s := $manifest.settings }}{{ if and (hasKey $given $s.name) (get $given $s.name) }}{{ $_ := set $settings $s.name (get $given $s.name) }}{{ end }}{{ end }}
@@ -50,11 +59,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "rayvisor.config" -}}
 {{- $plugins := list }}
 {{- range $name, $settings := include "rayvisor.plugins" . | fromYaml }}{{ $plugins = append $plugins (dict "name" $name "settings" $settings) }}{{ end }}
+{{- $rate := include "rayvisor.rate" . | fromYaml }}
 {{- $lead := dict "enabled" .Values.leaderElectionEnabled "name" (include "rayvisor.fullname" .) "namespace" .Release.Namespace }}
 {{- $own := dict
   "http" (dict "bind" (printf "0.0.0.0:%v" .Values.service.port) "probeBind" (printf "0.0.0.0:%v" .Values.probePort))
   "log" (dict "format" (ternary "text" "json" (eq .Values.logging.stdoutEncoder "console")) "level" .Values.logging.level)
-  "kubernetes" (dict "namespaces" (get (include "rayvisor.namespaces" . | fromYaml) "list") "proxyHttp" .Values.useKubernetesProxy "qps" (int .Values.kubeClient.qps) "burst" (int .Values.kubeClient.burst))
+  "kubernetes" (dict "namespaces" (get (include "rayvisor.namespaces" . | fromYaml) "list") "proxyHttp" .Values.useKubernetesProxy "qps" (int $rate.qps) "burst" (int $rate.burst))
   "leaderElection" $lead "plugins" $plugins }}
 {{- mergeOverwrite $own (deepCopy .Values.config) | toYaml }}
 {{- end }}

@@ -483,6 +483,28 @@ static void rbac(void) {
     }
 }
 
+/* What the chart checks values with says the same as the tables and the manifests. */
+static void schema(void) {
+    static const char *const texts[] = {
+        "\"maxInFlight\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":4096}",
+        "\"leaderElection\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"enabled\":{"
+        "\"type\":\"boolean\"}",
+        "\"action\":{\"type\":\"string\",\"enum\":[\"standBy\",\"warn\",\"ignore\"]}",
+        "\"pluginDirs\":{\"type\":\"array\",\"items\":{\"type\":\"string\"}}",
+        "\"toy\":{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{\"seconds\":{\"description\":"
+        "\"h\","
+        "\"type\":\"integer\",\"minimum\":1,\"maximum\":900}",
+        "\"mode\":{\"description\":\"h\",\"type\":\"string\",\"enum\":[\"fast\",\"safe\"]}",
+        "\"ratio\":{\"description\":\"h\",\"type\":\"number\"}"};
+    const struct config_env env = {"/nonexistent", ours, "toy"};
+    const struct config_env unknown = {ours, ours, "toy gone"};
+    struct rv_error err = {0};
+    rv_autobuf struct rv_buf out = {0}, none = {0};
+    NEED(config_print_schema(&env, &out, &err) == 0);
+    for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) CHECK_ROW(strstr(rv_buf_cstr(&out), texts[i]) != NULL, texts[i]);
+    CU_ASSERT_TRUE(config_print_schema(&unknown, &none, &err) != 0 && strstr(err.text, "gone.yaml") != NULL);
+}
+
 /* What a kind is called where the manifest does not say. */
 static void kind_names(void) {
     static const struct {
@@ -590,6 +612,7 @@ static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"edited manifests", edited_manifests},
                                           {"expectations", expectations},
                                           {"rbac", rbac},
+                                          {"schema", schema},
                                           {"manifests", manifests},
                                           {"names of kinds", kind_names},
                                           {"damaged", damaged}};
