@@ -12,14 +12,12 @@ void rc_report_success(struct rc_context *x, const struct rc_action_report *t, c
 }
 
 /* The object that was asked for exists and is not ours, so the name cannot be used. */
-static struct rv_str name_taken(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r) {
-    return rv_arena_fmt(x->arena,
-                        "%s " RV_STR_FMT "/" RV_STR_FMT " exists and is not controlled by this %s: delete or rename it",
-                        t->what, RV_STR_ARG(r->ns), RV_STR_ARG(r->name), x->kind);
+static struct rv_str name_taken(struct rc_context *x) {
+    return rv_arena_fmt(x->arena, "it exists and is not controlled by this %s: delete or rename it", x->kind);
 }
 
 struct rv_str rc_report_failure(struct rc_context *x, const struct rc_action_report *t, const struct rv_result *r) {
-    struct rv_str why = r->code == RV_E_EXISTS ? name_taken(x, t, r) : rc_result_text(r),
+    struct rv_str why = r->code == RV_E_EXISTS ? name_taken(x) : rc_result_text(r),
                   note = rv_arena_fmt(x->arena, "Failed to %s %s " RV_STR_FMT "/" RV_STR_FMT ": " RV_STR_FMT, t->verb,
                                       t->what, RV_STR_ARG(r->ns), RV_STR_ARG(r->name), RV_STR_ARG(why));
     ctx_event(x, true, t->failed, t->action, note);

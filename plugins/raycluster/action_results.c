@@ -31,6 +31,7 @@ static const struct outcome_text {
 struct tally {
     unsigned n;
     bool cut;
+    uint64_t of; /* the first one's tag: the group and the reason are those of all */
     struct rv_buf names;
     struct rv_str how; /* how the last one that had ended did so */
 };
@@ -45,13 +46,33 @@ static void tally_add(struct tally *t, struct rv_str name) {
         rv_buf_addf(&t->names, "%s" RV_STR_FMT, t->n > 1 ? ", " : "", RV_STR_ARG(name));
 }
 
+/* The reference's words for it. */
+static struct rv_str delete_reason_text(struct cluster_pass *p, uint64_t tag) {
+    const struct creation_pace *pace = pace_by_id(p, TAG_PACE(tag));
+    enum delete_reason why = TAG_REASON(tag);
+    static const char *const texts_of[] = {[DELETE_REPLICA_INCOMPLETE] = "cleanup of incomplete multi-host group",
+                                           [DELETE_REPLICA_NAMED] = "autoscaler scale-down request",
+                                           [DELETE_REPLICA_ENDED] = "one of its hosts has ended",
+                                           [DELETE_REPLICA_SURPLUS] = "scaling down"};
+    if (why <= DELETE_NAMED || why >= RV_ARRAY_LEN(texts_of) || pace == NULL) return RV_STR("");
+    if (why == DELETE_REPLICA_ENDED && pace->end_name != NULL)
+        return rv_arena_fmt(p->arena, " for group %s: The worker Pod %s status is %s which is a terminal state",
+                            pace->group, pace->end_name, pace->end_phase);
+    return rv_arena_fmt(p->arena, " for group %s: %s", pace->group, texts_of[why]);
+}
+
 static void tally_report(struct cluster_pass *p, const struct tally *t, const struct outcome_text *text) {
     struct rv_str names = rv_buf_str(&t->names);
     if (t->n == 0 || text->did == NULL) return;
-    struct rv_str note = t->n == 1 ? rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT, text->did_note,
-                                                  RV_STR_ARG(p->c->ns), RV_STR_ARG(names))
-                                   : rv_arena_fmt(p->arena, "%ss %u in namespace " RV_STR_FMT ": " RV_STR_FMT,
-                                                  text->did_note, t->n, RV_STR_ARG(p->c->ns), RV_STR_ARG(names));
+    bool named = text == &texts[TAG_DELETE_WORKER] && TAG_REASON(t->of) == DELETE_NAMED;
+    const char *did = named ? "Deleted pod" : text->did_note;
+    struct rv_str why = text == &texts[TAG_DELETE_WORKER] ? delete_reason_text(p, t->of) : RV_STR(""),
+                  note = t->n == 1 ? rv_arena_fmt(p->arena, "%s " RV_STR_FMT "/" RV_STR_FMT, did, RV_STR_ARG(p->c->ns),
+                                                  RV_STR_ARG(names))
+                                   : rv_arena_fmt(p->arena, "%ss %u in namespace " RV_STR_FMT ": " RV_STR_FMT, did,
+                                                  t->n, RV_STR_ARG(p->c->ns), RV_STR_ARG(names));
+    note = rv_arena_fmt(p->arena, RV_STR_FMT RV_STR_FMT "%s", RV_STR_ARG(note), RV_STR_ARG(why),
+                        named ? ", which scaleStrategy.workersToDelete names" : "");
     if (t->how.n != 0)
         note = rv_arena_fmt(p->arena, RV_STR_FMT "; %s" RV_STR_FMT, RV_STR_ARG(note), t->n > 1 ? "the last: " : "",
                             RV_STR_ARG(t->how));
@@ -113,10 +134,16 @@ static void status_result(struct cluster_pass *p, const struct rv_result *r) {
 
 static void take_success(struct cluster_pass *p, const struct rv_result *r, struct tally *t) {
     struct creation_pace *pace = pace_by_id(p, TAG_PACE(r->tag));
+    if (TAG_KIND(r->tag) == TAG_DELETE_WORKER && t->n > 0 && t->of != r->tag) { /* another group or reason */
+        tally_report(p, t, &texts[TAG_DELETE_WORKER]);
+        rv_buf_free(&t->names);
+        *t = (struct tally){0};
+    }
     if (pace != NULL && r->verb == RV_VERB_CREATE) pace->made++;
     /* The event about the deletion says how the pod ended. */
     if (pace != NULL && r->verb == RV_VERB_DELETE && pace->end_name != NULL && rv_str_is(r->name, pace->end_name))
         t->how = rv_arena_str(p->arena, rv_str(pace->end_text));
+    if (t->n == 0) t->of = r->tag;
     tally_add(t, r->name);
 }
 

@@ -18,6 +18,7 @@ void pace_free(struct creation_pace *pace) {
     free(pace->why);
     free(pace->end_name);
     free(pace->end_text);
+    free(pace->end_phase);
     free(pace);
 }
 
@@ -132,6 +133,7 @@ void pace_pod_ended(struct cluster_pass *p, struct creation_pace *pace, const st
     int64_t now = ctx_now(&p->ctx), wait = 0;
     replace_text(&pace->end_name, pod->name);
     replace_text(&pace->end_text, pod_end_text(p, pod));
+    replace_text(&pace->end_phase, rv_path_str(pod->value, "status.phase"));
     if (pod->made + RC_SECOND <= pace->ended) return; /* it belongs to a batch that was already counted */
     if (now - pace->ended > EARLY_S * RC_SECOND) pace->ends = 0;
     pace->ends = now - pod->made < EARLY_S * RC_SECOND ? pace->ends + 1 : 0;

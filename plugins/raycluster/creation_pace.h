@@ -31,6 +31,7 @@ struct creation_pace {
     uint32_t ends;              /* how many pods in a row ended soon after their start */
     int64_t ended;              /* wall clock, ns: when the last of them was seen */
     char *end_name, *end_text;  /* about the last pod that ended */
+    char *end_phase;
     struct unfinished_replica *unfinished;
     uint64_t hash_generation; /* the generation for which `hash` was computed, plus 1; 0 if none */
     char hash[17];            /* a hash of everything that the group's pods are made from */

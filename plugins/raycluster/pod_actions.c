@@ -15,13 +15,21 @@ void pod_create(struct cluster_pass *p, struct rv_str group, struct rv_node *pod
     if (ctx_create(&p->ctx, "v1", "pods", pod, tag_with_pace(p, group, tag))) p->creates++;
 }
 
-void pod_delete(struct cluster_pass *p, struct observed_pod *pod, enum action_tag tag) {
+static void delete_with(struct cluster_pass *p, struct observed_pod *pod, enum action_tag tag, enum delete_reason why) {
     if (pod->chosen || pod->deleting) return;
     pod->chosen = true;
     p->deletes++;
     bool one = tag == TAG_DELETE_HEAD || tag == TAG_DELETE_WORKER;
-    ctx_delete(&p->ctx, "v1", "pods", pod->name, pod->uid,
-               one ? tag_with_pace(p, pod->head ? RV_STR(RC_HEAD_GROUP) : pod->group, tag) : (uint64_t)tag);
+    uint64_t full = one ? tag_with_pace(p, pod->head ? RV_STR(RC_HEAD_GROUP) : pod->group, tag) : (uint64_t)tag;
+    ctx_delete(&p->ctx, "v1", "pods", pod->name, pod->uid, full | (uint64_t)why << 24);
+}
+
+void pod_delete(struct cluster_pass *p, struct observed_pod *pod, enum action_tag tag) {
+    delete_with(p, pod, tag, DELETE_UNSAID);
+}
+
+void pod_delete_worker(struct cluster_pass *p, struct observed_pod *pod, enum delete_reason why) {
+    delete_with(p, pod, TAG_DELETE_WORKER, why);
 }
 
 size_t pod_delete_all(struct cluster_pass *p) {

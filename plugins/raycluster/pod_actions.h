@@ -22,11 +22,23 @@ enum action_tag {
 };
 
 /* The upper half of the tag of an action on pods is the id of its creation pace. */
-#define TAG_KIND(tag) ((uint32_t)(tag))
+/* Why a worker is deleted, as the event says it (spec sections 8.3 and 8.5). */
+enum delete_reason {
+    DELETE_UNSAID,
+    DELETE_NAMED,              /* by workersToDelete */
+    DELETE_REPLICA_INCOMPLETE, /* and the following: with its whole replica */
+    DELETE_REPLICA_NAMED,
+    DELETE_REPLICA_ENDED,
+    DELETE_REPLICA_SURPLUS,
+};
+
+#define TAG_KIND(tag) ((uint32_t)(tag)&0xffffff)
+#define TAG_REASON(tag) ((enum delete_reason)((tag) >> 24 & 0xff))
 #define TAG_PACE(tag) ((uint32_t)((tag) >> 32))
 
 void pod_create(struct cluster_pass *p, struct rv_str group, struct rv_node *pod, enum action_tag tag);
 void pod_delete(struct cluster_pass *p, struct observed_pod *pod, enum action_tag tag);
+void pod_delete_worker(struct cluster_pass *p, struct observed_pod *pod, enum delete_reason why);
 size_t pod_delete_all(struct cluster_pass *p); /* returns how many were not already being deleted */
 /* Handles the results of the previous pass: events, failures, the pace of each group (action_results.c). */
 void action_results_take(struct cluster_pass *p);

@@ -122,7 +122,7 @@ void prerequisites_take_result(struct cluster_pass *p, const struct rv_result *r
     } else if (r->tag == TAG_CLAIM_LOOKUP && r->code == RV_E_NOT_FOUND) {
         ctx_event(&p->ctx, true, "FailedToCreatePVC", "Validate",
                   rv_arena_fmt(p->arena,
-                               "spec.gcsFaultToleranceOptions.storage.claimName: \"" RV_STR_FMT
+                               "GcsFaultToleranceOptions.Storage.ClaimName \"" RV_STR_FMT
                                "\" not found in namespace " RV_STR_FMT "; the head Pod will not start until it exists",
                                RV_STR_ARG(rc_gcs_claim(p->arena, p->c)), RV_STR_ARG(p->c->ns)));
     }

@@ -16,6 +16,7 @@ struct replica {
     struct pod_range pods; /* sorted by host */
     int64_t index;
     bool doomed;
+    enum delete_reason why;
     size_t ready, running;
 };
 
@@ -32,7 +33,12 @@ struct table {
 static void read_pod(struct table *t, struct replica *r, const struct observed_pod *pod) {
     r->index = pod->index;
     r->created = pod->created;
-    r->doomed |= pod->ended || pod->deleting || workers_named_for_deletion(t->group, pod->name);
+    bool named = workers_named_for_deletion(t->group, pod->name);
+    r->doomed |= pod->ended || pod->deleting || named;
+    if (pod->ended)
+        r->why = DELETE_REPLICA_ENDED;
+    else if (named && r->why != DELETE_REPLICA_ENDED)
+        r->why = DELETE_REPLICA_NAMED;
     r->ready += pod->ready;
     r->running += pod->running;
 }
@@ -44,22 +50,22 @@ static void read_replicas(struct cluster_pass *p, struct table *t) {
         struct observed_pod *pod = all.list[i];
         if (pod->ended && !pod->deleting) pace_pod_ended(p, t->pace, pod);
         if (pod->replica.n == 0) { /* a pod without a replica: it is older than the group's numOfHosts */
-            pod_delete(p, pod, TAG_DELETE_WORKER);
+            pod_delete_worker(p, pod, DELETE_REPLICA_INCOMPLETE);
             continue;
         }
         struct replica *r = t->n > 0 ? &t->list[t->n - 1] : NULL;
         if (r == NULL || !rv_str_eq(r->name, pod->replica)) {
             r = &t->list[t->n++];
-            *r = (struct replica){.name = pod->replica, .pods = {&all.list[i], 0}};
+            *r = (struct replica){.name = pod->replica, .pods = {&all.list[i], 0}, .why = DELETE_REPLICA_INCOMPLETE};
         }
         r->pods.n++;
         read_pod(t, r, pod);
     }
 }
 
-static void delete_replica(struct cluster_pass *p, struct replica *r) {
+static void delete_replica(struct cluster_pass *p, struct replica *r, enum delete_reason why) {
     r->doomed = true;
-    for (size_t i = 0; i < r->pods.n; i++) pod_delete(p, r->pods.list[i], TAG_DELETE_WORKER);
+    for (size_t i = 0; i < r->pods.n; i++) pod_delete_worker(p, r->pods.list[i], why);
 }
 
 /* ---- unfinished ones --------------------------------------------------------------------------------------------- */
@@ -171,7 +177,7 @@ static size_t fit(struct cluster_pass *p, struct table *t, struct replica **live
         }
         ctx_explain(&p->ctx, "replica " RV_STR_FMT ": one of its hosts is lost, deleting all of them",
                     RV_STR_ARG(r->name));
-        delete_replica(p, r);
+        delete_replica(p, r, r->why);
     }
     qsort(live, n, sizeof *live, index_order);
     for (size_t i = 0; i < n; i++) {
@@ -181,7 +187,7 @@ static size_t fit(struct cluster_pass *p, struct table *t, struct replica **live
         }
         ctx_explain(&p->ctx, "replica " RV_STR_FMT ": another one has its index, deleting it",
                     RV_STR_ARG(live[i]->name));
-        delete_replica(p, live[i]);
+        delete_replica(p, live[i], DELETE_REPLICA_SURPLUS);
     }
     return kept;
 }
@@ -205,7 +211,7 @@ void replicas_reconcile(struct cluster_pass *p, struct rv_val group) {
         ctx_explain(&p->ctx, "group " RV_STR_FMT ": %lld replicas too many, deleting the least useful",
                     RV_STR_ARG(t.name), (long long)(have - desired));
         qsort(live, (size_t)have, sizeof *live, victim_order);
-        for (int64_t i = 0; i < have - desired; i++) delete_replica(p, live[i]);
+        for (int64_t i = 0; i < have - desired; i++) delete_replica(p, live[i], DELETE_REPLICA_SURPLUS);
         return;
     }
     if (whole == have && have >= desired) return;

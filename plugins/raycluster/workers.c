@@ -156,8 +156,9 @@ static size_t keep_workers(struct cluster_pass *p, struct rv_val group, struct c
         bool of_many = indexed && pod->replica.n != 0;
         if (pod->deleting) continue;
         if (pod->ended) pace_pod_ended(p, pace, pod);
-        if (pod->ended || of_many || workers_named_for_deletion(group, pod->name))
-            pod_delete(p, pod, TAG_DELETE_WORKER);
+        bool named = workers_named_for_deletion(group, pod->name);
+        if (pod->ended || of_many || named)
+            pod_delete_worker(p, pod, named && !pod->ended ? DELETE_NAMED : DELETE_UNSAID);
         else
             live[n++] = pod;
     }

@@ -51,13 +51,16 @@ void metrics_update(struct job_pass *p) {
 }
 
 /* It is not known which durations were sent, because an earlier process may have sent them. So every attempt is removed
- * under each of the three states in which it may have ended. */
+ * under each of the three states in which it may have ended. Whoever may write the status can let it count any number
+ * of them. */
+enum { REMOVED_MAX = 1000 };
+
 void metrics_remove(const struct rc_context *x, const struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
     if (m->phase_reported < 0) return;
     ctx_gauge_remove(x, INFO, NULL, 0);
     remove_phase(x, m->phase_reported);
-    for (int64_t retry = 0; retry < m->attempts; retry++)
+    for (int64_t retry = m->attempts > REMOVED_MAX ? m->attempts - REMOVED_MAX : 0; retry < m->attempts; retry++)
         for (size_t i = 0; i < RV_ARRAY_LEN(ends); i++) {
             rv_autobuf struct rv_buf count = {0};
             rv_buf_addf(&count, "%lld", (long long)retry);

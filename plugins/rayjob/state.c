@@ -12,6 +12,12 @@ static enum rj_phase phase_of(struct rv_str text) {
     return RJ_PHASE_UNKNOWN;
 }
 
+/* Room for one more. */
+static int64_t counter(struct rv_val status, const char *key) {
+    int64_t n = rv_path_int(status, key, 0);
+    return n < 0 ? 0 : n < INT32_MAX ? n : INT32_MAX - 1;
+}
+
 void rj_state_read(struct rj_state *s, struct rv_val status) {
     struct rv_val head = rv_val_get(status, "submittedTo");
     *s = (struct rj_state){.phase = phase_of(rv_path_str(status, "jobDeploymentStatus")),
@@ -33,8 +39,8 @@ void rj_state_read(struct rj_state *s, struct rv_val status) {
                                     .restarts = rv_path_int(head, "restarts", 0)},
                            .made_cluster = rv_path_str(status, "attemptSpec.cluster"),
                            .made_submission = rv_path_str(status, "attemptSpec.submission"),
-                           .succeeded = rv_path_int(status, "succeeded", 0),
-                           .failed = rv_path_int(status, "failed", 0),
+                           .succeeded = counter(status, "succeeded"),
+                           .failed = counter(status, "failed"),
                            .cluster_status = rv_val_get(status, "rayClusterStatus"),
                            .conditions = rv_val_get(status, "conditions")};
 }

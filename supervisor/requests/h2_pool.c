@@ -442,7 +442,8 @@ static void start_connecting(struct host *h) {
         return;
     }
     if (p->link_n >= p->limits->connections && !close_unused(p, true)) {
-        fail_waiting(h, RV_E_UNAVAILABLE, "no more connections may be opened, and none of those that are open is idle");
+        /* Nothing was sent, so this says nothing about the server. */
+        fail_waiting(h, RV_E_THROTTLED, "no more connections may be opened, and none of those that are open is idle");
         return;
     }
     h->address_n = h->address_at = 0;

@@ -1,6 +1,7 @@
 /* fuzz_reconcile.c - a whole controller (FUZZ_PLUGIN) in the real host engine, with objects that somebody changes at
  * random: an edit or a status that happens in life, or any value in any place, which no schema has seen. Servers answer
- * anything. The plugin may refuse what it likes; it must not crash, nor ask for more and more. */
+ * anything. The plugin may refuse what it likes; it must not crash, nor ask for more and more. When nothing happens any
+ * more it comes to rest: it neither writes on and on, nor wants to run without a pause. */
 #include <stdlib.h>
 
 #include "rayvisor/json.h"
@@ -9,7 +10,18 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const struct rv_plugin *rv_plugin_v3(void);
 
-enum { STEPS = 16, ROUNDS = 8, WRITES_A_STEP = 4000, DEPTH = 12 };
+/* REST_MS: after so long nothing more may happen than in life, and so often: WRITES_AT_REST (a run each minute writes a
+ * few times, and so do retries), RUNS_AT_REST (servers are asked again after seconds). */
+enum {
+    STEPS = 16,
+    ROUNDS = 8,
+    WRITES_A_STEP = 4000,
+    DEPTH = 12,
+    MANY = 300,
+    REST_MS = 300000,
+    WRITES_AT_REST = 150,
+    RUNS_AT_REST = 1500
+};
 
 /* ---- input ------------------------------------------------------------------------------------------------------ */
 
@@ -160,6 +172,60 @@ static struct rv_node *any_value(struct world *w, struct rv_arena *a) {
     }
 }
 
+/* Of a list: an entry twice, none, in another place, or very many of them. */
+static void change_list(struct world *w, struct rv_arena *a, struct rv_node *list, size_t i) {
+    struct rv_node *entry = rv_node_at(list, i);
+    switch (next(w) % 5) {
+    case 0:
+        rv_node_append(a, list, rv_node_copy(a, entry));
+        break;
+    case 1:
+        (void)rv_node_remove_at(list, i);
+        break;
+    case 2:
+        rv_node_insert(a, list, 0, rv_node_copy(a, entry));
+        (void)rv_node_remove_at(list, i + 1);
+        break;
+    case 3:
+        for (int n = 0; n < MANY; n++) rv_node_append(a, list, rv_node_copy(a, entry));
+        break;
+    default:
+        rv_node_put_at(a, list, i, any_value(w, a));
+        break;
+    }
+}
+
+/* Of a map: another value, what stands beside it, itself in a list or a map, a key that nobody knows. A merge patch
+ * takes away what is null. */
+static void change_map(struct world *w, struct rv_arena *a, struct rv_node *map, size_t i) {
+    struct rv_str key = {NULL, 0}, other = {NULL, 0};
+    struct rv_node *value = NULL, *beside = NULL, *around;
+    rv_node_entry(map, i, &key, &value);
+    key = rv_arena_str(a, key);
+    switch (next(w) % 6) {
+    case 0:
+        rv_node_entry(map, next(w) % rv_node_len(map), &other, &beside);
+        rv_node_setn(a, map, key, rv_node_copy(a, beside));
+        break;
+    case 1:
+        around = rv_node_array(a);
+        rv_node_append(a, around, rv_node_copy(a, value));
+        rv_node_setn(a, map, key, around);
+        break;
+    case 2:
+        around = rv_node_map(a);
+        rv_node_setn(a, around, key, rv_node_copy(a, value));
+        rv_node_setn(a, map, key, around);
+        break;
+    case 3:
+        rv_node_set(a, map, "unknown", any_value(w, a));
+        break;
+    default:
+        rv_node_setn(a, map, key, any_value(w, a));
+        break;
+    }
+}
+
 /* Somewhere in the tree. */
 static void change(struct world *w, struct rv_arena *a, struct rv_node *n) {
     for (int depth = 0; depth < DEPTH; depth++) {
@@ -173,13 +239,10 @@ static void change(struct world *w, struct rv_arena *a, struct rv_node *n) {
             child = rv_node_at(n, i);
         bool leaf = rv_node_len(child) == 0 || (rv_node_type(child) != RV_MAP && rv_node_type(child) != RV_ARRAY);
         if (leaf || next(w) % 8 == 0) {
-            struct rv_node *value = any_value(w, a);
             if (rv_node_type(n) == RV_MAP)
-                rv_node_setn(a, n, rv_arena_str(a, key), value);
-            else if (next(w) % 4 == 0)
-                rv_node_append(a, n, rv_node_copy(a, child));
+                change_map(w, a, n, i);
             else
-                rv_node_put_at(a, n, i, value);
+                change_list(w, a, n, i);
             return;
         }
         n = child;
@@ -210,7 +273,7 @@ static void change_object(struct world *w, struct rv_fake_object *o, bool status
     struct rv_node *n = rv_node_copy(a, rv_node_from(a, o->value)), *meta = rv_node_get(n, "metadata");
     for (size_t i = 0; i < RV_ARRAY_LEN(kept); i++) rv_node_remove(meta, kept[i]);
     struct rv_node *part = rv_node_get(n, status ? "status" : next(w) % 4 == 0 ? "metadata" : "spec");
-    change(w, a, part);
+    for (int times = 1 + next(w) % 4; times > 0; times--) change(w, a, part);
     patch(w, o, status, rv_node_freeze(a, n));
 }
 
@@ -305,6 +368,24 @@ static void settle(struct world *w) {
     (void)rv_fakeapi_collect(w->api);
 }
 
+/* Minutes pass, and nothing happens. */
+static void check_rest(struct world *w) {
+    w->refused = 0;
+    w->at = w->end; /* servers give one answer only */
+    for (int64_t time = 0, runs = 0, writes = 0; time < 2 * REST_MS; runs++) {
+        int64_t ms = rv_fakehost_idle_ms(w->host);
+        if (ms < 0 || ms > 60000) ms = 60000;
+        if (time < REST_MS) {
+            runs = 0;
+            writes = (int64_t)rv_fakehost_writes(w->host);
+        }
+        rv_fakehost_advance(w->host, ms > 0 ? ms : 1);
+        time += ms > 0 ? ms : 1;
+        settle(w);
+        if (runs > RUNS_AT_REST || (int64_t)rv_fakehost_writes(w->host) - writes > WRITES_AT_REST) abort();
+    }
+}
+
 static size_t own_kind(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++)
         if (strcmp(kinds[i].plugin, FUZZ_PLUGIN) == 0) return i;
@@ -335,6 +416,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         step(&w, kind);
         settle(&w);
     }
+    check_rest(&w);
     rv_fakehost_free(w.host);
     rv_fakeapi_free(w.api);
     return 0;

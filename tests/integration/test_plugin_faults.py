@@ -259,19 +259,40 @@ def test_chatter(env):
     assert env.op.plugin("toy")["restarts"] == 0
 
 
+def rogue_namespace(env):
+    """The host knows this name alone; an earlier one is gone before."""
+    with contextlib.suppress(ApiError): env.kube.delete("namespaces", None, "rogue")
+    wait_for("the namespace to be gone", lambda: env.kube.find("namespaces", None, "rogue") is None, 60)
+    return Kube.namespace(env.kube, "rogue")
+
+
 def test_repeated_action_ids(env):
     """A host that asks with ids 7, 7, 3, 8: the two in the middle are refused, and nothing is done twice."""
     global NS
     env.cluster()
-    NS = Kube.namespace(env.kube, "rogue")  # the host knows this name alone
+    NS = rogue_namespace(env)
     env.operator(plugins=[toy()], extra=f"hostBinary: {binary('rogue-host')}")
-    answers = wait_for("four results", lambda: (lambda a: a if len(a) == 4 else None)([l["msg"] for l in env.op.logs("result id=", plugin="toy")]))
+    answers = wait_for("four results", lambda: (lambda a: a if len(a) == 4 else None)([l["msg"] for l in env.op.logs("result id=", plugin="toy") if "id=1" not in l["msg"]]))
     assert sorted(answers) == ["result id=3 code=-3003 reason=RepeatedActionId", "result id=7 code=-3003 reason=RepeatedActionId",
                                "result id=7 code=0 reason=", "result id=8 code=0 reason="], answers
     assert len([c for c in env.kube.list("configmaps", NS) if c["metadata"]["name"].startswith("once-")]) == 2
     assert len(env.op.logs("used the id of an action again")) == 2
     p = env.op.plugin("toy")
     assert p["state"] == "ready" and p["restarts"] == 0, p
+    if env.sb is None: env.kube.delete("namespaces", None, NS)
+
+
+def test_names_that_are_paths(env):
+    """A host asks for deletions that it was granted, under names that would lead elsewhere: nothing of it is sent."""
+    global NS
+    env.cluster()
+    NS = rogue_namespace(env)
+    for name in ("keep", "and-this"): env.kube.create("configmaps", NS, {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})
+    env.operator(plugins=[toy()], extra=f"hostBinary: {binary('rogue-host')}")
+    answers = wait_for("all results", lambda: (lambda a: a if len(a) == 13 else None)([l["msg"] for l in env.op.logs("result id=1", plugin="toy")]))
+    assert all(re.fullmatch(r"result id=1\d\d code=-3005 reason=\S*", a) for a in answers), answers
+    assert {"keep", "and-this"} <= {c["metadata"]["name"] for c in env.kube.list("configmaps", NS)}
+    assert env.op.control("status")["actions"]["denied"] >= 13 and env.op.plugin("toy")["restarts"] == 0
     if env.sb is None: env.kube.delete("namespaces", None, NS)
 
 

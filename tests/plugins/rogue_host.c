@@ -1,5 +1,6 @@
-/* rogue_host.c - a host that keeps to the protocol except that it uses the ids of its actions again. It pretends to
- * have the toy plugin (hostBinary names it) and logs every result. */
+/* rogue_host.c - a host that keeps to the protocol except that it uses the ids of its actions again, and asks for
+ * deletions under names that are paths: of everything, of what lies above, through a proxy. It pretends to have the toy
+ * plugin (hostBinary names it) and logs every result. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,6 +30,37 @@ static void ask(struct rogue *r, uint64_t id) {
     (void)lane_send(r->lane, &m);
 }
 
+static const struct {
+    const char *ns, *name, *sub;
+} paths[] = {{"rogue", "", ""},
+             {"rogue", ".", ""},
+             {"rogue", "..", ""},
+             {"rogue", "../../rogue", ""},
+             {"rogue", "keep/status", ""},
+             {"rogue", "keep%2fstatus", ""},
+             {"rogue", "keep?gracePeriodSeconds=0", ""},
+             {"rogue", "keep#", ""},
+             {"rogue", "keep:8265/proxy/api/version", ""},
+             {"rogue", "keep\r\nX-Evil: 1", ""},
+             {"rogue/configmaps", "keep", ""},
+             {"../namespaces/rogue", "keep", ""},
+             {"rogue", "keep", "status"}};
+
+/* Under the ids from 100 on. */
+static void ask_for_paths(struct rogue *r) {
+    for (size_t i = 0; i < RV_ARRAY_LEN(paths); i++) {
+        struct msg m = {.type = MSG_ACTION,
+                        .action = {.id = 100 + i,
+                                   .a = {.verb = RV_VERB_DELETE,
+                                         .api_version = RV_STR("v1"),
+                                         .resource = RV_STR("configmaps"),
+                                         .ns = rv_str(paths[i].ns),
+                                         .name = rv_str(paths[i].name),
+                                         .subresource = rv_str(paths[i].sub)}}};
+        (void)lane_send(r->lane, &m);
+    }
+}
+
 static void on_message(void *arg, const struct msg *m) {
     struct rogue *r = arg;
     rv_autobuf struct rv_buf text = {0};
@@ -37,6 +69,7 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_SNAP_END:
         (void)lane_send(r->lane, &(struct msg){.type = MSG_SYNCED});
         for (size_t i = 0; i < RV_ARRAY_LEN(ids); i++) ask(r, ids[i]);
+        ask_for_paths(r);
         break;
     case MSG_RESULT:
         rv_buf_addf(&text, "result id=%llu code=%d reason=" RV_STR_FMT, (unsigned long long)m->result.id,

@@ -157,7 +157,89 @@ static void test_renamed_service(void) {
     fixture_stop(&w);
 }
 
-static const struct suite_test tests[] = {{"pods that live", test_pods_that_live},
+static void ready_until(struct fixture *w, const char *certificate, const char *not_after) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_fake_object *o = rv_fakeapi_get(w->api, "certificates", certificate);
+    struct rv_str status = rv_arena_fmt(
+        a, "{'status':{'notAfter':'%s','conditions':[{'type':'Ready','status':'True','observedGeneration':%lld}]}}",
+        not_after, (long long)rv_path_int(o->value, "metadata.generation", 0));
+    CU_ASSERT_EQUAL(rv_fakeapi_patch(w->api, o, true, RV_STR(""), quoted(a, status.p)), 0);
+    fixture_run_until_idle(w);
+}
+
+static bool explained(struct fixture *w, const char *words) {
+    const char *text = rv_fakehost_explained(w->host, "c");
+    if (strstr(text, words) == NULL) printf("\n    %s", text);
+    return strstr(text, words) != NULL;
+}
+
+/* What it says, in the reference's words where the contract has them (section 14), and for which Certificate it waits.
+ */
+static void test_words(void) {
+#define WORKERS "ray-worker-cert-c"
+    struct fixture w;
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    start(&w);
+    fixture_go(&w, "{}");
+    CU_ASSERT_EQUAL(
+        fixture_events(&w, "MTLSCertsNotReady: Waiting for cert-manager to issue the certificates: " CERTIFICATE), 1);
+    CU_ASSERT_TRUE(explained(&w, "waiting for cert-manager to issue the certificates: " CERTIFICATE));
+    ready_until(&w, CERTIFICATE, "2099-01-01T00:00:00Z");
+    CU_ASSERT_TRUE(explained(&w, "waiting for cert-manager to issue the certificates: " WORKERS));
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSCertsNotReady"), 1); /* said once */
+    ready_until(&w, WORKERS, "2099-01-01T00:00:00Z");
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSPKIReady: mTLS certificates are ready"), 1);
+    CU_ASSERT_TRUE(explained(&w, "the certificates of head and workers are ready"));
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSCertificateExpiringSoon"), 0);
+    char soon[32];
+    rv_time_format(w.api->now + INT64_C(3600000000000), soon);
+    ready_until(&w, WORKERS, rv_arena_str(a, rv_str(soon)).p);
+    rv_fakehost_advance(w.host, 60000);
+    fixture_run_until_idle(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSCertificateExpiringSoon: A certificate ends within 24 hours"), 1);
+    fixture_create(&w, "v1", "pods",
+                   "{'metadata':{'name':'h','labels':{'ray.io/node-type':'head','ray.io/cluster':'c'}," OWNED
+                   "},'spec':{'containers':[{'name':'r'}]},'status':{'podIP':'10.0.0.9','phase':'Running'}}");
+    fixture_run_until_idle(&w);
+    CU_ASSERT_EQUAL(fixture_events(&w, "MTLSCertificatesUpdated: Updated the head Certificate"), 1);
+    fixture_stop(&w);
+}
+
+/* A step that fails is named, and so is what is to be done. */
+static void test_words_of_failures(void) {
+    static const struct {
+        const char *resource, *words;
+        int code;
+    } rows[] = {
+        {"issuers", "MTLSFailedToReconcile: Failed to reconcile mTLS self-signed Issuer: cert-manager is not installed",
+         RV_E_NOT_FOUND},
+        {"certificates", "MTLSFailedToReconcile: Failed to reconcile mTLS CA Certificate: ", RV_E_FORBIDDEN},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct fixture w;
+        start(&w);
+        w.refused = rows[i].resource;
+        w.code = rows[i].code;
+        fixture_go(&w, "{}");
+        CHECK_ROW(fixture_events(&w, rows[i].words) >= 1, rows[i].words);
+        fixture_stop(&w);
+    }
+    struct fixture w;
+    start(&w);
+    fixture_create(&w, "cert-manager.io/v1", "certificates",
+                   "{'metadata':{'name':'" CERTIFICATE
+                   "','labels':{'ray.io/cluster':'c'},'ownerReferences':[" ISSUER_OWNER "]},'spec':{}}");
+    fixture_go(&w, "{}");
+    CU_ASSERT_EQUAL(fixture_events(&w, "Failed to reconcile mTLS head Certificate: ns/" CERTIFICATE
+                                       " exists and is not owned by this RayCluster: delete or rename it"),
+                    1);
+    CU_ASSERT_EQUAL(fixture_events(&w, CERTIFICATE), 1 + fixture_events(&w, "issue the certificates: " CERTIFICATE));
+    fixture_stop(&w);
+}
+
+static const struct suite_test tests[] = {{"words", test_words},
+                                          {"words of failures", test_words_of_failures},
+                                          {"pods that live", test_pods_that_live},
                                           {"a renamed service", test_renamed_service},
                                           {"who owns a Secret", test_owner},
                                           {"a Secret that cannot be written", test_refused},

@@ -56,8 +56,8 @@ static void test_reports(void) {
         {"refused", RV_E_FORBIDDEN, "no quota",
          "warning Create/FailedToCreateService: Failed to create Service n/o: no quota"},
         {"the name is taken", RV_E_EXISTS, "services o already exists",
-         "warning Create/FailedToCreateService: Failed to create Service n/o: Service n/o exists and is not controlled "
-         "by this RayService: delete or rename it"},
+         "warning Create/FailedToCreateService: Failed to create Service n/o: it exists and is not controlled by this "
+         "RayService: delete or rename it"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autoarena struct rv_arena *a = rv_arena_new();

@@ -9,6 +9,8 @@
     "{'groupName':'aa','replicas':" #n ",'minReplicas':0,'maxReplicas':9,'rayStartParams':{},'template':{'spec':{"     \
     "'containers':[{'name':'w','image':'" image "'}]}}}"
 #define SPEC(n) SCENE_HEAD ",'workerGroupSpecs':[" GROUP(n, "i") "]"
+#define SPEC_WITH_ACCOUNT                                                                                              \
+    "'headGroupSpec':{'template':{'spec':{'serviceAccountName':'mine','containers':[{'name':'h','image':'i'}]}}}"
 #define WAITS(why) "{'phase':'Pending','containerStatuses':[{'name':'w','state':{'waiting':{'reason':'" why "'}}}]}"
 #define RUNS                                                                                                           \
     "{'phase':'Running','containerStatuses':[],'conditions':[{'type':'Ready','status':'False','message':'probe "       \
@@ -298,6 +300,98 @@ static void test_words(void) {
     scene_stop(&s);
 }
 
+static bool said_in_words(struct scene *s, const char *words) {
+    bool said = has_reference_words(rv_buf_cstr(&s->said), words);
+    if (!said) printf("\n    %s", rv_buf_cstr(&s->said));
+    return said;
+}
+
+/* Why a worker goes (contract, sections 8.3 and 8.5). */
+static void test_words_of_deletions(void) {
+#define HOSTS(replicas, more) "{'spec':{'workerGroupSpecs':[" SCENE_GROUP("aa", replicas, "'numOfHosts':2," more) "]}}"
+    static const struct {
+        const char *row, *status, *edit, *words;
+    } rows[] = {
+        {"a host ends", "{'phase':'Failed'}", NULL,
+         "event DeletedWorkerPod: Deleted worker Pod* in namespace ns: * for group aa: The worker Pod c-aa-worker-* "
+         "status is Failed which is a terminal state"},
+        {"a host is gone", "gone", NULL,
+         "event DeletedWorkerPod: Deleted worker Pod ns/c-aa-worker-* for group aa: cleanup of incomplete multi-host "
+         "group"},
+        {"named", NULL, "named",
+         "event DeletedWorkerPod: Deleted worker Pod* in namespace ns: * for group aa: autoscaler scale-down request"},
+        {"fewer", NULL, HOSTS(0, ""),
+         "event DeletedWorkerPod: Deleted worker Pod* in namespace ns: * for group aa: scaling down"},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.kubelets = true};
+        start(&s, SCENE_HEAD ",'workerGroupSpecs':[" SCENE_GROUP("aa", 1, "'numOfHosts':2,") "]");
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        const char *one = scene_pod(&s, "-worker-")->name;
+        s.said.n = 0;
+        if (rows[i].edit != NULL && strcmp(rows[i].edit, "named") == 0)
+            scene_edit(&s, rv_arena_fmt(a, HOSTS(1, "'scaleStrategy':{'workersToDelete':['%s']},"), one).p);
+        else if (rows[i].edit != NULL)
+            scene_edit(&s, rows[i].edit);
+        else if (strcmp(rows[i].status, "gone") == 0)
+            (void)rv_fakeapi_delete(s.api, scene_pod(&s, "-worker-"), RV_STR(""));
+        else
+            scene_patch(&s, scene_pod(&s, "-worker-"), true, "{'status':{'phase':'Failed'}}");
+        scene_pass(&s, 5000);
+        CHECK_ROW(said_in_words(&s, rows[i].words), rows[i].row);
+        scene_stop(&s);
+    }
+    struct scene s = {.kubelets = true};
+    start(&s, SPEC(1));
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_str words = rv_arena_fmt(a, "event DeletedWorkerPod: Deleted pod ns/%s", scene_pod(&s, "-worker-")->name);
+    scene_edit(&s, rv_arena_fmt(a,
+                                "{'spec':{'workerGroupSpecs':[" SCENE_GROUP(
+                                    "aa", 1, "'scaleStrategy':{'workersToDelete':['%s']},") "]}}",
+                                scene_pod(&s, "-worker-")->name)
+                       .p);
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(said_in_words(&s, words.p));
+    scene_pass(&s, MINUTE); /* another one is there */
+    scene_edit(&s, "{'spec':{'workerGroupSpecs':[" SCENE_GROUP("aa", 1, "'suspend':true,") "]}}");
+    scene_pass(&s, 5000);
+    CU_ASSERT_TRUE(
+        said_in_words(&s, "event DeletedWorkerPod: Deleted all pods for suspended worker group aa in RayCluster ns/c"));
+    scene_edit(&s, "{'spec':{'upgradeStrategy':{'type':'Recreate'},'workerGroupSpecs':[" GROUP(2, "newer") "]}}");
+    scene_pass(&s, MINUTE);
+    CU_ASSERT_TRUE(said_in_words(
+        &s, "event DeletedPod: Deleted all Pods for RayCluster ns/c due to spec change with Recreate upgradeStrategy"));
+    scene_stop(&s);
+}
+
+/* Warnings that hold nothing up, and what stands in a condition while pods are made. */
+static void test_words_of_warnings(void) {
+    static const struct {
+        const char *gates, *spec, *words;
+    } rows[] = {
+        {"{}",
+         "'enableInTreeAutoscaling':true,'autoscalerOptions':{'version':'v1'}," SCENE_HEAD
+         ",'workerGroupSpecs':[{'groupName':'aa','replicas':1,'minReplicas':0,'maxReplicas':9,'rayStartParams':{},"
+         "'template':{'spec':{'restartPolicy':'Always','containers':[{'name':'w','image':'i'}]}}}]",
+         "event InvalidRayClusterSpec: RayCluster spec warning ns/c: restartPolicy for worker groups [aa] should be "
+         "Never or unset when using autoscaler V1"},
+        {"{\"featureGates\":{\"GCSFaultToleranceEmbeddedStorage\":true}}",
+         "'gcsFaultToleranceOptions':{'backend':'rocksdb','storage':{'claimName':'mine'}}," SPEC(1),
+         "event FailedToCreatePVC: GcsFaultToleranceOptions.Storage.ClaimName \"mine\" not found in namespace ns; the "
+         "head Pod will not start until it exists"},
+        {"{}", "'enableInTreeAutoscaling':true," SPEC_WITH_ACCOUNT, "event AutoscalerServiceAccountNotFound: "},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.kubelets = false};
+        scene_start(&s, rows[i].gates, rows[i].spec);
+        scene_pass(&s, 5000);
+        CHECK_ROW(said_in_words(&s, rows[i].words), rows[i].words);
+        if (i == 0)
+            CU_ASSERT_TRUE(told(&s, RC_CONDITION_PROVISIONED, "RayCluster Pods are being provisioned for first time"));
+        scene_stop(&s);
+    }
+}
+
 static void test_words_of_failures(void) {
     struct scene s = {.kubelets = true,
                       .no_verb = RV_VERB_CREATE,
@@ -409,6 +503,8 @@ static const struct suite_test tests[] = {
     {"rights of the sidecar", test_rights_of_the_sidecar},
     {"words of the reference", test_words},
     {"names of pods that are waited for", test_names_of_pods},
+    {"its words of deletions", test_words_of_deletions},
+    {"its words of warnings", test_words_of_warnings},
     {"its words of failures", test_words_of_failures},
     {"a head without endpoint", test_head_without_endpoint},
     {"a head whose submitter has ended", test_head_whose_submitter_has_ended},

@@ -11,7 +11,7 @@
 #define INFO "kuberay_job_info " WHO "}"
 #define DURATION "kuberay_job_execution_duration_seconds " WHO ",\"job_deployment_status\":"
 
-enum { GAUGE = 1, REMOVED = 2, MOST = 64 };
+enum { GAUGE = 1, REMOVED = 2, MOST = 4096 };
 
 /* What was told, in order: "+name {labels} = value", or "-name {labels}". */
 struct rv_host {
@@ -176,6 +176,16 @@ static void test_told_by_another(void) {
     }
 }
 
+/* A number of attempts that nobody can have made; on_metric() sees to it that not all of them are told. */
+static void test_as_many_as_somebody_wrote(void) {
+    static struct scene s;
+    begin(&s);
+    tell(&s, RJ_RUNNING, RJ_FAILED, INT32_MAX - 1, 7);
+    forget(&s);
+    CU_ASSERT_TRUE(was_told(&s, "-" DURATION "\"Failed\",\"retry_count\":\"2147483646\"}"));
+    CU_ASSERT_TRUE(s.told.n < 3100);
+}
+
 /* A new process does not know how long earlier attempts took; of the last one the status says it. */
 static void test_told_again(void) {
     static const struct {
@@ -217,5 +227,6 @@ static const struct suite_test tests[] = {{"a life", test_a_life},
                                           {"durations", test_durations},
                                           {"told by another process", test_told_by_another},
                                           {"told again", test_told_again},
+                                          {"as many as somebody wrote", test_as_many_as_somebody_wrote},
                                           {"words", test_words}};
 SUITE_MAIN("rayjob metrics", tests)

@@ -219,7 +219,7 @@ static void bounded(void) {
     SCRIPT_UNTIL(w->loop, h2_server_requests(w->servers[1]) == 2 && h2_server_requests(w->servers[2]) == 2);
     send_to(w, 3, "/ok", plain, &c);
     SCRIPT_UNTIL(w->loop, c.times == 1);
-    CU_ASSERT_TRUE(c.code == RV_E_UNAVAILABLE && strstr(c.message, "idle") != NULL);
+    CU_ASSERT_TRUE(c.code == RV_E_THROTTLED && strstr(c.message, "idle") != NULL);
     CU_ASSERT_TRUE(a.times == 0 && b.times == 0 && h2_pool_counts(w->pool).connections == 2);
     end(w);
 }
