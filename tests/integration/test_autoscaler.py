@@ -217,6 +217,48 @@ def test_a_tainted_machine_is_told_to_ray(env):
     finally: store.stop()
 
 
+ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+WRITES = [("ray.io", "rayclusters", sub, verb) for sub in ("", "status") for verb in ("patch", "update")] + [
+    ("ray.io", "rayclusters", "", "delete"), ("ray.io", "rayclusters", "", "create"), ("", "pods", "", "patch"), ("", "pods", "", "delete"), ("", "pods", "resize", "patch")]
+
+
+def granted(kube, ns, account):
+    """Those of the writes that the service account may do in the namespace."""
+    found = []
+    for group, resource, sub, verb in WRITES:
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+                  "spec": {"user": f"system:serviceaccount:{ns}:{account}", "groups": ["system:serviceaccounts", f"system:serviceaccounts:{ns}", "system:authenticated"],
+                           "resourceAttributes": {"namespace": ns, "group": group, "resource": resource, "subresource": sub, "verb": verb}}}
+        if kube.call("POST", ACCESS, review)["status"]["allowed"]: found.append(f"{verb} {resource}/{sub}".rstrip("/"))
+    return found
+
+
+def test_the_head_may_change_nothing(env):
+    """In operator mode nothing in the head has an account that may change the RayCluster; a sidecar's may. The embedded server asks nobody's account."""
+    env.cluster()
+    ns = env.kube.namespace(NS)
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "autoscaler"}])
+    for name, mode in (("ours", "operator"), ("theirs", "sidecar")): env.kube.create("rayclusters", ns, cluster(name, 6379, mode=mode))
+    heads = {name: wait_for("the head", lambda: pods_of(env.kube, ns, name, "headgroup"), 60)[0] for name in ("ours", "theirs")}
+    accounts = {name: head["spec"].get("serviceAccountName") or "default" for name, head in heads.items()}
+    assert accounts == {"ours": "default", "theirs": "theirs"}, accounts
+    for kind in ("serviceaccounts", "roles", "rolebindings"):
+        names = [o["metadata"]["name"] for o in env.kube.list(kind, ns)]
+        assert "ours" not in names and "theirs" in names, (kind, names)
+    if env.sb: return
+    wait_for("the sidecar's rights", lambda: "patch rayclusters" in granted(env.kube, ns, "theirs"), 30)
+    assert granted(env.kube, ns, "ours") == granted(env.kube, ns, "default") == [], (granted(env.kube, ns, "ours"), granted(env.kube, ns, "default"))
+    token = env.kube.call("POST", f"/api/v1/namespaces/{ns}/serviceaccounts/default/token",
+                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}})["status"]["token"]
+    mine, env.kube.token = env.kube.token, token
+    try:
+        for sub in (None, "status"):
+            try: env.kube.patch("rayclusters", ns, "ours", {"spec": {"suspend": True}}, sub)
+            except ApiError as e: assert e.status == 403, e
+            else: raise AssertionError("the head's account changed the RayCluster")
+    finally: env.kube.token = mine
+
+
 def test_unmet_demand_is_named(env):
     store = setup(env)
     try:
