@@ -3,14 +3,25 @@
 
 #include <stdlib.h>
 
-bool noted_has(const struct noted_list *l, struct rv_str uid) {
+static struct noted *find(const struct noted_list *l, struct rv_str uid) {
     for (uint32_t i = 0; i < l->n; i++)
-        if (rv_str_is(uid, l->items[i].uid)) return true;
-    return false;
+        if (rv_str_is(uid, l->items[i].uid)) return &l->items[i];
+    return NULL;
+}
+
+bool noted_has(const struct noted_list *l, struct rv_str uid) { return find(l, uid) != NULL; }
+
+int64_t noted_at(const struct noted_list *l, struct rv_str uid) {
+    const struct noted *found = find(l, uid);
+    return found != NULL ? found->at : 0;
 }
 
 void noted_add(struct noted_list *l, struct rv_str uid, int64_t at) {
-    if (noted_has(l, uid)) return;
+    struct noted *found = find(l, uid);
+    if (found != NULL) {
+        found->at = at;
+        return;
+    }
     if (l->n == l->cap) {
         l->cap = l->cap == 0 ? 8 : l->cap * 2;
         l->items = rv_realloc_array(l->items, l->cap, sizeof *l->items);
@@ -51,6 +62,7 @@ void memo_forget(struct memo *m) {
     m->waits_since = m->met_at = m->demand_since = m->next_poll = 0;
     noted_free(&m->drained);
     noted_free(&m->preempted);
+    noted_free(&m->hurried);
     forget_draining(m);
 }
 

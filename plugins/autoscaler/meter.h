@@ -1,8 +1,8 @@
 /* meter.h - a histogram of seconds. Observations are kept here and reported together every few seconds, because one
  * that grows by hundreds a second would otherwise take a dozen messages each time.
  *
- * It is reported as the counters NAME_bucket (with the label le), NAME_sum and NAME_count, which Prometheus's
- * histogram_quantile() reads. */
+ * It is reported as the counters NAME_bucket (with the label le), NAME_sum and NAME_count, which the page of metrics
+ * shows as one histogram. */
 #ifndef AUTOSCALER_METER_H
 #define AUTOSCALER_METER_H
 

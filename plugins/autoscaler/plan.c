@@ -46,6 +46,31 @@ static int64_t limited(const struct seen *s, size_t g, int64_t wanted) {
     return wanted < most ? wanted : most / hosts * hosts;
 }
 
+static bool stands(const struct seen_pod *p) { return !p->head && !p->deleting && !p->to_delete && !p->ended; }
+
+static int64_t live_of(const struct seen *s, size_t g) {
+    int64_t live = 0;
+    for (size_t i = 0; i < s->n_pods; i++)
+        live += stands(&s->pods[i]) && rv_str_eq(s->pods[i].group, s->groups[g].name);
+    return live;
+}
+
+static int64_t removed_of(const struct seen *s, const struct plan *p, size_t g) {
+    int64_t n = 0;
+    for (size_t i = 0; i < p->n_removes; i++) n += rv_str_eq(s->pods[p->removes[i]].group, s->groups[g].name);
+    return n;
+}
+
+/* A replica of several hosts goes as a whole, and its pods are not counted singly. */
+static int64_t outgoing_of(const struct seen *s, const struct plan *p, size_t g) {
+    int64_t n = 0;
+    if (s->groups[g].hosts > 1 || p->launches[g] != 0 || removed_of(s, p, g) != 0) return 0;
+    if (live_of(s, g) < s->info[g].replicas) return 0;
+    for (size_t i = 0; i < s->n_pods; i++)
+        n += stands(&s->pods[i]) && s->pods[i].reclaimed.n != 0 && rv_str_eq(s->pods[i].group, s->groups[g].name);
+    return n;
+}
+
 static bool has_group(const struct seen *s, const struct seen_pod *pod) {
     for (size_t g = 0; g < s->n_groups; g++)
         if (rv_str_eq(s->groups[g].name, pod->group)) return true;
@@ -57,7 +82,8 @@ void plan_make(struct rv_arena *a, const struct seen *s, const struct as_decisio
     *ret = (struct plan){.drains = rv_arena_alloc(a, DRAINS_MAX * sizeof *ret->drains),
                          .removes = rv_arena_alloc(a, (s->n_pods + 1) * sizeof *ret->removes),
                          .orphans = rv_arena_alloc(a, (s->n_pods + 1) * sizeof *ret->orphans),
-                         .launches = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *ret->launches)};
+                         .launches = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *ret->launches),
+                         .outgoing = rv_arena_alloc(a, (s->n_groups + 1) * sizeof *ret->outgoing)};
     for (size_t g = 0; d != NULL && g < s->n_groups; g++) ret->launches[g] = limited(s, g, d->launches[g].count);
     for (size_t i = 0; d != NULL && shrink && i < s->state.n_nodes; i++)
         if (as_removes(d->verdicts[i])) take_victim(s, i, drained, ret);
@@ -65,30 +91,20 @@ void plan_make(struct rv_arena *a, const struct seen *s, const struct as_decisio
     for (size_t i = 0; i < ret->n_removes; i++)
         if (!has_group(s, &s->pods[ret->removes[i]]) && !s->pods[ret->removes[i]].deleting)
             ret->orphans[ret->n_orphans++] = ret->removes[i];
+    for (size_t g = 0; d != NULL && g < s->n_groups; g++) ret->outgoing[g] = outgoing_of(s, ret, g);
 }
 
 /* ---- the patch ------------------------------------------------------------------------------------------ */
 
-static int64_t removed_of(const struct seen *s, const struct plan *p, size_t g) {
-    int64_t n = 0;
-    for (size_t i = 0; i < p->n_removes; i++) n += rv_str_eq(s->pods[p->removes[i]].group, s->groups[g].name);
-    return n;
-}
-
 /* What the group has or will have: the spec's number, or more pods when somebody lowered that by hand. */
 static int64_t base_of(const struct seen *s, size_t g) {
-    int64_t live = 0;
-    for (size_t i = 0; i < s->n_pods; i++) {
-        const struct seen_pod *pod = &s->pods[i];
-        if (!pod->head && !pod->deleting && !pod->to_delete && !pod->ended && rv_str_eq(pod->group, s->groups[g].name))
-            live++;
-    }
+    int64_t live = live_of(s, g);
     return live > s->info[g].replicas ? live : s->info[g].replicas;
 }
 
 int64_t plan_target(const struct seen *s, const struct plan *p, size_t g) {
     const struct as_group *group = &s->groups[g];
-    int64_t target = base_of(s, g) + p->launches[g] - removed_of(s, p, g);
+    int64_t target = base_of(s, g) + p->launches[g] - removed_of(s, p, g) - p->outgoing[g];
     if (target > group->max) target = group->max;
     if (target < group->min) target = group->min;
     return target < 0 ? 0 : target;
@@ -136,7 +152,8 @@ static void patch_group(struct rv_arena *a, const struct seen *s, const struct p
     bool names;
     struct rv_node *list = names_to_delete(a, s, p, g, &names);
     int64_t hosts = s->groups[g].hosts > 1 ? s->groups[g].hosts : 1, target = plan_target(s, p, g) / hosts;
-    bool number = (p->launches[g] != 0 || removed_of(s, p, g) != 0) && target != s->info[g].raw_replicas;
+    bool number =
+        (p->launches[g] != 0 || removed_of(s, p, g) != 0 || p->outgoing[g] != 0) && target != s->info[g].raw_replicas;
     if (!names && !number) return;
     operation(a, ops, "test", rv_arena_fmt(a, "/spec/workerGroupSpecs/%zu/groupName", g),
               rv_node_str(a, s->groups[g].name));

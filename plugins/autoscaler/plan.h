@@ -24,6 +24,9 @@ struct plan {
     size_t *orphans; /* of these and of drained ones, those whose group is gone: no list of the spec can name them */
     size_t n_orphans;
     int64_t *launches; /* of each group, after the limits of its policy */
+    /* Of each group: pods that Kubernetes takes away and that are still there, when all pods that `replicas` asks for
+     * are there too. The number falls by them, so that nobody makes another pod for each when it goes; 0: it stays. */
+    int64_t *outgoing;
 };
 
 /* shrink: may anything be removed in this round? drained: of each pod, whether Ray accepted its drain. */

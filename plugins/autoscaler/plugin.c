@@ -18,6 +18,8 @@ static int32_t configure(void *state, struct rv_val s, struct rv_error *err) {
                              .release_ns = rv_path_int(s, "releaseAfterSeconds", 10) * SECOND,
                              .timeout_ms = (uint32_t)rv_path_int(s, "pollTimeoutMs", 3000),
                              .max_launches = rv_path_int(s, "maxLaunchesPerRound", 1000),
+                             .notice_ns = rv_path_int(s, "preemptionSeconds", 30) * SECOND,
+                             .node_taints = rv_path_bool(s, "nodeTaints", false),
                              .polls_per_second = rv_path_int(s, "pollsPerSecond", 200)};
     int r = rc_settings_read(&fresh.shared, s, err);
     if (r == 0) ((struct shared *)state)->settings = fresh;
@@ -33,8 +35,25 @@ struct look {
 
 static bool look_at_pod(void *arg, const struct rv_object *o) {
     struct look *l = arg;
-    see_add_pod(l->round->arena, &l->round->seen, o->name, o->uid, o->value, l->room);
+    struct round *r = l->round;
+    size_t n = r->seen.n_pods;
+    see_add_pod(r->arena, &r->seen, o->name, o->uid, o->value, l->room);
+    struct rv_object machine = {.size = sizeof machine};
+    if (!r->settings->node_taints || r->seen.n_pods == n || r->seen.pods[n].machine.n == 0) return true;
+    if (r->pass->api->get(r->pass->host, KIND_NODE, RV_STR(""), r->seen.pods[n].machine, &machine) == 0)
+        see_machine(r->arena, &r->seen.pods[n], machine.value, rv_val_get(r->pass->settings, "removalTaints"));
     return true;
+}
+
+/* A pod that is being taken away is news that does not wait for the next question. */
+static void hurry(struct round *r) {
+    for (size_t i = 0; i < r->seen.n_pods; i++) {
+        const struct seen_pod *p = &r->seen.pods[i];
+        if (!(p->deleting || p->reclaimed.n != 0) || p->head || p->ended || p->to_delete) continue;
+        if (noted_has(&r->memo->hurried, p->uid)) continue;
+        noted_add(&r->memo->hurried, p->uid, r->pass->now);
+        r->memo->next_poll = 0;
+    }
 }
 
 static const struct seen_pod *head_of(const struct seen *s) {
@@ -51,6 +70,7 @@ static void look(struct round *r) {
     r->drained = rv_arena_alloc(r->arena, r->seen.n_pods + 1);
     noted_keep(&r->memo->drained, &r->seen);
     noted_keep(&r->memo->preempted, &r->seen);
+    noted_keep(&r->memo->hurried, &r->seen);
 }
 
 /* ---- who scales ----------------------------------------------------------------------------------------- */
@@ -180,6 +200,7 @@ static void scale(struct round *r) {
         rv_pass_wake_at(r->pass, r->memo->next_poll);
         return;
     }
+    hurry(r);
     if (finish(r)) return;
     if (r->pass->now >= r->memo->next_poll) {
         if (!talk_poll(r)) rv_pass_retry(r->pass, "the control store cannot be asked");
@@ -221,6 +242,17 @@ static void memo_end(const struct rv_pass *p, bool plugin_ends) {
     if (!plugin_ends) tell_gone(p, p->memo);
 }
 
+static void wake_polled(void *pass, const struct rv_key *key, void *memo) {
+    if (((const struct memo *)memo)->polled) rv_controller_wake(pass, key->ns, key->name);
+}
+
+/* Which clusters have pods on a machine is not known here; those that have none find nothing new. */
+static void map(const struct rv_pass *p, const struct rv_object *o, bool deleted) {
+    if (deleted || o->kind != KIND_NODE) return;
+    if (see_removal_taint(o->value, rv_val_get(p->settings, "removalTaints")).n != 0)
+        rv_controller_each_memo(p, wake_polled, (void *)(uintptr_t)p);
+}
+
 RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-autoscaler", .state_size = sizeof(struct shared),
-              .configure = configure, .memo_size = sizeof(struct memo), .memo_end = memo_end,
+              .map = map, .configure = configure, .memo_size = sizeof(struct memo), .memo_end = memo_end,
               .memo_release = memo_release)

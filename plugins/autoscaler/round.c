@@ -164,15 +164,23 @@ bool round_patch(struct round *r) {
 
 /* ---- an answer ------------------------------------------------------------------------------------------ */
 
+/* Ray is told of a node that Kubernetes takes away, and told again while the node takes work: no answer is waited for.
+ */
 static void preempted(struct round *r) {
+    enum { AGAIN_S = 5 };
     for (size_t i = 0; i < r->seen.n_pods; i++) {
         const struct seen_pod *p = &r->seen.pods[i];
-        if (!p->deleting || p->head || p->node < 0 || p->to_delete || noted_has(&r->memo->preempted, p->uid)) continue;
+        if (!(p->deleting || p->reclaimed.n != 0) || p->head || p->node < 0 || p->to_delete) continue;
+        int64_t told = noted_at(&r->memo->preempted, p->uid);
+        if (told != 0 && r->pass->now - told < AGAIN_S * SECOND) continue;
         if (r->gcs->nodes[p->node].id.n != GCS_NODE_ID) continue;
-        talk_preempt(r, p, r->gcs->nodes[p->node].id);
+        struct rv_str why = p->reclaimed.n != 0 ? p->reclaimed : RV_STR("the pod is being deleted");
+        talk_preempt(r, p, r->gcs->nodes[p->node].id, why);
         noted_add(&r->memo->preempted, p->uid, r->pass->now);
-        rv_pass_event(r->pass, false, "NodePreempted", "Drain", "Told Ray that pod " RV_STR_FMT " is being evicted",
-                      RV_STR_ARG(p->name));
+        if (told == 0)
+            rv_pass_event(r->pass, false, "NodePreempted", "Drain",
+                          "Told Ray that pod " RV_STR_FMT " is taken away: " RV_STR_FMT, RV_STR_ARG(p->name),
+                          RV_STR_ARG(why));
     }
 }
 

@@ -32,7 +32,8 @@ struct settings {
     struct rc_settings shared;
     int64_t poll_ns, active_poll_ns, active_ns, release_ns;
     uint32_t timeout_ms;
-    int64_t max_launches, polls_per_second;
+    int64_t max_launches, polls_per_second, notice_ns;
+    bool node_taints;
 };
 
 /* The plugin's memory: what all clusters share. */
@@ -42,7 +43,7 @@ struct shared {
     struct meter polls, reactions;
 };
 
-/* A pod that Ray agreed to drain, or was told about; found again by its uid. */
+/* A pod about which something was done; found again by its uid. */
 struct noted {
     char *uid;
     int64_t at;
@@ -71,7 +72,8 @@ struct memo {
     bool frozen_said, mode_said, gauge;
     bool polled; /* counted among those that are asked */
     struct noted_list drained, preempted;
-    char *draining[64]; /* uids of the drains that are under way, by their tag */
+    struct noted_list hurried; /* pods that are being taken away, for which Ray was asked at once */
+    char *draining[64];        /* uids of the drains that are under way, by their tag */
     uint32_t n_draining;
     struct {
         int64_t want;  /* pods, as we would have it */
@@ -101,7 +103,7 @@ struct round {
 /* talk.c */
 bool talk_poll(struct round *r);
 bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why);
-void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id);
+void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why);
 void talk_report(struct round *r);
 /* Is it a good answer? Otherwise *ret_why says in words what it was. */
 bool talk_answer(struct rv_arena *a, const struct rv_result *res, struct rv_str *ret_why);
@@ -135,6 +137,8 @@ void tell_gone(const struct rv_pass *p, struct memo *m);
 void tell_count(const struct rv_pass *p, const char *name, double value, const char *label, const char *label_value);
 
 /* memo.c */
+/* When it was noted; 0: it was not. */
+int64_t noted_at(const struct noted_list *l, struct rv_str uid);
 void noted_add(struct noted_list *l, struct rv_str uid, int64_t at);
 bool noted_has(const struct noted_list *l, struct rv_str uid);
 void noted_keep(struct noted_list *l, const struct seen *s); /* forgets those whose pods are gone */

@@ -53,6 +53,31 @@ static void see_conditions(struct rv_val pod, struct seen_pod *p) {
     p->unschedulable_at = moment(scheduled, "lastTransitionTime");
     if (p->unschedulable_at == 0) p->unschedulable_at = p->made;
     if (p->unschedulable) p->trouble = rv_path_str(scheduled, "message");
+    /* An eviction, a preemption by the scheduler, a taint that does not tolerate it, a machine that shuts down. */
+    struct rv_val disrupted = rv_condition_find(list, "DisruptionTarget");
+    if (!rv_str_is(rv_path_str(disrupted, "status"), "True")) return;
+    p->reclaimed = rv_path_str(disrupted, "message");
+    if (p->reclaimed.n == 0) p->reclaimed = rv_path_str(disrupted, "reason");
+    if (p->reclaimed.n == 0) p->reclaimed = RV_STR("the pod is a target of a disruption");
+}
+
+static bool announces_removal(struct rv_val taint, struct rv_val keys) {
+    for (struct rv_iter it = rv_iter(keys); rv_iter_next(&it);)
+        if (rv_str_eq(rv_path_str(taint, "key"), rv_val_str(it.val))) return true;
+    return false;
+}
+
+struct rv_str see_removal_taint(struct rv_val machine, struct rv_val taints) {
+    for (struct rv_iter it = rv_iter(rv_val_path(machine, "spec.taints")); rv_iter_next(&it);)
+        if (announces_removal(it.val, taints)) return rv_path_str(it.val, "key");
+    return (struct rv_str){NULL, 0};
+}
+
+void see_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints) {
+    struct rv_str taint = see_removal_taint(machine, taints);
+    if (taint.n != 0 && pod->reclaimed.n == 0)
+        pod->reclaimed = rv_arena_fmt(a, "node " RV_STR_FMT " has the taint " RV_STR_FMT, RV_STR_ARG(pod->machine),
+                                      RV_STR_ARG(taint));
 }
 
 void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct rv_str uid, struct rv_val pod,
@@ -71,7 +96,9 @@ void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct 
                            .sidecar = has_container(pod, RC_CONTAINER_AUTOSCALER),
                            .made = moment(pod, "metadata.creationTimestamp"),
                            .gone_at = moment(pod, "metadata.deletionTimestamp"),
-                           .node = -1};
+                           .machine = rv_path_str(pod, "spec.nodeName"),
+                           .node = -1,
+                           .ray = -1};
     see_conditions(pod, p);
     for (size_t g = 0; g < s->n_groups; g++)
         if (rv_str_eq(s->groups[g].name, p->group)) p->to_delete = named_for_deletion(s->info[g].spec, name);
@@ -89,6 +116,7 @@ static void match_nodes(struct rv_arena *a, struct seen *s, const struct gcs_sta
         uint32_t at = n->pod.n != 0 ? intern_find(&names, intern_text(n->pod)) : INTERN_NONE;
         if (at == INTERN_NONE) continue;
         taken[i] = true;
+        if (lives(n) || (n->status == GCS_DRAINING && s->pods[at].ray < 0)) s->pods[at].ray = (int32_t)i;
         if (lives(n))
             s->pods[at].node = (int32_t)i;
         else
@@ -137,7 +165,7 @@ static bool is_blocked(const struct build *b, const struct seen_pod *p) {
 }
 
 static enum as_phase phase_of(const struct build *b, const struct seen_pod *p) {
-    if (p->deleting || p->ended || p->to_delete) return AS_LEAVING;
+    if (p->deleting || p->ended || p->to_delete || (p->reclaimed.n != 0 && !p->head)) return AS_LEAVING;
     if (p->node >= 0) return AS_RUNNING;
     if (p->was_node) return AS_LEAVING; /* its Ray was drained or died: the pod has no use any more */
     return is_blocked(b, p) ? AS_BLOCKED : AS_STARTING;
@@ -156,7 +184,8 @@ static void add_pod(struct build *b, size_t i) {
         s->joined += !p->head;
     }
     s->blocked += n.phase == AS_BLOCKED;
-    if (n.group >= 0 && n.phase != AS_LEAVING) b->pods_of_group[n.group]++;
+    bool replaced = p->deleting || p->ended || p->to_delete || p->reclaimed.n == 0; /* by the one who makes pods */
+    if (n.group >= 0 && (n.phase != AS_LEAVING || !replaced)) b->pods_of_group[n.group]++;
     if (n.group >= 0 && n.phase == AS_BLOCKED) s->groups[n.group].stuck = true;
     add(b, n, (int32_t)i, p->node);
 }
@@ -195,6 +224,40 @@ static void add_strangers(struct build *b, const bool *taken) {
     }
 }
 
+static int64_t amount_of(struct as_resources list, struct rv_str name) {
+    for (size_t i = 0; i < list.n; i++)
+        if (rv_str_eq(list.items[i].name, name)) return list.items[i].amount;
+    return 0;
+}
+
+/* What is in use on a node that is being taken away, in the resources that a new node of its group has. */
+static struct as_resources in_use(struct rv_arena *a, const struct gcs_node *ray, const struct as_group *group) {
+    struct as_resource *items = rv_arena_alloc(a, (group->resources.n + 1) * sizeof *items);
+    size_t n = 0;
+    for (size_t i = 0; i < group->resources.n; i++) {
+        struct rv_str name = group->resources.items[i].name;
+        int64_t most = group->resources.items[i].amount,
+                used = amount_of(ray->total, name) - amount_of(ray->available, name);
+        if (used > 0) items[n++] = (struct as_resource){name, used < most ? used : most};
+    }
+    return (struct as_resources){items, n};
+}
+
+static void add_uprooted(struct rv_arena *a, struct seen *s, const struct gcs_state *g) {
+    struct as_demand *all = rv_arena_alloc(a, (g->n_demands + s->n_pods + 1) * sizeof *all);
+    size_t n = g->n_demands;
+    if (n != 0) memcpy(all, g->demands, n * sizeof *all);
+    for (size_t i = 0; i < s->n_pods; i++) {
+        const struct seen_pod *p = &s->pods[i];
+        int32_t group = group_of(s, p);
+        if (group < 0 || p->ray < 0 || p->to_delete || !(p->deleting || p->reclaimed.n != 0)) continue;
+        struct as_resources use = in_use(a, &g->nodes[p->ray], &s->groups[group]);
+        if (use.n != 0) all[n++] = (struct as_demand){.request = {.resources = use}, .count = 1};
+    }
+    s->state.demands = all;
+    s->state.n_demands = n;
+}
+
 static int64_t cluster_max(const struct seen *s) {
     int64_t sum = 1; /* the head */
     for (size_t g = 0; g < s->n_groups; g++)
@@ -220,12 +283,11 @@ void see_join(struct rv_arena *a, struct seen *s, const struct gcs_state *g, con
                                  .n_groups = s->n_groups,
                                  .nodes = b.nodes,
                                  .n_nodes = b.n,
-                                 .demands = g->demands,
-                                 .n_demands = g->n_demands,
                                  .gangs = g->gangs,
                                  .n_gangs = g->n_gangs,
                                  .held = g->held,
                                  .n_held = g->n_held,
                                  .max_nodes = cluster_max(s),
                                  .max_launches = policy->max_launches};
+    add_uprooted(a, s, g);
 }

@@ -22,6 +22,9 @@ struct seen_pod {
     struct rv_str trouble;    /* why it does not run, for people */
     bool to_delete;           /* named in its group's workersToDelete */
     int32_t node;             /* index of its live Ray node; -1 */
+    int32_t ray;              /* the same, or that of one that drains; -1 */
+    struct rv_str machine;    /* the Kubernetes node that it is on */
+    struct rv_str reclaimed;  /* why Kubernetes takes it away soon, for people; empty: it does not */
     bool was_node;            /* it has a Ray node that is dead or draining, and none that lives */
 };
 
@@ -46,10 +49,15 @@ struct seen {
     const char *doubt;           /* why nothing may be decided from this; NULL */
 };
 
-/* Pods are added one by one (from the mirror), then see_join() makes the state. */
+/* Pods are added one by one (from the mirror), then see_join() makes the state. What runs on a pod that is being taken
+ * away is demand: it will need another node. */
 void see_cluster(struct rv_arena *a, const struct rc_cluster *c, struct seen *ret);
 void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct rv_str uid, struct rv_val pod,
                  size_t room);
+/* The first of these taints (keys) that a Kubernetes node has; empty: none. */
+struct rv_str see_removal_taint(struct rv_val machine, struct rv_val taints);
+/* The pod's machine has one of the taints (a list of keys) that announce its removal. */
+void see_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints);
 void see_join(struct rv_arena *a, struct seen *s, const struct gcs_state *g, const struct see_policy *policy);
 
 #endif

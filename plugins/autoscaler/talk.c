@@ -45,9 +45,10 @@ bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struc
     return send(r, "DrainNode", &body, SMALL_ANSWER, 0, TAG_DRAIN + index);
 }
 
-void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id) {
+void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why) {
     rv_autobuf struct rv_buf body = {0};
-    gcs_write_drain(&body, node_id, GCS_DRAIN_PREEMPTION, RV_STR("the pod is being evicted"), pod->gone_at / MS);
+    int64_t deadline = pod->deleting && pod->gone_at > 0 ? pod->gone_at : r->pass->now + r->settings->notice_ns;
+    gcs_write_drain(&body, node_id, GCS_DRAIN_PREEMPTION, why, deadline / MS);
     (void)send(r, "DrainNode", &body, SMALL_ANSWER, RV_ACTION_DETACHED, TAG_PREEMPT);
 }
 

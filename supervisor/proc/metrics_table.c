@@ -245,6 +245,7 @@ struct page_name {
     char *text;
     char *help;          /* NULL: its plugin's manifest does not say */
     bool as_is, counter; /* counter: the type that the first of the list gives it */
+    size_t base;         /* of a part of a histogram: so much of the text names the whole; 0: it is no part */
     size_t source;
 };
 
@@ -257,10 +258,38 @@ struct metrics_walk {
     bool typed; /* its TYPE is printed */
 };
 
-static char *help_of(const struct metrics_source *m, const char *name) {
+/* Of the three counters NAME_bucket, NAME_sum and NAME_count: the length of NAME. 0 for all others. */
+static size_t histogram_base(const struct metrics_table *t, const struct metric_name *m) {
+    static const char *const parts[] = {"_bucket", "_count", "_sum"};
+    struct rv_str name = rv_str(m->text);
+    size_t base = 0;
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++)
+        if (rv_str_ends(name, parts[i])) base = name.n - strlen(parts[i]);
+    if (base == 0 || !m->counter || find_name(t, (struct rv_str){name.p, base}) != NULL) return 0;
+    for (size_t i = 0; i < RV_ARRAY_LEN(parts); i++) {
+        rv_autobuf struct rv_buf part = {0};
+        rv_buf_addf(&part, "%.*s%s", (int)base, m->text, parts[i]);
+        const struct metric_name *other = find_name(t, rv_buf_str(&part));
+        if (other == NULL || !other->counter) return 0;
+    }
+    return base;
+}
+
+static char *help_of(const struct metrics_source *m, struct rv_str name) {
     for (size_t i = 0; i < m->help_n; i++)
-        if (rv_str_is(m->help[i].name, name)) return rv_strdup(m->help[i].text);
+        if (rv_str_eq(m->help[i].name, name)) return rv_strdup(m->help[i].text);
     return NULL;
+}
+
+/* The name whose type and meaning are printed. */
+static struct rv_str family(const struct page_name *m) {
+    struct rv_str text = rv_str(m->text);
+    if (m->base != 0) text.n = m->base;
+    return text;
+}
+
+static bool same_family(const struct page_name *a, const struct page_name *b) {
+    return a->as_is == b->as_is && rv_str_eq(family(a), family(b));
 }
 
 static void page_name_clear(struct page_name *m) {
@@ -270,8 +299,9 @@ static void page_name_clear(struct page_name *m) {
 
 static int by_name(const void *a, const void *b) {
     const struct page_name *x = a, *y = b;
-    int c = strcmp(x->text, y->text);
+    int c = rv_str_cmp(family(x), family(y));
     if (c == 0) c = x->as_is - y->as_is;
+    if (c == 0) c = strcmp(x->text, y->text);
     return c != 0 ? c : (x->source > y->source) - (x->source < y->source);
 }
 
@@ -281,7 +311,10 @@ static void sort_names(struct metrics_walk *w) {
     qsort(w->names, w->n, sizeof *w->names, by_name);
     for (size_t i = 0; i < w->n; i++) {
         struct page_name *last = kept != 0 ? &w->names[kept - 1] : NULL;
-        if (last != NULL && last->as_is == w->names[i].as_is && strcmp(last->text, w->names[i].text) == 0)
+        bool same = last != NULL && same_family(last, &w->names[i]);
+        /* Another plugin's metric has the histogram's name: no two types. */
+        bool clash = same && (last->base == 0) != (w->names[i].base == 0);
+        if (clash || (same && strcmp(last->text, w->names[i].text) == 0))
             page_name_clear(&w->names[i]);
         else
             w->names[kept++] = w->names[i];
@@ -300,8 +333,13 @@ struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t 
         w->plugins[i] = rv_strdup(rv_str(list[i].plugin));
         for (struct rv_table_walk t = rv_table_walk(&list[i].table->names); rv_table_walk_next(&t);) {
             const struct metric_name *m = name_at(t.link);
-            w->names[w->n++] = (struct page_name){rv_strdup(rv_str(m->text)), help_of(&list[i], m->text),
-                                                  may_name(&list[i], m->text), m->counter, i};
+            struct page_name *p = &w->names[w->n++];
+            *p = (struct page_name){.text = rv_strdup(rv_str(m->text)),
+                                    .as_is = may_name(&list[i], m->text),
+                                    .counter = m->counter,
+                                    .base = histogram_base(list[i].table, m),
+                                    .source = i};
+            p->help = help_of(&list[i], family(p));
         }
     }
     sort_names(w);
@@ -321,8 +359,14 @@ struct metrics_walk *metrics_walk_free(struct metrics_walk *w) {
 static void print_sample(struct metrics_walk *w, const struct series *s, struct rv_buf *out) {
     const struct page_name *m = &w->names[w->at];
     const char *prefix = m->as_is ? "" : "rayvisor_plugin_";
-    if (!w->typed && m->help != NULL) rv_buf_addf(out, "# HELP %s%s %s\n", prefix, m->text, m->help);
-    if (!w->typed) rv_buf_addf(out, "# TYPE %s%s %s\n", prefix, m->text, m->counter ? "counter" : "gauge");
+    struct rv_str name = family(m);
+    if (!w->typed && m->help != NULL)
+        rv_buf_addf(out, "# HELP %s" RV_STR_FMT " %s\n", prefix, RV_STR_ARG(name), m->help);
+    if (!w->typed)
+        rv_buf_addf(out, "# TYPE %s" RV_STR_FMT " %s\n", prefix, RV_STR_ARG(name),
+                    m->base != 0 ? "histogram"
+                    : m->counter ? "counter"
+                                 : "gauge");
     w->typed = true;
     if (!m->as_is)
         rv_buf_addf(out, "%s%s{plugin=\"%s\"%s} %.17g\n", prefix, m->text, w->plugins[w->plugin_at], s->labels,
@@ -337,7 +381,8 @@ static const struct metric_name *find_here(const struct metrics_walk *w, const s
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].plugin, w->plugins[w->plugin_at]) != 0) continue;
         const struct metric_name *found = find_name(list[i].table, rv_str(m->text));
-        return found != NULL && found->counter == m->counter && may_name(&list[i], m->text) == m->as_is ? found : NULL;
+        bool same = found != NULL && found->counter == m->counter && may_name(&list[i], m->text) == m->as_is;
+        return same && histogram_base(list[i].table, found) == m->base ? found : NULL;
     }
     return NULL;
 }
@@ -355,9 +400,15 @@ static size_t place_of(const struct metric_name *m, uint64_t number) {
     return low;
 }
 
+static void next_name(struct metrics_walk *w) {
+    w->at++;
+    w->plugin_at = 0;
+    w->typed &= w->at < w->n && same_family(&w->names[w->at - 1], &w->names[w->at]);
+}
+
 bool metrics_walk_more(struct metrics_walk *w, const struct metrics_source *list, size_t n, size_t bytes,
                        struct rv_buf *out) {
-    for (; w->at < w->n; w->at++, w->plugin_at = 0, w->typed = false)
+    for (; w->at < w->n; next_name(w))
         for (; w->plugin_at < w->plugin_n; w->plugin_at++, w->number = 0) {
             const struct metric_name *m = find_here(w, list, n);
             for (size_t i = m != NULL ? place_of(m, w->number) : 0; m != NULL && i < m->n; i++) {

@@ -1,5 +1,6 @@
 /* metrics_table.h - the counters and gauges that a plugin reports. Their number and their bytes are bounded. A name has
- * the type of its first series, and series of another type are left out. */
+ * the type of its first series, and series of another type are left out. The counters NAME_bucket, NAME_sum and
+ * NAME_count together are printed as one histogram. */
 #ifndef PROC_METRICS_TABLE_H
 #define PROC_METRICS_TABLE_H
 

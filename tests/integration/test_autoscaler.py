@@ -48,7 +48,7 @@ class ControlStore:
     def __init__(self, grpc, kube):
         self.kube, self.grpc = kube, grpc
         self.cpus, self.busy, self.idle_ms, self.down = [], set(), 0, False
-        self.asked, self.drained, self.refused, self.reports = 0, [], 0, 0
+        self.asked, self.drained, self.refused, self.reports, self.preempted = 0, [], 0, 0, []
         methods = {"GetClusterResourceState": self.state, "DrainNode": self.drain, "ReportAutoscalingState": self.report}
         server = grpc.server(futures.ThreadPoolExecutor(4))
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
@@ -80,6 +80,9 @@ class ControlStore:
     def drain(self, message, context):
         node = first_bytes(message, 1)
         names = {self.node_id(p): p["metadata"]["name"] for p in self.kube.list("pods", NS, "ray.io/cluster")}
+        if number(2, 2) in message: # reason: preemption
+            self.preempted.append((names.get(node), message))
+            return number(1, 1)
         if names.get(node) in self.busy:
             self.refused += 1
             return part(2, b"The node to be idle terminated is no longer idle.")
@@ -167,6 +170,93 @@ def test_frozen_while_nobody_answers(env):
         wait_for("the condition", lambda: ready(env.kube) == ("True", "Scaling"), 10)
     finally:
         store.stop()
+
+
+def reclaim(env, store, take_away):
+    """A busy worker is taken away: Ray is told at once, and another one is started while it still runs."""
+    env.kube.create("rayclusters", NS, cluster("c", store.port))
+    wait_for("the control store to be asked", lambda: store.asked > 2, 60)
+    store.cpus = [(1, 1)]
+    pod = wait_for("a worker", lambda: [p for p in workers(env.kube) if p["status"].get("phase") == "Running"], 60)[0]
+    store.busy, store.cpus = {pod["metadata"]["name"]}, []
+    time.sleep(2)
+    assert len(workers(env.kube)) == 1 and not store.preempted
+    take_away(pod)
+    begin = time.time()
+    told = wait_for("Ray to be told", lambda: store.preempted, 10)
+    print(f"from the sign to the drain: {time.time() - begin:.2f} s")
+    assert told[0][0] == pod["metadata"]["name"]
+    deadline = told[0][1].split(varint(4 << 3), 1)[1][-6:]
+    deadline = sum((b & 0x7f) << 7 * i for i, b in enumerate(deadline)) / 1000
+    assert begin + 25 < deadline < begin + 45, (begin, deadline)
+    wait_for("another worker", lambda: len(workers(env.kube)) == 2, 30)
+    wait_for("replicas of those that stay", lambda: group_of(env.kube)["replicas"] == 1, 30)
+    env.kube.delete("pods", NS, pod["metadata"]["name"])
+    store.busy = {p["metadata"]["name"] for p in workers(env.kube)}
+    wait_for("it to be gone", lambda: pod["metadata"]["name"] not in [p["metadata"]["name"] for p in workers(env.kube)], 60)
+    time.sleep(3)
+    assert len(workers(env.kube)) == 1 and group_of(env.kube)["replicas"] == 1
+    assert events_of(env.kube, NS, "c", "NodePreempted")
+
+
+def test_a_disrupted_pod_is_told_to_ray(env):
+    store = setup(env)
+    def evict(pod):
+        condition = {"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI", "message": "evicted"}
+        status = env.kube.get("pods", NS, pod["metadata"]["name"])["status"]
+        env.kube.patch("pods", NS, pod["metadata"]["name"], {"status": {"conditions": status.get("conditions", []) + [condition]}}, "status")
+    try: reclaim(env, store, evict)
+    finally: store.stop()
+
+
+def test_a_tainted_machine_is_told_to_ray(env):
+    store = setup(env, nodeTaints=True)
+    def taint(pod):
+        env.kube.patch("nodes", None, pod["spec"]["nodeName"], {"spec": {"taints": [{"key": "ToBeDeletedByClusterAutoscaler", "effect": "NoSchedule"}]}})
+    try: reclaim(env, store, taint)
+    finally: store.stop()
+
+
+ACCESS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+WRITES = [("ray.io", "rayclusters", sub, verb) for sub in ("", "status") for verb in ("patch", "update")] + [
+    ("ray.io", "rayclusters", "", "delete"), ("ray.io", "rayclusters", "", "create"), ("", "pods", "", "patch"), ("", "pods", "", "delete"), ("", "pods", "resize", "patch")]
+
+
+def granted(kube, ns, account):
+    """Those of the writes that the service account may do in the namespace."""
+    found = []
+    for group, resource, sub, verb in WRITES:
+        review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+                  "spec": {"user": f"system:serviceaccount:{ns}:{account}", "groups": ["system:serviceaccounts", f"system:serviceaccounts:{ns}", "system:authenticated"],
+                           "resourceAttributes": {"namespace": ns, "group": group, "resource": resource, "subresource": sub, "verb": verb}}}
+        if kube.call("POST", ACCESS, review)["status"]["allowed"]: found.append(f"{verb} {resource}/{sub}".rstrip("/"))
+    return found
+
+
+def test_the_head_may_change_nothing(env):
+    """In operator mode nothing in the head has an account that may change the RayCluster; a sidecar's may. The embedded server asks nobody's account."""
+    env.cluster()
+    ns = env.kube.namespace(NS)
+    env.operator(plugins=[{"name": "raycluster"}, {"name": "autoscaler"}])
+    for name, mode in (("ours", "operator"), ("theirs", "sidecar")): env.kube.create("rayclusters", ns, cluster(name, 6379, mode=mode))
+    heads = {name: wait_for("the head", lambda: pods_of(env.kube, ns, name, "headgroup"), 60)[0] for name in ("ours", "theirs")}
+    accounts = {name: head["spec"].get("serviceAccountName") or "default" for name, head in heads.items()}
+    assert accounts == {"ours": "default", "theirs": "theirs"}, accounts
+    for kind in ("serviceaccounts", "roles", "rolebindings"):
+        names = [o["metadata"]["name"] for o in env.kube.list(kind, ns)]
+        assert "ours" not in names and "theirs" in names, (kind, names)
+    if env.sb: return
+    wait_for("the sidecar's rights", lambda: "patch rayclusters" in granted(env.kube, ns, "theirs"), 30)
+    assert granted(env.kube, ns, "ours") == granted(env.kube, ns, "default") == [], (granted(env.kube, ns, "ours"), granted(env.kube, ns, "default"))
+    token = env.kube.call("POST", f"/api/v1/namespaces/{ns}/serviceaccounts/default/token",
+                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}})["status"]["token"]
+    mine, env.kube.token = env.kube.token, token
+    try:
+        for sub in (None, "status"):
+            try: env.kube.patch("rayclusters", ns, "ours", {"spec": {"suspend": True}}, sub)
+            except ApiError as e: assert e.status == 403, e
+            else: raise AssertionError("the head's account changed the RayCluster")
+    finally: env.kube.token = mine
 
 
 def test_unmet_demand_is_named(env):

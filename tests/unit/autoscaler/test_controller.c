@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-static struct world *begin(int groups) {
-    struct world *w = rv_alloc(sizeof *w);
+static void begin_in(struct world *w, int groups) {
     world_begin(w, 7);
     w->n_groups = groups;
     for (int g = 0; g < groups; g++) {
@@ -17,6 +16,11 @@ static struct world *begin(int groups) {
     }
     world_edit(w);
     world_run(w, 10000); /* the head is up, and has answered twice */
+}
+
+static struct world *begin(int groups) {
+    struct world *w = rv_alloc(sizeof *w);
+    begin_in(w, groups);
     return w;
 }
 
@@ -389,6 +393,79 @@ static void test_evicted(void) {
     end(w);
 }
 
+static struct world_pod *a_worker(struct world *w) {
+    for (int i = 0; i < WORLD_PODS; i++)
+        if (w->pods[i].used && !w->pods[i].head) return &w->pods[i];
+    return NULL;
+}
+
+/* A pod that Kubernetes takes away soon: Ray is told at once, with how long it has, its work gets another node, and
+ * when it is gone there is one pod again. */
+static void reclaim(struct world *w, struct world_pod *p, int64_t after_ms) {
+    int64_t told = w->now;
+    p->evicted_at = w->now + after_ms;
+    if (w->next_pass > w->now) w->next_pass = w->now;
+    world_run(w, 700);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    CU_ASSERT_TRUE(w->drain_deadline >= told + 30000 && w->drain_deadline <= told + 30700);
+    world_run(w, 1500);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 1); /* of those that stay */
+    world_run(w, after_ms + 5000);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 1);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 1);
+    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    CU_ASSERT_EQUAL(w->launched, 2); /* and no third one */
+}
+
+static void test_disrupted(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 1, 4, 60000);
+    world_run(w, 20000);
+    a_worker(w)->disrupted = true;
+    reclaim(w, a_worker(w), 10000);
+    end(w);
+}
+
+static void test_tainted(void) {
+    for (int with = 0; with < 2; with++) {
+        struct world *w = rv_alloc(sizeof *w);
+        w->settings = with ? "{\"nodeTaints\":true,\"removalTaints\":[\"karpenter.sh/disrupted\"]}" : NULL;
+        begin_in(w, 1);
+        add_tasks(w, 1, 4, 60000);
+        world_run(w, 20000);
+        a_worker(w)->tainted = true;
+        if (with)
+            reclaim(w, a_worker(w), 10000);
+        else
+            world_run(w, 10000);
+        CU_ASSERT_EQUAL(w->preemptions, with ? 1 : 0);
+        end(w);
+    }
+}
+
+/* An idle one needs no other; a drain that was lost is sent again. */
+static void test_disrupted_idle(void) {
+    struct world *w = begin(1);
+    w->groups[0].max = 1;
+    world_edit(w);
+    add_tasks(w, 1, 4, 2000);
+    world_run(w, 8000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 1);
+    w->deaf = true;
+    a_worker(w)->disrupted = true;
+    world_run(w, 2000);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    CU_ASSERT_EQUAL(w->groups[0].replicas, 0);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(w->preemptions, 2);
+    w->deaf = false;
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(w->preemptions, 3);
+    end(w);
+}
+
 static void test_suspended(void) {
     struct world *w = begin(1);
     w->suspended = true;
@@ -476,6 +553,9 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"removed group", test_removed_group},
                                           {"lowered maximum", test_lowered_max},
                                           {"evicted", test_evicted},
+                                          {"disrupted", test_disrupted},
+                                          {"disrupted, idle", test_disrupted_idle},
+                                          {"tainted", test_tainted},
                                           {"suspended", test_suspended},
                                           {"unmet", test_unmet},
                                           {"API down", test_api_down}};

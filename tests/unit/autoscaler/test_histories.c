@@ -26,10 +26,15 @@ static void add_groups(struct world *w) {
 static void hurt_pod(struct world *w) {
     struct world_pod *p = &w->pods[world_luck(w, WORLD_PODS)];
     if (!p->used || p->head) return;
-    if (world_luck(w, 2) == 0 && p->gone_at == NEVER)
+    uint64_t how = world_luck(w, 3);
+    if (how == 0 && p->gone_at == NEVER) {
         p->gone_at = w->now + 2000; /* it is evicted */
-    else if (!p->node)
+    } else if (how == 1 && p->gone_at == NEVER) {
+        p->disrupted = true; /* it will be, and says so */
+        p->evicted_at = w->now + 1 + (int64_t)world_luck(w, 20000);
+    } else if (!p->node) {
         p->joins_at += 20000; /* it is slow */
+    }
 }
 
 static void edit(struct world *w) {

@@ -129,15 +129,19 @@ static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
     if (p->gone_at != NEVER) rv_buf_addf(&b, "\"deletionTimestamp\":\"%s\",", time_text(a, p->gone_at).p);
     rv_buf_addf(
         &b,
-        "\"labels\":{\"ray.io/node-type\":\"%s\",\"ray.io/group\":\"%s\"}},\"spec\":{\"restartPolicy\":\"Never\","
+        "\"labels\":{\"ray.io/node-type\":\"%s\",\"ray.io/"
+        "group\":\"%s\"}},\"spec\":{\"restartPolicy\":\"Never\",\"nodeName\":\"m-%s\","
         "\"containers\":[{\"name\":\"r\",\"env\":[{\"name\":\"KUBERAY_GEN_RAY_START_CMD\",\"value\":\"ray start --head "
         "\"}]}%s]},",
-        p->head ? "head" : "worker", p->head ? "headgroup" : w->groups[p->group].name,
+        p->head ? "head" : "worker", p->head ? "headgroup" : w->groups[p->group].name, p->name,
         p->head && w->sidecar ? ",{\"name\":\"autoscaler\"}" : "");
     rv_buf_addf(&b, "\"status\":{\"phase\":\"%s\",\"conditions\":[",
                 p->ended ? "Failed"
                 : begun  ? "Running"
                          : "Pending");
+    if (p->disrupted)
+        rv_buf_adds(&b, "{\"type\":\"DisruptionTarget\",\"status\":\"True\",\"reason\":\"EvictionByEvictionAPI\","
+                        "\"message\":\"evicted\"},");
     if (p->unschedulable)
         rv_buf_addf(
             &b,
@@ -157,13 +161,22 @@ static struct rv_object object_of(struct world *w, const struct world_pod *p, ui
 
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
     struct world *w = of(h);
-    (void)ns;
     for (int i = 0; kind == 2 && i < WORLD_PODS; i++)
         if (w->pods[i].used && w->pods[i].head && rv_str_is(name, w->pods[i].name)) {
             struct rv_object o = object_of(w, &w->pods[i], kind);
             rv_object_copy(ret, &o);
             return 0;
         }
+    for (int i = 0; kind == 3 && ns.n == 0 && i < WORLD_PODS; i++) {
+        struct world_pod *p = &w->pods[i];
+        if (!p->used || name.n < 2 || !rv_str_is((struct rv_str){name.p + 2, name.n - 2}, p->name)) continue;
+        rv_autobuf struct rv_buf b = {0};
+        rv_buf_addf(&b, "{\"spec\":{\"taints\":[{\"key\":\"other\"}%s]}}",
+                    p->tainted ? ",{\"key\":\"karpenter.sh/disrupted\"}" : "");
+        struct rv_object o = {.size = sizeof o, .kind = kind, .name = name, .value = json(w->pass_arena, &b)};
+        rv_object_copy(ret, &o);
+        return 0;
+    }
     if (kind != 0) return RV_E_NOT_FOUND;
     if (w->object_of != w->generation) make_cluster(w);
     rv_object_copy(ret, &w->object);
@@ -281,7 +294,8 @@ static void drain(struct world *w, struct rv_bytes body, struct rv_buf *out) {
         if (p->head) wrong(w, "the head was drained");
         if (q->reason == 2) {
             w->preemptions++;
-            p->draining = true;
+            w->drain_deadline = q->deadline_ms;
+            p->draining = !w->deaf;
         } else if (p->busy > 0) {
             accepted = false;
         } else {
@@ -555,6 +569,7 @@ static void step_pod(struct world *w, struct world_pod *p) {
         p->node_dies_at = NEVER;
     }
     if (w->now >= p->ends_at) p->ended = true;
+    if (p->evicted_at != 0 && w->now >= p->evicted_at && p->gone_at == NEVER) p->gone_at = w->now + 2000;
     if (w->now >= p->gone_at) {
         lose_node(w, p);
         *p = (struct world_pod){0};

@@ -26,6 +26,8 @@ struct world_group {
 
 struct world_pod {
     bool used, head, ended, unschedulable;
+    bool disrupted, tainted; /* a target of a disruption; its machine has a taint */
+    int64_t evicted_at;      /* disrupted: when it is deleted; 0: it stays */
     char name[48], uid[48];
     int group;                       /* of the world; -1: head */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
@@ -66,6 +68,8 @@ struct world {
     unsigned patches, drains, drains_refused, deletes, polls, passes, conflicts, reports, preemptions, events, launched;
     char event[40]; /* reason of the last one */
     char explained[8192];
+    int64_t drain_deadline; /* of the last preemption, ms */
+    bool deaf;              /* drains are lost */
     struct world_condition ready;
     bool status_refused; /* by the API server */
     unsigned status_writes;

@@ -27,6 +27,12 @@ static bool printed(const struct metrics_source *list, size_t n, const char *wan
     return same;
 }
 
+static size_t count(const char *text, const char *what) {
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
+    return n;
+}
+
 enum { COUNTER, GAUGE, REMOVED };
 
 static void kinds(void) {
@@ -72,6 +78,51 @@ static void kinds(void) {
                            "# HELP rayvisor_plugin_load how busy it is\n"
                            "# TYPE rayvisor_plugin_load gauge\n"
                            "rayvisor_plugin_load{plugin=\"toy\"} 0.5\n"));
+    metrics_table_free(t);
+    metrics_table_free(u);
+}
+
+/* Three counters that belong together are one histogram, whatever stands between them in the alphabet. */
+static void histograms(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct metrics_table *t = metrics_table_new(), *u = metrics_table_new();
+    static const struct manifest_metric_help help[] = {{{"wait", 4}, {"how long", 8}}};
+    const struct metrics_source both[] = {{.plugin = "toy", .table = t, .help = help, .help_n = 1},
+                                          {.plugin = "other", .table = u}};
+    set(t, a, "wait_bucket", COUNTER, 1, "{\"le\":\"1\"}");
+    set(t, a, "wait_bucket", COUNTER, 2, "{\"le\":\"+Inf\"}");
+    set(t, a, "wait_busy", GAUGE, 7, "{}");
+    set(t, a, "wait_sum", COUNTER, 2.5, "{}");
+    set(u, a, "wait_count", COUNTER, 9, "{}"); /* alone, and of another type than the first one's */
+    set(t, a, "lone_sum", COUNTER, 1, "{}");
+    rv_autobuf struct rv_buf b = {0};
+    print_all(both, 2, SIZE_MAX / 2, &b);
+    CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&b), "histogram")); /* a part is missing */
+    set(t, a, "wait_count", COUNTER, 2, "{}");
+    const char *want = "# TYPE rayvisor_plugin_lone_sum counter\n"
+                       "rayvisor_plugin_lone_sum{plugin=\"toy\"} 1\n"
+                       "# HELP rayvisor_plugin_wait how long\n"
+                       "# TYPE rayvisor_plugin_wait histogram\n"
+                       "rayvisor_plugin_wait_bucket{plugin=\"toy\",le=\"1\"} 1\n"
+                       "rayvisor_plugin_wait_bucket{plugin=\"toy\",le=\"+Inf\"} 2\n"
+                       "rayvisor_plugin_wait_count{plugin=\"toy\"} 2\n"
+                       "rayvisor_plugin_wait_sum{plugin=\"toy\"} 2.5\n"
+                       "# TYPE rayvisor_plugin_wait_busy gauge\n"
+                       "rayvisor_plugin_wait_busy{plugin=\"toy\"} 7\n";
+    CU_ASSERT_TRUE(printed(both, 1, want));
+    for (size_t part = 1; part < 200; part += 37) { /* in parts as well */
+        rv_buf_clear(&b);
+        print_all(both, 1, part, &b);
+        CU_ASSERT_STRING_EQUAL(rv_buf_cstr(&b), want);
+    }
+    set(u, a, "wait", GAUGE, 3, "{}"); /* another plugin's: one of the two is left out */
+    rv_buf_clear(&b);
+    print_all(both, 2, SIZE_MAX / 2, &b);
+    CU_ASSERT_EQUAL(count(rv_buf_cstr(&b), "# TYPE rayvisor_plugin_wait "), 1);
+    set(t, a, "wait", GAUGE, 4, "{}"); /* its own: then they are counters */
+    rv_buf_clear(&b);
+    print_all(both, 1, SIZE_MAX / 2, &b);
+    CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&b), "histogram"));
     metrics_table_free(t);
     metrics_table_free(u);
 }
@@ -193,12 +244,6 @@ static void large(void) {
     metrics_table_free(t);
 }
 
-static size_t count(const char *text, const char *what) {
-    size_t n = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) n++;
-    return n;
-}
-
 /* A page that is taken slowly: parts are small whatever the table holds, series and whole plugins may go in between,
  * and what stays is on it once. */
 static void in_parts(void) {
@@ -233,6 +278,7 @@ static void in_parts(void) {
     metrics_table_free(u);
 }
 
-static const struct suite_test tests[] = {{"in parts", in_parts},         {"large", large},     {"kinds", kinds},
-                                          {"another host", another_host}, {"refused", refused}, {"many", many}};
+static const struct suite_test tests[] = {
+    {"in parts", in_parts},         {"large", large},     {"kinds", kinds}, {"histograms", histograms},
+    {"another host", another_host}, {"refused", refused}, {"many", many}};
 SUITE_MAIN("metrics", tests)
