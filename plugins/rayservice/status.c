@@ -168,10 +168,26 @@ static const char *stalled(struct service_pass *p, struct rv_str *why) {
     return p->plan.step == UP_LATE ? "UpgradeDeadlineExceeded" : NULL;
 }
 
+/* What a process before this one said stays until Serve has answered this one, and what Serve refused stays so until it
+ * has answered the next submission. */
+static bool keeps_words(struct service_pass *p) {
+    bool works = now_is(p, RS_RECONCILING, "True"), fails = now_is(p, RS_STALLED, "True"),
+         refused = fails && rv_str_is(now_reason(p, RS_STALLED), "InvalidServeConfig"),
+         awaits = p->memo->serve[ACTIVE].awaits || p->memo->serve[PENDING].awaits;
+    if (!works && !fails) return false;
+    if (p->stuck_reason != NULL || p->config == NULL || !rv_str_eq(p->was.step, p->now.step)) return false;
+    if (works && p->now.step.n != 0 && !rv_str_eq(now_reason(p, RS_RECONCILING), p->now.step)) return false;
+    return serve_unheard(p) || (refused && awaits);
+}
+
 static void progress(struct service_pass *p) {
     struct rv_str why = RV_STR(""), line = status_line(p);
     const char *reason = stalled(p, &why);
     bool is_ready = now_is(p, RS_READY, "True");
+    if (keeps_words(p)) {
+        ctx_explain(&p->ctx, "Serve is being asked; before: " RV_STR_FMT, RV_STR_ARG(line));
+        return;
+    }
     if (reason != NULL)
         status_condition(p, RS_STALLED, "True", reason, why);
     else

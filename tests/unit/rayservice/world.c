@@ -382,8 +382,12 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
     if (s == NULL || world_tale(w, rv_str(name))->hangs) {
         out->code = s == NULL ? RV_E_UNAVAILABLE : RV_E_TIMEOUT;
     } else if (rv_str_is(r->method, "PUT")) {
+        w->mixed += s->asked > 0 && s->asked_in == w->round;
+        s->put_in = w->round;
         submitted(w, s, r, out);
     } else {
+        w->mixed += s->puts > 0 && s->put_in == w->round;
+        s->asked_in = w->round;
         w->apps_asked++;
         s->asked++;
         apps(w, s, out);

@@ -16,6 +16,7 @@ struct serve {
     int64_t ready_at;           /* wall ns: its replicas of this capacity are there then */
     unsigned puts;              /* configurations that differed from the one before */
     unsigned asked;             /* how often it was asked for its applications */
+    unsigned asked_in, put_in;  /* the round of the plugin in which that was last, and a submission */
 };
 
 /* What became of one cluster, whatever its heads. */
@@ -47,6 +48,8 @@ struct world {
     unsigned foreign_puts; /* then so many are answered by somebody in between */
     uint32_t put_ms;       /* the limit of the last submission */
     unsigned apps_asked, probes, submits;
+    unsigned round; /* counts how often the plugin ran: who drives it raises it */
+    unsigned mixed; /* questions beside a submission: what they are answered with may be older than it */
 };
 
 /* All that can go on does. True when anything changed. */
