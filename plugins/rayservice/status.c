@@ -104,8 +104,9 @@ static struct rv_str what_waits(struct service_pass *p) {
     case UP_WAITING_GATEWAY:
         return p->gateway_why;
     case UP_SHIFTING:
-        return rv_arena_fmt(p->arena, "the next %d %% move after an interval of %lld s", p->view.step,
-                            (long long)(p->view.interval_ns / RC_SECOND));
+        return rv_arena_fmt(p->arena, "the next %d %% move after an interval of %lld s, at " RV_STR_FMT, p->view.step,
+                            (long long)(p->view.interval_ns / RC_SECOND),
+                            RV_STR_ARG(rc_time_text(p->arena, rc_time(p->now.pending.moved) + p->view.interval_ns)));
     case UP_SCALING:
         return RV_STR("target capacities are being changed");
     case UP_PROMOTING:
@@ -130,11 +131,18 @@ struct rv_str status_line(struct service_pass *p) {
                     (long long)(s->pending.capacity > 0 ? s->pending.capacity : 0),
                     (long long)(s->active.traffic >= 0 ? s->active.traffic : 100),
                     (long long)(s->active.capacity >= 0 ? s->active.capacity : 100));
+    if (p->plan.step == UP_STARTING || p->plan.step == UP_QUEUED) {
+        quota_describe(p);
+        rv_buf_addf(&b, "; needs " RV_STR_FMT " beside the first", RV_STR_ARG(p->peak));
+    }
     struct rv_str waits = what_waits(p);
     if (waits.n != 0) rv_buf_addf(&b, "; waits: " RV_STR_FMT, RV_STR_ARG(waits));
     if (s->deadline.n != 0)
         rv_buf_addf(&b, "; until " RV_STR_FMT ", then it is %s", RV_STR_ARG(s->deadline),
-                    p->s->rolls_back ? "rolled back" : "reported as late");
+                    !p->s->rolls_back        ? "reported as late"
+                    : s->pending.name.n != 0 ? "rolled back"
+                                             : "given up");
+    if (p->plan.step == UP_ROLLING_BACK && s->pending.name.n != 0) rv_buf_adds(&b, "; then that cluster is given up");
     return rv_arena_str(p->arena, rv_buf_str(&b));
 }
 
@@ -162,7 +170,8 @@ static const char *stalled(struct service_pass *p, struct rv_str *why) {
         *why = p->stuck;
         return p->stuck_reason;
     }
-    *why = p->now.failed_reason;
+    *why = rv_arena_fmt(p->arena, RV_STR_FMT "; it is tried again when the cluster spec is edited",
+                        RV_STR_ARG(p->now.failed_reason));
     if (p->now.failed_hash.n != 0) return "UpgradeDeadlineExceeded";
     *why = status_line(p);
     return p->plan.step == UP_LATE ? "UpgradeDeadlineExceeded" : NULL;

@@ -30,8 +30,9 @@ def shares(status):
 
 
 def serves(world, clusters=1):
-    s = world["rayservices"][0].get("status", {})
-    return s.get("serviceStatus") == "Running" and s.get("numServeEndpoints") == 2 and not s.get("pendingServiceStatus", {}).get("rayClusterName") and \
+    o = world["rayservices"][0]
+    s = o.get("status", {})
+    return s.get("observedGeneration") == o["metadata"]["generation"] and s.get("serviceStatus") == "Running" and s.get("numServeEndpoints") == 2 and not s.get("pendingServiceStatus", {}).get("rayClusterName") and \
         len(world["rayclusters"]) == clusters and "retiredClusters" not in s and "Reconciling" not in cond(s)
 
 
@@ -97,9 +98,11 @@ class Gate:
             self.busy, self.last_write = False, time.monotonic()
             self.log.append((self.phase, key, status, path + " " + body.decode()))
             if status < 300 and "/proxy/" in path: self.sent.append((path.split("/")[6].partition("-head-svc")[0], body))
-            self.frozen = self.kills and status < 300
+            self.frozen, epoch = self.kills and status < 300, self.epoch
             self.cond.notify_all()
-            return not self.frozen
+            if not self.frozen: return True
+            while epoch == self.epoch: self.cond.wait()  # it hears nothing, and so sends nothing again, until it is dead
+        return False
 
     def thaw(self):
         with self.cond:
@@ -211,6 +214,7 @@ def check_sent(life):
 
 def check_progress(life):
     """What a process did is no news for the next one."""
+    if not life.kills: return
     for (_, _, status, text), (phase, key, _, again) in zip(life.gate.log, life.gate.log[1:]):
         assert status >= 300 or text != again, f"{life.name}, {phase}: {key} twice: {text}"
 
