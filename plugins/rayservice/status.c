@@ -92,7 +92,8 @@ static struct rv_str serve_waits(struct service_pass *p, int side) {
     if (said.n != 0) return said;
     if (h->answered && !(side == ACTIVE ? p->view.active.endpoints > 0 : p->view.pending.endpoints > 0))
         return RV_STR("no pod of it takes requests yet");
-    return why.n != 0 ? why : RV_STR("Serve is being asked");
+    if (why.n != 0) return why;
+    return h->answered ? RV_STR("the Service has no endpoint yet") : RV_STR("Serve is being asked");
 }
 
 static struct rv_str what_waits(struct service_pass *p) {

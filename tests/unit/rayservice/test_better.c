@@ -405,6 +405,10 @@ static void without_a_gateway(void) {
     CU_ASSERT_EQUAL(scene_stable(&s).n, 0);
     CU_ASSERT_TRUE(scene_is(&s, "Ready", "True"));
     CU_ASSERT_EQUAL(slice_of(&s, old.text), 9);
+    struct rv_fake_object *slice = rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(slice); /* a real API server refuses it otherwise, for want of services/finalizers */
+    CU_ASSERT_TRUE(rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].controller")) &&
+                   !rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].blockOwnerDeletion")));
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
     worst = 0;
     s.each_round = within_five_points;
