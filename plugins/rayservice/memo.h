@@ -11,11 +11,13 @@ enum { ACTIVE, PENDING, SIDES };
 struct serve_memo {
     char *cluster;
     /* answers about applications */
-    int64_t next_ask;            /* wall ns */
-    uint32_t failures;           /* questions in a row without an answer */
-    bool asked, answered, fresh; /* fresh: the answer is newer than the last change of configuration or capacity */
+    int64_t next_ask;     /* wall ns */
+    uint32_t failures;    /* questions in a row without an answer */
+    bool answered, fresh; /* fresh: the answer is newer than the last change of configuration or capacity */
     bool any, running, healthy;
-    char shown_hash[33]; /* of the spec's configuration, where the last answer shows that it runs; else empty */
+    /* Of the spec's configuration, and of the one that it accepted, where the last answer shows that it runs; else
+     * empty */
+    char shown_hash[33], shown_kept[33];
     int64_t capacity;
     struct rv_buf apps; /* as status.applicationStatuses */
     char *waits, *error;
@@ -27,6 +29,7 @@ struct serve_memo {
     char sent_hash[33];    /* in flight, as is: */
     char *sent;
     int64_t sent_capacity;
+    bool awaits;     /* a submission was sent in this pass */
     bool unanswered; /* the last submission: it may have been taken, which the next answer about applications shows */
     bool doubted;    /* Serve may run something else than it accepted as far as the status knows: the answer to a
                         submission was lost, or to one of a process before this one */

@@ -11,7 +11,7 @@
 #include "rayservice_kinds.h"
 #include "service.h"
 
-/* What an action was for; comes back in its result's tag. The low byte is one of these, the next one a side. */
+/* What an action was for; comes back in its result's tag, as its low byte. */
 enum action_tag {
     TAG_OTHER,
     TAG_STATUS,
@@ -95,10 +95,12 @@ bool takes_requests(struct rv_val pod); /* it is ready, and not being deleted */
 
 /* ---- serve_requests.c: Serve on each cluster ---- */
 void serve_requests_take_result(struct service_pass *p, const struct rv_result *r);
-void serve_requests_ask(struct service_pass *p);    /* what is due */
 void serve_requests_submit(struct service_pass *p); /* configuration and capacity, where they are not as wanted */
+void serve_requests_ask(struct service_pass *p);    /* what is due, where nothing is submitted */
 struct serve_memo *serve_memo_of(struct service_pass *p, int side);
 bool submit_wanted(struct service_pass *p, int side);
+/* Serve on one of the clusters was asked, for the first time in this process, and has not answered yet. */
+bool serve_unheard(struct service_pass *p);
 /* What keeps Serve on that cluster from running as wanted, in its own words where it said any; empty: nothing known. */
 struct rv_str serve_says(struct service_pass *p, int side);
 /* Asks a pod itself. False: the host did not take the request. */

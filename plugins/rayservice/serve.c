@@ -39,6 +39,17 @@ struct rv_str rs_config_proxies(struct rv_node *config) {
     return rv_node_text(rv_node_get(config, "proxy_location"));
 }
 
+static struct rv_val beside_apps(struct rv_arena *a, struct rv_node *config, bool capacity_is_ours) {
+    struct rv_node *n = rv_node_copy(a, config);
+    rv_node_remove(n, "applications");
+    if (capacity_is_ours) rv_node_remove(n, "target_capacity");
+    return rv_node_freeze(a, n);
+}
+
+bool rs_config_same_beside_apps(struct rv_arena *a, struct rv_node *x, struct rv_node *y, bool capacity_is_ours) {
+    return rv_val_equal(beside_apps(a, x, capacity_is_ours), beside_apps(a, y, capacity_is_ours));
+}
+
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static struct rv_str cut(struct rv_arena *a, struct rv_str s) {

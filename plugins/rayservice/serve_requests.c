@@ -53,10 +53,24 @@ struct serve_memo *serve_memo_of(struct service_pass *p, int side) {
 
 /* ---- requests ---------------------------------------------------------------------------------------------------- */
 
-static uint64_t tag_of(enum action_tag tag, int side) { return (uint64_t)tag | (uint64_t)side << 8; }
+/* The tag holds the name of the cluster that was asked (FNV-1a): a promotion may make it the other side meanwhile. */
+static uint64_t tag_of(enum action_tag tag, struct rv_str cluster) {
+    uint32_t h = 2166136261u;
+    for (size_t i = 0; i < cluster.n; i++) h = (h ^ (uint8_t)cluster.p[i]) * 16777619u;
+    return (uint64_t)tag | (uint64_t)h << 32;
+}
 
-/* A request to the dashboard of one cluster. */
-static void request(struct service_pass *p, int side, enum action_tag tag, const char *path, struct rv_str body) {
+/* Which side was asked? SIDES: neither, its cluster is superfluous by now. */
+static int side_of(struct service_pass *p, const struct rv_result *r) {
+    int side = ACTIVE;
+    while (side < SIDES && (side_now(p, side)->name.n == 0 ||
+                            tag_of((enum action_tag)(r->tag & 0xff), side_now(p, side)->name) != r->tag))
+        side++;
+    return side;
+}
+
+/* A request to the dashboard of one cluster. False: it was not made. */
+static bool request(struct service_pass *p, int side, enum action_tag tag, const char *path, struct rv_str body) {
     const struct rc_cluster *c = &p->side[side].c;
     bool submits = tag == TAG_SUBMIT;
     struct rc_dashboard_request r = {.address = rc_dashboard_address(p->arena, c),
@@ -68,13 +82,11 @@ static void request(struct service_pass *p, int side, enum action_tag tag, const
                                                    : serve_memo_of(p, side)->any ? SUBMIT_MS
                                                                                  : FIRST_SUBMIT_MS,
                                      .max_bytes = submits ? REFUSAL_BYTES : ANSWER_BYTES,
-                                     .tag = tag_of(tag, side)};
-    if (r.address.n != 0) {
-        rc_dashboard_send(&p->ctx, &r);
-        return;
-    }
+                                     .tag = tag_of(tag, side_now(p, side)->name)};
+    if (r.address.n != 0) return rc_dashboard_send(&p->ctx, &r);
     p->stuck_reason = "NoDashboardPort";
     p->stuck = RV_STR("the head service has no port called dashboard");
+    return false;
 }
 
 bool pod_request(struct service_pass *p, struct rv_str ip, int64_t port, const char *path, uint32_t max_bytes,
@@ -90,13 +102,13 @@ bool pod_request(struct service_pass *p, struct rv_str ip, int64_t port, const c
 }
 
 static void ask_apps(struct service_pass *p, int side) {
-    serve_memo_of(p, side)->asked = true;
-    request(p, side, TAG_APPS, "/api/serve/applications/?api_type=declarative", RV_STR(""));
+    (void)request(p, side, TAG_APPS, "/api/serve/applications/?api_type=declarative", RV_STR(""));
 }
 
 static void ask_proxy(struct service_pass *p, int side) {
     const struct observed_cluster *s = &p->side[side];
-    if (!pod_request(p, s->head_ip, rs_serve_port(&s->c), "/-/healthz", PROXY_BYTES, tag_of(TAG_PROXY, side)))
+    if (!pod_request(p, s->head_ip, rs_serve_port(&s->c), "/-/healthz", PROXY_BYTES,
+                     tag_of(TAG_PROXY, side_now(p, side)->name)))
         p->ctx.retry = true;
 }
 
@@ -124,29 +136,6 @@ static void notice_changes(const struct observed_cluster *s, struct serve_memo *
     h->restarts = restarts;
     h->pods_ready = s->pods;
     h->head_was_ready = s->head_ready;
-}
-
-static void ask_side(struct service_pass *p, int side) {
-    const struct observed_cluster *s = &p->side[side];
-    struct serve_memo *h = serve_memo_of(p, side);
-    if (!cluster_there(s) || s->deleting) return;
-    notice_changes(s, h);
-    if (s->head_ready) {
-        if (p->time >= h->next_ask)
-            ask_apps(p, side);
-        else
-            ctx_wake(&p->ctx, h->next_ask);
-    }
-    if (s->head_ip.n == 0 || p->s->exclude_head) return;
-    if (!s->head_ready && !rv_str_is(rv_path_str(s->head.value, "status.phase"), "Running")) return;
-    if (p->time >= h->next_probe)
-        ask_proxy(p, side);
-    else
-        ctx_wake(&p->ctx, h->next_probe);
-}
-
-void serve_requests_ask(struct service_pass *p) {
-    for (int side = 0; side < SIDES; side++) ask_side(p, side);
 }
 
 /* ---- configuration and capacity ---------------------------------------------------------------------------------- */
@@ -184,7 +173,9 @@ static bool capacity_differs(struct service_pass *p, int side) {
 
 /* Does the last answer show the configuration that it should have? */
 static bool shown(struct service_pass *p, int side) {
-    return strcmp(serve_memo_of(p, side)->shown_hash, p->side[side].want_hash) == 0;
+    const struct serve_memo *h = serve_memo_of(p, side);
+    const char *want = p->side[side].want_hash;
+    return strcmp(h->shown_hash, want) == 0 || strcmp(h->shown_kept, want) == 0;
 }
 
 /* The status says that it was accepted, and Serve shows another. A kept configuration is not compared. */
@@ -209,12 +200,51 @@ static struct rv_node *config_to_send(struct service_pass *p, int side) {
     return s->want_config.n != 0 ? rs_config_parse(p->arena, s->want_config, NULL) : NULL;
 }
 
-/* Was it accepted before, by whomever? Then nothing is sent again. */
+/* Does Serve work with the capacity that it should have? */
+static bool has_capacity(struct service_pass *p, int side) {
+    const struct serve_memo *h = serve_memo_of(p, side);
+    int64_t own = rv_node_to_int(rv_node_get(p->config, "target_capacity"), 100), want = want_capacity(p, side);
+    if (p->s->strategy != UP_INCREMENTAL) want = own;
+    return h->capacity == want || (h->capacity < 0 && want == 100);
+}
+
+/* Answers tell of applications and of the capacity. Does nothing else differ from what Serve accepted before? */
+static bool only_told_differs(struct service_pass *p, int side) {
+    const struct rs_side *now = side_now(p, side);
+    if (rv_str_is(now->config_hash, p->side[side].want_hash)) return true;
+    struct rv_node *kept = now->config.n != 0 ? rs_config_parse(p->arena, now->config, NULL) : NULL,
+                   *want = config_to_send(p, side);
+    return kept != NULL && want != NULL &&
+           rs_config_same_beside_apps(p->arena, kept, want, p->s->strategy == UP_INCREMENTAL);
+}
+
+static void accepted(struct service_pass *p, int side, const char *hash, struct rv_str config, int64_t capacity) {
+    struct rs_side *now = side_now(p, side);
+    bool only_capacity = rv_str_is(now->config_hash, hash), shares = p->s->strategy == UP_INCREMENTAL;
+    now->config_hash = rv_arena_str(p->arena, rv_str(hash));
+    now->config = config.n <= RS_CONFIG_KEPT_MAX ? config : RV_STR("");
+    now->capacity = shares ? capacity : -1;
+    ctx_event(
+        &p->ctx, false, only_capacity && shares ? "UpdatedServeTargetCapacity" : "UpdatedServeApplications", "Update",
+        rv_arena_fmt(p->arena, "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " accepted %s %lld %%",
+                     RV_STR_ARG(p->s->ns), RV_STR_ARG(now->name),
+                     only_capacity ? "the target capacity of" : "the configuration, capacity", (long long)capacity));
+}
+
+/* Was it accepted before, by whomever? Then nothing is sent again. An operator that died after it sent something did
+ * not hear that it was accepted. */
 static bool adopt(struct service_pass *p, int side) {
     const struct serve_memo *h = serve_memo_of(p, side);
+    const struct observed_cluster *s = &p->side[side];
     struct rs_side *now = side_now(p, side);
-    if (now->config_hash.n != 0 || !shown(p, side) || p->side[side].frozen) return false;
-    now->config_hash = rv_arena_str(p->arena, rv_str(p->side[side].want_hash));
+    if (!shown(p, side)) return false;
+    if (now->config_hash.n != 0) {
+        if (!has_capacity(p, side) || !only_told_differs(p, side)) return false;
+        accepted(p, side, s->want_hash, s->want_config, want_capacity(p, side));
+        return true;
+    }
+    if (s->frozen) return false;
+    now->config_hash = rv_arena_str(p->arena, rv_str(s->want_hash));
     now->config = p->s->config.n <= RS_CONFIG_KEPT_MAX ? p->s->config : RV_STR("");
     if (p->s->strategy == UP_INCREMENTAL && now->capacity < 0 && h->capacity >= 0) now->capacity = h->capacity;
     return true;
@@ -226,14 +256,16 @@ static void submit(struct service_pass *p, int side, struct rv_node *config) {
     memcpy(h->sent_hash, p->side[side].want_hash, sizeof h->sent_hash);
     keep_text(&h->sent, p->side[side].want_config);
     h->sent_capacity = want_capacity(p, side);
-    request(p, side, TAG_SUBMIT, "/api/serve/applications/", body);
+    h->awaits = request(p, side, TAG_SUBMIT, "/api/serve/applications/", body);
 }
 
 static void submit_side(struct service_pass *p, int side) {
     struct observed_cluster *s = &p->side[side];
     struct serve_memo *h = serve_memo_of(p, side);
     bool assumed = side == ACTIVE ? p->plan.assume_active : p->plan.assume_pending;
-    if (!cluster_there(s) || s->deleting || !s->head_ready || !h->fresh || assumed) return;
+    if (!cluster_there(s) || s->deleting) return;
+    notice_changes(s, h);
+    if (!s->head_ready || !h->fresh || assumed) return;
     if (!submit_wanted(p, side) || adopt(p, side)) return;
     struct rv_node *config = config_to_send(p, side);
     if (config == NULL) return;
@@ -252,6 +284,30 @@ void serve_requests_submit(struct service_pass *p) {
     for (int side = 0; side < SIDES; side++) submit_side(p, side);
 }
 
+/* ---- questions -------------------------------------------------------------------------------------------------- */
+
+static void ask_side(struct service_pass *p, int side) {
+    const struct observed_cluster *s = &p->side[side];
+    struct serve_memo *h = serve_memo_of(p, side);
+    if (!cluster_there(s) || s->deleting) return;
+    if (s->head_ready && !h->awaits) { /* an answer beside a submission might be older than it: it proves nothing */
+        if (p->time >= h->next_ask)
+            ask_apps(p, side);
+        else
+            ctx_wake(&p->ctx, h->next_ask);
+    }
+    if (s->head_ip.n == 0 || p->s->exclude_head) return;
+    if (!s->head_ready && !rv_str_is(rv_path_str(s->head.value, "status.phase"), "Running")) return;
+    if (p->time >= h->next_probe)
+        ask_proxy(p, side);
+    else
+        ctx_wake(&p->ctx, h->next_probe);
+}
+
+void serve_requests_ask(struct service_pass *p) {
+    for (int side = 0; side < SIDES; side++) ask_side(p, side);
+}
+
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 /* Is something expected to change? */
@@ -261,23 +317,12 @@ static bool expectant(struct service_pass *p, const struct serve_memo *h) {
 
 static void taken(struct service_pass *p, int side) {
     struct serve_memo *h = serve_memo_of(p, side);
-    struct rs_side *now = side_now(p, side);
-    struct rv_str text = rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : ""));
-    bool only_capacity = rv_str_is(now->config_hash, h->sent_hash), shares = p->s->strategy == UP_INCREMENTAL;
-    now->config_hash = rv_arena_str(p->arena, rv_str(h->sent_hash));
-    now->config = text.n <= RS_CONFIG_KEPT_MAX ? text : RV_STR("");
-    now->capacity = shares ? h->sent_capacity : -1;
+    accepted(p, side, h->sent_hash, rv_arena_str(p->arena, rv_str(h->sent != NULL ? h->sent : "")), h->sent_capacity);
     keep_text(&h->sent, RV_STR(""));
     keep_text(&h->refused, RV_STR(""));
     h->refusals = 0;
     h->unanswered = h->doubted = false;
     h->next_submit = p->time + 2 * RC_SECOND;
-    ctx_event(&p->ctx, false, only_capacity && shares ? "UpdatedServeTargetCapacity" : "UpdatedServeApplications",
-              "Update",
-              rv_arena_fmt(p->arena, "Serve on RayCluster " RV_STR_FMT "/" RV_STR_FMT " accepted %s %lld %%",
-                           RV_STR_ARG(p->s->ns), RV_STR_ARG(now->name),
-                           only_capacity ? "the target capacity of" : "the configuration, capacity",
-                           (long long)h->sent_capacity));
 }
 
 /* Nobody said whether the last submission was taken: what Serve shows does. */
@@ -288,10 +333,17 @@ static void find_taken(struct service_pass *p, int side) {
     if (h->unanswered && as_sent) taken(p, side);
 }
 
-static void keep_shown(struct service_pass *p, struct serve_memo *h, struct rv_val body) {
-    h->shown_hash[0] = 0;
-    if (p->config == NULL || !rs_answer_is_of(p->arena, body, p->config)) return;
-    rs_config_hash(p->s->config, h->shown_hash);
+static void keep_shown(struct service_pass *p, int side, struct rv_val body) {
+    struct serve_memo *h = serve_memo_of(p, side);
+    const struct rs_side *now = side_now(p, side);
+    char spec[33];
+    rs_config_hash(p->s->config, spec);
+    h->shown_hash[0] = h->shown_kept[0] = 0;
+    if (p->config != NULL && rs_answer_is_of(p->arena, body, p->config)) memcpy(h->shown_hash, spec, sizeof spec);
+    if (now->config.n == 0 || rv_str_is(now->config_hash, spec)) return;
+    struct rv_node *kept = rs_config_parse(p->arena, now->config, NULL);
+    if (kept != NULL && rs_answer_is_of(p->arena, body, kept))
+        snprintf(h->shown_kept, sizeof h->shown_kept, RV_STR_FMT, RV_STR_ARG(now->config_hash));
 }
 
 static void apps_result(struct service_pass *p, int side, const struct rv_result *r) {
@@ -315,7 +367,7 @@ static void apps_result(struct service_pass *p, int side, const struct rv_result
     h->running = answer.running;
     h->healthy = answer.healthy;
     h->capacity = answer.capacity;
-    keep_shown(p, h, body);
+    keep_shown(p, side, body);
     find_taken(p, side);
     rv_buf_clear(&h->apps);
     rv_node_encode(answer.apps, &h->apps);
@@ -364,6 +416,14 @@ static void submit_result(struct service_pass *p, int side, const struct rv_resu
     serve_memo_outdate(h);
     h->next_ask = p->time + SOON_MS * MS;
 }
+
+static bool unheard(struct service_pass *p, int side) {
+    const struct observed_cluster *s = &p->side[side];
+    const struct serve_memo *h = serve_memo_of(p, side);
+    return cluster_there(s) && !s->deleting && s->head_ready && !h->answered && h->failures == 0;
+}
+
+bool serve_unheard(struct service_pass *p) { return unheard(p, ACTIVE) || unheard(p, PENDING); }
 
 struct rv_str serve_says(struct service_pass *p, int side) {
     const struct serve_memo *h = serve_memo_of(p, side);
@@ -421,18 +481,13 @@ static void proxy_result(struct service_pass *p, int side, const struct rv_resul
 }
 
 void serve_requests_take_result(struct service_pass *p, const struct rv_result *r) {
-    int side = (int)(r->tag >> 8 & 1);
-    switch ((enum action_tag)(r->tag & 0xff)) {
-    case TAG_APPS:
-        apps_result(p, side, r);
-        return;
-    case TAG_SUBMIT:
-        submit_result(p, side, r);
-        return;
-    case TAG_PROXY:
-        proxy_result(p, side, r);
-        return;
-    default:
+    static void (*const take[])(struct service_pass * p, int side, const struct rv_result *r) = {
+        [TAG_APPS] = apps_result, [TAG_SUBMIT] = submit_result, [TAG_PROXY] = proxy_result};
+    uint64_t tag = r->tag & 0xff;
+    if (tag >= RV_ARRAY_LEN(take) || take[tag] == NULL) {
         retire_result(p, r);
+        return;
     }
+    int side = side_of(p, r);
+    if (side < SIDES) take[tag](p, side, r);
 }

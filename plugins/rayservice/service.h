@@ -110,6 +110,8 @@ struct rv_node *rs_config_parse(struct rv_arena *a, struct rv_str text, struct r
 struct rv_str rs_config_body(struct rv_arena *a, struct rv_node *config, int64_t capacity);
 void rs_config_hash(struct rv_str text, char ret[33]);
 struct rv_str rs_config_proxies(struct rv_node *config); /* proxy_location, or empty */
+/* Do they differ in their applications only (and, where capacity is ours, in target_capacity)? */
+bool rs_config_same_beside_apps(struct rv_arena *a, struct rv_node *x, struct rv_node *y, bool capacity_is_ours);
 
 /* What an answer of GET /api/serve/applications/ says. */
 struct rs_answer {

@@ -77,7 +77,8 @@ static struct rv_node *slice_ports(struct rv_arena *a, struct rv_node *service) 
     return ports;
 }
 
-/* Owned by the Service, so that it goes with it. */
+/* Owned by the Service, so that it goes with it. Whoever blocks the deletion of a Service needs the right to change its
+ * finalizers, which we have not. */
 static struct rv_node *slice(struct service_pass *p, struct rv_node *service, const struct rv_object *of) {
     struct rv_arena *a = p->arena;
     struct rv_str name = rv_node_text(rv_node_path(service, "metadata.name"));
@@ -102,6 +103,7 @@ static struct rv_node *slice(struct service_pass *p, struct rv_node *service, co
     rv_node_set(a, n, "ports", slice_ports(a, service));
     rv_node_set(a, n, "endpoints", list);
     rv_meta_set_controller(a, n, RV_STR("v1"), RV_STR("Service"), of->name, of->uid);
+    rv_node_remove(rv_node_path(n, "metadata.ownerReferences[0]"), "blockOwnerDeletion");
     return n;
 }
 

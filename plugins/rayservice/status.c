@@ -92,7 +92,8 @@ static struct rv_str serve_waits(struct service_pass *p, int side) {
     if (said.n != 0) return said;
     if (h->answered && !(side == ACTIVE ? p->view.active.endpoints > 0 : p->view.pending.endpoints > 0))
         return RV_STR("no pod of it takes requests yet");
-    return why.n != 0 ? why : RV_STR("Serve is being asked");
+    if (why.n != 0) return why;
+    return h->answered ? RV_STR("the Service has no endpoint yet") : RV_STR("Serve is being asked");
 }
 
 static struct rv_str what_waits(struct service_pass *p) {
@@ -104,8 +105,9 @@ static struct rv_str what_waits(struct service_pass *p) {
     case UP_WAITING_GATEWAY:
         return p->gateway_why;
     case UP_SHIFTING:
-        return rv_arena_fmt(p->arena, "the next %d %% move after an interval of %lld s", p->view.step,
-                            (long long)(p->view.interval_ns / RC_SECOND));
+        return rv_arena_fmt(p->arena, "the next %d %% move after an interval of %lld s, at " RV_STR_FMT, p->view.step,
+                            (long long)(p->view.interval_ns / RC_SECOND),
+                            RV_STR_ARG(rc_time_text(p->arena, rc_time(p->now.pending.moved) + p->view.interval_ns)));
     case UP_SCALING:
         return RV_STR("target capacities are being changed");
     case UP_PROMOTING:
@@ -130,11 +132,18 @@ struct rv_str status_line(struct service_pass *p) {
                     (long long)(s->pending.capacity > 0 ? s->pending.capacity : 0),
                     (long long)(s->active.traffic >= 0 ? s->active.traffic : 100),
                     (long long)(s->active.capacity >= 0 ? s->active.capacity : 100));
+    if (p->plan.step == UP_STARTING || p->plan.step == UP_QUEUED) {
+        quota_describe(p);
+        rv_buf_addf(&b, "; needs " RV_STR_FMT " beside the first", RV_STR_ARG(p->peak));
+    }
     struct rv_str waits = what_waits(p);
     if (waits.n != 0) rv_buf_addf(&b, "; waits: " RV_STR_FMT, RV_STR_ARG(waits));
     if (s->deadline.n != 0)
         rv_buf_addf(&b, "; until " RV_STR_FMT ", then it is %s", RV_STR_ARG(s->deadline),
-                    p->s->rolls_back ? "rolled back" : "reported as late");
+                    !p->s->rolls_back        ? "reported as late"
+                    : s->pending.name.n != 0 ? "rolled back"
+                                             : "given up");
+    if (p->plan.step == UP_ROLLING_BACK && s->pending.name.n != 0) rv_buf_adds(&b, "; then that cluster is given up");
     return rv_arena_str(p->arena, rv_buf_str(&b));
 }
 
@@ -162,16 +171,33 @@ static const char *stalled(struct service_pass *p, struct rv_str *why) {
         *why = p->stuck;
         return p->stuck_reason;
     }
-    *why = p->now.failed_reason;
+    *why = rv_arena_fmt(p->arena, RV_STR_FMT "; it is tried again when the cluster spec is edited",
+                        RV_STR_ARG(p->now.failed_reason));
     if (p->now.failed_hash.n != 0) return "UpgradeDeadlineExceeded";
     *why = status_line(p);
     return p->plan.step == UP_LATE ? "UpgradeDeadlineExceeded" : NULL;
+}
+
+/* What a process before this one said stays until Serve has answered this one, and what Serve refused stays so until it
+ * has answered the next submission. */
+static bool keeps_words(struct service_pass *p) {
+    bool works = now_is(p, RS_RECONCILING, "True"), fails = now_is(p, RS_STALLED, "True"),
+         refused = fails && rv_str_is(now_reason(p, RS_STALLED), "InvalidServeConfig"),
+         awaits = p->memo->serve[ACTIVE].awaits || p->memo->serve[PENDING].awaits;
+    if (!works && !fails) return false;
+    if (p->stuck_reason != NULL || p->config == NULL || !rv_str_eq(p->was.step, p->now.step)) return false;
+    if (works && p->now.step.n != 0 && !rv_str_eq(now_reason(p, RS_RECONCILING), p->now.step)) return false;
+    return serve_unheard(p) || (refused && awaits);
 }
 
 static void progress(struct service_pass *p) {
     struct rv_str why = RV_STR(""), line = status_line(p);
     const char *reason = stalled(p, &why);
     bool is_ready = now_is(p, RS_READY, "True");
+    if (keeps_words(p)) {
+        ctx_explain(&p->ctx, "Serve is being asked; before: " RV_STR_FMT, RV_STR_ARG(line));
+        return;
+    }
     if (reason != NULL)
         status_condition(p, RS_STALLED, "True", reason, why);
     else

@@ -151,13 +151,25 @@ static void drop(struct service_pass *p) {
 /* ---- what is waited for, since when, until when
  * ------------------------------------------------------------------ */
 
-static bool progressed(const struct service_pass *p) {
+static bool changed(const struct service_pass *p) {
     const struct rs_state *a = &p->was, *b = &p->now;
-    bool queued = rv_str_is(a->step, up_step_name(UP_QUEUED)), blocked = rv_str_is(a->step, up_step_name(UP_BLOCKED));
-    return a->since.n == 0 || !rv_str_eq(a->pending.name, b->pending.name) ||
+    return !rv_str_eq(a->active.name, b->active.name) || !rv_str_eq(a->pending.name, b->pending.name) ||
            a->active.capacity != b->active.capacity || a->pending.capacity != b->pending.capacity ||
-           a->active.traffic != b->active.traffic || (queued && p->plan.step != UP_QUEUED) ||
+           a->active.traffic != b->active.traffic;
+}
+
+static bool progressed(const struct service_pass *p) {
+    bool queued = rv_str_is(p->was.step, up_step_name(UP_QUEUED)),
+         blocked = rv_str_is(p->was.step, up_step_name(UP_BLOCKED));
+    return p->was.since.n == 0 || changed(p) || (queued && p->plan.step != UP_QUEUED) ||
            (blocked && p->plan.step != UP_BLOCKED);
+}
+
+/* A process that begins knows of no proof until Serve has answered. It is the step of the one before it, so the status
+ * says the same. */
+static bool resumes(struct service_pass *p) {
+    return p->now.step.n != 0 && p->now.since.n != 0 && p->plan.step != UP_ROLLING_BACK && serve_unheard(p) &&
+           !changed(p);
 }
 
 /* A spec that did not come up is told of until another is wanted, or the same one is tried or has come up after all. */
@@ -176,7 +188,7 @@ static void take_step(struct service_pass *p) {
         if (p->now.failed_hash.n != 0) p->now.step = rv_str(up_step_name(UP_GIVEN_UP));
         return;
     }
-    p->now.step = rv_str(up_step_name(step));
+    if (!resumes(p)) p->now.step = rv_str(up_step_name(step));
     if (progressed(p)) p->now.since = rc_time_text(p->arena, p->time);
     bool limited =
         p->s->deadline_ns > 0 && step != UP_QUEUED && step != UP_ROLLING_BACK && step != UP_CLEARING && active;
@@ -193,8 +205,8 @@ void steps_take(struct service_pass *p) {
     if (u->wake != 0) ctx_wake(&p->ctx, u->wake);
     take_rollback(p);
     if (u->give_up) give_up(p);
-    serve_requests_ask(p);
     serve_requests_submit(p);
+    serve_requests_ask(p);
     take_shares(p);
     owned_objects_keep(p);
     if (u->create_pending) create(p);

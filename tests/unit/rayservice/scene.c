@@ -68,6 +68,7 @@ void scene_begin(struct scene *s) {
 }
 
 void scene_end(struct scene *s) {
+    CU_ASSERT_EQUAL(s->w.mixed, 0);
     rv_fakehost_free(s->host);
     rv_fakeapi_free(s->api);
     world_free(&s->w);
@@ -78,6 +79,7 @@ void scene_settle(struct scene *s) {
         bool did = world_work(&s->w);
         while (rv_fakehost_deliver(s->host)) did = true;
         rv_fakehost_run(s->host);
+        s->w.round++;
         while (rv_fakehost_serve(s->host, 0)) did = true;
         rv_fakehost_run(s->host);
         if (s->each_round != NULL) s->each_round(s);

@@ -15,7 +15,7 @@ struct scene {
     unsigned workers;
     int64_t deploy_s;
     /* what was seen */
-    char events[SCENE_EVENTS][240];
+    char events[SCENE_EVENTS][512];
     size_t event_n;
     struct world w;
     struct rv_test_random random;

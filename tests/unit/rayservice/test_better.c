@@ -76,6 +76,27 @@ static void bounds_reach_the_cluster(void) {
     scene_end(&s);
 }
 
+/* Where no autoscaler decides, the number of replicas is the user's, too. */
+static void replicas_reach_the_cluster(void) {
+    struct scene s = {.workers = 2};
+    scene_start(&s);
+    first_name = scene_name(scene_active(&s));
+    scene_patch(&s, "{'spec':{'rayClusterConfig':{'enableInTreeAutoscaling':false}}}");
+    CU_ASSERT_TRUE(scene_until(&s, replaced)); /* that is another cluster */
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    struct scene_name name = scene_name(scene_active(&s));
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    struct rv_val ops =
+        world_json(a, RV_STR("[{'op':'add','path':'/spec/rayClusterConfig/workerGroupSpecs/0/replicas','value':7}]"));
+    CU_ASSERT_EQUAL(rv_fakeapi_json_patch(s.api, scene_object(&s), RV_STR(""), ops), 0);
+    scene_for(&s, 5);
+    struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayclusters", name.text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(o);
+    CU_ASSERT_EQUAL(rv_path_int(o->value, "spec.workerGroupSpecs[0].replicas", 0), 7);
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), name.text) && !scene_upgrading(&s));
+    scene_end(&s);
+}
+
 static void lost_clusters(void) {
     struct scene s = {.strategy = SCENE_INCREMENTAL(50, 50, 2), .workers = 0, .deploy_s = 2};
     scene_start(&s);
@@ -181,6 +202,20 @@ static void upgrade_deadline(void) {
     scene_end(&r);
 }
 
+/* The reason is the application's own. */
+static void deadline_tells_the_traceback(void) {
+    struct scene s = {.workers = 1, .deploy_s = 5, .notes = "{'rayvisor.io/upgrade-deadline':'60'}"};
+    scene_start(&s);
+    scene_env(&s, "2");
+    scene_settle(&s);
+    world_tale(&s.w, scene_pending(&s))->broken = true;
+    CU_ASSERT_TRUE(scene_until(&s, given_up));
+    rv_autofree char *why = rv_strdup(rv_path_str(scene_condition(&s, "Stalled"), "message"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(why, "application app is DEPLOY_FAILED: Traceback: RuntimeError: no weights"));
+    CU_ASSERT_EQUAL(scene_told(&s, "RuntimeError: no weights"), 1);
+    scene_end(&s);
+}
+
 static void suspended_by_a_queue(void) {
     struct scene s = {.workers = 1, .notes = "{'rayvisor.io/upgrade-deadline':'60'}"};
     scene_start(&s);
@@ -222,6 +257,7 @@ static void peak_is_shown(void) {
                 "{'status':{'hard':{'requests.nvidia.com/gpu':'9'}}}");
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     CU_ASSERT_EQUAL(scene_told(&s, "UpgradeStarted"), 1);
+    CU_ASSERT_EQUAL(scene_told(&s, "needs 3 pods, 4 cpu, 2 nvidia.com/gpu beside the first"), 1);
     CU_ASSERT_TRUE(scene_until(&s, scene_settled));
     scene_end(&s);
 }
@@ -369,6 +405,10 @@ static void without_a_gateway(void) {
     CU_ASSERT_EQUAL(scene_stable(&s).n, 0);
     CU_ASSERT_TRUE(scene_is(&s, "Ready", "True"));
     CU_ASSERT_EQUAL(slice_of(&s, old.text), 9);
+    struct rv_fake_object *slice = rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(slice); /* a real API server refuses it otherwise, for want of services/finalizers */
+    CU_ASSERT_TRUE(rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].controller")) &&
+                   !rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].blockOwnerDeletion")));
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
     worst = 0;
     s.each_round = within_five_points;
@@ -525,9 +565,11 @@ static const struct suite_test tests[] = {
     {"01 no step before the replicas are there", premature_step},
     {"02 the stable Service follows the traffic", stable_service_follows},
     {"03 edited bounds reach the running cluster", bounds_reach_the_cluster},
+    {"03 edited replicas reach it without an autoscaler", replicas_reach_the_cluster},
     {"04 clusters that die or are deleted by hand", lost_clusters},
     {"05 leaving the incremental strategy midway", leaving_incremental},
     {"06 upgrade deadline", upgrade_deadline},
+    {"06 the deadline tells the traceback", deadline_tells_the_traceback},
     {"07 suspension by a queue manager is a state", suspended_by_a_queue},
     {"08 the peak is shown before it is taken", peak_is_shown},
     {"09 proxies on the head only", head_only_proxies},

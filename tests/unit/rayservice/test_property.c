@@ -137,6 +137,7 @@ static void watch(struct story *s) {
     watch_stable(s);
     watch_shares(s);
     watch_route(s);
+    if (s->w.mixed > 0) FAULT(s, "Serve is asked beside a submission: the answer may be older than it");
 }
 
 /* ---- the user ---------------------------------------------------------------------------------------------------- */
@@ -264,7 +265,10 @@ static void step(struct story *s) {
     } else {
         s->w.deploy_s = rv_test_random_below(&s->random, 30);
     }
-    if (rv_test_random_chance(&s->random, 80)) rv_fakehost_run(s->host);
+    if (rv_test_random_chance(&s->random, 80)) {
+        rv_fakehost_run(s->host);
+        s->w.round++;
+    }
     watch(s);
 }
 
@@ -275,6 +279,7 @@ static void work(struct story *s) {
         more = world_work(&s->w);
         while (rv_fakehost_deliver(s->host)) more = true;
         rv_fakehost_run(s->host);
+        s->w.round++;
         watch(s);
         while (rv_fakehost_serve(s->host, 0)) more = true;
         rv_fakehost_run(s->host);

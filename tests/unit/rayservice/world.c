@@ -119,8 +119,14 @@ void world_free(struct world *w) {
     for (size_t i = 0; i < w->serve_n; i++) free(w->serves[i].config);
 }
 
+static bool broken(const struct world *w, const struct serve *s) {
+    for (size_t i = 0; i < w->tale_n; i++)
+        if (strcmp(w->tales[i].cluster, s->cluster) == 0) return w->tales[i].broken;
+    return false;
+}
+
 static bool running(const struct world *w, const struct serve *s) {
-    return s != NULL && s->config != NULL && w->api->now >= s->ready_at;
+    return s != NULL && s->config != NULL && w->api->now >= s->ready_at && !broken(w, s);
 }
 
 static int64_t effective(const struct serve *s) { return s->capacity < 0 ? 100 : s->capacity; }
@@ -277,7 +283,8 @@ static void apps(struct world *w, const struct serve *s, struct rv_fake_answer *
     if (s->capacity >= 0) rv_node_set_int(a, n, "target_capacity", s->capacity);
     for (struct rv_iter it = rv_iter(rv_val_get(config, "applications")); rv_iter_next(&it);) {
         struct rv_node *app = rv_node_map(a), *d = rv_node_map(a);
-        rv_node_set_cstr(a, app, "status", up ? "RUNNING" : "DEPLOYING");
+        rv_node_set_cstr(a, app, "status", t->broken ? "DEPLOY_FAILED" : up ? "RUNNING" : "DEPLOYING");
+        if (t->broken) rv_node_set_cstr(a, app, "message", "Traceback: RuntimeError: no weights");
         rv_node_set(a, app, "deployed_app_config", rv_node_from(a, it.val));
         rv_node_set_cstr(a, d, "status", up ? "HEALTHY" : "UPDATING");
         rv_node_set_int(a, d, "target_num_replicas", effective(s) > 0 ? 1 : 0);
@@ -385,8 +392,12 @@ void world_http(void *arg, const struct rv_http_request *r, struct rv_fake_answe
     if (s == NULL || world_tale(w, rv_str(name))->hangs) {
         out->code = s == NULL ? RV_E_UNAVAILABLE : RV_E_TIMEOUT;
     } else if (rv_str_is(r->method, "PUT")) {
+        w->mixed += s->asked > 0 && s->asked_in == w->round;
+        s->put_in = w->round;
         submitted(w, s, r, out);
     } else {
+        w->mixed += s->puts > 0 && s->put_in == w->round;
+        s->asked_in = w->round;
         w->apps_asked++;
         s->asked++;
         apps(w, s, out);

@@ -16,6 +16,7 @@ struct serve {
     int64_t ready_at;           /* wall ns: its replicas of this capacity are there then */
     unsigned puts;              /* configurations that differed from the one before */
     unsigned asked;             /* how often it was asked for its applications */
+    unsigned asked_in, put_in;  /* the round of the plugin in which that was last, and a submission */
 };
 
 /* What became of one cluster, whatever its heads. */
@@ -24,6 +25,7 @@ struct tale {
     int64_t proven;        /* the highest capacity at which its replicas were all there, 0 never */
     bool dead;             /* its head does not come up any more */
     bool hangs;            /* its head answers nothing */
+    bool broken;           /* its applications do not come up: their constructors fail */
     int proxy_code;        /* instead of an answer of its proxies: RV_E_TIMEOUT, RV_E_UNAVAILABLE; 0: they answer... */
     uint32_t proxy_status; /* ...with this HTTP status; 0: 200 */
     bool suspended;
@@ -47,6 +49,8 @@ struct world {
     unsigned foreign_puts; /* then so many are answered by somebody in between */
     uint32_t put_ms;       /* the limit of the last submission */
     unsigned apps_asked, probes, submits;
+    unsigned round; /* counts how often the plugin ran: who drives it raises it */
+    unsigned mixed; /* questions beside a submission: what they are answered with may be older than it */
 };
 
 /* All that can go on does. True when anything changed. */
