@@ -348,6 +348,7 @@ def test_gateway(env):
     seen = [request(sb, httpRoute="r", ms=0)["cluster"] for _ in range(400)]
     assert 250 < seen.count("a") < 350 and seen.count("a") + seen.count("b") == 400, seen.count("a")
     kube.patch("httproutes", NS, "r", {"spec": {"rules": [{"backendRefs": [backend("a", 0), backend("b", 100)]}]}})
+    wait_for("the weights to be seen", lambda: {c["observedGeneration"] for c in parent()} == {kube.get("httproutes", NS, "r")["metadata"]["generation"]})
     assert {request(sb, httpRoute="r", ms=0)["cluster"] for _ in range(50)} == {"b"}
     kube.patch("httproutes", NS, "r", {"spec": {"rules": [{"backendRefs": [backend("gone", 100)]}]}})
     wait_for("the missing backend", lambda: "ResolvedRefs" not in true(parent()))

@@ -173,9 +173,12 @@ class scene:
 
     def __exit__(self, kind, *_):
         if kind:
-            with contextlib.suppress(AssertionError): self.load.judge()
+            try:
+                self.load.judge()
+            except AssertionError as e:
+                print(f"      {e}", flush=True)
             return
-        print(f"      took {time.monotonic() - self.begin:.0f} s", flush=True)
+        print(f"      took {time.monotonic() - self.begin:.0f} s, load {os.getloadavg()[0]:.0f}", flush=True)
         self.load.enter("after")
         time.sleep(8)
         self.load.judge()
