@@ -17,20 +17,24 @@ def cluster(env, ns, name, **spec):
     wait_for(f"{name} to be provisioned", lambda: provisioned(env.kube, ns, name), 60)
 
 
+def update(kube, ns, name, change):
+    """The plugin reads and writes the whole object. Where its status was written in between, its user types the command again."""
+    def once():
+        now = kube.get("rayclusters", ns, name)
+        change(now["spec"])
+        return kube.replace("rayclusters", ns, name, now)
+    wait_for("the update", once)
+
+
 def test_clusters(env):
     """create cluster, create workergroup, scale cluster, get, get token, session, delete."""
     env.cluster()
     kube, ns = env.kube, env.kube.namespace(f"plugin-{os.getpid()}")
     env.operator()
     cluster(env, ns, "c", authOptions={"mode": "token"})
-    now = kube.get("rayclusters", ns, "c")
-    group = raycluster("x", groups={"more": 1})["spec"]["workerGroupSpecs"][0]
-    now["spec"]["workerGroupSpecs"].append(group)
-    kube.replace("rayclusters", ns, "c", now)
+    update(kube, ns, "c", lambda spec: spec["workerGroupSpecs"].append(raycluster("x", groups={"more": 1})["spec"]["workerGroupSpecs"][0]))
     wait_for("the new group", lambda: len(pods_of(kube, ns, "c", "more")) == 1)
-    now = kube.get("rayclusters", ns, "c")
-    now["spec"]["workerGroupSpecs"][0]["replicas"] = 3
-    kube.replace("rayclusters", ns, "c", now)
+    update(kube, ns, "c", lambda spec: spec["workerGroupSpecs"][0].update(replicas=3))
     wait_for("the new size", lambda: status_of(kube, ns, "c").get("availableWorkerReplicas") == 4, 60)
     status = status_of(kube, ns, "c")
     assert status["desiredWorkerReplicas"] == 4 and status["state"] == "ready" and status["desiredCPU"] and status["desiredMemory"] and status["desiredGPU"] == "0" and status["desiredTPU"] == "0", status
