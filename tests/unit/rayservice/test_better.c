@@ -381,6 +381,19 @@ static void never_empty(struct scene *s) {
         CU_FAIL("a moment without an endpoint");
 }
 
+/* A pod that is being deleted takes no new requests, though it stays Ready for a while. */
+static bool leaves_slice_at_once(struct scene *s) {
+    struct rv_fake_object *pod = s->api->objects;
+    while (pod != NULL && (strcmp(pod->resource, "pods") != 0 || strstr(pod->name, "-worker-") == NULL))
+        pod = pod->next;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pod);
+    struct scene_name name = scene_name(rv_str(pod->name));
+    if (slice_of(s, name.text) != 1) return false;
+    (void)rv_fakeapi_delete(s->api, pod, RV_STR(""));
+    scene_settle(s);
+    return rv_fakeapi_get(s->api, "pods", name.text) != NULL && slice_of(s, name.text) == 0;
+}
+
 static int64_t worst;
 static void within_five_points(struct scene *s) {
     struct scene_name a = scene_name(scene_active(s)), b = scene_name(scene_pending(s));
@@ -410,6 +423,8 @@ static void without_a_gateway(void) {
     CU_ASSERT_TRUE(rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].controller")) &&
                    !rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].blockOwnerDeletion")));
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
+    CU_ASSERT_TRUE(leaves_slice_at_once(&s));
+    scene_for(&s, 60);
     worst = 0;
     s.each_round = within_five_points;
     scene_env(&s, "2");
