@@ -16,13 +16,23 @@ static void no_unproven_share(struct scene *s) {
     if (world_tale(&s->w, pending)->proven < share) CU_FAIL("traffic moved before the replicas were there");
 }
 
+static int64_t surge;
+/* Both clusters together never have more capacity than the surge allows. */
+static void no_step_too_far(struct scene *s) {
+    int64_t a = rv_path_int(scene_status(s), "activeServiceStatus.targetCapacity", 0),
+            b = rv_path_int(scene_status(s), "pendingServiceStatus.targetCapacity", 0);
+    if (scene_active(s).n != 0 && a + b > 100 + surge) CU_FAIL("more capacity than the surge allows");
+    no_unproven_share(s);
+}
+
 static bool replaced(struct scene *s) { return scene_share(s) > 0 || !rv_str_is(scene_active(s), first_name.text); }
 static bool half_way(struct scene *s) { return scene_share(s) >= 40; }
 
 static void premature_step(void) {
     static const char *const strategies[] = {SCENE_INCREMENTAL(100, 100, 1), SCENE_INCREMENTAL(50, 25, 5)};
     for (size_t i = 0; i < RV_ARRAY_LEN(strategies); i++) {
-        struct scene s = {.strategy = strategies[i], .workers = 1, .deploy_s = 20, .each_round = no_unproven_share};
+        struct scene s = {.strategy = strategies[i], .workers = 1, .deploy_s = 20, .each_round = no_step_too_far};
+        surge = i == 0 ? 100 : 50;
         scene_start(&s);
         struct scene_name old = first_name = scene_name(scene_active(&s));
         scene_env(&s, "2");
