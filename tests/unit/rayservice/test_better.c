@@ -43,6 +43,23 @@ static void premature_step(void) {
     }
 }
 
+/* Serve calls an application RUNNING that has no replica. */
+static void running_is_no_proof(void) {
+    struct scene s = {.workers = 1, .deploy_s = 5};
+    scene_start(&s);
+    struct scene_name old = scene_name(scene_active(&s));
+    scene_env(&s, "2");
+    scene_settle(&s);
+    struct scene_name next = scene_name(scene_pending(&s));
+    world_tale(&s.w, rv_str(next.text))->empty = true;
+    scene_for(&s, 30);
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), old.text));
+    world_tale(&s.w, rv_str(next.text))->empty = false;
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), next.text));
+    scene_end(&s);
+}
+
 static void stable_service_follows(void) {
     struct scene s = {.workers = 1, .deploy_s = 1};
     scene_start(&s); /* NewCluster, then the incremental strategy is adopted with its first upgrade */
@@ -328,11 +345,11 @@ static void old_cluster_drains(void) {
                       .more = ",'rayClusterDeletionDelaySeconds':10",
                       .notes = "{'rayvisor.io/max-drain':'10m'}"};
     scene_start(&s);
-    s.w.ongoing = 2;
+    s.w.ongoing = 1;
     scene_env(&s, "2");
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     scene_for(&s, 100);
-    CU_ASSERT_TRUE(scene_pending(&s).n == 0 && scene_clusters(&s) == 2); /* long past the delay, two requests each */
+    CU_ASSERT_TRUE(scene_pending(&s).n == 0 && scene_clusters(&s) == 2); /* long past the delay, one request each */
     s.w.ongoing = 0;
     scene_for(&s, 25);
     CU_ASSERT_EQUAL(scene_clusters(&s), 1);
@@ -588,6 +605,7 @@ static const struct suite_test tests[] = {
     {"refusals in the words of the reference", refusals_in_the_words_of_the_reference},
     {"an edited cluster keeps its head", edited_cluster_keeps_its_head},
     {"01 no step before the replicas are there", premature_step},
+    {"01 an application without a replica proves nothing", running_is_no_proof},
     {"02 the stable Service follows the traffic", stable_service_follows},
     {"03 edited bounds reach the running cluster", bounds_reach_the_cluster},
     {"03 edited replicas reach it without an autoscaler", replicas_reach_the_cluster},
