@@ -281,7 +281,7 @@ static void peak_is_shown(void) {
     CU_ASSERT_TRUE(why.n > 0 && memmem(why.p, why.n, "needs 2 requests.nvidia.com/gpu, 1 are left", 43) != NULL);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_condition(&s, "Reconciling"), "reason"), "BlockedByQuota"));
     world_patch(&s.w, rv_fakeapi_get(s.api, "resourcequotas", "q"), true,
-                "{'status':{'hard':{'requests.nvidia.com/gpu':'9'}}}");
+                "{'status':{'hard':{'requests.nvidia.com/gpu':'4'}}}");
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     CU_ASSERT_EQUAL(scene_told(&s, "UpgradeStarted"), 1);
     CU_ASSERT_EQUAL(scene_told(&s, "needs 3 pods, 4 cpu, 2 nvidia.com/gpu beside the first"), 1);
