@@ -115,7 +115,10 @@ def test_first_start(env):
 
 def test_in_place_update(env):
     kube, ns = setup(env, real=True)
-    kube.create("rayservices", ns, service("s"))
+    o = service("s")
+    group = o["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]
+    group["replicas"] = group["minReplicas"] = 2  # one for each replica
+    kube.create("rayservices", ns, o)
     wait_serving(kube, ns, endpoints=2)
     old, load = active(kube, ns), Load(env.sb, ns, service="s-serve-svc")
     config = kube.get("rayservices", ns, "s")["spec"]["serveConfigV2"].replace("num_replicas: 1", "num_replicas: 2")
@@ -176,8 +179,8 @@ def test_incremental_upgrade(env):
     load = Load(env.sb, ns, httpRoute="s-httproute")
     stable = Load(env.sb, ns, service="s-serve-svc")
     edit(kube, ns, "2")
-    wait_for("half of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50, 60)
-    line = cond(status(kube, ns))["Reconciling"]["message"]
+    half = wait_for("half of the traffic", lambda: (s := status(kube, ns)).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50 and s, 60)
+    line = cond(half)["Reconciling"]["message"]
     assert "50 % of traffic" in line and "until" in line and "rolled back" in line, line
     env.op.proc.kill()
     env.op.proc.wait()

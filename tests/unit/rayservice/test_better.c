@@ -16,13 +16,23 @@ static void no_unproven_share(struct scene *s) {
     if (world_tale(&s->w, pending)->proven < share) CU_FAIL("traffic moved before the replicas were there");
 }
 
+static int64_t surge;
+/* Both clusters together never have more capacity than the surge allows. */
+static void no_step_too_far(struct scene *s) {
+    int64_t a = rv_path_int(scene_status(s), "activeServiceStatus.targetCapacity", 0),
+            b = rv_path_int(scene_status(s), "pendingServiceStatus.targetCapacity", 0);
+    if (scene_active(s).n != 0 && a + b > 100 + surge) CU_FAIL("more capacity than the surge allows");
+    no_unproven_share(s);
+}
+
 static bool replaced(struct scene *s) { return scene_share(s) > 0 || !rv_str_is(scene_active(s), first_name.text); }
 static bool half_way(struct scene *s) { return scene_share(s) >= 40; }
 
 static void premature_step(void) {
     static const char *const strategies[] = {SCENE_INCREMENTAL(100, 100, 1), SCENE_INCREMENTAL(50, 25, 5)};
     for (size_t i = 0; i < RV_ARRAY_LEN(strategies); i++) {
-        struct scene s = {.strategy = strategies[i], .workers = 1, .deploy_s = 20, .each_round = no_unproven_share};
+        struct scene s = {.strategy = strategies[i], .workers = 1, .deploy_s = 20, .each_round = no_step_too_far};
+        surge = i == 0 ? 100 : 50;
         scene_start(&s);
         struct scene_name old = first_name = scene_name(scene_active(&s));
         scene_env(&s, "2");
@@ -31,6 +41,23 @@ static void premature_step(void) {
         CU_ASSERT_FALSE(rv_str_is(scene_active(&s), old.text));
         scene_end(&s);
     }
+}
+
+/* Serve calls an application RUNNING that has no replica. */
+static void running_is_no_proof(void) {
+    struct scene s = {.workers = 1, .deploy_s = 5};
+    scene_start(&s);
+    struct scene_name old = scene_name(scene_active(&s));
+    scene_env(&s, "2");
+    scene_settle(&s);
+    struct scene_name next = scene_name(scene_pending(&s));
+    world_tale(&s.w, rv_str(next.text))->empty = true;
+    scene_for(&s, 30);
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), old.text));
+    world_tale(&s.w, rv_str(next.text))->empty = false;
+    CU_ASSERT_TRUE(scene_until(&s, scene_settled));
+    CU_ASSERT_TRUE(rv_str_is(scene_active(&s), next.text));
+    scene_end(&s);
 }
 
 static void stable_service_follows(void) {
@@ -254,7 +281,7 @@ static void peak_is_shown(void) {
     CU_ASSERT_TRUE(why.n > 0 && memmem(why.p, why.n, "needs 2 requests.nvidia.com/gpu, 1 are left", 43) != NULL);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_condition(&s, "Reconciling"), "reason"), "BlockedByQuota"));
     world_patch(&s.w, rv_fakeapi_get(s.api, "resourcequotas", "q"), true,
-                "{'status':{'hard':{'requests.nvidia.com/gpu':'9'}}}");
+                "{'status':{'hard':{'requests.nvidia.com/gpu':'4'}}}");
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     CU_ASSERT_EQUAL(scene_told(&s, "UpgradeStarted"), 1);
     CU_ASSERT_EQUAL(scene_told(&s, "needs 3 pods, 4 cpu, 2 nvidia.com/gpu beside the first"), 1);
@@ -318,11 +345,11 @@ static void old_cluster_drains(void) {
                       .more = ",'rayClusterDeletionDelaySeconds':10",
                       .notes = "{'rayvisor.io/max-drain':'10m'}"};
     scene_start(&s);
-    s.w.ongoing = 2;
+    s.w.ongoing = 1;
     scene_env(&s, "2");
     CU_ASSERT_TRUE(scene_until(&s, scene_upgrading));
     scene_for(&s, 100);
-    CU_ASSERT_TRUE(scene_pending(&s).n == 0 && scene_clusters(&s) == 2); /* long past the delay, two requests each */
+    CU_ASSERT_TRUE(scene_pending(&s).n == 0 && scene_clusters(&s) == 2); /* long past the delay, one request each */
     s.w.ongoing = 0;
     scene_for(&s, 25);
     CU_ASSERT_EQUAL(scene_clusters(&s), 1);
@@ -381,6 +408,19 @@ static void never_empty(struct scene *s) {
         CU_FAIL("a moment without an endpoint");
 }
 
+/* A pod that is being deleted takes no new requests, though it stays Ready for a while. */
+static bool leaves_slice_at_once(struct scene *s) {
+    struct rv_fake_object *pod = s->api->objects;
+    while (pod != NULL && (strcmp(pod->resource, "pods") != 0 || strstr(pod->name, "-worker-") == NULL))
+        pod = pod->next;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(pod);
+    struct scene_name name = scene_name(rv_str(pod->name));
+    if (slice_of(s, name.text) != 1) return false;
+    (void)rv_fakeapi_delete(s->api, pod, RV_STR(""));
+    scene_settle(s);
+    return rv_fakeapi_get(s->api, "pods", name.text) != NULL && slice_of(s, name.text) == 0;
+}
+
 static int64_t worst;
 static void within_five_points(struct scene *s) {
     struct scene_name a = scene_name(scene_active(s)), b = scene_name(scene_pending(s));
@@ -410,6 +450,8 @@ static void without_a_gateway(void) {
     CU_ASSERT_TRUE(rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].controller")) &&
                    !rv_val_present(rv_val_path(slice->value, "metadata.ownerReferences[0].blockOwnerDeletion")));
     CU_ASSERT_PTR_NULL(rv_fakeapi_get(s.api, "endpointslices", WORLD_SERVICE "-serve-svc-auto"));
+    CU_ASSERT_TRUE(leaves_slice_at_once(&s));
+    scene_for(&s, 60);
     worst = 0;
     s.each_round = within_five_points;
     scene_env(&s, "2");
@@ -563,6 +605,7 @@ static const struct suite_test tests[] = {
     {"refusals in the words of the reference", refusals_in_the_words_of_the_reference},
     {"an edited cluster keeps its head", edited_cluster_keeps_its_head},
     {"01 no step before the replicas are there", premature_step},
+    {"01 an application without a replica proves nothing", running_is_no_proof},
     {"02 the stable Service follows the traffic", stable_service_follows},
     {"03 edited bounds reach the running cluster", bounds_reach_the_cluster},
     {"03 edited replicas reach it without an autoscaler", replicas_reach_the_cluster},

@@ -287,7 +287,7 @@ static void apps(struct world *w, const struct serve *s, struct rv_fake_answer *
         if (t->broken) rv_node_set_cstr(a, app, "message", "Traceback: RuntimeError: no weights");
         rv_node_set(a, app, "deployed_app_config", rv_node_from(a, it.val));
         rv_node_set_cstr(a, d, "status", up ? "HEALTHY" : "UPDATING");
-        rv_node_set_int(a, d, "target_num_replicas", effective(s) > 0 ? 1 : 0);
+        rv_node_set_int(a, d, "target_num_replicas", effective(s) > 0 && !t->empty ? 1 : 0);
         rv_node_ensure_array(a, d, "replicas");
         rv_node_set(a, rv_node_ensure_map(a, app, "deployments"), "D", d);
         rv_node_setn(a, all, rv_path_str(it.val, "name"), app);

@@ -25,6 +25,7 @@ struct tale {
     int64_t proven;        /* the highest capacity at which its replicas were all there, 0 never */
     bool dead;             /* its head does not come up any more */
     bool hangs;            /* its head answers nothing */
+    bool empty;            /* its applications say that they run, and have no replica */
     bool broken;           /* its applications do not come up: their constructors fail */
     int proxy_code;        /* instead of an answer of its proxies: RV_E_TIMEOUT, RV_E_UNAVAILABLE; 0: they answer... */
     uint32_t proxy_status; /* ...with this HTTP status; 0: 200 */
