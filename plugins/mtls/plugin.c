@@ -18,6 +18,7 @@ enum { AGAIN_MS = 300000, FOREIGN_MS = 30000, EXPIRY_H = 24 };
 struct mtls_memo {
     bool ready, waiting, expiring;
     bool foreign[MTLS_OBJECTS]; /* another owner's object has its name */
+    bool namespace_ends;        /* it takes nothing new, never again */
 };
 
 struct settings {
@@ -229,6 +230,10 @@ static void take_result(struct mtls_pass *p, const struct rv_result *r) {
         ctx_event(&p->ctx, false, "MTLSCertificatesUpdated", "Update",
                   rv_arena_fmt(p->arena, "Updated the %s", steps[which]));
     if (r->code == 0) return;
+    if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) {
+        p->memo->namespace_ends = true;
+        return;
+    }
     p->ctx.retry = true;
     /* The mirror gets the newer object in a moment. */
     if (r->tag >= TAG_UPDATE && (r->code == RV_E_NOT_FOUND || r->code == RV_E_CONFLICT)) return;
@@ -246,7 +251,8 @@ static void take_result(struct mtls_pass *p, const struct rv_result *r) {
 static void take_step(struct mtls_pass *p) {
     const struct rv_result *r;
     for (uint64_t i = 0; (r = ctx_result(&p->ctx, i)) != NULL; i++) take_result(p, r);
-    if (p->ctx.retry) return;
+    if (p->memo->namespace_ends) ctx_explain(&p->ctx, "the namespace is being deleted and takes nothing new");
+    if (p->ctx.retry || p->memo->namespace_ends) return;
     observe_services(p);
     for (enum mtls_object which = MTLS_SELF_ISSUER; which < MTLS_OBJECTS; which++) keep_object(p, which);
     report_readiness(p);

@@ -14,6 +14,10 @@
 enum op { OP_CREATE, OP_UPDATE, OP_DELETE };
 enum { RETRY_MS = 300000 };
 
+struct policy_memo {
+    bool namespace_ends; /* it takes nothing new, never again */
+};
+
 struct policy_pass {
     struct rc_context ctx;
     struct rv_arena *arena; /* the arena of ctx */
@@ -21,6 +25,7 @@ struct policy_pass {
     struct rv_val *wanted; /* frozen policies */
     size_t wanted_n, changes;
     bool accepted; /* the plugin raycluster has accepted the spec, so existing policies may change */
+    struct policy_memo *memo;
 };
 
 #define POLICIES "networking.k8s.io/v1", "networkpolicies"
@@ -39,6 +44,10 @@ static void take_result(struct policy_pass *p, const struct rv_result *r) {
         ctx_event(&p->ctx, false, texts[r->tag].did, texts[r->tag].action,
                   rv_arena_fmt(p->arena, "%s NetworkPolicy " RV_STR_FMT "/" RV_STR_FMT, texts[r->tag].past,
                                RV_STR_ARG(r->ns), RV_STR_ARG(r->name)));
+        return;
+    }
+    if (r->tag == OP_CREATE && rc_namespace_ends(r)) {
+        p->memo->namespace_ends = true;
         return;
     }
     p->ctx.retry = true;
@@ -117,7 +126,7 @@ static void keep_policies(struct policy_pass *p) {
     }
     ctx_list_owned(&p->ctx, KIND_POLICY, p->c->uid, keep_or_delete, p);
     for (size_t i = 0; i < p->wanted_n; i++) {
-        if (!rv_val_present(p->wanted[i])) continue;
+        if (!rv_val_present(p->wanted[i]) || p->memo->namespace_ends) continue;
         p->changes++;
         ctx_create(&p->ctx, POLICIES, rv_node_from(p->arena, p->wanted[i]), OP_CREATE);
     }
@@ -137,6 +146,7 @@ static bool is_seen(const struct policy_cluster *c) {
 static const char *state_of(const struct policy_pass *p) {
     if (!rv_val_set(p->c->policy)) return "no spec.networkPolicy: no policies";
     if (is_refused(p->c)) return "the spec is not valid: the network policies stay as they are";
+    if (p->memo->namespace_ends) return "the namespace is being deleted and takes nothing new";
     if (!p->accepted) return "the network policies stay as they are until the spec has been judged";
     return p->changes + p->ctx.retry > 0 ? "bringing the network policies up to date"
                                          : "the network policies are as wanted";
@@ -160,8 +170,11 @@ static void reconcile(struct rv_pass *pass) {
     policy_cluster_read(&c, pass->object.value);
     c.autoscaler_mode = rv_path_str(pass->settings, "autoscalerMode");
     if (rc_managed_elsewhere(c.spec)) return;
-    struct policy_pass p = {
-        .ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .accepted = is_seen(&c) && !is_refused(&c)};
+    struct policy_pass p = {.ctx = rc_context_of(pass),
+                            .arena = pass->arena,
+                            .c = &c,
+                            .accepted = is_seen(&c) && !is_refused(&c),
+                            .memo = pass->memo};
     const struct rv_result *r;
     ctx_list_owned(&p.ctx, KIND_HEAD, c.uid, observe_head, &c.head);
     for (uint64_t i = 0; (r = ctx_result(&p.ctx, i)) != NULL; i++) take_result(&p, r);
@@ -172,4 +185,4 @@ static void reconcile(struct rv_pass *pass) {
                                               .after_ms = RETRY_MS});
 }
 
-RV_CONTROLLER(.reconcile = reconcile, .reporter = "networkpolicy-controller")
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "networkpolicy-controller", .memo_size = sizeof(struct policy_memo))

@@ -288,7 +288,8 @@ struct rv_node *rc_cleanup_job_with(struct rv_arena *a, const struct rc_cluster 
     struct rv_node *pod = rc_unscheduled_head(a, c, NULL, (struct rv_str){NULL, 0}),
                    *meta = rv_node_get(pod, "metadata"), *spec = rv_node_get(pod, "spec"),
                    *inits = rv_node_get(spec, "initContainers"), *containers = rv_node_get(spec, "containers");
-    while (rv_node_len(containers) > 1) rv_node_remove_at(containers, rv_node_len(containers) - 1);
+    while (rv_node_len(containers) > 1)
+        if (!rv_node_remove_at(containers, rv_node_len(containers) - 1)) break; /* no list, whatever the schema says */
     for (size_t i = 0; i < rv_node_len(inits); i++)
         if (rv_str_is(rv_node_text(rv_node_get(rv_node_at(inits, i), "name")), RC_CONTAINER_WAIT_TLS))
             rv_node_remove_at(inits, i--);

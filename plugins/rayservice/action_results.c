@@ -3,7 +3,7 @@
 #include "pass.h"
 #include "plugins/ray/action_report.h"
 
-enum { TRY_MAX_S = 60 };
+enum { TRY_MAX_S = 60, NAMESPACE_ENDS_S = 600 };
 
 static const struct rc_action_report reports[] = {
     [TAG_CLUSTER_CREATE] = RC_REPORT_CREATE("the RayCluster", "RayCluster", KIND_CLUSTER),
@@ -33,6 +33,12 @@ static void take_action_result(struct service_pass *p, const struct rc_action_re
         return;
     }
     if (rc_made_before(&p->ctx, t, r) || rc_overtaken(r)) return;
+    if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) { /* such a namespace is never usable again */
+        b->after = p->time + NAMESPACE_ENDS_S * RC_SECOND;
+        p->stuck_reason = "NamespaceTerminating";
+        p->stuck = RV_STR("the namespace is being deleted and takes nothing new");
+        return;
+    }
     rc_backoff_failed(b, p->time, TRY_MAX_S);
     ctx_wake(&p->ctx, b->after);
     p->stuck_reason = t->failed;

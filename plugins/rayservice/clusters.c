@@ -10,7 +10,8 @@
 
 static struct rv_node *first_groups(struct rv_arena *a, const struct rs_service *s, int64_t groups) {
     struct rv_node *spec = rv_node_from(a, s->cluster_spec), *list = rv_node_get(spec, "workerGroupSpecs");
-    while (groups >= 0 && (int64_t)rv_node_len(list) > groups) rv_node_remove_at(list, rv_node_len(list) - 1);
+    while (groups >= 0 && (int64_t)rv_node_len(list) > groups)
+        if (!rv_node_remove_at(list, rv_node_len(list) - 1)) break; /* no list, whatever the schema says */
     if (groups == 0) rv_node_remove(spec, "workerGroupSpecs");
     return spec;
 }

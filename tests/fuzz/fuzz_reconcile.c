@@ -18,6 +18,7 @@ enum {
     WRITES_A_STEP = 4000,
     DEPTH = 12,
     MANY = 300,
+    LARGEST = 3 << 20,
     REST_MS = 300000,
     WRITES_AT_REST = 150,
     RUNS_AT_REST = 1500
@@ -274,7 +275,8 @@ static void change_object(struct world *w, struct rv_fake_object *o, bool status
     for (size_t i = 0; i < RV_ARRAY_LEN(kept); i++) rv_node_remove(meta, kept[i]);
     struct rv_node *part = rv_node_get(n, status ? "status" : next(w) % 4 == 0 ? "metadata" : "spec");
     for (int times = 1 + next(w) % 4; times > 0; times--) change(w, a, part);
-    patch(w, o, status, rv_node_freeze(a, n));
+    struct rv_val changed = rv_node_freeze(a, n);
+    if (changed.n <= LARGEST) patch(w, o, status, changed); /* the API server takes no more */
 }
 
 static void edit_cluster(struct world *w, struct rv_fake_object *o, const char *path) {

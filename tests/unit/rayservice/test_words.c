@@ -168,7 +168,27 @@ static void of_waiting(void) {
     }
 }
 
-static const struct suite_test tests[] = {{"of life", of_life},
+static int namespace_ends(void *arg, const struct rv_action *a, struct rv_str *message) {
+    (void)arg;
+    if (a->verb != RV_VERB_CREATE || a->api_version.n == 0 || rv_str_is(a->resource, "events")) return 0;
+    *message = RV_STR("unable to create new content in namespace ns because it is being terminated");
+    return RV_E_FORBIDDEN;
+}
+
+/* Its namespace takes nothing new: that is found out once, and nobody is warned. */
+static void of_the_namespaces_end(void) {
+    struct scene s = {.workers = 1, .refuse = namespace_ends};
+    scene_begin(&s);
+    scene_for(&s, 60);
+    uint64_t writes = rv_fakehost_writes(s.host);
+    scene_for(&s, 480);
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
+    CU_ASSERT_FALSE(told(&s, "event Failed"));
+    scene_end(&s);
+}
+
+static const struct suite_test tests[] = {{"of the namespace's end", of_the_namespaces_end},
+                                          {"of life", of_life},
                                           {"of rollbacks", of_rollbacks},
                                           {"of a suspension", of_a_suspension},
                                           {"of a time-out", of_a_time_out},
