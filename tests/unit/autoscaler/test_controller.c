@@ -256,6 +256,26 @@ static void test_meters(void) {
     end(w);
 }
 
+/* Shadow counters are the supervisor's, so a restart of the plugin takes nothing away. */
+static void test_shadow_counts(void) {
+    struct world *w = begin(1);
+    w->sidecar = true;
+    world_edit(w);
+    add_tasks(w, 1, 4, 600000);
+    world_run(w, 70000); /* the sidecar does nothing */
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    world_restart(w);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    w->groups[0].replicas = 1; /* it does it */
+    world_edit(w);
+    world_run(w, 65000);
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "agreed"), 1);
+    CU_ASSERT_EQUAL(w->patches, 0);
+    end(w);
+}
+
 /* While the annotation says sidecar and the head has none yet, somebody must scale. */
 static void test_sidecar_to_come(void) {
     struct world *w = begin(1);
@@ -540,6 +560,7 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"reaction", test_reaction},
                                           {"polled", test_polled},
                                           {"condition", test_condition},
+                                          {"shadow counts", test_shadow_counts},
                                           {"condition refused", test_condition_refused},
                                           {"meters", test_meters},
                                           {"held", test_held},
