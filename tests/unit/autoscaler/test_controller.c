@@ -73,11 +73,13 @@ static void test_quiet(void) {
     CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1000);
     world_run(w, 5000);
     unsigned polls = w->polls, patches = w->patches, drains = w->drains, reports = w->reports, events = w->events;
+    unsigned writes = w->status_writes;
     world_run(w, 100000);
     CU_ASSERT_TRUE(w->polls - polls >= 15 && w->polls - polls <= 25); /* every 5 s */
     CU_ASSERT_EQUAL(w->patches, patches);
     CU_ASSERT_EQUAL(w->drains, drains);
     CU_ASSERT_EQUAL(w->events, events);
+    CU_ASSERT_EQUAL(w->status_writes, writes);
     CU_ASSERT_TRUE(w->reports - reports <= 4);
     end(w);
 }
