@@ -450,6 +450,23 @@ static void test_disrupted(void) {
     end(w);
 }
 
+/* Ray is told at once, not when the next question is due. */
+static void test_disrupted_between_polls(void) {
+    struct world *w = rv_alloc(sizeof *w);
+    w->settings = "{\"activePollMs\":5000}";
+    begin_in(w, 1);
+    add_tasks(w, 1, 4, 60000);
+    world_run(w, 30000);
+    unsigned polls = w->polls;
+    while (w->polls == polls) world_run(w, TICK_MS);
+    world_run(w, 500);
+    a_worker(w)->disrupted = true;
+    w->next_pass = w->now;
+    world_run(w, 1000);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    end(w);
+}
+
 static void test_tainted(void) {
     for (int with = 0; with < 2; with++) {
         struct world *w = rv_alloc(sizeof *w);
@@ -579,6 +596,7 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"disrupted", test_disrupted},
                                           {"disrupted, idle", test_disrupted_idle},
                                           {"tainted", test_tainted},
+                                          {"disrupted between polls", test_disrupted_between_polls},
                                           {"suspended", test_suspended},
                                           {"unmet", test_unmet},
                                           {"API down", test_api_down}};
