@@ -239,7 +239,9 @@ static void reconcile(struct rv_pass *p) {
 
 /* Its object is gone, or another one has its name, or the plugin ends; then the metrics stay for the next process. */
 static void memo_end(const struct rv_pass *p, bool plugin_ends) {
-    if (!plugin_ends) tell_gone(p, p->memo);
+    if (plugin_ends) return;
+    tell_gone(p, p->memo);
+    shadow_gone(p);
 }
 
 static void wake_polled(void *pass, const struct rv_key *key, void *memo) {

@@ -123,6 +123,7 @@ void ready_result(struct round *r);
 
 /* shadow.c */
 void shadow_compare(struct round *r);
+void shadow_gone(const struct rv_pass *p); /* the cluster is deleted: its counters go */
 
 /* tell.c */
 void tell_begin(struct round *r); /* what was said before is over */

@@ -7,6 +7,18 @@
 
 enum { PATIENCE_S = 60 };
 
+/* The supervisor keeps the counters of a plugin when its process ends, so they go on after a restart. */
+static void count(const struct rv_pass *p, const char *result, uint32_t type) {
+    struct rv_field f[] = {
+        {RV_STR("namespace"), p->key.ns}, {RV_STR("name"), p->key.name}, {RV_STR("result"), rv_str(result)}};
+    p->api->metric(p->host, RV_STR("shadow_total"), type, type == RV_METRIC_COUNTER, f, RV_ARRAY_LEN(f));
+}
+
+void shadow_gone(const struct rv_pass *p) {
+    count(p, "agreed", RV_METRIC_REMOVED);
+    count(p, "differed", RV_METRIC_REMOVED);
+}
+
 static void compare_group(struct round *r, size_t g) {
     struct memo *m = r->memo;
     int64_t want = plan_target(&r->seen, &r->plan, g), have = r->seen.info[g].replicas, now = r->pass->now;
@@ -14,7 +26,7 @@ static void compare_group(struct round *r, size_t g) {
     if (want == have) {
         if (m->shadow[g].since != 0) {
             m->agreed++;
-            tell_count(r->pass, "shadow_total", 1, "result", "agreed");
+            count(r->pass, "agreed", RV_METRIC_COUNTER);
         }
         m->shadow[g].since = 0;
         return;
@@ -26,7 +38,7 @@ static void compare_group(struct round *r, size_t g) {
     if (now - m->shadow[g].since < PATIENCE_S * SECOND) return;
     m->shadow[g].since = now;
     m->differed++;
-    tell_count(r->pass, "shadow_total", 1, "result", "differed");
+    count(r->pass, "differed", RV_METRIC_COUNTER);
     rv_pass_event(r->pass, false, "ShadowDiffers", "Compare",
                   "Group " RV_STR_FMT ": the sidecar keeps %lld pods, the plugin would have %lld", RV_STR_ARG(name),
                   (long long)have, (long long)want);
@@ -34,6 +46,6 @@ static void compare_group(struct round *r, size_t g) {
 
 void shadow_compare(struct round *r) {
     for (size_t g = 0; g < r->seen.n_groups && g < SHADOW_GROUPS; g++) compare_group(r, g);
-    tell_line(r, "beside the sidecar: agreed %llu times, differed %llu times", (unsigned long long)r->memo->agreed,
-              (unsigned long long)r->memo->differed);
+    tell_line(r, "beside the sidecar, since the plugin was started: agreed %llu times, differed %llu times",
+              (unsigned long long)r->memo->agreed, (unsigned long long)r->memo->differed);
 }

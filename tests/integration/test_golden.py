@@ -100,6 +100,37 @@ def test_clusters(env):
     judge(env, "clusters", bad + more, used | also, some)
 
 
+# What operator mode leaves out beside a recording with a sidecar, and what it sets where the recording names no version. All else is equal.
+HEAD = r"^pods/[^/]+-head-RAND/"
+LEFT_OUT = [HEAD + r"spec/containers/autoscaler: missing: ", HEAD + r"spec/containers/ray-head/volumeMounts/ray-logs: missing: ", HEAD + r"spec/volumes/ray-logs: missing: ",
+            HEAD + r'spec/serviceAccount: "[^"]+" != "default"$', HEAD + r'spec/serviceAccountName: "[^"]+" != "default"$', HEAD + r"status/containerStatuses/autoscaler: missing: ",
+            r"^serviceaccounts: 1 expected, 0 found$", r"^roles: 1 expected, 0 found$", r"^rolebindings: 1 expected, 0 found$",
+            *[rf"^event missing: \('RayCluster', 'Normal', 'Created{kind}'\)$" for kind in ("ServiceAccount", "Role", "RoleBinding")]]
+VERSION_2 = [HEAD + r"spec/containers/ray-head/env/RAY_enable_autoscaler_v2: only ours: ", HEAD + r'spec/restartPolicy: "Always" != "Never"$']
+OF_WORKERS = r'^pods/[^/]+-worker-RAND/spec/restartPolicy: "Always" != "Never"$'
+
+
+def test_operator_mode_leaves_the_sidecar_out(env):
+    """The same samples with the setting autoscalerMode: operator: exactly the lines above differ, each of them once, and that of workers once for each."""
+    files, _ = samples(env, "ray-cluster", 0)
+    texts = {f: open(os.path.join(GOLDEN, f)).read() for f in files}
+    files = [f for f in files if re.search(r'"enableInTreeAutoscaling": ?true', texts[f])]
+    if not files: raise Skip("none of the samples has an autoscaler")
+    op = env.operator(plugins=[{"name": "raycluster", "settings": {"autoscalerMode": "operator"}}])
+    out, (rules, _), bad = replay(env, files, 15 if env.sb is None else 2), accepted("clusters"), []
+    for f in files:
+        lines = subprocess.run([sys.executable, TOOL, "diff", os.path.join(GOLDEN, f), os.path.join(out, f)], capture_output=True, text=True).stdout.splitlines()
+        second = re.search(r'"version": ?"v2"', texts[f])
+        workers = sum("-worker-" in pod["metadata"]["name"] for pod in json.loads(texts[f])["objects"]["pods"])
+        want = {**{w: 1 for w in LEFT_OUT + ([] if second else VERSION_2)}, OF_WORKERS: 0 if second else workers}
+        for w, times in want.items():
+            n = sum(bool(re.search(w, line)) for line in lines)
+            if n != times: bad.append(f"{f}: {n} lines, not {times}, like {w}")
+        bad += [f"{f}: {line}" for line in lines if line != "same" and not any(re.search(r, line) for r in want) and not any(r.search(line) for r in rules)]
+    op.stop()
+    assert not bad, "\n".join(bad)
+
+
 def test_cronjobs(env):
     files, some = samples(env, "ray-cronjob", 1)
     front = env.keep(Front(env.dir, env.kube, answer=FakeRay()))

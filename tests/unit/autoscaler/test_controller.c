@@ -73,11 +73,13 @@ static void test_quiet(void) {
     CU_ASSERT_EQUAL(world_metric(w, "polled", ""), 1000);
     world_run(w, 5000);
     unsigned polls = w->polls, patches = w->patches, drains = w->drains, reports = w->reports, events = w->events;
+    unsigned writes = w->status_writes;
     world_run(w, 100000);
     CU_ASSERT_TRUE(w->polls - polls >= 15 && w->polls - polls <= 25); /* every 5 s */
     CU_ASSERT_EQUAL(w->patches, patches);
     CU_ASSERT_EQUAL(w->drains, drains);
     CU_ASSERT_EQUAL(w->events, events);
+    CU_ASSERT_EQUAL(w->status_writes, writes);
     CU_ASSERT_TRUE(w->reports - reports <= 4);
     end(w);
 }
@@ -256,6 +258,26 @@ static void test_meters(void) {
     end(w);
 }
 
+/* Shadow counters are the supervisor's, so a restart of the plugin takes nothing away. */
+static void test_shadow_counts(void) {
+    struct world *w = begin(1);
+    w->sidecar = true;
+    world_edit(w);
+    add_tasks(w, 1, 4, 600000);
+    world_run(w, 70000); /* the sidecar does nothing */
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    world_restart(w);
+    world_run(w, 5000);
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    w->groups[0].replicas = 1; /* it does it */
+    world_edit(w);
+    world_run(w, 65000);
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "differed"), 1);
+    CU_ASSERT_EQUAL(world_metric(w, "shadow_total", "agreed"), 1);
+    CU_ASSERT_EQUAL(w->patches, 0);
+    end(w);
+}
+
 /* While the annotation says sidecar and the head has none yet, somebody must scale. */
 static void test_sidecar_to_come(void) {
     struct world *w = begin(1);
@@ -428,6 +450,23 @@ static void test_disrupted(void) {
     end(w);
 }
 
+/* Ray is told at once, not when the next question is due. */
+static void test_disrupted_between_polls(void) {
+    struct world *w = rv_alloc(sizeof *w);
+    w->settings = "{\"activePollMs\":5000}";
+    begin_in(w, 1);
+    add_tasks(w, 1, 4, 60000);
+    world_run(w, 30000);
+    unsigned polls = w->polls;
+    while (w->polls == polls) world_run(w, TICK_MS);
+    world_run(w, 500);
+    a_worker(w)->disrupted = true;
+    w->next_pass = w->now;
+    world_run(w, 1000);
+    CU_ASSERT_EQUAL(w->preemptions, 1);
+    end(w);
+}
+
 static void test_tainted(void) {
     for (int with = 0; with < 2; with++) {
         struct world *w = rv_alloc(sizeof *w);
@@ -540,6 +579,7 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"reaction", test_reaction},
                                           {"polled", test_polled},
                                           {"condition", test_condition},
+                                          {"shadow counts", test_shadow_counts},
                                           {"condition refused", test_condition_refused},
                                           {"meters", test_meters},
                                           {"held", test_held},
@@ -556,6 +596,7 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"disrupted", test_disrupted},
                                           {"disrupted, idle", test_disrupted_idle},
                                           {"tainted", test_tainted},
+                                          {"disrupted between polls", test_disrupted_between_polls},
                                           {"suspended", test_suspended},
                                           {"unmet", test_unmet},
                                           {"API down", test_api_down}};
