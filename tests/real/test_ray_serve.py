@@ -55,10 +55,6 @@ class Load:
         self.phase = phase
         self.phases.append(phase)
 
-    def clusters(self, last):
-        """Who answered the requests of the last seconds, and how many each."""
-        return collections.Counter(cluster_of(r) for r in list(self.requests) if r.sent > time.time() - last and r.answer)
-
     def stop(self):
         self.on = False
         self.thread.join()
@@ -86,7 +82,6 @@ class Load:
         assert not bad, [(f"{r.sent - begin:.2f} s", r.phase, r.error, r.took) for r in bad[:10]]
         assert not early, f"{len(early)} requests were sent to a cluster without a ready replica: {[(r.sent - begin, r.took, r.answer) for r in early[:5]]}"
         assert not slow, f"{len(slow)} requests waited for a replica: {[(r.sent - begin, r.took, r.answer) for r in slow[:5]]}"
-        return first.keys()
 
 
 def cluster_of(r): return re.sub(r"-(head|w-worker)(-\w+)?$", "", r.answer["pod"])
@@ -119,7 +114,7 @@ def service(annotations=None, **spec):
 
 
 def setup(env, **settings):
-    kube, ns = on_node(env, [{"name": "raycluster"}, {"name": "autoscaler"}, {"name": "rayservice", "settings": settings}])
+    kube, ns = on_node(env, [{"name": "raycluster", "settings": settings}, {"name": "autoscaler"}, {"name": "rayservice", "settings": settings}])
     put_file(kube, ns, "slow.py")
     return kube, ns
 
@@ -345,9 +340,7 @@ def claim(kube, ns, name, folder):
 
 def test_a_head_that_dies(env):
     """Its control store is on a volume, and requests go to the worker's proxy alone: those that stand in the head's would die with it."""
-    gates = {"GCSFaultToleranceEmbeddedStorage": True}
-    kube, ns = on_node(env, [{"name": "raycluster", "settings": {"featureGates": gates}}, {"name": "autoscaler"}, {"name": "rayservice", "settings": {"featureGates": gates}}])
-    put_file(kube, ns, "slow.py")
+    kube, ns = setup(env, featureGates={"GCSFaultToleranceEmbeddedStorage": True})
     claim(kube, ns, "gcs", os.path.join(env.dir, "gcs"))
     o = service(excludeHeadPodFromServeSvc=True)
     o["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"] = {"backend": "rocksdb", "storage": {"claimName": "gcs"}}
