@@ -20,8 +20,8 @@ struct client {
     int fd;
     enum state state;
     int64_t until, moved; /* mono ns: until when at the latest; when it last took something */
-    struct rv_watch *watch;
-    struct rv_timer *timeout;
+    struct loop_watch *watch;
+    struct loop_timer *timeout;
     struct rv_buf in, out;
     size_t dropped; /* bytes that came after the request */
     struct client_wait wait;
@@ -31,8 +31,8 @@ struct client {
 struct clients {
     struct clients_opts o;
     int fd;
-    struct rv_watch *watch;
-    struct rv_timer *pause;
+    struct loop_watch *watch;
+    struct loop_timer *pause;
     struct client *first, *last;
     struct clients_stats stats;
 };
@@ -58,8 +58,8 @@ static void client_close(struct client *c) {
     o->stats.open--;
     end_wait(c);
     end_source(c);
-    rv_watch_free(c->watch);
-    rv_timer_free(c->timeout);
+    loop_watch_free(c->watch);
+    loop_timer_free(c->timeout);
     rv_closep(&c->fd);
     rv_buf_free(&c->in);
     rv_buf_free(&c->out);
@@ -74,9 +74,9 @@ static void cut_off(struct client *c) {
 /* It gets so long in this state, and less where it stalls. */
 static void enter(struct client *c, enum state state, int64_t ms) {
     c->state = state;
-    c->moved = rv_mono_now();
+    c->moved = clock_monotonic();
     c->until = c->moved + ms * INT64_C(1000000);
-    rv_timer_arm(c->timeout, state == ANSWERING && c->owner->o.stall_ms < ms ? c->owner->o.stall_ms : ms);
+    loop_timer_arm(c->timeout, state == ANSWERING && c->owner->o.stall_ms < ms ? c->owner->o.stall_ms : ms);
 }
 
 static void linger(struct client *c) {
@@ -86,7 +86,7 @@ static void linger(struct client *c) {
         client_close(c);
         return;
     }
-    rv_watch_set(c->watch, RV_LOOP_READ);
+    loop_watch_set(c->watch, LOOP_READ);
     enter(c, LINGERING, LINGER_MS);
 }
 
@@ -109,7 +109,7 @@ static void flush(struct client *c) {
         client_close(c);
         return;
     }
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     if (n > 0) {
         rv_buf_consume(&c->out, (size_t)n);
         c->moved = now;
@@ -117,7 +117,7 @@ static void flush(struct client *c) {
     if (c->out.n == 0 && c->source.more == NULL)
         linger(c);
     else
-        rv_watch_set(c->watch, RV_LOOP_WRITE);
+        loop_watch_set(c->watch, LOOP_WRITE);
 }
 
 static void begin_answer(struct client *c) {
@@ -149,7 +149,7 @@ static void ask(struct client *c) {
     const struct clients_opts *o = &c->owner->o;
     size_t n = o->whole(rv_buf_str(&c->in));
     if (n == 0 && c->in.n <= o->request_max) return;
-    rv_watch_set(c->watch, 0); /* a client that shuts its sending side down still gets its answer */
+    loop_watch_set(c->watch, 0); /* a client that shuts its sending side down still gets its answer */
     c->state = WAITING;
     if (n != 0)
         o->on_request(o->arg, c, (struct rv_str){(const char *)c->in.p, n});
@@ -186,7 +186,7 @@ static void on_client(void *arg, int fd, unsigned events) {
         take(c);
     else if (c->state == LINGERING)
         drop(c);
-    else if (c->state == ANSWERING && (events & RV_LOOP_WRITE) != 0)
+    else if (c->state == ANSWERING && (events & LOOP_WRITE) != 0)
         flush(c);
     else
         client_close(c); /* it is gone */
@@ -194,7 +194,7 @@ static void on_client(void *arg, int fd, unsigned events) {
 
 static void on_timeout(void *arg) {
     struct client *c = arg;
-    int64_t now = rv_mono_now(), stalls = c->moved + c->owner->o.stall_ms * INT64_C(1000000);
+    int64_t now = clock_monotonic(), stalls = c->moved + c->owner->o.stall_ms * INT64_C(1000000);
     void (*late)(void *) = c->wait.late;
     c->wait.late = NULL;
     if (c->state == WAITING && late != NULL)
@@ -202,7 +202,7 @@ static void on_timeout(void *arg) {
     else if (c->state == LINGERING)
         client_close(c);
     else if (c->state == ANSWERING && now < c->until && now < stalls)
-        rv_timer_arm(c->timeout, rv_mono_left_ms(stalls < c->until ? stalls : c->until));
+        loop_timer_arm(c->timeout, clock_left_ms(stalls < c->until ? stalls : c->until));
     else
         cut_off(c);
 }
@@ -231,7 +231,7 @@ static size_t count_of(const struct clients *o, const uint64_t peer[2]) {
 /* Nobody works for it: it has not asked, or does not take its answer. */
 static bool is_idle(const struct client *c) {
     return c->state == ASKING || c->state == LINGERING ||
-           (c->state == ANSWERING && rv_mono_now() - c->moved > LINGER_MS * INT64_C(1000000));
+           (c->state == ANSWERING && clock_monotonic() - c->moved > LINGER_MS * INT64_C(1000000));
 }
 
 /* Who goes to make room for one of this peer; NULL: the newcomer. own: only one of the same peer. */
@@ -276,12 +276,12 @@ static void admit(struct clients *o, int fd, const struct sockaddr_storage *from
     *(o->last != NULL ? &o->last->next : &o->first) = c;
     o->last = c;
     o->stats.open++;
-    c->watch = rv_loop_fd(o->o.loop, fd, RV_LOOP_READ, on_client, c);
-    c->timeout = rv_loop_timer(o->o.loop, on_timeout, c);
+    c->watch = loop_fd(o->o.loop, fd, LOOP_READ, on_client, c);
+    c->timeout = loop_timer(o->o.loop, on_timeout, c);
     enter(c, ASKING, o->o.ask_ms);
 }
 
-static void on_pause_over(void *arg) { rv_watch_set(((struct clients *)arg)->watch, RV_LOOP_READ); }
+static void on_pause_over(void *arg) { loop_watch_set(((struct clients *)arg)->watch, LOOP_READ); }
 
 static void on_connect(void *arg, int fd, unsigned events) {
     struct clients *o = arg;
@@ -295,8 +295,8 @@ static void on_connect(void *arg, int fd, unsigned events) {
             continue;
         }
         if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return;
-        rv_watch_set(o->watch, 0); /* it would be told again at once, without end */
-        rv_timer_arm(o->pause, PAUSE_MS);
+        loop_watch_set(o->watch, 0); /* it would be told again at once, without end */
+        loop_timer_arm(o->pause, PAUSE_MS);
         return;
     }
 }
@@ -305,16 +305,16 @@ struct clients *clients_new(int listening_fd, const struct clients_opts *opts) {
     struct clients *o = rv_alloc(sizeof *o);
     o->o = *opts;
     o->fd = listening_fd;
-    o->watch = rv_loop_fd(opts->loop, listening_fd, RV_LOOP_READ, on_connect, o);
-    o->pause = rv_loop_timer(opts->loop, on_pause_over, o);
+    o->watch = loop_fd(opts->loop, listening_fd, LOOP_READ, on_connect, o);
+    o->pause = loop_timer(opts->loop, on_pause_over, o);
     return o;
 }
 
 struct clients *clients_free(struct clients *o) {
     if (o == NULL) return NULL;
     while (o->first != NULL) client_close(o->first); /* NOLINT(clang-analyzer-unix.Malloc): closing unlinks it */
-    rv_watch_free(o->watch);
-    rv_timer_free(o->pause);
+    loop_watch_free(o->watch);
+    loop_timer_free(o->pause);
     rv_closep(&o->fd);
     free(o);
     return NULL;

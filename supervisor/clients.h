@@ -16,7 +16,7 @@ struct clients;
 struct client;
 
 struct clients_opts {
-    struct rv_loop *loop;
+    struct loop *loop;
     size_t max;                /* at once */
     size_t max_of_peer;        /* of one peer; 0: as many */
     size_t request_max;        /* bytes */

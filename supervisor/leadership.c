@@ -47,16 +47,16 @@ static void on_change(void *arg, enum lease_change c) {
     switch (c) {
     case LEASE_WON:
         l->elected = true;
-        rv_info("this instance leads", "lease", l->name, "namespace", l->ns, "identity", l->identity);
+        log_info("this instance leads", "lease", l->name, "namespace", l->ns, "identity", l->identity);
         settle(l);
         break;
     case LEASE_FOLLOWED:
-        rv_info("this instance stands by", "leader", lease_holder(l->lease), "lease", l->name, "namespace", l->ns);
+        log_info("this instance stands by", "leader", lease_holder(l->lease), "lease", l->name, "namespace", l->ns);
         break;
     case LEASE_LOST:
         l->elected = l->acts = false;
-        rv_err("the lease is lost: this process ends at once, so that two never act", "lease", l->name, "holder",
-               lease_holder(l->lease));
+        log_error("the lease is lost: this process ends at once, so that two never act", "lease", l->name, "holder",
+                  lease_holder(l->lease));
         l->on.lost(l->on.arg);
         break;
     }
@@ -89,15 +89,15 @@ static void on_other(void *arg) {
     struct leadership *l = arg;
     const char *holder = other_operator_holder(l->other), *ns = other_operator_namespace(l->other);
     if (is_beside_another(l)) {
-        rv_warn(l->yields ? "another operator works beside this one, which stands by: stop one of the two, or set "
-                            "otherOperator.action"
-                          : "another operator works beside this one, and both act (otherOperator.action: warn)",
-                "holder", holder, "lease", l->other_lease, "namespace", ns);
+        log_warn(l->yields ? "another operator works beside this one, which stands by: stop one of the two, or set "
+                             "otherOperator.action"
+                           : "another operator works beside this one, and both act (otherOperator.action: warn)",
+                 "holder", holder, "lease", l->other_lease, "namespace", ns);
         settle(l);
         l->on.other(l->on.arg, true);
     } else if (holder[0] != 0) {
-        rv_info("the other operator renews its lease no longer", "holder", holder, "lease", l->other_lease, "namespace",
-                ns);
+        log_info("the other operator renews its lease no longer", "holder", holder, "lease", l->other_lease,
+                 "namespace", ns);
         settle(l);
         l->on.other(l->on.arg, false);
     } else {

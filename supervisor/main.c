@@ -55,8 +55,8 @@ struct program {
     char build_plugins[4096], install_plugins[4096];
     uint64_t work_seen, work_trimmed; /* changes and actions so far, for trim_memory() */
     struct served *served;            /* what the API server serves is being asked */
-    struct rv_timer *tick, *stop_timer, *reload_timer, *stop_check;
-    struct rv_watch *inotify_watch;
+    struct loop_timer *tick, *stop_timer, *reload_timer, *stop_check;
+    struct loop_watch *inotify_watch;
     int inotify_fd;
     struct stat config_seen; /* the file that was read last */
     struct config **retired; /* kept while a stopping plugin still points into them */
@@ -145,14 +145,14 @@ static int probe_plugins(struct program *g, const struct config *c, const struct
 
 static void warn_of(void *arg, const char *text) {
     (void)arg;
-    rv_warn("configuration", "reason", text);
+    log_warn("configuration", "reason", text);
 }
 
 /* ---- does the API server serve what is granted? ------------------------------------------------------------ */
 
 static void on_served(void *arg, const char *why) {
     struct program *g = arg;
-    if (why != NULL) rv_info("not compared with what the API server serves", "reason", why);
+    if (why != NULL) log_info("not compared with what the API server serves", "reason", why);
     g->served = served_free(g->served);
 }
 
@@ -180,24 +180,23 @@ static void apply_changes(struct program *g, struct config *fresh) {
             continue;
         }
         changed++;
-        rv_info(now == NULL     ? "plugin removed from the configuration"
-                : !now->enabled ? "plugin switched off"
-                : rebuilt       ? "plugin replaced: its library is another file"
-                                : "plugin replaced: its configuration changed",
-                "plugin", before->name.p);
+        log_info(now == NULL     ? "plugin removed from the configuration"
+                 : !now->enabled ? "plugin switched off"
+                 : rebuilt       ? "plugin replaced: its library is another file"
+                                 : "plugin replaced: its configuration changed",
+                 "plugin", before->name.p);
         plugin_stop(p, on_plugin_stopped, p);
     }
     for (size_t i = 0; i < fresh->plugin_n; i++)
         if (find_plugin(s, fresh->plugins[i].name) == NULL) {
             changed++;
-            rv_info("plugin added", "plugin", fresh->plugins[i].name.p);
+            log_info("plugin added", "plugin", fresh->plugins[i].name.p);
             add_plugin(s, &fresh->plugins[i]);
         }
-    rv_log_setup((enum rv_log_format)fresh->log_format, (enum rv_log_level)fresh->log_level, STDERR_FILENO,
-                 "rayvisord");
+    log_setup((enum log_format)fresh->log_format, (enum rv_log_level)fresh->log_level, STDERR_FILENO, "rayvisord");
     char n[16];
     snprintf(n, sizeof n, "%u", changed);
-    rv_info("configuration reloaded", "#plugins_changed", n);
+    log_info("configuration reloaded", "#plugins_changed", n);
     config_warnings(fresh, warn_of, NULL);
     keep_until_end(g, old);
     compare_with_served(g);
@@ -254,7 +253,7 @@ static void override(struct config *c, const struct options *o) {
 /* The operator would not start with this file. This is shown until the file is corrected (health.h), and not only in
  * one log line. */
 static void record_refusal(struct supervisor *s, const char *why) {
-    if (s->config_refused == NULL) s->config_refused_since = rv_wall_now();
+    if (s->config_refused == NULL) s->config_refused_since = clock_wall();
     free(s->config_refused);
     s->config_refused = why != NULL ? rv_strdup(rv_str(why)) : NULL;
 }
@@ -272,7 +271,7 @@ static int reload(struct supervisor *s, struct rv_error *err) {
     }
     record_refusal(s, fresh == NULL ? err->text : NULL);
     if (fresh == NULL) {
-        rv_err("configuration refused; the running one stays", "reason", err->text);
+        log_error("configuration refused; the running one stays", "reason", err->text);
         return err->code;
     }
     apply_changes(g, fresh);
@@ -290,7 +289,7 @@ static void check_config_file(struct program *g) {
     if (stat(g->s.config_path, &now) != 0) return; /* it is being replaced */
     bool same = now.st_dev == seen->st_dev && now.st_ino == seen->st_ino && now.st_size == seen->st_size &&
                 now.st_mtim.tv_sec == seen->st_mtim.tv_sec && now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec;
-    if (!same && !rv_timer_armed(g->reload_timer)) rv_timer_arm(g->reload_timer, RELOAD_MS);
+    if (!same && !loop_timer_armed(g->reload_timer)) loop_timer_arm(g->reload_timer, RELOAD_MS);
 }
 
 static void on_inotify(void *arg, int fd, unsigned events) {
@@ -305,7 +304,7 @@ static void on_inotify(void *arg, int fd, unsigned events) {
         /* Kubernetes replaces a mounted ConfigMap by renaming "..data". Editors write in several steps, so wait a
          * moment. */
         if (e->len > 0 && (strcmp(e->name, name) == 0 || strcmp(e->name, "..data") == 0))
-            rv_timer_arm(g->reload_timer, RELOAD_MS);
+            loop_timer_arm(g->reload_timer, RELOAD_MS);
         at += (ssize_t)sizeof *e + (ssize_t)e->len;
     }
 }
@@ -314,22 +313,22 @@ static void watch_config(struct program *g) {
     g->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (g->inotify_fd < 0 ||
         inotify_add_watch(g->inotify_fd, g->config_dir, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE) < 0) {
-        rv_warn("the configuration file is not watched: a change is noticed after seconds, or on SIGHUP", "reason",
-                strerror(errno));
+        log_warn("the configuration file is not watched: a change is noticed after seconds, or on SIGHUP", "reason",
+                 strerror(errno));
         return;
     }
-    g->inotify_watch = rv_loop_fd(g->s.loop, g->inotify_fd, RV_LOOP_READ, on_inotify, g);
+    g->inotify_watch = loop_fd(g->s.loop, g->inotify_fd, LOOP_READ, on_inotify, g);
 }
 
 /* ---- stopping --------------------------------------------------------------------------------------------- */
 
-static void end_loop(void *arg) { rv_loop_stop(((struct program *)arg)->s.loop); }
+static void end_loop(void *arg) { loop_stop(((struct program *)arg)->s.loop); }
 
 static void check_stopped(void *arg) {
     struct program *g = arg;
     bool running = false;
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) running = running || !plugin_stopped(p);
-    if (running || (leadership_acts(&g->s) && !executor_idle(g->s.executor))) rv_timer_arm(g->stop_check, 20);
+    if (running || (leadership_acts(&g->s) && !executor_idle(g->s.executor))) loop_timer_arm(g->stop_check, 20);
     /* no action of ours is in flight any more */
     else
         leadership_release(&g->s, end_loop, g);
@@ -358,7 +357,7 @@ static void on_lost(void *arg) {
     struct program *g = arg;
     g->exit_code = EXIT_LOST;
     g->s.stopping = true;
-    rv_loop_stop(g->s.loop);
+    loop_stop(g->s.loop);
 }
 
 static void on_stop_timeout(void *arg) {
@@ -367,18 +366,18 @@ static void on_stop_timeout(void *arg) {
     char n[24];
     executor_stats(g->s.executor, &x);
     snprintf(n, sizeof n, "%zu", x.in_flight + x.queued);
-    rv_warn("stopping although actions are unfinished", "#actions", n);
-    rv_loop_stop(g->s.loop);
+    log_warn("stopping although actions are unfinished", "#actions", n);
+    loop_stop(g->s.loop);
 }
 
 static void begin_stop(struct program *g, const char *why) {
     if (g->s.stopping) return;
     g->s.stopping = true;
     notify_manager("STOPPING=1");
-    rv_info("stopping: plugins finish what is in flight", "signal", why);
+    log_info("stopping: plugins finish what is in flight", "signal", why);
     for (struct plugin *p = g->s.plugins; p != NULL; p = plugin_next(p)) plugin_stop(p, NULL, NULL);
-    rv_timer_arm(g->stop_timer, STOP_MS);
-    rv_timer_arm(g->stop_check, 0);
+    loop_timer_arm(g->stop_timer, STOP_MS);
+    loop_timer_arm(g->stop_check, 0);
 }
 
 /* As PID 1 or as a subreaper this process inherits orphans. Our own hosts are reaped through their pidfd. */
@@ -455,10 +454,10 @@ static void harden(void) {
 
 /* Each open request to a Ray endpoint needs a socket. */
 static void raise_fd_limit(void) {
-    uint64_t files = rv_fd_limit_raise();
+    uint64_t files = fd_limit_raise();
     char n[24];
     snprintf(n, sizeof n, "%" PRIu64, files);
-    if (files < FEW_FDS) rv_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "#limit", n);
+    if (files < FEW_FDS) log_info("few files may be open at once: raise the hard limit (ulimit -Hn)", "#limit", n);
 }
 
 /* Returns unused memory to the system, also in the middle of a long burst. Memory that the next request would need
@@ -482,7 +481,7 @@ static void on_tick(void *arg) {
     trim_memory(g);
     check_config_file(g);
     notify_manager("WATCHDOG=1");
-    rv_timer_arm(g->tick, TICK_MS);
+    loop_timer_arm(g->tick, TICK_MS);
 }
 
 static int connect_cluster(struct program *g, struct rv_error *err) {
@@ -501,11 +500,11 @@ static int connect_cluster(struct program *g, struct rv_error *err) {
 static int start_supervisor(struct program *g, struct rv_error *err) {
     static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGCHLD};
     struct supervisor *s = &g->s;
-    s->started = rv_mono_now();
-    rv_random(&s->epoch, sizeof s->epoch);
-    s->loop = rv_loop_new(err);
-    int r = s->loop == NULL ? err->code : rv_loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
-    if (s->loop != NULL) rv_loop_coalesce(s->loop, GATHER_MS, &s->coalesce);
+    s->started = clock_monotonic();
+    random_bytes(&s->epoch, sizeof s->epoch);
+    s->loop = loop_new(err);
+    int r = s->loop == NULL ? err->code : loop_signals(s->loop, signals, RV_ARRAY_LEN(signals), on_signal, g, err);
+    if (s->loop != NULL) loop_coalesce(s->loop, GATHER_MS, &s->coalesce);
     if (r == 0) r = make_runtime_dir(s->config, err);
     if (r == 0) r = connect_cluster(g, err);
     if (r != 0) return r;
@@ -515,11 +514,11 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     s->feeds = feeds_new(s);
     feeds_on_synced(s->feeds, on_synced, s);
     s->executor = executor_new(s);
-    g->stop_timer = rv_loop_timer(s->loop, on_stop_timeout, g);
-    g->stop_check = rv_loop_timer(s->loop, check_stopped, g);
-    g->reload_timer = rv_loop_timer(s->loop, on_reload_timer, g);
-    g->tick = rv_loop_timer(s->loop, on_tick, g);
-    rv_timer_arm(g->tick, TICK_MS);
+    g->stop_timer = loop_timer(s->loop, on_stop_timeout, g);
+    g->stop_check = loop_timer(s->loop, check_stopped, g);
+    g->reload_timer = loop_timer(s->loop, on_reload_timer, g);
+    g->tick = loop_timer(s->loop, on_tick, g);
+    loop_timer_arm(g->tick, TICK_MS);
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
@@ -530,8 +529,8 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
         return err->code;
     watch_config(g);
     notify_manager("READY=1");
-    rv_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
-            s->config_path);
+    log_info("rayvisord started", "version", RV_VERSION, "server", kube_config_server(s->kube_config), "config",
+             s->config_path);
     config_warnings(s->config, warn_of, NULL);
     compare_with_served(g);
     return 0;
@@ -549,14 +548,14 @@ static void free_supervisor(struct program *g) {
     kube_client_free(s->client);
     kube_config_free(s->kube_config);
     store_free(s->store);
-    rv_timer_free(g->stop_timer);
-    rv_timer_free(g->stop_check);
-    rv_timer_free(g->tick);
-    rv_timer_free(g->reload_timer);
-    rv_watch_free(g->inotify_watch);
+    loop_timer_free(g->stop_timer);
+    loop_timer_free(g->stop_check);
+    loop_timer_free(g->tick);
+    loop_timer_free(g->reload_timer);
+    loop_watch_free(g->inotify_watch);
     rv_closep(&g->inotify_fd);
     lane_context_free(s->lanes);
-    rv_loop_free(s->loop);
+    loop_free(s->loop);
     free(s->host_binary);
     for (size_t i = 0; i < g->retired_n; i++) config_free(g->retired[i]);
     free(g->retired);
@@ -663,7 +662,7 @@ static void find_places(struct program *g) {
 /* The text may be of a plugin's or a manifest's making. */
 static void say(const char *text) {
     rv_autobuf struct rv_buf b = {0};
-    rv_visible(rv_str(text), RV_VISIBLE_LINES, &b);
+    visible_text(rv_str(text), VISIBLE_LINES, &b);
     fprintf(stderr, "rayvisord: %s\n", rv_buf_cstr(&b));
 }
 
@@ -672,12 +671,12 @@ static int run_program(struct program *g) {
     harden();
     raise_fd_limit();
     if (start_supervisor(g, &err) != 0) {
-        rv_err("cannot start", "reason", err.text);
+        log_error("cannot start", "reason", err.text);
         say(err.text);
         return EXIT_CONFIG;
     }
-    rv_loop_run(g->s.loop);
-    rv_info("stopped");
+    loop_run(g->s.loop);
+    log_info("stopped");
     return g->exit_code;
 }
 
@@ -691,13 +690,13 @@ static void print_warning(void *arg, const char *text) {
 static void on_checked(void *arg, const char *why) {
     struct program *g = arg;
     if (why != NULL) fprintf(stderr, "rayvisord: not checked: what the API server serves (%s)\n", why);
-    if (g->s.loop != NULL) rv_loop_stop(g->s.loop);
+    if (g->s.loop != NULL) loop_stop(g->s.loop);
 }
 
 /* Where a cluster can be reached. Where not, it says what was not checked. */
 static void check_against_cluster(struct program *g) {
     struct rv_error err = {0};
-    g->s.loop = rv_loop_new(&err);
+    g->s.loop = loop_new(&err);
     if (g->s.loop == NULL || connect_cluster(g, &err) != 0) {
         on_checked(g, err.text);
         return;
@@ -706,7 +705,7 @@ static void check_against_cluster(struct program *g) {
         served_begin(g->s.loop, g->s.client,
                      &(struct served_opts){
                          .config = g->s.config, .reads = true, .warn = print_warning, .done = on_checked, .arg = g});
-    rv_loop_run(g->s.loop);
+    loop_run(g->s.loop);
 }
 
 static int print_schema(struct program *g) {
@@ -741,8 +740,8 @@ int main(int argc, char **argv) {
         return EXIT_CONFIG;
     }
     override(g.s.config, &g.o);
-    rv_log_setup((enum rv_log_format)g.s.config->log_format, (enum rv_log_level)g.s.config->log_level, STDERR_FILENO,
-                 "rayvisord");
+    log_setup((enum log_format)g.s.config->log_format, (enum rv_log_level)g.s.config->log_level, STDERR_FILENO,
+              "rayvisord");
     int code = 0;
     rv_autobuf struct rv_buf rbac = {0};
     if (g.o.rbac) {

@@ -21,7 +21,7 @@ struct served {
     struct served_opts o;
     struct kube_client *client;
     struct group *groups;
-    struct rv_timer *end; /* done is called from the loop, also where nothing had to be asked */
+    struct loop_timer *end; /* done is called from the loop, also where nothing had to be asked */
     struct rv_buf why;
     size_t open;
 };
@@ -115,7 +115,7 @@ static void on_answer(void *arg, const struct kube_response *r) {
     if (!g->known)
         rv_buf_addf(&s->why, "%s%s: " RV_STR_FMT, s->why.n != 0 ? "; " : "", g->api_version,
                     RV_STR_ARG(r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code))));
-    if (--s->open == 0) rv_timer_arm(s->end, 0);
+    if (--s->open == 0) loop_timer_arm(s->end, 0);
 }
 
 static void ask(struct served *s, struct group *g) {
@@ -129,13 +129,13 @@ static void ask(struct served *s, struct group *g) {
                   on_answer, g);
 }
 
-struct served *served_begin(struct rv_loop *l, struct kube_client *c, const struct served_opts *o) {
+struct served *served_begin(struct loop *l, struct kube_client *c, const struct served_opts *o) {
     struct served *s = rv_alloc(sizeof *s);
     *s = (struct served){.o = *o, .client = c};
-    s->end = rv_loop_timer(l, finish, s);
+    s->end = loop_timer(l, finish, s);
     each_wanted(s, add_group);
     for (struct group *g = s->groups; g != NULL; g = g->next) ask(s, g);
-    if (s->open == 0) rv_timer_arm(s->end, 0);
+    if (s->open == 0) loop_timer_arm(s->end, 0);
     return s;
 }
 
@@ -148,7 +148,7 @@ struct served *served_free(struct served *s) {
         free(g->api_version);
         free(g);
     }
-    rv_timer_free(s->end);
+    loop_timer_free(s->end);
     rv_buf_free(&s->why);
     free(s);
     return NULL;

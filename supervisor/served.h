@@ -18,7 +18,7 @@ struct served_opts {
     void (*done)(void *arg, const char *why);
     void *arg;
 };
-struct served *served_begin(struct rv_loop *l, struct kube_client *c, const struct served_opts *o);
+struct served *served_begin(struct loop *l, struct kube_client *c, const struct served_opts *o);
 struct served *served_free(struct served *s); /* done is not called any more */
 
 #endif

@@ -24,8 +24,8 @@ struct control;
 struct leadership;
 
 struct supervisor {
-    struct rv_loop *loop;
-    struct rv_coalesce coalesce;
+    struct loop *loop;
+    struct coalesce coalesce;
     struct config *config;
     struct config_env env;
     const char *config_path;

@@ -24,7 +24,7 @@ struct tally {
 
 struct trouble {
     struct trouble_opts o;
-    struct rv_timer *timer;
+    struct loop_timer *timer;
     struct tally of, reasons;
     /* How often since it began, and how often the log knows of. */
     uint64_t times, logged;
@@ -64,8 +64,8 @@ static void log_trouble(struct trouble *t, int64_t now) {
     tally_print(&t->of, false, &of);
     tally_print(&t->reasons, true, &reasons);
     snprintf(times, sizeof times, "%" PRIu64, t->times - t->logged);
-    rv_warn(t->logged == 0 ? t->o.begins : t->o.lasts, "#times", times, "of", rv_buf_cstr(&of), "reason",
-            rv_buf_cstr(&reasons));
+    log_warn(t->logged == 0 ? t->o.begins : t->o.lasts, "#times", times, "of", rv_buf_cstr(&of), "reason",
+             rv_buf_cstr(&reasons));
     tally_clear(&t->of);
     tally_clear(&t->reasons);
     t->logged = t->times;
@@ -77,7 +77,7 @@ static void log_end(struct trouble *t, int64_t now) {
     char times[24], after[24];
     snprintf(times, sizeof times, "%" PRIu64, t->times);
     snprintf(after, sizeof after, "%.1f s", (double)(t->last - t->began) / 1e9);
-    rv_info(t->o.over, "after", after, "#times", times);
+    log_info(t->o.over, "after", after, "#times", times);
     tally_clear(&t->of); /* failures since the last line are counted in this one */
     tally_clear(&t->reasons);
     t->times = t->logged = 0;
@@ -87,14 +87,14 @@ static void log_end(struct trouble *t, int64_t now) {
 
 static void on_timer(void *arg) {
     struct trouble *t = arg;
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     bool lasts = t->o.persists != NULL && t->o.persists(t->o.arg);
     if (lasts) t->last = now;
     if (t->times > t->logged && now >= t->next) log_trouble(t, now);
     if (!lasts && now - t->last >= t->o.quiet_ms * INT64_C(1000000))
         log_end(t, now);
     else
-        rv_timer_arm(t->timer, t->o.quiet_ms);
+        loop_timer_arm(t->timer, t->o.quiet_ms);
 }
 
 struct trouble *trouble_new(const struct trouble_opts *o) {
@@ -102,14 +102,14 @@ struct trouble *trouble_new(const struct trouble_opts *o) {
     t->o = *o;
     if (t->o.coalesce_ms == 0) t->o.coalesce_ms = COALESCE_MS;
     if (t->o.quiet_ms == 0) t->o.quiet_ms = QUIET_MS;
-    t->timer = rv_loop_timer(o->loop, on_timer, t);
+    t->timer = loop_timer(o->loop, on_timer, t);
     return t;
 }
 
 struct trouble *trouble_free(struct trouble *t) {
     if (t == NULL) return NULL;
-    if (t->times > t->logged) log_trouble(t, rv_mono_now());
-    rv_timer_free(t->timer);
+    if (t->times > t->logged) log_trouble(t, clock_monotonic());
+    loop_timer_free(t->timer);
     tally_clear(&t->of);
     tally_clear(&t->reasons);
     free(t);
@@ -117,13 +117,13 @@ struct trouble *trouble_free(struct trouble *t) {
 }
 
 void trouble_report(struct trouble *t, struct rv_str of, struct rv_str reason) {
-    t->last = rv_mono_now();
+    t->last = clock_monotonic();
     if (t->began == 0) {
         t->began = t->last;
         t->next = 0;
-        rv_timer_arm(t->timer, t->o.coalesce_ms);
+        loop_timer_arm(t->timer, t->o.coalesce_ms);
     }
     t->times++;
     tally_add(&t->of, of);
-    tally_add(&t->reasons, rv_utf8_clip(reason, REASON_MAX));
+    tally_add(&t->reasons, utf8_clip(reason, REASON_MAX));
 }

@@ -11,7 +11,7 @@
 #include "rayvisor/base.h"
 
 struct trouble_opts {
-    struct rv_loop *loop;
+    struct loop *loop;
     const char *begins, *lasts, *over; /* the lines of the log; literals */
     /* Returns true if the problem lasts although nothing new was reported. NULL means no. */
     bool (*persists)(void *arg);

@@ -31,7 +31,7 @@ static X509 *new_cert(EVP_PKEY *key, const char *name, const char *group) {
     X509 *x = X509_new();
     uint64_t serial = 0;
     if (x == NULL) return NULL;
-    rv_random(&serial, sizeof serial);
+    random_bytes(&serial, sizeof serial);
     X509_set_version(x, 2);
     ASN1_INTEGER_set_uint64(X509_get_serialNumber(x), serial >> 1);
     X509_gmtime_adj(X509_getm_notBefore(x), -3600);

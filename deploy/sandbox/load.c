@@ -13,8 +13,8 @@
 enum { FILE_MAX = 256 << 20 };
 
 struct rv_node *sb_yaml_parse(struct rv_arena *a, struct rv_str text, struct rv_error *err) {
-    struct rv_yaml_opts o = {.anchors = true, .repeats = true, .max_nodes = RV_MP_MAX_NODES};
-    return rv_yaml_parse(a, text, &o, err);
+    struct yaml_opts o = {.anchors = true, .repeats = true, .max_nodes = RV_MP_MAX_NODES};
+    return yaml_tree(a, text, &o, err);
 }
 
 struct loading {
@@ -44,9 +44,9 @@ static int load_object(void *arg, struct rv_arena *a, struct rv_node *o, struct 
 
 static int load_file(struct sb_storage *s, const char *path, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
-    struct rv_yaml_opts o = {.name = path, .anchors = true, .repeats = true, .max_nodes = RV_MP_MAX_NODES};
-    int r = rv_file_read(path, FILE_MAX, &text, err);
-    return r != 0 ? r : rv_yaml_each(rv_buf_str(&text), &o, load_object, &(struct loading){s, path}, err);
+    struct yaml_opts o = {.name = path, .anchors = true, .repeats = true, .max_nodes = RV_MP_MAX_NODES};
+    int r = file_read(path, FILE_MAX, &text, err);
+    return r != 0 ? r : yaml_each(rv_buf_str(&text), &o, load_object, &(struct loading){s, path}, err);
 }
 
 static int only_yaml(const struct dirent *d) { return rv_str_ends(rv_str(d->d_name), ".yaml"); }

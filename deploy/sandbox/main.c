@@ -25,7 +25,7 @@ struct options {
 };
 
 static void base64(const char *text, struct rv_buf *out) {
-    rv_base64_encode((struct rv_bytes){(const uint8_t *)text, strlen(text)}, RV_BASE64_STANDARD, out);
+    base64_encode((struct rv_bytes){(const uint8_t *)text, strlen(text)}, BASE64_STANDARD, out);
 }
 
 static int write_file(const char *path, struct rv_buf *text) {
@@ -59,7 +59,7 @@ static int write_kubeconfig(const struct options *o, const char *path, const str
 
 static void on_signal(void *arg, int signo) {
     (void)signo;
-    rv_loop_stop(arg);
+    loop_stop(arg);
 }
 
 static void make_namespace(struct sb_storage *s, const char *name) {
@@ -95,12 +95,12 @@ static int run(const struct options *o, struct rv_error *err) {
     rv_autofree char *path = NULL, *cert_path = NULL;
     struct sb_certs certs = {0};
     if (sb_certs_make(o->bind, &certs) != 0) return rv_error_set(err, -ENOMEM, "cannot make a certificate");
-    struct rv_loop *l = rv_loop_new(err);
+    struct loop *l = loop_new(err);
     if (l == NULL) return -1;
     struct sb_storage *s = sb_storage_new(l, &sb_kubernetes_rules);
     s->ca_pem = rv_strdup(rv_str(certs.ca));
     for (size_t i = 0; i < RV_ARRAY_LEN(namespaces); i++) make_namespace(s, namespaces[i]);
-    int e = rv_loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);
+    int e = loop_signals(l, signals, RV_ARRAY_LEN(signals), on_signal, l, err);
     for (size_t i = 0; e == 0 && i < o->n_loads; i++) e = sb_load(s, o->loads[i], err);
     struct sim *sim = e == 0 ? sim_new(l, s, &o->sim, err) : NULL;
     const struct sb_server_opts so = {.bind = o->bind,
@@ -120,14 +120,14 @@ static int run(const struct options *o, struct rv_error *err) {
         else {
             printf("ready https://%s:%u kubeconfig=%s\n", o->bind, sb_server_port(v), path);
             fflush(stdout);
-            rv_loop_run(l);
+            loop_run(l);
         }
     } else
         e = -1;
     sb_server_free(v);
     sim_free(sim);
     sb_storage_free(s);
-    rv_loop_free(l);
+    loop_free(l);
     sb_certs_free(&certs);
     return e;
 }
@@ -149,7 +149,7 @@ int main(int argc, char **argv) {
         "  [--nodes N] [--sim-opts node_cpu=64,node_memory=256Gi,start_ms=20,...]\n";
     char token[33];
     uint8_t random[16];
-    rv_random(random, sizeof random);
+    random_bytes(random, sizeof random);
     for (size_t i = 0; i < sizeof random; i++) snprintf(token + 2 * i, 3, "%02x", random[i]);
     struct options o = {.bind = "127.0.0.1", .token = token};
     sim_opts_init(&o.sim);

@@ -47,7 +47,7 @@ struct sb_object *sb_object_at(const struct sb_object *o, uint64_t version) {
 
 /* ---- resources and lookups ---- */
 
-struct sb_storage *sb_storage_new(struct rv_loop *l, const struct sb_rules *rules) {
+struct sb_storage *sb_storage_new(struct loop *l, const struct sb_rules *rules) {
     struct sb_storage *s = rv_alloc(sizeof *s);
     s->loop = l;
     s->version = 1;
@@ -263,13 +263,13 @@ static void table_remove(struct sb_object *o) {
 
 static void set_now(struct rv_arena *a, struct rv_node *map, const char *key, int64_t plus_s) {
     char text[32];
-    rv_time_format(rv_wall_now() + plus_s * 1000000000, text);
+    rv_time_format(clock_wall() + plus_s * 1000000000, text);
     rv_node_set_cstr(a, map, key, text);
 }
 
 static void set_uid(struct rv_arena *a, struct rv_node *meta) {
     uint8_t u[16];
-    rv_random(u, sizeof u);
+    random_bytes(u, sizeof u);
     u[6] = (uint8_t)((u[6] & 0x0f) | 0x40);
     u[8] = (uint8_t)((u[8] & 0x3f) | 0x80);
     rv_node_set_fmt(a, meta, "uid", "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
@@ -350,7 +350,7 @@ static int pick_name(struct sb_storage *s, const struct sb_resource *r, struct r
     for (int tries = 0; tries < 8; tries++) {
         uint8_t random[5];
         char suffix[6];
-        rv_random(random, sizeof random);
+        random_bytes(random, sizeof random);
         rv_name_suffix(random, suffix);
         rv_node_set_fmt(a, meta, "name", RV_STR_FMT "%s", RV_STR_ARG(base), suffix);
         if (sb_get(s, r, ns, rv_node_text(rv_node_get(meta, "name"))) == NULL) return 0;

@@ -83,7 +83,7 @@ struct sb_rules {
     void (*changing)(struct sb_storage *s, const struct sb_resource *r, struct rv_val old, struct rv_val now);
 };
 /* The rules outlive the storage. */
-struct sb_storage *sb_storage_new(struct rv_loop *l, const struct sb_rules *rules);
+struct sb_storage *sb_storage_new(struct loop *l, const struct sb_rules *rules);
 void *sb_rules_state(const struct sb_storage *s);
 struct sb_storage *sb_storage_free(struct sb_storage *s);
 uint64_t sb_version(const struct sb_storage *s); /* the newest resourceVersion */

@@ -24,7 +24,7 @@ struct sb_listener {
     void *arg;
 };
 struct sb_storage {
-    struct rv_loop *loop;
+    struct loop *loop;
     /* `compacted` is the newest version that was dropped. */
     uint64_t version, compacted;
     struct sb_table **tables;

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-struct rv_backoff {
+struct backoff_pause {
     /* `first` is the pause after one failure and `most` is the longest pause. The unit is the caller's, and the result
      * has the same unit. */
     int64_t first, most;
@@ -16,7 +16,7 @@ struct rv_backoff {
     unsigned below, above;
 };
 
-static inline int64_t rv_backoff(struct rv_backoff b, uint64_t failures, uint64_t random) {
+static inline int64_t backoff_pause(struct backoff_pause b, uint64_t failures, uint64_t random) {
     int64_t wait = b.first < b.most ? b.first : b.most;
     for (uint64_t i = 1; i < failures && wait > 0 && wait < b.most; i++) wait = wait > b.most / 2 ? b.most : wait * 2;
     int64_t low = wait - wait / 100 * b.below - wait % 100 * b.below / 100;

@@ -4,11 +4,11 @@
 #include <errno.h>
 
 static const char *const alphabets[] = {
-    [RV_BASE64_STANDARD] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-    [RV_BASE64_URL] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    [BASE64_STANDARD] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+    [BASE64_URL] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
 };
 
-void rv_base64_encode(struct rv_bytes bytes, enum rv_base64_form form, struct rv_buf *out) {
+void base64_encode(struct rv_bytes bytes, enum base64_form form, struct rv_buf *out) {
     const char *alphabet = alphabets[form];
     rv_buf_reserve(out, bytes.n / 3 * 4 + 4);
     for (size_t i = 0; i < bytes.n; i += 3) {
@@ -18,7 +18,7 @@ void rv_base64_encode(struct rv_bytes bytes, enum rv_base64_form form, struct rv
         for (unsigned k = 0; k < 4; k++) {
             if (k <= have)
                 rv_buf_addc(out, (uint8_t)alphabet[word >> (18 - 6 * k) & 63]);
-            else if (form == RV_BASE64_STANDARD)
+            else if (form == BASE64_STANDARD)
                 rv_buf_addc(out, '=');
         }
     }
@@ -47,7 +47,7 @@ static int decode(struct rv_str text, const char *alphabet, struct rv_buf *out) 
     return bits < 6 ? 0 : -EINVAL; /* six or more bits left over mean one digit too many */
 }
 
-int rv_base64_decode(struct rv_str text, enum rv_base64_form form, struct rv_buf *out) {
+int base64_decode(struct rv_str text, enum base64_form form, struct rv_buf *out) {
     size_t before = out->n;
     rv_buf_reserve(out, text.n / 4 * 3 + 3);
     int r = decode(text, alphabets[form], out);

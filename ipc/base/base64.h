@@ -5,14 +5,14 @@
 
 #include "rayvisor/base.h"
 
-enum rv_base64_form {
-    RV_BASE64_STANDARD, /* uses '+' and '/'; is written with padding */
-    RV_BASE64_URL,      /* uses '-' and '_'; is written without padding */
+enum base64_form {
+    BASE64_STANDARD, /* uses '+' and '/'; is written with padding */
+    BASE64_URL,      /* uses '-' and '_'; is written without padding */
 };
 
-void rv_base64_encode(struct rv_bytes bytes, enum rv_base64_form form, struct rv_buf *out);
+void base64_encode(struct rv_bytes bytes, enum base64_form form, struct rv_buf *out);
 /* Decodes text and appends the bytes to out. Padding is optional and is accepted only at the end. Line breaks and
  * blanks are skipped. Anything else gives -EINVAL and leaves out as it was. */
-int rv_base64_decode(struct rv_str text, enum rv_base64_form form, struct rv_buf *out);
+int base64_decode(struct rv_str text, enum base64_form form, struct rv_buf *out);
 
 #endif

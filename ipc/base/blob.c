@@ -2,16 +2,16 @@
 
 #include <stdlib.h>
 
-struct rv_blob {
+struct blob {
     unsigned refs;
     size_t n;
     uint8_t bytes[];
 };
 
-struct rv_blob *rv_blob_new(struct rv_bytes bytes) {
+struct blob *blob_new(struct rv_bytes bytes) {
     size_t size;
-    if (__builtin_add_overflow(sizeof(struct rv_blob), bytes.n, &size)) rv_oom();
-    struct rv_blob *b = malloc(size);
+    if (__builtin_add_overflow(sizeof(struct blob), bytes.n, &size)) rv_oom();
+    struct blob *b = malloc(size);
     if (b == NULL) rv_oom();
     b->refs = 1;
     b->n = bytes.n;
@@ -19,16 +19,16 @@ struct rv_blob *rv_blob_new(struct rv_bytes bytes) {
     return b;
 }
 
-struct rv_blob *rv_blob_ref(struct rv_blob *b) {
+struct blob *blob_ref(struct blob *b) {
     __atomic_add_fetch(&b->refs, 1, __ATOMIC_RELAXED);
     return b;
 }
 
-struct rv_blob *rv_blob_unref(struct rv_blob *b) {
+struct blob *blob_unref(struct blob *b) {
     if (b != NULL && __atomic_sub_fetch(&b->refs, 1, __ATOMIC_ACQ_REL) == 0) free(b);
     return NULL;
 }
 
-struct rv_bytes rv_blob_bytes(const struct rv_blob *b) {
+struct rv_bytes blob_bytes(const struct blob *b) {
     return (struct rv_bytes){b->bytes, b->n};
 }

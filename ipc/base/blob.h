@@ -6,10 +6,10 @@
 
 #include "rayvisor/base.h"
 
-struct rv_blob;
-struct rv_blob *rv_blob_new(struct rv_bytes bytes); /* copies the bytes; the caller owns one reference */
-struct rv_blob *rv_blob_ref(struct rv_blob *b);
-struct rv_blob *rv_blob_unref(struct rv_blob *b); /* accepts NULL; always returns NULL */
-struct rv_bytes rv_blob_bytes(const struct rv_blob *b);
+struct blob;
+struct blob *blob_new(struct rv_bytes bytes); /* copies the bytes; the caller owns one reference */
+struct blob *blob_ref(struct blob *b);
+struct blob *blob_unref(struct blob *b); /* accepts NULL; always returns NULL */
+struct rv_bytes blob_bytes(const struct blob *b);
 
 #endif

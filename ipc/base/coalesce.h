@@ -21,7 +21,7 @@ enum {
     COALESCE_CROWD_MS = 300    /* ... unless COALESCE_FEW creations or edits came within this time. */
 };
 
-struct rv_coalesce { /* {0} is valid: changes are handled at once */
+struct coalesce { /* {0} is valid: changes are handled at once */
     struct {
         uint64_t hash;
         int64_t until; /* in ns */
@@ -33,7 +33,7 @@ struct rv_coalesce { /* {0} is valid: changes are handled at once */
 };
 
 /* The object with this hash has changed. */
-static inline void rv_coalesce_changed(struct rv_coalesce *c, int64_t now, uint64_t hash) {
+static inline void coalesce_changed(struct coalesce *c, int64_t now, uint64_t hash) {
     unsigned at = 0;
     for (unsigned i = 0; i < COALESCE_FEW; i++) {
         if (c->changed[i].hash == hash) {
@@ -47,7 +47,7 @@ static inline void rv_coalesce_changed(struct rv_coalesce *c, int64_t now, uint6
 }
 
 /* A user has created an object or edited a spec. */
-static inline void rv_coalesce_edited(struct rv_coalesce *c, int64_t now) {
+static inline void coalesce_edited(struct coalesce *c, int64_t now) {
     bool crowd = c->edited[c->edited_at] > now;
     c->edited[c->edited_at] = now + COALESCE_CROWD_MS * INT64_C(1000000);
     c->edited_at = (c->edited_at + 1) % COALESCE_FEW;
@@ -55,7 +55,7 @@ static inline void rv_coalesce_edited(struct rv_coalesce *c, int64_t now) {
 }
 
 /* Returns true if changes should be handled at once, and false if they should be collected. */
-static inline bool rv_coalesce_at_once(const struct rv_coalesce *c, int64_t now) {
+static inline bool coalesce_at_once(const struct coalesce *c, int64_t now) {
     if (now < c->until) return true;
     for (unsigned i = 0; i < COALESCE_FEW; i++)
         if (c->changed[i].until <= now) return true;

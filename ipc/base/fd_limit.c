@@ -10,7 +10,7 @@ static struct {
     struct rlimit before;
 } limit;
 
-uint64_t rv_fd_limit_raise(void) {
+uint64_t fd_limit_raise(void) {
     struct rlimit now;
     if (getrlimit(RLIMIT_NOFILE, &now) != 0) return 0;
     struct rlimit all = {now.rlim_max, now.rlim_max};
@@ -20,6 +20,6 @@ uint64_t rv_fd_limit_raise(void) {
     return all.rlim_cur;
 }
 
-void rv_fd_limit_restore(pid_t pid) {
+void fd_limit_restore(pid_t pid) {
     if (limit.raised) (void)prlimit(pid, RLIMIT_NOFILE, &limit.before, NULL);
 }

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-uint64_t rv_fd_limit_raise(void); /* raises the soft limit to the hard one; returns the limit in force, 0 if unknown */
-/* Sets the limit back to what it was before rv_fd_limit_raise(). pid 0 means this process. May be called between fork
+uint64_t fd_limit_raise(void); /* raises the soft limit to the hard one; returns the limit in force, 0 if unknown */
+/* Sets the limit back to what it was before fd_limit_raise(). pid 0 means this process. May be called between fork
  * and exec. */
-void rv_fd_limit_restore(pid_t pid);
+void fd_limit_restore(pid_t pid);
 
 #endif

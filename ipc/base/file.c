@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int rv_file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err) {
+int file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err) {
     rv_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return rv_error_set(err, -errno, "cannot read %s: %s", path, strerror(errno));
     for (;;) {

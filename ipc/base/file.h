@@ -6,6 +6,6 @@
 
 /* Appends the whole file to out. Returns RV_E_TOO_BIG if it has more than max bytes, and -errno if it cannot be
  * read. */
-int rv_file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err);
+int file_read(const char *path, size_t max, struct rv_buf *out, struct rv_error *err);
 
 #endif

@@ -5,39 +5,39 @@
 
 #include "rayvisor/base.h"
 
-#define RV_HASH_BEGIN 2166136261u
+#define HASH_BEGIN 2166136261u
 #define RV_HASH64_BEGIN UINT64_C(14695981039346656037)
 
-static inline uint32_t rv_hash_bytes(uint32_t h, struct rv_str s) {
+static inline uint32_t hash_bytes(uint32_t h, struct rv_str s) {
     for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * 16777619u;
     return h;
 }
 
-static inline uint64_t rv_hash64_bytes(uint64_t h, struct rv_str s) {
+static inline uint64_t hash64_bytes(uint64_t h, struct rv_str s) {
     for (size_t i = 0; i < s.n; i++) h = (h ^ (uint8_t)s.p[i]) * UINT64_C(1099511628211);
     return h;
 }
 
 /* Adds one more text and a separator, so that "ab", "c" and "a", "bc" have different hashes. */
-static inline uint32_t rv_hash_add(uint32_t h, struct rv_str s) { return (rv_hash_bytes(h, s) ^ 0xff) * 16777619u; }
+static inline uint32_t hash_add(uint32_t h, struct rv_str s) { return (hash_bytes(h, s) ^ 0xff) * 16777619u; }
 
 /* The hash of several texts with a separator after each. Its 64 bits are enough to stand for the texts where only the
  * hash is remembered. */
-static inline uint64_t rv_hash64_texts(const struct rv_str *texts, size_t n) {
+static inline uint64_t hash64_texts(const struct rv_str *texts, size_t n) {
     uint64_t h = RV_HASH64_BEGIN;
-    for (size_t i = 0; i < n; i++) h = (rv_hash64_bytes(h, texts[i]) ^ 0xff) * UINT64_C(1099511628211);
+    for (size_t i = 0; i < n; i++) h = (hash64_bytes(h, texts[i]) ^ 0xff) * UINT64_C(1099511628211);
     return h;
 }
 
 /* Mixes the high bits into the low bits, because a table uses only the low ones. */
-static inline uint32_t rv_hash_end(uint32_t h) { return h ^ h >> 15; }
+static inline uint32_t hash_end(uint32_t h) { return h ^ h >> 15; }
 
-static inline uint32_t rv_hash_key(struct rv_str ns, struct rv_str name) {
-    return rv_hash_end(rv_hash_add(rv_hash_add(RV_HASH_BEGIN, ns), name));
+static inline uint32_t hash_key(struct rv_str ns, struct rv_str name) {
+    return hash_end(hash_add(hash_add(HASH_BEGIN, ns), name));
 }
 
-static inline uint32_t rv_hash_kind_key(uint32_t kind, struct rv_str a, struct rv_str b) {
-    return rv_hash_end(rv_hash_add(rv_hash_add(RV_HASH_BEGIN ^ kind * 2654435761u, a), b));
+static inline uint32_t hash_kind_key(uint32_t kind, struct rv_str a, struct rv_str b) {
+    return hash_end(hash_add(hash_add(HASH_BEGIN ^ kind * 2654435761u, a), b));
 }
 
 #endif

@@ -172,7 +172,7 @@ static int on_number(void *ctx, const char *p, size_t n) {
 
 static int on_string(void *ctx, const unsigned char *p, size_t n) {
     struct rv_json_reader *r = ctx;
-    if (!rv_utf8_valid((struct rv_str){(const char *)p, n})) return fail(r, RV_E_PARSE, "a string that is not UTF-8");
+    if (!utf8_valid((struct rv_str){(const char *)p, n})) return fail(r, RV_E_PARSE, "a string that is not UTF-8");
     if (!wanted(r, KIND_SCALAR)) return r->failed == 0;
     size_t start = r->out.n;
     rv_mp_str(&r->out, (struct rv_str){(const char *)p, n});
@@ -264,7 +264,7 @@ static void classify_key(struct rv_json_reader *r, struct level *l, struct rv_st
 
 static int on_key(void *ctx, const unsigned char *p, size_t n) {
     struct rv_json_reader *r = ctx;
-    if (!rv_utf8_valid((struct rv_str){(const char *)p, n})) return fail(r, RV_E_PARSE, "a key that is not UTF-8");
+    if (!utf8_valid((struct rv_str){(const char *)p, n})) return fail(r, RV_E_PARSE, "a key that is not UTF-8");
     if (r->skipping > 0) return 1;
     struct level *l = &r->levels[r->depth - 1];
     struct rv_str key = {(const char *)p, n};
@@ -305,7 +305,7 @@ static void start_yajl(struct rv_json_reader *r) {
     if (r->yajl != NULL) yajl_free(r->yajl);
     r->yajl = yajl_alloc(&callbacks, &memory, r);
     if (r->yajl == NULL) rv_oom();
-    yajl_config(r->yajl, yajl_dont_validate_strings, 1); /* rv_utf8_valid is stricter and faster */
+    yajl_config(r->yajl, yajl_dont_validate_strings, 1); /* utf8_valid is stricter and faster */
 }
 
 struct rv_json_reader *rv_json_reader_new(const struct rv_projection *p, const struct rv_json_limits *limits,

@@ -52,7 +52,7 @@ static void write_double(double v, struct rv_buf *out) {
 
 static void write_base64(struct rv_bytes b, struct rv_buf *out) {
     rv_buf_addc(out, '"');
-    rv_base64_encode(b, RV_BASE64_STANDARD, out);
+    base64_encode(b, BASE64_STANDARD, out);
     rv_buf_addc(out, '"');
 }
 

@@ -12,15 +12,15 @@
 
 /* Where the process writes its lines. main() sets it once, before the first line. */
 static struct {
-    enum rv_log_format format;
+    enum log_format format;
     enum rv_log_level min;
     int fd;
     char component[32];
-} sink = {RV_LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, ""};
+} sink = {LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, ""};
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-void rv_log_setup(enum rv_log_format format, enum rv_log_level min_level, int fd, const char *component) {
+void log_setup(enum log_format format, enum rv_log_level min_level, int fd, const char *component) {
     sink.format = format;
     sink.min = min_level;
     sink.fd = fd;
@@ -29,9 +29,9 @@ void rv_log_setup(enum rv_log_format format, enum rv_log_level min_level, int fd
     sink.component[n] = 0;
 }
 
-bool rv_log_enabled(enum rv_log_level level) { return level >= sink.min; }
+bool log_enabled(enum rv_log_level level) { return level >= sink.min; }
 
-int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret) {
+int log_level_parse(struct rv_str s, enum rv_log_level *ret) {
     for (size_t i = 0; i < RV_ARRAY_LEN(level_names); i++)
         if (rv_str_is(s, level_names[i])) return *ret = (enum rv_log_level)i, 0;
     if (rv_str_is(s, "trace")) return *ret = RV_LOG_DEBUG, 0;
@@ -41,7 +41,7 @@ int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret) {
 /* Adds a quoted string. Nothing in it can end the line or the quote, and the result is UTF-8 for any input. */
 static void add_quoted(struct rv_buf *b, struct rv_str s) {
     rv_buf_addc(b, '"');
-    rv_visible(s, RV_VISIBLE_QUOTED, b);
+    visible_text(s, VISIBLE_QUOTED, b);
     rv_buf_addc(b, '"');
 }
 
@@ -127,7 +127,7 @@ static void text_line(struct rv_buf *b, const char *time, enum rv_log_level leve
                       const struct rv_field *fields, size_t n) {
     rv_buf_addf(b, "%s %-5s ", time, level_names[level]);
     if (sink.component[0] != 0) rv_buf_addf(b, "%s: ", sink.component);
-    rv_visible(message, RV_VISIBLE_LINE, b);
+    visible_text(message, VISIBLE_LINE, b);
     for (size_t i = 0; i < n; i++) {
         rv_autobuf struct rv_buf room = {0};
         bool number;
@@ -139,13 +139,13 @@ static void text_line(struct rv_buf *b, const char *time, enum rv_log_level leve
     rv_buf_addc(b, '\n');
 }
 
-void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n) {
-    if (!rv_log_enabled(level)) return;
+void log_write_fields(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n) {
+    if (!log_enabled(level)) return;
     if (level > RV_LOG_ERROR) level = RV_LOG_ERROR;
     char time[40];
-    rv_time_format_micro(rv_wall_now(), time);
+    rv_time_format_micro(clock_wall(), time);
     rv_autobuf struct rv_buf b = {0};
-    if (sink.format == RV_LOG_JSON)
+    if (sink.format == LOG_JSON)
         json_line(&b, time, level, message, fields, n);
     else
         text_line(&b, time, level, message, fields, n);
@@ -155,8 +155,8 @@ void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_fie
     (void)ignored;
 }
 
-void rv_log(enum rv_log_level level, const char *message, ...) {
-    if (!rv_log_enabled(level)) return;
+void log_write(enum rv_log_level level, const char *message, ...) {
+    if (!log_enabled(level)) return;
     struct rv_field fields[32];
     size_t n = 0;
     va_list ap;
@@ -169,5 +169,5 @@ void rv_log(enum rv_log_level level, const char *message, ...) {
         if (value != NULL) fields[n++] = (struct rv_field){rv_str(key), rv_str(value)};
     }
     va_end(ap);
-    rv_logv(level, rv_str(message), fields, n);
+    log_write_fields(level, rv_str(message), fields, n);
 }

@@ -9,25 +9,25 @@
 
 #include "rayvisor/plugin.h"
 
-enum rv_log_format { RV_LOG_TEXT, RV_LOG_JSON };
-void rv_log_setup(enum rv_log_format format, enum rv_log_level min_level, int fd, const char *component);
-bool rv_log_enabled(enum rv_log_level level);
+enum log_format { LOG_TEXT, LOG_JSON };
+void log_setup(enum log_format format, enum rv_log_level min_level, int fd, const char *component);
+bool log_enabled(enum rv_log_level level);
 
-/* Logs a message with fields: rv_log(RV_LOG_INFO, "watch started", "resource", "pods", "version", rv, NULL). Fields are
- * pairs of C strings, and a pair whose value is NULL is left out. A key that begins with '#' ("#times") marks a number:
- * the line shows the key without the '#', and JSON shows the value without quotes. A value that is not a number is
- * quoted even so. */
-void rv_log(enum rv_log_level level, const char *message, ...) __attribute__((sentinel));
-void rv_logv(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n);
-#define rv_info(...) rv_log(RV_LOG_INFO, __VA_ARGS__, NULL)
-#define rv_warn(...) rv_log(RV_LOG_WARN, __VA_ARGS__, NULL)
-#define rv_err(...) rv_log(RV_LOG_ERROR, __VA_ARGS__, NULL)
-#define rv_debug(...)                                                                                                  \
+/* Logs a message with fields: log_write(RV_LOG_INFO, "watch started", "resource", "pods", "version", rv, NULL). Fields
+ * are pairs of C strings, and a pair whose value is NULL is left out. A key that begins with '#' ("#times") marks a
+ * number: the line shows the key without the '#', and JSON shows the value without quotes. A value that is not a number
+ * is quoted even so. */
+void log_write(enum rv_log_level level, const char *message, ...) __attribute__((sentinel));
+void log_write_fields(enum rv_log_level level, struct rv_str message, const struct rv_field *fields, size_t n);
+#define log_info(...) log_write(RV_LOG_INFO, __VA_ARGS__, NULL)
+#define log_warn(...) log_write(RV_LOG_WARN, __VA_ARGS__, NULL)
+#define log_error(...) log_write(RV_LOG_ERROR, __VA_ARGS__, NULL)
+#define log_debug(...)                                                                                                 \
     do {                                                                                                               \
-        if (rv_log_enabled(RV_LOG_DEBUG)) rv_log(RV_LOG_DEBUG, __VA_ARGS__, NULL);                                     \
+        if (log_enabled(RV_LOG_DEBUG)) log_write(RV_LOG_DEBUG, __VA_ARGS__, NULL);                                     \
     } while (0)
 
 /* Converts "trace", "debug", "info", "warn" or "error" to a level. Returns -EINVAL for any other text. */
-int rv_log_level_parse(struct rv_str s, enum rv_log_level *ret);
+int log_level_parse(struct rv_str s, enum rv_log_level *ret);
 
 #endif

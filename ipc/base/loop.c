@@ -17,57 +17,57 @@
 
 enum { EVENTS_PER_TURN = 64, COALESCE_BURST = 64 };
 
-struct rv_watch {
-    struct rv_loop *loop;
+struct loop_watch {
+    struct loop *loop;
     int fd;
     unsigned events;
-    rv_watch_fn fn;
+    loop_watch_fn fn;
     void *arg;
     bool dead;
-    struct rv_watch *next_dead;
+    struct loop_watch *next_dead;
 };
 
-struct rv_timer {
-    struct rv_loop *loop;
+struct loop_timer {
+    struct loop *loop;
     int64_t due;
     uint64_t order; /* timers with equal times fire in the order in which they were armed */
     size_t at;      /* index in the heap + 1; 0 means not armed */
-    rv_timer_fn fn;
+    loop_timer_fn fn;
     void *arg;
     bool dead;
-    struct rv_timer *next_dead;
+    struct loop_timer *next_dead;
 };
 
-struct rv_prepare {
-    struct rv_loop *loop;
-    rv_prepare_fn fn;
+struct loop_prepare {
+    struct loop *loop;
+    loop_prepare_fn fn;
     void *arg;
     bool dead;
-    struct rv_prepare *next;
+    struct loop_prepare *next;
 };
 
 struct deferred {
-    rv_timer_fn fn;
+    loop_timer_fn fn;
     void *arg;
 };
 
-struct rv_loop {
-    int64_t coalesce_ns; /* see rv_loop_coalesce() */
-    struct rv_rate_limit turns;
-    const struct rv_coalesce *coalesce;
+struct loop {
+    int64_t coalesce_ns; /* see loop_coalesce() */
+    struct rate_limit turns;
+    const struct coalesce *coalesce;
     bool again; /* a prepare hook asked to run all hooks once more before the loop sleeps */
     int epoll_fd, signal_fd;
     bool stopped;
     int64_t now;
     uint64_t order;
-    struct rv_timer **heap;
+    struct loop_timer **heap;
     size_t heap_n, heap_cap;
-    struct rv_prepare *prepares;
-    struct rv_watch *dead_watches, *signal_watch;
-    struct rv_timer *dead_timers;
+    struct loop_prepare *prepares;
+    struct loop_watch *dead_watches, *signal_watch;
+    struct loop_timer *dead_timers;
     struct deferred *deferred;
     size_t deferred_n, deferred_cap;
-    rv_signal_fn on_signal;
+    loop_signal_fn on_signal;
     void *signal_arg;
 };
 
@@ -79,28 +79,28 @@ static int64_t clock_ns(clockid_t id) {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-int64_t rv_wall_now(void) { return clock_ns(CLOCK_REALTIME); }
-int64_t rv_mono_now(void) { return clock_ns(CLOCK_MONOTONIC); }
-int64_t rv_boot_now(void) { return clock_ns(CLOCK_BOOTTIME); }
-int64_t rv_mono_left_ms(int64_t until) {
-    int64_t ns = until - rv_mono_now();
+int64_t clock_wall(void) { return clock_ns(CLOCK_REALTIME); }
+int64_t clock_monotonic(void) { return clock_ns(CLOCK_MONOTONIC); }
+int64_t clock_boot(void) { return clock_ns(CLOCK_BOOTTIME); }
+int64_t clock_left_ms(int64_t until) {
+    int64_t ns = until - clock_monotonic();
     return ns <= 0 ? 0 : (ns + 999999) / 1000000;
 }
-int64_t rv_loop_now(const struct rv_loop *l) { return l->now; }
+int64_t loop_now(const struct loop *l) { return l->now; }
 
 /* ---- timers --------------------------------------------------------------------------------------------- */
 
-static bool timer_before(const struct rv_timer *a, const struct rv_timer *b) {
+static bool timer_before(const struct loop_timer *a, const struct loop_timer *b) {
     return a->due != b->due ? a->due < b->due : a->order < b->order;
 }
 
-static void heap_put(struct rv_loop *l, size_t i, struct rv_timer *t) {
+static void heap_put(struct loop *l, size_t i, struct loop_timer *t) {
     l->heap[i] = t;
     t->at = i + 1;
 }
 
-static void heap_up(struct rv_loop *l, size_t i) {
-    struct rv_timer *t = l->heap[i];
+static void heap_up(struct loop *l, size_t i) {
+    struct loop_timer *t = l->heap[i];
     while (i > 0 && timer_before(t, l->heap[(i - 1) / 2])) {
         heap_put(l, i, l->heap[(i - 1) / 2]);
         i = (i - 1) / 2;
@@ -108,8 +108,8 @@ static void heap_up(struct rv_loop *l, size_t i) {
     heap_put(l, i, t);
 }
 
-static void heap_down(struct rv_loop *l, size_t i) {
-    struct rv_timer *t = l->heap[i];
+static void heap_down(struct loop *l, size_t i) {
+    struct loop_timer *t = l->heap[i];
     for (size_t child; (child = 2 * i + 1) < l->heap_n; i = child) {
         if (child + 1 < l->heap_n && timer_before(l->heap[child + 1], l->heap[child])) child++;
         if (!timer_before(l->heap[child], t)) break;
@@ -118,19 +118,19 @@ static void heap_down(struct rv_loop *l, size_t i) {
     heap_put(l, i, t);
 }
 
-struct rv_timer *rv_loop_timer(struct rv_loop *l, rv_timer_fn fn, void *arg) {
-    struct rv_timer *t = rv_alloc(sizeof *t);
-    *t = (struct rv_timer){.loop = l, .fn = fn, .arg = arg};
+struct loop_timer *loop_timer(struct loop *l, loop_timer_fn fn, void *arg) {
+    struct loop_timer *t = rv_alloc(sizeof *t);
+    *t = (struct loop_timer){.loop = l, .fn = fn, .arg = arg};
     return t;
 }
 
-bool rv_timer_armed(const struct rv_timer *t) { return t->at != 0; }
+bool loop_timer_armed(const struct loop_timer *t) { return t->at != 0; }
 
-void rv_timer_disarm(struct rv_timer *t) {
+void loop_timer_disarm(struct loop_timer *t) {
     if (t->at == 0) return;
-    struct rv_loop *l = t->loop;
+    struct loop *l = t->loop;
     size_t i = t->at - 1;
-    struct rv_timer *last = l->heap[--l->heap_n];
+    struct loop_timer *last = l->heap[--l->heap_n];
     t->at = 0;
     if (last == t) return;
     heap_put(l, i, last);
@@ -138,38 +138,38 @@ void rv_timer_disarm(struct rv_timer *t) {
     heap_down(l, last->at - 1);
 }
 
-void rv_timer_arm(struct rv_timer *t, int64_t delay_ms) {
-    struct rv_loop *l = t->loop;
-    rv_timer_disarm(t);
+void loop_timer_arm(struct loop_timer *t, int64_t delay_ms) {
+    struct loop *l = t->loop;
+    loop_timer_disarm(t);
     if (delay_ms < 0) delay_ms = 0;
     if (delay_ms > INT64_C(1000000000000)) delay_ms = INT64_C(1000000000000);
-    t->due = rv_mono_now() + delay_ms * 1000000;
+    t->due = clock_monotonic() + delay_ms * 1000000;
     t->order = l->order++;
     if (l->heap_n == l->heap_cap) {
         l->heap_cap = l->heap_cap == 0 ? 16 : l->heap_cap * 2;
-        l->heap = rv_realloc_array(l->heap, l->heap_cap, sizeof(struct rv_timer *));
+        l->heap = rv_realloc_array(l->heap, l->heap_cap, sizeof(struct loop_timer *));
     }
     heap_put(l, l->heap_n++, t);
     heap_up(l, l->heap_n - 1);
 }
 
-struct rv_timer *rv_timer_free(struct rv_timer *t) {
+struct loop_timer *loop_timer_free(struct loop_timer *t) {
     if (t == NULL || t->dead) return NULL;
-    rv_timer_disarm(t);
+    loop_timer_disarm(t);
     t->dead = true;
     t->next_dead = t->loop->dead_timers;
     t->loop->dead_timers = t;
     return NULL;
 }
 
-static bool run_timers(struct rv_loop *l) {
+static bool run_timers(struct loop *l) {
     bool ran = false;
     /* Runs only timers that were armed before this turn. A callback that arms its timer with 0 is called in the next
      * turn. */
     uint64_t limit = l->order;
     while (l->heap_n > 0 && l->heap[0]->due <= l->now && l->heap[0]->order < limit && !l->stopped) {
-        struct rv_timer *t = l->heap[0];
-        rv_timer_disarm(t);
+        struct loop_timer *t = l->heap[0];
+        loop_timer_disarm(t);
         t->fn(t->arg);
         ran = true;
     }
@@ -179,13 +179,13 @@ static bool run_timers(struct rv_loop *l) {
 /* ---- descriptors ---------------------------------------------------------------------------------------- */
 
 static uint32_t to_epoll(unsigned events) {
-    return ((events & RV_LOOP_READ) != 0 ? (uint32_t)EPOLLIN | (uint32_t)EPOLLRDHUP : 0) |
-           ((events & RV_LOOP_WRITE) != 0 ? (uint32_t)EPOLLOUT : 0);
+    return ((events & LOOP_READ) != 0 ? (uint32_t)EPOLLIN | (uint32_t)EPOLLRDHUP : 0) |
+           ((events & LOOP_WRITE) != 0 ? (uint32_t)EPOLLOUT : 0);
 }
 
-struct rv_watch *rv_loop_fd(struct rv_loop *l, int fd, unsigned events, rv_watch_fn fn, void *arg) {
-    struct rv_watch *w = rv_alloc(sizeof *w);
-    *w = (struct rv_watch){.loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg};
+struct loop_watch *loop_fd(struct loop *l, int fd, unsigned events, loop_watch_fn fn, void *arg) {
+    struct loop_watch *w = rv_alloc(sizeof *w);
+    *w = (struct loop_watch){.loop = l, .fd = fd, .events = events, .fn = fn, .arg = arg};
     struct epoll_event e = {.events = to_epoll(events), .data.ptr = w};
     if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, fd, &e) != 0) {
         free(w);
@@ -194,14 +194,14 @@ struct rv_watch *rv_loop_fd(struct rv_loop *l, int fd, unsigned events, rv_watch
     return w;
 }
 
-void rv_watch_set(struct rv_watch *w, unsigned events) {
+void loop_watch_set(struct loop_watch *w, unsigned events) {
     if (w->dead || w->events == events) return;
     w->events = events;
     struct epoll_event e = {.events = to_epoll(events), .data.ptr = w};
     (void)epoll_ctl(w->loop->epoll_fd, EPOLL_CTL_MOD, w->fd, &e);
 }
 
-struct rv_watch *rv_watch_free(struct rv_watch *w) {
+struct loop_watch *loop_watch_free(struct loop_watch *w) {
     if (w == NULL || w->dead) return NULL;
     /* This fails if the descriptor is already closed, because the kernel has then forgotten it. The failure is
      * harmless. */
@@ -212,17 +212,17 @@ struct rv_watch *rv_watch_free(struct rv_watch *w) {
     return NULL;
 }
 
-static bool run_events(struct rv_loop *l, int timeout_ms) {
+static bool run_events(struct loop *l, int timeout_ms) {
     struct epoll_event events[EVENTS_PER_TURN];
     int n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, timeout_ms);
-    l->now = rv_mono_now();
+    l->now = clock_monotonic();
     for (int i = 0; i < n && !l->stopped; i++) {
-        struct rv_watch *w = events[i].data.ptr;
+        struct loop_watch *w = events[i].data.ptr;
         if (w->dead) continue;
         unsigned got = 0;
-        if ((events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) got |= RV_LOOP_READ;
-        if ((events[i].events & EPOLLOUT) != 0) got |= RV_LOOP_WRITE;
-        if ((events[i].events & EPOLLERR) != 0) got |= RV_LOOP_ERROR;
+        if ((events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) got |= LOOP_READ;
+        if ((events[i].events & EPOLLOUT) != 0) got |= LOOP_WRITE;
+        if ((events[i].events & EPOLLERR) != 0) got |= LOOP_ERROR;
         w->fn(w->arg, w->fd, got);
     }
     return n > 0;
@@ -230,29 +230,29 @@ static bool run_events(struct rv_loop *l, int timeout_ms) {
 
 /* ---- hooks ---------------------------------------------------------------------------------------------- */
 
-struct rv_prepare *rv_loop_prepare(struct rv_loop *l, rv_prepare_fn fn, void *arg) {
-    struct rv_prepare *p = rv_alloc(sizeof *p);
-    *p = (struct rv_prepare){.loop = l, .fn = fn, .arg = arg, .next = l->prepares};
+struct loop_prepare *loop_prepare(struct loop *l, loop_prepare_fn fn, void *arg) {
+    struct loop_prepare *p = rv_alloc(sizeof *p);
+    *p = (struct loop_prepare){.loop = l, .fn = fn, .arg = arg, .next = l->prepares};
     l->prepares = p;
     return p;
 }
 
-struct rv_prepare *rv_prepare_free(struct rv_prepare *p) {
+struct loop_prepare *loop_prepare_free(struct loop_prepare *p) {
     if (p != NULL) p->dead = true;
     return NULL;
 }
 
-static bool run_prepares(struct rv_loop *l) {
+static bool run_prepares(struct loop *l) {
     bool more = false;
     l->again = false;
-    for (struct rv_prepare *p = l->prepares; p != NULL; p = p->next)
+    for (struct loop_prepare *p = l->prepares; p != NULL; p = p->next)
         if (!p->dead && p->fn(p->arg)) more = true;
     return more || l->again;
 }
 
-void rv_loop_again(struct rv_loop *l) { l->again = true; }
+void loop_again(struct loop *l) { l->again = true; }
 
-void rv_loop_defer(struct rv_loop *l, rv_timer_fn fn, void *arg) {
+void loop_defer(struct loop *l, loop_timer_fn fn, void *arg) {
     if (l->deferred_n == l->deferred_cap) {
         l->deferred_cap = l->deferred_cap == 0 ? 16 : l->deferred_cap * 2;
         l->deferred = rv_realloc_array(l->deferred, l->deferred_cap, sizeof *l->deferred);
@@ -260,7 +260,7 @@ void rv_loop_defer(struct rv_loop *l, rv_timer_fn fn, void *arg) {
     l->deferred[l->deferred_n++] = (struct deferred){fn, arg};
 }
 
-static void run_deferred(struct rv_loop *l) {
+static void run_deferred(struct loop *l) {
     size_t n = l->deferred_n;
     if (n == 0) return;
     for (size_t i = 0; i < n; i++) l->deferred[i].fn(l->deferred[i].arg);
@@ -268,17 +268,17 @@ static void run_deferred(struct rv_loop *l) {
     l->deferred_n -= n;
 }
 
-static void free_later(struct rv_loop *l) {
-    for (struct rv_watch *w; (w = l->dead_watches) != NULL;) {
+static void free_later(struct loop *l) {
+    for (struct loop_watch *w; (w = l->dead_watches) != NULL;) {
         l->dead_watches = w->next_dead;
         free(w);
     }
-    for (struct rv_timer *t; (t = l->dead_timers) != NULL;) {
+    for (struct loop_timer *t; (t = l->dead_timers) != NULL;) {
         l->dead_timers = t->next_dead;
         free(t);
     }
-    for (struct rv_prepare **p = &l->prepares; *p != NULL;) {
-        struct rv_prepare *gone = *p;
+    for (struct loop_prepare **p = &l->prepares; *p != NULL;) {
+        struct loop_prepare *gone = *p;
         if (gone->dead) {
             *p = gone->next;
             free(gone);
@@ -291,13 +291,13 @@ static void free_later(struct rv_loop *l) {
 /* ---- signals -------------------------------------------------------------------------------------------- */
 
 static void signal_ready(void *arg, int fd, unsigned events) {
-    struct rv_loop *l = arg;
+    struct loop *l = arg;
     struct signalfd_siginfo info;
     (void)events;
     while (read(fd, &info, sizeof info) == (ssize_t)sizeof info) l->on_signal(l->signal_arg, (int)info.ssi_signo);
 }
 
-int rv_loop_signals(struct rv_loop *l, const int *signals, size_t n, rv_signal_fn fn, void *arg, struct rv_error *err) {
+int loop_signals(struct loop *l, const int *signals, size_t n, loop_signal_fn fn, void *arg, struct rv_error *err) {
     sigset_t set;
     sigemptyset(&set);
     for (size_t i = 0; i < n; i++) sigaddset(&set, signals[i]);
@@ -308,30 +308,30 @@ int rv_loop_signals(struct rv_loop *l, const int *signals, size_t n, rv_signal_f
     l->signal_fd = fd;
     l->on_signal = fn;
     l->signal_arg = arg;
-    l->signal_watch = rv_loop_fd(l, fd, RV_LOOP_READ, signal_ready, l);
+    l->signal_watch = loop_fd(l, fd, LOOP_READ, signal_ready, l);
     if (l->signal_watch == NULL) return rv_error_set(err, -errno, "cannot watch the signalfd: %s", strerror(errno));
     return 0;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------------- */
 
-struct rv_loop *rv_loop_new(struct rv_error *err) {
+struct loop *loop_new(struct rv_error *err) {
     int fd = epoll_create1(EPOLL_CLOEXEC);
     if (fd < 0) {
         rv_error_set(err, -errno, "cannot make an epoll descriptor: %s", strerror(errno));
         return NULL;
     }
-    struct rv_loop *l = rv_alloc(sizeof *l);
+    struct loop *l = rv_alloc(sizeof *l);
     l->epoll_fd = fd;
     l->signal_fd = -1;
-    l->now = rv_mono_now();
+    l->now = clock_monotonic();
     return l;
 }
 
-struct rv_loop *rv_loop_free(struct rv_loop *l) {
+struct loop *loop_free(struct loop *l) {
     if (l == NULL) return NULL;
-    rv_watch_free(l->signal_watch);
-    for (struct rv_prepare *p = l->prepares; p != NULL; p = p->next) p->dead = true;
+    loop_watch_free(l->signal_watch);
+    for (struct loop_prepare *p = l->prepares; p != NULL; p = p->next) p->dead = true;
     free_later(l);
     rv_closep(&l->signal_fd);
     rv_closep(&l->epoll_fd);
@@ -341,11 +341,11 @@ struct rv_loop *rv_loop_free(struct rv_loop *l) {
     return NULL;
 }
 
-static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
+static int turn_timeout(const struct loop *l, int64_t max_wait_ms) {
     if (l->deferred_n > 0 || l->stopped) return 0;
     int64_t wait = max_wait_ms;
     if (l->heap_n > 0) {
-        int64_t ms = rv_mono_left_ms(l->heap[0]->due);
+        int64_t ms = clock_left_ms(l->heap[0]->due);
         if (wait < 0 || ms < wait) wait = ms;
     }
     return wait > INT32_MAX ? INT32_MAX : (int)wait;
@@ -353,16 +353,16 @@ static int turn_timeout(const struct rv_loop *l, int64_t max_wait_ms) {
 
 /* Tokens for waiting come with time, and each wait takes one. When none is left, the loop sleeps before it looks again.
  * Everything that arrives in between is then handled together. */
-static void sleep_to_coalesce(struct rv_loop *l) {
-    int64_t now = rv_mono_now();
-    if (rv_rate_limit_take(&l->turns, now, (double)l->coalesce_ns, COALESCE_BURST)) return;
-    if (l->coalesce != NULL && rv_coalesce_at_once(l->coalesce, now)) return;
+static void sleep_to_coalesce(struct loop *l) {
+    int64_t now = clock_monotonic();
+    if (rate_limit_take(&l->turns, now, (double)l->coalesce_ns, COALESCE_BURST)) return;
+    if (l->coalesce != NULL && coalesce_at_once(l->coalesce, now)) return;
     struct timespec pause = {0, (long)l->coalesce_ns};
     (void)nanosleep(&pause, NULL);
 }
 
 /* Events that are ready are never delayed. Only a wait that the next small event would end is made a little longer. */
-static void wait_for_events(struct rv_loop *l, int timeout_ms) {
+static void wait_for_events(struct loop *l, int timeout_ms) {
     if (timeout_ms == 0 || l->coalesce_ns == 0) {
         run_events(l, timeout_ms);
         return;
@@ -372,13 +372,13 @@ static void wait_for_events(struct rv_loop *l, int timeout_ms) {
     run_events(l, turn_timeout(l, timeout_ms));
 }
 
-void rv_loop_coalesce(struct rv_loop *l, int64_t ms, const struct rv_coalesce *coalesce) {
+void loop_coalesce(struct loop *l, int64_t ms, const struct coalesce *coalesce) {
     l->coalesce = coalesce;
     l->coalesce_ns = ms * 1000000;
-    l->turns = (struct rv_rate_limit){COALESCE_BURST, rv_mono_now()};
+    l->turns = (struct rate_limit){COALESCE_BURST, clock_monotonic()};
 }
 
-void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms) {
+void loop_turn(struct loop *l, int64_t max_wait_ms) {
     bool more = run_prepares(l);
     wait_for_events(l, more ? 0 : turn_timeout(l, max_wait_ms));
     run_timers(l);
@@ -386,9 +386,9 @@ void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms) {
     free_later(l);
 }
 
-void rv_loop_run(struct rv_loop *l) {
+void loop_run(struct loop *l) {
     l->stopped = false;
-    while (!l->stopped) rv_loop_turn(l, -1);
+    while (!l->stopped) loop_turn(l, -1);
 }
 
-void rv_loop_stop(struct rv_loop *l) { l->stopped = true; }
+void loop_stop(struct loop *l) { l->stopped = true; }

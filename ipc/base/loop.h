@@ -8,58 +8,58 @@
 
 #include "rayvisor/base.h"
 
-struct rv_coalesce;
-struct rv_loop;
-struct rv_loop *rv_loop_new(struct rv_error *err);
-struct rv_loop *rv_loop_free(struct rv_loop *l);
-void rv_loop_run(struct rv_loop *l);                       /* runs until rv_loop_stop() */
-void rv_loop_turn(struct rv_loop *l, int64_t max_wait_ms); /* runs one turn; 0 does not block, -1 waits without limit */
-void rv_loop_stop(struct rv_loop *l);
+struct coalesce;
+struct loop;
+struct loop *loop_new(struct rv_error *err);
+struct loop *loop_free(struct loop *l);
+void loop_run(struct loop *l);                       /* runs until loop_stop() */
+void loop_turn(struct loop *l, int64_t max_wait_ms); /* runs one turn; 0 does not block, -1 waits without limit */
+void loop_stop(struct loop *l);
 /* Under steady load many small wake-ups cost more than the work that they bring. The loop then lets `ms` milliseconds
  * pass before it waits again, as a network card does. A burst of up to 64 turns is not slowed, and one turn is regained
- * every `ms`. The loop is not slowed while rv_coalesce_at_once(coalesce) is true (coalesce.h). `coalesce` is borrowed;
+ * every `ms`. The loop is not slowed while coalesce_at_once(coalesce) is true (coalesce.h). `coalesce` is borrowed;
  * NULL means that it is never true. */
-void rv_loop_coalesce(struct rv_loop *l, int64_t ms, const struct rv_coalesce *coalesce);
+void loop_coalesce(struct loop *l, int64_t ms, const struct coalesce *coalesce);
 
-/* Clocks in ns. rv_loop_now() is CLOCK_MONOTONIC as read at the start of the turn. rv_mono_now(), rv_boot_now() and
- * rv_wall_now() read CLOCK_MONOTONIC, CLOCK_BOOTTIME (which also counts while the machine sleeps) and CLOCK_REALTIME at
+/* Clocks in ns. loop_now() is CLOCK_MONOTONIC as read at the start of the turn. clock_monotonic(), clock_boot() and
+ * clock_wall() read CLOCK_MONOTONIC, CLOCK_BOOTTIME (which also counts while the machine sleeps) and CLOCK_REALTIME at
  * each call. */
-int64_t rv_loop_now(const struct rv_loop *l);
-int64_t rv_wall_now(void);
-int64_t rv_mono_now(void);
-int64_t rv_boot_now(void);
-int64_t rv_mono_left_ms(int64_t until); /* milliseconds until that rv_mono_now(), rounded up; 0 if it has passed */
+int64_t loop_now(const struct loop *l);
+int64_t clock_wall(void);
+int64_t clock_monotonic(void);
+int64_t clock_boot(void);
+int64_t clock_left_ms(int64_t until); /* milliseconds until that clock_monotonic(), rounded up; 0 if it has passed */
 
-enum { RV_LOOP_READ = 1, RV_LOOP_WRITE = 2, RV_LOOP_ERROR = 4 };
-struct rv_watch;
-typedef void (*rv_watch_fn)(void *arg, int fd, unsigned events);
+enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_ERROR = 4 };
+struct loop_watch;
+typedef void (*loop_watch_fn)(void *arg, int fd, unsigned events);
 /* The caller keeps the descriptor and closes it. */
-struct rv_watch *rv_loop_fd(struct rv_loop *l, int fd, unsigned events, rv_watch_fn fn, void *arg);
-void rv_watch_set(struct rv_watch *w, unsigned events);
-struct rv_watch *rv_watch_free(struct rv_watch *w);
+struct loop_watch *loop_fd(struct loop *l, int fd, unsigned events, loop_watch_fn fn, void *arg);
+void loop_watch_set(struct loop_watch *w, unsigned events);
+struct loop_watch *loop_watch_free(struct loop_watch *w);
 
-struct rv_timer;
-typedef void (*rv_timer_fn)(void *arg);
+struct loop_timer;
+typedef void (*loop_timer_fn)(void *arg);
 /* Makes a timer, which is not armed yet. It can be armed any number of times. */
-struct rv_timer *rv_loop_timer(struct rv_loop *l, rv_timer_fn fn, void *arg);
-void rv_timer_arm(struct rv_timer *t, int64_t delay_ms);
-void rv_timer_disarm(struct rv_timer *t);
-bool rv_timer_armed(const struct rv_timer *t);
-struct rv_timer *rv_timer_free(struct rv_timer *t);
+struct loop_timer *loop_timer(struct loop *l, loop_timer_fn fn, void *arg);
+void loop_timer_arm(struct loop_timer *t, int64_t delay_ms);
+void loop_timer_disarm(struct loop_timer *t);
+bool loop_timer_armed(const struct loop_timer *t);
+struct loop_timer *loop_timer_free(struct loop_timer *t);
 
-typedef void (*rv_signal_fn)(void *arg, int signo);
-int rv_loop_signals(struct rv_loop *l, const int *signals, size_t n, rv_signal_fn fn, void *arg, struct rv_error *err);
+typedef void (*loop_signal_fn)(void *arg, int signo);
+int loop_signals(struct loop *l, const int *signals, size_t n, loop_signal_fn fn, void *arg, struct rv_error *err);
 
 /* A hook that is called before each sleep. It returns true when it did work or has more to do. The loop then does not
  * block. */
-struct rv_prepare;
-typedef bool (*rv_prepare_fn)(void *arg);
-struct rv_prepare *rv_loop_prepare(struct rv_loop *l, rv_prepare_fn fn, void *arg);
-struct rv_prepare *rv_prepare_free(struct rv_prepare *p);
+struct loop_prepare;
+typedef bool (*loop_prepare_fn)(void *arg);
+struct loop_prepare *loop_prepare(struct loop *l, loop_prepare_fn fn, void *arg);
+struct loop_prepare *loop_prepare_free(struct loop_prepare *p);
 /* May be called within a prepare hook: all hooks run once more before the loop sleeps. */
-void rv_loop_again(struct rv_loop *l);
+void loop_again(struct loop *l);
 
 /* Runs fn once at the end of this turn. */
-void rv_loop_defer(struct rv_loop *l, rv_timer_fn fn, void *arg);
+void loop_defer(struct loop *l, loop_timer_fn fn, void *arg);
 
 #endif

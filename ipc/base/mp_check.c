@@ -104,7 +104,7 @@ static int check_one(struct check *c) {
     bool is_key = up != NULL && up->map && up->left % 2 == 0;
     if (is_key && h.type != RV_STRING) return check_fail(c, RV_E_PARSE, "map key that is not text");
     const uint8_t *body = c->p + h.head;
-    if (h.type == RV_STRING && !rv_utf8_valid((struct rv_str){(const char *)body, h.body}))
+    if (h.type == RV_STRING && !utf8_valid((struct rv_str){(const char *)body, h.body}))
         return check_fail(c, RV_E_PARSE, "invalid UTF-8");
     if (is_key) mp_keys_push(&c->keys, c->start, (size_t)(body - c->start), h.body);
     if (up != NULL) up->left--;

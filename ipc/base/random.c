@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-void rv_random(void *out, size_t n) {
+void random_bytes(void *out, size_t n) {
     uint8_t *p = out;
     while (n > 0) {
         ssize_t got = getrandom(p, n, 0);
@@ -20,8 +20,8 @@ void rv_random(void *out, size_t n) {
     }
 }
 
-uint32_t rv_random_u32(void) {
+uint32_t random_u32(void) {
     uint32_t r;
-    rv_random(&r, sizeof r);
+    random_bytes(&r, sizeof r);
     return r;
 }

@@ -8,8 +8,8 @@
 
 /* Fills `out`. Aborts the process if the kernel has no random bytes, because nothing may continue with bytes that can
  * be guessed. */
-void rv_random(void *out, size_t n);
+void random_bytes(void *out, size_t n);
 /* A random number, for jitter. */
-uint32_t rv_random_u32(void);
+uint32_t random_u32(void);
 
 #endif

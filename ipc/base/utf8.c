@@ -1,7 +1,7 @@
 /* utf8.c - see utf8.h. */
 #include "utf8.h"
 
-size_t rv_utf8_sequence(struct rv_str s) {
+size_t utf8_sequence(struct rv_str s) {
     const uint8_t *p = (const uint8_t *)s.p;
     if (s.n == 0) return 0;
     if (p[0] < 0x80) return 1;
@@ -14,9 +14,9 @@ size_t rv_utf8_sequence(struct rv_str s) {
     return overlong || outside ? 0 : len;
 }
 
-int32_t rv_utf8_decode(struct rv_str s, size_t *ret_length) {
+int32_t utf8_decode(struct rv_str s, size_t *ret_length) {
     static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07}; /* indexed by the length */
-    size_t len = rv_utf8_sequence(s);
+    size_t len = utf8_sequence(s);
     *ret_length = len != 0 ? len : 1;
     if (len == 0) return -1;
     int32_t c = (uint8_t)s.p[0] & lead_bits[len];
@@ -37,15 +37,15 @@ static size_t valid_length(struct rv_str s) {
                 continue;
             }
         }
-        size_t len = rv_utf8_sequence((struct rv_str){s.p + i, s.n - i});
+        size_t len = utf8_sequence((struct rv_str){s.p + i, s.n - i});
         if (len == 0) break;
         i += len;
     }
     return i;
 }
 
-bool rv_utf8_valid(struct rv_str s) { return valid_length(s) == s.n; }
+bool utf8_valid(struct rv_str s) { return valid_length(s) == s.n; }
 
-struct rv_str rv_utf8_clip(struct rv_str s, size_t max) {
+struct rv_str utf8_clip(struct rv_str s, size_t max) {
     return (struct rv_str){s.p, valid_length((struct rv_str){s.p, s.n < max ? s.n : max})};
 }

@@ -8,12 +8,12 @@
 #include "rayvisor/base.h"
 
 /* The length in bytes of the well-formed sequence at the start of s. 0 if there is none. */
-size_t rv_utf8_sequence(struct rv_str s);
+size_t utf8_sequence(struct rv_str s);
 /* The code point at the start of s, and its length in bytes. s must not be empty. Returns -1 and length 1 if there is
  * no well-formed sequence. */
-int32_t rv_utf8_decode(struct rv_str s, size_t *ret_length);
-bool rv_utf8_valid(struct rv_str s);
+int32_t utf8_decode(struct rv_str s, size_t *ret_length);
+bool utf8_valid(struct rv_str s);
 /* A prefix of s of at most max bytes. It ends at the end of a character and before the first malformed byte. */
-struct rv_str rv_utf8_clip(struct rv_str s, size_t max);
+struct rv_str utf8_clip(struct rv_str s, size_t max);
 
 #endif

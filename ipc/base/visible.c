@@ -30,16 +30,16 @@ static void add_escape(int32_t c, struct rv_buf *out) {
         rv_buf_addf(out, "\\u%04x", (unsigned)c);
 }
 
-static bool stays(int32_t c, enum rv_visible how) {
-    if (how == RV_VISIBLE_LINES && (c == '\n' || c == '\t')) return true;
-    if (how == RV_VISIBLE_QUOTED && (c == '"' || c == '\\')) return false;
+static bool stays(int32_t c, enum visible_text how) {
+    if (how == VISIBLE_LINES && (c == '\n' || c == '\t')) return true;
+    if (how == VISIBLE_QUOTED && (c == '"' || c == '\\')) return false;
     return c >= 0 && !is_unseen(c);
 }
 
-void rv_visible(struct rv_str s, enum rv_visible how, struct rv_buf *out) {
+void visible_text(struct rv_str s, enum visible_text how, struct rv_buf *out) {
     size_t plain = 0; /* start of a run that stays as it is */
     for (size_t i = 0, n; i < s.n; i += n) {
-        int32_t c = rv_utf8_decode((struct rv_str){s.p + i, s.n - i}, &n);
+        int32_t c = utf8_decode((struct rv_str){s.p + i, s.n - i}, &n);
         if (stays(c, how)) continue;
         rv_buf_add(out, s.p + plain, i - plain);
         plain = i + n;
@@ -53,20 +53,20 @@ void rv_visible(struct rv_str s, enum rv_visible how, struct rv_buf *out) {
     if (s.n > plain) rv_buf_add(out, s.p + plain, s.n - plain);
 }
 
-bool rv_is_visible(struct rv_str s) {
+bool visible_already(struct rv_str s) {
     for (size_t i = 0, n; i < s.n; i += n)
-        if (!stays(rv_utf8_decode((struct rv_str){s.p + i, s.n - i}, &n), RV_VISIBLE_LINE)) return false;
+        if (!stays(utf8_decode((struct rv_str){s.p + i, s.n - i}, &n), VISIBLE_LINE)) return false;
     return true;
 }
 
 static void add_text(struct rv_str s, struct rv_buf *out) {
     rv_autobuf struct rv_buf text = {0};
-    rv_visible(s, RV_VISIBLE_LINE, &text);
+    visible_text(s, VISIBLE_LINE, &text);
     rv_mp_str(out, rv_buf_str(&text));
 }
 
 /* The recursion is as deep as the value, which rv_mp_check() bounds. */
-void rv_visible_val(struct rv_val v, struct rv_buf *out) {
+void visible_value(struct rv_val v, struct rv_buf *out) {
     enum rv_type type = rv_val_type(v);
     if (type == RV_MAP)
         rv_mp_map(out, rv_val_len(v));
@@ -78,6 +78,6 @@ void rv_visible_val(struct rv_val v, struct rv_buf *out) {
         rv_mp_val(out, v);
     for (struct rv_iter it = rv_iter(v); rv_iter_next(&it);) {
         if (it.map) add_text(it.key, out);
-        rv_visible_val(it.val, out);
+        visible_value(it.val, out);
     }
 }

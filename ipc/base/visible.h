@@ -9,15 +9,15 @@
 
 #include "rayvisor/value.h"
 
-enum rv_visible {
-    RV_VISIBLE_LINE,  /* one line: newlines are escaped as well */
-    RV_VISIBLE_LINES, /* newlines and tabs stay; JSON text stays JSON with the same meaning */
-    RV_VISIBLE_QUOTED /* one line, and '"' and '\' are escaped, for the inside of a JSON string */
+enum visible_text {
+    VISIBLE_LINE,  /* one line: newlines are escaped as well */
+    VISIBLE_LINES, /* newlines and tabs stay; JSON text stays JSON with the same meaning */
+    VISIBLE_QUOTED /* one line, and '"' and '\' are escaped, for the inside of a JSON string */
 };
-void rv_visible(struct rv_str s, enum rv_visible how, struct rv_buf *out);
+void visible_text(struct rv_str s, enum visible_text how, struct rv_buf *out);
 /* True if the text is one line of well-formed UTF-8 that looks like what it is. */
-bool rv_is_visible(struct rv_str s);
+bool visible_already(struct rv_str s);
 /* Appends the value with all its texts and keys as one visible line. */
-void rv_visible_val(struct rv_val v, struct rv_buf *out);
+void visible_value(struct rv_val v, struct rv_buf *out);
 
 #endif

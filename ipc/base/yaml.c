@@ -15,7 +15,7 @@ static const char *const refusals[][2] = {
     [NOT_YAML] = {"malformed YAML", "this is not YAML"},
 };
 
-size_t rv_yaml_line(const struct rv_yaml_marks *m, const struct rv_node *n) {
+size_t yaml_line(const struct yaml_marks *m, const struct rv_node *n) {
     for (const struct yaml_pos *y = m->last; y != NULL; y = y->before)
         if (y->node == n) return y->line;
     return 0;
@@ -50,7 +50,7 @@ struct frame {
 };
 
 struct builder {
-    const struct rv_yaml_opts *o;
+    const struct yaml_opts *o;
     struct rv_arena *arena;
     struct rv_error *err;
     struct frame frames[DEPTH_MAX];
@@ -71,7 +71,7 @@ static int refuse(const struct builder *b, const yaml_mark_t *m, enum refusal r)
 
 /* ---- scalars -------------------------------------------------------------------------------------------- */
 
-struct rv_node *rv_yaml_plain(struct rv_arena *a, struct rv_str text) {
+struct rv_node *yaml_plain(struct rv_arena *a, struct rv_str text) {
     int64_t i;
     char *end;
     if (text.n == 0 || rv_str_is(text, "~") || rv_str_ieq(text, "null")) return rv_node_null(a);
@@ -88,7 +88,7 @@ static struct rv_node *scalar(const struct builder *b, const yaml_event_t *e) {
     struct rv_str s = {(const char *)e->data.scalar.value, e->data.scalar.length};
     bool quoted = e->data.scalar.style != YAML_PLAIN_SCALAR_STYLE || (s.n != 0 && memchr(s.p, 0, s.n) != NULL);
     if (quoted) return rv_node_str(b->arena, s);
-    return b->o->plain != NULL ? b->o->plain(b->arena, s) : rv_yaml_plain(b->arena, s);
+    return b->o->plain != NULL ? b->o->plain(b->arena, s) : yaml_plain(b->arena, s);
 }
 
 /* ---- placing values --------------------------------------------------------------------------------------- */
@@ -336,8 +336,7 @@ static void parser_open(yaml_parser_t *p, struct rv_str text) {
     yaml_parser_set_input_string(p, (const unsigned char *)(text.n != 0 ? text.p : ""), text.n);
 }
 
-struct rv_node *rv_yaml_parse(struct rv_arena *a, struct rv_str text, const struct rv_yaml_opts *o,
-                              struct rv_error *err) {
+struct rv_node *yaml_tree(struct rv_arena *a, struct rv_str text, const struct yaml_opts *o, struct rv_error *err) {
     struct builder b = {.o = o, .arena = a, .err = err};
     yaml_parser_t p;
     int r = 0;
@@ -351,7 +350,7 @@ struct rv_node *rv_yaml_parse(struct rv_arena *a, struct rv_str text, const stru
     return b.root != NULL ? b.root : rv_node_null(a);
 }
 
-int rv_yaml_each(struct rv_str text, const struct rv_yaml_opts *o, rv_yaml_fn fn, void *arg, struct rv_error *err) {
+int yaml_each(struct rv_str text, const struct yaml_opts *o, yaml_fn fn, void *arg, struct rv_error *err) {
     yaml_parser_t p;
     int r = 0;
     parser_open(&p, text);

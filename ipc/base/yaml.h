@@ -24,34 +24,33 @@ struct yaml_pos {
 };
 
 /* The positions of all values of a document. They are allocated in the tree's arena. */
-struct rv_yaml_marks {
+struct yaml_marks {
     /* `root` is NULL for an empty document. `last` is the newest position; the others follow by `before`. */
     struct yaml_pos *root, *last;
 };
-size_t rv_yaml_line(const struct rv_yaml_marks *m, const struct rv_node *n); /* counted from 1; 0 if unknown */
+size_t yaml_line(const struct yaml_marks *m, const struct rv_node *n); /* counted from 1; 0 if unknown */
 
-struct rv_yaml_opts {
+struct yaml_opts {
     /* With a name, errors are RV_E_CONFIG "name:line: what". With NULL they are RV_E_PARSE "line N: what". */
     const char *name;
     bool anchors;                /* aliases and merge keys are accepted */
     bool repeats;                /* a key may occur twice; the last one counts */
     bool strict;                 /* anchors, merge keys and a second document are refused; errors name the column */
     size_t max_depth, max_nodes; /* 0 means 100 for the depth and no limit for the nodes */
-    struct rv_yaml_marks *marks; /* NULL if positions are not wanted */
-    /* Converts an unquoted scalar. NULL means rv_yaml_plain. The text ends with a NUL. */
+    struct yaml_marks *marks;    /* NULL if positions are not wanted */
+    /* Converts an unquoted scalar. NULL means yaml_plain. The text ends with a NUL. */
     struct rv_node *(*plain)(struct rv_arena *a, struct rv_str text);
 };
 
 /* Converts an unquoted scalar by YAML's core schema: null, true and false in any case, and decimal numbers. Anything
  * else is text. */
-struct rv_node *rv_yaml_plain(struct rv_arena *a, struct rv_str text);
+struct rv_node *yaml_plain(struct rv_arena *a, struct rv_str text);
 
 /* Parses the first document. An empty document gives a null node. Returns NULL and sets err on an error. */
-struct rv_node *rv_yaml_parse(struct rv_arena *a, struct rv_str text, const struct rv_yaml_opts *o,
-                              struct rv_error *err);
+struct rv_node *yaml_tree(struct rv_arena *a, struct rv_str text, const struct yaml_opts *o, struct rv_error *err);
 /* Calls fn for each document. The document's arena lives as long as the call. Stops at the first error, including one
  * that fn returns. */
-typedef int (*rv_yaml_fn)(void *arg, struct rv_arena *a, struct rv_node *document, struct rv_error *err);
-int rv_yaml_each(struct rv_str text, const struct rv_yaml_opts *o, rv_yaml_fn fn, void *arg, struct rv_error *err);
+typedef int (*yaml_fn)(void *arg, struct rv_arena *a, struct rv_node *document, struct rv_error *err);
+int yaml_each(struct rv_str text, const struct yaml_opts *o, yaml_fn fn, void *arg, struct rv_error *err);
 
 #endif

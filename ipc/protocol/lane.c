@@ -40,7 +40,7 @@ struct outgoing { /* one batch */
     struct outgoing *next;
     struct rv_buf bytes;
     size_t messages;
-    struct rv_blob *payload; /* the payload of the last message, which is sent after the batch */
+    struct blob *payload; /* the payload of the last message, which is sent after the batch */
 };
 
 struct incoming {
@@ -53,9 +53,9 @@ struct lane {
     void *socket;
     struct zmtp_proxy *proxy;    /* only on the server's side */
     struct rv_error proxy_error; /* the error that the proxy found; code 0 means none */
-    struct rv_loop *loop;
-    struct rv_watch *watch;
-    struct rv_prepare *prepare;
+    struct loop *loop;
+    struct loop_watch *watch;
+    struct loop_prepare *prepare;
     struct lane_callbacks cb;
     char *path;
     bool server, dead, input_dropped, in_callback;
@@ -92,16 +92,16 @@ struct lane_context *lane_context_free(struct lane_context *c) {
 static void blob_release(void *data, void *hint) {
     (void)data;
     TSAN_TAKE_OVER(hint);
-    rv_blob_unref(hint);
+    blob_unref(hint);
 }
 
 static bool send_copy(struct lane *l, const void *p, size_t n, int flags) {
     return zmq_send(l->socket, p, n, flags | ZMQ_DONTWAIT) >= 0;
 }
 
-static bool send_payload(struct lane *l, struct rv_blob *blob) {
+static bool send_payload(struct lane *l, struct blob *blob) {
     zmq_msg_t m;
-    struct rv_bytes bytes = rv_blob_bytes(rv_blob_ref(blob));
+    struct rv_bytes bytes = blob_bytes(blob_ref(blob));
     TSAN_HAND_OVER(blob);
     /* ZeroMQ's parameter is not const, but ZeroMQ only reads. */
     if (zmq_msg_init_data(&m, (void *)(uintptr_t)bytes.p, bytes.n, blob_release, blob) != 0) rv_oom();
@@ -122,12 +122,12 @@ static bool send_one(struct lane *l, struct outgoing *o) {
 }
 
 static size_t outgoing_bytes(const struct outgoing *o) {
-    return o->bytes.n + (o->payload != NULL ? rv_blob_bytes(o->payload).n : 0);
+    return o->bytes.n + (o->payload != NULL ? blob_bytes(o->payload).n : 0);
 }
 
 static void outgoing_free(struct outgoing *o) {
     rv_buf_free(&o->bytes);
-    rv_blob_unref(o->payload);
+    blob_unref(o->payload);
     free(o);
 }
 
@@ -158,7 +158,7 @@ static struct outgoing *open_batch(struct lane *l) {
 }
 
 /* Takes over the reference `behind`, a payload that is sent after the batch. */
-static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struct rv_blob *behind) {
+static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struct blob *behind) {
     struct outgoing *o = open_batch(l);
     size_t before = outgoing_bytes(o);
     m->seq = ++l->sent;
@@ -170,17 +170,17 @@ static int enqueue(struct lane *l, struct msg *m, struct rv_bytes payload, struc
     o->messages++;
     l->queued++;
     l->queued_bytes += outgoing_bytes(o) - before;
-    rv_loop_again(l->loop);
+    loop_again(l->loop);
     return 0;
 }
 
 int lane_send(struct lane *l, struct msg *m) {
-    return enqueue(l, m, m->payload, m->payload.n > INLINE_MAX ? rv_blob_new(m->payload) : NULL);
+    return enqueue(l, m, m->payload, m->payload.n > INLINE_MAX ? blob_new(m->payload) : NULL);
 }
 
-int lane_send_blob(struct lane *l, struct msg *m, struct rv_blob *payload) {
-    struct rv_bytes bytes = payload != NULL ? rv_blob_bytes(payload) : (struct rv_bytes){NULL, 0};
-    return enqueue(l, m, bytes, bytes.n > INLINE_MAX ? rv_blob_ref(payload) : NULL);
+int lane_send_blob(struct lane *l, struct msg *m, struct blob *payload) {
+    struct rv_bytes bytes = payload != NULL ? blob_bytes(payload) : (struct rv_bytes){NULL, 0};
+    return enqueue(l, m, bytes, bytes.n > INLINE_MAX ? blob_ref(payload) : NULL);
 }
 
 void lane_drop_input(struct lane *l) { l->input_dropped = true; }
@@ -191,9 +191,9 @@ size_t lane_queued(const struct lane *l) { return l->queued; }
 size_t lane_queued_bytes(const struct lane *l) { return l->queued_bytes; }
 
 bool lane_flush(struct lane *l, int64_t timeout_ms) {
-    int64_t end = rv_mono_now() + timeout_ms * 1000000;
+    int64_t end = clock_monotonic() + timeout_ms * 1000000;
     while (pump_out(l), l->queued > 0) {
-        int64_t left = (end - rv_mono_now()) / 1000000;
+        int64_t left = (end - clock_monotonic()) / 1000000;
         if (left <= 0) return false;
         zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
         zmq_poll(&item, 1, left < 20 ? (long)left : 20);
@@ -204,10 +204,10 @@ bool lane_flush(struct lane *l, int64_t timeout_ms) {
 /* Runs the loop while it waits, because the other end may be on the same loop. */
 bool lane_wait_connected(struct lane *l, int64_t timeout_ms) {
     zmq_pollitem_t item = {.socket = l->socket, .events = ZMQ_POLLOUT};
-    int64_t end = rv_mono_now() + timeout_ms * 1000000;
+    int64_t end = clock_monotonic() + timeout_ms * 1000000;
     while (zmq_poll(&item, 1, CONNECT_LOOK_MS) <= 0) {
-        if (rv_mono_now() >= end) return false;
-        rv_loop_turn(l->loop, 0);
+        if (clock_monotonic() >= end) return false;
+        loop_turn(l->loop, 0);
     }
     return true;
 }
@@ -355,7 +355,7 @@ static bool pump(void *arg) {
 static void on_proxy_error(void *arg, const struct rv_error *err) {
     struct lane *l = arg;
     l->proxy_error = *err;
-    rv_loop_again(l->loop);
+    loop_again(l->loop);
 }
 
 static void on_readable(void *arg, int fd, unsigned events) {
@@ -368,7 +368,7 @@ static void on_readable(void *arg, int fd, unsigned events) {
 
 static void set_int(void *socket, int option, int value) { (void)zmq_setsockopt(socket, option, &value, sizeof value); }
 
-static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, const char *path, bool server,
+static struct lane *lane_open(struct lane_context *c, struct loop *loop, const char *path, bool server,
                               const struct lane_callbacks *cb, struct rv_error *err) {
     if (strlen(path) > PATH_LIMIT) {
         rv_error_set(err, -ENAMETOOLONG, "socket path %s is longer than %d characters: choose a shorter runtimeDir",
@@ -409,24 +409,24 @@ static struct lane *lane_open(struct lane_context *c, struct rv_loop *loop, cons
     int fd = -1;
     size_t size = sizeof fd;
     zmq_getsockopt(l->socket, ZMQ_FD, &fd, &size);
-    l->watch = rv_loop_fd(loop, fd, RV_LOOP_READ, on_readable, l);
-    l->prepare = rv_loop_prepare(loop, pump, l);
+    l->watch = loop_fd(loop, fd, LOOP_READ, on_readable, l);
+    l->prepare = loop_prepare(loop, pump, l);
     return l;
 }
 
-struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+struct lane *lane_bind(struct lane_context *c, struct loop *l, const char *path, const struct lane_callbacks *cb,
                        struct rv_error *err) {
     return lane_open(c, l, path, true, cb, err);
 }
 
-struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+struct lane *lane_connect(struct lane_context *c, struct loop *l, const char *path, const struct lane_callbacks *cb,
                           struct rv_error *err) {
     return lane_open(c, l, path, false, cb, err);
 }
 
 static void lane_destroy(struct lane *l) {
-    rv_watch_free(l->watch);
-    rv_prepare_free(l->prepare);
+    loop_watch_free(l->watch);
+    loop_prepare_free(l->prepare);
     end_batch(l);
     zmtp_proxy_free(l->proxy);
     zmq_close(l->socket);

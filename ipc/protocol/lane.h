@@ -26,16 +26,16 @@ struct lane_callbacks {
     void *arg;
 };
 
-struct lane *lane_bind(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+struct lane *lane_bind(struct lane_context *c, struct loop *l, const char *path, const struct lane_callbacks *cb,
                        struct rv_error *err);
-struct lane *lane_connect(struct lane_context *c, struct rv_loop *l, const char *path, const struct lane_callbacks *cb,
+struct lane *lane_connect(struct lane_context *c, struct loop *l, const char *path, const struct lane_callbacks *cb,
                           struct rv_error *err);
 struct lane *lane_free(struct lane *l); /* drops queued messages; the binding side removes the socket file */
 /* Queues a message and assigns its seq. Copies m->payload; lane_send_blob references the blob instead. The message is
  * sent before the loop sleeps, together with the others of this turn. That saves work, because each transfer wakes two
  * threads: ZeroMQ's and the peer's. */
 int lane_send(struct lane *l, struct msg *m);
-int lane_send_blob(struct lane *l, struct msg *m, struct rv_blob *payload);
+int lane_send_blob(struct lane *l, struct msg *m, struct blob *payload);
 void lane_drop_input(struct lane *l); /* drops all further messages from the peer, after a message that was readable but
                                      broke the protocol */
 void lane_push(struct lane *l);       /* passes the queue to ZeroMQ now, for a process that is about to end */

@@ -71,7 +71,7 @@ enum { CONNECTIONS_MAX = 4, BUFFER = 64 << 10 };
 
 struct side {
     int fd;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     uint8_t *bytes; /* bytes that were read from here and are not yet written to the other side */
     size_t begin, end;
     bool ended; /* the end of the input was reached */
@@ -84,8 +84,8 @@ struct connection {
 };
 
 struct zmtp_proxy {
-    struct rv_loop *loop;
-    struct rv_watch *watch;
+    struct loop *loop;
+    struct loop_watch *watch;
     /* `zmq_socket` is an O_PATH descriptor of ZeroMQ's socket, whose file name has been removed. */
     int listener, zmq_socket;
     char *path;
@@ -100,7 +100,7 @@ static void connection_free(struct connection *c) {
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
         if (c->proxy->list[i] == c) c->proxy->list[i] = NULL;
     for (int i = 0; i < 2; i++) {
-        rv_watch_free(c->sides[i].watch);
+        loop_watch_free(c->sides[i].watch);
         rv_closep(&c->sides[i].fd);
         free(c->sides[i].bytes);
     }
@@ -112,9 +112,9 @@ static void watch_sides(struct connection *c) {
     for (int i = 0; i < 2; i++) {
         const struct side *own = &c->sides[i], *other = &c->sides[1 - i];
         unsigned events = 0;
-        if (own->begin == own->end && !own->ended) events |= RV_LOOP_READ;
-        if (other->begin != other->end) events |= RV_LOOP_WRITE;
-        rv_watch_set(own->watch, events);
+        if (own->begin == own->end && !own->ended) events |= LOOP_READ;
+        if (other->begin != other->end) events |= LOOP_WRITE;
+        loop_watch_set(own->watch, events);
     }
 }
 
@@ -178,7 +178,7 @@ static void connection_new(struct zmtp_proxy *g, size_t place, int fd) {
     for (int i = 0; i < 2; i++) {
         c->sides[i].fd = i == 0 ? fd : other;
         c->sides[i].bytes = rv_alloc(BUFFER);
-        c->sides[i].watch = rv_loop_fd(g->loop, c->sides[i].fd, RV_LOOP_READ, on_ready, c);
+        c->sides[i].watch = loop_fd(g->loop, c->sides[i].fd, LOOP_READ, on_ready, c);
     }
     g->list[place] = c;
 }
@@ -207,7 +207,7 @@ static int listen_at(const char *path) {
     return code;
 }
 
-struct zmtp_proxy *zmtp_proxy_open(struct rv_loop *l, const char *path, const struct zmtp_bounds *b,
+struct zmtp_proxy *zmtp_proxy_open(struct loop *l, const char *path, const struct zmtp_bounds *b,
                                    void (*on_bad)(void *arg, const struct rv_error *err), void *arg,
                                    struct rv_error *err) {
     int zmq_socket = open(path, O_PATH | O_CLOEXEC), code = zmq_socket < 0 ? -errno : 0;
@@ -222,7 +222,7 @@ struct zmtp_proxy *zmtp_proxy_open(struct rv_loop *l, const char *path, const st
     *g = (struct zmtp_proxy){
         .loop = l, .listener = listener, .zmq_socket = zmq_socket, .bounds = *b, .on_bad = on_bad, .arg = arg};
     g->path = rv_strdup(rv_str(path));
-    g->watch = rv_loop_fd(l, listener, RV_LOOP_READ, on_connection, g);
+    g->watch = loop_fd(l, listener, LOOP_READ, on_connection, g);
     return g;
 }
 
@@ -230,7 +230,7 @@ struct zmtp_proxy *zmtp_proxy_free(struct zmtp_proxy *g) {
     if (g == NULL) return NULL;
     for (size_t i = 0; i < CONNECTIONS_MAX; i++)
         if (g->list[i] != NULL) connection_free(g->list[i]);
-    rv_watch_free(g->watch);
+    loop_watch_free(g->watch);
     rv_closep(&g->listener);
     rv_closep(&g->zmq_socket);
     unlink(g->path);

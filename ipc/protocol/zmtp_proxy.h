@@ -33,7 +33,7 @@ int zmtp_read(struct zmtp_reader *r, const struct zmtp_bounds *b, const uint8_t 
 struct zmtp_proxy;
 /* Takes over the socket file `path`, on which ZeroMQ already listens. Connections are forwarded to ZeroMQ. on_bad is
  * called at most once, when the first connection exceeds the bounds. Other connections that do so are only closed. */
-struct zmtp_proxy *zmtp_proxy_open(struct rv_loop *l, const char *path, const struct zmtp_bounds *b,
+struct zmtp_proxy *zmtp_proxy_open(struct loop *l, const char *path, const struct zmtp_bounds *b,
                                    void (*on_bad)(void *arg, const struct rv_error *err), void *arg,
                                    struct rv_error *err);
 struct zmtp_proxy *zmtp_proxy_free(struct zmtp_proxy *g); /* removes the file; must not be called from on_bad */

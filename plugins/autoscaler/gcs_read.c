@@ -37,7 +37,7 @@ static void wrong(struct reader *r, int code, const char *what) {
 static struct rv_str text(struct reader *r, ProtobufCBinaryData b) {
     struct rv_str s = {(const char *)b.data, b.len};
     if (b.len > GCS_NAME_BYTES) wrong(r, RV_E_TOO_BIG, "a name is longer than 4096 bytes");
-    if (!rv_utf8_valid((struct rv_str){(const char *)b.data, b.len})) wrong(r, RV_E_PARSE, "a name is no UTF-8");
+    if (!utf8_valid((struct rv_str){(const char *)b.data, b.len})) wrong(r, RV_E_PARSE, "a name is no UTF-8");
     return s.n != 0 ? s : RV_STR("");
 }
 

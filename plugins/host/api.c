@@ -20,7 +20,7 @@ enum {
  * the call fails. Otherwise the host would be killed for a message that the supervisor cannot read. */
 static bool texts_ok(const struct rv_str *const *texts, size_t n, size_t max) {
     for (size_t i = 0; i < n; i++)
-        if (texts[i]->n > max || !rv_utf8_valid(*texts[i])) return false;
+        if (texts[i]->n > max || !utf8_valid(*texts[i])) return false;
     return true;
 }
 
@@ -116,7 +116,7 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *given) {
                                           &ev.ns,     &ev.name,   &ev.uid,         &ev.controller};
     if (ev.reason.n == 0 || ev.kind.n == 0 || ev.name.n == 0 || !texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES))
         return RV_E_INVALID;
-    ev.note = rv_utf8_clip(ev.note, TEXT_MAX_BYTES); /* a cut note is better than none */
+    ev.note = utf8_clip(ev.note, TEXT_MAX_BYTES); /* a cut note is better than none */
     struct rv_action a = {.size = sizeof a,
                           .verb = RV_VERB_EVENT,
                           .flags = RV_ACTION_DETACHED,
@@ -196,8 +196,8 @@ static uint64_t unique_fields(const struct rv_field *fields, uint64_t n, struct 
     for (uint64_t i = 0; i < n && kept < FIELDS_MAX; i++) {
         bool later = false;
         for (uint64_t k = i + 1; k < n && !later; k++) later = rv_str_eq(fields[i].key, fields[k].key);
-        if (later || !rv_utf8_valid(fields[i].key) || fields[i].key.n > NAME_MAX_BYTES) continue;
-        out[kept++] = (struct rv_field){fields[i].key, rv_utf8_clip(fields[i].value, LOG_MAX_BYTES)};
+        if (later || !utf8_valid(fields[i].key) || fields[i].key.n > NAME_MAX_BYTES) continue;
+        out[kept++] = (struct rv_field){fields[i].key, utf8_clip(fields[i].value, LOG_MAX_BYTES)};
     }
     return kept;
 }
@@ -212,7 +212,7 @@ static void api_log(struct rv_host *h, int32_t level, struct rv_str message, con
                     .log = {.level = level < RV_LOG_DEBUG   ? RV_LOG_DEBUG
                                      : level > RV_LOG_ERROR ? RV_LOG_ERROR
                                                             : level,
-                            .message = rv_utf8_clip(message, LOG_MAX_BYTES),
+                            .message = utf8_clip(message, LOG_MAX_BYTES),
                             .fields = {b.p, b.n}}};
     if (e->current != NULL) m.log.key = (struct rv_key){e->current->ns, e->current->name};
     engine_send(e, &m);
@@ -222,7 +222,7 @@ static void api_explain(struct rv_host *h, struct rv_str line) {
     struct rv_buf *b = &h->engine->explain;
     if (h->engine->current == NULL || b->n >= EXPLAIN_MAX) return;
     if (b->n != 0) rv_buf_addc(b, '\n');
-    line = rv_utf8_clip(line, EXPLAIN_LINE_MAX);
+    line = utf8_clip(line, EXPLAIN_LINE_MAX);
     for (size_t i = 0; i < line.n; i++) rv_buf_addc(b, line.p[i] == '\n' || line.p[i] == 0 ? ' ' : (uint8_t)line.p[i]);
 }
 

@@ -53,7 +53,7 @@ static void send_simple(struct engine *e, unsigned type) { engine_send(e, &(stru
 
 static void fail(struct engine *e, int code, const char *text) {
     e->state = ENGINE_FAILED;
-    rv_error_set(&e->failure, code, RV_STR_FMT, RV_STR_ARG(rv_utf8_clip(rv_str(text), sizeof e->failure.text - 8)));
+    rv_error_set(&e->failure, code, RV_STR_FMT, RV_STR_ARG(utf8_clip(rv_str(text), sizeof e->failure.text - 8)));
     engine_send(e, &(struct msg){.type = MSG_FAILED, .text = {code, rv_str(e->failure.text)}});
 }
 
@@ -72,17 +72,17 @@ static void call_end(struct engine *e) { flight_end(e->o.flight); }
 
 /* ---- actions in flight ---------------------------------------------------------------------------------- */
 
-static struct open_action *action_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct open_action, link); }
+static struct open_action *action_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct open_action, link); }
 
 static struct open_action *open_find(struct engine *e, uint64_t id) {
-    for (struct rv_table_link *l = rv_table_find(&e->open, (uint32_t)id); l != NULL; l = rv_table_find_next(l))
+    for (struct hash_table_link *l = hash_table_find(&e->open, (uint32_t)id); l != NULL; l = hash_table_find_next(l))
         if (action_at(l)->id == id) return action_at(l);
     return NULL;
 }
 
 static void log_outcome(struct engine *e, const struct rv_key *key, int32_t level, struct rv_str text) {
     if (text.n == 0) return;
-    struct msg m = {.type = MSG_LOG, .log = {.level = level, .message = rv_utf8_clip(text, MESSAGE_MAX), .key = *key}};
+    struct msg m = {.type = MSG_LOG, .log = {.level = level, .message = utf8_clip(text, MESSAGE_MAX), .key = *key}};
     engine_send(e, &m);
 }
 
@@ -101,7 +101,7 @@ static void hold(struct action_slots *slots, struct open_action *o, const struct
 
 static void send_action(struct engine *e, struct action_slots *slots, struct open_action *o, struct msg *m) {
     o->id = m->action.id = ++e->next_id;
-    rv_table_add(&e->open, &o->link, (uint32_t)o->id);
+    hash_table_add(&e->open, &o->link, (uint32_t)o->id);
     slots->sent++;
     engine_send(e, m);
 }
@@ -207,7 +207,7 @@ static void continue_key(struct engine *e, struct queue_key *k) {
 static void on_result(struct engine *e, const struct msg *m) {
     struct open_action *a = open_find(e, m->result.id);
     if (a == NULL) return; /* it has been answered before; only the first result counts */
-    rv_table_remove(&e->open, &a->link);
+    hash_table_remove(&e->open, &a->link);
     e->open_n--;
     struct queue_key *k = a->key;
     if (k != NULL) {
@@ -235,9 +235,9 @@ static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
  * times. */
 static void touch_coalesced(struct engine *e, struct rv_str ns, struct rv_str name) {
     struct queue_key *k = queue_find(e->queue, &(struct rv_key){ns, name});
-    int64_t apart = rv_coalesce_at_once(&e->coalesce, e->now.mono) ? SOON_EACH_MS : SOON_MS;
+    int64_t apart = coalesce_at_once(&e->coalesce, e->now.mono) ? SOON_EACH_MS : SOON_MS;
     int64_t due = k != NULL ? k->passed + apart * MS : 0;
-    bool at_once = rv_rate_limit_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
+    bool at_once = rate_limit_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
     if (at_once || e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono)
         touch(e, ns, name);
     else if (!k->held)
@@ -295,7 +295,7 @@ static void on_change(void *arg, const struct rv_object *before, const struct rv
     struct engine *e = arg;
     bool primary = now != NULL && (e->kind_flags[now->kind] & MSG_KIND_PRIMARY) != 0;
     if (primary && e->state == ENGINE_READY && (before == NULL || generation_of(before) != generation_of(now)))
-        rv_coalesce_edited(&e->coalesce, e->now.mono);
+        coalesce_edited(&e->coalesce, e->now.mono);
     if (now != NULL) map_object(e, now, false);
     /* A new object under the same name, or a new owner, also concerns the key of the old owner. If both keys are the
      * same, it is queued once. */
@@ -419,7 +419,7 @@ static void on_settings(struct engine *e, const struct msg *m) {
     }
     if (r == 0) mirror_list(e->mirror, &(struct rv_query){.size = sizeof(struct rv_query)}, touch_primary, e);
     if (r != 0 && err.text[0] == 0) rv_error_set(&err, r, "refused without a reason");
-    engine_send(e, &(struct msg){.type = MSG_ADOPTED, .text = {r, rv_utf8_clip(rv_str(err.text), MESSAGE_MAX)}});
+    engine_send(e, &(struct msg){.type = MSG_ADOPTED, .text = {r, utf8_clip(rv_str(err.text), MESSAGE_MAX)}});
 }
 
 static void on_explain(struct engine *e, const struct msg *m) {
@@ -567,7 +567,7 @@ static struct result_node *take_results(struct engine *e, struct queue_key *k) {
 
 /* The reason of a failed pass is shown with its decisions, even if the plugin did not explain it. */
 static void explain_failure(struct engine *e, const struct rv_outcome *out) {
-    struct rv_str why = rv_utf8_clip(out->message, MESSAGE_MAX);
+    struct rv_str why = utf8_clip(out->message, MESSAGE_MAX);
     if (out->code == RV_DONE || out->code == RV_AFTER || why.n == 0) return;
     if (e->explain.n != 0 && memmem(e->explain.p, e->explain.n, why.p, why.n) != NULL) return;
     rv_buf_addf(&e->explain, "%s%s: ", e->explain.n != 0 ? "\n" : "",
@@ -577,7 +577,7 @@ static void explain_failure(struct engine *e, const struct rv_outcome *out) {
 }
 
 static void store_explain(struct engine *e, struct queue_key *k) {
-    e->explain.n = rv_utf8_clip(rv_buf_str(&e->explain), EXPLAIN_MAX).n;
+    e->explain.n = utf8_clip(rv_buf_str(&e->explain), EXPLAIN_MAX).n;
     const char *text = rv_buf_cstr(&e->explain);
     if (k->explain != NULL && strcmp(k->explain, text) == 0) return;
     free(k->explain);
@@ -620,7 +620,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     size_t bytes = 0;
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
-    rv_coalesce_changed(&e->coalesce, e->now.mono, k->link.hash);
+    coalesce_changed(&e->coalesce, e->now.mono, k->link.hash);
     e->current = k;
     e->key_actions = e->submitted = 0;
     rv_buf_clear(&e->explain);
@@ -668,7 +668,7 @@ int64_t engine_deadline(const struct engine *e) {
     /* Credit must be returned, or a key is ready. */
     return e->result_bytes > 0 ? e->now.mono : queue_deadline(e->queue);
 }
-const struct rv_coalesce *engine_coalesce(const struct engine *e) { return &e->coalesce; }
+const struct coalesce *engine_coalesce(const struct engine *e) { return &e->coalesce; }
 enum engine_state engine_state(const struct engine *e) { return e->state; }
 const struct rv_error *engine_failure(const struct engine *e) { return &e->failure; }
 
@@ -692,8 +692,8 @@ struct engine *engine_new(const struct engine_opts *o) {
 
 struct engine *engine_free(struct engine *e) {
     if (e == NULL) return NULL;
-    for (struct rv_table_walk w = rv_table_walk(&e->open); rv_table_walk_next(&w);) free(action_at(w.link));
-    rv_table_free(&e->open);
+    for (struct hash_table_walk w = hash_table_walk(&e->open); hash_table_walk_next(&w);) free(action_at(w.link));
+    hash_table_free(&e->open);
     for (size_t i = 0; i < RV_ARRAY_LEN(e->slots); i++)
         while (e->slots[i].held != NULL) {
             free(e->slots[i].held->action);

@@ -39,7 +39,7 @@ int engine_message(struct engine *e, struct engine_time now, const struct msg *m
 void engine_tick(struct engine *e, struct engine_time now);
 int64_t engine_deadline(const struct engine *e); /* monotonic, ns: 0 means now, INT64_MAX means never */
 /* Whether changes should be handled at once. The result is borrowed. */
-const struct rv_coalesce *engine_coalesce(const struct engine *e);
+const struct coalesce *engine_coalesce(const struct engine *e);
 enum engine_state engine_state(const struct engine *e);
 /* Valid after ENGINE_FAILED. */
 const struct rv_error *engine_failure(const struct engine *e);

@@ -10,8 +10,8 @@
 
 /* An action without a result. It gets its id when it is sent, because the supervisor wants the ids in order. */
 struct open_action {
-    struct rv_table_link link; /* by id */
-    struct queue_key *key;     /* NULL if no key waits for it (it is detached, or was requested outside of a pass) */
+    struct hash_table_link link; /* by id */
+    struct queue_key *key;       /* NULL if no key waits for it (it is detached, or was requested outside of a pass) */
     uint64_t id, tag;
     uint32_t verb, resource_n, ns_n;
     char text[]; /* resource and namespace */
@@ -69,13 +69,13 @@ struct engine {
     struct rv_arena *scratch; /* for keep(); valid until the next callback */
     /* about actions */
     uint64_t next_id;
-    struct rv_table open;         /* actions that were sent */
+    struct hash_table open;       /* actions that were sent */
     size_t open_n;                /* actions that were sent or that wait */
     struct action_slots slots[2]; /* [1] is for actions that wait for others than the API server (msg_verb_waits) */
     struct kept_off *kept_off;
     /* limits how many secondary changes are handled at once */
-    struct rv_rate_limit soon;
-    struct rv_coalesce coalesce;
+    struct rate_limit soon;
+    struct coalesce coalesce;
     /* credit that must be returned */
     uint32_t used_messages, used_bytes, credit_messages, credit_bytes;
     size_t result_bytes; /* bytes of bodies that no pass has read yet; their credit is not returned */

@@ -25,7 +25,7 @@ static int check(const char *path, const struct rv_plugin *p, struct rv_error *e
     if (!RV_HAS(p, kind_n) || p->kinds == NULL || p->kind_n == 0)
         return rv_error_set(err, RV_E_ABI, "%s: kinds must be set: the table that the build makes from the manifest",
                             path);
-    if (!name_ok(p->name) || strlen(p->version) > 64 || !rv_utf8_valid(rv_str(p->version)))
+    if (!name_ok(p->name) || strlen(p->version) > 64 || !utf8_valid(rv_str(p->version)))
         return rv_error_set(err, RV_E_ABI,
                             "%s: its name must look like [a-z][a-z0-9-]{0,30} and its version be short UTF-8 text",
                             path);

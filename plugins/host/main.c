@@ -40,16 +40,16 @@ struct options {
     bool as_configured; /* check with the kinds and settings from descriptor 3 */
     uint64_t record_max;
     int64_t parent; /* 0 if it was not given */
-    enum rv_log_format log_format;
+    enum log_format log_format;
     struct sandbox_opts sandbox;
 };
 
 struct host {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct lane_context *context;
     struct lane *lane;
     struct engine *engine;
-    struct rv_timer *timer;
+    struct loop_timer *timer;
     struct recorder *recorder;
     /* During a replay: the time of the present input, which its recorded outputs have as well. */
     struct engine_time now;
@@ -57,7 +57,7 @@ struct host {
     uint64_t messages, trimmed; /* for trim_memory() */
 };
 
-static struct engine_time time_now(void) { return (struct engine_time){rv_mono_now(), rv_wall_now()}; }
+static struct engine_time time_now(void) { return (struct engine_time){clock_monotonic(), clock_wall()}; }
 
 /* ---- moving bytes --------------------------------------------------------------------------------------- */
 
@@ -72,7 +72,7 @@ static void send_out(void *arg, struct msg *m) {
 
 static void stop(struct host *h, int code) {
     h->exit_code = code;
-    rv_loop_stop(h->loop);
+    loop_stop(h->loop);
 }
 
 static void plan(struct host *h) {
@@ -81,7 +81,7 @@ static void plan(struct host *h) {
         stop(h, 0);
         return;
     case ENGINE_FAILED:
-        rv_err("the plugin cannot run", "reason", engine_failure(h->engine)->text);
+        log_error("the plugin cannot run", "reason", engine_failure(h->engine)->text);
         stop(h, EXIT_CONFIG);
         return;
     default:
@@ -89,9 +89,9 @@ static void plan(struct host *h) {
     }
     int64_t due = engine_deadline(h->engine);
     if (due == INT64_MAX)
-        rv_timer_disarm(h->timer);
+        loop_timer_disarm(h->timer);
     else
-        rv_timer_arm(h->timer, rv_mono_left_ms(due));
+        loop_timer_arm(h->timer, clock_left_ms(due));
 }
 
 static void on_timer(void *arg) {
@@ -104,7 +104,7 @@ static void on_timer(void *arg) {
 
 static void protocol_error(void *arg, const struct rv_error *err) {
     struct host *h = arg;
-    rv_err("the supervisor sent a message that makes no sense", "reason", err->text);
+    log_error("the supervisor sent a message that makes no sense", "reason", err->text);
     lane_drop_input(h->lane);
     stop(h, EXIT_PROTOCOL);
 }
@@ -176,7 +176,7 @@ static const struct rv_plugin *load_confined(const struct options *o, struct loa
         loader_dismiss(thread);
         return NULL;
     }
-    flight_begin(flight, FLIGHT_LOAD, 0, NULL, (struct rv_str){NULL, 0}, rv_mono_now());
+    flight_begin(flight, FLIGHT_LOAD, 0, NULL, (struct rv_str){NULL, 0}, clock_monotonic());
     loader_run(thread, load, &l);
     flight_end(flight);
     if (l.plugin == NULL) *err = l.err;
@@ -191,7 +191,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     rv_autobuf struct rv_buf in_force = {0};
     struct rv_error lane_err = {0};
     if (o->record != NULL && (h->recorder = recorder_open(o->record, o->record_max, &lane_err)) == NULL)
-        rv_warn("nothing is recorded", "reason", lane_err.text); /* the plugin runs without a recording */
+        log_warn("nothing is recorded", "reason", lane_err.text); /* the plugin runs without a recording */
     int r = sandbox_before_load(&o->sandbox, &in_force, err);
     int lane = open_lane(h, o->lane, &lane_err);
     if (r == 0 && lane != 0) *err = lane_err;
@@ -201,10 +201,10 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     if (thread == NULL) return rv_error_set(err, -EAGAIN, "no thread can be made to load the plugin");
     const struct rv_plugin *plugin = load_confined(o, thread, flight, &in_force, err);
     if (plugin == NULL) return err->code;
-    rv_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
-            in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
+    log_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
+             in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
     h->engine = engine_new(&(struct engine_opts){plugin, flight, send_out, h});
-    rv_loop_coalesce(h->loop, GATHER_MS, engine_coalesce(h->engine));
+    loop_coalesce(h->loop, GATHER_MS, engine_coalesce(h->engine));
     h->now = time_now();
     engine_start(h->engine, h->now, (struct rv_bytes){token, TOKEN_SIZE}, getpid());
     return 0;
@@ -216,17 +216,17 @@ static int run(const struct options *o) {
     uint8_t token[TOKEN_SIZE] = {0};
     struct flight *flight = flight_map(FD_FLIGHT, NULL);
     close(FD_FLIGHT);
-    h.loop = rv_loop_new(&err);
+    h.loop = loop_new(&err);
     int r = h.loop == NULL ? err.code : read_token(token, &err);
     if (r == 0) {
-        h.timer = rv_loop_timer(h.loop, on_timer, &h);
+        h.timer = loop_timer(h.loop, on_timer, &h);
         r = start(&h, o, flight, token, &err);
     }
     explicit_bzero(token, sizeof token);
     if (r == 0) {
-        rv_loop_run(h.loop);
+        loop_run(h.loop);
     } else {
-        rv_err("cannot start", "reason", err.text);
+        log_error("cannot start", "reason", err.text);
         if (h.lane != NULL) (void)lane_send(h.lane, &(struct msg){.type = MSG_FAILED, .text = {r, rv_str(err.text)}});
         h.exit_code = r == -ETIMEDOUT || r == -ESRCH ? EXIT_NO_LANE : EXIT_CONFIG;
     }
@@ -234,8 +234,8 @@ static int run(const struct options *o) {
     recorder_close(h.recorder);
     engine_free(h.engine);
     lane_free(h.lane);
-    rv_timer_free(h.timer);
-    rv_loop_free(h.loop);
+    loop_timer_free(h.timer);
+    loop_free(h.loop);
     lane_context_free(h.context);
     flight_unmap(flight);
     return h.exit_code;
@@ -272,7 +272,7 @@ static int try_init(const struct rv_plugin *p, struct rv_val given, struct rv_er
 /* Uses the same sandbox as when the plugin runs. */
 static int check_as_configured(const struct options *o, const struct rv_plugin **ret, struct rv_error *err) {
     rv_autobuf struct rv_buf given = {0}, in_force = {0};
-    if (rv_file_read("/proc/self/fd/3", 4 << 20, &given, err) != 0) return err->code;
+    if (file_read("/proc/self/fd/3", 4 << 20, &given, err) != 0) return err->code;
     close_range(FD_TOKEN, ~0u, 0);
     int r = rv_mp_check(rv_buf_bytes(&given), err);
     if (r == 0) r = sandbox_before_load(&o->sandbox, &in_force, err);
@@ -291,7 +291,7 @@ static int check_only(struct options *o) {
     o->plugin = o->sandbox.plugin_path = o->sandbox.lane_path = o->check; /* there is no lane */
     o->sandbox.parent = (pid_t)o->parent;
     if (o->as_configured) {
-        rv_log_setup(RV_LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "host");
+        log_setup(LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "host");
         if (check_as_configured(o, &p, &err) != 0) return refuse(&err);
     } else {
         p = load_plugin(o->check, &err);
@@ -373,7 +373,7 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'f':
             if (strcmp(optarg, "json") != 0 && strcmp(optarg, "text") != 0) return -EINVAL;
-            o->log_format = optarg[0] == 'j' ? RV_LOG_JSON : RV_LOG_TEXT;
+            o->log_format = optarg[0] == 'j' ? LOG_JSON : LOG_TEXT;
             break;
         case 's':
             if (sandbox_mode_parse(optarg, &o->sandbox.mode) != 0) return -EINVAL;
@@ -399,7 +399,7 @@ int main(int argc, char **argv) {
     if (o.check != NULL) return check_only(&o);
     if (o.replay != NULL) return optind < argc ? replay_only(&o, argv[optind]) : usage(stderr);
     if (o.lane == NULL || o.plugin == NULL) return usage(stderr);
-    rv_log_setup(o.log_format, RV_LOG_DEBUG, STDERR_FILENO, "host");
+    log_setup(o.log_format, RV_LOG_DEBUG, STDERR_FILENO, "host");
     /* Closes all other inherited descriptors. */
     close_range(FD_FLIGHT + 1, ~0u, 0);
     signal(SIGPIPE, SIG_IGN);

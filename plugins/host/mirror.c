@@ -11,7 +11,7 @@ enum index { BY_NAME, BY_OWNER, BY_LABEL, INDEXES };
 enum text { NS, NAME, UID, VERSION, TEXTS };
 
 struct entry {
-    struct rv_table_link links[INDEXES];
+    struct hash_table_link links[INDEXES];
     uint32_t kind;
     uint32_t value_n;
     struct {
@@ -23,7 +23,7 @@ struct entry {
 };
 
 struct mirror {
-    struct rv_table tables[INDEXES];
+    struct hash_table tables[INDEXES];
     struct rv_str labels[64]; /* by kind */
     struct rv_arena *arena;
     bool snapshot;
@@ -32,7 +32,7 @@ struct mirror {
 
 /* ---- entries -------------------------------------------------------------------------------------------- */
 
-static struct entry *entry_at(struct rv_table_link *l, enum index i) {
+static struct entry *entry_at(struct hash_table_link *l, enum index i) {
     return RV_CONTAINER(l - i, struct entry, links);
 }
 
@@ -87,19 +87,20 @@ static struct entry *entry_new(const struct msg_object *o, struct rv_val value) 
 static void entry_link(struct mirror *m, struct entry *e) {
     struct rv_object o = entry_object(e);
     struct rv_str owner = rv_meta_controller_uid(o.value), label = label_of(m, e->kind, o.value);
-    rv_table_add(&m->tables[BY_NAME], &e->links[BY_NAME], rv_hash_kind_key(e->kind, o.ns, o.name));
+    hash_table_add(&m->tables[BY_NAME], &e->links[BY_NAME], hash_kind_key(e->kind, o.ns, o.name));
     if (owner.n != 0)
-        rv_table_add(&m->tables[BY_OWNER], &e->links[BY_OWNER], rv_hash_kind_key(e->kind, owner, RV_STR("")));
-    if (label.n != 0) rv_table_add(&m->tables[BY_LABEL], &e->links[BY_LABEL], rv_hash_kind_key(e->kind, o.ns, label));
+        hash_table_add(&m->tables[BY_OWNER], &e->links[BY_OWNER], hash_kind_key(e->kind, owner, RV_STR("")));
+    if (label.n != 0) hash_table_add(&m->tables[BY_LABEL], &e->links[BY_LABEL], hash_kind_key(e->kind, o.ns, label));
 }
 
 static void entry_unlink(struct mirror *m, struct entry *e) {
-    for (int i = 0; i < INDEXES; i++) rv_table_remove(&m->tables[i], &e->links[i]);
+    for (int i = 0; i < INDEXES; i++) hash_table_remove(&m->tables[i], &e->links[i]);
 }
 
 static struct entry *entry_find(const struct mirror *m, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = rv_hash_kind_key(kind, ns, name);
-    for (struct rv_table_link *l = rv_table_find(&m->tables[BY_NAME], hash); l != NULL; l = rv_table_find_next(l)) {
+    uint32_t hash = hash_kind_key(kind, ns, name);
+    for (struct hash_table_link *l = hash_table_find(&m->tables[BY_NAME], hash); l != NULL;
+         l = hash_table_find_next(l)) {
         struct entry *e = entry_at(l, BY_NAME);
         if (e->kind == kind && rv_str_eq(entry_text(e, NS), ns) && rv_str_eq(entry_text(e, NAME), name)) return e;
     }
@@ -115,7 +116,7 @@ struct mirror *mirror_new(void) {
 }
 
 static void each_entry(struct mirror *m, void (*fn)(struct mirror *, struct entry *, void *), void *arg) {
-    for (struct rv_table_walk w = rv_table_walk(&m->tables[BY_NAME]); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&m->tables[BY_NAME]); hash_table_walk_next(&w);)
         fn(m, entry_at(w.link, BY_NAME), arg);
 }
 
@@ -128,7 +129,7 @@ static void drop(struct mirror *m, struct entry *e, void *arg) {
 struct mirror *mirror_free(struct mirror *m) {
     if (m == NULL) return NULL;
     each_entry(m, drop, NULL);
-    for (int i = 0; i < INDEXES; i++) rv_table_free(&m->tables[i]);
+    for (int i = 0; i < INDEXES; i++) hash_table_free(&m->tables[i]);
     rv_arena_free(m->arena);
     free(m);
     return NULL;
@@ -229,8 +230,8 @@ static bool list_entry(struct listing *l, const struct entry *e) {
 }
 
 static void list_hash(const struct mirror *m, enum index i, uint32_t hash, struct listing *to) {
-    for (struct rv_table_link *l = rv_table_find(&m->tables[i], hash), *next; l != NULL; l = next) {
-        next = rv_table_find_next(l);
+    for (struct hash_table_link *l = hash_table_find(&m->tables[i], hash), *next; l != NULL; l = next) {
+        next = hash_table_find_next(l);
         if (!list_entry(to, entry_at(l, i))) break;
     }
 }
@@ -240,11 +241,11 @@ uint64_t mirror_list(struct mirror *m, const struct rv_query *q, rv_list_fn fn, 
     bool labelled = q->ns.n != 0 && q->label.n != 0 && q->label_value.n != 0 && q->kind < RV_ARRAY_LEN(m->labels) &&
                     rv_str_eq(m->labels[q->kind], q->label);
     if (q->owner_uid.n != 0)
-        list_hash(m, BY_OWNER, rv_hash_kind_key(q->kind, q->owner_uid, RV_STR("")), &l);
+        list_hash(m, BY_OWNER, hash_kind_key(q->kind, q->owner_uid, RV_STR("")), &l);
     else if (labelled)
-        list_hash(m, BY_LABEL, rv_hash_kind_key(q->kind, q->ns, q->label_value), &l);
+        list_hash(m, BY_LABEL, hash_kind_key(q->kind, q->ns, q->label_value), &l);
     else
-        for (struct rv_table_walk w = rv_table_walk(&m->tables[BY_NAME]); rv_table_walk_next(&w);)
+        for (struct hash_table_walk w = hash_table_walk(&m->tables[BY_NAME]); hash_table_walk_next(&w);)
             if (!list_entry(&l, entry_at(w.link, BY_NAME))) break;
     return l.n;
 }

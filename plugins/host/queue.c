@@ -12,7 +12,7 @@ struct fifo {
 };
 
 struct queue {
-    struct rv_table keys; /* by namespace and name */
+    struct hash_table keys; /* by namespace and name */
     struct fifo live, low;
     struct queue_key **heap;
     size_t heap_n, heap_cap, running;
@@ -25,7 +25,7 @@ struct queue *queue_new(void) {
     return q;
 }
 
-static struct queue_key *key_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct queue_key, link); }
+static struct queue_key *key_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct queue_key, link); }
 
 static void key_free(struct queue_key *k) {
     for (struct result_node *r = k->results, *next; r != NULL; r = next) {
@@ -38,16 +38,16 @@ static void key_free(struct queue_key *k) {
 
 struct queue *queue_free(struct queue *q) {
     if (q == NULL) return NULL;
-    for (struct rv_table_walk w = rv_table_walk(&q->keys); rv_table_walk_next(&w);) key_free(key_at(w.link));
-    rv_table_free(&q->keys);
+    for (struct hash_table_walk w = hash_table_walk(&q->keys); hash_table_walk_next(&w);) key_free(key_at(w.link));
+    hash_table_free(&q->keys);
     free(q->heap);
     free(q);
     return NULL;
 }
 
 struct queue_key *queue_find(struct queue *q, const struct rv_key *key) {
-    uint32_t hash = rv_hash_key(key->ns, key->name);
-    for (struct rv_table_link *l = rv_table_find(&q->keys, hash); l != NULL; l = rv_table_find_next(l))
+    uint32_t hash = hash_key(key->ns, key->name);
+    for (struct hash_table_link *l = hash_table_find(&q->keys, hash); l != NULL; l = hash_table_find_next(l))
         if (rv_str_eq(key_at(l)->ns, key->ns) && rv_str_eq(key_at(l)->name, key->name)) return key_at(l);
     return NULL;
 }
@@ -61,7 +61,7 @@ struct queue_key *queue_ensure(struct queue *q, const struct rv_key *key) {
     k->ns = (struct rv_str){k->text, key->ns.n};
     k->name = (struct rv_str){k->text + key->ns.n, key->name.n};
     k->results_last = &k->results;
-    rv_table_add(&q->keys, &k->link, rv_hash_key(key->ns, key->name));
+    hash_table_add(&q->keys, &k->link, hash_key(key->ns, key->name));
     return k;
 }
 
@@ -183,7 +183,7 @@ void queue_forget(struct queue *q, struct queue_key *k) {
         fifo_remove(&q->low, k);
     }
     if (k->running) q->running--;
-    rv_table_remove(&q->keys, &k->link);
+    hash_table_remove(&q->keys, &k->link);
     key_free(k);
 }
 
@@ -209,8 +209,9 @@ int64_t queue_deadline(const struct queue *q) {
 
 int64_t queue_backoff_ms(uint32_t failures, uint64_t r) {
     if (failures == 0) return 0;
-    static const struct rv_backoff pause = {.first = QUEUE_BACKOFF_MIN_MS, .most = QUEUE_BACKOFF_MAX_MS, .below = 20};
-    return rv_backoff(pause, failures, r);
+    static const struct backoff_pause pause = {
+        .first = QUEUE_BACKOFF_MIN_MS, .most = QUEUE_BACKOFF_MAX_MS, .below = 20};
+    return backoff_pause(pause, failures, r);
 }
 
 struct queue_stats queue_stats(const struct queue *q) {

@@ -19,7 +19,7 @@ struct result_node {
 
 struct queue_key {
     /* -- for the queue -- */
-    struct rv_table_link link;
+    struct hash_table_link link;
     struct queue_key *fifo_next;
     size_t heap_at; /* 0 if it is not delayed */
     int64_t due;    /* monotonic, ns; while it is delayed */

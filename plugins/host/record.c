@@ -66,11 +66,11 @@ void recorder_add(struct recorder *r, enum record_what what, struct engine_time 
     encode_record(&b, what, now, m);
     int code = write_all(r->fd, &b);
     if (code != 0) {
-        rv_warn("the recording ends here: it cannot be written", "reason", strerror(-code));
-        if (ftruncate(r->fd, (off_t)r->size) != 0) rv_debug("and its last record is not whole");
+        log_warn("the recording ends here: it cannot be written", "reason", strerror(-code));
+        if (ftruncate(r->fd, (off_t)r->size) != 0) log_debug("and its last record is not whole");
     }
     r->size += b.n;
-    if (code == 0 && r->size >= r->max) rv_info("the recording is full and ends here");
+    if (code == 0 && r->size >= r->max) log_info("the recording is full and ends here");
     if (code != 0 || r->size >= r->max) rv_closep(&r->fd);
 }
 

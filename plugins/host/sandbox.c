@@ -90,7 +90,7 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
      * same. It comes first, because new namespaces change what a process may do. */
     int view = o->mode != SANDBOX_OFF ? sandbox_enter_view(o) : 0;
     if (view != 0 && o->mode != SANDBOX_ENFORCE)
-        rv_info("no view of its own: Landlock and seccomp alone close files and network", "reason", strerror(-view));
+        log_info("no view of its own: Landlock and seccomp alone close files and network", "reason", strerror(-view));
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return rv_error_set(err, -errno, "cannot tie this process to its supervisor: %s", strerror(errno));
     /* The parent may have died before that line. */

@@ -14,8 +14,8 @@ struct rc_backoff {
 };
 
 static inline void rc_backoff_failed(struct rc_backoff *b, int64_t now, int64_t most_seconds) {
-    const struct rv_backoff pauses = {.first = RC_SECOND, .most = most_seconds * RC_SECOND};
-    b->after = now + rv_backoff(pauses, ++b->tries, 0);
+    const struct backoff_pause pauses = {.first = RC_SECOND, .most = most_seconds * RC_SECOND};
+    b->after = now + backoff_pause(pauses, ++b->tries, 0);
 }
 
 static inline bool rc_backoff_waits(const struct rc_backoff *b, int64_t now) { return now < b->after; }
@@ -24,10 +24,10 @@ static inline bool rc_backoff_waits(const struct rc_backoff *b, int64_t now) { r
  * so that not all objects ask at once. */
 static inline int64_t rc_spread_pause(struct rc_context *x, uint32_t failures, int64_t first_seconds,
                                       int64_t most_seconds) {
-    const struct rv_backoff pauses = {.first = first_seconds, .most = most_seconds};
+    const struct backoff_pause pauses = {.first = first_seconds, .most = most_seconds};
     uint8_t random;
     x->api->random(x->host, &random, sizeof random);
-    return rv_backoff(pauses, failures, 0) * RC_SECOND * (896 + random) / 1024;
+    return backoff_pause(pauses, failures, 0) * RC_SECOND * (896 + random) / 1024;
 }
 
 #endif

@@ -4,7 +4,7 @@
 
 #define SECOND INT64_C(1000000000)
 
-static struct rv_str shortened(struct rv_str s) { return rv_utf8_clip(s, RC_OBSTACLE_TEXT_MAX); }
+static struct rv_str shortened(struct rv_str s) { return utf8_clip(s, RC_OBSTACLE_TEXT_MAX); }
 
 struct rv_str rc_terminated(struct rv_arena *a, struct rv_val t) {
     return rv_arena_fmt(a, RV_STR_FMT ", exit code %lld",

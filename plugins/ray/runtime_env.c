@@ -65,9 +65,8 @@ static struct rv_node *plain(struct rv_arena *a, struct rv_str s) {
 }
 
 struct rv_node *rj_runtime_env(struct rv_arena *a, struct rv_str yaml, struct rv_error *err) {
-    static const struct rv_yaml_opts o = {
-        .anchors = true, .max_depth = DEPTH_MAX, .max_nodes = NODES_MAX, .plain = plain};
-    struct rv_node *root = rv_yaml_parse(a, yaml, &o, err);
+    static const struct yaml_opts o = {.anchors = true, .max_depth = DEPTH_MAX, .max_nodes = NODES_MAX, .plain = plain};
+    struct rv_node *root = yaml_tree(a, yaml, &o, err);
     if (root == NULL) return NULL;
     if (rv_node_type(root) == RV_NULL) return rv_node_map(a);
     if (rv_node_type(root) == RV_MAP) return root;

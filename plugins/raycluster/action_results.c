@@ -100,7 +100,7 @@ static void creation_failed(struct cluster_pass *p, const struct rv_result *r, c
 }
 
 static void take_failure(struct cluster_pass *p, const struct rv_result *r, const struct outcome_text *t) {
-    struct rv_str why = rv_utf8_clip(rc_result_text(r), TEXT_MAX);
+    struct rv_str why = utf8_clip(rc_result_text(r), TEXT_MAX);
     if (r->verb == RV_VERB_CREATE) {
         creation_failed(p, r, t, why);
         return;

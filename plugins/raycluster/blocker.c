@@ -6,7 +6,7 @@
 #include "plugins/ray/fields.h"
 #include "plugins/ray/obstacle.h"
 
-static struct rv_str shortened(struct rv_str s) { return rv_utf8_clip(s, RC_OBSTACLE_TEXT_MAX); }
+static struct rv_str shortened(struct rv_str s) { return utf8_clip(s, RC_OBSTACLE_TEXT_MAX); }
 
 /* For example "Failed (Evicted: the node was low on memory)". */
 static struct rv_str phase_and_why(struct cluster_pass *p, struct rv_val v) {

@@ -92,7 +92,7 @@ void pace_grow(struct cluster_pass *p) {
 
 static void replace_text(char **at, struct rv_str text) {
     free(*at);
-    *at = rv_strdup(rv_utf8_clip(text, TEXT_MAX));
+    *at = rv_strdup(utf8_clip(text, TEXT_MAX));
 }
 
 void pace_failed(struct cluster_pass *p, struct creation_pace *pace, struct rv_str why) {

@@ -74,7 +74,7 @@ static bool check_valid(struct cluster_pass *p) {
         return true;
     }
     p->memo->warned = p->c->generation;
-    struct rv_str said = rv_arena_str(p->arena, rv_utf8_clip(rv_buf_str(&text), INVALID_MAX));
+    struct rv_str said = rv_arena_str(p->arena, utf8_clip(rv_buf_str(&text), INVALID_MAX));
     report_invalid(p, reason, said);
     ctx_explain(&p->ctx, "not valid: " RV_STR_FMT, RV_STR_ARG(said));
     p->stalled_reason = rv_str(reason);

@@ -43,9 +43,9 @@ static struct rv_str end_of_pod(struct job_pass *p, struct rv_val pod, struct rv
     struct rv_val end = rv_val_path(ray, "state.terminated");
     if (!rv_val_set(end)) end = rv_val_path(ray, "lastState.terminated");
     if (reason.n != 0)
-        return rv_utf8_clip(rv_arena_fmt(p->arena, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(reason),
-                                         message.n != 0 ? ": " : "", RV_STR_ARG(message)),
-                            RC_OBSTACLE_TEXT_MAX);
+        return utf8_clip(rv_arena_fmt(p->arena, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(reason),
+                                      message.n != 0 ? ": " : "", RV_STR_ARG(message)),
+                         RC_OBSTACLE_TEXT_MAX);
     if (!rv_val_set(end)) return (struct rv_str){NULL, 0};
     bool memory = rv_str_is(rv_path_str(end, "reason"), "OOMKilled") && limit.n != 0;
     return rv_arena_fmt(p->arena, RV_STR_FMT "%s" RV_STR_FMT, RV_STR_ARG(rc_terminated(p->arena, end)),

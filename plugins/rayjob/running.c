@@ -152,7 +152,7 @@ static void take_job_info(struct job_pass *p) {
     }
     s->check_failure = (struct rv_str){NULL, 0};
     s->job_status = rv_arena_str(p->arena, rv_path_str(p->info_value, "status"));
-    s->message = rv_arena_str(p->arena, rv_utf8_clip(rv_path_str(p->info_value, "message"), MESSAGE_MAX));
+    s->message = rv_arena_str(p->arena, utf8_clip(rv_path_str(p->info_value, "message"), MESSAGE_MAX));
     s->info_start = moment(p, "start_time", s->info_start);
     s->info_end = moment(p, "end_time", s->info_end);
     p->memo->unknown = 0;

@@ -29,7 +29,7 @@ struct quoting {
 static void quote(struct rv_buf *out, struct rv_str s, const struct quoting *q) {
     rv_buf_addc(out, '"');
     for (size_t at = 0, length; at < s.n; at += length) {
-        int32_t c = rv_utf8_decode((struct rv_str){s.p + at, s.n - at}, &length);
+        int32_t c = utf8_decode((struct rv_str){s.p + at, s.n - at}, &length);
         const char *special = c > 0 && c < 128 ? strchr(q->named, c) : NULL;
         if (special != NULL)
             rv_buf_addf(out, "\\%c", q->letters[special - q->named]);

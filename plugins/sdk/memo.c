@@ -7,13 +7,13 @@
 #include "ipc/base/table.h"
 
 struct memo {
-    struct rv_table_link link;
+    struct hash_table_link link;
     char *ns, *name, *uid;
     _Alignas(max_align_t) unsigned char user[];
 };
 
 struct memo_table {
-    struct rv_table table;
+    struct hash_table table;
     size_t memo_size;
     void (*init)(void *memo);
     void (*release)(void *memo);
@@ -29,7 +29,7 @@ struct memo_table *memo_table_new(size_t memo_size, void (*init)(void *memo), vo
 
 static void drop(struct memo_table *t, struct memo *m) {
     if (t->release != NULL) t->release(m->user);
-    rv_table_remove(&t->table, &m->link);
+    hash_table_remove(&t->table, &m->link);
     free(m->ns);
     free(m->name);
     free(m->uid);
@@ -38,16 +38,16 @@ static void drop(struct memo_table *t, struct memo *m) {
 
 struct memo_table *memo_table_free(struct memo_table *t) {
     if (t == NULL) return NULL;
-    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&t->table); hash_table_walk_next(&w);)
         drop(t, RV_CONTAINER(w.link, struct memo, link));
-    rv_table_free(&t->table);
+    hash_table_free(&t->table);
     free(t);
     return NULL;
 }
 
 static struct memo *find(const struct memo_table *t, const struct rv_key *key) {
-    uint32_t hash = rv_hash_key(key->ns, key->name);
-    for (struct rv_table_link *l = rv_table_find(&t->table, hash); l != NULL; l = rv_table_find_next(l)) {
+    uint32_t hash = hash_key(key->ns, key->name);
+    for (struct hash_table_link *l = hash_table_find(&t->table, hash); l != NULL; l = hash_table_find_next(l)) {
         struct memo *m = RV_CONTAINER(l, struct memo, link);
         if (rv_str_is(key->ns, m->ns) && rv_str_is(key->name, m->name)) return m;
     }
@@ -62,7 +62,7 @@ void *memo_ensure(struct memo_table *t, const struct rv_key *key, struct rv_str 
     m->ns = rv_strdup(key->ns);
     m->name = rv_strdup(key->name);
     m->uid = rv_strdup(uid);
-    rv_table_add(&t->table, &m->link, rv_hash_key(key->ns, key->name));
+    hash_table_add(&t->table, &m->link, hash_key(key->ns, key->name));
     if (t->init != NULL) t->init(m->user);
     return m->user;
 }
@@ -77,7 +77,7 @@ struct rv_str memo_uid(const void *memo) {
 }
 
 void memo_each(struct memo_table *t, void (*fn)(void *arg, const struct rv_key *key, void *memo), void *arg) {
-    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);) {
+    for (struct hash_table_walk w = hash_table_walk(&t->table); hash_table_walk_next(&w);) {
         struct memo *m = RV_CONTAINER(w.link, struct memo, link);
         fn(arg, &(struct rv_key){rv_str(m->ns), rv_str(m->name)}, m->user);
     }

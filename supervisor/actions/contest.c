@@ -53,7 +53,7 @@ struct contest *contest_free(struct contest *c) {
 /* ---- what counts together -------------------------------------------------------------------------------- */
 
 static uint64_t hash_texts(const struct rv_str *texts, size_t n) {
-    uint64_t h = rv_hash64_texts(texts, n);
+    uint64_t h = hash64_texts(texts, n);
     return h != 0 ? h : 1;
 }
 

@@ -13,7 +13,7 @@ static const double EACH_NS = 60e9;
 struct denied {
     uint64_t seen[REMEMBERED];
     int64_t at[REMEMBERED];
-    struct rv_rate_limit reports[PLUGINS];
+    struct rate_limit reports[PLUGINS];
 };
 
 struct denied *denial_log_new(void) {
@@ -29,10 +29,10 @@ struct denied *denial_log_free(struct denied *d) {
 
 bool denial_log_is_first(struct denied *d, const char *plugin, const char *kind, int64_t now) {
     const struct rv_str texts[] = {rv_str(plugin), rv_str(kind)};
-    uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
+    uint64_t h = hash64_texts(texts, RV_ARRAY_LEN(texts));
     size_t i = h % REMEMBERED;
     if (d->seen[i] == h && now - d->at[i] < HOUR) return false;
-    if (!rv_rate_limit_take(&d->reports[rv_hash64_texts(texts, 1) % PLUGINS], now, EACH_NS, BURST)) return false;
+    if (!rate_limit_take(&d->reports[hash64_texts(texts, 1) % PLUGINS], now, EACH_NS, BURST)) return false;
     d->seen[i] = h;
     d->at[i] = now;
     return true;

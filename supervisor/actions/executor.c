@@ -54,16 +54,16 @@ static struct op *op_of_packed_event(struct executor *x, struct packed_event *w)
         op = op_new(x, NULL, 0, &m);
         free(op->plugin_name);
         op->plugin_name = rv_strdup(plugin);
-        op->waited = rv_mono_now() - w->item.since;
+        op->waited = clock_monotonic() - w->item.since;
     } else {
-        rv_err("an event that waited cannot be read again: it is lost", "reason", err.text, NULL);
+        log_error("an event that waited cannot be read again: it is lost", "reason", err.text, NULL);
     }
     free(w);
     return op;
 }
 
 static void op_free(struct op *op) {
-    rv_timer_free(op->timer);
+    loop_timer_free(op->timer);
     free(op->bytes);
     free(op->conflict);
     free(op->plugin_name);
@@ -143,14 +143,14 @@ static bool can_read_result(const struct op *op) {
 static void on_event_answer(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
-    event_queue_measure(op->x->events, rv_mono_now() - op->sent, rv_mono_now());
+    event_queue_measure(op->x->events, clock_monotonic() - op->sent, clock_monotonic());
     if (r->code != 0) recorder_lost(op->x->recorder, &op->m.event);
     end_op(op, &(struct rv_result){.code = r->code, .http_status = r->http_status, .message = r->message});
 }
 
 static void run_event(struct op *op) {
     struct recorder_request q;
-    if (!recorder_event(op->x->recorder, &op->m.event, rv_wall_now() - op->waited, &q)) {
+    if (!recorder_event(op->x->recorder, &op->m.event, clock_wall() - op->waited, &q)) {
         end_op_with(op, 0, "");
         return;
     }
@@ -220,14 +220,14 @@ static void run_http(struct op *op) {
 static void on_timer_verb(void *arg) { end_op_with(arg, 0, ""); }
 
 static void run_timer(struct op *op) {
-    op->timer = rv_loop_timer(op->x->s->loop, on_timer_verb, op);
-    rv_timer_arm(op->timer, op->m.a.delay_ms);
+    op->timer = loop_timer(op->x->s->loop, on_timer_verb, op);
+    loop_timer_arm(op->timer, op->m.a.delay_ms);
 }
 
 /* ---- by verb -------------------------------------------------------------------------------------------- */
 
 void start_op(struct op *op) {
-    op->sent = rv_mono_now();
+    op->sent = clock_monotonic();
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
         run_event(op);
@@ -270,26 +270,26 @@ static void report_denied(struct op *op, const char *why) {
     rv_autobuf struct rv_buf kind = {0};
     rv_buf_addf(&kind, "%s %.*s/%.*s", policy_verb(a->verb), (int)(a->resource.n < 128 ? a->resource.n : 128),
                 a->resource.p, (int)(a->subresource.n < 128 ? a->subresource.n : 128), a->subresource.p);
-    if (!denial_log_is_first(op->x->denied, op->plugin_name, rv_buf_cstr(&kind), rv_mono_now())) return;
+    if (!denial_log_is_first(op->x->denied, op->plugin_name, rv_buf_cstr(&kind), clock_monotonic())) return;
     struct rv_str ns = rv_name_first(op->m.key.ns, KEY_LOGGED), name = rv_name_first(op->m.key.name, KEY_LOGGED);
     rv_autofree char *logged_ns = rv_strdup(ns), *logged_name = rv_strdup(name);
-    rv_warn("action refused by policy", "plugin", op->plugin_name, "namespace", logged_ns, "name", logged_name,
-            "reason", why);
+    log_warn("action refused by policy", "plugin", op->plugin_name, "namespace", logged_ns, "name", logged_name,
+             "reason", why);
     tell_key(op, "ActionDenied", why);
 }
 
 /* ---- the fair queue ------------------------------------------------------------------------------------- */
 
 /* Returns whether there is a token. If not, arms the timer for the next one. */
-static bool has_token(struct executor *x, struct rv_rate_limit *b, int64_t rate, int64_t burst) {
+static bool has_token(struct executor *x, struct rate_limit *b, int64_t rate, int64_t burst) {
     if (rate == 0) return true;
-    int64_t now = rv_mono_now();
-    if (rv_rate_limit_has(b, now, 1e9 / (double)rate, (double)(burst > 0 ? burst : rate))) return true;
+    int64_t now = clock_monotonic();
+    if (rate_limit_has(b, now, 1e9 / (double)rate, (double)(burst > 0 ? burst : rate))) return true;
     int64_t ms = 1000 / rate + 1;
     /* The timer is armed for the earliest token of all buckets. */
-    if (!rv_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) {
+    if (!loop_timer_armed(x->refill) || now + ms * MILLISECOND < x->refill_at) {
         x->refill_at = now + ms * MILLISECOND;
-        rv_timer_arm(x->refill, ms);
+        loop_timer_arm(x->refill, ms);
     }
     return false;
 }
@@ -305,7 +305,7 @@ static bool is_ready(void *arg, struct fair_queue_item *item) {
     if (object_lock_held(x->locks, &op->m.a)) return false; /* actions on one object keep their order */
     if (!can_read_result(op)) return false;
     if (!counts_in_flight(op)) return true;
-    struct rv_rate_limit *own = op->quota != NULL ? &op->quota->rate : NULL;
+    struct rate_limit *own = op->quota != NULL ? &op->quota->rate : NULL;
     int64_t own_rate = own != NULL ? op->quota->client->config->actions_per_second : 0;
     if ((own != NULL && !has_token(x, own, own_rate, 0)) || !has_token(x, &x->rate, c->qps, c->burst)) return false;
     if (own_rate != 0) own->tokens -= 1;
@@ -318,7 +318,7 @@ static void pump_events(struct executor *x) {
     const struct config *c = x->s->config;
     while (event_queue_count(x->events) > 0 && x->in_flight <= x->limit / 2 &&
            has_token(x, &x->rate, c->qps, c->burst)) {
-        struct event_queue_item *i = event_queue_pop(x->events, rv_mono_now(), x->s->stopping);
+        struct event_queue_item *i = event_queue_pop(x->events, clock_monotonic(), x->s->stopping);
         if (i == NULL) break;
         if (c->qps != 0) x->rate.tokens -= 1;
         struct op *op = op_of_packed_event(x, (struct packed_event *)i);
@@ -326,8 +326,8 @@ static void pump_events(struct executor *x) {
         link_running(op);
         start_op(op);
     }
-    if (event_queue_count(x->events) > 0 && !rv_timer_armed(x->event_timer))
-        rv_timer_arm(x->event_timer, EVENT_QUEUE_ASK_AGAIN_MS);
+    if (event_queue_count(x->events) > 0 && !loop_timer_armed(x->event_timer))
+        loop_timer_arm(x->event_timer, EVENT_QUEUE_ASK_AGAIN_MS);
 }
 
 /* If no more requests may be in flight, only actions that do not count as in flight are considered. */
@@ -396,7 +396,8 @@ static void take_event(struct op *op) {
     op->client = NULL;
     struct packed_event *w = packed_event_new(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
     size_t bytes = sizeof *w + w->header_n + w->body_n + w->plugin_n;
-    if (event_queue_push(x->events, &w->item, bytes, rv_hash_key(RV_STR(""), rv_str(op->plugin_name)), rv_mono_now())) {
+    if (event_queue_push(x->events, &w->item, bytes, hash_key(RV_STR(""), rv_str(op->plugin_name)),
+                         clock_monotonic())) {
         op_free(op);
         return;
     }
@@ -423,7 +424,7 @@ enum executor_answer executor_submit(struct executor *x, struct executor_client 
     enum executor_answer answer = too_large ? refuse_large(op) : check_op(op);
     if (answer != EXECUTOR_TAKEN) return answer;
     x->wake = true;
-    rv_coalesce_changed(&x->s->coalesce, rv_mono_now(), rv_hash_key(op->m.key.ns, op->m.key.name));
+    coalesce_changed(&x->s->coalesce, clock_monotonic(), hash_key(op->m.key.ns, op->m.key.name));
     if (op->m.a.verb == RV_VERB_EVENT) {
         take_event(op);
         return EXECUTOR_TAKEN;
@@ -457,8 +458,8 @@ static void report_dropped(const char *plugin, size_t n) {
     char text[24];
     snprintf(text, sizeof text, "%zu", n);
     if (n != 0)
-        rv_warn("actions that had not been sent are dropped: who asked for them is gone", "plugin", plugin, "#actions",
-                text);
+        log_warn("actions that had not been sent are dropped: who asked for them is gone", "plugin", plugin, "#actions",
+                 text);
 }
 
 size_t executor_open(const struct executor *x, const struct executor_client *c) {
@@ -521,7 +522,7 @@ struct executor *executor_new(struct supervisor *s) {
     x->locks = object_lock_new();
     x->denied = denial_log_new();
     x->events = event_queue_new();
-    x->event_timer = rv_loop_timer(s->loop, on_refill, x);
+    x->event_timer = loop_timer(s->loop, on_refill, x);
     x->limit = (size_t)s->config->max_in_flight;
     x->counts = action_counts_new();
     x->owners = owners_new(s);
@@ -533,15 +534,15 @@ struct executor *executor_new(struct supervisor *s) {
     x->http =
         http_direct_new(s->loop, kube_config_server(s->kube_config), kube_config_peers(s->kube_config), admit_body);
     executor_reconfigure(x);
-    x->refill = rv_loop_timer(s->loop, on_refill, x);
-    x->rate.at = rv_mono_now();
-    x->prepare = rv_loop_prepare(s->loop, pump_queue, x);
+    x->refill = loop_timer(s->loop, on_refill, x);
+    x->rate.at = clock_monotonic();
+    x->prepare = loop_prepare(s->loop, pump_queue, x);
     return x;
 }
 
 void executor_object_gone(struct executor *x, struct rv_str api_version, struct rv_str resource,
                           const struct store_object *o) {
-    contest_gone(x->contest, &(struct contest_name){api_version, resource, o->ns, o->name, o->uid}, rv_mono_now());
+    contest_gone(x->contest, &(struct contest_name){api_version, resource, o->ns, o->name, o->uid}, clock_monotonic());
 }
 
 void executor_on_pause(struct executor *x, executor_pause_fn fn, void *arg) {
@@ -567,15 +568,15 @@ struct executor *executor_free(struct executor *x) {
     denial_log_free(x->denied);
     for (struct event_queue_item *i; (i = event_queue_pop(x->events, 0, true)) != NULL;) free(i);
     event_queue_free(x->events);
-    rv_timer_free(x->event_timer);
+    loop_timer_free(x->event_timer);
     quota_free_all(&x->quotas);
     recorder_free(x->recorder);
     owners_free(x->owners);
     undone_free(x->undone);
     contest_free(x->contest);
     failures_free(x->failures);
-    rv_timer_free(x->refill);
-    rv_prepare_free(x->prepare);
+    loop_timer_free(x->refill);
+    loop_prepare_free(x->prepare);
     action_counts_free(x->counts);
     free(x);
     return NULL;

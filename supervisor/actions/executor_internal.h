@@ -31,7 +31,7 @@ struct op {
     bool judged;          /* whether others undo it */
     size_t kept;          /* its bytes that quota->bytes counts */
     size_t reading_bytes; /* bytes that quota->reading counts */
-    struct rv_timer *timer;
+    struct loop_timer *timer;
     struct kube_request *request;
     char *plugin_name;
     char *conflict; /* the result that is sent after the newest object has been read */
@@ -54,13 +54,13 @@ struct executor {
     /* `limit` is how many requests may be in flight now (AIMD). */
     size_t in_flight, limit;
     size_t light; /* queued actions that will not count as in flight */
-    struct rv_rate_limit rate;
-    struct rv_timer *refill, *event_timer;
+    struct rate_limit rate;
+    struct loop_timer *refill, *event_timer;
     int64_t refill_at;     /* monotonic, ns */
     struct denied *denied; /* refusals that were reported lately */
     struct executor_stats stats;
     struct counts *counts;
-    struct rv_prepare *prepare;
+    struct loop_prepare *prepare;
     /* `paused`: bodies wait for space. */
     bool wake, paused;
     executor_pause_fn pause; /* NULL means that pauses are not changed */

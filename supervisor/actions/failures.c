@@ -12,13 +12,13 @@ enum { CONFLICTS_USUAL = 5 };
 struct failures {
     struct trouble *failed;  /* requests that are sent again */
     struct trouble *refused; /* writes that were refused because others have written */
-    struct rv_rate_limit conflicts;
+    struct rate_limit conflicts;
     bool failing; /* no other answer has come since the failure; it may be a long time until the next request */
 };
 
 static bool still_failing(void *arg) { return ((const struct failures *)arg)->failing; }
 
-struct failures *failures_new(struct rv_loop *l, int64_t quiet_ms) {
+struct failures *failures_new(struct loop *l, int64_t quiet_ms) {
     struct failures *f = rv_alloc(sizeof *f);
     f->failed = trouble_new(&(struct trouble_opts){.loop = l,
                                                    .begins = "requests to the API server fail and are tried again",
@@ -44,7 +44,7 @@ struct failures *failures_free(struct failures *f) {
 
 /* Now and then two writers change the same object. This is usual. One conflict every other second is not. */
 static bool is_usual(struct failures *f) {
-    return rv_rate_limit_take(&f->conflicts, rv_mono_now(), 2e9, CONFLICTS_USUAL);
+    return rate_limit_take(&f->conflicts, clock_monotonic(), 2e9, CONFLICTS_USUAL);
 }
 
 void failures_answer(struct failures *f, const struct rv_action *a, const struct kube_response *r, bool transient) {

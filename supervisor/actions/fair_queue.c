@@ -8,7 +8,7 @@
 
 struct owner {
     struct owner *next; /* the next one in the order of turns */
-    struct rv_table_link link;
+    struct hash_table_link link;
     struct fair_queue_item *first, **last;
     size_t ns_n;
     size_t name_n;
@@ -19,7 +19,7 @@ struct share {
     struct share *next;
     const void *plugin;
     struct owner *first, **last;
-    struct rv_table owners; /* by key */
+    struct hash_table owners; /* by key */
 };
 
 struct fair_queue {
@@ -46,8 +46,8 @@ static struct share *share_of(struct fair_queue *f, const void *plugin) {
 }
 
 static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = rv_hash_key(ns, name);
-    for (struct rv_table_link *l = rv_table_find(&s->owners, hash); l != NULL; l = rv_table_find_next(l)) {
+    uint32_t hash = hash_key(ns, name);
+    for (struct hash_table_link *l = hash_table_find(&s->owners, hash); l != NULL; l = hash_table_find_next(l)) {
         struct owner *o = RV_CONTAINER(l, struct owner, link);
         if (rv_str_eq(ns, (struct rv_str){o->text, o->ns_n}) &&
             rv_str_eq(name, (struct rv_str){o->text + o->ns_n, o->name_n}))
@@ -59,7 +59,7 @@ static struct owner *owner_of(struct share *s, struct rv_str ns, struct rv_str n
     o->ns_n = ns.n;
     o->name_n = name.n;
     o->last = &o->first;
-    rv_table_add(&s->owners, &o->link, hash);
+    hash_table_add(&s->owners, &o->link, hash);
     *s->last = o;
     s->last = &o->next;
     return o;
@@ -89,7 +89,7 @@ static void owner_requeue(struct share *s, struct owner *o) {
         s->last = &o->next;
         return;
     }
-    rv_table_remove(&s->owners, &o->link);
+    hash_table_remove(&s->owners, &o->link);
     free(o);
 }
 
@@ -120,7 +120,7 @@ static struct share *share_shift(struct fair_queue *f) {
 static void plugin_requeue(struct fair_queue *f, struct share *s) {
     if (s->owners.n == 0) {
         f->shares--;
-        rv_table_free(&s->owners);
+        hash_table_free(&s->owners);
         free(s);
         return;
     }

@@ -16,12 +16,12 @@ bool generate_tokens(const struct rv_action *a, struct rv_buf *json) {
     size_t at = 0;
     for (const uint8_t *hit; at < json->n && (hit = memmem(json->p + at, json->n - at, mark, MARK)) != NULL;) {
         uint8_t token[TOKEN_BYTES];
-        rv_random(token, sizeof token);
+        random_bytes(token, sizeof token);
         /* Enough for the whole result, so growing leaves no copy of a secret behind. */
         if (out.n == 0) rv_buf_reserve(&out, 4 * json->n);
         rv_buf_add(&out, json->p + at, (size_t)(hit - json->p) - at);
         rv_buf_addc(&out, '"');
-        rv_base64_encode((struct rv_bytes){token, sizeof token}, RV_BASE64_STANDARD, &out);
+        base64_encode((struct rv_bytes){token, sizeof token}, BASE64_STANDARD, &out);
         rv_buf_addc(&out, '"');
         at = (size_t)(hit - json->p) + MARK;
         explicit_bzero(token, sizeof token);

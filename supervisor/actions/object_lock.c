@@ -6,7 +6,7 @@
 #include "ipc/base/hash.h"
 
 struct object_lock {
-    struct rv_table items;
+    struct hash_table items;
 };
 
 struct object_lock *object_lock_new(void) {
@@ -14,13 +14,13 @@ struct object_lock *object_lock_new(void) {
 }
 
 struct object_lock *object_lock_free(struct object_lock *b) {
-    if (b != NULL) rv_table_free(&b->items);
+    if (b != NULL) hash_table_free(&b->items);
     free(b);
     return NULL;
 }
 
 static uint32_t hash_of(const struct rv_action *a) {
-    return rv_hash_end(rv_hash_add(rv_hash_add(rv_hash_add(RV_HASH_BEGIN, a->resource), a->ns), a->name));
+    return hash_end(hash_add(hash_add(hash_add(HASH_BEGIN, a->resource), a->ns), a->name));
 }
 
 static bool same_object(const struct rv_action *a, const struct rv_action *b) {
@@ -32,16 +32,16 @@ void object_lock_take(struct object_lock *b, struct object_lock_item *item, cons
     if (a->name.n == 0) return;
     item->action = a;
     item->in = b;
-    rv_table_add(&b->items, &item->link, hash_of(a));
+    hash_table_add(&b->items, &item->link, hash_of(a));
 }
 
 void object_lock_release(struct object_lock_item *item) {
-    if (item->in != NULL) rv_table_remove(&item->in->items, &item->link);
+    if (item->in != NULL) hash_table_remove(&item->in->items, &item->link);
 }
 
 bool object_lock_held(const struct object_lock *b, const struct rv_action *a) {
     if (a->name.n == 0) return false;
-    for (struct rv_table_link *l = rv_table_find(&b->items, hash_of(a)); l != NULL; l = rv_table_find_next(l))
+    for (struct hash_table_link *l = hash_table_find(&b->items, hash_of(a)); l != NULL; l = hash_table_find_next(l))
         if (same_object(RV_CONTAINER(l, struct object_lock_item, link)->action, a)) return true;
     return false;
 }

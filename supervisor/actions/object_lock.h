@@ -10,7 +10,7 @@
 #include "rayvisor/plugin.h"
 
 struct object_lock_item { /* embed it in the caller's struct, zeroed */
-    struct rv_table_link link;
+    struct hash_table_link link;
     const struct rv_action *action;
     struct object_lock *in;
 };

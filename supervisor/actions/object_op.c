@@ -14,7 +14,7 @@
 #include "undone.h"
 
 enum { RETRIES_MAX = 4, RETRY_AFTER_MAX_MS = 10000 };
-static const struct rv_backoff retry_pause = {.first = 100, .most = 100 << RETRIES_MAX, .above = 100};
+static const struct backoff_pause retry_pause = {.first = 100, .most = 100 << RETRIES_MAX, .above = 100};
 
 /* ---- bodies and paths ----------------------------------------------------------------------------------- */
 
@@ -99,13 +99,13 @@ static bool unknown_outcome(const struct kube_response *r) {
 static bool retry_op(struct op *op, const struct kube_response *r) {
     if (!transient(r->code) || op->retries >= RETRIES_MAX || op->x->s->stopping) return false;
     if (unknown_outcome(r) && !repeatable(op)) return false;
-    int64_t ms = rv_backoff(retry_pause, op->retries + 1, rv_random_u32());
+    int64_t ms = backoff_pause(retry_pause, op->retries + 1, random_u32());
     int64_t asked = r->retry_after_ms < RETRY_AFTER_MAX_MS ? r->retry_after_ms : RETRY_AFTER_MAX_MS;
     op->retries++;
     op->x->stats.retries++;
-    if (op->timer == NULL) op->timer = rv_loop_timer(op->x->s->loop, on_retry, op);
+    if (op->timer == NULL) op->timer = loop_timer(op->x->s->loop, on_retry, op);
     if (asked > ms) ms = asked;
-    rv_timer_arm(op->timer, op->x->pause != NULL ? op->x->pause(op->x->pause_arg, ms) : ms);
+    loop_timer_arm(op->timer, op->x->pause != NULL ? op->x->pause(op->x->pause_arg, ms) : ms);
     return true;
 }
 
@@ -159,7 +159,7 @@ static bool read_with_managers(struct rv_bytes json, struct rv_buf *mp) {
 /* For what others may undo. */
 static void note_written(struct op *op, const struct kube_response *r, struct rv_val object) {
     const struct rv_action *a = &op->m.a;
-    int64_t generation = generation_of(op), now = rv_mono_now(), wall = rv_wall_now();
+    int64_t generation = generation_of(op), now = clock_monotonic(), wall = clock_wall();
     undone_written(op->x->undone, a, object, generation, now, wall);
     bool applied = a->verb == RV_VERB_APPLY && r->http_status == 201;
     if (a->subresource.n == 0 && (a->verb == RV_VERB_CREATE || applied))
@@ -235,7 +235,7 @@ static bool read_newest(struct op *op, const struct kube_response *r) {
 static void on_response(void *arg, const struct kube_response *r) {
     struct op *op = arg;
     op->request = NULL;
-    event_queue_measure(op->x->events, rv_mono_now() - op->sent, rv_mono_now());
+    event_queue_measure(op->x->events, clock_monotonic() - op->sent, clock_monotonic());
     adapt(op->x, r->code);
     if (r->code == RV_E_EXISTS && op->m.a.verb == RV_VERB_CREATE && op->m.a.name.n != 0 && !op->looked) {
         send_get(op);
@@ -294,7 +294,7 @@ static void tell_undone(struct op *op, const struct undone_story *s, struct rv_b
                 (long long)(s->pause_ms / 1000));
     op->x->stats.undone++;
     if (!s->first) return;
-    rv_warn(
+    log_warn(
         "another manager undoes a write again and again: it is tried more and more rarely. Does another operator or "
         "tool manage this object, too?",
         "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "field", field, "manager",
@@ -310,7 +310,7 @@ static void on_looked(void *arg, const struct kube_response *r) {
     op->judged = true;
     bool read = r->code == 0 && read_with_managers(r->body, &mp);
     struct rv_val object = rv_val_get((struct rv_val){mp.p, mp.n}, "it");
-    if (!read || !undone_look(op->x->undone, &op->m.a, object, rv_mono_now(), &s)) {
+    if (!read || !undone_look(op->x->undone, &op->m.a, object, clock_monotonic(), &s)) {
         start_object_op(op);
         return;
     }
@@ -338,11 +338,11 @@ static void tell_contest(struct op *op, const struct contest_story *s) {
                 manager[0] != 0 ? ", " : "", manager, manager[0] != 0 ? "," : "", resource, name);
     if (s->first) {
         op->x->stats.undone++;
-        rv_warn(deletes ? "another manager makes anew what is deleted, again and again: it is deleted more and more "
-                          "rarely. Does another operator or tool manage this object, too?"
-                        : "another manager deletes what is made, again and again: it is made more and more rarely. "
-                          "Does another operator or tool manage this object, too?",
-                "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "manager", manager);
+        log_warn(deletes ? "another manager makes anew what is deleted, again and again: it is deleted more and more "
+                           "rarely. Does another operator or tool manage this object, too?"
+                         : "another manager deletes what is made, again and again: it is made more and more rarely. "
+                           "Does another operator or tool manage this object, too?",
+                 "plugin", op->plugin_name, "resource", resource, "namespace", ns, "name", name, "manager", manager);
         tell_key(op, "WriteUndone", rv_buf_cstr(&text));
     }
     end_undone(op, rv_buf_cstr(&text), s->pause_ms);
@@ -354,11 +354,11 @@ static bool hold_back(struct op *op) {
     int64_t wait_ms = 0;
     struct contest_story story;
     if (op->judged || op->client == NULL) return false;
-    if (contest_judge(op->x->contest, a, generation_of(op), rv_mono_now(), &story)) {
+    if (contest_judge(op->x->contest, a, generation_of(op), clock_monotonic(), &story)) {
         tell_contest(op, &story);
         return true;
     }
-    enum undone_verdict v = undone_judge(op->x->undone, a, generation_of(op), rv_mono_now(), &wait_ms);
+    enum undone_verdict v = undone_judge(op->x->undone, a, generation_of(op), clock_monotonic(), &wait_ms);
     if (v == UNDONE_SEND) {
         op->judged = true;
     } else if (v == UNDONE_WAIT) {

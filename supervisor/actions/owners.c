@@ -55,8 +55,8 @@ char *owners_check_path(struct owners *o, const struct rv_action *a) {
     struct rv_val ref = controller_of(a);
     const struct store_object *known = rv_val_set(ref) ? find_owner(o, a, ref) : NULL;
     if (known == NULL) return NULL;
-    uint64_t h = rv_hash64_bytes(RV_HASH64_BEGIN, known->uid);
-    if (o->seen[h % REMEMBERED].uid == h && rv_mono_now() - o->seen[h % REMEMBERED].at < FOR) return NULL;
+    uint64_t h = hash64_bytes(RV_HASH64_BEGIN, known->uid);
+    if (o->seen[h % REMEMBERED].uid == h && clock_monotonic() - o->seen[h % REMEMBERED].at < FOR) return NULL;
     return kube_path(rv_str(store_collection_api_version(known->collection)), known->ns,
                      rv_str(store_collection_resource(known->collection)), known->name, RV_STR(""), NULL);
 }
@@ -78,9 +78,9 @@ int owners_check_answer(struct owners *o, const struct rv_action *a, const struc
         resource = rv_strdup(rv_str(store_collection_resource(known->collection)));
     }
     if (r->code == 0 && rv_str_eq(rv_path_str(object, "metadata.uid"), uid)) {
-        uint64_t h = rv_hash64_bytes(RV_HASH64_BEGIN, uid);
+        uint64_t h = hash64_bytes(RV_HASH64_BEGIN, uid);
         o->seen[h % REMEMBERED].uid = h;
-        o->seen[h % REMEMBERED].at = rv_mono_now();
+        o->seen[h % REMEMBERED].at = clock_monotonic();
         if (known != NULL) store_written(o->s->store, rv_str(api), rv_str(resource), object, NULL);
         return 0;
     }

@@ -12,7 +12,7 @@ struct quota *quota_of(struct quota **list, const struct executor_client *c) {
     while (a != NULL && a->client != c) a = a->next;
     if (a != NULL || c == NULL) return a;
     a = rv_alloc(sizeof *a);
-    *a = (struct quota){*list, c, {(double)c->config->actions_per_second, rv_mono_now()}, {0}, 0, 0};
+    *a = (struct quota){*list, c, {(double)c->config->actions_per_second, clock_monotonic()}, {0}, 0, 0};
     *list = a;
     return a;
 }

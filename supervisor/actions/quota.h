@@ -12,10 +12,10 @@ struct executor_client;
 struct quota {
     struct quota *next;
     const struct executor_client *client;
-    struct rv_rate_limit rate; /* limits.actionsPerSecond */
-    size_t open[2];            /* actions without a result; [1] are those that wait for others */
-    size_t bytes;              /* stored bytes of these actions */
-    size_t reading;            /* bytes that are reserved for bodies that are being read */
+    struct rate_limit rate; /* limits.actionsPerSecond */
+    size_t open[2];         /* actions without a result; [1] are those that wait for others */
+    size_t bytes;           /* stored bytes of these actions */
+    size_t reading;         /* bytes that are reserved for bodies that are being read */
 };
 /* The quota of the client. It is made on the first call. NULL for the client NULL, which is the supervisor itself. */
 struct quota *quota_of(struct quota **list, const struct executor_client *c);

@@ -23,7 +23,7 @@ struct seen {
 /* The limit of new events about one object: a burst, then one every REFILL_S seconds. */
 struct budget {
     uint64_t hash;
-    struct rv_rate_limit left;
+    struct rate_limit left;
 };
 
 struct recorder {
@@ -52,16 +52,16 @@ struct recorder *recorder_free(struct recorder *r) {
 
 static uint64_t hash_event(const struct rv_event *e) {
     const struct rv_str parts[] = {e->reason, e->action, e->note, e->kind, e->ns, e->name, e->uid, e->controller};
-    return rv_hash64_texts(parts, RV_ARRAY_LEN(parts));
+    return hash64_texts(parts, RV_ARRAY_LEN(parts));
 }
 
 /* Returns true if one more new event may be written about this object. */
 static bool spend(struct recorder *r, const struct rv_event *e, int64_t now) {
     const struct rv_str parts[] = {e->kind, e->ns, e->name, e->uid};
-    uint64_t h = rv_hash64_texts(parts, RV_ARRAY_LEN(parts));
+    uint64_t h = hash64_texts(parts, RV_ARRAY_LEN(parts));
     struct budget *b = &r->budgets[h % OBJECTS];
     if (b->hash != h) *b = (struct budget){h, {BURST, now}};
-    return rv_rate_limit_take(&b->left, now, (double)REFILL_S * (double)SECOND, BURST);
+    return rate_limit_take(&b->left, now, (double)REFILL_S * (double)SECOND, BURST);
 }
 
 static struct rv_str namespace_of(const struct rv_event *e) { return e->ns.n != 0 ? e->ns : RV_STR("default"); }
@@ -73,9 +73,9 @@ static void encode(struct recorder *r, struct rv_arena *a, struct rv_node *n) {
 }
 
 /* A plugin's text, for whoever reads events on a terminal. */
-static struct rv_str shown(struct rv_arena *a, struct rv_str text, enum rv_visible how) {
+static struct rv_str shown(struct rv_arena *a, struct rv_str text, enum visible_text how) {
     rv_autobuf struct rv_buf b = {0};
-    rv_visible(text, how, &b);
+    visible_text(text, how, &b);
     return rv_arena_str(a, rv_buf_str(&b));
 }
 
@@ -89,10 +89,10 @@ static void build_event(struct recorder *r, const struct rv_event *e, const char
     rv_node_set_cstr(a, n, "eventTime", now);
     rv_node_set_str(a, n, "reportingController", e->controller.n != 0 ? e->controller : RV_STR("rayvisor"));
     rv_node_set_cstr(a, n, "reportingInstance", "rayvisord");
-    rv_node_set_str(a, n, "action", e->action.n != 0 ? shown(a, e->action, RV_VISIBLE_LINE) : RV_STR("Reconcile"));
-    rv_node_set_str(a, n, "reason", shown(a, e->reason, RV_VISIBLE_LINE));
+    rv_node_set_str(a, n, "action", e->action.n != 0 ? shown(a, e->action, VISIBLE_LINE) : RV_STR("Reconcile"));
+    rv_node_set_str(a, n, "reason", shown(a, e->reason, VISIBLE_LINE));
     rv_node_set_cstr(a, n, "type", e->warning != 0 ? "Warning" : "Normal");
-    rv_node_set_str(a, n, "note", rv_utf8_clip(shown(a, rv_utf8_clip(e->note, NOTE_MAX), RV_VISIBLE_LINES), NOTE_MAX));
+    rv_node_set_str(a, n, "note", utf8_clip(shown(a, utf8_clip(e->note, NOTE_MAX), VISIBLE_LINES), NOTE_MAX));
     rv_node_set_str(a, about, "apiVersion", e->api_version);
     rv_node_set_str(a, about, "kind", e->kind);
     rv_node_set_str(a, about, "namespace", e->ns);

@@ -37,7 +37,7 @@ struct undone *undone_free(struct undone *u) {
     return NULL;
 }
 
-static uint64_t hash_text(struct rv_str s) { return rv_hash64_texts(&s, 1); }
+static uint64_t hash_text(struct rv_str s) { return hash64_texts(&s, 1); }
 
 static uint64_t mix(uint64_t h, uint64_t v) { return (h ^ v) * UINT64_C(1099511628211); }
 
@@ -53,7 +53,7 @@ static uint64_t hash_body(struct rv_val body) {
 
 static uint64_t hash_object(const struct rv_action *a) {
     const struct rv_str texts[] = {a->api_version, a->resource, a->ns, a->name};
-    return rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
+    return hash64_texts(texts, RV_ARRAY_LEN(texts));
 }
 
 static uint64_t hash_of(const struct rv_action *a) {

@@ -79,7 +79,7 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
     bool was = feed_synced(feed), again = state == KUBE_WATCH_MISSING && missing_was_told(feed);
     feed->state = state;
     if (state != KUBE_WATCH_LISTING && state != KUBE_WATCH_BACKOFF) feed->missing = state == KUBE_WATCH_MISSING;
-    feed->since = rv_mono_now();
+    feed->since = clock_monotonic();
     const char *advice = why[0] != 0 && !(feed->optional && state == KUBE_WATCH_MISSING) ? advice_of(state) : NULL;
     rv_autobuf struct rv_buf reason = {0};
     rv_buf_addf(&reason, "%s%s%s", why, advice != NULL ? ": " : "", advice != NULL ? advice : "");
@@ -91,15 +91,15 @@ static void on_state(void *arg, enum kube_watch_state state, const char *why) {
                               : why[0] != 0 && !broken ? RV_LOG_WARN
                                                        : RV_LOG_DEBUG;
     if (broken) trouble_report(feed->feeds->trouble, rv_str(feed->resource), rv_str(why));
-    rv_log(level, "watch state", "resource", feed->resource, "namespace", feed->ns, "state", state_names[state],
-           "reason", feed->why[0] != 0 ? feed->why : NULL, NULL);
+    log_write(level, "watch state", "resource", feed->resource, "namespace", feed->ns, "state", state_names[state],
+              "reason", feed->why[0] != 0 ? feed->why : NULL, NULL);
     if (!was && absent && feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 
 static void on_unreadable(void *arg, struct rv_str ns, struct rv_str name) {
     const struct feed *feed = arg;
     rv_autofree char *in = rv_strdup(ns), *it = rv_strdup(name);
-    rv_err(
+    log_error(
         "an object is nested too deeply to be read: plugins do not see this state of it, the others are not affected",
         "resource", feed->resource, "namespace", in, "name", it);
 }
@@ -108,7 +108,7 @@ static void on_synced(void *arg) {
     struct feed *feed = arg;
     char count[24];
     snprintf(count, sizeof count, "%zu", store_collection_count(feed->collection));
-    rv_info("resource mirrored", "resource", feed->resource, "#objects", count);
+    log_info("resource mirrored", "resource", feed->resource, "#objects", count);
     if (feed->feeds->on_synced != NULL) feed->feeds->on_synced(feed->feeds->arg);
 }
 
@@ -299,7 +299,7 @@ void feeds_each(const struct feeds *f, feed_info_fn fn, void *arg) {
 }
 
 static bool current(const struct feed *feed) {
-    return feed->state == KUBE_WATCH_WATCHING && rv_mono_now() - feed->since > INT64_C(1000000000);
+    return feed->state == KUBE_WATCH_WATCHING && clock_monotonic() - feed->since > INT64_C(1000000000);
 }
 
 const struct store_object *feeds_find_stale(const struct feeds *f, struct rv_str api_version, struct rv_str kind,

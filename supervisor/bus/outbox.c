@@ -7,7 +7,7 @@
 #include "ipc/base/table.h"
 
 struct entry {
-    struct rv_table_link link; /* by kind, namespace and name */
+    struct hash_table_link link; /* by kind, namespace and name */
     struct entry *prev, *next;
     uint32_t kind;
     uint64_t order; /* the number at which it was queued; says when a snapshot is complete */
@@ -21,14 +21,14 @@ struct entry {
 /* A result that waits for credit. Its message is packed, and its body is stored as it will be sent. */
 struct waiting_result {
     struct waiting_result *next;
-    struct rv_blob *payload;
+    struct blob *payload;
     uint32_t header_n, body_n;
     uint8_t bytes[];
 };
 
 struct outbox {
     struct outbox_opts o;
-    struct rv_table entries;
+    struct hash_table entries;
     struct entry *first, *last;
     int64_t messages, bytes; /* credit that is left; a flush may make it negative */
     uint64_t order, merged, snapshot_order, snapshot_rev;
@@ -54,12 +54,12 @@ static void clear_entries(struct outbox *b) {
         next = e->next;
         entry_free(e);
     }
-    rv_table_free(&b->entries);
+    hash_table_free(&b->entries);
     b->first = b->last = NULL;
 }
 
 static void waiting_result_free(struct waiting_result *r) {
-    rv_blob_unref(r->payload);
+    blob_unref(r->payload);
     free(r);
 }
 
@@ -75,8 +75,8 @@ struct outbox *outbox_free(struct outbox *b) {
 }
 
 static struct entry *find_entry(const struct outbox *b, uint32_t kind, struct rv_str ns, struct rv_str name) {
-    uint32_t hash = rv_hash_kind_key(kind, ns, name);
-    for (struct rv_table_link *l = rv_table_find(&b->entries, hash); l != NULL; l = rv_table_find_next(l)) {
+    uint32_t hash = hash_kind_key(kind, ns, name);
+    for (struct hash_table_link *l = hash_table_find(&b->entries, hash); l != NULL; l = hash_table_find_next(l)) {
         struct entry *e = RV_CONTAINER(l, struct entry, link);
         if (e->kind == kind && rv_str_eq(e->ns, ns) && rv_str_eq(e->name, name)) return e;
     }
@@ -102,12 +102,12 @@ static struct entry *queue_entry(struct outbox *b, uint32_t kind, struct rv_str 
     else
         b->first = e;
     b->last = e;
-    rv_table_add(&b->entries, &e->link, rv_hash_kind_key(kind, ns, name));
+    hash_table_add(&b->entries, &e->link, hash_kind_key(kind, ns, name));
     return e;
 }
 
 static void unlink_entry(struct outbox *b, struct entry *e) {
-    rv_table_remove(&b->entries, &e->link);
+    hash_table_remove(&b->entries, &e->link);
     if (e->prev != NULL)
         e->prev->next = e->next;
     else
@@ -133,7 +133,7 @@ void outbox_deleted(struct outbox *b, uint32_t kind, const struct msg_object *go
 /* If the object was deleted and created again in the meantime, both are sent in this order. */
 static void send_entry(struct outbox *b, struct entry *e) {
     struct msg_object o = {.ns = e->ns, .name = e->name};
-    struct rv_blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
+    struct blob *blob = b->o.fetch(b->o.arg, e->kind, e->ns, e->name, &o);
     o.kind = e->kind;
     if (e->deleted) {
         struct msg m = {
@@ -145,7 +145,7 @@ static void send_entry(struct outbox *b, struct entry *e) {
     if (blob == NULL) return; /* changed and then deleted: the deletion has an entry of its own */
     struct msg m = {.type = MSG_OBJECT, .object = o};
     b->messages--;
-    b->bytes -= (int64_t)rv_blob_bytes(blob).n;
+    b->bytes -= (int64_t)blob_bytes(blob).n;
     b->o.send(b->o.arg, &m, blob);
 }
 
@@ -182,23 +182,23 @@ void outbox_snapshot_end(struct outbox *b, uint64_t rev) {
 
 /* ---- results -------------------------------------------------------------------------------------------- */
 
-static void send_result(struct outbox *b, struct msg *m, struct rv_blob *payload) {
-    b->bytes -= (int64_t)rv_blob_bytes(payload).n;
+static void send_result(struct outbox *b, struct msg *m, struct blob *payload) {
+    b->bytes -= (int64_t)blob_bytes(payload).n;
     b->o.send(b->o.arg, m, payload);
 }
 
-static void queue_result(struct outbox *b, const struct msg *m, struct rv_blob *payload) {
+static void queue_result(struct outbox *b, const struct msg *m, struct blob *payload) {
     rv_autobuf struct rv_buf header = {0}, body = {0};
     msg_encode(m, &header, &body);
     struct waiting_result *r = rv_alloc(sizeof *r + header.n + body.n);
-    r->payload = rv_blob_ref(payload);
+    r->payload = blob_ref(payload);
     r->header_n = (uint32_t)header.n;
     r->body_n = (uint32_t)body.n;
     memcpy(r->bytes, header.p, header.n);
     memcpy(r->bytes + header.n, body.p, body.n);
     *b->results_last = r;
     b->results_last = &r->next;
-    b->result_bytes += rv_blob_bytes(payload).n;
+    b->result_bytes += blob_bytes(payload).n;
 }
 
 void outbox_result(struct outbox *b, struct msg *m) {
@@ -206,12 +206,12 @@ void outbox_result(struct outbox *b, struct msg *m) {
         b->o.send(b->o.arg, m, NULL);
         return;
     }
-    struct rv_blob *payload = rv_blob_new(m->payload);
+    struct blob *payload = blob_new(m->payload);
     if (b->results == NULL && b->bytes > 0)
         send_result(b, m, payload);
     else
         queue_result(b, m, payload);
-    rv_blob_unref(payload);
+    blob_unref(payload);
 }
 
 static void send_first_result(struct outbox *b) {
@@ -221,8 +221,8 @@ static void send_first_result(struct outbox *b) {
     struct rv_error err = {0};
     b->results = r->next;
     if (b->results == NULL) b->results_last = &b->results;
-    b->result_bytes -= rv_blob_bytes(r->payload).n;
-    if (msg_decode(header, body, rv_blob_bytes(r->payload), false, &m, &err) == 0) send_result(b, &m, r->payload);
+    b->result_bytes -= blob_bytes(r->payload).n;
+    if (msg_decode(header, body, blob_bytes(r->payload), false, &m, &err) == 0) send_result(b, &m, r->payload);
     waiting_result_free(r);
 }
 

@@ -13,9 +13,9 @@
 struct outbox;
 struct outbox_opts {
     /* Returns the newest state: its blob (borrowed) and its versions. Returns NULL if there is none. */
-    struct rv_blob *(*fetch)(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret);
+    struct blob *(*fetch)(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret);
     /* Sends to the lane. payload may be NULL. */
-    void (*send)(void *arg, struct msg *m, struct rv_blob *payload);
+    void (*send)(void *arg, struct msg *m, struct blob *payload);
     void *arg;
 };
 struct outbox *outbox_new(const struct outbox_opts *o);

@@ -351,7 +351,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
 
 struct config *config_load(const char *path, const struct config_env *env, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
-    if (rv_file_read(path, 1 << 20, &text, err) != 0) return NULL;
+    if (file_read(path, 1 << 20, &text, err) != 0) return NULL;
     return config_parse(rv_buf_str(&text), path, env, err);
 }
 

@@ -438,7 +438,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
 
 struct manifest *manifest_load(const char *path, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
-    if (rv_file_read(path, 1 << 20, &text, err) != 0) return NULL;
+    if (file_read(path, 1 << 20, &text, err) != 0) return NULL;
     return manifest_parse(rv_buf_str(&text), path, err);
 }
 

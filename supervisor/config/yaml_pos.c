@@ -17,11 +17,11 @@ struct yaml_pos *yaml_pos_get(const struct yaml_pos *map, const char *key) {
 }
 
 int yaml_doc_parse(struct yaml_doc *d, struct rv_str text, const char *file, struct rv_error *err) {
-    struct rv_yaml_marks marks = {0};
+    struct yaml_marks marks = {0};
     d->arena = rv_arena_new();
     d->file = rv_arena_str(d->arena, rv_str(file)).p;
-    struct rv_yaml_opts o = {.name = d->file, .strict = true, .max_depth = DEPTH_MAX, .marks = &marks};
-    bool read = rv_yaml_parse(d->arena, text, &o, err) != NULL;
+    struct yaml_opts o = {.name = d->file, .strict = true, .max_depth = DEPTH_MAX, .marks = &marks};
+    bool read = yaml_tree(d->arena, text, &o, err) != NULL;
     d->root = marks.root;
     if (!read) yaml_doc_free(d);
     return read ? 0 : RV_E_CONFIG;
@@ -30,7 +30,7 @@ int yaml_doc_parse(struct yaml_doc *d, struct rv_str text, const char *file, str
 int yaml_doc_load(struct yaml_doc *d, const char *path, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
     *d = (struct yaml_doc){0};
-    int r = rv_file_read(path, FILE_MAX, &text, err);
+    int r = file_read(path, FILE_MAX, &text, err);
     return r != 0 ? r : yaml_doc_parse(d, rv_buf_str(&text), path, err);
 }
 

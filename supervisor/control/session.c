@@ -76,7 +76,7 @@ static int listen_on(struct control_socket *c, const struct sockaddr_un *un, str
     return err->code;
 }
 
-struct control_socket *control_socket_new(struct rv_loop *l, const char *path, control_request_fn on_request, void *arg,
+struct control_socket *control_socket_new(struct loop *l, const char *path, control_request_fn on_request, void *arg,
                                           struct rv_error *err) {
     struct sockaddr_un un = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof un.sun_path) {

@@ -11,7 +11,7 @@
 struct control_socket;
 /* Gets a request, which is borrowed. One of the functions below answers it, at once or later. */
 typedef void (*control_request_fn)(void *arg, struct client *c, struct rv_val request);
-struct control_socket *control_socket_new(struct rv_loop *l, const char *path, control_request_fn on_request, void *arg,
+struct control_socket *control_socket_new(struct loop *l, const char *path, control_request_fn on_request, void *arg,
                                           struct rv_error *err);
 struct control_socket *control_socket_free(struct control_socket *c); /* its clients are cut off */
 

@@ -71,7 +71,7 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     const char *why = health_not_ready(s, &scratch);
     jsonw_text(w, "version", RV_VERSION);
     jsonw_int(w, "pid", getpid());
-    jsonw_int(w, "uptimeSeconds", (rv_mono_now() - s->started) / INT64_C(1000000000));
+    jsonw_int(w, "uptimeSeconds", (clock_monotonic() - s->started) / INT64_C(1000000000));
     jsonw_bool(w, "ready", why == NULL);
     jsonw_text(w, "reason", why);
     write_config(s, w);

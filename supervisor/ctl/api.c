@@ -10,7 +10,7 @@ static const char page_size[] = "250";
 
 struct api {
     struct ctl_context *c;
-    struct rv_loop *loop;
+    struct loop *loop;
     struct kube_config *config;
     struct kube_client *client;
     unsigned timeout_ms;
@@ -18,7 +18,7 @@ struct api {
 
 struct api *api_open(struct ctl_context *c, unsigned timeout_ms) {
     struct api *a = rv_alloc(sizeof *a);
-    *a = (struct api){.c = c, .timeout_ms = timeout_ms, .loop = rv_loop_new(&c->err)};
+    *a = (struct api){.c = c, .timeout_ms = timeout_ms, .loop = loop_new(&c->err)};
     const struct kube_config_opts which = {.kubeconfig = c->kubeconfig, .context = c->kube_context};
     const struct kube_client_opts how = {.max_connections = 1, .user_agent = "rayvisorctl/" RV_VERSION};
     if (a->loop != NULL) a->config = kube_config_load(&which, &c->err);
@@ -30,7 +30,7 @@ struct api *api_close(struct api *a) {
     if (a == NULL) return NULL;
     kube_client_free(a->client);
     kube_config_free(a->config);
-    rv_loop_free(a->loop);
+    loop_free(a->loop);
     free(a);
     return NULL;
 }
@@ -66,7 +66,7 @@ int api_text(struct api *a, const char *path, size_t max, const char *subject, s
     const struct kube_request_opts o = {
         .method = "GET", .path = path, .timeout_ms = a->timeout_ms, .max_body = max, .once = true};
     (void)kube_send(a->client, &o, on_done, &x);
-    while (!x.done) rv_loop_turn(a->loop, -1);
+    while (!x.done) loop_turn(a->loop, -1);
     if (x.code != 0)
         return rv_error_set(err, x.code, "cannot read %s from %s: " RV_STR_FMT, subject, api_server(a),
                             RV_STR_ARG(x.message));

@@ -23,7 +23,7 @@ int ask_supervisor(struct ctl_context *c, const char *request, struct rv_val *re
     int r = ctl_ask(ask_socket(c), rv_str(request), &out, &c->err);
     if (r != 0) return r;
     rv_autobuf struct rv_buf shown = {0}; /* for a terminal; print_json() escapes JSON in its own way */
-    if (!ctl_is_json(c)) rv_visible_val((struct rv_val){out.p, out.n}, &shown);
+    if (!ctl_is_json(c)) visible_value((struct rv_val){out.p, out.n}, &shown);
     struct rv_str kept = rv_arena_str(c->arena, rv_buf_str(ctl_is_json(c) ? &out : &shown));
     *ret = (struct rv_val){(const uint8_t *)kept.p, kept.n};
     return 0;
@@ -33,7 +33,7 @@ bool print_json(struct ctl_context *c, struct rv_val v) {
     if (!ctl_is_json(c) || !rv_val_present(v)) return false;
     rv_autobuf struct rv_buf b = {0}, shown = {0};
     rv_json_write_pretty(v, &b);
-    rv_visible(rv_buf_str(&b), RV_VISIBLE_LINES, &shown);
+    visible_text(rv_buf_str(&b), VISIBLE_LINES, &shown);
     fwrite(shown.p, 1, shown.n, stdout);
     return true;
 }

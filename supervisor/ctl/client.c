@@ -53,6 +53,6 @@ int ctl_ask(const char *socket_path, struct rv_str request, struct rv_buf *out, 
     struct rv_str complaint = rv_path_str((struct rv_val){out->p, out->n}, "error");
     if (complaint.n == 0) return 0;
     rv_autobuf struct rv_buf shown = {0};
-    rv_visible(complaint, RV_VISIBLE_LINE, &shown);
+    visible_text(complaint, VISIBLE_LINE, &shown);
     return rv_error_set(err, RV_E_INVALID, "%s", rv_buf_cstr(&shown));
 }

@@ -25,7 +25,7 @@ const char *colour_code(FILE *to, enum colour colour) {
 
 void colour_line(FILE *to, int indent, enum colour colour, struct rv_str text) {
     rv_autobuf struct rv_buf shown = {0};
-    rv_visible(text, RV_VISIBLE_LINE, &shown);
+    visible_text(text, VISIBLE_LINE, &shown);
     bool plain = colour == COLOUR_NONE;
     fprintf(to, "%*s%s%s%s\n", indent, "", plain ? "" : colour_code(to, colour), rv_buf_cstr(&shown),
             plain ? "" : colour_code(to, COLOUR_NONE));

@@ -74,7 +74,7 @@ bool document_print(struct ctl_context *c, struct rv_val v) {
         document_yaml(v, &b);
     else
         rv_json_write_pretty(v, &b);
-    rv_visible(rv_buf_str(&b), RV_VISIBLE_LINES, &shown);
+    visible_text(rv_buf_str(&b), VISIBLE_LINES, &shown);
     fwrite(shown.p, 1, shown.n, stdout);
     return true;
 }

@@ -99,7 +99,7 @@ static struct rv_str cell_next(struct rows *t, const struct row *r) {
 static struct rv_str cell_waits(struct rows *t, const struct row *r) {
     struct rv_str text = r->say.state == SAY_WELL ? RV_STR("-") : r->say.text;
     if (t->wide || text.n <= WAITS_MAX) return text;
-    return rv_arena_fmt(t->c->arena, RV_STR_FMT "...", RV_STR_ARG(rv_utf8_clip(text, WAITS_MAX)));
+    return rv_arena_fmt(t->c->arena, RV_STR_FMT "...", RV_STR_ARG(utf8_clip(text, WAITS_MAX)));
 }
 
 static const struct column {
@@ -125,7 +125,7 @@ enum { COLUMN_N = RV_ARRAY_LEN(columns) };
 
 static struct rv_str shown(struct rows *t, struct rv_str s) {
     rv_autobuf struct rv_buf b = {0};
-    rv_visible(s, RV_VISIBLE_LINE, &b);
+    visible_text(s, VISIBLE_LINE, &b);
     return rv_arena_str(t->c->arena, rv_buf_str(&b));
 }
 
@@ -241,7 +241,7 @@ static int read_named(struct rows *t) {
 int ctl_get(struct ctl_context *c) {
     api_auto struct api *api = api_open(c, API_MS);
     if (api == NULL) return c->err.code;
-    struct rows t = {.c = c, .api = api, .now = rv_wall_now(), .wide = strcmp(c->output, "wide") == 0};
+    struct rows t = {.c = c, .api = api, .now = clock_wall(), .wide = strcmp(c->output, "wide") == 0};
     int r = c->argc > 0 ? read_named(&t) : read_all(&t);
     if (r != 0 && t.n == 0) return r;
     if (document_print(c, document(&t))) return r;

@@ -180,7 +180,7 @@ static int run(struct ctl_context *c, const struct ctl_command *k, const struct 
     if (r == 0) r = k->run(c);
     (void)fflush(stdout); /* keeps the order of standard output and standard error, also through a pipe */
     rv_autobuf struct rv_buf why = {0};
-    rv_visible(rv_str(c->err.text), RV_VISIBLE_LINES, &why);
+    visible_text(rv_str(c->err.text), VISIBLE_LINES, &why);
     if (r != 0 && c->err.text[0] != 0) fprintf(stderr, "%s: %s\n", c->program, rv_buf_cstr(&why));
     return r == 0 ? 0 : r == -CTL_USAGE ? CTL_USAGE : 1;
 }

@@ -78,8 +78,8 @@ static struct rv_node *mask_list(struct rv_arena *a, struct rv_str key, struct r
 }
 
 struct rv_node *mask_yaml(struct rv_arena *a, struct rv_str text) {
-    const struct rv_yaml_opts o = {.repeats = true, .max_nodes = 100000};
-    struct rv_node *n = rv_yaml_parse(a, text, &o, NULL);
+    const struct yaml_opts o = {.repeats = true, .max_nodes = 100000};
+    struct rv_node *n = yaml_tree(a, text, &o, NULL);
     enum rv_type t = rv_node_type(n);
     if (n == NULL || (t != RV_MAP && t != RV_ARRAY)) return masked(a);
     return mask_any(a, RV_STR(""), rv_node_freeze(a, n));

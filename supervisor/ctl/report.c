@@ -90,7 +90,7 @@ static int add_config(struct report *r) {
     struct rv_error err = {0};
     struct rv_str path = rv_path_str(r->status, "configuration.file");
     if (path.n == 0) return note(r, "config.yaml", "the operator did not answer, or has no configuration file"), 0;
-    if (rv_file_read(rv_arena_str(r->c->arena, path).p, CONFIG_MAX, &text, &err) != 0)
+    if (file_read(rv_arena_str(r->c->arena, path).p, CONFIG_MAX, &text, &err) != 0)
         return note(r, "config.yaml", err.text), 0;
     struct rv_node *n = mask_yaml(r->c->arena, rv_buf_str(&text));
     return write_document(r, "config.yaml", rv_node_freeze(r->c->arena, n));
@@ -205,7 +205,7 @@ static int add_readme(struct report *r) {
 }
 
 int ctl_report(struct ctl_context *c) {
-    struct report r = {.c = c, .now = rv_wall_now()};
+    struct report r = {.c = c, .now = clock_wall()};
     int x = make_folder(&r);
     if (x != 0) return x;
     const char *output = c->output;

@@ -131,7 +131,7 @@ static void show_log(struct rv_arena *a, const char *name) {
     lseek(fd, end > TAIL ? end - TAIL : 0, SEEK_SET);
     ssize_t n = read(fd, text, TAIL);
     rv_autobuf struct rv_buf b = {0};
-    rv_visible((struct rv_str){text, n > 0 ? (size_t)n : 0}, RV_VISIBLE_LINES, &b);
+    visible_text((struct rv_str){text, n > 0 ? (size_t)n : 0}, VISIBLE_LINES, &b);
     if (n > 0) fprintf(stderr, "--- the end of %s.log ---\n%s\n", name, rv_buf_cstr(&b));
 }
 

@@ -244,7 +244,7 @@ int ctl_why(struct ctl_context *c) {
     if (k == NULL) return -CTL_USAGE;
     api_auto struct api *api = api_open(c, API_MS);
     if (api == NULL) return c->err.code;
-    struct why w = {.c = c, .api = api, .ns = api_namespace(api), .now = rv_wall_now()};
+    struct why w = {.c = c, .api = api, .ns = api_namespace(api), .now = clock_wall()};
     const struct why_node *root = why_tree(&w, k, rv_str(name));
     if (root == NULL && c->err.code == RV_E_NOT_FOUND) hint_object(c, api, k, w.ns, rv_str(name), &c->err);
     if (root == NULL) return c->err.code;

@@ -61,7 +61,7 @@ static void add_event(struct why *w, struct why_node *n, struct rv_val pod) {
     for (size_t i = 0; i < events.n; i++)
         if (says_more(n, events.items[i], uid) && event_time(events.items[i]) >= event_time(newest))
             newest = events.items[i];
-    struct rv_str message = rv_utf8_clip(rv_path_str(newest, "message"), EVENT_MAX);
+    struct rv_str message = utf8_clip(rv_path_str(newest, "message"), EVENT_MAX);
     if (message.n == 0) return;
     n->event = rv_arena_fmt(w->c->arena, RV_STR_FMT ": " RV_STR_FMT, RV_STR_ARG(rv_path_str(newest, "reason")),
                             RV_STR_ARG(message));

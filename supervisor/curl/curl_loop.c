@@ -4,9 +4,9 @@
 #include <stdlib.h>
 
 struct curl_loop {
-    struct rv_loop *loop;
+    struct loop *loop;
     CURLM *multi;
-    struct rv_timer *timer;
+    struct loop_timer *timer;
     struct curl_loop_callbacks cb;
 };
 
@@ -21,9 +21,9 @@ static void report_ended(struct curl_loop *c) {
 
 static void on_fd(void *arg, int fd, unsigned events) {
     struct curl_loop *c = arg;
-    int running, what = ((events & RV_LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                        ((events & RV_LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
-                        ((events & RV_LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
+    int running, what = ((events & LOOP_READ) != 0 ? CURL_CSELECT_IN : 0) |
+                        ((events & LOOP_WRITE) != 0 ? CURL_CSELECT_OUT : 0) |
+                        ((events & LOOP_ERROR) != 0 ? CURL_CSELECT_ERR : 0);
     curl_multi_socket_action(c->multi, fd, what, &running);
     report_ended(c);
 }
@@ -37,19 +37,18 @@ static void on_timer(void *arg) {
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *assigned) {
     struct curl_loop *c = arg;
-    struct rv_watch *w = assigned;
+    struct loop_watch *w = assigned;
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
-        rv_watch_free(w);
+        loop_watch_free(w);
         curl_multi_assign(c->multi, fd, NULL);
         return 0;
     }
-    unsigned events =
-        ((what & CURL_POLL_IN) != 0 ? RV_LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? RV_LOOP_WRITE : 0);
+    unsigned events = ((what & CURL_POLL_IN) != 0 ? LOOP_READ : 0) | ((what & CURL_POLL_OUT) != 0 ? LOOP_WRITE : 0);
     if (w != NULL)
-        rv_watch_set(w, events);
+        loop_watch_set(w, events);
     else
-        curl_multi_assign(c->multi, fd, rv_loop_fd(c->loop, fd, events, on_fd, c));
+        curl_multi_assign(c->multi, fd, loop_fd(c->loop, fd, events, on_fd, c));
     return 0;
 }
 
@@ -57,17 +56,17 @@ static int on_timeout_wanted(CURLM *multi, long ms, void *arg) {
     struct curl_loop *c = arg;
     (void)multi;
     if (ms < 0)
-        rv_timer_disarm(c->timer);
+        loop_timer_disarm(c->timer);
     else
-        rv_timer_arm(c->timer, ms);
+        loop_timer_arm(c->timer, ms);
     return 0;
 }
 
-struct curl_loop *curl_loop_new(struct rv_loop *l, const struct curl_loop_callbacks *cb) {
+struct curl_loop *curl_loop_new(struct loop *l, const struct curl_loop_callbacks *cb) {
     struct curl_loop *c = rv_alloc(sizeof *c);
     c->loop = l;
     c->cb = *cb;
-    c->timer = rv_loop_timer(l, on_timer, c);
+    c->timer = loop_timer(l, on_timer, c);
     c->multi = curl_multi_init();
     if (c->multi == NULL) rv_oom();
     curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -80,7 +79,7 @@ struct curl_loop *curl_loop_new(struct rv_loop *l, const struct curl_loop_callba
 struct curl_loop *curl_loop_free(struct curl_loop *c) {
     if (c == NULL) return NULL;
     curl_multi_cleanup(c->multi);
-    rv_timer_free(c->timer);
+    loop_timer_free(c->timer);
     free(c);
     return NULL;
 }

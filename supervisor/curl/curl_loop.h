@@ -1,4 +1,4 @@
-/* curl_loop.h - one curl multi handle on an rv_loop. curl says which sockets and which time-out it wants, the loop
+/* curl_loop.h - one curl multi handle on an loop. curl says which sockets and which time-out it wants, the loop
  * waits for them, and each transfer that has ended is reported.
  *
  * Easy handles belong to whoever adds them to the multi handle. They are removed from it before they are freed. */
@@ -17,7 +17,7 @@ struct curl_loop_callbacks {
     void (*turned)(void *arg);
     void *arg;
 };
-struct curl_loop *curl_loop_new(struct rv_loop *l, const struct curl_loop_callbacks *cb);
+struct curl_loop *curl_loop_new(struct loop *l, const struct curl_loop_callbacks *cb);
 struct curl_loop *curl_loop_free(struct curl_loop *c); /* no transfer may be in it any more */
 CURLM *curl_loop_multi(const struct curl_loop *c);
 

@@ -58,7 +58,7 @@ static void answer_ready(struct web *w, struct client *c, const struct request *
     if (other != NULL) rv_buf_addf(&b, ": %s", other);
     if (refused != NULL)
         rv_buf_addf(&b, "; but the configuration file is refused, the one before stays in force: %s", refused);
-    rv_visible(rv_buf_str(&b), RV_VISIBLE_LINE, &shown);
+    visible_text(rv_buf_str(&b), VISIBLE_LINE, &shown);
     rv_buf_addc(&shown, '\n');
     answer(c, q, why == NULL ? "200 OK" : "503 Service Unavailable", rv_buf_str(&shown));
 }

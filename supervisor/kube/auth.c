@@ -25,7 +25,7 @@ struct kept { /* a PEM file */
 
 struct kube_auth {
     const struct kube_config *config;
-    struct rv_loop *loop;
+    struct loop *loop;
     /* `cert` and `key` come from an exec plugin. */
     struct rv_buf header, cert, key;
     struct kept ca_file, cert_file, key_file;
@@ -55,7 +55,7 @@ static void wipe(struct rv_buf *b) {
     rv_buf_free(b);
 }
 
-struct kube_auth *kube_auth_new(const struct kube_config *c, struct rv_loop *loop) {
+struct kube_auth *kube_auth_new(const struct kube_config *c, struct loop *loop) {
     struct kube_auth *a = rv_alloc(sizeof *a);
     a->config = c;
     a->loop = loop;
@@ -117,7 +117,7 @@ static void set_bearer(struct kube_auth *a, struct rv_str token) {
 
 static int from_file(struct kube_auth *a, int64_t now, struct rv_error *err) {
     struct rv_buf b = {0};
-    int r = rv_file_read(a->config->token_file, TOKEN_MAX, &b, err);
+    int r = file_read(a->config->token_file, TOKEN_MAX, &b, err);
     if (r == 0) set_bearer(a, rv_buf_str(&b));
     wipe(&b);
     if (r != 0 && a->header.n == 0 && a->config->token != NULL) set_bearer(a, rv_str(a->config->token));
@@ -132,7 +132,7 @@ static struct rv_bytes content(const struct kept *k) { return k->now.n != 0 ? rv
 static bool read_again(struct kept *k) {
     static const char begin[] = "-----BEGIN ";
     struct rv_buf b = {0};
-    bool news = k->path != NULL && rv_file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
+    bool news = k->path != NULL && file_read(k->path, PEM_MAX, &b, NULL) == 0 && b.n != 0 &&
                 memmem(b.p, b.n, begin, sizeof begin - 1) != NULL &&
                 !(b.n == content(k).n && memcmp(b.p, content(k).p, b.n) == 0);
     if (news) {
@@ -199,7 +199,7 @@ static void failed(struct kube_auth *a, int64_t now, const struct rv_error *err)
 static void on_run(void *arg, struct rv_str output, const struct rv_error *err) {
     struct kube_auth *a = arg;
     struct rv_error own = {0};
-    int64_t now = a->loop != NULL ? rv_wall_now() : a->asked_at;
+    int64_t now = a->loop != NULL ? clock_wall() : a->asked_at;
     a->run = NULL;
     a->why = (struct rv_error){0};
     if (err == NULL && kube_auth_take_exec(a, output, now, &own) != 0) err = &own;
@@ -215,7 +215,7 @@ static void on_run(void *arg, struct rv_str output, const struct rv_error *err) 
     }
 }
 
-static bool start_run(struct kube_auth *a, struct rv_loop *loop, int64_t now) {
+static bool start_run(struct kube_auth *a, struct loop *loop, int64_t now) {
     struct rv_error err = {0};
     a->asked_at = now;
     a->run = auth_exec_start(loop, a->config, content(&a->ca_file), on_run, a, &err);
@@ -225,7 +225,7 @@ static bool start_run(struct kube_auth *a, struct rv_loop *loop, int64_t now) {
 
 /* Runs the plugin and blocks until it ends. Used when the process starts. */
 static int from_exec(struct kube_auth *a, int64_t now, struct rv_error *err) {
-    struct rv_loop *loop = a->loop;
+    struct loop *loop = a->loop;
     a->loop = NULL;
     if (start_run(a, NULL, now)) auth_exec_wait(a->run);
     a->loop = loop;
@@ -240,7 +240,7 @@ pid_t kube_auth_child(const struct kube_auth *a) { return a->run != NULL ? auth_
 static void set_basic(struct kube_auth *a) {
     struct rv_bytes basic = {(const uint8_t *)a->config->basic, strlen(a->config->basic)};
     rv_buf_adds(&a->header, "Basic ");
-    rv_base64_encode(basic, RV_BASE64_STANDARD, &a->header);
+    base64_encode(basic, BASE64_STANDARD, &a->header);
     (void)rv_buf_cstr(&a->header);
 }
 

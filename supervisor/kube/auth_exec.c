@@ -26,8 +26,8 @@ struct auth_exec {
     void *arg;
     pid_t pid;
     int out, pidfd;
-    struct rv_watch *out_watch, *pid_watch;
-    struct rv_timer *timer;
+    struct loop_watch *out_watch, *pid_watch;
+    struct loop_timer *timer;
     int64_t deadline, limit_ms;
     struct rv_buf output;
     /* `lingers`: the process still ran after it had closed its output, until the time was up. */
@@ -57,7 +57,7 @@ static void add_cluster(const struct kube_config *c, struct rv_bytes ca, struct 
     if (c->insecure) jsonw_bool(w, "insecure-skip-tls-verify", true);
     if (ca.n != 0) {
         rv_autobuf struct rv_buf text = {0};
-        rv_base64_encode(ca, RV_BASE64_STANDARD, &text);
+        base64_encode(ca, BASE64_STANDARD, &text);
         jsonw_str(w, "certificate-authority-data", rv_buf_str(&text));
     }
     if (c->exec->cluster_config != NULL) jsonw_raw(w, "config", rv_str(c->exec->cluster_config));
@@ -102,7 +102,7 @@ static int spawn_plugin(const struct kube_config *c, struct rv_bytes ca, int out
     int r = posix_spawnp(ret_pid, e->argv[0], &fa, &attr, e->argv, env);
     posix_spawn_file_actions_destroy(&fa);
     posix_spawnattr_destroy(&attr);
-    if (r == 0) rv_fd_limit_restore(*ret_pid); /* posix_spawn cannot change the limit */
+    if (r == 0) fd_limit_restore(*ret_pid); /* posix_spawn cannot change the limit */
     if (r == 0) return 0;
     return rv_error_set(err, -r, "credential plugin %s cannot be started: %s%s%s", e->argv[0], strerror(r),
                         e->install_hint != NULL ? ". " : "", e->install_hint != NULL ? e->install_hint : "");
@@ -113,9 +113,9 @@ static int spawn_plugin(const struct kube_config *c, struct rv_bytes ca, int out
 pid_t auth_exec_pid(const struct auth_exec *e) { return e->pid; }
 
 static void free_run(struct auth_exec *e) {
-    rv_watch_free(e->out_watch);
-    rv_watch_free(e->pid_watch);
-    rv_timer_free(e->timer);
+    loop_watch_free(e->out_watch);
+    loop_watch_free(e->pid_watch);
+    loop_timer_free(e->timer);
     if (e->out >= 0) close(e->out);
     if (e->pidfd >= 0) close(e->pidfd);
     if (e->output.p != NULL) explicit_bzero(e->output.p, e->output.cap);
@@ -139,7 +139,7 @@ static void read_output(struct auth_exec *e) {
         if (n > 0) e->output.n += (size_t)n;
         e->too_much = e->output.n > OUTPUT_MAX;
         if (n <= 0 || e->too_much) { /* the output has ended, or it is too large */
-            e->out_watch = rv_watch_free(e->out_watch);
+            e->out_watch = loop_watch_free(e->out_watch);
             rv_closep(&e->out);
         }
     }
@@ -195,20 +195,20 @@ static void on_late(void *arg) {
     kill_all(e); /* the end of the process is reported by its descriptor */
 }
 
-static int watch_run(struct auth_exec *e, struct rv_loop *loop, struct rv_error *err) {
+static int watch_run(struct auth_exec *e, struct loop *loop, struct rv_error *err) {
     e->pidfd = (int)syscall(SYS_pidfd_open, e->pid, 0);
     if (e->pidfd < 0)
         return rv_error_set(err, -errno, "cannot watch credential plugin %s: %s", e->name, strerror(errno));
     if (loop == NULL) return 0;
-    e->out_watch = rv_loop_fd(loop, e->out, RV_LOOP_READ, on_output, e);
-    e->pid_watch = rv_loop_fd(loop, e->pidfd, RV_LOOP_READ, on_end, e);
-    e->timer = rv_loop_timer(loop, on_late, e);
-    rv_timer_arm(e->timer, e->limit_ms);
+    e->out_watch = loop_fd(loop, e->out, LOOP_READ, on_output, e);
+    e->pid_watch = loop_fd(loop, e->pidfd, LOOP_READ, on_end, e);
+    e->timer = loop_timer(loop, on_late, e);
+    loop_timer_arm(e->timer, e->limit_ms);
     return 0;
 }
 
-struct auth_exec *auth_exec_start(struct rv_loop *loop, const struct kube_config *c, struct rv_bytes ca,
-                                  auth_exec_fn done, void *arg, struct rv_error *err) {
+struct auth_exec *auth_exec_start(struct loop *loop, const struct kube_config *c, struct rv_bytes ca, auth_exec_fn done,
+                                  void *arg, struct rv_error *err) {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) != 0) {
         rv_error_set(err, -errno, "cannot make a pipe: %s", strerror(errno));
@@ -217,7 +217,7 @@ struct auth_exec *auth_exec_start(struct rv_loop *loop, const struct kube_config
     struct auth_exec *e = rv_alloc(sizeof *e);
     *e = (struct auth_exec){.name = c->exec->argv[0], .done = done, .arg = arg, .out = fds[0], .pidfd = -1};
     e->limit_ms = c->exec->timeout_ms != 0 ? c->exec->timeout_ms : DEFAULT_MS;
-    e->deadline = rv_mono_now() + e->limit_ms * MS;
+    e->deadline = clock_monotonic() + e->limit_ms * MS;
     int r = spawn_plugin(c, ca, fds[1], &e->pid, err);
     close(fds[1]);
     if (r != 0) {
@@ -232,7 +232,7 @@ struct auth_exec *auth_exec_start(struct rv_loop *loop, const struct kube_config
 
 void auth_exec_wait(struct auth_exec *e) {
     while (!end_if_over(e)) {
-        int64_t left = (e->deadline - rv_mono_now()) / MS + 1;
+        int64_t left = (e->deadline - clock_monotonic()) / MS + 1;
         struct pollfd p[] = {{.fd = e->pidfd, .events = POLLIN}, {.fd = e->out, .events = POLLIN}};
         if (left <= 0 && !e->late) on_late(e);
         (void)poll(p, RV_ARRAY_LEN(p), left > 0 ? (int)left : -1);

@@ -17,8 +17,8 @@ struct auth_exec;
 typedef void (*auth_exec_fn)(void *arg, struct rv_str output, const struct rv_error *err);
 /* If loop is NULL, only auth_exec_wait() advances the run. `ca` is PEM, for plugins that ask for information about the
  * cluster. Returns NULL and sets err if the plugin cannot be started. */
-struct auth_exec *auth_exec_start(struct rv_loop *loop, const struct kube_config *c, struct rv_bytes ca,
-                                  auth_exec_fn done, void *arg, struct rv_error *err);
+struct auth_exec *auth_exec_start(struct loop *loop, const struct kube_config *c, struct rv_bytes ca, auth_exec_fn done,
+                                  void *arg, struct rv_error *err);
 void auth_exec_wait(struct auth_exec *e);   /* blocks until `done` has been called */
 void auth_exec_cancel(struct auth_exec *e); /* kills and frees the run without a call of `done` */
 pid_t auth_exec_pid(const struct auth_exec *e);

@@ -58,12 +58,12 @@ struct kube_request {
 };
 
 struct kube_client {
-    struct rv_loop *loop;
+    struct loop *loop;
     const struct kube_config *config;
     struct kube_auth *auth;
     bool shares_auth;
     struct kube_auth_listener *auth_listener;
-    struct rv_timer *auth_failed; /* reports the failure to waiting requests in a turn of its own */
+    struct loop_timer *auth_failed; /* reports the failure to waiting requests in a turn of its own */
     unsigned auth_generation;
     struct curl_loop *curl;
     CURLM *multi; /* its easy handles */
@@ -78,7 +78,7 @@ struct kube_client {
     bool closing, pumping;
 };
 
-struct rv_loop *kube_client_loop(const struct kube_client *c) {
+struct loop *kube_client_loop(const struct kube_client *c) {
     return c->loop;
 }
 pid_t kube_client_child(const struct kube_client *c) { return kube_auth_child(c->auth); }
@@ -352,14 +352,14 @@ static void send_out(struct kube_transfer *t) {
 static void transfer_begin(struct kube_transfer *t) {
     struct rv_error err = {0};
     t->waiting = true;
-    switch (kube_auth_check(t->client->auth, rv_wall_now(), &err)) {
+    switch (kube_auth_check(t->client->auth, clock_wall(), &err)) {
     case KUBE_AUTH_READY:
         send_out(t);
         break;
     case KUBE_AUTH_WAIT:
         break; /* continued in on_auth() */
     case KUBE_AUTH_FAILED:
-        rv_timer_arm(t->client->auth_failed, 0);
+        loop_timer_arm(t->client->auth_failed, 0);
         break;
     }
 }
@@ -385,7 +385,7 @@ static void on_auth(void *arg) {
     struct kube_client *c = arg;
     for (struct kube_transfer *t; (t = first_waiting(c)) != NULL;) {
         struct rv_error err = {0};
-        enum kube_auth_state state = kube_auth_check(c->auth, rv_wall_now(), &err);
+        enum kube_auth_state state = kube_auth_check(c->auth, clock_wall(), &err);
         if (state == KUBE_AUTH_WAIT) break;
         if (state == KUBE_AUTH_READY)
             send_out(t);
@@ -422,7 +422,7 @@ void kube_transfer_cancel(struct kube_transfer *t) {
 static bool transfer_retry(struct kube_transfer *t, long http) {
     struct kube_client *c = t->client;
     if (http != 401 || t->retried || t->streaming || c->closing) return false;
-    if (!kube_auth_rejected(c->auth, t->serial, rv_wall_now())) return false;
+    if (!kube_auth_rejected(c->auth, t->serial, clock_wall())) return false;
     t->retried = true;
     c->stats.retries++;
     rv_buf_clear(&t->answer);
@@ -602,7 +602,7 @@ static void use_server_name(struct kube_client *c) {
     c->connect_to = curl_slist_append(NULL, rv_buf_cstr(&to));
 }
 
-struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config *cfg, const struct kube_client_opts *o,
+struct kube_client *kube_client_new(struct loop *l, const struct kube_config *cfg, const struct kube_client_opts *o,
                                     struct rv_error *err) {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         rv_error_set(err, RV_E_UNAVAILABLE, "libcurl cannot be initialised");
@@ -614,7 +614,7 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
     c->shares_auth = o->credentials_of != NULL;
     c->auth = c->shares_auth ? o->credentials_of->auth : kube_auth_new(cfg, l);
     c->auth_listener = kube_auth_listen(c->auth, on_auth, c);
-    c->auth_failed = rv_loop_timer(l, on_auth, c);
+    c->auth_failed = loop_timer(l, on_auth, c);
     c->max_running = o->max_connections != 0 ? o->max_connections : DEFAULT_POOL;
     c->user_agent = rv_strdup(rv_str(o->user_agent != NULL ? o->user_agent : "rayvisor"));
     c->urgent_last = &c->urgent;
@@ -624,7 +624,7 @@ struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config 
         curl_loop_new(l, &(struct curl_loop_callbacks){.done = on_transfer_end, .turned = on_curl_turned, .arg = c});
     c->multi = curl_loop_multi(c->curl);
     curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->max_running + 32);
-    if (!c->shares_auth && kube_auth_refresh(c->auth, rv_wall_now(), false, err) != 0) return kube_client_free(c);
+    if (!c->shares_auth && kube_auth_refresh(c->auth, clock_wall(), false, err) != 0) return kube_client_free(c);
     return c;
 }
 
@@ -654,7 +654,7 @@ struct kube_client *kube_client_free(struct kube_client *c) {
     curl_loop_free(c->curl);
     curl_slist_free_all(c->connect_to);
     kube_auth_unlisten(c->auth_listener);
-    rv_timer_free(c->auth_failed);
+    loop_timer_free(c->auth_failed);
     if (!c->shares_auth) kube_auth_free(c->auth);
     free(c->user_agent);
     free(c->base);

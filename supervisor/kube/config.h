@@ -38,7 +38,7 @@ struct kube_config *kube_config_parse(struct rv_str text, const char *name, cons
 struct kube_auth;
 struct kube_auth *kube_auth_new(const struct kube_config *c,
                                 /* With loop NULL, only kube_auth_refresh() fetches credentials. */
-                                struct rv_loop *loop);
+                                struct loop *loop);
 struct kube_auth *kube_auth_free(struct kube_auth *a);
 
 /* Call it before each use. READY: use the present credentials. WAIT: they are being fetched, and listeners are called

@@ -41,7 +41,7 @@ struct kube_client_opts {
     /* Shares the credentials of another client, which must live longer; may be NULL. */
     struct kube_client *credentials_of;
 };
-struct kube_client *kube_client_new(struct rv_loop *l, const struct kube_config *cfg, const struct kube_client_opts *o,
+struct kube_client *kube_client_new(struct loop *l, const struct kube_config *cfg, const struct kube_client_opts *o,
                                     struct rv_error *err);
 struct kube_client *kube_client_free(struct kube_client *c); /* first ends all requests with RV_E_SHUTDOWN */
 

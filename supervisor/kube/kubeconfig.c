@@ -76,7 +76,7 @@ struct kube_peers *kube_config_peers(const struct kube_config *c) {
 struct source { /* one kubeconfig file */
     const char *path;
     struct rv_node *root;
-    struct rv_yaml_marks marks;
+    struct yaml_marks marks;
 };
 
 struct files {
@@ -90,8 +90,8 @@ static int add_text(struct files *f, struct rv_str text, const char *path, struc
         return rv_error_set(err, RV_E_CONFIG, "KUBECONFIG names more than %zu files", RV_ARRAY_LEN(f->list));
     struct source *in = &f->list[f->n];
     *in = (struct source){.path = rv_arena_str(f->arena, rv_str(path)).p};
-    struct rv_yaml_opts o = {.name = path, .max_depth = 64, .marks = &in->marks};
-    in->root = rv_yaml_parse(f->arena, text, &o, err);
+    struct yaml_opts o = {.name = path, .max_depth = 64, .marks = &in->marks};
+    in->root = yaml_tree(f->arena, text, &o, err);
     if (in->root == NULL) return RV_E_CONFIG;
     if (rv_node_type(in->root) == RV_NULL) in->root = rv_node_map(f->arena);
     if (rv_node_type(in->root) != RV_MAP)
@@ -103,7 +103,7 @@ static int add_text(struct files *f, struct rv_str text, const char *path, struc
 
 static int load_file(struct files *f, const char *path, struct rv_error *err) {
     struct rv_buf text = {0};
-    int r = rv_file_read(path, FILE_MAX, &text, err);
+    int r = file_read(path, FILE_MAX, &text, err);
     if (r == 0) r = add_text(f, rv_buf_str(&text), path, err);
     wipe_buf(&text);
     return r;
@@ -157,7 +157,7 @@ static int node_error(const struct source *in, const struct rv_node *at, struct 
     va_start(ap, fmt);
     rv_buf_vaddf(&b, fmt, ap);
     va_end(ap);
-    size_t line = rv_yaml_line(&in->marks, at);
+    size_t line = yaml_line(&in->marks, at);
     if (line == 0) return rv_error_set(err, RV_E_CONFIG, "%s: %s", in->path, rv_buf_cstr(&b));
     return rv_error_set(err, RV_E_CONFIG, "%s:%zu: %s", in->path, line, rv_buf_cstr(&b));
 }
@@ -206,12 +206,12 @@ static int load_pem(const struct source *in, struct rv_node *map, const char *ke
     if (r != 0 || (data.n == 0 && path.n == 0)) return r;
     struct rv_node *at = rv_node_get(map, data.n != 0 ? rv_buf_cstr(&data_key) : key);
     if (data.n != 0) {
-        if (rv_base64_decode(data, RV_BASE64_STANDARD, out) != 0)
+        if (base64_decode(data, BASE64_STANDARD, out) != 0)
             return node_error(in, at, err, "%s is not base64", rv_buf_cstr(&data_key));
     } else {
         struct rv_error why = {0};
         *file = beside(in, path);
-        if (rv_file_read(*file, PEM_MAX, out, &why) != 0) return node_error(in, at, err, "%s: %s", key, why.text);
+        if (file_read(*file, PEM_MAX, out, &why) != 0) return node_error(in, at, err, "%s: %s", key, why.text);
     }
     if (out->n != 0 && memmem(out->p, out->n, begin, sizeof begin - 1) != NULL) return 0;
     return node_error(in, at, err, "%s is not PEM: it has no \"-----BEGIN \" line", key);
@@ -443,11 +443,11 @@ static int pod_config(struct kube_config *c, const char *dir, struct rv_error *e
     c->ca_file = pod_file(dir, "ca.crt");
     rv_autofree char *ns = pod_file(dir, "namespace");
     rv_buf_clear(&b);
-    if (rv_file_read(ns, 4096, &b, NULL) == 0) {
+    if (file_read(ns, 4096, &b, NULL) == 0) {
         while (b.n > 0 && (b.p[b.n - 1] == '\n' || b.p[b.n - 1] == ' ')) b.n--;
         if (b.n > 0) c->ns = rv_strdup(rv_buf_str(&b));
     }
-    return rv_file_read(c->ca_file, PEM_MAX, &c->ca, err);
+    return file_read(c->ca_file, PEM_MAX, &c->ca, err);
 }
 
 static int load_any(struct kube_config *c, struct files *f, const struct kube_config_opts *o, struct rv_error *err) {

@@ -10,11 +10,11 @@
 enum { SOON_MS = 100, RELEASE_MS = 3000 };
 
 struct lease {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct kube_client *client;
     struct lease_opts o;
     char *ns, *name, *identity, *path, *collection;
-    struct rv_timer *tick, *deadline;
+    struct loop_timer *tick, *deadline;
     struct kube_request *request;
     /* as last read from the API server */
     char *holder, *renewal, *version;
@@ -28,7 +28,7 @@ struct lease {
     void *released_arg;
 };
 
-static int64_t now_ms(void) { return rv_boot_now() / 1000000; }
+static int64_t now_ms(void) { return clock_boot() / 1000000; }
 
 bool lease_holds(const struct lease *l) { return l->held && now_ms() - l->renewed_at < l->o.renew_ms; }
 const char *lease_holder(const struct lease *l) { return l->holder; }
@@ -38,14 +38,14 @@ int64_t lease_renewed(const struct lease *l) { return l->renewed_wall; }
 static void later(struct lease *l) {
     int64_t ms = l->o.retry_ms;
     /* The random part keeps instances from asking together. */
-    if (!l->ended) rv_timer_arm(l->tick, ms + rv_wall_now() / 1000 % (ms / 5 + 1));
+    if (!l->ended) loop_timer_arm(l->tick, ms + clock_wall() / 1000 % (ms / 5 + 1));
 }
 
 static void lose(struct lease *l) {
     l->held = false;
     l->ended = true;
-    rv_timer_disarm(l->tick);
-    rv_timer_disarm(l->deadline);
+    loop_timer_disarm(l->tick);
+    loop_timer_disarm(l->deadline);
     l->o.on_change(l->o.arg, LEASE_LOST);
 }
 
@@ -54,7 +54,7 @@ static void on_deadline(void *arg) {
     if (l->held && !lease_holds(l))
         lose(l);
     else if (l->held) /* the clocks differ by the time asleep, and timers may be early by a moment */
-        rv_timer_arm(l->deadline, l->renewed_at + l->o.renew_ms - now_ms() + 1);
+        loop_timer_arm(l->deadline, l->renewed_at + l->o.renew_ms - now_ms() + 1);
 }
 
 static void send(struct lease *l, const char *method, const char *path, const char *type, const struct rv_buf *body,
@@ -119,16 +119,16 @@ static void on_written(void *arg, const struct kube_response *r) {
     if (r->code == 0 && observe(l, r->body) && mine(l)) {
         bool won = !l->held;
         l->renewed_at = l->asked_at;
-        l->renewed_wall = rv_wall_now();
+        l->renewed_wall = clock_wall();
         l->held = true;
-        rv_timer_arm(l->deadline, l->o.renew_ms);
+        loop_timer_arm(l->deadline, l->o.renew_ms);
         later(l);
         report_trouble(l, NULL, NULL);
         if (won) l->o.on_change(l->o.arg, LEASE_WON);
     } else if (r->code == RV_E_CONFLICT || r->code == RV_E_EXISTS || r->code == RV_E_NOT_FOUND) {
         rv_str_store(&l->version,
                      RV_STR("")); /* another instance was faster, or the Lease was deleted: read it again */
-        rv_timer_arm(l->tick, SOON_MS);
+        loop_timer_arm(l->tick, SOON_MS);
     } else {
         report_trouble(l, l->version[0] != 0 ? "patch" : "create", r);
         later(l);
@@ -138,7 +138,7 @@ static void on_written(void *arg, const struct kube_response *r) {
 /* `taken`: we take it, from nobody or from another instance. */
 static void write_spec(const struct lease *l, bool taken, struct jsonw *w) {
     char now[40];
-    rv_time_format_micro(rv_wall_now(), now);
+    rv_time_format_micro(clock_wall(), now);
     jsonw_begin_object(w, "spec");
     jsonw_text(w, "holderIdentity", l->identity);
     jsonw_int(w, "leaseDurationSeconds", (l->o.duration_ms + 999) / 1000);
@@ -221,7 +221,7 @@ static void on_tick(void *arg) {
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-struct lease *lease_start(struct rv_loop *loop, struct kube_client *c, const struct lease_opts *o) {
+struct lease *lease_start(struct loop *loop, struct kube_client *c, const struct lease_opts *o) {
     struct rv_str api = RV_STR("coordination.k8s.io/v1"), leases = RV_STR("leases"), none = {NULL, 0};
     struct lease *l = rv_alloc(sizeof *l);
     l->loop = loop;
@@ -235,17 +235,17 @@ struct lease *lease_start(struct rv_loop *loop, struct kube_client *c, const str
     l->holder = rv_strdup(none);
     l->renewal = rv_strdup(none);
     l->version = rv_strdup(none);
-    l->tick = rv_loop_timer(loop, on_tick, l);
-    l->deadline = rv_loop_timer(loop, on_deadline, l);
-    rv_timer_arm(l->tick, 0);
+    l->tick = loop_timer(loop, on_tick, l);
+    l->deadline = loop_timer(loop, on_deadline, l);
+    loop_timer_arm(l->tick, 0);
     return l;
 }
 
 struct lease *lease_free(struct lease *l) {
     if (l == NULL) return NULL;
     if (l->request != NULL) kube_cancel(l->request);
-    rv_timer_free(l->tick);
-    rv_timer_free(l->deadline);
+    loop_timer_free(l->tick);
+    loop_timer_free(l->deadline);
     char *const texts[] = {l->ns, l->name, l->identity, l->path, l->collection, l->holder, l->renewal, l->version};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) free(texts[i]);
     free(l);
@@ -263,12 +263,12 @@ void lease_release(struct lease *l, void (*done)(void *arg), void *arg) {
     bool held = l->held && l->version[0] != 0;
     l->held = false;
     l->ended = true;
-    rv_timer_disarm(l->tick);
-    rv_timer_disarm(l->deadline);
+    loop_timer_disarm(l->tick);
+    loop_timer_disarm(l->deadline);
     if (l->request != NULL) kube_cancel(l->request);
     l->request = NULL;
     if (!held) {
-        rv_loop_defer(l->loop, done, arg);
+        loop_defer(l->loop, done, arg);
         return;
     }
     rv_autobuf struct rv_buf b = {0};

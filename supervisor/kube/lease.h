@@ -26,7 +26,7 @@ struct lease_opts {
 };
 struct lease;
 /* The texts are copied. */
-struct lease *lease_start(struct rv_loop *l, struct kube_client *c, const struct lease_opts *o);
+struct lease *lease_start(struct loop *l, struct kube_client *c, const struct lease_opts *o);
 struct lease *lease_free(struct lease *l);
 /* Releases the Lease, if it is held. `done` is called when the server has answered, or after a short while. It is never
  * called from within. */

@@ -16,14 +16,14 @@ struct seen {
 };
 
 struct other_operator {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct kube_client *client;
     struct other_operator_opts o;
     char *lease, *own_ns, *own_lease;
     char **namespaces;
     size_t n, at; /* at: which of them is asked now */
     bool everywhere;
-    struct rv_timer *tick;
+    struct loop_timer *tick;
     struct kube_request *request;
     struct seen seen[SEEN_MAX];
     size_t seen_n;
@@ -34,7 +34,7 @@ struct other_operator {
     bool partial; /* this look was refused somewhere */
 };
 
-static int64_t now_ms(void) { return rv_boot_now() / 1000000; }
+static int64_t now_ms(void) { return clock_boot() / 1000000; }
 
 enum other_operator_state other_operator_state(const struct other_operator *w) { return w->state; }
 const char *other_operator_holder(const struct other_operator *w) { return w->holder; }
@@ -63,7 +63,7 @@ static struct seen *entry_of(struct other_operator *w, struct rv_str ns, bool *r
 /* By the clock of whoever renewed it. */
 static bool renewed_lately(struct rv_str renewal, int64_t duration_ms) {
     int64_t at;
-    return rv_time_parse(renewal, &at) == 0 && at > rv_wall_now() - duration_ms * MILLISECOND;
+    return rv_time_parse(renewal, &at) == 0 && at > clock_wall() - duration_ms * MILLISECOND;
 }
 
 static void observe(struct other_operator *w, struct rv_val v) {
@@ -109,7 +109,7 @@ static void look(struct other_operator *w);
 
 static void later(struct other_operator *w) {
     w->at = 0;
-    rv_timer_arm(w->tick, w->state == OTHER_OPERATOR_ACTIVE ? w->o.active_pause_ms : w->o.pause_ms);
+    loop_timer_arm(w->tick, w->state == OTHER_OPERATOR_ACTIVE ? w->o.active_pause_ms : w->o.pause_ms);
 }
 
 static void tell_trouble(struct other_operator *w, const struct kube_response *r) {
@@ -156,7 +156,7 @@ static void on_failed(struct other_operator *w, const struct kube_response *r) {
     }
     w->partial = false;
     w->at = 0;
-    rv_timer_arm(w->tick, w->state == OTHER_OPERATOR_UNKNOWN ? w->o.active_pause_ms : w->o.pause_ms);
+    loop_timer_arm(w->tick, w->state == OTHER_OPERATOR_UNKNOWN ? w->o.active_pause_ms : w->o.pause_ms);
 }
 
 static void on_list(void *arg, const struct kube_response *r) {
@@ -200,7 +200,7 @@ static void on_tick(void *arg) {
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-struct other_operator *other_operator_start(struct rv_loop *loop, struct kube_client *c,
+struct other_operator *other_operator_start(struct loop *loop, struct kube_client *c,
                                             const struct other_operator_opts *o) {
     struct other_operator *w = rv_alloc(sizeof *w);
     w->loop = loop;
@@ -215,15 +215,15 @@ struct other_operator *other_operator_start(struct rv_loop *loop, struct kube_cl
     w->n = o->n != 0 ? o->n : 1;
     w->namespaces = rv_alloc_array(w->n, sizeof *w->namespaces);
     for (size_t i = 0; i < w->n; i++) w->namespaces[i] = rv_strdup(o->n != 0 ? o->namespaces[i] : o->home);
-    w->tick = rv_loop_timer(loop, on_tick, w);
-    rv_timer_arm(w->tick, 0);
+    w->tick = loop_timer(loop, on_tick, w);
+    loop_timer_arm(w->tick, 0);
     return w;
 }
 
 struct other_operator *other_operator_free(struct other_operator *w) {
     if (w == NULL) return NULL;
     if (w->request != NULL) kube_cancel(w->request);
-    rv_timer_free(w->tick);
+    loop_timer_free(w->tick);
     while (w->seen_n > 0) forget(w, 0);
     for (size_t i = 0; i < w->n; i++) free(w->namespaces[i]);
     char *const texts[] = {w->lease, w->own_ns, w->own_lease, w->holder, w->ns};

@@ -26,7 +26,7 @@ struct other_operator_opts {
     void *arg;
 };
 struct other_operator;
-struct other_operator *other_operator_start(struct rv_loop *l, struct kube_client *c,
+struct other_operator *other_operator_start(struct loop *l, struct kube_client *c,
                                             const struct other_operator_opts *o); /* texts are copied */
 struct other_operator *other_operator_free(struct other_operator *w);
 enum other_operator_state other_operator_state(const struct other_operator *w);

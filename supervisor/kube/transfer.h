@@ -31,7 +31,7 @@ void kube_transfer_cancel(struct kube_transfer *t);
 /* The body may perhaps be read now. Must not be called from within a callback. */
 void kube_transfer_resume(struct kube_transfer *t);
 
-struct rv_loop *kube_client_loop(const struct kube_client *c);
+struct loop *kube_client_loop(const struct kube_client *c);
 struct kube_stats *kube_client_counters(struct kube_client *c);
 
 #endif

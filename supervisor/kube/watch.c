@@ -35,7 +35,7 @@ struct kube_watch {
     char *api_version, *resource, *ns, *selector;
     struct kube_watch_opts o;
     struct kube_transfer *transfer;
-    struct rv_timer *retry, *stall;
+    struct loop_timer *retry, *stall;
     struct rv_json_reader *reader; /* of the page of the list */
     struct watch_stream stream;
     char *version, *next_page;
@@ -57,7 +57,7 @@ bool kube_watch_synced(const struct kube_watch *w) { return w->synced; }
 
 /* ---- helpers -------------------------------------------------------------------------------------------- */
 
-static uint32_t random_below(uint32_t n) { return n != 0 ? rv_random_u32() % n : 0; }
+static uint32_t random_below(uint32_t n) { return n != 0 ? random_u32() % n : 0; }
 
 static void set_state(struct kube_watch *w, enum kube_watch_state s, const char *why) {
     bool news = s != w->state || (why[0] != 0 && strcmp(why, w->why) != 0);
@@ -77,19 +77,20 @@ static struct rv_str text(const char *s) { return rv_str(s); }
 static unsigned or_default(unsigned v, unsigned fallback) { return v != 0 ? v : fallback; }
 
 static int64_t backoff_ms(const struct kube_watch *w) {
-    const struct rv_backoff pause = {.first = or_default(w->o.backoff_min_ms, BACKOFF_MIN),
-                                     .most = or_default(w->o.backoff_max_ms, BACKOFF_MAX),
-                                     .above = 100};
-    return rv_backoff(pause, w->failures, rv_random_u32());
+    const struct backoff_pause pause = {.first = or_default(w->o.backoff_min_ms, BACKOFF_MIN),
+                                        .most = or_default(w->o.backoff_max_ms, BACKOFF_MAX),
+                                        .above = 100};
+    return backoff_pause(pause, w->failures, random_u32());
 }
 
 /* Many clusters never have the resource, and each namespace asks for it: more and more seldom. Nobody tells us when it
  * comes, so the longest pause is how late that is noticed. */
 static int64_t missing_ms(const struct kube_watch *w) {
-    const struct rv_backoff pause = {.first = w->synced ? ASK_AGAIN_MS : or_default(w->o.missing_min_ms, MISSING_MIN),
-                                     .most = or_default(w->o.missing_max_ms, MISSING_MAX),
-                                     .above = 50};
-    return rv_backoff(pause, w->failures, rv_random_u32());
+    const struct backoff_pause pause = {.first =
+                                            w->synced ? ASK_AGAIN_MS : or_default(w->o.missing_min_ms, MISSING_MIN),
+                                        .most = or_default(w->o.missing_max_ms, MISSING_MAX),
+                                        .above = 50};
+    return backoff_pause(pause, w->failures, random_u32());
 }
 
 static void drop_transfer(struct kube_watch *w) {
@@ -97,10 +98,10 @@ static void drop_transfer(struct kube_watch *w) {
     w->transfer = NULL;
     w->reader = rv_json_reader_free(w->reader);
     watch_stream_clear(&w->stream);
-    rv_timer_disarm(w->stall);
+    loop_timer_disarm(w->stall);
 }
 
-static void retry_in(struct kube_watch *w, int64_t ms) { rv_timer_arm(w->retry, ms); }
+static void retry_in(struct kube_watch *w, int64_t ms) { loop_timer_arm(w->retry, ms); }
 
 static void describe(char *out, size_t size, const char *doing, const struct kube_response *r) {
     if (r->http_status != 0)
@@ -137,7 +138,7 @@ static void failed(struct kube_watch *w, const char *doing, const struct kube_re
 
 static void report_unreadable(struct kube_watch *w, struct rv_str ns, struct rv_str name) {
     const struct rv_str texts[] = {ns, name};
-    uint64_t h = rv_hash64_texts(texts, RV_ARRAY_LEN(texts));
+    uint64_t h = hash64_texts(texts, RV_ARRAY_LEN(texts));
     uint64_t *reported = &w->unreadable[h % UNREADABLE_NAMED];
     if (*reported == h) return;
     *reported = h;
@@ -159,7 +160,7 @@ static int on_item(void *arg, struct rv_val item) {
 
 static void touch_stall(struct kube_watch *w) {
     unsigned ms = or_default(w->o.stall_ms, STALL_MS);
-    rv_timer_arm(w->stall, w->listing && ms > LIST_STALL_MS ? LIST_STALL_MS : ms);
+    loop_timer_arm(w->stall, w->listing && ms > LIST_STALL_MS ? LIST_STALL_MS : ms);
 }
 
 static int on_list_data(void *arg, const void *bytes, size_t n) {
@@ -219,7 +220,7 @@ static void list_page_read(struct kube_watch *w) {
 static void on_list_done(void *arg, const struct kube_response *r) {
     struct kube_watch *w = arg;
     w->transfer = NULL;
-    rv_timer_disarm(w->stall);
+    loop_timer_disarm(w->stall);
     if (r->code == 0) {
         list_page_read(w);
         return;
@@ -329,7 +330,7 @@ static void on_unknown_version(struct kube_watch *w) {
 static void on_watch_done(void *arg, const struct kube_response *r) {
     struct kube_watch *w = arg;
     w->transfer = NULL;
-    rv_timer_disarm(w->stall);
+    loop_timer_disarm(w->stall);
     struct kube_response shown = *r;
     char why[256];
     snprintf(why, sizeof why, "%s", w->stream.why);
@@ -342,7 +343,7 @@ static void on_watch_done(void *arg, const struct kube_response *r) {
         on_unknown_version(w);
     else if (w->events != 0)
         w->in_vain = 0;
-    bool lived = rv_mono_now() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
+    bool lived = clock_monotonic() - w->started >= SHORT_LIFE_MS * INT64_C(1000000);
     if (lived) w->failures = 0; /* earlier failures no longer count */
     if (r->code == RV_E_GONE) { /* the version is too old: list again, but slow down if that happens again */
         w->relist = true;
@@ -371,7 +372,7 @@ static void start_watch(struct kube_watch *w) {
                   "allowWatchBookmarks", "true", "resourceVersion", w->version != NULL ? w->version : "",
                   "timeoutSeconds", seconds, selector, w->selector, NULL);
     kube_client_counters(w->client)->watches_started++;
-    w->started = rv_mono_now();
+    w->started = clock_monotonic();
     w->events = 0;
     w->got_event = false;
     w->why[0] = 0;
@@ -412,8 +413,8 @@ struct kube_watch *kube_watch_start(struct kube_client *c, const struct kube_wat
     w->resource = dup_or_null(o->resource);
     w->ns = dup_or_null(o->ns);
     w->selector = dup_or_null(o->selector);
-    w->retry = rv_loop_timer(kube_client_loop(c), on_pause_end, w);
-    w->stall = rv_loop_timer(kube_client_loop(c), on_stall, w);
+    w->retry = loop_timer(kube_client_loop(c), on_pause_end, w);
+    w->stall = loop_timer(kube_client_loop(c), on_stall, w);
     w->state = KUBE_WATCH_BACKOFF;
     start_list(w);
     return w;
@@ -422,8 +423,8 @@ struct kube_watch *kube_watch_start(struct kube_client *c, const struct kube_wat
 struct kube_watch *kube_watch_free(struct kube_watch *w) {
     if (w == NULL) return NULL;
     drop_transfer(w);
-    rv_timer_free(w->retry);
-    rv_timer_free(w->stall);
+    loop_timer_free(w->retry);
+    loop_timer_free(w->stall);
     watch_stream_free(&w->stream);
     free(w->api_version);
     free(w->resource);

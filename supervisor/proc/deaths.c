@@ -59,8 +59,7 @@ void deaths_add(struct deaths *d, enum death_cause cause, int status, const char
                 int64_t now) {
     struct death *x = &d->ring[d->total++ % KEPT];
     forget(x);
-    *x =
-        (struct death){now, rv_wall_now(), cause, status, blamed, "", rv_strdup(rv_str(doing)), rv_strdup(rv_str(key))};
+    *x = (struct death){now, clock_wall(), cause, status, blamed, "", rv_strdup(rv_str(doing)), rv_strdup(rv_str(key))};
     death_describe(status, x->how, sizeof x->how);
     d->counts[cause]++;
 }

@@ -45,7 +45,7 @@ static int copy_library(struct plugin *p, struct rv_error *err) {
         return rv_error_set(err, -errno, "cannot make %s: %s", rv_buf_cstr(&dir), strerror(errno));
     if (!may_run_from(rv_buf_cstr(&dir)))
         return rv_error_set(err, -EPERM, "runtimeDir is on a file system that is mounted noexec");
-    int r = rv_file_read(p->config->library, LIBRARY_BYTES, &bytes, err);
+    int r = file_read(p->config->library, LIBRARY_BYTES, &bytes, err);
     (void)unlink(rv_buf_cstr(&path)); /* a process may still have the old one mapped */
     if (r == 0) r = write_copy(rv_buf_cstr(&path), &bytes);
     if (r != 0)
@@ -61,7 +61,7 @@ void kept_save(struct plugin *p) {
     if (!process_look_at_library(p, &now) || !same(&now, &p->library)) return; /* replaced since */
     kept_forget(p);
     if (copy_library(p, &err) != 0) {
-        rv_info("no copy of the plugin's library is kept", "plugin", plugin_name(p), "reason", err.text);
+        log_info("no copy of the plugin's library is kept", "plugin", plugin_name(p), "reason", err.text);
         return;
     }
     p->kept.id = now;
@@ -78,8 +78,8 @@ const char *kept_choose(struct plugin *p) {
         p->kept.refused = rv_strdup(rv_str(err.text));
         p->kept.refused_id = there ? now : (struct library_id){0};
         judged = true;
-        rv_err("the plugin's library was replaced by one that cannot run: it goes on with the one that it had",
-               "plugin", plugin_name(p), "reason", err.text);
+        log_error("the plugin's library was replaced by one that cannot run: it goes on with the one that it had",
+                  "plugin", plugin_name(p), "reason", err.text);
     }
     p->kept.runs = asks && judged;
     if (p->kept.runs) return p->kept.path;

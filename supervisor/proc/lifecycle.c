@@ -58,5 +58,5 @@ const char *life_state_name(enum life_state s) {
 }
 
 int64_t lifecycle_backoff_ms(unsigned deaths, uint32_t random) {
-    return rv_backoff((struct rv_backoff){.first = 200, .most = 30000, .below = 20}, deaths, random);
+    return backoff_pause((struct backoff_pause){.first = 200, .most = 30000, .below = 20}, deaths, random);
 }

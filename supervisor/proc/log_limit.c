@@ -12,16 +12,17 @@ static void log_suppressed(struct log_limit *c, struct rv_str plugin) {
     snprintf(n, sizeof n, "%" PRIu64, c->suppressed);
     c->suppressed = 0;
     struct rv_field fields[] = {{RV_STR("plugin"), plugin}, {RV_STR("#suppressed"), rv_str(n)}};
-    rv_logv(RV_LOG_WARN, RV_STR("a plugin logs too much: lines of it are left out"), fields, RV_ARRAY_LEN(fields));
+    log_write_fields(RV_LOG_WARN, RV_STR("a plugin logs too much: lines of it are left out"), fields,
+                     RV_ARRAY_LEN(fields));
 }
 
 /* The last line may be longer than the bytes that are left. Later lines then have fewer. */
 static bool has_bytes(struct log_limit *c, int64_t now) {
-    return rv_rate_limit_has(&c->bytes, now, 1e9 / BYTES_PER_SECOND, BYTES_BURST);
+    return rate_limit_has(&c->bytes, now, 1e9 / BYTES_PER_SECOND, BYTES_BURST);
 }
 
 bool log_limit_allows(struct log_limit *c, struct rv_str plugin, size_t bytes, int64_t now) {
-    if (!has_bytes(c, now) || !rv_rate_limit_take(&c->bucket, now, EACH_NS, BURST)) {
+    if (!has_bytes(c, now) || !rate_limit_take(&c->bucket, now, EACH_NS, BURST)) {
         c->suppressed++;
         return false;
     }
@@ -33,6 +34,6 @@ bool log_limit_allows(struct log_limit *c, struct rv_str plugin, size_t bytes, i
 /* Not after each token: during a flood this would log one line about lines for every line. */
 void log_limit_report_suppressed(struct log_limit *c, struct rv_str plugin, int64_t now, bool last) {
     if (c->suppressed == 0) return;
-    (void)rv_rate_limit_has(&c->bucket, now, EACH_NS, BURST);
+    (void)rate_limit_has(&c->bucket, now, EACH_NS, BURST);
     if (last || c->bucket.tokens >= (double)BURST / 10) log_suppressed(c, plugin);
 }

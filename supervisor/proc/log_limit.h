@@ -7,7 +7,7 @@
 #include "ipc/base/rate_limit.h"
 
 struct log_limit {
-    struct rv_rate_limit bucket, bytes;
+    struct rate_limit bucket, bytes;
     uint64_t suppressed;
 };
 

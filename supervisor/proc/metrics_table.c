@@ -13,7 +13,7 @@ enum { SERIES_MAX = 100000, NAMES_MAX = 1000, BYTES_MAX = 16 << 20, LABEL_MAX = 
 struct metric_name;
 
 struct series {
-    struct rv_table_link link; /* by name and labels */
+    struct hash_table_link link; /* by name and labels */
     struct metric_name *of;
     size_t at;    /* in its name's list */
     char *labels; /* as they are printed */
@@ -24,7 +24,7 @@ struct series {
 
 /* The data that all series of a name share. Prometheus refuses a page on which a name has two types. */
 struct metric_name {
-    struct rv_table_link link;
+    struct hash_table_link link;
     bool counter;
     size_t series;         /* that it has */
     struct numbered *list; /* in the order in which they came */
@@ -38,7 +38,7 @@ struct numbered {
 };
 
 struct metrics_table {
-    struct rv_table table, names;
+    struct hash_table table, names;
     size_t bytes;    /* of series and names */
     uint64_t number; /* of the next series */
     bool marked;     /* some series may be stale */
@@ -48,13 +48,13 @@ struct metrics_table *metrics_table_new(void) {
     return rv_alloc(sizeof(struct metrics_table));
 }
 
-static struct series *series_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct series, link); }
+static struct series *series_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct series, link); }
 
-static struct metric_name *name_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct metric_name, link); }
+static struct metric_name *name_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct metric_name, link); }
 
 static struct metric_name *find_name(const struct metrics_table *t, struct rv_str name) {
-    for (struct rv_table_link *l = rv_table_find(&t->names, rv_hash_key(RV_STR(""), name)); l != NULL;
-         l = rv_table_find_next(l))
+    for (struct hash_table_link *l = hash_table_find(&t->names, hash_key(RV_STR(""), name)); l != NULL;
+         l = hash_table_find_next(l))
         if (rv_str_is(name, name_at(l)->text)) return name_at(l);
     return NULL;
 }
@@ -97,10 +97,11 @@ static void series_free(struct series *s) {
 
 struct metrics_table *metrics_table_free(struct metrics_table *t) {
     if (t == NULL) return NULL;
-    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);) series_free(series_at(w.link));
-    for (struct rv_table_walk w = rv_table_walk(&t->names); rv_table_walk_next(&w);) name_free(name_at(w.link));
-    rv_table_free(&t->table);
-    rv_table_free(&t->names);
+    for (struct hash_table_walk w = hash_table_walk(&t->table); hash_table_walk_next(&w);)
+        series_free(series_at(w.link));
+    for (struct hash_table_walk w = hash_table_walk(&t->names); hash_table_walk_next(&w);) name_free(name_at(w.link));
+    hash_table_free(&t->table);
+    hash_table_free(&t->names);
     free(t);
     return NULL;
 }
@@ -148,7 +149,7 @@ static bool print_labels(struct rv_val labels, struct rv_buf *out) {
 
 static struct series *find_series(const struct metrics_table *t, uint32_t hash, struct rv_str name,
                                   struct rv_str labels) {
-    for (struct rv_table_link *l = rv_table_find(&t->table, hash); l != NULL; l = rv_table_find_next(l)) {
+    for (struct hash_table_link *l = hash_table_find(&t->table, hash); l != NULL; l = hash_table_find_next(l)) {
         struct series *s = series_at(l);
         if (rv_str_is(name, s->of->text) && rv_str_is(labels, s->labels)) return s;
     }
@@ -157,12 +158,12 @@ static struct series *find_series(const struct metrics_table *t, uint32_t hash, 
 
 static void drop_series(struct metrics_table *t, struct series *s) {
     struct metric_name *n = s->of;
-    rv_table_remove(&t->table, &s->link);
+    hash_table_remove(&t->table, &s->link);
     t->bytes -= series_bytes(rv_str(s->labels));
     name_remove(n, s);
     if (n->series == 0) {
         t->bytes -= sizeof *n + strlen(n->text);
-        rv_table_remove(&t->names, &n->link);
+        hash_table_remove(&t->names, &n->link);
         name_free(n);
     }
     series_free(s);
@@ -178,7 +179,7 @@ static struct metric_name *ensure_name(struct metrics_table *t, struct rv_str na
     memcpy(n->text, name.p, name.n);
     n->counter = counter;
     t->bytes += sizeof *n + name.n;
-    rv_table_add(&t->names, &n->link, rv_hash_key(RV_STR(""), name));
+    hash_table_add(&t->names, &n->link, hash_key(RV_STR(""), name));
     return n;
 }
 
@@ -193,7 +194,7 @@ static struct series *add_series(struct metrics_table *t, uint32_t hash, struct 
     s->counter = counter;
     name_add(n, s, t->number++);
     t->bytes += series_bytes(labels);
-    rv_table_add(&t->table, &s->link, hash);
+    hash_table_add(&t->table, &s->link, hash);
     return s;
 }
 
@@ -201,7 +202,7 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     rv_autobuf struct rv_buf labels = {0};
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
     if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter can only grow */
-    uint32_t hash = rv_hash_key(m->name, rv_buf_str(&labels));
+    uint32_t hash = hash_key(m->name, rv_buf_str(&labels));
     struct series *s = find_series(t, hash, m->name, rv_buf_str(&labels));
     if (m->type == 2) {
         if (s != NULL) drop_series(t, s);
@@ -214,7 +215,7 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
 }
 
 void metrics_table_mark(struct metrics_table *t) {
-    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&t->table); hash_table_walk_next(&w);)
         series_at(w.link)->stale = !series_at(w.link)->counter;
     t->marked = t->table.n > 0;
 }
@@ -222,7 +223,7 @@ void metrics_table_mark(struct metrics_table *t) {
 void metrics_table_sweep(struct metrics_table *t) {
     if (!t->marked) return;
     t->marked = false;
-    for (struct rv_table_walk w = rv_table_walk(&t->table); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&t->table); hash_table_walk_next(&w);)
         if (series_at(w.link)->stale) drop_series(t, series_at(w.link));
 }
 
@@ -331,7 +332,7 @@ struct metrics_walk *metrics_walk_new(const struct metrics_source *list, size_t 
     w->plugin_n = n;
     for (size_t i = 0; i < n; i++) {
         w->plugins[i] = rv_strdup(rv_str(list[i].plugin));
-        for (struct rv_table_walk t = rv_table_walk(&list[i].table->names); rv_table_walk_next(&t);) {
+        for (struct hash_table_walk t = hash_table_walk(&list[i].table->names); hash_table_walk_next(&t);) {
             const struct metric_name *m = name_at(t.link);
             struct page_name *p = &w->names[w->n++];
             *p = (struct page_name){.text = rv_strdup(rv_str(m->text)),

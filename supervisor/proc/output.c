@@ -14,7 +14,7 @@ enum { LINE_MAX_BYTES = 8192, LAST_MAX_BYTES = 256 << 10 };
 
 struct host_output {
     int fd;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     struct rv_str plugin;
     struct rv_buf line;
     struct log_limit log_limit;
@@ -36,14 +36,14 @@ static bool print_record(struct host_output *o, struct rv_str line) {
     struct rv_val v = {mp.p, mp.n};
     struct rv_str message = rv_path_str(v, "msg");
     enum rv_log_level level = RV_LOG_INFO;
-    if (message.n == 0 || rv_log_level_parse(rv_path_str(v, "level"), &level) != 0) return false;
+    if (message.n == 0 || log_level_parse(rv_path_str(v, "level"), &level) != 0) return false;
     struct rv_field fields[24] = {{RV_STR("plugin"), o->plugin}, {RV_STR("host"), RV_STR("true")}};
     size_t n = 2;
     for (struct rv_iter it = rv_iter(v); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
         if (rv_val_type(it.val) == RV_STRING && !host_field_reserved(it.key))
             fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
-    if (rv_log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, line.n, rv_mono_now()))
-        rv_logv(level, message, fields, n);
+    if (log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, line.n, clock_monotonic()))
+        log_write_fields(level, message, fields, n);
     return true;
 }
 
@@ -51,8 +51,8 @@ static void print_line(struct host_output *o) {
     struct rv_str line = rv_buf_str(&o->line);
     if (line.n != 0 && !print_record(o, line)) {
         struct rv_field fields[] = {{RV_STR("plugin"), o->plugin}, {RV_STR("line"), line}};
-        if (rv_log_enabled(RV_LOG_INFO) && log_limit_allows(&o->log_limit, o->plugin, line.n, rv_mono_now()))
-            rv_logv(RV_LOG_INFO, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
+        if (log_enabled(RV_LOG_INFO) && log_limit_allows(&o->log_limit, o->plugin, line.n, clock_monotonic()))
+            log_write_fields(RV_LOG_INFO, RV_STR("host output"), fields, RV_ARRAY_LEN(fields));
     }
     rv_buf_clear(&o->line);
 }
@@ -75,19 +75,19 @@ static void on_readable(void *arg, int fd, unsigned events) {
     (void)fd;
     (void)events;
     ssize_t n = take(o);
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) o->watch = rv_watch_free(o->watch);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) o->watch = loop_watch_free(o->watch);
 }
 
-struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plugin) {
+struct host_output *host_output_new(struct loop *l, int fd, struct rv_str plugin) {
     struct host_output *o = rv_alloc(sizeof *o);
     o->fd = fd;
     o->plugin = plugin;
-    o->watch = rv_loop_fd(l, fd, RV_LOOP_READ, on_readable, o);
+    o->watch = loop_fd(l, fd, LOOP_READ, on_readable, o);
     return o;
 }
 
 void host_output_report_suppressed(struct host_output *o) {
-    if (o != NULL) log_limit_report_suppressed(&o->log_limit, o->plugin, rv_mono_now(), false);
+    if (o != NULL) log_limit_report_suppressed(&o->log_limit, o->plugin, clock_monotonic(), false);
 }
 
 struct host_output *host_output_free(struct host_output *o) {
@@ -98,8 +98,8 @@ struct host_output *host_output_free(struct host_output *o) {
         if (n < 0) break;
     }
     print_line(o);
-    log_limit_report_suppressed(&o->log_limit, o->plugin, rv_mono_now(), true);
-    rv_watch_free(o->watch);
+    log_limit_report_suppressed(&o->log_limit, o->plugin, clock_monotonic(), true);
+    loop_watch_free(o->watch);
     rv_closep(&o->fd);
     rv_buf_free(&o->line);
     free(o);

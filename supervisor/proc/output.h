@@ -8,7 +8,7 @@
 
 struct host_output;
 /* Takes over the reading end of the pipe, which must be non-blocking. `plugin` must outlive it. */
-struct host_output *host_output_new(struct rv_loop *l, int fd, struct rv_str plugin);
+struct host_output *host_output_new(struct loop *l, int fd, struct rv_str plugin);
 void host_output_report_suppressed(
     struct host_output *o); /* logs how many lines were suppressed, if the flood is over */
 struct host_output *host_output_free(struct host_output *o); /* first logs what is still in the pipe */

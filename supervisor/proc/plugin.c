@@ -40,37 +40,37 @@ static void start_host(struct plugin *p) {
     process_spawn(p);
     if (p->pid == 0) return; /* it could not be started; that was an event of its own */
     p->beat_at = 0;
-    rv_timer_arm(p->deadline, HELLO_MS);
-    rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
+    loop_timer_arm(p->deadline, HELLO_MS);
+    loop_timer_arm(p->beat, p->s->config->heartbeat_ms);
 }
 
 /* SIGABRT first, so that a hanging process leaves a core file if one is wanted. */
 static void abort_process(struct plugin *p) {
     process_kill(p, p->killed && p->kill_cause == DEATH_HANG ? SIGABRT : SIGKILL);
-    rv_timer_arm(p->deadline, KILL_MS);
+    loop_timer_arm(p->deadline, KILL_MS);
 }
 
 static void drain_host(struct plugin *p) {
     struct msg m = {.type = MSG_DRAIN};
-    rv_timer_disarm(p->beat);
-    p->drain_began = p->answered = rv_mono_now();
+    loop_timer_disarm(p->beat);
+    p->drain_began = p->answered = clock_monotonic();
     if (p->lane != NULL) lane_send(p->lane, &m);
-    rv_timer_arm(p->deadline, DRAIN_MS);
+    loop_timer_arm(p->deadline, DRAIN_MS);
 }
 
 static void wait_for_restart(struct plugin *p) {
-    int64_t begin = rv_mono_now() - DEATHS_WINDOW_MS * MS;
+    int64_t begin = clock_monotonic() - DEATHS_WINDOW_MS * MS;
     if (deaths_since(p->deaths, begin > p->replaced ? begin : p->replaced) > DEATHS_MAX) {
-        rv_err("plugin died too often: it is switched off and tried again in five minutes; the others go on", "plugin",
-               plugin_name(p), "last", deaths_last(p->deaths));
+        log_error("plugin died too often: it is switched off and tried again in five minutes; the others go on",
+                  "plugin", plugin_name(p), "last", deaths_last(p->deaths));
         plugin_event(p, LIFE_ON_TOO_MANY);
         return;
     }
-    rv_timer_arm(p->retry, lifecycle_backoff_ms(p->deaths_in_row, rv_random_u32()));
+    loop_timer_arm(p->retry, lifecycle_backoff_ms(p->deaths_in_row, random_u32()));
 }
 
 static void report_stopped(struct plugin *p) {
-    rv_timer_disarm(p->retry);
+    loop_timer_disarm(p->retry);
     if (p->on_stopped == NULL) return;
     void (*fn)(void *) = p->on_stopped;
     p->on_stopped = NULL;
@@ -82,8 +82,8 @@ void plugin_event(struct plugin *p, enum life_event e) {
     enum life_state before = p->state;
     p->state = step.next;
     if (before != p->state)
-        rv_debug("plugin state", "plugin", plugin_name(p), "from", life_state_name(before), "to",
-                 life_state_name(p->state));
+        log_debug("plugin state", "plugin", plugin_name(p), "from", life_state_name(before), "to",
+                  life_state_name(p->state));
     switch (step.action) {
     case LIFE_DO_NOTHING:
         break;
@@ -104,18 +104,18 @@ void plugin_event(struct plugin *p, enum life_event e) {
         break;
     case LIFE_DO_WAIT_LONG:
         metrics_table_drop_gauges(p->metrics);
-        rv_timer_arm(p->retry, BROKEN_MS);
+        loop_timer_arm(p->retry, BROKEN_MS);
         break;
     case LIFE_DO_FORGET:
         report_stopped(p); /* the callback may free the plugin */
         return;
     }
-    if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) rv_timer_arm(p->retry, LIBRARY_MS);
+    if (p->state == LIFE_MISFIT && before != LIFE_MISFIT) loop_timer_arm(p->retry, LIBRARY_MS);
     if (p->state == LIFE_READY && before != LIFE_READY) {
-        rv_timer_disarm(p->deadline);
+        loop_timer_disarm(p->deadline);
         plugin_note(p, (struct rv_str){NULL, 0});
         kept_save(p);
-        rv_info("plugin ready", "plugin", plugin_name(p));
+        log_info("plugin ready", "plugin", plugin_name(p));
         settings_sync(p, false);
     }
 }
@@ -125,12 +125,12 @@ void plugin_event(struct plugin *p, enum life_event e) {
 /* Draining may continue while the plugin waits for actions, which others carry out, and for a while after the last
  * result. */
 static bool may_go_on_draining(struct plugin *p) {
-    int64_t now = rv_mono_now(), most = p->drain_began + DRAIN_MAX_MS * MS, due = p->answered + DRAIN_MS * MS;
+    int64_t now = clock_monotonic(), most = p->drain_began + DRAIN_MAX_MS * MS, due = p->answered + DRAIN_MS * MS;
     if (p->state != LIFE_DRAINING || p->killed || now >= most) return false;
     if (executor_open(p->s->executor, &p->client) > 0) due = now + DRAIN_MS * MS;
     if (due > most) due = most;
     if (due <= now) return false;
-    rv_timer_arm(p->deadline, (due - now) / MS + 1);
+    loop_timer_arm(p->deadline, (due - now) / MS + 1);
     return true;
 }
 
@@ -139,11 +139,11 @@ static void on_deadline(void *arg) {
     if (may_go_on_draining(p)) return;
     if (p->state == LIFE_DYING || (p->state == LIFE_DRAINING && p->killed)) { /* SIGABRT was not enough */
         process_kill(p, SIGKILL);
-        rv_timer_arm(p->deadline, KILL_MS);
+        loop_timer_arm(p->deadline, KILL_MS);
         return;
     }
     if (!p->killed) plugin_set_kill_cause(p, DEATH_HANG);
-    rv_warn("plugin missed a deadline", "plugin", plugin_name(p), "state", life_state_name(p->state));
+    log_warn("plugin missed a deadline", "plugin", plugin_name(p), "state", life_state_name(p->state));
     plugin_event(p, LIFE_ON_DEADLINE);
 }
 
@@ -151,7 +151,7 @@ static void on_deadline(void *arg) {
 static void on_retry(void *arg) {
     struct plugin *p = arg;
     if (p->state == LIFE_MISFIT && !process_library_changed(p))
-        rv_timer_arm(p->retry, LIBRARY_MS);
+        loop_timer_arm(p->retry, LIBRARY_MS);
     else
         plugin_event(p, LIFE_ON_RETRY);
 }
@@ -162,22 +162,22 @@ static void start_again(void *arg) { plugin_start(arg); }
  * a while, even if the files are small. */
 static void follow_recording(struct plugin *p, int64_t now) {
     if (p->state != LIFE_READY || now - p->started < RECORDING_MS * MS || !process_recording_full(p)) return;
-    rv_info("recording is full: the plugin is started again with the next one", "plugin", plugin_name(p), "file",
-            p->recording);
+    log_info("recording is full: the plugin is started again with the next one", "plugin", plugin_name(p), "file",
+             p->recording);
     plugin_stop(p, start_again, p);
 }
 
 static void on_beat(void *arg) {
     struct plugin *p = arg;
-    int64_t now = rv_mono_now();
-    rv_timer_arm(p->beat, p->s->config->heartbeat_ms);
+    int64_t now = clock_monotonic();
+    loop_timer_arm(p->beat, p->s->config->heartbeat_ms);
     if (p->pid == 0 || p->state == LIFE_DYING) return;
     /* If this timer is late, the supervisor itself stood still. Messages of the host may then wait unread. */
     if (p->beat_at != 0 && now - p->beat_at > 2 * p->s->config->heartbeat_ms * MS) p->pong_at = now;
     p->beat_at = now;
     p->memory = process_memory_bytes(p->pid);
     if (p->config->memory != 0 && p->memory > p->config->memory) {
-        rv_err("plugin exceeds its memory limit and is stopped", "plugin", plugin_name(p));
+        log_error("plugin exceeds its memory limit and is stopped", "plugin", plugin_name(p));
         plugin_set_kill_cause(p, DEATH_MEMORY);
         plugin_event(p, LIFE_ON_VIOLATION);
         return;
@@ -208,14 +208,14 @@ struct plugin *plugin_new(struct supervisor *s, const struct config_plugin *c) {
     p->config = c;
     p->client = (struct executor_client){c, session_result, session_result_bytes, p, session_knows, session_generation};
     p->pidfd = -1;
-    p->deadline = rv_loop_timer(s->loop, on_deadline, p);
-    p->retry = rv_loop_timer(s->loop, on_retry, p);
-    p->beat = rv_loop_timer(s->loop, on_beat, p);
+    p->deadline = loop_timer(s->loop, on_deadline, p);
+    p->retry = loop_timer(s->loop, on_retry, p);
+    p->beat = loop_timer(s->loop, on_beat, p);
     p->quarantine = quarantine_new(c, &(struct quarantine_callbacks){session_quarantine, on_quarantine_event, p});
     p->deaths = deaths_new();
     settings_adopt(p);
     p->metrics = metrics_table_new();
-    if (s->plugins == NULL) rv_loop_prepare(s->loop, session_pump, s);
+    if (s->plugins == NULL) loop_prepare(s->loop, session_pump, s);
     struct plugin **last = &s->plugins;
     while (*last != NULL) last = &(*last)->next;
     *last = p;
@@ -232,9 +232,9 @@ struct plugin *plugin_free(struct plugin *p) {
     executor_forget(p->s->executor, &p->client);
     process_close(p);
     session_leave_feeds(p);
-    rv_timer_free(p->deadline);
-    rv_timer_free(p->retry);
-    rv_timer_free(p->beat);
+    loop_timer_free(p->deadline);
+    loop_timer_free(p->retry);
+    loop_timer_free(p->beat);
     quarantine_free(p->quarantine);
     deaths_free(p->deaths);
     settings_free(p);
@@ -291,7 +291,7 @@ void plugin_replace(struct plugin *p, const struct config_plugin *c) {
     p->metrics = (metrics_table_free(p->metrics), metrics_table_new());
     p->deaths_in_row = 0;
     plugin_note(p, (struct rv_str){NULL, 0});
-    p->replaced = rv_mono_now();
+    p->replaced = clock_monotonic();
     if (!c->enabled)
         session_leave_feeds(p);
     else if (p->kinds != NULL)
@@ -327,7 +327,7 @@ void plugin_info(const struct plugin *p, struct plugin_info *ret) {
         ret->outbox = outbox_depth(p->outbox);
         ret->merged = outbox_merged(p->outbox);
     }
-    if (p->pid != 0) ret->uptime_s = (rv_mono_now() - p->started) / INT64_C(1000000000);
+    if (p->pid != 0) ret->uptime_s = (clock_monotonic() - p->started) / INT64_C(1000000000);
 }
 
 void plugin_quarantines(const struct plugin *p, void (*fn)(void *arg, const struct quarantine_info *q), void *arg) {

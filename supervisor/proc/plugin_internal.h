@@ -55,7 +55,7 @@ struct plugin {
     /* process.c */
     pid_t pid;
     int pidfd;
-    struct rv_watch *pid_watch;
+    struct loop_watch *pid_watch;
     struct host_output *output;
     struct flight *flight;
     /* `recording` is NULL if there is none. */
@@ -100,7 +100,7 @@ struct plugin {
     bool live; /* its host accepts settings while it runs */
     struct plugin_settings settings;
     /* plugin.c */
-    struct rv_timer *deadline, *retry, *beat;
+    struct loop_timer *deadline, *retry, *beat;
     /* Monotonic, ns. `answered`: when it got the last result. */
     int64_t drain_began, answered;
     int64_t beat_at; /* monotonic, ns: when its heartbeat was last checked; 0 if not yet */

@@ -35,10 +35,10 @@ static int material(const struct config_plugin *p, struct rv_error *err) {
 
 /* Reads the output, up to a limit. Returns false if the time is over. */
 static bool read_output(int fd, struct rv_buf *out) {
-    int64_t end = rv_mono_now() + PROBE_MS * INT64_C(1000000);
+    int64_t end = clock_monotonic() + PROBE_MS * INT64_C(1000000);
     for (char chunk[4096];;) {
         struct pollfd p = {fd, POLLIN, 0};
-        int64_t left = rv_mono_left_ms(end);
+        int64_t left = clock_left_ms(end);
         if (left <= 0 || poll(&p, 1, (int)left) == 0) return false;
         ssize_t n = read(fd, chunk, sizeof chunk);
         if (n == 0) return true;
@@ -128,7 +128,7 @@ int probe_plugin(const struct config *c, const struct config_plugin *p, const ch
     if (!ended)
         rv_buf_addf(&why, "its init did not return within %d s", PROBE_MS / 1000);
     else if (reason.n != 0)
-        rv_buf_add_str(&why, rv_utf8_clip(reason, 1024));
+        rv_buf_add_str(&why, utf8_clip(reason, 1024));
     else
         rv_buf_addf(&why, "its host died while it was asked: %s", how);
     return fail_at(c, p, rv_buf_str(&why), err);

@@ -22,7 +22,7 @@ enum { HEALTHY_MS = 300000, EXIT_CONFIG = 78 };
 /* ---- the process ---------------------------------------------------------------------------------------- */
 
 void process_close(struct plugin *p) {
-    p->pid_watch = rv_watch_free(p->pid_watch);
+    p->pid_watch = loop_watch_free(p->pid_watch);
     p->output = host_output_free(p->output);
     rv_closep(&p->pidfd);
     session_close(p);
@@ -33,8 +33,8 @@ void process_close(struct plugin *p) {
     p->dir = p->recording = NULL;
     p->pid = 0;
     p->memory = 0;
-    rv_timer_disarm(p->deadline);
-    rv_timer_disarm(p->beat);
+    loop_timer_disarm(p->deadline);
+    loop_timer_disarm(p->beat);
 }
 
 static void on_end(void *arg, int fd, unsigned events);
@@ -55,7 +55,7 @@ static void name_recording(struct plugin *p) {
     if (p->config->record.n == 0) return;
     rv_autofree char *dir = rv_strdup(p->config->record);
     p->recording = recordings_next(dir, plugin_name(p), p->instance, &err);
-    if (p->recording == NULL) rv_err("plugin is not recorded", "plugin", plugin_name(p), "reason", err.text);
+    if (p->recording == NULL) log_error("plugin is not recorded", "plugin", plugin_name(p), "reason", err.text);
 }
 
 bool process_recording_full(const struct plugin *p) {
@@ -113,7 +113,7 @@ static int start_process(struct plugin *p, struct rv_error *err) {
     close(token[0]);
     close(token[1]);
     if (p->pidfd < 0 || written != (ssize_t)sizeof p->token) return p->pidfd;
-    p->pid_watch = rv_loop_fd(p->s->loop, p->pidfd, RV_LOOP_READ, on_end, p);
+    p->pid_watch = loop_fd(p->s->loop, p->pidfd, LOOP_READ, on_end, p);
     return 0;
 }
 
@@ -147,8 +147,8 @@ static const char *log_death(enum death_cause cause) {
 /* Logs one line: what happened, on which object, and in which call. */
 static enum blame report_death(struct plugin *p, enum death_cause cause, const char *how, const struct flight_record *f,
                                const char *key) {
-    rv_err(log_death(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
-           flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
+    log_error(log_death(cause), "plugin", plugin_name(p), "how", how, "cause", death_cause_name(cause), "while",
+              flight_call_name(f->call), "key", key[0] != 0 ? key : NULL);
     if (f->name[0] == 0 || (f->call != FLIGHT_RECONCILE && f->call != FLIGHT_MAP)) return BLAME_NOBODY;
     const struct store_object *o = session_find(p, f->kind, rv_str(f->ns), rv_str(f->name));
     return o != NULL && rv_str_is(o->uid, f->uid) ? quarantine_blame(p->quarantine, f->kind, o, how) : BLAME_NOBODY;
@@ -169,7 +169,7 @@ static void count_death(struct plugin *p, int status, bool starved, const struct
                              : starved                            ? DEATH_MEMORY
                              : status >= 0 && WIFSIGNALED(status) ? DEATH_SIGNAL
                                                                   : DEATH_EXIT;
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     if (f->call != FLIGHT_IDLE && f->name[0] != 0) snprintf(key, sizeof key, "%s/%s", f->ns, f->name);
     if (now - p->started > HEALTHY_MS * MS) p->deaths_in_row = 0;
     p->deaths_in_row++;
@@ -199,12 +199,12 @@ static void on_end(void *arg, int fd, unsigned events) {
     death_describe(status, how, sizeof how);
     if (wanted) {
         if (status != 0)
-            rv_warn("plugin did not end by itself when it was asked to", "plugin", plugin_name(p), "how", how);
+            log_warn("plugin did not end by itself when it was asked to", "plugin", plugin_name(p), "how", how);
     } else if (!config) {
         count_death(p, status, was_starved(p, &usage), &f);
     } else {
-        rv_err("plugin does not fit and is not started again until its library or the configuration changes", "plugin",
-               plugin_name(p), "how", "ABI or configuration error (see the lines above)");
+        log_error("plugin does not fit and is not started again until its library or the configuration changes",
+                  "plugin", plugin_name(p), "how", "ABI or configuration error (see the lines above)");
     }
     process_close(p);
     plugin_event(p, config ? LIFE_ON_EXITED_CONFIG : LIFE_ON_EXITED);
@@ -215,14 +215,14 @@ static void on_end(void *arg, int fd, unsigned events) {
 void process_spawn(struct plugin *p) {
     struct rv_error err = {0};
     p->killed = p->unfit = p->why_fresh = false;
-    p->started = rv_mono_now();
+    p->started = clock_monotonic();
     if (process_library_changed(p)) { /* another build may be better */
         quarantine_clear(p->quarantine);
         settings_adopt(p);
     }
     (void)process_look_at_library(p, &p->library);
     if (start_process(p, &err) == 0) return;
-    rv_err("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
+    log_error("cannot start a plugin's host", "plugin", plugin_name(p), "reason", err.text);
     plugin_note(p, rv_str(err.text));
     count_death(p, -1, false, &(struct flight_record){0}); /* so that the next attempts come at longer intervals */
     process_close(p);

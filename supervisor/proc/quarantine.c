@@ -90,13 +90,13 @@ static struct blamed **find_blamed(struct quarantine *q, uint32_t kind, struct r
 static void put_away(struct quarantine *q, struct blamed *b) {
     const struct manifest_kind *k = &q->config->manifest->kinds[b->kind];
     rv_autobuf struct rv_buf note = {0};
-    b->since = rv_wall_now();
+    b->since = clock_wall();
     rv_buf_addf(&note,
                 "Plugin " RV_STR_FMT " died %u times while it worked on this object (%s). It is left alone until it "
                 "changes, or until: rayvisorctl release " RV_STR_FMT " %s/%s",
                 RV_STR_ARG(q->config->name), b->times, b->how, RV_STR_ARG(q->config->name), b->ns, b->name);
-    rv_err("object quarantined: its plugin died twice while working on it", "plugin", q->config->name.p, "namespace",
-           b->ns, "name", b->name, "how", b->how);
+    log_error("object quarantined: its plugin died twice while working on it", "plugin", q->config->name.p, "namespace",
+              b->ns, "name", b->name, "how", b->how);
     struct rv_event e = {.size = sizeof e,
                          .warning = 1,
                          .reason = RV_STR("Quarantined"),
@@ -124,7 +124,7 @@ static bool reads_metadata(const struct manifest_kind *k, const char *member) {
  * status does not count. It includes the labels, which every plugin gets, and the annotations, if the plugin reads any.
  * Without a generation it is the resourceVersion. */
 static char *version_of(const struct quarantine *q, uint32_t kind, const struct store_object *o) {
-    struct rv_bytes b = rv_blob_bytes(o->blob);
+    struct rv_bytes b = blob_bytes(o->blob);
     struct rv_val metadata = rv_val_get((struct rv_val){b.p, b.n}, "metadata");
     int64_t generation = rv_path_int(metadata, "generation", -1);
     if (generation < 0) return rv_strdup(o->resource_version);
@@ -139,7 +139,7 @@ static char *version_of(const struct quarantine *q, uint32_t kind, const struct 
 
 enum blame quarantine_blame(struct quarantine *q, uint32_t kind, const struct store_object *o, const char *how) {
     struct rv_str ns = o->ns, name = o->name, uid = o->uid;
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     struct blamed **p = find_blamed(q, kind, ns, name), *b = *p;
     if (b != NULL && (!rv_str_is(uid, b->uid) || now - b->last > HOUR) && b->since == 0) {
         drop_blamed(q, p);
@@ -176,8 +176,8 @@ void quarantine_object_changed(struct quarantine *q, uint32_t kind, const struct
     *p = b->next;
     q->n--;
     if (b->since != 0) {
-        rv_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name",
-                b->name);
+        log_info("quarantine ended: the object changed", "plugin", q->config->name.p, "namespace", b->ns, "name",
+                 b->name);
         report_key(q, b, false);
     }
     blamed_free(b);
@@ -203,8 +203,8 @@ bool quarantine_release(struct quarantine *q, struct rv_str ns, struct rv_str na
     for (uint32_t kind = 0; kind < q->config->manifest->kind_n; kind++) {
         struct blamed **p = find_blamed(q, kind, ns, name);
         if (*p == NULL || (*p)->since == 0) continue;
-        rv_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
-                (*p)->name);
+        log_info("quarantine ended: released by hand", "plugin", q->config->name.p, "namespace", (*p)->ns, "name",
+                 (*p)->name);
         drop_blamed(q, p);
         q->on.key(q->on.arg, kind, ns, name, false);
         any = true;

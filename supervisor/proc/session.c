@@ -25,7 +25,7 @@ static void violation(struct plugin *p, enum death_cause cause, const char *mess
 
 /* Sends a message. Messages that a host does not read are queued here, up to a limit. A host that exceeds it is
  * stopped. */
-static void send_to_host(struct plugin *p, struct msg *m, struct rv_blob *payload) {
+static void send_to_host(struct plugin *p, struct msg *m, struct blob *payload) {
     if (p->lane == NULL || (p->killed && lane_queued_bytes(p->lane) > UNREAD_MAX)) return;
     lane_send_blob(p->lane, m, payload);
     if (lane_queued_bytes(p->lane) > UNREAD_MAX && !p->killed)
@@ -39,8 +39,8 @@ static struct store_collection *collection_of(const struct plugin *p, size_t i) 
 }
 
 /* A kind may have several collections, one for each namespace. */
-static struct rv_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name,
-                                    struct msg_object *ret) {
+static struct blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name,
+                                 struct msg_object *ret) {
     struct plugin *p = arg;
     for (size_t i = 0; i < p->kind_n; i++) {
         if (p->kinds[i].kind != kind) continue;
@@ -52,7 +52,7 @@ static struct rv_blob *outbox_fetch(void *arg, uint32_t kind, struct rv_str ns, 
     return NULL;
 }
 
-static void outbox_send(void *arg, struct msg *m, struct rv_blob *payload) {
+static void outbox_send(void *arg, struct msg *m, struct blob *payload) {
     struct plugin *p = arg;
     send_to_host(p, m, payload);
 }
@@ -73,7 +73,7 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
     struct plugin *p = l->plugin;
     if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY)
-        rv_coalesce_edited(&p->s->coalesce, rv_mono_now());
+        coalesce_edited(&p->s->coalesce, clock_monotonic());
     queue_change(l, o, deleted);
     if (deleted)
         executor_object_gone(p->s->executor, rv_str(store_collection_api_version(o->collection)),
@@ -84,11 +84,11 @@ static void on_change(void *arg, const struct store_object *o, bool deleted) {
 /* Waits for the writes of the previous process. While one is in flight, its outcome is unknown. A plugin that decides
  * without it would make the same objects again. */
 static void end_snapshot(struct plugin *p) {
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     if (executor_unfinished(p->s->executor, plugin_name(p))) {
         if (p->end_waits_until == 0) p->end_waits_until = now + UNFINISHED_MS * INT64_C(1000000);
         if (now < p->end_waits_until) return;
-        rv_warn("writes of the process before are still under way: no longer waited for", "plugin", plugin_name(p));
+        log_warn("writes of the process before are still under way: no longer waited for", "plugin", plugin_name(p));
     }
     p->end_waits_until = 0;
     outbox_snapshot_end(p->outbox, p->snapshot_rev);
@@ -137,7 +137,7 @@ static void snapshot_if_complete(struct plugin *p) {
     p->snapshot_rev = rev;
     /* no answer is expected */
     if (p->stands_by)
-        rv_timer_disarm(p->deadline);
+        loop_timer_disarm(p->deadline);
     else
         end_snapshot(p);
 }
@@ -145,7 +145,7 @@ static void snapshot_if_complete(struct plugin *p) {
 void plugin_lead(struct plugin *p) {
     if (!p->stands_by) return;
     p->stands_by = false;
-    rv_timer_arm(p->deadline, SYNC_MS);
+    loop_timer_arm(p->deadline, SYNC_MS);
     end_snapshot(p);
 }
 
@@ -177,14 +177,14 @@ static void read_time_zones(struct plugin *p, struct rv_buf *out) {
     struct rv_error err = {0};
     if (zoneinfo_pack(ZONEINFO_DIR, out, &err) == 0) return;
     rv_buf_clear(out);
-    rv_warn("no time zone database on this machine: the plugin uses the one that it was built with", "plugin",
-            plugin_name(p), "reason", err.text);
+    log_warn("no time zone database on this machine: the plugin uses the one that it was built with", "plugin",
+             plugin_name(p), "reason", err.text);
 }
 
 void session_welcome(struct plugin *p) {
     rv_autobuf struct rv_buf kinds = {0}, zones = {0};
     uint8_t seed[32];
-    rv_random(seed, sizeof seed);
+    random_bytes(seed, sizeof seed);
     session_encode_kinds(p->config->manifest, &kinds);
     if (p->config->manifest->time_zones) read_time_zones(p, &zones);
     struct msg m = {.type = MSG_WELCOME,
@@ -203,7 +203,7 @@ void session_welcome(struct plugin *p) {
     outbox_credit(p->outbox, CREDIT_MESSAGES, CREDIT_BYTES);
     metrics_table_mark(p->metrics);
     p->snapshot_waits = true;
-    rv_timer_arm(p->deadline, SYNC_MS);
+    loop_timer_arm(p->deadline, SYNC_MS);
     snapshot_if_complete(p);
 }
 
@@ -215,7 +215,7 @@ void session_result(void *arg, uint64_t instance, struct rv_str api_version, str
     for (uint32_t k = 0; k < m->kind_n; k++)
         if (rv_str_eq(m->kinds[k].api_version, api_version) && rv_str_eq(m->kinds[k].resource, resource))
             outbox_flush_object(p->outbox, k, r->r.ns, r->r.name);
-    p->answered = rv_mono_now();
+    p->answered = clock_monotonic();
     struct msg out = {.type = MSG_RESULT, .result = *r, .payload = r->r.body};
     outbox_result(p->outbox, &out);
 }
@@ -226,7 +226,7 @@ bool session_knows(const void *arg, struct rv_str ns, struct rv_str name) {
 
 int64_t session_generation(const void *arg, struct rv_str ns, struct rv_str name) {
     const struct store_object *o = session_find(arg, 0, ns, name);
-    struct rv_bytes b = o != NULL ? rv_blob_bytes(o->blob) : (struct rv_bytes){NULL, 0};
+    struct rv_bytes b = o != NULL ? blob_bytes(o->blob) : (struct rv_bytes){NULL, 0};
     return rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", 0);
 }
 
@@ -239,7 +239,7 @@ size_t session_result_bytes(const void *arg) {
 
 static void refuse_host(struct plugin *p, const char *why) {
     struct msg m = {.type = MSG_REFUSE, .text = {RV_E_ABI, rv_str(why)}};
-    rv_err("plugin refused", "plugin", plugin_name(p), "reason", why);
+    log_error("plugin refused", "plugin", plugin_name(p), "reason", why);
     plugin_note(p, rv_str(why));
     p->unfit = true;
     lane_send(p->lane, &m);
@@ -247,7 +247,7 @@ static void refuse_host(struct plugin *p, const char *why) {
 
 /* Stops the host. Nothing that it sends is used any more. */
 static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason) {
-    rv_err(message, "plugin", plugin_name(p), "reason", reason);
+    log_error(message, "plugin", plugin_name(p), "reason", reason);
     plugin_note(p, rv_str(reason));
     lane_drop_input(p->lane);
     if (!p->killed) plugin_set_kill_cause(p, cause);
@@ -289,19 +289,19 @@ static void on_hello(struct plugin *p, const struct msg_hello *h) {
         refuse_host(p, rv_buf_cstr(&why));
         return;
     }
-    p->pong_at = rv_mono_now();
+    p->pong_at = clock_monotonic();
     p->welcome = p->state == LIFE_STARTING; /* it may have been asked to stop in the meantime */
     plugin_event(p, LIFE_ON_HELLO);
 }
 
-static struct rv_str log_text(struct rv_str s) { return rv_utf8_clip(s, LOG_TEXT_MAX); }
+static struct rv_str log_text(struct rv_str s) { return utf8_clip(s, LOG_TEXT_MAX); }
 
 static void on_log(struct plugin *p, const struct msg_log *l) {
     struct rv_field fields[32];
     size_t n = 0, bytes = 0;
     enum rv_log_level level =
         l->level < RV_LOG_DEBUG || l->level > RV_LOG_ERROR ? RV_LOG_INFO : (enum rv_log_level)l->level;
-    if (!rv_log_enabled(level)) return;
+    if (!log_enabled(level)) return;
     fields[n++] = (struct rv_field){RV_STR("plugin"), p->config->name};
     if (l->key.name.n != 0) {
         fields[n++] = (struct rv_field){RV_STR("namespace"), log_text(l->key.ns)};
@@ -312,8 +312,8 @@ static void on_log(struct plugin *p, const struct msg_log *l) {
             fields[n++] = (struct rv_field){log_text(it.key), log_text(rv_val_str(it.val))};
     for (size_t i = 0; i < n; i++) bytes += fields[i].key.n + fields[i].value.n;
     struct rv_str message = log_text(l->message);
-    if (log_limit_allows(&p->log_limit, p->config->name, message.n + bytes, rv_mono_now()))
-        rv_logv(level, message, fields, n);
+    if (log_limit_allows(&p->log_limit, p->config->name, message.n + bytes, clock_monotonic()))
+        log_write_fields(level, message, fields, n);
 }
 
 static void on_explanation(struct plugin *p, const struct msg_explain *e) {
@@ -347,7 +347,7 @@ static void on_action(struct plugin *p, const struct msg *m) {
     uint64_t id = m->action.id;
     if (id <= p->last_action) {
         p->repeated++;
-        rv_err("a host used the id of an action again: refused", "plugin", plugin_name(p));
+        log_error("a host used the id of an action again: refused", "plugin", plugin_name(p));
         refuse_action(p, id, RV_E_PROTOCOL, "RepeatedActionId",
                       "the id of an action must be greater than those before it");
         return;
@@ -390,7 +390,7 @@ static void on_message(void *arg, const struct msg *m) {
         break;
     case MSG_PONG:
         /* A PONG is the only sign of life. A host that sends all the time may still read nothing. */
-        if ((int64_t)m->ping.t > p->pong_at && (int64_t)m->ping.t <= rv_mono_now()) p->pong_at = (int64_t)m->ping.t;
+        if ((int64_t)m->ping.t > p->pong_at && (int64_t)m->ping.t <= clock_monotonic()) p->pong_at = (int64_t)m->ping.t;
         p->gauges = m->ping;
         /* It has reconciled all its keys once. */
         if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
@@ -406,7 +406,7 @@ static void on_message(void *arg, const struct msg *m) {
         break;
     case MSG_FAILED: {
         rv_autofree char *text = rv_strdup(m->text.text);
-        rv_err("plugin cannot run", "plugin", plugin_name(p), "reason", text);
+        log_error("plugin cannot run", "plugin", plugin_name(p), "reason", text);
         plugin_note(p, rv_str(text));
         p->unfit = p->unfit || m->text.code == RV_E_ABI || m->text.code == RV_E_CONFIG;
         break;
@@ -455,7 +455,7 @@ static void join_feed(struct plugin *p, size_t kind, const char *ns) {
     *l =
         (struct listened){p, (uint32_t)kind, feed_join(p->s->feeds, &p->config->manifest->kinds[kind], ns, &err), NULL};
     if (l->feed == NULL) {
-        rv_err("cannot watch what a plugin reads", "plugin", plugin_name(p), "reason", err.text);
+        log_error("cannot watch what a plugin reads", "plugin", plugin_name(p), "reason", err.text);
         return;
     }
     l->listener = store_listen(feed_collection(l->feed), on_change, l);
@@ -516,19 +516,19 @@ const struct store_object *session_find(const struct plugin *p, uint32_t kind, s
 
 int session_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
-    p->pong_at = rv_mono_now();
+    p->pong_at = clock_monotonic();
     p->last_action = 0;
     p->over_limit = 0;
     p->greeted = p->welcome = false;
     p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;
     p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});
-    rv_random(p->token, sizeof p->token);
+    random_bytes(p->token, sizeof p->token);
     return 0;
 }
 
 void session_close(struct plugin *p) {
-    log_limit_report_suppressed(&p->log_limit, p->config->name, rv_mono_now(), true);
+    log_limit_report_suppressed(&p->log_limit, p->config->name, clock_monotonic(), true);
     p->lane = lane_free(p->lane);
     p->outbox = outbox_free(p->outbox);
     p->end_waits_until = 0;

@@ -65,7 +65,7 @@ static void refuse_settings(struct plugin *p, struct rv_str reason) {
     forget_refusal(s);
     copy(&s->refused, &s->sent);
     s->refusal = rv_strdup(rv_buf_str(&text));
-    rv_err("settings refused by the plugin", "plugin", plugin_name(p), "reason", s->refusal);
+    log_error("settings refused by the plugin", "plugin", plugin_name(p), "reason", s->refusal);
 }
 
 void settings_answer(struct plugin *p, const struct msg_text *m) {
@@ -76,7 +76,7 @@ void settings_answer(struct plugin *p, const struct msg_text *m) {
     } else {
         copy(&s->in_force, &s->sent);
         forget_refusal(s);
-        rv_info("plugin took new settings", "plugin", plugin_name(p));
+        log_info("plugin took new settings", "plugin", plugin_name(p));
         quarantine_clear(p->quarantine); /* with other settings the plugin may behave better */
     }
     rv_buf_clear(&s->sent);

@@ -28,7 +28,7 @@ static void child(const struct spawn_opts *o, int error_fd) {
     int report = fcntl(error_fd, F_DUPFD_CLOEXEC, FD_SPARE);
     bool ok = null >= 0 && out >= 0 && token >= 0 && flight >= 0 && report >= 0 && dup2(null, 0) >= 0 &&
               dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && dup2(token, FD_TOKEN) >= 0 && dup2(flight, FD_FLIGHT) >= 0;
-    rv_fd_limit_restore(0);
+    fd_limit_restore(0);
     if (ok) {
         (void)close_range(FD_FLIGHT + 1, (unsigned)report - 1, 0);
         (void)close_range((unsigned)report + 1, ~0u, 0);

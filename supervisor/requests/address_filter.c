@@ -99,7 +99,7 @@ static const char *class_of(const struct in6_addr *a) {
 /* Interfaces come and go. */
 static void look_at_own(struct address_filter *f) {
     struct ifaddrs *list = NULL;
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     if (now < f->own_until || getifaddrs(&list) != 0) return;
     size_t n = 0;
     for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) n++;

@@ -8,6 +8,6 @@ bool credential_line(const struct rv_http_request *h, struct rv_val secret, stru
                 RV_STR_ARG(h->auth_header.n != 0 ? h->auth_header : RV_STR("Authorization")),
                 RV_STR_ARG(h->auth_prefix));
     size_t before = line->n;
-    return rv_base64_decode(coded, RV_BASE64_STANDARD, line) == 0 && line->n != before &&
+    return base64_decode(coded, BASE64_STANDARD, line) == 0 && line->n != before &&
            memchr(line->p, '\n', line->n) == NULL && memchr(line->p, '\r', line->n) == NULL;
 }

@@ -26,7 +26,7 @@ struct exchange {
      * up. */
     bool is_name, unresolved, resolved;
     struct resolver_waiter wait;
-    struct rv_timer *deadline; /* used while it waits for the name; otherwise curl enforces the time-out */
+    struct loop_timer *deadline; /* used while it waits for the name; otherwise curl enforces the time-out */
     int64_t until;
     unsigned ms;
     size_t max;
@@ -41,7 +41,7 @@ struct exchange {
 };
 
 struct http_direct {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct curl_loop *curl;
     CURLM *multi; /* its easy handles */
     struct resolver *resolver;
@@ -125,7 +125,7 @@ static void exchange_free(struct exchange *x) {
     *x->back = x->next;
     if (x->next != NULL) x->next->back = x->back;
     resolver_cancel(&x->wait);
-    rv_timer_free(x->deadline);
+    loop_timer_free(x->deadline);
     free(x->host);
     curl_multi_remove_handle(x->owner->multi, x->easy);
     curl_easy_cleanup(x->easy);
@@ -181,7 +181,7 @@ static void finish(struct exchange *x, CURLcode result) {
 
 /* At least 1, because 0 means no time-out to curl. */
 static int64_t left_ms(const struct exchange *x) {
-    int64_t ms = rv_mono_left_ms(x->until);
+    int64_t ms = clock_left_ms(x->until);
     return ms > 0 ? ms : 1;
 }
 
@@ -211,7 +211,7 @@ static void on_refused(void *arg) {
 
 static void on_name(void *arg, const char *why) {
     struct exchange *x = arg;
-    x->deadline = rv_timer_free(x->deadline);
+    x->deadline = loop_timer_free(x->deadline);
     x->resolved = true;
     if (why == NULL) {
         begin(x);
@@ -225,8 +225,8 @@ static void wait_for_name(struct exchange *x) {
     struct http_direct *h = x->owner;
     curl_multi_remove_handle(h->multi, x->easy);
     rv_buf_clear(&x->answer);
-    x->deadline = rv_loop_timer(h->loop, on_deadline, x);
-    rv_timer_arm(x->deadline, left_ms(x));
+    x->deadline = loop_timer(h->loop, on_deadline, x);
+    loop_timer_arm(x->deadline, left_ms(x));
     resolver_wait(h->resolver, &x->wait, x->host, on_name, x);
 }
 
@@ -250,7 +250,7 @@ static void on_api_name(void *arg, const char *why) {
  * by another address, its name is looked up as well. This does not block anything. It is repeated now and then, because
  * addresses change and lookups fail. */
 static void lookup_api_server(struct http_direct *h) {
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     if (!h->filter.api_is_name || h->api_wait.lookup != NULL || now < h->api_next) return;
     h->api_next = now + API_AGAIN_MS * INT64_C(1000000);
     resolver_wait(h->resolver, &h->api_wait, h->filter.api, on_api_name, NULL);
@@ -261,7 +261,7 @@ static void on_address(void *arg, const char *name, const struct sockaddr *a) {
     if (h->filter.api != NULL && strcmp(name, h->filter.api) == 0) kube_peers_add(h->filter.peers, a);
 }
 
-struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api,
+struct http_direct *http_direct_new(struct loop *l, const char *api_server, struct kube_peers *api,
                                     http_admit_fn admit) {
     struct http_direct *h = rv_alloc(sizeof *h);
     h->loop = l;
@@ -347,7 +347,7 @@ static struct exchange *exchange_new(struct http_direct *h, const struct rv_http
     struct exchange *x = rv_alloc(sizeof *x);
     x->owner = h;
     x->ms = http_request_ms(r, HTTP_DEFAULT_MS);
-    x->until = rv_mono_now() + (int64_t)x->ms * 1000000;
+    x->until = clock_monotonic() + (int64_t)x->ms * 1000000;
     x->max = http_request_max_bytes(r);
     x->host = resolver_host_of_url(r->url, &x->is_name);
     rv_buf_add(&x->body, r->body.p, r->body.n);
@@ -379,8 +379,8 @@ void http_direct_send(struct http_direct *h, const struct rv_http_request *r, co
     if (credential != NULL) add_header(x, credential);
     set_options(x, r);
     if (x->host != NULL && address_filter_denies_host(&h->filter, x->host)) {
-        x->deadline = rv_loop_timer(h->loop, on_refused, x); /* done must not be called from within this call */
-        rv_timer_arm(x->deadline, 0);
+        x->deadline = loop_timer(h->loop, on_refused, x); /* done must not be called from within this call */
+        loop_timer_arm(x->deadline, 0);
     } else {
         begin(x);
     }

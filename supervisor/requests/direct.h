@@ -10,7 +10,7 @@ struct http_direct;
 struct kube_peers;
 struct address_range;
 /* `api_server` is the URL of the API server. `api` has its addresses, which the Kubernetes clients record. */
-struct http_direct *http_direct_new(struct rv_loop *l, const char *api_server, struct kube_peers *api,
+struct http_direct *http_direct_new(struct loop *l, const char *api_server, struct kube_peers *api,
                                     http_admit_fn admit);
 /* As address_filter_allow(). */
 void http_direct_allow(struct http_direct *h, const struct address_range *ranges, size_t n);

@@ -36,7 +36,7 @@ struct call {
     struct h2_target target;
     char *method, *content_type, *credential;
     struct rv_buf body;
-    struct rv_timer *deadline;
+    struct loop_timer *deadline;
     unsigned ms;
     int64_t sent; /* monotonic, ns */
     size_t max_bytes;
@@ -76,7 +76,7 @@ struct host {
     struct sockaddr_storage addresses[ADDRESSES_MAX];
     /* `address_at` is the address that is being tried. */
     size_t address_n, address_at;
-    struct rv_timer *next_address;
+    struct loop_timer *next_address;
     /* All of them, and the one that takes requests. */
     struct link *links, *link;
     struct calls waiting;
@@ -90,13 +90,13 @@ struct host {
 };
 
 struct h2_pool {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct resolver *resolver;
     struct address_filter *filter;
     http_admit_fn admit;
     const struct h2_pool_limits *limits;
     SSL_CTX *tls;
-    struct rv_timer *flush, *sweep;
+    struct loop_timer *flush, *sweep;
     void *hosts; /* a tree by key */
     struct host *oldest, *newest, *marked;
     size_t host_n, link_n;
@@ -137,7 +137,7 @@ static void mark(struct host *h) {
     h->marked = true;
     h->next_marked = p->marked;
     p->marked = h;
-    rv_timer_arm(p->flush, 0);
+    loop_timer_arm(p->flush, 0);
 }
 
 static void unmark(struct host *h) {
@@ -156,7 +156,7 @@ static void age_remove(struct host *h) {
 
 static void age_add(struct host *h) {
     struct h2_pool *p = h->pool;
-    h->used = rv_mono_now();
+    h->used = clock_monotonic();
     h->older = p->newest;
     h->newer = NULL;
     *(p->newest != NULL ? &p->newest->newer : &p->oldest) = h;
@@ -167,7 +167,7 @@ static void age_add(struct host *h) {
 
 static void call_free(struct call *c) {
     calls_remove(list_of(c), c);
-    rv_timer_free(c->deadline);
+    loop_timer_free(c->deadline);
     h2_target_free(&c->target);
     if (c->credential != NULL) explicit_bzero(c->credential, strlen(c->credential));
     free(c->credential);
@@ -195,7 +195,7 @@ static void call_fail(struct call *c, int code, const char *fmt, ...) {
     c->link = NULL;
     c->stream = NULL;
     calls_add(&c->pool->failing, c);
-    rv_timer_arm(c->pool->flush, 0);
+    loop_timer_arm(c->pool->flush, 0);
 }
 
 static void fail_waiting(struct host *h, int code, const char *why) {
@@ -323,7 +323,7 @@ static void link_submit(struct link *k, struct call *c) {
     calls_remove(&k->host->waiting, c);
     c->link = k;
     c->stream = t;
-    c->sent = rv_mono_now();
+    c->sent = clock_monotonic();
     k->host->pool->counts.requests++;
     calls_add(&k->calls, c);
 }
@@ -334,12 +334,12 @@ static const struct h2_transport_events link_events;
 
 static void connect_failed(struct host *h, const char *why) {
     const struct h2_pool_limits *l = h->pool->limits;
-    struct rv_backoff b = {.first = l->backoff_first_ms, .most = l->backoff_most_ms};
+    struct backoff_pause b = {.first = l->backoff_first_ms, .most = l->backoff_most_ms};
     rv_autofree char *copy = rv_strdup(rv_str(why));
     free(h->why);
     h->why = rv_strdup(rv_str(copy));
     h->failures++;
-    h->retry_at = rv_mono_now() + rv_backoff(b, h->failures, 0) * NS;
+    h->retry_at = clock_monotonic() + backoff_pause(b, h->failures, 0) * NS;
     fail_waiting(h, RV_E_UNAVAILABLE, copy);
     mark(h);
 }
@@ -386,7 +386,7 @@ static void try_address(struct host *h) {
             return;
         }
         if (!link_new(h, to, &err)) continue;
-        if (h->address_at + 1 < h->address_n) rv_timer_arm(h->next_address, h->pool->limits->connect_ms);
+        if (h->address_at + 1 < h->address_n) loop_timer_arm(h->next_address, h->pool->limits->connect_ms);
         return;
     }
     connect_failed(h, err.text);
@@ -434,7 +434,7 @@ static bool close_unused(struct h2_pool *p, bool of_connections);
 
 static void start_connecting(struct host *h) {
     struct h2_pool *p = h->pool;
-    int64_t left = rv_mono_left_ms(h->retry_at);
+    int64_t left = clock_left_ms(h->retry_at);
     if (h->failures != 0 && left > 0) {
         rv_autobuf struct rv_buf text = {0};
         rv_buf_addf(&text, "%s (not tried again for %lld ms)", h->why, (long long)left);
@@ -460,15 +460,15 @@ static void start_connecting(struct host *h) {
 static void on_open(void *arg) {
     struct link *k = arg;
     k->open = true;
-    k->received_at = rv_mono_now();
+    k->received_at = clock_monotonic();
     k->host->failures = 0;
-    rv_timer_disarm(k->host->next_address);
+    loop_timer_disarm(k->host->next_address);
     mark(k->host);
 }
 
 static bool on_bytes(void *arg, struct rv_bytes bytes) {
     struct link *k = arg;
-    k->received_at = rv_mono_now();
+    k->received_at = clock_monotonic();
     h2_session_receive(k->session, bytes);
     mark(k->host);
     return true;
@@ -503,7 +503,7 @@ static void host_free(struct host *h) {
     age_remove(h);
     tdelete(h, &p->hosts, by_key);
     p->host_n--;
-    rv_timer_free(h->next_address);
+    loop_timer_free(h->next_address);
     free(h->key);
     free(h->host_port);
     free(h->name);
@@ -537,12 +537,12 @@ static struct host *host_new(struct h2_pool *p, const char *key, const struct h2
     h->name = rv_strdup(rv_str(t->host));
     h->tls = t->tls;
     h->is_name = t->is_name;
-    h->next_address = rv_loop_timer(p->loop, on_address_slow, h);
+    h->next_address = loop_timer(p->loop, on_address_slow, h);
     calls_init(&h->waiting);
     if (tsearch(h, &p->hosts, by_key) == NULL) rv_oom();
     age_add(h);
     p->host_n++;
-    if (!rv_timer_armed(p->sweep)) rv_timer_arm(p->sweep, p->limits->sweep_ms);
+    if (!loop_timer_armed(p->sweep)) loop_timer_arm(p->sweep, p->limits->sweep_ms);
     return h;
 }
 
@@ -561,7 +561,7 @@ static struct host *host_of(struct h2_pool *p, const struct h2_target *t) {
 static void connecting_ended(struct host *h) {
     struct link *k = h->link;
     rv_autofree char *why = rv_strdup(rv_str(k->why));
-    rv_timer_disarm(h->next_address);
+    loop_timer_disarm(h->next_address);
     link_free(k);
     if (++h->address_at < h->address_n)
         try_address(h);
@@ -572,7 +572,7 @@ static void connecting_ended(struct host *h) {
 /* Stops connecting when no request waits any more. */
 static void abandon(struct host *h) {
     resolver_cancel(&h->wait);
-    rv_timer_disarm(h->next_address);
+    loop_timer_disarm(h->next_address);
     if (h->link != NULL && !h->link->open) link_free(h->link);
 }
 
@@ -627,13 +627,13 @@ static void on_flush(void *arg) {
 
 static void on_sweep(void *arg) {
     struct h2_pool *p = arg;
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     for (struct host *h = p->oldest, *newer; h != NULL; h = newer) {
         newer = h->newer;
         bool unused = now - h->used >= p->limits->idle_ms * NS, waits = h->failures != 0 && now < h->retry_at;
         if (host_idle(h) && !waits && (unused || h->links == NULL)) host_free(h);
     }
-    if (p->host_n != 0) rv_timer_arm(p->sweep, p->limits->sweep_ms);
+    if (p->host_n != 0) loop_timer_arm(p->sweep, p->limits->sweep_ms);
 }
 
 static void describe_wait(const struct call *c, struct rv_buf *out) {
@@ -676,11 +676,11 @@ void h2_pool_send(struct h2_pool *p, const struct rv_http_request *r, const char
     c->repeatable = http_request_repeatable(r);
     c->done = done;
     c->arg = arg;
-    c->deadline = rv_loop_timer(p->loop, on_deadline, c);
-    rv_timer_arm(c->deadline, c->ms);
+    c->deadline = loop_timer(p->loop, on_deadline, c);
+    loop_timer_arm(c->deadline, c->ms);
     calls_add(&p->incoming, c);
     if (!h2_target_parse(r->url, &c->target)) call_fail(c, RV_E_UNAVAILABLE, "the URL is not one of http or https");
-    rv_timer_arm(p->flush, 0);
+    loop_timer_arm(p->flush, 0);
 }
 
 struct h2_pool_counts h2_pool_counts(const struct h2_pool *p) {
@@ -689,7 +689,7 @@ struct h2_pool_counts h2_pool_counts(const struct h2_pool *p) {
     return c;
 }
 
-struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, struct address_filter *f, http_admit_fn admit,
+struct h2_pool *h2_pool_new(struct loop *l, struct resolver *r, struct address_filter *f, http_admit_fn admit,
                             const struct h2_pool_limits *limits) {
     struct h2_pool *p = rv_alloc(sizeof *p);
     p->loop = l;
@@ -697,8 +697,8 @@ struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, struct addres
     p->filter = f;
     p->admit = admit;
     p->limits = limits != NULL ? limits : &h2_pool_usual;
-    p->flush = rv_loop_timer(l, on_flush, p);
-    p->sweep = rv_loop_timer(l, on_sweep, p);
+    p->flush = loop_timer(l, on_flush, p);
+    p->sweep = loop_timer(l, on_sweep, p);
     calls_init(&p->incoming);
     calls_init(&p->failing);
     return p;
@@ -730,8 +730,8 @@ struct h2_pool *h2_pool_free(struct h2_pool *p) {
     shut_down(&p->failing);
     while (p->oldest != NULL) host_free(p->oldest);
     SSL_CTX_free(p->tls);
-    rv_timer_free(p->flush);
-    rv_timer_free(p->sweep);
+    loop_timer_free(p->flush);
+    loop_timer_free(p->sweep);
     free(p);
     return NULL;
 }

@@ -33,7 +33,7 @@ struct h2_pool_counts {
 
 struct h2_pool;
 /* All arguments are borrowed and must outlive the pool. */
-struct h2_pool *h2_pool_new(struct rv_loop *l, struct resolver *r, struct address_filter *f, http_admit_fn admit,
+struct h2_pool *h2_pool_new(struct loop *l, struct resolver *r, struct address_filter *f, http_admit_fn admit,
                             const struct h2_pool_limits *limits);
 /* Asks again about bodies that could not be read. */
 void h2_pool_resume(struct h2_pool *p);

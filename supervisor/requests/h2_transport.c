@@ -16,10 +16,10 @@ enum { CHUNK = 16384, CHUNKS = 4, WHY_MAX = 256 };
 enum state { CONNECTING, SHAKING_HANDS, OPEN, BROKEN };
 
 struct h2_transport {
-    struct rv_loop *loop;
+    struct loop *loop;
     int fd;
     enum state state;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     unsigned events;
     bool wants_write; /* the caller has more to send */
     SSL *ssl;
@@ -30,12 +30,12 @@ struct h2_transport {
 static void set_events(struct h2_transport *t, unsigned events) {
     if (events == t->events) return;
     t->events = events;
-    rv_watch_set(t->watch, events);
+    loop_watch_set(t->watch, events);
 }
 
 static void closed(struct h2_transport *t, const char *why) {
     t->state = BROKEN;
-    t->watch = rv_watch_free(t->watch);
+    t->watch = loop_watch_free(t->watch);
     t->on->on_closed(t->arg, why);
 }
 
@@ -89,7 +89,7 @@ static bool speaks_h2(struct h2_transport *t) {
 
 static void opened(struct h2_transport *t) {
     t->state = OPEN;
-    set_events(t, RV_LOOP_READ);
+    set_events(t, LOOP_READ);
     t->on->on_open(t->arg);
 }
 
@@ -103,7 +103,7 @@ static void shake_hands(struct h2_transport *t) {
     } else if (done == 1) {
         opened(t);
     } else if (what == SSL_ERROR_WANT_READ || what == SSL_ERROR_WANT_WRITE) {
-        set_events(t, what == SSL_ERROR_WANT_READ ? RV_LOOP_READ : RV_LOOP_WRITE);
+        set_events(t, what == SSL_ERROR_WANT_READ ? LOOP_READ : LOOP_WRITE);
     } else {
         tls_reason(t, why);
         closed(t, why);
@@ -168,9 +168,9 @@ static void on_event(void *arg, int fd, unsigned events) {
         connected(t);
     } else if (t->state == SHAKING_HANDS) {
         shake_hands(t);
-    } else if ((events & RV_LOOP_WRITE) != 0 && t->wants_write && (events & RV_LOOP_ERROR) == 0) {
+    } else if ((events & LOOP_WRITE) != 0 && t->wants_write && (events & LOOP_ERROR) == 0) {
         t->wants_write = false;
-        set_events(t, RV_LOOP_READ);
+        set_events(t, LOOP_READ);
         t->on->on_writable(t->arg); /* bytes to read are reported in the next turn */
     } else {
         read_all(t);
@@ -192,11 +192,11 @@ size_t h2_transport_write(struct h2_transport *t, struct rv_bytes bytes) {
     if (t->state != OPEN || bytes.n == 0) return 0;
     size_t n = taken(t, bytes);
     t->wants_write = n < bytes.n;
-    set_events(t, t->wants_write ? RV_LOOP_READ | RV_LOOP_WRITE : RV_LOOP_READ);
+    set_events(t, t->wants_write ? LOOP_READ | LOOP_WRITE : LOOP_READ);
     return n;
 }
 
-struct h2_transport *h2_transport_new(struct rv_loop *l, const struct sockaddr *to, SSL_CTX *tls, const char *host,
+struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to, SSL_CTX *tls, const char *host,
                                       const struct h2_transport_events *events, void *arg, struct rv_error *err) {
     int one = 1, fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     socklen_t n = to->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
@@ -212,15 +212,15 @@ struct h2_transport *h2_transport_new(struct rv_loop *l, const struct sockaddr *
         return NULL;
     }
     struct h2_transport *t = rv_alloc(sizeof *t);
-    *t = (struct h2_transport){.loop = l, .fd = fd, .events = RV_LOOP_WRITE, .on = events, .arg = arg};
+    *t = (struct h2_transport){.loop = l, .fd = fd, .events = LOOP_WRITE, .on = events, .arg = arg};
     if (tls != NULL) t->ssl = tls_new(tls, fd, host);
-    t->watch = rv_loop_fd(l, fd, RV_LOOP_WRITE, on_event, t);
+    t->watch = loop_fd(l, fd, LOOP_WRITE, on_event, t);
     return t;
 }
 
 struct h2_transport *h2_transport_free(struct h2_transport *t) {
     if (t == NULL) return NULL;
-    rv_watch_free(t->watch);
+    loop_watch_free(t->watch);
     if (t->ssl != NULL && t->state == OPEN) {
         ERR_clear_error();
         (void)SSL_shutdown(t->ssl);

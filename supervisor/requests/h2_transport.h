@@ -21,7 +21,7 @@ struct h2_transport_events {
 
 /* `tls` is NULL for a connection without TLS. `host` is the name or address that the peer's certificate must have.
  * Returns NULL and sets err if no socket can be made. */
-struct h2_transport *h2_transport_new(struct rv_loop *l, const struct sockaddr *to, SSL_CTX *tls, const char *host,
+struct h2_transport *h2_transport_new(struct loop *l, const struct sockaddr *to, SSL_CTX *tls, const char *host,
                                       const struct h2_transport_events *events, void *arg, struct rv_error *err);
 struct h2_transport *h2_transport_free(struct h2_transport *t); /* closes the connection */
 /* Returns how many of the bytes were accepted. If that is not all of them, on_writable() follows. */

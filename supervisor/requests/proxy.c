@@ -24,8 +24,8 @@ struct target {
 struct call {
     struct http_proxy *owner;
     struct kube_transfer *transfer;
-    struct rv_timer *deadline; /* used while it waits for its turn */
-    char *name;                /* the name of the service; NULL if `host` is the address of a pod */
+    struct loop_timer *deadline; /* used while it waits for its turn */
+    char *name;                  /* the name of the service; NULL if `host` is the address of a pod */
     char *host;
     uint32_t whom; /* a hash of the destination */
     bool running;
@@ -70,7 +70,7 @@ static void unlink_call(struct call *c) {
 static void call_free(struct call *c) {
     unlink_call(c);
     if (c->running) c->owner->running_n--;
-    rv_timer_free(c->deadline);
+    loop_timer_free(c->deadline);
     free(c->name);
     free(c->host);
     if (c->header != NULL) explicit_bzero(c->header, strlen(c->header));
@@ -158,7 +158,7 @@ static void finish(struct call *c, const struct http_answer *a) {
 }
 
 static unsigned left_ms(const struct call *c) {
-    int64_t ms = rv_mono_left_ms(c->until);
+    int64_t ms = clock_left_ms(c->until);
     return ms > 0 ? (unsigned)ms : 1;
 }
 
@@ -269,7 +269,7 @@ static void start(struct call *c) {
     p->list = c;
     p->running_n++;
     c->running = true;
-    c->deadline = rv_timer_free(c->deadline);
+    c->deadline = loop_timer_free(c->deadline);
     if (c->name != NULL)
         send_to(c, "services", rv_str(c->name));
     else
@@ -300,8 +300,8 @@ static void enqueue(struct call *c) {
         start(c);
         return;
     }
-    c->deadline = rv_loop_timer(p->s->loop, on_deadline, c);
-    rv_timer_arm(c->deadline, left_ms(c));
+    c->deadline = loop_timer(p->s->loop, on_deadline, c);
+    loop_timer_arm(c->deadline, left_ms(c));
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------- */
@@ -322,7 +322,7 @@ static struct call *call_new(struct http_proxy *p, const struct target *t, const
     c->max = http_request_max_bytes(r);
     c->repeatable = http_request_repeatable(r);
     rv_buf_add(&c->body, r->body.p, r->body.n);
-    c->until = rv_mono_now() + (int64_t)c->timeout_ms * 1000000;
+    c->until = clock_monotonic() + (int64_t)c->timeout_ms * 1000000;
     c->name = text_or_null(t->name);
     c->host = rv_strdup(t->host);
     return c;
@@ -363,7 +363,7 @@ bool http_proxy_send(struct http_proxy *p, struct rv_str ns, const struct rv_htt
     c->done = done;
     c->arg = arg;
     rv_buf_add_str(&c->ns, t.ns.n != 0 ? t.ns : ns);
-    c->whom = rv_hash_key(rv_buf_str(&c->ns), t.host);
+    c->whom = hash_key(rv_buf_str(&c->ns), t.host);
     enqueue(c);
     return true;
 }

@@ -12,7 +12,7 @@ static bool has(const struct trailers *t, const char *name) {
 void trailers_add(struct trailers *t, struct rv_str name, struct rv_str value) {
     char lower[TRAILER_NAME_MAX + 1];
     if (t->n == TRAILERS_MAX || name.n == 0 || name.n > TRAILER_NAME_MAX || value.n > TRAILER_VALUE_MAX) return;
-    if (!rv_utf8_valid(name) || !rv_utf8_valid(value) || memchr(name.p, 0, name.n) != NULL) return;
+    if (!utf8_valid(name) || !utf8_valid(value) || memchr(name.p, 0, name.n) != NULL) return;
     for (size_t i = 0; i < name.n; i++)
         lower[i] = (char)(name.p[i] >= 'A' && name.p[i] <= 'Z' ? name.p[i] - 'A' + 'a' : name.p[i]);
     lower[name.n] = 0;

@@ -15,11 +15,11 @@
 enum { TOMBSTONES_MAX = 10000 };
 
 struct node {
-    struct rv_table_link link; /* by namespace and name */
-    bool seen;                 /* in the list that is being read */
-    bool tombstone;            /* only the texts and the version are valid */
-    bool written;              /* written through since the last list began */
-    bool unreported;           /* its version is newer than the one that listeners know */
+    struct hash_table_link link; /* by namespace and name */
+    bool seen;                   /* in the list that is being read */
+    bool tombstone;              /* only the texts and the version are valid */
+    bool written;                /* written through since the last list began */
+    bool unreported;             /* its version is newer than the one that listeners know */
     /* A tombstone of an object that the API server has deleted; without it the object may only have left the selection.
      */
     bool final;
@@ -42,7 +42,7 @@ struct store_collection {
     char *api_version, *resource, *kind, *ns, *selector_text;
     struct rv_selector *selector;
     struct rv_projection *projection; /* NULL keeps everything */
-    struct rv_table nodes;
+    struct hash_table nodes;
     size_t live, tombstones;
     bool synced, replacing, rewound;
     struct store_listener *listeners;
@@ -101,29 +101,30 @@ struct store_collection *store_collection_get(struct store *s, const struct stor
     return c;
 }
 
-static void account(struct store *s, const struct rv_blob *blob, int sign) {
-    uint64_t n = rv_blob_bytes(blob).n;
+static void account(struct store *s, const struct blob *blob, int sign) {
+    uint64_t n = blob_bytes(blob).n;
     s->stats.blob_bytes = sign > 0 ? s->stats.blob_bytes + n : s->stats.blob_bytes - n;
     s->stats.objects = sign > 0 ? s->stats.objects + 1 : s->stats.objects - 1;
 }
 
-static struct node *node_at(struct rv_table_link *l) { return RV_CONTAINER(l, struct node, link); }
+static struct node *node_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct node, link); }
 
 static void node_free(struct store_collection *c, struct node *n) {
     if (n->o.blob != NULL) {
         account(c->store, n->o.blob, -1);
-        rv_blob_unref(n->o.blob);
+        blob_unref(n->o.blob);
     }
     free(n);
 }
 
 static void collection_free(struct store_collection *c) {
-    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);) node_free(c, node_at(w.link));
+    for (struct hash_table_walk w = hash_table_walk(&c->nodes); hash_table_walk_next(&w);)
+        node_free(c, node_at(w.link));
     for (struct store_listener *l = c->listeners, *next; l != NULL; l = next) {
         next = l->next;
         free(l);
     }
-    rv_table_free(&c->nodes);
+    hash_table_free(&c->nodes);
     rv_selector_free(c->selector);
     rv_projection_free(c->projection);
     free(c->api_version);
@@ -164,8 +165,8 @@ bool store_collection_synced(const struct store_collection *c) { return c->synce
 /* ---- nodes ---------------------------------------------------------------------------------------------- */
 
 static struct node *find_node(const struct store_collection *c, struct rv_str ns, struct rv_str name) {
-    for (struct rv_table_link *l = rv_table_find(&c->nodes, rv_hash_key(ns, name)); l != NULL;
-         l = rv_table_find_next(l))
+    for (struct hash_table_link *l = hash_table_find(&c->nodes, hash_key(ns, name)); l != NULL;
+         l = hash_table_find_next(l))
         if (rv_str_eq(node_at(l)->o.ns, ns) && rv_str_eq(node_at(l)->o.name, name)) return node_at(l);
     return NULL;
 }
@@ -208,8 +209,8 @@ static struct rv_str moved(struct rv_str s, struct rv_val from, struct rv_bytes 
 /* Makes the entry of an object. Its texts point into its value. */
 static struct node *node_new(struct store_collection *c, const struct identity *id, struct rv_val value) {
     struct node *n = rv_alloc(sizeof *n);
-    n->o.blob = rv_blob_new((struct rv_bytes){value.p, value.n});
-    struct rv_bytes copy = rv_blob_bytes(n->o.blob);
+    n->o.blob = blob_new((struct rv_bytes){value.p, value.n});
+    struct rv_bytes copy = blob_bytes(n->o.blob);
     n->o.collection = c;
     n->o.ns = moved(id->ns, value, copy);
     n->o.name = moved(id->name, value, copy);
@@ -236,15 +237,15 @@ static void announce(struct store_collection *c, const struct store_object *o, b
     c->announcing--;
 }
 
-static bool blob_same(const struct rv_blob *old, struct rv_val value) {
-    struct rv_bytes b = rv_blob_bytes(old);
+static bool blob_same(const struct blob *old, struct rv_val value) {
+    struct rv_bytes b = blob_bytes(old);
     return b.n == value.n && memcmp(b.p, value.p, b.n) == 0;
 }
 
 /* Returns true if the projected object differs from the stored one in more than its resourceVersion. */
 static bool changed(const struct node *old, struct rv_val value) {
     if (blob_same(old->o.blob, value)) return false;
-    struct rv_bytes b = rv_blob_bytes(old->o.blob);
+    struct rv_bytes b = blob_bytes(old->o.blob);
     struct rv_iter x = rv_iter((struct rv_val){b.p, b.n}), y = rv_iter(value);
     if (x.left != y.left) return true;
     while (rv_iter_next(&x) && rv_iter_next(&y)) {
@@ -261,7 +262,7 @@ static bool changed(const struct node *old, struct rv_val value) {
 }
 
 static void node_add(struct store_collection *c, struct node *n) {
-    rv_table_add(&c->nodes, &n->link, rv_hash_key(n->o.ns, n->o.name));
+    hash_table_add(&c->nodes, &n->link, hash_key(n->o.ns, n->o.name));
     if (n->tombstone)
         c->tombstones++;
     else
@@ -269,7 +270,7 @@ static void node_add(struct store_collection *c, struct node *n) {
 }
 
 static void node_drop(struct store_collection *c, struct node *n) {
-    rv_table_remove(&c->nodes, &n->link);
+    hash_table_remove(&c->nodes, &n->link);
     if (n->tombstone)
         c->tombstones--;
     else
@@ -278,7 +279,7 @@ static void node_drop(struct store_collection *c, struct node *n) {
 }
 
 static int64_t generation_of(const struct node *n) {
-    struct rv_bytes b = rv_blob_bytes(n->o.blob);
+    struct rv_bytes b = blob_bytes(n->o.blob);
     return rv_path_int((struct rv_val){b.p, b.n}, "metadata.generation", 0);
 }
 
@@ -322,7 +323,7 @@ static void put(struct store_collection *c, struct rv_val value, bool written, b
 }
 
 static void drop_tombstones(struct store_collection *c) {
-    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&c->nodes); hash_table_walk_next(&w);)
         if (node_at(w.link)->tombstone) node_drop(c, node_at(w.link));
 }
 
@@ -336,7 +337,7 @@ static void make_tombstone(struct store_collection *c, struct node *old, struct 
     n->o.blob = NULL;
     if (c->tombstones >= TOMBSTONES_MAX) drop_tombstones(c);
     struct store_object gone = old->o;
-    rv_blob_ref(gone.blob);
+    blob_ref(gone.blob);
     node_drop(c, old);
     node_add(c, n);
     gone.ns = n->o.ns;
@@ -346,7 +347,7 @@ static void make_tombstone(struct store_collection *c, struct node *old, struct 
     gone.rev = n->o.rev;
     c->store->stats.changes++;
     announce(c, &gone, true);
-    rv_blob_unref(gone.blob);
+    blob_unref(gone.blob);
 }
 
 /* ---- feeding -------------------------------------------------------------------------------------------- */
@@ -366,7 +367,7 @@ void store_replace_begin(struct store_collection *c, bool rewound) {
     c->replacing = true;
     c->rewound = rewound;
     if (rewound) drop_tombstones(c); /* deleted objects may exist again */
-    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&c->nodes); hash_table_walk_next(&w);)
         node_at(w.link)->seen = node_at(w.link)->written = false;
 }
 
@@ -388,7 +389,7 @@ void store_replace_end(struct store_collection *c, struct rv_str list_version) {
     /* The deletion changes the table, so it happens after the walk. */
     struct node **gone = rv_alloc_array(c->live, sizeof *gone);
     size_t n = 0;
-    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&c->nodes); hash_table_walk_next(&w);)
         if (list_lacks(node_at(w.link), list_version)) gone[n++] = node_at(w.link);
     for (size_t i = 0; i < n; i++) make_tombstone(c, gone[i], list_version, false);
     free(gone);
@@ -474,7 +475,7 @@ const struct store_object *store_find(const struct store_collection *c, struct r
 }
 
 void store_each(const struct store_collection *c, store_each_fn fn, void *arg) {
-    for (struct rv_table_walk w = rv_table_walk(&c->nodes); rv_table_walk_next(&w);)
+    for (struct hash_table_walk w = hash_table_walk(&c->nodes); hash_table_walk_next(&w);)
         if (!node_at(w.link)->tombstone) fn(arg, &node_at(w.link)->o);
 }
 

@@ -21,8 +21,8 @@ struct store_object {
     struct store_collection *collection;
     struct rv_str ns, name, uid, resource_version;
     uint64_t rev;
-    struct rv_blob *blob; /* projected msgpack, shared with the lanes */
-    bool edited;          /* while a change is reported: the object is new or has another generation */
+    struct blob *blob; /* projected msgpack, shared with the lanes */
+    bool edited;       /* while a change is reported: the object is new or has another generation */
 };
 
 /* Compares decimal numbers of any length. The result is negative if a is older. Versions that are no numbers compare as

@@ -11,10 +11,10 @@
 #include "tests/support/h2_server.h"
 
 struct heads {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct h2_server **servers;
     size_t n;
-    struct rv_watch *input;
+    struct loop_watch *input;
 };
 
 static void print_stats(const struct heads *h) {
@@ -35,7 +35,7 @@ static void on_input(void *arg, int fd, unsigned events) {
     (void)events;
     ssize_t n = read(fd, line, sizeof line - 1);
     if (n <= 0) {
-        rv_loop_stop(h->loop);
+        loop_stop(h->loop);
         return;
     }
     line[n] = 0;
@@ -83,7 +83,7 @@ static void be_ray(struct h2_server *s, size_t index) {
 
 int main(int argc, char **argv) {
     struct rlimit files;
-    struct heads h = {.loop = rv_loop_new(NULL)};
+    struct heads h = {.loop = loop_new(NULL)};
     int64_t n = 0;
     bool ray = argc == 3 && strcmp(argv[2], "ray") == 0;
     if ((argc != 2 && !ray) || rv_str_to_int(rv_str(argv[1]), 1, 20000, &n) != 0) {
@@ -102,11 +102,11 @@ int main(int argc, char **argv) {
         printf("%u%c", h2_server_port(h.servers[i]), i + 1 < h.n ? ' ' : '\n');
     }
     fflush(stdout);
-    h.input = rv_loop_fd(h.loop, STDIN_FILENO, RV_LOOP_READ, on_input, &h);
-    rv_loop_run(h.loop);
+    h.input = loop_fd(h.loop, STDIN_FILENO, LOOP_READ, on_input, &h);
+    loop_run(h.loop);
     for (size_t i = 0; i < h.n; i++) h2_server_free(h.servers[i]);
     free(h.servers);
-    rv_watch_free(h.input);
-    rv_loop_free(h.loop);
+    loop_watch_free(h.input);
+    loop_free(h.loop);
     return 0;
 }

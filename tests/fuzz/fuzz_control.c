@@ -24,7 +24,7 @@ static void close_stage(void) {
 }
 
 static void open_stage(void) {
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "fuzz");
+    log_setup(LOG_TEXT, RV_LOG_ERROR, STDERR_FILENO, "fuzz");
     stage = stage_new("plugins: [{name: raycluster, enabled: true}]\n", "http://127.0.0.1:1");
     if (stage == NULL || !stage_open_control(stage, reload)) abort();
     atexit(close_stage);
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (size_t at = 0; at < size;) { /* in two writes, the second after the first was looked at */
         size_t part = at == 0 ? size / 2 + 1 : size - at;
         ssize_t n = send(fd, data + at, part < size - at ? part : size - at, MSG_NOSIGNAL);
-        rv_loop_turn(stage->s.loop, 0);
+        loop_turn(stage->s.loop, 0);
         if (n < 0 && errno != EAGAIN) break;
         if (n > 0) at += (size_t)n;
     }
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         ssize_t n = recv(fd, out.p + out.n, 65536, 0);
         if (n == 0 || (n < 0 && errno != EAGAIN)) break;
         if (n > 0) out.n += (size_t)n;
-        if (n < 0) rv_loop_turn(stage->s.loop, 20);
+        if (n < 0) loop_turn(stage->s.loop, 20);
     }
     close(fd);
     if (out.n == 0) return 0;

@@ -30,8 +30,8 @@ static void check_yaml(struct rv_arena *a, struct rv_val v) {
     rv_autobuf struct rv_buf b = {0};
     struct rv_error err = {0};
     document_yaml(v, &b);
-    const struct rv_yaml_opts o = {.max_depth = 2 * RV_MP_MAX_DEPTH};
-    struct rv_node *back = rv_yaml_parse(a, rv_buf_str(&b), &o, &err);
+    const struct yaml_opts o = {.max_depth = 2 * RV_MP_MAX_DEPTH};
+    struct rv_node *back = yaml_tree(a, rv_buf_str(&b), &o, &err);
     if (back == NULL || (!has_float(v) && !rv_val_equal(rv_node_freeze(a, back), v))) abort();
 }
 

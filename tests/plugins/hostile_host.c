@@ -68,7 +68,7 @@ static void act(struct hostile *h, struct msg *m) {
 
 /* Answers as if it had read the PING of this moment. */
 static void pretend(struct hostile *h) {
-    int64_t now = rv_mono_now();
+    int64_t now = clock_monotonic();
     if (now - h->pong < INT64_C(100000000)) return;
     h->pong = now;
     add(h, &(struct msg){.type = MSG_PONG, .ping = {.t = (uint64_t)now}});

@@ -9,7 +9,7 @@
 #include "rayvisor/json.h"
 
 struct rogue {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct lane *lane;
 };
 
@@ -80,7 +80,7 @@ static void on_message(void *arg, const struct msg *m) {
         (void)lane_send(r->lane, &(struct msg){.type = MSG_PONG, .ping = {.t = m->ping.t}});
         break;
     case MSG_DRAIN:
-        rv_loop_stop(r->loop);
+        loop_stop(r->loop);
         break;
     default:
         break;
@@ -100,7 +100,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i + 1 < argc; i++)
         if (strcmp(argv[i], "--lane") == 0) path = argv[i + 1];
     if (path == NULL || read(3, token, sizeof token) != sizeof token) return 64;
-    struct rogue r = {.loop = rv_loop_new(&err)};
+    struct rogue r = {.loop = loop_new(&err)};
     struct lane_context *context = lane_context_new();
     r.lane = lane_connect(context, r.loop, path, &(struct lane_callbacks){on_message, on_bad, &r}, &err);
     if (r.lane == NULL || !lane_wait_connected(r.lane, 10000)) return 69;
@@ -108,11 +108,11 @@ int main(int argc, char **argv) {
         .type = MSG_HELLO,
         .hello = {{token, sizeof token}, MSG_VERSION, RV_ABI_MAJOR, 0, RV_STR("toy"), RV_STR("1.0.0"), getpid(), 0}};
     (void)lane_send(r.lane, &hello);
-    rv_loop_run(r.loop);
+    loop_run(r.loop);
     (void)lane_send(r.lane, &(struct msg){.type = MSG_DRAINED});
     (void)lane_flush(r.lane, 1000);
     lane_free(r.lane);
-    rv_loop_free(r.loop);
+    loop_free(r.loop);
     lane_context_free(context);
     return 0;
 }

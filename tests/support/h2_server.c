@@ -26,7 +26,7 @@ struct peer {
     struct h2_server *server;
     struct peer *next, **back;
     int fd;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     SSL *ssl;
     nghttp2_session *ng;
     struct rv_buf out;
@@ -35,10 +35,10 @@ struct peer {
 };
 
 struct h2_server {
-    struct rv_loop *loop;
+    struct loop *loop;
     int fd;
     unsigned port;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     SSL_CTX *ctx;
     struct peer *peers;
     size_t accepted, open, requests;
@@ -256,7 +256,7 @@ static void peer_free(struct peer *p) {
     p->server->open--;
     nghttp2_session_del(p->ng);
     while (p->requests != NULL) request_free(p->requests);
-    rv_watch_free(p->watch);
+    loop_watch_free(p->watch);
     SSL_free(p->ssl);
     close(p->fd);
     rv_buf_free(&p->out);
@@ -273,7 +273,7 @@ static void flush(struct peer *p) {
     ssize_t n = p->out.n != 0 ? put(p, p->out.p, p->out.n) : 0;
     if (n > 0) rv_buf_consume(&p->out, (size_t)n);
     ERR_clear_error();
-    rv_watch_set(p->watch, p->out.n != 0 ? RV_LOOP_READ | RV_LOOP_WRITE : RV_LOOP_READ);
+    loop_watch_set(p->watch, p->out.n != 0 ? LOOP_READ | LOOP_WRITE : LOOP_READ);
     if (p->out.n == 0) rv_buf_free(&p->out);
 }
 
@@ -290,7 +290,7 @@ static bool take(struct peer *p) {
 static void on_peer(void *arg, int fd, unsigned events) {
     struct peer *p = arg;
     (void)fd;
-    bool alive = (events & (RV_LOOP_READ | RV_LOOP_ERROR)) == 0 || take(p);
+    bool alive = (events & (LOOP_READ | LOOP_ERROR)) == 0 || take(p);
     if (alive && (p->ssl == NULL || SSL_is_init_finished(p->ssl))) flush(p);
     if (!alive || p->cut || (nghttp2_session_want_read(p->ng) == 0 && nghttp2_session_want_write(p->ng) == 0))
         peer_free(p);
@@ -316,7 +316,7 @@ static void on_accept(void *arg, int fd, unsigned events) {
         SSL_set_accept_state(p->ssl);
     }
     p->ng = session_new(p);
-    p->watch = rv_loop_fd(s->loop, one, s->hang ? 0 : RV_LOOP_READ, on_peer, p);
+    p->watch = loop_fd(s->loop, one, s->hang ? 0 : LOOP_READ, on_peer, p);
 }
 
 static int choose(SSL *ssl, const unsigned char **out, unsigned char *n, const unsigned char *in, unsigned in_n,
@@ -342,7 +342,7 @@ static SSL_CTX *tls_context(const struct tls_pair *own) {
     return c;
 }
 
-struct h2_server *h2_server_new(struct rv_loop *l, const struct tls_pair *own) {
+struct h2_server *h2_server_new(struct loop *l, const struct tls_pair *own) {
     struct h2_server *s = rv_alloc(sizeof *s);
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof in;
@@ -352,7 +352,7 @@ struct h2_server *h2_server_new(struct rv_loop *l, const struct tls_pair *own) {
     must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&in, size) == 0 && listen(s->fd, 64) == 0 &&
          getsockname(s->fd, (struct sockaddr *)&in, &size) == 0);
     s->port = ntohs(in.sin_port);
-    s->watch = rv_loop_fd(l, s->fd, RV_LOOP_READ, on_accept, s);
+    s->watch = loop_fd(l, s->fd, LOOP_READ, on_accept, s);
     return s;
 }
 
@@ -380,7 +380,7 @@ void h2_server_say(struct h2_server *s, struct rv_bytes body) {
 
 void h2_server_hang(struct h2_server *s, bool hang) {
     s->hang = hang;
-    for (struct peer *p = s->peers; p != NULL; p = p->next) rv_watch_set(p->watch, hang ? 0 : RV_LOOP_READ);
+    for (struct peer *p = s->peers; p != NULL; p = p->next) loop_watch_set(p->watch, hang ? 0 : LOOP_READ);
 }
 
 void h2_server_drop_all(struct h2_server *s) {
@@ -396,7 +396,7 @@ void h2_server_goaway_all(struct h2_server *s) {
 }
 
 void h2_server_stop_listening(struct h2_server *s) {
-    s->watch = rv_watch_free(s->watch);
+    s->watch = loop_watch_free(s->watch);
     if (s->fd >= 0) close(s->fd);
     s->fd = -1;
 }

@@ -21,7 +21,7 @@
 
 struct h2_server;
 /* own is NULL for a connection without TLS. */
-struct h2_server *h2_server_new(struct rv_loop *l, const struct tls_pair *own);
+struct h2_server *h2_server_new(struct loop *l, const struct tls_pair *own);
 struct h2_server *h2_server_free(struct h2_server *s);
 unsigned h2_server_port(const struct h2_server *s);
 size_t h2_server_accepted(const struct h2_server *s); /* connections so far */

@@ -16,15 +16,15 @@ struct peer {
     struct script_server *server;
     struct peer *next, **back;
     int fd;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     struct rv_buf in, out;
     bool stream, silent, close_after;
 };
 
 struct script_server {
-    struct rv_loop *loop;
+    struct loop *loop;
     int fd;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     char url[64];
     struct peer *peers; /* the newest comes first */
     struct script_answer answers[ANSWERS_MAX];
@@ -36,7 +36,7 @@ struct script_server {
 static void peer_free(struct peer *p) {
     *p->back = p->next;
     if (p->next != NULL) p->next->back = p->back;
-    rv_watch_free(p->watch);
+    loop_watch_free(p->watch);
     close(p->fd);
     rv_buf_free(&p->in);
     rv_buf_free(&p->out);
@@ -48,7 +48,7 @@ static bool flush(struct peer *p) {
     while (p->out.n > 0) {
         ssize_t n = send(p->fd, p->out.p, p->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EAGAIN) {
-            rv_watch_set(p->watch, RV_LOOP_READ | RV_LOOP_WRITE);
+            loop_watch_set(p->watch, LOOP_READ | LOOP_WRITE);
             return true;
         }
         if (n <= 0) {
@@ -57,7 +57,7 @@ static bool flush(struct peer *p) {
         }
         rv_buf_consume(&p->out, (size_t)n);
     }
-    rv_watch_set(p->watch, RV_LOOP_READ);
+    loop_watch_set(p->watch, LOOP_READ);
     if (!p->close_after) return true;
     peer_free(p);
     return false;
@@ -133,8 +133,8 @@ static void take_requests(struct peer *p) {
 
 static void on_peer(void *arg, int fd, unsigned events) {
     struct peer *p = arg;
-    if ((events & RV_LOOP_WRITE) != 0 && !flush(p)) return;
-    if ((events & (RV_LOOP_READ | RV_LOOP_ERROR)) == 0) return;
+    if ((events & LOOP_WRITE) != 0 && !flush(p)) return;
+    if ((events & (LOOP_READ | LOOP_ERROR)) == 0) return;
     rv_buf_reserve(&p->in, 65536);
     ssize_t n = recv(fd, p->in.p + p->in.n, 65536, MSG_DONTWAIT);
     if (n < 0 && errno == EAGAIN) return;
@@ -158,10 +158,10 @@ static void on_accept(void *arg, int fd, unsigned events) {
     if (p->next != NULL) p->next->back = &p->next;
     p->back = &s->peers;
     s->peers = p;
-    p->watch = rv_loop_fd(s->loop, peer_fd, RV_LOOP_READ, on_peer, p);
+    p->watch = loop_fd(s->loop, peer_fd, LOOP_READ, on_peer, p);
 }
 
-struct script_server *script_new(struct rv_loop *l) {
+struct script_server *script_new(struct loop *l) {
     struct script_server *s = rv_alloc(sizeof *s);
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof in;
@@ -171,14 +171,14 @@ struct script_server *script_new(struct rv_loop *l) {
         getsockname(s->fd, (struct sockaddr *)&in, &size) != 0)
         abort();
     snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u", (unsigned)ntohs(in.sin_port));
-    s->watch = rv_loop_fd(l, s->fd, RV_LOOP_READ, on_accept, s);
+    s->watch = loop_fd(l, s->fd, LOOP_READ, on_accept, s);
     return s;
 }
 
 struct script_server *script_free(struct script_server *s) {
     if (s == NULL) return NULL;
     while (s->peers != NULL) peer_free(s->peers);
-    rv_watch_free(s->watch);
+    loop_watch_free(s->watch);
     close(s->fd);
     for (size_t i = 0; i < s->request_n; i++) {
         free(s->requests[i].line);

@@ -28,7 +28,7 @@ struct script_request {
 };
 
 struct script_server;
-struct script_server *script_new(struct rv_loop *l);
+struct script_server *script_new(struct loop *l);
 struct script_server *script_free(struct script_server *s);
 const char *script_url(const struct script_server *s); /* "http://127.0.0.1:PORT" */
 void script_on(struct script_server *s, const struct script_answer *a);
@@ -47,8 +47,8 @@ void script_cut(struct script_server *s);                   /* sends half a chun
 /* Runs the loop until the condition holds. Gives up after a time that is long enough for everything to happen. */
 #define SCRIPT_UNTIL(loop, condition)                                                                                  \
     do {                                                                                                               \
-        int64_t give_up_ = rv_mono_now() + INT64_C(20000000000);                                                       \
-        while (!(condition) && rv_mono_now() < give_up_) rv_loop_turn(loop, 20);                                       \
+        int64_t give_up_ = clock_monotonic() + INT64_C(20000000000);                                                   \
+        while (!(condition) && clock_monotonic() < give_up_) loop_turn(loop, 20);                                      \
         CU_ASSERT_TRUE(condition);                                                                                     \
     } while (0)
 

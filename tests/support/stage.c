@@ -38,8 +38,8 @@ static bool build(struct stage *t, const char *config, const char *server) {
     s->env = (struct config_env){"/nonexistent", "plugins/raycluster", "raycluster"};
     s->config = config_parse(rv_buf_str(&text), "stage.yaml", &s->env, &err);
     if (s->config == NULL) return fail_check(&err);
-    s->started = rv_mono_now();
-    s->loop = rv_loop_new(&err);
+    s->started = clock_monotonic();
+    s->loop = loop_new(&err);
     if (s->loop == NULL) return fail_check(&err);
     s->store = store_new();
     return stage_connect(t, server);
@@ -55,7 +55,7 @@ struct stage *stage_free(struct stage *t) {
     s->client = kube_client_free(s->client);
     s->kube_config = kube_config_free(s->kube_config);
     store_free(s->store);
-    rv_loop_free(s->loop);
+    loop_free(s->loop);
     config_free(s->config);
     if (t->dir[0] != 0) (void)rmdir(t->dir);
     free(t);

@@ -18,17 +18,17 @@ struct peer {
     struct tls_server *server;
     struct peer *next, **back;
     int fd;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     SSL *ssl;
     struct rv_buf in;
     bool done; /* its request has been read */
 };
 
 struct tls_server {
-    struct rv_loop *loop;
+    struct loop *loop;
     int fd;
     unsigned port;
-    struct rv_watch *watch;
+    struct loop_watch *watch;
     SSL_CTX *ctx;
     struct peer *peers;
     unsigned statuses[REQUESTS_MAX];
@@ -113,7 +113,7 @@ void tls_pair_free(struct tls_pair *p) {
 static void peer_free(struct peer *p) {
     *p->back = p->next;
     if (p->next != NULL) p->next->back = p->back;
-    rv_watch_free(p->watch);
+    loop_watch_free(p->watch);
     SSL_free(p->ssl);
     close(p->fd);
     rv_buf_free(&p->in);
@@ -173,10 +173,10 @@ static void on_accept(void *arg, int fd, unsigned events) {
     p->ssl = SSL_new(s->ctx);
     must(p->ssl != NULL && SSL_set_fd(p->ssl, one) == 1);
     SSL_set_accept_state(p->ssl);
-    p->watch = rv_loop_fd(s->loop, one, RV_LOOP_READ, on_peer, p);
+    p->watch = loop_fd(s->loop, one, LOOP_READ, on_peer, p);
 }
 
-struct tls_server *tls_server_new(struct rv_loop *l, const struct tls_pair *own, const struct tls_pair *clients) {
+struct tls_server *tls_server_new(struct loop *l, const struct tls_pair *own, const struct tls_pair *clients) {
     struct tls_server *s = rv_alloc(sizeof *s);
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof in;
@@ -200,14 +200,14 @@ struct tls_server *tls_server_new(struct rv_loop *l, const struct tls_pair *own,
     must(s->fd >= 0 && bind(s->fd, (struct sockaddr *)&in, size) == 0 && listen(s->fd, 64) == 0 &&
          getsockname(s->fd, (struct sockaddr *)&in, &size) == 0);
     s->port = ntohs(in.sin_port);
-    s->watch = rv_loop_fd(l, s->fd, RV_LOOP_READ, on_accept, s);
+    s->watch = loop_fd(l, s->fd, LOOP_READ, on_accept, s);
     return s;
 }
 
 struct tls_server *tls_server_free(struct tls_server *s) {
     if (s == NULL) return NULL;
     while (s->peers != NULL) peer_free(s->peers);
-    rv_watch_free(s->watch);
+    loop_watch_free(s->watch);
     close(s->fd);
     SSL_CTX_free(s->ctx);
     free(s);

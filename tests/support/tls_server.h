@@ -14,7 +14,7 @@ void tls_pair_free(struct tls_pair *p);
 
 struct tls_server;
 /* clients: the issuer of the certificates that clients must have. NULL if none is required. */
-struct tls_server *tls_server_new(struct rv_loop *l, const struct tls_pair *own, const struct tls_pair *clients);
+struct tls_server *tls_server_new(struct loop *l, const struct tls_pair *own, const struct tls_pair *clients);
 struct tls_server *tls_server_free(struct tls_server *s);
 unsigned tls_server_port(const struct tls_server *s);
 /* Sets the status of the next request without one. 0 means that it is never answered. The default is 200 and {}. */

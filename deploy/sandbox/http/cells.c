@@ -40,6 +40,6 @@ void sb_cell_since(struct rv_val time, const char *unknown, struct rv_buf *out) 
     if (rv_time_parse(rv_val_str(time), &t) != 0)
         rv_buf_adds(out, unknown);
     else
-        sb_human_duration((rv_wall_now() - t) / 1000000000, out);
+        sb_human_duration((clock_wall() - t) / 1000000000, out);
     rv_buf_addc(out, '"');
 }

@@ -339,7 +339,7 @@ static void job_completions(struct rv_val o, struct rv_buf *out) {
         rv_buf_addf(out, "\"%lld/1\"", done);
 }
 static void job_duration(struct rv_val o, struct rv_buf *out) {
-    int64_t from = 0, to = rv_wall_now();
+    int64_t from = 0, to = clock_wall();
     rv_buf_addc(out, '"');
     rv_time_parse(text_of(o, "status.completionTime"), &to);
     if (rv_time_parse(text_of(o, "status.startTime"), &from) == 0) sb_human_duration((to - from) / 1000000000, out);

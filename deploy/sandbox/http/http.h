@@ -85,7 +85,7 @@ struct sb_server_opts {
     void *other_arg;
 };
 /* The options outlive the server. */
-struct sb_server *sb_server_new(struct rv_loop *l, struct sb_storage *s, const struct sb_server_opts *o,
+struct sb_server *sb_server_new(struct loop *l, struct sb_storage *s, const struct sb_server_opts *o,
                                 struct rv_error *err);
 struct sb_server *sb_server_free(struct sb_server *v);
 uint16_t sb_server_port(const struct sb_server *v);

@@ -99,12 +99,12 @@ static void encode_token(uint64_t version, const struct sb_object *next, struct 
     rv_autobuf struct rv_buf t = {0};
     rv_buf_addf(&t, "%llu_" RV_STR_FMT "/" RV_STR_FMT, (unsigned long long)version, RV_STR_ARG(next->ns),
                 RV_STR_ARG(next->name));
-    rv_base64_encode(rv_buf_bytes(&t), RV_BASE64_URL, out);
+    base64_encode(rv_buf_bytes(&t), BASE64_URL, out);
 }
 
 static bool decode_token(const char *token, struct rv_buf *out, uint64_t *ret_version, struct rv_str *ret_ns,
                          struct rv_str *ret_name) {
-    if (rv_base64_decode(rv_str(token), RV_BASE64_URL, out) != 0) return false;
+    if (base64_decode(rv_str(token), BASE64_URL, out) != 0) return false;
     struct rv_str t = rv_buf_str(out);
     const char *bar = t.n != 0 ? memchr(t.p, '_', t.n) : NULL;
     const char *slash = bar != NULL ? memchr(bar, '/', t.n - (size_t)(bar - t.p)) : NULL;

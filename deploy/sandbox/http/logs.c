@@ -122,7 +122,7 @@ static bool since(struct sb_request *q, int64_t *ret, struct sb_response *r) {
     int64_t seconds = -1;
     const char *time = q->query(q->query_arg, "sinceTime");
     if (!number(q, "sinceSeconds", &seconds, r)) return false;
-    if (seconds >= 0) *ret = rv_wall_now() - seconds * 1000000000;
+    if (seconds >= 0) *ret = clock_wall() - seconds * 1000000000;
     if (time == NULL || rv_time_parse(rv_str(time), ret) == 0) return true;
     fail(r, RV_STR("sinceTime must be an RFC 3339 time"));
     return false;

@@ -129,7 +129,7 @@ void sb_pod_restarts(struct rv_val pod, struct rv_buf *out) {
     rv_buf_addf(out, "\"%lld", (long long)s.restarts);
     if (s.restarts != 0 && s.last_restart != 0) {
         rv_buf_adds(out, " (");
-        sb_human_duration((rv_wall_now() - s.last_restart) / 1000000000, out);
+        sb_human_duration((clock_wall() - s.last_restart) / 1000000000, out);
         rv_buf_adds(out, " ago)");
     }
     rv_buf_addc(out, '"');

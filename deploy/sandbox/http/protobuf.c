@@ -85,7 +85,7 @@ static struct rv_node *message(struct decoder *d, const struct sb_type *t, struc
 
 static struct rv_node *bytes_node(struct rv_arena *a, struct rv_str s) {
     rv_autobuf struct rv_buf b = {0};
-    rv_base64_encode((struct rv_bytes){(const uint8_t *)s.p, s.n}, RV_BASE64_STANDARD, &b);
+    base64_encode((struct rv_bytes){(const uint8_t *)s.p, s.n}, BASE64_STANDARD, &b);
     return rv_node_str(a, rv_buf_str(&b));
 }
 

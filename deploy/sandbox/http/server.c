@@ -19,18 +19,18 @@
 enum { BODY_MAX = 3 << 20, BOOKMARK_MS = 10000, BACKLOG_MAX = 64 << 20 };
 
 struct sb_server {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct sb_storage *storage;
     struct MHD_Daemon *daemon;
-    struct rv_watch *watch;
-    struct rv_timer *timer;
-    struct rv_prepare *prepare;
+    struct loop_watch *watch;
+    struct loop_timer *timer;
+    struct loop_prepare *prepare;
     struct stream *streams;
     struct call *held; /* answers that a fault holds back */
     struct sb_faults *faults;
     struct sb_stats *stats;
     struct sb_server_opts opts;
-    struct rv_timer *pause_end;
+    struct loop_timer *pause_end;
     int64_t pause_ms; /* a requested pause, which begins when the answer to the request was sent */
     int place;        /* a socket that keeps the port reserved while nobody listens; -1 if none */
     uint16_t port;
@@ -45,12 +45,12 @@ struct stream {
     char *ns;
     struct sb_filter filter;
     struct sb_listener *listener;
-    struct rv_timer *end;
+    struct loop_timer *end;
     struct rv_buf out;
     struct sb_fault fault;
     struct sb_log *log; /* the watch shows the log lines of a container instead of events */
     struct sb_form form;
-    struct rv_timer *mark; /* for bookmarks, if they were requested */
+    struct loop_timer *mark; /* for bookmarks, if they were requested */
     uint64_t marked;
     unsigned edition; /* the edition of its definition when it began */
     bool headed, suspended, ended;
@@ -71,7 +71,7 @@ struct call {
     struct sb_server *server;
     struct MHD_Connection *connection;
     struct MHD_Response *answer;
-    struct rv_timer *timer;
+    struct loop_timer *timer;
     int http;
     bool suspended, ready;
 };
@@ -161,8 +161,8 @@ static void stream_free(void *arg) {
     struct stream *w = arg;
     sb_stats_watch(w->server->stats, w->resource->plural, -1);
     sb_unlisten(w->listener);
-    rv_timer_free(w->end);
-    rv_timer_free(w->mark);
+    loop_timer_free(w->end);
+    loop_timer_free(w->mark);
     sb_log_free(w->log);
     *w->at = w->next;
     if (w->next != NULL) w->next->at = w->at;
@@ -180,7 +180,7 @@ static void bookmark(struct stream *w, bool initial) {
 /* Sends a bookmark, so that a client with few changes can resume from a version that is not too old. */
 static void on_mark(void *arg) {
     struct stream *w = arg;
-    rv_timer_arm(w->mark, BOOKMARK_MS);
+    loop_timer_arm(w->mark, BOOKMARK_MS);
     if (w->ended || w->fault.stall || w->marked == sb_version(w->server->storage)) return;
     bookmark(w, false);
     wake(w);
@@ -206,8 +206,8 @@ static void stream_start(struct stream *w, struct sb_request *q) {
     }
     w->listener = sb_listen(s, on_change, w);
     if (timeout != NULL && rv_str_to_int(rv_str(timeout), 1, 86400, &seconds) == 0)
-        rv_timer_arm(w->end, seconds * 1000);
-    if (sb_is_true(q, "allowWatchBookmarks")) rv_timer_arm(w->mark, BOOKMARK_MS);
+        loop_timer_arm(w->end, seconds * 1000);
+    if (sb_is_true(q, "allowWatchBookmarks")) loop_timer_arm(w->mark, BOOKMARK_MS);
 }
 
 static const char GARBAGE[] = "\xff\xfe{\"type\":\"ADDED\",\"object\":{\"kind\":]\x01\n";
@@ -227,8 +227,8 @@ static struct MHD_Response *start_watch(struct sb_server *v, struct MHD_Connecti
     w->log = RV_TAKE(r->log);
     if (w->log != NULL) rv_buf_add_str(&w->out, rv_buf_str(&r->body));
     w->form = sb_form_of(q->accept, q->query(q->query_arg, "includeObject"));
-    w->mark = rv_loop_timer(v->loop, on_mark, w);
-    w->end = rv_loop_timer(v->loop, on_end, w);
+    w->mark = loop_timer(v->loop, on_mark, w);
+    w->end = loop_timer(v->loop, on_end, w);
     w->at = &v->streams;
     w->next = v->streams;
     if (w->next != NULL) w->next->at = &w->next;
@@ -325,8 +325,8 @@ static void hold(struct sb_server *v, struct MHD_Connection *c, struct call *k) 
 static void hold_for(struct sb_server *v, struct MHD_Connection *c, struct call *k, const struct sb_fault *fault) {
     hold(v, c, k);
     if (fault->stall) return;
-    k->timer = rv_loop_timer(v->loop, on_delayed, k);
-    rv_timer_arm(k->timer, fault->delay_ms);
+    k->timer = loop_timer(v->loop, on_delayed, k);
+    loop_timer_arm(k->timer, fault->delay_ms);
 }
 
 /* Disconnects stalled requests. */
@@ -531,7 +531,7 @@ static void on_done(void *arg, struct MHD_Connection *c, void **state, enum MHD_
     struct sb_server *v = arg;
     struct call *call = *state;
     *state = NULL;
-    if (v->pause_ms != 0 && v->place < 0) rv_loop_defer(v->loop, pause_now, v);
+    if (v->pause_ms != 0 && v->place < 0) loop_defer(v->loop, pause_now, v);
     if (call == NULL) return;
     if (call->at != NULL) {
         *call->at = call->next;
@@ -539,7 +539,7 @@ static void on_done(void *arg, struct MHD_Connection *c, void **state, enum MHD_
     }
     if (call->later.cancel != NULL) call->later.cancel(call->later.arg);
     if (call->answer != NULL) MHD_destroy_response(call->answer);
-    rv_timer_free(call->timer);
+    loop_timer_free(call->timer);
     rv_buf_free(&call->body);
     free(call->uri);
     free(call);
@@ -568,7 +568,7 @@ static bool before_sleep(void *arg) {
         MHD_run(v->daemon);
         return true;
     }
-    rv_timer_arm(v->timer, (int64_t)ms);
+    loop_timer_arm(v->timer, (int64_t)ms);
     return false;
 }
 
@@ -586,16 +586,16 @@ static int open_daemon(struct sb_server *v, struct rv_error *err) {
         return rv_error_set(err, RV_E_UNAVAILABLE, "cannot listen on %s:%u; is the port taken?", v->opts.bind, v->port);
     v->port = MHD_get_daemon_info(v->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
     int fd = MHD_get_daemon_info(v->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    v->watch = rv_loop_fd(v->loop, fd, RV_LOOP_READ, on_ready, v);
-    v->timer = rv_loop_timer(v->loop, on_timer, v);
-    v->prepare = rv_loop_prepare(v->loop, before_sleep, v);
+    v->watch = loop_fd(v->loop, fd, LOOP_READ, on_ready, v);
+    v->timer = loop_timer(v->loop, on_timer, v);
+    v->prepare = loop_prepare(v->loop, before_sleep, v);
     return 0;
 }
 
 static void close_daemon(struct sb_server *v) {
-    v->watch = rv_watch_free(v->watch);
-    v->prepare = rv_prepare_free(v->prepare);
-    v->timer = rv_timer_free(v->timer);
+    v->watch = loop_watch_free(v->watch);
+    v->prepare = loop_prepare_free(v->prepare);
+    v->timer = loop_timer_free(v->timer);
     drop_watches(v);
     for (struct call *k = v->held; k != NULL; k = k->next) resume(k);
     if (v->daemon == NULL) return;
@@ -622,7 +622,7 @@ static void pause_now(void *arg) {
     if (v->pause_ms == 0 || v->daemon == NULL) return;
     v->place = keep_place(v);
     close_daemon(v);
-    rv_timer_arm(v->pause_end, v->pause_ms);
+    loop_timer_arm(v->pause_end, v->pause_ms);
     v->pause_ms = 0;
 }
 
@@ -631,14 +631,14 @@ static void on_pause_end(void *arg) {
     struct rv_error err = {0};
     if (open_daemon(v, &err) != 0) {
         fprintf(stderr, "rayvisor-sandbox: after a pause: %s\n", err.text);
-        rv_timer_arm(v->pause_end, 1000);
+        loop_timer_arm(v->pause_end, 1000);
         return;
     }
     if (v->place >= 0) close(v->place);
     v->place = -1;
 }
 
-struct sb_server *sb_server_new(struct rv_loop *l, struct sb_storage *s, const struct sb_server_opts *o,
+struct sb_server *sb_server_new(struct loop *l, struct sb_storage *s, const struct sb_server_opts *o,
                                 struct rv_error *err) {
     struct sb_server *v = rv_alloc(sizeof *v);
     v->loop = l;
@@ -648,14 +648,14 @@ struct sb_server *sb_server_new(struct rv_loop *l, struct sb_storage *s, const s
     v->place = -1;
     v->faults = sb_faults_new();
     v->stats = sb_stats_new();
-    v->pause_end = rv_loop_timer(l, on_pause_end, v);
+    v->pause_end = loop_timer(l, on_pause_end, v);
     return open_daemon(v, err) == 0 ? v : sb_server_free(v);
 }
 
 struct sb_server *sb_server_free(struct sb_server *v) {
     if (v == NULL) return NULL;
     close_daemon(v);
-    rv_timer_free(v->pause_end);
+    loop_timer_free(v->pause_end);
     if (v->place >= 0) close(v->place);
     sb_faults_free(v->faults);
     sb_stats_free(v->stats);

@@ -39,7 +39,7 @@ static void put_entry(struct rv_arena *a, struct rv_node *list, const struct who
     }
     if (e == NULL) rv_node_append(a, list, e = rv_node_map(a));
     char now[32];
-    rv_time_format(rv_wall_now(), now);
+    rv_time_format(clock_wall(), now);
     rv_node_set_str(a, e, "manager", w->manager);
     rv_node_set_cstr(a, e, "operation", w->apply ? "Apply" : "Update");
     rv_node_set_str(a, e, "apiVersion", w->api);

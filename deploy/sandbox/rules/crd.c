@@ -21,7 +21,7 @@ void sb_default_crd(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     }
     struct rv_node *status = rv_node_ensure_map(a, object, "status");
     struct rv_node *conditions = rv_node_ensure_array(a, status, "conditions");
-    int64_t now = rv_wall_now();
+    int64_t now = clock_wall();
     rv_condition_set(a, conditions, "NamesAccepted", "True", RV_STR("NoConflicts"), RV_STR("no conflicts found"), now);
     rv_condition_set(a, conditions, "Established", "True", RV_STR("InitialNamesAccepted"),
                      RV_STR("the initial names have been accepted"), now);

@@ -183,7 +183,7 @@ static void admit_token(struct rv_arena *a, struct rv_node *spec) {
     if (!rv_node_to_bool(rv_node_get(spec, "automountServiceAccountToken"), true)) return;
     uint8_t random[5];
     char suffix[6], name[32];
-    rv_random(random, sizeof random);
+    random_bytes(random, sizeof random);
     rv_name_suffix(random, suffix);
     snprintf(name, sizeof name, "kube-api-access-%s", suffix);
     bool used = false;
@@ -391,7 +391,7 @@ void sb_default_secret(struct sb_storage *s, struct rv_arena *a, struct rv_node 
     for (size_t i = 0; rv_node_entry(plain, i, &key, &v); i++) {
         rv_autobuf struct rv_buf b = {0};
         struct rv_str text = rv_node_text(v);
-        rv_base64_encode((struct rv_bytes){(const uint8_t *)text.p, text.n}, RV_BASE64_STANDARD, &b);
+        base64_encode((struct rv_bytes){(const uint8_t *)text.p, text.n}, BASE64_STANDARD, &b);
         rv_node_setn(a, rv_node_ensure_map(a, object, "data"), key, rv_node_str(a, rv_buf_str(&b)));
     }
     rv_node_remove(object, "stringData");

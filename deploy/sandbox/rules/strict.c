@@ -73,13 +73,13 @@ static struct rv_node *same_bytes(struct walk *w, struct rv_node *v) {
     size_t at = 0;
     while (at < text.n && (isalnum((unsigned char)text.p[at]) || text.p[at] == '+' || text.p[at] == '/')) at++;
     while (at < text.n && text.p[at] == '=') at++;
-    if (at < text.n || text.n % 4 != 0 || rv_base64_decode(text, RV_BASE64_STANDARD, &bytes) != 0) {
+    if (at < text.n || text.n % 4 != 0 || base64_decode(text, BASE64_STANDARD, &bytes) != 0) {
         if (w->out->mismatch.n == 0)
             w->out->mismatch =
                 rv_arena_fmt(w->a, "illegal base64 data at input byte %zu", at < text.n ? at : text.n / 4 * 4);
         return v;
     }
-    rv_base64_encode(rv_buf_bytes(&bytes), RV_BASE64_STANDARD, &again);
+    base64_encode(rv_buf_bytes(&bytes), BASE64_STANDARD, &again);
     return rv_str_eq(rv_buf_str(&again), s) ? v : rv_node_str(w->a, rv_buf_str(&again));
 }
 

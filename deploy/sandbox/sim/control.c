@@ -187,7 +187,7 @@ int sim_control(struct sim *m, struct rv_str method, struct rv_str path, struct 
                 struct rv_error *err) {
     struct rv_str area = segment(&path), first = segment(&path), second = segment(&path), third = segment(&path);
     int e = RV_E_NOT_FOUND;
-    m->now_ms = rv_mono_now() / 1000000;
+    m->now_ms = clock_monotonic() / 1000000;
     if (rv_str_is(area, "state") && rv_str_is(method, "GET")) {
         state(m, out);
         return 0;

@@ -206,7 +206,7 @@ int sim_dataplane(struct sim *m, struct rv_val body, struct rv_buf *out, struct 
                             "a request needs \"namespace\" and one of \"service\", \"httpRoute\" and \"grpcRoute\"");
     struct request *r = rv_alloc(sizeof *r);
     r->pending.cancel = cancel;
-    m->now_ms = rv_mono_now() / 1000000;
+    m->now_ms = clock_monotonic() / 1000000;
     if (targets[i].plural != NULL)
         to_route(m, r, ns, targets[i].plural, rv_path_str(body, targets[i].member), body);
     else

@@ -111,7 +111,7 @@ static bool ours(struct sim *m, struct rv_str class) {
 
 static void condition(struct rv_arena *a, struct rv_node *list, int64_t generation, const char *type, bool value,
                       const char *reason, struct rv_str message) {
-    rv_condition_set(a, list, type, value ? "True" : "False", rv_str(reason), message, rv_wall_now());
+    rv_condition_set(a, list, type, value ? "True" : "False", rv_str(reason), message, clock_wall());
     rv_node_set_int(a, rv_node_find(list, "type", rv_str(type)), "observedGeneration", generation);
 }
 

@@ -11,7 +11,7 @@
 
 enum { SIM_BATCH = 1000 }; /* how many changes, timers or queued keys one turn handles */
 
-/* ---- timers: a heap of our own under one rv_timer; embedded in what they wake ---- */
+/* ---- timers: a heap of our own under one loop_timer; embedded in what they wake ---- */
 struct sim_timer {
     int64_t due; /* monotonic, ms */
     uint64_t order;
@@ -23,10 +23,10 @@ void sim_timer_disarm(struct sim *m, struct sim_timer *t);
 
 /* ---- a map from text to pointer; the key's bytes are the entry's own and outlive it ---- */
 struct sim_map {
-    struct rv_table table;
+    struct hash_table table;
 };
 struct sim_entry { /* first member of the entry's struct */
-    struct rv_table_link link;
+    struct hash_table_link link;
     struct rv_str key;
 };
 void *sim_map_get(const struct sim_map *map, struct rv_str key);
@@ -84,13 +84,13 @@ struct sim_resources { /* resources of the storage, which are looked up once */
 };
 
 struct sim {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct sb_storage *storage;
     struct sb_listener *listener;
     struct sim_opts opts;
     struct sim_resources r;
-    struct rv_prepare *prepare;
-    struct rv_timer *wake;
+    struct loop_prepare *prepare;
+    struct loop_timer *wake;
     int64_t now_ms;
     struct sim_timer **heap;
     size_t heap_n, heap_cap;

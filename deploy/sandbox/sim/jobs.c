@@ -230,7 +230,7 @@ static void finished_job(struct sim *m, struct job *j, struct sb_object *o, cons
     const char *type = rv_condition_is(list, "Complete", "True") ? "Complete" : "Failed";
     int64_t at = 0;
     if (rv_time_parse(rv_path_str(rv_condition_find(list, type), "lastTransitionTime"), &at) != 0) return;
-    int64_t left = at / 1000000 + rv_val_int(ttl, 0) * 1000 - rv_wall_now() / 1000000;
+    int64_t left = at / 1000000 + rv_val_int(ttl, 0) * 1000 - clock_wall() / 1000000;
     if (left > 0)
         sim_timer_arm(m, &j->timer, left);
     else
@@ -240,7 +240,7 @@ static void finished_job(struct sim *m, struct job *j, struct sb_object *o, cons
 static void watch_deadline(struct sim *m, struct job *j, struct rv_val job) {
     int64_t deadline = rv_path_int(job, "spec.activeDeadlineSeconds", -1), start = 0;
     if (deadline < 0 || j->timer.at != 0 || rv_time_parse(rv_path_str(job, "status.startTime"), &start) != 0) return;
-    int64_t left = start / 1000000 + deadline * 1000 - rv_wall_now() / 1000000;
+    int64_t left = start / 1000000 + deadline * 1000 - clock_wall() / 1000000;
     sim_timer_arm(m, &j->timer, left > 0 ? left : 1);
 }
 

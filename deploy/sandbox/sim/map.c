@@ -3,29 +3,29 @@
 
 #include "ipc/base/hash.h"
 
-static struct sim_entry *entry_of(struct rv_table_link *l) { return RV_CONTAINER(l, struct sim_entry, link); }
+static struct sim_entry *entry_of(struct hash_table_link *l) { return RV_CONTAINER(l, struct sim_entry, link); }
 
-static uint32_t hash_of(struct rv_str key) { return rv_hash_end(rv_hash_bytes(RV_HASH_BEGIN, key)); }
+static uint32_t hash_of(struct rv_str key) { return hash_end(hash_bytes(HASH_BEGIN, key)); }
 
 void *sim_map_get(const struct sim_map *map, struct rv_str key) {
-    for (struct rv_table_link *l = rv_table_find(&map->table, hash_of(key)); l != NULL; l = rv_table_find_next(l))
+    for (struct hash_table_link *l = hash_table_find(&map->table, hash_of(key)); l != NULL; l = hash_table_find_next(l))
         if (rv_str_eq(entry_of(l)->key, key)) return entry_of(l);
     return NULL;
 }
 
-void sim_map_put(struct sim_map *map, struct sim_entry *e) { rv_table_add(&map->table, &e->link, hash_of(e->key)); }
-void sim_map_remove(struct sim_map *map, struct sim_entry *e) { rv_table_remove(&map->table, &e->link); }
+void sim_map_put(struct sim_map *map, struct sim_entry *e) { hash_table_add(&map->table, &e->link, hash_of(e->key)); }
+void sim_map_remove(struct sim_map *map, struct sim_entry *e) { hash_table_remove(&map->table, &e->link); }
 
 void *sim_map_any(const struct sim_map *map) {
-    struct rv_table_walk w = rv_table_walk(&map->table);
-    return rv_table_walk_next(&w) ? entry_of(w.link) : NULL;
+    struct hash_table_walk w = hash_table_walk(&map->table);
+    return hash_table_walk_next(&w) ? entry_of(w.link) : NULL;
 }
 
 void sim_map_each(const struct sim_map *map, void (*fn)(void *arg, void *entry), void *arg) {
-    for (struct rv_table_walk w = rv_table_walk(&map->table); rv_table_walk_next(&w);) fn(arg, entry_of(w.link));
+    for (struct hash_table_walk w = hash_table_walk(&map->table); hash_table_walk_next(&w);) fn(arg, entry_of(w.link));
 }
 
-void sim_map_free(struct sim_map *map) { rv_table_free(&map->table); }
+void sim_map_free(struct sim_map *map) { hash_table_free(&map->table); }
 
 void sim_queue_push(struct sim_queue *q, struct sim_link *l) {
     if (l->queued) return;

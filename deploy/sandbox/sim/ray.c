@@ -394,7 +394,7 @@ static int ask(struct sim *m, struct ray_head *h, struct ray_node *n, struct sb_
         c.path.n = (size_t)(mark - c.path.p);
     }
     if (c.path.n == 0) c.path = RV_STR("/");
-    m->now_ms = rv_mono_now() / 1000000;
+    m->now_ms = clock_monotonic() / 1000000;
     int status = answer(&c, n, port, ret);
     sb_object_unref(pod);
     return status;

@@ -12,9 +12,9 @@ enum { BODY_MAX = 4 << 20 };
 struct rayhttp {
     struct sim *m;
     struct MHD_Daemon *daemon;
-    struct rv_watch *watch;
-    struct rv_timer *timer;
-    struct rv_prepare *prepare;
+    struct loop_watch *watch;
+    struct loop_timer *timer;
+    struct loop_prepare *prepare;
     struct call *waiting;
     bool resumed; /* a connection has its answer: the daemon must run, whatever its timeout says */
 };
@@ -174,7 +174,7 @@ static bool before_sleep(void *arg) {
         MHD_run(h->daemon);
         return true;
     }
-    rv_timer_arm(h->timer, (int64_t)ms);
+    loop_timer_arm(h->timer, (int64_t)ms);
     return false;
 }
 
@@ -195,18 +195,18 @@ static struct rayhttp *rayhttp_new(struct sim *m, uint16_t port, struct rv_error
         return NULL;
     }
     int fd = MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    h->watch = rv_loop_fd(m->loop, fd, RV_LOOP_READ, on_ready, h);
-    h->timer = rv_loop_timer(m->loop, on_timer, h);
-    h->prepare = rv_loop_prepare(m->loop, before_sleep, h);
+    h->watch = loop_fd(m->loop, fd, LOOP_READ, on_ready, h);
+    h->timer = loop_timer(m->loop, on_timer, h);
+    h->prepare = loop_prepare(m->loop, before_sleep, h);
     return h;
 }
 
 static void rayhttp_free(struct sim *m, void *module) {
     (void)m;
     struct rayhttp *h = module;
-    rv_watch_free(h->watch);
-    rv_timer_free(h->timer);
-    rv_prepare_free(h->prepare);
+    loop_watch_free(h->watch);
+    loop_timer_free(h->timer);
+    loop_prepare_free(h->prepare);
     while (h->waiting != NULL) resume(h->waiting);
     if (h->daemon != NULL) {
         MHD_run(h->daemon);

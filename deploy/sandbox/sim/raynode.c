@@ -33,7 +33,7 @@ struct ray_node *ray_node_find(struct sim *m, struct rv_str ns, struct rv_str po
 
 /* ---- answers ---- */
 
-int64_t ray_now_ms(void) { return rv_wall_now() / 1000000; }
+int64_t ray_now_ms(void) { return clock_wall() / 1000000; }
 
 int ray_text(const struct ray_call *c, int status, const char *text) {
     rv_buf_adds(c->out, text);

@@ -34,7 +34,7 @@ const char *sim_intern(struct sim *m, const char *text) {
     return m->texts[m->n_texts++];
 }
 
-int64_t sim_wall_s(void) { return rv_wall_now() / 1000000000; }
+int64_t sim_wall_s(void) { return clock_wall() / 1000000000; }
 
 /* ---- timers ---- */
 
@@ -74,7 +74,7 @@ void sim_timer_arm(struct sim *m, struct sim_timer *t, int64_t delay_ms) {
         m->heap_cap = m->heap_cap != 0 ? 2 * m->heap_cap : 64;
         m->heap = rv_realloc_array(m->heap, m->heap_cap, sizeof(struct sim_timer *));
     }
-    t->due = rv_mono_now() / 1000000 + (delay_ms > 0 ? delay_ms : 0);
+    t->due = clock_monotonic() / 1000000 + (delay_ms > 0 ? delay_ms : 0);
     t->order = m->order++;
     m->heap[m->heap_n++] = t;
     t->at = m->heap_n;
@@ -132,7 +132,7 @@ static bool run_timers(struct sim *m) {
 /* One bounded round of all work. The loop calls it again before it sleeps if there is more. */
 static bool work(void *arg) {
     struct sim *m = arg;
-    m->now_ms = rv_mono_now() / 1000000;
+    m->now_ms = clock_monotonic() / 1000000;
     bool due = m->heap_n > 0 && m->heap[0]->due <= m->now_ms;
     if (!m->dirty && !due) return false;
     m->dirty = false;
@@ -143,9 +143,9 @@ static bool work(void *arg) {
     if (more || m->changes_first < m->changes_n) m->dirty = true;
     if (m->dirty) return true;
     if (m->heap_n > 0)
-        rv_timer_arm(m->wake, m->heap[0]->due > m->now_ms ? m->heap[0]->due - m->now_ms : 1);
+        loop_timer_arm(m->wake, m->heap[0]->due > m->now_ms ? m->heap[0]->due - m->now_ms : 1);
     else
-        rv_timer_disarm(m->wake);
+        loop_timer_disarm(m->wake);
     return due; /* a timer may have answered a request whose server ran before it */
 }
 
@@ -194,18 +194,18 @@ static void find_resources(struct sim *m) {
         *wanted[i].slot = sb_resource_find(m->storage, rv_str(wanted[i].group), RV_STR("v1"), rv_str(wanted[i].plural));
 }
 
-struct sim *sim_new(struct rv_loop *l, struct sb_storage *s, const struct sim_opts *o, struct rv_error *err) {
+struct sim *sim_new(struct loop *l, struct sb_storage *s, const struct sim_opts *o, struct rv_error *err) {
     struct sim *m = rv_alloc(sizeof *m);
     m->loop = l;
     m->storage = s;
     m->opts = *o;
     m->opts.node_memory = rv_strdup(rv_str(o->node_memory));
     m->random = (uint64_t)o->seed;
-    m->now_ms = rv_mono_now() / 1000000;
+    m->now_ms = clock_monotonic() / 1000000;
     find_resources(m);
     m->listener = sb_listen(s, on_change, m);
-    m->prepare = rv_loop_prepare(l, work, m);
-    m->wake = rv_loop_timer(l, on_wake, m);
+    m->prepare = loop_prepare(l, work, m);
+    m->wake = loop_timer(l, on_wake, m);
     sb_resource_each(s, replay_resource, m); /* objects that were loaded before */
     for (size_t i = 0; i < SIM_N; i++) {
         m->modules[i] = sim_modules[i]->make(m, err);
@@ -220,8 +220,8 @@ struct sim *sim_free(struct sim *m) {
     for (size_t i = SIM_N; i-- > 0;)
         if (m->modules[i] != NULL) sim_modules[i]->free(m, m->modules[i]);
     for (; m->changes_first < m->changes_n; m->changes_first++) change_clear(&m->changes[m->changes_first]);
-    rv_prepare_free(m->prepare);
-    rv_timer_free(m->wake);
+    loop_prepare_free(m->prepare);
+    loop_timer_free(m->wake);
     sim_opts_free(&m->opts);
     for (size_t i = 0; i < m->n_texts; i++) free(m->texts[i]);
     free(m->texts);

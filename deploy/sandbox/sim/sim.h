@@ -42,7 +42,7 @@ void sim_opts_free(struct sim_opts *o);
 /* Parses "node_cpu=64,node_memory=256Gi,start_ms=5". Unknown keys and bad values are refused by name. */
 int sim_opts_parse(struct sim_opts *o, struct rv_str text, struct rv_error *err);
 
-struct sim *sim_new(struct rv_loop *l, struct sb_storage *s, const struct sim_opts *o, struct rv_error *err);
+struct sim *sim_new(struct loop *l, struct sb_storage *s, const struct sim_opts *o, struct rv_error *err);
 struct sim *sim_free(struct sim *m);
 
 /* The control API below /sandbox/v1/sim (path begins with "/pods", "/nodes" or "/state"; see README.md in this folder).

@@ -87,10 +87,10 @@ struct wire *http_upgrade(const struct options *o, const char *path, struct rv_b
     http_parser parser;
     struct wire *w = wire_open(o, HTTP_TIMEOUT_MS, err);
     if (w == NULL) return NULL;
-    rv_random(key, sizeof key);
+    random_bytes(key, sizeof key);
     write_head(o, &out, "GET", path);
     rv_buf_adds(&out, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ");
-    rv_base64_encode((struct rv_bytes){key, sizeof key}, RV_BASE64_STANDARD, &out);
+    base64_encode((struct rv_bytes){key, sizeof key}, BASE64_STANDARD, &out);
     rv_buf_adds(&out, "\r\n\r\n");
     http_parser_init(&parser, HTTP_RESPONSE);
     int r = wire_write(w, out.p, out.n, err);

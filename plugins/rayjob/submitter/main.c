@@ -56,8 +56,8 @@ static void log_line(const char *what, const char *detail) {
 
 /* Waits longer after each failure, with a random part, so that submitters do not act in step. */
 static void wait_a_little(struct program *p) {
-    static const struct rv_backoff pause = {.first = WAIT_MS, .most = WAIT_MOST_MS, .below = 25, .above = 25};
-    int64_t ms = rv_backoff(pause, p->failures, rv_random_u32());
+    static const struct backoff_pause pause = {.first = WAIT_MS, .most = WAIT_MOST_MS, .below = 25, .above = 25};
+    int64_t ms = backoff_pause(pause, p->failures, random_u32());
     (void)nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
 }
 
@@ -171,7 +171,7 @@ static void print(struct program *p, const uint8_t *at, size_t n) {
 static void on_frame(void *arg, enum frames_event event, const uint8_t *at, size_t n) {
     struct program *p = arg;
     uint8_t mask[4];
-    rv_random(mask, sizeof mask);
+    random_bytes(mask, sizeof mask);
     if (event == FRAMES_DATA) print(p, at, n);
     if (event == FRAMES_PING) frames_write(&p->reply, FRAMES_OP_PONG, at, n, mask);
     if (event == FRAMES_CLOSE) {

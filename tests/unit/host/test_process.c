@@ -29,7 +29,7 @@ struct received {
 
 struct run {
     char dir[64], lane_path[96], record_path[96], toy[512], parent[24];
-    struct rv_loop *loop;
+    struct loop *loop;
     struct lane_context *context;
     struct lane *lane;
     struct flight *flight;
@@ -122,7 +122,7 @@ static struct run *begin_as(const char *toy, const char *sandbox, pid_t parent, 
     snprintf(r->record_path, sizeof r->record_path, "%s/record", r->dir);
     snprintf(r->toy, sizeof r->toy, "%s/%s.so", TOYS, toy);
     r->arena = rv_arena_new();
-    r->loop = rv_loop_new(NULL);
+    r->loop = loop_new(NULL);
     r->context = lane_context_new();
     r->lane = lane_bind(r->context, r->loop, r->lane_path, &(struct lane_callbacks){on_message, on_bad, r}, NULL);
     CU_ASSERT_FATAL(r->lane != NULL);
@@ -142,7 +142,7 @@ static void end(struct run *r) {
     }
     lane_free(r->lane);
     lane_context_free(r->context);
-    rv_loop_free(r->loop);
+    loop_free(r->loop);
     flight_unmap(r->flight);
     rv_arena_free(r->arena);
     unlink(r->record_path);
@@ -159,18 +159,18 @@ static bool check_exit(struct run *r) {
 
 /* The next message of that type (from index *at on), waiting for it. NULL when the host ends without it. */
 static struct received *hear(struct run *r, unsigned type, size_t *at) {
-    int64_t end_at = rv_mono_now() + (int64_t)PATIENCE_S * 1000000000;
-    for (int after = 0;; rv_loop_turn(r->loop, 20)) {
+    int64_t end_at = clock_monotonic() + (int64_t)PATIENCE_S * 1000000000;
+    for (int after = 0;; loop_turn(r->loop, 20)) {
         for (; *at < r->n; ++*at)
             if (r->received[*at].type == type) return &r->received[(*at)++];
-        if (after > 50 || rv_mono_now() > end_at) return NULL;
+        if (after > 50 || clock_monotonic() > end_at) return NULL;
         after += check_exit(r); /* its last words may still be on their way through ZeroMQ's thread */
     }
 }
 
 static int wait_exit(struct run *r) {
-    int64_t end_at = rv_mono_now() + (int64_t)PATIENCE_S * 1000000000;
-    while (!check_exit(r) && rv_mono_now() < end_at) rv_loop_turn(r->loop, 20);
+    int64_t end_at = clock_monotonic() + (int64_t)PATIENCE_S * 1000000000;
+    while (!check_exit(r) && clock_monotonic() < end_at) loop_turn(r->loop, 20);
     CU_ASSERT_TRUE(r->exited);
     return r->status;
 }

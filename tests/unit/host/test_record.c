@@ -20,13 +20,13 @@ static void full_disk(void) {
     struct rv_error err = {0};
     int out[2];
     CU_ASSERT_EQUAL_FATAL(pipe2(out, O_NONBLOCK | O_CLOEXEC), 0);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, out[1], "test");
+    log_setup(LOG_TEXT, RV_LOG_INFO, out[1], "test");
     struct recorder *r = recorder_open("/dev/full", 0, &err);
     CU_ASSERT_PTR_NOT_NULL_FATAL(r);
     for (int i = 0; i < 5; i++) recorder_add(r, RECORD_TICK, (struct engine_time){1, 2}, NULL);
     recorder_close(r);
     CU_ASSERT_EQUAL(lines_with(out[0], "the recording ends here"), 1);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, "test");
+    log_setup(LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, "test");
     close(out[0]);
     close(out[1]);
 }

@@ -5,7 +5,7 @@
 static void pauses(void) {
     static const struct {
         const char *row;
-        struct rv_backoff b;
+        struct backoff_pause b;
         uint64_t failures;
         int64_t low, high;
     } rows[] = {
@@ -27,13 +27,13 @@ static void pauses(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         int64_t least = INT64_MAX, most = INT64_MIN;
         for (uint64_t r = 0; r < 70000; r++) {
-            int64_t wait = rv_backoff(rows[i].b, rows[i].failures, r);
+            int64_t wait = backoff_pause(rows[i].b, rows[i].failures, r);
             least = wait < least ? wait : least;
             most = wait > most ? wait : most;
         }
         CHECK_ROW(least >= rows[i].low && least <= rows[i].low + 5, rows[i].row);
         CHECK_ROW(most <= rows[i].high && (rows[i].high > 1000000 || most == rows[i].high), rows[i].row);
-        int64_t last = rv_backoff(rows[i].b, rows[i].failures, UINT64_MAX);
+        int64_t last = backoff_pause(rows[i].b, rows[i].failures, UINT64_MAX);
         CHECK_ROW(last >= rows[i].low && last <= rows[i].high, rows[i].row);
     }
 }

@@ -19,12 +19,12 @@ static void both_ways(void) {
         {RV_STR("\xfb\xff\x00\xfe"), "+/8A/g==", "-_8A_g"},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
-        for (int form = RV_BASE64_STANDARD; form <= RV_BASE64_URL; form++) {
-            const char *want = form == RV_BASE64_STANDARD ? rows[i].standard : rows[i].url;
+        for (int form = BASE64_STANDARD; form <= BASE64_URL; form++) {
+            const char *want = form == BASE64_STANDARD ? rows[i].standard : rows[i].url;
             rv_autobuf struct rv_buf text = {0}, back = {0};
-            rv_base64_encode(bytes_of(rows[i].plain), (enum rv_base64_form)form, &text);
+            base64_encode(bytes_of(rows[i].plain), (enum base64_form)form, &text);
             CHECK_ROW(rv_str_is(rv_buf_str(&text), want), want);
-            CHECK_ROW(rv_base64_decode(rv_buf_str(&text), (enum rv_base64_form)form, &back) == 0, want);
+            CHECK_ROW(base64_decode(rv_buf_str(&text), (enum base64_form)form, &back) == 0, want);
             CHECK_ROW(rv_str_eq(rv_buf_str(&back), rows[i].plain), want);
         }
 }
@@ -42,7 +42,7 @@ static void reading(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         rv_autobuf struct rv_buf out = {0};
         rv_buf_adds(&out, "kept");
-        int r = rv_base64_decode(rows[i].text, RV_BASE64_STANDARD, &out);
+        int r = base64_decode(rows[i].text, BASE64_STANDARD, &out);
         CHECK_ROW((r == 0) == (rows[i].want != NULL), rows[i].text.p);
         CHECK_ROW(rv_str_starts(rv_buf_str(&out), "kept"), rows[i].text.p);
         CHECK_ROW(strcmp(rv_buf_cstr(&out) + 4, rows[i].want != NULL ? rows[i].want : "") == 0, rows[i].text.p);

@@ -21,37 +21,37 @@ static void few_or_many(void) {
         {"a thousand, twenty a second", 1000, 50, false},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct rv_coalesce h = {0};
+        struct coalesce h = {0};
         int64_t now = 5000 * MS;
         for (unsigned k = 0; k < 3000 && rows[i].objects != 0; k++, now += rows[i].apart_ms * MS)
-            rv_coalesce_changed(&h, now, 77 + k % rows[i].objects);
-        CHECK_ROW(rv_coalesce_at_once(&h, now) == rows[i].prompt, rows[i].what);
-        CHECK_ROW(rv_coalesce_at_once(&h, now + 1001 * MS), rows[i].what);
+            coalesce_changed(&h, now, 77 + k % rows[i].objects);
+        CHECK_ROW(coalesce_at_once(&h, now) == rows[i].prompt, rows[i].what);
+        CHECK_ROW(coalesce_at_once(&h, now + 1001 * MS), rows[i].what);
     }
 }
 
 /* Many objects change all the time. A created object is handled at once. Of many that are created together only the
  * first are. */
 static void something_new(void) {
-    struct rv_coalesce h = {0};
+    struct coalesce h = {0};
     int64_t now = 100000 * MS;
-    for (unsigned k = 0; k < 8; k++) rv_coalesce_changed(&h, now + 1000000 * MS, k);
-    CU_ASSERT_FALSE(rv_coalesce_at_once(&h, now));
-    rv_coalesce_edited(&h, now);
-    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now) && rv_coalesce_at_once(&h, now + 1499 * MS) &&
-                   !rv_coalesce_at_once(&h, now + 1500 * MS));
-    for (unsigned k = 0; k < 20; k++) rv_coalesce_edited(&h, now += 100 * MS); /* ten a second are not too many */
-    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now + 1499 * MS));
+    for (unsigned k = 0; k < 8; k++) coalesce_changed(&h, now + 1000000 * MS, k);
+    CU_ASSERT_FALSE(coalesce_at_once(&h, now));
+    coalesce_edited(&h, now);
+    CU_ASSERT_TRUE(coalesce_at_once(&h, now) && coalesce_at_once(&h, now + 1499 * MS) &&
+                   !coalesce_at_once(&h, now + 1500 * MS));
+    for (unsigned k = 0; k < 20; k++) coalesce_edited(&h, now += 100 * MS); /* ten a second are not too many */
+    CU_ASSERT_TRUE(coalesce_at_once(&h, now + 1499 * MS));
     now += 10000 * MS;
-    for (unsigned k = 0; k < 1000; k++) rv_coalesce_edited(&h, now + k * 5 * MS);
-    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now + 1500 * MS) && !rv_coalesce_at_once(&h, now + 1600 * MS));
+    for (unsigned k = 0; k < 1000; k++) coalesce_edited(&h, now + k * 5 * MS);
+    CU_ASSERT_TRUE(coalesce_at_once(&h, now + 1500 * MS) && !coalesce_at_once(&h, now + 1600 * MS));
     now += 5000 * MS;
-    rv_coalesce_edited(&h, now + 200 * MS); /* after the many, but too soon */
-    CU_ASSERT_FALSE(rv_coalesce_at_once(&h, now + 200 * MS));
-    rv_coalesce_edited(&h, now + 350 * MS);
-    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now + 350 * MS));
-    rv_coalesce_edited(&h, now - 30000 * MS); /* a clock that goes back does no harm */
-    CU_ASSERT_TRUE(rv_coalesce_at_once(&h, now - 30000 * MS));
+    coalesce_edited(&h, now + 200 * MS); /* after the many, but too soon */
+    CU_ASSERT_FALSE(coalesce_at_once(&h, now + 200 * MS));
+    coalesce_edited(&h, now + 350 * MS);
+    CU_ASSERT_TRUE(coalesce_at_once(&h, now + 350 * MS));
+    coalesce_edited(&h, now - 30000 * MS); /* a clock that goes back does no harm */
+    CU_ASSERT_TRUE(coalesce_at_once(&h, now - 30000 * MS));
 }
 
 static const struct suite_test tests[] = {{"few or many", few_or_many}, {"something new", something_new}};

@@ -19,17 +19,17 @@ static void limits(void) {
     uint64_t hard = r.rlim_max;
     r.rlim_cur = hard;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_EQUAL(rv_fd_limit_raise(), hard);
-    rv_fd_limit_restore(0); /* nothing was changed */
+    CU_ASSERT_EQUAL(fd_limit_raise(), hard);
+    fd_limit_restore(0); /* nothing was changed */
     CU_ASSERT_EQUAL(soft(), hard);
     r.rlim_cur = 77;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_TRUE(rv_fd_limit_raise() == hard && soft() == hard);
+    CU_ASSERT_TRUE(fd_limit_raise() == hard && soft() == hard);
     /* The second call does not replace the remembered limit. */
-    CU_ASSERT_TRUE(rv_fd_limit_raise() == hard && soft() == hard);
+    CU_ASSERT_TRUE(fd_limit_raise() == hard && soft() == hard);
     pid_t child = fork();
     if (child == 0) {
-        rv_fd_limit_restore(0);
+        fd_limit_restore(0);
         _exit(soft() == 77 ? 0 : 1);
     }
     int status = -1;

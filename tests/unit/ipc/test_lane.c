@@ -21,7 +21,7 @@ struct end {
 
 struct world {
     char dir[64], path[2][96];
-    struct rv_loop *loop;
+    struct loop *loop;
     struct lane_context *context;
 };
 
@@ -47,14 +47,14 @@ static struct world begin(void) {
     struct world w = {.dir = "/tmp/rv-lane-XXXXXX"};
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(w.dir));
     for (int i = 0; i < 2; i++) snprintf(w.path[i], sizeof w.path[i], "%s/lane%d", w.dir, i);
-    w.loop = rv_loop_new(NULL);
+    w.loop = loop_new(NULL);
     w.context = lane_context_new();
     return w;
 }
 
 static void finish(struct world *w) {
     lane_context_free(w->context);
-    rv_loop_free(w->loop);
+    loop_free(w->loop);
     CU_ASSERT_EQUAL(rmdir(w->dir), 0); /* the socket files are removed */
 }
 
@@ -68,7 +68,7 @@ static void open_end(struct world *w, struct end *e, bool server, int lane) {
 
 /* Sleeps between turns as a real loop does. A lost wake-up shows as a hang, which the test's time limit ends. */
 static void turn_until(struct world *w, const uint64_t *counter, uint64_t want) {
-    while (*counter < want) rv_loop_turn(w->loop, -1);
+    while (*counter < want) loop_turn(w->loop, -1);
 }
 
 static void ping(struct end *e, uint64_t t) { lane_send(e->lane, &(struct msg){.type = MSG_PONG, .ping = {.t = t}}); }
@@ -129,7 +129,7 @@ static void stalled_peer(void) {
     stalled.lane = lane_connect(asleep.context, asleep.loop, w.path[0], &cb, NULL);
     open_end(&w, &awake, false, 1);
     CU_ASSERT_TRUE(lane_wait_connected(awake.lane, 10000));
-    while (!lane_wait_connected(stalled.lane, 0)) rv_loop_turn(w.loop, 5);
+    while (!lane_wait_connected(stalled.lane, 0)) loop_turn(w.loop, 5);
     ping(&stalled, 1);
     lane_push(stalled.lane); /* its loop does not turn */
     ping(&awake, 1);
@@ -144,8 +144,8 @@ static void stalled_peer(void) {
     CU_ASSERT_FALSE(lane_flush(s[0].lane, 1));
     stalled.in_order = true; /* when its loop turns, all messages are there */
     while (stalled.got < MANY) {
-        rv_loop_turn(asleep.loop, 1);
-        rv_loop_turn(w.loop, 0);
+        loop_turn(asleep.loop, 1);
+        loop_turn(w.loop, 0);
     }
     CU_ASSERT_TRUE(stalled.in_order);
     lane_free(stalled.lane);
@@ -206,7 +206,7 @@ static void await_ready(struct world *w, int fd) {
         if (n > 0)
             got += (size_t)n;
         else
-            rv_loop_turn(w->loop, 1);
+            loop_turn(w->loop, 1);
     }
 }
 
@@ -238,12 +238,12 @@ static void without_end(void) {
         CU_ASSERT_EQUAL(send(fd, hello, sizeof hello, 0), sizeof hello);
         await_ready(&w, fd);
         size_t taken = 0, left = 0;
-        for (int64_t end = rv_mono_now() + INT64_C(10000000000); s.bad == 0 && rv_mono_now() < end;) {
+        for (int64_t end = clock_monotonic() + INT64_C(10000000000); s.bad == 0 && clock_monotonic() < end;) {
             bool head = left == 0;
             size_t n = head ? rows[i].n : left < sizeof zeros ? left : sizeof zeros;
             ssize_t sent = send(fd, head ? rows[i].head : zeros, n, MSG_DONTWAIT | MSG_NOSIGNAL);
             if (sent < 0) {
-                rv_loop_turn(w.loop, 1);
+                loop_turn(w.loop, 1);
                 continue;
             }
             CU_ASSERT_TRUE_FATAL(!head || (size_t)sent == n);
@@ -323,7 +323,7 @@ static void violation_drops_the_rest(void) {
         zmq_send(socket, batch.p, batch.n, 0);
     }
     turn_until(&w, &s.bad, 1);
-    for (int i = 0; i < 20; i++) rv_loop_turn(w.loop, 5);
+    for (int i = 0; i < 20; i++) loop_turn(w.loop, 5);
     CU_ASSERT_TRUE(s.got == 2 && s.bad == 1 && strstr(s.why, "expected 3") != NULL);
     zmq_close(socket);
     zmq_ctx_term(zmq);
@@ -336,7 +336,7 @@ static void violation_drops_the_rest(void) {
     lane_drop_input(s.lane);
     ping(&h, 2);
     CU_ASSERT_TRUE(lane_flush(h.lane, 10000));
-    for (int i = 0; i < 20; i++) rv_loop_turn(w.loop, 5);
+    for (int i = 0; i < 20; i++) loop_turn(w.loop, 5);
     CU_ASSERT_TRUE(s.got == 1 && s.bad == 0);
     order(&s, 1); /* it can still send the reason */
     turn_until(&w, &h.got, 1);
@@ -379,16 +379,16 @@ static void blobs_and_death(void) {
     uint8_t *zeros = rv_alloc(SIZE);
     rv_mp_bin(&big, (struct rv_bytes){zeros, SIZE});
     free(zeros);
-    struct rv_blob *blob = rv_blob_new(rv_buf_bytes(&big));
+    struct blob *blob = blob_new(rv_buf_bytes(&big));
     for (uint64_t i = 0; i < TIMES; i++)
         lane_send_blob(s.lane, &(struct msg){.type = MSG_OBJECT, .object = {.rev = i}}, blob);
-    rv_blob_unref(blob);
+    blob_unref(blob);
     turn_until(&w, &h.got, TIMES);
     CU_ASSERT_EQUAL(h.bytes, TIMES * big.n);
     h.free_on_message = true; /* a callback frees its own lane while more messages are waiting */
     for (uint64_t i = 0; i < 10; i++) order(&s, i + 1);
     turn_until(&w, &h.got, TIMES + 1);
-    rv_loop_turn(w.loop, 0);
+    loop_turn(w.loop, 0);
     CU_ASSERT_TRUE(h.lane == NULL && h.got == TIMES + 1);
     lane_free(s.lane); /* with a queue that nobody will read */
     finish(&w);

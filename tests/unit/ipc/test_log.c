@@ -27,9 +27,9 @@ static void json_lines(void) {
     int p[2];
     char line[1024];
     CU_ASSERT_FATAL(pipe(p) == 0);
-    rv_log_setup(RV_LOG_JSON, RV_LOG_INFO, p[1], "test");
+    log_setup(LOG_JSON, RV_LOG_INFO, p[1], "test");
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        rv_warn("it happened", "key", rows[i].value, "left-out", NULL);
+        log_warn("it happened", "key", rows[i].value, "left-out", NULL);
         size_t n = read_line(p[0], line, sizeof line);
         rv_autoarena struct rv_arena *a = rv_arena_new();
         CHECK_ROW(n > 0 && strchr(line, '\n') == line + n - 1, rows[i].value);
@@ -60,14 +60,14 @@ static void numbers(void) {
     int p[2];
     char line[1024];
     CU_ASSERT_FATAL(pipe(p) == 0);
-    rv_log_setup(RV_LOG_JSON, RV_LOG_INFO, p[1], "");
+    log_setup(LOG_JSON, RV_LOG_INFO, p[1], "");
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        rv_warn("m", rows[i].key, rows[i].value);
+        log_warn("m", rows[i].key, rows[i].value);
         (void)read_line(p[0], line, sizeof line);
         CHECK_ROW(strstr(line, rows[i].want) != NULL, rows[i].value);
     }
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p[1], "");
-    rv_warn("m", "#times", "7");
+    log_setup(LOG_TEXT, RV_LOG_INFO, p[1], "");
+    log_warn("m", "#times", "7");
     (void)read_line(p[0], line, sizeof line);
     CU_ASSERT_PTR_NOT_NULL(strstr(line, " m times=7\n"));
     close(p[0]);
@@ -78,12 +78,12 @@ static void text_lines(void) {
     int p[2];
     char line[1024];
     CU_ASSERT_FATAL(pipe(p) == 0);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
-    rv_info("it\nhappened", "a", "plain", "b", "with space", "c", "x=\ny");
+    log_setup(LOG_TEXT, RV_LOG_INFO, p[1], "test");
+    log_info("it\nhappened", "a", "plain", "b", "with space", "c", "x=\ny");
     (void)read_line(p[0], line, sizeof line);
     CU_ASSERT_PTR_NOT_NULL(strstr(line, " info  test: it\\nhappened a=plain b=\"with space\" c=\"x=\\ny\"\n"));
-    rv_debug("not enabled");
-    rv_err("enabled");
+    log_debug("not enabled");
+    log_error("enabled");
     (void)read_line(p[0], line, sizeof line);
     CU_ASSERT_PTR_NULL(strstr(line, "not enabled"));
     CU_ASSERT_PTR_NOT_NULL(strstr(line, " error test: enabled\n"));
@@ -118,8 +118,8 @@ static void repeated_keys(void) {
     CU_ASSERT_FATAL(pipe(p) == 0);
     for (size_t i = 0; i < 2 * RV_ARRAY_LEN(rows); i++) {
         const char *const *keys = rows[i / 2].keys;
-        rv_log_setup(i % 2 == 0 ? RV_LOG_JSON : RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
-        rv_warn("m", keys[0], "0", keys[1], "1", keys[2], "2");
+        log_setup(i % 2 == 0 ? LOG_JSON : LOG_TEXT, RV_LOG_INFO, p[1], "test");
+        log_warn("m", keys[0], "0", keys[1], "1", keys[2], "2");
         (void)read_line(p[0], line, sizeof line);
         CHECK_ROW(strstr(line, i % 2 == 0 ? rows[i / 2].json : rows[i / 2].text) != NULL, line);
     }
@@ -136,10 +136,10 @@ static void unseen(void) {
     CU_ASSERT_FATAL(pipe(p) == 0);
     for (size_t i = 0; i < 2 * RV_ARRAY_LEN(texts); i++) {
         struct rv_str text = rv_str(texts[i / 2]);
-        rv_log_setup(i % 2 == 0 ? RV_LOG_JSON : RV_LOG_TEXT, RV_LOG_INFO, p[1], "test");
-        rv_logv(RV_LOG_WARN, text, &(struct rv_field){text, text}, 1);
+        log_setup(i % 2 == 0 ? LOG_JSON : LOG_TEXT, RV_LOG_INFO, p[1], "test");
+        log_write_fields(RV_LOG_WARN, text, &(struct rv_field){text, text}, 1);
         size_t n = read_line(p[0], line, sizeof line);
-        CHECK_ROW(n > 1 && rv_is_visible((struct rv_str){line, n - 1}), line);
+        CHECK_ROW(n > 1 && visible_already((struct rv_str){line, n - 1}), line);
     }
     close(p[0]);
     close(p[1]);
@@ -155,7 +155,7 @@ static void levels(void) {
                 {"", -1, RV_LOG_INFO}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         enum rv_log_level got = RV_LOG_INFO;
-        CHECK_ROW((rv_log_level_parse(rv_str(rows[i].text), &got) == 0) == (rows[i].code == 0), rows[i].text);
+        CHECK_ROW((log_level_parse(rv_str(rows[i].text), &got) == 0) == (rows[i].code == 0), rows[i].text);
         CHECK_ROW(got == rows[i].level, rows[i].text);
     }
 }

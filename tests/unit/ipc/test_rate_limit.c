@@ -4,9 +4,9 @@
 
 enum { EACH = 100, BURST = 3 };
 
-static unsigned taken_until_empty(struct rv_rate_limit *b, int64_t now) {
+static unsigned taken_until_empty(struct rate_limit *b, int64_t now) {
     unsigned n = 0;
-    while (rv_rate_limit_take(b, now, EACH, BURST)) n++;
+    while (rate_limit_take(b, now, EACH, BURST)) n++;
     return n;
 }
 
@@ -17,13 +17,13 @@ static void refill(void) {
     } rows[] = {{1000000, BURST}, {1000099, 0}, {1000100, 1},    {1000350, 2},
                 {1000400, 1},     {1000300, 0}, /* the clock went back: no token is added, and none is added twice */
                 {1000399, 0},     {1000400, 1}, {9000000, BURST}};
-    struct rv_rate_limit b = {0};
+    struct rate_limit b = {0};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) CU_ASSERT_EQUAL(taken_until_empty(&b, rows[i].now), rows[i].want);
 }
 
 static void asking_takes_nothing(void) {
-    struct rv_rate_limit b = {1, 50};
-    for (int i = 0; i < 5; i++) CU_ASSERT_TRUE(rv_rate_limit_has(&b, 50, EACH, BURST));
+    struct rate_limit b = {1, 50};
+    for (int i = 0; i < 5; i++) CU_ASSERT_TRUE(rate_limit_has(&b, 50, EACH, BURST));
     CU_ASSERT_EQUAL(taken_until_empty(&b, 50), 1);
 }
 

@@ -28,7 +28,7 @@ static void sequences(void) {
         {"", 0},
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
-        CHECK_ROW(rv_utf8_sequence(rv_str(rows[i].bytes)) == rows[i].want, rows[i].bytes);
+        CHECK_ROW(utf8_sequence(rv_str(rows[i].bytes)) == rows[i].want, rows[i].bytes);
 }
 
 static void decoding(void) {
@@ -51,7 +51,7 @@ static void decoding(void) {
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         size_t length;
-        CHECK_ROW(rv_utf8_decode(rv_str(rows[i].bytes), &length) == rows[i].want, rows[i].bytes);
+        CHECK_ROW(utf8_decode(rv_str(rows[i].bytes), &length) == rows[i].want, rows[i].bytes);
         CHECK_ROW(length == rows[i].length, rows[i].bytes);
     }
 }
@@ -72,10 +72,10 @@ static void clipping(void) {
                 {"", 4, 0},
                 {"abc", 0, 0}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++)
-        CHECK_ROW(rv_utf8_clip(rv_str(rows[i].text), rows[i].max).n == rows[i].want, rows[i].text);
-    CU_ASSERT_TRUE(rv_utf8_valid(RV_STR("caf\xc3\xa9")));
-    CU_ASSERT_FALSE(rv_utf8_valid(RV_STR("caf\xc3")));
-    CU_ASSERT_TRUE(rv_utf8_valid((struct rv_str){NULL, 0}));
+        CHECK_ROW(utf8_clip(rv_str(rows[i].text), rows[i].max).n == rows[i].want, rows[i].text);
+    CU_ASSERT_TRUE(utf8_valid(RV_STR("caf\xc3\xa9")));
+    CU_ASSERT_FALSE(utf8_valid(RV_STR("caf\xc3")));
+    CU_ASSERT_TRUE(utf8_valid((struct rv_str){NULL, 0}));
 }
 
 static const struct suite_test tests[] = {{"sequences", sequences}, {"decoding", decoding}, {"clipping", clipping}};

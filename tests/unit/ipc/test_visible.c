@@ -32,10 +32,10 @@ static void texts(void) {
         const char *const want[] = {rows[i].line, rows[i].lines, rows[i].quoted};
         for (size_t how = 0; how < RV_ARRAY_LEN(want); how++) {
             rv_autobuf struct rv_buf b = {0};
-            rv_visible(rv_str(rows[i].text), (enum rv_visible)how, &b);
+            visible_text(rv_str(rows[i].text), (enum visible_text)how, &b);
             CHECK_ROW(strcmp(rv_buf_cstr(&b), want[how]) == 0, rv_buf_cstr(&b));
         }
-        CHECK_ROW(rv_is_visible(rv_str(rows[i].text)) == (strcmp(rows[i].text, rows[i].line) == 0), rows[i].text);
+        CHECK_ROW(visible_already(rv_str(rows[i].text)) == (strcmp(rows[i].text, rows[i].line) == 0), rows[i].text);
     }
 }
 
@@ -51,9 +51,9 @@ static void any_bytes(void) {
                               (char)((state >> 20 & 15) == 0 ? state >> 8 & 255 : 0));
         }
         rv_autobuf struct rv_buf once = {0}, twice = {0};
-        rv_visible((struct rv_str){bytes, sizeof bytes}, RV_VISIBLE_LINE, &once);
-        rv_visible(rv_buf_str(&once), RV_VISIBLE_LINE, &twice);
-        CU_ASSERT_FATAL(rv_is_visible(rv_buf_str(&once)) && rv_utf8_valid(rv_buf_str(&once)));
+        visible_text((struct rv_str){bytes, sizeof bytes}, VISIBLE_LINE, &once);
+        visible_text(rv_buf_str(&once), VISIBLE_LINE, &twice);
+        CU_ASSERT_FATAL(visible_already(rv_buf_str(&once)) && utf8_valid(rv_buf_str(&once)));
         CU_ASSERT_FATAL(rv_str_eq(rv_buf_str(&once), rv_buf_str(&twice)));
     }
 }
@@ -64,10 +64,10 @@ static void documents(void) {
     rv_autobuf struct rv_buf json = {0}, shown = {0}, other = {0};
     struct rv_val v = from_json(a, "{\"k\\u001b\":[\"\\u202e\",1,true,null,{\"x\\ny\":\"\\u009b\"}],\"n\":-2.5}");
     rv_json_write_pretty(v, &json);
-    rv_visible(rv_buf_str(&json), RV_VISIBLE_LINES, &shown);
+    visible_text(rv_buf_str(&json), VISIBLE_LINES, &shown);
     CU_ASSERT_PTR_NULL(strstr(rv_buf_cstr(&shown), "\xe2\x80\xae"));
     CU_ASSERT_TRUE(rv_val_equal(v, from_json(a, rv_buf_cstr(&shown))));
-    rv_visible_val(v, &other);
+    visible_value(v, &other);
     CU_ASSERT_EQUAL_FATAL(rv_mp_check(rv_buf_bytes(&other), NULL), 0);
     struct rv_val want =
         from_json(a, "{\"k\\\\u001b\":[\"\\\\u202e\",1,true,null,{\"x\\\\ny\":\"\\\\u009b\"}],\"n\":-2.5}");

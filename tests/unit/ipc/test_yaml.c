@@ -3,8 +3,8 @@
 #include "rayvisor/json.h"
 #include "tests/unit/sdk/suite.h"
 
-static const struct rv_yaml_opts strict = {.name = "f"}, anchors = {.anchors = true, .max_depth = 6, .max_nodes = 40},
-                                 repeats = {.repeats = true}, judged = {.name = "f", .strict = true, .max_depth = 3};
+static const struct yaml_opts strict = {.name = "f"}, anchors = {.anchors = true, .max_depth = 6, .max_nodes = 40},
+                              repeats = {.repeats = true}, judged = {.name = "f", .strict = true, .max_depth = 3};
 
 static void add_json(struct rv_arena *a, struct rv_node *n, struct rv_buf *out) {
     rv_json_write(rv_node_freeze(a, n), out);
@@ -12,7 +12,7 @@ static void add_json(struct rv_arena *a, struct rv_node *n, struct rv_buf *out) 
 
 static void documents(void) {
     static const struct {
-        const struct rv_yaml_opts *o;
+        const struct yaml_opts *o;
         const char *yaml, *want; /* JSON, or the beginning of the error */
     } rows[] = {
         {&strict, "", "null"},
@@ -65,7 +65,7 @@ static void documents(void) {
         rv_autoarena struct rv_arena *a = rv_arena_new();
         rv_autobuf struct rv_buf got = {0};
         struct rv_error err = {0};
-        struct rv_node *n = rv_yaml_parse(a, rv_str(rows[i].yaml), rows[i].o, &err);
+        struct rv_node *n = yaml_tree(a, rv_str(rows[i].yaml), rows[i].o, &err);
         if (n != NULL) add_json(a, n, &got);
         if (n == NULL) rv_buf_adds(&got, err.text);
         bool same =
@@ -78,21 +78,21 @@ static void documents(void) {
 
 static void lines(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct rv_yaml_marks marks = {0};
-    struct rv_yaml_opts o = {.marks = &marks};
-    struct rv_node *n = rv_yaml_parse(a, RV_STR("a: 1\nb:\n  c:\n    - x\n    - y\n"), &o, NULL);
-    CU_ASSERT_EQUAL(rv_yaml_line(&marks, n), 1);
-    CU_ASSERT_EQUAL(rv_yaml_line(&marks, rv_node_get(n, "a")), 1);
-    CU_ASSERT_EQUAL(rv_yaml_line(&marks, rv_node_get(n, "b")), 3);
-    CU_ASSERT_EQUAL(rv_yaml_line(&marks, rv_node_at(rv_node_path(n, "b.c"), 1)), 5);
-    CU_ASSERT_EQUAL(rv_yaml_line(&marks, NULL), 0);
+    struct yaml_marks marks = {0};
+    struct yaml_opts o = {.marks = &marks};
+    struct rv_node *n = yaml_tree(a, RV_STR("a: 1\nb:\n  c:\n    - x\n    - y\n"), &o, NULL);
+    CU_ASSERT_EQUAL(yaml_line(&marks, n), 1);
+    CU_ASSERT_EQUAL(yaml_line(&marks, rv_node_get(n, "a")), 1);
+    CU_ASSERT_EQUAL(yaml_line(&marks, rv_node_get(n, "b")), 3);
+    CU_ASSERT_EQUAL(yaml_line(&marks, rv_node_at(rv_node_path(n, "b.c"), 1)), 5);
+    CU_ASSERT_EQUAL(yaml_line(&marks, NULL), 0);
 }
 
 static void positions(void) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
-    struct rv_yaml_marks marks = {0};
-    struct rv_yaml_opts o = {.marks = &marks};
-    struct rv_node *n = rv_yaml_parse(a, RV_STR("a: 1.20\n\nb: ['x', y]\n  \nc: {d: ''}\n"), &o, NULL);
+    struct yaml_marks marks = {0};
+    struct yaml_opts o = {.marks = &marks};
+    struct rv_node *n = yaml_tree(a, RV_STR("a: 1.20\n\nb: ['x', y]\n  \nc: {d: ''}\n"), &o, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(n);
     const struct yaml_pos *root = marks.root, *first = root->kids, *list = first->next, *map = list->next;
     CU_ASSERT_TRUE(root->kind == YAML_POS_MAP && root->n == 3 && root->node == n && map->next == NULL);
@@ -131,7 +131,7 @@ static void several(void) {
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct several s = {.stop = rows[i].stop};
         struct rv_error err = {0};
-        CHECK_ROW(rv_yaml_each(rv_str(rows[i].yaml), &anchors, on_document, &s, &err) == rows[i].code, rows[i].yaml);
+        CHECK_ROW(yaml_each(rv_str(rows[i].yaml), &anchors, on_document, &s, &err) == rows[i].code, rows[i].yaml);
         CHECK_ROW(rv_str_is(rv_buf_str(&s.json), rows[i].want), rows[i].yaml);
         rv_buf_free(&s.json);
     }

@@ -28,7 +28,7 @@ static int ask(struct world *w, const char *method, const char *port, const char
 /* Until the dashboard's answer has this text. */
 static bool says(struct world *w, const char *path, const char *text) {
     rv_autobuf struct rv_buf out = {0};
-    for (int64_t end = rv_mono_now() + (int64_t)20 * 1000000000; rv_mono_now() < end; rv_loop_turn(w->loop, 5))
+    for (int64_t end = clock_monotonic() + (int64_t)20 * 1000000000; clock_monotonic() < end; loop_turn(w->loop, 5))
         if (ask(w, "GET", "8265", path, NULL, &out) == 200 && strstr(rv_buf_cstr(&out), text) != NULL) return true;
     printf("\n    %s never said %s, but %s", path, text, rv_buf_cstr(&out));
     return false;

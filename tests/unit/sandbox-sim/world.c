@@ -33,7 +33,7 @@ void world_open(struct world *w, const char *options) {
     struct sim_opts o;
     sim_opts_init(&o);
     struct rv_error err = {0};
-    *w = (struct world){.loop = rv_loop_new(NULL), .a = rv_arena_new()};
+    *w = (struct world){.loop = loop_new(NULL), .a = rv_arena_new()};
     w->storage = sb_storage_new(w->loop, &sb_kubernetes_rules);
     int e = sim_opts_parse(
         &o, RV_STR("schedule_ms=0,start_ms=0,ready_ms=0,terminate_ms=0,init_ms=0,job_ms=1,backoff_ms=1"), &err);
@@ -48,7 +48,7 @@ void world_open(struct world *w, const char *options) {
 void world_close(struct world *w) {
     sim_free(w->sim);
     sb_storage_free(w->storage);
-    rv_loop_free(w->loop);
+    loop_free(w->loop);
     rv_arena_free(w->a);
 }
 
@@ -143,9 +143,9 @@ static bool is_now(struct world *w, const char *plural, const char *name, const 
 }
 
 bool world_until(struct world *w, const char *plural, const char *name, const char *path, const char *want) {
-    for (int64_t end = rv_mono_now() + PATIENCE_NS; rv_mono_now() < end;) {
+    for (int64_t end = clock_monotonic() + PATIENCE_NS; clock_monotonic() < end;) {
         if (is_now(w, plural, name, path, want)) return true;
-        rv_loop_turn(w->loop, 5);
+        loop_turn(w->loop, 5);
     }
     printf("\n    %s/%s %s never became \"%s\"; it is \"%s\"", plural, name, path, want,
            world_text(w, world_get(w, plural, name), path));
@@ -153,9 +153,9 @@ bool world_until(struct world *w, const char *plural, const char *name, const ch
 }
 
 bool world_until_count(struct world *w, const char *plural, size_t n) {
-    for (int64_t end = rv_mono_now() + PATIENCE_NS; rv_mono_now() < end;) {
+    for (int64_t end = clock_monotonic() + PATIENCE_NS; clock_monotonic() < end;) {
         if (world_count(w, plural) == n) return true;
-        rv_loop_turn(w->loop, 5);
+        loop_turn(w->loop, 5);
     }
     printf("\n    %zu %s instead of %zu", world_count(w, plural), plural, n);
     return false;
@@ -164,7 +164,7 @@ bool world_until_count(struct world *w, const char *plural, size_t n) {
 void world_settle(struct world *w) {
     uint64_t version = sb_version(w->storage);
     for (int calm = 0; calm < 10; calm++) {
-        rv_loop_turn(w->loop, 2);
+        loop_turn(w->loop, 2);
         if (sb_version(w->storage) != version) calm = 0;
         version = sb_version(w->storage);
     }

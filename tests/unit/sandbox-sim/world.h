@@ -7,7 +7,7 @@
 #include "tests/unit/sdk/suite.h"
 
 struct world {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct sb_storage *storage;
     struct sim *sim;
     struct rv_arena *a; /* of what is shown to the test */

@@ -165,7 +165,7 @@ static void exec_descriptors(void) {
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
     r.rlim_cur = 77;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_EQUAL(rv_fd_limit_raise(), r.rlim_max);
+    CU_ASSERT_EQUAL(fd_limit_raise(), r.rlim_max);
     struct kube_auth *a = kube_auth_new(&x.c, NULL);
     write_file("plugin", "#!/bin/sh\nuntil [ $(ulimit -Sn) = 77 ]; do sleep 0.01; done\n"
                          "echo '{\"kind\":\"ExecCredential\",\"status\":{\"token\":\"t\"}}'\n");
@@ -267,7 +267,7 @@ static void exec_keeps(void) {
 static void count_call(void *arg) { ++*(unsigned *)arg; }
 
 #define UNTIL(l, condition)                                                                                            \
-    for (int64_t end_ = rv_mono_now() + 20 * SECOND; !(condition) && rv_mono_now() < end_;) rv_loop_turn(l, 20)
+    for (int64_t end_ = clock_monotonic() + 20 * SECOND; !(condition) && clock_monotonic() < end_;) loop_turn(l, 20)
 
 /* A slow plugin holds nobody up, and runs once, however many ask. */
 static void exec_beside_the_loop(void) {
@@ -275,13 +275,13 @@ static void exec_beside_the_loop(void) {
     struct rv_error err = {0};
     unsigned told = 0;
     exec_case(&x);
-    struct rv_loop *l = rv_loop_new(NULL);
+    struct loop *l = loop_new(NULL);
     struct kube_auth *a = kube_auth_new(&x.c, l);
     struct kube_auth_listener *listener = kube_auth_listen(a, count_call, &told);
     write_plugin("{\"token\":\"one\"}' && while [ ! -e go ]; do sleep 0.01; done && echo '");
-    int64_t now = rv_wall_now();
+    int64_t now = clock_wall();
     for (int i = 0; i < 5; i++) CU_ASSERT_EQUAL(kube_auth_check(a, now, &err), KUBE_AUTH_WAIT);
-    for (int i = 0; i < 5; i++) rv_loop_turn(l, 10);
+    for (int i = 0; i < 5; i++) loop_turn(l, 10);
     CU_ASSERT_TRUE(told == 0 && kube_auth_child(a) > 0 && kube_auth_header(a) == NULL);
     write_file("go", "");
     UNTIL(l, told != 0);
@@ -304,7 +304,7 @@ static void exec_beside_the_loop(void) {
     CU_ASSERT_EQUAL(kube_auth_check(a, now, &err), KUBE_AUTH_READY);
     kube_auth_unlisten(listener);
     kube_auth_free(a);
-    rv_loop_free(l);
+    loop_free(l);
     exec_case_free(&x);
 }
 
@@ -313,7 +313,7 @@ static void exec_expires(void) {
     struct exec_case x;
     struct rv_error err = {0};
     exec_case(&x);
-    struct rv_loop *l = rv_loop_new(NULL);
+    struct loop *l = loop_new(NULL);
     struct kube_auth *a = kube_auth_new(&x.c, l);
     write_plugin("{\"token\":\"one\",\"expirationTimestamp\":\"2026-09-21T14:15:20Z\"}"); /* START + 120 s */
     CU_ASSERT_EQUAL(kube_auth_refresh(a, START, false, NULL), 0);
@@ -326,7 +326,7 @@ static void exec_expires(void) {
     CU_ASSERT_EQUAL(kube_auth_check(a, START + 121 * SECOND, &err), KUBE_AUTH_FAILED);
     CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "status 4"));
     kube_auth_free(a);
-    rv_loop_free(l);
+    loop_free(l);
     exec_case_free(&x);
 }
 
@@ -348,9 +348,9 @@ static void exec_misbehaves(void) {
         x.e.timeout_ms = says != NULL ? 300 : 20000;
         if (says != NULL && strstr(says, "printed") != NULL) x.e.timeout_ms = 20000;
         write_file("plugin", rows[i / 2].script);
-        struct rv_loop *l = rv_loop_new(NULL);
+        struct loop *l = loop_new(NULL);
         struct kube_auth *a = kube_auth_new(&x.c, l);
-        int64_t now = rv_wall_now();
+        int64_t now = clock_wall();
         if (i % 2 == 0) {
             CHECK_ROW(kube_auth_check(a, now, &err) == KUBE_AUTH_WAIT, row);
             pid_t pid = kube_auth_child(a);
@@ -364,19 +364,19 @@ static void exec_misbehaves(void) {
         CHECK_ROW(header_is(a, says == NULL ? "Bearer t" : NULL), row);
         if (says != NULL && strstr(err.text, says) == NULL) printf("\n    says: %s", err.text);
         kube_auth_free(a);
-        rv_loop_free(l);
+        loop_free(l);
         exec_case_free(&x);
     }
     struct exec_case x; /* freed while it runs */
     exec_case(&x);
     write_file("plugin", rows[0].script);
-    struct rv_loop *l = rv_loop_new(NULL);
+    struct loop *l = loop_new(NULL);
     struct kube_auth *a = kube_auth_new(&x.c, l);
-    CU_ASSERT_EQUAL(kube_auth_check(a, rv_wall_now(), &(struct rv_error){0}), KUBE_AUTH_WAIT);
+    CU_ASSERT_EQUAL(kube_auth_check(a, clock_wall(), &(struct rv_error){0}), KUBE_AUTH_WAIT);
     pid_t pid = kube_auth_child(a);
     kube_auth_free(a);
     CU_ASSERT_NOT_EQUAL(kill(pid, 0), 0);
-    rv_loop_free(l);
+    loop_free(l);
     exec_case_free(&x);
 }
 

@@ -60,7 +60,7 @@ static bool has_line(const struct script_request *r, const char *line) { return 
 
 static void requests(void) {
     struct world w = begin();
-    struct rv_loop *l = w.stage->s.loop;
+    struct loop *l = w.stage->s.loop;
     script_on(w.server, &(struct script_answer){.body = "{\"a\":1}"});
     script_on(w.server, &(struct script_answer){.status = 201, .times = 3});
     struct answer a = {0}, b = {0}, c = {0}, d = {0};

@@ -13,7 +13,7 @@
 enum { MAX = 8, OF_PEER = 6 };
 
 struct scene {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct clients *clients;
     struct sockaddr_in at;
     unsigned asked, too_long, chunks, most; /* most: chunks that it may make; then it has no end */
@@ -57,7 +57,7 @@ static void on_too_long(void *arg, struct client *c) {
 static struct scene *begin(void) {
     struct scene *s = rv_alloc(sizeof *s);
     socklen_t size = sizeof s->at;
-    s->loop = rv_loop_new(NULL);
+    s->loop = loop_new(NULL);
     s->at = (struct sockaddr_in){.sin_family = AF_INET};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&s->at, size) != 0 || listen(fd, 256) != 0 ||
@@ -80,12 +80,12 @@ static struct scene *begin(void) {
 
 static void end(struct scene *s) {
     clients_free(s->clients);
-    rv_loop_free(s->loop);
+    loop_free(s->loop);
     free(s);
 }
 
 static void turn(struct scene *s, int n) {
-    while (n-- > 0) rv_loop_turn(s->loop, 2);
+    while (n-- > 0) loop_turn(s->loop, 2);
 }
 
 /* A connection from 127.0.0.PEER. */
@@ -102,13 +102,13 @@ static void say(int fd, const char *text) { (void)send(fd, text, strlen(text), M
 
 /* Whether it ended within ms, and what came. */
 static bool ends(struct scene *s, int fd, int64_t ms, struct rv_buf *out) {
-    int64_t until = rv_mono_now() + ms * 1000000;
-    while (rv_mono_now() < until) {
+    int64_t until = clock_monotonic() + ms * 1000000;
+    while (clock_monotonic() < until) {
         rv_buf_reserve(out, 65536);
         ssize_t n = recv(fd, out->p + out->n, 65536, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN)) return true;
         if (n > 0) out->n += (size_t)n;
-        rv_loop_turn(s->loop, 2);
+        loop_turn(s->loop, 2);
     }
     return false;
 }
@@ -157,8 +157,8 @@ static void slow_askers_are_cut_off(void) {
     rv_autobuf struct rv_buf out = {0};
     int silent = dial(s, 1), half = dial(s, 2), drip = dial(s, 3);
     say(half, "hal");
-    int64_t until = rv_mono_now() + INT64_C(700000000);
-    while (rv_mono_now() < until) {
+    int64_t until = clock_monotonic() + INT64_C(700000000);
+    while (clock_monotonic() < until) {
         say(drip, "d");
         turn(s, 5);
     }
@@ -232,15 +232,15 @@ static void slow_readers(void) {
     } while (s->chunks != made && made < 200);
     turn(s, 20);
     CU_ASSERT_TRUE(s->chunks == made && made < 200); /* what the sockets hold, and one */
-    int64_t until = rv_mono_now() + INT64_C(2500000000);
-    while (open_now(s) > 0 && rv_mono_now() < until) turn(s, 5);
+    int64_t until = clock_monotonic() + INT64_C(2500000000);
+    while (open_now(s) > 0 && clock_monotonic() < until) turn(s, 5);
     CU_ASSERT_TRUE(open_now(s) == 0 && s->gone == 2);
     close(fd);
     fd = dial(s, 1);
     say(fd, "stream\n");
-    until = rv_mono_now() + INT64_C(4000000000);
+    until = clock_monotonic() + INT64_C(4000000000);
     char some[4096];
-    while ((open_now(s) > 0 || s->gone == 2) && rv_mono_now() < until) {
+    while ((open_now(s) > 0 || s->gone == 2) && clock_monotonic() < until) {
         (void)recv(fd, some, sizeof some, MSG_DONTWAIT);
         turn(s, 10);
     }

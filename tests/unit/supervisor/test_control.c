@@ -45,7 +45,7 @@ static bool drain(struct stage *t, int fd, struct rv_buf *out) {
         ssize_t n = recv(fd, out->p + out->n, 4096, 0);
         if (n == 0 || (n < 0 && errno != EAGAIN)) return true;
         if (n > 0) out->n += (size_t)n;
-        if (n < 0) rv_loop_turn(t->s.loop, 10);
+        if (n < 0) loop_turn(t->s.loop, 10);
     }
     return false;
 }
@@ -117,7 +117,7 @@ static void pieces(void) {
     int fd = dial(t);
     for (size_t i = 0; i < sizeof line - 1; i++) {
         if (send(fd, line + i, 1, MSG_NOSIGNAL) != 1) break; /* it has its line and closed */
-        rv_loop_turn(t->s.loop, 0);
+        loop_turn(t->s.loop, 0);
     }
     shutdown(fd, SHUT_WR);
     CU_ASSERT_TRUE(drain(t, fd, &out));
@@ -140,27 +140,27 @@ static void bad_clients(void) {
     int fds[200];
     for (size_t i = 0; i < RV_ARRAY_LEN(fds); i++) { /* who only connects holds a place until another one needs it */
         fds[i] = dial(t);
-        rv_loop_turn(t->s.loop, 10);
+        loop_turn(t->s.loop, 10);
     }
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(ask(t, a, "{\"cmd\":\"status\"}\n"), "version"), RV_VERSION));
     CU_ASSERT_TRUE(drain(t, fds[0], &out) && out.n == 0);
     for (size_t i = 0; i < RV_ARRAY_LEN(fds); i++) close(fds[i]);
-    for (int i = 0; i < 20; i++) rv_loop_turn(t->s.loop, 1);
+    for (int i = 0; i < 20; i++) loop_turn(t->s.loop, 1);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(ask(t, a, "{\"cmd\":\"status\"}\n"), "version"), RV_VERSION));
     char *big = rv_alloc(200 << 10); /* a line that does not end */
     memset(big, 'a', 200 << 10);
     int fd = dial(t);
-    for (int i = 0; i < 100 && send(fd, big, 8192, MSG_NOSIGNAL) > 0; i++) rv_loop_turn(t->s.loop, 0);
+    for (int i = 0; i < 100 && send(fd, big, 8192, MSG_NOSIGNAL) > 0; i++) loop_turn(t->s.loop, 0);
     CU_ASSERT_TRUE(drain(t, fd, &out) && out.n == 0);
     close(fd);
     free(big);
     fd = dial(t); /* gone before its answer */
     CU_ASSERT_TRUE(send(fd, "{\"cmd\":\"status\"}\n", 17, MSG_NOSIGNAL) == 17);
     close(fd);
-    for (int i = 0; i < 20; i++) rv_loop_turn(t->s.loop, 1);
+    for (int i = 0; i < 20; i++) loop_turn(t->s.loop, 1);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str(ask(t, a, "{\"cmd\":\"status\"}\n"), "version"), RV_VERSION));
     fd = dial(t); /* still connected when the supervisor ends */
-    rv_loop_turn(t->s.loop, 10);
+    loop_turn(t->s.loop, 10);
     end(t);
     close(fd);
 }

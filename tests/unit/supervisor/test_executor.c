@@ -375,7 +375,7 @@ static void in_flight(void) {
     for (uint64_t i = 2; i < 6; i++)
         world_ask(w, &w->a, &(struct ask){.id = i, .verb = RV_VERB_GET, .name = names[i], .key = names[i]});
     SCRIPT_UNTIL(w->stage->s.loop, script_count(w->server) == 3);
-    for (int i = 0; i < 20; i++) rv_loop_turn(w->stage->s.loop, 1);
+    for (int i = 0; i < 20; i++) loop_turn(w->stage->s.loop, 1);
     executor_stats(w->executor, &st);
     CU_ASSERT_TRUE(script_count(w->server) == 3 && script_count_of(w->server, "same") == 1);
     CU_ASSERT_TRUE(st.in_flight == 3 && st.queued == 3 && !executor_idle(w->executor));
@@ -534,14 +534,14 @@ static void paced(void) {
         w->stage->s.config->burst = rows[i].burst;
         w->a.config.actions_per_second = rows[i].own;
         script_on(w->server, &(struct script_answer){.body = "{}", .times = rows[i].n});
-        int64_t began = rv_mono_now();
+        int64_t began = clock_monotonic();
         for (unsigned k = 0; k < rows[i].n; k++) {
             char name[16];
             snprintf(name, sizeof name, "p%u", k);
             world_ask(w, &w->a, &(struct ask){.id = k, .verb = RV_VERB_GET, .name = name, .key = name});
         }
         SCRIPT_UNTIL(w->stage->s.loop, w->a.result_n == rows[i].n);
-        CHECK_ROW(rv_mono_now() - began >= rows[i].least_ms * INT64_C(1000000), rows[i].row);
+        CHECK_ROW(clock_monotonic() - began >= rows[i].least_ms * INT64_C(1000000), rows[i].row);
         CHECK_ROW(script_count(w->server) == rows[i].n, rows[i].row);
         world_free(w);
     }
@@ -652,7 +652,7 @@ static void owner_row(size_t i) {
     owner.when = CLUSTERS "/c";
     script_on(w->server, &owner);
     script_on(w->server, &(struct script_answer){.when = PODS, .status = 201, .body = POD("p-1", "5", ""), .times = 2});
-    int64_t began = rv_mono_now();
+    int64_t began = clock_monotonic();
     for (uint64_t id = 0; id < 2; id++) {
         world_ask(
             w, &w->a,
@@ -660,7 +660,7 @@ static void owner_row(size_t i) {
         int want = id == 0 || r->made != 1 ? r->code : 0;
         CHECK_ROW(world_result(w, &w->a, id)->code == want, row);
     }
-    bool late = rv_mono_now() - began > INT64_C(900000000); /* what was asked counts for a second */
+    bool late = clock_monotonic() - began > INT64_C(900000000); /* what was asked counts for a second */
     CHECK_ROW(late || script_count_of(w->server, CLUSTERS "/c") == r->asked, row);
     CHECK_ROW(script_count_of(w->server, PODS) == r->made, row);
     CHECK_ROW((store_find(feed_collection(feed), RV_STR("n"), RV_STR("c")) != NULL) == r->cached, row);
@@ -699,7 +699,7 @@ static void unread_results_by(bool proxy) {
     world_ask(w, &w->a, &(struct ask){.id = 60, .verb = RV_VERB_HTTP, .url = rv_buf_cstr(&later)});
     world_ask(w, &w->a, &(struct ask){.id = 61, .verb = RV_VERB_TIMER, .key = "other"});
     CU_ASSERT_EQUAL(world_result(w, &w->a, 61)->code, 0);
-    for (int i = 0; i < 20; i++) rv_loop_turn(w->stage->s.loop, 10);
+    for (int i = 0; i < 20; i++) loop_turn(w->stage->s.loop, 10);
     CU_ASSERT_EQUAL(w->a.waiting, RESULT_BYTES_MAX);
     CU_ASSERT_EQUAL(script_count_of(ray, "/later"), 0); /* it has not begun */
     script_on(ray, &(struct script_answer){.when = "/later", .body = "{}"});

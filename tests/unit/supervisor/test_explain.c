@@ -113,7 +113,7 @@ static int ask(struct world *w, const char *line) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&un, sizeof un) != 0) abort();
     CU_ASSERT_EQUAL(send(fd, line, strlen(line), MSG_NOSIGNAL), (ssize_t)strlen(line));
-    for (int i = 0; i < 20; i++) rv_loop_turn(w->t->s.loop, 1);
+    for (int i = 0; i < 20; i++) loop_turn(w->t->s.loop, 1);
     return fd;
 }
 
@@ -127,7 +127,7 @@ static struct rv_val answer(struct world *w, int fd, struct rv_arena *a) {
         rv_buf_reserve(&out, 4096);
         n = recv(fd, out.p + out.n, 4096, 0);
         if (n > 0) out.n += (size_t)n;
-        if (n < 0) rv_loop_turn(w->t->s.loop, 10);
+        if (n < 0) loop_turn(w->t->s.loop, 10);
     }
     close(fd);
     CU_ASSERT_EQUAL_FATAL(n, 0);
@@ -199,7 +199,7 @@ static void the_silent(void) {
         w.p[1].done = NULL;
         if (i + 1 < RV_ARRAY_LEN(fds)) { /* these lose patience themselves */
             close(fds[i]);
-            for (int n = 0; n < 20; n++) rv_loop_turn(w.t->s.loop, 1);
+            for (int n = 0; n < 20; n++) loop_turn(w.t->s.loop, 1);
             CU_ASSERT_TRUE(w.p[0].cancelled == i + 1 && w.p[0].done == NULL);
         }
     }

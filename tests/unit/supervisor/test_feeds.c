@@ -27,7 +27,7 @@ static struct world *begin(void) {
     CU_ASSERT_TRUE_FATAL(w->stage != NULL && pipe2(w->log, O_NONBLOCK | O_CLOEXEC) == 0);
     w->server = script_new(w->stage->s.loop);
     CU_ASSERT_TRUE_FATAL(stage_connect(w->stage, script_url(w->server)));
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, w->log[1], "test");
+    log_setup(LOG_TEXT, RV_LOG_INFO, w->log[1], "test");
     w->feeds = w->stage->s.feeds = feeds_new(&w->stage->s);
     feeds_on_synced(w->feeds, on_synced, w);
     return w;
@@ -38,7 +38,7 @@ static void end(struct world *w) {
     w->stage->s.client = kube_client_free(w->stage->s.client);
     script_free(w->server);
     stage_free(w->stage);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
+    log_setup(LOG_TEXT, RV_LOG_INFO, 2, "test");
     close(w->log[0]);
     close(w->log[1]);
     free(w);
@@ -166,9 +166,9 @@ static void missing_is_told_once(void) {
     on(w, "pods", 404, "{}", SCRIPT_WHOLE);
     struct feed *a = join(w, "", "one", true), *b = join(w, "", "two", true);
     UNTIL(feed_synced(a) && feed_synced(b));
-    int64_t give_up = rv_mono_now() + INT64_C(20000000000);
-    while (script_count(w->server) < 5 && rv_mono_now() < give_up) {
-        rv_loop_turn(w->stage->s.loop, 20);
+    int64_t give_up = clock_monotonic() + INT64_C(20000000000);
+    while (script_count(w->server) < 5 && clock_monotonic() < give_up) {
+        loop_turn(w->stage->s.loop, 20);
         waits += !feed_synced(a) || !feed_synced(b);
     }
     CU_ASSERT_TRUE(script_count(w->server) >= 5);

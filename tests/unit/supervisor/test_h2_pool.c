@@ -14,7 +14,7 @@
 enum { SERVERS = 4 };
 
 struct world {
-    struct rv_loop *loop;
+    struct loop *loop;
     CURLM *multi;
     struct resolver *resolver;
     struct kube_peers *peers;
@@ -67,7 +67,7 @@ static void on_address(void *arg, const char *name, const struct sockaddr *a) {
 
 static struct world *begin_with(struct h2_pool_limits limits, const struct tls_pair *tls) {
     struct world *w = rv_alloc(sizeof *w);
-    w->loop = rv_loop_new(NULL);
+    w->loop = loop_new(NULL);
     w->multi = curl_multi_init();
     w->resolver = resolver_new(w->multi, on_address, NULL);
     w->peers = kube_peers_new();
@@ -90,7 +90,7 @@ static void end(struct world *w) {
     kube_peers_free(w->peers);
     resolver_free(w->resolver);
     curl_multi_cleanup(w->multi);
-    rv_loop_free(w->loop);
+    loop_free(w->loop);
     free(w);
 }
 
@@ -236,8 +236,8 @@ static void dead_connections(void) {
         struct world *w = begin();
         CHECK_ROW(ask(w, 0, "/ok", plain).code == 0, rows[i].row);
         (rows[i].goaway ? h2_server_goaway_all : h2_server_drop_all)(w->servers[0]);
-        rv_loop_turn(w->loop, 50);
-        rv_loop_turn(w->loop, 0);
+        loop_turn(w->loop, 50);
+        loop_turn(w->loop, 0);
         CHECK_ROW(ask(w, 0, "/ok", (struct rv_http_request){.method = rv_str(rows[i].method)}).code == 0, rows[i].row);
         CHECK_ROW(h2_server_accepted(w->servers[0]) == 2, rows[i].row);
         end(w);
@@ -299,8 +299,8 @@ static void left_alone_after_a_failure(void) {
     s = ask(w, 0, "/ok", plain);
     CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && strstr(s.message, "not tried again for") != NULL);
     CU_ASSERT_EQUAL(h2_pool_counts(w->pool).opened, 1); /* not even tried */
-    int64_t later = rv_mono_now() + INT64_C(120000000);
-    while (rv_mono_now() < later) rv_loop_turn(w->loop, 10);
+    int64_t later = clock_monotonic() + INT64_C(120000000);
+    while (clock_monotonic() < later) loop_turn(w->loop, 10);
     s = ask(w, 0, "/ok", plain);
     CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && h2_pool_counts(w->pool).opened == 2);
     end(w);

@@ -16,7 +16,7 @@
 #define CONFLICT "{\"kind\":\"Status\",\"status\":\"Failure\",\"reason\":\"Conflict\",\"code\":409}"
 
 struct scene {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct script_server *server;
     struct stage *stage;
     struct lease *lease;
@@ -97,11 +97,11 @@ static void taken_when_it_is_not_renewed(void) {
     on(s, "GET " PATH "/l", 200, LEASE("other", "t2", "2"), 1000);
     on(s, "PATCH " PATH "/l", 200, LEASE("me", "t3", "3"), 1000);
     SCRIPT_UNTIL(s->loop, script_count_of(s->server, "GET") >= 3);
-    int64_t before = rv_mono_now();
+    int64_t before = clock_monotonic();
     CU_ASSERT_TRUE(s->won == 0 && s->followed == 1 && !lease_holds(s->lease));
     CU_ASSERT_STRING_EQUAL(lease_holder(s->lease), "other");
     SCRIPT_UNTIL(s->loop, s->won == 1);
-    CU_ASSERT_TRUE(rv_mono_now() - before > INT64_C(900000000)); /* never sooner: that is what the lease promises */
+    CU_ASSERT_TRUE(clock_monotonic() - before > INT64_C(900000000)); /* never sooner: that is what the lease promises */
     const struct script_request *taken = NULL;
     for (size_t i = 0; taken == NULL && i < script_count(s->server); i++)
         if (rv_str_starts(rv_str(script_at(s->server, i)->line), "PATCH")) taken = script_at(s->server, i);
@@ -144,7 +144,7 @@ static void lost(void) {
         SCRIPT_UNTIL(s->loop, s->lost == 1);
         CHECK_ROW(s->won == 1 && !lease_holds(s->lease), rows[i].row);
         size_t asked = script_count(s->server);
-        for (int k = 0; k < 10; k++) rv_loop_turn(s->loop, 20);
+        for (int k = 0; k < 10; k++) loop_turn(s->loop, 20);
         CHECK_ROW(script_count(s->server) <= asked + 1 && s->lost == 1, rows[i].row); /* and that was all */
         end(s);
     }

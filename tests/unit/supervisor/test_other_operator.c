@@ -18,7 +18,7 @@
 #define IN(ns) "GET /apis/coordination.k8s.io/v1/namespaces/" ns "/leases?"
 
 struct scene {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct script_server *server;
     struct stage *stage;
     struct other_operator *other;
@@ -71,7 +71,7 @@ static bool is(const struct scene *s, enum other_operator_state want) { return o
 /* What is seen for the first time: by the clock of whoever renewed it. */
 static void first_sight(void) {
     char now[40];
-    rv_time_format_micro(rv_wall_now(), now);
+    rv_time_format_micro(clock_wall(), now);
     rv_autobuf struct rv_buf fresh = {0};
     rv_buf_addf(&fresh, LIST(ITEM("kuberay", "pod_1", "%s")), now);
     const struct {
@@ -103,12 +103,12 @@ static void comes_and_goes(void) {
     SCRIPT_UNTIL(s->loop, s->changes == 1);
     CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE));
     SCRIPT_UNTIL(s->loop, s->changes == 2);
-    int64_t seen = rv_mono_now();
+    int64_t seen = clock_monotonic();
     CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_ACTIVE) && script_count(s->server) >= 6);
     CU_ASSERT_STRING_EQUAL(other_operator_holder(s->other), "pod_1");
     CU_ASSERT_STRING_EQUAL(other_operator_namespace(s->other), "kuberay");
     SCRIPT_UNTIL(s->loop, s->changes == 3);
-    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && rv_mono_now() - seen > INT64_C(900000000));
+    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_NONE) && clock_monotonic() - seen > INT64_C(900000000));
     end(s);
 }
 
@@ -119,9 +119,9 @@ static void given_up_or_deleted(void) {
         on(s, ALL, 200, LIST(ITEM("kuberay", "pod_1", OLDER)), 1);
         on(s, ALL, 200, LIST(ITEM("kuberay", "pod_1", OLD)), 1);
         on(s, ALL, 200, after[i], 100000);
-        int64_t begun = rv_mono_now();
+        int64_t begun = clock_monotonic();
         SCRIPT_UNTIL(s->loop, s->changes == 3);
-        CHECK_ROW(is(s, OTHER_OPERATOR_NONE) && rv_mono_now() - begun < INT64_C(900000000), after[i]);
+        CHECK_ROW(is(s, OTHER_OPERATOR_NONE) && clock_monotonic() - begun < INT64_C(900000000), after[i]);
         end(s);
     }
 }

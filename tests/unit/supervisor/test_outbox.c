@@ -11,7 +11,7 @@ enum { NAMES = 12, GONE = 0 };
 /* Versions only grow; GONE means that the object is not there. */
 struct world {
     struct outbox *box;
-    struct rv_blob *blob;
+    struct blob *blob;
     unsigned version[NAMES], incarnation[NAMES], next; /* the cache */
     unsigned mirror[NAMES], owed;                      /* what the reader has; credit it holds back */
     bool seen[NAMES], snapshot, ready;
@@ -23,7 +23,7 @@ struct world {
 static size_t index_of(struct rv_str name) { return (size_t)(name.p[0] - 'a'); }
 static struct rv_str name_of(size_t i) { return (struct rv_str){&"abcdefghijkl"[i], 1}; }
 
-static struct rv_blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret) {
+static struct blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct rv_str name, struct msg_object *ret) {
     struct world *w = arg;
     size_t i = index_of(name);
     if (w->version[i] == GONE) return NULL;
@@ -31,7 +31,7 @@ static struct rv_blob *fetch(void *arg, uint32_t kind, struct rv_str ns, struct 
     return w->blob;
 }
 
-static void reader(void *arg, struct msg *m, struct rv_blob *payload) {
+static void reader(void *arg, struct msg *m, struct blob *payload) {
     struct world *w = arg;
     w->sent++;
     switch (m->type) {
@@ -61,7 +61,7 @@ static void reader(void *arg, struct msg *m, struct rv_blob *payload) {
         break;
     case MSG_RESULT:
         w->results[w->result_n++ % RV_ARRAY_LEN(w->results)] = m->result.id;
-        w->body_bytes += payload != NULL ? rv_blob_bytes(payload).n : 0;
+        w->body_bytes += payload != NULL ? blob_bytes(payload).n : 0;
         CU_ASSERT_TRUE(payload == NULL || rv_str_is(m->result.r.message, "the message"));
         break;
     default:
@@ -71,13 +71,13 @@ static void reader(void *arg, struct msg *m, struct rv_blob *payload) {
 
 static void world_new(struct world *w) {
     *w = (struct world){.next = 1};
-    w->blob = rv_blob_new((struct rv_bytes){(const uint8_t *)"\x80", 1});
+    w->blob = blob_new((struct rv_bytes){(const uint8_t *)"\x80", 1});
     w->box = outbox_new(&(struct outbox_opts){fetch, reader, w});
 }
 
 static void world_free(struct world *w) {
     outbox_free(w->box);
-    rv_blob_unref(w->blob);
+    blob_unref(w->blob);
 }
 
 static void change(struct world *w, size_t i) {

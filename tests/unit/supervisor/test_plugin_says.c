@@ -12,11 +12,11 @@ static char logged_text[65536];
 
 static void listen_to_log(enum rv_log_level level) {
     CU_ASSERT_EQUAL_FATAL(pipe2(log_pipe, O_NONBLOCK | O_CLOEXEC), 0);
-    rv_log_setup(RV_LOG_TEXT, level, log_pipe[1], "test");
+    log_setup(LOG_TEXT, level, log_pipe[1], "test");
 }
 
 static void stop_listening(void) {
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, 2, "test");
+    log_setup(LOG_TEXT, RV_LOG_INFO, 2, "test");
     close(log_pipe[0]);
     close(log_pipe[1]);
 }

@@ -52,7 +52,7 @@ static struct store_object object(const char *uid, int generation, const char *v
                                  .name = RV_STR("bad"),
                                  .uid = rv_str(uid),
                                  .resource_version = rv_str(version),
-                                 .blob = rv_blob_new(rv_buf_bytes(&mp))};
+                                 .blob = blob_new(rv_buf_bytes(&mp))};
 }
 
 static void count(void *arg, const struct quarantine_info *i) {
@@ -83,7 +83,7 @@ static void twice(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(last_note, "rayvisorctl release toy ns/bad"));
     quarantine_blame(q, 0, &o, "signal 6"); /* said once */
     CU_ASSERT_EQUAL(events, 1);
-    rv_blob_unref(o.blob);
+    blob_unref(o.blob);
     quarantine_free(q);
 }
 
@@ -111,8 +111,8 @@ static void changes(void) {
         quarantine_object_changed(q, 0, &now, rows[i].deleted);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
         CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
-        rv_blob_unref(o.blob);
-        rv_blob_unref(now.blob);
+        blob_unref(o.blob);
+        blob_unref(now.blob);
         quarantine_free(q);
     }
 }
@@ -121,8 +121,8 @@ static struct store_object from(const char *json) {
     rv_autobuf struct rv_buf mp = {0};
     CU_ASSERT_EQUAL_FATAL(rv_json_to_mp(rv_str(json), NULL, &mp, NULL), 0);
     struct store_object o = object("u1", 1, "10");
-    rv_blob_unref(o.blob);
-    o.blob = rv_blob_new(rv_buf_bytes(&mp));
+    blob_unref(o.blob);
+    o.blob = blob_new(rv_buf_bytes(&mp));
     return o;
 }
 
@@ -159,8 +159,8 @@ static void metadata_changes(void) {
         quarantine_blame(q, 0, &o, "x");
         quarantine_object_changed(q, 0, &now, false);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
-        rv_blob_unref(o.blob);
-        rv_blob_unref(now.blob);
+        blob_unref(o.blob);
+        blob_unref(now.blob);
         quarantine_free(q);
     }
 }
@@ -175,9 +175,9 @@ static void one_blame_is_forgotten_by_a_change(void) {
     quarantine_blame(q, 0, &other, "x"); /* another incarnation starts at one */
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(released, 0);
-    rv_blob_unref(o.blob);
-    rv_blob_unref(edited.blob);
-    rv_blob_unref(other.blob);
+    blob_unref(o.blob);
+    blob_unref(edited.blob);
+    blob_unref(other.blob);
     quarantine_free(q);
 }
 
@@ -195,7 +195,7 @@ static void by_hand_and_by_a_new_build(void) {
     quarantine_clear(q);
     CU_ASSERT_EQUAL(held(q), 0);
     CU_ASSERT_EQUAL(released, 2);
-    rv_blob_unref(o.blob);
+    blob_unref(o.blob);
     quarantine_free(q);
 }
 
@@ -225,8 +225,8 @@ static void unseen_changes(void) {
         quarantine_refresh(q, look, NULL);
         CHECK_ROW(held(q) == (rows[i].frees ? 0 : 1), rows[i].row);
         CHECK_ROW(released == (rows[i].frees ? 1 : 0), rows[i].row);
-        rv_blob_unref(o.blob);
-        rv_blob_unref(now.blob);
+        blob_unref(o.blob);
+        blob_unref(now.blob);
         quarantine_free(q);
     }
 }
@@ -250,7 +250,7 @@ static void of_another_kind(void) {
     manifest.kind_n = 1;
     quarantine_reconfigure(q, &config);
     CU_ASSERT_EQUAL(held(q), 0);
-    rv_blob_unref(o.blob);
+    blob_unref(o.blob);
     quarantine_free(q);
 }
 

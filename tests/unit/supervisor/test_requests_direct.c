@@ -10,7 +10,7 @@
 #include "tests/unit/sdk/suite.h"
 
 struct world {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct script_server *ray, *api;
     struct http_direct *http;
     struct kube_peers *peers;
@@ -50,7 +50,7 @@ static void allow(struct world *w, const char *range) {
 }
 
 static struct world begin(void) {
-    struct world w = {.loop = rv_loop_new(NULL)};
+    struct world w = {.loop = loop_new(NULL)};
     w.ray = script_new(w.loop);
     w.api = script_new(w.loop);
     w.peers = kube_peers_new();
@@ -67,7 +67,7 @@ static void end(struct world *w) {
     CU_ASSERT_TRUE(script_unexpected(w->ray) == 0 && script_count(w->api) == 0);
     script_free(w->ray);
     script_free(w->api);
-    rv_loop_free(w->loop);
+    loop_free(w->loop);
 }
 
 static struct seen ask(struct world *w, struct rv_http_request r, const char *url, const char *credential) {

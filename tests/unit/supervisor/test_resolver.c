@@ -76,7 +76,7 @@ static void dns_go(void) {
 /* ---- requests to Ray -------------------------------------------------------------------------------------- */
 
 struct world {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct script_server *ray;
     struct http_direct *http;
     struct kube_peers *peers;
@@ -104,7 +104,7 @@ static void allow_local(struct http_direct *h) {
 }
 
 static struct world begin(bool hangs) {
-    struct world w = {.loop = rv_loop_new(NULL), .peers = kube_peers_new()};
+    struct world w = {.loop = loop_new(NULL), .peers = kube_peers_new()};
     w.ray = script_new(w.loop);
     w.http = http_direct_new(w.loop, "http://127.0.0.1:1", w.peers, NULL);
     allow_local(w.http);
@@ -121,7 +121,7 @@ static void end(struct world *w) {
     CU_ASSERT_EQUAL(dns_count(&dns.expired), 0); /* nobody waited for a thread */
     CU_ASSERT_EQUAL(script_unexpected(w->ray), 0);
     script_free(w->ray);
-    rv_loop_free(w->loop);
+    loop_free(w->loop);
 }
 
 static void send_to(struct world *w, const char *method, const char *host, unsigned ms, struct seen *s) {
@@ -231,7 +231,7 @@ static void at_the_end(void) {
     for (unsigned i = 1; i < N; i++) send_numbered(&w, i, 10000, &s[i]);
     SCRIPT_UNTIL(w.loop, dns_count(&dns.inside) == RESOLVING_MAX);
     send_numbered(&w, 1, 10000, &twice);
-    rv_loop_turn(w.loop, 0);
+    loop_turn(w.loop, 0);
     send_numbered(&w, N, 10000, &s[0]); /* not begun */
     w.http = http_direct_free(w.http);
     for (unsigned i = 0; i < N; i++) CU_ASSERT_TRUE(s[i].times == 1 && s[i].code == RV_E_SHUTDOWN);
@@ -318,8 +318,8 @@ static void api_server_by_connection(void) {
     script_on(w.ray, &(struct script_answer){.body = "{}"});
     kube_send(stage->s.client, &(struct kube_request_opts){.method = "GET", .path = "/x"}, on_response, &api);
     while (api.times == 0) {
-        rv_loop_turn(stage->s.loop, 1);
-        rv_loop_turn(w.loop, 1);
+        loop_turn(stage->s.loop, 1);
+        loop_turn(w.loop, 1);
     }
     CU_ASSERT_EQUAL(api.code, 0);
     CU_ASSERT_EQUAL(ask(&w, "127.0.0.1").code, RV_E_DENIED);
@@ -349,8 +349,8 @@ static void http2_connections(void) {
         for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(ask_http2(&w, rv_buf_str(&url)).code, 0);
         CU_ASSERT_TRUE(h2_server_accepted(head) == connection && dns_count(&dns.asked) == connection);
         h2_server_drop_all(head);
-        rv_loop_turn(w.loop, 50);
-        rv_loop_turn(w.loop, 0);
+        loop_turn(w.loop, 50);
+        loop_turn(w.loop, 0);
     }
     struct seen s = ask_http2(&w, rv_buf_str(&nowhere));
     CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && strstr(s.message, "no.test") != NULL);

@@ -84,7 +84,7 @@ static void descriptors(void) {
     CU_ASSERT_EQUAL(getrlimit(RLIMIT_NOFILE, &r), 0);
     r.rlim_cur = 77;
     CU_ASSERT_EQUAL(setrlimit(RLIMIT_NOFILE, &r), 0);
-    CU_ASSERT_EQUAL(rv_fd_limit_raise(), r.rlim_max);
+    CU_ASSERT_EQUAL(fd_limit_raise(), r.rlim_max);
     pid_t pid = 0;
     int pidfd = spawn_host(&(struct spawn_opts){argv, out, out, out}, &pid, &err);
     CU_ASSERT_TRUE(pidfd >= 0 && waitpid(pid, NULL, 0) == pid);
@@ -102,7 +102,7 @@ static void memory(void) {
 /* ---- output --------------------------------------------------------------------------------------------- */
 
 struct pipes {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct host_output *output;
     int in, log;
 };
@@ -110,8 +110,8 @@ struct pipes {
 static struct pipes begin(void) {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0) abort();
-    struct pipes p = {.loop = rv_loop_new(NULL), .in = fds[1], .log = file_of("")};
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, p.log, "test");
+    struct pipes p = {.loop = loop_new(NULL), .in = fds[1], .log = file_of("")};
+    log_setup(LOG_TEXT, RV_LOG_INFO, p.log, "test");
     p.output = host_output_new(p.loop, fds[0], RV_STR("toy"));
     return p;
 }
@@ -119,9 +119,9 @@ static struct pipes begin(void) {
 static void end(struct pipes *p) {
     host_output_free(p->output);
     if (p->in >= 0) close(p->in);
-    rv_loop_free(p->loop);
+    loop_free(p->loop);
     close(p->log);
-    rv_log_setup(RV_LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, "test");
+    log_setup(LOG_TEXT, RV_LOG_INFO, STDERR_FILENO, "test");
 }
 
 static size_t lines_of(const struct pipes *p, const char *what, char *text, size_t size) {
@@ -133,7 +133,7 @@ static size_t lines_of(const struct pipes *p, const char *what, char *text, size
 
 static void say(struct pipes *p, const char *text) {
     if (write(p->in, text, strlen(text)) != (ssize_t)strlen(text)) abort();
-    rv_loop_turn(p->loop, 0);
+    loop_turn(p->loop, 0);
 }
 
 static void lines(void) {

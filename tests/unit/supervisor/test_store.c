@@ -147,7 +147,7 @@ static void quiet(void) {
     store_put(w.pods, object(&w, "a", "u", 6, "x"));
     CU_ASSERT_TRUE(find(&w, "a")->rev == rev && store_rev(w.store) == rev);
     CU_ASSERT_TRUE(rv_str_is(find(&w, "a")->resource_version, "6"));
-    struct rv_bytes b = rv_blob_bytes(find(&w, "a")->blob);
+    struct rv_bytes b = blob_bytes(find(&w, "a")->blob);
     CU_ASSERT_TRUE(rv_str_is(rv_path_str((struct rv_val){b.p, b.n}, "metadata.resourceVersion"), "6"));
     struct store_stats st;
     store_stats(w.store, &st);
@@ -346,7 +346,7 @@ static void written_is_projected(void) {
     store_written(w.store, RV_STR("v1"), RV_STR("pods"), object(&w, "a", "u", 5, "long"), NULL);
     const struct store_object *o = store_find(c, RV_STR("d"), RV_STR("a"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    struct rv_bytes b = rv_blob_bytes(o->blob);
+    struct rv_bytes b = blob_bytes(o->blob);
     CU_ASSERT_FALSE(rv_val_present(rv_val_path((struct rv_val){b.p, b.n}, "spec")));
     CU_ASSERT_TRUE(rv_str_is(rv_path_str((struct rv_val){b.p, b.n}, "metadata.uid"), "u"));
     store_collection_unref(c);
@@ -374,7 +374,7 @@ static void read_once(void) {
     store_written(w.store, v1, pods, (struct rv_val){mp.p, mp.n}, with);
     const struct store_object *o = store_find(red, RV_STR("d"), RV_STR("a"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    CU_ASSERT_EQUAL(rv_blob_bytes(o->blob).n, mp.n);
+    CU_ASSERT_EQUAL(blob_bytes(o->blob).n, mp.n);
     struct store_collection *all = collection(&w, "d", NULL, NULL), *other = collection(&w, "other", NULL, NULL);
     CU_ASSERT_PTR_NULL(store_reads_with(w.store, v1, pods, RV_STR("d")));
     CU_ASSERT_PTR_EQUAL(store_reads_with(w.store, v1, pods, RV_STR("elsewhere")), with);

@@ -9,7 +9,7 @@
 #include "tests/unit/sdk/suite.h"
 
 struct world {
-    struct rv_loop *loop;
+    struct loop *loop;
     struct tls_pair ca, other_ca, server_cert;
     struct tls_server *server;
     struct kube_config *config;
@@ -39,7 +39,7 @@ static void write_file(const struct world *w, const char *name, const void *p, s
 }
 
 static void begin(struct world *w, bool ask_clients) {
-    *w = (struct world){.loop = rv_loop_new(NULL)};
+    *w = (struct world){.loop = loop_new(NULL)};
     snprintf(w->dir, sizeof w->dir, "/tmp/rv-tls-XXXXXX");
     if (mkdtemp(w->dir) == NULL) abort();
     tls_pair_make(&w->ca, "ca", NULL, NULL);
@@ -62,7 +62,7 @@ static void end(struct world *w) {
     tls_pair_free(&w->ca);
     tls_pair_free(&w->other_ca);
     tls_pair_free(&w->server_cert);
-    rv_loop_free(w->loop);
+    loop_free(w->loop);
     for (size_t i = 0; i < RV_ARRAY_LEN(files); i++) {
         rv_autobuf struct rv_buf path = {0};
         rv_buf_addf(&path, "%s/%s", w->dir, files[i]);

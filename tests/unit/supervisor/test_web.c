@@ -79,7 +79,7 @@ static void ask(struct world *w, const char *request, struct rv_buf *out) {
         ssize_t n = recv(fd, out->p + out->n, 65536, MSG_DONTWAIT);
         if (n == 0 || (n < 0 && errno != EAGAIN)) break;
         if (n > 0) out->n += (size_t)n;
-        if (n < 0) rv_loop_turn(w->stage->s.loop, 10);
+        if (n < 0) loop_turn(w->stage->s.loop, 10);
     }
     close(fd);
     (void)rv_buf_cstr(out);
@@ -150,7 +150,7 @@ static void bad_clients(void) {
         if (connect(fds[i], (struct sockaddr *)&in, sizeof in) != 0) abort();
         if (i % 3 == 1) (void)send(fds[i], "GET /met", 8, MSG_NOSIGNAL);
         if (i % 3 == 2) (void)send(fds[i], GET("/metrics"), sizeof GET("/metrics") - 1, MSG_NOSIGNAL);
-        rv_loop_turn(w->stage->s.loop, 0);
+        loop_turn(w->stage->s.loop, 0);
         if (i % 50 != 0) continue;
         ask(w, GET("/livez"), &out);
         CU_ASSERT_PTR_NOT_NULL(strstr(rv_buf_cstr(&out), "200 OK"));
@@ -288,7 +288,7 @@ static void feeds(void) {
     UNTIL(w->synced == 2);
     const struct store_object *o = store_find(feed_collection(a), RV_STR("n"), RV_STR("p"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    struct rv_bytes bytes = rv_blob_bytes(o->blob);
+    struct rv_bytes bytes = blob_bytes(o->blob);
     CU_ASSERT_TRUE(json_is(rv_val_get((struct rv_val){bytes.p, bytes.n}, "spec"), "{\"a\":1}"));
     CU_ASSERT_EQUAL(rv_path_int((struct rv_val){bytes.p, bytes.n}, "status", 0), 3);
     struct feed *c = feed_join(s->feeds, &other, "team", &err);
@@ -349,7 +349,7 @@ static void parts(void) {
     UNTIL(w->synced == 1);
     const struct store_object *o = store_find(feed_collection(a), RV_STR(""), RV_STR("p"));
     CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-    struct rv_bytes bytes = rv_blob_bytes(o->blob);
+    struct rv_bytes bytes = blob_bytes(o->blob);
     struct rv_val meta = rv_val_get((struct rv_val){bytes.p, bytes.n}, "metadata");
     CU_ASSERT_TRUE(json_is(rv_val_get(meta, "labels"), "{\"k8s.io/a\":\"1\",\"x\":\"y\"}"));
     CU_ASSERT_TRUE(json_is(rv_val_get(meta, "ownerReferences"),
