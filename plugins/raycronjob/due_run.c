@@ -2,6 +2,7 @@
  * the oldest first. */
 #include "missed_runs.h"
 #include "pass.h"
+#include "rayvisor/k8s.h"
 
 enum { DAY_MS = 86400000 };
 
@@ -61,7 +62,9 @@ static void wait_for(struct cron_pass *p, int64_t next) {
 static void begin_run(struct cron_pass *p, int64_t next) {
     const struct owned_job *active = owned_jobs_active(p);
     p->next = rv_path_str(p->status, "nextScheduleTime"); /* reported when the RayJob exists */
-    if (p->create_failed) return;                         /* the next try comes after the back-off */
+    struct rv_val stalled = rv_condition_find(rv_val_get(p->status, "conditions"), CRON_CONDITION_STALLED);
+    if (rv_str_is(rv_path_str(stalled, "reason"), CRON_REASON_NAMESPACE_ENDS)) owned_jobs_namespace_ends(p);
+    if (p->create_failed) return; /* the next try, if there is one, comes after the back-off */
     if (active != NULL && p->policy.concurrency == FORBID) {
         p->after_ms = CRON_LOOK_AGAIN_MS;
         p->next = cron_time_text(p, next);

@@ -18,6 +18,7 @@
 #define CRON_REASON_INVALID "InvalidRayCronJobSpec"
 #define CRON_REASON_NEVER "NeverDue"
 #define CRON_REASON_CREATED "CreatedRayJob"
+#define CRON_REASON_NAMESPACE_ENDS "NamespaceTerminating"
 #define CRON_REASON_CREATE_FAILED "FailedToCreateRayJob"
 #define CRON_REASON_DELETED "DeletedRayJob"
 #define CRON_REASON_DELETE_FAILED "FailedToDeleteRayJob"

@@ -94,6 +94,14 @@ void owned_jobs_delete_old(struct cron_pass *p) {
 
 /* ---- what became of it ------------------------------------------------------------------------------------ */
 
+/* Such a namespace takes nothing new, never again, so nothing is tried again and nobody is warned. */
+void owned_jobs_namespace_ends(struct cron_pass *p) {
+    p->create_failed = true;
+    p->stalled_reason = RV_STR(CRON_REASON_NAMESPACE_ENDS);
+    p->stalled = RV_STR("the namespace is being deleted and takes no RayJob");
+    ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(p->stalled));
+}
+
 static void report_result(struct cron_pass *p, const struct rv_result *r, const char *verb, const char *past) {
     bool deletion = r->tag == TAG_DELETE;
     const char *action = deletion ? "Delete" : "Create";
@@ -134,5 +142,9 @@ void owned_jobs_take_result(struct cron_pass *p, const struct rv_result *r) {
                                " already exists and is not controlled by this RayCronJob, so this run is left out: "
                                "delete or rename that RayJob",
                                RV_STR_ARG(r->ns), RV_STR_ARG(r->name)));
-    if (!there) report_result(p, r, "create", "Created");
+    if (there) return;
+    if (rc_namespace_ends(r))
+        owned_jobs_namespace_ends(p);
+    else
+        report_result(p, r, "create", "Created");
 }

@@ -81,7 +81,8 @@ const struct owned_job *owned_jobs_find(const struct cron_pass *p, int64_t minut
 const struct owned_job *owned_jobs_active(const struct cron_pass *p);
 void owned_jobs_create(struct cron_pass *p, int64_t at);
 void owned_jobs_delete_active(struct cron_pass *p);
-void owned_jobs_delete_old(struct cron_pass *p); /* deletes RayJobs that have ended and exceed the number to keep */
+void owned_jobs_delete_old(struct cron_pass *p);     /* deletes RayJobs that have ended and exceed the number to keep */
+void owned_jobs_namespace_ends(struct cron_pass *p); /* notes it as the reason why no run begins */
 void owned_jobs_take_result(struct cron_pass *p, const struct rv_result *r);
 /* ---- due_run.c: begins the run that is due, or says when the next one will be ---- */
 void due_run_step(struct cron_pass *p);

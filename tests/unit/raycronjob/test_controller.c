@@ -449,6 +449,19 @@ static void test_failures(void) {
     world_end(&w);
 }
 
+/* Such a namespace is never usable again: it is asked once, and nobody is warned. */
+static void test_namespace_ends(void) {
+    struct world w = {.spec = "'schedule':'0 0 1 5 *'",
+                      .fail_creates = 1000,
+                      .why = "unable to create new content in namespace ns because it is being terminated"};
+    int64_t begin = moment("2026-04-30T23:59:30Z");
+    world_begin(&w, begin);
+    CU_ASSERT_TRUE(world_run(&w, begin + 900, 40));
+    CU_ASSERT_TRUE(contains(world_stalled(&w), "the namespace is being deleted"));
+    CU_ASSERT_TRUE(w.creates == 1 && world_events(&w, "FailedToCreateRayJob") == 0);
+    world_end(&w);
+}
+
 /* A CRD that drops what is written costs one patch, not an endless row of them. */
 static void test_narrow_crd(void) {
     static const char *const specs[] = {"'schedule':'0 * * * *'", "'schedule':'x'", "'schedule':'0 0 30 2 *'",
@@ -589,6 +602,7 @@ static const struct suite_test tests[] = {{"runs through changes of the clocks",
                                           {"seconds", test_seconds},
                                           {"what is wrong", test_wrong},
                                           {"failures", test_failures},
+                                          {"the namespace ends", test_namespace_ends},
                                           {"a narrow CRD", test_narrow_crd},
                                           {"concurrency", test_concurrency},
                                           {"a starting deadline", test_deadline},

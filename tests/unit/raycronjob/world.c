@@ -167,6 +167,7 @@ static int32_t api_act(struct rv_host *h, const struct rv_action *a) {
     struct rv_result *r = &w->results[RV_ARRAY_LEN(w->results) - ++w->acted];
     *r = (struct rv_result){.size = sizeof *r, .tag = a->tag, .verb = a->verb, .ns = RV_STR("ns")};
     r->name = rv_arena_str(w->keep, a->name);
+    r->message = rv_str(w->why != NULL ? w->why : "");
     bool lost = mishap(w, w->lose_one_in);
     r->code = RV_E_TIMEOUT;
     if (lost && mishap(w, 2)) {

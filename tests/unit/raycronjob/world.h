@@ -37,6 +37,7 @@ struct world {
     bool fail_jobs;
     /* mishaps */
     unsigned fail_creates, fail_deletes; /* so many */
+    const char *why;                     /* the API server's words for that; NULL: none */
     unsigned taken;                      /* so many names are somebody else's */
     unsigned crash_one_in;               /* a pass: its results are lost, another plugin begins */
     unsigned lose_one_in;                /* an answer: it says a failure, though half of them were carried out */
