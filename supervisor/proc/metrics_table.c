@@ -285,7 +285,7 @@ static char *help_of(const struct metrics_source *m, struct rv_str name) {
 /* The name whose type and meaning are printed. */
 static struct rv_str family(const struct page_name *m) {
     struct rv_str text = rv_str(m->text);
-    if (m->base != 0) text.n = m->base;
+    if (m->base != 0 && m->base < text.n) text.n = m->base;
     return text;
 }
 

@@ -178,6 +178,7 @@ def test_get(env):
     items = lambda *args: {f"{i['kind']}/{i['name']}": i for i in json.loads(ctl(env, "get", *args, "-o", "json").stdout)["items"]}
     wait_for("the next run", lambda: items("rcj", "-n", ns)["RayCronJob/yearly"].get("next"))
     wait_for("the suspension", lambda: items("-n", other)["RayCluster/elsewhere"]["state"] == "at rest")
+    wait_for("the job's words for it", lambda: "not scheduled" in items("rj", "-n", ns)["RayJob/stuck"]["text"])
     table = ctl(env, "get", "-n", ns).stdout.splitlines()
     assert table[0].split() == "NAME STATUS READY AGE WAITS FOR".split(), table
     rows = {l.split()[0]: l for l in table[1:]}
