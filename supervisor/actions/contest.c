@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
 
@@ -64,12 +65,6 @@ static uint64_t hash_object(struct rv_str api_version, struct rv_str resource, s
     return hash_texts(texts, RV_ARRAY_LEN(texts));
 }
 
-static struct rv_str controller(struct rv_val object) {
-    for (struct rv_iter it = rv_iter(rv_val_path(object, "metadata.ownerReferences")); rv_iter_next(&it);)
-        if (rv_path_bool(it.val, "controller", false)) return rv_path_str(it.val, "uid");
-    return RV_STR("");
-}
-
 /* The name without what was drawn for it. */
 static struct rv_str base(struct rv_str name) {
     if (name.n > SUFFIX + 1 && name.p[name.n - SUFFIX - 1] == '-') name.n -= SUFFIX;
@@ -84,7 +79,7 @@ static uint64_t making_side(const struct rv_action *a) {
                                    a->resource,
                                    a->ns,
                                    generated.n != 0 ? generated : rv_path_str(body, "metadata.name"),
-                                   controller(body)};
+                                   rv_meta_controller_uid(body)};
     return hash_texts(texts, RV_ARRAY_LEN(texts));
 }
 
@@ -139,10 +134,10 @@ bool contest_judge(struct contest *c, const struct rv_action *a, int64_t generat
     struct side *s = is_watched(a) ? find(c, side_of(a), generation, now) : NULL;
     *ret = (struct contest_story){0};
     if (s != NULL && s->until <= now && s->times >= TIMES) {
-        int64_t most = a->verb == RV_VERB_DELETE ? LONGEST_DELETE_PAUSE_S : LONGEST_PAUSE_S,
-                pause = s->pauses < 6 ? FIRST_PAUSE_S << s->pauses : most;
+        int64_t most = a->verb == RV_VERB_DELETE ? LONGEST_DELETE_PAUSE_S : LONGEST_PAUSE_S;
         ret->first = s->pauses++ == 0;
-        s->until = now + (pause < most ? pause : most) * SECOND;
+        s->until =
+            now + backoff_pause((struct backoff_pause){.first = FIRST_PAUSE_S, .most = most}, s->pauses, 0) * SECOND;
         s->times = TIMES - 1; /* one more time is enough */
     }
     if (s != NULL && s->until > now) {

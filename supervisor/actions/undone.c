@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "ipc/base/backoff.h"
 #include "ipc/base/hash.h"
 #include "rayvisor/k8s.h"
 
@@ -189,12 +190,11 @@ bool undone_look(struct undone *u, const struct rv_action *a, struct rv_val obje
     struct last last = u->last[hash_object(a) % PLACES];
     bool sole = last.object == hash_object(a) && last.write == w->hash; /* we have written nothing else since */
     if (!find_manager(object, &p, w->wall - 2 * SECOND, &manager) && !sole) return false; /* we want both, in turn */
-    int64_t pause_s = w->pauses < 6 ? FIRST_PAUSE_S << w->pauses : LONGEST_PAUSE_S;
-    ret->first = w->pauses == 0;
-    ret->pause_ms = (pause_s < LONGEST_PAUSE_S ? pause_s : LONGEST_PAUSE_S) * 1000;
+    const struct backoff_pause pauses = {.first = FIRST_PAUSE_S, .most = LONGEST_PAUSE_S};
+    ret->first = w->pauses++ == 0;
+    ret->pause_ms = backoff_pause(pauses, w->pauses, 0) * 1000;
     rv_buf_add_str(&ret->manager, manager);
     tell_path(&p, &ret->field);
-    w->pauses++;
     w->until = now + ret->pause_ms * 1000000;
     return true;
 }

@@ -175,8 +175,7 @@ def test_incremental_upgrade(env):
     wait_serving(kube, ns, endpoints=2)
     through(kube, ns)
     old = active(kube, ns)
-    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
-    load = Load(env.sb, ns, httpRoute="s-httproute")
+    load = load_through_the_route(env, ns)
     stable = Load(env.sb, ns, service="s-serve-svc")
     edit(kube, ns, "2")
     half = wait_for("half of the traffic", lambda: (s := status(kube, ns)).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50 and s, 60)
@@ -192,6 +191,12 @@ def test_incremental_upgrade(env):
     wait_for("the old cluster to go", lambda: len(kube.list("rayclusters", ns)) == 1)
 
 
+def load_through_the_route(env, ns):
+    """Begins when the Gateway's controller sends requests on."""
+    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
+    return Load(env.sb, ns, httpRoute="s-httproute")
+
+
 def test_a_gateway_that_follows_late(env):
     """What it says of the shares before is no proof, and the last capacity of the old cluster stays until the new ones act."""
     kube, ns = setup(env, sim="ray_deploy_ms=500,ray_build_ms=100,ray_stop_ms=50,ray_drain_ms=300,gateway=1,gateway_ms=3000")
@@ -200,8 +205,7 @@ def test_a_gateway_that_follows_late(env):
     wait_serving(kube, ns, endpoints=2)
     through(kube, ns)
     old = active(kube, ns)
-    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
-    load = Load(env.sb, ns, httpRoute="s-httproute")
+    load = load_through_the_route(env, ns)
     edit(kube, ns, "2")
     new = wait_replaced(kube, ns, old)
     assert {a["cluster"] for a in load.stop()} == {old, new}
@@ -213,8 +217,7 @@ def test_rollback(env):
     wait_serving(kube, ns, endpoints=2)
     through(kube, ns)
     old = active(kube, ns)
-    wait_for("the Gateway's controller", lambda: env.sb.post("sim/request", {"namespace": ns, "path": "/fruit", "httpRoute": "s-httproute"})["status"] == 200)
-    load = Load(env.sb, ns, httpRoute="s-httproute")
+    load = load_through_the_route(env, ns)
     edit(kube, ns, "2")
     wait_for("half of the traffic", lambda: status(kube, ns).get("pendingServiceStatus", {}).get("trafficRoutedPercent") == 50, 60)
     edit(kube, ns, None)
