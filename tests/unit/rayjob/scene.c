@@ -278,3 +278,17 @@ unsigned scene_count(const struct scene *s, const char *resource) {
         n += strcmp(o->resource, resource) == 0;
     return n;
 }
+
+bool scene_reason_is(const struct scene *s, const char *reason) {
+    struct rv_str is = rv_path_str(scene_condition(s, "Reconciling"), "reason");
+    bool same = rv_str_is(is, reason);
+    if (!same) printf("\n    the reason is " RV_STR_FMT ", not %s", RV_STR_ARG(is), reason);
+    return same;
+}
+
+void scene_begin_running(struct scene *s) {
+    scene_begin(s);
+    scene_cluster_runs(s);
+    scene_wait(s, 5);
+    CU_ASSERT_TRUE(scene_is(s, "Running", ""));
+}

@@ -67,5 +67,9 @@ bool scene_is(const struct scene *s, const char *phase, const char *reason);
 struct rv_val scene_condition(const struct scene *s, const char *type);
 bool scene_says(struct rv_str text, const char *words);
 unsigned scene_count(const struct scene *s, const char *resource);
+/* Begins, and goes on until the job runs. */
+void scene_begin_running(struct scene *s);
+/* Whether the condition Reconciling has this reason; prints which one it has otherwise. */
+bool scene_reason_is(const struct scene *s, const char *reason);
 
 #endif

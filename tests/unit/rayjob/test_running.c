@@ -4,30 +4,16 @@
 
 #define OWN_JOB ",'shutdownAfterJobFinishes':true"
 
-static bool reason_is(const struct scene *s, const char *reason) {
-    struct rv_str is = rv_path_str(scene_condition(s, "Reconciling"), "reason");
-    bool same = rv_str_is(is, reason);
-    if (!same) printf("\n    the reason is " RV_STR_FMT ", not %s", RV_STR_ARG(is), reason);
-    return same;
-}
-
-static void begin_running(struct scene *s) {
-    scene_begin(s);
-    scene_cluster_runs(s);
-    scene_wait(s, 5);
-    CU_ASSERT_TRUE(scene_is(s, "Running", ""));
-}
-
 /* ---- submitting over HTTP --------------------------------------------------------------------------------------- */
 
 static void test_refused_for_long(void) {
     struct scene s = {.mode = "HTTPMode",
                       .submitting = {.status = 500, .text = "Traceback (most)\n  x\nNoAgent: later\n"}};
-    begin_running(&s);
+    scene_begin_running(&s);
     scene_wait(&s, 60);
     uint64_t writes = rv_fakehost_writes(s.host), submitted = s.submitted;
     CU_ASSERT_TRUE(submitted <= 8);
-    CU_ASSERT_TRUE(reason_is(&s, "JobNotAccepted"));
+    CU_ASSERT_TRUE(scene_reason_is(&s, "JobNotAccepted"));
     CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), ": NoAgent: later"));
     CU_ASSERT_TRUE(scene_status(&s, "jobStatusCheckFailureStartTime").n != 0);
     scene_wait(&s, 60);
@@ -78,7 +64,7 @@ static void test_taken_already(void) {
 
 static void test_taken_at_last(void) {
     struct scene s = {.mode = "HTTPMode", .submitting = {.status = 503}};
-    begin_running(&s);
+    scene_begin_running(&s);
     scene_wait(&s, 100);
     s.submitting = (struct scene_fault){0};
     scene_wait(&s, 20);
@@ -139,7 +125,7 @@ static void test_away(void) {
     };
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct scene s = {.mode = "HTTPMode", .spec = rows[i].spec};
-        begin_running(&s);
+        scene_begin_running(&s);
         s.asking = rows[i].before;
         scene_wait(&s, 4);
         scene_away(&s, 600, rows[i].meanwhile);
@@ -147,157 +133,6 @@ static void test_away(void) {
         CHECK_ROW(scene_is(&s, rows[i].phase, rows[i].reason), rows[i].spec);
         scene_end(&s);
     }
-}
-
-/* ---- a submitter that would run the job again ------------------------------------------------------------------- */
-
-static bool submitter_suspended(const struct scene *s) {
-    const struct rv_fake_object *o = rv_fakeapi_get(s->api, "jobs", SCENE_JOB);
-    return o != NULL && rv_path_bool(o->value, "spec.suspend", false);
-}
-
-static void test_submitter_of_a_lost_job(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-    begin_running(&s);
-    CU_ASSERT_FALSE(submitter_suspended(&s));
-    scene_head(&s, "head-2");
-    scene_delete(&s, "pods", "head-1");
-    scene_wait(&s, 1);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "AppFailed"));
-    CU_ASSERT_TRUE(submitter_suspended(&s));
-    scene_end(&s);
-}
-
-/* Ray has said how it ended; the submitter still reads the log. */
-static void test_ended_before_the_log_was_read(void) {
-    static const char *const gone[] = {"rayclusters", "pods"};
-    static const char *const modes[] = {"K8sJobMode", "SidecarMode"};
-    for (size_t i = 0; i < RV_ARRAY_LEN(gone); i++)
-        for (size_t k = 0; k < RV_ARRAY_LEN(modes); k++) {
-            struct scene s = {.mode = modes[k], .ray = "RUNNING"};
-            begin_running(&s);
-            s.ray = "SUCCEEDED";
-            scene_wait(&s, 5);
-            CHECK_ROW(scene_is(&s, "Running", ""), modes[k]);
-            scene_delete(&s, gone[i], i == 0 ? NULL : "head-1");
-            scene_wait(&s, 40);
-            CHECK_ROW(scene_is(&s, "Complete", ""), modes[k]);
-            CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), "SUCCEEDED"), modes[k]);
-            CHECK_ROW((scene_cluster(&s) == NULL) == (i == 0), "no cluster is made again");
-            CHECK_ROW(k == 1 || submitter_suspended(&s), modes[k]);
-            scene_end(&s);
-        }
-}
-
-static void test_submitter_that_hangs(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "SUCCEEDED"};
-    begin_running(&s);
-    scene_away(&s, 305, NULL);
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Complete", "JobDeploymentStatusTransitionGracePeriodExceeded"));
-    CU_ASSERT_TRUE(submitter_suspended(&s));
-    scene_end(&s);
-}
-
-/* ---- a submitter that ends --------------------------------------------------------------------------------------- */
-
-static void test_submitter_fails_and_nobody_answers(void) {
-    static const struct scene_fault faults[] = {
-        {.code = RV_E_TIMEOUT}, {.status = 503}, {.status = 404, .text = "<html>"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(faults); i++) {
-        struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-        begin_running(&s);
-        s.ray = "SUCCEEDED";
-        s.asking = faults[i];
-        scene_submitter_ends(&s, false);
-        scene_wait(&s, 60);
-        CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-        s.asking = (struct scene_fault){0};
-        scene_wait(&s, 20);
-        CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
-        scene_end(&s);
-    }
-}
-
-static void test_submitter_fails(void) {
-    struct scene s = {.mode = "K8sJobMode"};
-    begin_running(&s);
-    scene_submitter_ends(&s, false);
-    scene_wait(&s, 40);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "SubmissionFailed"));
-    scene_end(&s);
-}
-
-#define SIDECAR(ray, more)                                                                                             \
-    "{'status':{'phase':'Running','containerStatuses':[{'name':'ray-head','restartCount':0" ray                        \
-    "},{'name':'ray-job-submitter','restartCount':0,'state':{'terminated':{'exitCode':" more                           \
-    ",'reason':'Why','finishedAt':'2023-11-14T22:13:30Z'}}}]}}"
-
-static void submitter_over(struct scene *s, bool well) {
-    if (strcmp(s->mode, "K8sJobMode") == 0)
-        scene_submitter_ends(s, well);
-    else
-        scene_patch(s, "pods", "head-1", true, well ? SIDECAR("", "0") : SIDECAR("", "1"));
-}
-
-/* However the log's reader ends, the job runs as long as Ray says so, and ends as Ray says. */
-static void test_job_outlives_its_submitter(void) {
-    static const char *const modes[] = {"K8sJobMode", "SidecarMode"}, *const runs[] = {"PENDING", "RUNNING"};
-    for (size_t i = 0; i < 8; i++) {
-        struct scene s = {.mode = modes[i & 1], .ray = runs[i >> 1 & 1], .spec = ",'backoffLimit':1"};
-        begin_running(&s);
-        submitter_over(&s, (i & 4) != 0);
-        scene_wait(&s, 400);
-        CHECK_ROW(scene_is(&s, "Running", ""), modes[i & 1]);
-        CHECK_ROW(rv_str_is(scene_status(&s, "jobStatus"), runs[i >> 1 & 1]), modes[i & 1]);
-        CHECK_ROW(reason_is(&s, "LogNotFollowed"), modes[i & 1]);
-        CHECK_ROW(s.unfollowed == 1, modes[i & 1]);
-        s.ray = "SUCCEEDED";
-        scene_wait(&s, 5);
-        CHECK_ROW(scene_is(&s, "Complete", ""), modes[i & 1]);
-        scene_end(&s);
-    }
-}
-
-/* In SidecarMode a short job may end while workers are still to come. */
-static void test_sidecar_ends_before_the_cluster_is_ready(void) {
-    static const struct {
-        const char *head, *ray, *phase, *reason;
-    } rows[] = {{SIDECAR("", "0"), "SUCCEEDED", "Complete", ""},
-                {SIDECAR("", "1"), "FAILED", "Failed", "AppFailed"},
-                {SIDECAR("", "1"), NULL, "Failed", "SubmissionFailed"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "SidecarMode", .ray = rows[i].ray};
-        scene_begin(&s);
-        for (int k = 0; k < 10 && scene_cluster(&s) == NULL; k++) scene_wait(&s, 1);
-        scene_head(&s, "head-1");
-        scene_wait(&s, 20);
-        CHECK_ROW(scene_is(&s, "Initializing", ""), rows[i].phase);
-        scene_patch(&s, "pods", "head-1", true, rows[i].head);
-        scene_wait(&s, 45);
-        CHECK_ROW(scene_is(&s, rows[i].phase, rows[i].reason), rows[i].phase);
-        scene_end(&s);
-    }
-}
-
-/* A mesh's proxy runs on beside the container that submits. */
-static void test_submitter_beside_a_proxy(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-    begin_running(&s);
-    scene_submitter_pod(&s, "'phase':'Running','containerStatuses':[{'name':'s','state':{'running':{}}}]");
-    s.ray = "SUCCEEDED";
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-    CU_ASSERT_TRUE(reason_is(&s, "WaitingForSubmitter"));
-    CU_ASSERT_TRUE(
-        scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "container s of pod j-x runs"));
-    CU_ASSERT_TRUE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "waited for until 2023-"));
-    scene_patch(&s, "pods", "j-x", true,
-                "{'status':{'containerStatuses':[{'name':'s','state':{'terminated':{'exitCode':0,'finishedAt':'2023-11-"
-                "14T22:13:40Z'}}},{'name':'proxy','state':{'running':{}}}]}}");
-    scene_wait(&s, 5);
-    CU_ASSERT_TRUE(scene_is(&s, "Complete", ""));
-    scene_end(&s);
 }
 
 /* ---- a job of that id that is there already */
@@ -370,7 +205,7 @@ static int pods_first(void *arg, const struct rv_action *a) {
 
 static void test_suspended_when_pods_are_gone(void) {
     struct scene s = {.mode = "K8sJobMode", .spec = OWN_JOB, .ray = "RUNNING", .refuse = pods_first};
-    begin_running(&s);
+    scene_begin_running(&s);
     scene_patch(&s, "rayclusters", scene_cluster(&s)->name, false,
                 "{'metadata':{'finalizers':['foregroundDeletion']}}"); /* which the API server adds */
     scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'suspend':true}}");
@@ -394,7 +229,7 @@ static void test_edits(void) {
                 {"{'spec':{'ttlSecondsAfterFinished':5}}", NULL}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct scene s = {.mode = "K8sJobMode", .spec = OWN_JOB, .ray = "RUNNING"};
-        begin_running(&s);
+        scene_begin_running(&s);
         CHECK_ROW(!rv_val_present(scene_condition(&s, "AttemptOutdated")), rows[i].patch);
         scene_patch(&s, "rayjobs", SCENE_JOB, false, rows[i].patch);
         scene_wait(&s, 5);
@@ -408,7 +243,7 @@ static void test_edits(void) {
 
 static void test_finished_without_a_finalizer(void) {
     struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-    begin_running(&s);
+    scene_begin_running(&s);
     const struct rv_fake_object *o = rv_fakeapi_get(s.api, "rayjobs", SCENE_JOB);
     CU_ASSERT_EQUAL(rv_val_len(rv_val_path(o->value, "metadata.finalizers")), 1);
     s.ray = "SUCCEEDED";
@@ -417,70 +252,6 @@ static void test_finished_without_a_finalizer(void) {
     o = rv_fakeapi_get(s.api, "rayjobs", SCENE_JOB);
     CU_ASSERT_EQUAL(rv_val_len(rv_val_path(o->value, "metadata.finalizers")), 0);
     scene_end(&s);
-}
-
-static int no_jobs(void *arg, const struct rv_action *a) {
-    struct scene *s = arg;
-    bool job = a->verb == RV_VERB_CREATE && rv_str_is(a->resource, "jobs");
-    s->tried += job;
-    return job ? RV_E_INVALID : 0;
-}
-
-static void test_submitter_cannot_be_created(void) {
-    struct scene s = {.mode = "K8sJobMode", .spec = ",'preRunningDeadlineSeconds':200", .refuse = no_jobs};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 100);
-    CU_ASSERT_TRUE(scene_is(&s, "Initializing", ""));
-    CU_ASSERT_TRUE(reason_is(&s, "FailedToCreateRayJobSubmitter"));
-    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "Failed to create submitter Job ns/j"));
-    CU_ASSERT_TRUE(s.tried <= 9);
-    scene_wait(&s, 110);
-    CU_ASSERT_TRUE(scene_is(&s, "Failed", "PreRunningDeadlineExceeded"));
-    CU_ASSERT_TRUE(scene_says(scene_status(&s, "message"), "Failed to create submitter Job"));
-    scene_end(&s);
-}
-
-static void test_submitter_created_at_last(void) {
-    struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING", .refuse = no_jobs};
-    scene_begin(&s);
-    scene_cluster_runs(&s);
-    scene_wait(&s, 30);
-    s.refuse = NULL;
-    scene_wait(&s, 70);
-    CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
-    CU_ASSERT_EQUAL(scene_count(&s, "jobs"), 1);
-    CU_ASSERT_FALSE(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), "Failed"));
-    scene_end(&s);
-}
-
-static void test_submitter_that_does_not_start(void) {
-    static const struct {
-        const char *status; /* of its pod; NULL: there is none */
-        const char *reason, *words;
-    } rows[] = {{"'containerStatuses':[{'name':'c','state':{'waiting':{'reason':'ImagePullBackOff','message':'no'}}}]",
-                 "ImagePullBackOff", "submitter pod j-x: container c waits: ImagePullBackOff: no"},
-                {"'conditions':[{'type':'PodScheduled','status':'False','reason':'Unschedulable','message':'full'}]",
-                 "Unschedulable", "submitter pod j-x: not scheduled: full"},
-                {"'phase':'Pending'", "PodsNotReady", "made more than a minute ago"},
-                {NULL, "SubmitterHasNoPod", "quota"}};
-    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
-        struct scene s = {.mode = "K8sJobMode"};
-        begin_running(&s);
-        if (rows[i].status != NULL) scene_submitter_pod(&s, rows[i].status);
-        scene_wait(&s, 70);
-        CHECK_ROW(scene_is(&s, "Running", ""), rows[i].reason);
-        CHECK_ROW(reason_is(&s, rows[i].reason), rows[i].words);
-        CHECK_ROW(scene_says(rv_path_str(scene_condition(&s, "Reconciling"), "message"), rows[i].words), rows[i].words);
-        CHECK_ROW(scene_says(scene_status(&s, "message"), rows[i].words), rows[i].words);
-        if (rows[i].status == NULL) scene_submitter_pod(&s, "'phase':'Pending'");
-        scene_patch(&s, "pods", "j-x", true,
-                    "{'status':{'phase':'Running','containerStatuses':null,'conditions':[{'type':'Ready','status':"
-                    "'True'}]}}");
-        scene_wait(&s, 1);
-        CHECK_ROW(reason_is(&s, "Running") && scene_status(&s, "message").n == 0, rows[i].words);
-        scene_end(&s);
-    }
 }
 
 /* ---- somebody else's cluster ------------------------------------------------------------------------------------ */
@@ -546,7 +317,7 @@ static void test_two_heads(void) {
     static const char *const others[] = {"a-head", "z-head"};
     for (size_t i = 0; i < RV_ARRAY_LEN(others); i++) {
         struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-        begin_running(&s);
+        scene_begin_running(&s);
         scene_head(&s, others[i]);
         scene_wait(&s, 10);
         CHECK_ROW(scene_is(&s, "Running", ""), others[i]);
@@ -565,7 +336,7 @@ static void test_sidecar_that_will_restart(void) {
         "{'name':'ray-job-submitter','restartCount':%d,'state':{'terminated':{'exitCode':%d,"
         "'finishedAt':'2023-11-14T22:13:30Z'}},'lastState':{'terminated':{'exitCode':1}}}]}}";
     char json[512];
-    begin_running(&s);
+    scene_begin_running(&s);
     s.ray = "SUCCEEDED";
     snprintf(json, sizeof json, ended, 1, 1);
     scene_patch(&s, "pods", "head-1", true, json);
@@ -583,16 +354,16 @@ static void test_sidecar_that_will_restart(void) {
 static void test_credential_that_cannot_be_read(void) {
     struct scene s = {
         .mode = "HTTPMode", .ray = "RUNNING", .auth = "{'mode':'token'}", .asking = {.code = RV_E_TIMEOUT}};
-    begin_running(&s);
+    scene_begin_running(&s);
     scene_wait(&s, 10);
     s.asking = (struct scene_fault){.code = RV_E_CREDENTIAL, .text = "the key cannot be used"};
     scene_wait(&s, 600);
     CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
     CU_ASSERT_EQUAL(scene_status(&s, "jobStatusCheckFailureStartTime").n, 0);
-    CU_ASSERT_TRUE(reason_is(&s, "DashboardNotAsked"));
+    CU_ASSERT_TRUE(scene_reason_is(&s, "DashboardNotAsked"));
     s.asking = (struct scene_fault){0};
     scene_wait(&s, 20);
-    CU_ASSERT_TRUE(reason_is(&s, "Running"));
+    CU_ASSERT_TRUE(scene_reason_is(&s, "Running"));
     scene_end(&s);
 }
 
@@ -627,7 +398,7 @@ static void test_404_of_others(void) {
     static const char *const texts[] = {"<html>404 Not Found</html>", "404: Not Found", "Job x does not exist"};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++) {
         struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-        begin_running(&s);
+        scene_begin_running(&s);
         s.asking = (struct scene_fault){.status = 404, .text = texts[i]};
         scene_wait(&s, 20);
         CHECK_ROW(scene_is(&s, "Running", ""), texts[i]);
@@ -641,7 +412,7 @@ static void test_text_that_changes(void) {
     static const char *const texts[] = {"Failed to connect to h port 8265 after 3 ms: Connection refused",
                                         "Failed to connect to h port 8265 after 17 ms: Connection refused"};
     struct scene s = {.mode = "HTTPMode", .ray = "RUNNING"};
-    begin_running(&s);
+    scene_begin_running(&s);
     for (int i = 0; i < 6; i++) {
         s.asking = (struct scene_fault){.code = RV_E_UNAVAILABLE, .text = texts[i % 2]};
         scene_wait(&s, 15);
@@ -664,7 +435,7 @@ static int no_services(void *arg, const struct rv_action *a) {
 static void test_deadline_beside_a_failing_action(void) {
     struct scene s = {
         .mode = "HTTPMode", .ray = "RUNNING", .spec = ",'activeDeadlineSeconds':200", .refuse = no_services};
-    begin_running(&s);
+    scene_begin_running(&s);
     scene_wait(&s, 190);
     CU_ASSERT_TRUE(scene_is(&s, "Running", ""));
     CU_ASSERT_TRUE(s.asked >= 40); /* every 3 s and a little */
@@ -729,7 +500,7 @@ static void test_cleaned_up_while_invalid(void) {
 /* What was begun in one mode goes on in it, whatever word stands there now. */
 static void test_unknown_mode(void) {
     struct scene s = {.mode = "K8sJobMode", .ray = "RUNNING"};
-    begin_running(&s);
+    scene_begin_running(&s);
     scene_patch(&s, "rayjobs", SCENE_JOB, false, "{'spec':{'submissionMode':'PigeonMode'}}");
     s.ray = "SUCCEEDED";
     scene_wait(&s, 10);
@@ -765,9 +536,6 @@ static void test_metrics(void) {
 }
 
 static const struct suite_test tests[] = {
-    {"a job outlives its submitter", test_job_outlives_its_submitter},
-    {"a sidecar that ends before the cluster is ready", test_sidecar_ends_before_the_cluster_is_ready},
-    {"a submitter beside a proxy", test_submitter_beside_a_proxy},
     {"a job of somebody else", test_job_of_somebody_else},
     {"how the head ended", test_how_the_head_ended},
     {"suspended when the pods are gone", test_suspended_when_pods_are_gone},
@@ -779,14 +547,6 @@ static const struct suite_test tests[] = {
     {"HTTPMode: taken already", test_taken_already},
     {"HTTPMode: taken at last", test_taken_at_last},
     {"the operator was away", test_away},
-    {"the submitter of a lost job", test_submitter_of_a_lost_job},
-    {"ended before the log was read", test_ended_before_the_log_was_read},
-    {"a submitter that hangs", test_submitter_that_hangs},
-    {"a submitter fails and nobody answers", test_submitter_fails_and_nobody_answers},
-    {"a submitter fails", test_submitter_fails},
-    {"a submitter that cannot be created", test_submitter_cannot_be_created},
-    {"a submitter that is created at last", test_submitter_created_at_last},
-    {"a submitter that does not start", test_submitter_that_does_not_start},
     {"a shared cluster is deleted", test_shared_cluster_deleted},
     {"stopped in a shared cluster", test_stopped_in_a_shared_cluster},
     {"not stopped for ever", test_not_stopped_for_ever},
