@@ -176,14 +176,22 @@ static bool made_by_another(struct rv_val object, struct rv_str *ret_manager) {
     return ret_manager->n != 0;
 }
 
+/* INT64_MAX: nobody knows. */
+static int64_t age_of(struct rv_val object, int64_t wall) {
+    int64_t born;
+    bool known = rv_time_parse(rv_path_str(object, "metadata.creationTimestamp"), &born) == 0;
+    return known ? wall - born : INT64_MAX;
+}
+
+bool contest_is_young(struct rv_val object, int64_t wall) { return age_of(object, wall) < SOON_S * SECOND; }
+
 void contest_deleted(struct contest *c, const struct rv_action *a, struct rv_val object, int64_t generation,
                      int64_t now, int64_t wall) {
-    int64_t born;
+    int64_t age = age_of(object, wall);
     struct rv_str manager;
-    bool known = rv_time_parse(rv_path_str(object, "metadata.creationTimestamp"), &born) == 0;
-    if (!is_watched(a) || !known || wall - born >= SOON_S * SECOND || !made_by_another(object, &manager)) return;
+    if (!is_watched(a) || age >= SOON_S * SECOND || !made_by_another(object, &manager)) return;
     uint64_t hash = deleting_side(a);
-    undone_once(c, hash, generation, now - (wall - born), now);
+    undone_once(c, hash, generation, now - age, now);
     struct side *s = &c->sides[hash % PLACES];
     free(s->manager);
     s->manager = rv_strdup(manager);

@@ -26,6 +26,8 @@ bool contest_judge(struct contest *c, const struct rv_action *a, int64_t generat
                    struct contest_story *ret);
 /* After a create, or an apply that made it: the object in the answer. */
 void contest_made(struct contest *c, const struct rv_action *a, struct rv_val object, int64_t generation, int64_t now);
+/* Whether the deletion of this object may count. Only then its managedFields are worth reading. */
+bool contest_is_young(struct rv_val object, int64_t wall);
 /* After a delete: the object in the answer, with its managedFields. */
 void contest_deleted(struct contest *c, const struct rv_action *a, struct rv_val object, int64_t generation,
                      int64_t now, int64_t wall);

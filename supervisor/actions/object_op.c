@@ -164,7 +164,7 @@ static void note_written(struct op *op, const struct kube_response *r, struct rv
     bool applied = a->verb == RV_VERB_APPLY && r->http_status == 201;
     if (a->subresource.n == 0 && (a->verb == RV_VERB_CREATE || applied))
         contest_made(op->x->contest, a, object, generation, now);
-    if (a->verb != RV_VERB_DELETE || rv_path_str(object, "metadata.creationTimestamp").n == 0) return;
+    if (a->verb != RV_VERB_DELETE || !contest_is_young(object, wall)) return;
     rv_autobuf struct rv_buf mp = {0};
     if (read_with_managers(r->body, &mp))
         contest_deleted(op->x->contest, a, rv_val_get((struct rv_val){mp.p, mp.n}, "it"), generation, now, wall);

@@ -237,22 +237,10 @@ static void test_words_of_failures(void) {
     fixture_stop(&w);
 }
 
-/* Its namespace takes nothing new: that is found out once, and nobody is warned. */
 static void test_namespace_ends(void) {
     struct fixture w;
     start(&w);
-    w.refused = "issuers";
-    w.code = RV_E_FORBIDDEN;
-    w.why = "unable to create new content in namespace ns because it is being terminated";
-    fixture_go(&w, "{}");
-    uint64_t writes = rv_fakehost_writes(w.host);
-    for (int i = 0; i < 30; i++) {
-        rv_fakehost_advance(w.host, 60000);
-        fixture_run_until_idle(&w);
-    }
-    CU_ASSERT_EQUAL(rv_fakehost_writes(w.host), writes);
-    CU_ASSERT_EQUAL(fixture_events(&w, "Failed"), 0);
-    CU_ASSERT_PTR_NOT_NULL(strstr(rv_fakehost_explained(w.host, "c"), "the namespace is being deleted"));
+    fixture_namespace_ends(&w, "issuers");
     fixture_stop(&w);
 }
 

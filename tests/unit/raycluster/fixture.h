@@ -147,4 +147,20 @@ static inline void fixture_check_idle(struct fixture *w) { /* a converged cluste
     CU_ASSERT_EQUAL(rv_fakehost_writes(w->host), writes);
 }
 
+/* The namespace takes nothing new: that is found out once at this resource, said, and nobody is warned. */
+static inline void fixture_namespace_ends(struct fixture *w, const char *resource) {
+    w->refused = resource;
+    w->code = RV_E_FORBIDDEN;
+    w->why = "unable to create new content in namespace ns because it is being terminated";
+    fixture_go(w, "{}");
+    uint64_t writes = rv_fakehost_writes(w->host);
+    for (int i = 0; i < 30; i++) {
+        rv_fakehost_advance(w->host, 60000);
+        fixture_run_until_idle(w);
+    }
+    CU_ASSERT_EQUAL(rv_fakehost_writes(w->host), writes);
+    CU_ASSERT_EQUAL(fixture_events(w, "Failed"), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(rv_fakehost_explained(w->host, "c"), "the namespace is being deleted"));
+}
+
 #endif
