@@ -44,6 +44,7 @@ struct memo_status {
     int64_t progress_since; /* wall clock, ns: since when progress waits to be written; 0 if none */
     int64_t written_at;     /* wall clock, ns: when the last write of the status was requested; 0 if none */
     bool wrote_progress;    /* the last write contained nothing but progress */
+    int64_t turn;           /* wall clock, ns: when the write budget allows the next progress; 0 if not asked */
 };
 
 struct cluster_memo {

@@ -11,6 +11,7 @@
 #include "plugins/ray/cluster.h"
 #include "plugins/ray/context.h"
 #include "raycluster_kinds.h"
+#include "write_budget.h"
 
 /* A worker group of the spec. */
 struct spec_group {
@@ -23,6 +24,7 @@ struct cluster_pass {
     struct rv_arena *arena; /* the arena of ctx */
     const struct rc_cluster *c;
     struct cluster_memo *memo;
+    struct write_budget *budget; /* shared by all clusters */
     struct observed_pod *pods;
     size_t pod_n;
     struct pod_range workers;  /* sorted by group */

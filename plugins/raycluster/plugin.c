@@ -4,8 +4,15 @@
 #include "reconcile.h"
 #include "teardown.h"
 
+/* What the controller keeps for all clusters together. */
+struct raycluster {
+    struct rc_settings settings;
+    struct write_budget budget;
+};
+
 static int32_t configure(void *state, struct rv_val settings, struct rv_error *err) {
-    return rc_settings_read(state, settings, err);
+    struct raycluster *rc = state;
+    return rc_settings_read(&rc->settings, settings, err);
 }
 
 static void memo_init(void *memo) { cluster_memo_begin(memo); }
@@ -19,14 +26,16 @@ static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
 
 static void reconcile(struct rv_pass *pass) {
     struct rv_outcome out = {.size = sizeof out};
+    struct raycluster *rc = pass->state;
     struct rc_cluster c;
-    rc_cluster_read(&c, pass->object.value, pass->state);
+    rc_cluster_read(&c, pass->object.value, &rc->settings);
     bool deleting = rv_meta_deleting(pass->object.value);
     if (rc_managed_elsewhere(c.spec) && !deleting) {
         rv_pass_explain(pass, "spec.managedBy names another manager: not ours");
         return;
     }
-    struct cluster_pass p = {.ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .memo = pass->memo};
+    struct cluster_pass p = {
+        .ctx = rc_context_of(pass), .arena = pass->arena, .c = &c, .memo = pass->memo, .budget = &rc->budget};
     if (deleting)
         teardown_reconcile(&p, &out);
     else
@@ -34,6 +43,6 @@ static void reconcile(struct rv_pass *pass) {
     rc_set_outcome(pass, &out);
 }
 
-RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-controller", .state_size = sizeof(struct rc_settings),
+RV_CONTROLLER(.reconcile = reconcile, .reporter = "raycluster-controller", .state_size = sizeof(struct raycluster),
               .configure = configure, .memo_size = sizeof(struct cluster_memo), .memo_init = memo_init,
               .memo_end = memo_end, .memo_release = memo_release)

@@ -275,7 +275,6 @@ void raycluster_reconcile(struct cluster_pass *p, struct rv_outcome *out) {
     bool again = (p->ctx.retry || p->owned_retry) && !p->memo->namespace_ends;
     out->code = again ? RV_RETRY : RV_AFTER;
     out->message = p->failure_text.n != 0 ? p->ctx.api->keep(p->ctx.host, p->failure_text) : (struct rv_str){NULL, 0};
-    out->after_ms = p->status_delay_ms > 0 ? p->status_delay_ms
-                    : p->ctx.wake != 0     ? ctx_wake_ms(&p->ctx)
-                                           : p->c->settings->requeue_seconds * 1000;
+    out->after_ms = p->ctx.wake != 0 ? ctx_wake_ms(&p->ctx) : p->c->settings->requeue_seconds * 1000;
+    if (p->status_delay_ms > 0 && p->status_delay_ms < out->after_ms) out->after_ms = p->status_delay_ms;
 }

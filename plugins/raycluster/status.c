@@ -458,19 +458,43 @@ static bool delays_progress(struct cluster_memo *m, int64_t now, int64_t *delay_
     return true;
 }
 
+/* Others wait for the head of a cluster that belongs to a RayService or a RayJob. */
+static bool is_awaited(struct cluster_pass *p, struct rv_node *fresh) {
+    struct rv_val old = rv_condition_find(rv_val_get(p->c->status, "conditions"), RC_CONDITION_HEAD_READY),
+                  new = rv_condition_find(rv_node_freeze(p->arena, rv_node_get(fresh, "conditions")),
+                                          RC_CONDITION_HEAD_READY);
+    return rv_meta_controller_uid(p->c->value).n != 0 &&
+           !rv_str_eq(rv_path_str(old, "status"), rv_path_str(new, "status"));
+}
+
+/* True if a status that only shows progress has to wait for its turn among those of all clusters. */
+static bool waits_for_turn(struct cluster_pass *p, int64_t now) {
+    struct memo_status *m = &p->memo->status;
+    if (m->turn == 0) m->turn = write_budget_take(p->budget, now);
+    /* A turn farther away than that is of a clock that was set back since. */
+    if (m->turn <= now || m->turn - now > WRITE_BUDGET_LONGEST_MS * MS) return false;
+    p->status_delay_ms = (m->turn - now) / MS + 1;
+    return true;
+}
+
 void status_reconcile(struct cluster_pass *p) {
     struct rv_arena *a = p->arena;
     int64_t now = ctx_now(&p->ctx);
     bool progress, first = !rv_val_present(rv_val_get(p->c->status, "conditions"));
     struct rv_node *fresh = compute(p, now);
     metrics_update(p, rv_node_freeze(a, rv_node_get(fresh, "conditions")));
+    write_budget_earn(p->budget, p->creates);
     struct rv_node *patch = difference(p, fresh, &progress);
     if (rv_node_len(patch) == 0) return;
     /* The first status waits for the objects that this pass creates, which appear in a moment. */
     struct cluster_memo *m = p->memo;
     bool young = now - m->status.first_pass < FIRST_DELAY_MS * MS;
     if (first && young && p->creates > 0 && p->stalled_reason.n == 0 && p->failure == NULL) return;
-    if (progress && !first && delays_progress(m, now, &p->status_delay_ms)) return;
+    bool important = first ? rv_node_get(patch, "state") != NULL || p->stalled_reason.n != 0 || p->failure != NULL
+                           : !progress || is_awaited(p, fresh);
+    if (!important && !first && delays_progress(m, now, &p->status_delay_ms)) return;
+    if (!important && waits_for_turn(p, now)) return;
+    m->status.turn = 0;
     m->status.wrote_progress = progress && !first;
     m->status.written_at = now;
     m->status.progress_since = 0;

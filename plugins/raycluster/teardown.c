@@ -239,7 +239,7 @@ static void wait_for_pods(struct cluster_pass *p, struct rv_outcome *out) {
     ctx_explain(&p->ctx, RV_STR_FMT, RV_STR_ARG(p->going));
     status_reconcile(p);
     int64_t wake = ctx_wake_ms(&p->ctx);
-    out->after_ms = p->status_delay_ms > 0 ? p->status_delay_ms : wake;
+    out->after_ms = p->status_delay_ms > 0 && (wake == 0 || p->status_delay_ms < wake) ? p->status_delay_ms : wake;
     if (out->after_ms > 0) out->code = RV_AFTER;
 }
 
