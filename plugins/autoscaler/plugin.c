@@ -177,7 +177,7 @@ static bool finish(struct round *r) {
 static bool look_at_head(struct round *r, const struct seen_pod *head) {
     struct rv_object o = {.size = sizeof o};
     if (!rv_pass_get(r->pass, KIND_HEAD, head->name, &o) || !rv_str_eq(o.uid, head->uid)) return false;
-    rc_as_head_runs(r->arena, &r->cluster, o.value, &r->runs);
+    rc_as_head_runs(r->arena, &r->cluster, o.value, false, &r->runs);
     return true;
 }
 

@@ -8,6 +8,7 @@ struct look {
     struct rv_arena *a;
     const struct rc_cluster *c;
     struct rv_val head;
+    bool older;           /* the head is known to be made of an older spec */
     struct rv_node *spec; /* a copy that is changed; NULL: nothing differs so far */
 };
 
@@ -75,9 +76,12 @@ static bool same_ports(struct rv_val spec, struct rv_val live) {
 static void follow_ports(struct look *l) {
     struct rv_val mine = rv_val_get(rc_head_container(l->c), "ports"),
                   ports = rv_val_path(l->head, "spec.containers[0].ports");
-    if (!rv_val_set(rv_val_path(l->head, "spec.containers[0]")) || same_ports(mine, ports)) return;
+    /* Its spec named none, or only this one. Where that cannot be told, the ports of a head whose spec named none are
+     * kept, because every head listens on them. */
+    bool added_only = rv_val_len(ports) == 1 && is_metrics(rv_val_at(ports, 0));
+    if (!rv_val_set(rv_val_path(l->head, "spec.containers[0]"))) return;
+    if (same_ports(mine, ports) && !(l->older && added_only && rv_val_len(mine) == 1)) return;
     struct rv_node *ray = rv_node_path(head_group(l), "template.spec.containers[0]");
-    bool added_only = rv_val_len(ports) == 1 && is_metrics(rv_val_at(ports, 0)); /* its spec named none */
     if (rv_val_len(ports) == 0 || added_only)
         rv_node_remove(ray, "ports");
     else
@@ -165,8 +169,9 @@ static void follow_account(struct look *l) {
     rv_node_set_str(l->a, pod, "serviceAccountName", live);
 }
 
-void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, struct rc_cluster *ret) {
-    struct look l = {.a = a, .c = c, .head = head};
+void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, bool older,
+                     struct rc_cluster *ret) {
+    struct look l = {.a = a, .c = c, .head = head, .older = older};
     *ret = *c;
     if (!rv_val_set(rv_val_path(head, "spec.containers[0]"))) return;
     follow_label(&l);

@@ -10,8 +10,10 @@
 #include "cluster.h"
 
 /* The cluster of which this head pod is made. It is *c itself where they agree, or where `head` is absent. `head` needs
- * its labels, its service account, and the names, ports and env of its containers. */
-void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, struct rc_cluster *ret);
+ * its labels, its service account, and the names, ports and env of its containers. `older`: the pod is known to be made
+ * of an older spec than this one. */
+void rc_as_head_runs(struct rv_arena *a, const struct rc_cluster *c, struct rv_val head, bool older,
+                     struct rc_cluster *ret);
 /* The value with which the head was started for this flag of `ray start`; empty: without the flag. False: the pod does
  * not tell how it was started. `head` needs the env of its containers. */
 bool rc_head_started_with(struct rv_arena *a, struct rv_val head, const char *flag, struct rv_str *ret);

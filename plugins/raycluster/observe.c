@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "outdated.h"
 #include "pass.h"
 #include "plugins/ray/fields.h"
 #include "plugins/ray/live_head.h"
@@ -117,7 +118,7 @@ static void observe_head(struct cluster_pass *p) {
     p->head_unseen = !ctx_get(&p->ctx, KIND_HEAD, head->name, &o) || !rv_str_eq(o.uid, head->uid);
     if (p->head_unseen) return;
     p->head_pod = o.value;
-    rc_as_head_runs(p->arena, p->c, o.value, &p->runs);
+    rc_as_head_runs(p->arena, p->c, o.value, outdated_pod(p, head), &p->runs);
 }
 
 void observe(struct cluster_pass *p) {

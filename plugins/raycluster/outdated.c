@@ -88,7 +88,7 @@ static struct rv_str group_name(const struct observed_pod *pod) {
 
 static bool of_this_version(struct rv_str mark) { return rv_str_starts(mark, "v" RV_VERSION "/"); }
 
-static bool outdated(struct cluster_pass *p, const struct observed_pod *pod) {
+bool outdated_pod(struct cluster_pass *p, const struct observed_pod *pod) {
     struct rv_str mark = annotation(pod, RC_ANNOTATION_POD_SPEC);
     if (pod->deleting || pod->chosen || !of_this_version(mark)) return false;
     size_t skip = sizeof "v" RV_VERSION "/" - 1;
@@ -102,7 +102,7 @@ struct rv_str outdated_pods(struct cluster_pass *p) {
     if (cluster_recreates(p)) return (struct rv_str){NULL, 0};
     for (size_t i = 0; i < p->pod_n; i++) {
         const struct observed_pod *pod = &p->pods[i];
-        if (!outdated(p, pod)) continue;
+        if (!outdated_pod(p, pod)) continue;
         n++;
         bool rather = first == NULL || (pod->head && !first->head) ||
                       (pod->head == first->head && rv_str_cmp(pod->name, first->name) < 0);
@@ -110,11 +110,12 @@ struct rv_str outdated_pods(struct cluster_pass *p) {
     }
     if (n == 0) return (struct rv_str){NULL, 0};
     bool by_hand = rv_str_is(p->c->creator, "RayCluster");
-    return rv_arena_fmt(p->arena,
-                        "%zu %s made of an older spec and stay%s as they are (" RV_STR_FMT "%s): %sdelete them to have "
-                        "them made anew%s",
-                        n, n > 1 ? "pods were" : "pod was", n > 1 ? "" : "s", RV_STR_ARG(first->name),
-                        n > 1 ? ", ..." : "", by_hand ? "set spec.upgradeStrategy.type to Recreate, or " : "",
+    return rv_arena_fmt(p->arena, "%zu %s (" RV_STR_FMT "%s): %sdelete %s made anew%s", n,
+                        n > 1 ? "pods were made of an older spec and stay as they are"
+                              : "pod was made of an older spec and stays as it is",
+                        RV_STR_ARG(first->name), n > 1 ? ", ..." : "",
+                        by_hand ? "set spec.upgradeStrategy.type to Recreate, or " : "",
+                        n > 1 ? "them to have them" : "it to have it",
                         p->runs.spec.p != p->c->spec.p ? ". Until there is a new head, services and new workers follow "
                                                          "the labels and ports of the head that runs"
                                                        : "");

@@ -57,7 +57,7 @@ struct rv_node *rj_head_service(struct rv_arena *a, const struct rj_job *j, stru
     struct rc_cluster_owner owner = rj_cluster_owner(j);
     struct rc_cluster c, runs;
     rj_as_cluster(a, j, cluster, &c);
-    rc_as_head_runs(a, &c, head, &runs);
+    rc_as_head_runs(a, &c, head, false, &runs);
     struct rv_node *n = rc_child_head_service(a, &owner, &runs);
     if (j->mode == RJ_SIDECAR) /* the submitter may have ended, and then the pod is not ready */
         rv_node_set_bool(a, rv_node_get(n, "spec"), "publishNotReadyAddresses", true);

@@ -36,10 +36,21 @@ static bool is_better(const struct job_pass *p, const struct rv_object *o) {
     return a != b ? a < b : rv_str_cmp(o->name, p->head.pod) < 0;
 }
 
+/* What was decided about the pod, and by whom. A pod that is preempted, drained from its node or taken with its node
+ * has no reason of its own, but this condition. */
+static void read_decision(struct rv_val pod, struct rv_str *reason, struct rv_str *message) {
+    struct rv_val status = rv_val_get(pod, "status"),
+                  taken = rv_condition_find(rv_val_get(status, "conditions"), "DisruptionTarget");
+    bool ends = rv_meta_deleting(pod) || is_over(pod), own = rv_path_str(status, "reason").n != 0;
+    if (!own && !(ends && rv_str_is(rv_path_str(taken, "status"), "True"))) taken = RV_VAL_ABSENT;
+    *reason = rv_path_str(own ? status : taken, "reason");
+    *message = rv_path_str(own ? status : taken, "message");
+}
+
 /* "OOMKilled, exit code 137, memory limit 2Gi" or "Evicted: the node was low on memory"; empty if it has not ended. */
 static struct rv_str end_of_pod(struct job_pass *p, struct rv_val pod, struct rv_val ray) {
-    struct rv_str reason = rv_path_str(pod, "status.reason"), message = rv_path_str(pod, "status.message"),
-                  limit = rv_path_str(pod, "spec.containers[0].resources.limits.memory");
+    struct rv_str reason, message, limit = rv_path_str(pod, "spec.containers[0].resources.limits.memory");
+    read_decision(pod, &reason, &message);
     struct rv_val end = rv_val_path(ray, "state.terminated");
     if (!rv_val_set(end)) end = rv_val_path(ray, "lastState.terminated");
     if (reason.n != 0)
@@ -221,7 +232,7 @@ void observe(struct job_pass *p) {
         rc_cluster_read(&p->c, p->cluster.value, p->j->settings);
         ctx_list_owned(&p->ctx, KIND_HEAD, p->cluster.uid, observe_head, p);
         struct rc_cluster as_specified = p->c;
-        rc_as_head_runs(p->arena, &as_specified, p->head_value, &p->c);
+        rc_as_head_runs(p->arena, &as_specified, p->head_value, false, &p->c);
     }
     if (p->j->mode == RJ_SIDECAR)
         observe_sidecar(p);

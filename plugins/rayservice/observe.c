@@ -90,7 +90,7 @@ static void observe_cluster(struct service_pass *p, struct observed_cluster *s, 
     ctx_list_owned(&p->ctx, KIND_POD, s->cluster.uid, observe_pod, s);
     if (s->head.size != 0) {
         struct rc_cluster specified = s->c; /* an edit of it changes no head that runs */
-        rc_as_head_runs(p->arena, &specified, s->head.value, &s->c);
+        rc_as_head_runs(p->arena, &specified, s->head.value, false, &s->c);
         s->head_ip = rv_path_str(s->head.value, "status.podIP");
         s->head_ready = takes_requests(s->head.value) && rv_condition_is(conditions, RC_CONDITION_HEAD_READY, "True");
     }

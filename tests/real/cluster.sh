@@ -62,6 +62,39 @@ stages() { # KWOK's own definitions of what a simulated kubelet does
     done
 }
 
+# What answers on the port is this cluster's etcd, and no other one: it knows the name that was given to ours.
+etcd_is_ours() { # port, name
+    (
+        exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+        printf 'POST /v3/cluster/member/list HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}' >&3
+        timeout 5 grep -q "\"$2\"" <&3
+    ) 2>/dev/null
+}
+
+etcd_lives() {
+    kill -0 "$(cat "$dir/etcd.pid")" 2>/dev/null && return 0
+    echo "cluster.sh: this cluster's etcd has ended; its log is in $dir" >&2
+    return 1
+}
+
+# An API server writes to whatever etcd it finds, so it is not started before this.
+wait_for_own_etcd() { # port, name
+    for _ in $(seq 300); do
+        etcd_lives || return 1
+        etcd_is_ours "$1" "$2" && return 0
+        sleep 0.2
+    done
+    echo "cluster.sh: waited 60 s for this cluster's etcd to answer on port $1; its log is in $dir" >&2
+    return 1
+}
+
+# A half of a cluster does not stay.
+stop_after_failure() {
+    local code=$?
+    [ $code = 0 ] || down "$dir"
+    exit $code
+}
+
 up() {
     dir=$1
     local port=${2:-16443}
@@ -97,8 +130,12 @@ EOF
             echo "cluster.sh: port $taken, for this cluster's etcd, belongs to somebody else; choose another PORT" >&2 && return 1
         fi
     done
-    start etcd "$bin/etcd" --data-dir "$dir/etcd" --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
+    trap stop_after_failure EXIT
+    local name=rayvisor-$$-$RANDOM
+    start etcd "$bin/etcd" --name "$name" --initial-cluster "$name=http://127.0.0.1:$((port + 10001))" \
+        --initial-advertise-peer-urls "http://127.0.0.1:$((port + 10001))" --data-dir "$dir/etcd" --unsafe-no-fsync --listen-client-urls "$etcd" --advertise-client-urls "$etcd" \
         --listen-peer-urls "http://127.0.0.1:$((port + 10001))" --log-level error
+    wait_for_own_etcd $((port + 10000)) "$name"
     start apiserver "$bin/kube-apiserver" --etcd-servers "$etcd" --cert-dir "$dir/certs" --secure-port "$port" \
         --bind-address $address --advertise-address $advertised --service-cluster-ip-range 10.96.0.0/12 \
         --service-account-issuer https://kubernetes.default.svc --service-account-key-file "$dir/sa.pub" \
@@ -106,8 +143,8 @@ EOF
         --authorization-mode RBAC --enable-admission-plugins OwnerReferencesPermissionEnforcement --runtime-config "$apis" --feature-gates "$gates" \
         --allow-privileged --kubelet-preferred-address-types InternalIP
     wait_until "the API server" $k get --raw /readyz
-    kill -0 "$(cat "$dir/etcd.pid")" || { echo "cluster.sh: this cluster's etcd has ended; its log is in $dir" >&2 && return 1; }
-    kill -0 "$(cat "$dir/apiserver.pid")" || { echo "cluster.sh: port $port belongs to somebody else's API server" >&2 && return 1; }
+    etcd_lives
+    kill -0 "$(cat "$dir/apiserver.pid")" 2>/dev/null || { echo "cluster.sh: port $port belongs to somebody else's API server" >&2 && return 1; }
     start controllers "$bin/kube-controller-manager" --kubeconfig "$dir/kubeconfig" --use-service-account-credentials \
         --service-account-private-key-file "$dir/sa.key" --root-ca-file "$dir/certs/apiserver.crt" --leader-elect=false --node-monitor-grace-period 30m \
         --secure-port $((port + 2)) --kube-api-qps 2000 --kube-api-burst 4000 --feature-gates "$gates"

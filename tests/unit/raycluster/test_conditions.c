@@ -215,6 +215,28 @@ static void test_way_to_the_head(void) {
     scene_stop(&s);
 }
 
+/* A pod has the port of its metrics whether or not its spec names it, so the pod alone does not tell that its spec
+ * named no other. */
+static void test_only_the_port_of_metrics(void) {
+#define HEAD_PORTS(ports)                                                                                              \
+    "'headGroupSpec':{'rayStartParams':{},'template':{'spec':{'containers':[{'name':'h','image':'i'" ports "}]}}}"
+    static const char *const metrics =
+        "{'spec':{" HEAD_PORTS(",'ports':[{'name':'metrics','containerPort':8080}]") "}}";
+    struct scene s = {.kubelets = true};
+    start(&s, HEAD_PORTS("") ",'workerGroupSpecs':[" GROUP(1, "i") "]");
+    CU_ASSERT_EQUAL(rv_val_len(of_object(&s, "services", "c-head-svc", "spec.ports")), 5);
+    scene_edit(&s, metrics);
+    scene_pass(&s, MINUTE);
+    CU_ASSERT_EQUAL(rv_val_len(of_object(&s, "services", "c-head-svc", "spec.ports")), 5);
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "1 pod was made of an older spec and stays as it is"));
+    CU_ASSERT_TRUE(told(&s, RC_CONDITION_OUTDATED, "delete it to have it made anew. Until there is a new head"));
+    CU_ASSERT_EQUAL(rv_fakeapi_delete(s.api, scene_pod(&s, "-head-"), RV_STR("")), 0);
+    scene_pass(&s, 2 * MINUTE);
+    CU_ASSERT_EQUAL(rv_val_len(of_object(&s, "services", "c-head-svc", "spec.ports")), 1);
+    CU_ASSERT_EQUAL(scene_condition(&s, RC_CONDITION_OUTDATED, "status").n, 0);
+    scene_stop(&s);
+}
+
 /* The sidecar of the head that runs acts as the account of its pod, and must not lose its rights by an edit. */
 static void test_rights_of_the_sidecar(void) {
 #define SCALED_AS(account)                                                                                             \
@@ -500,6 +522,7 @@ static const struct suite_test tests[] = {
     {"pods of an older spec", test_outdated},
     {"pods of another version", test_another_version},
     {"what leads to the head", test_way_to_the_head},
+    {"only the port of metrics", test_only_the_port_of_metrics},
     {"rights of the sidecar", test_rights_of_the_sidecar},
     {"words of the reference", test_words},
     {"names of pods that are waited for", test_names_of_pods},

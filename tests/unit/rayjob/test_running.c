@@ -170,7 +170,16 @@ static void test_how_the_head_ended(void) {
          "'OOMKilled','exitCode':137}}}]}}",
          "OOMKilled, exit code 137, memory limit 2Gi", false},
         {"{'status':{'phase':'Failed','reason':'Evicted','message':'The node was low on resource: memory'}}",
-         "Evicted: The node was low on resource: memory", true}};
+         "Evicted: The node was low on resource: memory", true},
+        {"{'metadata':{'finalizers':['x/"
+         "y']},'status':{'conditions':[{'type':'DisruptionTarget','status':'True','reason':"
+         "'PreemptionByScheduler','message':'preempting to accommodate a higher priority pod'}]}}",
+         "PreemptionByScheduler: preempting to accommodate a higher priority pod", true},
+        /* It was to be taken, and was not. */
+        {"{'status':{'conditions':[{'type':'DisruptionTarget','status':'False','reason':'x','message':'not that'}],"
+         "'containerStatuses':[{'name':'ray-head','restartCount':1,'lastState':{'terminated':{'reason':'Error',"
+         "'exitCode':1}}}]}}",
+         "GCS fault tolerance is off: Error, exit code 1", false}};
     for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
         struct scene s = {.mode = "HTTPMode"};
         scene_begin(&s);
@@ -179,10 +188,14 @@ static void test_how_the_head_ended(void) {
         scene_patch(&s, "rayclusters", scene_cluster(&s)->name, true, "{'status':{'state':'ready'}}");
         scene_wait(&s, 8);
         CHECK_ROW(scene_status(&s, "submittedTo.podName").n != 0, rows[i].words);
+        bool lingers = strstr(rows[i].status, "finalizers") != NULL;
+        if (lingers) scene_patch(&s, "pods", "head-1", false, rows[i].status);
         scene_patch(&s, "pods", "head-1", true, rows[i].status);
         scene_settle(&s);
         if (rows[i].replaced) {
             scene_delete(&s, "pods", "head-1");
+            scene_settle(&s);
+            if (lingers) scene_patch(&s, "pods", "head-1", false, "{'metadata':{'finalizers':null}}");
             scene_wait(&s, 40);
             scene_head(&s, "head-2");
         }
