@@ -69,8 +69,8 @@ void world_make_cluster(struct world *w) {
 
 /* What a pod's object is made of, apart from its name; two that are equal have the same object. */
 struct world_face {
-    int64_t made, gone_at;
-    int number; /* of the name */
+    int64_t made, gone_at, disrupted_at;
+    int number, grace_s; /* number: of the name */
     bool run, begun, ended, disrupted, unschedulable, sidecar;
 };
 
@@ -79,7 +79,9 @@ static struct world_face face_of(const struct world *w, const struct world_pod *
     memset(&f, 0, sizeof f); /* it is compared by its bytes */
     f.made = p->made;
     f.gone_at = p->gone_at;
+    f.disrupted_at = p->disrupted_at;
     f.number = p->name_number;
+    f.grace_s = p->grace_s;
     f.run = p->node || (p->head && p->joins_at <= w->now);
     f.begun = f.run || p->joins_at <= w->now + 1000;
     f.ended = p->ended;
