@@ -46,7 +46,9 @@ static int64_t limited(const struct seen *s, size_t g, int64_t wanted) {
     return wanted < most ? wanted : most / hosts * hosts;
 }
 
-static bool stands(const struct seen_pod *p) { return !p->head && !p->deleting && !p->to_delete && !p->ended; }
+static bool stands(const struct seen_pod *p) {
+    return !p->head && !p->deleting && !p->to_delete && !p->ended && !p->broken;
+}
 
 static int64_t live_of(const struct seen *s, size_t g) {
     int64_t live = 0;
@@ -61,14 +63,14 @@ static int64_t removed_of(const struct seen *s, const struct plan *p, size_t g) 
     return n;
 }
 
-/* A replica of several hosts goes as a whole, and its pods are not counted singly. */
+/* A replica of several hosts goes as a whole: a part of one is none. */
 static int64_t outgoing_of(const struct seen *s, const struct plan *p, size_t g) {
-    int64_t n = 0;
-    if (s->groups[g].hosts > 1 || p->launches[g] != 0 || removed_of(s, p, g) != 0) return 0;
+    int64_t n = 0, hosts = s->groups[g].hosts > 1 ? s->groups[g].hosts : 1;
+    if (p->launches[g] != 0 || removed_of(s, p, g) != 0) return 0;
     if (live_of(s, g) < s->info[g].replicas) return 0;
     for (size_t i = 0; i < s->n_pods; i++)
         n += stands(&s->pods[i]) && s->pods[i].reclaimed.n != 0 && rv_str_eq(s->pods[i].group, s->groups[g].name);
-    return n;
+    return n / hosts * hosts;
 }
 
 static bool has_group(const struct seen *s, const struct seen_pod *pod) {

@@ -38,10 +38,23 @@ static int64_t moment(struct rv_val v, const char *path) {
     return rv_time_parse(rv_path_str(v, path), &ns) == 0 ? ns : 0;
 }
 
+static int64_t grace_of(struct rv_val pod) {
+    enum { MOST_S = 31536000 }; /* more than a year is as good as unknown */
+    int64_t s = rv_path_int(pod, "spec.terminationGracePeriodSeconds", -1);
+    return s < 0 || s > MOST_S ? -1 : s * INT64_C(1000000000);
+}
+
 static bool named_for_deletion(struct rv_val group, struct rv_str pod) {
     for (struct rv_iter it = rv_iter(rv_val_path(group, "scaleStrategy.workersToDelete")); rv_iter_next(&it);)
         if (rv_str_eq(rv_val_str(it.val), pod)) return true;
     return false;
+}
+
+/* A pod that is deleted at this moment ends so much later. */
+static int64_t after_grace(const struct seen_pod *p, int64_t deleted) {
+    int64_t end;
+    if (deleted <= 0 || p->grace < 0 || __builtin_add_overflow(deleted, p->grace, &end)) return 0;
+    return end;
 }
 
 static void see_conditions(struct rv_val pod, struct seen_pod *p) {
@@ -59,6 +72,7 @@ static void see_conditions(struct rv_val pod, struct seen_pod *p) {
     p->reclaimed = rv_path_str(disrupted, "message");
     if (p->reclaimed.n == 0) p->reclaimed = rv_path_str(disrupted, "reason");
     if (p->reclaimed.n == 0) p->reclaimed = RV_STR("the pod is a target of a disruption");
+    p->reclaimed_at = after_grace(p, moment(disrupted, "lastTransitionTime"));
 }
 
 static bool announces_removal(struct rv_val taint, struct rv_val keys) {
@@ -67,17 +81,86 @@ static bool announces_removal(struct rv_val taint, struct rv_val keys) {
     return false;
 }
 
-struct rv_str see_removal_taint(struct rv_val machine, struct rv_val taints) {
+static struct rv_val removal_taint(struct rv_val machine, struct rv_val keys) {
     for (struct rv_iter it = rv_iter(rv_val_path(machine, "spec.taints")); rv_iter_next(&it);)
-        if (announces_removal(it.val, taints)) return rv_path_str(it.val, "key");
-    return (struct rv_str){NULL, 0};
+        if (announces_removal(it.val, keys)) return it.val;
+    return RV_VAL_ABSENT;
 }
 
+struct rv_str see_removal_taint(struct rv_val machine, struct rv_val taints) {
+    return rv_path_str(removal_taint(machine, taints), "key");
+}
+
+/* A taint that evicts (NoExecute) has the time from which it does; others only keep new pods away, and when the pods
+ * that are there are deleted is not said. */
 void see_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints) {
-    struct rv_str taint = see_removal_taint(machine, taints);
-    if (taint.n != 0 && pod->reclaimed.n == 0)
-        pod->reclaimed = rv_arena_fmt(a, "node " RV_STR_FMT " has the taint " RV_STR_FMT, RV_STR_ARG(pod->machine),
-                                      RV_STR_ARG(taint));
+    struct rv_val taint = removal_taint(machine, taints);
+    if (!rv_val_present(taint) || pod->reclaimed.n != 0) return;
+    pod->reclaimed = rv_arena_fmt(a, "node " RV_STR_FMT " has the taint " RV_STR_FMT, RV_STR_ARG(pod->machine),
+                                  RV_STR_ARG(rv_path_str(taint, "key")));
+    if (rv_str_is(rv_path_str(taint, "effect"), "NoExecute"))
+        pod->reclaimed_at = after_grace(pod, moment(taint, "timeAdded"));
+}
+
+/* ---- replicas of several hosts -------------------------------------------------------------------------- */
+
+/* The first pod of each replica that is taken away, or whose end dooms the others. */
+struct loss {
+    const struct seen_pod *of;
+    bool at_once;
+    bool known;
+};
+
+static bool goes_by_itself(const struct seen_pod *p) {
+    return (p->deleting || p->ended || p->reclaimed.n != 0) && !p->to_delete;
+}
+
+static uint32_t replica_of(struct intern *names, struct rv_buf *key, const struct seen_pod *p) {
+    rv_buf_clear(key);
+    rv_buf_add_str(key, p->group);
+    rv_buf_addc(key, 0);
+    rv_buf_add_str(key, p->replica);
+    return intern_put(names, rv_buf_bytes(key), NULL);
+}
+
+static bool of_several(const struct seen *s, const struct seen_pod *p) {
+    if (p->head || p->replica.n == 0) return false;
+    for (size_t g = 0; g < s->n_groups; g++)
+        if (rv_str_eq(s->groups[g].name, p->group)) return s->groups[g].hosts > 1;
+    return false;
+}
+
+static void note_loss(struct loss *l, const struct seen_pod *p) {
+    bool at_once = p->deleting || p->ended;
+    if (l->known && (l->at_once || !at_once)) return;
+    *l = (struct loss){p, at_once, true};
+}
+
+static bool has_several(const struct seen *s) {
+    for (size_t g = 0; g < s->n_groups; g++)
+        if (s->groups[g].hosts > 1) return true;
+    return false;
+}
+
+void see_replicas(struct rv_arena *a, struct seen *s) {
+    if (!has_several(s)) return;
+    struct intern names = intern_new(a);
+    rv_autobuf struct rv_buf key = {0};
+    struct loss *losses = rv_arena_alloc(a, (s->n_pods + 1) * sizeof *losses);
+    uint32_t *replica = rv_arena_alloc(a, (s->n_pods + 1) * sizeof *replica);
+    for (size_t i = 0; i < s->n_pods; i++) {
+        replica[i] = of_several(s, &s->pods[i]) ? replica_of(&names, &key, &s->pods[i]) : INTERN_NONE;
+        if (replica[i] != INTERN_NONE && goes_by_itself(&s->pods[i])) note_loss(&losses[replica[i]], &s->pods[i]);
+    }
+    for (size_t i = 0; i < s->n_pods; i++) {
+        struct seen_pod *p = &s->pods[i];
+        const struct loss *l = replica[i] != INTERN_NONE ? &losses[replica[i]] : NULL;
+        if (l == NULL || !l->known || p == l->of || p->deleting || p->ended) continue;
+        p->broken = l->at_once;
+        if (p->reclaimed.n != 0) continue;
+        p->reclaimed = rv_arena_fmt(a, "pod " RV_STR_FMT " of its replica is taken away", RV_STR_ARG(l->of->name));
+        p->reclaimed_at = l->of->deleting ? l->of->gone_at : l->of->reclaimed_at;
+    }
 }
 
 void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct rv_str uid, struct rv_val pod,
@@ -96,6 +179,7 @@ void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct 
                            .sidecar = has_container(pod, RC_CONTAINER_AUTOSCALER),
                            .made = moment(pod, "metadata.creationTimestamp"),
                            .gone_at = moment(pod, "metadata.deletionTimestamp"),
+                           .grace = grace_of(pod),
                            .machine = rv_path_str(pod, "spec.nodeName"),
                            .node = -1,
                            .ray = -1};
@@ -184,7 +268,8 @@ static void add_pod(struct build *b, size_t i) {
         s->joined += !p->head;
     }
     s->blocked += n.phase == AS_BLOCKED;
-    bool replaced = p->deleting || p->ended || p->to_delete || p->reclaimed.n == 0; /* by the one who makes pods */
+    bool replaced = /* by the one who makes pods */
+        p->deleting || p->ended || p->to_delete || p->broken || p->reclaimed.n == 0;
     if (n.group >= 0 && (n.phase != AS_LEAVING || !replaced)) b->pods_of_group[n.group]++;
     if (n.group >= 0 && n.phase == AS_BLOCKED) s->groups[n.group].stuck = true;
     add(b, n, (int32_t)i, p->node);

@@ -24,8 +24,11 @@ struct seen_pod {
     int32_t node;             /* index of its live Ray node; -1 */
     int32_t ray;              /* the same, or that of one that drains; -1 */
     struct rv_str machine;    /* the Kubernetes node that it is on */
-    struct rv_str reclaimed;  /* why Kubernetes takes it away soon, for people; empty: it does not */
-    bool was_node;            /* it has a Ray node that is dead or draining, and none that lives */
+    struct rv_str reclaimed;  /* why it is taken away soon, for people; empty: it is not */
+    int64_t reclaimed_at;     /* the moment until which it has time, as far as Kubernetes tells, wall ns; 0: unknown */
+    int64_t grace;            /* between its deletion and its end, ns; -1: unknown */
+    bool broken;   /* another host of its replica has ended or is being deleted: it is deleted too, and replaced */
+    bool was_node; /* it has a Ray node that is dead or draining, and none that lives */
 };
 
 struct see_policy {
@@ -58,6 +61,8 @@ void see_add_pod(struct rv_arena *a, struct seen *s, struct rv_str name, struct 
 struct rv_str see_removal_taint(struct rv_val machine, struct rv_val taints);
 /* The pod's machine has one of the taints (a list of keys) that announce its removal. */
 void see_machine(struct rv_arena *a, struct seen_pod *pod, struct rv_val machine, struct rv_val taints);
+/* After the last pod: what is taken away of a replica of several hosts takes the whole replica with it. */
+void see_replicas(struct rv_arena *a, struct seen *s);
 void see_join(struct rv_arena *a, struct seen *s, const struct gcs_state *g, const struct see_policy *policy);
 
 #endif

@@ -45,9 +45,17 @@ bool talk_drain(struct round *r, size_t index, const struct seen_pod *pod, struc
     return send(r, "DrainNode", &body, SMALL_ANSWER, 0, TAG_DRAIN + index);
 }
 
+/* Its deletion says when it ends. Before that, Kubernetes tells the moment from which it may be deleted, and after that
+ * it has its grace. A moment that has passed says nothing any more. */
+static int64_t deadline_of(const struct round *r, const struct seen_pod *pod) {
+    int64_t now = r->pass->now;
+    if (pod->deleting && pod->gone_at > 0) return pod->gone_at;
+    return pod->reclaimed_at > now ? pod->reclaimed_at : now + r->settings->notice_ns;
+}
+
 void talk_preempt(struct round *r, const struct seen_pod *pod, struct rv_str node_id, struct rv_str why) {
     rv_autobuf struct rv_buf body = {0};
-    int64_t deadline = pod->deleting && pod->gone_at > 0 ? pod->gone_at : r->pass->now + r->settings->notice_ns;
+    int64_t deadline = deadline_of(r, pod);
     gcs_write_drain(&body, node_id, GCS_DRAIN_PREEMPTION, why, deadline / MS);
     (void)send(r, "DrainNode", &body, SMALL_ANSWER, RV_ACTION_DETACHED, TAG_PREEMPT);
 }

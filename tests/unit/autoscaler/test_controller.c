@@ -484,6 +484,70 @@ static void test_tainted(void) {
     }
 }
 
+/* One host of a replica is taken away: the whole replica is, and one takes its place, no more. */
+static void test_disrupted_replica(void) {
+    for (int deleted = 0; deleted < 2; deleted++) {
+        struct world *w = begin(1);
+        w->groups[0].hosts = 2;
+        world_edit(w);
+        add_tasks(w, 2, 4, 60000);
+        world_run(w, 20000);
+        CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+        struct world_pod *p = a_worker(w);
+        p->disrupted = deleted == 0;
+        p->evicted_at = deleted == 0 ? w->now + 10000 : 0;
+        if (deleted != 0) p->gone_at = w->now + 10000;
+        w->next_pass = w->now;
+        world_run(w, 2500);
+        CU_ASSERT_EQUAL(w->preemptions, deleted == 0 ? 2 : 1); /* the other host is deleted before it is asked */
+        CU_ASSERT_EQUAL(w->groups[0].replicas, 1);             /* of those that stay */
+        world_run(w, 20000);
+        CU_ASSERT_EQUAL(world_workers(w, 0), 2);
+        CU_ASSERT_EQUAL(w->groups[0].replicas, 1);
+        CU_ASSERT_EQUAL(world_waiting(w), 0);
+        CU_ASSERT_EQUAL(w->launched, deleted == 0 ? 2 : 1); /* who makes pods replaces one that is deleted */
+        end(w);
+    }
+}
+
+/* How long Ray is told that a pod has: what Kubernetes says, where it says something. Times are from now, in seconds.
+ */
+static void test_deadlines(void) {
+    enum { NONE = 9999 };
+    static const struct {
+        int disrupted, evicts, grace, want;
+    } rows[] = {
+        {0, NONE, 0, 30},     /* no grace is known: the setting */
+        {0, NONE, 90, 90},    /* deleted at the earliest now */
+        {-50, NONE, 90, 40},  /* it was told late */
+        {-200, NONE, 90, 30}, /* it should be gone by now: nothing is known */
+        {NONE, 0, 90, 90},    /* a taint that evicts, from the time at which it was added */
+        {NONE, -50, 90, 40},
+        {NONE, NONE, 90, 30}, /* a taint that keeps new pods away: when the pod goes is not said */
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world *w = rv_alloc(sizeof *w);
+        w->settings = "{\"nodeTaints\":true,\"removalTaints\":[\"karpenter.sh/disrupted\"]}";
+        begin_in(w, 1);
+        add_tasks(w, 1, 4, 60000);
+        world_run(w, 20000);
+        struct world_pod *p = a_worker(w);
+        int64_t told = w->now;
+        p->grace_s = rows[i].grace;
+        p->disrupted = rows[i].disrupted != NONE;
+        if (p->disrupted) p->disrupted_at = told + rows[i].disrupted * 1000;
+        p->tainted = !p->disrupted;
+        if (rows[i].evicts != NONE) p->evicts_from = told + rows[i].evicts * 1000;
+        w->next_pass = w->now;
+        world_run(w, 700);
+        CU_ASSERT_EQUAL(w->preemptions, 1);
+        int64_t off = w->drain_deadline - told - rows[i].want * 1000;
+        if (off < -1000 || off > 1000) printf("\n    row %zu is off by %lld ms", i, (long long)off);
+        CU_ASSERT_TRUE(off >= -1000 && off <= 1000);
+        end(w);
+    }
+}
+
 /* An idle one needs no other; a drain that was lost is sent again. */
 static void test_disrupted_idle(void) {
     struct world *w = begin(1);
@@ -595,6 +659,8 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"evicted", test_evicted},
                                           {"disrupted", test_disrupted},
                                           {"disrupted, idle", test_disrupted_idle},
+                                          {"disrupted replica", test_disrupted_replica},
+                                          {"deadlines", test_deadlines},
                                           {"tainted", test_tainted},
                                           {"disrupted between polls", test_disrupted_between_polls},
                                           {"suspended", test_suspended},

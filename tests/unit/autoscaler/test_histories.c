@@ -19,6 +19,7 @@ static void add_groups(struct world *w) {
         x->cpu = sizes[world_luck(w, 4)];
         x->min = (int)world_luck(w, 2);
         x->max = x->min + 1 + (int)world_luck(w, 5);
+        x->hosts = world_luck(w, 4) == 0 ? 2 : 1;
         x->replicas = (int)world_luck(w, (uint64_t)x->max + 1);
     }
 }
@@ -102,14 +103,20 @@ static const char *settle(struct world *w) {
     w->held_cpus = 0;
     world_run(w, 60000 + 2 * w->idle_ms); /* twice: a drained pod may have been replaced before it was named */
     for (int g = 0; g < w->n_groups && w->wrong[0] == 0; g++)
-        if (world_workers(w, g) != w->groups[g].min) return "idle nodes stay, or a minimum is not kept";
+        if (world_workers(w, g) != w->groups[g].min * world_hosts(&w->groups[g]))
+            return "idle nodes stay, or a minimum is not kept";
     unsigned patches = w->patches;
     world_run(w, 30000);
     return w->patches != patches ? "it does not fall quiet" : NULL;
 }
 
+/* How often heads are asked: as configured by default, and more seldom. */
+static const char *const settings[] = {"{}", "{\"pollsPerSecond\":1}", "{\"pollsPerSecond\":1,\"activePollMs\":1000}",
+                                       "{\"pollsPerSecond\":1,\"activePollMs\":2000,\"activeSeconds\":5}"};
+
 static bool history(uint64_t seed, unsigned *passes) {
     struct world *w = rv_alloc(sizeof *w);
+    w->settings = settings[seed % RV_ARRAY_LEN(settings)];
     world_begin(w, seed);
     add_groups(w);
     w->idle_ms = world_luck(w, 3) == 0 ? 1000 : 15000;

@@ -63,107 +63,13 @@ struct world_pod *world_pod(struct world *w, const char *name) {
     return NULL;
 }
 
-/* ---- objects as the mirror shows them --------------------------------------------------------------------- */
-
-static struct rv_val json(struct rv_arena *a, const struct rv_buf *b) {
-    rv_autobuf struct rv_buf mp = {0};
-    struct rv_error err = {0};
-    if (rv_json_to_mp(rv_buf_str(b), NULL, &mp, &err) != 0) {
-        fprintf(stderr, "%s in %.*s\n", err.text, (int)b->n, (const char *)b->p);
-        abort();
-    }
-    struct rv_str copy = rv_arena_str(a, rv_buf_str(&mp));
-    return (struct rv_val){(const uint8_t *)copy.p, copy.n};
-}
-
-static struct rv_str time_text(struct rv_arena *a, int64_t ms) {
-    char text[40];
-    rv_time_format(ms * 1000000, text);
-    return rv_arena_str(a, rv_str(text));
-}
-
-static void write_group(const struct world_group *g, struct rv_buf *b, const char *comma, bool absurd) {
-    rv_buf_addf(b,
-                "%s{\"groupName\":\"%s\",\"replicas\":%d,\"minReplicas\":%d,\"maxReplicas\":%d,\"template\":{\"spec\":{"
-                "\"containers\":[{\"name\":\"r\",\"image\":\"i\",\"resources\":{\"limits\":{\"cpu\":\"%d\"}}}]}},"
-                "\"scaleStrategy\":{\"workersToDelete\":[",
-                comma, g->name, absurd ? INT32_MAX : g->replicas, g->min, absurd ? INT32_MAX : g->max, g->cpu);
-    for (int i = 0; i < g->n_to_delete; i++) rv_buf_addf(b, "%s\"%s\"", i != 0 ? "," : "", g->to_delete[i]);
-    rv_buf_adds(b, "]}}");
-}
-
-static void make_cluster(struct world *w) {
-    rv_autobuf struct rv_buf b = {0};
-    rv_arena_reset(w->object_arena);
-    rv_buf_addf(
-        &b,
-        "{\"metadata\":{\"name\":\"c\",\"namespace\":\"ns\",\"uid\":\"u\",\"generation\":%d,\"annotations\":{%s}},"
-        "\"spec\":{\"enableInTreeAutoscaling\":true,\"suspend\":%s,\"autoscalerOptions\":{\"idleTimeoutSeconds\":%lld},"
-        "\"headGroupSpec\":{\"rayStartParams\":{%s},\"template\":{\"spec\":{\"containers\":[{\"name\":\"h\",\"image\":"
-        "\"i\"}]}}},\"workerGroupSpecs\":[",
-        w->generation, w->plain ? "" : "\"rayvisor.io/autoscaler\":\"operator\"", w->suspended ? "true" : "false",
-        (long long)w->idle_ms / 1000, w->edited_head ? "\"port\":\"7000\"" : "");
-    const char *comma = "";
-    for (int g = 0; g < w->n_groups; g++) {
-        if (w->groups[g].gone) continue;
-        write_group(&w->groups[g], &b, comma, w->absurd);
-        comma = ",";
-    }
-    rv_buf_adds(&b, "]},\"status\":{\"conditions\":[{\"type\":\"HeadPodReady\",\"status\":\"True\"}");
-    if (w->ready.status[0] != 0)
-        rv_buf_addf(&b, ",{\"type\":\"AutoscalerReady\",\"status\":\"%s\",\"reason\":\"%s\",\"message\":\"%s\"}",
-                    w->ready.status, w->ready.reason, w->ready.message);
-    rv_buf_adds(&b, "]}}");
-    w->object =
-        (struct rv_object){.size = sizeof w->object, .ns = RV_STR("ns"), .name = RV_STR("c"), .uid = RV_STR("u")};
-    w->object.value = json(w->object_arena, &b);
-    w->object_of = w->generation;
-}
-
-static struct rv_val pod_value(struct world *w, const struct world_pod *p) {
-    rv_autobuf struct rv_buf b = {0};
-    struct rv_arena *a = w->pass_arena;
-    bool run = p->node || (p->head && p->joins_at <= w->now), begun = run || p->joins_at <= w->now + 1000;
-    rv_buf_addf(&b, "{\"metadata\":{\"name\":\"%s\",\"uid\":\"%s\",\"creationTimestamp\":\"%s\",", p->name, p->uid,
-                time_text(a, p->made).p);
-    if (p->gone_at != NEVER) rv_buf_addf(&b, "\"deletionTimestamp\":\"%s\",", time_text(a, p->gone_at).p);
-    rv_buf_addf(
-        &b,
-        "\"labels\":{\"ray.io/node-type\":\"%s\",\"ray.io/"
-        "group\":\"%s\"}},\"spec\":{\"restartPolicy\":\"Never\",\"nodeName\":\"m-%s\","
-        "\"containers\":[{\"name\":\"r\",\"env\":[{\"name\":\"KUBERAY_GEN_RAY_START_CMD\",\"value\":\"ray start --head "
-        "\"}]}%s]},",
-        p->head ? "head" : "worker", p->head ? "headgroup" : w->groups[p->group].name, p->name,
-        p->head && w->sidecar ? ",{\"name\":\"autoscaler\"}" : "");
-    rv_buf_addf(&b, "\"status\":{\"phase\":\"%s\",\"conditions\":[",
-                p->ended ? "Failed"
-                : begun  ? "Running"
-                         : "Pending");
-    if (p->disrupted)
-        rv_buf_adds(&b, "{\"type\":\"DisruptionTarget\",\"status\":\"True\",\"reason\":\"EvictionByEvictionAPI\","
-                        "\"message\":\"evicted\"},");
-    if (p->unschedulable)
-        rv_buf_addf(
-            &b,
-            "{\"type\":\"PodScheduled\",\"status\":\"False\",\"reason\":\"Unschedulable\",\"message\":\"no room\","
-            "\"lastTransitionTime\":\"%s\"},",
-            time_text(a, p->made).p);
-    rv_buf_addf(&b, "{\"type\":\"Ready\",\"status\":\"%s\"}]}}", run && !p->ended ? "True" : "False");
-    return json(a, &b);
-}
-
-static struct rv_object object_of(struct world *w, const struct world_pod *p, uint32_t kind) {
-    struct rv_object o = {
-        .size = sizeof o, .kind = kind, .ns = RV_STR("ns"), .name = rv_str(p->name), .uid = rv_str(p->uid)};
-    o.value = pod_value(w, p);
-    return o;
-}
+/* ---- objects as the mirror shows them: world_objects.c ------------------------------------------------------ */
 
 static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struct rv_str name, struct rv_object *ret) {
     struct world *w = of(h);
     for (int i = 0; kind == 2 && i < WORLD_PODS; i++)
         if (w->pods[i].used && w->pods[i].head && rv_str_is(name, w->pods[i].name)) {
-            struct rv_object o = object_of(w, &w->pods[i], kind);
+            struct rv_object o = world_object(w, &w->pods[i], kind);
             rv_object_copy(ret, &o);
             return 0;
         }
@@ -171,14 +77,13 @@ static int32_t api_get(struct rv_host *h, uint32_t kind, struct rv_str ns, struc
         struct world_pod *p = &w->pods[i];
         if (!p->used || name.n < 2 || !rv_str_is((struct rv_str){name.p + 2, name.n - 2}, p->name)) continue;
         rv_autobuf struct rv_buf b = {0};
-        rv_buf_addf(&b, "{\"spec\":{\"taints\":[{\"key\":\"other\"}%s]}}",
-                    p->tainted ? ",{\"key\":\"karpenter.sh/disrupted\"}" : "");
-        struct rv_object o = {.size = sizeof o, .kind = kind, .name = name, .value = json(w->pass_arena, &b)};
+        world_write_machine(w, p, &b);
+        struct rv_object o = {.size = sizeof o, .kind = kind, .name = name, .value = world_json(w->pass_arena, &b)};
         rv_object_copy(ret, &o);
         return 0;
     }
     if (kind != 0) return RV_E_NOT_FOUND;
-    if (w->object_of != w->generation) make_cluster(w);
+    if (w->object_of != w->generation) world_make_cluster(w);
     rv_object_copy(ret, &w->object);
     return 0;
 }
@@ -192,7 +97,7 @@ static int64_t api_list(struct rv_host *h, const struct rv_query *q, rv_list_fn 
         if (!p->used) continue;
         n++;
         if (fn == NULL) continue;
-        struct rv_object o = object_of(w, p, 1);
+        struct rv_object o = world_object(w, p, 1);
         if (!fn(arg, &o)) break;
     }
     return n;
@@ -383,7 +288,7 @@ static void name_pods(struct world *w, struct world_group *g, struct rv_val list
         if (p != NULL && p->head) wrong(w, "the head was named for deletion");
     }
     int after = kept(w, index);
-    if (after < before && after < g->min)
+    if (after < before && after < g->min * world_hosts(g))
         wrong(w, "%lld: %d of at least %d pods stay in %s", (long long)w->now, after, g->min, g->name);
 }
 
@@ -495,8 +400,11 @@ static int32_t api_event(struct rv_host *h, const struct rv_event *e) {
 }
 static void api_explain(struct rv_host *h, struct rv_str line) {
     struct world *w = of(h);
-    size_t n = strlen(w->explained);
-    snprintf(w->explained + n, sizeof w->explained - n, RV_STR_FMT "\n", RV_STR_ARG(line));
+    size_t room = sizeof w->explained - w->n_explained, n = line.n + 2 <= room ? line.n : 0;
+    if (n == 0) return;
+    memcpy(w->explained + w->n_explained, line.p, n);
+    memcpy(w->explained + w->n_explained + n, "\n", 2);
+    w->n_explained += n + 1;
 }
 static void api_log(struct rv_host *h, int32_t level, struct rv_str message, const struct rv_field *fields,
                     uint64_t n) {
@@ -543,7 +451,7 @@ static void lose_node(struct world *w, struct world_pod *p) {
             w->tasks[t].pod = -1; /* it is tried again: time is lost, no more */
 }
 
-static void add_pod(struct world *w, int group) {
+static struct world_pod *add_pod(struct world *w, int group) {
     for (int i = 0; i < WORLD_PODS; i++) {
         struct world_pod *p = &w->pods[i];
         if (p->used) continue;
@@ -554,12 +462,14 @@ static void add_pod(struct world *w, int group) {
                                 .gone_at = NEVER,
                                 .node_dies_at = NEVER,
                                 .ends_at = NEVER};
-        snprintf(p->name, sizeof p->name, "%s-%d", group < 0 ? "head" : w->groups[group].name, ++w->numbers);
+        p->name_number = ++w->numbers;
+        snprintf(p->name, sizeof p->name, "%s-%d", group < 0 ? "head" : w->groups[group].name, w->numbers);
         snprintf(p->uid, sizeof p->uid, "uid-%d", w->numbers);
         p->joins_at = w->now + w->start_ms + (int64_t)world_luck(w, 1000);
-        return;
+        return p;
     }
     wrong(w, "pods without bound");
+    return &w->pods[0];
 }
 
 static void step_pod(struct world *w, struct world_pod *p) {
@@ -588,22 +498,61 @@ static void step_pod(struct world *w, struct world_pod *p) {
     p->idle_since = w->now;
 }
 
-static void reconcile_group(struct world *w, int index) {
-    struct world_group *g = &w->groups[index];
-    int live = 0, want = g->replicas < g->min ? g->min : g->replicas > g->max ? g->max : g->replicas;
+static bool of_group(const struct world_pod *p, int group) { return p->used && !p->head && p->group == group; }
+
+static void let_go(struct world *w, struct world_pod *p) {
+    if (p->gone_at != NEVER) return;
+    p->gone_at = w->now + 500 + (int64_t)world_luck(w, 2000);
+    lose_node(w, p);
+    p->number = 0;
+}
+
+/* A replica of several hosts of which one goes, or is gone, goes as a whole. Returns how many stay. */
+static int reconcile_replicas(struct world *w, int index) {
+    int live = 0, hosts = world_hosts(&w->groups[index]);
+    for (int i = 0; i < WORLD_PODS; i++) {
+        struct world_pod *first = &w->pods[i];
+        if (!of_group(first, index) || first->gone_at != NEVER) continue;
+        int n = 0;
+        bool earlier = false, doomed = false;
+        for (int j = 0; j < WORLD_PODS; j++) {
+            const struct world_pod *p = &w->pods[j];
+            if (!of_group(p, index) || p->replica != first->replica) continue;
+            n++;
+            earlier |= j < i;
+            doomed |= named(w, p) || p->ended || p->gone_at != NEVER;
+        }
+        if (!doomed && n == hosts) {
+            live += !earlier;
+            continue;
+        }
+        for (int j = 0; j < WORLD_PODS; j++)
+            if (of_group(&w->pods[j], index) && w->pods[j].replica == first->replica) let_go(w, &w->pods[j]);
+    }
+    return live;
+}
+
+static int reconcile_pods(struct world *w, int index) {
+    int live = 0;
     for (int i = 0; i < WORLD_PODS; i++) {
         struct world_pod *p = &w->pods[i];
-        if (!p->used || p->head || p->group != index || p->gone_at != NEVER) continue;
+        if (!of_group(p, index) || p->gone_at != NEVER) continue;
         if (named(w, p) || p->ended) {
             if (p->busy > 0) wrong(w, "%lld: pod %s is busy and goes", (long long)w->now, p->name);
-            p->gone_at = w->now + 500 + (int64_t)world_luck(w, 2000);
-            lose_node(w, p);
-            p->number = 0;
+            let_go(w, p);
         } else {
             live++;
         }
     }
-    for (; live < want; live++) add_pod(w, index);
+    return live;
+}
+
+static void reconcile_group(struct world *w, int index) {
+    struct world_group *g = &w->groups[index];
+    int want = g->replicas < g->min ? g->min : g->replicas > g->max ? g->max : g->replicas, hosts = world_hosts(g);
+    int live = hosts > 1 ? reconcile_replicas(w, index) : reconcile_pods(w, index);
+    for (; live < want; live++)
+        for (int h = 0, replica = hosts > 1 ? ++w->numbers : 0; h < hosts; h++) add_pod(w, index)->replica = replica;
 }
 
 static void step_task(struct world *w, struct world_task *t) {
@@ -640,6 +589,7 @@ static struct rv_outcome reconcile(struct world *w, const char *name) {
     struct rv_key key = {RV_STR("ns"), rv_str(name)};
     rv_arena_reset(w->pass_arena);
     w->explained[0] = 0;
+    w->n_explained = 0;
     w->n_asked = 0;
     w->slow = false;
     w->plugin->reconcile(w->state, &key, &out);
@@ -718,7 +668,7 @@ void world_kill_head(struct world *w, int64_t back_after_ms) {
         if (p->node) p->ended = true; /* a worker whose head is gone ends */
         lose_node(w, p);
     }
-    add_pod(w, -1);
+    (void)add_pod(w, -1);
     for (int i = 0; i < WORLD_PODS; i++)
         if (w->pods[i].used && w->pods[i].head) w->pods[i].joins_at = w->head_back_at;
 }
@@ -739,7 +689,7 @@ void world_restart(struct world *w) {
 static struct rv_val settings_of(struct world *w) {
     rv_autobuf struct rv_buf b = {0};
     rv_buf_adds(&b, w->settings != NULL ? w->settings : "{}");
-    return json(w->keep, &b);
+    return world_json(w->keep, &b);
 }
 
 void world_begin(struct world *w, uint64_t seed) {
@@ -755,11 +705,11 @@ void world_begin(struct world *w, uint64_t seed) {
     if (w->start_ms == 0) w->start_ms = 2000;
     rv_buf_adds(&ok, "{\"grpc-status\":\"0\"}");
     rv_buf_adds(&failed, "{\"grpc-status\":\"14\"}");
-    w->ok_trailers = json(w->keep, &ok);
-    w->failed_trailers = json(w->keep, &failed);
+    w->ok_trailers = world_json(w->keep, &ok);
+    w->failed_trailers = world_json(w->keep, &failed);
     w->settings_value = settings_of(w);
     w->head_back_at = w->now + 3000;
-    add_pod(w, -1);
+    (void)add_pod(w, -1);
     for (int i = 0; i < WORLD_PODS; i++)
         if (w->pods[i].used && w->pods[i].head) w->pods[i].joins_at = w->head_back_at;
     world_restart(w);
@@ -768,6 +718,7 @@ void world_begin(struct world *w, uint64_t seed) {
 void world_end(struct world *w) {
     w->plugin->fini(w->state);
     for (size_t i = 0; i < RV_ARRAY_LEN(w->bodies); i++) rv_buf_free(&w->bodies[i]);
+    for (size_t i = 0; i < WORLD_PODS; i++) rv_buf_free(&w->pod_objects[i]);
     rv_arena_free(w->keep);
     rv_arena_free(w->object_arena);
     rv_arena_free(w->pass_arena);

@@ -18,6 +18,7 @@ struct world_metric {
 struct world_group {
     char name[24];
     int cpu, min, max, replicas;
+    int hosts;           /* of one replica; 0 as 1 */
     bool gone;           /* not in the spec any more */
     int64_t stuck_until; /* new pods cannot be placed until then */
     char to_delete[WORLD_NAMES][24];
@@ -28,11 +29,16 @@ struct world_pod {
     bool used, head, ended, unschedulable;
     bool disrupted, tainted; /* a target of a disruption; its machine has a taint */
     int64_t evicted_at;      /* disrupted: when it is deleted; 0: it stays */
+    int64_t disrupted_at;    /* the time in that condition; 0: it has none */
+    int64_t evicts_from;     /* the taint evicts, and was added then; 0: it only keeps new pods away */
+    int grace_s;             /* terminationGracePeriodSeconds; 0: absent */
     char name[48], uid[48];
     int group;                       /* of the world; -1: head */
+    int replica;                     /* of a group of several hosts */
     int64_t made, joins_at, gone_at; /* gone_at: NEVER until it is deleted */
     bool node, draining;             /* has a live Ray node; takes no more tasks */
     int64_t node_dies_at, ends_at;
+    int name_number;
     int number; /* of the Ray node */
     int busy;   /* CPUs in use */
     int64_t idle_since;
@@ -79,6 +85,8 @@ struct world {
     void *state;
     struct rv_arena *keep, *object_arena, *pass_arena;
     struct rv_object object;
+    struct rv_buf pod_objects[WORLD_PODS]; /* of each pod, as it last looked */
+    size_t n_explained;
     struct rv_val settings_value, ok_trailers, failed_trailers;
     struct rv_result results[256];
     struct rv_buf bodies[256];
@@ -100,5 +108,12 @@ uint64_t world_luck(struct world *w, uint64_t n);
 double world_metric(const struct world *w, const char *name, const char *label); /* -1: not reported */
 void world_crowd(struct world *w, int n); /* as many more clusters, each seen once: the pods of the first are theirs */
 struct world_pod *world_pod(struct world *w, const char *name);
+
+/* world_objects.c */
+struct rv_val world_json(struct rv_arena *a, const struct rv_buf *b);
+int world_hosts(const struct world_group *g); /* of a replica */
+void world_make_cluster(struct world *w);
+struct rv_object world_object(struct world *w, const struct world_pod *p, uint32_t kind);
+void world_write_machine(struct world *w, const struct world_pod *p, struct rv_buf *b); /* the one that it is on */
 
 #endif
