@@ -24,25 +24,43 @@ static const struct rc_action_report reports[] = {
     [TAG_LABEL] = RC_REPORT_UPDATE("the serve label of head pod", "HeadPodServeLabel"),
 };
 
+static const char namespace_ends[] = "NamespaceTerminating";
+
+/* Does this success show that what failed before works? */
+static bool mends(const struct service_memo *m, const struct rc_action_report *t, const struct rv_result *r) {
+    if (m->failed == namespace_ends) return r->verb == RV_VERB_CREATE;
+    return m->failed != NULL && strcmp(m->failed, t->failed) == 0;
+}
+
 /* What failed is asked for again later and later. */
 static void take_action_result(struct service_pass *p, const struct rc_action_report *t, const struct rv_result *r) {
     struct rc_backoff *b = &p->memo->creation;
     if (r->code == 0) {
         b->tries = 0;
+        if (mends(p->memo, t, r)) service_memo_failed(p->memo, NULL, RV_STR(""));
         rc_report_success(&p->ctx, t, r, rs_condition_is(&p->now, RS_SUSPENDING, "True") ? " during suspend" : "");
         return;
     }
     if (rc_made_before(&p->ctx, t, r) || rc_overtaken(r)) return;
     if (r->verb == RV_VERB_CREATE && rc_namespace_ends(r)) { /* such a namespace is never usable again */
         b->after = p->time + NAMESPACE_ENDS_S * RC_SECOND;
-        p->stuck_reason = "NamespaceTerminating";
-        p->stuck = RV_STR("the namespace is being deleted and takes nothing new");
+        service_memo_failed(p->memo, namespace_ends, RV_STR("the namespace is being deleted and takes nothing new"));
         return;
     }
     rc_backoff_failed(b, p->time, TRY_MAX_S);
     ctx_wake(&p->ctx, b->after);
-    p->stuck_reason = t->failed;
-    p->stuck = rc_report_failure(&p->ctx, t, r);
+    service_memo_failed(p->memo, t->failed, rc_report_failure(&p->ctx, t, r));
+}
+
+/* Until the pause is over, and in the pass that tries again. Where that one has no result it was not needed any more.
+ */
+static void tell_failure(struct service_pass *p) {
+    struct service_memo *m = p->memo;
+    if (m->tried_again) service_memo_failed(m, NULL, RV_STR(""));
+    if (m->failed == NULL) return;
+    m->tried_again = !rc_backoff_waits(&m->creation, p->time);
+    p->stuck_reason = m->failed;
+    p->stuck = rv_arena_str(p->arena, rv_str(m->failed_why));
 }
 
 void action_results_take(struct service_pass *p) {
@@ -56,4 +74,5 @@ void action_results_take(struct service_pass *p) {
         else if (r->code != 0 && !gone)
             p->ctx.retry = true;
     }
+    tell_failure(p);
 }

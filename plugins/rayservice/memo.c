@@ -19,6 +19,13 @@ void serve_memo_outdate(struct serve_memo *m) {
     m->next_ask = 0;
 }
 
+void service_memo_failed(struct service_memo *m, const char *reason, struct rv_str why) {
+    free(m->failed_why);
+    m->failed = reason;
+    m->failed_why = reason != NULL ? rv_strdup(why) : NULL;
+    m->tried_again = false;
+}
+
 void service_memo_init(void *memo) {
     struct service_memo *m = memo;
     *m = (struct service_memo){
@@ -29,4 +36,5 @@ void service_memo_init(void *memo) {
 void service_memo_release(void *memo) {
     struct service_memo *m = memo;
     for (int i = 0; i < SIDES; i++) serve_memo_forget(&m->serve[i]);
+    service_memo_failed(m, NULL, RV_STR(""));
 }

@@ -51,6 +51,11 @@ struct service_memo {
     struct serve_memo serve[SIDES];
     int64_t invalid_reported, config_reported; /* generations for which the events were sent, -1 none */
     struct rc_backoff creation;
+    /* The last action that failed, as a condition's reason and message; NULL: none did since. It is told until the next
+     * try has shown what became of it. */
+    const char *failed;
+    char *failed_why;
+    bool tried_again;
     /* draining (retire.c) */
     int64_t next_drain, ongoing; /* ongoing requests of the cluster that is next to go; -1 unknown */
     int64_t ongoing_sum, drained_at;
@@ -58,6 +63,8 @@ struct service_memo {
     bool drain_blind;                     /* no pod of it tells its requests */
     int reported_ready, reported_upgrade; /* by the metrics, -1 none */
 };
+
+void service_memo_failed(struct service_memo *m, const char *reason, struct rv_str why); /* reason NULL: no more */
 
 /* For the memo table of the controller. */
 void service_memo_init(void *memo);

@@ -89,16 +89,17 @@ static bool holds(struct rv_val o, struct rv_val conditions, const char *type) {
     return rv_str_is(rv_path_str(c, "status"), "True") && rv_path_int(c, "observedGeneration", now) >= now;
 }
 
-static void observe_gateway(struct service_pass *p) {
+static bool gateway_is_ready(struct service_pass *p) {
     struct rv_str ns, name, section;
     struct rv_object o = {.size = sizeof o};
     rs_gateway_ref(p->arena, p->s, &ns, &name, &section);
     bool there = p->ctx.api->get(p->ctx.host, KIND_GATEWAY, ns, name, &o) == 0; /* in any namespace */
     struct rv_val conditions = there ? rv_val_path(o.value, "status.conditions") : RV_VAL_ABSENT;
-    p->gateway_ready = there && holds(o.value, conditions, "Accepted") && holds(o.value, conditions, "Programmed");
-    if (!p->gateway_ready)
-        p->gateway_why = rv_arena_fmt(p->arena, "Gateway " RV_STR_FMT "/" RV_STR_FMT " is not %s", RV_STR_ARG(ns),
-                                      RV_STR_ARG(name), there ? "accepted and programmed" : "there");
+    bool ready = there && holds(o.value, conditions, "Accepted") && holds(o.value, conditions, "Programmed");
+    if (!ready)
+        p->shares_why = rv_arena_fmt(p->arena, "Gateway " RV_STR_FMT "/" RV_STR_FMT " is not %s", RV_STR_ARG(ns),
+                                     RV_STR_ARG(name), there ? "accepted and programmed" : "there");
+    return ready;
 }
 
 static bool accepted(const struct service_pass *p, struct rv_val route) {
@@ -125,19 +126,26 @@ static void shares_of(struct service_pass *p, struct rs_share shares[2]) {
     if (shares[PENDING].service.n == 0) shares[ACTIVE].weight = 100;
 }
 
-/* Weights have an effect when the route that is there carries those of the status. */
-void owned_objects_observe(struct service_pass *p) {
+/* Weights act when the route that is there carries those of the status. */
+static bool route_acts(struct service_pass *p) {
     struct rv_object o = {.size = sizeof o};
     struct rs_share shares[2];
-    if (!owned_objects_use_gateway(p)) return;
-    observe_gateway(p);
     const struct observed_cluster *c = cluster_there(&p->side[ACTIVE]) ? &p->side[ACTIVE] : &p->side[PENDING];
-    if (!cluster_there(c) || !route_there(p, &o)) return;
+    if (!gateway_is_ready(p)) return false;
+    p->shares_why = RV_STR("the HTTPRoute with these weights is not accepted by the Gateway yet");
+    if (!cluster_there(c) || !route_there(p, &o)) return false;
     shares_of(p, shares);
     struct rv_val want = rv_node_freeze(p->arena, rv_node_get(rs_http_route(p->arena, p->s, &c->c, shares), "spec"));
-    p->route_ready = accepted(p, o.value) && rv_val_within(want, rv_val_get(o.value, "spec"));
-    if (p->gateway_why.n == 0 && !p->route_ready)
-        p->gateway_why = RV_STR("the HTTPRoute with these weights is not accepted by the Gateway yet");
+    return accepted(p, o.value) && rv_val_within(want, rv_val_get(o.value, "spec"));
+}
+
+void owned_objects_observe(struct service_pass *p) {
+    p->shares_act = true;
+    if (p->s->traffic == RS_VIA_GATEWAY) p->shares_act = route_acts(p);
+    if (p->s->traffic == RS_VIA_SLICES) {
+        p->shares_act = slicing_acts(p);
+        p->shares_why = RV_STR("the EndpointSlice with these shares does not stand behind the Service yet");
+    }
 }
 
 static void keep_gateway(struct service_pass *p, const struct observed_cluster *target) {

@@ -71,8 +71,8 @@ struct service_pass {
     struct up_plan plan;
     /* beside the clusters */
     int64_t stable_endpoints;
-    bool stable_there, gateway_ready, route_ready, quota_blocks;
-    struct rv_str gateway_why, quota_why, peak;
+    bool stable_there, shares_act, quota_blocks;
+    struct rv_str shares_why, quota_why, peak;
     size_t superfluous; /* clusters of ours that the status does not name */
     /* the outcome */
     const char *stuck_reason; /* what went wrong with an action; NULL: nothing */
@@ -125,6 +125,8 @@ struct owned_kind {
 extern const struct owned_kind owned_service, owned_slice;
 bool owned_object_keep(struct service_pass *p, const struct owned_kind *k, struct rv_node *want, struct rc_owner owner);
 void slicing_keep(struct service_pass *p, struct rv_node *service);
+/* Ours is in force, and leads to no cluster that is to have no traffic. */
+bool slicing_acts(struct service_pass *p);
 void slicing_end(struct service_pass *p); /* the Service selects its pods again */
 void retire_clusters(struct service_pass *p);
 void retire_all(struct service_pass *p); /* the RayService is being deleted */

@@ -77,16 +77,19 @@ static struct rv_node *slice_ports(struct rv_arena *a, struct rv_node *service) 
     return ports;
 }
 
+static struct rv_str name_of_ours(const struct service_pass *p, struct rv_str service) {
+    return rv_arena_fmt(p->arena, RV_STR_FMT "-shared", RV_STR_ARG(service));
+}
+
 /* Owned by the Service, so that it goes with it. Whoever blocks the deletion of a Service needs the right to change its
  * finalizers, which we have not. */
 static struct rv_node *slice(struct service_pass *p, struct rv_node *service, const struct rv_object *of) {
     struct rv_arena *a = p->arena;
     struct rv_str name = rv_node_text(rv_node_path(service, "metadata.name"));
-    struct rv_node *n = rc_bare_object(a, p->s->ns, "discovery.k8s.io/v1", "EndpointSlice",
-                                       rv_arena_fmt(a, RV_STR_FMT "-shared", RV_STR_ARG(name))),
+    struct rv_node *n = rc_bare_object(a, p->s->ns, "discovery.k8s.io/v1", "EndpointSlice", name_of_ours(p, name)),
                    *meta = rv_node_get(n, "metadata"), *labels = rv_node_map(a), *list = rv_node_array(a);
     struct pods active = pods_of(p, ACTIVE), pending = pods_of(p, PENDING);
-    int64_t from_a, from_b, weight = p->plan.promote ? 100 : p->now.pending.traffic > 0 ? p->now.pending.traffic : 0;
+    int64_t from_a, from_b, weight = p->now.pending.traffic > 0 ? p->now.pending.traffic : 0;
     rv_node_set_str(a, labels, RS_LABEL_SLICE_SERVICE, name);
     rv_node_set_cstr(a, labels, RS_LABEL_SLICE_MANAGER, RS_MANAGED_SLICES);
     rv_node_set_str(a, labels, RC_LABEL_SERVE,
@@ -106,6 +109,31 @@ static struct rv_node *slice(struct service_pass *p, struct rv_node *service, co
     rv_node_remove(rv_node_path(n, "metadata.ownerReferences[0]"), "blockOwnerDeletion");
     return n;
 }
+
+/* ---- does it act? ------------------------------------------------------------------------------------------------ */
+
+/* Is that pod of a cluster that is to have no traffic? */
+static bool is_of_none(struct service_pass *p, struct rv_str pod) {
+    struct rv_object o = {.size = sizeof o};
+    if (!ctx_get(&p->ctx, KIND_POD, pod, &o)) return false;
+    struct rv_str cluster = rc_controller_name(o.value, "RayCluster");
+    int64_t active = p->now.active.traffic, pending = p->now.pending.traffic;
+    return (rv_str_eq(cluster, p->now.active.name) && active == 0) ||
+           (rv_str_eq(cluster, p->now.pending.name) && pending <= 0);
+}
+
+bool slicing_acts(struct service_pass *p) {
+    struct rv_object service = {.size = sizeof service}, slice = {.size = sizeof slice};
+    struct rv_str name = rs_serve_service_name(p->arena, p->s);
+    if (!ctx_get(&p->ctx, KIND_SERVICE, name, &service)) return false;
+    if (rv_val_len(rv_val_path(service.value, "spec.selector")) > 0) return false;
+    if (!ctx_get(&p->ctx, KIND_SLICE, name_of_ours(p, name), &slice) || rv_meta_deleting(slice.value)) return false;
+    for (struct rv_iter it = rv_iter(rv_val_get(slice.value, "endpoints")); rv_iter_next(&it);)
+        if (is_of_none(p, rv_path_str(it.val, "targetRef.name"))) return false;
+    return true;
+}
+
+/* ---- in place of the control plane's own ------------------------------------------------------------------------- */
 
 struct others {
     struct service_pass *p;
@@ -166,8 +194,7 @@ void slicing_end(struct service_pass *p) {
     struct rv_object o = {.size = sizeof o}, slice = {.size = sizeof slice};
     struct others t = {.p = p};
     struct rv_str name = rs_serve_service_name(p->arena, p->s);
-    struct rv_str ours = rv_arena_fmt(p->arena, RV_STR_FMT "-shared", RV_STR_ARG(name));
-    if (!ctx_get(&p->ctx, KIND_SLICE, ours, &slice) || rv_meta_deleting(slice.value)) return;
+    if (!ctx_get(&p->ctx, KIND_SLICE, name_of_ours(p, name), &slice) || rv_meta_deleting(slice.value)) return;
     if (!ctx_get(&p->ctx, KIND_SERVICE, name, &o)) return;
     each(p, o.uid, &t);
     if (t.ours && t.ready > 0)

@@ -103,7 +103,8 @@ static struct rv_str what_waits(struct service_pass *p) {
     case UP_CLEARING:
         return RV_STR("the old cluster goes when its requests have ended; a third one is not made beside it");
     case UP_WAITING_GATEWAY:
-        return p->gateway_why;
+    case UP_WAITING_SLICE:
+        return p->shares_why;
     case UP_SHIFTING:
         return rv_arena_fmt(p->arena, "the next %d %% move after an interval of %lld s, at " RV_STR_FMT, p->view.step,
                             (long long)(p->view.interval_ns / RC_SECOND),

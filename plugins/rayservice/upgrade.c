@@ -15,6 +15,7 @@ static const char *const step_names[] = {
     [UP_QUEUED] = "Queued",
     [UP_DEPLOYING] = "DeployingApplications",
     [UP_WAITING_GATEWAY] = "WaitingForGateway",
+    [UP_WAITING_SLICE] = "WaitingForEndpointSlice",
     [UP_SHIFTING] = "ShiftingTraffic",
     [UP_SCALING] = "ChangingCapacity",
     [UP_PROMOTING] = "Promoting",
@@ -136,7 +137,7 @@ static bool interval_over(const struct up_view *v, int64_t moved, struct up_plan
 /* Proxies and Gateways act on shares some time after they were written, and what still comes to a cluster without a
  * replica waits for ever. So its last capacity goes some seconds after the last change of shares. */
 static bool may_lower(const struct up_view *v, const struct up_side *s, int64_t moved, struct up_plan *p) {
-    int64_t after = v->routes_ready ? SHARES_ACT_NS : SHARES_TOLD_NS;
+    int64_t after = v->shares_act ? SHARES_ACT_NS : SHARES_TOLD_NS;
     if (s->capacity > v->surge || moved == 0 || v->now - moved >= after) return true;
     wake_at(p, moved + after);
     return false;
@@ -157,8 +158,8 @@ static void forward(const struct up_view *v, struct up_plan *p) {
         p->step = UP_QUEUED;
     } else if (!b->head_ready) {
         p->step = UP_STARTING;
-    } else if (!v->routes_ready) {
-        p->step = UP_WAITING_GATEWAY;
+    } else if (!v->shares_act) {
+        p->step = v->sliced ? UP_WAITING_SLICE : UP_WAITING_GATEWAY;
     } else if (b->traffic < b->capacity) {
         p->step = b->proven && serves(b) ? UP_SHIFTING : UP_DEPLOYING;
         if (p->step == UP_SHIFTING && interval_over(v, b->moved, p))

@@ -40,7 +40,8 @@ struct up_view {
     bool may_replace;  /* a new cluster may be made for a new spec */
     bool rolling_back; /* as the status says */
     bool given_up;     /* this very spec was tried and did not come up in time */
-    bool routes_ready; /* weights have an effect: the Gateway and its route are programmed, or they are not needed */
+    bool sliced;       /* shares are those of endpoints, there is no Gateway */
+    bool shares_act;   /* as far as is known: the Gateway and its route are programmed, our EndpointSlice is in force */
     bool quota_blocks; /* a ResourceQuota has no room for a second cluster */
     bool crowded;      /* an old cluster is still draining: a third one is not made beside it */
     bool rolls_back;   /* what happens at the deadline; false: it is only reported */
@@ -59,9 +60,10 @@ enum up_step {
     UP_STARTING,        /* the pending cluster comes up */
     UP_QUEUED,          /* the pending cluster is suspended */
     UP_DEPLOYING,       /* its applications come up, at the capacity that it has */
-    UP_WAITING_GATEWAY, /* weights have no effect yet */
-    UP_SHIFTING,        /* the next share of traffic moves when the interval is over */
-    UP_SCALING,         /* capacities are being changed */
+    UP_WAITING_GATEWAY, /* shares have no effect yet; UP_WAITING_SLICE without a Gateway */
+    UP_WAITING_SLICE,
+    UP_SHIFTING, /* the next share of traffic moves when the interval is over */
+    UP_SCALING,  /* capacities are being changed */
     UP_PROMOTING,
     UP_ROLLING_BACK,
     UP_LATE, /* past the deadline, which is only reported */

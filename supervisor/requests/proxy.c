@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "ipc/base/hash.h"
+#include "pod_names.h"
 #include "rayvisor/k8s.h"
 #include "supervisor/kube/transfer.h"
 
@@ -27,9 +28,9 @@ struct call {
     struct loop_timer *deadline; /* used while it waits for its turn */
     char *name;                  /* the name of the service; NULL if `host` is the address of a pod */
     char *host;
-    uint32_t whom; /* a hash of the destination */
-    bool running;
-    int64_t until; /* monotonic, ns */
+    uint32_t whom;            /* a hash of the destination */
+    bool running, remembered; /* remembered: the pod's name was not searched for this time */
+    int64_t until;            /* monotonic, ns */
     /* `tail` is the rest of the path: "8265/proxy/api/jobs/". */
     char *method, *content_type, *header, *tail;
     char *prefix; /* "https:" or "" */
@@ -47,6 +48,7 @@ struct http_proxy {
     struct call *list, *queue, **queue_last;
     size_t running_n;
     http_admit_fn admit;
+    struct pod_names pods;
     /* Hashes of destinations that gave no answer the last time. One hash may replace another. */
     uint32_t silent[SILENT];
 };
@@ -92,6 +94,7 @@ struct http_proxy *http_proxy_free(struct http_proxy *p) {
         c->done(c->arg, &(struct http_answer){.code = RV_E_SHUTDOWN, .message = RV_STR("shutting down")});
         call_free(c);
     }
+    pod_names_free(&p->pods);
     free(p);
     return NULL;
 }
@@ -168,6 +171,19 @@ static bool is_refusal(const struct kube_response *r, struct rv_val body) {
            rv_str_is(rv_path_str(body, "apiVersion"), "v1") && rv_str_is(rv_path_str(body, "status"), "Failure");
 }
 
+static void find_pod(struct call *c);
+
+/* The API server refused a request to a pod: its name may be outdated. Returns true if the pod is searched for and
+ * asked once more: if its name was remembered, and no pod is called so. */
+static bool doubt_name(struct call *c, bool no_such_pod) {
+    if (c->name != NULL) return false;
+    pod_names_forget(&c->owner->pods, rv_buf_str(&c->ns), rv_str(c->host));
+    bool again = no_such_pod && c->remembered;
+    c->remembered = false;
+    if (again) find_pod(c);
+    return again;
+}
+
 static void on_answer(void *arg, const struct kube_response *r) {
     struct call *c = arg;
     c->transfer = NULL;
@@ -185,6 +201,7 @@ static void on_answer(void *arg, const struct kube_response *r) {
         a.message = rv_str(err.text);
         /* There is no such service; this is reported like an unknown name. */
     } else if (says_json && is_refusal(r, (struct rv_val){mp.p, mp.n})) {
+        if (doubt_name(c, r->code == RV_E_NOT_FOUND)) return;
         a = (struct http_answer){.code = r->code == RV_E_NOT_FOUND ? RV_E_UNAVAILABLE : r->code, .message = r->message};
     } else if (says_json) {
         a.json = true;
@@ -239,8 +256,10 @@ static void on_pods(void *arg, const struct kube_response *r) {
     else if (name.n == 0)
         finish(c, &(struct http_answer){.code = RV_E_UNAVAILABLE,
                                         .message = RV_STR("no running pod of the namespace has this address")});
-    else
+    else {
+        pod_names_put(&c->owner->pods, rv_buf_str(&c->ns), rv_str(c->host), name);
         send_to(c, "pods", name);
+    }
 }
 
 static void find_pod(struct call *c) {
@@ -251,6 +270,15 @@ static void find_pod(struct call *c) {
     struct kube_transfer_opts o = {
         .method = "GET", .path = path, .timeout_ms = left_ms(c), .on_done = on_pods, .arg = c};
     c->transfer = kube_transfer_start(c->owner->s->client, &o);
+}
+
+static void send_to_pod(struct call *c) {
+    struct rv_str name = pod_names_get(&c->owner->pods, rv_buf_str(&c->ns), rv_str(c->host));
+    c->remembered = name.n != 0;
+    if (c->remembered)
+        send_to(c, "pods", name);
+    else
+        find_pod(c);
 }
 
 /* ---- turns ---------------------------------------------------------------------------------------------- */
@@ -273,7 +301,7 @@ static void start(struct call *c) {
     if (c->name != NULL)
         send_to(c, "services", rv_str(c->name));
     else
-        find_pod(c);
+        send_to_pod(c);
 }
 
 static void start_queued(struct http_proxy *p) {

@@ -131,8 +131,39 @@ static void watch_route(struct story *s) {
     if (sum != 100) FAULT(s, "the route's weights sum to %lld", (long long)sum);
 }
 
+static int64_t told(struct story *s, struct rv_str name) {
+    char text[64];
+    snprintf(text, sizeof text, RV_STR_FMT, RV_STR_ARG(name));
+    struct serve *v = world_serve(&s->w, text);
+    return v == NULL || v->config == NULL ? -1 : v->capacity < 0 ? 100 : v->capacity;
+}
+
+static bool has_replicas(struct story *s, struct rv_str name) {
+    return name.n != 0 && told(s, name) > 0 && world_ready(&s->w, name) > 0;
+}
+
+/* Our slice leads to no cluster that was told to have no replica, while another one has some. A rollback goes on
+ * although nobody changes the slice. */
+static void watch_slice(struct story *s) {
+    struct rv_fake_object *o = stable(s),
+                          *slice = rv_fakeapi_get(s->api, "endpointslices", WORLD_SERVICE "-serve-svc-shared");
+    if (o == NULL || slice == NULL || rv_val_len(rv_val_path(o->value, "spec.selector")) > 0) return;
+    if (is_condition(s, "RollbackInProgress", "True")) return;
+    for (struct rv_iter it = rv_iter(rv_val_get(slice->value, "endpoints")); rv_iter_next(&it);) {
+        struct rv_fake_object *pod =
+            rv_fakeapi_find(s->api, RV_STR("v1"), RV_STR("pods"), rv_path_str(it.val, "targetRef.name"));
+        if (pod == NULL) continue;
+        struct rv_str name = rv_val_str(rv_val_get(rv_val_path(pod->value, "metadata.labels"), "ray.io/cluster")),
+                      other = rv_str_eq(name, active(s)) ? pending(s) : active(s);
+        if (told(s, name) == 0 && has_replicas(s, other))
+            FAULT(s, "requests go to " RV_STR_FMT ", which has no replica, while " RV_STR_FMT " has some",
+                  RV_STR_ARG(name), RV_STR_ARG(other));
+    }
+}
+
 static void watch(struct story *s) {
     if (service(s) == NULL) return;
+    watch_slice(s);
     watch_clusters(s);
     watch_stable(s);
     watch_shares(s);

@@ -175,7 +175,7 @@ static int namespace_ends(void *arg, const struct rv_action *a, struct rv_str *m
     return RV_E_FORBIDDEN;
 }
 
-/* Its namespace takes nothing new: that is found out once, and nobody is warned. */
+/* Its namespace takes nothing new: that is found out once and told until the end, and nobody is warned. */
 static void of_the_namespaces_end(void) {
     struct scene s = {.workers = 1, .refuse = namespace_ends};
     scene_begin(&s);
@@ -184,6 +184,10 @@ static void of_the_namespaces_end(void) {
     scene_for(&s, 480);
     CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
     CU_ASSERT_FALSE(told(&s, "event Failed"));
+    scene_patch(&s, "{'metadata':{'labels':{'looked':'at'}}}");
+    scene_for(&s, 5);
+    CU_ASSERT_TRUE(rv_str_is(rv_path_str(scene_condition(&s, "Stalled"), "reason"), "NamespaceTerminating"));
+    CU_ASSERT_EQUAL(rv_fakehost_writes(s.host), writes);
     scene_end(&s);
 }
 

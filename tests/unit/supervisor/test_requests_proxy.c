@@ -205,6 +205,59 @@ static void addresses(void) {
     }
 }
 
+#define POD(name)                                                                                                      \
+    (&(struct script_answer){.when = "fieldSelector",                                                                  \
+                             .body = "{\"items\":[{\"metadata\":{\"name\":\"" name                                     \
+                                     "\"},\"status\":{\"phase\":\"Running\"}}]}"})
+
+/* A pod is searched for once, again when nobody has its name any more or could be reached by it. */
+static void addresses_are_remembered(void) {
+    static const struct {
+        const char *row;
+        struct script_answer answer;   /* to the second request */
+        size_t again_now, again_later; /* searches for the pod during the second request, and the third */
+        int code;
+    } rows[] = {
+        {"it answers", {.when = "/p:", .body = "{}"}, 0, 0, 0},
+        {"an error of Ray's", {.when = "/p:", .status = 500, .body = "{}"}, 0, 0, 0},
+        {"the pod is gone", {.when = "/p:", .status = 404, .body = REFUSAL("404", "pods p not found")}, 1, 0, 0},
+        {"nobody listens",
+         {.when = "/p:", .status = 503, .body = REFUSAL("503", "connection refused")},
+         0,
+         1,
+         RV_E_UNAVAILABLE},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct seen s;
+        const char *url = "http://10.0.0.7:8000/x";
+        const struct rv_http_request get = {0};
+        script_on(w.api, POD("p"));
+        script_on(w.api, &(struct script_answer){.when = "/p:", .body = "{}"});
+        script_on(w.api, &rows[i].answer);
+        if (rows[i].again_now + rows[i].again_later > 0) script_on(w.api, POD("q"));
+        script_on(w.api, &(struct script_answer){.when = rows[i].again_now + rows[i].again_later > 0 ? "/q:" : "/p:",
+                                                 .times = 2});
+        CHECK_ROW(ask(&w, &get, url, NULL, &s) && s.code == 0, rows[i].row);
+        CHECK_ROW(ask(&w, &get, url, NULL, &s) && s.code == rows[i].code, rows[i].row);
+        CHECK_ROW(script_count_of(w.api, "fieldSelector") == 1 + rows[i].again_now, rows[i].row);
+        CHECK_ROW(ask(&w, &get, url, NULL, &s) && s.code == 0, rows[i].row);
+        CHECK_ROW(script_count_of(w.api, "fieldSelector") == 1 + rows[i].again_now + rows[i].again_later, rows[i].row);
+        end(&w);
+    }
+}
+
+/* A name that nobody has is not searched for without end. */
+static void addresses_of_nobody(void) {
+    struct world w = begin();
+    struct seen s;
+    script_on(w.api, POD("p"));
+    script_on(w.api, &(struct script_answer){.when = "/p:", .status = 404, .body = REFUSAL("404", "pods p not found")});
+    CU_ASSERT_TRUE(ask(&w, &(struct rv_http_request){0}, "http://10.0.0.7/x", NULL, &s));
+    CU_ASSERT_TRUE(s.code == RV_E_UNAVAILABLE && script_count(w.api) == 2);
+    end(&w);
+}
+
 static void never_the_api_server(void) {
     struct world w = begin();
     struct seen s;
@@ -278,6 +331,8 @@ static const struct suite_test tests[] = {{"urls", urls},
                                           {"what goes out", what_goes_out},
                                           {"what comes back", what_comes_back},
                                           {"addresses", addresses},
+                                          {"addresses are remembered", addresses_are_remembered},
+                                          {"addresses of nobody", addresses_of_nobody},
                                           {"never the API server", never_the_api_server},
                                           {"never the supervisor's header", never_the_supervisors_header},
                                           {"turns", turns},
