@@ -5,11 +5,12 @@ import os
 from flood import *
 
 
-def hostile(env, what, ends=None, says=None, seconds=6, also=()):
-    """ends: the causes that its process is ended for; None: it may go on, and is only held down. also: causes that may be added to them."""
+def hostile(env, what, ends=None, says=None, seconds=6, also=(), most=64):
+    """ends: the causes that its process is ended for; None: it may go on, and is only held down. also: causes that may be added to them.
+    most: MiB that the supervisor may grow by."""
     with Flood(env, what) as f:
         f.measure(seconds)
-        assert f.grown < 128, f"{what}: the supervisor grew by {f.grown:.0f} MiB"
+        assert f.grown < most, f"{what}: the supervisor grew by {f.grown:.0f} MiB"
         assert f.lease_gap < 3, f"{what}: the Lease was not renewed for {f.lease_gap:.1f} s"
         assert f.logged < 16, f"{what}: {f.logged:.0f} MiB of log"
         toy, other = f.op.plugin("toy"), f.op.plugin("raycluster")
@@ -28,7 +29,11 @@ def test_timers(env): hostile(env, "timers", {"protocol"}, "more actions open")
 def test_message_without_end(env): hostile(env, "endless", {"protocol"}, "frames")
 def test_large_bodies(env): hostile(env, "large")
 def test_events(env): hostile(env, "events")
+def test_used_ids(env): hostile(env, "repeated", {"protocol"}, "ids of actions only grow")
+def test_cannot_run_again_and_again(env): hostile(env, "failed", {"protocol"}, "a second FAILED")
+def test_small_messages_before_large_ones(env): hostile(env, "stacked")
 def test_metrics(env): hostile(env, "metrics")
+def test_metrics_of_one_hash(env): hostile(env, "collide")
 def test_logs(env): hostile(env, "logs")
 def test_page_tables(env): hostile(env, "pages", {"memory"}, "memory", also={"hang"})  # on a busy machine it maps for longer than it may be silent
 
@@ -40,7 +45,7 @@ def test_talks_and_hears_nothing(env):
 
 def test_refusals(env):
     """They are told a few times, and not in namespaces that the plugin has nothing to do with."""
-    f = hostile(env, "refused")
+    f = hostile(env, "refused", most=24)
     assert len(f.op.logs("action refused by policy", plugin="toy")) <= 25
     assert not [e for e in env.kube.list("events", "kube-system") if e.get("reason") == "ActionDenied"]
 
