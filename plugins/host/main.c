@@ -412,5 +412,7 @@ int main(int argc, char **argv) {
     o.sandbox.plugin_path = o.plugin;
     o.sandbox.lane_path = o.lane;
     o.sandbox.parent = (pid_t)o.parent;
+    if (o.record != NULL && o.record_max != 0 && o.record_max < UINT64_MAX / 2)
+        o.sandbox.max_file = o.record_max + RECORD_LONGEST;
     return run(&o);
 }

@@ -10,6 +10,8 @@
 #include "engine.h"
 
 enum record_what { RECORD_IN, RECORD_OUT, RECORD_TICK };
+/* The last record may be so much longer than is left: a body and a payload of a message. */
+enum { RECORD_LONGEST = 18 << 20 };
 
 struct recorder;
 /* The recording ends by itself when it has max bytes (0 for no limit) or when it cannot be written. It logs this

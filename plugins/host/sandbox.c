@@ -110,6 +110,8 @@ int sandbox_before_load(const struct sandbox_opts *o, struct rv_buf *in_force, s
         /* This limits page tables: 8 bytes for each page that is only read, which the limit on data does not count. */
         {o->max_memory != 0 && !RV_ADDRESS_SANITIZER ? "address-limit" : NULL,
          o->max_memory != 0 && !RV_ADDRESS_SANITIZER ? limit(RLIMIT_AS, o->max_memory + ADDRESSES_BESIDE) : 0},
+        /* A plugin may write into the recording, because its descriptor is open. */
+        {o->max_file != 0 ? "file-limit" : NULL, o->max_file != 0 ? limit(RLIMIT_FSIZE, o->max_file) : 0},
         {"landlock", landlock(o)},
         {"no-capabilities", drop_capabilities()},
     };

@@ -24,6 +24,7 @@ int sandbox_mode_parse(const char *text, enum sandbox_mode *ret); /* returns -EI
 struct sandbox_opts {
     enum sandbox_mode mode;
     uint64_t max_memory;     /* RLIMIT_DATA, and RLIMIT_AS with a reserve; 0 for none */
+    uint64_t max_file;       /* RLIMIT_FSIZE; 0 for none */
     const char *plugin_path; /* its folder stays readable */
     const char *lane_path;   /* its folder stays readable as well */
     pid_t parent;            /* this process must not outlive it; 0 if unknown */

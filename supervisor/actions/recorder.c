@@ -10,7 +10,8 @@
 #include "ipc/base/visible.h"
 #include "rayvisor/k8s.h"
 
-enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
+/* WORD_MAX: so many bytes the API server takes of a reason, an action and a controller. */
+enum { REMEMBERED = 2048, OBJECTS = 1024, NOTE_MAX = 1024, WORD_MAX = 128, QUIET_S = 10, BURST = 25, REFILL_S = 12 };
 #define SECOND INT64_C(1000000000)
 
 struct seen {
@@ -79,6 +80,12 @@ static struct rv_str shown(struct rv_arena *a, struct rv_str text, enum visible_
     return rv_arena_str(a, rv_buf_str(&b));
 }
 
+/* Cut before and after, because escapes make it longer. */
+static struct rv_str word(struct rv_arena *a, struct rv_str text, const char *otherwise) {
+    if (text.n == 0) return rv_str(otherwise);
+    return utf8_clip(shown(a, utf8_clip(text, WORD_MAX), VISIBLE_LINE), WORD_MAX);
+}
+
 static void build_event(struct recorder *r, const struct rv_event *e, const char *name, const char *now) {
     rv_autoarena struct rv_arena *a = rv_arena_new();
     struct rv_node *n = rv_node_map(a), *meta = rv_node_ensure_map(a, n, "metadata"), *about = rv_node_map(a);
@@ -87,17 +94,17 @@ static void build_event(struct recorder *r, const struct rv_event *e, const char
     rv_node_set_cstr(a, meta, "name", name);
     rv_node_set_str(a, meta, "namespace", namespace_of(e));
     rv_node_set_cstr(a, n, "eventTime", now);
-    rv_node_set_str(a, n, "reportingController", e->controller.n != 0 ? e->controller : RV_STR("rayvisor"));
+    rv_node_set_str(a, n, "reportingController", word(a, e->controller, "rayvisor"));
     rv_node_set_cstr(a, n, "reportingInstance", "rayvisord");
-    rv_node_set_str(a, n, "action", e->action.n != 0 ? shown(a, e->action, VISIBLE_LINE) : RV_STR("Reconcile"));
-    rv_node_set_str(a, n, "reason", shown(a, e->reason, VISIBLE_LINE));
+    rv_node_set_str(a, n, "action", word(a, e->action, "Reconcile"));
+    rv_node_set_str(a, n, "reason", word(a, e->reason, ""));
     rv_node_set_cstr(a, n, "type", e->warning != 0 ? "Warning" : "Normal");
     rv_node_set_str(a, n, "note", utf8_clip(shown(a, utf8_clip(e->note, NOTE_MAX), VISIBLE_LINES), NOTE_MAX));
-    rv_node_set_str(a, about, "apiVersion", e->api_version);
-    rv_node_set_str(a, about, "kind", e->kind);
+    rv_node_set_str(a, about, "apiVersion", word(a, e->api_version, ""));
+    rv_node_set_str(a, about, "kind", word(a, e->kind, ""));
     rv_node_set_str(a, about, "namespace", e->ns);
     rv_node_set_str(a, about, "name", e->name);
-    if (e->uid.n != 0) rv_node_set_str(a, about, "uid", e->uid);
+    if (e->uid.n != 0) rv_node_set_str(a, about, "uid", word(a, e->uid, ""));
     rv_node_set(a, n, "regarding", about);
     encode(r, a, n);
 }

@@ -22,6 +22,7 @@ enum {
     DEFAULT_POOL = 16,
     IDLE_HANDLES = 16,
     BUFFER = 16384,
+    HEADERS_MAX = 64 << 10,
     IDLE_CONNECTION_S = 30
 };
 
@@ -33,6 +34,7 @@ struct kube_transfer {
     char *method, *url, *content_type, *header;
     struct rv_buf body, answer;
     size_t sent; /* bytes of the body that were sent, if the body may be sent only once */
+    size_t header_bytes;
     int64_t retry_after_ms;
     int stopped;                 /* the code with which on_data or the size limit ended the transfer */
     unsigned generation, serial; /* the credentials that it uses */
@@ -141,11 +143,17 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     return n;
 }
 
+/* Also called for trailers, which curl 7.88 keeps without counting them. */
 static size_t on_header(char *p, size_t size, size_t n, void *arg) {
     struct kube_transfer *t = arg;
     struct rv_str line = {p, n * size};
     static const char name[] = "retry-after:";
     int64_t seconds;
+    t->header_bytes += line.n;
+    if (t->header_bytes > HEADERS_MAX) {
+        t->stopped = RV_E_TOO_BIG;
+        return 0;
+    }
     if (line.n > sizeof name - 1 && rv_str_ieq((struct rv_str){p, sizeof name - 1}, name)) {
         struct rv_str v = {p + sizeof name - 1, line.n - (sizeof name - 1)};
         while (v.n > 0 && v.p[0] == ' ') v = (struct rv_str){v.p + 1, v.n - 1};
@@ -426,6 +434,7 @@ static bool transfer_retry(struct kube_transfer *t, long http) {
     t->retried = true;
     c->stats.retries++;
     rv_buf_clear(&t->answer);
+    t->header_bytes = 0;
     drop_handle(t);
     transfer_begin(t);
     return true;

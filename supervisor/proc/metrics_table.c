@@ -5,7 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "ipc/base/hash.h"
+#include "ipc/base/keyed_hash.h"
 #include "ipc/base/table.h"
 
 enum { SERIES_MAX = 100000, NAMES_MAX = 1000, BYTES_MAX = 16 << 20, LABEL_MAX = 256, LABELS_MAX = 4096 };
@@ -39,21 +39,28 @@ struct numbered {
 
 struct metrics_table {
     struct hash_table table, names;
-    size_t bytes;    /* of series and names */
-    uint64_t number; /* of the next series */
-    bool marked;     /* some series may be stale */
+    struct keyed_hash hash; /* plugins choose names and labels, so they could make them collide */
+    size_t bytes;           /* of series and names */
+    uint64_t number;        /* of the next series */
+    bool marked;            /* some series may be stale */
 };
 
 struct metrics_table *metrics_table_new(void) {
-    return rv_alloc(sizeof(struct metrics_table));
+    struct metrics_table *t = rv_alloc(sizeof *t);
+    t->hash = keyed_hash_new();
+    return t;
 }
 
 static struct series *series_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct series, link); }
 
 static struct metric_name *name_at(struct hash_table_link *l) { return RV_CONTAINER(l, struct metric_name, link); }
 
+static uint32_t name_hash(const struct metrics_table *t, struct rv_str name) {
+    return (uint32_t)keyed_hash(&t->hash, name);
+}
+
 static struct metric_name *find_name(const struct metrics_table *t, struct rv_str name) {
-    for (struct hash_table_link *l = hash_table_find(&t->names, hash_key(RV_STR(""), name)); l != NULL;
+    for (struct hash_table_link *l = hash_table_find(&t->names, name_hash(t, name)); l != NULL;
          l = hash_table_find_next(l))
         if (rv_str_is(name, name_at(l)->text)) return name_at(l);
     return NULL;
@@ -179,7 +186,7 @@ static struct metric_name *ensure_name(struct metrics_table *t, struct rv_str na
     memcpy(n->text, name.p, name.n);
     n->counter = counter;
     t->bytes += sizeof *n + name.n;
-    hash_table_add(&t->names, &n->link, hash_key(RV_STR(""), name));
+    hash_table_add(&t->names, &n->link, name_hash(t, name));
     return n;
 }
 
@@ -202,7 +209,7 @@ void metrics_table_set(struct metrics_table *t, const struct msg_metric *m) {
     rv_autobuf struct rv_buf labels = {0};
     if (!name_ok(m->name) || !print_labels(m->labels, &labels)) return;
     if (m->type == 0 && !(isfinite(m->value) && m->value >= 0)) return; /* a counter can only grow */
-    uint32_t hash = hash_key(m->name, rv_buf_str(&labels));
+    uint32_t hash = (uint32_t)keyed_hash_pair(&t->hash, m->name, rv_buf_str(&labels));
     struct series *s = find_series(t, hash, m->name, rv_buf_str(&labels));
     if (m->type == 2) {
         if (s != NULL) drop_series(t, s);

@@ -82,8 +82,9 @@ struct plugin {
     struct outbox *outbox;
     uint8_t token[PLUGIN_TOKEN_SIZE];
     int64_t pong_at; /* monotonic, ns: when the PING was sent that it answered last */
-    /* `greeted`: a HELLO with the token has come; the token is valid once. `welcome`: the HELLO was accepted. */
-    bool greeted, welcome;
+    /* `greeted`: a HELLO with the token has come; the token is valid once. `welcome`: the HELLO was accepted.
+     * `failed`: it said that it cannot run. */
+    bool greeted, welcome, failed;
     struct log_limit log_limit;
     struct listened *kinds;
     size_t kind_n; /* may be larger than the manifest's number: one for each namespace */
@@ -94,7 +95,7 @@ struct plugin {
     int64_t end_waits_until;
     struct msg_ping gauges;
     struct pending_explain *explains;
-    unsigned over_limit; /* actions beyond the limit that the host was told */
+    unsigned breaches; /* actions beyond the limits that the host was told, or with an id that was used */
     /* `repeated` counts actions with the id of an earlier one. */
     uint64_t corr, last_action, repeated;
     bool live; /* its host accepts settings while it runs */

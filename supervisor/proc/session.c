@@ -17,18 +17,26 @@ enum {
     CREDIT_BYTES = 8 << 20,
     /* more than the credit and the results can ever be, if the host reads them */
     UNREAD_MAX = 32 << 20,
-    OVER_LIMIT_MAX = 1000,
+    UNREAD_MESSAGES = 16384, /* and as many as actions may be open */
+    BREACHES_MAX = 1000,
     LOG_TEXT_MAX = 4096
 };
 
 static void violation(struct plugin *p, enum death_cause cause, const char *message, const char *reason);
 
+/* Credit bounds objects and bodies. What costs no credit is small, but results of actions that were refused at once
+ * come as fast as the host asks. */
+static bool too_much_waits(const struct plugin *p) {
+    int64_t most = UNREAD_MESSAGES + p->config->max_in_flight + p->config->max_http;
+    return lane_queued_bytes(p->lane) > UNREAD_MAX || (int64_t)lane_queued(p->lane) > most;
+}
+
 /* Sends a message. Messages that a host does not read are queued here, up to a limit. A host that exceeds it is
  * stopped. */
 static void send_to_host(struct plugin *p, struct msg *m, struct blob *payload) {
-    if (p->lane == NULL || (p->killed && lane_queued_bytes(p->lane) > UNREAD_MAX)) return;
+    if (p->lane == NULL || (p->killed && too_much_waits(p))) return;
     lane_send_blob(p->lane, m, payload);
-    if (lane_queued_bytes(p->lane) > UNREAD_MAX && !p->killed)
+    if (!p->killed && too_much_waits(p))
         violation(p, DEATH_HANG, "a host does not read what it is told: it is stopped", "too much waits for it");
 }
 
@@ -342,23 +350,46 @@ static void refuse_action(struct plugin *p, uint64_t id, int code, const char *r
     send_to_host(p, &out, NULL);
 }
 
+/* No host of ours does this. One that does it again and again is stopped. */
+static void breach(struct plugin *p, const char *message, const char *reason) {
+    if (++p->breaches > BREACHES_MAX) violation(p, DEATH_PROTOCOL, message, reason);
+}
+
+static void refuse_repeated(struct plugin *p, uint64_t id) {
+    static const char text[] = "a host used the id of an action again: refused";
+    p->repeated++;
+    if (log_limit_allows(&p->log_limit, p->config->name, sizeof text, clock_monotonic()))
+        log_error(text, "plugin", plugin_name(p));
+    refuse_action(p, id, RV_E_PROTOCOL, "RepeatedActionId", "the id of an action must be greater than those before it");
+    breach(p, "a host uses the ids of its actions again and again: it is stopped", "the ids of actions only grow");
+}
+
 /* The id says which result belongs to which action. An action with an old id is never carried out. */
 static void on_action(struct plugin *p, const struct msg *m) {
     uint64_t id = m->action.id;
     if (id <= p->last_action) {
-        p->repeated++;
-        log_error("a host used the id of an action again: refused", "plugin", plugin_name(p));
-        refuse_action(p, id, RV_E_PROTOCOL, "RepeatedActionId",
-                      "the id of an action must be greater than those before it");
+        refuse_repeated(p, id);
         return;
     }
     p->last_action = id;
     if (leadership_stands_by(p->s))
         refuse_action(p, id, RV_E_UNAVAILABLE, "Standby", "another instance leads");
-    else if (executor_submit(p->s->executor, &p->client, p->instance, m) == EXECUTOR_OVER_LIMIT &&
-             ++p->over_limit > OVER_LIMIT_MAX)
-        violation(p, DEATH_PROTOCOL, "a host has more actions open than it may, again and again: it is stopped",
-                  "its limits were told to it");
+    else if (executor_submit(p->s->executor, &p->client, p->instance, m) == EXECUTOR_OVER_LIMIT)
+        breach(p, "a host has more actions open than it may, again and again: it is stopped",
+               "its limits were told to it");
+}
+
+/* It is the last message of a host. */
+static void on_failed(struct plugin *p, const struct msg_text *m) {
+    if (p->failed) {
+        violation(p, DEATH_PROTOCOL, "a host says more than once that it cannot run: it is stopped", "a second FAILED");
+        return;
+    }
+    p->failed = true;
+    rv_autofree char *text = rv_strdup(log_text(m->text));
+    log_error("plugin cannot run", "plugin", plugin_name(p), "reason", text);
+    plugin_note(p, rv_str(text));
+    p->unfit = p->unfit || m->code == RV_E_ABI || m->code == RV_E_CONFIG;
 }
 
 static void on_message(void *arg, const struct msg *m) {
@@ -404,13 +435,9 @@ static void on_message(void *arg, const struct msg *m) {
     case MSG_DRAINED:
         plugin_event(p, LIFE_ON_DRAINED);
         break;
-    case MSG_FAILED: {
-        rv_autofree char *text = rv_strdup(m->text.text);
-        log_error("plugin cannot run", "plugin", plugin_name(p), "reason", text);
-        plugin_note(p, rv_str(text));
-        p->unfit = p->unfit || m->text.code == RV_E_ABI || m->text.code == RV_E_CONFIG;
+    case MSG_FAILED:
+        on_failed(p, &m->text);
         break;
-    }
     default:
         break;
     }
@@ -518,8 +545,8 @@ int session_open(struct plugin *p, const char *path, struct rv_error *err) {
     p->snapshot_waits = false;
     p->pong_at = clock_monotonic();
     p->last_action = 0;
-    p->over_limit = 0;
-    p->greeted = p->welcome = false;
+    p->breaches = 0;
+    p->greeted = p->welcome = p->failed = false;
     p->lane = lane_bind(p->s->lanes, p->s->loop, path, &(struct lane_callbacks){on_message, on_bad, p}, err);
     if (p->lane == NULL) return err->code;
     p->outbox = outbox_new(&(struct outbox_opts){outbox_fetch, outbox_send, p});

@@ -14,7 +14,7 @@
 #include "supervisor/curl/curl_loop.h"
 #include "trailers.h"
 
-enum { API_AGAIN_MS = 60000 };
+enum { API_AGAIN_MS = 60000, HEADERS_MAX = 64 << 10 };
 
 struct exchange {
     struct http_direct *owner;
@@ -29,8 +29,9 @@ struct exchange {
     struct loop_timer *deadline; /* used while it waits for the name; otherwise curl enforces the time-out */
     int64_t until;
     unsigned ms;
-    size_t max;
-    bool too_big, refused;
+    size_t max, header_bytes;
+    const char *too_big; /* what is too large; NULL: nothing */
+    bool refused;
     struct rv_buf refusal; /* why */
     /* `admitted`: its body may be read. `paused`: it waits until its body may be read. */
     bool admitted, paused;
@@ -114,11 +115,21 @@ static size_t on_body(char *p, size_t size, size_t n, void *arg) {
     n *= size;
     if (!admit_body(x)) return CURL_WRITEFUNC_PAUSE;
     if (x->answer.n + n > x->max) {
-        x->too_big = true;
+        x->too_big = "the answer is larger than was asked for";
         return CURL_WRITEFUNC_ERROR;
     }
     rv_buf_add(&x->answer, p, n);
     return n;
+}
+
+/* Trailers come here as well. curl 7.88 keeps all of them until the end of the transfer and counts only headers. */
+static size_t on_header(char *p, size_t size, size_t n, void *arg) {
+    struct exchange *x = arg;
+    (void)p;
+    x->header_bytes += size * n;
+    if (x->header_bytes <= HEADERS_MAX) return size * n;
+    x->too_big = "the answer's headers and trailers are larger than 64 KiB";
+    return 0;
 }
 
 static void exchange_free(struct exchange *x) {
@@ -167,10 +178,11 @@ static void finish(struct exchange *x, CURLcode result) {
                                  .message =
                                      x->refusal.n != 0 ? rv_buf_str(&x->refusal) : RV_STR(ADDRESS_FILTER_API_SERVER)};
     } else if (result != CURLE_OK) {
-        a = (struct http_answer){.code = x->too_big                           ? RV_E_TOO_BIG
+        const char *why = x->too_big != NULL ? x->too_big : x->why[0] != 0 ? x->why : curl_easy_strerror(result);
+        a = (struct http_answer){.code = x->too_big != NULL                   ? RV_E_TOO_BIG
                                          : result == CURLE_OPERATION_TIMEDOUT ? RV_E_TIMEOUT
                                                                               : RV_E_UNAVAILABLE,
-                                 .message = rv_str(x->why[0] != 0 ? x->why : curl_easy_strerror(result))};
+                                 .message = rv_str(why)};
     } else {
         http_answer_body(&a, rv_buf_bytes(&x->answer), says_json(x->easy), &mp, &err);
     }
@@ -225,6 +237,7 @@ static void wait_for_name(struct exchange *x) {
     struct http_direct *h = x->owner;
     curl_multi_remove_handle(h->multi, x->easy);
     rv_buf_clear(&x->answer);
+    x->header_bytes = 0;
     x->deadline = loop_timer(h->loop, on_deadline, x);
     loop_timer_arm(x->deadline, left_ms(x));
     resolver_wait(h->resolver, &x->wait, x->host, on_name, x);
@@ -327,6 +340,8 @@ static void set_options(struct exchange *x, const struct rv_http_request *r) {
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->why);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, x);

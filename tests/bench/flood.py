@@ -6,7 +6,7 @@ import os, sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 from flood import *
 
-WAYS = "frame giant unread talker bodies timers endless large events refused metrics logs pages".split()
+WAYS = "frame giant unread talker bodies timers endless large events refused repeated failed stacked metrics collide logs pages".split()
 
 
 def run():

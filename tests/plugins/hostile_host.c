@@ -14,6 +14,10 @@
  *   metrics   series with labels as long as they may be, each another one
  *   logs      log lines of 100 KiB
  *   pages     nothing in memory, but page tables
+ *   repeated  actions that all have the id of the first
+ *   failed    that it cannot run, again and again, in 8 KiB
+ *   stacked   a batch full of small messages before each body of 16 MiB
+ *   collide   series whose names and labels have one hash of 32 bits (FNV-1a), if no secret is in it
  *
  * It reads nothing, ever. Where silence alone would end it, it answers the PINGs that it did not read. */
 #include <libgen.h>
@@ -31,14 +35,25 @@
 #include "ipc/protocol/msg.h"
 #include "rayvisor/json.h"
 
-enum { FULL = 1 << 20, GIANT = 15 << 20, LARGE = 15 << 20, LINE = 100 << 10, NOTE = 8000 };
+enum {
+    FULL = 1 << 20,
+    GIANT = 15 << 20,
+    LARGE = 15 << 20,
+    LINE = 100 << 10,
+    NOTE = 8000,
+    BLOCK = 6,
+    BLOCKS = 17,
+    TRIED = 1 << 18
+};
+#define FNV 16777619u
 
 struct hostile {
     void *socket;
     struct rv_buf batch;
     uint64_t seq, id, n;
-    int64_t pong; /* mono ns: when the last one was sent */
-    char *text;   /* LINE letters, with a number at the beginning */
+    int64_t pong;                     /* mono ns: when the last one was sent */
+    char pairs[BLOCKS][2][BLOCK + 1]; /* of collide() */
+    char *text;                       /* LINE letters, with a number at the beginning */
     struct rv_buf object;
 };
 
@@ -141,6 +156,54 @@ static void metric(struct hostile *h) {
     add(h, &(struct msg){.type = MSG_METRIC, .metric = {RV_STR("flood"), 1, 1, {labels.p, labels.n}}});
 }
 
+/* Two blocks of letters that lead from one state of FNV-1a to the same next one. */
+static uint32_t find_pair(uint32_t from, char ret[2][BLOCK + 1]) {
+    rv_autofree uint32_t *tried = rv_alloc_array(TRIED, sizeof *tried);
+    for (uint32_t i = 1;; i++) {
+        char block[BLOCK + 1] = {0}, other[BLOCK + 1] = {0};
+        uint32_t state = from;
+        for (int k = 0; k < BLOCK; k++) state = (state ^ (uint8_t)(block[k] = (char)('a' + (i >> 4 * k & 15)))) * FNV;
+        uint32_t *place = &tried[state % TRIED], before = *place, again = from;
+        *place = i;
+        if (before == 0) continue;
+        for (int k = 0; k < BLOCK; k++)
+            again = (again ^ (uint8_t)(other[k] = (char)('a' + (before >> 4 * k & 15)))) * FNV;
+        if (again != state) continue;
+        memcpy(ret[0], block, sizeof block);
+        memcpy(ret[1], other, sizeof other);
+        return state;
+    }
+}
+
+/* BLOCKS pairs one after the other make 2^BLOCKS values with the same hash. */
+static void collide(struct hostile *h) {
+    if (h->n == 0) {
+        uint32_t state = 2166136261u;
+        const char before[] = "flood\xff,l=\"";
+        for (const char *p = before; *p != 0; p++) state = (state ^ (uint8_t)*p) * FNV;
+        for (int i = 0; i < BLOCKS; i++) state = find_pair(state, h->pairs[i]);
+    }
+    rv_autobuf struct rv_buf value = {0}, labels = {0};
+    for (int i = 0; i < BLOCKS; i++) rv_buf_adds(&value, h->pairs[i][h->n >> i & 1]);
+    h->n++;
+    rv_mp_map(&labels, 1);
+    rv_mp_cstr(&labels, "l");
+    rv_mp_str(&labels, rv_buf_str(&value));
+    add(h, &(struct msg){.type = MSG_METRIC, .metric = {RV_STR("flood"), 1, 1, {labels.p, labels.n}}});
+}
+
+static void repeated(struct hostile *h) {
+    h->id = 0;
+    get(h);
+}
+
+static void failed(struct hostile *h) { add(h, &(struct msg){.type = MSG_FAILED, .text = {1, numbered(h, NOTE)}}); }
+
+static void stacked(struct hostile *h) {
+    while (h->batch.n < 60 << 10) talk(h);
+    large(h);
+}
+
 static void line(struct hostile *h) {
     add(h, &(struct msg){.type = MSG_LOG, .log = {.level = 1, .message = numbered(h, LINE)}});
 }
@@ -162,11 +225,22 @@ static const struct mode {
     void (*say)(struct hostile *h);
     size_t batch; /* in bytes, about */
     bool alive;   /* as far as it knows */
-} modes[] = {
-    {"frame", get, FULL, true},          {"giant", get, GIANT, true},       {"unread", get, 1, true},
-    {"talker", talk, 60 << 10, false},   {"bodies", body, 1, true},         {"timers", timer, 60 << 10, true},
-    {"large", large, 1, true},           {"events", event, 60 << 10, true}, {"refused", refused, 60 << 10, true},
-    {"metrics", metric, 60 << 10, true}, {"logs", line, 60 << 10, true},    {"pages", pages, 1, true}};
+} modes[] = {{"frame", get, FULL, true},
+             {"giant", get, GIANT, true},
+             {"unread", get, 1, true},
+             {"talker", talk, 60 << 10, false},
+             {"bodies", body, 1, true},
+             {"timers", timer, 60 << 10, true},
+             {"large", large, 1, true},
+             {"events", event, 60 << 10, true},
+             {"refused", refused, 60 << 10, true},
+             {"repeated", repeated, 60 << 10, true},
+             {"failed", failed, 60 << 10, true},
+             {"stacked", stacked, 1, true},
+             {"collide", collide, 60 << 10, true},
+             {"metrics", metric, 60 << 10, true},
+             {"logs", line, 60 << 10, true},
+             {"pages", pages, 1, true}};
 
 /* Reads the greeting and the beginning of READY: ZeroMQ closes a connection whose messages come before that. */
 static void await_ready(int fd) {

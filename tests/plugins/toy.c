@@ -2,9 +2,9 @@
  *
  * For each ConfigMap with the label toy=yes it keeps a child ConfigMap <name>-child. data.mode makes it misbehave while
  * it reconciles that one object: crash, hang, leak, flood, deny (requests a Secret that it was not granted), slow,
- * probe (tries what the sandbox forbids), chatter (logs much, once), http (sends a request to data.url, with data.grpc
- * = yes by gRPC, and reports the answer in an event). A ConfigMap with the label toy-note=yes concerns the one that its
- * data.of names; map() dies on it if its data.mode is crash. */
+ * probe (tries what the sandbox forbids), scribble (fills the disk by the recording), chatter (logs much, once), http
+ * (sends a request to data.url, with data.grpc = yes by gRPC, and reports the answer in an event). A ConfigMap with the
+ * label toy-note=yes concerns the one that its data.of names; map() dies on it if its data.mode is crash. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -23,6 +23,7 @@
 #include "rayvisor/json.h"
 #include "rayvisor/k8s.h"
 #include "rayvisor/plugin.h"
+#include "tests/plugins/forbidden_calls.h"
 #include "toy_kinds.h"
 
 struct toy {
@@ -92,7 +93,7 @@ static void note(struct toy *t, const struct rv_object *o, const char *reason, c
 
 #ifdef TOY_GREEDY
 /* What a constructor gets before the plugin is known: a socket, or a process that lives on. */
-static bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter;
+static bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter, early_calls;
 
 /* Installs a filter that makes every further installation of a filter succeed without effect. The sandbox's own filter
  * would then be missing, and nobody would notice. */
@@ -119,9 +120,10 @@ __attribute__((constructor)) static void grab(void) {
     early_exec = execv("/bin/nothing-here", argv) != 0 && errno != EPERM;
     early_kill = kill(getppid(), 0) == 0 || prctl(PR_SET_PDEATHSIG, 0) == 0;
     early_filter = disarm();
+    early_calls = first_call_not_refused() != NULL;
 }
 #else
-static const bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter;
+static const bool early_socket, early_fork, early_exec, early_kill, early_write, early_filter, early_calls;
 #endif
 
 /* Reports what the sandbox allows as an event: one word for each attempt. */
@@ -152,6 +154,8 @@ static void probe(struct toy *t, const struct rv_object *o) {
         {"early kill", early_kill},
         {"early write", early_write},
         {"early filter", early_filter},
+        {"calls", first_call_not_refused() != NULL},
+        {"early calls", early_calls},
         {"think", getpid() > 0},
     };
     rv_autobuf struct rv_buf text = {0};
@@ -178,6 +182,13 @@ static void forge(struct toy *t, const struct rv_object *o) {
     note(t, o, "Forged", "honest " EVIL);
 }
 
+/* Writes a gigabyte into the host's own recording, whose descriptor it looks for. */
+static void scribble(void) {
+    static const char bytes[1 << 20];
+    for (int fd = 3; fd < 128; fd++)
+        for (int i = 0; i < 1024 && lseek(fd, 0, SEEK_END) >= 0 && write(fd, bytes, sizeof bytes) > 0;) i++;
+}
+
 static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mode) {
     if (rv_str_is(mode, "crash")) abort();
     while (rv_str_is(mode, "hang")) (void)t->api->now(t->host);
@@ -195,6 +206,7 @@ static void misbehave(struct toy *t, const struct rv_object *o, struct rv_str mo
     if (rv_str_is(mode, "probe")) probe(t, o);
     if (rv_str_is(mode, "slow")) usleep(200000);
     if (rv_str_is(mode, "forge")) forge(t, o);
+    if (rv_str_is(mode, "scribble")) scribble();
 }
 
 /* Returns true while it waits for the answer. */
@@ -282,6 +294,17 @@ __attribute__((constructor)) static void call_as_32_bit(void) {
 #ifdef __x86_64__
     long r = 20;
     __asm__ volatile("int $0x80" : "+a"(r) : : "memory");
+#else
+    raise(SIGSYS);
+#endif
+}
+#endif
+
+#ifdef TOY_X32_CALL
+/* Calls getpid() as a program of 32-bit pointers does. */
+__attribute__((constructor)) static void call_as_x32(void) {
+#ifdef __x86_64__
+    (void)syscall(0x40000000 | SYS_getpid);
 #else
     raise(SIGSYS);
 #endif

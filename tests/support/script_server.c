@@ -229,13 +229,15 @@ void script_say(struct script_server *s, const char *text) {
     (void)flush(p);
 }
 
-void script_end(struct script_server *s) {
+void script_end_with(struct script_server *s, const char *trailers) {
     struct peer *p = stream_of(s);
     if (p == NULL) abort();
     p->stream = false;
-    rv_buf_adds(&p->out, "0\r\n\r\n");
+    rv_buf_addf(&p->out, "0\r\n%s\r\n", trailers);
     (void)flush(p);
 }
+
+void script_end(struct script_server *s) { script_end_with(s, ""); }
 
 void script_cut(struct script_server *s) {
     struct peer *p = stream_of(s);

@@ -40,9 +40,10 @@ size_t script_unexpected(const struct script_server *s); /* requests without an 
 
 /* Returns true if a stream is open. */
 bool script_streaming(const struct script_server *s);
-void script_say(struct script_server *s, const char *text); /* sends one chunk to the newest stream */
-void script_end(struct script_server *s);                   /* sends the last chunk */
-void script_cut(struct script_server *s);                   /* sends half a chunk and closes the connection */
+void script_say(struct script_server *s, const char *text);          /* sends one chunk to the newest stream */
+void script_end(struct script_server *s);                            /* sends the last chunk */
+void script_end_with(struct script_server *s, const char *trailers); /* lines, each with \r\n */
+void script_cut(struct script_server *s);                            /* sends half a chunk and closes the connection */
 
 /* Runs the loop until the condition holds. Gives up after a time that is long enough for everything to happen. */
 #define SCRIPT_UNTIL(loop, condition)                                                                                  \

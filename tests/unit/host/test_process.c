@@ -256,9 +256,9 @@ static void life(void) {
 
 static void sandbox(void) {
     static const char *const denied[] = {"open", "write", "network", "unix", "kill", "owner", "early socket"};
-    static const char *const denied_unsanitized[] = {"connect",     "fork",        "exec",       "limit",
-                                                     "code",        "early fork",  "early exec", "early kill",
-                                                     "early write", "early filter"};
+    static const char *const denied_unsanitized[] = {"connect",     "fork",         "exec",       "limit",
+                                                     "code",        "early fork",   "early exec", "early kill",
+                                                     "early write", "early filter", "calls",      "early calls"};
     struct run *r = begin("greedy", "best-effort");
     size_t at = 0;
     greet(r, &at, "probe", "probe");
@@ -308,10 +308,13 @@ static void crash(void) {
 
 /* Another architecture's calls end the process at once. */
 static void old_call(void) {
-    struct run *r = begin("old-call", "best-effort");
-    int status = wait_exit(r);
-    CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS);
-    end(r);
+    static const char *const toys[] = {"old-call", "x32-call"};
+    for (size_t i = 0; i < RV_ARRAY_LEN(toys); i++) {
+        struct run *r = begin(toys[i], "best-effort");
+        int status = wait_exit(r);
+        CHECK_ROW(WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS, toys[i]);
+        end(r);
+    }
 }
 
 static void misfits(void) {
@@ -462,11 +465,29 @@ static void recording_limits(void) {
     end(r);
 }
 
+/* The recording's descriptor is the plugin's as well. */
+static void recording_that_a_plugin_fills(void) {
+    struct run *r = begin_as("toy", "best-effort", getpid(), "1000000", false);
+    struct stat st;
+    size_t at = 0;
+    greet(r, &at, "bad", "scribble");
+    int status = wait_exit(r);
+    CU_ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
+    CU_ASSERT_TRUE(stat(r->record_path, &st) == 0 && st.st_size < 32 << 20);
+    end(r);
+}
+
 static const struct suite_test tests[] = {
-    {"life, recording and replay", life},           {"what the sandbox denies", sandbox},
-    {"the flight recorder names the crash", crash}, {"calls of another architecture", old_call},
-    {"a plugin that does not fit", misfits},        {"a supervisor that makes no sense", protocol_errors},
-    {"a host whose supervisor is gone", orphan},    {"its view of the world", view},
-    {"a sandbox that is demanded", enforced},       {"a recording's size", recording_limits},
+    {"life, recording and replay", life},
+    {"what the sandbox denies", sandbox},
+    {"the flight recorder names the crash", crash},
+    {"calls of another architecture", old_call},
+    {"a plugin that does not fit", misfits},
+    {"a supervisor that makes no sense", protocol_errors},
+    {"a host whose supervisor is gone", orphan},
+    {"its view of the world", view},
+    {"a sandbox that is demanded", enforced},
+    {"a recording's size", recording_limits},
+    {"a recording that a plugin fills", recording_that_a_plugin_fills},
 };
 SUITE_MAIN("host process", tests)

@@ -429,7 +429,23 @@ static void shutdown_answers(void) {
     end(&w);
 }
 
+/* curl limits headers, but not trailers: what a proxied Ray head sends behind its body would be kept. */
+static void large_trailers(void) {
+    struct world w = begin();
+    struct answer a = {0};
+    rv_autobuf struct rv_buf lines = {0};
+    for (size_t i = 0; i < 70; i++) rv_buf_addf(&lines, "X-%zu: %01000d\r\n", i, 0);
+    script_on(w.server, &(struct script_answer){.body = "{}", .how = SCRIPT_STREAM});
+    kube_send(w.stage->s.client, &get, on_done, &a);
+    SCRIPT_UNTIL(w.stage->s.loop, script_streaming(w.server));
+    script_end_with(w.server, rv_buf_cstr(&lines));
+    SCRIPT_UNTIL(w.stage->s.loop, a.times == 1);
+    CU_ASSERT_EQUAL(a.code, RV_E_TOO_BIG);
+    end(&w);
+}
+
 static const struct suite_test tests[] = {{"requests", requests},
+                                          {"large trailers", large_trailers},
                                           {"failures", failures},
                                           {"dead connection", dead_connection},
                                           {"nobody there", nobody_there},

@@ -124,6 +124,31 @@ static void what_a_terminal_obeys_is_escaped(void) {
     CU_ASSERT_TRUE(recorder_event(r, &e, START, &q));
     CU_ASSERT_TRUE(body_is(&q, "note", "two\nlines \\u001b[2J\\u009b \\u202e"));
     CU_ASSERT_TRUE(body_is(&q, "reason", "R\\u202e") && body_is(&q, "action", "A\\n"));
+    e = event("d", "x"); /* what kubectl shows in the columns beside the note */
+    e.kind = RV_STR("Pod\x1b[2J");
+    e.api_version = RV_STR("v1\x1b");
+    e.uid = RV_STR("u\xc2\x9b");
+    e.controller = RV_STR("toy\r");
+    CU_ASSERT_TRUE(recorder_event(r, &e, START, &q));
+    CU_ASSERT_TRUE(body_is(&q, "regarding.kind", "Pod\\u001b[2J") && body_is(&q, "regarding.apiVersion", "v1\\u001b"));
+    CU_ASSERT_TRUE(body_is(&q, "regarding.uid", "u\\u009b") && body_is(&q, "reportingController", "toy\\u000d"));
+    recorder_free(r);
+}
+
+/* The API server refuses an event with longer ones: it would be lost. */
+static void long_words_are_cut(void) {
+    struct recorder *r = recorder_new();
+    struct recorder_request q;
+    char word[60001], cut[129];
+    memset(word, 'w', sizeof word - 1);
+    word[sizeof word - 1] = 0;
+    memcpy(cut, word, sizeof cut - 1);
+    cut[sizeof cut - 1] = 0;
+    struct rv_event e = event("c", "x");
+    e.reason = e.action = e.controller = e.kind = rv_str(word);
+    CU_ASSERT_TRUE(recorder_event(r, &e, START, &q));
+    CU_ASSERT_TRUE(body_is(&q, "reason", cut) && body_is(&q, "action", cut));
+    CU_ASSERT_TRUE(body_is(&q, "reportingController", cut) && body_is(&q, "regarding.kind", cut));
     recorder_free(r);
 }
 
@@ -132,5 +157,6 @@ static const struct suite_test tests[] = {{"a new event", a_new_event},
                                           {"an expired series begins anew", an_expired_series_begins_anew},
                                           {"noise is bounded", noise_is_bounded},
                                           {"long notes", long_notes_are_cut_between_characters},
+                                          {"long words", long_words_are_cut},
                                           {"unseen characters", what_a_terminal_obeys_is_escaped}};
 SUITE_MAIN("recorder", tests)

@@ -334,6 +334,38 @@ static void at_the_end(void) {
     end(&w);
 }
 
+/* Lines of a kilobyte each. curl limits a line, but not how many there are behind the body. */
+static const char *lines(struct rv_buf *b, size_t n) {
+    for (size_t i = 0; i < n; i++) rv_buf_addf(b, "X-%zu: %01000d\r\n", i, 0);
+    return n != 0 ? rv_buf_cstr(b) : "";
+}
+
+static void large_headers(void) {
+    static const struct {
+        const char *row;
+        size_t headers, trailers;
+        int code;
+    } rows[] = {{"few", 30, 30, 0},
+                {"headers", 70, 0, RV_E_TOO_BIG},
+                {"trailers", 0, 70, RV_E_TOO_BIG},
+                {"together", 40, 40, RV_E_TOO_BIG}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct world w = begin();
+        struct seen s = {0};
+        rv_autobuf struct rv_buf headers = {0}, trailers = {0};
+        script_on(w.ray, &(struct script_answer){
+                             .headers = lines(&headers, rows[i].headers), .body = "{}", .how = SCRIPT_STREAM});
+        struct rv_http_request r = {
+            .size = sizeof r, .url = rv_str(w.base), .method = RV_STR("GET"), .timeout_ms = 20000};
+        http_direct_send(w.http, &r, NULL, on_answer, &s);
+        SCRIPT_UNTIL(w.loop, s.times == 1 || script_streaming(w.ray));
+        if (script_streaming(w.ray)) script_end_with(w.ray, lines(&trailers, rows[i].trailers));
+        SCRIPT_UNTIL(w.loop, s.times == 1);
+        CHECK_ROW(s.code == rows[i].code && (s.code == 0 || strstr(s.message, "headers") != NULL), rows[i].row);
+        end(&w);
+    }
+}
+
 static const struct suite_test tests[] = {{"what goes out", what_goes_out},
                                           {"what comes back", what_comes_back},
                                           {"trailers", trailers},
@@ -343,5 +375,6 @@ static const struct suite_test tests[] = {{"what goes out", what_goes_out},
                                           {"a connection that is used again", used_again},
                                           {"ranges", ranges},
                                           {"other protocols", other_protocols},
+                                          {"large headers", large_headers},
                                           {"at the end", at_the_end}};
 SUITE_MAIN("http out", tests)
