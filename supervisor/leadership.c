@@ -232,6 +232,8 @@ static void stand_for_election(struct supervisor *s, struct leadership *l) {
 
 int leadership_start(struct supervisor *s, const struct leadership_callbacks *on, struct rv_error *err) {
     const struct config_lead *c = &s->config->lead;
+    if (s->config->mode == MODE_TWIN)
+        return 0; /* it never acts, so it needs no Lease, and another operator is welcome */
     if (!c->enabled && s->config->other.action == OTHER_IGNORE) return 0;
     struct leadership *l = rv_alloc(sizeof *l);
     s->leadership = l;
@@ -307,7 +309,7 @@ void leadership_write(const struct supervisor *s, const char *key, struct jsonw 
     const struct leadership *l = s->leadership;
     jsonw_begin_object(w, key);
     jsonw_bool(w, "enabled", l != NULL && l->lease != NULL);
-    jsonw_bool(w, "leader", !leadership_stands_by(s));
+    jsonw_bool(w, "leader", !leadership_stands_by(s) && s->config->mode != MODE_TWIN);
     if (l != NULL && l->lease != NULL) {
         jsonw_text(w, "holder", lease_holder(l->lease));
         jsonw_text(w, "identity", l->identity);

@@ -30,6 +30,8 @@
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
 #include "supervisor/proc/probe.h"
+#include "supervisor/twin/twin.h"
+#include "twin_rounds.h"
 
 enum {
     STOP_MS = 20000,
@@ -222,12 +224,14 @@ static int check_fixed(const struct config *a, const struct config *b, struct rv
     const struct {
         const char *key;
         bool differs;
-    } fixed[] = {{"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
+    } fixed[] = {{"mode", a->mode != b->mode},
+                 {"runtimeDir", !rv_str_eq(a->runtime_dir, b->runtime_dir)},
                  {"hostBinary", !rv_str_eq(a->host_binary, b->host_binary)},
                  {"http.bind", !rv_str_eq(a->bind, b->bind)},
                  {"http.probeBind", !rv_str_eq(a->probe_bind, b->probe_bind)},
                  {"leaderElection", lead_differs(&a->lead, &b->lead)},
                  {"otherOperator", other_differs(&a->other, &b->other)},
+                 {"twin", a->twin_grace_s != b->twin_grace_s},
                  {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
                  {"kubernetes.context", !rv_str_eq(a->context, b->context)},
                  {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
@@ -519,6 +523,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     g->reload_timer = loop_timer(s->loop, on_reload_timer, g);
     g->tick = loop_timer(s->loop, on_tick, g);
     loop_timer_arm(g->tick, TICK_MS);
+    twin_rounds_start(s);
     s->control = control_new(s, reload, err);
     if (s->control == NULL) return err->code;
     s->web = web_new(s, err);
@@ -542,6 +547,7 @@ static void free_supervisor(struct program *g) {
     web_free(s->web);
     leadership_free(s);
     if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
+    s->twin = twin_free(s->twin);
     while (s->plugins != NULL) plugin_free(s->plugins);
     feeds_free(s->feeds);
     g->served = served_free(g->served);

@@ -109,17 +109,13 @@ static const struct field ping_fields[] = {
     F(ping.t, "t", F_UINT64, true),        F(ping.queued, "q", F_UINT64, false),
     F(ping.waiting, "w", F_UINT64, false), F(ping.in_flight, "f", F_UINT64, false),
     F(ping.objects, "o", F_UINT64, false), END};
-static const struct field explain_fields[] = {F(explain.corr, "c", F_UINT64, false),
-                                              F(explain.key.ns, "kns", F_STR, true),
-                                              F(explain.key.name, "kn", F_STR, true),
-                                              F(explain.state, "s", F_INT32, false),
-                                              F(explain.lines, "t", F_STR, false),
-                                              F(explain.next_ms, "next", F_INT64, false),
-                                              F(explain.retries, "r", F_UINT32, false),
-                                              F(explain.decided, "at", F_INT64, false),
-                                              F(explain.on, "on", F_INT32, false),
-                                              F(explain.kind, "k", F_UINT32, false),
-                                              END};
+static const struct field explain_fields[] = {
+    F(explain.corr, "c", F_UINT64, false),    F(explain.key.ns, "kns", F_STR, true),
+    F(explain.key.name, "kn", F_STR, true),   F(explain.state, "s", F_INT32, false),
+    F(explain.lines, "t", F_STR, false),      F(explain.next_ms, "next", F_INT64, false),
+    F(explain.retries, "r", F_UINT32, false), F(explain.decided, "at", F_INT64, false),
+    F(explain.began, "b", F_INT64, false),    F(explain.on, "on", F_INT32, false),
+    F(explain.kind, "k", F_UINT32, false),    END};
 
 enum payload_rule { PAYLOAD_NONE, PAYLOAD_VALUE, PAYLOAD_ANY };
 

@@ -16,6 +16,9 @@
 
 enum { MSG_VERSION = 1, MSG_MAX_HEADER = 64, MSG_MAX_BODY = 1 << 20, MSG_MAX_PAYLOAD = 16 << 20 };
 enum { MSG_MUST_UNDERSTAND = 1 };
+#ifndef RV_E_WITHHELD
+enum { RV_E_WITHHELD = -3020 };
+#endif
 
 /* X(NAME, number, sender): H is the host, S is the supervisor. */
 #define MSG_TYPES(X)                                                                                                   \
@@ -139,6 +142,7 @@ struct msg_explain { /* EXPLAIN, EXPLANATION, QUARANTINE */
     int64_t next_ms;     /* EXPLANATION: until the next planned pass; -1 if none is planned */
     uint32_t retries;    /* EXPLANATION: failures in a row */
     int64_t decided;     /* EXPLANATION: time of the last pass, wall clock, ns */
+    int64_t began;       /* EXPLANATION: when the last round of passes began, monotonic, ns */
     int32_t on;          /* QUARANTINE: 1 stops work on the key, 0 resumes it */
 };
 enum msg_key_state {

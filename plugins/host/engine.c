@@ -1,6 +1,7 @@
 /* engine.c - the state machine of the host (see engine.h). */
 #include "engine_internal.h"
 
+#include "ipc/base/backoff.h"
 #include "ipc/base/utf8.h"
 
 #include <errno.h>
@@ -21,7 +22,12 @@ enum {
     EXPLAIN_MAX = 2048,
     /* A pass that was planned for so late does not wait for anything; it only checks that nothing has changed. */
     ROUTINE_MS = 60000,
-    MESSAGE_MAX = 1024
+    MESSAGE_MAX = 1024,
+    /* After a pass of which an action was withheld, unless something changes. */
+    WITHHELD_MIN_MS = 2000,
+    WITHHELD_MAX_MS = 60000,
+    WITHHELD_SOONEST_MS = 1000,
+    WITHHELD_PASSES = 20 /* so many of them in a row may follow at once, because of other results */
 };
 
 static const int64_t MS = 1000000;
@@ -189,19 +195,44 @@ static struct result_node *keep_result(const struct open_action *a, const struct
     return k;
 }
 
+/* An action was withheld, which the plugin is not told: it would take it for a failure. The next pass sees the newest
+ * state, when something changes or after a pause. The pause is shorter if the plugin asked for a time. */
+static void rest_withheld(struct engine *e, struct queue_key *k) {
+    static const struct backoff_pause pause = {.first = WITHHELD_MIN_MS, .most = WITHHELD_MAX_MS, .below = 20};
+    if (k->dirty) k->withheld_rounds = 0;
+    if (k->withheld_rounds < UINT32_MAX) k->withheld_rounds++;
+    int64_t ms = backoff_pause(pause, k->withheld_rounds, engine_random(e));
+    if (k->after_ms >= 0 && k->after_ms < ms)
+        ms = k->after_ms > WITHHELD_SOONEST_MS ? k->after_ms : WITHHELD_SOONEST_MS;
+    k->passes = k->failures = 0;
+    k->withheld = k->retry = k->round = false;
+    queue_done(e->queue, k);
+    queue_delay(e->queue, k, e->now.mono + ms * MS);
+}
+
 /* All results have arrived. If the pass failed, the key waits for its back-off. A key that never comes to rest has to
  * wait as well, or it would use all the time of the host. */
 static void continue_key(struct engine *e, struct queue_key *k) {
     bool restless = k->passes > PASSES_IN_A_ROW;
+    if (k->withheld && (k->result_n == 0 || k->passes > WITHHELD_PASSES)) {
+        rest_withheld(e, k);
+        return;
+    }
     if (!restless && !k->retry) {
         queue_continue(e->queue, k);
         return;
     }
     if (restless) k->passes = 0;
-    k->dirty = k->retry = false;
+    k->dirty = k->retry = k->round = false;
     k->failures = restless && k->failures < RESTLESS_FAILURES ? RESTLESS_FAILURES : k->failures + 1;
     queue_done(e->queue, k);
     queue_delay(e->queue, k, e->now.mono + queue_backoff_ms(k->failures, engine_random(e)) * MS);
+}
+
+static void add_result(struct queue_key *k, struct result_node *r) {
+    *k->results_last = r;
+    k->results_last = &r->next;
+    k->result_n++;
 }
 
 static void on_result(struct engine *e, const struct msg *m) {
@@ -211,10 +242,10 @@ static void on_result(struct engine *e, const struct msg *m) {
     e->open_n--;
     struct queue_key *k = a->key;
     if (k != NULL) {
-        struct result_node *r = keep_result(a, &m->result.r);
-        *k->results_last = r;
-        k->results_last = &r->next;
-        k->result_n++;
+        if (m->result.r.code == RV_E_WITHHELD)
+            k->withheld = true;
+        else
+            add_result(k, keep_result(a, &m->result.r));
         if (--k->in_flight == 0) continue_key(e, k);
     }
     struct action_slots *slots = slots_of(e, a->verb);
@@ -435,6 +466,7 @@ static void on_explain(struct engine *e, const struct msg *m) {
         out.explain.lines = rv_str(k->explain);
         out.explain.retries = k->failures;
         out.explain.decided = k->decided;
+        out.explain.began = k->began;
         if (k->heap_at != 0) out.explain.next_ms = k->due > e->now.mono ? (k->due - e->now.mono) / MS : 0;
     }
     engine_send(e, &out);
@@ -587,7 +619,8 @@ static void store_explain(struct engine *e, struct queue_key *k) {
 static void apply_outcome(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
     struct rv_key key = {k->ns, k->name};
     struct rv_object o;
-    k->passes = 0;
+    k->passes = k->withheld_rounds = 0;
+    k->round = false;
     k->routine = out->code == RV_DONE || (out->code == RV_AFTER && out->after_ms >= ROUTINE_MS);
     if (out->code == RV_DONE || out->code == RV_AFTER || out->code == RV_TERMINAL)
         k->failures = 0;
@@ -620,6 +653,9 @@ static void pass(struct engine *e, struct queue_key *k) {
     size_t bytes = 0;
     call_begin(e, FLIGHT_RECONCILE, &key);
     struct result_node *nodes = take_results(e, k);
+    if (!k->round) k->began = e->now.mono;
+    k->round = true;
+    k->withheld = false;
     coalesce_changed(&e->coalesce, e->now.mono, k->link.hash);
     e->current = k;
     e->key_actions = e->submitted = 0;
@@ -645,6 +681,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     }
     /* The key continues when the results have arrived: continue_key(). */
     k->retry = out.code != RV_DONE && out.code != RV_AFTER && out.code != RV_TERMINAL;
+    k->after_ms = out.code == RV_AFTER ? out.after_ms : -1;
     if (++k->passes == PASSES_IN_A_ROW + 1)
         log_outcome(e, &key, RV_LOG_WARN,
                     RV_STR("1000 passes in a row each asked for more actions: this key now waits"));

@@ -25,8 +25,13 @@ struct queue_key {
     int64_t due;    /* monotonic, ns; while it is delayed */
     bool queued, dirty, running, held;
     /* -- for the engine -- */
-    bool routine; /* the next pass comes only because time passes */
-    bool retry;   /* the last pass asked for the back-off, and also requested actions */
+    bool routine;             /* the next pass comes only because time passes */
+    bool retry;               /* the last pass asked for the back-off, and also requested actions */
+    bool round;               /* a round has begun: passes that follow each other because results have arrived */
+    bool withheld;            /* an action of the last pass was withheld */
+    uint32_t withheld_rounds; /* rounds in a row that ended so while nothing changed */
+    int64_t after_ms;         /* what the last pass, which also requested actions, asked for; -1 nothing */
+    int64_t began;            /* when the last round began, monotonic, ns */
     uint32_t failures, passes, in_flight, result_n;
     struct result_node *results, **results_last;
     int64_t decided; /* time of the last pass, wall clock, ns */

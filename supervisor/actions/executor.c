@@ -22,6 +22,7 @@
 #include "supervisor/requests/proxy.h"
 #include "supervisor/store/store.h"
 #include "undone.h"
+#include "withhold.h"
 
 #define MILLISECOND INT64_C(1000000)
 enum { KEY_LOGGED = 253 /* the log shows so many bytes of a plugin's name for a key */ };
@@ -89,7 +90,10 @@ void end_op(struct op *op, const struct rv_result *r) {
     out.r.ns = op->m.a.ns;
     if (out.r.name.n == 0) out.r.name = op->m.a.name;
     x->stats.done++;
-    if (r->code != 0) x->stats.failed++;
+    if (r->code == RV_E_WITHHELD)
+        x->stats.withheld++;
+    else if (r->code != 0)
+        x->stats.failed++;
     action_counts_add(x->counts, op->plugin_name, policy_verb(op->m.a.verb), rv_error_name(r->code));
     if (op->quota != NULL) {
         op->quota->open[msg_verb_waits(op->m.a.verb)]--;
@@ -228,6 +232,7 @@ static void run_timer(struct op *op) {
 
 void start_op(struct op *op) {
     op->sent = clock_monotonic();
+    if (withhold_op(op)) return;
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
         run_event(op);
@@ -394,6 +399,10 @@ static void take_event(struct op *op) {
     }
     op->quota = NULL;
     op->client = NULL;
+    if (x->s->config->mode == MODE_TWIN) { /* the other operator tells its own */
+        end_op_with(op, RV_E_WITHHELD, "");
+        return;
+    }
     struct packed_event *w = packed_event_new(&(struct msg){.type = MSG_ACTION, .action = op->m}, op->plugin_name);
     size_t bytes = sizeof *w + w->header_n + w->body_n + w->plugin_n;
     if (event_queue_push(x->events, &w->item, bytes, hash_key(RV_STR(""), rv_str(op->plugin_name)),
@@ -435,6 +444,7 @@ enum executor_answer executor_submit(struct executor *x, struct executor_client 
 }
 
 void executor_event(struct executor *x, const struct rv_event *e) {
+    if (x->s->config->mode == MODE_TWIN) return;
     struct msg m = {.type = MSG_ACTION,
                     .action = {.a = {.size = sizeof(struct rv_action), .verb = RV_VERB_EVENT},
                                .event = *e,

@@ -35,7 +35,7 @@ struct executor_client {
 enum { RESULT_BYTES_MAX = 32 << 20, OBJECT_BYTES_MAX = 4 << 20 };
 
 struct executor_stats {
-    uint64_t done, failed, denied, retries, undone;
+    uint64_t done, failed, denied, retries, undone, withheld;
     size_t queued, in_flight;
 };
 

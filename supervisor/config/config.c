@@ -12,12 +12,13 @@
 #include "ipc/base/nearest.h"
 #include "rayvisor/k8s.h"
 
+static const char *const mode_names[] = {"operate", "twin", NULL};
 static const char *const sandbox_names[] = {"off", "best-effort", "enforce", NULL};
 static const char *const format_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
 struct top {
-    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other;
+    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other, *twin;
 };
 
 #define STRUCT struct config
@@ -54,10 +55,13 @@ static const char *const other_actions[] = {"standBy", "warn", "ignore", NULL};
 static const struct schema_key other_keys[] = {
     K(other.action, "action", S_CHOICE, 0, 0, other_actions, false), K(other.lease, "lease", S_TEXT, 0, 0, NULL, false),
     K(other.namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
-static const struct schema_key plain_keys[] = {
-    K(runtime_dir, "runtimeDir", S_TEXT, 0, 0, NULL, false), K(plugin_dirs, "pluginDirs", S_TEXTS, 0, 0, NULL, false),
-    K(host_binary, "hostBinary", S_TEXT, 0, 0, NULL, false),
-    K(host_sandbox, "hostSandbox", S_CHOICE, 0, 0, sandbox_names, false), SCHEMA_END};
+static const struct schema_key twin_keys[] = {K(twin_grace_s, "graceSeconds", S_INT, 1, 3600, NULL, false), SCHEMA_END};
+static const struct schema_key plain_keys[] = {K(mode, "mode", S_CHOICE, 0, 0, mode_names, false),
+                                               K(runtime_dir, "runtimeDir", S_TEXT, 0, 0, NULL, false),
+                                               K(plugin_dirs, "pluginDirs", S_TEXTS, 0, 0, NULL, false),
+                                               K(host_binary, "hostBinary", S_TEXT, 0, 0, NULL, false),
+                                               K(host_sandbox, "hostSandbox", S_CHOICE, 0, 0, sandbox_names, false),
+                                               SCHEMA_END};
 #undef STRUCT
 #define STRUCT struct top
 static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY, 0, 0, NULL, false),
@@ -67,6 +71,7 @@ static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY,
                                               K(heartbeat, "heartbeat", S_ANY, 0, 0, NULL, false),
                                               K(lead, "leaderElection", S_ANY, 0, 0, NULL, false),
                                               K(other, "otherOperator", S_ANY, 0, 0, NULL, false),
+                                              K(twin, "twin", S_ANY, 0, 0, NULL, false),
                                               K(plugins, "plugins", S_LIST, 0, 0, NULL, false),
                                               SCHEMA_END};
 #undef STRUCT
@@ -99,6 +104,7 @@ const struct config_section config_sections[] = {
     {"heartbeat", heartbeat_keys},
     {"leaderElection", lead_keys},
     {"otherOperator", other_keys},
+    {"twin", twin_keys},
     {NULL, NULL},
 };
 
@@ -255,6 +261,7 @@ static void set_defaults(struct config *c) {
     c->heartbeat_timeout_ms = 10000;
     c->lead = (struct config_lead){false, {NULL, 0}, RV_STR("rayvisor"), 15, 10, 2};
     c->other = (struct config_other){.action = OTHER_STAND_BY, .lease = RV_STR("ray-operator-leader")};
+    c->twin_grace_s = 15;
     c->host_sandbox = 1;
     c->log_format = 1;
     c->log_level = 1;
@@ -344,6 +351,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.heartbeat, "heartbeat", heartbeat_keys, c);
     if (code == 0) code = schema_read(&r, t.lead, "leaderElection", lead_keys, c);
     if (code == 0) code = schema_read(&r, t.other, "otherOperator", other_keys, c);
+    if (code == 0) code = schema_read(&r, t.twin, "twin", twin_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
     return code == 0 ? c : config_free(c);

@@ -41,8 +41,11 @@ struct config_other { /* otherOperator */
     struct schema_texts namespaces;
 };
 
+enum config_mode { MODE_OPERATE, MODE_TWIN };
 struct config {
     struct yaml_doc doc;
+    int mode;             /* enum config_mode */
+    int64_t twin_grace_s; /* a difference that is younger does not count */
     struct rv_str kubeconfig, context, runtime_dir, host_binary, bind, probe_bind;
     struct schema_texts namespaces, plugin_dirs;
     int64_t max_connections, qps, burst, max_in_flight, watch_stall_s, page_size, heartbeat_ms, heartbeat_timeout_ms;

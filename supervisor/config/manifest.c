@@ -53,6 +53,11 @@ static const struct schema_key secret_keys[] = {K(names, "names", S_TEXTS, 0, 0,
 static const struct schema_key expect_keys[] = {K(plugin, "plugin", S_TEXT, 0, 0, NULL, true),
                                                 K(when, "when", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
 #undef STRUCT
+#define STRUCT struct manifest_deliberate
+static const struct schema_key deliberate_keys[] = {K(resource, "resource", S_TEXT, 0, 0, NULL, true),
+                                                    K(field, "field", S_TEXT, 0, 0, NULL, true),
+                                                    K(reason, "reason", S_TEXT, 0, 0, NULL, true), SCHEMA_END};
+#undef STRUCT
 #define STRUCT struct manifest_setting
 static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL, true),
                                                  K(type, "type", S_CHOICE, 0, 0, setting_types, true),
@@ -67,7 +72,7 @@ static const struct schema_key setting_keys[] = {K(name, "name", S_TEXT, 0, 0, N
 struct raw {
     struct rv_str name, version, description;
     int64_t abi;
-    struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects;
+    struct yaml_pos *primary, *reads, *writes, *settings, *secrets, *expects, *deliberate;
     struct yaml_pos *metric_help;
     struct schema_texts http, metrics;
     bool time_zones;
@@ -83,6 +88,7 @@ static const struct schema_key top_keys[] = {K(name, "name", S_TEXT, 0, 0, NULL,
                                              K(http, "http", S_TEXTS, 0, 0, NULL, false),
                                              K(secrets, "secrets", S_ANY, 0, 0, NULL, false),
                                              K(expects, "expects", S_LIST, 0, 0, NULL, false),
+                                             K(deliberate, "deliberate", S_LIST, 0, 0, NULL, false),
                                              K(settings, "settings", S_LIST, 0, 0, NULL, false),
                                              K(metrics, "metrics", S_TEXTS, 0, 0, NULL, false),
                                              K(metric_help, "metricHelp", S_MAP, 0, 0, NULL, false),
@@ -232,6 +238,15 @@ static int read_expectations(const struct schema_reader *r, struct manifest *m, 
     m->expects = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->expects);
     for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
         int code = schema_read(r, k, "expects[]", expect_keys, &m->expects[m->expect_n++]);
+        if (code != 0) return code;
+    }
+    return 0;
+}
+
+static int read_deliberate(const struct schema_reader *r, struct manifest *m, const struct yaml_pos *list) {
+    m->deliberate = rv_arena_alloc(m->doc.arena, ((list != NULL ? list->n : 0) + 1) * sizeof *m->deliberate);
+    for (struct yaml_pos *k = list != NULL ? list->kids : NULL; k != NULL; k = k->next) {
+        int code = schema_read(r, k, "deliberate[]", deliberate_keys, &m->deliberate[m->deliberate_n++]);
         if (code != 0) return code;
     }
     return 0;
@@ -428,6 +443,7 @@ struct manifest *manifest_parse(struct rv_str text, const char *path, struct rv_
     if (code == 0) code = read_writes(&r, raw.writes, "writes", write_keys, &m->writes, &m->write_n);
     if (code == 0) code = read_settings(&r, m, raw.settings);
     if (code == 0) code = read_expectations(&r, m, raw.expects);
+    if (code == 0) code = read_deliberate(&r, m, raw.deliberate);
     if (code == 0) code = check_conditions(&r, m);
     if (code == 0) code = manifest_read_secrets(&r, raw.secrets, &m->secrets, &m->secret_n);
     if (code == 0) code = check_patterns(&r, m);

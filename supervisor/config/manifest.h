@@ -49,6 +49,12 @@ struct manifest_metric_help {
     struct rv_str name, text; /* the name is the one that the plugin gives, without the prefix that may be added */
 };
 
+/* A difference between what the plugin writes and what the reference operator writes that is meant to be, for twins.
+ * '*' stands for any characters. */
+struct manifest_deliberate {
+    struct rv_str resource, field, reason; /* field: as in supervisor/twin/compare.h */
+};
+
 struct manifest {
     struct yaml_doc doc;
     /* `text` is the whole manifest. */
@@ -60,6 +66,8 @@ struct manifest {
     size_t write_n;
     struct manifest_expectation *expects;
     size_t expect_n;
+    struct manifest_deliberate *deliberate;
+    size_t deliberate_n;
     struct schema_texts http;
     struct schema_texts metrics; /* prefixes of metrics that are exported under their own names */
     struct manifest_metric_help *metric_help;

@@ -76,6 +76,11 @@ static void add_plain(struct roles *r, const char *api_version, const char *reso
                             .verbs = verbs});
 }
 
+/* What a twin may do of it: it reads what it would write. */
+static unsigned read_only(const struct roles *r, unsigned verbs) {
+    return r->config->mode != MODE_TWIN ? verbs : verbs & (GET | LIST | WATCH);
+}
+
 /* The verbs that the API server checks for a granted verb. */
 static unsigned verbs_of(struct rv_str granted) {
     if (rv_str_is(granted, "apply")) return PATCH | CREATE; /* apply creates a missing object */
@@ -100,11 +105,16 @@ static void add_grants(struct roles *r, const struct config_plugin *p) {
             rule.verbs &= ~(unsigned)GET;
         else
             makes = makes || ((rule.verbs & CREATE) != 0 && g->subresource.n == 0);
+        if (r->config->mode == MODE_TWIN) {
+            if (rv_str_is(g->resource, "events")) continue;
+            rule.verbs = GET;
+            rule.subresource = RV_STR("");
+        }
         add_rule(r, &g->namespaces, &rule);
     }
     /* Owner references that block the owner's deletion: the API server may check this. */
     const struct manifest_kind *k = &p->manifest->kinds[0];
-    if (makes)
+    if (makes && r->config->mode != MODE_TWIN)
         add_rule(r, NULL,
                  &(struct rule){.group = group_of(k->api_version),
                                 .resource = k->resource,
@@ -129,8 +139,8 @@ static void add_plugin(struct roles *r, const struct config_plugin *p) {
     }
     add_grants(r, p);
     if (r->config->proxy_http && p->http.n != 0) {
-        add_plain(r, "v1", "services", "proxy", GET | CREATE | UPDATE | PATCH | DELETE);
-        add_plain(r, "v1", "pods", "proxy", GET | CREATE | UPDATE | PATCH | DELETE);
+        add_plain(r, "v1", "services", "proxy", read_only(r, GET | CREATE | UPDATE | PATCH | DELETE));
+        add_plain(r, "v1", "pods", "proxy", read_only(r, GET | CREATE | UPDATE | PATCH | DELETE));
         add_plain(r, "v1", "pods", "", LIST);
     }
     for (size_t i = 0; i < p->secret_n; i++) {
@@ -144,7 +154,7 @@ static void add_plugin(struct roles *r, const struct config_plugin *p) {
 /* Leases of one name only; a list by that name is allowed where the rule names it. */
 static void add_other_operator(struct roles *r) {
     const struct config_other *c = &r->config->other;
-    if (c->action == OTHER_IGNORE) return;
+    if (c->action == OTHER_IGNORE || r->config->mode == MODE_TWIN) return;
     r->lease = (struct schema_texts){(struct rv_str *)(uintptr_t)&c->lease, 1, true};
     const struct rule rule = {
         .group = RV_STR("coordination.k8s.io"), .resource = RV_STR("leases"), .names = &r->lease, .verbs = GET | LIST};
@@ -163,8 +173,8 @@ static void add_other_operator(struct roles *r) {
 static void collect(struct roles *r) {
     const struct config *c = r->config;
     r->who = RV_STR("rayvisord");
-    add_plain(r, "events.k8s.io/v1", "events", "", CREATE | PATCH);
-    if (c->lead.enabled)
+    if (c->mode != MODE_TWIN) add_plain(r, "events.k8s.io/v1", "events", "", CREATE | PATCH);
+    if (c->mode != MODE_TWIN && c->lead.enabled)
         add_in(r, c->lead.ns.n != 0 ? c->lead.ns : r->own,
                &(struct rule){.group = RV_STR("coordination.k8s.io"),
                               .resource = RV_STR("leases"),

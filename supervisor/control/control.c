@@ -9,6 +9,7 @@
 #include "session.h"
 #include "supervisor/leadership.h"
 #include "supervisor/proc/plugin.h"
+#include "supervisor/twin/twin.h"
 
 struct control {
     struct supervisor *s;
@@ -71,6 +72,21 @@ static void do_explain(struct control *c, struct client *session, struct rv_val 
         explain_begin(session, &c->explain, q);
 }
 
+static void do_twin(struct control *c, struct client *session, struct rv_val q) {
+    rv_autobuf struct rv_buf b = {0};
+    struct jsonw w = {.out = &b};
+    if (c->s->twin == NULL) {
+        control_session_fail(session, "this operator is no twin: with \"mode: twin\" it writes nothing and compares",
+                             NULL);
+        return;
+    }
+    jsonw_begin_object(&w, NULL);
+    twin_write(c->s->twin,
+               &(struct twin_filter){rv_path_str(q, "kind"), rv_path_str(q, "namespace"), rv_path_str(q, "name")}, &w);
+    jsonw_end_object(&w);
+    control_session_answer(session, rv_buf_str(&b));
+}
+
 static void do_reload(struct control *c, struct client *session, struct rv_val q) {
     struct rv_error err = {0};
     (void)q;
@@ -104,11 +120,8 @@ static void do_release(struct control *c, struct client *session, struct rv_val 
 static const struct {
     const char *name;
     void (*fn)(struct control *c, struct client *session, struct rv_val q);
-} commands[] = {{"status", do_status},
-                {"plugins", do_plugins},
-                {"explain", do_explain},
-                {"reload", do_reload},
-                {"release", do_release}};
+} commands[] = {{"status", do_status}, {"plugins", do_plugins}, {"explain", do_explain},
+                {"reload", do_reload}, {"release", do_release}, {"twin", do_twin}};
 
 static void on_request(void *arg, struct client *session, struct rv_val q) {
     struct rv_str cmd = rv_path_str(q, "cmd");
@@ -117,7 +130,7 @@ static void on_request(void *arg, struct client *session, struct rv_val q) {
             commands[i].fn(arg, session, q);
             return;
         }
-    control_session_fail(session, "unknown command: there are status, plugins, explain, reload, release", NULL);
+    control_session_fail(session, "unknown command: there are status, plugins, explain, reload, release, twin", NULL);
 }
 
 struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err),

@@ -49,6 +49,7 @@ static void write_actions(const struct supervisor *s, struct jsonw *w) {
     jsonw_uint(w, "done", x.done);
     jsonw_uint(w, "failed", x.failed);
     jsonw_uint(w, "denied", x.denied);
+    if (s->config->mode == MODE_TWIN) jsonw_uint(w, "withheld", x.withheld);
     jsonw_end_object(w);
 }
 
@@ -70,6 +71,7 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     rv_autobuf struct rv_buf scratch = {0};
     const char *why = health_not_ready(s, &scratch);
     jsonw_text(w, "version", RV_VERSION);
+    jsonw_text(w, "mode", s->config->mode == MODE_TWIN ? "twin" : "operate");
     jsonw_int(w, "pid", getpid());
     jsonw_int(w, "uptimeSeconds", (clock_monotonic() - s->started) / INT64_C(1000000000));
     jsonw_bool(w, "ready", why == NULL);

@@ -66,6 +66,16 @@ const struct ctl_command ctl_commands[] = {
      "An object on which its plugin died twice is left alone until the object, or the plugin's library or settings,\n"
      "change, or until this command.",
      "s", TABLE_OR_JSON, CTL_PLUGIN, NULL, ctl_release},
+    {"twin", "[KIND/NAME] [-n NAMESPACE]", "what an operator that writes nothing would do otherwise than another one",
+     "Asks a rayvisord whose mode is twin. Each line is a field in which an object differs from what rayvisord would "
+     "make of\n"
+     "it: ours, theirs, and the reason where one is known. A difference that is younger than twin.graceSeconds does "
+     "not "
+     "count.\n"
+     "The last line is the summary. The exit status is 1 if a difference is unexplained. Without KIND/NAME, of all "
+     "objects:\n"
+     "rayvisorctl twin rc/demo -n team-a",
+     "ns", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_twin},
     {"sandbox", "up [--config FILE]|down|status|kubeconfig", "an embedded cluster with an operator on this machine",
      "up starts both in the background, with the default configuration or that of --config. down stops them, status\n"
      "shows what runs, and kubeconfig prints the path of the kubeconfig:\n"

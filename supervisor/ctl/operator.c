@@ -73,6 +73,9 @@ int ctl_status(struct ctl_context *c) {
         printf("the configuration file is refused, the one before stays in force until the next start: " RV_STR_FMT
                "\n",
                RV_STR_ARG(refused));
+    if (rv_str_is(rv_path_str(v, "mode"), "twin"))
+        printf("a twin: it writes nothing and compares, %lld actions withheld; the differences: %s twin\n",
+               (long long)rv_path_int(v, "actions.withheld", 0), c->program);
     struct rv_val lead = rv_val_get(v, "leadership");
     if (rv_path_bool(lead, "enabled", false)) {
         struct rv_str holder = rv_path_str(lead, "holder");

@@ -125,6 +125,8 @@ static int add_operator(struct report *r) {
     struct rv_val unused = RV_VAL_ABSENT;
     int x = add_answer(r, "{\"cmd\":\"status\"}", "status.json", &r->status);
     if (x == 0) x = add_answer(r, "{\"cmd\":\"plugins\"}", "plugins.json", &unused);
+    if (x == 0 && rv_str_is(rv_path_str(r->status, "mode"), "twin"))
+        x = add_answer(r, "{\"cmd\":\"twin\"}", "twin.json", &unused);
     if (x == 0) x = add_config(r);
     if (x == 0) x = add_versions(r);
     return x == 0 ? add_log(r) : x;
@@ -192,7 +194,7 @@ static int add_readme(struct report *r) {
         &b,
         "Report of %s %s, made at %s.\n\n"
         "versions.json, status.json, plugins.json, config.yaml: the operator\n"
-        "operator.log: its last lines\n"
+        "operator.log: its last lines; twin.json: if it is a twin, the differences\n"
         "objects/: the objects of ray.io; explain/: what each plugin decided for them; why/: what blocks them\n\n"
         "No Secret was read. \"" MASKED
         "\" stands for what may be one: values of environment variables, of HTTP headers\n"

@@ -8,6 +8,7 @@
 #include "supervisor/leadership.h"
 #include "supervisor/proc/metrics_table.h"
 #include "supervisor/proc/plugin.h"
+#include "supervisor/twin/twin.h"
 #include "web.h"
 
 static void print_head(struct rv_buf *b, const char *name, const char *type, const char *help) {
@@ -147,6 +148,38 @@ static void print_clients(const struct supervisor *s, struct rv_buf *b) {
                  "connections to http.bind that were ended to make room, or because they took too long", c.cut_off);
 }
 
+static void print_difference(void *arg, struct rv_str plugin, struct rv_str resource, struct rv_str field,
+                             bool explained, uint64_t n) {
+    const struct label labels[] = {{"plugin", plugin},
+                                   {"resource", resource},
+                                   {"field", field},
+                                   {"explained", explained ? RV_STR("true") : RV_STR("false")}};
+    print_sample(arg, "rayvisor_twin_differences", labels, RV_ARRAY_LEN(labels), n);
+}
+
+static void print_twin(const struct supervisor *s, uint64_t withheld, struct rv_buf *b) {
+    struct twin_stats t;
+    int64_t now = clock_wall();
+    if (s->twin == NULL) return;
+    twin_stats(s->twin, &t);
+    print_single(b, "rayvisor_twin_withheld_total", "counter", "actions that were withheld, events included", withheld);
+    print_single(b, "rayvisor_twin_compared_total", "counter", "comparisons of an action with what is there",
+                 t.compared);
+    print_single(b, "rayvisor_twin_left_out_total", "counter",
+                 "comparisons that could not be made or kept, for lack of room or because a read failed", t.left_out);
+    print_head(b, "rayvisor_twin_differences", "gauge", "differences now that are older than the grace, by field");
+    twin_each_count(s->twin, print_difference, b);
+    print_single(b, "rayvisor_twin_unexplained", "gauge", "differences now that nothing explains", t.unexplained);
+    print_single(b, "rayvisor_twin_unexplained_total", "counter", "differences that nothing explained, since the start",
+                 t.became_unexplained);
+    print_single(b, "rayvisor_twin_last_unexplained_timestamp_seconds", "gauge",
+                 "when there was an unexplained difference last; 0 never since the start",
+                 (uint64_t)(t.last_unexplained / INT64_C(1000000000)));
+    print_single(b, "rayvisor_twin_clean_seconds", "gauge", "for how long there has been no unexplained difference",
+                 t.clean_since != 0 && now > t.clean_since ? (uint64_t)((now - t.clean_since) / INT64_C(1000000000))
+                                                           : 0);
+}
+
 /* What is the supervisor's own is bounded by its configuration, and made at once. */
 static void print_own(struct supervisor *s, struct rv_buf *b) {
     struct store_stats st;
@@ -157,8 +190,8 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     executor_stats(s->executor, &x);
     print_head(b, "rayvisor_build_info", "gauge", "always 1");
     print_sample(b, "rayvisor_build_info", &(struct label){"version", RV_STR(RV_VERSION)}, 1, 1);
-    print_single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by",
-                 !leadership_stands_by(s));
+    print_single(b, "rayvisor_leader", "gauge", "1 when this instance acts, 0 when it stands by or is a twin",
+                 !leadership_stands_by(s) && s->config->mode != MODE_TWIN);
     print_single(b, "rayvisor_other_operator_active", "gauge",
                  "1 while another operator for the same kinds renews its Lease beside this one",
                  leadership_beside_another(s));
@@ -168,6 +201,8 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     print_single(b, "rayvisor_config_refused_timestamp_seconds", "gauge",
                  "since when the configuration file is refused; 0: it is not",
                  s->config_refused != NULL ? (uint64_t)(s->config_refused_since / INT64_C(1000000000)) : 0);
+    print_single(b, "rayvisor_twin", "gauge", "1 where this operator writes nothing and compares", s->twin != NULL);
+    print_twin(s, x.withheld, b);
     plugin_gauges(s, b);
     print_head(b, "rayvisor_actions_total", "counter", "actions by outcome");
     executor_each_count(s->executor, print_count, b);

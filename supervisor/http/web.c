@@ -53,7 +53,11 @@ static void answer_ready(struct web *w, struct client *c, const struct request *
     rv_autobuf struct rv_buf scratch = {0}, b = {0}, shown = {0};
     const char *why = health_not_ready(w->s, &scratch);
     const char *refused = health_config_refused(w->s);
-    rv_buf_addf(&b, "%s", why != NULL ? why : leadership_stands_by(w->s) ? "ok, standing by" : "ok");
+    rv_buf_addf(&b, "%s",
+                why != NULL                       ? why
+                : w->s->config->mode == MODE_TWIN ? "ok, a twin: it writes nothing"
+                : leadership_stands_by(w->s)      ? "ok, standing by"
+                                                  : "ok");
     const char *other = why == NULL ? leadership_held_back(w->s, &scratch) : NULL;
     if (other != NULL) rv_buf_addf(&b, ": %s", other);
     if (refused != NULL)

@@ -479,6 +479,20 @@ void store_each(const struct store_collection *c, store_each_fn fn, void *arg) {
         if (!node_at(w.link)->tombstone) fn(arg, &node_at(w.link)->o);
 }
 
+bool store_each_of(const struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
+                   store_each_fn fn, void *arg) {
+    bool any = false;
+    for (const struct store_collection *c = s->collections; c != NULL; c = c->next) {
+        if (!rv_str_is(api_version, c->api_version) || !rv_str_is(resource, c->resource)) continue;
+        any = true;
+        for (struct hash_table_walk w = hash_table_walk(&c->nodes); hash_table_walk_next(&w);) {
+            const struct node *n = node_at(w.link);
+            if (!n->tombstone && (ns.n == 0 || rv_str_eq(ns, n->o.ns))) fn(arg, &n->o);
+        }
+    }
+    return any;
+}
+
 uint64_t store_rev(const struct store *s) { return s->rev; }
 void store_stats(const struct store *s, struct store_stats *ret) { *ret = s->stats; }
 

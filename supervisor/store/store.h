@@ -86,6 +86,10 @@ bool store_refused(struct store *s, struct rv_str api_version, struct rv_str res
 const struct store_object *store_find(const struct store_collection *c, struct rv_str ns, struct rv_str name);
 typedef void (*store_each_fn)(void *arg, const struct store_object *o);
 void store_each(const struct store_collection *c, store_each_fn fn, void *arg);
+/* Calls fn with each object of a resource, in whatever collections it is (with one of several more than once). ns: its
+ * namespace; empty for all. Returns false if no collection is of that resource. */
+bool store_each_of(const struct store *s, struct rv_str api_version, struct rv_str resource, struct rv_str ns,
+                   store_each_fn fn, void *arg);
 uint64_t store_rev(const struct store *s);
 
 /* Listeners are called for every change, synchronously, in the order of rev. */

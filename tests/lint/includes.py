@@ -18,7 +18,7 @@ STORAGE = BASE + ["deploy/sandbox/storage.h", "deploy/sandbox/storage_internal.h
 # The supervisor from the bottom up.
 SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor/kube", "supervisor/store"]
 BUS = SHARED + ["supervisor/trouble.h"]
-ACTIONS = BUS + ["supervisor/bus", "supervisor/requests", "supervisor/leadership.h"]
+ACTIONS = BUS + ["supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
 PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
 ALLOWED = {
     "include": [],
@@ -57,10 +57,13 @@ ALLOWED = {
     "supervisor/zoneinfo": BASE,
     "supervisor/bus": BUS,
     "supervisor/requests": SHARED + ["supervisor/curl"],
+    "supervisor/twin": SHARED,
     "supervisor/actions": ACTIONS,
     "supervisor/proc": PROC,
     "supervisor/health.c": PROC + ["supervisor/health.h", "supervisor/proc"],
     "supervisor/health.h": SHARED,
+    "supervisor/twin_rounds.c": PROC + ["supervisor/twin_rounds.h", "supervisor/health.h", "supervisor/proc"],
+    "supervisor/twin_rounds.h": SHARED,
     "supervisor/http": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/proc"],
     "supervisor/control": PROC + ["supervisor/clients.h", "supervisor/health.h", "supervisor/proc", "supervisor/http"],
     "deploy/sandbox": BASE,
