@@ -76,7 +76,7 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
         break;
     case MSG_EXPLANATION:
         m.explain =
-            (struct msg_explain){7, 0, {RV_STR("ns"), RV_STR("n")}, MSG_KEY_DELAYED, RV_STR("a\nb"), -1, 3, 99, 1};
+            (struct msg_explain){7, 0, {RV_STR("ns"), RV_STR("n")}, MSG_KEY_DELAYED, RV_STR("a\nb"), -1, 3, 99, 98, 1};
         break;
     case MSG_FAILED:
     case MSG_ADOPTED:
@@ -136,7 +136,7 @@ static struct msg sample_from_supervisor(struct rv_arena *a, unsigned type) {
         break;
     case MSG_EXPLAIN:
     case MSG_QUARANTINE:
-        m.explain = (struct msg_explain){7, 2, {RV_STR("ns"), RV_STR("n")}, 1, RV_STR("x"), 1, 1, 1, 1};
+        m.explain = (struct msg_explain){7, 2, {RV_STR("ns"), RV_STR("n")}, 1, RV_STR("x"), 1, 1, 1, 1, 1};
         break;
     case MSG_REFUSE:
         m.text = (struct msg_text){RV_E_ABI, RV_STR("why")};
