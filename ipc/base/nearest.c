@@ -3,23 +3,29 @@
 
 enum { WORD_MAX = 64, FAR = 4 };
 
-/* The edit distance of two words, without regard to upper and lower case. */
+static bool same_letter(struct rv_str a, size_t i, struct rv_str b, size_t k) {
+    return (a.p[i] | 0x20) == (b.p[k] | 0x20);
+}
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+
+/* The edit distance of two words, without regard to upper and lower case. Two neighbours that have changed places are
+ * one mistake. */
 static size_t distance(struct rv_str a, struct rv_str b) {
-    size_t row[WORD_MAX + 1];
+    size_t rows[3][WORD_MAX + 1]; /* of the letters i-2, i-1 and i */
     if (a.n > WORD_MAX || b.n > WORD_MAX) return WORD_MAX;
-    for (size_t k = 0; k <= b.n; k++) row[k] = k;
+    for (size_t k = 0; k <= b.n; k++) rows[0][k] = k;
     for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
+        size_t *now = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
+        now[0] = i;
         for (size_t k = 1; k <= b.n; k++) {
-            size_t up = row[k], best = diagonal + ((a.p[i - 1] | 0x20) != (b.p[k - 1] | 0x20));
-            if (up + 1 < best) best = up + 1;
-            if (row[k - 1] + 1 < best) best = row[k - 1] + 1;
-            diagonal = up;
-            row[k] = best;
+            now[k] = smaller(last[k - 1] + !same_letter(a, i - 1, b, k - 1), smaller(last[k], now[k - 1]) + 1);
+            if (i > 1 && k > 1 && same_letter(a, i - 1, b, k - 2) && same_letter(a, i - 2, b, k - 1))
+                now[k] = smaller(now[k], before[k - 2] + 1);
         }
     }
-    return row[b.n];
+    return rows[a.n % 3][b.n];
 }
 
 struct nearest nearest_begin(struct rv_str given) {

@@ -226,7 +226,7 @@ static void log_work(struct cluster_pass *p) {
     if (p->creates == 0 && p->deletes == 0) return;
     snprintf(creates, sizeof creates, "%u", p->creates);
     snprintf(deletes, sizeof deletes, "%u", p->deletes);
-    const struct rv_field fields[] = {{RV_STR("creates"), rv_str(creates)}, {RV_STR("deletes"), rv_str(deletes)}};
+    const struct rv_field fields[] = {{RV_STR("#creates"), rv_str(creates)}, {RV_STR("#deletes"), rv_str(deletes)}};
     p->ctx.api->log(p->ctx.host, RV_LOG_INFO, RV_STR("changing the cluster's objects"), fields, RV_ARRAY_LEN(fields));
 }
 

@@ -25,6 +25,7 @@ struct host_output {
  * the supervisor. */
 bool host_field_reserved(struct rv_str key) {
     static const char *const ours[] = {"time", "level", "msg", "component", "plugin", "host"};
+    if (key.n > 0 && key.p[0] == '#') key = (struct rv_str){key.p + 1, key.n - 1}; /* log.h */
     for (size_t i = 0; i < RV_ARRAY_LEN(ours); i++)
         if (rv_str_is(key, ours[i])) return true;
     return false;
@@ -32,6 +33,7 @@ bool host_field_reserved(struct rv_str key) {
 
 static bool print_record(struct host_output *o, struct rv_str line) {
     rv_autobuf struct rv_buf mp = {0};
+    rv_autoarena struct rv_arena *a = rv_arena_new();
     if (line.n == 0 || line.p[0] != '{' || rv_json_to_mp(line, NULL, &mp, NULL) != 0) return false;
     struct rv_val v = {mp.p, mp.n};
     struct rv_str message = rv_path_str(v, "msg");
@@ -39,9 +41,13 @@ static bool print_record(struct host_output *o, struct rv_str line) {
     if (message.n == 0 || log_level_parse(rv_path_str(v, "level"), &level) != 0) return false;
     struct rv_field fields[24] = {{RV_STR("plugin"), o->plugin}, {RV_STR("host"), RV_STR("true")}};
     size_t n = 2;
-    for (struct rv_iter it = rv_iter(v); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);)
-        if (rv_val_type(it.val) == RV_STRING && !host_field_reserved(it.key))
-            fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
+    for (struct rv_iter it = rv_iter(v); n < RV_ARRAY_LEN(fields) && rv_iter_next(&it);) {
+        if (host_field_reserved(it.key)) continue;
+        if (rv_val_type(it.val) == RV_STRING) fields[n++] = (struct rv_field){it.key, rv_val_str(it.val)};
+        if (rv_val_type(it.val) == RV_INT)
+            fields[n++] = (struct rv_field){rv_arena_fmt(a, "#" RV_STR_FMT, RV_STR_ARG(it.key)),
+                                            rv_arena_fmt(a, "%lld", (long long)rv_val_int(it.val, 0))};
+    }
     if (log_enabled(level) && log_limit_allows(&o->log_limit, o->plugin, line.n, clock_monotonic()))
         log_write_fields(level, message, fields, n);
     return true;

@@ -49,6 +49,13 @@ def test_services_and_resources_are_checked(env):
     refused(422, lambda: kube.create("pods", ns, pod(limits={"cpu": "1"}, requests={"cpu": "2"})),
             'spec.containers[0].resources.requests: Invalid value: \\"2\\": must be less than or equal to cpu limit of 1')
     refused(422, lambda: kube.create("pods", ns, pod(requests={"example.com/gpu": "1"})), "Limit must be set for non overcommitable resources")
+    refused(400, lambda: kube.create("pods", ns, pod(requests={"cpu": "two"})), "quantities must match the regular expression")
+    refused(422, lambda: kube.create("services", ns, {"metadata": {"name": "s"}, "spec": {"type": "NodePort", "ports": [{"port": 1, "nodePort": 5}]}}), "spec.ports[0].nodePort: Invalid value: 5")
+    spec = lambda container={}, **more: {"containers": [{"name": "c", "image": "i", **container}], **more}
+    for s, needle in ((spec(restartPolicy="Sometimes"), 'spec.restartPolicy: Unsupported value: \\"Sometimes\\"'), (spec({"imagePullPolicy": "Now"}), 'spec.containers[0].imagePullPolicy: Unsupported value: \\"Now\\"'),
+                      (spec({"ports": [{"containerPort": 99999}]}), "spec.containers[0].ports[0].containerPort: Invalid value: 99999"), (spec({"ports": [{"containerPort": 1, "protocol": "X"}]}), "spec.containers[0].ports[0].protocol: Unsupported value")):
+        refused(422, lambda: kube.create("pods", ns, {"metadata": {"name": "p"}, "spec": s}), needle)
+    refused(422, lambda: kube.create("jobs", ns, {"metadata": {"name": "j"}, "spec": {"template": {"spec": spec()}}}), 'restartPolicy: Required value: valid values: \\"OnFailure\\", \\"Never\\"')
 
 
 def test_bytes_are_written_in_one_form(env):

@@ -29,6 +29,7 @@ def test_create(env):
     for reason in ("CreatedService", "CreatedHeadPod", "CreatedWorkerPod"):
         wait_for(f"event {reason}", lambda: events_of(kube, ns, "demo", reason))
     assert_quiet(env)
+    assert {type(l[k]) for l in env.op.logs("changing the cluster's objects") for k in ("creates", "deletes")} == {int}, "numbers of plugins are numbers"
 
 
 def test_service_follows_the_head(env):

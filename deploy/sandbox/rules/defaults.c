@@ -132,14 +132,14 @@ static void default_host_ports(struct rv_arena *a, struct rv_node *spec) {
     }
 }
 
-static void default_pod_spec(struct rv_arena *a, struct rv_node *spec, const char *restart) {
+static void default_pod_spec(struct rv_arena *a, struct rv_node *spec) {
     static const char *const lists[] = {"containers", "initContainers"};
     for (size_t i = 0; i < RV_ARRAY_LEN(lists); i++) {
         struct rv_node *list = rv_node_get(spec, lists[i]);
         for (size_t j = 0; j < rv_node_len(list); j++) default_container(a, rv_node_at(list, j));
     }
     default_volumes(a, spec);
-    def_str(a, spec, "restartPolicy", restart);
+    def_str(a, spec, "restartPolicy", "Always");
     def_str(a, spec, "dnsPolicy", "ClusterFirst");
     def_str(a, spec, "schedulerName", "default-scheduler");
     def_int(a, spec, "terminationGracePeriodSeconds", 30);
@@ -246,7 +246,7 @@ void sb_default_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
         admit_token(a, spec);
     }
     admit_tolerations(a, spec);
-    default_pod_spec(a, spec, "Always");
+    default_pod_spec(a, spec);
     def(a, spec, "enableServiceLinks", rv_node_bool(a, true));
     def_int(a, spec, "priority", 0);
     def_str(a, spec, "preemptionPolicy", "PreemptLowerPriority");
@@ -316,7 +316,7 @@ void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     def(a, spec, "manualSelector", rv_node_bool(a, false));
     def_str(a, spec, "podReplacementPolicy", "TerminatingOrFailed");
     struct rv_node *template = rv_node_ensure_map(a, spec, "template");
-    default_pod_spec(a, rv_node_ensure_map(a, template, "spec"), "Never");
+    default_pod_spec(a, rv_node_ensure_map(a, template, "spec"));
     struct rv_str uid = copy_text(a, rv_node_path(object, "metadata.uid"));
     struct rv_str name = copy_text(a, rv_node_path(object, "metadata.name"));
     if (rv_node_get(spec, "selector") == NULL) {
@@ -330,9 +330,9 @@ void sb_default_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *ob
     }
 }
 
-static void default_template(struct rv_arena *a, struct rv_node *owner, const char *restart) {
+static void default_template(struct rv_arena *a, struct rv_node *owner) {
     struct rv_node *spec = rv_node_path(owner, "template.spec");
-    if (spec != NULL) default_pod_spec(a, spec, restart);
+    if (spec != NULL) default_pod_spec(a, spec);
 }
 
 void sb_default_deployment(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
@@ -345,19 +345,19 @@ void sb_default_deployment(struct sb_storage *s, struct rv_arena *a, struct rv_n
         def_str(a, rolling, "maxSurge", "25%");
         def_str(a, rolling, "maxUnavailable", "25%");
     }
-    default_template(a, rv_node_get(object, "spec"), "Always");
+    default_template(a, rv_node_get(object, "spec"));
 }
 
 void sb_default_replicaset(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
     (void)s;
     (void)old;
-    default_template(a, rv_node_ensure_map(a, object, "spec"), "Always");
+    default_template(a, rv_node_ensure_map(a, object, "spec"));
 }
 
 void sb_default_cronjob(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old) {
     (void)s;
     (void)old;
-    default_template(a, rv_node_path(object, "spec.jobTemplate.spec"), "Never");
+    default_template(a, rv_node_path(object, "spec.jobTemplate.spec"));
 }
 
 /* The policy types follow from the rules of the policy. */

@@ -47,6 +47,8 @@ void sb_validate_service(struct sb_storage *s, struct rv_arena *a, struct rv_nod
 /* For pods and for pod templates. */
 void sb_validate_template(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                           struct rv_node *causes);
+void sb_validate_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes);
 void sb_validate_pod(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
                      struct rv_node *causes);
 

@@ -95,6 +95,11 @@ static void look(struct walk *w, const struct sb_type *t, struct rv_node *v, str
     }
     struct rv_str key;
     struct rv_node *child = NULL;
+    struct rv_quantity q;
+    if (t->kind == SB_QUANTITY && !w->keep && rv_quantity_from_val(rv_node_freeze(w->a, v), &q) != 0 &&
+        w->out->mismatch.n == 0)
+        w->out->mismatch = RV_STR("quantities must match the regular expression "
+                                  "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
     if (t->kind == SB_LIST)
         for (size_t i = 0; i < rv_node_len(v); i++)
             look(w, t->items, rv_node_at(v, i), rv_arena_fmt(w->a, RV_STR_FMT "[%zu]", RV_STR_ARG(path), i), depth + 1);

@@ -3,6 +3,32 @@
 
 #include <stdio.h>
 
+/* ---- values of a list, numbers of ports ---- */
+
+struct choice {
+    const char *path;
+    const char *values[5]; /* in the order of the message; ends with NULL */
+};
+static const struct choice protocols = {"protocol", {"SCTP", "TCP", "UDP", NULL}};
+
+static void check_choice(struct rv_arena *a, struct rv_node *causes, const char *path, struct rv_str value,
+                         const struct choice *c) {
+    rv_autobuf struct rv_buf known = {0};
+    for (size_t i = 0; c->values[i] != NULL; i++) {
+        if (rv_str_is(value, c->values[i])) return;
+        rv_buf_addf(&known, "%s\"%s\"", i != 0 ? ", " : "", c->values[i]);
+    }
+    sb_cause(a, causes, "%s: Unsupported value: \"" RV_STR_FMT "\": supported values: %s", path, RV_STR_ARG(value),
+             rv_buf_cstr(&known));
+}
+
+static void check_number(struct rv_arena *a, struct rv_node *causes, struct rv_str path, struct rv_val v) {
+    int64_t n = rv_val_int(v, 0);
+    if (rv_val_type(v) == RV_STRING || (n >= 1 && n <= 65535)) return;
+    sb_cause(a, causes, RV_STR_FMT ": Invalid value: %lld: must be between 1 and 65535, inclusive", RV_STR_ARG(path),
+             (long long)n);
+}
+
 /* ---- pods ---- */
 
 /* Extended resources and huge pages cannot be overcommitted: the request must be the limit. */
@@ -50,6 +76,16 @@ static void check_resources(struct rv_arena *a, struct rv_node *causes, const ch
     }
 }
 
+/* Protocols and policies have defaults, so they are always set. */
+static void check_container_ports(struct rv_arena *a, struct rv_node *causes, struct rv_val ports, const char *path) {
+    size_t i = 0;
+    for (struct rv_iter it = rv_iter(ports); rv_iter_next(&it); i++) {
+        const char *at = rv_arena_fmt(a, "%s.ports[%zu]", path, i).p;
+        check_number(a, causes, rv_arena_fmt(a, "%s.containerPort", at), rv_val_get(it.val, "containerPort"));
+        check_choice(a, causes, rv_arena_fmt(a, "%s.protocol", at).p, rv_path_str(it.val, "protocol"), &protocols);
+    }
+}
+
 static void check_container(struct rv_arena *a, struct rv_node *causes, struct rv_val list, size_t i, struct rv_val c,
                             const char *path) {
     struct rv_str name = rv_path_str(c, "name");
@@ -59,12 +95,17 @@ static void check_container(struct rv_arena *a, struct rv_node *causes, struct r
         if (rv_str_eq(rv_path_str(rv_val_at(list, j), "name"), name))
             sb_cause(a, causes, "%s.name: Duplicate value: \"" RV_STR_FMT "\"", path, RV_STR_ARG(name));
     if (rv_path_str(c, "image").n == 0) sb_cause(a, causes, "%s.image: Required value", path);
+    static const struct choice pull = {"imagePullPolicy", {"Always", "IfNotPresent", "Never", NULL}};
+    check_choice(a, causes, rv_arena_fmt(a, "%s.imagePullPolicy", path).p, rv_path_str(c, "imagePullPolicy"), &pull);
+    check_container_ports(a, causes, rv_val_get(c, "ports"), path);
     check_resources(a, causes, path, rv_val_get(c, "resources"));
 }
 
 static void check_pod_spec(struct rv_arena *a, struct rv_node *causes, struct rv_val spec, const char *at) {
     static const char *const lists[] = {"containers", "initContainers"};
+    static const struct choice restart = {"restartPolicy", {"Always", "Never", "OnFailure", NULL}};
     if (rv_val_len(rv_val_get(spec, "containers")) == 0) sb_cause(a, causes, "%s.containers: Required value", at);
+    check_choice(a, causes, rv_arena_fmt(a, "%s.restartPolicy", at).p, rv_path_str(spec, "restartPolicy"), &restart);
     for (size_t k = 0; k < RV_ARRAY_LEN(lists); k++) {
         struct rv_val list = rv_val_get(spec, lists[k]);
         size_t i = 0;
@@ -91,12 +132,19 @@ void sb_validate_template(struct sb_storage *s, struct rv_arena *a, struct rv_no
     check_pod_spec(a, causes, rv_val_path(v, places[i]), places[i]);
 }
 
+/* A pod of a Job ends, so it must not be started again for ever. */
+void sb_validate_job(struct sb_storage *s, struct rv_arena *a, struct rv_node *object, struct rv_val old,
+                     struct rv_node *causes) {
+    static const char *const places[] = {"spec.template.spec.restartPolicy",
+                                         "spec.jobTemplate.spec.template.spec.restartPolicy"};
+    sb_validate_template(s, a, object, old, causes);
+    for (size_t i = 0; i < RV_ARRAY_LEN(places); i++)
+        if (rv_str_is(rv_node_text(rv_node_path(object, places[i])), "Always"))
+            sb_cause(a, causes, "%s: Required value: valid values: \"OnFailure\", \"Never\"", places[i]);
+}
+
 /* ---- services ---- */
 
-struct choice {
-    const char *path;
-    const char *values[5]; /* in the order of the message; ends with NULL */
-};
 static const struct choice service_choices[] = {
     {"spec.type", {"ClusterIP", "ExternalName", "LoadBalancer", "NodePort", NULL}},
     {"spec.sessionAffinity", {"ClientIP", "None", NULL}},
@@ -104,26 +152,6 @@ static const struct choice service_choices[] = {
     {"spec.internalTrafficPolicy", {"Cluster", "Local", NULL}},
     {"spec.ipFamilyPolicy", {"PreferDualStack", "RequireDualStack", "SingleStack", NULL}},
 };
-static const struct choice protocols = {"protocol", {"SCTP", "TCP", "UDP", NULL}};
-
-static void check_choice(struct rv_arena *a, struct rv_node *causes, const char *path, struct rv_str value,
-                         const struct choice *c) {
-    rv_autobuf struct rv_buf known = {0};
-    for (size_t i = 0; c->values[i] != NULL; i++) {
-        if (rv_str_is(value, c->values[i])) return;
-        rv_buf_addf(&known, "%s\"%s\"", i != 0 ? ", " : "", c->values[i]);
-    }
-    sb_cause(a, causes, "%s: Unsupported value: \"" RV_STR_FMT "\": supported values: %s", path, RV_STR_ARG(value),
-             rv_buf_cstr(&known));
-}
-
-static void check_number(struct rv_arena *a, struct rv_node *causes, struct rv_str path, struct rv_val v) {
-    int64_t n = rv_val_int(v, 0);
-    if (rv_val_type(v) == RV_STRING || (n >= 1 && n <= 65535)) return;
-    sb_cause(a, causes, RV_STR_FMT ": Invalid value: %lld: must be between 1 and 65535, inclusive", RV_STR_ARG(path),
-             (long long)n);
-}
-
 static void check_port(struct rv_arena *a, struct rv_node *causes, struct rv_val ports, size_t i, struct rv_val p) {
     struct rv_str name = rv_path_str(p, "name");
     const char *why = name.n != 0 ? rv_name_dns1123_label(name) : NULL;
@@ -132,6 +160,12 @@ static void check_port(struct rv_arena *a, struct rv_node *causes, struct rv_val
         sb_cause(a, causes, "spec.ports[%zu].name: Invalid value: \"" RV_STR_FMT "\": %s", i, RV_STR_ARG(name), why);
     check_number(a, causes, rv_arena_fmt(a, "spec.ports[%zu].port", i), rv_val_get(p, "port"));
     check_number(a, causes, rv_arena_fmt(a, "spec.ports[%zu].targetPort", i), rv_val_get(p, "targetPort"));
+    int64_t node = rv_path_int(p, "nodePort", 0);
+    if (node != 0 && (node < 30000 || node > 32767))
+        sb_cause(a, causes,
+                 "spec.ports[%zu].nodePort: Invalid value: %lld: provided port is not in the valid range. The range of "
+                 "valid ports is 30000-32767",
+                 i, (long long)node);
     check_choice(a, causes, rv_arena_fmt(a, "spec.ports[%zu].protocol", i).p, rv_path_str(p, "protocol"), &protocols);
     for (size_t j = 0; j < i; j++) {
         struct rv_val other = rv_val_at(ports, j);

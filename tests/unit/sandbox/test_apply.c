@@ -10,7 +10,8 @@ struct step {
 };
 /* A pod's own spec hardly changes any more; a template's does. */
 #define PODS "spec.jobTemplate.spec.template.spec"
-#define JOB(container) "{'spec':{'jobTemplate':{'spec':{'template':{'spec':{'containers':[" container "]}}}}}}"
+#define JOB(container)                                                                                                 \
+    "{'spec':{'jobTemplate':{'spec':{'template':{'spec':{'restartPolicy':'Never','containers':[" container "]}}}}}}"
 static const struct {
     const char *name, *plural;
     struct step steps[6];

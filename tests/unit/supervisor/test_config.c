@@ -57,6 +57,7 @@ static void mistakes(void) {
     } rows[] = {
         {"runtimedir: /x", "f.yaml:1:1:", "did you mean \"runtimeDir\""},
         {"log:\n  levle: info", "f.yaml:2:3:", "did you mean \"level\""},
+        {"kubernetes:\n  qsp: 5", "f.yaml:2:3:", "did you mean \"qps\""},
         {"log:\n  level: loud", "f.yaml:2:10:", "debug or info or warn or error"},
         {"hostSandbox: maybe", "f.yaml:1:14:", "best-effort"},
         {"log: [a]", "f.yaml:1:6:", "mapping"},

@@ -54,6 +54,7 @@ static void log_lines(void) {
         /* where a line is from only the supervisor says */
         {RV_LOG_INFO, NULL, "{\"plugin\":\"other\",\"x\":\"1\",\"component\":\"rayvisord\",\"host\":\"h\"}",
          " plugin=toy x=1\n", "other"},
+        {RV_LOG_INFO, NULL, "{\"#x\":\"1\",\"#plugin\":\"other\",\"#host\":\"other\"}", " plugin=toy x=1\n", "other"},
     };
     struct plugin_world *w = plugin_world_new("");
     world_ready(w);

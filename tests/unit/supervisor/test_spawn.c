@@ -147,10 +147,10 @@ static void lines(void) {
     CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 2);
     /* what the host logs itself is told as our own lines are, with nothing in it that says another origin */
     say(&p, "{\"time\":\"t\",\"level\":\"warn\",\"msg\":\"plugin loaded\",\"component\":\"host\",\"plugin\":\"other\","
-            "\"sandbox\":\"a \\\"b\\\"\",\"deep\":{\"x\":1}}\n");
-    CU_ASSERT_EQUAL(
-        lines_of(&p, " warn  test: plugin loaded plugin=toy host=true sandbox=\"a \\\"b\\\"\"\n", text, sizeof text),
-        1);
+            "\"sandbox\":\"a \\\"b\\\"\",\"deep\":{\"x\":1},\"limit\":7}\n");
+    CU_ASSERT_EQUAL(lines_of(&p, " warn  test: plugin loaded plugin=toy host=true sandbox=\"a \\\"b\\\"\" limit=7\n",
+                             text, sizeof text),
+                    1);
     CU_ASSERT_EQUAL(lines_of(&p, "host output", text, sizeof text), 2);
     static const char *const no_records[] = {"{\"level\":\"warn\"}\n", "{\"msg\":\"m\",\"level\":\"loud\"}\n",
                                              "{\"msg\":\n"};
