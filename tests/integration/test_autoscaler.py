@@ -2,7 +2,7 @@
 """The plugin autoscaler in the operator: it asks a gRPC server (of gRPC's own library) that plays Ray's control store on this machine.
 
 The head's service is asked for as NAME.NAMESPACE.svc.localhost, which is this machine, on the port that the head's start parameters name."""
-import os, struct, sys, threading, time
+import os, struct, subprocess, sys, threading, time
 from concurrent import futures
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import *
@@ -94,13 +94,13 @@ class ControlStore:
         return b""
 
 
-def setup(env, **settings):
+def setup(env, record=None, **settings):
     grpc = grpc_module()
     env.sandbox(why="a control store of this test's own")
     env.kube.namespace(NS)
     store = ControlStore(grpc, env.kube)
     env.operator(plugins=[{"name": "raycluster", "settings": {"clusterDomain": "localhost"}},
-                          {"name": "autoscaler", "settings": {"clusterDomain": "localhost", **settings}}])
+                          {"name": "autoscaler", "settings": {"clusterDomain": "localhost", **settings}, **({"record": record} if record else {})}])
     return store
 
 
@@ -269,6 +269,28 @@ def test_unmet_demand_is_named(env):
         assert not workers(env.kube)
     finally:
         store.stop()
+
+
+def test_a_decision_of_one_cluster_is_replayed(env):
+    folder = os.path.join(env.dir, "recordings")
+    store = setup(env, record=folder)
+    try:
+        env.kube.create("rayclusters", NS, cluster("c", store.port))
+        env.kube.create("rayclusters", NS, cluster("other", store.port))
+        store.cpus = [(1, 2)]
+        for name in ("c", "other"): wait_for("replicas", lambda: group_of(env.kube, name)["replicas"] == 2, 60)
+        env.op.stop()
+    finally:
+        store.stop()
+    recording = max((os.path.join(folder, f) for f in os.listdir(folder)), key=os.path.getsize) # on a slow machine a start may fail
+    command = [binary("rayvisor-host"), "--replay", recording, "--key", f"{NS}/c", f"{BUILD}/lib/rayvisor/plugins/autoscaler.so"]
+    p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    lines = [json.loads(l) for l in p.stdout.splitlines()]
+    assert p.returncode == 0, (p.stderr, lines[-3:])
+    patch = next(i for i, l in enumerate(lines) if l["type"] == "ACTION" and any(o["path"].endswith("/replicas") for o in l.get("payload") or [] if isinstance(o, dict)))
+    why = next(l for l in lines[patch:] if l["type"] == "DECISION")
+    assert any("2 new pods (2 for " in l for l in why["lines"]) and why["at"].startswith("20"), why
+    assert {l["body"]["kn"] for l in lines if l["type"] == "ACTION"} == {"c"}, lines
 
 
 def test_the_sidecar_is_left_alone(env):
