@@ -29,6 +29,13 @@ void noted_add(struct noted_list *l, struct rv_str uid, int64_t at) {
     l->items[l->n++] = (struct noted){rv_strdup(uid), at};
 }
 
+void noted_drop(struct noted_list *l, struct rv_str uid) {
+    struct noted *found = find(l, uid);
+    if (found == NULL) return;
+    free(found->uid);
+    *found = l->items[--l->n];
+}
+
 void noted_keep(struct noted_list *l, const struct seen *s) {
     for (uint32_t i = 0; i < l->n;) {
         bool there = false;
@@ -57,12 +64,14 @@ void memo_forget(struct memo *m) {
     free(m->session);
     m->session = NULL;
     m->good = 0;
+    m->version = 0;
     m->usage = m->reported = 0;
     m->joined = 0;
     m->waits_since = m->met_at = m->demand_since = m->next_poll = 0;
     noted_free(&m->drained);
     noted_free(&m->preempted);
     noted_free(&m->hurried);
+    noted_free(&m->busy);
     forget_draining(m);
 }
 

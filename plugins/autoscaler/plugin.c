@@ -72,6 +72,7 @@ static void look(struct round *r) {
     noted_keep(&r->memo->drained, &r->seen);
     noted_keep(&r->memo->preempted, &r->seen);
     noted_keep(&r->memo->hurried, &r->seen);
+    noted_keep(&r->memo->busy, &r->seen);
 }
 
 /* ---- who scales ----------------------------------------------------------------------------------------- */
@@ -141,6 +142,7 @@ static bool take_patch(struct round *r) {
         }
         if (res->tag == TAG_PATCH)
             tell_count(r->pass, "patches_total", 1, "result", res->code == 0 ? "done" : "failed");
+        if (res->code == 0) r->memo->write_failed = 0;
         if (res->code == 0 || res->code == RV_E_NOT_FOUND) continue;
         r->memo->next_poll = 0; /* what was decided holds no more: look anew */
         /* Somebody changed the spec meanwhile: nothing to wait for. Anything else is tried again ever more slowly. */
@@ -149,6 +151,7 @@ static bool take_patch(struct round *r) {
             continue;
         }
         ok = false;
+        r->memo->write_failed = r->pass->now;
         rv_pass_retry(r->pass, "the RayCluster was not patched: " RV_STR_FMT, RV_STR_ARG(res->message));
     }
     return ok;

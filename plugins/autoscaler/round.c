@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { GOOD_TO_SHRINK = 2, GAP_S = 60, BACKOFF_FIRST_MS = 1000, BACKOFF_MOST_MS = 30000 };
+enum { GOOD_TO_SHRINK = 2, GAP_S = 60, OUTAGE_S = 60, BACKOFF_FIRST_MS = 1000, BACKOFF_MOST_MS = 30000 };
 
 /* ---- when to ask again ---------------------------------------------------------------------------------- */
 
@@ -78,7 +78,11 @@ static const char *doubt_of(struct round *r) {
         before = 0;
     }
     if (m->session == NULL) m->session = rv_strdup(r->gcs->session);
-    if (gap) m->good = 0;
+    /* A control store that started anew keeps the name of its session when its state is kept elsewhere. What
+     * request_resources() held is lost even so. */
+    bool older = r->gcs->version < m->version;
+    if (gap || older) m->good = 0;
+    m->version = r->gcs->version;
     m->last_good = now;
     m->joined = r->seen.joined;
     if (before >= 4 && r->seen.joined < before / 2) {
@@ -86,6 +90,9 @@ static const char *doubt_of(struct round *r) {
         return "more than half of the workers left the control store at once";
     }
     m->good++;
+    /* A node that is drained now would be lost without another that could be made for it. */
+    if (m->write_failed != 0 && now - m->write_failed < OUTAGE_S * SECOND) return "the API server takes no writes";
+    if (older) return "the answer is older than the last one: the control store has started anew";
     return m->good < GOOD_TO_SHRINK ? "this is the first answer of this control store" : NULL;
 }
 

@@ -62,6 +62,8 @@ struct memo {
     int64_t asked_at;     /* the question that is under way, or the last one */
     int64_t met_at;       /* the last question whose answer had no demand that needs new nodes; 0 */
     int64_t demand_since; /* demand that needs new nodes came after this moment, and no patch has been taken yet; 0 */
+    int64_t version;      /* of the last answer: it only grows while the control store's process lives */
+    int64_t write_failed; /* when the API server did not take a write, and none since; 0: it did */
     int64_t ready_failed; /* when the condition could not be written; 0 */
     uint32_t good;        /* answers in a row without doubt */
     uint32_t failures;    /* in a row */
@@ -72,6 +74,7 @@ struct memo {
     bool frozen_said, mode_said, gauge;
     bool polled; /* counted among those that are asked */
     struct noted_list drained, preempted;
+    struct noted_list busy;    /* nodes that are shown, and since when they have been seen in use */
     struct noted_list hurried; /* pods that are being taken away, for which Ray was asked at once */
     char *draining[64];        /* uids of the drains that are under way, by their tag */
     uint32_t n_draining;
@@ -142,6 +145,7 @@ void tell_count(const struct rv_pass *p, const char *name, double value, const c
 int64_t noted_at(const struct noted_list *l, struct rv_str uid);
 void noted_add(struct noted_list *l, struct rv_str uid, int64_t at);
 bool noted_has(const struct noted_list *l, struct rv_str uid);
+void noted_drop(struct noted_list *l, struct rv_str uid);
 void noted_keep(struct noted_list *l, const struct seen *s); /* forgets those whose pods are gone */
 void memo_release(void *memo);
 void memo_forget(struct memo *m); /* a new session: nothing that was known counts */

@@ -1,5 +1,6 @@
 /* tell.c - events, explanations and metrics. */
 #include "plugins/autoscaler/round.h"
+#include "rayvisor/k8s.h"
 
 enum { NODES_SAID = 30, UNMET_SAID = 10 };
 
@@ -192,19 +193,38 @@ void tell_decision(struct round *r) {
     say_unmet(r);
 }
 
+/* Since when it has been so, as far as that is known: Ray says how long a node has been idle, not how long in use. */
+static void write_since(struct round *r, size_t node, struct rv_buf *b) {
+    const struct as_node *n = &r->seen.state.nodes[node];
+    char since[32];
+    if (r->seen.pod_of[node] < 0) return;
+    const struct seen_pod *pod = &r->seen.pods[r->seen.pod_of[node]];
+    bool busy = r->decision->verdicts[node] == AS_KEEP_BUSY;
+    if (!busy) noted_drop(&r->memo->busy, pod->uid);
+    if (busy && !noted_has(&r->memo->busy, pod->uid)) noted_add(&r->memo->busy, pod->uid, r->pass->now);
+    if (busy) {
+        rv_time_format(noted_at(&r->memo->busy, pod->uid), since);
+        rv_buf_addf(b, "; seen so since %s", since);
+    } else if (n->idle_ms > 0) {
+        rv_time_format(r->pass->now - n->idle_ms * MS, since);
+        rv_buf_addf(b, "; idle for %lld s, since %s", (long long)n->idle_ms / 1000, since);
+    }
+}
+
 void tell_nodes(struct round *r) {
-    size_t said = 0, all = 0;
+    size_t all = 0;
     for (size_t i = 0; i < r->seen.state.n_nodes; i++) {
         const struct as_node *n = &r->seen.state.nodes[i];
         if (n->group == AS_HEAD || n->name.n == 0) continue;
-        all++;
-        if (said++ >= NODES_SAID) continue;
+        if (all++ >= NODES_SAID) continue;
         int32_t at = r->seen.gcs_of[i];
         struct rv_str activity =
             at >= 0 && r->decision->verdicts[i] == AS_KEEP_BUSY ? r->gcs->nodes[at].activity : RV_STR("");
-        tell_line(r, RV_STR_FMT " %s%s" RV_STR_FMT "; idle for %lld s", RV_STR_ARG(n->name),
+        rv_autobuf struct rv_buf since = {0};
+        write_since(r, i, &since);
+        tell_line(r, RV_STR_FMT " %s%s" RV_STR_FMT RV_STR_FMT, RV_STR_ARG(n->name),
                   as_verdict_text(r->decision->verdicts[i]), activity.n != 0 ? ": " : "", RV_STR_ARG(activity),
-                  (long long)n->idle_ms / 1000);
+                  RV_STR_ARG(rv_buf_str(&since)));
     }
     if (all > NODES_SAID) tell_line(r, "and %zu more nodes", all - NODES_SAID);
 }

@@ -614,6 +614,8 @@ static void store_explain(struct engine *e, struct queue_key *k) {
     if (k->explain != NULL && strcmp(k->explain, text) == 0) return;
     free(k->explain);
     k->explain = rv_strdup(rv_str(text));
+    struct rv_key key = {k->ns, k->name};
+    if (e->o.explained != NULL) e->o.explained(e->o.arg, &key, rv_str(text));
 }
 
 static void apply_outcome(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {

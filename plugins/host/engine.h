@@ -24,6 +24,8 @@ struct engine_opts {
     const struct rv_plugin *plugin;
     struct flight *flight;                  /* may be NULL */
     void (*send)(void *arg, struct msg *m); /* sends a message of the engine, which is borrowed */
+    /* May be NULL. Called after a pass that explained something else than the one before; the text has lines. */
+    void (*explained)(void *arg, const struct rv_key *key, struct rv_str lines);
     void *arg;
 };
 

@@ -36,7 +36,7 @@ enum {
 };
 
 struct options {
-    const char *lane, *plugin, *record, *replay, *check;
+    const char *lane, *plugin, *record, *replay, *key, *check;
     bool as_configured; /* check with the kinds and settings from descriptor 3 */
     uint64_t record_max;
     int64_t parent; /* 0 if it was not given */
@@ -203,7 +203,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     if (plugin == NULL) return err->code;
     log_info("plugin loaded", "plugin", plugin->name, "version", plugin->version, "sandbox",
              in_force.n != 0 ? rv_buf_cstr(&in_force) : "off");
-    h->engine = engine_new(&(struct engine_opts){plugin, flight, send_out, h});
+    h->engine = engine_new(&(struct engine_opts){.plugin = plugin, .flight = flight, .send = send_out, .arg = h});
     loop_coalesce(h->loop, GATHER_MS, engine_coalesce(h->engine));
     h->now = time_now();
     engine_start(h->engine, h->now, (struct rv_bytes){token, TOKEN_SIZE}, getpid());
@@ -256,7 +256,7 @@ static void drop_message(void *arg, struct msg *m) {
 static int try_init(const struct rv_plugin *p, struct rv_val given, struct rv_error *err) {
     static const uint8_t seed[32] = {1};
     struct engine_time now = time_now();
-    struct engine *e = engine_new(&(struct engine_opts){p, NULL, drop_message, NULL});
+    struct engine *e = engine_new(&(struct engine_opts){.plugin = p, .send = drop_message});
     engine_start(e, now, (struct rv_bytes){seed, sizeof seed}, getpid());
     struct msg welcome = {.type = MSG_WELCOME,
                           .welcome = {.seed = {seed, sizeof seed},
@@ -311,7 +311,7 @@ static int check_only(struct options *o) {
 static int replay_only(const struct options *o, const char *path) {
     struct rv_error err = {0};
     const struct rv_plugin *p = load_plugin(path, &err);
-    int r = p == NULL ? err.code : replay_run(o->replay, p, stdout, &err);
+    int r = p == NULL ? err.code : replay_run(o->replay, p, o->key, stdout, &err);
     if (r < 0) fprintf(stderr, "rayvisor-host: %s\n", err.text);
     return r < 0 ? EXIT_CONFIG : r;
 }
@@ -320,7 +320,7 @@ static int replay_only(const struct options *o, const char *path) {
 
 static int usage(FILE *to) {
     fputs("usage: rayvisor-host --check PLUGIN.so [--as-configured]    (rayvisord gives the settings on descriptor 3)\n"
-          "       rayvisor-host --replay RECORDING PLUGIN.so\n"
+          "       rayvisor-host --replay RECORDING [--key NAMESPACE/NAME] PLUGIN.so\n"
           "       rayvisor-host --lane SOCKET --plugin PLUGIN.so [--record FILE] [--sandbox off|best-effort|enforce]\n"
           "                     [--record-max BYTES] [--max-memory BYTES] [--log-format text|json] [--parent PID]\n"
           "                     (started by rayvisord)\n",
@@ -329,19 +329,13 @@ static int usage(FILE *to) {
 }
 
 static int parse(int argc, char **argv, struct options *o) {
-    static const struct option longs[] = {{"lane", 1, NULL, 'l'},
-                                          {"plugin", 1, NULL, 'p'},
-                                          {"record", 1, NULL, 'r'},
-                                          {"sandbox", 1, NULL, 's'},
-                                          {"replay", 1, NULL, 'R'},
-                                          {"check", 1, NULL, 'c'},
-                                          {"log-format", 1, NULL, 'f'},
-                                          {"max-memory", 1, NULL, 'm'},
-                                          {"help", 0, NULL, 'h'},
-                                          {"as-configured", 0, NULL, 'a'},
-                                          {"record-max", 1, NULL, 'M'},
-                                          {"parent", 1, NULL, 'P'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option longs[] = {{"lane", 1, NULL, 'l'},          {"plugin", 1, NULL, 'p'},
+                                          {"record", 1, NULL, 'r'},        {"sandbox", 1, NULL, 's'},
+                                          {"replay", 1, NULL, 'R'},        {"key", 1, NULL, 'k'},
+                                          {"check", 1, NULL, 'c'},         {"log-format", 1, NULL, 'f'},
+                                          {"max-memory", 1, NULL, 'm'},    {"help", 0, NULL, 'h'},
+                                          {"as-configured", 0, NULL, 'a'}, {"record-max", 1, NULL, 'M'},
+                                          {"parent", 1, NULL, 'P'},        {NULL, 0, NULL, 0}};
     int64_t bytes;
     opterr = 0;
     for (int c; (c = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
@@ -364,6 +358,9 @@ static int parse(int argc, char **argv, struct options *o) {
             break;
         case 'R':
             o->replay = optarg;
+            break;
+        case 'k':
+            o->key = optarg;
             break;
         case 'c':
             o->check = optarg;

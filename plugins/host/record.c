@@ -8,6 +8,7 @@
 
 #include "ipc/base/json_writer.h"
 #include "ipc/base/log.h"
+#include "rayvisor/k8s.h"
 
 struct recorder {
     int fd; /* -1 when it has ended */
@@ -78,7 +79,9 @@ void recorder_add(struct recorder *r, enum record_what what, struct engine_time 
 
 struct replay {
     struct rv_bytes file;
-    size_t at; /* the position after the present record */
+    const char *key;         /* NAMESPACE/NAME of the only object to be shown; NULL for all */
+    struct engine_time time; /* of the present input */
+    size_t at;               /* the position after the present record */
     FILE *out;
     struct engine *engine;
     unsigned long requests, differences;
@@ -163,6 +166,36 @@ static void print_request(struct replay *r, const struct msg *m, const struct rv
     print_line(r, &line);
 }
 
+static bool is_shown(const struct replay *r, const struct rv_key *key) {
+    if (r->key == NULL) return true;
+    rv_autobuf struct rv_buf name = {0};
+    rv_buf_addf(&name, RV_STR_FMT "/" RV_STR_FMT, RV_STR_ARG(key->ns), RV_STR_ARG(key->name));
+    return strcmp(rv_buf_cstr(&name), r->key) == 0;
+}
+
+/* {"type":"DECISION","at":"2026-01-02T03:04:05.000006Z","lines":["...","..."]} */
+static void replay_explained(void *arg, const struct rv_key *key, struct rv_str lines) {
+    struct replay *r = arg;
+    rv_autobuf struct rv_buf line = {0};
+    struct jsonw w = {.out = &line};
+    char at[40];
+    if (r->key == NULL || !is_shown(r, key)) return;
+    rv_time_format_micro(r->time.wall, at);
+    jsonw_begin_object(&w, NULL);
+    jsonw_text(&w, "type", "DECISION");
+    jsonw_text(&w, "at", at);
+    jsonw_begin_array(&w, "lines");
+    while (lines.n > 0) {
+        const char *end = memchr(lines.p, '\n', lines.n);
+        size_t n = end != NULL ? (size_t)(end - lines.p) : lines.n, used = n + (end != NULL);
+        jsonw_str(&w, NULL, (struct rv_str){lines.p, n});
+        lines = (struct rv_str){lines.p + used, lines.n - used};
+    }
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    print_line(r, &line);
+}
+
 /* Writes a short description such as "create configmaps team/a for team/demo". */
 static void describe_message(const struct msg *m, struct rv_buf *out) {
     static const char *const verbs[] = {"",       "create", "apply", "merge patch", "JSON patch", "delete",
@@ -223,7 +256,7 @@ static void replay_send(void *arg, struct msg *m) {
     struct msg plain = *m;
     plain.seq = 0;
     msg_encode(&plain, &header, &body);
-    if (m->type == MSG_ACTION || m->type == MSG_FAILED) print_request(r, m, &body);
+    if (m->type == MSG_FAILED || (m->type == MSG_ACTION && is_shown(r, &m->action.key))) print_request(r, m, &body);
     r->requests++;
     struct record next = {0};
     int64_t n = read_record(r->file, r->at, &next, NULL);
@@ -240,6 +273,7 @@ static void replay_send(void *arg, struct msg *m) {
 }
 
 static int play(struct replay *r, const struct record *rec, struct rv_error *err) {
+    r->time = rec->now;
     if (rec->what == RECORD_TICK) {
         engine_tick(r->engine, rec->now);
         return 0;
@@ -254,9 +288,11 @@ static int play(struct replay *r, const struct record *rec, struct rv_error *err
     return engine_message(r->engine, rec->now, &m, err);
 }
 
-int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE *out, struct rv_error *err) {
-    struct replay r = {.file = recording, .out = out};
-    r.engine = engine_new(&(struct engine_opts){.plugin = plugin, .send = replay_send, .arg = &r});
+int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, const char *key, FILE *out,
+                 struct rv_error *err) {
+    struct replay r = {.file = recording, .key = key, .out = out};
+    r.engine = engine_new(
+        &(struct engine_opts){.plugin = plugin, .send = replay_send, .explained = replay_explained, .arg = &r});
     static const uint8_t no_token[32] = {0};
     engine_start(r.engine, (struct engine_time){0, 0}, (struct rv_bytes){no_token, sizeof no_token}, 0);
     struct record rec = {0};
@@ -273,12 +309,12 @@ int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE
     return code != 0 ? code : r.differences != 0;
 }
 
-int replay_run(const char *path, const struct rv_plugin *plugin, FILE *out, struct rv_error *err) {
+int replay_run(const char *path, const struct rv_plugin *plugin, const char *key, FILE *out, struct rv_error *err) {
     FILE *f = fopen(path, "re");
     if (f == NULL) return rv_error_set(err, -errno, "cannot read the recording %s: %s", path, strerror(errno));
     rv_autobuf struct rv_buf b = {0};
     uint8_t chunk[65536];
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;) rv_buf_add(&b, chunk, n);
     fclose(f);
-    return replay_bytes(rv_buf_bytes(&b), plugin, out, err);
+    return replay_bytes(rv_buf_bytes(&b), plugin, key, out, err);
 }

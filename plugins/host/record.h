@@ -21,10 +21,13 @@ struct recorder *recorder_close(struct recorder *r);
 /* m is NULL for a tick. A NULL recorder is allowed and does nothing. */
 void recorder_add(struct recorder *r, enum record_what what, struct engine_time now, const struct msg *m);
 
-/* Replays a recording with a new engine of the plugin. Prints each request as one JSON line to `out`. Returns 0 if all
- * outputs are as recorded, 1 if not, and a negative code for a broken file. */
-int replay_run(const char *path, const struct rv_plugin *plugin, FILE *out, struct rv_error *err);
+/* Replays a recording with a new engine of the plugin. Prints each request as one JSON line to `out`. With a key
+ * (NAMESPACE/NAME, else NULL) these are only the requests for that object, and after each pass for it one line shows
+ * what was decided and why, if that is news. Returns 0 if all outputs are as recorded, 1 if not, and a negative code
+ * for a broken file. */
+int replay_run(const char *path, const struct rv_plugin *plugin, const char *key, FILE *out, struct rv_error *err);
 /* The same for bytes in memory. */
-int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, FILE *out, struct rv_error *err);
+int replay_bytes(struct rv_bytes recording, const struct rv_plugin *plugin, const char *key, FILE *out,
+                 struct rv_error *err);
 
 #endif

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (nowhere == NULL) nowhere = fopen("/dev/null", "we");
     if (nowhere == NULL) abort();
     struct rv_error err = {0};
-    int r = replay_bytes((struct rv_bytes){data, size}, &fuzz_plugin, nowhere, &err);
+    int r = replay_bytes((struct rv_bytes){data, size}, &fuzz_plugin, "ns/a", nowhere, &err);
     if (r < 0 && err.text[0] == 0) abort();
     return 0;
 }

@@ -2,7 +2,7 @@
 """The plugin autoscaler in the operator: it asks a gRPC server (of gRPC's own library) that plays Ray's control store on this machine.
 
 The head's service is asked for as NAME.NAMESPACE.svc.localhost, which is this machine, on the port that the head's start parameters name."""
-import os, struct, sys, threading, time
+import base64, os, struct, subprocess, sys, threading, time
 from concurrent import futures
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import *
@@ -48,14 +48,25 @@ class ControlStore:
     def __init__(self, grpc, kube):
         self.kube, self.grpc = kube, grpc
         self.cpus, self.busy, self.idle_ms, self.down = [], set(), 0, False
+        self.token, self.strangers = None, 0
         self.asked, self.drained, self.refused, self.reports, self.preempted = 0, [], 0, 0, []
         methods = {"GetClusterResourceState": self.state, "DrainNode": self.drain, "ReportAutoscalingState": self.report}
         server = grpc.server(futures.ThreadPoolExecutor(4))
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(
-            SERVICE, {k: grpc.unary_unary_rpc_method_handler(v) for k, v in methods.items()}),))
+            SERVICE, {k: grpc.unary_unary_rpc_method_handler(self.known(v)) for k, v in methods.items()}),))
         self.port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         self.server = server
+
+    def known(self, method):
+        """As Ray with RAY_AUTH_MODE=token: who does not bring the token gets no answer."""
+        def checked(message, context):
+            given = [v for k, v in context.invocation_metadata() if k == "authorization"]
+            if self.token is not None and given != [f"Bearer {self.token}"]:
+                self.strangers += 1
+                context.abort(self.grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken")
+            return method(message, context)
+        return checked
 
     def stop(self): self.server.stop(None)
     def node_id(self, pod): return pod["metadata"]["uid"].replace("-", "")[:28].encode()
@@ -94,13 +105,13 @@ class ControlStore:
         return b""
 
 
-def setup(env, **settings):
+def setup(env, record=None, **settings):
     grpc = grpc_module()
     env.sandbox(why="a control store of this test's own")
     env.kube.namespace(NS)
     store = ControlStore(grpc, env.kube)
     env.operator(plugins=[{"name": "raycluster", "settings": {"clusterDomain": "localhost"}},
-                          {"name": "autoscaler", "settings": {"clusterDomain": "localhost", **settings}}])
+                          {"name": "autoscaler", "settings": {"clusterDomain": "localhost", **settings}, **({"record": record} if record else {})}])
     return store
 
 
@@ -267,6 +278,50 @@ def test_unmet_demand_is_named(env):
         wait_for("the reason", lambda: "CPU: asks for 9, a node has 1" in explained(env), 60)
         wait_for("the event", lambda: events_of(env.kube, NS, "c", "DemandUnmet"), 30)
         assert not workers(env.kube)
+    finally:
+        store.stop()
+
+
+def test_a_decision_of_one_cluster_is_replayed(env):
+    folder = os.path.join(env.dir, "recordings")
+    store = setup(env, record=folder)
+    try:
+        env.kube.create("rayclusters", NS, cluster("c", store.port))
+        env.kube.create("rayclusters", NS, cluster("other", store.port))
+        store.cpus = [(1, 2)]
+        for name in ("c", "other"): wait_for("replicas", lambda: group_of(env.kube, name)["replicas"] == 2, 60)
+        env.op.stop()
+    finally:
+        store.stop()
+    recording = max((os.path.join(folder, f) for f in os.listdir(folder)), key=os.path.getsize) # on a slow machine a start may fail
+    command = [binary("rayvisor-host"), "--replay", recording, "--key", f"{NS}/c", f"{BUILD}/lib/rayvisor/plugins/autoscaler.so"]
+    p = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
+    lines = [json.loads(l) for l in p.stdout.splitlines()]
+    assert p.returncode == 0, (p.stderr, lines[-3:])
+    patch = next(i for i, l in enumerate(lines) if l["type"] == "ACTION" and any(o["path"].endswith("/replicas") for o in l.get("payload") or [] if isinstance(o, dict)))
+    why = next(l for l in lines[patch:] if l["type"] == "DECISION")
+    assert any("2 new pods (2 for " in l for l in why["lines"]) and why["at"].startswith("20"), why
+    assert {l["body"]["kn"] for l in lines if l["type"] == "ACTION"} == {"c"}, lines
+
+
+def test_a_token_is_shown_to_the_control_store(env):
+    store = setup(env)
+    store.token = "not yet made"
+    try:
+        c = cluster("c", store.port)
+        c["spec"].update(rayVersion="2.52.0", authOptions={"mode": "token"})
+        env.kube.create("rayclusters", NS, c)
+        wait_for("the reason", lambda: "UNAUTHENTICATED" in explained(env), 60)
+        assert store.strangers > 0 and store.asked == 0
+        for token in (base64.b64decode(env.kube.get("secrets", NS, "c")["data"]["auth_token"]).decode(), "another-one"):
+            env.kube.patch("secrets", NS, "c", {"data": {"auth_token": base64.b64encode(token.encode()).decode()}})
+            store.token, asked = token, store.asked
+            wait_for("an answer", lambda: store.asked > asked, 30)
+        store.cpus = [(1, 2)]
+        pods = wait_for("two workers", lambda: (lambda l: l if len(l) == 2 and all(p["status"].get("phase") == "Running" for p in l) else None)(workers(env.kube)), 60)
+        store.cpus, store.idle_ms, store.strangers = [], 60000, 0
+        wait_for("them to be drained and gone", lambda: not workers(env.kube) and len(store.drained) == len(pods), 60)
+        assert store.strangers == 0 and store.reports > 0
     finally:
         store.stop()
 

@@ -608,6 +608,53 @@ static void test_api_down(void) {
     end(w);
 }
 
+/* Nothing is drained while nothing could be made for it: a node whose drain was accepted before is lost already. */
+static void test_api_down_when_idle(void) {
+    struct world *w = begin(2);
+    (void)world_add_task(w, 4, 4000);
+    world_run(w, 12000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 1);
+    w->api_down_until = w->now + 40000;
+    (void)world_add_task(w, 5, 60000); /* for this one a node of the other group cannot be asked for */
+    world_run(w, 39000);
+    CU_ASSERT_EQUAL(w->drains, 0);
+    CU_ASSERT_TRUE(explained(w, "the API server takes no writes"));
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_waiting(w), 0);
+    CU_ASSERT_EQUAL(w->drains, 1);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    end(w);
+}
+
+/* A control store that started anew with its old session says so by its version. */
+static void test_older_answer(void) {
+    struct world *w = begin(1);
+    w->idle_ms = 10000;
+    add_tasks(w, 1, 4, 5000);
+    world_run(w, 17000);
+    unsigned drains = w->drains;
+    for (int i = 0; i < 300; i++) {
+        w->version -= 2; /* more than it grows by answers */
+        world_run(w, TICK_MS);
+    }
+    CU_ASSERT_EQUAL(w->drains, drains); /* each answer was older than the one before */
+    CU_ASSERT_TRUE(explained(w, "the control store has started anew"));
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_workers(w, 0), 0);
+    end(w);
+}
+
+static void test_says_since_when(void) {
+    struct world *w = begin(1);
+    add_tasks(w, 1, 4, 20000);
+    world_run(w, 10000);
+    CU_ASSERT_TRUE(explained(w, " is in use; seen so since 2026-01-01T00:00:1"));
+    world_run(w, 20000);
+    CU_ASSERT_TRUE(explained(w, " is idle, but not for long enough; idle for "));
+    CU_ASSERT_TRUE(explained(w, " s, since 2026-01-01T00:00:3"));
+    end(w);
+}
+
 /* A typing error of nine digits costs neither the memory nor the time. */
 static void test_absurd_replicas(void) {
     struct world *w = begin(1);
@@ -665,5 +712,8 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"disrupted between polls", test_disrupted_between_polls},
                                           {"suspended", test_suspended},
                                           {"unmet", test_unmet},
-                                          {"API down", test_api_down}};
+                                          {"API down", test_api_down},
+                                          {"API down when idle", test_api_down_when_idle},
+                                          {"older answer", test_older_answer},
+                                          {"says since when", test_says_since_when}};
 SUITE_MAIN("autoscaler", tests)

@@ -75,7 +75,10 @@ static void happen(struct world *w) {
         w->held_cpus = (int)world_luck(w, 6);
         break;
     case 11:
-        if (world_luck(w, 4) == 0) world_kill_head(w, 2000 + (int64_t)world_luck(w, 20000));
+        if (world_luck(w, 4) == 0)
+            world_kill_head(w, 2000 + (int64_t)world_luck(w, 20000));
+        else
+            w->version = 0; /* the control store starts anew, and keeps its session */
         break;
     default:
         hurt_pod(w);

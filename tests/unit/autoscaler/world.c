@@ -161,6 +161,7 @@ static void write_state(struct world *w, struct rv_buf *out) {
     Gcs__ClusterState state = GCS__CLUSTER_STATE__INIT;
     int counts[16] = {0};
     reply.state = &state;
+    state.version = ++w->version;
     state.session = text(rv_arena_fmt(a, "session-%d", w->session).p);
     state.nodes = rv_arena_alloc(a, (WORLD_PODS + 1) * sizeof *state.nodes);
     for (int i = 0; i < WORLD_PODS; i++) {

@@ -69,6 +69,7 @@ struct world {
     bool absurd;                    /* two thousand million replicas */
     bool edited_head;               /* the spec names another port than the one on which the head listens */
     bool lie_unknown;               /* the control store answers with no head */
+    int64_t version;                /* of the control store's answers: the next one has one more */
     const char *settings;
     char wrong[256]; /* the first thing that must not be */
     unsigned patches, drains, drains_refused, deletes, polls, passes, conflicts, reports, preemptions, events, launched;
