@@ -18,6 +18,12 @@ static void retire(struct service_pass *p, struct rv_str name, bool served) {
                             .until = rc_time_text(p->arena, since + p->s->delay_ns + p->s->drain_ns)};
 }
 
+/* Its first share is none. Every other one moved together with that of the active cluster. */
+static bool pending_served(const struct service_pass *p) {
+    const struct rs_side *s = &p->now.pending;
+    return s->traffic > 0 || (s->moved.n != 0 && rv_str_eq(s->moved, p->now.active.moved));
+}
+
 /* ---- rollback and giving up -------------------------------------------------------------------------------------- */
 
 static void take_rollback(struct service_pass *p) {
@@ -57,7 +63,7 @@ static void give_up(struct service_pass *p) {
 static void prepare(struct service_pass *p) {
     bool shares = p->s->strategy == UP_INCREMENTAL,
          first = p->now.active.name.n == 0 || !cluster_there(&p->side[ACTIVE]);
-    if (p->now.pending.name.n != 0) retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
+    if (p->now.pending.name.n != 0) retire(p, p->now.pending.name, pending_served(p));
     p->now.pending = (struct rs_side){.name = rc_child_cluster_name(&p->ctx), .capacity = -1, .traffic = -1};
     if (shares) p->now.pending.capacity = first ? 100 : 0;
     if (first) return;
@@ -138,7 +144,7 @@ static void promote(struct service_pass *p) {
 }
 
 static void drop(struct service_pass *p) {
-    retire(p, p->now.pending.name, p->now.pending.moved.n != 0);
+    retire(p, p->now.pending.name, pending_served(p));
     ctx_event(&p->ctx, false, "RollbackComplete", "RollBack",
               rv_arena_fmt(p->arena,
                            "Rollback complete, RayCluster " RV_STR_FMT

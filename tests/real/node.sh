@@ -3,7 +3,8 @@
 # control plane of cluster.sh.
 #
 #   node.sh can                 says whether this machine can run it, and why not (exit status 77)
-#   node.sh build               packages, binaries and the Ray image (kept in $RAYVISOR_REAL_BIN; about ten minutes when cold)
+#   node.sh build               packages, binaries and the Ray image (kept in $RAYVISOR_REAL_BIN; about fifteen minutes when
+#                               cold); Envoy Gateway, too, where it can be had (gateway.sh)
 #   node.sh up DIR [PORT]       start everything with its state in DIR; prints the kubeconfig's path
 #   node.sh down DIR            stop it and leave nothing behind
 #
@@ -66,6 +67,7 @@ build() {
     install_packages
     RAYVISOR_REAL_TOOLS="kubelet kube-proxy" "$here/cluster.sh" build
     build_image
+    "$here/gateway.sh" build || echo "node.sh: no Envoy Gateway; tests that need it are skipped"
 }
 
 configure() {
@@ -149,11 +151,13 @@ up() {
         --hostname-override rayvisor-node --node-ip "$net.1"
     start proxy "$bin/kube-proxy" --config "$dir/proxy.yaml"
     wait_until "the node to be ready" sh -c "$bin/kubectl --kubeconfig $dir/kubeconfig get nodes | grep -q ' Ready'"
+    if "$here/gateway.sh" can >&2; then "$here/gateway.sh" up "$dir" >&2 || "$here/gateway.sh" down "$dir"; fi
     echo "$dir/kubeconfig"
 }
 
 down() {
     dir=$(cd "$1" && pwd)
+    "$here/gateway.sh" down "$dir"
     stop kubelet
     stop proxy
     "$bin/kube-proxy" --cleanup --config "$dir/proxy.yaml" >/dev/null 2>&1 || true
@@ -179,5 +183,5 @@ can) can && echo "a real node can run here" ;;
 build) build ;;
 up) up "$2" "${3:-17443}" ;;
 down) down "$2" ;;
-*) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 2 ;;
+*) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

@@ -15,7 +15,7 @@
 
 const struct rv_plugin *rv_plugin_v3(void);
 
-enum { RUNS = 60, CHAPTERS = 3, STEPS = 90 };
+enum { RUNS = 100, CHAPTERS = 3, STEPS = 90 };
 #define MINUTE_MS INT64_C(60000)
 #define QUIET_MS (15 * MINUTE_MS)
 #define SETTLE_MS (600 * MINUTE_MS)
@@ -94,6 +94,18 @@ static void watch_clusters(struct story *s) {
     if (live > 3 || (old > 1 && live > old)) FAULT(s, "%u clusters are there, %u of them are old", live, old);
 }
 
+static struct serve *serve_on(struct story *s, struct rv_str name) {
+    char text[64];
+    snprintf(text, sizeof text, RV_STR_FMT, RV_STR_ARG(name));
+    return name.n != 0 ? world_serve(&s->w, text) : NULL;
+}
+
+/* Was Serve on it asked since it was last told something? */
+static bool asked_since(struct story *s, struct rv_str name) {
+    const struct serve *v = serve_on(s, name);
+    return v == NULL || v->puts == 0 || v->asked_in > v->put_in;
+}
+
 /* To where the stable Service points: never to a cluster that has not served, while the one before does. */
 static void watch_stable(struct story *s) {
     struct rv_fake_object *o = stable(s);
@@ -103,6 +115,9 @@ static void watch_stable(struct story *s) {
     bool before = s->stable[0] != 0 && world_ready(&s->w, rv_str(s->stable)) > 0;
     if (before && world_tale(&s->w, now)->proven < 50)
         FAULT(s, "the stable Service goes from %s, which serves, to " RV_STR_FMT ", which never did", s->stable,
+              RV_STR_ARG(now));
+    if (before && !asked_since(s, now))
+        FAULT(s, "the stable Service goes to " RV_STR_FMT " on an answer that is older than what Serve was told last",
               RV_STR_ARG(now));
     snprintf(s->stable, sizeof s->stable, RV_STR_FMT, RV_STR_ARG(now));
 }
@@ -118,6 +133,8 @@ static void watch_shares(struct story *s) {
     if (share > (same ? s->share : 0) && serves && world_tale(&s->w, pending(s))->proven < share)
         FAULT(s, "%lld %% of traffic to " RV_STR_FMT ", whose replicas were there for %lld %% at most",
               (long long)share, RV_STR_ARG(pending(s)), (long long)world_tale(&s->w, pending(s))->proven);
+    if (same && share > s->share && serves && !asked_since(s, pending(s)))
+        FAULT(s, "a share moves on an answer that is older than what Serve was told last");
     s->share = share;
     snprintf(s->shared, sizeof s->shared, RV_STR_FMT, RV_STR_ARG(pending(s)));
 }
@@ -132,9 +149,7 @@ static void watch_route(struct story *s) {
 }
 
 static int64_t told(struct story *s, struct rv_str name) {
-    char text[64];
-    snprintf(text, sizeof text, RV_STR_FMT, RV_STR_ARG(name));
-    struct serve *v = world_serve(&s->w, text);
+    const struct serve *v = serve_on(s, name);
     return v == NULL || v->config == NULL ? -1 : v->capacity < 0 ? 100 : v->capacity;
 }
 
@@ -159,6 +174,23 @@ static void watch_slice(struct story *s) {
             FAULT(s, "requests go to " RV_STR_FMT ", which has no replica, while " RV_STR_FMT " has some",
                   RV_STR_ARG(name), RV_STR_ARG(other));
     }
+}
+
+/* Two minutes in which pods stay as they are: then no cluster without a ready pod has traffic that the other one could
+ * take. */
+static void check_readiness(struct story *s) {
+    struct rv_val a = rv_val_get(status(s), "activeServiceStatus"), b = rv_val_get(status(s), "pendingServiceStatus");
+    int64_t active_has = rv_path_int(a, "trafficRoutedPercent", 0),
+            pending_has = rv_path_int(b, "trafficRoutedPercent", 0);
+    unsigned active_ready = world_ready(&s->w, active(s)), pending_ready = world_ready(&s->w, pending(s));
+    if (is_condition(s, "Suspending", "True") || pending(s).n == 0 || active(s).n == 0) return;
+    if (rv_meta_deleting(service(s)->value) || cluster(s, active(s)) == NULL || cluster(s, pending(s)) == NULL) return;
+    if (pending_has > 0 && pending_ready == 0 && active_ready > 0)
+        FAULT(s, "%lld %% stay at " RV_STR_FMT ", which has no ready pod", (long long)pending_has,
+              RV_STR_ARG(pending(s)));
+    if (active_has > 0 && active_ready == 0 && pending_ready > 0 && pending_has > 0)
+        FAULT(s, "%lld %% stay at " RV_STR_FMT ", which has no ready pod", (long long)active_has,
+              RV_STR_ARG(active(s)));
 }
 
 static void watch(struct story *s) {
@@ -192,6 +224,7 @@ static void apply(struct story *s) {
 static void edit(struct story *s) {
     uint32_t what = rv_test_random_below(&s->random, 100);
     on_note(s, " -- the user edits");
+    if (pending(s).n != 0 && rv_test_random_chance(&s->random, 40)) what = 40; /* it has to take what it serves anew */
     if (what < 40)
         s->version = rv_test_random_below(&s->random, 4);
     else if (what < 60)
@@ -236,6 +269,24 @@ static struct rv_fake_object *any(struct story *s, const char *resource) {
     return NULL;
 }
 
+/* The cluster that is to take over loses its pods, its replicas or its tongue. */
+static void misfortune_of_pending(struct story *s) {
+    struct tale *t = world_tale(&s->w, pending(s));
+    uint32_t what = rv_test_random_below(&s->random, 3);
+    on_note(s, what == 0   ? " !! the pending cluster's pods"
+               : what == 1 ? " !! the pending cluster's replicas"
+                           : " !! the pending cluster hangs");
+    if (what == 1) t->empty = !t->empty;
+    if (what == 2) t->hangs = !t->hangs;
+    if (what != 0) return;
+    for (struct rv_fake_object *o = s->api->objects, *next; o != NULL; o = next) {
+        struct rv_str of = rv_val_str(rv_val_get(rv_val_path(o->value, "metadata.labels"), "ray.io/cluster"));
+        next = o->next;
+        if (strcmp(o->resource, "pods") == 0 && rv_str_eq(of, pending(s)))
+            (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
+    }
+}
+
 static void misfortune(struct story *s) {
     static const char *const victims[] = {"rayclusters", "pods",       "pods",     "pods",
                                           "services",    "httproutes", "gateways", "endpointslices"};
@@ -251,8 +302,10 @@ static void misfortune(struct story *s) {
         (void)rv_fakeapi_delete(s->api, o, RV_STR(""));
     else if (what < 65)
         t->hangs = !t->hangs;
-    else if (what < 75)
+    else if (what < 72)
         t->dead = !t->dead;
+    else if (what < 77)
+        t->empty = !t->empty;
     else if (what < 85)
         s->w.bad_config = !s->w.bad_config;
     else if (what < 90)
@@ -262,6 +315,22 @@ static void misfortune(struct story *s) {
     else
         world_patch(&s->w, o, false, "{'spec':{'suspend':%s}}",
                     rv_path_bool(o->value, "spec.suspend", false) ? "false" : "true");
+}
+
+static void rest(struct story *s) {
+    on_note(s, " .. pods stay as they are");
+    for (int i = 0; i < 240 && s->faults.n == 0; i++) {
+        for (bool more = true; more && s->faults.n == 0;) {
+            more = false;
+            while (rv_fakehost_deliver(s->host)) more = true;
+            rv_fakehost_run(s->host);
+            s->w.round++;
+            while (rv_fakehost_serve(s->host, 0)) more = true;
+            watch(s);
+        }
+        rv_fakehost_advance(s->host, 500);
+    }
+    if (s->faults.n == 0 && service(s) != NULL) check_readiness(s);
 }
 
 static void step(struct story *s) {
@@ -279,8 +348,11 @@ static void step(struct story *s) {
         rv_fakehost_advance(s->host, rv_test_random_below(&s->random, 200000));
     } else if (what < 80) {
         while (n-- > 0) (void)world_work(&s->w);
-    } else if (what < 84) {
+    } else if (what < 82) {
         misfortune(s);
+    } else if (what < 84) {
+        if (pending(s).n != 0) misfortune_of_pending(s);
+        if (rv_test_random_chance(&s->random, 40)) rest(s);
     } else if (what < 88) {
         edit(s);
     } else if (what < 90) {
@@ -301,6 +373,7 @@ static void step(struct story *s) {
         s->w.round++;
     }
     watch(s);
+    if (s->faults.n == 0 && rv_test_random_chance(&s->random, 1)) rest(s);
 }
 
 /* ---- coming to rest ---------------------------------------------------------------------------------------------- */
@@ -323,7 +396,7 @@ static void peace(struct story *s) {
     s->w.http_trouble = s->trouble = 0;
     s->w.bad_config = s->w.no_gateway = false;
     s->w.ongoing = -1;
-    for (size_t i = 0; i < s->w.tale_n; i++) s->w.tales[i].hangs = s->w.tales[i].dead = false;
+    for (size_t i = 0; i < s->w.tale_n; i++) s->w.tales[i].hangs = s->w.tales[i].dead = s->w.tales[i].empty = false;
     for (struct rv_fake_object *o = s->api->objects; o != NULL; o = o->next)
         if (strcmp(o->resource, "rayclusters") == 0 && rv_path_bool(o->value, "spec.suspend", false))
             world_patch(&s->w, o, false, "{'spec':{'suspend':false}}");
@@ -376,8 +449,7 @@ static void check_address(struct story *s, struct rv_str name) {
 
 static void check_serve(struct story *s, struct rv_str name) {
     char text[64];
-    snprintf(text, sizeof text, RV_STR_FMT, RV_STR_ARG(name));
-    struct serve *v = world_serve(&s->w, text);
+    const struct serve *v = serve_on(s, name);
     if (v == NULL || v->config == NULL) {
         FAULT(s, "nothing runs on " RV_STR_FMT, RV_STR_ARG(name));
         return;

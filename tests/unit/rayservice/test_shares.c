@@ -159,7 +159,43 @@ static void since_when(void) {
     scene_end(&s);
 }
 
+/* ---- who had a share --------------------------------------------------------------------------------------------- */
+
+static bool deploying(struct scene *s) {
+    return rv_str_is(rv_path_str(scene_status(s), "upgrade.step"), "DeployingApplications");
+}
+static bool given_up(struct scene *s) { return scene_pending(s).n == 0; }
+
+/* A cluster that never had traffic goes at once when it is given up; one that had some waits for its requests. */
+static void who_had_none_goes_at_once(void) {
+    static const struct {
+        const char *row, *notes;
+        bool (*until)(struct scene *s);
+        unsigned left;
+    } rows[] = {{"before the first share", "{}", deploying, 1},
+                {"before the first share of endpoints", SLICED, deploying, 1},
+                {"after it", "{}", half, 2},
+                {"after it, of endpoints", SLICED, half, 2}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct scene s = {.strategy = SCENE_INCREMENTAL(100, 50, 5),
+                          .workers = 1,
+                          .deploy_s = 5,
+                          .notes = rows[i].notes,
+                          .more = ",'rayClusterDeletionDelaySeconds':600"};
+        scene_begin(&s);
+        scene_for(&s, 60);
+        scene_env(&s, "2");
+        CHECK_ROW(scene_until(&s, rows[i].until), rows[i].row);
+        scene_patch(&s, "{'spec':{'rayClusterConfig':{'headGroupSpec':{'template':{'metadata':null}}}}}");
+        CHECK_ROW(scene_until(&s, given_up), rows[i].row);
+        scene_for(&s, 5);
+        CHECK_ROW(scene_clusters(&s) == rows[i].left, rows[i].row);
+        scene_end(&s);
+    }
+}
+
 static const struct suite_test tests[] = {
+    {"who had no share goes at once", who_had_none_goes_at_once},
     {"capacity stays until shares act", capacity_stays_until_they_act},
     {"no share before the slice", no_share_before_the_slice},
     {"a failure is told as long as it lasts", a_failure_is_told_as_long_as_it_lasts},

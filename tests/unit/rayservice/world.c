@@ -137,13 +137,13 @@ static bool tend_workers(struct world *w, const struct rv_fake_object *cluster) 
     struct rv_fake_object *pod;
     struct tale *t = world_tale(w, rv_str(cluster->name));
     bool did = false;
-    if (running(w, s) && effective(s) > t->proven) t->proven = effective(s);
+    if (running(w, s) && !t->empty && effective(s) > t->proven) t->proven = effective(s);
     for (unsigned i = 0; i < w->workers; i++) {
         pod = pod_of(w, cluster, "worker", i);
         if (pod == NULL) {
             make_pod(w, cluster, "worker");
             did = true;
-        } else if (!w->head_only && running(w, s) && effective(s) > 0) {
+        } else if (!w->head_only && running(w, s) && effective(s) > 0 && !t->empty) {
             did |= set_ready(w, pod, true);
         } else if (s != NULL && s->config != NULL && effective(s) == 0 && running(w, s)) {
             did |= set_ready(w, pod, false);
@@ -279,7 +279,7 @@ static void apps(struct world *w, const struct serve *s, struct rv_fake_answer *
     struct rv_val config = s->config != NULL ? world_json(a, rv_str(s->config)) : RV_VAL_ABSENT;
     bool up = running(w, s);
     struct tale *t = world_tale(w, rv_str(s->cluster));
-    if (up && effective(s) > t->proven) t->proven = effective(s);
+    if (up && !t->empty && effective(s) > t->proven) t->proven = effective(s);
     if (s->capacity >= 0) rv_node_set_int(a, n, "target_capacity", s->capacity);
     for (struct rv_iter it = rv_iter(rv_val_get(config, "applications")); rv_iter_next(&it);) {
         struct rv_node *app = rv_node_map(a), *d = rv_node_map(a);
