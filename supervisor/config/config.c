@@ -354,6 +354,7 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.twin, "twin", twin_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
+    if (code == 0) code = grants_check_metrics(&r, c);
     return code == 0 ? c : config_free(c);
 }
 

@@ -104,6 +104,49 @@ const struct schema_texts *config_reads_in(const struct config *c, const struct 
     return p->reads_in != NULL && p->reads_in[kind].n != 0 ? &p->reads_in[kind] : &c->namespaces;
 }
 
+/* ---- names of metrics ----------------------------------------------------------------------------------- */
+
+/* Samples of these names do not say which plugin they are from. So a name is one plugin's, and the names that
+ * dashboards for KubeRay know are Rayvisor's own plugins', or those of a plugin that is granted all. */
+static int check_metrics(const struct schema_reader *r, const struct config_plugin *p, bool own) {
+    const struct schema_texts *t = &p->manifest->metrics;
+    for (size_t i = 0; i < t->n && !own && !p->all_grants; i++)
+        if (rv_str_starts(t->list[i], "kuberay_"))
+            return schema_fail(r, p->grants_node,
+                               "the manifest of plugin " RV_STR_FMT " claims the names of metrics " RV_STR_FMT
+                               "*, which are those of Rayvisor's own plugins: say grants: all to allow it",
+                               RV_STR_ARG(p->name), RV_STR_ARG(t->list[i]));
+    return 0;
+}
+
+static bool begins_with(struct rv_str s, struct rv_str prefix) {
+    return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
+}
+
+static int compare_metrics(const struct schema_reader *r, const struct config_plugin *first,
+                           const struct config_plugin *p) {
+    const struct schema_texts *a = &first->manifest->metrics, *b = &p->manifest->metrics;
+    for (size_t i = 0; i < a->n; i++)
+        for (size_t k = 0; k < b->n; k++)
+            if (begins_with(a->list[i], b->list[k]) || begins_with(b->list[k], a->list[i]))
+                return schema_fail(r, p->node,
+                                   "the manifests of plugins " RV_STR_FMT " and " RV_STR_FMT
+                                   " claim the same names of metrics, " RV_STR_FMT "* and " RV_STR_FMT
+                                   "*: only one of them can be enabled",
+                                   RV_STR_ARG(first->name), RV_STR_ARG(p->name), RV_STR_ARG(a->list[i]),
+                                   RV_STR_ARG(b->list[k]));
+    return 0;
+}
+
+int grants_check_metrics(const struct schema_reader *r, const struct config *c) {
+    int code = 0;
+    for (size_t i = 0; i < c->plugin_n; i++)
+        for (size_t k = i + 1; k < c->plugin_n && code == 0; k++)
+            if (c->plugins[i].enabled && c->plugins[k].enabled)
+                code = compare_metrics(r, &c->plugins[i], &c->plugins[k]);
+    return code;
+}
+
 /* ---- the entry ------------------------------------------------------------------------------------------ */
 
 int grants_read(const struct schema_reader *r, const struct config *c, struct config_plugin *p, bool own) {
@@ -121,6 +164,7 @@ int grants_read(const struct schema_reader *r, const struct config *c, struct co
         return schema_fail(
             r, g, "grants must be \"all\" or a list of {apiVersion, resource, subresource, verbs, namespaces}");
     int code = manifest_read_grants(r, g, &p->grants, &p->grant_n);
+    if (code == 0) code = check_metrics(r, p, own);
     return code != 0 ? code : check_reads(r, c, p, own);
 }
 

@@ -15,6 +15,8 @@ bool grants_own_name(const struct config_env *env, struct rv_str plugin);
 /* Fills in the plugin's grants from its entry. With `own` it needs no entry. Its settings must have been read
  * before. */
 int grants_read(const struct schema_reader *r, const struct config *c, struct config_plugin *p, bool own);
+/* Fails if the names of metrics that two enabled plugins claim overlap. */
+int grants_check_metrics(const struct schema_reader *r, const struct config *c);
 /* Reports what is probably a mistake: a grant that the manifest does not ask for, and a need that no grant covers. */
 void grants_warnings(const struct config *c, const struct config_plugin *p, config_warning_fn fn, void *arg);
 

@@ -49,11 +49,19 @@ static void forget(struct other_operator *w, size_t i) {
     w->seen[i] = w->seen[--w->seen_n];
 }
 
-/* Its entry, made where there is none; NULL: there are too many. */
+/* Leftovers in many namespaces must not hide one that is renewed. One that is forgotten is judged by its own clock when
+ * it is seen again. */
+static void make_room(struct other_operator *w) {
+    for (size_t i = w->seen_n; i-- > 0 && w->seen_n == SEEN_MAX;)
+        if (!w->seen[i].fresh) forget(w, i);
+}
+
+/* Its entry, made where there is none; NULL: there are too many, and all of them are renewed. */
 static struct seen *entry_of(struct other_operator *w, struct rv_str ns, bool *ret_made) {
     *ret_made = false;
     for (size_t i = 0; i < w->seen_n; i++)
         if (rv_str_is(ns, w->seen[i].ns)) return &w->seen[i];
+    make_room(w);
     if (w->seen_n == SEEN_MAX) return NULL;
     *ret_made = true;
     w->seen[w->seen_n] = (struct seen){rv_strdup(ns), rv_strdup(RV_STR("")), rv_strdup(RV_STR("")), 0, 0, false, false};

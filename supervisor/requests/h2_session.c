@@ -8,11 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WINDOW = 1 << 20, FIELDS_MAX = 8 };
+/* FRAMES_MAX, BESIDE_MAX: so many frames and bytes may come after each request without being a part of an answer. */
+enum { WINDOW = 1 << 20, FIELDS_MAX = 8, FRAMES_MAX = 1000, BESIDE_MAX = 4 << 20 };
 
 struct h2_session {
     nghttp2_session *ng;
     struct h2_stream *open, *ended, **ended_last;
+    size_t frames;  /* since the last request, that were no part of an answer */
+    int64_t beside; /* bytes of these, and of frames that nghttp2 does not tell of; headers are among them */
     bool goaway, broken;
     char why[H2_WHY_MAX];
 };
@@ -130,10 +133,12 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t
         (void)nghttp2_session_consume_stream(ng, id, n);
     else
         t->unread += n;
-    if (n > t->max_bytes - t->body.n)
+    if (n > t->max_bytes - t->body.n) {
         give_up(t, "the answer is larger than was asked for");
-    else
-        rv_buf_add(&t->body, p, n);
+        return 0;
+    }
+    rv_buf_add(&t->body, p, n);
+    t->owner->beside -= (int64_t)n;
     return 0;
 }
 
@@ -152,6 +157,15 @@ static void note_goaway(struct h2_session *s, const char *what, const nghttp2_go
 static void note_end_of_answer(struct h2_stream *t) {
     t->answered = t->status >= 200;
     if (t->left.n != 0) (void)nghttp2_submit_rst_stream(t->owner->ng, NGHTTP2_FLAG_NONE, t->id, NGHTTP2_NO_ERROR);
+}
+
+/* PING, SETTINGS, empty DATA and the like have no end by themselves, and each costs work. */
+static int on_frame_begins(nghttp2_session *ng, const nghttp2_frame_hd *f, void *arg) {
+    struct h2_session *s = arg;
+    (void)ng;
+    bool for_answer =
+        f->type == NGHTTP2_HEADERS || f->type == NGHTTP2_CONTINUATION || (f->type == NGHTTP2_DATA && f->length > 0);
+    return for_answer || ++s->frames <= FRAMES_MAX ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_frame(nghttp2_session *ng, const nghttp2_frame *f, void *arg) {
@@ -213,6 +227,7 @@ static nghttp2_session *make_session(struct h2_session *s) {
     nghttp2_option *o;
     if (nghttp2_session_callbacks_new(&c) != 0 || nghttp2_option_new(&o) != 0) rv_oom();
     nghttp2_option_set_no_auto_window_update(o, 1); /* on_data() and h2_stream_admit() open the windows */
+    nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_frame_begins);
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
@@ -265,9 +280,13 @@ void h2_session_receive(struct h2_session *s, struct rv_bytes bytes) {
     if (s->broken || bytes.n == 0) return;
     ssize_t n = nghttp2_session_mem_recv(s->ng, bytes.p, bytes.n);
     if (n == NGHTTP2_ERR_NOMEM) rv_oom();
-    if (n >= 0) return;
+    s->beside += (int64_t)bytes.n;
+    bool flood = s->frames > FRAMES_MAX || s->beside > BESIDE_MAX;
+    if (n >= 0 && !flood) return;
     s->broken = true;
-    snprintf(s->why, sizeof s->why, "the server sent what is no HTTP/2: %s", nghttp2_strerror((int)n));
+    snprintf(s->why, sizeof s->why, "the server sent %s%s",
+             flood ? "frames that belong to no answer, without end" : "what is no HTTP/2: ",
+             flood ? "" : nghttp2_strerror((int)n));
 }
 
 void h2_session_output(struct h2_session *s, struct rv_buf *out, size_t enough) {
@@ -380,6 +399,8 @@ static struct h2_stream *stream_new(struct h2_session *s, const struct h2_reques
 struct h2_stream *h2_session_submit(struct h2_session *s, const struct h2_request *r, void *user) {
     if (!h2_session_accepts(s)) return NULL;
     struct h2_stream *t = stream_new(s, r, user);
+    s->frames = 0;
+    s->beside = 0;
     struct fields f = {.text = &t->text};
     add_fields(&f, r);
     nghttp2_data_provider body = {.source = {.ptr = t}, .read_callback = read_body};

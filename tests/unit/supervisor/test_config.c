@@ -36,12 +36,15 @@ static const char manifest_text[] =
 
 #define READS "[{apiVersion: v1, resource: configmaps, verbs: [read]}, {apiVersion: v1, resource: pods, verbs: [read]}]"
 
-static void write_manifest(const char *dir, const char *name) {
+static void write_manifest_with(const char *dir, const char *name, const char *more) {
     rv_autobuf struct rv_buf path = {0};
     rv_buf_addf(&path, "%s/%s.yaml", dir, name);
     FILE *f = fopen(rv_buf_cstr(&path), "we");
-    if (f == NULL || fprintf(f, "name: %s\n%s", name, strchr(manifest_text, '\n') + 1) < 0 || fclose(f) != 0) exit(2);
+    if (f == NULL || fprintf(f, "name: %s\n%s%s", name, more, strchr(manifest_text, '\n') + 1) < 0 || fclose(f) != 0)
+        exit(2);
 }
+
+static void write_manifest(const char *dir, const char *name) { write_manifest_with(dir, name, ""); }
 
 static struct config *parse(const char *text, struct rv_error *err) {
     const struct config_env env = {ours, "/nonexistent", "raycluster toy"};
@@ -603,6 +606,35 @@ static void damaged(void) {
     }
 }
 
+/* Their samples do not say which plugin they are from. */
+static void names_of_metrics(void) {
+    static const struct {
+        const char *toy, *vendor, *plugins, *says; /* says NULL: accepted */
+    } rows[] = {
+        {"metrics: [kuberay_x_]\n", "metrics: [vendor_]\n", "[{name: toy}, {name: vendor, grants: all}]", NULL},
+        {"", "metrics: [kuberay_x_]\n", "[{name: vendor, grants: " READS "}]", "say grants: all"},
+        {"", "metrics: [kuberay_x_]\n", "[{name: vendor, grants: all}]", NULL},
+        {"metrics: [kuberay_x_]\n", "metrics: [kuberay_x_]\n", "[{name: toy}, {name: vendor, grants: all}]",
+         "the same names of metrics"},
+        {"metrics: [a_, b_]\n", "metrics: [b_c_]\n", "[{name: toy}, {name: vendor, grants: " READS "}]",
+         "b_* and b_c_*"},
+        {"metrics: [b_c_]\n", "metrics: [b_]\n", "[{name: toy}, {name: vendor, grants: " READS "}]", "b_c_* and b_*"},
+        {"metrics: [b_]\n", "metrics: [b_]\n", "[{name: toy, enabled: false}, {name: vendor, grants: all}]", NULL}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        struct rv_error err = {0};
+        rv_autobuf struct rv_buf text = {0};
+        write_manifest_with(ours, "toy", rows[i].toy);
+        write_manifest_with(theirs, "vendor", rows[i].vendor);
+        rv_buf_addf(&text, "plugins: %s", rows[i].plugins);
+        struct config *c = parse(rv_buf_cstr(&text), &err);
+        CHECK_ROW((c != NULL) == (rows[i].says == NULL), rows[i].plugins);
+        CHECK_ROW(rows[i].says == NULL || strstr(err.text, rows[i].says) != NULL, rows[i].says);
+        config_free(c);
+    }
+    write_manifest(ours, "toy");
+    write_manifest(theirs, "vendor");
+}
+
 static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"defaults", nothing_means_defaults},
                                           {"the default file", the_default_file},
@@ -616,6 +648,7 @@ static const struct suite_test tests[] = {{"mistakes", mistakes},
                                           {"schema", schema},
                                           {"manifests", manifests},
                                           {"names of kinds", kind_names},
+                                          {"names of metrics", names_of_metrics},
                                           {"damaged", damaged}};
 
 static void make_dir(char *dir, size_t size, const char *name) {

@@ -437,7 +437,37 @@ static void more_than_the_server_allows(void) {
     h2_session_free(s);
 }
 
+/* Frames that are no part of an answer: a thousand after each request, or four megabytes, then the connection ends. */
+static void frames_without_end(void) {
+    static char large[16384];
+    const struct {
+        const char *row;
+        struct frame frame;
+        int few, more;
+    } kinds[] = {{"pings", {PING, 0, 0, P("12345678")}, 900, 200},
+                 {"settings", {SETTINGS, 0, 0, P("")}, 900, 200},
+                 {"empty data", {DATA, 0, 1, P("")}, 900, 200},
+                 {"windows", {WINDOW, 0, 0, P("\0\0\0\1")}, 900, 200},
+                 {"unknown ones", {0x2a, 0, 0, large, sizeof large}, 200, 100},
+                 {"an answer that is too large", {DATA, 0, 1, large, sizeof large}, 200, 100}};
+    for (size_t i = 0; i < RV_ARRAY_LEN(kinds); i++) {
+        struct h2_session *s = h2_session_new();
+        static const struct frame begin[] = {HELLO, {HEADERS, END_HEADERS, 1, P(STATUS_200)}};
+        CU_ASSERT_PTR_NOT_NULL(h2_session_submit(s, &request, NULL));
+        pump(s, NULL);
+        receive(s, begin, 2, 100);
+        for (int n = 0; n < kinds[i].few + kinds[i].more; n++) {
+            if (n == kinds[i].few) CHECK_ROW(!h2_session_is_over(s), kinds[i].row);
+            receive(s, &kinds[i].frame, 1, sizeof large);
+            pump(s, NULL); /* nghttp2 itself bounds answers that nobody takes */
+        }
+        CHECK_ROW(h2_session_is_over(s) && strstr(h2_session_why(s), "belong to no answer") != NULL, kinds[i].row);
+        h2_session_free(s);
+    }
+}
+
 static const struct suite_test tests[] = {{"what comes back", what_comes_back},
+                                          {"frames without end", frames_without_end},
                                           {"what goes out", what_goes_out},
                                           {"what no server takes", what_no_server_takes},
                                           {"headers are bounded", headers_are_bounded},

@@ -159,9 +159,29 @@ static void namespaces(void) {
     end(s);
 }
 
-static const struct suite_test tests[] = {{"first sight", first_sight},
-                                          {"comes and goes", comes_and_goes},
-                                          {"given up or deleted", given_up_or_deleted},
-                                          {"forbidden", forbidden},
-                                          {"namespaces", namespaces}};
+/* Leases of that name that nobody renews, in more namespaces than are remembered, do not hide the one that is renewed.
+ */
+static void leftovers_everywhere(void) {
+    struct scene *s = begin(NULL, 0);
+    rv_autobuf struct rv_buf items = {0}, list = {0};
+    char now[40];
+    rv_time_format_micro(clock_wall(), now);
+    for (int i = 0; i < 70; i++) {
+        char ns[16];
+        snprintf(ns, sizeof ns, "team-%d", i);
+        rv_buf_addf(&items, ITEM("%s", "%s", "%s") ",", ns, "pod_1", OLD);
+    }
+    rv_buf_addf(&items, ITEM("%s", "%s", "%s"), "kuberay", "pod_2", now);
+    rv_buf_addf(&list, "{\"items\":[%s]}", rv_buf_cstr(&items));
+    on(s, ALL, 200, rv_buf_cstr(&list), 100);
+    SCRIPT_UNTIL(s->loop, s->changes == 1);
+    CU_ASSERT_TRUE(is(s, OTHER_OPERATOR_ACTIVE));
+    CU_ASSERT_STRING_EQUAL(other_operator_holder(s->other), "pod_2");
+    end(s);
+}
+
+static const struct suite_test tests[] = {
+    {"first sight", first_sight},       {"leftovers everywhere", leftovers_everywhere},
+    {"comes and goes", comes_and_goes}, {"given up or deleted", given_up_or_deleted},
+    {"forbidden", forbidden},           {"namespaces", namespaces}};
 SUITE_MAIN("other operator", tests)
