@@ -30,6 +30,7 @@
 #include "supervisor/http/web.h"
 #include "supervisor/proc/plugin.h"
 #include "supervisor/proc/probe.h"
+#include "supervisor/trail/trail.h"
 #include "supervisor/twin/twin.h"
 #include "twin_rounds.h"
 
@@ -171,6 +172,7 @@ static void apply_changes(struct program *g, struct config *fresh) {
     struct config *old = s->config;
     s->config = fresh;
     executor_reconfigure(s->executor);
+    trail_reconfigure(s->trail);
     unsigned changed = 0;
     for (struct plugin *p = s->plugins, *next; p != NULL; p = next) {
         next = plugin_next(p);
@@ -219,6 +221,10 @@ static bool other_differs(const struct config_other *a, const struct config_othe
     return a->action != b->action || !rv_str_eq(a->lease, b->lease) || texts_differ(&a->namespaces, &b->namespaces);
 }
 
+static bool tap_differs(const struct config *a, const struct config *b) {
+    return a->tap != b->tap || a->tap_queue != b->tap_queue || !rv_str_eq(a->tap_endpoint, b->tap_endpoint);
+}
+
 /* Refuses changes that need a restart, instead of ignoring them. */
 static int check_fixed(const struct config *a, const struct config *b, struct rv_error *err) {
     const struct {
@@ -232,6 +238,7 @@ static int check_fixed(const struct config *a, const struct config *b, struct rv
                  {"leaderElection", lead_differs(&a->lead, &b->lead)},
                  {"otherOperator", other_differs(&a->other, &b->other)},
                  {"twin", a->twin_grace_s != b->twin_grace_s},
+                 {"tap", tap_differs(a, b)},
                  {"kubernetes.kubeconfig", !rv_str_eq(a->kubeconfig, b->kubeconfig)},
                  {"kubernetes.context", !rv_str_eq(a->context, b->context)},
                  {"kubernetes.namespaces", texts_differ(&a->namespaces, &b->namespaces)},
@@ -484,6 +491,7 @@ static void on_tick(void *arg) {
     struct program *g = arg;
     trim_memory(g);
     check_config_file(g);
+    trail_tick(g->s.trail);
     notify_manager("WATCHDOG=1");
     loop_timer_arm(g->tick, TICK_MS);
 }
@@ -517,6 +525,7 @@ static int start_supervisor(struct program *g, struct rv_error *err) {
     s->lanes = lane_context_new();
     s->feeds = feeds_new(s);
     feeds_on_synced(s->feeds, on_synced, s);
+    s->trail = trail_new(s);
     s->executor = executor_new(s);
     g->stop_timer = loop_timer(s->loop, on_stop_timeout, g);
     g->stop_check = loop_timer(s->loop, check_stopped, g);
@@ -549,6 +558,7 @@ static void free_supervisor(struct program *g) {
     if (s->executor != NULL && s->client != NULL) s->executor = executor_free(s->executor);
     s->twin = twin_free(s->twin);
     while (s->plugins != NULL) plugin_free(s->plugins);
+    s->trail = trail_free(s->trail);
     feeds_free(s->feeds);
     g->served = served_free(g->served);
     kube_client_free(s->client);

@@ -18,6 +18,7 @@
 
 struct plugin;
 struct executor;
+struct trail;
 struct feeds;
 struct web;
 struct control;
@@ -38,6 +39,7 @@ struct supervisor {
     struct lane_context *lanes;
     struct feeds *feeds;
     struct executor *executor;
+    struct trail *trail; /* what happens, for those who look on */
     struct web *web;
     struct control *control;
     struct leadership *leadership; /* NULL without an election: this instance acts */

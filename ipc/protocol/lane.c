@@ -86,6 +86,8 @@ struct lane_context *lane_context_free(struct lane_context *c) {
     return NULL;
 }
 
+void *lane_context_zmq(const struct lane_context *c) { return c->zmq; }
+
 /* ---- sending -------------------------------------------------------------------------------------------- */
 
 /* ZeroMQ drops the last reference on its own thread. */

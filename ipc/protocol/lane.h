@@ -19,6 +19,7 @@ struct lane;
 struct lane_context; /* owns the ZeroMQ context; a process has one */
 struct lane_context *lane_context_new(void);
 struct lane_context *lane_context_free(struct lane_context *c);
+void *lane_context_zmq(const struct lane_context *c); /* for a socket that is no lane */
 
 struct lane_callbacks {
     void (*on_message)(void *arg, const struct msg *m);

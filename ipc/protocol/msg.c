@@ -116,6 +116,19 @@ static const struct field explain_fields[] = {
     F(explain.retries, "r", F_UINT32, false), F(explain.decided, "at", F_INT64, false),
     F(explain.began, "b", F_INT64, false),    F(explain.on, "on", F_INT32, false),
     F(explain.kind, "k", F_UINT32, false),    END};
+static const struct field pass_fields[] = {F(pass.key.ns, "kns", F_STR, true),
+                                           F(pass.key.name, "kn", F_STR, true),
+                                           F(pass.cause, "c", F_UINT32, true),
+                                           F(pass.kind, "k", F_UINT32, false),
+                                           F(pass.name, "n", F_STR, false),
+                                           F(pass.changes, "ch", F_UINT32, false),
+                                           F(pass.quiet, "q", F_UINT32, false),
+                                           F(pass.actions, "a", F_UINT32, false),
+                                           F(pass.outcome, "o", F_INT32, false),
+                                           F(pass.next_ms, "next", F_INT64, false),
+                                           F(pass.waited_us, "w", F_UINT64, false),
+                                           F(pass.said, "t", F_STR, false),
+                                           END};
 
 enum payload_rule { PAYLOAD_NONE, PAYLOAD_VALUE, PAYLOAD_ANY };
 
@@ -155,6 +168,7 @@ static const struct shape {
     {MSG_REFUSE, "REFUSE", false, PAYLOAD_NONE, text_fields, BODY_ALL},
     {MSG_FAILED, "FAILED", true, PAYLOAD_NONE, text_fields, BODY_SMALL},
     {MSG_ADOPTED, "ADOPTED", true, PAYLOAD_NONE, text_fields, BODY_SMALL},
+    {MSG_PASS, "PASS", true, PAYLOAD_NONE, pass_fields, BODY_SMALL},
 };
 
 static const struct shape *shape_of(unsigned type) {

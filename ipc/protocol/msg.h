@@ -44,7 +44,8 @@ enum { RV_E_WITHHELD = -3020 };
     X(QUARANTINE, 21, S) /* stop or resume work on a key */                                                            \
     X(REFUSE, 22, S)     /* the handshake is refused; the text says why */                                             \
     X(FAILED, 23, H)     /* the plugin cannot run: code and text; the host exits */                                    \
-    X(ADOPTED, 24, H)    /* the answer to SETTINGS: code 0, or the plugin refused them and keeps the old ones */
+    X(ADOPTED, 24, H)    /* the answer to SETTINGS: code 0, or the plugin refused them and keeps the old ones */       \
+    X(PASS, 25, H)       /* a pass over a key: why it ran, and what it decided */
 
 enum msg_type {
 #define MSG_X(name, number, who) MSG_##name = number,
@@ -129,6 +130,31 @@ struct msg_metric {
     double value;
     struct rv_val labels; /* map of strings */
 };
+struct msg_pass {       /* PASS */
+    struct rv_key key;  /* that was reconciled */
+    uint32_t cause;     /* MSG_CAUSE_* */
+    uint32_t kind;      /* with MSG_CAUSE_RELATED: of the first object that had changed; an index into kinds */
+    struct rv_str name; /* the same: its name */
+    uint32_t changes;   /* how many changes of other objects had come */
+    uint32_t quiet;     /* passes since the last PASS that asked for nothing and said nothing new */
+    uint32_t actions;   /* that this pass asked for */
+    int32_t outcome;    /* RV_DONE, RV_AFTER, ... */
+    int64_t next_ms;    /* with RV_AFTER: when it wants to look again */
+    uint64_t waited_us; /* from the first cause to this pass */
+    struct rv_str said; /* what it explained, if that is something else than the last time; lines as in EXPLANATION */
+};
+enum {
+    MSG_CAUSE_START = 1,      /* the first look at it: the plugin has started */
+    MSG_CAUSE_CHANGED = 2,    /* the object itself has changed */
+    MSG_CAUSE_RELATED = 4,    /* an object that concerns it has changed */
+    MSG_CAUSE_GONE = 8,       /* with RELATED: that object was deleted */
+    MSG_CAUSE_RESULTS = 16,   /* all results of its actions are there */
+    MSG_CAUSE_PLANNED = 32,   /* its time has come */
+    MSG_CAUSE_BACKOFF = 64,   /* it has failed, and is tried again */
+    MSG_CAUSE_SETTINGS = 128, /* the plugin has new settings */
+    MSG_CAUSE_RELEASED = 256, /* its quarantine has ended */
+    MSG_CAUSE_PLUGIN = 512    /* the plugin wanted it */
+};
 struct msg_ping { /* PING, PONG */
     uint64_t t;
     uint64_t queued, waiting, in_flight, objects; /* PONG only: figures about the host */
@@ -172,6 +198,7 @@ struct msg {
         struct msg_metric metric;
         struct msg_ping ping;
         struct msg_explain explain;
+        struct msg_pass pass;
     };
     struct rv_bytes payload;
 };

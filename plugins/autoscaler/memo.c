@@ -78,5 +78,6 @@ void memo_forget(struct memo *m) {
 void memo_release(void *memo) {
     struct memo *m = memo;
     memo_forget(m);
+    leak_memo_free(&m->leak);
     rv_buf_free(&m->said);
 }

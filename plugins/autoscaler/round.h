@@ -13,6 +13,7 @@
 #include "autoscaler_kinds.h"
 #include "plugins/autoscaler/meter.h"
 #include "plugins/autoscaler/plan.h"
+#include "plugins/ray/leak.h"
 #include "rayvisor/controller.h"
 
 enum tag {
@@ -83,7 +84,8 @@ struct memo {
         int64_t since; /* 0: agreed */
     } shadow[SHADOW_GROUPS];
     uint64_t agreed, differed;
-    struct rv_buf said; /* the lines that explain the last decision: each pass shows them again */
+    struct leak_memo leak; /* as in the metrics: workers that are idle */
+    struct rv_buf said;    /* the lines that explain the last decision: each pass shows them again */
 };
 
 struct round {

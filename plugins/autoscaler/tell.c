@@ -2,7 +2,10 @@
 #include "plugins/autoscaler/round.h"
 #include "rayvisor/k8s.h"
 
-enum { NODES_SAID = 30, UNMET_SAID = 10 };
+#include <stdlib.h>
+
+/* LEAK_IDLE_MS: shorter pauses are none that anybody looks for. */
+enum { NODES_SAID = 30, UNMET_SAID = 10, LEAK_IDLE_MS = 300000, LEAK_SAME_S = 30 };
 
 /* ---- metrics -------------------------------------------------------------------------------------------- */
 
@@ -16,12 +19,45 @@ static void gauge(const struct rv_pass *p, const char *name, uint32_t type, doub
     p->api->metric(p->host, rv_str(name), type, value, f, RV_ARRAY_LEN(f));
 }
 
+static double amount(const struct as_resources *r, const char *name) {
+    for (size_t i = 0; i < r->n; i++)
+        if (rv_str_is(r->items[i].name, name)) return (double)r->items[i].amount / AS_UNIT;
+    return 0;
+}
+
+/* All workers have been idle for a while, and nothing waits for one. Ray's own clock gives the moment anew with each
+ * answer, so a moment near the one that was told is that one. */
+static struct leak idle_workers(const struct round *r) {
+    const struct as_state *s = &r->seen.state;
+    struct leak l = {0};
+    int64_t least = INT64_MAX;
+    if (s->n_demands + s->n_gangs != 0) return l;
+    for (size_t i = 0; i < s->n_nodes; i++) {
+        const struct as_node *n = &s->nodes[i];
+        if (n->group < 0 || n->phase != AS_RUNNING) continue;
+        if (n->idle_ms < least) least = n->idle_ms;
+        l.gpus += amount(&n->total, "GPU");
+        l.cpus += amount(&n->total, "CPU");
+    }
+    if (least == INT64_MAX || least < LEAK_IDLE_MS) return (struct leak){0};
+    int64_t told = r->memo->leak.told.since;
+    l.since = r->pass->now - least * MS;
+    if (told != 0 && llabs(l.since - told) < LEAK_SAME_S * SECOND) l.since = told;
+    return l;
+}
+
+static void tell_leak(struct round *r, bool known) {
+    struct leak l = known ? idle_workers(r) : (struct leak){0};
+    leak_report(r->pass->api, r->pass->host, &r->memo->leak, LEAK_IDLE, r->pass->key.ns, r->pass->key.name, &l);
+}
+
 static const char *const gauges[] = {"frozen", "demand", "unmet", "nodes", "starting"};
 
 void tell_state(struct round *r, const char *state) {
     bool frozen = strcmp(state, "frozen") == 0;
     r->memo->gauge = true;
     gauge(r->pass, "frozen", RV_METRIC_GAUGE, frozen);
+    tell_leak(r, !frozen && r->decision != NULL);
     if (frozen || r->decision == NULL) return;
     int64_t demand = 0, unmet = 0, starting = 0;
     for (size_t i = 0; i < r->seen.state.n_demands; i++) demand += r->seen.state.demands[i].count;
@@ -43,6 +79,7 @@ void tell_polled(const struct rv_pass *p, struct memo *m, bool is) {
 
 void tell_gone(const struct rv_pass *p, struct memo *m) {
     tell_polled(p, m, false);
+    leak_forget(p->api, p->host, &m->leak, LEAK_IDLE, p->key.ns);
     if (!m->gauge) return;
     m->gauge = false;
     for (size_t i = 0; i < RV_ARRAY_LEN(gauges); i++) gauge(p, gauges[i], RV_METRIC_REMOVED, 0);

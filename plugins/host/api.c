@@ -1,5 +1,6 @@
 /* api.c - the services that a plugin calls (rayvisor/plugin.h). Everything that the plugin passes is checked and copied
  * here. */
+#include "cause.h"
 #include "engine_internal.h"
 
 #include "rayvisor/k8s.h"
@@ -156,6 +157,7 @@ static void api_requeue(struct rv_host *h, const struct rv_key *key, int64_t del
     const struct rv_str *const names[] = {&key->ns, &key->name};
     if (!texts_ok(names, RV_ARRAY_LEN(names), NAME_MAX_BYTES)) return;
     struct queue_key *k = queue_ensure(e->queue, key);
+    if (delay_ms <= 0) cause_note_change(e, k);
     if (delay_ms <= 0)
         queue_add(e->queue, k, e->state == ENGINE_SYNCING);
     else

@@ -1,4 +1,5 @@
 /* engine.c - the state machine of the host (see engine.h). */
+#include "cause.h"
 #include "engine_internal.h"
 
 #include "ipc/base/backoff.h"
@@ -219,6 +220,7 @@ static void continue_key(struct engine *e, struct queue_key *k) {
         return;
     }
     if (!restless && !k->retry) {
+        cause_add(e, k, MSG_CAUSE_RESULTS);
         queue_continue(e->queue, k);
         return;
     }
@@ -258,7 +260,9 @@ static void on_result(struct engine *e, const struct msg *m) {
 
 static void touch(struct engine *e, struct rv_str ns, struct rv_str name) {
     if (name.n == 0) return;
-    queue_add(e->queue, queue_ensure(e->queue, &(struct rv_key){ns, name}), e->state == ENGINE_SYNCING);
+    struct queue_key *k = queue_ensure(e->queue, &(struct rv_key){ns, name});
+    cause_note_change(e, k);
+    queue_add(e->queue, k, e->state == ENGINE_SYNCING);
 }
 
 /* A part of the object has changed. If there are few such changes, the object is reconciled at once. If there are many,
@@ -271,8 +275,10 @@ static void touch_coalesced(struct engine *e, struct rv_str ns, struct rv_str na
     bool at_once = rate_limit_take(&e->soon, e->now.mono, (double)SOON_EACH_MS * (double)MS, SOON_BURST);
     if (at_once || e->state != ENGINE_READY || k == NULL || k->running || k->queued || due <= e->now.mono)
         touch(e, ns, name);
-    else if (!k->held)
+    else if (!k->held) {
+        cause_note_change(e, k);
         queue_delay(e->queue, k, due);
+    }
 }
 
 /* Finds the primary object that controls this one, by kind and name of its controller reference. */
@@ -313,11 +319,14 @@ static void ask_map(struct engine *e, const struct rv_object *o, bool deleted) {
 static void map_object(struct engine *e, const struct rv_object *o, bool deleted) {
     uint32_t flags = o->kind < e->kind_n ? e->kind_flags[o->kind] : 0;
     struct msg_kind k;
+    e->mapped = o;
+    e->mapped_gone = deleted;
     if ((flags & MSG_KIND_PRIMARY) != 0) touch(e, o->ns, o->name);
     if ((flags & MSG_KIND_MAP_OWNER) != 0) touch_owner(e, o);
     if ((flags & MSG_KIND_MAP_LABEL) != 0 && msg_kind_at(e->kinds, o->kind, &k))
         touch_coalesced(e, o->ns, rv_val_str(rv_val_getn(rv_val_path(o->value, "metadata.labels"), k.index_label)));
     if ((flags & MSG_KIND_MAP_PLUGIN) != 0) ask_map(e, o, deleted);
+    e->mapped = NULL;
 }
 
 static int64_t generation_of(const struct rv_object *o) { return rv_path_int(o->value, "metadata.generation", 0); }
@@ -426,7 +435,10 @@ static void on_welcome(struct engine *e, const struct msg *m) {
 }
 
 static bool touch_primary(void *arg, const struct rv_object *o) {
-    touch(arg, o->ns, o->name);
+    struct engine *e = arg;
+    struct queue_key *k = queue_ensure(e->queue, &(struct rv_key){o->ns, o->name});
+    cause_add(e, k, MSG_CAUSE_SETTINGS);
+    queue_add(e->queue, k, e->state == ENGINE_SYNCING);
     return true;
 }
 
@@ -493,9 +505,11 @@ static void keep_off(struct engine *e, uint32_t kind, const struct rv_key *key, 
 
 static void on_quarantine(struct engine *e, const struct msg *m) {
     const struct msg_explain *q = &m->explain;
-    if (q->kind == 0)
-        queue_hold(e->queue, queue_ensure(e->queue, &q->key), q->on != 0);
-    else
+    if (q->kind == 0) {
+        struct queue_key *k = queue_ensure(e->queue, &q->key);
+        if (k->held && q->on == 0) cause_add(e, k, MSG_CAUSE_RELEASED);
+        queue_hold(e->queue, k, q->on != 0);
+    } else
         keep_off(e, q->kind, &q->key, q->on != 0);
 }
 
@@ -608,14 +622,16 @@ static void explain_failure(struct engine *e, const struct rv_outcome *out) {
         rv_buf_addc(&e->explain, why.p[i] == '\n' || why.p[i] == 0 ? ' ' : (uint8_t)why.p[i]);
 }
 
-static void store_explain(struct engine *e, struct queue_key *k) {
+/* Returns whether it is something else than the last time. */
+static bool store_explain(struct engine *e, struct queue_key *k) {
     e->explain.n = utf8_clip(rv_buf_str(&e->explain), EXPLAIN_MAX).n;
     const char *text = rv_buf_cstr(&e->explain);
-    if (k->explain != NULL && strcmp(k->explain, text) == 0) return;
+    if (k->explain != NULL && strcmp(k->explain, text) == 0) return false;
     free(k->explain);
     k->explain = rv_strdup(rv_str(text));
     struct rv_key key = {k->ns, k->name};
     if (e->o.explained != NULL) e->o.explained(e->o.arg, &key, rv_str(text));
+    return true;
 }
 
 static void apply_outcome(struct engine *e, struct queue_key *k, const struct rv_outcome *out) {
@@ -658,6 +674,7 @@ static void pass(struct engine *e, struct queue_key *k) {
     if (!k->round) k->began = e->now.mono;
     k->round = true;
     k->withheld = false;
+    struct queue_cause cause = cause_take(k);
     coalesce_changed(&e->coalesce, e->now.mono, k->link.hash);
     e->current = k;
     e->key_actions = e->submitted = 0;
@@ -668,7 +685,8 @@ static void pass(struct engine *e, struct queue_key *k) {
     k->decided = e->now.wall;
     k->passed = e->now.mono;
     explain_failure(e, &out);
-    store_explain(e, k);
+    cause_tell_pass(e, k, &cause, &out, store_explain(e, k));
+    free(cause.name);
     for (struct result_node *next; nodes != NULL; nodes = next) {
         next = nodes->next;
         bytes += nodes->r.body.n;

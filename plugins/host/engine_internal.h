@@ -66,6 +66,8 @@ struct engine {
     uint32_t key_actions; /* non-detached actions of this pass */
     uint32_t submitted;   /* all actions of this pass */
     struct rv_buf explain;
+    const struct rv_object *mapped; /* the change whose keys are being looked for; NULL if none is */
+    bool mapped_gone;
     struct rv_arena *scratch; /* for keep(); valid until the next callback */
     /* about actions */
     uint64_t next_id;

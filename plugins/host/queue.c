@@ -33,6 +33,7 @@ static void key_free(struct queue_key *k) {
         free(r);
     }
     free(k->explain);
+    free(k->cause.name);
     free(k);
 }
 

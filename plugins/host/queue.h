@@ -17,6 +17,14 @@ struct result_node {
     struct rv_result r; /* its texts follow this struct in memory */
 };
 
+/* Why a key is to be reconciled: everything that has come since its last pass. */
+struct queue_cause {
+    uint32_t why; /* MSG_CAUSE_*; 0: nothing but its time */
+    uint32_t kind, changes;
+    char *name;    /* with kind: the first object that had changed; NULL if there is none */
+    int64_t since; /* monotonic, ns: the first cause */
+};
+
 struct queue_key {
     /* -- for the queue -- */
     struct hash_table_link link;
@@ -37,6 +45,8 @@ struct queue_key {
     int64_t decided; /* time of the last pass, wall clock, ns */
     int64_t passed;  /* the same, monotonic, ns */
     char *explain;   /* what the last pass explained; NULL for nothing */
+    struct queue_cause cause;
+    uint32_t quiet; /* passes that nobody was told of */
     struct rv_str ns, name;
     char text[];
 };

@@ -10,6 +10,7 @@ void cluster_memo_end(struct cluster_memo *m) {
         next = pace->next;
         pace_free(pace);
     }
+    leak_memo_free(&m->leak);
     free(m->owner_kind);
     free(m->invalid);
     free(m->trouble.text);

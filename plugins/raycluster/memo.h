@@ -4,6 +4,7 @@
 #define RAYCLUSTER_MEMO_H
 
 #include "creation_pace.h"
+#include "plugins/ray/leak.h"
 #include "plugins/ray/patch_memo.h"
 
 /* The value that the provisioning metric shows. */
@@ -70,7 +71,8 @@ struct cluster_memo {
     int64_t hash_generation;
     char hash[33]; /* hash of that generation's spec */
     enum provisioned_metric provisioned_metric;
-    char *owner_kind; /* as in the metric of the cluster's existence; NULL until that metric was sent */
+    struct leak_memo leak; /* as in the metrics: workers without a head */
+    char *owner_kind;      /* as in the metric of the cluster's existence; NULL until that metric was sent */
 };
 
 /* For struct rv_controller: initialises a new memo, and frees what it points to. */

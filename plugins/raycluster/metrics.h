@@ -9,6 +9,6 @@
  * and how long that took. */
 void metrics_update(struct cluster_pass *p, struct rv_val conditions);
 /* The cluster of the context has been deleted. */
-void metrics_remove(const struct rc_context *x, const struct cluster_memo *m);
+void metrics_remove(const struct rc_context *x, struct cluster_memo *m);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "plugins/ray/backoff.h"
+#include "plugins/ray/leak.h"
 #include "rayvisor/value.h"
 
 struct job_memo {
@@ -27,6 +28,7 @@ struct job_memo {
     int64_t invalid_reported;   /* the generation for which the event was sent; -1 if none */
     struct rv_hash stuck_reported; /* a hash of the last obstacle that an event reported */
     int phase_reported;            /* the phase in the metrics; -1 if none */
+    struct leak_memo leak;         /* as in the metrics: a cluster whose job has ended */
     int64_t attempts;              /* attempts that have ended; the metrics may have a series for each */
 };
 

@@ -34,7 +34,24 @@ static void duration(struct job_pass *p, const struct rc_context *x, bool first)
     ctx_gauge(x, DURATION, (double)(end - start) / 1e9, labels, RV_ARRAY_LEN(labels));
 }
 
+static double amount(struct rv_val status, const char *field) {
+    struct rv_quantity q;
+    return rv_quantity_from_val(rv_val_get(status, field), &q) == 0 ? rv_quantity_to_double(q) : 0;
+}
+
+/* A cluster that was chosen with clusterSelector is there for others as well. */
+static struct leak job_ended(const struct job_pass *p) {
+    struct rv_val status = rv_val_get(p->cluster.value, "status");
+    bool chosen = p->memo->selected != NULL, suspended = rv_path_bool(p->cluster.value, "spec.suspend", false);
+    if (!rj_phase_ended(p->now.phase) || p->cluster.name.n == 0 || chosen || suspended ||
+        rv_meta_deleting(p->cluster.value))
+        return (struct leak){0};
+    return (struct leak){amount(status, "desiredGPU"), amount(status, "desiredCPU"), rc_time(p->now.end)};
+}
+
 void metrics_update(struct job_pass *p) {
+    struct leak leak = job_ended(p);
+    leak_report(p->ctx.api, p->ctx.host, &p->memo->leak, LEAK_JOB_ENDED, p->ctx.ns, p->cluster.name, &leak);
     struct job_memo *m = p->memo;
     const struct rc_context *x = &p->ctx;
     bool first = m->phase_reported < 0;
@@ -55,8 +72,9 @@ void metrics_update(struct job_pass *p) {
  * of them. */
 enum { REMOVED_MAX = 1000 };
 
-void metrics_remove(const struct rc_context *x, const struct job_memo *m) {
+void metrics_remove(const struct rc_context *x, struct job_memo *m) {
     static const enum rj_phase ends[] = {RJ_COMPLETE, RJ_FAILED, RJ_RETRYING};
+    leak_forget(x->api, x->host, &m->leak, LEAK_JOB_ENDED, x->ns);
     if (m->phase_reported < 0) return;
     ctx_gauge_remove(x, INFO, NULL, 0);
     remove_phase(x, m->phase_reported);

@@ -7,6 +7,6 @@
 /* Sends what has changed in this pass. */
 void metrics_update(struct job_pass *p);
 /* The job of the context has been deleted. */
-void metrics_remove(const struct rc_context *x, const struct job_memo *m);
+void metrics_remove(const struct rc_context *x, struct job_memo *m);
 
 #endif

@@ -40,6 +40,7 @@ static void memo_end(const struct rv_pass *pass, bool plugin_ends) {
 
 static void memo_release(void *memo) {
     memo_forget_head(memo);
+    leak_memo_free(&((struct job_memo *)memo)->leak);
     free(((struct job_memo *)memo)->selected);
 }
 

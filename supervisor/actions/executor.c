@@ -10,6 +10,7 @@
 #include "event_queue.h"
 #include "failures.h"
 #include "ipc/base/hash.h"
+#include "op_trail.h"
 #include "owners.h"
 #include "packed_event.h"
 #include "policy.h"
@@ -37,6 +38,7 @@ static struct op *op_new(struct executor *x, struct executor_client *c, uint64_t
     op->x = x;
     op->client = c;
     op->instance = instance;
+    op->asked = clock_monotonic();
     op->plugin_name = rv_strdup(c != NULL ? c->config->name : RV_STR("rayvisor"));
     struct msg own = *m;
     op->kept = sizeof *op + msg_lent_bytes(m);
@@ -89,6 +91,7 @@ void end_op(struct op *op, const struct rv_result *r) {
     out.r.size = sizeof out.r;
     out.r.ns = op->m.a.ns;
     if (out.r.name.n == 0) out.r.name = op->m.a.name;
+    op_trail_ended(op, r);
     x->stats.done++;
     if (r->code == RV_E_WITHHELD)
         x->stats.withheld++;
@@ -232,6 +235,7 @@ static void run_timer(struct op *op) {
 
 void start_op(struct op *op) {
     op->sent = clock_monotonic();
+    if (op->begun == 0) op->begun = op->sent;
     if (withhold_op(op)) return;
     switch (op->m.a.verb) {
     case RV_VERB_EVENT:
@@ -430,6 +434,7 @@ enum executor_answer executor_submit(struct executor *x, struct executor_client 
         op->quota->open[msg_verb_waits(op->m.a.verb)]++;
         op->quota->bytes += op->kept;
     }
+    op_trail_asked(op);
     enum executor_answer answer = too_large ? refuse_large(op) : check_op(op);
     if (answer != EXECUTOR_TAKEN) return answer;
     x->wake = true;

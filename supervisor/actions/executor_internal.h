@@ -15,7 +15,9 @@
 struct op {
     struct fair_queue_item item;  /* first member: an item of the queue is its op */
     struct object_lock_item lock; /* held while it runs */
-    int64_t sent;                 /* monotonic, ns */
+    int64_t asked, begun;         /* monotonic, ns: when the plugin asked for it, and when its turn came */
+    int64_t sent;                 /* the last attempt */
+    bool known;                   /* its plugin has got the object of its key */
     int64_t waited;               /* ns: an event tells when it happened, not when its turn came */
     struct executor *x;
     struct executor_client *client; /* NULL if its plugin has ended, or for an action of the supervisor itself */
@@ -34,7 +36,8 @@ struct op {
     struct loop_timer *timer;
     struct kube_request *request;
     char *plugin_name;
-    char *conflict; /* the result that is sent after the newest object has been read */
+    const char *kind; /* of its key, as the trail keeps it; NULL: the trail shows nothing of it */
+    char *conflict;   /* the result that is sent after the newest object has been read */
 };
 
 struct executor {

@@ -18,7 +18,7 @@ static const char *const format_names[] = {"text", "json", NULL};
 static const char *const level_names[] = {"debug", "info", "warn", "error", NULL};
 
 struct top {
-    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other, *twin;
+    struct yaml_pos *kubernetes, *log, *http, *requests, *plugins, *heartbeat, *lead, *other, *twin, *history, *tap;
 };
 
 #define STRUCT struct config
@@ -56,6 +56,12 @@ static const struct schema_key other_keys[] = {
     K(other.action, "action", S_CHOICE, 0, 0, other_actions, false), K(other.lease, "lease", S_TEXT, 0, 0, NULL, false),
     K(other.namespaces, "namespaces", S_TEXTS, 0, 0, NULL, false), SCHEMA_END};
 static const struct schema_key twin_keys[] = {K(twin_grace_s, "graceSeconds", S_INT, 1, 3600, NULL, false), SCHEMA_END};
+static const struct schema_key history_keys[] = {
+    K(history_object, "perObject", S_BYTES, 0, 0, NULL, false), K(history_total, "total", S_BYTES, 0, 0, NULL, false),
+    K(history_keep_s, "keepSeconds", S_INT, 0, 604800, NULL, false), SCHEMA_END};
+static const struct schema_key tap_keys[] = {K(tap, "enabled", S_BOOL, 0, 0, NULL, false),
+                                             K(tap_endpoint, "endpoint", S_TEXT, 0, 0, NULL, false),
+                                             K(tap_queue, "queue", S_INT, 1, 100000, NULL, false), SCHEMA_END};
 static const struct schema_key plain_keys[] = {K(mode, "mode", S_CHOICE, 0, 0, mode_names, false),
                                                K(runtime_dir, "runtimeDir", S_TEXT, 0, 0, NULL, false),
                                                K(plugin_dirs, "pluginDirs", S_TEXTS, 0, 0, NULL, false),
@@ -72,6 +78,8 @@ static const struct schema_key part_keys[] = {K(kubernetes, "kubernetes", S_ANY,
                                               K(lead, "leaderElection", S_ANY, 0, 0, NULL, false),
                                               K(other, "otherOperator", S_ANY, 0, 0, NULL, false),
                                               K(twin, "twin", S_ANY, 0, 0, NULL, false),
+                                              K(history, "history", S_ANY, 0, 0, NULL, false),
+                                              K(tap, "tap", S_ANY, 0, 0, NULL, false),
                                               K(plugins, "plugins", S_LIST, 0, 0, NULL, false),
                                               SCHEMA_END};
 #undef STRUCT
@@ -105,6 +113,8 @@ const struct config_section config_sections[] = {
     {"leaderElection", lead_keys},
     {"otherOperator", other_keys},
     {"twin", twin_keys},
+    {"history", history_keys},
+    {"tap", tap_keys},
     {NULL, NULL},
 };
 
@@ -260,6 +270,10 @@ static void set_defaults(struct config *c) {
     c->heartbeat_ms = 1000;
     c->heartbeat_timeout_ms = 10000;
     c->lead = (struct config_lead){false, {NULL, 0}, RV_STR("rayvisor"), 15, 10, 2};
+    c->history_object = 4 << 10;
+    c->history_total = 4 << 20;
+    c->history_keep_s = 3600;
+    c->tap_queue = 1000;
     c->other = (struct config_other){.action = OTHER_STAND_BY, .lease = RV_STR("ray-operator-leader")};
     c->twin_grace_s = 15;
     c->host_sandbox = 1;
@@ -332,6 +346,12 @@ static int check_values(const struct schema_reader *r, const struct config *c, c
         return schema_fail(r, yaml_pos_get(r->doc->root, "runtimeDir"),
                            "runtimeDir is \"" RV_STR_FMT "\"; accepted is an absolute path",
                            RV_STR_ARG(c->runtime_dir));
+    if (c->tap_endpoint.n != 0 && !rv_str_starts(c->tap_endpoint, "ipc:///") &&
+        !rv_str_starts(c->tap_endpoint, "tcp://"))
+        return schema_fail(r, yaml_pos_get(t->tap, "endpoint"),
+                           "tap.endpoint is \"" RV_STR_FMT
+                           "\"; accepted are ipc:///PATH, tcp://ADDRESS:PORT, and empty for a socket in runtimeDir",
+                           RV_STR_ARG(c->tap_endpoint));
     if (check_namespaces(r, t->other) != 0) return r->err->code;
     return check_namespaces(r, t->kubernetes);
 }
@@ -352,6 +372,8 @@ struct config *config_parse(struct rv_str text, const char *path, const struct c
     if (code == 0) code = schema_read(&r, t.lead, "leaderElection", lead_keys, c);
     if (code == 0) code = schema_read(&r, t.other, "otherOperator", other_keys, c);
     if (code == 0) code = schema_read(&r, t.twin, "twin", twin_keys, c);
+    if (code == 0) code = schema_read(&r, t.history, "history", history_keys, c);
+    if (code == 0) code = schema_read(&r, t.tap, "tap", tap_keys, c);
     if (code == 0) code = check_values(&r, c, &t);
     if (code == 0) code = read_plugins(&r, c, env, t.plugins);
     if (code == 0) code = grants_check_metrics(&r, c);
@@ -464,7 +486,22 @@ static void warn_of(const struct config *c, const struct config_plugin *p, const
     }
 }
 
+static void warn_of_tap(const struct config *c, config_warning_fn fn, void *arg) {
+    static const char *const local[] = {"ipc:", "tcp://127.", "tcp://[::1]", "tcp://lo:"};
+    rv_autobuf struct rv_buf text = {0};
+    bool is_local = !c->tap || c->tap_endpoint.n == 0;
+    for (size_t i = 0; i < RV_ARRAY_LEN(local) && !is_local; i++) is_local = rv_str_starts(c->tap_endpoint, local[i]);
+    if (is_local) return;
+    const struct yaml_pos *at = yaml_pos_get(yaml_pos_get(c->doc.root, "tap"), "endpoint");
+    rv_buf_addf(&text,
+                "%s:%zu:%zu: whoever reaches " RV_STR_FMT
+                " sees the names of all objects and what is done with them: the tap asks nobody who he is",
+                c->doc.file, at->line, at->column, RV_STR_ARG(c->tap_endpoint));
+    fn(arg, rv_buf_cstr(&text));
+}
+
 void config_warnings(const struct config *c, config_warning_fn fn, void *arg) {
+    warn_of_tap(c, fn, arg);
     for (size_t i = 0; i < c->plugin_n; i++) {
         const struct config_plugin *p = &c->plugins[i];
         grants_warnings(c, p, fn, arg);

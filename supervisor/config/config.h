@@ -52,6 +52,10 @@ struct config {
     struct config_lead lead;
     struct config_other other;
     bool proxy_http;
+    uint64_t history_object, history_total; /* bytes; 0: none */
+    int64_t history_keep_s, tap_queue;
+    bool tap;
+    struct rv_str tap_endpoint;          /* empty: a socket in runtime_dir */
     struct schema_texts allow_addresses; /* of requests to Ray, as they were written */
     struct address_range *allowed;       /* the same; the command line's after them */
     size_t allowed_n;

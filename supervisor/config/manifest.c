@@ -381,11 +381,12 @@ static int check_patterns(const struct schema_reader *r, const struct manifest *
 }
 
 /* A prefix must end with an underscore, so that it is not the beginning of another plugin's names. The supervisor's own
- * prefixes are refused. */
+ * prefixes are refused, but for one that all who know of leaks share (`rayvisorctl leaks`). */
 static int check_metrics(const struct schema_reader *r, const struct manifest *m) {
     for (size_t i = 0; i < m->metrics.n; i++) {
         struct rv_str p = m->metrics.list[i];
-        bool ok = p.n > 1 && p.n < 64 && p.p[0] >= 'a' && p.p[p.n - 1] == '_' && !rv_str_starts(p, "rayvisor_");
+        bool ok = p.n > 1 && p.n < 64 && p.p[0] >= 'a' && p.p[p.n - 1] == '_' &&
+                  (!rv_str_starts(p, "rayvisor_") || rv_str_is(p, "rayvisor_leaked_"));
         for (size_t k = 0; k < p.n && ok; k++)
             ok = (p.p[k] >= 'a' && p.p[k] <= 'z') || (p.p[k] >= '0' && p.p[k] <= '9') || p.p[k] == '_';
         if (!ok)

@@ -5,9 +5,11 @@
 
 #include "documents.h"
 #include "explain.h"
+#include "history.h"
 #include "ipc/base/nearest.h"
 #include "session.h"
 #include "supervisor/leadership.h"
+#include "supervisor/proc/metrics_table.h"
 #include "supervisor/proc/plugin.h"
 #include "supervisor/twin/twin.h"
 
@@ -87,6 +89,57 @@ static void do_twin(struct control *c, struct client *session, struct rv_val q) 
     control_session_answer(session, rv_buf_str(&b));
 }
 
+static void do_history(struct control *c, struct client *session, struct rv_val q) {
+    rv_autobuf struct rv_buf scratch = {0}, text = {0};
+    if (history_answer(session, c->s, q)) return;
+    if (leadership_stands_by(c->s)) {
+        control_session_fail(session, leadership_whom_to_ask(c->s, &scratch), NULL);
+        return;
+    }
+    rv_buf_addf(&text,
+                "nothing is known of " RV_STR_FMT "/" RV_STR_FMT " in namespace " RV_STR_FMT
+                ": no plugin did anything for it, or that was long ago (history in the configuration)",
+                RV_STR_ARG(rv_path_str(q, "kind")), RV_STR_ARG(rv_path_str(q, "name")),
+                RV_STR_ARG(rv_path_str(q, "namespace")));
+    control_session_fail(session, rv_buf_cstr(&text), NULL);
+}
+
+struct series {
+    struct jsonw *w;
+    struct rv_str plugin;
+};
+
+static void write_series(void *arg, const char *name, struct rv_str labels, double value) {
+    const struct series *s = arg;
+    jsonw_begin_object(s->w, NULL);
+    jsonw_text(s->w, "name", name);
+    jsonw_str(s->w, "plugin", s->plugin);
+    jsonw_raw(s->w, "labels", labels);
+    rv_buf_addf(jsonw_value(s->w, "value"), "%.17g", value);
+    jsonw_end_object(s->w);
+}
+
+/* What plugins report under the shared prefix of those who know of leaks (plugins/ray/leak.h). */
+static void do_leaks(struct control *c, struct client *session, struct rv_val q) {
+    static const char prefix[] = "rayvisor_leaked_";
+    rv_autobuf struct rv_buf b = {0};
+    struct jsonw w = {.out = &b};
+    (void)q;
+    jsonw_begin_object(&w, NULL);
+    jsonw_bool(&w, "standsBy", leadership_stands_by(c->s));
+    jsonw_begin_array(&w, "series");
+    for (const struct plugin *p = c->s->plugins; p != NULL; p = plugin_next(p)) {
+        const struct manifest *m = plugin_config(p)->manifest;
+        for (size_t i = 0; i < m->metrics.n; i++)
+            if (rv_str_is(m->metrics.list[i], prefix))
+                metrics_table_each(plugin_metrics(p), prefix, write_series,
+                                   &(struct series){&w, plugin_config(p)->name});
+    }
+    jsonw_end_array(&w);
+    jsonw_end_object(&w);
+    control_session_answer(session, rv_buf_str(&b));
+}
+
 static void do_reload(struct control *c, struct client *session, struct rv_val q) {
     struct rv_error err = {0};
     (void)q;
@@ -120,8 +173,8 @@ static void do_release(struct control *c, struct client *session, struct rv_val 
 static const struct {
     const char *name;
     void (*fn)(struct control *c, struct client *session, struct rv_val q);
-} commands[] = {{"status", do_status}, {"plugins", do_plugins}, {"explain", do_explain},
-                {"reload", do_reload}, {"release", do_release}, {"twin", do_twin}};
+} commands[] = {{"status", do_status}, {"plugins", do_plugins}, {"explain", do_explain}, {"history", do_history},
+                {"leaks", do_leaks},   {"reload", do_reload},   {"release", do_release}, {"twin", do_twin}};
 
 static void on_request(void *arg, struct client *session, struct rv_val q) {
     struct rv_str cmd = rv_path_str(q, "cmd");
@@ -130,7 +183,8 @@ static void on_request(void *arg, struct client *session, struct rv_val q) {
             commands[i].fn(arg, session, q);
             return;
         }
-    control_session_fail(session, "unknown command: there are status, plugins, explain, reload, release, twin", NULL);
+    control_session_fail(
+        session, "unknown command: there are status, plugins, explain, history, leaks, reload, release, twin", NULL);
 }
 
 struct control *control_new(struct supervisor *s, int (*reload)(struct supervisor *s, struct rv_error *err),

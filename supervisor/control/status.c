@@ -8,6 +8,7 @@
 #include "supervisor/health.h"
 #include "supervisor/http/web.h"
 #include "supervisor/leadership.h"
+#include "supervisor/trail/trail.h"
 
 static void write_feed(void *arg, const struct feed_info *i) {
     struct jsonw *w = arg;
@@ -67,6 +68,25 @@ static void write_config(const struct supervisor *s, struct jsonw *w) {
     jsonw_end_object(w);
 }
 
+static void write_trail(const struct supervisor *s, struct jsonw *w) {
+    uint64_t told;
+    const char *refused, *endpoint = trail_tap(s->trail, &told, &refused);
+    jsonw_begin_object(w, "tap");
+    jsonw_bool(w, "open", endpoint != NULL);
+    if (endpoint != NULL) jsonw_text(w, "endpoint", endpoint);
+    if (endpoint != NULL) jsonw_uint(w, "told", told);
+    if (refused != NULL) jsonw_text(w, "refused", refused);
+    jsonw_end_object(w);
+    if (s->trail == NULL) return;
+    struct history_stats h = history_stats(trail_history(s->trail));
+    jsonw_begin_object(w, "history");
+    jsonw_uint(w, "objects", h.objects);
+    jsonw_uint(w, "entries", h.entries);
+    jsonw_uint(w, "bytes", h.bytes);
+    jsonw_uint(w, "dropped", h.dropped);
+    jsonw_end_object(w);
+}
+
 void document_status(const struct supervisor *s, struct jsonw *w) {
     rv_autobuf struct rv_buf scratch = {0};
     const char *why = health_not_ready(s, &scratch);
@@ -83,4 +103,5 @@ void document_status(const struct supervisor *s, struct jsonw *w) {
     write_kubernetes(s, w);
     write_store(s, w);
     write_actions(s, w);
+    write_trail(s, w);
 }

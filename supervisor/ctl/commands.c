@@ -49,6 +49,27 @@ const struct ctl_command ctl_commands[] = {
      "The default namespace is \"default\". Each plugin that decides something about the kind answers;\n"
      "with -o json the answers are in \"plugins\". The exit status is 1 if no plugin knows such an object.",
      "ns", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_explain},
+    {"history", "KIND/NAME [-n NAMESPACE]", "the last things that happened to an object, also after its deletion",
+     "One line for each: when, by which plugin, why it was reconciled (which object changed, results, its time), what "
+     "was\n"
+     "written or asked of Ray, the result, how long it took and how long it waited for its turn. Kept in memory, "
+     "within\n"
+     "the bounds of `history` in the configuration, and for an hour after the object was deleted:\n"
+     "rayvisorctl history rc/demo -n team-a",
+     "ns", TABLE_OR_JSON, CTL_OBJECT, NULL, ctl_history},
+    {"leaks", "[-n NAMESPACE]", "clusters that hold GPUs and CPUs and do nothing with them",
+     "A cluster whose job has ended (job-ended), whose head is lost (head-lost), or whose workers have all been idle "
+     "for "
+     "five\n"
+     "minutes while nothing waits (idle, where the plugin autoscaler asks its head); since when, and the GPU- and "
+     "CPU-minutes\n"
+     "that its present pods have held since. Without -n, of all namespaces. Metrics: rayvisor_leaked_*.",
+     "ns", TABLE_OR_JSON, CTL_NOTHING, NULL, ctl_leaks},
+    {"tap", "[TOPIC...]", "what happens, as it happens: changes, passes, requests, results",
+     "Needs tap.enabled in the configuration. TOPIC is change, pass, request or result; without it, all of them. Says "
+     "how\n"
+     "many messages were lost where it was too slow. With -o json one JSON document a line, as observers get it.",
+     "s", TABLE_OR_JSON, CTL_WORD, "change pass request result", ctl_tap},
     {"report", "[--out FOLDER] [-n NAMESPACE]", "a folder with what support needs, without secrets",
      "Versions, configuration, status, plugins, the operator's last log lines, and the objects of ray.io with what "
      "each\n"

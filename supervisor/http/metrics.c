@@ -1,5 +1,6 @@
 /* metrics.c - the supervisor's metrics in the Prometheus text format. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "supervisor/actions/executor.h"
@@ -8,6 +9,7 @@
 #include "supervisor/leadership.h"
 #include "supervisor/proc/metrics_table.h"
 #include "supervisor/proc/plugin.h"
+#include "supervisor/trail/trail.h"
 #include "supervisor/twin/twin.h"
 #include "web.h"
 
@@ -122,6 +124,71 @@ static void print_feed(void *arg, const struct feed_info *i) {
     print_sample(arg, "rayvisor_watch_objects", labels, RV_ARRAY_LEN(labels), i->objects);
 }
 
+/* ---- how long things took */
+
+struct latency_print {
+    struct rv_buf *b;
+    const char *name, *labels[2]; /* the second one is NULL if there is only one */
+};
+
+static void print_bucket(const struct latency_print *p, const struct latency_series *s, const char *le, uint64_t n) {
+    const struct label labels[] = {{p->labels[0], s->a}, {"le", rv_str(le)}, {p->labels[1], s->b}};
+    rv_autobuf struct rv_buf name = {0};
+    rv_buf_addf(&name, "%s_bucket", p->name);
+    print_sample(p->b, rv_buf_cstr(&name), labels, p->labels[1] != NULL ? 3 : 2, n);
+}
+
+static void print_latency(void *arg, const struct latency_series *s) {
+    const struct latency_print *p = arg;
+    uint64_t n = 0;
+    for (size_t i = 0; i < LATENCY_BOUNDS; i++) {
+        char le[24];
+        snprintf(le, sizeof le, "%g", latency_bounds[i]);
+        print_bucket(p, s, le, n += s->counts[i]);
+    }
+    print_bucket(p, s, "+Inf", s->n);
+    rv_autobuf struct rv_buf labels = {0};
+    rv_buf_addf(&labels, "{%s=", p->labels[0]);
+    metrics_quote(s->a, &labels);
+    if (p->labels[1] != NULL) {
+        rv_buf_addf(&labels, ",%s=", p->labels[1]);
+        metrics_quote(s->b, &labels);
+    }
+    rv_buf_addf(p->b, "%s_sum%s} %.6f\n%s_count%s} %" PRIu64 "\n", p->name, rv_buf_cstr(&labels), (double)s->us / 1e6,
+                p->name, rv_buf_cstr(&labels), s->n);
+}
+
+static void print_trail(const struct supervisor *s, struct rv_buf *b) {
+    static const struct {
+        const char *name, *help, *labels[2];
+    } of[LATENCY_COUNT] = {
+        [LATENCY_ACTION] = {"rayvisor_action_duration_seconds",
+                            "from the first request of an action to its last answer, retries included",
+                            {"verb", "resource"}},
+        [LATENCY_TURN] = {"rayvisor_action_queue_seconds",
+                          "from a plugin's request of an action until its turn came",
+                          {"plugin", NULL}},
+        [LATENCY_PASS] = {"rayvisor_pass_queue_seconds",
+                          "from a change until the plugin reconciled, of passes that decided something",
+                          {"plugin", NULL}},
+    };
+    if (s->trail == NULL) return;
+    for (size_t i = 0; i < LATENCY_COUNT; i++) {
+        print_head(b, of[i].name, "histogram", of[i].help);
+        latencies_each(trail_latencies(s->trail), (enum latency_of)i, print_latency,
+                       &(struct latency_print){b, of[i].name, {of[i].labels[0], of[i].labels[1]}});
+    }
+    struct history_stats h = history_stats(trail_history(s->trail));
+    uint64_t told;
+    const char *refused, *tap = trail_tap(s->trail, &told, &refused);
+    print_single(b, "rayvisor_history_objects", "gauge", "objects of which the history knows something", h.objects);
+    print_single(b, "rayvisor_history_entries", "gauge", "things that happened to them and are still known", h.entries);
+    print_single(b, "rayvisor_history_bytes", "gauge", "memory of the history", h.bytes);
+    print_single(b, "rayvisor_history_dropped_total", "counter", "entries that went because of its bounds", h.dropped);
+    print_single(b, "rayvisor_tap_open", "gauge", "1 while observers may listen to the tap", tap != NULL);
+    print_single(b, "rayvisor_tap_messages_total", "counter", "numbers that the tap has used", told);
+}
+
 struct sources {
     struct metrics_source *list;
     size_t n;
@@ -227,6 +294,7 @@ static void print_own(struct supervisor *s, struct rv_buf *b) {
     print_head(b, "rayvisor_watch_objects", "gauge", "objects by watch and its state");
     feeds_each(s->feeds, print_feed, b);
     print_clients(s, b);
+    print_trail(s, b);
 }
 
 struct metrics_page {

@@ -249,6 +249,35 @@ static bool may_name(const struct metrics_source *m, const char *name) {
     return false;
 }
 
+/* ,a="b",c="d" as {"a":"b","c":"d"}. What is escaped in Prometheus' texts is escaped in the same way in JSON. */
+static void labels_as_json(const char *labels, struct rv_buf *out) {
+    rv_buf_addc(out, '{');
+    for (const char *p = labels; *p == ',';) {
+        const char *equals = strchr(p, '='), *end = equals != NULL ? equals + 2 : NULL;
+        if (end == NULL) break;
+        while (*end != '"' && *end != 0) end += *end == '\\' && end[1] != 0 ? 2 : 1;
+        rv_buf_addf(out, "%s\"%.*s\":%.*s\"", p != labels ? "," : "", (int)(equals - p - 1), p + 1,
+                    (int)(end - equals - 1), equals + 1);
+        p = *end != 0 ? end + 1 : end;
+    }
+    rv_buf_addc(out, '}');
+}
+
+void metrics_table_each(const struct metrics_table *t, const char *prefix,
+                        void (*fn)(void *arg, const char *name, struct rv_str labels, double value), void *arg) {
+    rv_autobuf struct rv_buf labels = {0};
+    for (struct hash_table_walk w = hash_table_walk(&t->names); hash_table_walk_next(&w);) {
+        const struct metric_name *n = name_at(w.link);
+        if (n->counter || strncmp(n->text, prefix, strlen(prefix)) != 0) continue;
+        for (size_t i = 0; i < n->n; i++) {
+            if (n->list[i].s == NULL) continue;
+            rv_buf_clear(&labels);
+            labels_as_json(n->list[i].s->labels, &labels);
+            fn(arg, n->text, rv_buf_str(&labels), n->list[i].s->value);
+        }
+    }
+}
+
 struct page_name {
     char *text;
     char *help;          /* NULL: its plugin's manifest does not say */

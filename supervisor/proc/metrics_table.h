@@ -20,6 +20,9 @@ void metrics_table_drop_gauges(struct metrics_table *t);
 /* Writes a label's value in quotes, escaped for the Prometheus text format (which differs from JSON). After one wrong
  * escape Prometheus refuses the whole page. */
 void metrics_quote(struct rv_str value, struct rv_buf *out);
+/* Calls fn for the present series of each gauge whose name begins so. labels: {"a":"b"}, as JSON. */
+void metrics_table_each(const struct metrics_table *t, const char *prefix,
+                        void (*fn)(void *arg, const char *name, struct rv_str labels, double value), void *arg);
 /* Prints the tables of several plugins as one text. Each metric occurs once, with its type and all its samples. If two
  * plugins give a name different types, the type of the first one counts. */
 struct metrics_source {

@@ -9,6 +9,7 @@
 #include "ipc/base/random.h"
 #include "ipc/base/utf8.h"
 #include "supervisor/leadership.h"
+#include "supervisor/trail/trail.h"
 
 enum {
     SYNC_MS = 120000,
@@ -80,6 +81,7 @@ static void queue_change(struct listened *l, const struct store_object *o, bool 
 static void on_change(void *arg, const struct store_object *o, bool deleted) {
     struct listened *l = arg;
     struct plugin *p = l->plugin;
+    if (l->kind == 0) trail_object(p->s->trail, store_collection_kind(o->collection), o, deleted);
     if (l->kind == 0 && o->edited && !deleted && p->state == LIFE_READY)
         coalesce_edited(&p->s->coalesce, clock_monotonic());
     queue_change(l, o, deleted);
@@ -425,6 +427,9 @@ static void on_message(void *arg, const struct msg *m) {
         p->gauges = m->ping;
         /* It has reconciled all its keys once. */
         if (p->state == LIFE_READY && m->ping.queued == 0) metrics_table_sweep(p->metrics);
+        break;
+    case MSG_PASS:
+        trail_pass(p->s->trail, p->config, &m->pass, session_knows(p, m->pass.key.ns, m->pass.key.name));
         break;
     case MSG_ADOPTED:
         settings_answer(p, &m->text);

@@ -53,6 +53,8 @@ struct store {
     struct store_collection *collections;
     uint64_t rev;
     struct store_stats stats;
+    store_change_fn observe;
+    void *observe_arg;
 };
 
 struct store *store_new(void) {
@@ -231,6 +233,8 @@ int store_version_cmp(struct rv_str a, struct rv_str b) {
 }
 
 static void announce(struct store_collection *c, const struct store_object *o, bool deleted) {
+    const struct store *s = c->store;
+    if (s->observe != NULL) s->observe(s->observe_arg, o, deleted);
     c->announcing++;
     for (struct store_listener *l = c->listeners; l != NULL; l = l->next)
         if (!l->dead) l->fn(l->arg, o, deleted);
@@ -495,6 +499,11 @@ bool store_each_of(const struct store *s, struct rv_str api_version, struct rv_s
 
 uint64_t store_rev(const struct store *s) { return s->rev; }
 void store_stats(const struct store *s, struct store_stats *ret) { *ret = s->stats; }
+
+void store_observe(struct store *s, store_change_fn fn, void *arg) {
+    s->observe = fn;
+    s->observe_arg = arg;
+}
 
 struct store_listener *store_listen(struct store_collection *c, store_change_fn fn, void *arg) {
     struct store_listener *l = rv_alloc(sizeof *l);

@@ -98,6 +98,9 @@ typedef void (*store_change_fn)(void *arg, const struct store_object *o, bool de
 struct store_listener *store_listen(struct store_collection *c, store_change_fn fn, void *arg);
 struct store_listener *store_unlisten(struct store_listener *l);
 
+/* Called for every change of every collection, before its listeners. There is one; NULL ends it. */
+void store_observe(struct store *s, store_change_fn fn, void *arg);
+
 struct store_stats {
     uint64_t objects, blob_bytes, changes, unchanged, stale;
 };

@@ -18,7 +18,8 @@ STORAGE = BASE + ["deploy/sandbox/storage.h", "deploy/sandbox/storage_internal.h
 # The supervisor from the bottom up.
 SHARED = PROTOCOL + ["supervisor/supervisor.h", "supervisor/config", "supervisor/kube", "supervisor/store"]
 BUS = SHARED + ["supervisor/trouble.h"]
-ACTIONS = BUS + ["supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
+TRAIL = SHARED + ["supervisor/trail"]
+ACTIONS = BUS + ["supervisor/trail", "supervisor/bus", "supervisor/requests", "supervisor/leadership.h", "supervisor/twin"]
 PROC = ACTIONS + ["supervisor/actions", "supervisor/zoneinfo"]
 ALLOWED = {
     "include": [],
@@ -55,6 +56,7 @@ ALLOWED = {
     "supervisor/leadership.c": SHARED + ["supervisor/leadership.h", "supervisor/trouble.h"],
     "supervisor/leadership.h": SHARED,
     "supervisor/zoneinfo": BASE,
+    "supervisor/trail": TRAIL,
     "supervisor/bus": BUS,
     "supervisor/requests": SHARED + ["supervisor/curl"],
     "supervisor/twin": SHARED,

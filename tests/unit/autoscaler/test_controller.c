@@ -278,6 +278,31 @@ static void test_shadow_counts(void) {
     end(w);
 }
 
+/* Workers that a minimum keeps are a leak when all have been idle for five minutes; no longer when one works, or when
+ * the head does not say. */
+static void test_idle_is_a_leak(void) {
+    struct world *w = begin(1);
+    w->groups[0].min = w->groups[0].replicas = 2;
+    world_edit(w);
+    world_run(w, 200000);
+    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
+    world_run(w, 300000);
+    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), 2.0 * w->groups[0].cpu);
+    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_gpus", "idle"), 0);
+    double since = world_metric(w, "rayvisor_leaked_since_timestamp_seconds", "idle");
+    world_run(w, 60000);
+    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_since_timestamp_seconds", "idle"), since);
+    add_tasks(w, 1, 1, 20000);
+    world_run(w, 10000);
+    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
+    world_run(w, 400000);
+    CU_ASSERT_TRUE(world_metric(w, "rayvisor_leaked_cpus", "idle") > 0);
+    world_kill_head(w, 60000);
+    world_run(w, 30000);
+    CU_ASSERT_EQUAL(world_metric(w, "rayvisor_leaked_cpus", "idle"), -1);
+    end(w);
+}
+
 /* While the annotation says sidecar and the head has none yet, somebody must scale. */
 static void test_sidecar_to_come(void) {
     struct world *w = begin(1);
@@ -705,6 +730,7 @@ static const struct suite_test tests[] = {{"a head of another port", test_head_o
                                           {"lowered maximum", test_lowered_max},
                                           {"evicted", test_evicted},
                                           {"disrupted", test_disrupted},
+                                          {"idle is a leak", test_idle_is_a_leak},
                                           {"disrupted, idle", test_disrupted_idle},
                                           {"disrupted replica", test_disrupted_replica},
                                           {"deadlines", test_deadlines},

@@ -12,6 +12,8 @@ struct sent {
     uint32_t verb;
     struct msg_explain explain; /* without its texts */
     struct msg_ping ping;
+    struct msg_pass pass; /* the same */
+    char related[32];
     char text[128];
 };
 
@@ -99,6 +101,10 @@ static void on_send(void *arg, struct msg *m) {
     if (m->type == MSG_EXPLANATION) out->explain = m->explain, text = m->explain.lines;
     if (m->type == MSG_CREDIT) s->credit += m->credit.bytes;
     if (m->type == MSG_PONG) out->ping = m->ping;
+    if (m->type == MSG_PASS) {
+        out->pass = m->pass, text = m->pass.said;
+        snprintf(out->related, sizeof out->related, RV_STR_FMT, RV_STR_ARG(m->pass.name));
+    }
     if (m->type == MSG_LOG) text = m->log.message;
     if (m->type == MSG_FAILED || m->type == MSG_ADOPTED) text = m->text.text;
     snprintf(out->text, sizeof out->text, RV_STR_FMT, RV_STR_ARG(text));
@@ -615,6 +621,72 @@ static void kept_from_map(void) {
     end(s);
 }
 
+static void say_mode(struct sim *s, const struct rv_key *key, struct rv_outcome *out) {
+    struct rv_object o = {.size = sizeof o};
+    if (s->api->get(s->host, 0, key->ns, key->name, &o) == 0)
+        s->api->explain(s->host, rv_path_str(o.value, "data.mode"));
+    for (; s->todo > 0; s->todo--) ask(s, 0, 1);
+    if (s->settings_code != 0) *out = (struct rv_outcome){sizeof *out, s->settings_code, 700, RV_STR("no luck")};
+}
+
+static bool told(const struct sim *s, uint32_t cause, uint32_t actions, const char *said) {
+    const struct sent *p = last(s, MSG_PASS);
+    bool right = p->pass.cause == cause && p->pass.actions == actions && strcmp(p->text, said) == 0;
+    if (!right) printf("\n    cause %u, %u actions, \"%s\"", p->pass.cause, p->pass.actions, p->text);
+    return right;
+}
+
+/* The supervisor hears why each pass ran, and what came of it; of passes that decide nothing only how many there were.
+ */
+static void passes_are_told(void) {
+    struct sim *s = ready("a", say_mode);
+    tick(s);
+    CU_ASSERT_TRUE(told(s, MSG_CAUSE_START, 0, ""));
+    s->now.mono += 1000 * MS;
+    tell(s, script_object(s->arena, 0, "a", "x", 2));
+    s->now.mono += 3 * MS;
+    s->todo = 2;
+    tick(s);
+    CU_ASSERT_TRUE(told(s, MSG_CAUSE_CHANGED, 2, "x") && last(s, MSG_PASS)->pass.waited_us == 3000);
+    size_t before = count(s, MSG_PASS);
+    tell(s, script_result(1, 0));
+    tell(s, script_result(2, 0));
+    tick(s);
+    s->now.mono += 1000 * MS;
+    tell(s, script_object(s->arena, 1, "child", "a", 3));
+    tick(s);
+    CU_ASSERT_TRUE(s->passes_n == 4 && count(s, MSG_PASS) == before); /* nothing new */
+    s->now.mono += 1000 * MS;
+    tell(s, script_object(s->arena, 1, "second", "a", 4));
+    tell(s, script_deleted(s->arena, 1, "child", 5));
+    tell(s, script_object(s->arena, 0, "a", "y", 6));
+    s->settings_code = RV_AFTER;
+    tick(s);
+    const struct sent *p = last(s, MSG_PASS);
+    CU_ASSERT_TRUE(told(s, MSG_CAUSE_RELATED | MSG_CAUSE_CHANGED, 0, "y"));
+    CU_ASSERT_STRING_EQUAL(p->related, "second");
+    CU_ASSERT_TRUE(p->pass.changes == 2 && p->pass.kind == 1 && p->pass.quiet == 2 && p->pass.next_ms == 700);
+    s->now.mono += 701 * MS;
+    s->todo = 1;
+    s->settings_code = 0;
+    tick(s);
+    CU_ASSERT_TRUE(told(s, MSG_CAUSE_PLANNED, 1, "") && last(s, MSG_PASS)->pass.waited_us == 1000);
+    tell(s, script_result(3, 0));
+    s->settings_code = RV_RETRY;
+    tick(s);
+    CU_ASSERT_TRUE(told(s, MSG_CAUSE_RESULTS, 0, "y\nfailed, and is tried again: no luck"));
+    s->now.mono += 1000 * MS;
+    tick(s);
+    CU_ASSERT_TRUE(told(s, MSG_CAUSE_BACKOFF, 0, "")); /* each failure, although the words are the same */
+    s->settings_code = 0;
+    tell(s, script_deleted(s->arena, 1, "second", 7));
+    s->now.mono += 1000 * MS;
+    tick(s);
+    CU_ASSERT_TRUE((last(s, MSG_PASS)->pass.cause & (MSG_CAUSE_RELATED | MSG_CAUSE_GONE)) ==
+                   (MSG_CAUSE_RELATED | MSG_CAUSE_GONE));
+    end(s);
+}
+
 /* Its supervisor changed its mind before it said WELCOME. */
 static void stopped_before_it_was_welcome(void) {
     struct sim *s = begin(NULL);
@@ -633,6 +705,7 @@ static const struct suite_test tests[] = {
     {"no hot loop", no_hot_loop},
     {"quarantine and explain", quarantine_and_explain},
     {"kept from map", kept_from_map},
+    {"passes are told", passes_are_told},
     {"news of parts are gathered", parts_gathered},
     {"credit", credit},
     {"credit for results", credit_for_results},

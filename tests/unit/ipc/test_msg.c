@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { TYPES = MSG_ADOPTED };
+enum { TYPES = MSG_PASS };
 
 static const uint8_t token[32] = {9, 8, 7};
 static const uint8_t empty_map[] = {0x80};
@@ -77,6 +77,10 @@ static struct msg sample_from_host(struct rv_arena *a, unsigned type) {
     case MSG_EXPLANATION:
         m.explain =
             (struct msg_explain){7, 0, {RV_STR("ns"), RV_STR("n")}, MSG_KEY_DELAYED, RV_STR("a\nb"), -1, 3, 99, 98, 1};
+        break;
+    case MSG_PASS:
+        m.pass = (struct msg_pass){
+            {RV_STR("ns"), RV_STR("n")}, 6, 1, RV_STR("pod"), 2, 3, 4, RV_AFTER, 5, 6, RV_STR("a\nb")};
         break;
     case MSG_FAILED:
     case MSG_ADOPTED:

@@ -118,6 +118,53 @@ static void test_a_life(void) {
     CU_ASSERT_TRUE(was_told(&s, "-" DURATION "\"Complete\",\"retry_count\":\"1\"}"));
 }
 
+/* What a cluster holds after its job has ended, until it is gone or goes. */
+static void test_leak(void) {
+#define LEAK " {\"namespace\":\"n\",\"cluster\":\"c\",\"reason\":\"job-ended\"}"
+    static const struct {
+        const char *row, *cluster;
+        enum rj_phase phase;
+        bool chosen, leaks;
+    } rows[] = {
+        {"runs", "{\"status\":{\"desiredGPU\":\"4\",\"desiredCPU\":\"1500m\"}}", RJ_RUNNING, false, false},
+        {"ended", "{\"status\":{\"desiredGPU\":\"4\",\"desiredCPU\":\"1500m\"}}", RJ_COMPLETE, false, true},
+        {"failed", "{\"status\":{\"desiredGPU\":\"4\",\"desiredCPU\":\"1500m\"}}", RJ_FAILED, false, true},
+        {"not its own", "{\"status\":{\"desiredGPU\":\"4\",\"desiredCPU\":\"1500m\"}}", RJ_COMPLETE, true, false},
+        {"suspended", "{\"spec\":{\"suspend\":true},\"status\":{\"desiredGPU\":\"4\"}}", RJ_COMPLETE, false, false},
+        {"goes", "{\"metadata\":{\"deletionTimestamp\":\"2023-11-14T22:15:01Z\"},\"status\":{\"desiredGPU\":\"4\"}}",
+         RJ_COMPLETE, false, false},
+        {"holds nothing", "{\"status\":{\"desiredGPU\":\"0\",\"desiredCPU\":\"0\"}}", RJ_COMPLETE, false, false},
+    };
+    for (size_t i = 0; i < RV_ARRAY_LEN(rows); i++) {
+        rv_autoarena struct rv_arena *a = rv_arena_new();
+        struct scene s;
+        begin(&s);
+        s.memo.selected = rows[i].chosen ? rv_strdup(RV_STR("c")) : NULL;
+        struct job_pass p = {.ctx = context_of(&s, a),
+                             .arena = a,
+                             .memo = &s.memo,
+                             .was = {.phase = rows[i].phase},
+                             .now = {.phase = rows[i].phase, .end = RV_STR(END_TEXT)},
+                             .cluster = {.name = RV_STR("c"), .value = from_json(a, rows[i].cluster)}};
+        metrics_update(&p);
+        CHECK_ROW((s.memo.leak.cluster != NULL) == rows[i].leaks, rows[i].row);
+        if (rows[i].leaks) {
+            CHECK_ROW(was_told(&s, "+rayvisor_leaked_gpus" LEAK " = 4"), rows[i].row);
+            CHECK_ROW(was_told(&s, "+rayvisor_leaked_cpus" LEAK " = 1.5"), rows[i].row);
+            CHECK_ROW(was_told(&s, "+rayvisor_leaked_since_timestamp_seconds" LEAK " = 1.7e+09"), rows[i].row);
+            s.told.n = 0;
+            metrics_update(&p);
+            CHECK_ROW(s.told.n == 0, rows[i].row); /* as it was */
+            p.cluster = (struct rv_object){0};
+            metrics_update(&p);
+            CHECK_ROW(was_told(&s, "-rayvisor_leaked_gpus" LEAK) && s.told.n == 3, rows[i].row);
+        }
+        forget(&s);
+        free(s.memo.selected);
+    }
+#undef LEAK
+}
+
 /* From which states to which a duration is told. */
 static void test_durations(void) {
     static const struct {
@@ -224,6 +271,7 @@ static void test_words(void) {
 }
 
 static const struct suite_test tests[] = {{"a life", test_a_life},
+                                          {"a cluster that is kept", test_leak},
                                           {"durations", test_durations},
                                           {"told by another process", test_told_by_another},
                                           {"told again", test_told_again},

@@ -539,6 +539,7 @@ static void manifests(void) {
         {"abi: 1", "abi: 0", "from 1"},
         {"abi: 1", "abi: 1\nmetrics: [Load_]", "is not a prefix"},
         {"abi: 1", "abi: 1\nmetrics: [rayvisor_]", "is not a prefix"},
+        {"abi: 1", "abi: 1\nmetrics: [rayvisor_leaked_gpus_]", "is not a prefix"},
         {"abi: 1", "abi: 1\nmetrics: [load]", "is not a prefix"},
         {"abi: 1", "abi: 1\nmetricHelp: {load: \"a\\nb\"}", "metricHelp.load is not one line"},
         {"abi: 1", "abi: 1\nmetricHelp: {load: \"\"}", "metricHelp.load is not one line"},

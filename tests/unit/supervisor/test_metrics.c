@@ -278,7 +278,31 @@ static void in_parts(void) {
     metrics_table_free(u);
 }
 
+static void add_line(void *arg, const char *name, struct rv_str labels, double value) {
+    rv_autobuf struct rv_buf mp = {0};
+    CU_ASSERT_EQUAL(rv_json_to_mp(labels, NULL, &mp, NULL), 0);
+    rv_buf_addf(arg, "%s " RV_STR_FMT " %g\n", name, RV_STR_ARG(labels), value);
+}
+
+/* Gauges by the beginning of their name; labels as JSON, whatever is in them. */
+static void by_prefix(void) {
+    rv_autoarena struct rv_arena *a = rv_arena_new();
+    rv_autobuf struct rv_buf out = {0};
+    struct metrics_table *t = metrics_table_new();
+    metrics_table_each(t, "leaked_", add_line, &out);
+    set(t, a, "leaked_gpus", GAUGE, 4, "{\"a\":\"x\\\"y\\\\,b=\",\"b\":\"two\\nlines\"}");
+    set(t, a, "leaked_gpus", GAUGE, 1, "{}");
+    set(t, a, "leaked_gpus", GAUGE, 9, "{\"a\":\"gone\"}");
+    set(t, a, "leaked_gpus", REMOVED, 0, "{\"a\":\"gone\"}");
+    set(t, a, "leaked_total", COUNTER, 1, "{}");
+    set(t, a, "leak", GAUGE, 1, "{}");
+    metrics_table_each(t, "leaked_", add_line, &out);
+    CU_ASSERT_STRING_EQUAL(rv_buf_cstr(&out), "leaked_gpus {\"a\":\"x\\\"y\\\\,b=\",\"b\":\"two\\nlines\"} 4\n"
+                                              "leaked_gpus {} 1\n");
+    metrics_table_free(t);
+}
+
 static const struct suite_test tests[] = {
-    {"in parts", in_parts},         {"large", large},     {"kinds", kinds}, {"histograms", histograms},
-    {"another host", another_host}, {"refused", refused}, {"many", many}};
+    {"by prefix", by_prefix},   {"in parts", in_parts},         {"large", large},     {"kinds", kinds},
+    {"histograms", histograms}, {"another host", another_host}, {"refused", refused}, {"many", many}};
 SUITE_MAIN("metrics", tests)
