@@ -60,13 +60,17 @@ static void on_done(void *arg, const struct kube_response *r) {
     x->message = rv_arena_str(x->arena, r->message.n != 0 ? r->message : rv_str(rv_error_text(r->code)));
 }
 
+static void wait_for_answer(struct api *a, const struct kube_request_opts *o, struct answer *x) {
+    (void)kube_send(a->client, o, on_done, x);
+    while (!x->done) loop_turn(a->loop, -1);
+}
+
 int api_text(struct api *a, const char *path, size_t max, const char *subject, struct rv_str *ret,
              struct rv_error *err) {
     struct answer x = {.arena = a->c->arena};
     const struct kube_request_opts o = {
         .method = "GET", .path = path, .timeout_ms = a->timeout_ms, .max_body = max, .once = true};
-    (void)kube_send(a->client, &o, on_done, &x);
-    while (!x.done) loop_turn(a->loop, -1);
+    wait_for_answer(a, &o, &x);
     if (x.code != 0)
         return rv_error_set(err, x.code, "cannot read %s from %s: " RV_STR_FMT, subject, api_server(a),
                             RV_STR_ARG(x.message));
@@ -74,20 +78,45 @@ int api_text(struct api *a, const char *path, size_t max, const char *subject, s
     return 0;
 }
 
-static int read_json(struct api *a, const char *path, const char *subject, struct rv_val *ret, struct rv_error *err) {
+static int parse(struct api *a, struct rv_str text, struct rv_val *ret, struct rv_error *err) {
     rv_autobuf struct rv_buf b = {0};
-    struct rv_str text = {0};
-    int r = api_text(a, path, PAGE_BYTES, subject, &text, err);
-    if (r == 0) r = rv_json_to_mp(text, NULL, &b, err);
+    int r = rv_json_to_mp(text, NULL, &b, err);
     if (r != 0) return r;
     struct rv_str kept = rv_arena_str(a->c->arena, rv_buf_str(&b));
     *ret = (struct rv_val){(const uint8_t *)kept.p, kept.n};
     return 0;
 }
 
-int api_get(struct api *a, const struct api_what *what, struct rv_str name, struct rv_val *ret, struct rv_error *err) {
+static int read_json(struct api *a, const char *path, const char *subject, struct rv_val *ret, struct rv_error *err) {
+    struct rv_str text = {0};
+    int r = api_text(a, path, PAGE_BYTES, subject, &text, err);
+    return r == 0 ? parse(a, text, ret, err) : r;
+}
+
+int api_send(struct api *a, const struct api_request *q, struct rv_val *ret, struct rv_error *err) {
+    struct answer x = {.arena = a->c->arena};
+    rv_autobuf struct rv_buf body = {0};
+    if (rv_val_present(q->body)) rv_json_write(q->body, &body);
+    const struct kube_request_opts o = {.method = q->method,
+                                        .path = q->path,
+                                        .content_type = q->content_type,
+                                        .body = rv_buf_bytes(&body),
+                                        .timeout_ms = a->timeout_ms,
+                                        .once = true};
+    wait_for_answer(a, &o, &x);
+    *ret = RV_VAL_ABSENT;
+    if (x.code != 0) return rv_error_set(err, x.code, "cannot %s: " RV_STR_FMT, q->doing, RV_STR_ARG(x.message));
+    return x.body.n != 0 ? parse(a, x.body, ret, err) : 0;
+}
+
+const char *api_path(struct api *a, const struct api_what *what, struct rv_str name) {
     rv_autofree char *path =
         kube_path(rv_str(what->api_version), rv_str(what->ns), rv_str(what->resource), name, RV_STR(""), NULL);
+    return rv_arena_str(a->c->arena, rv_str(path)).p;
+}
+
+int api_get(struct api *a, const struct api_what *what, struct rv_str name, struct rv_val *ret, struct rv_error *err) {
+    const char *path = api_path(a, what, name);
     const char *subject = rv_arena_fmt(a->c->arena, "%s/" RV_STR_FMT, what->resource, RV_STR_ARG(name)).p;
     return read_json(a, path, subject, ret, err);
 }

@@ -1,6 +1,6 @@
-/* api.h - reads the API server with the user's own kubeconfig. Each call waits for its answer.
+/* api.h - asks the API server with the user's own kubeconfig. Each call waits for its answer.
  *
- * It is the supervisor's client (supervisor/kube) on a loop of its own. It only reads. */
+ * It is the supervisor's client (supervisor/kube) on a loop of its own. Only api_send() changes anything. */
 #ifndef CTL_API_H
 #define CTL_API_H
 
@@ -33,6 +33,15 @@ struct api_list {
     size_t n;
 };
 int api_list(struct api *a, const struct api_what *what, struct api_list *ret, struct rv_error *err);
+/* Sends a request with a JSON body (absent: none), once. `doing` is what an error says: "cannot DOING: ...". The answer
+ * is in the context's arena; absent if it is empty. */
+struct api_request {
+    const char *method, *path, *content_type, *doing;
+    struct rv_val body;
+};
+int api_send(struct api *a, const struct api_request *q, struct rv_val *ret, struct rv_error *err);
+/* The path of the object, or without a name of all of them, in the context's arena. */
+const char *api_path(struct api *a, const struct api_what *what, struct rv_str name);
 /* The answer to a GET of any path, as it is (at most max bytes). `subject` is what an error names. */
 int api_text(struct api *a, const char *path, size_t max, const char *subject, struct rv_str *ret,
              struct rv_error *err);

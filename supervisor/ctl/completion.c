@@ -68,6 +68,8 @@ struct typed {
     struct ctl_context *c;
     struct rv_str word; /* that is being typed; what begins otherwise is not offered */
     const struct ctl_command *command;
+    const char *group;                 /* the first word of a command of two words */
+    bool tail;                         /* behind "--" */
     const struct ctl_option *value_of; /* the word is the value of this option */
     int arguments;                     /* complete ones behind the command */
     const char *argument;              /* the first of them */
@@ -84,6 +86,8 @@ static const struct ctl_option *option_of(const char *word) {
 }
 
 static void take_word(struct typed *t, const char *word) {
+    t->tail = t->tail || (t->value_of == NULL && strcmp(word, "--") == 0);
+    if (t->tail) return;
     if (t->value_of != NULL) {
         if (strcmp(word, "=") == 0) return; /* bash makes three words of --output=json */
         if (t->value_of->letter == 'n') t->c->ns = word;
@@ -97,7 +101,10 @@ static void take_word(struct typed *t, const char *word) {
     if (o != NULL && o->value != CTL_FLAG) t->value_of = o;
     if (o != NULL || word[0] == '-') return;
     if (t->command == NULL) {
-        t->command = ctl_command_find(rv_str(word));
+        char *both[] = {(char *)t->group, (char *)word};
+        int used;
+        t->command = t->group != NULL ? ctl_command_of(2, both, &used) : ctl_command_of(1, both + 1, &used);
+        t->group = t->command == NULL && t->group == NULL ? word : NULL;
     } else if (t->arguments++ == 0) {
         t->argument = word;
     }
@@ -124,7 +131,19 @@ static void offer_options(const struct typed *t) {
 }
 
 static void offer_commands(const struct typed *t) {
-    for (size_t i = 0; i < ctl_command_n; i++) offer(t, "", rv_str(ctl_commands[i].name), ctl_commands[i].help);
+    struct rv_str before = {0};
+    for (size_t i = 0; i < ctl_command_n; i++) {
+        const char *words = ctl_commands[i].name;
+        struct rv_str first = {0}, second = {0};
+        (void)ctl_next_word(&words, &first);
+        bool two = ctl_next_word(&words, &second), again = rv_str_eq(first, before);
+        before = first;
+        if (t->group != NULL) {
+            if (two && rv_str_is(first, t->group)) offer(t, "", second, ctl_commands[i].help);
+        } else if (!again) {
+            offer(t, "", first, two ? NULL : ctl_commands[i].help);
+        }
+    }
 }
 
 static void offer_plugins(const struct typed *t) {
@@ -153,6 +172,18 @@ static void offer_objects(const struct typed *t, const char *slash) {
     if (k != NULL) offer_names(t, prefix, "ray.io/v1", k->resource, true);
 }
 
+/* The worker groups of the cluster that was typed. */
+static void offer_groups(const struct typed *t) {
+    api_auto struct api *api = api_open(t->c, API_COMPLETION_MS);
+    const char *slash = strchr(t->argument, '/');
+    struct rv_val cluster;
+    if (api == NULL) return;
+    const struct api_what what = {.api_version = "ray.io/v1", .resource = "rayclusters", .ns = api_namespace(api)};
+    if (api_get(api, &what, rv_str(slash != NULL ? slash + 1 : t->argument), &cluster, NULL) != 0) return;
+    for (struct rv_iter it = rv_iter(rv_val_path(cluster, "spec.workerGroupSpecs")); rv_iter_next(&it);)
+        offer(t, "", rv_path_str(it.val, "groupName"), NULL);
+}
+
 static void offer_kinds(const struct typed *t, const char *behind) {
     for (int i = 0; i < CTL_KIND_N; i++)
         offer(t, "", rv_arena_fmt(t->c->arena, "%s%s", ctl_kinds[i].singular, behind), NULL);
@@ -164,6 +195,7 @@ static void offer_argument(const struct typed *t) {
         offer_commands(t);
         return;
     }
+    if (t->arguments == 1 && t->command->first == CTL_CLUSTER) offer_groups(t);
     if (t->arguments > 0) return;
     switch (t->command->first) {
     case CTL_NOTHING:
@@ -180,6 +212,12 @@ static void offer_argument(const struct typed *t) {
             offer_objects(t, slash);
         else
             offer_kinds(t, t->command->first == CTL_OBJECT ? "/" : "");
+        return;
+    case CTL_CLUSTER:
+        offer_names(t, "", "ray.io/v1", "rayclusters", true);
+        return;
+    case CTL_JOB:
+        offer_names(t, "", "ray.io/v1", "rayjobs", true);
         return;
     case CTL_PLUGIN:
         offer_plugins(t);
@@ -202,6 +240,8 @@ int completion_answer(struct ctl_context *c, int n, char **words) {
     if (rv_str_is(t.word, "=")) t.word = (struct rv_str){0};
     if (t.value_of != NULL)
         files = offer_value(&t);
+    else if (t.tail)
+        files = true;
     else if (t.word.n != 0 && t.word.p[0] == '-')
         offer_options(&t);
     else

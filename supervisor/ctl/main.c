@@ -28,23 +28,26 @@ static void print_option(FILE *to, const struct ctl_option *o, const struct ctl_
     rv_buf_addf(&left, "%c%c%s --%s", o->is_short ? '-' : ' ', o->is_short ? o->letter : ' ', o->is_short ? "," : " ",
                 o->name);
     static const char *const values[] = {
-        [CTL_FLAG] = "", [CTL_TEXT] = " TEXT", [CTL_FILE] = " PATH", [CTL_OUTPUT] = " FORMAT", [CTL_NAMESPACE] = " NS"};
+        [CTL_FLAG] = "",         [CTL_TEXT] = " TEXT", [CTL_FILE] = " PATH",       [CTL_OUTPUT] = " FORMAT",
+        [CTL_NAMESPACE] = " NS", [CTL_NUMBER] = " N",  [CTL_QUANTITY] = " AMOUNT", [CTL_DURATION] = " TIME"};
     rv_buf_adds(&left, values[o->value]);
     const char *accepted = o->value == CTL_OUTPUT && k != NULL ? k->outputs : NULL;
     for (struct rv_str w; ctl_next_word(&accepted, &w);)
         rv_buf_addf(&words, "%s" RV_STR_FMT, words.n != 0 ? ", " : "", RV_STR_ARG(w));
-    fprintf(to, "  %-24s %s%s%s\n", rv_buf_cstr(&left), o->help, words.n != 0 ? ": " : "", rv_buf_cstr(&words));
+    fprintf(to, "  %-34s %s%s%s\n", rv_buf_cstr(&left), o->help, words.n != 0 ? ": " : "", rv_buf_cstr(&words));
 }
 
 static int usage(const struct ctl_context *c, FILE *to) {
     fprintf(to, "usage: %s [-o FORMAT] [--socket PATH] COMMAND ...\n\n", c->program);
     for (size_t i = 0; i < ctl_command_n; i++)
-        fprintf(to, "  %-10s %-41s %s\n", ctl_commands[i].name, ctl_commands[i].args,
+        fprintf(to, "  %-10s %-42s %s\n", ctl_commands[i].name, ctl_commands[i].args,
                 ctl_named(c, ctl_commands[i].help).p);
     fprintf(
         to,
-        "\nget, why and report read the API server with --kubeconfig, $KUBECONFIG or ~/.kube/config; the others ask "
-        "rayvisord.\n"
+        "\nget, why, report, scale, job and session use the API server with --kubeconfig, $KUBECONFIG or "
+        "~/.kube/config; "
+        "the\n"
+        "others ask rayvisord.\n"
         "The socket is --socket, $RAYVISOR_RUNTIME_DIR/control.sock, the sandbox's, or /run/rayvisor/control.sock.\n"
         "Exit status: 0 success, 1 failure, 64 wrong command line. More about a command: %s help COMMAND\n",
         c->program);
@@ -59,20 +62,55 @@ static int help_of(const struct ctl_context *c, const struct ctl_command *k) {
     return 0;
 }
 
+static struct rv_str first_word(const struct ctl_command *k) {
+    const char *words = k->name;
+    struct rv_str w;
+    (void)ctl_next_word(&words, &w);
+    return w;
+}
+
+/* "job" alone, or with a second word that it does not have. Returns false if no command begins with the first word. */
+static bool refuse_second(int n, char **words, struct rv_error *err) {
+    rv_autobuf struct rv_buf seconds = {0}, text = {0};
+    for (size_t i = 0; i < ctl_command_n; i++) {
+        struct rv_str w = ctl_second_word(&ctl_commands[i], rv_str(words[0]));
+        if (w.n != 0) rv_buf_addf(&seconds, " " RV_STR_FMT, RV_STR_ARG(w));
+    }
+    if (seconds.n == 0) return false;
+    ctl_list_words(rv_buf_cstr(&seconds), n > 1 ? words[1] : "", &text);
+    rv_error_set(err, -CTL_USAGE, "%s takes one of %s", words[0], rv_buf_cstr(&text));
+    return true;
+}
+
 static int no_command(const struct ctl_context *c, const char *name, struct rv_error *err) {
     rv_autobuf struct rv_buf text = {0};
     struct nearest near = nearest_begin(rv_str(name));
-    for (size_t i = 0; i < ctl_command_n; i++) nearest_offer(&near, rv_str(ctl_commands[i].name));
+    for (size_t i = 0; i < ctl_command_n; i++) nearest_offer(&near, first_word(&ctl_commands[i]));
     rv_buf_addf(&text, "there is no command \"%s\"", name);
     nearest_hint(&near, &text);
     if (near.best.n == 0) rv_buf_addf(&text, ": %s help lists them", c->program);
     return rv_error_set(err, -CTL_USAGE, "%s", rv_buf_cstr(&text));
 }
 
+/* "job": each command of two words that begins with it. */
+static bool help_of_group(const struct ctl_context *c, const char *group) {
+    bool any = false;
+    for (size_t i = 0; i < ctl_command_n; i++) {
+        if (ctl_second_word(&ctl_commands[i], rv_str(group)).n == 0) continue;
+        printf("%susage: %s %s %s\n\n%s.\n", any ? "\n" : "", c->program, ctl_commands[i].name, ctl_commands[i].args,
+               ctl_named(c, ctl_commands[i].help).p);
+        any = true;
+    }
+    if (any) printf("\nMore about one of them: %s help %s COMMAND\n", c->program, group);
+    return any;
+}
+
 int ctl_help(struct ctl_context *c) {
-    const struct ctl_command *k = c->argc == 1 ? ctl_command_find(rv_str(c->argv[0])) : NULL;
-    if (k != NULL) return help_of(c, k);
+    int used;
+    const struct ctl_command *k = ctl_command_of(c->argc, c->argv, &used);
+    if (k != NULL && used == c->argc) return help_of(c, k);
     if (c->argc == 0) return usage(c, stdout);
+    if (c->argc == 1 && help_of_group(c, c->argv[0])) return 0;
     return no_command(c, c->argv[0], &c->err);
 }
 
@@ -110,23 +148,26 @@ int ctl_completion(struct ctl_context *c) {
 /* ---- the command line ------------------------------------------------------------------------------------------- */
 
 struct getopt_table {
-    struct option longs[16];
-    char shorts[40];
-    bool given[16]; /* by the option's index in ctl_options */
+    struct option longs[CTL_OPTION_MAX + 1];
+    char shorts[2 * CTL_OPTION_MAX + 1];
 };
+
+/* What getopt_long() returns for the option. */
+static int identity(size_t i) { return ctl_options[i].is_short ? ctl_options[i].letter : 256 + (int)i; }
 
 static void fill_table(struct getopt_table *t) {
     char *s = t->shorts;
     for (size_t i = 0; i < ctl_option_n; i++) {
         const struct ctl_option *o = &ctl_options[i];
-        t->longs[i] = (struct option){o->name, o->value != CTL_FLAG, NULL, o->letter};
+        t->longs[i] = (struct option){o->name, o->value != CTL_FLAG, NULL, identity(i)};
         if (!o->is_short) continue;
         *s++ = o->letter;
         if (o->value != CTL_FLAG) *s++ = ':';
     }
 }
 
-static void take(struct ctl_context *c, char letter, const char *value) {
+static void take(struct ctl_context *c, size_t option, const char *value) {
+    const char letter = ctl_options[option].letter;
     const struct {
         char letter;
         const char **to;
@@ -134,33 +175,33 @@ static void take(struct ctl_context *c, char letter, const char *value) {
                  {'O', &c->out},    {'k', &c->kubeconfig}, {'K', &c->kube_context}};
     for (size_t i = 0; i < RV_ARRAY_LEN(texts); i++)
         if (letter == texts[i].letter) *texts[i].to = value;
+    c->values[option] = value != NULL ? value : "";
     c->all_namespaces = c->all_namespaces || letter == 'A';
     c->help = c->help || letter == 'h';
     c->version = c->version || letter == 'V';
 }
 
 /* Returns false after a complaint on standard error. */
-static bool parse(int argc, char **argv, struct ctl_context *c, struct getopt_table *t) {
-    _Static_assert(RV_ARRAY_LEN(t->longs) == RV_ARRAY_LEN(t->given), "one for each option");
+static bool parse(int argc, char **argv, struct ctl_context *c, const struct getopt_table *t) {
     opterr = 0;
     for (int o; (o = getopt_long(argc, argv, t->shorts, t->longs, NULL)) != -1;) {
         if (o == '?') {
             options_refuse(c->program, argv, t->longs);
             return false;
         }
-        take(c, (char)o, optarg);
-        for (size_t i = 0; i < ctl_option_n; i++) t->given[i] = t->given[i] || ctl_options[i].letter == o;
+        for (size_t i = 0; i < ctl_option_n; i++)
+            if (identity(i) == o) take(c, i, optarg);
     }
     return optind < argc || c->help || c->version;
 }
 
 /* Are the options some that the command takes? */
-static int check_options(struct ctl_context *c, const struct ctl_command *k, const struct getopt_table *t) {
+static int check_options(struct ctl_context *c, const struct ctl_command *k) {
     rv_autobuf struct rv_buf b = {0};
     if (c->output != NULL && k->outputs == NULL)
         return rv_error_set(&c->err, -CTL_USAGE, "%s prints a text: there is no -o %s of it", k->name, c->output);
     for (size_t i = 0; i < ctl_option_n; i++)
-        if (t->given[i] && !ctl_takes(k, &ctl_options[i]))
+        if (c->values[i] != NULL && !ctl_takes(k, &ctl_options[i]))
             return rv_error_set(&c->err, -CTL_USAGE, "%s takes no --%s", k->name, ctl_options[i].name);
     const char *words = k->outputs;
     struct rv_str first = {0};
@@ -171,11 +212,21 @@ static int check_options(struct ctl_context *c, const struct ctl_command *k, con
     return rv_error_set(&c->err, -CTL_USAGE, "--output is \"%s\"; accepted are %s", c->output, rv_buf_cstr(&b));
 }
 
-static int run(struct ctl_context *c, const struct ctl_command *k, const struct getopt_table *t) {
-    int r = check_options(c, k, t);
+/* Does it take words of another command, behind "--"? */
+static bool has_tail(const struct ctl_command *k) { return strstr(k->args, "-- ") != NULL; }
+
+/* How many words are behind the first "--". */
+static int behind_dashes(int argc, char **argv) {
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--") == 0) return argc - i - 1;
+    return 0;
+}
+
+static int run(struct ctl_context *c, const struct ctl_command *k) {
+    int r = check_options(c, k);
     if (r == 0 && c->all_namespaces && c->ns != NULL)
         r = rv_error_set(&c->err, -CTL_USAGE, "--namespace and --all-namespaces exclude each other");
-    if (r == 0 && c->argc > 0 && (k->args[0] == 0 || (k->first == CTL_NOTHING && k->args[0] == '[')))
+    if (r == 0 && c->argc > 0 && (k->args[0] == 0 || (k->first == CTL_NOTHING && k->args[0] == '[' && !has_tail(k))))
         r = rv_error_set(&c->err, -CTL_USAGE, "%s takes no arguments", k->name);
     if (r == 0) r = k->run(c);
     (void)fflush(stdout); /* keeps the order of standard output and standard error, also through a pipe */
@@ -191,17 +242,25 @@ int main(int argc, char **argv) {
     if (strcmp(base_name(argv[0]), "kubectl_complete-rayvisor") == 0) return completion_answer(&c, argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "__complete") == 0) return completion_answer(&c, argc - 2, argv + 2);
     struct getopt_table table = {0};
+    const int tail = behind_dashes(argc, argv); /* before getopt changes the order */
     fill_table(&table);
     if (!parse(argc, argv, &c, &table)) return usage(&c, stderr);
-    const struct ctl_command *k = optind < argc ? ctl_command_find(rv_str(argv[optind])) : NULL;
+    int used = 1;
+    const struct ctl_command *k = ctl_command_of(argc - optind, argv + optind, &used);
+    if (c.help && k == NULL && optind + 1 == argc && help_of_group(&c, argv[optind])) return 0;
     if (c.help && (k != NULL || optind == argc)) return k != NULL ? help_of(&c, k) : usage(&c, stdout);
     if (c.version && optind == argc) k = ctl_command_find(RV_STR("version"));
     if (k == NULL) {
-        (void)no_command(&c, argv[optind], &c.err);
+        if (!refuse_second(argc - optind, argv + optind, &c.err)) (void)no_command(&c, argv[optind], &c.err);
         fprintf(stderr, "%s: %s\n\n", c.program, c.err.text);
         return usage(&c, stderr);
     }
-    c.argc = optind < argc ? argc - optind - 1 : 0;
+    c.argc = optind < argc ? argc - optind - used : 0;
     c.argv = argv + argc - c.argc;
-    return run(&c, k, &table);
+    if (has_tail(k) && tail <= c.argc) {
+        c.argc -= tail;
+        c.tail_n = tail;
+        c.tail = c.argv + c.argc;
+    }
+    return run(&c, k);
 }

@@ -21,16 +21,18 @@ expect() { # wanted, words...
     [ "$got" = "$want" ] || { echo "\"$*\" offers \"$got\", not \"$want\"" >&2; exit 1; }
 }
 complete -p rayvisorctl kubectl-rayvisor >/dev/null
-all=$("$ctl" help | awk '/^  [a-z]/ { print $1 }' | xargs)
+all=$("$ctl" help | awk '/^  [a-z]/ { print $1 }' | uniq | xargs)
 expect "$all" rayvisorctl ""
 expect "$all" "$ctl" ""
-expect "status sandbox" rayvisorctl -o json s
+expect "scale session status sandbox" rayvisorctl -o json s
+expect "submit stop" rayvisorctl job s
+expect "--head-cpu --head-memory --head-gpu" rayvisorctl job submit --name x --head
 expect "explain" rayvisorctl help ex
 expect "up" rayvisorctl sandbox u
 expect "table json" rayvisorctl status -o ""
 expect "json" rayvisorctl status --output = j
 expect "" rayvisorctl status ""
-expect "--socket" rayvisorctl --s
+expect "--socket" rayvisorctl --so
 expect "raycluster/ raycronjob/" kubectl-rayvisor explain rayc
 cd "$(dirname "$0")"
 expect "completion.sh" rayvisorctl sandbox up --config comp
