@@ -210,7 +210,7 @@ static int start(struct host *h, const struct options *o, struct flight *flight,
     return 0;
 }
 
-static int run(const struct options *o) {
+static int run_host(const struct options *o) {
     struct host h = {0};
     struct rv_error err = {0};
     uint8_t token[TOKEN_SIZE] = {0};
@@ -412,5 +412,5 @@ int main(int argc, char **argv) {
     o.sandbox.plugin_path = o.plugin;
     o.sandbox.lane_path = o.lane;
     o.sandbox.parent = (pid_t)o.parent;
-    return run(&o);
+    return run_host(&o);
 }

@@ -171,7 +171,7 @@ static int check_options(struct ctl_context *c, const struct ctl_command *k, con
     return rv_error_set(&c->err, -CTL_USAGE, "--output is \"%s\"; accepted are %s", c->output, rv_buf_cstr(&b));
 }
 
-static int run(struct ctl_context *c, const struct ctl_command *k, const struct getopt_table *t) {
+static int run_command(struct ctl_context *c, const struct ctl_command *k, const struct getopt_table *t) {
     int r = check_options(c, k, t);
     if (r == 0 && c->all_namespaces && c->ns != NULL)
         r = rv_error_set(&c->err, -CTL_USAGE, "--namespace and --all-namespaces exclude each other");
@@ -203,5 +203,5 @@ int main(int argc, char **argv) {
     }
     c.argc = optind < argc ? argc - optind - 1 : 0;
     c.argv = argv + argc - c.argc;
-    return run(&c, k, &table);
+    return run_command(&c, k, &table);
 }

@@ -133,7 +133,7 @@ static struct outcome run(const char *env, const char *args, const char *const *
     return o;
 }
 
-static void stories(void) {
+static void histories(void) {
     static const struct {
         const char *row, *answers[6];
         int status;
@@ -216,7 +216,8 @@ static void the_request(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(asked, "Sec-WebSocket-Version: 13\r\n"));
 }
 
-static const struct suite_test tests[] = {{"arguments", arguments}, {"stories", stories}, {"the request", the_request}};
+static const struct suite_test tests[] = {
+    {"arguments", arguments}, {"histories", histories}, {"the request", the_request}};
 
 int main(void) {
     snprintf(dir, sizeof dir, "/tmp/rv-submit-XXXXXX");
