@@ -94,6 +94,9 @@ static void suspends_and_resumes(void) {
     struct scenario s = {.workers = 1};
     scenario_start(&s);
     struct scenario_name old = scenario_name(scenario_active(&s));
+    /* What there is nothing to say of is absent. */
+    CU_ASSERT_FALSE(rv_val_present(rv_val_get(scenario_status(&s), "retiredClusters")));
+    CU_ASSERT_FALSE(rv_val_present(rv_val_get(scenario_status(&s), "upgrade")));
     scenario_patch(&s, "{'spec':{'suspend':true}}");
     scenario_settle(&s);
     CU_ASSERT_FALSE(scenario_is(&s, "Ready", "True"));
